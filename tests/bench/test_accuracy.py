@@ -55,7 +55,7 @@ def count_decisions(answers: list[Answer], edits: tuple[str, ...]) -> Counter[st
 
 
 @pytest.mark.long
-def test_every_easy_copy_is_found_and_hardly_any_needs_a_person(answers: list[Answer]) -> None:
+def test_every_easy_copy_is_found_and_few_need_review(answers: list[Answer]) -> None:
     counts = count_decisions(answers, EASY)
     assert counts.total() == 10 * SEARCHED_WORKS
     assert counts["none"] == 0
@@ -63,7 +63,7 @@ def test_every_easy_copy_is_found_and_hardly_any_needs_a_person(answers: list[An
 
 
 @pytest.mark.long
-def test_hard_copies_are_found_as_often_as_before(answers: list[Answer]) -> None:
+def test_hard_copies_keep_their_previous_recall(answers: list[Answer]) -> None:
     counts = count_decisions(answers, HARD)
     assert counts.total() == 10 * SEARCHED_WORKS
     assert counts["certain"] >= MIN_HARD
@@ -71,14 +71,14 @@ def test_hard_copies_are_found_as_often_as_before(answers: list[Answer]) -> None
 
 
 @pytest.mark.long
-def test_no_picture_is_taken_for_a_work_that_it_does_not_show(answers: list[Answer]) -> None:
+def test_unrelated_picture_is_never_matched(answers: list[Answer]) -> None:
     wrong = Counter(decision for answer in answers for decision in answer.others.values())
     assert wrong["certain"] == 0
     assert wrong["review"] <= UNRELATED_IN_REVIEW
 
 
 @pytest.mark.long
-def test_two_photos_under_one_overlay_are_no_copies() -> None:
+def test_photos_with_same_overlay_are_not_copies() -> None:
     photos = UNRELATED[4:] + LOOKALIKES
     pairs = overlay_pairs(photos, OTHER_PICTURES, OVERLAYS, len(OVERLAYS), seed=3)
     counts = Counter(str(compare(extract(pair.found_data), extract(pair.registered_data)).decision) for pair in pairs)

@@ -24,7 +24,7 @@ def test_every_module_loads(package: ModuleType) -> None:
                     raise
 
 
-def test_the_help_names_what_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_measurement(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in THREADS:
         monkeypatch.setenv(name, "1")  # as the module sets it; later processes get the earlier value
     monkeypatch.setattr("sys.argv", ["bench", "--help"])

@@ -12,7 +12,7 @@ from tests.assets.site import Answer, ReceivedRequest, Route, Site
 
 
 @pytest.mark.long
-def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
+def test_crawl_ends_when_its_output_is_closed(tmp_path: Path) -> None:
     with Site() as site:
         large_site(site, pages=50, images=2)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99}}
@@ -38,7 +38,7 @@ def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
         (["roots.json"], "No authorities can be read from job.json."),
     ],
 )
-def test_wrong_use_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_invalid_usage_is_reported_in_a_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "job.json").write_text('{"bytes_dir": "x", "urls": [{"url": "a"}], "limits": {"pages": "many"}}')
     (tmp_path / "roots.json").write_text('{"bytes_dir": "x", "urls": [{"url": "http://a/"}], "ca_bundle": "job.json"}')
     command = [sys.executable, "-m", "crawler", *arguments]
@@ -50,7 +50,7 @@ def test_wrong_use_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], m
 
 
 @pytest.mark.long
-def test_one_line_crawls_a_site(tmp_path: Path) -> None:
+def test_single_command_crawls_a_site(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", '<img src="/i.jpg">')
         site.image("/i.jpg")
@@ -83,7 +83,7 @@ def _facts(pages: list[PageLine]) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("nth", [1, 9, 25])
-def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
+def test_killed_crawl_resumes(tmp_path: Path, nth: int) -> None:
     out, running = tmp_path / "lines", tmp_path / "lines.running"
     first: list[ForkedCrawl] = []
     with Site() as site:
@@ -133,7 +133,7 @@ def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
     ] * 2
 
 
-def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
+def test_finished_or_different_crawl_starts_from_the_beginning(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
         large_site(site, pages=2, images=1)
@@ -157,7 +157,7 @@ def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
         ("auto", "add --render always to render all of them."),
     ],
 )
-def test_a_crawl_alone_says_what_it_has_not_seen_and_what_to_do(tmp_path: Path, render: str, how: str) -> None:
+def test_standalone_crawl_reports_unseen_content_and_next_step(tmp_path: Path, render: str, how: str) -> None:
     with Site() as site:
         site.page(
             "/", "<script src=a.js></script>" + "<img src=i.jpg>" + "<p>Words and words. " * 99 + "<a href=2>2</a>"

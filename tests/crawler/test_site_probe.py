@@ -36,7 +36,7 @@ def list_proposals(probe: Look, site: Site) -> list[tuple[str, str]]:
     return [(str(proposal.kind), proposal.url.removeprefix(site.url(""))) for proposal in probe.proposals]
 
 
-def test_the_site_its_sitemaps_and_its_own_feeds_are_proposed(site: Site) -> None:
+def test_site_sitemaps_and_own_feeds_are_proposed(site: Site) -> None:
     robots = f"User-agent: *\nCrawl-delay: 3\nDisallow: /cart\nSitemap: {site.url('/map.xml')}\n"
     site.routes["/robots.txt"] = Answer(robots.encode(), "text/plain")
     probe = probe_site(site.url("/"))
@@ -44,7 +44,7 @@ def test_the_site_its_sitemaps_and_its_own_feeds_are_proposed(site: Site) -> Non
     assert (probe.title, probe.robots, probe.crawl_delay) == ("The shop", Robots.ALLOWS, 3)
 
 
-def test_a_sitemap_in_its_usual_place_is_found(site: Site) -> None:
+def test_sitemap_at_default_location_is_found(site: Site) -> None:
     site.routes["/sitemap.xml"] = SITEMAP
     probe = probe_site(site.url("/"))
     assert ("sitemap", "/sitemap.xml") in list_proposals(probe, site)
@@ -53,7 +53,7 @@ def test_a_sitemap_in_its_usual_place_is_found(site: Site) -> None:
     assert ("sitemap", "/sitemap.xml") not in list_proposals(probe_site(site.url("/")), site)
 
 
-def test_a_large_sitemap_is_known_by_its_beginning_and_other_large_answers_are_none(site: Site) -> None:
+def test_large_sitemap_is_recognised_by_its_start_and_others_are_not(site: Site) -> None:
     entries = b"<url><loc>http://127.0.0.1/a</loc></url>" * 60_000
     site.routes["/sitemap.xml"] = Answer(b"<urlset>" + entries + b"</urlset>", XML)
     assert len(entries) > PAGE_BYTES
@@ -63,7 +63,7 @@ def test_a_large_sitemap_is_known_by_its_beginning_and_other_large_answers_are_n
         assert ("sitemap", "/sitemap.xml") not in list_proposals(probe_site(site.url("/")), site)
 
 
-def test_a_large_page_and_a_large_robots_txt_are_looked_at_as_far_as_they_are_read(site: Site) -> None:
+def test_large_page_and_robots_txt_are_searched_up_to_the_limit(site: Site) -> None:
     site.routes["/"] = Answer(PAGE.body + b"<p>more</p>" * 200_000)
     site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /cart\n" + b"# more\n" * 200_000, "text/plain")
     probe = probe_site(site.url("/"))
@@ -71,7 +71,7 @@ def test_a_large_page_and_a_large_robots_txt_are_looked_at_as_far_as_they_are_re
     assert list_proposals(probe, site) == [("site", "/"), ("feed", "/feed.xml")]
 
 
-def test_a_sitemap_of_another_domain_to_which_the_site_leads_isnt_its_own(site: Site) -> None:
+def test_sitemap_of_linked_domain_is_not_proposed(site: Site) -> None:
     with Site(host="127.0.0.2") as other:
         other.routes["/sitemap.xml"] = SITEMAP
         site.routes["/sitemap.xml"] = Answer(status=302, headers=(("Location", other.url("/sitemap.xml")),))
@@ -87,7 +87,7 @@ def test_a_sitemap_of_another_domain_to_which_the_site_leads_isnt_its_own(site: 
         (FEED, SourceKind.FEED),
     ],
 )
-def test_the_address_of_a_sitemap_or_a_feed_is_taken_as_that(site: Site, answer: Answer, kind: SourceKind) -> None:
+def test_sitemap_or_feed_address_is_recognised(site: Site, answer: Answer, kind: SourceKind) -> None:
     site.routes["/given"] = answer
     assert list_proposals(probe_site(site.url("/given")), site) == [(str(kind), "/given")]
 
@@ -99,14 +99,14 @@ def test_the_address_of_a_sitemap_or_a_feed_is_taken_as_that(site: Site, answer:
         (Answer(b"", status=503), Robots.UNREADABLE),
     ],
 )
-def test_what_robots_txt_forbids_isnt_looked_at(site: Site, robots: Answer, says: Robots) -> None:
+def test_paths_disallowed_by_robots_are_not_probed(site: Site, robots: Answer, says: Robots) -> None:
     site.routes["/robots.txt"] = robots
     probe = probe_site(site.url("/"))
     assert (probe.robots, probe.proposals) == (says, ())
     assert {request.path for request in site.requests} <= {"/robots.txt", "/.well-known/tdmrep.json"}
 
 
-def test_a_reservation_against_mining_is_told(site: Site) -> None:
+def test_text_mining_reservation_is_reported(site: Site) -> None:
     body = b'[{"location": "/*", "tdm-reservation": 1}]'
     site.routes["/.well-known/tdmrep.json"] = Answer(body, "application/json")
     assert probe_site(site.url("/")).reserved
@@ -131,20 +131,20 @@ def test_a_reservation_against_mining_is_told(site: Site) -> None:
         (f"https://shop.example/{'x' * 3000}", "bad-url"),
     ],
 )
-def test_what_is_no_address_of_a_site_is_refused_with_the_reason(address: str, reason: str) -> None:
+def test_invalid_site_address_is_refused_with_reason(address: str, reason: str) -> None:
     with pytest.raises(RefusedError) as refused:
         probe_site(address)
     assert refused.value.reason == reason
 
 
-def test_a_site_that_leads_into_a_private_network_is_refused(site: Site) -> None:
+def test_site_redirecting_to_private_network_is_refused(site: Site) -> None:
     site.routes["/"] = Answer(status=302, headers=(("Location", "http://10.0.0.1/"),))
     with pytest.raises(RefusedError) as refused:
         probe_site(site.url("/"))
     assert refused.value.reason == "private-address"
 
 
-def test_a_site_that_drips_doesnt_hold_up_whoever_looks(site: Site) -> None:
+def test_dripping_response_does_not_block_the_probe(site: Site) -> None:
     site.routes["/"] = Answer(b"<p>", pieces=200, pause=0.1, length=-1)
     start = time.monotonic()
     with pytest.raises(RefusedError) as refused:
@@ -153,7 +153,7 @@ def test_a_site_that_drips_doesnt_hold_up_whoever_looks(site: Site) -> None:
     assert time.monotonic() - start < 8
 
 
-def test_a_chain_of_slow_redirects_has_no_more_time_than_one_answer(site: Site) -> None:
+def test_slow_redirect_chain_shares_one_response_timeout(site: Site) -> None:
     for number in range(8):
         onward = (("Location", f"/{number + 1}"),)
         site.routes[f"/{number}"] = Answer(status=302, headers=onward, length=96, pieces=6, pause=0.1)
@@ -164,13 +164,13 @@ def test_a_chain_of_slow_redirects_has_no_more_time_than_one_answer(site: Site) 
     assert time.monotonic() - start < 4
 
 
-def test_what_a_site_names_and_may_not_be_visited_isnt_proposed(site: Site) -> None:
+def test_disallowed_links_of_site_are_not_proposed(site: Site) -> None:
     robots = f"Sitemap: {site.url('/map.xml')}\nSitemap: ftp://127.0.0.1/map\nSitemap: http://a:b@127.0.0.1/map\n"
     site.routes["/robots.txt"] = Answer(f"User-agent: *\n{robots}".encode(), "text/plain")
     assert [kind for kind, _url in list_proposals(probe_site(site.url("/")), site)] == ["site", "sitemap", "feed"]
 
 
-def test_a_missing_page_is_told_by_its_status(site: Site) -> None:
+def test_missing_page_is_reported_by_its_status(site: Site) -> None:
     with pytest.raises(RefusedError) as refused:
         probe_site(site.url("/gone"))
     assert refused.value.reason == "http-404"

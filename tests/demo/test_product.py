@@ -9,7 +9,7 @@ from demo import product
 from demo.product import CommandError, Product
 
 
-def test_what_a_command_printed_is_in_the_log_and_what_went_wrong_is_said(tmp_path: Path) -> None:
+def test_command_output_is_logged_and_failure_is_reported(tmp_path: Path) -> None:
     driven = Product({"EXHIBIT_DATA": str(tmp_path)}, tmp_path / "commands.log")
     assert driven.run("--version").startswith("exhibit")
     with pytest.raises(CommandError, match=r"`exhibit wrok`.*\b2\b"):
@@ -19,7 +19,7 @@ def test_what_a_command_printed_is_in_the_log_and_what_went_wrong_is_said(tmp_pa
     assert log.endswith("[2]\n")
 
 
-def test_a_command_that_gets_no_further_ends_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stalled_command_ends_with_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "MAX_STILL", 0.0)
     monkeypatch.setattr(product, "SECONDS_BETWEEN_LOOKS", 0.01)
     driven = Product({}, tmp_path / "commands.log")
@@ -29,9 +29,7 @@ def test_a_command_that_gets_no_further_ends_with_a_sentence(tmp_path: Path, mon
     assert driven.log.read_text("utf-8") == "$ exhibit --version\n[stands still]\n"
 
 
-def test_a_command_may_take_what_it_takes_while_something_moves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_command_continues_while_it_makes_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "MAX_STILL", 0.0)
     monkeypatch.setattr(product, "SECONDS_BETWEEN_LOOKS", 0.01)
     looks = count()

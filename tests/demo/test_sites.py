@@ -49,9 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
 
 
 @pytest.mark.long
-def test_the_same_works_and_seed_give_the_same_bytes_and_the_same_plan(
-    built: tuple[Path, Plan], tmp_path: Path
-) -> None:
+def test_same_works_and_seed_give_same_bytes_and_plan(built: tuple[Path, Plan], tmp_path: Path) -> None:
     root, plan = built
     again = build(folders_in(tmp_path), choose_works(ASSETS / "works"), BASES)
     assert again == plan
@@ -67,7 +65,7 @@ def test_each_edit_is_planted_four_times_and_each_work_two_or_three_times(built:
 
 
 @pytest.mark.long
-def test_the_sites_hold_some_three_hundred_pictures_each_at_an_address_of_its_own(built: tuple[Path, Plan]) -> None:
+def test_sites_contain_three_hundred_pictures_with_unique_addresses(built: tuple[Path, Plan]) -> None:
     _, plan = built
     groups = (plan.planted, plan.licensed, plan.lookalikes, plan.unrelated, plan.traps)
     addresses = [sighting.image_url for group in groups for sighting in group]
@@ -76,7 +74,7 @@ def test_the_sites_hold_some_three_hundred_pictures_each_at_an_address_of_its_ow
 
 
 @pytest.mark.long
-def test_every_copy_opens_and_its_page_or_feed_or_sitemap_names_it(built: tuple[Path, Plan]) -> None:
+def test_every_copy_opens_and_is_linked_from_page_feed_or_sitemap(built: tuple[Path, Plan]) -> None:
     root, plan = built
     for use in (*plan.planted, *plan.licensed, *plan.forbidden):
         load(path_of(root, use.image_url))
@@ -87,14 +85,14 @@ def test_every_copy_opens_and_its_page_or_feed_or_sitemap_names_it(built: tuple[
 
 
 @pytest.mark.long
-def test_licensed_works_are_not_planted_on_the_site_that_may_use_them(built: tuple[Path, Plan]) -> None:
+def test_licensed_works_are_not_planted_on_licensed_site(built: tuple[Path, Plan]) -> None:
     _, plan = built
     assert len(plan.licensed) == 8
     assert not {(use.work, use.site) for use in plan.licensed} & {(use.work, use.site) for use in plan.planted}
 
 
 @pytest.mark.long
-def test_one_licence_has_ended_and_names_works_that_are_planted(built: tuple[Path, Plan]) -> None:
+def test_expired_licence_covers_planted_works(built: tuple[Path, Plan]) -> None:
     _, plan = built
     (ended,) = (terms for terms in plan.licences if terms.valid_until < "2026")
     on_its_site = {use.work for use in plan.planted if urlsplit(use.image_url).hostname == ended.domain}
@@ -102,7 +100,7 @@ def test_one_licence_has_ended_and_names_works_that_are_planted(built: tuple[Pat
 
 
 @pytest.mark.long
-def test_robots_txt_forbids_exactly_the_copies_that_are_listed_as_forbidden(built: tuple[Path, Plan]) -> None:
+def test_robots_txt_forbids_exactly_the_listed_copies(built: tuple[Path, Plan]) -> None:
     root, plan = built
     assert all("Disallow: /members/" in (folder / "robots.txt").read_text() for folder in folders_in(root))
     assert plan.forbidden
@@ -112,7 +110,7 @@ def test_robots_txt_forbids_exactly_the_copies_that_are_listed_as_forbidden(buil
 
 
 @pytest.mark.long
-def test_broken_files_are_broken_and_redirects_lead_to_private_addresses(built: tuple[Path, Plan]) -> None:
+def test_broken_files_are_invalid_and_redirects_target_private_addresses(built: tuple[Path, Plan]) -> None:
     root, plan = built
     kinds = Counter(trap.kind for trap in plan.traps)
     assert set(kinds) == {
@@ -130,7 +128,7 @@ def test_broken_files_are_broken_and_redirects_lead_to_private_addresses(built: 
 
 
 @pytest.mark.long
-def test_sitemap_and_feed_are_well_formed_and_name_pages_of_their_site(built: tuple[Path, Plan]) -> None:
+def test_sitemap_and_feed_are_well_formed_and_link_own_pages(built: tuple[Path, Plan]) -> None:
     root, plan = built
     _, walls, notes = plan.sites
     sitemap = ET.parse(path_of(root, walls.start_url)).getroot()  # noqa: S314 - our own file
@@ -143,14 +141,14 @@ def test_sitemap_and_feed_are_well_formed_and_name_pages_of_their_site(built: tu
 
 
 @pytest.mark.long
-def test_an_edit_with_another_seed_gives_another_picture() -> None:
+def test_different_seed_gives_different_picture() -> None:
     picture, beside = textured(1), [textured(number) for number in (2, 3, 4)]
     for name in ("cropped", "captioned", "watermarked", "screenshot"):
         assert edited(name, picture, beside, 1).data != edited(name, picture, beside, 2).data
 
 
 @pytest.mark.long
-def test_generated_pictures_are_detailed_and_differ_from_one_another() -> None:
+def test_generated_pictures_are_detailed_and_distinct() -> None:
     thumbs = [np.asarray(textured(seed, (128, 96)).convert("L"), np.float32) for seed in range(12)]
     assert all(thumb.std() > 8 for thumb in thumbs)
     for number, thumb in enumerate(thumbs):
@@ -168,12 +166,12 @@ def twins(tmp_path: Path) -> Path:
 
 
 @pytest.mark.long
-def test_of_pictures_that_resemble_one_another_one_becomes_a_work(twins: Path) -> None:
+def test_related_pictures_yield_one_work(twins: Path) -> None:
     assert [file.name for file in choose_works(twins)] == ["0-small.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg"]
 
 
 @pytest.mark.long
-def test_a_folder_with_too_few_pictures_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_folder_with_too_few_pictures_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="0"):
         choose_works(tmp_path)
     with pytest.raises(WrongUseError):
@@ -181,7 +179,7 @@ def test_a_folder_with_too_few_pictures_is_refused_in_a_sentence(tmp_path: Path)
 
 
 @pytest.mark.long
-def test_shipped_pictures_that_someone_registers_leave_the_other_pictures() -> None:
+def test_registering_shipped_pictures_leaves_other_pictures() -> None:
     shipped = sorted((ASSETS / "lookalikes").iterdir())
     assert set(stock_beside(shipped[:3]).lookalikes) == set(shipped[3:])
     assert set(stock_beside(choose_works(ASSETS / "works")).lookalikes) == set(shipped)
@@ -208,7 +206,7 @@ def request_page(netloc: str, method: str, path: str, **headers: str) -> tuple[i
 
 
 @pytest.mark.long
-def test_a_known_etag_is_answered_without_bytes(answers: tuple[str, Path]) -> None:
+def test_matching_etag_returns_not_modified(answers: tuple[str, Path]) -> None:
     netloc, _ = answers
     status, headers, body = request_page(netloc, "GET", "/a.txt")
     assert (status, body) == (200, b"hello")
@@ -221,7 +219,7 @@ def test_a_known_etag_is_answered_without_bytes(answers: tuple[str, Path]) -> No
 
 
 @pytest.mark.long
-def test_head_redirects_and_missing_files_are_answered_as_by_any_server(answers: tuple[str, Path]) -> None:
+def test_head_redirects_and_missing_files_follow_http(answers: tuple[str, Path]) -> None:
     netloc, _ = answers
     assert request_page(netloc, "HEAD", "/a.txt")[2] == b""
     status, headers, _ = request_page(netloc, "GET", "/go")
@@ -230,7 +228,7 @@ def test_head_redirects_and_missing_files_are_answered_as_by_any_server(answers:
 
 
 @pytest.mark.long
-def test_nothing_outside_the_folder_is_served(answers: tuple[str, Path]) -> None:
+def test_files_outside_the_folder_are_not_served(answers: tuple[str, Path]) -> None:
     netloc, root = answers
     (root / "secret.txt").write_text("secret")
     for path in ("/../secret.txt", "/%2e%2e/secret.txt", f"/{REDIRECTS}", "//etc/passwd"):
@@ -240,7 +238,7 @@ def test_nothing_outside_the_folder_is_served(answers: tuple[str, Path]) -> None
 @pytest.mark.parametrize(
     ("name", "suffix", "frames"), [("avif", ".avif", 1), ("animated webp", ".webp", 3), ("16-bit png", ".png", 1)]
 )
-def test_copies_are_saved_in_the_formats_that_their_names_promise(name: str, suffix: str, frames: int) -> None:
+def test_copies_have_the_format_of_their_extension(name: str, suffix: str, frames: int) -> None:
     original = textured(3, (400, 300))
     copy = edited(name, original, [original] * 3, 1)
     assert copy == edited(name, original, [original] * 3, 1)

@@ -46,7 +46,7 @@ def build_tally(*cases: SeenCase, refusals: tuple[SeenRefusal, ...] = ()) -> Tal
     return tally(PLAN, cases, refusals)
 
 
-def test_a_copy_in_a_case_of_its_work_is_found_and_the_other_one_is_missed() -> None:
+def test_copy_in_its_work_case_is_found_and_other_is_missed() -> None:
     result = build_tally(build_case("a.jpg", COPY.image_url))
     assert result.planted["grey"] == result.matched["grey"] == 1
     assert (result.planted["cropped"], result.matched["cropped"]) == (1, 0)
@@ -54,29 +54,29 @@ def test_a_copy_in_a_case_of_its_work_is_found_and_the_other_one_is_missed() -> 
     assert result.false_alarms == ()
 
 
-def test_a_copy_found_for_another_work_is_missed_and_a_false_alarm() -> None:
+def test_copy_matched_to_other_work_is_missed_and_a_false_alarm() -> None:
     result = build_tally(build_case("b.jpg", COPY.image_url))
     assert COPY in result.missed_uses
     assert [alarm.image_url for alarm in result.false_alarms] == [COPY.image_url]
 
 
-def test_a_copy_that_a_licence_is_said_to_cover_is_not_found() -> None:
+def test_copy_matched_as_licensed_is_not_found() -> None:
     assert COPY in build_tally(build_case("a.jpg", COPY.image_url, licence=3)).missed_uses
 
 
-def test_a_match_for_review_is_found_and_counted_as_such() -> None:
+def test_match_for_review_is_found_and_counted_separately() -> None:
     result = build_tally(build_case("a.jpg", COPY.image_url, "review"))
     assert (result.matched["grey"], result.for_review) == (1, 1)
 
 
-def test_a_look_alike_is_a_false_alarm_once_it_is_certain_or_confirmed() -> None:
+def test_lookalike_is_a_false_alarm_when_certain_or_confirmed() -> None:
     url = PLAN.lookalikes[0].image_url
     assert not build_tally(build_case("a.jpg", url, "review")).false_alarms
     assert build_tally(build_case("a.jpg", url, "certain")).false_alarms
     assert build_tally(build_case("a.jpg", url, "review", state="confirmed")).false_alarms
 
 
-def test_a_licensed_use_is_spared_raised_or_unnoticed() -> None:
+def test_licensed_use_is_spared_raised_or_unnoticed() -> None:
     spared = build_tally(build_case("c.jpg", LICENSED.image_url, licence=1))
     raised = build_tally(build_case("c.jpg", LICENSED.image_url))
     unnoticed = build_tally()
@@ -85,13 +85,13 @@ def test_a_licensed_use_is_spared_raised_or_unnoticed() -> None:
     assert [counts.licensed_unnoticed for counts in (spared, raised, unnoticed)] == [(), (), (LICENSED,)]
 
 
-def test_a_trap_without_a_recorded_refusal_is_named() -> None:
+def test_trap_without_recorded_refusal_is_reported() -> None:
     assert build_tally().not_refused == (TRAP,)
     refused = build_tally(refusals=(SeenRefusal(TRAP.image_url, "private-address"),))
     assert (refused.not_refused, refused.refused) == ((), {"private-address": 1})
 
 
-def test_the_summary_has_exactly_its_six_keys_and_failures_are_sentences() -> None:
+def test_summary_has_exactly_six_keys_and_failures_are_sentences() -> None:
     url = PLAN.lookalikes[0].image_url
     result = Result(
         build_tally(build_case("a.jpg", url)),
@@ -109,12 +109,12 @@ def test_the_summary_has_exactly_its_six_keys_and_failures_are_sentences() -> No
     assert (plain["false_alarms"], len(result.failures)) == (1, 6)
 
 
-def test_an_answer_without_what_is_needed_is_refused_by_the_name_of_what_it_lacks() -> None:
+def test_incomplete_response_is_refused_with_missing_field_name() -> None:
     with pytest.raises(IntegrityError):
         cases_of({"cases": [{"number": 1, "work": {"file": "a.jpg"}, "decision": "open", "uses": [], "bundles": []}]})
 
 
-def test_a_display_that_is_no_terminal_writes_plain_lines() -> None:
+def test_non_terminal_display_writes_plain_lines() -> None:
     out = io.StringIO()
     display = Display(2, out)
     with display.stage("one", "Doing one thing"):

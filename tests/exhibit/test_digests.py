@@ -9,7 +9,7 @@ ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 """SHA-256 of ``abc`` (FIPS 180-4, examples)."""
 
 
-def test_bytes_files_and_streams_have_the_digest_of_the_standard(tmp_path: Path) -> None:
+def test_digests_of_bytes_files_and_streams_match_the_standard(tmp_path: Path) -> None:
     assert Digest.of(b"abc").hex == str(Digest.of(b"abc")) == ABC
     assert Digest.from_hex(ABC) == Digest.from_hex(ABC.upper()) == Digest.of(b"abc")
     long = bytes(range(256)) * (CHUNK // 200)  # of more than one chunk
@@ -21,6 +21,6 @@ def test_bytes_files_and_streams_have_the_digest_of_the_standard(tmp_path: Path)
 
 
 @pytest.mark.parametrize("text", ["", ABC[:-2], ABC + "00", "x" * 64])
-def test_what_is_not_64_digits_is_no_digest(text: str) -> None:
+def test_non_64_digit_text_is_not_a_digest(text: str) -> None:
     with pytest.raises(ValueError, match=r"32 bytes|hexadecimal"):
         Digest.from_hex(text)

@@ -9,14 +9,14 @@ from exhibit.entries import Entry, EntryType, canonical, commit
 ENTRY = Entry(EntryType.SEAL, parse_rfc3339("2026-11-20T17:30:00+08:00"), bytes(31) + b"\x07")
 
 
-def test_a_leaf_is_the_prefixed_hash_of_its_canonical_json() -> None:
+def test_leaf_is_prefixed_hash_of_canonical_json() -> None:
     plain = json.loads(ENTRY.leaf_bytes)
     assert plain == {"commitment": "00" * 31 + "07", "time": "2026-11-20T09:30:00.000000Z", "type": "seal"}
     assert ENTRY.leaf_bytes == json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
     assert ENTRY.leaf_hash == hashlib.sha256(b"\0" + ENTRY.leaf_bytes).digest()
 
 
-def test_an_opening_is_committed_to_with_a_salt_of_its_own() -> None:
+def test_opening_commitment_has_its_own_salt() -> None:
     opening = {"b": "ü", "a": [1, 2.5, None]}
     commitment, salt = commit(opening)
     assert len(salt) == 32
@@ -28,6 +28,6 @@ def test_an_opening_is_committed_to_with_a_salt_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("value", [2**53, float("nan"), float("inf"), "\ud800"])
-def test_what_has_no_exact_json_is_refused(value: object) -> None:
+def test_value_without_exact_json_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         canonical(value)

@@ -16,12 +16,12 @@ from exhibit.errors import (
 )
 
 
-def test_a_check_passes_unless_it_raises_one_of_the_errors() -> None:
+def test_check_passes_unless_it_raises_an_expected_error() -> None:
     assert [passes(int, text) for text in ("7", "seven")] == [True, False]
     assert [passes({"a": 1}.__getitem__, name, KeyError) for name in "ab"] == [True, False]
 
 
-def test_an_error_reads_as_its_sentence_and_its_hint() -> None:
+def test_error_text_has_sentence_and_hint() -> None:
     assert str(ExhibitError("It is so.", hint="Do this.")) == "It is so. Do this."
     assert str(ExhibitError("It is so.")) == "It is so."
 
@@ -39,21 +39,21 @@ def test_an_error_reads_as_its_sentence_and_its_hint() -> None:
         (ServiceMissingError("x"), ExitCode.SERVICE_MISSING),
     ],
 )
-def test_each_error_ends_a_command_with_its_code(error: ExhibitError, code: ExitCode) -> None:
+def test_each_error_sets_its_exit_code(error: ExhibitError, code: ExitCode) -> None:
     assert error.exit_code is code
 
 
-def test_only_a_missing_service_may_come_back_by_itself() -> None:
+def test_only_missing_service_errors_are_retryable() -> None:
     assert ServiceMissingError("x").retry
     assert not ExhibitError("x").retry
     assert not RefusedError("x", reason="y").retry
 
 
-def test_a_refusal_keeps_its_reason() -> None:
+def test_refusal_keeps_its_reason() -> None:
     assert UnreadablePictureError("x", reason="empty").reason == "empty"
 
 
-def test_a_refusal_travels_between_processes_as_it_is() -> None:
+def test_refusal_round_trips_between_processes() -> None:
     error = UnreadablePictureError("x", reason="empty", hint="y")
     again = copy.copy(error)  # like pickling
     assert (type(again), str(again), again.reason, again.retry) == (UnreadablePictureError, "x y", "empty", False)

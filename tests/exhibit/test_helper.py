@@ -19,7 +19,7 @@ pytestmark = pytest.mark.root
 
 
 @pytest.mark.long
-def test_a_helper_that_was_killed_is_started_again() -> None:
+def test_killed_helper_is_restarted() -> None:
     data = encode(generate_photo(), "PNG")
     expected = decode(data).pixels
     assert helper.process is not None
@@ -28,7 +28,7 @@ def test_a_helper_that_was_killed_is_started_again() -> None:
 
 
 @pytest.mark.long
-def test_a_helper_that_stood_still_is_no_fault_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stalled_helper_does_not_fail_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(generate_photo(), "PNG")
     expected = decode(data).pixels
     assert helper.process is not None
@@ -52,7 +52,7 @@ except Exception as error:
 
 @pytest.mark.long
 @pytest.mark.parametrize("most", [1_000, 200_000], ids=["the file doesn't fit", "its pixels don't"])
-def test_memory_that_does_not_hold_a_good_picture_is_no_fault_of_the_picture(most: int, tmp_path: Path) -> None:
+def test_out_of_memory_does_not_fail_a_good_picture(most: int, tmp_path: Path) -> None:
     picture = tmp_path / "good.jpg"
     picture.write_bytes(encode(generate_photo(640, 480), "JPEG"))
     assert 1_000 < picture.stat().st_size < 200_000
@@ -62,7 +62,7 @@ def test_memory_that_does_not_hold_a_good_picture_is_no_fault_of_the_picture(mos
 
 
 @pytest.mark.long
-def test_a_picture_that_the_helper_dies_of_is_refused_and_the_next_is_read() -> None:
+def test_picture_crashing_the_helper_is_refused_and_next_is_read() -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(HOSTILE_PICTURES["seven_million_strips.tif"](), Limits(max_pixels=10_000_000))
     assert refused.value.reason == "too-many-pixels"
@@ -113,7 +113,7 @@ print(len(pictures), "pictures")
 
 
 @pytest.mark.long
-def test_every_helper_reads_every_format_as_an_ordinary_user() -> None:
+def test_every_helper_reads_every_format_as_ordinary_user() -> None:
     """Test as an ordinary user.
 
     Root is exempt from the process limit, so that helpers that start a thread work for root only.
@@ -146,7 +146,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_a_forked_process_has_a_helper_of_its_own_and_each_ends_with_its_parent() -> None:
+def test_forked_process_has_its_own_helper_ending_with_parent() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", _FORKED],
         input=encode(generate_photo(), "PNG"), capture_output=True, cwd=CHECKOUT, check=False, timeout=60,

@@ -23,7 +23,7 @@ print(faults() - before)
 """
 
 
-def test_freed_memory_is_not_requested_from_the_kernel_again() -> None:
+def test_freed_memory_is_reused_without_kernel_requests() -> None:
     line = [sys.executable, "-c", _FREED_AND_ASKED_FOR]
     output = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
     assert int(output) < 800  # of 80,000 pages of 4 KiB
@@ -52,14 +52,14 @@ over.set()
 """
 
 
-def test_threads_of_a_process_that_serves_keep_nothing_of_what_they_have_freed() -> None:
+def test_server_threads_release_freed_memory() -> None:
     line = [sys.executable, "-c", _FREED_IN_THREADS]
     output = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
     assert int(output) < 40_000_000  # of 180 MB
 
 
 @pytest.mark.long
-def test_the_helper_decodes_a_picture_in_the_memory_of_the_one_before() -> None:
+def test_helper_reuses_memory_between_pictures() -> None:
     data = encode(generate_photo(1600, 1200), "JPEG")
     for _ in range(3):
         decode(data)

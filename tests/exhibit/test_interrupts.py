@@ -22,7 +22,7 @@ from tests.assets.processes import wait_until
     ],
     ids=lambda words: words[0],
 )
-def test_ctrl_c_ends_a_command_that_was_started_where_it_is_ignored(command: list[str], tmp_path: Path) -> None:
+def test_ctrl_c_ends_command_started_with_ignored_sigint(command: list[str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "PIPE")
     running = subprocess.Popen(
         ["/bin/sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", sys.executable, "-m", command[0]]

@@ -7,7 +7,7 @@ from exhibit.lazy_names import lazy_names
 from tests import CHECKOUT
 
 
-def test_a_name_is_loaded_when_it_is_asked_for_and_an_unknown_one_is_none() -> None:
+def test_name_is_loaded_on_access_and_unknown_name_fails() -> None:
     load = lazy_names("exhibit", {"RefusedError": "errors", "absent": "errors"})
     from exhibit.errors import RefusedError
 
@@ -17,7 +17,7 @@ def test_a_name_is_loaded_when_it_is_asked_for_and_an_unknown_one_is_none() -> N
             load(name)
 
 
-def test_importing_a_package_loads_nothing_of_it() -> None:
+def test_package_import_loads_no_submodules() -> None:
     program = """
 import sys, types
 from exhibit.lazy_names import lazy_names

@@ -14,7 +14,7 @@ from exhibit.logs import JsonLines, TextLines, about, logged_as, redacted
 from tests.assets.desk_scene import patterns
 
 
-def test_a_line_says_what_it_belongs_to_and_stays_one_line() -> None:
+def test_log_line_has_its_context_and_stays_on_one_line() -> None:
     record = logging.makeLogRecord({"name": "a", "levelname": "ERROR", "msg": "two\nlines of %s", "args": ("x",)})
     record.status = 404
     with logged_as(request_id="r", task_id=""), logged_as(task="exhibit.match"):
@@ -51,7 +51,7 @@ def urls_with_secrets() -> list[str]:
 
 
 @pytest.mark.parametrize("formatter", [TextLines("%(message)s"), JsonLines()], ids=["text", "json"])
-def test_no_line_about_an_address_with_a_secret_holds_it(
+def test_secrets_in_urls_are_never_logged(
     formatter: logging.Formatter, db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     addresses = urls_with_secrets()
@@ -89,7 +89,7 @@ SECRET_LINES = (
 
 
 @pytest.mark.parametrize("line", SECRET_LINES)
-def test_secrets_of_others_stand_in_no_line_either(line: str) -> None:
+def test_third_party_secrets_are_never_logged(line: str) -> None:
     assert SECRET[:20] not in redacted(line)
     exc_info = (ValueError, ValueError(line), None)
     for formatter in (TextLines("%(message)s"), JsonLines()):
@@ -106,11 +106,11 @@ def test_secrets_of_others_stand_in_no_line_either(line: str) -> None:
         '  File "/usr/lib/python3.11/site-packages/django/core/handlers/exception.py", line 55, in inner',
     ],
 )
-def test_what_helps_stays(line: str) -> None:
+def test_useful_details_stay_in_logs(line: str) -> None:
     assert redacted(line) == line
 
 
-def test_every_handler_of_the_product_redacts() -> None:
+def test_every_product_handler_redacts() -> None:
     configured = logging.config.DictConfigurator({"version": 1})
     logs: Any = settings.LOGGING
     for name, formatter_settings in logs["formatters"].items():

@@ -83,7 +83,7 @@ def failing(inline: SyncRunner) -> Callable[[int], Services]:
 
 
 @pytest.mark.long
-def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
+def test_failing_disk_delays_rows_without_failing_them(
     inline: SyncRunner, studio_pictures: list[int], failing: Callable[[int], Services]
 ) -> None:
     work = list(WorkPicture.objects.values_list("pk", flat=True))
@@ -106,7 +106,7 @@ def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
     assert set(Picture.objects.values_list("state", "held_since")) == {("done", None)}
 
 
-def test_pauses_of_what_is_held_up_grow_and_are_bounded(studio_pictures: list[int]) -> None:
+def test_retry_pauses_grow_up_to_a_limit(studio_pictures: list[int]) -> None:
     pauses = []
     pictures = Picture.objects.filter(pk__in=studio_pictures)
     for ago in (None, timedelta(seconds=40), timedelta(days=2)):
@@ -120,9 +120,7 @@ def test_pauses_of_what_is_held_up_grow_and_are_bounded(studio_pictures: list[in
     assert pauses == pytest.approx([5, 40, 300], abs=2)
 
 
-def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_job_delays_its_rows_on_database_failure(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Test every job: its last exception handler distinguishes faults of the machine from those of the code."""
 
     def raise_connection_lost(*_: object) -> None:
@@ -139,7 +137,7 @@ def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
 
 
 @pytest.mark.long
-def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
+def test_crawl_with_unwritable_spool_waits_without_refusing_addresses(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_settings(inline, allowed_networks=(LOOPBACK,))
@@ -162,7 +160,7 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
 
 
 @pytest.mark.long
-def test_a_full_disk_of_the_crawler_is_reported_by_its_child_process(
+def test_full_disk_of_crawler_is_reported_by_its_child_process(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Test a real child process under a real limit of file sizes: it reports the error, and the slice waits."""
@@ -186,7 +184,7 @@ def test_a_full_disk_of_the_crawler_is_reported_by_its_child_process(
     assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished"]
 
 
-def test_a_crawl_without_a_network_waits_and_refuses_no_address(
+def test_crawl_without_network_waits_and_refuses_no_address(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> None:
@@ -205,7 +203,7 @@ def test_a_crawl_without_a_network_waits_and_refuses_no_address(
     assert Refusal.objects.get().reason == "unresolvable"
 
 
-def test_other_errors_are_distinguished_from_faults_of_the_machine() -> None:
+def test_other_errors_are_distinguished_from_machine_faults() -> None:
     assert machine_fault(ValueError()) == ""
     assert machine_fault(FileNotFoundError(errno.ENOENT, "", "x")) == ""
     assert machine_fault(ConnectionRefusedError(errno.ECONNREFUSED, "")) == ""
@@ -217,7 +215,7 @@ def test_other_errors_are_distinguished_from_faults_of_the_machine() -> None:
     assert machine_fault(wrapped) == SENTENCES[errno.EROFS]
 
 
-def _by_django(error: Exception) -> Exception:
+def _wrap_as_django_error(error: Exception) -> Exception:
     wrapped = InternalError(str(error))
     wrapped.__cause__ = error
     return wrapped
@@ -232,9 +230,9 @@ def _by_django(error: Exception) -> Exception:
         (OSError(errno.EUCLEAN, "", "blob"), "disk"),
         (OSError(errno.ENXIO, "", "blob"), "disk"),
         (OSError(errno.ENOTCONN, "", "blob"), "disk"),
-        (_by_django(psycopg.errors.ReadOnlySqlTransaction()), DATABASE_FULL),
-        (_by_django(psycopg.errors.DataCorrupted()), DATABASE_FULL),
-        (_by_django(psycopg.errors.IndexCorrupted()), DATABASE_FULL),
+        (_wrap_as_django_error(psycopg.errors.ReadOnlySqlTransaction()), DATABASE_FULL),
+        (_wrap_as_django_error(psycopg.errors.DataCorrupted()), DATABASE_FULL),
+        (_wrap_as_django_error(psycopg.errors.IndexCorrupted()), DATABASE_FULL),
         (psycopg.errors.IdleSessionTimeout(), DATABASE_SILENT),
         (psycopg.errors.OutOfMemory(), DATABASE_SILENT),
         (redis.exceptions.ConnectionError("refused"), "Redis"),
@@ -244,7 +242,7 @@ def _by_django(error: Exception) -> Exception:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_whatever_the_machine_lacks_is_reported_as_such(error: Exception, message: str) -> None:
+def test_every_missing_machine_resource_is_reported(error: Exception, message: str) -> None:
     assert message in machine_fault(error)
 
 
@@ -254,18 +252,18 @@ def test_whatever_the_machine_lacks_is_reported_as_such(error: Exception, messag
         OSError(errno.ENOTCONN, "a connection's"),
         socket.gaierror(errno.EIO, "a number of its own"),
         RuntimeError("ours"),
-        _by_django(psycopg.errors.UniqueViolation()),
+        _wrap_as_django_error(psycopg.errors.UniqueViolation()),
         psycopg.DataError("NUL"),
         redis.exceptions.ResponseError("WRONGTYPE Operation against a key"),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_errors_that_the_machine_did_not_cause_are_not_reported_as_its_fault(error: Exception) -> None:
+def test_unrelated_errors_are_not_machine_faults(error: Exception) -> None:
     assert machine_fault(error) == ""
 
 
 @contextmanager
-def claimed_by_another(ids: list[int]) -> Iterator[subprocess.Popen[bytes]]:
+def claim_in_other_process(ids: list[int]) -> Iterator[subprocess.Popen[bytes]]:
     """Yield while another running process has claimed the rows."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         own = this_process().rsplit("|", 2)[0]
@@ -278,11 +276,11 @@ def claimed_by_another(ids: list[int]) -> Iterator[subprocess.Popen[bytes]]:
             other.kill()
 
 
-def test_rows_of_a_killed_process_are_free_at_once_and_those_of_a_living_one_are_not(
+def test_rows_of_killed_process_are_released_and_live_rows_are_not(
     studio_pictures: list[int],
 ) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)
-    with claimed_by_another(studio_pictures) as other:
+    with claim_in_other_process(studio_pictures) as other:
         release_ended()
         assert set(rows.values_list("state", flat=True)) == {"doing"}
         other.kill()
@@ -291,14 +289,14 @@ def test_rows_of_a_killed_process_are_free_at_once_and_those_of_a_living_one_are
         assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
 
 
-def test_a_number_that_another_process_has_now_is_not_the_claimers() -> None:
+def test_reused_process_id_does_not_keep_a_claim() -> None:
     place, number, started = this_process().rsplit("|", 2)
     assert not has_ended(this_process())
     assert has_ended(f"{place}|{number}|{int(started) + 1}")
     assert not has_ended(f"elsewhere|pid:[1]|{number}|{int(started) + 1}")  # cannot be known from here
 
 
-def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studio_pictures: list[int]) -> None:
+def test_row_with_repeated_worker_crashes_waits_longer_each_time(studio_pictures: list[int]) -> None:
     pauses = []
     rows = Picture.objects.filter(pk__in=studio_pictures)
     for _ in range(3):
@@ -312,7 +310,7 @@ def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studi
     assert pauses == pytest.approx([0, 20, 80], abs=2)
 
 
-def test_a_claim_of_a_living_process_stays_when_no_file_can_be_opened() -> None:
+def test_claim_of_live_process_survives_file_descriptor_exhaustion() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         place = this_process().rsplit("|", 2)[0]
@@ -328,7 +326,7 @@ def test_a_claim_of_a_living_process_stays_when_no_file_can_be_opened() -> None:
     assert has_ended(name)
 
 
-def test_a_row_that_asks_too_much_of_the_machine_is_soon_tried_alone(studio_pictures: list[int]) -> None:
+def test_resource_intensive_row_is_soon_retried_alone(studio_pictures: list[int]) -> None:
     for _ in range(2):
         Picture.objects.update(not_before=None)
         assert steps.claim(Picture, studio_pictures, timedelta(minutes=10)) == studio_pictures
@@ -346,7 +344,7 @@ def test_a_row_that_asks_too_much_of_the_machine_is_soon_tried_alone(studio_pict
         ((0, *[30] * 7, 2), 5),  # no broker carries some of them
     ],
 )
-def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
+def test_rows_of_lost_machine_are_released_only_when_it_alone_is_silent(
     pauses: tuple[int, ...], unheard: int, studio_pictures: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)

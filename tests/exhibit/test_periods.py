@@ -23,7 +23,7 @@ EVENING = datetime(2016, 1, 11, 23, 24, 3, tzinfo=UTC)
         ("2016-12-31T23:59:60Z", datetime(2016, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
     ],
 )
-def test_a_moment_is_read_in_each_form_and_is_utc(text: str, moment: datetime) -> None:
+def test_moment_is_parsed_in_each_form_as_utc(text: str, moment: datetime) -> None:
     assert stated_time(text) == (moment, "")
 
 
@@ -39,7 +39,7 @@ def test_a_moment_is_read_in_each_form_and_is_utc(text: str, moment: datetime) -
         ("201601112324", "2016-01-11T23:24Z", date(2016, 1, 11), date(2016, 1, 11)),
     ],
 )
-def test_a_period_stays_one_and_has_its_days(text: str, period: str, first: date, last: date) -> None:
+def test_period_keeps_its_precision_and_days(text: str, period: str, first: date, last: date) -> None:
     assert stated_time(text) == (None, period)
     assert days_of(period) == (first, last)
 
@@ -51,11 +51,11 @@ def test_a_period_stays_one_and_has_its_days(text: str, period: str, first: date
         "2999-01-01T00:00:00Z", "2016-01-11T23:24:03+99:00",
     ],
 )  # fmt: skip
-def test_what_is_no_time_or_lies_in_the_future_is_none(text: str) -> None:
+def test_invalid_or_future_time_is_omitted(text: str) -> None:
     assert stated_time(text) == (None, "")
 
 
-def test_what_is_not_known_is_neither_first_nor_last() -> None:
+def test_unknown_time_never_sorts_first_or_last() -> None:
     assert (earliest([None, EVENING]), latest([EVENING, None])) == (EVENING, EVENING)
     assert earliest([None]) is latest([]) is None
 
@@ -81,5 +81,5 @@ def test_what_is_not_known_is_neither_first_nor_last() -> None:
         ({}, ""),
     ],
 )
-def test_what_a_page_or_a_search_states_keeps_its_precision(value: object, expected: str) -> None:
+def test_time_from_page_or_search_keeps_its_precision(value: object, expected: str) -> None:
     assert as_stated(value) == expected

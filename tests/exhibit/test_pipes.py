@@ -26,9 +26,7 @@ COMMANDS = (
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("buffered", [True, False])
-def test_a_program_whose_output_nobody_reads_ends_without_a_trace(
-    command: tuple[str, ...], tmp_path: Path, *, buffered: bool
-) -> None:
+def test_program_with_closed_output_exits_silently(command: tuple[str, ...], tmp_path: Path, *, buffered: bool) -> None:
     environ = {**os.environ, "EXHIBIT_DATA": str(tmp_path), "PYTHONUNBUFFERED": "" if buffered else "1"}
     reading, write = os.pipe()
     os.close(reading)
@@ -44,7 +42,7 @@ def test_a_program_whose_output_nobody_reads_ends_without_a_trace(
     assert done.returncode == CLOSED_PIPE
 
 
-def test_a_program_that_was_read_to_its_end_keeps_its_exit_code(tmp_path: Path) -> None:
+def test_program_read_to_the_end_keeps_its_exit_code(tmp_path: Path) -> None:
     environ = {**os.environ, "EXHIBIT_DATA": str(tmp_path)}
     for arguments, code in ((["--help"], 0), (["verify", "nowhere.zip"], 2)):
         done = subprocess.run(
@@ -53,7 +51,7 @@ def test_a_program_that_was_read_to_its_end_keeps_its_exit_code(tmp_path: Path) 
         assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
 
 
-def test_another_pipe_that_breaks_is_an_error_as_before(tmp_path: Path) -> None:
+def test_other_broken_pipe_still_raises(tmp_path: Path) -> None:
     program = (
         "import os\n"
         "from exhibit.pipes import ends_with_reader\n"

@@ -15,7 +15,7 @@ from exhibit.plain import fold_name, has_visible_letter, one_line, plain, printa
         ("山水 é 😀 \u200fשלום", "山水 é 😀 \u200fשלום"),
     ],
 )
-def test_active_characters_are_removed_and_words_stay(text: str, expected: str) -> None:
+def test_control_characters_are_removed_and_words_stay(text: str, expected: str) -> None:
     assert plain(text) == expected
     assert plain(expected) == expected
 
@@ -24,7 +24,7 @@ def test_one_line_has_single_spaces() -> None:
     assert one_line("  Two\n\n lines\t\x07 of  words ") == "Two lines of words"
 
 
-def test_spaces_of_every_width_are_printed_and_what_deceives_is_not() -> None:
+def test_spaces_of_every_width_are_kept_and_deceptive_characters_are_not() -> None:
     words = "\u00c9ditions\u00a0Dupont 5\u202f000\u2009km \u4f5c\u8005\u3000\u738b\n"
     assert printable(words) == words
     assert (
@@ -34,7 +34,7 @@ def test_spaces_of_every_width_are_printed_and_what_deceives_is_not() -> None:
 
 
 @pytest.mark.parametrize("name", ["Ann", "山水", "7", "\u200bÉ", "ـب"])
-def test_a_name_has_a_letter_that_is_seen(name: str) -> None:
+def test_name_has_a_visible_letter(name: str) -> None:
     assert has_visible_letter(name)
 
 
@@ -54,11 +54,11 @@ def test_a_name_has_a_letter_that_is_seen(name: str) -> None:
         "\U000e0041",
     ],
 )
-def test_what_shows_no_letter_is_no_name(name: str) -> None:
+def test_text_without_visible_letters_is_not_a_name(name: str) -> None:
     assert not has_visible_letter(name)
 
 
-def test_names_that_readers_cannot_distinguish_are_one() -> None:
+def test_indistinguishable_names_are_equal() -> None:
     same = ["Ann Lee", "ann lee", " ANN  LEE\n", "\uff21nn Lee", "A\u200bnn\u3000Lee", "Ann\u3164 Lee"]
     assert len({fold_name(name) for name in same}) == 1
     marked = ("Ann\u034f", "A\ufe0fnn", "\u17b4Ann", "An\u180bn", "Ann\U000e0100")

@@ -9,14 +9,14 @@ from exhibit.errors import WrongUseError
 from exhibit.types import DeclaredWork, Fetched, Metric, Price, Sighting, Space, parse_money
 
 
-def test_a_stored_vector_takes_the_bytes_of_its_metric() -> None:
+def test_stored_vector_size_follows_its_metric() -> None:
     space = Space("phash256", "2", Metric.HAMMING, 256)
     assert space.id == "phash256@2"
     sizes = {metric: replace(space, metric=metric).vector_bytes for metric in Metric}
     assert sizes == {Metric.HAMMING: 32, Metric.COSINE: 1024, Metric.VOTES: 256}
 
 
-def test_an_image_that_was_fetched_once_is_seen_at_each_of_its_places() -> None:
+def test_image_fetched_once_is_seen_on_each_page() -> None:
     image = Fetched(
         final_url="http://a/i",
         digest=Digest.of(b"i"),
@@ -38,14 +38,14 @@ def test_an_image_that_was_fetched_once_is_seen_at_each_of_its_places() -> None:
     assert sightings[0].response_headers == image.response_headers
 
 
-def test_a_declared_work_has_columns_that_make_it_again() -> None:
+def test_declared_work_round_trips_through_columns() -> None:
     work = DeclaredWork(title="One", author_died=1950, registrations=({"office": "USCO", "number": "1"},))
     columns = work.columns()
     assert columns["registrations"] == [{"office": "USCO", "number": "1"}]
     assert DeclaredWork(**{**columns, "registrations": tuple(columns["registrations"])}) == work
 
 
-def test_money_is_read_and_written_exactly() -> None:
+def test_money_round_trips_exactly() -> None:
     for text, millionths, text_expected in (
         ("4.99 USD", 4_990_000, "4.99 USD"), ("0.0035USD", 3_500, "0.0035 USD"), (" 10 CNY ", 10_000_000, "10.00 CNY"),
         ("999999999.999999 EUR", 999_999_999_999_999, "999999999.999999 EUR"),
@@ -56,7 +56,7 @@ def test_money_is_read_and_written_exactly() -> None:
             parse_money(wrong)
 
 
-def test_a_price_of_many_requests_is_one_of_each_that_is_never_too_small() -> None:
+def test_bulk_price_per_request_is_never_rounded_down() -> None:
     assert str(Price(amount="3.50 USD", requests=1_000).each) == "0.0035 USD"
     assert Price(amount="1 USD", requests=3).each.millionths == 333_334
     wrong: list[dict[str, Any]] = [{"requests": 0}, {"free": -1}, {"amount": "free"}]

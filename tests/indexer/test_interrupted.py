@@ -80,7 +80,7 @@ def leftovers(temporary: Path) -> list[psutil.Process]:
         pytest.param(signal.SIGKILL, 1, marks=pytest.mark.long),
     ],
 )
-def test_it_leaves_no_process_and_no_folder_and_keeps_its_lines_and_the_same_command_goes_on(
+def test_interrupted_command_cleans_up_keeps_lines_and_resumes(
     folders: tuple[Path, Path], temporary: Path, tmp_path: Path, number: signal.Signals, jobs: int
 ) -> None:
     out = tmp_path / "matches.jsonl"
@@ -107,7 +107,7 @@ def test_it_leaves_no_process_and_no_folder_and_keeps_its_lines_and_the_same_com
     assert {path.name for path in tmp_path.iterdir()} == {"matches.jsonl"}
 
 
-def test_what_multiprocessing_removes_itself_is_left_to_it_for_as_long_as_the_command_lives(tmp_path: Path) -> None:
+def test_multiprocessing_cleanup_is_left_intact_during_the_command(tmp_path: Path) -> None:
     own, foreign = tmp_path / "own", tmp_path / "others"
     own.mkdir()
     foreign.mkdir()
@@ -122,7 +122,7 @@ def test_what_multiprocessing_removes_itself_is_left_to_it_for_as_long_as_the_co
 
 
 @pytest.mark.long
-def test_matches_of_other_works_or_of_a_changed_picture_are_computed_again(
+def test_matches_of_other_works_or_changed_pictures_are_recomputed(
     folders: tuple[Path, Path], temporary: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "matches.jsonl"

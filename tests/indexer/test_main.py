@@ -82,7 +82,7 @@ def matches(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-def test_match_writes_one_line_for_each_copy(run: tuple[CommandResult, Path]) -> None:
+def test_match_writes_one_line_per_copy(run: tuple[CommandResult, Path]) -> None:
     done, out = run
     assert done.returncode == 0, done.stderr
     lines = matches(out)
@@ -102,7 +102,7 @@ def test_match_writes_one_line_for_each_copy(run: tuple[CommandResult, Path]) ->
 
 
 @pytest.mark.long
-def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
+def test_match_reports_skipped_and_unreliable_pictures(
     run: tuple[CommandResult, Path],
 ) -> None:
     done, _ = run
@@ -117,7 +117,7 @@ def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
 
 
 @pytest.mark.long
-def test_match_uses_what_an_earlier_run_has_measured(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_match_reuses_earlier_measurements(folders: tuple[Path, Path], tmp_path: Path) -> None:
     works, pictures = folders
     arguments = ["match", works, pictures / "a", "--jobs", 1, "--cache", tmp_path / "cache", "--out"]
     assert indexer(*arguments, tmp_path / "first.jsonl").returncode == 0
@@ -128,7 +128,7 @@ def test_match_uses_what_an_earlier_run_has_measured(folders: tuple[Path, Path],
     assert (tmp_path / "first.jsonl").read_bytes() == (tmp_path / "second.jsonl").read_bytes()
 
 
-def test_match_leaves_no_half_written_file(tmp_path: Path) -> None:
+def test_match_leaves_no_partial_file(tmp_path: Path) -> None:
     (tmp_path / "works").mkdir()
     (tmp_path / "works" / "notes.txt").write_text("not a picture")
     done = indexer("match", tmp_path / "works", tmp_path / "works", "--out", tmp_path / "matches.jsonl")
@@ -152,14 +152,14 @@ def test_compare_prints_text_and_draws_every_view(folders: tuple[Path, Path], tm
             assert (picture.format, max(picture.size) <= 1600) == (kind, True)
 
 
-def test_compare_prints_the_same_result_as_match(run: tuple[CommandResult, Path], folders: tuple[Path, Path]) -> None:
+def test_compare_and_match_return_same_result(run: tuple[CommandResult, Path], folders: tuple[Path, Path]) -> None:
     line = next(line for line in matches(run[1]) if line["picture"] == "a/mirrored.jpg")
     works, pictures = folders
     comparison = json.loads(indexer("compare", works / line["work"], pictures / line["picture"], "--json").stdout)
     assert comparison == {name: line[name] for name in comparison}
 
 
-def test_compare_prints_json_too(folders: tuple[Path, Path]) -> None:
+def test_compare_prints_json(folders: tuple[Path, Path]) -> None:
     works, pictures = folders
     page = indexer("compare", works / "page.png", pictures / "a" / "page.jpg", "--json")
     assert page.returncode == 0
@@ -169,7 +169,7 @@ def test_compare_prints_json_too(folders: tuple[Path, Path]) -> None:
     assert json.loads(nothing.stdout)["decision"] == "none"
 
 
-def test_a_copy_with_a_damaged_part_is_compared_with_a_remark(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_partially_damaged_copy_is_compared_with_a_warning(folders: tuple[Path, Path], tmp_path: Path) -> None:
     works, _ = folders
     data = (works / "one.png").read_bytes()
     text = struct.pack(">I", 7) + b"tEXtTitle\0A" + bytes(4)  # with a wrong checksum
@@ -196,7 +196,7 @@ def test_a_copy_with_a_damaged_part_is_compared_with_a_remark(folders: tuple[Pat
     ],
     ids=" ".join,
 )
-def test_wrong_use_ends_with_2_and_a_sentence(folders: tuple[Path, Path], arguments: list[str]) -> None:
+def test_invalid_usage_exits_with_2_and_a_message(folders: tuple[Path, Path], arguments: list[str]) -> None:
     root = folders[0].parent
     placed = [
         str(root / argument) if "/" in argument or (root / argument).exists() else argument for argument in arguments

@@ -67,7 +67,7 @@ def read_records(studio: Owner) -> Client:
 
 
 @pytest.mark.long
-def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
+def test_archive_import_reports_damage_and_keeps_capture_dates(
     world: tuple[SyncRunner, Trust], studio: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inline, trust = world

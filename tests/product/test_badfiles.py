@@ -39,14 +39,14 @@ def register_and_match(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -
 
 
 @pytest.mark.long
-def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
+def test_generated_bad_files_are_refused_with_reason_or_read(inline: SyncRunner) -> None:
     files = [(file.name, file.make()) for file in BAD_FILES]
     register_and_match(inline, files)
     assert 0 < Work.objects.count() < len(files)
 
 
 @pytest.mark.shared_data
-def test_every_bad_file_of_the_collection_is_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
+def test_every_bad_file_of_the_corpus_is_refused_with_reason_or_read(inline: SyncRunner) -> None:
     folder = shared_data("badfiles")
     register_and_match(
         inline,

@@ -20,7 +20,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRunner, shop: Shop) -> None:
+def test_capture_with_blocked_bytes_stores_no_blocked_file(services: SyncRunner, shop: Shop) -> None:
     studio = owner("studio")
     register(services.services, studio, photograph(1))
     create_watch(studio, shop.url())
@@ -39,7 +39,7 @@ def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRun
 
 
 @pytest.mark.long
-def test_a_capture_keeps_nothing_that_holds_another_picture_that_is_blocked(services: SyncRunner, shop: Shop) -> None:
+def test_capture_containing_other_blocked_picture_is_not_stored(services: SyncRunner, shop: Shop) -> None:
     serve_embedded_picture(shop)
     BlockedDigest.objects.create(digest=Digest.of(EMBEDDED_PICTURE), reason="Unlawful.")
     studio = owner("studio")

@@ -64,7 +64,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner
 
 
 @pytest.mark.long
-def test_a_bundle_holds_how_the_page_looked_and_verifies(
+def test_bundle_contains_page_appearance_and_verifies(
     world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
 ) -> None:
     inline, trust = world
@@ -98,7 +98,7 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
 
 
 @pytest.mark.long
-def test_a_page_with_a_picture_that_was_reported_is_sealed_without_what_shows_it(
+def test_page_with_reported_picture_is_sealed_without_its_views(
     world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
 ) -> None:
     inline, trust = world

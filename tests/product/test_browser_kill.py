@@ -30,9 +30,7 @@ SETTINGS = {"EXHIBIT_CAPTURE_BROWSER": "", "EXHIBIT_STEP_TIMEOUT_SECONDS": "25"}
 
 @pytest.mark.long
 @pytest.mark.timeout(MAX_ROUND * (ROUNDS + 1))
-def test_a_capture_survives_the_death_of_its_browser_and_of_its_worker(
-    open_folder: Path, django_db_blocker: DjangoDbBlocker
-) -> None:
+def test_capture_survives_browser_and_worker_crash(open_folder: Path, django_db_blocker: DjangoDbBlocker) -> None:
     random = Random(SEED)
     killed: list[str] = []
     with django_db_blocker.unblock(), running_stack(open_folder / "stack", SETTINGS) as stack:

@@ -26,7 +26,7 @@ def away(inline: SyncRunner, s3: S3) -> SyncRunner:
 
 
 @pytest.mark.long
-def test_bytes_are_shown_and_set_aside_and_removed_in_a_bucket(away: SyncRunner) -> None:
+def test_bytes_are_shown_quarantined_and_removed_in_a_bucket(away: SyncRunner) -> None:
     register(away.services, owner("studio"), photograph(1))
     services, picture_digest, table = away.services, Digest.of(photograph(1)), away.services.blobs.put(b"a table")
     assert get_preview(services, picture_digest)[:2] == b"\xff\xd8"
@@ -39,7 +39,7 @@ def test_bytes_are_shown_and_set_aside_and_removed_in_a_bucket(away: SyncRunner)
 
 
 @pytest.mark.long
-def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away: SyncRunner, s3: S3) -> None:
+def test_pictures_wait_while_the_bucket_is_unresponsive(away: SyncRunner, s3: S3) -> None:
     studio = owner("studio")
     register(away.services, studio, photograph(1))
     picture_ids = record_sightings(away.services, *claim_new_slice(studio), [recompress(photograph(1)), photograph(2)])
@@ -56,7 +56,7 @@ def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away:
 
 
 @pytest.mark.long
-def test_other_processes_find_a_network_s_file_on_this_machine(away: SyncRunner, tmp_path: Path) -> None:
+def test_other_processes_find_local_network_file(away: SyncRunner, tmp_path: Path) -> None:
     blobs = away.services.blobs
     digest = blobs.put(b"a network")
     for _ in range(2):

@@ -87,7 +87,7 @@ def is_healthy(service: dict[str, Any], environ: dict[str, str]) -> bool:
         ),
     ],
 )
-def test_a_service_comes_up_by_its_own_health_check_and_stops_when_told(name: str, environ: dict[str, str]) -> None:
+def test_service_passes_its_health_check_and_stops_on_request(name: str, environ: dict[str, str]) -> None:
     service = OWN_SERVICES[name]
     assert not is_healthy(service, environ)
     with subprocess.Popen(service["command"], env=environ, cwd=CHECKOUT, start_new_session=True) as process:
@@ -103,9 +103,7 @@ def test_a_service_comes_up_by_its_own_health_check_and_stops_when_told(name: st
 
 
 @pytest.mark.long
-def test_of_two_beats_one_ticks_and_the_other_takes_its_place_when_it_is_killed(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_second_scheduler_takes_over_when_the_first_is_killed(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "clock").write_text("600")  # ten minutes ahead
     ahead = {
         **environ,
@@ -169,13 +167,13 @@ def kill_rest(number: int) -> None:
     raise AssertionError("something of it was left running")
 
 
-def test_settings_of_the_services_are_settings_that_exist() -> None:
+def test_service_environment_contains_only_existing_settings() -> None:
     setting_names = {environment_name(name) for name in load_config({"EXHIBIT_DATA": "/absent"}).__slots__}
     for service in OWN_SERVICES.values():
         assert {name for name in service["environment"] if not name.startswith(("AWS_", "MILVUS_"))} <= setting_names
 
 
-def test_every_container_is_confined_and_may_take_only_so_much() -> None:
+def test_every_container_is_confined_and_limited() -> None:
     added = {name: service.get("cap_add") for name, service in COMPOSE["services"].items() if "cap_add" in service}
     assert added.keys() == {"s3", "proxy"}
     assert {name for name, service in COMPOSE["services"].items() if not service["read_only"]} == {"milvus"}
@@ -189,7 +187,7 @@ def test_every_container_is_confined_and_may_take_only_so_much() -> None:
     assert all("size=" in place for service in OWN_SERVICES.values() for place in service["tmpfs"])
 
 
-def test_the_milvus_that_compose_starts_is_the_one_of_the_tests() -> None:
+def test_compose_and_tests_use_the_same_milvus() -> None:
     tested = (CHECKOUT / "requirements" / "milvus.txt").read_text("utf-8").split()[0].removeprefix("milvus==")
     assert COMPOSE["services"]["milvus"]["image"] == f"milvusdb/milvus:v{tested}"
     assert re.findall(
@@ -197,7 +195,7 @@ def test_the_milvus_that_compose_starts_is_the_one_of_the_tests() -> None:
     ) == [tested]
 
 
-def test_redis_takes_nobody_without_the_password_that_the_services_have(tmp_path: Path) -> None:
+def test_redis_requires_the_password_of_the_services(tmp_path: Path) -> None:
     redis, socket_path = COMPOSE["services"]["redis"], tmp_path / "redis.sock"
     password = substitute(redis["environment"]["REDISCLI_AUTH"])
     assert {
@@ -220,20 +218,20 @@ def test_redis_takes_nobody_without_the_password_that_the_services_have(tmp_path
             assert process.wait(30) == 0  # the signal reaches the server, not a shell around it
 
 
-def test_every_other_service_waits_until_the_database_is_migrated() -> None:
+def test_every_other_service_waits_for_database_migration() -> None:
     for name, service in OWN_SERVICES.items():
         waits_for = "postgres" if name == "migrate" else "migrate"
         assert waits_for in service["depends_on"]
 
 
-def test_all_processes_of_the_product_have_a_service() -> None:
+def test_every_product_process_has_a_service() -> None:
     from workers.servers.product import services
 
     started = {child.name for child in services(load_config({"EXHIBIT_DATA": "/absent"}))}
     assert {service["command"][-1] for name, service in OWN_SERVICES.items() if name != "migrate"} == started
 
 
-def test_the_image_starts_a_command_that_exists() -> None:
+def test_image_starts_an_existing_command() -> None:
     start = json.loads(
         re.findall(r"^CMD (.*)$", (CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)[-1]
     )
@@ -241,7 +239,7 @@ def test_the_image_starts_a_command_that_exists() -> None:
     assert subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=False).returncode == 0
 
 
-def test_an_unknown_process_is_refused_with_the_names_of_the_known() -> None:
+def test_unknown_process_is_refused_with_known_names() -> None:
     command = [sys.executable, "-m", "workers.run", "everything"]
     run = subprocess.run(command, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert run.returncode == 2

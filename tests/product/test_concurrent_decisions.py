@@ -47,7 +47,7 @@ def decide_concurrently(second: Callable[[], list[Outcome]], first: Callable[[Ca
         return done.result(30)[0]
 
 
-def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, studio: Owner) -> None:
+def test_grown_case_is_decided_by_one_of_two_concurrent_members(inline: SyncRunner, studio: Owner) -> None:
     Case.objects.update(waits=True)
 
     def by_ann(case: Case) -> None:
@@ -59,7 +59,7 @@ def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, stud
     assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")
 
 
-def test_undo_takes_back_nothing_that_somebody_else_decided_meanwhile(inline: SyncRunner, studio: Owner) -> None:
+def test_undo_keeps_concurrent_decisions_of_other_members(inline: SyncRunner, studio: Owner) -> None:
     def by_ann(case: Case) -> None:
         record_decision(case, Case.Decision.OPEN, by="Ann", reason="It is ours.")
         record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")

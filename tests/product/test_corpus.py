@@ -84,7 +84,7 @@ def failed_checks(outcome: Outcome) -> set[str]:
 
 
 @pytest.mark.long
-def test_the_python_verifier_names_what_is_wrong_with_each(outcomes: dict[str, Outcome]) -> None:
+def test_python_verifier_reports_expected_failures(outcomes: dict[str, Outcome]) -> None:
     wrong = {
         name: failed_checks(outcomes[name])
         for name, case in CASES.items()
@@ -97,7 +97,7 @@ def test_the_python_verifier_names_what_is_wrong_with_each(outcomes: dict[str, O
 
 
 @pytest.mark.long
-def test_no_bundle_with_a_file_beside_it_is_said_to_have_none(
+def test_bundle_with_extra_files_is_not_reported_as_having_no_other_files(
     outcomes: dict[str, Outcome], places: dict[str, Path]
 ) -> None:
     for name, path in places.items():
@@ -108,7 +108,7 @@ def test_no_bundle_with_a_file_beside_it_is_said_to_have_none(
 
 
 @pytest.mark.long
-def test_verify_py_alone_answers_alike(outcomes: dict[str, Outcome], places: dict[str, Path]) -> None:
+def test_verify_py_alone_returns_same_results(outcomes: dict[str, Outcome], places: dict[str, Path]) -> None:
     line = [sys.executable, "-I", "-c", EACH, str(LIGHT)]
     paths = "\n".join(map(str, places.values()))
     done = subprocess.run(line, input=paths, capture_output=True, text=True, check=True)
@@ -131,7 +131,7 @@ def test_verify_py_alone_answers_alike(outcomes: dict[str, Outcome], places: dic
 
 
 @pytest.mark.long
-def test_nothing_passes_of_a_zip_without_a_bundle_at_its_top(places: dict[str, Path]) -> None:
+def test_zip_without_top_level_bundle_never_passes(places: dict[str, Path]) -> None:
     verifier = Verifier(load_trust(TRUST))
     for name in NONE:
         try:
@@ -142,7 +142,7 @@ def test_nothing_passes_of_a_zip_without_a_bundle_at_its_top(places: dict[str, P
 
 
 @pytest.mark.long
-def test_a_zip_that_begins_as_another_than_it_ends_is_left_to_the_check_that_refuses_it(
+def test_polyglot_zip_is_passed_unopened_to_the_verifier(
     places: dict[str, Path],
 ) -> None:
     path = places["zips: an evil ZIP as comment"]
@@ -177,7 +177,7 @@ def unpack_with_programs(path: Path, target: Path) -> Iterator[tuple[str, Files]
 
 
 @pytest.mark.long
-def test_every_program_unpacks_what_was_verified(
+def test_every_program_unpacks_the_verified_files(
     outcomes: dict[str, Outcome], places: dict[str, Path], tmp_path: Path
 ) -> None:
     wrong = []
@@ -223,7 +223,7 @@ REAL: dict[str, Callable[[Path, Path], None]] = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("program", REAL)
-def test_what_real_programs_pack_anew_is_intact_in_all_verifiers(program: str, tmp_path: Path) -> None:
+def test_repacked_bundles_are_intact_in_all_verifiers(program: str, tmp_path: Path) -> None:
     if program != "shutil" and shutil.which(program.split(maxsplit=1)[0]) is None:
         pytest.skip(f"{program.split(maxsplit=1)[0]} isn't installed")
     folder = write_case({**base(), ".DS_Store": b"x"}, tmp_path / "bag")
@@ -244,7 +244,7 @@ def folders_checked_by_hand() -> list[str]:
 
 
 @pytest.mark.long
-def test_the_lines_by_hand_answer_alike(places: dict[str, Path], tmp_path: Path) -> None:
+def test_manual_commands_return_same_results(places: dict[str, Path], tmp_path: Path) -> None:
     wrong = {}
     for name in folders_checked_by_hand():
         [state] = [outcome.state for outcome in check(places[name], {**os.environ, "WORK": str(tmp_path)}, {}, BYTES)]
@@ -284,7 +284,7 @@ LEDGER = '{"blocks":[],"chain":1,"development":false,"label":"","name":"x"}'
 
 
 @pytest.mark.long
-def test_trust_lists_that_could_be_read_in_two_ways_are_refused(tmp_path: Path) -> None:
+def test_ambiguous_trust_lists_are_refused(tmp_path: Path) -> None:
     accepted = set()
     for number, (what, data) in enumerate(trust_lists().items()):
         path = tmp_path / f"{number}.json"

@@ -36,7 +36,7 @@ def pending_receipts() -> list[int]:
 
 
 @pytest.mark.long
-def test_a_sealed_bundle_carries_the_cosignature_and_a_list_may_ask_for_it(
+def test_sealed_bundle_includes_cosignature_and_trust_list_may_require_it(
     inline: SyncRunner, witness: LocalWitness, tmp_path: Path
 ) -> None:
     bundle = create_sealed_bundle(inline)
@@ -56,9 +56,7 @@ def test_a_sealed_bundle_carries_the_cosignature_and_a_list_may_ask_for_it(
 
 
 @pytest.mark.long
-def test_an_earlier_head_is_owed_no_more_once_a_later_one_is_cosigned(
-    inline: SyncRunner, witness: LocalWitness
-) -> None:
+def test_earlier_checkpoint_is_not_pending_after_later_cosignature(inline: SyncRunner, witness: LocalWitness) -> None:
     first = create_sealed_bundle(inline)
     early = sign_checkpoint(inline.services)
     create_sealed_bundle(inline, first.case.owner, seed=2)

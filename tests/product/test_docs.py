@@ -134,7 +134,7 @@ def split_command(line: str) -> tuple[str, ...]:
 COMMANDS = [command for page in PAGES for command in page_commands(page)]
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_every_link_resolves() -> None:
     anchors = cache(page_anchors)
     lost = [
         f"{page_name(page)}: {target}#{anchor}"
@@ -146,7 +146,7 @@ def test_every_link_leads_somewhere() -> None:
     assert lost == []
 
 
-def test_every_command_of_a_page_exists_with_its_options() -> None:
+def test_every_documented_command_and_option_exists() -> None:
     checks = {"exhibit": check_exhibit_command, "python": check_module, "make": check_make}
     assert {command.words[0] for command in COMMANDS} == set(checks)
     wrong = []
@@ -212,7 +212,7 @@ def matches_segment(segment: str, part: str) -> bool:
     return segment == part or part.startswith("{") or any(sign in segment for sign in "{%")
 
 
-def test_every_command_that_a_hint_names_exists() -> None:
+def test_every_command_in_a_hint_exists() -> None:
     """Test the commands in code, on pages of the site, in templates and in service settings."""
     listed = subprocess.run(["git", "ls-files", *NAMING], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     wrong, count = [], 0
@@ -275,7 +275,7 @@ def check_make(documented: Command) -> None:
     assert {word for word in documented.words[1:] if "=" not in word} <= set(targets)
 
 
-def test_every_file_that_a_page_names_is_there() -> None:
+def test_every_documented_file_exists() -> None:
     tops = {path.name for path in CHECKOUT.iterdir() if path.is_dir() and (path / "__init__.py").exists()} | {
         "docs",
         "tools",
@@ -289,7 +289,7 @@ def test_every_file_that_a_page_names_is_there() -> None:
     assert lost == []
 
 
-def test_every_name_of_code_that_a_page_names_is_there() -> None:
+def test_every_documented_code_name_exists() -> None:
     lost = [
         f"{page_name(page)}: {span}"
         for page in PAGES
@@ -327,20 +327,20 @@ def test_every_port_is_described_with_its_name() -> None:
     assert own - {"ReportT_contra"} <= code_spans
 
 
-def test_the_numbers_of_matching_are_those_of_the_code() -> None:
+def test_documented_matching_numbers_equal_code() -> None:
     rows = NUMBER.findall(page_text(DOCS / "explanation" / "how-matching-works.md"))
     assert len(rows) >= 10
     for number, name in rows:
         assert float(number) == pkgutil.resolve_name(name), name
 
 
-def test_every_reason_that_holds_a_decision_back_is_explained() -> None:
+def test_every_reason_delaying_a_decision_is_documented() -> None:
     reasons = {key.removeprefix("remark.") for key in load_phrases("en").sentences if key.startswith("remark.")}
     page = page_text(DOCS / "explanation" / "how-matching-works.md")
     assert {f"`{reason}`" for reason in reasons if reason != "same-bytes"} <= set(re.findall(r"`[\w-]+`", page))
 
 
-def test_every_field_of_a_job_of_a_line_and_of_a_match_is_described() -> None:
+def test_every_field_of_jobs_lines_and_matches_is_documented() -> None:
     from indexer.compare.wording import as_dict
 
     code_spans = set(SPAN.findall(crawl_fields.page()))
@@ -353,7 +353,7 @@ def test_every_field_of_a_job_of_a_line_and_of_a_match_is_described() -> None:
     assert {"sightings", "refusals", "links", "signals"} <= page & code_spans
 
 
-def test_the_documented_job_is_one() -> None:
+def test_documented_job_is_valid() -> None:
     (block,) = code_blocks(CHECKOUT / "docs" / "reference" / "stand-alone.md", "json")
     job = Job.from_json(block)
     assert set(json.loads(block)) <= {field.name for field in fields(job)}
@@ -370,21 +370,21 @@ def test_documented_settings_are_accepted(tmp_path: Path) -> None:
         load_config({"EXHIBIT_DATA": str(tmp_path)})
 
 
-def test_documented_variables_are_settings() -> None:
+def test_documented_variables_exist_as_settings() -> None:
     composed = re.findall(r"\$\{(EXHIBIT_[A-Z_]+)", (CHECKOUT / "docker-compose.yml").read_text("utf-8"))
     setting_names = {environment_name(field.name) for field in fields(Config)} | set(composed)
     variables = {name for page in PAGES for name in re.findall(r"\bEXHIBIT_[A-Z_]+", page_text(page))}
     assert variables <= setting_names
 
 
-def test_the_change_log_knows_this_version() -> None:
+def test_change_log_lists_this_version() -> None:
     newest = re.search(r"^## \[([\d.]+)\](.*)$", page_text(CHECKOUT / "CHANGELOG.md"), re.MULTILINE)
     assert newest
     assert newest[1] == exhibit.__version__ or newest[2] == " – unreleased"
 
 
 @pytest.mark.long
-def test_the_examples_of_the_rooms_by_themselves_do_what_they_say() -> None:
+def test_stand_alone_examples_work() -> None:
     """Test in a separate process, since a crawl runs only once in a process."""
     command = [sys.executable, "-m", "doctest", "docs/reference/stand-alone.md"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)

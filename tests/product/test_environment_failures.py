@@ -115,7 +115,7 @@ def command_output(stack: Stack, command: str) -> str:
 
 
 @pytest.mark.long
-def test_what_dies_comes_back_although_nobody_reads_what_the_supervisor_says(stack: Stack) -> None:
+def test_dead_process_restarts_when_supervisor_output_is_closed(stack: Stack) -> None:
     before = running_status(stack.config)
     assert before is not None
     os.kill(before.processes["beat"], signal.SIGKILL)
@@ -129,7 +129,7 @@ def test_what_dies_comes_back_although_nobody_reads_what_the_supervisor_says(sta
 
 
 @pytest.mark.long
-def test_a_status_that_cannot_be_read_hides_nothing_from_down(stack: Stack) -> None:
+def test_down_finds_supervisor_despite_unreadable_status_file(stack: Stack) -> None:
     path = lock_folder(stack.config) / "supervisor.json"
     whole = path.read_bytes()
     path.write_bytes(whole[:20])
@@ -139,7 +139,7 @@ def test_a_status_that_cannot_be_read_hides_nothing_from_down(stack: Stack) -> N
 
 
 @pytest.mark.long
-def test_rows_of_a_killed_pool_process_are_another_ones_within_15_seconds(stack: Stack) -> None:
+def test_rows_of_killed_pool_process_are_reclaimed_within_15_seconds(stack: Stack) -> None:
     with Site(host="127.0.0.9") as site:
         calls: list[float] = []
         is_killed = threading.Event()
@@ -163,7 +163,7 @@ def test_rows_of_a_killed_pool_process_are_another_ones_within_15_seconds(stack:
 
 
 @pytest.mark.long
-def test_a_frozen_database_is_told_within_seconds_and_thaws(stack: Stack) -> None:
+def test_frozen_database_is_reported_within_seconds_and_recovers(stack: Stack) -> None:
     assert is_well(stack)
     frozen = [*stack.postmaster()[0].children(), *stack.postmaster()]
     for process in frozen:
@@ -185,7 +185,7 @@ def test_a_frozen_database_is_told_within_seconds_and_thaws(stack: Stack) -> Non
 
 
 @pytest.mark.long
-def test_a_frozen_redis_is_told_within_seconds_and_its_workers_go_on_when_it_thaws(stack: Stack) -> None:
+def test_frozen_redis_is_reported_within_seconds_and_workers_resume(stack: Stack) -> None:
     wait_until(lambda: is_well(stack))
     place = f"http://127.0.0.1:{stack.config.web_port}/sign-in/"
     (frozen,) = stack.redis()
@@ -206,7 +206,7 @@ def test_a_frozen_redis_is_told_within_seconds_and_its_workers_go_on_when_it_tha
 
 
 @pytest.mark.long
-def test_a_full_disk_is_told_ends_nothing_and_is_gone_on_from_when_there_is_room(stack: Stack) -> None:
+def test_full_disk_is_reported_and_work_resumes_after_cleanup(stack: Stack) -> None:
     if not can_mount():
         pytest.skip("this process may not mount a disk of its own")
     ballast = stack.config.data_dir / "ballast"
@@ -248,7 +248,7 @@ def _fill_the_write_ahead_log(stack: Stack) -> None:
 
 
 @pytest.mark.long
-def test_it_all_still_runs(stack: Stack) -> None:
+def test_stack_is_still_running(stack: Stack) -> None:
     assert psutil.Process(stack.process.pid).is_running()
     worker_count = sum(service.name.startswith("worker") for service in services(stack.config))
     wait_until(lambda: len(stack.workers()) == worker_count)

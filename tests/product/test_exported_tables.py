@@ -30,7 +30,7 @@ def table_writers(path: Path) -> Iterator[str]:
             yield name
 
 
-def test_no_module_writes_a_table_past_the_one_function() -> None:
+def test_every_table_is_written_by_the_shared_function() -> None:
     writers: dict[str, set[str]] = {}
     for package in PACKAGES:
         for path in (CHECKOUT / package).rglob("*.py"):
@@ -40,12 +40,12 @@ def test_no_module_writes_a_table_past_the_one_function() -> None:
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-def test_what_a_spreadsheet_would_compute_is_a_text(text: str) -> None:
+def test_spreadsheet_formula_is_escaped(text: str) -> None:
     assert escape_formula(text) == f"'{text}"
     ((cell, number),) = csv.reader(io.StringIO(csv_text([[text, -1]]), newline=""))
     assert (cell, number) == (f"'{text}", "-1")
 
 
 @pytest.mark.parametrize("text", ["", " ", "plain", "a=b", "2026-11-20", "秋山", "https://example.org/?a=1", "“=1”"])
-def test_ordinary_texts_stay_as_they_are(text: str) -> None:
+def test_ordinary_texts_are_unchanged(text: str) -> None:
     assert escape_formula(text) == text

@@ -48,21 +48,21 @@ def inventions(scene: Scene, bundle: Path, tmp_path_factory: pytest.TempPathFact
     return results
 
 
-def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
+def test_forgeries_are_numerous_and_uniquely_identified() -> None:
     assert len(KINDS) == sum(map(len, FAMILIES.values())) >= 350
 
 
-def test_each_that_is_named_is_of_one_kind() -> None:
+def test_each_failing_check_belongs_to_one_kind() -> None:
     assert {name: kinds.kinds_of(name) for name in kinds.failing_checks() if len(kinds.kinds_of(name)) != 1} == {}
     assert len(kinds.NEW) >= 50
 
 
-def test_what_a_deceiver_leaves_alone_is_complete(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_unmodified_forgery_base_is_complete(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     files, trust = forge_bundle(scene, read_files(bundle), Invention())
     assert verify_in_python(write_zip(tmp_path / "b.zip", files), trust)[0] == "complete"
 
 
-def test_python_names_each_by_the_checks_of_the_table(inventions: InventionResults) -> None:
+def test_python_verifier_fails_expected_checks(inventions: InventionResults) -> None:
     assert {
         name: failed_checks(outcome)
         for name, (_, _, outcome) in inventions.items()
@@ -70,7 +70,7 @@ def test_python_names_each_by_the_checks_of_the_table(inventions: InventionResul
     } == {}
 
 
-def test_the_command_names_what_has_to_be_made_again(inventions: InventionResults) -> None:
+def test_command_reports_checks_that_need_regeneration(inventions: InventionResults) -> None:
     wrong = {}
     for name in (name for name in inventions if "?" in KINDS[name][1]):
         path, trust, _ = inventions[name]
@@ -84,7 +84,7 @@ def test_the_command_names_what_has_to_be_made_again(inventions: InventionResult
     assert wrong == {}
 
 
-def test_verify_py_alone_answers_alike(inventions: InventionResults) -> None:
+def test_verify_py_alone_returns_same_results(inventions: InventionResults) -> None:
     paths = {str(path): name for name, (path, _, _) in inventions.items()}
     line = [sys.executable, "-I", "-c", EACH, str(LIGHT)]
     done = subprocess.run(line, input="\n".join(paths), capture_output=True, text=True, check=True)

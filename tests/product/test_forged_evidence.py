@@ -24,7 +24,7 @@ from tests.assets.tampering import read_files, write_zip
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.long if number % 6 else ()) for number, name in enumerate(FORGED)]
 )
-def test_what_is_forged_is_named_and_nothing_else(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+def test_only_the_forged_item_is_reported(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     lie, expected = FORGED[name]
     path = write_zip(tmp_path / "forged.zip", seal_lie(read_files(bundle), lie))
     checks = {check.name: check for check in Verifier(scene.trust, MAKERS).verify(path).checks}
@@ -39,9 +39,7 @@ def test_what_is_forged_is_named_and_nothing_else(scene: Scene, bundle: Path, tm
 
 
 @pytest.mark.long
-def test_a_sheet_that_others_are_said_to_have_made_is_no_sheet_for_a_list_that_asks_for_one(
-    scene: Scene, bundle: Path, tmp_path: Path
-) -> None:
+def test_sheet_of_other_tools_does_not_satisfy_required_sheet(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     invention = Invention(facts=_expected_states("a sheet of other tools"))
     files, trust = forge_bundle(scene, read_files(bundle), invention)
     path = write_zip(tmp_path / "forged.zip", files)
@@ -57,9 +55,7 @@ def test_a_sheet_that_others_are_said_to_have_made_is_no_sheet_for_a_list_that_a
 
 
 @pytest.mark.parametrize("lie", ["a record that wasn't kept", "no capture"])
-def test_a_sighting_without_a_capture_that_agrees_is_not_shown(
-    scene: Scene, bundle: Path, tmp_path: Path, lie: str
-) -> None:
+def test_sighting_without_agreeing_capture_is_not_shown(scene: Scene, bundle: Path, tmp_path: Path, lie: str) -> None:
     dropped = {"no capture": lambda facts, *_: facts["sightings"][0].update(captures=[])}
     files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=dropped.get(lie) or _expected_states(lie)))
     verdict = Verifier(trust, MAKERS).verify(write_zip(tmp_path / "forged.zip", files))
@@ -67,9 +63,7 @@ def test_a_sighting_without_a_capture_that_agrees_is_not_shown(
     assert verdict.outcome is not ExitCode.DONE
 
 
-def test_a_stand_in_that_shows_another_picture_is_named_where_both_are_there(
-    scene: Scene, bundle: Path, tmp_path: Path
-) -> None:
+def test_substitute_with_different_picture_is_reported(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
         files["data/work/01-reduced.jpg"] = encode_picture(textured_picture(9, (640, 480)), "JPEG")
 
@@ -81,7 +75,7 @@ def test_a_stand_in_that_shows_another_picture_is_named_where_both_are_there(
 
 
 @pytest.mark.parametrize("junk", [False, True])
-def test_a_reduced_picture_that_is_broken_hides_no_other_size(
+def test_broken_reduced_picture_does_not_hide_other_sizes(
     scene: Scene, bundle: Path, tmp_path: Path, *, junk: bool
 ) -> None:
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
@@ -95,7 +89,7 @@ def test_a_reduced_picture_that_is_broken_hides_no_other_size(
     assert "differs from the facts" in failures["pictures"].sentence
 
 
-def test_of_reduced_pictures_a_bounded_number_is_decoded(
+def test_number_of_decoded_reduced_pictures_is_limited(
     scene: Scene, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:

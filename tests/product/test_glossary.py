@@ -68,7 +68,7 @@ def find_untranslated_terms(english: str, chinese: str) -> list[str]:
 
 
 @pytest.mark.long
-def test_a_term_has_its_word() -> None:
+def test_terms_are_translated_consistently() -> None:
     assert len(rows(TERMS)) > 30
     wrong = [
         f"{terms}: {english.strip()} => {chinese}"
@@ -79,28 +79,28 @@ def test_a_term_has_its_word() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_a_term_that_is_translated_otherwise_is_seen() -> None:
+def test_inconsistent_translation_is_detected() -> None:
     assert find_untranslated_terms("Two bundles of the case.", "案件的两个打包文件。") == ["bundle"]
     assert find_untranslated_terms("It is not licensed.", "已确认。") == ["not licensed"]
     assert find_untranslated_terms("exhibit case list", "exhibit case list") == []
 
 
 @pytest.mark.parametrize(("words", "instead"), rows(FORBIDDEN))
-def test_a_word_of_another_is_never_said(words: str, instead: str) -> None:
+def test_forbidden_synonym_is_never_used(words: str, instead: str) -> None:
     forms = (rf"\b{word}\b" if word.isascii() else word for word in words.split(", "))
     never = re.compile("|".join(forms), re.IGNORECASE)
     allowed = re.compile("|".join((CODE.pattern, *instead.split(", "))))
     assert [pair for pair in sentences() if never.search(allowed.sub(" ", "\n".join(pair)))] == []
 
 
-def test_chinese_has_its_punctuation_and_a_space_beside_latin_words_and_figures() -> None:
+def test_chinese_punctuation_and_latin_spacing_are_correct() -> None:
     beside = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9%][\u4e00-\u9fff]")
     texts = [VALUE.sub("", DATE.sub("", chinese)) for _, chinese in sentences()]
     assert len(texts) > 2000
     assert [text for text in texts if find_half_width(text) or beside.search(text)] == []
 
 
-def test_the_terminal_names_a_decision_as_pages_do() -> None:
+def test_terminal_and_pages_use_the_same_decision_names() -> None:
     phrases = (
         (path.name, node.value)
         for path in sorted((CHECKOUT / "desk/cli").rglob("*.py"))

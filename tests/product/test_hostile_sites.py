@@ -49,7 +49,7 @@ def site(inline: SyncRunner) -> Iterator[Site]:
 
 
 @pytest.mark.long
-def test_documents_with_impossible_contents_keep_their_good_pictures(inline: SyncRunner, site: Site) -> None:
+def test_documents_with_impossible_contents_keep_valid_pictures(inline: SyncRunner, site: Site) -> None:
     links = "".join(f"<a href='/{place}'>x</a>" for place in range(len(DOCUMENTS)))
     site.page("/", links)
     for place, odd in enumerate(DOCUMENTS.values()):
@@ -63,7 +63,7 @@ def test_documents_with_impossible_contents_keep_their_good_pictures(inline: Syn
 
 
 @pytest.mark.long
-def test_impossible_answers_spoil_nothing_else(inline: SyncRunner, site: Site) -> None:
+def test_impossible_responses_affect_nothing_else(inline: SyncRunner, site: Site) -> None:
     odd = "".join(f"<img src='/odd-{place}.jpg'>" for place in range(len(ANSWERS)))
     site.page("/", f"<img src='/good.jpg'>{odd}")
     for place, answer in enumerate(ANSWERS.values()):

@@ -53,7 +53,7 @@ class RunResult:
 
 @pytest.mark.long
 @pytest.mark.timeout(1500)
-def test_machines_without_a_common_folder_leave_what_one_leaves_though_one_of_them_loses_its_power(
+def test_hosts_without_shared_folder_survive_power_loss_of_a_host(
     open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     try:
@@ -72,7 +72,7 @@ def test_machines_without_a_common_folder_leave_what_one_leaves_though_one_of_th
 
 
 @pytest.mark.long
-def test_what_a_machine_had_locked_when_it_lost_its_power_is_free_within_a_minute(open_folder: Path) -> None:
+def test_locks_of_powered_off_host_are_released_within_a_minute(open_folder: Path) -> None:
     try:
         with hosts_in(open_folder) as hosts:
             database, ann, ben = (hosts.add(name, place) for place, name in enumerate(("db", "ann", "ben"), 1))

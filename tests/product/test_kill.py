@@ -29,7 +29,7 @@ MISHAPS_A_PLAY = 12
 
 @pytest.mark.long
 @pytest.mark.timeout(40 * ROUNDS + 500)
-def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
+def test_interrupted_run_leaves_same_state_as_undisturbed_run(
     open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     random = Random(SEED)

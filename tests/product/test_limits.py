@@ -54,7 +54,7 @@ def move_into_past() -> None:
     Sighting.objects.update(first_seen=F("first_seen") - MONTHS, last_seen=F("last_seen") - MONTHS)
 
 
-def test_bytes_that_matched_nothing_expire_and_what_matched_stays(services: SyncRunner, crawled: Owner) -> None:
+def test_unmatched_bytes_expire_and_matched_bytes_stay(services: SyncRunner, crawled: Owner) -> None:
     assert expire_bytes(services.services) == 0
     move_into_past()
     assert expire_bytes(services.services) == 1
@@ -70,7 +70,7 @@ def test_bytes_that_matched_nothing_expire_and_what_matched_stays(services: Sync
 
 
 @pytest.mark.long
-def test_what_the_machine_keeps_from_expiring_stays_and_keeps_nothing_else(
+def test_machine_faults_delay_expiry_of_affected_bytes_only(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     blobs = blob_store(inline.services.config.data_dir)
@@ -95,14 +95,14 @@ def test_what_the_machine_keeps_from_expiring_stays_and_keeps_nothing_else(
     assert all(digest.thumbnail in blobs for digest in Picture.objects.all())
 
 
-def test_the_room_left_is_told_without_making_a_data_folder_that_was_moved_away(inline: SyncRunner) -> None:
+def test_free_space_is_reported_without_recreating_a_moved_data_folder(inline: SyncRunner) -> None:
     inline.services.config.data_dir.rename(inline.services.config.data_dir.with_name("moved"))
     assert not disk_is_full(inline.services)
     assert not inline.services.config.data_dir.exists()
 
 
 @pytest.mark.long
-def test_expired_bytes_come_again_and_meet_the_works_registered_since(
+def test_expired_bytes_are_fetched_again_and_matched_with_newer_works(
     services: SyncRunner, crawled: Owner, shop: Shop
 ) -> None:
     move_into_past()
@@ -123,13 +123,13 @@ def test_expired_bytes_come_again_and_meet_the_works_registered_since(
 
 
 @pytest.mark.long
-def test_a_picture_that_still_comes_is_not_expired_by_its_first_day(services: SyncRunner, crawled: Owner) -> None:
+def test_recently_seen_picture_does_not_expire_by_its_first_day(services: SyncRunner, crawled: Owner) -> None:
     Picture.objects.update(first_seen=F("first_seen") - MONTHS)
     assert expire_bytes(services.services) == 0
 
 
 @pytest.mark.long
-def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: SyncRunner, crawled: Owner) -> None:
+def test_files_of_killed_processes_are_swept_and_live_files_are_kept(services: SyncRunner, crawled: Owner) -> None:
     over, under_way = CrawlSlice.objects.get(), 10**6
     spool = services.services.config.data_dir / "spool"
     for name in (f"slice-{over.pk}-1", f"slice-{under_way}-1"):
@@ -153,7 +153,7 @@ def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: S
 
 
 @pytest.mark.long
-def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner, crawled: Owner, shop: Shop) -> None:
+def test_nearly_full_disk_stops_only_crawling(services: SyncRunner, crawled: Owner, shop: Shop) -> None:
     change_settings(services, disk_floor_bytes=2**52)
     request_count = len(shop.site.requests)
     run_now(crawled.watches.get())
@@ -169,7 +169,7 @@ def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner
 
 
 @pytest.mark.long
-def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path) -> None:
+def test_status_reports_crawling_stopped_by_nearly_full_disk(tmp_path: Path) -> None:
     alone = CommandLine(tmp_path / "data")
     nearly_full = {"EXHIBIT_DISK_FLOOR_BYTES": str(2**52)}
     disk = alone.run("status", "--json", code=3, **nearly_full).json["disk"]
@@ -180,7 +180,7 @@ def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path
 
 
 @pytest.mark.long
-def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(services: SyncRunner, shop: Shop) -> None:
+def test_full_disk_ends_slice_and_its_pages_are_visited_later(services: SyncRunner, shop: Shop) -> None:
     for number in range(30):
         shop.page(f"/{number}", OTHER)
     create_watch(owner("studio"), shop.url())
@@ -228,7 +228,7 @@ def crawl_without_matching(services: SyncRunner) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-def test_a_folder_of_any_size_is_imported_slice_by_slice(
+def test_folder_of_any_size_is_imported_in_slices(
     services: SyncRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = (folder / "00.png").read_bytes()
@@ -244,7 +244,7 @@ def test_a_folder_of_any_size_is_imported_slice_by_slice(
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_folder_whose_reader_dies_again_and_again_is_read_on_from_where_it_came_to(
+def test_folder_import_resumes_after_repeated_reader_crashes(
     services: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
@@ -260,9 +260,7 @@ def test_a_folder_whose_reader_dies_again_and_again_is_read_on_from_where_it_cam
 
 @pytest.mark.long
 @pytest.mark.usefixtures("folder")
-def test_a_folder_that_a_full_disk_held_back_is_imported_later(
-    services: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folder_delayed_by_full_disk_is_imported_later(services: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     full = chain([False, True], repeat(object=False))
     monkeypatch.setattr(crawl, "disk_is_full", lambda _: next(full))
     services.run_until_idle()
@@ -270,13 +268,13 @@ def test_a_folder_that_a_full_disk_held_back_is_imported_later(
     assert (Crawl.objects.get().reason, Sighting.objects.count()) == ("finished", 20)
 
 
-def test_without_a_budget_a_crawl_keeps_as_many_bytes_as_come(services: SyncRunner, shop: Shop) -> None:
+def test_crawl_without_budget_stores_all_bytes(services: SyncRunner, shop: Shop) -> None:
     create_watch(owner("studio"), shop.url())
     services.run_until(Crawl.objects.exists)
     assert get_remaining(Crawl.objects.get()).bytes > 2**40
 
 
-def test_an_owner_whose_quota_is_used_up_registers_nothing_more(services: SyncRunner) -> None:
+def test_owner_with_exhausted_quota_cannot_register_works(services: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     Owner.objects.filter(pk=studio.pk).update(quota_bytes=len(photograph(1)) + 10)
     studio.refresh_from_db()
@@ -293,7 +291,7 @@ def test_an_owner_whose_quota_is_used_up_registers_nothing_more(services: SyncRu
 
 @pytest.mark.long
 @pytest.mark.parametrize("pages", [1, 2])
-def test_a_budget_of_pages_is_respected_exactly_over_slices(services: SyncRunner, shop: Shop, pages: int) -> None:
+def test_page_budget_is_exact_across_slices(services: SyncRunner, shop: Shop, pages: int) -> None:
     for number in range(9):
         shop.page(f"/{number}", OTHER)
     create_watch(owner("studio"), shop.url(), pages=pages)
@@ -306,7 +304,7 @@ def test_a_budget_of_pages_is_respected_exactly_over_slices(services: SyncRunner
 
 
 @pytest.mark.long
-def test_two_hosts_of_one_watch_share_its_budget_of_pages(services: SyncRunner, shop: Shop) -> None:
+def test_hosts_of_one_watch_share_its_page_budget(services: SyncRunner, shop: Shop) -> None:
     with Site(host="127.0.0.8") as site:
         other = Shop(site)
         for number in range(4):
@@ -320,7 +318,7 @@ def test_two_hosts_of_one_watch_share_its_budget_of_pages(services: SyncRunner, 
 
 
 @pytest.mark.parametrize(("budget", "reason"), [({"images": 1}, "budget-images"), ({"bytes": 3000}, "budget-bytes")])
-def test_budgets_of_images_and_bytes_end_a_crawl(
+def test_image_and_byte_budgets_end_a_crawl(
     services: SyncRunner, shop: Shop, budget: dict[str, float], reason: str
 ) -> None:
     shop.page("/next", COPY)
@@ -330,7 +328,7 @@ def test_budgets_of_images_and_bytes_end_a_crawl(
     assert Sighting.objects.count() <= 1
 
 
-def test_a_crawl_whose_time_is_up_ends_with_what_it_has(services: SyncRunner, shop: Shop) -> None:
+def test_crawl_past_its_time_limit_keeps_its_results(services: SyncRunner, shop: Shop) -> None:
     new_watch = create_watch(owner("studio"), shop.url(), seconds=3600)
     shop.page("/next", COPY)
     services.run_until(lambda: Crawl.objects.filter(pages=1).exists())

@@ -88,7 +88,7 @@ def check_keys(services: Services) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(30 * ROUNDS + 120)
-def test_after_sudden_deaths_the_log_is_whole_and_every_key_opens(
+def test_log_is_complete_and_every_key_opens_after_crashes(
     open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     random = Random(SEED)

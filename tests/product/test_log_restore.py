@@ -83,7 +83,7 @@ def installation(open_folder: Path, django_db_blocker: DjangoDbBlocker) -> Itera
 
 
 @pytest.mark.long
-def test_a_dump_that_is_restored_after_more_was_signed(installation: Installation, open_folder: Path) -> None:
+def test_database_dump_restored_after_further_signatures(installation: Installation, open_folder: Path) -> None:
     cli, checkpoint_file, dump = installation.cli, open_folder / "seen.txt", open_folder / "exhibit.dump"
     with installation.running():
         installation.append_and_sign(5)
@@ -146,9 +146,7 @@ def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.long
-def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
-    installation: Installation, open_folder: Path
-) -> None:
+def test_data_folder_copy_restored_after_further_signatures(installation: Installation, open_folder: Path) -> None:
     cli, checkpoint_file, backup = installation.cli, open_folder / "seen.txt", open_folder / "backup"
     with installation.running():
         installation.append_and_sign(5)
@@ -171,7 +169,7 @@ def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
 
 
 @pytest.mark.long
-def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_private_key(
+def test_shipped_database_refuses_log_changes_and_dump_has_no_private_key(
     installation: Installation, open_folder: Path
 ) -> None:
     config = load_config({"EXHIBIT_DATA": str(installation.data)})
@@ -208,9 +206,7 @@ def _private_keys(services: Services) -> list[bytes]:
 
 
 @pytest.mark.long
-def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
-    installation: Installation, open_folder: Path
-) -> None:
+def test_moved_data_folder_resumes_after_operator_confirmation(installation: Installation, open_folder: Path) -> None:
     with installation.running():
         note, _ = installation.append_and_sign(5)
     (open_folder / "seen.txt").write_text(note, "utf-8")
@@ -230,7 +226,7 @@ def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
 
 
 @pytest.mark.long
-def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: Installation, open_folder: Path) -> None:
+def test_restore_into_empty_folder_signs_no_second_history(installation: Installation, open_folder: Path) -> None:
     checkpoint_file, dump, data = open_folder / "seen.txt", open_folder / "exhibit.dump", installation.data
     with installation.running():
         installation.append_and_sign(5)
@@ -271,7 +267,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
 
 
 @pytest.mark.long
-def test_a_key_without_head_and_rows_signs_when_the_operator_says_that_nothing_was_signed(
+def test_key_without_checkpoint_signs_after_operator_confirmation(
     installation: Installation,
 ) -> None:
     cli = installation.cli

@@ -62,7 +62,7 @@ def upload_photographs(machine: SyncRunner, *numbers: int) -> Upload:
 
 
 @pytest.mark.long
-def test_what_one_machine_receives_is_registered_by_another_and_nothing_is_left(pair: Pair) -> None:
+def test_upload_to_one_machine_is_registered_by_other_machine(pair: Pair) -> None:
     web, worker = pair
     upload = upload_photographs(web, 1, 2)
     assert not (web.services.config.data_dir / "uploads").exists()
@@ -74,9 +74,7 @@ def test_what_one_machine_receives_is_registered_by_another_and_nothing_is_left(
 
 
 @pytest.mark.long
-def test_a_purge_and_the_sweep_of_one_machine_reach_what_another_has_received(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_purge_and_sweep_reach_files_received_by_other_machine(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     web, worker = pair
     upload = upload_photographs(web, 1, 2)
     purge(worker.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
@@ -90,7 +88,7 @@ def test_a_purge_and_the_sweep_of_one_machine_reach_what_another_has_received(
 
 
 @pytest.mark.long
-def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_one_records_the_break(pair: Pair) -> None:
+def test_restored_old_rows_block_signing_until_break_is_recorded(pair: Pair) -> None:
     first, second = pair
     append_and_sign(first, 2)
     backup = transaction.savepoint()
@@ -114,7 +112,7 @@ def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_on
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_a_machine_that_is_killed_while_it_signs_is_replaced_by_another_at_once(pair: Pair) -> None:
+def test_machine_killed_while_signing_is_replaced_immediately(pair: Pair) -> None:
     first, second = pair
     append_and_sign(first, 2)
     submit(EntryType.CASE, {"number": 3})
@@ -159,7 +157,7 @@ def restart(machine: SyncRunner, *, without: str) -> SyncRunner:
 
 
 @pytest.mark.long
-def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pair: Pair) -> None:
+def test_measurements_are_shared_between_machines_and_purged(pair: Pair) -> None:
     first, second = pair
     loads: list[bytes] = []
     assert measure(first, loads) == measure(second, loads) == measure(restart(first, without="features"), loads)
@@ -172,7 +170,7 @@ def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pa
 
 
 @pytest.mark.long
-def test_what_is_damaged_in_the_bucket_or_while_it_is_silent_is_measured_again(pair: Pair, s3: S3) -> None:
+def test_damaged_or_unavailable_bucket_features_are_measured_again(pair: Pair, s3: S3) -> None:
     first, second = pair
     loads: list[bytes] = []
     digest = measure(first, loads)

@@ -23,7 +23,7 @@ __all__ = ["make_mail", "studio"]
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncRunner, make_mail: MailFactory) -> None:
+def test_crash_between_sending_and_recording_sends_no_duplicate(inline: SyncRunner, make_mail: MailFactory) -> None:
     with mail_server() as server:
         mail = make_mail(server)
         values = connection.settings_dict

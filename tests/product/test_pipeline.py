@@ -96,7 +96,9 @@ def verify_bundle(inline: SyncRunner, bundle: Bundle, trust: Trust, folder: Path
     return Verifier(add_own_keys(inline.services, trust)).verify(path)
 
 
-def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path) -> None:
+def test_pipeline_runs_from_site_to_verified_bundles(
+    world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
+) -> None:
     inline, trust = world
     studio = register_works(inline)
     create_watch(studio, shop.url())
@@ -145,7 +147,7 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], sho
     }
 
 
-def test_without_the_setting_nothing_on_loopback_is_fetched(inline: SyncRunner, shop: Shop) -> None:
+def test_loopback_is_not_fetched_by_default(inline: SyncRunner, shop: Shop) -> None:
     create_watch(register_works(inline, 1), shop.url())
     inline.run_until_idle()
     assert shop.site.requests == []
@@ -156,7 +158,7 @@ def test_without_the_setting_nothing_on_loopback_is_fetched(inline: SyncRunner, 
 
 
 @pytest.mark.long
-def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
+def test_second_crawl_of_unchanged_site_adds_no_bytes_or_cases(
     world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
     inline, _ = world
@@ -188,7 +190,7 @@ def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
 
 
 @pytest.mark.long
-def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_never_complete(
+def test_missing_page_is_reported_and_bundle_is_sealed_as_incomplete(
     world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
     inline, trust = world
@@ -210,7 +212,7 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_
 
 
 @pytest.mark.long
-def test_a_picture_that_only_looks_alike_opens_no_case(inline: SyncRunner) -> None:
+def test_lookalike_picture_opens_no_case(inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.6") as site:
         new_shop = Shop(site)
@@ -223,7 +225,7 @@ def test_a_picture_that_only_looks_alike_opens_no_case(inline: SyncRunner) -> No
 
 
 @pytest.mark.long
-def test_a_bundle_waits_for_the_slice_that_saw_it_first(inline: SyncRunner) -> None:
+def test_bundle_waits_for_the_first_slice_with_its_sighting(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     planned, epoch = claim_new_slice(studio)

@@ -27,7 +27,7 @@ def examples() -> Any:  # noqa: ANN401 - any JSON
     return json.loads(match[1])
 
 
-def test_the_request_is_signed_so(examples: Any) -> None:  # noqa: ANN401
+def test_request_signature_matches_example(examples: Any) -> None:  # noqa: ANN401
     assert bytes.fromhex(examples["seed"]) == COUNTING_BYTES
     signer = KeySigner(Ed25519PrivateKey.from_private_bytes(COUNTING_BYTES))
     assert examples["log"] == format_verifier_key("b.example/log", signer.public_key)
@@ -35,7 +35,7 @@ def test_the_request_is_signed_so(examples: Any) -> None:  # noqa: ANN401
     assert examples["signature"] == signer.sign(SIGNATURE_PREFIX + examples["body"].encode()).hex()
 
 
-def test_the_element_is_blinded_so(examples: Any) -> None:  # noqa: ANN401
+def test_blinded_element_matches_example(examples: Any) -> None:  # noqa: ANN401
     digest, band, *_ = list_elements(COUNTING_BYTES, COUNTING_BYTES)
     assert (examples["element"], examples["band"]) == (digest.hex(), band.decode())
     assert examples["point"] == f"{to_curve(digest)[0]:064x}"
@@ -49,7 +49,7 @@ def test_the_element_is_blinded_so(examples: Any) -> None:  # noqa: ANN401
     )
 
 
-def test_the_entry_is_covered_so(examples: Any) -> None:  # noqa: ANN401
+def test_masked_entry_matches_example(examples: Any) -> None:  # noqa: ANN401
     tag, cover = _derive_masks(bytes.fromhex(examples["output"]), bytes.fromhex(examples["salt"]), examples["n"])
     inner = examples["position"].to_bytes(2, "big") + bytes.fromhex(examples["record_key"])
     assert (

@@ -268,7 +268,7 @@ CAPTURE_FILES = [
 
 @pytest.mark.long
 @pytest.mark.parametrize(("deed", "act"), CAPTURE_FILES)
-def test_after_each_deed_each_act_ends_and_hands_out_nothing_illegal(world: ActionScene, deed: str, act: str) -> None:
+def test_every_job_finishes_after_each_action(world: ActionScene, deed: str, act: str) -> None:
     ACTS[act](world, DEEDS[deed])
     stuck = {**Bundle.objects.exclude(state="done").in_bulk(), **Report.objects.exclude(state="done").in_bulk()}
     assert not stuck
@@ -306,7 +306,7 @@ def expect_clean(data: bytes, deed: Action) -> None:
 
 
 @pytest.mark.long
-def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: ActionScene) -> None:
+def test_new_visit_restores_everything_after_page_removes_blocked_picture(world: ActionScene) -> None:
     DEEDS["reported"].do(world)
     world.shop.serve("/", b'<img src="/sound.jpg">', "text/html")
     verdict, _ = world.verify(world.seal(world.case))
@@ -316,7 +316,7 @@ def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: A
 
 
 @pytest.mark.long
-def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: ActionScene) -> None:
+def test_lost_picture_is_reported_and_restored_picture_is_sealed(world: ActionScene) -> None:
     del world.shop.site.routes["/sound.jpg"]
     world.inline.services.blobs.remove(Digest.of(SOUND))
     bundle = world.seal(world.case)
@@ -331,13 +331,13 @@ def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: ActionSce
 
 
 @pytest.mark.long
-def test_a_lost_picture_that_the_page_still_shows_is_back_with_a_new_visit(world: ActionScene) -> None:
+def test_lost_picture_still_on_page_returns_with_new_visit(world: ActionScene) -> None:
     world.inline.services.blobs.remove(Digest.of(SOUND))
     expect_sealed(world, Action(_lose_files, visits=2), world.seal(world.case))
 
 
 @pytest.mark.long
-def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: ActionScene) -> None:
+def test_allowed_pictures_are_in_the_bundle_of_a_new_decision(world: ActionScene) -> None:
     _report_and_hold(world)
     expect_sealed(world, DEEDS["reported, and the operator decides"], world.seal(world.case))
     dismiss_reports(Digest.of(UNLAWFUL), by="Olga", reason="A portrait.")
@@ -352,7 +352,7 @@ def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: ActionScene) ->
 
 
 @pytest.mark.long
-def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: ActionScene) -> None:
+def test_failed_zip_is_regenerated_with_latest_bundles(world: ActionScene) -> None:
     bundle = world.seal(world.case)
     package = request_package(world.studio, [world.case.number], "court", by="Ann")
     Bundle.objects.filter(pk=bundle.pk).update(seal_digest=None, state=StepState.FAILED, error="Opened again.")
@@ -368,9 +368,7 @@ def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: Act
 
 
 @pytest.mark.long
-def test_what_is_purged_while_a_case_is_sealed_is_not_sealed(
-    world: ActionScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_picture_purged_during_sealing_is_not_sealed(world: ActionScene, monkeypatch: pytest.MonkeyPatch) -> None:
     def gather_and_purge(*arguments: object, **options: object) -> GatheredFacts:
         result = gather_facts(*arguments, **options)  # type: ignore[arg-type]
         if not WithheldFile.objects.exists():

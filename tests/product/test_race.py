@@ -36,7 +36,7 @@ from workers.tasks.tick import tick
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)
-def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, tmp_path: Path) -> None:
+def test_work_and_picture_arriving_together_are_matched(config: Config, tmp_path: Path) -> None:
     fingerprints.clear_cached_spaces()
     studio = owner("studio")
     # Two sets of services as in two processes: separate indexes over the same rows and bytes.
@@ -69,7 +69,7 @@ def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, t
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_tick_at_once_begin_everything_once(config: Config, tmp_path: Path) -> None:
+def test_concurrent_ticks_start_every_job_once(config: Config, tmp_path: Path) -> None:
     fingerprints.clear_cached_spaces()
     both = [Services(replace(config, data_dir=tmp_path, checkpoint_seconds=1)) for _ in range(2)]
     studio = owner("studio")
@@ -98,7 +98,7 @@ def test_two_who_tick_at_once_begin_everything_once(config: Config, tmp_path: Pa
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
-def test_two_who_find_strangers_of_one_work_at_once_hold_it_back_once(config: Config, tmp_path: Path) -> None:
+def test_concurrent_unrelated_matches_hold_a_work_once(config: Config, tmp_path: Path) -> None:
     fingerprints.clear_cached_spaces()
     studio, floor = owner("studio"), 4
     both = [set_flood_floor(SyncRunner(replace(config, data_dir=tmp_path)).services, floor) for _ in range(2)]

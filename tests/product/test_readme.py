@@ -44,7 +44,7 @@ def table_row(text: str, start: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_error_rate_that_the_readme_claims_is_that_of_the_accuracy_page_and_of_the_shipped_calibration() -> None:
+def test_readme_error_rate_equals_accuracy_page_and_calibration() -> None:
     claimed = ERROR_RATE.search(read_page("README.md"))
     assert claimed is not None
     accuracy = read_page("docs/explanation/accuracy.md")
@@ -61,7 +61,7 @@ def test_the_error_rate_that_the_readme_claims_is_that_of_the_accuracy_page_and_
     ]  # fmt: skip
 
 
-def test_every_figure_of_the_readme_is_one_of_the_pages_that_measure() -> None:
+def test_every_readme_figure_is_on_a_measurement_page() -> None:
     text = re.sub(r"```.*?```", "", read_page("README.md"), flags=re.DOTALL)
     measurements = set(FIGURE.findall(read_page("docs/explanation/accuracy.md") + read_page("docs/benchmarks.md")))
     figures = set(FIGURE.findall(text))
@@ -70,7 +70,7 @@ def test_every_figure_of_the_readme_is_one_of_the_pages_that_measure() -> None:
 
 
 @pytest.mark.long
-def test_the_readmes_commands_lead_from_an_owner_to_a_verified_bundle(open_folder: Path, shop: Shop) -> None:
+def test_readme_commands_lead_from_owner_to_verified_bundle(open_folder: Path, shop: Shop) -> None:
     settings = {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
     cli = CommandLine(open_folder / "data", {**settings, "EXHIBIT_CAPTURE_BROWSER": "none"})
     (open_folder / "portfolio").mkdir()

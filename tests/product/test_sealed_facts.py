@@ -80,7 +80,7 @@ def remove_timestamp_services(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_a_bundle_says_nothing_of_the_owner_who_watched(inline: SyncRunner) -> None:
+def test_bundle_does_not_reveal_the_watching_owner(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     case = create_case(inline, studio, agency, name="secret-client")
     end_slice(case)
@@ -93,7 +93,7 @@ def test_a_bundle_says_nothing_of_the_owner_who_watched(inline: SyncRunner) -> N
     assert "agency" not in facts_text
 
 
-def test_the_search_of_the_licences_is_the_one_of_this_moment(inline: SyncRunner) -> None:
+def test_licence_search_uses_current_state(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     Case.objects.update(decision="confirmed")
@@ -110,7 +110,7 @@ def test_the_search_of_the_licences_is_the_one_of_this_moment(inline: SyncRunner
     assert later.checked_at > check.checked_at
 
 
-def test_opening_a_case_again_takes_back_the_licence_that_a_person_gave(inline: SyncRunner) -> None:
+def test_reopened_case_revokes_manual_licence(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     wrong = Licence.objects.create(owner=studio, number=1, licensee="Other", domain="other.example")
@@ -119,7 +119,7 @@ def test_opening_a_case_again_takes_back_the_licence_that_a_person_gave(inline: 
     assert set(case.case_sightings.values_list("licence", flat=True)) == {None}
 
 
-def test_a_case_that_was_opened_again_is_not_sealed(inline: SyncRunner) -> None:
+def test_reopened_case_is_not_sealed(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     confirm(inline.services, case, by="Ann", reason="A copy.")
@@ -134,7 +134,7 @@ def test_a_case_that_was_opened_again_is_not_sealed(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_a_report_states_the_decision_of_now(inline: SyncRunner) -> None:
+def test_report_states_the_current_decision(inline: SyncRunner) -> None:
     remove_timestamp_services(inline)
     studio = owner("studio")
     case = create_case(inline, studio, studio)
@@ -153,7 +153,7 @@ def test_a_report_states_the_decision_of_now(inline: SyncRunner) -> None:
     assert (report_facts["summary"]["open"], report_facts["summary"]["confirmed"]) == (1, 0)
 
 
-def test_the_removal_of_a_work_is_not_taken_for_its_registration(inline: SyncRunner) -> None:
+def test_removal_of_a_work_is_not_recorded_as_its_registration(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     remove_work(case.work, by="Ann")
@@ -163,7 +163,7 @@ def test_the_removal_of_a_work_is_not_taken_for_its_registration(inline: SyncRun
     assert facts.work.registration is None
 
 
-def test_a_picture_whose_bytes_had_expired_comes_back_with_its_registration(inline: SyncRunner) -> None:
+def test_expired_picture_returns_with_its_registration(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     match_pictures(inline.services, record_new_sightings(inline, studio, data))
@@ -175,7 +175,7 @@ def test_a_picture_whose_bytes_had_expired_comes_back_with_its_registration(inli
     assert Case.objects.get().case_sightings.get().match.decision == "certain"
 
 
-def test_a_picture_that_was_given_up_gets_one_more_try_when_it_is_seen_again(inline: SyncRunner) -> None:
+def test_failed_picture_is_retried_once_when_seen_again(inline: SyncRunner) -> None:
     studio = owner("studio")
     record_new_sightings(inline, studio, photograph(1))
     Picture.objects.update(state="failed", attempts=5)
@@ -184,7 +184,7 @@ def test_a_picture_that_was_given_up_gets_one_more_try_when_it_is_seen_again(inl
     assert Picture.objects.get().state == "done"
 
 
-def test_a_sitemap_and_an_import_may_name_what_no_row_can_hold(inline: SyncRunner) -> None:
+def test_unstorable_characters_in_sitemap_and_import_are_handled(inline: SyncRunner) -> None:
     planned, epoch = claim_new_slice(owner("studio"))
     odd = Seen(
         page_url=f"http://{'x' * 400}.example/",
@@ -214,7 +214,7 @@ def damage_stored(inline: SyncRunner, data: bytes) -> None:
     (path / Digest.of(data).hex).write_bytes(b"x" * len(data))
 
 
-def test_a_damaged_picture_keeps_no_other_from_being_found(inline: SyncRunner) -> None:
+def test_damaged_picture_does_not_block_other_matches(inline: SyncRunner) -> None:
     studio = owner("studio")
     bad, good = recompress(photograph(1)), recompress(recompress(photograph(1)))
     match_pictures(inline.services, record_new_sightings(inline, studio, bad, good))
@@ -226,7 +226,7 @@ def test_a_damaged_picture_keeps_no_other_from_being_found(inline: SyncRunner) -
 
 
 @pytest.mark.long
-def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: SyncRunner) -> None:
+def test_damaged_registered_picture_does_not_block_other_matches(inline: SyncRunner) -> None:
     studio = owner("studio")
     for number in (1, 2):
         register(inline.services, studio, photograph(number))
@@ -245,7 +245,7 @@ def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: 
     assert set(Case.objects.values_list("work__number", flat=True)) == {1, 2}
 
 
-def test_a_denied_host_is_not_captured_either(inline: SyncRunner) -> None:
+def test_denied_host_is_not_captured(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     HostDenial.objects.create(host="example", reason="Asked to be left out")
@@ -269,9 +269,7 @@ class SilentAnchor:
         raise ServiceMissingError(f"Nobody answers about {digest}.")
 
 
-def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unresponsive_timestamp_service_is_queried_once(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     silent = SilentAnchor()
     monkeypatch.setattr("registry.log.anchors._AnchorCache.get", lambda *_: (silent,))
     names = ["silent"] * 3 + ["removed"]
@@ -285,7 +283,7 @@ def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(
     assert not AnchorReceipt.objects.filter(error="").exists()
 
 
-def test_vectors_that_were_measured_in_another_way_are_refused_instead_of_mixed(inline: SyncRunner) -> None:
+def test_incompatible_vectors_are_refused(inline: SyncRunner) -> None:
     register(inline.services, owner("studio"), photograph(0))
     clear_cached_spaces()
     other = replace(PHASH, parameters=(("grey", "mean of the channels"),))

@@ -31,7 +31,7 @@ REFUSED = (
 )
 
 
-def test_what_leaves_a_container_is_refused_though_the_browser_may_make_its_sandbox() -> None:
+def test_seccomp_blocks_container_escape_but_allows_browser_sandbox() -> None:
     [allowed] = [rule["names"] for rule in PROFILE["syscalls"]]
     assert PROFILE["defaultAction"] == "SCMP_ACT_ERRNO"
     assert not set(allowed) & set(REFUSED)
@@ -50,7 +50,7 @@ print(ctypes.get_errno())
 
 
 @pytest.mark.long
-def test_a_browser_draws_a_page_in_its_sandbox_under_the_profile(open_folder: Path) -> None:
+def test_browser_renders_page_in_sandbox_under_seccomp_profile(open_folder: Path) -> None:
     program = find_browser("").path
     if program is None:
         pytest.skip("There is no browser here.")
@@ -62,7 +62,7 @@ def test_a_browser_draws_a_page_in_its_sandbox_under_the_profile(open_folder: Pa
 
 
 @pytest.mark.long
-def test_pictures_are_read_under_the_profile() -> None:
+def test_pictures_are_decoded_under_seccomp_profile() -> None:
     program = "from demo.stock import ASSETS; from exhibit.pictures.decode import decode, Limits\n"
     program += "print(decode(min((ASSETS / 'works').glob('*.jpg')).read_bytes(), Limits()).pixels.shape)"
     done = _run_confined([sys.executable, "-c", program])

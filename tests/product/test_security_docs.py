@@ -9,13 +9,13 @@ PAGE = asvs.page()
 NOT_APPLICABLE = {10, 17}
 
 
-def test_every_test_that_it_names_is_there() -> None:
+def test_every_referenced_test_exists() -> None:
     test_paths = set(re.findall(r"`(tests/[\w/]+\.py)`", PAGE))
     assert len(test_paths) >= 50
     assert [path for path in sorted(test_paths) if not (CHECKOUT / path).is_file()] == []
 
 
-def test_every_chapter_of_the_standard_has_a_state_for_each_group() -> None:
+def test_every_asvs_chapter_has_a_status_for_each_group() -> None:
     chapters = re.split(r"^## V(\d+) ", PAGE, flags=re.MULTILINE)[1:]
     chapter_texts = {int(number): text for number, text in zip(chapters[::2], chapters[1::2], strict=True)}
     assert list(chapter_texts) == list(range(1, 18))

@@ -40,14 +40,14 @@ def resident_memory(stack: Stack) -> float:
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", [SLOW_BODY, SLOW_READ])
-def test_ten_slow_clients_are_not_noticed(stack: Stack, kind: str) -> None:
+def test_ten_slow_clients_do_not_delay_others(stack: Stack, kind: str) -> None:
     outcome = load(warm_up(stack), slow=10, rate=2, seconds=5, kinds=(kind,))
     assert set(outcome.pages.statuses) == set(outcome.health.statuses) == {200}
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_readers_are_served_while_three_hundred_slow_clients_hold_connections(stack: Stack) -> None:
+def test_readers_are_served_during_three_hundred_slow_connections(stack: Stack) -> None:
     port = warm_up(stack)
     before = resident_memory(stack)
     outcome = load(port, slow=300, rate=50, seconds=30)
@@ -57,7 +57,7 @@ def test_readers_are_served_while_three_hundred_slow_clients_hold_connections(st
 
 
 @pytest.mark.long
-def test_a_site_that_is_killed_comes_back(stack: Stack) -> None:
+def test_killed_web_server_restarts(stack: Stack) -> None:
     port = warm_up(stack)
     (before, *_) = stack.web()
     before.kill()
@@ -72,7 +72,7 @@ def is_healthy(port: int) -> bool:
 
 
 @pytest.mark.long
-def test_a_site_that_cannot_be_loaded_ends_and_says_why(tmp_path: Path) -> None:
+def test_unloadable_web_application_exits_with_reason(tmp_path: Path) -> None:
     environ = os.environ | {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_LANGUAGES": "tlh"}
     command = [sys.executable, "-m", "desk.server", "127.0.0.1", "0"]
     run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)

@@ -74,7 +74,7 @@ def keep_busy(stack: Stack, name: str) -> Iterator[None]:
 
 
 @pytest.mark.long
-def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_of_the_request(stack: Stack) -> None:
+def test_requested_report_skips_the_crawl_queue_and_keeps_request_id(stack: Stack) -> None:
     studio = owner("studio")
     person = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
     Membership.objects.create(user=person, owner=studio, role="owner")
@@ -114,7 +114,7 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
 
 
 @pytest.mark.long
-def test_uploaded_works_are_registered_while_crawls_searches_and_visits_hold_their_workers(stack: Stack) -> None:
+def test_uploads_are_registered_while_crawls_and_searches_are_running(stack: Stack) -> None:
     gallery = owner("gallery")
     with keep_busy(stack, "worker-background"):
         upload = uploads.start_upload(gallery, uploads.Declaration(), by="Ann", table=None, announced=12)
@@ -126,7 +126,7 @@ def test_uploaded_works_are_registered_while_crawls_searches_and_visits_hold_the
 
 
 @pytest.mark.long
-def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_capture_that_hangs(stack: Stack) -> None:
+def test_interactive_requests_do_not_wait_for_background_jobs(stack: Stack) -> None:
     agency = owner("agency")
     case = create_case(stack.services, agency)
     CrawlSlice.objects.filter(crawl__watch__owner=agency).update(state="done")
@@ -140,7 +140,7 @@ def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_captur
 
 
 @pytest.mark.long
-def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
+def test_workers_send_heartbeats_until_exit(stack: Stack) -> None:
     def heartbeats() -> dict[str, str]:
         rows = retry_on_database_error(lambda: list(Heartbeat.objects.values_list("name", "queues")))
         return {name.partition("@")[0]: queues for name, queues in rows}
@@ -173,7 +173,7 @@ def is_swept(stack: Stack, folders: list[Path]) -> bool:
 
 
 @pytest.mark.long
-def test_each_machine_is_told_to_sweep_its_own_folder(stack: Stack, tmp_path: Path) -> None:
+def test_each_machine_sweeps_its_own_folder(stack: Stack, tmp_path: Path) -> None:
     ended = request_report(owner("archive"), preparer="Ann")
     wait_until(
         lambda: retry_on_database_error(lambda: type(ended).objects.filter(pk=ended.pk, state="done").exists()), 60
@@ -195,7 +195,7 @@ def test_each_machine_is_told_to_sweep_its_own_folder(stack: Stack, tmp_path: Pa
 
 
 @pytest.mark.long
-def test_nothing_that_runs_or_is_written_is_open_to_others_of_this_machine(stack: Stack) -> None:
+def test_product_files_are_private_and_secrets_are_not_logged(stack: Stack) -> None:
     """Test that files belong to the product's user only, and that no secret is in a log or in the list of processes."""
     secret, folder = secrets.token_urlsafe(32), stack.config.data_dir
     site = f"http://127.0.0.1:{stack.config.web_port}"

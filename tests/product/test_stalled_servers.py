@@ -35,7 +35,7 @@ SAID_OF = {"redis": "redis", "postgres": "database"}
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", SERVERS)
-def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, open_folder: Path, db: None) -> None:
+def test_work_resumes_after_server_stall_without_duplicates(name: str, open_folder: Path, db: None) -> None:
     with running_stack(open_folder, {SECONDS_VARIABLE: "40"}) as stack, Site(host="127.0.0.21") as site:
         is_stopped = threading.Event()
 

@@ -139,7 +139,7 @@ def confirm_by_two(
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path) -> None:
+def test_two_installations_cosign_and_a_split_history_is_detected(open_folder: Path) -> None:
     with three_installations(open_folder) as installations:
         a, b, c = (installations[name] for name in NAMES)
         picture = open_folder / "work.jpg"

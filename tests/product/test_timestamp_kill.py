@@ -85,7 +85,7 @@ def own_database() -> str:
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open_folder: Path) -> None:
+def test_crash_during_timestamp_or_upgrade_loses_and_duplicates_nothing(open_folder: Path) -> None:
     chance = random.Random(20261120)
     digests = [bytes([number]) for number in range(4)]
     with run_three_services(open_folder) as (config, chain, ledger):

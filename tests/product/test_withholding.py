@@ -11,7 +11,7 @@ from tests.assets.tampering import read_files
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline: SyncRunner, tmp_path: Path) -> None:
+def test_redacted_copy_lacks_original_and_still_compares(inline: SyncRunner, tmp_path: Path) -> None:
     bundle = create_sealed_bundle(inline)
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:

@@ -113,7 +113,7 @@ def check_viewer_page(site: Site, case_owner: Owner, ways: ScreenAndLanguage, ad
 
 @pytest.mark.long
 @for_screens_and_languages("phone-zh")
-def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(
+def test_photographer_opens_case_from_mail_and_has_it_sealed(
     site: Site, studio: Owner, ways: ScreenAndLanguage
 ) -> None:
     ann = site.member(studio, **ways.look)
@@ -149,7 +149,7 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(
 
 @pytest.mark.long
 @for_screens_and_languages("desk-en")
-def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: ScreenAndLanguage) -> None:
+def test_clerk_empties_the_queue(site: Site, studio: Owner, ways: ScreenAndLanguage) -> None:
     create_cases(site, studio, range(1, 4))
     create_cases(site, studio, range(4, 6), "gallery.invalid")
     studio.licences.create(number=1, licensee="Gallery", domain="gallery.invalid")
@@ -209,7 +209,7 @@ def expect_remaining(page: Page, count: int) -> None:
 
 @pytest.mark.long
 @for_screens_and_languages("desk-zh")
-def test_the_lawyer_leaves_with_one_zip_and_one_sheet(
+def test_lawyer_downloads_one_zip_and_one_sheet(
     site: Site, studio: Owner, ways: ScreenAndLanguage, tmp_path: Path
 ) -> None:
     for seed in (1, 2):
@@ -250,7 +250,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(
 
 @pytest.mark.long
 @for_screens_and_languages("desk-zh")
-def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: ScreenAndLanguage) -> None:
+def test_operator_follows_displayed_instructions(site: Site, ways: ScreenAndLanguage) -> None:
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
     visitor: Visitor = site.sign_in(boss, **ways.look)
     page = visitor.open("/operator/")

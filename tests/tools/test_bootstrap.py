@@ -72,14 +72,14 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-def test_uv_is_fetched_checked_and_kept(index: str, tmp_path: Path) -> None:
+def test_uv_is_downloaded_verified_and_cached(index: str, tmp_path: Path) -> None:
     uv = bootstrap.fetch_uv()
     assert uv == str(tmp_path / ".uv" / f"uv-{bootstrap.UV_VERSION}")
     assert bootstrap.is_new_enough(uv)
     assert [path.name for path in (tmp_path / ".uv").iterdir()] == [Path(uv).name]
 
 
-def test_a_wheel_with_another_hash_is_refused_and_not_kept(
+def test_wheel_with_wrong_hash_is_refused_and_not_cached(
     index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = next(iter(bootstrap.UV_WHEELS))
@@ -89,18 +89,18 @@ def test_a_wheel_with_another_hash_is_refused_and_not_kept(
     assert list((tmp_path / ".uv").iterdir()) == []
 
 
-def test_an_index_with_a_password_is_asked_with_it(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_password_is_sent(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://ann:p%40ss@{index}/private/simple")
     assert bootstrap.is_new_enough(bootstrap.fetch_uv())
 
 
-def test_an_index_without_the_wheel_is_named_as_the_problem(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_wheel_in_index_is_reported(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "UV_VERSION", "0.0.0")
     with pytest.raises(bootstrap.BootstrapError, match=r"uv-0\.0\.0"):
         bootstrap.fetch_uv()
 
 
-def test_an_index_that_can_not_be_reached_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_index_is_reported_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://ann:secret@127.0.0.1:9/simple")
     with pytest.raises(
         bootstrap.BootstrapError, match=r"127\.0\.0\.1 could not be reached.*UV_DEFAULT_INDEX"
@@ -109,7 +109,7 @@ def test_an_index_that_can_not_be_reached_is_named_without_its_password(monkeypa
     assert "secret" not in str(caught.value)
 
 
-def test_pips_index_counts_where_uv_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_index_is_the_fallback_for_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     assert bootstrap.index() == "https://pypi.org/simple"
@@ -119,13 +119,13 @@ def test_pips_index_counts_where_uv_has_none(monkeypatch: pytest.MonkeyPatch) ->
     assert bootstrap.index() == "https://uv.example/simple"
 
 
-def test_an_unknown_platform_is_told_to_bring_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_platform_error_requests_uv_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "UV_WHEELS", {})
     with pytest.raises(bootstrap.BootstrapError, match="Install uv yourself"):
         bootstrap.fetch_uv()
 
 
-def test_a_python_below_a_closed_folder_is_told(open_folder: Path) -> None:
+def test_python_in_inaccessible_folder_is_reported(open_folder: Path) -> None:
     program = open_folder / "home" / "bin" / "python3"
     program.parent.mkdir(mode=0o755, parents=True)
     program.touch()
@@ -138,7 +138,7 @@ def test_a_python_below_a_closed_folder_is_told(open_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("is_there", "message"), [(True, "does not exist"), (False, "not set up")])
-def test_an_interpreter_that_cannot_be_run_is_no_missing_setup(tmp_path: Path, *, is_there: bool, message: str) -> None:
+def test_unusable_interpreter_is_not_reported_as_missing_setup(tmp_path: Path, *, is_there: bool, message: str) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(CHECKOUT / "bin" / "exhibit", tmp_path / "bin" / "exhibit")
@@ -150,7 +150,7 @@ def test_an_interpreter_that_cannot_be_run_is_no_missing_setup(tmp_path: Path, *
     assert ("make setup PYTHON=" in run.stderr) == is_there
 
 
-def test_wrong_use_shows_the_usage() -> None:
+def test_invalid_usage_shows_the_usage() -> None:
     command = [sys.executable, "tools/bootstrap.py", "everything"]
     run = subprocess.run(command, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert run.returncode == 2
@@ -158,7 +158,7 @@ def test_wrong_use_shows_the_usage() -> None:
 
 
 @pytest.mark.parametrize("name", ["runtime", "extras", "development", "docs", "redis", "milvus", "fuzz"])
-def test_requirement_files_hold_a_hash_for_everything_and_no_address(name: str) -> None:
+def test_requirement_files_have_hashes_and_no_urls(name: str) -> None:
     text = (CHECKOUT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in text
     entries = re.findall(r"^[A-Za-z0-9][^\n]*(?:\n[ ]+--hash[^\n]*)*", text, re.MULTILINE)
@@ -166,7 +166,7 @@ def test_requirement_files_hold_a_hash_for_everything_and_no_address(name: str) 
     assert [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry] == []
 
 
-def test_requirement_files_name_everything_that_the_project_asks_for() -> None:
+def test_requirement_files_contain_every_project_dependency() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
     requirements = [
@@ -185,7 +185,7 @@ def plain(specifiers: list[str]) -> set[str]:
     return {re.split(r"[\[~=<>; ]", one, maxsplit=1)[0].lower().replace(".", "-") for one in specifiers}
 
 
-def test_a_part_is_installed_with_what_it_needs_and_no_other_part() -> None:
+def test_extra_is_installed_with_its_dependencies_only() -> None:
     runtime, every = (requirement_names(bootstrap.locked(file)) for file in ("runtime", "extras"))
     alone = {name: requirement_names(bootstrap.with_extras([name])) for name in bootstrap.extras()}
     assert bootstrap.with_extras([]) == bootstrap.locked("runtime")

@@ -86,7 +86,7 @@ def find_unmarked_messages(source: str) -> Iterator[str]:
             yield ast.unparse(node.args[1])
 
 
-def test_words_that_are_not_marked_are_seen() -> None:
+def test_unmarked_text_is_detected() -> None:
     assert find_unmarked('{% load i18n %}<p title="Here">{% translate "There" %} {{ n }} works</p>') == [
         "Here",
         "works",
@@ -95,7 +95,7 @@ def test_words_that_are_not_marked_are_seen() -> None:
     assert list(find_unmarked_messages('messages.error(request, f"{name} failed")')) == ["f'{name} failed'"]
 
 
-def test_every_word_and_message_of_a_page_is_marked_for_translation() -> None:
+def test_every_page_text_is_marked_for_translation() -> None:
     unmarked_texts = {path.name: find_unmarked(path.read_text(encoding="utf-8")) for path in TEMPLATES}
     unmarked_texts |= {path.name: list(find_unmarked_messages(path.read_text(encoding="utf-8"))) for path in MODULES}
     assert len(unmarked_texts) > 100
@@ -103,7 +103,7 @@ def test_every_word_and_message_of_a_page_is_marked_for_translation() -> None:
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-def test_every_word_is_translated(language: str) -> None:
+def test_every_text_is_translated(language: str) -> None:
     entries = polib.pofile(str(messages.catalogue(language)))
     translated = {
         (entry.msgctxt, entry.msgid, entry.msgid_plural)
@@ -114,7 +114,7 @@ def test_every_word_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", messages.OF_ACCOUNTS)
-def test_our_words_for_those_of_libraries_are_for_what_these_say(language: str) -> None:
+def test_library_translations_match_library_messages(language: str) -> None:
     library_messages: set[str] = set()
     for folder in (Path(allauth.__file__).parent, Path(auth.__file__).parent, Path(conf.__file__).parent):
         library_messages |= {
@@ -125,7 +125,7 @@ def test_our_words_for_those_of_libraries_are_for_what_these_say(language: str) 
 
 
 @pytest.mark.parametrize(("language", "folder"), CATALOGUES, ids=lambda one: getattr(one, "name", one))
-def test_translations_keep_what_they_are_filled_with(language: str, folder: Path) -> None:
+def test_translations_keep_their_placeholders(language: str, folder: Path) -> None:
     for entry in polib.pofile(str(messages.catalogue(language, folder))):
         for translated in (entry.msgstr, *entry.msgstr_plural.values()):
             if translated:
@@ -134,7 +134,7 @@ def test_translations_keep_what_they_are_filled_with(language: str, folder: Path
 
 
 @pytest.mark.parametrize(("language", "folder"), CATALOGUES, ids=lambda one: getattr(one, "name", one))
-def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str, folder: Path) -> None:
+def test_compiled_translations_match_their_sources(language: str, folder: Path) -> None:
     source_catalogue = polib.pofile(str(messages.catalogue(language, folder)))
     compiled = polib.mofile(str(messages.compiled(language, folder)))
     assert {(entry.msgctxt, entry.msgid): entry.msgstr for entry in compiled} == {
@@ -142,7 +142,7 @@ def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str, f
     }
 
 
-def test_a_decision_has_one_name_on_pages_and_in_documents() -> None:
+def test_decision_has_same_name_on_pages_and_in_documents() -> None:
     all_words = [word for _context, *translations in words() for word in translations]
     for language in messages.LANGUAGES:
         entries = polib.pofile(str(messages.catalogue(language, messages.LOCALE)))

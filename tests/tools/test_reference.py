@@ -20,14 +20,14 @@ def reference_pages() -> dict[str, str]:
     return {name: page() for name, page in PAGES.items()}
 
 
-def test_every_command_setting_operation_and_field_is_described(reference_pages: dict[str, str]) -> None:
+def test_every_command_setting_operation_and_field_is_documented(reference_pages: dict[str, str]) -> None:
     for name, text in reference_pages.items():
         assert len(text.splitlines()) > 20, name
         assert re.findall(r"^.*(?:\| \?|: \?$|: None$).*$", text, re.MULTILINE) == [], "say in the code what it is"
 
 
 @pytest.mark.long
-def test_links_of_its_pages_lead_somewhere(reference_pages: dict[str, str]) -> None:
+def test_reference_links_resolve(reference_pages: dict[str, str]) -> None:
     for name, text in reference_pages.items():
         for target, anchor in LINK.findall(text):
             if re.match(r"[a-z]+:", target):
@@ -51,12 +51,12 @@ def test_every_file_of_a_bundle_is_described() -> None:
     assert [name for name in names if not described.fullmatch(name)] == []
 
 
-def test_the_terms_of_the_odds_are_those_of_the_code() -> None:
+def test_documented_odds_terms_equal_code() -> None:
     assert odds.FORMULAE.keys() == TERMS.keys()
     assert "**16.221**" in odds.page()
 
 
-def test_the_page_of_the_command_line_has_the_keys_of_every_command_that_prints_json() -> None:
+def test_command_line_page_lists_keys_of_every_json_command() -> None:
     documented = {name.removeprefix("exhibit ") for name in json_output.keys()["commands"]}
     printing = {
         name

@@ -24,7 +24,7 @@ def package_names(*files: str) -> set[str]:
     return {re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
 
 
-def test_every_pinned_package_is_listed_with_its_hashes_and_its_licence() -> None:
+def test_every_pinned_package_is_listed_with_hashes_and_licence() -> None:
     listed = json.loads(release.sbom(WHEN))
     assert (listed["bomFormat"], listed["specVersion"]) == ("CycloneDX", "1.6")
     components = listed["components"]
@@ -47,7 +47,7 @@ def test_every_pinned_package_is_listed_with_its_hashes_and_its_licence() -> Non
 
 @pytest.mark.long
 @pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="this isn't a checkout of git")
-def test_a_release_is_the_same_bytes_twice_and_its_sums_hold(tmp_path: Path) -> None:
+def test_release_is_reproducible_and_its_checksums_match(tmp_path: Path) -> None:
     releases = []
     for folder, zone, mask in (("a", "UTC", 0o022), ("b", "Asia/Shanghai", 0o077)):
         program = f"import os, pathlib; os.umask({mask}); from tools import release; "
@@ -101,7 +101,7 @@ HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["9.9"]}
         ([], {"reached": False}, 3, ""),
     ],
 )
-def test_an_audit_asks_about_every_pinned_package_and_says_of_how_many_it_could(
+def test_audit_checks_every_pinned_package_and_reports_coverage(
     options: list[str],
     answers: dict[str, object],
     code: int,

@@ -50,7 +50,7 @@ def repeated_tests(run: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 @pytest.mark.long
-def test_what_passes_when_it_is_asked_again_is_named_and_does_not_fail_the_run(tmp_path: Path) -> None:
+def test_flaky_test_is_reported_and_does_not_fail_the_run(tmp_path: Path) -> None:
     ended = run(tmp_path, "-n", "2", test_races=RACES)
     assert ended.returncode == 0, ended.stdout
     assert repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
@@ -58,14 +58,14 @@ def test_what_passes_when_it_is_asked_again_is_named_and_does_not_fail_the_run(t
 
 @pytest.mark.long
 @pytest.mark.parametrize(("count", "code"), [(MOST_FLAKY, 0), (MOST_FLAKY + 1, 1)])
-def test_more_flaky_tests_than_allowed_fail_the_run(tmp_path: Path, count: int, code: int) -> None:
+def test_too_many_flaky_tests_fail_the_run(tmp_path: Path, count: int, code: int) -> None:
     ended = run(tmp_path, test_races=MANY_RACES.format(count=count))
     assert len(repeated_tests(ended)) == count
     assert ended.returncode == code, ended.stdout
 
 
 @pytest.mark.long
-def test_what_fails_twice_fails_the_run(tmp_path: Path) -> None:
+def test_test_failing_twice_fails_the_run(tmp_path: Path) -> None:
     ended = run(tmp_path, test_races=RACES, test_broken=BROKEN)
     assert ended.returncode == 1
     assert repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
@@ -73,5 +73,5 @@ def test_what_fails_twice_fails_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_run_that_cannot_be_made_ends_as_pytest_does(tmp_path: Path) -> None:
+def test_impossible_run_exits_like_pytest(tmp_path: Path) -> None:
     assert run(tmp_path, test_odd=UNREADABLE).returncode == 2

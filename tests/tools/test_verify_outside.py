@@ -63,7 +63,7 @@ def whole(scene: Scene) -> Files:
 
 
 @pytest.mark.long
-def test_every_program_that_is_here_passes_a_whole_bundle(scene: Scene, roots: Path) -> None:
+def test_every_installed_program_passes_a_valid_bundle(scene: Scene, roots: Path) -> None:
     states = run_sections(scene.write(scene.folder / "again.zip"), roots)
     assert {state.title: state.words for state in states.values() if state.state == "FAILED"} == {}
     always = [
@@ -99,18 +99,14 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
     "what", [pytest.param(what, marks=pytest.mark.long if number % 3 else ()) for number, what in enumerate(CHANGES)]
 )
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_a_change_is_found_although_the_bag_was_made_to_fit(
-    whole: Files, roots: Path, tmp_path: Path, what: str
-) -> None:
+def test_change_is_detected_despite_matching_bag_manifest(whole: Files, roots: Path, tmp_path: Path, what: str) -> None:
     change, expected = CHANGES[what]
     states = run_sections(unpack_files(update_bag(change(whole)), tmp_path), roots, *expected)
     assert {title for title, state in states.items() if state.state == "FAILED"} == expected
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_a_copy_that_withholds_a_sealed_file_passes_and_one_that_withholds_the_facts_does_not(
-    scene: Scene, roots: Path, tmp_path: Path
-) -> None:
+def test_redacted_file_passes_but_redacted_facts_fail(scene: Scene, roots: Path, tmp_path: Path) -> None:
     proofs = replace(scene.proofs, withheld=Withheld(("data/work/01.jpg",), "for the court"))
     copy = read_files(scene.write(tmp_path / "copy.zip", proofs))
     assert "data/work/01.jpg" not in copy
@@ -121,7 +117,7 @@ def test_a_copy_that_withholds_a_sealed_file_passes_and_one_that_withholds_the_f
 
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_the_answer_of_a_passkey_is_checked_by_openssl(scene: Scene, tmp_path: Path) -> None:
+def test_passkey_response_is_verified_by_openssl(scene: Scene, tmp_path: Path) -> None:
     lies: dict[str, dict[str, Any]] = {
         "": {},
         "another statement": {"assertion": lambda value: replace(value, statement=replace(value.statement, by="Bob"))},
@@ -139,7 +135,7 @@ def test_the_answer_of_a_passkey_is_checked_by_openssl(scene: Scene, tmp_path: P
 
 
 @pytest.mark.long
-def test_no_file_of_a_bundle_is_ever_run(whole: Files, roots: Path, tmp_path: Path) -> None:
+def test_bundle_files_are_never_executed(whole: Files, roots: Path, tmp_path: Path) -> None:
     mark = f"open({str(tmp_path / 'mark')!r}, 'w').close()\n".encode()
     names = ("json", "hashlib", "base64", "glob", "rlp", "trie", "sigstore", "warcio", "sitecustomize", "__future__")
     folder = unpack_files({**whole, **{f"{name}.py": mark for name in names}}, tmp_path / "bag")
@@ -151,7 +147,7 @@ def test_no_file_of_a_bundle_is_ever_run(whole: Files, roots: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     "name", ["docs/reference/verify-by-hand.md", "evidence/standalone/VERIFY.md", "tools/outside/*.sh"]
 )
-def test_the_pages_call_python_only_apart_from_the_folder(name: str) -> None:
+def test_documented_commands_run_python_isolated_from_the_folder(name: str) -> None:
     text = "".join(path.read_text("utf-8") for path in CHECKOUT.glob(name))
     calls = re.findall(r"python3 +(-\S*|verify\.py)", text)
     assert set(calls) == {"-I"}
@@ -167,7 +163,7 @@ def forge_header(bits: int) -> bytes:
 
 
 @pytest.mark.long
-def test_without_a_node_only_headers_with_the_work_of_the_main_chain_are_believed(
+def test_without_a_node_only_headers_with_main_chain_work_are_accepted(
     whole: Files, roots: Path, tmp_path: Path
 ) -> None:
     folder = unpack_files(whole, tmp_path / "bag")
@@ -179,19 +175,19 @@ def test_without_a_node_only_headers_with_the_work_of_the_main_chain_are_believe
     assert "belongs to the chain" in outcome.words
 
 
-def test_the_difficulty_of_a_header_is_that_of_its_work() -> None:
+def test_header_difficulty_matches_its_work() -> None:
     assert verify_outside.difficulty(forge_header(0x207FFFFF)) == pytest.approx(4.66e-10, rel=0.01)
     assert verify_outside.difficulty(forge_header(0x1D00FFFF)) == 0
     assert verify_outside.difficulty(forge_header(0x20FFFFFF)) == 0
 
 
-def test_receipts_that_are_about_nothing_here_do_not_pass(whole: Files, roots: Path, tmp_path: Path) -> None:
+def test_unrelated_receipts_do_not_pass(whole: Files, roots: Path, tmp_path: Path) -> None:
     earlier = {name.replace("/checkpoint-test-", "/earlier-00-test-"): data for name, data in whole.items()}
     assert run_sections(unpack_files(earlier, tmp_path), roots, BLOCKS)[BLOCKS].state == "FAILED"
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
-def test_what_is_no_bundle_is_refused_in_words(
+def test_non_bundle_input_is_refused_with_a_message(
     tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bundle.zip").write_bytes(data)
@@ -201,7 +197,7 @@ def test_what_is_no_bundle_is_refused_in_words(
 
 
 @pytest.mark.long
-def test_a_bomb_is_not_unpacked_and_a_folder_around_everything_is_entered(whole: Files, tmp_path: Path) -> None:
+def test_zip_bomb_is_not_unpacked_and_enclosing_folder_is_entered(whole: Files, tmp_path: Path) -> None:
     (tmp_path / "bomb.zip").write_bytes(pack_otherwise({"bagit.txt": bytes(80 << 20)}))
     with pytest.raises(verify_outside.NoBundleError, match="its unpacked size exceeds the limit"):
         outcomes(tmp_path / "bomb.zip", None, "", regtest=True)
@@ -211,13 +207,13 @@ def test_a_bomb_is_not_unpacked_and_a_folder_around_everything_is_entered(whole:
     assert run_sections(tmp_path / "around.zip", None, BAG)[BAG].state == "passed"
 
 
-def test_a_changed_byte_alone_is_found_by_the_digests(whole: Files, roots: Path, tmp_path: Path) -> None:
+def test_single_changed_byte_is_detected_by_digests(whole: Files, roots: Path, tmp_path: Path) -> None:
     states = run_sections(unpack_files(flip_bit("data/work/01.jpg")(whole), tmp_path), roots, BYTES, BAG)
     assert {states[BYTES].state, states[BAG].state} == {"FAILED"}
     assert "data/work/01.jpg" in states[BYTES].words
 
 
-def test_what_is_not_given_or_not_installed_is_named(
+def test_missing_inputs_and_programs_are_reported(
     whole: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states = run_sections(unpack_files(whole, tmp_path), None, STAMPS, "WACZ files")
@@ -230,7 +226,7 @@ def test_what_is_not_given_or_not_installed_is_named(
 
 
 @pytest.mark.long
-def test_a_stranger_s_authority_fails(whole: Files, tmp_path: Path) -> None:
+def test_unknown_authority_fails(whole: Files, tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl isn't installed")
     (tmp_path / "other").mkdir()
@@ -239,14 +235,14 @@ def test_a_stranger_s_authority_fails(whole: Files, tmp_path: Path) -> None:
     assert run_sections(unpack_files(whole, tmp_path / "bag"), tmp_path / "roots.pem", STAMPS)[STAMPS].state == "FAILED"
 
 
-def test_every_script_names_its_programs() -> None:
+def test_every_script_lists_its_programs() -> None:
     named_sections = sections()
     assert len(named_sections) >= 11
     assert all(section.needs for section in named_sections)
 
 
 @pytest.mark.long
-def test_the_command_ends_with_1_when_something_failed(
+def test_command_exits_with_1_on_failure(
     whole: Files, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = unpack_files(flip_bit("data/work/01.jpg")(whole), tmp_path)
@@ -258,7 +254,7 @@ def test_the_command_ends_with_1_when_something_failed(
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_cosignatures_are_checked_by_openssl_against_keys_from_elsewhere(
+def test_cosignatures_are_verified_by_openssl_with_external_keys(
     scene: Scene, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cosigned, trust = add_cosignature(scene.log, scene.proofs, scene.trust)
@@ -279,7 +275,7 @@ def test_cosignatures_are_checked_by_openssl_against_keys_from_elsewhere(
 
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_what_a_second_installation_saw_is_checked_against_keys_from_elsewhere(
+def test_second_installation_observations_are_verified_with_external_keys(
     roots: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     confirmed = confirm_capture(make_scene(tmp_path_factory.mktemp("other")), tmp_path)

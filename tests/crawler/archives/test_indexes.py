@@ -70,9 +70,7 @@ BOTH = pytest.mark.parametrize("name", ["wayback", "common-crawl"])
 
 @BOTH
 @pytest.mark.usefixtures("archived")
-def test_all_pictures_of_a_domain_are_named_page_by_page_and_each_picture_has_its_earliest_capture(
-    name: str, site: Site
-) -> None:
+def test_domain_pictures_are_listed_by_page_with_earliest_capture(name: str, site: Site) -> None:
     captures = list_captures(open_archive(name, site), DOMAIN)
     first = earliest(captures)
     assert {capture.url for capture in captures} == {
@@ -86,7 +84,7 @@ def test_all_pictures_of_a_domain_are_named_page_by_page_and_each_picture_has_it
 
 @BOTH
 @pytest.mark.usefixtures("archived")
-def test_what_is_stated_of_a_capture_is_kept_as_one_line(name: str, site: Site) -> None:
+def test_capture_details_are_stored_as_one_line(name: str, site: Site) -> None:
     for capture in list_captures(open_archive(name, site), DOMAIN):
         assert CaptureStatement.read(str(capture.statement)) == capture.statement
         assert capture.statement.archive == name
@@ -94,7 +92,7 @@ def test_what_is_stated_of_a_capture_is_kept_as_one_line(name: str, site: Site) 
 
 @BOTH
 @pytest.mark.usefixtures("archived")
-def test_only_what_lies_within_the_time_is_named(name: str, site: Site) -> None:
+def test_only_captures_within_time_range_are_listed(name: str, site: Site) -> None:
     request = CaptureQuery(url="photos.example", whole_domain=True, pictures=True, since="2024", until="202403")
     assert [capture.at.year for capture in list_captures(open_archive(name, site), request)] == [2024]
     if name == "common-crawl":
@@ -102,7 +100,7 @@ def test_only_what_lies_within_the_time_is_named(name: str, site: Site) -> None:
 
 
 @pytest.mark.usefixtures("archived")
-def test_the_captures_of_one_address_are_named_whatever_they_are(site: Site) -> None:
+def test_all_captures_of_an_address_are_listed(site: Site) -> None:
     page = open_archive("wayback", site).captures(CaptureQuery(url="https://www.photos.example/"))
     assert [(capture.media_type, capture.record) for capture in page.captures] == [
         ("text/html", site.url("/web/20190303120000id_/https://www.photos.example/"))
@@ -111,7 +109,7 @@ def test_the_captures_of_one_address_are_named_whatever_they_are(site: Site) -> 
 
 @BOTH
 @pytest.mark.usefixtures("archived")
-def test_an_archive_without_the_domain_names_nothing(name: str, site: Site) -> None:
+def test_archive_without_the_domain_returns_no_captures(name: str, site: Site) -> None:
     assert not list_captures(
         open_archive(name, site), CaptureQuery(url="nobody.example", whole_domain=True, pictures=True)
     )
@@ -142,7 +140,7 @@ CC, WAYBACK = common_crawl.STATUSES, wayback.STATUSES
         ),
     ],
 )
-def test_what_an_archive_says_instead_tells_what_to_do(
+def test_archive_error_explains_next_step(
     name: str, answer: Answer, reason: str, wait: float | None, site: Site, archived: WebArchive
 ) -> None:
     archived.answer = lambda _: answer
@@ -152,7 +150,7 @@ def test_what_an_archive_says_instead_tells_what_to_do(
     assert len(site.requests) == 1
 
 
-def test_an_archive_that_asks_for_patience_is_left_alone_by_all_who_ask_it(site: Site, archived: WebArchive) -> None:
+def test_retry_after_of_archive_applies_to_every_client(site: Site, archived: WebArchive) -> None:
     turns: list[float] = []
     free_at = [0.0]
 
@@ -174,12 +172,12 @@ def test_an_archive_that_asks_for_patience_is_left_alone_by_all_who_ask_it(site:
     assert len(site.requests) == 1
 
 
-def test_the_wayback_machine_is_asked_for_the_key_of_each_url(site: Site, archived: WebArchive) -> None:
+def test_wayback_machine_is_queried_by_url_key(site: Site, archived: WebArchive) -> None:
     list_captures(open_archive("wayback", site), DOMAIN)
     assert all("fl=urlkey%2Ctimestamp%2C" in path for path in site.requested_paths())
 
 
-def test_an_index_without_an_end_is_left_and_memory_stays_flat(
+def test_endless_index_is_abandoned_with_constant_memory(
     site: Site, archived: WebArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crawler.archives.asking.MAX_BYTES", 100_000)
@@ -195,7 +193,7 @@ def test_an_index_without_an_end_is_left_and_memory_stays_flat(
     assert peak < 60_000_000, peak
 
 
-def test_an_index_is_asked_only_of_the_host_that_the_operator_set(site: Site, archived: WebArchive) -> None:
+def test_index_is_requested_only_from_configured_host(site: Site, archived: WebArchive) -> None:
     other = b'[{"id": "CC-MAIN-2019-09", "cdx-api": "http://127.0.0.9/x", "from": "2019-01-01", "to": "2019-12-31"}]'
     archived.answer = lambda request: Answer(other, "text/json") if request.path == "/collinfo.json" else None
     assert not list_captures(open_archive("common-crawl", site), DOMAIN)
@@ -203,7 +201,7 @@ def test_an_index_is_asked_only_of_the_host_that_the_operator_set(site: Site, ar
 
 
 @pytest.mark.usefixtures("archived")
-def test_two_requests_lie_as_far_apart_as_the_archive_wants(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_keep_minimum_interval_of_archive(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[float] = []
     monkeypatch.setattr("crawler.archives.asking.time.sleep", rests.append)
     list_captures(open_archive("wayback", site, seconds=9.0), DOMAIN)
@@ -222,5 +220,5 @@ def test_two_requests_lie_as_far_apart_as_the_archive_wants(site: Site, monkeypa
         "wayback 20191303120000 " + "A" * 32,
     ],
 )
-def test_other_texts_state_nothing(text: str) -> None:
+def test_unrelated_text_yields_no_captures(text: str) -> None:
     assert CaptureStatement.read(text) is None

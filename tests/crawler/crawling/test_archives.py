@@ -78,7 +78,7 @@ def sha1(data: bytes) -> str:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_record_of_any_coding_ends_nothing_and_each_picture_is_had(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
+def test_record_with_any_content_encoding_yields_its_picture(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
     page = b"<p>Boats<img src=/zstd.jpg alt=Harbour>"
     done = read_archive(
         tmp_path,
@@ -102,7 +102,7 @@ def test_a_record_of_any_coding_ends_nothing_and_each_picture_is_had(tmp_path: P
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # warcio leaves files open
-def test_each_file_that_an_archive_packs_is_read_as_warcio_writes_it(tmp_path: Path) -> None:
+def test_packed_archive_files_match_warcio_output(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.wacz", "w") as wacz:
         for number in (1, 2, 3):
             out = io.BytesIO()
@@ -124,7 +124,7 @@ def test_each_file_that_an_archive_packs_is_read_as_warcio_writes_it(tmp_path: P
     assert done.code is ExitCode.INCOMPLETE
 
 
-def test_what_is_cut_is_refused_and_a_file_that_breaks_off_is_told(tmp_path: Path) -> None:
+def test_truncated_record_is_refused_and_truncated_file_is_reported(tmp_path: Path) -> None:
     data = picture(1)
     cut, size = data[: len(data) * 88 // 100], f"Content-Length: {len(data)}"
     chunks = b"%x\r\n%s\r\n" % (len(data), data)
@@ -148,7 +148,7 @@ def test_what_is_cut_is_refused_and_a_file_that_breaks_off_is_told(tmp_path: Pat
     assert done.code is ExitCode.INCOMPLETE
 
 
-def test_bytes_that_do_not_fit_their_digest_are_refused_and_others_are_not_asked_for_it(tmp_path: Path) -> None:
+def test_bytes_with_wrong_digest_are_refused(tmp_path: Path) -> None:
     data, wrong = picture(1), sha1(b"other")
     coded = gzip.compress(data)
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(coded), coded)
@@ -172,7 +172,7 @@ def test_bytes_that_do_not_fit_their_digest_are_refused_and_others_are_not_asked
     assert done.refusals == dict.fromkeys(("wrong.jpg", "bad-block.jpg", "file.jpg"), "wrong-digest")
 
 
-def test_statuses_count_as_in_a_crawl_and_what_is_passed_over_is_counted(tmp_path: Path) -> None:
+def test_statuses_count_as_in_a_crawl_and_skipped_records_are_counted(tmp_path: Path) -> None:
     data = picture(1)
     size = len(data)
     whole, part = f"Content-Range: bytes 0-{size - 1}/{size}", f"Content-Range: bytes 0-{size - 1}/{size + 1}"
@@ -195,7 +195,7 @@ def test_statuses_count_as_in_a_crawl_and_what_is_passed_over_is_counted(tmp_pat
     assert (done.skipped, done.refused_counts) == (passed, {**passed, "incomplete": 1})
 
 
-def test_a_revisit_shows_the_bytes_of_the_record_that_it_refers_to(tmp_path: Path) -> None:
+def test_revisit_record_returns_bytes_of_original_record(tmp_path: Path) -> None:
     data = picture(1)
     digest = f"WARC-Payload-Digest: {sha1(data)}"
     refers = f"WARC-Refers-To-Target-URI: {URL}a.jpg"
@@ -224,7 +224,7 @@ def test_a_revisit_shows_the_bytes_of_the_record_that_it_refers_to(tmp_path: Pat
     assert done.skipped == {"http-404": 1, "revisit": 2}
 
 
-def test_a_revisit_is_understood_however_it_names_what_it_refers_to(tmp_path: Path) -> None:
+def test_revisit_record_resolves_every_reference_form(tmp_path: Path) -> None:
     data = picture(1)
     hexadecimal = f"WARC-Payload-Digest: sha-1:{hashlib.sha1(data).hexdigest()}"  # noqa: S324 - what archives have
     again, header = {"kind": "revisit", "date": "2021-02-03T04:05:06Z"}, "WARC-Refers-To-Target-URI"
@@ -243,7 +243,7 @@ def test_a_revisit_is_understood_however_it_names_what_it_refers_to(tmp_path: Pa
     assert done.skipped == {"revisit": 1}
 
 
-def test_archives_are_known_by_their_names_in_capitals_also_within_a_packed_one(tmp_path: Path) -> None:
+def test_archives_with_uppercase_extensions_are_recognised(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "A.WACZ", "w") as wacz:
         wacz.writestr("archive/A.WARC", record("1.jpg", http_response(picture(1), JPEG)))
         wacz.writestr("archive/b.warc.zst", zstd.compress(record("2.jpg", http_response(picture(2), JPEG))))
@@ -261,7 +261,7 @@ def frame(head: int, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["plain", "dictionary", "packed dictionary"])
-def test_what_zstd_packs_is_read_with_the_dictionary_that_it_brings_along(tmp_path: Path, form: str) -> None:
+def test_zstd_archive_is_read_with_embedded_dictionary(tmp_path: Path, form: str) -> None:
     parts = [record(f"{number}.jpg", http_response(picture(number), JPEG)) for number in range(5)]
     trained = zstd.train_dict([record(f"{n}.html", http_response(b"<p>%d" % n)) for n in range(300)], 4096)
     content = trained.dict_content if form == "dictionary" else zstd.compress(trained.dict_content)
@@ -285,7 +285,7 @@ def test_what_zstd_packs_is_read_with_the_dictionary_that_it_brings_along(tmp_pa
         )
 
 
-def test_what_zstd_packs_and_cannot_be_unpacked_says_what_to_do(tmp_path: Path) -> None:
+def test_undecodable_zstd_archive_explains_next_step(tmp_path: Path) -> None:
     data = record("1.jpg", http_response(picture(1), JPEG))
     trained = zstd.train_dict([record(f"{n}.html", http_response(b"<p>%d" % n)) for n in range(300)], 4096)
     coded = zstd.compress(data, zstd_dict=trained)
@@ -314,7 +314,7 @@ def test_what_zstd_packs_and_cannot_be_unpacked_says_what_to_do(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_empty_lines_before_and_between_records_are_nothing(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
+def test_blank_lines_around_records_are_ignored(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
     pictures = [record(f"{number}.jpg", http_response(picture(number), JPEG)) for number in range(3)]
     done = read_archive(
         tmp_path, b"\r\n\n" + pictures[0], b"\r\n", b"\r\n\r\n\r\n" + pictures[1] + pictures[2], packed=packed
@@ -329,7 +329,7 @@ def test_empty_lines_before_and_between_records_are_nothing(tmp_path: Path, pack
         )
 
 
-def test_damage_belongs_to_its_record_and_reading_goes_on_behind_it(tmp_path: Path) -> None:
+def test_damaged_record_does_not_stop_later_records(tmp_path: Path) -> None:
     parts = [record(f"{number}.jpg", http_response(picture(number), JPEG)) for number in range(4)]
     packed = [gzip.compress(part) for part in parts]
     packed[1] = packed[1][:300] + bytes(40) + packed[1][340:]
@@ -350,7 +350,7 @@ def arc(name: str, block: bytes, kind: str = "image/jpeg", length: str = "") -> 
     return f"{URL}{name} 192.0.2.1 20200102030405 {kind} {length or len(block)}\n".encode() + block + b"\n"
 
 
-def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
+def test_archives_of_other_tools_are_read(tmp_path: Path) -> None:
     head = b"filedesc://a.arc 0.0.0.0 20200102030405 text/plain 9\n1 0 Test\n\n"
     kinds = {"0.jpg": "", "1.jpg": "image/jpeg; q=1", "2.jpg": "image/jpeg 200 SUM - 0 a.arc"}
     parts = [arc(name, http_response(picture(n), JPEG), kind) for n, (name, kind) in enumerate(kinds.items())]
@@ -372,7 +372,7 @@ def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
     assert done.skipped == {"not-an-image": 1}
 
 
-def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_path: Path) -> None:
+def test_header_like_lines_are_read_in_linear_time(tmp_path: Path) -> None:
     """Test that reading takes linear time. In quadratic time the first line would take an hour, the second minutes."""
     returns = record("1.jpg", b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nX: " + b"\r" * (1 << 20))
     whole = record("0.jpg", http_response(picture(0), JPEG))
@@ -382,7 +382,7 @@ def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_pat
     assert re.search(r"\b0\b", done.sentences[0])
 
 
-def test_members_that_hold_nothing_end_an_archive_when_there_are_too_many(tmp_path: Path) -> None:
+def test_too_many_empty_members_end_an_archive(tmp_path: Path) -> None:
     path = tmp_path / "a.warc.zst"
     parts = [zstd.compress(record(f"{n}.jpg", http_response(picture(n), JPEG))) for n in range(3)]
     skipped = b"\x50\x2a\x4d\x18\2\0\0\0ab"
@@ -392,7 +392,7 @@ def test_members_that_hold_nothing_end_an_archive_when_there_are_too_many(tmp_pa
     assert len(done.sentences) == 1  # one is reported, and the records after it are found
 
 
-def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_path: Path) -> None:
+def test_packed_archive_without_records_or_invalid_file_is_reported(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.wacz", "w") as wacz:
         wacz.writestr("datapackage.json", "{}")
     (tmp_path / "b.warc").write_bytes(b"some words\n")
@@ -418,7 +418,7 @@ def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_pat
         ("2999-01-01T00:00:00Z", None, ""),
     ],
 )
-def test_a_picture_was_seen_when_its_record_says_and_never_at_the_import(
+def test_picture_sighting_uses_record_date_not_import_time(
     tmp_path: Path, date: str, moment: str | None, period: str
 ) -> None:
     done = read_archive(tmp_path, record("a.jpg", http_response(picture(1), JPEG), date=date))
@@ -429,7 +429,7 @@ def test_a_picture_was_seen_when_its_record_says_and_never_at_the_import(
     )
 
 
-def test_a_crawl_undoes_what_archives_undo_and_refuses_what_they_refuse(tmp_path: Path) -> None:
+def test_crawl_and_archive_decoding_agree(tmp_path: Path) -> None:
     data = picture(5)
     coded = {"gzip": gzip.compress(data), "br": brotli.compress(data), "zstd": zstd.compress(data)}
     with Site() as site:
@@ -464,7 +464,7 @@ def urn(name: str, block: bytes, media_type: str) -> bytes:
     "prefix",
     ["urn:view:", "urn:fullPage:", "urn:thumbnail:", "urn:fullPageFinal:", "screenshot:", "thumbnail:", "URN:VIEW:"],
 )
-def test_a_screenshot_is_of_its_page_and_marked_as_one(tmp_path: Path, prefix: str) -> None:
+def test_screenshot_belongs_to_its_page_and_is_marked(tmp_path: Path, prefix: str) -> None:
     page = "https://shop.example/item/1?a=b"
     done = read_archive(
         tmp_path,
@@ -499,7 +499,7 @@ def segments(name: str, data: bytes, size: int = 300) -> list[bytes]:
     ]
 
 
-def test_a_record_in_segments_is_one_picture_also_across_files(tmp_path: Path) -> None:
+def test_segmented_record_is_one_picture_across_files(tmp_path: Path) -> None:
     data = picture(1)
     first, *rest = segments("1.jpg", data)
     assert len(rest) > 1
@@ -514,7 +514,7 @@ def test_a_record_in_segments_is_one_picture_also_across_files(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("lost", [0, 1, -1])
-def test_a_record_whose_segments_are_not_all_there_is_reported(tmp_path: Path, lost: int) -> None:
+def test_record_with_missing_segments_is_reported(tmp_path: Path, lost: int) -> None:
     parts = segments("1.jpg", picture(1))
     del parts[lost]
     done = read_archive(tmp_path, *parts)
@@ -529,7 +529,7 @@ def packed_archive(path: Path | io.BytesIO, members: Mapping[str, bytes]) -> Non
             wacz.writestr(name, data)
 
 
-def test_a_packed_archive_of_packed_archives_is_read_to_its_end_and_can_be_resumed(tmp_path: Path) -> None:
+def test_nested_packed_archives_are_read_completely_and_resume(tmp_path: Path) -> None:
     inner: dict[str, bytes] = {}
     for number in (1, 2):
         stream = io.BytesIO()

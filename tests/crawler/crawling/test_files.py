@@ -23,7 +23,7 @@ from tests.assets.users import ordinary_user
 
 
 @pytest.mark.parametrize("after", ["x", "12", "-1 a.warc", "1.5 a.warc", "99999999999999999999999 a.warc", " a.warc"])
-def test_a_position_that_is_none_gives_a_sentence(tmp_path: Path, after: str) -> None:
+def test_invalid_position_returns_readable_message(tmp_path: Path, after: str) -> None:
     archive = tmp_path / "a.warc"
     archive.write_bytes(b"")
     source = Source(kind=SourceKind.WARC, path=archive, after=after)
@@ -35,7 +35,7 @@ def test_a_position_that_is_none_gives_a_sentence(tmp_path: Path, after: str) ->
     ("error", "ends"),
     [(OSError(errno.EIO, os.strerror(errno.EIO)), ServiceMissingError), (MemoryError(), MemoryError)],
 )
-def test_what_the_machine_cannot_read_makes_no_archive_unreadable(
+def test_local_read_failure_does_not_mark_archive_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, ends: type[Exception]
 ) -> None:
     archive = tmp_path / "a.warc"
@@ -55,7 +55,7 @@ def test_what_the_machine_cannot_read_makes_no_archive_unreadable(
         read_files(Crawl(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))
 
 
-def test_a_folder_is_read_without_any_network(tmp_path: Path) -> None:
+def test_folder_is_read_without_network_access(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     (photos / "deep").mkdir(parents=True)
     (photos / "deep" / "my photo.jpg").write_bytes(picture(1))
@@ -92,7 +92,7 @@ def run_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
         after = end.position
 
 
-def test_files_and_folders_that_may_not_be_read_and_links_to_folders_are_counted(open_folder: Path) -> None:
+def test_unreadable_files_and_folders_and_folder_links_are_counted(open_folder: Path) -> None:
     photos = open_folder / "photos"
     photos.mkdir()
     photos.chmod(0o755)
@@ -113,7 +113,7 @@ def test_files_and_folders_that_may_not_be_read_and_links_to_folders_are_counted
     assert archives.refused == {"unreadable": 1}
 
 
-def test_a_folder_is_counted_as_it_is_read_also_with_an_archive_in_it(tmp_path: Path) -> None:
+def test_folder_with_archive_is_counted_while_reading(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(picture(number))
     (tmp_path / "x.warc.gz").write_bytes(b"")
@@ -121,7 +121,7 @@ def test_a_folder_is_counted_as_it_is_read_also_with_an_archive_in_it(tmp_path: 
     assert [*count_files(SourceKind.WARC, tmp_path)][-1].pictures == 0
 
 
-def test_a_folder_is_read_in_as_many_jobs_as_it_takes(tmp_path: Path) -> None:
+def test_folder_is_read_across_several_jobs(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     (photos / "b").mkdir(parents=True)
     paths = [photos / name for name in ("b/1.jpg", "b/2.txt", "a.jpg", "c.jpg")]
@@ -132,7 +132,7 @@ def test_a_folder_is_read_in_as_many_jobs_as_it_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_archives_are_read_in_as_many_jobs_as_it_takes(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
+def test_archives_are_read_across_several_jobs(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
     suffix = ".warc.gz" if packed else ".warc"
     for name in "ab":
         records = [
@@ -152,7 +152,7 @@ def test_archives_are_read_in_as_many_jobs_as_it_takes(tmp_path: Path, packed: b
     assert urls_by_job == [*expected, []]
 
 
-def test_a_picture_of_an_archive_is_shown_by_the_page_that_names_it(tmp_path: Path) -> None:
+def test_archived_picture_is_linked_to_its_page(tmp_path: Path) -> None:
     page = "<p>Boats before <img src='/1.jpg' alt='Harbour'><img data-src='http://cdn.example/2.jpg'>".encode("utf-16")
     records = [
         warc_record("http://example.org/0.jpg", "200 OK", "image/jpeg", picture(3)),
@@ -173,7 +173,7 @@ def test_a_picture_of_an_archive_is_shown_by_the_page_that_names_it(tmp_path: Pa
     }
 
 
-def test_arc_files_and_packed_archives_are_read_from_any_position(tmp_path: Path) -> None:
+def test_arc_and_packed_archives_resume_from_any_position(tmp_path: Path) -> None:
     names = b"1 0 Test\nURL IP-address Archive-date Content-type Archive-length\n"
     header = b"filedesc://a.arc 0.0.0.0 20200102030405 text/plain %d\n" % len(names) + names + b"\n"
     http = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + picture(4)
@@ -211,7 +211,7 @@ def warc_record(url: str, status: str, media_type: str, body: bytes) -> bytes:
     return gzip.compress(head.encode() + http + b"\r\n\r\n")
 
 
-def test_images_of_a_warc_file_keep_their_address_headers_and_time(tmp_path: Path) -> None:
+def test_warc_images_keep_address_headers_and_time(tmp_path: Path) -> None:
     records = [
         warc_record("http://example.org/a.jpg", "200 OK", "image/jpeg", picture(1)),
         warc_record("http://example.org/", "200 OK", "text/html", b"<p>page"),

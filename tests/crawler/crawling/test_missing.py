@@ -8,7 +8,7 @@ from tests.assets.crawling import WORDS, crawl
 from tests.assets.site import Answer, Site
 
 
-def test_pages_like_what_a_site_sends_for_any_address_count_as_not_found(tmp_path: Path) -> None:
+def test_soft_404_pages_count_as_not_found(tmp_path: Path) -> None:
     error_page = f"<title>Oh</title><p>We are sorry, {WORDS}</p><img src=/logo.jpg><a href=/help>help</a>"
     with Site() as site:
         links = "".join(f'<a href="/gone-{name}">x</a>' for name in "abcdefgh")
@@ -33,7 +33,7 @@ def test_pages_like_what_a_site_sends_for_any_address_count_as_not_found(tmp_pat
     assert {url for url, reason in done.refusals.items() if reason == "not-found"} < page_urls  # a logo was seen there
 
 
-def test_no_address_is_made_up_where_robots_forbids_it_nor_where_no_page_repeats_another(tmp_path: Path) -> None:
+def test_soft_404_probe_respects_robots_and_needs_repeated_pages(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f'<a href="/p/{name}">x</a>' for name in "abcd"))
         site.routes["/robots.txt"] = Answer(b"User-agent: *\nAllow: /$\nAllow: /p/\nDisallow: /", "text/plain")

@@ -11,7 +11,7 @@ from tests.assets.crawling import WORDS, crawl
 from tests.assets.site import Answer, ReceivedRequest, Site
 
 
-def test_an_endless_calendar_is_left_out_and_the_rest_of_the_site_is_read(tmp_path: Path) -> None:
+def test_endless_calendar_is_skipped_and_rest_of_site_is_crawled(tmp_path: Path) -> None:
     with Site() as site:
         months = "".join(f'<a href="/calendar/{n // 12}/{n % 12}">{n}</a>' for n in range(300))
         items = "".join(f'<a href="/item/{n}">{n}</a>' for n in range(60))
@@ -36,7 +36,7 @@ def test_an_endless_calendar_is_left_out_and_the_rest_of_the_site_is_read(tmp_pa
     assert max(place for place, path in enumerate(pages) if "item" in path) < 130  # item pages had their turns
 
 
-def test_what_somebody_names_himself_is_visited_however_little_it_shows(tmp_path: Path) -> None:
+def test_explicit_targets_are_visited_even_without_new_pictures(tmp_path: Path) -> None:
     with Site() as site:
         for n in range(90):
             site.page(f"/day/{n}", f"<p>{WORDS}</p>")
@@ -46,7 +46,7 @@ def test_what_somebody_names_himself_is_visited_however_little_it_shows(tmp_path
     assert done.refusals == {}
 
 
-def test_a_page_that_repeats_another_is_told_and_its_links_are_not_followed(tmp_path: Path) -> None:
+def test_duplicate_page_is_reported_and_its_links_are_not_followed(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "<a href=/a>a</a><a href=/b>b</a><a href=/c>c</a>")
         site.page("/a", f"<p>{WORDS}</p><img src=/i.jpg><a href=/from-a>on</a>")
@@ -69,7 +69,7 @@ def _respond_to_all(html: str) -> Callable[[ReceivedRequest], Answer]:
 
 
 @pytest.mark.parametrize("text", ["Photo", WORDS], ids=["few words", "many words"])
-def test_a_gallery_of_the_same_words_and_other_pictures_loses_nothing(tmp_path: Path, text: str) -> None:
+def test_gallery_with_repeated_text_and_different_pictures_is_complete(tmp_path: Path, text: str) -> None:
     with Site() as site:
         page = "<title>Photo</title><p>{}</p><img src=/logo.jpg><img src=/i/{}.jpg><a href=/photo/{}>next</a>"
         site.image("/logo.jpg", 1_000)
@@ -86,7 +86,7 @@ def test_a_gallery_of_the_same_words_and_other_pictures_loses_nothing(tmp_path: 
     assert len({sighting.page_url for sighting in done.sightings}) >= 80
 
 
-def test_a_picture_counts_on_each_page_that_shows_it_and_what_is_refused_is_told_once(tmp_path: Path) -> None:
+def test_picture_counts_on_each_page_and_refusal_is_reported_once(tmp_path: Path) -> None:
     with Site() as site:
         sheet = "a{background:url(/i/css.jpg)}" + "".join(f".i{n}{{background:url(/{n}.svg)}}" for n in range(30))
         site.routes["/s.css"] = Answer(sheet.encode(), "text/css")
@@ -109,7 +109,7 @@ def test_a_picture_counts_on_each_page_that_shows_it_and_what_is_refused_is_told
 
 
 @pytest.mark.parametrize("words", ["Photos Next Previous Imprint", " ".join(WORDS.split()[:30])], ids=["few", "some"])
-def test_pages_of_a_list_that_share_their_words_lose_none_of_their_links(tmp_path: Path, words: str) -> None:
+def test_list_pages_with_shared_text_keep_all_links(tmp_path: Path, words: str) -> None:
     with Site() as site:
         for page in range(12):
             links = "".join(f"<a href=/photo?id={page}-{n}></a>" for n in range(3))
@@ -123,7 +123,7 @@ def test_pages_of_a_list_that_share_their_words_lose_none_of_their_links(tmp_pat
     assert "near-duplicate" not in done.refusals.values()
 
 
-def test_a_long_list_without_pictures_is_read_to_its_end_and_so_is_what_it_lists(tmp_path: Path) -> None:
+def test_long_list_without_pictures_is_crawled_completely(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f"<a href=/list?page={page}>{page}</a>" for page in range(90)))
         for page in range(90):
@@ -135,7 +135,7 @@ def test_a_long_list_without_pictures_is_read_to_its_end_and_so_is_what_it_lists
     assert done.end.counts.refused.get("repetitive", 0) == 0
 
 
-def test_pages_without_pictures_that_lead_to_each_other_for_ever_come_to_an_end(tmp_path: Path) -> None:
+def test_endless_pages_without_pictures_terminate(tmp_path: Path) -> None:
     """Test a calendar in which days link to the next day and their month, months to the next month and their days."""
 
     def day(request: ReceivedRequest) -> Answer:

@@ -31,7 +31,7 @@ from workers.servers.product import CHECKOUT
         ({"depth": 0}, "finished"),
     ],
 )
-def test_a_budget_ends_a_crawl_exactly(tmp_path: Path, limits: dict[str, int], reason: str) -> None:
+def test_budget_ends_crawl_exactly(tmp_path: Path, limits: dict[str, int], reason: str) -> None:
     with Site() as site:
         large_site(site, pages=6, images=4)
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url("/0")}], limits={"depth": 9} | limits)
@@ -51,14 +51,14 @@ def test_a_budget_ends_a_crawl_exactly(tmp_path: Path, limits: dict[str, int], r
         assert counts.pages == 1
 
 
-def test_too_much_memory_ends_a_crawl(tmp_path: Path) -> None:
+def test_memory_limit_ends_crawl(tmp_path: Path) -> None:
     with Site() as site:
         site.routes["/"] = Answer(b"<p>", length=100_000, pieces=100, pause=0.1)
         done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False, limits={"memory_mb": 1})
     assert (done.end.reason, done.code, done.pages) == ("memory", 4, [])
 
 
-def test_a_budget_that_is_just_enough_is_no_reason_to_end(tmp_path: Path) -> None:
+def test_exact_budget_does_not_end_crawl_early(tmp_path: Path) -> None:
     with Site() as site:
         large_site(site, pages=2, images=1)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"pages": 2, "images": 2}}
@@ -66,7 +66,7 @@ def test_a_budget_that_is_just_enough_is_no_reason_to_end(tmp_path: Path) -> Non
     assert done.end.reason == "finished"
 
 
-def test_hosts_beyond_the_budget_are_refused(tmp_path: Path) -> None:
+def test_hosts_beyond_budget_are_refused(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as other:
         site.page("/", "<p>one")
         other.page("/", "<p>two")
@@ -75,7 +75,7 @@ def test_hosts_beyond_the_budget_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_time_that_is_up_leaves_late_pages_to_the_next_slice(tmp_path: Path) -> None:
+def test_time_limit_leaves_late_pages_to_next_slice(tmp_path: Path) -> None:
     slow = Answer(b"\xff\xd8\xff", "image/jpeg", length=100_000, pieces=600, pause=0.1)
     with Site() as site:
         site.page("/early", '<img src="/ok.jpg"><img src="/slow.jpg">')
@@ -97,7 +97,7 @@ def test_time_that_is_up_leaves_late_pages_to_the_next_slice(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 4), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)]
 )
-def test_a_signal_ends_a_crawl_with_what_is_complete(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_signal_ends_crawl_with_complete_pages(tmp_path: Path, number: signal.Signals, code: int) -> None:
     out = tmp_path / "lines"
     with Site() as site:
         large_site(site, pages=60, images=3)
@@ -115,7 +115,7 @@ def test_a_signal_ends_a_crawl_with_what_is_complete(tmp_path: Path, number: sig
 
 
 @pytest.mark.long
-def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_meanwhile(tmp_path: Path) -> None:
+def test_slow_page_parsing_is_refused_and_signal_is_handled(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     hostile = HOSTILE_DOCUMENTS["attributes"]()[1]
     with Site() as site:
@@ -133,7 +133,7 @@ def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_mea
 
 
 @pytest.mark.long
-def test_a_page_whose_reader_the_machine_kills_is_left_to_a_later_slice(tmp_path: Path) -> None:
+def test_page_is_deferred_when_its_reader_process_is_killed(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
         site.routes["/"] = Answer(HOSTILE_DOCUMENTS["attributes"]()[1])  # takes some time to read
@@ -154,7 +154,7 @@ def reader_processes(process: int) -> list[psutil.Process]:
 
 
 @pytest.mark.long
-def test_sudden_death_leaves_whole_pages_and_whole_files(tmp_path: Path) -> None:
+def test_sudden_kill_leaves_whole_pages_and_files(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
         large_site(site, pages=80, images=5)
@@ -174,7 +174,7 @@ def test_sudden_death_leaves_whole_pages_and_whole_files(tmp_path: Path) -> None
         assert Digest.of_file(tmp_path / "bytes" / name).hex == name
 
 
-def test_a_slice_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+def test_slice_ends_with_its_parent_process(tmp_path: Path) -> None:
     with Site() as site:
         site.routes["/"] = Answer(b"<p>", length=100_000, pieces=1_000, pause=0.1)
         job = {"bytes_dir": str(tmp_path / "b"), "urls": [{"url": site.url()}], "follow": False}
@@ -191,7 +191,7 @@ def test_a_slice_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
         wait_for(lambda: not is_running(child), seconds=10)  # its request alone would take 30 s
 
 
-def test_a_slice_whose_starter_ended_before_it_began_asks_nobody(tmp_path: Path) -> None:
+def test_slice_with_dead_parent_sends_no_requests(tmp_path: Path) -> None:
     with Site() as site:
         site.routes["/"] = Answer(b"<p>")
         job = {"bytes_dir": str(tmp_path / "b"), "urls": [{"url": site.url()}], "follow": False}
@@ -225,7 +225,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @pytest.mark.long
-def test_a_slice_gets_no_more_memory_than_it_may_have() -> None:
+def test_slice_memory_is_limited() -> None:
     take = "from crawler.crawling.run import _limit_memory; _limit_memory(64); bytearray(2 << 30)"
     done = subprocess.run([sys.executable, "-c", take], capture_output=True, text=True, check=False, cwd=CHECKOUT)
     assert "MemoryError" in done.stderr

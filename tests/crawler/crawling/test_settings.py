@@ -8,7 +8,7 @@ from tests.assets.crawling import crawl, has_delay
 from tests.assets.site import Site
 
 
-def test_the_least_delay_lies_between_two_requests_to_a_host(tmp_path: Path) -> None:
+def test_minimum_delay_separates_requests_to_a_host(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f'<img src="/{n}.jpg">' for n in range(4)))
         for n in range(4):
@@ -17,7 +17,7 @@ def test_the_least_delay_lies_between_two_requests_to_a_host(tmp_path: Path) -> 
     assert has_delay(site, 0.2)
 
 
-def test_a_job_sets_limits_and_paces_and_every_address_passes_the_guard(tmp_path: Path) -> None:
+def test_job_sets_limits_and_delays_and_guard_checks_every_address(tmp_path: Path) -> None:
     politeness = Politeness(delay=2.0, concurrency_per_host=1, host_delays={"slow.example": 9.0, "quick.example": 0.1})
     limits = Limits(max_picture_bytes=1234, request_seconds=7)
     urls = (Target(url="http://a.example/"),)

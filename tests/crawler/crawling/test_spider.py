@@ -78,7 +78,7 @@ def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> CrawlResult
 
 
 @pytest.mark.parametrize(("name", "found_in"), PLACES.items())
-def test_an_image_is_found_in_each_place(site: Site, crawled: CrawlResult, name: str, found_in: str) -> None:
+def test_image_is_found_in_every_supported_markup(site: Site, crawled: CrawlResult, name: str, found_in: str) -> None:
     sighting = crawled.sighting(site.url(f"/i/{name}"))
     assert sighting.found_in == found_in
     assert sighting.page_url == site.url()
@@ -87,13 +87,13 @@ def test_an_image_is_found_in_each_place(site: Site, crawled: CrawlResult, name:
     assert crawled.bytes_of(sighting) == route.body
 
 
-def test_an_image_inside_the_page_is_kept_under_an_address_without_its_bytes(crawled: CrawlResult) -> None:
+def test_inline_image_is_stored_under_address_without_its_bytes(crawled: CrawlResult) -> None:
     (sighting,) = (item for item in crawled.sightings if item.found_in == "data-uri")
     assert crawled.bytes_of(sighting) == INLINE
     assert sighting.image_url == f"data:image/jpeg;sha-256={Digest.of(INLINE)}"
 
 
-def test_what_is_no_image_is_refused_with_its_reason(site: Site, crawled: CrawlResult) -> None:
+def test_non_image_response_is_refused_with_reason(site: Site, crawled: CrawlResult) -> None:
     assert crawled.pages[0].refusals
     assert crawled.refusals == {
         site.url("/i/error.jpg"): "not-an-image",
@@ -105,7 +105,7 @@ def test_what_is_no_image_is_refused_with_its_reason(site: Site, crawled: CrawlR
     }
 
 
-def test_a_crawl_follows_links_in_its_scope_and_ends_by_itself(site: Site, crawled: CrawlResult) -> None:
+def test_crawl_follows_links_in_scope_and_ends(site: Site, crawled: CrawlResult) -> None:
     assert [page.url for page in crawled.pages] == [site.url(), site.url("/next")]
     assert [link.url for link in crawled.pages[0].links] == [site.url("/next")]
     assert crawled.pages[1].depth == 1
@@ -115,30 +115,30 @@ def test_a_crawl_follows_links_in_its_scope_and_ends_by_itself(site: Site, crawl
     assert crawled.end.counts.refused == Counter(crawled.refusals.values())
 
 
-def test_what_a_page_states_of_its_publication_comes_with_each_of_its_images(crawled: CrawlResult) -> None:
+def test_publication_metadata_of_page_is_attached_to_each_image(crawled: CrawlResult) -> None:
     statements = (SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated="2019-03-03"),)
     for page, elsewhere in zip(crawled.pages, (statements, ()), strict=True):
         assert {sighting.elsewhere for sighting in page.sightings} == {elsewhere}
 
 
-def test_a_page_says_what_it_is(crawled: CrawlResult) -> None:
+def test_page_reports_its_metadata(crawled: CrawlResult) -> None:
     page = crawled.pages[0]
     assert (page.title, page.language, page.status, page.kind) == ("All places", "en", 200, Kind.PAGE)
 
 
-def test_the_words_around_an_image_are_kept(site: Site, crawled: CrawlResult) -> None:
+def test_text_around_image_is_stored(site: Site, crawled: CrawlResult) -> None:
     context = crawled.sighting(site.url("/i/img.jpg")).context
     for words in ("A description", "The caption", "Words before it.", "Words behind it."):
         assert words in context
 
 
-def test_an_image_on_two_pages_is_fetched_once_and_seen_twice(site: Site, crawled: CrawlResult) -> None:
+def test_image_on_two_pages_is_fetched_once_and_seen_twice(site: Site, crawled: CrawlResult) -> None:
     assert site.count_requests("/i/img.jpg") == 1
     pages = [sighting.page_url for sighting in crawled.sightings if sighting.image_url == site.url("/i/img.jpg")]
     assert pages == [site.url(), site.url("/next")]
 
 
-def test_a_sighting_tells_what_was_sent_and_received(site: Site, crawled: CrawlResult) -> None:
+def test_sighting_records_request_and_response(site: Site, crawled: CrawlResult) -> None:
     sighting = crawled.sighting(site.url("/i/img.jpg"))
     sent, received = dict(sighting.request_headers), dict(sighting.response_headers)
     assert sent["Accept-Encoding"] == "identity"
@@ -148,7 +148,7 @@ def test_a_sighting_tells_what_was_sent_and_received(site: Site, crawled: CrawlR
     assert (sighting.status, sighting.media_type) == (200, "image/jpeg")
 
 
-def test_every_request_carries_the_one_user_agent(site: Site, crawled: CrawlResult) -> None:
+def test_every_request_sends_the_same_user_agent(site: Site, crawled: CrawlResult) -> None:
     assert {request.headers["user-agent"] for request in site.requests} == {"ExhibitBot/0.1"}
     assert not any("cookie" in request.headers for request in site.requests)
     referers = {request.path: request.headers["referer"] for request in site.requests if "referer" in request.headers}
@@ -157,7 +157,7 @@ def test_every_request_carries_the_one_user_agent(site: Site, crawled: CrawlResu
     assert not referers.keys() & {urlsplit(page.final_url).path for page in crawled.pages}
 
 
-def test_a_sitemap_that_breaks_off_is_followed_as_far_as_it_goes_and_told(tmp_path: Path) -> None:
+def test_truncated_sitemap_is_followed_and_reported(tmp_path: Path) -> None:
     with Site() as site:
         urls = "".join(f"<url><loc>{site.url(f'/{n}')}</loc></url>" for n in range(9))
         packed = gzip.compress(f"<urlset>{urls}</urlset>".encode())
@@ -171,7 +171,7 @@ def test_a_sitemap_that_breaks_off_is_followed_as_far_as_it_goes_and_told(tmp_pa
     assert done.end.counts.refused["incomplete"] == 1
 
 
-def test_a_sitemap_index_leads_through_gzip_to_pages_and_images(tmp_path: Path) -> None:
+def test_sitemap_index_resolves_gzip_pages_and_images(tmp_path: Path) -> None:
     image = "http://www.google.com/schemas/sitemap-image/1.1"
     with Site() as site:
         index = f"<sitemapindex><sitemap><loc>{site.url('/s.xml.gz')}</loc></sitemap></sitemapindex>"
@@ -194,7 +194,7 @@ def test_a_sitemap_index_leads_through_gzip_to_pages_and_images(tmp_path: Path) 
     assert dates == [{}, {}, {site.url("/p"): "2026-11-20T10:00:00.000000Z"}, {}]
 
 
-def test_a_feed_gives_its_entries_and_their_media(tmp_path: Path) -> None:
+def test_feed_yields_entries_and_media(tmp_path: Path) -> None:
     with Site() as site:
         feed = """<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><title>News</title>
             <item><title>First</title><link>/first</link><media:content url="/i/media.jpg" medium="image"/>
@@ -212,7 +212,7 @@ def test_a_feed_gives_its_entries_and_their_media(tmp_path: Path) -> None:
     assert site.count_requests("/talk.mp3") == 0
 
 
-def test_a_slice_works_off_exactly_its_addresses_and_reports_links(tmp_path: Path) -> None:
+def test_slice_processes_only_its_addresses_and_reports_links(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/a", '<a href="/b">b</a><img src="/i/a.jpg">')
         site.image("/i/a.jpg")
@@ -237,7 +237,7 @@ def test_a_slice_works_off_exactly_its_addresses_and_reports_links(tmp_path: Pat
     assert done.sighting(site.url("/looks-like-a-page")).found_in == "page"
 
 
-def test_a_page_with_two_hundred_images_is_one_line(tmp_path: Path) -> None:
+def test_page_with_two_hundred_images_is_one_line(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f'<img src="/i/{n}.jpg">' for n in range(200)))
         for n in range(200):
@@ -248,7 +248,7 @@ def test_a_page_with_two_hundred_images_is_one_line(tmp_path: Path) -> None:
     assert len(list(done.folder.iterdir())) == 200
 
 
-def test_a_shop_that_gives_each_visitor_a_number_has_each_page_visited_once(tmp_path: Path) -> None:
+def test_session_ids_in_urls_do_not_duplicate_page_visits(tmp_path: Path) -> None:
     visits = itertools.count()
 
     def page(_: ReceivedRequest) -> Answer:
@@ -268,7 +268,7 @@ def test_a_shop_that_gives_each_visitor_a_number_has_each_page_visited_once(tmp_
     assert sorted(items) == sorted(site.url(f"/item?id={item}") for item in range(40))
 
 
-def test_a_page_of_pictures_is_done_with_before_the_next_page_is_asked_for(tmp_path: Path) -> None:
+def test_page_pictures_finish_before_next_page_is_requested(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f"<a href=/{n}>{n}</a>" for n in range(5)))
         for n in range(5):
@@ -291,7 +291,7 @@ def test_a_page_of_pictures_is_done_with_before_the_next_page_is_asked_for(tmp_p
     assert done.end.reason == "budget-pages"
 
 
-def test_a_job_that_is_told_to_end_has_the_pictures_of_the_pages_that_it_asked_for(tmp_path: Path) -> None:
+def test_stopped_job_completes_pictures_of_requested_pages(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f"<a href=/{n}>{n}</a>" for n in range(9)))
         for n in range(9):

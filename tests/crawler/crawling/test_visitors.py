@@ -37,17 +37,17 @@ ID = "0f3a9c81d2b74e65"
         ("?a=%2F&b=c+d&&", "?a=%2F&b=c+d&&"),
     ],
 )
-def test_only_what_tells_visitors_apart_is_taken_away(query: str, expected: str) -> None:
+def test_only_session_parameters_are_removed(query: str, expected: str) -> None:
     assert for_anybody(f"https://shop.example/item{query}") == f"https://shop.example/item{expected}"
 
 
-def test_a_session_in_the_path_is_taken_away() -> None:
+def test_session_id_in_path_is_removed() -> None:
     session = "lit3py55t21z5v55vlm25s55"
     assert for_anybody(f"https://a.example/(S({session}))/p.aspx") == "https://a.example/p.aspx"
 
 
 @given(st.text(alphabet="a1/?&=;(S)-%#", max_size=60))
-def test_any_address_stays_one(text: str) -> None:
+def test_normalised_address_is_stable_for_any_input(text: str) -> None:
     cleaned = for_anybody(f"https://a.example/{text}")
     assert cleaned.startswith("https://a.example/")
     assert for_anybody(cleaned) == cleaned
@@ -82,9 +82,7 @@ class Shop:
 
 
 @pytest.mark.parametrize("name", ["x", "sid"])
-def test_goods_of_a_site_that_marks_its_visitors_under_any_name_are_each_asked_for_once(
-    tmp_path: Path, name: str
-) -> None:
+def test_products_are_requested_once_despite_unknown_session_parameter(tmp_path: Path, name: str) -> None:
     random = Random(name)
     with Site() as site:
         shop = Shop(site, lambda: f"&{name}={random.getrandbits(64):016x}")
@@ -95,7 +93,7 @@ def test_goods_of_a_site_that_marks_its_visitors_under_any_name_are_each_asked_f
     assert starts == (1 if name == "sid" else 2)
 
 
-def test_what_stays_the_same_for_a_visitor_is_left_in_its_addresses(tmp_path: Path) -> None:
+def test_constant_session_parameter_stays_in_addresses(tmp_path: Path) -> None:
     with Site() as site:
         shop = Shop(site, lambda: "&edition=2026a7f3")
         crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 20})
@@ -104,7 +102,7 @@ def test_what_stays_the_same_for_a_visitor_is_left_in_its_addresses(tmp_path: Pa
     assert len(requested_items) == len(set(requested_items))
 
 
-def test_a_field_that_tells_goods_apart_is_no_mark_though_one_of_them_is_picked_anew_each_time(tmp_path: Path) -> None:
+def test_product_parameter_is_not_a_session_id_when_one_value_is_random(tmp_path: Path) -> None:
     picks = iter(range(1_000))
 
     def start(_: ReceivedRequest) -> Answer:
@@ -122,7 +120,7 @@ def test_a_field_that_tells_goods_apart_is_no_mark_though_one_of_them_is_picked_
     assert len({sighting.digest for sighting in done.sightings}) == 20
 
 
-def test_a_site_whose_second_answer_fails_is_followed_as_it_stands(tmp_path: Path) -> None:
+def test_site_is_crawled_unchanged_when_second_response_fails(tmp_path: Path) -> None:
     answers = iter([200, 500, 500, 500, 500])
 
     def start(_: ReceivedRequest) -> Answer:

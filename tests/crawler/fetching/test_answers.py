@@ -16,7 +16,7 @@ from tests.assets.crawling import crawl
 from tests.assets.site import Answer, Site
 
 
-def test_slow_and_huge_answers_are_broken_off(tmp_path: Path) -> None:
+def test_slow_and_oversized_responses_are_aborted(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f'<img src="/{name}.jpg">' for name in ("slow", "claims", "huge", "cut", "bomb", "ok")))
         site.routes["/slow.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=10_000, pieces=50, pause=0.2)
@@ -40,7 +40,7 @@ def test_slow_and_huge_answers_are_broken_off(tmp_path: Path) -> None:
     assert [sighting.image_url for sighting in done.sightings] == [site.url("/ok.jpg")]
 
 
-def test_a_host_that_is_not_there_is_unreachable_and_the_crawl_goes_on(tmp_path: Path) -> None:
+def test_unreachable_host_does_not_stop_crawl(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "<p>here")
         closed = f"http://127.0.0.1:{_closed_port()}/"
@@ -65,7 +65,7 @@ def build_response(status: int = 200, address: str | None = "192.0.2.7", **heade
     return Response("http://a.example/i", status=status, headers=header_fields, request=request, ip_address=at)
 
 
-def test_the_facts_of_a_response_are_those_that_were_sent_and_received() -> None:
+def test_response_facts_match_transmitted_data() -> None:
     facts = fetched(build_response(Content_Type="Image/JPEG; q=1", Via="a\0b"), Digest.of(b"x"), size=1)
     assert (facts.media_type, facts.status, facts.peer) == ("image/jpeg", 200, "192.0.2.7:80")
     assert facts.request_headers == (("Host", "a.example"), ("Accept", "image/*"))
@@ -88,7 +88,7 @@ def test_each_failure_has_its_reason() -> None:
     assert reason(OSError()) == reason(None) == "unreachable"
 
 
-def test_a_status_that_is_no_success_refuses() -> None:
+def test_non_success_status_is_refused() -> None:
     assert status_refusal(build_response(200), "http://a/u") is None
     for status, location, reason in ((204, "", "http-204"), (302, "ftp://b/", "scheme"), (302, "/b", "http-302")):
         refusal = status_refusal(build_response(status, Location=location), "http://a/u")

@@ -48,7 +48,7 @@ def crawl_images(folder: Path, urls: list[str]) -> CrawlResult:
     return crawl(folder / "crawl", **job)
 
 
-def test_each_sighting_says_what_the_certificate_of_its_server_was(
+def test_each_sighting_records_server_certificate(
     authority: CertificateHolder, sites: ExitStack, tmp_path: Path
 ) -> None:
     unknown_authority = CertificateHolder.create("Nobody knows this authority")
@@ -76,9 +76,7 @@ def test_each_sighting_says_what_the_certificate_of_its_server_was(
     assert {sighting.image_url: sighting.certificate for sighting in result.sightings} == expected
 
 
-def test_a_certificate_is_checked_once_however_many_pictures_a_server_shows(
-    authority: CertificateHolder, sites: ExitStack, tmp_path: Path
-) -> None:
+def test_certificate_is_checked_once_per_server(authority: CertificateHolder, sites: ExitStack, tmp_path: Path) -> None:
     counting = CountingContext(CertificateHolder.create("127.0.0.2", authority).server_context(tmp_path))
     site = sites.enter_context(Site(host="127.0.0.2", tls=counting.context))
     for number in range(12):
@@ -89,7 +87,7 @@ def test_a_certificate_is_checked_once_however_many_pictures_a_server_shows(
     assert counting.handshakes <= 3, "a connection or two that are kept alive, and the check"
 
 
-def test_a_server_that_shows_another_certificate_when_it_is_checked_is_not_called_valid(
+def test_changed_certificate_is_not_reported_as_valid(
     authority: CertificateHolder, sites: ExitStack, tmp_path: Path
 ) -> None:
     first, then = CertificateHolder.create("127.0.0.2"), CertificateHolder.create("127.0.0.2", authority)
@@ -100,7 +98,7 @@ def test_a_server_that_shows_another_certificate_when_it_is_checked_is_not_calle
     assert sighting.certificate == f"not-checked sha256:{first.digest}"
 
 
-def test_the_certificate_is_that_of_the_server_to_which_redirects_led(
+def test_certificate_is_from_final_redirect_target(
     authority: CertificateHolder, sites: ExitStack, tmp_path: Path
 ) -> None:
     good, bad = CertificateHolder.create("127.0.0.2", authority), CertificateHolder.create("127.0.0.3", authority, PAST)

@@ -9,7 +9,7 @@ from tests.assets.crawling import crawl
 from tests.assets.site import Answer, ReceivedRequest, Site, picture
 
 
-def test_a_site_that_asks_for_a_cookie_first_is_read(tmp_path: Path) -> None:
+def test_site_requiring_a_cookie_is_crawled(tmp_path: Path) -> None:
     def wall(request: ReceivedRequest) -> Answer:
         if "seen=1" in request.headers.get("cookie", ""):
             return Answer(b"<img src=/i.jpg>")
@@ -23,7 +23,7 @@ def test_a_site_that_asks_for_a_cookie_first_is_read(tmp_path: Path) -> None:
     assert done.refusals == {}
 
 
-def sent_cookies(cookies: Cookies, url: str, **headers: str) -> str:
+def send_cookies(cookies: Cookies, url: str, **headers: str) -> str:
     request = Request(url, headers=headers)
     cookies.process_request(request)
     return (request.headers.get("Cookie") or b"").decode()
@@ -46,29 +46,29 @@ def receive(cookies: Cookies, url: str, *lines: str) -> None:
         (f"a={'1' * 5_000}", set()),
     ],
 )
-def test_a_cookie_goes_to_whom_it_belongs(line: str, where: set[str]) -> None:
+def test_cookie_is_sent_only_to_matching_hosts(line: str, where: set[str]) -> None:
     cookies = Cookies()
     receive(cookies, "https://www.a.co.uk/", line)
     every = ("https://www.a.co.uk/x", "https://img.a.co.uk/", "https://b.co.uk/", "https://other.example/")
-    assert {url for url in every if sent_cookies(cookies, url)} == where
+    assert {url for url in every if send_cookies(cookies, url)} == where
 
 
-def test_a_redirect_takes_no_cookie_elsewhere() -> None:
-    assert sent_cookies(Cookies(), "https://b.example/", Cookie="of=a") == ""
+def test_redirect_does_not_leak_cookies() -> None:
+    assert send_cookies(Cookies(), "https://b.example/", Cookie="of=a") == ""
 
 
-def test_a_server_fills_no_memory_with_cookies() -> None:
+def test_cookie_storage_per_server_is_limited() -> None:
     cookies = Cookies()
     for number in range(200):
         receive(cookies, f"https://h{number}.a.co.uk/", f"c{number}=1; Domain=a.co.uk")
     receive(cookies, "https://a.co.uk/", "new=2; Domain=a.co.uk")
-    sent_values = sent_cookies(cookies, "https://a.co.uk/").split("; ")
+    sent_values = send_cookies(cookies, "https://a.co.uk/").split("; ")
     assert len(sent_values) == 50
     assert "new=2" in sent_values
     for number in range(300):
         receive(cookies, f"https://p{number}.co.uk/", "c=1")
-    assert not sent_cookies(cookies, "https://a.co.uk/")
-    assert sent_cookies(cookies, "https://p299.co.uk/") == "c=1"
+    assert not send_cookies(cookies, "https://a.co.uk/")
+    assert send_cookies(cookies, "https://p299.co.uk/") == "c=1"
 
 
 @pytest.mark.parametrize(
@@ -80,29 +80,29 @@ def test_a_server_fills_no_memory_with_cookies() -> None:
         "a=2; Secure",
     ],
 )
-def test_http_changes_no_cookie_that_is_for_https_alone(line: str) -> None:
+def test_http_cannot_overwrite_secure_cookies(line: str) -> None:
     cookies = Cookies()
     receive(cookies, "https://www.a.co.uk/x", "a=1; Secure; Path=/x; Domain=a.co.uk")
     receive(cookies, "http://www.a.co.uk/x/", line)
-    assert sent_cookies(cookies, "https://www.a.co.uk/x/y") == "a=1"
+    assert send_cookies(cookies, "https://www.a.co.uk/x/y") == "a=1"
     receive(cookies, "https://www.a.co.uk/x", "a=3; Secure; Path=/x; Domain=a.co.uk")
-    assert sent_cookies(cookies, "https://www.a.co.uk/x/y") == "a=3"
+    assert send_cookies(cookies, "https://www.a.co.uk/x/y") == "a=3"
 
 
-def test_http_sets_what_hides_no_cookie_of_https() -> None:
+def test_http_cannot_shadow_secure_cookies() -> None:
     cookies = Cookies()
     receive(cookies, "https://a.co.uk/", "a=1; Secure; Path=/x", "b=1")
     receive(cookies, "http://a.co.uk/", "a=2; Path=/", "a=3; Path=/xy", "b=2", "c=2")
     receive(cookies, "http://b.co.uk/", "a=4")
-    assert sent_cookies(cookies, "http://a.co.uk/") == "b=2; a=2; c=2"
-    assert sent_cookies(cookies, "http://a.co.uk/xy") == "a=3; b=2; a=2; c=2"
-    assert sent_cookies(cookies, "https://a.co.uk/x") == "a=1; b=2; a=2; c=2"
-    assert sent_cookies(cookies, "http://b.co.uk/") == "a=4"
+    assert send_cookies(cookies, "http://a.co.uk/") == "b=2; a=2; c=2"
+    assert send_cookies(cookies, "http://a.co.uk/xy") == "a=3; b=2; a=2; c=2"
+    assert send_cookies(cookies, "https://a.co.uk/x") == "a=1; b=2; a=2; c=2"
+    assert send_cookies(cookies, "http://b.co.uk/") == "a=4"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "github.io"])
-def test_a_domain_that_is_the_host_alone_makes_a_cookie_of_that_host(host: str) -> None:
+def test_domain_equal_to_host_makes_host_only_cookie(host: str) -> None:
     cookies = Cookies()
     receive(cookies, f"http://{host}:8000/", f"a=1; Domain={host}")
-    assert sent_cookies(cookies, f"http://{host}:8000/x") == "a=1"
-    assert not sent_cookies(cookies, f"http://x.{host}/")
+    assert send_cookies(cookies, f"http://{host}:8000/x") == "a=1"
+    assert not send_cookies(cookies, f"http://x.{host}/")

@@ -14,7 +14,7 @@ from tests.assets.crawling import crawl
 from tests.assets.site import Answer, Site
 
 
-def test_links_of_a_page_that_asks_for_it_are_not_followed(tmp_path: Path) -> None:
+def test_nofollow_page_links_are_not_followed(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", '<meta name="ExhibitBot" content="nofollow"><a href="/next">next</a>')
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
@@ -22,7 +22,7 @@ def test_links_of_a_page_that_asks_for_it_are_not_followed(tmp_path: Path) -> No
     assert site.count_requests("/next") == 0
 
 
-def test_pages_in_other_encodings_and_broken_ones_are_read(tmp_path: Path) -> None:
+def test_pages_with_other_encodings_or_broken_markup_are_read(tmp_path: Path) -> None:
     with Site() as site:
         chinese = '<meta charset="gb2312"><title>图片</title><img src="/i.jpg" alt="山水">'.encode("gb2312")
         site.routes["/gb"] = Answer(chinese, media_type="text/html")
@@ -53,7 +53,7 @@ def response(body: bytes, **headers: str) -> Response:
     return Response("http://a.example/page", body=body, headers=header_fields)
 
 
-def test_a_feed_or_a_sitemap_behind_the_address_of_a_page_is_read_as_such() -> None:
+def test_feed_or_sitemap_at_page_address_is_parsed_as_such() -> None:
     feed = b"<rss version='2.0'><channel><title>News</title></channel></rss>"
     sitemap = b"<?xml version='1.0'?><urlset><url><loc>http://a.example/1</loc></url></urlset>"
     of_json = b'{"version": "https://jsonfeed.org/version/1", "items": []}'
@@ -66,7 +66,7 @@ def test_a_feed_or_a_sitemap_behind_the_address_of_a_page_is_read_as_such() -> N
         assert refused.value.reason == "not-a-page"
 
 
-def test_the_facts_hold_what_was_said_to_machines_header_before_page_before_file() -> None:
+def test_machine_directives_rank_header_over_page_over_file() -> None:
     policy = SitePolicy(reservations=(Reservation("/", reserved=True, policy="http://a.example/p"),), ai=("ai=n",))
     page = Document(robots=("noai, follow",), tdm_reservation="0")
     answer = response(b"", tdm_reservation="1", X_Robots_Tag="noml", ETag='"1"', Content_Usage="train=n")
@@ -78,7 +78,7 @@ def test_the_facts_hold_what_was_said_to_machines_header_before_page_before_file
     assert facts_of(response(b""), Document(), None).signals.tdm_reservation == ""
 
 
-def test_following_is_forbidden_by_word_not_by_part_of_one() -> None:
+def test_nofollow_matches_whole_words_only() -> None:
     assert forbids_following(Signals(robots=("noindex,NOFOLLOW",)), "us")
     assert forbids_following(Signals(x_robots_tag=("none",)), "us")
     assert not forbids_following(Signals(robots=("nofollowing", "index, follow")), "us")
@@ -104,15 +104,13 @@ def test_following_is_forbidden_by_word_not_by_part_of_one() -> None:
         (["unavailable_after: Friday, 25-Jun-10 15:00:00 PST, noai"], True),
     ],
 )
-def test_what_a_header_says_to_another_crawler_does_not_concern_this_one(
-    headers: list[str], *, concerns_us: bool
-) -> None:
+def test_header_directive_for_other_crawler_is_ignored(headers: list[str], *, concerns_us: bool) -> None:
     assert keeps_ai_out(Signals(x_robots_tag=tuple(headers)), "ExhibitBot") is concerns_us
     following = tuple(value.replace("noai", "nofollow") for value in headers)
     assert forbids_following(Signals(x_robots_tag=following), "ExhibitBot") is concerns_us
 
 
-def test_a_site_whose_only_way_on_are_refreshes_is_crawled_to_its_end_and_no_hop_passes_the_rules(
+def test_refresh_redirects_are_followed_under_the_usual_rules(
     tmp_path: Path,
 ) -> None:
     with Site() as site, Site(host="127.0.0.2") as other:
@@ -135,7 +133,7 @@ def test_a_site_whose_only_way_on_are_refreshes_is_crawled_to_its_end_and_no_hop
     assert done.refusals == {site.url("/forbidden"): "robots"}
 
 
-def test_refreshes_that_go_on_for_ever_end_at_the_depth_of_the_job(tmp_path: Path) -> None:
+def test_endless_refreshes_end_at_job_depth(tmp_path: Path) -> None:
     with Site() as site:
         site.fallback = lambda request: Answer(b"", headers=(("Refresh", f"0;{request.path}x"),))
         site.routes["/robots.txt"] = Answer(status=404)
@@ -159,5 +157,5 @@ def test_refreshes_that_go_on_for_ever_end_at_the_depth_of_the_job(tmp_path: Pat
         ("", "9", 0),
     ],
 )
-def test_a_server_says_how_long_its_answer_stays_as_it_is(cache_control: str, age: str, seconds: int) -> None:
+def test_response_freshness_lifetime_is_recorded(cache_control: str, age: str, seconds: int) -> None:
     assert fresh_seconds(cache_control, age) == seconds

@@ -28,7 +28,7 @@ def redirect_to(url: str) -> Answer:
     return Answer(status=302, headers=(("Location", url),))
 
 
-def test_without_leave_nothing_of_a_private_network_is_visited(tmp_path: Path) -> None:
+def test_private_network_is_not_visited_without_permission(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "<p>private")
         port = site.port
@@ -41,7 +41,7 @@ def test_without_leave_nothing_of_a_private_network_is_visited(tmp_path: Path) -
     assert {host_of(url) for url in done.refusals} == {host_of(url) for url in urls}  # equal hosts share a refusal
 
 
-def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:
+def test_each_redirect_hop_is_checked(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as inner:
         inner.page("/", "<p>inner")
         inner.image("/i.jpg")
@@ -64,7 +64,7 @@ def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:
     assert site.count_requests("/loop.jpg") == REDIRECTS + 1
 
 
-def test_a_redirect_of_a_page_leads_out_of_the_scope_and_one_of_an_image_may(tmp_path: Path) -> None:
+def test_page_redirect_stays_in_scope_and_image_redirect_may_leave_it(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as other:
         other.page("/", "<p>other")
         picture = other.image("/i.jpg")
@@ -77,7 +77,7 @@ def test_a_redirect_of_a_page_leads_out_of_the_scope_and_one_of_an_image_may(tmp
     assert done.sightings[0].peer == f"127.0.0.2:{other.port}"
 
 
-def test_robots_are_obeyed_by_our_own_token_for_pages_and_images(tmp_path: Path) -> None:
+def test_robots_rules_apply_to_own_token_for_pages_and_images(tmp_path: Path) -> None:
     with Site() as site:
         site.routes["/robots.txt"] = plain_response(ROBOTS)
         site.page("/", '<img src="/secret/a.jpg"><img src="/secret/open.jpg"><a href="/secret/page">s</a>')
@@ -91,7 +91,7 @@ def test_robots_are_obeyed_by_our_own_token_for_pages_and_images(tmp_path: Path)
     assert done.pages[0].signals.ai == ("ai-train=no",)
 
 
-def test_a_server_that_fails_on_robots_is_not_visited_and_one_without_is(tmp_path: Path) -> None:
+def test_server_error_on_robots_blocks_visit_and_missing_robots_does_not(tmp_path: Path) -> None:
     hosts = {"127.0.0.1": 503, "127.0.0.2": 404, "127.0.0.3": 403, "127.0.0.4": 429}
     sites = [Site(host=host) for host in hosts]
     with sites[0], sites[1], sites[2], sites[3]:
@@ -109,7 +109,7 @@ def test_a_server_that_fails_on_robots_is_not_visited_and_one_without_is(tmp_pat
 
 
 @pytest.mark.parametrize("failing", ["503", "429", "reset", "cut"])
-def test_robots_that_fail_once_are_asked_for_again_and_the_site_is_visited(tmp_path: Path, failing: str) -> None:
+def test_robots_request_is_retried_after_one_failure(tmp_path: Path, failing: str) -> None:
     first = {
         "503": Answer(status=503, headers=(("Retry-After", "1"),)),
         "429": Answer(status=429, headers=(("Retry-After", "1"),)),
@@ -132,9 +132,7 @@ def test_robots_that_fail_once_are_asked_for_again_and_the_site_is_visited(tmp_p
 
 
 @pytest.mark.parametrize("failing", ["long", "timeout", "reset", "fault"])
-def test_a_site_whose_robots_keep_failing_waits_for_another_job_and_nothing_of_it_is_visited(
-    tmp_path: Path, failing: str
-) -> None:
+def test_site_with_failing_robots_is_deferred(tmp_path: Path, failing: str) -> None:
     answer = {
         "long": Answer(status=503, headers=(("Retry-After", "600"),)),
         "timeout": Answer(b"", length=1_000, pieces=20, pause=0.5),
@@ -156,7 +154,7 @@ def test_a_site_whose_robots_keep_failing_waits_for_another_job_and_nothing_of_i
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_page_or_a_picture_that_is_to_be_had_later_waits_for_another_job(tmp_path: Path, status: int) -> None:
+def test_temporarily_unavailable_page_or_picture_is_deferred(tmp_path: Path, status: int) -> None:
     later = Answer(status=status, headers=(("Retry-After", "600"),))
     with Site() as site, Site(host="127.0.0.2") as other:
         site.routes["/"] = later
@@ -168,14 +166,14 @@ def test_a_page_or_a_picture_that_is_to_be_had_later_waits_for_another_job(tmp_p
     assert min(done.end.counts.waiting.values()) > 500
 
 
-def test_a_server_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
+def test_unreachable_server_is_not_retried(tmp_path: Path) -> None:
     with Site() as closed_site:
         url = closed_site.url()
     done = crawl(tmp_path, urls=[{"url": url}], follow=False)
     assert (done.refusals, done.end.counts.waiting) == ({url: "unreachable"}, {})
 
 
-def test_robots_behind_a_redirect_are_read_and_only_their_first_part_counts(tmp_path: Path) -> None:
+def test_robots_redirect_is_followed_and_oversized_file_is_truncated(tmp_path: Path) -> None:
     with Site() as site:
         site.routes["/robots.txt"] = redirect_to("/real.txt")
         padding = "# padding\n" * 60_000
@@ -216,7 +214,7 @@ def test_reservations_and_signals_are_recorded_and_followed(tmp_path: Path) -> N
     assert len(free.sightings) == 2
 
 
-def test_denied_hosts_are_refused_with_the_reason_that_was_given(tmp_path: Path) -> None:
+def test_denied_hosts_are_refused_with_configured_reason(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as other:
         other.image("/i.jpg")
         site.page("/", f'<img src="{other.url("/i.jpg")}">')
@@ -228,7 +226,7 @@ def test_denied_hosts_are_refused_with_the_reason_that_was_given(tmp_path: Path)
     assert "its operator asked us" in refusal.sentence
 
 
-def test_a_crawl_delay_is_kept_and_one_that_is_too_long_refuses_the_host(tmp_path: Path) -> None:
+def test_crawl_delay_is_respected_and_excessive_delay_refuses_host(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as slow:
         site.routes["/robots.txt"] = plain_response("User-agent: *\nCrawl-delay: 0.3\n")
         site.page("/", '<img src="/a.jpg"><img src="/b.jpg">')
@@ -240,7 +238,7 @@ def test_a_crawl_delay_is_kept_and_one_that_is_too_long_refuses_the_host(tmp_pat
     assert done.refusals == {slow.url(): "crawl-delay"}
 
 
-def test_a_server_that_is_busy_is_asked_again_after_the_time_it_says(tmp_path: Path) -> None:
+def test_busy_server_is_retried_after_its_retry_after_time(tmp_path: Path) -> None:
     request_times: list[float] = []
 
     def busy(request: ReceivedRequest) -> Answer:

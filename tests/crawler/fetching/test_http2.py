@@ -75,7 +75,7 @@ def crawl_images(folder: Path, site: str, *paths: str) -> CrawlResult:
 
 
 @pytest.mark.long
-def test_pictures_come_by_http2_once_a_server_has_offered_it_under_the_rules_of_any_request(tmp_path: Path) -> None:
+def test_pictures_use_http2_after_server_offer_under_usual_rules(tmp_path: Path) -> None:
     with running_server(tmp_path) as (site, log):
         result = crawl_images(tmp_path, site, "/1.jpg", "/moved.jpg", "/kept/2.jpg", "/3.jpg")
         request_lines = log.read_text().splitlines()[1:]
@@ -94,7 +94,7 @@ def test_pictures_come_by_http2_once_a_server_has_offered_it_under_the_rules_of_
 
 
 @pytest.mark.long
-def test_a_server_whose_http2_breaks_is_asked_by_http1(tmp_path: Path) -> None:
+def test_broken_http2_falls_back_to_http1(tmp_path: Path) -> None:
     with running_server(tmp_path, "breaks") as (site, log):
         result = crawl_images(tmp_path, site, "/1.jpg", "/2.jpg", "/3.jpg")
         request_lines = log.read_text().splitlines()[1:]
@@ -104,7 +104,7 @@ def test_a_server_whose_http2_breaks_is_asked_by_http1(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_picture_too_large_stays_too_large_by_http2(tmp_path: Path) -> None:
+def test_oversized_picture_is_refused_over_http2(tmp_path: Path) -> None:
     with running_server(tmp_path) as (site, log):
         targets = [{"url": f"{site}/{number}.jpg", "kind": "image"} for number in (1, 2)]
         politeness = {"concurrency_per_host": 1}

@@ -16,7 +16,7 @@ from tests.assets.crawling import crawl
 from tests.assets.site import Answer, ReceivedRequest, Site, picture
 
 
-def test_what_has_not_changed_comes_without_bytes(tmp_path: Path) -> None:
+def test_not_modified_image_has_no_bytes(tmp_path: Path) -> None:
     data = picture(5)
 
     def image(request: ReceivedRequest) -> Answer:
@@ -41,7 +41,7 @@ def test_what_has_not_changed_comes_without_bytes(tmp_path: Path) -> None:
     assert {page.url: page.not_modified for page in again.pages} == {site.url(): False, site.url("/same"): True}
 
 
-def test_a_picture_that_has_not_changed_but_is_reserved_since_is_not_seen_again(tmp_path: Path) -> None:
+def test_unmodified_picture_with_new_reservation_is_not_seen_again(tmp_path: Path) -> None:
     def reserved(request: ReceivedRequest) -> Answer:
         headers = (("X-Robots-Tag", "noai" if request.path == "/i.jpg" else "otherbot: noai"),)
         return Answer(b"", media_type="", status=304, length=-1, headers=headers)
@@ -55,7 +55,7 @@ def test_a_picture_that_has_not_changed_but_is_reserved_since_is_not_seen_again(
     assert [item.reason for item in done.pages[0].refusals] == ["noai"]
 
 
-def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> None:
+def test_image_bytes_stay_exact_and_wrapped_image_is_unwrapped(tmp_path: Path) -> None:
     plain, odd = picture(7), picture(8) + b"\0trailing bytes\xff"
     with Site() as site:
         site.page("/", '<img src="/wrapped.jpg"><img src="/odd.jpg"><img src="/broken.jpg"><img src="/moved.jpg">')
@@ -73,7 +73,7 @@ def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> No
     assert done.refusals == {site.url("/broken.jpg"): "bad-encoding"}
 
 
-def test_a_picture_that_is_shown_to_visitors_of_its_page_only_is_had(tmp_path: Path) -> None:
+def test_picture_requiring_page_referer_is_fetched(tmp_path: Path) -> None:
     def guarded(request: ReceivedRequest) -> Answer:
         referer = request.headers.get("referer", "")
         return Answer(picture(5), "image/jpeg") if referer == site.url("/page") else Answer(status=403)
@@ -95,7 +95,7 @@ def test_a_picture_that_is_shown_to_visitors_of_its_page_only_is_had(tmp_path: P
         ("http://me:secret@a.example/p", "http://a.example/i.jpg", None),
     ],
 )
-def test_the_page_is_told_to_its_own_party_only(page: str, image: str, referer: str | None, tmp_path: Path) -> None:
+def test_referer_is_sent_only_to_own_site(page: str, image: str, referer: str | None, tmp_path: Path) -> None:
     images = RequestedImages(tmp_path)
     visit = Visit(Target(url=page), images.done.append, started=0.0)
     images.images.want(visit, FoundImage(image, "img", page_url=page))
@@ -128,7 +128,7 @@ class RequestedImages:
 PAGE, URL = "http://a.example/page", "http://a.example/i.jpg"
 
 
-def test_an_address_is_asked_for_once_whoever_shows_it(tmp_path: Path) -> None:
+def test_address_on_several_pages_is_requested_once(tmp_path: Path) -> None:
     images = RequestedImages(tmp_path)
     first, second = images.visit(URL), images.visit(URL, URL)
     images.respond(0, picture(1))
@@ -138,7 +138,7 @@ def test_an_address_is_asked_for_once_whoever_shows_it(tmp_path: Path) -> None:
     assert {item.sightings()[0].digest for item in images.done} == {Digest.of(picture(1))}
 
 
-def test_what_is_inside_the_page_is_kept_decoded_and_refused_by_itself(tmp_path: Path) -> None:
+def test_inline_image_is_decoded_and_refused_separately(tmp_path: Path) -> None:
     images, packed = RequestedImages(tmp_path), base64.b64encode(picture(2)).decode()
     visit = images.visit(
         f"data:image/jpeg;base64,{packed.rstrip('=')}",
@@ -153,7 +153,7 @@ def test_what_is_inside_the_page_is_kept_decoded_and_refused_by_itself(tmp_path:
     assert [refusal.reason for refusal in visit.refusals()] == ["bad-encoding", "not-an-image", "empty", "not-an-image"]
 
 
-def test_a_refusal_gives_its_place_in_the_budget_back(tmp_path: Path) -> None:
+def test_refused_image_frees_its_budget_slot(tmp_path: Path) -> None:
     images = RequestedImages(tmp_path, images=1)
     refused = images.visit("http://a.example/1.jpg")
     images.respond(0, b"<p>sorry")

@@ -69,7 +69,7 @@ NAMES = {
         ("absent.example", 80, ""),
     ],
 )
-def test_only_checked_addresses_leave_the_resolver(host: str, port: int, reason: str) -> None:
+def test_resolver_returns_only_checked_addresses(host: str, port: int, reason: str) -> None:
     refused: dict[str, RefusedError] = {}
     reactor = SimpleNamespace(nameResolver=Names(NAMES))
     resolver: Any = resolver_for(Guard(), refused)
@@ -81,7 +81,7 @@ def test_only_checked_addresses_leave_the_resolver(host: str, port: int, reason:
     assert {name: error.reason for name, error in refused.items()} == ({host: reason} if reason else {})
 
 
-def test_a_second_answer_of_a_name_server_is_not_asked_for() -> None:
+def test_name_server_is_not_queried_twice() -> None:
     names = Names({"rebound.example": ["93.184.216.34"]})
     test_resolver: Any = resolver_for(Guard(), {})
     resolver = test_resolver.from_crawler(None, SimpleNamespace(nameResolver=names))
@@ -93,7 +93,7 @@ def test_a_second_answer_of_a_name_server_is_not_asked_for() -> None:
     assert names.asked == ["rebound.example"]
 
 
-def test_a_name_that_leads_to_a_private_address_is_refused_when_it_is_resolved(tmp_path: Path) -> None:
+def test_name_resolving_to_private_address_is_refused(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "<p>private")
         names = [name for name in ("ip6-localhost", "ip6-loopback", socket.gethostname()) if _is_private(name)]

@@ -41,7 +41,7 @@ def visit() -> Visit:
     return Visit(Target(url=PAGE), lambda _visit: None, started=0.0)
 
 
-def test_a_sheet_is_fetched_once_and_its_images_are_wanted_by_every_page(requested_sheets: RequestedSheets) -> None:
+def test_shared_style_sheet_is_fetched_once_for_all_pages(requested_sheets: RequestedSheets) -> None:
     first, second, third = visit(), visit(), visit()
     requested_sheets.sheets.want(first, [SHEET_URL])
     requested_sheets.sheets.want(second, [SHEET_URL])
@@ -54,7 +54,7 @@ def test_a_sheet_is_fetched_once_and_its_images_are_wanted_by_every_page(request
         assert [refusal.url for refusal in page.refusals()] == ["http://a.example/i.jpg"]
 
 
-def test_imports_are_followed_to_any_depth_each_once(requested_sheets: RequestedSheets) -> None:
+def test_imports_are_followed_at_any_depth_once_each(requested_sheets: RequestedSheets) -> None:
     page = visit()
     requested_sheets.sheets.want(page, [SHEET_URL])
     requested_sheets.respond(SHEET_URL, b'@import "1.css"; @import "file:///etc/passwd";')
@@ -65,7 +65,7 @@ def test_imports_are_followed_to_any_depth_each_once(requested_sheets: Requested
     assert requested_sheets.urls(IMAGE) == [f"http://a.example/css/{depth}.jpg" for depth in range(1, 5)]
 
 
-def test_imports_have_an_end_and_what_lies_behind_is_counted(requested_sheets: RequestedSheets) -> None:
+def test_import_depth_is_limited_and_excess_is_counted(requested_sheets: RequestedSheets) -> None:
     page = visit()
     requested_sheets.sheets.want(page, [SHEET_URL])
     for depth in range(IMPORTED_SHEETS + 1):
@@ -75,7 +75,7 @@ def test_imports_have_an_end_and_what_lies_behind_is_counted(requested_sheets: R
     assert page.line().left_out == {LeftOut.STYLE_SHEETS: 1}
 
 
-def test_sheets_of_the_own_host_come_first_and_the_rest_is_counted_once(requested_sheets: RequestedSheets) -> None:
+def test_own_host_style_sheets_come_first_and_excess_is_counted_once(requested_sheets: RequestedSheets) -> None:
     other_urls = [f"http://cdn.example/{number}.css" for number in range(STYLE_SHEETS)]
     site = [f"http://static.shop.org/{number}.css" for number in range(3)]
     own = [f"http://www.shop.org/{number}.css" for number in range(5)]
@@ -87,7 +87,7 @@ def test_sheets_of_the_own_host_come_first_and_the_rest_is_counted_once(requeste
 
 
 @pytest.mark.parametrize(("status", "unread"), [(404, 0), (410, 0), (403, 1), (500, 1)])
-def test_a_sheet_that_cannot_be_had_holds_no_visit_up_and_is_counted(
+def test_unavailable_style_sheet_does_not_block_visit_and_is_counted(
     requested_sheets: RequestedSheets, status: int, unread: int
 ) -> None:
     done: list[Visit] = []

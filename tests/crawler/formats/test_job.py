@@ -10,7 +10,7 @@ from exhibit.errors import WrongUseError
 SMALLEST = {"bytes_dir": "b", "urls": [{"url": "http://example.org/"}]}
 
 
-def test_a_job_survives_its_json() -> None:
+def test_job_round_trips_through_json() -> None:
     known_pictures = {"http://example.org/i.jpg": {"etag": '"1"', "digest": "ab" * 32}}
     more = {
         "follow": False,
@@ -61,19 +61,19 @@ def test_a_job_survives_its_json() -> None:
         ),
     ],
 )
-def test_a_wrong_job_is_refused_by_the_name_of_its_field(change: dict[str, Any], field: str) -> None:
+def test_invalid_job_error_names_its_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(WrongUseError) as caught:
         Job.from_json(json.dumps(SMALLEST | change))
     assert field in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "[", "5", "[]", "null", "[" * 100_000])
-def test_what_is_no_job_is_refused(text: str) -> None:
+def test_non_job_input_is_refused(text: str) -> None:
     with pytest.raises(WrongUseError):
         Job.from_json(text)
 
 
-def test_sources_become_targets_and_give_the_scope() -> None:
+def test_sources_define_targets_and_scope() -> None:
     sources = [
         {"kind": "site", "url": "https://www.example.co.uk/"},
         {"kind": "sitemap", "url": "https://a.example.com/s.xml"},
@@ -85,7 +85,7 @@ def test_sources_become_targets_and_give_the_scope() -> None:
     assert job.whole_scope().domains == ("example.co.uk", "example.com", "someone.github.io")
 
 
-def test_a_scope_holds_hosts_and_whole_domains() -> None:
+def test_scope_contains_hosts_and_whole_domains() -> None:
     scope = Scope(hosts=("one.example.org",), domains=("example.com",))
     assert scope.contains("http://one.example.org:81/a")
     assert scope.contains("https://deep.www.example.com/")
@@ -94,7 +94,7 @@ def test_a_scope_holds_hosts_and_whole_domains() -> None:
     assert Scope(domains=("*",)).contains("https://anything.example/")
 
 
-def test_the_user_agent_says_who_and_whom_to_ask() -> None:
+def test_user_agent_identifies_operator_and_contact() -> None:
     assert UserAgent().header() == "ExhibitBot/0.1"
     agent = UserAgent(token="Bot", version="2", url="https://e.org/bot", email="a@e.org")
     assert agent.header() == "Bot/2 (+https://e.org/bot; a@e.org)"

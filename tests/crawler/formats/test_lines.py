@@ -58,26 +58,26 @@ LINES: list[Line] = [
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_survives_its_json(line: Line) -> None:
+def test_line_round_trips_through_json(line: Line) -> None:
     text = to_json(line)
     assert text.endswith(b"\n")
     assert text.count(b"\n") == 1
     assert from_json(text) == line
 
 
-def test_a_line_says_its_type_first() -> None:
+def test_line_starts_with_its_type() -> None:
     assert [json.loads(to_json(line))["type"] for line in LINES] == ["page", "refusal", "end"]
     assert to_json(LINES[0]).startswith(b'{"type":"page",')
 
 
 @given(st.text(alphabet=st.characters(codec=None)))
-def test_any_text_makes_a_line_that_can_be_read(text: str) -> None:
+def test_any_text_makes_a_readable_line(text: str) -> None:
     line = from_json(to_json(RefusalLine(url=text, reason="error", sentence=text)))
     assert isinstance(line, RefusalLine)
     assert line.url == text.encode("utf-8", "replace").decode()
 
 
-def test_a_line_that_was_cut_off_is_left_out() -> None:
+def test_truncated_line_is_skipped() -> None:
     whole, cut = to_json(LINES[1]), to_json(LINES[2])[:-1]
     assert list(read_lines([whole, cut])) == [LINES[1]]
 
@@ -86,12 +86,12 @@ def test_a_line_that_was_cut_off_is_left_out() -> None:
     "text",
     [b"", b"[]", b'{"type":"other"}', b'{"type":"end"}', b'{"type":"refusal","url":"a","reason":"b","sentence":1}'],
 )
-def test_what_is_no_line_is_refused(text: bytes) -> None:
+def test_non_line_input_is_refused(text: bytes) -> None:
     with pytest.raises(WrongUseError):
         from_json(text)
 
 
-def test_a_refusals_sentence_keeps_its_template_and_values_and_takes_no_others() -> None:
+def test_refusal_message_keeps_its_template_and_rejects_extra_values() -> None:
     sentence = Sentence(
         "%(file)s is damaged at byte %(place)s. The content after the damage was read.", file="a.warc", place="7"
     )

@@ -39,7 +39,7 @@ class Outer:
 NEEDED = {"at": "2026-01-02T03:04:05Z", "digest": "ab" * 32, "path": "/a", "share": 1}
 
 
-def test_what_is_written_is_read_as_it_was() -> None:
+def test_values_round_trip() -> None:
     value = Outer(
         at=parse_rfc3339("2026-01-02T03:04:05Z"),
         digest=Digest.of(b"x"),
@@ -56,7 +56,7 @@ def test_what_is_written_is_read_as_it_was() -> None:
     assert read_as(Outer, parse(text, "it"), "it") == value
 
 
-def test_what_is_left_out_has_its_default_and_a_whole_number_is_a_number() -> None:
+def test_missing_fields_use_defaults_and_integer_is_a_number() -> None:
     result = read_as(Outer, NEEDED, "it")
     assert (result.colour, result.parts, result.pair) == (Colour.RED, (), ("a", 1))
     assert (result.share, type(result.share)) == (1.0, float)
@@ -77,14 +77,14 @@ def test_what_is_left_out_has_its_default_and_a_whole_number_is_a_number() -> No
         ({"share": "x" * 99}, "it.share must be a number, not 'xxx"),
     ],
 )
-def test_a_refusal_names_the_field_and_what_it_should_be(change: dict[str, object], message: str) -> None:
+def test_error_names_field_and_expected_type(change: dict[str, object], message: str) -> None:
     with pytest.raises(WrongUseError) as caught:
         read_as(Outer, NEEDED | change, "it")
     assert message in str(caught.value)
     assert len(caught.value.message) < 120
 
 
-def test_a_field_that_is_missing_is_named() -> None:
+def test_missing_field_is_reported() -> None:
     with pytest.raises(WrongUseError, match=r"it\.digest"):
         read_as(Outer, {name: value for name, value in NEEDED.items() if name != "digest"}, "it")
     with pytest.raises(WrongUseError, match="it"):

@@ -33,7 +33,7 @@ def describe_page(*links: Mapping[str, object], **head: object) -> bytes:
     return json.dumps({"Envelope": {"Payload-Metadata": {"HTTP-Response-Metadata": page}}}).encode()
 
 
-def test_images_and_links_of_a_page_are_lines_with_their_page() -> None:
+def test_page_images_and_links_become_lines_with_their_page() -> None:
     links: list[dict[str, object]] = [
         {"path": "IMG@/src", "url": "wave.jpg", "alt": "The  wave"},
         {"path": "A@/href", "url": "/other#part", "text": "more"},
@@ -51,14 +51,14 @@ def test_images_and_links_of_a_page_are_lines_with_their_page() -> None:
     assert based.url == "http://cdn.example/x/wave.jpg"
 
 
-def test_a_record_that_is_no_json_or_describes_no_page_is_passed_over_and_the_rest_goes_on() -> None:
+def test_malformed_or_irrelevant_record_is_skipped() -> None:
     image = describe_page({"path": "IMG@/src", "url": "wave.jpg"})
     broken = [b"{", b"[" * 100_000, b"\xff\xfe", b"[1]", b'{"Envelope": {"Payload-Metadata": []}}']
     lines = list(read_wat(io.BytesIO(wat(*broken, image))))
     assert [line.problem for line in lines] == ["not-json", "not-json", "not-json", ""]
 
 
-def test_a_file_that_ends_early_says_so_behind_what_it_holds() -> None:
+def test_truncated_file_is_reported_after_its_readable_part() -> None:
     image = describe_page(*({"path": "IMG@/src", "url": f"{n}.jpg"} for n in range(50)))
     lines = read_wat(io.BytesIO(gzip.decompress(wat(image, image))[:-40]))
     assert [next(lines).url for _ in range(50)][-1] == "http://a.example/shop/49.jpg"
@@ -66,7 +66,7 @@ def test_a_file_that_ends_early_says_so_behind_what_it_holds() -> None:
         list(lines)
 
 
-def test_a_damaged_record_is_told_and_the_rest_goes_on() -> None:
+def test_damaged_record_is_reported_and_reading_continues() -> None:
     parts = [record(describe_page({"path": "IMG@/src", "url": f"{n}.jpg"})) for n in range(3)]
     parts[1] = parts[1][:60] + bytes(40) + parts[1][100:]
     lines = list(read_wat(io.BytesIO(b"".join(parts))))
@@ -78,7 +78,7 @@ def cdx(text: str) -> list[Line]:
     return list(read_cdx(io.BytesIO(text.encode())))
 
 
-def test_cdxj_tells_images_and_pages_by_their_type() -> None:
+def test_cdxj_separates_images_from_pages_by_type() -> None:
     def line(**fields: str) -> str:
         return f"example,a)/x 20260101000000 {json.dumps(fields)}\n"
 
@@ -97,7 +97,7 @@ def test_cdxj_tells_images_and_pages_by_their_type() -> None:
     assert lines[3].url == "http://a.example/2.jpg"
 
 
-def test_what_states_no_type_is_told_by_its_address() -> None:
+def test_entry_without_type_is_classified_by_address() -> None:
     def line(**fields: object) -> str:
         return f"example,a)/x 20260101000000 {json.dumps(fields)}\n"
 
@@ -110,7 +110,7 @@ def test_what_states_no_type_is_told_by_its_address() -> None:
     assert old == Line("http://a.example/1.png")
 
 
-def test_an_index_is_read_however_it_writes_types_statuses_and_blanks() -> None:
+def test_index_accepts_varied_types_statuses_and_blanks() -> None:
     def line(**fields: object) -> str:
         return f"example,a)/x 20260101000000 {json.dumps(fields)}\n"
 
@@ -132,7 +132,7 @@ def test_an_index_is_read_however_it_writes_types_statuses_and_blanks() -> None:
     assert cdx(f"\ufeff CDX\ta\tm\ts\n{image}\timage/jpeg\t200\n") == [Line(image)]
 
 
-def test_cdx_is_read_by_its_legend_or_the_usual_one() -> None:
+def test_cdx_uses_its_legend_or_the_default_legend() -> None:
     usual = "example,a)/1 20260101 http://a.example/1.jpg image/jpeg 200 SHA - - 100 5 x.warc.gz\n"
     assert cdx(usual) == [Line("http://a.example/1.jpg")]
     assert cdx(" CDX a b m s\nhttp://a.example/ 20260101 text/html -\n") == [Line("http://a.example/", PAGE)]

@@ -44,7 +44,7 @@ def write_lists(folder: Path) -> list[Path]:
     return sorted([*(folder / name for name in files), folder / "f.parquet"])
 
 
-def test_every_format_goes_on_behind_any_line_and_says_how_much_of_it_is_read(tmp_path: Path) -> None:
+def test_every_format_resumes_after_any_line_and_reports_progress(tmp_path: Path) -> None:
     for path in write_lists(tmp_path):
         file = ListFile(path)
         assert [line.url for line in file.lines()] == URLS, path
@@ -53,7 +53,7 @@ def test_every_format_goes_on_behind_any_line_and_says_how_much_of_it_is_read(tm
             assert [line.url for line in ListFile(path).lines(after)] == URLS[after:], path
 
 
-def test_a_folder_is_searched_and_hidden_files_and_links_are_left_out(tmp_path: Path) -> None:
+def test_folder_is_searched_without_hidden_files_and_links(tmp_path: Path) -> None:
     inner = tmp_path / "part"
     inner.mkdir()
     files = write_lists(inner)
@@ -80,7 +80,7 @@ def test_a_folder_is_searched_and_hidden_files_and_links_are_left_out(tmp_path: 
         assert ".parquet" in error.value.hint
 
 
-def test_a_folder_without_permission_is_named(open_folder: Path) -> None:
+def test_unreadable_folder_is_reported(open_folder: Path) -> None:
     (open_folder / "list.csv").write_text("url\n")
     (open_folder / "secret").mkdir(mode=0)
     with ordinary_user():
@@ -95,7 +95,7 @@ def load_refused(path: Path) -> tuple[list[Line], RefusedError]:
     return got, error.value
 
 
-def test_damaged_files_say_what_to_do_and_give_what_can_be_read(tmp_path: Path) -> None:
+def test_damaged_file_explains_next_step_and_yields_readable_rows(tmp_path: Path) -> None:
     for path in write_lists(tmp_path):
         whole = path.read_bytes()
         path.write_bytes(b"")

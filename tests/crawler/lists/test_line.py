@@ -26,7 +26,7 @@ GUARD = Guard()
         ("http://a.example/" + "a" * 9_000, "too-long"),
     ],
 )
-def test_an_address_is_checked_by_its_form(url: str, reason: str) -> None:
+def test_address_format_is_validated(url: str, reason: str) -> None:
     assert LineFilter().refusal(Line(url), GUARD) == reason
     assert not reason or REASONS[reason].endswith(".")
 
@@ -40,12 +40,12 @@ def test_an_address_is_checked_by_its_form(url: str, reason: str) -> None:
         (LineFilter(words=("wave", "fuji")), "http://a.example/the-WAVE.jpg", "http://a.example/1.jpg"),
     ],
 )
-def test_hosts_suffixes_and_words_leave_lines_out(rules: LineFilter, accepted: str, rejected: str) -> None:
+def test_hosts_suffixes_and_words_exclude_rows(rules: LineFilter, accepted: str, rejected: str) -> None:
     assert rules.refusal(Line(accepted), GUARD) == ""
     assert rules.refusal(Line(rejected), GUARD) in {"host", "without-host", "suffix", "word"}
 
 
-def test_a_word_may_stand_in_the_caption_and_a_size_counts_where_it_is_stated() -> None:
+def test_word_filter_matches_caption_and_size_filter_needs_a_size() -> None:
     url = "http://a.example/1.jpg"
     assert LineFilter(words=("straße".casefold(),)).refusal(Line(url, context="Die Straße am Abend"), GUARD) == ""
     large = LineFilter(min_width=300, min_height=200)
@@ -55,12 +55,12 @@ def test_a_word_may_stand_in_the_caption_and_a_size_counts_where_it_is_stated() 
     assert large.refusal(Line(url, width=900, height=199), GUARD) == "too-small"
 
 
-def test_a_page_has_no_suffix_and_may_be_left_out_as_a_page() -> None:
+def test_page_has_no_suffix_and_can_be_excluded_as_a_page() -> None:
     page = Line("http://a.example/shop", PAGE)
     assert LineFilter(suffixes=(".jpg",)).refusal(page, GUARD) == ""
     assert LineFilter(only="image").refusal(page, GUARD) == "only"
     assert LineFilter(only="page").refusal(page, GUARD) == ""
 
 
-def test_what_is_wrong_with_a_line_is_told_before_anything_else() -> None:
+def test_row_errors_are_reported_before_filters() -> None:
     assert LineFilter(hosts=("a.example",)).refusal(Line("", problem="encoding"), GUARD) == "encoding"

@@ -25,7 +25,7 @@ def problems(lines: list[Line]) -> list[str]:
     return [line.problem for line in lines]
 
 
-def test_the_columns_of_img2dataset_are_known_by_name() -> None:
+def test_img2dataset_columns_are_recognised_by_name() -> None:
     [line] = read_table(f'key,URL,TEXT,page_url,WIDTH,HEIGHT\n1,{URL},"The wave,\nagain",http://a.example/,640.0,480\n')
     assert line == Line(URL, "image", "http://a.example/", "The wave, again", 640, 480)
     for mark in "\t;|":
@@ -33,7 +33,7 @@ def test_the_columns_of_img2dataset_are_known_by_name() -> None:
     assert read_table(f"\ufeffurl\r\n{URL}\r\n\r\n") == [Line(URL)]
 
 
-def test_another_column_is_named_and_else_the_names_there_are_told() -> None:
+def test_custom_column_can_be_set_and_error_lists_available_columns() -> None:
     assert read_table(f"link,x\n{URL},1\n", "Link") == [Line(URL)]
     with pytest.raises(RefusedError) as error:
         read_table(f"link,x\n{URL},1\n")
@@ -43,14 +43,14 @@ def test_another_column_is_named_and_else_the_names_there_are_told() -> None:
         read_table("url\n", "image")
 
 
-def test_a_list_without_headings_is_read_by_where_its_first_line_has_an_address() -> None:
+def test_list_without_header_finds_address_column_in_first_row() -> None:
     assert read_table(f"{URL}\n{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
     assert read_table(f"a wave\t{URL}\nboats\t{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
     with pytest.raises(RefusedError, match="image"):
         read_table(f"{URL}\n", "image")
 
 
-def test_a_line_that_cannot_be_read_is_left_out_and_the_rest_goes_on() -> None:
+def test_unreadable_row_is_skipped() -> None:
     bad = [f"{URL}?café,1".encode("latin1"), b"x" * (2 * MAX_LINE), b"", b'"' + b"y" * 200_000 + b'"', b" ,2"]
     bad += [URL.encode(), URL.encode() + b",1,2", URL.encode() + b"\0,1"]
     good = f"{URL}?Größe,".encode()
@@ -62,7 +62,7 @@ def test_a_line_that_cannot_be_read_is_left_out_and_the_rest_goes_on() -> None:
     assert [line.url.partition(":")[0] for line in lines[5:8]] == ["line 8", "line 9", "line 10"]
 
 
-def test_a_quote_that_is_not_closed_costs_its_own_line_which_is_named() -> None:
+def test_unclosed_quote_loses_only_its_row_and_is_reported() -> None:
     lines = read_table("url\n" + f'"{URL}\n' + f"{URL}\n" * 20_000)
     assert [line for line in lines if line.problem] == [Line(f'line 2: "{URL}', problem="not-a-row")]
     assert len(lines) == 20_001
@@ -72,7 +72,7 @@ def test_a_quote_that_is_not_closed_costs_its_own_line_which_is_named() -> None:
     "later",
     ['{0},15"\n', '"{0}","x"\n', '{0},"x"\n', '{0},"open, too\n{0},x\n', '{0},"a\nb"\n', '"{0}",x\n{0},"x ""y"""\n'],
 )
-def test_an_open_quote_takes_no_address_with_it_whatever_quotes_come_later(later: str) -> None:
+def test_unclosed_quote_does_not_swallow_later_addresses(later: str) -> None:
     text = f'url,caption\n{URL},x\n{URL}?2,"open\n{URL}?3,x\n' + later.format(f"{URL}?4") + f"{URL}?5,x\n"
     lines = read_table(text)
     lost = [line.url.partition(":")[0] for line in lines if line.problem]
@@ -82,18 +82,18 @@ def test_an_open_quote_takes_no_address_with_it_whatever_quotes_come_later(later
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_list_is_read_as_spreadsheets_save_it(encoding: str, end: str) -> None:
+def test_spreadsheet_exports_are_read(encoding: str, end: str) -> None:
     text = f'url;caption{end}{URL};"Größe{end}im Café"{end}{URL};x{end}'
     assert read_table(text.encode(encoding)) == [Line(URL, context="Größe im Café"), Line(URL, context="x")]
 
 
-def test_the_encoding_is_told_by_the_first_words_that_have_one_however_late_they_come() -> None:
+def test_encoding_is_detected_from_late_text() -> None:
     text = "url,caption\n" + f"{URL},x\n" * 40_000 + f"{URL},Café\n"
     assert read_table(text.encode("cp1252"))[-1] == Line(URL, context="Café")
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"url\x00\n", b"\xff\xd8\xff\xe0"])
-def test_what_is_no_text_or_empty_is_refused_with_what_to_do(data: bytes) -> None:
+def test_binary_or_empty_list_is_refused_with_next_step(data: bytes) -> None:
     with pytest.raises(RefusedError) as error:
         read_table(data)
     assert error.value.hint
@@ -114,7 +114,7 @@ def parquet_list(tmp_path: Path) -> Path:
     return path
 
 
-def test_parquet_is_read_row_group_by_row_group_from_any_line_on(parquet_list: Path) -> None:
+def test_parquet_is_read_by_row_group_from_any_row(parquet_list: Path) -> None:
     every = rows(parquet_list)
     assert every[0] == Line("http://a.example/0.jpg")
     assert every[24] == Line("http://a.example/24.jpg", context="c", width=24)
@@ -122,7 +122,7 @@ def test_parquet_is_read_row_group_by_row_group_from_any_line_on(parquet_list: P
         assert rows(parquet_list, after) == every[after:]
 
 
-def test_a_parquet_file_that_is_cut_off_or_damaged_or_names_no_addresses_is_refused(parquet_list: Path) -> None:
+def test_truncated_or_damaged_parquet_or_missing_address_column_is_refused(parquet_list: Path) -> None:
     whole = parquet_list.read_bytes()
     for data in (whole[:-20], whole[:100], b"PAR1", b"P", whole[:-60] + b"\xff" * 40 + whole[-20:]):
         parquet_list.write_bytes(data)
@@ -139,7 +139,7 @@ def test_a_parquet_file_that_is_cut_off_or_damaged_or_names_no_addresses_is_refu
     [pa.binary(), pa.large_binary(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()), pa.string()],
     ids=str,
 )
-def test_addresses_are_read_however_their_column_is_kept(tmp_path: Path, kind: pa.DataType) -> None:
+def test_addresses_are_read_from_any_column_type(tmp_path: Path, kind: pa.DataType) -> None:
     path = tmp_path / "list.parquet"
     texts = pa.array([URL, "Größe", None]).cast(kind) if not pa.types.is_dictionary(kind) else None
     texts = pa.array([URL, "Größe", None]).dictionary_encode() if texts is None else texts
@@ -147,13 +147,13 @@ def test_addresses_are_read_however_their_column_is_kept(tmp_path: Path, kind: p
     assert rows(path) == [Line(URL, context="Größe"), Line(URL)]
 
 
-def test_cells_that_are_no_text_are_lines_without_an_address(tmp_path: Path) -> None:
+def test_non_text_cells_are_rows_without_address(tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"
     parquet.write_table(pa.table({"url": [1, None]}), path)
     assert problems(rows(path)) == ["no-address"] * 2
 
 
-def test_a_cell_that_cannot_be_read_takes_no_address_with_it(tmp_path: Path) -> None:
+def test_unreadable_cell_does_not_lose_other_addresses(tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"
     broken = pa.array([b"Caf\xe9", b"\xff"], pa.binary())
     text = pa.Array.from_buffers(pa.string(), 2, broken.buffers())
@@ -170,9 +170,7 @@ def test_a_cell_that_cannot_be_read_takes_no_address_with_it(tmp_path: Path) -> 
         assert [(line.url, line.problem) for line in rows(path)] == [(URL, "")] * 2
 
 
-def test_without_the_optional_part_it_is_said_how_to_get_it(
-    parquet_list: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_optional_dependency_explains_installation(parquet_list: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(RefusedError) as error:
         rows(parquet_list)

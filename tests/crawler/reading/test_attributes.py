@@ -22,16 +22,16 @@ LONG = 300_000
         ("", ""),
     ],
 )
-def test_the_largest_candidate_of_a_srcset_is_taken(srcset: str, largest: str) -> None:
+def test_largest_srcset_candidate_is_selected(srcset: str, largest: str) -> None:
     assert largest_of(srcset) == largest
 
 
 @given(st.text(alphabet="a, 1wx.()\n\t", max_size=80))
-def test_any_srcset_can_be_read(text: str) -> None:
+def test_any_srcset_is_readable(text: str) -> None:
     for url, size in candidates_of(text):
         assert url
         assert size >= 0
 
 
-def test_brackets_that_are_never_closed_end_a_srcset() -> None:
+def test_unclosed_brackets_end_a_srcset() -> None:
     assert candidates_of("a.jpg 2x, b.jpg " + "(a " * LONG) == [("a.jpg", 2.0), ("b.jpg", 1.0)]

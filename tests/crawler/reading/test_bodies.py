@@ -45,7 +45,7 @@ def body(sent: bytes, max_bytes: int = MOST, **headers: str) -> bytes | str:
 
 @pytest.mark.long
 @pytest.mark.parametrize("coding", PACK)
-def test_each_coding_is_undone_and_told_where_it_is_cut_broken_or_too_large(coding: str) -> None:
+def test_each_content_coding_is_decoded_and_damage_is_reported(coding: str) -> None:
     packed = PACK[coding](DATA)
     assert body(packed, Content_Encoding=coding) == DATA
     assert body(packed[: len(packed) * 88 // 100], Content_Encoding=coding) == "incomplete"
@@ -57,7 +57,7 @@ def test_each_coding_is_undone_and_told_where_it_is_cut_broken_or_too_large(codi
     assert body(b"", Content_Encoding=coding) == b""
 
 
-def test_codings_on_each_other_are_undone_from_the_last_one_on() -> None:
+def test_stacked_content_codings_are_decoded_last_first() -> None:
     twice = brotli.compress(zlib.compress(DATA))
     assert body(twice, Content_Encoding="deflate, br") == DATA
     assert body(twice, Content_Encoding="identity", content_encoding="deflate,br") == DATA
@@ -68,7 +68,7 @@ def test_codings_on_each_other_are_undone_from_the_last_one_on() -> None:
     assert set(CODINGS) < set(PACK)
 
 
-def test_what_browsers_do_not_ask_for_is_not_missed() -> None:
+def test_compression_trailers_are_not_verified_like_in_browsers() -> None:
     packed = gzip.compress(DATA)
     for sent in (packed[:-8], packed[:-3], packed[:-8] + bytes(8), packed + b"words", packed + gzip.compress(b"")):
         assert body(sent, Content_Encoding="gzip") == DATA
@@ -80,7 +80,7 @@ def test_what_browsers_do_not_ask_for_is_not_missed() -> None:
         assert body(packed[:size], Content_Encoding="gzip") == "incomplete"
 
 
-def test_chunks_are_put_together_and_a_missing_one_is_told() -> None:
+def test_chunked_body_is_joined_and_missing_chunk_is_reported() -> None:
     pieces = [DATA[at : at + 5_000] for at in range(0, len(DATA), 5_000)]
     chunks = b"".join(b"%x;a=b\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
     for end in (b"0\r\n\r\n", b"0\r\n", b"0\r\nDigest: x\r\n\r\n"):
@@ -94,7 +94,7 @@ def test_chunks_are_put_together_and_a_missing_one_is_told() -> None:
     assert body(sent, Transfer_Encoding="gzip, chunked") == DATA
 
 
-def test_a_body_shorter_than_said_is_incomplete_and_a_longer_one_stays_as_it_is() -> None:
+def test_short_body_is_incomplete_and_long_body_is_unchanged() -> None:
     size = len(DATA)
     assert body(DATA, Content_Length=str(size)) == DATA
     assert body(DATA, Content_Length=str(size - 1)) == DATA
@@ -104,7 +104,7 @@ def test_a_body_shorter_than_said_is_incomplete_and_a_longer_one_stays_as_it_is(
     assert body(DATA, Content_Range=f"bytes 0-{size}/{size + 1}") == "incomplete"
 
 
-def test_a_part_counts_where_it_is_everything() -> None:
+def test_partial_response_counts_only_when_complete() -> None:
     assert [status_problem(status, "") for status in (200, 203, 201)] == [None] * 3
     assert status_problem(206, "bytes 0-99/100") is None
     for content_range in ("bytes 0-98/100", "bytes 1-99/100", "bytes 0-99/*", "", "x"):

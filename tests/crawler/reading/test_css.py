@@ -34,26 +34,26 @@ LONG = 300_000
         ("a{--picture:url(b.jpg);filter:url(#blur)}", ["b.jpg"]),
     ],
 )
-def test_images_of_a_sheet_are_found_and_fonts_are_not(sheet: str, expected: list[str]) -> None:
+def test_style_sheet_images_are_found_and_fonts_are_ignored(sheet: str, expected: list[str]) -> None:
     assert css.read_sheet(sheet)[0] == expected
 
 
-def test_imported_sheets_are_found() -> None:
+def test_imported_style_sheets_are_found() -> None:
     sheet = "@import 'a.css'; @IMPORT url(b.css) screen; @import url(\"c.css\"); /* @import 'd.css'; */ a{}"
     assert css.read_sheet(sheet) == ([], ["a.css", "b.css", "c.css"])
 
 
 @given(st.text(alphabet="url(')\"\\;{}@import/*: a", max_size=120))
-def test_any_sheet_can_be_read(text: str) -> None:
+def test_any_style_sheet_is_readable(text: str) -> None:
     css.read_sheet(text)
 
 
-def test_comments_that_are_never_closed_are_stepped_over_once() -> None:
+def test_unclosed_comments_are_skipped_once() -> None:
     assert css.read_sheet('@import "a.css"; a{b:url(x.jpg)}' + "/* " * LONG) == (["x.jpg"], ["a.css"])
 
 
 @pytest.mark.parametrize(
     "piece", ["url(", 'url("', "url('\\\"", "'", "image-set(", "@import ", "@font-face{", "/*", "{", "\\"]
 )
-def test_no_piece_repeated_costs_more_than_its_length(piece: str) -> None:
+def test_repeated_css_fragments_are_read_in_linear_time(piece: str) -> None:
     css.read_sheet("a{b:url(x.jpg)}" + piece * LONG)

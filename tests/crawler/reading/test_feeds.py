@@ -16,7 +16,7 @@ from exhibit.types import SeenElsewhere, SeenKind
 PAGE_URL = "http://example.org/a/b.html"
 
 
-def test_a_sitemap_may_be_gzipped_a_list_or_without_a_namespace() -> None:
+def test_sitemap_may_be_gzipped_plain_text_or_without_namespace() -> None:
     xml = b"<urlset><url><loc> http://example.org/1 </loc></url><url><loc>mailto:x</loc></url></urlset>"
     for data in (xml, gzip.compress(xml), b"\xef\xbb\xbf" + xml, b"http://example.org/1\n\nnonsense\n"):
         assert [link.url for link in read_sitemap(data, PAGE_URL, 10_000).links] == ["http://example.org/1"]
@@ -33,19 +33,19 @@ def test_a_sitemap_may_be_gzipped_a_list_or_without_a_namespace() -> None:
         (b'<!DOCTYPE u [<!ENTITY a "http://example.org/">]><u>&a;</u>', "unreadable"),
     ],
 )
-def test_what_is_no_sitemap_is_refused(data: bytes, reason: str) -> None:
+def test_non_sitemap_input_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(RefusedError) as caught:
         read_sitemap(data, PAGE_URL, 10_000)
     assert caught.value.reason == reason
 
 
-def test_a_sitemap_names_no_file_through_an_entity() -> None:
+def test_sitemap_entities_cannot_reference_files() -> None:
     data = b"""<!DOCTYPE urlset [<!ENTITY f SYSTEM "file:///etc/hostname">]>
         <urlset><url><loc>http://example.org/&f;</loc></url></urlset>"""
     assert [link.url for link in read_sitemap(data, PAGE_URL, 10_000).links] in ([], ["http://example.org/"])
 
 
-def test_atom_and_rss_are_feeds_and_a_page_is_not() -> None:
+def test_atom_and_rss_are_feeds_and_html_is_not() -> None:
     atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><entry><title>E</title><link href="/e"/>
         <content type="html">&lt;img src="i.jpg" alt="words"&gt;</content></entry></feed>"""
     document = read_feed(atom, PAGE_URL, 1 << 20)
@@ -59,7 +59,7 @@ def test_atom_and_rss_are_feeds_and_a_page_is_not() -> None:
         read_feed(b"http://example.org/feed", PAGE_URL, 1 << 20)
 
 
-def test_a_json_feed_is_read_and_other_json_refused() -> None:
+def test_json_feed_is_read_and_other_json_is_refused() -> None:
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": "T",
@@ -99,14 +99,14 @@ def test_a_json_feed_is_read_and_other_json_refused() -> None:
 
 
 @pytest.mark.parametrize("version", ["http://jsonfeed.org/version/1", "1.0", "1.1"])
-def test_a_json_feed_says_its_version_in_several_ways(version: str) -> None:
+def test_json_feed_version_is_recognised_in_every_form(version: str) -> None:
     feed = {"version": version, "items": [{"image": "/1.jpg"}]}
     assert [image.url for image in read_feed(json.dumps(feed).encode(), PAGE_URL, 1 << 20).images] == [
         "http://example.org/1.jpg"
     ]
 
 
-def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
+def test_json_feed_with_non_text_values_yields_no_addresses() -> None:
     item = {"url": ["x"], "image": {"url": "/a.jpg"}, "banner_image": True, "content_html": 7, "title": None}
     feed = {"version": "https://jsonfeed.org/version/1", "icon": ["/i.png"], "items": [{**item, "attachments": [item]}]}
     assert read_feed(json.dumps(feed).encode(), PAGE_URL, 1 << 20) == Document()
@@ -123,7 +123,7 @@ def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
         (b"{}", "it is JSON, but not JSON Feed"),
     ],
 )
-def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, message: str) -> None:
+def test_non_feed_input_is_refused_with_specific_reason(data: bytes, message: str) -> None:
     with pytest.raises(RefusedError, match=message) as refused:
         read_feed(data, PAGE_URL, 1 << 20)
     assert refused.value.reason == "unreadable"
@@ -136,7 +136,7 @@ def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, message
         b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='http://x.example/'></rdf:RDF>",
     ],
 )
-def test_an_empty_feed_of_an_old_kind_is_a_feed(data: bytes) -> None:
+def test_empty_legacy_feed_is_a_feed(data: bytes) -> None:
     assert read_feed(data, PAGE_URL, 1 << 20).links == ()
 
 
@@ -149,24 +149,24 @@ def test_an_empty_feed_of_an_old_kind_is_a_feed(data: bytes) -> None:
         ("<media:thumbnail url='/1.png'/>", "1.png"),
     ],
 )
-def test_the_pictures_of_a_feed_itself_are_found(channel: str, image: str) -> None:
+def test_feed_level_pictures_are_found(channel: str, image: str) -> None:
     data = f"""<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"
         xmlns:media="http://search.yahoo.com/mrss/"><channel><title>T</title>{channel}</channel></rss>"""
     assert [item.url for item in read_feed(data.encode(), PAGE_URL, 1 << 20).images] == [f"http://example.org/{image}"]
 
 
-def test_a_picture_in_a_title_that_is_markup_is_found() -> None:
+def test_picture_in_markup_title_is_found() -> None:
     title = '<title type="html">&lt;img src="/1.jpg"&gt; Sea</title>'
     feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry>{title}</entry></feed>'
     assert [image.url for image in read_feed(feed.encode(), PAGE_URL, 1 << 20).images] == ["http://example.org/1.jpg"]
 
 
-def test_the_logo_of_an_atom_feed_is_found() -> None:
+def test_atom_logo_is_found() -> None:
     data = b'<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><logo>/1.png</logo></feed>'
     assert [image.url for image in read_feed(data, PAGE_URL, 1 << 20).images] == ["http://example.org/1.png"]
 
 
-def test_the_picture_of_a_video_in_a_sitemap_is_found() -> None:
+def test_sitemap_video_thumbnail_is_found() -> None:
     data = b"""<urlset xmlns:video="http://www.google.com/schemas/sitemap-video/1.1"><url><loc>http://example.org/v</loc>
         <video:video><video:thumbnail_loc>/1.jpg</video:thumbnail_loc><video:title>Words</video:title></video:video>
         </url></urlset>"""
@@ -175,7 +175,7 @@ def test_the_picture_of_a_video_in_a_sitemap_is_found() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_a_sitemap_a_feed_or_refused(data: bytes) -> None:
+def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     with suppress(RefusedError):
         read_sitemap(data, PAGE_URL, 1_000)
     with suppress(RefusedError):
@@ -183,13 +183,13 @@ def test_any_bytes_are_a_sitemap_a_feed_or_refused(data: bytes) -> None:
 
 
 @pytest.mark.long
-def test_a_sitemap_of_the_largest_size_is_read_whole() -> None:
+def test_maximum_size_sitemap_is_read_completely() -> None:
     entries = "".join(f"<url><loc>http://example.org/{number:0100}</loc></url>" for number in range(50_000))
     document = read_sitemap(f"<urlset>{entries}</urlset>".encode(), "http://example.org/sitemap.xml", 1 << 25)
     assert len(document.links) == 50_000
 
 
-def test_a_sitemap_packed_in_several_members_is_read_whole_and_within_its_limit() -> None:
+def test_multi_member_gzip_sitemap_is_read_within_limit() -> None:
     text = "<urlset>" + "".join(f"<url><loc>http://example.org/{n}</loc></url>" for n in range(100)) + "</urlset>"
     parts = [gzip.compress(text[at : at + 700].encode()) for at in range(0, len(text), 700)]
     for data in (b"".join(parts), b"".join(parts) + b"\0" * 512, gzip.compress(b"".join(parts))):
@@ -200,7 +200,7 @@ def test_a_sitemap_packed_in_several_members_is_read_whole_and_within_its_limit(
     assert error.value.reason == "too-large"
 
 
-def test_a_sitemap_that_breaks_off_says_so_and_gives_what_it_holds() -> None:
+def test_truncated_sitemap_is_reported_and_yields_its_entries() -> None:
     entries = [f"<url><loc>http://example.org/{n}/{n * n * 7919}</loc></url>" for n in range(100)]
     text = ("<urlset>" + "".join(entries) + "</urlset>").encode()
     addresses = "".join(f"http://example.org/{n}/{n * n * 7919}\n" for n in range(100)).encode()
@@ -218,7 +218,7 @@ def test_a_sitemap_that_breaks_off_says_so_and_gives_what_it_holds() -> None:
         assert not read_sitemap(data, PAGE_URL, 1 << 20).is_cut
 
 
-def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
+def test_sitemaps_and_feeds_report_page_modification_dates() -> None:
     dates = {
         "2026-11-20T10:00:00+02:00": "2026-11-20T08:00:00.000000Z",
         "2026-11-20": "2026-11-21T00:00:00.000000Z",
@@ -240,7 +240,7 @@ def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
         assert [link.modified for link in read_feed(data, PAGE_URL, 1 << 20).links] == ["2026-11-02T00:00:00.000000Z"]
 
 
-def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_states_it() -> None:
+def test_entry_pictures_carry_publication_date_of_feed() -> None:
     atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>News</title>
         <entry><link href="/e"/><updated>2026-11-02T00:00:00Z</updated>
         <published>2026-11-01T00:00:00Z</published><summary type="html">&lt;img src="1.jpg"&gt;</summary></entry>
@@ -265,7 +265,7 @@ def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_
     ],
     ids=["as-pixelfed-writes", "as-mastodon-writes"],
 )
-def test_the_pictures_of_an_account_are_found_in_its_feed(entry: str) -> None:
+def test_account_pictures_are_found_in_its_feed(entry: str) -> None:
     data = f'<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/">{entry}</feed>'
     feed = read_feed(data.encode(), "http://pixel.example/users/ann.atom", 1 << 20)
     assert [image.url for image in feed.images] == ["http://pixel.example/m/1.jpg"]
@@ -298,7 +298,7 @@ HEAD = '<?xml version="1.0" encoding="{}"?>'
         BROKEN.replace("</url><url><loc><![", "<url><loc><![").encode(),
     ],
 )
-def test_a_slightly_broken_sitemap_means_what_it_says(data: bytes) -> None:
+def test_slightly_malformed_sitemap_is_read(data: bytes) -> None:
     document = read_sitemap(data, PAGE_URL, 1 << 20)
     pages = ["https://s.example/a?id=1&lang=de&copy=2&x=3", "https://s.example/b?c=1&d=2", "https://s.example/%C3%A4"]
     assert [link.url for link in document.links] == pages
@@ -323,7 +323,7 @@ FIRST_ENTRY, SECOND_ENTRY = (
         f"<urlset nowrap><!-- {SECOND_ENTRY} --><url><loc><![CDATA[https://s.example/1?a=1&b=2]]></loc></url>{SECOND_ENTRY}</urlset>",
     ],
 )
-def test_a_sitemap_that_is_not_well_formed_is_read_to_its_end(text: str) -> None:
+def test_malformed_sitemap_is_read_to_the_end(text: str) -> None:
     document = read_sitemap(text.encode(), PAGE_URL, 1 << 20)
     assert [link.url for link in document.links] == ["https://s.example/1?a=1&b=2", "https://s.example/2"]
     assert not document.left_out
@@ -336,12 +336,12 @@ def test_a_sitemap_that_is_not_well_formed_is_read_to_its_end(text: str) -> None
         f"<urlset><!--{FIRST_ENTRY}{SECOND_ENTRY}</urlset>",
     ],
 )
-def test_addresses_that_no_parser_finds_in_a_sitemap_are_counted(text: str) -> None:
+def test_unparsed_sitemap_addresses_are_counted(text: str) -> None:
     document = read_sitemap(text.encode(), PAGE_URL, 1 << 20)
     assert len(document.links) + document.left_out.get(LeftOut.ENTRIES, 0) == 2
 
 
-def test_entries_of_a_sitemap_that_name_no_page_or_picture_are_counted() -> None:
+def test_sitemap_entries_without_page_or_picture_are_counted() -> None:
     data = b"""<urlset><url><loc>mailto:a@b.example</loc></url><url><loc/></url><url><loc>http://example.org/1</loc>
         <image:image><image:loc>http://[bad/</image:loc></image:image></url></urlset>"""
     assert read_sitemap(data, PAGE_URL, 1 << 20).left_out == {LeftOut.ENTRIES: 3}
@@ -368,7 +368,7 @@ RSS = """<rss version="2.0"><channel><title>T</title><item><title>\u00c4</title>
         gzip.compress(RSS.encode()),
     ],
 )
-def test_a_slightly_broken_feed_means_what_it_says(data: bytes, content_type: str) -> None:
+def test_slightly_malformed_feed_is_read(data: bytes, content_type: str) -> None:
     document = read_feed(data, PAGE_URL, 1 << 20, content_type)
     assert [link.url for link in document.links] == ["https://s.example/a?id=1&lang=de&copy=2"]
     assert [(image.url, image.context) for image in document.images] == [
@@ -383,7 +383,7 @@ def test_a_slightly_broken_feed_means_what_it_says(data: bytes, content_type: st
         ("<feed xmlns='http://www.w3.org/2005/Atom'>{}{}</feed>", "<entry><link href='https://s.example/1'/></entry>"),
     ],
 )
-def test_a_feed_that_breaks_off_says_so_and_gives_what_it_holds(whole: str, entry: str) -> None:
+def test_truncated_feed_is_reported_and_yields_its_entries(whole: str, entry: str) -> None:
     text = whole.format(entry, entry.replace("/1", "/2").replace("</", "&nbsp;</", 1))
     assert not read_feed(text.encode(), PAGE_URL, 1 << 20).is_cut
     for end in (text.rindex("/2"), text.rindex(entry[-7:]), text.rindex(entry[-7:]) + 7):
@@ -392,13 +392,13 @@ def test_a_feed_that_breaks_off_says_so_and_gives_what_it_holds(whole: str, entr
         assert "https://s.example/1" in {link.url for link in document.links}
 
 
-def test_entries_of_a_feed_that_lead_nowhere_are_counted() -> None:
+def test_feed_entries_without_link_are_counted() -> None:
     data = RSS.replace("https://s.example/a?", "ftp://s.example/a?").encode()
     assert read_feed(data, PAGE_URL, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
 
 
 @pytest.mark.long
-def test_a_sitemap_of_fifty_megabytes_is_read_within_the_limits_of_the_helper() -> None:
+def test_fifty_megabyte_sitemap_fits_helper_limits() -> None:
     entries = "".join(f"<url><loc>http://example.org/?a=1&b={number:0980}</loc></url>" for number in range(50_000))
     data = f"<urlset>{entries}</urlset>".encode()
     assert 50_000_000 < len(data) < SITEMAP_BYTES

@@ -36,20 +36,20 @@ LONG = 300_000
         ("../c//../d.jpg", "http://example.org/c/d.jpg"),
     ],
 )
-def test_an_address_is_made_absolute_or_nothing(address: str, url: str) -> None:
+def test_url_is_absolute_or_omitted(address: str, url: str) -> None:
     assert absolute(PAGE_URL, address) == url
 
 
-def test_an_empty_segment_of_the_base_is_kept() -> None:
+def test_empty_base_path_segment_is_kept() -> None:
     assert absolute("http://example.org/a//b/c.html", "d.jpg") == "http://example.org/a//b/d.jpg"
 
 
-def test_plain_words_have_no_control_characters() -> None:
+def test_plain_text_has_no_control_characters() -> None:
     assert plain(" a\0b \n\t c\x1b[1m ") == "ab c[1m"
     assert len(plain("x" * 10_000)) == 500
 
 
-def test_an_address_longer_than_servers_take_is_none() -> None:
+def test_overlong_address_is_omitted() -> None:
     assert absolute(PAGE_URL, "x" * MAX_ADDRESS) == ""
     assert absolute(PAGE_URL, "x" * 4_000) != ""
     assert len(absolute(PAGE_URL, "data:image/png;base64," + "A" * LONG)) > LONG
@@ -64,11 +64,11 @@ def test_an_address_longer_than_servers_take_is_none() -> None:
         ("/a b", "/a%20b"),
     ],
 )
-def test_signs_that_no_row_can_hold_are_escaped_in_addresses(address: str, url: str) -> None:
+def test_unstorable_characters_are_escaped_in_addresses(address: str, url: str) -> None:
     assert absolute(PAGE_URL, address) == f"http://example.org{url}"
 
 
-def test_texts_that_share_nearly_all_words_have_fingerprints_that_differ_in_few_bits() -> None:
+def test_similar_texts_have_similar_fingerprints() -> None:
     words = [f"w{number}" for number in range(500)]
 
     def bits(other: list[str]) -> int:
@@ -80,6 +80,6 @@ def test_texts_that_share_nearly_all_words_have_fingerprints_that_differ_in_few_
     assert bits([f"v{number}" for number in range(500)]) > 16
 
 
-def test_few_words_have_no_fingerprint() -> None:
+def test_short_text_has_no_fingerprint() -> None:
     assert fingerprint(["one two three", "four five six seven eight nine"]) == ""
     assert len(fingerprint(["one two three", "four five six seven eight nine ten"])) == 16

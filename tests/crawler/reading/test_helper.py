@@ -63,7 +63,7 @@ TELLING = (
 @pytest.mark.parametrize(
     "name", [name if name in TELLING else pytest.param(name, marks=pytest.mark.long) for name in HOSTILE_DOCUMENTS]
 )
-def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_hostile_document_finishes_quickly(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper, "SECONDS", 0.5)
     monkeypatch.setattr(workbooks, "MAX_SECONDS", 1.0)
     kind, data = HOSTILE_DOCUMENTS[name]()
@@ -75,7 +75,7 @@ def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.long
-def test_a_document_that_takes_too_long_is_refused_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_document_is_refused_and_next_document_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper, "SECONDS", 0.1)
     _, slow = HOSTILE_DOCUMENTS["styles"]()
     with pytest.raises(RefusedError) as refused:

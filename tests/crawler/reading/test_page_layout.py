@@ -37,7 +37,7 @@ def statements_near(page: str, url: str = OWN_PICTURE) -> dict[str, bool]:
     ],
 )
 @pytest.mark.parametrize("page", ["{0}{1}", "{1}{0}"])
-def test_words_about_another_picture_say_nothing_of_this_one(neighbour: str, page: str) -> None:
+def test_text_about_other_picture_is_ignored(neighbour: str, page: str) -> None:
     own_picture = '<div><img src="/img/banner.jpg" alt="Our banner"></div>'
     assert statements_near(f"<html><body><h1>Blog</h1>{page.format(neighbour, own_picture)}</body></html>") == {}
 
@@ -55,11 +55,11 @@ def test_words_about_another_picture_say_nothing_of_this_one(neighbour: str, pag
         '<script>[{"url":"/img/banner.jpg","by":"Pexels"},{"url":"/1.jpg"}]</script><img src="/img/banner.jpg">',
     ],
 )
-def test_words_about_the_picture_itself_are_beside_it(page: str) -> None:
+def test_text_about_the_picture_is_adjacent(page: str) -> None:
     assert statements_near(page)["Pexels"] is True
 
 
-def test_the_name_of_the_picture_itself_counts() -> None:
+def test_picture_file_name_counts() -> None:
     assert statements_near(
         '<img src="/a.jpg"><img src="/pexels-photo-1.jpg">', "http://a.example/pexels-photo-1.jpg"
     ) == {"Pexels": True}
@@ -73,21 +73,21 @@ def test_the_name_of_the_picture_itself_counts() -> None:
         ("11.jpg", "http://a.example/11.jpg"),
     ],
 )
-def test_the_picture_is_known_however_its_address_is_written(src: str, url: str) -> None:
+def test_picture_is_recognised_in_any_address_form(src: str, url: str) -> None:
     other_pictures = '<p><img src="/1.jpg" alt="Alamy"></p><p><img src="/image" alt="iStock"></p>'
     assert statements_near(f'<p><img src="{src}" alt="Pexels"></p>{other_pictures}', url) == {"Pexels": True}
 
 
-def test_where_the_picture_is_not_found_on_the_page_what_is_stated_is_about_the_page() -> None:
+def test_statements_apply_to_page_when_picture_is_not_found() -> None:
     assert statements_near(f'<p><img src="/1.jpg">{CC}</p>')["BY 4.0"] is False
 
 
-def test_a_licence_below_a_strip_of_other_pictures_may_be_that_of_the_page() -> None:
+def test_licence_below_other_pictures_may_belong_to_page() -> None:
     strip = '<div class="strip"><img src="/1.jpg"><img src="/2.jpg"></div>'
     assert statements_near(f'<main><img src="/img/banner.jpg">{strip}<p>{CC}</p></main>') == {"BY 4.0": False}
 
 
-def test_what_the_whole_page_states_is_about_the_page_and_a_badge_is_no_picture() -> None:
+def test_page_wide_statement_applies_to_page_and_badge_is_not_a_picture() -> None:
     badge = f'{CC[:-13]}<img src="https://i.creativecommons.org/l/by/4.0/88x31.png"></a>'
     rest = '<div><img src="/img/banner.jpg"></div><div><img src="/1.jpg"></div>' + "x" * 2_000
     for footer in (
@@ -103,7 +103,7 @@ def test_what_the_whole_page_states_is_about_the_page_and_a_badge_is_no_picture(
     "part",
     ["<div>", "<a href=x.jpg>", "<", "{", "<script>{", '<img src="/img/banner.jpg">Pexels', "</p>", "<b><i></b>"],
 )
-def test_no_page_takes_long(part: str) -> None:
+def test_page_layout_is_read_quickly(part: str) -> None:
     page = part * (250_000 // len(part)) + "CC BY 4.0 Pexels " * 10_000
     start = time.thread_time()
     with suppress(RefusedError):  # a tag of far too many attributes
@@ -112,7 +112,7 @@ def test_no_page_takes_long(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["a.", "a.jpg", "(((((.jpg", "x.jpg.jpg"])
-def test_a_script_costs_as_much_as_it_is_long(part: str) -> None:
+def test_script_is_read_in_linear_time(part: str) -> None:
     """Test that a script takes linear time.
 
     Up to 2,000 characters were once rescanned from every character of a run.

@@ -23,7 +23,7 @@ LONG = 300_000
         ("/~user", False),
     ],
 )
-def test_robots_are_read_as_rfc_9309_says(path: str, allowed: bool) -> None:  # noqa: FBT001 - a table
+def test_robots_txt_follows_rfc_9309(path: str, allowed: bool) -> None:  # noqa: FBT001 - a table
     body = b"""\xef\xbb\xbfUser-agent: other
 Disallow: /
 
@@ -58,7 +58,7 @@ Disallow: /~user
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_a_group_names_the_crawler_with_or_without_a_version(agent: str, end: str, mark: bytes) -> None:
+def test_group_matches_crawler_with_or_without_version(agent: str, end: str, mark: bytes) -> None:
     lines = ["User-agent: *", "Disallow: /all", "", f"User-agent: {agent}", "Disallow: /own", "Crawl-delay: 3"]
     policy = robots_policy(200, mark + end.join(lines).encode(), "ExhibitBot")
     assert [policy.allows(f"http://e.org{path}") for path in ("/own", "/all")] == [False, True]
@@ -66,7 +66,7 @@ def test_a_group_names_the_crawler_with_or_without_a_version(agent: str, end: st
 
 
 @pytest.mark.parametrize("agent", ["Exhibit", "Bot", "ExhibitBot-Images", "MyExhibitBot", "bot/0.1", "", "e*x*h"])
-def test_a_group_of_another_crawler_does_not_count(agent: str) -> None:
+def test_group_of_other_crawler_is_ignored(agent: str) -> None:
     policy = robots_policy(200, f"User-agent: {agent}\nDisallow: /\nCrawl-delay: 9".encode(), "ExhibitBot")
     assert policy.allows("http://e.org/")
     assert policy.crawl_delay == 0
@@ -86,7 +86,7 @@ def test_a_group_of_another_crawler_does_not_count(agent: str) -> None:
     ],
 )
 @pytest.mark.parametrize("agents", [("ExhibitBot", "other"), ("other", "ExhibitBot"), ("a", "*"), ("*", "b")])
-def test_only_rules_end_a_list_of_user_agents(between: str, agents: tuple[str, str]) -> None:
+def test_only_rules_end_a_user_agent_list(between: str, agents: tuple[str, str]) -> None:
     body = f"User-agent: {agents[0]}\n{between}\nUser-agent: {agents[1]}\nDisallow: /own\n\nUser-agent: z\nDisallow: /"
     policy = robots_policy(200, body.encode(), "ExhibitBot")
     assert [policy.allows(f"http://e.org{path}") for path in ("/own", "/")] == [False, True]
@@ -94,7 +94,7 @@ def test_only_rules_end_a_list_of_user_agents(between: str, agents: tuple[str, s
     assert policy.crawl_delay == (5 if is_ours else 0), "a delay counts for the agents before it"
 
 
-def test_groups_of_one_crawler_are_one_wherever_they_stand() -> None:
+def test_groups_of_same_crawler_are_merged() -> None:
     body = b"""User-agent: ExhibitBot/0.1
 Disallow: /a
 User-agent: *
@@ -112,7 +112,7 @@ Crawl-delay: 60
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
-def test_a_robots_txt_that_is_too_long_counts_up_to_its_last_whole_line(end: bytes) -> None:
+def test_oversized_robots_txt_is_read_to_last_whole_line(end: bytes) -> None:
     rules = [b"User-agent: *", b"Disallow: /own", *(b"# " + b"x" * 1_000 for _ in range(600)), b"Disallow: /late"]
     policy = robots_policy(200, end.join(rules), "ExhibitBot")
     assert [policy.allows(f"http://e.org{path}") for path in ("/own", "/late")] == [False, True]
@@ -122,12 +122,12 @@ def test_a_robots_txt_that_is_too_long_counts_up_to_its_last_whole_line(end: byt
     ("status", "allowed"),
     [(200, False), (204, False), (301, True), (403, True), (404, True), (429, False), (500, False)],
 )
-def test_the_status_of_robots_decides(status: int, allowed: bool) -> None:  # noqa: FBT001 - a table
+def test_robots_status_code_decides_access(status: int, allowed: bool) -> None:  # noqa: FBT001 - a table
     policy = robots_policy(status, b"User-agent: *\nDisallow: /", "ExhibitBot")
     assert policy.allows("http://example.org/") is allowed
 
 
-def test_robots_name_sitemaps_delays_and_signals() -> None:
+def test_robots_txt_yields_sitemaps_delays_and_signals() -> None:
     body = b"User-agent: *\nCrawl-delay: 2.5\nContent-Signal: search=yes, ai-train=no\nSitemap: http://e.org/s.xml\n"
     policy = robots_policy(200, body, "ExhibitBot")
     assert policy.crawl_delay == 2.5
@@ -135,7 +135,7 @@ def test_robots_name_sitemaps_delays_and_signals() -> None:
     assert policy.ai == ("search=yes, ai-train=no",)
 
 
-def test_reservations_cover_paths_by_their_first_rule() -> None:
+def test_reservations_apply_first_matching_rule_to_paths() -> None:
     body = b"""[{"location": "/free/*", "tdm-reservation": 0}, {"location": "/*.jpg$", "tdm-reservation": 1,
         "tdm-policy": "http://e.org/p"}, {"location": "/exact$", "tdm-reservation": "1"}, 5, {"location": 5}]"""
     policy = robots_policy(404, b"", "x").with_reservations(reservations_of(body))
@@ -150,13 +150,13 @@ def test_reservations_cover_paths_by_their_first_rule() -> None:
     assert [reservations_of(text) for text in (b"", b"{}", b"\xff", b"[" * 50_000)] == [()] * 4
 
 
-def test_a_robots_txt_of_empty_lines_is_read_at_once() -> None:
+def test_robots_txt_of_blank_lines_is_read_quickly() -> None:
     policy = robots_policy(200, b"\n" * LONG + b" Content-Signal: ai-train=no\n", "ExhibitBot")
     assert policy.ai == ("ai-train=no",)
 
 
 @pytest.mark.parametrize("line", ["User-agent: *a*b/1\n", "User-agent: a\nCrawl-delay: 5\n", " \t", "\r", "d", "*"])
-def test_a_robots_txt_made_to_cost_time_is_read_at_once(line: str) -> None:
+def test_hostile_robots_txt_is_read_quickly(line: str) -> None:
     body = (line * (ROBOTS_BYTES // len(line))).encode()
     before = time.process_time()
     robots_policy(200, body, "ExhibitBot").allows("http://e.org/x")

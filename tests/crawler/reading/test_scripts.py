@@ -11,7 +11,7 @@ PAGE_URL = "http://example.org/a/b.html"
 LONG = 100_000
 
 
-def found_in(html: str) -> list[str]:
+def read_script_image_urls(html: str) -> list[str]:
     return [image.url for image in read_page(html, PAGE_URL).images if image.found_in == "script"]
 
 
@@ -31,11 +31,11 @@ def found_in(html: str) -> list[str]:
         ("x = '&quot;&#" + "9" * 5_000 + ";/1.jpg'", []),
     ],
 )
-def test_pictures_in_scripts_are_found_and_pieces_of_addresses_are_not(script: str, expected: list[str]) -> None:
-    assert found_in(f"<script>{script}</script>") == [f"http://example.org/{name}" for name in expected]
+def test_script_pictures_are_found_and_url_fragments_are_ignored(script: str, expected: list[str]) -> None:
+    assert read_script_image_urls(f"<script>{script}</script>") == [f"http://example.org/{name}" for name in expected]
 
 
-def test_embedded_json_is_searched_by_its_keys() -> None:
+def test_embedded_json_is_searched_by_key() -> None:
     value = {
         "props": {"hero": {"imageUrl": "https://cdn.example/id/1", "link": "https://shop.example/p/2"}},
         "galleryImages": [{"src": "/files/3", "width": 800}, {"src": "/my photo.jpg"}],
@@ -44,25 +44,25 @@ def test_embedded_json_is_searched_by_its_keys() -> None:
         "recovery": "/account/recovery",
     }
     page = f'<script id="__NEXT_DATA__" type="application/json">{json.dumps(value)}</script>'
-    assert found_in(page) == [
+    assert read_script_image_urls(page) == [
         "https://cdn.example/id/1",
         "http://example.org/files/3",
         "http://example.org/my%20photo.jpg",
     ]
 
 
-def test_json_ld_is_read_by_its_own_rules() -> None:
-    assert found_in('<script type="application/ld+json">{"logo": "/no.jpg"}</script>') == []
+def test_json_ld_follows_its_own_rules() -> None:
+    assert read_script_image_urls('<script type="application/ld+json">{"logo": "/no.jpg"}</script>') == []
 
 
 @pytest.mark.parametrize("piece", ["'a.jpg ", "'a/.jpg", '"', "\\u0022", "'x.jpg?", "[", '{"image":', "&quot;"])
-def test_no_piece_repeated_costs_more_than_its_length(piece: str) -> None:
+def test_repeated_script_fragments_are_read_in_linear_time(piece: str) -> None:
     list(scripts.in_text(piece * LONG))
     list(scripts.in_json(piece * LONG))
 
 
 @given(st.text(alphabet="'\"/.jpg[],:{}\\u002Fx&?", max_size=150))
-def test_any_script_can_be_read(text: str) -> None:
+def test_any_script_is_readable(text: str) -> None:
     list(scripts.in_text(text))
     list(scripts.in_json(text))
 
@@ -86,5 +86,5 @@ def test_any_script_can_be_read(text: str) -> None:
         ("", False),
     ],
 )
-def test_a_script_that_says_nothing_of_pictures_and_asks_for_nothing_is_told_apart(script: str, *, may: bool) -> None:
+def test_script_without_pictures_or_requests_is_recognised(script: str, *, may: bool) -> None:
     assert may_show_pictures(script) is may

@@ -31,5 +31,5 @@ from tests.assets.site import picture
         (b"\x00\x01\x02\x03unknown", Content.UNKNOWN),
     ],
 )
-def test_first_bytes_tell_an_image_from_an_error_page(data: bytes, content: Content) -> None:
+def test_magic_bytes_separate_images_from_error_pages(data: bytes, content: Content) -> None:
     assert sniff(data) is content

@@ -8,7 +8,7 @@ from tests.registry.notices.test_claim_check import PAGE
 
 
 @pytest.mark.long
-def test_a_page_states_a_licence_near_the_picture_or_elsewhere_and_comments_state_nothing() -> None:
+def test_licence_is_found_anywhere_on_page_but_not_in_comments() -> None:
     statements = read_statements(PAGE.format("x" * 2_000).encode(), "http://shop.example/image-0.jpg?size=2").statements
     assert [(statement.what, statement.name, statement.near) for statement in statements] == [
         ("creative-commons", "BY-SA 4.0", True),

@@ -3,7 +3,7 @@ from crawler.reading.webpage import read_page
 PAGE_URL = "http://example.org/a/b.html"
 
 
-def test_structured_data_is_searched_to_its_depth_and_broken_data_left_out() -> None:
+def test_structured_data_is_searched_to_depth_limit_and_skips_malformed() -> None:
     html = """<script type="application/ld+json">{"@graph": [{"image": ["1.jpg", {"url": "2.jpg", "caption": "Two"}]},
       {"@type": ["Thing", "ImageObject"], "contentUrl": "3.jpg"},
       {"image": {"@id": "4.jpg"}, "logo": "no.jpg"}]}</script>
@@ -16,7 +16,7 @@ def test_structured_data_is_searched_to_its_depth_and_broken_data_left_out() -> 
     assert not any("no.jpg" in image.url for image in images)
 
 
-def test_a_page_states_when_it_was_published_unless_it_lists_what_was() -> None:
+def test_page_reports_publication_date_unless_it_is_a_listing() -> None:
     dated = '<script type="application/ld+json">{"@type": "Article", "datePublished": "%s"}</script>'
     meta = '<meta property="article:published_time" content="2019-03-03T10:00:00+02:00">'
     assert read_page(dated % "2019-03-03", PAGE_URL).published == "2019-03-03"

@@ -18,15 +18,15 @@ def images(html: str) -> list[tuple[str, str]]:
     return [(image.url, image.found_in) for image in read_page(html, PAGE_URL).images]
 
 
-def test_a_base_counts_for_every_address() -> None:
+def test_base_applies_to_every_address() -> None:
     assert images('<base href="/c/"><img src="i.jpg">') == [("http://example.org/c/i.jpg", "img")]
 
 
-def test_an_image_that_is_named_twice_is_found_once_where_it_stands_first() -> None:
+def test_repeated_image_is_found_once_at_first_position() -> None:
     assert images('<a href="i.jpg"><img src="i.jpg" alt="x"></a>') == [("http://example.org/a/i.jpg", "a")]
 
 
-def test_lazy_images_are_found_whatever_their_attribute_is_called() -> None:
+def test_lazy_images_are_found_under_any_attribute_name() -> None:
     html = '<img data-strange="1.webp"><img data-src="2"><img data-srcset="3 1x, 4 2x"><div data-bg="url(5)"></div>'
     assert [url.rpartition("/")[2] for url, _ in images(html)] == ["1.webp", "2", "4", "5"]
 
@@ -69,7 +69,7 @@ def test_images_are_found_in_any_attribute_of_any_element(element: str, expected
     assert [url.rpartition("/")[2] for url, _ in images(element)] == expected
 
 
-def test_a_preloaded_sheet_is_a_sheet_and_a_late_frame_a_page() -> None:
+def test_preloaded_style_sheet_is_a_sheet_and_lazy_frame_is_a_page() -> None:
     document = read_page("<link rel=preload as=style href=s.css><iframe data-src=f></iframe>", PAGE_URL)
     assert [*document.sheets, *(link.url for link in document.links)] == [
         "http://example.org/a/s.css",
@@ -77,7 +77,7 @@ def test_a_preloaded_sheet_is_a_sheet_and_a_late_frame_a_page() -> None:
     ]
 
 
-def test_a_frame_s_own_page_is_read_from_the_base_of_its_page_a_few_levels_deep() -> None:
+def test_srcdoc_frame_uses_page_base_to_limited_depth() -> None:
     def framed(page: str) -> str:
         return f'<iframe srcdoc="{escape(page)}"></iframe>'
 
@@ -98,7 +98,7 @@ def test_a_frame_s_own_page_is_read_from_the_base_of_its_page_a_few_levels_deep(
 
 
 @pytest.mark.parametrize("attribute", ["x{}", "x", "x{}=y", "x='{}>'", "<a", "x = 'y'"])
-def test_a_tag_with_more_attributes_than_anybody_writes_is_refused(attribute: str) -> None:
+def test_tag_with_excessive_attributes_is_refused(attribute: str) -> None:
     def page(number: int) -> str:
         return f"<p><img src=i.jpg {' '.join(attribute.format(place) for place in range(number - 1))}></p>"
 
@@ -108,27 +108,27 @@ def test_a_tag_with_more_attributes_than_anybody_writes_is_refused(attribute: st
 
 
 @pytest.mark.parametrize("aside", ["<script>{}</script>", "<!-- <table {} -->", "<style>{}", "<title>{}</title>"])
-def test_what_looks_like_a_tag_in_a_script_or_a_comment_is_none(aside: str) -> None:
+def test_tags_in_scripts_and_comments_are_ignored(aside: str) -> None:
     words = "for (i=0; i<n; i++) f(i); var d = [" + ", ".join(map(str, range(1_200))) + "];"
     read_page("<p>" + aside.format(words), PAGE_URL)
 
 
-def test_the_first_base_with_an_address_counts_and_one_that_is_none_does_not() -> None:
+def test_first_base_with_valid_address_counts() -> None:
     assert images('<base target="_blank"><base href="/c/"><img src="i.jpg">') == [("http://example.org/c/i.jpg", "img")]
     assert images('<base href="data:,x"><img src="i.jpg">') == [("http://example.org/a/i.jpg", "img")]
 
 
-def test_a_video_source_is_no_image_and_a_picture_source_is() -> None:
+def test_video_source_is_not_an_image_and_picture_source_is() -> None:
     assert images('<video><source src="v.mp4"></video><picture><source srcset="p.webp"></picture>') == [
         ("http://example.org/a/p.webp", "picture")
     ]
 
 
-def test_what_stands_behind_the_end_of_the_page_is_read_too() -> None:
+def test_content_after_closing_html_tag_is_read() -> None:
     assert images("<html><body></body></html><img src='i.jpg'>") == [("http://example.org/a/i.jpg", "img")]
 
 
-def test_links_are_pages_feeds_and_sitemaps_and_files_are_not() -> None:
+def test_links_include_pages_feeds_and_sitemaps_but_not_files() -> None:
     html = """<a href="p">p</a><a href="f.PDF?x">f</a><iframe src="frame"></iframe><a href="mailto:a@b">m</a>
       <link rel="alternate" type="application/rss+xml" href="feed"><link rel="sitemap" href="map">
       <meta http-equiv="refresh" content="0; url='moved'">"""
@@ -194,9 +194,7 @@ def test_links_are_pages_feeds_and_sitemaps_and_files_are_not() -> None:
         ("0\v/n", None),
     ],
 )
-def test_a_refresh_leads_where_the_html_standard_says_in_a_page_as_in_the_header(
-    content: str, address: str | None
-) -> None:
+def test_refresh_follows_html_standard_in_page_and_header(content: str, address: str | None) -> None:
     assert refresh_address(content) == address
     to = absolute(PAGE_URL, address or "")
     page = f"<head><meta http-equiv=Refresh content='{escape(content)}'></head>"
@@ -204,7 +202,7 @@ def test_a_refresh_leads_where_the_html_standard_says_in_a_page_as_in_the_header
         assert [link.url for link in document.links] == [to] * bool(to)
 
 
-def test_a_refresh_without_scripts_is_followed_and_counts_from_the_base_of_the_page_but_not_in_the_header() -> None:
+def test_noscript_refresh_uses_page_base_and_header_refresh_does_not() -> None:
     html = "<base href=/b/><noscript><meta http-equiv=refresh content='0;n'></noscript>"
     assert [link.url for link in read_page(html, PAGE_URL).links] == ["http://example.org/b/n"]
     assert [link.url for link in read_page("<base href=/b/>", PAGE_URL, refresh="0;n").links] == [
@@ -230,17 +228,17 @@ def test_a_refresh_without_scripts_is_followed_and_counts_from_the_base_of_the_p
         ("<", []),
     ],
 )
-def test_links_of_the_header_are_those_of_the_element(header: str, links: list[str]) -> None:
+def test_header_links_match_element_links(header: str, links: list[str]) -> None:
     assert [link.url for link in read_page("<base href=/b/>", PAGE_URL, link=header).links] == links
 
 
-def test_pictures_and_style_sheets_that_the_header_preloads_are_taken_up() -> None:
+def test_preloaded_header_pictures_and_style_sheets_are_found() -> None:
     document = read_page("", PAGE_URL, link="</i.jpg>; rel=preload; as=image, </s.css>; rel=stylesheet")
     assert [image.url for image in document.images] == ["http://example.org/i.jpg"]
     assert document.sheets == ("http://example.org/s.css",)
 
 
-def test_words_are_cut_and_scripts_say_nothing() -> None:
+def test_text_is_truncated_and_scripts_are_excluded() -> None:
     html = f"<script>var secret = 1</script><p>{'before ' * 200}</p><img src='i.jpg' alt='alt'><p>{'after ' * 200}</p>"
     (image,) = read_page(html, PAGE_URL).images
     assert len(image.context) <= 500
@@ -251,12 +249,12 @@ def test_words_are_cut_and_scripts_say_nothing() -> None:
 
 
 @given(st.text(max_size=200), st.sampled_from(["", "<figure><figcaption>", "<picture><source srcset=", "<img src="]))
-def test_any_page_can_be_read(text: str, start: str) -> None:
+def test_any_page_is_readable(text: str, start: str) -> None:
     read_page(start + text, PAGE_URL)
 
 
 @pytest.mark.long
-def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> None:
+def test_multiple_captions_apply_to_pictures_before_the_first() -> None:
     pictures = "".join(f"<img src={number}.jpg>" for number in range(20_000))
     images = read_page(f"<figure>{pictures}{'<figcaption>Words</figcaption>' * 20_000}</figure>", PAGE_URL).images
     assert len(images) == 20_000
@@ -265,7 +263,7 @@ def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> 
 
 @pytest.mark.long
 @pytest.mark.parametrize("element", ["<a href=p{}>x</a>", "<img src=p{}.jpg>", "<link rel=stylesheet href=p{}.css>"])
-def test_a_long_base_address_is_not_repeated_without_end(element: str) -> None:
+def test_long_base_address_is_not_repeated_endlessly(element: str) -> None:
     base = "http://example.org/" + "y" * (MAX_ADDRESS - 100)
     page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(16_000))
     document = read_page(page, PAGE_URL)

@@ -51,7 +51,7 @@ def images_on(crawled: CrawlResult, site: Site, path: str) -> dict[str, str]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("path", PICTURES)
-def test_pictures_that_scripts_show_are_seen(crawled: CrawlResult, site: Site, path: str) -> None:
+def test_script_rendered_pictures_are_found(crawled: CrawlResult, site: Site, path: str) -> None:
     pattern = path.removesuffix(".html")
     assert images_on(crawled, site, path) == {
         f"{pattern}/{number}": "rendered" for number in range(1, PICTURES[path] + 1)
@@ -60,14 +60,14 @@ def test_pictures_that_scripts_show_are_seen(crawled: CrawlResult, site: Site, p
     assert line.render_seconds > 0
 
 
-def test_what_limits_leave_out_of_a_rendered_page_is_counted(crawled: CrawlResult, site: Site) -> None:
+def test_content_beyond_rendering_limits_is_counted(crawled: CrawlResult, site: Site) -> None:
     left_out = {line.url.removeprefix(site.url("")): dict(line.left_out) for line in crawled.pages}
     assert left_out["/many.html"] == {LeftOut.CANVASES: 2}
     assert left_out["/canvas.html"] == {}
 
 
 @pytest.mark.long
-def test_each_picture_is_fetched_once_and_kept_exactly(crawled: CrawlResult, site: Site) -> None:
+def test_each_rendered_picture_is_fetched_once_and_stored_exactly(crawled: CrawlResult, site: Site) -> None:
     for path, count in PICTURES.items():
         for number in range(1, count + 1):
             picture = f"{path.removesuffix('.html')}/{number}"
@@ -77,7 +77,7 @@ def test_each_picture_is_fetched_once_and_kept_exactly(crawled: CrawlResult, sit
 
 
 @pytest.mark.long
-def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled: CrawlResult, site: Site) -> None:
+def test_rendered_page_keeps_picture_text_and_links(crawled: CrawlResult, site: Site) -> None:
     assert crawled.sighting(site.url("/gallery/2")).context.startswith("Print 2")
     assert crawled.sighting(site.url("/shadow/1")).context.startswith("In the shadow")
     line = next(line for line in crawled.pages if line.url == site.url("/gallery.html"))
@@ -85,7 +85,7 @@ def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled:
 
 
 @pytest.mark.long
-def test_a_canvas_is_a_picture_unless_it_is_blank_or_drawn_from_elsewhere(crawled: CrawlResult, site: Site) -> None:
+def test_canvas_is_a_picture_unless_blank_or_copied(crawled: CrawlResult, site: Site) -> None:
     canvas_urls = [
         address for address in images_on(crawled, site, "/canvas.html") if address.startswith("data:image/png;sha-256=")
     ]
@@ -95,12 +95,12 @@ def test_a_canvas_is_a_picture_unless_it_is_blank_or_drawn_from_elsewhere(crawle
 
 
 @pytest.mark.long
-def test_a_page_without_end_is_scrolled_some_way(crawled: CrawlResult, site: Site) -> None:
+def test_endless_page_is_scrolled_to_a_limit(crawled: CrawlResult, site: Site) -> None:
     assert 8 < len(images_on(crawled, site, "/endless.html")) < 120
 
 
 @pytest.mark.long
-def test_a_page_whose_script_never_ends_is_read_as_served(crawled: CrawlResult, site: Site) -> None:
+def test_page_with_endless_script_is_read_as_served(crawled: CrawlResult, site: Site) -> None:
     assert images_on(crawled, site, "/stuck.html") == {"/there.jpg": "img"}
     counts = crawled.end.counts
     assert (counts.unrendered, counts.rendered) == ({"no-answer": 1}, len(PICTURES) + len(EXTRA) - 1)

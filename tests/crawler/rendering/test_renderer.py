@@ -28,7 +28,7 @@ def pictures(crawled: CrawlResult, site: Site) -> set[str]:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -> None:
+def test_auto_mode_renders_only_script_generated_pages(tmp_path: Path) -> None:
     with Site() as site:
         whole, paths = serve_complete(site), []
         with Site(host="127.0.0.2") as shop:
@@ -52,7 +52,7 @@ def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_pages_whose_rendering_shows_only_what_style_sheets_name_keep_the_others_from_it(tmp_path: Path) -> None:
+def test_pages_gaining_only_style_sheet_pictures_stop_further_rendering(tmp_path: Path) -> None:
     with Site() as site:
         paths = [f"/{number}.html" for number in range(4)]
         for path in paths:
@@ -66,7 +66,7 @@ def test_pages_whose_rendering_shows_only_what_style_sheets_name_keep_the_others
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_a_page_with_a_picture_in_its_header_is_rendered_as_one_without(tmp_path: Path) -> None:
+def test_page_with_header_picture_is_rendered_normally(tmp_path: Path) -> None:
     fill = "for (const n of [1, 2]) { const one = new Image(); one.src = `/fill/${n}`; document.body.append(one) }"
     with Site() as site:
         page(site, "/shop.html", '<img src="/logo.png" alt="Us"><h1>Prints</h1>', fill)
@@ -82,7 +82,7 @@ def test_a_page_with_a_picture_in_its_header_is_rendered_as_one_without(tmp_path
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_scripts_are_read_before_a_page_is_rendered_for_its_looks_alone_and_each_is_asked_for_once(
+def test_scripts_are_checked_once_before_speculative_rendering(
     tmp_path: Path,
 ) -> None:
     """Test that the first pages, which show nothing and mention no images, do not use up a later page's only trial."""
@@ -103,7 +103,7 @@ def test_scripts_are_read_before_a_page_is_rendered_for_its_looks_alone_and_each
 
 
 @pytest.mark.long
-def test_pages_whose_scripts_no_browser_ran_are_counted_and_marked(tmp_path: Path) -> None:
+def test_unrendered_script_pages_are_counted_and_marked(tmp_path: Path) -> None:
     with Site() as site:
         page(site, "/script.html", LOREM + '<img src="/1.jpg">' * 9, "1")
         site.page("/inline.html", "<p>Hi<script>1</script>")
@@ -120,7 +120,7 @@ def test_pages_whose_scripts_no_browser_ran_are_counted_and_marked(tmp_path: Pat
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_a_spent_budget_leaves_the_other_pages_as_served(tmp_path: Path) -> None:
+def test_exhausted_budget_leaves_remaining_pages_as_served(tmp_path: Path) -> None:
     with Site() as site:
         scripted = serve_scripted(site)
         crawled = crawl_rendered(site, tmp_path, *scripted, render="always", limits={"render_pages": 2})
@@ -134,7 +134,7 @@ def test_a_spent_budget_leaves_the_other_pages_as_served(tmp_path: Path) -> None
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_a_wall_and_a_login_are_told_and_an_ordinary_page_with_a_login_is_none(tmp_path: Path) -> None:
+def test_paywall_and_login_are_reported_and_page_with_login_link_is_not(tmp_path: Path) -> None:
     with Site() as site:
         page(site, "/wall.html", "", f"document.body.innerHTML = `{CHECK}`")
         page(site, "/login.html", "", f"document.body.innerHTML = `{LOGIN}`")
@@ -147,14 +147,14 @@ def test_a_wall_and_a_login_are_told_and_an_ordinary_page_with_a_login_is_none(t
 
 
 @pytest.mark.long
-def test_a_wall_that_the_server_puts_up_is_told(tmp_path: Path) -> None:
+def test_server_side_wall_is_reported(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", CHECK, status=403, headers=(("cf-mitigated", "challenge"),))
         assert crawl_rendered(site, tmp_path, "/").refusals == {site.url("/"): "wall"}
 
 
 @pytest.mark.long
-def test_without_a_browser_pages_are_read_as_served_and_the_lack_is_told_once(tmp_path: Path) -> None:
+def test_missing_browser_is_reported_once_and_pages_are_read_as_served(tmp_path: Path) -> None:
     with Site() as site:
         scripted = serve_scripted(site)
         crawled = crawl_rendered(site, tmp_path, *scripted, render="always", browser="none")
@@ -165,7 +165,7 @@ def test_without_a_browser_pages_are_read_as_served_and_the_lack_is_told_once(tm
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_a_browser_that_cannot_be_started_is_told_and_costs_no_page(tmp_path: Path) -> None:
+def test_browser_start_failure_is_reported_and_loses_no_page(tmp_path: Path) -> None:
     program = tmp_path / "chromium"
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
@@ -179,7 +179,7 @@ def test_a_browser_that_cannot_be_started_is_told_and_costs_no_page(tmp_path: Pa
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_a_browser_that_is_killed_in_the_middle_is_replaced_and_its_page_rendered_again(tmp_path: Path) -> None:
+def test_killed_browser_is_replaced_and_page_is_rendered_again(tmp_path: Path) -> None:
     killed: list[int] = []
     before = browser_processes()
 
@@ -214,7 +214,7 @@ def browser_processes() -> set[int]:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_a_job_that_ends_in_the_middle_of_a_rendering_leaves_no_browser(tmp_path: Path) -> None:
+def test_job_ending_during_rendering_leaves_no_browser(tmp_path: Path) -> None:
     before = browser_processes()
     with Site() as site:
         page(site, "/slow.html", '<img src="/there.jpg">', "fetch('/never')")

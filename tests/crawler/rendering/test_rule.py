@@ -22,7 +22,7 @@ def read_served(site: Site, path: str) -> Document:
     return read_html(answer.body.decode())
 
 
-def test_generated_pages_are_told_apart() -> None:
+def test_generated_pages_are_recognised() -> None:
     with Site() as site:
         scripted, whole = serve_scripted(site), serve_complete(site)
         assert [path for path in scripted if not is_worth(read_served(site, path), Past())] == []
@@ -69,11 +69,11 @@ def test_generated_pages_are_told_apart() -> None:
         ("<noscript>Enable JavaScript</noscript>" + "<img src='data:image/gif;base64,R0lGOD%d'>" * 4, True),
     ],
 )
-def test_a_page_of_few_pictures_is_worth_it_where_scripts_seem_to_make_it(body: str, *, worth: bool) -> None:
+def test_page_with_few_pictures_is_rendered_when_scripts_build_it(body: str, *, worth: bool) -> None:
     assert is_worth(read_html(SHELL.format(body, "")), Past()) is worth
 
 
-def test_what_the_pages_of_a_host_gained_decides_for_the_others() -> None:
+def test_rendering_gain_of_a_host_decides_for_its_other_pages() -> None:
     images = tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9))
     plain = Document(images=images, characters=4_000, scripts=1)
     scripted = Document(needs_scripts=True)
@@ -88,7 +88,7 @@ def test_what_the_pages_of_a_host_gained_decides_for_the_others() -> None:
     assert not is_worth(plain, Past(rendered=5, gained=1))
 
 
-def test_a_page_that_nothing_says_is_made_by_scripts_is_tried_once() -> None:
+def test_ambiguous_page_is_rendered_once() -> None:
     short, busy = Document(scripts=1, characters=9), Document(scripts=9, characters=4_000)
     for document in (short, busy):
         assert is_worth(document, Past())
@@ -96,10 +96,10 @@ def test_a_page_that_nothing_says_is_made_by_scripts_is_tried_once() -> None:
         assert is_worth(document, Past(rendered=1, gained=1))
 
 
-def test_a_page_without_scripts_is_not_rendered_whatever_others_gained() -> None:
+def test_page_without_scripts_is_never_rendered() -> None:
     assert not is_worth(Document(), Past(rendered=4, gained=4))
 
 
-def test_what_a_page_draws_itself_is_no_picture_that_was_gained() -> None:
+def test_drawn_canvas_is_not_a_gained_picture() -> None:
     document = Document(images=(FoundImage("data:image/png;base64,AAAA", "rendered"),))
     assert pictures_of(document) == 0

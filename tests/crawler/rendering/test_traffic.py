@@ -83,18 +83,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.mark.long
-def test_every_page_was_rendered(world: World) -> None:
+def test_every_page_is_rendered(world: World) -> None:
     assert (world.crawled.end.counts.rendered, world.crawled.end.counts.unrendered) == (7, {})
 
 
 @pytest.mark.long
-def test_a_private_address_is_not_reached(world: World) -> None:
+def test_private_address_is_blocked(world: World) -> None:
     assert world.private.requests == []
     assert world.crawled.sighting(world.site.url("/shown/1")).found_in == "rendered"
 
 
 @pytest.mark.long
-def test_nothing_is_sent_and_no_other_document_is_asked_for(world: World) -> None:
+def test_form_posts_and_other_documents_are_blocked(world: World) -> None:
     requested_paths = set(world.site.requested_paths())
     refused = {"/beacon", "/posted", "/put", "/socket", "/events", "/window", "/frame", "/worker", "/service.js",
                "/saved.zip", "/own.woff2", "/target"}  # fmt: skip
@@ -103,7 +103,7 @@ def test_nothing_is_sent_and_no_other_document_is_asked_for(world: World) -> Non
 
 
 @pytest.mark.long
-def test_a_script_that_robots_txt_forbids_is_not_asked_for(world: World) -> None:
+def test_script_disallowed_by_robots_is_not_requested(world: World) -> None:
     requested_paths = world.site.requested_paths()
     assert ("/no/made.js" in requested_paths, "/shown/2" in requested_paths) == (False, False)
     line = next(line for line in world.crawled.pages if line.url.endswith("/forbidden.html"))
@@ -111,7 +111,7 @@ def test_a_script_that_robots_txt_forbids_is_not_asked_for(world: World) -> None
 
 
 @pytest.mark.long
-def test_another_site_is_asked_as_the_crawl_asks_and_told_no_secret(world: World) -> None:
+def test_third_party_requests_use_crawl_headers_without_secrets(world: World) -> None:
     (request,) = (item for item in world.elsewhere.requests if item.path == "/list.json")
     assert request.headers["user-agent"].startswith("ExhibitBot/")
     assert request.headers["x-requested-with"] == "a"
@@ -120,22 +120,22 @@ def test_another_site_is_asked_as_the_crawl_asks_and_told_no_secret(world: World
 
 
 @pytest.mark.long
-def test_a_page_makes_no_more_requests_than_it_may(world: World) -> None:
+def test_page_requests_are_limited(world: World) -> None:
     assert sum(path.startswith("/many/") for path in world.site.requested_paths()) == 20
 
 
 @pytest.mark.long
-def test_where_a_script_wants_to_go_is_a_link(world: World) -> None:
+def test_script_navigation_becomes_a_link(world: World) -> None:
     line = next(line for line in world.crawled.pages if line.url.endswith("/moving.html"))
     assert [link.url for link in line.links] == [world.site.url("/target")]
 
 
 @pytest.mark.long
-def test_a_script_of_several_pages_is_fetched_once_and_each_page_itself_too(world: World) -> None:
+def test_shared_script_is_fetched_once_and_each_page_is_fetched(world: World) -> None:
     assert world.site.count_requests("/yes.js") == 1
     assert {world.site.count_requests(f"/{name}.html") for name in ("asking", "twice-1", "twice-2")} == {1}
 
 
 @pytest.mark.long
-def test_cookies_of_scripts_stay_in_the_browser(world: World) -> None:
+def test_script_cookies_stay_in_the_browser(world: World) -> None:
     assert [request for request in world.site.requests if "mine" in request.headers.get("cookie", "")] == []

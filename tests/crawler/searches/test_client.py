@@ -53,7 +53,7 @@ def query_tineye(service: Service, **more: int) -> SearchResults:
     return ask(service, KEY, SearchRequest(picture=b"\xff\xd8picture", **more), GUARD)  # type: ignore[arg-type]
 
 
-def test_tineye_gets_the_picture_and_the_key_and_its_backlinks_are_read(tineye: Service, site: Site) -> None:
+def test_tineye_request_has_picture_and_key_and_backlinks_are_read(tineye: Service, site: Site) -> None:
     links = [("https://a.example/1.jpg", "https://a.example/"), ("https://b.example/2.jpg", "https://b.example/shop")]
     site.routes[SEARCH] = tineye_answer(links)
     result = query_tineye(tineye)
@@ -69,7 +69,7 @@ def test_tineye_gets_the_picture_and_the_key_and_its_backlinks_are_read(tineye: 
     assert KEY.encode() not in request.body
 
 
-def test_tineye_is_asked_for_more_where_it_has_more(tineye: Service, site: Site) -> None:
+def test_tineye_results_are_paginated(tineye: Service, site: Site) -> None:
     site.routes[SEARCH] = tineye_answer([("https://a.example/1.jpg", "https://a.example/")], total=150)
     assert query_tineye(tineye).more
     assert not query_tineye(tineye, offset=100).more
@@ -86,7 +86,7 @@ def test_tineye_is_asked_for_more_where_it_has_more(tineye: Service, site: Site)
         (500, "Internal error.", "failed"),
     ],
 )
-def test_what_tineye_refuses_is_told_apart_and_never_tells_the_key(
+def test_tineye_errors_are_distinguished_and_never_expose_the_key(
     tineye: Service, site: Site, code: int, message: str, reason: str
 ) -> None:
     site.routes[SEARCH] = tineye_error(code, message)
@@ -97,21 +97,21 @@ def test_what_tineye_refuses_is_told_apart_and_never_tells_the_key(
     assert refused.value.__cause__ is None
 
 
-def test_a_code_in_the_answer_counts_more_than_the_status(tineye: Service, site: Site) -> None:
+def test_error_code_in_body_overrides_status(tineye: Service, site: Site) -> None:
     site.routes[SEARCH] = json_response({"code": 402, "messages": []}, 200)
     with pytest.raises(SearchRefusedError) as refused:
         query_tineye(tineye)
     assert refused.value.reason == "quota"
 
 
-def test_how_long_to_wait_is_read(tineye: Service, site: Site) -> None:
+def test_retry_delay_is_parsed(tineye: Service, site: Site) -> None:
     site.routes[SEARCH] = tineye_error(429, "Too many requests.", Retry_After="90")
     with pytest.raises(SearchRefusedError) as refused:
         query_tineye(tineye)
     assert refused.value.wait == 90
 
 
-def test_a_mapping_asks_a_market_for_words_page_by_page(market: Service, site: Site) -> None:
+def test_mapping_searches_market_by_words_with_pagination(market: Service, site: Site) -> None:
     item = {"name": "Poster\u0000 A", "link": "/offer/1", "pictures": [{"href": "//img.example/1.jpg"}]}
     site.routes["/offers"] = json_response({"data": {"items": [item, {"name": "no picture"}, 7], "next": "abc"}})
     result = ask(market, KEY, SearchRequest(words="red & {key} bicycle"), GUARD)
@@ -123,7 +123,7 @@ def test_a_mapping_asks_a_market_for_words_page_by_page(market: Service, site: S
     assert query_parameters(site.requests[-1])["cursor"] == "abc"
 
 
-def test_a_picture_can_travel_in_json(site: Site) -> None:
+def test_picture_can_be_sent_in_json(site: Site) -> None:
     text = MARKET.format(url=site.url("")).replace(
         "[request]\n", '[request]\nmethod = "POST"\nbody = "json"\npicture = "image"\n'
     )
@@ -142,7 +142,7 @@ def test_a_picture_can_travel_in_json(site: Site) -> None:
         Answer(status=302, headers=(("Location", "/elsewhere"),)),
     ],
 )
-def test_an_answer_that_is_none_is_a_failure_and_no_redirect_takes_the_key_along(
+def test_invalid_response_fails_and_redirect_does_not_leak_the_key(
     market: Service, site: Site, strange: Answer
 ) -> None:
     site.routes["/offers"] = strange
@@ -156,12 +156,12 @@ def test_an_answer_that_is_none_is_a_failure_and_no_redirect_takes_the_key_along
 @pytest.mark.parametrize(
     "value", [None, [], "text", {"data": 5}, {"data": {"items": "text"}}, {"data": {"items": [None]}}]
 )
-def test_an_answer_of_another_shape_has_no_results(market: Service, site: Site, value: object) -> None:
+def test_unexpected_response_shape_has_no_results(market: Service, site: Site, value: object) -> None:
     site.routes["/offers"] = json_response(value if isinstance(value, dict | list) else {"data": value})
     assert ask(market, KEY, SearchRequest(words="x"), GUARD).places == ()
 
 
-def test_the_endpoint_passes_the_guard(market: Service) -> None:
+def test_endpoint_is_checked_by_the_guard(market: Service) -> None:
     with pytest.raises(RefusedError) as refused:
         ask(market, KEY, SearchRequest(words="x"), Guard())
     assert refused.value.reason in ("private-address", "port")
@@ -179,13 +179,13 @@ def test_the_endpoint_passes_the_guard(market: Service) -> None:
         ("[request]\n", '[request]\nmethod = "DELETE"\n', "request.method"),
     ],
 )
-def test_a_mapping_that_cant_be_used_names_the_field(old: str, new: str, field: str) -> None:
+def test_invalid_mapping_error_names_its_field(old: str, new: str, field: str) -> None:
     text = MARKET.format(url="https://market.example").replace(old, new, 1)
     with pytest.raises(WrongUseError, match=field.replace(".", r"\.")):
         read_service(text)
 
 
-def test_the_examples_of_the_documentation_are_mappings() -> None:
+def test_documentation_examples_are_valid_mappings() -> None:
     text = (CHECKOUT / "docs" / "reference" / "search-mappings.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```\n(# searches/market.toml\n.*?)```", text, re.DOTALL)
     assert read_service(example).name == "The market"

@@ -71,7 +71,7 @@ def query_refused(service: Service, key: str = PAIR) -> SearchRefusedError:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_comes_along_reads_an_answer_as_it_is_documented(name: str, site: Site, tmp_path: Path) -> None:
+def test_bundled_mapping_parses_documented_response(name: str, site: Site, tmp_path: Path) -> None:
     site.routes[PATHS[name]], places = DOCUMENTED[name]
     result = query_service(load_shipped_mapping(name, site, tmp_path))
     assert tuple((place.image, place.page) for place in result.places) == places
@@ -79,7 +79,7 @@ def test_what_comes_along_reads_an_answer_as_it_is_documented(name: str, site: S
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_comes_along_says_what_it_means_in_every_language(name: str) -> None:
+def test_bundled_mapping_is_described_in_every_language(name: str) -> None:
     service = read_service((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"))
     for conditions in (service.conditions, service.conditions_in["zh-hans"]):
         assert conditions.costs
@@ -94,14 +94,14 @@ def test_what_comes_along_says_what_it_means_in_every_language(name: str) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("garbage", GARBAGE)
-def test_garbage_is_a_failure_and_asked_once(name: str, garbage: Answer, site: Site, tmp_path: Path) -> None:
+def test_malformed_response_fails_without_retry(name: str, garbage: Answer, site: Site, tmp_path: Path) -> None:
     site.routes[PATHS[name]] = garbage
     assert query_refused(load_shipped_mapping(name, site, tmp_path)).reason == "failed"
     assert site.count_requests(PATHS[name]) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_too_many_requests_say_when_to_come_again(name: str, site: Site, tmp_path: Path) -> None:
+def test_rate_limit_response_reports_retry_time(name: str, site: Site, tmp_path: Path) -> None:
     headers = (("Retry-After", "77"),)
     site.routes[PATHS[name]] = Answer(b"{}", "application/json", 429, headers)
     error = query_refused(load_shipped_mapping(name, site, tmp_path))
@@ -127,7 +127,7 @@ WRONG_PICTURE = {
 
 
 @pytest.mark.parametrize("name", WRONG_KEY)
-def test_a_wrong_key_is_told_apart_from_a_picture_that_is_refused(name: str, site: Site, tmp_path: Path) -> None:
+def test_invalid_key_is_distinguished_from_refused_picture(name: str, site: Site, tmp_path: Path) -> None:
     service = load_shipped_mapping(name, site, tmp_path)
     site.routes[PATHS[name]] = WRONG_KEY[name]
     assert query_refused(service).reason == "key"
@@ -138,7 +138,7 @@ def test_a_wrong_key_is_told_apart_from_a_picture_that_is_refused(name: str, sit
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(WRONG_KEY)))
-def test_one_without_a_key_that_answers_nobody_is_a_failure_not_a_wrong_key(
+def test_keyless_search_refusing_requests_is_a_failure_not_an_invalid_key(
     name: str, site: Site, tmp_path: Path
 ) -> None:
     site.routes[PATHS[name]] = json_response({"error": "This method requires an authenticated user"}, 401)
@@ -147,7 +147,7 @@ def test_one_without_a_key_that_answers_nobody_is_a_failure_not_a_wrong_key(
     assert "401" in str(error)
 
 
-def test_commons_and_openverse_are_asked_for_further_pages_as_they_count_them(site: Site, tmp_path: Path) -> None:
+def test_commons_and_openverse_use_their_own_pagination(site: Site, tmp_path: Path) -> None:
     more = {"continue": {"gsroffset": 50, "continue": "gsroffset||"}, "query": {"pages": []}}
     site.routes[PATHS["wikimedia-commons"]] = json_response(more)
     commons = load_shipped_mapping("wikimedia-commons", site, tmp_path)
@@ -162,7 +162,7 @@ def test_commons_and_openverse_are_asked_for_further_pages_as_they_count_them(si
     assert [query_parameters(request)["page"] for request in site.requests[2:]] == ["1", "2"]
 
 
-def test_mastodon_goes_on_by_its_link_header_to_its_own_host_alone(site: Site, tmp_path: Path) -> None:
+def test_mastodon_follows_link_header_only_on_its_own_host(site: Site, tmp_path: Path) -> None:
     tag = PATHS["mastodon"]
     mastodon = load_shipped_mapping("mastodon", site, tmp_path)
     following = site.url(f"{tag}?max_id=7&only_media=true")
@@ -180,7 +180,7 @@ def test_mastodon_goes_on_by_its_link_header_to_its_own_host_alone(site: Site, t
     assert not query_service(mastodon).more
 
 
-def test_the_same_words_are_one_tag_for_mastodon_and_tags_for_flickr(site: Site, tmp_path: Path) -> None:
+def test_search_words_become_one_mastodon_tag_or_flickr_tags(site: Site, tmp_path: Path) -> None:
     flickr, tag = load_shipped_mapping("flickr-feed", site, tmp_path), "/api/v1/timelines/tag/redwavex"
     site.routes = {PATHS["flickr-feed"]: json_response({"items": []}), tag: json_response([])}
     for words, tags in (("red wave", "red,wave"), ("red wave, fuji ,", "red wave,fuji"), ("海浪", "海浪")):
@@ -190,14 +190,14 @@ def test_the_same_words_are_one_tag_for_mastodon_and_tags_for_flickr(site: Site,
     assert site.requests[-1].path.partition("?")[0] == tag
 
 
-def test_words_are_filled_into_the_path_of_an_address_and_never_into_its_host() -> None:
+def test_words_are_inserted_into_url_path_but_never_host() -> None:
     text = (SHIPPED / "mastodon.toml").read_text(encoding="utf-8")
     for url in ("https://{words}/api", "https://{words}.example/", "https://a.example/?q={words}", "https://{key}.e/"):
         with pytest.raises(WrongUseError, match=r"request\.url"):
             read_service(text.replace("https://mastodon.social/api/v1/timelines/tag/{tag}", url))
 
 
-def test_vision_is_sent_the_picture_in_a_nested_body_and_the_key_in_a_header(site: Site, tmp_path: Path) -> None:
+def test_vision_request_has_nested_picture_and_header_key(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["google-vision"]] = json_response({"responses": [{}]})
     assert query_service(load_shipped_mapping("google-vision", site, tmp_path), "the-key").places == ()
     [received] = site.requests
@@ -207,7 +207,7 @@ def test_vision_is_sent_the_picture_in_a_nested_body_and_the_key_in_a_header(sit
     assert request["features"] == [{"type": "WEB_DETECTION", "maxResults": 100}]
 
 
-def test_yandex_is_sent_both_parts_of_the_key_and_the_number_of_the_page(site: Site, tmp_path: Path) -> None:
+def test_yandex_request_has_both_key_parts_and_page_number(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["yandex-images"]] = json_response({})
     query_service(load_shipped_mapping("yandex-images", site, tmp_path))
     query_service(load_shipped_mapping("yandex-images", site, tmp_path), offset=100)
@@ -217,7 +217,7 @@ def test_yandex_is_sent_both_parts_of_the_key_and_the_number_of_the_page(site: S
     assert site.requests[0].headers["authorization"] == "Api-Key the-secret,+of/it"
 
 
-def test_etsy_is_asked_for_words_with_keystring_and_shared_secret(site: Site, tmp_path: Path) -> None:
+def test_etsy_request_has_keystring_and_shared_secret(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["etsy"]], _places = DOCUMENTED["etsy"]
     query_service(load_shipped_mapping("etsy", site, tmp_path))
     assert query_parameters(site.requests[0]) == {
@@ -229,7 +229,7 @@ def test_etsy_is_asked_for_words_with_keystring_and_shared_secret(site: Site, tm
     assert site.requests[0].headers["x-api-key"] == PAIR
 
 
-def test_the_internet_archive_states_titles_and_when_items_became_public(site: Site, tmp_path: Path) -> None:
+def test_internet_archive_returns_titles_and_publication_dates(site: Site, tmp_path: Path) -> None:
     items = [
         {"identifier": "wave_1905", "title": "Red wave", "publicdate": "2015-03-18T10:12:13Z"},
         {"identifier": "wave_1906", "title": ["Blue wave", "Vague bleue"]},
@@ -248,7 +248,7 @@ def test_the_internet_archive_states_titles_and_when_items_became_public(site: S
 
 
 @pytest.mark.parametrize("name", ["ebay", "ebay-images"])
-def test_ebay_goes_on_by_offsets_with_one_token(name: str, site: Site, tmp_path: Path) -> None:
+def test_ebay_paginates_by_offset_with_one_token(name: str, site: Site, tmp_path: Path) -> None:
     service = load_shipped_mapping(name, site, tmp_path)
     service = replace(service, pace=replace(service.pace, size=2))
     site.routes[PATHS[name]] = lambda request: ebay_answer(3, int(query_parameters(request)["offset"]))
@@ -267,7 +267,7 @@ def test_ebay_goes_on_by_offsets_with_one_token(name: str, site: Site, tmp_path:
     assert not searches[0].body or base64.b64decode(json.loads(searches[0].body)["image"]) == JPEG
 
 
-def test_a_token_that_is_no_longer_accepted_is_asked_for_anew_once(site: Site, tmp_path: Path) -> None:
+def test_rejected_token_is_renewed_once(site: Site, tmp_path: Path) -> None:
     tokens = iter(["first", "second", "third"])
     site.routes[EBAY_TOKEN] = lambda _request: ebay_token(next(tokens))
     good, expired = {"first"}, json_response({"errors": [{"errorId": 1001}]}, 401)
@@ -289,7 +289,7 @@ def test_a_token_that_is_no_longer_accepted_is_asked_for_anew_once(site: Site, t
     assert site.count_requests(EBAY_TOKEN) == 3
 
 
-def test_a_token_is_kept_no_longer_than_it_lives_and_for_its_own_key_alone(site: Site, tmp_path: Path) -> None:
+def test_token_is_cached_until_expiry_for_its_own_key(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["ebay"]] = ebay_answer()
     service = load_shipped_mapping("ebay", site, tmp_path)
     site.routes[EBAY_TOKEN] = ebay_token(expires_in=1)
@@ -316,7 +316,7 @@ def test_a_token_is_kept_no_longer_than_it_lives_and_for_its_own_key_alone(site:
         (Answer(status=302, headers=(("Location", "/elsewhere"),)), "failed", None),
     ],
 )
-def test_without_a_token_the_search_isnt_asked(
+def test_search_is_skipped_without_a_token(
     token_response: Answer, reason: str, wait: float | None, site: Site, tmp_path: Path
 ) -> None:
     site.routes[EBAY_TOKEN] = token_response
@@ -329,7 +329,7 @@ JSON_BODY = (
 )
 
 
-def test_a_nested_body_is_filled_in_and_the_parameters_go_to_the_address(site: Site) -> None:
+def test_nested_body_is_filled_and_parameters_go_to_the_url(site: Site) -> None:
     site.routes["/offers"] = json_response({"data": {"items": []}})
     service = read_service(MARKET.format(url=site.url("")).replace("[request]\n", JSON_BODY))
     for page in ("", "{words}"):
@@ -340,7 +340,7 @@ def test_a_nested_body_is_filled_in_and_the_parameters_go_to_the_address(site: S
     assert query_parameters(site.requests[0]) == {"q": "{key}", "key": "k", "limit": "2"}
 
 
-def test_pages_are_counted_until_one_isnt_full(site: Site) -> None:
+def test_pagination_ends_at_first_partial_page(site: Site) -> None:
     text = MARKET.format(url=site.url("")).replace("[request]\n", "[request]\nfirst_page = 1\n")
     service = read_service(text.replace('next = "data.next"', ""))
     items = [{"pictures": [{"href": f"https://img.example/{number}.jpg"}]} for number in range(3)]
@@ -362,7 +362,7 @@ def test_pages_are_counted_until_one_isnt_full(site: Site) -> None:
         ("", ""),
     ],
 )
-def test_a_next_link_is_asked_as_it_is_and_takes_the_key_nowhere_else(link: str, asked_next: str, site: Site) -> None:
+def test_next_link_is_followed_unchanged_without_leaking_the_key(link: str, asked_next: str, site: Site) -> None:
     text = MARKET.format(url=site.url("")).replace('next = "data.next"', 'link = "data.next"')
     service = read_service(text.replace("[request]\n", '[request]\nheaders = { x-key = "{key}" }\n'))
     site.routes["/offers"] = json_response({"data": {"items": [], "next": link}})
@@ -390,7 +390,7 @@ title = "title"
 """
 
 
-def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> None:
+def test_full_catalogue_listing_needs_no_key_or_words(site: Site) -> None:
     products = [
         {"title": "Mug", "handle": "mug & co", "images": [{"src": "https://cdn.example/1.jpg"}, {"src": None}]},
         {"title": "No picture", "handle": "none", "images": []},
@@ -425,7 +425,7 @@ def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> N
         ("[pace]", "[conditions]\ncost = 1\n[pace]", r"conditions\.cost isn't a field.*Did you mean costs"),
     ],
 )
-def test_a_mapping_that_cant_be_used_names_the_field_and_says_what_to_write(old: str, new: str, message: str) -> None:
+def test_invalid_mapping_error_names_field_and_expected_value(old: str, new: str, message: str) -> None:
     assert old in MARKET
     with pytest.raises(WrongUseError, match=message):
         read_service(MARKET.replace(old, new, 1).format(url="https://market.example"))

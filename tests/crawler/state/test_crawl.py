@@ -24,13 +24,13 @@ def crawl(tmp_path: Path) -> Crawl:
     return Crawl(job, lambda _line: None)
 
 
-def test_a_denied_domain_takes_its_hosts_with_it(crawl: Crawl) -> None:
+def test_denied_domain_includes_its_hosts(crawl: Crawl) -> None:
     assert crawl.denied("denied.example") == crawl.denied("www.denied.example") == "it asked us"
     assert crawl.denied("deep.open.example") == "it, too"
     assert crawl.denied("open.example") == crawl.denied("undenied.example") == ""
 
 
-def test_what_is_known_makes_a_request_conditional(crawl: Crawl) -> None:
+def test_cached_validators_make_a_request_conditional(crawl: Crawl) -> None:
     assert crawl.conditions("http://a.example/i.jpg") == {"If-None-Match": '"1"'}
     assert crawl.conditions("http://a.example/page") == {"If-Modified-Since": "Fri, 20 Nov 2026 09:00:00 GMT"}
     assert crawl.conditions("http://a.example/other") == {}
@@ -40,7 +40,7 @@ def test_what_is_known_makes_a_request_conditional(crawl: Crawl) -> None:
     assert crawl.known_image("http://a.example/page") is None  # its bytes are unknown
 
 
-def test_sites_are_asked_for_rules_unless_nobody_obeys_them(tmp_path: Path, crawl: Crawl) -> None:
+def test_robots_are_requested_unless_disabled(tmp_path: Path, crawl: Crawl) -> None:
     assert crawl.asks_policies
     heedless = Politeness(obey_robots=False, obey_reservations=False)
     job = Job(bytes_dir=tmp_path, urls=(Target(url="http://a.example/"),), politeness=heedless)

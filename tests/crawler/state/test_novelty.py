@@ -82,14 +82,14 @@ def archive() -> GeneratedSite:
 
 
 @pytest.mark.parametrize(("site", "pages"), [(calendar, 50), (facets, 340), (items, 5_000), (archive, 420)])
-def test_an_endless_pattern_ends_and_no_picture_is_lost(site: object, pages: int) -> None:
+def test_endless_pattern_ends_without_losing_pictures(site: object, pages: int) -> None:
     assert callable(site)
     every = {number for _, pictures_on_page in site() for number in pictures_on_page}
     count, pictures = visit_site(site())
     assert (count, pictures) == (pages, every)
 
 
-def test_what_is_left_out_is_counted_and_told() -> None:
+def test_skipped_addresses_are_counted_and_reported() -> None:
     novelty = Novelty()
     for url, pictures_on_page in calendar():
         if not novelty.leaves_out(pattern_of(url)):
@@ -100,7 +100,7 @@ def test_what_is_left_out_is_counted_and_told() -> None:
 
 
 @pytest.mark.parametrize("why", [{"refusals": (Refusal("http://a/1", "timeout", ""),)}, {"not_modified": True}])
-def test_a_page_whose_picture_may_still_come_says_nothing_against_its_pattern(why: dict[str, Any]) -> None:
+def test_page_with_pending_picture_does_not_count_against_pattern(why: dict[str, Any]) -> None:
     novelty = Novelty()
     for _ in range(MIN_PAGES + MAX_IDLE):
         line = replace(page_line("http://a/", []), **why)
@@ -127,14 +127,14 @@ def test_a_page_whose_picture_may_still_come_says_nothing_against_its_pattern(wh
         ("http://[a/", "http://[a/"),
     ],
 )
-def test_a_pattern_is_what_addresses_of_one_template_share(url: str, pattern: str) -> None:
+def test_addresses_of_one_template_share_a_pattern(url: str, pattern: str) -> None:
     assert pattern_of(url) == pattern
 
 
 WORDS = [f"word{number}" for number in range(300)]
 
 
-def test_a_page_of_nearly_the_same_text_without_a_new_picture_repeats_another() -> None:
+def test_near_duplicate_page_without_new_picture_is_a_repetition() -> None:
     novelty = Novelty()
     text, nearly, other = (fingerprint(words) for words in (WORDS, [*WORDS, "more"], WORDS[::-1]))
     assert text != other
@@ -146,7 +146,7 @@ def test_a_page_of_nearly_the_same_text_without_a_new_picture_repeats_another() 
     assert not novelty.repeats(page_line("http://a/2", [1], ""))
 
 
-def test_few_words_repeat_a_page_only_where_no_link_is_new() -> None:
+def test_short_page_is_a_repetition_only_without_new_links() -> None:
     novelty = Novelty()
     text = fingerprint(WORDS)
     known_link, new_link = (Link(url=f"http://a/{name}", kind=Kind.PAGE, depth=2) for name in ("known", "fresh"))
@@ -157,7 +157,7 @@ def test_few_words_repeat_a_page_only_where_no_link_is_new() -> None:
     assert novelty.repeats(replace(page, words=MIN_WORDS, links=(known_link, new_link)))
 
 
-def test_a_list_leads_on_as_long_as_it_names_pages_of_a_pattern_that_is_not_left_out() -> None:
+def test_list_continues_while_it_links_to_active_patterns() -> None:
     novelty = Novelty()
 
     def of_list(number: int, path: str) -> PageLine:
@@ -184,21 +184,19 @@ def test_a_list_leads_on_as_long_as_it_names_pages_of_a_pattern_that_is_not_left
         ("http://a/about?us", 1, "a/about?us"),
     ],
 )
-def test_what_somebody_names_and_what_no_other_address_is_like_has_no_pattern(
-    url: str, depth: int, pattern: str
-) -> None:
+def test_explicit_or_unique_addresses_have_no_pattern(url: str, depth: int, pattern: str) -> None:
     assert pattern_of_target(Link(url=url, kind=Kind.PAGE, depth=depth)) == pattern
     assert pattern_of_target(Link(url=url, kind=Kind.IMAGE, depth=depth)) == ""
 
 
 @pytest.mark.parametrize(("bits", "repeats"), [(0, True), (1 << 63 | 1 << 20 | 1, True), (0xF << 30, False)])
-def test_three_bits_are_near_wherever_they_lie(*, bits: int, repeats: bool) -> None:
+def test_three_differing_bits_are_near_at_any_position(*, bits: int, repeats: bool) -> None:
     novelty = Novelty()
     novelty.take(page_line("http://a/1", [], f"{0x0123456789ABCDEF:016x}"), "")
     assert novelty.repeats(page_line("http://a/2", [], f"{0x0123456789ABCDEF ^ bits:016x}")) == repeats
 
 
-def test_links_and_refusals_are_told_once_but_what_is_asked_again() -> None:
+def test_links_and_refusals_are_reported_once_except_on_retry() -> None:
     novelty = Novelty()
     refusals = Refusal("http://a/x.svg", "vector-image", ""), Refusal("http://a/i", "timeout", "")
     link = Link(url="http://a/2", kind=Kind.PAGE, depth=2)

@@ -30,7 +30,7 @@ class Slots:
     per_slot_settings: dict[str, Any] = field(default_factory=dict)
 
 
-def test_a_crawl_delay_sets_one_request_at_a_time_and_stays_the_least() -> None:
+def test_crawl_delay_serialises_requests_and_stays_the_minimum() -> None:
     slots = Slots()
     pace = Pace(Politeness(delay=0.1), slots)
     pace.obey("h", 3.0)
@@ -41,7 +41,7 @@ def test_a_crawl_delay_sets_one_request_at_a_time_and_stays_the_least() -> None:
     assert slots.slots["h"].delay == 3.0
 
 
-def test_a_slow_host_is_asked_more_slowly_and_a_failing_one_never_faster() -> None:
+def test_slow_host_is_requested_less_often_and_failing_host_never_more() -> None:
     slots = Slots()
     pace = Pace(Politeness(delay=0.1), slots)
     pace.answered("h", 4.0, success=True)
@@ -56,13 +56,13 @@ def test_a_slow_host_is_asked_more_slowly_and_a_failing_one_never_faster() -> No
     ("retry_after", "again"),
     [("1", True), ("0", True), ("", True), ("nonsense", True), ("100000", False), ("-5", True), ("²", True)],
 )
-def test_a_host_rests_when_it_asks_for_too_long(retry_after: str, again: bool) -> None:  # noqa: FBT001 - a table
+def test_host_is_paused_when_its_delay_is_too_long(retry_after: str, again: bool) -> None:  # noqa: FBT001 - a table
     pace = Pace(Politeness(), Slots())
     assert pace.pause("h", retry_after, tries=0, seconds_left=600) is again
     assert pace.is_resting("h") is not again
 
 
-def test_a_date_to_wait_for_is_understood() -> None:
+def test_retry_after_date_is_parsed() -> None:
     pace = Pace(Politeness(), Slots())
     soon, late = (format_datetime(now() + timedelta(seconds=seconds), usegmt=True) for seconds in (5, 5_000))
     assert pace.pause("h", soon, tries=0, seconds_left=600)

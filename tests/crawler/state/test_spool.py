@@ -7,7 +7,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 
 
-def test_a_spool_writes_whole_files_under_their_digest(tmp_path: Path) -> None:
+def test_spool_writes_whole_files_under_their_digest(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "deep" / "spool")
     assert spool.put(b"bytes") == spool.put(b"bytes") == Digest.of(b"bytes")
     (file,) = (tmp_path / "deep" / "spool").iterdir()
@@ -17,7 +17,7 @@ def test_a_spool_writes_whole_files_under_their_digest(tmp_path: Path) -> None:
     assert file.exists()
 
 
-def test_a_spool_that_can_not_be_written_says_so(tmp_path: Path) -> None:
+def test_unwritable_spool_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ServiceMissingError):
         Spool(tmp_path / "file")

@@ -27,7 +27,7 @@ def start_visit() -> tuple[Visit, list[Visit]]:
     return visit, done
 
 
-def test_a_visit_is_done_once_when_nothing_is_awaited_any_more() -> None:
+def test_visit_completes_once_when_nothing_is_pending() -> None:
     visit, done = start_visit()
     assert [visit.want(item) for item in (FIRST_IMAGE, SECOND_IMAGE, FIRST_IMAGE)] == [True, True, False]
     visit.release()
@@ -43,7 +43,7 @@ def test_a_visit_is_done_once_when_nothing_is_awaited_any_more() -> None:
     assert [refusal.reason for refusal in visit.refusals()] == ["http-404"]
 
 
-def test_images_come_in_the_order_of_the_document_whenever_they_arrive() -> None:
+def test_images_keep_document_order_regardless_of_arrival() -> None:
     visit, _ = start_visit()
     visit.want(FIRST_IMAGE)
     visit.want(SECOND_IMAGE)
@@ -52,7 +52,7 @@ def test_images_come_in_the_order_of_the_document_whenever_they_arrive() -> None
     assert [sighting.image_url for sighting in visit.sightings()] == [FIRST_IMAGE.url, SECOND_IMAGE.url]
 
 
-def test_giving_up_refuses_what_is_awaited_and_shows_no_bytes() -> None:
+def test_abandoned_visit_refuses_pending_images_without_bytes() -> None:
     visit, done = start_visit()
     inline = FoundImage("data:image/png;base64," + "A" * 400, "data-uri")
     for item in (FIRST_IMAGE, SECOND_IMAGE, inline):
@@ -65,7 +65,7 @@ def test_giving_up_refuses_what_is_awaited_and_shows_no_bytes() -> None:
     assert done == []
 
 
-def test_a_single_image_has_a_line_with_what_its_server_said() -> None:
+def test_single_image_has_a_line_with_response_facts() -> None:
     visit, _ = start_visit()
     visit.want(FIRST_IMAGE)
     visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))

@@ -17,7 +17,7 @@ from tests.assets.site import Answer, Site
 
 
 @pytest.mark.long
-def test_a_page_that_gives_no_whole_answer_is_said_to_be_slow() -> None:
+def test_incomplete_page_load_is_reported_as_slow() -> None:
     with Site() as site:
         _slow_page(site)
 

@@ -23,7 +23,7 @@ def install_program(folder: Path, name: str) -> Path:
     return path
 
 
-def test_the_operators_browser_goes_before_those_of_usual_names(machine: Path) -> None:
+def test_configured_browser_takes_precedence_over_default_names(machine: Path) -> None:
     assert find_browser("").path is None
     chrome = install_program(machine, "google-chrome")
     chromium = install_program(machine, "chromium")
@@ -35,7 +35,7 @@ def test_the_operators_browser_goes_before_those_of_usual_names(machine: Path) -
     assert (browser.path, browser.remedy) == (chrome, "")
 
 
-def test_what_is_missing_is_named_with_what_to_do(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_program_is_reported_with_next_step(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_program(machine, "chromium")
     assert find_browser("none").path is None
     assert find_browser("none").remedy == ""

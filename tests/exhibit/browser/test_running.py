@@ -23,7 +23,7 @@ async def version(browser: Browser) -> str:
     return browser.version
 
 
-async def two_pages_in_a_browser_that_is_killed(steered: SteeredBrowser) -> tuple[list[object], list[int], list[str]]:
+async def open_two_pages_and_kill_browser(steered: SteeredBrowser) -> tuple[list[object], list[int], list[str]]:
     both_open = asyncio.Barrier(2)
 
     async def work(browser: Browser) -> None:
@@ -43,11 +43,11 @@ async def two_pages_in_a_browser_that_is_killed(steered: SteeredBrowser) -> tupl
 
 
 @pytest.mark.long
-def test_pages_of_a_killed_browser_fail_and_the_next_pages_share_a_new_one() -> None:
+def test_pages_of_killed_browser_fail_and_next_pages_share_a_new_browser() -> None:
     browser = find_browser("").path
     assert browser is not None
     steered = SteeredBrowser(browser, PageLimits(seconds=20))
-    lost, (first, second, ended), versions = asyncio.run(two_pages_in_a_browser_that_is_killed(steered))
+    lost, (first, second, ended), versions = asyncio.run(open_two_pages_and_kill_browser(steered))
     assert [type(result) for result in lost] == [BrowserLostError, BrowserLostError]
     assert first != second
     assert ended == 0

@@ -17,24 +17,24 @@ def _map(picture: Image.Image, work: Image.Image = WORK) -> tuple[str, ...]:
     return survival(*align_pair(np.asarray(picture.convert("RGB")), np.asarray(work), STILL))
 
 
-def test_a_work_survives_in_itself_in_all_its_pixels() -> None:
+def test_work_survives_in_itself_in_all_pixels() -> None:
     survives = _map(WORK)
     assert [len(row) for row in survives] == [12] * 9
     assert set("".join(survives)) <= set("2-")
     assert grade(survives) == 5
 
 
-def test_a_redrawn_picture_keeps_its_structure_and_not_its_pixels() -> None:
+def test_redrawn_picture_keeps_structure_but_not_pixels() -> None:
     survives = "".join(_map(draw_scene(1, as_outline=True)))
     assert survives.count("1") > 0.6 * len(survives)
     assert grade([survives]) in (2, 3)
 
 
-def test_of_another_picture_hardly_anything_survives() -> None:
+def test_almost_nothing_of_unrelated_picture_survives() -> None:
     assert max(grade(_map(other(seed))) for seed in range(2, 6) for other in (draw_scene, textured)) == 0
 
 
-def test_the_map_says_where_something_was_filled_in() -> None:
+def test_map_shows_filled_in_regions() -> None:
     filled = WORK.copy()
     filled.paste(textured(9, (240, 360)), (240, 0))
     rows = _map(filled)
@@ -44,7 +44,7 @@ def test_the_map_says_where_something_was_filled_in() -> None:
     assert grade(rows) < 5
 
 
-def test_a_plain_part_of_the_work_gives_no_information() -> None:
+def test_plain_part_of_work_gives_no_information() -> None:
     sky = WORK.copy()
     sky.paste((120, 150, 200), (0, 0, 480, 180))
     rows = _map(sky, sky)
@@ -53,7 +53,7 @@ def test_a_plain_part_of_the_work_gives_no_information() -> None:
 
 
 @pytest.mark.parametrize("height", [200, 60, 40, 10, 1])
-def test_a_strip_that_is_lower_than_a_window_gives_no_information(height: int) -> None:
+def test_strip_lower_than_window_gives_no_information(height: int) -> None:
     strip = WORK.resize((960, height))
     rows = _map(strip, strip)
     assert [len(row) for row in rows] == [12] * max(1, height // 80)
@@ -73,5 +73,5 @@ def test_a_strip_that_is_lower_than_a_window_gives_no_information(height: int) -
         ("", 0),
     ],
 )
-def test_the_grade_depends_on_the_shares_of_informative_cells(signs: str, expected: int) -> None:
+def test_grade_depends_on_shares_of_informative_cells(signs: str, expected: int) -> None:
     assert grade([signs]) == expected

@@ -26,23 +26,23 @@ def grid(count: int, at: "dict[tuple[int, int], tuple[float, float]] | None" = N
     return pieces
 
 
-def test_pieces_of_a_bent_copy_together() -> None:
+def test_pieces_of_a_bent_copy_are_connected() -> None:
     assert connected_share(grid(6)) == 1.0
     assert connected_share(grid(6, shift=3.0)) == 1.0
 
 
-def test_a_copy_that_was_cut_and_rearranged_is_connected_except_along_the_cut() -> None:
+def test_rearranged_copy_is_connected_except_along_the_cut() -> None:
     moved = {(column, row): (500.0, 90.0) for column in range(3, 6) for row in range(6)}
     assert 0.85 < connected_share(grid(6, moved)) < 1.0
 
 
-def test_pieces_that_lie_anywhere_dont_together() -> None:
+def test_scattered_pieces_are_not_connected() -> None:
     places = np.random.default_rng(1).uniform(-300, 300, (6, 6, 2))
     anywhere = {(column, row): tuple(places[column, row]) for column in range(6) for row in range(6)}
     assert connected_share(grid(6, anywhere)) < 0.1
 
 
-def test_few_pieces_may_lie_apart_and_many_may_not() -> None:
+def test_only_few_pieces_may_be_disconnected() -> None:
     apart = [piece for piece in grid(9) if piece.box[0] % (2 * SIDE) == 0 and piece.box[1] % (2 * SIDE) == 0]
     assert connected_share(apart[: FEW - 1]) == 1.0
     assert connected_share(apart) == 0.0
@@ -70,13 +70,13 @@ DECOYS: dict[str, tuple[list[Piece], int]] = {
 
 
 @pytest.mark.parametrize("name", DECOYS)
-def test_what_shows_hardly_anything_doesnt_make_pieces_that_lie_anywhere_hang_together(name: str) -> None:
+def test_weak_pieces_do_not_connect_scattered_pieces(name: str) -> None:
     free, (decoys, visible) = free_pieces(), DECOYS[name]
     assert connected_share(free) < 0.1
     assert connected_share([*decoys, *free], [visible] * len(decoys) + [1500] * len(free)) < 0.2
 
 
-def test_two_that_hang_together_dont_speak_for_others_that_adjoin_none() -> None:
+def test_connected_pair_does_not_support_isolated_pieces() -> None:
     apart = [piece for piece in grid(9) if piece.box[0] % (2 * SIDE) == 0 and piece.box[1] % (2 * SIDE) == 0]
     x0, top, right, bottom = apart[0].box
     halves = [Piece((x0, top, 20.0, bottom), STILL), Piece((20.0, top, right, bottom), STILL)]

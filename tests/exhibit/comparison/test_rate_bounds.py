@@ -21,12 +21,12 @@ ALPHA = 0.05
 @pytest.mark.parametrize(
     ("failures", "trials"), [(0, 1), (0, 50), (1, 50), (7, 200), (199, 200), (0, 4661), (46, 4661), (5000, 4_000_000)]
 )
-def test_the_bound_is_that_of_clopper_and_pearson(failures: int, trials: int) -> None:
+def test_bound_matches_clopper_pearson(failures: int, trials: int) -> None:
     expected = betaincinv(failures + 1, trials - failures, 0.95)
     assert upper_bound(failures, trials) == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_bound_from_4661_photographs_without_a_failure_is_643_in_a_million() -> None:
+def test_bound_of_4661_photographs_without_failure_is_643_per_million() -> None:
     assert per_million(upper_bound(0, 4661)) == 643
 
 
@@ -49,11 +49,11 @@ def test_the_bound_from_4661_photographs_without_a_failure_is_643_in_a_million()
         (1e-12, "< 1 : 1,000"),
     ],
 )
-def test_odds_are_said_with_two_digits_and_never_for_more_than_was_measured(odds: float, words: str) -> None:
+def test_odds_have_two_digits_and_never_exceed_measurements(odds: float, words: str) -> None:
     assert odds_words(math.log(odds)) == words
 
 
-def test_without_trials_and_with_failures_alone_nothing_is_excluded() -> None:
+def test_no_trials_or_only_failures_exclude_nothing() -> None:
     assert upper_bound(0, 0) == upper_bound(3, 3) == 1.0
     assert interval_at_any_time(0, 0) == (0.0, 1.0)
     assert interval_at_any_time(5, 5)[1] == 1.0
@@ -62,7 +62,7 @@ def test_without_trials_and_with_failures_alone_nothing_is_excluded() -> None:
         upper_bound(4, 3)
 
 
-def test_the_martingale_is_the_ratio_of_a_mixture_to_the_rate() -> None:
+def test_martingale_is_the_ratio_of_mixture_to_rate() -> None:
     rates = (np.arange(200_000) + 0.5) / 200_000
     for failures, trials in ((0, 4), (2, 9), (30, 60)):
         density = 1 / (math.pi * np.sqrt(rates * (1 - rates)))
@@ -71,7 +71,7 @@ def test_the_martingale_is_the_ratio_of_a_mixture_to_the_rate() -> None:
         assert evidence_against(0.3, failures, trials) == pytest.approx(expected, abs=0.01)
 
 
-def test_the_ends_of_the_interval_are_where_the_evidence_reaches_the_limit() -> None:
+def test_interval_ends_where_evidence_reaches_the_limit() -> None:
     low, high = interval_at_any_time(9, 120)
     assert 0 < low < 9 / 120 < high < 1
     assert evidence_against(low, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
@@ -79,7 +79,7 @@ def test_the_ends_of_the_interval_are_where_the_evidence_reaches_the_limit() -> 
 
 
 @pytest.mark.parametrize("rate", [0.002, 0.05, 0.4])
-def test_whoever_looks_after_every_trial_is_misled_no_more_often_than_stated(rate: float) -> None:
+def test_sequential_review_error_rate_stays_within_stated_rate(rate: float) -> None:
     random = np.random.default_rng(7)
     runs, length = 4000, 1000
     failed = (random.random((runs, length)) < rate).cumsum(axis=1)
@@ -89,7 +89,7 @@ def test_whoever_looks_after_every_trial_is_misled_no_more_often_than_stated(rat
 
 
 @pytest.mark.long
-def test_a_bound_for_a_fixed_number_misleads_whoever_looks_after_every_trial() -> None:
+def test_fixed_sample_bound_is_invalid_for_sequential_review() -> None:
     random = np.random.default_rng(7)
     failed = (random.random((200, 300)) < 0.2).cumsum(axis=1)
     looks = range(25, 301, 25)
@@ -99,20 +99,20 @@ def test_a_bound_for_a_fixed_number_misleads_whoever_looks_after_every_trial() -
 
 
 @pytest.mark.parametrize(("failures", "trials"), [(0, 100), (0, 4653), (3, 4653), (29, 4653), (300, 30_000)])
-def test_the_bound_at_any_time_is_where_the_mean_over_the_slopes_is_20(failures: int, trials: int) -> None:
+def test_anytime_bound_is_where_mean_over_slopes_is_20(failures: int, trials: int) -> None:
     rate = upper_bound_at_any_time(failures, trials)
     terms = [math.exp(-s * failures) / (1 - rate * (1 - math.exp(-s))) ** trials for s in SLOPES]
     assert sum(terms) / len(SLOPES) == pytest.approx(20, rel=1e-6)
     assert upper_bound(failures, trials) < rate < interval_at_any_time(failures, trials)[1]
 
 
-def test_without_trials_and_with_failures_alone_the_bound_at_any_time_excludes_nothing() -> None:
+def test_anytime_bound_excludes_nothing_without_trials_or_successes() -> None:
     assert upper_bound_at_any_time(0, 0) == upper_bound_at_any_time(9, 9) == 1.0
     assert upper_bound_at_any_time(0, 1) == 1.0
 
 
 @pytest.mark.parametrize("rates", [(0.02,), (0.0, 0.06), (0.06, 0.0), (0.001, 0.2, 0.01)])
-def test_whoever_adds_installations_of_other_rates_and_looks_after_each_photograph_is_misled_no_more_often(
+def test_combined_installations_keep_error_rate_under_sequential_review(
     rates: tuple[float, ...],
 ) -> None:
     random = np.random.default_rng(7)

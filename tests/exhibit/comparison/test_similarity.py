@@ -45,16 +45,16 @@ def _recompress(picture: Image.Image) -> Image.Image:
     return Image.open(BytesIO(encode(picture, "JPEG", quality=30)))
 
 
-def test_a_picture_is_like_itself() -> None:
+def test_picture_is_similar_to_itself() -> None:
     assert dense_similarity(_array(SCENE), _array(SCENE), IDENTITY) == 1.0
 
 
-def test_other_pictures_are_not() -> None:
+def test_unrelated_pictures_are_not_similar() -> None:
     worst = max(dense_similarity(_array(_scene(seed)), _array(SCENE), IDENTITY) for seed in range(2, 12))
     assert worst < 0.2
 
 
-def test_edits_of_tone_and_compression_stay_like_it() -> None:
+def test_tone_and_compression_edits_stay_similar() -> None:
     for edited in (
         _recompress(SCENE),
         SCENE.convert("L"),
@@ -65,7 +65,7 @@ def test_edits_of_tone_and_compression_stay_like_it() -> None:
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.4])
-def test_a_small_part_is_like_itself_looked_at_closely(factor: float) -> None:
+def test_magnified_small_part_is_similar_to_itself(factor: float) -> None:
     work = _scene(1, 1600, 1200)
     part = work.crop((700, 500, 1000, 720))
     small = part.resize((round(300 * factor), round(220 * factor)))
@@ -79,7 +79,7 @@ def test_a_small_part_is_like_itself_looked_at_closely(factor: float) -> None:
     assert crossing_agreement(*alignment)[0] > 0.8
 
 
-def test_an_edge_agrees_with_any_other_but_not_where_gradients_cross() -> None:
+def test_edges_agree_with_any_edge_but_crossing_gradients_do_not() -> None:
     sea, shelf = Image.new("L", (480, 360), 220), Image.new("L", (480, 360), 160)
     sea.paste(40, (0, 180, 480, 360))
     shelf.paste(90, (0, 180, 480, 360))
@@ -89,7 +89,7 @@ def test_an_edge_agrees_with_any_other_but_not_where_gradients_cross() -> None:
     assert crossing_agreement(*alignment) == (0.0, 0)
 
 
-def test_of_a_copy_as_much_agrees_where_gradients_cross() -> None:
+def test_copy_agrees_equally_at_crossing_gradients() -> None:
     agreeing, windows = crossing_agreement(*align_pair(_array(_recompress(SCENE)), _array(SCENE), IDENTITY))
     assert agreeing > 0.9
     assert windows > 1000
@@ -101,7 +101,7 @@ def _scraps(side: int, factor: float) -> list[Piece]:
     return [Piece(box, ((factor, 0, box[0] - 90), (0, factor, box[1] - 90), (0, 0, 1))) for box in boxes]
 
 
-def test_enlargement_follows_from_the_transform() -> None:
+def test_enlargement_is_derived_from_the_transform() -> None:
     picture, whole = _array(_scene(2)), np.ones((144, 192), np.bool_)
     assert enlargement(picture.shape, whole, np.diag([3.0, 0.75, 1.0]), ()) == pytest.approx(1.5)
     assert enlargement(picture.shape, whole, IDENTITY, _scraps(40, 15.0)) == pytest.approx(15)
@@ -113,44 +113,44 @@ def test_enlargement_follows_from_the_transform() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 2.0])
-def test_another_size_is_no_difference(factor: float) -> None:
+def test_different_size_does_not_change_similarity(factor: float) -> None:
     size = (int(480 * factor), int(360 * factor))
     shift = (1 / factor - 1) / 2
     matrix = [[1 / factor, 0.0, shift], [0.0, 1 / factor, shift], [0.0, 0.0, 1.0]]
     assert dense_similarity(_array(SCENE.resize(size)), _array(SCENE), matrix) > 0.95
 
 
-def test_a_mirrored_picture_needs_the_mirrored_transform() -> None:
+def test_mirrored_picture_requires_mirrored_transform() -> None:
     mirrored = _array(SCENE)[:, ::-1]
     assert dense_similarity(mirrored, _array(SCENE), [[-1, 0, 479], [0, 1, 0], [0, 0, 1]]) > 0.99
     assert dense_similarity(mirrored, _array(SCENE), IDENTITY) < 0.2
 
 
-def test_a_quarter_turn() -> None:
+def test_quarter_turn_is_similar_when_rotated() -> None:
     turned = np.rot90(_array(SCENE), -1)
     assert dense_similarity(turned, _array(SCENE), [[0, 1, 0], [-1, 0, 359], [0, 0, 1]]) > 0.99
 
 
-def test_a_crop_counts_only_what_it_shows() -> None:
+def test_crop_counts_only_its_visible_area() -> None:
     crop = _array(SCENE.crop((100, 60, 300, 220)))
     assert dense_similarity(crop, _array(SCENE), [[1, 0, 100], [0, 1, 60], [0, 0, 1]]) > 0.97
     assert dense_similarity(crop, _array(SCENE), [[1, 0, 130], [0, 1, 60], [0, 0, 1]]) < 0.3
 
 
-def test_one_picture_inside_a_larger_one() -> None:
+def test_picture_inside_a_larger_picture_is_similar() -> None:
     page = Image.new("RGB", (1000, 800), "white")
     page.paste(SCENE.resize((240, 180)), (500, 300))
     matrix = [[2.0, 0.0, 0.5 - 1000], [0.0, 2.0, 0.5 - 600], [0.0, 0.0, 1.0]]
     assert dense_similarity(_array(page), _array(SCENE), matrix) > 0.95
 
 
-def test_half_of_a_picture_replaced_is_about_half_alike() -> None:
+def test_half_replaced_picture_is_half_similar() -> None:
     half = _array(SCENE).copy()
     half[:, 240:] = _array(_scene(9))[:, 240:]
     assert 0.4 < dense_similarity(half, _array(SCENE), IDENTITY) < 0.65
 
 
-def test_flat_pictures_and_no_overlap_say_nothing() -> None:
+def test_flat_pictures_and_no_overlap_have_no_similarity() -> None:
     flat = np.full((100, 100, 3), 90, np.uint8)
     assert dense_similarity(flat, flat, IDENTITY) == 0.0
     assert dense_similarity(_array(SCENE), _array(SCENE), [[1, 0, 5000], [0, 1, 0], [0, 0, 1]]) == 0.0
@@ -158,21 +158,21 @@ def test_flat_pictures_and_no_overlap_say_nothing() -> None:
     assert dense_similarity(_array(SCENE)[:8], _array(SCENE)[:8], IDENTITY) == 0.0
 
 
-def test_texture_against_nothing_is_not_alike() -> None:
+def test_texture_is_not_similar_to_plain_area() -> None:
     flat = np.full((360, 480, 3), 90, np.uint8)
     assert dense_similarity(flat, _array(SCENE), IDENTITY) == 0.0
 
 
-def test_a_negative_is_not_alike() -> None:
+def test_negative_is_not_similar() -> None:
     assert dense_similarity(255 - _array(SCENE), _array(SCENE), IDENTITY) < 0.05
 
 
-def test_a_collapsed_transform_is_refused() -> None:
+def test_collapsed_transform_is_refused() -> None:
     with pytest.raises(WrongUseError):
         dense_similarity(_array(SCENE), _array(SCENE), np.diag([1.0, 0.0, 1.0]))
 
 
-def test_the_figure_is_the_same_each_time_and_on_each_machine() -> None:
+def test_similarity_is_deterministic_across_machines() -> None:
     y, x = np.mgrid[0:150, 0:200].astype(np.int64)
     first = np.stack([(x * 7 + y * 3) % 256, (x * y // 16) % 256, (x // 9 * 40 + y // 7 * 25) % 256], -1)
     second = np.stack([(x * 7 + y * 4) % 256, (x * y // 17) % 256, (x // 9 * 40 + y // 7 * 25) % 256], -1)
@@ -183,11 +183,11 @@ def test_the_figure_is_the_same_each_time_and_on_each_machine() -> None:
 
 
 @pytest.mark.long
-def test_the_written_definition_gives_the_same_figure() -> None:
+def test_reference_definition_gives_the_same_similarity() -> None:
     """Test steps 4 to 6 with a literal, slow implementation, on fully visible images with a long side of 192."""
     first, second = _array(_scene(3, 192, 48)), _array(_scene(3, 192, 48)).copy()
     second[:, 90:] = _array(_scene(4, 192, 48))[:, 90:]
-    blurred = [_blurred_slowly(_grey_slowly(picture)) for picture in (first, second)]
+    blurred = [_reference_blur(_reference_grey(picture)) for picture in (first, second)]
     textured = agreeing = 0
     for top in range(48 - 11):
         for column in range(192 - 11):
@@ -200,12 +200,12 @@ def test_the_written_definition_gives_the_same_figure() -> None:
     assert dense_similarity(first, second, IDENTITY) == pytest.approx(agreeing / textured, abs=1e-3)
 
 
-def _grey_slowly(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _reference_grey(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     red, green, blue = (picture[..., channel].astype(np.int64) for channel in range(3))
     return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(np.float64)
 
 
-def _blurred_slowly(grey: NDArray[np.float64]) -> NDArray[np.float64]:
+def _reference_blur(grey: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.zeros_like(grey)
     height, width = grey.shape
     for y in range(height):

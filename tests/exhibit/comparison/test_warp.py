@@ -15,7 +15,7 @@ def _scale_matrix(across: float, down: float) -> np.ndarray:
     return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
 
 
-def test_the_identity_changes_nothing() -> None:
+def test_identity_changes_nothing() -> None:
     warped, mask = warp(PHOTO, IDENTITY, (80, 60))
     assert np.array_equal(warped, PHOTO)
     assert warped.dtype == np.uint8
@@ -28,19 +28,19 @@ def test_grey_pictures_stay_grey() -> None:
     assert mask.shape == (60, 80)
 
 
-def test_a_mirroring_mirrors() -> None:
+def test_mirror_transform_mirrors() -> None:
     warped, mask = warp(PHOTO, [[-1, 0, 79], [0, 1, 0], [0, 0, 1]], (80, 60))
     assert np.array_equal(warped, PHOTO[:, ::-1])
     assert mask.all()
 
 
-def test_a_quarter_turn_turns() -> None:
+def test_quarter_turn_rotates() -> None:
     warped, mask = warp(PHOTO, [[0, -1, 59], [1, 0, 0], [0, 0, 1]], (60, 80))
     assert np.array_equal(warped, np.rot90(PHOTO, -1))
     assert mask.all()
 
 
-def test_a_shift_leaves_what_is_outside_black_and_masked() -> None:
+def test_shift_leaves_outside_black_and_masked() -> None:
     warped, mask = warp(PHOTO, [[1, 0, 10], [0, 1, -5], [0, 0, 1]], (80, 60))
     assert np.array_equal(warped[:55, 10:], PHOTO[5:, :70])
     assert mask[:55, 10:].all()
@@ -49,14 +49,14 @@ def test_a_shift_leaves_what_is_outside_black_and_masked() -> None:
     assert not warped[~mask].any()
 
 
-def test_half_a_pixel_is_the_rounded_mean_of_two() -> None:
+def test_half_pixel_shift_is_rounded_mean_of_two() -> None:
     row = np.array([[0, 10, 21, 255]], np.uint8)
     warped, mask = warp(row, [[1.0, 0.0, -0.5], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], (4, 1))
     assert warped.tolist() == [[5, 16, 138, 0]]
     assert mask.tolist() == [[True, True, True, False]]
 
 
-def test_a_perspective_takes_each_value_from_where_it_maps() -> None:
+def test_perspective_reads_each_value_from_its_source() -> None:
     matrix = np.array([[0.9, 0.1, 3.0], [-0.05, 1.1, 2.0], [0.001, 0.002, 1.0]])
     y, x = np.mgrid[0:60, 0:80].astype(np.float64)
     plane = np.round(x + y).astype(np.uint8)
@@ -68,14 +68,14 @@ def test_a_perspective_takes_each_value_from_where_it_maps() -> None:
         assert abs(int(warped[row, column]) - (source[0] + source[1]) / source[2]) < 1.01
 
 
-def test_nothing_behind_the_horizon_is_seen() -> None:
+def test_points_behind_the_horizon_are_hidden() -> None:
     matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1 / 40, 0.0, 1.0]]
     _, mask = warp(PHOTO, matrix, (80, 60))
     assert mask[30, 10]
     assert not mask[:, 40:].any()
 
 
-def test_the_scale_of_the_matrix_does_not_matter() -> None:
+def test_matrix_scale_is_irrelevant() -> None:
     matrix = np.array([[0.9, 0.1, 3.0], [-0.05, 1.1, 2.0], [0.001, 0.002, 1.0]])
     first, mask = warp(PHOTO, matrix, (70, 50))
     for factor in (-1.0, 1e-6, 1e6):
@@ -87,7 +87,7 @@ def test_the_scale_of_the_matrix_does_not_matter() -> None:
 @pytest.mark.parametrize(
     "matrix", [np.zeros((3, 3)), np.diag([1.0, 0.0, 1.0]), np.eye(2), np.full((3, 3), np.nan), np.ones((3, 3))]
 )
-def test_what_is_not_a_transform_is_refused(matrix: np.ndarray) -> None:
+def test_invalid_transform_is_refused(matrix: np.ndarray) -> None:
     with pytest.raises(WrongUseError):
         warp(PHOTO, matrix, (80, 60))
     with pytest.raises(WrongUseError):
@@ -113,7 +113,7 @@ def test_one_pixel_can_be_warped() -> None:
         (_scale_matrix(3, 3), (80, 60), (80, 60), (1.0, 1 / 9)),
     ],
 )
-def test_the_shares_of_an_overlap(
+def test_overlap_shares_are_calculated(
     matrix: np.ndarray, source: tuple[int, int], target: tuple[int, int], expected: tuple[float, float]
 ) -> None:
     assert overlaps(matrix, source, target) == pytest.approx(expected, abs=1e-9)
@@ -125,9 +125,7 @@ def test_the_shares_of_an_overlap(
     st.lists(st.floats(-40, 40), min_size=2, max_size=2),
     st.lists(st.floats(-0.01, 0.01), min_size=2, max_size=2),
 )
-def test_shares_agree_with_the_mask_of_the_warp(
-    linear: list[float], shift: list[float], perspective: list[float]
-) -> None:
+def test_overlap_shares_match_the_warp_mask(linear: list[float], shift: list[float], perspective: list[float]) -> None:
     matrix = np.array([[1 + linear[0], linear[1], shift[0]], [linear[2], 1 + linear[3], shift[1]], [*perspective, 1]])
     size = (40, 30)
     depths = [matrix[2] @ (x, y, 1.0) for x in (0, 39) for y in (0, 29)]

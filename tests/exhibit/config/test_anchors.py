@@ -44,7 +44,7 @@ def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("day", ["2026-11-01", '"2026-11-01"', "2026-11-01T10:00:00", "2026-11-01 10:00:00Z"])
-def test_the_day_of_the_operators_list_is_a_day_however_it_is_written(tmp_path: Path, day: str) -> None:
+def test_operator_list_date_accepts_every_date_form(tmp_path: Path, day: str) -> None:
     (tmp_path / "roots.pem").write_text("-")
     [stamping, _] = load_settings(tmp_path, ANCHORS.replace("development = true", f"qualified = {day}")).anchors
     assert isinstance(stamping, Rfc3161Config)
@@ -73,7 +73,7 @@ def test_the_day_of_the_operators_list_is_a_day_however_it_is_written(tmp_path: 
         ('bitcoin_source = "http', 'networks = ["10.0.0.1/8"]\nbitcoin_source = "http', "bitcoin.*host bits"),
     ],
 )
-def test_a_wrong_anchor_stops_with_what_is_wrong(tmp_path: Path, before: str, after: str, message: str) -> None:
+def test_invalid_anchor_stops_with_reason(tmp_path: Path, before: str, after: str, message: str) -> None:
     (tmp_path / "roots.pem").write_text("-")
     with pytest.raises(ConfigError, match=rf"anchors.*{message}"):
         load_settings(tmp_path, ANCHORS.replace(before, after))
@@ -92,7 +92,7 @@ gas_price = 0
 """
 
 
-def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: Path) -> None:
+def test_blockchain_is_configured_with_files_in_data_folder(tmp_path: Path) -> None:
     [chain] = load_settings(tmp_path, CHAIN).anchors
     assert isinstance(chain, EvmConfig)
     assert chain.contract.hex() == "5fbdb2315678afecb367f032d93f642f64180aa3"
@@ -117,7 +117,7 @@ def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: 
         ("gas_price = 0", 'roots = "roots.pem"', "roots isn't a setting of an anchor of the kind evm"),
     ],
 )
-def test_a_chain_that_cannot_be_used_stops_with_what_is_wrong(
+def test_unusable_blockchain_configuration_stops_with_reason(
     tmp_path: Path, before: str, after: str, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=rf"anchors.*chain: .*{message}"):

@@ -11,7 +11,7 @@ from registry.log.configuration import to_plain_configuration
 from tests.assets.settings_file import load_settings
 
 
-def test_without_any_setting_there_are_defaults_and_no_anchors(tmp_path: Path) -> None:
+def test_defaults_apply_without_settings_and_without_anchors(tmp_path: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(tmp_path / "absent")})
     assert config.data_dir == tmp_path / "absent"
     assert (config.web_host, config.web_port) == ("127.0.0.1", 8080)
@@ -21,21 +21,21 @@ def test_without_any_setting_there_are_defaults_and_no_anchors(tmp_path: Path) -
     assert not config.debug
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+def test_environment_overrides_file(tmp_path: Path) -> None:
     config = load_settings(tmp_path, 'retention_days = 7\noperator_name = "Studio"', EXHIBIT_RETENTION_DAYS="9")
     assert (config.retention_days, config.operator_name) == (9, "Studio")
 
 
-def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+def test_empty_variable_counts_as_unset(tmp_path: Path) -> None:
     assert load_settings(tmp_path, "workers = 5", EXHIBIT_WORKERS="").workers == 5
 
 
-def test_database_and_redis_have_their_usual_names(tmp_path: Path) -> None:
+def test_database_and_redis_accept_standard_variable_names(tmp_path: Path) -> None:
     config = load_settings(tmp_path, DATABASE_URL="postgresql://u:p@db/x", REDIS_URL="redis://cache/0")
     assert (config.database_url, config.redis_url) == ("postgresql://u:p@db/x", "redis://cache/0")
 
 
-def test_lists_stand_in_the_environment_with_commas(tmp_path: Path) -> None:
+def test_environment_lists_are_comma_separated(tmp_path: Path) -> None:
     config = load_settings(
         tmp_path, EXHIBIT_ALLOWED_NETWORKS="127.0.0.0/8, ::1/128", EXHIBIT_ALLOWED_HOSTS="a.example,b.example"
     )
@@ -46,7 +46,7 @@ def test_lists_stand_in_the_environment_with_commas(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "toml", ["web_port = true", 'debug = "perhaps"', "workers = 1.0", "languages = 3", "contact = 5"]
 )
-def test_a_value_of_a_wrong_type_in_the_file_stops_with_the_name_of_its_setting(tmp_path: Path, toml: str) -> None:
+def test_wrong_type_in_file_stops_with_setting_name(tmp_path: Path, toml: str) -> None:
     with pytest.raises(ConfigError, match=rf"{toml.split(maxsplit=1)[0]} in .*exhibit\.toml"):
         load_settings(tmp_path, toml)
 
@@ -60,7 +60,7 @@ def test_a_value_of_a_wrong_type_in_the_file_stops_with_the_name_of_its_setting(
         ('passkey_aaguids = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"]', "passkey_aaguids in .* needs passkey_roots"),
     ],
 )
-def test_what_a_setting_needs_has_to_be_there(tmp_path: Path, toml: str, message: str) -> None:
+def test_missing_required_setting_is_reported(tmp_path: Path, toml: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=message):
         load_settings(tmp_path, toml)
@@ -71,12 +71,12 @@ def test_what_a_setting_needs_has_to_be_there(tmp_path: Path, toml: str, message
     assert load_settings(tmp_path, f"{toml}\n{mail}\n{roots}")
 
 
-def test_the_largest_numbers_that_are_accepted_can_be_logged(tmp_path: Path) -> None:
+def test_largest_accepted_numbers_can_be_logged(tmp_path: Path) -> None:
     config = load_settings(tmp_path, EXHIBIT_OWNER_QUOTA_BYTES=str(2**53 - 1))
     assert b"9007199254740991" in canonical(to_plain_configuration(config))
 
 
-def test_an_unknown_name_stops_with_the_name_that_was_meant(tmp_path: Path) -> None:
+def test_unknown_name_stops_with_suggested_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="EXHIBIT_WORKERS"):
         load_settings(tmp_path, EXHIBIT_WORKER="3")
     with pytest.raises(ConfigError, match="retention_days"):
@@ -85,7 +85,7 @@ def test_an_unknown_name_stops_with_the_name_that_was_meant(tmp_path: Path) -> N
         load_settings(tmp_path, 'data_dir = "/elsewhere"')
 
 
-def test_a_file_that_windows_saved_is_read_or_its_encoding_is_said(tmp_path: Path) -> None:
+def test_windows_encoded_file_is_read_or_its_encoding_is_reported(tmp_path: Path) -> None:
     (tmp_path / "exhibit.toml").write_text("web_port = 8091", "utf-8-sig")
     assert load_config({"EXHIBIT_DATA": str(tmp_path)}).web_port == 8091
     (tmp_path / "exhibit.toml").write_text("web_port = 8091", "utf-16")
@@ -94,12 +94,12 @@ def test_a_file_that_windows_saved_is_read_or_its_encoding_is_said(tmp_path: Pat
     assert "Save it again" in raised.value.hint
 
 
-def test_a_file_that_is_not_toml_stops_with_its_place(tmp_path: Path) -> None:
+def test_invalid_toml_stops_with_position(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exhibit\.toml can't be read.*line 1"):
         load_settings(tmp_path, "workers: 2")
 
 
-def test_the_data_folder_of_an_ordinary_user_lies_in_the_home(tmp_path: Path) -> None:
+def test_default_data_folder_is_in_user_home(tmp_path: Path) -> None:
     loading = f"from {load_config.__module__} import load_config"
     program = f"import os; os.geteuid = lambda: 1000\n{loading}\nprint(load_config().data_dir)"
     run = subprocess.run(

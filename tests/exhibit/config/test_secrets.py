@@ -11,7 +11,7 @@ from registry.services.secret_fingerprints import check_secrets
 from tests.assets.settings_file import load_settings
 
 
-def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
+def test_secrets_are_created_once_and_private(tmp_path: Path) -> None:
     config = load_settings(tmp_path)
     assert len(secrets.master_key(config)) == 32
     assert len(secrets.secret_key(config)) == 64
@@ -23,13 +23,13 @@ def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"master_key", "secret_key"}
 
 
-def test_starts_at_the_same_moment_agree_on_the_secret(tmp_path: Path) -> None:
+def test_concurrent_starts_agree_on_the_secret(tmp_path: Path) -> None:
     config = load_settings(tmp_path)
     with ThreadPoolExecutor(16) as pool:
         assert len(set(pool.map(lambda _: secrets.master_key(config), range(64)))) == 1
 
 
-def test_a_damaged_secret_stops_and_is_not_replaced(tmp_path: Path) -> None:
+def test_damaged_secret_stops_and_is_not_replaced(tmp_path: Path) -> None:
     config = load_settings(tmp_path)
     secrets.master_key(config)
     path = tmp_path / "secrets" / "master_key"
@@ -39,7 +39,7 @@ def test_a_damaged_secret_stops_and_is_not_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "abc"
 
 
-def test_the_next_master_key_takes_the_place_of_the_present_one(tmp_path: Path) -> None:
+def test_next_master_key_replaces_current_key(tmp_path: Path) -> None:
     config = load_settings(tmp_path)
     present = secrets.master_key(config)
     assert secrets.master_keys(config) == (present,)
@@ -50,7 +50,7 @@ def test_the_next_master_key_takes_the_place_of_the_present_one(tmp_path: Path) 
     assert secrets.master_keys(config) == (coming,)
 
 
-def test_secrets_that_are_mounted_count_and_the_others_are_made_in_the_data_folder(tmp_path: Path) -> None:
+def test_mounted_secrets_are_used_and_others_are_created_in_data_folder(tmp_path: Path) -> None:
     mount = tmp_path / "mount"
     mount.mkdir()
     (mount / "master_key").write_text("ab" * 32 + "\n")
@@ -63,9 +63,7 @@ def test_secrets_that_are_mounted_count_and_the_others_are_made_in_the_data_fold
 
 
 @pytest.mark.parametrize(("is_there", "message"), [(False, "isn't there"), (True, "holds none")])
-def test_where_the_folder_of_secrets_is_not_mounted_none_is_made(
-    tmp_path: Path, *, is_there: bool, message: str
-) -> None:
+def test_unmounted_secrets_folder_is_not_created(tmp_path: Path, *, is_there: bool, message: str) -> None:
     mount = tmp_path / "mount"
     config = load_config({"EXHIBIT_DATA": str(tmp_path / "data"), "EXHIBIT_SECRETS_DIR": str(mount)})
     if is_there:
@@ -77,7 +75,7 @@ def test_where_the_folder_of_secrets_is_not_mounted_none_is_made(
     assert not (tmp_path / "data").exists()
 
 
-def test_a_mounted_master_key_is_changed_by_one_that_is_mounted_beside_it(tmp_path: Path) -> None:
+def test_mounted_master_key_is_rotated_by_mounted_next_key(tmp_path: Path) -> None:
     mount = tmp_path / "mount"
     mount.mkdir()
     (mount / "master_key").write_text("ab" * 32)

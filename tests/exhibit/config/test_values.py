@@ -39,7 +39,7 @@ from tests.assets.settings_file import load_settings
         ("EXHIBIT_OWNER_QUOTA_BYTES", str(2**53)),
     ],
 )
-def test_a_wrong_value_stops_with_the_name_of_its_setting(tmp_path: Path, name: str, value: str) -> None:
+def test_invalid_value_stops_with_setting_name(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
         load_settings(tmp_path, **{name: value})
     assert caught.value.exit_code is ExitCode.WRONG_USE
@@ -57,13 +57,13 @@ def test_a_wrong_value_stops_with_the_name_of_its_setting(tmp_path: Path, name: 
         ("EXHIBIT_METRICS_TOKEN", "hunter2hunter2hunter2\nhunter2"),
     ],
 )
-def test_a_secret_in_a_wrong_value_is_not_repeated(tmp_path: Path, name: str, value: str) -> None:
+def test_secret_in_invalid_value_is_not_shown(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
         load_settings(tmp_path, **{name: value})
     assert "hunter2" not in str(caught.value)
 
 
-def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
+def test_file_and_environment_values_are_equivalent() -> None:
     assert values.truth(value=True) == values.truth(" Yes ") == values.truth("1")
     assert values.whole_number(1, 9)("7") == values.whole_number(1, 9)(7) == 7
     assert values.texts("a, b,,c ") == values.texts(["a", "b", "", "c"]) == ("a", "b", "c")
@@ -113,6 +113,6 @@ def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
         (values.day, "lately"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused(check: Callable[[object], object], value: object) -> None:
+def test_impossible_value_is_refused(check: Callable[[object], object], value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         check(value)

@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     return BlobStore(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
 
 
-def store_beside(store: BlobStore, tmp_path: Path) -> BlobStore:
+def open_adjacent_store(store: BlobStore, tmp_path: Path) -> BlobStore:
     """Return another store in the same place."""
     if isinstance(store, FolderBlobStore):
         return FolderBlobStore(tmp_path / "withheld")
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> FolderBlobStore:
     return FolderBlobStore(tmp_path / "blobs")
 
 
-def test_bytes_come_back_by_their_digest(store: BlobStore) -> None:
+def test_bytes_are_returned_by_digest(store: BlobStore) -> None:
     digest = store.put(BYTES)
     assert digest == Digest.of(BYTES)
     assert store.get(digest) == BYTES
@@ -59,11 +59,11 @@ def test_bytes_come_back_by_their_digest(store: BlobStore) -> None:
         assert stream.read(10) == BYTES[:10]
 
 
-def test_no_bytes_at_all_are_bytes_too(store: BlobStore) -> None:
+def test_empty_bytes_are_stored(store: BlobStore) -> None:
     assert store.get(store.put(b"")) == b""
 
 
-def test_a_file_is_kept_and_may_go_afterwards(store: BlobStore, tmp_path: Path) -> None:
+def test_stored_file_may_be_deleted_afterwards(store: BlobStore, tmp_path: Path) -> None:
     source = tmp_path / "picture"
     source.write_bytes(BYTES)
     digest = store.put_file(source)
@@ -72,7 +72,7 @@ def test_a_file_is_kept_and_may_go_afterwards(store: BlobStore, tmp_path: Path) 
     assert store.get(digest) == BYTES
 
 
-def test_putting_twice_changes_nothing(store: BlobStore, tmp_path: Path) -> None:
+def test_second_put_changes_nothing(store: BlobStore, tmp_path: Path) -> None:
     source = tmp_path / "picture"
     source.write_bytes(BYTES)
     assert store.put(BYTES) == store.put(BYTES) == store.put_file(source)
@@ -80,7 +80,7 @@ def test_putting_twice_changes_nothing(store: BlobStore, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("as_file", [False, True])
-def test_putting_the_intact_bytes_heals_damaged_ones(folder: FolderBlobStore, tmp_path: Path, *, as_file: bool) -> None:
+def test_putting_intact_bytes_repairs_damaged_blob(folder: FolderBlobStore, tmp_path: Path, *, as_file: bool) -> None:
     digest = folder.put(BYTES)
     path = folder.path(digest)
     path.chmod(0o644)
@@ -93,7 +93,7 @@ def test_putting_the_intact_bytes_heals_damaged_ones(folder: FolderBlobStore, tm
     assert folder.is_whole(digest)
 
 
-def test_a_large_file_is_kept_and_read_from_any_place(store: BlobStore, tmp_path: Path) -> None:
+def test_large_file_is_stored_and_read_from_any_offset(store: BlobStore, tmp_path: Path) -> None:
     source = tmp_path / "large"
     source.write_bytes(b"begin" + bytes(9 << 20) + b"end")
     digest = store.put_file(source)
@@ -107,8 +107,8 @@ def test_a_large_file_is_kept_and_read_from_any_place(store: BlobStore, tmp_path
         assert stream.tell() == 6
 
 
-def test_bytes_are_handed_over_to_the_store_beside_it(store: BlobStore, tmp_path: Path) -> None:
-    digest, aside = store.put(BYTES), store_beside(store, tmp_path)
+def test_bytes_are_transferred_to_adjacent_store(store: BlobStore, tmp_path: Path) -> None:
+    digest, aside = store.put(BYTES), open_adjacent_store(store, tmp_path)
     store.move(digest, aside)
     assert (list(store), list(aside)) == ([], [digest])
     assert aside.get(digest) == BYTES
@@ -116,7 +116,7 @@ def test_bytes_are_handed_over_to_the_store_beside_it(store: BlobStore, tmp_path
         store.move(digest, aside)
 
 
-def test_many_are_kept_and_read_and_removed_at_once(store: BlobStore, tmp_path: Path) -> None:
+def test_many_blobs_are_stored_read_and_removed_concurrently(store: BlobStore, tmp_path: Path) -> None:
     large, small = tmp_path / "large", tmp_path / "small"
     large.write_bytes(bytes(9 << 20))
     small.write_bytes(b"small")
@@ -142,12 +142,12 @@ def test_undamaged_blobs_are_not_reported_as_changed(store: BlobStore) -> None:
     assert [digest for turn in range(0, 256, 16) for digest in store.changed(f"{turn:02x}")] == []
 
 
-def test_nothing_absent_is_whole_or_swept(store: BlobStore) -> None:
+def test_absent_blob_is_not_intact_and_not_swept(store: BlobStore) -> None:
     assert not store.is_whole(ABSENT)
     assert store.sweep(older_than=0) == 0
 
 
-def test_what_is_absent_is_not_found(store: BlobStore) -> None:
+def test_absent_blob_is_not_found(store: BlobStore) -> None:
     assert ABSENT not in store
     assert store.remove(ABSENT) is False
     for ask in (store.get, store.open, store.size):
@@ -155,7 +155,7 @@ def test_what_is_absent_is_not_found(store: BlobStore) -> None:
             ask(ABSENT)
 
 
-def test_removing_removes_and_putting_brings_back(store: BlobStore) -> None:
+def test_removed_blob_can_be_stored_again(store: BlobStore) -> None:
     digest = store.put(BYTES)
     assert store.remove(digest) is True
     assert digest not in store
@@ -170,7 +170,7 @@ def test_all_digests_are_listed(store: BlobStore) -> None:
     assert set(store) == digests
 
 
-def test_many_writers_of_the_same_and_of_other_bytes(store: BlobStore) -> None:
+def test_concurrent_writers_store_same_and_different_bytes(store: BlobStore) -> None:
     contents = [bytes([number % 5]) * 50_000 for number in range(40)]
     failed: list[Exception] = []
 
@@ -189,7 +189,7 @@ def test_many_writers_of_the_same_and_of_other_bytes(store: BlobStore) -> None:
     assert len(list(store)) == 5
 
 
-def test_changed_bytes_are_noticed(folder: FolderBlobStore) -> None:
+def test_changed_bytes_are_detected(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
     path = folder.path(digest)
     path.chmod(0o644)
@@ -198,7 +198,7 @@ def test_changed_bytes_are_noticed(folder: FolderBlobStore) -> None:
         folder.get(digest)
 
 
-def test_a_blob_that_was_cut_short_is_written_again(folder: FolderBlobStore) -> None:
+def test_truncated_blob_is_rewritten(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
     path = folder.path(digest)
     path.chmod(0o644)
@@ -207,7 +207,7 @@ def test_a_blob_that_was_cut_short_is_written_again(folder: FolderBlobStore) -> 
     assert folder.get(digest) == BYTES
 
 
-def test_a_blob_lies_fanned_out_and_read_only(folder: FolderBlobStore) -> None:
+def test_blob_is_stored_in_fanned_out_folder_and_read_only(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
     path = folder.root / digest.hex[:2] / digest.hex[2:4] / digest.hex
     assert path.read_bytes() == BYTES
@@ -215,7 +215,7 @@ def test_a_blob_lies_fanned_out_and_read_only(folder: FolderBlobStore) -> None:
     assert list((folder.root / "incoming").iterdir()) == []
 
 
-def test_a_failed_copy_leaves_nothing(folder: FolderBlobStore, tmp_path: Path) -> None:
+def test_failed_copy_leaves_no_files(folder: FolderBlobStore, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         folder.put_file(tmp_path / "absent")
     assert list((folder.root / "incoming").iterdir()) == []
@@ -233,7 +233,7 @@ for number in itertools.count():
 """
 
 
-def test_a_killed_writer_leaves_only_whole_blobs_and_what_sweeping_removes(folder: FolderBlobStore) -> None:
+def test_killed_writer_leaves_whole_blobs_and_sweepable_files(folder: FolderBlobStore) -> None:
     writer = subprocess.Popen(
         [sys.executable, "-c", _ENDLESS_WRITER, str(folder.root)],
         stdout=subprocess.PIPE,
@@ -258,7 +258,7 @@ def test_a_killed_writer_leaves_only_whole_blobs_and_what_sweeping_removes(folde
     assert set(folder) == set(digests)
 
 
-def test_a_folder_that_is_gone_is_the_machines_fault_and_is_not_made_again(tmp_path: Path) -> None:
+def test_missing_folder_is_a_machine_fault_and_is_not_recreated(tmp_path: Path) -> None:
     """Test the empty mount point of a disk that is no longer mounted."""
     store = blob_store(tmp_path)
     digest = store.put(BYTES)
@@ -283,26 +283,26 @@ def test_a_folder_that_is_gone_is_the_machines_fault_and_is_not_made_again(tmp_p
     assert again.get(digest) == store.get(digest) == BYTES
 
 
-def test_a_copy_without_its_empty_folders_is_used(tmp_path: Path) -> None:
+def test_copy_without_empty_folders_is_usable(tmp_path: Path) -> None:
     store = blob_store(tmp_path)
     digest = store.put(BYTES)
     (store.root / "incoming").rmdir()
     assert digest in list(blob_store(tmp_path))
 
 
-def test_a_foreign_file_is_not_listed(folder: FolderBlobStore) -> None:
+def test_foreign_file_is_not_listed(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
     (folder.path(digest).parent / "notes.txt").write_text("mine", encoding="utf-8")
     assert list(folder) == [digest]
 
 
 @given(st.binary(max_size=2000))
-def test_any_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_any_bytes_round_trip(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     store = FolderBlobStore(tmp_path_factory.getbasetemp() / "any")
     assert store.get(store.put(data)) == data
 
 
-def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
+def test_folder_is_private(tmp_path: Path) -> None:
     folder = tmp_path / "blobs"
     FolderBlobStore(folder)
     assert folder.stat().st_mode & 0o077 == 0

@@ -43,7 +43,7 @@ def error_message(ask: Callable[[], object]) -> str:
     return machine_fault(failed.value)
 
 
-def test_bytes_that_were_changed_are_noticed_and_written_again(bucket: Bucket) -> None:
+def test_changed_bytes_are_detected_and_rewritten(bucket: Bucket) -> None:
     store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     obstore.put(bucket.objects, f"blobs/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}", b"changed")
@@ -54,7 +54,7 @@ def test_bytes_that_were_changed_are_noticed_and_written_again(bucket: Bucket) -
     assert store.get(digest) == BYTES
 
 
-def test_what_else_lies_in_the_bucket_is_not_listed(bucket: Bucket) -> None:
+def test_foreign_objects_in_bucket_are_not_listed(bucket: Bucket) -> None:
     store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     for name in ("notes.txt", f"blobs/{digest.hex}", f"blobs/ab/cd/{digest.hex}", f"withheld/ab/cd/abcd{'0' * 60}"):
@@ -62,13 +62,13 @@ def test_what_else_lies_in_the_bucket_is_not_listed(bucket: Bucket) -> None:
     assert list(store) == [digest]
 
 
-def test_a_store_that_overwrites_what_is_to_be_new_is_refused(s3: S3, tmp_path: Path) -> None:
+def test_store_ignoring_conditional_writes_is_refused(s3: S3, tmp_path: Path) -> None:
     bucket = bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{s3.heedless_port}")
     for _ in range(2):
         assert error_message(lambda: bucket.objects) == UNCONDITIONAL
 
 
-def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
+def test_bucket_belongs_to_first_installation(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
     assert not bucket.examine()
     digest = BlobStore(bucket, "blobs").put(BYTES)
     assert bucket.examine()
@@ -86,7 +86,7 @@ def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: 
     assert list(BlobStore(own_bucket, "blobs")) == [digest]
 
 
-def test_a_bucket_that_is_not_there_is_no_picture_s_fault(s3: S3, tmp_path: Path) -> None:
+def test_missing_bucket_does_not_fail_pictures(s3: S3, tmp_path: Path) -> None:
     store = BlobStore(bucket_on(s3, tmp_path, name="never-made"), "blobs")
     operations: list[Callable[[], object]] = [
         partial(store.get, ABSENT),
@@ -97,7 +97,7 @@ def test_a_bucket_that_is_not_there_is_no_picture_s_fault(s3: S3, tmp_path: Path
         assert error_message(ask) == BUCKET_MISSING
 
 
-def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
+def test_deleted_bucket_is_not_treated_as_empty(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
     store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     name = next(tmp_path.glob("*.made")).stem
@@ -122,14 +122,14 @@ def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: 
         ({"no_such_setting": "1"}, "The bucket cannot be used with the current configuration."),
     ],
 )
-def test_wrong_keys_and_locations_are_reported_in_a_sentence(
+def test_invalid_keys_and_locations_are_reported_in_a_sentence(
     s3: S3, tmp_path: Path, settings: dict[str, str], sentence: str
 ) -> None:
     store = BlobStore(bucket_on(s3, tmp_path, **settings), "blobs")
     assert error_message(partial(store.put, BYTES)).startswith(sentence)
 
 
-def test_keys_and_endpoint_are_taken_from_the_environment(
+def test_keys_and_endpoint_are_read_from_environment(
     s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: Bucket
 ) -> None:
     environment = {"ACCESS_KEY_ID": USER, "SECRET_ACCESS_KEY": SECRET, "ALLOW_HTTP": "true"}
@@ -141,7 +141,7 @@ def test_keys_and_endpoint_are_taken_from_the_environment(
     assert BlobStore(again, "blobs").get(digest) == BYTES
 
 
-def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(s3: S3, tmp_path: Path) -> None:
+def test_full_bucket_is_reported_and_accepts_bytes_after_cleanup(s3: S3, tmp_path: Path) -> None:
     s3.make_bucket("full", **{"X-Container-Meta-Quota-Bytes": "2000"})
     store = BlobStore(bucket_on(s3, tmp_path, name="full"), "blobs")
     assert error_message(partial(store.put, BYTES)) == FULL
@@ -149,7 +149,7 @@ def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(
     assert store.get(store.put(BYTES)) == BYTES
 
 
-def test_bytes_whose_answer_was_lost_are_there_once_when_they_are_put_again(s3: S3, tmp_path: Path) -> None:
+def test_retried_put_after_lost_response_stores_bytes_once(s3: S3, tmp_path: Path) -> None:
     with run_relay(s3.port) as relay:
         store = BlobStore(bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{relay.port}"), "blobs")
         store.put(b"something before")
@@ -161,7 +161,7 @@ def test_bytes_whose_answer_was_lost_are_there_once_when_they_are_put_again(s3: 
         assert len(list(store)) == 2
 
 
-def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(s3: S3, tmp_path: Path) -> None:
+def test_unresponsive_server_times_out(s3: S3, tmp_path: Path) -> None:
     with run_relay(s3.port) as relay:
         relay.silent = True
         objects = S3Store(
@@ -175,7 +175,7 @@ def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(s3: S3,
         assert error_message(partial(store.get, ABSENT)) == "The bucket is not responding."
 
 
-def test_a_file_that_is_changed_while_it_is_read_is_not_kept() -> None:
+def test_file_changed_during_read_is_not_stored() -> None:
     assert list(_unchanged(io.BytesIO(BYTES), Digest.of(BYTES))) == [BYTES]
     with pytest.raises(IntegrityError, match="changed"):
         list(_unchanged(io.BytesIO(BYTES), ABSENT))
@@ -189,7 +189,7 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> NamedObjects:
     return NamedObjects(Bucket(lambda: store, "us", tmp_path / "made"), "here")
 
 
-def test_bytes_have_a_name_until_others_take_it(objects: NamedObjects) -> None:
+def test_bytes_keep_their_name_until_replaced(objects: NamedObjects) -> None:
     assert objects.get("a") is None
     objects.put("a", b"first")
     objects.put("a", b"second")
@@ -207,7 +207,7 @@ def test_bytes_have_a_name_until_others_take_it(objects: NamedObjects) -> None:
     assert sorted(dict(objects.names())) == ["deep/b"]
 
 
-def test_of_two_who_replace_what_they_have_both_read_one_is_refused(objects: NamedObjects) -> None:
+def test_second_of_two_conflicting_replacements_is_refused(objects: NamedObjects) -> None:
     objects.create("a", b"first")
     [first, mark] = objects.get("a") or (b"", "")
     assert first == b"first"
@@ -239,7 +239,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def test_a_process_forked_after_a_request_gets_an_error_rather_than_waiting_forever(
+def test_process_forked_after_a_request_raises_instead_of_hanging(
     tmp_path: Path,
 ) -> None:
     line = [sys.executable, "-c", _FORKED, str(tmp_path / "made")]

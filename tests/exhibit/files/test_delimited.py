@@ -24,7 +24,7 @@ def problems(text: str | bytes) -> list[tuple[int, Problem]]:
     return [(row.line, row.problem) for row in table(text) if row.problem is not None]
 
 
-def test_a_quoted_field_goes_over_lines_and_keeps_its_quotation_marks() -> None:
+def test_quoted_field_spans_lines_and_keeps_quotation_marks() -> None:
     text = 'a,b\n1,"x ""y""\n\n  z, w"\n2,\n3,"""\n"""\n'
     assert cells(text) == [["1", 'x "y"\n\n  z, w'], ["2", ""], ["3", '"\n"']]
     assert [row.line for row in table(text)] == [2, 5, 6]
@@ -42,20 +42,20 @@ def test_a_quoted_field_goes_over_lines_and_keeps_its_quotation_marks() -> None:
         ('a,b\n1,"' + "x\n" * (MAX_SPAN + 1) + '"\n2,z\n', [2, MAX_SPAN + 3], 1),
     ],
 )
-def test_a_quotation_mark_that_stays_open_costs_its_line_alone(text: str, lost: list[int], row_count: int) -> None:
+def test_unclosed_quotation_mark_loses_only_its_row(text: str, lost: list[int], row_count: int) -> None:
     reported = problems(text)
     assert [line for line, problem in reported if problem is Problem.QUOTES] == lost
     assert len(cells(text)) == row_count
 
 
 @pytest.mark.long
-def test_many_open_quotation_marks_are_read_in_time() -> None:
+def test_many_unclosed_quotation_marks_are_read_quickly() -> None:
     text = "a,b\n" + '1,"x\n' * 20_000 + "2,y\n" * 20_000
     assert len(problems(text)) == 20_000
     assert len(cells(text)) == 20_000
 
 
-def test_lines_that_are_too_long_or_no_text_and_rows_of_another_length_say_so() -> None:
+def test_overlong_binary_and_ragged_rows_are_reported() -> None:
     text = b"a,b\n" + b"x" * (MAX_LINE + 1) + b"\n1,\xc3\xa4\n2,\xff\n3,\0\n4\n5,6,7\n8,9,,\n"
     assert problems(text) == [
         (2, Problem.TOO_LONG), (4, Problem.ENCODING), (5, Problem.NOT_TEXT), (6, Problem.FIELDS), (7, Problem.FIELDS),
@@ -63,19 +63,19 @@ def test_lines_that_are_too_long_or_no_text_and_rows_of_another_length_say_so() 
     assert cells(text) == [["1", "ä"], ["8", "9"]]
 
 
-def test_a_table_may_say_what_parts_its_fields_and_else_known_headings_do() -> None:
+def test_delimiter_is_declared_or_detected_from_known_headings() -> None:
     assert table("sep=;\na,b;c\n").heads == ["a,b", "c"]
     delimited = Delimited(io.BytesIO(b"url;a, b, c\n"), is_heading=lambda head: head == "url")
     assert (delimited.separator, delimited.heads) == (";", ["url", "a, b, c"])
 
 
-def test_lines_before_the_headings_that_hold_nothing_are_passed_over() -> None:
+def test_blank_lines_before_headings_are_skipped() -> None:
     rows = table(b';;\r\n"";"";""\r\n\r\nname;place;day\r\na;b;c\r\n')
     assert (rows.separator, rows.heads, rows.first_line) == (";", ["name", "place", "day"], 4)
     assert [row.cells for row in rows] == [["a", "b", "c"]]
 
 
-def test_a_first_line_that_cannot_be_read_is_refused() -> None:
+def test_unreadable_first_line_is_refused() -> None:
     for data in (b"\xff\xd8\xff\xe0", b'a,"b\n1,2\n', b'a,"' + b"x" * 200_000 + b'"\n1,2\n'):
         with pytest.raises(RefusedError, match="Line 1"):
             table(data)
@@ -92,7 +92,7 @@ REPORTED = [
 
 
 @pytest.mark.parametrize(("text", "encoding"), REPORTED)
-def test_an_encoding_is_recognised_by_its_words(text: str, encoding: str) -> None:
+def test_encoding_is_detected_from_words(text: str, encoding: str) -> None:
     assert encoding_of(text.encode(encoding)) == encoding
 
 
@@ -105,12 +105,12 @@ def test_an_encoding_is_recognised_by_its_words(text: str, encoding: str) -> Non
         ("山田太郎", "iso2022_jp"), ("a.jpg,小雪\n", "gbk"), ("Jiří Dvořák", "mac_latin2"),
     ],
 )  # fmt: skip
-def test_an_encoding_that_is_unlikely_for_western_words_is_not_chosen(text: str, encoding: str) -> None:
+def test_improbable_encoding_for_western_text_is_not_chosen(text: str, encoding: str) -> None:
     assert encoding_of(text.encode(encoding)) == ""
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_give_rows_or_problems(data: bytes) -> None:
+def test_any_bytes_yield_rows_or_problems(data: bytes) -> None:
     try:
         rows = list(table(data))
     except RefusedError:
@@ -118,7 +118,7 @@ def test_any_bytes_give_rows_or_problems(data: bytes) -> None:
     assert all(row.problem is None or not row.cells or row.problem is Problem.FIELDS for row in rows)
 
 
-def test_a_file_is_read_by_its_headings_and_a_line_that_is_no_row_is_named(tmp_path: Path) -> None:
+def test_file_is_read_by_headings_and_invalid_row_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("a,b\n1,2\n")
     assert list(records(path)) == [{"a": "1", "b": "2"}]

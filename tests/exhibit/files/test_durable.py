@@ -7,7 +7,7 @@ import pytest
 from exhibit.files.durable import settle, settle_path, write_once
 
 
-def test_of_many_writers_one_wins_and_leaves_a_whole_private_file(tmp_path: Path) -> None:
+def test_first_of_many_writers_leaves_a_whole_private_file(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     texts = [bytes([number]) * 5_000 for number in range(24)]
     with ThreadPoolExecutor(8) as pool:
@@ -18,7 +18,7 @@ def test_of_many_writers_one_wins_and_leaves_a_whole_private_file(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]  # no draft remains
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -28,7 +28,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
-def test_writing_to_disk_calls_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_to_disk_calls_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     monkeypatch.setattr("os.fsync", synced.append)
     with (tmp_path / "file").open("wb") as file:

@@ -9,9 +9,7 @@ import pytest
 from exhibit.files.locks import FileLock, holder
 
 
-def test_a_lock_names_its_holder_on_a_full_disk_too_and_nobody_when_it_is_free(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lock_reports_its_holder_even_on_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, write = tmp_path / "lock", os.pwrite
 
     def full(handle: int, data: bytes, offset: int) -> int:

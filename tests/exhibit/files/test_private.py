@@ -6,7 +6,7 @@ from pathlib import Path
 from exhibit.files.private import closed, keep_private
 
 
-def test_what_others_may_read_in_the_data_folder_is_closed_once(tmp_path: Path) -> None:
+def test_data_folder_permissions_are_restricted_once(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         folder = tmp_path / "data"
@@ -30,7 +30,7 @@ def test_what_others_may_read_in_the_data_folder_is_closed_once(tmp_path: Path) 
     assert closed(tmp_path / "absent") == 0
 
 
-def test_what_a_process_makes_is_its_users_alone(tmp_path: Path) -> None:
+def test_new_files_are_private_to_their_user(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         keep_private()

@@ -46,7 +46,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 
 
 @pytest.mark.parametrize("case", CASES["read"], ids=lambda case: ascii(case["address"])[:60])
-def test_an_address_is_read_as_the_standard_reads_it(case: dict[str, Any]) -> None:
+def test_url_parsing_follows_the_standard(case: dict[str, Any]) -> None:
     parsed = read_url(case["address"], case.get("base", ""))
     assert (parsed and parsed.href) == case["href"]
     assert parsed is None or parsed.hostname == case["host"]
@@ -56,7 +56,7 @@ def test_an_address_is_read_as_the_standard_reads_it(case: dict[str, Any]) -> No
         assert host_of(joined(case["base"], case["address"])) == case["host"].strip("[]")
 
 
-def test_a_browser_reads_every_address_alike(browser: Chromium) -> None:
+def test_browsers_parse_every_url_identically(browser: Chromium) -> None:
     parsed = browser.tab().evaluate(f"({BROWSERS})({json.dumps(CASES['read'])})")
     assert len(parsed) == len(CASES["read"]) >= 150
     for case, parsed_url in zip(CASES["read"], parsed, strict=True):
@@ -69,7 +69,7 @@ def test_a_browser_reads_every_address_alike(browser: Chromium) -> None:
 
 
 @pytest.mark.parametrize("case", CASES["read"], ids=lambda case: ascii(case["address"])[:60])
-def test_the_guard_sees_the_host_that_is_connected_to(case: dict[str, Any]) -> None:
+def test_guard_checks_the_connected_host(case: dict[str, Any]) -> None:
     if case["href"] is None or not case["href"].startswith("http"):
         return
     with guarded_session(Guard()) as session:
@@ -84,32 +84,32 @@ def test_the_guard_sees_the_host_that_is_connected_to(case: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(("first", "other"), CASES["same"])
-def test_spellings_of_one_address_have_one_key(first: str, other: str) -> None:
+def test_equivalent_urls_share_a_key(first: str, other: str) -> None:
     assert url_key(first) == url_key(other)
 
 
 @pytest.mark.parametrize(("first", "other"), CASES["apart"])
-def test_two_addresses_have_two_keys(first: str, other: str) -> None:
+def test_different_urls_have_different_keys(first: str, other: str) -> None:
     assert url_key(first) != url_key(other)
 
 
 @pytest.mark.parametrize(("host", "may_be_mistaken"), CASES["confusable"].items())
-def test_a_host_that_may_be_mistaken_for_another_is_reported(host: str, may_be_mistaken: bool) -> None:  # noqa: FBT001 - a case
+def test_confusable_host_is_reported(host: str, may_be_mistaken: bool) -> None:  # noqa: FBT001 - a case
     assert is_confusable(host) == may_be_mistaken
 
 
-def test_a_host_is_shown_in_letters_where_it_has_them() -> None:
+def test_internationalised_host_is_displayed_in_unicode() -> None:
     assert in_letters("xn--bcher-kva.example") == "bücher.example"
     assert in_letters("shop.example") == ""
     assert in_letters("xn--a.example") == ""
 
 
-def test_what_people_read_of_an_address_holds_no_user_name() -> None:
+def test_displayed_url_has_no_user_name() -> None:
     assert without_scheme("https://saint.example:443@copies.example/a?b=1#c") == "copies.example/a?b=1"
     assert without_scheme("no address") == "no address"
 
 
-def test_a_host_belongs_to_a_site_or_not() -> None:
+def test_host_membership_in_a_site_is_decided() -> None:
     assert is_within("cdn.copies.example", "copies.example")
     assert is_within("copies.example.", "COPIES.example")
     assert is_within("www.bücher.example", "xn--bcher-kva.example")
@@ -139,12 +139,12 @@ def test_a_host_belongs_to_a_site_or_not() -> None:
         ("http://[::1/", "http://[::1/"),
     ],
 )
-def test_a_url_has_one_normal_form(spelled: str, normal: str) -> None:
+def test_url_has_one_normal_form(spelled: str, normal: str) -> None:
     assert normalise(spelled) == normal
 
 
 @given(st.text(max_size=60), st.text(max_size=30))
-def test_normalising_twice_changes_nothing(path: str, query: str) -> None:
+def test_normalisation_is_idempotent(path: str, query: str) -> None:
     once = normalise(f"http://example.com/{path}?{query}")
     assert normalise(once) == once
 
@@ -154,7 +154,7 @@ def test_any_text_gets_a_key_of_sixteen_bytes(text: str) -> None:
     assert len(url_key(text)) == 16
 
 
-def test_two_spellings_share_a_key_and_two_addresses_do_not() -> None:
+def test_equivalent_spellings_share_a_key_and_different_urls_do_not() -> None:
     assert url_key("http://EXAMPLE.com:80/a#x") == url_key("http://example.com/a")
     assert url_key("http://example.com/a") != url_key("http://example.com/A")
 
@@ -175,11 +175,11 @@ def test_two_spellings_share_a_key_and_two_addresses_do_not() -> None:
         ("", ""),
     ],
 )
-def test_the_site_of_a_host_is_its_registrable_domain(host: str, party: str) -> None:
+def test_site_of_a_host_is_its_registrable_domain(host: str, party: str) -> None:
     assert registrable_domain(host) == party
 
 
-def test_the_host_of_a_url_has_no_port_and_lower_case() -> None:
+def test_host_of_a_url_is_lower_case_without_port() -> None:
     assert host_of("http://User@Example.COM:81/a") == "example.com"
     assert host_of("no address") == ""
     assert host_of("http://[::1") == ""
@@ -201,12 +201,12 @@ def refusal_reason(host: str) -> str:
         ("a_b.example", "a_b.example"),
     ],
 )
-def test_a_host_has_one_plain_form(spelling: str, plain: str) -> None:
+def test_host_has_one_plain_form(spelling: str, plain: str) -> None:
     assert plain_host(spelling) == plain
     assert plain_host(plain) == plain
 
 
-def test_a_host_that_could_be_read_twice_is_refused() -> None:
+def test_ambiguous_host_is_refused() -> None:
     for host in ("", "a b", "a..b", "-a", "a" * 254, "[::1", "exa%6dple.org", "a\0b"):
         with pytest.raises(RefusedError) as refused:
             plain_host(host)
@@ -216,7 +216,7 @@ def test_a_host_that_could_be_read_twice_is_refused() -> None:
     assert refused.value.reason == "private-address"
 
 
-def test_a_number_is_a_dotted_quad_or_refused_by_what_others_read_in_it() -> None:
+def test_numeric_host_is_a_dotted_quad_or_refused() -> None:
     assert literal_address("93.184.216.34") == IPv4Address("93.184.216.34")
     assert literal_address("2606:4700::1") == ip_address("2606:4700::1")
     assert literal_address("1.example") is None
@@ -226,13 +226,13 @@ def test_a_number_is_a_dotted_quad_or_refused_by_what_others_read_in_it() -> Non
         assert refusal_reason(public) == "bad-url", public
 
 
-def test_the_machine_itself_is_known_by_name() -> None:
+def test_local_machine_is_recognised_by_name() -> None:
     assert is_localhost("localhost")
     assert is_localhost("a.localhost")
     assert not is_localhost("localhost.example.org")
 
 
-def test_an_address_within_an_address_is_found() -> None:
+def test_embedded_ip_address_is_found() -> None:
     inner = IPv4Address("10.0.0.1")
     for outer in ("::ffff:10.0.0.1", "64:ff9b::a00:1", "::10.0.0.1"):
         assert embedded_ipv4(ip_address(outer)) == inner
@@ -248,5 +248,5 @@ def test_an_address_within_an_address_is_found() -> None:
         ("github.io", False, False), ("github.io", True, True), ("copies.github.io", True, False),
     ],
 )  # fmt: skip
-def test_names_below_a_public_suffix_are_other_peoples(name: str, *, private: bool, everybody: bool) -> None:
+def test_names_below_a_public_suffix_are_separate_sites(name: str, *, private: bool, everybody: bool) -> None:
     assert is_public_suffix(name, private=private) is everybody

@@ -143,7 +143,7 @@ def session() -> Iterator[requests.Session]:
         yield http_session
 
 
-def test_an_allowed_page_is_fetched_with_its_facts(site: str, session: requests.Session) -> None:
+def test_allowed_page_is_fetched_with_its_facts(site: str, session: requests.Session) -> None:
     response = session.get(f"{site}/picture")
     facts = connection_facts(response)
     assert read_limited(response, 20_000) == PICTURE
@@ -154,7 +154,7 @@ def test_an_allowed_page_is_fetched_with_its_facts(site: str, session: requests.
     assert _Site.received == [("/picture", site.removeprefix("http://"), USER_AGENT)]
 
 
-def test_without_the_setting_private_addresses_are_refused_and_nothing_arrives(site: str) -> None:
+def test_private_addresses_are_refused_by_default_without_a_request(site: str) -> None:
     with guarded_session(Guard()) as strict:
         for url in (site, site.replace("127.0.0.1", "localhost"), site.replace("127.0.0.1", "0x7f000001")):
             with pytest.raises(RefusedError) as refused:
@@ -176,7 +176,7 @@ def test_without_the_setting_private_addresses_are_refused_and_nothing_arrives(s
         ("http://93.184.216.34:22/", "port"),
     ],
 )
-def test_a_redirect_is_checked_like_any_url(
+def test_redirect_is_checked_like_any_url(
     site: str, session: requests.Session, kind: str, target: str, reason: str
 ) -> None:
     with pytest.raises(RefusedError) as refused:
@@ -184,7 +184,7 @@ def test_a_redirect_is_checked_like_any_url(
     assert refused.value.reason == reason
 
 
-def test_allowed_redirects_are_followed_but_not_for_ever(site: str, session: requests.Session) -> None:
+def test_allowed_redirects_are_followed_up_to_a_limit(site: str, session: requests.Session) -> None:
     response = session.get(f"{site}/redirect?/redirect?/picture")
     assert read_limited(response, 20_000) == PICTURE
     assert [each.status_code for each in response.history] == [302, 302]
@@ -195,7 +195,7 @@ def test_allowed_redirects_are_followed_but_not_for_ever(site: str, session: req
     assert refused.value.reason == "too-many-redirects"
 
 
-def test_a_name_is_resolved_once_and_the_checked_address_is_used(
+def test_name_is_resolved_once_and_checked_address_is_used(
     site: str, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolved: list[str] = []
@@ -220,7 +220,7 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_used(
     assert refused.value.reason == "private-address"
 
 
-def test_nothing_of_the_environment_is_used(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_environment_is_ignored(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with guarded_session(LOOPBACK) as session:
@@ -229,19 +229,19 @@ def test_nothing_of_the_environment_is_used(site: str, monkeypatch: pytest.Monke
             session.get(f"{site}/picture", proxies={"http": "http://127.0.0.1:9"})
 
 
-def test_a_body_over_the_limit_is_refused(site: str, session: requests.Session) -> None:
+def test_oversized_body_is_refused(site: str, session: requests.Session) -> None:
     for path in ("picture", "chunked", "stream", "zipped"):
         with pytest.raises(RefusedError) as refused:
             read_limited(session.get(f"{site}/{path}"), 9_000)
         assert refused.value.reason == "too-many-bytes"
 
 
-def test_a_body_of_exactly_the_limit_is_read(site: str, session: requests.Session) -> None:
+def test_body_of_exact_limit_is_read(site: str, session: requests.Session) -> None:
     for path in ("picture", "chunked"):
         assert read_limited(session.get(f"{site}/{path}"), len(PICTURE)) == PICTURE
 
 
-def test_of_a_body_the_beginning_can_be_read(site: str, session: requests.Session) -> None:
+def test_body_prefix_can_be_read(site: str, session: requests.Session) -> None:
     for path in ("picture", "chunked"):
         assert read_beginning(session.get(f"{site}/{path}"), 9_000) == PICTURE[:9_000]
         assert read_beginning(session.get(f"{site}/{path}"), 20_000) == PICTURE
@@ -252,31 +252,31 @@ def test_of_a_body_the_beginning_can_be_read(site: str, session: requests.Sessio
     assert refused.value.reason == "too-slow"
 
 
-def test_a_body_that_drips_is_cut_off(site: str, session: requests.Session) -> None:
+def test_dripping_body_times_out(site: str, session: requests.Session) -> None:
     with pytest.raises(RefusedError) as refused:
         read_limited(session.get(f"{site}/drip"), 9_000, seconds=0.2)
     assert refused.value.reason == "too-slow"
 
 
-def test_a_header_that_arrives_too_slowly_is_cut_off(site: str) -> None:
+def test_slow_header_times_out(site: str) -> None:
     with guarded_session(LOOPBACK, timeout=1) as session, pytest.raises(RefusedError) as refused:
         session.get(f"{site}/slow_head")
     assert refused.value.reason == "too-slow"
 
 
-def test_a_closed_port_is_an_error_of_the_connection() -> None:
+def test_closed_port_is_a_connection_error() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         with guarded_session(LOOPBACK) as session, pytest.raises(requests.ConnectionError):
             session.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
 
 
-def test_a_response_from_elsewhere_has_no_facts() -> None:
+def test_foreign_response_has_no_facts() -> None:
     with pytest.raises(WrongUseError):
         connection_facts(requests.Response())
 
 
-def test_an_exchange_is_recorded_as_on_the_wire(site: str, session: requests.Session, tmp_path: Path) -> None:
+def test_exchange_is_recorded_as_on_the_wire(site: str, session: requests.Session, tmp_path: Path) -> None:
     path = tmp_path / "exchange.warc"
     with path.open("wb") as out, capture_http(WARCWriter(out, gzip=False, warc_version="1.1")):
         for name in ("redirect?/picture", "chunked"):
@@ -318,7 +318,7 @@ print(writer.get_contents().count(b"WARC-Type: response"))
 @pytest.mark.parametrize(
     "order", [("import requests", "import exhibit.network.http"), ("import warcio.capture_http", "")]
 )
-def test_recording_works_in_any_order_of_imports(site: str, order: tuple[str, str]) -> None:
+def test_recording_works_in_any_import_order(site: str, order: tuple[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _CAPTURE.format(first=order[0], second=order[1]), f"{site}/picture"],
         capture_output=True,
@@ -353,7 +353,7 @@ def _certificate(name: str, issuer: tuple[x509.Certificate, Any] | None) -> tupl
     return certificate, key
 
 
-def test_tls_is_verified_for_the_name_and_its_chain_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_name_is_verified_and_chain_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = _certificate("authority.test", None)
     own = _certificate("photos.test", authority)
     pem = serialization.Encoding.PEM

@@ -47,7 +47,7 @@ def _translucent(mode: str = "RGB") -> Image.Image:
     return picture
 
 
-def _turned(kind: str, orientation: int) -> bytes:
+def _encode_with_orientation(kind: str, orientation: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encode(PICTURE, kind, exif=exif, lossless=True)
@@ -93,7 +93,7 @@ def _files() -> dict[str, Callable[[], bytes]]:
     for orientation in (2, 3, 5, 6, 8):
         files[f"jpeg turned {orientation}"] = partial(encode_with_orientation, PICTURE, orientation)
     for kind in ("PNG", "WEBP", "AVIF"):
-        files[f"{kind.lower()} turned"] = partial(_turned, kind, 6)
+        files[f"{kind.lower()} turned"] = partial(_encode_with_orientation, kind, 6)
     return files
 
 
@@ -109,7 +109,7 @@ def _rendered_pixels(tab: Tab, data: bytes, kind: str) -> NDArray[np.uint8]:
 
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-def test_ordinary_files_are_decoded_as_chromium_shows_them(tmp_path: Path) -> None:
+def test_ordinary_files_are_decoded_as_in_chromium(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(f"<!doctype html><script>{SHOW}</script>", encoding="utf-8")
     away = {}

@@ -26,7 +26,7 @@ def _conversion(profile: bytes, mode: str = "RGB") -> Conversion | None:
         return conversion_of(picture)
 
 
-def _stored(profile: bytes) -> Image.Image:
+def _convert_to_profile(profile: bytes) -> Image.Image:
     """Return the image in the levels of a profile, as photo software stores it."""
     target = ImageCms.ImageCmsProfile(BytesIO(profile))
     stored = ImageCms.profileToProfile(PICTURE, ImageCms.createProfile("sRGB"), target, outputMode="RGB")
@@ -36,8 +36,8 @@ def _stored(profile: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("name", PROFILES)
-def test_levels_of_a_wide_profile_are_shown_in_srgb(kind: str, name: str) -> None:
-    stored = _stored(PROFILES[name])
+def test_wide_profile_levels_are_converted_to_srgb(kind: str, name: str) -> None:
+    stored = _convert_to_profile(PROFILES[name])
     subsampling = 0 if kind == "JPEG" else "4:4:4"
     options = {} if kind == "TIFF" else {"lossless": True, "quality": 98, "subsampling": subsampling}
     data = encode(stored, kind, icc_profile=PROFILES[name], **options)
@@ -46,14 +46,14 @@ def test_levels_of_a_wide_profile_are_shown_in_srgb(kind: str, name: str) -> Non
     assert difference(np.asarray(stored), np.asarray(PICTURE)) > 5
 
 
-def test_a_reduced_picture_is_converted() -> None:
+def test_reduced_picture_is_converted() -> None:
     profile = PROFILES["Adobe RGB"]
     data = encode(generate_photo(1280, 960), "PNG", icc_profile=profile)
     whole = Image.fromarray(decode(data).pixels)
     assert difference(decode(data, at_least=640).pixels, np.asarray(whole.reduce(2))) < 1
 
 
-def test_a_translucent_picture_is_converted() -> None:
+def test_translucent_picture_is_converted() -> None:
     profile = PROFILES["Adobe RGB"]
     clear = PICTURE.copy()
     clear.putalpha(255)
@@ -63,12 +63,12 @@ def test_a_translucent_picture_is_converted() -> None:
     assert difference(pixels[1:], decode(encode(PICTURE, "PNG", icc_profile=profile)).pixels[1:]) < 0.1
 
 
-def test_profiles_of_srgb_cost_no_conversion() -> None:
+def test_srgb_profiles_skip_conversion() -> None:
     for version in (2, 4):
         assert _conversion(rgb_profile(srgb_curve(), version=version)) is None
 
 
-def test_grey_and_inks_are_converted_by_their_own_profiles_alone() -> None:
+def test_grey_and_cmyk_are_converted_only_by_their_own_profiles() -> None:
     assert _conversion(grey_profile(1.0)) is None
     assert _conversion(PROFILES["Adobe RGB"], "CMYK") is None
     press = table_profile(b"CMYK", inks, 5)
@@ -82,13 +82,13 @@ def test_grey_and_inks_are_converted_by_their_own_profiles_alone() -> None:
         assert np.abs(pixels - expected).mean() < 2
 
 
-def test_a_few_conversions_are_kept_and_no_large_profile() -> None:
+def test_few_conversions_are_cached_and_large_profiles_are_not() -> None:
     assert colours._conversion.cache_info().maxsize == 8
     assert _conversion(PROFILES["Adobe RGB"] + bytes(colours.MAX_PROFILE_BYTES)) is None
 
 
 @pytest.mark.long
-def test_a_damaged_profile_breaks_no_picture() -> None:
+def test_damaged_profile_does_not_break_picture() -> None:
     chance = random.Random(4)
     profiles = [*PROFILES.values(), table_profile(b"RGB ", lambda levels: inks(np.pad(levels, ((0, 0), (0, 1)))), 5)]
     for number in range(200):

@@ -44,7 +44,7 @@ CHECKSUMS = [(name, place) for name, place in _chunks(SOUND) if name != "IHDR"]
 
 
 @pytest.mark.parametrize(("name", "place"), CHECKSUMS, ids=[name for name, _place in CHECKSUMS])
-def test_a_png_with_a_wrong_checksum_is_read(name: str, place: int) -> None:
+def test_png_with_wrong_checksum_is_read(name: str, place: int) -> None:
     damaged = SOUND[:place] + bytes([SOUND[place] ^ 0xFF]) + SOUND[place + 1 :]
     decoded = decode(damaged)
     assert np.array_equal(decoded.pixels, decode(SOUND).pixels)
@@ -53,7 +53,7 @@ def test_a_png_with_a_wrong_checksum_is_read(name: str, place: int) -> None:
     assert read_metadata(damaged, Limits()).author == "Ann Example"
 
 
-def test_the_png_has_a_chunk_of_each_kind_that_programs_write() -> None:
+def test_png_fixture_has_a_chunk_of_each_common_kind() -> None:
     assert {name for name, _place in CHECKSUMS} >= {"iCCP", "tEXt", "iTXt", "zTXt", "pHYs", "eXIf", "IDAT", "IEND"}
 
 
@@ -70,7 +70,7 @@ def test_the_png_has_a_chunk_of_each_kind_that_programs_write() -> None:
     ],
     ids=["JPEG", "progressive", "PNG", "GIF", "BMP", "TIFF"],
 )
-def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(kind: str, options: dict[str, object], share: float) -> None:
+def test_truncated_file_is_read_as_far_as_possible(kind: str, options: dict[str, object], share: float) -> None:
     whole = encode(PICTURE, kind, **options)
     cut = whole[: int(len(whole) * share)]
     decoded = decode(cut)
@@ -82,21 +82,21 @@ def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(kind: str, options: di
 
 
 @pytest.mark.parametrize(("kind", "size"), [("JPEG", 600), ("PNG", 60)])
-def test_a_file_of_which_nothing_can_be_seen_is_refused(kind: str, size: int) -> None:
+def test_file_without_visible_content_is_refused(kind: str, size: int) -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(encode(PICTURE, kind)[:size])
     assert refused.value.reason == "truncated"
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
-def test_a_cut_file_of_which_decoders_show_nothing_is_refused(kind: str) -> None:
+def test_undecodable_truncated_file_is_refused(kind: str) -> None:
     whole = encode(PICTURE, kind)
     with pytest.raises(UnreadablePictureError) as refused:
         decode(whole[: len(whole) * 9 // 10])
     assert refused.value.reason in {"broken", "truncated"}
 
 
-def test_a_damaged_file_of_one_colour_is_read() -> None:
+def test_damaged_file_of_one_colour_is_read() -> None:
     texts = PngInfo()
     texts.add_text("Comment", "x")
     data = encode(Image.new("RGB", (9, 9), (200, 30, 30)), "PNG", pnginfo=texts)
@@ -106,7 +106,7 @@ def test_a_damaged_file_of_one_colour_is_read() -> None:
     assert (decoded.pixels == (200, 30, 30)).all()
 
 
-def test_the_tolerant_mode_ends_with_the_file() -> None:
+def test_tolerant_mode_ends_with_the_file() -> None:
     whole = encode(PICTURE, "JPEG")
     picture_file.decode(whole[: len(whole) // 2], Limits())
     assert not ImageFile.LOAD_TRUNCATED_IMAGES

@@ -25,7 +25,7 @@ PHOTO = np.asarray(generate_photo())
 
 
 @pytest.mark.parametrize("bad", BAD_FILES, ids=lambda bad: bad.name)
-def test_each_bad_file_is_decoded_or_refused_with_its_reason(bad: BadFile) -> None:
+def test_each_bad_file_is_decoded_or_refused_with_reason(bad: BadFile) -> None:
     data = bad.make()
     if bad.reason is None:
         picture = decode(data)
@@ -49,14 +49,14 @@ def test_every_allowed_format_is_decoded(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["TGA", "PPM", "JPEG2000"])
-def test_other_formats_are_refused_although_pillow_reads_them(kind: str) -> None:
+def test_formats_supported_only_by_pillow_are_refused(kind: str) -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(encode(generate_photo(), kind))
     assert refused.value.reason == "not-a-picture"
 
 
 @pytest.mark.long
-def test_a_reduced_decoding_keeps_the_asked_for_side_and_says_its_scale() -> None:
+def test_reduced_decoding_keeps_requested_side_and_reports_scale() -> None:
     for kind in ("JPEG", "PNG", "WEBP"):
         picture = decode(encode(generate_photo(1000, 600), kind), at_least=200)
         assert picture.pixels.shape[:2] == (150, 250)
@@ -68,17 +68,17 @@ def test_a_reduced_decoding_keeps_the_asked_for_side_and_says_its_scale() -> Non
     assert decode(encode(generate_photo(96, 64), "PNG"), at_least=5000).scale == 1
 
 
-def test_a_reduced_decoding_of_a_turned_picture_is_turned() -> None:
+def test_reduced_decoding_of_rotated_picture_is_rotated() -> None:
     picture = decode(encode_with_orientation(generate_photo(1000, 600), 6), at_least=200)
     assert picture.pixels.shape[:2] == (250, 150)
     assert picture.scale == pytest.approx(0.25)
 
 
-def test_a_very_flat_picture_can_be_reduced() -> None:
+def test_extremely_wide_picture_can_be_reduced() -> None:
     assert decode(encode(Image.new("RGB", (2000, 1), "blue"), "JPEG"), at_least=100).pixels.shape[1] >= 100
 
 
-def test_bytes_beyond_the_limit_are_refused_unread() -> None:
+def test_oversized_input_is_refused_unread() -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(encode(generate_photo(), "PNG"), Limits(max_bytes=100))
     assert refused.value.reason == "too-many-bytes"
@@ -103,7 +103,7 @@ for line in sys.stdin:
 
 
 @pytest.mark.shared_data
-def test_every_shared_bad_file_ends_within_time_and_memory() -> None:
+def test_every_shared_bad_file_stays_within_time_and_memory() -> None:
     folder = shared_data("badfiles")
     with (folder / "badfiles.csv").open(encoding="utf-8") as file:
         names = [row["file"] for row in csv.DictReader(file)]

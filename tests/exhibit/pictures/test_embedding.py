@@ -41,7 +41,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("data", [jpeg(), jpeg(exif=exif(Artist="B")), png(), jpeg(xmp=XMP.encode()), png(AIGC="x")])
-def test_what_is_written_is_read_again_and_no_pixel_changes(data: bytes) -> None:
+def test_embedded_metadata_round_trips_without_pixel_changes(data: bytes) -> None:
     embedded = with_rights(data, STATEMENT)
     metadata = read_metadata(embedded, Limits())
     assert (metadata.title, metadata.author, metadata.credit, metadata.rights) == (
@@ -58,7 +58,7 @@ def test_what_is_written_is_read_again_and_no_pixel_changes(data: bytes) -> None
     assert (again.count(PROHIBITED), again.count("plus:LicensorURL>")) == (1, 2)
 
 
-def test_what_the_file_says_besides_stays() -> None:
+def test_other_metadata_is_preserved() -> None:
     for data in (
         jpeg(xmp=GENERATED_XMP.encode()),
         png_with_xmp(GENERATED_XMP),
@@ -77,13 +77,13 @@ def test_what_the_file_says_besides_stays() -> None:
     "packet",
     [b"<a>" * 5_000, b"<unclosed", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"<a/>", b"\xff\xfe\0"],
 )
-def test_a_packet_that_cannot_be_read_makes_room(packet: bytes) -> None:
+def test_unreadable_packet_is_replaced(packet: bytes) -> None:
     assert read_metadata(with_rights(jpeg(xmp=packet), STATEMENT), Limits()).author == "Ann Lee"
     bomb = with_rights(png_with_xmp("<a>" + " " * (MAX_XMP << 1), small=True), STATEMENT)
     assert len(bomb) < 10_000
 
 
-def test_intact_properties_of_a_damaged_packet_stay() -> None:
+def test_intact_properties_of_damaged_packet_are_preserved() -> None:
     data = with_segments(app1(XMP_NAME + xmp().replace(b"Ann", b"Jos\xe9").replace(b"</rdf:Alt>", b"</rdf:A\xffl>")))
     metadata = read_metadata(with_rights(data, RightsStatement(creator="Ann Lee")), Limits())
     assert (metadata.author, metadata.credit, metadata.title, metadata.problems) == ("Ann Lee", "Agency", "", ())

@@ -53,7 +53,7 @@ def _peak() -> int:
 @pytest.mark.parametrize(
     "name", [name if name in TELLING else pytest.param(name, marks=pytest.mark.long) for name in HOSTILE_PICTURES]
 )
-def test_each_hostile_picture_ends_within_time_and_memory(name: str) -> None:
+def test_each_hostile_picture_stays_within_time_and_memory(name: str) -> None:
     data = HOSTILE_PICTURES[name]()
     helper.close()  # earlier work of the helper is not counted here
     before = os.times()
@@ -69,13 +69,13 @@ def test_each_hostile_picture_ends_within_time_and_memory(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["one_tile_20000.tif", "one_tile_65536.tif", "first_frame_13300.gif", "frame_beyond_the_screen.gif"]
 )
-def test_tiles_and_frames_are_limited_as_pictures_are(name: str) -> None:
+def test_tiles_and_frames_have_picture_limits(name: str) -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(HOSTILE_PICTURES[name]())
     assert refused.value.reason == "too-many-pixels"
 
 
-def test_a_later_frame_of_another_size_isnt_decoded() -> None:
+def test_later_frame_of_different_size_is_not_decoded() -> None:
     whole = decode(HOSTILE_PICTURES["second_frame_13300.gif"]())
     assert whole.pixels.shape == (64, 64, 3)
     animation = gif(64, 64, [gif_frame(64, 64, lzw(4096)), gif_frame(70, 64, lzw(4480))])
@@ -84,7 +84,7 @@ def test_a_later_frame_of_another_size_isnt_decoded() -> None:
 
 
 @pytest.mark.long
-def test_nobody_decodes_strangers_bytes_by_other_means() -> None:
+def test_untrusted_bytes_are_decoded_only_by_the_safe_decoder() -> None:
     rooms = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
     violations = {
         path.relative_to(CHECKOUT).as_posix()

@@ -27,7 +27,7 @@ def with_frame(picture: Image.Image) -> Image.Image:
     return whole
 
 
-def test_the_codes_are_those_of_the_library_for_what_the_reference_prepares() -> None:
+def test_iscc_matches_reference_library() -> None:
     assert iscc_lib.conformance_selftest()
     picture = generate_photo()
     data = encode(picture, "PNG")
@@ -39,7 +39,7 @@ def test_the_codes_are_those_of_the_library_for_what_the_reference_prepares() ->
     assert code.code == iscc_lib.gen_iscc_code_v0([code.content, code.data, code.instance])["iscc"]
 
 
-def test_a_border_a_rotation_and_transparency_change_nothing_of_the_content_code() -> None:
+def test_border_rotation_and_transparency_do_not_change_content_code() -> None:
     picture = generate_photo()
     plain = iscc_of(encode(picture, "PNG"), LIMITS)
     bordered = iscc_of(encode(with_frame(picture), "PNG"), LIMITS)
@@ -53,7 +53,7 @@ def test_a_border_a_rotation_and_transparency_change_nothing_of_the_content_code
     assert iscc_of(encode(clear, "PNG"), LIMITS).content == plain.content
 
 
-def test_an_edited_copy_is_near_another_picture_far_and_a_plain_one_has_a_code() -> None:
+def test_edited_copy_is_near_and_unrelated_picture_is_far() -> None:
     plain = iscc_of(encode(generate_photo(), "PNG"), LIMITS)
     copy = iscc_of(encode(generate_photo().resize((192, 128)), "JPEG", quality=60), LIMITS)
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 96, 3), dtype=np.uint8))
@@ -65,14 +65,14 @@ def test_an_edited_copy_is_near_another_picture_far_and_a_plain_one_has_a_code()
     assert iscc_of(encode(Image.new("RGB", (40, 40), "red"), "PNG"), LIMITS).code.startswith("ISCC:K")
 
 
-def test_what_is_no_picture_or_too_large_is_refused_in_the_helper() -> None:
+def test_invalid_or_oversized_picture_is_refused_in_the_helper() -> None:
     with pytest.raises(UnreadablePictureError):
         iscc_of(b"%PDF-1.7", LIMITS)
     with pytest.raises(UnreadablePictureError):
         iscc_of(encode(generate_photo(), "PNG"), Limits(max_pixels=100))
 
 
-def test_a_binding_is_read_as_it_was_written() -> None:
+def test_binding_round_trips() -> None:
     code = iscc_of(encode(generate_photo(), "PNG"), LIMITS)
     assert read_binding(b64encode(code.binding).decode()) == code.bodies
     assert read_binding(urlsafe_b64encode(code.binding).decode().rstrip("=")) == code.bodies
@@ -87,7 +87,7 @@ VECTOR_2 = (
 """From IEP-0020: Content-Codes of 64 and 128 bits, and a Data-Code of 256."""
 
 
-def test_shorter_units_are_passed_over() -> None:
+def test_shorter_units_are_skipped() -> None:
     binding = read_binding(b64encode(bytes.fromhex(VECTOR_2)).decode())
     assert {name: body.hex() for name, body in binding.items()} == {"data": VECTOR_2[-64:]}
 
@@ -111,12 +111,12 @@ def test_shorter_units_are_passed_over() -> None:
         ),
     ],
 )
-def test_a_value_that_is_none_is_refused(value: str) -> None:
+def test_invalid_value_is_refused(value: str) -> None:
     with pytest.raises(WrongUseError):
         read_binding(value)
 
 
-def test_a_long_value_is_refused_before_it_is_read() -> None:
+def test_overlong_value_is_refused_before_parsing() -> None:
     binding = Iscc("", *("ISCC:" + "GADQLNA7GRZESMRF2J7NZPNWGI3II2ST5YUN5SS6GVQ2ZQGJXPPYDNI",) * 3).binding
     with pytest.raises(WrongUseError):
         read_binding(b64encode(binding * 40).decode())

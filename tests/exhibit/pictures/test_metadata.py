@@ -55,13 +55,13 @@ def metadata_of(data: bytes) -> FileMetadata:
     return read_metadata(data, Limits())
 
 
-def test_exif_is_read_with_its_utf_8_and_its_day() -> None:
+def test_exif_is_read_with_utf_8_text_and_date() -> None:
     tags = exif(Artist="陈明".encode(), Copyright="© Ann".encode(), DateTimeOriginal="2020:05:31 10:00:00")
     metadata = metadata_of(jpeg(exif=tags))
     assert (metadata.author, metadata.rights, metadata.created) == ("陈明", "© Ann", "2020-05-31")
 
 
-def test_keywords_are_read_from_iptc_and_from_what_windows_writes() -> None:
+def test_keywords_are_read_from_iptc_and_windows_tags() -> None:
     assert metadata_of(with_iptc(jpeg(), n25=b"parrots")).keywords == "parrots"
     tags = Image.Exif()
     tags[0x9C9E] = tuple("harbour;dawn".encode("utf-16-le"))
@@ -74,7 +74,7 @@ def test_iptc_is_read() -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_xmp_is_read_in_every_format_and_goes_before_exif(form: str) -> None:
+def test_xmp_is_read_in_every_format_and_precedes_exif(form: str) -> None:
     out, picture = io.BytesIO(), Image.new("RGB", (40, 30))
     more: dict[str, object] = {"xmp": XMP.encode()}
     if form == "PNG":
@@ -109,13 +109,13 @@ def test_xmp_is_read_in_every_format_and_goes_before_exif(form: str) -> None:
         jpeg(exif=exif(DateTimeOriginal="9999:99:99")),
     ],
 )
-def test_what_cannot_be_read_says_nothing(data: bytes) -> None:
+def test_unreadable_metadata_is_omitted(data: bytes) -> None:
     metadata = metadata_of(data)
     assert (metadata.author, metadata.rights) == ("", "")
     assert metadata.created in ("", "9999")
 
 
-def test_words_are_limited_and_hold_nothing_that_does_not_print() -> None:
+def test_text_is_limited_to_printable_characters_and_length() -> None:
     metadata = metadata_of(jpeg(exif=exif(Artist="A\nB\x07\x1b[31m " + "x" * 5_000)))
     assert metadata.author.startswith("A B [31m x")
     assert len(metadata.author) == 300
@@ -147,7 +147,7 @@ def exif_with_comment(comment: bytes) -> Image.Exif:
     return tags
 
 
-def test_a_reference_to_an_unknown_name_is_no_author_and_is_reported() -> None:
+def test_reference_to_unknown_name_is_not_an_author_and_is_reported() -> None:
     metadata = metadata_of(jpeg(xmp=XMP.replace("Ann Lee</rdf:li>", "&author;</rdf:li>").encode()))
     assert (metadata.author, metadata.title) == ("陈明", "Two parrots")
     assert ("author", "damaged") in [(problem.field, problem.reason) for problem in metadata.problems]
@@ -156,7 +156,7 @@ def test_a_reference_to_an_unknown_name_is_no_author_and_is_reported() -> None:
     ).author.startswith("Ann & Lee B")
 
 
-def test_a_source_type_and_a_label_of_generated_content_are_read_from_xmp() -> None:
+def test_source_type_and_ai_label_are_read_from_xmp() -> None:
     metadata = metadata_of(jpeg(xmp=GENERATED_XMP.encode()))
     assert metadata.source_type == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
     assert metadata.aigc == LABEL_TEXT
@@ -176,7 +176,7 @@ def test_a_source_type_and_a_label_of_generated_content_are_read_from_xmp() -> N
         jpeg(exif=exif_with_comment(b"\0" * 8 + b'{"AIGC":' + LABEL.encode() + b"}\0\0")),
     ],
 )
-def test_a_label_outside_xmp_is_read(data: bytes) -> None:
+def test_label_outside_xmp_is_read(data: bytes) -> None:
     assert metadata_of(data).aigc == LABEL_TEXT
 
 
@@ -194,38 +194,38 @@ def test_a_label_outside_xmp_is_read(data: bytes) -> None:
         '{"Label": "' + "1" * 20_000 + '"}',
     ],
 )
-def test_a_label_that_is_none_says_nothing(label: str) -> None:
+def test_invalid_label_is_ignored(label: str) -> None:
     for data in (png(AIGC=label), jpeg(exif=exif_with_comment(b"ASCII\0\0\0" + label.encode()))):
         assert metadata_of(data).aigc in ("", "Label: \ufffd")
 
 
-def test_a_long_label_is_cut() -> None:
+def test_overlong_label_is_truncated() -> None:
     assert len(metadata_of(png(AIGC='{"Label": "' + "1" * 9_000 + '", "ProduceID": "p"}')).aigc) == 300
 
 
-def test_a_comment_that_is_no_label_is_none() -> None:
+def test_unrelated_comment_is_not_a_label() -> None:
     assert metadata_of(jpeg(exif=exif_with_comment(b"ASCII\0\0\0" + b'{"a": 1}'))).aigc == ""
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_sound_blocks_are_read_and_the_rest_is_reported(name: str) -> None:
+def test_valid_blocks_are_read_and_invalid_blocks_are_reported(name: str) -> None:
     case = CASES[name]
     metadata = metadata_of(case.make())
     problems = sorted((problem.block, problem.reason, problem.field) for problem in metadata.problems)
     assert (metadata.as_dict(), problems) == (case.fields, sorted(case.problems))
 
 
-def test_undecoded_text_is_shown_without_a_guess() -> None:
+def test_undecoded_text_is_shown_without_guessing() -> None:
     (problem,) = metadata_of(with_iptc(jpeg(), n80=b"Zofia \xa3\xeacka")).problems
     assert (problem.field, problem.text) == ("author", "Zofia \ufffd\ufffdcka")
 
 
-def test_a_file_that_cannot_be_opened_is_reported() -> None:
+def test_unreadable_file_is_reported() -> None:
     assert [problem.reason for problem in metadata_of(b"no picture").problems] == ["not-a-picture"]
 
 
 @pytest.mark.parametrize("code", [0x00, 0x1C, 0x3C, 0xFF])
-def test_no_damaged_byte_makes_a_wrong_name_of_a_block(code: int) -> None:
+def test_damaged_bytes_never_produce_a_wrong_block_name(code: int) -> None:
     """Overwrite every byte of equal blocks once, and test that a name is correct, absent, or marked as damaged."""
     packet = xmp("Zoë")
     for place in range(len(packet)):
@@ -234,7 +234,7 @@ def test_no_damaged_byte_makes_a_wrong_name_of_a_block(code: int) -> None:
         assert all(name in ([], ["Zoë"]) or DAMAGED in name[0] for name in names), place
 
 
-def test_hostile_blocks_cost_little() -> None:
+def test_hostile_blocks_are_read_quickly() -> None:
     """Test that blocks that make a reader search repeatedly take less than a second of processor time."""
     blocks = [b"\x1c" * 60_000, (b"\x1c\x02\x50\xea\x60" * 12_000)[:60_000], b"\x1c\x02\x50\0\1a" * 10_000]
     files = [with_segments(*[segment(0xED, PHOTOSHOP + resource(block))] * 20) for block in blocks]

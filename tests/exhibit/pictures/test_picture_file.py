@@ -24,7 +24,7 @@ from tests.assets.badfiles import (
 PHOTO = np.asarray(generate_photo())
 
 
-def test_an_icon_is_refused_before_any_of_its_pixels_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_icon_is_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def decoded(*_: object) -> None:
         raise AssertionError
 
@@ -43,13 +43,13 @@ def test_an_icon_is_refused_before_any_of_its_pixels_is_decoded(monkeypatch: pyt
         (8, np.rot90(PHOTO, 1)),
     ],
 )  # fmt: skip
-def test_the_orientation_is_applied(orientation: int, turned: NDArray[np.uint8]) -> None:
+def test_orientation_is_applied(orientation: int, turned: NDArray[np.uint8]) -> None:
     picture = decode(encode_with_orientation(generate_photo(), orientation))
     assert (picture.info.height, picture.info.width) == turned.shape[:2]
     assert difference(picture.pixels, turned) < 6
 
 
-def test_the_orientation_agrees_with_pillow() -> None:
+def test_orientation_matches_pillow() -> None:
     from PIL import ImageOps
 
     for orientation in range(1, 9):
@@ -59,13 +59,13 @@ def test_the_orientation_agrees_with_pillow() -> None:
         assert np.array_equal(decode(data).pixels, expected)
 
 
-def test_the_first_frame_with_content_is_taken() -> None:
+def test_first_frame_with_content_is_used() -> None:
     picture = decode(blank_then_photo())
     assert picture.info.frames == 2
     assert difference(picture.pixels, PHOTO) < 20
 
 
-def test_a_still_picture_outside_the_animation_is_passed_over() -> None:
+def test_still_picture_outside_the_animation_is_skipped() -> None:
     still = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
     data = encode(still, "PNG", save_all=True, default_image=True, append_images=[generate_photo(), still])
     assert np.array_equal(decode(data).pixels, PHOTO)
@@ -74,12 +74,12 @@ def test_a_still_picture_outside_the_animation_is_passed_over() -> None:
     assert np.array_equal(decode(data).pixels, np.asarray(still))
 
 
-def test_damage_behind_a_good_frame_takes_nothing_from_it() -> None:
+def test_damage_after_a_good_frame_is_harmless() -> None:
     data = blank_then_photo()
     assert decode(data[: len(data) // 2]).pixels.shape == (64, 96, 3)
 
 
-def test_formats_that_need_more_memory_may_have_fewer_pixels() -> None:
+def test_memory_intensive_formats_have_lower_pixel_limit() -> None:
     limits = Limits(max_pixels=10_000)
     assert decode(encode(generate_photo(100, 100), "JPEG"), limits).info.width == 100
     for kind in ("WEBP", "GIF", "TIFF", "JPEG"):
@@ -88,7 +88,7 @@ def test_formats_that_need_more_memory_may_have_fewer_pixels() -> None:
         assert refused.value.reason == "too-many-pixels"
 
 
-def test_decoding_leaves_no_warning_and_no_filter_behind() -> None:
+def test_decoding_leaves_no_warning_filters() -> None:
     pages = encode(generate_photo(), "TIFF").replace(b"\x00\x01\x03\x00", b"\x00\x01\x0c\x00", 1)
     huge = png(png_header(9500, 9500), (b"acTL", bytes(8)), (b"IDAT", b"\x00"), (b"IEND", b""))
     before = list(warnings.filters)

@@ -15,7 +15,7 @@ from tests.assets.badfiles import (
 )
 
 
-def test_a_decoder_that_reads_on_and_on_is_ended() -> None:
+def test_endlessly_reading_decoder_is_terminated() -> None:
     whole = encode(Image.new("L", (6000, 6000), 90), "JPEG", progressive=True)
     last_scan = whole[whole.rindex(b"\xff\xda") : -2]
     helper.close()  # its time is counted when it exits, also that for the files of earlier tests
@@ -28,7 +28,7 @@ def test_a_decoder_that_reads_on_and_on_is_ended() -> None:
     assert after.children_user + after.children_system - before.children_user - before.children_system < 5
 
 
-def test_many_threads_decode_the_same() -> None:
+def test_threads_decode_identically() -> None:
     data = encode(generate_photo(), "PNG")
     results: list[bool] = []
     threads = [
@@ -44,7 +44,7 @@ def test_many_threads_decode_the_same() -> None:
     assert results == [True] * 8
 
 
-def test_the_helper_returns_json_responses() -> None:
+def test_helper_returns_json_responses() -> None:
     request = {"limits": asdict(Limits()), "at_least": None}
     data = encode(generate_photo(), "PNG")
     response, pixels = answer({**request, "what": "decode"}, data)

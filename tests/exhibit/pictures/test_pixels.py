@@ -18,7 +18,7 @@ from tests.assets.badfiles import (
 from tests.assets.tiffs import RAW_PHOTOGRAPHS, tiff, tiff_in_tiff, tiff_pages
 
 
-def test_transparent_pictures_stand_on_white() -> None:
+def test_transparent_pictures_have_white_background() -> None:
     clear = Image.new("RGBA", (4, 4), (200, 0, 0, 0))
     assert (decode(encode(clear, "PNG")).pixels == 255).all()
     half = Image.new("RGBA", (4, 4), (0, 0, 0, 128))
@@ -30,7 +30,7 @@ def test_transparent_pictures_stand_on_white() -> None:
     assert (decode(grey).pixels == 255).all()
 
 
-def test_a_picture_of_which_only_dark_pages_show_anything_stands_on_black() -> None:
+def test_picture_visible_only_on_dark_pages_has_black_background() -> None:
     grey = generate_photo(300, 200).convert("L")
     white = Image.new("RGB", grey.size, "white")
     white.putalpha(grey)
@@ -45,7 +45,7 @@ def test_a_picture_of_which_only_dark_pages_show_anything_stands_on_black() -> N
 
 
 @pytest.mark.long
-def test_large_transparent_pictures_are_the_same_strip_by_strip() -> None:
+def test_large_transparent_pictures_match_when_processed_in_strips() -> None:
     picture = generate_photo(1500, 1400).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
     white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
@@ -71,19 +71,19 @@ GREY = np.asarray(generate_photo().convert("L"))
     ],
     ids=["0-255", "0-1", "signed", "8 of 16", "12 of 16", "16 of 16", "32"],
 )  # fmt: skip
-def test_a_tiff_of_many_bits_shows_the_picture(values: NDArray[np.generic]) -> None:
+def test_high_bit_depth_tiff_shows_the_picture(values: NDArray[np.generic]) -> None:
     pixels = decode(tiff(values)).pixels[..., 0].astype(float)
     assert np.corrcoef(pixels.ravel(), GREY.ravel())[0, 1] > 0.995
     assert np.ptp(pixels) > 0.85 * np.ptp(GREY)
 
 
-def test_values_that_are_no_numbers_break_no_tiff() -> None:
+def test_nan_values_do_not_break_tiff() -> None:
     values = GREY.astype(np.float32)
     values[0, :3] = np.nan, np.inf, -np.inf
     assert decode(tiff(values)).pixels.shape[:2] == GREY.shape
 
 
-def test_a_tiff_in_lab_or_inks_shows_its_colours() -> None:
+def test_lab_or_cmyk_tiff_shows_its_colours() -> None:
     rgb = ImageCms.createProfile("sRGB")
     lab = ImageCms.profileToProfile(generate_photo(), rgb, ImageCms.createProfile("LAB"), outputMode="LAB")
     assert lab is not None
@@ -91,7 +91,7 @@ def test_a_tiff_in_lab_or_inks_shows_its_colours() -> None:
     assert difference(decode(encode(generate_photo().convert("CMYK"), "TIFF")).pixels, np.asarray(generate_photo())) < 4
 
 
-def test_a_reduced_copy_or_a_mask_before_a_tiffs_picture_isnt_measured() -> None:
+def test_tiff_thumbnail_or_mask_page_is_skipped() -> None:
     small = np.ascontiguousarray(255 - GREY[::4, ::4])
     for marked in ({"subfile": 1}, {"subfile": 4}, {"old_subfile": 2}, {}):
         data = tiff_pages((small, marked), (GREY, {}), (small, {}))
@@ -107,7 +107,7 @@ def test_a_reduced_copy_or_a_mask_before_a_tiffs_picture_isnt_measured() -> None
     assert np.array_equal(decode(tiff_pages((small, {}), (GREY, {"subfile": 4}))).pixels[..., 0], small)
 
 
-def test_of_equal_pages_the_first_counts_and_of_a_page_and_its_part_the_larger() -> None:
+def test_first_of_equal_pages_and_larger_of_nested_pages_is_used() -> None:
     small, other = np.ascontiguousarray(255 - GREY[::4, ::4]), np.ascontiguousarray(GREY[::-1])
     assert np.array_equal(decode(tiff_pages((GREY, {}), (other, {}))).pixels[..., 0], GREY)
     for outer, inner in ((small, GREY), (GREY, small)):
@@ -117,7 +117,7 @@ def test_of_equal_pages_the_first_counts_and_of_a_page_and_its_part_the_larger()
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
-def test_the_largest_page_counts_in_files_that_pillow_writes(compression: str) -> None:
+def test_largest_page_is_used_in_pillow_files(compression: str) -> None:
     pages = [generate_photo(24, 16), generate_photo(240, 160), generate_photo(120, 80)]
     for how in ({}, {"big_tiff": True}):
         out = BytesIO()
@@ -128,7 +128,7 @@ def test_the_largest_page_counts_in_files_that_pillow_writes(compression: str) -
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
-def test_the_largest_part_of_a_page_counts_however_it_is_packed(compression: str) -> None:
+def test_largest_page_part_is_used_in_any_compression(compression: str) -> None:
     pages, out = [generate_photo(24, 16), generate_photo(240, 160)], BytesIO()
     pages[0].save(
         out, "TIFF", save_all=True, append_images=pages[1:], compression=compression, tiffinfo={270: "the next page"}
@@ -147,7 +147,7 @@ def test_the_largest_part_of_a_page_counts_however_it_is_packed(compression: str
 
 
 @pytest.mark.parametrize("name", sorted(RAW_PHOTOGRAPHS))
-def test_a_raw_photograph_is_refused_as_such_whatever_preview_it_holds(name: str) -> None:
+def test_raw_photograph_is_refused_despite_preview(name: str) -> None:
     for operation in (decode, inspect):
         with pytest.raises(UnreadablePictureError) as refused:
             operation(RAW_PHOTOGRAPHS[name]())
@@ -155,11 +155,11 @@ def test_a_raw_photograph_is_refused_as_such_whatever_preview_it_holds(name: str
         assert refused.value.hint
 
 
-def test_a_still_picture_of_one_colour_is_a_picture() -> None:
+def test_plain_still_picture_is_a_picture() -> None:
     assert (decode(encode(Image.new("RGB", (9, 9), (1, 2, 3)), "PNG")).pixels == (1, 2, 3)).all()
 
 
-def test_reducing_averages_blocks_and_keeps_the_smaller_ones_at_the_border() -> None:
+def test_reduction_averages_blocks_and_keeps_smaller_edge_blocks() -> None:
     picture = Image.fromarray(np.arange(0, 250, 10, dtype=np.uint8).reshape(5, 5))
     reduced = rgb_pixels(picture, 2)
     assert reduced.shape == (3, 3, 3)
@@ -167,7 +167,7 @@ def test_reducing_averages_blocks_and_keeps_the_smaller_ones_at_the_border() -> 
     assert rgb_pixels(picture).shape == (5, 5, 3)
 
 
-def test_a_blank_picture_has_one_colour_everywhere() -> None:
+def test_blank_picture_has_one_colour_everywhere() -> None:
     pixels = np.full((40, 30, 3), 7, np.uint8)
     assert is_blank(pixels)
     pixels[39, 29, 2] = 8

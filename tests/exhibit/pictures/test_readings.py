@@ -39,11 +39,11 @@ def emblem() -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_a_file_that_shows_another_picture_without_its_profile_is_reported(kind: str) -> None:
+def test_file_with_different_picture_without_profile_is_reported(kind: str) -> None:
     assert messages(colour_dependent_file(FIRST, OTHER, kind)) == [WITHOUT_PROFILE]
 
 
-def test_a_file_that_shows_another_picture_on_a_dark_page_is_reported() -> None:
+def test_file_with_different_picture_on_dark_page_is_reported() -> None:
     (reading,) = other_readings(background_dependent_file(FIRST, OTHER), Limits())
     assert reading.usual
     assert reading.words == ON_DARK_PAGE
@@ -61,13 +61,13 @@ def test_a_file_that_shows_another_picture_on_a_dark_page_is_reported() -> None:
         (with_misnumbered_profile(FIRST), "ICC_PROFILE"),
     ],
 )
-def test_what_a_file_states_twice_or_out_of_place_is_named(data: bytes, what: str) -> None:
+def test_duplicate_or_misplaced_statements_are_reported(data: bytes, what: str) -> None:
     expected = [IN_DOUBT.format(what)] if what else []
     assert messages(data)[: len(expected) or None] == expected
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow was built without AVIF.")
-def test_a_rectangle_to_which_an_avif_is_cut_is_named() -> None:
+def test_avif_crop_rectangle_is_reported() -> None:
     data = encoded(FIRST, "AVIF")
     clap = b"\0\0\0\x28clap" + bytes(32)
     assert messages(data) == []

@@ -13,13 +13,13 @@ from tests.assets.badfiles import (
     [("error_page.jpg", "web page"), ("drawing.svg", "SVG"), ("document.jpg", "PDF"), ("video.jpg", "video"),
      ("answer.jpg", "JSON")],
 )  # fmt: skip
-def test_a_refusal_says_what_the_bytes_are(name: str, word: str) -> None:
+def test_refusal_states_detected_file_type(name: str, word: str) -> None:
     data = next(bad for bad in BAD_FILES if bad.name == name).make()
     with pytest.raises(UnreadablePictureError, match=word):
         inspect(data)
 
 
-def test_bytes_of_no_picture_are_named_by_how_they_begin() -> None:
+def test_non_picture_bytes_are_identified_by_their_start() -> None:
     assert kind_of(b"\0\0\0\x18ftypheic") == "a HEIC picture"
     assert kind_of(b"\0\0\0\x18ftypmp42") == "a video"
     assert kind_of(b"\xef\xbb\xbf<?xml version='1.0'?><note/>") == "an XML document"

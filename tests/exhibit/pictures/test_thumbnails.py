@@ -6,7 +6,7 @@ from exhibit.pictures.thumbnails import LARGEST, THUMBNAIL_SIDE, exif_with, smal
 from tests.assets.badfiles import generate_photo
 
 
-def test_a_thumbnail_comes_back_out_of_the_file_that_carries_it() -> None:
+def test_thumbnail_round_trips_through_its_file() -> None:
     picture = generate_photo(1200, 800)
     small = small_jpeg(picture, THUMBNAIL_SIDE)
     assert small == small_jpeg(picture, THUMBNAIL_SIDE)
@@ -17,15 +17,15 @@ def test_a_thumbnail_comes_back_out_of_the_file_that_carries_it() -> None:
     assert Image.open(io.BytesIO(out.getvalue())).size == (1200, 800)
 
 
-def test_a_small_picture_is_not_made_larger() -> None:
+def test_small_picture_is_not_enlarged() -> None:
     assert Image.open(io.BytesIO(small_jpeg(generate_photo(96, 64), THUMBNAIL_SIDE))).size == (96, 64)
 
 
-def test_one_that_is_too_large_for_its_segment_is_left_out() -> None:
+def test_oversized_thumbnail_is_omitted() -> None:
     assert exif_with(b"\xff\xd8" + bytes(LARGEST)) == b""
 
 
-def test_a_file_without_one_or_a_damaged_one_has_none() -> None:
+def test_missing_or_damaged_thumbnail_is_not_returned() -> None:
     plain, out = small_jpeg(generate_photo(), 96), io.BytesIO()
     generate_photo().save(out, "JPEG", exif=exif_with(b"GIF89a" + bytes(50)))
     for data in (plain, b"", b"no picture", out.getvalue(), out.getvalue()[:60]):

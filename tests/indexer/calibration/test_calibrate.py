@@ -66,7 +66,7 @@ def outcome(order: Order) -> Outcome:
 
 
 @pytest.mark.long
-def test_each_photograph_counts_once_however_many_files_show_it(outcome: Outcome) -> None:
+def test_each_photograph_counts_once_across_duplicate_files(outcome: Outcome) -> None:
     assert len(outcome.photographs) == COUNT + 1
     assert outcome.calibration.certain == Bound(COUNT, 0)
     assert [skipped_file.path for skipped_file in outcome.skipped] == ["notes.txt"]
@@ -74,14 +74,14 @@ def test_each_photograph_counts_once_however_many_files_show_it(outcome: Outcome
 
 
 @pytest.mark.long
-def test_a_resaved_file_has_nearly_the_same_hash_and_an_unrelated_one_has_not(outcome: Outcome) -> None:
+def test_resaved_file_has_similar_hash_and_unrelated_file_does_not(outcome: Outcome) -> None:
     hashes = {photograph.path: int.from_bytes(photograph.hash) for photograph in outcome.photographs}
     near, far = (hashes["03.jpg"] ^ hashes[path] for path in ("other.jpg", "04.jpg"))
     assert near.bit_count() <= SAME_PICTURE_DISTANCE < far.bit_count()
 
 
 @pytest.mark.long
-def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome: Outcome) -> None:
+def test_copies_and_unrelated_pictures_are_measured_as_in_production(outcome: Outcome) -> None:
     copies = [sample for sample in outcome.samples if sample.copy]
     assert len(copies) == PLAN.edited * PLAN.edits_each
     assert sum(sample.verification.decision is Decision.CERTAIN for sample in copies) > len(copies) / 3
@@ -93,7 +93,7 @@ def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome:
 
 
 @pytest.mark.long
-def test_the_calibration_is_for_the_current_measurements_and_separates_copies_from_unrelated_pictures(
+def test_calibration_is_current_and_separates_copies_from_unrelated(
     outcome: Outcome,
 ) -> None:
     certain = next(
@@ -107,7 +107,7 @@ def test_the_calibration_is_for_the_current_measurements_and_separates_copies_fr
 
 
 @pytest.mark.long
-def test_a_second_run_measures_nothing_and_gives_the_same(
+def test_second_run_measures_nothing_and_returns_same_result(
     order: Order, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
@@ -117,7 +117,7 @@ def test_a_second_run_measures_nothing_and_gives_the_same(
 
 
 @pytest.mark.long
-def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome, tmp_path: Path) -> None:
+def test_interrupted_run_resumes(order: Order, outcome: Outcome, tmp_path: Path) -> None:
     again = replace(order, scratch=copy_features(order.scratch, tmp_path))
 
     def interrupt(stage: str, done: int, total: int) -> None:
@@ -135,13 +135,13 @@ def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome,
 
 
 @pytest.mark.long
-def test_several_processes_give_the_same(order: Order, outcome: Outcome, tmp_path: Path) -> None:
+def test_several_processes_return_same_result(order: Order, outcome: Outcome, tmp_path: Path) -> None:
     again = replace(order, scratch=copy_features(order.scratch, tmp_path), jobs=2)
     assert calibrate(again, ignore_progress).calibration.digest == outcome.calibration.digest
 
 
 @pytest.mark.long
-def test_another_network_that_serves_is_what_is_measured_and_named(order: Order, tmp_path: Path) -> None:
+def test_custom_served_network_is_measured_and_reported(order: Order, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(network())
     (tmp_path / "net.toml").write_text(CARD)
     file = DescriptorFile(read_card(CARD), Digest.of(network()), tmp_path / "net.onnx")
@@ -156,7 +156,7 @@ def test_another_network_that_serves_is_what_is_measured_and_named(order: Order,
 
 
 @pytest.mark.long
-def test_a_folder_that_is_too_small_is_refused_with_a_message(order: Order, tmp_path: Path) -> None:
+def test_too_small_folder_is_refused_with_a_message(order: Order, tmp_path: Path) -> None:
     for seed in range(3):
         (tmp_path / f"{seed}.jpg").write_bytes(encode_jpeg(textured(seed, (160, 120))))
     with pytest.raises(WrongUseError, match="holds 3 different photographs"):
@@ -166,7 +166,7 @@ def test_a_folder_that_is_too_small_is_refused_with_a_message(order: Order, tmp_
 
 
 @pytest.mark.long
-def test_groups_are_read_and_checked(order: Order, tmp_path: Path) -> None:
+def test_groups_are_read_and_validated(order: Order, tmp_path: Path) -> None:
     path = tmp_path / "same.txt"
     path.write_text("a.jpg; b.jpg\n\nc.jpg\td.jpg\n", "utf-8")
     assert read_groups(path) == (("a.jpg", "b.jpg"), ("c.jpg", "d.jpg"))
@@ -180,12 +180,12 @@ def test_groups_are_read_and_checked(order: Order, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_the_planned_measurements_can_be_listed_first(order: Order) -> None:
+def test_planned_measurements_can_be_listed_first(order: Order) -> None:
     assert integers(describe_plan(order))[0] == 24
 
 
 @pytest.mark.long
-def test_the_outcome_states_both_bounds_as_they_are(outcome: Outcome) -> None:
+def test_outcome_reports_both_bounds(outcome: Outcome) -> None:
     rows = dict(summarize(outcome))
     bound, *bounds = integers(rows["certain"])
     assert (bound // 100, bounds) == (1329, [95, 21, 20, 0])
@@ -193,7 +193,7 @@ def test_the_outcome_states_both_bounds_as_they_are(outcome: Outcome) -> None:
 
 
 @pytest.mark.long
-def test_the_command_alone_refuses_what_is_too_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_standalone_command_refuses_too_small_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "one.jpg").write_bytes(encode_jpeg(textured(1, (160, 120))))
     assert main(["calibrate", str(tmp_path), "--out", str(tmp_path / "calibration.json")]) == 2
     assert integers(capsys.readouterr().err.partition(str(tmp_path))[2])[:2] == [1, MIN_PHOTOGRAPHS]
@@ -201,9 +201,7 @@ def test_the_command_alone_refuses_what_is_too_small(tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.long
-def test_stored_pairs_are_listed_beside_the_measurements_and_change_none_of_them(
-    outcome: Outcome, tmp_path: Path
-) -> None:
+def test_stored_pairs_are_listed_separately_from_measurements(outcome: Outcome, tmp_path: Path) -> None:
     pairs = FiledPairs(tmp_path)
     own, stranger = encoded(drawn(1)), encoded(drawn(2), "JPEG")
     for copy, label in (

@@ -24,7 +24,7 @@ def store_pair(folder: Path, copy: bytes, label: Judgement, about: str = "ours /
     return pairs
 
 
-def test_a_pair_is_kept_with_its_bytes_and_what_is_said_of_it(tmp_path: Path) -> None:
+def test_pair_is_stored_with_bytes_and_verdict(tmp_path: Path) -> None:
     pairs = store_pair(tmp_path, COPY, Judgement.COPY, "ours.jpg,\n/ the\u202e irs.jpg")
     (pair,) = FiledPairs(tmp_path).pairs()
     assert (pair.said, pair.decision, pair.by) == ("copy", "none", "Ann")
@@ -33,14 +33,14 @@ def test_a_pair_is_kept_with_its_bytes_and_what_is_said_of_it(tmp_path: Path) ->
     assert pairs.read_files(pair) == (ORIGINAL, COPY)
 
 
-def test_the_newest_word_on_a_pair_counts(tmp_path: Path) -> None:
+def test_latest_verdict_on_a_pair_counts(tmp_path: Path) -> None:
     for label in (Judgement.COPY, Judgement.DIFFERENT):
         pairs = store_pair(tmp_path, COPY, label)
     store_pair(tmp_path, OTHER, Judgement.COPY)
     assert [pair.said for pair in pairs.pairs()] == ["different", "copy"]
 
 
-def test_what_is_purged_takes_its_pairs_along(tmp_path: Path) -> None:
+def test_purge_removes_stored_pairs(tmp_path: Path) -> None:
     pairs = store_pair(tmp_path, COPY, Judgement.COPY)
     store_pair(tmp_path, OTHER, Judgement.COPY)
     pairs.remove_picture(Digest.of(COPY))
@@ -50,13 +50,13 @@ def test_what_is_purged_takes_its_pairs_along(tmp_path: Path) -> None:
     assert Digest.of(COPY).hex not in (tmp_path / FOLDER / "pairs.csv").read_text()
 
 
-def test_nothing_is_made_where_nothing_was_kept(tmp_path: Path) -> None:
+def test_nothing_is_created_without_stored_pairs(tmp_path: Path) -> None:
     assert FiledPairs(tmp_path).pairs() == []
     FiledPairs(tmp_path).remove_picture(Digest.of(COPY))
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_read_is_not_kept(tmp_path: Path) -> None:
+def test_unreadable_pair_is_not_stored(tmp_path: Path) -> None:
     unread: Explanation[int] = Explanation(Decision.NONE, (Gate("reading", passed=False),), 0)
     with pytest.raises(RefusedError, match="readable pictures"):
         FiledPairs(tmp_path).add(ORIGINAL, COPY, Judgement.COPY, unread, about="", by="Ann")

@@ -11,7 +11,7 @@ from tests.assets.photo_archive import PLAN, fill_archive, ignore_progress
 
 
 @pytest.mark.long
-def test_files_of_the_same_picture_take_no_strangers_place(tmp_path: Path) -> None:
+def test_duplicate_files_do_not_displace_unrelated_pictures(tmp_path: Path) -> None:
     archive = fill_archive(tmp_path / "archive")
     photographs, _ = read_photographs(archive, tmp_path, [], BUILT_IN, ignore_progress)
     group = photographs[0].group
@@ -28,7 +28,7 @@ def test_files_of_the_same_picture_take_no_strangers_place(tmp_path: Path) -> No
     assert len(often) >= 3
 
 
-def test_what_was_measured_with_other_edits_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_edits_trigger_new_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene(tmp_path, tmp_path, (), PLAN)
     before = scene.identity
     installed = shutil.copytree(Path(edits.__file__).parent, tmp_path / "edits")

@@ -33,7 +33,7 @@ def calibration() -> Calibration:
     return fit(samples(), name="test", date="2026-11-20", data="made", bounds=BOUNDS)
 
 
-def test_logistic_has_the_largest_penalised_likelihood() -> None:
+def test_logistic_maximises_penalised_likelihood() -> None:
     random = np.random.default_rng(6)
     rows, weights = random.normal(size=(150, 3)), random.random(150)
     outcomes = (random.random(150) < 1 / (1 + np.exp(-(rows @ [2.0, -1.0, 0.0] + 0.5)))).astype(float)
@@ -46,14 +46,14 @@ def test_logistic_has_the_largest_penalised_likelihood() -> None:
     assert logistic(rows, outcomes, weights) == pytest.approx(expected, abs=1e-4)
 
 
-def test_perfect_separation_still_has_finite_weights() -> None:
+def test_perfect_separation_has_finite_weights() -> None:
     rows = np.array([[0.0], [0.1], [0.9], [1.0]])
     learned = logistic(rows, np.array([0.0, 0, 1, 1]), np.ones(4))
     assert np.isfinite(learned).all()
     assert learned[1] > 0
 
 
-def test_probabilities_are_those_that_are_observed(calibration: Calibration) -> None:
+def test_probabilities_match_observed_frequencies(calibration: Calibration) -> None:
     fresh = samples(seed=11)
     predicted = np.array([calibration.probability(sample.verification) for sample in fresh], float)
     copies = np.array([sample.copy for sample in fresh], float)
@@ -65,7 +65,7 @@ def test_probabilities_are_those_that_are_observed(calibration: Calibration) -> 
     assert ((predicted - copies) ** 2 * weights).sum() / weights.sum() < 0.1
 
 
-def test_a_probability_never_says_more_than_its_photographs_allow(calibration: Calibration) -> None:
+def test_probability_is_bounded_by_sample_size(calibration: Calibration) -> None:
     best = calibration.probability(verification_with(5000, 1.0))
     worst = calibration.probability(verification_with(0, 0.0))
     assert worst is not None
@@ -74,13 +74,13 @@ def test_a_probability_never_says_more_than_its_photographs_allow(calibration: C
     assert 0.98 < best < 1 - 1 / 200
 
 
-def test_the_same_samples_give_the_same_calibration_in_any_process(calibration: Calibration) -> None:
+def test_same_samples_give_same_calibration_in_any_process(calibration: Calibration) -> None:
     again = fit(samples(), name="test", date="2026-11-20", data="made", bounds=BOUNDS)
     assert again.digest == calibration.digest
     assert Calibration.from_json(calibration.to_json()) == calibration
 
 
-def test_a_photograph_is_on_one_side_of_the_split_only() -> None:
+def test_photograph_is_on_only_one_side_of_the_split() -> None:
     doubled = [replace(sample, photograph=f"photo {int(sample.photograph[6:]) % 30}") for sample in samples(60)]
     assert fit(doubled, name="t", date="2026-11-20", data="made", bounds=BOUNDS).photographs == 30
 
@@ -92,7 +92,7 @@ def test_too_few_photographs_are_refused_with_a_message() -> None:
         fit([sample for sample in samples() if sample.copy], name="t", date="2026-11-20", data="made", bounds=BOUNDS)
 
 
-def test_a_photograph_with_several_false_alarms_counts_once() -> None:
+def test_photograph_with_several_false_alarms_counts_once() -> None:
     wrong = [Sample("a", False, "nearest", verification_with(9, 0.4)) for _ in range(3)]  # noqa: FBT003
     right = [Sample("b", True, "edit", verification_with(9, 0.4))]  # noqa: FBT003
     assert false_alarms([*wrong, *right], Decision.REVIEW, 100) == Bound(100, 1)

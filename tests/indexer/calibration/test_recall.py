@@ -15,7 +15,7 @@ PICTURE = textured(1, (300, 200))
 
 
 @pytest.mark.long
-def test_recall_separates_a_network_that_finds_crops_from_one_that_does_not() -> None:
+def test_recall_separates_good_network_from_poor_network() -> None:
     photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
     descriptor = examine(read_card(CARD), network())
     edits = ("jpeg70", "crop50", "mirror")
@@ -28,7 +28,7 @@ def test_recall_separates_a_network_that_finds_crops_from_one_that_does_not() ->
 
 
 @pytest.mark.long
-def test_pictures_that_are_nearly_the_same_are_no_negatives() -> None:
+def test_near_duplicate_pictures_are_not_negatives() -> None:
     twice = [
         partial(encoded, textured(seed // 2, (240, 180)), "JPEG", quality) for seed in range(44) for quality in (80,)
     ]
@@ -65,7 +65,7 @@ class Broken(Indifferent):
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", [Indifferent, Broken])
-def test_a_network_with_the_same_vector_for_all_pictures_finds_nothing(kind: type[Descriptor]) -> None:
+def test_network_with_constant_vectors_finds_nothing(kind: type[Descriptor]) -> None:
     photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
     recall = measure([kind(BUILT_IN.card, BUILT_IN.space, bytes)], photos, most=3, edits=("jpeg70",))[0]
     assert (recall.overall.first, recall.overall.few, recall.overall.never) == (0, 0, 0)

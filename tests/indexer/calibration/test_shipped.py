@@ -2,7 +2,7 @@ from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import PIPELINE
 
 
-def test_the_shipped_calibration_is_for_this_version_of_the_comparison() -> None:
+def test_shipped_calibration_matches_comparison_version() -> None:
     calibration = shipped_calibration()
     assert calibration is not None
     assert calibration.pipeline == PIPELINE, "fit it anew: docs/reference/stand-alone.md says how"

@@ -17,11 +17,11 @@ def change_from(transform: NDArray[np.float64], size: tuple[int, int]) -> Change
     return actual
 
 
-def test_a_whole_copy_is_changed_in_nothing() -> None:
+def test_whole_copy_has_no_change() -> None:
     assert change_from(np.eye(3), WORK) == Change(1.0, Place.WHOLE, Place.WHOLE, False, 0, 1.0, 1.0, False)  # noqa: FBT003
 
 
-def test_a_part_has_its_share_and_its_place() -> None:
+def test_crop_reports_its_share_and_position() -> None:
     right = change_from(np.array([[1, 0, 240], [0, 1, 0], [0, 0, 1.0]]), (160, 200))
     assert right.share == pytest.approx(0.4)
     assert (right.across, right.down) == (Place.LAST, Place.WHOLE)
@@ -40,15 +40,15 @@ def test_scale_stretch_and_perspective_are_distinguished() -> None:
     assert change_from(np.array([[1, 0, 0], [0, 1, 0], [0, 0.002, 1]]), (900, 900)).perspective
 
 
-def test_a_mirrored_copy_is_mirrored_before_it_is_turned() -> None:
+def test_mirrored_copy_is_mirrored_before_rotation() -> None:
     assert (change_from(MIRROR, WORK).mirrored, change_from(MIRROR, WORK).rotation) == (True, 0)
     clockwise = np.array([[0, 1, 0], [-1, 0, 199], [0, 0, 1.0]])
     assert (change_from(clockwise, (200, 400)).mirrored, change_from(clockwise, (200, 400)).rotation) == (False, -90)
 
 
-def test_pictures_that_share_no_pixel_have_no_change() -> None:
+def test_pictures_without_shared_pixels_have_no_change() -> None:
     assert derive_change(np.array([[1, 0, 500], [0, 1, 0], [0, 0, 1.0]]), WORK, WORK) is None
 
 
-def test_a_transform_says_the_same_whatever_the_sign_of_its_matrix() -> None:
+def test_transform_description_ignores_matrix_sign() -> None:
     assert derive_change(-HALF, (200, 100), WORK) == derive_change(HALF, (200, 100), WORK)

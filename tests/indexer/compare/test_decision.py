@@ -32,7 +32,7 @@ def registered() -> Features:
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_a_copy_in_each_edit_is_certain(registered: Features, edit: str) -> None:
+def test_copy_in_each_edit_is_certain(registered: Features, edit: str) -> None:
     result = verify(cached_features(edited_copy(edit)), registered)
     assert result.decision is Decision.CERTAIN, result
     assert result.inliers >= 12 or result.hamming <= 30
@@ -43,7 +43,7 @@ def test_a_copy_in_each_edit_is_certain(registered: Features, edit: str) -> None
     assert result.probability is None
 
 
-def test_the_figures_that_decided_come_along_and_whoever_has_them_can_do_the_sums(registered: Features) -> None:
+def test_decision_includes_figures_needed_to_reproduce_it(registered: Features) -> None:
     crop = cached_features(edited_copy("cropped"))
     result = verify(crop, registered)
     assert (result.figures["hamming"], result.figures["inliers"]) == (result.hamming, result.inliers)
@@ -64,14 +64,14 @@ def fail_if_called() -> LocalFeatures:
     raise AssertionError("quick features were measured")
 
 
-def test_a_pair_whose_hash_alone_suffices_is_taken_up_without_measuring_quick_features(registered: Features) -> None:
+def test_matching_hash_skips_quick_features(registered: Features) -> None:
     mirrored = replace(cached_features(edited_copy("mirrored")), later_quick=Lazy(fail_if_called))
     assert reject_at_glance(mirrored, registered) is None
     with pytest.raises(AssertionError, match="quick features"):
         reject_at_glance(replace(cached_features(jpeg(textured(77))), later_quick=Lazy(fail_if_called)), registered)
 
 
-def test_a_hash_by_which_nothing_would_be_laid_says_nothing_at_a_glance(registered: Features) -> None:
+def test_distant_hash_adds_no_evidence_to_quick_comparison(registered: Features) -> None:
     stranger = cached_features(jpeg(textured(66)))
     promise = reject_at_glance(stranger, registered)
     assert promise is not None
@@ -84,7 +84,7 @@ def corner(verification: Verification, point: tuple[float, float]) -> tuple[floa
     return float(moved[0] / moved[2]), float(moved[1] / moved[2])
 
 
-def test_the_transform_maps_found_pixels_to_registered_ones(registered: Features) -> None:
+def test_transform_maps_found_pixels_to_registered_pixels(registered: Features) -> None:
     crop = verify(cached_features(edited_copy("cropped")), registered)
     assert corner(crop, (0, 0)) == pytest.approx((90, 40), abs=1)
     assert corner(crop, (339, 254)) == pytest.approx((429, 294), abs=1)
@@ -96,7 +96,7 @@ def test_the_transform_maps_found_pixels_to_registered_ones(registered: Features
     assert corner(page, (60 + 256, 180 + 192)) == pytest.approx((240, 180), abs=1)
 
 
-def test_the_overlaps_say_how_much_of_each_picture_is_shared(registered: Features) -> None:
+def test_overlaps_report_shared_fraction_of_each_picture(registered: Features) -> None:
     crop = verify(cached_features(edited_copy("cropped")), registered)
     assert (crop.overlap_work, crop.overlap_picture) == pytest.approx((340 * 255 / (480 * 360), 1), abs=0.02)
     page = verify(cached_features(edited_copy("page")), registered)
@@ -104,17 +104,17 @@ def test_the_overlaps_say_how_much_of_each_picture_is_shared(registered: Feature
 
 
 @pytest.mark.parametrize("degrees", [30, -45, 120])
-def test_a_rotation_is_stated_counter_clockwise_as_seen(registered: Features, degrees: int) -> None:
+def test_rotation_is_reported_counter_clockwise(registered: Features, degrees: int) -> None:
     result = verify(cached_features(jpeg(PICTURE.rotate(degrees, Image.Resampling.BICUBIC, expand=True))), registered)
     assert result.rotation == pytest.approx(degrees, abs=1)
 
 
-def test_mirrored_comes_before_turned(registered: Features) -> None:
+def test_mirror_precedes_rotation(registered: Features) -> None:
     result = verify(cached_features(jpeg(ImageOps.mirror(PICTURE).transpose(Image.Transpose.ROTATE_90))), registered)
     assert (result.mirrored, result.rotation) == (True, 90)
 
 
-def test_the_same_bytes_are_certain_with_the_identity(registered: Features) -> None:
+def test_identical_bytes_are_certain_with_identity_transform(registered: Features) -> None:
     result = verify(cached_features(encoded(PICTURE)), registered)
     assert (result.decision, result.hamming, result.dense, result.reasons) == (
         Decision.CERTAIN,
@@ -127,18 +127,18 @@ def test_the_same_bytes_are_certain_with_the_identity(registered: Features) -> N
 
 
 @pytest.mark.parametrize("seed", range(2, 8))
-def test_another_picture_is_nothing(registered: Features, seed: int) -> None:
+def test_unrelated_picture_is_not_a_match(registered: Features, seed: int) -> None:
     result = verify(cached_features(encoded(textured(seed))), registered)
     assert (result.decision, result.transform is None or result.dense < 0.3) == (Decision.NONE, True)
 
 
 @pytest.mark.parametrize("overlay", [add_watermark, add_caption], ids=lambda edit: edit.__name__)
-def test_two_pictures_under_the_same_overlay_are_not_certain(overlay: Callable[[Image.Image], Image.Image]) -> None:
+def test_shared_overlay_does_not_make_pictures_certain(overlay: Callable[[Image.Image], Image.Image]) -> None:
     first, other = (cached_features(jpeg(overlay(textured(seed)))) for seed in (11, 12))
     assert verify(first, other).decision is not Decision.CERTAIN
 
 
-def test_another_view_of_the_same_things_is_not_certain(registered: Features) -> None:
+def test_other_view_of_same_scene_is_not_certain(registered: Features) -> None:
     """Test shapes that move relative to each other, as for a camera that was moved, and so align only roughly."""
     height, width = 360, 480
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -153,7 +153,7 @@ def test_another_view_of_the_same_things_is_not_certain(registered: Features) ->
     assert (result.inliers > 50, result.dense > 0.5) == (True, True)
 
 
-def test_an_untouched_part_is_certain_however_small(registered: Features) -> None:
+def test_unchanged_region_is_certain_at_any_size(registered: Features) -> None:
     result = verify(cached_features(jpeg(PICTURE.crop((150, 100, 270, 190)))), registered)
     assert result.decision is Decision.CERTAIN
     assert result.in_place == pytest.approx(1, abs=0.1)
@@ -175,12 +175,12 @@ def test_each_copy_in_one_picture_has_its_transform(registered: Features) -> Non
 
 
 @pytest.mark.parametrize("edit", ["recompressed", "cropped", "page"])
-def test_one_copy_has_no_further_ones(registered: Features, edit: str) -> None:
+def test_single_copy_has_no_further_copies(registered: Features, edit: str) -> None:
     assert verify(cached_features(edited_copy(edit)), registered).further == ()
 
 
 @pytest.mark.long
-def test_strangers_in_the_same_collage_are_at_most_reviewed() -> None:
+def test_unrelated_pictures_in_same_collage_are_at_most_reviewed() -> None:
     first, other = (cached_features(jpeg(collage_with(textured(seed)))) for seed in (21, 22))
     assert other.low_information == ("collage",)
     result = verify(first, other)
@@ -196,7 +196,7 @@ def test_strangers_in_the_same_collage_are_at_most_reviewed() -> None:
 
 
 @pytest.mark.long
-def test_an_unrecognised_collage_is_noticed_by_a_panel_with_another_picture() -> None:
+def test_undetected_collage_is_recognised_by_unrelated_panel() -> None:
     sheet = collage_with(textured(22))
     first, same = (cached_features(jpeg(picture)) for picture in (collage_with(textured(21)), sheet.resize((790, 595))))
     unrecognised = replace(cached_features(jpeg(sheet)), later_low_information=Lazy(lambda: ()))
@@ -206,7 +206,7 @@ def test_an_unrecognised_collage_is_noticed_by_a_panel_with_another_picture() ->
 
 
 @pytest.mark.long
-def test_another_picture_upon_the_same_ground_is_not_certain() -> None:
+def test_different_picture_on_same_background_is_not_certain() -> None:
     first, same, other = (
         cached_features(jpeg(paste_on(textured(seed, (300, 225)), ground)))
         for seed, ground in ((61, textured(50)), (61, textured(50).rotate(3)), (62, textured(50)))
@@ -223,7 +223,7 @@ def paste_on(picture: Image.Image, ground: Image.Image) -> Image.Image:
 
 
 @pytest.mark.long
-def test_another_inset_in_place_of_a_small_one_is_reported() -> None:
+def test_replaced_inset_is_reported() -> None:
     first, other = (cached_features(jpeg(with_inset(7, textured(seed, (300, 225))))) for seed in (61, 62))
     assert first.inset is not None
     stranger = verify(other, first)
@@ -231,7 +231,7 @@ def test_another_inset_in_place_of_a_small_one_is_reported() -> None:
     assert verify(cached_features(jpeg(textured(7, (900, 675)))), first).decision is not Decision.CERTAIN
 
 
-def test_the_same_emblem_before_another_wall_is_not_certain() -> None:
+def test_same_emblem_on_different_wall_is_not_certain() -> None:
     falling = Image.linear_gradient("L").resize((480, 360))
     rising = Image.linear_gradient("L").rotate(90).resize((480, 360))
     emblem, walls = textured(17, (150, 110)), [(rising, 40, 3), (rising, 90, 4), (falling, 60, 4)]
@@ -267,7 +267,7 @@ def drawn_device(
     [((100, 60, 700, 490), (150, 100, 650, 440)), ((250, 20, 550, 490), (285, 60, 515, 440))],
     ids=["laptop", "telephone"],
 )
-def test_two_drawings_of_one_device_that_show_different_pictures_share_an_overlay_and_have_no_probability(
+def test_different_pictures_on_same_device_mockup_have_no_probability(
     body: tuple[int, int, int, int], screen: tuple[int, int, int, int]
 ) -> None:
     first, other = (cached_features(jpeg(drawn_device(textured(seed, (600, 450)), body, screen))) for seed in (71, 72))
@@ -278,7 +278,7 @@ def test_two_drawings_of_one_device_that_show_different_pictures_share_an_overla
     assert calibrated(result, calibration).probability is None
 
 
-def test_a_copy_that_is_only_imprecise_shares_more_than_an_overlay(registered: Features) -> None:
+def test_imprecise_copy_shares_more_than_an_overlay(registered: Features) -> None:
     rows, columns = np.mgrid[0:360, 0:480].astype(np.float32)
     bent = cv2.remap(
         np.asarray(PICTURE.resize((480, 360))),
@@ -292,7 +292,7 @@ def test_a_copy_that_is_only_imprecise_shares_more_than_an_overlay(registered: F
 
 
 @pytest.mark.parametrize(("apart", "decision"), [(0.1, Decision.CERTAIN), (0.23, Decision.REVIEW)], ids=str)
-def test_what_moves_a_little_here_and_there_is_another_moment(
+def test_small_local_movements_indicate_a_different_moment(
     registered: Features, apart: float, decision: Decision
 ) -> None:
     """Test that a bend is followed piece by piece up to noise, while objects that moved independently are not."""
@@ -308,7 +308,7 @@ def test_what_moves_a_little_here_and_there_is_another_moment(
 
 
 @pytest.mark.parametrize(("size", "decision"), [(130, Decision.REVIEW), (240, Decision.CERTAIN)], ids=str)
-def test_a_small_part_of_two_scenes_is_no_copy_of_either(size: int, decision: Decision) -> None:
+def test_small_shared_part_of_two_scenes_is_not_a_copy(size: int, decision: Decision) -> None:
     """Test two garments on one floor: only the right side of one image equals the left side of the other."""
     floor, first, other = textured(71), textured(72), textured(73)
     first.paste(floor.crop((0, 0, size, 360)), (480 - size, 0))
@@ -319,7 +319,7 @@ def test_a_small_part_of_two_scenes_is_no_copy_of_either(size: int, decision: De
 
 
 @pytest.mark.long
-def test_strangers_on_the_same_page_share_nothing_that_counts() -> None:
+def test_unrelated_pictures_on_same_page_share_nothing_significant() -> None:
     first, other = (cached_features(jpeg(page_with(textured(seed)))) for seed in (31, 32))
     assert other.low_information == ("page",)
     assert verify(first, other).decision is Decision.NONE
@@ -328,7 +328,7 @@ def test_strangers_on_the_same_page_share_nothing_that_counts() -> None:
 
 
 @pytest.mark.long
-def test_strangers_under_the_same_caption_share_nothing_that_counts() -> None:
+def test_unrelated_pictures_under_same_caption_share_nothing_significant() -> None:
     first, other = (cached_features(jpeg(add_caption(textured(seed)))) for seed in (41, 42))
     assert [round(box.top) for box in other.masked] == [360]
     assert verify(first, other).decision is Decision.NONE
@@ -337,7 +337,7 @@ def test_strangers_under_the_same_caption_share_nothing_that_counts() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("overlay", ["meme", "news"])
-def test_strangers_under_one_bar_of_words_are_never_certain_and_seldom_worth_a_look(overlay: str) -> None:
+def test_unrelated_pictures_under_one_text_bar_are_rarely_reviewed(overlay: str) -> None:
     pairs = [
         [cached_features(apply(overlay, textured(2 * number + index), [], seed=number).data) for index in (0, 1)]
         for number in range(50, 62)
@@ -349,14 +349,14 @@ def test_strangers_under_one_bar_of_words_are_never_certain_and_seldom_worth_a_l
 
 
 @pytest.mark.long
-def test_pages_of_text_are_distinguished_by_their_text(registered: Features) -> None:
+def test_text_pages_are_distinguished_by_their_text(registered: Features) -> None:
     page, other = cached_features(encoded(text_page(1))), cached_features(encoded(text_page(2)))
     assert verify(cached_features(encoded(text_page(1))), page).decision is Decision.CERTAIN
     assert verify(cached_features(encoded(text_page(1), "JPEG", 90)), page).decision is Decision.CERTAIN
     assert verify(other, page).decision in {Decision.NONE, Decision.RESEMBLES}
 
 
-def test_a_flat_work_is_never_certain() -> None:
+def test_flat_work_is_never_certain() -> None:
     plain = Image.linear_gradient("L").resize((300, 200)).convert("RGB")
     flat = cached_features(encoded(plain))
     assert flat.is_flat
@@ -370,12 +370,12 @@ def test_a_flat_work_is_never_certain() -> None:
     )
 
 
-def test_flat_pictures_of_different_colours_are_not_even_reviewed() -> None:
+def test_flat_pictures_of_different_colours_are_not_reviewed() -> None:
     grey, black = (cached_features(encoded(Image.new("RGB", (300, 200), colour))) for colour in ("grey", "black"))
     assert verify(black, grey).decision is Decision.NONE
 
 
-def test_pictures_without_a_keypoint_do_no_harm(registered: Features) -> None:
+def test_pictures_without_keypoints_are_handled(registered: Features) -> None:
     flat = cached_features(encoded(Image.new("RGB", (300, 200), "grey")))
     tiny = cached_features(encoded(Image.new("RGB", (1, 1), "grey")))
     assert {verify(features, registered).decision for features in (flat, tiny)} == {Decision.NONE}
@@ -383,22 +383,20 @@ def test_pictures_without_a_keypoint_do_no_harm(registered: Features) -> None:
 
 
 @pytest.mark.parametrize(("radius", "decision"), [(4, Decision.REVIEW), (6, Decision.RESEMBLES)], ids=str)
-def test_a_blurred_copy_is_not_certain_for_another_moment_would_be_as_blurred(
-    registered: Features, radius: int, decision: Decision
-) -> None:
+def test_blurred_copy_is_not_certain(registered: Features, radius: int, decision: Decision) -> None:
     result = verify(cached_features(jpeg(PICTURE.filter(ImageFilter.GaussianBlur(radius)))), registered)
     assert result.decision is decision
     assert result.hamming <= 30
 
 
-def test_the_hash_says_how_a_trimmed_copy_lies(registered: Features) -> None:
+def test_hash_reports_position_of_trimmed_copy(registered: Features) -> None:
     match = find_nearest_hash(cached_features(edited_copy("bordered")), registered)
     assert match.hamming <= 12
     moved = match.transform @ (30, 30, 1)
     assert tuple(moved[:2]) == pytest.approx((0, 0), abs=2)
 
 
-def test_decisions_do_not_depend_on_the_run(registered: Features) -> None:
+def test_decisions_are_deterministic(registered: Features) -> None:
     data = edited_copy("collage")
     assert verify(cached_features(data), registered) == verify(cached_features(data), registered)
 
@@ -420,6 +418,6 @@ def test_lookalikes_are_never_certain() -> None:
         assert Decision.CERTAIN not in decisions, members
 
 
-def test_thin_pictures_do_no_harm() -> None:
+def test_thin_pictures_are_handled() -> None:
     high, wide = (cached_features(encoded(textured(5, size))) for size in ((3, 700), (700, 3)))
     assert verify(high, wide).decision is not Decision.CERTAIN

@@ -17,7 +17,7 @@ def registered() -> Features:
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_the_fast_dense_check_agrees_with_its_definition(registered: Features, edit: str) -> None:
+def test_fast_dense_check_matches_reference(registered: Features, edit: str) -> None:
     data = edited_copy(edit)
     features = cached_features(data)
     transform = np.array(verify(features, registered).transform)
@@ -26,7 +26,7 @@ def test_the_fast_dense_check_agrees_with_its_definition(registered: Features, e
     assert fast == pytest.approx(slow, abs=0.03)
 
 
-def test_the_two_agree_of_a_work_that_is_smaller_than_their_frame() -> None:
+def test_dense_checks_agree_for_work_smaller_than_frame() -> None:
     work, copy = (textured(31, (128, 96)).filter(blur) for blur in (ImageFilter.GaussianBlur(0), ImageFilter.EMBOSS))
     shift = np.array([[0.99, 0.005, 1.4], [-0.01, 0.99, -1.0], [0, 0, 1]])
     fast = dense_agreement(cached_features(encoded(copy)), cached_features(encoded(work)), shift).share
@@ -41,7 +41,7 @@ def with_patch(patch: Image.Image) -> Features:
     return cached_features(encoded(sheet))
 
 
-def test_only_what_has_texture_in_both_is_another_part(registered: Features) -> None:
+def test_difference_requires_texture_in_both_pictures(registered: Features) -> None:
     other, plain = (with_patch(patch) for patch in (textured(90, (240, 160)), Image.new("RGB", (240, 160), "red")))
     shares = [
         largest_disagreement(pair, pair)
@@ -57,7 +57,7 @@ def before_wall(wall: Image.Image) -> Features:
     return cached_features(encoded(sheet))
 
 
-def test_plain_surroundings_count_where_one_line_gives_their_brightness() -> None:
+def test_plain_surroundings_count_when_linear_brightness_fits() -> None:
     falling = Image.linear_gradient("L")
     rising = falling.rotate(90)
     work, brighter, other = (

@@ -23,7 +23,7 @@ def features_of(picture: Image.Image) -> Features:
     return extract(encoded(picture, "JPEG", 85))
 
 
-def test_a_rough_transform_is_corrected(registered: Features) -> None:
+def test_rough_transform_is_refined(registered: Features) -> None:
     rough = np.array([[1.01, 0, -2], [0.004, 0.995, 1.5], [0, 0, 1]])
     fit = measure_fit(features_of(PICTURE), registered, rough)
     corners = np.array([[0, 0, 1], [479, 0, 1], [479, 359, 1], [0, 359, 1]]) @ fit.transform.T
@@ -36,7 +36,7 @@ def raise_opencv_error(*_: object, **__: object) -> None:
     raise cv2.error
 
 
-def test_points_that_opencv_cannot_work_with_are_no_end(registered: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_degenerate_points_do_not_crash_opencv(registered: Features, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = features_of(PICTURE)
     for name in ("findHomography", "estimateAffine2D", "estimateAffinePartial2D"):
         monkeypatch.setattr(f"indexer.layout.single_thread.cv2.{name}", raise_opencv_error)
@@ -47,12 +47,12 @@ def test_points_that_opencv_cannot_work_with_are_no_end(registered: Features, mo
     assert pieced.fit.transform == pytest.approx(np.eye(3))
 
 
-def test_a_blurred_copy_lies_in_place(registered: Features) -> None:
+def test_blurred_copy_is_aligned(registered: Features) -> None:
     fit = measure_fit(features_of(PICTURE.filter(ImageFilter.GaussianBlur(1.5))), registered, np.eye(3))
     assert fit.in_place - fit.drift > 0.6
 
 
-def test_what_was_laid_over_is_out_of_place_and_the_rest_is_not(registered: Features) -> None:
+def test_overlay_is_misaligned_and_remainder_is_aligned(registered: Features) -> None:
     changed = PICTURE.copy()
     changed.paste(textured(62).crop((0, 0, 240, 360)), (0, 0))
     fit = measure_fit(features_of(changed), registered, np.eye(3))
@@ -60,7 +60,7 @@ def test_what_was_laid_over_is_out_of_place_and_the_rest_is_not(registered: Feat
     assert fit.drift < 0.2
 
 
-def test_parts_that_moved_against_one_another_drift(registered: Features) -> None:
+def test_independently_moved_parts_drift(registered: Features) -> None:
     moved = PICTURE.copy()
     for x in range(0, 480, 120):
         moved.paste(PICTURE.crop((x, 0, x + 120, 356)), (x, 4 if x % 240 else 0))
@@ -68,7 +68,7 @@ def test_parts_that_moved_against_one_another_drift(registered: Features) -> Non
     assert fit.drift > 1
 
 
-def test_what_noise_displaces_is_within_what_noise_explains(registered: Features) -> None:
+def test_noise_displacement_stays_within_noise_limits(registered: Features) -> None:
     noise = np.random.default_rng(3).normal(0, 40, (360, 480, 1))
     noisy = Image.fromarray(np.clip(np.asarray(PICTURE) + noise, 0, 255).astype(np.uint8))
     moved = PICTURE.copy()
@@ -78,13 +78,13 @@ def test_what_noise_displaces_is_within_what_noise_explains(registered: Features
     assert measure_fit(features_of(moved), registered, np.eye(3)).excess > 6
 
 
-def test_a_smaller_copy_is_measured_in_its_own_pixels(registered: Features) -> None:
+def test_smaller_copy_is_measured_in_its_own_pixels(registered: Features) -> None:
     small = PICTURE.resize((160, 120), Image.Resampling.LANCZOS)
     fit = measure_fit(features_of(small), registered, np.array([[3, 0, 1], [0, 3, 1], [0, 0, 1.0]]))
     assert (fit.in_place > 0.9, fit.drift < 0.2) == (True, True)
 
 
 @pytest.mark.parametrize("transform", [np.diag([1e-3, 1e-3, 1.0]), np.array([[1, 0, 9e3], [0, 1, 0], [0, 0, 1.0]])])
-def test_without_an_overlap_nothing_is_in_place(registered: Features, transform: np.ndarray) -> None:
+def test_nothing_is_aligned_without_overlap(registered: Features, transform: np.ndarray) -> None:
     fit = measure_fit(features_of(PICTURE), registered, transform)
     assert (fit.patches, fit.in_place) == (0, 0.0)

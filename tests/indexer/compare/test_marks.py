@@ -33,7 +33,7 @@ def area(boxes: tuple[Box, ...]) -> float:
 
 
 @pytest.mark.long
-def test_a_logo_that_three_works_carry_is_found_where_it_is() -> None:
+def test_logo_on_three_works_is_located() -> None:
     works = [features_of(with_logo(textured(seed))) for seed in (61, 62, 63)]
     boxes = marks(works[0], works[1:])
     assert min(box.left for box in boxes) > 0.6
@@ -47,33 +47,33 @@ def test_two_works_are_too_few_for_a_mark() -> None:
 
 
 @pytest.mark.long
-def test_works_without_a_mark_have_none() -> None:
+def test_works_without_a_mark_have_no_mark() -> None:
     works = [features_of(textured(seed)) for seed in (61, 62, 63, 64)]
     assert marks(works[0], works[1:]) == ()
 
 
-def test_versions_of_one_work_are_no_marks_of_it() -> None:
+def test_versions_of_one_work_are_not_marks() -> None:
     work = textured(61)
     versions = [features_of(work, 60), features_of(work.resize((400, 300))), features_of(work.crop((20, 20, 460, 340)))]
     assert marks(features_of(work), versions) == ()
 
 
 @pytest.mark.long
-def test_an_unrelated_picture_under_the_same_words_is_no_match_when_the_mark_is_known() -> None:
+def test_unrelated_picture_under_known_mark_is_no_match() -> None:
     works = [features_of(cover_with_text(object_picture(seed))) for seed in (1, 2, 3, 4)]
     stranger = features_of(cover_with_text(object_picture(8)), 75)
     assert verify(stranger, works[0]).decision is Decision.CERTAIN
     assert verify(stranger, registered(works[0], works[1:])).decision is Decision.NONE
 
 
-def test_copies_stay_certain_under_a_known_mark() -> None:
+def test_copies_stay_certain_under_known_mark() -> None:
     works = [features_of(cover_with_text(object_picture(seed))) for seed in (1, 2, 3, 4)]
     work = registered(works[0], works[1:])
     copy = cover_with_text(object_picture(1)).resize((SIZE[0] * 4 // 5, SIZE[1] * 4 // 5))
     assert verify(features_of(copy, 70), work).decision is Decision.CERTAIN
 
 
-def test_what_shows_only_the_mark_goes_to_a_person_at_most() -> None:
+def test_mark_only_match_is_at_most_reviewed() -> None:
     works = [features_of(with_logo(textured(seed))) for seed in (61, 62, 63)]
     work = registered(works[0], works[1:])
     corner = features_of(with_logo(textured(61)).crop((340, 270, 470, 350)).resize((520, 320)))

@@ -67,7 +67,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_a_copy_that_no_single_transform_describes_is_found(registered: Features, name: str) -> None:
+def test_copy_without_single_transform_is_found(registered: Features, name: str) -> None:
     verification = verify(cached_features(encoded(COPIES[name], "JPEG", 80)), registered)
     assert verification.decision is (Decision.CERTAIN if name == "apart" else verification.decision)
     assert verification.decision is not Decision.NONE
@@ -79,7 +79,7 @@ def test_a_copy_that_no_single_transform_describes_is_found(registered: Features
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_what_pieces_are_said_to_show_follows_from_the_pictures(registered: Features, name: str) -> None:
+def test_pieces_are_derived_from_the_pictures(registered: Features, name: str) -> None:
     data = encoded(COPIES[name])
     verification = verify(cached_features(data), registered)
     pixels = np.asarray(COPIES[name].convert("RGB"))
@@ -88,7 +88,7 @@ def test_what_pieces_are_said_to_show_follows_from_the_pictures(registered: Feat
     assert again == pytest.approx(verification.dense, abs=0.02)
 
 
-def test_the_pieces_lie_where_the_picture_was_bent(registered: Features) -> None:
+def test_pieces_follow_the_bent_picture(registered: Features) -> None:
     features = cached_features(encoded(wave_rows()))
     pieces = align_in_pieces(features, registered, find_correspondences(features, registered))
     assert pieces is not None
@@ -101,7 +101,7 @@ def test_the_pieces_lie_where_the_picture_was_bent(registered: Features) -> None
 
 
 @pytest.mark.long
-def test_strangers_have_no_neighbourhoods_that_agree(registered: Features) -> None:
+def test_unrelated_pictures_have_no_agreeing_neighbourhoods(registered: Features) -> None:
     for seed in range(5):
         features = cached_features(encoded(textured(900 + seed)))
         assert align_in_pieces(features, registered, find_correspondences(features, registered)) is None
@@ -125,7 +125,7 @@ def exposure(step: float, seed: int) -> Image.Image:
 
 @pytest.mark.long
 @pytest.mark.parametrize("step", [0.5, 1.0])
-def test_another_exposure_of_a_scene_is_not_certain(step: float) -> None:
+def test_other_exposure_of_a_scene_is_not_certain(step: float) -> None:
     registered, picture = (cached_features(encoded(exposure(*moment))) for moment in ((0, 1), (step, 2)))
     pieces = align_in_pieces(picture, registered, find_correspondences(picture, registered))
     assert pieces is not None

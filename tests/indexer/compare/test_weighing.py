@@ -24,30 +24,30 @@ NOTHING = Figures(128)
 
 
 @pytest.mark.parametrize("name", BETTER)
-def test_more_agreement_never_makes_an_answer_worse(name: str) -> None:
+def test_more_agreement_never_lowers_the_verdict(name: str) -> None:
     for start in (COPY, replace(COPY, excess=4.0, pieces_excess=4.0, another=0.3, pieces_another=0.2, drift=1.0)):
         better = replace(start, **{name: getattr(start, name) + BETTER[name]})
         for question in (shipped().glance, shipped().related, shipped().exposure):
             assert question.odds(better) >= question.odds(start)
 
 
-def test_a_copy_is_certain_and_nothing_is_none() -> None:
+def test_copy_is_certain_and_no_evidence_is_no_match() -> None:
     assert shipped().decide(COPY).decision is Decision.CERTAIN
     assert shipped().decide(NOTHING).decision is Decision.NONE
 
 
-def test_a_picture_with_common_content_but_no_precise_alignment_is_related() -> None:
+def test_common_content_without_precise_alignment_is_related() -> None:
     moved = replace(COPY, in_place=0.2, drift=3.0, excess=9.0, pieces_in_place=0.3, pieces_excess=6.0, another=0.3)
     assert shipped().decide(moved).decision is Decision.RESEMBLES
 
 
-def test_among_more_works_more_is_needed() -> None:
+def test_more_works_raise_the_threshold() -> None:
     limits = [shipped().limit_among(works) for works in (0, 1_000, 10_000, 1_000_000)]
     assert limits == sorted(limits)
     assert limits[0] == limits[1] < limits[2] < limits[3]
 
 
-def test_the_sum_is_listed_term_by_term() -> None:
+def test_score_is_listed_term_by_term() -> None:
     for question in (shipped().related, shipped().exposure):
         assert question.intercept + sum(question.summands(COPY).values()) == pytest.approx(question.odds(COPY))
     assert TERMS.keys() <= FIGURES.keys()
@@ -66,7 +66,7 @@ def document() -> dict[str, dict[str, object]]:
     ("weights", "message"),
     [({"votes": 1.0}, "There is no term votes."), ({"dense": -0.1}, "more agreement would speak against a copy")],
 )
-def test_a_weighing_with_other_terms_or_against_agreement_is_refused(weights: dict[str, float], message: str) -> None:
+def test_weights_with_unknown_terms_or_wrong_sign_are_refused(weights: dict[str, float], message: str) -> None:
     weighing = document()
     assert parse_weighing(json.dumps(weighing)).related.odds(COPY) == pytest.approx(0.9)
     weighing["related"]["weights"] = weights

@@ -50,12 +50,12 @@ CLOCKWISE = np.array([[0, 1, 0], [-1, 0, 199], [0, 0, 1.0]])
         ),
     ],
 )
-def test_a_transform_is_described(transform: Floats, size: tuple[int, int], words: str) -> None:
+def test_transform_is_described(transform: Floats, size: tuple[int, int], words: str) -> None:
     assert description_of(transform, size) == words
 
 
 @pytest.mark.parametrize("degrees", [30, -120, 180])
-def test_a_turn_has_its_side(degrees: int) -> None:
+def test_rotation_has_a_direction(degrees: int) -> None:
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
     change = derive_change(translation(199.5, 99.5) @ turn @ translation(-399.5, -399.5), (800, 800), WORK)

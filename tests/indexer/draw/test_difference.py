@@ -18,7 +18,7 @@ from tests.assets.textured import encoded
 
 
 @pytest.mark.long
-def test_a_difference_marks_exactly_what_was_added() -> None:
+def test_difference_marks_only_added_content() -> None:
     picture = PICTURE.copy()
     ImageDraw.Draw(picture).rectangle((200, 150, 279, 199), fill="white")
     drawn_pair = build_pair(ImageOps.mirror(picture), MIRRORED)
@@ -38,7 +38,7 @@ def test_a_difference_marks_exactly_what_was_added() -> None:
     assert orange.mean() == pytest.approx(80 * 50 / (480 * 360), rel=0.15)
 
 
-def test_a_difference_forgives_light_colour_size_and_compression() -> None:
+def test_difference_tolerates_light_colour_size_and_compression() -> None:
     brighter = Image.fromarray((255 * (np.asarray(PICTURE) / 255) ** 0.8).astype(np.uint8))
     smaller = np.diag([2.0, 2.0, 1.0])
     smaller[:2, 2] = 0.5
@@ -55,7 +55,7 @@ def test_a_difference_forgives_light_colour_size_and_compression() -> None:
 
 
 @pytest.mark.long
-def test_a_difference_shows_a_small_copy_with_a_little_of_its_page() -> None:
+def test_difference_shows_small_copy_with_page_margin() -> None:
     page = Image.new("RGB", (3000, 3000), "white")
     page.paste(PICTURE, (200, 100))
     pixels = drawing_pixels(View.DIFFERENCE, build_pair(page, np.array([[1.0, 0, -200], [0, 1, -100], [0, 0, 1]])))

@@ -12,7 +12,7 @@ from tests.assets.textured import encoded
 
 
 @pytest.mark.parametrize("view", View)
-def test_the_same_input_gives_the_same_bytes(view: View) -> None:
+def test_same_input_gives_same_bytes(view: View) -> None:
     small = encoded(PICTURE.crop(CROP))
     assert draw(view, Pair.from_verification(small, small, build_verification(IDENTITY))) == draw(
         view, Pair.from_verification(small, small, build_verification(IDENTITY))
@@ -20,7 +20,7 @@ def test_the_same_input_gives_the_same_bytes(view: View) -> None:
 
 
 @pytest.mark.long
-def test_drawings_of_large_pictures_are_at_most_1600_pixels_wide_and_high() -> None:
+def test_large_drawings_are_limited_to_1600_pixels() -> None:
     large = encoded(PICTURE.resize((1500, 2000)), "JPEG")
     for view in (View.OVERLAY, View.SIDE_BY_SIDE):
         assert (
@@ -31,13 +31,13 @@ def test_drawings_of_large_pictures_are_at_most_1600_pixels_wide_and_high() -> N
         )
 
 
-def test_noise_is_drawn_too() -> None:
+def test_noise_is_drawn() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (400, 600, 3), dtype=np.uint8)
     assert np.abs(np.asarray(Image.open(BytesIO(jpeg(noise)))).astype(int) - noise).mean() < 20
 
 
 @pytest.mark.parametrize("view", View)
-def test_what_is_drawn_small_shows_what_the_large_drawing_shows(view: View) -> None:
+def test_small_drawing_matches_large_drawing(view: View) -> None:
     large = encoded(PICTURE.resize((1600, 1200)), "JPEG")
     pairs = [Pair.from_verification(large, large, build_verification(IDENTITY), side=side) for side in (1600, 400)]
     whole, small = (Image.open(BytesIO(data)) for data in (draw(view, pairs[0]), draw_small(view, pairs[1])))
@@ -48,7 +48,7 @@ def test_what_is_drawn_small_shows_what_the_large_drawing_shows(view: View) -> N
 
 
 @pytest.mark.parametrize("view", View)
-def test_odd_transforms_are_drawn_too(view: View) -> None:
+def test_unusual_transforms_are_drawn(view: View) -> None:
     small = encoded(PICTURE.crop(CROP).resize((80, 60)))
     horizon = np.array([[1, 0, 0], [0, 1, 0], [0.024, 0.0, 1]])
     behind = np.array([[1, 0, 0], [0, 1, 0], [-0.024, 0, 1]])
@@ -59,13 +59,13 @@ def test_odd_transforms_are_drawn_too(view: View) -> None:
         )
 
 
-def test_files_are_written_as_their_names_end() -> None:
+def test_file_format_follows_extension() -> None:
     drawn_pair = build_pair(PICTURE, IDENTITY)
     assert SUFFIXES[".png"](View.OVERLAY, drawn_pair).startswith(b"\x89PNG")
     assert SUFFIXES[".jpg"](View.OVERLAY, drawn_pair).startswith(b"\xff\xd8")
 
 
-def test_a_drawing_brings_its_thumbnail_with_it() -> None:
+def test_drawing_includes_its_thumbnail() -> None:
     data = draw(View.OVERLAY, build_pair(PICTURE.crop(CROP), CROPPED))
     thumbnail = thumbnail_of(data)
     assert thumbnail is not None

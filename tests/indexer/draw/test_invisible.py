@@ -20,7 +20,7 @@ def pair_of(found: bytes, registered: bytes, shift: float = 0.0) -> Pair:
     return Pair.from_verification(found, registered, verification)
 
 
-def test_by_chance_a_picture_agrees_no_oftener_than_is_said() -> None:
+def test_false_alarm_rate_matches_documented_rate() -> None:
     registered = encoded(textured(1))
     cells = compare_cells(pair_of(encoded(textured(1), "JPEG"), registered))
     by_chance = np.array([chance_probability(cells, seed) for seed in SEEDS])
@@ -30,7 +30,7 @@ def test_by_chance_a_picture_agrees_no_oftener_than_is_said() -> None:
     assert (by_chance < 0.3).any()
 
 
-def test_a_mark_is_faint_and_sure() -> None:
+def test_invisible_mark_is_faint_and_reliable() -> None:
     registered = encoded(textured(1))
     pixels = decode(registered).pixels
     watermarked = add_mark(pixels, SEEDS[7])
@@ -40,7 +40,7 @@ def test_a_mark_is_faint_and_sure() -> None:
     assert chance_probability(cells, SEEDS[8]) > 1e-6
 
 
-def test_where_nothing_is_shared_nothing_is_said() -> None:
+def test_no_shared_mark_reports_nothing() -> None:
     registered = encoded(textured(1))
     cells = compare_cells(pair_of(registered, registered, shift=5000.0))
     assert not cells.any()

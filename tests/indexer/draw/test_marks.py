@@ -14,7 +14,7 @@ def positions_of(pixels: Pixels, colour: tuple[int, ...]) -> np.ndarray:
     return np.argwhere((pixels == colour).all(axis=2))[:, ::-1]
 
 
-def test_an_outline_runs_along_its_points_with_a_light_edge() -> None:
+def test_outline_follows_its_points_with_light_edge() -> None:
     drawing = canvas()
     outline(drawing, SQUARE)
     assert tuple(drawing[60, 100]) == tuple(drawing[100, 140]) == OUTLINE
@@ -29,7 +29,7 @@ def test_fewer_than_three_points_draw_nothing() -> None:
     assert (drawing == canvas()).all()
 
 
-def test_letters_stand_outside_of_their_corners() -> None:
+def test_letters_are_outside_their_corners() -> None:
     drawing = canvas()
     corner_badges(drawing, SQUARE)
     assert (drawing[80:120, 80:120] == 90).all()
@@ -38,7 +38,7 @@ def test_letters_stand_outside_of_their_corners() -> None:
         assert np.abs(middle - 100).min() > np.abs(corner - 100).min()
 
 
-def test_a_badge_is_kept_on_the_canvas_with_its_letter_in_it() -> None:
+def test_badge_and_letter_stay_inside_the_canvas() -> None:
     drawing = canvas()
     badge(drawing, np.array([-50.0, 500]), "A", RED)
     disc = positions_of(drawing, RED)

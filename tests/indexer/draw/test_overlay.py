@@ -15,7 +15,7 @@ from tests.assets.drawing_pairs import (
 )
 
 
-def test_an_overlay_shows_a_crop_where_it_belongs_and_fades_the_rest() -> None:
+def test_overlay_places_crop_and_fades_remainder() -> None:
     pixels = drawing_pixels(View.OVERLAY, build_pair(Image.new("RGB", (200, 150), "teal"), CROPPED))
     factor = pixels.shape[1] / 480
     assert pixels.shape[:2] == (round(360 * factor), 1600)
@@ -24,7 +24,7 @@ def test_an_overlay_shows_a_crop_where_it_belongs_and_fades_the_rest() -> None:
     assert bounding_box(pixel_positions(pixels, OUTLINE)) == pytest.approx([value * factor for value in CROP], abs=4)
 
 
-def test_an_overlay_of_a_whole_copy_leaves_strips_of_the_registered_picture() -> None:
+def test_overlay_of_whole_copy_shows_registered_strips() -> None:
     pixels = drawing_pixels(View.OVERLAY, build_pair(Image.new("RGB", (480, 360), "teal"), IDENTITY))
     teal = (pixels[600, 10:-10] == (0, 128, 128)).all(axis=1)
     assert 0.4 < teal.mean() < 0.6

@@ -8,7 +8,7 @@ from indexer.draw.pair import Pair
 from tests.assets.drawing_pairs import DATA, IDENTITY, PICTURE, build_pair, build_verification, drawing_pixels
 
 
-def test_what_cannot_be_drawn_is_refused_with_a_sentence() -> None:
+def test_undrawable_picture_is_refused_with_a_message() -> None:
     with pytest.raises(UnreadablePictureError):
         build_pair(b"nothing", IDENTITY)
     with pytest.raises(UnreadablePictureError):
@@ -17,7 +17,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence() -> None:
         build_pair(PICTURE, np.zeros((3, 3)))
 
 
-def test_what_is_shown_twice_in_one_size_is_resized_once() -> None:
+def test_repeated_view_is_resized_once() -> None:
     source = build_pair(PICTURE, IDENTITY).found_source
     half = source.render(source.frame, (240, 180))
     assert half.pixels is source.render(source.frame, (240, 400)).pixels
@@ -26,7 +26,7 @@ def test_what_is_shown_twice_in_one_size_is_resized_once() -> None:
 
 
 @pytest.mark.parametrize("view", View)
-def test_pieces_that_lie_or_reach_beyond_the_found_picture_are_drawn_as_far_as_they_are_there(view: View) -> None:
+def test_pieces_outside_found_picture_are_clipped(view: View) -> None:
     moved = [Piece((120 * n, 0, 120 * n + 120, 360), ((1, 0, 300 * (n - 1)), (0, 1, 0), (0, 0, 1))) for n in range(4)]
     drawn_pair = Pair.from_verification(DATA, DATA, build_verification(IDENTITY, pieces=moved))
     assert drawing_pixels(view, drawn_pair).size

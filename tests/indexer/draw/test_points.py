@@ -9,7 +9,7 @@ from tests.assets.drawing_pairs import DATA, IDENTITY, MIRRORED, PICTURE, build_
 from tests.assets.textured import encoded
 
 
-def test_numbered_points_are_the_same_details_in_both() -> None:
+def test_numbered_points_mark_same_details_in_both() -> None:
     details, registered = find_matched_details(build_pair(ImageOps.mirror(PICTURE), MIRRORED))
     assert 10 <= len(details) <= MAX_POINTS
     assert np.abs(np.stack([479 - details[:, 0], details[:, 1]], axis=1) - registered).max() < 4
@@ -28,7 +28,7 @@ def test_details_outside_all_pieces_have_no_number() -> None:
     assert registered[:, 0].max() < 240
 
 
-def test_points_of_pictures_without_common_details_are_just_the_pictures() -> None:
+def test_pictures_without_common_details_are_drawn_plain() -> None:
     assert len(find_matched_details(build_pair(Image.new("RGB", (480, 360), "teal"), IDENTITY))[0]) == 0
     assert drawing_pixels(View.POINTS, build_pair(Image.new("RGB", (480, 360), "teal"), IDENTITY)).shape == (
         620,

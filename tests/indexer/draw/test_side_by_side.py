@@ -27,7 +27,7 @@ def corners(half: NDArray[np.uint8]) -> str:
 
 
 @pytest.mark.long
-def test_side_by_side_outlines_the_shared_part_in_both_and_magnifies_it_where_it_is_small() -> None:
+def test_side_by_side_outlines_shared_part_and_magnifies_small_parts() -> None:
     whole = drawing_pixels(View.SIDE_BY_SIDE, build_pair(PICTURE, IDENTITY))
     crop = drawing_pixels(View.SIDE_BY_SIDE, build_pair(PICTURE.crop(CROP), CROPPED))
     assert whole.shape == (620, 1600, 3)
@@ -54,7 +54,7 @@ def test_side_by_side_outlines_the_shared_part_in_both_and_magnifies_it_where_it
     ],
     ids=["as it is", "mirrored", "upside down mirrored", "turned by 180", "turned by 90", "mirrored and cropped"],
 )
-def test_letters_at_corresponding_corners_tell_how_a_copy_was_turned(
+def test_corner_letters_show_rotation_of_copy(
     picture: Image.Image, transform: NDArray[np.float64], letters: str
 ) -> None:
     pixels = drawing_pixels(View.SIDE_BY_SIDE, build_pair(picture, transform))
@@ -63,7 +63,7 @@ def test_letters_at_corresponding_corners_tell_how_a_copy_was_turned(
     assert corners(upper[:, 800:]) == letters
 
 
-def test_a_turned_copy_is_shown_below_as_it_was_before() -> None:
+def test_rotated_copy_is_also_shown_upright() -> None:
     mirrored = ImageOps.mirror(PICTURE)
     pixels = drawing_pixels(View.SIDE_BY_SIDE, build_pair(mirrored, MIRRORED))
     below = pixels[-620 + 60 : -60]
@@ -72,7 +72,7 @@ def test_a_turned_copy_is_shown_below_as_it_was_before() -> None:
     assert corners(pixels[620:, 800:]) == "ABCD"
 
 
-def test_several_copies_in_one_picture_are_each_outlined_and_shown() -> None:
+def test_each_of_several_copies_is_outlined_and_shown() -> None:
     sheet = Image.new("RGB", (1000, 400), "white")
     sheet.paste(PICTURE, (0, 0))
     sheet.paste(ImageOps.mirror(PICTURE), (510, 20))

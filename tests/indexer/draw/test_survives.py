@@ -6,7 +6,7 @@ from indexer.draw.overlay import TINTS, draw_survival
 from tests.assets.drawing_pairs import DATA, PICTURE
 
 
-def test_each_cell_shows_what_survives_of_it() -> None:
+def test_each_cell_shows_surviving_share() -> None:
     drawing = draw_survival(DATA, ("21", "0-"))
     height, width = drawing.shape[0] // 2, drawing.shape[1] // 2
     preserved, structure, nothing, plain = (

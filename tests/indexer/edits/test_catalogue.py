@@ -18,7 +18,7 @@ def pixels_of(name: str, picture: Image.Image, seed: int) -> np.ndarray:
         return np.asarray(image.convert("RGB"), np.int16)
 
 
-def test_the_groups_hold_every_edit_once() -> None:
+def test_groups_contain_every_edit_once() -> None:
     assert len(edits.DESIGN) == 34
     assert len(edits.FURTHER) == 42
     assert [*edits.DESIGN, *edits.FURTHER] == list(edits.EDITS)
@@ -26,7 +26,7 @@ def test_the_groups_hold_every_edit_once() -> None:
 
 
 @pytest.mark.parametrize("name", [*edits.OVERLAYS, *edits.PAGES])
-def test_one_seed_lays_the_same_over_two_pictures(name: str) -> None:
+def test_same_seed_applies_same_overlay_to_two_pictures(name: str) -> None:
     dark, light = (Image.new("RGB", SIZE, (level, level, level)) for level in (100, 140))
     first, other = pixels_of(name, dark, 9), pixels_of(name, light, 9)
     ground = (abs(first - 100).max(axis=2) < 30) & (abs(other - 140).max(axis=2) < 30)

@@ -15,7 +15,7 @@ PICTURE, OTHER_PICTURES = textured(1, SIZE), [textured(seed, SIZE) for seed in (
 
 
 @pytest.mark.parametrize("name", edits.EDITS)
-def test_an_edit_makes_the_same_readable_picture_each_time(name: str) -> None:
+def test_edit_is_deterministic_and_readable(name: str) -> None:
     before = np.array(PICTURE)
     edited = edits.apply(name, PICTURE, OTHER_PICTURES, 5)
     assert edited == edits.apply(name, PICTURE, OTHER_PICTURES, 5)
@@ -26,10 +26,10 @@ def test_an_edit_makes_the_same_readable_picture_each_time(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["text", "crop50", "bg40", "night", "chain2"])
-def test_another_seed_makes_another_picture(name: str) -> None:
+def test_different_seed_gives_different_picture(name: str) -> None:
     assert edits.apply(name, PICTURE, OTHER_PICTURES, 5) != edits.apply(name, PICTURE, OTHER_PICTURES, 6)
 
 
-def test_an_edit_that_is_not_there_is_said_so() -> None:
+def test_unknown_edit_is_reported() -> None:
     with pytest.raises(WrongUseError, match="no edit nonsense"):
         edits.apply("nonsense", PICTURE, OTHER_PICTURES, 1)

@@ -9,7 +9,7 @@ WIDTH, HEIGHT = SIZE
 
 
 @pytest.mark.parametrize("area", [0.05, 0.5, 0.95])
-def test_a_crop_keeps_its_share_of_the_area_and_lies_in_the_picture(area: float) -> None:
+def test_crop_keeps_its_area_share_inside_the_picture(area: float) -> None:
     cropped = framing.crop(area)(compose_scene())
     assert cropped.width * cropped.height / (WIDTH * HEIGHT) == pytest.approx(area, rel=0.1)
     assert cropped.width / cropped.height == pytest.approx(WIDTH / HEIGHT, rel=0.3)
@@ -23,7 +23,7 @@ def test_a_crop_keeps_its_share_of_the_area_and_lies_in_the_picture(area: float)
     assert any(ImageChops.difference(candidate, cropped).getbbox() is None for candidate in same)
 
 
-def test_sizes_are_as_they_are_called() -> None:
+def test_sizes_match_their_names() -> None:
     assert framing.resize(0.25)(compose_scene()).size == (60, 45)
     assert framing.resize(0.001)(compose_scene()).size == (framing.MIN_SIDE, framing.MIN_SIDE)
     assert framing.thumbnail(compose_scene()).size == (120, 90)
@@ -35,7 +35,7 @@ def test_sizes_are_as_they_are_called() -> None:
     assert PICTURE.size == SIZE
 
 
-def test_turns_and_mirrors_can_be_undone() -> None:
+def test_rotations_and_mirrors_are_reversible() -> None:
     assert ImageOps.mirror(framing.mirror(compose_scene())) == PICTURE
     turned = framing.transpose(Image.Transpose.ROTATE_90)(compose_scene())
     assert turned.transpose(Image.Transpose.ROTATE_270) == PICTURE
@@ -44,21 +44,21 @@ def test_turns_and_mirrors_can_be_undone() -> None:
     assert swapped != PICTURE
 
 
-def test_a_frame_is_even_and_the_picture_whole_within_it() -> None:
+def test_frame_is_even_around_the_whole_picture() -> None:
     framed = framing.add_border(compose_scene())
     width = (framed.width - WIDTH) // 2
     assert framed.crop((width, width, width + WIDTH, width + HEIGHT)) == PICTURE
     assert len(set(framed.crop((0, 0, framed.width, 3)).get_flattened_data())) == 1
 
 
-def test_what_is_cut_round_shows_the_page_at_its_corners_alone() -> None:
+def test_cut_out_shows_page_only_at_corners() -> None:
     for edited in (framing.avatar(compose_scene()), framing.round_corners(compose_scene())):
         assert edited.getpixel((0, 0)) == (255, 255, 255)
         middle = (edited.width // 2 - 9, edited.height // 2 - 9, edited.width // 2 + 9, edited.height // 2 + 9)
         assert np.asarray(edited.crop(middle)).min() < 255
 
 
-def test_a_straightened_picture_has_lost_its_black_corners() -> None:
+def test_straightened_picture_has_no_black_corners() -> None:
     light = Image.new("RGB", SIZE, (200, 200, 200))
     assert np.asarray(framing.rotate(5)(compose_scene(picture=light))).min() == 0
     for seed in range(6):
@@ -66,7 +66,7 @@ def test_a_straightened_picture_has_lost_its_black_corners() -> None:
         assert (straightened.width < WIDTH, np.asarray(straightened).min()) == (True, 200)
 
 
-def test_corners_are_laid_onto_the_points_that_were_named() -> None:
+def test_corners_map_to_requested_points() -> None:
     moved = framing.warp(PICTURE, [(0, 0), (120, 0), (120, 90), (0, 90)], (240, 180))
     assert correlation(moved.crop((0, 0, 120, 90)), PICTURE.resize((120, 90))) > 0.95
     assert moved.crop((125, 0, 240, 180)).getbbox() is None

@@ -26,14 +26,12 @@ def changed_pixels(edited: Image.Image) -> NDArray[np.bool_]:
         (overlays.add_mosaic, 0.05, 0.25),
     ],
 )
-def test_what_is_laid_over_covers_a_part_and_leaves_the_rest_as_it_was(
-    change: Change, least: float, most: float
-) -> None:
+def test_overlay_covers_a_part_and_leaves_remainder_unchanged(change: Change, least: float, most: float) -> None:
     for seed in range(4):
         assert least < changed_pixels(change(compose_scene(seed))).mean() < most
 
 
-def test_a_big_sticker_lies_in_the_middle_and_a_news_bar_below() -> None:
+def test_big_sticker_is_centred_and_news_bar_is_at_bottom() -> None:
     middle = changed_pixels(overlays.add_big_sticker(compose_scene()))
     assert not middle[:, :30].any()
     assert middle[60:120, 90:150].mean() > 0.3
@@ -42,7 +40,7 @@ def test_a_big_sticker_lies_in_the_middle_and_a_news_bar_below() -> None:
     assert not news[round(HEIGHT * 0.3) : round(HEIGHT * 0.7)].any()
 
 
-def test_a_meme_has_its_words_on_a_strip_above_the_whole_picture() -> None:
+def test_meme_has_text_strip_above_whole_picture() -> None:
     meme = overlays.meme(compose_scene())
     strip = meme.height - HEIGHT
     assert meme.crop((0, strip, WIDTH, meme.height)) == PICTURE
@@ -50,7 +48,7 @@ def test_a_meme_has_its_words_on_a_strip_above_the_whole_picture() -> None:
     assert 0.01 < (words < 128).mean() < 0.5
 
 
-def test_a_film_has_bars_and_a_banner_its_width() -> None:
+def test_film_has_bars_and_full_width_banner() -> None:
     film = overlays.add_subtitles(compose_scene())
     assert film.size == (WIDTH, WIDTH * 9 // 16)
     assert film.crop((0, 0, WIDTH, 10)).getbbox() is None

@@ -12,7 +12,7 @@ def tile_likenesses(sheet: Image.Image, tile: tuple[int, int], places: list[tupl
     return [correlation(fitted, sheet.crop((x, y, x + tile[0], y + tile[1]))) for x, y in places]
 
 
-def test_a_collage_shows_the_picture_in_one_tile_and_others_in_the_rest() -> None:
+def test_collage_has_picture_in_one_tile_and_others_elsewhere() -> None:
     sheet = placement.collage(2, 2, (100, 80), 10)(compose_scene())
     assert sheet.size == (210, 170)
     tiles = tile_likenesses(sheet, (100, 80), [(0, 0), (110, 0), (0, 90), (110, 90)])
@@ -25,7 +25,7 @@ def test_one_of_three_panels_is_the_picture() -> None:
     assert sorted(score > 0.99 for score in tiles) == [False, False, True]
 
 
-def test_halves_stand_beside_one_another() -> None:
+def test_halves_are_side_by_side() -> None:
     sheet = placement.place_beside(compose_scene())
     assert sheet.size == (726, 540)
     assert sorted(score > 0.99 for score in tile_likenesses(sheet, (360, 540), [(0, 0), (366, 0)])) == [False, True]
@@ -33,7 +33,7 @@ def test_halves_stand_beside_one_another() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("change", [placement.place_on_background(0.4), placement.inset])
-def test_a_picture_on_another_one_is_small_and_whole(change: Change) -> None:
+def test_picture_in_picture_is_small_and_whole(change: Change) -> None:
     edited = change(compose_scene())
     assert edited.width == placement.BACKGROUND_WIDTH
     width = round(900 * (0.4 if change is not placement.inset else 0.36))
@@ -48,7 +48,7 @@ def test_a_picture_on_another_one_is_small_and_whole(change: Change) -> None:
     assert matches.count(True) == 1
 
 
-def test_a_face_in_the_corner_leaves_the_rest_of_the_picture() -> None:
+def test_corner_face_leaves_remainder_of_picture() -> None:
     edited = placement.add_inset(compose_scene())
     assert edited.size == SIZE
     quarters = [(0, 0, 120, 90), (120, 0, 240, 90), (0, 90, 120, 180), (120, 90, 240, 180)]
@@ -57,7 +57,7 @@ def test_a_face_in_the_corner_leaves_the_rest_of_the_picture() -> None:
     assert same.count(False) >= 1
 
 
-def test_a_cut_out_keeps_the_middle_and_a_wall_shows_the_poster() -> None:
+def test_cut_out_keeps_centre_and_wall_shows_poster() -> None:
     cut = placement.cut_out_outline(compose_scene())
     assert cut.crop((100, 75, 140, 105)) == PICTURE.crop((100, 75, 140, 105))
     assert len(set(cut.crop((0, 0, 6, 6)).get_flattened_data())) == 1

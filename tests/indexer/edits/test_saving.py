@@ -12,13 +12,13 @@ from tests.assets.edit_scenes import PICTURE, correlation
 @pytest.mark.parametrize(
     ("saving", "suffix", "kind"), [(jpeg(30), ".jpg", "JPEG"), (webp(40), ".webp", "WEBP"), (gif(64), ".gif", "GIF")]
 )
-def test_a_saving_writes_its_format_under_its_suffix(saving: Saving, suffix: str, kind: str) -> None:
+def test_saved_file_has_format_of_its_suffix(saving: Saving, suffix: str, kind: str) -> None:
     with Image.open(io.BytesIO(saving.encode(PICTURE))) as image:
         assert (saving.suffix, image.format, image.size) == (suffix, kind, PICTURE.size)
         assert 0.9 < correlation(PICTURE, image) < 1
 
 
-def test_a_lower_quality_takes_fewer_bytes_and_a_palette_has_its_colours() -> None:
+def test_lower_quality_is_smaller_and_palette_limits_colours() -> None:
     assert len(jpeg(10).encode(PICTURE)) < len(jpeg(70).encode(PICTURE)) < len(jpeg(95).encode(PICTURE))
     with Image.open(io.BytesIO(gif(16).encode(PICTURE))) as image:
         colours = image.convert("RGB").getcolors()
@@ -26,7 +26,7 @@ def test_a_lower_quality_takes_fewer_bytes_and_a_palette_has_its_colours() -> No
     assert 2 < len(colours) <= 16
 
 
-def test_pixels_on_their_side_are_upright_for_whoever_reads_the_orientation() -> None:
+def test_exif_orientation_restores_upright_pixels() -> None:
     data = rotate_by_exif().encode(PICTURE)
     with Image.open(io.BytesIO(data)) as stored:
         assert stored.size == PICTURE.size[::-1]

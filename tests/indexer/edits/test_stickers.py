@@ -7,12 +7,12 @@ from indexer.edits.stickers import sticker
 
 
 @pytest.mark.parametrize("side", [0, 1, 60, 400])
-def test_a_sticker_is_a_square_of_its_side(side: int) -> None:
+def test_sticker_is_a_square_of_requested_size(side: int) -> None:
     picture = sticker(Random(1), side)
     assert (picture.mode, picture.size) == ("RGBA", (max(1, side), max(1, side)))
 
 
-def test_chance_draws_different_ones_each_on_nothing() -> None:
+def test_random_stickers_differ_and_are_transparent() -> None:
     pictures = [np.asarray(sticker(Random(seed), 80)) for seed in range(30)]
     assert len({picture.tobytes() for picture in pictures}) == 8
     assert (np.asarray(sticker(Random(3), 80)) == pictures[3]).all()

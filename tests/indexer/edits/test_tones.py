@@ -18,7 +18,7 @@ def mean_detail(values: NDArray[np.float64]) -> float:
     return float(np.abs(np.diff(values, axis=1)).mean())
 
 
-def test_colours_go_turn_or_become_two() -> None:
+def test_colours_are_removed_rotated_or_reduced_to_two() -> None:
     grey = apply_to_scene(tones.to_grey)
     assert (np.ptp(grey, axis=2) == 0).all()
     assert (apply_to_scene(tones.invert) == 255 - BEFORE).all()
@@ -29,7 +29,7 @@ def test_colours_go_turn_or_become_two() -> None:
 
 
 @pytest.mark.parametrize("change", [tones.blur(2.0), tones.blur_motion])
-def test_a_blur_takes_detail(change: Change) -> None:
+def test_blur_removes_detail(change: Change) -> None:
     assert mean_detail(apply_to_scene(change)) < 0.7 * mean_detail(BEFORE)
 
 
@@ -38,13 +38,13 @@ def test_sharpening_and_local_contrast_add_detail() -> None:
     assert mean_detail(apply_to_scene(tones.local_contrast)) > 1.1 * mean_detail(BEFORE)
 
 
-def test_only_the_middle_stays_sharp() -> None:
+def test_only_centre_stays_sharp() -> None:
     blurred = apply_to_scene(tones.bokeh)
     assert np.abs(blurred - BEFORE)[80:100, 110:130].max() <= 1
     assert mean_detail(blurred[:20]) < 0.6 * mean_detail(BEFORE[:20])
 
 
-def test_night_is_dark_and_noise_is_the_same_in_all_channels() -> None:
+def test_night_is_dark_and_noise_is_equal_in_all_channels() -> None:
     assert apply_to_scene(tones.night).mean() < 0.5 * BEFORE.mean()
     flat = tones.add_noise(12)(compose_scene(picture=PICTURE.point(lambda _: 128)))
     values = np.asarray(flat, np.float64)
@@ -53,7 +53,7 @@ def test_night_is_dark_and_noise_is_the_same_in_all_channels() -> None:
 
 
 @pytest.mark.parametrize("change", [tones.jitter_colours, tones.vintage, tones.apply_filter, tones.upscale])
-def test_a_filter_leaves_the_picture_to_be_recognised(change: Change) -> None:
+def test_filtered_picture_stays_recognisable(change: Change) -> None:
     filtered = change(compose_scene())
     assert filtered.size == SIZE
     assert 0.4 < correlation(PICTURE, filtered) < 0.999

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from indexer.edits.words import WORDS, fitting_font, font, paragraph, sentence
 
 
-def test_a_sentence_has_the_requested_number_of_words() -> None:
+def test_sentence_has_requested_word_count() -> None:
     words = sentence(Random(1), 7).split()
     assert len(words) == 7
     assert set(words) <= set(WORDS)
@@ -16,13 +16,13 @@ def test_a_sentence_has_the_requested_number_of_words() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(40, 30), (200, 30), (5000, 30)])
-def test_a_line_fits_its_width_and_is_as_high_as_it_may_be(width: float, height: float) -> None:
+def test_text_line_fits_width_at_maximum_height(width: float, height: float) -> None:
     text = "breaking news exclusive"
     assert fitting_font(text, width, height).getlength(text) <= max(width * 1.02, font(5).getlength(text))
     assert fitting_font(text, 5000, height).getlength(text) == font(height).getlength(text)
 
 
-def test_a_paragraph_stays_in_its_box_and_fills_it() -> None:
+def test_paragraph_fits_and_fills_its_box() -> None:
     page = Image.new("L", (400, 300), 255)
     paragraph(ImageDraw.Draw(page), Random(1), (50, 40, 350, 260), 16, 0)  # type: ignore[arg-type] # a grey page
     rows, columns = np.nonzero(np.asarray(page) < 128)

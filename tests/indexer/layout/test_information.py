@@ -17,11 +17,11 @@ from tests.assets.textured import encoded, text_page, textured
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_indistinguishable_pictures_are_named(picture: Image.Image, reason: str) -> None:
+def test_indistinguishable_pictures_are_reported(picture: Image.Image, reason: str) -> None:
     assert reason in extract(encoded(picture)).low_information
 
 
-def test_a_picture_whose_details_are_too_fine_for_its_hash_is_not_flat() -> None:
+def test_picture_with_details_too_fine_for_hash_is_not_flat() -> None:
     grain = np.random.default_rng(1).normal(128, 15, (300, 400)).clip(0, 255).astype(np.uint8)
     features = extract(encoded(Image.fromarray(grain).resize((800, 600), Image.Resampling.BICUBIC)))
     assert features.quality < MIN_QUALITY

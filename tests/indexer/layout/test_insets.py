@@ -22,23 +22,23 @@ def find_inset_in(picture: Image.Image) -> Box | None:
 
 @pytest.mark.parametrize("seed", range(900, 904))
 @pytest.mark.parametrize("colour", ["white", "black"])
-def test_a_picture_laid_upon_another_is_an_inset(seed: int, colour: str) -> None:
+def test_picture_pasted_on_picture_is_an_inset(seed: int, colour: str) -> None:
     box = find_inset_in(with_inset(seed, colour=colour))
     assert box is not None
     assert box.intersection_over_union(Box(*PLACE, PLACE[0] + 300, PLACE[1] + 225)) > 0.9
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_photograph_has_none(seed: int) -> None:
+def test_photograph_has_no_insets(seed: int) -> None:
     assert find_inset_in(textured(seed, (900, 675))) is None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (40, 500), (300, 400)])
-def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
+def test_plain_picture_has_no_insets(shape: tuple[int, int]) -> None:
     assert find_inset(np.full(shape, 200, np.uint8), shape[::-1]) is None
 
 
-def test_what_is_small_in_the_original_is_none() -> None:
+def test_region_small_in_original_is_not_an_inset() -> None:
     assert find_inset_in(with_inset(900).resize((144, 108), Image.Resampling.LANCZOS)) is None
 
 
@@ -48,7 +48,7 @@ def page() -> Features:
 
 
 @pytest.mark.long
-def test_an_inset_has_a_descriptor_and_a_hash_by_which_its_work_is_found(page: Features) -> None:
+def test_inset_has_descriptor_and_hash_matching_its_work(page: Features) -> None:
     assert tuple(page.embeddings) == (WHOLE, INSET)
     assert page.inset is not None
     index = BruteForceIndex(PHASH)
@@ -58,12 +58,12 @@ def test_an_inset_has_a_descriptor_and_a_hash_by_which_its_work_is_found(page: F
     assert find_hash_candidates([small], index)[0][0].number == 0
 
 
-def test_insets_are_kept_of_pictures_seen_not_of_works() -> None:
+def test_insets_are_stored_for_seen_pictures_only() -> None:
     assert INSET in PICTURE_PARTS - WORK_PARTS
 
 
 @pytest.mark.long
-def test_the_inset_of_a_work_does_not_make_it_like_another_picture_with_the_same_inset(page: Features) -> None:
+def test_shared_inset_does_not_match_work_to_other_picture(page: Features) -> None:
     stranger = extract(encoded(with_inset(903)))
     assert stranger.inset is not None
     assert find_nearest_hash(stranger, page).hamming > 60

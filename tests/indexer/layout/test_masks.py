@@ -36,7 +36,7 @@ def test_collages_and_pages_are_distinguished_from_pictures(picture: Image.Image
     assert classify_composition(grey(picture)) == expected
 
 
-def test_two_things_on_a_white_ground_are_no_collage() -> None:
+def test_two_objects_on_white_background_are_not_a_collage() -> None:
     shoes = Image.new("RGB", (480, 360), "white")
     for x in (30, 260):
         shape = Image.new("L", (480, 360))
@@ -46,7 +46,7 @@ def test_two_things_on_a_white_ground_are_no_collage() -> None:
 
 
 @pytest.mark.parametrize("turned", range(4))
-def test_a_caption_is_masked_at_each_edge(turned: int) -> None:
+def test_caption_is_masked_at_each_edge(turned: int) -> None:
     higher = ImageOps.expand(PICTURE, (0, 60, 0, 0), "white")
     ImageDraw.Draw(higher).text((20, 12), "some words above", fill="black", font_size=30)
     picture = grey(higher.rotate(90 * turned, expand=True))
@@ -55,7 +55,7 @@ def test_a_caption_is_masked_at_each_edge(turned: int) -> None:
     assert [edges(box) for box in find_masked_boxes(picture, (), (width, height))] == [expected]
 
 
-def test_nothing_of_a_plain_picture_is_masked() -> None:
+def test_plain_picture_is_not_masked() -> None:
     assert find_masked_boxes(grey(PICTURE), (), PICTURE.size) == ()
 
 
@@ -65,13 +65,13 @@ def test_boxes_are_in_original_pixels() -> None:
     assert edges(box) == (0, 720, 960, 840)
 
 
-def test_of_a_page_only_its_picture_is_left() -> None:
+def test_page_mask_keeps_only_its_picture() -> None:
     page = page_with(PICTURE)
     valid = remove_boxes(np.ones((800, 1280), np.bool_), find_masked_boxes(grey(page), ("page",), page.size), np.eye(3))
     rows, columns = np.nonzero(valid)
     assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == pytest.approx((60, 180, 572, 564), abs=8)
 
 
-def test_points_lie_inside_up_to_the_edges_of_pixels() -> None:
+def test_points_on_pixel_edges_count_as_inside() -> None:
     points = np.array([[9.4, 5], [9.6, 5], [19.4, 5], [19.6, 5]], np.float32)
     assert find_inside(points, [Box(10, 0, 20, 10)]).tolist() == [False, True, True, False]

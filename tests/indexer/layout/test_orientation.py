@@ -7,7 +7,7 @@ from tests.assets.edited_pictures import ALL_ORIENTATIONS
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_the_alignment_of_an_orientation_maps_pixels_to_where_they_went(orientation: int) -> None:
+def test_orientation_alignment_maps_pixels_to_new_positions(orientation: int) -> None:
     pixels = np.arange(5 * 7, dtype=np.uint8).reshape(5, 7)
     turned = np.asarray(ALL_ORIENTATIONS[orientation](Image.fromarray(pixels)))
     transform = compute_alignment(orientation, Box(0, 0, 7, 5), Box(0, 0, turned.shape[1], turned.shape[0]))

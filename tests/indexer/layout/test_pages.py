@@ -36,26 +36,26 @@ def landscape_with_sky(seed: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_photograph_under_a_plain_sky_is_a_single_picture(seed: int) -> None:
+def test_photograph_with_plain_sky_is_a_single_picture(seed: int) -> None:
     assert classify_composition(grey_of(landscape_with_sky(seed))) == ()
     assert extract(encoded(landscape_with_sky(seed), "JPEG")).low_information == ()
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_page_of_words_around_a_picture_is_a_page_however_it_was_saved(seed: int) -> None:
+def test_text_page_around_picture_is_a_page_in_any_format(seed: int) -> None:
     page = page_with(textured(seed))
     assert classify_composition(grey_of(page)) == (PAGE,)
     assert classify_composition(grey_of(recompress(page))) == (PAGE,)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_sheet_of_four_is_a_collage_however_it_was_saved(seed: int) -> None:
+def test_sheet_of_four_is_a_collage_in_any_format(seed: int) -> None:
     collage = collage_with(textured(seed))
     assert classify_composition(grey_of(collage)) == (COLLAGE,)
     assert classify_composition(grey_of(recompress(collage))) == (COLLAGE,)
 
 
-def test_a_sheet_of_nine_with_thin_gutters_is_a_collage() -> None:
+def test_sheet_of_nine_with_thin_gutters_is_a_collage() -> None:
     sheet = Image.new("RGB", (912, 912), "white")
     for number in range(9):
         sheet.paste(textured(number, (300, 300)), (number % 3 * 306, number // 3 * 306))

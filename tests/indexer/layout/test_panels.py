@@ -42,7 +42,7 @@ def test_each_picture_of_a_sheet_is_a_panel(colour: str) -> None:
         assert max(overlap_ratio(box, Box(x, top, x + 320, top + 240)) for box in boxes) > 0.9
 
 
-def test_the_picture_on_a_page_of_text_is_the_largest_panel() -> None:
+def test_picture_on_text_page_is_the_largest_panel() -> None:
     page = page_with(textured(5, PHOTO))
     boxes = panels_of(page)
     grey = np.asarray(page.convert("L"), np.int16)
@@ -54,7 +54,7 @@ def test_the_picture_on_a_page_of_text_is_the_largest_panel() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_photograph_has_none(seed: int) -> None:
+def test_photograph_has_no_panels(seed: int) -> None:
     assert panels_of(textured(seed, (640, 480))) == ()
 
 
@@ -62,23 +62,23 @@ def test_each_picture_of_a_collage_is_a_panel() -> None:
     assert len(panels_of(collage_with(textured(1, PHOTO)))) == 4
 
 
-def test_no_more_than_the_largest_are_kept() -> None:
+def test_only_the_largest_panels_are_kept() -> None:
     places = [(10 + 335 * column, 10 + 255 * row) for column in range(4) for row in range(3)]
     assert len(panels_of(sheet(places, (1350, 775)))) == MAX_PANELS
 
 
-def test_thin_gutters_separate_the_pictures_of_a_sheet_of_nine() -> None:
+def test_thin_gutters_separate_nine_pictures() -> None:
     places = [(326 * column, 246 * row) for column in range(3) for row in range(3)]
     assert len(panels_of(sheet(places, (972, 732)))) == 9
 
 
-def test_what_is_small_in_the_original_is_no_panel() -> None:
+def test_region_small_in_original_is_not_a_panel() -> None:
     icons = sheet([(10, 10), (345, 10)], (675, 260)).resize((108, MIN_PIXELS - 6))
     assert panels_of(icons) == ()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3, 3), (300, 400)])
-def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
+def test_plain_picture_has_no_panels(shape: tuple[int, int]) -> None:
     assert find_panels(np.full(shape, 200, np.uint8), shape[::-1]) == ()
 
 

@@ -42,17 +42,17 @@ def share_found(boxes: list[Box], picture: Image.Image) -> float:
 
 @pytest.mark.long
 @pytest.mark.parametrize("gap", [6, 12])
-def test_each_of_dozens_of_pictures_is_found_between_gutters(gap: int) -> None:
+def test_dozens_of_pictures_between_gutters_are_found(gap: int) -> None:
     picture, boxes = sheet(7, 6, gap)
     assert share_found(boxes, picture) > 0.9
 
 
-def test_nearly_all_tiles_of_a_wall_without_gutters_are_found() -> None:
+def test_nearly_all_tiles_without_gutters_are_found() -> None:
     picture, boxes = sheet(5, 5, 0)
     assert share_found(boxes, picture) > 0.8
 
 
-def test_a_picture_within_a_picture_within_a_picture_is_found() -> None:
+def test_nested_pictures_are_found() -> None:
     within = with_exposure(21, (560, 420))
     within.paste(with_exposure(23, (200, 150)), (30, 250))
     picture = with_exposure(22, (1200, 900))
@@ -63,22 +63,22 @@ def test_a_picture_within_a_picture_within_a_picture_is_found() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_photograph_has_none(seed: int) -> None:
+def test_photograph_has_no_regions(seed: int) -> None:
     assert regions_of(textured(seed, (900, 675))) == ()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (40, 500), (300, 400)])
-def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
+def test_plain_picture_has_no_regions(shape: tuple[int, int]) -> None:
     assert find_regions(np.full(shape, 200, np.uint8), shape[::-1]) == ()
 
 
-def test_a_window_of_a_house_isnt_taken_for_a_picture() -> None:
+def test_house_window_is_not_a_region() -> None:
     picture = with_exposure(22, (1200, 900))
     picture.paste(with_exposure(21, (80, 64)), (700, 300))
     assert regions_of(picture) == ()
 
 
-def test_a_shadow_with_soft_edges_isnt_taken_for_a_picture() -> None:
+def test_soft_edged_shadow_is_not_a_region() -> None:
     grain = np.random.default_rng(3).normal(0, 4, (384, 512, 1))
     picture = Image.fromarray(np.clip(np.asarray(with_exposure(2, (512, 384))) + grain, 0, 255).astype(np.uint8))
     mask = Image.new("L", picture.size)
@@ -91,13 +91,13 @@ def test_a_shadow_with_soft_edges_isnt_taken_for_a_picture() -> None:
     assert regions_of(soft) == ()
 
 
-def test_what_covers_most_of_a_picture_isnt_asked_for_by_itself() -> None:
+def test_region_covering_most_of_picture_is_skipped() -> None:
     picture = with_exposure(2, (512, 384))
     picture.paste(with_exposure(0, (430, 320)), (40, 30))
     assert regions_of(picture) == ()
 
 
-def test_a_thumbnail_has_none() -> None:
+def test_thumbnail_has_no_regions() -> None:
     picture, _ = sheet(3, 3, 0)
     picture.thumbnail((260, 260))
     assert regions_of(picture)

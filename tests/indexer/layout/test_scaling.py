@@ -4,7 +4,7 @@ import pytest
 from indexer.layout.scaling import shrink_to, size_of
 
 
-def test_a_large_picture_is_reduced_to_means_of_areas_and_a_small_one_stays() -> None:
+def test_large_picture_is_area_averaged_and_small_picture_is_unchanged() -> None:
     pixels = np.array([[0, 100], [200, 40]], np.uint8).repeat(40, axis=0).repeat(60, axis=1)
     assert shrink_to(pixels, 6).shape == (4, 6)
     assert shrink_to(pixels, 6)[0, 0] == 0
@@ -13,7 +13,7 @@ def test_a_large_picture_is_reduced_to_means_of_areas_and_a_small_one_stays() ->
 
 
 @pytest.mark.parametrize("shape", [(1, 900), (900, 1, 3), (7, 3)])
-def test_no_side_vanishes(shape: tuple[int, ...]) -> None:
+def test_reduced_sides_are_never_zero(shape: tuple[int, ...]) -> None:
     small = shrink_to(np.zeros(shape, np.uint8), 4)
     assert max(small.shape[:2]) == 4
     assert size_of(small) == (small.shape[1], small.shape[0])

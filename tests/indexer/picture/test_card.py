@@ -28,19 +28,19 @@ from tests.assets.networks import CARD
         ("input = 3", "is a table"),
     ],
 )
-def test_a_wrong_card_is_refused_with_a_sentence(wrong: str, sentence: str) -> None:
+def test_invalid_card_is_refused_with_a_message(wrong: str, sentence: str) -> None:
     with pytest.raises(WrongUseError, match=sentence):
         read_card(wrong)
 
 
-def test_a_card_survives_being_kept_and_names_its_space() -> None:
+def test_card_round_trips_and_has_its_space_name() -> None:
     card = read_card(CARD)
     assert card_from_dict(asdict(card)) == card
     other = create_space(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.of(b"x"))
     assert create_space(card, Digest.of(b"x")).parameters != other.parameters
 
 
-def test_the_cards_that_the_documentation_shows_can_be_read() -> None:
+def test_documentation_example_cards_are_valid() -> None:
     page = (CHECKOUT / "docs" / "reference" / "descriptors.md").read_text("utf-8")
     examples = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "[input]" in block]
     assert [read_card(dedent(block)).name for block in examples] == ["sscd", "sscd-int8", "dinov2-small"]

@@ -36,12 +36,12 @@ def refusal_message(text: str, data: bytes) -> str:
     return str(error.value)
 
 
-def test_the_file_that_comes_along_is_the_one_that_its_space_names() -> None:
+def test_bundled_network_file_matches_its_space() -> None:
     assert hashlib.sha256(MODEL.read_bytes()).hexdigest() == dict(DESCRIPTOR.parameters)["sha256"]
     assert BUILT_IN.space == DESCRIPTOR
 
 
-def test_a_picture_has_the_vector_that_exact_arithmetic_gives_on_every_processor() -> None:
+def test_descriptor_matches_exact_arithmetic_on_every_processor() -> None:
     pixels = np.asarray(textured(5, (300, 200)))
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # in floating point
@@ -62,7 +62,7 @@ def test_a_picture_has_the_vector_that_exact_arithmetic_gives_on_every_processor
         (None, False),
     ],
 )
-def test_only_a_processor_without_vnni_sums_without_overflow(
+def test_overflow_free_kernel_is_used_only_without_vnni(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, expected: str | None, *, has: bool
 ) -> None:
     if expected is not None:
@@ -84,7 +84,7 @@ def test_only_a_processor_without_vnni_sums_without_overflow(
 
 
 @pytest.mark.long
-def test_vectors_are_bit_for_bit_the_same_by_either_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_kernels_return_identical_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     if not descriptors.has_vnni():
         pytest.skip("this processor has no VNNI")
     pictures = [np.asarray(textured(seed, (300, 200))) for seed in range(12)]
@@ -95,7 +95,7 @@ def test_vectors_are_bit_for_bit_the_same_by_either_kernel(monkeypatch: pytest.M
     assert (vectors[0] == vectors[1]).all()
 
 
-def test_a_network_of_another_size_and_width_describes_pictures() -> None:
+def test_network_of_other_size_and_width_describes_pictures() -> None:
     network_of_mine = examine(read_card(CARD), network())
     vectors = network_of_mine.vectors([np.asarray(PICTURE), np.asarray(textured(2))])
     assert vectors.shape == (2, WIDTH)
@@ -114,13 +114,13 @@ def test_a_network_of_another_size_and_width_describes_pictures() -> None:
     assert (again.embeddings["whole"] == features.embeddings["whole"]).all()
 
 
-def test_a_picture_without_any_direction_is_near_to_nothing() -> None:
+def test_picture_without_direction_matches_nothing() -> None:
     flat = np.full((80, 80, 3), 128, np.uint8)
     assert not examine(read_card(CARD), network()).vectors([flat]).any()
 
 
 @pytest.mark.parametrize("take", ["first", "mean"])
-def test_of_an_output_with_rows_the_first_or_their_mean_is_taken(take: str) -> None:
+def test_first_row_or_mean_of_output_rows_is_used(take: str) -> None:
     text = CARD.replace(f"width = {WIDTH}", f'width = {GRID * GRID}\ntake = "{take}"')
     vector = examine(read_card(text), network(rows=True)).vectors([np.asarray(PICTURE)])[0]
     plane = prepare(np.asarray(PICTURE), read_card(CARD))[0].reshape(3, GRID, SIDE // GRID, GRID, SIDE // GRID)
@@ -129,7 +129,7 @@ def test_of_an_output_with_rows_the_first_or_their_mean_is_taken(take: str) -> N
     assert vector == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
 
 
-def test_what_cannot_be_used_is_refused_with_a_sentence() -> None:
+def test_unusable_network_is_refused_with_a_message() -> None:
     whole = network()
     assert re.search(r"\b48\b.*\b64\b", refusal_message(CARD.replace(f"width = {WIDTH}", "width = 64"), whole))
     assert re.search(r"\b3x16\b.*\b48\b", refusal_message(CARD, network(rows=True)))
@@ -142,7 +142,7 @@ def test_what_cannot_be_used_is_refused_with_a_sentence() -> None:
     assert "can't open the file" in refusal_message(CARD, b"")
 
 
-def test_a_network_that_scales_levels_by_itself_is_given_them_as_they_are() -> None:
+def test_self_normalising_network_receives_raw_levels() -> None:
     plain = CARD.replace("mean = [128, 128, 128]", "mean = [0, 0, 0]").replace("[64, 64, 64]", "[1, 1, 1]")
     unscaled, scaled = (examine(read_card(plain), network(kind=kind)) for kind in (2, 1))
     picture = [np.asarray(PICTURE)]
@@ -150,7 +150,7 @@ def test_a_network_that_scales_levels_by_itself_is_given_them_as_they_are() -> N
     assert "uint8" in refusal_message(CARD, network(kind=2))
 
 
-def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
+def test_picture_is_preprocessed_as_the_card_states() -> None:
     red = np.zeros((40, 80, 3), np.uint8)
     red[..., 0] = 255
     red[:, :10] = 0
@@ -175,7 +175,7 @@ def guarded_descriptor(data: bytes, text: str = CARD) -> GuardedDescriptor:
     return GuardedDescriptor(card, create_space(card, Digest.of(data)), lambda: data)
 
 
-def test_a_network_of_somebody_else_runs_in_a_process_of_its_own_and_gives_the_same() -> None:
+def test_third_party_network_in_own_process_returns_same_vectors() -> None:
     descriptors.helper.close()
     by_rows, other = guarded_descriptor(network()), guarded_descriptor(network(rows=True),
     CARD.replace("[output]", '[output]\ntake = "mean"')
@@ -193,7 +193,7 @@ def test_a_network_of_somebody_else_runs_in_a_process_of_its_own_and_gives_the_s
 
 
 @pytest.mark.long
-def test_a_network_of_somebody_else_is_refused_when_it_takes_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_third_party_network_exceeding_limits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     guarded_descriptor(heavy_network(2, 1)).open()
     monkeypatch.setattr(descriptors, "MEMORY", 256 << 20)
     with pytest.raises(WrongUseError, match=r"ConstantOfShape|memory"):
@@ -204,7 +204,7 @@ def test_a_network_of_somebody_else_is_refused_when_it_takes_too_much(monkeypatc
         guarded_descriptor(heavy_network(2_500, 12)).open()
 
 
-def test_what_a_stranger_s_network_may_not_have_is_refused_where_one_s_own_may() -> None:
+def test_forbidden_operators_are_refused_only_for_third_party_networks() -> None:
     with pytest.raises(WrongUseError, match="other files"):
         guarded_descriptor(network(elsewhere=True)).open()
     with pytest.raises(WrongUseError, match="loops or branches"):

@@ -17,7 +17,7 @@ def features() -> Features:
     return cached_features(encoded(PICTURE))
 
 
-def test_embeddings_have_unit_length_and_find_a_panel_of_a_collage(features: Features) -> None:
+def test_embeddings_have_unit_length_and_match_collage_panel(features: Features) -> None:
     assert tuple(features.embeddings) == (WHOLE,)
     for vector in features.embeddings.values():
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
@@ -40,7 +40,7 @@ class Counted(Descriptor):
         return super().run(ready)
 
 
-def test_the_network_runs_once_for_the_stored_vectors_of_a_work_and_for_its_parts_on_request() -> None:
+def test_network_runs_once_for_work_vectors_and_on_request_for_parts() -> None:
     network, data = Counted(), encoded(collage_with(PICTURE, 3))
     features = extract(data, descriptor=network)
     stored = compute_work_fingerprints(features.digest, features)

@@ -31,13 +31,13 @@ def features() -> Features:
     return extract(DATA)
 
 
-def test_features_say_what_they_were_measured_on(features: Features) -> None:
+def test_features_record_measured_input(features: Features) -> None:
     assert features.digest == Digest.of(DATA)
     assert features.info == PictureInfo(480, 360, "PNG", 1)
     assert features.low_information == ()
 
 
-def test_keypoints_lie_in_original_pixels_though_the_picture_was_reduced() -> None:
+def test_keypoints_of_reduced_picture_use_original_pixels() -> None:
     large = extract(encoded(PICTURE.resize((1920, 1440), Image.Resampling.LANCZOS), "JPEG"))
     assert max(large.grey.shape) == 512
     width, height = large.local.points.max(axis=0)
@@ -53,12 +53,12 @@ def test_keypoints_are_spread_over_the_picture(features: Features) -> None:
 
 
 @pytest.mark.long
-def test_more_detail_has_more_keypoints() -> None:
+def test_detailed_picture_has_more_keypoints() -> None:
     data = encoded(textured(1, (1280, 960)), "JPEG")
     assert len(extract(data, detail=Detail(side=1024, keypoints=1500)).local) > len(extract(data).local)
 
 
-def test_the_exif_orientation_is_applied_before_anything_is_measured() -> None:
+def test_exif_orientation_is_applied_before_measurement() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     file = BytesIO()
@@ -69,7 +69,7 @@ def test_the_exif_orientation_is_applied_before_anything_is_measured() -> None:
     assert (turned.hash_variants == upright.hash_variants).all()
 
 
-def test_a_border_adds_a_trimmed_hash_that_is_the_original_s(features: Features) -> None:
+def test_bordered_picture_has_trimmed_hash_of_the_original(features: Features) -> None:
     framed = extract(encoded(ImageOps.expand(PICTURE, 40, "black")))
     assert features.hashes.keys() == {WHOLE}
     assert framed.hashes.keys() == {WHOLE, TRIMMED}
@@ -80,7 +80,7 @@ def test_a_border_adds_a_trimmed_hash_that_is_the_original_s(features: Features)
     assert framed.content.left == pytest.approx(40, abs=2)
 
 
-def test_panels_have_hashes_and_rectangles_of_their_own(features: Features) -> None:
+def test_panels_have_their_own_hashes_and_rectangles(features: Features) -> None:
     collage = extract(encoded(collage_with(PICTURE, 3)))
     assert [variant.part for variant in collage.variants[::8]] == [WHOLE, *PANELS[:4]]
     away = np.bitwise_count(collage.hash_variants ^ features.hash_variants[0]).sum(axis=1)
@@ -92,12 +92,12 @@ def test_panels_have_hashes_and_rectangles_of_their_own(features: Features) -> N
     assert box.top == pytest.approx(310, abs=4)
 
 
-def test_of_an_icon_only_the_hash_is_kept() -> None:
+def test_icon_stores_only_its_hash() -> None:
     icon = extract(encoded(PICTURE.resize((32, 32))))
     assert {fingerprint.space for fingerprint in compute_fingerprints(icon.digest, icon)} == {PHASH.id}
 
 
-def test_local_features_of_a_work_are_kept_as_bytes(features: Features) -> None:
+def test_local_features_of_a_work_are_stored_as_bytes(features: Features) -> None:
     stored = compute_local_fingerprint(features.digest, features)
     rows = np.frombuffer(stored.vector, np.uint8).reshape(-1, ROOTSIFT.width)
     assert (stored.space, stored.part in WORK_PARTS, len(rows) <= STORED_LOCAL_FEATURES) == (ROOTSIFT.id, True, True)
@@ -114,7 +114,7 @@ def test_fingerprints_are_rows_of_their_spaces(features: Features) -> None:
     assert [fingerprint.space for fingerprint in stored if fingerprint.part in WORK_PARTS] == [PHASH.id, DESCRIPTOR.id]
 
 
-def test_what_cannot_be_decoded_is_refused() -> None:
+def test_undecodable_picture_is_refused() -> None:
     with pytest.raises(UnreadablePictureError):
         extract(b"no picture")
     with pytest.raises(UnreadablePictureError):

@@ -18,7 +18,7 @@ def features() -> Features:
     return cached_features(encoded(PICTURE))
 
 
-def test_features_survive_being_written(features: Features) -> None:
+def test_features_round_trip(features: Features) -> None:
     again = from_bytes(to_bytes(features), lambda: features)
     assert (again.digest, again.info, again.quality, again.content) == (
         features.digest,
@@ -44,7 +44,7 @@ def test_damaged_or_foreign_bytes_are_not_features(features: Features) -> None:
             from_bytes(damaged, lambda: features)
 
 
-def test_pickled_objects_are_not_features(features: Features) -> None:
+def test_pickled_objects_are_refused(features: Features) -> None:
     with np.load(io.BytesIO(to_bytes(features))) as archive:
         arrays = dict(archive)
     file = io.BytesIO()
@@ -53,7 +53,7 @@ def test_pickled_objects_are_not_features(features: Features) -> None:
         from_bytes(file.getvalue(), lambda: features)
 
 
-def test_arrays_are_read_in_either_order_and_without_rows(features: Features) -> None:
+def test_arrays_are_read_in_either_order_and_when_empty(features: Features) -> None:
     with np.load(io.BytesIO(to_bytes(features))) as archive:
         arrays = dict(archive)
     file = io.BytesIO()
@@ -63,7 +63,7 @@ def test_arrays_are_read_in_either_order_and_without_rows(features: Features) ->
     assert again.local.points.shape == (0, 2)
 
 
-def test_an_inset_survives_being_written() -> None:
+def test_inset_round_trips() -> None:
     page = cached_features(encoded(with_inset(8), "JPEG"))
     assert page.inset is not None
     assert from_bytes(to_bytes(page), lambda: page).inset == page.inset

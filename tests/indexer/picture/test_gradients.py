@@ -6,7 +6,7 @@ from indexer.picture.keypoints import LAYERS, Keypoints, Pyramid
 from tests.assets.sift import diameters, grey_picture, keypoints_without_doubling
 
 
-def test_directions_are_those_of_opencv() -> None:
+def test_gradient_directions_match_opencv() -> None:
     picture = grey_picture(4)
     expected = keypoints_without_doubling(picture)
     octaves = np.array([keypoint.octave & 255 for keypoint in expected], np.int32)
@@ -21,7 +21,7 @@ def test_directions_are_those_of_opencv() -> None:
     assert np.median(turned) < 3
 
 
-def test_descriptors_are_those_of_opencv() -> None:
+def test_gradient_descriptors_match_opencv() -> None:
     picture = grey_picture(4)
     pyramid = Pyramid(picture)
     keypoints = pyramid.detect(0.01)

@@ -9,7 +9,7 @@ from indexer.picture.keypoints import Pyramid
 from tests.assets.sift import diameters, grey_picture, keypoints_without_doubling
 
 
-def test_keypoints_lie_where_opencv_finds_them_with_the_same_size() -> None:
+def test_keypoints_match_opencv_position_and_size() -> None:
     picture = grey_picture(3)
     actual = Pyramid(picture).detect(0.01)
     places = np.column_stack([actual.points, diameters(actual)])
@@ -19,7 +19,7 @@ def test_keypoints_lie_where_opencv_finds_them_with_the_same_size() -> None:
     assert (away < 0.25).mean() > 0.8
 
 
-def test_threads_keep_no_memory_of_the_pictures_that_they_have_measured() -> None:
+def test_threads_free_memory_of_measured_pictures() -> None:
     picture, barrier, over = np.tile(grey_picture(3), (4, 4))[:1024, :1024], Barrier(4), Event()
 
     def measure() -> None:
@@ -43,7 +43,7 @@ def test_threads_keep_no_memory_of_the_pictures_that_they_have_measured() -> Non
 
 
 @pytest.mark.long
-def test_a_keypoint_is_the_top_of_the_parabola_through_its_neighbours() -> None:
+def test_keypoint_is_the_peak_of_the_fitted_parabola() -> None:
     pyramid = Pyramid(grey_picture(3))
     keypoints = pyramid.detect(0.01)
     assert len(keypoints) > 100

@@ -3,7 +3,7 @@ import pytest
 from indexer.picture.features import Lazy
 
 
-def test_a_value_is_computed_on_first_use_and_once() -> None:
+def test_lazy_value_is_computed_once_on_first_use() -> None:
     calls: list[int] = []
 
     def make() -> list[int]:
@@ -16,7 +16,7 @@ def test_a_value_is_computed_on_first_use_and_once() -> None:
     assert calls == [0]
 
 
-def test_what_could_not_be_made_is_tried_again() -> None:
+def test_failed_computation_is_retried() -> None:
     tries = iter([0, 1])
     lazy = Lazy(lambda: 1 / next(tries))
     with pytest.raises(ZeroDivisionError):

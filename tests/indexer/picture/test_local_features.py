@@ -14,7 +14,7 @@ from indexer.picture.local_features import (
 from tests.assets.sift import SIZE, grey_picture
 
 
-def test_a_mirrored_picture_has_the_mirrored_descriptors() -> None:
+def test_mirrored_picture_has_mirrored_descriptors() -> None:
     picture = grey_picture(5)
     straight = compute_quick_features(picture, SIZE)
     mirrored = compute_quick_features(np.ascontiguousarray(picture[:, ::-1]), SIZE)
@@ -26,7 +26,7 @@ def test_a_mirrored_picture_has_the_mirrored_descriptors() -> None:
     assert np.median(unlike) < 0.2
 
 
-def test_all_of_them_are_those_that_opencv_finds_and_describes() -> None:
+def test_local_features_match_opencv() -> None:
     picture = grey_picture(4)
     opencv = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
     keypoints, reference = opencv.detectAndCompute(picture, None)
@@ -40,7 +40,7 @@ def test_all_of_them_are_those_that_opencv_finds_and_describes() -> None:
     assert np.median(alike[is_near]) > 0.98
 
 
-def test_another_picture_in_between_changes_nothing() -> None:
+def test_intervening_picture_does_not_change_features() -> None:
     first = compute_quick_features(grey_picture(6), SIZE)
     compute_quick_features(grey_picture(7, (700, 900)), (700, 900))
     again = compute_quick_features(grey_picture(6), SIZE)
@@ -48,7 +48,7 @@ def test_another_picture_in_between_changes_nothing() -> None:
     assert np.array_equal(first.descriptors, again.descriptors)
 
 
-def test_points_are_in_pixels_of_the_original() -> None:
+def test_points_are_in_original_pixels() -> None:
     picture = grey_picture(8)
     small, large = compute_quick_features(picture, SIZE), compute_quick_features(picture, (960, 720))
     assert np.allclose(large.points, (small.points + 0.5) * 2 - 0.5, atol=1e-3)
@@ -56,12 +56,12 @@ def test_points_are_in_pixels_of_the_original() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (8, 8), (9, 640), (300, 300)])
-def test_a_picture_without_anything_in_it_has_no_features(shape: tuple[int, int]) -> None:
+def test_blank_picture_has_no_features(shape: tuple[int, int]) -> None:
     assert len(compute_quick_features(np.full(shape, 90, np.uint8), shape[::-1])) == 0
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 640), (33, 17), (1000, 40)])
-def test_odd_shapes_are_measured(shape: tuple[int, int]) -> None:
+def test_unusual_shapes_are_measured(shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
     features = compute_quick_features(noise, shape[::-1])
     assert len(features.points) == len(features.descriptors)

@@ -15,7 +15,7 @@ def registered() -> Features:
 
 
 @pytest.mark.parametrize("turned", [0, 90], ids=str)
-def test_a_negative_is_reviewed_and_its_pixels_are_stated_as_they_are(registered: Features, turned: int) -> None:
+def test_negative_is_reviewed_and_its_pixels_are_reported_unchanged(registered: Features, turned: int) -> None:
     inverted = ImageOps.invert(PICTURE).rotate(turned, expand=True)
     result = verify(cached_features(encoded(inverted, "JPEG", 80)), registered)
     assert (result.decision, result.reasons[0], result.rotation) == (Decision.REVIEW, "negative", turned)
@@ -24,7 +24,7 @@ def test_a_negative_is_reviewed_and_its_pixels_are_stated_as_they_are(registered
     assert result.in_place > 0.8
 
 
-def test_a_negative_has_the_features_that_follow_from_the_picture(registered: Features) -> None:
+def test_negative_has_features_derived_from_picture(registered: Features) -> None:
     inverted = cached_features(encoded(ImageOps.invert(PICTURE)))
     inverted_features = invert_features(registered)
     assert np.bitwise_count(inverted_features.hash_variants ^ inverted.hash_variants).max() <= 4

@@ -11,7 +11,7 @@ def protobuf_field(number: int, value: bytes) -> bytes:
     return bytes([number << 3 | 2, len(value)]) + value
 
 
-def test_weights_in_another_file_are_noticed_wherever_a_tensor_may_lie() -> None:
+def test_external_weights_are_detected_in_any_tensor() -> None:
     assert has_external_data(network(elsewhere=True))
     assert not has_external_data(network())
     assert not has_external_data(MODEL.read_bytes())
@@ -26,7 +26,7 @@ def test_weights_in_another_file_are_noticed_wherever_a_tensor_may_lie() -> None
     assert not has_external_data(protobuf_field(8, tensor))  # no tensor can be there
 
 
-def test_what_a_stranger_s_network_may_not_have_is_noticed() -> None:
+def test_forbidden_operators_are_detected() -> None:
     assert not has_nonstandard_operators(network())
     assert not has_nonstandard_operators(MODEL.read_bytes())
     assert not has_nonstandard_operators(protobuf_field(7, protobuf_field(1, protobuf_field(7, b"ai.onnx"))))
@@ -42,7 +42,7 @@ def test_what_a_stranger_s_network_may_not_have_is_noticed() -> None:
         assert has_nonstandard_operators(model)
 
 
-def test_what_is_no_onnx_file_is_refused() -> None:
+def test_non_onnx_file_is_refused() -> None:
     deep = b""
     for _ in range(12):  # a graph in a node of a graph
         deep = protobuf_field(1, protobuf_field(5, protobuf_field(6, deep)))

@@ -19,13 +19,13 @@ def imagehash_of(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_hash_is_imagehash_s_bit_for_bit(seed: int) -> None:
+def test_perceptual_hash_matches_imagehash(seed: int) -> None:
     picture = textured(seed, (400 + 7 * seed, 300 + 11 * seed))
     assert bit_distance(compute_orientation_hashes(shrink(picture.convert("L")))[0], imagehash_of(picture)) == 0
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_every_orientation_s_hash_is_that_of_the_turned_picture(orientation: int) -> None:
+def test_orientation_hashes_match_rotated_pictures(orientation: int) -> None:
     picture = textured(3)
     turned = ALL_ORIENTATIONS[orientation](picture)
     # Lanczos rounds between its two passes, so that a transposed image differs by a level in some places
@@ -34,7 +34,7 @@ def test_every_orientation_s_hash_is_that_of_the_turned_picture(orientation: int
     )
 
 
-def test_different_pictures_are_far_apart() -> None:
+def test_different_pictures_have_distant_hashes() -> None:
     hashes = [compute_orientation_hashes(shrink(textured(seed).convert("L"))) for seed in range(6)]
     assert (
         min(bit_distance(row, other[0]) for k, first in enumerate(hashes) for row in first for other in hashes[k + 1 :])
@@ -42,6 +42,6 @@ def test_different_pictures_are_far_apart() -> None:
     )
 
 
-def test_a_flat_picture_has_no_quality_and_a_textured_one_has() -> None:
+def test_flat_picture_has_zero_quality_and_textured_picture_does_not() -> None:
     assert measure_structure(shrink(Image.new("L", (300, 200), 90))) == 0
     assert measure_structure(shrink(textured(1).convert("L"))) == 100

@@ -28,7 +28,7 @@ def compare_both(picture: Image.Image) -> tuple[Verification, Verification]:
     return plain, add_survival(features, WORK, plain)
 
 
-def test_a_redrawn_picture_is_derived_and_the_verifier_agrees() -> None:
+def test_redrawn_picture_is_derived_and_verifier_agrees() -> None:
     plain, derived = compare_both(redraw())
     assert plain.decision is Decision.NONE
     assert derived.decision is Decision.RESEMBLES
@@ -41,20 +41,20 @@ def test_a_redrawn_picture_is_derived_and_the_verifier_agrees() -> None:
     assert away <= 0.1 * sum(map(len, again))
 
 
-def test_another_picture_stays_what_it_is() -> None:
+def test_unrelated_picture_verdict_is_unchanged() -> None:
     plain, derived = compare_both(textured(77, PICTURE.size))
     assert plain.decision is Decision.NONE
     assert derived == plain
 
 
-def test_of_a_copy_only_the_map_is_added() -> None:
+def test_copy_only_gains_the_map() -> None:
     plain, derived = compare_both(PICTURE.filter(ImageFilter.GaussianBlur(1)))
     assert derived.decision is plain.decision is Decision.CERTAIN
     assert grade(derived.survival) == 5
     assert derived.transform == plain.transform
 
 
-def test_a_plain_work_has_no_derived_ones() -> None:
+def test_plain_work_has_no_derived_pictures() -> None:
     plain = cached_features(encoded(Image.linear_gradient("L").convert("RGB").resize(PICTURE.size)))
     features = cached_features(encoded(redraw()))
     assert add_survival(features, plain, verify(features, plain)).decision is Decision.NONE

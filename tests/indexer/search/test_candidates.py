@@ -65,7 +65,7 @@ def numbers(candidates: list[Candidate]) -> list[int]:
     return [candidate.number for candidate in candidates]
 
 
-def test_a_mirrored_copy_is_found_by_its_hash(hashes: BruteForceIndex) -> None:
+def test_mirrored_copy_is_found_by_its_hash(hashes: BruteForceIndex) -> None:
     mirrored = textured(7, SIZE).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     ((candidate,),) = find_hash_candidates([extract(encoded(mirrored))], hashes)
     assert candidate.number == 7
@@ -73,7 +73,7 @@ def test_a_mirrored_copy_is_found_by_its_hash(hashes: BruteForceIndex) -> None:
 
 
 @pytest.mark.parametrize("listed_from", [1, 1_000_000], ids=["in lists", "as a whole"])
-def test_several_pictures_queried_at_once_have_the_candidates_of_each(
+def test_batch_query_returns_candidates_of_each_picture(
     works: list[Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed_from: int
 ) -> None:
     monkeypatch.setattr("indexer.vectors.faiss_rows.HASH_LISTS_FROM", listed_from)
@@ -91,19 +91,19 @@ def test_several_pictures_queried_at_once_have_the_candidates_of_each(
 
 
 @pytest.mark.parametrize("place", range(4))
-def test_each_picture_of_a_collage_is_found_by_the_hash_of_its_panel(hashes: BruteForceIndex, place: int) -> None:
+def test_collage_pictures_are_found_by_panel_hashes(hashes: BruteForceIndex, place: int) -> None:
     collage = extract(encoded(collage_with(textured(5, SIZE), place)))
     assert numbers(*find_hash_candidates([collage], hashes))[:1] == [5]
 
 
-def test_the_picture_on_a_page_is_found_by_the_descriptor_of_its_panel(descriptors: BruteForceIndex) -> None:
+def test_picture_on_page_is_found_by_panel_descriptor(descriptors: BruteForceIndex) -> None:
     page = extract(encoded(page_with(textured(5, SIZE))))
     assert page.panels
     assert 5 in numbers(find_descriptor_candidates(page, descriptors))
 
 
 @pytest.mark.long
-def test_a_mirrored_piece_in_another_picture_is_found_by_its_votes(hashes: BruteForceIndex, votes: VoteIndex) -> None:
+def test_mirrored_piece_in_other_picture_is_found_by_votes(hashes: BruteForceIndex, votes: VoteIndex) -> None:
     picture = textured(900, (800, 600))
     picture.paste(textured(5, SIZE).crop((40, 30, 280, 210)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (480, 350))
     features = extract(encoded(picture))
@@ -111,30 +111,30 @@ def test_a_mirrored_piece_in_another_picture_is_found_by_its_votes(hashes: Brute
     assert numbers(find_vote_candidates(features.quick, votes))[0] == 5
 
 
-def test_a_number_is_named_once_and_no_further_than_the_reach(descriptors: BruteForceIndex) -> None:
+def test_candidate_is_listed_once_within_distance_limit(descriptors: BruteForceIndex) -> None:
     candidates = find_descriptor_candidates(extract(encoded(textured(3, SIZE))), descriptors)
     assert len(set(numbers(candidates))) == len(candidates)
     assert all(candidate.distance <= 0.7 for candidate in candidates)
 
 
-def test_votes_that_chance_accounts_for_name_nobody() -> None:
+def test_random_votes_yield_no_candidates() -> None:
     chance = [Vote(number, 1.0) for number in range(40)]
     assert select_prominent(chance) == []
     heavy = [Vote(99, PROMINENCE + 0.1), *chance]
     assert numbers(select_prominent(heavy)) == [99]
 
 
-def test_among_few_works_the_heaviest_are_looked_at() -> None:
+def test_highest_votes_are_compared_among_few_works() -> None:
     few = [Vote(number, 1.0) for number in range(FEW_VOTED)]
     assert numbers(select_prominent(few)) == [*range(MAX_VOTED)]
 
 
-def test_voices_take_turns() -> None:
+def test_candidate_sources_alternate() -> None:
     first, other = [Candidate("a@1", number, 0.0) for number in (1, 2, 3)], [Candidate("b@1", 9, 0.0)]
     assert numbers(list(interleave(first, other))) == [1, 9, 2, 3]
 
 
-def test_distinct_pictures_keep_the_order_and_leave_out_what_has_gone() -> None:
+def test_distinct_pictures_keep_order_and_skip_deleted() -> None:
     pictures = {1: "a", 2: "b", 3: "a", 5: "c"}
     candidates = [Candidate("s@1", number, 0.0) for number in (2, 1, 4, 3, 5)]
     assert list(iterate_distinct(candidates, lambda candidate: pictures.get(candidate.number))) == ["b", "a", "c"]

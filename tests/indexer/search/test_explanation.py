@@ -48,7 +48,7 @@ def bend(picture: Image.Image, pixels: float, period: float) -> Image.Image:
 
 
 @pytest.mark.long
-def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: Shelf) -> None:
+def test_copy_passes_every_gate_with_its_comparison_figures(shelf: Shelf) -> None:
     data = encoded(textured(WORK, SIZE).crop((60, 40, 330, 250)), "JPEG")
     explained = explain_picture(shelf, data)
     assert explained.decision is Decision.CERTAIN
@@ -71,7 +71,7 @@ def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: 
 
 
 @pytest.mark.long
-def test_a_stranger_was_never_compared_and_it_is_said_which_places_were_missing(shelf: Shelf) -> None:
+def test_uncompared_picture_explanation_lists_missing_ranks(shelf: Shelf) -> None:
     explained = explain_picture(shelf, textured(77, SIZE))
     assert explained.decision is Decision.NONE
     assert explained.failed_gate is gate(explained, "naming")
@@ -84,7 +84,7 @@ def test_a_stranger_was_never_compared_and_it_is_said_which_places_were_missing(
 
 
 @pytest.mark.long
-def test_a_copy_aligned_in_pieces_is_explained_by_the_conditions_for_pieces(shelf: Shelf) -> None:
+def test_piecewise_copy_is_explained_by_piece_conditions(shelf: Shelf) -> None:
     strips = Image.new("RGB", (SIZE[0], SIZE[1] + 60), "white")
     for number, lower in enumerate((40, 5, 60)):
         part = textured(WORK, SIZE).crop((number * SIZE[0] // 3, 0, (number + 1) * SIZE[0] // 3, SIZE[1]))
@@ -98,7 +98,7 @@ def test_a_copy_aligned_in_pieces_is_explained_by_the_conditions_for_pieces(shel
 
 
 @pytest.mark.long
-def test_reasons_why_a_match_is_not_certain_are_stated(shelf: Shelf) -> None:
+def test_reasons_against_certainty_are_reported(shelf: Shelf) -> None:
     explained = explain_picture(shelf, textured(WORK, SIZE).filter(ImageFilter.GaussianBlur(9)))
     assert explained.decision is not Decision.CERTAIN
     assert explained.failed_gate is None
@@ -108,14 +108,14 @@ def test_reasons_why_a_match_is_not_certain_are_stated(shelf: Shelf) -> None:
 
 
 @pytest.mark.long
-def test_for_an_icon_only_the_hash_is_explained(shelf: Shelf) -> None:
+def test_icon_explanation_uses_only_the_hash(shelf: Shelf) -> None:
     icon = explain_picture(shelf, textured(WORK, SIZE).resize((44, 33)).rotate(30))
     assert figures(icon, "naming")["side"] == (33, 40, False)
     assert "similarity" not in figures(icon, "naming")
 
 
 @pytest.mark.long
-def test_a_flat_work_is_held_to_nearly_exact_copies() -> None:
+def test_flat_work_requires_nearly_exact_copies() -> None:
     plain = Image.linear_gradient("L").resize(SIZE).convert("RGB")
     files = encoded(plain, "JPEG"), encoded(plain.transpose(Image.Transpose.ROTATE_90), "JPEG")
     explanation, lost = (explain(data, {0: extract(encoded(plain))}) for data in files)
@@ -127,7 +127,7 @@ def test_a_flat_work_is_held_to_nearly_exact_copies() -> None:
 
 
 @pytest.mark.long
-def test_what_cannot_be_read_falls_first() -> None:
+def test_unreadable_picture_fails_first() -> None:
     explained = explain(b"no picture", {0: extract(encoded(textured(1)))})
     assert explained.failed_gate is explained.gates[0]
     assert (explained.decision, explained.failed_gate.name) == (Decision.NONE, "reading")
@@ -135,7 +135,7 @@ def test_what_cannot_be_read_falls_first() -> None:
 
 
 @pytest.mark.long
-def test_two_files_alone_are_decided_as_a_pair_is(shelf: Shelf) -> None:
+def test_two_file_explanation_matches_pair_decision(shelf: Shelf) -> None:
     for picture in (textured(WORK, SIZE), bend(textured(WORK, SIZE), 6, 20), textured(9, SIZE)):
         data = encoded(picture, "JPEG")
         work = shelf.works[WORK]
@@ -143,7 +143,7 @@ def test_two_files_alone_are_decided_as_a_pair_is(shelf: Shelf) -> None:
 
 
 @pytest.mark.long
-def test_of_several_pictures_of_a_work_the_closest_one_is_explained(shelf: Shelf) -> None:
+def test_closest_picture_of_a_work_is_explained(shelf: Shelf) -> None:
     data = encoded(textured(8, SIZE), "JPEG")
     explained = explain(data, {number: shelf.works[number] for number in (2, 8, 9)}, shelf)
     assert (explained.original, explained.decision) == (8, Decision.CERTAIN)
@@ -163,14 +163,14 @@ def test_earlier_candidates_are_listed(shelf: Shelf) -> None:
 
 
 @pytest.mark.long
-def test_nothing_is_written_where_two_files_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_file_comparison_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     explain(encoded(textured(1), "JPEG"), {0: extract(encoded(textured(1)))})
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.long
-def test_agreement_too_weak_for_a_certain_match_is_shown_beside_its_limit(shelf: Shelf) -> None:
+def test_insufficient_agreement_is_shown_with_its_threshold(shelf: Shelf) -> None:
     data = encoded(textured(WORK, SIZE), "JPEG")
 
     def weak(_: Features, verifications: Mapping[int, Verification]) -> dict[int, Verification]:

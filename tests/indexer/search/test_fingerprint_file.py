@@ -37,7 +37,7 @@ def file_with(**changes: Json) -> bytes:
     return json.dumps(plain).encode()
 
 
-def test_a_written_file_is_read_back_unchanged() -> None:
+def test_fingerprint_file_round_trips() -> None:
     assert parse_fingerprint_file(file_with()) == (stated_picture(),)
     features = extract(DATA)
     assert stated_picture().whole == features.hashes["whole"].hex()
@@ -86,32 +86,32 @@ UNIT[0] = 1.0
     ],
     ids=lambda wrong: f"{next(iter(wrong))}-{str(next(iter(wrong.values())))[:8]}",
 )
-def test_nonsense_is_refused_with_what_to_do(wrong: dict[str, Json]) -> None:
+def test_malformed_fingerprint_file_is_refused_with_next_step(wrong: dict[str, Json]) -> None:
     with pytest.raises(RefusedError, match=f"{next(iter(wrong))}") as refused:
         parse_fingerprint_file(file_with(**wrong))
     assert refused.value.reason == "fingerprints"
     assert "exhibit fingerprint" in str(refused.value.hint)
 
 
-def test_what_half_the_bits_and_length_one_make_is_taken() -> None:
+def test_vectors_with_balanced_bits_and_unit_length_are_accepted() -> None:
     assert parse_fingerprint_file(file_with(whole="ff" * 16 + "00" * 16, descriptor=floats(UNIT)))
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b'{"works": []}', b"[" * 100_000, DATA])
-def test_what_is_no_such_file_is_refused(data: bytes) -> None:
+def test_non_fingerprint_file_is_refused(data: bytes) -> None:
     with pytest.raises(RefusedError, match="fingerprints cannot be used") as refused:
         parse_fingerprint_file(data)
     assert refused.value.reason == "fingerprints"
 
 
-def test_another_version_is_refused_with_what_to_do() -> None:
+def test_unknown_version_is_refused_with_next_step() -> None:
     other = file_with().replace(PRINTS.encode(), b"prints-0")
     with pytest.raises(RefusedError, match=r"prints-0.*prints-1") as refused:
         parse_fingerprint_file(other)
     assert "exhibit fingerprint" in str(refused.value.hint)
 
 
-def test_a_file_has_so_many_bytes_and_works_at_most() -> None:
+def test_fingerprint_file_size_and_works_are_limited() -> None:
     with pytest.raises(RefusedError, match=f"{MAX_FILE:,} bytes") as refused:
         parse_fingerprint_file(b" " * (MAX_FILE + 1))
     assert refused.value.reason == "too-many-bytes"
@@ -124,7 +124,7 @@ def test_a_file_has_so_many_bytes_and_works_at_most() -> None:
 @pytest.mark.parametrize(
     "picture", [Image.new("RGB", (320, 240), (90, 90, 90)), Image.linear_gradient("L"), Image.new("RGB", (30, 30))]
 )
-def test_a_picture_with_too_little_information_is_refused(picture: Image.Image) -> None:
+def test_picture_with_too_little_information_is_refused(picture: Image.Image) -> None:
     data = encode_jpeg(picture.convert("RGB"))
     with pytest.raises(RefusedError) as refused:
         StatedPicture.from_features("flat.jpg", len(data), extract(data))
@@ -132,7 +132,7 @@ def test_a_picture_with_too_little_information_is_refused(picture: Image.Image) 
     assert refused.value.hint
 
 
-def test_turned_hashes_are_nearly_those_of_turned_pictures() -> None:
+def test_rotated_hashes_approximate_hashes_of_rotated_pictures() -> None:
     for seed in range(3):
         own = compute_orientation_hashes(shrink(Image.open(io.BytesIO(photograph(seed))).convert("L")))
         apart = np.unpackbits(estimate_orientation_hashes(own[0]) ^ own, axis=1).sum(axis=1)
@@ -141,7 +141,7 @@ def test_turned_hashes_are_nearly_those_of_turned_pictures() -> None:
         assert np.unpackbits(own[0] ^ own[1]).sum() > 60  # and they differ from the upright one
 
 
-def test_what_fingerprints_say_is_for_review_without_a_probability() -> None:
+def test_fingerprint_matches_need_review_and_have_no_probability() -> None:
     results = match_fingerprints({7: 12}, [8, 7], identical=8)
     assert {other: (verification.hamming, verification.reasons) for other, verification in results.items()} == {
         7: (12, ("prints",)),

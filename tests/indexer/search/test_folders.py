@@ -4,7 +4,7 @@ from indexer.search.folders import Match, match_folders
 from tests.assets.textured import encoded, textured
 
 
-def test_a_folder_of_icons_alone_is_matched_by_their_hashes(tmp_path: Path) -> None:
+def test_folder_of_icons_is_matched_by_hashes(tmp_path: Path) -> None:
     works, pictures = tmp_path / "works", tmp_path / "pictures"
     for folder in (works, pictures):
         folder.mkdir()

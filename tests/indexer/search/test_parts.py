@@ -39,7 +39,7 @@ def find_in(shelf: Shelf, data: bytes) -> dict[int, Verification]:
     return {work: verification for work, verification in results if verification.decision is not Decision.NONE}
 
 
-def test_one_of_dozens_of_pictures_is_found_where_it_lies(shelf: Shelf) -> None:
+def test_picture_among_dozens_is_located(shelf: Shelf) -> None:
     page = sheet(textured(7, SIZE))
     [(work, verification)] = find_in(shelf, encoded(page, "JPEG")).items()
     assert (work, verification.decision) == (7, Decision.CERTAIN)
@@ -50,7 +50,7 @@ def test_one_of_dozens_of_pictures_is_found_where_it_lies(shelf: Shelf) -> None:
     assert verification.overlap_picture == pytest.approx(CELL[0] * CELL[1] / (page.width * page.height), rel=0.05)
 
 
-def test_what_is_stated_is_what_the_whole_picture_gives(shelf: Shelf) -> None:
+def test_part_verdict_matches_whole_picture_verdict(shelf: Shelf) -> None:
     page = sheet(textured(7, SIZE).crop((60, 0, 400, 300)))
     verification = find_in(shelf, encoded(page))[7]
     work = np.asarray(textured(7, SIZE))
@@ -59,11 +59,11 @@ def test_what_is_stated_is_what_the_whole_picture_gives(shelf: Shelf) -> None:
     )
 
 
-def test_a_sheet_of_strangers_shows_nothing(shelf: Shelf) -> None:
+def test_sheet_of_unrelated_pictures_has_no_matches(shelf: Shelf) -> None:
     assert find_in(shelf, encoded(sheet(textured(950)), "JPEG")) == {}
 
 
-def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
+def test_pair_comparison_matches_search_result(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     features = extract(data)
     alone = compare_without_search(features, lambda: data, shelf.works[7])
@@ -74,7 +74,7 @@ def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
     assert compare_without_search(features, lambda: data, shelf.works[8]).decision is Decision.NONE
 
 
-def test_what_other_networks_described_is_left_out(shelf: Shelf) -> None:
+def test_descriptors_of_other_networks_are_skipped(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     other = replace(DESCRIPTOR, name="another", width=3)
     features, work = extract(data), shelf.works[7]
@@ -82,7 +82,7 @@ def test_what_other_networks_described_is_left_out(shelf: Shelf) -> None:
     assert compare_without_search(features, lambda: data, replace(work, space=other)).decision is Decision.NONE
 
 
-def test_two_pictures_that_somebody_names_are_compared_closer_than_a_search_looks(shelf: Shelf) -> None:
+def test_explicit_pair_is_compared_more_closely_than_in_search(shelf: Shelf) -> None:
     wall = textured(960, (1300, 950))
     wall.paste(textured(7, SIZE).resize((150, 113), Image.Resampling.LANCZOS), (700, 420))
     data, features = encoded(wall, "JPEG"), extract(encoded(wall, "JPEG"))
@@ -94,7 +94,7 @@ def test_two_pictures_that_somebody_names_are_compared_closer_than_a_search_look
     assert compare_pictures(encoded(textured(7, SIZE)), sheeted).decision is Decision.CERTAIN
 
 
-def test_a_strip_is_looked_through_stretch_by_stretch(shelf: Shelf) -> None:
+def test_strip_is_searched_section_by_section(shelf: Shelf) -> None:
     strip = Image.new("RGB", (640, 5200), "white")
     for place in range(16):
         picture = textured(7, SIZE) if place == 11 else textured(800 + place, SIZE)
@@ -106,7 +106,7 @@ def test_a_strip_is_looked_through_stretch_by_stretch(shelf: Shelf) -> None:
     assert find_in(shelf, encoded(strip.crop((0, 0, 640, 3500)), "JPEG")) == {}
 
 
-def test_nothing_is_certain_that_a_verifier_takes_for_unlike(shelf: Shelf) -> None:
+def test_certain_match_requires_verifier_agreement(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     verification = find_in(shelf, data)[7]
     assert downgrade_weak(verification) == verification

@@ -15,11 +15,11 @@ def _die(status: int, _: int) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_results_come_in_the_order_of_the_calls(jobs: int) -> None:
+def test_results_keep_call_order(jobs: int) -> None:
     assert list(run_in_processes(jobs, (abs, -100), int.__add__, range(7), 2)) == [100, 101, 102, 103, 104, 105, 106]
 
 
-def test_the_death_of_a_process_is_reported_in_a_sentence() -> None:
+def test_dead_process_is_reported_in_a_sentence() -> None:
     with pytest.raises(ServiceMissingError, match="A process died"):
         list(run_in_processes(2, (abs, 1), _die, [1]))
 
@@ -28,7 +28,7 @@ def _leave_a_file(folder: str, number: int) -> str:
     return tempfile.mkdtemp(prefix=f"exhibit-{folder}-{number}-")
 
 
-def test_what_a_process_that_is_ended_leaves_behind_goes() -> None:
+def test_terminated_process_leaves_no_files() -> None:
     results = run_in_processes(2, (str, "left"), _leave_a_file, range(100))
     folder = Path(next(results))
     assert folder.is_dir()

@@ -73,7 +73,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     return Shelf(tmp_path_factory.mktemp("votes"))
 
 
-def works_found_in(shelf: Shelf, picture: Image.Image, name: str = "PNG") -> set[int]:
+def search_works(shelf: Shelf, picture: Image.Image, name: str = "PNG") -> set[int]:
     """Return the works that an image shows, by the automatic decision."""
     data = encoded(picture, name)
     shelf.asked.clear()
@@ -84,20 +84,20 @@ def works_found_in(shelf: Shelf, picture: Image.Image, name: str = "PNG") -> set
     }
 
 
-def test_two_registrations_of_one_picture_are_both_found(shelf: Shelf, tmp_path: Path) -> None:
+def test_both_registrations_of_one_picture_are_found(shelf: Shelf, tmp_path: Path) -> None:
     twice = Shelf(tmp_path, (*range(COUNT), 3))
-    assert works_found_in(twice, textured(3, SIZE), "JPEG") == {3, COUNT}
-    assert works_found_in(twice, collage_with(textured(3, SIZE)), "JPEG") == {3, COUNT}
+    assert search_works(twice, textured(3, SIZE), "JPEG") == {3, COUNT}
+    assert search_works(twice, collage_with(textured(3, SIZE)), "JPEG") == {3, COUNT}
 
 
-def test_what_is_said_of_a_work_does_not_hang_on_the_others(shelf: Shelf, tmp_path: Path) -> None:
+def test_verdict_on_a_work_is_independent_of_other_works(shelf: Shelf, tmp_path: Path) -> None:
     alone, data = Shelf(tmp_path, (7,)), encoded(textured(7, SIZE).crop((60, 40, 330, 250)), "JPEG")
     among, by_itself = (dict(find_works(extract(data), lambda: data, some)) for some in (shelf, alone))
     assert among[7] == by_itself[0]
 
 
 @pytest.mark.long
-def test_hash_results_of_a_batch_are_not_computed_again(shelf: Shelf) -> None:
+def test_batch_hash_results_are_not_recomputed(shelf: Shelf) -> None:
     files = [encoded(textured(3, SIZE), "JPEG"), encoded(collage_with(textured(5, SIZE)))]
     features_list = [extract(data) for data in files]
     alone = [
@@ -114,19 +114,19 @@ def test_hash_results_of_a_batch_are_not_computed_again(shelf: Shelf) -> None:
     assert shelf.asked.count("hashes") == len(files)
 
 
-def test_only_the_hash_is_used_for_an_icon(shelf: Shelf) -> None:
-    works_found_in(shelf, textured(500, SIZE).resize((48, 36)))
+def test_icon_is_matched_by_hash_only(shelf: Shelf) -> None:
+    search_works(shelf, textured(500, SIZE).resize((48, 36)))
     assert shelf.asked == ["hashes"]
 
 
-def test_a_picture_that_promises_no_work_is_compared_with_none(shelf: Shelf) -> None:
+def test_picture_without_candidates_is_not_compared(shelf: Shelf) -> None:
     data = (PHOTOGRAPHS / "plane-trees.jpg").read_bytes()
     shelf.asked.clear()
     assert find_works(extract(data), lambda: data, shelf) == []
     assert shelf.asked == ["hashes", "votes", "descriptors"]
 
 
-def test_the_network_does_not_look_at_a_picture_whose_votes_say_nothing(shelf: Shelf) -> None:
+def test_network_skips_pictures_with_insignificant_votes(shelf: Shelf) -> None:
     data = encoded(textured(500, SIZE))  # similar to some works for the network
     features = extract(data)
     shelf.asked.clear()
@@ -135,7 +135,7 @@ def test_the_network_does_not_look_at_a_picture_whose_votes_say_nothing(shelf: S
     assert "value" not in vars(features.later_whole)
 
 
-def test_a_thumbnail_has_one_set_of_local_features_and_by_them_alone_the_network_looks_at_it(shelf: Shelf) -> None:
+def test_thumbnail_local_features_alone_trigger_the_network(shelf: Shelf) -> None:
     with Image.open(PHOTOGRAPHS / "boat-at-pier.jpg") as picture:
         picture.thumbnail((100, 100))
         data = encoded(picture)
@@ -144,24 +144,24 @@ def test_a_thumbnail_has_one_set_of_local_features_and_by_them_alone_the_network
     assert find_works(features, lambda: data, shelf) == []
     assert shelf.asked == ["hashes", "votes"]
     assert not {"value"} & (vars(features.later_whole).keys() | vars(features.later_quick).keys())
-    assert works_found_in(shelf, textured(7, SIZE).crop((60, 40, 330, 250)).resize((135, 105)), "JPEG") == {7}
+    assert search_works(shelf, textured(7, SIZE).crop((60, 40, 330, 250)).resize((135, 105)), "JPEG") == {7}
 
 
-def test_where_votes_hardly_promise_a_work_it_is_found_without_the_network(shelf: Shelf) -> None:
-    assert works_found_in(shelf, textured(6, SIZE).crop((150, 100, 250, 175)).resize((240, 180))) == {6}
+def test_work_with_weak_votes_is_found_without_the_network(shelf: Shelf) -> None:
+    assert search_works(shelf, textured(6, SIZE).crop((150, 100, 250, 175)).resize((240, 180))) == {6}
     assert shelf.asked == ["hashes", "votes"]
 
 
-def test_a_negative_is_found(shelf: Shelf) -> None:
-    assert works_found_in(shelf, ImageOps.invert(textured(4, SIZE))) == {4}
+def test_negative_is_found(shelf: Shelf) -> None:
+    assert search_works(shelf, ImageOps.invert(textured(4, SIZE))) == {4}
 
 
-def test_a_small_piece_is_found_although_a_glance_shows_too_little(shelf: Shelf) -> None:
-    assert 6 in works_found_in(shelf, textured(6, SIZE).crop((150, 100, 270, 210)))
+def test_small_piece_is_found_despite_weak_quick_comparison(shelf: Shelf) -> None:
+    assert 6 in search_works(shelf, textured(6, SIZE).crop((150, 100, 270, 210)))
 
 
-def test_a_piece_of_a_work_is_found(shelf: Shelf) -> None:
-    assert 7 in works_found_in(shelf, textured(7, SIZE).crop((60, 40, 330, 250)))
+def test_piece_of_a_work_is_found(shelf: Shelf) -> None:
+    assert 7 in search_works(shelf, textured(7, SIZE).crop((60, 40, 330, 250)))
 
 
 @pytest.mark.long
@@ -169,28 +169,28 @@ def test_all_works_of_a_collage_are_found(shelf: Shelf) -> None:
     sheet = collage_with(textured(5, SIZE), 0)
     for place, seed in ((1, 11), (2, 17), (3, 23)):
         sheet.paste(textured(seed, SIZE), (place % 2 * 410, place // 2 * 310))
-    assert works_found_in(shelf, sheet) == {5, 11, 17, 23}
+    assert search_works(shelf, sheet) == {5, 11, 17, 23}
 
 
 @pytest.mark.long
-def test_a_small_picture_that_lies_over_another_one_on_a_page_is_found(shelf: Shelf) -> None:
+def test_small_picture_over_other_picture_on_page_is_found(shelf: Shelf) -> None:
     page = Image.new("RGB", (960, 720), "white")
     for number in range(4):
         page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))
     page.paste(textured(3, SIZE).resize((160, 120), Image.Resampling.LANCZOS), (90, 20))
-    assert works_found_in(shelf, page, "JPEG") == {3}
+    assert search_works(shelf, page, "JPEG") == {3}
 
 
 @pytest.mark.long
-def test_works_that_overlap_in_another_picture_are_found_beyond_the_first(shelf: Shelf) -> None:
+def test_overlapping_works_in_other_picture_are_all_found(shelf: Shelf) -> None:
     other = textured(800, (1100, 800))
     for place, seed in enumerate((2, 9)):
         other.paste(textured(seed, SIZE).rotate(90 * place, expand=True), (80 + 480 * place, 150))
-    assert works_found_in(shelf, other) == {2, 9}
+    assert search_works(shelf, other) == {2, 9}
 
 
 @pytest.mark.long
-def test_searching_twice_says_the_same(shelf: Shelf) -> None:
+def test_repeated_search_returns_same_results(shelf: Shelf) -> None:
     data = encoded(collage_with(textured(5, SIZE), 2))
     first, second = (find_works(extract(data), lambda: data, shelf) for _ in range(2))
     assert first == second
@@ -208,17 +208,17 @@ class FixedVotes(NamedTuple):
 @pytest.mark.parametrize(
     ("times", "next_work", "expected"), [(4.0, 1.0, {7}), (2.0, 1.0, set()), (6.0, 3.0, {7}), (6.0, 4.0, set())]
 )
-def test_a_small_copy_that_a_glance_misses_is_found_where_its_votes_alone_are_loud(
+def test_small_copy_is_found_by_votes_alone(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, times: float, next_work: float, expected: set[int]
 ) -> None:
     other = textured(707, (1000, 750))
     other.paste(ImageEnhance.Contrast(textured(7, SIZE).resize((260, 195))).enhance(0.6), (370, 250))
     by_chance = [Vote(100 + number, 1.0) for number in range(40)]
     monkeypatch.setattr(shelf, "_votes", FixedVotes([Vote(7, times), Vote(8, next_work), *by_chance]))
-    assert works_found_in(shelf, other, "JPEG") == expected
+    assert search_works(shelf, other, "JPEG") == expected
 
 
-def test_a_work_that_is_very_small_on_a_page_is_found() -> None:
+def test_very_small_work_on_a_page_is_found() -> None:
     page = Image.new("RGB", (2400, 1500), "white")
     page.paste(PICTURE.resize((330, 248), Image.Resampling.LANCZOS), (900, 700))
     assert compare_pictures(encoded(PICTURE), jpeg(page)).decision is Decision.CERTAIN

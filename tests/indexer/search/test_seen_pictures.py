@@ -25,7 +25,7 @@ UNITS = Space("units", "1", Metric.COSINE, 4)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_a_picture_is_turned_as_its_hashes_are(orientation: int) -> None:
+def test_picture_rotation_matches_hash_rotation(orientation: int) -> None:
     picture = textured(3, (300, 200))
     turned = Image.fromarray(orient(np.asarray(picture), orientation)).convert("L")
     hashes = compute_orientation_hashes(shrink(picture.convert("L")))
@@ -34,7 +34,7 @@ def test_a_picture_is_turned_as_its_hashes_are(orientation: int) -> None:
     assert distances.min() <= 8
 
 
-def test_a_work_searches_with_its_hashes_in_all_orientations_and_with_its_parts_and_turned_views() -> None:
+def test_work_search_uses_all_orientations_parts_and_rotated_views() -> None:
     data = encode_jpeg(collage_with(textured(4, (320, 240)), 3))
     features = extract(data)
     assert features.panels
@@ -46,7 +46,7 @@ def test_a_work_searches_with_its_hashes_in_all_orientations_and_with_its_parts_
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "gray"])
-def test_a_work_that_was_seen_small_on_a_plain_ground_is_found_by_what_is_kept_of_the_whole(colour: str) -> None:
+def test_small_work_on_plain_background_is_found_by_whole_picture_data(colour: str) -> None:
     work, strangers = textured(4, (320, 240)), [textured(seed, (320, 240)) for seed in range(20, 28)]
     picture = Image.new("RGB", (800, 600), colour)
     picture.paste(work, (260, 190))
@@ -58,7 +58,7 @@ def test_a_work_that_was_seen_small_on_a_plain_ground_is_found_by_what_is_kept_o
     assert (first.number, first.distance < GROUND) == (0, True)
 
 
-def test_the_network_that_comes_along_needs_few_turned_views_and_another_one_all() -> None:
+def test_bundled_network_needs_few_rotated_views_and_custom_needs_all() -> None:
     photograph = np.asarray(textured(9, (320, 240)))
     views = BUILT_IN.vectors([orient(photograph, orientation) for orientation in ORIENTATIONS])
     expected = views[[0, *BUILT_IN.extra_orientations]]
@@ -76,7 +76,7 @@ def row(*bits: int) -> np.ndarray:
     return np.packbits(square)[None]
 
 
-def test_several_works_share_a_pass_and_each_has_its_own_candidates_in_turns() -> None:
+def test_works_share_a_pass_with_separate_alternating_candidates() -> None:
     hashes, descriptors = BruteForceIndex(PHASH), BruteForceIndex(UNITS)
     hashes.upsert(np.array([1, 2, 3]), np.concatenate([row(), row(0, 1), row(*range(100, 230))]))
     descriptors.upsert(np.array([7, 8]), np.array([[1, 0, 0, 0], [0, 0, 0, 1]], np.float32))

@@ -39,26 +39,26 @@ def decisions_of(verifications: Sequence[Verification], series: Sequence[int]) -
     ],
     ids=["strangers", "the nearer", "the later", "neither", "rather one picture", "another work beside"],
 )
-def test_of_a_series_that_work_is_certain_on_which_the_picture_lies_clearly_best(
+def test_best_aligned_work_of_a_series_is_certain(
     precisions: tuple[float, ...], series: tuple[int, ...], decisions: list[str]
 ) -> None:
     assert decisions_of([pair(value) for value in precisions], series) == decisions
 
 
-def test_a_sibling_that_shows_nothing_or_was_not_compared_takes_nothing() -> None:
+def test_non_matching_or_uncompared_sibling_changes_nothing() -> None:
     nothing = pair(0.99, decision=Decision.NONE)
     assert decisions_of([pair(0.6), nothing], (0, 1)) == ["certain", "none"]
     assert decisions_of([pair(0.6)], (0, 1)) == ["certain"]
 
 
-def test_the_same_bytes_outdo_every_other_exposure() -> None:
+def test_identical_bytes_outrank_every_other_exposure() -> None:
     same = replace(CERTAIN, in_place=None, drift=None, reasons=("same-bytes",))
     results = review_ambiguous({1: same, 2: pair(0.99)}, lambda work: [3 - work])
     assert results[1] == same
     assert (results[2].decision, results[2].reasons) == (Decision.REVIEW, (SERIES,))
 
 
-def test_what_lies_on_a_work_in_pieces_gives_way_to_what_lies_there_as_a_whole() -> None:
+def test_piecewise_alignment_yields_to_whole_alignment() -> None:
     piece = Piece((0.0, 0.0, 9.0, 9.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
     in_pieces = replace(pair(0.99), pieces=(piece,))
     assert decisions_of([pair(0.85), in_pieces], (0, 1)) == ["certain", "review"]
@@ -67,7 +67,7 @@ def test_what_lies_on_a_work_in_pieces_gives_way_to_what_lies_there_as_a_whole()
 
 
 @pytest.mark.long
-def test_a_copy_of_one_exposure_lies_less_precisely_on_another() -> None:
+def test_copy_aligns_less_precisely_with_other_exposure() -> None:
     copy = encoded(Image.open(BytesIO(exposure(1))), "JPEG", 60)
     own, other = (compare_pictures(exposure(number), copy) for number in (1, 0))
     assert [verification.decision for verification in (own, other)] == [Decision.CERTAIN, Decision.CERTAIN]
@@ -75,7 +75,7 @@ def test_a_copy_of_one_exposure_lies_less_precisely_on_another() -> None:
 
 
 @pytest.mark.long
-def test_what_a_work_is_to_another_follows_from_their_comparison() -> None:
+def test_relation_between_works_follows_their_comparison() -> None:
     whole = textured(4)
     part = whole.crop((40, 30, 400, 320))
     assert derive_relation(compare_pictures(encoded(whole), encoded(whole, "JPEG", 80))) is Relation.DUPLICATE

@@ -266,7 +266,7 @@ OPERATIONS = st.one_of(
 @pytest.mark.long
 @pytest.mark.parametrize(("kind", "examples"), [("folder", 60), ("milvus", 8)])
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-def test_after_any_history_searches_return_what_the_contract_says(
+def test_searches_follow_contract_after_any_history(
     make_place: Callable[..., Place], kind: str, examples: int, space: Space
 ) -> None:
     @settings(max_examples=examples, deadline=None)

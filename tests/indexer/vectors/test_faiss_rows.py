@@ -32,7 +32,7 @@ def segments(index: FaissIndex) -> list[VectorRows]:
 
 
 @pytest.mark.parametrize("space", [BITS, Space("wide", "1", Metric.COSINE, 256)], ids=lambda space: space.name)
-def test_a_row_has_one_distance_in_whatever_order_and_company(space: Space, tmp_path: Path) -> None:
+def test_row_distance_is_independent_of_order_and_batch(space: Space, tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     if space.metric is Metric.HAMMING:
         rows: NDArray[Any] = random.integers(0, 256, (120, 8), np.uint8)
@@ -88,7 +88,7 @@ def flip_bits(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("within", [None, 20, 90, 110])
 @pytest.mark.parametrize("k", [READ_ALL_FROM, 250])
-def test_who_wants_many_answers_gets_those_of_brute_force(
+def test_large_result_requests_match_brute_force(
     both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8], k: int, within: float | None
 ) -> None:
     queries = flip_bits(hashes[:12], 60)
@@ -96,7 +96,7 @@ def test_who_wants_many_answers_gets_those_of_brute_force(
     assert listed.search(queries, k=k, within=within) == brute.search(queries, k=k, within=within)
 
 
-def test_changes_are_answered_as_by_brute_force_before_and_after_they_are_written(
+def test_changes_match_brute_force_before_and_after_flush(
     both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     listed, brute = both
@@ -113,9 +113,7 @@ def test_changes_are_answered_as_by_brute_force_before_and_after_they_are_writte
 
 
 @pytest.mark.long
-def test_few_copies_are_lost_of_those_that_brute_force_finds(
-    both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8]
-) -> None:
+def test_few_brute_force_copies_are_missed(both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8]) -> None:
     listed, brute = both
     for bits, least in ((10, 0.99), (40, 0.98), (70, 0.93)):
         queries = flip_bits(hashes[:400], bits)
@@ -126,7 +124,7 @@ def test_few_copies_are_lost_of_those_that_brute_force_finds(
         assert np.mean(retained) >= least
 
 
-def test_a_search_reads_a_share_of_the_lists_only(both: tuple[FaissIndex, BruteForceIndex]) -> None:
+def test_search_reads_only_a_fraction_of_lists(both: tuple[FaissIndex, BruteForceIndex]) -> None:
     far = np.random.default_rng(6).integers(0, 256, (300, 32), np.uint8)
     few, all_of_them = (sum(map(len, both[0].search(far, k=k, within=99))) for k in (99, 100))
     assert 0.1 * all_of_them < few < 0.8 * all_of_them
@@ -148,7 +146,7 @@ def add_noise(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @pytest.mark.usefixtures("small_lists")
-def test_few_of_the_answers_of_brute_force_are_lost(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
+def test_few_brute_force_results_are_missed(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
     numbers = np.arange(1, DESCRIBED + 1)
     cells, brute = FaissIndex(UNITS, tmp_path), BruteForceIndex(UNITS)
     cells.replace([(numbers, vectors)], DESCRIBED)
@@ -173,9 +171,7 @@ def test_few_of_the_answers_of_brute_force_are_lost(tmp_path: Path, vectors: NDA
 
 
 @pytest.mark.usefixtures("small_lists")
-def test_a_segment_with_cells_is_small_and_can_become_another_segment(
-    tmp_path: Path, vectors: NDArray[np.float32]
-) -> None:
+def test_segment_with_cells_is_compact_and_convertible(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
     index = FaissIndex(UNITS, tmp_path)
     index.replace([(np.arange(1, DESCRIBED + 1), vectors)], DESCRIBED)
     assert next(tmp_path.glob("*.faiss")).stat().st_size < vectors.nbytes / 2

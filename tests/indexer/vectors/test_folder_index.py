@@ -49,7 +49,7 @@ def add(index: Any, *some: int) -> None:  # noqa: ANN401 - either
     index.upsert(*rows(index, *some))
 
 
-def test_a_slower_writer_never_undoes_a_faster_one(opened: Opened) -> None:
+def test_slow_writer_never_reverts_faster_writer(opened: Opened) -> None:
     first = opened()
     add(first, 1, 2, 3)
     first.flush(3)
@@ -61,7 +61,7 @@ def test_a_slower_writer_never_undoes_a_faster_one(opened: Opened) -> None:
     assert (slow.sequence, len(slow), opened().sequence) == (5, 5, 5)
 
 
-def test_small_segments_become_one_and_nothing_is_left_behind(opened: Opened, tmp_path: Path, space: Space) -> None:
+def test_small_segments_are_merged_without_leftovers(opened: Opened, tmp_path: Path, space: Space) -> None:
     index = opened()
     for number in range(1, 30):
         add(index, number)
@@ -71,7 +71,7 @@ def test_small_segments_become_one_and_nothing_is_left_behind(opened: Opened, tm
     assert len(opened()) == 29
 
 
-def test_a_reader_keeps_the_old_files_until_it_reopens(opened: Opened) -> None:
+def test_reader_keeps_old_files_until_reopened(opened: Opened) -> None:
     first = opened()
     add(first, 1, 2, 3)
     first.flush(3)
@@ -101,7 +101,7 @@ def test_a_reader_keeps_the_old_files_until_it_reopens(opened: Opened) -> None:
         ("segment-*.npy", lambda data: data[:40]),
     ],
 )
-def test_a_check_finds_each_damage_and_a_rebuild_repairs_it(
+def test_check_detects_each_damage_and_rebuild_repairs_it(
     opened: Opened, tmp_path: Path, pattern: str, change: Callable[[bytes], bytes]
 ) -> None:
     index = opened()
@@ -116,7 +116,7 @@ def test_a_check_finds_each_damage_and_a_rebuild_repairs_it(
     assert (again.check(), len(again), again.sequence) == ([], 3, 9)
 
 
-def test_an_index_that_another_process_has_repaired_is_left_alone(
+def test_index_repaired_by_other_process_is_unchanged(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = opened()
@@ -137,7 +137,7 @@ def test_an_index_that_another_process_has_repaired_is_left_alone(
     assert len(opened()) == 3
 
 
-def test_an_index_that_is_ahead_of_a_restored_database_is_emptied(opened: Opened) -> None:
+def test_index_ahead_of_restored_database_is_emptied(opened: Opened) -> None:
     index = opened()
     index.replace([rows(index, 1, 2, 3)], 4)
     assert index.repair(SeedSource(BITS, {3: 0}, last=4)) == []
@@ -145,7 +145,7 @@ def test_an_index_that_is_ahead_of_a_restored_database_is_emptied(opened: Opened
     assert (len(index), index.sequence) == (0, 0)
 
 
-def test_a_missing_file_is_found(opened: Opened, tmp_path: Path) -> None:
+def test_missing_file_is_detected(opened: Opened, tmp_path: Path) -> None:
     index = opened()
     index.replace([rows(index, 1, 2, 3)], 3)
     for pattern in ("segment-*.npy", "segment-*.faiss"):
@@ -159,7 +159,7 @@ def test_a_missing_file_is_found(opened: Opened, tmp_path: Path) -> None:
     assert index.check() == []
 
 
-def test_numbers_that_are_present_twice_are_found(opened: Opened, tmp_path: Path, space: Space) -> None:
+def test_duplicate_numbers_are_detected(opened: Opened, tmp_path: Path, space: Space) -> None:
     index = opened()
     index.replace([rows(index, 1, 2, 3)], 3)
     present = read_manifest(tmp_path, space.id)
@@ -167,7 +167,7 @@ def test_numbers_that_are_present_twice_are_found(opened: Opened, tmp_path: Path
     assert len(index.check()) == 3
 
 
-def test_an_index_of_another_space_is_refused(tmp_path: Path) -> None:
+def test_index_of_other_space_is_refused(tmp_path: Path) -> None:
     filled_index(tmp_path)
     with pytest.raises(IntegrityError):
         len(FaissIndex(UNITS, tmp_path))
@@ -178,7 +178,7 @@ def raise_disk_full(_: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_flush_that_failed_loses_nothing(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_flush_loses_nothing(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     index = opened()
     add(index, 1, 2)
     index.flush(2)
@@ -194,7 +194,7 @@ def test_a_flush_that_failed_loses_nothing(opened: Opened, monkeypatch: pytest.M
     assert (len(opened()), opened().check()) == (3, [])
 
 
-def test_all_files_are_on_the_disk_before_the_manifest_names_them(
+def test_files_are_synced_before_the_manifest_lists_them(
     opened: Opened, tmp_path: Path, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index, synced = opened(), set[str]()
@@ -223,7 +223,7 @@ def change(index: Any) -> None:  # noqa: ANN401 - either
 @pytest.mark.long
 @pytest.mark.parametrize("size", [3, 10], ids=["merged", "kept"])
 @pytest.mark.parametrize("moment", range(9))
-def test_a_writer_that_is_killed_leaves_the_index_as_it_was_or_as_it_was_to_be(
+def test_killed_writer_leaves_old_or_new_index(
     opened: Opened, moment: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = opened()
@@ -251,7 +251,7 @@ def test_a_writer_that_is_killed_leaves_the_index_as_it_was_or_as_it_was_to_be(
     assert (opened().sequence, len(opened()), opened().check()) == (*after, [])
 
 
-def test_an_index_without_anything_has_no_segments(opened: Opened, tmp_path: Path) -> None:
+def test_empty_index_has_no_segments(opened: Opened, tmp_path: Path) -> None:
     index = opened()
     add(index, 1, 2)
     index.flush(2)
@@ -260,7 +260,7 @@ def test_an_index_without_anything_has_no_segments(opened: Opened, tmp_path: Pat
     assert (json.loads((tmp_path / "manifest.json").read_text())["segments"], len(opened())) == ([], 0)
 
 
-def test_a_rebuild_splits_rows_over_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rebuild_splits_rows_over_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("indexer.vectors.faiss_index.MAX_ROWS", 4)
     batches = [(numbers(*range(start, start + 3)), vectors(BITS, [start] * 3)) for start in range(1, 12, 3)]
     index = FaissIndex(BITS, tmp_path)
@@ -275,7 +275,7 @@ def _search_in_process(folder: Path, results: "Queue[list[int]]") -> None:
 
 
 @pytest.mark.long
-def test_another_process_maps_the_same_files(tmp_path: Path) -> None:
+def test_other_process_maps_the_same_files(tmp_path: Path) -> None:
     index = filled_index(tmp_path)
     assert len(index) == 3
     maps = Path("/proc/self/maps")

@@ -25,7 +25,7 @@ def segment(folder: Path, name: str, removed: str | None = None) -> Segment:
     return Segment(name, 1, {".faiss": "00", ".npy": "00"}, removed)
 
 
-def test_files_of_neither_manifest_are_deleted(tmp_path: Path) -> None:
+def test_unreferenced_files_are_deleted(tmp_path: Path) -> None:
     old = Manifest("bits@1", 1, 5, (segment(tmp_path, "segment-1-0"),))
     publish(tmp_path, old, EMPTY)
     removed = "removed-2-segment-2-0.npy"
@@ -38,7 +38,7 @@ def test_files_of_neither_manifest_are_deleted(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == remaining
 
 
-def test_an_absent_manifest_is_empty_and_a_damaged_or_foreign_one_is_refused(tmp_path: Path) -> None:
+def test_missing_manifest_is_empty_and_damaged_or_foreign_is_refused(tmp_path: Path) -> None:
     assert read_manifest(tmp_path, "bits@1") == EMPTY
     publish(tmp_path, Manifest("bits@1", 1), EMPTY)
     with pytest.raises(IntegrityError):
@@ -50,14 +50,14 @@ def test_an_absent_manifest_is_empty_and_a_damaged_or_foreign_one_is_refused(tmp
             read_manifest(tmp_path, "bits@1")
 
 
-def test_the_successor_of_a_damaged_one_has_a_generation_above_every_file(tmp_path: Path) -> None:
+def test_manifest_after_damage_has_generation_above_every_file(tmp_path: Path) -> None:
     segment(tmp_path, "segment-00000007-0001")
     segment(tmp_path, "segment-odd-0001")
     (tmp_path / MANIFEST_NAME).write_text("{")
     assert manifest_to_replace(tmp_path, "bits@1") == Manifest("bits@1", generation=7)
 
 
-def test_one_process_writes_at_a_time_and_a_full_disk_is_reported(tmp_path: Path) -> None:
+def test_writers_take_turns_and_full_disk_is_reported(tmp_path: Path) -> None:
     order: list[str] = []
 
     def second() -> None:

@@ -44,7 +44,7 @@ def write_and_die(archive: Archive) -> None:
     index.flush(4)
 
 
-def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(archive: Archive) -> None:
+def test_rows_of_killed_writer_are_invisible_and_written_once(archive: Archive) -> None:
     index = archive.index(BITS)
     index.upsert(numbers(1), vectors(BITS, [5]))
     index.flush(1)
@@ -96,7 +96,7 @@ def make_indexes(space: Space, archive: Archive, rows: NDArray[Any]) -> tuple[Br
 
 
 @pytest.mark.parametrize(("k", "within"), [(1, None), (200, 60.0), (2_000, 90.0)])
-def test_hashes_are_found_as_by_brute_force(archive: Archive, k: int, within: float | None) -> None:
+def test_hash_search_matches_brute_force(archive: Archive, k: int, within: float | None) -> None:
     rows = clustered_vectors(PHASH, 6_000)
     reference, index = make_indexes(PHASH, archive, rows)
     queries = np.concatenate([rows[:6], clustered_vectors(PHASH, 20, seed=8)[:2]])
@@ -105,7 +105,7 @@ def test_hashes_are_found_as_by_brute_force(archive: Archive, k: int, within: fl
         assert index.search(queries, k=k, within=within) == reference.search(queries, k=k, within=within)
 
 
-def test_nearly_all_descriptors_are_found_at_their_exact_distances(archive: Archive) -> None:
+def test_nearly_all_descriptors_are_found_at_exact_distances(archive: Archive) -> None:
     rows = clustered_vectors(DESCRIPTOR, 12_000)
     reference, index = make_indexes(DESCRIPTOR, archive, rows)
     archive.server.call("flush", archive.read().collection, timeout=60)
@@ -116,7 +116,7 @@ def test_nearly_all_descriptors_are_found_at_their_exact_distances(archive: Arch
     assert share > 0.98
 
 
-def test_more_than_a_message_holds_goes_in_pieces(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oversized_batches_are_split(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, most in (("SENT", 2_000), ("ANSWERED", 500), ("NAMED", 10)):
         monkeypatch.setattr(milvus_index, name, most)
     rows = clustered_vectors(BITS, 300)
@@ -147,7 +147,7 @@ class Rows:
         return int((self.living <= upto).sum())
 
 
-def test_a_collection_is_corrected_to_have_what_the_database_has(archive: Archive) -> None:
+def test_collection_is_repaired_to_match_database(archive: Archive) -> None:
     rows = clustered_vectors(BITS, 60)
     reference, index = make_indexes(BITS, archive, rows)
     (segment,) = index._opened.segments
@@ -159,7 +159,7 @@ def test_a_collection_is_corrected_to_have_what_the_database_has(archive: Archiv
     assert index.search(rows, k=60) == reference.search(rows, k=60)
 
 
-def test_a_dropped_collection_is_reported(archive: Archive) -> None:
+def test_dropped_collection_is_reported(archive: Archive) -> None:
     _, index = make_indexes(BITS, archive, clustered_vectors(BITS, 40))
     (name,) = archive.server.names()
     archive.server.call("drop_collection", name)
@@ -168,7 +168,7 @@ def test_a_dropped_collection_is_reported(archive: Archive) -> None:
             ask()
 
 
-def test_a_milvus_that_dies_is_reported_at_once_and_resumes(milvus_server: Server, archive: Archive) -> None:
+def test_dead_milvus_is_reported_immediately_and_resumes(milvus_server: Server, archive: Archive) -> None:
     index = archive.index(BITS)
     index.upsert(numbers(1, 2), vectors(BITS, [5, 20]))
     index.flush()
@@ -199,7 +199,7 @@ def test_a_milvus_that_dies_is_reported_at_once_and_resumes(milvus_server: Serve
     assert (index.sequence, len(archive.index(BITS))) == (3, 3)
 
 
-def test_an_unresponsive_milvus_is_reported(milvus_server: Server, archive: Archive) -> None:
+def test_unresponsive_milvus_is_reported(milvus_server: Server, archive: Archive) -> None:
     assert archive.server.call("get_server_version").startswith("v2")
     milvus_server.freeze()
     try:
@@ -210,7 +210,7 @@ def test_an_unresponsive_milvus_is_reported(milvus_server: Server, archive: Arch
     assert archive.server.names() == []
 
 
-def test_a_missing_library_is_reported_with_its_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_reported_with_its_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(StorageError, match=r"bootstrap\.py runtime milvus"):
         MilvusRows(BITS, Collections("http://127.0.0.1:1", ""), "t", 0)

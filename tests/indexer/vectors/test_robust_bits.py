@@ -10,7 +10,7 @@ from indexer.vectors.robust_bits import (
 )
 
 
-def test_keys_are_the_robust_bits_and_no_flip_is_the_likeliest() -> None:
+def test_keys_use_robust_bits_and_unflipped_key_is_most_likely() -> None:
     square = np.zeros((16, 16), np.uint8)
     for place, _ in ROBUST[:3]:
         square[place] = 1
@@ -20,7 +20,7 @@ def test_keys_are_the_robust_bits_and_no_flip_is_the_likeliest() -> None:
     assert sorted(find_likeliest_flips(5, 32).tolist()) == list(range(32))
 
 
-def test_the_own_list_is_read_first_and_a_share_of_all() -> None:
+def test_own_list_is_searched_first_with_a_share_of_all_lists() -> None:
     hashes = np.random.default_rng(1).integers(0, 256, (5, 32), np.uint8)
     lists = choose_lists(hashes, 6, 0.42)
     assert (lists[:, 0] == compute_keys(hashes, 6)).all()

@@ -12,7 +12,7 @@ def test_stored_bytes_become_rows_of_their_space() -> None:
     assert to_rows(BITS, []).shape == empty_vectors(BITS).shape == (0, 8)
 
 
-def test_rows_come_sorted_each_number_once_with_its_last_vector() -> None:
+def test_rows_are_sorted_and_unique_with_last_vector() -> None:
     unique, positions = validate_rows(BITS, numbers(5, 1, 5), vectors(BITS, [10, 20, 30]))
     assert unique.tolist() == [1, 5]
     assert (positions == vectors(BITS, [20, 30])).all()
@@ -20,7 +20,7 @@ def test_rows_come_sorted_each_number_once_with_its_last_vector() -> None:
         validate_rows(BITS, numbers(1, 2), vectors(BITS, [1]))
 
 
-def test_a_cosine_distance_does_not_depend_on_other_rows() -> None:
+def test_cosine_distance_is_independent_of_other_rows() -> None:
     rows = np.random.default_rng(1).normal(size=(50, 16)).astype(np.float32)
     whole = compute_cosine_distances(rows[0], rows)
     assert [compute_cosine_distances(rows[0], rows[place : place + 1])[0] for place in range(50)] == whole.tolist()

@@ -6,7 +6,7 @@ from indexer.votes.codec import choose_list_count, compute_codec_digest, train_c
 from tests.assets.local_feature_works import descriptors
 
 
-def test_a_codec_needs_more_descriptors_than_lists() -> None:
+def test_codec_requires_more_descriptors_than_lists() -> None:
     with pytest.raises(WrongUseError):
         train_codec(descriptors(1, 10), 16)
     assert [choose_list_count(works) for works in (1, 2_000, 2_001, 10**6)] == [1024, 1024, 4096, 65536]

@@ -67,7 +67,7 @@ OPERATIONS = st.one_of(
 @pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(operations=st.lists(OPERATIONS, max_size=8), query=st.integers(0, 20))
-def test_it_says_what_counting_by_hand_says_after_any_history(operations: list[tuple[str, Any]], query: int) -> None:
+def test_votes_match_manual_count_after_any_history(operations: list[tuple[str, Any]], query: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("indexer.votes.rows.PROBES", EVERY_LIST)
         model: dict[int, int] = {}
@@ -89,21 +89,21 @@ def test_it_says_what_counting_by_hand_says_after_any_history(operations: list[t
         assert index.check() == []
 
 
-def test_a_work_is_named_first_by_a_part_of_its_own_descriptors(tmp_path: Path) -> None:
+def test_work_ranks_first_for_part_of_its_descriptors(tmp_path: Path) -> None:
     index = filled_index(tmp_path, *range(1, 40))
     best, second = index.votes(descriptors(7)[:10])[:2]
     assert best.number == 7
     assert best.weight > 3 * second.weight
 
 
-def test_the_mirrored_descriptors_name_the_same_work(tmp_path: Path) -> None:
+def test_mirrored_descriptors_find_the_same_work(tmp_path: Path) -> None:
     index = filled_index(tmp_path, *range(1, 40))
     straight, mirrored = index.votes(descriptors(7)), index.votes(descriptors(7)[:, MIRROR])
     assert mirrored[0].number == straight[0].number == 7
     assert mirrored[0].weight == pytest.approx(straight[0].weight, rel=0.2)
 
 
-def test_a_work_that_comes_again_before_it_is_written_down_counts_once(tmp_path: Path) -> None:
+def test_duplicate_unflushed_work_counts_once(tmp_path: Path) -> None:
     index, again = filled_index(tmp_path / "once", 1, 2, 3), VoteIndex(tmp_path / "again")
     again.upsert(*works(1, 2, 3))
     again.upsert(numbers(2, 3), [descriptors(7), descriptors(3)])
@@ -112,7 +112,7 @@ def test_a_work_that_comes_again_before_it_is_written_down_counts_once(tmp_path:
 
 
 @pytest.mark.long
-def test_the_order_in_which_works_came_and_the_segments_make_no_difference(tmp_path: Path) -> None:
+def test_votes_are_independent_of_insertion_order_and_segments(tmp_path: Path) -> None:
     """Test many works with the same details, so that many neighbours are equally far away."""
     sets = [descriptors(number % 8, 60) for number in range(1, 41)]
     whole, parts = VoteIndex(tmp_path / "whole"), VoteIndex(tmp_path / "parts")
@@ -129,7 +129,7 @@ def test_the_order_in_which_works_came_and_the_segments_make_no_difference(tmp_p
         assert whole.votes(query_vectors) == parts.votes(query_vectors) != []
 
 
-def test_without_some_works_it_says_what_it_says_once_they_are_removed(tmp_path: Path) -> None:
+def test_excluded_works_match_removed_works(tmp_path: Path) -> None:
     index, query_vectors = filled_index(tmp_path, 1, 2, 3), np.concatenate([descriptors(1), descriptors(2)])
     index.upsert(numbers(4), [descriptors(2)])
     before, without_works = index.votes(query_vectors), index.exclude(numbers(2, 4)).votes(query_vectors)
@@ -139,7 +139,7 @@ def test_without_some_works_it_says_what_it_says_once_they_are_removed(tmp_path:
     assert without_works != before
 
 
-def test_a_work_without_descriptors_counts_and_harms_nobody(tmp_path: Path) -> None:
+def test_work_without_descriptors_is_counted_and_harmless(tmp_path: Path) -> None:
     index = VoteIndex(tmp_path)
     index.upsert(numbers(1, 2), [descriptors(1, 0), descriptors(2)])
     index.flush(2)
@@ -149,7 +149,7 @@ def test_a_work_without_descriptors_counts_and_harms_nobody(tmp_path: Path) -> N
     assert index.remove(numbers(1)) == 1
 
 
-def test_what_is_no_descriptor_is_refused(tmp_path: Path) -> None:
+def test_invalid_descriptor_is_refused(tmp_path: Path) -> None:
     index = VoteIndex(tmp_path)
     with pytest.raises(WrongUseError):
         index.upsert(numbers(1), [np.zeros((3, 64), np.uint8)])
@@ -158,7 +158,7 @@ def test_what_is_no_descriptor_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("graph_from", [8, 64])
-def test_it_can_be_made_again_with_a_codec_of_its_own(
+def test_index_can_be_rebuilt_with_its_own_codec(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph_from: int
 ) -> None:
     monkeypatch.setattr("indexer.votes.codec.GRAPH_FROM", graph_from)
@@ -185,7 +185,7 @@ def test_it_can_be_made_again_with_a_codec_of_its_own(
         lambda data: data[:60],
     ],
 )
-def test_a_check_finds_damaged_lists(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+def test_check_detects_damaged_lists(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
     index = filled_index(tmp_path, 1, 2, 3)
     (path,) = tmp_path.glob("segment-*.lists")
     path.write_bytes(change(path.read_bytes()))

@@ -9,7 +9,7 @@ from indexer.votes.rows import BLOCK, PROBES, VoteRows, find_nearest_lists, pack
 from tests.assets.local_feature_works import descriptors, filled_index, works
 
 
-def test_codes_are_packed_as_faiss_packs_them() -> None:
+def test_codes_are_packed_as_in_faiss() -> None:
     index, rows = empty_like(shipped_codec()), to_unit_rows(descriptors(1, 3_000))
     index.add_with_ids(rows, np.arange(len(rows)))
     lists, codes = index.quantizer.search(rows, 1)[1].ravel(), index.pq.compute_codes(rows)
@@ -20,7 +20,7 @@ def test_codes_are_packed_as_faiss_packs_them() -> None:
         assert (unpack_codes(expected)[: (lists == number).sum()] == codes[lists == number]).all()
 
 
-def test_processes_share_the_lists_of_a_segment(tmp_path: Path) -> None:
+def test_processes_share_segment_lists(tmp_path: Path) -> None:
     index = filled_index(tmp_path, 1)
     (path,) = tmp_path.glob("segment-*.lists")
     mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(str(path))]
@@ -28,7 +28,7 @@ def test_processes_share_the_lists_of_a_segment(tmp_path: Path) -> None:
     assert [line.split()[1] for line in mapped] == ["r--s"]
 
 
-def test_lists_and_neighbours_are_those_of_faiss_itself() -> None:
+def test_lists_and_neighbours_match_faiss() -> None:
     rows = VoteRows.in_memory(shipped_codec())
     rows.add(*works(*range(1, 9)))
     for vectors_given in (descriptors(4, 300), descriptors(9, 300)[:, MIRROR]):
@@ -40,7 +40,7 @@ def test_lists_and_neighbours_are_those_of_faiss_itself() -> None:
             assert (actual == reference).all()
 
 
-def test_faiss_decides_where_centres_are_too_close() -> None:
+def test_faiss_decides_between_near_centres() -> None:
     centres = faiss.IndexFlatL2(128)
     centre = to_unit_rows(descriptors(1, 1))
     centres.add(centre + np.random.default_rng(2).normal(0, 1e-7, (64, 128)).astype(np.float32))
