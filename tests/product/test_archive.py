@@ -114,7 +114,7 @@ def test_archive_import_reports_damage_and_keeps_capture_dates(
         assert slice_check.state is State.PASSED
         if name == "moment":
             assert set(times) == {"2016-01-11T23:24:03.000000Z"}
-            assert "First seen 2016-01-11 23:24:03 UTC" in sheet
+            assert "First retrieved at 2016-01-11 23:24:03 UTC" in sheet
             continue
         assert (times, sighting.get("period", "")) == ((None, None, None), DATES[name])
         words = "2016-01, as stated by the web archive" if name == "month" else "the web archive states no time"

@@ -92,6 +92,6 @@ def test_readme_commands_lead_from_owner_to_verified_bundle(open_folder: Path, s
         cli.run("down", code=None)
     assert "1 case." in outputs["watch run"]
     [verdict] = [text for line, text in outputs.items() if line.startswith("verify ")]
-    assert "not shown: time" in verdict
+    assert "not proven: time" in verdict
     assert "work 1, one" in outputs["identify found.jpg"]
     wait_until(lambda: not find_processes(open_folder))

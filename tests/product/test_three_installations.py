@@ -131,7 +131,7 @@ def confirm_by_two(
     missing = "'c' was asked to visit the page as well; its response is missing: 'nonsense'."
     assert checks["seen-twice:01-1-2"]["sentence"] == missing
     (by,) = [grade["by"] for grade in report["grades"] if grade["name"] == "capture"]
-    assert by == "seen by two, run by a.example/log and b"
+    assert by == "retrieved by two, run by a.example/log and b"
     assert not [check for check in checks.values() if check["state"] == "failed"]
     add_partner(a.command_line, "c", json.loads((folder / "c.json").read_text()))
     return files, report

@@ -31,7 +31,7 @@ def test_search_key_is_read_and_never_shown(cli: Terminal, studio: str, folder: 
     assert "key" in store_key(cli, "tineye", "", code=2)
     store_key(cli, "nothing", key, code=2)
     tineye = search_state(cli, "tineye")
-    assert (tineye["search"], tineye["takes"], tineye["key_added_at"] is None) == ("tineye", "pictures", False)
+    assert (tineye["search"], tineye["input"], tineye["key_added_at"] is None) == ("tineye", "pictures", False)
     output += cli.run("api", "GET", "searches").out + cli.run("api", "GET", "/operator/log/entries").out
     assert key not in output
     assert not any(key.encode() in path.read_bytes() for path in cli.data.rglob("*") if path.is_file())

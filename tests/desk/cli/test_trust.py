@@ -129,7 +129,7 @@ def test_trust_list_takes_certificates_from_a_qualified_trusted_list(scene: Scen
     path.write_bytes(other.unit.pem)
     assert with_qualified(trust, path).authorities[0].qualified == ()
     path.write_bytes(b"nothing")
-    for file, message in ((path, "contains no readable certificates"), (tmp_path / "absent", "can't be read")):
+    for file, message in ((path, "contains no readable certificates"), (tmp_path / "absent", "cannot be read")):
         with pytest.raises(WrongUseError, match=message):
             with_qualified(trust, file)
     broken = replace(trust, authorities=(replace(pinned, qualified=("junk",)),))

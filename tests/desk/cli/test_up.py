@@ -19,8 +19,8 @@ def test_up_starts_once_and_reports_what_runs(open_folder: Path) -> None:
         starts = [alone.start("up", "--detach") for _ in range(3)]  # one starts, the others wait for it
         outputs = [start.communicate(timeout=240) for start in starts]
         assert [start.returncode for start in starts] == [0, 0, 0], outputs
-        assert sorted("already: http" in out for out, _err in outputs) == [False, True, True]
-        assert sum("running: http://127.0.0.1:" in out for out, _err in outputs) == 1
+        assert sorted("already running: http" in out for out, _err in outputs) == [False, True, True]
+        assert sum("Exhibit is running: http://127.0.0.1:" in out for out, _err in outputs) == 1
         with forking_command_line(alone) as run:
             run.run("up", "--detach")
             assert "exhibit down" in run.run("up", code=2).err

@@ -65,7 +65,7 @@ def test_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, f
     whole = photograph(2)
     (folder / "half.jpg").write_bytes(whole[: len(whole) * 9 // 10])  # it is still being written
     (folder / "link.jpg").symlink_to("/etc/hostname")
-    cli.api("PATCH", "watches/1", own="true")
+    cli.api("PATCH", "watches/1", own_site="true")
     assert "exhibit api GET proposals" in cli.run("watch", "run", "import", "--wait").out
     (folder / "half.jpg").write_bytes(whole)
     cli.run("watch", "run", "import", "--wait")

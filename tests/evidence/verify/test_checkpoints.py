@@ -20,5 +20,5 @@ def test_every_checkpoint_of_a_renewed_bundle_is_held_against_the_log(renewed: R
     files = read_files(tmp_path / "renewed.zip")
     for name in (CHECKPOINT_PATH, f"proofs/log/checkpoint-{renewed.size}"):
         wrong = write_zip(tmp_path / "wrong.zip", files | {name: b"\xff"})
-        with pytest.raises(IntegrityError, match=f"{name} is not a signed note"):
+        with pytest.raises(IntegrityError, match=f"{name} is not a checkpoint"):
             checkpoints_in(wrong)

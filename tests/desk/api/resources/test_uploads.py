@@ -40,7 +40,7 @@ def test_works_are_uploaded_in_portions_with_a_table(studio: Owner, alice: Progr
     assert files["x/c.nef"]["reason"] == "raw-photograph"
     assert files["x/c.nef"]["remedy"] not in ("", files["x/b.jpg"]["remedy"])
     assert [row["name"] for row in alice.get(f"{upload_url}/files?only=refused")[1]["items"]] == ["x/b.jpg", "x/c.nef"]
-    assert [row["file"] for row in alice.get(f"{upload_url}/lines")[1]["items"]] == ["missing.jpg"]
+    assert [row["file"] for row in alice.get(f"{upload_url}/unmatched-rows")[1]["items"]] == ["missing.jpg"]
     assert alice.get("/works?only=authorless")[1]["items"] == []
     work = alice.get("/works/1")[1]
     assert (work["title"], work["author"], work["rights"]) == ("Harbour", "A. Example", "Mine")

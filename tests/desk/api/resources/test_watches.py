@@ -216,7 +216,7 @@ def test_search_budget_and_selected_works_are_set_and_estimated(
     assert alice.post("/watches", vision | {"name": "c", "search": "tineye"})[0] == 422
     assert alice.post(f"/watches/{new_watch['number']}/run", {})[0] == 202
     (search,) = alice.get(f"/watches/{new_watch['number']}/crawls/1")[1]["searches"]
-    assert (search["spent"], search["remaining"]) == ([], None)
+    assert (search["spent"], search["searches_left"]) == ([], None)
 
 
 def test_archive_watch_is_estimated_and_created(

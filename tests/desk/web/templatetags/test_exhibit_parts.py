@@ -148,7 +148,7 @@ def test_current_section_is_marked_for_any_owner_name() -> None:
         assert '<a aria-current="page" href="/o/party/parties/">Sites</a>' in html
     email = RequestFactory().get("/account/email/")
     assert render('{% ways "account" "account_email" %}', email) == (
-        '<a href="/account/">Your account</a>\n<a aria-current="page" href="/account/email/">E-mail address</a>'
+        '<a href="/account/">Your account</a>\n<a aria-current="page" href="/account/email/">Email address</a>'
     )
     assert "aria-current" not in render('{% ways "account" %}')
 
