@@ -1,1 +1,1 @@
-"""Benchmarks of Exhibit and comparable programs."""
+"""Benchmarks of Exhibit and of comparable programs."""

@@ -1,4 +1,4 @@
-"""Peer for comparison: a minimal Scrapy spider that saves all images of a site. ``python -m bench.bare_spider``."""
+"""Minimal Scrapy spider that saves all images of a site, for comparison: ``python -m bench.bare_spider``."""
 
 import hashlib
 import sys
@@ -12,7 +12,7 @@ from scrapy.http import Response, TextResponse
 
 
 class BareSpider(scrapy.Spider):
-    """Follows links, fetches images and saves them by digest; without guard, records and contexts."""
+    """Follows links, fetches images and saves them by digest, without network guard, records and contexts."""
 
     name = "bare"
 
@@ -28,17 +28,17 @@ class BareSpider(scrapy.Spider):
         """Request the images of a page, and follow its links."""
         assert isinstance(response, TextResponse)
         for image in response.css("img::attr(src)"):
-            yield response.follow(image, self.keep, priority=1)
+            yield response.follow(image, self.save_image, priority=1)
         for link in response.css("a::attr(href)"):
             yield response.follow(link, self.parse)
 
-    def keep(self, response: Response) -> None:
+    def save_image(self, response: Response) -> None:
         """Save an image."""
         (self._out / hashlib.sha256(response.body).hexdigest()).write_bytes(response.body)
 
 
 def main() -> None:
-    """Crawl with the concurrency that the benchmark sets for both crawlers."""
+    """Crawl with the concurrency that the benchmark uses for both crawlers."""
     process = CrawlerProcess(
         {
             "CONCURRENT_REQUESTS": 32,

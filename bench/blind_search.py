@@ -1,4 +1,4 @@
-"""Share of edited copies, and of different photographs, that agree in a band of their hash.
+"""Fraction of edited copies, and of different photographs, whose hashes agree in a band.
 
 A blind search finds a picture if at least one of its bands agrees (:mod:`registry.alliance.blind_search`).
 """
@@ -21,24 +21,24 @@ EDITS = (
 
 
 def measure(photos: Sequence[Path]) -> list[Row]:
-    """Measure the share of photographs found in each edit, and finally the pairs of different ones that agree."""
-    registered = {path: bands(path.read_bytes()) for path in photos}
+    """Measure the fraction of photographs found in each edit, and of different photographs that match."""
+    bands_by_photo = {path: compute_bands(path.read_bytes()) for path in photos}
     rows: list[Row] = []
     for edit in EDITS:
-        matches = sum(bool(registered[path] & _edited_bands(path, edit)) for path in photos)
+        matches = sum(bool(bands_by_photo[path] & _compute_edited_bands(path, edit)) for path in photos)
         rows.append({"edit": edit, "found": f"{matches / len(photos):.0%}"})
-    pairs = list(combinations(registered.values(), 2))
-    agreeing = sum(bool(first & second) for first, second in pairs)
-    return [*rows, {"edit": "**different photographs**", "found": f"{agreeing} of {len(pairs):,} pairs"}]
+    pairs = list(combinations(bands_by_photo.values(), 2))
+    agreeing_pairs = sum(bool(first & second) for first, second in pairs)
+    return [*rows, {"edit": "**different photographs**", "found": f"{agreeing_pairs} of {len(pairs):,} pairs"}]
 
 
-def bands(data: bytes) -> set[bytes]:
+def compute_bands(data: bytes) -> set[bytes]:
     """Return the bands of a file's hash."""
     return set(list_elements(b"", extract(data).hash_variants[0].tobytes())[1:])
 
 
-def _edited_bands(path: Path, edit: str) -> set[bytes]:
+def _compute_edited_bands(path: Path, edit: str) -> set[bytes]:
     try:
-        return bands(apply(edit, open_photo(path), [], 1).data)
+        return compute_bands(apply(edit, open_photo(path), [], 1).data)
     except UnreadablePictureError:
         return set()

@@ -1,4 +1,4 @@
-"""Shared code of benchmarks: tables, progress, CPU time, and one task for many items in several processes."""
+"""Shared code of benchmarks: tables, progress, CPU time, and tasks in several processes."""
 
 import json
 import multiprocessing
@@ -21,34 +21,38 @@ TitledTable = tuple[str, str, Sequence[Row]]
 """A table: file name, title, rows."""
 
 
-def show(title: str, rows: Sequence[Row]) -> None:
+def print_table(title: str, rows: Sequence[Row]) -> None:
     """Print rows as a Markdown table, ready for the documentation."""
     print(f"\n### {title}\n")
-    print(as_markdown(rows))
+    print(to_markdown(rows))
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def to_markdown(rows: Sequence[Row]) -> str:
     """Format rows as a Markdown table, or as a sentence if there are none."""
     if not rows:
         return "Nothing to show."
     columns = list(rows[0])
-    lines = [columns, *([_text(row[column]) for column in columns] for row in rows)]
+    lines = [columns, *([_format_value(row[column]) for column in columns] for row in rows)]
     table_lines = ["| " + " | ".join(line) + " |" for line in lines]
     return "\n".join([table_lines[0], "|" + "---|" * len(columns), *table_lines[1:]])
 
 
-def _text(value: object) -> str:
+def _format_value(value: object) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else str(value)
 
 
 def save_rows(out: Path, name: str, rows: Sequence[Row]) -> None:
     """Save rows as JSON, with a description of the machine."""
     out.mkdir(parents=True, exist_ok=True)
-    record = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rows": [dict(row) for row in rows]}
+    record = {
+        "machine": describe_machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "rows": [dict(row) for row in rows],
+    }
     (out / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """Describe the machine: cores, memory, Python."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
@@ -76,7 +80,7 @@ class Progress:
         self._started = self._reported_at = time.monotonic()
 
     def __call__(self, done: int) -> None:
-        """Report the number of items that are done."""
+        """Report the number of processed items."""
         now = time.monotonic()
         if now - self._reported_at < PROGRESS_SECONDS and done != self._total:
             return
@@ -87,33 +91,33 @@ class Progress:
         )
 
 
-def processor_seconds() -> float:
-    """Return CPU seconds of this process and its running children so far; of a child, only of its first thread.
+def read_processor_seconds() -> float:
+    """Return CPU seconds of this process and of the first threads of its running children.
 
-    Uses the scheduler's nanoseconds (proc(5), ``schedstat``): psutil's ticks of a hundredth are too coarse for a
-    picture.
+    The time is read from ``schedstat`` (proc(5)) in nanoseconds, because psutil's resolution of 10 ms is too coarse for
+    one picture.
     """
     tasks = (path.read_text(encoding="ascii") for path in Path("/proc/self/task").glob("*/children"))
     children = [number for text in tasks for number in text.split()]
-    spent = sum(int(Path(f"/proc/{number}/schedstat").read_text(encoding="ascii").split()[0]) for number in children)
-    return time.process_time() + spent / 1e9
+    total = sum(int(Path(f"/proc/{number}/schedstat").read_text(encoding="ascii").split()[0]) for number in children)
+    return time.process_time() + total / 1e9
 
 
-AHEAD = 4
-"""Queued items for each process: pictures are generated while others are processed, without filling the memory."""
+TASKS_AHEAD = 4
+"""Queued items per process, so that items are generated while others are processed, with limited memory."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 _tasks: list[Callable[[Any], Any]] = []
 
 
-def run_each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
-    """Run a task on each item. The processes inherit the task's data by fork, so that they are not sent to them.
+def run_tasks(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
+    """Run a task on each item. The processes inherit the data of the task by fork, so that it is not pickled.
 
     Args:
         task: Function of one item.
         items: Items, consumed as needed.
-        jobs: Number of processes; with one, everything runs in this process.
+        jobs: Number of processes. With one, the tasks run in this process.
     """
     if jobs == 1:
         yield from map(task, items)
@@ -122,8 +126,8 @@ def run_each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[
     pending: deque[Future[R]] = deque()
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _ignore_interrupts) as pool:
         for item in items:
-            pending.append(pool.submit(_run, item))
-            if len(pending) >= AHEAD * jobs:
+            pending.append(pool.submit(_run_task, item))
+            if len(pending) >= TASKS_AHEAD * jobs:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
@@ -134,5 +138,5 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run(item: Any) -> Any:  # noqa: ANN401 - the task's own types
+def _run_task(item: Any) -> Any:  # noqa: ANN401 - the task's own types
     return _tasks[0](item)

@@ -1,6 +1,6 @@
-"""Exhibit's crawler beside a minimal Scrapy spider on a local site, by wall and CPU time, and including the rows.
+"""Wall and CPU time of Exhibit's crawler, with and without rows, and of a minimal Scrapy spider on a local site.
 
-``python -m bench.crawling`` prints the bytes of log lines for each page.
+``python -m bench.crawling`` prints the bytes of log lines per page.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ from bench.common import Row
 from bench.product import Product
 from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind
 
-IMAGES_A_PAGE = 20
-LINE_PAGES = 30
+IMAGES_PER_PAGE = 20
+LOG_LINE_PAGES = 30
 LINKS_PER_PAGE = 60
 HOST = "127.0.0.2"
 
 
 def measure(photos: Sequence[Path], images: int) -> list[Row]:
-    """Crawl a site with ``images`` images, made of these photos, once with each crawler."""
-    with tempfile.TemporaryDirectory() as name, serving(_make_site(Path(name) / "site", photos, images)) as base:
+    """Crawl a site with ``images`` images made from these photos, once with each crawler."""
+    with tempfile.TemporaryDirectory() as name, serve_folder(_make_site(Path(name) / "site", photos, images)) as base:
         rows = [_run_exhibit(base, Path(name)), _run_bare_spider(base, Path(name))]
         rows.append(_run_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})
         rows.append(_run_watch(base, Path(name) / "data"))
@@ -39,29 +39,32 @@ def measure(photos: Sequence[Path], images: int) -> list[Row]:
 
 
 def _run_watch(base: str, folder: Path) -> Row:
-    """Crawl the same site with a watch: bytes, frontier, sightings and pictures in rows, without matching."""
+    """Crawl the same site with a watch, which stores blobs and rows, without matching."""
     Path(folder.parent).chmod(0o755)
     folder.mkdir(mode=0o755)
     values = {"DATA": str(folder), "ALLOWED_NETWORKS": f"{HOST}/32"}
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings", **{f"EXHIBIT_{name}": it for name, it in values.items()}}
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "desk.settings",
+        **{f"EXHIBIT_{name}": counts for name, counts in values.items()},
+    }
     with Product() as product:
-        started, before = time.monotonic(), processor_seconds()
-        product.visit("site", f"{base}/index.html")
-        cpu, seconds = processor_seconds() - before, time.monotonic() - started
-        return _row("from URL to row, worker and child", product.sightings(), seconds, cpu)
+        started, cpu_start = time.monotonic(), read_processor_seconds()
+        product.visit_site("site", f"{base}/index.html")
+        cpu, seconds = read_processor_seconds() - cpu_start, time.monotonic() - started
+        return _build_row("from URL to row, worker and child", product.count_sightings(), seconds, cpu)
 
 
-def processor_seconds() -> float:
+def read_processor_seconds() -> float:
     """Return CPU seconds of this process and its finished child processes."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+    usages = [resource.getrusage(scope) for scope in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def line_bytes(*, stored: bool) -> float:
-    """Return bytes of log lines for each page of a site of 30 pages.
+def measure_line_bytes(*, stored: bool) -> float:
+    """Return the bytes of log lines per page of a site of 30 pages.
 
-    Each page has 60 links, 60 pictures and a style sheet with 60 vector images. The pictures are kept ones, different
-    on each page, or vector images used by all pages.
+    Each page has 60 links, 60 pictures and a style sheet with 60 vector images. The pictures are stored ones, which
+    differ on each page, or vector images that all pages use.
     """
     with tempfile.TemporaryDirectory() as name:
         site = Path(name) / "site"
@@ -69,15 +72,15 @@ def line_bytes(*, stored: bool) -> float:
         sheet = "".join(f".i{n}{{background:url(icon-{n}.svg)}}" for n in range(LINKS_PER_PAGE))
         (site / "style.css").write_text(sheet, encoding="utf-8")
         links = "".join(f'<a href="/page-{n}.html">Page {n}</a> ' for n in range(LINKS_PER_PAGE))
-        for page in range(LINE_PAGES):
+        for page in range(LOG_LINE_PAGES):
             names = [f"{page}-{n}.png" if stored else f"{n}.svg" for n in range(LINKS_PER_PAGE)]
             image_tags = "".join(f'<img src="/{name}" alt="Picture">' for name in names)
             html = f'<link rel="stylesheet" href="/style.css"><p>Page {page}</p>{links}{image_tags}'
             (site / f"page-{page}.html").write_text(html, encoding="utf-8")
-            for place, name_of in enumerate(names if stored else ()):
-                Image.new("L", (32, 32), place).save(site / name_of)
+            for index, get_image_name in enumerate(names if stored else ()):
+                Image.new("L", (32, 32), index).save(site / get_image_name)
         shutil.copy(site / "page-0.html", site / "index.html")
-        with serving(site) as base:
+        with serve_folder(site) as base:
             _run_exhibit(base, Path(name))
         lines = (Path(name) / "exhibit" / "lines").read_bytes().splitlines(keepends=True)
         return sum(map(len, lines)) / sum(line.startswith(b'{"type":"page"') for line in lines)
@@ -89,10 +92,10 @@ def _make_site(folder: Path, photos: Sequence[Path], images: int) -> Path:
     for number in range(images):
         photo = photos[number % len(photos)]
         (folder / f"{number}.jpg").write_bytes(photo.read_bytes() + b"%d" % number)
-    pages = range(0, images, IMAGES_A_PAGE)
+    pages = range(0, images, IMAGES_PER_PAGE)
     for start in pages:
         image_tags = "".join(
-            f'<img src="/{n}.jpg" alt="Picture {n}">' for n in range(start, min(images, start + IMAGES_A_PAGE))
+            f'<img src="/{n}.jpg" alt="Picture {n}">' for n in range(start, min(images, start + IMAGES_PER_PAGE))
         )
         (folder / f"page-{start}.html").write_text(f"<html><body>{image_tags}</body></html>", encoding="utf-8")
     links = "".join(f'<a href="/page-{start}.html">{start}</a>' for start in pages)
@@ -101,7 +104,7 @@ def _make_site(folder: Path, photos: Sequence[Path], images: int) -> Path:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, host: str = HOST) -> Iterator[str]:
+def serve_folder(folder: Path, host: str = HOST) -> Iterator[str]:
     """Serve the folder from a separate process at a loopback address."""
     ready: multiprocessing.Queue[int] = multiprocessing.Queue()
     server = multiprocessing.Process(target=_serve, args=(folder, host, ready), daemon=True)
@@ -109,7 +112,7 @@ def serving(folder: Path, host: str = HOST) -> Iterator[str]:
     try:
         yield f"http://{host}:{ready.get(timeout=30)}"
     finally:
-        server.kill()  # it has nothing to clean up
+        server.kill()  # The server has nothing to clean up.
         server.join()
 
 
@@ -141,32 +144,32 @@ def _run_exhibit(base: str, folder: Path) -> dict[str, object]:
     )
     job.bytes_dir.mkdir()
     (spool / "job.json").write_text(job.to_json(), encoding="utf-8")
-    spent = _measure_command([sys.executable, "-m", "crawler", str(spool / "job.json"), "--out", str(spool / "lines")])
+    cost = _measure_command([sys.executable, "-m", "crawler", str(spool / "job.json"), "--out", str(spool / "lines")])
     end = json.loads((spool / "lines").read_text(encoding="utf-8").splitlines()[-1])
-    return _row("Exhibit's crawler", end["counts"]["images"], *spent)
+    return _build_row("Exhibit's crawler", end["counts"]["images"], *cost)
 
 
 def _run_bare_spider(base: str, folder: Path) -> Row:
     out = folder / "bare"
     out.mkdir()
-    spent = _measure_command([sys.executable, "-m", "bench.bare_spider", f"{base}/index.html", str(out)])
-    return _row("bare Scrapy pipeline", len(list(out.iterdir())), *spent)
+    cost = _measure_command([sys.executable, "-m", "bench.bare_spider", f"{base}/index.html", str(out)])
+    return _build_row("bare Scrapy pipeline", len(list(out.iterdir())), *cost)
 
 
 def _measure_command(command: list[str]) -> tuple[float, float]:
-    """Return wall seconds, and CPU seconds including all processes that the command started."""
-    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Return wall seconds and CPU seconds of a command, including all processes that it started."""
+    started, usage_before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    usage_after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = usage_after.ru_utime + usage_after.ru_stime - usage_before.ru_utime - usage_before.ru_stime
     return time.monotonic() - started, cpu
 
 
-def _row(what: str, images: int, seconds: float, cpu: float) -> dict[str, object]:
+def _build_row(crawler: str, images: int, seconds: float, cpu: float) -> dict[str, object]:
     rates = {"images a second": images / seconds, "images a CPU second": images / cpu}
-    return {"what": what, "images": images, "seconds": seconds, "CPU seconds": cpu, **rates}
+    return {"what": crawler, "images": images, "seconds": seconds, "CPU seconds": cpu, **rates}
 
 
 if __name__ == "__main__":
-    print(f"pictures that are kept: {line_bytes(stored=True) / 1000:.1f} KB a page")
-    print(f"vectors, which aren't:  {line_bytes(stored=False) / 1000:.1f} KB a page")
+    print(f"pictures that are kept: {measure_line_bytes(stored=True) / 1000:.1f} KB a page")
+    print(f"vectors, which aren't:  {measure_line_bytes(stored=False) / 1000:.1f} KB a page")

@@ -1,7 +1,7 @@
-"""Search among a hundred thousand works: are copies still found? Candidates, decisions, times and index sizes.
+"""Search among a hundred thousand works: candidates, decisions, times and index sizes.
 
-Real works in the 34 edits of the design are searched for by the product's own code, among a thousand works and ten and
-a hundred times as many. Queries come in random order, so that a part of them represents all.
+The product's code searches for real works in 34 edits among 1,000, 10,000 and 100,000 works. Queries are in random
+order, so that a part of them represents all.
 """
 
 import random
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from bench.common import Progress, Row, save_rows
 from bench.matching.peers import LoadedPicture
-from bench.matching.roles import Roles
-from bench.queries import Query, copy_of, open_photo
-from bench.retrieval import HashStatistics, entries_of, real_hashes
+from bench.matching.roles import PhotoRoles
+from bench.queries import Query, make_copy_query, open_photo
+from bench.retrieval import HashStatistics, generate_entries, measure_hash_statistics
 from bench.retroactive import mix_descriptors
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
@@ -40,18 +40,18 @@ from indexer.search.candidates import (
 )
 from indexer.search.search import find_works
 from indexer.vectors.faiss_index import Batch, FaissIndex
-from indexer.votes.codec import SAMPLES_PER_LIST, choose_list_count, shipped_codec, train_codec
+from indexer.votes.codec import SAMPLES_PER_LIST, choose_list_count, load_shipped_codec, train_codec
 from indexer.votes.index import VoteIndex
-from indexer.votes.rows import Codes, Contents
+from indexer.votes.rows import Contents, ListCodes
 
 SEED = 12
-SWAPPED_SHARE = 0.5
-"""Share of the bytes of a code that are taken from another one. Of an eighth to three quarters, tried on 80 photographs
-expanded to 640, a half comes closest to the random votes of 640 real photographs, and stays 12% below them.
+SWAPPED_FRACTION = 0.5
+"""Fraction of the bytes of a code that are replaced by those of another code. Of the tried values from 1/8 to 3/4, 1/2
+is closest to the random votes of real photographs: 12% below them for 80 photographs expanded to 640.
 """
 
 
-class Photographs:
+class PhotoCollection:
     """Real photographs with their features.
 
     Args:
@@ -61,7 +61,7 @@ class Photographs:
 
     def __init__(self, files: Sequence[Path], folder: Path) -> None:
         self._files = files
-        self._digests = [Digest.of(path.read_bytes()) for path in files]
+        self._digests = [Digest.from_bytes(path.read_bytes()) for path in files]
         self._cache = FeatureCache(folder)
 
     def __len__(self) -> int:
@@ -72,13 +72,13 @@ class Photographs:
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
-    """A number of registered works, the first of them real. Implements ``indexer.search.search.Works``.
+class WorkCrowd:
+    """A set of registered works, the first of which are real. Implements ``indexer.search.search.Works``.
 
     Attributes:
         count: Number of works.
-        real: The first works.
-        asked: How many of those are searched for; the rest of the crowd is generated from the others.
+        real_photos: Photographs of the real works.
+        query_count: Number of real works that are searched for. The others are the sources of the generated works.
         hashes: Index; numbers are positions, plus ``count`` for hashes inside borders.
         descriptors: Index; numbers are positions.
         votes: Index; numbers are positions.
@@ -86,7 +86,7 @@ class Crowd:
     """
 
     count: int
-    real: Photographs
+    real_photos: PhotoCollection
     query_count: int
     hashes: VectorIndex
     descriptors: VectorIndex
@@ -99,45 +99,52 @@ class Crowd:
 
     def features(self, work: int) -> Features:
         """Return the features of a work, or of the photograph from which it was generated."""
-        return self.real[work if work < len(self.real) else source_of(work, len(self.real), self.query_count)]
+        return self.real_photos[
+            work if work < len(self.real_photos) else get_source_number(work, len(self.real_photos), self.query_count)
+        ]
 
-    def megabytes(self, index: str) -> float:
+    def compute_megabytes(self, index: str) -> float:
         """Return the size of an index's files in 10⁶ bytes."""
         return sum(path.stat().st_size for path in (self.folder / index).iterdir()) / 1e6
 
 
-def source_of(work: int, real: int, query_count: int) -> int:
-    """Return the photograph whose local features a generated work has: never one that is searched for."""
-    return query_count + (work - real) % (real - query_count)
+def get_source_number(work: int, real_count: int, query_count: int) -> int:
+    """Return the number of the photograph whose local features a generated work has. It is never one of the queries."""
+    return query_count + (work - real_count) % (real_count - query_count)
 
 
 def make_crowd(
-    count: int, real: Photographs, query_count: int, hash_changes: HashStatistics, folder: Path, codec: Untyped = None
-) -> Crowd:
+    count: int,
+    real_photos: PhotoCollection,
+    query_count: int,
+    hash_changes: HashStatistics,
+    folder: Path,
+    codec: Untyped = None,
+) -> WorkCrowd:
     """Write the three indexes of a crowd of works.
 
     Args:
         count: Number of works.
-        real: Photographs; the first ones are searched for.
-        query_count: Number of those.
+        real_photos: Photographs. The first ones are searched for.
+        query_count: Number of photographs that are searched for.
         hash_changes: Changes of hashes by edits.
         folder: Empty or missing folder.
         codec: Codec of the votes; by default the product's for this number of works.
     """
-    generated = count - len(real)
-    descriptors = np.stack([real[number].embeddings[WHOLE] for number in range(len(real))])
-    FaissIndex(PHASH, folder / "hashes").replace(_hashes(count, real, hash_changes), count)
-    mixtures = mix_descriptors(descriptors[query_count:], generated, SEED)
+    generated_count = count - len(real_photos)
+    descriptors = np.stack([real_photos[number].embeddings[WHOLE] for number in range(len(real_photos))])
+    FaissIndex(PHASH, folder / "hashes").replace(_generate_hashes(count, real_photos, hash_changes), count)
+    mixtures = mix_descriptors(descriptors[query_count:], generated_count, SEED)
     FaissIndex(DESCRIPTOR, folder / "descriptors").replace(_number_batches(descriptors, mixtures), count)
-    _write_votes(count, real, query_count, folder / "votes", codec)
-    return open_crowd(count, real, query_count, folder)
+    _write_votes(count, real_photos, query_count, folder / "votes", codec)
+    return open_crowd(count, real_photos, query_count, folder)
 
 
-def open_crowd(count: int, real: Photographs, query_count: int, folder: Path) -> Crowd:
+def open_crowd(count: int, real_photos: PhotoCollection, query_count: int, folder: Path) -> WorkCrowd:
     """Open the indexes written by :func:`make_crowd`."""
-    return Crowd(
+    return WorkCrowd(
         count=count,
-        real=real,
+        real_photos=real_photos,
         query_count=query_count,
         hashes=FaissIndex(PHASH, folder / "hashes"),
         descriptors=FaissIndex(DESCRIPTOR, folder / "descriptors"),
@@ -146,101 +153,115 @@ def open_crowd(count: int, real: Photographs, query_count: int, folder: Path) ->
     )
 
 
-def _hashes(count: int, real: Photographs, hash_changes: HashStatistics) -> Iterator[Batch]:
-    stored = [real[number].hashes for number in range(len(real))]
-    whole = np.array([np.frombuffer(entry[WHOLE], np.uint8) for entry in stored])
-    yield from _number_batches(whole, (rows for _, rows in entries_of(hash_changes, count - len(real))))
-    trimmed = [number for number, entry in enumerate(stored) if TRIMMED in entry]
-    if trimmed:
-        inside = np.array([np.frombuffer(stored[number][TRIMMED], np.uint8) for number in trimmed])
-        yield count + np.array(trimmed), inside
+def _generate_hashes(count: int, real_photos: PhotoCollection, hash_changes: HashStatistics) -> Iterator[Batch]:
+    stored = [real_photos[number].hashes for number in range(len(real_photos))]
+    whole_hashes = np.array([np.frombuffer(entry[WHOLE], np.uint8) for entry in stored])
+    yield from _number_batches(
+        whole_hashes, (rows for _, rows in generate_entries(hash_changes, count - len(real_photos)))
+    )
+    trimmed_numbers = [number for number, entry in enumerate(stored) if TRIMMED in entry]
+    if trimmed_numbers:
+        trimmed_hashes = np.array([np.frombuffer(stored[number][TRIMMED], np.uint8) for number in trimmed_numbers])
+        yield count + np.array(trimmed_numbers), trimmed_hashes
 
 
-def _number_batches(first: NDArray[Any], further: Iterable[NDArray[Any]]) -> Iterator[Batch]:
+def _number_batches(first: NDArray[Any], batches: Iterable[NDArray[Any]]) -> Iterator[Batch]:
     """Yield batches of rows with their positions."""
     start = 0
-    for rows in (first, *further):
+    for rows in (first, *batches):
         if len(rows):
             yield np.arange(start, start + len(rows)), rows
         start += len(rows)
 
 
-def _write_votes(count: int, real: Photographs, query_count: int, folder: Path, codec: Untyped) -> None:
+def _write_votes(count: int, real_photos: PhotoCollection, query_count: int, folder: Path, codec: Untyped) -> None:
     """Write the local features of all works as one segment."""
-    local = [real[number].local.descriptors[:STORED_LOCAL_FEATURES] for number in range(len(real))]
-    made_of, sizes = local[query_count:], np.array([len(descriptors) for descriptors in local[query_count:]])
-    used_codec = _codec(count, made_of) if codec is None else codec
-    coded = [_encode(used_codec, local)]
-    work_ids = [np.repeat(np.arange(len(real)), [len(descriptors) for descriptors in local])]
-    lists, codes = _encode(used_codec, made_of)
-    for start in range(len(real), count, len(made_of)):
-        works = np.arange(start, min(start + len(made_of), count))
+    local_features = [
+        real_photos[number].local.descriptors[:STORED_LOCAL_FEATURES] for number in range(len(real_photos))
+    ]
+    source_features, sizes = (
+        local_features[query_count:],
+        np.array([len(descriptors) for descriptors in local_features[query_count:]]),
+    )
+    used_codec = _choose_codec(count, source_features) if codec is None else codec
+    coded_parts = [_encode(used_codec, local_features)]
+    work_ids = [np.repeat(np.arange(len(real_photos)), [len(descriptors) for descriptors in local_features])]
+    lists, codes = _encode(used_codec, source_features)
+    for start in range(len(real_photos), count, len(source_features)):
+        works = np.arange(start, min(start + len(source_features), count))
         work_ids.append(np.repeat(works, sizes[: len(works)]))
         variants = mix_codes(lists, codes, np.random.default_rng([SEED, start]))
-        coded.append((lists[: len(work_ids[-1])], variants[: len(work_ids[-1])]))
-    every = _by_list(used_codec.nlist, np.concatenate(work_ids), *map(np.concatenate, zip(*coded, strict=True)))
-    VoteIndex(folder).write_segments([Contents(used_codec, np.arange(count), every)], count)
+        coded_parts.append((lists[: len(work_ids[-1])], variants[: len(work_ids[-1])]))
+    list_contents = _group_by_list(
+        used_codec.nlist, np.concatenate(work_ids), *map(np.concatenate, zip(*coded_parts, strict=True))
+    )
+    VoteIndex(folder).write_segments([Contents(used_codec, np.arange(count), list_contents)], count)
 
 
-def _encode(codec: Untyped, local: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+def _encode(codec: Untyped, local_features: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Return list and code of each local feature."""
-    rows = to_unit_rows(np.concatenate(local))
+    rows = to_unit_rows(np.concatenate(local_features))
     return codec.quantizer.search(rows, 1)[1].ravel(), codec.pq.compute_codes(rows)
 
 
-def _by_list(
+def _group_by_list(
     count: int, work_ids: NDArray[np.int64], lists: NDArray[np.int64], codes: NDArray[np.uint8]
-) -> Iterator[Codes]:
+) -> Iterator[ListCodes]:
     """Yield the content of each list."""
-    order, ends = np.argsort(lists, kind="stable"), np.cumsum(np.bincount(lists, minlength=count))
-    return ((work_ids[rows], codes[rows]) for rows in np.split(order, ends[:-1]))
+    order, list_ends = np.argsort(lists, kind="stable"), np.cumsum(np.bincount(lists, minlength=count))
+    return ((work_ids[rows], codes[rows]) for rows in np.split(order, list_ends[:-1]))
 
 
-def _codec(works: int, local: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN401 - FAISS has no types
-    lists, every = choose_list_count(works), np.concatenate(local)
-    if lists == shipped_codec().nlist:
-        return shipped_codec()
-    return train_codec(every[:: max(1, len(every) // (lists * SAMPLES_PER_LIST))], lists)
+def _choose_codec(work_count: int, local_features: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN401 - FAISS has no types
+    lists, descriptors = choose_list_count(work_count), np.concatenate(local_features)
+    if lists == load_shipped_codec().nlist:
+        return load_shipped_codec()
+    return train_codec(descriptors[:: max(1, len(descriptors) // (lists * SAMPLES_PER_LIST))], lists)
 
 
-def mix_codes(lists: NDArray[np.int64], codes: NDArray[np.uint8], chance: np.random.Generator) -> NDArray[np.uint8]:
-    """Return codes in their order, with some bytes of each replaced by those of another code in the same list.
+def mix_codes(lists: NDArray[np.int64], codes: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return the codes, with some bytes of each replaced by those of another code in the same list.
 
     Args:
         lists: List number of each code.
         codes: Original codes.
-        chance: Random numbers.
+        rng: Random number generator.
     """
     by_list, sizes = np.argsort(lists, kind="stable"), np.bincount(lists)
     starts = np.cumsum(sizes) - sizes
-    mates = by_list[starts[lists] + (chance.random(len(codes)) * sizes[lists]).astype(np.int64)]
-    takes = chance.random(codes.shape) < SWAPPED_SHARE
-    return np.where(takes, codes[mates], codes)
+    partners = by_list[starts[lists] + (rng.random(len(codes)) * sizes[lists]).astype(np.int64)]
+    is_swapped = rng.random(codes.shape) < SWAPPED_FRACTION
+    return np.where(is_swapped, codes[partners], codes)
 
 
-FEWEST = 1_000
-"""Works of the smallest crowd, all of them real."""
-EDITED = 20
-"""Photographs whose edits determine which bits of hashes change."""
-KEPT_EVERY = 20
+MIN_WORKS = 1_000
+"""Number of works of the smallest crowd, all of which are real."""
+EDITED_PHOTOS = 20
+"""Number of photographs whose edits show which bits of hashes change."""
+SAVE_INTERVAL = 20
 """Number of queries after which the measurements are saved."""
-HASH, VOTES, DESCRIBED, TOGETHER = "hash", "local votes", "descriptor", "together, as compared"
+HASH_SEARCH, VOTE_SEARCH, DESCRIPTOR_SEARCH, COMBINED_SEARCH = (
+    "hash",
+    "local votes",
+    "descriptor",
+    "together, as compared",
+)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryResult:
     """Result of one crowd for one copy.
 
     Attributes:
         edit: Edit of the copy.
-        named: Searches that list its work among the candidates to compare.
+        retrieved_by: Searches that list its work among the candidates to compare.
         milliseconds: CPU time, by step.
         decision: Decision on its work.
-        compared: Number of works that it was compared with.
-        others: Number of other works that it was taken for, as certain or for review.
-        chance: Weight of random votes, median of the works after the first.
+        compared_count: Number of works with which it was compared.
+        wrong_matches: Number of other works that it matched, with any decision.
+        random_vote_weight: Median weight of the votes for other works.
     """
 
     edit: str
@@ -249,121 +270,145 @@ class Answer:
     decision: Decision
     compared_count: int
     wrong_matches: int
-    chance: float
+    random_vote_weight: float
 
 
-def measure(parts: Roles, most: int, seed: int, out: Path) -> Iterator[tuple[str, str, list[Row]]]:
+def measure(roles: PhotoRoles, max_works: int, seed: int, out: Path) -> Iterator[tuple[str, str, list[Row]]]:
     """Run all queries.
 
     Args:
-        parts: Photographs by role: works, neighbours of copies, and sources of the crowd.
-        most: Works of the largest crowd.
+        roles: Photographs by role: works, neighbours of copies, and sources of the crowd.
+        max_works: Number of works of the largest crowd.
         seed: Seed of the edits and of the order.
         out: Folder for features and indexes, and for intermediate results.
 
     Yields:
-        Name of the file, title, rows.
+        File name, title and rows of each table.
     """
-    sources = random.Random(seed).sample(parts.distractors, min(len(parts.distractors), FEWEST - len(parts.works)))
-    real = _load_photographs([*parts.works, *sources], out / "crowd" / "features")
-    hash_changes = real_hashes(sources, EDITED)
-    sizes = [size for power in range(3, 10) if (size := 10**power) <= most]
-    crowds = [make_crowd(size, real, len(parts.works), hash_changes, out / "crowd" / str(size)) for size in sizes]
-    answers: list[list[Answer]] = []
-    progress = Progress("copies asked", len(parts.works) * len(DESIGN))
-    for question in _questions(parts, seed):
-        look, work = LoadedPicture(question.data), parts.works.index(Path(question.work))
-        answers.append([_answer(question.edit, look, work, crowd) for crowd in crowds])
-        progress(len(answers))
-        if len(answers) % KEPT_EVERY == 0:
-            save_rows(out, "crowd", _table(crowds, answers))
-    yield "crowd", "Copies found among many works", _table(crowds, answers)
+    sources = random.Random(seed).sample(roles.distractors, min(len(roles.distractors), MIN_WORKS - len(roles.works)))
+    real_photos = _load_photographs([*roles.works, *sources], out / "crowd" / "features")
+    hash_changes = measure_hash_statistics(sources, EDITED_PHOTOS)
+    sizes = [size for power in range(3, 10) if (size := 10**power) <= max_works]
+    crowds = [
+        make_crowd(size, real_photos, len(roles.works), hash_changes, out / "crowd" / str(size)) for size in sizes
+    ]
+    results: list[list[QueryResult]] = []
+    progress = Progress("copies asked", len(roles.works) * len(DESIGN))
+    for query in _make_queries(roles, seed):
+        picture, work = LoadedPicture(query.data), roles.works.index(Path(query.work))
+        results.append([_run_query(query.edit, picture, work, crowd) for crowd in crowds])
+        progress(len(results))
+        if len(results) % SAVE_INTERVAL == 0:
+            save_rows(out, "crowd", _build_table(crowds, results))
+    yield "crowd", "Copies found among many works", _build_table(crowds, results)
 
 
-def _load_photographs(files: Sequence[Path], folder: Path) -> Photographs:
-    real = Photographs(files, folder)
-    progress = Progress("works measured", len(real))
-    for number in range(len(real)):
-        real[number]
+def _load_photographs(files: Sequence[Path], folder: Path) -> PhotoCollection:
+    photos = PhotoCollection(files, folder)
+    progress = Progress("works measured", len(photos))
+    for number in range(len(photos)):
+        photos[number]
         progress(number + 1)
-    return real
+    return photos
 
 
-def _questions(parts: Roles, seed: int) -> Iterator[Query]:
-    around = [open_photo(path) for path in parts.neighbours]
-    order = list(product(parts.works, DESIGN))
+def _make_queries(roles: PhotoRoles, seed: int) -> Iterator[Query]:
+    neighbours = [open_photo(path) for path in roles.neighbours]
+    order = list(product(roles.works, DESIGN))
     random.Random(seed).shuffle(order)
-    return (copy_of(path, open_photo(path), edit, around, seed) for path, edit in order)
+    return (make_copy_query(path, open_photo(path), edit, neighbours, seed) for path, edit in order)
 
 
-def _answer(edit: str, look: LoadedPicture, work: int, crowd: Crowd) -> Answer:
-    features, milliseconds = look.features, dict[str, float]()
+def _run_query(edit: str, picture: LoadedPicture, work: int, crowd: WorkCrowd) -> QueryResult:
+    features, milliseconds = picture.features, dict[str, float]()
 
-    def timed(step: str, does: Callable[[], T]) -> T:
-        began = time.process_time()
-        result = does()
-        milliseconds[step] = (time.process_time() - began) * 1000
+    def measure_step(step: str, action: Callable[[], T]) -> T:
+        started = time.process_time()
+        result = action()
+        milliseconds[step] = (time.process_time() - started) * 1000
         return result
 
     def list_works(candidates: Sequence[Candidate]) -> list[int]:
         owners = crowd.owners(candidates)
         return list(iterate_distinct(candidates, lambda candidate: owners[candidate.space, candidate.number]))
 
-    features.quick, features.embeddings  # noqa: B018 - computed before the clock starts
-    by_hash = timed(HASH, lambda: find_hash_candidates([features], crowd.hashes)[0])
-    votes = timed(VOTES, lambda: [] if features.is_icon else find_vote_candidates(features.quick, crowd.votes))
-    described = timed(
-        DESCRIBED, lambda: [] if features.is_icon else find_descriptor_candidates(features, crowd.descriptors)
+    features.quick_features, features.embeddings  # noqa: B018 - computed before the clock starts
+    hash_candidates = measure_step(HASH_SEARCH, lambda: find_hash_candidates([features], crowd.hashes)[0])
+    vote_candidates = measure_step(
+        VOTE_SEARCH, lambda: [] if features.is_icon else find_vote_candidates(features.quick_features, crowd.votes)
     )
-    turns = [*list_works(by_hash), *list_works(list(interleave(votes, described)))]
-    by_whom = {HASH: list_works(by_hash), VOTES: list_works(votes), DESCRIBED: list_works(described), TOGETHER: turns}
-    verifications = dict(timed("everything", lambda: find_works(features, lambda: look.data, crowd)))
+    descriptor_candidates = measure_step(
+        DESCRIPTOR_SEARCH, lambda: [] if features.is_icon else find_descriptor_candidates(features, crowd.descriptors)
+    )
+    combined_works = [
+        *list_works(hash_candidates),
+        *list_works(list(interleave(vote_candidates, descriptor_candidates))),
+    ]
+    works_by_search = {
+        HASH_SEARCH: list_works(hash_candidates),
+        VOTE_SEARCH: list_works(vote_candidates),
+        DESCRIPTOR_SEARCH: list_works(descriptor_candidates),
+        COMBINED_SEARCH: combined_works,
+    }
+    verifications = dict(measure_step("everything", lambda: find_works(features, lambda: picture.data, crowd)))
     decisions = {key: verification.decision for key, verification in verifications.items()}
-    return Answer(
+    return QueryResult(
         edit=edit,
-        retrieved_by=frozenset(retriever for retriever, works in by_whom.items() if work in works),
+        retrieved_by=frozenset(retriever for retriever, works in works_by_search.items() if work in works),
         milliseconds=milliseconds,
         decision=decisions.pop(work, Decision.NONE),
         compared_count=len(verifications),
         wrong_matches=sum(verification is not Decision.NONE for verification in decisions.values()),
-        chance=float(
-            np.median([vote.weight for vote in crowd.votes.votes(features.quick.descriptors)[BACKGROUND_RANKS]] or [0])
+        random_vote_weight=float(
+            np.median(
+                [vote.weight for vote in crowd.votes.votes(features.quick_features.descriptors)[BACKGROUND_RANKS]]
+                or [0]
+            )
         ),
     )
 
 
-def _table(crowds: Sequence[Crowd], answers: Sequence[Sequence[Answer]]) -> list[Row]:
-    """Return one row for each measurement, one column for each crowd."""
-    columns = [_column(crowd, [each[place] for each in answers]) for place, crowd in enumerate(crowds)]
+def _build_table(crowds: Sequence[WorkCrowd], results: Sequence[Sequence[QueryResult]]) -> list[Row]:
+    """Return one row per measurement, with one column per crowd."""
+    columns = [
+        _build_column(crowd, [crowd_results[index] for crowd_results in results]) for index, crowd in enumerate(crowds)
+    ]
     return [
         {
-            "what": what,
-            **{f"{crowd.count:,} works": column[what] for crowd, column in zip(crowds, columns, strict=True)},
+            "what": measurement,
+            **{f"{crowd.count:,} works": column[measurement] for crowd, column in zip(crowds, columns, strict=True)},
         }
-        for what in columns[0]
+        for measurement in columns[0]
     ]
 
 
-def _column(crowd: Crowd, answers: Sequence[Answer]) -> dict[str, object]:
-    retrievers = (HASH, VOTES, DESCRIBED)
+def _build_column(crowd: WorkCrowd, results: Sequence[QueryResult]) -> dict[str, object]:
+    retrievers = (HASH_SEARCH, VOTE_SEARCH, DESCRIPTOR_SEARCH)
     steps = (*retrievers, "everything")
     return {
-        "copies asked": len(answers),
+        "copies asked": len(results),
         **{
-            f"work named: {retriever}": _share(retriever in answer.retrieved_by for answer in answers)
-            for retriever in (*retrievers, TOGETHER)
+            f"work named: {retriever}": _format_fraction(
+                retriever in query_result.retrieved_by for query_result in results
+            )
+            for retriever in (*retrievers, COMBINED_SEARCH)
         },
-        "found for certain": _share(answer.decision is Decision.CERTAIN for answer in answers),
-        "found, of any grade": _share(answer.decision is not Decision.NONE for answer in answers),
-        "copies taken for another work as well": sum(answer.wrong_matches > 0 for answer in answers),
-        "works compared, mean": float(np.mean([answer.compared_count for answer in answers])),
-        "votes by chance, median weight": float(np.median([answer.chance for answer in answers])),
-        **{f"ms: {step}": float(np.mean([answer.milliseconds[step] for answer in answers])) for step in steps},
+        "found for certain": _format_fraction(query_result.decision is Decision.CERTAIN for query_result in results),
+        "found, of any grade": _format_fraction(query_result.decision is not Decision.NONE for query_result in results),
+        "copies taken for another work as well": sum(query_result.wrong_matches > 0 for query_result in results),
+        "works compared, mean": float(np.mean([query_result.compared_count for query_result in results])),
+        "votes by chance, median weight": float(
+            np.median([query_result.random_vote_weight for query_result in results])
+        ),
+        **{
+            f"ms: {step}": float(np.mean([query_result.milliseconds[step] for query_result in results]))
+            for step in steps
+        },
         "lists of the votes": crowd.votes.codec.nlist,
-        **{f"MB: {index}": crowd.megabytes(index) for index in ("hashes", "descriptors", "votes")},
+        **{f"MB: {index}": crowd.compute_megabytes(index) for index in ("hashes", "descriptors", "votes")},
     }
 
 
-def _share(truths: Iterator[bool]) -> str:
-    values = list(truths)
+def _format_fraction(conditions: Iterator[bool]) -> str:
+    values = list(conditions)
     return f"{np.mean(values):.3f}".removeprefix("0") if values else "–"

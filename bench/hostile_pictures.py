@@ -1,6 +1,7 @@
 """Cost of hostile pictures for the process that decodes them.
 
-For each hand-made file of the tests: the outcome, CPU seconds and peak memory in MiB of a helper started only for it.
+The table has the outcome of each hand-made file of the tests, with CPU seconds and peak memory in MiB of a sandboxed
+helper process that is started only for this file.
 """
 
 import subprocess
@@ -27,10 +28,10 @@ print(outcome, len(data), round(used.ru_utime + used.ru_stime, 1), used.ru_maxrs
 
 
 def measure() -> list[Row]:
-    """Return a row for each file."""
+    """Decode each file and return a row for it."""
     rows: list[Row] = []
     for name in HOSTILE_PICTURES:
-        done = subprocess.run([sys.executable, "-c", _SCRIPT, name], capture_output=True, text=True, check=False)
-        outcome, size, seconds, memory = (done.stdout.split() or [done.stderr[-80:], "0", "0", "0"])[:4]
+        process = subprocess.run([sys.executable, "-c", _SCRIPT, name], capture_output=True, text=True, check=False)
+        outcome, size, seconds, memory = (process.stdout.split() or [process.stderr[-80:], "0", "0", "0"])[:4]
         rows.append({"file": name, "bytes": f"{int(size):,}", "outcome": outcome, "seconds": seconds, "MiB": memory})
     return rows

@@ -1,4 +1,4 @@
-"""Real copies by kind and look-alikes that are not copies: Exhibit beside pHash 64 and PDQ at usual thresholds."""
+"""Recall of real copies by kind, and false alarms of look-alikes: Exhibit, pHash 64 and PDQ with usual thresholds."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ import imagehash
 import numpy as np
 
 from bench.common import Progress, Row
-from bench.matching.peers import PDQ, PHASH_64, LoadedPicture, pdq
+from bench.matching.peers import PDQ_THRESHOLD, PHASH_64_THRESHOLD, LoadedPicture, compute_pdq
 from exhibit.errors import UnreadablePictureError
-from exhibit.files.delimited import records
+from exhibit.files.delimited import read_records
 from exhibit.types import Decision
 from indexer.picture.features import Features, extract
-from indexer.search.search import compare as compared
+from indexer.search.search import compare_pair as compared
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PairVerdicts:
     """Verdicts on one pair."""
 
     decision: Decision
@@ -28,83 +28,92 @@ class Answer:
 
 
 @lru_cache(maxsize=512)
-def _features(path: Path) -> Features:
+def _compute_features(path: Path) -> Features:
     return extract(path.read_bytes())
 
 
 @lru_cache(maxsize=512)
-def _peer_hashes(path: Path) -> tuple[imagehash.ImageHash, np.ndarray]:
-    """Compute both peers' hashes of the picture as decoded by Exhibit, so that no format counts against them."""
-    look = LoadedPicture(path.read_bytes())
-    return imagehash.phash(look.image), pdq(look)
+def _compute_peer_hashes(path: Path) -> tuple[imagehash.ImageHash, np.ndarray]:
+    """Compute the hashes of both peers for the picture as decoded by Exhibit, so that no format is a disadvantage."""
+    picture = LoadedPicture(path.read_bytes())
+    return imagehash.phash(picture.image), compute_pdq(picture)
 
 
-def compare(registered: Path, found: Path) -> Answer | None:
+def compare(registered_path: Path, found_path: Path) -> PairVerdicts | None:
     """Compare two files. Returns ``None`` if one of them cannot be decoded."""
     try:
-        decision = compared(_features(found), _features(registered)).decision
-        (a, p), (b, q) = _peer_hashes(registered), _peer_hashes(found)
+        decision = compared(_compute_features(found_path), _compute_features(registered_path)).decision
+        (registered_phash, registered_pdq), (found_phash, found_pdq) = (
+            _compute_peer_hashes(registered_path),
+            _compute_peer_hashes(found_path),
+        )
     except UnreadablePictureError:
         return None
-    both = len(p) and len(q)
-    return Answer(decision, bool(a - b <= PHASH_64), bool(both and np.bitwise_count(p ^ q).sum() <= PDQ))
+    feature_pair = len(registered_pdq) and len(found_pdq)
+    return PairVerdicts(
+        decision,
+        bool(registered_phash - found_phash <= PHASH_64_THRESHOLD),
+        bool(feature_pair and np.bitwise_count(registered_pdq ^ found_pdq).sum() <= PDQ_THRESHOLD),
+    )
 
 
-def real_copies(folder: Path) -> list[Row]:
-    """Return the found copies by kind."""
-    rows = [row for row in records(folder / "pairs.csv") if row["expected"].startswith("copy")]
-    by_kind: dict[str, list[Answer | None]] = defaultdict(list)
+def measure_real_copies(folder: Path) -> list[Row]:
+    """Measure recall of the copies in a folder, by kind."""
+    rows = [row for row in read_records(folder / "pairs.csv") if row["expected"].startswith("copy")]
+    by_kind: dict[str, list[PairVerdicts | None]] = defaultdict(list)
     progress = Progress("real copies", len(rows))
     for number, row in enumerate(rows, start=1):
         by_kind[row["kind"]].append(compare(folder / row["original"], folder / row["copy"]))
         progress(number)
-    table = [_row(kind, answers) for kind, answers in sorted(by_kind.items(), key=lambda item: -len(item[1]))]
-    return [*table, _row("**all**", [answer for answers in by_kind.values() for answer in answers])]
+    table = [
+        _build_row(kind, verdict_list) for kind, verdict_list in sorted(by_kind.items(), key=lambda item: -len(item[1]))
+    ]
+    return [*table, _build_row("**all**", [verdicts for verdict_list in by_kind.values() for verdicts in verdict_list])]
 
 
-def _row(kind: str, answers: list[Answer | None]) -> Row:
-    readable = [answer for answer in answers if answer is not None]
+def _build_row(kind: str, verdict_list: list[PairVerdicts | None]) -> Row:
+    readable = [verdicts for verdicts in verdict_list if verdicts is not None]
     return {
         "kind": kind,
-        "pairs": len(answers),
-        "unreadable": len(answers) - len(readable),
+        "pairs": len(verdict_list),
+        "unreadable": len(verdict_list) - len(readable),
         **{
-            f"exhibit {grade}": sum(answer.decision is grade for answer in readable)
-            for grade in (Decision.CERTAIN, Decision.REVIEW, Decision.RESEMBLES)
+            f"exhibit {grade}": sum(verdicts.decision is grade for verdicts in readable)
+            for grade in (Decision.CERTAIN, Decision.REVIEW, Decision.RELATED)
         },
-        f"pHash 64 ≤ {PHASH_64}": sum(answer.phash for answer in readable),
-        f"PDQ ≤ {PDQ}": sum(answer.pdq for answer in readable),
+        f"pHash 64 ≤ {PHASH_64_THRESHOLD}": sum(verdicts.phash for verdicts in readable),
+        f"PDQ ≤ {PDQ_THRESHOLD}": sum(verdicts.pdq for verdicts in readable),
     }
 
 
 @dataclass(frozen=True, slots=True)
-class LookAlike:
-    """A pair of look-alikes as listed, with the verdicts on it."""
+class LookAlikePair:
+    """A listed pair of look-alikes with its verdicts."""
 
     group: str
     kind: str
     expected: str
     files: tuple[str, str]
-    answer: Answer | None
+    verdicts: PairVerdicts | None
 
 
-def compare_lookalikes(folder: Path) -> list[LookAlike]:
-    """Compare every listed pair, the first registered and the second found."""
-    rows = list(records(folder / "group_pairs.csv"))
+def compare_lookalikes(folder: Path) -> list[LookAlikePair]:
+    """Compare every listed pair. The first file is the registered picture, the second the found one."""
+    rows = list(read_records(folder / "group_pairs.csv"))
     progress, pairs = Progress("look-alikes", len(rows)), []
     for row in rows:
         a, b = row["file_a"], row["file_b"]
-        answer = compare(folder / a, folder / b)
-        pairs.append(LookAlike(row["group"], row.get("kind", ""), row["expected"], (a, b), answer))
+        verdicts = compare(folder / a, folder / b)
+        pairs.append(LookAlikePair(row["group"], row.get("kind", ""), row["expected"], (a, b), verdicts))
         progress(len(pairs))
     return pairs
 
 
-def lookalikes(pairs: Iterable[LookAlike]) -> list[Row]:
+def build_lookalike_rows(pairs: Iterable[LookAlikePair]) -> list[Row]:
     """Return the number of false alarms by kind. Ambiguous pairs are counted separately."""
-    by_kind: dict[tuple[str, str], list[Answer | None]] = defaultdict(list)
+    by_kind: dict[tuple[str, str], list[PairVerdicts | None]] = defaultdict(list)
     for pair in pairs:
-        by_kind[pair.expected, pair.kind].append(pair.answer)
-        by_kind[pair.expected, "**all**"].append(pair.answer)
+        by_kind[pair.expected, pair.kind].append(pair.verdicts)
+        by_kind[pair.expected, "**all**"].append(pair.verdicts)
     ordered = sorted(by_kind.items(), key=lambda item: (item[0][0], item[0][1] == "**all**", item[0][1]))
-    return [_row(f"{expected}: {kind}", answers) for (expected, kind), answers in ordered]
+    return [_build_row(f"{expected}: {kind}", verdict_list) for (expected, kind), verdict_list in ordered]

@@ -1,4 +1,4 @@
-"""Driver of the product for benchmarks: the same steps as workers run, with one process for each core."""
+"""Driver of the product for benchmarks, which runs the same steps as workers, with one process per core."""
 
 import multiprocessing
 import os
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from registry.models import Owner
     from registry.services.services import Services
 
-BATCH = 32
-OWNER = "bench"
+BATCH_SIZE = 32
+OWNER_SLUG = "bench"
 
 
 class Product:
-    """A running product in the data folder of the environment: embedded servers, one owner, no site."""
+    """A running product in the environment's data folder, with embedded servers and one owner, without the site."""
 
     def __enter__(self) -> Self:
         import django
@@ -40,7 +40,7 @@ class Product:
 
         call_command("migrate", verbosity=0)
         self._inline = SyncRunner(config)
-        self._owner, _ = Owner.objects.get_or_create(slug=OWNER, defaults={"name": "Bench"})
+        self._owner, _ = Owner.objects.get_or_create(slug=OWNER_SLUG, defaults={"name": "Bench"})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,12 +55,12 @@ class Product:
         return self._inline.services
 
     def list_unregistered(self, paths: Sequence[Path]) -> list[Path]:
-        """Return the files that are not registered as works yet, by name."""
+        """Return the files whose names are not registered as works yet."""
         registered_titles = set(self._owner.works.values_list("title", flat=True))
         return [path for path in paths if path.stem not in registered_titles]
 
     def register_files(self, paths: Sequence[Path]) -> list[int]:
-        """Register files as works. Returns the IDs of their pictures, whose search of the past is pending."""
+        """Register files as works. Returns the IDs of their pictures, whose search in seen pictures is pending."""
         from exhibit.types import DeclaredWork
         from registry.models import WorkPicture
         from registry.works.registration import NewWork, register_work
@@ -71,38 +71,35 @@ class Product:
         ]
         return list(WorkPicture.objects.filter(work__in=works).values_list("pk", flat=True))
 
-    def register(self, paths: Sequence[Path]) -> None:
+    def register_works(self, paths: Sequence[Path]) -> None:
         """Register files as works, with one process for each core."""
-        _run_in_processes(_register, paths)
+        _run_in_processes(_register_works, paths)
 
-    def register_all(self, paths: Sequence[Path]) -> list[int]:
-        """Register files, with one process for each core. Returns the result of :meth:`register_files`."""
+    def register_in_parallel(self, paths: Sequence[Path]) -> list[int]:
+        """Register files as works, with one process per core. Returns the result of :meth:`register_files`."""
         from registry.models import WorkPicture
 
-        self.register(paths)
+        self.register_works(paths)
         return list(WorkPicture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
 
-    def search(self, picture_ids: Sequence[int]) -> None:
-        """Search everything seen for new works, in one pass."""
-        _search(self.services, picture_ids)
+    def search_seen_pictures(self, picture_ids: Sequence[int]) -> None:
+        """Search for new works among the seen pictures, in one pass."""
+        _search_pictures(self.services, picture_ids)
 
-    def search_all(self, picture_ids: Sequence[int]) -> None:
-        """Search everything seen for new works, with one process for each core."""
-        _run_in_processes(_search, picture_ids)
+    def search_seen_in_parallel(self, picture_ids: Sequence[int]) -> None:
+        """Search for new works among the seen pictures, with one process per core."""
+        _run_in_processes(_search_pictures, picture_ids)
 
     def list_unsearched(self, picture_ids: Sequence[int]) -> list[int]:
-        """Return the registered pictures that have not been compared with all similar ones yet."""
+        """Return the IDs of registered pictures that have not been compared with all similar pictures yet."""
         from registry.models import WorkPicture
 
         return list(
             WorkPicture.objects.filter(pk__in=picture_ids, state="todo").order_by("pk").values_list("pk", flat=True)
         )
 
-    def search_statistics(self, picture_ids: Sequence[int]) -> dict[str, float]:
-        """Return for how many of these works a copy was found, and how many pictures resemble one and were compared.
-
-        The latter two are means.
-        """
+    def compute_search_statistics(self, picture_ids: Sequence[int]) -> dict[str, float]:
+        """Return the number of these works with a match, and the mean numbers of similar and of compared pictures."""
         from registry.models import Match, WorkPicture
 
         rows = WorkPicture.objects.filter(pk__in=picture_ids)
@@ -112,7 +109,7 @@ class Product:
         return {"found": matches.values("registered").distinct().count(), **means}
 
     def add_seen_picture(self, data: bytes) -> int:
-        """Save a picture as a crawl would. Returns its ID, which is pending for its step."""
+        """Save a picture as a crawl does. Returns its ID; its matching is pending."""
         from django.db import transaction
 
         from exhibit.clock import now
@@ -122,8 +119,8 @@ class Product:
         with transaction.atomic():
             return store_pictures([(digest, len(data), now())])[digest]
 
-    def add(self, data: bytes) -> None:
-        """Register one picture."""
+    def register_picture(self, data: bytes) -> None:
+        """Register the picture with these bytes as a work."""
         from exhibit.types import DeclaredWork
         from registry.works.registration import NewWork, register_work
 
@@ -137,7 +134,7 @@ class Product:
         match_pictures(self.services, [picture])
         return Match.objects.filter(found=picture).exclude(decision="none").count()
 
-    def crawl(self, folder: Path) -> None:
+    def import_folder(self, folder: Path) -> None:
         """Import every picture of a folder with a watch."""
         from exhibit.clock import now
         from registry.crawls import planning, run_slice as crawl
@@ -150,8 +147,8 @@ class Product:
         for pending_slice in CrawlSlice.objects.filter(state="todo"):
             crawl.crawl_slice(self._inline.services, pending_slice.pk)
 
-    def visit(self, name: str, url: str) -> None:
-        """Run the watch of this name over a site again, without delay between requests and without matching."""
+    def visit_site(self, name: str, url: str) -> None:
+        """Crawl a site with the watch of this name, without delays and without matching."""
         from registry.crawls import planning, run_slice as crawl, watch_settings
         from registry.models import CrawlSlice
 
@@ -168,8 +165,8 @@ class Product:
             crawl.crawl_slice(self.services, pending_slice.pk)
             planning.plan_crawls(self.services, [run.pk])
 
-    def take_captures(self, url: str, name: str, domain: str, pages: int) -> int:
-        """Run the watch of this name over an archive's captures of a domain again, without delay and without matching.
+    def fetch_captures(self, url: str, name: str, domain: str, pages: int) -> int:
+        """Fetch archived captures of a domain with the watch of this name, without delays and without matching.
 
         Returns the number of fetched pictures.
         """
@@ -177,12 +174,12 @@ class Product:
 
         from crawler.archives import wayback
         from registry.crawls import planning, run_slice as crawl, search_requests
-        from registry.crawls.watches import arrange
+        from registry.crawls.watches import set_up_watch
         from registry.models import CrawlSlice, Inquiry
 
         wayback.SECONDS = 0.0
         self.services.config = replace(self.services.config, wayback_url=url)
-        watch = self._owner.watches.filter(name=name).first() or arrange(
+        watch = self._owner.watches.filter(name=name).first() or set_up_watch(
             self.services,
             self._owner,
             name,
@@ -191,7 +188,7 @@ class Product:
             budget={"pages": pages},
             politeness={"delay": 0, "concurrency_per_host": 8, "autothrottle": False},
             domains=[domain],
-            by=OWNER,
+            by=OWNER_SLUG,
         )
         run = planning.start_now(self.services, watch)
         while True:
@@ -206,47 +203,47 @@ class Product:
         run.refresh_from_db()
         return run.pages
 
-    def sightings(self) -> int:
+    def count_sightings(self) -> int:
         """Return the number of sightings."""
         from registry.models import Sighting
 
         return Sighting.objects.count()
 
-    def pending_pictures(self) -> list[int]:
-        """Return the IDs of pictures pending for matching, including those that an interrupted run had started."""
+    def list_pending_pictures(self) -> list[int]:
+        """Return the IDs of pictures whose matching is pending, including those claimed by an interrupted run."""
         from registry.models import Picture
 
         Picture.objects.filter(state="doing").update(state="todo")
         return list(Picture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
 
-    def match(self, picture_ids: Sequence[int]) -> None:
+    def match_pictures(self, picture_ids: Sequence[int]) -> None:
         """Match pictures, with one process for each core."""
-        _run_in_processes(_match, picture_ids)
+        _run_in_processes(_match_pictures, picture_ids)
 
-    def cases(self) -> int:
+    def count_cases(self) -> int:
         """Return the number of opened cases."""
         return self._owner.cases.count()
 
     def count_matches(self) -> dict[str, int]:
-        """Return the numbers of pictures with a certain match, and of those with a possible one, by name prefix."""
+        """Return the numbers of pictures with certain and with possible matches, by name prefix."""
         from registry.models import Match, Sighting
 
-        certain = Match.objects.filter(decision="certain").values("found")
-        perhaps = Match.objects.filter(decision="review").exclude(found__in=certain).values("found")
+        certain_ids = Match.objects.filter(decision="certain").values("found")
+        possible_ids = Match.objects.filter(decision="review").exclude(found__in=certain_ids).values("found")
         counts: Counter[str] = Counter()
-        for decision, pictures in (("certain", certain), ("review", perhaps)):
+        for decision, pictures in (("certain", certain_ids), ("review", possible_ids)):
             names = Sighting.objects.filter(picture__in=pictures).values_list("context", flat=True)
             counts.update(f"{name.partition('-')[0]}, {decision}" for name in names)
         return dict(counts)
 
     def rebuild_votes(self) -> None:
-        """Run the background task after much growth: train a codec for the number of works, and rebuild the index."""
-        from registry.matches.local_feature_upkeep import maintain
+        """Run the background task after growth: train a codec for the number of works, and rebuild the vote index."""
+        from registry.matches.local_feature_upkeep import maintain_local_features
 
-        maintain(self.services)
+        maintain_local_features(self.services)
 
-    def owner_of(self, work: bytes) -> "Owner":
-        """Create an owner with one work, without flood protection and timestamp services."""
+    def create_owner(self, work: bytes) -> "Owner":
+        """Create an owner with one work, without on-hold limits and timestamp services."""
         from dataclasses import replace
 
         from registry.models import Owner
@@ -258,27 +255,30 @@ class Product:
         register(services, owner, work)
         return owner
 
-    def failed_checks(self, owner: "Owner", copy: bytes, host: str, folder: Path) -> Iterator[list[str]]:
-        """Add a copy on an unreachable host, and confirm, seal and verify each case that it opens.
+    def find_failed_checks(self, owner: "Owner", copy: bytes, host: str, folder: Path) -> Iterator[list[str]]:
+        """Add a copy on an unreachable host, and confirm, seal and verify each case that is opened for it.
 
-        Yields the failed checks of each bundle, in words.
+        Yields:
+            The failed checks of each bundle, as text.
         """
         from evidence.verdict.result import State
-        from registry.cases.decisions import confirm
+        from registry.cases.decisions import confirm_case
         from registry.crawls import crawling
-        from registry.crawls.run_slice import make_opening
+        from registry.crawls.run_slice import build_log_data
         from registry.matches.match import match_pictures
         from registry.models import Capture
         from tests.assets.rows import claim_new_slice, record_sightings
         from tests.assets.sealed_bundles import run_until_sealed, verify
 
         services, known_cases = self.services, set(owner.cases.values_list("pk", flat=True))
-        planned, epoch = claim_new_slice(owner, host)
-        match_pictures(services, record_sightings(services, planned, epoch, [copy], f"{host}.invalid"))
+        planned_slice, epoch = claim_new_slice(owner, host)
+        match_pictures(services, record_sightings(services, planned_slice, epoch, [copy], f"{host}.invalid"))
         Capture.objects.update(state="failed")
-        crawling.finish_slice(planned.pk, epoch, counts={"reason": "finished"}, suspect=False, opening=make_opening)
+        crawling.finish_slice(
+            planned_slice.pk, epoch, counts={"reason": "finished"}, suspect=False, build_log_data=build_log_data
+        )
         for case in owner.cases.exclude(pk__in=known_cases):
-            confirm(services, case, by="Ann", reason="A copy.")
+            confirm_case(services, case, by="Ann", reason="A copy.")
             bundle = case.bundles.get()
             try:
                 run_until_sealed(self._inline, bundle)
@@ -288,20 +288,20 @@ class Product:
             verdict = verify(self._inline, bundle, folder)
             yield [f"{check.name}: {check.sentence}" for check in verdict.checks if check.state is State.FAILED]
 
-    def report(self, max_cases: int) -> None:
-        """Create the report over the first cases. The others are excluded by clearing them."""
+    def create_report(self, max_cases: int) -> None:
+        """Create the report of the first cases. The others are dismissed to exclude them."""
         from registry.models import Case
         from registry.reports.make_report import make_reports
         from registry.reports.requests import request_report
 
-        beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[max_cases:]
-        Case.objects.filter(pk__in=list(beyond)).update(decision=Case.Decision.CLEARED)
+        excluded_cases = self._owner.cases.order_by("number").values_list("pk", flat=True)[max_cases:]
+        Case.objects.filter(pk__in=list(excluded_cases)).update(decision=Case.Decision.DISMISSED)
         make_reports(self._inline.services, [request_report(self._owner, preparer="bench").pk])
 
 
 @contextmanager
-def running_product(host: str) -> Iterator[Product]:
-    """Run a product in a temporary folder for the duration of the block, which may visit this loopback address."""
+def run_product(host: str) -> Iterator[Product]:
+    """Run a product in a temporary folder for the duration of the block. It may visit this loopback address."""
     with TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         os.environ |= {
@@ -312,45 +312,45 @@ def running_product(host: str) -> Iterator[Product]:
 
 
 def _run_in_processes(step: Callable[["Services", Sequence[Any]], None], ids: Sequence[Any]) -> None:
-    """Run this step batch by batch, with one process for each core."""
+    """Run a step batch by batch, with one process per core."""
     from django.db import connection
 
     connection.close()
-    batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+    batches = [ids[start : start + BATCH_SIZE] for start in range(0, len(ids), BATCH_SIZE)]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=spawn) as pool:
         try:
-            for done in [pool.submit(_take, step, batch) for batch in batches]:
+            for done in [pool.submit(_run_step, step, batch) for batch in batches]:
                 done.result()
         except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)  # started batches are finished; the rest remains for the next run
+            pool.shutdown(cancel_futures=True)  # Started batches finish; the rest remains for the next run.
             raise
 
 
-def _take(step: Callable[["Services", Sequence[Any]], None], batch: Sequence[Any]) -> None:
+def _run_step(step: Callable[["Services", Sequence[Any]], None], batch: Sequence[Any]) -> None:
     step(_process_services(), batch)
 
 
-def _match(services: "Services", picture_ids: Sequence[int]) -> None:
+def _match_pictures(services: "Services", picture_ids: Sequence[int]) -> None:
     from registry.matches.match import match_pictures
 
     match_pictures(services, picture_ids)
 
 
-def _search(services: "Services", picture_ids: Sequence[int]) -> None:
+def _search_pictures(services: "Services", picture_ids: Sequence[int]) -> None:
     from registry.jobs import JOBS
 
     job = JOBS["search"]
-    for ids in job.batches(picture_ids):  # as its messages do: larger batches postpone the last works
+    for ids in job.iterate_batches(picture_ids):  # As in its messages, because larger batches delay the last works.
         job(services, ids)
 
 
-def _register(services: "Services", paths: Sequence[Path]) -> None:
+def _register_works(services: "Services", paths: Sequence[Path]) -> None:
     from exhibit.types import DeclaredWork
     from registry.models import Owner
     from registry.works.registration import NewWork, register_work
 
-    owner = Owner.objects.get(slug=OWNER)
+    owner = Owner.objects.get(slug=OWNER_SLUG)
     for path in paths:
         register_work(services, owner, path.read_bytes(), NewWork(DeclaredWork(title=path.stem)))
 

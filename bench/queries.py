@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from indexer.edits import LONG_SIDE, apply
 
 UNRELATED_EDITS = ("jpeg70", "text", "emoji", "webpage", "meme", "watermark", "collage4", "bg40", "crop50", "chain2")
-"""Edits applied to unrelated photos: those that add marks, pages and neighbours."""
+"""Edits of unrelated photos, which add overlays, pages and neighbours."""
 OVERLAY_SIZE = (600, 450)
 """Size to which two photos are cropped before the same overlay is applied to both."""
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -20,12 +20,12 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A picture that is searched for among the works.
+    """A picture for which the works are searched.
 
     Attributes:
-        photo: Path of the source photo. Pictures of one photo are not statistically independent.
+        photo: Path of the source photo. Copies of the same photo are not statistically independent.
         edit: Name of the edit.
-        work: Path of the work that it shows, or empty if it shows none.
+        work: Path of the work that the picture shows, or empty.
         data: Bytes of the file.
         suffix: File name suffix with its dot.
     """
@@ -49,8 +49,8 @@ class Pair:
     Attributes:
         overlay: Name of the edit.
         photos: Paths of the source photos.
-        registered: Bytes of the first.
-        found: Bytes of the second.
+        registered_data: Bytes of the registered picture.
+        found_data: Bytes of the found picture.
     """
 
     overlay: str
@@ -64,7 +64,7 @@ class Pair:
         return ("registered", self.registered_data), ("found", self.found_data)
 
 
-def photos_in(*folders: Path) -> list[Path]:
+def list_photos(*folders: Path) -> list[Path]:
     """Return the pictures below these folders, sorted by name."""
     return [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
 
@@ -77,12 +77,14 @@ def open_photo(path: Path) -> Image.Image:
     return upright
 
 
-def copy_queries(works: Sequence[Path], neighbours: Sequence[Path], edits: Sequence[str], seed: int) -> Iterator[Query]:
-    """Yield each work in each edit.
+def generate_copy_queries(
+    works: Sequence[Path], neighbours: Sequence[Path], edits: Sequence[str], seed: int
+) -> Iterator[Query]:
+    """Yield a query for each work in each edit.
 
     Args:
         works: Files of the works.
-        neighbours: Pictures placed beside or behind them; none is registered.
+        neighbours: Pictures placed next to or behind them. None is registered.
         edits: Names of edits.
         seed: Seed of all random choices.
     """
@@ -90,46 +92,48 @@ def copy_queries(works: Sequence[Path], neighbours: Sequence[Path], edits: Seque
     for path in works:
         picture = open_photo(path)
         for edit in edits:
-            yield copy_of(path, picture, edit, neighbour_pictures, seed)
+            yield make_copy_query(path, picture, edit, neighbour_pictures, seed)
 
 
-def copy_of(path: Path, picture: Image.Image, edit: str, around: Sequence[Image.Image], seed: int) -> Query:
-    """Create one work in one edit.
+def make_copy_query(path: Path, picture: Image.Image, edit: str, neighbours: Sequence[Image.Image], seed: int) -> Query:
+    """Create the query of one work in one edit.
 
     Args:
         path: Path of the work.
         picture: The work.
         edit: Name of the edit.
-        around: Pictures placed beside or behind it.
+        neighbours: Pictures placed next to or behind it.
         seed: Seed of all random choices.
     """
-    edited = apply(edit, picture, around, _seed(path, seed))
+    edited = apply(edit, picture, neighbours, _derive_seed(path, seed))
     return Query(str(path), edit, str(path), edited.data, edited.suffix)
 
 
-def unrelated_queries(photos: Sequence[Path], neighbours: Sequence[Path], each: int, seed: int) -> Iterator[Query]:
-    """Yield each photo unchanged, then in ``each`` of the edits :data:`UNRELATED_EDITS`, in turns.
+def generate_unrelated_queries(
+    photos: Sequence[Path], neighbours: Sequence[Path], edits_per_photo: int, seed: int
+) -> Iterator[Query]:
+    """Yield each photo unchanged, then in ``edits_per_photo`` of the edits :data:`UNRELATED_EDITS`, in turns.
 
     Args:
         photos: Photos, none of them registered.
-        neighbours: Pictures placed beside or behind them.
-        each: Number of edits of each photo, besides the photo itself.
+        neighbours: Pictures placed next to or behind them.
+        edits_per_photo: Number of edits of each photo, in addition to the photo itself.
         seed: Seed of all random choices.
     """
-    around = [open_photo(path) for path in neighbours]
+    neighbour_pictures = [open_photo(path) for path in neighbours]
     for number, path in enumerate(photos):
         yield Query(str(path), "none", "", path.read_bytes(), path.suffix)
         picture = open_photo(path)
-        for turn in range(each):
-            edit = UNRELATED_EDITS[(number + turn) % len(UNRELATED_EDITS)]
-            edited = apply(edit, picture, around, _seed(path, seed))
+        for edit_index in range(edits_per_photo):
+            edit = UNRELATED_EDITS[(number + edit_index) % len(UNRELATED_EDITS)]
+            edited = apply(edit, picture, neighbour_pictures, _derive_seed(path, seed))
             yield Query(str(path), edit, "", edited.data, edited.suffix)
 
 
-def overlay_pairs(
+def generate_overlay_pairs(
     photos: Sequence[Path], neighbours: Sequence[Path], overlays: Sequence[str], count: int, seed: int
 ) -> Iterator[Pair]:
-    """Yield pairs of two photos under the same overlay. Photos are reused only if there are too few.
+    """Yield pairs of different photos under the same overlay. Photos are reused only if there are too few.
 
     Args:
         photos: At least two different photos.
@@ -138,24 +142,26 @@ def overlay_pairs(
         count: Number of pairs.
         seed: Seed of all random choices.
     """
-    around = [open_photo(path) for path in neighbours]
-    for number, (first, second) in enumerate(islice(_photo_pairs(photos, seed), count)):
+    neighbour_pictures = [open_photo(path) for path in neighbours]
+    for number, (first, second) in enumerate(islice(_generate_photo_pairs(photos, seed), count)):
         overlay = overlays[number % len(overlays)]
         files = [
-            apply(overlay, ImageOps.fit(open_photo(path), OVERLAY_SIZE), around, seed * 1_000_003 + number).data
+            apply(
+                overlay, ImageOps.fit(open_photo(path), OVERLAY_SIZE), neighbour_pictures, seed * 1_000_003 + number
+            ).data
             for path in (first, second)
         ]
         yield Pair(overlay, (str(first), str(second)), files[0], files[1])
 
 
-def _photo_pairs(photos: Sequence[Path], seed: int) -> Iterator[tuple[Path, Path]]:
-    """Yield endless pairs: all photos once, then all of them again in another order."""
-    chance, remaining = random.Random(seed), list[Path]()
+def _generate_photo_pairs(photos: Sequence[Path], seed: int) -> Iterator[tuple[Path, Path]]:
+    """Yield endless pairs. All photos are used once before they are reused in another order."""
+    rng, remaining = random.Random(seed), list[Path]()
     while True:
         if len(remaining) < 2:
-            remaining = chance.sample(photos, len(photos))
+            remaining = rng.sample(photos, len(photos))
         yield remaining.pop(), remaining.pop()
 
 
-def _seed(path: Path, seed: int) -> int:
+def _derive_seed(path: Path, seed: int) -> int:
     return zlib.crc32(f"{seed}:{path.name}".encode())

@@ -1,8 +1,8 @@
-"""``python -m bench.reach``: which pictures of real pages does the crawler see, beside those that a browser asks for?
+"""Fraction of the pictures requested by a browser on real pages that the crawler finds: ``python -m bench.reach``.
 
-The pages are demonstrations, themes, documentation and applications that packages bring along. The clients of their
-registries fetch them by name; they are served from this machine, and nothing else is reached: what lies elsewhere is
-counted by its address. The crawler reads them twice: as served, and with a browser where that promises pictures.
+The pages are demonstrations, themes, documentation and applications that are included in packages. Registry clients
+download the packages, and a local server serves the pages. Other hosts are not contacted; pictures on them are counted
+by URL. The crawler reads the pages twice: as served, and with a browser for pages where rendering seems useful.
 """
 
 import argparse
@@ -24,73 +24,75 @@ from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Route, async_playwright
 
-from bench.common import Row, machine, save_rows, show
-from bench.crawling import serving
+from bench.common import Row, describe_machine, print_table, save_rows
+from bench.crawling import serve_folder
 from crawler.formats.job import Job, Kind, Limits, Politeness, Render, Target
 from crawler.formats.lines import PageLine, read_lines
-from exhibit.files.delimited import records
+from exhibit.files.delimited import read_records
 
-_SECONDS = 300
-_CLIENTS: Mapping[str, Sequence[str]] = {
+_TIMEOUT_SECONDS = 300
+_CLIENT_COMMANDS: Mapping[str, Sequence[str]] = {
     "npm": ("npm", "pack", "--silent", "{0}@{1}"),
     "pypi": ("pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "{0}=={1}"),
     "pypi-source": ("pip", "download", "--quiet", "--no-deps", "--no-binary=:all:", "{0}=={1}"),
     "debian": ("apt-get", "download", "-qq", "{0}={1}"),
 }
-"""Commands that download a package into the current folder, by registry."""
+"""Commands that download a package into the current folder, by registry. {0} is the name, {1} the version."""
 
 
 def fetch_package(folder: Path, registry: str, package: str, version: str) -> Path | None:
-    """Return the files of a package, downloaded and unpacked once below this folder; None, with a message, on failure.
+    """Download and unpack a package below this folder, once. Returns its files, or None, with a message, on failure.
 
-    In the registry ``folder``, a package is a local folder, such as a checkout of a site.
+    With the registry ``folder``, the package is the path of a local folder, such as a checkout of a site.
     """
     if registry == "folder":
         return Path(package)
-    unpacked = folder / f"{package.replace('/', '-')}-{version}"
-    if unpacked.exists():
-        return unpacked
+    package_folder = folder / f"{package.replace('/', '-')}-{version}"
+    if package_folder.exists():
+        return package_folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        place = Path(name)
-        command = [part.format(package, version) for part in _CLIENTS[registry]]
-        done = None
+        work_folder = Path(name)
+        command = [part.format(package, version) for part in _CLIENT_COMMANDS[registry]]
+        result = None
         if shutil.which(command[0]) is not None:
-            done = subprocess.run(command, cwd=place, capture_output=True, check=False, timeout=_SECONDS)
-        archives = list(place.iterdir())
-        if done is None or done.returncode or len(archives) != 1:
+            result = subprocess.run(
+                command, cwd=work_folder, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS
+            )
+        archives = list(work_folder.iterdir())
+        if result is None or result.returncode or len(archives) != 1:
             print(f"{package} {version} cannot be fetched with {command[0]} and is skipped.", file=sys.stderr)
             return None
-        _unpack(archives[0], place / "files")
-        (place / "files").rename(unpacked)
-    return unpacked
+        _unpack_archive(archives[0], work_folder / "files")
+        (work_folder / "files").rename(package_folder)
+    return package_folder
 
 
-def _unpack(archive: Path, folder: Path) -> None:
+def _unpack_archive(archive: Path, folder: Path) -> None:
     if archive.suffix == ".deb":
-        subprocess.run(["dpkg-deb", "--extract", archive, folder], check=True, timeout=_SECONDS)
+        subprocess.run(["dpkg-deb", "--extract", archive, folder], check=True, timeout=_TIMEOUT_SECONDS)
     elif archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as opened:
-            opened.extractall(folder)  # noqa: S202 - zipfile leaves no name above the folder
+        with zipfile.ZipFile(archive) as package:
+            package.extractall(folder)  # noqa: S202 - zipfile leaves no name above the folder
     else:
-        with tarfile.open(archive) as opened:
-            opened.extractall(folder, filter="data")
+        with tarfile.open(archive) as package:
+            package.extractall(folder, filter="data")
 
 
-SITES = Path(__file__).with_name("reach_sites.csv")
-PAGES_EACH = 30
-"""Pages of a package, evenly selected, so that a package with hundreds does not outweigh all others."""
+SITES_FILE = Path(__file__).with_name("reach_sites.csv")
+PAGES_PER_PACKAGE = 30
+"""Maximum number of pages of a package, so that a package with hundreds does not outweigh the others."""
 _SETTLE_MS = 700
-_TABS = 3
-_HOSTS = itertools.count(1)
-_SMALLEST = 200
-"""Minimum bytes of a page; smaller ones only redirect."""
-_VECTORS = (".svg", ".svgz")
-_PIXEL = (
+_MAX_TABS = 3
+_HOST_NUMBERS = itertools.count(1)
+_MIN_PAGE_BYTES = 200
+"""Minimum bytes of a page. Smaller pages only redirect."""
+_VECTOR_SUFFIXES = (".svg", ".svgz")
+_PIXEL_GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
-_SCROLL = """async () => {
+_SCROLL_SCRIPT = """async () => {
   for (let top = 0; top < Math.min(document.documentElement.scrollHeight, 20000); top += innerHeight) {
     scrollTo(0, top); await new Promise((done) => setTimeout(done, 40));
   }
@@ -98,44 +100,47 @@ _SCROLL = """async () => {
 
 
 @dataclass
-class Page:
+class PageCoverage:
     """Pictures requested by the browser and found by the crawler on one page."""
 
     url: str
-    site: str  # base URL of the package, with its own host
+    site: str  # Base URL of the package, with a separate host.
     package: str
     kind: str
-    requested: set[str] = field(default_factory=set)  # pictures requested by the browser
-    sent: list[str] = field(default_factory=list)  # received HTML and style sheets, including inline scripts
-    needs_others: bool = False  # whether a script from another host, or data requested by scripts, is missing
-    crawled: set[str] = field(default_factory=set)  # URLs that the crawler requested or refused
-    crawled_rendering: set[str] = field(default_factory=set)  # likewise, with a browser for pages where it seems useful
-    is_rendered: bool = False  # whether it was rendered in that run
+    requested_urls: set[str] = field(default_factory=set)  # Pictures requested by the browser.
+    responses: list[str] = field(default_factory=list)  # Received HTML and style sheets, including inline scripts.
+    needs_other_hosts: bool = False  # True if scripts from other hosts or data for scripts are missing.
+    crawled_urls: set[str] = field(default_factory=set)  # URLs that the crawler requested or refused.
+    rendered_crawl_urls: set[str] = field(default_factory=set)  # The same with rendering.
+    is_rendered: bool = False  # True if the page was rendered in the run with rendering.
 
     def is_in_source(self, picture: str) -> bool:
-        """Return True if the name of a picture occurs in the server's responses."""
+        """Return True if the file name of a picture occurs in the server's responses."""
         name = urlsplit(picture).path.rpartition("/")[2]
         names = {name, unquote(name), quote(unquote(name))} - {""}
-        return any(candidate in text for text in self.sent for candidate in names)
+        return any(candidate in text for text in self.responses for candidate in names)
 
     @property
-    def is_aside(self) -> bool:
-        """True if its package belongs to the third that is reserved for evaluation."""
-        return is_aside(self.package)
+    def is_held_out(self) -> bool:
+        """True if its package belongs to the third that is held out for evaluation."""
+        return is_held_out_package(self.package)
 
     @property
-    def is_whole(self) -> bool:
-        """True if reading the page as served finds all its pictures, so that rendering is not needed."""
-        return self.requested <= self.crawled
+    def is_complete(self) -> bool:
+        """True if the crawler finds all pictures of the page as served, so that rendering is not needed."""
+        return self.requested_urls <= self.crawled_urls
 
 
 def main() -> int:
-    """Download, serve and compare; print tables and save them as JSON."""
+    """Download, serve and crawl the pages; print tables and save them as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.reach", description=__doc__)
     parser.add_argument(
-        "--sites", type=Path, default=SITES, help="a CSV of package, version, kind, registry, root and pages (folders)"
+        "--sites",
+        type=Path,
+        default=SITES_FILE,
+        help="a CSV of package, version, kind, registry, root and pages (folders)",
     )
-    parser.add_argument("--each", type=int, default=PAGES_EACH, help="maximum pages per package")
+    parser.add_argument("--each", type=int, default=PAGES_PER_PACKAGE, help="maximum pages per package")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     parser.add_argument("--without-aside", action="store_true", help="skip the packages that are held out")
     parser.add_argument("--missed", action="store_true", help="print missed pictures, and pages rendered without gain")
@@ -143,133 +148,135 @@ def main() -> int:
     if shutil.which("npm") is None or shutil.which("chromium") is None:
         print("npm and chromium are required. Install them and run the command again.", file=sys.stderr)
         return 3
-    sites = list(records(options.sites))
+    sites = list(read_records(options.sites))
     with contextlib.ExitStack() as stack:
-        selected = (site for site in sites if not (options.without_aside and is_aside(site["package"])))
+        selected = (site for site in sites if not (options.without_aside and is_held_out_package(site["package"])))
         pages = [page for site in selected for page in _serve_site(stack, site, options.out / "reach", options.each)]
         asyncio.run(_open_pages(pages))
-        served = {page.package for page in pages if page.requested or not page.needs_others}
-        without_pictures = sorted({page.package for page in pages} - served)
+        served_packages = {page.package for page in pages if page.requested_urls or not page.needs_other_hosts}
+        without_pictures = sorted({page.package for page in pages} - served_packages)
         print(
             f"{len(without_pictures)} packages show no pictures without other hosts: {', '.join(without_pictures)}",
             file=sys.stderr,
         )
-        _crawl(pages := [page for page in pages if page.package in served])
-    print(machine())
+        _crawl_pages(pages := [page for page in pages if page.package in served_packages])
+    print(describe_machine())
     for name, title, rows in (
-        ("reach", "Pictures of real pages, without rendering", by_kind(pages, _row)),
+        ("reach", "Pictures of real pages, without rendering", build_rows_by_kind(pages, _build_row)),
         (
             "reach_rendering",
             "Pictures of real pages, rendered where that promises some",
-            by_kind(pages, rendered_row),
+            build_rows_by_kind(pages, build_rendered_row),
         ),
     ):
-        show(title, rows)
+        print_table(title, rows)
         save_rows(options.out, name, rows)
     if options.missed:
         _print_missed(pages)
     return 0
 
 
-def is_aside(package: str) -> bool:
-    """Return True if a package belongs to the third that is reserved for evaluation."""
+def is_held_out_package(package: str) -> bool:
+    """Return True if a package belongs to the third that is held out for evaluation."""
     return int(sha256(package.encode()).hexdigest(), 16) % 3 == 0
 
 
-def _serve_site(stack: contextlib.ExitStack, site: Mapping[str, str], out: Path, most: int) -> Iterator[Page]:
-    """Yield the pages of a package, which is served until the stack ends."""
+def _serve_site(
+    stack: contextlib.ExitStack, site: Mapping[str, str], out: Path, max_pages: int
+) -> Iterator[PageCoverage]:
+    """Serve a package until the stack is closed, and yield its pages."""
     folder = fetch_package(out, site["registry"], site["package"], site["version"])
     if folder is None:
         return
     root = folder / site["root"]
-    base = stack.enter_context(serving(root, f"127.0.1.{next(_HOSTS)}"))
-    for path in _pages(root, site["pages"], most):
-        yield Page(f"{base}/{quote(path)}", base, site["package"], site["kind"])
+    base = stack.enter_context(serve_folder(root, f"127.0.1.{next(_HOST_NUMBERS)}"))
+    for path in _list_pages(root, site["pages"], max_pages):
+        yield PageCoverage(f"{base}/{quote(path)}", base, site["package"], site["kind"])
 
 
-def _pages(root: Path, folder: str, most: int) -> list[str]:
-    """Return paths of HTML pages below a folder of the site, evenly selected."""
+def _list_pages(root: Path, folder: str, max_pages: int) -> list[str]:
+    """Return paths of evenly selected HTML pages below a folder of the site."""
     html_files = (
-        path for path in (root / folder).rglob("*.htm*") if path.is_file() and path.stat().st_size > _SMALLEST
+        path for path in (root / folder).rglob("*.htm*") if path.is_file() and path.stat().st_size > _MIN_PAGE_BYTES
     )
-    every = sorted(str(path.relative_to(root)) for path in html_files)
-    return every[:: max(1, -(-len(every) // most))]
+    paths = sorted(str(path.relative_to(root)) for path in html_files)
+    return paths[:: max(1, -(-len(paths) // max_pages))]
 
 
-async def _open_pages(pages: Sequence[Page]) -> None:
+async def _open_pages(pages: Sequence[PageCoverage]) -> None:
     """Open each page, scroll down, and record the pictures that it requests. Other hosts return one pixel."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        turns = asyncio.Semaphore(_TABS)
-        await asyncio.gather(*(_load_page(browser, turns, page) for page in pages))
+        tab_limit = asyncio.Semaphore(_MAX_TABS)
+        await asyncio.gather(*(_load_page(browser, tab_limit, page) for page in pages))
         await browser.close()
 
 
-async def _load_page(browser: Browser, turns: asyncio.Semaphore, page: Page) -> None:
-    async with turns:
+async def _load_page(browser: Browser, tab_limit: asyncio.Semaphore, page: PageCoverage) -> None:
+    async with tab_limit:
         context = await browser.new_context(viewport={"width": 1280, "height": 900})
-        await _show(context, page)
+        await _record_requests(context, page)
         await context.close()
 
 
-async def _show(context: BrowserContext, page: Page) -> None:
+async def _record_requests(context: BrowserContext, page: PageCoverage) -> None:
     tab = await context.new_page()
 
-    async def answer(route: Route) -> None:
+    async def handle_route(route: Route) -> None:
         request = route.request
-        if request.is_navigation_request() and request.frame == tab.main_frame and page.sent:
-            await route.abort()  # navigation to another page
+        if request.is_navigation_request() and request.frame == tab.main_frame and page.responses:
+            await route.abort()  # Navigation to another page.
             return
         if request.resource_type == "image":
-            page.requested.add(urldefrag(request.url).url)
+            page.requested_urls.add(urldefrag(request.url).url)
         if request.url.startswith(page.site):
             response = await route.fetch()
             if request.resource_type == "image" and not response.ok:
-                page.requested.discard(urldefrag(request.url).url)
+                page.requested_urls.discard(urldefrag(request.url).url)
             if request.resource_type in ("document", "stylesheet") and request.frame == tab.main_frame:
-                page.sent.append((await response.body()).decode("utf-8", "replace"))
+                page.responses.append((await response.body()).decode("utf-8", "replace"))
             await route.fulfill(response=response)
         elif request.resource_type == "image":
-            await route.fulfill(body=_PIXEL, content_type="image/gif")
+            await route.fulfill(body=_PIXEL_GIF, content_type="image/gif")
         else:
-            page.needs_others |= request.resource_type in ("script", "xhr", "fetch")
+            page.needs_other_hosts |= request.resource_type in ("script", "xhr", "fetch")
             await route.abort()
 
-    await tab.route(re.compile(".*"), answer)
+    await tab.route(re.compile(".*"), handle_route)
     try:
         await tab.goto(page.url, wait_until="load", timeout=60_000)
-        await tab.evaluate(_SCROLL)
+        await tab.evaluate(_SCROLL_SCRIPT)
         await tab.wait_for_timeout(_SETTLE_MS)
     except Exception as error:  # noqa: BLE001 - pages that fail are left out, whatever the error
         print(f"{page.url}: {str(error).splitlines()[0]}", file=sys.stderr)
     await tab.unroute_all(behavior="ignoreErrors")
     await tab.close()
-    page.requested = {url for url in page.requested if _is_counted(url)}
+    page.requested_urls = {url for url in page.requested_urls if _is_counted_picture(url)}
 
 
-def _is_counted(url: str) -> bool:
+def _is_counted_picture(url: str) -> bool:
     """Return True if a picture counts: not a vector image, a favicon or a data URL."""
     path = urlsplit(url).path.lower()
-    return url.startswith("http") and not path.endswith(_VECTORS) and "favicon" not in path
+    return url.startswith("http") and not path.endswith(_VECTOR_SUFFIXES) and "favicon" not in path
 
 
-def _crawl(pages: Iterable[Page]) -> None:
-    """Run the crawler twice, with jobs for exactly these URLs."""
+def _crawl_pages(pages: Iterable[PageCoverage]) -> None:
+    """Crawl exactly these URLs twice: without and with rendering."""
     by_url = {page.url: page for page in pages}
-    as_served, rendering = (_lines(by_url, render) for render in (Render.NEVER, Render.AUTO))
-    refused, refused_rendering = _refused(as_served), _refused(rendering)
-    for line in as_served:
+    served_lines, rendered_lines = (_run_crawler(by_url, render) for render in (Render.NEVER, Render.AUTO))
+    refused_urls, refused_rendered_urls = _list_refused_urls(served_lines), _list_refused_urls(rendered_lines)
+    for line in served_lines:
         page = by_url[line.url]
-        page.crawled |= _addresses(line) | (refused & page.requested)
-    for line in rendering:
+        page.crawled_urls |= _list_urls(line) | (refused_urls & page.requested_urls)
+    for line in rendered_lines:
         page = by_url[line.url]
-        page.crawled_rendering |= _addresses(line) | (refused_rendering & page.requested)
+        page.rendered_crawl_urls |= _list_urls(line) | (refused_rendered_urls & page.requested_urls)
         page.is_rendered |= line.render_seconds > 0
 
 
-def _lines(by_url: Mapping[str, Page], render: Render) -> list[PageLine]:
+def _run_crawler(by_url: Mapping[str, PageCoverage], render: Render) -> list[PageLine]:
     with tempfile.TemporaryDirectory() as name:
         job = Job(
             bytes_dir=Path(name) / "bytes",
@@ -284,78 +291,84 @@ def _lines(by_url: Mapping[str, Page], render: Render) -> list[PageLine]:
         )
         path = Path(name) / "job.json"
         path.write_text(job.to_json(), encoding="utf-8")
-        done = subprocess.run([sys.executable, "-m", "crawler", str(path)], capture_output=True, check=True)
-    output = read_lines(done.stdout.splitlines(keepends=True))
+        result = subprocess.run([sys.executable, "-m", "crawler", str(path)], capture_output=True, check=True)
+    output = read_lines(result.stdout.splitlines(keepends=True))
     return [line for line in output if isinstance(line, PageLine) and line.url in by_url]
 
 
-def _addresses(line: PageLine) -> set[str]:
-    return {sighting.image_url for sighting in line.sightings} | _refused([line])
+def _list_urls(line: PageLine) -> set[str]:
+    return {sighting.image_url for sighting in line.sightings} | _list_refused_urls([line])
 
 
-def _refused(lines: Iterable[PageLine]) -> set[str]:
+def _list_refused_urls(lines: Iterable[PageLine]) -> set[str]:
     """Return the refused URLs. A job reports each only once, however many pages show it."""
     return {refusal.url for line in lines for refusal in line.refusals}
 
 
-def by_kind(pages: Sequence[Page], row: Callable[[str, Sequence[Page]], Row]) -> list[Row]:
-    """Return a row for each kind, for all, and for the packages reserved for evaluation and the others."""
+def build_rows_by_kind(
+    pages: Sequence[PageCoverage], build_row: Callable[[str, Sequence[PageCoverage]], Row]
+) -> list[Row]:
+    """Return a row for each kind, for all pages, for held-out packages, and for the other packages."""
     kinds = dict.fromkeys(page.kind for page in pages)
     groups = [(kind, [page for page in pages if page.kind == kind]) for kind in kinds]
     groups += [
         ("**all**", list(pages)),
-        ("of packages that were looked at", [page for page in pages if not page.is_aside]),
-        ("of packages kept aside", [page for page in pages if page.is_aside]),
+        ("of packages that were looked at", [page for page in pages if not page.is_held_out]),
+        ("of packages kept aside", [page for page in pages if page.is_held_out]),
     ]
-    return [row(name, some) for name, some in groups]
+    return [build_row(name, group) for name, group in groups]
 
 
-def _row(kind: str, pages: Sequence[Page]) -> Row:
-    requested = sum(len(page.requested) for page in pages)
-    crawled = sum(len(page.requested & page.crawled) for page in pages)
-    in_source = [(page, picture) for page in pages for picture in page.requested if page.is_in_source(picture)]
-    crawled_in_source = sum(picture in page.crawled for page, picture in in_source)
+def _build_row(kind: str, pages: Sequence[PageCoverage]) -> Row:
+    requested = sum(len(page.requested_urls) for page in pages)
+    crawled = sum(len(page.requested_urls & page.crawled_urls) for page in pages)
+    in_source = [(page, picture) for page in pages for picture in page.requested_urls if page.is_in_source(picture)]
+    crawled_in_source = sum(picture in page.crawled_urls for page, picture in in_source)
     return {
         "pages": kind,
         "number": len(pages),
         "pictures that the browser asks for": requested,
-        "found": _share(crawled, requested),
+        "found": _format_fraction(crawled, requested),
         "of them named in HTML or CSS": len(in_source),
-        "of those found": _share(crawled_in_source, len(in_source)),
-        "found besides": sum(len(page.crawled - page.requested) for page in pages),
+        "of those found": _format_fraction(crawled_in_source, len(in_source)),
+        "found besides": sum(len(page.crawled_urls - page.requested_urls) for page in pages),
     }
 
 
-def rendered_row(kind: str, pages: Sequence[Page]) -> Row:
-    """Return the results with a browser where it seems useful, and how often it was used in vain."""
-    requested = sum(len(page.requested) for page in pages)
-    by_script = [(page, picture) for page in pages for picture in page.requested if not page.is_in_source(picture)]
-    whole = [page for page in pages if page.is_whole]
-    in_vain = sum(page.is_rendered for page in whole)
+def build_rendered_row(kind: str, pages: Sequence[PageCoverage]) -> Row:
+    """Return the results with rendering, and the number of pages that were rendered without need."""
+    requested = sum(len(page.requested_urls) for page in pages)
+    by_script = [(page, picture) for page in pages for picture in page.requested_urls if not page.is_in_source(picture)]
+    complete_pages = [page for page in pages if page.is_complete]
+    needless_renderings = sum(page.is_rendered for page in complete_pages)
     return {
         "pages": kind,
         "number": len(pages),
         "pictures": requested,
-        "found": _share(sum(len(page.requested & page.crawled_rendering) for page in pages), requested),
+        "found": _format_fraction(
+            sum(len(page.requested_urls & page.rendered_crawl_urls) for page in pages), requested
+        ),
         "pictures that scripts name": len(by_script),
-        "of those found": _share(sum(url in page.crawled_rendering for page, url in by_script), len(by_script)),
+        "of those found": _format_fraction(
+            sum(url in page.rendered_crawl_urls for page, url in by_script), len(by_script)
+        ),
         "pages rendered": sum(page.is_rendered for page in pages),
-        "pages that needed none": len(whole),
-        "of those rendered": f"{in_vain} ({_share(in_vain, len(whole))})",
+        "pages that needed none": len(complete_pages),
+        "of those rendered": f"{needless_renderings} ({_format_fraction(needless_renderings, len(complete_pages))})",
     }
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "–"
+def _format_fraction(part: int, total: int) -> str:
+    return f"{part / total:.1%}" if total else "–"
 
 
-def _print_missed(pages: Iterable[Page]) -> None:
+def _print_missed(pages: Iterable[PageCoverage]) -> None:
     for page in pages:
         path = urlsplit(page.url).path
-        for picture in sorted(page.requested - page.crawled_rendering):
-            place = "in bytes" if page.is_in_source(picture) else "by script"
-            print("missed", place, "rendered" if page.is_rendered else "as served", path, picture)
-        if page.is_rendered and page.is_whole:
+        for picture in sorted(page.requested_urls - page.rendered_crawl_urls):
+            origin = "in bytes" if page.is_in_source(picture) else "by script"
+            print("missed", origin, "rendered" if page.is_rendered else "as served", path, picture)
+        if page.is_rendered and page.is_complete:
             print("in vain", path)
 
 

@@ -13,13 +13,13 @@ from multiprocessing.connection import Connection
 from PIL import Image
 
 from bench.common import Row
-from bench.crawling import processor_seconds
-from bench.product import Product, running_product
+from bench.crawling import read_processor_seconds
+from bench.product import Product, run_product
 
 HOST = "127.0.0.2"
-LISTS, PAGES_PER_LIST, PICTURES_PER_PAGE = 15, 20, 2
-RUNS, REPORTED_RUNS = 5, (1, 2, 5)
-KINDS = {
+LIST_COUNT, PAGES_PER_LIST, PICTURES_PER_PAGE = 15, 20, 2
+RUN_COUNT, REPORTED_RUNS = 5, (1, 2, 5)
+RESPONSE_KINDS = {
     "validators": "`ETag` with each answer",
     "nothing": "neither validators nor dates",
     "lastmod": "a sitemap with `lastmod`",
@@ -27,69 +27,71 @@ KINDS = {
 
 
 def measure() -> list[Row]:
-    """Crawl a site of each kind five times."""
-    with running_product(HOST) as product:
-        return [row for kind in KINDS for row in _runs(product, kind)]
+    """Crawl a site with each kind of responses five times."""
+    with run_product(HOST) as product:
+        return [row for kind in RESPONSE_KINDS for row in _measure_runs(product, kind)]
 
 
-def _runs(product: Product, kind: str) -> Iterator[Row]:
+def _measure_runs(product: Product, kind: str) -> Iterator[Row]:
     first = 0
-    with serving_in_process(_serve, kind) as (base, counts):
-        for run in range(1, RUNS + 1):
-            before, start_time = processor_seconds(), time.monotonic()
-            product.visit(kind, f"{base}/")
-            seconds, wall = processor_seconds() - before, time.monotonic() - start_time
+    with serve_in_process(_serve, kind) as (base, counts):
+        for run in range(1, RUN_COUNT + 1):
+            cpu_start, start_time = read_processor_seconds(), time.monotonic()
+            product.visit_site(kind, f"{base}/")
+            seconds, wall_seconds = read_processor_seconds() - cpu_start, time.monotonic() - start_time
             counts.send("counts")
             counters: tuple[int, int, int] = counts.recv()
-            requests, unchanged, sent = counters
+            requests, unchanged_responses, sent_bytes = counters
             first = first or requests
             if run in REPORTED_RUNS:
                 yield {
-                    "the site sends": KINDS[kind], "run": run, "requests": requests, "of the first's": requests / first,
-                    "answered 304": unchanged, "KB sent": sent // 1000, "CPU seconds": seconds, "seconds": wall,
+                    "the site sends": RESPONSE_KINDS[kind], "run": run, "requests": requests,
+                    "of the first's": requests / first,
+                    "answered 304": unchanged_responses, "KB sent": sent_bytes // 1000,
+                    "CPU seconds": seconds, "seconds": wall_seconds,
                 }  # fmt: skip
 
 
 def _make_site() -> dict[str, tuple[str, bytes]]:
-    """Return media type and bytes by path: a first page, 15 lists with 300 pages, and 600 pictures."""
-    pages = {f"/list-{n}": [f"/page-{n}-{m}" for m in range(PAGES_PER_LIST)] for n in range(LISTS)}
-    site = {"/": ("text/html", _links(pages))}
+    """Return media type and bytes by path, for a home page, 15 lists, 300 pages and 600 pictures."""
+    pages = {f"/list-{n}": [f"/page-{n}-{m}" for m in range(PAGES_PER_LIST)] for n in range(LIST_COUNT)}
+    site = {"/": ("text/html", _make_links(pages))}
     for path, links in pages.items():
-        site[path] = ("text/html", _links(links))
+        site[path] = ("text/html", _make_links(links))
         for page in links:
             names = [f"{page}-{picture}.jpg" for picture in range(PICTURES_PER_PAGE)]
             image_tags = "".join(f'<img src="{name}" alt="Picture">' for name in names)
             site[page] = ("text/html", f"<title>{page}</title><p>All about {page}.</p>{image_tags}".encode())
-            site |= {name: ("image/jpeg", as_jpeg(name)) for name in names}
+            site |= {name: ("image/jpeg", make_jpeg(name)) for name in names}
     site["/robots.txt"] = ("text/plain", b"User-agent: *\nAllow: /\n")
     return site
 
 
-def _links(paths: Iterable[str]) -> bytes:
+def _make_links(paths: Iterable[str]) -> bytes:
     return "".join(f'<a href="{path}">{path}</a>' for path in paths).encode()
 
 
-def as_jpeg(name: str) -> bytes:
-    """Return a small picture, different for each name."""
+def make_jpeg(name: str) -> bytes:
+    """Return a small JPEG that differs by name."""
     digest, file = sha256(name.encode()).digest(), io.BytesIO()
     Image.frombytes("RGB", (2, 5), digest[:30]).resize((160, 120)).save(file, "JPEG")
     return file.getvalue()
 
 
 @contextmanager
-def serving_in_process(serve: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
-    """Serve from a separate process, which reports on request the number of requests since the last report."""
+def serve_in_process(serve: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
+    """Serve from a separate process. Through the pipe, it returns the number of requests since the last call."""
     parent_end, child_end = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(*arguments, child_end), daemon=True)
     server.start()
     try:
         yield f"http://{HOST}:{parent_end.recv()}", parent_end
     finally:
-        server.kill()  # it has nothing to clean up
+        server.kill()  # The server has nothing to clean up.
         server.join()
 
 
-def _serve(kind: str, questions: Connection) -> None:
+def _serve(kind: str, pipe: Connection) -> None:
     site, counts = _make_site(), [0, 0, 0]
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -107,8 +109,8 @@ def _serve(kind: str, questions: Connection) -> None:
                 self.send_header("ETag", tag)
             self.end_headers()
             self.wfile.write(body)
-            for place, more in enumerate((1, bool(is_known), len(body))):
-                counts[place] += more
+            for index, more in enumerate((1, bool(is_known), len(body))):
+                counts[index] += more
 
         def log_message(self, *_: object) -> None:
             pass
@@ -117,11 +119,11 @@ def _serve(kind: str, questions: Connection) -> None:
     base = f"http://{HOST}:{server.server_address[1]}"
     if kind == "lastmod":
         pages = [path for path in site if site[path][0] == "text/html"]
-        dated = "".join(f"<url><loc>{base}{path}</loc><lastmod>2025-11-01</lastmod></url>" for path in pages)
-        site["/sitemap.xml"] = ("application/xml", f"<urlset>{dated}</urlset>".encode())
+        has_dates = "".join(f"<url><loc>{base}{path}</loc><lastmod>2025-11-01</lastmod></url>" for path in pages)
+        site["/sitemap.xml"] = ("application/xml", f"<urlset>{has_dates}</urlset>".encode())
         site["/robots.txt"] = ("text/plain", f"Sitemap: {base}/sitemap.xml\n".encode())
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    questions.send(server.server_address[1])
-    while questions.recv():
-        questions.send(tuple(counts))
+    pipe.send(server.server_address[1])
+    while pipe.recv():
+        pipe.send(tuple(counts))
         counts[:] = [0, 0, 0]

@@ -1,4 +1,4 @@
-"""Reports over many cases: time for all files of one, and memory. Facts and pictures are generated."""
+"""Time and memory of reports of many cases, with generated facts and pictures."""
 
 import io
 import resource
@@ -15,17 +15,17 @@ import numpy as np
 from PIL import Image
 
 from bench.common import Row
-from demo.pictures import textured
-from evidence.documents.made_with import made_with
+from demo.pictures import generate_textured
+from evidence.documents.made_with import describe_environment
 from evidence.documents.report.facts import (
-    IN_A_VOLUME,
+    CASES_PER_VOLUME,
     CrawlCoverage,
     RefusalCount,
     ReportCase,
     ReportFacts,
     ReportSummary,
 )
-from evidence.documents.report.volumes import ReportFolder, volumes_of
+from evidence.documents.report.volumes import ReportFolder, plan_volumes
 from evidence.facts.case import (
     CaseFacts,
     DecisionFacts,
@@ -46,16 +46,16 @@ from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
-SIZE = (1600, 1067)
-PAIRS = 8
-"""Number of pairs that are drawn. Each case has the drawings of one of them, with different bytes appended."""
-SHIFT = ((1.25, 0.0, 80.0), (0.0, 1.25, 40.0), (0.0, 0.0, 1.0))
+PICTURE_SIZE = (1600, 1067)
+PAIR_COUNT = 8
+"""Number of pairs with drawings. Each case has the drawings of one pair, with different bytes appended."""
+TRANSFORM = ((1.25, 0.0, 80.0), (0.0, 1.25, 40.0), (0.0, 0.0, 1.0))
 VERIFICATION = Verification(
     decision=Decision.CERTAIN,
     hamming=38,
     inliers=412,
     dense=0.9379,
-    transform=SHIFT,
+    transform=TRANSFORM,
     mirrored=False,
     rotation=0,
     overlap_work=0.8786,
@@ -72,19 +72,19 @@ class DrawingSets:
     """Drawings of some pairs, created once."""
 
     def __init__(self) -> None:
-        self._pairs = [_drawings(seed) for seed in range(PAIRS)]
+        self._pairs = [_create_drawings(seed) for seed in range(PAIR_COUNT)]
 
-    def pictures_of(self, number: int) -> Mapping[str, bytes]:
-        """Return the pictures of a case. No two cases share bytes, so that each is decoded separately."""
-        return _CasePictures(self._pairs[number % PAIRS], number.to_bytes(8, "big"))
+    def get_pictures(self, number: int) -> Mapping[str, bytes]:
+        """Return the pictures of a case. Their bytes differ for each case, so that each is decoded separately."""
+        return _CasePictures(self._pairs[number % PAIR_COUNT], number.to_bytes(8, "big"))
 
 
 class _CasePictures(Mapping[str, bytes]):
     """Pictures with a case-specific suffix, created on access, as they are read in the product."""
 
-    def __init__(self, shared: Mapping[str, bytes], ending: bytes) -> None:
-        self._shared = shared
-        self._ending = ending
+    def __init__(self, pictures: Mapping[str, bytes], suffix: bytes) -> None:
+        self._shared = pictures
+        self._ending = suffix
 
     def __getitem__(self, path: str) -> bytes:
         return self._shared[path] + self._ending
@@ -96,17 +96,17 @@ class _CasePictures(Mapping[str, bytes]):
         return len(self._shared)
 
 
-def _drawings(seed: int) -> dict[str, bytes]:
-    work = textured(seed, SIZE)
+def _create_drawings(seed: int) -> dict[str, bytes]:
+    work = generate_textured(seed, PICTURE_SIZE)
     copy = work.crop((80, 40, 1580, 1040)).resize((1200, 800), Image.Resampling.LANCZOS)
-    registered, copy_bytes = _jpeg(work), _jpeg(copy)
+    registered, copy_bytes = _encode_jpeg(work), _encode_jpeg(copy)
     pair = Pair.from_verification(copy_bytes, registered, VERIFICATION)
     views = (View.SIDE_BY_SIDE, View.OVERLAY, View.DIFFERENCE)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in views}
     return {WORK_PATH: registered, FOUND_PATH: copy_bytes, **drawings}
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def _encode_jpeg(picture: Image.Image) -> bytes:
     noise = np.random.default_rng(1).normal(0, 3, (picture.height, picture.width, 3))
     noisy = Image.fromarray((np.asarray(picture) + noise).clip(0, 255).astype(np.uint8))
     out = io.BytesIO()
@@ -114,11 +114,13 @@ def _jpeg(picture: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
+def make_sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
     """Create a confirmed and sealed case with three timestamp receipts."""
-    registered = PictureFacts(Digest.of(pictures[WORK_PATH]), len(pictures[WORK_PATH]), "JPEG", *SIZE, WORK_PATH)
+    registered = PictureFacts(
+        Digest.from_bytes(pictures[WORK_PATH]), len(pictures[WORK_PATH]), "JPEG", *PICTURE_SIZE, WORK_PATH
+    )
     found_picture = PictureFacts(
-        Digest.of(pictures[FOUND_PATH]), len(pictures[FOUND_PATH]), "JPEG", 1200, 800, FOUND_PATH
+        Digest.from_bytes(pictures[FOUND_PATH]), len(pictures[FOUND_PATH]), "JPEG", 1200, 800, FOUND_PATH
     )
     facts = CaseFacts(
         number=str(number),
@@ -129,19 +131,19 @@ def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
         opened_at=NOON - timedelta(days=2),
         written_at=NOON,
         software=SOFTWARE,
-        work=_work(number, registered),
-        sightings=(_sighting(number, found_picture),),
-        matches=(_match(registered, found_picture),),
+        work=_make_work_facts(number, registered),
+        sightings=(_make_sighting_facts(number, found_picture),),
+        matches=(_make_match_facts(registered, found_picture),),
         licence_check=LicenceCheckFacts(NOON, 14, False, "The owner's licences cover no such use.", ()),  # noqa: FBT003 - a field
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),
         not_checked=(),
-        made_with=made_with("UTC"),
+        made_with=describe_environment("UTC"),
     )
-    return ReportCase(facts, Digest.of(str(number).encode()), 2040 + number, _timestamps())
+    return ReportCase(facts, Digest.from_bytes(str(number).encode()), 2040 + number, _make_timestamp_facts())
 
 
-def _work(number: int, registered: PictureFacts) -> WorkFacts:
+def _make_work_facts(number: int, registered: PictureFacts) -> WorkFacts:
     return WorkFacts(
         number=str(number % 500 + 1),
         title=f"Herbsthügel · 秋山 {number % 500 + 1}",
@@ -155,7 +157,7 @@ def _work(number: int, registered: PictureFacts) -> WorkFacts:
     )
 
 
-def _sighting(number: int, picture: PictureFacts) -> SightingFacts:
+def _make_sighting_facts(number: int, picture: PictureFacts) -> SightingFacts:
     image = f"https://cdn.shop-{number}.example/media/2026/11/{picture.digest.hex[:16]}-large@2x.jpg"
     return SightingFacts(
         number=1,
@@ -175,13 +177,13 @@ def _sighting(number: int, picture: PictureFacts) -> SightingFacts:
     )
 
 
-def _match(registered: PictureFacts, found_picture: PictureFacts) -> MatchFacts:
+def _make_match_facts(registered: PictureFacts, found_picture: PictureFacts) -> MatchFacts:
     paths = [f"data/matches/01/{view.file_name}" for view in (View.OVERLAY, View.SIDE_BY_SIDE, View.DIFFERENCE)]
-    words = ("The found picture shows 87% of the registered picture's area.",)
-    return MatchFacts(1, registered.digest, found_picture.digest, (1,), VERIFICATION, words, *paths)
+    sentences = ("The found picture shows 87% of the registered picture's area.",)
+    return MatchFacts(1, registered.digest, found_picture.digest, (1,), VERIFICATION, sentences, *paths)
 
 
-def _timestamps() -> tuple[WitnessFacts, ...]:
+def _make_timestamp_facts() -> tuple[WitnessFacts, ...]:
     return (
         WitnessFacts(
             "rfc3161", "Example Time Authority", development=False, state="complete", subject="manifest", time=NOON
@@ -195,7 +197,7 @@ def _timestamps() -> tuple[WitnessFacts, ...]:
     )
 
 
-def sample_report_facts(cases: int) -> ReportFacts:
+def make_sample_report_facts(cases: int) -> ReportFacts:
     """Create the report's facts without the cases."""
     refused = (RefusalCount("robots", 12), RefusalCount("timeout", 3))
     crawl = CrawlCoverage(
@@ -221,7 +223,7 @@ LANGUAGE = "en"
 
 
 def measure(counts: Sequence[int]) -> list[Row]:
-    """Create a report of each size, each in a separate process, whose memory is measured."""
+    """Create a report of each size in a separate process, and measure its time and memory."""
     return [_run_report(count) for count in counts]
 
 
@@ -229,40 +231,47 @@ def _run_report(count: int) -> Row:
     run = subprocess.run(
         [sys.executable, "-m", "bench.reports", str(count)], capture_output=True, text=True, check=True
     )
-    seconds, processor, mebibytes, before, volumes, size = map(float, run.stdout.split())
+    seconds, cpu_seconds, mebibytes, initial_mebibytes, volumes, size = map(float, run.stdout.split())
     return {
         "cases": f"{count:,}",
         "volumes": int(volumes),
         "seconds": seconds,
-        "processor seconds": processor,
+        "processor seconds": cpu_seconds,
         "peak MiB": int(mebibytes),
-        "of these before the report": int(before),
+        "of these before the report": int(initial_mebibytes),
         "all files, MB": size,
     }
 
 
-def make(count: int) -> tuple[float, ...]:
-    """Create one report. Returns seconds, CPU seconds, peak and initial MiB, volumes, and MB of all files."""
+def create_report(count: int) -> tuple[float, ...]:
+    """Create a report. Returns seconds, CPU seconds, peak and initial MiB, number of volumes, and MB of all files."""
     drawings = DrawingSets()
-    before = _peak()
-    started, spent = time.monotonic(), time.process_time()
+    initial_peak = _read_peak_memory()
+    started, cpu_start = time.monotonic(), time.process_time()
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
-        volumes = volumes_of(count)
+        volumes = plan_volumes(count)
         with ReportFolder(Path(name), [LANGUAGE]) as folder:
-            head = folder.head(lambda: sample_report_facts(count))
+            facts = folder.load_header(lambda: make_sample_report_facts(count))
             for volume in volumes:
-                numbers = range(volume.first, min(volume.first + IN_A_VOLUME, count + 1))
-                pictures = {str(number): drawings.pictures_of(number) for number in numbers}
-                cases = tuple(sample_case(number, pictures[str(number)]) for number in numbers)
-                folder.add(volume, replace(head, cases=cases), pictures)
-            files = folder.put_together(head, volumes, "report")
+                numbers = range(volume.first, min(volume.first + CASES_PER_VOLUME, count + 1))
+                pictures = {str(number): drawings.get_pictures(number) for number in numbers}
+                cases = tuple(make_sample_case(number, pictures[str(number)]) for number in numbers)
+                folder.add_volume(volume, replace(facts, cases=cases), pictures)
+            files = folder.assemble_files(facts, volumes, "report")
             size = sum(file.path.stat().st_size for file in files)
-    return time.monotonic() - started, time.process_time() - spent, _peak(), before, len(volumes), size / 1e6
+    return (
+        time.monotonic() - started,
+        time.process_time() - cpu_start,
+        _read_peak_memory(),
+        initial_peak,
+        len(volumes),
+        size / 1e6,
+    )
 
 
-def _peak() -> float:
+def _read_peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
-    print(*make(int(sys.argv[1])))
+    print(*create_report(int(sys.argv[1])))

@@ -1,8 +1,8 @@
-"""Hash retrieval at large sizes: pictures a second with all query variants, and the loss against exhaustive search.
+"""Hash retrieval at large sizes: pictures per second, and loss of recall compared with exhaustive search.
 
-Millions of photographs are not available, so entries are generated from real hashes: the low quarter of the
-coefficients of one photograph, the other three of others, and every bit flipped as often as edits flip it. Queries are
-entries changed by the same bits that real edits of photographs change. Only edits within :data:`HASH_WITHIN` bits are
+Entries are generated from real hashes, because millions of photographs are not available. An entry has the low quarter
+of the coefficients of one photograph and the other quarters of others, and each bit is flipped as often as by edits.
+Queries are entries with bits flipped as by real edits of photographs. Only edits within :data:`HASH_WITHIN` bits are
 used.
 """
 
@@ -28,47 +28,47 @@ from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Hit
 from indexer.edits import EDITS, apply
 from indexer.layout.panels import find_content_box
-from indexer.picture.perceptual_hash import compute_orientation_hashes, shrink
+from indexer.picture.perceptual_hash import compute_orientation_hashes, shrink_for_hash
 from indexer.picture.spaces import PHASH
-from indexer.search.candidates import HASH_NEAREST, HASH_WITHIN
+from indexer.search.candidates import MAX_HASH_DISTANCE, MAX_HASH_HITS
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.faiss_rows import READ_ALL_FROM
+from indexer.vectors.faiss_rows import MIN_HITS_TO_READ_ALL
 
 Bits = NDArray[np.uint8]
 """Packed hashes, uint8, shape (n, 32)."""
 SEED = 8
 SIDE = 512
-EDITED = 100
+EDITED_PHOTOS = 100
 """Number of photographs whose edits are measured."""
 QUERY_COUNT = 1_200
-COMPARED_WITH_FAISS = 50
-"""Pictures that are compared with FAISS's exhaustive search, which is slow."""
-TOGETHER = 32
-"""Pictures in one search: as many as in a batch of the matching step."""
+FAISS_QUERY_COUNT = 50
+"""Number of pictures for FAISS's exhaustive search, which is slow."""
+PICTURES_PER_SEARCH = 32
+"""Pictures per search, as in a batch of the matching step."""
 CORES = 2
-AT_ONCE = 500_000
+ENTRIES_PER_BATCH = 500_000
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSetup:
-    """A search configuration: results for each hash, pictures in one search, and processes."""
+    """A search configuration: results per hash, pictures per search, and number of processes."""
 
     name: str
-    nearest: int
-    together: int
+    max_results: int
+    pictures_per_search: int
     cores: int
 
 
 @dataclass(frozen=True, slots=True)
-class Queries:
-    """Numbers of entries, and the hashes of an edited copy of each in all orientations, shape (n, 8, 32)."""
+class QueryBatch:
+    """Numbers of searched entries, and hashes of their edited copies in all orientations, shape (n, 8, 32)."""
 
     numbers: NDArray[np.int64]
     hashes: Bits
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class SearchCost:
     """Wall seconds, CPU seconds of all cores, and private MiB of a process."""
 
     seconds: float
@@ -82,7 +82,7 @@ class HashStatistics:
 
     Attributes:
         hashes: Hashes of photographs in all orientations.
-        masks: Changed bits for each edit within reach, in the original's orientation.
+        masks: Changed bits of each edit within :data:`HASH_WITHIN` bits, in the orientation of the original.
         flips: Frequency with which edits flip each of the 256 bits.
     """
 
@@ -99,147 +99,156 @@ def measure(photos: Sequence[Path], entries: int) -> list[Row]:
         entries: Number of entries.
 
     Returns:
-        One row for each search configuration.
+        One row per search configuration.
     """
-    hash_changes = real_hashes(photos)
+    hash_changes = measure_hash_statistics(photos)
     with tempfile.TemporaryDirectory(prefix="exhibit-retrieval-") as name:
         folder = Path(name)
         started = time.monotonic()
-        FaissIndex(PHASH, folder).replace(entries_of(hash_changes, entries), entries)
-        built = time.monotonic() - started
+        FaissIndex(PHASH, folder).replace(generate_entries(hash_changes, entries), entries)
+        build_seconds = time.monotonic() - started
         size = sum(path.stat().st_size for path in folder.iterdir())
         queries = make_queries(hash_changes, entries)
-        ways = [
-            SearchSetup("Exhibit", HASH_NEAREST, TOGETHER, CORES),
-            SearchSetup("Exhibit", HASH_NEAREST, 1, CORES),
-            SearchSetup("Exhibit, every list", READ_ALL_FROM, TOGETHER, CORES),
+        setups = [
+            SearchSetup("Exhibit", MAX_HASH_HITS, PICTURES_PER_SEARCH, CORES),
+            SearchSetup("Exhibit", MAX_HASH_HITS, 1, CORES),
+            SearchSetup("Exhibit, every list", MIN_HITS_TO_READ_ALL, PICTURES_PER_SEARCH, CORES),
         ]
-        rows = [_search_index(way, folder, queries) for way in ways]
+        rows = [_search_index(setup, folder, queries) for setup in setups]
     rows.append(_search_with_faiss(hash_changes, entries, queries))
-    return [{**row, "build s": built, "bytes an entry": size / entries} for row in rows]
+    return [{**row, "build s": build_seconds, "bytes an entry": size / entries} for row in rows]
 
 
-def real_hashes(photos: Sequence[Path], edited: int = EDITED) -> HashStatistics:
-    """Return hashes of photographs, and the changes by edits of ``edited`` of them."""
+def measure_hash_statistics(photos: Sequence[Path], edited_count: int = EDITED_PHOTOS) -> HashStatistics:
+    """Return hashes of photographs, and the changes of hashes by edits of ``edited_count`` of them."""
     shuffled = list(photos)
     random.Random(SEED).shuffle(shuffled)
     hashes, masks = [], []
-    for place, path in enumerate(shuffled):
+    for index, path in enumerate(shuffled):
         data = path.read_bytes()
-        original = compute_orientation_hashes(_small(data))
+        original = compute_orientation_hashes(_load_small_picture(data))
         hashes.append(original)
-        if place < edited:
-            masks += [mask for mask in _masks(data, original[0], place) if mask is not None]
-    changed = np.unpackbits(np.array(masks), axis=1)
-    return HashStatistics(np.concatenate(hashes), np.array(masks), changed.mean(0))
+        if index < edited_count:
+            masks += [mask for mask in _compute_masks(data, original[0], index) if mask is not None]
+    changed_bits = np.unpackbits(np.array(masks), axis=1)
+    return HashStatistics(np.concatenate(hashes), np.array(masks), changed_bits.mean(0))
 
 
-def _masks(data: bytes, original: Bits, seed: int) -> Iterator[Bits | None]:
-    """Yield for each edit the bits that it changes in the nearest orientation, trimmed or not; None beyond reach."""
+def _compute_masks(data: bytes, original: Bits, seed: int) -> Iterator[Bits | None]:
+    """Yield the bits that each edit changes in the nearest orientation, trimmed or not; None if they are too many."""
     picture = Image.fromarray(decode(data, Limits(), at_least=SIDE).pixels)
     for name in EDITS:
         edited = apply(name, picture, [], seed).data
-        variants = np.concatenate([compute_orientation_hashes(small) for small in _forms(edited)]) ^ original
+        variants = (
+            np.concatenate([compute_orientation_hashes(small_picture) for small_picture in _load_hash_pictures(edited)])
+            ^ original
+        )
         distances = np.bitwise_count(variants).sum(1)
-        yield variants[distances.argmin()] if distances.min() <= HASH_WITHIN else None
+        yield variants[distances.argmin()] if distances.min() <= MAX_HASH_DISTANCE else None
 
 
-def _small(data: bytes) -> NDArray[np.uint8]:
-    return next(_forms(data))
+def _load_small_picture(data: bytes) -> NDArray[np.uint8]:
+    return next(_load_hash_pictures(data))
 
 
-def _forms(data: bytes) -> Iterator[NDArray[np.uint8]]:
-    """Yield the small grey picture from which the hash is computed: whole, then without constant borders."""
+def _load_hash_pictures(data: bytes) -> Iterator[NDArray[np.uint8]]:
+    """Yield the small grey pictures from which hashes are computed: the whole picture, then without borders."""
     image = Image.fromarray(decode(data, Limits(), at_least=SIDE).pixels).convert("L")
-    yield shrink(image)
+    yield shrink_for_hash(image)
     box = find_content_box(np.asarray(image))
     if box is not None:
-        yield shrink(image.crop((round(box.left), round(box.top), round(box.right), round(box.bottom))))
+        yield shrink_for_hash(image.crop((round(box.left), round(box.top), round(box.right), round(box.bottom))))
 
 
-def entries_of(hash_changes: HashStatistics, count: int) -> Iterator[tuple[NDArray[np.int64], Bits]]:
+def generate_entries(hash_changes: HashStatistics, count: int) -> Iterator[tuple[NDArray[np.int64], Bits]]:
     """Yield batches of numbers (from 1) and hashes."""
-    for start in range(0, count, AT_ONCE):
-        chance = np.random.default_rng([SEED, start])
-        size = min(AT_ONCE, count - start)
-        sources = chance.integers(0, len(hash_changes.hashes), (4, size))
+    for start in range(0, count, ENTRIES_PER_BATCH):
+        rng = np.random.default_rng([SEED, start])
+        size = min(ENTRIES_PER_BATCH, count - start)
+        sources = rng.integers(0, len(hash_changes.hashes), (4, size))
         rows = hash_changes.hashes.reshape(-1, 16, 2)
-        mixed = np.empty((size, 16, 2), np.uint8)
+        hashes = np.empty((size, 16, 2), np.uint8)
         for quarter, source in enumerate(sources):
-            high, right = divmod(quarter, 2)
-            mixed[:, 8 * high : 8 * high + 8, right] = rows[source, 8 * high : 8 * high + 8, right]
-        yield np.arange(start + 1, start + size + 1), mixed.reshape(size, 32) ^ _noise(hash_changes, size, chance)
+            part, is_right = divmod(quarter, 2)
+            hashes[:, 8 * part : 8 * part + 8, is_right] = rows[source, 8 * part : 8 * part + 8, is_right]
+        yield np.arange(start + 1, start + size + 1), hashes.reshape(size, 32) ^ _draw_noise(hash_changes, size, rng)
 
 
-def _noise(hash_changes: HashStatistics, size: int, chance: np.random.Generator) -> Bits:
-    """Return bits that are set as often as edits flip them, drawn in chunks that fit into memory."""
+def _draw_noise(hash_changes: HashStatistics, size: int, rng: np.random.Generator) -> Bits:
+    """Return random bits that are set as often as edits flip them. They are drawn in chunks to save memory."""
     limits = np.round(hash_changes.flips * 255).astype(np.uint8)
-    pieces = [
-        np.packbits(chance.integers(0, 255, (min(20_000, size - start), 256), np.uint8) < limits, axis=1)
+    chunks = [
+        np.packbits(rng.integers(0, 255, (min(20_000, size - start), 256), np.uint8) < limits, axis=1)
         for start in range(0, size, 20_000)
     ]
-    return np.concatenate(pieces)
+    return np.concatenate(chunks)
 
 
-def make_queries(hash_changes: HashStatistics, entries: int) -> Queries:
+def make_queries(hash_changes: HashStatistics, entries: int) -> QueryBatch:
     """Return entries to search for, and edited copies of them."""
-    chance = np.random.default_rng([SEED, entries])
-    numbers_asked = np.sort(chance.choice(entries, min(QUERY_COUNT, entries), replace=False)) + 1
-    parts = entries_of(hash_changes, entries)  # generated again, because they are not kept in memory
-    hashes = np.concatenate([rows[np.isin(numbers, numbers_asked)] for numbers, rows in parts])
-    order = chance.permutation(len(numbers_asked))
-    changed = hashes[order] ^ hash_changes.masks[chance.integers(0, len(hash_changes.masks), len(numbers_asked))]
-    return Queries(numbers_asked[order], np.array([all_orientations(row) for row in changed]))
+    rng = np.random.default_rng([SEED, entries])
+    query_numbers = np.sort(rng.choice(entries, min(QUERY_COUNT, entries), replace=False)) + 1
+    parts = generate_entries(hash_changes, entries)  # Entries are generated again, because they are not kept in memory.
+    hashes = np.concatenate([rows[np.isin(numbers, query_numbers)] for numbers, rows in parts])
+    order = rng.permutation(len(query_numbers))
+    changed_hashes = hashes[order] ^ hash_changes.masks[rng.integers(0, len(hash_changes.masks), len(query_numbers))]
+    return QueryBatch(query_numbers[order], np.array([compute_all_orientations(row) for row in changed_hashes]))
 
 
-def all_orientations(packed: Bits) -> Bits:
-    """Return all orientations of a hash, as far as its bits determine them, the unchanged one first: (8, 32)."""
-    square: NDArray[np.uint8] = np.unpackbits(packed).reshape(16, 16)
-    odd = np.arange(16, dtype=np.uint8) % 2
+def compute_all_orientations(packed_hash: Bits) -> Bits:
+    """Return all orientations of a hash, as far as its bits determine them, the original first; shape (8, 32)."""
+    square: NDArray[np.uint8] = np.unpackbits(packed_hash).reshape(16, 16)
+    odd_signs = np.arange(16, dtype=np.uint8) % 2
     forms = []
     for orientation in range(8):
         form = square.T if orientation & 4 else square
-        form = form ^ odd[:, None] if orientation & 2 else form
-        forms.append(form ^ odd if orientation & 1 else form)
+        form = form ^ odd_signs[:, None] if orientation & 2 else form
+        forms.append(form ^ odd_signs if orientation & 1 else form)
     return np.packbits(np.array(forms, np.uint8).reshape(8, 256), axis=1)
 
 
-def _search_index(way: SearchSetup, folder: Path, queries: Queries) -> dict[str, object]:
-    """Search the product's index in several processes that map the same files."""
-    parts = np.array_split(queries.hashes, way.cores)
-    calls = [folder] * way.cores, parts, [way.nearest] * way.cores, [way.together] * way.cores
-    with ProcessPoolExecutor(way.cores, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(_ask, calls[0], [part[:2] for part in parts], *calls[2:]))  # opens and maps the files
+def _search_index(setup: SearchSetup, folder: Path, queries: QueryBatch) -> dict[str, object]:
+    """Search the product's index in several processes, which map the same files."""
+    parts = np.array_split(queries.hashes, setup.cores)
+    tasks = [folder] * setup.cores, parts, [setup.max_results] * setup.cores, [setup.pictures_per_search] * setup.cores
+    with ProcessPoolExecutor(setup.cores, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(_search, tasks[0], [part[:2] for part in parts], *tasks[2:]))  # Opens and maps the files.
         started = time.monotonic()
-        answers = list(pool.map(_ask, *calls))
-        spent = Cost(time.monotonic() - started, sum(cost.cpu for _, cost in answers))
-    results = [numbers for answer, _ in answers for numbers in answer]
-    return _row(way, queries, results, spent) | {"own MiB a process": max(round(cost.memory) for _, cost in answers)}
-
-
-def _row(way: SearchSetup, queries: Queries, results: Sequence[set[int]], spent: Cost) -> dict[str, object]:
-    right = [number in result for result, number in zip(results, queries.numbers.tolist(), strict=True)]
-    return {
-        "search": way.name,
-        "answers a hash": way.nearest,
-        "pictures together": way.together,
-        "cores": way.cores,
-        "asked": len(right),
-        "pictures a second": len(right) / spent.seconds,
-        "CPU ms a picture": 1000 * spent.cpu / len(right),
-        "found": f"{np.mean(right):.4f}",
+        partial_results = list(pool.map(_search, *tasks))
+        elapsed = SearchCost(time.monotonic() - started, sum(cost.cpu for _, cost in partial_results))
+    results = [numbers for matches, _ in partial_results for numbers in matches]
+    return _build_row(setup, queries, results, elapsed) | {
+        "own MiB a process": max(round(cost.memory) for _, cost in partial_results)
     }
 
 
-def _ask(folder: Path, hashes: Bits, nearest: int, together: int) -> tuple[list[set[int]], Cost]:
-    """Return the results for each picture, and their cost."""
+def _build_row(
+    setup: SearchSetup, queries: QueryBatch, results: Sequence[set[int]], cost: SearchCost
+) -> dict[str, object]:
+    correct = [number in result for result, number in zip(results, queries.numbers.tolist(), strict=True)]
+    return {
+        "search": setup.name,
+        "answers a hash": setup.max_results,
+        "pictures together": setup.pictures_per_search,
+        "cores": setup.cores,
+        "asked": len(correct),
+        "pictures a second": len(correct) / cost.seconds,
+        "CPU ms a picture": 1000 * cost.cpu / len(correct),
+        "found": f"{np.mean(correct):.4f}",
+    }
+
+
+def _search(
+    folder: Path, hashes: Bits, max_results: int, pictures_per_search: int
+) -> tuple[list[set[int]], SearchCost]:
+    """Search an index. Returns the results for each picture, and the cost."""
     index = _open_index(folder)
-    started, began = time.monotonic(), time.process_time()
+    started, cpu_start = time.monotonic(), time.process_time()
     results = []
-    for start in range(0, len(hashes), together):
-        rows = hashes[start : start + together].reshape(-1, 32)
-        results += _by_picture(index.search(rows, k=nearest, within=HASH_WITHIN))
-    return results, Cost(time.monotonic() - started, time.process_time() - began, _own_memory())
+    for start in range(0, len(hashes), pictures_per_search):
+        rows = hashes[start : start + pictures_per_search].reshape(-1, 32)
+        results += _group_by_picture(index.search(rows, k=max_results, within=MAX_HASH_DISTANCE))
+    return results, SearchCost(time.monotonic() - started, time.process_time() - cpu_start, _read_own_memory())
 
 
 @cache
@@ -247,14 +256,14 @@ def _open_index(folder: Path) -> FaissIndex:
     return FaissIndex(PHASH, folder)
 
 
-def _by_picture(hits: list[list[Hit]]) -> list[set[int]]:
-    """Return the nearest numbers to the eight hashes of each picture, limited as in the product."""
-    rows = [[hit.number for hit in row[:HASH_NEAREST]] for row in hits]
+def _group_by_picture(hits: list[list[Hit]]) -> list[set[int]]:
+    """Return the numbers of the results of the eight hashes of each picture, limited as in the product."""
+    rows = [[hit.number for hit in row[:MAX_HASH_HITS]] for row in hits]
     return [set(chain.from_iterable(rows[start : start + 8])) for start in range(0, len(rows), 8)]
 
 
-def _own_memory() -> float:
-    """Return the private MiB of this process, or its peak if the system does not report them."""
+def _read_own_memory() -> float:
+    """Return the private memory of this process in MiB, or its peak memory if the system does not report it."""
     try:
         pages = Path("/proc/self/smaps_rollup").read_text()
     except OSError:
@@ -263,23 +272,23 @@ def _own_memory() -> float:
     return sum(sizes) / 1024
 
 
-def _search_with_faiss(hash_changes: HashStatistics, entries: int, queries: Queries) -> dict[str, object]:
-    """Run the first queries on FAISS's flat index, all at once, with one thread for each core."""
+def _search_with_faiss(hash_changes: HashStatistics, entries: int, queries: QueryBatch) -> dict[str, object]:
+    """Run the first queries on FAISS's flat index in one batch, with one thread per core."""
     import faiss as library  # noqa: PLC0415 - after the threads are set
 
     faiss: Any = library
-    flat = faiss.IndexBinaryFlat(PHASH.width)
-    for _, rows in entries_of(hash_changes, entries):
-        flat.add(rows)
-    first = Queries(queries.numbers[:COMPARED_WITH_FAISS], queries.hashes[:COMPARED_WITH_FAISS])
+    flat_index = faiss.IndexBinaryFlat(PHASH.width)
+    for _, rows in generate_entries(hash_changes, entries):
+        flat_index.add(rows)
+    first = QueryBatch(queries.numbers[:FAISS_QUERY_COUNT], queries.hashes[:FAISS_QUERY_COUNT])
     faiss.omp_set_num_threads(CORES)
-    started, began = time.monotonic(), time.process_time()
-    distances, places = flat.search(first.hashes.reshape(-1, 32), HASH_NEAREST)
-    spent = Cost(time.monotonic() - started, time.process_time() - began)
+    started, cpu_start = time.monotonic(), time.process_time()
+    distances, positions = flat_index.search(first.hashes.reshape(-1, 32), MAX_HASH_HITS)
+    cost = SearchCost(time.monotonic() - started, time.process_time() - cpu_start)
     faiss.omp_set_num_threads(1)
     hits = [
-        [Hit(int(place) + 1, float(bits)) for place, bits in zip(*row, strict=True) if bits <= HASH_WITHIN]
-        for row in zip(places, distances, strict=True)
+        [Hit(int(index) + 1, float(bits)) for index, bits in zip(*row, strict=True) if bits <= MAX_HASH_DISTANCE]
+        for row in zip(positions, distances, strict=True)
     ]
-    way = SearchSetup("FAISS flat", HASH_NEAREST, len(first.numbers), CORES)
-    return _row(way, first, _by_picture(hits), spent) | {"own MiB a process": entries * 32 >> 20}
+    setup = SearchSetup("FAISS flat", MAX_HASH_HITS, len(first.numbers), CORES)
+    return _build_row(setup, first, _group_by_picture(hits), cost) | {"own MiB a process": entries * 32 >> 20}

@@ -1,9 +1,8 @@
-"""New works against pictures seen before: one, a hundred, then as many as requested, from files to matches.
+"""Cost of the search for new works among pictures seen before: for one work, a hundred, then the requested number.
 
-The seen pictures are rows made of real fingerprints (:mod:`bench.retrieval`, and mixtures of real descriptors),
-inserted by binary COPY. Among them are real copies of a hundred works and unrelated photographs, imported by a crawl of
-a folder. All pass through the product's steps. Generated rows have no files, so those that resemble a work are only
-counted; similar unrelated photographs are also compared.
+The seen pictures are rows with fingerprints mixed from real ones (:mod:`bench.retrieval`), inserted by binary COPY, and
+real copies of a hundred works and unrelated photographs, imported from a folder. The works pass through the product's
+steps. Generated rows have no files, so those similar to a work are only counted; similar photographs are also compared.
 """
 
 import os
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.common import Row
-from bench.end_to_end import WORKS_AT_ONCE, make_works, processor_seconds
-from bench.retrieval import entries_of, real_hashes
+from bench.end_to_end import WORKS_PER_STAGE, make_works, read_processor_seconds
+from bench.retrieval import generate_entries, measure_hash_statistics
 from exhibit.pictures.decode import Limits, decode
 from indexer.edits import apply
 from indexer.picture.descriptor import BUILT_IN
@@ -35,18 +34,18 @@ if TYPE_CHECKING:
 
 SEED = 9
 WORKS = 101
-"""One work that is searched alone, and a hundred that are searched together. Each has a copy among the pictures."""
+"""One work that is searched for alone, and a hundred works together. Each has a copy among the seen pictures."""
 COPY_EDITS = ("jpeg30", "crop70", "mirror", "text", "rot90")
-OWN_SHARE = 0.8
-"""Share of one real descriptor in a generated one; the rest comes from another."""
-SOURCES, EDITED = 400, 15
-"""Photographs whose hashes and descriptors are mixed, and how many determine which bits of hashes change."""
-STRANGERS = 3_000
-"""Maximum number of unrelated photographs that are seen with their files."""
-AT_ONCE = 20_000
+MAIN_FRACTION = 0.8
+"""Weight of the first real descriptor in a generated one. The rest is from another descriptor."""
+SOURCE_PHOTOS, EDITED_PHOTOS = 400, 15
+"""Number of photographs whose hashes and descriptors are mixed, and of those whose edits show how hashes change."""
+MAX_UNRELATED = 3_000
+"""Maximum number of unrelated photographs that are imported with their files."""
+BATCH_ROWS = 20_000
 MIX_SPREAD = 0.03
-REGISTERED = 10_000
-"""Number of the pictures that also count as registered."""
+REGISTERED_PICTURES = 10_000
+"""Number of pictures that are also in the index of registered pictures."""
 
 
 def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[Row]:
@@ -62,97 +61,111 @@ def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[R
         os.environ.update(EXHIBIT_DATA=f"{name}/data", DJANGO_SETTINGS_MODULE="desk.settings")
         from bench.product import Product  # noqa: PLC0415 - needs the environment of this run
 
-        material = make_works(Path(name), photos, works)
-        copies_folder = _write_copies(Path(name), material.works[:WORKS])
-        strangers = material.other_photos[SOURCES : SOURCES + STRANGERS]
-        for path in strangers:
+        source_pictures = make_works(Path(name), photos, works)
+        copies_folder = _write_copies(Path(name), source_pictures.works[:WORKS])
+        unrelated_photos = source_pictures.other_photos[SOURCE_PHOTOS : SOURCE_PHOTOS + MAX_UNRELATED]
+        for path in unrelated_photos:
             shutil.copyfile(path, copies_folder / f"stranger-{path.name}")
-        print(f"{len(strangers):,} strangers are seen with their bytes", file=sys.stderr, flush=True)
+        print(f"{len(unrelated_photos):,} strangers are seen with their bytes", file=sys.stderr, flush=True)
         with Product() as product:
-            product.crawl(copies_folder)
-            product.match(product.pending_pictures())
-            _insert_pictures(material.other_photos, pictures)
-            return list(_measure_searches(product, material.works, pictures))
+            product.import_folder(copies_folder)
+            product.match_pictures(product.list_pending_pictures())
+            _insert_pictures(source_pictures.other_photos, pictures)
+            return list(_measure_searches(product, source_pictures.works, pictures))
 
 
 def _write_copies(folder: Path, works: Sequence[Path]) -> Path:
     """Write one edited copy of each work to a folder."""
-    into = folder / "copies"
-    into.mkdir()
-    for place, path in enumerate(works):
+    copies_folder = folder / "copies"
+    copies_folder.mkdir()
+    for index, path in enumerate(works):
         with Image.open(path) as picture:
-            edited = apply(COPY_EDITS[place % len(COPY_EDITS)], picture, [], place)
-        (into / f"{place:04d}{edited.suffix}").write_bytes(edited.data)
-    return into
+            edited = apply(COPY_EDITS[index % len(COPY_EDITS)], picture, [], index)
+        (copies_folder / f"{index:04d}{edited.suffix}").write_bytes(edited.data)
+    return copies_folder
 
 
 def _measure_searches(product: "Product", works: Sequence[Path], pictures: int) -> Iterator[Row]:
     services = product.services
     from registry.fingerprints.fingerprints import Collection  # noqa: PLC0415 - Django is set up by now
 
-    began = _now()
+    started = _read_clocks()
     for collection in Collection:
         get_indexes(services).refresh(collection)
-    what = f"take {pictures:,} pictures and {min(REGISTERED, pictures):,} works into the indexes"
-    nothing: Row = {"found": "", "alike": "", "compared": ""}
-    yield {"what": what, "works": 0, **_elapsed(began), **nothing}
+    step_name = f"take {pictures:,} pictures and {min(REGISTERED_PICTURES, pictures):,} works into the indexes"
+    empty_counts: Row = {"found": "", "alike": "", "compared": ""}
+    yield {"what": step_name, "works": 0, **_measure_elapsed(started), **empty_counts}
     portions = [works[:1], works[1:WORKS]]
-    portions += [works[start : start + WORKS_AT_ONCE] for start in range(WORKS, len(works), WORKS_AT_ONCE)]
+    portions += [works[start : start + WORKS_PER_STAGE] for start in range(WORKS, len(works), WORKS_PER_STAGE)]
     for portion in portions:
-        together = len(portion) > WORKS
-        began = _now()
-        picture_ids = product.register_all(portion) if together else product.register_files(portion)
-        yield {"what": "register", "works": len(portion), **_elapsed(began), **nothing}
-        search = product.search_all if together else product.search
-        began = _now()
+        in_parallel = len(portion) > WORKS
+        started = _read_clocks()
+        picture_ids = product.register_in_parallel(portion) if in_parallel else product.register_files(portion)
+        yield {"what": "register", "works": len(portion), **_measure_elapsed(started), **empty_counts}
+        search = product.search_seen_in_parallel if in_parallel else product.search_seen_pictures
+        started = _read_clocks()
         search(picture_ids)
-        spent = _elapsed(began)
-        what = "search everything seen, and compare what resembles each most"
-        yield {"what": what, "works": len(portion), **spent, **product.search_statistics(picture_ids)}
-        began = _now()
+        elapsed = _measure_elapsed(started)
+        step_name = "search everything seen, and compare what resembles each most"
+        yield {"what": step_name, "works": len(portion), **elapsed, **product.compute_search_statistics(picture_ids)}
+        started = _read_clocks()
         while remaining := product.list_unsearched(picture_ids):
             search(remaining)
-        spent = _elapsed(began)
-        yield {"what": "compare the rest", "works": len(portion), **spent, **product.search_statistics(picture_ids)}
-    new = works[0].read_bytes() + b" "  # a separate work, whose copy is present
-    waiting_copy = product.add_seen_picture(new + b" ")
-    began = _now()
-    product.add(new)
+        elapsed = _measure_elapsed(started)
+        yield {
+            "what": "compare the rest",
+            "works": len(portion),
+            **elapsed,
+            **product.compute_search_statistics(picture_ids),
+        }
+    work_bytes = works[0].read_bytes() + b" "  # A separate work, of which a copy exists.
+    waiting_copy = product.add_seen_picture(work_bytes + b" ")
+    started = _read_clocks()
+    product.register_picture(work_bytes)
     matches = product.match_one(waiting_copy)
-    yield {"what": "register a work and match a copy of it", "works": 1, **_elapsed(began), **nothing, "found": matches}
+    yield {
+        "what": "register a work and match a copy of it",
+        "works": 1,
+        **_measure_elapsed(started),
+        **empty_counts,
+        "found": matches,
+    }
 
 
-def _now() -> tuple[float, float]:
-    return time.monotonic(), processor_seconds()
+def _read_clocks() -> tuple[float, float]:
+    return time.monotonic(), read_processor_seconds()
 
 
-def _elapsed(began: tuple[float, float]) -> Row:
-    seconds, processor = (now - then for now, then in zip(_now(), began, strict=True))
+def _measure_elapsed(started: tuple[float, float]) -> Row:
+    seconds, processor = (current - previous for current, previous in zip(_read_clocks(), started, strict=True))
     print(f"{seconds:.1f} s, {processor:.1f} s of processor", file=sys.stderr, flush=True)
     return {"seconds": seconds, "processor seconds": processor}
 
 
 def _insert_pictures(photos: Sequence[Path], count: int) -> None:
-    """Insert rows of pictures without files: digest, fingerprints and their positions in the index."""
+    """Insert rows of pictures without files: digests, fingerprints and index changes."""
     from django.db import connection, transaction  # noqa: PLC0415
 
-    hash_changes, real = real_hashes(photos[:SOURCES], EDITED), descriptors_of(photos[:SOURCES])
-    with transaction.atomic(), connection.cursor() as wrapped:
-        cursor: Cursor = wrapped.cursor  # the driver's own, wrapped by Django's
+    hash_changes, real_descriptors = (
+        measure_hash_statistics(photos[:SOURCE_PHOTOS], EDITED_PHOTOS),
+        compute_descriptors(photos[:SOURCE_PHOTOS]),
+    )
+    with transaction.atomic(), connection.cursor() as django_cursor:
+        cursor: Cursor = django_cursor.cursor  # The cursor of the driver, which Django wraps.
         cursor.execute("SELECT coalesce(max(id), 0) FROM registry_picture")
         first = _fetch_int(cursor) + 1
         _copy_pictures(cursor, first, count)
-        hashes = (rows for _, rows in entries_of(hash_changes, count))
+        hashes = (rows for _, rows in generate_entries(hash_changes, count))
         _copy_vectors(cursor, PHASH.id, WHOLE, first, hashes)
-        _copy_vectors(cursor, DESCRIPTOR.id, WHOLE, first, mix_descriptors(real, count, 1))
+        _copy_vectors(cursor, DESCRIPTOR.id, WHOLE, first, mix_descriptors(real_descriptors, count, 1))
         cursor.execute("ANALYZE registry_picture, registry_fingerprintrow")
         cursor.execute(
             "SELECT setval(pg_get_serial_sequence('registry_picture', 'id'), (SELECT max(id) FROM registry_picture)),"
             " setval(pg_get_serial_sequence('registry_fingerprintrow', 'id'),"
             " (SELECT max(id) FROM registry_fingerprintrow))"
         )
-        _number(cursor, "pictures", first, first + count)
-        _number(cursor, "works", first, first + min(REGISTERED, count))
+        _number_fingerprints(cursor, "pictures", first, first + count)
+        _number_fingerprints(cursor, "works", first, first + min(REGISTERED_PICTURES, count))
 
 
 def _fetch_int(cursor: "Cursor") -> int:
@@ -163,11 +176,11 @@ def _fetch_int(cursor: "Cursor") -> int:
 
 def _copy_pictures(cursor: "Cursor", first: int, count: int) -> None:
     cursor.execute("CREATE TEMPORARY TABLE made (id bigint, digest bytea) ON COMMIT DROP")
-    chance = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SEED)
     with cursor.copy("COPY made FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types(["int8", "bytea"])
         for number in range(count):
-            copy.write_row((first + number, chance.bytes(32)))
+            copy.write_row((first + number, rng.bytes(32)))
     cursor.execute(
         "INSERT INTO registry_picture (id, digest, size, first_seen, state, attempts, error, format, refusal,"
         " low_information, bytes_state, searched)"
@@ -192,8 +205,8 @@ def _copy_vectors(cursor: "Cursor", space: str, part: str, first: int, batches: 
                 first += 1
 
 
-def _number(cursor: "Cursor", collection: str, first: int, end: int) -> None:
-    """Add new fingerprints to a collection, with consecutive numbers."""
+def _number_fingerprints(cursor: "Cursor", collection: str, first: int, end: int) -> None:
+    """Add index changes for new fingerprints of a collection, with consecutive numbers."""
     cursor.execute(
         """
         WITH last AS (SELECT space_id, max(number) AS number FROM registry_indexchange
@@ -208,17 +221,17 @@ def _number(cursor: "Cursor", collection: str, first: int, end: int) -> None:
     )
 
 
-def descriptors_of(photos: Sequence[Path]) -> NDArray[np.float32]:
+def compute_descriptors(photos: Sequence[Path]) -> NDArray[np.float32]:
     """Return descriptors of photographs, one row each."""
     return np.concatenate(
-        [BUILT_IN.vectors([decode(path.read_bytes(), Limits(), at_least=224).pixels]) for path in photos]
+        [BUILT_IN.compute_vectors([decode(path.read_bytes(), Limits(), at_least=224).pixels]) for path in photos]
     )
 
 
-def mix_descriptors(real: NDArray[np.float32], count: int, seed: int) -> Iterator[NDArray[np.float32]]:
+def mix_descriptors(real_descriptors: NDArray[np.float32], count: int, seed: int) -> Iterator[NDArray[np.float32]]:
     """Yield mixtures of two real descriptors with a little noise, of unit length."""
-    for start in range(0, count, AT_ONCE):
-        chance = np.random.default_rng([SEED, seed, start])
-        first, second = real[chance.integers(0, len(real), (2, min(AT_ONCE, count - start)))]
-        rows = OWN_SHARE * first + (1 - OWN_SHARE) * second + chance.normal(0, MIX_SPREAD, first.shape)
+    for start in range(0, count, BATCH_ROWS):
+        rng = np.random.default_rng([SEED, seed, start])
+        first, second = real_descriptors[rng.integers(0, len(real_descriptors), (2, min(BATCH_ROWS, count - start)))]
+        rows = MAIN_FRACTION * first + (1 - MAIN_FRACTION) * second + rng.normal(0, MIX_SPREAD, first.shape)
         yield (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype("<f4")

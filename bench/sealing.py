@@ -1,6 +1,6 @@
-"""Check that all matches lead to valid evidence: copies of every kind, each confirmed, sealed and verified.
+"""Check that matches lead to valid evidence: copies of every kind are matched, confirmed, sealed and verified.
 
-A bundle that an honest installation seals but its own verifier rejects is worse than none.
+No bundle that an installation seals may be rejected by its verifier.
 """
 
 import random
@@ -15,21 +15,21 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from bench.common import Progress, Row
-from bench.primitives import PRIMITIVES, composed
-from bench.product import running_product
+from bench.primitives import PRIMITIVES, compose
+from bench.product import run_product
 from bench.queries import open_photo
 from indexer.edits import EDITS, apply
 
-WORKS = 2
-NEIGHBOURS = 8
-"""Photographs placed beside and behind copies."""
-CHAINS, LENGTH = 6, 2
+WORK_COUNT = 2
+NEIGHBOUR_COUNT = 8
+"""Number of photographs placed next to and behind copies."""
+CHAIN_COUNT, CHAIN_LENGTH = 6, 2
 STRENGTHS = (0.3, 0.6, 0.9)
 COUNT_NAMES = ("copies", "cases", "pass")
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class CopyFile:
     """A copy of a work.
 
     Attributes:
@@ -44,38 +44,42 @@ class Copy:
 
 
 def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
-    """Count by family: copies, copies that opened a case, valid bundles. Failures are printed to standard error."""
+    """Count copies, copies with a case, and valid bundles by family. Failures are printed to standard error."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     shuffled = random.Random(seed).sample(list(photos), len(photos))
-    if len(shuffled) < works + NEIGHBOURS:
-        raise SystemExit(f"{works} works and {NEIGHBOURS} photos beside them are needed: --photos DIR")
-    progress = Progress("copies", works * (len(EDITS) + len(PRIMITIVES) + CHAINS))
-    with running_product("127.0.0.1") as product, TemporaryDirectory(prefix="exhibit-bench-") as folder:
+    if len(shuffled) < works + NEIGHBOUR_COUNT:
+        raise SystemExit(f"{works} works and {NEIGHBOUR_COUNT} photos beside them are needed: --photos DIR")
+    progress = Progress("copies", works * (len(EDITS) + len(PRIMITIVES) + CHAIN_COUNT))
+    with run_product("127.0.0.1") as product, TemporaryDirectory(prefix="exhibit-bench-") as folder:
         for path in shuffled[:works]:
-            owner = product.owner_of(path.read_bytes())
-            for number, copy in enumerate(copies(path, shuffled[-NEIGHBOURS:], seed)):
+            owner = product.create_owner(path.read_bytes())
+            for number, copy in enumerate(generate_copies(path, shuffled[-NEIGHBOUR_COUNT:], seed)):
                 progress(sum(count["copies"] for count in counts.values()))
                 count = counts[copy.family]
                 count["copies"] += 1
-                for failed in product.failed_checks(owner, copy.data, f"{owner.slug}-{number}", Path(folder)):
+                for failed_checks in product.find_failed_checks(
+                    owner, copy.data, f"{owner.slug}-{number}", Path(folder)
+                ):
                     count["cases"] += 1
-                    count["pass"] += not failed
-                    for message in failed:
+                    count["pass"] += not failed_checks
+                    for message in failed_checks:
                         print(f"{path.name}, {copy.name}: {message}", file=sys.stderr)
     return [{"family": family, **{name: count[name] for name in COUNT_NAMES}} for family, count in counts.items()]
 
 
-def copies(path: Path, neighbours: Sequence[Path], seed: int) -> Iterator[Copy]:
-    """Yield a photograph in every edit, every primitive and some chains of these."""
-    chance = random.Random(f"{seed}:{path.name}")
-    picture, beside = open_photo(path), [open_photo(other) for other in neighbours]
+def generate_copies(path: Path, neighbours: Sequence[Path], seed: int) -> Iterator[CopyFile]:
+    """Yield copies of a photograph by all edits, all primitives and some chains of primitives."""
+    rng = random.Random(f"{seed}:{path.name}")
+    picture, neighbour_pictures = open_photo(path), [open_photo(other) for other in neighbours]
     for name in EDITS:
-        yield Copy("edits", name, apply(name, picture, beside, chance.randrange(10**6)).data)
-    work, strangers = np.asarray(picture), [np.asarray(other) for other in beside]
-    variants = [([primitive], 1) for primitive in PRIMITIVES.values()] + [([*PRIMITIVES.values()], LENGTH)] * CHAINS
-    for number, (among, length) in enumerate(variants):
-        lot = zlib.crc32(f"{seed}:{path.name}:{number}".encode())
-        composition = composed(work, strangers, among, lot, length=length, strength=chance.choice(STRENGTHS))
+        yield CopyFile("edits", name, apply(name, picture, neighbour_pictures, rng.randrange(10**6)).data)
+    work, strangers = np.asarray(picture), [np.asarray(other) for other in neighbour_pictures]
+    variants = [([primitive], 1) for primitive in PRIMITIVES.values()] + [
+        ([*PRIMITIVES.values()], CHAIN_LENGTH)
+    ] * CHAIN_COUNT
+    for number, (pool, length) in enumerate(variants):
+        group = zlib.crc32(f"{seed}:{path.name}:{number}".encode())
+        composition = compose(work, strangers, pool, group, length=length, strength=rng.choice(STRENGTHS))
         if composition is not None:
-            family = among[0].family if length == 1 else "chains"
-            yield Copy(family, among[0].name if length == 1 else f"chain {number}", composition.data)
+            family = pool[0].family if length == 1 else "chains"
+            yield CopyFile(family, pool[0].name if length == 1 else f"chain {number}", composition.data)

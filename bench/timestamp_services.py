@@ -1,4 +1,4 @@
-"""Cost of timestamp services, with development services and a real EVM on this machine."""
+"""Cost of timestamp services, measured with development services and a local EVM."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,68 +18,78 @@ from tests.assets.evm_ledger import SESSION, running_ledger
 
 T = TypeVar("T")
 
-IN_BLOCKS = 20
+CHAIN_DIGESTS = 20
 """Number of digests for the chain, each in a separate block."""
 
 
-def measure(stamps: int) -> Iterator[TitledTable]:
+def measure(digest_count: int) -> Iterator[TitledTable]:
     """Yield each table when it is complete.
 
     Args:
-        stamps: Number of digests for each service; 20 for the chain.
+        digest_count: Number of digests for each service; 20 for the EVM chain.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        yield "witnesses", "Witnesses", [_authority(folder / "a", stamps), _calendar(folder / "c", stamps), _ledger()]
+        yield (
+            "witnesses",
+            "Witnesses",
+            [
+                _measure_authority(folder / "a", digest_count),
+                _measure_calendar(folder / "c", digest_count),
+                _measure_chain(),
+            ],
+        )
 
 
-def _authority(folder: Path, count: int) -> Row:
+def _measure_authority(folder: Path, count: int) -> Row:
     with run_authority(folder) as authority:
         anchor = Rfc3161Anchor("a", authority.url, [authority.root_pem], development=True, session=SESSION)
         seconds, receipts = _measure_submission(anchor, count)
-    return _row("RFC 3161 authority", anchor, seconds / count, receipts, "–")
+    return _build_row("RFC 3161 authority", anchor, seconds / count, receipts, "–")
 
 
-def _calendar(folder: Path, count: int) -> Row:
+def _measure_calendar(folder: Path, count: int) -> Row:
     with run_chain(folder) as chain:
         blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
         anchor = OpenTimestampsAnchor("c", [chain.url], blocks, development=True, session=SESSION)
         seconds, receipts = _measure_submission(anchor, count)
         chain.mine_block()
         receipts = {digest: anchor.upgrade(digest, receipt) for digest, receipt in receipts.items()}
-    return _row("OpenTimestamps calendar", anchor, seconds / count, receipts, "–")
+    return _build_row("OpenTimestamps calendar", anchor, seconds / count, receipts, "–")
 
 
-def _ledger() -> Row:
+def _measure_chain() -> Row:
     with running_ledger() as ledger:
         start_time = time.perf_counter()
-        digests = [Digest.of(number.to_bytes(4, "big")) for number in range(IN_BLOCKS)]
+        digests = [Digest.from_bytes(number.to_bytes(4, "big")) for number in range(CHAIN_DIGESTS)]
         receipts = {digest: ledger.complete(digest) for digest in digests}
         seconds = (time.perf_counter() - start_time) / len(receipts)
         chain = ledger.chain
         used = int(chain._receipts(chain.tip - 1)[0]["cumulativeGasUsed"], 16)  # noqa: SLF001 - of the only transaction
-        return _row("EVM chain (py-evm)", ledger.anchor(), seconds, receipts, f"{used:,}")
+        return _build_row("EVM chain (py-evm)", ledger.anchor(), seconds, receipts, f"{used:,}")
 
 
 def _measure_submission(anchor: Anchor, count: int) -> tuple[float, dict[Digest, Receipt]]:
-    digests = [Digest.of(number.to_bytes(4, "big")) for number in range(count)]
-    return _timed(lambda: {digest: anchor.submit(digest) for digest in digests})
+    digests = [Digest.from_bytes(number.to_bytes(4, "big")) for number in range(count)]
+    return _measure_time(lambda: {digest: anchor.submit(digest) for digest in digests})
 
 
-def _row(service: str, anchor: Anchor, seconds: float, receipts: dict[Digest, Receipt], gas: str) -> Row:
-    checking, _ = _timed(lambda: [anchor.verify(digest, receipt) for digest, receipt in receipts.items()])
+def _build_row(service: str, anchor: Anchor, seconds: float, receipts: dict[Digest, Receipt], gas: str) -> Row:
+    checking_seconds, _ = _measure_time(
+        lambda: [anchor.verify(digest, receipt) for digest, receipt in receipts.items()]
+    )
     first_receipt = next(iter(receipts.values()))
     return {
         "witness": service,
         "asked a second": 1 / seconds,
-        "verify ms": 1000 * checking / len(receipts),
+        "verify ms": 1000 * checking_seconds / len(receipts),
         "receipt bytes": len(first_receipt.proof),
         "material bytes": sum(len(data) for _, data in first_receipt.material),
         "gas": gas,
     }
 
 
-def _timed(act: Callable[[], T]) -> tuple[float, T]:
+def _measure_time(action: Callable[[], T]) -> tuple[float, T]:
     start_time = time.perf_counter()
-    result = act()
+    result = action()
     return time.perf_counter() - start_time, result

@@ -6,7 +6,7 @@ Everything else is internal to this project.
 
 from typing import TYPE_CHECKING
 
-from exhibit.lazy_names import lazy_names
+from exhibit.lazy_names import build_lazy_getattr
 
 if TYPE_CHECKING:
     from crawler.crawling.run import run
@@ -17,7 +17,7 @@ __all__ = [
     "EndLine", "Job", "Limits", "PageLine", "Politeness", "RefusalLine", "Source", "SourceKind", "UserAgent", "run",
 ]  # fmt: skip
 
-__getattr__ = lazy_names(
+__getattr__ = build_lazy_getattr(
     __name__,
     dict.fromkeys(("Job", "Limits", "Politeness", "Source", "SourceKind", "UserAgent"), "formats.job")
     | dict.fromkeys(("EndLine", "PageLine", "RefusalLine"), "formats.lines")

@@ -12,29 +12,36 @@ from enum import StrEnum
 import requests
 
 from crawler.formats.job import Kind, SourceKind, UserAgent
-from crawler.reading.found import Document
-from crawler.reading.helper import document_of
-from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
+from crawler.reading.document import Document
+from crawler.reading.helper import parse_document
+from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, parse_reservations, parse_robots
 from exhibit.errors import RefusedError
-from exhibit.network.addresses import host_of, is_localhost, literal_address, origin_of, plain_host, same_domain
+from exhibit.network.addresses import (
+    get_url_host,
+    get_url_origin,
+    has_same_domain,
+    is_localhost,
+    normalise_host,
+    parse_literal_address,
+)
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session, read_beginning
+from exhibit.network.http import create_guarded_session, read_beginning
 from exhibit.reasons import Reason
 
-Denied = Callable[[str], bool]  # returns True for hosts that must not be contacted
+DeniedCheck = Callable[[str], bool]  # returns True for hosts that must not be contacted
 SECONDS = 12.0
 REQUEST_SECONDS = 5.0
 PAGE_BYTES = 2_000_000
 """Bytes read from the start of a response: enough to detect its kind and the first links."""
 
-MAX_ADDRESS = 2_000
-MAX_PROPOSED = 8
-"""Limit for proposed sitemaps, and for proposed feeds."""
-_NO_PAGE = (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site", b"\x1f\x8b", b"{")
+MAX_URL_LENGTH = 2_000
+MAX_PROPOSALS = 8
+"""Maximum proposed sitemaps, and maximum proposed feeds."""
+_LIST_PREFIXES = (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site", b"\x1f\x8b", b"{")
 """First bytes of sitemaps and feeds, and of gzipped sitemaps."""
 
 
-class Robots(StrEnum):
+class RobotsVerdict(StrEnum):
     """Verdict of robots.txt about a URL."""
 
     NONE = "none"
@@ -52,25 +59,27 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class SiteProbe:
     """Result of probing a site."""
 
     url: str  # URL after redirects
     title: str  # title of the page, or empty
-    robots: Robots  # verdict of robots.txt about the URL
+    robots: RobotsVerdict  # verdict of robots.txt about the URL
     crawl_delay: float  # seconds between two requests that robots.txt requests, or 0
     reserved: bool  # whether the site reserves the URL against text and data mining
     proposals: tuple[Proposal, ...]  # sources offered by the site; the URL itself first, if it may be visited
 
 
-def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, seconds: float = SECONDS) -> Look:
+def inspect_site(
+    address: str, guard: Guard, agent: UserAgent, is_denied: DeniedCheck, *, seconds: float = SECONDS
+) -> SiteProbe:
     """Probe a site; without a scheme, ``https`` is tried before ``http``.
 
     Args:
         address: URL or host name of the site.
         guard: Network guard for all requests.
         agent: User agent of the crawler.
-        denied: Returns True for hosts that must not be contacted.
+        is_denied: Returns True for hosts that must not be contacted.
         seconds: Time limit of the probe.
 
     Returns:
@@ -78,147 +87,161 @@ def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, sec
 
     Raises:
         RefusedError: With the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
-            ``http-…``
-            for a response that is not a page.
+            ``http-…`` for a response that is not a page.
     """
     text = address.strip()
     urls = [text] if "://" in text else [f"https://{text}", f"http://{text}"]
     check_address(urls[0], guard)
-    visit = _Visit(guard, agent, denied, time.monotonic() + seconds)
+    prober = _SiteProber(guard, agent, is_denied, time.monotonic() + seconds)
     for url in urls[:-1]:
         try:
-            return visit.look(url)
+            return prober.inspect(url)
         except RefusedError as error:
             if error.reason != Reason.UNREACHABLE:
                 raise
-    return visit.look(urls[-1])
+    return prober.inspect(urls[-1])
 
 
 def check_address(url: str, guard: Guard) -> None:
-    """Check from its text that a URL can be the URL of a site.
+    """Check that a URL can be the URL of a site, without any request.
 
     Raises:
         RefusedError: The network guard blocks it, or it is not the URL of a site.
     """
     guard.check_url(url)
-    host = plain_host(host_of(url))
-    if len(url) > MAX_ADDRESS or ("." not in host and not is_localhost(host) and literal_address(host) is None):
-        raise RefusedError("This isn't the address of a site.", reason=Reason.BAD_URL)
+    host = normalise_host(get_url_host(url))
+    if len(url) > MAX_URL_LENGTH or (
+        "." not in host and not is_localhost(host) and parse_literal_address(host) is None
+    ):
+        raise RefusedError("This is not the URL of a site.", reason=Reason.BAD_URL)
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _SiteResponse:
     url: str
     status: int
     media_type: str
     body: bytes
 
 
-class _Visit:
-    def __init__(self, guard: Guard, agent: UserAgent, denied: Denied, until: float) -> None:
-        self._token, self._denied, self._until = agent.token, denied, until
-        self._session = guarded_session(guard, timeout=REQUEST_SECONDS, user_agent=agent.header(), check=self._check)
+class _SiteProber:
+    def __init__(self, guard: Guard, agent: UserAgent, is_denied: DeniedCheck, deadline: float) -> None:
+        self._token, self._is_denied, self._deadline = agent.token, is_denied, deadline
+        self._session = create_guarded_session(
+            guard, timeout=REQUEST_SECONDS, user_agent=agent.to_header(), check=self._check_request
+        )
         self._guard = guard
 
-    def look(self, url: str) -> Look:
-        policy = self._policy(url)
+    def inspect(self, url: str) -> SiteProbe:
+        policy = self._fetch_policy(url)
         if not policy.allows(url):
-            return self._to_look(url, policy, "", ())
-        answer = self._get(url)
-        if origin_of(answer.url) != origin_of(url):
-            policy = self._policy(answer.url)
-            if not policy.allows(answer.url):
-                return self._to_look(answer.url, policy, "", ())
-        if not 200 <= answer.status < 300:
-            raise RefusedError(f"The server answered with status {answer.status}.", reason=f"http-{answer.status}")
-        kind, document = _read_answer(answer, self._token)
-        proposals = [Proposal(kind, answer.url)]
+            return self._build_result(url, policy, "", ())
+        response = self._fetch(url)
+        if get_url_origin(response.url) != get_url_origin(url):
+            policy = self._fetch_policy(response.url)
+            if not policy.allows(response.url):
+                return self._build_result(response.url, policy, "", ())
+        if not 200 <= response.status < 300:
+            raise RefusedError(f"The server returned status {response.status}.", reason=f"http-{response.status}")
+        kind, document = _parse_response(response, self._token)
+        proposals = [Proposal(kind, response.url)]
         if kind is SourceKind.SITE:
-            proposals += self._offered(answer.url, policy, document)
-        return self._to_look(answer.url, policy, document.title, tuple(dict.fromkeys(proposals)))
+            proposals += self._find_proposals(response.url, policy, document)
+        return self._build_result(response.url, policy, document.title, tuple(dict.fromkeys(proposals)))
 
-    def _to_look(self, url: str, policy: SitePolicy, title: str, proposals: tuple[Proposal, ...]) -> Look:
-        rule = policy.reservation(url)
-        robots = Robots.ALLOWS if policy.allows(url) else Robots.FORBIDS
+    def _build_result(self, url: str, policy: SitePolicy, title: str, proposals: tuple[Proposal, ...]) -> SiteProbe:
+        rule = policy.find_reservation(url)
+        robots = RobotsVerdict.ALLOWS if policy.allows(url) else RobotsVerdict.FORBIDS
         if policy.rules is None:
-            robots = Robots.UNREADABLE if policy.disallows_all else Robots.NONE
-        return Look(
+            robots = RobotsVerdict.UNREADABLE if policy.disallows_all else RobotsVerdict.NONE
+        return SiteProbe(
             url=url,
             title=title,
             robots=robots,
             crawl_delay=policy.crawl_delay,
-            reserved=rule is not None and rule.reserved,
+            reserved=rule is not None and rule.is_reserved,
             proposals=proposals,
         )
 
-    def _offered(self, url: str, policy: SitePolicy, document: Document) -> list[Proposal]:
-        """Return the sitemaps and feeds of a page that may be visited; the usual sitemap location if none is named."""
+    def _find_proposals(self, url: str, policy: SitePolicy, document: Document) -> list[Proposal]:
+        """Return the sitemaps and feeds of a page that may be visited; if no sitemap is named, try the usual URL."""
         sitemaps = [*policy.sitemaps, *(link.url for link in document.links if link.kind is Kind.SITEMAP)]
         feeds = [link.url for link in document.links if link.kind is Kind.FEED]
-        if not sitemaps and self._is_sitemap(f"{origin_of(url)}/sitemap.xml", policy):
-            sitemaps = [f"{origin_of(url)}/sitemap.xml"]
+        if not sitemaps and self._is_sitemap(f"{get_url_origin(url)}/sitemap.xml", policy):
+            sitemaps = [f"{get_url_origin(url)}/sitemap.xml"]
         return [
             Proposal(kind, address)
             for kind, addresses in ((SourceKind.SITEMAP, sitemaps), (SourceKind.FEED, feeds))
-            for address in list(dict.fromkeys(addresses))[:MAX_PROPOSED]
-            if same_domain(address, url) and (origin_of(address) != origin_of(url) or policy.allows(address))
-            if len(address) <= MAX_ADDRESS and self._may_visit(address)
+            for address in list(dict.fromkeys(addresses))[:MAX_PROPOSALS]
+            if has_same_domain(address, url)
+            and (get_url_origin(address) != get_url_origin(url) or policy.allows(address))
+            if len(address) <= MAX_URL_LENGTH and self._may_visit(address)
         ]
 
     def _may_visit(self, url: str) -> bool:
-        """Return True if the text of a URL allows a visit; a watch of any other URL would be refused."""
+        """Return True if a URL may be visited, without any request; a watch of any other URL would be refused."""
         with suppress(RefusedError):
             self._guard.check_url(url)
-            return not self._denied(host_of(url))
+            return not self._is_denied(get_url_host(url))
         return False
 
     def _is_sitemap(self, url: str, policy: SitePolicy) -> bool:
         """Return True if the URL is a sitemap of the same site; only the start of a large one is read."""
         with suppress(RefusedError):
-            if policy.allows(url) and (answer := self._get(url)).status == 200 and same_domain(answer.url, url):
-                return bool(document_of(answer.body, Kind.SITEMAP, url=answer.url, max_bytes=4 * PAGE_BYTES).links)
+            if (
+                policy.allows(url)
+                and (response := self._fetch(url)).status == 200
+                and has_same_domain(response.url, url)
+            ):
+                return bool(
+                    parse_document(response.body, Kind.SITEMAP, url=response.url, max_bytes=4 * PAGE_BYTES).links
+                )
         return False
 
-    def _policy(self, url: str) -> SitePolicy:
-        answer = self._get(f"{origin_of(url)}/robots.txt", 2 * ROBOTS_BYTES)
-        policy = robots_policy(answer.status, answer.body, self._token)
+    def _fetch_policy(self, url: str) -> SitePolicy:
+        response = self._fetch(f"{get_url_origin(url)}/robots.txt", 2 * ROBOTS_BYTES)
+        policy = parse_robots(response.status, response.body, self._token)
         if policy.disallows_all:
             return policy
-        reserved = self._get(f"{origin_of(url)}/.well-known/tdmrep.json", 10 * ROBOTS_BYTES)
-        return policy.with_reservations(reservations_of(reserved.body)) if reserved.status == 200 else policy
+        tdmrep_response = self._fetch(f"{get_url_origin(url)}/.well-known/tdmrep.json", 10 * ROBOTS_BYTES)
+        return (
+            policy.with_reservations(parse_reservations(tdmrep_response.body))
+            if tdmrep_response.status == 200
+            else policy
+        )
 
-    def _get(self, url: str, most: int = PAGE_BYTES) -> _Answer:
+    def _fetch(self, url: str, max_bytes: int = PAGE_BYTES) -> _SiteResponse:
         try:
-            response = self._session.get(url, timeout=min(REQUEST_SECONDS, self._seconds_left()))
+            response = self._session.get(url, timeout=min(REQUEST_SECONDS, self._get_seconds_left()))
             media_type = response.headers.get("Content-Type", "")
-            body = read_beginning(response, most, min(REQUEST_SECONDS, self._seconds_left()))
+            body = read_beginning(response, max_bytes, min(REQUEST_SECONDS, self._get_seconds_left()))
         except requests.ReadTimeout as error:
-            raise RefusedError("The site answers too slowly.", reason=Reason.TOO_SLOW) from error
+            raise RefusedError("The site responds too slowly.", reason=Reason.TOO_SLOW) from error
         except requests.RequestException as error:
-            self._seconds_left()
-            raise RefusedError("The server couldn't be reached.", reason=Reason.UNREACHABLE) from error
-        return _Answer(response.url, response.status_code, media_type, body)
+            self._get_seconds_left()
+            raise RefusedError("The server could not be reached.", reason=Reason.UNREACHABLE) from error
+        return _SiteResponse(response.url, response.status_code, media_type, body)
 
-    def _seconds_left(self) -> float:
-        seconds_left = self._until - time.monotonic()
+    def _get_seconds_left(self) -> float:
+        seconds_left = self._deadline - time.monotonic()
         if seconds_left <= 0:
-            raise RefusedError("The site answers too slowly.", reason=Reason.TOO_SLOW)
+            raise RefusedError("The site responds too slowly.", reason=Reason.TOO_SLOW)
         return seconds_left
 
-    def _check(self, url: str) -> None:
+    def _check_request(self, url: str) -> None:
         """Check the time limit and the host before each request and redirect; slow redirects get no extra time."""
-        self._seconds_left()
-        if self._denied(host_of(url)):
-            raise RefusedError(f"The host {host_of(url)} isn't visited.", reason=Reason.DENIED_HOST)
+        self._get_seconds_left()
+        if self._is_denied(get_url_host(url)):
+            raise RefusedError(f"The host {get_url_host(url)} is not visited.", reason=Reason.DENIED_HOST)
 
 
-def _read_answer(answer: _Answer, token: str) -> tuple[SourceKind, Document]:
+def _parse_response(response: _SiteResponse, token: str) -> tuple[SourceKind, Document]:
     """Detect whether the response is a sitemap, a feed or a page, and parse it."""
     kinds = {SourceKind.SITE: Kind.PAGE}
-    if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_NO_PAGE):
+    if response.body.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_LIST_PREFIXES):
         kinds = {SourceKind.SITEMAP: Kind.SITEMAP, SourceKind.FEED: Kind.FEED, **kinds}
-    about = {"url": answer.url, "content_type": answer.media_type, "token": token, "max_bytes": 4 * PAGE_BYTES}
+    options = {"url": response.url, "content_type": response.media_type, "token": token, "max_bytes": 4 * PAGE_BYTES}
     for source, kind in kinds.items():
         with suppress(RefusedError):
-            return source, document_of(answer.body, kind, **about)
+            return source, parse_document(response.body, kind, **options)
     return SourceKind.SITE, Document()

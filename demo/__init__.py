@@ -1,1 +1,1 @@
-"""Demonstration: a complete run of the product over three small web sites made for it."""
+"""Demonstration: a complete run of the product on three small generated web sites."""

@@ -1,4 +1,4 @@
-"""`python -m demo [--out FOLDER] [--photos FOLDER]`: run the whole product once."""
+"""Run the demonstration: `python -m demo [--out FOLDER] [--photos FOLDER]`."""
 
 import argparse
 import shutil
@@ -6,31 +6,31 @@ import sys
 from pathlib import Path
 
 from demo.display import Display
-from demo.run import STAGES, run
-from demo.stock import ASSETS
-from demo.table import summary, table
+from demo.image_stock import ASSETS
+from demo.run import STAGE_COUNT, run_demo
+from demo.table import format_summary, format_table
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
-from exhibit.interrupts import hear_interrupts
+from exhibit.interrupts import install_interrupt_handlers
 
-MARK = "made-by-demo.txt"
+MARKER_NAME = "made-by-demo.txt"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration and return an exit code."""
-    hear_interrupts()
+    install_interrupt_handlers()
     options = _build_parser().parse_args(arguments)
-    display = Display(STAGES, sys.stdout)
+    display = Display(STAGE_COUNT, sys.stdout)
     try:
-        out = _emptied(options.out.resolve())
-        result = run(out, options.photos.resolve(), display)
+        out = _prepare_folder(options.out.resolve())
+        result = run_demo(out, options.photos.resolve(), display)
     except ExhibitError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("Interrupted; the servers were stopped.", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    (out / "summary.json").write_text(summary(result), "utf-8")
-    display.say(table(result, out, f"EXHIBIT_DATA={out / 'data'} {sys.executable} -m desk up"))
+    (out / "summary.json").write_text(format_summary(result), "utf-8")
+    display.print_lines(format_table(result, out, f"EXHIBIT_DATA={out / 'data'} {sys.executable} -m desk up"))
     return ExitCode.CHECK_FAILED if result.failures else ExitCode.DONE
 
 
@@ -50,21 +50,21 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _emptied(out: Path) -> Path:
-    """Create the output folder. The folder of an earlier demonstration is emptied; any other must be empty.
+def _prepare_folder(folder: Path) -> Path:
+    """Create the output folder. The folder of an earlier demonstration is emptied; other folders must be empty.
 
     Raises:
         WrongUseError: The folder contains other files.
     """
-    if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
-        raise WrongUseError(f"{out} contains other files.", hint="Choose an empty or new folder with --out.")
-    if out.exists():
-        shutil.rmtree(out)
-    out.mkdir(parents=True)
-    (out / MARK).write_text(
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER_NAME).exists():
+        raise WrongUseError(f"{folder} contains other files.", hint="Choose an empty or new folder with --out.")
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARKER_NAME).write_text(
         "This folder was created by the demonstration, which deletes its content on the next run.\n"
     )
-    return out
+    return folder
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stand-in for an open collection searched by words without a key: Openverse's API, with a copy of a work."""
+"""Local stand-in for Openverse, a collection that is searched by keywords without an API key, with a copy of a work."""
 
 import json
 import re
@@ -9,64 +9,70 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from demo.stand_in import StandIn, serving, small_copy
-from registry.crawls.search_services import FOLDER, SHIPPED
+from demo.stand_in import StandIn, make_small_copy, serve_files
+from registry.crawls.search_services import BUILT_IN_FOLDER, OWN_FOLDER
 
 HOST: Final = "127.0.0.6"
-NAME: Final = "openverse"
-WORDS: Final = "lighthouse"
-PAGE: Final = "/photos/lighthouse"
-PICTURE: Final = "/files/lighthouse.jpg"
+SERVICE_NAME: Final = "openverse"
+SEARCH_WORDS: Final = "lighthouse"
+PAGE_PATH: Final = "/photos/lighthouse"
+PICTURE_PATH: Final = "/files/lighthouse.jpg"
 
 
 @dataclass(slots=True)
 class Collection:
-    """The collection while it is being served."""
+    """A running collection server."""
 
     url: str
     _files: dict[str, bytes] = field(repr=False)
 
-    def be_asked(self, data: Path) -> None:
+    def install_mapping(self, data_dir: Path) -> None:
         """Override the shipped mapping in a data folder, so that Exhibit queries this server instead of Openverse."""
-        text = (SHIPPED / f"{NAME}.toml").read_text("utf-8")
-        folder = data / FOLDER
+        text = (BUILT_IN_FOLDER / f"{SERVICE_NAME}.toml").read_text("utf-8")
+        folder = data_dir / OWN_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         mapping = re.sub(r'^url = "https://[^/"]+', f'url = "{self.url}', text, flags=re.MULTILINE)
-        (folder / f"{NAME}.toml").write_text(mapping, "utf-8")
+        (folder / f"{SERVICE_NAME}.toml").write_text(mapping, "utf-8")
 
-    def hold(self, work: Path) -> None:
+    def add_copy(self, work: Path) -> None:
         """Add a copy of a work."""
-        self._files[PICTURE] = small_copy(work, 640, 80)
+        self._files[PICTURE_PATH] = make_small_copy(work, 640, 80)
 
 
 @contextmanager
-def running_collection() -> Iterator[Collection]:
+def run_collection() -> Iterator[Collection]:
     """Serve the collection on loopback for the duration of the block."""
     files: dict[str, bytes] = {}
-    with serving(HOST, _Handler, files) as url:
+    with serve_files(HOST, _Handler, files) as url:
         yield Collection(url, files)
 
 
 class _Handler(StandIn):
-    """Responds as https://api.openverse.org/v1/ documents images, and serves its one image and the page of it."""
+    """Responds in the format of https://api.openverse.org/v1/, and serves one image and its page."""
 
-    def answer(self) -> bool:
+    def respond(self) -> bool:
         """Send the search results, the image, or the page that shows it."""
         request = urlsplit(self.path)
         if request.path == "/v1/images/":
-            words = parse_qs(request.query).get("q", [""])[0].lower()
+            query = parse_qs(request.query).get("q", [""])[0].lower()
             return self.send(
-                "application/json", json.dumps(self._search_results() if WORDS in words else _NOTHING).encode()
+                "application/json",
+                json.dumps(self._build_search_results() if SEARCH_WORDS in query else _EMPTY_RESULTS).encode(),
             )
-        if request.path == PAGE:
-            return self.send("text/html", f'<title>A lighthouse</title><img src="{PICTURE}" alt="">'.encode())
+        if request.path == PAGE_PATH:
+            return self.send("text/html", f'<title>A lighthouse</title><img src="{PICTURE_PATH}" alt="">'.encode())
         data = self.files.get(request.path)
         return data is not None and self.send("image/jpeg", data)
 
-    def _search_results(self) -> dict[str, object]:
+    def _build_search_results(self) -> dict[str, object]:
         base = f"http://{self.headers['Host']}"
-        result = {"id": "1", "title": "A lighthouse", "url": base + PICTURE, "foreign_landing_url": base + PAGE}
+        result = {
+            "id": "1",
+            "title": "A lighthouse",
+            "url": base + PICTURE_PATH,
+            "foreign_landing_url": base + PAGE_PATH,
+        }
         return {"result_count": 1, "page_count": 1, "page_size": 20, "page": 1, "results": [result]}
 
 
-_NOTHING: Final = {"result_count": 0, "page_count": 0, "page_size": 20, "page": 1, "results": []}
+_EMPTY_RESULTS: Final = {"result_count": 0, "page_count": 0, "page_size": 20, "page": 1, "results": []}

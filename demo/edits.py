@@ -1,4 +1,4 @@
-"""Edits with which the demonstration's sites have changed or saved the images that they copied."""
+"""Edits and file formats in which the demonstration's sites publish the images that they copied."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 
 from indexer.edits import EditedPicture, apply
 
-_MADE_BY: Final = {
+_BENCH_EDITS: Final = {
     "recompressed": "jpeg30",
     "resized": "resize50",
     "webp": "webp",
@@ -27,13 +27,13 @@ _MADE_BY: Final = {
 _FRAME_MILLISECONDS: Final = 400
 
 
-def _as_avif(picture: Image.Image) -> EditedPicture:
+def _save_avif(picture: Image.Image) -> EditedPicture:
     out = io.BytesIO()
-    picture.save(out, "AVIF", quality=60, max_threads=1)  # several threads could give different bytes
+    picture.save(out, "AVIF", quality=60, max_threads=1)  # Several threads could produce different bytes.
     return EditedPicture(out.getvalue(), ".avif")
 
 
-def _as_animation(picture: Image.Image) -> EditedPicture:
+def _save_animation(picture: Image.Image) -> EditedPicture:
     """Save an animated WebP that pulses: the image, then darker frames."""
     darker = [ImageEnhance.Brightness(picture).enhance(light) for light in (0.8, 0.6)]
     out = io.BytesIO()
@@ -41,23 +41,23 @@ def _as_animation(picture: Image.Image) -> EditedPicture:
     return EditedPicture(out.getvalue(), ".webp")
 
 
-def _as_deep_png(picture: Image.Image) -> EditedPicture:
+def _save_16_bit_png(picture: Image.Image) -> EditedPicture:
     """Save a PNG with 16 bits a channel, which Pillow supports only for grey images."""
-    deep = np.asarray(picture)[..., ::-1].astype(np.uint16) * 257
-    return EditedPicture(cv2.imencode(".png", deep)[1].tobytes(), ".png")
+    pixels = np.asarray(picture)[..., ::-1].astype(np.uint16) * 257
+    return EditedPicture(cv2.imencode(".png", pixels)[1].tobytes(), ".png")
 
 
-_SAVED_AS: Final[dict[str, Callable[[Image.Image], EditedPicture]]] = {
-    "avif": _as_avif,
-    "animated webp": _as_animation,
-    "16-bit png": _as_deep_png,
+_SAVE_FUNCTIONS: Final[dict[str, Callable[[Image.Image], EditedPicture]]] = {
+    "avif": _save_avif,
+    "animated webp": _save_animation,
+    "16-bit png": _save_16_bit_png,
 }
-EDITS: Final = (*_MADE_BY, *_SAVED_AS)
-LONG_SIDE: Final = 900
+EDIT_NAMES: Final = (*_BENCH_EDITS, *_SAVE_FUNCTIONS)
+MAX_LONG_SIDE: Final = 900
 
 
-def edited(name: str, picture: Image.Image, neighbours: Sequence[Image.Image], seed: int) -> EditedPicture:
-    """Copy an image as a web site would, changed or saved by the edit of that name. The output is deterministic.
+def edit_picture(name: str, picture: Image.Image, neighbours: Sequence[Image.Image], seed: int) -> EditedPicture:
+    """Create a copy of an image with the given edit or file format. The output is deterministic.
 
     Args:
         name: Name of the edit.
@@ -66,7 +66,7 @@ def edited(name: str, picture: Image.Image, neighbours: Sequence[Image.Image], s
         seed: Determines the position of a crop, the text of a caption, and so on.
     """
     reduced = picture.convert("RGB")
-    reduced.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
-    if name in _SAVED_AS:
-        return _SAVED_AS[name](reduced)
-    return apply(_MADE_BY[name], reduced, neighbours, seed)
+    reduced.thumbnail((MAX_LONG_SIDE, MAX_LONG_SIDE), Image.Resampling.LANCZOS)
+    if name in _SAVE_FUNCTIONS:
+        return _SAVE_FUNCTIONS[name](reduced)
+    return apply(_BENCH_EDITS[name], reduced, neighbours, seed)

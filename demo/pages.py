@@ -1,4 +1,4 @@
-"""Pages of the demonstration's sites, which show images in the ways that real pages do."""
+"""Pages of the demonstration's sites, which embed images with the techniques of real pages."""
 
 import json
 import mimetypes
@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urljoin
 
 from demo.plan import Site
-from demo.serving import TYPES
+from demo.serving import MEDIA_TYPES
 
 FIRST_DAY: Final = 1_793_491_200.0  # 2026-11-01: the date of a site's first post
 DAY: Final = 86_400.0
@@ -21,10 +21,10 @@ LAZY_LOADING: Final = "document.querySelectorAll('img[data-src]').forEach((img) 
 
 @dataclass(frozen=True, slots=True)
 class PagePicture:
-    """One image on a page: its URL, how the page refers to it, and its caption."""
+    """One image on a page: its URL, the technique by which the page embeds it, and its caption."""
 
     url: str
-    technique: str  # one of `_TAGS`, or a reference only in a style sheet, the head, a sitemap or a feed
+    technique: str  # One of `_TAGS`, or a reference only in a style sheet, the head, a sitemap or a feed.
     caption: str
 
 
@@ -38,22 +38,22 @@ class Page:
     pictures: tuple[PagePicture, ...]
 
     @property
-    def stylesheet(self) -> str:
+    def stylesheet_path(self) -> str:
         """Path of the page's own stylesheet."""
         return f"/css{self.path.removesuffix('.html').rstrip('/')}.css"
 
-    def using(self, *techniques: str) -> tuple[PagePicture, ...]:
+    def list_pictures_by_technique(self, *techniques: str) -> tuple[PagePicture, ...]:
         """Return the images shown with one of these techniques."""
         return tuple(picture for picture in self.pictures if picture.technique in techniques)
 
 
-def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
-    """Render a page: head, navigation with (path, words) links, text and images."""
-    menu = " · ".join(f'<a href="{path}">{escape(words)}</a>' for path, words in links)
-    pictures = "\n".join(_figure(picture) for picture in page.pictures if picture.technique in _TAGS)
+def render_page(page: Page, site: Site, menu_links: Sequence[tuple[str, str]]) -> str:
+    """Render a page: head, navigation with (path, text) links, text and images."""
+    menu = " · ".join(f'<a href="{path}">{escape(words)}</a>' for path, words in menu_links)
+    pictures = "\n".join(_render_figure(picture) for picture in page.pictures if picture.technique in _TAGS)
     classes = "\n".join(
         f'<div class="picture p{number}" role="img" aria-label="{escape(picture.caption)}"></div>'
-        for number, picture in enumerate(page.using("stylesheet"))
+        for number, picture in enumerate(page.list_pictures_by_technique("stylesheet"))
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -62,8 +62,8 @@ def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(page.title)} - {escape(site.title)}</title>
 <link rel="stylesheet" href="/site.css">
-<link rel="stylesheet" href="{page.stylesheet}">
-{_head(page, site)}
+<link rel="stylesheet" href="{page.stylesheet_path}">
+{_render_head(page, site)}
 </head>
 <body>
 <header><a href="/">{escape(site.title)}</a></header>
@@ -83,13 +83,13 @@ def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
 """
 
 
-def page_css(page: Page) -> str:
+def render_page_css(page: Page) -> str:
     """Render a page's own stylesheet, with its background images."""
-    numbered = enumerate(page.using("stylesheet"))
+    numbered = enumerate(page.list_pictures_by_technique("stylesheet"))
     return "".join(f'.p{number} {{ background-image: url("{picture.url}"); }}\n' for number, picture in numbered)
 
 
-def site_css(site: Site) -> str:
+def render_site_css(site: Site) -> str:
     """Render the stylesheet shared by all pages of a site."""
     return f"""body {{ margin: 0; font: 17px/1.5 system-ui, sans-serif; color: #222; background: #fbfaf8; }}
 header {{ padding: 1rem 2rem; background: {ACCENTS[site.name]}; font-size: 1.4rem; }}
@@ -103,13 +103,13 @@ footer {{ padding: 2rem; color: #777; font-size: .85rem; }}
 """
 
 
-def sitemap_xml(pages: Sequence[Page], site: Site) -> str:
+def render_sitemap(pages: Sequence[Page], site: Site) -> str:
     """Render a sitemap with the image extension (sitemaps.org 0.9; image sitemaps 1.1)."""
     entries = "".join(
         f"<url><loc>{escape(urljoin(site.base, page.path))}</loc>"
         + "".join(
             f"<image:image><image:loc>{escape(urljoin(site.base, picture.url))}</image:loc></image:image>"
-            for picture in page.using("sitemap")
+            for picture in page.list_pictures_by_technique("sitemap")
         )
         + "</url>\n"
         for page in pages
@@ -122,9 +122,9 @@ def sitemap_xml(pages: Sequence[Page], site: Site) -> str:
     )
 
 
-def feed_xml(pages: Sequence[Page], site: Site) -> str:
+def render_feed(pages: Sequence[Page], site: Site) -> str:
     """Render an RSS 2.0 feed with enclosures and Media RSS."""
-    items = "".join(_feed_item(page, site, FIRST_DAY + DAY * day) for day, page in enumerate(pages))
+    items = "".join(_render_feed_item(page, site, FIRST_DAY + DAY * day) for day, page in enumerate(pages))
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/">
 <channel><title>{escape(site.title)}</title><link>{site.base}/</link><description>Notes and pictures</description>
@@ -132,16 +132,17 @@ def feed_xml(pages: Sequence[Page], site: Site) -> str:
 """
 
 
-def _feed_item(page: Page, site: Site, published_at: float) -> str:
+def _render_feed_item(page: Page, site: Site, published_at: float) -> str:
     link = escape(urljoin(site.base, page.path))
     media = "".join(
         f'<media:content url="{escape(urljoin(site.base, picture.url))}" medium="image">'
         f"<media:title>{escape(picture.caption)}</media:title></media:content>"
-        for picture in page.using("media-content")
+        for picture in page.list_pictures_by_technique("media-content")
     )
     enclosures = "".join(
-        f'<enclosure url="{escape(urljoin(site.base, picture.url))}" type="{_media_type(picture.url)}" length="0"/>'
-        for picture in page.using("enclosure")
+        f'<enclosure url="{escape(urljoin(site.base, picture.url))}" '
+        f'type="{_guess_media_type(picture.url)}" length="0"/>'
+        for picture in page.list_pictures_by_technique("enclosure")
     )
     return (
         f"<item><title>{escape(page.title)}</title><link>{link}</link><guid>{link}</guid>"
@@ -150,10 +151,10 @@ def _feed_item(page: Page, site: Site, published_at: float) -> str:
     )
 
 
-def _head(page: Page, site: Site) -> str:
+def _render_head(page: Page, site: Site) -> str:
     cards = [
         f'<meta property="og:image" content="{escape(urljoin(site.base, picture.url))}">'
-        for picture in page.using("og-image")
+        for picture in page.list_pictures_by_technique("og-image")
     ]
     data = [
         '<script type="application/ld+json">'
@@ -166,7 +167,7 @@ def _head(page: Page, site: Site) -> str:
             }
         )
         + "</script>"
-        for picture in page.using("json-ld")
+        for picture in page.list_pictures_by_technique("json-ld")
     ]
     return "\n".join(cards + data)
 
@@ -181,11 +182,11 @@ _TAGS: Final = {
 }
 
 
-def _figure(picture: PagePicture) -> str:
+def _render_figure(picture: PagePicture) -> str:
     caption = escape(picture.caption)
-    tag = _TAGS[picture.technique].format(url=picture.url, caption=caption, media_type=_media_type(picture.url))
+    tag = _TAGS[picture.technique].format(url=picture.url, caption=caption, media_type=_guess_media_type(picture.url))
     return tag if picture.technique == "link" else f"<figure>{tag}<figcaption>{caption}</figcaption></figure>"
 
 
-def _media_type(url: str) -> str:
-    return TYPES.get(PurePosixPath(url).suffix) or mimetypes.guess_type(url)[0] or "image/jpeg"
+def _guess_media_type(url: str) -> str:
+    return MEDIA_TYPES.get(PurePosixPath(url).suffix) or mimetypes.guess_type(url)[0] or "image/jpeg"

@@ -1,4 +1,4 @@
-"""Ground truth of the demonstration: the content of its sites, with which its result is compared."""
+"""Ground truth of the demonstration: the content of its sites, with which the result is compared."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ TrapKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One small web site, and the starting point of a watch over it."""
+    """One small web site, and the start URL of the watch that crawls it."""
 
     name: str
     title: str
@@ -21,7 +21,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class CopyUse:
     """A copy of a work on a page. `work` is the name of the work's file."""
 
     work: str
@@ -32,7 +32,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class OtherImage:
     """An image on a page that is not a copy of a work."""
 
     name: str
@@ -53,8 +53,8 @@ class Trap:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """A licence as in the owner's ledger. Dates are ISO 8601, both days included."""
+class LicenceTerms:
+    """A licence as in the owner's ledger. Dates are in ISO 8601, first and last day included."""
 
     works: tuple[str, ...]
     licensee: str
@@ -69,22 +69,28 @@ class Terms:
 class Plan:
     """Content of all sites.
 
-    `forbidden` lists copies in folders that robots.txt disallows: they must not be fetched and so cannot be found.
-    Those on readable pages are also listed as traps, because their refusal has to be recorded.
+    `forbidden_uses` are copies in folders that robots.txt disallows. They must not be fetched, so they cannot be found.
+    Those that are shown on allowed pages are also listed as traps, because their refusal must be recorded.
     """
 
     sites: tuple[Site, ...]
-    planted: tuple[Use, ...]
-    licensed: tuple[Use, ...]
-    forbidden: tuple[Use, ...]
-    lookalikes: tuple[Placed, ...]
-    unrelated: tuple[Placed, ...]
+    planted_uses: tuple[CopyUse, ...]
+    licensed_uses: tuple[CopyUse, ...]
+    forbidden_uses: tuple[CopyUse, ...]
+    lookalike_images: tuple[OtherImage, ...]
+    unrelated_images: tuple[OtherImage, ...]
     traps: tuple[Trap, ...]
-    licences: tuple[Terms, ...]
+    licences: tuple[LicenceTerms, ...]
 
     @property
-    def pictures(self) -> int:
+    def picture_count(self) -> int:
         """Number of image URLs on the sites, including broken and forbidden ones."""
-        parts = (self.planted, self.licensed, self.forbidden, self.lookalikes, self.unrelated)
-        broken = [trap for trap in self.traps if trap.kind != "robots"]
-        return sum(len(part) for part in parts) + len(broken)
+        groups = (
+            self.planted_uses,
+            self.licensed_uses,
+            self.forbidden_uses,
+            self.lookalike_images,
+            self.unrelated_images,
+        )
+        broken_traps = [trap for trap in self.traps if trap.kind != "robots"]
+        return sum(len(group) for group in groups) + len(broken_traps)

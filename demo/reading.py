@@ -1,49 +1,49 @@
-"""Parsers for the JSON of the command line, reduced to what the demonstration needs."""
+"""Parsers for the JSON output of the command line, limited to the fields that the demonstration uses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from evidence.verify.checks.captures import NOT_FOUND
+from evidence.verify.checks.captures import NOT_FOUND_OUTCOME
 from exhibit.errors import IntegrityError
 from exhibit.types import Json
 
-NOT_SHOWN = "incomplete, since no visit to their pages showed the picture"
-"""Verdict for bundles with no other shortcoming."""
+NOT_SHOWN_VERDICT = "incomplete, since no visit to their pages showed the picture"
+"""Verdict for bundles that have no other gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWork:
-    """One line of `work add --json`. `flags` has reasons why no match is certain, `conflicts` earlier registrations."""
+    """One work of `work add --json`. `flags` are the reasons why no match of it can be certain."""
 
     number: int
     file: str
     flags: tuple[str, ...]
-    conflicts: tuple[str, ...]
+    earlier_registrations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SeenUse:
+class CaseUse:
     """A match on a page, within a case."""
 
     page_url: str
     image_url: str
     decision: str
     licence: int | None
-    period: str = ""  # the period that an archive states instead of a moment
+    period: str = ""  # Period that an archive states if it has no exact time.
 
 
 @dataclass(frozen=True, slots=True)
-class SeenCase:
-    """One line of `case list --json`. `sealed` counts bundles, `anchored` those with complete timestamp receipts."""
+class ReportedCase:
+    """One case of `case list --json`, with the numbers of bundles that are sealed and that are timestamped."""
 
     number: int
     work: str
-    party: str
+    site: str
     decision: str
-    uses: tuple[SeenUse, ...]
-    sealed: int
-    anchored: int
+    uses: tuple[CaseUse, ...]
+    sealed_bundles: int
+    timestamped_bundles: int
 
     @property
     def is_certain(self) -> bool:
@@ -52,7 +52,7 @@ class SeenCase:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenRefusal:
+class CrawlRefusal:
     """One refusal of `watch show --json`."""
 
     url: str
@@ -60,7 +60,7 @@ class SeenRefusal:
 
 
 @contextmanager
-def _as_described() -> Iterator[None]:
+def _require_fields() -> Iterator[None]:
     """Raise ``IntegrityError`` if an expected field is missing."""
     try:
         yield
@@ -69,8 +69,8 @@ def _as_described() -> Iterator[None]:
         raise IntegrityError(f"An answer of the command line lacks {error}.", hint=hint) from error
 
 
-@_as_described()
-def works_of(answer: Json) -> list[RegisteredWork]:
+@_require_fields()
+def parse_works(data: Json) -> list[RegisteredWork]:
     """Parse `work add --json`.
 
     `{"works": [{"number", "file", "flags": […], "earlier_registrations": [{"sentence"}]}]}`.
@@ -82,12 +82,12 @@ def works_of(answer: Json) -> list[RegisteredWork]:
             tuple(row["flags"]),
             tuple(conflict["sentence"] for conflict in row["earlier_registrations"]),
         )
-        for row in answer["works"]
+        for row in data["works"]
     ]
 
 
-@_as_described()
-def cases_of(answer: Json) -> list[SeenCase]:
+@_require_fields()
+def parse_cases(data: Json) -> list[ReportedCase]:
     """Parse `case list --json`.
 
     `{"cases": [{"number", "work": {"file"}, "site", "decision", "uses": [{"page_url", "image_url", "match",
@@ -96,19 +96,19 @@ def cases_of(answer: Json) -> list[SeenCase]:
     sealed.
     """
     return [
-        SeenCase(
+        ReportedCase(
             row["number"],
             row["work"]["file"],
             row["site"],
             row["decision"],
             tuple(
-                SeenUse(use["page_url"], use["image_url"], use["match"], use["licence"], use["period"])
+                CaseUse(use["page_url"], use["image_url"], use["match"], use["licence"], use["period"])
                 for use in row["uses"]
             ),
             sum(bundle["seal"] is not None for bundle in row["bundles"]),
             sum(_has_receipts(bundle["receipts"]) for bundle in row["bundles"]),
         )
-        for row in answer["cases"]
+        for row in data["cases"]
     ]
 
 
@@ -118,23 +118,31 @@ def _has_receipts(receipts: Json) -> bool:
     return complete and any(receipt["subject"] == "checkpoint" for receipt in receipts)
 
 
-@_as_described()
-def refusals_of(answer: Json) -> list[SeenRefusal]:
+@_require_fields()
+def parse_refusals(rows: Json) -> list[CrawlRefusal]:
     """Parse the rows of a crawl's refusals: `[{"url", "reason"}]`."""
-    return [SeenRefusal(row["url"], row["reason"]) for row in answer]
+    return [CrawlRefusal(row["url"], row["reason"]) for row in rows]
 
 
-@_as_described()
-def verdicts_of(answer: Json) -> dict[str, str]:
+@_require_fields()
+def parse_verdicts(data: Json) -> dict[str, str]:
     """Parse `verify --json`: `{"bundles": [{"file", "verdict", "grades", "lines"}]}`, and return the verdict by file.
 
-    Some pages of the demonstration refer to an image that is never visible. Bundles whose only shortcoming is that no
-    visit showed the image get the verdict :data:`NOT_SHOWN`.
+    Some pages of the demonstration refer to an image that is never visible. Bundles whose only gap is that no visit
+    showed the image get the verdict :data:`NOT_SHOWN_VERDICT`.
     """
-    return {row["file"]: _verdict(row) for row in answer["bundles"]}
+    return {row["file"]: _parse_verdict(row) for row in data["bundles"]}
 
 
-def _verdict(row: Json) -> str:
-    failed = {grade["name"] for grade in row.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
-    unseen = any(line["of"] == "capture" and line["value"].startswith(NOT_FOUND) for line in row.get("lines", ()))
-    return NOT_SHOWN if row["verdict"] == "incomplete" and unseen and failed == {"capture"} else str(row["verdict"])
+def _parse_verdict(row: Json) -> str:
+    failed_grades = {
+        grade["name"] for grade in row.get("grades", ()) if grade["required"] and grade["state"] != "passed"
+    }
+    is_picture_unseen = any(
+        line["of"] == "capture" and line["value"].startswith(NOT_FOUND_OUTCOME) for line in row.get("lines", ())
+    )
+    return (
+        NOT_SHOWN_VERDICT
+        if row["verdict"] == "incomplete" and is_picture_unseen and failed_grades == {"capture"}
+        else str(row["verdict"])
+    )

@@ -1,4 +1,4 @@
-"""Web servers of the demonstration's sites, each on its own loopback address, so that they count as three sites."""
+"""Web servers of the demonstration's sites, each on a separate loopback address, so that they count as three sites."""
 
 import hashlib
 import threading
@@ -13,10 +13,10 @@ from typing import BinaryIO, Final
 from urllib.parse import unquote, urlsplit
 
 HOSTS: Final = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
-REDIRECTS: Final = "_redirects"
-BROWSERS: Final = "Mozilla/"
+REDIRECTS_NAME: Final = "_redirects"
+BROWSER_PREFIX: Final = "Mozilla/"
 """Prefix of the user agents of browsers."""
-TYPES: Final = {
+MEDIA_TYPES: Final = {
     ".avif": "image/avif",
     ".webp": "image/webp",
     ".xml": "application/xml",
@@ -25,19 +25,19 @@ TYPES: Final = {
 
 
 @dataclass(slots=True)
-class Served:
-    """Sites while they are being served: their URLs, and the requests to them (`METHOD /path`), in order.
+class ServedSites:
+    """Running servers of the sites: base URLs, and the requests to each site (`METHOD /path`), in order.
 
-    Requests of browsers are not recorded: a capture loads all parts of a page, including those disallowed for crawlers.
+    Requests by browsers are not recorded, because a capture may load resources that robots.txt disallows for crawlers.
     """
 
-    bases: tuple[str, ...]
+    base_urls: tuple[str, ...]
     requests: tuple[list[str], ...] = field(repr=False)
 
 
 @contextmanager
-def serve(folders: Sequence[Path], hosts: Sequence[str] = HOSTS, port: int = 0) -> Iterator[Served]:
-    """Serve each folder at its own address for the duration of the block; by default at free ports.
+def serve_sites(folders: Sequence[Path], hosts: Sequence[str] = HOSTS, port: int = 0) -> Iterator[ServedSites]:
+    """Serve each folder at a separate address for the duration of the block, by default at free ports.
 
     The folders may be filled while they are served. Responses have ETag and Last-Modified and support conditional
     requests. A file `_redirects` in a folder has lines `/path target`, served with status 302.
@@ -48,8 +48,8 @@ def serve(folders: Sequence[Path], hosts: Sequence[str] = HOSTS, port: int = 0) 
             stack.callback(server.server_close)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
             stack.callback(server.shutdown)
-        bases = tuple(f"http://{host}:{server.server_port}" for host, server in zip(hosts, servers, strict=True))
-        yield Served(bases, tuple(server.requests for server in servers))
+        base_urls = tuple(f"http://{host}:{server.server_port}" for host, server in zip(hosts, servers, strict=True))
+        yield ServedSites(base_urls, tuple(server.requests for server in servers))
 
 
 class _Server(ThreadingHTTPServer):
@@ -68,7 +68,7 @@ class _Handler(SimpleHTTPRequestHandler):
     server_version = "demo"
     sys_version = ""
     timeout = 30
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | MEDIA_TYPES
     etag = ""
 
     def log_message(self, *_: object) -> None:
@@ -77,22 +77,22 @@ class _Handler(SimpleHTTPRequestHandler):
     def send_head(self) -> BinaryIO | None:
         """Send the response headers. If-None-Match takes precedence over the date (RFC 9110, section 13.2.2)."""
         path = unquote(urlsplit(self.path).path)
-        if not self.headers.get("User-Agent", "").startswith(BROWSERS):
+        if not self.headers.get("User-Agent", "").startswith(BROWSER_PREFIX):
             self.server.requests.append(f"{self.command} {path}")
-        listing = Path(self.directory) / REDIRECTS
+        listing = Path(self.directory) / REDIRECTS_NAME
         lines = listing.read_text("utf-8").splitlines() if listing.exists() else []
         if target := dict(line.split(" ", 1) for line in lines).get(path):
-            self._without_body(HTTPStatus.FOUND, {"Location": target, "Content-Length": "0"})
+            self._send_without_body(HTTPStatus.FOUND, {"Location": target, "Content-Length": "0"})
             return None
         file = Path(self.translate_path(self.path))
         file = file / "index.html" if file.is_dir() else file
-        if file.name == REDIRECTS or not file.is_file():
+        if file.name == REDIRECTS_NAME or not file.is_file():
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         self.etag = f'"{hashlib.sha256(file.read_bytes()).hexdigest()[:20]}"'
         etags = self.headers.get("If-None-Match", "").split(",")
         if self.etag in (tag.strip().removeprefix("W/") for tag in etags):
-            self._without_body(HTTPStatus.NOT_MODIFIED, {})
+            self._send_without_body(HTTPStatus.NOT_MODIFIED, {})
             return None
         return super().send_head()
 
@@ -103,7 +103,7 @@ class _Handler(SimpleHTTPRequestHandler):
             self.etag = ""
         super().end_headers()
 
-    def _without_body(self, status: HTTPStatus, headers: dict[str, str]) -> None:
+    def _send_without_body(self, status: HTTPStatus, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

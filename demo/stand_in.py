@@ -1,4 +1,4 @@
-"""Stand-ins for services on the web: a loopback server with small copies of works."""
+"""Base of the stand-ins for web services: a loopback server with small copies of works."""
 
 import io
 import threading
@@ -21,10 +21,10 @@ class StandIn(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Respond to a request, or send 404."""
-        if not self.answer():
+        if not self.respond():
             self.send_error(HTTPStatus.NOT_FOUND)
 
-    def answer(self) -> bool:
+    def respond(self) -> bool:
         """Respond to the request for ``path``. Returns False if there is nothing to send."""
         raise NotImplementedError
 
@@ -39,9 +39,9 @@ class StandIn(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(host: str, answers: type[StandIn], files: dict[str, bytes]) -> Iterator[str]:
+def serve_files(host: str, handler_class: type[StandIn], files: dict[str, bytes]) -> Iterator[str]:
     """Serve the files in ``files`` for the duration of the block. Yields the URL."""
-    server = ThreadingHTTPServer((host, 0), type("Handler", (answers,), {"files": files}))
+    server = ThreadingHTTPServer((host, 0), type("Handler", (handler_class,), {"files": files}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
@@ -51,8 +51,8 @@ def serving(host: str, answers: type[StandIn], files: dict[str, bytes]) -> Itera
         server.server_close()
 
 
-def small_copy(work: Path, side: int, quality: int) -> bytes:
-    """Return a JPEG of a work with this long side in pixels."""
+def make_small_copy(work: Path, side: int, quality: int) -> bytes:
+    """Return a JPEG of a work whose long side has ``side`` pixels."""
     with Image.open(work) as image:
         copy, data = image.convert("RGB"), io.BytesIO()
     copy.thumbnail((side, side))

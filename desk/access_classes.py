@@ -1,7 +1,7 @@
-"""Access classes of URLs: who is identified there, and limits on request size and rate.
+"""Access classes of URLs: the required identification, and limits on request size and rate.
 
-This single table is used by the middleware, which rejects large requests before parsing them, and for the rates of
-endpoints without accounts. The web server accepts at most :data:`MAX_REQUEST` from anybody.
+The middleware uses this table to reject large requests before it parses them. The settings take the rate limits of
+endpoints without accounts from it. The web server accepts at most :data:`MAX_REQUEST` from any caller.
 """
 
 import re
@@ -57,7 +57,7 @@ def _is_reader(request: HttpRequest) -> bool:
     return replies.find_notice(request.path.rpartition("/")[2]) is not None
 
 
-_CHECKS: dict[RequiredIdentity, Callable[[HttpRequest], bool]] = {
+_IDENTITY_CHECKS: dict[RequiredIdentity, Callable[[HttpRequest], bool]] = {
     RequiredIdentity.MEMBER: _is_member,
     RequiredIdentity.CONTRIBUTOR: _is_contributor,
     RequiredIdentity.READER: _is_reader,
@@ -70,51 +70,52 @@ class AccessClass:
 
     Attributes:
         name: Purpose of the URLs.
-        addresses: Regular expression of the paths.
-        who: Identification that raises the size limit.
-        of_nobody: Maximum bytes of a request without that identification.
-        of_known: Maximum bytes of a request with it.
-        rate: Rate limit per network address in allauth's format; empty where callers are limited individually
+        path_pattern: Regular expression that matches the start of the paths.
+        required_identity: Identification that raises the size limit.
+        anonymous_max_bytes: Maximum bytes of a request without that identification.
+        identified_max_bytes: Maximum bytes of a request with that identification.
+        rate: Rate limit per IP address in allauth's format; empty where callers are limited individually
             (``api_requests_a_minute``) or not at all.
         action: Name of the rate limit.
-        rate_of_large: Additional rate limit of requests that exceed ``MAX_ANONYMOUS``.
+        large_request_rate: Additional rate limit of requests that exceed ``MAX_ANONYMOUS``.
     """
 
     name: str
-    addresses: str
-    who: RequiredIdentity
-    of_nobody: int = MAX_ANONYMOUS
-    of_known: int = MAX_ANONYMOUS
+    path_pattern: str
+    required_identity: RequiredIdentity
+    anonymous_max_bytes: int = MAX_ANONYMOUS
+    identified_max_bytes: int = MAX_ANONYMOUS
     rate: str = ""
     action: str = ""
-    rate_of_large: str = ""
+    large_request_rate: str = ""
     pattern: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pattern", re.compile(self.addresses))
+        object.__setattr__(self, "pattern", re.compile(self.path_pattern))
 
     @property
-    def action_of_large(self) -> str:
+    def large_request_action(self) -> str:
         """Name of the rate limit for large requests; empty if there is none."""
-        return f"{self.action}-large" if self.rate_of_large else ""
+        return f"{self.action}-large" if self.large_request_rate else ""
 
-    def max_bytes(self, request: HttpRequest) -> int:
+    def get_max_bytes(self, request: HttpRequest) -> int:
         """Return the maximum number of bytes of this request."""
-        is_known = self.who in _CHECKS and _CHECKS[self.who](request)
-        return self.of_known if is_known else self.of_nobody
+        is_identified = self.required_identity in _IDENTITY_CHECKS and _IDENTITY_CHECKS[self.required_identity](request)
+        return self.identified_max_bytes if is_identified else self.anonymous_max_bytes
 
 
 ACCESS_CLASSES = (
-    AccessClass("results of contributors", "/api/v1/edge/", RequiredIdentity.CONTRIBUTOR, of_known=MAX_TEXT),
+    AccessClass("results of contributors", "/api/v1/edge/", RequiredIdentity.CONTRIBUTOR,
+    identified_max_bytes=MAX_TEXT),
     AccessClass("calls of partners", "/api/v1/alliance/", RequiredIdentity.PARTNER),
     AccessClass(
-        "whose a picture is", "(/api/v1/id|/id/)$", RequiredIdentity.NOBODY, of_nobody=MAX_WITH_PICTURE,
+        "whose a picture is", "(/api/v1/id|/id/)$", RequiredIdentity.NOBODY, anonymous_max_bytes=MAX_WITH_PICTURE,
         rate="10/m/ip,100/h/ip", action="asked",
     ),
     AccessClass("pictures of notices", "/n/[^/]+/", RequiredIdentity.NOBODY, rate="120/m/ip", action="reply-pictures"),
     AccessClass(
-        "answers to notices", "/n/", RequiredIdentity.READER, of_known=MAX_WITH_FILES,
-        rate="30/m/ip", action="reply", rate_of_large="10/m/ip,60/h/ip",
+        "answers to notices", "/n/", RequiredIdentity.READER, identified_max_bytes=MAX_WITH_FILES,
+        rate="30/m/ip", action="reply", large_request_rate="10/m/ip,60/h/ip",
     ),
     AccessClass("pictures for soft bindings", "/c2pa/matches/byContent", RequiredIdentity.NOBODY,
     rate="10/m/ip", action="content"),
@@ -122,16 +123,18 @@ ACCESS_CLASSES = (
     AccessClass("invitations", "/invitations/", RequiredIdentity.NOBODY, rate="20/m/ip", action="invitation"),
     AccessClass("links and public pages", "/(c2pa|pdq|id|witness|d|mail)/", RequiredIdentity.NOBODY,
     rate="60/m/ip", action="link"),
-    AccessClass("the API", "/api/", RequiredIdentity.MEMBER, of_known=MAX_REQUEST),
-    AccessClass("the site", "/", RequiredIdentity.MEMBER, of_known=MAX_REQUEST),
+    AccessClass("the API", "/api/", RequiredIdentity.MEMBER, identified_max_bytes=MAX_REQUEST),
+    AccessClass("the site", "/", RequiredIdentity.MEMBER, identified_max_bytes=MAX_REQUEST),
 )  # fmt: skip
 """The first match applies."""
 
-RATES = {door.action: door.rate for door in ACCESS_CLASSES if door.action} | {
-    door.action_of_large: door.rate_of_large for door in ACCESS_CLASSES if door.rate_of_large
+RATES = {access_class.action: access_class.rate for access_class in ACCESS_CLASSES if access_class.action} | {
+    access_class.large_request_action: access_class.large_request_rate
+    for access_class in ACCESS_CLASSES
+    if access_class.large_request_rate
 }
 
 
-def access_class_of(path: str) -> AccessClass:
-    """Return the access class of a path."""
-    return next(door for door in ACCESS_CLASSES if door.pattern.match(path))
+def find_access_class(path: str) -> AccessClass:
+    """Return the first access class that matches a path."""
+    return next(access_class for access_class in ACCESS_CLASSES if access_class.pattern.match(path))

@@ -1,4 +1,4 @@
-"""Attestation of passkeys by their makers, if the operator requires it (WebAuthn Level 2, section 6.5)."""
+"""Attestation of passkeys by their manufacturers, if the operator requires it (WebAuthn Level 2, section 6.5)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,33 +20,34 @@ def is_attestation_required() -> bool:
     return bool(settings.CONFIG.passkey_roots or settings.CONFIG.passkey_aaguids)
 
 
-def verify_passkey_attestation(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] | None:
-    """Verify a new credential's attestation, with certificates valid at a given moment.
+def verify_passkey_attestation(credential: Mapping[str, Any], valid_at: datetime) -> dict[str, str] | None:
+    """Verify a new credential's attestation, with certificates valid at a given time.
 
     Args:
         credential: The registration response.
-        moment: Time for the validity of certificates.
+        valid_at: Time at which the certificates must be valid.
 
     Returns:
-        The ``aaguid`` and ``format`` of the device, or None if the operator requires nothing.
+        The ``aaguid`` and ``format`` of the device, or None if the operator does not require attestation.
 
     Raises:
-        WrongUseError: No trusted maker attests it, or the kind of device is not allowed.
+        WrongUseError: No trusted manufacturer attests the passkey, or its type is not allowed.
         ConfigError: The settings cannot be used.
     """
     if not is_attestation_required():
         return None
-    verifier = _RootVerifier(moment)
+    verifier = _RootVerifier(valid_at)
     try:
         response = RegistrationResponse.from_dict(credential).response
         attestation = response.attestation_object
         verifier.verify_attestation(attestation, response.client_data.hash)
         # The oldest format's signature does not cover the AAGUID, which is therefore unverified.
         model = b"" if attestation.fmt == "fido-u2f" else attestation.auth_data.credential_data.aaguid  # type: ignore[union-attr]
-    except Exception as error:  # Anything that makes it unreadable.
-        sentence = _("No manufacturer that the operator trusts attests this passkey.")
+    except Exception as error:  # Parsing untrusted input can raise any exception.
+        sentence = _("This passkey is not attested by a manufacturer that the operator trusts.")
         hint = _(
-            "Use a type of security key or device that the operator allows, and let the browser disclose its type."
+            "Use a type of security key or device that the operator allows, and allow the browser to "
+            "disclose the type of the device."
         )
         raise WrongUseError(sentence, hint=hint) from error
     aaguid = str(UUID(bytes=model.ljust(16, b"\0")))
@@ -57,9 +58,9 @@ def verify_passkey_attestation(credential: Mapping[str, Any], moment: datetime) 
 
 
 class _RootVerifier(AttestationVerifier):
-    """Verifies that certificates lead to a configured root. The library itself checks signatures only."""
+    """Verifier that requires certificate chains to end at a configured root. The library checks only signatures."""
 
-    def __init__(self, moment: datetime) -> None:
+    def __init__(self, valid_at: datetime) -> None:
         super().__init__()
         roots_path = settings.CONFIG.data_dir / settings.CONFIG.passkey_roots
         try:
@@ -73,10 +74,11 @@ class _RootVerifier(AttestationVerifier):
             ]
         except (OSError, ValueError) as error:
             hint = _(
-                "Contact the operator. The setting must name a file of PEM certificates or a folder of *.pem files."
+                "Contact the operator. The setting passkey_roots must be the path of a file with PEM "
+                "certificates, or of a folder with *.pem files."
             )
             raise ConfigError(_("The certificates in passkey_roots cannot be read."), hint=hint) from error
-        self._moment = moment
+        self._valid_at = valid_at
 
     def ca_lookup(self, attestation_result: AttestationResult, auth_data: AuthenticatorData) -> bytes | None:  # noqa: ARG002
         """Return the root of a statement's certificates; None for a statement without any, such as self-attestation."""
@@ -89,7 +91,8 @@ class _RootVerifier(AttestationVerifier):
             (certificate for certificate in self._roots if path and certificate.subject == path[-1].issuer), None
         )
         chain = [*path, *filter(None, [root])]
-        valid = all(
-            certificate.not_valid_before_utc <= self._moment <= certificate.not_valid_after_utc for certificate in chain
+        is_valid = all(
+            certificate.not_valid_before_utc <= self._valid_at <= certificate.not_valid_after_utc
+            for certificate in chain
         )
-        return root.public_bytes(Encoding.DER) if root and valid else None
+        return root.public_bytes(Encoding.DER) if root and is_valid else None

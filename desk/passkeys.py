@@ -1,4 +1,4 @@
-"""Critical decisions signed with a passkey: the challenge for the browser and its answer, for the site and the API."""
+"""Sensitive actions signed with a passkey: the challenge for the browser and its response, for the site and the API."""
 
 import contextlib
 import json
@@ -22,89 +22,94 @@ from desk.attestation import verify_passkey_attestation
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import scoped
 from registry.cases import signed_decisions
-from registry.db.rows import next_number
+from registry.db.rows import get_next_number
 from registry.keys import passkeys
 from registry.keys.keys import find_key
-from registry.keys.passkeys import Act, Answer
+from registry.keys.passkeys import PasskeyAction, PasskeyResponse
 from registry.models import Owner, User
 from registry.notices import notices
 from registry.notices.contents import build_items, build_letter
-from registry.notices.signing import compute_read_mark
+from registry.notices.signing import compute_letter_digest
 
-MAX_ANSWER = 20_000
+MAX_RESPONSE_LENGTH = 20_000
 """Maximum number of characters in a passkey's answer."""
 
 
-def create_challenge(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
-    """Return the options for ``navigator.credentials.get`` for an action on an object.
+def create_challenge(owner: Owner, user: User, act: str, object_id: str) -> dict[str, Any]:
+    """Create a challenge for an action on an object.
+
+    Returns:
+        The options for ``navigator.credentials.get``.
 
     Raises:
         NotFoundError: The owner has no such object.
-        WrongUseError: The action is unknown, or the person has no suitable passkey.
+        WrongUseError: The action is unknown, or the user has no suitable passkey.
     """
-    wanted_act = next((candidate for candidate in Act if candidate == act), None)
-    credentials = _credentials(user)
-    if wanted_act is None or not credentials:
-        problem = _("You have no passkey.") if wanted_act else _("This action cannot be signed.")
-        if wanted_act and auth.get_credentials(user):
+    known_act = next((candidate for candidate in PasskeyAction if candidate == act), None)
+    credentials = _list_credentials(user)
+    if known_act is None or not credentials:
+        problem = _("You have no passkey.") if known_act else _("This action cannot be signed.")
+        if known_act and auth.get_credentials(user):
             problem = _("None of your passkeys is of a type that the operator accepts for this action.")
         raise WrongUseError(
-            problem, hint=_("Add a passkey first, under Account, Two-factor authentication and passkeys.")
+            problem, hint=_("Add a passkey first. Go to “Account” and open “Two-factor authentication and passkeys”.")
         )
     server = auth.get_server()
-    row = passkeys.create_question(owner, user, wanted_act, _subject(owner, wanted_act, of), str(server.rp.id))
+    row = passkeys.create_signature_request(
+        owner, user, known_act, _get_subject(owner, known_act, object_id), str(server.rp.id)
+    )
     options, _state = server.authenticate_begin(
         credentials, UserVerificationRequirement.REQUIRED, challenge=row.challenge.raw
     )
     return dict(options)
 
 
-def _subject(owner: Owner, act: Act, object_id: str) -> dict[str, Any]:
-    """Return the signed subject, exactly as the action itself will compute it."""
-    if act is Act.OFF:
+def _get_subject(owner: Owner, act: PasskeyAction, object_id: str) -> dict[str, Any]:
+    """Return the subject to be signed, exactly as the action will compute it."""
+    if act is PasskeyAction.OFF:
         return {}
-    if act is Act.REVOKE:
-        return passkeys.key_subject(find_key(owner, object_id).public_key)
+    if act is PasskeyAction.REVOKE:
+        return passkeys.build_key_subject(find_key(owner, object_id).public_key)
     number = int(object_id) if object_id.isdecimal() and len(object_id) < 10 else 0
-    if act is Act.SIGN:
+    if act is PasskeyAction.SIGN:
         notice = notices.get_notice(owner, number)
-        return passkeys.letter_subject(compute_read_mark(build_letter(notice, build_items(notice))), number)
-    case = scoped.case(owner, number)
-    if act is Act.CONFIRM:
-        return signed_decisions.subject_of(case, next_number(case.bundles))
+        return passkeys.build_letter_subject(compute_letter_digest(build_letter(notice, build_items(notice))), number)
+    case = scoped.get_case(owner, number)
+    if act is PasskeyAction.CONFIRM:
+        return signed_decisions.build_statement(case, get_next_number(case.bundles))
     if case.shown is None or case.shown.match.found.digest is None:
         raise NotFoundError(_("The case has no picture."))
-    return passkeys.picture_subject(case.shown.match.found.digest)
+    return passkeys.build_picture_subject(case.shown.match.found.digest)
 
 
-def verify_answer(user: User, submitted: Mapping[str, Any] | str | None) -> Answer | None:
-    """Verify a passkey's answer from a browser or program; return None if there is none.
+def verify_passkey_response(user: User, submitted: Mapping[str, Any] | str | None) -> PasskeyResponse | None:
+    """Verify a passkey's response from a browser or program; return None if there is none.
 
     Raises:
-        WrongUseError: It is unreadable, not by a passkey of the person, or answers no open challenge.
+        WrongUseError: The response is unreadable, not from a passkey of the user, or matches no pending challenge.
     """
     if not submitted:
         return None
     try:
-        plain = json.loads(submitted[:MAX_ANSWER]) if isinstance(submitted, str) else dict(submitted)
-        response = AuthenticationResponse.from_dict(plain).response
-        row = passkeys.get_question(user, response.client_data.challenge)
+        data = json.loads(submitted[:MAX_RESPONSE_LENGTH]) if isinstance(submitted, str) else dict(submitted)
+        response = AuthenticationResponse.from_dict(data).response
+        row = passkeys.get_signature_request(user, response.client_data.challenge)
         state = {
             "challenge": websafe_encode(row.challenge.raw),
             "user_verification": UserVerificationRequirement.REQUIRED,
         }
-        credential = auth.get_server().authenticate_complete(state, _credentials(user), plain)
+        credential = auth.get_server().authenticate_complete(state, _list_credentials(user), data)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as error:
         raise WrongUseError(_("The passkey's response is not valid.")) from error
     authenticator = auth.get_authenticator_by_credential_id(user, credential.credential_id)
     assert authenticator is not None
     key = _public_key_bytes(credential.public_key)
     parts = (bytes(response.authenticator_data), bytes(response.client_data), bytes(response.signature))
-    return passkeys.verify_answer(row, key, parts, _log_entry_of(authenticator, key))
+    return passkeys.verify_response(row, key, parts, _get_log_entry(authenticator, key))
 
 
-def _credentials(user: User) -> list[AttestedCredentialData]:
-    """Return the person's passkeys that may sign critical decisions: all, or the attested ones if required."""
+def _list_credentials(user: User) -> list[AttestedCredentialData]:
+    """Return the user's passkeys that may sign sensitive actions: all, or the attested ones if required."""
     credentials = []
     for row in Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN):
         with contextlib.suppress(WrongUseError):
@@ -121,42 +126,42 @@ def _public_key_bytes(key: CoseKey) -> bytes:
     """
     parameters: Mapping[int, Any] = key
 
-    def number(name: int) -> int:
+    def read_number(name: int) -> int:
         return int.from_bytes(parameters[name], "big")
 
     if isinstance(key, ES256):
-        public: Any = EllipticCurvePublicNumbers(number(-2), number(-3), SECP256R1()).public_key()
+        public_key: Any = EllipticCurvePublicNumbers(read_number(-2), read_number(-3), SECP256R1()).public_key()
     elif isinstance(key, RS256):
-        public = RSAPublicNumbers(number(-2), number(-1)).public_key()
+        public_key = RSAPublicNumbers(read_number(-2), read_number(-1)).public_key()
     else:
         raise WrongUseError(_("Passkeys of this type cannot sign decisions."), hint=_("Use another passkey."))
-    return bytes(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    return bytes(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def _log_entry_of(row: Authenticator, key: bytes, what: str = "noted") -> int:
-    """Return the log entry of a passkey; create it for a passkey that predates this entry."""
+def _get_log_entry(row: Authenticator, key: bytes, event: str = "noted") -> int:
+    """Return the log entry of a passkey. Create it if the passkey was added before passkeys were logged."""
     if "entry" not in row.data:
         row.data["attested"] = verify_passkey_attestation(row.data["credential"], row.created_at)
-        row.data["entry"] = passkeys.log_key(key, what, row.user, row.data["name"], row.data["attested"]).pk
+        row.data["entry"] = passkeys.log_passkey_event(key, event, row.user, row.data["name"], row.data["attested"]).pk
         row.save(update_fields=["data"])
     return int(row.data["entry"])
 
 
 @receiver(authenticator_added)
 def log_added_passkey(authenticator: Authenticator, **_kwargs: object) -> None:
-    """Log a passkey that a person adds."""
-    if (key := _key_of(authenticator)) is not None:
-        _log_entry_of(authenticator, key, "created")
+    """Log the addition of a passkey."""
+    if (key := _get_public_key(authenticator)) is not None:
+        _get_log_entry(authenticator, key, "created")
 
 
 @receiver(authenticator_removed)
 def log_removed_passkey(authenticator: Authenticator, user: User, **_kwargs: object) -> None:
     """Log the removal of a passkey."""
-    if (key := _key_of(authenticator)) is not None:
-        passkeys.log_key(key, "removed", user, authenticator.data["name"])
+    if (key := _get_public_key(authenticator)) is not None:
+        passkeys.log_passkey_event(key, "removed", user, authenticator.data["name"])
 
 
-def _key_of(row: Authenticator) -> bytes | None:
+def _get_public_key(row: Authenticator) -> bytes | None:
     """Return a passkey's public key; None for other authenticators, and for unreadable or unsupported keys."""
     if row.type != Authenticator.Type.WEBAUTHN:
         return None

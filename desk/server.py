@@ -1,8 +1,8 @@
-"""The web server: waitress with the limits of this site, started by ``python -m desk.server HOST PORT``.
+"""Web server: waitress with this site's limits, started by ``python -m desk.server HOST PORT``.
 
-One process serves the site. Its main thread receives requests and sends responses; a request takes one of the other
-threads once all of it has arrived. A client that sends or reads slowly therefore occupies a connection, but no thread.
-On the public internet a reverse proxy belongs in front (docs/how-to/operate/put-it-behind-a-proxy.md).
+One process serves the site. Its main thread receives requests and sends responses. A worker thread processes a request
+after its last byte has arrived, so a client that sends or reads slowly occupies a connection, but no worker thread.
+On the public internet, run the server behind a reverse proxy (docs/how-to/operate/put-it-behind-a-proxy.md).
 """
 
 import logging
@@ -22,46 +22,46 @@ from waitress.server import WSGIServer
 from waitress.utilities import Error
 
 from desk.access_classes import KIB, MAX_REQUEST, MIB
-from exhibit.errors import ended
+from exhibit.errors import run_program
 from exhibit.helper import return_freed_memory
 from exhibit.machine import is_full
 
 THREADS = 8
-"""Requests that are processed at the same time; each thread keeps a connection to the database."""
-CONNECTIONS = 1_000
-"""Open connections; fewer if the process may open fewer files."""
+"""Maximum number of requests that are processed in parallel. Each thread keeps a database connection."""
+MAX_CONNECTIONS = 1_000
+"""Maximum number of open connections; lower if the process may open fewer files."""
 IDLE_SECONDS = 120
 """Seconds after which a connection is closed if nothing has been received or sent."""
-BUFFERED_IN_MEMORY = 64 * KIB
-"""Bytes of each request body and of each response that are kept in memory; the rest is in files."""
-BUFFERED_RESPONSE = 1024 * MIB
-"""Bytes of a response that may wait for the client to read them; a longer response occupies its thread meanwhile."""
-RESERVED_FOR_CRAWLS = 512 * MIB
-"""Bytes above the level at which crawls stop that request bodies leave free, so that no client can stop crawls."""
-_FILES_PER_CONNECTION, _OTHER_FILES = 3, 250
+MEMORY_BUFFER_BYTES = 64 * KIB
+"""Bytes of each request body and of each response that are buffered in memory; the rest is buffered in files."""
+RESPONSE_BUFFER_BYTES = 1024 * MIB
+"""Maximum bytes of a response that are buffered for a slow client. A longer response occupies its thread."""
+CRAWL_RESERVE_BYTES = 512 * MIB
+"""Bytes that request bodies leave free in addition to the minimum for crawls, so that no client can stop crawls."""
+_FILES_PER_CONNECTION, _RESERVED_FILES = 3, 250
 _LOG = logging.getLogger(__name__)
 
 
 class StorageFullError(Error):
-    """The response to a request whose body does not fit on the disk."""
+    """Response to a request whose body does not fit on the disk."""
 
     code = 507
     reason = "Insufficient Storage"
 
 
 class Request(HTTPRequestParser):
-    """A request that is refused when the disk has no room for its body.
+    """Request that is rejected if the disk has no space for its body.
 
     Attributes:
-        reserve: Bytes that bodies leave free on the disk.
+        reserve: Bytes of disk space that request bodies must leave free.
     """
 
     reserve = 0
 
     def received(self, data: bytes) -> int:
-        """Process received bytes; return how many of them belong to this request."""
+        """Process received bytes; return the number of bytes that belong to this request."""
         try:
-            if self.body_bytes_received < BUFFERED_IN_MEMORY or self._has_room(Path(tempfile.gettempdir())):
+            if self.body_bytes_received < MEMORY_BUFFER_BYTES or self._has_room(Path(tempfile.gettempdir())):
                 return super().received(data)
         except OSError as error:
             _LOG.warning("The body of a request cannot be stored: %s", error)
@@ -74,7 +74,7 @@ class Request(HTTPRequestParser):
 
 
 class Channel(HTTPChannel):
-    """The connection of one client."""
+    """Connection of one client."""
 
     parser_class = Request
 
@@ -99,9 +99,9 @@ class Server(WSGIServer):
     channel_class = Channel
 
     def __init__(
-        self, application: WSGIApplication, host: str, port: int, *, connections: int = CONNECTIONS, **options: int
+        self, application: WSGIApplication, host: str, port: int, *, connections: int = MAX_CONNECTIONS, **options: int
     ) -> None:
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # It logs each request that waits for a thread.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # Not one warning per queued request.
         settings: dict[str, Any] = {
             "host": host,
             "port": port,
@@ -110,16 +110,16 @@ class Server(WSGIServer):
             "channel_timeout": IDLE_SECONDS,
             "cleanup_interval": 1,
             "recv_bytes": 64 * KIB,
-            "inbuf_overflow": BUFFERED_IN_MEMORY,
-            "outbuf_overflow": BUFFERED_IN_MEMORY,
-            "outbuf_high_watermark": BUFFERED_RESPONSE,
+            "inbuf_overflow": MEMORY_BUFFER_BYTES,
+            "outbuf_overflow": MEMORY_BUFFER_BYTES,
+            "outbuf_high_watermark": RESPONSE_BUFFER_BYTES,
             "max_request_header_size": 32 * KIB,
             "max_request_body_size": MAX_REQUEST + 1,  # waitress rejects this size as well.
             "asyncore_use_poll": True,  # select() cannot handle more than 1,024 files.
-            "clear_untrusted_proxy_headers": False,  # Django reads as many as the `proxies` setting allows.
+            "clear_untrusted_proxy_headers": False,  # Django honours the `proxies` setting.
             "ident": None,
         }
-        super().__init__(_adapt(application), **settings | options)
+        super().__init__(_wrap_application(application), **settings | options)
 
     def maintenance(self, now: int) -> None:
         """Close connections that are idle or exceed the limit. Called every second."""
@@ -131,11 +131,11 @@ class Server(WSGIServer):
                 channel.will_close = True
 
 
-def _adapt(application: WSGIApplication) -> WSGIApplication:
-    """Wrap the application with what waitress leaves to it."""
+def _wrap_application(application: WSGIApplication) -> WSGIApplication:
+    """Remove the file wrapper from requests, and the body from responses to HEAD requests."""
 
-    def adapted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # The main thread would read the file, and all clients would wait for a slow disk or bucket.
+    def wrapped_application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # With a file wrapper, the main thread would read the file and block all clients on a slow disk or bucket.
         environ.pop("wsgi.file_wrapper", None)
         response = application(environ, start_response)
         if environ["REQUEST_METHOD"] != "HEAD":
@@ -144,31 +144,31 @@ def _adapt(application: WSGIApplication) -> WSGIApplication:
             close()
         return []
 
-    return adapted
+    return wrapped_application
 
 
 def prepare_buffer_folder(data_dir: Path) -> Path:
-    """Return the folder for buffered requests and responses, emptied of leftovers from a killed process."""
+    """Create an empty folder for buffered requests and responses; delete leftovers of a killed process."""
     folder = data_dir / "requests"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
-def allowed_connections() -> int:
-    """Raise this process's limit of open files as needed; return the number of connections it allows."""
-    files_needed = CONNECTIONS * _FILES_PER_CONNECTION + _OTHER_FILES
+def raise_file_limit() -> int:
+    """Raise the process's limit of open files as needed; return the number of connections that it permits."""
+    files_needed = MAX_CONNECTIONS * _FILES_PER_CONNECTION + _RESERVED_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < files_needed:
         soft = files_needed if hard == resource.RLIM_INFINITY else min(files_needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return min(CONNECTIONS, max(50, (soft - _OTHER_FILES) // _FILES_PER_CONNECTION))
+    return min(MAX_CONNECTIONS, max(50, (soft - _RESERVED_FILES) // _FILES_PER_CONNECTION))
 
 
 def serve(application: WSGIApplication, host: str, port: int) -> None:
-    """Serve an application until SIGTERM or SIGINT. Requests being processed then are completed."""
+    """Serve an application until SIGTERM or SIGINT. Requests in progress are completed first."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    Server(application, host, port, connections=allowed_connections()).run()
+    Server(application, host, port, connections=raise_file_limit()).run()
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -177,13 +177,13 @@ def main(arguments: Sequence[str]) -> None:
     from django.conf import settings
 
     from desk.wsgi import application
-    from exhibit.config.config import made_data_dir
+    from exhibit.config.config import ensure_data_dir
 
-    Request.reserve = settings.CONFIG.disk_floor_bytes + RESERVED_FOR_CRAWLS
-    tempfile.tempdir = str(prepare_buffer_folder(made_data_dir(settings.CONFIG)))
+    Request.reserve = settings.CONFIG.disk_floor_bytes + CRAWL_RESERVE_BYTES
+    tempfile.tempdir = str(prepare_buffer_folder(ensure_data_dir(settings.CONFIG)))
     return_freed_memory()
     serve(application, host, int(port))
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: main(sys.argv[1:])))
+    sys.exit(run_program(lambda: main(sys.argv[1:])))

@@ -5,25 +5,25 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from desk.access_classes import MAX_TEXT, RATES
-from exhibit.config.secrets import secret_key
-from exhibit.files.private import keep_private
+from exhibit.config.secrets import load_secret_key
+from exhibit.files.private import set_private_umask
 from registry.configuration import load_config
-from registry.services.addresses import REDIS_SECONDS, django_database, redis_url
-from registry.services.mail import django_mail
+from registry.services.addresses import REDIS_SECONDS, build_django_database, get_redis_url
+from registry.services.mail import build_mail_settings
 from registry.services.secret_fingerprints import check_secrets
 
-gc.set_threshold(5_000, 10, 10)  # Loaded modules stay; collecting every 700 objects costs a fifth of a start.
-keep_private()  # Applies to the site's processes and all others that use the database.
+gc.set_threshold(5_000, 10, 10)  # Modules are never freed; a threshold of 700 objects slows the start by a fifth.
+set_private_umask()  # Applies to all processes that use the database, including the site's.
 CONFIG = load_config()
 check_secrets(CONFIG)
 
 BASE = Path(__file__).resolve().parent
 DEBUG = CONFIG.debug
-SECRET_KEY = secret_key(CONFIG)
-_PUBLIC = urlsplit(CONFIG.public_url)
+SECRET_KEY = load_secret_key(CONFIG)
+_PUBLIC_URL = urlsplit(CONFIG.public_url)
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", CONFIG.web_host, *CONFIG.allowed_hosts]
-if _PUBLIC.hostname:
-    ALLOWED_HOSTS.append(_PUBLIC.hostname)
+if _PUBLIC_URL.hostname:
+    ALLOWED_HOSTS.append(_PUBLIC_URL.hostname)
 ROOT_URLCONF = "desk.urls"
 WSGI_APPLICATION = "desk.wsgi.application"
 
@@ -85,13 +85,13 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": {**django_database(CONFIG), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {"default": {**build_django_database(CONFIG), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Rate limits (sign-ins, links, invitations) use this cache, which all processes of the site share.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": redis_url(CONFIG),
+        "LOCATION": get_redis_url(CONFIG),
         "KEY_PREFIX": "desk",
         "OPTIONS": {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS},
     }
@@ -112,11 +112,11 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # Strangers' addresses get no email from us.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # Unregistered addresses receive no email.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_CHANGE_EMAIL = True
-# In addition to allauth's own; per address (per network for IPv6).
+# In addition to allauth's own rate limits; per IP address (per network for IPv6).
 ACCOUNT_RATE_LIMITS = RATES
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
 USERSESSIONS_ADAPTER = "desk.web.account.sign_in.Sessions"
@@ -130,18 +130,18 @@ MFA_FORMS = {
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_TOLERANCE = 1  # Tolerates inaccurate phone clocks.
+MFA_TOTP_TOLERANCE = 1  # Tolerate inaccurate phone clocks.
 MFA_TOTP_ISSUER = "Exhibit"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not CONFIG.public_url.startswith("https://")
 
 LANGUAGE_CODE = CONFIG.languages[0]
 LANGUAGES = [(code, {"en": "English", "zh-hans": "简体中文"}[code]) for code in CONFIG.languages]
 FORMAT_MODULE_PATH = ["desk.formats"]
-# The second folder overrides texts of allauth and Django on our pages.
+# The second folder overrides allauth's and Django's translations.
 LOCALE_PATHS = [BASE / "locale", BASE / "locale_of_accounts"]
 TIME_ZONE = CONFIG.time_zone
 
-STATIC_URL = "static/"  # Required by Django. The actual URLs are those of desk.web.middleware.assets.
+STATIC_URL = "static/"  # Required by Django. The actual URLs come from desk.web.middleware.assets.
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "desk.web.middleware.assets.AssetStorage"},
@@ -149,7 +149,7 @@ STORAGES = {
 
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # Needs no cookie of its own.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # Needs no additional cookie.
 CSRF_FAILURE_VIEW = "desk.web.account.views.not_sent"
 if CONFIG.public_url.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
@@ -160,7 +160,7 @@ if CONFIG.public_url.startswith("https://"):
     SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 CSRF_TRUSTED_ORIGINS = [CONFIG.public_url] if CONFIG.public_url else []
 
-globals().update(django_mail(CONFIG))
+globals().update(build_mail_settings(CONFIG))
 DATA_UPLOAD_MAX_NUMBER_FILES = 1_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_TEXT
 
@@ -173,6 +173,6 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": CONFIG.log_format}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    # Logs the result of each request and task for log collectors.
+    # Log the result of each request and task for log collectors.
     "loggers": {"exhibit": {"level": "INFO" if CONFIG.log_format == "json" else "WARNING"}},
 }

@@ -1,4 +1,4 @@
-"""The site as a WSGI application."""
+"""WSGI application of the site."""
 
 import os
 
@@ -11,9 +11,9 @@ from django.urls import resolve
 
 from desk.web.middleware.failures import limit_statements
 from workers import wiring
-from workers.pipeline.celery import give_up_soon
+from workers.pipeline.celery import set_short_timeouts
 
 limit_statements()
-give_up_soon()
-wiring.services().features_in_memory = 8  # The site registers and draws single images; workers compare many.
-resolve("/healthz")  # Loads all pages now, so that the first visitor does not wait for that.
+set_short_timeouts()
+wiring.services().features_in_memory = 8  # Only workers compare many pictures.
+resolve("/healthz")  # Loads all views now, not at the first request.

@@ -1,11 +1,11 @@
-"""Sealing of facts in a bundle, and verification of bundles.
+"""Sealing and verification of evidence bundles.
 
 The public API is ``from evidence import Verifier`` (see docs/reference/stand-alone.md); everything else is internal.
 """
 
 from typing import TYPE_CHECKING
 
-from exhibit.lazy_names import lazy_names
+from exhibit.lazy_names import build_lazy_getattr
 
 if TYPE_CHECKING:
     from evidence.formats.container import NoBundleError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "NoBundleError", "State", "Trust", "Verdict", "Verifier", "load_trust"]
 
-__getattr__ = lazy_names(
+__getattr__ = build_lazy_getattr(
     __name__,
     dict.fromkeys(("Check", "State", "Verdict"), "verdict.result")
     | dict.fromkeys(("Trust", "load_trust"), "verdict.trust")

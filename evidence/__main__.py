@@ -11,18 +11,18 @@ from typing import Any
 
 from evidence.accuracy.error_rates import describe_accuracy
 from evidence.accuracy.file import AccuracyVerdict, check_accuracy
-from evidence.bundle.bag import counter_sign, make_key
-from evidence.page import page
-from evidence.verdict.result import State, Verdict, most_severe
-from evidence.verdict.trust import DEFAULT, load_trust
-from evidence.verify.contradictions import Contradiction, SharedFind, contradictions, shared_finds
-from evidence.verify.packages import Place, Refused, found_at, in_all, verified
-from evidence.verify.split_views import SplitView, split_views
+from evidence.bundle.bag import countersign_manifest, create_key_file
+from evidence.page import build_page
+from evidence.verdict.result import State, Verdict, find_most_severe
+from evidence.verdict.trust import DEFAULT_PATH, load_trust
+from evidence.verify.contradictions import Contradiction, SharedSighting, compare_statements, find_shared_sightings
+from evidence.verify.packages import BundleLocation, RefusedPath, find_bundles_at, summarize_outcomes, verify_location
+from evidence.verify.split_views import SplitView, find_split_views
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError, ExitCode
-from exhibit.interrupts import hear_interrupts
-from exhibit.pipes import ends_with_reader
-from exhibit.plain import printable
+from exhibit.interrupts import install_interrupt_handlers
+from exhibit.pipes import ArgumentParser, exit_on_closed_pipe
+from exhibit.plain import replace_unprintable
 
 EXAMPLES = """examples:
   python -m evidence verify bundle.zip
@@ -45,14 +45,14 @@ SIGN_EXAMPLES = """examples:
 PAGE_EXAMPLES = """examples:
   python -m evidence page > verify.html
   python -m evidence page --trust court-list.json > verify.html"""
-MARKS = {State.PASSED: "passed", State.FAILED: "FAILED", State.NOT_CHECKED: "not checked"}
+STATE_LABELS = {State.PASSED: "passed", State.FAILED: "FAILED", State.NOT_CHECKED: "not checked"}
 
 
-@ends_with_reader
+@exit_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command and return its exit code."""
     options = _build_parser().parse_args(arguments)
-    hear_interrupts()
+    install_interrupt_handlers()
     try:
         return int(options.run(options))
     except ExhibitError as error:
@@ -64,35 +64,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> ExitCode:
-    verifier, places = Verifier(load_trust(options.trust)), found_at(options.bundles)
-    if len(options.bundles) == len(places) == 1 and isinstance(places[0], Refused):
+    verifier, places = Verifier(load_trust(options.trust)), find_bundles_at(options.bundles)
+    if len(options.bundles) == len(places) == 1 and isinstance(places[0], RefusedPath):
         raise places[0].error
-    results = [place.error if isinstance(place, Refused) else _verify_place(verifier, place) for place in places]
-    splits = split_views(view for result in results if isinstance(result, Verdict) for view in result.views)
-    accounts = find_contradictions(results)
-    outcome = ExitCode.CHECK_FAILED if splits or accounts else most_severe(map(get_exit_code, results))
-    if len(places) == 1 and isinstance(places[0], Place) and places[0].package is None:
-        alone = results[0]
-        if not isinstance(alone, Verdict):
-            raise alone
-        print(json.dumps(alone.to_plain(), indent=2, ensure_ascii=False) if options.json else format_verdict(alone))
+    results = [place.error if isinstance(place, RefusedPath) else _verify_place(verifier, place) for place in places]
+    split_checkpoints = find_split_views(
+        view for result in results if isinstance(result, Verdict) for view in result.views
+    )
+    case_contradictions = find_contradictions(results)
+    outcome = (
+        ExitCode.CHECK_FAILED
+        if split_checkpoints or case_contradictions
+        else find_most_severe(map(get_exit_code, results))
+    )
+    if len(places) == 1 and isinstance(places[0], BundleLocation) and places[0].package is None:
+        only_result = results[0]
+        if not isinstance(only_result, Verdict):
+            raise only_result
+        print(
+            json.dumps(only_result.to_plain(), indent=2, ensure_ascii=False)
+            if options.json
+            else format_verdict(only_result)
+        )
         return outcome
     if options.json:
-        print(json.dumps(results_to_dict(places, results, splits, accounts), indent=2, ensure_ascii=False))
+        print(
+            json.dumps(
+                results_to_dict(places, results, split_checkpoints, case_contradictions), indent=2, ensure_ascii=False
+            )
+        )
     else:
         tables = [format_result(place, result) for place, result in zip(places, results, strict=True)]
         result = [
-            *map(format_split_view, splits),
-            *map(format_account, accounts),
-            *map(format_account, find_shared_matches(results)),
+            *map(format_split_view, split_checkpoints),
+            *map(format_contradiction, case_contradictions),
+            *map(format_contradiction, find_shared_matches(results)),
         ]
         print("\n\n".join([*tables, format_summary(places, results), *result]))
     return outcome
 
 
-def _verify_place(verifier: Verifier, place: Place) -> Verdict | ExhibitError:
+def _verify_place(verifier: Verifier, place: BundleLocation) -> Verdict | ExhibitError:
     try:
-        return verified(verifier, place)
+        return verify_location(verifier, place)
     except ExhibitError as error:
         return error
 
@@ -103,79 +117,90 @@ def get_exit_code(result: Verdict | ExhibitError) -> ExitCode:
 
 
 def get_outcome_word(result: Verdict | ExhibitError) -> str:
-    """Return the outcome as a word, as in JSON."""
+    """Return the outcome as the word that the JSON output uses."""
     return str(result.to_plain()["outcome"]) if isinstance(result, Verdict) else "no-bundle"
 
 
 def find_contradictions(results: Sequence[Verdict | ExhibitError]) -> tuple[Contradiction, ...]:
     """Return the contradictions between bundles of one case."""
     verdicts = [verdict for verdict in results if isinstance(verdict, Verdict)]
-    return contradictions(verdict.account for verdict in verdicts if verdict.account is not None)
+    return compare_statements(verdict.account for verdict in verdicts if verdict.account is not None)
 
 
-def find_shared_matches(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedFind, ...]:
-    """Return the finds that more than one case relies on. They are not failures: a picture may show two works."""
+def find_shared_matches(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedSighting, ...]:
+    """Return the matches that more than one case relies on; no failure, because a picture may show two works."""
     verdicts = [verdict for verdict in results if isinstance(verdict, Verdict)]
-    return shared_finds(verdict.account for verdict in verdicts if verdict.account is not None)
+    return find_shared_sightings(verdict.account for verdict in verdicts if verdict.account is not None)
 
 
 def results_to_dict(
-    places: Sequence[Place | Refused],
+    places: Sequence[BundleLocation | RefusedPath],
     results: Sequence[Verdict | ExhibitError],
-    splits: Sequence[SplitView],
-    accounts: Sequence[Contradiction],
+    split_checkpoints: Sequence[SplitView],
+    case_contradictions: Sequence[Contradiction],
 ) -> dict[str, Any]:
-    """Return the results of several bundles as plain JSON data.
+    """Return the results of several bundles as plain JSON data, with contradictions and an overall verdict.
 
-    Each by its file, contradictions, and an overall verdict.
-
-    A bundle inside a package also names the package.
+    Each bundle is identified by its file, and also by its package if it is inside one.
     """
     bundles = []
     for item, result in zip(places, results, strict=True):
         entry: dict[str, Any] = {"file": item.file, "verdict": get_outcome_word(result)}
-        if isinstance(item, Place) and item.package is not None:
+        if isinstance(item, BundleLocation) and item.package is not None:
             entry["package"] = str(item.package)
         if isinstance(result, Verdict):
             entry |= {name: value for name, value in result.to_plain().items() if name != "outcome"}
         else:
             entry["sentence"] = str(result)
         bundles.append(entry)
-    worst = ExitCode.CHECK_FAILED if splits or accounts else most_severe(map(get_exit_code, results))
-    words = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
-    views, differing = [split.to_plain() for split in splits], [item.to_plain() for item in accounts]
-    shared = [item.to_plain() for item in find_shared_matches(results)]
-    ending = {"verdict": words.get(worst, "no-bundle"), "exit_code": int(worst)}
-    return {"bundles": bundles, "split_views": views, "contradictions": differing, "shared_finds": shared, **ending}
+    worst_code = (
+        ExitCode.CHECK_FAILED
+        if split_checkpoints or case_contradictions
+        else find_most_severe(map(get_exit_code, results))
+    )
+    outcome_words = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
+    views, contradiction_data = (
+        [split.to_plain() for split in split_checkpoints],
+        [item.to_plain() for item in case_contradictions],
+    )
+    shared_match_data = [item.to_plain() for item in find_shared_matches(results)]
+    overall_verdict = {"verdict": outcome_words.get(worst_code, "no-bundle"), "exit_code": int(worst_code)}
+    return {
+        "bundles": bundles,
+        "split_views": views,
+        "contradictions": contradiction_data,
+        "shared_finds": shared_match_data,
+        **overall_verdict,
+    }
 
 
-def format_result(place: Place | Refused, result: Verdict | ExhibitError) -> str:
-    """Return the result of one path or bundle for a reader."""
+def format_result(place: BundleLocation | RefusedPath, result: Verdict | ExhibitError) -> str:
+    """Format the result of one path or bundle as text."""
     if isinstance(result, Verdict):
         return format_verdict(result)
-    return printable(f"{_to_single_line(place.file)}\n{result.message}\n{result.hint}".strip())
+    return replace_unprintable(f"{_to_single_line(place.file)}\n{result.message}\n{result.hint}".strip())
 
 
-def format_summary(places: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError]) -> str:
-    """Return a line for each bundle, and one for all."""
-    words = [get_outcome_word(result).replace("-", " ") for result in results]
-    lines = [f"{word:<10}  {_to_single_line(place.file)}" for place, word in zip(places, words, strict=True)]
-    return printable("\n".join([*lines, in_all(words)]))
+def format_summary(places: Sequence[BundleLocation | RefusedPath], results: Sequence[Verdict | ExhibitError]) -> str:
+    """Return one line for each bundle, and a total line."""
+    outcomes = [get_outcome_word(result).replace("-", " ") for result in results]
+    lines = [f"{outcome:<10}  {_to_single_line(place.file)}" for place, outcome in zip(places, outcomes, strict=True)]
+    return replace_unprintable("\n".join([*lines, summarize_outcomes(outcomes)]))
 
 
 def _to_single_line(text: str) -> str:
-    """Return an untrusted name on one line."""
-    return printable(text).replace("\n", "\ufffd")
+    """Make an untrusted name printable on one line."""
+    return replace_unprintable(text).replace("\n", "\ufffd")
 
 
-def _accuracy(options: argparse.Namespace) -> ExitCode:
+def _run_accuracy_check(options: argparse.Namespace) -> ExitCode:
     verdict = check_accuracy(options.file, load_trust(options.trust))
     print(json.dumps(verdict.to_plain(), indent=2, ensure_ascii=False) if options.json else format_accuracy(verdict))
     return verdict.outcome
 
 
 def _make_key(options: argparse.Namespace) -> ExitCode:
-    public = make_key(options.file)
+    public = create_key_file(options.file)
     print(f"Private key  {options.file} (keep it on this device, with a backup in a safe place)")
     print(f"Public key   {options.file}.pub")
     print(f"             {public.hex()}")
@@ -184,7 +209,7 @@ def _make_key(options: argparse.Namespace) -> ExitCode:
 
 def _sign(options: argparse.Namespace) -> ExitCode:
     out = options.out or options.manifest.with_name(f"{options.manifest.name}.sig")
-    manifest, seal, public = counter_sign(options.key, options.manifest, out)
+    manifest, seal, public = countersign_manifest(options.key, options.manifest, out)
     matter = manifest.matter
     print(f"Signed       case {matter.case} of {matter.owner}, bundle {matter.bundle}: {len(manifest.files)} files")
     print(f"Sealed at    {manifest.sealed_at:%Y-%m-%d %H:%M:%S} UTC, by key {manifest.key.public.hex()[:16]}")
@@ -193,26 +218,26 @@ def _sign(options: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def _page(options: argparse.Namespace) -> ExitCode:
-    sys.stdout.buffer.write(page(load_trust(options.trust)))
+def _write_page(options: argparse.Namespace) -> ExitCode:
+    sys.stdout.buffer.write(build_page(load_trust(options.trust)))
     return ExitCode.DONE
 
 
 def format_accuracy(verdict: AccuracyVerdict) -> str:
-    """Return the checks, and the error rate if none failed, for a reader."""
+    """Format the checks as text, with the error rate if no check failed."""
     lines = []
     for check in verdict.checks:
         label = f" [{check.development}]" if check.development else ""
-        lines.append(f"{check.name:<12}{MARKS[check.state]:<13}{check.sentence}{label}")
+        lines.append(f"{check.name:<12}{STATE_LABELS[check.state]:<13}{check.sentence}{label}")
     if verdict.accuracy is not None:
         lines += ["", describe_accuracy(verdict.accuracy)]
-    return printable("\n".join(lines))
+    return replace_unprintable("\n".join(lines))
 
 
 def format_verdict(verdict: Verdict) -> str:
-    """Return a verdict for a reader: one or more lines for each check, then the summary.
+    """Format a verdict as text: one or more lines for each check, then the summary.
 
-    Files that passed are counted, not listed; ``--json`` lists all.
+    Files that passed are only counted; ``--json`` lists all files.
     """
     width = max(60, min(shutil.get_terminal_size((110, 24)).columns, 140))
     passed_files = [check for check in verdict.checks if check.name.startswith("file:") and check.state is State.PASSED]
@@ -220,61 +245,65 @@ def format_verdict(verdict: Verdict) -> str:
     column = max(len(check.name) for check in other_checks)
     lines = [_to_single_line(verdict.bundle), f"seal digest  {verdict.seal or 'unknown'}", ""]
     for line in verdict.lines:
-        head = f"{line.of:<{column}}  "
+        prefix = f"{line.of:<{column}}  "
         lines += textwrap.wrap(
-            f"{line.value} [{line.by}]", width, initial_indent=head, subsequent_indent=" " * len(head)
+            f"{line.value} [{line.by}]", width, initial_indent=prefix, subsequent_indent=" " * len(prefix)
         )
     lines += [""] * bool(verdict.lines)
     for check in other_checks:
         label = f" [{check.development}]" if check.development else ""
         suffix = f" {len(passed_files)} are identical to the sealed files." if check.name == "files" else ""
-        head = f"{check.name:<{column}}  {MARKS[check.state]:<11}  "
-        indent = " " * len(head)
-        lines += textwrap.wrap(check.sentence + suffix + label, width, initial_indent=head, subsequent_indent=indent)
+        prefix = f"{check.name:<{column}}  {STATE_LABELS[check.state]:<11}  "
+        indent = " " * len(prefix)
+        lines += textwrap.wrap(check.sentence + suffix + label, width, initial_indent=prefix, subsequent_indent=indent)
     lines.append("")
     for grade in verdict.grades:
-        state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not proven, not required"
+        state = (
+            STATE_LABELS[grade.state] if grade.required or grade.state is State.PASSED else "not proven, not required"
+        )
         lines.append(f"{grade.name:<{column}}  {state:<11}  {grade.by}".rstrip())
     text = "\n".join([*lines, "", verdict.sentence, f"Trust list of {verdict.trust_dated}."])
-    return printable(text)
+    return replace_unprintable(text)
 
 
 def format_split_view(split: SplitView) -> str:
-    """Return a contradiction between two checkpoints, with both signed notes."""
+    """Format a contradiction between two checkpoints, with both signed notes."""
     notes = "\n\n".join(f"{_to_single_line(view.bundle)}:\n{view.note}" for view in split.views)
-    return printable(f"{_to_single_line(split.sentence)}\n\n{notes}")
+    return replace_unprintable(f"{_to_single_line(split.sentence)}\n\n{notes}")
 
 
-def format_account(item: Contradiction | SharedFind) -> str:
-    """Return the sentence of a contradiction between two bundles, or of a find that two cases share."""
+def format_contradiction(item: Contradiction | SharedSighting) -> str:
+    """Format a contradiction between two bundles, or a match that two cases share, as one line."""
     return _to_single_line(item.sentence)
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    about = "Verify bundles and error rates without a server, network or database."
-    parser = argparse.ArgumentParser(prog="python -m evidence", description=about)
+    program_description = "Verify bundles and error rates without a server, network or database."
+    parser = ArgumentParser(prog="python -m evidence", description=program_description)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     subparsers = {}
-    for name, (run, examples, short, description) in _COMMANDS.items():
-        subparsers[name] = commands.add_parser(name, help=short, description=description, epilog=examples)
+    for name, (run, examples, summary, description) in _COMMANDS.items():
+        subparsers[name] = commands.add_parser(name, help=summary, description=description, epilog=examples)
         subparsers[name].formatter_class = argparse.RawDescriptionHelpFormatter
         subparsers[name].set_defaults(run=run)
-    check, accuracy, html, new, sign = subparsers.values()
+    verify_parser, accuracy_parser, page_parser, key_parser, sign_parser = subparsers.values()
     help_text = "bundle or package of bundles: a ZIP, or an unpacked folder"
-    check.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
-    accuracy.add_argument("file", type=Path, metavar="FILE", help="response of GET /operator/accuracy/decisions")
-    for subparser in (check, accuracy, html):
+    verify_parser.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
+    accuracy_parser.add_argument("file", type=Path, metavar="FILE", help="response of GET /operator/accuracy/decisions")
+    for subparser in (verify_parser, accuracy_parser, page_parser):
         subparser.add_argument(
-            "--trust", type=Path, default=DEFAULT, metavar="FILE", help="trust list; by default the included one"
+            "--trust", type=Path, default=DEFAULT_PATH, metavar="FILE", help="trust list (default: the included one)"
         )
-    for subparser in (check, accuracy):
+    for subparser in (verify_parser, accuracy_parser):
         subparser.add_argument("--json", action="store_true", help="print JSON")
-    new.add_argument(
+    key_parser.add_argument(
         "file", type=Path, metavar="FILE", help="output file for the private key; the public key is written to FILE.pub"
     )
-    sign.add_argument("manifest", type=Path, metavar="MANIFEST", help="data/manifest.json of the bundle")
-    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="private key (PEM)")
-    sign.add_argument("--out", type=Path, metavar="FILE", help="output file for the signature; by default MANIFEST.sig")
+    sign_parser.add_argument("manifest", type=Path, metavar="MANIFEST", help="data/manifest.json of the bundle")
+    sign_parser.add_argument("--key", type=Path, required=True, metavar="FILE", help="private key (PEM)")
+    sign_parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="output file for the signature (default: MANIFEST.sig)"
+    )
     return parser
 
 
@@ -284,11 +313,11 @@ _COMMANDS = {
         "Verify bundles: files, signatures, log entries, timestamps and matches, and contradictions between bundles.",
     ),
     "accuracy": (
-        _accuracy, ACCURACY_EXAMPLES, "compute an installation's error rate from its log",
+        _run_accuracy_check, ACCURACY_EXAMPLES, "compute an installation's error rate from its log",
         "Compute how often automatic decisions were wrong, from the decisions of reviewers in a log.",
     ),
     "page": (
-        _page, PAGE_EXAMPLES, "write a page that verifies files, signature and log in a browser",
+        _write_page, PAGE_EXAMPLES, "write a page that verifies files, signature and log in a browser",
         "Write a verification page (HTML) to standard output. Deliver it separately from bundles.",
     ),
     "make-key": (
@@ -297,7 +326,7 @@ _COMMANDS = {
     ),
     "sign": (
         _sign, SIGN_EXAMPLES, "countersign a bundle on this device",
-        "Sign a bundle's manifest with a key on this device, and show its content.",
+        "Sign a bundle's manifest with a key on this device, and show the content of the manifest.",
     ),
 }  # fmt: skip
 """Function, examples, short help and description of each command."""

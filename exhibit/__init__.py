@@ -1,6 +1,6 @@
 """Foundation package: types, errors, digests, interfaces, clock, configuration and shared helpers.
 
-Exhibit runs in parallel with processes, so each process gets a single linear algebra thread. The libraries read the
+Exhibit runs many processes in parallel, so each process uses a single linear algebra thread. The libraries read the
 number of threads from the environment when NumPy is loaded: import an Exhibit package before NumPy, or set the
 variables yourself.
 """

@@ -1,11 +1,11 @@
-"""SHA-256 digests (FIPS 180-4), which identify all stored bytes of the installation."""
+"""SHA-256 digests (FIPS 180-4). They identify all stored bytes of the installation."""
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,21 +19,21 @@ class Digest:
             raise ValueError(f"a SHA-256 digest has 32 bytes, not {len(self.raw)}")
 
     @classmethod
-    def of(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> Self:
         """Return the digest of these bytes."""
         return cls(hashlib.sha256(data).digest())
 
     @classmethod
-    def of_file(cls, path: Path) -> Self:
+    def from_file(cls, path: Path) -> Self:
         """Return the digest of a file, read in chunks of 1 MiB."""
         with path.open("rb") as file:
-            return cls.of_stream(file)
+            return cls.from_stream(file)
 
     @classmethod
-    def of_stream(cls, stream: BinaryIO) -> Self:
+    def from_stream(cls, stream: BinaryIO) -> Self:
         """Return the digest of the rest of a stream, read in chunks of 1 MiB."""
         digest = hashlib.sha256()
-        while chunk := stream.read(CHUNK):
+        while chunk := stream.read(CHUNK_BYTES):
             digest.update(chunk)
         return cls(digest.digest())
 

@@ -1,6 +1,6 @@
-"""Errors for users: a message, a hint with the next step, and whether a retry can help.
+"""Errors for users: a message, a hint with the next step, and a flag that is true if a retry can help.
 
-The desk translates them (``desk/texts/sentences.py``, with the catalogue in ``desk/locale``).
+The package ``desk`` translates them (``desk/texts/sentences.py``, with the catalogue in ``desk/locale``).
 """
 
 import copyreg
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from exhibit.sentences import following
+from exhibit.sentences import concatenate_sentences
 
 Value = TypeVar("Value")
 
@@ -25,8 +25,8 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-def ended(main: Callable[[], int | None], name: str = "") -> int:
-    """Run a program and return its exit code. An Exhibit error is printed to standard error, prefixed with ``name``."""
+def run_program(main: Callable[[], int | None], name: str = "") -> int:
+    """Run a program and return its exit code. Exhibit errors are printed to standard error, prefixed with ``name``."""
     try:
         return int(main() or ExitCode.DONE)
     except ExhibitError as error:
@@ -34,12 +34,12 @@ def ended(main: Callable[[], int | None], name: str = "") -> int:
         return int(error.exit_code)
 
 
-def passes(check: Callable[[Value], object], value: Value, *errors: type[Exception]) -> bool:
-    """Return True if ``check(given)`` raises neither ``ValueError`` nor one of ``errors``."""
-    refusals: tuple[type[Exception], ...] = (ValueError, *errors)
+def is_accepted(check: Callable[[Value], object], value: Value, *errors: type[Exception]) -> bool:
+    """Return True if ``check(value)`` raises neither ``ValueError`` nor one of ``errors``."""
+    error_types: tuple[type[Exception], ...] = (ValueError, *errors)
     try:
         check(value)
-    except refusals:
+    except error_types:
         return False
     return True
 
@@ -47,7 +47,7 @@ def passes(check: Callable[[Value], object], value: Value, *errors: type[Excepti
 class ExhibitError(Exception):
     """Base class of all errors that Exhibit raises deliberately.
 
-    Message and hint are for the user: one sentence without a traceback or internal names, and the next step.
+    Message and hint are shown to users. The message is one sentence without internal names, the hint is the next step.
     ``retry`` is true if the same call may succeed later.
     """
 
@@ -61,25 +61,25 @@ class ExhibitError(Exception):
 
     @property
     def sentence(self) -> str:
-        """Message and hint together, for a row or a page. The result keeps their templates and values."""
-        return following(self.message, self.hint)
+        """Message and hint as one text for a row or a page. It keeps their templates and values for translation."""
+        return concatenate_sentences(self.message, self.hint)
 
     def __str__(self) -> str:
         return str(self.sentence)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle all attributes, so that the error passes between processes unchanged."""
+        """Pickle all attributes, so that another process receives the error unchanged."""
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class WrongUseError(ExhibitError):
-    """The caller requested something that is not valid in this form."""
+    """The request or its arguments are not valid."""
 
     exit_code = ExitCode.WRONG_USE
 
 
 class ConflictError(WrongUseError):
-    """The state has changed in the meantime, for example another user has decided the case. Reload, then decide."""
+    """The state has changed in the meantime, for example because another user has decided the case."""
 
 
 class ConfigError(WrongUseError):
@@ -87,7 +87,7 @@ class ConfigError(WrongUseError):
 
 
 class NotFoundError(ExhibitError):
-    """The object does not exist or belongs to another owner. Both cases show the same message."""
+    """The object does not exist or belongs to another owner. The message is the same in both cases."""
 
     exit_code = ExitCode.WRONG_USE
 
@@ -102,7 +102,7 @@ class ServiceMissingError(ExhibitError):
 
 
 class StorageError(ServiceMissingError):
-    """The blob store does not respond, refuses the request or is full. The image is not the cause."""
+    """The blob store does not respond, refuses the request or is full. The picture itself is not the cause."""
 
 
 class RefusedError(ExhibitError):
@@ -119,7 +119,7 @@ class RefusedError(ExhibitError):
 
 
 class UnreadablePictureError(RefusedError):
-    """The bytes are not an image that can be decoded within the limits."""
+    """The bytes cannot be decoded as an image within the limits."""
 
 
 class IntegrityError(ExhibitError):

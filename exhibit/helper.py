@@ -1,9 +1,9 @@
-"""A child process that handles untrusted bytes, one file after another, because a fork for each file costs too much.
+"""Sandboxed helper process that handles untrusted bytes, one file after another. A process for each file is too slow.
 
 A process has one helper of each kind and starts it for the first file. The helper has an empty environment, and limits
 of memory and CPU time for each file (:func:`serve`). Both processes share the memory that holds bytes and pixels. The
-helper exits when its parent exits for any reason. Threads take turns, which bounds the memory of a process with many
-threads.
+helper exits when its parent exits for any reason. Only one thread at a time uses a helper, which limits the memory of a
+process with many threads.
 """
 
 import atexit
@@ -31,115 +31,120 @@ from numpy.typing import NDArray
 from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 
-Answer = tuple[Mapping[str, Any], bytes | memoryview]
-Response = tuple[dict[str, Any], NDArray[np.uint8]]  # a response as it is received
-_HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of the data in shared memory
-_OUT_OF_MEMORY = 12
-_STALLED = 1000
-_NO_ROOM = (errno.EFBIG, errno.ENOSPC)  # exit status of a helper that cannot write its result
+HelperResult = tuple[Mapping[str, Any], bytes | memoryview]
+Response = tuple[dict[str, Any], NDArray[np.uint8]]  # response as received by the parent
+_HEADER = struct.Struct("<IQ")  # size in bytes of the JSON that follows, and of the data in shared memory
+_OUT_OF_MEMORY_STATUS = 12
+_STALLED_STATUS = 1000
+_WRITE_FAILURE_STATUSES = (errno.EFBIG, errno.ENOSPC)  # exit status of a helper that cannot write its result
 _START_SECONDS = 60.0
-_PATIENCE = 6  # the parent waits this many times the CPU time, because the machine may be busy
+_PATIENCE = 6  # the parent waits this multiple of the CPU time limit, because the machine may be busy
 _REUSED_BYTES = 1 << 25  # bytes of shared memory that are reused for the next file
 _STATM = Path("/proc/self/statm")
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _MAX_ARENAS = -3, -1, -8  # parameters of mallopt(3)
-_LARGEST_KEPT, _KEPT_FREED = 32 << 20, 64 << 20
-"""Bytes of the largest block to keep, and of all blocks: the values glibc reaches itself after freeing such a block."""
-_LARGEST_ON_HEAP = 128 << 10
+_MAX_KEPT_BLOCK_BYTES, _MAX_KEPT_BYTES = 32 << 20, 64 << 20
+"""Maximum bytes of one kept block, and of all kept blocks: glibc sets them itself after it frees such a block."""
+_DEFAULT_THRESHOLD_BYTES = 128 << 10
 """glibc's default for both thresholds. Setting them also stops glibc from raising them by itself."""
 
 
 class HelperDiedError(Exception):
-    """A helper exited while it handled this file, with the reason ``time``, ``memory`` or ``crash``."""
+    """The helper exited while it handled a file, with the reason ``time``, ``memory`` or ``crash``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-class _EndedError(Exception):
+class _HelperExitedError(Exception):
     def __init__(self, status: int) -> None:
         self.status = status
 
 
 class Helper:
-    """One child process, started on demand and restarted after it exits. Its module calls :func:`serve`."""
+    """Helper process that runs a module. It is started on demand and restarted after it exits.
+
+    The module must call :func:`serve`.
+    """
 
     def __init__(self, module: str) -> None:
         self.module = module
         self.process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-        self._ends: tuple[socket.socket, IO[bytes]] | None = None
-        self._answered = 0
+        self._connection: tuple[socket.socket, IO[bytes]] | None = None
+        self._response_count = 0
         atexit.register(self.close)
-        os.register_at_fork(after_in_child=self._forget)
+        os.register_at_fork(after_in_child=self._drop_child)
 
-    def ask(self, question: Mapping[str, Any], data: bytes, *, seconds: float, memory: int) -> Response:
-        """Send a request about a file, and retry once if the helper's exit may have had another cause.
+    def send_request(self, request: Mapping[str, Any], data: bytes, *, seconds: float, memory: int) -> Response:
+        """Send a request about a file to the helper. Retries once if the file may not be the cause of an exit.
 
         Args:
-            question: Request, encoded as JSON.
+            request: Request, encoded as JSON.
             data: Bytes of the file.
             seconds: Limit of CPU time.
-            memory: Limit of memory in bytes, in addition to what the helper has at its start.
+            memory: Limit of memory in bytes, in addition to the memory that the helper has mapped at its start.
 
         Raises:
             HelperDiedError: The helper exited because of this file.
             ServiceMissingError: No helper can be started.
         """
-        limits, stalled = {"seconds": seconds, "memory": memory}, False
+        limits, has_stalled = {"seconds": seconds, "memory": memory}, False
         with self._lock:
             while True:
-                fresh = self._answered == 0
+                is_fresh = self._response_count == 0
                 try:
-                    return self._request({"question": question, **limits}, data, seconds)
-                except _EndedError as ended:
-                    if ended.status == _STALLED and not stalled:  # all helpers stall when the machine itself was paused
-                        stalled = True
+                    return self._request({"question": request, **limits}, data, seconds)
+                except _HelperExitedError as ended:
+                    if (
+                        ended.status == _STALLED_STATUS and not has_stalled
+                    ):  # every helper stalls if the machine was suspended
+                        has_stalled = True
                         continue
-                    if ended.status in _NO_ROOM:
+                    if ended.status in _WRITE_FAILURE_STATUSES:
                         with _shared_memory():
                             raise OSError(ended.status, os.strerror(ended.status)) from ended
-                    if ended.status in {-signal.SIGXCPU, _STALLED}:
+                    if ended.status in {-signal.SIGXCPU, _STALLED_STATUS}:
                         raise HelperDiedError("time") from ended
-                    if fresh and ended.status == -signal.SIGKILL:  # nothing in a file causes this signal
+                    if is_fresh and ended.status == -signal.SIGKILL:  # a file cannot cause this signal
                         message = Sentence("The process that reads third-party files was killed.")
                         raise ServiceMissingError(
                             message, hint=Sentence("Check whether the machine has enough memory.")
                         ) from ended
-                    if fresh:
-                        raise HelperDiedError("memory" if ended.status == _OUT_OF_MEMORY else "crash") from ended
+                    if is_fresh:
+                        raise HelperDiedError("memory" if ended.status == _OUT_OF_MEMORY_STATUS else "crash") from ended
 
-    def _request(self, question: Mapping[str, Any], data: bytes, seconds: float) -> Response:
-        channel, memory = self._ends or self._start()
-        shared, text = memory.fileno(), json.dumps(question).encode()
+    def _request(self, request: Mapping[str, Any], data: bytes, seconds: float) -> Response:
+        channel, memory = self._connection or self._start()
+        shared, text = memory.fileno(), json.dumps(request).encode()
         try:
             channel.settimeout(_START_SECONDS + _PATIENCE * seconds)
             with _shared_memory():
                 _write(shared, data)
             channel.sendall(_HEADER.pack(len(text), len(data)) + text)
-            length, size = _HEADER.unpack(_received(channel, _HEADER.size))
-            response: dict[str, Any] = json.loads(_received(channel, length))
+            length, size = _HEADER.unpack(_receive(channel, _HEADER.size))
+            response: dict[str, Any] = json.loads(_receive(channel, length))
             with _shared_memory():
                 output = _read_shared(shared, size)
                 if max(size, len(data)) > _REUSED_BYTES:
                     os.ftruncate(shared, 0)
         except TimeoutError as error:
             self.close(kill=True)
-            raise _EndedError(_STALLED) from error
+            raise _HelperExitedError(_STALLED_STATUS) from error
         except (OSError, EOFError) as error:
-            raise _EndedError(self.close()) from error
-        except BaseException:  # the rest of a partial response would be read as the next response
+            raise _HelperExitedError(self.close()) from error
+        except BaseException:  # otherwise the rest of a partial response would be read as the next response
             self.close(kill=True)
             raise
-        self._answered += 1
+        self._response_count += 1
         return response, output
 
     def _start(self) -> tuple[socket.socket, IO[bytes]]:
         try:
-            linux = sys.platform == "linux"
-            memory = os.fdopen(os.memfd_create(self.module), "rb") if linux else TemporaryFile()  # noqa: SIM115 - kept
+            is_linux = sys.platform == "linux"
+            memory = os.fdopen(os.memfd_create(self.module), "rb") if is_linux else TemporaryFile()  # noqa: SIM115 - kept
             own_end, child_end = socket.socketpair()
-            self._ends, self._answered = (own_end, memory), 0
+            self._connection, self._response_count = (own_end, memory), 0
             with child_end:
                 descriptors = (child_end.fileno(), memory.fileno())
                 self.process = subprocess.Popen(
@@ -153,7 +158,7 @@ class Helper:
                     start_new_session=True,
                 )
             own_end.settimeout(_START_SECONDS)
-            _received(own_end, 1)
+            _receive(own_end, 1)
         except (OSError, EOFError) as error:
             self.close(kill=True)
             raise ServiceMissingError(
@@ -163,9 +168,9 @@ class Helper:
 
     def close(self, *, kill: bool = False) -> int:
         """Stop the child and return its exit status."""
-        ends, process = self._ends, self.process
-        self._ends, self.process, self._answered = None, None, 0
-        for end in ends or ():
+        connection, process = self._connection, self.process
+        self._connection, self.process, self._response_count = None, None, 0
+        for end in connection or ():
             end.close()
         if process is None:
             return 0
@@ -177,39 +182,40 @@ class Helper:
             process.kill()
             return process.wait()
 
-    def _forget(self) -> None:
-        """Drop the parent's child in a forked process, whose copy of the socket must not keep the child alive."""
-        for end in self._ends or ():
+    def _drop_child(self) -> None:
+        """Drop the parent's helper in a forked process. A copy of the socket would keep that helper alive."""
+        for end in self._connection or ():
             end.close()
         if self.process is not None:
             self.process.returncode = 0
-        self._ends, self.process, self._answered, self._lock = None, None, 0, threading.Lock()
+        self._connection, self.process, self._response_count, self._lock = None, None, 0, threading.Lock()
 
 
 def keep_freed_memory() -> None:
-    """Make this process keep the memory that it frees, if its C library supports it (glibc).
+    """Configure this process to keep the memory that it frees, if its C library supports it (glibc).
 
     Returning memory to the kernel and requesting new pages costs as much as the arithmetic on them.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
-        mallopt(_TRIM_THRESHOLD, _KEPT_FREED)
+        mallopt(_MMAP_THRESHOLD, _MAX_KEPT_BLOCK_BYTES)
+        mallopt(_TRIM_THRESHOLD, _MAX_KEPT_BYTES)
 
 
 def return_freed_memory() -> None:
-    """Make this process return freed memory to the kernel, if its C library supports it (glibc).
+    """Configure this process to return freed memory to the kernel, if its C library supports it (glibc).
 
-    For processes that serve in several threads: after :func:`keep_freed_memory` each thread's heap could keep 64 MiB.
+    Use this in processes with several threads: after :func:`keep_freed_memory`, the heap of each thread could keep
+    64 MiB.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGEST_ON_HEAP)
-        mallopt(_TRIM_THRESHOLD, _LARGEST_ON_HEAP)
+        mallopt(_MMAP_THRESHOLD, _DEFAULT_THRESHOLD_BYTES)
+        mallopt(_TRIM_THRESHOLD, _DEFAULT_THRESHOLD_BYTES)
         mallopt(_MAX_ARENAS, 2)
 
 
-def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
+def serve(handler: Callable[[Mapping[str, Any], bytes], HelperResult]) -> None:
     """Run as a helper: handle requests until the parent exits.
 
     Core dumps and new processes are disabled at the start. Before each file, the limits of memory (``RLIMIT_AS``) and
@@ -217,26 +223,26 @@ def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
     """
     channel, shared = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # stopping the service stops the parent, whose exit ends this process
+        signal.signal(number, signal.SIG_IGN)  # this process exits when its parent does
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
-        _limit(kind, 0)
+        _set_limit(kind, 0)
     keep_freed_memory()
-    mapped = int(_STATM.read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE") if _STATM.exists() else 0
+    mapped_bytes = int(_STATM.read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE") if _STATM.exists() else 0
     channel.sendall(b"\0")
     with channel.makefile("rb") as stream:
-        while head := stream.read(_HEADER.size):
-            length, size = _HEADER.unpack(head)
+        while header := stream.read(_HEADER.size):
+            length, size = _HEADER.unpack(header)
             request = json.loads(stream.read(length))
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + request["seconds"]))
-            _limit(resource.RLIMIT_FSIZE, max(size, request["memory"]))
-            if mapped:
-                _limit(resource.RLIMIT_AS, mapped + request["memory"])
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            _set_limit(resource.RLIMIT_CPU, math.ceil(usage.ru_utime + usage.ru_stime + request["seconds"]))
+            _set_limit(resource.RLIMIT_FSIZE, max(size, request["memory"]))
+            if mapped_bytes:
+                _set_limit(resource.RLIMIT_AS, mapped_bytes + request["memory"])
             try:
-                result, output = answer(request["question"], _read_shared(shared, size).tobytes())
+                result, output = handler(request["question"], _read_shared(shared, size).tobytes())
                 text = json.dumps(result).encode()
             except MemoryError:
-                os._exit(_OUT_OF_MEMORY)
+                os._exit(_OUT_OF_MEMORY_STATUS)
             try:
                 _write(shared, output)
             except OSError as error:
@@ -247,7 +253,7 @@ def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
 
 @contextmanager
 def _shared_memory() -> Iterator[None]:
-    """Report a failure to allocate shared memory as a fault of the machine, not of the file."""
+    """Convert a failure to allocate shared memory to ``ServiceMissingError``: the file is not the cause."""
     try:
         yield
     except OSError as error:
@@ -256,34 +262,34 @@ def _shared_memory() -> Iterator[None]:
         ) from error
 
 
-def _limit(kind: int, most: int) -> None:
-    with suppress(ValueError):  # the limit is above one that is already set, which then stays
-        resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
+def _set_limit(kind: int, limit: int) -> None:
+    with suppress(ValueError):  # a lower hard limit is already set and stays in force
+        resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
 
 
 def _write(descriptor: int, data: bytes | memoryview) -> None:
-    at, rest = 0, memoryview(data)
-    while rest:
-        count = os.pwrite(descriptor, rest, at)
-        at, rest = at + count, rest[count:]
+    offset, remainder = 0, memoryview(data)
+    while remainder:
+        count = os.pwrite(descriptor, remainder, offset)
+        offset, remainder = offset + count, remainder[count:]
 
 
 def _read_shared(descriptor: int, size: int) -> NDArray[np.uint8]:
     out = np.empty(size, np.uint8)
-    at, rest = 0, out.data
-    while rest:
-        count = os.preadv(descriptor, [rest], at)
+    offset, remainder = 0, out.data
+    while remainder:
+        count = os.preadv(descriptor, [remainder], offset)
         if count == 0:
             raise EOFError
-        at, rest = at + count, rest[count:]
+        offset, remainder = offset + count, remainder[count:]
     return out
 
 
-def _received(channel: socket.socket, size: int) -> bytes:
-    whole = bytearray()
-    while len(whole) < size:
-        piece = channel.recv(size - len(whole))
-        if not piece:
+def _receive(channel: socket.socket, size: int) -> bytes:
+    received_bytes = bytearray()
+    while len(received_bytes) < size:
+        chunk = channel.recv(size - len(received_bytes))
+        if not chunk:
             raise EOFError
-        whole += piece
-    return bytes(whole)
+        received_bytes += chunk
+    return bytes(received_bytes)

@@ -1,10 +1,10 @@
-"""Public names of a package whose modules are loaded on first access (PEP 562)."""
+"""Lazy import of the public names of a package (PEP 562)."""
 
 import importlib
 from collections.abc import Callable, Mapping
 
 
-def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
+def build_lazy_getattr(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
     """Create a ``__getattr__`` for a package.
 
     Args:

@@ -1,5 +1,6 @@
-"""Programs whose output is read only in part, for example by ``head``: they exit without a traceback."""
+"""Exit without a traceback when the reader of a program's output, such as ``head``, closes the pipe."""
 
+import argparse
 import os
 import select
 import signal
@@ -7,15 +8,26 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 Parameters = ParamSpec("Parameters")
 CLOSED_PIPE = 128 + signal.SIGPIPE
-"""Exit code that shells show for a tool whose reader has closed the pipe."""
+"""Exit code that shells report for a program after the reader of its output has closed the pipe."""
 
 
-def ends_with_reader(main: Callable[Parameters, int]) -> Callable[Parameters, int]:
-    """Make a program's main function return :data:`CLOSED_PIPE` when the reader of its output has closed the pipe.
+class ArgumentParser(argparse.ArgumentParser):
+    """Argument parser that raises an error if its help cannot be written; later releases of Python 3.11 ignore it."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        if message:
+            (file or sys.stderr).write(message)
+
+
+def exit_on_closed_pipe(main: Callable[Parameters, int]) -> Callable[Parameters, int]:
+    """Decorate a main function to return :data:`CLOSED_PIPE` if the reader of its output has closed the pipe.
 
     Other broken pipes and connections still raise an error.
     """
@@ -31,13 +43,13 @@ def ends_with_reader(main: Callable[Parameters, int]) -> Callable[Parameters, in
         except BrokenPipeError:
             if not has_lost_reader():
                 raise
-        except SystemExit as end:  # click exits like this when a pipe is closed
-            if end.code != 1 or not has_lost_reader():
+        except SystemExit as exit_error:  # click exits like this when a pipe is closed
+            if exit_error.code != 1 or not has_lost_reader():
                 raise
-        nowhere = os.open(os.devnull, os.O_WRONLY)  # receives what the interpreter still flushes on exit
-        for number in _without_reader():
-            os.dup2(nowhere, number)
-        os.close(nowhere)
+        null_device = os.open(os.devnull, os.O_WRONLY)  # for the output that the interpreter flushes on exit
+        for descriptor in _find_unread_descriptors():
+            os.dup2(null_device, descriptor)
+        os.close(null_device)
         return CLOSED_PIPE
 
     return run
@@ -45,13 +57,13 @@ def ends_with_reader(main: Callable[Parameters, int]) -> Callable[Parameters, in
 
 def has_lost_reader() -> bool:
     """Return True if standard output or standard error is a pipe whose reader has closed it."""
-    return bool(_without_reader())
+    return bool(_find_unread_descriptors())
 
 
-def _without_reader() -> list[int]:
+def _find_unread_descriptors() -> list[int]:
     pipes = select.poll()
     for stream in (sys.__stdout__, sys.__stderr__):
         with suppress(OSError, ValueError):  # the stream was replaced or closed
             if stream is not None:
                 pipes.register(stream.fileno(), 0)
-    return [number for number, event in pipes.poll(0) if event & select.POLLERR]
+    return [descriptor for descriptor, event in pipes.poll(0) if event & select.POLLERR]

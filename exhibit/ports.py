@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class VectorIndex(Protocol):
-    """A searchable index of the vectors of one space.
+    """Searchable index of the vectors of one space.
 
     Vectors are ``uint8`` rows of packed bits (hamming) or ``float32`` rows of unit length (cosine).
     """
@@ -28,20 +28,20 @@ class VectorIndex(Protocol):
         """Return the number of searchable vectors."""
 
     def search(self, queries: "NDArray[Any]", *, k: int, within: float | None = None) -> list[list[Hit]]:
-        """Return for each query at most ``k`` hits within the distance ``within``, nearest first, ties by number."""
+        """Return, for each query, up to ``k`` hits within the distance ``within``, nearest first, ties by number."""
 
 
 class VectorSource(Protocol):
-    """The database as seen by an index: the changes of one collection in one space."""
+    """Changes of one collection in one space, as an index reads them from the database."""
 
     def last_change(self) -> int:
-        """Return the highest change number. No lower number is added later."""
+        """Return the highest change number. All later changes have higher numbers."""
 
     def batches(self, upto: int) -> Iterator[tuple["NDArray[np.int64]", Any]]:
-        """Yield numbers (ascending) and vectors of the entries that changes up to ``upto`` add and do not remove."""
+        """Yield numbers (ascending) and vectors of the entries that exist after the change ``upto``."""
 
     def count(self, upto: int, by: int | None = None) -> int:
-        """Count entries added by changes up to ``upto``, minus those removed by changes up to ``by`` (default: all)."""
+        """Count the entries added by changes up to ``upto`` and not removed by changes up to ``by`` (default: all)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,17 @@ class IndexStats:
 
 
 class StoredIndex(Protocol):
-    """An index of one space that is a cache of the database.
+    """Index of one space. It is a cache of the database.
 
-    A process opens the durable state and replays newer changes with ``upsert`` and ``remove`` in its own memory. Any of
-    the processes may make them durable. Methods raise ``IntegrityError`` if the durable state is damaged.
+    A process opens the durable state and replays newer changes with ``upsert`` and ``remove`` in its own memory. Any
+    process can make the changes durable. Methods raise ``IntegrityError`` if the durable state is damaged.
     """
 
     space: Space
 
     @property
     def sequence(self) -> int:
-        """Highest durable change number. The caller replays newer changes."""
+        """Highest durable change number. The caller must replay newer changes."""
 
     def __len__(self) -> int:
         """Return the number of searchable entries."""
@@ -73,19 +73,22 @@ class StoredIndex(Protocol):
         """Add entries. ``numbers`` has shape (n,); existing numbers are replaced."""
 
     def remove(self, numbers: "NDArray[np.int64]") -> int:
-        """Remove entries by number, and return how many existed."""
+        """Remove entries by number, and return the number of entries that existed."""
 
     def flush(self, sequence: int | None = None) -> None:
-        """Make all changes replayed up to a change number durable, unless another process has done so."""
+        """Write all replayed changes up to a change number to disk, unless another process has done so."""
 
     def reopen(self) -> bool:
-        """Discard changes that are not durable if another process has written. Returns True if another process had."""
+        """Reload the durable state if another process has changed it. Returns True if it has.
+
+        Changes that were replayed but not written are discarded.
+        """
 
     def check(self, source: VectorSource) -> list[str]:
-        """Return all problems of the durable state, one sentence each."""
+        """Return the problems of the durable state, one sentence each."""
 
     def repair(self, source: VectorSource) -> list[str]:
-        """Empty the index if it is damaged, so that it is replayed. Returns the problems found."""
+        """Empty the index if it is damaged, so that the caller replays all changes. Returns the problems."""
 
     def tidy(self, source: VectorSource) -> None:
         """Delete leftovers of killed writers, and correct entries that differ from the database. Call it regularly."""
@@ -101,11 +104,11 @@ class StoredIndex(Protocol):
 
 
 class LogTransaction(Protocol):
-    """Exclusive right to append to the log, held until the end of the ``with`` block. All appends succeed or none."""
+    """Exclusive right to append to the log until the end of the ``with`` block. All appends succeed or none."""
 
     @property
     def size(self) -> int:
-        """Number of leaves, including those appended in this transaction so far."""
+        """Number of leaves, including those appended in this transaction."""
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree of ``2**level`` leaves."""
@@ -116,49 +119,49 @@ class LogTransaction(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A signed tree head (checkpoint)."""
+    """Signed checkpoint of a log (signed tree head)."""
 
     origin: str  # name of the log, first line of the note
     size: int  # number of leaves
     root: bytes  # 32 bytes
-    note: str  # the C2SP signed note, text
+    note: str  # text of the C2SP signed note
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The checkpoint that a log remembers outside its own store."""
+class StoredCheckpoint:
+    """Latest checkpoint of a log, stored outside the log itself."""
 
-    checkpoint: SignedCheckpoint  # the latest checkpoint that was signed, or seen outside
-    moved: bool  # whether it was copied to this machine and may be older than the last signed one
-    besides: SignedCheckpoint | None = None  # an earlier checkpoint that this machine remembers
+    checkpoint: SignedCheckpoint  # latest checkpoint that was signed, or seen on other machines
+    is_copied: bool  # true if it was copied to this machine and may be older than the last signed one
+    earlier: SignedCheckpoint | None = None  # earlier checkpoint that this machine has stored
 
     @property
-    def known(self) -> tuple[SignedCheckpoint, ...]:
-        """All checkpoints that the log must be consistent with."""
-        return (self.checkpoint,) if self.besides is None else (self.checkpoint, self.besides)
+    def all_checkpoints(self) -> tuple[SignedCheckpoint, ...]:
+        """All stored checkpoints. The log must be consistent with each of them."""
+        return (self.checkpoint,) if self.earlier is None else (self.checkpoint, self.earlier)
 
 
-class HeadStore(Protocol):
-    """Storage for the latest signed checkpoint of a log. Only the holder of the exclusive right to sign may write."""
+class CheckpointStore(Protocol):
+    """Storage of the latest signed checkpoint of a log. Only the process with the exclusive right to sign may write."""
 
-    def read(self) -> Head | None:
+    def read(self) -> StoredCheckpoint | None:
         """Return the stored checkpoint, or ``None``. Raises ``IntegrityError`` if it is unreadable."""
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
-        """Store a checkpoint unless one is stored already."""
+        """Store the first checkpoint. Does nothing if one is stored already."""
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
         """Replace the stored checkpoint atomically."""
 
     def set_aside(self) -> None:
-        """Forget the stored checkpoint, and keep a copy of it beside the store."""
+        """Remove the stored checkpoint, and keep a copy of it next to the store."""
 
 
 class LogStore(Protocol):
     """Storage of the append-only log."""
 
     def sequencer(self) -> AbstractContextManager[LogTransaction]:
-        """Wait for the exclusive right to append, and hold it for the block."""
+        """Acquire the exclusive right to append to the log, and hold it for the block."""
 
     def size(self) -> int:
         """Return the number of leaves."""
@@ -177,7 +180,7 @@ class LogStore(Protocol):
 
 
 class Signer(Protocol):
-    """Signs with one private key, which is never exported."""
+    """Signer with one private key, which is never exported."""
 
     @property
     def public_key(self) -> bytes:
@@ -200,15 +203,15 @@ class Receipt:
 
     kind: str  # kind of timestamp service: `rfc3161`, `opentimestamps` and so on
     witness: str  # configured name of the timestamp service
-    development: bool  # true for a service that was started for trials and has no legal weight
+    development: bool  # true for a service for trials, without legal weight
     state: ReceiptState  # `pending` or `complete`
     proof: bytes  # the raw receipt: a `.tsr` reply, an `.ots` file or an `evm-*.json`
     material: tuple[tuple[str, bytes], ...] = ()  # files needed for verification: certificates, CRLs, block headers
-    time: datetime | None = None  # the time that the service states, once complete
+    time: datetime | None = None  # time stated by the service; `None` while pending
 
 
 class OwnLog(Protocol):
-    """The part of the log that its witnesses can read."""
+    """The part of the log that log witnesses can read."""
 
     def note(self, digest: Digest) -> str:
         """Return the signed checkpoint whose text has this digest. Raises ``NotFoundError``."""
@@ -217,20 +220,20 @@ class OwnLog(Protocol):
         """Return the current number of entries."""
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """Return the proof that the size ``new`` continues ``old`` (RFC 9162, 2.1.4), as hashes of 32 bytes."""
+        """Return the consistency proof between two sizes of the log (RFC 9162, 2.1.4), as hashes of 32 bytes."""
 
 
 class Anchor(Protocol):
-    """An outside timestamp service that witnesses a digest."""
+    """Outside timestamp service, which proves that a digest existed at a time."""
 
     kind: str  # kind of receipt
     name: str  # configured name
-    development: bool  # without legal weight
-    patience: timedelta  # minimum wait before a pending receipt is requested again
-    qualified: str  # ISO 8601 date since which the operator's list names the service as qualified (eIDAS), or empty
+    development: bool  # true for a service for trials, without legal weight
+    patience: timedelta  # minimum time before the service is queried again about a pending receipt
+    qualified: str  # ISO 8601 date from which the service is qualified (eIDAS) by the operator's list, or empty
 
     def examine(self) -> str:
-        """Describe the state of the service in a sentence, using only requests that are free of charge.
+        """Describe the status of the service in one sentence, using only requests that are free of charge.
 
         Raises ``ServiceMissingError`` if the service does not respond, ``ConfigError`` if its configuration is
         unusable.
@@ -243,12 +246,12 @@ class Anchor(Protocol):
         """Request the completion of a pending receipt. Returns the same receipt if there is no change."""
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """Return the witnessed time, verified against the service's own roots. Raises ``IntegrityError`` on failure."""
+        """Verify a receipt against the service's own roots, and return its time. Raises ``IntegrityError``."""
 
 
 @dataclass(frozen=True, slots=True)
 class CapturedFile:
-    """A file created by a capture, with its role in the bundle, such as ``exchange`` or ``network``."""
+    """File created by a capture, with its role in the bundle, such as ``exchange`` or ``network``."""
 
     role: str
     name: str
@@ -257,34 +260,33 @@ class CapturedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Captured:
+class CaptureResult:
     """Result of capturing a page and its image."""
 
     outcome: str
-    """``captured``, ``not-shown`` (served as before, but the rendered page doesn't show it), ``page-gone``,
+    """``captured``, ``not-shown`` (served, but not visible on the rendered page), ``page-gone``,
     ``image-gone``, ``image-changed`` or ``unreachable``."""
-    sentence: str  # description of what happened, for users
+    sentence: str  # description of the result, for users
     started: datetime  # aware, UTC
     finished: datetime  # aware, UTC
     image: Digest | None  # digest of the image bytes served at the capture, or `None`
-    files: tuple[CapturedFile, ...]  # the files to keep
+    files: tuple[CapturedFile, ...]  # files to store
     method: str = "http"  # `http`, or `browser` when the page was rendered
     digests: frozenset[Digest] = frozenset()
-    """Digests of everything that the files contain or show: page, image, all requests of the page, and images that are
-    embedded in these.
+    """Digests of all content in the files: page, image, all requests of the page, and images embedded in these.
     """
 
 
 class Capturer(Protocol):
-    """Visits a page and some of its images, and keeps the responses."""
+    """Capture of a page and some of its images, with all responses."""
 
     def capture_all(
         self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Callable[[str], bool] = ...
-    ) -> Iterator[Captured]:
-        """Visit the page once, now, and yield the result for each of these images.
+    ) -> Iterator[CaptureResult]:
+        """Visit the page once, and yield the result for each of these images.
 
-        The results come one at a time, in the order of the images, so that none has to wait in memory for later ones. A
-        page that no longer exists is a result, not an error.
+        Results are yielded one at a time, in the order of the images, so that the caller does not hold all of them in
+        memory. If the page no longer exists, that is a result, not an error.
 
         Args:
             page_url: URL of the page.

@@ -1,4 +1,4 @@
-"""Reasons why a URL was not visited or its response not kept: short stable identifiers for log lines and rows."""
+"""Reasons why a URL was not visited or its response not stored: short stable identifiers for log lines and rows."""
 
 from enum import StrEnum
 

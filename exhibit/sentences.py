@@ -1,4 +1,4 @@
-"""Sentences that keep their template and values, so that they can be translated when they are shown."""
+"""Sentences that keep their template and values, so that they can be translated later, when they are shown."""
 
 import json
 from collections.abc import Mapping
@@ -8,39 +8,40 @@ CONTEXT = "sentence"
 """Message context of these sentences in the translation catalogues."""
 Plain: TypeAlias = str | list["Plain"] | dict[str, object]
 """JSON form of a message: a quote, a list of consecutive sentences, or a template with its values."""
-_OPENS_JSON = ("{", "[", '"')
+_JSON_START_CHARS = ("{", "[", '"')
 
 
 class Sentence(str):
-    """An English sentence, or part of one, made of a template with placeholders such as ``%(name)s`` and their values.
+    """English sentence, or part of one, with a template with placeholders such as ``%(name)s`` and their values.
 
-    Errors, logs and documents use it as plain text; rows keep the template and the values. ``tools/messages.py``
-    collects the templates. A value that is itself a template of the catalogue is translated, too. A sentence without
-    values is shown as written. Any other string is a quote and is shown unchanged.
+    Errors, logs and documents use it as plain text; database rows store the template and the values.
+    ``tools/messages.py`` collects the templates. A value that is itself a template of the catalogue is translated as
+    well. A template without values is used as written, percent signs included. Any other string counts as a quote, and
+    is shown unchanged.
     """
 
     __slots__ = ("parts", "template", "values")
     parts: tuple[str, ...]
-    """Sentences and quotes that this text consists of. If it has parts, it has no template."""
+    """Sentences and quotes that are joined in this text. A text with parts has no template."""
     template: str
     values: Mapping[str, object]
 
     def __new__(cls, template: str, /, **values: object) -> Self:
-        """Fill in the template."""
+        """Create a sentence by formatting the template with the values."""
         sentence = super().__new__(cls, template % values if values else template)
         sentence.parts, sentence.template, sentence.values = (), template, values
         return sentence
 
 
-def following(*sentences: str) -> str:
-    """Join sentences and quotes, leaving out empty ones."""
+def concatenate_sentences(*sentences: str) -> str:
+    """Join sentences and quotes with spaces, omitting empty ones."""
     texts = tuple(filter(None, sentences))
     if len(texts) < 2:
         return texts[0] if texts else ""
     text = " ".join(texts)
-    sequence = Sentence(text)
-    sequence.parts, sequence.template = texts, ""
-    return sequence
+    joined_sentence = Sentence(text)
+    joined_sentence.parts, joined_sentence.template = texts, ""
+    return joined_sentence
 
 
 def to_plain(text: str) -> Plain:
@@ -57,7 +58,7 @@ def from_plain(plain: Plain) -> str:
     if isinstance(plain, str):
         return plain
     if isinstance(plain, list):
-        return following(*map(from_plain, plain))
+        return concatenate_sentences(*map(from_plain, plain))
     values = plain["values"]
     assert isinstance(values, dict)
     return Sentence(
@@ -69,13 +70,13 @@ def from_plain(plain: Plain) -> str:
 def to_text(text: str) -> str:
     """Encode a sentence for a text column. A quote stays unchanged unless it could be mistaken for JSON."""
     plain = to_plain(text)
-    is_quote = isinstance(plain, str) and not plain.startswith(_OPENS_JSON)
+    is_quote = isinstance(plain, str) and not plain.startswith(_JSON_START_CHARS)
     return text if is_quote else json.dumps(plain, ensure_ascii=False)
 
 
 def from_text(text: str) -> str:
     """Restore a sentence or quote from the text of :func:`to_text`."""
-    return from_plain(json.loads(text)) if text.startswith(_OPENS_JSON) else text
+    return from_plain(json.loads(text)) if text.startswith(_JSON_START_CHARS) else text
 
 
 def _plain_value(value: object) -> object:

@@ -21,7 +21,7 @@ Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[flo
 
 OPTIONAL: Mapping[str, bool] = MappingProxyType({"optional": True})
 """Metadata of a field that may be missing in its JSON and then has its default. Only trust lists have such fields,
-because people write them by hand. Everything that is sealed states every field.
+because they are written by hand. Sealed JSON contains every field.
 """
 
 Json: TypeAlias = Any
@@ -44,16 +44,16 @@ class Metric(StrEnum):
     HAMMING = "hamming"
     COSINE = "cosine"
     VOTES = "votes"
-    """An image has many byte vectors, one after another. Nearby vectors vote for their image."""
+    """Comparison by votes: an image has many byte vectors, one after another. Nearby vectors vote for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
     """Properties that two vectors must share to be comparable."""
 
-    name: str  # the algorithm, such as `phash256`
+    name: str  # algorithm, such as `phash256`
     version: str  # changes whenever the same image would get a different vector
-    metric: Metric  # how vectors are compared
+    metric: Metric  # comparison of the vectors
     width: int  # bits of a hamming space, components of a vector of the others
     parameters: tuple[tuple[str, str], ...] = ()  # other parameters of the vectors, as sorted key-value pairs
 
@@ -91,22 +91,22 @@ class PictureInfo:
 
 
 class Decision(StrEnum):
-    """Automatic verdict on a pair of images. A person still decides."""
+    """Automatic verdict on a pair of images. A member makes the decision on the case."""
 
     CERTAIN = "certain"
     REVIEW = "review"
-    RESEMBLES = "resembles"
-    """The image is related to the work beyond chance; whether it shows this very image remains open."""
+    RELATED = "related"
+    """The image is more similar to the work than coincidence explains, but copying is not established."""
     NONE = "none"
 
     @property
-    def sureness(self) -> int:
+    def rank(self) -> int:
         """Rank of the verdict, 0 for no match, for comparing several verdicts."""
-        return [Decision.NONE, Decision.RESEMBLES, Decision.REVIEW, Decision.CERTAIN].index(self)
+        return [Decision.NONE, Decision.RELATED, Decision.REVIEW, Decision.CERTAIN].index(self)
 
 
 class Relation(StrEnum):
-    """Relation of a work to another work of the same owner, judged by their images."""
+    """Relation of a work to another work of the same owner, derived from their images."""
 
     DUPLICATE = "duplicate"
     """The same image in another file."""
@@ -117,12 +117,12 @@ class Relation(StrEnum):
 
 
 class CaseDecision(StrEnum):
-    """Decision on a case. Cases can be reopened, disputed and undone, each time with a reason."""
+    """Decision on a case: `open`, `confirmed` (not licensed), `licensed` or `dismissed`."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
     LICENSED = "licensed"
-    CLEARED = "cleared"
+    DISMISSED = "dismissed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The measured comparison of an image with a registered image.
+    """Measurements of the comparison of an image with a registered image.
 
     Attributes:
         hamming: Smallest distance of the 256-bit hashes over orientations and trims, in bits; 256 if not compared.
@@ -143,34 +143,34 @@ class Verification:
             (EXIF orientation applied); includes mirroring. ``None`` without alignment.
         calibration: Digest of the calibration that gave the probability
             (:attr:`exhibit.comparison.calibration.Calibration.digest`).
-        in_place: Share of small textured patches of the overlap that lie within half a pixel of the position that the
-            transform predicts, 0 to 1; ``None`` if not measured.
+        in_place: Fraction of small textured patches of the overlap that lie within half a pixel of the position that
+            the transform predicts, 0 to 1; ``None`` if not measured.
         drift: Common displacement of neighbouring patches in pixels, 80th percentile; ``None`` if not measured.
         further: Transforms of further copies of the same registered image in the found one, as ``transform``.
-        pieces: Alignment of the found image with parts of the registered one, where no single transform describes it.
-            ``transform`` is then the closest one, and ``dense`` is measured by the pieces.
-        survival: Map of what survives in each cell of the registered image (:mod:`exhibit.comparison.derived`), one
-            string for each row of cells; empty if not requested.
-        related: Natural logarithm of the odds that the found image is related to the registered one, and does not
-            resemble it by chance; ``None`` if the pipeline does not compute it.
-        exposure: Natural logarithm of the odds that it shows this very image, and not another one of the scene;
-            ``None`` as for ``related``.
-        figures: Measurements of the pair by name, from which both odds follow; ``None`` for values that could not be
-            measured.
+        pieces: Alignment of the found image with parts of the registered one, if no single transform describes it.
+            ``transform`` is then the closest one, and ``dense`` is measured with the pieces.
+        survival: Survival map of the registered image (:mod:`exhibit.comparison.derived`), one string for each row of
+            cells; empty if not requested.
+        related: Natural logarithm of the odds that the found image is related to the registered one, rather than
+            similar by chance; ``None`` if the pipeline does not compute it.
+        exposure: Natural logarithm of the odds that the found image shows the registered image itself, rather than
+            another exposure of the scene; ``None`` as for ``related``.
+        figures: Measurements of the pair by name, from which both odds are computed; ``None`` for values that could
+            not be measured.
     """
 
-    decision: Decision  # ``certain``, ``review``, ``resembles`` or ``none``
+    decision: Decision  # ``certain``, ``review``, ``related`` or ``none``
     hamming: Count
-    inliers: Count  # distinct keypoint correspondences that agree with the transform
-    dense: float  # share of textured blocks in the overlap whose pixels agree, 0 to 1
+    inliers: Count  # number of distinct keypoint correspondences that agree with the transform
+    dense: float  # fraction of textured blocks in the overlap whose pixels agree, 0 to 1
     transform: Matrix | None
-    mirrored: bool  # whether the transform reverses orientation
+    mirrored: bool  # true if the transform reverses orientation
     rotation: int  # degrees, counter-clockwise as seen, rounded to whole degrees
-    overlap_work: float  # share of the registered image's area that the found image shows, 0 to 1
-    overlap_picture: float  # share of the found image's area that shows the registered one, 0 to 1
+    overlap_work: float  # fraction of the registered image's area that the found image shows, 0 to 1
+    overlap_picture: float  # fraction of the found image's area that shows the registered one, 0 to 1
     probability: float | None  # calibrated probability, or ``None`` until calibrated
     pipeline: str  # version of everything that the measurements depend on
-    reasons: tuple[str, ...] = ()  # short identifiers of why a decision was held back, such as ``low-information``
+    reasons: tuple[str, ...] = ()  # reasons that limited the decision, as short identifiers such as ``low-information``
     calibration: Digest | None = None
     in_place: float | None = None
     drift: float | None = None
@@ -186,12 +186,12 @@ class Verification:
 class Hit:
     """One result of a vector index."""
 
-    number: int  # index sequence number of the matching vector
+    number: int  # sequence number of the matching vector in the index
     distance: float  # bits (hamming), or 1 − cosine
 
 
-class SeenKind(StrEnum):
-    """Source and kind of a statement that an image was on another page, or was there before Exhibit's visit."""
+class SourceStatementKind(StrEnum):
+    """Source and kind of a statement about an image on another page, or on the page before Exhibit's visit."""
 
     PAGE_PUBLISHED = "page-published"  # the page states its publication date
     FEED_PUBLISHED = "feed-published"  # a feed states when the entry that shows the image was published
@@ -202,72 +202,77 @@ class SeenKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenElsewhere:
-    """A third party's statement of when an image or its page was there, kept apart from Exhibit's observations."""
+class SourceStatement:
+    """Statement of a third party about the time of an image or page, kept apart from Exhibit's own observations."""
 
-    kind: SeenKind  # source and kind of the statement
+    kind: SourceStatementKind  # source and kind of the statement
     by: str = ""  # name of the source; empty for the page itself
     of: str = "picture"  # subject of the statement: `picture` or `page`
     stated: str = ""
-    """Stated time in ISO 8601, at the precision of the source: ``2019``, ``2019-03``, ``2019-03-03``,
-    ``2019-03-03T10:15Z`` or ``2019-03-03T10:15:57Z``. Empty if the source was queried and states nothing.
+    """Stated time in ISO 8601, with the precision of the source: ``2019``, ``2019-03``, ``2019-03-03``,
+    ``2019-03-03T10:15Z`` or ``2019-03-03T10:15:57Z``. Empty if the source was queried and states no time.
     """
-    where: str = ""  # URL at which the statement can be looked up; empty for the page itself
-    same: bool | None = None  # whether it was the same image, byte for byte; `None` if unknown
+    where: str = ""  # URL at which the statement can be checked; empty for the page itself
+    same: bool | None = None  # true if the image was identical, byte for byte; `None` if unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """An image that was fetched or is already known: the data of a sighting that do not depend on the page."""
+class FetchedPicture:
+    """Data of a fetched or already known image: the part of a sighting that does not depend on the page."""
 
     final_url: str  # after redirects
-    digest: Digest  # SHA-256 of the bytes, which names their file; with `not_modified` the known one, without new bytes
+    digest: Digest  # SHA-256 of the bytes; with `not_modified`, that of the previous visit
     size: int  # bytes; 0 with `not_modified`
     media_type: str  # as declared by the server, without parameters
     status: int  # HTTP status of the response, or 0 without a response
     request_headers: Headers  # as sent, in order
     response_headers: Headers  # as received; repeated names stay separate
     peer: str  # address and port of the server, or empty
-    fetched_at: datetime | None  # when the response was complete; `None` if an archive states no moment
-    not_modified: bool = False  # whether the server reported no change since the previous visit
+    fetched_at: datetime | None  # time at which the response was complete; `None` if an archive states no exact time
+    not_modified: bool = False  # true if the server reported no change since the previous visit
     certificate: str = ""
     """``valid``, or the problems of the server's certificate (``expired``, ``not-yet-valid``, ``self-signed``,
     ``unknown-issuer``, ``other-name``, ``invalid``, joined by commas), or ``not-checked``; and the certificate's
     SHA-256. Empty without TLS.
     """
     period: str = ""
-    """``2016``, ``2016-01``, ``2016-01-11`` or ``2016-01-11T23:24Z`` if an archive states a period instead of a moment;
-    empty if it states nothing readable.
+    """``2016``, ``2016-01``, ``2016-01-11`` or ``2016-01-11T23:24Z`` if an archive states a period instead of an exact
+    time; empty if it states neither.
     """
 
-    def at(
-        self, page_url: str, image_url: str, found_in: str, context: str, elsewhere: tuple[SeenElsewhere, ...] = ()
+    def create_sighting(
+        self, page_url: str, image_url: str, found_in: str, context: str, elsewhere: tuple[SourceStatement, ...] = ()
     ) -> "Sighting":
-        """Create the sighting of this image in one position on one page."""
-        same = {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
+        """Create the sighting of this image at one position on one page."""
+        shared_values = {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
         return Sighting(
-            **same, page_url=page_url, image_url=image_url, found_in=found_in, context=context, elsewhere=elsewhere
+            **shared_values,
+            page_url=page_url,
+            image_url=image_url,
+            found_in=found_in,
+            context=context,
+            elsewhere=elsewhere,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting(Fetched):
-    """An image that was seen on a page."""
+class Sighting(FetchedPicture):
+    """Sighting: an image that was seen on a page."""
 
     page_url: str  # the page that shows it, after redirects; in an import, the URI of the file
-    image_url: str  # as found, made absolute; a `data:` image has `data:TYPE;sha-256=HEX` instead of its bytes
+    image_url: str  # resolved to an absolute URL; for a `data:` image, `data:TYPE;sha-256=HEX`
     found_in: str
     """Position on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``, ``json-ld``,
     ``link``, ``a``, ``data-uri``, ``poster``, ``script``, ``itemprop``, ``sitemap``, ``feed``, ``list``, ``file``,
     ``warc``; ``rendered`` if only a browser showed it.
     """
     context: str = ""  # description, title, caption and surrounding text; at most 500 characters
-    elsewhere: tuple[SeenElsewhere, ...] = ()  # third parties' statements of when it was there
+    elsewhere: tuple[SourceStatement, ...] = ()  # statements of third parties about earlier times or other pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredWork:
-    """All that an owner declares about a work. Fields without a declaration are empty."""
+    """Declarations of an owner about a work. Fields without a declaration are empty."""
 
     title: str = ""
     author: str = ""
@@ -281,7 +286,7 @@ class DeclaredWork:
     medium: str = ""  # `photograph`, `other` or empty
     registrations: tuple[dict[str, str], ...] = ()  # official registrations, each with office, number and date
 
-    def columns(self) -> dict[str, Any]:
+    def to_columns(self) -> dict[str, Any]:
         """Return the fields as database columns and JSON values."""
         return {**asdict(self), "registrations": list(self.registrations)}
 
@@ -291,14 +296,14 @@ _MONEY = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?\s*([A-Z]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An exact amount in a currency."""
+    """Exact amount in a currency."""
 
     millionths: int  # of the currency's unit
     currency: str  # ISO 4217 code, such as `USD`
 
     def __str__(self) -> str:
-        whole, rest = divmod(self.millionths, 1_000_000)
-        return f"{whole}.{f'{rest:06}'.rstrip('0').ljust(2, '0')} {self.currency}"
+        whole, fraction = divmod(self.millionths, 1_000_000)
+        return f"{whole}.{f'{fraction:06}'.rstrip('0').ljust(2, '0')} {self.currency}"
 
 
 def parse_money(text: str) -> Money:

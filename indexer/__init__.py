@@ -6,7 +6,7 @@ Everything else is internal to this project.
 
 from typing import TYPE_CHECKING
 
-from exhibit.lazy_names import lazy_names
+from exhibit.lazy_names import build_lazy_getattr
 
 if TYPE_CHECKING:
     from indexer.compare.wording import in_words
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Features", "Match", "Skipped", "compare_pictures", "extract", "in_words", "match_folders"]
 
-__getattr__ = lazy_names(
+__getattr__ = build_lazy_getattr(
     __name__,
     dict.fromkeys(("Features", "extract"), "picture.features")
     | dict.fromkeys(("Match", "Skipped", "match_folders"), "search.folders")

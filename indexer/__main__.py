@@ -1,4 +1,4 @@
-"""``python -m indexer``: match folders, compare pictures and calibrate, without a server."""
+"""``python -m indexer``: match folders, compare pictures and calibrate the comparison without a server."""
 
 import argparse
 import json
@@ -13,36 +13,36 @@ from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import BinaryIO
 
-from exhibit.comparison.calibration import calibrated
+from exhibit.comparison.calibration import add_probability
 from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
-from exhibit.interrupts import hear_interrupts, ignore_interrupts
-from exhibit.pipes import ends_with_reader
+from exhibit.interrupts import ignore_signals, install_interrupt_handlers
+from exhibit.pipes import ArgumentParser, exit_on_closed_pipe
 from exhibit.types import Decision
-from indexer.calibration.calibrate import Order, calibrate, read_groups, summarize
+from indexer.calibration.calibrate import CalibrationInputs, calibrate, read_groups, summarize
 from indexer.calibration.measure import Plan
 from indexer.calibration.shipped import shipped_calibration
 from indexer.compare.wording import as_dict, describe_restrictions, in_words
-from indexer.draw.draw import SUFFIXES, View
+from indexer.draw.draw import DRAW_BY_SUFFIX, View
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
-from indexer.search.explanation import BREAKS_OFF
+from indexer.search.explanation import TRUNCATED_FILE
 from indexer.search.folders import PictureResult, RegisteredFile, Skipped, match_pictures
 from indexer.search.matches_file import MatchesFile
-from indexer.search.search import compare_closely
+from indexer.search.search import compare_thoroughly
 
 EXAMPLES = """examples:
   python -m indexer match works/ pictures/ --out matches.jsonl
-      one JSON object a line: work, picture, decision (certain or review) and the figures; after an interruption the
-      same command goes on
+      match two folders; the output has one JSON object per line: work, picture, decision (certain or review) and
+      measurements; after an interruption, run the same command again to continue
   python -m indexer match works/ pictures/ --out matches.jsonl --cache measured/
-      the same; works that were measured before aren't measured again
+      the same; works that were measured in an earlier run are not measured again
   python -m indexer compare original.jpg copy.jpg --overlay overlay.jpg --difference difference.jpg
-      the figures of one pair in words, the copy laid on the original, and what was changed in it
+      describe the measurements of one pair; draw the copy on top of the original, and the differences
   python -m indexer calibrate photographs/ --out calibration.json --cache measured/
-      how often the comparison is right on these photographs, as a calibration with its bound on false alarms
+      measure how often the comparison is correct on these photographs; write a calibration with a bound on false alarms
 
-exit codes of match and calibrate: 0 done, 2 wrong use, 3 a process died, 130 interrupted
-exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or unreadable, 130 interrupted"""
+exit codes of match and calibrate: 0 success, 2 usage error, 3 a process died, 130 interrupted
+exit codes of compare: 0 certain, review or related, 1 none, 2 usage error or unreadable file, 130 interrupted"""
 
 
 CLEANUP_PROGRAM = """
@@ -57,24 +57,24 @@ for _ in range(100):
         break
     time.sleep(0.1)
 """
-"""Program that removes the temporary folders of its parent, also if the parent is killed.
+"""Program that removes the temporary folders of its parent process, even if the parent is killed.
 
-It removes the first folder when its input ends, and the others once the parent has ended, unless the parent wrote to it
-beforehand: the parent then removes them itself. As other processes may still write for a moment after a kill, it checks
-for a second whether anything has reappeared."""
+It removes the first folder when its standard input ends, and the others when the parent has ended. If the parent wrote
+to its input, the parent removes the other folders itself. Other processes may still write briefly after a kill, so the
+program checks for one second that no file has reappeared."""
 VIEW_DESCRIPTIONS = {
     View.SIDE_BY_SIDE: "A and B side by side, with the common area outlined",
     View.OVERLAY: "B on top of A",
     View.DIFFERENCE: "differences between A and B, in colour",
-    View.POINTS: "matching details with numbers",
+    View.POINTS: "matching details, numbered in both pictures",
 }
 
 
-@ends_with_reader
+@exit_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _build_parser().parse_args(arguments)
-    hear_interrupts()
+    install_interrupt_handlers()
     try:
         return int(options.run(options))
     except UnreadablePictureError as error:
@@ -89,35 +89,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _match(options: argparse.Namespace) -> ExitCode:
-    meter, unread = _Meter(), 0
-    out = MatchesFile(options.out, options.pictures, shipped_calibration())
+    meter, unreadable_count = _ProgressMeter(), 0
+    matches_file = MatchesFile(options.out, options.pictures, shipped_calibration())
     try:
         with ExitStack() as stack:
-            places = options.works, options.pictures, stack.enter_context(_scratch(options.cache)), options.jobs
-            stack.enter_context(out)
-            for item in stack.enter_context(closing(match_pictures(*places, meter.show, out.resume))):
+            search_arguments = (
+                options.works,
+                options.pictures,
+                stack.enter_context(_scratch(options.cache)),
+                options.jobs,
+            )
+            stack.enter_context(matches_file)
+            for item in stack.enter_context(
+                closing(match_pictures(*search_arguments, meter.show, matches_file.resume))
+            ):
                 if isinstance(item, PictureResult):
-                    out.add(item.path, item.results)
-                unread += isinstance(item, Skipped)
+                    matches_file.add(item.path, item.results)
+                unreadable_count += isinstance(item, Skipped)
                 for skipped in item.results if isinstance(item, PictureResult) else (item,):
                     if isinstance(skipped, Skipped):
                         meter.print_line(f"skipped {skipped.path}: {skipped.reason}")
                 if isinstance(item, RegisteredFile):
                     meter.print_line(f"{item.path} {describe_restrictions(item.review_reasons)}")
     except (ExhibitError, KeyboardInterrupt):
-        if out.is_started:
+        if matches_file.is_started:
             meter.print_line(
-                f"{out.matches} matches of {out.pictures} pictures in {out.path}. Run the command again to continue."
+                f"{matches_file.matches} matches of {matches_file.pictures} pictures in "
+                f"{matches_file.path}. Run the command again to continue."
             )
         raise
-    meter.print_line(f"{out.matches} matches in {out.path}, {out.skipped + unread} files skipped")
+    meter.print_line(
+        f"{matches_file.matches} matches in {matches_file.path}, "
+        f"{matches_file.skipped + unreadable_count} files skipped"
+    )
     return ExitCode.DONE
 
 
 def _compare(options: argparse.Namespace) -> ExitCode:
     first, second = _read_bytes(options.first), _read_bytes(options.second)
-    registered, found_picture = _extract_features(options.first, first), _extract_features(options.second, second)
-    verification = calibrated(compare_closely(found_picture, lambda: second, registered), shipped_calibration())
+    registered_picture, found_picture = (
+        _extract_features(options.first, first),
+        _extract_features(options.second, second),
+    )
+    verification = add_probability(
+        compare_thoroughly(found_picture, lambda: second, registered_picture), shipped_calibration()
+    )
     output_paths = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
     if output_paths and verification.transform is None:
         print("The pictures cannot be aligned, so no drawings were written.", file=sys.stderr)
@@ -125,28 +141,28 @@ def _compare(options: argparse.Namespace) -> ExitCode:
         pair = Pair.from_verification(second, first, verification)
         for view, path in output_paths.items():
             with _open_replacement(path) as file:
-                file.write(SUFFIXES[path.suffix.lower()](view, pair))
-    for path, picture in ((options.first, registered), (options.second, found_picture)):
+                file.write(DRAW_BY_SUFFIX[path.suffix.lower()](view, pair))
+    for path, picture in ((options.first, registered_picture), (options.second, found_picture)):
         if picture.info.incomplete:
-            print(f"{path}: {BREAKS_OFF}", file=sys.stderr)
-    sizes = ((picture.info.width, picture.info.height) for picture in (found_picture, registered))
+            print(f"{path}: {TRUNCATED_FILE}", file=sys.stderr)
+    sizes = ((picture.info.width, picture.info.height) for picture in (found_picture, registered_picture))
     print(json.dumps(as_dict(verification), indent=1) if options.json else in_words(verification, *sizes))
     return ExitCode.CHECK_FAILED if verification.decision is Decision.NONE else ExitCode.DONE
 
 
 def _calibrate(options: argparse.Namespace) -> ExitCode:
-    meter = _Meter()
+    meter = _ProgressMeter()
     groups = () if options.duplicates is None else read_groups(options.duplicates)
     with _scratch(options.cache) as scratch:
         plan = Plan(options.max_edited)
-        order = Order(options.folder, scratch, options.name, options.data, plan, groups, options.jobs)
-        outcome = calibrate(order, meter.show)
+        inputs = CalibrationInputs(options.folder, scratch, options.name, options.data, plan, groups, options.jobs)
+        result = calibrate(inputs, meter.show)
     with _open_replacement(options.out) as out:
-        out.write(outcome.calibration.to_json())
-    for name, value in summarize(outcome):
+        out.write(result.calibration.to_json())
+    for name, value in summarize(result):
         print(f"{name:<14}  {value}")
     for decision in (Decision.CERTAIN, Decision.REVIEW):
-        for files in sorted({alarm.files for alarm in outcome.alarms(decision)}):
+        for files in sorted({false_alarm.files for false_alarm in result.find_false_alarms(decision)}):
             print(f"{decision:<14}  {'  '.join(files)}")
     return ExitCode.DONE
 
@@ -167,9 +183,9 @@ def _read_bytes(path: Path) -> bytes:
 
 @contextmanager
 def _scratch(cache: Path | None) -> Iterator[Path]:
-    """Yield the folder for measured works; temporary folders of this process and its children are removed later."""
+    """Yield the folder for measured works, and remove the temporary folders of this process and its children later."""
     folder = tempfile.mkdtemp(prefix="exhibit-match-")
-    folders = (folder, get_temp_dir())  # multiprocessing removes the second, unless this process is killed
+    folders = (folder, get_temp_dir())  # multiprocessing removes the second folder unless this process is killed
     remover = [sys.executable, "-IS", "-c", CLEANUP_PROGRAM, str(os.getpid()), *folders]
     with subprocess.Popen(remover, stdin=subprocess.PIPE, start_new_session=True) as process:
         try:
@@ -182,7 +198,7 @@ def _scratch(cache: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _open_replacement(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file that replaces the path if no error occurs."""
+    """Yield a temporary file that replaces the file at the path if no error occurs."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
@@ -194,8 +210,8 @@ def _open_replacement(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-class _Meter:
-    """Progress on standard error: one line that is rewritten on a terminal, a line for every tenth elsewhere."""
+class _ProgressMeter:
+    """Progress on standard error: one updated line on a terminal, otherwise a line for every tenth of the work."""
 
     def __init__(self) -> None:
         self._progress_line = ""
@@ -222,7 +238,7 @@ class _Meter:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m indexer",
         description="Find copies of registered pictures, without any server.",
         epilog=EXAMPLES,
@@ -251,15 +267,15 @@ def _build_parser() -> argparse.ArgumentParser:
     compare_parser.add_argument("--json", action="store_true", help="print the measurements as JSON")
     compare_parser.set_defaults(run=_compare)
     calibrate_parser = commands.add_parser("calibrate", help="measure the error rates of the comparison on photographs")
-    calibrate_parser.add_argument("folder", type=Path, help="folder of photographs, each of a different picture")
+    calibrate_parser.add_argument("folder", type=Path, help="folder of photographs; list duplicates with --duplicates")
     calibrate_parser.add_argument("--out", type=Path, required=True, help="output file for the calibration (JSON)")
     calibrate_parser.add_argument(
-        "--duplicates", type=Path, help="list of files that show the same picture, one line per picture"
+        "--duplicates", type=Path, help="text file that lists files of the same picture, one line per picture"
     )
     calibrate_parser.add_argument("--name", default="own", help="name of the calibration (default: own)")
     calibrate_parser.add_argument("--data", default="A folder of photographs", help="description of the photographs")
     calibrate_parser.add_argument(
-        "--max-edited", type=_parse_job_count, default=300, help="maximum number of edited pictures (default: 300)"
+        "--max-edited", type=_parse_job_count, default=300, help="maximum number of photographs to edit (default: 300)"
     )
     calibrate_parser.add_argument("--cache", type=Path, help="cache folder for measurements, reused by later runs")
     calibrate_parser.add_argument("--jobs", type=_parse_job_count, default=1, help="number of processes (default: 1)")
@@ -268,7 +284,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _parse_drawing_path(text: str) -> Path:
-    if Path(text).suffix.lower() not in SUFFIXES:
+    if Path(text).suffix.lower() not in DRAW_BY_SUFFIX:
         raise argparse.ArgumentTypeError(f"{text!r} has an unsupported suffix; use .jpg or .png")
     return Path(text)
 
@@ -281,5 +297,5 @@ def _parse_job_count(text: str) -> int:
 
 if __name__ == "__main__":
     code = main()
-    ignore_interrupts()
+    ignore_signals()
     sys.exit(code)

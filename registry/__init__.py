@@ -1,1 +1,1 @@
-"""The rows: the only room with an ORM; queries are named after what they answer."""
+"""Django models and all database queries. No other top-level package uses the ORM."""

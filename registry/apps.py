@@ -17,7 +17,7 @@ SUBJECTS_WITH_JOBS = (
     "notifications",
 )
 MODULES_WITH_RECEIVERS = ("cases.assignments", "cases.opening")
-"""Modules that receive signals: a subject sends a signal where a higher-level subject has to act."""
+"""Modules with signal receivers. A lower-level package sends a signal when a higher-level package has to act."""
 
 
 class RegistryConfig(AppConfig):
@@ -28,7 +28,7 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Declare the jobs and connect the receivers of signals, which need the models."""
+        """Import the modules that declare jobs and signal receivers. They need the loaded models."""
         for subject in SUBJECTS_WITH_JOBS:
             import_module(f"registry.{subject}.jobs")
         for module in MODULES_WITH_RECEIVERS:

@@ -1,10 +1,10 @@
-"""The configuration of this process, with the settings of every kind of witness."""
+"""Loading of the configuration, including the settings of every type of timestamp service."""
 
 import os
 from collections.abc import Mapping
 
 from evidence.anchors import KINDS
-from exhibit.config.config import Config, bare_config, read_config
+from exhibit.config.config import Config, build_bare_config, read_config
 from exhibit.errors import ConfigError
 
 
@@ -14,8 +14,8 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def load_config_or_error(environ: Mapping[str, str] = os.environ) -> tuple[Config, ConfigError | None]:
-    """Return the configuration, or one with the data folder only, together with the error."""
+    """Return the configuration and ``None``, or a configuration with only the data folder, and the error."""
     try:
         return load_config(environ), None
     except ConfigError as error:
-        return bare_config(environ), error
+        return build_bare_config(environ), error

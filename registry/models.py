@@ -1,16 +1,16 @@
-"""All models. Identities are unique keys; rows that a step processes store its state."""
+"""All Django models. Identities are unique keys, and rows that a job processes store the state of this job."""
 
-from registry.accounts.models import SCOPES_OF, ApiToken, Invitation, Membership, Owner, Role, Scope, User
+from registry.accounts.models import SCOPES_BY_ROLE, ApiToken, Invitation, Membership, Owner, Role, Scope, User
 from registry.alliance.models import (
     Agreement,
+    CosignedCheckpoint,
     LogFork,
     Partner,
     PartnerCall,
-    WitnessedHead,
 )
 from registry.bundles.models import Bundle, Countersignature, Deposit, DownloadLink, Package, Report
 from registry.cases.models import (
-    ArchiveQuestion,
+    ArchiveLookup,
     Capture,
     Case,
     CaseEvent,
@@ -24,13 +24,13 @@ from registry.cases.models import (
 )
 from registry.crawls.models import (
     AddressList,
-    Canary,
     Crawl,
     CrawlSlice,
     FrontierUrl,
     HostDenial,
     HostLease,
     Inquiry,
+    KnownCopy,
     KnownPage,
     Pace,
     Proposal,
@@ -56,7 +56,7 @@ from registry.edge.models import (
     Contributor,
     EdgeResult,
 )
-from registry.events.models import Delivery, Event, EventKind, Feed, MailChoice, PushBrowser, Webhook
+from registry.events.models import Delivery, Event, EventKind, Feed, MailChoice, PushSubscription, Webhook
 from registry.fingerprints.models import (
     DescriptorChoice,
     DescriptorGap,
@@ -68,7 +68,7 @@ from registry.fingerprints.models import (
 )
 from registry.keys.models import DeviceKey, DocumentKey, PasskeyQuestion, SealingKey
 from registry.log.models import (
-    AddedWitness,
+    AddedTimestampService,
     AnchorReceipt,
     LogCheckpoint,
     LogEntry,
@@ -77,7 +77,7 @@ from registry.log.models import (
     LogOrigin,
     LogSubmission,
     LogWaiting,
-    WitnessState,
+    TimestampServiceState,
 )
 from registry.matches.models import CalibrationRow, Match
 from registry.notices.models import (
@@ -99,7 +99,7 @@ from registry.parties.models import (
     Instalment,
     Invoice,
     PartyLookup,
-    RdapAnswer,
+    RdapRecord,
 )
 from registry.pictures.models import (
     BlockedDigest,

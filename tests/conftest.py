@@ -20,7 +20,7 @@ from hypothesis import settings as examples
 from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
-from exhibit.config.secrets import secret_key
+from exhibit.config.secrets import load_secret_key
 from registry.configuration import load_config
 from registry.services import addresses
 from tests.assets.stored_schema import make_schema
@@ -52,11 +52,11 @@ def _prepare() -> None:
     os.environ.update(
         EXHIBIT_DATA=str(_FOLDER),
         EXHIBIT_CAPTURE_BROWSER="none",  # tests that need a browser start one
-        DATABASE_URL=addresses.database_url(embedded),
-        REDIS_URL=addresses.broker_url(embedded),
+        DATABASE_URL=addresses.get_database_url(embedded),
+        REDIS_URL=addresses.get_broker_url(embedded),
         DJANGO_SETTINGS_MODULE="desk.settings",
     )
-    secret_key(embedded)  # as in an installation whose database is down
+    load_secret_key(embedded)  # as in an installation whose database is down
     django.setup()
     # Tests create about 500 accounts; a slow password hash is Django's to test.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -110,7 +110,7 @@ def servers() -> Iterator[EmbeddedServers]:
 
 def _wait_for_no_disk(config: Config) -> None:
     """Turn off synchronous writes. The data need not survive a power cut; tests that kill servers start their own."""
-    with psycopg.connect(addresses.database_url(config), autocommit=True) as connection:
+    with psycopg.connect(addresses.get_database_url(config), autocommit=True) as connection:
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(f"ALTER SYSTEM SET {name} = off")
         connection.execute("SELECT pg_reload_conf()")

@@ -2,8 +2,8 @@
 
     make demo && make screenshots
 
-Needs a Chromium. Works on a copy of the demonstration's data, to which two notices are added. The sites have
-names in the screenshots.
+Requires Chromium. Works on a copy of the demonstration's data, to which two notices are added. In the screenshots, host
+names replace the IP addresses of the sites.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from django.conf import settings
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from demo.product import Product, free_port
+from demo.product import Product, find_free_port
 from demo.run import OWNER
 from exhibit.browser.program import find_browser
 from exhibit.clock import now
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from registry import models
 
 ROOT = Path(__file__).resolve().parents[1]
-PERSON = "ann@studio.example"
-UNDECIDED, NOTICED = 30, 3
-"""Number of the demonstration's cases that are undecided in the screenshots, and of those that a notice is about."""
-PAGES = {
+USER_EMAIL = "ann@studio.example"
+UNDECIDED_COUNT, NOTICED_COUNT = 30, 3
+"""Number of cases that are undecided in the screenshots, and number of cases in the draft notice."""
+PAGE_PATHS = {
     "add-works": "o/{owner}/works/add",
     "where": "o/{owner}/watches/where/",
     "cases": "o/{owner}/cases/",
@@ -45,13 +45,17 @@ PAGES = {
     "notice": "o/{owner}/notices/{notice}/edit",
     "site": "o/{owner}/party/{party}",
 }
-"""Pages by the names of their screenshots."""
-ON_PHONE = ("cases",)
-WIDE, TALL, PHONE = (1280, 860), (1280, 1500), (390, 844)
-SIZES = {"notice": TALL}
-SITES = {"127.0.0.2": "harbour-prints.example", "127.0.0.3": "daily-walls.example", "127.0.0.4": "small-notes.example"}
-"""Names for the demonstration's sites, by IP address."""
-NAMES = """(names) => {
+"""Page paths by screenshot name."""
+PHONE_PAGES = ("cases",)
+WIDE_SIZE, TALL_SIZE, PHONE_SIZE = (1280, 860), (1280, 1500), (390, 844)
+SIZES = {"notice": TALL_SIZE}
+SITE_NAMES = {
+    "127.0.0.2": "harbour-prints.example",
+    "127.0.0.3": "daily-walls.example",
+    "127.0.0.4": "small-notes.example",
+}
+"""Host names that replace the IP addresses of the demonstration's sites."""
+REPLACE_NAMES_SCRIPT = """(names) => {
   const named = (text) => text.replace(/(127\\.0\\.0\\.\\d+)(:\\d+)?/g, (all, address) => names[address] ?? all);
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) node.data = named(node.data);
@@ -74,36 +78,36 @@ def main(arguments: list[str] | None = None) -> int:
         print("Chromium and the data of the demonstration are required. Run `make demo` first.", file=sys.stderr)
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
-    # The driver keeps an event loop in this thread, and Django would assume that queries run inside it.
+    # Playwright runs an event loop in this thread, in which Django would refuse queries.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with _running(data) as (address, cookie, values), sync_playwright() as playwright:
+    with _run_site(data) as (site_url, cookie, values), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for name, size in [
-            *((page_name, SIZES.get(page_name, WIDE)) for page_name in PAGES),
-            *((page_name, PHONE) for page_name in ON_PHONE),
+            *((page_name, SIZES.get(page_name, WIDE_SIZE)) for page_name in PAGE_PATHS),
+            *((page_name, PHONE_SIZE) for page_name in PHONE_PAGES),
         ]:
-            page = _page(browser, address, cookie, size)
-            page.goto(address + PAGES[name].format(**values), wait_until="networkidle")
-            page.evaluate(NAMES, SITES)
-            kind = "-phone" if size is PHONE else ""
-            _save(page.screenshot(), options.out / f"{name}{kind}.webp")
+            page = _open_page(browser, site_url, cookie, size)
+            page.goto(site_url + PAGE_PATHS[name].format(**values), wait_until="networkidle")
+            page.evaluate(REPLACE_NAMES_SCRIPT, SITE_NAMES)
+            kind = "-phone" if size is PHONE_SIZE else ""
+            _save_screenshot(page.screenshot(), options.out / f"{name}{kind}.webp")
             page.context.close()
         browser.close()
     return 0
 
 
 @contextmanager
-def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
+def _run_site(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
     """Start a copy of the demonstration's site. Yields its URL, a member's cookie, and the values for page paths."""
     with tempfile.TemporaryDirectory(prefix="exhibit-shots-") as name:
         Path(name).chmod(0o755)
-        subprocess.run(["cp", "-a", str(data), f"{name}/data"], check=True)  # preserves the owners of files
-        port = str(free_port())
+        subprocess.run(["cp", "-a", str(data), f"{name}/data"], check=True)  # Preserves file owners.
+        port = str(find_free_port())
         environment = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": port, "DATABASE_URL": "", "REDIS_URL": ""}
         product = Product(environment, Path(name) / "commands.log")
         product.run("up", "--detach")
         try:
-            # A copied log must not be signed until somebody confirms that it is the only copy.
+            # A copied log is not signed until an operator confirms that the original is not in use.
             product.run("api", "POST", "/operator/log/accept-head", "--field", "reason=A copy for pictures.")
             yield f"http://127.0.0.1:{port}/", *_prepare(environment)
         finally:
@@ -111,9 +115,9 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
 
 
 def _prepare(environment: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
-    """Sign a user in, and reopen some cases for her."""
+    """Sign in a user, and prepare her cases. Returns the session cookie and the values for page paths."""
     config = load_config(environment)
-    servers = {"DATABASE_URL": addresses.database_url(config), "REDIS_URL": addresses.broker_url(config)}
+    servers = {"DATABASE_URL": addresses.get_database_url(config), "REDIS_URL": addresses.get_broker_url(config)}
     os.environ.update(environment | servers, DJANGO_SETTINGS_MODULE="desk.settings")
 
     django.setup()
@@ -122,66 +126,68 @@ def _prepare(environment: dict[str, str]) -> tuple[dict[str, str], dict[str, obj
     from registry import models
 
     owner = models.Owner.objects.get(name=OWNER)
-    person = models.User.objects.create_superuser(PERSON, PERSON)
-    models.Membership.objects.create(user=person, owner=owner, role="owner")
+    user = models.User.objects.create_superuser(USER_EMAIL, USER_EMAIL)
+    models.Membership.objects.create(user=user, owner=owner, role="owner")
     client = test.Client()
-    client.force_login(person)
+    client.force_login(user)
     cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
-    return cookie, {"owner": owner.slug, **_prepared_cases(owner)}
+    return cookie, {"owner": owner.slug, **_prepare_cases(owner)}
 
 
-def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
+def _prepare_cases(owner: "models.Owner") -> dict[str, object]:
     """Reopen most decided cases, and add notices to the others. Returns the values for page paths."""
     from registry.cases import decisions
     from registry.notices import notices
 
     confirmed = list(owner.cases.filter(decision="confirmed").select_related("work").order_by("number"))
-    reopened, decided = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
+    reopened, decided = confirmed[:UNDECIDED_COUNT], confirmed[UNDECIDED_COUNT:]
     first = decided[-1]
     other_numbers = [case.number for case in decided if case.party == first.party and case != first]
-    sent = notices.create_draft(owner, [first.number], "dsa", "en", by=PERSON)
-    _write_notice(sent, "Harbour Hosting", "abuse@hosting.example", "what a registry said of the network")
-    draft = notices.create_draft(owner, other_numbers[:NOTICED], "dmca", "en", by=PERSON)
-    _write_notice(draft, "Harbour Hosting", "", "")
+    sent_notice = notices.create_draft(owner, [first.number], "dsa", "en", by=USER_EMAIL)
+    _write_notice(sent_notice, "Harbour Hosting", "abuse@hosting.example", "what a registry said of the network")
+    draft_notice = notices.create_draft(owner, other_numbers[:NOTICED_COUNT], "dmca", "en", by=USER_EMAIL)
+    _write_notice(draft_notice, "Harbour Hosting", "", "")
     for case in reopened:
-        decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
-    _answered(sent)
-    return {"case": reopened[0].number, "party": first.party, "notice": draft.number}
+        decisions.reopen(case, by=USER_EMAIL, reason="Shown undecided in the documentation.")
+    _record_reply(sent_notice)
+    return {"case": reopened[0].number, "party": first.party, "notice": draft_notice.number}
 
 
-def _write_notice(row: "models.Notice", to: str, mail: str, source: str) -> None:
+def _write_notice(row: "models.Notice", addressee: str, mail: str, source: str) -> None:
     from registry.notices import notices
 
     values = {
-        "addressee_name": to,
+        "addressee_name": addressee,
         "addressee_email": mail,
         "addressee_source": source,
         "sender_name": "Ann Studio",
         "sender_capacity": "owner",
-        "sender_email": PERSON,
+        "sender_email": USER_EMAIL,
     }
     notices.save_fields(row, values, values)
 
 
-def _answered(sent: "models.Notice") -> None:
-    """Record that a notice was sent three months ago, and answered."""
+def _record_reply(notice: "models.Notice") -> None:
+    """Record that a notice was sent three months ago and that a reply arrived."""
     from registry.db import rows
     from registry.notices import notices
 
-    when = now() - timedelta(days=NOTICE_SENT_DAYS_AGO)
-    rows.write(sent, state="sent", created_at=when, signed_at=when, signed_by=PERSON, sent_at=when)
-    notices.record_outcome(sent, "answered", when.date() + timedelta(days=6), "They ask for a licence.", by=PERSON)
+    sent_at = now() - timedelta(days=NOTICE_SENT_DAYS_AGO)
+    rows.write(notice, state="sent", created_at=sent_at, signed_at=sent_at, signed_by=USER_EMAIL, sent_at=sent_at)
+    notices.record_outcome(
+        notice, "answered", sent_at.date() + timedelta(days=6), "They ask for a licence.", by=USER_EMAIL
+    )
 
 
-def _page(browser: Browser, address: str, cookie: dict[str, str], size: tuple[int, int]) -> Page:
+def _open_page(browser: Browser, site_url: str, cookie: dict[str, str], size: tuple[int, int]) -> Page:
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, locale="en-GB", timezone_id="Europe/Berlin"
     )
-    context.add_cookies([{"name": cookie["name"], "value": cookie["value"], "url": address}])
+    context.add_cookies([{"name": cookie["name"], "value": cookie["value"], "url": site_url}])
     return context.new_page()
 
 
-def _save(screenshot: bytes, path: Path) -> None:
+def _save_screenshot(screenshot: bytes, path: Path) -> None:
     """Save a screenshot as WebP, a quarter of the size of PNG."""
     with Image.open(io.BytesIO(screenshot)) as picture:
         picture.convert("RGB").save(path, "WEBP", quality=QUALITY, method=6)

@@ -1,7 +1,7 @@
 """Write the constants of the format into ``verify.py``: ``python -m tools.standalone``.
 
-Every bundle contains ``verify.py``, which cannot import other modules. The modules that define a constant remain its
-only source.
+Every bundle contains ``verify.py``, which cannot import other modules. The modules that define the constants remain
+their only source.
 """
 
 import json
@@ -14,10 +14,10 @@ from evidence.formats.codec import MAX_JSON_BYTES, MAX_PLAIN_DEPTH
 from evidence.keys.ed25519 import SMALL_ORDER, SPKI_PREFIX
 from evidence.standalone import FOLDER
 from evidence.verify.checks.probability import TOLERANCE
-from exhibit.comparison.calibration import CALIBRATION_FORMAT, FAR_DRIFT, FITTED, UNRELATED
+from exhibit.comparison.calibration import CALIBRATION_FORMAT, MAX_DRIFT, UNCALIBRATED_REASONS, UNRELATED_DISTANCE
 
-FILE = FOLDER / "verify.py"
-BEGIN, END = "# Written by `python -m tools.standalone`:\n", "# Written by hand from here on.\n"
+VERIFY_FILE = FOLDER / "verify.py"
+BEGIN_MARKER, END_MARKER = "# Written by `python -m tools.standalone`:\n", "# Written by hand from here on.\n"
 CONSTANTS: dict[str, object] = {
     "MANIFEST": MANIFEST_PATH,
     "FACTS": FACTS_PATH,
@@ -36,33 +36,33 @@ CONSTANTS: dict[str, object] = {
     "MAX_JSON": MAX_JSON_BYTES,
     "MAX_DEPTH": MAX_PLAIN_DEPTH,
     "MAX_ENTRIES": container.MAX_ENTRIES,
-    "MAX_DIRECTORY": container.MAX_DIRECTORY,
-    "MAX_NAME": container.MAX_NAME,
-    "FREE_EXPANSION": container.FREE_EXPANSION,
+    "MAX_DIRECTORY": container.MAX_DIRECTORY_BYTES,
+    "MAX_NAME": container.MAX_NAME_CHARS,
+    "FREE_EXPANSION": container.UNCHECKED_EXPANSION_BYTES,
     "MAX_EXPANSION": container.MAX_EXPANSION,
     "SPKI": SPKI_PREFIX.hex(),
     "SMALL_ORDER": tuple(sorted(SMALL_ORDER)),
-    "RESTRICTING_REASONS": tuple(sorted(FITTED)),
+    "RESTRICTING_REASONS": tuple(sorted(UNCALIBRATED_REASONS)),
     "TOLERANCE": TOLERANCE,
-    "UNRELATED": UNRELATED,
-    "FAR_DRIFT": FAR_DRIFT,
+    "UNRELATED": UNRELATED_DISTANCE,
+    "FAR_DRIFT": MAX_DRIFT,
 }
-"""Constants of ``verify.py``, by their names in it."""
+"""Values of the constants of ``verify.py``, by name."""
 
 
-def generated(text: str) -> str:
+def generate_program(text: str) -> str:
     """Return the program with the constants as currently defined."""
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    lines = "".join(f"{name} = {_literal(value)}\n" for name, value in CONSTANTS.items())
-    return f"{head}{BEGIN}{lines}{END}{tail}"
+    head, rest = text.split(BEGIN_MARKER)
+    _, tail = rest.split(END_MARKER)
+    lines = "".join(f"{name} = {_format_literal(value)}\n" for name, value in CONSTANTS.items())
+    return f"{head}{BEGIN_MARKER}{lines}{END_MARKER}{tail}"
 
 
-def _literal(value: object) -> str:
+def _format_literal(value: object) -> str:
     if isinstance(value, tuple):
         return "".join(["(\n", *(f"    {json.dumps(item)},\n" for item in value), ")"])
     return json.dumps(value)
 
 
 if __name__ == "__main__":
-    FILE.write_text(generated(FILE.read_text("utf-8")), "utf-8")
+    VERIFY_FILE.write_text(generate_program(VERIFY_FILE.read_text("utf-8")), "utf-8")

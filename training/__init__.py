@@ -1,1 +1,1 @@
-"""Training of the descriptor network included in Exhibit (``training/README.md``). Not part of the product; PyTorch."""
+"""Training of the descriptor model in Exhibit (``training/README.md``). Not part of the product; uses PyTorch."""

@@ -1,4 +1,4 @@
-"""``python -m training``."""
+"""Run the training: ``python -m training``."""
 
 from training.run import main
 

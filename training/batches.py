@@ -1,17 +1,17 @@
-"""Selection of the works of a batch: some at random, some that the network confuses."""
+"""Selection of the works of a batch: random works, and works that the model confuses."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data import Collection, weights_by_category
+from training.data import Collection, compute_category_weights
 
-RANDOM_SHARE = 0.5
-NEIGHBOURS = 9
-NEIGHBOURS_TAKEN = 2
-LOOK_ALIKES = 4
+RANDOM_FRACTION = 0.5
+NEIGHBOUR_CANDIDATES = 9
+NEIGHBOURS_PER_WORK = 2
+LOOK_ALIKES_PER_BATCH = 4
 
 
-class Picker:
+class BatchPicker:
     """Selects the works of successive batches.
 
     Args:
@@ -25,7 +25,7 @@ class Picker:
         self._rng = np.random.default_rng([seed, 17])
         self._training = np.array(collection.training)
         pictures = [collection.pictures[index] for index in collection.training]
-        self._weights = weights_by_category(pictures)
+        self._weights = compute_category_weights(pictures)
         self._numbers = collection.works
         self._vectors = np.zeros((len(collection.pixels), width), np.float32)
         self._works = works
@@ -35,33 +35,33 @@ class Picker:
                 groups.setdefault(row.group, []).append(index)
         self._groups = [members for members in groups.values() if len(set(self._numbers[members])) > 1]
 
-    def pick(self) -> list[int]:
+    def pick_batch(self) -> list[int]:
         """Return the works of the next batch, all different."""
         has_vectors = bool(self._vectors.any())
-        at_random = int(self._works * RANDOM_SHARE) if has_vectors else self._works
+        random_count = int(self._works * RANDOM_FRACTION) if has_vectors else self._works
         picks: dict[int, int] = {}
         for group in self._rng.permutation(len(self._groups)) if has_vectors else ():
-            if len(picks) < LOOK_ALIKES:  # most groups are smaller, so several are needed
-                self._add(picks, list(self._rng.permutation(self._groups[group])), LOOK_ALIKES)
-        while len(picks) < at_random:
-            self._add(picks, list(self._rng.choice(self._training, at_random, p=self._weights)), at_random)
+            if len(picks) < LOOK_ALIKES_PER_BATCH:  # Most groups are smaller, so several are needed.
+                self._add_works(picks, list(self._rng.permutation(self._groups[group])), LOOK_ALIKES_PER_BATCH)
+        while len(picks) < random_count:
+            self._add_works(picks, list(self._rng.choice(self._training, random_count, p=self._weights)), random_count)
         for seed in [picture for picture in picks.values() if has_vectors]:
             if len(picks) < self._works:
-                self._add(picks, self._near(seed), self._works)
+                self._add_works(picks, self._find_neighbours(seed), self._works)
         while len(picks) < self._works:
-            self._add(picks, list(self._rng.choice(self._training, self._works, p=self._weights)), self._works)
+            self._add_works(picks, list(self._rng.choice(self._training, self._works, p=self._weights)), self._works)
         return list(picks.values())
 
-    def remember(self, pictures: list[int], vectors: NDArray[np.float32]) -> None:
-        """Store the latest vectors of works, which are used to find neighbours."""
+    def store_vectors(self, pictures: list[int], vectors: NDArray[np.float32]) -> None:
+        """Store the latest vectors of works, with which neighbours are found."""
         self._vectors[pictures] = vectors
 
-    def _near(self, picture: int) -> list[int]:
-        likeness = self._vectors[self._training] @ self._vectors[picture]
-        nearest = self._training[np.argsort(-likeness)[:NEIGHBOURS]]
-        return list(self._rng.permutation(nearest)[:NEIGHBOURS_TAKEN])
+    def _find_neighbours(self, picture: int) -> list[int]:
+        similarity = self._vectors[self._training] @ self._vectors[picture]
+        nearest = self._training[np.argsort(-similarity)[:NEIGHBOUR_CANDIDATES]]
+        return list(self._rng.permutation(nearest)[:NEIGHBOURS_PER_WORK])
 
-    def _add(self, selection: dict[int, int], pictures: list[int], limit: int = 1 << 30) -> None:
+    def _add_works(self, selection: dict[int, int], pictures: list[int], limit: int = 1 << 30) -> None:
         for picture in pictures:
             if len(selection) < limit:
                 selection.setdefault(int(self._numbers[picture]), int(picture))

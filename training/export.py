@@ -1,4 +1,4 @@
-"""Export of the trained network as ONNX: in float32, and with 8-bit convolutions."""
+"""Export of the trained model as ONNX: in float32, and with 8-bit convolutions."""
 
 import copy
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from training.network import Descriptor, as_input
+from training.model import Descriptor, to_input
 
 SIDE = 224
-QUANTISED = ["Conv", "Add", "Clip", "Pad"]
+QUANTISED_OPERATORS = ["Conv", "Add", "Clip", "Pad"]
 
 
-def export(model: Descriptor, path: Path) -> None:
-    """Write the network in float32: input ``x`` (n, 3, 224, 224), output ``z`` (n, width)."""
+def export_onnx(model: Descriptor, path: Path) -> None:
+    """Write the model in float32: input ``x`` (n, 3, 224, 224), output ``z`` (n, width)."""
     plain = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format).eval()
     plain.power.requires_grad = False
     torch.onnx.export(
@@ -26,11 +26,11 @@ def export(model: Descriptor, path: Path) -> None:
     )  # fmt: skip
 
 
-def quantise(source: Path, target: Path, sample: NDArray[np.uint8]) -> None:
-    """Write the network with 8-bit convolutions. Pooling and projection remain in float32.
+def export_quantised(source: Path, target: Path, sample: NDArray[np.uint8]) -> None:
+    """Write the model with 8-bit convolutions. Pooling and projection remain in float32.
 
     Args:
-        source: File written by :func:`export`.
+        source: File written by :func:`export_onnx`.
         target: File to write.
         sample: Views used to measure the ranges, uint8, shape (n, 224, 224, 3).
     """
@@ -39,20 +39,20 @@ def quantise(source: Path, target: Path, sample: NDArray[np.uint8]) -> None:
     quantize_static(
         str(prepared),
         str(target),
-        _Sample(sample),
+        _SampleReader(sample),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
         weight_type=QuantType.QInt8,
         activation_type=QuantType.QUInt8,
-        op_types_to_quantize=QUANTISED,
+        op_types_to_quantize=QUANTISED_OPERATORS,
     )
     prepared.unlink()
 
 
-class _Sample(CalibrationDataReader):
+class _SampleReader(CalibrationDataReader):
     def __init__(self, sample: NDArray[np.uint8]) -> None:
         self._inputs: Iterator[dict[str, NDArray[np.float32]]] = (
-            {"x": as_input(sample[start : start + 8]).contiguous().numpy()} for start in range(0, len(sample), 8)
+            {"x": to_input(sample[start : start + 8]).contiguous().numpy()} for start in range(0, len(sample), 8)
         )
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:

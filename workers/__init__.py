@@ -1,1 +1,1 @@
-"""Runtime: Celery tasks, the tick, servers, health checks and backups. The work itself is in `registry`."""
+"""Runtime: Celery tasks, the tick, servers, health checks and backups. The jobs themselves are in `registry`."""

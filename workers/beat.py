@@ -1,13 +1,13 @@
-"""``python -m workers.beat``: runs the scheduler."""
+"""Run the scheduler: ``python -m workers.beat``."""
 
 import django
 
-from workers.pipeline.celery import give_up_soon
+from workers.pipeline.celery import set_short_timeouts
 
 if __name__ == "__main__":
     django.setup()
-    give_up_soon()
-    from workers.tasks.beat import Beat  # Needs Django.
+    set_short_timeouts()
+    from workers.tasks.beat import Scheduler  # Imported after django.setup().
     from workers.wiring import services
 
-    Beat(services()).run()
+    Scheduler(services()).run()

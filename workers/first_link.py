@@ -1,4 +1,4 @@
-"""``python -m workers.first_link``: prints the link for the first operator; nothing if there is an operator.
+"""Print the sign-up link for the first operator, or nothing if there is an operator: ``python -m workers.first_link``.
 
 A separate process, because Django would otherwise stay in the supervisor's memory.
 """
@@ -9,14 +9,14 @@ import sys
 import django
 from django.db import Error
 
-from exhibit.errors import ended
-from exhibit.machine import machine_fault
-from exhibit.plain import one_line
+from exhibit.errors import run_program
+from exhibit.machine import describe_machine_fault
+from exhibit.plain import to_one_line
 from registry.configuration import load_config
 
 
 def main() -> None:
-    """Print the link, or on standard error why it is unknown whether there is an operator."""
+    """Print the link. If the operators cannot be read, print the reason on standard error."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     from registry.members import invitations
@@ -26,9 +26,9 @@ def main() -> None:
         if not invitations.has_operator():
             print(create_operator_link(load_config(), by="exhibit up"))
     except Error as error:
-        why = machine_fault(error) or one_line(str(error))
-        print(f"Whether there is an operator can't be told: {why}", file=sys.stderr)
+        reason = describe_machine_fault(error) or to_one_line(str(error))
+        print(f"Exhibit cannot determine whether an operator exists: {reason}", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    sys.exit(run_program(main))

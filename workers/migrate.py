@@ -1,11 +1,11 @@
-"""``python -m workers.migrate``: migrates the database.
+"""Migrate the database: ``python -m workers.migrate``.
 
-With ``--other-secrets``, the secrets of this machine are accepted from then on, in place of lost ones.
+With ``--other-secrets``, the secrets of this machine replace lost ones from then on.
 """
 
 import sys
 
-from exhibit.errors import ended
+from exhibit.errors import run_program
 from registry.configuration import load_config
 from registry.services.secret_fingerprints import delete_fingerprints
 from workers.database.schema import migrate
@@ -19,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    sys.exit(run_program(main))

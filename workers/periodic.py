@@ -1,4 +1,4 @@
-"""Periodic jobs that no row waits for. Each is listed here once, by interval.
+"""Periodic jobs that have no rows of their own, by interval.
 
 Beat runs the per-minute jobs (:mod:`workers.tasks.beat`) and sends the hourly ones to a worker
 (:mod:`workers.tasks.tasks`). A failing job does not keep the others from running. Jobs with rows of their own are in
@@ -19,11 +19,11 @@ from registry.services.services import Services
 Task = Callable[[], object]
 
 
-def each_minute(services: Services) -> tuple[Task, ...]:
-    """Return the jobs of each minute, which nobody waits for. They run in beat's own process."""
+def list_minute_jobs(services: Services) -> tuple[Task, ...]:
+    """Return the jobs of each minute. They run in beat's own process, because no user waits for them."""
     from registry import due_times
     from registry.cases import recaptures
-    from registry.crawls import canaries, revisits
+    from registry.crawls import copy_checks, revisits
     from registry.events import mail_choices
     from registry.notices import deadlines, replies
 
@@ -31,21 +31,21 @@ def each_minute(services: Services) -> tuple[Task, ...]:
     return (
         partial(due_times.correct_times, days),
         revisits.record_results,
-        canaries.record_misses,
+        copy_checks.record_misses,
         deadlines.record_due_events,
         replies.record_visit_results,
         partial(recaptures.start_due_visits, now(), days),
-        mail_choices.create_missing,
+        mail_choices.create_missing_choices,
     )
 
 
 def do_each_minute(services: Services) -> None:
     """Run the jobs of each minute. Raises the last error, after all have run."""
-    do_all(each_minute(services))
+    run_all(list_minute_jobs(services))
 
 
-def each_hour(services: Services) -> tuple[Task, ...]:
-    """Return the hourly jobs for one worker: expired bytes, leftovers of killed processes, ended links."""
+def list_hourly_jobs(services: Services) -> tuple[Task, ...]:
+    """Return the hourly jobs for one worker: expired blobs, leftovers of killed processes, ended links."""
     # These modules import image libraries, which must be loaded after the fork.
     from registry.bundles import links, packages, timestamp_requests
     from registry.retention import expiry
@@ -54,49 +54,49 @@ def each_hour(services: Services) -> tuple[Task, ...]:
 
     return (
         partial(expiry.expire_bytes, services),
-        partial(cleanup.sweep, services),
-        partial(uploads.delete_idle, services),
+        partial(cleanup.remove_leftovers, services),
+        partial(uploads.delete_idle_bytes, services),
         partial(packages.expire_packages, services),
         partial(timestamp_requests.complete_timestamps, services),
         partners.delete_old_calls,
         idempotency.delete_old_responses,
         events.delete_old_events,
         devices.delete_expired_sessions,
-        invitations.delete_ended,
-        links.delete_ended,
+        invitations.delete_ended_invitations,
+        links.delete_ended_links,
     )
 
 
-def each_hour_at_length(services: Services) -> tuple[Task, ...]:
+def list_long_hourly_jobs(services: Services) -> tuple[Task, ...]:
     """Return the hourly jobs that may take hours, such as index repair. They run after the others, in one worker."""
     from registry.alliance import cosigning
     from registry.matches import index_upkeep, local_feature_upkeep
     from workers.operations import cleanup, updates
 
     return (
-        partial(updates.look, services),
+        partial(updates.check_for_update, services),
         partial(index_upkeep.repair_indexes, services),
-        partial(cleanup.look_for_damage, services),
-        partial(local_feature_upkeep.maintain, services),
+        partial(cleanup.find_damage, services),
+        partial(local_feature_upkeep.maintain_local_features, services),
         partial(cosigning.compare_checkpoints, services),  # Last, because partners may be slow.
     )
 
 
-def each_hour_everywhere(services: Services) -> tuple[Task, ...]:
-    """Return the hourly jobs for a worker of every machine: leftovers of processes and purges on its disk."""
+def list_machine_jobs(services: Services) -> tuple[Task, ...]:
+    """Return the hourly jobs for one worker on every machine: cleanup of leftovers on its disk."""
     from workers.operations import cleanup
 
-    return (partial(cleanup.sweep_here, services),)
+    return (partial(cleanup.remove_local_leftovers, services),)
 
 
-def do_all(jobs: Iterable[Task]) -> None:
+def run_all(jobs: Iterable[Task]) -> None:
     """Run several jobs, each regardless of the others. Raises the last error."""
-    failed: Exception | None = None
+    last_error: Exception | None = None
     for job in jobs:
         try:
             job()
         except Exception as error:
-            logging.getLogger(__name__).exception("A part of the upkeep failed; the rest goes on.")
-            failed = error
-    if failed is not None:
-        raise failed
+            logging.getLogger(__name__).exception("Part of the upkeep failed; the rest continues.")
+            last_error = error
+    if last_error is not None:
+        raise last_error

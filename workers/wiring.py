@@ -8,7 +8,7 @@ from registry.services.services import Services
 
 @cache
 def services() -> Services:
-    """Return this process's services, whose messages go through the broker."""
+    """Return the services of this process, which send messages through the broker."""
     from workers.pipeline import celery  # Commands that send nothing do not need Celery.
 
-    return Services(load_config(), celery.enqueue, celery.queued)
+    return Services(load_config(), celery.enqueue, celery.count_messages)

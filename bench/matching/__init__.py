@@ -1,1 +1,1 @@
-"""Benchmark of matching: recall of edited copies, false alarms on unrelated pictures, and cost for each picture."""
+"""Benchmark of matching: recall of edited copies, false alarms on unrelated pictures, and cost per picture."""

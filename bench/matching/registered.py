@@ -1,4 +1,4 @@
-"""Registered works of a benchmark, in the same form as in a process of the product."""
+"""Registered works of a benchmark, in the same form as in the product."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from indexer.votes.index import VoteIndex
 SPACES = (PHASH, DESCRIPTOR)
 
 
-class Registered:
+class RegisteredWorks:
     """Works by their position in a list. Implements ``indexer.search.search.Works``.
 
     Args:
@@ -44,20 +44,20 @@ class Registered:
         self._indexes = {space.id: _build_index(space, folder, vectors[space.id]) for space in SPACES}
         self._votes = VoteIndex(folder / "votes")
         for number in range(len(self)):
-            self._vote_for(number)
+            self._add_votes(number)
 
     def __len__(self) -> int:
         return len(self._files)
 
-    def _vote_for(self, number: int) -> None:
+    def _add_votes(self, number: int) -> None:
         self._votes.upsert(np.array([number]), [self.features(number).local.descriptors[:STORED_LOCAL_FEATURES]])
         self._owners[ROOTSIFT.id, number] = number
 
     def _measure_work(self, path: Path) -> Iterator[Fingerprint]:
-        """Yield the vectors of the next work. Each has its number when it is yielded."""
+        """Yield the vectors of the next work, after assigning their numbers."""
         number = len(self._files)
         self._files.append(path)
-        self._digests.append(Digest.of(path.read_bytes()))
+        self._digests.append(Digest.from_bytes(path.read_bytes()))
         features = self._cache.get(self._digests[-1], path.read_bytes)
         for fingerprint in compute_work_fingerprints(features.digest, features):
             if fingerprint.space in self._counts:
@@ -91,13 +91,13 @@ class Registered:
         """Return the features of a work."""
         return self._cache.get(self._digests[work], self._files[work].read_bytes)
 
-    def match(self, look: LoadedPicture) -> list[tuple[int, Verification]]:
+    def match_picture(self, picture: LoadedPicture) -> list[tuple[int, Verification]]:
         """Run the product's complete matching for one picture."""
-        return find_works(look.features, lambda: look.data, self)
+        return find_works(picture.features, lambda: picture.data, self)
 
 
 def _build_index(space: Space, folder: Path, vectors: Sequence[bytes]) -> VectorIndex:
-    place = folder / "index" / space.id
-    index = FaissIndex(space, place)
+    index_folder = folder / "index" / space.id
+    index = FaissIndex(space, index_folder)
     index.replace([(np.arange(len(vectors)), to_rows(space, vectors))], len(vectors))
     return index

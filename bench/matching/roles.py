@@ -1,4 +1,4 @@
-"""Roles of the photos (works, neighbours, unrelated), and execution of the queries."""
+"""Assignment of photos to roles (works, neighbours, unrelated), and execution of queries."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,15 +8,15 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from bench.common import Progress, processor_seconds, run_each
-from bench.matching.answers import FIRST, A, Answer, Answers, Ranked
-from bench.matching.peers import FAR, Distances, LoadedPicture, Retriever
-from bench.matching.registered import Registered
-from bench.queries import Query, photos_in
+from bench.common import Progress, read_processor_seconds, run_tasks
+from bench.matching.peers import MAX_DISTANCE, Distances, LoadedPicture, Retriever
+from bench.matching.registered import RegisteredWorks
+from bench.matching.results import MAX_RANK, A, QueryResult, ResultStore, RetrievalRank
+from bench.queries import Query, list_photos
 from exhibit.types import Decision
 
 
-class Question(Protocol):
+class QueryLike(Protocol):
     """A query: :class:`bench.queries.Query`, or an object that creates its picture on demand."""
 
     @property
@@ -24,20 +24,20 @@ class Question(Protocol):
         """Identity of the query."""
 
 
-Q = TypeVar("Q", bound=Question)
-SHARE_OF_OTHERS = 0.1
-MAX_OTHERS = 40
+Q = TypeVar("Q", bound=QueryLike)
+NEIGHBOUR_FRACTION = 0.1
+MAX_NEIGHBOURS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Roles:
+class PhotoRoles:
     """Role of each photo. All pictures made from one photo have its role.
 
     Attributes:
         works: Registered, and searched for in every edit.
-        others: Placed beside and behind copies; never registered or searched.
-        unrelated: Searched, never registered.
-        distractors: Registered, never searched.
+        neighbours: Used next to and behind copies; never registered or searched for.
+        unrelated: Searched for, never registered.
+        distractors: Registered, never searched for.
     """
 
     works: tuple[Path, ...]
@@ -47,12 +47,12 @@ class Roles:
 
     @property
     def registered(self) -> tuple[Path, ...]:
-        """Everything that is registered, works first."""
+        """All registered photos, works first."""
         return self.works + self.distractors
 
 
-def roles(pool: Sequence[Path], works: int, seed: int, folders: "Folders") -> Roles:
-    """Distribute photos: works, others, then the rest in halves. Roles with their own folder get none.
+def assign_roles(pool: Sequence[Path], works: int, seed: int, folders: "RoleFolders") -> PhotoRoles:
+    """Distribute photos to works, neighbours, and unrelated and distractors in equal parts, except roles with a folder.
 
     Args:
         pool: Photos in any order.
@@ -60,23 +60,23 @@ def roles(pool: Sequence[Path], works: int, seed: int, folders: "Folders") -> Ro
         seed: Seed of the distribution.
         folders: Folders of photos with a given role.
     """
-    dealt = sorted(pool, key=lambda path: path.name)
-    random.Random(seed).shuffle(dealt)
-    alone = folders.others and folders.unrelated
-    count = min(works, len(dealt) if alone else max(1, len(dealt) // 2))
-    work_photos, rest = dealt[:count], dealt[count:]
-    neighbours = photos_in(*folders.others)
+    shuffled = sorted(pool, key=lambda path: path.name)
+    random.Random(seed).shuffle(shuffled)
+    has_role_folders = folders.others and folders.unrelated
+    count = min(works, len(shuffled) if has_role_folders else max(1, len(shuffled) // 2))
+    work_photos, remaining = shuffled[:count], shuffled[count:]
+    neighbours = list_photos(*folders.others)
     if not neighbours:
-        share = max(1, min(MAX_OTHERS, round(len(dealt) * SHARE_OF_OTHERS)))
-        neighbours, rest = rest[:share], rest[share:]
-    middle = 0 if folders.distractors else len(rest) // 2
-    unrelated = photos_in(*folders.unrelated) or rest[middle:]
-    distractors = photos_in(*folders.distractors) or ([] if folders.unrelated else rest[:middle])
-    return Roles(tuple(work_photos), tuple(neighbours), tuple(unrelated), tuple(distractors))
+        neighbour_count = max(1, min(MAX_NEIGHBOURS, round(len(shuffled) * NEIGHBOUR_FRACTION)))
+        neighbours, remaining = remaining[:neighbour_count], remaining[neighbour_count:]
+    middle = 0 if folders.distractors else len(remaining) // 2
+    unrelated = list_photos(*folders.unrelated) or remaining[middle:]
+    distractors = list_photos(*folders.distractors) or ([] if folders.unrelated else remaining[:middle])
+    return PhotoRoles(tuple(work_photos), tuple(neighbours), tuple(unrelated), tuple(distractors))
 
 
 @dataclass(frozen=True, slots=True)
-class Folders:
+class RoleFolders:
     """Folders of photos with a given role."""
 
     others: tuple[Path, ...] = ()
@@ -84,8 +84,10 @@ class Folders:
     distractors: tuple[Path, ...] = ()
 
 
-def answer_of(query: Query, registered: Registered, retrievers: Sequence[Retriever], names: Sequence[str]) -> Answer:
-    """Return the results of all systems for one picture.
+def run_query(
+    query: Query, registered: RegisteredWorks, retrievers: Sequence[Retriever], names: Sequence[str]
+) -> QueryResult:
+    """Run all systems on one picture, and return the results.
 
     Args:
         query: The picture.
@@ -93,50 +95,59 @@ def answer_of(query: Query, registered: Registered, retrievers: Sequence[Retriev
         retrievers: Peers with the same works.
         names: Names of the works, in order.
     """
-    look = LoadedPicture(query.data)
-    started = processor_seconds()
-    results = registered.match(look)
-    seconds = processor_seconds() - started
-    decisions = {names[work]: item.decision for work, item in results if item.decision is not Decision.NONE}
-    places = {item.name: rank_of(item.distances(look), names, query.work) for item in retrievers}
+    picture = LoadedPicture(query.data)
+    started = read_processor_seconds()
+    results = registered.match_picture(picture)
+    seconds = read_processor_seconds() - started
+    decisions = {names[work]: result.decision for work, result in results if result.decision is not Decision.NONE}
+    ranks = {result.name: find_rank(result.compute_distances(picture), names, query.work) for result in retrievers}
     decision = decisions.pop(query.work, Decision.NONE)
-    wrong_works = {work: str(item) for work, item in decisions.items()}
-    return Answer(query.photo, query.edit, query.work, str(decision), wrong_works, places, seconds)
+    wrong_works = {work: str(result) for work, result in decisions.items()}
+    return QueryResult(query.photo, query.edit, query.work, str(decision), wrong_works, ranks, seconds)
 
 
-def rank_of(distances: Distances, names: Sequence[str], work: str) -> Ranked:
-    """Return the rank of the true work. Works at equal distance share the worst of their ranks."""
+def find_rank(distances: Distances, names: Sequence[str], work: str) -> RetrievalRank:
+    """Return the rank of the true work. Of works with equal distances, each gets the worst rank."""
     if not work:
-        return Ranked(0, FAR, float(distances.min(initial=FAR)))
+        return RetrievalRank(0, MAX_DISTANCE, float(distances.min(initial=MAX_DISTANCE)))
     number = names.index(work)
-    own, other_distances = float(distances[number]), np.delete(distances, number)
-    place = 1 + int((other_distances <= own).sum())
-    return Ranked(place if own < FAR and place <= FIRST else 0, own, float(other_distances.min(initial=FAR)))
+    own_distance, other_distances = float(distances[number]), np.delete(distances, number)
+    rank = 1 + int((other_distances <= own_distance).sum())
+    return RetrievalRank(
+        rank if own_distance < MAX_DISTANCE and rank <= MAX_RANK else 0,
+        own_distance,
+        float(other_distances.min(initial=MAX_DISTANCE)),
+    )
 
 
 def run_queries(
-    title: str, questions: Iterable[Q], total: int, answers: Answers[A], ask: Callable[[Q], A], jobs: int = 1
+    title: str,
+    queries: Iterable[Q],
+    total: int,
+    saved_results: ResultStore[A],
+    execute: Callable[[Q], A],
+    jobs: int = 1,
 ) -> list[A]:
-    """Return the answers to all queries, from the saved ones and by running the rest. Prints the progress.
+    """Return the results of all queries. Queries without a saved result are run, and progress is printed.
 
     Args:
         title: Title of the progress messages.
-        questions: Queries, in the order of the answers.
+        queries: Queries, in the order of the results.
         total: Number of queries.
-        answers: Saved answers.
-        ask: Function that runs a query.
+        saved_results: Saved results.
+        execute: Function that runs a query.
         jobs: Number of processes.
     """
-    order: list[tuple[str, str]] = []
+    keys: list[tuple[str, str]] = []
     progress = Progress(title, total)
 
-    def new() -> Iterator[Q]:
-        for question in questions:
-            order.append(question.question)
-            if question.question not in answers.done:
+    def iterate_new() -> Iterator[Q]:
+        for question in queries:
+            keys.append(question.question)
+            if question.question not in saved_results.done:
                 yield question
 
-    for answer in run_each(ask, new(), jobs):
-        answers.add(answer)
-        progress(len(order))
-    return [answers.done[question] for question in order]
+    for result in run_tasks(execute, iterate_new(), jobs):
+        saved_results.save(result)
+        progress(len(keys))
+    return [saved_results.done[question] for question in keys]

@@ -1,4 +1,4 @@
-"""Cost of unrelated pictures by size, Exhibit beside its peers in one run: no single size represents the ratio."""
+"""Cost of unrelated pictures by size, for Exhibit and its peers, because the ratio depends on the size."""
 
 import io
 import itertools
@@ -8,27 +8,27 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from bench.common import Progress, Row, processor_seconds, run_each
+from bench.common import Progress, Row, read_processor_seconds, run_tasks
 from bench.matching.peers import LoadedPicture, Retriever
-from bench.matching.registered import Registered
+from bench.matching.registered import RegisteredWorks
 from bench.queries import open_photo
 from indexer.picture.features import compute_fingerprints
 from indexer.picture.spaces import STORED_LOCAL_FEATURES, WORK_PARTS
 
 MEGAPIXELS = (0.1, 0.3, 1.0, 2.0)
-PAGES = {0.04: 4, 0.25: 21, 0.58: 7, 1.06: 1, 2.4: 6}
-"""Pictures by megapixels, rounded, of four pages with 39 pictures in total: those of `startbootstrap-agency` 7.0.12,
+PICTURES_BY_MEGAPIXELS = {0.04: 4, 0.25: 21, 0.58: 7, 1.06: 1, 2.4: 6}
+"""Numbers of pictures by rounded megapixels, of four pages with 39 pictures in total: `startbootstrap-agency` 7.0.12,
 `-creative` 7.0.7, `-freelancer` 7.0.7 and `-clean-blog` 6.0.9 in `bench/reach_sites.csv`, according to their files.
 """
-A_PAGE = "pages"
-WARM_UP = 3
-MAX_MEASURED = 100
+PAGES_LABEL = "pages"
+WARM_UP_PICTURES = 3
+MAX_MEASURED_WORKS = 100
 """Maximum number of works whose stored bytes are counted."""
-A_VOTE = 16 + 8
-"""Bytes of a keypoint's code and of its number."""
-CORES = 2
-AT_ONCE = 20
-"""Pictures before the clock of several processes starts, after which each of them has its helper."""
+BYTES_PER_VOTE = 16 + 8
+"""Bytes of the code and the number of a keypoint."""
+DEFAULT_CORES = 2
+PARALLEL_WARM_UP = 20
+"""Pictures before the clock of parallel processes starts, so that each has started its sandboxed helper process."""
 
 
 def resize_to_jpeg(path: Path, megapixels: float) -> bytes:
@@ -44,81 +44,88 @@ def resize_to_jpeg(path: Path, megapixels: float) -> bytes:
     return out.getvalue()
 
 
-def table(
-    photos: Sequence[Path], count: int, registered: Registered, retrievers: Sequence[Retriever], cores: int = CORES
+def build_table(
+    photos: Sequence[Path],
+    count: int,
+    registered: RegisteredWorks,
+    retrievers: Sequence[Retriever],
+    cores: int = DEFAULT_CORES,
 ) -> list[Row]:
-    """Return CPU milliseconds for a picture at each size and for pages, including decoding, and pictures a second.
+    """Measure CPU milliseconds per picture, including decoding, at each size and for pages, and pictures per second.
 
     Args:
         photos: Unrelated photos.
         count: Number of pictures of each size.
         registered: Works that Exhibit compares with.
         retrievers: Peers with the same works.
-        cores: Number of parallel processes, for pictures a second of pages.
+        cores: Number of parallel processes for the pictures per second of pages.
     """
     inputs: dict[str, list[bytes]] = {
         f"{size:g} MP": [resize_to_jpeg(path, size) for path in itertools.islice(itertools.cycle(photos), count)]
         for size in MEGAPIXELS
     }
-    inputs[A_PAGE] = _pages(photos, count)
-    ways: dict[str, tuple[Callable[[bytes], object], object]] = {
+    inputs[PAGES_LABEL] = _make_page_pictures(photos, count)
+    systems: dict[str, tuple[Callable[[bytes], object], object]] = {
         retriever.name: (
-            lambda data, retriever=retriever: retriever.distances(LoadedPicture(data)),  # type: ignore[misc]
-            round(retriever.bytes_each),
+            lambda data, retriever=retriever: retriever.compute_distances(LoadedPicture(data)),  # type: ignore[misc]
+            round(retriever.bytes_per_picture),
         )
         for retriever in retrievers
     }
-    ways["Exhibit whole"] = (lambda data: registered.match(LoadedPicture(data)), _bytes_each(registered))
-    progress, rows = Progress("who is timed by size", len(ways)), list[Row]()
-    for number, (name, (way, size_kept)) in enumerate(ways.items(), start=1):
+    systems["Exhibit whole"] = (
+        lambda data: registered.match_picture(LoadedPicture(data)),
+        _measure_bytes_per_work(registered),
+    )
+    progress, rows = Progress("who is timed by size", len(systems)), list[Row]()
+    for number, (name, (system, stored_bytes)) in enumerate(systems.items(), start=1):
         row: dict[str, object] = {"what": name}
         for title, data in inputs.items():
-            row[f"{title}, ms"] = _milliseconds(way, data)
-        row[f"{A_PAGE}, pictures/s on {cores} cores"] = _pictures_per_second(way, inputs[A_PAGE], cores)
-        row["bytes a work"] = size_kept
+            row[f"{title}, ms"] = _measure_milliseconds(system, data)
+        row[f"{PAGES_LABEL}, pictures/s on {cores} cores"] = _measure_throughput(system, inputs[PAGES_LABEL], cores)
+        row["bytes a work"] = stored_bytes
         rows.append(row)
         progress(number)
     return rows
 
 
-def _bytes_each(registered: Registered) -> int:
-    """Return the mean bytes of a work's vectors, and of the codes and numbers of its keypoints that receive votes."""
+def _measure_bytes_per_work(registered: RegisteredWorks) -> int:
+    """Return the mean bytes of a work: its vectors, and codes and numbers of its keypoints for local votes."""
     sizes = []
-    for number in range(min(len(registered), MAX_MEASURED)):
+    for number in range(min(len(registered), MAX_MEASURED_WORKS)):
         features = registered.features(number)
-        every = compute_fingerprints(features.digest, features)
-        vectors = sum(len(fingerprint.vector) for fingerprint in every if fingerprint.part in WORK_PARTS)
-        sizes.append(vectors + len(features.local.descriptors[:STORED_LOCAL_FEATURES]) * A_VOTE)
+        fingerprints = compute_fingerprints(features.digest, features)
+        vectors = sum(len(fingerprint.vector) for fingerprint in fingerprints if fingerprint.part in WORK_PARTS)
+        sizes.append(vectors + len(features.local.descriptors[:STORED_LOCAL_FEATURES]) * BYTES_PER_VOTE)
     return round(sum(sizes) / len(sizes))
 
 
-def _pages(photos: Sequence[Path], count: int) -> list[bytes]:
-    """Return about as many pictures, in the proportions of sizes that pages have."""
-    pictures, total = itertools.cycle(photos), sum(PAGES.values())
-    shares = {size: max(1, round(count * number / total)) for size, number in PAGES.items()}
-    return [resize_to_jpeg(next(pictures), size) for size, number in shares.items() for _ in range(number)]
+def _make_page_pictures(photos: Sequence[Path], count: int) -> list[bytes]:
+    """Return about ``count`` pictures with the size distribution of pages."""
+    pictures, total = itertools.cycle(photos), sum(PICTURES_BY_MEGAPIXELS.values())
+    counts = {size: max(1, round(count * number / total)) for size, number in PICTURES_BY_MEGAPIXELS.items()}
+    return [resize_to_jpeg(next(pictures), size) for size, number in counts.items() for _ in range(number)]
 
 
-def _milliseconds(way: Callable[[bytes], object], data: Sequence[bytes]) -> float:
-    for picture in data[:WARM_UP]:
-        way(picture)
-    began = processor_seconds()
+def _measure_milliseconds(system: Callable[[bytes], object], data: Sequence[bytes]) -> float:
+    for picture in data[:WARM_UP_PICTURES]:
+        system(picture)
+    started = read_processor_seconds()
     for picture in data:
-        way(picture)
-    return (processor_seconds() - began) * 1000 / len(data)
+        system(picture)
+    return (read_processor_seconds() - started) * 1000 / len(data)
 
 
-def _pictures_per_second(way: Callable[[bytes], object], data: Sequence[bytes], cores: int) -> float:
-    """Return pictures a second of wall time with several parallel processes, after a warm-up."""
+def _measure_throughput(system: Callable[[bytes], object], data: Sequence[bytes], cores: int) -> float:
+    """Return pictures per second of wall time with parallel processes, after a warm-up."""
 
-    def ask(picture: bytes) -> None:
-        way(picture)
+    def run_system(picture: bytes) -> None:
+        system(picture)
 
-    ended = [time.monotonic() for _ in run_each(ask, _with_warm_up(data), cores)]
-    times = ended[AT_ONCE - 1 :]
+    finish_times = [time.monotonic() for _ in run_tasks(run_system, _add_warm_up(data), cores)]
+    times = finish_times[PARALLEL_WARM_UP - 1 :]
     return (len(times) - 1) / (times[-1] - times[0])
 
 
-def _with_warm_up(data: Sequence[bytes]) -> Iterator[bytes]:
-    yield from itertools.islice(itertools.cycle(data), AT_ONCE)
+def _add_warm_up(data: Sequence[bytes]) -> Iterator[bytes]:
+    yield from itertools.islice(itertools.cycle(data), PARALLEL_WARM_UP)
     yield from data

@@ -1,4 +1,4 @@
-"""The tables of the benchmark."""
+"""Tables of the matching benchmark."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,170 +7,185 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.common import Row
-from bench.matching.answers import Answer
 from bench.matching.peers import Retriever
-from exhibit.comparison.rate_bounds import upper_bound
+from bench.matching.results import QueryResult
+from exhibit.comparison.rate_bounds import compute_upper_bound
 from indexer.edits import DESIGN, FURTHER
 
-DRAWS = 1000
-Judge = Callable[[Answer], bool]
+BOOTSTRAP_SAMPLES = 1000
+Predicate = Callable[[QueryResult], bool]
 
 
-def is_certain(answer: Answer) -> bool:
-    """Return True if Exhibit is certain of the work that the picture shows."""
-    return answer.decision == "certain"
+def is_certain(result: QueryResult) -> bool:
+    """Return True if Exhibit has a certain match with the work that the picture shows."""
+    return result.decision == "certain"
 
 
-def is_found(answer: Answer) -> bool:
+def is_found(result: QueryResult) -> bool:
     """Return True if Exhibit reports any relation to the work."""
-    return answer.decision != "none"
+    return result.decision != "none"
 
 
-def within(retriever: Retriever) -> Judge:
-    """Return a judge: is the retriever's distance to the true work within its usual threshold?"""
-    usual = -1.0 if retriever.usual is None else retriever.usual
-    return lambda answer: answer.ranked[retriever.name].distance <= usual
+def make_threshold_predicate(retriever: Retriever) -> Predicate:
+    """Return a predicate that is true if the retriever's distance to the true work is within its threshold."""
+    threshold = -1.0 if retriever.threshold is None else retriever.threshold
+    return lambda answer: answer.ranked[retriever.name].distance <= threshold
 
 
-def share(answers: Iterable[Answer], judge: Judge) -> float:
-    """Return the share of the answers that the judge accepts."""
-    judged = [judge(answer) for answer in answers]
-    return sum(judged) / len(judged) if judged else float("nan")
+def compute_fraction(query_results: Iterable[QueryResult], predicate: Predicate) -> float:
+    """Return the fraction of results for which the predicate is true."""
+    outcomes = [predicate(result) for result in query_results]
+    return sum(outcomes) / len(outcomes) if outcomes else float("nan")
 
 
-def mean_over_edits(answers: Iterable[Answer], judge: Judge) -> float:
-    """Return the mean of the shares of each edit."""
+def compute_mean_over_edits(query_results: Iterable[QueryResult], predicate: Predicate) -> float:
+    """Return the mean over the edits of the fraction of results for which the predicate is true."""
     by_edit: dict[str, list[bool]] = defaultdict(list)
-    for answer in answers:
-        by_edit[answer.edit].append(judge(answer))
-    return float(np.mean([np.mean(judged) for judged in by_edit.values()])) if by_edit else float("nan")
+    for result in query_results:
+        by_edit[result.edit].append(predicate(result))
+    return float(np.mean([np.mean(outcomes) for outcomes in by_edit.values()])) if by_edit else float("nan")
 
 
-def interval(answers: Iterable[Answer], judge: Judge) -> tuple[float, float]:
-    """Return the bootstrap 95% interval of the share, resampling photos with all their edits."""
+def compute_interval(query_results: Iterable[QueryResult], predicate: Predicate) -> tuple[float, float]:
+    """Return the 95% bootstrap interval of the fraction, resampling photos with all their edits."""
     by_photo: dict[str, list[bool]] = defaultdict(list)
-    for answer in answers:
-        by_photo[answer.photo].append(judge(answer))
-    hits = np.array([sum(judged) for judged in by_photo.values()], np.float64)
-    counts = np.array([len(judged) for judged in by_photo.values()], np.float64)
+    for result in query_results:
+        by_photo[result.photo].append(predicate(result))
+    hits = np.array([sum(outcomes) for outcomes in by_photo.values()], np.float64)
+    counts = np.array([len(outcomes) for outcomes in by_photo.values()], np.float64)
     if not len(hits):
         return float("nan"), float("nan")
-    samples = np.random.default_rng(0).integers(0, len(hits), (DRAWS, len(hits)))
+    samples = np.random.default_rng(0).integers(0, len(hits), (BOOTSTRAP_SAMPLES, len(hits)))
     low, high = np.percentile(hits[samples].sum(axis=1) / counts[samples].sum(axis=1), [2.5, 97.5])
     return float(low), float(high)
 
 
-def alarms(answers: Iterable[Answer], judge: Judge) -> tuple[int, int, float]:
-    """Return the number of photos with any alarm, the number of photos, and the bound of the rate (one-sided, 95%)."""
+def count_alarms(query_results: Iterable[QueryResult], predicate: Predicate) -> tuple[int, int, float]:
+    """Return the number of photos with an alarm, the number of photos, and the upper bound of the rate (95%)."""
     by_photo: dict[str, bool] = defaultdict(bool)
-    for answer in answers:
-        by_photo[answer.photo] |= judge(answer)
-    count, raised = len(by_photo), sum(by_photo.values())
-    return raised, count, upper_bound(raised, count)
+    for result in query_results:
+        by_photo[result.photo] |= predicate(result)
+    count, alarm_count = len(by_photo), sum(by_photo.values())
+    return alarm_count, count, compute_upper_bound(alarm_count, count)
 
 
-def is_taken_for(decision: str) -> Judge:
-    """Return a judge: did Exhibit take the picture for a work that it does not show, with this decision?"""
+def make_wrong_work_predicate(decision: str) -> Predicate:
+    """Return a predicate that is true if Exhibit made this decision on a work that the picture does not show."""
     return lambda answer: decision in answer.others.values()
 
 
-def near_another(retriever: Retriever) -> Judge:
-    """Return a judge: does the retriever's threshold take the picture for a work that it does not show?"""
-    usual = -1.0 if retriever.usual is None else retriever.usual
-    return lambda answer: answer.ranked[retriever.name].nearest_other <= usual
+def make_wrong_threshold_predicate(retriever: Retriever) -> Predicate:
+    """Return a predicate that is true if a work that the picture does not show is within the retriever's threshold."""
+    threshold = -1.0 if retriever.threshold is None else retriever.threshold
+    return lambda answer: answer.ranked[retriever.name].nearest_other <= threshold
 
 
-EACH, FIVE_PERCENT, MEAN, EACH_FURTHER = 0.95, 0.70, 0.985, 0.90
-"""Target recall: for each edit, for crops to 5%, for the mean of the 34, for each of the others."""
+EDIT_TARGET, FIVE_PERCENT_TARGET, MEAN_TARGET, FURTHER_TARGET = 0.95, 0.70, 0.985, 0.90
+"""Target recall: for each of the 34 edits, for crops to 5%, for the mean of the 34, and for each further edit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
-    """All answers.
+class BenchmarkResults:
+    """All results.
 
     Attributes:
-        copies: Answers to edited copies of works.
-        strangers: Answers to photos that are not works, plain and edited.
+        copies: Results of edited copies of works.
+        unrelated: Results of photos that are not works, unchanged and edited.
         peers: Peers in the order of the columns.
     """
 
-    copies: Sequence[Answer]
-    strangers: Sequence[Answer]
+    copies: Sequence[QueryResult]
+    unrelated: Sequence[QueryResult]
     peers: Sequence[Retriever]
 
 
-def recall(results: Results) -> list[Row]:
-    """Return recall by edit at the decisions of the product, and of the peers at their usual thresholds."""
-    by_edit: dict[str, list[Answer]] = defaultdict(list)
-    for answer in results.copies:
-        by_edit[answer.edit].append(answer)
+def build_recall_rows(results: BenchmarkResults) -> list[Row]:
+    """Return recall by edit, for the decisions of the product and for the thresholds of the peers."""
+    by_edit: dict[str, list[QueryResult]] = defaultdict(list)
+    for result in results.copies:
+        by_edit[result.edit].append(result)
     rows: list[Row] = []
-    for title, names, aim in (("mean of the 34", DESIGN, MEAN), ("mean of the further ones", FURTHER, EACH_FURTHER)):
-        group = [answer for name in names for answer in by_edit.get(name, [])]
+    for title, names, target in (
+        ("mean of the 34", DESIGN, MEAN_TARGET),
+        ("mean of the further ones", FURTHER, FURTHER_TARGET),
+    ):
+        group = [result for name in names for result in by_edit.get(name, [])]
         if not group:
             continue
-        rows += [_recall_row(name, by_edit[name], _aim(name), results) for name in names if name in by_edit]
-        rows.append(_recall_row(f"**{title}**", group, aim, results))
+        rows += [
+            _build_recall_row(name, by_edit[name], _find_target(name), results) for name in names if name in by_edit
+        ]
+        rows.append(_build_recall_row(f"**{title}**", group, target, results))
     return rows
 
 
-def _aim(name: str) -> float:
+def _find_target(name: str) -> float:
     if name in FURTHER:
-        return EACH_FURTHER
-    return FIVE_PERCENT if name == "crop05" else EACH
+        return FURTHER_TARGET
+    return FIVE_PERCENT_TARGET if name == "crop05" else EDIT_TARGET
 
 
-def _recall_row(name: str, answers: Sequence[Answer], aim: float, results: Results) -> Row:
-    low, high = interval(answers, is_found)
-    recall_share = mean_over_edits(answers, is_found)
+def _build_recall_row(name: str, query_results: Sequence[QueryResult], target: float, results: BenchmarkResults) -> Row:
+    low, high = compute_interval(query_results, is_found)
+    recall_share = compute_mean_over_edits(query_results, is_found)
     return {
         "edit": name,
-        "copies": len(answers),
-        "certain": _share(mean_over_edits(answers, is_certain)),
-        "found, of any grade": _share(recall_share),
-        "95%": f"{_share(low)}–{_share(high)}",
-        "aim": f"{_share(aim)}{'' if round(recall_share, 3) >= aim else ' ✗'}",
-        **{_at_usual(peer): _share(mean_over_edits(answers, within(peer))) for peer in results.peers},
+        "copies": len(query_results),
+        "certain": _format_fraction(compute_mean_over_edits(query_results, is_certain)),
+        "found, of any grade": _format_fraction(recall_share),
+        "95%": f"{_format_fraction(low)}–{_format_fraction(high)}",
+        "aim": f"{_format_fraction(target)}{'' if round(recall_share, 3) >= target else ' ✗'}",
+        **{
+            _format_threshold(peer): _format_fraction(
+                compute_mean_over_edits(query_results, make_threshold_predicate(peer))
+            )
+            for peer in results.peers
+        },
     }
 
 
-def _at_usual(retriever: Retriever) -> str:
-    return f"{retriever.name} ≤ {retriever.usual:g}"
+def _format_threshold(retriever: Retriever) -> str:
+    return f"{retriever.name} ≤ {retriever.threshold:g}"
 
 
-def false_alarms(results: Results) -> list[Row]:
-    """Return how many photos have a picture taken for a work that it does not show, and the bound of the rate."""
-    judges: Mapping[str, Judge] = {
-        "Exhibit, certain": is_taken_for("certain"),
-        "Exhibit, review": is_taken_for("review"),
-        **{_at_usual(peer): near_another(peer) for peer in results.peers},
+def build_false_alarm_rows(results: BenchmarkResults) -> list[Row]:
+    """Return the number of photos with a match of a work that they do not show, and the upper bound of the rate."""
+    predicates: Mapping[str, Predicate] = {
+        "Exhibit, certain": make_wrong_work_predicate("certain"),
+        "Exhibit, review": make_wrong_work_predicate("review"),
+        **{_format_threshold(peer): make_wrong_threshold_predicate(peer) for peer in results.peers},
     }
-    plain = [answer for answer in results.strangers if answer.edit == "none"]
+    unedited = [result for result in results.unrelated if result.edit == "none"]
     groups = (
-        ("unrelated photos, as they are", plain),
-        ("unrelated photos, as they are or edited", results.strangers),
+        ("unrelated photos, as they are", unedited),
+        ("unrelated photos, as they are or edited", results.unrelated),
         ("copies, taken for another work", results.copies),
     )
-    return [_alarm_row(title, name, group, judge) for title, group in groups for name, judge in judges.items() if group]
+    return [
+        _build_alarm_row(title, name, group, predicate)
+        for title, group in groups
+        for name, predicate in predicates.items()
+        if group
+    ]
 
 
-def _alarm_row(title: str, name: str, answers: Sequence[Answer], judge: Judge) -> Row:
-    raised, photos, bound = alarms(answers, judge)
+def _build_alarm_row(title: str, name: str, query_results: Sequence[QueryResult], predicate: Predicate) -> Row:
+    alarm_count, photos, bound = count_alarms(query_results, predicate)
     return {
         "pictures": title,
         "who": name,
-        "asked": len(answers),
-        "alarms": sum(judge(answer) for answer in answers),
+        "asked": len(query_results),
+        "alarms": sum(predicate(result) for result in query_results),
         "photos": photos,
-        "photos with an alarm": raised,
-        "at most, 95%": _per_cent(bound),
+        "photos with an alarm": alarm_count,
+        "at most, 95%": _format_percent(bound),
     }
 
 
-def _per_cent(rate: float) -> str:
+def _format_percent(rate: float) -> str:
     """Format a rate for people."""
     return f"{rate:.2%}"
 
 
-def _share(value: float) -> str:
+def _format_fraction(value: float) -> str:
     return f"{value:.3f}".removeprefix("0")

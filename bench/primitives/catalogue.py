@@ -1,4 +1,4 @@
-"""All primitives by name, with their families, and which of them are held out."""
+"""All primitives by name, with their families and the held-out flag."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from bench.primitives import (
     style,
     tone,
 )
-from bench.primitives.canvas import Canvas, Chance
+from bench.primitives.canvas import Canvas, RandomSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,13 @@ class Primitive:
         name: Identity, such as ``bending.swirl``.
         family: Module that defines it.
         change: Function that returns the changed canvas.
-        held_out: Never used for training or tuning: every third of a family, in the order of names.
+        held_out: True for every third primitive of a family in the order of names, which is never used for training or
+            tuning.
     """
 
     name: str
     family: str
-    change: Callable[[Canvas, Chance], Canvas]
+    change: Callable[[Canvas, RandomSource], Canvas]
     held_out: bool
 
 
@@ -57,7 +58,7 @@ _MODULES = (
 )
 
 
-def _primitives(module: ModuleType) -> list[Primitive]:
+def _list_primitives(module: ModuleType) -> list[Primitive]:
     family = module.__name__.rpartition(".")[2]
     changes = {
         name: change
@@ -71,6 +72,6 @@ def _primitives(module: ModuleType) -> list[Primitive]:
 
 
 PRIMITIVES: Mapping[str, Primitive] = MappingProxyType(
-    {primitive.name: primitive for module in _MODULES for primitive in _primitives(module)}
+    {primitive.name: primitive for module in _MODULES for primitive in _list_primitives(module)}
 )
 FAMILIES: tuple[str, ...] = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)

@@ -1,4 +1,4 @@
-"""Measurement of all pairs, saved line by line so that an interrupted run can continue."""
+"""Measurement of all pairs. Results are saved line by line, so that an interrupted run can continue."""
 
 import json
 import shlex
@@ -13,61 +13,60 @@ import numpy as np
 
 from bench import exposures
 from bench.common import Progress
-from bench.matching.answers import Answers, lines
-from bench.matching.registered import Registered
-from bench.matching.roles import Roles, roles, run_queries
-from bench.matching.run import Choice
-from bench.queries import photos_in
+from bench.matching.registered import RegisteredWorks
+from bench.matching.results import ResultStore, read_results
+from bench.matching.roles import PhotoRoles, assign_roles, run_queries
+from bench.matching.run import QuerySelection
+from bench.queries import list_photos
 from bench.weighing import pairs, questions
-from bench.weighing.pairs import Kind, MeasuredQuery, Pair, measured_from
-from bench.weighing.questions import LookAlikes, Question
+from bench.weighing.pairs import MeasuredQuery, Pair, PairKind, parse_measured_query
+from bench.weighing.questions import LookAlikeList, MeasurementQuery
 from exhibit.errors import WrongUseError
 from indexer.compare.figures import Figures, add_pieces, compute_initial_figures, measure_alignments
 from indexer.compare.geometry import CachedMatches
 from indexer.compare.nearest_hash import find_nearest_hash
-from indexer.layout.information import COMPOSED
+from indexer.layout.information import COMPOSITION_REASONS
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE, ROOTSIFT
 from indexer.search.candidates import Candidate
 
-PICTURES = "pictures of one's own"
-ABOUT, LINES = "about.json", "answers.jsonl"
-ANY_DISTANCE = 2.0
-"""Maximum 1 − cosine for works proposed by a descriptor: all of them, however far."""
-NEAREST = 8
-"""Vectors examined for the works that a descriptor proposes, because a work has several."""
+DEFAULT_DATA_DESCRIPTION = "pictures of one's own"
+ABOUT_NAME, RESULTS_NAME = "about.json", "answers.jsonl"
+MAX_DISTANCE = 2.0
+"""Maximum of 1 − cosine for works proposed by a descriptor. It includes all works."""
+MAX_NEAREST_VECTORS = 8
+"""Number of nearest vectors from which works are proposed, because a work has several vectors."""
 
-OF_PIECES = ("cover", "roughness", "pieces_in_place", "pieces_excess", "pieces_dense", "pieces_another")
+PIECE_MEASUREMENTS = ("cover", "roughness", "pieces_in_place", "pieces_excess", "pieces_dense", "pieces_another")
 """Measurements of the pieces, which do not depend on the alignment of the whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class MeasurementDescription:
     """Description of the measurement, for the provenance of the weights."""
 
-    made: str  # day on which measuring began, ISO 8601
+    made: str  # Date on which the measurement started, ISO 8601.
     pipeline: str
-    data: str  # description of the pictures
-    command: str  # with names of folders, without their paths
+    data: str  # Description of the pictures.
+    command: str  # With names of folders, without their paths.
     seed: int
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MeasurementPlan:
     """Selection of the pictures to measure.
 
     Attributes:
-        choice: Photographs, which of them are works, numbers of unrelated photos and of pairs under one overlay, the
-            seed.
-        singles: Number of listed edits of each work, and of primitives at each of two strengths; both used in turns.
-        chains: Number of random chains of both kinds for each work.
+        choice: Photographs, numbers of works, unrelated photos and pairs under one overlay, and seed.
+        singles: Number of listed edits per work, and of primitives at each of two strengths; both are used in turns.
+        chains: Number of random chains of each kind per work.
         data: Description of the pictures.
     """
 
-    choice: Choice
+    choice: QuerySelection
     singles: int
     chains: int
-    data: str = PICTURES
+    data: str = DEFAULT_DATA_DESCRIPTION
 
     @property
     def command(self) -> str:
@@ -90,7 +89,7 @@ class Plan:
         return shlex.join(["python", "-m", "bench", "weighing", *chain.from_iterable(options)])
 
 
-def measure(plan: Plan, out: Path, jobs: int = 1) -> None:
+def measure(plan: MeasurementPlan, out: Path, jobs: int = 1) -> None:
     """Measure every pair that has not been measured yet.
 
     Args:
@@ -99,80 +98,100 @@ def measure(plan: Plan, out: Path, jobs: int = 1) -> None:
         jobs: Number of processes.
     """
     choice = plan.choice
-    parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
-    parts = replace(parts, unrelated=parts.unrelated[: choice.most_unrelated])
-    alike = LookAlikes.from_folder(choice.lookalikes)
-    answers = Answers(out / "pairs", [asdict(choice), plan.singles, plan.chains, _code()], measured_from)
-    if not (answers.folder / ABOUT).exists():
-        about = _about(plan, parts, alike)
-        (answers.folder / ABOUT).write_text(json.dumps(asdict(about), indent=2) + "\n", encoding="utf-8")
-    files = [*parts.works, *map(Path, alike.scenes)]
-    registered = Registered(files, answers.folder, Progress("pictures registered", len(files)))
-    task = partial(measure_query, registered=registered, files=[str(path) for path in files], alike=alike)
-    run_queries("pictures", _queries(plan, parts, alike), _count(plan, parts, alike), answers, task, jobs)
+    photo_roles = assign_roles(list_photos(*choice.photos), choice.works, choice.seed, choice.folders)
+    photo_roles = replace(photo_roles, unrelated=photo_roles.unrelated[: choice.most_unrelated])
+    look_alikes = LookAlikeList.from_folder(choice.lookalikes)
+    results = ResultStore(
+        out / "pairs", [asdict(choice), plan.singles, plan.chains, _read_query_code()], parse_measured_query
+    )
+    if not (results.folder / ABOUT_NAME).exists():
+        about = _describe(plan, photo_roles, look_alikes)
+        (results.folder / ABOUT_NAME).write_text(json.dumps(asdict(about), indent=2) + "\n", encoding="utf-8")
+    files = [*photo_roles.works, *map(Path, look_alikes.scenes)]
+    registered = RegisteredWorks(files, results.folder, Progress("pictures registered", len(files)))
+    task = partial(measure_query, registered=registered, files=[str(path) for path in files], look_alikes=look_alikes)
+    run_queries(
+        "pictures",
+        _generate_queries(plan, photo_roles, look_alikes),
+        _estimate_queries(plan, photo_roles, look_alikes),
+        results,
+        task,
+        jobs,
+    )
 
 
-def load_measurements(out: Path) -> tuple[About, list[Pair]]:
-    """Return the saved measurements. Raises ``WrongUseError`` if there are none."""
-    folder = next((file.parent for file in out.glob(f"pairs/*/{LINES}")), None)
+def load_measurements(out: Path) -> tuple[MeasurementDescription, list[Pair]]:
+    """Return the saved measurements.
+
+    Raises:
+        WrongUseError: There are no measurements.
+    """
+    folder = next((file.parent for file in out.glob(f"pairs/*/{RESULTS_NAME}")), None)
     if folder is None:
         raise WrongUseError(
             f"No pairs were measured in {out}.", hint="`python -m bench weighing --photos FOLDER …` measures them."
         )
-    about = About(**json.loads((folder / ABOUT).read_text(encoding="utf-8")))
-    return about, [pair for entry in lines(folder / LINES, measured_from) for pair in entry.pairs]
+    about = MeasurementDescription(**json.loads((folder / ABOUT_NAME).read_text(encoding="utf-8")))
+    return about, [pair for entry in read_results(folder / RESULTS_NAME, parse_measured_query) for pair in entry.pairs]
 
 
-def measure_query(query: Question, registered: Registered, files: list[str], alike: LookAlikes) -> MeasuredQuery:
-    """Measure a found picture against each picture that it is to be compared with."""
+def measure_query(
+    query: MeasurementQuery, registered: RegisteredWorks, files: list[str], look_alikes: LookAlikeList
+) -> MeasuredQuery:
+    """Measure a found picture with each registered picture of its query."""
     features = extract(query.data)
-    beside = [
-        _pair(query, query.kind, features, path, registered.features(files.index(path)), alike)
+    measured_pairs = [
+        _measure_pair(query, query.kind, features, path, registered.features(files.index(path)), look_alikes)
         for path in query.registered
     ]
     if query.alone:
         path, data = query.alone
-        beside.append(_pair(query, query.kind, features, path, extract(data), alike))
-    for number in _proposed_works(features, registered, query.proposal_count):
+        measured_pairs.append(_measure_pair(query, query.kind, features, path, extract(data), look_alikes))
+    for number in _list_proposed_works(features, registered, query.proposal_count):
         path = files[number]
-        kind = alike.kind(query.photo, path)
+        kind = look_alikes.find_kind(query.photo, path)
         if path not in (query.photo, *query.registered) and kind is not None:
-            other = _pair(query, kind, features, path, registered.features(number), alike)
-            beside.append(other and replace(other, family="", primitives=()))
-    return MeasuredQuery(query.photo, query.edit, tuple(pair for pair in beside if pair is not None))
+            other = _measure_pair(query, kind, features, path, registered.features(number), look_alikes)
+            measured_pairs.append(other and replace(other, family="", primitives=()))
+    return MeasuredQuery(query.photo, query.edit, tuple(pair for pair in measured_pairs if pair is not None))
 
 
-def _pair(
-    query: Question, kind: Kind, found_features: Features, path: str, registered_features: Features, alike: LookAlikes
+def _measure_pair(
+    query: MeasurementQuery,
+    kind: PairKind,
+    found_features: Features,
+    path: str,
+    registered_features: Features,
+    look_alikes: LookAlikeList,
 ) -> Pair | None:
-    """Measure a pair. Returns None for a flat work, which the product does not weigh."""
+    """Measure a pair. Returns None for a flat work, for which the product computes no odds."""
     if registered_features.is_flat:
         return None
     name = Path(path).name
     return Pair(
         kind=kind,
         registered=name,
-        scene=alike.scenes.get(path, name),
-        composed=not COMPOSED.isdisjoint(registered_features.low_information),
-        ways=_ways(found_features, registered_features),
-        glance=_glance(found_features.glance, registered_features),
+        scene=look_alikes.scenes.get(path, name),
+        composed=not COMPOSITION_REASONS.isdisjoint(registered_features.low_information),
+        ways=_measure_alignments(found_features, registered_features),
+        glance=_measure_glance(found_features.quick_form, registered_features),
         family=query.family,
         primitives=query.primitives,
     )
 
 
-def _ways(found_features: Features, registered: Features) -> tuple[Figures, ...]:
-    """Return the measurements of each alignment of the whole pictures, each with those of the pieces."""
+def _measure_alignments(found_features: Features, registered: Features) -> tuple[Figures, ...]:
+    """Return the measurements of each alignment of the whole pictures, including those of the pieces."""
     nearest, matches = find_nearest_hash(found_features, registered), CachedMatches(found_features, registered)
     alignments = list(measure_alignments(found_features, registered, nearest, matches))
     if not alignments:
         return (compute_initial_figures(nearest, registered, matches),)
     pieces = add_pieces(found_features, registered, matches, alignments[0]).figures
-    piece_figures = {name: getattr(pieces, name) for name in OF_PIECES}
-    return tuple(replace(way.figures, **piece_figures) for way in alignments)
+    piece_figures = {name: getattr(pieces, name) for name in PIECE_MEASUREMENTS}
+    return tuple(replace(alignment.figures, **piece_figures) for alignment in alignments)
 
 
-def _glance(found_features: Features, registered: Features) -> tuple[Figures, ...]:
+def _measure_glance(found_features: Features, registered: Features) -> tuple[Figures, ...]:
     return (
         compute_initial_figures(
             find_nearest_hash(found_features, registered), registered, CachedMatches(found_features, registered)
@@ -180,53 +199,63 @@ def _glance(found_features: Features, registered: Features) -> tuple[Figures, ..
     )
 
 
-def _proposed_works(found_features: Features, registered: Registered, count: int) -> list[int]:
-    """Return the works proposed by the descriptor and by the most votes, ``count`` each, however weak."""
+def _list_proposed_works(found_features: Features, registered: RegisteredWorks, count: int) -> list[int]:
+    """Return the ``count`` best works by descriptor and by votes each, regardless of the score."""
     if not count:
         return []
     hits = registered.descriptors.search(
-        np.stack(list(found_features.embeddings.values())), k=NEAREST, within=ANY_DISTANCE
+        np.stack(list(found_features.embeddings.values())), k=MAX_NEAREST_VECTORS, within=MAX_DISTANCE
     )
-    near = sorted(chain.from_iterable(hits), key=lambda hit: hit.distance)
-    described = [Candidate(DESCRIPTOR.id, hit.number, hit.distance) for hit in near]
-    votes = registered.votes.votes(found_features.quick.descriptors)[:count]
-    voted = [Candidate(ROOTSIFT.id, vote.number, 0.0) for vote in votes]
-    owners = registered.owners([*described, *voted])
-    by_descriptor = dict.fromkeys(owners[candidate.space, candidate.number] for candidate in described)
+    nearest_hits = sorted(chain.from_iterable(hits), key=lambda hit: hit.distance)
+    descriptor_candidates = [Candidate(DESCRIPTOR.id, hit.number, hit.distance) for hit in nearest_hits]
+    votes = registered.votes.votes(found_features.quick_features.descriptors)[:count]
+    vote_candidates = [Candidate(ROOTSIFT.id, vote.number, 0.0) for vote in votes]
+    owners = registered.owners([*descriptor_candidates, *vote_candidates])
+    by_descriptor = dict.fromkeys(owners[candidate.space, candidate.number] for candidate in descriptor_candidates)
     return list(
         dict.fromkeys(
-            [*list(by_descriptor)[:count], *(owners[candidate.space, candidate.number] for candidate in voted)]
+            [
+                *list(by_descriptor)[:count],
+                *(owners[candidate.space, candidate.number] for candidate in vote_candidates),
+            ]
         )
     )
 
 
-def _queries(plan: Plan, parts: Roles, alike: LookAlikes) -> Iterator[Question]:
+def _generate_queries(
+    plan: MeasurementPlan, photo_roles: PhotoRoles, look_alikes: LookAlikeList
+) -> Iterator[MeasurementQuery]:
     choice, seed = plan.choice, plan.choice.seed
-    yield from questions.of_strangers(parts.unrelated, parts.neighbours, choice.each, seed)
-    yield from questions.of_look_alikes(alike, parts.neighbours, seed)
-    yield from questions.of_made_exposures(parts.works, seed)
-    if len(parts.unrelated) > 1:
-        yield from questions.under_overlays(parts.unrelated, parts.neighbours, (choice.overlays, choice.pages), seed)
-    yield from questions.copies(parts, seed, plan.singles, plan.chains)
+    yield from questions.generate_unrelated(photo_roles.unrelated, photo_roles.neighbours, choice.each, seed)
+    yield from questions.generate_look_alikes(look_alikes, photo_roles.neighbours, seed)
+    yield from questions.generate_exposures(photo_roles.works, seed)
+    if len(photo_roles.unrelated) > 1:
+        yield from questions.generate_overlay_queries(
+            photo_roles.unrelated, photo_roles.neighbours, (choice.overlays, choice.pages), seed
+        )
+    yield from questions.generate_copies(photo_roles, seed, plan.singles, plan.chains)
 
 
-def _count(plan: Plan, parts: Roles, alike: LookAlikes) -> int:
-    """Estimate the number of queries: some works leave too little to change, and some scenes are contested."""
+def _estimate_queries(plan: MeasurementPlan, photo_roles: PhotoRoles, look_alikes: LookAlikeList) -> int:
+    """Estimate the number of queries. There are fewer if copies show too little of a work or scenes are contested."""
     choice = plan.choice
-    copies = len(parts.works) * (3 * plan.singles + 2 * plan.chains)
-    exposure_count = 2 * len(exposures.EXPOSURES) * min(questions.EXPOSURE_WORKS, len(parts.works))
-    beside = choice.overlays + choice.pages + (2 + questions.EDITS_PER_LOOK_ALIKE) * len(alike.scenes)
-    return copies + exposure_count + beside + len(parts.unrelated) * (1 + choice.each)
+    copies = len(photo_roles.works) * (3 * plan.singles + 2 * plan.chains)
+    exposure_count = 2 * len(exposures.EXPOSURES) * min(questions.EXPOSURE_WORKS, len(photo_roles.works))
+    other_count = choice.overlays + choice.pages + (2 + questions.EDITS_PER_LOOK_ALIKE) * len(look_alikes.scenes)
+    return copies + exposure_count + other_count + len(photo_roles.unrelated) * (1 + choice.each)
 
 
-def _about(plan: Plan, parts: Roles, alike: LookAlikes) -> About:
-    counts = f"{len(parts.works):,} works, {len(parts.unrelated):,} strangers, {len(alike.scenes):,} look-alikes"
+def _describe(plan: MeasurementPlan, photo_roles: PhotoRoles, look_alikes: LookAlikeList) -> MeasurementDescription:
+    counts = (
+        f"{len(photo_roles.works):,} works, {len(photo_roles.unrelated):,} strangers, "
+        f"{len(look_alikes.scenes):,} look-alikes"
+    )
     today = datetime.now(UTC).date().isoformat()
-    return About(today, PIPELINE, f"{plan.data}: {counts}", plan.command, plan.choice.seed)
+    return MeasurementDescription(today, PIPELINE, f"{plan.data}: {counts}", plan.command, plan.choice.seed)
 
 
-def _code() -> list[str]:
-    """Return the code of the queries, in addition to the code covered by the answers' own state."""
+def _read_query_code() -> list[str]:
+    """Return the code of the queries, in addition to the code that is covered by the result store."""
     modules = (exposures, questions, pairs)
     own_source = Path(__file__).read_text(encoding="utf-8")
     return [own_source, *(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)]

@@ -1,4 +1,4 @@
-"""Stored data of a measured pair: the relation of the two pictures, and all measurements."""
+"""Stored data of a measured pair: the relation of the pictures, and all measurements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from typing import Any
 from bench.primitives import PRIMITIVES
 from indexer.compare.figures import Figures
 
-EDITS, CHAINS = "edits", "chains"
-"""Families of copies in addition to :data:`bench.primitives.FAMILIES`: listed edits, and several primitives."""
+EDITS_FAMILY, CHAINS_FAMILY = "edits", "chains"
+"""Families of copies in addition to :data:`bench.primitives.FAMILIES`: listed edits, and chains of primitives."""
 
 
-class Kind(StrEnum):
+class PairKind(StrEnum):
     """Relation of a found picture to a registered one."""
 
     COPY = "copy"
-    STRANGER = "stranger"
-    EXPOSURE = "other exposure"  # of the same scene, or a listed look-alike
-    GENERATED = "made exposure"  # by bench.exposures
+    UNRELATED = "stranger"
+    EXPOSURE = "other exposure"  # Of the same scene, or a listed look-alike.
+    SIMULATED = "made exposure"  # By bench.exposures.
     OVERLAY = "stranger under one overlay"
 
 
@@ -29,15 +29,15 @@ class Pair:
     Attributes:
         kind: Relation of the found picture to the registered one.
         registered: Name of the registered picture.
-        scene: Scene of the registered picture, or its name. Pairs of one scene are on the same side of a split.
-        composed: Whether the registered picture is a page or a collage, for which no match is certain.
+        scene: Scene of the registered picture, or its name. Pairs of one scene are in the same half of a split.
+        composed: True if the registered picture is a page or a collage, for which no match is certain.
         ways: Measurements of each alignment, with those of its pieces.
-        glance: Measurements of each alignment by the quick features.
+        glance: Measurements of the first pass with the quick features.
         family: Family of a copy.
         primitives: Primitives used to make a copy.
     """
 
-    kind: Kind
+    kind: PairKind
     registered: str
     scene: str
     composed: bool
@@ -53,7 +53,7 @@ class Pair:
 
     @property
     def families(self) -> frozenset[str]:
-        """Families of everything used to make a copy."""
+        """Families of the copy and of the primitives with which it was made."""
         return frozenset({self.family, *(PRIMITIVES[name].family for name in self.primitives)})
 
 
@@ -71,16 +71,16 @@ class MeasuredQuery:
         return self.photo, self.edit
 
 
-def measured_from(row: Mapping[str, Any]) -> MeasuredQuery:
+def parse_measured_query(row: Mapping[str, Any]) -> MeasuredQuery:
     """Parse a saved line."""
-    return MeasuredQuery(row["photo"], row["edit"], tuple(_pair(pair) for pair in row["pairs"]))
+    return MeasuredQuery(row["photo"], row["edit"], tuple(_parse_pair(pair) for pair in row["pairs"]))
 
 
-def _pair(row: Mapping[str, Any]) -> Pair:
+def _parse_pair(row: Mapping[str, Any]) -> Pair:
     values = {
-        "kind": Kind(row["kind"]),
-        "ways": tuple(Figures.from_dict(way) for way in row["ways"]),
-        "glance": tuple(Figures.from_dict(way) for way in row["glance"]),
+        "kind": PairKind(row["kind"]),
+        "ways": tuple(Figures.from_dict(alignment) for alignment in row["ways"]),
+        "glance": tuple(Figures.from_dict(alignment) for alignment in row["glance"]),
         "primitives": tuple(row["primitives"]),
     }
     return Pair(**{**row, **values})

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, Self
 
-from exhibit.network.addresses import read_url
-from exhibit.periods import capture_time
+from exhibit.network.addresses import parse_url
+from exhibit.periods import parse_capture_time
 from exhibit.types import Untyped
 
 LETTERS = {"a": "url", "b": "timestamp", "m": "mime", "s": "status", "k": "digest", "S": "length", "V": "offset",
            "g": "filename"}  # fmt: skip
 """Field names for the letters of a CDX legend that Exhibit reads."""
-_JSON, _BLANK = re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
-_NUMBERS = ("timestamp", "status", "statuscode", "status_code", "length", "offset")
-_NAMES = {
+_JSON_START, _COLUMN_SEPARATOR = re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
+_NUMBER_FIELDS = ("timestamp", "status", "statuscode", "status_code", "length", "offset")
+_FIELD_NAMES = {
     "url": ("url", "original", "original_uri"),
     "mime": ("mime", "mime-detected", "mimetype", "mime_type"),
     "status": ("status", "statuscode", "status_code"),
@@ -27,8 +27,8 @@ _NAMES = {
 """Field names in CDXJ lines of pywb and Common Crawl, the Wayback Machine's server, and ipwb."""
 _SHA1 = re.compile(r"(?:sha1:)?([A-Z2-7]{32})")
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-_FILE = re.compile(r"[\w./=-]{1,1000}", re.ASCII)
-_POSITION = re.compile(r"([a-z-]{1,20}) ([0-9]{14}) ([A-Z2-7]{32})(?: ([0-9]{1,18}) ([0-9]{1,18}))?", re.ASCII)
+_FILE_NAME = re.compile(r"[\w./=-]{1,1000}", re.ASCII)
+_STATEMENT = re.compile(r"([a-z-]{1,20}) ([0-9]{14}) ([A-Z2-7]{32})(?: ([0-9]{1,18}) ([0-9]{1,18}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +42,13 @@ class CaptureStatement:
     length: int = 0  # compressed length of the record in bytes; 0 if unknown
 
     def __str__(self) -> str:
-        place = f" {self.offset} {self.length}" if self.offset or self.length else ""
-        return f"{self.archive} {stamp(self.at)} {self.digest}{place}"
+        location = f" {self.offset} {self.length}" if self.offset or self.length else ""
+        return f"{self.archive} {format_timestamp(self.at)} {self.digest}{location}"
 
     @classmethod
-    def read(cls, text: str) -> Self | None:
+    def from_text(cls, text: str) -> Self | None:
         """Parse the text form; return ``None`` if the text does not have that form."""
-        if (match := _POSITION.fullmatch(text)) is None or (at := capture_time(match[2])) is None:
+        if (match := _STATEMENT.fullmatch(text)) is None or (at := parse_capture_time(match[2])) is None:
             return None
         return cls(archive=match[1], at=at, digest=match[3], offset=int(match[4] or 0), length=int(match[5] or 0))
 
@@ -59,7 +59,7 @@ class Capture:
 
     statement: CaptureStatement
     url: str  # the captured URL
-    record: str  # URL of the archive's record
+    record_url: str  # URL of the archive's record
     media_type: str  # as stated by the archive, in lower case; `-` if not stated
 
     @property
@@ -74,18 +74,18 @@ class CaptureQuery:
 
     url: str  # a URL or a domain name
     whole_domain: bool = False  # whether all hosts below the domain are included
-    pictures: bool = False  # whether to return only captures that the archive lists as images
+    only_pictures: bool = False  # whether to return only captures that the archive lists as images
     since: str = ""  # earliest capture time, as 4 to 14 digits: `2019`, `201903`
     until: str = ""  # latest capture time, in the same format
-    most: int = 5_000  # captures per page of the response, where the archive supports a limit
+    limit: int = 5_000  # captures per page of the response, where the archive supports a limit
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CapturePage:
     """One page of a response."""
 
     captures: tuple[Capture, ...]
-    unread: int  # lines that could not be parsed or lack required fields
+    unread_lines: int  # lines that could not be parsed or lack required fields
     next_page: str  # identifies the next page; empty on the last page
 
 
@@ -96,7 +96,7 @@ class Archive(Protocol):
     title: str  # name shown to members
     seconds: float  # minimum time between two requests
 
-    def captures(self, query: CaptureQuery, page: str = "") -> Page:
+    def fetch_captures(self, query: CaptureQuery, page: str = "") -> CapturePage:
         """Request one page of captures.
 
         Raises:
@@ -105,64 +105,67 @@ class Archive(Protocol):
         """
         ...
 
-    def indexes(self, query: CaptureQuery) -> int:
+    def count_indexes(self, query: CaptureQuery) -> int:
         """Return the number of indexes that this query searches, one after the other."""
         ...
 
 
-def stamp(at: datetime) -> str:
+def format_timestamp(at: datetime) -> str:
     """Format a time as archives do: 14 digits, UTC."""
     return at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
 
 
-def fields_of(text: str, legend: Sequence[str]) -> Mapping[str, str]:
-    """Return the fields of a line by their names in :data:`LETTERS`.
+def parse_fields(text: str, legend: Sequence[str]) -> Mapping[str, str]:
+    """Parse a line into fields, by their names in :data:`LETTERS`.
 
     A CDXJ line names its own fields; a CDX line is read by the letters of the legend.
 
     Raises:
         ValueError: The JSON of the line cannot be parsed.
     """
-    begin = _JSON.search(text)
-    if begin is None:
-        columns = dict(zip(legend, _BLANK.split(text), strict=False))
+    json_start = _JSON_START.search(text)
+    if json_start is None:
+        columns = dict(zip(legend, _COLUMN_SEPARATOR.split(text), strict=False))
         return {name: columns.get(letter, "") for letter, name in LETTERS.items()}
     try:
-        data = json.loads(text[begin.start() :])
+        data = json.loads(text[json_start.start() :])
     except RecursionError as error:
         raise ValueError from error
-    fields = {name: _first(data, _NAMES.get(name, (name,))) for name in LETTERS.values()}
+    fields = {name: _get_first_text(data, _FIELD_NAMES.get(name, (name,))) for name in LETTERS.values()}
     fields["mime"] = fields["mime"] or "-"
-    words = text[: begin.start()].split()
-    return fields if fields["timestamp"] or len(words) < 2 else fields | {"timestamp": words[1]}
+    leading_columns = text[: json_start.start()].split()
+    return fields if fields["timestamp"] or len(leading_columns) < 2 else fields | {"timestamp": leading_columns[1]}
 
 
-def _first(values: Untyped, names: Sequence[str]) -> str:
-    return next((text for name in names if (text := _text(values, name))), "")
+def _get_first_text(values: Untyped, names: Sequence[str]) -> str:
+    return next((text for name in names if (text := _get_text(values, name))), "")
 
 
-def _text(values: Untyped, name: str) -> str:
+def _get_text(values: Untyped, name: str) -> str:
     value = values.get(name) if isinstance(values, dict) else None
-    is_number = name in _NUMBERS and isinstance(value, int) and not isinstance(value, bool)
+    is_number = name in _NUMBER_FIELDS and isinstance(value, int) and not isinstance(value, bool)
     return str(value) if is_number else value if isinstance(value, str) else ""
 
 
-def statement_of(archive: str, fields: Mapping[str, str]) -> CaptureStatement | None:
-    """Return a line's capture; ``None`` if its time or digest is missing or its URL is not HTTP(S)."""
-    at, digest = capture_time(fields["timestamp"]), _SHA1.fullmatch(fields["digest"].strip())
-    parts = read_url(fields["url"])
+def parse_statement(archive: str, fields: Mapping[str, str]) -> CaptureStatement | None:
+    """Build a capture statement from the fields of a line.
+
+    ``None`` if the time or digest is missing, or the URL is not HTTP(S).
+    """
+    at, digest = parse_capture_time(fields["timestamp"]), _SHA1.fullmatch(fields["digest"].strip())
+    parts = parse_url(fields["url"])
     if at is None or digest is None or parts is None or parts.protocol not in ("http:", "https:"):
         return None
-    offset, length = (_number(fields[name]) for name in ("offset", "length"))
+    offset, length = (_parse_number(fields[name]) for name in ("offset", "length"))
     return CaptureStatement(archive=archive, at=at, digest=digest[1], offset=offset, length=length)
 
 
 def is_file_name(text: str) -> bool:
     """Return True if the text is a safe relative name for an archive's record file."""
-    return bool(_FILE.fullmatch(text)) and ".." not in text and not text.startswith("/")
+    return bool(_FILE_NAME.fullmatch(text)) and ".." not in text and not text.startswith("/")
 
 
-def earliest(captures: Iterable[Capture]) -> dict[str, Capture]:
+def find_earliest_captures(captures: Iterable[Capture]) -> dict[str, Capture]:
     """Return the earliest capture of each image, by the digest that the archive states."""
     first: dict[str, Capture] = {}
     for capture in captures:
@@ -171,5 +174,5 @@ def earliest(captures: Iterable[Capture]) -> dict[str, Capture]:
     return first
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     return int(text) if _NUMBER.fullmatch(text) else 0

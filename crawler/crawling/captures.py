@@ -17,34 +17,42 @@ from scrapy import Request
 from twisted.python.failure import Failure
 
 from crawler.archives import common_crawl, wayback
-from crawler.archives.asking import Statuses
-from crawler.archives.cdx import CaptureStatement, stamp
-from crawler.crawling.archives import ROOM, WRONG, Answer, address_of
-from crawler.fetching.answers import Response, ask, failure_refusal, fetched, header, media_type, status_refusal
-from crawler.fetching.gate import AS_INTERFACE, RAW_BODY, STATUSES
-from crawler.fetching.images import ACCEPT
+from crawler.archives.cdx import CaptureStatement, format_timestamp
+from crawler.archives.index_client import StatusCodes
+from crawler.crawling.archives import DIGEST_MISMATCH, OVERHEAD_BYTES, StoredResponse, get_record_url
+from crawler.fetching.gate import IS_API_REQUEST, RAW_BODY, STATUSES
+from crawler.fetching.images import IMAGE_ACCEPT
+from crawler.fetching.responses import (
+    Response,
+    build_failure_refusal,
+    build_status_refusal,
+    get_header,
+    get_media_type,
+    send_request,
+    to_fetched,
+)
 from crawler.formats.lines import Refusal
-from crawler.reading.archives import Record, records
-from crawler.reading.found import FoundImage
-from crawler.reading.sniff import unfit
+from crawler.reading.archives import Record, read_records
+from crawler.reading.document import FoundImage
+from crawler.reading.sniff import check_picture
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.errors import RefusedError
-from exhibit.network.addresses import host_of, url_key
-from exhibit.periods import stated_time
+from exhibit.network.addresses import compute_url_key, get_url_host
+from exhibit.periods import parse_stated_time
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
-from exhibit.types import Fetched
+from exhibit.types import FetchedPicture
 
 CAPTURE = "exhibit_capture"
 RequestedPicture: TypeAlias = tuple[Visit, FoundImage, CaptureStatement]
 
 _STATUSES = {wayback.NAME: wayback.STATUSES, common_crawl.NAME: common_crawl.STATUSES}
 _PRIORITY = 10
-_OTHER = "The archive gives another capture than the one that it named."
-_EXCLUDED = "The archive names this capture and doesn't give it out."
-_BUSY = Sentence("The archive asked Exhibit to retry later.")
-_NO_RECORD = "The archive doesn't hold this capture where it says so."
+_OTHER_CAPTURE = "The archive returned a different capture from the one that it listed."
+_CAPTURE_EXCLUDED = "The archive lists this capture, but does not return it."
+_ARCHIVE_BUSY = Sentence("The archive asked Exhibit to retry later.")
+_RECORD_MISSING = "The archive does not contain this capture at the listed position."
 
 
 class Captures:
@@ -58,71 +66,81 @@ class Captures:
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
         self._crawl, self._send = crawl, send
 
-    def want(self, visit: Visit) -> None:
-        """Request the single image of a visit; its result is recorded now or later."""
-        target, statement = visit.target, CaptureStatement.read(visit.target.captured)
+    def request_capture(self, visit: Visit) -> None:
+        """Request the single image of a visit; the result is recorded when it is available."""
+        target, statement = visit.target, CaptureStatement.from_text(visit.target.captured)
         name = "" if statement is None else statement.archive
         image = FoundImage(target.page_url, name, "", target.page_url, elsewhere=target.elsewhere)
-        visit.want(image)
-        refusal = self._refusal(target.page_url, statement)
+        visit.add_image(image)
+        refusal = self._check_request(target.page_url, statement)
         if refusal is None and statement is not None:
-            headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
-            most = self._crawl.job.limits.max_picture_bytes
-            if _is_range(statement):
+            headers = self._crawl.build_headers(IMAGE_ACCEPT) | {"Accept-Encoding": "identity"}
+            max_bytes = self._crawl.job.limits.max_picture_bytes
+            if _is_range_request(statement):
                 headers["Range"] = f"bytes={statement.offset}-{statement.offset + statement.length - 1}"
-                most = statement.length
+                max_bytes = statement.length
             meta = {
                 CAPTURE: (visit, image, statement),
-                AS_INTERFACE: True,
-                STATUSES: _statuses_of(statement),
+                IS_API_REQUEST: True,
+                STATUSES: _get_status_codes(statement),
                 "dont_redirect": True,
-                "download_maxsize": most,
+                "download_maxsize": max_bytes,
             }
-            refusal = ask(
-                self._send, target.url, self._arrived, self._failed, headers=headers, meta=meta, priority=_PRIORITY
+            refusal = send_request(
+                self._send,
+                target.url,
+                self._handle_response,
+                self._handle_failure,
+                headers=headers,
+                meta=meta,
+                priority=_PRIORITY,
             )
         if refusal is not None:
-            visit.settle(image, refusal)
+            visit.record_result(image, refusal)
 
-    def _refusal(self, url: str, statement: CaptureStatement | None) -> Refusal | None:
-        """Return a refusal if a capture must not be requested."""
+    def _check_request(self, url: str, statement: CaptureStatement | None) -> Refusal | None:
+        """Return a refusal if the capture must not be requested, else ``None``."""
         crawl = self._crawl
         if statement is None:
             return Refusal(url, Reason.BAD_URL, Sentence("The URL is not valid."))
-        if denied := crawl.denied(host_of(url)):
-            return Refusal(url, Reason.DENIED_HOST, f"The host {host_of(url)} isn't visited: {denied}.")
-        if _is_range(statement) and statement.length > crawl.job.limits.max_picture_bytes + ROOM:
+        if denial_reason := crawl.get_denial_reason(get_url_host(url)):
+            return Refusal(url, Reason.DENIED_HOST, f"The host {get_url_host(url)} is not visited: {denial_reason}.")
+        if _is_range_request(statement) and statement.length > crawl.job.limits.max_picture_bytes + OVERHEAD_BYTES:
             return Refusal(url, Reason.TOO_LARGE, Sentence("The content exceeds the size limit."))
-        if not crawl.budget.take("images"):
+        if not crawl.budget.reserve("images"):
             return Refusal(url, Reason.BUDGET, "The job had used up its budget.")
         return None
 
-    def _arrived(self, response: Response) -> None:
+    def _handle_response(self, response: Response) -> None:
         requested: RequestedPicture = response.meta[CAPTURE]
         try:
-            result: Fetched | Refusal = self._read_response(response, requested)
+            result: FetchedPicture | Refusal = self._read_response(response, requested)
         except RefusedError as error:
             result = Refusal(requested[1].url, error.reason, error.message)
-        self._settle(requested, result)
+        self._record_result(requested, result)
 
-    def _failed(self, failure: Failure) -> None:
+    def _handle_failure(self, failure: Failure) -> None:
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
         requested: RequestedPicture = request.meta[CAPTURE]
-        refusal = failure_refusal(failure.value, request.url, self._crawl.refused, shown_url=requested[1].url)
-        self._settle(requested, refusal)
+        refusal = build_failure_refusal(
+            failure.value, request.url, self._crawl.resolver_errors, shown_url=requested[1].url
+        )
+        self._record_result(requested, refusal)
 
-    def broken(self, requested: RequestedPicture) -> None:
+    def record_error(self, requested: RequestedPicture) -> None:
         """Record that the crawler failed to handle a response."""
-        self._settle(requested, Refusal(requested[1].url, Reason.ERROR, "The crawler couldn't handle the answer."))
+        self._record_result(
+            requested, Refusal(requested[1].url, Reason.ERROR, "The crawler could not process the response.")
+        )
 
-    def _settle(self, requested: RequestedPicture, result: Fetched | Refusal) -> None:
+    def _record_result(self, requested: RequestedPicture, result: FetchedPicture | Refusal) -> None:
         visit, image, _ = requested
         if isinstance(result, Refusal):
-            self._crawl.budget.give_back("images")
+            self._crawl.budget.release("images")
         if not visit.is_over:
-            visit.settle(image, result)
+            visit.record_result(image, result)
 
-    def _read_response(self, response: Response, requested: RequestedPicture) -> Fetched:
+    def _read_response(self, response: Response, requested: RequestedPicture) -> FetchedPicture:
         """Return the image in a response.
 
         Raises:
@@ -130,68 +148,73 @@ class Captures:
         """
         url, statement, crawl = requested[1].url, requested[2], self._crawl
         if 300 <= response.status < 400:
-            raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
-        statuses = _statuses_of(statement)
+            raise RefusedError(_OTHER_CAPTURE, reason=Reason.OTHER_CAPTURE)
+        statuses = _get_status_codes(statement)
         if response.status in statuses.busy:
-            raise RefusedError(_BUSY, reason=Reason.RETRY_AFTER)
+            raise RefusedError(_ARCHIVE_BUSY, reason=Reason.RETRY_AFTER)
         if response.status == 404 or response.status in statuses.withheld:
-            raise RefusedError(_EXCLUDED, reason=Reason.EXCLUDED)
-        reader = self._packed if _is_range(statement) else _replayed
+            raise RefusedError(_CAPTURE_EXCLUDED, reason=Reason.EXCLUDED)
+        reader = self._read_packed_record if _is_range_request(statement) else _read_replayed_response
         body, content_type, status = reader(response, url, statement)
         if not body:
             raise RefusedError("The server sent no bytes.", reason=Reason.EMPTY)
-        if refused := unfit(body, crawl.job.limits.max_picture_bytes):
-            raise RefusedError(refused[1], reason=refused[0])
-        if not crawl.budget.take("bytes", len(body)):
+        if problem := check_picture(body, crawl.job.limits.max_picture_bytes):
+            raise RefusedError(problem[1], reason=problem[0])
+        if not crawl.budget.reserve("bytes", len(body)):
             raise RefusedError("The job had used up its budget.", reason=Reason.BUDGET)
-        facts = fetched(response, crawl.spool.put(body), size=len(body))
-        stands = f"{statement.at:%Y-%m-%dT%H:%MZ}"  # the capture time; Exhibit did not observe the image at that time
-        return replace(facts, media_type=content_type, status=status, fetched_at=None, period=stands)
+        facts = to_fetched(response, crawl.spool.put(body), size=len(body))
+        period = f"{statement.at:%Y-%m-%dT%H:%MZ}"  # the capture time; Exhibit did not observe the image at that time
+        return replace(facts, media_type=content_type, status=status, fetched_at=None, period=period)
 
-    def _packed(self, response: Response, url: str, statement: CaptureStatement) -> tuple[bytes, str, int]:
+    def _read_packed_record(self, response: Response, url: str, statement: CaptureStatement) -> tuple[bytes, str, int]:
         """Return body, media type and status from a WARC record in a gzip member."""
-        content_range = header(response, "Content-Range").lower()
+        content_range = get_header(response, "Content-Range").lower()
         if response.status != 206 or not content_range.startswith(f"bytes {statement.offset}-"):
-            if refusal := None if response.status == 206 else status_refusal(response, url):
+            if refusal := None if response.status == 206 else build_status_refusal(response, url):
                 raise RefusedError(refusal.sentence, reason=refusal.reason)
-            raise RefusedError(_NO_RECORD, reason=Reason.OTHER_CAPTURE)
-        first, most = next(iter(records(io.BytesIO(response.body))), None), self._crawl.job.limits.max_picture_bytes
-        if not isinstance(first, Record):
-            raise RefusedError(_NO_RECORD, reason=Reason.UNREADABLE_RECORD)
-        moment, _ = stated_time(first.header("WARC-Date"))
-        is_it = (
-            url_key(address_of(first)) == url_key(url) and moment is not None and stamp(moment) == stamp(statement.at)
+            raise RefusedError(_RECORD_MISSING, reason=Reason.OTHER_CAPTURE)
+        record, max_bytes = (
+            next(iter(read_records(io.BytesIO(response.body))), None),
+            self._crawl.job.limits.max_picture_bytes,
         )
-        if first.header("WARC-Type").lower() != "response" or not is_it:
-            raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
-        answer = Answer(first, url, first.read(most + ROOM), most)
-        body = answer.body()
-        if not answer.has(("sha1", base64.b32decode(statement.digest)), body):
-            raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)
-        return body, answer.media_type, answer.status
+        if not isinstance(record, Record):
+            raise RefusedError(_RECORD_MISSING, reason=Reason.UNREADABLE_RECORD)
+        recorded_at, _ = parse_stated_time(record.get_header("WARC-Date"))
+        is_requested_capture = (
+            compute_url_key(get_record_url(record)) == compute_url_key(url)
+            and recorded_at is not None
+            and format_timestamp(recorded_at) == format_timestamp(statement.at)
+        )
+        if record.get_header("WARC-Type").lower() != "response" or not is_requested_capture:
+            raise RefusedError(_OTHER_CAPTURE, reason=Reason.OTHER_CAPTURE)
+        stored_response = StoredResponse(record, url, record.read(max_bytes + OVERHEAD_BYTES), max_bytes)
+        body = stored_response.read_body()
+        if not stored_response.has_digest(("sha1", base64.b32decode(statement.digest)), body):
+            raise RefusedError(DIGEST_MISMATCH, reason=Reason.WRONG_DIGEST)
+        return body, stored_response.media_type, stored_response.status
 
 
-def _replayed(response: Response, url: str, statement: CaptureStatement) -> tuple[bytes, str, int]:
+def _read_replayed_response(response: Response, url: str, statement: CaptureStatement) -> tuple[bytes, str, int]:
     """Return body, media type and status from a response with the original bytes of a capture."""
-    if refusal := status_refusal(response, url):
+    if refusal := build_status_refusal(response, url):
         raise RefusedError(refusal.sentence, reason=refusal.reason)
-    moment = header(response, "Memento-Datetime")
+    memento_time = get_header(response, "Memento-Datetime")
     with suppress(ValueError):
-        if moment and stamp(parsedate_to_datetime(moment)) != stamp(statement.at):
-            raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
-    sent = response.body, response.meta.get(RAW_BODY, b"")
-    if not any(_sha1(data) == statement.digest for data in sent):
-        raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)
-    return response.body, media_type(response), response.status
+        if memento_time and format_timestamp(parsedate_to_datetime(memento_time)) != format_timestamp(statement.at):
+            raise RefusedError(_OTHER_CAPTURE, reason=Reason.OTHER_CAPTURE)
+    payloads = response.body, response.meta.get(RAW_BODY, b"")
+    if not any(_compute_sha1(data) == statement.digest for data in payloads):
+        raise RefusedError(DIGEST_MISMATCH, reason=Reason.WRONG_DIGEST)
+    return response.body, get_media_type(response), response.status
 
 
-def _statuses_of(statement: CaptureStatement) -> Statuses:
-    return _STATUSES.get(statement.archive, Statuses())
+def _get_status_codes(statement: CaptureStatement) -> StatusCodes:
+    return _STATUSES.get(statement.archive, StatusCodes())
 
 
-def _is_range(statement: CaptureStatement) -> bool:
+def _is_range_request(statement: CaptureStatement) -> bool:
     return statement.archive == common_crawl.NAME
 
 
-def _sha1(data: bytes) -> str:
+def _compute_sha1(data: bytes) -> str:
     return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode("ascii")

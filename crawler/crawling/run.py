@@ -15,15 +15,15 @@ from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from crawler.crawling.files import read_files
 from crawler.crawling.spider import CrawlSpider
 from crawler.fetching import gate
-from crawler.fetching.certificates import Certificates, Https, authorities_of
+from crawler.fetching.certificates import Certificates, Https, load_authorities
 from crawler.fetching.cookies import Cookies
-from crawler.fetching.resolver import resolver_for
+from crawler.fetching.resolver import make_resolver_class
 from crawler.formats.job import MIB, Job
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
 from crawler.reading.helper import helper
-from crawler.reading.limits import REDIRECTS
+from crawler.reading.limits import MAX_REDIRECTS
 from crawler.state.crawl import Crawl
-from crawler.state.novelty import LEFT_OUT, left_out
+from crawler.state.novelty import SKIP_REASON, describe_skipped_pages
 from exhibit.errors import ExhibitError, ExitCode
 from exhibit.reasons import Reason
 from exhibit.types import Untyped
@@ -31,12 +31,12 @@ from exhibit.types import Untyped
 _CHECK_SECONDS = 0.5
 _GRACE_SECONDS = 1.0
 _MIN_MEMORY_MB = 1_024
-_EXIT_CODES = {"memory": ExitCode.INCOMPLETE, "stopped": ExitCode.INCOMPLETE, "error": ExitCode.CHECK_FAILED}
-_SENTENCES = {
-    "budget-seconds": (Reason.BUDGET, "The job had used up its time."),
-    "memory": (Reason.BUDGET, "The job had used up its memory."),
+_EXIT_CODES_BY_REASON = {"memory": ExitCode.INCOMPLETE, "stopped": ExitCode.INCOMPLETE, "error": ExitCode.CHECK_FAILED}
+_REFUSALS_BY_REASON = {
+    "budget-seconds": (Reason.BUDGET, "The time limit of the job was reached."),
+    "memory": (Reason.BUDGET, "The memory limit of the job was reached."),
     "stopped": (Reason.BUDGET, "The job was stopped."),
-    "error": (Reason.BUDGET, "The job broke off."),
+    "error": (Reason.BUDGET, "The job was interrupted."),
 }
 
 
@@ -62,13 +62,13 @@ def run(job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | Re
     if not job.follow:
         _limit_memory(job.limits.memory_mb)
     crawl = Crawl(job, write, earlier)
-    if job.reads_files:
+    if job.has_file_sources:
         return read_files(crawl)
-    crawl.authorities = authorities_of(job.ca_bundle)
-    return _Run(crawl).go()
+    crawl.authorities = load_authorities(job.ca_bundle)
+    return _JobRun(crawl).execute()
 
 
-class _Run:
+class _JobRun:
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
         self._reason = ""
@@ -78,86 +78,96 @@ class _Run:
         self._process = CrawlerProcess(scrapy_settings(crawl))
         self._crawler = self._process.create_crawler(CrawlSpider)
 
-    def go(self) -> ExitCode:
+    def execute(self) -> ExitCode:
         logging.getLogger("scrapy").setLevel(logging.CRITICAL)
         logging.getLogger("twisted").setLevel(logging.CRITICAL)
         self._process.crawl(self._crawler, crawl=self._crawl)
-        self._crawler.signals.connect(self._failed, signal=signals.spider_error)
+        self._crawler.signals.connect(self._handle_error, signal=signals.spider_error)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
+            signal.signal(number, self._handle_signal)
         from twisted.internet import reactor  # noqa: PLC0415 - importing it earlier would install another one
 
         self._reactor: Any = reactor
-        reactor.callWhenRunning(self._check)
+        reactor.callWhenRunning(self._check_limits)
         self._process.start(install_signal_handlers=False)
-        self._end(self._reason or self._crawl.budget.spent or "finished")
+        self._write_end(self._reason or self._crawl.budget.exhausted_limit or "finished")
         if self._error is not None:
             raise self._error
-        return ExitCode.INTERRUPTED if self._signal == signal.SIGINT else _EXIT_CODES.get(self._reason, ExitCode.DONE)
+        return (
+            ExitCode.INTERRUPTED
+            if self._signal == signal.SIGINT
+            else _EXIT_CODES_BY_REASON.get(self._reason, ExitCode.DONE)
+        )
 
-    def _check(self) -> None:
+    def _check_limits(self) -> None:
         """Check the time and memory limits regularly."""
         budget = self._crawl.budget
         if budget.seconds_left <= 0:
-            self._stop("budget-seconds")
-        elif budget.memory_spent:
-            self._stop("memory")
+            self._stop_job("budget-seconds")
+        elif budget.is_memory_exceeded:
+            self._stop_job("memory")
         else:
-            self._reactor.callLater(max(0.0, min(_CHECK_SECONDS, budget.seconds_left)), self._check)
+            self._reactor.callLater(max(0.0, min(_CHECK_SECONDS, budget.seconds_left)), self._check_limits)
 
-    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+    def _handle_signal(self, number: int, _frame: FrameType | None) -> None:
         self._signal = number
         if helper.process is not None:
             helper.process.kill()  # its current document is no longer needed
-        self._reactor.callFromThread(self._stop, "stopped")
+        self._reactor.callFromThread(self._stop_job, "stopped")
 
-    def _failed(self, failure: Untyped) -> None:
-        """End the job after an error of Exhibit in a callback, such as a full disk; other errors end only one visit."""
+    def _handle_error(self, failure: Untyped) -> None:
+        """End the job after an Exhibit error in a callback, such as a full disk; other errors end only one visit."""
         if isinstance(failure.value, ExhibitError):
             self._error = failure.value
-            self._reactor.callLater(0, self._stop, "error")
+            self._reactor.callLater(0, self._stop_job, "error")
 
-    def _stop(self, reason: str) -> None:
-        """End the job at once; visits in progress are interrupted."""
+    def _stop_job(self, reason: str) -> None:
+        """End the job immediately; visits in progress are interrupted."""
         if self._has_ended:
             return
         self._reason = reason
         spider = self._crawler.spider
         if isinstance(spider, CrawlSpider) and reason != "error":
-            spider.give_up(*_SENTENCES[reason], keep_begun_before=self._kept_seconds(reason))
-        self._end(reason)
+            spider.abort(*_REFUSALS_BY_REASON[reason], keep_started_before=self._get_start_limit(reason))
+        self._write_end(reason)
         self._process.stop()
-        self._reactor.callLater(_GRACE_SECONDS, self._leave)
+        self._reactor.callLater(_GRACE_SECONDS, self._stop_reactor)
 
-    def _kept_seconds(self, reason: str) -> float:
-        """Return the start time, in seconds, before which an open visit must have started to be written as it is.
+    def _get_start_limit(self, reason: str) -> float:
+        """Return the latest start, in seconds since the start of the job, of open visits that are written as they are.
 
-        A slice leaves late visits to the next slice, which visits them completely; an early visit has had its time and
-        would
-        otherwise never be written. A stand-alone job has no next slice. After a stop, only complete visits count.
+        Visits that started later are left to the next slice, which visits them completely. A visit that started earlier
+        has used its time and would otherwise never be written. A stand-alone job has no next slice. After a stop, only
+        complete visits are written.
         """
         if reason == "stopped":
             return -1.0
         return self._crawl.budget.seconds if self._crawl.job.follow else self._crawl.job.limits.seconds / 2
 
-    def _leave(self) -> None:
+    def _stop_reactor(self) -> None:
         if self._reactor.running:
             self._reactor.stop()
 
-    def _end(self, reason: str) -> None:
+    def _write_end(self, reason: str) -> None:
         if not self._has_ended:
             self._has_ended = True
-            of = self._crawl.novelty.left_out if self._crawl.job.follow else {}  # the frontier's owner knows the counts
-            for pattern, pages in of.items():
-                self._crawl.write(RefusalLine(url=pattern, reason=LEFT_OUT, sentence=left_out(pattern, pages)))
-            self._crawl.write(EndLine(reason=reason, counts=self._crawl.counts()))
+            # Otherwise the caller does it
+            skipped_patterns = self._crawl.novelty.skipped_pages if self._crawl.job.follow else {}
+            for pattern, pages in skipped_patterns.items():
+                self._crawl.write(
+                    RefusalLine(url=pattern, reason=SKIP_REASON, sentence=describe_skipped_pages(pattern, pages))
+                )
+            self._crawl.write(EndLine(reason=reason, counts=self._crawl.get_counts()))
 
 
 def _limit_memory(megabytes: int) -> None:
     """Set a system limit far above the memory limit, which is checked only between two responses."""
-    most = max(2 * megabytes, _MIN_MEMORY_MB) * MIB
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    max_bytes = max(2 * megabytes, _MIN_MEMORY_MB) * MIB
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(
+        resource.RLIMIT_DATA,
+        (max_bytes if hard_limit == resource.RLIM_INFINITY else min(max_bytes, hard_limit), hard_limit),
+    )
 
 
 def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
@@ -168,12 +178,12 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
         for host, delay in politeness.host_delays.items()
     }
     return {
-        "TWISTED_DNS_RESOLVER": resolver_for(crawl.guard, crawl.refused),
+        "TWISTED_DNS_RESOLVER": make_resolver_class(crawl.guard, crawl.resolver_errors),
         "DOWNLOADER_MIDDLEWARES_BASE": {},
         "DOWNLOADER_MIDDLEWARES": {
             gate.Gate: 50,
             DownloadTimeoutMiddleware: 350,
-            gate.Patience: 540,
+            gate.RetryAfter: 540,
             RetryMiddleware: 550,
             gate.Encodings: 590,
             gate.Redirects: 600,
@@ -192,7 +202,7 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
         "DOWNLOAD_TIMEOUT": limits.request_seconds,
         "DOWNLOAD_MAXSIZE": limits.max_picture_bytes,
         "DOWNLOAD_WARNSIZE": 0,
-        "REDIRECT_MAX_TIMES": REDIRECTS,
+        "REDIRECT_MAX_TIMES": MAX_REDIRECTS,
         "RETRY_TIMES": 1,
         "RETRY_HTTP_CODES": [500, 502, 504, 522, 524, 408],
         "RETRY_EXCEPTIONS": [

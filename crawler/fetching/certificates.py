@@ -1,12 +1,12 @@
-"""TLS certificates of servers, recorded with each image but no reason for refusal, and HTTP/2.
+"""TLS certificates of servers, which are recorded with each image but never cause a refusal, and HTTP/2.
 
 Scrapy accepts any certificate. Exhibit therefore checks each one once per crawl, in a separate handshake with the
 server that responded: its chain against the authorities that ``certifi`` lists, as OpenSSL does (RFC 5280, 6), and its
 names according to RFC 9525. Only the handshake is sent. Revocation is not checked.
 
-HTTP/2 (RFC 9113) is used, with Scrapy's implementation, for servers that offer it; Scrapy alone would use it for all
-or for none. The first responses of a server use HTTP/1.1, and the handshake shows whether it offers HTTP/2 (ALPN, RFC
-7301). If its HTTP/2 fails, HTTP/1.1 is used until the crawl ends.
+HTTP/2 (RFC 9113) is used, with Scrapy's implementation, for servers that offer it; Scrapy itself would use it for all
+servers or for none. The first responses of a server use HTTP/1.1, and the handshake shows whether it offers HTTP/2
+(ALPN, RFC 7301). If its HTTP/2 fails, HTTP/1.1 is used until the crawl ends.
 """
 
 import asyncio
@@ -24,22 +24,22 @@ from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
-from crawler.fetching.answers import CERTIFICATE, Crawler, Response, Server, server_of
+from crawler.fetching.responses import CERTIFICATE, Crawler, Response, Server, get_server
 from crawler.state.crawl import Crawl
 from exhibit.errors import WrongUseError
-from exhibit.network.addresses import literal_address
+from exhibit.network.addresses import parse_literal_address
 
-_SECONDS = 5.0
+_TIMEOUT_SECONDS = 5.0
 _MAX_CHECKS = 200
-"""Certificates checked in one crawl; further ones are recorded without a check."""
+"""Maximum certificates checked in one crawl; further ones are recorded without a check."""
 NOT_CHECKED = "not-checked"
-_CODES = {
+_PROBLEM_NAMES = {
     9: "not-yet-valid",
     10: "expired",
     **dict.fromkeys((18, 19), "self-signed"),
     **dict.fromkeys((2, 20, 21), "unknown-issuer"),
 }
-"""Words for OpenSSL's ``X509_V_ERR_…`` (X509_STORE_CTX_get_error(3)); all other codes become ``invalid``."""
+"""Names for OpenSSL's ``X509_V_ERR_…`` (X509_STORE_CTX_get_error(3)); all other codes become ``invalid``."""
 PROTOCOLS = [b"h2", b"http/1.1"] if find_spec("h2") and find_spec("priority") else [b"http/1.1"]
 """Protocols offered in a handshake: HTTP/2 if the optional dependency ``http2`` is installed."""
 
@@ -60,23 +60,23 @@ class Certificates:
         """Record the certificate of the server that responded."""
         request.meta[CERTIFICATE] = ""
         if response.certificate is not None and response.ip_address is not None:
-            request.meta[CERTIFICATE] = await self._remember_certificate(response)
+            request.meta[CERTIFICATE] = await self._describe_certificate(response)
         return response
 
-    async def _remember_certificate(self, response: Response) -> str:
+    async def _describe_certificate(self, response: Response) -> str:
         """Return the problems of the certificate, or ``valid``, and its SHA-256."""
-        digest = _digest(response.certificate)
-        server = server_of(response.url)
+        digest = _compute_digest(response.certificate)
+        server = get_server(response.url)
         key = *server, digest
         if key not in self._checks and len(self._checks) < _MAX_CHECKS:
             address = str(response.ip_address)
             check = asyncio.to_thread(check_certificate, server, address, digest, self._authorities, self._http2)
             self._checks[key] = asyncio.ensure_future(check)
-        words = await asyncio.shield(self._checks[key]) if key in self._checks else NOT_CHECKED
-        return f"{words} sha256:{digest}"
+        verdict = await asyncio.shield(self._checks[key]) if key in self._checks else NOT_CHECKED
+        return f"{verdict} sha256:{digest}"
 
 
-def authorities_of(ca_bundle: Path | None) -> SSL.Context:
+def load_authorities(ca_bundle: Path | None) -> SSL.Context:
     """Load the certificate authorities of a file (PEM), or those of certifi.
 
     Raises:
@@ -87,8 +87,8 @@ def authorities_of(ca_bundle: Path | None) -> SSL.Context:
     try:
         context.load_verify_locations(str(ca_bundle or certifi.where()))
     except SSL.Error as error:
-        message = f"No authorities can be read from {ca_bundle}."
-        raise WrongUseError(message, hint="Name a file of certificates in PEM as ca_bundle.") from error
+        message = f"No certificates can be read from {ca_bundle}."
+        raise WrongUseError(message, hint="Set ca_bundle to a file with PEM certificates.") from error
     return context
 
 
@@ -107,48 +107,48 @@ def check_certificate(server: Server, address: str, digest: str, authorities: SS
     host, port = server
     problems: set[str] = set()
 
-    def judged(_: SSL.Connection, __: crypto.X509, code: int, ___: int, holds: int) -> bool:
-        if not holds:
-            problems.add(_CODES.get(code, "invalid"))
+    def record_problem(_: SSL.Connection, __: crypto.X509, code: int, ___: int, is_valid: int) -> bool:
+        if not is_valid:
+            problems.add(_PROBLEM_NAMES.get(code, "invalid"))
         return True
 
     try:
-        with socket.create_connection((address, port), _SECONDS) as plain:
-            connection = SSL.Connection(authorities, plain)
-            connection.set_verify(SSL.VERIFY_PEER, judged)
-            _greet(plain, connection, host)
+        with socket.create_connection((address, port), _TIMEOUT_SECONDS) as raw_socket:
+            connection = SSL.Connection(authorities, raw_socket)
+            connection.set_verify(SSL.VERIFY_PEER, record_problem)
+            _perform_handshake(raw_socket, connection, host)
             if connection.get_alpn_proto_negotiated() == b"h2":
                 http2.add(server)
             leaf = connection.get_peer_certificate()
-            if leaf is None or _digest(leaf) != digest:
+            if leaf is None or _compute_digest(leaf) != digest:
                 return NOT_CHECKED
             try:
-                (verify_hostname if literal_address(host) is None else verify_ip_address)(connection, host)
+                (verify_hostname if parse_literal_address(host) is None else verify_ip_address)(connection, host)
             except (CertificateError, VerificationError):
                 problems.add("other-name")
-    except (OSError, SSL.Error, ValueError):  # ValueError: a name that no certificate can have
+    except (OSError, SSL.Error, ValueError):  # ValueError: the host name cannot be in a certificate
         return NOT_CHECKED
     return ",".join(sorted(problems)) or "valid"
 
 
-def _digest(certificate: Any) -> str:  # noqa: ANN401 - pyOpenSSL's and Twisted's
+def _compute_digest(certificate: Any) -> str:  # noqa: ANN401 - pyOpenSSL's and Twisted's
     """Return the SHA-256 of the DER encoding in hexadecimal."""
     return certificate.digest("sha256").decode("ascii").replace(":", "").lower()  # type: ignore[no-any-return]
 
 
-def _greet(plain: socket.socket, connection: SSL.Connection, host: str) -> None:
-    """Perform the handshake, and abort it after a time limit, however slowly a server sends."""
-    if literal_address(host) is None:
+def _perform_handshake(raw_socket: socket.socket, connection: SSL.Connection, host: str) -> None:
+    """Perform the handshake, and abort it after a time limit, even if the server keeps sending."""
+    if parse_literal_address(host) is None:
         connection.set_tlsext_host_name(host.encode("ascii"))
     connection.set_connect_state()
-    plain.settimeout(None)
-    cut = threading.Timer(_SECONDS, plain.shutdown, (socket.SHUT_RDWR,))
-    cut.daemon = True
-    cut.start()
+    raw_socket.settimeout(None)
+    timer = threading.Timer(_TIMEOUT_SECONDS, raw_socket.shutdown, (socket.SHUT_RDWR,))
+    timer.daemon = True
+    timer.start()
     try:
         connection.do_handshake()
     finally:
-        cut.cancel()
+        timer.cancel()
 
 
 class Https(HTTP11DownloadHandler):
@@ -156,22 +156,22 @@ class Https(HTTP11DownloadHandler):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._servers: set[tuple[str, int]] = crawler.spider.crawl.http2
+        self._http2_servers: set[tuple[str, int]] = crawler.spider.crawl.http2
         self._http2: Any = None
 
     async def download_request(self, request: Request) -> Response:
         """Download a response; raises the errors of Scrapy's handlers."""
-        server = server_of(request.url)
-        if server in self._servers:
+        server = get_server(request.url)
+        if server in self._http2_servers:
             try:
-                return await self._by_http2(request)
+                return await self._download_with_http2(request)
             except (DownloadCancelledError, DownloadTimeoutError):
                 raise  # too large or too slow: HTTP/1.1 would not help
             except Exception:  # noqa: BLE001 - an untrusted server's frames may cause any error
-                self._servers.discard(server)
+                self._http2_servers.discard(server)
         return await super().download_request(request)
 
-    async def _by_http2(self, request: Request) -> Response:
+    async def _download_with_http2(self, request: Request) -> Response:
         if self._http2 is None:
             from scrapy.core.downloader.handlers.http2 import H2DownloadHandler  # noqa: PLC0415 - an optional part
 

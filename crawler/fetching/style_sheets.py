@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from scrapy import Request
 from twisted.python.failure import Failure
 
-from crawler.fetching.answers import Response, ask, header
 from crawler.fetching.images import Images
-from crawler.reading.found import FoundImage, absolute, is_visitable
-from crawler.reading.helper import sheet_of
-from crawler.reading.limits import IMPORTED_SHEETS, STYLE_SHEET_BYTES, STYLE_SHEETS, LeftOut
+from crawler.fetching.responses import Response, get_header, send_request
+from crawler.reading.document import FoundImage, is_visitable, resolve_url
+from crawler.reading.helper import parse_sheet
+from crawler.reading.limits import MAX_IMPORTED_SHEETS, MAX_STYLE_SHEET_BYTES, MAX_STYLE_SHEETS, OmittedItem
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.errors import RefusedError
-from exhibit.network.addresses import host_of, registrable_domain
+from exhibit.network.addresses import get_registrable_domain, get_url_host
 
 SHEET = "exhibit_sheet"
 
@@ -25,17 +25,17 @@ _PRIORITY = 20
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """Images and imports of a style sheet, as far as it could be read."""
+    """Images and imports of a style sheet; empty if it could not be read."""
 
     images: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     is_unread: bool = False
 
 
-_UNREAD = _Sheet(is_unread=True)
+_UNREAD_SHEET = _Sheet(is_unread=True)
 
 
-class Sheets:
+class StyleSheets:
     """Fetches style sheets for visits, and requests their images.
 
     Sheets beyond the limits and unreadable sheets are counted for the first visit that names them.
@@ -48,83 +48,88 @@ class Sheets:
 
     def __init__(self, crawl: Crawl, images: Images, send: Callable[[Request], None]) -> None:
         self._crawl, self._images, self._send = crawl, images, send
-        self._waiting: dict[str, list[Visit]] = {}
+        self._pending_visits: dict[str, list[Visit]] = {}
         self._sheets: dict[str, _Sheet] = {}
-        self._left_out: set[str] = set()
+        self._omitted_urls: set[str] = set()
 
-    def want(self, visit: Visit, urls: Iterable[str]) -> None:
-        """Request the images of the sheets that a page links, first those on its own host, then those of its site."""
-        own = host_of(visit.facts.final_url)
-        site = registrable_domain(own)
-        new = sorted(
+    def request_sheets(self, visit: Visit, urls: Iterable[str]) -> None:
+        """Request the images in the sheets linked by a page: first sheets on its own host, then those of its site."""
+        page_host = get_url_host(visit.facts.final_url)
+        site = get_registrable_domain(page_host)
+        new_urls = sorted(
             (url for url in dict.fromkeys(urls) if url not in visit.sheets),
-            key=lambda url: (host_of(url) != own, registrable_domain(host_of(url)) != site),
+            key=lambda url: (get_url_host(url) != page_host, get_registrable_domain(get_url_host(url)) != site),
         )
-        room = max(0, STYLE_SHEETS - len(visit.sheets) + visit.imported_sheets)
-        for url in new[:room]:
-            self._want(visit, url)
-        self._leave_out(visit, new[room:], LeftOut.STYLE_SHEETS)
+        sheets_left = max(0, MAX_STYLE_SHEETS - len(visit.sheets) + visit.imported_sheets)
+        for url in new_urls[:sheets_left]:
+            self._request_sheet(visit, url)
+        self._count_omitted(visit, new_urls[sheets_left:], OmittedItem.STYLE_SHEETS)
 
-    def _want(self, visit: Visit, url: str) -> None:
+    def _request_sheet(self, visit: Visit, url: str) -> None:
         visit.sheets.add(url)
         if url in self._sheets:
-            self._use(visit, url)
+            self._apply_sheet(visit, url)
             return
-        callbacks = self._waiting.setdefault(url, [])
+        pending_visits = self._pending_visits.setdefault(url, [])
         visit.hold()
-        callbacks.append(visit)
-        if len(callbacks) > 1:
+        pending_visits.append(visit)
+        if len(pending_visits) > 1:
             return
-        headers, meta = self._crawl.headers("text/css,*/*;q=0.1"), {SHEET: url, "download_maxsize": STYLE_SHEET_BYTES}
-        if ask(self._send, url, self.arrived, self.failed, headers=headers, meta=meta, priority=_PRIORITY):
-            self.settle(url)
+        headers, meta = (
+            self._crawl.build_headers("text/css,*/*;q=0.1"),
+            {SHEET: url, "download_maxsize": MAX_STYLE_SHEET_BYTES},
+        )
+        if send_request(
+            self._send, url, self.handle_response, self.handle_failure, headers=headers, meta=meta, priority=_PRIORITY
+        ):
+            self.record_sheet(url)
 
-    def arrived(self, response: Response) -> None:
+    def handle_response(self, response: Response) -> None:
         """Handle the response for a sheet."""
         url, body = response.meta[SHEET], response.body
-        if response.status != 200 or not self._crawl.budget.take("bytes", len(body)):
-            self.settle(url, _Sheet() if response.status in _GONE_STATUSES else _UNREAD)
+        if response.status != 200 or not self._crawl.budget.reserve("bytes", len(body)):
+            self.record_sheet(url, _Sheet() if response.status in _GONE_STATUSES else _UNREAD_SHEET)
             return
         try:
-            image_addresses, import_addresses = sheet_of(body, header(response, "Content-Type"))
+            image_addresses, import_addresses = parse_sheet(body, get_header(response, "Content-Type"))
         except RefusedError:
-            self.settle(url)
+            self.record_sheet(url)
             return
-        image_urls = (absolute(response.url, address) for address in image_addresses)
-        import_urls = (absolute(response.url, address) for address in import_addresses)
+        image_urls = (resolve_url(response.url, address) for address in image_addresses)
+        import_urls = (resolve_url(response.url, address) for address in import_addresses)
         images = tuple(dict.fromkeys(address for address in image_urls if address))
         imports = tuple(dict.fromkeys(address for address in import_urls if is_visitable(address)))
-        self.settle(url, _Sheet(images, imports))
+        self.record_sheet(url, _Sheet(images, imports))
 
-    def failed(self, failure: Failure) -> None:
+    def handle_failure(self, failure: Failure) -> None:
         """Handle a failed request for a sheet."""
-        self.settle(failure.request.meta[SHEET])  # type: ignore[attr-defined] # Scrapy adds it
+        self.record_sheet(failure.request.meta[SHEET])  # type: ignore[attr-defined] # Scrapy adds it
 
-    def settle(self, url: str, sheet: _Sheet = _UNREAD) -> None:
+    def record_sheet(self, url: str, sheet: _Sheet = _UNREAD_SHEET) -> None:
         """Record the contents of a sheet; by default, that it could not be read."""
         self._sheets[url] = sheet
-        for visit in self._waiting.pop(url, ()):
+        for visit in self._pending_visits.pop(url, ()):
             if not visit.is_over:
-                self._use(visit, url)
+                self._apply_sheet(visit, url)
                 visit.release()
 
-    def _use(self, visit: Visit, url: str) -> None:
+    def _apply_sheet(self, visit: Visit, url: str) -> None:
         sheet = self._sheets[url]
         if sheet.is_unread:
-            self._leave_out(visit, [url], LeftOut.UNREAD_SHEETS)
+            self._count_omitted(visit, [url], OmittedItem.UNREAD_SHEETS)
         for address in sheet.images:
-            self._images.want(visit, FoundImage(address, "css"))
+            self._images.request_image(visit, FoundImage(address, "css"))
         for address in sheet.imports:
             if address in visit.sheets:
                 continue
-            if visit.imported_sheets >= IMPORTED_SHEETS:
-                self._leave_out(visit, [address], LeftOut.STYLE_SHEETS)
+            if visit.imported_sheets >= MAX_IMPORTED_SHEETS:
+                self._count_omitted(visit, [address], OmittedItem.STYLE_SHEETS)
             else:
                 visit.imported_sheets += 1
-                self._want(visit, address)
+                self._request_sheet(visit, address)
 
-    def _leave_out(self, visit: Visit, urls: Iterable[str], what: LeftOut) -> None:
-        """Count omitted sheets, each once per job, however many pages name them."""
-        new = set(urls) - self._left_out
-        self._left_out |= new
-        visit.leave_out({what: len(new)})
+    def _count_omitted(self, visit: Visit, urls: Iterable[str], item: OmittedItem) -> None:
+        """Count omitted sheets, each once per job, even if several pages name them."""
+        new_urls = set(urls) - self._omitted_urls
+        self._omitted_urls |= new_urls
+        visit.count_omitted({item: len(new_urls)})

@@ -8,15 +8,17 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
-from crawler.formats.strict import parse, read_as, write
+from crawler.formats.strict import parse_json, read_as, write_json
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from exhibit.network.addresses import host_of, registrable_domain
-from exhibit.types import SeenElsewhere
+from exhibit.network.addresses import get_registrable_domain, get_url_host
+from exhibit.types import SourceStatement
 
 MIB = 1024 * 1024
 ANY_HOST = "*"
-WORTH = 0.25  # minimum share of a host's rendered pages that gained images for further pages to be rendered
+MIN_GAIN_FRACTION = (
+    0.25  # minimum fraction of a host's rendered pages that gained images; below it, no more pages are rendered
+)
 
 
 class Kind(StrEnum):
@@ -60,11 +62,13 @@ class Source:
     after: str = ""  # the `position` of an earlier job's last line: earlier content is not read again
 
     def __post_init__(self) -> None:
-        needed = {SourceKind.LIST: "urls", SourceKind.FOLDER: "path", SourceKind.WARC: "path"}.get(self.kind, "url")
+        required_field = {SourceKind.LIST: "urls", SourceKind.FOLDER: "path", SourceKind.WARC: "path"}.get(
+            self.kind, "url"
+        )
         for name in ("url", "urls", "path"):
-            if bool(getattr(self, name)) != (name == needed):
-                word = "needs" if name == needed else "has no"
-                raise WrongUseError(f"sources: a source of kind {self.kind} {word} {name}.")
+            if bool(getattr(self, name)) != (name == required_field):
+                verb = "needs" if name == required_field else "has no"
+                raise WrongUseError(f"sources: a source of kind {self.kind} {verb} {name}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +79,8 @@ class Link:
     kind: Kind  # expected kind
     depth: int  # links followed since the source
     page_url: str = ""  # for an image of a sitemap or a feed, the page that shows it
-    context: str = ""  # words beside it in that document
-    elsewhere: tuple[SeenElsewhere, ...] = ()  # dates stated there when the image was seen or published
+    context: str = ""  # text next to it in that document
+    elsewhere: tuple[SourceStatement, ...] = ()  # dates stated there on which the image was seen or published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +93,7 @@ class Target(Link):
     captured: str = ""
     """Web archive's statement about the image (:class:`crawler.archives.cdx.CaptureStatement`).
 
-    ``url`` is then the archive's
-    record, and ``page_url`` the captured URL, which is not visited."""
+    ``url`` is then the archive's record, and ``page_url`` the captured URL, which is not visited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +116,10 @@ class Limits:
     render_page_requests: int = 120  # requests of one rendered page
 
     def __post_init__(self) -> None:
-        least: dict[str, float] = {"depth": 0, "render_pages": 0, "render_seconds": 0, "render_page_requests": 0}
-        least |= dict.fromkeys(("seconds", "request_seconds", "render_page_seconds"), 0.1)
+        minimums: dict[str, float] = {"depth": 0, "render_pages": 0, "render_seconds": 0, "render_page_requests": 0}
+        minimums |= dict.fromkeys(("seconds", "request_seconds", "render_page_seconds"), 0.1)
         for limit in fields(self):
-            _at_least("limits", limit.name, getattr(self, limit.name), least.get(limit.name, 1))
+            _check_minimum("limits", limit.name, getattr(self, limit.name), minimums.get(limit.name, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +138,11 @@ class Politeness:
 
     def __post_init__(self) -> None:
         for name in ("concurrency_per_host", "concurrency"):
-            _at_least("politeness", name, getattr(self, name), 1)
+            _check_minimum("politeness", name, getattr(self, name), 1)
         for name in ("delay", "max_crawl_delay", "max_wait"):
-            _at_least("politeness", name, getattr(self, name), 0)
+            _check_minimum("politeness", name, getattr(self, name), 0)
         for host, delay in self.host_delays.items():
-            _at_least("politeness", f"host_delays[{host!r}]", delay, 0)
+            _check_minimum("politeness", f"host_delays[{host!r}]", delay, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +162,7 @@ class UserAgent:
             if not text.isascii() or not text.isprintable() or set(text) & set(" ();"):
                 raise WrongUseError(f"user_agent.{name} must be ASCII without spaces, brackets and semicolons.")
 
-    def header(self) -> str:
+    def to_header(self) -> str:
         """Return the User-Agent header, such as ``ExhibitBot/0.1 (+https://example.org/bot; bot@example.org)``."""
         contact = "; ".join(part for part in (f"+{self.url}" if self.url else "", self.email) if part)
         return f"{self.token}/{self.version}" + (f" ({contact})" if contact else "")
@@ -171,7 +174,7 @@ class Known:
 
     etag: str = ""  # as the server sent it, or empty
     last_modified: str = ""  # as the server sent it, or empty
-    digest: Digest | None = None  # of the earlier bytes; without it only a page can be requested conditionally
+    digest: Digest | None = None  # of the earlier bytes; without it, only pages are requested conditionally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +196,8 @@ class Scope:
 
     def contains(self, url: str) -> bool:
         """Return True if a page at this URL may be followed."""
-        host = host_of(url)
-        return ANY_HOST in self.domains or host in self.hosts or registrable_domain(host) in self.domains
+        host = get_url_host(url)
+        return ANY_HOST in self.domains or host in self.hosts or get_registrable_domain(host) in self.domains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +205,8 @@ class Job:
     """All inputs of a crawl."""
 
     bytes_dir: Path  # the folder that receives the exact bytes, each file named by the SHA-256 of its content
-    sources: tuple[Source, ...] = ()  # starting points; or
-    urls: tuple[Target, ...] = ()  # exactly these URLs
+    sources: tuple[Source, ...] = ()  # starting points; alternative to `urls`
+    urls: tuple[Target, ...] = ()  # exactly these URLs; alternative to `sources`
     follow: bool = True  # false: visits only the given URLs, and reports the links found
     kinds: tuple[Kind, ...] = tuple(Kind)  # kinds that are followed or reported
     limits: Limits = field(default_factory=Limits)  # upper bounds
@@ -216,42 +219,48 @@ class Job:
     known: Mapping[str, Known] = field(default_factory=dict)  # earlier visits by URL
     scope: Scope = field(default_factory=Scope)  # hosts whose pages are followed
     render: Render = Render.NEVER
-    """Pages that a browser renders after they have been read as served: none, those where rendering promises images, or
-    all. Without a browser none is rendered, and the counts say so."""
+    """Pages that a browser renders after they have been read as served.
+
+    The values are: none, those where rendering is likely to add images,
+    or all. Without a browser none is rendered, and the counts report it."""
     rendered: Mapping[str, Rendered] = field(default_factory=dict)  # results of earlier jobs, by host
     browser: str = ""  # path of the browser; if empty, the first installed Chromium; `none` for no browser
 
     def __post_init__(self) -> None:
         if bool(self.sources) == bool(self.urls):
-            raise WrongUseError("job: give either sources or urls.")
-        files = {source.kind for source in self.sources} & {SourceKind.FOLDER, SourceKind.WARC}
-        if files and len(files) != len({source.kind for source in self.sources}):
-            raise WrongUseError("job.sources: folders and WARC files can't be mixed with addresses on the web.")
-        for place, network in enumerate(self.allowed_networks):
+            raise WrongUseError("job: enter either sources or urls.")
+        file_kinds = {source.kind for source in self.sources} & {SourceKind.FOLDER, SourceKind.WARC}
+        if file_kinds and len(file_kinds) != len({source.kind for source in self.sources}):
+            raise WrongUseError("job.sources: folders and WARC files cannot be combined with web URLs.")
+        for index, network in enumerate(self.allowed_networks):
             try:
                 ip_network(network)
             except ValueError as error:
-                raise WrongUseError(f"job.allowed_networks[{place}] isn't a network: {network!r}.") from error
+                raise WrongUseError(f"job.allowed_networks[{index}] is not a network: {network!r}.") from error
 
     @property
-    def reads_files(self) -> bool:
+    def has_file_sources(self) -> bool:
         """True if the sources are files, so that no network requests are made."""
         return any(source.kind in (SourceKind.FOLDER, SourceKind.WARC) for source in self.sources)
 
-    def targets(self) -> tuple[Target, ...]:
+    def list_targets(self) -> tuple[Target, ...]:
         """Return the URLs to start with, in the given order."""
-        return self.urls + tuple(target for source in self.sources for target in _targets_of(source))
+        return self.urls + tuple(target for source in self.sources for target in _build_targets(source))
 
-    def whole_scope(self) -> Scope:
-        """Return the scope with its default filled in."""
+    def resolve_scope(self) -> Scope:
+        """Return the scope; by default, the registrable domains of the job's own URLs."""
         if self.scope.hosts or self.scope.domains:
             hosts = tuple(host.lower() for host in self.scope.hosts)
             return Scope(hosts=hosts, domains=tuple(domain.lower() for domain in self.scope.domains))
-        return Scope(domains=tuple(dict.fromkeys(registrable_domain(host_of(target.url)) for target in self.targets())))
+        return Scope(
+            domains=tuple(
+                dict.fromkeys(get_registrable_domain(get_url_host(target.url)) for target in self.list_targets())
+            )
+        )
 
     def to_json(self) -> str:
         """Return the job as JSON text."""
-        return write(self)
+        return write_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -260,16 +269,16 @@ class Job:
         Raises:
             WrongUseError: A field cannot be used; the message names it.
         """
-        return read_as(cls, parse(text, "The job"), "job")
+        return read_as(cls, parse_json(text, "The job"), "job")
 
 
-def _targets_of(source: Source) -> tuple[Target, ...]:
+def _build_targets(source: Source) -> tuple[Target, ...]:
     if source.kind is SourceKind.LIST:
         return tuple(Target(url=url) for url in source.urls)
     kind = {SourceKind.SITEMAP: Kind.SITEMAP, SourceKind.FEED: Kind.FEED}.get(source.kind, Kind.PAGE)
     return (Target(url=source.url, kind=kind),)
 
 
-def _at_least(group: str, name: str, value: float, least: float) -> None:
-    if not (math.isfinite(value) and value >= least):
-        raise WrongUseError(f"{group}.{name} must be at least {least}, not {value}.")
+def _check_minimum(group: str, name: str, value: float, minimum: float) -> None:
+    if not (math.isfinite(value) and value >= minimum):
+        raise WrongUseError(f"{group}.{name} must be at least {minimum}, not {value}.")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from crawler.formats.job import Kind, Link, Rendered
-from crawler.formats.strict import parse, read_as, write
+from crawler.formats.strict import parse_json, read_as, write_json
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence, to_plain
 from exhibit.types import Sighting, Untyped
@@ -47,15 +47,15 @@ class PageLine:
     etag: str = ""  # for the next conditional request, or empty
     last_modified: str = ""  # for the next conditional request, or empty
     fresh_seconds: int = 0  # seconds for which the response stays fresh (`Cache-Control`)
-    not_modified: bool = False  # whether the server reported no change; then nothing else was found
+    not_modified: bool = False  # whether the server reported no change; the other results are then empty
     title: str = ""  # of the document
     language: str = ""  # as declared in the document
-    text: str = ""  # 64-bit fingerprint of its visible words, 16 hexadecimal digits; empty when they are few
+    text: str = ""  # 64-bit fingerprint of its visible words, 16 hexadecimal digits; empty for under ten
     words: int = 0  # number of visible words
     links: tuple[Link, ...] = ()  # in scope, within the depth limit, and not in an earlier line
     modified: Mapping[str, datetime] = field(default_factory=dict)  # last changes of links, as a sitemap or feed states
     sightings: tuple[Sighting, ...] = ()  # the images
-    refusals: tuple[Refusal, ...] = ()  # images not stored, each once in a job unless it may still arrive
+    refusals: tuple[Refusal, ...] = ()  # images not stored; each once per job, unless a retry may succeed
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Items omitted because of limits, and unreadable entries of lists; as in the counts."""
     signals: Signals = field(default_factory=Signals)  # machine-readable signals
@@ -78,14 +78,14 @@ class RefusalLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Results of a job in numbers."""
+    """Counts of the results of a job."""
 
     pages: int = 0  # page lines
     images: int = 0  # sightings
     bytes: int = 0  # read and stored, pages included
     refused: Mapping[str, int] = field(default_factory=dict)  # refusals by reason, those of images included
     passed: Mapping[str, int] = field(default_factory=dict)
-    """Refusals without a line of their own: records of archives that contain no image."""
+    """Refusals without their own line: records of archives that contain no image."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Items of pages omitted because of limits, and unreadable entries: ``addresses``, ``canvases``, ``elements``,
     ``entries``, ``frames``, ``page-ends``, ``scripts``, ``style-sheets``, ``unread-sheets``."""
@@ -95,7 +95,7 @@ class Counts:
     gained: int = 0  # image URLs found only by rendering
     rendered_of: Mapping[str, Rendered] = field(default_factory=dict)  # by host; for the next job's `rendered`
     unrendered: Mapping[str, int] = field(default_factory=dict)
-    """Pages that should have been rendered and were not: ``no-browser``, ``budget``, ``browser-lost``, ``no-answer``,
+    """Pages that should have been rendered but were not: ``no-browser``, ``budget``, ``browser-lost``, ``no-answer``,
     ``error``."""
     scripts_not_run: int = 0  # unrendered pages with scripts, which may add images
     waiting: Mapping[str, float] = field(default_factory=dict)
@@ -105,22 +105,22 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndLine:
-    """The last line of a job that ended regularly."""
+    """The last line of a job that was not killed."""
 
     reason: str
     """``finished``, ``budget-pages``, ``budget-images``, ``budget-bytes``, ``budget-seconds``, ``memory``,
     ``stopped`` or ``error``."""
-    counts: Counts  # results in numbers
+    counts: Counts  # counts of the results
     position: str = ""  # as in a page line
 
 
 Line: TypeAlias = PageLine | RefusalLine | EndLine
 _TYPES: dict[str, type[Line]] = {"page": PageLine, "refusal": RefusalLine, "end": EndLine}
-_VALUE = re.compile(r"%\(\w+\)[sd]")
-_NAMES = {cls: name for name, cls in _TYPES.items()}
+_PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
+_TYPE_NAMES = {cls: name for name, cls in _TYPES.items()}
 
 
-def image_line(sighting: Sighting) -> PageLine:
+def build_image_line(sighting: Sighting) -> PageLine:
     """Return the line of an image that was not fetched by a visit."""
     return PageLine(
         url=sighting.image_url,
@@ -138,9 +138,11 @@ def to_json(line: Line) -> bytes:
 
     A refusal has ``said`` beside its sentence: the template and values of the sentence.
     """
-    plain = isinstance(line, RefusalLine) and isinstance(line.sentence, Sentence) and to_plain(line.sentence)
-    sentence_json = f',"said":{write(plain)}' if plain else ""
-    return f'{{"type":"{_NAMES[type(line)]}",{write(line)[1:-1]}{sentence_json}}}\n'.encode("utf-8", "replace")
+    sentence_parts = isinstance(line, RefusalLine) and isinstance(line.sentence, Sentence) and to_plain(line.sentence)
+    sentence_json = f',"said":{write_json(sentence_parts)}' if sentence_parts else ""
+    return f'{{"type":"{_TYPE_NAMES[type(line)]}",{write_json(line)[1:-1]}{sentence_json}}}\n'.encode(
+        "utf-8", "replace"
+    )
 
 
 def from_json(text: str | bytes) -> Line:
@@ -149,18 +151,24 @@ def from_json(text: str | bytes) -> Line:
     Raises:
         WrongUseError: A field cannot be read; the message names it.
     """
-    value = parse(text, "The line")
+    value = parse_json(text, "The line")
     if not isinstance(value, dict) or value.get("type") not in _TYPES:
         raise WrongUseError("A line must be an object whose type is page, refusal or end.")
-    parts = value.pop("said", "")
+    sentence_parts = value.pop("said", "")
     line = read_as(_TYPES[value.pop("type")], value, "line")
-    return replace(line, sentence=_sentence(parts, line.sentence)) if isinstance(line, RefusalLine) else line
+    return (
+        replace(line, sentence=_restore_sentence(sentence_parts, line.sentence))
+        if isinstance(line, RefusalLine)
+        else line
+    )
 
 
-def _sentence(plain: Untyped, sentence: str) -> str:
+def _restore_sentence(sentence_parts: Untyped, sentence: str) -> str:
     """Return the sentence with its template and values, if these produce the same text."""
-    template, values = (plain.get("text"), plain.get("values")) if isinstance(plain, dict) else (None, None)
-    if not isinstance(template, str) or not isinstance(values, dict) or "%" in _VALUE.sub("", template):
+    template, values = (
+        (sentence_parts.get("text"), sentence_parts.get("values")) if isinstance(sentence_parts, dict) else (None, None)
+    )
+    if not isinstance(template, str) or not isinstance(values, dict) or "%" in _PLACEHOLDER.sub("", template):
         return sentence
     try:
         result = Sentence(template, **{name: value for name, value in values.items() if isinstance(value, str | int)})

@@ -4,41 +4,41 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from crawler.reading.found import MAX_ADDRESS
+from crawler.reading.document import MAX_URL_LENGTH
 from exhibit.errors import RefusedError
-from exhibit.network.addresses import host_of, names_of, path_of
+from exhibit.network.addresses import get_url_host, get_url_path, list_parent_names
 from exhibit.network.guard import Guard
 
-MAX_LINE = 1 << 20
+MAX_LINE_BYTES = 1 << 20
 """Maximum bytes of a line of text; longer lines are skipped."""
 IMAGE, PAGE = "image", "page"
 
-REASONS: Mapping[str, str] = MappingProxyType(
+SKIP_REASONS: Mapping[str, str] = MappingProxyType(
     {
-        "no-address": "The line has no address.",
-        "scheme": "The address doesn't begin with http:// or https://; write it in full.",
-        "bad-url": "The address can't be read; a space in it is written %20.",
-        "too-long": f"The address has more than {MAX_ADDRESS:,} characters.",
-        "credentials": "The address carries a user name or a password; take them out.",
-        "port": "The address names a port that isn't visited.",
-        "private-address": "The address isn't on the public internet.",
-        "encoding": "The line isn't in the encoding of the others; convert the file: iconv -f LATIN1 -t UTF-8 FILE.",
-        "line-too-long": f"The line has more than {MAX_LINE:,} bytes; look for a missing line break.",
-        "not-text": "The line has zero bytes, which no text has; make the file anew, or fetch it again.",
-        "not-a-row": "The line can't be read as a row; look for a quotation mark that isn't closed.",
-        "fields": "The line has more or fewer fields than the first one; quote fields that hold what parts them.",
-        "damaged": "The file is damaged there; fetch it again for what is missing.",
-        "not-json": "The record isn't JSON; make the file anew, or fetch it again.",
-        "not-cdx": "The line isn't one of a CDX file, or doesn't name the address in full.",
-        "status": "The archive got no whole page or image there, as the status says.",
-        "other-kind": "It is neither an image nor a page.",
-        "only": "It is of the kind that --only leaves out.",
-        "host": "Its host isn't one of --host.",
-        "without-host": "Its host is one of --exclude-host.",
-        "word": "Neither its caption nor its address has a word of --word.",
-        "too-small": "The list says that it is smaller than --min-width or --min-height.",
-        "suffix": "Its address doesn't end as --suffix says.",
-        "known": "The address is in already.",
+        "no-address": "The row has no URL.",
+        "scheme": "The URL does not start with http:// or https://. Enter the full URL.",
+        "bad-url": "The URL is not valid. Write a space as %20.",
+        "too-long": f"The URL has more than {MAX_URL_LENGTH:,} characters.",
+        "credentials": "The URL contains a user name or a password. Remove it.",
+        "port": "The URL contains a port that is not allowed.",
+        "private-address": "The URL is not on the public internet.",
+        "encoding": "The row differs from the other rows in encoding. Convert the file: iconv -f LATIN1 -t UTF-8 FILE.",
+        "line-too-long": f"The row has more than {MAX_LINE_BYTES:,} bytes. Check for a missing line break.",
+        "not-text": "The row contains null bytes. Create the file again, or download it again.",
+        "not-a-row": "The row cannot be parsed. Check for a missing closing quotation mark.",
+        "fields": "The row and the first row differ in the number of fields. Quote fields with separators.",
+        "damaged": "The file is damaged at this row. Download the file again for the missing rows.",
+        "not-json": "The record is not JSON. Create the file again, or download it again.",
+        "not-cdx": "The row is not a CDX row, or does not contain the full URL.",
+        "status": "According to the status, the archive has no complete page or image for this URL.",
+        "other-kind": "The URL is neither an image nor a page.",
+        "only": "The kind of the URL is excluded by --only.",
+        "host": "The host is not in --host.",
+        "without-host": "The host is in --exclude-host.",
+        "word": "Neither the caption nor the URL contains a word from --word.",
+        "too-small": "According to the list, the picture is smaller than --min-width or --min-height.",
+        "suffix": "The URL does not end with a suffix from --suffix.",
+        "known": "The URL was already imported.",
     }
 )
 """Reasons why a line is skipped, with the steps to take."""
@@ -50,11 +50,11 @@ class Line:
 
     url: str
     kind: str = IMAGE
-    page_url: str = ""  # of an image, the page that shows it
+    page_url: str = ""  # for an image, the page that shows it
     context: str = ""  # its caption
     width: int = 0  # pixels
     height: int = 0  # pixels
-    problem: str = ""  # one of :data:`REASONS`, if the line cannot be used
+    problem: str = ""  # one of :data:`SKIP_REASONS`, if the line cannot be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +69,25 @@ class LineFilter:
     suffixes: tuple[str, ...] = ()  # suffixes of an image's path, in lower case
     only: str = ""  # ``image`` or ``page``
 
-    def refusal(self, line: Line, guard: Guard) -> str:
-        """Return why a line is skipped, from :data:`REASONS`, or an empty string. Nothing is resolved or fetched."""
+    def get_skip_reason(self, line: Line, guard: Guard) -> str:
+        """Return the key in :data:`SKIP_REASONS` for a skipped line, else an empty string. Sends no requests."""
         if line.problem:
             return line.problem
-        if len(line.url) > MAX_ADDRESS:
+        if len(line.url) > MAX_URL_LENGTH:
             return "too-long"
         try:
             guard.check_url(line.url)
         except RefusedError as error:
             return error.reason
-        return next((reason for reason, leaves_out in self._filters(line) if leaves_out), "")
+        return next((reason for reason, is_skipped in self._apply_filters(line) if is_skipped), "")
 
-    def _filters(self, line: Line) -> Iterator[tuple[str, bool]]:
+    def _apply_filters(self, line: Line) -> Iterator[tuple[str, bool]]:
         yield "only", self.only not in ("", line.kind)
-        names = set(names_of(host_of(line.url)) if self.hosts or self.without_hosts else ())
+        names = set(list_parent_names(get_url_host(line.url)) if self.hosts or self.without_hosts else ())
         yield "host", bool(self.hosts) and names.isdisjoint(self.hosts)
         yield "without-host", not names.isdisjoint(self.without_hosts)
         yield "too-small", 0 < line.width < self.min_width or 0 < line.height < self.min_height
         by_suffix = bool(self.suffixes) and line.kind == IMAGE
-        yield "suffix", by_suffix and not path_of(line.url).lower().endswith(self.suffixes)
+        yield "suffix", by_suffix and not get_url_path(line.url).lower().endswith(self.suffixes)
         text = f"{line.context} {line.url}".casefold() if self.words else ""
         yield "word", bool(self.words) and not any(word in text for word in self.words)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import IO
 
-from crawler.reading.bodies import field
+from crawler.reading.bodies import get_field
 from exhibit.types import Headers
 
 if sys.version_info >= (3, 14):
@@ -21,31 +21,35 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_PIECE, _MIN_PORTION = 1 << 16, 512
-_MAX_HEAD = 1 << 20
-_GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
-_DICTIONARY = b"\x5d\x2a\x4d\x18"
+_CHUNK_BYTES, _MIN_INPUT_BYTES = 1 << 16, 512
+_MAX_HEAD_BYTES = 1 << 20
+_GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
+_DICTIONARY_MAGIC = b"\x5d\x2a\x4d\x18"
 """Start of the frame that contains the dictionary; zstd skips it, like all skippable frames."""
-_MAX_DICTIONARY = 8 << 20  # bytes, compressed or not: what the specification requires of readers
+_MAX_DICTIONARY_BYTES = 8 << 20  # bytes, compressed or not; the specification requires readers to support it
 _WINDOW_LOG = 27  # 128 MiB to decompress a frame, the default of the zstd command
 MAX_WINDOW: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
-MAX_PASSED, MAX_RATIO = 256 << 20, 200
+MAX_SKIPPED_BYTES, MAX_RATIO = 256 << 20, 200
 """Decompression limits for skipped data: size in bytes, and ratio to the compressed size above that."""
 _VERSION = re.compile(rb"WARC/\d+\.\d+[ \t]*\r*\n")
-_ARC = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) ([^ \n]*)(?: |$)")
+_ARC_HEADER = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) ([^ \n]*)(?: |$)")
 """An ARC header line without its length. The type may be missing or contain a space; version 2 adds more fields."""
-_ARC_BEGINS = rb"[a-z]{3,20}:[^ \n]{1,2000} [0-9a-f.:]{3,40} \d{14} "
-_MARK = re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|(?<=\n)(?:WARC/\d|" + _ARC_BEGINS + rb")")
-_NO_ZERO = re.compile(rb"[^\0]")
-_OVERLAP = 2100
-_HEAD, _BLOCK = 4096, (1 << 17) + 64  # bytes at the start of a member, and of a frame: at least its first block
-_FRAME_HEAD = 18
-_MAX_TRIES = 100_000  # places in a file that look like the start of a record but are not: few per gigabyte by chance
-_MAX_EMPTY = 10_000  # consecutive empty members: starting one takes longer than decompressing it
+_ARC_START = rb"[a-z]{3,20}:[^ \n]{1,2000} [0-9a-f.:]{3,40} \d{14} "
+_RECORD_START = re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|(?<=\n)(?:WARC/\d|" + _ARC_START + rb")")
+_NONZERO_BYTE = re.compile(rb"[^\0]")
+_OVERLAP_BYTES = 2100
+# Bytes at the start of a member, and of a frame: at least its first block
+_HEAD_BYTES, _BLOCK_BYTES = (
+    4096,
+    (1 << 17) + 64,
+)
+_FRAME_HEAD_BYTES = 18
+_MAX_TRIES = 100_000  # positions that look like the start of a record but are not; a few per gigabyte occur by chance
+_MAX_EMPTY_MEMBERS = 10_000  # consecutive empty members: starting one takes longer than decompressing it
 
 
 class Cause(Enum):
-    """Reason why data cannot be read, if it is not merely damaged."""
+    """Reason why data cannot be read, other than damage."""
 
     NO_ARCHIVE = auto()  # it does not start with a record, and no record was found later
     NO_DICTIONARY = auto()  # it needs a dictionary that the file does not contain
@@ -71,16 +75,16 @@ class Record:
     of the record in the member."""
     headers: Headers  # WARC headers; those of an ARC record are renamed to match
     length: int  # of the block, as declared
-    source: "_Unpacked"
+    source: "_UnpackedStream"
     unread_bytes: int = 0  # unread bytes of the block
 
-    def header(self, name: str) -> str:
+    def get_header(self, name: str) -> str:
         """Return a header's value, or an empty string if it is missing."""
-        return field(self.headers, name)
+        return get_field(self.headers, name)
 
-    def read(self, most: int) -> bytes:
-        """Return the next bytes of the block; fewer than ``most`` at its end, or if the file is truncated."""
-        data = self.source.read(min(most, self.unread_bytes))
+    def read(self, size: int) -> bytes:
+        """Return the next bytes of the block; fewer than ``size`` at its end, or if the file is truncated."""
+        data = self.source.read(min(size, self.unread_bytes))
         self.unread_bytes -= len(data)
         return data
 
@@ -94,62 +98,68 @@ class Damage:
     cause: Cause | None = None
 
 
-def records(stream: IO[bytes], after: str = "") -> Iterator[Record | Damage]:
+def read_records(stream: IO[bytes], after: str = "") -> Iterator[Record | Damage]:
     """Yield the records of a file and its damaged parts, from the start or after a position."""
-    begin, _, number = after.partition("+")
-    place, skipped = int(begin or 0), int(number or 0) + 1 if after else 0
+    offset_text, _, number = after.partition("+")
+    offset, skip_count = int(offset_text or 0), int(number or 0) + 1 if after else 0
     try:
-        dictionary = _dictionary(stream)
+        dictionary = _read_dictionary(stream)
     except (_DamagedError, zstd.ZstdError, ValueError):
         yield Damage("0", is_end=True, cause=Cause.BAD_DICTIONARY)
         return
     has_read, tries = bool(after), iter(range(_MAX_TRIES))
     while True:
-        source = _Unpacked(stream, place, skipped, dictionary)
+        source = _UnpackedStream(stream, offset, skip_count, dictionary)
         try:
-            for record in _records(source):
+            for record in _read_records(source):
                 has_read = True
                 yield record
         except (_DamagedError, zlib.error, zstd.ZstdError) as error:
-            cause = error.cause if isinstance(error, _DamagedError) else _cause(stream, source.member, dictionary)
-            next_record = _next(stream, source.begun + 1, dictionary, tries)
+            cause = (
+                error.cause
+                if isinstance(error, _DamagedError)
+                else _find_cause(stream, source.member_offset, dictionary)
+            )
+            next_record = _find_next_record(stream, source.record_start + 1, dictionary, tries)
             if next_record is None and not has_read:
                 cause = cause or Cause.NO_ARCHIVE
-            if not source.skipped:
-                yield Damage(f"{source.begun}+{source.number + 1}", is_end=next_record is None, cause=cause)
+            if not source.skip_count:
+                yield Damage(
+                    f"{source.record_start}+{source.record_number + 1}", is_end=next_record is None, cause=cause
+                )
             if next_record is None:
                 return
-            place, skipped = next_record, 0
+            offset, skip_count = next_record, 0
         else:
             return
 
 
-def _records(source: "_Unpacked") -> Iterator[Record]:
-    while line := source.begin():
+def _read_records(source: "_UnpackedStream") -> Iterator[Record]:
+    while line := source.read_first_line():
         if _VERSION.fullmatch(line):
-            headers = _headers(source)
-        elif arc_headers := _of_arc(line):
+            headers = _read_headers(source)
+        elif arc_headers := _parse_arc_header(line):
             headers = arc_headers
         else:
             raise _DamagedError
-        length_field = field(headers, "content-length")
+        length_field = get_field(headers, "content-length")
         if not (length_field.isascii() and length_field.isdecimal() and len(length_field) <= 18):
             raise _DamagedError
         record = Record(source.position, headers, int(length_field), source, int(length_field))
-        if source.skipped:
-            source.skipped -= 1
+        if source.skip_count:
+            source.skip_count -= 1
         else:
             yield record
-        source.pass_over(record)
+        source.skip_block(record)
 
 
-def _headers(source: "_Unpacked") -> Headers:
+def _read_headers(source: "_UnpackedStream") -> Headers:
     """Read named fields until an empty line; a line that starts with white space continues the previous field."""
     headers: list[tuple[str, str]] = []
     size = 0
-    while (line := source.line()).strip():
+    while (line := source.read_line()).strip():
         size += len(line)
-        if size > _MAX_HEAD:
+        if size > _MAX_HEAD_BYTES:
             raise _DamagedError
         name, colon, value = line.decode("utf-8", "replace").replace("\0", "").partition(":")
         if line[:1] in b" \t" and headers:
@@ -161,147 +171,159 @@ def _headers(source: "_Unpacked") -> Headers:
     return tuple(headers)
 
 
-def _of_arc(data: bytes) -> Headers:
+def _parse_arc_header(data: bytes) -> Headers:
     """Convert the header line of an ARC record (https://archive.org/web/researcher/ArcFileFormat.php) to WARC headers.
 
     Empty if the data does not start with such a line. The length is split off first, as searching for it within the
     regular expression would take quadratic time.
     """
     head, _, size = data.partition(b"\n")[0].rstrip(b"\r").rpartition(b" ")
-    match = _ARC.match(head) if len(head) <= _PIECE and size.isdigit() and len(size) <= 18 else None
-    if match is None:
+    line_match = _ARC_HEADER.match(head) if len(head) <= _CHUNK_BYTES and size.isdigit() and len(size) <= 18 else None
+    if line_match is None:
         return ()
-    parts = (*match.groups(), size)
+    parts = (*line_match.groups(), size)
     url, peer, date, media_type, length = (part.decode("utf-8", "replace").replace("\0", "") for part in parts)
     kind = "warcinfo" if url.startswith("filedesc://") else "response"
     headers = {"WARC-Type": kind, "WARC-Target-URI": url, "WARC-IP-Address": peer, "WARC-Date": date}
     return (*headers.items(), ("Content-Type", media_type), ("Content-Length", length))
 
 
-class _Gzip:
+class _GzipDecoder:
     """Decompresses one gzip member."""
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        self.rest = b""  # input that has not been decompressed
+        self.unused_input = b""  # input that has not been decompressed
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """True if the member is complete."""
         return self._inflater.eof
 
     @property
-    def wants_more(self) -> bool:
+    def needs_input(self) -> bool:
         """True if no output is available without more input."""
-        return not self.rest
+        return not self.unused_input
 
     def unpack(self, data: bytes) -> bytes:
         """Return the next bytes, at most one piece."""
-        plain = self._inflater.decompress(self.rest + data, _PIECE)
-        self.rest = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-        return plain
+        output = self._inflater.decompress(self.unused_input + data, _CHUNK_BYTES)
+        self.unused_input = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+        return output
 
 
-class _Zstd:
+class _ZstdDecoder:
     """Decompresses one zstd frame; a skippable frame has no content."""
 
     def __init__(self, dictionary: zstd.ZstdDict | None) -> None:
         self._decoder = zstd.ZstdDecompressor(zstd_dict=dictionary, options=MAX_WINDOW)
-        self.rest = b""
+        self.unused_input = b""
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """True if the frame is complete."""
         return self._decoder.eof
 
     @property
-    def wants_more(self) -> bool:
+    def needs_input(self) -> bool:
         """True if no output is available without more input."""
         return self._decoder.needs_input
 
     def unpack(self, data: bytes) -> bytes:
         """Return the next bytes, at most one piece."""
-        plain = self._decoder.decompress(data, _PIECE)
-        self.rest = self._decoder.unused_data
-        return plain
+        output = self._decoder.decompress(data, _CHUNK_BYTES)
+        self.unused_input = self._decoder.unused_data
+        return output
 
 
-class _Unpacked:
+class _UnpackedStream:
     """The bytes of a file from an offset on, decompressed one gzip member or zstd frame after the other."""
 
-    def __init__(self, stream: IO[bytes], place: int, skipped: int, dictionary: zstd.ZstdDict | None) -> None:
-        stream.seek(place)
-        self.skipped = skipped  # number of records to skip
+    def __init__(self, stream: IO[bytes], offset: int, skip_count: int, dictionary: zstd.ZstdDict | None) -> None:
+        stream.seek(offset)
+        self.skip_count = skip_count  # number of records to skip
         self._stream, self._dictionary = stream, dictionary
-        self._packed, self._at = self._stream.read(_PIECE), 0  # compressed data, and the offset of its unread part
-        self._plain, self._empty = bytearray(), 0
+        # Compressed data, and the offset of its unread part
+        self._packed, self._packed_offset = (
+            self._stream.read(_CHUNK_BYTES),
+            0,
+        )
+        self._unpacked, self._empty_members = bytearray(), 0
         self._is_zstd = _is_zstd(self._packed)
-        self.is_packed = self._is_zstd or self._packed[:2] == _GZIP[:2]
-        self._unpacker: _Gzip | _Zstd = self._new_unpacker()
-        self.member, self.number = place, -1  # offset of the member, and number of the current record in it
-        self.begun = place  # start of the current record; if compressed, of its member
+        self.is_packed = self._is_zstd or self._packed[:2] == _GZIP_MAGIC[:2]
+        self._unpacker: _GzipDecoder | _ZstdDecoder = self._make_unpacker()
+        # Offset of the member, and number of the current record in it
+        self.member_offset, self.record_number = (
+            offset,
+            -1,
+        )
+        self.record_start = offset  # start of the current record; if compressed, of its member
         if not self.is_packed:
-            self._plain, self._packed = bytearray(self._packed), b""
+            self._unpacked, self._packed = bytearray(self._packed), b""
 
-    def _new_unpacker(self) -> _Gzip | _Zstd:
-        self._portion = _MIN_PORTION
-        return _Zstd(self._dictionary) if self._is_zstd else _Gzip()
+    def _make_unpacker(self) -> _GzipDecoder | _ZstdDecoder:
+        self._input_size = _MIN_INPUT_BYTES
+        return _ZstdDecoder(self._dictionary) if self._is_zstd else _GzipDecoder()
 
     @property
     def position(self) -> str:
         """Position of the record that started last."""
-        return f"{self.begun}+{self.number}" if self.is_packed and self.number > 0 else str(self.begun)
+        return (
+            f"{self.record_start}+{self.record_number}"
+            if self.is_packed and self.record_number > 0
+            else str(self.record_start)
+        )
 
-    def begin(self) -> bytes:
+    def read_first_line(self) -> bytes:
         """Return the first line of the next record; empty lines before it are skipped."""
-        empty = 0
+        empty_bytes = 0
         while True:
-            if not self._plain and not self._fill():
+            if not self._unpacked and not self._fill():
                 return b""
-            member, place = self.member, self._stream.tell() - len(self._plain)
-            if (line := self.line()).strip():
+            member, offset = self.member_offset, self._stream.tell() - len(self._unpacked)
+            if (line := self.read_line()).strip():
                 break
-            empty += len(line)
-            if empty > _MAX_HEAD:
+            empty_bytes += len(line)
+            if empty_bytes > _MAX_HEAD_BYTES:
                 raise _DamagedError
-        self.number = self.number + 1 if self.is_packed and member == self.begun else 0
-        self.begun = member if self.is_packed else place
+        self.record_number = self.record_number + 1 if self.is_packed and member == self.record_start else 0
+        self.record_start = member if self.is_packed else offset
         return line
 
-    def line(self) -> bytes:
+    def read_line(self) -> bytes:
         """Return one line; empty at the end."""
-        while (end := self._plain.find(b"\n")) < 0 and len(self._plain) <= _MAX_HEAD:
+        while (end := self._unpacked.find(b"\n")) < 0 and len(self._unpacked) <= _MAX_HEAD_BYTES:
             if not self._fill():
                 break
-        if end < 0 and len(self._plain) > _MAX_HEAD:
+        if end < 0 and len(self._unpacked) > _MAX_HEAD_BYTES:
             raise _DamagedError
-        return self._take(end + 1 or len(self._plain))
+        return self._pop_bytes(end + 1 or len(self._unpacked))
 
-    def read(self, most: int) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return the next bytes; fewer at the end."""
-        whole = bytearray()
-        with suppress(_DamagedError, zlib.error):  # the next record will not be found either
-            while len(whole) < most and (self._plain or self._fill()):
-                whole += self._take(most - len(whole))
-        return bytes(whole)
+        result = bytearray()
+        with suppress(_DamagedError, zlib.error):  # searching for the next record reports the error
+            while len(result) < size and (self._unpacked or self._fill()):
+                result += self._pop_bytes(size - len(result))
+        return bytes(result)
 
-    def pass_over(self, record: Record) -> None:
+    def skip_block(self, record: Record) -> None:
         """Skip the rest of a record's block.
 
         Raises:
             _DamagedError: The block is truncated, or decompresses to too much data.
         """
-        place, passed = self._stream.tell(), 0
+        start_offset, skipped_bytes = self._stream.tell(), 0
         while record.unread_bytes:
-            if not (piece := record.read(_PIECE)):
+            if not (chunk := record.read(_CHUNK_BYTES)):
                 raise _DamagedError
-            passed += len(piece)
-            if self.is_packed and passed > MAX_PASSED + MAX_RATIO * (self._stream.tell() - place):
+            skipped_bytes += len(chunk)
+            if self.is_packed and skipped_bytes > MAX_SKIPPED_BYTES + MAX_RATIO * (self._stream.tell() - start_offset):
                 raise _DamagedError(Cause.BOMB)
 
-    def _take(self, size: int) -> bytes:
-        data = bytes(self._plain[:size])
-        del self._plain[:size]
+    def _pop_bytes(self, size: int) -> bytes:
+        data = bytes(self._unpacked[:size])
+        del self._unpacked[:size]
         return data
 
     def _fill(self) -> bool:
@@ -313,49 +335,49 @@ class _Unpacked:
             zstd.ZstdError: A zstd frame is damaged.
         """
         if not self.is_packed:
-            self._plain += (data := self._stream.read(_PIECE))
+            self._unpacked += (data := self._stream.read(_CHUNK_BYTES))
             return bool(data)
-        while not self._unpacker.is_whole or self._following():
+        while not self._unpacker.is_complete or self._start_next_member():
             data = b""
-            if self._unpacker.wants_more and not (data := self._next_portion()):
+            if self._unpacker.needs_input and not (data := self._read_input()):
                 raise _DamagedError
-            if plain := self._unpacker.unpack(data):
-                self._plain += plain
-                self._empty = 0
+            if output := self._unpacker.unpack(data):
+                self._unpacked += output
+                self._empty_members = 0
                 return True
         return False
 
-    def _next_portion(self) -> bytes:
-        """Return the next compressed bytes: only few of a member's first, as data after its end is copied each time."""
-        if self._at == len(self._packed):
-            self._packed, self._at = self._stream.read(_PIECE), 0
-        data = self._packed[self._at : self._at + self._portion]
-        self._at += len(data)
-        self._portion = min(2 * self._portion, _PIECE)
+    def _read_input(self) -> bytes:
+        """Return the next compressed bytes: few at the start of a member, as data after its end is copied each time."""
+        if self._packed_offset == len(self._packed):
+            self._packed, self._packed_offset = self._stream.read(_CHUNK_BYTES), 0
+        data = self._packed[self._packed_offset : self._packed_offset + self._input_size]
+        self._packed_offset += len(data)
+        self._input_size = min(2 * self._input_size, _CHUNK_BYTES)
         return data
 
-    def _following(self) -> bool:
+    def _start_next_member(self) -> bool:
         """Start the next member, if there is one; zero bytes that some writers use as padding are skipped."""
-        self._empty += 1
-        if self._empty > _MAX_EMPTY:
+        self._empty_members += 1
+        if self._empty_members > _MAX_EMPTY_MEMBERS:
             raise _DamagedError
-        self._at -= len(self._unpacker.rest)
-        while not (begin := _NO_ZERO.search(self._packed, self._at)):
-            self._packed, self._at = self._stream.read(_PIECE), 0
+        self._packed_offset -= len(self._unpacker.unused_input)
+        while not (nonzero_byte := _NONZERO_BYTE.search(self._packed, self._packed_offset)):
+            self._packed, self._packed_offset = self._stream.read(_CHUNK_BYTES), 0
             if not self._packed:
                 return False
-        self._at = begin.start()
-        self.member = self._stream.tell() - len(self._packed) + self._at
-        self._unpacker = self._new_unpacker()
+        self._packed_offset = nonzero_byte.start()
+        self.member_offset = self._stream.tell() - len(self._packed) + self._packed_offset
+        self._unpacker = self._make_unpacker()
         return True
 
 
 def _is_zstd(data: bytes) -> bool:
     """Return True if a zstd frame or a skippable frame starts here (RFC 8878, 3.1)."""
-    return data.startswith(_ZSTD) or (data[1:4] == _DICTIONARY[1:] and data[0] >> 4 == 5)
+    return data.startswith(_ZSTD_MAGIC) or (data[1:4] == _DICTIONARY_MAGIC[1:] and data[0] >> 4 == 5)
 
 
-def _dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
+def _read_dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
     """Read the zstd dictionary that a file contains.
 
     Raises:
@@ -365,15 +387,15 @@ def _dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
     """
     stream.seek(0)
     head = stream.read(8)
-    if not head.startswith(_DICTIONARY):
+    if not head.startswith(_DICTIONARY_MAGIC):
         return None
     size = int.from_bytes(head[4:], "little")
-    if size > _MAX_DICTIONARY:
+    if size > _MAX_DICTIONARY_BYTES:
         raise _DamagedError
     data = stream.read(size)
-    if data.startswith(_ZSTD):
+    if data.startswith(_ZSTD_MAGIC):
         decoder = zstd.ZstdDecompressor(options=MAX_WINDOW)
-        data = decoder.decompress(data, _MAX_DICTIONARY)
+        data = decoder.decompress(data, _MAX_DICTIONARY_BYTES)
         if not decoder.eof:
             raise _DamagedError
     dictionary = zstd.ZstdDict(data)
@@ -381,51 +403,58 @@ def _dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
     return dictionary
 
 
-def _cause(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> Cause | None:
+def _find_cause(stream: IO[bytes], offset: int, dictionary: zstd.ZstdDict | None) -> Cause | None:
     """Return the reason why a zstd frame cannot be decompressed, if its header shows it (RFC 8878, 3.1.1.1)."""
-    stream.seek(place)
-    head = stream.read(_FRAME_HEAD)
+    stream.seek(offset)
+    head = stream.read(_FRAME_HEAD_BYTES)
     try:
         frame = zstd.get_frame_info(head)
     except zstd.ZstdError:
         return None
     if frame.dictionary_id and (dictionary is None or frame.dictionary_id != dictionary.dict_id):
         return Cause.NO_DICTIONARY
-    is_single, window = head[4] & 0x20, (8 + (head[5] & 7)) << 7 + (head[5] >> 3)
-    return Cause.WINDOW if (frame.decompressed_size or 0 if is_single else window) > 1 << _WINDOW_LOG else None
+    is_single_segment, window = head[4] & 0x20, (8 + (head[5] & 7)) << 7 + (head[5] >> 3)
+    return Cause.WINDOW if (frame.decompressed_size or 0 if is_single_segment else window) > 1 << _WINDOW_LOG else None
 
 
-def _next(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None, tries: Iterator[int]) -> int | None:
+def _find_next_record(
+    stream: IO[bytes], offset: int, dictionary: zstd.ZstdDict | None, tries: Iterator[int]
+) -> int | None:
     """Find the next offset where a record starts; ``None`` if there is none before the end."""
-    stream.seek(place)
+    stream.seek(offset)
     buffer = b""
-    while data := stream.read(_PIECE):
+    while data := stream.read(_CHUNK_BYTES):
         buffer += data
         base = stream.tell() - len(buffer)
-        for match in _MARK.finditer(buffer):
+        for match in _RECORD_START.finditer(buffer):
             if _is_record(stream, base + match.start(), dictionary):
                 return base + match.start()
             if next(tries, None) is None:
                 return None
         stream.seek(base + len(buffer))
-        buffer = buffer[-_OVERLAP:]
+        buffer = buffer[-_OVERLAP_BYTES:]
     return None
 
 
-def _is_record(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> bool:
-    stream.seek(place - 1)
-    before, data = stream.read(1), stream.read(_HEAD)
-    if not data.startswith((_GZIP, _ZSTD)):
-        return before == b"\n" and _is_head(data)
-    unpacker = _Zstd(dictionary) if data.startswith(_ZSTD) else _Gzip()
-    begins, rest = b"", _BLOCK
+def _is_record(stream: IO[bytes], offset: int, dictionary: zstd.ZstdDict | None) -> bool:
+    stream.seek(offset - 1)
+    previous_byte, data = stream.read(1), stream.read(_HEAD_BYTES)
+    if not data.startswith((_GZIP_MAGIC, _ZSTD_MAGIC)):
+        return previous_byte == b"\n" and _is_record_head(data)
+    unpacker = _ZstdDecoder(dictionary) if data.startswith(_ZSTD_MAGIC) else _GzipDecoder()
+    start, bytes_left = b"", _BLOCK_BYTES
     with suppress(zlib.error, zstd.ZstdError):
-        while not (begins := begins or unpacker.unpack(data).lstrip()) and data and rest > 0 and not unpacker.is_whole:
-            data = stream.read(_HEAD)
-            rest -= len(data)
-    return _is_head(begins)
+        while (
+            not (start := start or unpacker.unpack(data).lstrip())
+            and data
+            and bytes_left > 0
+            and not unpacker.is_complete
+        ):
+            data = stream.read(_HEAD_BYTES)
+            bytes_left -= len(data)
+    return _is_record_head(start)
 
 
-def _is_head(data: bytes) -> bool:
+def _is_record_head(data: bytes) -> bool:
     """Return True if the data starts with a WARC or ARC record."""
-    return _VERSION.match(data) is not None or bool(_of_arc(data))
+    return _VERSION.match(data) is not None or bool(_parse_arc_header(data))

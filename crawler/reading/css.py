@@ -17,46 +17,49 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-_HINT = re.compile(r"url\(|image-set\(|@import", re.IGNORECASE)
-_FONTS = (".woff", ".woff2", ".ttf", ".otf", ".eot")
+_URL_HINT = re.compile(r"url\(|image-set\(|@import", re.IGNORECASE)
+_FONT_SUFFIXES = (".woff", ".woff2", ".ttf", ".otf", ".eot")
 
 
 def read_sheet(text: str) -> tuple[list[str], list[str]]:
     """Return the images in ``url()`` and ``image-set()`` of a sheet or declarations, and the imported sheets.
 
     URLs are returned as written, each once; fonts are omitted. One pass cuts out the tokens that can contain URLs, as
-    CSS Syntax Module Level 3 defines them, and tinycss2 parses only those, as it takes a second for a whole framework.
+    CSS Syntax Module Level 3 defines them, and tinycss2 parses only those: a whole framework would take it a second.
     """
     images: dict[str, None] = {}
     imports: dict[str, None] = {}
-    if not _HINT.search(text):
+    if not _URL_HINT.search(text):
         return [], []
-    at, inside = "", 0  # the open at-rule; number of open brackets since the start of the image-set
+    at_rule, bracket_depth = "", 0  # the open at-rule; number of open brackets since the start of the image-set
     for match in _TOKEN.finditer(text):
-        kind, cut = match.lastgroup, match[0]
+        kind, lexeme = match.lastgroup, match[0]
         if kind == "at":
-            at = match["at"].lower()
+            at_rule = match["at"].lower()
         elif kind == "set":
-            inside = 1
-        elif kind == "sign" and cut in "()":
-            inside += {"(": 1, ")": -1}[cut] if inside else 0
+            bracket_depth = 1
+        elif kind == "sign" and lexeme in "()":
+            bracket_depth += {"(": 1, ")": -1}[lexeme] if bracket_depth else 0
         elif kind == "sign":
-            inside = 0
-            at = "" if cut == "}" or (cut == ";" and at != "font-face") else at
-        elif (kind == "url" or (kind == "string" and (inside == 1 or at == "import"))) and at in ("", "import"):
-            (imports if at == "import" else images)[_address(cut)] = None
-            at = ""
+            bracket_depth = 0
+            at_rule = "" if lexeme == "}" or (lexeme == ";" and at_rule != "font-face") else at_rule
+        elif (kind == "url" or (kind == "string" and (bracket_depth == 1 or at_rule == "import"))) and at_rule in (
+            "",
+            "import",
+        ):
+            (imports if at_rule == "import" else images)[_read_token(lexeme)] = None
+            at_rule = ""
     return [address for address in images if _is_image(address)], [address for address in imports if address]
 
 
-def _address(token: str) -> str:
-    """Return the value of a string or ``url()`` token, unescaped."""
-    nodes = tinycss2.parse_component_value_list(token)
+def _read_token(lexeme: str) -> str:
+    """Return the value of a string or ``url()`` lexeme, unescaped."""
+    nodes = tinycss2.parse_component_value_list(lexeme)
     if nodes and nodes[0].type == "function":
-        nodes = [part for part in nodes[0].arguments if part.type != "whitespace"]
+        nodes = [node for node in nodes[0].arguments if node.type != "whitespace"]
     return nodes[0].value if nodes and nodes[0].type in ("url", "string") else ""
 
 
 def _is_image(address: str) -> bool:
     path = address.partition("?")[0].partition("#")[0]
-    return bool(path) and "\ufffd" not in address and not path.lower().endswith(_FONTS)
+    return bool(path) and "\ufffd" not in address and not path.lower().endswith(_FONT_SUFFIXES)

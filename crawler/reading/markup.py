@@ -1,4 +1,4 @@
-"""Cheap, bounded repair of XML and JSON as sites serve them: compressed, mislabelled or slightly broken. No parser."""
+"""Repairs of compressed, mislabelled or slightly broken XML and JSON, in bounded time and without parsing."""
 
 import codecs
 import re
@@ -10,11 +10,11 @@ from exhibit.errors import RefusedError
 from exhibit.reasons import Reason
 
 _GZIP = b"\x1f\x8b"
-_PACKINGS = 2
-"""Layers of gzip: a compressed file, from a server that compresses its responses without saying so."""
+_MAX_GZIP_LAYERS = 2
+"""Maximum layers of gzip: a compressed file, from a server that compresses its responses without declaring it."""
 _PROLOG_BYTES = 16_384
 """Bytes in which the root element must start: style sheets, comments and a document type may precede it."""
-_MARKS = (
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -22,7 +22,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _BARE_UTF16 = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"), (b"{\0", "utf-16-le"), (b"\0{", "utf-16-be"))
-_ASIDE = re.compile(r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
 _ROOT = re.compile(
     r"\A\s*(?:<!DOCTYPE(?:[^>\[]|\[[^\]]*\])*>\s*)?<(?:[A-Za-z][\w.-]*:)?(?P<name>[A-Za-z][\w.-]{0,60})",
     re.IGNORECASE | re.ASCII,
@@ -37,7 +37,7 @@ _AMPERSAND = re.compile(
     re.DOTALL | re.ASCII,
 )
 _PREDEFINED = frozenset({"amp", "lt", "gt", "quot", "apos"})
-_NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_INVALID_XML_CHAR = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def unpack(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
@@ -53,63 +53,62 @@ def unpack(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
     Raises:
         RefusedError: ``too-large`` for more than ``max_bytes``, ``unreadable`` for broken gzip data.
     """
-    is_whole = True
-    for _ in range(_PACKINGS):
+    is_complete = True
+    for _ in range(_MAX_GZIP_LAYERS):
         if data.startswith(_GZIP):
-            data, has_ended = _unpack_members(data, max_bytes)
-            is_whole &= has_ended
-    return data, is_whole
+            data, is_member_complete = _unpack_members(data, max_bytes)
+            is_complete &= is_member_complete
+    return data, is_complete
 
 
-def kind_of(data: bytes) -> Kind | None:
+def detect_kind(data: bytes) -> Kind | None:
     """Detect sitemaps and feeds by their root element or JSON version; return ``None`` for anything else."""
-    text = _prolog(data)
+    text = _read_prolog(data)
     if text.startswith("{"):
         return Kind.FEED if _JSON_FEED in text else None
-    return _KINDS.get(root_name(text).lower()) if text.startswith("<") else None
+    return _KINDS.get(get_root_name(text).lower()) if text.startswith("<") else None
 
 
-def root_name(text: str) -> str:
+def get_root_name(text: str) -> str:
     """Return the root element's name without its prefix, or an empty string if there is none."""
-    match = _ROOT.search(_ASIDE.sub("", text[:_PROLOG_BYTES]))
+    match = _ROOT.search(_COMMENT.sub("", text[:_PROLOG_BYTES]))
     return match["name"] if match else ""
 
 
-def marked_encoding(data: bytes) -> str:
+def detect_encoding(data: bytes) -> str:
     """Return the encoding shown by a byte order mark or the first two bytes, or an empty string."""
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "")
-    return encoding or next((name for begin, name in _BARE_UTF16 if data.startswith(begin)), "")
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "")
+    return encoding or next((name for prefix, name in _BARE_UTF16 if data.startswith(prefix)), "")
 
 
 def escape_ampersands(text: str) -> str:
     """Escape literal ampersands to make the text valid XML, and drop characters that XML does not allow.
 
     ``?id=1&lang=de`` keeps both parameters: neither XML's recovery nor HTML's names without a semicolon apply. HTML
-    entity
-    names become the characters that they stand for; entity names that the document declares stay.
+    entity names are replaced by their characters; entity names that the document declares are unchanged.
     """
-    declares = "<!ENTITY" in text[:_PROLOG_BYTES]
+    declares_entities = "<!ENTITY" in text[:_PROLOG_BYTES]
 
-    def replace(match: re.Match[str]) -> str:
-        cut, name = match[0], match["name"]
-        if cut[0] == "<" or name in _PREDEFINED or (name and declares) or cut[1:2] == "#":
-            return cut
+    def replace_token(match: re.Match[str]) -> str:
+        token, name = match[0], match["name"]
+        if token[0] == "<" or name in _PREDEFINED or (name and declares_entities) or token[1:2] == "#":
+            return token
         if name and f"{name};" in html5:
-            return "".join(f"&#{ord(character)};" for character in html5[f"{name};"])
-        return f"&amp;{cut[1:]}"
+            return "".join(f"&#{ord(char)};" for char in html5[f"{name};"])
+        return f"&amp;{token[1:]}"
 
-    return _AMPERSAND.sub(replace, _NOT_XML.sub("", text))
+    return _AMPERSAND.sub(replace_token, _INVALID_XML_CHAR.sub("", text))
 
 
-def _prolog(data: bytes) -> str:
+def _read_prolog(data: bytes) -> str:
     """Return the first characters in lower case, decompressed if necessary."""
-    for _ in range(_PACKINGS):
+    for _ in range(_MAX_GZIP_LAYERS):
         if data.startswith(_GZIP):
             try:
                 data = zlib.decompressobj(wbits=31).decompress(data, _PROLOG_BYTES)
             except zlib.error:
                 return ""
-    text = data[:_PROLOG_BYTES].decode(marked_encoding(data) or "utf-8", "replace")
+    text = data[:_PROLOG_BYTES].decode(detect_encoding(data) or "utf-8", "replace")
     return text.lstrip("\ufeff \t\r\n\0").lower()
 
 
@@ -118,16 +117,16 @@ def _unpack_members(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
 
     Data after the members is ignored.
     """
-    unpacked, rest, is_whole = bytearray(), data, True
-    while rest.startswith(_GZIP):
-        reader = zlib.decompressobj(wbits=31)
+    unpacked, remaining, is_complete = bytearray(), data, True
+    while remaining.startswith(_GZIP):
+        decompressor = zlib.decompressobj(wbits=31)
         try:
-            unpacked += reader.decompress(rest, max_bytes + 1 - len(unpacked))
+            unpacked += decompressor.decompress(remaining, max_bytes + 1 - len(unpacked))
         except zlib.error as error:
             if not unpacked:
-                raise RefusedError("The sitemap can't be unpacked.", reason=Reason.UNREADABLE) from error
+                raise RefusedError("The sitemap cannot be decompressed.", reason=Reason.UNREADABLE) from error
             return bytes(unpacked), False
         if len(unpacked) > max_bytes:
-            raise RefusedError(f"The sitemap has more than {max_bytes} bytes once unpacked.", reason=Reason.TOO_LARGE)
-        rest, is_whole = reader.unused_data.lstrip(b"\0"), reader.eof
-    return bytes(unpacked), is_whole
+            raise RefusedError(f"The sitemap has more than {max_bytes} bytes decompressed.", reason=Reason.TOO_LARGE)
+        remaining, is_complete = decompressor.unused_data.lstrip(b"\0"), decompressor.eof
+    return bytes(unpacked), is_complete

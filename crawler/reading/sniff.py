@@ -1,16 +1,16 @@
-"""Content detection by the first bytes: enough to tell an image from an error page. Nothing is decoded here."""
+"""Content detection by the first bytes: enough to distinguish an image from an error page. Nothing is decoded."""
 
 import re
 from enum import StrEnum
 
-from exhibit.network.addresses import read_url
+from exhibit.network.addresses import parse_url
 from exhibit.pictures.sniff import PICTURE_MAGICS
 from exhibit.reasons import Reason
 
-SNIFFED = 1024
-_ANYWHERE = "http://anywhere.invalid/"
+SNIFFED_BYTES = 1024
+_BASE_URL = "http://anywhere.invalid/"
 """Base for URLs that are not absolute."""
-VECTOR_SENTENCE = "Vector drawings aren't compared."
+VECTOR_SENTENCE = "Vector graphics are not compared."
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jxl",
     ".heic", ".heif", ".jp2",
@@ -26,8 +26,8 @@ class Content(StrEnum):
     UNKNOWN = "unknown"
 
 
-_IMAGES = (
-    *(magic for magic in PICTURE_MAGICS if magic != b"BM"),  # starts many texts, too
+_IMAGE_SIGNATURES = (
+    *(magic for magic in PICTURE_MAGICS if magic != b"BM"),  # many texts start with BM, too
     b"II+\x00",  # BigTIFF
     b"MM\x00+",
     b"\xff\x0a",  # JPEG XL codestream
@@ -58,7 +58,7 @@ _OTHER_SIGNATURES = (
 )
 _IMAGE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"jxl ")
 _PNM = re.compile(rb"P[1-7]\s")
-_TEXT = re.compile(rb"[\t\n\f\r\x20-\x7e\x80-\xff]+")
+_TEXT_BYTES = re.compile(rb"[\t\n\f\r\x20-\x7e\x80-\xff]+")
 
 
 def sniff(data: bytes) -> Content:
@@ -66,38 +66,38 @@ def sniff(data: bytes) -> Content:
 
     ``UNKNOWN`` means that only decoding can decide.
     """
-    head = data[:SNIFFED]
-    if head.startswith(_IMAGES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or _is_bitmap(head):
+    head = data[:SNIFFED_BYTES]
+    if head.startswith(_IMAGE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or _is_bitmap(head):
         return Content.IMAGE
     if head[4:8] == b"ftyp":
         return Content.IMAGE if any(brand in head[8:40] for brand in _IMAGE_BRANDS) else Content.OTHER
     if not head or head.startswith(_OTHER_SIGNATURES) or head[:4] == b"RIFF":
         return Content.OTHER
-    return Content.IMAGE if _PNM.match(head) else _text(head)
+    return Content.IMAGE if _PNM.match(head) else _sniff_text(head)
 
 
-def unfit(data: bytes, most: int) -> tuple[str, str] | None:
-    """Return why bytes are not stored as an image, as reason and sentence, or ``None`` if they are."""
-    if len(data) > most:
-        return Reason.TOO_LARGE, "There are more bytes than are taken."
+def check_picture(data: bytes, max_bytes: int) -> tuple[str, str] | None:
+    """Return reason and sentence if bytes cannot be stored as an image, else ``None``."""
+    if len(data) > max_bytes:
+        return Reason.TOO_LARGE, "The file exceeds the size limit."
     content = sniff(data)
     if content is Content.VECTOR:
         return Reason.VECTOR_IMAGE, VECTOR_SENTENCE
-    return (Reason.NOT_AN_IMAGE, "The bytes aren't an image.") if content is Content.OTHER else None
+    return (Reason.NOT_AN_IMAGE, "The bytes are not an image.") if content is Content.OTHER else None
 
 
 def has_image_suffix(url: str) -> bool:
     """Return True if the path of a URL has an image suffix."""
-    return _path(url).endswith(IMAGE_SUFFIXES)
+    return _get_path(url).endswith(IMAGE_SUFFIXES)
 
 
 def has_vector_suffix(url: str) -> bool:
     """Return True if the path of a URL has the suffix of a vector drawing; these are not compared."""
-    return _path(url).endswith((".svg", ".svgz"))
+    return _get_path(url).endswith((".svg", ".svgz"))
 
 
-def _path(url: str) -> str:
-    parts = read_url(url, _ANYWHERE)
+def _get_path(url: str) -> str:
+    parts = parse_url(url, _BASE_URL)
     return "" if parts is None else parts.pathname.lower()
 
 
@@ -106,10 +106,10 @@ def _is_bitmap(head: bytes) -> bool:
     return head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00"
 
 
-def _text(head: bytes) -> Content:
+def _sniff_text(head: bytes) -> Content:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(b"<"):
         return Content.VECTOR if b"<svg" in text else Content.OTHER
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Content.OTHER
-    return Content.OTHER if _TEXT.fullmatch(head) and b"\x80" not in head[:4] else Content.UNKNOWN
+    return Content.OTHER if _TEXT_BYTES.fullmatch(head) and b"\x80" not in head[:4] else Content.UNKNOWN

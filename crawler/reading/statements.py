@@ -9,13 +9,13 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from crawler.reading.found import plain
+from crawler.reading.document import normalise_text
 
-MAX_STATED, MAX_HITS = 5, 200  # statements per text; matches per pattern
-AROUND = 150  # characters shown on each side of a statement
+MAX_STATEMENTS, MAX_HITS = 5, 200  # statements per text; matches per pattern
+CONTEXT_CHARS = 150  # characters shown on each side of a statement
 
 
-class What(StrEnum):
+class StatementKind(StrEnum):
     """Kind of statement."""
 
     CREATIVE_COMMONS = "creative-commons"
@@ -29,7 +29,7 @@ class What(StrEnum):
 class RightsStatement:
     """One statement on a page."""
 
-    what: What
+    what: StatementKind
     name: str  # such as ``BY-SA 4.0``, or the name of a reseller; else empty
     words: str  # plain text with its context
     near: bool  # whether it is beside the image, rather than elsewhere on the page
@@ -45,58 +45,61 @@ class PageStatements:
 
 
 @cache
-def resellers() -> dict[str, str]:
+def load_resellers() -> dict[str, str]:
     """Return the known licence resellers: names by domain."""
     return dict(tomllib.loads(Path(__file__).with_name("resellers.toml").read_text(encoding="utf-8"))["resellers"])
 
 
 _TAGS = re.compile(r"^[^<>]*>|<[^<>]*>|<[^<>]*$")
 _PATTERNS = {
-    What.CREATIVE_COMMONS: r"creativecommons\.org/licenses/(by(?:-(?:nc|nd|sa)){0,2})\b(?:/(\d\.\d))?"
+    StatementKind.CREATIVE_COMMONS: r"creativecommons\.org/licenses/(by(?:-(?:nc|nd|sa)){0,2})\b(?:/(\d\.\d))?"
     r"|\b(?-i:CC[\s-]{0,2}(BY(?:[\s-](?:NC|ND|SA)){0,2}))\b(?:[\s-]{1,3}(\d\.\d))?",
-    What.PUBLIC_DOMAIN: r"creativecommons\.org/publicdomain/|\bCC[\s-]?0\b|\bpublic domain\b|公有领域|公共领域",
-    What.LICENCE: r"""\brel\s{0,9}=\s{0,9}["']?[^"'<>]{0,40}\blicense\b|"(?:license|acquireLicensePage)"\s{0,9}:"""
+    StatementKind.PUBLIC_DOMAIN: r"creativecommons\.org/publicdomain/|\bCC[\s-]?0\b|\bpublic domain\b"
+    r"|公有领域|公共领域",
+    StatementKind.LICENCE: r"""\brel\s{0,9}=\s{0,9}["']?[^"'<>]{0,40}\blicense\b"""
+    r"""|"(?:license|acquireLicensePage)"\s{0,9}:"""
     r"|\bCreative Commons\b|知识共享",
-    What.PERMISSION: r"\b(?:with|by) (?:kind )?permission\b|\bused under licen[cs]e\b|\blicen[cs]ed (?:from|by)\b"
+    StatementKind.PERMISSION: r"\b(?:with|by) (?:kind )?permission\b|\bused under licen[cs]e\b"
+    r"|\blicen[cs]ed (?:from|by)\b"
     r"|\bmit freundlicher Genehmigung\b|经[^<>\s]{0,8}授权|已获授权|授权使用",
-    What.RESELLER: rf"(?<![a-z])({'|'.join(map(re.escape, resellers().values()))})(?![a-z])",
+    StatementKind.RESELLER: rf"(?<![a-z])({'|'.join(map(re.escape, load_resellers().values()))})(?![a-z])",
 }
 _COMPILED_PATTERNS = {what: re.compile(pattern, re.IGNORECASE) for what, pattern in _PATTERNS.items()}
 
 
-def statements_in(text: str, is_near: Callable[[int], bool | None] = lambda _at: True) -> list[RightsStatement]:
+def find_statements(text: str, is_near: Callable[[int], bool | None] = lambda _at: True) -> list[RightsStatement]:
     """Return the statements of a text, those beside the image first.
 
     Args:
         text: Text or markup to search.
         is_near: Returns True if a position in the text is about the image, ``None`` if it is about another one.
     """
-    statements: dict[tuple[What, str], RightsStatement] = {}
-    for what, pattern in _COMPILED_PATTERNS.items():
+    statements: dict[tuple[StatementKind, str], RightsStatement] = {}
+    for kind, pattern in _COMPILED_PATTERNS.items():
         hits = ((hit, is_near(hit.start())) for hit in islice(pattern.finditer(text), MAX_HITS))
-        for hit, near in ((hit, near) for hit, near in hits if near is not None):
+        for hit, is_beside in ((hit, is_beside) for hit, is_beside in hits if is_beside is not None):
             name = re.sub(r"(?<=\w)\s(?=[A-Z])", "-", " ".join(filter(None, hit.groups())).upper())
-            if what is What.RESELLER:
-                name = next(reseller for reseller in resellers().values() if reseller.upper() == hit[1].upper())
-            reseller = statements.get((what, name))
-            if reseller is None or (near and not reseller.near):
-                statements[what, name] = RightsStatement(what, name, _around(text, hit), near)
-    if any(what is What.CREATIVE_COMMONS for what, _name in statements):
-        statements.pop((What.LICENCE, ""), None)  # the same statement, less exact
-    return sorted(statements.values(), key=lambda statement: not statement.near)[:MAX_STATED]
+            if kind is StatementKind.RESELLER:
+                name = next(reseller for reseller in load_resellers().values() if reseller.upper() == hit[1].upper())
+            reseller = statements.get((kind, name))
+            if reseller is None or (is_beside and not reseller.near):
+                statements[kind, name] = RightsStatement(kind, name, _quote_context(text, hit), is_beside)
+    if any(kind is StatementKind.CREATIVE_COMMONS for kind, _name in statements):
+        statements.pop((StatementKind.LICENCE, ""), None)  # the same statement, less exact
+    return sorted(statements.values(), key=lambda statement: not statement.near)[:MAX_STATEMENTS]
 
 
-def without_tags(text: str) -> str:
+def remove_tags(text: str) -> str:
     """Return the text of a piece of markup without its tags."""
     return _TAGS.sub(" ", text)
 
 
-def _around(text: str, hit: re.Match[str]) -> str:
-    window = text[max(0, hit.start() - AROUND) : hit.end() + AROUND]
-    words, exact = plain(without_tags(window), 2 * AROUND), plain(hit[0], AROUND)
-    return words if exact in words else f"{exact} · {words}".rstrip(" ·")
+def _quote_context(text: str, hit: re.Match[str]) -> str:
+    window = text[max(0, hit.start() - CONTEXT_CHARS) : hit.end() + CONTEXT_CHARS]
+    context, quotation = normalise_text(remove_tags(window), 2 * CONTEXT_CHARS), normalise_text(hit[0], CONTEXT_CHARS)
+    return context if quotation in context else f"{quotation} · {context}".rstrip(" ·")
 
 
-def squashed(text: str) -> str:
+def squash_text(text: str) -> str:
     """Reduce a text to case-folded letters and digits, to search for names."""
     return "".join(filter(str.isalnum, text.casefold()))

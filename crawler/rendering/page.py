@@ -1,4 +1,4 @@
-"""One page in the browser: load it, scroll through it, and collect what it shows."""
+"""Load a page in the browser, scroll through it, and collect its content."""
 
 import asyncio
 import json
@@ -10,18 +10,25 @@ from functools import partial
 from playwright.async_api import Browser, Error, Page
 
 from crawler.formats.job import Job
-from crawler.reading.limits import CANVAS_PIXELS, CANVASES, RENDERED_ELEMENTS, STYLED_PICTURES
+from crawler.reading.limits import MAX_CANVAS_PIXELS, MAX_CANVASES, MAX_RENDERED_ELEMENTS, MAX_STYLED_PICTURES
 from crawler.rendering.traffic import Traffic
 from exhibit.browser.limits import PageLimits
-from exhibit.browser.loading import keep_alone, page_height, scroll_through, settle, visitors_page, wall_signs
+from exhibit.browser.loading import (
+    block_popups,
+    find_wall_signs,
+    measure_page_height,
+    open_visitor_page,
+    scroll_to_end,
+    wait_until_idle,
+)
 from exhibit.types import Untyped
 
 WIDTH, HEIGHT = 1280, 1600
-ROUNDS = 3  # how often a page that grows by scrolling is scrolled again
-GATHER_SECONDS = 5.0
-SMALLEST_CANVAS = 64  # pixels per side
+MAX_SCROLL_ROUNDS = 3  # maximum scrolls to the end of a page that grows while it is scrolled
+COLLECT_SECONDS = 5.0
+MIN_CANVAS_SIDE = 64  # pixels per side
 
-GATHER = """
+COLLECT_SCRIPT = """
 ([length, most, pictures, canvases, side, pixels]) => {
   const styled = new Set(), drawn = [], tiny = [], shadows = [];
   const out = {elements: 0, canvases: 0, addresses: 0, 'page-ends': 0};
@@ -76,54 +83,56 @@ class RenderedPage:
     requested_urls: list[str] = field(default_factory=list)  # URLs of requested images
     moves: list[str] = field(default_factory=list)  # navigation targets of the page
     signs: list[str] = field(default_factory=list)  # signs of a login or bot check
-    left_out: dict[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.LeftOut`
+    left_out: dict[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.OmittedItem`
 
 
-async def show(
+async def render_page(
     browser: Browser, *, url: str, job: Job, limits: PageLimits, traffic_of: "partial[Traffic]"
 ) -> RenderedPage:
     """Render a page that the crawl has fetched; content that exceeds the time limit is omitted."""
     rendered = RenderedPage()
-    async with visitors_page(browser, job.user_agent.header(), WIDTH, HEIGHT) as page:
+    async with open_visitor_page(browser, job.user_agent.to_header(), WIDTH, HEIGHT) as page:
         traffic = traffic_of(page=page)
-        await page.context.route("**/*", traffic.answer)
-        keep_alone(page)
+        await page.context.route("**/*", traffic.handle_route)
+        block_popups(page)
         with suppress(TimeoutError):
             async with asyncio.timeout(limits.seconds):
                 await _load(page, url, traffic, limits)
         with suppress(TimeoutError, Error):
-            async with asyncio.timeout(GATHER_SECONDS):
-                rendered = await _gather(page, job.limits.max_page_bytes)
+            async with asyncio.timeout(COLLECT_SECONDS):
+                rendered = await _collect_content(page, job.limits.max_page_bytes)
         traffic.close()
         rendered.requested_urls, rendered.moves = list(traffic.pictures), traffic.moves
     return rendered
 
 
 async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> None:
-    end = time.monotonic() + limits.load_seconds
+    deadline = time.monotonic() + limits.load_seconds
     with suppress(Error):  # an immediate redirect is recorded in the moves
         await page.goto(url, wait_until="domcontentloaded", timeout=limits.load_seconds * 1000)
-    await settle(traffic, limits, end - time.monotonic())
-    for _ in range(ROUNDS):
-        height = await page_height(page)
-        end = time.monotonic() + limits.scroll_seconds
-        await scroll_through(page, traffic, limits)
-        await settle(traffic, limits, end - time.monotonic())
-        if await page_height(page) <= height or height >= limits.height:
+    await wait_until_idle(traffic, limits, deadline - time.monotonic())
+    for _ in range(MAX_SCROLL_ROUNDS):
+        height = await measure_page_height(page)
+        deadline = time.monotonic() + limits.scroll_seconds
+        await scroll_to_end(page, traffic, limits)
+        await wait_until_idle(traffic, limits, deadline - time.monotonic())
+        if await measure_page_height(page) <= height or height >= limits.height:
             return
 
 
-async def _gather(page: Page, max_bytes: int) -> RenderedPage:
-    signs = await wall_signs(page)
-    limits = json.dumps([max_bytes, RENDERED_ELEMENTS, STYLED_PICTURES, CANVASES, SMALLEST_CANVAS, CANVAS_PIXELS])
-    values = await _asked_apart(page, f"({GATHER})({limits})")
+async def _collect_content(page: Page, max_bytes: int) -> RenderedPage:
+    signs = await find_wall_signs(page)
+    limits = json.dumps(
+        [max_bytes, MAX_RENDERED_ELEMENTS, MAX_STYLED_PICTURES, MAX_CANVASES, MIN_CANVAS_SIDE, MAX_CANVAS_PIXELS]
+    )
+    values = await _evaluate_isolated(page, f"({COLLECT_SCRIPT})({limits})")
     return RenderedPage(**{**values, "tiny": set(values["tiny"])}, signs=signs)
 
 
-async def _asked_apart(page: Page, expression: str) -> Untyped:
+async def _evaluate_isolated(page: Page, expression: str) -> Untyped:
     """Evaluate an expression in an isolated world, in which the page's scripts cannot change the functions called."""
     session = await page.context.new_cdp_session(page)
     frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
     world = await session.send("Page.createIsolatedWorld", {"frameId": frame})
-    question = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
-    return (await session.send("Runtime.evaluate", question))["result"].get("value")
+    parameters = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
+    return (await session.send("Runtime.evaluate", parameters))["result"].get("value")

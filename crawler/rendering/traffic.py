@@ -1,4 +1,4 @@
-"""Requests of a rendered page: the crawl makes each one, through its gate, and passes the response to the browser.
+"""Requests of a rendered page: the crawl sends each one under its own rules and passes the response to the browser.
 
 Images, scripts, style sheets and requests of scripts are allowed, with GET only. Frames, other windows, fonts, videos,
 streams, beacons and everything that sends data are refused.
@@ -13,28 +13,28 @@ from typing import Any, TypeAlias
 from playwright.async_api import Request as Asked, Route
 from scrapy import Request
 
-from crawler.fetching.answers import Response, pairs, referer_of
 from crawler.fetching.images import Images
+from crawler.fetching.responses import Response, compute_referer, to_header_pairs
 from crawler.formats.lines import Refusal
 from crawler.reading.sniff import Content, sniff
 from crawler.state.crawl import Crawl
 from exhibit.browser.loading import PageTraffic
-from exhibit.network.addresses import without_fragment
+from exhibit.network.addresses import remove_fragment
 from exhibit.types import Headers
 
 Download: TypeAlias = Callable[[Request], Awaitable[Any]]
-"""Makes a request with Scrapy's downloader; raises the errors of its middlewares."""
+"""Sends a request with Scrapy's downloader; raises the errors of its middlewares."""
 
-SCRIPTED = frozenset({"xhr", "fetch"})
-LASTING = frozenset({"script", "stylesheet"})
+SCRIPT_REQUEST_TYPES = frozenset({"xhr", "fetch"})
+CACHED_TYPES = frozenset({"script", "stylesheet"})
 """Resource types that other pages of the job request again."""
-_KEPT_BYTES = 32 << 20
-_SMALLEST = 200
-"""Bytes; a smaller image that is requested but not shown is a tracking pixel."""
-_MOVES = 5  # stored navigation attempts of a page
-_PASSED_ON = frozenset({"content-type", "content-security-policy", "cross-origin-resource-policy"})
-_ASKED_WITH = frozenset({"accept", "origin", "x-requested-with"})
-_BLANK = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\0\0\0!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+_MAX_CACHE_BYTES = 32 << 20
+_MIN_PICTURE_BYTES = 200
+"""Minimum size in bytes: a smaller image that is requested but not shown is a tracking pixel."""
+_MAX_MOVES = 5  # stored navigation attempts of a page
+_RESPONSE_HEADERS = frozenset({"content-type", "content-security-policy", "cross-origin-resource-policy"})
+_REQUEST_HEADERS = frozenset({"accept", "origin", "x-requested-with"})
+_BLANK_GIF = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\0\0\0!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 """A transparent one-pixel image (GIF89a), used if the bytes of a known image are not available."""
 
 
@@ -58,15 +58,15 @@ class AssetCache:
         """Return the response for a URL; if the requesting page closes, the request continues for later pages."""
         task = self._tasks.get(url)
         if task is None:
-            task = self._tasks[url] = asyncio.ensure_future(self._counted(url, fetch))
+            task = self._tasks[url] = asyncio.ensure_future(self._fetch_and_count(url, fetch))
         return await asyncio.shield(task)
 
-    async def _counted(
+    async def _fetch_and_count(
         self, url: str, fetch: Callable[[], Awaitable[BrowserResponse | None]]
     ) -> BrowserResponse | None:
         result = await fetch()
         self._sizes[url] = len(result.body) if result else 0
-        while sum(self._sizes.values()) > _KEPT_BYTES:
+        while sum(self._sizes.values()) > _MAX_CACHE_BYTES:
             del self._tasks[self._sizes.popitem(last=False)[0]]
         return result
 
@@ -78,91 +78,96 @@ class Traffic(PageTraffic):
     crawl: Crawl
     images: Images
     download: Download
-    lasting: AssetCache
+    asset_cache: AssetCache
     document: Response | None  # the page's own response, until requested
     url: str
     pictures: dict[str, None] = field(default_factory=dict)  # URLs of requested images
     moves: list[str] = field(default_factory=list)  # navigation targets of the page
-    asked: int = 0  # number of requests
+    request_count: int = 0  # number of requests
 
     def _is_awaited(self, request: Asked) -> bool:
         return request.resource_type != "image"
 
     async def _answer(self, route: Route) -> None:
-        result = await self._given(route.request)
+        result = await self._get_response(route.request)
         if result is None or self._closed:
             await route.abort("blockedbyclient")
         else:
             await route.fulfill(status=result.status, headers=dict(result.headers), body=result.body)
 
-    async def _given(self, asked: Asked) -> BrowserResponse | None:
+    async def _get_response(self, request: Asked) -> BrowserResponse | None:
         """Return the response for a request; ``None`` to refuse it."""
-        kind, url = asked.resource_type, without_fragment(asked.url)
-        if self._closed or asked.method != "GET" or not self._is_of_page(asked):
+        kind, url = request.resource_type, remove_fragment(request.url)
+        if self._closed or request.method != "GET" or not self._is_from_page(request):
             return None
-        if asked.is_navigation_request():
-            return self._navigated(asked, url)
-        if kind not in LASTING | SCRIPTED | {"image"} or self.asked >= self.crawl.job.limits.render_page_requests:
+        if request.is_navigation_request():
+            return self._handle_navigation(request, url)
+        if (
+            kind not in CACHED_TYPES | SCRIPT_REQUEST_TYPES | {"image"}
+            or self.request_count >= self.crawl.job.limits.render_page_requests
+        ):
             return None
-        self.asked += 1
+        self.request_count += 1
         if kind == "image":
-            return await self._picture(url)
-        headers = {name: value for name, value in asked.headers.items() if name in _ASKED_WITH}
-        if kind in LASTING:
-            return await self.lasting.get(url, lambda: self._fetch(url, headers))
+            return await self._fetch_picture(url)
+        headers = {name: value for name, value in request.headers.items() if name in _REQUEST_HEADERS}
+        if kind in CACHED_TYPES:
+            return await self.asset_cache.get(url, lambda: self._fetch(url, headers))
         result = await self._fetch(url, headers)
         if result is not None and result.status == 200 and sniff(result.body) is Content.IMAGE:
             self.pictures[url] = None
         return result
 
-    def _navigated(self, asked: Asked, url: str) -> BrowserResponse | None:
-        if asked.frame.parent_frame is not None:
+    def _handle_navigation(self, request: Asked, url: str) -> BrowserResponse | None:
+        if request.frame.parent_frame is not None:
             return None
         document, self.document = self.document, None
         if document is None:
-            self.moves = [*self.moves, url][:_MOVES]
+            self.moves = [*self.moves, url][:_MAX_MOVES]
             return None
-        return BrowserResponse(document.body, _passed_on(pairs(document.headers)), document.status)
+        return BrowserResponse(document.body, _filter_headers(to_header_pairs(document.headers)), document.status)
 
-    async def _picture(self, url: str) -> BrowserResponse | None:
+    async def _fetch_picture(self, url: str) -> BrowserResponse | None:
         self.pictures[url] = None
-        result = await self.images.fetched(url, self.url)
+        result = await self.images.fetch_for_page(url, self.url)
         if isinstance(result, Refusal):
             self.pictures.pop(url, None)
             return None
         body = None if result.not_modified else self.crawl.spool.get(result.digest)
-        if body is not None and len(body) < _SMALLEST:
+        if body is not None and len(body) < _MIN_PICTURE_BYTES:
             self.pictures.pop(url, None)
         return BrowserResponse(
-            body or _BLANK, _passed_on(result.response_headers) if body else {"content-type": "image/gif"}
+            body or _BLANK_GIF, _filter_headers(result.response_headers) if body else {"content-type": "image/gif"}
         )
 
     async def _fetch(self, url: str, headers: Mapping[str, str]) -> BrowserResponse | None:
-        return await fetched(self.crawl, self.images, self.download, url, self.url, headers)
+        return await fetch_resource(self.crawl, self.images, self.download, url, self.url, headers)
 
 
-async def fetched(
-    crawl: Crawl, images: Images, download: Download, url: str, page: str, headers: Mapping[str, str]
+async def fetch_resource(
+    crawl: Crawl, images: Images, download: Download, url: str, page_url: str, headers: Mapping[str, str]
 ) -> BrowserResponse | None:
     """Fetch a URL that a page requests; ``None`` if there is no response or the budget is exhausted."""
-    sent = crawl.headers(headers.get("accept", "*/*")) | {
+    request_headers = crawl.build_headers(headers.get("accept", "*/*")) | {
         name.title(): value for name, value in headers.items() if name != "accept"
     }
-    if referer := referer_of(url, page):
-        sent["Referer"] = referer
+    if referer := compute_referer(url, page_url):
+        request_headers["Referer"] = referer
     meta = {"download_maxsize": crawl.job.limits.max_page_bytes}
     try:
-        response = await download(Request(url, headers=sent, meta=meta, dont_filter=True))
+        response = await download(Request(url, headers=request_headers, meta=meta, dont_filter=True))
     except Exception:  # noqa: BLE001 - Scrapy raises the errors of its handlers and middlewares; the page goes without
         return None
     if response.status == 200 and sniff(response.body) is Content.IMAGE:
-        images.take(response)
-    elif not crawl.budget.take("bytes", len(response.body)):
+        images.store_if_image(response)
+    elif not crawl.budget.reserve("bytes", len(response.body)):
         return None
-    return BrowserResponse(response.body, _passed_on(pairs(response.headers)), response.status)
+    return BrowserResponse(response.body, _filter_headers(to_header_pairs(response.headers)), response.status)
 
 
-def _passed_on(headers: Headers) -> dict[str, str]:
+def _filter_headers(headers: Headers) -> dict[str, str]:
     """Return the headers that the browser needs; cookies stay in the crawl."""
-    lower = [(name.lower(), value) for name, value in headers]
-    return {name: value for name, value in lower if name in _PASSED_ON or name.startswith("access-control-")}
+    lower_headers = [(name.lower(), value) for name, value in headers]
+    return {
+        name: value for name, value in lower_headers if name in _RESPONSE_HEADERS or name.startswith("access-control-")
+    }

@@ -12,14 +12,14 @@ from typing import Any
 
 from crawler.formats.strict import read_as
 from exhibit.errors import WrongUseError
-from exhibit.network.addresses import host_of
+from exhibit.network.addresses import get_url_host
 from exhibit.types import Json, Price
 
-WORDS = ("words", "tag", "tags")
+WORD_PLACEHOLDERS = ("words", "tag", "tags")
 """Placeholders for the search words: as entered, as one tag, or as tags separated by commas."""
-PLACEHOLDERS = ("key", "id", "secret", *WORDS, "page", "offset", "size", "picture")
+PLACEHOLDERS = ("key", "id", "secret", *WORD_PLACEHOLDERS, "page", "offset", "size", "picture")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_HOLE = re.compile(r"[{}]")
+_BRACE = re.compile(r"[{}]")
 _PATH_WORDS = re.compile(r"(//[^/?#]*/[^?#]*?)\{(?:words|tag)\}")
 _BODIES = ("query", "form", "json", "multipart")
 
@@ -44,28 +44,33 @@ class Request:
         if self.method not in ("GET", "POST"):
             raise WrongUseError("request.method must be GET or POST.")
         if self.body not in _BODIES or (self.method == "GET" and self.body != "query"):
-            raise WrongUseError(f"request.body must be one of {', '.join(_BODIES)}; query with GET.")
+            raise WrongUseError(f"request.body must be one of {', '.join(_BODIES)}; with GET, it must be query.")
         if not self.url.startswith(("http://", "https://")):
-            raise WrongUseError("request.url must be an http or https address.")
-        if _HOLE.search(_PATH_WORDS.sub(r"\1", self.url)):
-            raise WrongUseError("request.url may hold {words} or {tag} in its path, and no other placeholder.")
+            raise WrongUseError("request.url must be an http or https URL.")
+        if _BRACE.search(_PATH_WORDS.sub(r"\1", self.url)):
+            raise WrongUseError("request.url may contain only the placeholders {words} and {tag}, in its path.")
         if self.json and (self.method != "POST" or self.body != "query" or self.picture):
-            raise WrongUseError("request.json needs a request.method of POST, and neither body nor picture beside it.")
+            raise WrongUseError(
+                "request.json requires request.method = POST, and excludes request.body and request.picture."
+            )
         if self.picture and self.body == "query":
-            raise WrongUseError("request.picture needs a request.body of form, json or multipart.")
-        for where, text in self._texts():
+            raise WrongUseError("request.picture requires request.body = form, json or multipart.")
+        for path, text in self._iterate_texts():
             for name in PLACEHOLDER.findall(text):
-                if name not in PLACEHOLDERS or (name == "picture" and not where.startswith("json")):
+                if name not in PLACEHOLDERS or (name == "picture" and not path.startswith("json")):
                     names = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
-                    hint = f"Write one of {names}; {{picture}} in request.json alone."
-                    raise WrongUseError(f"request.{where} has {{{name}}}, which nothing is filled in for.", hint=hint)
+                    hint = f"Use one of {names}; {{picture}} is allowed only in request.json."
+                    raise WrongUseError(
+                        f"request.{path} contains {{{name}}}, which is not a placeholder that is allowed here.",
+                        hint=hint,
+                    )
 
     @property
     def placeholders(self) -> set[str]:
         """Names of the placeholders that the request uses."""
-        return {name for _where, text in self._texts() for name in PLACEHOLDER.findall(text)}
+        return {name for _where, text in self._iterate_texts() for name in PLACEHOLDER.findall(text)}
 
-    def _texts(self) -> Iterator[tuple[str, str]]:
+    def _iterate_texts(self) -> Iterator[tuple[str, str]]:
         return _texts({"url": self.url, "headers": self.headers, "parameters": self.parameters, "json": self.json})
 
 
@@ -74,15 +79,15 @@ class Token:
     """Access token request for a key ``id:secret``: OAuth 2.0 client credentials with HTTP Basic authentication."""
 
     url: str  # the token endpoint
-    scope: str = ""  # requested scope of the token, or empty
+    scope: str = ""  # scope to request, or empty
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
-            raise WrongUseError("token.url must be an http or https address.")
+            raise WrongUseError("token.url must be an http or https URL.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
+class ResultPaths:
     """Paths of results in a response.
 
     A path consists of names separated by dots; ``[]`` selects each element of a list, a number selects one of them. A
@@ -98,18 +103,18 @@ class Results:
 
     def __post_init__(self) -> None:
         if not (self.image or self.page):
-            raise WrongUseError("answer.image or answer.page must be the path of an address in a result.")
+            raise WrongUseError("answer.image or answer.page must be the path of a URL in a result.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Results):
+class ResponsePaths(ResultPaths):
     """Paths in the response."""
 
-    also: tuple[Results, ...] = ()  # more lists of results
-    total: str = ""  # path of the number of results, for counting on by `{offset}` or `{page}`; or
-    next: str = ""  # path of the value of `{page}` for the next page; or
-    link: str = ""  # path of the URL of the next page, on the same host, which is requested unchanged; or
-    link_header: bool = False  # whether the header `Link` names that URL as `rel="next"` (RFC 8288)
+    also: tuple[ResultPaths, ...] = ()  # more lists of results
+    total: str = ""  # path of the number of results, if `{offset}` or `{page}` selects the next page
+    next: str = ""  # alternatively, path of the value of `{page}` for the next page
+    link: str = ""  # alternatively, path of the next page's URL, on the same host; it is requested unchanged
+    link_header: bool = False  # alternatively, whether the `Link` header has that URL as `rel="next"` (RFC 8288)
     code: str = ""  # path of a status in the response that replaces the HTTP status, or empty
 
 
@@ -118,9 +123,9 @@ class Errors:
     """Meaning of HTTP status codes."""
 
     key: tuple[int, ...] = (401, 403)  # the key is not accepted
-    quota: tuple[int, ...] = (402,)  # the searches of the key are used up
+    quota: tuple[int, ...] = (402,)  # the key's quota is exhausted
     busy: tuple[int, ...] = (429, 503)  # retry later, after `Retry-After` if present
-    unsearchable: tuple[int, ...] = (400, 413, 415, 422)  # this query is not supported; other images and words may be
+    unsearchable: tuple[int, ...] = (400, 413, 415, 422)  # this query is not supported; other queries may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +139,9 @@ class Pace:
 
     def __post_init__(self) -> None:
         if not (1 <= self.size <= 1_000 and 1 <= self.pages <= 100 and 1 <= self.searches <= 100_000):
-            raise WrongUseError("pace.size, pace.pages and pace.searches must be at least 1, and not endless.")
+            raise WrongUseError(
+                "pace.size must be from 1 to 1,000, pace.pages from 1 to 100, and pace.searches from 1 to 100,000."
+            )
         if not 0 <= self.seconds <= 60:
             raise WrongUseError("pace.seconds must be from 0 to 60.")
 
@@ -154,7 +161,7 @@ class Service:
 
     name: str  # name shown to members
     request: Request  # the search request
-    answer: Answer  # paths in the response
+    answer: ResponsePaths  # paths in the response
     about: str = ""  # sentence for members: what the service searches, and what it receives
     about_in: Mapping[str, str] = field(default_factory=dict)  # the same in other languages, by tag such as `zh-hans`
     keys: str = ""  # URL of a page that provides keys, or empty
@@ -166,17 +173,22 @@ class Service:
     pace: Pace = field(default_factory=Pace)  # limits of requests
 
     def __post_init__(self) -> None:
-        ways = (self.request.first_page is not None, self.answer.next, self.answer.link, self.answer.link_header)
-        if sum(map(bool, ways)) > 1:
+        paging_options = (
+            self.request.first_page is not None,
+            self.answer.next,
+            self.answer.link,
+            self.answer.link_header,
+        )
+        if sum(map(bool, paging_options)) > 1:
             fields = "request.first_page, answer.next, answer.link, answer.link_header"
-            raise WrongUseError(f"{fields}: say the one by which the pages go on.")
+            raise WrongUseError(f"{fields}: set only one of these.")
 
     @property
     def takes(self) -> str:
-        """Kind of query: ``pictures``, ``words``, or ``nothing`` if the service lists all that it has."""
+        """Kind of query: ``pictures``, ``words``, or ``nothing`` if the service lists everything."""
         if self.request.picture or "picture" in self.request.placeholders:
             return "pictures"
-        return "words" if self.request.placeholders & {*WORDS} else "nothing"
+        return "words" if self.request.placeholders & {*WORD_PLACEHOLDERS} else "nothing"
 
     @property
     def takes_pictures(self) -> bool:
@@ -193,10 +205,10 @@ class Service:
     @property
     def host(self) -> str:
         """Host of the endpoint."""
-        return host_of(self.request.url)
+        return get_url_host(self.request.url)
 
     @property
-    def links(self) -> bool:
+    def has_next_links(self) -> bool:
         """True if a response contains the URL of the next page."""
         return bool(self.answer.link) or self.answer.link_header
 
@@ -210,23 +222,23 @@ def read_service(text: str) -> Service:
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise WrongUseError(f"The mapping isn't TOML: {error}.") from error
+        raise WrongUseError(f"The mapping is not valid TOML: {error}.") from error
     return read_as(Service, value, "mapping")
 
 
-def _texts(value: Json, where: str = "") -> Iterator[tuple[str, str]]:
+def _texts(value: Json, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield every text of a value with its path.
 
     Raises:
         WrongUseError: The value contains a type that JSON does not have.
     """
     if isinstance(value, str):
-        yield where, value
+        yield path, value
     elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _texts(inner, f"{where}.{name}".lstrip("."))
+        for name, item in value.items():
+            yield from _texts(item, f"{path}.{name}".lstrip("."))
     elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from _texts(inner, f"{where}[{place}]")
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}[{index}]")
     elif not isinstance(value, int | float):
-        raise WrongUseError(f"request.{where} must be a text, a number, true or false, a list or a table.")
+        raise WrongUseError(f"request.{path} must be a text, a number, true or false, a list or a table.")

@@ -1,1 +1,1 @@
-"""The HTTP API: what the site does, for programs. docs/reference/http-api.md is its manual."""
+"""HTTP API with the functions of the web interface for programs; documented in docs/reference/http-api.md."""

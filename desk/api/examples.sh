@@ -11,8 +11,8 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -
 curl -sf -H "Authorization: Bearer $TOKEN" -F file=@found.jpg $EXHIBIT/owners/$OWNER/identify
 
 # Many works are an upload: start it, optionally with a table (CSV or XLSX), send files in portions of at most 128
-# MiB, and close it. A file sent again is registered once. Tables accept `encoding` and `skip_rows=true`; unknown
-# headings are rejected until `column-mappings` defines them.
+# MiB, and close it. A file that is sent twice is registered once. Tables accept `encoding` and `skip_rows=true`.
+# Unknown headings are rejected until a column mapping (`column-mappings`) defines them.
 
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"kind": "works", "columns": [{"heading": "Bildname", "column": "file"}, {"heading": "Lager", "column": ""}]}' \
@@ -23,9 +23,9 @@ curl -sf -H "Authorization: Bearer $TOKEN" -X POST $EXHIBIT/owners/$OWNER/upload
 
 ## Watches and licences
 #
-# In a `PATCH`, `sources` replaces all sources. `DELETE` stops a watch for good; its results stay. A licence is
-# applied to cases in the background: covered cases become `licensed`. A preview changes nothing; if `next` is a number,
-# send it as `after` and add the counts.
+# In a `PATCH` request, `sources` replaces all sources. `DELETE` permanently removes a watch; its results remain. A
+# licence is applied to cases in the background: covered cases become `licensed`. A preview changes nothing. If `next`
+# in its response is a number, send it as `after` and add up the counts.
 
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"name": "shop", "sources": [{"kind": "site", "url": "https://example.org/"}], "interval_seconds": 86400}' \
@@ -45,11 +45,11 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
 
 ## Cases and evidence
 #
-# Decisions are `confirmed` (*Not licensed* on the site), `licensed` and `cleared` (*Dismissed*). `…/cases/1/undo`
-# reverts a decision of the same caller; nothing is sealed in the first seconds. `…/cases/decisions` decides many
-# cases; `outcomes` states each result. A bundle can be downloaded when its `seal` is present. `packages` puts several
-# into one ZIP, for the court or for the other side (without originals); `pdfs` names PDFs of numbered exhibits,
-# `missing_pdf_languages` languages without one.
+# Decisions are `confirmed` (*Not licensed* in the web interface), `licensed` and `dismissed` (*Dismissed*).
+# `…/cases/1/undo` reverts a decision of the same caller; nothing is sealed in the first few seconds.
+# `…/cases/decisions` decides many cases; `outcomes` contains the result for each of them. A bundle can be downloaded as
+# soon as its `seal` is present. `packages` puts several bundles into one ZIP, for the court or for the other side
+# (without originals). `pdfs` lists the PDFs of numbered exhibits, `missing_pdf_languages` the languages without a PDF.
 
 curl -sf -H "Authorization: Bearer $TOKEN" "$EXHIBIT/owners/$OWNER/cases?decision=open&limit=20"
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
@@ -61,8 +61,8 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
 
 ## Notices and reports
 #
-# `missing` of a draft states what it lacks, `claim_checks` the claim check of each case. The `url` of a download link,
-# and the `link` of an invitation if the installation sends no mail, are returned once.
+# `missing` lists what a draft lacks, `claim_checks` contains the claim check of each case. The `url` of a download
+# link is returned only once, and so is the `link` of an invitation if the installation has no mail server.
 
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"kind": "dsa", "cases": [1]}' $EXHIBIT/owners/$OWNER/notices
@@ -79,5 +79,5 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"valid_days": 7, "note": "For the court clerk"}' $EXHIBIT/owners/$OWNER/reports/1/links
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
-  -d '{"url": "https://example.org/hooks/exhibit", "events": ["case.opened", "bundle.witnessed"]}' $EXHIBIT/owners/$OWNER/webhooks
+  -d '{"url": "https://example.org/hooks/exhibit", "events": ["case.opened", "bundle.timestamped"]}' $EXHIBIT/owners/$OWNER/webhooks
 curl -sf -H "Authorization: Bearer $TOKEN" $EXHIBIT/log/entries/0/proof

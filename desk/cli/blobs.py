@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import examples, finish, workers_run
+from desk.cli.common.frame import are_workers_running, exit_with, format_examples
 from desk.cli.common.options import json_option
-from desk.cli.common.show import counted, echo_json, note, say, size
+from desk.cli.common.show import echo_json, echo_note, echo_text, format_count, format_size
 from exhibit.config import values
 from exhibit.errors import ExitCode, WrongUseError
 from registry.configuration import load_config
@@ -16,78 +16,90 @@ from registry.configuration import load_config
 if TYPE_CHECKING:
     from workers.database import moving
 
-HERE = "data-folder"
-SECONDS = 5.0
+DATA_FOLDER = "data-folder"
+REPORT_SECONDS = 5.0
 
 blobs_command = click.Group("blobs", help="Manage stored files.")
 
 
 @blobs_command.command(
-    "move", epilog=examples("exhibit blobs move --to s3://bucket/exhibit", f"exhibit blobs move --to {HERE}")
+    "move",
+    epilog=format_examples("exhibit blobs move --to s3://bucket/exhibit", f"exhibit blobs move --to {DATA_FOLDER}"),
 )
-@click.option("--to", metavar="URL", required=True, help=f"New location, as in the setting blobs_url; or {HERE}.")
-@click.option("--from", "source", metavar="URL", help="Current location, if not that of blobs_url.")
+@click.option(
+    "--to", metavar="URL", required=True, help=f"New location, as in the setting blobs_url; or {DATA_FOLDER}."
+)
+@click.option("--from", "source", metavar="URL", help="Current location, if it differs from the setting blobs_url.")
 @json_option
 def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
-    """Copy all stored files to another storage location, and verify each against its SHA-256 there.
+    """Copy all stored files to another storage location, and verify the SHA-256 of each copy.
 
-    Nothing is removed at the old location, and no setting is changed. Exhibit may be running, but then new files may be
-    missing: the command exits with 4 until it has completed once while Exhibit is stopped. After an interruption, run
-    the command again. Exits with 1 if damaged files were skipped, with 3 if a location does not respond.
+    Nothing is removed from the old location, and no setting is changed. Exhibit may be running, but then new files may
+    be missing: the command exits with 4 until it has completed once while Exhibit is stopped. After an interruption,
+    run the command again. Exits with 1 if damaged files were skipped, with 3 if a location does not respond.
     """
     config = load_config()
-    old = config.blobs_url if source is None else _url(source)
-    new = _url(to)
-    if old == new:
+    old_url = config.blobs_url if source is None else _parse_location(source)
+    new_url = _parse_location(to)
+    if old_url == new_url:
         raise WrongUseError("The new location is the current one.", hint="Enter another location with --to.")
     from workers.database import moving
 
-    ran = workers_run(config)
-    moved = moving.take_to(config, old, new, _meter())
-    running = ran or workers_run(config)
+    was_running = are_workers_running(config)
+    result = moving.copy_blobs(config, old_url, new_url, _make_progress_reporter())
+    running = was_running or are_workers_running(config)
     if as_json:
-        damaged = [digest.hex for digest in moved.damaged]
+        damaged = [digest.hex for digest in result.damaged]
         echo_json(
-            {"files": moved.files, "copied": moved.copied, "size": moved.size, "damaged": damaged, "running": running}
+            {
+                "files": result.files,
+                "copied": result.copied,
+                "size": result.size,
+                "damaged": damaged,
+                "running": running,
+            }
         )
     else:
-        _say(moved, "" if to == HERE else to, running=running)
-    if moved.damaged:
-        finish(ExitCode.CHECK_FAILED)
+        _echo_summary(result, "" if to == DATA_FOLDER else to, running=running)
+    if result.damaged:
+        exit_with(ExitCode.CHECK_FAILED)
     if running:
-        finish(ExitCode.INCOMPLETE)
+        exit_with(ExitCode.INCOMPLETE)
 
 
-def _meter() -> "Callable[[moving.Moved], None]":
+def _make_progress_reporter() -> "Callable[[moving.MoveResult], None]":
     """Return a function that prints the progress on standard error every few seconds."""
     last_shown = time.monotonic()
 
-    def show(moved: "moving.Moved") -> None:
+    def report(progress: "moving.MoveResult") -> None:
         nonlocal last_shown
-        if time.monotonic() - last_shown > SECONDS:
+        if time.monotonic() - last_shown > REPORT_SECONDS:
             last_shown = time.monotonic()
-            note(f"{counted(moved.files, 'file')} verified, {moved.copied:,} copied, {size(moved.size)}")
+            echo_note(
+                f"{format_count(progress.files, 'file')} verified, {progress.copied:,} copied, "
+                f"{format_size(progress.size)}"
+            )
 
-    return show
+    return report
 
 
-def _say(moved: "moving.Moved", to: str, *, running: bool) -> None:
-    say(f"{counted(moved.files, 'file')} verified in the new location; {moved.copied:,} copied.")
-    for digest in moved.damaged:
-        say(f"Skipped, because it is damaged: {digest}")
+def _echo_summary(result: "moving.MoveResult", to: str, *, running: bool) -> None:
+    echo_text(f"{format_count(result.files, 'file')} verified in the new location; {result.copied:,} copied.")
+    for digest in result.damaged:
+        echo_text(f"Skipped, because it is damaged: {digest}")
     if running:
-        say("Exhibit is running, so new files may be missing. Stop it (exhibit down), and run the command again.")
+        echo_text("Exhibit is running, so new files may be missing. Stop it (exhibit down), and run the command again.")
         return
-    say(
+    echo_text(
         f"Before the next start, set EXHIBIT_BLOBS_URL={to}"
         if to
         else "Before the next start, unset EXHIBIT_BLOBS_URL."
     )
-    say("Purges do not affect the old location. Delete its files when you no longer need them.")
+    echo_text("Purges do not affect the old location. Delete its files when you no longer need them.")
 
 
-def _url(text: str) -> str:
+def _parse_location(text: str) -> str:
     try:
-        return "" if text == HERE else values.blobs_url(text)
+        return "" if text == DATA_FOLDER else values.parse_blobs_url(text)
     except ValueError as error:
-        raise WrongUseError(f"The URL is invalid: {error}.") from None  # the URL is not repeated: it may contain a key
+        raise WrongUseError(f"The URL is invalid: {error}.") from None  # The URL may contain a key.

@@ -10,35 +10,35 @@ from typing import Any
 
 import click
 
-from desk.cli.common.frame import examples, open_desk
-from desk.cli.common.options import PLACE, json_option
-from desk.cli.common.show import aligned, counted, size, tell
+from desk.cli.common.frame import format_examples, open_desk
+from desk.cli.common.options import ANY_PATH, json_option
+from desk.cli.common.show import align_columns, echo_result, format_count, format_size
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
 from registry.configuration import load_config
 from workers.operations.capacity import (
     GIB,
-    Asked,
-    Law,
-    Plan,
+    CapacityPlan,
+    CapacityRequest,
+    ScalingLaw,
     Stage,
-    laws_here,
-    plan,
-    prices_file,
-    prices_in,
-    shipped_laws,
+    build_plan,
+    find_prices_file,
+    load_local_laws,
+    load_shipped_laws,
+    read_prices,
 )
 
-TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
-MOST, LEAST, WIDE = 10**15, 0.01, 100
-HEADS = ("stage", "machines", "cores", "memory", "disk", "exact bytes", "requests")
-FIGURE = ("figure", "value", "source")
-THEIRS = "File with prices; by default prices.toml in the data folder, or the included prices."
+MULTIPLIERS = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
+MAX_NUMBER, MIN_SHOWN, LINE_WIDTH = 10**15, 0.01, 100
+STAGE_COLUMNS = ("stage", "machines", "cores", "memory", "disk", "stored files", "requests")
+LAW_COLUMNS = ("quantity", "value", "source")
+PRICES_HELP = "File with prices (TOML); by default prices.toml in the data folder, or else the included prices."
 
 
 @click.command(
     "capacity",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit capacity --works 10k --pictures 1M",
         "exhibit capacity --works 10e6 --pictures 100e9 --days 30",
         "exhibit capacity --works 1_000_000 --pictures 100M --prices my-prices.toml --json",
@@ -46,116 +46,142 @@ THEIRS = "File with prices; by default prices.toml in the data folder, or the in
 )
 @click.option("--works", required=True, metavar="N", help="Number of registered works.")
 @click.option("--pictures", required=True, metavar="N", help="Number of pictures found in --days days.")
-@click.option("--days", default="30", show_default=True, metavar="N", help="Number of days.")
-@click.option("--prices", metavar="FILE", type=PLACE, help=THEIRS)
+@click.option("--days", default="30", show_default=True, metavar="N", help="Number of days for --pictures.")
+@click.option("--prices", metavar="FILE", type=ANY_PATH, help=PRICES_HELP)
 @json_option
 def capacity_command(*, works: str, pictures: str, days: str, prices: Path | None, as_json: bool) -> None:
     """Estimate machines, storage, requests and costs for a number of works and found pictures, stage by stage.
 
-    The output states the source of each figure: measured, counted on this installation, or assumed. Prices are
-    assumptions: copy the file named at the end, enter your prices, and pass it with --prices.
+    The output shows the source of each value: measured, counted on this installation, or assumed. The included prices
+    are assumptions. To use your own prices, copy the file listed at the end of the output, change the prices, and pass
+    the copy with --prices.
     """
     config = load_config()
-    request = Asked(whole_number(works), whole_number(pictures), whole_number(days), config.retention_days)
-    prices = prices or prices_file(config.data_dir)
-    forecast = plan(request, _laws(config), prices_in(prices))
-    where = _wrapped(f"Prices: {prices}. To use your own, copy the file, change it, and add --prices FILE.")
-    tell(in_plain(forecast), *in_lines(forecast), "", where, as_json=as_json)
+    request = CapacityRequest(
+        parse_whole_number(works), parse_whole_number(pictures), parse_whole_number(days), config.retention_days
+    )
+    prices = prices or find_prices_file(config.data_dir)
+    forecast = build_plan(request, _load_laws(config), read_prices(prices))
+    prices_note = _wrap(f"Prices: {prices}. To use your own prices, edit a copy of the file, and add --prices FILE.")
+    echo_result(plan_to_dict(forecast), *format_plan(forecast), "", prices_note, as_json=as_json)
 
 
-def whole_number(text: str) -> int:
-    """A whole number as people write large ones: ``10e6``, ``1_000_000``, ``100M``; raises ``WrongUseError``."""
-    plain = text.strip().lower().replace("_", "").replace(",", "")
-    times = TIMES.get(plain[-1:], 1)
+def parse_whole_number(text: str) -> int:
+    """Parse a whole number in the usual notations: ``10e6``, ``1_000_000``, ``100M``.
+
+    Raises:
+        WrongUseError: The text is not a whole number from 0 to ``MAX_NUMBER``.
+    """
+    digits = text.strip().lower().replace("_", "").replace(",", "")
+    multiplier = MULTIPLIERS.get(digits[-1:], 1)
     try:
-        number = Decimal(plain[:-1] if times > 1 else plain) * times
-        if 0 <= number <= MOST and number == number.to_integral_value():
+        number = Decimal(digits[:-1] if multiplier > 1 else digits) * multiplier
+        if 0 <= number <= MAX_NUMBER and number == number.to_integral_value():
             return int(number)
     except InvalidOperation:
         pass
-    raise WrongUseError(f"{text!r} is not a whole number.", hint="Enter 0 to 1,000T, such as 10e6, 1_000_000 or 100M.")
+    raise WrongUseError(f"{text!r} is not a whole number.", hint="Enter 0 to 1,000T, for example 10e6 or 100M.")
 
 
-def _laws(config: Config) -> Mapping[str, Law]:
-    """Those of this installation, where there is one."""
+def _load_laws(config: Config) -> Mapping[str, ScalingLaw]:
+    """Load the laws of this installation, or the included ones if it has no database."""
     if not (config.database_url or (config.data_dir / "postgres").exists()):
-        return shipped_laws()
-    return laws_here(open_desk().services)
+        return load_shipped_laws()
+    return load_local_laws(open_desk().services)
 
 
-def in_plain(found: Plan) -> dict[str, Any]:
-    """A plan as JSON."""
-    request, both = found.request, {"money": found.money, "core_hours": found.core_hours}
-    figures = [
-        {"value": law.at(request.works, request.pictures), "source": source_of(law), "beyond": found.is_beyond(law)}
+def plan_to_dict(forecast: CapacityPlan) -> dict[str, Any]:
+    """Convert a plan to a dictionary for JSON."""
+    request, totals = forecast.request, {"money": forecast.money, "core_hours": forecast.core_hours}
+    laws = [
+        {
+            "value": law.evaluate(request.works, request.pictures),
+            "source": describe_source(law),
+            "beyond": forecast.is_beyond(law),
+        }
         | {name: value for name, value in asdict(law).items() if value not in ("", math.inf)}
-        for law in found.laws
+        for law in forecast.laws
     ]
-    million = {name: found.a_million(amount) for name, amount in both.items()}
-    values = asdict(found)
-    values = {"asked": values.pop("request"), **values, "laws": figures}
-    return {**values, **both, "a_million_pictures": million, "machines": dict(found.machines)}
+    per_million = {name: forecast.per_million(amount) for name, amount in totals.items()}
+    values = asdict(forecast)
+    values = {"asked": values.pop("request"), **values, "laws": laws}
+    return {**values, **totals, "a_million_pictures": per_million, "machines": dict(forecast.machines)}
 
 
-def in_lines(found: Plan) -> list[str]:
-    """A plan for people, in lines that a terminal of a hundred columns holds."""
-    request = found.request
-    many = f"{counted(request.works, 'work')}, {counted(request.pictures, 'picture')} in {counted(request.days, 'day')}"
-    lines = [f"{many}: {short(request.pictures / request.days / 86_400)} a second.", ""]
-    stages = [(*HEADS, found.prices.currency), *map(line_of, found.stages)]
-    lines += aligned(stages, [place > 0 for place in range(len(stages[0]))])
-    lines += ["", _wrapped(together(found)), ""]
-    lines += aligned([FIGURE, *(figure(law, found) for law in found.laws)], (False, True, False))
-    if beyond := [f"{law.says} (up to {law.upto:,} {law.of})" for law in found.laws if found.is_beyond(law)]:
-        lines += ["", _wrapped(f"* beyond the measured range: {'; '.join(beyond)}.")]
-    lines += ["", "Changes required for this size:"] if found.changes else []
-    for change in found.changes:
-        built = "" if change.built else ", NOT IMPLEMENTED"
-        lines.append(_wrapped(f"Above {short(change.beyond)} {change.of}{built}: {change.says}", "- "))
-    return [*lines, "", "Not included:", *(_wrapped(sentence, "- ") for sentence in found.left_out)]
+def format_plan(forecast: CapacityPlan) -> list[str]:
+    """Format a plan as text, in lines for a terminal with ``LINE_WIDTH`` columns."""
+    request = forecast.request
+    volume = (
+        f"{format_count(request.works, 'work')}, {format_count(request.pictures, 'picture')} in "
+        f"{format_count(request.days, 'day')}"
+    )
+    lines = [f"{volume}: {format_number(request.pictures / request.days / 86_400)} pictures per second.", ""]
+    stages = [(*STAGE_COLUMNS, forecast.prices.currency), *map(format_stage, forecast.stages)]
+    lines += align_columns(stages, [index > 0 for index in range(len(stages[0]))])
+    lines += ["", _wrap(format_totals(forecast)), ""]
+    lines += align_columns([LAW_COLUMNS, *(format_law(law, forecast) for law in forecast.laws)], (False, True, False))
+    if exceeded_laws := [
+        f"{law.says} (up to {law.upto:,} {law.of})" for law in forecast.laws if forecast.is_beyond(law)
+    ]:
+        lines += ["", _wrap(f"* beyond the measured range: {'; '.join(exceeded_laws)}.")]
+    lines += ["", "Changes required for this size:"] if forecast.changes else []
+    for change in forecast.changes:
+        status_note = "" if change.built else ", NOT IMPLEMENTED"
+        lines.append(_wrap(f"Above {format_number(change.beyond)} {change.of}{status_note}: {change.says}", "- "))
+    return [*lines, "", "Not included:", *(_wrap(sentence, "- ") for sentence in forecast.left_out)]
 
 
-def together(found: Plan) -> str:
-    """What all stages come to, and a million pictures."""
-    money, hours = found.a_million(found.money), found.a_million(found.core_hours)
-    machines = ", ".join(f"{count:,} × {kind}" for kind, count in found.machines.items())
-    prices = found.prices
+def format_totals(forecast: CapacityPlan) -> str:
+    """Format the total costs of all stages, and the costs of a million pictures."""
+    money, hours = forecast.per_million(forecast.money), forecast.per_million(forecast.core_hours)
+    machines = ", ".join(f"{count:,} × {kind}" for kind, count in forecast.machines.items())
+    prices = forecast.prices
     return (
-        f"Total {prices.currency} {short(found.money)}, on {machines}; cores are busy {prices.busy:.0%} of the time. "
-        f"One million pictures: {prices.currency} {short(money)}, with {short(hours)} core hours. "
+        f"Total {prices.currency} {format_number(forecast.money)}, on {machines}; cores are busy "
+        f"{prices.busy:.0%} of the time. "
+        f"One million pictures: {prices.currency} {format_number(money)}, with {format_number(hours)} core hours. "
         f"Prices: {prices.whose}, {prices.as_of}."
     )
 
 
-def line_of(stage: Stage) -> tuple[str, ...]:
-    """A stage below :data:`HEADS`, money last."""
-    rooms = [size(round(gib * GIB)) if gib else "" for gib in (stage.memory_gib, stage.disk_gib, stage.store_gib)]
-    machines = f"{short(stage.machines)} {stage.kind}" if stage.machines else ""
-    return (stage.stage, machines, short(stage.cores), *rooms, short(stage.requests), short(stage.money))
+def format_stage(stage: Stage) -> tuple[str, ...]:
+    """Format a stage as a row with the columns :data:`STAGE_COLUMNS`, followed by its costs."""
+    sizes = [
+        format_size(round(gib * GIB)) if gib else "" for gib in (stage.memory_gib, stage.disk_gib, stage.store_gib)
+    ]
+    machines = f"{format_number(stage.machines)} {stage.kind}" if stage.machines else ""
+    return (
+        stage.stage,
+        machines,
+        format_number(stage.cores),
+        *sizes,
+        format_number(stage.requests),
+        format_number(stage.money),
+    )
 
 
-def figure(law: Law, found: Plan) -> tuple[str, str, str]:
-    """A figure below :data:`FIGURE`."""
-    value = law.at(found.request.works, found.request.pictures)
-    text = size(round(value)) if law.unit == "bytes" else f"{short(value)} {law.unit}"
-    return law.says, text + "*" * found.is_beyond(law), source_of(law)
+def format_law(law: ScalingLaw, forecast: CapacityPlan) -> tuple[str, str, str]:
+    """Format a law as a row with the columns :data:`LAW_COLUMNS`."""
+    value = law.evaluate(forecast.request.works, forecast.request.pictures)
+    text = format_size(round(value)) if law.unit == "bytes" else f"{format_number(value)} {law.unit}"
+    return law.says, text + "*" * forecast.is_beyond(law), describe_source(law)
 
 
-def source_of(law: Law) -> str:
-    """Return the source of a figure."""
+def describe_source(law: ScalingLaw) -> str:
+    """Describe the source of a figure."""
     if law.own is not None:
         return f"counted here {law.own.counted:,} times since {law.own.since}"
     return f"assumed: {law.assumed}" if law.assumed else f"{law.by}, {law.on}"
 
 
-def _wrapped(text: str, before: str = "") -> str:
-    return textwrap.fill(text, WIDE, initial_indent=before, subsequent_indent=" " * len(before))
+def _wrap(text: str, prefix: str = "") -> str:
+    return textwrap.fill(text, LINE_WIDTH, initial_indent=prefix, subsequent_indent=" " * len(prefix))
 
 
-def short(value: float) -> str:
-    """Three digits and a letter, such as ``1.23M``; nothing for 0."""
-    if not value or value < LEAST:
-        return f"<{LEAST}" if value else ""
+def format_number(value: float) -> str:
+    """Format a number with three digits and a suffix, such as ``1.23M``; empty for 0."""
+    if not value or value < MIN_SHOWN:
+        return f"<{MIN_SHOWN}" if value else ""
     if value < 9_999.5:
         return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
     power = min(int(math.log10(value * 1.0005) // 3), 4)

@@ -1,13 +1,13 @@
-"""`exhibit case`: the uses that were found, and deciding that they are not licensed."""
+"""`exhibit case`: list cases, and decide that their uses are not licensed."""
 
 from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import DECISIONS, examples, open_desk, person
-from desk.cli.common.options import AT_LEAST_1, json_option, owner_option, why_option
-from desk.cli.common.show import listed, note, say, short
-from desk.cli.common.wait import end_where_unsealed, wait_for_seals
+from desk.cli.common.frame import DECISIONS, format_examples, get_actor_name, open_desk
+from desk.cli.common.options import AT_LEAST_1, json_option, optional_reason_option, owner_option
+from desk.cli.common.show import echo_list, echo_note, echo_text, truncate
+from desk.cli.common.wait import exit_if_unsealed, wait_for_seals
 from exhibit.types import CaseDecision
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ case_command = click.Group("case", help="Manage cases. A case contains all uses 
 
 @case_command.command(
     "list",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit case list",
         "exhibit case list --decision open --json",
         "exhibit case list --search shop.example/prints",
@@ -30,66 +30,66 @@ case_command = click.Group("case", help="Manage cases. A case contains all uses 
 @click.option("--search", "words", default="", metavar="TEXT", help="Only cases with TEXT in site, title or URLs.")
 @json_option
 def list_cases(*, named: str | None, decision: str | None, words: str, as_json: bool) -> None:
-    """List cases.
+    """List cases (uses of your works).
 
     Get a case with its pages, evidence and history: exhibit api GET cases/N
     """
-    owner = open_desk().owner(named)
+    owner = open_desk().get_owner(named)
     from desk.schemas import cases as schemas
     from registry import scoped
     from registry.cases import search
 
-    rows = scoped.cases(owner)
+    rows = scoped.list_owner_cases(owner)
     selected = rows if decision is None else rows.filter(decision=decision)
     if words.strip():
-        selected = selected.filter(search.filter_by_words(owner, words.strip()))
-    case_rows = schemas.Case.from_rows(schemas.with_uses(selected))
+        selected = selected.filter(search.build_search_condition(owner, words.strip()))
+    case_rows = schemas.Case.from_rows(schemas.prefetch_uses(selected))
     columns = ("case", "work", "site", "match", "pages", "decision", "bundles")
     hint = "List all cases: exhibit case list" if rows.exists() else "Run a watch: exhibit watch run NAME --wait"
-    nothing = f"No cases found. {hint}"
-    listed("cases", case_rows, columns, _line, nothing=nothing, as_json=as_json)
+    empty_message = f"No cases found. {hint}"
+    echo_list("cases", case_rows, columns, _build_row, empty_message=empty_message, as_json=as_json)
     if not as_json:
-        _tell_missed(owner)
+        _report_missed_copies(owner)
 
 
-def _tell_missed(of: "models.Owner") -> None:
+def _report_missed_copies(owner: "models.Owner") -> None:
     """Report watches that missed a known copy, so that an empty list is not mistaken for the absence of copies."""
-    from registry.crawls import canaries
+    from registry.crawls import copy_checks
 
-    for crawl, result in canaries.list_recent_misses(of):
-        why = f" ({result.reason})" if result.reason else ""
-        canary = f"number {result.canary.number}, {result.canary.url}"
-        note(f"The watch {crawl.watch.name} missed a known copy in its last crawl{why}: {canary}.")
+    for crawl, result in copy_checks.list_recent_misses(owner):
+        reason = f" ({result.reason})" if result.reason else ""
+        known_copy = f"number {result.known_copy.number}, {result.known_copy.url}"
+        echo_note(f"The watch {crawl.watch.name} missed a known copy in its last crawl{reason}: {known_copy}.")
 
 
-def _line(case: "schemas.Case") -> list[object]:
+def _build_row(case: "schemas.Case") -> list[object]:
     from desk.texts import cases
 
     matches = {use.match for use in case.uses if use.licence is None} or {use.match for use in case.uses}
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
     sealed_count = sum(bundle.seal is not None for bundle in case.bundles)
-    title, decided = short(f"{case.work.number}: {case.work.title}", 40), cases.decision_in_words(case.decision)
-    return [case.number, title, case.site or "(files)", match, case.pages, decided, sealed_count]
+    title, decision = truncate(f"{case.work.number}: {case.work.title}", 40), cases.decision_in_words(case.decision)
+    return [case.number, title, case.site or "(files)", match, case.pages, decision, sealed_count]
 
 
 @case_command.command(
     "confirm",
-    epilog=examples(
+    epilog=format_examples(
         'exhibit case confirm 3 4 --reason "No permission was given."',
         "exhibit case confirm 3 --wait",
         notes=(
             "Download a bundle: exhibit api GET cases/N/bundles/1/file --output bundle.zip",
-            "Other decisions:   exhibit api POST cases/N/decisions --field decision=cleared --field reason=TEXT",
+            "Other decisions:   exhibit api POST cases/N/decisions --field decision=dismissed --field reason=TEXT",
             "Undo:              exhibit api POST cases/N/undo",
         ),
     ),
 )
 @click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
 @owner_option
-@why_option
+@optional_reason_option
 @click.option("--by", metavar="NAME", help="Person recorded as the author of the decision; your login name by default.")
 @click.option(
-    "--demonstration", is_flag=True, help="Record that this is a demonstration and no person reviewed the cases."
+    "--demonstration", is_flag=True, help="Record that this is a demonstration without a review of the cases."
 )
 @click.option("--wait", is_flag=True, help="Wait until the evidence is sealed; exit with 4 if it is not.")
 def confirm_cases(
@@ -100,35 +100,39 @@ def confirm_cases(
     Cases already decided as not licensed are unchanged.
     """
     desk = open_desk()
-    owner = desk.owner(named)
+    owner = desk.get_owner(named)
     from registry import models
     from registry.cases import decisions
 
-    wish = decisions.DecisionRequest(
+    request = decisions.DecisionRequest(
         decisions.Choice.CONFIRM,
-        by=decisions.DEMONSTRATION if demonstration else by or person(),
+        by=decisions.DEMONSTRATION_ACTOR if demonstration else by or get_actor_name(),
         reason=reason.strip(),
-        undo_for=decisions.NO_DELAY if wait else decisions.UNDO_FOR,
+        undo_period=decisions.NO_DELAY if wait else decisions.UNDO_PERIOD,
     )
-    outcomes = decisions.decide_each(desk.services, owner, numbers, wish)
+    outcomes = decisions.decide_cases(desk.services, owner, numbers, request)
     confirmed = [outcome.case for outcome in outcomes if outcome.case.decision == CaseDecision.CONFIRMED]
-    if done := [outcome.case.number for outcome in outcomes if outcome.done]:
-        say(f"Decided as not licensed: {_numbers(done)}.")
-    refused = [outcome.refusal for outcome in outcomes if outcome.refusal and outcome.case not in confirmed]
-    for refusal in refused[1:]:
-        note(refusal.message)
-    if refused:
-        raise refused[0]
-    if before := [case.number for case in confirmed if case.number not in done]:
+    if decided_numbers := [outcome.case.number for outcome in outcomes if outcome.done]:
+        echo_text(f"Decided as not licensed: {_format_numbers(decided_numbers)}.")
+    refusals = [outcome.refusal for outcome in outcomes if outcome.refusal and outcome.case not in confirmed]
+    for refusal in refusals[1:]:
+        echo_note(refusal.message)
+    if refusals:
+        raise refusals[0]
+    if unchanged_numbers := [case.number for case in confirmed if case.number not in decided_numbers]:
         reason_note = " To add a note: exhibit api POST cases/N/notes" if reason else ""
-        note(f"Already not licensed, unchanged: {_numbers(before)}.{reason_note}")
+        echo_note(f"Already not licensed, unchanged: {_format_numbers(unchanged_numbers)}.{reason_note}")
     if wait:
         wait_for_seals(desk, confirmed)
-        newest = models.Bundle.objects.filter(case__in=confirmed).order_by("case_id", "-number").distinct("case_id")
-        end_where_unsealed(newest.select_related("case"))
-    elif not desk.workers_run:
-        note("No worker is running, so the evidence is not sealed yet. Start Exhibit with `exhibit up`, or add --wait.")
+        latest_bundles = (
+            models.Bundle.objects.filter(case__in=confirmed).order_by("case_id", "-number").distinct("case_id")
+        )
+        exit_if_unsealed(latest_bundles.select_related("case"))
+    elif not desk.has_workers:
+        echo_note(
+            "No worker is running, so the evidence is not sealed yet. Start Exhibit with `exhibit up`, or add --wait."
+        )
 
 
-def _numbers(numbers: list[int]) -> str:
+def _format_numbers(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers))

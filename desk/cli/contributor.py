@@ -2,20 +2,23 @@
 
 import click
 
-from desk.cli.common.frame import examples
-from desk.cli.common.show import counted, note
+from desk.cli.common.frame import format_examples
+from desk.cli.common.show import echo_note, format_count
 
 contributor_command = click.Group("contributor", help="Fetch and measure pictures for another installation.")
 
 
-@contributor_command.command("join", epilog=examples("exhibit contributor join https://exhibit.example exe_…"))
+@contributor_command.command("join", epilog=format_examples("exhibit contributor join https://exhibit.example exe_…"))
 @click.argument("url")
 @click.argument("token")
 def join_installation(*, url: str, token: str) -> None:
-    """Fetch and measure pictures for the installation at URL until Ctrl-C, with a TOKEN from its operator.
+    """Fetch and measure pictures for the installation at URL, until you press Ctrl-C.
 
-    This machine follows the same crawling rules. It sends hashes and descriptors, signed with a key that it creates. It
-    needs no database. It learns the URLs, but not the owners for whom they are visited.
+    TOKEN comes from the operator of that installation.
+
+    This machine follows the crawling rules of that installation, and needs no database. It sends hashes and
+    descriptors, signed with a key that it creates. It receives the URLs to visit, but no information about
+    the owners.
 
     Operators create tokens: exhibit api POST /operator/contributors --field name=NAME
     """
@@ -23,6 +26,6 @@ def join_installation(*, url: str, token: str) -> None:
     from registry.edge import client
 
     pictures = 0
-    for brought in client.help_installation(configuration.load_config(), url, token):
-        pictures += brought
-        note(f"{counted(pictures, 'picture')} processed.")
+    for batch_size in client.contribute_to_installation(configuration.load_config(), url, token):
+        pictures += batch_size
+        echo_note(f"{format_count(pictures, 'picture')} processed.")

@@ -4,15 +4,15 @@ from dataclasses import asdict
 
 import click
 
-from desk.cli.common.frame import examples, finish
+from desk.cli.common.frame import exit_with, format_examples
 from desk.cli.common.options import json_option
 from desk.cli.common.show import echo_json
 from exhibit.errors import ExitCode
-from exhibit.plain import printable
+from exhibit.plain import replace_unprintable
 from registry.configuration import load_config_or_error
 
 
-@click.command("doctor", epilog=examples("exhibit doctor"))
+@click.command("doctor", epilog=format_examples("exhibit doctor"))
 @json_option
 def doctor_command(*, as_json: bool) -> None:
     """Check this machine and the running installation, and show how to fix problems.
@@ -22,14 +22,14 @@ def doctor_command(*, as_json: bool) -> None:
     from workers.operations import doctor
 
     config, fault = load_config_or_error()
-    checks = doctor.examine_all(config) if fault is None else doctor.examine_without_settings(config, fault)
+    checks = doctor.check_everything(config) if fault is None else doctor.check_without_settings(config, fault)
     if as_json:
         echo_json({"checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
-            mark = "ok      " if check.ok else "MISSING " if check.needed else "optional"
-            click.echo(printable(f"{mark}  {check.name}: {check.sentence}"))
+            status = "ok      " if check.ok else "MISSING " if check.needed else "optional"
+            click.echo(replace_unprintable(f"{status}  {check.name}: {check.sentence}"))
             if check.remedy:
-                click.echo(printable(f"          {check.remedy}"))
+                click.echo(replace_unprintable(f"          {check.remedy}"))
     if any(check.needed and not check.ok for check in checks):
-        finish(ExitCode.SERVICE_MISSING)
+        exit_with(ExitCode.SERVICE_MISSING)

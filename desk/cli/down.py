@@ -2,22 +2,22 @@
 
 import click
 
-from desk.cli.common.frame import examples, finish
-from desk.cli.common.show import note, say
+from desk.cli.common.frame import exit_with, format_examples
+from desk.cli.common.show import echo_note, echo_text
 from exhibit.errors import ExitCode
 from registry.configuration import load_config_or_error
 
 
-@click.command("down", epilog=examples("exhibit down"))
+@click.command("down", epilog=format_examples("exhibit down"))
 def down_command() -> None:
     """Stop Exhibit. Works even if a setting is invalid. Exits with 3 if Exhibit is not running."""
     from workers.tasks import supervisor
 
     config, fault = load_config_or_error()
     if fault is not None:
-        note(f"Exhibit cannot be started again until this is fixed: {fault}")
-    if supervisor.stop_running(config):
-        say("Stopped.")
+        echo_note(f"Exhibit cannot be started again until this is fixed: {fault}")
+    if supervisor.stop_supervisor(config):
+        echo_text("Stopped.")
     else:
-        note("Exhibit is not running.")
-        finish(ExitCode.SERVICE_MISSING)
+        echo_note("Exhibit is not running.")
+        exit_with(ExitCode.SERVICE_MISSING)

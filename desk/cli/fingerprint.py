@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.files import (
-    LeftOut,
-    left_out_as_json,
-    left_out_in_words,
-    left_out_of,
-    pictures_in,
+    SkippedFile,
+    describe_skipped_files,
+    find_pictures,
+    find_skipped_files,
     read_picture,
-    written_whole,
+    skipped_to_json,
+    write_atomically,
 )
-from desk.cli.common.frame import examples, finish
-from desk.cli.common.options import THERE, TO_WRITE, json_option
-from desk.cli.common.show import counted, note, tell, tracked
+from desk.cli.common.frame import exit_with, format_examples
+from desk.cli.common.options import EXISTING_PATH, OUTPUT_FILE, json_option
+from desk.cli.common.show import echo_note, echo_result, format_count, track_progress
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
@@ -26,40 +26,42 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 30
 
 
-@click.command("fingerprint", epilog=examples("exhibit fingerprint ~/Pictures/portfolio --out works.json"))
-@click.argument("paths", nargs=-1, required=True, type=THERE)
-@click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="Output file (JSON).")
+@click.command("fingerprint", epilog=format_examples("exhibit fingerprint ~/Pictures/portfolio --out works.json"))
+@click.argument("paths", nargs=-1, required=True, type=EXISTING_PATH)
+@click.option("--out", required=True, metavar="FILE", type=OUTPUT_FILE, help="Output file (JSON).")
 @json_option
 def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Compute fingerprints of the pictures in PATHS, to register works without sending the pictures.
 
     The output contains digests, sizes and fingerprints, but no pictures. A fingerprint reveals the rough shape of a
-    picture, so send it only to an installation that you trust. Register it there with `exhibit work add FILE`. Pictures
-    that are too similar to many others cannot be registered this way: they are listed, and the command exits with 4.
+    picture, so send the file only to an installation that you trust. Register the works there with `exhibit work add
+    FILE`. Pictures that are too similar to many others cannot be registered this way. The command lists such pictures,
+    and exits with 4.
     """
     from indexer.search import fingerprint_file
 
     pictures: list[fingerprint_file.StatedPicture] = []
     failed = []
-    for file in tracked(pictures_in(paths), "Measuring"):
+    for file in track_progress(find_pictures(paths), "Measuring"):
         try:
-            pictures.append(_told(file.name, file.path))
+            pictures.append(_measure_picture(file.name, file.path))
         except RefusedError as error:
             failed.append({"file": file.name, "reason": error.reason, "sentence": str(error)})
     if len(pictures) > fingerprint_file.MAX_WORKS:
         raise WrongUseError(
-            f"A file can contain {fingerprint_file.MAX_WORKS:,} works.", hint="Split the pictures into several files."
+            f"A fingerprint file can contain at most {fingerprint_file.MAX_WORKS:,} works.",
+            hint="Split the pictures into several files.",
         )
     if pictures:
-        with written_whole(out) as temporary:
+        with write_atomically(out) as temporary:
             content = fingerprint_file.StatedFile(works=tuple(pictures))
             temporary.write(content.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
-    _tell(out, pictures, failed, left_out_of(paths), as_json=as_json)
+    _echo_summary(out, pictures, failed, find_skipped_files(paths), as_json=as_json)
     if failed or not pictures:
-        finish(ExitCode.INCOMPLETE)
+        exit_with(ExitCode.INCOMPLETE)
 
 
-def _told(name: str, path: Path) -> "fingerprint_file.StatedPicture":
+def _measure_picture(name: str, path: Path) -> "fingerprint_file.StatedPicture":
     from indexer.picture import features
     from indexer.search import fingerprint_file
 
@@ -67,18 +69,22 @@ def _told(name: str, path: Path) -> "fingerprint_file.StatedPicture":
     return fingerprint_file.StatedPicture.from_features(name, len(data), features.extract(data))
 
 
-def _tell(
+def _echo_summary(
     out: Path,
     pictures: "Sequence[fingerprint_file.StatedPicture]",
     failed: Sequence[dict[str, str]],
-    skipped: Sequence[LeftOut],
+    skipped: Sequence[SkippedFile],
     *,
     as_json: bool,
 ) -> None:
     works = [picture.file for picture in pictures]
-    values = {"file": str(out) if pictures else None, "works": works, "failed": failed, **left_out_as_json(skipped)}
-    tell(values, f"{counted(len(pictures), 'fingerprint')} written: {out if pictures else 'no file'}", as_json=as_json)
-    for other in failed if not as_json else ():
-        note(f"  {other['file']}: skipped ({other['reason']}). {other['sentence']}")
+    values = {"file": str(out) if pictures else None, "works": works, "failed": failed, **skipped_to_json(skipped)}
+    echo_result(
+        values,
+        f"{format_count(len(pictures), 'fingerprint')} written: {out if pictures else 'none'}",
+        as_json=as_json,
+    )
+    for failure in failed if not as_json else ():
+        echo_note(f"  {failure['file']}: skipped ({failure['reason']}). {failure['sentence']}")
     if skipped and not as_json:
-        note(f"  {left_out_in_words(skipped)}")
+        echo_note(f"  {describe_skipped_files(skipped)}")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.files import made_folder, read_picture, write_file
-from desk.cli.common.frame import Desk, examples, finish, open_desk
-from desk.cli.common.options import TO_FILL, json_option, owner_option
-from desk.cli.common.show import counted, echo_json, fields, moment, note, say, tracked
+from desk.cli.common.files import create_folder, read_picture, write_file
+from desk.cli.common.frame import Desk, exit_with, format_examples, open_desk
+from desk.cli.common.options import OUTPUT_FOLDER, json_option, owner_option
+from desk.cli.common.show import echo_fields, echo_json, echo_note, echo_text, format_count, format_time, track_progress
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from registry.works import registration_proofs
 
 STANDARD_INPUT = "-"
-DRAWN = "Output folder for drawings of the comparison and proofs of registration."
-SAID = {
-    "certain": "Certain match: the pictures agree like a copy and its original.",
-    "review": "Possible match: a person must review it.",
-    "resembles": "Related picture: a person must review it.",
+OUT_HELP = "Output folder for comparison drawings and proofs of registration."
+DECISION_TEXTS = {
+    "certain": "certain match. The pictures agree as closely as a copy and its original.",
+    "review": "possible match. A person must review it.",
+    "related": "related picture, but copying is not established. A person must review it.",
 }
 
 
@@ -37,13 +37,13 @@ class _Result:
 
     image: str
     works: Sequence[tuple["identify.FoundWork", list[str]]] = ()
-    answer: "identify.Identification | None" = None
+    identification: "identify.Identification | None" = None
     error: ExhibitError | None = None
 
 
 @click.command(
     "identify",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit identify found.jpg",
         "exhibit identify screenshot.png poster.jpg --out proofs",
         "exhibit identify found.jpg --details",
@@ -53,72 +53,73 @@ class _Result:
 )
 @click.argument("images", metavar="PICTURES...", nargs=-1, required=True)
 @owner_option
-@click.option("--out", metavar="DIR", type=TO_FILL, help=DRAWN)
-@click.option("--details", is_flag=True, help="Show measurements and log entries too.")
+@click.option("--out", metavar="DIR", type=OUTPUT_FOLDER, help=OUT_HELP)
+@click.option("--details", is_flag=True, help="Also show measurements and log entries.")
 @json_option
 def identify_command(
     *, images: tuple[str, ...], named: str | None, out: Path | None, details: bool, as_json: bool
 ) -> None:
-    """Identify which of the owner's works each of PICTURES shows, completely or partly.
+    """Identify which registered works of the owner each picture shows, completely or partly.
 
-    PICTURES are files, - for standard input, or URLs, which are fetched if the operator's rules allow it. The output
-    includes the file's metadata (EXIF, IPTC, XMP, C2PA), and whether it is a signed or marked copy that you exported.
-    Nothing is stored.
+    PICTURES are files, URLs, or - for standard input. Exhibit fetches a URL only if the operator's rules allow it. The
+    output includes the metadata in each file (EXIF, IPTC, XMP, C2PA), and shows whether the picture is a signed or
+    watermarked copy that you exported. Exhibit does not store the pictures.
 
-    Exits with 0 if a work was found, 1 if none was, 2 if a picture cannot be read, 3 if a server does not respond.
+    Exits with 0 if a work was found, with 1 if no work was found, with 2 if a picture cannot be read, and with 3 if a
+    server does not respond.
     """
     if images.count(STANDARD_INPUT) > 1:
-        raise WrongUseError("Standard input can be read only once.", hint="Enter - once.")
+        raise WrongUseError("Standard input can be read only once.", hint="Enter - only once.")
     desk = open_desk()
-    of = desk.owner(named)
-    results = [_identified(desk, of, image, out) for image in tracked(images, "Identifying")]
+    owner = desk.get_owner(named)
+    results = [_identify_picture(desk, owner, image, out) for image in track_progress(images, "Identifying")]
     if as_json:
-        echo_json({"images": [_plain(answer) for answer in results]})
+        echo_json({"images": [_to_schema(result) for result in results]})
     else:
-        _tell(desk, results, details=details)
-    if errors := [answer.error for answer in results if answer.error is not None]:
-        finish(max(error.exit_code for error in errors))
-    if not any(answer.works for answer in results):
-        finish(ExitCode.CHECK_FAILED)
+        _echo_results(desk, results, details=details)
+    if errors := [result.error for result in results if result.error is not None]:
+        exit_with(max(error.exit_code for error in errors))
+    if not any(result.works for result in results):
+        exit_with(ExitCode.CHECK_FAILED)
 
 
-def _identified(desk: Desk, of: "models.Owner", image: str, out: Path | None) -> _Result:
+def _identify_picture(desk: Desk, owner: "models.Owner", image: str, out: Path | None) -> _Result:
     from registry.matches import identify
 
     try:
-        data = _read(desk, image)
-        answer = identify.identify(desk.services, of, data)
-        digest, works = answer.features.digest.hex, []
-        for work in answer.works:
-            folder = (out or Path()) / f"{_stem(image)}-{digest[:8]}-work-{work.work.number}"
-            works.append((work, [] if out is None else _written(desk, work, data, folder)))
+        data = _read_image(desk, image)
+        identification = identify.identify_picture(desk.services, owner, data)
+        digest, works = identification.features.digest.hex, []
+        for work in identification.works:
+            folder = (out or Path()) / f"{_make_folder_name(image)}-{digest[:8]}-work-{work.work.number}"
+            works.append((work, [] if out is None else _write_proofs(desk, work, data, folder)))
     except ExhibitError as error:
         return _Result(image, error=error)
-    return _Result(image, works, answer)
+    return _Result(image, works, identification)
 
 
-def _read(desk: Desk, image: str) -> bytes:
+def _read_image(desk: Desk, image: str) -> bytes:
     from registry.matches import identify
 
-    most = desk.services.limits.max_bytes
+    max_bytes = desk.services.limits.max_bytes
     if image.lower().startswith(("http://", "https://")):
-        return identify.fetch(desk.services, image)
+        return identify.fetch_picture(desk.services, image)
     if image != STANDARD_INPUT:
-        return read_picture(Path(image), most)
-    data = sys.stdin.buffer.read(most + 1)
-    if len(data) > most:
-        raise RefusedError(f"Standard input is larger than {most:,} bytes.", reason="too-many-bytes")
+        return read_picture(Path(image), max_bytes)
+    data = sys.stdin.buffer.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise RefusedError(f"Standard input is larger than {max_bytes:,} bytes.", reason="too-many-bytes")
     return data
 
 
-def _stem(image: str) -> str:
-    """A folder's name for what was named: plain letters, digits and dashes."""
+def _make_folder_name(image: str) -> str:
+    """Return a folder name for an input: ASCII letters, digits and dashes."""
     name = "standard-input" if image == STANDARD_INPUT else Path(image.partition("?")[0]).stem
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "picture"
 
 
-def _written(desk: Desk, match: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
-    """Write the drawings and the proofs of one work; returns their paths."""
+def _write_proofs(desk: Desk, match: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
+    """Write the drawings and proofs of a work, and return their paths."""
     from indexer.draw import draw
     from registry.matches import identify
     from registry.works import registration_proofs
@@ -130,101 +131,109 @@ def _written(desk: Desk, match: "identify.FoundWork", data: bytes, folder: Path)
         for name, content in registration_proofs.make_proof_files(desk.services, match.work).items()
     }
     for name, content in files.items():
-        write_file(made_folder((folder / name).parent) / Path(name).name, content)
+        write_file(create_folder((folder / name).parent) / Path(name).name, content)
     return [str(folder / name) for name in files]
 
 
-def _plain(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
+def _to_schema(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
     from desk.schemas import works as schemas
 
-    if result.answer is None:
+    if result.identification is None:
         reason = result.error.reason if isinstance(result.error, RefusedError) else "failed"
         return schemas.UnreadFile(image=result.image, reason=reason, sentence=str(result.error))
     works = [schemas.ProvenWork.from_row(match, files=files) for match, files in result.works]
-    return schemas.IdentifiedFile.from_row(result.answer, image=result.image, works=works)
+    return schemas.IdentifiedFile.from_row(result.identification, image=result.image, works=works)
 
 
-def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
+def _echo_results(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
     from indexer.search import explanation as explaining
 
     for result in results:
         if result.error is not None:
-            note(f"{result.image}: {result.error}")
-    for place, (result, answer) in enumerate(
-        [(result, result.answer) for result in results if result.answer is not None]
+            echo_note(f"{result.image}: {result.error}")
+    for position, (result, identification) in enumerate(
+        [(result, result.identification) for result in results if result.identification is not None]
     ):
-        if place:
+        if position:
             click.echo()
         if not result.works:
-            say(f"{result.image}: no registered work found.")
-        if answer.features.is_flat and not result.works:
-            why = ", ".join(answer.features.flat_reasons)
-            say(f"  The picture has too little detail ({why}): only nearly exact copies can be recognised.")
-        if answer.features.info.incomplete:
-            say(f"  {explaining.BREAKS_OFF}")
+            echo_text(f"{result.image}: no registered work found.")
+        if identification.features.is_flat and not result.works:
+            reasons = ", ".join(identification.features.flat_reasons)
+            echo_text(f"  The picture has too little detail ({reasons}): only nearly exact copies can be recognised.")
+        if identification.features.info.incomplete:
+            echo_text(f"  {explaining.TRUNCATED_FILE}")
         for match, files in result.works:
-            _tell_work(desk, result.image, match, files, details=details)
-        _tell_copies(desk, answer)
-        _tell_statement(answer)
+            _echo_work(desk, result.image, match, files, details=details)
+        _echo_copies(desk, identification)
+        _echo_statement(identification)
 
 
-def _tell_statement(answer: "identify.Identification") -> None:
+def _echo_statement(identification: "identify.Identification") -> None:
     """Print the statements in a file, and its unreadable metadata."""
     from desk.texts import metadata_problems, ownership
 
-    if rows := ownership.statement_rows(answer.said):
-        say("  Statements in the file, not verified:")
-        fields(*((f"    {name}", text) for name, text in rows))
-    for sentence in metadata_problems.describe_problems(answer.said.metadata.problems):
-        say(f"  {sentence}")
+    if rows := ownership.build_file_statement_rows(identification.said):
+        echo_text("  Unverified statements in the file:")
+        echo_fields(*((f"    {name}", text) for name, text in rows))
+    for sentence in metadata_problems.describe_problems(identification.said.metadata.problems):
+        echo_text(f"  {sentence}")
 
 
-def _tell_work(desk: Desk, image: str, match: "identify.FoundWork", files: list[str], *, details: bool) -> None:
+def _echo_work(desk: Desk, image: str, match: "identify.FoundWork", files: list[str], *, details: bool) -> None:
     from desk.texts import cases
     from registry.bundles import sentences
 
     work, verification = match.work, match.verification
-    say(f"{image}: work {work.number}, {work.title}")
-    say(f"  {verification.decision}: {SAID[verification.decision]}")
-    every = sentences.measurement_templates(verification, match.calibration)
-    lines = (sentence % values for sentence, values in every if details or sentence not in sentences.TECHNICAL)
-    for sentence in filter(None, (*lines, cases.further_in_words(len(verification.further)))):
-        say(f"  {sentence}")
-    for remark in cases.remarks_of(verification.reasons):
-        say(f"  {remark}")
-    fields(
-        ("  registered", moment(work.registered_at, desk.zone)),
-        *(_logged(desk, match.log) if details else ()),
-        ("  written", f"{commonpath(files)} ({counted(len(files), 'file')})" if files else ""),
+    echo_text(f"{image}: work {work.number}, {work.title}")
+    echo_text(f"  {verification.decision}: {DECISION_TEXTS[verification.decision]}")
+    templates = sentences.build_measurement_templates(verification, match.calibration)
+    lines = (
+        sentence % values for sentence, values in templates if details or sentence not in sentences.TECHNICAL_SENTENCES
+    )
+    for sentence in filter(None, (*lines, cases.describe_further_occurrences(len(verification.further)))):
+        echo_text(f"  {sentence}")
+    for remark in cases.describe_remarks(verification.reasons):
+        echo_text(f"  {remark}")
+    echo_fields(
+        ("  registered", format_time(work.registered_at, desk.zone)),
+        *(_list_log_fields(desk, match.log) if details else ()),
+        ("  written", f"{commonpath(files)} ({format_count(len(files), 'file')})" if files else ""),
     )
 
 
-def _tell_copies(desk: Desk, answer: "identify.Identification") -> None:
-    for copy in answer.copies:
-        what = f"Identical to an exported copy of work {copy.work}, signed with the owner's key"
+def _echo_copies(desk: Desk, identification: "identify.Identification") -> None:
+    for copy in identification.copies:
+        text = f"Identical to an exported copy of work {copy.work}, signed with the owner's key"
         if copy.recipient:
-            by_chance = f"at most 1 in {1 / max(copy.chance, 1e-99):.0e} unmarked pictures matches by chance"
-            what = f"Contains the invisible mark of the copy of work {copy.work} for {copy.recipient}; {by_chance}"
-        say(f"  {what}.")
-        key, made_at = f"{copy.key}{', revoked' if copy.revoked else ''}", moment(copy.log.submission.time, desk.zone)
-        fields(("  key", key), ("  exported", made_at), *_logged(desk, copy.log))
-    if answer.marks:
-        say(f"  {counted(answer.marks, 'mark')} checked. A mark does not show the publisher; absence proves nothing.")
+            chance = f"at most 1 in {1 / max(copy.chance, 1e-99):.0e} other pictures matches by chance"
+            text = f"Contains the watermark of the copy of work {copy.work} for {copy.recipient}; {chance}"
+        echo_text(f"  {text}.")
+        key, made_at = (
+            f"{copy.key}{', revoked' if copy.revoked else ''}",
+            format_time(copy.log.submission.time, desk.zone),
+        )
+        echo_fields(("  key", key), ("  exported", made_at), *_list_log_fields(desk, copy.log))
+    if identification.marks:
+        echo_text(
+            f"  {format_count(identification.marks, 'watermark')} checked. A watermark does not show "
+            "the publisher; its absence proves nothing."
+        )
 
 
-def _logged(desk: Desk, registration: "registration_proofs.Registration | None") -> Iterator[tuple[str, str]]:
-    """Yield the log entry of an object and its timestamps."""
+def _list_log_fields(desk: Desk, registration: "registration_proofs.Registration | None") -> Iterator[tuple[str, str]]:
+    """Yield rows with the log entry of an object and its timestamps."""
     if registration is None:
         yield "  log", "no entry"
     elif registration.entry is None:
-        yield "  log", "waiting for a number, which workers or --out assign"
+        yield "  log", "no entry number yet; assigned by workers or with --out"
     elif registration.checkpoint is None:
-        yield "  log", f"entry {registration.entry}, waiting for a signed checkpoint by workers or --out"
+        yield "  log", f"entry {registration.entry}, not yet in a signed checkpoint; signed by workers or with --out"
     else:
         yield "  log", f"entry {registration.entry}, in the checkpoint of {registration.checkpoint.size} entries"
-    for witness in () if registration is None else registration.witnesses:
-        status = f"existed no later than {moment(witness.time, desk.zone)}" if witness.time else "pending"
+    for timestamp in () if registration is None else registration.witnesses:
+        status = f"existed no later than {format_time(timestamp.time, desk.zone)}" if timestamp.time else "pending"
         yield (
             "  timestamp",
-            f"{witness.name}: {status}{' (test service, no legal weight)' if witness.development else ''}",
+            f"{timestamp.name}: {status}{' (test service, no legal weight)' if timestamp.development else ''}",
         )

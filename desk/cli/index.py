@@ -6,26 +6,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, examples, finish, open_desk
+from desk.cli.common.frame import Desk, exit_with, format_examples, open_desk
 from desk.cli.common.options import json_option
-from desk.cli.common.show import counted, note, say, size, table, tell
+from desk.cli.common.show import echo_note, echo_result, echo_table, echo_text, format_count, format_size
 from exhibit.errors import ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from registry.matches import index_upkeep
 
-MILVUS, HERE = "milvus", "data-folder"
+MILVUS, DATA_FOLDER = "milvus", "data-folder"
 
 index_command = click.Group("index", help="Manage search indexes, which are built from the database.")
 
 
-@index_command.command("check", epilog=examples("exhibit index check", "exhibit index check --json"))
+@index_command.command("check", epilog=format_examples("exhibit index check", "exhibit index check --json"))
 @json_option
 def check_indexes(*, as_json: bool) -> None:
     """Compare all search indexes with the database, and show their contents.
 
-    The index phash256 contains hashes, rootsift local features of works, the others descriptors of a network. Pending
-    changes are not in the files yet; searches read them from the database.
+    The index phash256 contains hashes, the index rootsift contains local features of works, and the other indexes
+    contain descriptors of a model. Pending changes are not in the index files yet; searches read such changes from the
+    database.
 
     Exits with 1 if an index is damaged.
     """
@@ -33,28 +34,31 @@ def check_indexes(*, as_json: bool) -> None:
     from registry.matches import index_upkeep
 
     states = index_upkeep.check_indexes(desk.services)
-    each = index_upkeep.measure_work_size(desk.services, states)
-    answer = {"indexes": [asdict(state) for state in states], "each_work": asdict(each)}
-    tell(answer, lambda: _show(states, each), as_json=as_json)
+    work_size = index_upkeep.measure_work_size(desk.services, states)
+    result = {"indexes": [asdict(state) for state in states], "each_work": asdict(work_size)}
+    echo_result(result, lambda: _echo_states(states, work_size), as_json=as_json)
     if any(state.problems for state in states):
-        note("Rebuild them: exhibit index rebuild")
-        finish(ExitCode.CHECK_FAILED)
+        echo_note("Rebuild the indexes: exhibit index rebuild")
+        exit_with(ExitCode.CHECK_FAILED)
 
 
 @index_command.command(
     "rebuild",
-    epilog=examples(
-        "exhibit index rebuild", f"exhibit index rebuild --to {MILVUS}", f"exhibit index rebuild --to {HERE} --drop"
+    epilog=format_examples(
+        "exhibit index rebuild",
+        f"exhibit index rebuild --to {MILVUS}",
+        f"exhibit index rebuild --to {DATA_FOLDER} --drop",
     ),
 )
-@click.option("--to", type=click.Choice([MILVUS, HERE]), help="New location of the index of seen pictures.")
+@click.option("--to", type=click.Choice([MILVUS, DATA_FOLDER]), help="New location of the index of crawled pictures.")
 @click.option("--drop", is_flag=True, help="With --to: delete the index from its previous location.")
 @json_option
 def rebuild_indexes(*, to: str | None, drop: bool, as_json: bool) -> None:
-    """Rebuild all indexes from the database. Searches continue meanwhile.
+    """Rebuild the search indexes from the database. Searches continue meanwhile.
 
-    With --to, move only the index of seen pictures into Milvus or into this machine's data folder. Then change the
-    setting milvus_url, restart, and run the same command with --drop. After an interruption, run the command again.
+    With --to, move only the index of crawled pictures to Milvus, or back to the data folder of this machine. Then
+    change the setting milvus_url, restart Exhibit, and run the same command with --drop. After an interruption, run the
+    command again.
 
     Exits with 1 if entries are missing, with 3 if Milvus does not respond.
     """
@@ -62,41 +66,44 @@ def rebuild_indexes(*, to: str | None, drop: bool, as_json: bool) -> None:
         raise WrongUseError("--drop requires the new location.", hint="Add --to.")
     desk = open_desk()
     if to is not None:
-        _move(desk, to, drop=drop, as_json=as_json)
+        _move_archive(desk, to, drop=drop, as_json=as_json)
         return
     from registry.matches import index_upkeep
 
     rebuilt = index_upkeep.rebuild_indexes(desk.services)
     results = [{"collection": str(collection), "space": str(space)} for collection, space in rebuilt]
     lines = [f"Rebuilt {result['collection']} in {result['space']}." for result in results]
-    tell({"rebuilt": results}, *lines, as_json=as_json)
+    echo_result({"rebuilt": results}, *lines, as_json=as_json)
 
 
-def _move(desk: Desk, to: str, *, drop: bool, as_json: bool) -> None:
+def _move_archive(desk: Desk, to: str, *, drop: bool, as_json: bool) -> None:
     from registry.matches import index_upkeep
 
     entries: dict[str, int] = {}
     for space, stored, required in index_upkeep.move_archive(desk.services, to_milvus=to == MILVUS):
         entries[space] = stored
         if stored < required:
-            note(f"{space}: {stored:,} of {required:,}")
+            echo_note(f"{space}: {stored:,} of {required:,}")
     if drop:
         index_upkeep.drop_archive(desk.services, from_milvus=to != MILVUS)
-    lines = [f"{space}: {counted(stored, 'entry', 'entries')}, complete." for space, stored in entries.items()]
+    lines = [f"{space}: {format_count(stored, 'entry', 'entries')}, complete." for space, stored in entries.items()]
     if not drop:
         lines.append("Restart with EXHIBIT_MILVUS_URL set." if to == MILVUS else "Restart without EXHIBIT_MILVUS_URL.")
-        lines.append("Then run the same command with --drop to delete the previous index.")
-    tell({"to": to, "entries": entries}, *lines, as_json=as_json)
+        lines.append("Then run this command again with --drop to delete the previous index.")
+    echo_result({"to": to, "entries": entries}, *lines, as_json=as_json)
 
 
-def _show(states: "Sequence[index_upkeep.IndexState]", each: "index_upkeep.WorkSize") -> None:
+def _echo_states(states: "Sequence[index_upkeep.IndexState]", work_size: "index_upkeep.WorkSize") -> None:
     columns = ("collection", "space", "vectors", "pending changes", "size", "bytes per vector", "state")
     lines = []
     for state in states:
-        figures = (state.vectors, state.behind, size(state.size), state.entry_size)
-        lines.append([state.collection, state.space, *figures, "; ".join(state.problems) or "intact"])
-    table(columns, lines)
-    if each.works:
-        whole = size(each.indexes + each.features)
-        parts = f"{size(each.indexes)} in indexes, {size(each.features)} of features"
-        say(f"Size per work, without its file ({counted(each.works, 'work')}): {whole} ({parts}).")
+        measurements = (state.vectors, state.behind, format_size(state.size), state.entry_size)
+        lines.append([state.collection, state.space, *measurements, "; ".join(state.problems) or "intact"])
+    echo_table(columns, lines)
+    if work_size.works:
+        total = format_size(work_size.indexes + work_size.features)
+        parts = f"{format_size(work_size.indexes)} in indexes, {format_size(work_size.features)} in feature files"
+        echo_text(
+            f"Size per registered picture, without its file ({format_count(work_size.works, 'picture')}): "
+            f"{total} ({parts})."
+        )

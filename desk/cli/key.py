@@ -2,10 +2,10 @@
 
 import click
 
-from desk.cli.common.frame import Desk, examples, open_desk, person
+from desk.cli.common.frame import Desk, format_examples, get_actor_name, open_desk
 from desk.cli.common.options import owner_option, reason_option
-from desk.cli.common.show import counted, say
-from exhibit.config.secrets import NEXT_MASTER_KEY, mounted
+from desk.cli.common.show import echo_text, format_count
+from exhibit.config.secrets import NEXT_MASTER_KEY, find_mounted_secret
 from exhibit.errors import WrongUseError
 
 USES = ("sealing", "documents")
@@ -14,7 +14,7 @@ key_command = click.Group("key", help="Manage signing keys of owners, and the ma
 
 @key_command.command(
     "rotate",
-    epilog=examples(
+    epilog=format_examples(
         'exhibit key rotate --owner studio-example --reason "yearly rotation"',
         'exhibit key rotate --use documents --reason "yearly rotation"',
         'exhibit key rotate --master --reason "an operator left"',
@@ -29,8 +29,8 @@ key_command = click.Group("key", help="Manage signing keys of owners, and the ma
 def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> None:
     """Replace an owner's signing key. Signatures of the previous key stay valid.
 
-    With --master, replace the key that encrypts all others. After an interruption, run the command again. Earlier
-    backups of the database require the previous master key.
+    With --master, replace the master key, which encrypts all other keys. After an interruption, run the command again.
+    Earlier backups of the database require the previous master key.
 
     List keys: exhibit api GET keys. Revoke a key: exhibit api POST keys/KEY/revoke --field reason=TEXT
     """
@@ -40,23 +40,23 @@ def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> Non
             raise WrongUseError("The master key does not belong to an owner.", hint="Omit --owner.")
         _rotate_master(desk, reason)
         return
-    owner = desk.owner(named)
+    owner = desk.get_owner(named)
     from registry.keys import signing_keys as keys
-    from registry.keys.keys import Use
+    from registry.keys.keys import KeyUse
 
-    key = keys.rotate(desk.services, owner, Use(use), by=person(), reason=reason)
-    say(f"{owner.name} now uses the key {bytes(key.public_key).hex()[:16]}.")
-    say("Export the new public key for verifiers: exhibit trust FILE")
+    key = keys.rotate(desk.services, owner, KeyUse(use), by=get_actor_name(), reason=reason)
+    echo_text(f"{owner.name} now uses the key {bytes(key.public_key).hex()[:16]}.")
+    echo_text("Export the new public key for verifiers: exhibit trust FILE")
 
 
 def _rotate_master(desk: Desk, reason: str) -> None:
     from registry.master_key import change_master_key
 
-    change = change_master_key(desk.services, by=person(), reason=reason)
-    then = "Back up the folder secrets now."
-    if mounted_key := mounted(desk.config, NEXT_MASTER_KEY):
-        then = f"Replace master_key with {mounted_key} on every machine now."
-    say(f"Encrypted {counted(change.keys, 'key')} with the new master key. {then}")
-    if change.lost:
-        key_names = ", ".join(key.hex()[:16] for key in change.lost)
-        say(f"Unchanged, because they cannot be decrypted and are not in use: {key_names}")
+    change = change_master_key(desk.services, by=get_actor_name(), reason=reason)
+    next_step = "Back up the folder secrets/ now."
+    if mounted_key := find_mounted_secret(desk.config, NEXT_MASTER_KEY):
+        next_step = f"Replace master_key with {mounted_key} on every machine now."
+    echo_text(f"Encrypted {format_count(change.key_count, 'key')} with the new master key. {next_step}")
+    if change.lost_public_keys:
+        key_names = ", ".join(key.hex()[:16] for key in change.lost_public_keys)
+        echo_text(f"Unchanged, because they cannot be decrypted and are not in use: {key_names}")

@@ -1,4 +1,4 @@
-"""The command line as a whole: commands, loaded on use, and the handling of errors."""
+"""Entry point of the command line: the command group, which loads commands on use, and error handling."""
 
 import errno
 import importlib
@@ -11,26 +11,26 @@ import click
 
 from exhibit import __version__
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
-from exhibit.files.private import keep_private
-from exhibit.interrupts import hear_interrupts
-from exhibit.machine import machine_fault
-from exhibit.pipes import ends_with_reader, has_lost_reader
-from exhibit.plain import plain
+from exhibit.files.private import set_private_umask
+from exhibit.interrupts import install_interrupt_handlers
+from exhibit.machine import describe_machine_fault
+from exhibit.pipes import exit_on_closed_pipe, has_lost_reader
+from exhibit.plain import remove_control_chars
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Run Exhibit": {
-        "up": "Start the servers, the workers and the site.",
+        "up": "Start the servers, the workers and the web interface.",
         "down": "Stop Exhibit.",
         "status": "Show running processes, queues and background jobs.",
         "doctor": "Check this machine and the running installation.",
-        "service": "Install or remove a systemd service.",
+        "service": "Install Exhibit as a systemd service, or remove the service.",
         "capacity": "Estimate machines, storage and costs.",
     },
     "First steps": {
         "owner add": "Add an owner (rights holder).",
-        "user add": "Add a member who can sign in to the site.",
+        "user add": "Add a member who can sign in to the web interface.",
         "work add": "Register pictures as works.",
-        "watch add": "Schedule crawls of sites, feeds, folders, searches or archives.",
+        "watch add": "Add a watch that crawls sites, feeds, folders or archives, or runs image searches.",
         "watch run": "Start a crawl now.",
         "ingest": "Import large lists of picture and page URLs.",
         "case list": "List cases (uses of your works).",
@@ -38,9 +38,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Check pictures and evidence": {
         "identify": "Identify which registered work a picture shows.",
-        "compare": "Compare two pictures.",
+        "compare": "Determine whether one picture is a copy of another.",
         "why": "Explain why a picture matches or does not match.",
-        "fingerprint": "Compute fingerprints, to register works without their pictures.",
+        "fingerprint": "Compute fingerprints, to register works without sending the pictures.",
         "verify": "Verify evidence bundles offline.",
         "trust": "Export the public keys that verifiers need (trust list).",
         "log verify": "Verify the log, or compare it with bundles or checkpoints.",
@@ -50,10 +50,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "restore": "Restore a backup into an empty data folder.",
         "blobs move": "Copy stored files to another storage location.",
         "index check": "Check the search indexes against the database.",
-        "index rebuild": "Rebuild the search indexes, or move one to Milvus.",
-        "model add": "Add and measure a network that finds edited copies.",
-        "calibrate": "Measure match probabilities on your own photographs.",
-        "key rotate": "Replace an owner's key or the master key.",
+        "index rebuild": "Rebuild the search indexes, or move the index of crawled pictures to Milvus.",
+        "model add": "Add and measure a model that finds edited copies.",
+        "calibrate": "Measure how often matches are correct, on your own photographs.",
+        "key rotate": "Replace an owner's signing key, or the master key.",
         "contributor join": "Fetch and measure pictures for another installation.",
     },
     "Other": {
@@ -61,7 +61,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
 }
 """Commands with their summaries. The first word of a command is the name of its module."""
-_OF_FILES = {errno.EROFS, errno.EACCES, errno.EPERM}
+_FILE_ERRORS = {errno.EROFS, errno.EACCES, errno.EPERM}
 COMMANDS = [name for section in SECTIONS.values() for name in section]
 EPILOG = """\b
 Examples:
@@ -76,15 +76,15 @@ Examples:
 \b
 Exit codes: 0 success, 1 failed check, 2 usage error, 3 service unavailable,
 4 incomplete result, 130 interrupted, 141 closed output pipe.
-docs/reference/command-output.md describes the JSON output.
+docs/reference/command-output.md describes the conventions of the output.
 """
 
 
 class LazyGroup(click.Group):
-    """Loads a command's module when the command is used; the overview loads none."""
+    """Command group that loads a command's module when it is used. The overview loads none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the first words of all commands, in the order of the overview."""
+        """Return the names of all commands and groups, in the order of the overview."""
         return list(dict.fromkeys(name.partition(" ")[0] for name in COMMANDS))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -97,7 +97,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an unknown one is refused with similar names."""
+        """Find a command. The error for an unknown command suggests similar names."""
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
@@ -117,34 +117,34 @@ def exhibit() -> None:
     """Find copies of registered pictures on the web and preserve them as evidence."""
 
 
-@ends_with_reader
+@exit_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors end with a message, not with a traceback."""
-    keep_private()
-    hear_interrupts()
+    set_private_umask()
+    install_interrupt_handlers()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # the interpreter's own streams
     try:
         return _run(arguments)
     except (KeyboardInterrupt, click.Abort):
-        return _say("Interrupted.", ExitCode.INTERRUPTED)
+        return _echo_error("Interrupted.", ExitCode.INTERRUPTED)
     except click.ClickException as error:
-        _in_plain_words(error).show()
+        _explain_error(error).show()
         return int(ExitCode.WRONG_USE)
     except ExhibitError as error:
         _reraise_when_debugging()
-        return _say("\n".join(filter(None, (error.message, error.hint))), error.exit_code)
-    except Exception as error:  # people get one sentence; EXHIBIT_DEBUG shows the traceback
+        return _echo_error("\n".join(filter(None, (error.message, error.hint))), error.exit_code)
+    except Exception as error:  # Users see one sentence; EXHIBIT_DEBUG shows the traceback.
         if isinstance(error, BrokenPipeError) and has_lost_reader():
             raise
         _reraise_when_debugging()
-        return _unforeseen(error)
+        return _report_unexpected_error(error)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     argv = sys.argv[1:] if arguments is None else arguments
-    if any(plain(text) != text and not os.path.lexists(text) for text in argv):
-        raise WrongUseError("An argument contains a control character or an incomplete character. Remove it.")
+    if any(remove_control_chars(text) != text and not os.path.lexists(text) for text in argv):
+        raise WrongUseError("An argument contains a control character or bytes in a wrong encoding. Remove them.")
     try:
         code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
     except click.exceptions.NoSuchCommand as error:
@@ -155,41 +155,43 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else int(ExitCode.DONE)
 
 
-def _in_plain_words(error: click.ClickException) -> click.ClickException:
-    """Return the error with our description of the expected value, where there is one."""
+def _explain_error(error: click.ClickException) -> click.ClickException:
+    """Replace click's message by a description of the expected value, if there is one for the type."""
     if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter) or error.param is None:
         return error
-    expected = _expected(error.param.type)
+    expected = _describe_expectation(error.param.type)
     return click.BadParameter(expected, error.ctx, error.param) if expected else error
 
 
-def _expected(kind: "click.ParamType[Any]") -> str:
-    if isinstance(kind, click.DateTime):
+def _describe_expectation(param_type: "click.ParamType[Any]") -> str:
+    if isinstance(param_type, click.DateTime):
         return "Enter a date such as 2026-01-31."
-    if not isinstance(kind, click.IntRange | click.FloatRange):
+    if not isinstance(param_type, click.IntRange | click.FloatRange):
         return ""
-    number = "whole number" if isinstance(kind, click.IntRange) else "number"
-    least = "" if kind.min is None else f" from {kind.min}" + ("" if kind.max is not None else " up")
-    most = "" if kind.max is None else f" to {kind.max}"
-    return f"Enter a {number}{least}{most}."
+    number = "whole number" if isinstance(param_type, click.IntRange) else "number"
+    minimum = (
+        "" if param_type.min is None else f" from {param_type.min}" + ("" if param_type.max is not None else " upwards")
+    )
+    maximum = "" if param_type.max is None else f" to {param_type.max}"
+    return f"Enter a {number}{minimum}{maximum}."
 
 
-def _unforeseen(error: Exception) -> int:
+def _report_unexpected_error(error: Exception) -> int:
     name = type(error).__name__
     lines = str(error).strip().splitlines()
     if type(error).__module__.startswith(("django.db", "psycopg")) and "Operational" in name:
-        return _say(f"The database does not respond: {lines[0] if lines else name}.", ExitCode.SERVICE_MISSING)
-    if fault := machine_fault(error):
-        return _say(fault + _of_file(error), ExitCode.SERVICE_MISSING)
-    if name == "DataError":  # usually an input with a length or character that no column accepts
-        return _say(f"The database refused a value: {lines[0] if lines else name}.", ExitCode.WRONG_USE)
+        return _echo_error(f"The database does not respond: {lines[0] if lines else name}.", ExitCode.SERVICE_MISSING)
+    if fault := describe_machine_fault(error):
+        return _echo_error(fault + _describe_error_file(error), ExitCode.SERVICE_MISSING)
+    if name == "DataError":  # Usually an input that is too long or contains an invalid character.
+        return _echo_error(f"The database rejected a value: {lines[0] if lines else name}.", ExitCode.WRONG_USE)
     sentence = f"Unexpected error: {name}{': ' + lines[0] if lines else ''}."
-    return _say(f"{sentence}\nSet EXHIBIT_DEBUG=true to see the traceback.", ExitCode.CHECK_FAILED)
+    return _echo_error(f"{sentence}\nSet EXHIBIT_DEBUG=true to see the traceback.", ExitCode.CHECK_FAILED)
 
 
-def _of_file(error: BaseException | None) -> str:
-    """Name the file whose permissions caused the error."""
-    while error is not None and not (isinstance(error, OSError) and error.errno in _OF_FILES and error.filename):
+def _describe_error_file(error: BaseException | None) -> str:
+    """Return a sentence with the file whose permissions caused the error; empty if there is none."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in _FILE_ERRORS and error.filename):
         error = error.__cause__
     return "" if error is None else f" File: {error.filename}."
 
@@ -199,6 +201,6 @@ def _reraise_when_debugging() -> None:
         raise  # noqa: PLE0704 - called while an error is handled
 
 
-def _say(text: str, code: ExitCode) -> int:
+def _echo_error(text: str, code: ExitCode) -> int:
     click.echo(text, err=True)
     return int(code)

@@ -1,4 +1,4 @@
-"""`exhibit model add`: networks that describe pictures."""
+"""`exhibit model add`: models that compute descriptors of pictures."""
 
 import sys
 import zipfile
@@ -8,49 +8,62 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, ask, examples, finish, open_desk, person
-from desk.cli.common.options import FILE, FOLDER, json_option, yes_option
-from desk.cli.common.show import echo_json, fields, moment, note, say, size, table, told
+from desk.cli.common.frame import Desk, confirm, exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.options import EXISTING_FILE, EXISTING_FOLDER, json_option, yes_option
+from desk.cli.common.show import (
+    echo_fields,
+    echo_json,
+    echo_note,
+    echo_table,
+    echo_text,
+    format_size,
+    format_time,
+    select_fields,
+)
 from exhibit.errors import ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from indexer.calibration import recall
-    from registry.fingerprints import model_files, networks
+    from registry.fingerprints import descriptor_models, model_files
 
-RECALLS = (
+RECALL_LABELS = (
     ("first", "R@1"),
     ("few", "R@10"),
     ("rare", "R@1e-4, above 1 in 10,000 unrelated pairs"),
     ("never", "R@0FP, above all unrelated pairs"),
 )
 model_command = click.Group(
-    "model", help="Manage networks that compute descriptors of pictures, to find edited copies."
+    "model", help="Manage neural-network models that compute picture descriptors, used to find edited copies."
 )
 
 
 @model_command.command(
     "add",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit model add sscd.onnx --card sscd.toml --photos ~/Pictures",
         "exhibit model add sscd.zip --key 9c5e2ab07d41f386 --photos ~/Pictures",
         notes=(
             "Recall of edited copies:",
-            "R@1    share whose original is the nearest picture",
-            "R@10   share whose original is among the ten nearest",
-            "R@0FP  share that is nearer than any unrelated pair",
+            "R@1    fraction of copies whose original is the nearest picture",
+            "R@10   fraction of copies whose original is among the ten nearest pictures",
+            "R@0FP  fraction of copies that are nearer to the original than any unrelated picture",
         ),
     ),
 )
-@click.argument("file", type=FILE)
-@click.option("--card", type=FILE, help="Description of an ONNX file (TOML); see docs/reference/descriptors.md.")
+@click.argument("file", type=EXISTING_FILE)
+@click.option(
+    "--card", type=EXISTING_FILE, help="Description of an ONNX file (TOML); see docs/reference/descriptors.md."
+)
 @click.option(
     "--key", default="", metavar="HEX", help="First digits of the author's public key, obtained from the author."
 )
-@click.option("--force", "anyway", is_flag=True, help="Add the network even if a newer card of it is installed.")
+@click.option("--force", "anyway", is_flag=True, help="Add the model even if a newer card of this model is installed.")
 @click.option(
-    "--photos", type=FOLDER, help="Folder of photographs for the measurement; the registered works by default."
+    "--photos",
+    type=EXISTING_FOLDER,
+    help="Folder of photographs for the measurement; by default, the registered works.",
 )
-@click.option("--works", default=60, show_default=True, type=click.IntRange(4, 500), help="Number of searches.")
+@click.option("--works", default=60, show_default=True, type=click.IntRange(4, 500), help="Maximum number of searches.")
 @yes_option
 @json_option
 def add_model(
@@ -64,127 +77,144 @@ def add_model(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Add the network in FILE, and measure it and the one in use. This takes minutes.
+    """Add the model in FILE, and measure this model and the model in use. This takes several minutes.
 
-    FILE is an ONNX file with a --card, or a ZIP exported by another installation. The command shows the card of a ZIP
-    and asks for confirmation. The measurement requires at least 20 photographs; some hundred are better.
+    FILE is an ONNX file with a --card, or a ZIP exported by another installation. For a ZIP, the command
+    shows the card and asks for confirmation. The measurement requires at least 20 photographs; several hundred give
+    better results.
 
-    Exits with 1 if the network was not measured, or its recall is below the claim of its card.
+    Exits with 1 if the model could not be measured, or if its recall is below the recall claimed on its card.
 
-    Use it: exhibit api POST /operator/models/NAME/use. List networks: exhibit api GET /operator/models
+    Use a model: exhibit api POST /operator/models/NAME/use. List models: exhibit api GET /operator/models
     """
     is_shared = zipfile.is_zipfile(file)
     if is_shared == (card is not None):
-        hint = "Add --card for an ONNX file; omit it for an exported ZIP, which includes its card."
+        hint = "Add --card for an ONNX file. Omit --card for an exported ZIP, which contains its card."
         raise WrongUseError("FILE and --card do not match.", hint=hint)
     desk = open_desk()
-    from registry.fingerprints import networks, shared_models
+    from registry.fingerprints import descriptor_models, shared_models
 
     remarks: tuple[str, ...] = ()
     if card is not None:
-        row = networks.add_model(desk.services, file, card, by=person())
+        row = descriptor_models.add_model(desk.services, file, card, by=get_actor_name())
     else:
-        offer = shared_models.read_offer(file, key, anyway=anyway)
+        offer = shared_models.read_signed_model(file, key, allow_older=anyway)
         remarks = offer.remarks
         if not as_json:
-            _show_card(desk, offer.card, remarks)
+            _echo_card(desk, offer.card, remarks)
         if not yes:
-            ask("Add and measure this network?")
-        row = shared_models.import_offer(desk.services, offer, by=person())
+            confirm("Add and measure this model?")
+        row = shared_models.import_signed_model(desk.services, offer, by=get_actor_name())
     name = f"{row.name}@{row.version}"
     reason, result = "", None
     try:
         result = _measure(desk, name, photos, works)
     except WrongUseError as error:
         reason = error.message
-    beside = networks.compare_with_claim(networks.get_model(desk.services, name)) if result else None
+    comparison = (
+        descriptor_models.compare_with_claim(descriptor_models.get_model(desk.services, name)) if result else None
+    )
     if as_json:
-        answer = {"name": row.name, "version": row.version, "remarks": remarks, "error": reason}
-        echo_json({**answer, "measured": result and _plain(result), "compared": beside and asdict(beside)})
+        output = {"name": row.name, "version": row.version, "remarks": remarks, "error": reason}
+        echo_json(
+            {
+                **output,
+                "measured": result and _comparison_to_dict(result),
+                "compared": comparison and asdict(comparison),
+            }
+        )
     elif result is None:
-        say(f"{name} was added but not measured, so it cannot be used. {reason}")
-        note(f"Measure it: exhibit model add {file} --photos DIR")
+        echo_text(f"{name} was added but not measured, so it cannot be used. {reason}")
+        echo_note(f"Measure the model: exhibit model add {file} --photos DIR")
     else:
-        _show_measured(result)
-        _show_next(name, beside)
-    if result is None or (beside is not None and beside.falls_short):
-        finish(ExitCode.CHECK_FAILED)
+        _echo_measurement(result)
+        _echo_next_step(name, comparison)
+    if result is None or (comparison is not None and comparison.falls_short):
+        exit_with(ExitCode.CHECK_FAILED)
 
 
-def _measure(desk: Desk, name: str, photos: Path | None, works: int) -> "networks.RecallComparison":
-    from registry.fingerprints import networks
+def _measure(desk: Desk, name: str, photos: Path | None, works: int) -> "descriptor_models.RecallComparison":
+    from registry.fingerprints import descriptor_models
 
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.update(100 * done // total - bar.pos)
 
-        return networks.measure_model(desk.services, name, photos, works, progress)
+        return descriptor_models.measure_model(desk.services, name, photos, works, progress)
 
 
-def _plain(measurement: "networks.RecallComparison") -> dict[str, object]:
+def _comparison_to_dict(measurement: "descriptor_models.RecallComparison") -> dict[str, object]:
     from indexer.calibration import recall
 
-    beside = {measurement.serving: recall.as_dict(measurement.beside)}
-    return {measurement.name: recall.as_dict(measurement.recall), "beside": beside}
+    serving_recall = {measurement.serving_name: recall.recall_to_dict(measurement.serving_recall)}
+    return {measurement.name: recall.recall_to_dict(measurement.recall), "beside": serving_recall}
 
 
-def _show_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, ...]) -> None:
-    network, measurement = card.network, card.measured
-    claimed = measurement.overall
-    fields(
-        ("network", f"{network.name} {network.version}, {network.width} components, {size(card.size)}"),
+def _echo_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, ...]) -> None:
+    model, measurement = card.network, card.measured
+    claimed = measurement.mean_recall
+    echo_fields(
+        ("model", f"{model.name} {model.version}, {model.width} components, {format_size(card.size)}"),
         ("author", card.author),
         ("key", card.key.hex()),
-        ("created", moment(card.made_at, desk.zone)),
-        *told(network, "licence", "source"),
-        *told(card, "terms", "price"),
-        ("claimed", f"R@1 {_share(claimed.first)}, R@10 {_share(claimed.few)}"),
+        ("created", format_time(card.made_at, desk.zone)),
+        *select_fields(model, "licence", "source"),
+        *select_fields(card, "terms", "price"),
+        ("claimed", f"R@1 {_format_fraction(claimed.first)}, R@10 {_format_fraction(claimed.few)}"),
         ("photographs", f"{measurement.photos} in {len(measurement.by_edit)} edits among {measurement.references}"),
-        ("measured", f"{moment(measurement.at, desk.zone)}, {measurement.command}"),
+        ("measured", f"{format_time(measurement.at, desk.zone)}, {measurement.command}"),
     )
     for remark in remarks:
-        note(remark)
+        echo_note(remark)
 
 
-def _show_next(name: str, beside: "model_files.Comparison | None") -> None:
-    """Show what the card of a network claims beside what was measured, and how to use it."""
+def _echo_next_step(name: str, comparison: "model_files.Comparison | None") -> None:
+    """Print the claims of a model's card beside its measurements, and the command to use the model."""
     command = f"exhibit api POST /operator/models/{name}/use"
-    if beside is None:
-        say(f"Use it: {command}")
+    if comparison is None:
+        echo_text(f"Use the model: {command}")
         return
     rows = [
-        [label, _share(getattr(beside.claimed, key)), _share(getattr(beside.measured, key))] for key, label in RECALLS
+        [label, _format_fraction(getattr(comparison.claimed, key)), _format_fraction(getattr(comparison.measured, key))]
+        for key, label in RECALL_LABELS
     ]
     click.echo()
-    table((f"over {beside.edits} edits", "claimed", "measured"), rows)
-    if beside.falls_short:
-        say(f"The recall of {name} is below the claim of its card, so it is not used.")
-        note(f"Use it anyway: {command} --field anyway=true")
+    echo_table((f"over {comparison.edits} edits", "claimed", "measured"), rows)
+    if comparison.falls_short:
+        echo_text(f"The recall of {name} is below the recall claimed on its card, so the model is not used.")
+        echo_note(f"Use the model anyway: {command} --field force=true")
     else:
-        say(f"The recall of {name} meets the claim of its card. Use it: {command}")
+        echo_text(f"The recall of {name} meets the recall claimed on its card. Use the model: {command}")
 
 
-def _show_measured(measurement: "networks.RecallComparison") -> None:
-    own, other = measurement.recall, measurement.beside
-    edits = f"{len(own.by_edit)} edits among {own.references}"
-    say(f"{own.photos} photographs in {edits}; {own.pairs} unrelated pairs.")
+def _echo_measurement(measurement: "descriptor_models.RecallComparison") -> None:
+    added_recall, serving_recall = measurement.recall, measurement.serving_recall
+    edits = f"{len(added_recall.by_edit)} edits among {added_recall.references}"
+    echo_text(f"{added_recall.photos} photographs, each in {edits}; {added_recall.pairs} unrelated pairs.")
     click.echo()
-    rows = [[label, _share(getattr(own.overall, key)), _share(getattr(other.overall, key))] for key, label in RECALLS]
-    rows.append(["milliseconds per picture", f"{own.milliseconds:.1f}", f"{other.milliseconds:.1f}"])
-    table(("", measurement.name, f"in use: {measurement.serving}"), rows)
+    rows = [
+        [
+            label,
+            _format_fraction(getattr(added_recall.overall, key)),
+            _format_fraction(getattr(serving_recall.overall, key)),
+        ]
+        for key, label in RECALL_LABELS
+    ]
+    rows.append(["milliseconds per picture", f"{added_recall.milliseconds:.1f}", f"{serving_recall.milliseconds:.1f}"])
+    echo_table(("", measurement.name, f"in use: {measurement.serving_name}"), rows)
     click.echo()
-    table(("R@10 by edit", measurement.name, "in use"), _by_edit(own, other))
+    echo_table(("R@10 by edit", measurement.name, "in use"), _list_imperfect_edits(added_recall, serving_recall))
 
 
-def _by_edit(own: "recall.Recall", other: "recall.Recall") -> list[list[object]]:
-    """The edits in which one of the two misses something."""
+def _list_imperfect_edits(added: "recall.Recall", serving: "recall.Recall") -> list[list[object]]:
+    """List the edits in which the recall of one of the two models is below 1."""
     return [
-        [edit, _share(own.by_edit[edit].few), _share(other.by_edit[edit].few)]
-        for edit in own.by_edit
-        if min(own.by_edit[edit].few, other.by_edit[edit].few) < 1
+        [edit, _format_fraction(added.by_edit[edit].few), _format_fraction(serving.by_edit[edit].few)]
+        for edit in added.by_edit
+        if min(added.by_edit[edit].few, serving.by_edit[edit].few) < 1
     ]
 
 
-def _share(value: float) -> str:
+def _format_fraction(value: float) -> str:
     return f"{value:.3f}"

@@ -2,16 +2,16 @@
 
 import click
 
-from desk.cli.common.frame import examples, open_desk, person
+from desk.cli.common.frame import format_examples, get_actor_name, open_desk
 from desk.cli.common.options import json_option
-from desk.cli.common.show import tell
+from desk.cli.common.show import echo_result
 
-owner_command = click.Group("owner", help="Manage owners: rights holders with their own works, watches and cases.")
+owner_command = click.Group("owner", help="Manage owners. An owner is a rights holder with works, watches and cases.")
 
 
 @owner_command.command(
     "add",
-    epilog=examples(
+    epilog=format_examples(
         'exhibit owner add "Studio Example"',
         'exhibit owner add "Studio Example" --slug studio --contact rights@studio.example',
     ),
@@ -23,7 +23,7 @@ owner_command = click.Group("owner", help="Manage owners: rights holders with th
 @click.option("--contact", default="", metavar="TEXT", help="Contact address for documents.")
 @json_option
 def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
-    """Add an owner, a rights holder with this NAME.
+    """Add an owner (rights holder) with this NAME.
 
     List owners with their counts: exhibit api GET /owners
     """
@@ -31,6 +31,6 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
     from desk.schemas import owners as schemas
     from registry.members import accounts
 
-    owner = accounts.add_owner(name, slug=slug, contact=contact, by=person())
+    owner = accounts.add_owner(name, slug=slug, contact=contact, by=get_actor_name())
     message = f"Added {owner.name}. Use --owner {owner.slug} in commands."
-    tell(schemas.Owner.from_row(owner), message, as_json=as_json)
+    echo_result(schemas.Owner.from_row(owner), message, as_json=as_json)

@@ -5,22 +5,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import examples, finish
-from desk.cli.common.options import THERE, json_option
-from desk.cli.common.show import counted, echo_json, note, say
+from desk.cli.common.frame import exit_with, format_examples
+from desk.cli.common.options import EXISTING_PATH, json_option
+from desk.cli.common.show import echo_json, echo_note, echo_text, format_count
 from exhibit.errors import ExitCode
 from registry.configuration import load_config
 
 if TYPE_CHECKING:
     from workers.database import restore
 
-KEYS = "Restore the folder secrets/, or replace the keys: exhibit key rotate"
-AFTER = """\
+KEYS_HINT = "Restore the folder secrets/, or replace the keys: exhibit key rotate"
+NEXT_STEPS = """\
 The log is complete, but signing is stopped: checkpoints may have been signed after the backup, and the log must never
-sign different entries with the same numbers. Find out whether this happened:
-  1. Compare the log with the latest bundle that you handed out, or with a checkpoint stored elsewhere:
+sign different entries under the same number. Find out whether checkpoints were signed after the backup:
+  1. Compare the log with the latest bundle that you delivered, or with a checkpoint stored elsewhere:
        exhibit log verify --against bundle.zip
-  2. If nothing was signed after the backup (Exhibit has been stopped since before the backup):
+  2. If nothing was signed after the backup (for example, Exhibit was stopped before the backup and not started again):
        exhibit api POST /operator/log/accept-head --field reason="moved to a new machine"
   3. If something was signed, or you do not know:
        exhibit api POST /operator/log/new-origin --field reason="restored the backup of …"
@@ -28,41 +28,53 @@ sign different entries with the same numbers. Find out whether this happened:
 docs/reference/log.md explains the reasons. Do not start the original installation again."""
 
 
-@click.command("restore", epilog=examples("exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar"))
-@click.argument("place", metavar="BACKUP", type=THERE)
+@click.command(
+    "restore", epilog=format_examples("exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar")
+)
+@click.argument("place", metavar="BACKUP", type=EXISTING_PATH)
 @json_option
 def restore_command(*, place: Path, as_json: bool) -> None:
     """Restore a BACKUP into an empty data folder, and show the next steps for the log.
 
     After an interruption, run the command again. Exits with 1 if the backup is damaged, with 2 if the database contains
-    data, with 4 if files are missing that were damaged when the backup was made.
+    data, with 4 if files are missing because they were damaged at the time of the backup.
     """
     from workers.database import restore
 
-    done = restore.put_back(load_config(), place, note)
+    result = restore.restore_backup(load_config(), place, echo_note)
     if as_json:
-        log = {"origin": done.log.origin, "entries": done.log.entries, "root": done.log.root}
-        values = {"made_at": done.description.made_at, "blobs": done.description.blobs, "log": log}
-        missing = {"damaged": list(done.description.damaged), "closed_keys": done.closed_keys}
-        echo_json({**values, **missing, "settings_aside": done.settings_aside, "stopped": done.stopped})
+        log = {"origin": result.log.origin, "entries": result.log.entries, "root": result.log.root}
+        values = {"made_at": result.description.made_at, "blobs": result.description.blobs, "log": log}
+        problems = {"damaged": list(result.description.damaged), "closed_keys": result.locked_keys_reason}
+        echo_json(
+            {
+                **values,
+                **problems,
+                "settings_aside": result.has_settings_conflict,
+                "stopped": result.signing_stop_reason,
+            }
+        )
     else:
-        _say(done)
-    if done.description.damaged:
-        finish(ExitCode.INCOMPLETE)
+        _echo_summary(result)
+    if result.description.damaged:
+        exit_with(ExitCode.INCOMPLETE)
 
 
-def _say(done: "restore.Restored") -> None:
-    entries = counted(done.log.entries, "entry", "entries")
-    say(f"Restored the backup of {done.description.made_at}: {entries} in the log; the root hash is correct.")
-    if done.settings_aside:
-        say("Existing settings were kept. The backup's settings are in exhibit.toml.restored.")
-    for name in done.description.left_out:
-        say(f"Not in the backup; restore it separately: {name}")
-    for digest in done.description.damaged:
-        say(f"Not in the backup, because it was damaged: {digest}")
-    if done.description.damaged:
-        say("Restore these files from another backup, or add the same pictures again.")
-    if done.closed_keys:
-        say(f"Sealing is not possible, because owners' keys cannot be decrypted. {done.closed_keys} {KEYS}")
-    if done.stopped:
-        say(AFTER)
+def _echo_summary(result: "restore.RestoreResult") -> None:
+    entries = format_count(result.log.entries, "entry", "entries")
+    echo_text(f"Restored the backup of {result.description.made_at}: {entries} in the log; the root hash is correct.")
+    if result.has_settings_conflict:
+        echo_text("Existing settings were kept. The backup's settings are in exhibit.toml.restored.")
+    for name in result.description.left_out:
+        echo_text(f"Not in the backup; restore it separately: {name}")
+    for digest in result.description.damaged:
+        echo_text(f"Not in the backup, because it was damaged: {digest}")
+    if result.description.damaged:
+        echo_text("Restore these files from another backup, or add the same pictures again.")
+    if result.locked_keys_reason:
+        echo_text(
+            "Sealing is not possible, because owners' keys cannot be decrypted. "
+            f"{result.locked_keys_reason} {KEYS_HINT}"
+        )
+    if result.signing_stop_reason:
+        echo_text(NEXT_STEPS)

@@ -7,24 +7,24 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from desk.cli.common.frame import examples, finish, open_desk, workers_run
+from desk.cli.common.frame import are_workers_running, exit_with, format_examples, open_desk
 from desk.cli.common.options import json_option
-from desk.cli.common.show import counted, fields, moment, say, table, tell
-from exhibit.clock import parse_rfc3339, rfc3339
+from desk.cli.common.show import echo_fields, echo_result, echo_table, echo_text, format_count, format_time
+from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.errors import ExitCode, ServiceMissingError
-from exhibit.machine import DATABASE_SILENT, REDIS_SILENT
+from exhibit.machine import DATABASE_NOT_RESPONDING, REDIS_NOT_RESPONDING
 from registry import jobs
 from registry.configuration import load_config_or_error
 
 
 @click.command(
     "status",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit status",
         "exhibit status --json",
         notes=(
-            "Failed jobs: exhibit api GET /operator/failures",
-            "Retry them:  exhibit api POST /operator/failures/STEP/retry",
+            "List failed jobs:  exhibit api GET /operator/failures",
+            "Retry failed jobs: exhibit api POST /operator/failures/STEP/retry",
         ),
     ),
 )
@@ -32,102 +32,111 @@ from registry.configuration import load_config_or_error
 def status_command(*, as_json: bool) -> None:
     """Show running processes, waiting and failed jobs, and the progress of background jobs.
 
-    Exits with 2 if a setting is invalid, with 3 if Exhibit is not running, or the database or Redis does not respond.
+    Exits with 2 if a setting is invalid. Exits with 3 if Exhibit is not running, if the database does not respond, or
+    if Redis does not respond.
     """
     from workers.operations import checks
     from workers.servers import liveness, postgres, redis
     from workers.tasks import supervisor
 
     config, fault = load_config_or_error()
-    status, disk = supervisor.running_status(config), checks.disk_check(config)
+    status, disk = supervisor.read_running_status(config), checks.check_disk(config)
     has_servers = bool(config.database_url and config.redis_url)
     is_running = fault is None and (status is not None or has_servers)
-    silent = is_running and not postgres.database_answers(config)
-    # a command that needs the rows would wait for a Redis that is stopped
-    is_redis_silent = is_running and not redis.redis_answers(config)
-    work, why = _NOTHING, DATABASE_SILENT if silent else REDIS_SILENT if is_redis_silent else ""
-    if is_running and not why:
-        work, why = _work_or_why()
-        silent = bool(why)
-    workers = workers_run(config)
-    answer: dict[str, Any] = {
+    is_database_silent = is_running and not postgres.database_answers(config)
+    # Check Redis first, because opening the session would wait for a stopped Redis.
+    is_redis_silent = is_running and not redis.is_redis_responding(config)
+    work, outage = (
+        _NO_WORK,
+        DATABASE_NOT_RESPONDING if is_database_silent else REDIS_NOT_RESPONDING if is_redis_silent else "",
+    )
+    if is_running and not outage:
+        work, outage = _read_work_or_outage()
+        is_database_silent = bool(outage)
+    workers = are_workers_running(config)
+    report: dict[str, Any] = {
         "running": workers,
         "site": None if status is None else status.address,
         "started": None if status is None else status.started,
         "processes": {} if status is None else status.processes,
         "replaced": [
-            asdict(replacement) | {"at": rfc3339(replacement.at)} for replacement in liveness.replacements(config)
+            asdict(replacement) | {"at": format_rfc3339(replacement.at)}
+            for replacement in liveness.list_replacements(config)
         ],
         "data": str(config.data_dir),
-        "database_silent": silent,
+        "database_silent": is_database_silent,
         "redis_silent": is_redis_silent,
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         **work,
     }
-    tell(answer, lambda: _show_status(answer, why, ZoneInfo(config.time_zone)), as_json=as_json)
+    echo_result(report, lambda: _echo_status(report, outage, ZoneInfo(config.time_zone)), as_json=as_json)
     if fault is not None:
         raise fault
-    if not workers or silent or is_redis_silent:
-        finish(ExitCode.SERVICE_MISSING)
+    if not workers or is_database_silent or is_redis_silent:
+        exit_with(ExitCode.SERVICE_MISSING)
 
 
-_NOTHING: dict[str, Any] = {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
+_NO_WORK: dict[str, Any] = {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
 
 
-def _work_or_why() -> tuple[dict[str, Any], str]:
-    """What the rows say, or nothing and why they can't be asked."""
+def _read_work_or_outage() -> tuple[dict[str, Any], str]:
+    """Return the work in the database, or no work and the reason why the database cannot be queried."""
     try:
-        return _work(), ""
+        return _read_work(), ""
     except ServiceMissingError as error:
-        return _NOTHING, str(error)
+        return _NO_WORK, str(error)
 
 
-def _work() -> dict[str, Any]:
-    """How many rows wait at each step, what holds them up, how far long work is, and what is wrong with the log."""
+def _read_work() -> dict[str, Any]:
+    """Return the jobs by step, their obstacles, the progress of background jobs, and the reason why signing stopped."""
     desk = open_desk()
     from registry.log.local_log import get_log
     from workers.operations import background, backlog
 
     return {
-        "waiting": backlog.backlog(),
-        "held_up": backlog.held_up(),
-        "background": [asdict(activity) for activity in background.going_on(desk.services)],
-        "log_stopped": get_log(desk.services).describe_stop(),
+        "waiting": backlog.count_rows_by_step(),
+        "held_up": backlog.find_held_up_reasons(),
+        "background": [asdict(activity) for activity in background.list_unfinished(desk.services)],
+        "log_stopped": get_log(desk.services).describe_signing_stop(),
     }
 
 
-def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
-    if not answer["running"]:
-        say("Exhibit is not running. Start it: exhibit up")
-    processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
-    started = answer["started"] and moment(parse_rfc3339(answer["started"]), zone)
-    fields(("site", answer["site"]), ("started", started), ("processes", processes), ("data", answer["data"]))
-    for replacement in answer["replaced"]:
-        at = moment(parse_rfc3339(replacement["at"]), zone)
-        say(
+def _echo_status(report: dict[str, Any], outage: str, zone: ZoneInfo) -> None:
+    if not report["running"]:
+        echo_text("Exhibit is not running. Start it: exhibit up")
+    processes = ", ".join(f"{name} ({number})" for name, number in report["processes"].items())
+    started = report["started"] and format_time(parse_rfc3339(report["started"]), zone)
+    echo_fields(
+        ("web interface", report["site"]), ("started", started), ("processes", processes), ("data", report["data"])
+    )
+    for replacement in report["replaced"]:
+        at = format_time(parse_rfc3339(replacement["at"]), zone)
+        echo_text(
             f"Restarted {replacement['name']} ({replacement['pid']}) at {at}, because it did not "
             f"respond for {replacement['seconds']} seconds."
         )
-    if why:
-        say(f"{why} The number of waiting jobs is unknown.")
-    if answer["disk"]["crawling_stopped"]:
-        say(f"Crawling has stopped because the disk is nearly full. {answer['disk']['sentence']}")
-    if answer["log_stopped"]:
-        say(f"Signing of the log has stopped. {answer['log_stopped']}")
-    rows = [(_named(step), *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())]
+    if outage:
+        echo_text(f"{outage} The number of waiting jobs is unknown.")
+    if report["disk"]["crawling_stopped"]:
+        echo_text(f"Crawling has stopped because the disk is nearly full. {report['disk']['sentence']}")
+    if report["log_stopped"]:
+        echo_text(f"Signing of the log has stopped. {report['log_stopped']}")
+    rows = [
+        (_format_step(step), *counts.values()) for step, counts in report["waiting"].items() if any(counts.values())
+    ]
     if rows:
         click.echo()
-        table(("job", "waiting", "in progress", "failed"), rows)
-    elif answer["waiting"]:
-        say("No jobs are waiting.")
-    for step, sentence in answer["held_up"].items():
-        say(f"Blocked: {_named(step)}. {sentence}")
-    for task in answer["background"]:
+        echo_table(("job", "waiting", "in progress", "failed"), rows)
+    elif report["waiting"]:
+        echo_text("No jobs are waiting.")
+    for step, sentence in report["held_up"].items():
+        echo_text(f"Blocked: {_format_step(step)}. {sentence}")
+    for task in report["background"]:
         seconds_left = task["seconds_left"]
-        rest = "" if seconds_left is None else f" About {counted(ceil(seconds_left / 60), 'minute')} left."
-        say(f"Background job: {task['done']:,} of {task['total']:,} {task['what']}.{rest}")
+        time_left = "" if seconds_left is None else f" About {format_count(ceil(seconds_left / 60), 'minute')} left."
+        echo_text(f"Background job: {task['done']:,} of {task['total']:,} {task['what']}.{time_left}")
 
 
-def _named(step: str) -> str:
-    """A step by its name in the API, with its label."""
-    return step if (label := jobs.label(step)) == step else f"{step}: {label}"
+def _format_step(step: str) -> str:
+    """Format a step as its API name, followed by its label."""
+    return step if (label := jobs.get_label(step)) == step else f"{step}: {label}"

@@ -1,4 +1,4 @@
-"""Whom a checker may trust: this installation's public keys, as a list for `exhibit verify --trust`."""
+"""`exhibit trust`: export this installation's public keys as a trust list for `exhibit verify --trust`."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from desk.cli.common.files import read_file, write_file
-from desk.cli.common.frame import examples, open_desk
-from desk.cli.common.options import TO_WRITE
-from desk.cli.common.show import say
+from desk.cli.common.files import read_required_file, write_file
+from desk.cli.common.frame import format_examples, open_desk
+from desk.cli.common.options import OUTPUT_FILE
+from desk.cli.common.show import echo_text
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
@@ -21,80 +21,93 @@ if TYPE_CHECKING:
     from registry import models
     from registry.services.services import Services
 
-TRIALS = "test service, no legal weight"
+TEST_LABEL = "test service, no legal weight"
 MAX_BLOCKS = 4000
-"""The newest ones of each kind of chain; a list holds 1 MiB."""
-QUALIFIED = "PEM file of certificates for qualified timestamps, from an eIDAS trusted list."
-NOTE = (
-    "Created by one installation about itself: the keys of its log and owners, the root certificates that it "
-    "configured, and blocks reported by its own nodes. Compare each with its source before you rely on it."
+"""Maximum number of the newest blocks of each kind of chain; a list can have at most 1 MiB."""
+QUALIFIED_HELP = "PEM file of certificates for qualified timestamps, from an eIDAS trusted list."
+LIST_NOTE = (
+    "Created by an installation about itself: the keys of its log and owners, the root certificates that it "
+    "configured, and blocks reported by its own nodes. Compare each item with its source before you rely on the list."
 )
 
 
-@click.command("trust", epilog=examples("exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json"))
-@click.argument("file", type=TO_WRITE)
+@click.command(
+    "trust", epilog=format_examples("exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json")
+)
+@click.argument("file", type=OUTPUT_FILE)
 @click.option("--label", default="", metavar="TEXT", help="Label of these keys in verification results.")
 @click.option("--timestamps", "witnesses", default=1, metavar="N", help="Required number of timestamp services.")
 @click.option(
-    "--cosigners", default=0, metavar="N", help="Required number of log witnesses that cosigned the checkpoint."
+    "--cosigners", default=0, metavar="N", help="Required number of cosigners (log witnesses) of the checkpoint."
 )
-@click.option("--qualified", type=TO_WRITE, metavar="CERTS", help=QUALIFIED)
+@click.option("--qualified", type=OUTPUT_FILE, metavar="CERTS", help=QUALIFIED_HELP)
 def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qualified: Path | None) -> None:
-    """Export the public keys that verifiers need to FILE, a trust list for `exhibit verify --trust`.
+    """Write FILE, a trust list with the public keys that verifiers need for `exhibit verify --trust`.
 
-    The list contains the keys of the log and of all owners including revoked ones, the root certificates of configured
-    timestamp authorities, blocks of chains as reported by your nodes, and the logs of partners that visit pages for
-    you. Verifiers should compare each item with its source. Deliver the list separately from bundles: a list inside a
-    bundle proves nothing. With --qualified, results state which timestamps are qualified according to CERTS.
+    The list contains the keys of the log and of all owners (including revoked keys), the root certificates of the
+    configured timestamp services, blockchain blocks as reported by your nodes, and the logs of partners that visit
+    pages for you. Verifiers should compare each item with its source. Deliver the list separately from bundles: a list
+    inside a bundle proves nothing. With --qualified, verification results show which timestamps are qualified according
+    to CERTS.
     """
     from evidence.formats import codec
     from evidence.verdict import trust as lists
 
     required = lists.Requirements(witnesses=witnesses, cosigners=cosigners)
-    trust = replace(own_trust(open_desk().services, label), requires=required)
+    trust = replace(build_own_trust(open_desk().services, label), requires=required)
     if qualified is not None:
-        trust = with_qualified(trust, qualified)
+        trust = mark_qualified_certificates(trust, qualified)
     try:
         content = lists.Trust.from_json(trust.to_json(), what="The list").to_json()
     except codec.FormatError as error:
         raise WrongUseError(error.message, hint="Check --timestamps, --cosigners and --qualified.") from error
     write_file(file, content)
-    say(f"Written to {file}. Deliver it separately from the bundles.")
+    echo_text(f"Written to {file}. Deliver the list separately from the bundles.")
 
 
-def own_trust(services: "Services", label: str) -> "lists.Trust":
-    """The keys and roots that this installation vouches for; raises ``WrongUseError`` when roots can't be read."""
+def build_own_trust(services: "Services", label: str) -> "lists.Trust":
+    """Build the trust list with this installation's keys and the root certificates that it configured.
+
+    Raises:
+        WrongUseError: The root certificates cannot be read.
+    """
     from evidence import anchors
     from evidence.verdict import trust as lists
     from registry.alliance import partners
     from registry.log.anchors import get_anchor_configs
     from registry.log.local_log import get_log
 
-    development, runs = bool(trials_label(services)), services.config.operator_name
-    note = f"{label}. {NOTE}" if label else NOTE
-    label = label or trials_label(services)
+    development, operator_name = bool(get_test_label(services)), services.config.operator_name
+    note = f"{label}. {LIST_NOTE}" if label else LIST_NOTE
+    label = label or get_test_label(services)
     pins: dict[str, Any] = {}
     for name, kind in anchors.KINDS.items():
         configured = [anchor for anchor in get_anchor_configs(services) if anchor.kind == name]
-        pins[kind.pins] = kind.vouch(configured, _complete(name), label, label or TRIALS)
-    pins["chains"] = (*lists.load_trust().chains, *pins["chains"])  # Bitcoin's blocks count by their work
+        pins[kind.trust_field] = kind.build_pins(configured, _iterate_receipts(name), label, label or TEST_LABEL)
+    pins["chains"] = (*lists.load_trust().chains, *pins["chains"])  # Bitcoin blocks are checked by proof of work.
     return lists.Trust(
         **pins,
         dated=now().date().isoformat(),
         note=note,
-        logs=tuple(lists.TrustedLog(vkey, development, label, runs) for vkey in get_log(services).vkeys()),
-        keys=trusted_keys(None, label, development=development),
+        logs=tuple(
+            lists.TrustedLog(vkey, development, label, operator_name) for vkey in get_log(services).list_verifier_keys()
+        ),
+        keys=list_trusted_keys(None, label, development=development),
         partners=tuple(
             lists.TrustedLog(row.log_key, development, label, row.name)
-            for row in partners.list_active().filter(captures=True)
+            for row in partners.list_active_partners().filter(captures=True)
         ),
     )
 
 
-def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
-    """The list with those certificates of its authorities that a trusted list names: in a PEM file, and of their roots.
+def mark_qualified_certificates(trust: "lists.Trust", path: Path) -> "lists.Trust":
+    """Mark the certificates in a PEM file as qualified for the timestamp authorities whose roots issued them.
 
-    Raises ``WrongUseError`` when the file can't be read, or holds no certificates.
+    Returns:
+        The trust list with the qualified certificates of each authority.
+
+    Raises:
+        WrongUseError: The file cannot be read, or contains no certificates.
     """
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -102,7 +115,7 @@ def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
     from evidence.verdict import trust as lists
 
     try:
-        certificates = stamps.load_certificates([read_file(path, lists.MAX_TRUST_BYTES)])
+        certificates = stamps.load_certificates([read_required_file(path, lists.MAX_TRUST_BYTES)])
     except IntegrityError as error:
         raise WrongUseError(f"{path} contains no readable certificates.") from error
     results = [
@@ -120,8 +133,8 @@ def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
     return replace(trust, authorities=tuple(results))
 
 
-def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
-    """The newest complete receipts of a kind, of witnesses for trials and of others."""
+def _iterate_receipts(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
+    """Yield the newest complete receipts of a kind, of test services and of others, with their digests."""
     from registry import models
     from registry.log import proofs
 
@@ -131,23 +144,29 @@ def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
             yield row.digest, proofs.to_receipt(row)
 
 
-def trials_label(services: "Services") -> str:
-    """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
+def get_test_label(services: "Services") -> str:
+    """Return the label for keys of an installation with test timestamp services; empty if there are none."""
     from registry.log.anchors import get_anchor_configs
 
-    return TRIALS if any(anchor.development for anchor in get_anchor_configs(services)) else ""
+    return TEST_LABEL if any(anchor.development for anchor in get_anchor_configs(services)) else ""
 
 
-def trusted_keys(owner: "models.Owner | None", label: str, *, development: bool) -> "tuple[lists.TrustedKey, ...]":
-    """The public keys of one owner or of all as a trust list holds them; keys for documents go by certificates."""
+def list_trusted_keys(owner: "models.Owner | None", label: str, *, development: bool) -> "tuple[lists.TrustedKey, ...]":
+    """List the sealing and device keys of one owner, or of all, for a trust list.
+
+    Keys for documents are omitted, because their certificates identify them.
+    """
     from evidence.verdict import trust as lists
     from registry.keys import keys
 
-    kinds: dict[keys.Use, Literal["sealing", "device"]] = {keys.Use.SEALING: "sealing", keys.Use.DEVICE: "device"}
+    kinds: dict[keys.KeyUse, Literal["sealing", "device"]] = {
+        keys.KeyUse.SEALING: "sealing",
+        keys.KeyUse.DEVICE: "device",
+    }
     return tuple(
         lists.TrustedKey(
-            key.owner.name, bytes(key.public_key), development, label, kinds[keys.use_of(key)], key.revoked_at
+            key.owner.name, bytes(key.public_key), development, label, kinds[keys.get_key_use(key)], key.revoked_at
         )
-        for key in keys.keys_of(owner)
-        if keys.use_of(key) in kinds
+        for key in keys.list_keys(owner)
+        if keys.get_key_use(key) in kinds
     )

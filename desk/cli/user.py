@@ -5,18 +5,18 @@ import sys
 
 import click
 
-from desk.cli.common.frame import examples, open_desk, person
+from desk.cli.common.frame import format_examples, get_actor_name, open_desk
 from desk.cli.common.options import owner_option
-from desk.cli.common.show import say
+from desk.cli.common.show import echo_text
 from exhibit.errors import WrongUseError
 
 ROLES = ("owner", "reviewer", "viewer")
-user_command = click.Group("user", help="Manage people who sign in to the site.")
+user_command = click.Group("user", help="Manage users who can sign in to the web interface.")
 
 
 @user_command.command(
     "add",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit user add ann@studio.example --owner studio-example --role reviewer",
         "exhibit user add ann@studio.example --generate-password",
     ),
@@ -28,34 +28,34 @@ user_command = click.Group("user", help="Manage people who sign in to the site."
 )
 @click.option("--generate-password", "generate", is_flag=True, help="Generate a password and print it once.")
 def add_user(*, email: str, named: str | None, role: str | None, generate: bool) -> None:
-    """Add the person with the address EMAIL as a member of an owner.
+    """Add the user with the email address EMAIL as a member of an owner. Members can sign in to the web interface.
 
     The command prompts for the password of a new account, or generates one with --generate-password. An existing
     account keeps its password and, without --role, its role.
 
     Reset the password of an account: exhibit api POST /operator/passwords --field email=EMAIL
     """
-    owner = open_desk().owner(named)
+    owner = open_desk().get_owner(named)
     from registry.members import accounts
 
-    if role is None and (present := owner.memberships.filter(user__email__iexact=email).first()) is not None:
-        say(f"{email} already has the role {present.role} for {owner.name}. To change it, add --role.")
+    if role is None and (membership := owner.memberships.filter(user__email__iexact=email).first()) is not None:
+        echo_text(f"{email} already has the role {membership.role} for {owner.name}. To change the role, add --role.")
         return
-    password = None if accounts.is_user(email) else _password(generate=generate)
+    password = None if accounts.is_user(email) else _get_password(generate=generate)
     new_role = role or ("reviewer" if owner.memberships.filter(role="owner").exists() else "owner")
-    accounts.add_member(owner, email, new_role, password, by=person())
-    say(f"{email} has the role {new_role} for {owner.name}.")
+    accounts.add_member(owner, email, new_role, password, by=get_actor_name())
+    echo_text(f"{email} has the role {new_role} for {owner.name}.")
     if generate and password is not None:
-        say(f"Password, shown only once: {password}")
+        echo_text(f"Password, shown only once: {password}")
 
 
-def _password(*, generate: bool) -> str:
+def _get_password(*, generate: bool) -> str:
     """Ask for a password twice, or generate one of 16 characters."""
     if generate:
         return secrets.token_urlsafe(12)
     if not sys.stdin.isatty():
         raise WrongUseError(
-            "A new account requires a password.", hint="Run it in a terminal, or add --generate-password."
+            "A new account requires a password.", hint="Run the command in a terminal, or add --generate-password."
         )
-    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return typed
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password

@@ -10,27 +10,28 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.files import write_file
-from desk.cli.common.frame import examples, finish
-from desk.cli.common.options import PLACE, TO_WRITE, json_option
-from desk.cli.common.show import echo_json, say, tracked
+from desk.cli.common.frame import exit_with, format_examples
+from desk.cli.common.options import ANY_PATH, OUTPUT_FILE, json_option
+from desk.cli.common.show import echo_json, echo_text, track_progress
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from evidence.verdict import result as verdicts, trust as lists
     from evidence.verify import packages, verifier as verifiers
 
-REPAYS = 2  # bundles for which a process repays its start
-ONE_PAGE = "Output file for a web page that verifies files, signature and log; includes the trust list."
-MINIMUM = "Required number of {}; by default that of the trust list."
-OUR_LIST = (
+BUNDLES_PER_PROCESS = 2  # Minimum number of bundles for which an additional process saves time.
+HTML_HELP = "Output file for a web page that verifies files, signatures and log entries; it contains the trust list."
+MINIMUM_HELP = "Required number of {}; by default, the number that the trust list requires."
+DEFAULT_LIST_NOTE = (
     "This result uses the default trust list, which contains no logs, owners or timestamp services of installations. "
-    "Ask the sender of the bundle for their list (`exhibit trust FILE`), check it, and add --trust FILE."
+    "Ask the sender of the bundle for a trust list (created by `exhibit trust FILE`), check the list, and verify again "
+    "with --trust FILE."
 )
 
 
 @click.command(
     "verify",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit verify bundle.zip",
         "exhibit verify court.zip",
         "exhibit verify *.zip --trust court-list.json --json",
@@ -38,13 +39,15 @@ OUR_LIST = (
         "exhibit verify --html verify.html --trust court-list.json",
     ),
 )
-@click.argument("bundles", nargs=-1, type=PLACE)
-@click.option("--trust", metavar="FILE", type=PLACE, help="Trust list; by default the one included in Exhibit.")
+@click.argument("bundles", nargs=-1, type=ANY_PATH)
+@click.option("--trust", metavar="FILE", type=ANY_PATH, help="Trust list; by default the one included in Exhibit.")
 @click.option(
-    "--timestamps", "witnesses", metavar="N", type=click.IntRange(min=1), help=MINIMUM.format("timestamp services")
+    "--timestamps", "witnesses", metavar="N", type=click.IntRange(min=1), help=MINIMUM_HELP.format("timestamp services")
 )
-@click.option("--cosigners", metavar="N", type=click.IntRange(min=0), help=MINIMUM.format("log witnesses"))
-@click.option("--html", metavar="FILE", type=TO_WRITE, help=ONE_PAGE)
+@click.option(
+    "--cosigners", metavar="N", type=click.IntRange(min=0), help=MINIMUM_HELP.format("cosigners (log witnesses)")
+)
+@click.option("--html", metavar="FILE", type=OUTPUT_FILE, help=HTML_HELP)
 @click.option(
     "--jobs", type=click.IntRange(min=1, max=256), help="Number of processes; by default the number of cores."
 )
@@ -59,103 +62,116 @@ def verify_command(
     jobs: int | None,
     as_json: bool,
 ) -> None:
-    """Verify evidence BUNDLES, ZIPs or unpacked folders, offline against a trust list.
+    """Verify evidence BUNDLES (ZIP files or unpacked folders) offline, against a trust list.
 
-    All bundles in a package, a filing or a folder are verified. Several bundles are also compared with each other:
-    checkpoints of the same log, and facts of the same case.
+    The command verifies all bundles in a package, a filing or a folder. If there are several bundles, it also compares
+    the checkpoints of each log, and the facts of each case.
 
-    Exits with 0 if all bundles are complete, 1 if a check failed or bundles contradict each other, 2 if a file is not a
-    bundle, 4 if no check failed but a proof required by the trust list is missing.
+    Exits with 0 if all bundles are complete, with 1 if a check failed or bundles contradict each other, with 2 if a
+    file is not a bundle, and with 4 if no check failed but a proof required by the trust list is missing.
     """
     from evidence import __main__ as tables
     from evidence.verdict import result as verdicts, trust as lists
     from evidence.verify import packages, split_views
 
-    pinned = _with_minimum(lists.load_trust() if trust is None else lists.load_trust(trust), witnesses, cosigners)
+    trust_list = _apply_minimum(lists.load_trust() if trust is None else lists.load_trust(trust), witnesses, cosigners)
     if html is not None:
         from evidence import page
 
-        write_file(html, page.page(pinned))
-        say(f"Written to {html}. Deliver it separately from the bundles.")
+        write_file(html, page.build_page(trust_list))
+        echo_text(f"Written to {html}. Deliver this page separately from the bundles.")
     elif not bundles:
-        raise WrongUseError("No bundle was given.", hint="Enter ZIPs, folders, or --html FILE.")
+        raise WrongUseError("No bundle was given.", hint="Enter ZIP files or folders, or add --html FILE.")
     if not bundles:
         return
-    places = packages.found_at(bundles)
-    results = [result for _, result in zip(tracked(places, "Verifying"), _results(places, pinned, jobs), strict=True)]
-    finished = [result for result in results if isinstance(result, verdicts.Verdict)]
-    splits = split_views.split_views(view for verdict in finished for view in verdict.views)
-    accounts, shared = tables.find_contradictions(results), tables.find_shared_matches(results)
+    sources = packages.find_bundles_at(bundles)
+    results = [
+        result
+        for _, result in zip(track_progress(sources, "Verifying"), _verify_all(sources, trust_list, jobs), strict=True)
+    ]
+    completed_results = [result for result in results if isinstance(result, verdicts.Verdict)]
+    log_splits = split_views.find_split_views(view for verdict in completed_results for view in verdict.views)
+    contradictions, shared_matches = tables.find_contradictions(results), tables.find_shared_matches(results)
     if as_json:
-        echo_json(tables.results_to_dict(places, results, splits, accounts))
+        echo_json(tables.results_to_dict(sources, results, log_splits, contradictions))
     else:
-        lines = [*map(tables.format_account, accounts), *map(tables.format_account, shared)]
-        _tell(places, results, [*map(tables.format_split_view, splits), *lines])
-        if trust is None and any(verdict.outcome is ExitCode.INCOMPLETE for verdict in finished):
-            say(OUR_LIST)
-    finish(ExitCode.CHECK_FAILED if splits or accounts else verdicts.most_severe(map(tables.get_exit_code, results)))
+        lines = [*map(tables.format_contradiction, contradictions), *map(tables.format_contradiction, shared_matches)]
+        _echo_results(sources, results, [*map(tables.format_split_view, log_splits), *lines])
+        if trust is None and any(verdict.outcome is ExitCode.INCOMPLETE for verdict in completed_results):
+            echo_text(DEFAULT_LIST_NOTE)
+    exit_with(
+        ExitCode.CHECK_FAILED
+        if log_splits or contradictions
+        else verdicts.find_most_severe(map(tables.get_exit_code, results))
+    )
 
 
-def _with_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | None) -> "lists.Trust":
-    """The list with the checker's own minimum in place of its own; raises ``WrongUseError`` when it pins too few."""
+def _apply_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | None) -> "lists.Trust":
+    """Return the trust list with the required numbers of timestamp services and cosigners from the options.
+
+    Raises:
+        WrongUseError: The list contains fewer services than required.
+    """
     from evidence.formats import codec
     from evidence.verdict import trust as lists
 
     if witnesses is None and cosigners is None:
         return trust
-    own = trust.requires or lists.Requirements(1)
-    own = replace(own, witnesses=witnesses or own.witnesses)
-    adjusted = replace(trust, requires=replace(own, cosigners=own.cosigners if cosigners is None else cosigners))
+    requirements = trust.requires or lists.Requirements(1)
+    requirements = replace(requirements, witnesses=witnesses or requirements.witnesses)
+    adjusted = replace(
+        trust, requires=replace(requirements, cosigners=requirements.cosigners if cosigners is None else cosigners)
+    )
     try:
         return lists.Trust.from_json(adjusted.to_json(), what="Your minimum")
     except codec.FormatError as error:
-        raise WrongUseError(error.message, hint="Use a trust list with that many services, with --trust.") from error
+        raise WrongUseError(error.message, hint="Add --trust with a list that contains enough services.") from error
 
 
-def _results(
-    places: "Sequence[packages.Place | packages.Refused]", trust: "lists.Trust", jobs: int | None
+def _verify_all(
+    sources: "Sequence[packages.BundleLocation | packages.RefusedPath]", trust: "lists.Trust", jobs: int | None
 ) -> "Iterator[verdicts.Verdict | ExhibitError]":
-    """What checking gives, in the order of what was found; several bundles are checked by a process a core."""
+    """Verify all bundles in their order, with one process per core if there are enough of them."""
     from indexer.search import processes
 
-    jobs = jobs or max(1, min(os.cpu_count() or 1, len(places) // REPAYS))
+    jobs = jobs or max(1, min(os.cpu_count() or 1, len(sources) // BUNDLES_PER_PROCESS))
     multiprocessing.set_forkserver_preload(["evidence.verify.packages", "registry.bundles.verifier_drawings"])
-    return processes.run_in_processes(jobs, (_verifier, trust), _verified, places)
+    return processes.run_in_processes(jobs, (_make_verifier, trust), _verify_bundle, sources)
 
 
-def _verifier(trust: "lists.Trust") -> "verifiers.Verifier":
+def _make_verifier(trust: "lists.Trust") -> "verifiers.Verifier":
     from evidence.verify import verifier as verifiers
     from registry.bundles import verifier_drawings
 
-    return verifiers.Verifier(trust, verifier_drawings.MAKERS)
+    return verifiers.Verifier(trust, verifier_drawings.VERIFIER_FUNCTIONS)
 
 
-def _verified(
-    verifier: "verifiers.Verifier", place: "packages.Place | packages.Refused"
+def _verify_bundle(
+    verifier: "verifiers.Verifier", place: "packages.BundleLocation | packages.RefusedPath"
 ) -> "verdicts.Verdict | ExhibitError":
     from evidence.verify import packages
 
     try:
-        return place.error if isinstance(place, packages.Refused) else packages.verified(verifier, place)
+        return place.error if isinstance(place, packages.RefusedPath) else packages.verify_location(verifier, place)
     except ExhibitError as error:
         return error
 
 
-def _tell(
-    places: "Sequence[packages.Place | packages.Refused]",
+def _echo_results(
+    sources: "Sequence[packages.BundleLocation | packages.RefusedPath]",
     results: "Sequence[verdicts.Verdict | ExhibitError]",
     contradictions: Sequence[str],
 ) -> None:
     from evidence import __main__ as tables
 
-    for place, (bundle, result) in enumerate(zip(places, results, strict=True)):
-        if place:
+    for position, (bundle, result) in enumerate(zip(sources, results, strict=True)):
+        if position:
             click.echo()
         if isinstance(result, ExhibitError):
-            say(tables.format_result(bundle, result))
+            echo_text(tables.format_result(bundle, result))
         else:
             click.echo(tables.format_verdict(result))
     if len(results) > 1:
-        click.echo(f"\n{tables.format_summary(places, results)}")
+        click.echo(f"\n{tables.format_summary(sources, results)}")
         for contradiction in contradictions:
             click.echo(f"\n{contradiction}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli import watch_options as options
-from desk.cli.common.frame import Desk, check_crawling, examples, finish, open_desk, person
+from desk.cli.common.frame import Desk, check_crawling_allowed, exit_with, format_examples, get_actor_name, open_desk
 from desk.cli.common.options import json_option, owner_option
-from desk.cli.common.show import counted, echo_json, moment, note, only_json, say
-from desk.cli.common.wait import work_until
+from desk.cli.common.show import echo_json, echo_json_and_exit, echo_note, echo_text, format_count, format_time
+from desk.cli.common.wait import wait_until
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Json
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from registry.crawls.watch_settings import Subjects
 
 SEARCH = "search"
-SEARCHES = "Image search or marketplace; list them with `exhibit api GET searches`."
-TOLD = 10  # damaged archives that are listed
+SEARCH_HELP = "Image search service or marketplace; list services with `exhibit api GET searches`."
+MAX_LISTED_ARCHIVES = 10  # Maximum number of damaged archives that are listed.
 REMEDIES = {"key": "key", "no-key": "key", "no-consent": "consent", "no-price": "price"}
-"""What a search needs, as the API names it."""
-PROPOSED = "exhibit api GET proposals; register them: exhibit api POST proposals/register"
+"""Last path segment of the API operation that makes a search available, by obstacle."""
+PROPOSAL_COMMANDS = "exhibit api GET proposals; register them: exhibit api POST proposals/register"
 """Commands that list and register pictures from your own sites."""
 watch_command = click.Group("watch", help="Manage watches: scheduled crawls of sites where copies may appear.")
 
 
 @watch_command.command(
     "add",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit watch add shop --site https://shop.example/ --every 24h --at 02:30 --pages 500",
         "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
         "exhibit watch add archive --warc crawl.warc.gz --dry-run",
@@ -43,7 +43,8 @@ watch_command = click.Group("watch", help="Manage watches: scheduled crawls of s
         notes=(
             "List watches:    exhibit api GET watches",
             "Change a watch:  exhibit api PATCH watches/N --field pages=2000",
-            "Pause or resume: exhibit api POST watches/N/pause",
+            "Pause a watch:   exhibit api POST watches/N/pause",
+            "Resume a watch:  exhibit api POST watches/N/resume",
             "Delete a watch:  exhibit api DELETE watches/N",
         ),
     ),
@@ -52,11 +53,11 @@ watch_command = click.Group("watch", help="Manage watches: scheduled crawls of s
 @owner_option
 @options.source_options
 @options.archive_options
-@click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCHES)
+@click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCH_HELP)
 @click.option("--dry-run", is_flag=True, help="Estimate requests, costs and pictures without adding the watch.")
 @click.option(
     "--every",
-    type=options.period,
+    type=options.parse_interval,
     metavar="PERIOD",
     default="24h",
     show_default=True,
@@ -66,17 +67,17 @@ watch_command = click.Group("watch", help="Manage watches: scheduled crawls of s
 @options.limit_options
 @json_option
 def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> None:
-    """Add a watch with this NAME and one or more sources. It first runs after one interval, or at the time of --at.
+    """Add a watch with this NAME and one or more sources. It runs for the first time after one interval, or at --at.
 
-    The crawler follows links within the given sites only; pictures may be on any host. It follows no links from listed
-    pages, unless --depth is given. URLs, files, searches and archives require separate watches.
+    The crawler follows links within the given sites only; pictures may be on any host. Links on pages from
+    --list are not followed unless --depth is set. A watch cannot combine web URLs, files, searches and archives.
 
-    With --own-site, pictures that show none of your works are proposed as works, and none become cases.
+    With --own-site, pictures that show none of your works are proposed as works, and no cases are opened.
     """
-    sources = list(options.sources(given))
-    names = given["searches_asked"]
+    sources = list(options.parse_sources(given))
+    search_names = given["searches_asked"]
     archives = given["archives"]
-    if not sources and not names and not archives:
+    if not sources and not search_names and not archives:
         hint = "Add --site, --sitemap, --feed, --list, --folder, --warc, --search or --archive."
         raise WrongUseError("A watch requires a source.", hint=hint)
     desk = open_desk()
@@ -84,227 +85,253 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     from desk.texts import schedules
     from registry.crawls import archive_captures, search_keys, watches
 
-    settings = {"budget": options.budget(given), **options.subjects(given)}
-    domains = archive_captures.make_subjects(given["domains"], given["since"], given["until"])
+    settings = {"budget": options.parse_budget(given), **options.parse_subjects(given)}
+    domains = archive_captures.build_subjects(given["domains"], given["since"], given["until"])
     if given["dry_run"]:
-        _tell_beforehand(desk, sources, given, domains)
-    if names:
-        estimates = search_keys.estimate(desk.services, desk.owner(named), names, **settings)
+        _echo_estimates(desk, sources, given, domains)
+    if search_names:
+        estimates = search_keys.estimate_costs(desk.services, desk.get_owner(named), search_names, **settings)
         for line in schedules.describe_costs(estimates, settings["budget"]):
-            (say if given["dry_run"] else note)(line)
+            (echo_text if given["dry_run"] else echo_note)(line)
     if given["dry_run"]:
         return
-    sources += [(SEARCH, search) for search in names] + [("archive", name) for name in archives]
+    sources += [(SEARCH, search) for search in search_names] + [("archive", name) for name in archives]
     settings |= {
         **domains,
         "every": given["every"],
-        "when": options.when(given),
-        "politeness": options.politeness(given),
+        "when": options.parse_time_of_day(given),
+        "politeness": options.parse_politeness(given),
     }
-    own = bool(given["own"])
-    watch = watches.arrange(desk.services, desk.owner(named), name, sources, own=own, by=person(), **settings)
-    only_json(schemas.Watch.from_row(watch), asked=as_json)
-    first = moment(watch.next_run_at, desk.zone)
-    say(f"Added watch {watch.number}, {watch.name}. First run: {first}.")
-    say(f"Run it now: exhibit watch run {quote(watch.name)}" + ("" if desk.workers_run else " --wait"))
-    if own:
-        say(f"Proposed works: {PROPOSED}")
-    _note_missing_keys(desk, watch)
+    is_own_site = bool(given["own"])
+    watch = watches.set_up_watch(
+        desk.services, desk.get_owner(named), name, sources, own=is_own_site, by=get_actor_name(), **settings
+    )
+    echo_json_and_exit(schemas.Watch.from_row(watch), is_requested=as_json)
+    first_run = format_time(watch.next_run_at, desk.zone)
+    echo_text(f"Added watch {watch.number}, {watch.name}. First run: {first_run}.")
+    echo_text(f"Run it now: exhibit watch run {quote(watch.name)}" + ("" if desk.has_workers else " --wait"))
+    if is_own_site:
+        echo_text(f"Proposed works: {PROPOSAL_COMMANDS}")
+    _echo_missing_keys(desk, watch)
     if not desk.config.contact and not desk.config.allowed_networks:
-        note("Site owners cannot contact you. Set EXHIBIT_CONTACT before you crawl the public web.")
+        echo_note("Site owners cannot contact you. Set EXHIBIT_CONTACT before you crawl the public web.")
 
 
-def _tell_beforehand(
+def _echo_estimates(
     desk: Desk, sources: Sequence[tuple[str, str]], settings: Mapping[str, Json], domains: "Subjects"
 ) -> None:
-    """Print what lists, files and archives contain; raises ``WrongUseError`` for sources that need a visit."""
-    from desk.cli.ingest import count_archives, tell_forecast
+    """Print the content of lists, files and archives.
+
+    Raises:
+        WrongUseError: The sources cannot be estimated without visiting them.
+    """
+    from desk.cli.ingest import count_archives, echo_forecast
     from desk.texts import schedules
     from registry.crawls import archive_captures, forecasts, watch_settings
 
-    listed = [address for kind, address in sources if kind == "list"]
+    listed_urls = [address for kind, address in sources if kind == "list"]
     files = [(kind, Path(address)) for kind, address in sources if kind in watch_settings.FILE_KINDS]
-    if not (settings["searches_asked"] or settings["archives"] or listed or files):
+    if not (settings["searches_asked"] or settings["archives"] or listed_urls or files):
         hint = "--dry-run works with --search, --archive, --list, --folder and --warc."
         raise WrongUseError("The size of a site is unknown before its first crawl.", hint=hint)
-    hosts = forecasts.Hosts.at_pace(options.politeness(settings))
-    hosts.add(listed)
-    tell_forecast(hosts if listed else None, count_archives(files, lambda: False))
+    hosts = forecasts.HostForecast.from_politeness(options.parse_politeness(settings))
+    hosts.add(listed_urls)
+    echo_forecast(hosts if listed_urls else None, count_archives(files, lambda: False))
     if settings["archives"]:
-        estimates = archive_captures.estimate(desk.services, settings["archives"], options.budget(settings), domains)
+        estimates = archive_captures.estimate_runs(
+            desk.services, settings["archives"], options.parse_budget(settings), domains
+        )
         for line in schedules.describe_captures(estimates):
-            say(line)
+            echo_text(line)
 
 
 @watch_command.command(
     "run",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit watch run shop",
         "exhibit watch run shop --wait",
         "exhibit watch run shop --all-pages --wait",
         notes=(
-            "List refused URLs: exhibit api GET watches/N/crawls/M/refusals",
-            "Stop a crawl:      exhibit api POST watches/N/crawls/M/stop",
-            "Visit one page:    exhibit api POST looks --field url=URL",
+            "URLs that crawl M skipped: exhibit api GET watches/N/crawls/M/refusals",
+            "Stop crawl M:              exhibit api POST watches/N/crawls/M/stop",
+            "Visit one page:            exhibit api POST looks --field url=URL",
         ),
     ),
 )
 @click.argument("name")
 @owner_option
-@click.option("--all-pages", "everything", is_flag=True, help="Also request pages that have not changed for long.")
+@click.option(
+    "--all-pages", "everything", is_flag=True, help="Also request pages that have not changed for a long time."
+)
 @click.option("--wait", is_flag=True, help="Wait until the crawl has finished and all its pictures are matched.")
 @json_option
 def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_json: bool) -> None:
     """Start a crawl of the watch NAME now, in addition to its schedule.
 
-    If Exhibit is running (exhibit up), its workers perform the crawl; otherwise add --wait, and this command does. If a
-    crawl is in progress, no other one is started. With --wait, exits with 4 if a web archive could not be read
-    completely, or a search has no valid key or no consent to receive copies of works.
+    If Exhibit is running (exhibit up), its workers perform the crawl. Otherwise, add --wait to crawl in this command.
+    If a crawl of the watch is in progress, no other crawl is started. With --wait, the command exits with 4 if a web
+    archive could not be read completely, or if a search service has no valid key or no consent to receive copies of
+    works.
     """
     desk = open_desk()
-    owner = desk.owner(named)
+    owner = desk.get_owner(named)
     from registry import scoped
     from registry.crawls import planning, revisits, watch_settings
 
-    watch = scoped.watch(owner, name)
+    watch = scoped.get_watch(owner, name)
     if watch.paused and not revisits.is_past(watch):
         hint = f"Resume it first: exhibit api POST watches/{watch.number}/resume"
         raise WrongUseError(f"The watch {name} is paused.", hint=hint)
-    under_way = watch_settings.get_running_crawl(watch)
-    check_crawling(desk.config)
+    running_crawl = watch_settings.get_running_crawl(watch)
+    check_crawling_allowed(desk.config)
     crawl = planning.start_now(desk.services, watch, everything=everything)
-    if joined := under_way == crawl:
-        later = " The next one requests all pages." if everything else ""
-        note(f"Crawl {crawl.number} of {name} is already in progress.{later}")
+    if is_already_running := running_crawl == crawl:
+        next_crawl_note = " The next crawl requests all pages." if everything else ""
+        echo_note(f"Crawl {crawl.number} of {name} is already in progress.{next_crawl_note}")
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
-    _show_crawl(desk, crawl, joined=joined, wait=wait, as_json=as_json)
+    _echo_crawl(desk, crawl, is_already_running=is_already_running, wait=wait, as_json=as_json)
     if _is_incomplete(crawl):
-        finish(ExitCode.INCOMPLETE)
+        exit_with(ExitCode.INCOMPLETE)
 
 
-def _show_crawl(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, as_json: bool) -> None:
+def _echo_crawl(desk: Desk, crawl: "models.Crawl", *, is_already_running: bool, wait: bool, as_json: bool) -> None:
     """Print that a crawl has started, or with ``wait`` its result."""
     from desk.schemas import watches as schemas
     from registry import scoped
 
     watch = crawl.watch
     owner = watch.owner
-    cases = scoped.cases(owner).filter(case_sightings__sighting__crawl=crawl, resembles=False).distinct().count()
+    cases = (
+        scoped.list_owner_cases(owner)
+        .filter(case_sightings__sighting__crawl=crawl, is_related=False)
+        .distinct()
+        .count()
+    )
     if as_json:
         echo_json(schemas.RunCrawl.from_row(crawl, refused=scoped.count_refusals(crawl), cases=cases))
     elif wait:
         values = schemas.Crawl.from_row(crawl)
-        summary = f"{counted(values.pages, 'page')}, {counted(values.pictures, 'picture')}, {counted(cases, 'case')}"
-        say(f"Crawl {crawl.number} of {watch.name}: {summary}.")
-        _show_not_requested(crawl)
-        _show_unrendered(crawl)
-        _show_left_out(crawl)
-        _show_searches(crawl)
-        _show_proposals(watch)
-        say("Review them: exhibit case list" if cases else f"Refused URLs: {_refusals(crawl)}")
+        summary = (
+            f"{format_count(values.pages, 'page')}, {format_count(values.pictures, 'picture')}, "
+            f"{format_count(cases, 'case')}"
+        )
+        echo_text(f"Crawl {crawl.number} of {watch.name}: {summary}.")
+        _echo_unrequested_pages(crawl)
+        _echo_unrendered_pages(crawl)
+        _echo_omissions(crawl)
+        _echo_searches(crawl)
+        _echo_proposals(watch)
+        echo_text("Review them: exhibit case list" if cases else f"Skipped URLs: {_format_refusals_command(crawl)}")
     else:
-        if not joined:
-            say(f"Crawl {crawl.number} of {watch.name} has started.")
-        _note_missing_keys(desk, watch)
-        if not desk.workers_run:
-            note("No worker is running, so the crawl is waiting. Start Exhibit with `exhibit up`, or add --wait.")
+        if not is_already_running:
+            echo_text(f"Crawl {crawl.number} of {watch.name} has started.")
+        _echo_missing_keys(desk, watch)
+        if not desk.has_workers:
+            echo_note("No worker is running, so the crawl is waiting. Start Exhibit with `exhibit up`, or add --wait.")
 
 
-def _refusals(crawl: "models.Crawl") -> str:
-    """The command that lists what a crawl refused."""
+def _format_refusals_command(crawl: "models.Crawl") -> str:
+    """Return the command that lists the refused URLs of a crawl."""
     return f"exhibit api GET watches/{crawl.watch.number}/crawls/{crawl.number}/refusals"
 
 
-def _show_proposals(watch: "models.Watch") -> None:
-    """Print how many pictures of the watch can be registered as works."""
+def _echo_proposals(watch: "models.Watch") -> None:
+    """Print the number of pictures of the watch that are proposed as works."""
     from registry.matches import proposals
 
-    if watch.own and (count := proposals.list_open_of_watch(watch).count()):
-        say(f"{counted(count, 'picture')} proposed as works: {PROPOSED}")
+    if watch.own and (count := proposals.list_open_watch_proposals(watch).count()):
+        echo_text(f"{format_count(count, 'picture')} proposed as works: {PROPOSAL_COMMANDS}")
 
 
-def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
-    """Print which searches cannot be used, and what they need."""
+def _echo_missing_keys(desk: Desk, watch: "models.Watch") -> None:
+    """Print the searches that cannot be used, with the commands that make them available."""
     from registry.crawls import search_keys, search_services, watch_settings
 
     reasons = {"no-key": "{} has no key", "no-consent": "{} has no consent to receive copies of your works"}
     services = search_services.load_services(desk.config)
     for name in [name for kind, name in watch_settings.list_sources(watch) if kind == SEARCH and name in services]:
-        if why := search_keys.get_obstacle(desk.services, watch.owner, name, services[name]):
-            note(f"{reasons[why].format(name)}, so it is not used: exhibit api PUT searches/{name}/{REMEDIES[why]}")
+        if obstacle := search_keys.get_obstacle(desk.services, watch.owner, name, services[name]):
+            echo_note(
+                f"{reasons[obstacle].format(name)}, so it is not used: exhibit api PUT "
+                f"searches/{name}/{REMEDIES[obstacle]}"
+            )
 
 
 def _is_incomplete(crawl: "models.Crawl") -> bool:
-    """Whether a search was not completed or something failed, which is printed on standard error."""
+    """Return True if a search was not completed or something failed. Failures are printed on standard error."""
     from registry import jobs, models
     from workers.operations import backlog
 
-    lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
-    given_up = lost.exclude(backlog.filter_settled(jobs.JOBS["match"]))
-    if pictures := given_up.distinct().count():
-        again = "exhibit api POST /operator/failures/match/retry"
-        note(f"Failed: {counted(pictures, 'picture')} not compared. Retry: {again}")
-    if failed := crawl.state == models.StepState.FAILED:
-        note(f"The crawl failed. Refused URLs: {_refusals(crawl)}")
+    failed_pictures = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
+    unmatched_pictures = failed_pictures.exclude(backlog.build_settled_filter(jobs.JOBS["match"]))
+    if unmatched_count := unmatched_pictures.distinct().count():
+        retry_command = "exhibit api POST /operator/failures/match/retry"
+        echo_note(f"Failed: {format_count(unmatched_count, 'picture')} not compared. Retry: {retry_command}")
+    if has_failed := crawl.state == models.StepState.FAILED:
+        echo_note(f"The crawl failed. Skipped URLs: {_format_refusals_command(crawl)}")
     damaged = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")
-    for sentence in damaged.values_list("sentence", flat=True)[:TOLD]:
-        note(sentence)
-    unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota"))
-    unasked |= crawl.inquiries.filter(state=models.StepState.FAILED)
-    return bool(pictures or failed or unasked.exists() or damaged.exists())
+    for sentence in damaged.values_list("sentence", flat=True)[:MAX_LISTED_ARCHIVES]:
+        echo_note(sentence)
+    incomplete_searches = crawl.inquiries.filter(
+        outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota")
+    )
+    incomplete_searches |= crawl.inquiries.filter(state=models.StepState.FAILED)
+    return bool(unmatched_count or has_failed or incomplete_searches.exists() or damaged.exists())
 
 
-def _show_not_requested(crawl: "models.Crawl") -> None:
-    """Print how many known pages were not requested, and how to request them."""
+def _echo_unrequested_pages(crawl: "models.Crawl") -> None:
+    """Print the number of known pages that were not requested, and the command to request them."""
     from desk.texts import crawl_refusals
 
-    for sentence in crawl_refusals.not_asked_in_words(crawl):
-        say(sentence)
+    for sentence in crawl_refusals.describe_skipped_pages(crawl):
+        echo_text(sentence)
     if crawl.not_asked:
-        say(f"Request every page: exhibit watch run {quote(crawl.watch.name)} --all-pages")
+        echo_text(f"Request every page: exhibit watch run {quote(crawl.watch.name)} --all-pages")
 
 
-def _show_unrendered(crawl: "models.Crawl") -> None:
-    """Print how many pages may show more after their scripts run, and how to have them rendered."""
+def _echo_unrendered_pages(crawl: "models.Crawl") -> None:
+    """Print the number of pages whose scripts may add pictures, and the commands to render them."""
     from desk.texts.numbers import counted as in_words
     from registry.crawls import budgets, crawling
 
-    change = f"exhibit api PATCH watches/{crawl.watch.number} --field"
-    if over := budgets.count_unrendered(crawl).get("budget"):
-        say(f"{in_words(over, 'unrendered')} Allow more: {change} render_pages=N")
+    command = f"exhibit api PATCH watches/{crawl.watch.number} --field"
+    if over_budget := budgets.count_unrendered(crawl).get("budget"):
+        echo_text(f"{in_words(over_budget, 'unrendered')} Allow more: {command} render_pages=N")
     if not (pages := crawling.count_unrun_scripts([crawl])[crawl.pk]):
         return
-    them = f"{counted(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
+    subject = f"{format_count(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
     if crawling.has_lacked_browser(crawl):
-        say(f"{them}, but no browser is installed to render them. See: exhibit doctor")
+        echo_text(f"{subject}, but no browser is installed to render them. See: exhibit doctor")
     else:
-        say(f"{them}. Render them: {change} render=always")
+        echo_text(f"{subject}. Render them: {command} render=always")
 
 
-def _show_left_out(crawl: "models.Crawl") -> None:
-    """Print what the crawler's limits left out, and entries that it could not read."""
+def _echo_omissions(crawl: "models.Crawl") -> None:
+    """Print the number of items skipped because of the crawler's limits, and of unreadable entries."""
     from desk.texts import crawl_refusals
     from registry.crawls import crawling
 
     if counts := crawling.count_omissions(crawl):
-        say("Skipped because of the crawler's limits, or not readable:")
-    for what, number in counts.items():
-        say(f"{number:,} {crawl_refusals.left_out_in_words(what)}")
+        echo_text("Skipped because of the crawler's limits, or not readable:")
+    for omission, number in counts.items():
+        echo_text(f"{number:,} {crawl_refusals.describe_omission(omission)}")
 
 
-def _show_searches(crawl: "models.Crawl") -> None:
-    """Print what searches found, and why one was not completed, which would look like the absence of copies."""
+def _echo_searches(crawl: "models.Crawl") -> None:
+    """Print the results of searches, with the reasons for incomplete ones, which may have missed copies."""
     from desk.texts import crawl_refusals
 
     for row in crawl.inquiries.order_by("pk"):
-        requests = f"{counted(row.asked, 'request')}, {counted(row.found, 'URL')}" if row.asked else "not used"
-        why = crawl_refusals.inquiry_in_words(row)
-        key = f" exhibit api PUT searches/{row.service}/{REMEDIES[row.outcome]}" if row.outcome in REMEDIES else ""
-        say(" ".join(filter(None, (f"{row.service}: {requests}.", why))) + key)
-    if spent := crawl_refusals.spending_in_words(crawl):
-        say(spent)
+        requests = (
+            f"{format_count(row.asked, 'request')}, {format_count(row.found, 'URL')}" if row.asked else "not used"
+        )
+        reason = crawl_refusals.describe_inquiry(row)
+        remedy = f" exhibit api PUT searches/{row.service}/{REMEDIES[row.outcome]}" if row.outcome in REMEDIES else ""
+        echo_text(" ".join(filter(None, (f"{row.service}: {requests}.", reason))) + remedy)
+    if costs := crawl_refusals.describe_spending(crawl):
+        echo_text(costs)
 
 
 def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
@@ -312,18 +339,18 @@ def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
     from registry import models
     from registry.crawls import crawling
 
-    over = (models.StepState.DONE, models.StepState.FAILED)
+    final_states = (models.StepState.DONE, models.StepState.FAILED)
 
-    def waiting() -> int:
-        rows = models.Picture.objects.filter(sightings__crawl=crawl).exclude(state__in=over)
+    def count_unmatched() -> int:
+        rows = models.Picture.objects.filter(sightings__crawl=crawl).exclude(state__in=final_states)
         return rows.distinct().count()
 
-    def done() -> bool:
-        return models.Crawl.objects.filter(pk=crawl.pk, state__in=over).exists() and not waiting()
+    def is_done() -> bool:
+        return models.Crawl.objects.filter(pk=crawl.pk, state__in=final_states).exists() and not count_unmatched()
 
-    def so_far() -> tuple[int, int]:
+    def count_progress() -> tuple[int, int]:
         visited, remaining = crawling.count_urls(crawl.pk)
         total = visited + remaining + models.Picture.objects.filter(sightings__crawl=crawl).distinct().count()
-        return total - remaining - waiting(), total
+        return total - remaining - count_unmatched(), total
 
-    work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
+    wait_until(desk, is_done, label=f"Crawling {crawl.watch.name}", count_progress=count_progress)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.options import AT_LEAST_1, FILE, FOLDER, together
+from desk.cli.common.options import AT_LEAST_1, EXISTING_FILE, EXISTING_FOLDER, combine_options
 from exhibit.errors import WrongUseError
 
 if TYPE_CHECKING:
@@ -18,29 +18,43 @@ MAX_LISTED = 100_000
 AT_LEAST_0 = click.IntRange(0)
 
 
-source_options = together(
+source_options = combine_options(
     click.option("--site", multiple=True, metavar="URL", help="URL of a site; links within the site are followed."),
     click.option("--sitemap", multiple=True, metavar="URL", help="URL of a sitemap or a sitemap index."),
     click.option("--feed", multiple=True, metavar="URL", help="URL of an RSS, Atom or JSON feed."),
     click.option(
-        "--list", "lists", multiple=True, metavar="FILE", type=FILE, help="Text file with one page URL per line."
+        "--list",
+        "lists",
+        multiple=True,
+        metavar="FILE",
+        type=EXISTING_FILE,
+        help="Text file with one page URL per line.",
     ),
-    click.option("--folder", multiple=True, metavar="DIR", type=FOLDER, help="Folder of pictures."),
-    click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="Web archive file: WARC, ARC or WACZ."),
+    click.option("--folder", multiple=True, metavar="DIR", type=EXISTING_FOLDER, help="Folder of pictures."),
     click.option(
-        "--own-site", "own", is_flag=True, help="Treat the sources as your own: propose their pictures as works."
+        "--warc", multiple=True, metavar="FILE", type=EXISTING_FILE, help="Web archive file: WARC, ARC or WACZ."
     ),
     click.option(
-        "--queries", "words", metavar="FILE", type=FILE, help="Text file with queries for a search, one per line."
+        "--own-site", "own", is_flag=True, help="Treat the sources as your own sites: propose their pictures as works."
+    ),
+    click.option(
+        "--queries",
+        "words",
+        metavar="FILE",
+        type=EXISTING_FILE,
+        help="Text file with search queries, one per line.",
     ),
     click.option("--works", metavar="N,N,…", help="Numbers of works to search for; all works by default."),
     click.option(
-        "--newest-first/--in-turn", "newest", default=None, help="Start with the newest work, or continue in turn."
+        "--newest-first/--in-turn",
+        "newest",
+        default=None,
+        help="Start with the newest work, or continue where the previous run ended.",
     ),
 )
 """Sources of a watch."""
 
-archive_options = together(
+archive_options = combine_options(
     click.option(
         "--archive",
         "archives",
@@ -51,61 +65,65 @@ archive_options = together(
     click.option(
         "--domain", "domains", multiple=True, metavar="NAME", help="Domain in --archive, including its subdomains."
     ),
-    click.option("--from", "since", metavar="DATE", help="Earliest capture: 2019, 2019-03 or 2019-03-31."),
-    click.option("--to", "until", metavar="DATE", help="Latest capture, in the same form."),
+    click.option("--from", "since", metavar="DATE", help="Date of the earliest capture: 2019, 2019-03 or 2019-03-31."),
+    click.option("--to", "until", metavar="DATE", help="Date of the latest capture, in the format of --from."),
 )
 """Sources in public web archives."""
 
-time_options = together(
-    click.option("--at", metavar="HH:MM", help="Time of day, for intervals of whole days."),
-    click.option("--weekday", metavar="DAY", help="Day of the week, for intervals of whole weeks."),
+time_options = combine_options(
+    click.option("--at", metavar="HH:MM", help="Time of day of each crawl, for intervals of whole days."),
+    click.option("--weekday", metavar="DAY", help="Day of the week, such as monday, for intervals of whole weeks."),
     click.option("--zone", metavar="ZONE", help="Time zone of --at, such as Europe/Berlin."),
 )
 """Time of day of crawls."""
 
-limit_options = together(
-    click.option("--pages", type=AT_LEAST_1, metavar="N", help="Maximum pages per crawl; default 1,000."),
-    click.option("--depth", type=AT_LEAST_0, metavar="N", help="Maximum link depth; default 3, with a list 0."),
+limit_options = combine_options(
+    click.option("--pages", type=AT_LEAST_1, metavar="N", help="Maximum pages per crawl. [default: 1,000]"),
+    click.option("--depth", type=AT_LEAST_0, metavar="N", help="Maximum link depth. [default: 3; with --list: 0]"),
+    click.option("--visits", type=AT_LEAST_0, metavar="N", help="Maximum automatic captures per day. [default: 1,000]"),
+    click.option("--searches", type=AT_LEAST_1, metavar="N", help="Maximum searches per crawl. [default: 50]"),
     click.option(
-        "--visits", type=AT_LEAST_0, metavar="N", help="Maximum automatic evidence visits per day; default 1,000."
-    ),
-    click.option("--searches", type=AT_LEAST_1, metavar="N", help="Maximum searches per crawl; default 50."),
-    click.option(
-        "--max-cost", "money", metavar="AMOUNT", help="Maximum cost of searches per crawl, such as 5USD, or none."
+        "--max-cost", "money", metavar="AMOUNT", help="Maximum search costs per crawl, such as 5USD; none: no limit."
     ),
     click.option(
-        "--max-cost-month", "money_month", metavar="AMOUNT", help="Maximum cost of searches per month, or none."
+        "--max-cost-month", "money_month", metavar="AMOUNT", help="Maximum search costs per month; none: no limit."
     ),
     click.option(
         "--render",
         type=click.Choice(["never", "auto", "always"]),
-        help="Pages to render in a browser: none, those likely to gain pictures, or all; default auto.",
+        help="Pages to render in a browser: none, pages whose scripts may add pictures, or all. [default: auto]",
     ),
-    click.option("--render-pages", type=AT_LEAST_0, metavar="N", help="Maximum rendered pages per crawl; default 200."),
+    click.option(
+        "--render-pages", type=AT_LEAST_0, metavar="N", help="Maximum rendered pages per crawl. [default: 200]"
+    ),
     click.option(
         "--render-seconds",
         type=AT_LEAST_0,
         metavar="S",
-        help="Maximum rendering time per crawl in seconds; default 1,800.",
+        help="Maximum rendering time per crawl in seconds. [default: 1,800]",
     ),
     click.option(
-        "--delay", type=click.FloatRange(0), metavar="S", help="Minimum delay between requests to a host in seconds."
+        "--delay", type=click.FloatRange(0), metavar="S", help="Minimum delay in seconds between requests to a host."
     ),
 )
 """Limits of a crawl."""
 
 
-def budget(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The limits of a crawl that were given."""
-    money = {name: "" if given[name] == "none" else given[name] for name in ("money", "money_month")}
+def parse_budget(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the limits of a crawl from the options."""
+    money = {name: "" if options[name] == "none" else options[name] for name in ("money", "money_month")}
     names = ("pages", "depth", "visits", "searches", "render", "render_pages", "render_seconds")
-    values = {name: given.get(name) for name in names} | money
+    values = {name: options.get(name) for name in names} | money
     return {name: value for name, value in values.items() if value is not None}
 
 
-def works(given: Mapping[str, Any]) -> list[int] | None:
-    """Numbers of the given works, none for all of them, or None if not given; raises ``WrongUseError``."""
-    text = given["works"]
+def parse_works(options: Mapping[str, Any]) -> list[int] | None:
+    """Parse the numbers of works; an empty list means all works. Return None if the option is missing.
+
+    Raises:
+        WrongUseError: The option is invalid.
+    """
+    text = options["works"]
     if text is None or text == "all":
         return text and []
     if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
@@ -113,34 +131,44 @@ def works(given: Mapping[str, Any]) -> list[int] | None:
     return [int(number) for number in text.split(",")]
 
 
-def when(given: Mapping[str, Any]) -> "schedules.TimeOfDay | None":
-    """The time of day of crawls, if given; raises ``WrongUseError``."""
+def parse_time_of_day(options: Mapping[str, Any]) -> "schedules.TimeOfDay | None":
+    """Parse the time of day of crawls; None if the option is missing.
+
+    Raises:
+        WrongUseError: The option is invalid.
+    """
     from registry.crawls import schedules
 
-    weekday = given["weekday"]
-    return schedules.parse_time_of_day(given["at"], weekday and weekday.lower(), given["zone"], given["every"], None)
+    weekday = options["weekday"]
+    return schedules.parse_time_of_day(
+        options["at"], weekday and weekday.lower(), options["zone"], options["every"], None
+    )
 
 
-def politeness(given: Mapping[str, Any]) -> dict[str, float]:
-    """The crawler's politeness, as given."""
-    return {} if given["delay"] is None else {"delay": given["delay"]}
+def parse_politeness(options: Mapping[str, Any]) -> dict[str, float]:
+    """Return the delay between requests from the options, as politeness settings of the crawler."""
+    return {} if options["delay"] is None else {"delay": options["delay"]}
 
 
-def sources(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Kind and address of each source; raises ``WrongUseError`` for a list that cannot be read."""
+def parse_sources(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the URL or path of each source.
+
+    Raises:
+        WrongUseError: A list is empty or cannot be read.
+    """
     for kind in ("site", "sitemap", "feed"):
-        yield from ((kind, address) for address in given[kind])
-    for file in given["lists"]:
-        addresses = _lines(file)
+        yield from ((kind, address) for address in options[kind])
+    for file in options["lists"]:
+        addresses = _read_lines(file)
         if not addresses:
             raise WrongUseError(f"{file.name} contains no URL.", hint="Write one page URL per line.")
         yield from (("list", address) for address in addresses)
     for kind in ("folder", "warc"):
-        yield from ((kind, str(path.resolve())) for path in given[kind])
+        yield from ((kind, str(path.resolve())) for path in options[kind])
 
 
-def _lines(file: Path) -> list[str]:
-    """Lines of a list, without empty lines and those that start with #."""
+def _read_lines(file: Path) -> list[str]:
+    """Read the lines of a list, without empty lines and comments (#)."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -153,24 +181,24 @@ def _lines(file: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def words(given: Mapping[str, Any]) -> list[str]:
-    """Queries of a search, from their file."""
+def parse_queries(options: Mapping[str, Any]) -> list[str]:
+    """Read the search queries from the file in the options; an empty list if there is none."""
     from registry.crawls import search_services
 
-    return [] if given["words"] is None else search_services.split_queries("\n".join(_lines(given["words"])))
+    return [] if options["words"] is None else search_services.split_queries("\n".join(_read_lines(options["words"])))
 
 
-def subjects(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Queries and works of a search, as in :class:`registry.crawls.watch_settings.Subjects`."""
-    search_terms = None if given["words"] is None else words(given)
-    return {"words": search_terms, "works": works(given), "newest": given["newest"]}
+def parse_subjects(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the queries and works of a search, as in :class:`registry.crawls.watch_settings.Subjects`."""
+    search_terms = None if options["words"] is None else parse_queries(options)
+    return {"words": search_terms, "works": parse_works(options), "newest": options["newest"]}
 
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
 
 
-def period(text: str) -> timedelta:
-    """Parse an interval, as the type of an option."""
+def parse_interval(text: str) -> timedelta:
+    """Parse an interval such as 30m, 24h or 7d (a click option type)."""
     match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip())
     if match is None:
         raise click.BadParameter(f"{text!r} is not an interval such as 30m, 24h or 7d.")

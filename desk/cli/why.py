@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.files import read_picture
-from desk.cli.common.frame import examples, finish, open_desk, person
-from desk.cli.common.options import FILE, json_option, owner_option
-from desk.cli.common.show import fields, note, say, table, tell
-from desk.cli.compare import MAX_BYTES, measured_file
+from desk.cli.common.frame import exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.options import EXISTING_FILE, json_option, owner_option
+from desk.cli.common.show import echo_fields, echo_note, echo_result, echo_table, echo_text
+from desk.cli.compare import MAX_BYTES, measure_file
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Decision, Json
 from registry.configuration import load_config
@@ -19,81 +19,97 @@ from registry.configuration import load_config
 if TYPE_CHECKING:
     from indexer.search import explanation as explaining
 
-KEEP = "Save the pair for `exhibit calibrate`, as a copy or as different pictures."
+SAVE_HELP = "Save the pair for `exhibit calibrate`, as a copy or as different pictures."
 
 
-@click.command("why", epilog=examples("exhibit why ours.jpg theirs.png", "exhibit why 12 theirs.png --save copy"))
+@click.command(
+    "why", epilog=format_examples("exhibit why ours.jpg theirs.png", "exhibit why 12 theirs.png --save copy")
+)
 @click.argument("original")
-@click.argument("copy", type=FILE)
+@click.argument("copy", type=EXISTING_FILE)
 @owner_option
-@click.option("--save", "keep", type=click.Choice(["copy", "different"]), help=KEEP)
+@click.option("--save", "keep", type=click.Choice(["copy", "different"]), help=SAVE_HELP)
 @json_option
 def why_command(*, original: str, copy: Path, named: str | None, keep: str | None, as_json: bool) -> None:
     """Explain why COPY matches or does not match ORIGINAL, with the measurements, limits and result of each stage.
 
-    ORIGINAL is a file or the number of a work. For a work, COPY is searched for among all works of the owner. No case
-    is changed. Exits with 0 if COPY matches, 1 if it does not.
+    ORIGINAL is a file or the number of a work. If ORIGINAL is a work number, COPY is compared with all works of the
+    owner. The command changes no cases. Exits with 0 if COPY matches, and with 1 if COPY does not match.
     """
     from indexer.calibration import filed_pairs
     from indexer.search import explanation as explaining
 
-    data, about, before = read_picture(copy, MAX_BYTES), f"{Path(original).name} / {copy.name}", list[int]()
+    data, description, preceding_works = (
+        read_picture(copy, MAX_BYTES),
+        f"{Path(original).name} / {copy.name}",
+        list[int](),
+    )
     if Path(original).is_file():
-        registered, features = measured_file(Path(original))
-        explained = explaining.explain(data, {0: features})
+        registered, features = measure_file(Path(original))
+        explanation = explaining.explain(data, {0: features})
         if keep is not None:
             pairs = filed_pairs.FiledPairs(load_config().data_dir)
-            pairs.add(registered, data, filed_pairs.Judgement(keep), explained, about=about, by=person())
+            pairs.add(
+                registered, data, filed_pairs.Judgement(keep), explanation, about=description, by=get_actor_name()
+            )
     elif original.isdecimal():
         desk = open_desk()
         from registry import scoped
         from registry.matches import explanations
 
-        work = scoped.work(desk.owner(named), int(original))
-        explained = explanations.explain_search(desk.services, work, data)
-        before = explanations.list_preceding_works(work, explained)
+        work = scoped.get_work(desk.get_owner(named), int(original))
+        explanation = explanations.explain_search(desk.services, work, data)
+        preceding_works = explanations.list_preceding_works(work, explanation)
         if keep is not None:
             explanations.store_pair(
-                desk.services, work, explained, data, filed_pairs.Judgement(keep), name=copy.name, by=person()
+                desk.services, work, explanation, data, filed_pairs.Judgement(keep), name=copy.name, by=get_actor_name()
             )
     else:
         raise WrongUseError(
             f"{original} is neither a file nor the number of a work.", hint="List works: exhibit api GET works"
         )
-    tell(_plain(explained, before), lambda: _tell(explained, before), as_json=as_json)
+    echo_result(
+        _to_json(explanation, preceding_works), lambda: _echo_explanation(explanation, preceding_works), as_json=as_json
+    )
     if keep is not None:
-        note("Saved the pair for calibrations.")
-    if explained.decision is Decision.NONE:
-        finish(ExitCode.CHECK_FAILED)
+        echo_note("Saved the pair for calibrations.")
+    if explanation.decision is Decision.NONE:
+        exit_with(ExitCode.CHECK_FAILED)
 
 
-def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
+def _echo_explanation(explanation: "explaining.Explanation[int]", preceding_works: list[int]) -> None:
     from indexer.compare import wording
 
-    say(f"{explained.decision}: {explained.sentences[0]}")
-    for sentence in (*explained.sentences[1:], *(wording.REASONS.get(reason, reason) for reason in explained.reasons)):
-        say(f"  {sentence}")
+    echo_text(f"{explanation.decision}: {explanation.sentences[0]}")
+    for sentence in (
+        *explanation.sentences[1:],
+        *(wording.REASONS.get(reason, reason) for reason in explanation.reasons),
+    ):
+        echo_text(f"  {sentence}")
     odds = (
         []
-        if explained.examined is None
-        else wording.describe_odds(explained.examined.related, explained.examined.exposure)
+        if explanation.examined is None
+        else wording.describe_odds(explanation.examined.related, explanation.examined.exposure)
     )
-    fields(*(("  odds", words) for words in odds))
-    fields(("  ranked before it", ", ".join(f"work {number}" for number in before)))
-    lines: list[tuple[str, str, str, str]] = []
-    for gate in explained.gates:
-        lines.append((gate.title, "", "", "passed" if gate.passed else "FAILED"))
-        lines += [(f"  {what}", figure, limit, "" if holds else "not met") for what, figure, limit, holds in gate.rows]
-    table(("", "measured", "limit or weight", "result"), lines)
+    echo_fields(*(("  odds", text) for text in odds))
+    echo_fields(("  ranked higher", ", ".join(f"work {number}" for number in preceding_works)))
+    rows: list[tuple[str, str, str, str]] = []
+    for gate in explanation.gates:
+        rows.append((gate.title, "", "", "passed" if gate.passed else "FAILED"))
+        rows += [
+            (f"  {measurement}", value, limit, "" if is_met else "not met")
+            for measurement, value, limit, is_met in gate.rows
+        ]
+    echo_table(("", "measured", "limit or weight", "result"), rows)
 
 
-def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mapping[str, Json]:
+def _to_json(explanation: "explaining.Explanation[int]", preceding_works: list[int]) -> Mapping[str, Json]:
     return {
-        "decision": explained.decision,
-        "fell": explained.failed_gate and explained.failed_gate.name,
-        "sentences": explained.sentences,
-        "reasons": explained.reasons,
-        **{name: getattr(explained.examined, name, None) for name in ("related", "exposure", "figures")},
-        "before": before,
-        "gates": [asdict(gate) for gate in explained.gates],
+        "decision": explanation.decision,
+        "fell": explanation.failed_gate and explanation.failed_gate.name,
+        "sentences": explanation.sentences,
+        "reasons": explanation.reasons,
+        **{name: getattr(explanation.examined, name, None) for name in ("related", "exposure", "figures")},
+        "before": preceding_works,
+        "gates": [asdict(gate) for gate in explanation.gates],
     }

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.common.files import (
-    Given,
-    LeftOut,
-    left_out_as_json,
-    left_out_in_words,
-    left_out_of,
-    pictures_in,
+    InputFile,
+    SkippedFile,
+    describe_skipped_files,
+    find_pictures,
+    find_skipped_files,
     read_picture,
+    skipped_to_json,
 )
-from desk.cli.common.frame import Desk, examples, finish, no_room, open_desk, person
-from desk.cli.common.options import FILE, THERE, json_option, owner_option
-from desk.cli.common.show import counted, note, say, tell, tracked
+from desk.cli.common.frame import Desk, describe_full_disk, exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.options import EXISTING_FILE, EXISTING_PATH, json_option, owner_option
+from desk.cli.common.show import echo_note, echo_result, echo_text, format_count, track_progress
 from desk.cli.common.tables import (
-    columns_of,
-    left_out_by,
-    note_unread,
-    python_name,
-    reading_table,
+    echo_unread_parts,
+    explain_table_errors,
+    get_codec_name,
+    make_column_filter,
+    parse_column_options,
     table_options,
 )
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from registry import models
     from registry.works import registration
 
-STATED_SUFFIX = ".json"
-LINES_SHOWN = 20
-"""Lines of a list that the terminal shows."""
-DECLARED = "Table of declarations (CSV or XLSX), one row per file."
-STATED = "Use the files' metadata (EXIF, IPTC, XMP) where the table declares nothing."
+FINGERPRINT_SUFFIX = ".json"
+MAX_ROWS = 20
+"""Maximum number of lines of a list in the terminal."""
+TABLE_HELP = "Table of declarations (CSV or XLSX), one row per file."
+METADATA_HELP = "Use the files' metadata (EXIF, IPTC, XMP) where the table contains no value."
 work_command = click.Group("work", help="Manage registered works, whose copies Exhibit searches for.")
 
 
 @work_command.command(
     "add",
-    epilog=examples(
+    epilog=format_examples(
         "exhibit work add photo.jpg another.png",
         "exhibit work add ~/Pictures/portfolio --table works.csv",
         "exhibit work add portfolio --owner studio-example --json",
@@ -56,11 +56,11 @@ work_command = click.Group("work", help="Manage registered works, whose copies E
         ),
     ),
 )
-@click.argument("paths", nargs=-1, required=True, type=THERE)
+@click.argument("paths", nargs=-1, required=True, type=EXISTING_PATH)
 @owner_option
-@click.option("--table", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
+@click.option("--table", "csv_file", metavar="FILE", type=EXISTING_FILE, help=TABLE_HELP)
 @table_options
-@click.option("--use-metadata", "metadata", is_flag=True, help=STATED)
+@click.option("--use-metadata", "metadata", is_flag=True, help=METADATA_HELP)
 @json_option
 def add_works(
     *,
@@ -86,182 +86,202 @@ def add_works(
     registrations (office|number|date, separated by ;). Common headings in English, German, French and Chinese are
     recognised.
     """
-    files, skipped_files = pictures_in(paths), left_out_of(paths)
+    files, skipped_files = find_pictures(paths), find_skipped_files(paths)
     if not files:
-        skipped_text = f" {left_out_in_words(skipped_files)}" if skipped_files else ""
+        skipped_text = f" {describe_skipped_files(skipped_files)}" if skipped_files else ""
         raise WrongUseError(f"No pictures found.{skipped_text}", hint="Enter picture files, or folders with pictures.")
     desk = open_desk()
     from registry.models import ColumnMapping
     from registry.works import registration, work_tables
 
-    if hint := no_room(desk.config):
+    if hint := describe_full_disk(desk.config):
         raise RefusedError("The disk is full.", reason="disk", hint=hint)
-    of = desk.owner(named)
-    columns = columns_of(of, ColumnMapping.Kind.WORKS, named_columns)
+    owner = desk.get_owner(named)
+    columns = parse_column_options(owner, ColumnMapping.Kind.WORKS, named_columns)
     table: work_tables.WorksTable | None = None
     if csv_file is not None:
-        with reading_table(), columns.remember_after(by=person()):
+        with explain_table_errors(), columns.remember_after(by=get_actor_name()):
             table = work_tables.parse_works_table(
                 csv_file.name, work_tables.read_table_bytes(csv_file), columns,
-                is_ignored=left_out_by(unused), encoding=python_name(encoding), skips_invalid=skip_rows,
+                is_ignored=make_column_filter(unused), encoding=get_codec_name(encoding), skips_invalid=skip_rows,
             )  # fmt: skip
     declarations: Mapping[str, DeclaredWork] = table or {}
-    registered: list[tuple[str, registration.RegistrationResult]] = []
-    failed: list[dict[str, Any]] = []
-    for name, result in _registered(desk, of, files, declarations, metadata=metadata):
+    registrations: list[tuple[str, registration.RegistrationResult]] = []
+    failures: list[dict[str, Any]] = []
+    for name, result in _register_files(desk, owner, files, declarations, metadata=metadata):
         if isinstance(result, RefusedError):
-            failed.append({"file": name, "reason": result.reason, "sentence": str(result)})
+            failures.append({"file": name, "reason": result.reason, "sentence": str(result)})
         else:
-            registered.append((name, result))
-    works = _shapes(registered)
+            registrations.append((name, result))
+    works = _build_added_works(registrations)
     names = [
         *(file.name for file in files),
-        *(name for name, _ in registered),
-        *(failure["file"] for failure in failed),
+        *(name for name, _ in registrations),
+        *(failure["file"] for failure in failures),
     ]
     without_file = work_tables.list_missing_files(declarations, names)
-    answer = {"works": works, "failed": failed, "rows_without_file": without_file}
-    answer |= {"rows_unused": _unused(registered, declarations), **left_out_as_json(skipped_files)}
-    skipped = () if table is None else table.interpretation.skipped
-    answer["skipped_rows"] = [{"row": line, "problem": problem} for line, problem in skipped]
-    answer["unread_sheets"] = [] if table is None else list(table.interpretation.unread_sheets)
+    summary = {"works": works, "failed": failures, "rows_without_file": without_file}
+    summary |= {"rows_unused": _list_unused_rows(registrations, declarations), **skipped_to_json(skipped_files)}
+    skipped_rows = () if table is None else table.interpretation.skipped
+    summary["skipped_rows"] = [{"row": line, "problem": problem} for line, problem in skipped_rows]
+    summary["unread_sheets"] = [] if table is None else list(table.interpretation.unread_sheets)
     if table is not None:
-        note_unread(table.interpretation)
-    tell(answer, lambda: _tell(answer, skipped_files), as_json=as_json)
-    if failed:
-        finish(ExitCode.INCOMPLETE)
+        echo_unread_parts(table.interpretation)
+    echo_result(summary, lambda: _echo_summary(summary, skipped_files), as_json=as_json)
+    if failures:
+        exit_with(ExitCode.INCOMPLETE)
 
 
-def _registered(
+def _register_files(
     desk: Desk,
-    of: "models.Owner",
-    files: Sequence[Given],
+    owner: "models.Owner",
+    files: Sequence[InputFile],
     declarations: "Mapping[str, DeclaredWork]",
     *,
     metadata: bool,
 ) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
-    """Register one file after the other; yields the name of each with its work or why there is none."""
+    """Register files one by one, and yield the name of each with its result or the error."""
     from indexer.search import fingerprint_file as stated_prints
     from registry.works import fingerprint_registration, prefetch, registration
 
-    stating = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
-    for file in stating:
+    fingerprint_files = [file for file in files if file.path.suffix.lower() == FINGERPRINT_SUFFIX]
+    for file in fingerprint_files:
         try:
-            prints = stated_prints.parse_fingerprint_file(read_picture(file.path, stated_prints.MAX_FILE))
+            fingerprints = stated_prints.parse_fingerprint_file(read_picture(file.path, stated_prints.MAX_FILE_BYTES))
         except RefusedError as error:
             yield file.name, error
         else:
-            yield from fingerprint_registration.register_all(
-                desk.services, of, tracked(prints, "Registering"), declarations
+            yield from fingerprint_registration.register_stated_pictures(
+                desk.services, owner, track_progress(fingerprints, "Registering"), declarations
             )
-    files = [file for file in files if file not in stating]
-    with prefetch.measure_ahead(desk.config, [file.path for file in files]) as wait:
-        for file in tracked(files, "Registering"):
-            wait()
+    files = [file for file in files if file not in fingerprint_files]
+    with prefetch.measure_ahead(desk.config, [file.path for file in files]) as wait_for_measurement:
+        for file in track_progress(files, "Registering"):
+            wait_for_measurement()
             try:
                 data = read_picture(file.path, desk.services.limits.max_bytes)
-                new = _new_work(file, declarations, metadata=metadata)
-                yield file.name, registration.register_work(desk.services, of, data, new)
+                new_work = _build_new_work(file, declarations, metadata=metadata)
+                yield file.name, registration.register_work(desk.services, owner, data, new_work)
             except RefusedError as error:
                 yield file.name, error
 
 
-def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]") -> "list[schemas.AddedWork]":
-    """The works as they are now: a mark is found only when several works with it are registered."""
+def _build_added_works(
+    registrations: "Sequence[tuple[str, registration.RegistrationResult]]",
+) -> "list[schemas.AddedWork]":
+    """Build the responses for registered works after all files are registered.
+
+    The works are loaded again, because a common mark (such as a watermark) is detected only after several works that
+    contain it are registered.
+    """
     from desk.schemas import works as schemas
     from registry import models
 
-    rows = schemas.with_pictures(models.Work.objects.all()).in_bulk([result.work.pk for _, result in registered])
+    rows = schemas.prefetch_pictures(models.Work.objects.all()).in_bulk([result.work.pk for _, result in registrations])
     return [
-        schemas.AddedWork.from_row(row, ownership_warnings=schemas.open_warnings(row), file=name, is_new=result.new)
-        for name, result in registered
+        schemas.AddedWork.from_row(
+            row, ownership_warnings=schemas.list_open_warnings(row), file=name, is_new=result.is_new
+        )
+        for name, result in registrations
         for row in (rows[result.work.pk],)
     ]
 
 
-def _new_work(file: Given, declarations: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
+def _build_new_work(
+    file: InputFile, declarations: "Mapping[str, DeclaredWork]", *, metadata: bool
+) -> "registration.NewWork":
     from registry.works import registration, work_tables
 
-    line = work_tables.find_declaration(declarations, file.name)
-    return registration.NewWork(line or DeclaredWork(), work_tables.normalise_name(file.name), metadata)
+    declaration = work_tables.find_declaration(declarations, file.name)
+    return registration.NewWork(declaration or DeclaredWork(), work_tables.normalise_name(file.name), metadata)
 
 
-def _unused(
-    registered: "Sequence[tuple[str, registration.RegistrationResult]]", declarations: "Mapping[str, DeclaredWork]"
+def _list_unused_rows(
+    registrations: "Sequence[tuple[str, registration.RegistrationResult]]", declarations: "Mapping[str, DeclaredWork]"
 ) -> list[dict[str, Any]]:
-    """Lines that say something else than a work that was registered already, and in which columns."""
+    """List table rows that differ from works that were registered earlier, with the differing columns."""
     from registry.works import work_tables
 
-    known_works = [(name, result.work) for name, result in registered if not result.new]
-    lines = [
-        (name, work, line)
+    known_works = [(name, result.work) for name, result in registrations if not result.is_new]
+    declared_works = [
+        (name, work, declaration)
         for name, work in known_works
-        if (line := work_tables.find_declaration(declarations, name)) is not None
+        if (declaration := work_tables.find_declaration(declarations, name)) is not None
     ]
-    unused = [(name, work.number, work_tables.list_differences(line, work.declared)) for name, work, line in lines]
-    return [{"file": name, "work": number, "columns": columns} for name, number, columns in unused if columns]
+    differences = [
+        (name, work.number, work_tables.list_differences(declaration, work.declared_work))
+        for name, work, declaration in declared_works
+    ]
+    return [{"file": name, "work": number, "columns": columns} for name, number, columns in differences if columns]
 
 
-def _tell(answer: Mapping[str, Any], skipped: Sequence[LeftOut]) -> None:
+def _echo_summary(summary: Mapping[str, Any], skipped: Sequence[SkippedFile]) -> None:
     from indexer.compare import wording
 
-    works: Sequence[schemas.AddedWork] = answer["works"]
-    new = sum(work.is_new for work in works)
-    old = len(works) - new
-    known_text = f"; {old:,} already registered" if old else ""
-    say(f"{counted(new, 'work')} registered{known_text}.")
+    works: Sequence[schemas.AddedWork] = summary["works"]
+    new_count = sum(work.is_new for work in works)
+    known_count = len(works) - new_count
+    known_text = f"; {known_count:,} already registered" if known_count else ""
+    echo_text(f"{format_count(new_count, 'work')} registered{known_text}.")
     for work in works:
         if work.flags:
-            say(f"  {work.file} {wording.describe_restrictions(work.flags)}.")
-        for sentence in (*_cut(work), *_masked(work), *_warned(work, work.ownership_warnings)):
-            say(f"  {work.file}: {sentence}")
+            echo_text(f"  {work.file} {wording.describe_restrictions(work.flags)}.")
+        for sentence in (
+            *_list_truncation_notes(work),
+            *_list_mask_notes(work),
+            *_list_warnings(work, work.ownership_warnings),
+        ):
+            echo_text(f"  {work.file}: {sentence}")
     if any(work.ownership_warnings for work in works):
-        say("  Review these ownership warnings on the work's page before you rely on the work.")
-    _tell_metadata_problems(works)
-    for other in answer["failed"]:
-        note(f"  {other['file']}: not registered ({other['reason']}). {other['sentence']}")
-    without_file: Sequence[str] = answer["rows_without_file"]
-    for file in without_file[:LINES_SHOWN]:
-        note(f"  {file}: in the table, but not among the files.")
-    if len(without_file) > LINES_SHOWN:
-        note(f"  and {counted(len(without_file) - LINES_SHOWN, 'more row')} without a file.")
-    if answer["rows_unused"]:
-        _tell_unused(answer["rows_unused"])
+        echo_text("  Review these ownership warnings on the work's page before you rely on the work.")
+    _echo_metadata_problems(works)
+    for failure in summary["failed"]:
+        echo_note(f"  {failure['file']}: not registered ({failure['reason']}). {failure['sentence']}")
+    without_file: Sequence[str] = summary["rows_without_file"]
+    for file in without_file[:MAX_ROWS]:
+        echo_note(f"  {file}: in the table, but not among the files.")
+    if len(without_file) > MAX_ROWS:
+        echo_note(f"  and {format_count(len(without_file) - MAX_ROWS, 'more row')} without a file.")
+    if summary["rows_unused"]:
+        _echo_unused_rows(summary["rows_unused"])
     if skipped:
-        note(f"  {left_out_in_words(skipped)}")
+        echo_note(f"  {describe_skipped_files(skipped)}")
 
 
-def _tell_metadata_problems(works: "Sequence[schemas.AddedWork]") -> None:
+def _echo_metadata_problems(works: "Sequence[schemas.AddedWork]") -> None:
     """Print problems with the metadata of works' files."""
     problems = [(work.file, problem.sentence) for work in works for problem in work.metadata_problems]
     if problems:
-        note(f"  The metadata of {counted(sum(bool(work.metadata_problems) for work in works), 'file')} has problems.")
-    for file, sentence in problems[:LINES_SHOWN]:
-        note(f"  {file}: {sentence}")
-    if len(problems) > LINES_SHOWN:
-        note(f"  and {len(problems) - LINES_SHOWN:,} more. To list all, add --json.")
+        echo_note(
+            "  The metadata of "
+            f"{format_count(sum(bool(work.metadata_problems) for work in works), 'file')} has problems."
+        )
+    for file, sentence in problems[:MAX_ROWS]:
+        echo_note(f"  {file}: {sentence}")
+    if len(problems) > MAX_ROWS:
+        echo_note(f"  and {len(problems) - MAX_ROWS:,} more. To list all, add --json.")
 
 
-def _tell_unused(unused: Sequence[Mapping[str, Any]]) -> None:
-    """Say which lines of a table weren't used, and how to declare what they say."""
-    lines = counted(len(unused), "row", "rows")
-    note(f"  {lines} not used: declarations of registered works are not changed.")
-    for line in unused[:LINES_SHOWN]:
-        note(f"  {line['file']}: work {line['work']} differs in {', '.join(line['columns'])}.")
-    if len(unused) > LINES_SHOWN:
-        note(f"  and {counted(len(unused) - LINES_SHOWN, 'more row')}.")
+def _echo_unused_rows(unused: Sequence[Mapping[str, Any]]) -> None:
+    """Print the table rows that were not used, and the command to change a declaration."""
+    row_count = format_count(len(unused), "row", "rows")
+    echo_note(f"  {row_count} not used: declarations of registered works are not changed.")
+    for row in unused[:MAX_ROWS]:
+        echo_note(f"  {row['file']}: work {row['work']} differs in {', '.join(row['columns'])}.")
+    if len(unused) > MAX_ROWS:
+        echo_note(f"  and {format_count(len(unused) - MAX_ROWS, 'more row')}.")
     work = unused[0]["work"]
-    note(f"  Change a declaration: exhibit api PATCH works/{work} --field title=TITLE, or on the work's page")
+    echo_note(f"  Change a declaration: exhibit api PATCH works/{work} --field title=TITLE, or on the work's page")
 
 
-def _cut(work: "schemas.Work") -> list[str]:
-    message = "The file is truncated or damaged: Exhibit searches with the readable part."
+def _list_truncation_notes(work: "schemas.Work") -> list[str]:
+    message = "The file is truncated or damaged. Exhibit uses only its readable part."
     return [message for picture in work.pictures if picture.incomplete]
 
 
-def _masked(work: "schemas.Work") -> list[str]:
+def _list_mask_notes(work: "schemas.Work") -> list[str]:
     return [mask.sentence for picture in work.pictures for mask in picture.masks]
 
 
-def _warned(work: "schemas.Work", remarks: "Sequence[schemas.OwnershipWarning]") -> list[str]:
+def _list_warnings(work: "schemas.Work", remarks: "Sequence[schemas.OwnershipWarning]") -> list[str]:
     return [conflict.sentence for conflict in work.earlier_registrations] + [remark.sentence for remark in remarks]

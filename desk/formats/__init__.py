@@ -1,1 +1,1 @@
-"""How dates are written in each language."""
+"""Date formats for each language (Django format modules)."""

@@ -10,105 +10,119 @@ from django.db.models import Manager
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.fields import FieldInfo
 
-from exhibit.clock import rfc3339
+from exhibit.clock import format_rfc3339
 
 T = TypeVar("T")
 Hex = Annotated[
     str, BeforeValidator(str), Field(pattern="^[0-9a-f]{64}$", description="A SHA-256 digest.", examples=["9f" * 32])
 ]
-Moment = Annotated[datetime, PlainSerializer(rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})]
-RELATED = (
-    "Natural logarithm of the odds that the picture is related to the work, computed from the measurements. It is not "
-    "an observed rate. Null if it was not computed."
+UtcTime = Annotated[
+    datetime, PlainSerializer(format_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+RELATED_DESCRIPTION = (
+    "Natural logarithm of the odds that the picture is related to the work, computed from the measurements. The odds "
+    "are not an observed frequency. Null if they were not computed."
 )
-EXPOSURE = "Natural logarithm of the odds that it shows the same picture, not another one of the same scene."
-FIGURES = "Measurements by name; null if one could not be made."
+EXPOSURE_DESCRIPTION = (
+    "Natural logarithm of the odds that the picture shows the same exposure, not another one of the same scene."
+)
+FIGURES_DESCRIPTION = "Measurements by name; a value is null if it could not be measured."
 """Descriptions of fields of comparisons."""
-NOON = "2026-11-20T12:00:00.000000Z"
+EXAMPLE_TIME = "2026-11-20T12:00:00.000000Z"
 
 
-class Answer(BaseModel):
-    """Says of itself all that it holds. A field's alias says what a row calls it, through dots what stands behind.
+class ResponseBody(BaseModel):
+    """Base class of responses, created from database rows or other objects.
 
-    A field that a row doesn't hold so is computed by a static method ``resolve_<field>`` that takes the row, as in
-    ninja's schemas. Rows in a field that holds answers are told as such.
+    A field's value is read from the attribute with the field's alias or name. Dots in an alias follow related objects,
+    as in ``work.title``. A static method ``resolve_<field>`` that takes the row computes the value instead, as in
+    ninja's schemas. Rows in fields whose type is a response are converted to that type.
     """
 
     model_config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=False)
 
     @classmethod
-    def from_row(cls, row: Any, **told: object) -> Self:  # noqa: ANN401 - rows of any kind
-        """What programs are told of a row: fields as they are told here, and the others as the row holds them."""
-        (beside,) = cls.together([row])
-        return cls._told(row, **beside | told)
+    def from_row(cls, row: Any, **values: object) -> Self:  # noqa: ANN401 - rows of any kind
+        """Create a response from a row. ``values`` replace the row's values of these fields."""
+        (shared_fields,) = cls.load_shared_fields([row])
+        return cls._build(row, **shared_fields | values)
 
     @classmethod
     def from_rows(cls, rows: Iterable[Any]) -> list[Self]:
-        """The same of many."""
+        """Create responses from rows."""
         rows = list(rows)
-        return [cls._told(row, **beside) for row, beside in zip(rows, cls.together(rows), strict=True)]
+        return [
+            cls._build(row, **shared_fields)
+            for row, shared_fields in zip(rows, cls.load_shared_fields(rows), strict=True)
+        ]
 
     @classmethod
-    def together(cls, rows: Sequence[Any]) -> list[dict[str, object]]:
-        """For each of some rows the fields that are found for all of them at once, in few queries."""
+    def load_shared_fields(cls, rows: Sequence[Any]) -> list[dict[str, object]]:
+        """Return field values for each row that are loaded for all rows together, in few queries."""
         return [{} for _ in rows]
 
     @classmethod
-    def _told(cls, row: object, **told: object) -> Self:
-        values = {name: cls._value(row, name, field) for name, field in cls.model_fields.items() if name not in told}
-        return cls(**told, **values)
+    def _build(cls, row: object, **known_values: object) -> Self:
+        values = {
+            name: cls._get_value(row, name, field)
+            for name, field in cls.model_fields.items()
+            if name not in known_values
+        }
+        return cls(**known_values, **values)
 
     @classmethod
-    def _value(cls, row: Any, name: str, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind
-        """What a row holds, or what is resolved of it; behind what it doesn't have is nothing."""
+    def _get_value(cls, row: Any, name: str, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind
+        """Return the value of a field from ``resolve_<field>`` or the row; None if a related object is missing."""
         resolve = getattr(cls, f"resolve_{name}", None)
-        return _to_answers(resolve(row) if resolve else reduce(_behind, (field.alias or name).split("."), row), field)
+        return _convert_rows(
+            resolve(row) if resolve else reduce(_get_attribute, (field.alias or name).split("."), row), field
+        )
 
 
-def _to_answers(value: Any, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind
-    """The value of a field as an answer holds it: rows as answers."""
+def _convert_rows(value: Any, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind
+    """Convert rows in the value of a field to responses, if the field's type is a response."""
     parts = get_args(field.annotation) or (field.annotation,)
-    kind = next((part for part in parts if isinstance(part, type) and issubclass(part, Answer)), None)
-    if kind is None or value is None or isinstance(value, Mapping | Answer):
+    response_class = next((part for part in parts if isinstance(part, type) and issubclass(part, ResponseBody)), None)
+    if response_class is None or value is None or isinstance(value, Mapping | ResponseBody):
         return value
     if get_origin(field.annotation) is not list:
-        return kind.from_row(value)
+        return response_class.from_row(value)
     rows = list(value.all() if isinstance(value, Manager) else value)
-    return rows if rows and isinstance(rows[0], Mapping | Answer) else kind.from_rows(rows)
+    return rows if rows and isinstance(rows[0], Mapping | ResponseBody) else response_class.from_rows(rows)
 
 
-def _behind(row: object, name: str) -> object:
+def _get_attribute(row: object, name: str) -> object:
     try:
         return None if row is None else getattr(row, name)
-    except ObjectDoesNotExist:  # nothing refers to it
+    except ObjectDoesNotExist:  # There is no related row.
         return None
 
 
-class Page(Answer, Generic[T]):
+class Page(ResponseBody, Generic[T]):
     """A page of a list, oldest first."""
 
-    items: list[T] = Field(description="Rows of this page.")
+    items: list[T] = Field(description="Items of this page.")
     next: str | None = Field(description="Cursor of the next page; null at the end of the list.", examples=[None])
     last: str = Field(
-        description="Cursor of the last row. Send it later as `cursor` to get new rows.", examples=["after-12"]
+        description="Cursor of the last item. Send it later as `cursor` to get newer items.", examples=["after-12"]
     )
 
 
-class Problem(Answer):
-    """An error (RFC 9457)."""
+class Problem(ResponseBody):
+    """An error, as a problem document (RFC 9457)."""
 
     type: str = Field(examples=["about:blank"], description="URI of the problem type; always `about:blank`.")
-    title: str = Field(examples=["Not Found"], description="Short name of the HTTP status.")
-    status: int = Field(examples=[404], description="HTTP status.")
+    title: str = Field(examples=["Not Found"], description="Standard phrase of the HTTP status.")
+    status: int = Field(examples=[404], description="HTTP status code.")
     detail: str = Field("", examples=["Studio Example has no work 7."], description="What happened, and why.")
-    hint: str = Field("", description="How to fix it.")
-    reason: str = Field("", description="Stable identifier of the reason, such as `quota`.")
-    scope: str = Field("", description="Scope that the token needs.")
+    hint: str = Field("", description="How to fix the error; empty or absent if unknown.")
+    reason: str = Field("", description="Stable identifier of the reason, such as `quota`, if there is one.")
+    scope: str = Field("", description="Scope that the token lacks, if a permission is missing.")
     errors: list["InvalidPart"] = Field([], description="Invalid parts of the request.")
 
 
-class InvalidPart(Answer):
+class InvalidPart(ResponseBody):
     """An invalid part of a request."""
 
-    where: str = Field(examples=["body/new/name"], description="Location, such as `body/new/name`.")
+    where: str = Field(examples=["body/new/name"], description="Location of the invalid value.")
     detail: str = Field(examples=["Field required"], description="What is expected.")

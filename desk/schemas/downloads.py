@@ -5,41 +5,41 @@ from typing import TYPE_CHECKING
 from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.base import EXAMPLE_TIME, Hex, ResponseBody, UtcTime
 from registry import models
 from registry.bundles import links
-from registry.bundles.packages import reading_copies, skipped_languages
+from registry.bundles.packages import list_printable_copies, list_skipped_languages
 
 if TYPE_CHECKING:
     from registry.reports import scope as scopes
 
-CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
-"""What a list of packages is asked with: of their bundles only the numbers of the cases."""
+CASES_PREFETCH = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
+"""Prefetch for lists of packages; loads only the case numbers of their bundles."""
 
 
-class Deposit(Answer):
-    """A deposit record: a sealed and logged record of a work's declaration. It creates no right."""
+class Deposit(ResponseBody):
+    """A deposit record: a sealed, logged record of the declaration of a work. It is not an official registration."""
 
     work: int = Field(alias="work.number", description="Number of the work.")
-    number: int
+    number: int = Field(description="Number of the deposit record.")
     seal: Hex = Field(alias="seal_digest", description="Digest of the sealed record.")
-    sealed_at: Moment = Field(examples=[NOON])
+    sealed_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the record was sealed.")
     created_by: str = Field(alias="made_by", description="Member who created the record.")
 
 
-def _cases(row: models.Package) -> list[int]:
-    prefetch_related_objects([row], CASES)  # where the rows of a list don't have them already
+def _list_case_numbers(row: models.Package) -> list[int]:
+    prefetch_related_objects([row], CASES_PREFETCH)  # Lists have prefetched them; single rows have not.
     return sorted(bundle.case.number for bundle in row.bundles.all())
 
 
-def _wanted(row: models.Report) -> "scopes.ReportRequest":
+def _parse_request(row: models.Report) -> "scopes.ReportRequest":
     from registry.reports import scope as scopes
 
     return scopes.parse_request(row.parameters)
 
 
-class Scope(Answer):
-    """Content of a report."""
+class Scope(ResponseBody):
+    """Works and cases that a report lists."""
 
     watch: str = Field(description="Name of a watch; all watches if empty.")
     works: list[int] = Field(description="Numbers of works; all works if empty.")
@@ -47,20 +47,24 @@ class Scope(Answer):
     decisions: list[str] = Field(
         examples=[["open", "confirmed", "licensed"]], description="Decisions of the listed cases."
     )
-    start_date: str = Field(alias="first", examples=["2026-11-01"], description="First day.")
-    end_date: str = Field(alias="last", examples=["2026-11-30"], description="Last day.")
+    start_date: str = Field(
+        alias="first", examples=["2026-11-01"], description="First day of the period; empty if unlimited."
+    )
+    end_date: str = Field(
+        alias="last", examples=["2026-11-30"], description="Last day of the period; empty if unlimited."
+    )
 
 
-class Report(Answer):
+class Report(ResponseBody):
     """A report and the names of its files."""
 
-    number: int = Field(examples=[1])
-    title: str = Field(examples=["November"])
-    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
-    error: str = Field(description="Reason of a failure; empty otherwise.")
-    created_at: Moment = Field(examples=[NOON])
-    scope: Scope
-    formats: list[str] = Field(examples=[["pdf", "csv"]])
+    number: int = Field(examples=[1], description="Number of the report.")
+    title: str = Field(examples=["November"], description="Title of the report.")
+    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
+    error: str = Field(description="Reason for the failure; empty if there was none.")
+    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the request.")
+    scope: Scope = Field(description="Works and cases that the report lists.")
+    formats: list[str] = Field(examples=[["pdf", "csv"]], description="File formats: `pdf`, `csv`, `xlsx` or `json`.")
     languages: list[str] = Field(
         description="Languages of the PDFs; the installation's languages if empty.", examples=[["en"]]
     )
@@ -73,15 +77,15 @@ class Report(Answer):
 
     @staticmethod
     def resolve_scope(row: models.Report) -> object:
-        return _wanted(row).scope
+        return _parse_request(row).scope
 
     @staticmethod
     def resolve_formats(row: models.Report) -> list[str]:
-        return list(_wanted(row).formats)
+        return list(_parse_request(row).formats)
 
     @staticmethod
     def resolve_languages(row: models.Report) -> list[str]:
-        return list(_wanted(row).languages)
+        return list(_parse_request(row).languages)
 
     @staticmethod
     def resolve_volumes(row: models.Report) -> object:
@@ -92,48 +96,52 @@ class Report(Answer):
         return [file["name"] for file in row.files]
 
 
-class ListedPackage(Answer):
+class ListedPackage(ResponseBody):
     """A package with the names of its files, for commands."""
 
     number: int
     recipient: str
-    created_at: Moment
-    expires_at: Moment | None
+    created_at: UtcTime
+    expires_at: UtcTime | None
     state: str
     error: str
     cases: list[int]
     files: list[str]
 
-    resolve_cases = staticmethod(_cases)
+    resolve_cases = staticmethod(_list_case_numbers)
 
     @staticmethod
     def resolve_files(row: models.Package) -> list[str]:
         return [file["name"] for file in row.files]
 
 
-class Package(Answer):
-    """Bundles of several cases as one ZIP, with PDFs for reading."""
+class Package(ResponseBody):
+    """Bundles of several cases as one ZIP, with printable copies as PDFs."""
 
-    number: int = Field(examples=[1])
-    recipient: str = Field(examples=["court"], description="`court` or the other side.")
-    reason: str = Field(description="Reason why originals are withheld.")
+    number: int = Field(examples=[1], description="Number of the package.")
+    recipient: str = Field(
+        examples=["court"], description="`court` or `other-side`. A copy for the other side withholds originals."
+    )
+    reason: str = Field(description="Reason for withholding originals; empty if they are included.")
     requested_by: str = Field(alias="asked_by", description="Member who requested the package.")
     cases: list[int] = Field(examples=[[3]], description="Numbers of the cases.")
-    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
-    error: str = Field(description="Reason of a failure; empty otherwise.")
-    created_at: Moment = Field(examples=[NOON])
-    generated_at: Moment | None = Field(alias="made_at", description="Time at which the files were generated.")
-    expires_at: Moment | None
+    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
+    error: str = Field(description="Reason for the failure; empty if there was none.")
+    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the request.")
+    generated_at: UtcTime | None = Field(alias="made_at", description="Time at which the files were generated.")
+    expires_at: UtcTime | None = Field(
+        description="Time at which the files are deleted; null until they are generated."
+    )
     is_ready: bool = Field(description="Whether the ZIP can be downloaded.")
     pdfs: list[str] = Field(
-        description="Names of the printable copies: bundles as numbered exhibits, by language and volume.",
+        description="Names of the printable copies, one for each language and volume.",
         examples=[["studio-shop.example-court-1-case-2026-11-20-exhibits.pdf"]],
     )
     missing_pdf_languages: list[str] = Field(
         description="Languages for which no PDF could be generated.", examples=[[]]
     )
 
-    resolve_cases = staticmethod(_cases)
+    resolve_cases = staticmethod(_list_case_numbers)
 
     @staticmethod
     def resolve_is_ready(row: models.Package) -> bool:
@@ -141,28 +149,30 @@ class Package(Answer):
 
     @staticmethod
     def resolve_pdfs(row: models.Package) -> list[str]:
-        return [file["name"] for file in reading_copies(row)]
+        return [file["name"] for file in list_printable_copies(row)]
 
-    resolve_missing_pdf_languages = staticmethod(skipped_languages)
+    resolve_missing_pdf_languages = staticmethod(list_skipped_languages)
 
 
-class Link(Answer):
+class Link(ResponseBody):
     """A download link to a package or a report, for people without an account."""
 
-    number: int = Field(examples=[1])
+    number: int = Field(examples=[1], description="Number of the link.")
     package: int | None = Field(alias="package.number", description="Number of the package; null for a report.")
     report: int | None = Field(
         alias="report.number", examples=[1], description="Number of the report; null for a package."
     )
-    note: str = Field(examples=["For the court clerk"])
-    has_password: bool
+    note: str = Field(examples=["For the court clerk"], description="Note for members.")
+    has_password: bool = Field(description="Whether the download requires a password.")
     created_by: str = Field(alias="made_by", description="Member who created the link.")
-    created_at: Moment = Field(examples=[NOON])
-    expires_at: Moment = Field(examples=["2026-11-27T12:00:00.000000Z"])
-    revoked_at: Moment | None
-    is_valid: bool = Field(description="Whether the link works: not expired, not revoked, and its file still exists.")
+    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of creation.")
+    expires_at: UtcTime = Field(examples=["2026-11-27T12:00:00.000000Z"], description="Time at which the link expires.")
+    revoked_at: UtcTime | None = Field(description="Time at which the link was revoked; null if it was not.")
+    is_valid: bool = Field(
+        description="Whether the link works. It stops working if it expires, is revoked, or its file is deleted."
+    )
     downloads: int = Field(description="Number of downloads.")
-    last_used_at: Moment | None
+    last_used_at: UtcTime | None = Field(description="Time of the latest download; null if there was none.")
 
     @staticmethod
     def resolve_has_password(row: models.DownloadLink) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.conf import settings
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.base import EXAMPLE_TIME, Hex, ResponseBody, UtcTime
 from desk.texts import metadata_problems
 from exhibit.pictures.metadata import MetadataProblem
 from registry import models
@@ -17,20 +17,23 @@ if TYPE_CHECKING:
     from registry.pictures import provenance
 
 
-class Receipt(Answer):
+class Receipt(ResponseBody):
     """A timestamp receipt."""
 
     kind: str = Field(
         examples=["rfc3161"],
-        description="Type of the timestamp service: `rfc3161`, `opentimestamps`, `evm` or `witness`.",
+        description="Type of the timestamp service: `rfc3161`, `opentimestamps`, `evm` or `witness` (log witness).",
     )
     service: str = Field(alias="name", description="Name of the timestamp service.")
-    development: bool = Field(description="Whether it is a test service without legal weight.")
-    state: str = Field(description="`asked`, `pending` or `complete`.", examples=["complete"])
-    subject: str = Field(description="What was timestamped: the `manifest`, or the `checkpoint` that includes it.")
-    time: Moment | None = Field(description="Time that the receipt proves; null while it is incomplete.")
+    development: bool = Field(description="Whether the service is a test service without legal weight.")
+    state: str = Field(description="`asked` (requested), `pending` or `complete`.", examples=["complete"])
+    subject: str = Field(
+        description="Object that was timestamped: the `manifest`, or the log `checkpoint` that includes it."
+    )
+    time: UtcTime | None = Field(description="Time that the receipt proves; null while it is incomplete.")
     qualified_as_of: str | None = Field(
-        description="Date of the operator's list that names the timestamp as qualified; null otherwise."
+        description="Date of the operator's trusted list that lists the timestamp service as qualified; null if "
+        "none does."
     )
 
     @staticmethod
@@ -38,66 +41,70 @@ class Receipt(Answer):
         return row.qualified or None
 
 
-class Manifest(Answer):
-    """Content credentials (C2PA) in a picture's file. Its content is stated by the signer."""
+class Manifest(ResponseBody):
+    """Content credentials (C2PA) in a picture file. They contain claims by the signer, which are not verified."""
 
     status: str = Field(alias="standing", description="`none`, `unreadable`, `invalid` or `valid`.", examples=["valid"])
-    signer: str = Field(description="Name in the signer's certificate, which was not checked against a trust list.")
-    signed_at: str = Field(description="Time stated by the signature.")
-    generator: str = Field(description="Software that wrote the manifest.")
-    title: str
-    actions: list[str] = Field(
-        description="Actions with their digital source types.", examples=[["c2pa.created (digitalCapture)"]]
+    signer: str = Field(
+        description="Name in the signer's certificate. The certificate is not checked against a trust list."
     )
-    problems: list[str] = Field(description="Reasons why it is invalid or unreadable.")
+    signed_at: str = Field(description="Signing time according to the signature.")
+    generator: str = Field(description="Software that wrote the manifest.")
+    title: str = Field(description="Title in the manifest.")
+    actions: list[str] = Field(
+        description="Recorded actions, each with its digital source type in parentheses.",
+        examples=[["c2pa.created (digitalCapture)"]],
+    )
+    problems: list[str] = Field(description="Reasons why the manifest is invalid or unreadable.")
 
 
-class MetadataIssue(Answer):
+class MetadataIssue(ResponseBody):
     """File metadata that is damaged, ambiguous, truncated or contradictory. Such values are not used."""
 
     block: str = Field(
-        description="`EXIF`, `IPTC`, `XMP`, `Photoshop`, `PNG text` or `comment`; empty for the whole file.",
+        description="Metadata block: `EXIF`, `IPTC`, `XMP`, `Photoshop`, `PNG text` or `comment`; empty for the "
+        "whole file.",
         examples=["IPTC"],
     )
     reason: str = Field(
         description=(
             "`damaged`, `encoding` (unknown character set), `long` (truncated), `conflict` "
-            "(contradicts another block), or why the file could not be read."
+            "(contradicts another block), or another identifier if the file could not be read."
         ),
         examples=["encoding"],
     )
     field: str = Field(description="Name of the field; empty if it is unknown.", examples=["author"])
-    text: str = Field(description="Readable part of the value, with U+FFFD for the rest.")
+    text: str = Field(description="Value, with U+FFFD in place of unreadable characters.")
     sentence: str = Field(description="Description of the problem.")
 
     resolve_sentence = staticmethod(metadata_problems.describe_problem)
 
     @classmethod
-    def of_work(cls, row: models.Work) -> list[Self]:
-        """Return what could not be read of the metadata of a work's file."""
-        return cls.of_json(row.metadata)
+    def from_work(cls, row: models.Work) -> list[Self]:
+        """Return the problems in the metadata of a work's file."""
+        return cls.from_json(row.metadata)
 
     @classmethod
-    def of_json(cls, stated: Mapping[str, Any]) -> list[Self]:
-        """Return what could not be read, from what a file states as a row keeps it."""
-        return [cls.from_row(MetadataProblem(**problem)) for problem in stated.get(PROBLEMS, ())]
+    def from_json(cls, metadata: Mapping[str, Any]) -> list[Self]:
+        """Return the problems in a file's metadata, as stored in a JSON field."""
+        return [cls.from_row(MetadataProblem(**problem)) for problem in metadata.get(PROBLEMS, ())]
 
 
-class FileStatement(Answer):
-    """Statements in a picture's file. They are not verified."""
+class FileStatement(ResponseBody):
+    """Metadata and content credentials in a picture file. They are not verified."""
 
     metadata: dict[str, str] = Field(
         description=(
-            "Values from XMP, IPTC and EXIF, as far as present: `title`, `author`, `created`,"
+            "Values found in XMP, IPTC or EXIF, by name: `title`, `author`, `created`,"
             " `rights`, `credit`, `holder`, `licence`, `source_type` (IPTC digital source "
             "type), `aigc` (label of GB 45438-2025), `keywords` and `comment`."
         )
     )
     problems: list[MetadataIssue] = Field(
-        alias="metadata.problems", description="Values that are not used, with the reason."
+        alias="metadata.problems", description="Values that are not used, with the reasons."
     )
     manifest: Manifest | None = Field(
-        description="Content credentials; null if the optional part `c2pa` is not installed."
+        description="Content credentials; null if the optional component `c2pa` is not installed."
     )
 
     @staticmethod
@@ -105,40 +112,40 @@ class FileStatement(Answer):
         return row.metadata.as_dict()
 
 
-class BundleSummary(Answer):
+class BundleSummary(ResponseBody):
     """A bundle in a list."""
 
     case: int = Field(alias="case.number", description="Number of the case.")
-    number: int
-    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
-    error: str = Field(description="Reason of a failure; empty otherwise.")
-    seal: Hex | None = Field(alias="seal_digest", description="Digest of the seal; null until it is sealed.")
-    sealed_at: Moment | None
+    number: int = Field(description="Number of the bundle.")
+    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
+    error: str = Field(description="Reason for the failure; empty if there was none.")
+    seal: Hex | None = Field(alias="seal_digest", description="Digest of the seal; null until the bundle is sealed.")
+    sealed_at: UtcTime | None = Field(description="Time at which the bundle was sealed; null until then.")
 
 
-class TimestampCounts(Answer):
-    """Numbers of different timestamp services."""
+class TimestampCounts(ResponseBody):
+    """Numbers of timestamp services. Several receipts of one service count once."""
 
-    complete: int = Field(description="Services with a complete receipt.")
-    requested: int = Field(alias="asked", description="Services that were requested.")
-    required: int = Field(alias="needed", description="Services that are required.")
+    complete: int = Field(description="Number of services with a complete receipt.")
+    requested: int = Field(alias="asked", description="Number of services to which a request was sent.")
+    required: int = Field(alias="needed", description="Number of services required for a timestamped bundle.")
 
 
 class Bundle(BundleSummary):
-    """Sealed evidence with its timestamps."""
+    """A bundle with its timestamps."""
 
     is_timestamped: bool = Field(
-        alias="witnessed", description="Whether the required number of timestamps is complete."
+        alias="witnessed", description="Whether the required number of services have complete receipts."
     )
     timestamps: TimestampCounts = Field(alias="witnesses", description="Numbers of timestamp services.")
     receipts: list[Receipt] = Field(description="Timestamp receipts.")
 
     @classmethod
-    def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, object]]:
-        """What outside witnesses have answered."""
+    def load_shared_fields(cls, rows: Sequence[models.Bundle]) -> list[dict[str, object]]:
+        """Return the receipts and the numbers of timestamp services of each bundle."""
         from registry.bundles import proofs, timestamp_status
 
-        receipts = [proofs.timestamps_of(row) if row.seal_digest is not None else () for row in rows]
+        receipts = [proofs.list_bundle_timestamps(row) if row.seal_digest is not None else () for row in rows]
         counts = [
             timestamp_status.count_timestamps(bundle_receipts, settings.CONFIG.witnesses_needed)
             for bundle_receipts in receipts
@@ -153,7 +160,7 @@ class Bundle(BundleSummary):
         ]
 
 
-class LogCheckpoint(Answer):
+class LogCheckpoint(ResponseBody):
     """A signed checkpoint of the log."""
 
     origin: str = Field(examples=["exhibit.example/log"], description="Name of the log.")
@@ -162,19 +169,19 @@ class LogCheckpoint(Answer):
 
 
 class Inclusion(LogCheckpoint):
-    """Proof that an entry is in the log (RFC 9162, section 2.1.3). The entry's content is not included."""
+    """Proof that an entry is in the log (RFC 9162, section 2.1.3), without the content of the entry."""
 
     sequence: int = Field(description="Number of the entry.")
     type: str = Field(description="Type of the entry.")
-    time: Moment = Field(examples=[NOON])
+    time: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the entry was written.")
     commitment: Hex = Field(description="Salted SHA-256 commitment to the content.")
-    path: list[Hex] = Field(description="Hashes of the inclusion proof.")
+    path: list[Hex] = Field(description="Hashes of the inclusion proof, from the leaf to the root.")
 
 
-class Consistency(Answer):
-    """Proof that the longer log continues the shorter one (RFC 9162, section 2.1.4)."""
+class Consistency(ResponseBody):
+    """Proof that the larger log contains all entries of the smaller one (RFC 9162, section 2.1.4)."""
 
-    old: int = Field(description="Number of entries of the shorter log.")
-    new: int = Field(description="Number of entries of the longer log.")
+    old: int = Field(description="Number of entries in the smaller log.")
+    new: int = Field(description="Number of entries in the larger log.")
     path: list[Hex] = Field(description="Hashes of the consistency proof.")
-    checkpoint: str = Field(description="Checkpoint of the longer log, as a C2SP signed note.")
+    checkpoint: str = Field(description="Checkpoint of the larger log, as a C2SP signed note.")

@@ -4,80 +4,84 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from desk.schemas.base import Answer, Moment
+from desk.schemas.base import ResponseBody, UtcTime
 from registry import models
-from registry.keys.keys import AnyKey, Use, use_of
+from registry.keys.keys import AnyKey, KeyUse, get_key_use
 
-Digits = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else bytes(value).hex())]
+HexBytes = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else bytes(value).hex())]
 """Bytes as hexadecimal digits."""
 
 
-class Checkpoint(Answer):
-    """A signed checkpoint."""
+class Checkpoint(ResponseBody):
+    """A signed checkpoint of a log."""
 
     origin: str = Field(description="Name of the log.")
     size: int = Field(description="Number of entries.")
-    signed_at: Moment = Field(alias="made_at", description="Time of the signature.")
-    root: Digits = Field(description="Root hash, hexadecimal.")
+    signed_at: UtcTime = Field(alias="made_at", description="Time of the signature.")
+    root: HexBytes = Field(description="Root hash, hexadecimal.")
 
 
-class Entry(Answer):
+class Entry(ResponseBody):
     """A log entry with its content, unless it was erased."""
 
     sequence: int = Field(description="Number of the entry.")
-    type: str
-    time: Moment
-    commitment: Digits = Field(description="Salted SHA-256 commitment, hexadecimal.")
-    salt: Digits | None = Field(
+    type: str = Field(description="Type of the entry.")
+    time: UtcTime = Field(description="Time at which the entry was written.")
+    commitment: HexBytes = Field(description="Salted SHA-256 commitment, hexadecimal.")
+    salt: HexBytes | None = Field(
         alias="submission.opening.salt", description="Salt of the commitment, hexadecimal; null if it was erased."
     )
     opening: dict[str, Any] | None = Field(
         alias="submission.opening.content", description="Content that the commitment covers; null if it was erased."
     )
     details: dict[str, Any] | None = Field(
-        alias="submission.opening.details", description="Details outside the commitment; null if they were erased."
+        alias="submission.opening.details",
+        description="Details that the commitment does not cover; null if they were erased.",
     )
 
 
-class TimestampService(Answer):
+class TimestampService(ResponseBody):
     """A timestamp service: its latest responses and pending receipts."""
 
-    kind: str = Field(description="Type of the service.")
-    name: str
-    development: bool = Field(description="Whether it is a test service without legal weight.")
-    configured: bool = Field(description="Whether it is in the configuration.")
-    last_response_at: Moment | None = Field(alias="answered_at", description="Time of the latest response.")
-    failing_since: Moment | None = Field(
-        alias="silent_since", description="Time since which it has not responded; null if it responds."
+    kind: str = Field(description="Type of the service: `rfc3161`, `opentimestamps`, `evm` or `witness` (log witness).")
+    name: str = Field(description="Name of the service.")
+    development: bool = Field(description="Whether the service is a test service without legal weight.")
+    configured: bool = Field(description="Whether the service is configured now.")
+    last_response_at: UtcTime | None = Field(
+        alias="answered_at", description="Time of the latest response; null if there was none."
     )
-    next_request_at: Moment | None = Field(
-        alias="ask_after", description="Time of the next request; null if it is not delayed."
+    failing_since: UtcTime | None = Field(
+        alias="unresponsive_since",
+        description="Time at which the service stopped responding; null if the service responds.",
     )
-    error: str = Field(description="Latest error; empty if it responds.")
-    pending_receipts: int = Field(alias="owed", description="Receipts that are pending.")
+    next_request_at: UtcTime | None = Field(
+        alias="ask_after", description="Time of the next request; null if requests are not delayed."
+    )
+    error: str = Field(description="Latest error; empty if the service responds.")
+    pending_receipts: int = Field(alias="owed", description="Number of pending receipts.")
 
 
-class Key(Answer):
-    """A signing key of an owner, or a device key that countersigns."""
+class Key(ResponseBody):
+    """A signing key of an owner, or the key of a device that countersigns bundles."""
 
-    owner: str = Field(alias="owner.slug")
+    owner: str = Field(alias="owner.slug", description="Short name of the owner.")
     use: str = Field(description="Purpose of the key: `sealing`, `documents` or `device`.")
-    public: Digits = Field(alias="public_key", description="Public key, hexadecimal.")
+    public: HexBytes = Field(alias="public_key", description="Public key, hexadecimal.")
     holder: str = Field(description="Holder of the private key: `owner` or `operator`.")
     name: str = Field(description="Name of the device; empty for other keys.")
     state: str = Field(description="`in use`, `retired` or `revoked`.")
-    created_at: Moment
-    retired_at: Moment | None
-    revoked_at: Moment | None
-    revoked_reason: str
+    created_at: UtcTime = Field(description="Time of creation.")
+    retired_at: UtcTime | None = Field(description="Time at which the key was retired; null if it was not.")
+    revoked_at: UtcTime | None = Field(description="Time at which the key was revoked; null if it was not.")
+    revoked_reason: str = Field(description="Reason for the revocation; empty if the key was not revoked.")
 
     @staticmethod
     def resolve_use(row: AnyKey) -> str:
-        return str(use_of(row))
+        return str(get_key_use(row))
 
     @staticmethod
     def resolve_holder(row: AnyKey) -> str:
-        return "owner" if use_of(row) is Use.DEVICE else "operator"
+        return "owner" if get_key_use(row) is KeyUse.DEVICE else "operator"
 
     @staticmethod
     def resolve_name(row: AnyKey) -> str:
@@ -88,75 +92,81 @@ class Key(Answer):
         return "revoked" if row.revoked_at else "retired" if row.retired_at else "in use"
 
 
-class Fork(Answer):
+class Fork(ResponseBody):
     """Two checkpoints of one log that contradict each other."""
 
     log: str = Field(description="Public key of the log.")
-    known: str = Field(description="The smaller checkpoint, or one of two of the same size.")
-    other: str = Field(description="The other checkpoint.")
+    known: str = Field(description="Smaller checkpoint, or the first of two with the same size.")
+    other: str = Field(description="Larger checkpoint, or the second of two with the same size.")
     path: list[str] = Field(description="Hashes of the proof, hexadecimal; empty for checkpoints of the same size.")
 
 
-class Heads(Answer):
+class Heads(ResponseBody):
     """Signed checkpoints of logs, as C2SP signed notes."""
 
     heads: list[str] = Field(description="Checkpoints, at most one for each log.")
-    forks: list[Fork] = Field(description="Known proofs that a log has signed two histories.")
+    forks: list[Fork] = Field(description="Proofs that a log has signed contradictory checkpoints.")
 
 
-class Partner(Answer):
+class Partner(ResponseBody):
     """A partner installation."""
 
-    name: str
-    url: str
+    name: str = Field(description="Name of the partner.")
+    url: str = Field(description="URL of the partner.")
     log: str = Field(alias="log_key", description="Public key of its log.")
     witness: str = Field(alias="witness_key", description="Public key of its log witness.")
-    created_at: Moment = Field(alias="made_at")
-    revoked_at: Moment | None
-    reason: str = Field(description="Reason of the revocation.")
-    checked_at: Moment | None = Field(alias="looked_at", description="Time of the latest check of its log.")
+    created_at: UtcTime = Field(alias="made_at", description="Time at which the partner was added.")
+    revoked_at: UtcTime | None = Field(description="Time at which the partner was revoked; null if it was not.")
+    reason: str = Field(description="Reason for the revocation; empty if the partner was not revoked.")
+    checked_at: UtcTime | None = Field(
+        alias="looked_at", description="Time of the latest check of its log; null if there was none."
+    )
     problem: str = Field(alias="fault", description="Problem with its log; empty if there is none.")
     requests_visits: bool = Field(
-        alias="captures", description="Whether the partner is asked to visit pages with each capture."
+        alias="captures", description="Whether the partner is asked to visit the same page for each capture."
     )
-    daily_visits: int = Field(alias="visits", description="Maximum visits per day that it may request.")
-    has_fork: bool = Field(description="Whether its log has signed contradicting checkpoints.")
+    daily_visits: int = Field(alias="visits", description="Maximum number of visits that it may request per day.")
+    has_fork: bool = Field(description="Whether its log has signed contradictory checkpoints.")
 
     @staticmethod
     def resolve_has_fork(row: models.Partner) -> bool:
         return row.forks.exists()
 
 
-class Agreement(Answer):
+class Agreement(ResponseBody):
     """Permission for a partner to run blind searches here."""
 
-    number: int = Field(alias="pk")
-    partner: str = Field(alias="partner.name")
-    fields: list[str] = Field(alias="fields", description="Data returned for a match.")
+    number: int = Field(alias="pk", description="Number of the agreement.")
+    partner: str = Field(alias="partner.name", description="Name of the partner.")
+    fields: list[str] = Field(
+        alias="fields", description="Data that is returned for each match: `page`, `image`, `seen`, `digest` or `hash`."
+    )
     queries: int = Field(description="Maximum number of queries.")
-    used: int = Field(description="Queries used so far.")
-    created_at: Moment = Field(alias="made_at")
-    valid_until: Moment = Field(alias="until", description="Time at which the agreement expires.")
-    ended_at: Moment | None = Field(description="Time at which it was ended; null if it was not.")
+    used: int = Field(description="Number of queries used so far.")
+    created_at: UtcTime = Field(alias="made_at", description="Time of creation.")
+    valid_until: UtcTime = Field(alias="until", description="Time at which the agreement expires.")
+    ended_at: UtcTime | None = Field(
+        description="Time at which the operator ended the agreement early; null if not ended."
+    )
 
 
-class BlindMatch(Answer):
-    """A partner's picture that matches works registered here, as reported by the partner."""
+class BlindMatch(ResponseBody):
+    """A picture crawled by a partner that matches works registered here. The partner provides the details."""
 
-    works: list[str] = Field(description="Matching works.")
+    works: list[str] = Field(description="Matching works, each as `OWNER/NUMBER`.")
     exact: bool = Field(description="Whether the hashes are identical.")
     bands: int = Field(description="Number of matching hash bands.")
-    told: dict[str, str] = Field(description="Data that the agreement discloses.")
+    told: dict[str, str] = Field(description="Data that the partner discloses under the agreement.")
 
 
-class FeedMatch(Answer):
-    """A picture seen here whose hash is similar to one in a partner's feed."""
+class FeedMatch(ResponseBody):
+    """A picture crawled here whose hash is similar to one in a partner's feed."""
 
-    bits: int = Field(description="Number of different bits.")
+    bits: int = Field(description="Number of bits in which the two hashes differ.")
     theirs: str = Field(description="Hash in the partner's feed.")
     page: str = Field(alias="page_url", description="URL of the page.")
     image: str = Field(alias="image_url", description="URL of the picture.")
-    seen: Moment | None = Field(
-        alias="first_seen", description="Time of the first sighting; null if an archive states no time."
+    seen: UtcTime | None = Field(
+        alias="first_seen", description="Time of the first sighting; null if the web archive gives no time."
     )
-    digest: Digits = Field(alias="picture.digest.raw", description="Digest of the picture.")
+    digest: HexBytes = Field(alias="picture.digest.raw", description="Digest of the picture.")

@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.base import EXAMPLE_TIME, Hex, ResponseBody, UtcTime
 from desk.texts import claims
 from registry import models
 from registry.notices.checker import list_gap_sentences
-from registry.notices.claim_check import Check, check_cases, list_unanswered_sentences, list_unread_sentences
+from registry.notices.claim_check import ClaimCheckRow, check_cases, list_unanswered_sentences, list_unread_sentences
 from registry.notices.contents import build_items, build_letter
 from registry.notices.mail import is_in_doubt
 from registry.notices.notices import UNSENT_STATES
@@ -19,65 +19,72 @@ from registry.notices.signing import TEXT_NAME, load_file
 from registry.services.services import Services
 
 
-class NoticeSummary(Answer):
+class NoticeSummary(ResponseBody):
     """A notice in a list."""
 
-    number: int = Field(examples=[2])
-    kind: str = Field(examples=["dmca"])
-    language: str = Field(examples=["en"])
-    site: str = Field(alias="party", examples=["shop.example"], description="Site of the notice's cases.")
+    number: int = Field(examples=[2], description="Number of the notice.")
+    kind: str = Field(examples=["dmca"], description="Type of the notice.")
+    language: str = Field(examples=["en"], description="Language of the notice.")
+    site: str = Field(
+        alias="party", examples=["shop.example"], description="Site that the cases of the notice are about."
+    )
     state: str = Field(description="Latest state.", examples=["draft"])
-    created_at: Moment = Field(examples=[NOON])
-    created_by: str
-    signed_at: Moment | None
-    signed_by: str
-    sent_at: Moment | None
+    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the draft was created.")
+    created_by: str = Field(description="Member who created the draft.")
+    signed_at: UtcTime | None = Field(description="Time of the signature; null if it is not signed.")
+    signed_by: str = Field(description="Member who signed the notice; empty if it is not signed.")
+    sent_at: UtcTime | None = Field(description="Time at which the notice was sent; null if it was not.")
     has_unread_reply: bool = Field(alias="unread", description="Whether there is a reply that no member has read.")
     is_refuted: bool = Field(
-        alias="refuted", description="Whether a picture reported as removed was found online by a later visit."
+        alias="refuted", description="Whether a later visit found a picture online that was reported as removed."
     )
-    due_on: date | None = Field(description="Day on which the notice must be reviewed.")
+    due_on: date | None = Field(description="Date by which the notice must be reviewed; null if there is no deadline.")
     due_reason: str = Field(
-        alias="due_what",
+        alias="due_reason",
         description=(
-            "Reason of the deadline: `dmca-counter`, `prc-statement` and `dsa-complaint` are "
-            "statutory, `reminder` is set by Exhibit."
+            "Reason for the deadline: `dmca-counter`, `prc-statement` and `dsa-complaint` are "
+            "statutory deadlines; `reminder` is set by Exhibit."
         ),
         examples=["reminder"],
     )
 
 
-class NoticedCase(Answer):
+class NoticedCase(ResponseBody):
     """A case in a notice."""
 
-    number: int = Field(alias="row.case.number")
+    number: int = Field(alias="row.case.number", description="Number of the case.")
     pages: int = Field(alias="places", description="Number of pages that the notice concerns.")
-    answers: dict[str, str] = Field(alias="row.answers", description="The signer's considerations about fair use.")
+    answers: dict[str, str] = Field(
+        alias="row.answers", description="Answers to the questions about fair use, by question."
+    )
 
 
-class ClaimEvidence(Answer):
-    """Evidence for a finding: a quotation, which the page states and which proves nothing."""
+class ClaimEvidence(ResponseBody):
+    """A quotation from a page that supports a finding. It proves nothing."""
 
     url: str = Field(alias="page", description="URL of the page.")
     quote: str = Field(alias="words", description="Quotation.")
-    capture: int | None = Field(alias="visit", description="Capture that recorded the page; null if a crawl read it.")
+    capture: int | None = Field(
+        alias="visit", description="Identifier of the capture that recorded the page; null if a crawl read it."
+    )
 
 
-class ClaimAnswer(Answer):
+class ClaimAnswer(ResponseBody):
     """A member's answer to a finding."""
 
-    by: str
-    at: Moment = Field(examples=[NOON])
+    by: str = Field(description="Member who answered.")
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the answer.")
     text: str = Field(alias="words", description="Text of the answer.")
 
 
-class ClaimFinding(Answer):
-    """A fact that may weaken a claim. It decides nothing."""
+class ClaimFinding(ResponseBody):
+    """A fact that may weaken a claim. It does not change the case."""
 
     kind: str = Field(examples=["page-licence"], description="Type of the fact.")
     sentence: str = Field(description="Description of the fact.")
     basis: dict[str, Any] = Field(
-        alias="grounds", description="Facts on which it is based. An answer stays valid while they are unchanged."
+        alias="grounds",
+        description="Facts on which the finding is based. An answer stays valid while they are unchanged.",
     )
     evidence: list[ClaimEvidence] = Field(description="Quotations.")
     answer: ClaimAnswer | None = Field(description="A member's answer; null if there is none.")
@@ -85,71 +92,70 @@ class ClaimFinding(Answer):
     resolve_sentence = staticmethod(claims.describe_point)
 
 
-class ClaimCheck(Answer):
-    """Facts that may weaken the claim of a case. A notice cannot be signed while one is unanswered."""
+class ClaimCheck(ResponseBody):
+    """Findings that may weaken the claim of a case. A notice cannot be signed while a finding is unanswered."""
 
     case: int = Field(description="Number of the case.")
     case_pages: int = Field(alias="places", description="Number of pages of the case.")
     pages_read: int = Field(alias="pages", description="Number of recorded pages that were read.")
     names_cc_licence: bool = Field(
         alias="friendly_first",
-        description="Whether a page names a Creative Commons licence. Consider an informal request first.",
+        description="Whether a page mentions a Creative Commons licence. If so, consider an informal request first.",
     )
     findings: list[ClaimFinding] = Field(alias="points", description="Facts that may weaken the claim.")
 
     @classmethod
-    def of(cls, checks: Mapping[int, Check]) -> list[Self]:
-        """The claim checks of cases, by number."""
+    def from_checks(cls, checks: Mapping[int, ClaimCheckRow]) -> list[Self]:
+        """Create responses from claim checks by case number."""
         return [cls.from_row(claim_check, case=number) for number, claim_check in checks.items()]
 
 
-class NoticeFile(Answer):
+class NoticeFile(ResponseBody):
     """A file of a notice, exactly as it was signed or sent."""
 
-    name: str = Field(examples=["notice.pdf"])
-    media_type: str
+    name: str = Field(examples=["notice.pdf"], description="File name.")
+    media_type: str = Field(description="Media type of the file.")
     digest: Hex
     size: int = Field(description="Size in bytes.")
 
 
-class NoticeEvent(Answer):
+class NoticeEvent(ResponseBody):
     """An entry in the history of a notice."""
 
-    at: Moment = Field(examples=[NOON])
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the event was recorded.")
     kind: str = Field(examples=["drafted"], description="Type of the event.")
-    day: date | None = Field(description="Day of the event; null if it is that of `at`.")
-    by: str
+    day: date | None = Field(description="Date of the event; null if it is the date of `at`.")
+    by: str = Field(description="Member or component of Exhibit that recorded the event.")
     note: str = Field(alias="words", description="Note by the member.")
 
 
-class NoticeReplyFile(Answer):
+class NoticeReplyFile(ResponseBody):
     """A file attached to a reply. It comes from an untrusted sender."""
 
-    number: int = Field(examples=[1])
-    name: str
+    number: int = Field(examples=[1], description="Number of the file.")
+    name: str = Field(description="File name.")
     size: int = Field(description="Size in bytes.")
     digest: Hex
 
 
-class NoticeReply(Answer):
-    """A reply on the page that the notice names. Anyone who has the notice can reply."""
+class NoticeReply(ResponseBody):
+    """A reply on the reply page whose URL is in the notice. Anyone who has the notice can reply."""
 
-    number: int = Field(examples=[1])
+    number: int = Field(examples=[1], description="Number of the reply.")
     kind: str = Field(
-        description="`licence`, `removed`, `credit` (corrected), `dispute` or `offer` (asks for an offer)."
+        description="`licence` (has a licence), `removed`, `credit` (credit corrected), `dispute` or `offer` (asks "
+        "for an offer)."
     )
     text: str = Field(alias="words", description="Text of the reply.")
-    contact: str = Field(description="Contact stated by the sender.")
-    files: list[NoticeReplyFile]
-    at: Moment = Field(examples=[NOON])
-    pages_still_online: int = Field(
-        description="Number of pages that later visits found online, although they were reported as removed."
+    contact: str = Field(description="Contact data given by the sender.")
+    files: list[NoticeReplyFile] = Field(description="Attached files.")
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the reply.")
+    pages_still_online: int = Field(description="Number of pages reported as removed that later visits found online.")
+    seen_at: UtcTime | None = Field(
+        description="Time at which a member read the reply; null if unread. Deadlines are paused until then."
     )
-    seen_at: Moment | None = Field(
-        description="Time at which a member read the reply. Deadlines are paused until then."
-    )
-    seen_by: str = Field(description="Member who read the reply.")
-    withdrawn_at: Moment | None = Field(
+    seen_by: str = Field(description="Member who read the reply; empty if unread.")
+    withdrawn_at: UtcTime | None = Field(
         description="Time at which the sender withdrew the reply; null if they did not."
     )
 
@@ -162,14 +168,15 @@ class NoticeReply(Answer):
         return len(list_refuting_visits(row))
 
 
-class NoticeMail(Answer):
-    """Email with which a notice was sent."""
+class NoticeMail(ResponseBody):
+    """Email that sends the notice."""
 
     to: str = Field(description="Recipient.")
-    state: str = Field(examples=["todo"], description="`todo`, `doing`, `done` or `failed`.")
-    error: str = Field(description="Latest error.")
+    state: str = Field(examples=["todo"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
+    error: str = Field(description="Latest error; empty if there was none.")
     may_have_been_sent: bool = Field(
-        description="Whether the mail server's response is unknown. A member must check and confirm it on the site."
+        description="Whether the response of the mail server is unknown. A member must then record in the web "
+        "interface whether it was sent."
     )
 
     @staticmethod
@@ -178,19 +185,19 @@ class NoticeMail(Answer):
 
 
 class NoticeDetails(NoticeSummary):
-    """A notice with its letter: a draft as it would be sent now, or the signed text."""
+    """A notice with the text of its letter: the draft as it would be sent now, or the signed text."""
 
     fields: dict[str, str] = Field(description="Values of the draft's fields.")
     text: str = Field(description="Text of the letter.")
     claim_checks: list[ClaimCheck] = Field(
-        alias="claims", description="Facts that may weaken the claims, if the notice has not been sent."
+        alias="claims", description="Facts that may weaken the claims; empty once the notice was sent."
     )
-    missing: list[str] = Field(description="Items that are missing before it can be signed.")
-    cases: list[NoticedCase]
-    files: list[NoticeFile]
-    events: list[NoticeEvent]
-    replies: list[NoticeReply]
-    mail: NoticeMail | None
+    missing: list[str] = Field(description="Items that are missing before the notice can be signed.")
+    cases: list[NoticedCase] = Field(description="Cases in the notice.")
+    files: list[NoticeFile] = Field(description="Files of the notice.")
+    events: list[NoticeEvent] = Field(description="History of the notice, newest first.")
+    replies: list[NoticeReply] = Field(description="Replies from the reply page.")
+    mail: NoticeMail | None = Field(description="Email that sends the notice; null if there is none.")
 
     @staticmethod
     def resolve_events(row: models.Notice) -> object:
@@ -201,16 +208,16 @@ class NoticeDetails(NoticeSummary):
         return row.replies.all()
 
     @classmethod
-    def of(cls, services: Services, row: models.Notice) -> Self:
-        """A notice with its letter and all that is known of it."""
+    def from_notice(cls, services: Services, row: models.Notice) -> Self:
+        """Create the response for a notice, with its letter, claim checks, missing items and cases."""
         items, is_draft = build_items(row), row.state == models.Notice.State.DRAFT
         checks = check_cases([item.row.case for item in items]) if row.state in UNSENT_STATES else {}
-        made = build_letter(row, items) if is_draft else None
+        letter = build_letter(row, items) if is_draft else None
         return cls.from_row(
             row,
             has_unread_reply=row.replies.filter(seen_at=None).exists(),
-            text=_text(services, row) if made is None else made.whole,
-            claim_checks=ClaimCheck.of(checks),
+            text=_load_text(services, row) if letter is None else letter.full_text,
+            claim_checks=ClaimCheck.from_checks(checks),
             missing=[
                 *list_gap_sentences(row, items),
                 *list_unanswered_sentences(checks),
@@ -222,6 +229,6 @@ class NoticeDetails(NoticeSummary):
         )
 
 
-def _text(services: Services, row: models.Notice) -> str:
+def _load_text(services: Services, row: models.Notice) -> str:
     file = load_file(services, row, TEXT_NAME)
     return "" if file is None else file[0].decode()

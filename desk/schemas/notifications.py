@@ -5,25 +5,25 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from desk.schemas.base import NOON, Answer, Moment
+from desk.schemas.base import EXAMPLE_TIME, ResponseBody, UtcTime
 from exhibit.sentences import from_plain
 from registry import models
 
-Message = Annotated[str, BeforeValidator(lambda pk: f"evt_{pk}" if isinstance(pk, int) else pk)]
+EventId = Annotated[str, BeforeValidator(lambda pk: f"evt_{pk}" if isinstance(pk, int) else pk)]
 
 
-class Webhook(Answer):
+class Webhook(ResponseBody):
     """A URL that receives signed events (Standard Webhooks)."""
 
-    number: int
-    url: str = Field(examples=["https://example.org/hooks/exhibit"])
+    number: int = Field(description="Number of the webhook.")
+    url: str = Field(examples=["https://example.org/hooks/exhibit"], description="URL that receives the events.")
     events: list[str] = Field(
         alias="kinds", description="Types of events that are sent; all types if empty.", examples=[["case.opened"]]
     )
-    created_at: Moment = Field(alias="made_at", examples=[NOON])
-    paused_at: Moment | None
-    pause_reason: str = Field(alias="paused_why", description="Reason of an automatic pause.")
-    failing_since: Moment | None = Field(description="Time since which deliveries fail; null if they succeed.")
+    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME], description="Time of creation.")
+    paused_at: UtcTime | None = Field(description="Time at which the webhook was paused; null if it is active.")
+    pause_reason: str = Field(alias="pause_reason", description="Reason for the pause; empty if the webhook is active.")
+    failing_since: UtcTime | None = Field(description="Time at which deliveries started to fail; null if they succeed.")
 
 
 class WebhookWithSecret(Webhook):
@@ -32,40 +32,40 @@ class WebhookWithSecret(Webhook):
     secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], description="Secret that signs events.")
 
 
-class DeliveryAttempt(Answer):
-    """Response to one delivery attempt."""
+class DeliveryAttempt(ResponseBody):
+    """An attempt to deliver an event."""
 
-    at: Moment = Field(examples=[NOON])
-    status: int = Field(description="HTTP status; 0 if there was no response.", examples=[200])
-    milliseconds: int = Field(description="Duration in milliseconds.")
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the attempt.")
+    status: int = Field(description="HTTP status code of the response; 0 if there was no response.", examples=[200])
+    milliseconds: int = Field(description="Duration of the attempt in milliseconds.")
     sentence: Annotated[str, BeforeValidator(from_plain)] = Field(description="Description of the result.")
 
 
-class Delivery(Answer):
+class Delivery(ResponseBody):
     """Delivery of an event to a webhook."""
 
-    id: Message = Field(
+    id: EventId = Field(
         alias="event_id", description="ID of the event, as in the header `webhook-id`.", examples=["evt_17"]
     )
     type: str = Field(alias="event.kind", examples=["case.opened"], description="Type of the event.")
-    timestamp: Moment = Field(alias="event.at", examples=[NOON], description="Time of the event.")
-    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
+    timestamp: UtcTime = Field(alias="event.at", examples=[EXAMPLE_TIME], description="Time of the event.")
+    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
     attempt_count: int = Field(alias="tries", description="Number of attempts.")
-    delivered_at: Moment | None
-    next_attempt_at: Moment | None = Field(description="Time of the next attempt; null if none is planned.")
-    attempts: list[DeliveryAttempt] = Field(alias="answers", description="Responses to the latest attempts.")
+    delivered_at: UtcTime | None = Field(description="Time of the successful delivery; null until then.")
+    next_attempt_at: UtcTime | None = Field(description="Time of the next attempt; null if none is planned.")
+    attempts: list[DeliveryAttempt] = Field(alias="answers", description="Latest attempts.")
 
     @staticmethod
     def resolve_next_attempt_at(row: models.Delivery) -> datetime | None:
         return row.not_before if row.is_postponed else None
 
 
-class Event(Answer):
-    """An event."""
+class Event(ResponseBody):
+    """An event, as it is also sent to webhooks."""
 
-    id: Message = Field(alias="pk", examples=["evt_17"], description="ID of the event.")
+    id: EventId = Field(alias="pk", examples=["evt_17"], description="ID of the event.")
     type: str = Field(alias="kind", examples=["case.opened"], description="Type of the event.")
-    timestamp: Moment = Field(alias="at", examples=[NOON], description="Time of the event.")
+    timestamp: UtcTime = Field(alias="at", examples=[EXAMPLE_TIME], description="Time of the event.")
     data: dict[str, Any] = Field(
         alias="about",
         examples=[{"case": 3, "party": "shop.example", "work": 12}],

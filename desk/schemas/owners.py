@@ -2,125 +2,139 @@
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Moment
+from desk.schemas.base import EXAMPLE_TIME, ResponseBody, UtcTime
 from exhibit.types import CaseDecision
 from registry import models, scoped
 
 
-class Owner(Answer):
-    """A rights holder with counts."""
+class Owner(ResponseBody):
+    """A rights holder, with numbers of works, watches, cases and members."""
 
     owner: str = Field(alias="slug", examples=["studio-example"], description="Short name, used in URLs and commands.")
-    name: str = Field(examples=["Studio Example"])
+    name: str = Field(examples=["Studio Example"], description="Name of the owner.")
     contact: str = Field(description="Contact address for documents.")
     works: int = Field(description="Number of works.")
     watches: int = Field(description="Number of watches.")
     open_cases: int = Field(description="Number of open cases.")
     members: int = Field(description="Number of members.")
-    derived_works: bool = Field(alias="derived", description="Whether works derived from the owner's works are shown.")
+    derived_works: bool = Field(
+        alias="derived", description="Whether works derived from the owner's works are listed as matches."
+    )
     requires_passkeys: bool = Field(alias="passkeys", description="Whether sensitive actions require a passkey.")
     web_archive: bool = Field(description="Whether pages of confirmed cases are saved in a web archive.")
-    is_sample: bool = Field(alias="sample", description="Whether the owner and all its data are samples.")
+    is_sample: bool = Field(alias="sample", description="Whether the owner and all its data are sample data.")
 
     @staticmethod
     def resolve_works(row: models.Owner) -> int:
-        return scoped.works(row).count()
+        return scoped.list_owner_works(row).count()
 
     @staticmethod
     def resolve_watches(row: models.Owner) -> int:
-        return scoped.watches(row).count()
+        return scoped.list_watches(row).count()
 
     @staticmethod
     def resolve_open_cases(row: models.Owner) -> int:
-        return scoped.cases(row).filter(decision=CaseDecision.OPEN).count()
+        return scoped.list_owner_cases(row).filter(decision=CaseDecision.OPEN).count()
 
     @staticmethod
     def resolve_members(row: models.Owner) -> int:
         return row.memberships.count()
 
 
-class Member(Answer):
-    """A person with a role for the owner."""
+class Member(ResponseBody):
+    """A user with a role for an owner."""
 
-    person: int = Field(alias="user_id", examples=[7], description="Number of the person.")
-    email: str = Field(alias="user.email", examples=["ann@example.org"])
+    person: int = Field(alias="user_id", examples=[7], description="Number of the user.")
+    email: str = Field(alias="user.email", examples=["ann@example.org"], description="Email address of the member.")
     role: str = Field(description="`owner`, `reviewer` or `viewer`.", examples=["reviewer"])
 
 
-class Invitation(Answer):
+class Invitation(ResponseBody):
     """An invitation to become a member."""
 
-    number: int = Field(alias="pk", examples=[4])
-    email: str = Field(examples=["bob@example.org"])
-    role: str = Field(examples=["viewer"])
+    number: int = Field(alias="pk", examples=[4], description="Number of the invitation.")
+    email: str = Field(examples=["bob@example.org"], description="Email address of the invited user.")
+    role: str = Field(examples=["viewer"], description="Role of the future member: `owner`, `reviewer` or `viewer`.")
     invited_by: str = Field(alias="by", examples=["ann@example.org"], description="Member who sent the invitation.")
-    created_at: Moment = Field(alias="made_at", examples=[NOON])
-    expires_at: Moment = Field(examples=["2026-12-04T12:00:00.000000Z"])
+    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME])
+    expires_at: UtcTime = Field(
+        examples=["2026-12-04T12:00:00.000000Z"], description="Time at which the invitation expires."
+    )
 
 
 class InvitationWithLink(Invitation):
-    """An invitation as it was created."""
+    """A new invitation with its link, which is returned only once."""
 
     link: str = Field(description="Link to forward; empty if it was sent by email.")
 
 
-class Token(Answer):
+class Token(ResponseBody):
     """An API token. Its value was returned only when it was created."""
 
-    number: int = Field(alias="pk", examples=[2])
-    name: str = Field(examples=["Nightly export"])
+    number: int = Field(alias="pk", examples=[2], description="Number of the token.")
+    name: str = Field(examples=["Nightly export"], description="Name of the token.")
     prefix: str = Field(alias="begins", examples=["exh_3kPz2w"], description="First characters of the token.")
     email: str = Field(alias="user.email", examples=["ann@example.org"], description="Email address of the member.")
     scopes: list[str] = Field(examples=[["read"]], description="Permissions of the token.")
-    created_at: Moment = Field(alias="made_at", examples=[NOON])
-    expires_at: Moment = Field(examples=["2027-02-18T12:00:00.000000Z"])
-    last_used_at: Moment | None = Field(
-        alias="used_at", description="Time of the latest request; null if it was never used."
+    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME])
+    expires_at: UtcTime = Field(
+        examples=["2027-02-18T12:00:00.000000Z"], description="Time at which the token expires."
+    )
+    last_used_at: UtcTime | None = Field(
+        alias="used_at", description="Time of the latest request; null if the token was never used."
     )
 
 
-class EdgeTarget(Answer):
+class EdgeTarget(ResponseBody):
     """A picture URL to fetch."""
 
     target: int = Field(alias="pk", description="Number of the URL in the results.", examples=[71])
-    url: str = Field(examples=["https://shop.example/1.jpg"])
-    page_url: str = Field(description="URL of the page that shows the picture; empty if unknown.")
+    url: str = Field(examples=["https://shop.example/1.jpg"], description="URL of the picture.")
+    page_url: str = Field(description="URL of the page with the picture; empty if unknown.")
 
 
-class EdgeLease(Answer):
-    """Leased URLs. No other crawler requests their hosts meanwhile."""
+class EdgeLease(ResponseBody):
+    """Lease of URLs to fetch. During the lease, no other crawler sends requests to their hosts."""
 
     lease: int = Field(default=0, description="Number of the lease; 0 if there is nothing to do.", examples=[12])
-    epoch: int = Field(default=0, examples=[1], description="Epoch of the lease, to be returned with the results.")
+    epoch: int = Field(default=0, examples=[1], description="Epoch of the lease; return it with the results.")
     seconds: int = Field(
         default=30,
         description="Duration of the lease in seconds, or the delay before the next request.",
         examples=[600],
     )
-    delay: float = Field(default=1.0, description="Minimum seconds between requests to one host.", examples=[1.0])
-    contact: str = Field(default="", description="Contact for the user agent.")
+    delay: float = Field(
+        default=1.0, description="Minimum delay between requests to one host in seconds.", examples=[1.0]
+    )
+    contact: str = Field(default="", description="Contact to include in the user agent.")
     targets: list[EdgeTarget] = Field(default=[], description="URLs to fetch.")
 
 
-class AcceptedPictures(Answer):
-    """Number of accepted results. Nothing is disclosed about matches."""
+class AcceptedPictures(ResponseBody):
+    """Number of accepted pictures. Nothing is disclosed about matches."""
 
     pictures: int = Field(examples=[48], description="Number of accepted pictures.")
 
 
-class Contributor(Answer):
-    """A contributor."""
+class Contributor(ResponseBody):
+    """A contributor: a remote machine that fetches and measures pictures."""
 
-    name: str = Field(examples=["Ann's machine"])
+    name: str = Field(examples=["Ann's machine"], description="Name of the contributor.")
     key: str = Field(description="Ed25519 public key, hexadecimal; empty until the contributor joins.")
-    created_at: Moment = Field(alias="made_at", examples=[NOON])
-    last_used_at: Moment | None = Field(alias="used_at", description="Time of the latest request.")
-    revoked_at: Moment | None = Field(description="Time of the removal; null if it is active.")
-    reason: str = Field(description="Reason of an automatic removal because of wrong results.")
+    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME])
+    last_used_at: UtcTime | None = Field(
+        alias="used_at", description="Time of the latest request; null if there was none."
+    )
+    revoked_at: UtcTime | None = Field(description="Time of the removal; null if the contributor is active.")
+    reason: str = Field(description="Reason for an automatic removal because of wrong results; empty otherwise.")
     pictures: int = Field(description="Number of accepted pictures.", examples=[4_812])
     seconds: int = Field(examples=[2_112], description="Processing time in seconds.")
-    checked: int = Field(description="Pictures that were also fetched here.", examples=[97])
-    wrong: int = Field(description="Checked pictures with a different result, and damaged deliveries.", examples=[2])
+    checked: int = Field(
+        description="Number of pictures that this installation also fetched as a check.", examples=[97]
+    )
+    wrong: int = Field(
+        description="Number of checked pictures with a different result, and of damaged deliveries.", examples=[2]
+    )
 
     @staticmethod
     def resolve_key(row: models.Contributor) -> str:
@@ -131,34 +145,36 @@ class Contributor(Answer):
         return round(row.seconds)
 
 
-class Collection(Answer):
+class Collection(ResponseBody):
     """A named set of works."""
 
-    number: int = Field(examples=[2])
-    name: str = Field(examples=["Harbours"])
+    number: int = Field(examples=[2], description="Number of the collection.")
+    name: str = Field(examples=["Harbours"], description="Name of the collection.")
     works: int = Field(alias="count", description="Number of works.", examples=[120])
-    created_at: Moment = Field(alias="made_at", examples=[NOON])
+    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME])
 
 
-class BulkEdit(Answer):
-    """A change of many works."""
+class BulkEdit(ResponseBody):
+    """A bulk edit: the same change to many works."""
 
-    number: int = Field(examples=[3])
-    at: Moment = Field(examples=[NOON])
-    by: str = Field(examples=["ann@example.org"])
+    number: int = Field(examples=[3], description="Number of the bulk edit.")
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the request.")
+    by: str = Field(examples=["ann@example.org"], description="Member who requested it.")
     field: str = Field(
-        alias="what", description="Changed field, or `put` or `take` for a collection.", examples=["author"]
+        alias="what",
+        description="Changed field, or `put` (added to a collection) or `take` (removed from it).",
+        examples=["author"],
     )
     value: str = Field(examples=["A. Example"], description="New value, or the name of the collection.")
-    reason: str
-    state: str = Field(description="`todo`, `doing`, `done` or `failed`.", examples=["done"])
+    reason: str = Field(description="Reason for the change.")
+    state: str = Field(description="`todo` (pending), `doing` (running), `done` or `failed`.", examples=["done"])
     works: int = Field(alias="count", description="Number of selected works.", examples=[120])
     processed: int = Field(alias="looked_at", description="Number of works processed so far.", examples=[120])
-    changed: int = Field(description="Number of works changed; the others had the value already.", examples=[118])
+    changed: int = Field(description="Number of works changed. The other works already had the value.", examples=[118])
     undoes: int | None = Field(
-        alias="undoes.number", description="Number of the change that this one undoes.", examples=[2]
+        alias="undoes.number", description="Number of the bulk edit that this one undoes; null otherwise.", examples=[2]
     )
-    can_undo: bool = Field(alias="may_be_undone", description="Whether it can be undone.")
+    can_undo: bool = Field(alias="may_be_undone", description="Whether the bulk edit can be undone.")
     sentence: str = Field(examples=["Author: “A. Example”"], description="Description of the change.")
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Request bodies. Unknown fields are rejected, so that typing errors are noticed."""
+"""Request bodies. Unknown fields are rejected, so that misspelled field names are reported."""
 
 import re
 from datetime import date
@@ -11,37 +11,39 @@ from pydantic_core import PydanticKnownError
 
 from exhibit.files.delimited import ENCODINGS
 from exhibit.types import CaseDecision
-from registry.cases.flood_decisions import Answer
+from registry.cases.flood_decisions import FloodAction
 from registry.cases.queue import MAX_CASES
-from registry.cases.work_search import Only
+from registry.cases.work_search import WorkListFilter
 from registry.models import EventKind, Notice
 
-ACTING = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
-"""What :mod:`exhibit.plain` removes, as JSON Schema writes it; half characters are no text for it anyway."""
-CLEAN = f"^[^{ACTING}]*$"
-SPACES = "\\u0009-\\u000d\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
-r"""White space as :meth:`str.strip` takes it; by ``\s`` each reader of JSON Schema understands something else."""
-SOMETHING = f"^[^{ACTING}]*[^{ACTING}{SPACES}][^{ACTING}]*$"
-_SIGN = f"[^{ACTING}\\u0009\\u000a\\u000d]"
-IN_LINE = f"^{_SIGN}*$"
-IN_LINE_SOMETHING = f"^{_SIGN}*[^{ACTING}{SPACES}]{_SIGN}*$"
-YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
-DOMAIN = f"^[^{ACTING}{SPACES}]*$"
-URL = "^https?://[!-~]+$"
-AMOUNT = "^([0-9]{1,9}([.][0-9]{1,6})? ?[A-Z]{3})?$"
-IN_WORDS = {
-    CLEAN: "Enter text without control characters.",
-    SOMETHING: "Enter text that is not empty and has no control characters.",
-    IN_LINE: "Enter one line of text without control characters.",
-    IN_LINE_SOMETHING: "Enter one line of text that is not empty and has no control characters.",
-    YEAR: "Enter a year, month or day such as 2026, 2026-01 or 2026-01-31.",
-    DOMAIN: "Enter a domain such as shop.example.",
-    URL: "Enter a URL that starts with http:// or https:// and contains no spaces.",
-    AMOUNT: "Enter an amount with its currency, such as 5 USD.",
+CONTROL_CHARACTERS = (
+    "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
+)
+"""Control characters that :mod:`exhibit.plain` removes, in JSON Schema syntax. JSON text has no lone surrogates."""
+TEXT_PATTERN = f"^[^{CONTROL_CHARACTERS}]*$"
+WHITESPACE = "\\u0009-\\u000d\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+r"""White space as removed by :meth:`str.strip`. Implementations of JSON Schema differ in the meaning of ``\s``."""
+NONEMPTY_TEXT_PATTERN = f"^[^{CONTROL_CHARACTERS}]*[^{CONTROL_CHARACTERS}{WHITESPACE}][^{CONTROL_CHARACTERS}]*$"
+_LINE_CHAR = f"[^{CONTROL_CHARACTERS}\\u0009\\u000a\\u000d]"
+LINE_PATTERN = f"^{_LINE_CHAR}*$"
+NONEMPTY_LINE_PATTERN = f"^{_LINE_CHAR}*[^{CONTROL_CHARACTERS}{WHITESPACE}]{_LINE_CHAR}*$"
+PARTIAL_DATE_PATTERN = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
+DOMAIN_PATTERN = f"^[^{CONTROL_CHARACTERS}{WHITESPACE}]*$"
+URL_PATTERN = "^https?://[!-~]+$"
+AMOUNT_PATTERN = "^([0-9]{1,9}([.][0-9]{1,6})? ?[A-Z]{3})?$"
+PATTERN_MESSAGES = {
+    TEXT_PATTERN: "Enter text without control characters.",
+    NONEMPTY_TEXT_PATTERN: "Enter text that is not empty and has no control characters.",
+    LINE_PATTERN: "Enter one line of text without control characters.",
+    NONEMPTY_LINE_PATTERN: "Enter one line of text that is not empty and has no control characters.",
+    PARTIAL_DATE_PATTERN: "Enter a year, month or day such as 2026, 2026-01 or 2026-01-31.",
+    DOMAIN_PATTERN: "Enter a domain such as shop.example.",
+    URL_PATTERN: "Enter a URL that starts with http:// or https:// and contains no spaces.",
+    AMOUNT_PATTERN: "Enter an amount with its currency, such as 5 USD.",
 }
 """Error messages by pattern."""
-RENDERING = ("render", "render_pages", "render_seconds")
-LIMITS = (
+RENDERING_FIELDS = ("render", "render_pages", "render_seconds")
+LIMIT_FIELDS = (
     "pages",
     "images",
     "bytes",
@@ -51,45 +53,45 @@ LIMITS = (
     "searches",
     "max_cost",
     "max_cost_month",
-    *RENDERING,
+    *RENDERING_FIELDS,
 )
 
 BUDGET_NAMES = {"max_cost": "money", "max_cost_month": "money_month"}
-"""Names of limits in the rows of watches, where they differ."""
+"""Names of limits in ``Watch.budget``, if they differ from those in the API."""
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def _iso(value: object) -> object:
+def _check_iso_date(value: object) -> object:
     if isinstance(value, date) or (isinstance(value, str) and _DATE.fullmatch(value)):
         return value
     raise PydanticKnownError("date_type")
 
 
-Title = Annotated[str, Field(min_length=1, max_length=500, pattern=IN_LINE_SOMETHING)]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETHING)]
-Short = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
-Long = Annotated[str, Field(max_length=1_000, pattern=CLEAN)]
-Said = Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)]
-Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern=URL)]
-Whole = Annotated[int, Strict()]
-"""A whole number, and no text or truth value that could be read as one: of bodies, where JSON tells them apart."""
-Number = Annotated[Whole, Field(ge=1, le=2_147_483_647)]
+Title = Annotated[str, Field(min_length=1, max_length=500, pattern=NONEMPTY_LINE_PATTERN)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NONEMPTY_LINE_PATTERN)]
+ShortText = Annotated[str, Field(max_length=300, pattern=LINE_PATTERN)]
+LongText = Annotated[str, Field(max_length=1_000, pattern=TEXT_PATTERN)]
+RequiredText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=NONEMPTY_TEXT_PATTERN)]
+Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern=URL_PATTERN)]
+StrictInteger = Annotated[int, Strict()]
+"""Integer in a JSON body. Strings and booleans are rejected, not converted."""
+Number = Annotated[StrictInteger, Field(ge=1, le=2_147_483_647)]
 Flag = Annotated[bool, Strict()]
-Date = Annotated[date, BeforeValidator(_iso)]
-"""A day as ISO 8601 writes it, and no moment or number of seconds."""
-Day = Annotated[str, Field(max_length=10, pattern=YEAR)]
+Date = Annotated[date, BeforeValidator(_check_iso_date)]
+"""Date in ISO 8601 format (YYYY-MM-DD). Times and numbers of seconds are rejected."""
+PartialDate = Annotated[str, Field(max_length=10, pattern=PARTIAL_DATE_PATTERN)]
 SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z0-9_-]+$", examples=["tineye"])]
-Amount = Annotated[str, Field(max_length=20, pattern=AMOUNT, examples=["5 USD"])]
+Amount = Annotated[str, Field(max_length=20, pattern=AMOUNT_PATTERN, examples=["5 USD"])]
 
 
 class EventType(StrEnum):
-    """Type of event that a webhook can receive."""
+    """Type of an event."""
 
     CASE_OPENED = EventKind.CASE_OPENED.value
     CASE_DECIDED = EventKind.CASE_DECIDED.value
     BUNDLE_SEALED = EventKind.BUNDLE_SEALED.value
     BUNDLE_WITNESSED = EventKind.BUNDLE_WITNESSED.value
-    CANARY_MISSED = EventKind.CANARY_MISSED.value
+    KNOWN_COPY_MISSED = EventKind.KNOWN_COPY_MISSED.value
     WORK_HELD = EventKind.WORK_HELD.value
     REPORT_READY = EventKind.REPORT_READY.value
     NOTICE_DUE = EventKind.NOTICE_DUE.value
@@ -98,7 +100,7 @@ class EventType(StrEnum):
 
 
 class BulkField(StrEnum):
-    """Field that can be changed for many works."""
+    """Field to change in many works. `put` adds works to a collection, `take` removes them from it."""
 
     PUT = "put"
     TAKE = "take"
@@ -122,12 +124,14 @@ class RequestBody(Schema):
 
 
 class HoldDecision(RequestBody):
-    """Decision about a work on hold."""
+    """Action for a work on hold."""
 
-    action: Answer = Field(
-        description="`open` its cases, `dismiss` the waiting matches, or `undo` the dismissal.", examples=["open"]
+    action: FloodAction = Field(
+        description="`open` opens cases for the matches on hold, `dismiss` dismisses them, and `undo` reverts the "
+        "dismissal.",
+        examples=["open"],
     )
-    reason: Long = Field("", description="Reason; kept in the history.")
+    reason: LongText = Field("", description="Reason; stored in the history.")
 
 
 class CollectionName(RequestBody):
@@ -140,34 +144,39 @@ class WorkFilter(RequestBody):
     """Filter for works."""
 
     q: str = Field(
-        "", max_length=200, pattern=CLEAN, description="Part of title, author, holder or file name; or a number."
+        "",
+        max_length=200,
+        pattern=TEXT_PATTERN,
+        description="Part of the title, author, rights holder or file name; or the number of a work.",
     )
-    only: Only | None = Field(None, description="Only works that need attention for this reason.")
-    upload: Number | None = Field(None, description="Only works of this upload.")
-    collection: Number | None = Field(None, description="Only works of this collection.")
+    only: WorkListFilter | None = Field(
+        None, description="Only works in this group, such as `doubtful` (ownership warnings) or `held` (on hold)."
+    )
+    upload: Number | None = Field(None, description="Only works of this upload, by its number.")
+    collection: Number | None = Field(None, description="Only works of this collection, by its number.")
 
 
 class ProposedPictures(RequestBody):
     """Pictures that were proposed as works."""
 
     pictures: Annotated[list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]], Field(min_length=1, max_length=200)] = (
-        Field(description="Their digests.", examples=[["9f" * 32]])
+        Field(description="Digests of the pictures.", examples=[["9f" * 32]])
     )
 
 
 class BulkChange(RequestBody):
-    """One change of many works, selected by number or by a filter."""
+    """A change to many works, selected either by number or by a filter."""
 
     works: Annotated[list[Number], Field(max_length=1_000)] | None = Field(
-        None, examples=[[1, 2]], description="Numbers of the works."
+        None, examples=[[1, 2]], description="Numbers of the works; null to use `filter`."
     )
-    filter: WorkFilter | None = Field(None, description="Filter for works, if no numbers are given.")
+    filter: WorkFilter | None = Field(None, description="Filter that selects the works, if `works` is null.")
     field: BulkField = Field(
-        description="Field to change, or `put` or `take` to add works to or remove them from a collection.",
+        description="Field to change, or `put` to add the works to a collection, or `take` to remove them from it.",
         examples=["author"],
     )
-    value: Long = Field(description="New value, or the name of the collection.", examples=["A. Example"])
-    reason: Long = Field("", description="Reason; kept in the history.")
+    value: LongText = Field(description="New value, or the name of the collection.", examples=["A. Example"])
+    reason: LongText = Field("", description="Reason; stored in the history.")
 
 
 class OfficialRegistration(RequestBody):
@@ -175,17 +184,19 @@ class OfficialRegistration(RequestBody):
 
     office: Name = Field(examples=["US Copyright Office"], description="Name of the office.")
     number: Name = Field(examples=["VA 2-345-678"], description="Registration number.")
-    date: Day = Field("", description="Date of registration: year, month or day.")
+    date: PartialDate = Field("", description="Date of registration: year, month or day.")
 
 
 class Reason(RequestBody):
-    """A reason."""
+    """A reason for an action."""
 
-    reason: Said = Field(examples=["It is a pseudonym of mine."], description="Reason; kept in the log or history.")
+    reason: RequiredText = Field(
+        examples=["It is a pseudonym of mine."], description="Reason; stored in the log or history."
+    )
 
 
 class SourceKind(StrEnum):
-    """Type of a source. Files can be used only with commands on the server."""
+    """Type of a source: a website, its sitemap, a feed, or an online list of pages."""
 
     SITE = "site"
     SITEMAP = "sitemap"
@@ -194,64 +205,79 @@ class SourceKind(StrEnum):
 
 
 class NewSource(RequestBody):
-    """A source of a watch."""
+    """A source for a watch."""
 
     kind: SourceKind = Field(default=SourceKind.SITE, description="Type of the source.")
     url: Url = Field(examples=["https://shop.example/"], description="URL of the source.")
 
 
 class WatchLimits(RequestBody):
-    """Limits of a crawl. Omitted fields are unchanged."""
+    """Limits of crawls. When a watch is updated, omitted fields are unchanged."""
 
-    pages: Whole | None = Field(None, ge=1, le=1_000_000, description="Maximum pages per crawl.")
-    images: Whole | None = Field(None, ge=1, le=10_000_000, description="Maximum pictures per crawl.")
-    bytes: Whole | None = Field(None, ge=1_000_000, le=10**12, description="Maximum bytes per crawl.")
-    seconds: Whole | None = Field(None, ge=60, le=2_592_000, description="Maximum duration of a crawl in seconds.")
-    depth: Whole | None = Field(None, ge=0, le=50, description="Maximum number of links followed from a source.")
-    visits: Whole | None = Field(
-        None, ge=0, le=1_000_000, description="Maximum automatic evidence visits per day (UTC)."
+    pages: StrictInteger | None = Field(None, ge=1, le=1_000_000, description="Maximum number of pages per crawl.")
+    images: StrictInteger | None = Field(None, ge=1, le=10_000_000, description="Maximum number of pictures per crawl.")
+    bytes: StrictInteger | None = Field(
+        None, ge=1_000_000, le=10**12, description="Maximum number of bytes downloaded per crawl."
     )
-    searches: Whole | None = Field(None, ge=1, le=100_000, description="Maximum searches per crawl.")
+    seconds: StrictInteger | None = Field(
+        None, ge=60, le=2_592_000, description="Maximum duration of a crawl in seconds."
+    )
+    depth: StrictInteger | None = Field(
+        None, ge=0, le=50, description="Maximum number of links between a source and a page; 0 to follow no links."
+    )
+    visits: StrictInteger | None = Field(
+        None, ge=0, le=1_000_000, description="Maximum number of automatic captures per day (UTC)."
+    )
+    searches: StrictInteger | None = Field(None, ge=1, le=100_000, description="Maximum number of searches per crawl.")
     max_cost: Amount | None = Field(None, description="Maximum cost of searches per crawl; unlimited if empty.")
     max_cost_month: Amount | None = Field(
         None, description="Maximum cost of searches per calendar month (UTC); unlimited if empty."
     )
     render: Literal["never", "auto", "always"] | None = Field(
-        None, description="Pages to render in a browser: none, those likely to gain pictures, or all."
+        None,
+        description="Pages to render in a browser: `never` none, `auto` those where more pictures are likely, "
+        "`always` all.",
     )
-    render_pages: Whole | None = Field(None, ge=0, le=1_000_000, description="Maximum rendered pages per crawl.")
-    render_seconds: Whole | None = Field(
+    render_pages: StrictInteger | None = Field(
+        None, ge=0, le=1_000_000, description="Maximum number of rendered pages per crawl."
+    )
+    render_seconds: StrictInteger | None = Field(
         None, ge=0, le=2_592_000, description="Maximum rendering time per crawl in seconds."
     )
     delay: Annotated[float, Strict()] | None = Field(
-        None, ge=0.5, le=60, description="Minimum seconds between requests to a host."
+        None, ge=0.5, le=60, description="Minimum delay between requests to the same host in seconds."
     )
 
     @property
     def budget(self) -> dict[str, Any]:
-        """What is said of what a run may spend."""
-        said = self.model_dump(include={*LIMITS}, exclude_none=True)
-        return {BUDGET_NAMES.get(name, name): value for name, value in said.items()}
+        """Limits in this request, under the names used in ``Watch.budget``."""
+        limits = self.model_dump(include={*LIMIT_FIELDS}, exclude_none=True)
+        return {BUDGET_NAMES.get(name, name): value for name, value in limits.items()}
 
     @property
     def politeness(self) -> dict[str, float]:
-        """What is said of how it treats sites."""
+        """Politeness settings in this request."""
         return self.model_dump(include={"delay"}, exclude_none=True)
 
 
-Words = Annotated[list[Name], Field(max_length=1000, description="Queries, for a search that takes words.")]
-Works = Annotated[list[Number], Field(max_length=10_000, description="Works to search for; all works if empty.")]
+SearchQueries = Annotated[
+    list[Name], Field(max_length=1000, description="Queries, for searches whose `input` is `words`.")
+]
+WorkNumbers = Annotated[list[Number], Field(max_length=10_000, description="Works to search for; all works if empty.")]
 
 
 ArchiveName = Literal["wayback", "common-crawl"]
-Stated = Annotated[str, Field(max_length=10, pattern="^[0-9]{4}(-[0-9]{2}){0,2}$", examples=["2019-03"])]
+CaptureDate = Annotated[str, Field(max_length=10, pattern="^[0-9]{4}(-[0-9]{2}){0,2}$", examples=["2019-03"])]
 
 
 class WatchTimes(RequestBody):
-    """Time of day of crawls, for intervals of whole days. An interval of hours counts from this time."""
+    """Time of day of the crawls. Intervals of hours are counted from this time."""
 
     at: str | None = Field(
-        None, pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:30"], description="Time of day."
+        None,
+        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$",
+        examples=["02:30"],
+        description="Time of day of the crawls, such as `02:30`.",
     )
     weekday: Weekday | None = Field(None, description="Day of the week, for intervals of whole weeks.")
     time_zone: str | None = Field(
@@ -259,39 +285,45 @@ class WatchTimes(RequestBody):
         max_length=64,
         pattern="^[A-Za-z0-9_+/-]+$",
         examples=["Europe/Berlin"],
-        description="Time zone of `at`; by default the installation's.",
+        description="Time zone of `at`; by default that of the installation.",
     )
 
 
 class NewWatch(WatchLimits, WatchTimes):
-    """A watch of sources, searches or archives.
+    """A watch of sources, searches or web archives.
 
-    It first runs after one interval, or at its time of day.
+    The first crawl starts after one interval, or at the time of day given in `at`.
     """
 
     name: Name = Field(examples=["shop"], description="Name of the watch.")
     sources: list[NewSource] = Field([], max_length=1_000, description="Sites, sitemaps, feeds or pages to crawl.")
     search: SearchName | Annotated[list[SearchName], Field(max_length=100)] | None = Field(
-        None, description="Searches to use, instead of sources."
+        None, description="Short names of the searches to use, instead of sources."
     )
     archives: Annotated[list[ArchiveName], Field(max_length=2)] = Field(
         [], description="Web archives to search for captures of `domains`, instead of sources."
     )
     domains: Annotated[list[Name], Field(max_length=100)] = Field(
-        [], description="Domains in web archives, including all their subdomains.", examples=[["shop.example"]]
+        [],
+        description="Domains whose captures are searched in `archives`, including all subdomains.",
+        examples=[["shop.example"]],
     )
-    since: Stated | None = Field(None, description="Earliest capture: year, month or day.")
-    until: Stated | None = Field(None, description="Latest capture: year, month or day.")
-    queries: Words = []
-    works: Works = []
+    since: CaptureDate | None = Field(None, description="Date of the earliest archived capture: year, month or day.")
+    until: CaptureDate | None = Field(None, description="Date of the latest archived capture: year, month or day.")
+    queries: SearchQueries = []
+    works: WorkNumbers = []
     newest_first: Flag = Field(
-        default=False, description="Start each crawl with the newest work, instead of continuing after the last one."
+        default=False,
+        description="Start each search with the newest work, instead of continuing where the last crawl ended.",
     )
     own_site: Flag = Field(
         default=False,
-        description="The sources are your own sites: pictures there are proposed as works, and never become cases.",
+        description="Whether the sources are your own sites. Pictures there are proposed as works and never open "
+        "cases.",
     )
-    interval_seconds: Whole = Field(86_400, ge=60, le=315_360_000, description="Interval between crawls in seconds.")
+    interval_seconds: StrictInteger = Field(
+        86_400, ge=60, le=315_360_000, description="Interval between crawls in seconds."
+    )
 
     @property
     def subjects(self) -> dict[str, Any]:
@@ -305,15 +337,16 @@ class WatchChange(WatchLimits, WatchTimes):
     name: Name | None = Field(None, examples=["shop"], description="Name of the watch.")
     sources: Annotated[list[NewSource], Field(min_length=1, max_length=1_000)] | None = Field(
         None,
-        description="All sources of the watch. Sources that are not listed are removed; a crawl in progress stops.",
+        description="All sources of the watch. Sources that are not listed are removed, and a crawl in progress is "
+        "stopped.",
     )
-    queries: Words | None = None
-    works: Works | None = None
+    queries: SearchQueries | None = Field(None, description="Queries, for searches whose `input` is `words`.")
+    works: WorkNumbers | None = Field(None, description="Works to search for; all works if empty.")
     newest_first: Flag | None = Field(
-        None, description="Start each crawl with the newest work, instead of continuing after the last one."
+        None, description="Start each search with the newest work, instead of continuing where the last crawl ended."
     )
     own_site: Flag | None = Field(None, description="Whether the sources are your own sites.")
-    interval_seconds: Whole | None = Field(
+    interval_seconds: StrictInteger | None = Field(
         None, ge=60, le=315_360_000, examples=[604_800], description="Interval between crawls in seconds."
     )
 
@@ -324,23 +357,25 @@ class WatchChange(WatchLimits, WatchTimes):
 
 
 class NewSearchKey(RequestBody):
-    """A key for a search, from the owner's account with the vendor."""
+    """Key for a search, from the owner's account with the vendor."""
 
     key: str = Field(
         min_length=1,
         max_length=4_000,
         pattern="^[!-~]+$",
         examples=["a-key-of-yours"],
-        description="Key in the form that `key_form` of the search states.",
+        description="Key in the format given in `key_format` of the search.",
     )
 
 
 class NewSearchPrice(RequestBody):
-    """Price of a search for the owner, instead of its public price."""
+    """The owner's own price for a search, used instead of the vendor's public price."""
 
-    amount: Annotated[Amount, Field(min_length=4)] = Field(description="Price of `requests` requests.")
+    amount: Annotated[Amount, Field(min_length=4)] = Field(description="Price of the number of requests in `requests`.")
     requests: Number = Field(1, description="Number of requests for this price.")
-    free_requests: Whole = Field(0, ge=0, le=10**9, description="Free requests per calendar month.")
+    free_requests: StrictInteger = Field(
+        0, ge=0, le=10**9, description="Number of free requests per calendar month (UTC)."
+    )
 
 
 class PageVisit(RequestBody):
@@ -351,7 +386,7 @@ class PageVisit(RequestBody):
 
 
 class NewKnownCopy(RequestBody):
-    """A known copy on one of your own pages."""
+    """A known copy: a copy that you published on one of your own pages, to check that the watch finds it."""
 
     work: Number = Field(description="Number of the work.")
     url: Url = Field(description="URL of the page.")
@@ -360,9 +395,13 @@ class NewKnownCopy(RequestBody):
 class NewColumn(RequestBody):
     """A table heading and its meaning."""
 
-    heading: Short = Field(examples=["Bildname"], description="Heading in the table.")
+    heading: ShortText = Field(examples=["Bildname"], description="Heading in the table.")
     column: str = Field(
-        "", max_length=40, pattern=IN_LINE, description="Column of Exhibit; empty to ignore it.", examples=["file"]
+        "",
+        max_length=40,
+        pattern=LINE_PATTERN,
+        description="Exhibit's name for the column; empty to ignore the column.",
+        examples=["file"],
     )
 
 
@@ -378,14 +417,14 @@ Encoding = Annotated[
 
 
 class NewColumnMapping(RequestBody):
-    """Meanings of table headings, in their order."""
+    """Meanings of table headings, in the order of the columns."""
 
     kind: Literal["works", "licences"] = Field(examples=["works"], description="Type of table.")
     columns: list[NewColumn] = Field(min_length=1, max_length=100, description="All headings of the table.")
 
 
 class NewLicence(RequestBody):
-    """A licence for a domain with its subdomains, or for URLs that match a pattern."""
+    """A licence for a domain with its subdomains, for URLs that match a pattern, or for an account on a platform."""
 
     licensee: Name = Field(examples=["Example Shop Ltd"], description="Person or organisation that holds the licence.")
     works: list[Number] = Field(
@@ -394,12 +433,14 @@ class NewLicence(RequestBody):
     domain: str = Field(
         "",
         max_length=253,
-        pattern=DOMAIN,
-        description="Domain including its subdomains, not a URL.",
+        pattern=DOMAIN_PATTERN,
+        description="Domain, not a URL; its subdomains are included.",
         examples=["shop.example"],
     )
-    url_pattern: Long = Field("", description="Pattern of URLs; `*` matches any characters.")
-    account: str = Field("", max_length=200, pattern=CLEAN, description="Account on the platform `domain`.")
+    url_pattern: LongText = Field("", description="URL pattern; `*` matches any characters.")
+    account: str = Field(
+        "", max_length=200, pattern=TEXT_PATTERN, description="Account on the platform given in `domain`."
+    )
     territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field(
         [],
         max_length=250,
@@ -408,30 +449,32 @@ class NewLicence(RequestBody):
     )
     valid_from: Date | None = Field(None, description="First day; unlimited if null.")
     valid_until: Date | None = Field(None, description="Last day; unlimited if null.")
-    reason: Long = Field("", description="Note about the licence.")
-    reseller: str = Field("", max_length=200, pattern=IN_LINE, description="Agency that sold the licence, if any.")
-    invoice: str = Field("", max_length=100, pattern=IN_LINE, description="Invoice number.")
+    reason: LongText = Field("", description="Note about the licence.")
+    reseller: str = Field("", max_length=200, pattern=LINE_PATTERN, description="Agency that sold the licence, if any.")
+    invoice: str = Field("", max_length=100, pattern=LINE_PATTERN, description="Invoice number.")
 
 
 class LicenceUpdate(NewLicence):
     """All terms of a licence."""
 
-    change_reason: Long = Field("", description="Reason for the change; kept in the history.")
+    change_reason: LongText = Field("", description="Reason for the change; stored in the history.")
 
 
 class LicencePreviewRequest(RequestBody):
     """Licences to preview."""
 
-    licences: list[NewLicence] = Field(min_length=1, max_length=1_000, description="Licences, 4 MiB in total at most.")
-    replaces: Number | None = Field(None, description="Number of the licence whose terms they would replace.")
-    after: Whole = Field(0, ge=0, le=2_147_483_647, description="`next` of the previous response.")
+    licences: list[NewLicence] = Field(min_length=1, max_length=1_000, description="Licences; at most 4 MiB in total.")
+    replaces: Number | None = Field(
+        None, description="Number of the licence whose terms would be replaced; null for new licences."
+    )
+    after: StrictInteger = Field(0, ge=0, le=2_147_483_647, description="Value of `next` in the previous response.")
 
 
 class LicenceEnd(RequestBody):
-    """Last day of a licence."""
+    """End of a licence."""
 
-    last_day: Date = Field(examples=["2026-12-31"], description="Last day.")
-    reason: Long = Field(description="Reason; kept in the history.")
+    last_day: Date = Field(examples=["2026-12-31"], description="Last day of the licence.")
+    reason: LongText = Field(description="Reason; stored in the history.")
 
 
 class NewWebhook(RequestBody):
@@ -441,37 +484,41 @@ class NewWebhook(RequestBody):
     events: list[EventType] = Field([], max_length=20, description="Types of events to send; all types if empty.")
 
 
-Passkey = dict[str, Any]
-"""What `navigator.credentials.get` gave, as its JSON."""
+PasskeyResponse = dict[str, Any]
+"""Result of `navigator.credentials.get`, as JSON."""
 
 
 class PasskeyRequest(RequestBody):
-    """An action to sign with a passkey."""
+    """An action that a passkey signs."""
 
-    action: Literal["confirm", "purge"] = Field(examples=["confirm"], description="Action to sign.")
+    action: Literal["confirm", "purge"] = Field(
+        examples=["confirm"], description="`confirm` (the decision) or `purge` (the report of a picture)."
+    )
     case: Number = Field(examples=[3], description="Number of the case.")
 
 
 class ReportedPicture(Reason):
-    """Reason for reporting a picture."""
+    """Report of a picture as illegal content."""
 
-    passkey: Passkey | None = Field(None, description="Passkey response, if the owner requires one.")
+    passkey: PasskeyResponse | None = Field(None, description="Response of the passkey, if the owner requires one.")
 
 
 class NewDecision(RequestBody):
     """A decision about a case."""
 
-    decision: CaseDecision = Field(examples=["confirmed"], description="Decision. `open` reopens a decided case.")
-    reason: Long = Field("", examples=["No permission was given."], description="Reason for the decision.")
-    licence: Number | None = Field(None, description="Number of the licence, for `licensed`.")
+    decision: CaseDecision = Field(examples=["confirmed"], description="Decision; `open` reopens a decided case.")
+    reason: LongText = Field("", examples=["No permission was given."], description="Reason for the decision.")
+    licence: Number | None = Field(None, description="Number of the licence that permits the use, for `licensed`.")
     is_copy: Flag = Field(
-        default=False, description="For `cleared`: the pictures are copies, and their use is acceptable."
+        default=False, description="For `dismissed`: whether the pictures are copies whose use is acceptable."
     )
-    passkey: Passkey | None = Field(None, description="Passkey response for `confirmed`, if the owner requires one.")
+    passkey: PasskeyResponse | None = Field(
+        None, description="Response of the passkey for `confirmed`, if the owner requires one."
+    )
 
 
 class NewDecisions(NewDecision):
-    """One decision about several cases."""
+    """One decision for several cases."""
 
     cases: list[Number] = Field(
         min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Numbers of the cases."
@@ -479,24 +526,26 @@ class NewDecisions(NewDecision):
 
 
 class AgencyInquiry(RequestBody):
-    """An agency that you asked about a licence."""
+    """A picture agency that you asked whether it sold a licence."""
 
     agency: Name = Field(examples=["Alamy"], description="Name of the agency.")
 
 
 class NewAssignment(RequestBody):
-    """Cases and the member to assign them to."""
+    """Cases, and the member to whom they are assigned."""
 
     cases: list[Number] = Field(
         min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Numbers of the cases."
     )
-    member: Number | None = Field(description="Member (`person`); null to unassign the cases.", examples=[7])
+    member: Number | None = Field(
+        description="Member (`person` of the member); null to unassign the cases.", examples=[7]
+    )
 
 
 class NewNote(RequestBody):
-    """A note."""
+    """A text to store in the history."""
 
-    text: Said = Field(examples=["Asked the photographer."], description="Text of the note.")
+    text: RequiredText = Field(examples=["Asked the photographer."], description="Text of the note.")
 
 
 class NoticeKind(StrEnum):
@@ -545,54 +594,69 @@ class NewNotice(RequestBody):
 
     kind: NoticeKind = Field(examples=["dmca"], description="Type of the notice.")
     language: NoticeLanguage = Field(
-        NoticeLanguage.ENGLISH, description="Language. Not every type is available in every language.", examples=["en"]
+        NoticeLanguage.ENGLISH,
+        description="Language of the notice. Not every type is available in every language.",
+        examples=["en"],
     )
     cases: list[Number] = Field(min_length=1, max_length=100, description="Numbers of the cases.", examples=[[1]])
 
 
-Line = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
+NoticeLine = Annotated[str, Field(max_length=300, pattern=LINE_PATTERN)]
 
 
 class NoticeFields(RequestBody):
-    """Fields of a draft. Omitted fields are unchanged."""
+    """Fields of a draft notice. Omitted fields are unchanged."""
 
-    addressee_name: Line = Field("", examples=["Copyright Agent"])
-    addressee_email: Line = Field("", examples=["agent@shop.example"])
-    addressee_address: Annotated[str, Field(max_length=500, pattern=CLEAN)] = ""
-    addressee_source: Line = Field("", description="Source of the addressee's contact data.")
-    sender_name: Line = Field("", description="Person who signs.", examples=["Ann Example"])
-    sender_capacity: Line = Field("", examples=["owner"], description="Capacity in which the person signs.")
-    sender_organisation: Line = ""
-    sender_address: Line = ""
-    sender_telephone: Line = ""
-    sender_email: Line = ""
-    sender_code: Line = Field("", description="Unified social credit code of a Chinese organisation (GB 32100-2015).")
-    sender_representative: Line = Field("", description="Representative of the organisation, with position.")
-    respondent_name: Line = Field("", description="Respondent, in filings with a board or court.")
-    respondent_representative: Line = Field("", description="Representative of the respondent, in filings.")
-    respondent_address: Line = Field("", description="Address of the respondent, in filings.")
-    respondent_contact: Line = Field("", description="Contact of the respondent, in filings.")
-    facts: Long = Field("", description="Statement of facts, in filings.")
-    relief: Long = Field("", description="Relief sought, in filings.")
-    amount: Line = Field(
-        "", description="Amount claimed in a filing, or damages in a formal demand. Exhibit proposes none."
+    addressee_name: NoticeLine = Field("", examples=["Copyright Agent"], description="Name of the addressee.")
+    addressee_email: NoticeLine = Field(
+        "", examples=["agent@shop.example"], description="Email address of the addressee."
     )
-    costs: Line = Field("", description="Expenses in a formal demand, apart from damages. Exhibit proposes none.")
+    addressee_address: Annotated[str, Field(max_length=500, pattern=TEXT_PATTERN)] = Field(
+        "", description="Postal address of the addressee."
+    )
+    addressee_source: NoticeLine = Field("", description="Source of the addressee's contact data.")
+    sender_name: NoticeLine = Field("", description="Name of the person who signs.", examples=["Ann Example"])
+    sender_capacity: NoticeLine = Field("", examples=["owner"], description="Capacity in which the sender signs.")
+    sender_organisation: NoticeLine = Field("", description="Organisation of the sender.")
+    sender_address: NoticeLine = Field("", description="Postal address of the sender.")
+    sender_telephone: NoticeLine = Field("", description="Telephone number of the sender.")
+    sender_email: NoticeLine = Field("", description="Email address of the sender.")
+    sender_code: NoticeLine = Field(
+        "", description="Unified social credit code of a Chinese organisation (GB 32100-2015)."
+    )
+    sender_representative: NoticeLine = Field(
+        "", description="Representative of the organisation, with their position."
+    )
+    respondent_name: NoticeLine = Field("", description="Name of the respondent, in filings with a board or court.")
+    respondent_representative: NoticeLine = Field("", description="Representative of the respondent, in filings.")
+    respondent_address: NoticeLine = Field("", description="Address of the respondent, in filings.")
+    respondent_contact: NoticeLine = Field("", description="Contact data of the respondent, in filings.")
+    facts: LongText = Field("", description="Statement of facts, in filings.")
+    relief: LongText = Field("", description="Relief sought, in filings.")
+    amount: NoticeLine = Field(
+        "", description="Amount claimed in a filing, or damages in a formal demand. Exhibit does not propose an amount."
+    )
+    costs: NoticeLine = Field(
+        "", description="Expenses in a formal demand, apart from damages. Exhibit does not propose an amount."
+    )
     undertaking: Literal["", "none", "within", "beyond"] = Field(
         "",
         description=(
-            "Undertaking in a formal demand: `none`, `within` the uses described, or considerably `beyond` them."
+            "Undertaking requested in a formal demand: `none`, `within` (limited to the uses described) or `beyond` "
+            "(considerably wider than these uses)."
         ),
     )
     smaller: Literal["", "yes", "no"] = Field(
-        "", description="Whether the Copyright Claims Board is asked for a smaller claim."
+        "", description="Whether to request the smaller-claims procedure of the Copyright Claims Board."
     )
-    fee: Line = Field("", description="Fee in a licence offer.")
-    reply_days: Whole = Field(14, ge=1, le=365, description="Days to reply to an offer or a formal demand.")
-    further: Long = Field("", description="Additional text by the sender.")
+    fee: NoticeLine = Field("", description="Fee in a licence offer.")
+    reply_days: StrictInteger = Field(
+        14, ge=1, le=365, description="Number of days to reply to an offer or a formal demand."
+    )
+    further: LongText = Field("", description="Additional text by the sender.")
 
 
-Happened = Literal[
+OutcomeState = Literal[
     NoticeState.ANSWERED, NoticeState.COUNTERED, NoticeState.REMOVED, NoticeState.ONLINE, NoticeState.RESOLVED
 ]
 
@@ -600,6 +664,6 @@ Happened = Literal[
 class NewNoticeEvent(RequestBody):
     """An event in the history of a sent notice."""
 
-    state: Happened = Field(examples=["removed"], description="New state of the notice.")
-    day: Date | None = Field(None, description="Day of the event; today by default.")
-    note: Long = Field("", description="Note; kept in the history.")
+    state: OutcomeState = Field(examples=["removed"], description="New state of the notice.")
+    day: Date | None = Field(None, description="Date of the event; today by default.")
+    note: LongText = Field("", description="Note; stored in the history.")

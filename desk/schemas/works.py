@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
 
-from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, Hex, Moment
+from desk.schemas.base import (
+    EXAMPLE_TIME,
+    EXPOSURE_DESCRIPTION,
+    FIGURES_DESCRIPTION,
+    RELATED_DESCRIPTION,
+    Hex,
+    ResponseBody,
+    UtcTime,
+)
 from desk.schemas.evidence import FileStatement, MetadataIssue, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import describe_masks
-from desk.texts.past_searches import relation_in_words
+from desk.texts.past_searches import describe_relation
 from registry import models, scoped
 from registry.works.ownership import PROBLEMS, assess_terms
 from registry.works.relations import list_related
@@ -20,28 +28,30 @@ if TYPE_CHECKING:
     from registry.matches import identify
 
 
-class Mask(Answer):
-    """A part of a picture that is not compared: a `caption` or a `mark`, with its ``share`` of the area."""
+class Mask(ResponseBody):
+    """A part of a picture that is not compared."""
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = Field(description="`caption` or `mark`.")
+    kind: str = Field(
+        description="Type of the part: `caption`, or `mark` (a logo or watermark that also appears in other works)."
+    )
     sentence: str = Field(description="Description of the part.")
 
 
-class Picture(Answer):
+class Picture(ResponseBody):
     """A picture of a work."""
 
     digest: Hex
-    has_file: bool = Field(description="Whether the file is stored here; false if only its fingerprints are.")
-    format: str = Field(alias="picture.format", examples=["jpeg"])
+    has_file: bool = Field(description="Whether the file is stored here; false if only its fingerprints are stored.")
+    format: str = Field(alias="picture.format", examples=["jpeg"], description="File format.")
     width: int | None = Field(alias="picture.width", description="Width in pixels.")
     height: int | None = Field(alias="picture.height", description="Height in pixels.")
     bytes: int = Field(alias="picture.size", description="Size of the file in bytes.")
     incomplete: bool | None = Field(
         alias="picture.incomplete", description="Whether the file is truncated or damaged; null if unknown."
     )
-    masks: list[Mask] = Field(description="Parts that are not compared.")
+    masks: list[Mask] = Field(description="Parts of the picture that are not compared.")
 
     @staticmethod
     def resolve_has_file(row: models.WorkPicture) -> bool:
@@ -52,76 +62,87 @@ class Picture(Answer):
         return [Mask.from_row(mask, share=mask.share) for mask in describe_masks(row)]
 
 
-class EarlierRegistration(Answer):
+class EarlierRegistration(ResponseBody):
     """An earlier registration of the same or a nearly identical picture by another owner."""
 
-    sentence: str = Field(description="Description of the conflict.")
+    sentence: str = Field(description="Description of the earlier registration.")
     date: date
 
     @classmethod
-    def of(cls, row: models.Work) -> list[Self]:
-        """That an earlier registration by somebody else exists, and its date; nothing more may be told."""
+    def from_work(cls, row: models.Work) -> list[Self]:
+        """Return the date of the earliest registration by another owner; empty if there is none.
+
+        Nothing else about the other registration is disclosed.
+        """
         dates = [conflict.earlier_registered_at for conflict in row.conflicts.all()]
         if not dates:
             return []
         day = min(dates).date()
-        return [cls(sentence=f"An earlier registration of this or a near-same picture exists, of {day}.", date=day)]
+        return [
+            cls(sentence=f"Another owner registered this or a nearly identical picture earlier, on {day}.", date=day)
+        ]
 
 
-class Work(Answer):
+class Work(ResponseBody):
     """A registered work."""
 
-    number: int = Field(examples=[12])
-    title: str = Field(examples=["Harbour at dawn"])
-    author: str
+    number: int = Field(examples=[12], description="Number of the work.")
+    title: str = Field(examples=["Harbour at dawn"], description="Title of the work.")
+    author: str = Field(description="Author of the work; empty if unknown.")
     file: str = Field(alias="source_name", description="Name of the registered file.", examples=["harbour.jpg"])
     rights: str = Field(alias="rights_statement", description="Rights statement.")
     first_publication: str = Field(
         examples=["2024-05-31"], description="Date of first publication: year, month or day."
     )
-    registrations: list[dict[str, str]] = Field(description="Registrations with copyright offices.")
-    registered_at: Moment = Field(examples=[NOON])
+    registrations: list[dict[str, str]] = Field(
+        description="Registrations with copyright offices: `office`, `number` and `date`."
+    )
+    registered_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the registration.")
     flags: list[str] = Field(
         alias="low_information",
-        description="Reasons why no match can be certain, such as `flat` or `page`; empty for most works.",
+        description="Reasons why no match with this work can be certain, such as `flat` or `page`; empty for most "
+        "works.",
     )
     earlier_registrations: list[EarlierRegistration] = Field(description="Earlier registrations by other owners.")
     metadata_problems: list[MetadataIssue] = Field(
-        description="Metadata of the file that is not used, with the reason; empty for most works."
+        description="Metadata values of the file that are not used, with the reasons; empty for most works."
     )
     pictures: list[Picture] = Field(alias="work_pictures", description="Pictures of the work.")
 
-    resolve_earlier_registrations = staticmethod(EarlierRegistration.of)
-    resolve_metadata_problems = staticmethod(MetadataIssue.of_work)
+    resolve_earlier_registrations = staticmethod(EarlierRegistration.from_work)
+    resolve_metadata_problems = staticmethod(MetadataIssue.from_work)
 
 
-class WorkCase(Answer):
+class WorkCase(ResponseBody):
     """Summary of a case of a work."""
 
-    number: int
-    site: str = Field(alias="party")
-    decision: str
+    number: int = Field(description="Number of the case.")
+    site: str = Field(alias="party", description="Site that uses the work.")
+    decision: str = Field(description="Decision: `open`, `confirmed` (not licensed), `licensed` or `dismissed`.")
 
 
-class Statement(Answer):
+class Statement(ResponseBody):
     """A value in a file or declaration."""
 
     field: str = Field(examples=["Author"], description="Name of the field.")
     text: str = Field(examples=["B. Somebody"], description="Value.")
 
 
-class OwnershipWarning(Answer):
-    """An ownership warning: check it before you rely on the work. It decides nothing."""
+class OwnershipWarning(ResponseBody):
+    """An ownership warning. Review it before you enforce the work. It blocks nothing."""
 
-    kind: str = Field(examples=["credit"], description="Type of the warning.")
+    kind: str = Field(examples=["credit"], description="`credit`, `manifest`, `term` or `dedication` (public domain).")
     sentence: str = Field(
-        examples=["The file names somebody else than you declare."], description="Description of the warning."
+        examples=["The file identifies a different person from the one that you declared."],
+        description="Description of the warning.",
     )
     statements: list[Statement] = Field(description="Values that caused the warning.")
-    created_at: Moment = Field(alias="noted_at", examples=[NOON], description="Time of the warning.")
-    answered_at: Moment | None = Field(description="Time of the answer; null if there is none.")
-    answered_by: str = Field(description="Member who answered.")
-    reason: str = Field(description="Answer.")
+    created_at: UtcTime = Field(
+        alias="noted_at", examples=[EXAMPLE_TIME], description="Time at which the warning was created."
+    )
+    answered_at: UtcTime | None = Field(description="Time of the answer; null if there is none.")
+    answered_by: str = Field(description="Member who answered the warning; empty if there is no answer.")
+    reason: str = Field(description="Answer: the reason why the warning does not apply; empty if there is none.")
 
     @staticmethod
     def resolve_sentence(row: models.OwnershipRemark) -> str:
@@ -132,16 +153,20 @@ class OwnershipWarning(Answer):
         return [Statement(field=field, text=text) for field, text in ownership.describe_remark(row).statements]
 
 
-class Term(Answer):
+class Term(ResponseBody):
     """Copyright term in one country, computed from the declared dates. It is not legal advice."""
 
     country: str = Field(examples=["CN"], description="Country code (ISO 3166-1 alpha-2).")
-    status: str = Field(alias="standing", description="`over`, `running` or `unknown`.", examples=["running"])
+    status: str = Field(
+        alias="standing",
+        description="`running` (not expired), `over` (may have expired) or `unknown`.",
+        examples=["running"],
+    )
     rule: str = Field(alias="source", description="Legal rule.")
 
 
-class Relation(Answer):
-    """Another work of the owner that shows the same, according to a comparison."""
+class Relation(ResponseBody):
+    """Another work of the owner with common content, according to a comparison of the pictures."""
 
     work: int = Field(alias="work.number", examples=[13], description="Number of the other work.")
     title: str = Field(
@@ -157,95 +182,100 @@ class Relation(Answer):
     overlap: float = Field(
         alias="shown",
         description=(
-            "Share of the part that the whole shows; otherwise the share of this work's picture, from 0 to 1."
+            "For `part-of` and `whole-of`, fraction of the part that the whole shows; otherwise fraction of this "
+            "work's picture that the other picture shows; from 0 to 1."
         ),
         examples=[0.97],
     )
     sentence: str = Field(
-        examples=["It shows the same scene, as another photograph or a changed copy would."],
+        examples=["The other work shows the same scene, either as another photograph or as an altered copy."],
         description="Description of the relation.",
     )
 
-    resolve_sentence = staticmethod(relation_in_words)
+    resolve_sentence = staticmethod(describe_relation)
 
 
-class Document(Answer):
+class Document(ResponseBody):
     """A document attached to a work, such as proof of the chain of title."""
 
-    number: int = Field(examples=[1])
-    name: str = Field(examples=["contract.pdf"])
+    number: int = Field(examples=[1], description="Number of the document.")
+    name: str = Field(examples=["contract.pdf"], description="File name.")
     about: str = Field(examples=["Transfer of rights"], description="Subject of the document.")
-    digest: Hex | None = Field(description="Digest of the file; null if it was purged.")
+    digest: Hex | None = Field(description="Digest of the file; null if the file was purged.")
     bytes: int = Field(alias="size", examples=[48213], description="Size in bytes.")
-    added_by: str
-    added_at: Moment = Field(examples=[NOON])
+    added_by: str = Field(description="Member who added the document.")
+    added_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the document was added.")
 
 
-class Change(Answer):
+class Change(ResponseBody):
     """An entry in the history of a work."""
 
-    number: int = Field(examples=[1])
-    at: Moment = Field(examples=[NOON])
-    by: str = Field(examples=["ann@example.org"])
+    number: int = Field(examples=[1], description="Number of the change.")
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the change.")
+    by: str = Field(examples=["ann@example.org"], description="Member who made the change.")
     kind: str = Field(examples=["edited"], description="Type of the change.")
     details: dict[str, Any] = Field(
-        description="Previous and new values by field, or the object of the change.",
+        description="Previous and new values by field, or the object that was changed.",
         examples=[{"author": {"before": "", "after": "A. Example"}}],
     )
     reason: str = Field(description="Reason for the change.")
 
 
-def searches_of(row: models.Work) -> Sequence[Mapping[str, Any]]:
-    """How far the search of what was seen before is, for each picture."""
+def list_searches(row: models.Work) -> Sequence[Mapping[str, Any]]:
+    """List the progress of the search among crawled pictures, for each picture of a work."""
     return [{"state": picture.state, **picture.progress} for picture in row.work_pictures.order_by("pk")]
 
 
-def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
-    """What resembled a work before it was registered, and had expired by then."""
+def list_expired_matches(row: models.Work) -> Sequence[Mapping[str, Any]]:
+    """List pictures that are similar to a work but had expired before the work was registered."""
     revisits = models.Revisit.objects.filter(owner=row.owner_id, registered__in=row.work_pictures.values("picture"))
     return list(revisits.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))
 
 
-class Hold(Answer):
-    """Hold on a work that was suddenly found on far more sites than usual. No cases are opened meanwhile."""
+class Hold(ResponseBody):
+    """Hold on a work that was suddenly found on far more sites than usual. During the hold, no cases are opened."""
 
-    since: Moment = Field(alias="at", description="Time since which the work is on hold.", examples=[NOON])
+    since: UtcTime = Field(alias="at", description="Time at which the hold started.", examples=[EXAMPLE_TIME])
     sites: int = Field(description="Number of sites with new matches on that day.", examples=[320])
     distinct_sites: int = Field(
-        alias="different", description="Number of these sites with a picture unlike any seen before.", examples=[41]
+        alias="different", description="Number of these sites with a picture unlike any found before.", examples=[41]
     )
     limit: int = Field(description="Limit that was exceeded.", examples=[30])
     reason: str = Field(description="Description of the reason.")
-    decision: str = Field(description="`dismissed`, or empty if no decision was made.", examples=[""])
+    decision: str = Field(description="`dismissed`; empty if no decision has been made.", examples=[""])
 
     resolve_reason = staticmethod(ownership.describe_hold)
 
 
 class WorkDetails(Work):
-    """A work with its declaration, ownership warnings, cases, and the progress of its search."""
+    """A work with its declaration, ownership warnings, cases and search progress."""
 
-    author_kind: str = Field(examples=["person"], description="Type of the author.")
-    author_died: int | None = Field(description="Year of the author's death.")
-    holder: str = Field(description="Rights holder, if not the owner.")
+    author_kind: str = Field(examples=["person"], description="`person`, `anonymous` or `organisation`.")
+    author_died: int | None = Field(description="Year of the author's death; null if not declared.")
+    holder: str = Field(description="Rights holder; empty if it is the owner.")
     credit: str = Field(description="Credit line.")
     created: str = Field(examples=["2024-05"], description="Date of creation: year, month or day.")
-    medium: str = Field(examples=["photograph"], description="Type of work.")
-    version: int = Field(description="Number of changes; send it with a change to detect conflicts.", examples=[2])
-    file_metadata: dict[str, Any] = Field(
-        description="Metadata stated in the file.", examples=[{"author": "A. Example"}]
+    medium: str = Field(examples=["photograph"], description="`photograph` or `other`; empty if not declared.")
+    version: int = Field(
+        description="Version of the declaration: the number of changes. Send it with a change to detect conflicts.",
+        examples=[2],
     )
-    ownership_warnings: list[OwnershipWarning] = Field(description="Ownership warnings.")
+    file_metadata: dict[str, Any] = Field(
+        description="Metadata read from the file.", examples=[{"author": "A. Example"}]
+    )
+    ownership_warnings: list[OwnershipWarning] = Field(description="Ownership warnings, including answered ones.")
     terms: list[Term] = Field(description="Copyright terms by country.")
     documents: list[Document] = Field(description="Attached documents.")
     hold: Hold | None = Field(description="Hold on the work; null if there is none.")
     collections: list[str] = Field(description="Names of its collections.")
-    relations: list[Relation] = Field(description="Other works that show the same.")
+    relations: list[Relation] = Field(description="Other works of the owner with common content.")
     cases: list[WorkCase] = Field(description="Cases of the work.")
     search: list[dict[str, Any]] = Field(
-        description="Progress of the search among pictures seen earlier, for each picture."
+        description="Progress of the search among pictures crawled before the registration, for each picture of the "
+        "work."
     )
     expired_matches: list[dict[str, Any]] = Field(
-        description="Matches among pictures seen before registration whose files had expired."
+        description="Matches with pictures crawled before the registration whose files are no longer stored."
     )
 
     @staticmethod
@@ -254,7 +284,7 @@ class WorkDetails(Work):
 
     @staticmethod
     def resolve_file_metadata(row: models.Work) -> dict[str, Any]:
-        return {k: v for k, v in row.metadata.items() if k != PROBLEMS}
+        return {name: value for name, value in row.metadata.items() if name != PROBLEMS}
 
     @staticmethod
     def resolve_ownership_warnings(row: models.Work) -> object:
@@ -270,7 +300,7 @@ class WorkDetails(Work):
 
     @staticmethod
     def resolve_hold(row: models.Work) -> object:
-        return models.Flood.in_force().filter(work=row).first()
+        return models.Flood.list_active().filter(work=row).first()
 
     @staticmethod
     def resolve_collections(row: models.Work) -> QuerySet[models.Collection, str]:
@@ -280,30 +310,30 @@ class WorkDetails(Work):
 
     @staticmethod
     def resolve_cases(row: models.Work) -> object:
-        return scoped.cases(row.owner).filter(work=row)
+        return scoped.list_owner_cases(row.owner).filter(work=row)
 
-    resolve_search = staticmethod(searches_of)
+    resolve_search = staticmethod(list_searches)
 
     @staticmethod
     def resolve_expired_matches(row: models.Work) -> Sequence[Mapping[str, Any]]:
-        return seen_before(row)
+        return list_expired_matches(row)
 
 
 class RegisteredWork(Work):
-    """A registered work. ``new`` is false if the picture was registered before."""
+    """A registered work. `is_new` is false if the picture was already registered."""
 
-    is_new: bool = Field(alias="new", description="Whether the work is new.")
+    is_new: bool = Field(alias="new", description="Whether this request registered the work.")
 
 
-class RefusedWork(Answer):
+class RefusedWork(ResponseBody):
     """A work that was not registered."""
 
-    file: str
+    file: str = Field(description="File name in the fingerprint file.")
     reason: str = Field(description="Stable identifier of the reason.")
     sentence: str = Field(description="Description of the reason.")
 
 
-class RegisteredFingerprints(Answer):
+class RegisteredFingerprints(ResponseBody):
     """Result of registering works by fingerprints."""
 
     works: list[RegisteredWork] = Field(description="Registered works.")
@@ -320,24 +350,26 @@ class AddedWork(RegisteredWork, ListedWork):
     """A work registered by a command, with its ownership warnings."""
 
 
-class Proposal(Answer):
-    """A picture on one of the owner's sites that shows no work, and the metadata of its file."""
+class Proposal(ResponseBody):
+    """A picture on one of the owner's sites that shows no registered work, with metadata from its file."""
 
     picture: Hex = Field(alias="picture.digest", description="Digest of the picture.")
-    width: int | None = Field(alias="picture.width")
-    height: int | None = Field(alias="picture.height")
+    width: int | None = Field(alias="picture.width", description="Width in pixels.")
+    height: int | None = Field(alias="picture.height", description="Height in pixels.")
     bytes: int = Field(alias="picture.size", description="Size of the file in bytes.")
     watch: str = Field(alias="sighting.crawl.watch.name", description="Name of the watch.")
-    page_url: str = Field(alias="sighting.page_url")
-    image_url: str = Field(alias="sighting.image_url")
-    seen_at: Moment | None = Field(alias="sighting.last_seen", examples=[NOON])
-    title: str = Field(description="Title stated in the file; empty if there is none.")
-    author: str = Field(examples=["A. Example"], description="Author stated in the file; empty if there is none.")
+    page_url: str = Field(alias="sighting.page_url", description="URL of the page.")
+    image_url: str = Field(alias="sighting.image_url", description="URL of the picture.")
+    seen_at: UtcTime | None = Field(
+        alias="sighting.last_seen", examples=[EXAMPLE_TIME], description="Time of the latest sighting."
+    )
+    title: str = Field(description="Title in the file; empty if there is none.")
+    author: str = Field(examples=["A. Example"], description="Author in the file; empty if there is none.")
     rights: str = Field(description="Rights statement in the file; empty if there is none.")
     metadata_problems: list[MetadataIssue] = Field(
-        description="Metadata of the file that is not used, with the reason."
+        description="Metadata values of the file that are not used, with the reasons."
     )
-    is_simple: bool = Field(alias="plain", description="Whether it looks like a logo, an icon or a thumbnail.")
+    is_simple: bool = Field(alias="plain", description="Whether the picture looks like a logo, an icon or a thumbnail.")
 
     @staticmethod
     def resolve_title(row: models.Proposal) -> object:
@@ -353,44 +385,50 @@ class Proposal(Answer):
 
     @staticmethod
     def resolve_metadata_problems(row: models.Proposal) -> object:
-        return MetadataIssue.of_json(row.stated)
+        return MetadataIssue.from_json(row.stated)
 
 
-class DiscardedProposals(Answer):
-    """Number of discarded proposals."""
+class DiscardedProposals(ResponseBody):
+    """Result of discarding proposals."""
 
     pictures: int = Field(examples=[2], description="Number of discarded pictures.")
 
 
-class Upload(Answer):
-    """An upload of files to register as works. Progress is counted in files."""
+class Upload(ResponseBody):
+    """An upload of files to register as works."""
 
-    number: int = Field(examples=[1])
-    author: str = Field(description="Author declared for files without another declaration.")
+    number: int = Field(examples=[1], description="Number of the upload.")
+    author: str = Field(description="Author of files for which no other author is declared.")
     rights: str = Field(
-        alias="rights_statement", description="Rights statement declared for files without another declaration."
+        alias="rights_statement", description="Rights statement of files for which no other one is declared."
     )
-    use_metadata: bool = Field(alias="reads_metadata", description="Whether the files' metadata is declared.")
-    table: str = Field(alias="table_name", description="Name of the table of declarations.", examples=["works.csv"])
-    started_by: str
-    started_at: Moment = Field(examples=[NOON])
-    closed_at: Moment | None = Field(description="Time at which it was closed; null if it is open.")
-    expected: int = Field(alias="announced", description="Files that will be sent.")
-    received: int = Field(alias="arrived", description="Files received.")
-    waiting: int = Field(description="Files waiting to be registered.")
-    registered: int = Field(description="New works.")
-    already_registered: int = Field(alias="known", description="Pictures that were registered before.")
-    refused: int = Field(description="Files that were not registered.")
+    use_metadata: bool = Field(
+        alias="reads_metadata", description="Whether the metadata of files is used where nothing else is declared."
+    )
+    table: str = Field(
+        alias="table_name",
+        description="Name of the table of declarations; empty if there is none.",
+        examples=["works.csv"],
+    )
+    started_by: str = Field(description="Member who started the upload.")
+    started_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the upload was started.")
+    closed_at: UtcTime | None = Field(description="Time at which the upload was closed; null if it is open.")
+    expected: int = Field(alias="announced", description="Number of files that will be sent; 0 if unknown.")
+    received: int = Field(alias="arrived", description="Number of files received.")
+    waiting: int = Field(description="Number of files waiting to be registered.")
+    registered: int = Field(description="Number of new works.")
+    already_registered: int = Field(alias="known", description="Number of pictures that were already registered.")
+    refused: int = Field(description="Number of files that were not registered.")
     seconds_left: int | None = Field(
-        description="Estimated seconds left, at the recent pace; null if nothing was registered recently.",
+        description="Estimated remaining time in seconds; null if no file was registered recently.",
         examples=[90],
     )
-    with_metadata_problems: int = Field(description="Files with metadata problems.")
+    with_metadata_problems: int = Field(description="Number of files with metadata problems.")
     is_complete: bool = Field(alias="done", description="Whether the upload is complete.")
 
     @classmethod
-    def together(cls, rows: Sequence[models.Upload]) -> list[dict[str, object]]:
-        """How far they are."""
+    def load_shared_fields(cls, rows: Sequence[models.Upload]) -> list[dict[str, object]]:
+        """Load the progress of each upload."""
         from registry.works import uploads
 
         counts = {
@@ -403,22 +441,26 @@ class Upload(Answer):
             "seconds_left": "seconds_left",
             "is_complete": "done",
         }
-        far, problems = uploads.compute_progress(rows), uploads.count_metadata_problems(rows)
-        progress = ({name: getattr(far[row.pk], field) for name, field in counts.items()} for row in rows)
+        progress_by_upload, problems = uploads.compute_progress(rows), uploads.count_metadata_problems(rows)
+        progress = (
+            {name: getattr(progress_by_upload[row.pk], field) for name, field in counts.items()} for row in rows
+        )
         return [
             values | {"with_metadata_problems": problems[row.pk]} for values, row in zip(progress, rows, strict=True)
         ]
 
 
-class SkippedRow(Answer):
-    """A table row that was skipped."""
+class SkippedRow(ResponseBody):
+    """A skipped row of a table."""
 
-    row: int = Field(description="Line in the table.", examples=[7])
-    problem: str = Field(description="Reason why it was skipped.", examples=["title has more than 500 characters."])
+    row: int = Field(description="Number of the row in the table.", examples=[7])
+    problem: str = Field(
+        description="Reason why the row was skipped.", examples=["title has more than 500 characters."]
+    )
 
 
 class StartedUpload(Upload):
-    """A new upload, with the way in which its table was read."""
+    """A new upload, with details about its table."""
 
     columns_chosen_by: str = Field(
         alias="columns_by",
@@ -431,48 +473,49 @@ class StartedUpload(Upload):
     )
 
 
-class NamedColumn(Answer):
+class NamedColumn(ResponseBody):
     """A table heading and its meaning."""
 
     heading: str = Field(examples=["Bildname"], description="Heading in the table.")
-    column: str = Field(description="Column of Exhibit; empty if it is ignored.", examples=["file"])
+    column: str = Field(description="Exhibit's name for the column; empty if the column is ignored.", examples=["file"])
 
 
-class ColumnMapping(Answer):
+class ColumnMapping(ResponseBody):
     """A saved column mapping."""
 
-    number: int = Field(alias="pk")
+    number: int = Field(alias="pk", description="Number of the mapping.")
     kind: str = Field(description="Type of table: `works` or `licences`.", examples=["works"])
-    columns: list[NamedColumn] = Field(description="Headings and their meanings.")
+    columns: list[NamedColumn] = Field(description="Table headings and their meanings.")
     by: str = Field(description="Member who saved the mapping.")
-    at: Moment = Field(examples=[NOON])
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the mapping was saved.")
 
     @staticmethod
     def resolve_columns(row: models.ColumnMapping) -> object:
-        return [NamedColumn(heading=h, column=c) for h, c in row.columns]
+        return [NamedColumn(heading=heading, column=column) for heading, column in row.columns]
 
 
-class UploadFile(Answer):
+class UploadFile(ResponseBody):
     """A file of an upload and its result."""
 
-    name: str = Field(examples=["2024/harbour.jpg"], description="File name, with folders.")
+    name: str = Field(examples=["2024/harbour.jpg"], description="File name with its folders.")
     bytes: int = Field(alias="size", description="Size in bytes.")
-    digest: Hex | None
-    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
+    digest: Hex | None = Field(description="Digest of the file; null if the file was not read.")
+    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
     outcome: str = Field(
-        description="`registered`, `known` (registered before) or `refused`; empty while it is waiting.",
+        description="`registered`, `known` (already registered) or `refused`; empty while the file is waiting.",
         examples=["registered"],
     )
-    reason: str = Field(description="Stable identifier of the reason for a refusal.")
+    reason: str = Field(description="Stable identifier of the reason why the file was not registered; empty if it was.")
     explanation: str = Field(
-        description="Reason for a refusal, or the values in which a table row differs from an existing work."
+        description="Reason why the file was not registered, or the columns in which a table row differs from an "
+        "existing work."
     )
-    remedy: str = Field(description="How to fix it.")
+    remedy: str = Field(description="How to fix the problem; empty if there is none.")
     work: int | None = Field(
         alias="work.number", examples=[12], description="Number of the work; null if there is none."
     )
     metadata_problems: list[MetadataIssue] = Field(
-        description="Metadata of the file that is not used, with the reason."
+        description="Metadata values of the file that are not used, with the reasons."
     )
 
     resolve_explanation = staticmethod(upload_words.describe_problem)
@@ -480,27 +523,36 @@ class UploadFile(Answer):
 
     @staticmethod
     def resolve_metadata_problems(row: models.UploadFile) -> object:
-        return [] if row.work is None else MetadataIssue.of_work(row.work)
+        return [] if row.work is None else MetadataIssue.from_work(row.work)
 
 
-class UploadRow(Answer):
+class UploadRow(ResponseBody):
     """A row of an upload's table."""
 
-    file: str = Field(examples=["harbour.jpg"], description="File that the row names.")
-    declared: dict[str, Any] = Field(examples=[{"title": "Harbour at dawn"}], description="Declaration in the row.")
+    file: str = Field(examples=["harbour.jpg"], description="File name in the row.")
+    declared: dict[str, Any] = Field(
+        examples=[{"title": "Harbour at dawn"}], description="Values in the row, by column."
+    )
 
 
-class AlignedPart(Answer):
-    """A part of the registered picture, in its pixels, and the transform that aligns the found picture with it."""
+class AlignedPart(ResponseBody):
+    """A part of the registered picture, and the transform that aligns the found picture with it."""
 
-    box: list[float] = Field(examples=[[0.0, 0.0, 160.0, 160.0]], description="Left, top, right and bottom in pixels.")
-    transform: list[list[float]] = Field(description="3×3 matrix from the found to the registered picture.")
+    box: list[float] = Field(
+        examples=[[0.0, 0.0, 160.0, 160.0]],
+        description="Left, top, right and bottom edge of the part, in pixels of the registered picture.",
+    )
+    transform: list[list[float]] = Field(
+        description="3×3 matrix from pixels of the found picture to pixels of the registered picture."
+    )
 
 
-class Logged(Answer):
+class LoggedObject(ResponseBody):
     """Log entry of an object."""
 
-    entry: int | None = Field(alias="log.entry", description="Number of the log entry; null until it is assigned.")
+    entry: int | None = Field(
+        alias="log.entry", description="Number of the log entry; null until the entry is written."
+    )
     checkpoint: int | None = Field(
         alias="log.checkpoint.size",
         description="Size of the signed checkpoint that includes the entry; null if none does.",
@@ -512,56 +564,67 @@ class Logged(Answer):
         return row.log.witnesses if row.log else ()
 
 
-class FoundWork(Logged):
-    """A work that a picture shows, with the measurements of the comparison (docs/reference/stand-alone.md)."""
+class FoundWork(LoggedObject):
+    """A work that a picture shows, with the measurements of the comparison (see docs/reference/stand-alone.md)."""
 
     number: int = Field(alias="work.number", examples=[12], description="Number of the work.")
     title: str = Field(alias="work.title", examples=["Harbour at dawn"], description="Title of the work.")
     file: str = Field(alias="work.source_name", description="Name of the registered file.")
     picture: Hex = Field(alias="picture.digest", description="Digest of the registered picture.")
     decision: str = Field(
-        description="`certain`, `review` (possible match) or `resembles` (related picture).", examples=["certain"]
+        description="`certain`, `review` (possible match) or `related` (related picture).", examples=["certain"]
     )
     probability: float | None = Field(
         description="Probability that the match is correct; null if it is not calibrated."
     )
     calibration: Hex | None = Field(description="Digest of the calibration; null if there is none.")
     hamming: int = Field(description="Hamming distance of the perceptual hashes, in bits.")
-    inliers: int = Field(description="Number of matching details.")
-    dense: float = Field(description="Correlation of the aligned pictures, at most 1.")
+    inliers: int = Field(description="Number of matching keypoints that fit the alignment.")
+    dense: float = Field(description="Fraction of the textured blocks in the overlap whose pixels agree, from 0 to 1.")
     in_place: float | None = Field(
-        description="Share of the checked details that are where the transform expects them, from 0 to 1."
+        description="Fraction of the checked patches that are where the transform places them, from 0 to 1; null if "
+        "not measured."
     )
-    drift: float | None = Field(description="Deviation of the details from the transform, in pixels.")
+    drift: float | None = Field(
+        description="Common displacement in pixels of neighbouring patches from their places in the transform; null if "
+        "not measured."
+    )
     transform: list[list[float]] | None = Field(
-        description="3×3 matrix from the found to the registered picture; null if they cannot be aligned."
+        description="3×3 matrix from pixels of the found picture to pixels of the registered "
+        "picture; null if they cannot be aligned."
     )
-    further: list[list[list[float]]] = Field(description="Transforms of further copies of the work in the picture.")
+    further: list[list[list[float]]] = Field(
+        description="Transforms of further copies of the work in the same picture."
+    )
     pieces: list[AlignedPart] = Field(description="Parts of the registered picture that were aligned separately.")
-    survival: list[str] = Field(description="Preserved cells of the work, one text per row; usually empty.")
-    related: float | None = Field(description=RELATED)
-    exposure: float | None = Field(description=EXPOSURE)
-    figures: dict[str, float | None] = Field(description=FIGURES)
+    survival: list[str] = Field(
+        description="Map of the parts of the work that are preserved: one text per row of "
+        "cells, one character per cell; empty unless derived works are monitored."
+    )
+    related: float | None = Field(description=RELATED_DESCRIPTION)
+    exposure: float | None = Field(description=EXPOSURE_DESCRIPTION)
+    figures: dict[str, float | None] = Field(description=FIGURES_DESCRIPTION)
     mirrored: bool = Field(description="Whether the found picture is mirrored.")
-    rotation: int = Field(description="Rotation of the found picture in degrees.")
-    overlap_work: float = Field(description="Share of the work that the picture shows, from 0 to 1.")
-    overlap_picture: float = Field(description="Share of the picture that shows the work, from 0 to 1.")
-    reasons: list[str] = Field(description="Identifiers of remarks about the comparison.")
+    rotation: int = Field(description="Rotation of the found picture in degrees, counterclockwise.")
+    overlap_work: float = Field(description="Fraction of the work's area that the picture shows, from 0 to 1.")
+    overlap_picture: float = Field(description="Fraction of the picture's area that shows the work, from 0 to 1.")
+    reasons: list[str] = Field(description="Stable identifiers of remarks about the comparison.")
     pipeline: str = Field(description="Version of the matching pipeline.")
-    sentences: list[str] = Field(description="Description of the comparison.")
-    registered_at: Moment = Field(alias="work.registered_at", examples=[NOON])
+    sentences: list[str] = Field(description="Descriptions of the measurements.")
+    registered_at: UtcTime = Field(
+        alias="work.registered_at", examples=[EXAMPLE_TIME], description="Time of the registration."
+    )
 
     @classmethod
-    def together(cls, rows: "Sequence[identify.FoundWork]") -> list[dict[str, object]]:
-        """The figures of their comparisons."""
+    def load_shared_fields(cls, rows: "Sequence[identify.FoundWork]") -> list[dict[str, object]]:
+        """Load the measurements of each comparison, and the sentences that describe them."""
         from indexer.compare import wording
         from registry.bundles import sentences
 
-        sentences_by_row = [list(sentences.measurement_sentences(row.verification, row.calibration)) for row in rows]
+        sentences_by_row = [list(sentences.format_measurements(row.verification, row.calibration)) for row in rows]
         plain_verifications = [wording.as_dict(row.verification) for row in rows]
         return [
-            {**figures, "sentences": words}
-            for figures, words in zip(plain_verifications, sentences_by_row, strict=True)
+            {**values, "sentences": texts} for values, texts in zip(plain_verifications, sentences_by_row, strict=True)
         ]
 
 
@@ -571,35 +634,43 @@ class ProvenWork(FoundWork):
     files: list[str] = Field(description="Paths of the written files.")
 
 
-class PublishedCopy(Logged):
-    """A copy for publication that the owner exported. It does not show who published it."""
+class PublishedCopy(LoggedObject):
+    """A copy that the owner exported for publication. The record does not show who published it."""
 
     work: int = Field(examples=[12], description="Number of the work.")
-    created_at: Moment = Field(alias="log.submission.time", examples=[NOON], description="Time of the export.")
-    key: str = Field(description="The owner's key that signed its credentials, if the file is this copy byte for byte.")
-    revoked: bool = Field(description="Whether the key was revoked.")
+    created_at: UtcTime = Field(alias="log.submission.time", examples=[EXAMPLE_TIME], description="Time of the export.")
+    key: str = Field(
+        description="Key of the owner that signed the content credentials, if the file is identical to "
+        "this copy; otherwise empty."
+    )
+    revoked: bool = Field(description="Whether this key was revoked.")
     recipient: str = Field(
-        description="Recipient for whom the copy was marked, if the picture contains the invisible mark."
+        description="Recipient for whom the copy was watermarked, if the picture contains the watermark; otherwise "
+        "empty."
     )
     max_chance: float = Field(
-        alias="chance", description="Upper bound of the probability that an unmarked picture matches a mark this well."
+        alias="chance",
+        description="Upper bound of the probability that a picture without a watermark matches one this well.",
     )
 
 
-class Identification(Answer):
-    """Result for one picture, most certain work first."""
+class Identification(ResponseBody):
+    """Result of identifying one picture."""
 
     digest: Hex = Field(alias="features.digest", description="Digest of the picture.")
     low_detail: list[str] = Field(
         alias="features.flat_reasons", description="Reasons why only nearly exact copies can be recognised."
     )
-    works: list[FoundWork] = Field(description="Works that the picture shows.")
-    file_statement: FileStatement = Field(alias="said", description="Statements in the file, not verified.")
+    works: list[FoundWork] = Field(description="Works that the picture shows, most certain first.")
+    file_statement: FileStatement = Field(
+        alias="said", description="Metadata and content credentials in the file, which are not verified."
+    )
     published_copies: list[PublishedCopy] = Field(
-        alias="copies", description="Exported copies that the picture is identical to or marked as."
+        alias="copies", description="Exported copies to which the picture is identical, or whose watermark it contains."
     )
     marks_checked: int = Field(
-        alias="marks", description="Number of invisible marks checked. A mark that was not found proves nothing."
+        alias="marks",
+        description="Number of watermarks that were searched for. The absence of a watermark proves nothing.",
     )
 
 
@@ -610,7 +681,7 @@ class IdentifiedFile(Identification):
     works: list[ProvenWork]  # type: ignore[assignment]
 
 
-class UnreadFile(Answer):
+class UnreadFile(ResponseBody):
     """A picture given to a command that could not be processed."""
 
     image: str = Field(description="File or URL as given.")
@@ -619,11 +690,11 @@ class UnreadFile(Answer):
     works: list[ProvenWork] = []
 
 
-def with_pictures(works: QuerySet[models.Work]) -> QuerySet[models.Work]:
-    """Works with all that :class:`Work` reads, in few queries."""
+def prefetch_pictures(works: QuerySet[models.Work]) -> QuerySet[models.Work]:
+    """Prefetch the relations that :class:`Work` reads, so that few queries are needed."""
     return works.prefetch_related("conflicts", "work_pictures__picture")
 
 
-def open_warnings(row: models.Work) -> list[OwnershipWarning]:
+def list_open_warnings(row: models.Work) -> list[OwnershipWarning]:
     """Return the unanswered ownership warnings of a work."""
     return OwnershipWarning.from_rows(row.remarks.filter(answered_at=None).order_by("kind"))

@@ -1,1 +1,1 @@
-"""Texts in the reader's language. They contain no pages, forms or decisions."""
+"""Texts in the reader's language. This package contains no pages, forms or decisions."""

@@ -1,4 +1,4 @@
-"""Descriptions of the claim check: points that may weaken a claim, and their sources. They make no judgement."""
+"""Descriptions of the claim check: points that may weaken a claim, and their sources. The texts make no judgement."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -6,75 +6,82 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
-from crawler.reading.statements import What
+from crawler.reading.statements import StatementKind
 from desk.texts import cases, ownership
-from registry.cases.licence_check import Gap, Obstacle
+from registry.cases.licence_check import Obstacle, ObstacleReason
 from registry.models import Case, Owner
-from registry.notices.claim_check import Check, Kind, Point
+from registry.notices.claim_check import ClaimCheckRow, Point, PointKind
 
-SENTENCES = {
-    Kind.LEDGER: gettext_lazy(
+POINT_SENTENCES = {
+    PointKind.LEDGER: gettext_lazy(
         "One of your licences covers some pages of the case, or fails to cover them only because of its "
         "period or territory."
     ),
-    Kind.RESELLER: gettext_lazy(
-        "The work was provided to, found at, or is credited to a licence reseller. Could this use have "
-        "a licence from there?"
+    PointKind.RESELLER: gettext_lazy(
+        "The work was provided to or found at a company that resells licences, or is credited to one. "
+        "Was a licence for this use sold by that company?"
     ),
-    Kind.STATED_LICENCE: gettext_lazy(
-        "A licence or permission is stated. A statement on a page is unverified and does not prove a licence."
+    PointKind.STATED_LICENCE: gettext_lazy(
+        "The page or the work's own metadata mentions a licence or permission. Such a statement is "
+        "unverified and does not prove a licence."
     ),
-    Kind.EMBEDDED: gettext_lazy(
+    PointKind.EMBEDDED: gettext_lazy(
         "The page loads the picture from another host. It may be embedded or hot-linked, rather than a "
         "copy stored by the site. Who uploaded it to that host?"
     ),
-    Kind.OWN: gettext_lazy(
+    PointKind.OWN: gettext_lazy(
         "The account or site may be your own, according to a name, an email domain or a page that you entered."
     ),
-    Kind.CONTEXT: gettext_lazy(
+    PointKind.CONTEXT: gettext_lazy(
         "Does the page quote, review or report on the picture? Text on the page may indicate this."
     ),
-    Kind.DISPUTES: gettext_lazy("Earlier claims about this work were disputed and not upheld."),
+    PointKind.DISPUTES: gettext_lazy("Earlier claims about this work were disputed and not upheld."),
 }
 STATEMENT_LABELS = {
-    What.CREATIVE_COMMONS: gettext_lazy("Creative Commons %(name)s"),
-    What.PUBLIC_DOMAIN: gettext_lazy("public domain or CC0"),
-    What.LICENCE: gettext_lazy("a licence"),
-    What.PERMISSION: gettext_lazy("a permission"),
+    StatementKind.CREATIVE_COMMONS: gettext_lazy("Creative Commons %(name)s"),
+    StatementKind.PUBLIC_DOMAIN: gettext_lazy("public domain or CC0"),
+    StatementKind.LICENCE: gettext_lazy("a licence"),
+    StatementKind.PERMISSION: gettext_lazy("a permission"),
 }
 
 
 def describe_point(point: Point) -> str:
-    """Describe a point in one or two sentences."""
-    if point.kind in SENTENCES:
-        return str(SENTENCES[point.kind])
+    """Describe a point of the claim check in one or two sentences."""
+    if point.kind in POINT_SENTENCES:
+        return str(POINT_SENTENCES[point.kind])
     return ownership.describe_warnings({str(point.kind): point.grounds})[0]
 
 
 def iter_grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
-    """Yield the grounds of a point, each with the URL of its page if it is an object of the owner."""
-    facts = point.grounds
-    for each in facts.get("statements", ()):
-        yield _describe_statement(each), ""
-    for name in (name for key in ("named", "hosts", "places", "words") for name in facts.get(key, ())):
+    """Yield (text, URL) for each ground of a point. The URL is empty unless the ground is an object of the owner."""
+    grounds = point.grounds
+    for item in grounds.get("statements", ()):
+        yield _describe_statement(item), ""
+    for name in (name for key in ("named", "hosts", "places", "words") for name in grounds.get(key, ())):
         yield name, ""
-    for each in facts.get("licences", ()):
-        licence = each if isinstance(each, Mapping) else {"licence": each}
-        why = cases.describe_obstacle(Obstacle(Gap(licence["gap"]), licence["value"])) if "gap" in licence else ""
-        words = " · ".join(filter(None, (_("Licence %(n)d") % {"n": licence["licence"]}, why)))
-        yield words, reverse("licence", args=[owner.slug, licence["licence"]])
-    for number in facts.get("cases", ()):
+    for item in grounds.get("licences", ()):
+        licence = item if isinstance(item, Mapping) else {"licence": item}
+        obstacle = (
+            cases.describe_obstacle(Obstacle(ObstacleReason(licence["gap"]), licence["value"]))
+            if "gap" in licence
+            else ""
+        )
+        description = " · ".join(filter(None, (_("Licence %(n)d") % {"n": licence["licence"]}, obstacle)))
+        yield description, reverse("licence", args=[owner.slug, licence["licence"]])
+    for number in grounds.get("cases", ()):
         yield _("Case %(n)d") % {"n": number}, reverse("case", args=[owner.slug, number])
-    for number in facts.get("notices", ()):
+    for number in grounds.get("notices", ()):
         yield _("Notice %(n)d") % {"n": number}, reverse("notice", args=[owner.slug, number])
 
 
 def _describe_statement(statement: Mapping[str, Any]) -> str:
-    parts = [str(STATEMENT_LABELS[What(statement["what"])]) % {"name": statement["name"]}]
+    parts = [str(STATEMENT_LABELS[StatementKind(statement["what"])]) % {"name": statement["name"]}]
     if statement["page"]:
         parts += [_("next to the picture") if statement["near"] else _("elsewhere on the page")]
         parts += [
-            _("the page credits the author or rights holder") if statement["credited"] else _("no credit found there")
+            _("the page credits the author or rights holder")
+            if statement["credited"]
+            else _("no credit found on the page")
         ]
     else:
         parts += [_("in the work's own metadata or rights statement")]
@@ -88,12 +95,14 @@ def _describe_statement(statement: Mapping[str, Any]) -> str:
     return pgettext("between parts of a sentence", "; ").join(parts)
 
 
-OWNERSHIP_KINDS = (Kind.TERM, Kind.DEDICATION, Kind.CREDIT, Kind.MANIFEST, Kind.EARLIER)
+OWNERSHIP_KINDS = (PointKind.TERM, PointKind.DEDICATION, PointKind.CREDIT, PointKind.MANIFEST, PointKind.EARLIER)
 """Points that question the owner's rights in a work."""
 
 
-def list_ownership_warnings(checks: Mapping[int, Check], cases: Iterable[Case]) -> list[tuple[int, str, str, str]]:
-    """Return recorded doubts about ownership: case number, sentence, who answered, and the answer."""
+def list_ownership_warnings(
+    checks: Mapping[int, ClaimCheckRow], cases: Iterable[Case]
+) -> list[tuple[int, str, str, str]]:
+    """Return ownership warnings as (case number, sentence, member who answered, answer)."""
     rows = []
     for case in cases:
         points = [point for point in checks[case.number].points if point.kind in OWNERSHIP_KINDS]
@@ -115,7 +124,7 @@ def list_ownership_warnings(checks: Mapping[int, Check], cases: Iterable[Case]) 
     return rows
 
 
-def claim_check_context(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:
+def build_claim_check_context(owner: Owner, checks: Mapping[int, ClaimCheckRow]) -> dict[str, Any]:
     """Return the template context of the claim check for some cases."""
     rows = [
         (number, [(point, describe_point(point), list(iter_grounds(owner, point))) for point in check.points])

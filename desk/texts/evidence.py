@@ -1,4 +1,4 @@
-"""The steps of a case's evidence: seen, captured, sealed, logged, timestamped. Incomplete steps state the reason."""
+"""Steps of a case's evidence: seen, captured, sealed, logged, timestamped. Incomplete steps state the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from desk.texts.sentences import in_words
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
-from exhibit.periods import earliest
+from exhibit.periods import get_earliest_time
 from registry.bundles.timestamp_status import TimestampCount
 from registry.cases.places import Place
 from registry.models import Bundle, Capture, Case, StepState
 
-SUBJECTS: dict[str, Promise] = {
+SUBJECT_LABELS: dict[str, Promise] = {
     "manifest": gettext_lazy("for the bundle"),
-    "checkpoint": gettext_lazy("for the log checkpoint that covers it"),
+    "checkpoint": gettext_lazy("for the log checkpoint that covers the bundle"),
 }
 """Subjects of a timestamp."""
 
@@ -40,12 +40,15 @@ class Step:
 BundleTimestamps = tuple[Bundle, tuple[WitnessFacts, ...], TimestampCount]
 
 
-def evidence_steps(
-    case: Case, places: Sequence[Place], captures: Sequence[Capture], newest: BundleTimestamps | None
+def build_evidence_steps(
+    case: Case, places: Sequence[Place], captures: Sequence[Capture], newest_bundle: BundleTimestamps | None
 ) -> list[Step]:
-    """Return the steps of a case's evidence in order, based on its newest bundle."""
-    first = earliest(place.first_seen for place in places)
-    steps = [Step(_("Seen"), first, _("by a crawl of a watch"), bool(places), "places"), _capture_step(captures)]
+    """Return the steps of a case's evidence in order, based on the newest bundle."""
+    first_seen = get_earliest_time(place.first_seen for place in places)
+    steps = [
+        Step(_("Seen"), first_seen, _("during a run of a watch"), bool(places), "places"),
+        _build_capture_step(captures),
+    ]
     if case.owner.sample:
         return [
             *steps[:1],
@@ -57,92 +60,93 @@ def evidence_steps(
                 target="visits",
             ),
         ]
-    if newest is None:
-        waits = _("Evidence is sealed after a member decides: not licensed.")
-        return [*steps, Step(_("Evidence"), None, waits, done=False, target="decision")]
-    bundle, witnesses, _summary = newest
-    steps.append(_seal_step(case, bundle))
+    if newest_bundle is None:
+        decision_note = _("Evidence is sealed after a member decides that the use is not licensed.")
+        return [*steps, Step(_("Evidence"), None, decision_note, done=False, target="decision")]
+    bundle, receipts, _summary = newest_bundle
+    steps.append(_build_seal_step(case, bundle))
     if bundle.seal_digest is None:
         return steps
     entry = getattr(bundle.submission, "entry", None)
-    number = "" if entry is None else _("entry %(n)d") % {"n": entry.sequence}
-    pending = _("The log entry is written within a minute.")
-    steps.append(Step(_("Logged"), None, number or pending, done=entry is not None, target="bundles"))
-    if not witnesses:
-        alone = _("No timestamp service is configured. Only this installation's own log records the time.")
-        return [*steps, Step(_("Timestamped"), None, alone, done=False, target="bundles")]
-    return steps + [_timestamp_step(service) for service in _unique_services(witnesses)]
+    entry_text = "" if entry is None else _("entry %(n)d") % {"n": entry.sequence}
+    pending_note = _("The log entry will be written within a minute.")
+    steps.append(Step(_("Logged"), None, entry_text or pending_note, done=entry is not None, target="bundles"))
+    if not receipts:
+        own_log_note = _("No timestamp service is configured. Only this installation's own log records the time.")
+        return [*steps, Step(_("Timestamped"), None, own_log_note, done=False, target="bundles")]
+    return steps + [_build_timestamp_step(service) for service in _deduplicate_services(receipts)]
 
 
-def timestamp_service_name(service: WitnessFacts) -> str:
-    """Return a timestamp service's display name. For OpenTimestamps, the chain is better known than its calendars."""
+def get_service_name(service: WitnessFacts) -> str:
+    """Return a timestamp service's display name. OpenTimestamps is shown as its blockchain, not as its calendars."""
     return (not service.development and KINDS[service.kind].public_name) or service.name
 
 
 def witness_kind(kind: str) -> str:
-    """Describe a kind of timestamp service."""
-    return _(KINDS[kind].words)
+    """Return the name of a type of timestamp service."""
+    return _(KINDS[kind].description)
 
 
 def witness_subject(subject: str) -> str:
-    """Describe the subject of a timestamp."""
-    return str(SUBJECTS.get(subject, subject))
+    """Describe the object that a timestamp covers."""
+    return str(SUBJECT_LABELS.get(subject, subject))
 
 
-def _capture_step(captures: Sequence[Capture]) -> Step:
-    ended = [capture for capture in captures if capture.finished_at is not None and capture.state == StepState.DONE]
+def _build_capture_step(captures: Sequence[Capture]) -> Step:
+    completed_captures = [
+        capture for capture in captures if capture.finished_at is not None and capture.state == StepState.DONE
+    ]
     if not captures:
         return Step(
             _("Captured"),
             None,
-            _("The pages are visited after a member decides: not licensed."),
+            _("The pages are visited after a member decides that the use is not licensed."),
             done=False,
             target="visits",
         )
-    if not ended:
+    if not completed_captures:
         return Step(_("Captured"), None, _("A visit is in progress."), done=False, target="visits")
-    count = ngettext("%(n)d visit", "%(n)d visits", len(ended)) % {"n": len(ended)}
-    return Step(_("Captured"), ended[0].finished_at, count, done=True, target="visits")
+    count_text = ngettext("%(n)d visit", "%(n)d visits", len(completed_captures)) % {"n": len(completed_captures)}
+    return Step(_("Captured"), completed_captures[0].finished_at, count_text, done=True, target="visits")
 
 
-def _seal_step(case: Case, bundle: Bundle) -> Step:
+def _build_seal_step(case: Case, bundle: Bundle) -> Step:
     name = _("Sealed")
     if bundle.seal_digest is not None:
-        words = _("bundle %(n)d") % {"n": bundle.number}
-        return Step(name, bundle.sealed_at, words, done=True, target="bundles")
+        text = _("bundle %(n)d") % {"n": bundle.number}
+        return Step(name, bundle.sealed_at, text, done=True, target="bundles")
     if bundle.state == StepState.FAILED:
-        words = _("Not sealed.") + " " + in_words(bundle.error)
+        text = _("Not sealed.") + " " + in_words(bundle.error)
     elif case.decision == Case.Decision.CONFIRMED:
-        words = _(
-            "Waiting to be sealed: the visits and the log entry have to finish, and the time to undo the "
-            "decision has to end."
+        text = _(
+            "Waiting to be sealed: the visits and the log entry must be complete, and the undo period must have ended."
         )
     else:
-        words = _("Evidence is sealed after a member decides: not licensed.")
-    return Step(name, None, words, done=False, target="bundles")
+        text = _("Evidence is sealed after a member decides that the use is not licensed.")
+    return Step(name, None, text, done=False, target="bundles")
 
 
-def _unique_services(witnesses: Sequence[WitnessFacts]) -> list[WitnessFacts]:
-    """Return each timestamp service once, with its earliest complete timestamp or a pending one."""
-    best: dict[tuple[str, str], WitnessFacts] = {}
-    for witness in witnesses:
-        best_known = best.get((witness.kind, witness.name))
+def _deduplicate_services(receipts: Sequence[WitnessFacts]) -> list[WitnessFacts]:
+    """Return one receipt per timestamp service: the earliest complete one, otherwise a pending one."""
+    receipt_by_service: dict[tuple[str, str], WitnessFacts] = {}
+    for receipt in receipts:
+        best_known = receipt_by_service.get((receipt.kind, receipt.name))
         if best_known is None or (
-            witness.time is not None and (best_known.time is None or witness.time < best_known.time)
+            receipt.time is not None and (best_known.time is None or receipt.time < best_known.time)
         ):
-            best[witness.kind, witness.name] = witness
-    return list(best.values())
+            receipt_by_service[receipt.kind, receipt.name] = receipt
+    return list(receipt_by_service.values())
 
 
-def _timestamp_step(service: WitnessFacts) -> Step:
-    name = _("Timestamped by %(name)s") % {"name": timestamp_service_name(service)}
+def _build_timestamp_step(service: WitnessFacts) -> Step:
+    name = _("Timestamped by %(name)s") % {"name": get_service_name(service)}
     if service.time is not None:
-        words, done = _("existed no later than this"), True
-    elif KINDS[service.kind].usual > timedelta(hours=1):
-        words, done = (
-            _("The response takes some hours and is expected within a day. Exhibit requests it automatically."),
+        text, is_done = _("The bundle existed no later than this time."), True
+    elif KINDS[service.kind].usual_response_time > timedelta(hours=1):
+        text, is_done = (
+            _("The timestamp takes a few hours and is expected within a day. Exhibit requests it again automatically."),
             False,
         )
     else:
-        words, done = _("No complete response yet. Exhibit will send the request again."), False
-    return Step(name, service.time, words, done, "bundles", service.development)
+        text, is_done = _("No complete response yet. Exhibit will send the request again."), False
+    return Step(name, service.time, text, is_done, "bundles", service.development)

@@ -1,11 +1,11 @@
-"""Results of canaries."""
+"""Descriptions of the results of known copies."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _, gettext_lazy
 
-from desk.texts.crawl_refusals import refusal_in_words
-from registry.crawls import canaries
-from registry.models import Canary, Watch
+from desk.texts.crawl_refusals import describe_refusal
+from registry.crawls import copy_checks
+from registry.models import KnownCopy, Watch
 
 OUTCOME_LABELS: dict[str, Promise] = {
     "found": gettext_lazy("found"),
@@ -16,17 +16,17 @@ OUTCOME_LABELS: dict[str, Promise] = {
 
 
 def describe_last_run(outcome: str = "", reason: str = "") -> str:
-    """Describe a canary's result in the last run; without an outcome, there was no run."""
+    """Describe a known copy's result in the latest crawl. An empty outcome means that there was no crawl."""
     if not outcome:
         return _("none yet")
-    word = str(OUTCOME_LABELS[outcome])
-    return _("%(word)s: %(why)s") % {"word": word, "why": refusal_in_words(reason)} if reason else word
+    label = str(OUTCOME_LABELS[outcome])
+    return _("%(word)s: %(why)s") % {"word": label, "why": describe_refusal(reason)} if reason else label
 
 
-def describe_last_runs(watch: Watch) -> list[tuple[Canary, str]]:
-    """Return the active canaries of a watch with their results in its newest run."""
-    known_copies = list(canaries.list_active(watch.owner).filter(watch=watch))
-    newest = watch.crawls.order_by("-number").first() if known_copies else None
-    results = canaries.compute_results([newest]).get(newest.pk, []) if newest is not None else []
-    results_in_words = {result.canary.pk: describe_last_run(str(result.outcome), result.reason) for result in results}
-    return [(canary, results_in_words.get(canary.pk, describe_last_run())) for canary in known_copies]
+def describe_last_runs(watch: Watch) -> list[tuple[KnownCopy, str]]:
+    """Return the active known copies of a watch with their results in the watch's latest crawl."""
+    known_copies = list(copy_checks.list_active_known_copies(watch.owner).filter(watch=watch))
+    newest_crawl = watch.crawls.order_by("-number").first() if known_copies else None
+    results = copy_checks.compute_results([newest_crawl]).get(newest_crawl.pk, []) if newest_crawl is not None else []
+    result_texts = {result.known_copy.pk: describe_last_run(str(result.outcome), result.reason) for result in results}
+    return [(known_copy, result_texts.get(known_copy.pk, describe_last_run())) for known_copy in known_copies]

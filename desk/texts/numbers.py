@@ -24,11 +24,13 @@ PLURAL_FORMS: dict[str, Promise] = {
         "%(n)s cases that a person decided differently would be covered. The decisions are kept.",
         "count",
     ),
-    "cases in a report": ngettext_lazy("Generating, with %(n)s case", "Generating, with %(n)s cases", "count"),
+    "cases in a report": ngettext_lazy(
+        "Generating a report with %(n)s case", "Generating a report with %(n)s cases", "count"
+    ),
     "robots": ngettext_lazy("%(n)s URL excluded by robots.txt", "%(n)s URLs excluded by robots.txt", "count"),
     "tdm-reserved": ngettext_lazy(
-        "%(n)s URL reserved against text and data mining",
-        "%(n)s URLs reserved against text and data mining",
+        "%(n)s URL opted out of text and data mining",
+        "%(n)s URLs opted out of text and data mining",
         "count",
     ),
     "noai": ngettext_lazy("%(n)s URL marked noai or noimageai", "%(n)s URLs marked noai or noimageai", "count"),
@@ -81,7 +83,7 @@ PLURAL_FORMS: dict[str, Promise] = {
     "documents": ngettext_lazy("%(n)s document", "%(n)s documents", "count"),
     "downloads": ngettext_lazy("%(n)s download", "%(n)s downloads", "count"),
     "finds to look at": ngettext_lazy("%(n)s match to review", "%(n)s matches to review", "count"),
-    "files missing": ngettext_lazy("%(n)s file has not arrived.", "%(n)s files have not arrived.", "count"),
+    "files missing": ngettext_lazy("%(n)s file has not been received.", "%(n)s files have not been received.", "count"),
     "files waiting": ngettext_lazy(
         "%(n)s file is waiting to be registered. You can close this page; registration continues.",
         "%(n)s files are waiting to be registered. You can close this page; registration continues.",
@@ -100,13 +102,15 @@ PLURAL_FORMS: dict[str, Promise] = {
     "more cases": ngettext_lazy(
         "%(n)s more case belongs in another notice.", "%(n)s more cases belong in another notice.", "count"
     ),
-    "more cases waiting": ngettext_lazy("%(n)s more case is waiting.", "%(n)s more cases are waiting.", "count"),
+    "more cases waiting": ngettext_lazy(
+        "%(n)s more case is awaiting a decision.", "%(n)s more cases are awaiting a decision.", "count"
+    ),
     "notices due": ngettext_lazy("%(n)s notice due", "%(n)s notices due", "count"),
     "parties seen": ngettext_lazy("Seen on %(n)s site.", "Seen on %(n)s sites.", "count"),
     "places listed": ngettext_lazy("%(n)s page will be listed.", "%(n)s pages will be listed.", "count"),
     "places unlisted": ngettext_lazy(
-        "%(n)s page exceeds the number that a notice can list.",
-        "%(n)s pages exceed the number that a notice can list.",
+        "%(n)s page is over the limit for one notice.",
+        "%(n)s pages are over the limit for one notice.",
         "count",
     ),
     "things amiss": ngettext_lazy(
@@ -131,7 +135,7 @@ PLURAL_FORMS: dict[str, Promise] = {
         "count",
     ),
 }
-"""Plural forms for counted things."""
+"""Plural forms, by noun."""
 
 
 def grouped(number: int) -> str:
@@ -139,16 +143,16 @@ def grouped(number: int) -> str:
     return number_format(number, force_grouping=True)
 
 
-def counted(count: int, of: str) -> str:
-    """Format a count of things; ``of`` is a key of ``PLURAL_FORMS``."""
-    return str(PLURAL_FORMS[of] % {"count": count, "n": grouped(count)})
+def counted(count: int, noun: str) -> str:
+    """Format a count with its noun; ``noun`` is a key of ``PLURAL_FORMS``."""
+    return str(PLURAL_FORMS[noun] % {"count": count, "n": grouped(count)})
 
 
 def format_duration(seconds: float) -> str:
     """Format a duration in seconds, in the largest unit that fits at least twice."""
-    for size, words in ((86_400, _("%(n)s days")), (3_600, _("%(n)s h")), (60, _("%(n)s min"))):
+    for size, template in ((86_400, _("%(n)s days")), (3_600, _("%(n)s h")), (60, _("%(n)s min"))):
         if seconds >= 2 * size:
-            return words % {"n": grouped(int(seconds // size))}
+            return template % {"n": grouped(int(seconds // size))}
     return _("%(n)s s") % {"n": grouped(int(seconds))}
 
 

@@ -1,4 +1,4 @@
-"""Descriptions of a new work's searches among images seen before, and of works that show the same image."""
+"""Descriptions of a new work's searches among previously seen pictures, and of works that show the same picture."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,19 +7,19 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
 from desk.texts.numbers import grouped
-from registry.works.relations import Related
+from registry.works.relations import RelatedWork
 
-RELATIONS: dict[str, Promise] = {
-    "duplicate": gettext_lazy("It shows the same picture in another file."),
-    "part-of": gettext_lazy("This work is part of it."),
-    "whole-of": gettext_lazy("It is part of this work."),
-    "series": gettext_lazy("It shows the same scene, either as another photograph or as an altered copy."),
+RELATION_SENTENCES: dict[str, Promise] = {
+    "duplicate": gettext_lazy("The other work shows the same picture in another file."),
+    "part-of": gettext_lazy("This work is part of the other work."),
+    "whole-of": gettext_lazy("The other work is part of this work."),
+    "series": gettext_lazy("The other work shows the same scene, either as another photograph or as an altered copy."),
 }
 """Sentences about another work, by its relation to a work."""
 
 
-def search_in_words(search: Mapping[str, Any]) -> str:
-    """Describe the search of one registered image, as returned by :func:`desk.schemas.works.searches_of`."""
+def describe_search(search: Mapping[str, Any]) -> str:
+    """Describe the search for one registered picture, as returned by :func:`desk.schemas.works.list_searches`."""
     if "alike" not in search:
         return (
             _("Failed. There are no further attempts.")
@@ -28,26 +28,26 @@ def search_in_words(search: Mapping[str, Any]) -> str:
         )
     if "stopped" in search:
         return _(
-            "More than %(most)s pictures resemble these fingerprints. The fingerprints are too unspecific "
-            "and are no longer used for searches. Register the picture itself."
+            "More than %(most)s pictures are similar to these fingerprints. The fingerprints are not "
+            "specific enough and are no longer used for searches. Register the picture itself."
         ) % {"most": search["stopped"]}
-    alike, compared_count, is_done = search["alike"], search.get("compared", 0), search["state"] == "done"
-    if not alike:
+    similar_count, compared_count, is_done = search["alike"], search.get("compared", 0), search["state"] == "done"
+    if not similar_count:
         return _("No similar picture has been seen before.")
     parts = [_("%(compared)s compared") % {"compared": grouped(compared_count)}]
     if search.get("expired"):
         counts = {"expired": grouped(search["expired"]), "asked": grouped(search["asked_again"])}
-        parts.append(_("%(expired)s had expired, of which %(asked)s were requested again") % counts)
+        parts.append(_("%(expired)s no longer stored, of which %(asked)s were requested again") % counts)
     if search["state"] == "failed":
         parts.append(_("failed"))
     elif not is_done and search["state"] == "todo" and "at_once" in search:
-        parts.append(_("less similar pictures follow when all new works have reached this step"))
+        parts.append(_("the less similar pictures are compared after the most similar ones for every new work"))
     elif not is_done:
         parts.append(_("in progress"))
-    values = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(parts)}
+    values = {"alike": grouped(similar_count), "told": pgettext("between parts of a sentence", ", ").join(parts)}
     return _("Similar pictures seen before: %(alike)s; %(told)s.") % values
 
 
-def relation_in_words(related: Related) -> str:
+def describe_relation(related: RelatedWork) -> str:
     """Describe the relation of another work of the same owner to the current one."""
-    return str(RELATIONS[related.kind])
+    return str(RELATION_SENTENCES[related.kind])

@@ -15,15 +15,15 @@ from desk.texts.sentences import in_words
 from exhibit.sentences import to_plain
 from exhibit.types import Money
 from registry.crawls import archive_captures as archived
-from registry.crawls.budgets import MONTH, RENDERING, RUN, get_visits_today, parse_limits
-from registry.crawls.forecasts import Hosts
+from registry.crawls.budgets import MONTH_COST_KEY, RENDERING, RUN_COST_KEY, get_visits_today, parse_limits
+from registry.crawls.forecasts import HostForecast
 from registry.crawls.schedules import DAY, WEEK, load_time_of_day
 from registry.crawls.search_keys import Estimate
 from registry.crawls.watch_settings import is_unscheduled
 from registry.models import Watch
 
 if TYPE_CHECKING:
-    from crawler.crawling.files import InFile
+    from crawler.crawling.files import FileSummary
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 LIMIT_FORMS = {
@@ -38,62 +38,62 @@ LIMIT_FORMS = {
 
 
 def describe_schedule(watch: Watch) -> str:
-    """Describe how often a watch runs, with its time of day, weekday and, if it differs, time zone."""
-    every, when = timedelta(seconds=watch.interval_seconds), load_time_of_day(watch)
+    """Describe the interval of a watch, with its time of day, weekday and, if it differs, time zone."""
+    interval, time_of_day = timedelta(seconds=watch.interval_seconds), load_time_of_day(watch)
     if is_unscheduled(watch):
         return _("Only when started manually")
-    if when is not None and when.weekday is not None and every % DAY == timedelta(0):
-        clock = time_format(when.at, "H:i")
-        if str(when.zone) != timezone.get_current_timezone_name():
-            clock = f"{clock} ({when.zone})"
-        if every % WEEK == timedelta(0):
-            weeks, day = every // WEEK, WEEKDAYS[when.weekday]
+    if time_of_day is not None and time_of_day.weekday is not None and interval % DAY == timedelta(0):
+        time_text = time_format(time_of_day.at, "H:i")
+        if str(time_of_day.zone) != timezone.get_current_timezone_name():
+            time_text = f"{time_text} ({time_of_day.zone})"
+        if interval % WEEK == timedelta(0):
+            weeks, day = interval // WEEK, WEEKDAYS[time_of_day.weekday]
             sentence = (
                 _("Every %(n)s weeks, %(day)s at %(time)s") if weeks > 1 else _("Every week, %(day)s at %(time)s")
             )
-            return sentence % {"n": weeks, "day": day, "time": clock}
-        days = every // DAY
+            return sentence % {"n": weeks, "day": day, "time": time_text}
+        days = interval // DAY
         sentence = _("Every %(n)s days at %(time)s") if days > 1 else _("Every day at %(time)s")
-        return sentence % {"n": days, "time": clock}
-    if every % HOUR == timedelta(0):
-        hours = every // HOUR
+        return sentence % {"n": days, "time": time_text}
+    if interval % HOUR == timedelta(0):
+        hours = interval // HOUR
         return _("Every %(n)s hours") % {"n": hours} if hours > 1 else _("Every hour")
-    if every == MINUTE:
+    if interval == MINUTE:
         return _("Every minute")
-    return _("Every %(n)s minutes") % {"n": number_format(f"{every / MINUTE:.3g}")}
+    return _("Every %(n)s minutes") % {"n": number_format(f"{interval / MINUTE:.3g}")}
 
 
-def describe_budget(given: Mapping[str, Any]) -> list[str]:
+def describe_budget(budget: Mapping[str, Any]) -> list[str]:
     """Describe each limit of a run's budget in a sentence."""
     sentences: list[str] = []
-    spending_limits = {RUN: _("At most %(money)s per run"), MONTH: _("At most %(money)s per month")}
-    sentences += [spending_limits[name] % {"money": money(limit)} for name, limit in parse_limits(given).items()]
-    sentences += _describe_limits(given, "searches", "pages", "images")
-    if "bytes" in given:
-        sentences.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
-    if "seconds" in given:
-        hours, rest = divmod(int(given["seconds"]), 3_600)
-        longest = {"minutes": max(1, int(given["seconds"]) // 60)} if rest else {"hours": hours}
-        sentences += _describe_limits(longest, *longest)
-    if "depth" in given:
-        depth = int(given["depth"])
-        followed = ngettext(
+    spending_limits = {RUN_COST_KEY: _("At most %(money)s per run"), MONTH_COST_KEY: _("At most %(money)s per month")}
+    sentences += [spending_limits[name] % {"money": money(limit)} for name, limit in parse_limits(budget).items()]
+    sentences += _describe_limits(budget, "searches", "pages", "images")
+    if "bytes" in budget:
+        sentences.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(budget["bytes"]) // 1_000_000))})
+    if "seconds" in budget:
+        hours, remainder = divmod(int(budget["seconds"]), 3_600)
+        duration_limit = {"minutes": max(1, int(budget["seconds"]) // 60)} if remainder else {"hours": hours}
+        sentences += _describe_limits(duration_limit, *duration_limit)
+    if "depth" in budget:
+        depth = int(budget["depth"])
+        template = ngettext(
             "Follows links up to %(n)s step from its sources", "Follows links up to %(n)s steps from its sources", depth
         )
-        sentences.append(followed % {"n": depth} if depth else _("Does not follow links from its sources"))
-    if given.get("render", "never") != "never":
-        sentences.append(_describe_rendering({**RENDERING, **given}))
-    return sentences + _describe_limits(given, "hosts", "visits")
+        sentences.append(template % {"n": depth} if depth else _("Does not follow links from its sources"))
+    if budget.get("render", "never") != "never":
+        sentences.append(_describe_rendering({**RENDERING, **budget}))
+    return sentences + _describe_limits(budget, "hosts", "visits")
 
 
 def describe_used_up_visits(watch: Watch) -> str:
-    """State that today's visits for evidence are used up; empty if some are left."""
+    """State that today's evidence captures are used up; empty if some are left."""
     visits, limit = get_visits_today(watch)
     if visits < limit:
         return ""
     sentence = _(
-        "Today's captures (%(n)s) are used up; the next ones are made tomorrow (UTC). Cases that you "
-        "mark as not licensed are captured immediately."
+        "Today's limit of %(n)s captures has been reached. Captures continue tomorrow (UTC). Cases that "
+        "you mark as not licensed are still captured immediately."
     )
     return sentence % {"n": grouped(limit)}
 
@@ -106,65 +106,65 @@ def _describe_limits(options: Mapping[str, Any], *names: str) -> list[str]:
 def _describe_rendering(options: Mapping[str, Any]) -> str:
     pages, minutes = int(options["render_pages"]), int(options["render_seconds"]) // 60
     if options["render"] == "always":
-        which = _("Renders all pages in a browser")
+        sentence = _("Renders all pages in a browser")
     else:
-        which = _("Renders pages in a browser where more pictures are likely")
+        sentence = _("Renders pages in a browser if this is likely to show more pictures")
     limit = ngettext("at most %(n)s page, %(minutes)s min", "at most %(n)s pages, %(minutes)s min", pages)
-    return f"{which} ({limit % {'n': grouped(pages), 'minutes': grouped(minutes)}})"
+    return f"{sentence} ({limit % {'n': grouped(pages), 'minutes': grouped(minutes)}})"
 
 
-def describe_politeness(given: Mapping[str, float]) -> list[str]:
-    """Describe how a run treats sites."""
+def describe_politeness(options: Mapping[str, float]) -> list[str]:
+    """Describe the politeness settings of a watch: delays, robots.txt and reservations."""
     defaults = Politeness()
-    delay = float(given.get("delay", defaults.delay))
+    delay = float(options.get("delay", defaults.delay))
     sentences = [_("Waits at least %(n)s s between requests to the same host") % {"n": number_format(f"{delay:g}")}]
-    if given.get("obey_robots", defaults.obey_robots):
+    if options.get("obey_robots", defaults.obey_robots):
         sentences.append(_("Obeys robots.txt, including longer delays"))
-    if given.get("obey_reservations", defaults.obey_reservations):
-        sentences.append(_("Skips content reserved against text and data mining"))
+    if options.get("obey_reservations", defaults.obey_reservations):
+        sentences.append(_("Skips content that is opted out of text and data mining"))
     return sentences
 
 
 def describe_costs(estimates: Sequence[Estimate], options: Mapping[str, Any]) -> list[str]:
-    """Describe the estimated cost of searches and how far the watch's budget goes."""
+    """Describe the estimated cost of searches, and the number of runs that the watch's budget permits."""
     return [_describe_cost(estimate) for estimate in estimates] + _describe_spending(
         [estimate.cost for estimate in estimates if estimate.cost], parse_limits(options)
     )
 
 
-def describe_captures(estimates: Sequence[archived.Estimate]) -> list[str]:
-    """Describe which archives would be queried, what their indexes list, and how long a run takes."""
+def describe_captures(estimates: Sequence[archived.ArchiveEstimate]) -> list[str]:
+    """Describe the archives that would be queried, the contents of their indexes, and the duration of a run."""
     return [line for estimate in estimates for line in _describe_capture(estimate)]
 
 
-def describe_hosts(hosts: Hosts) -> Iterator[str]:
-    """List the hosts that would be requested, the number of URLs, and the time this takes at their pace."""
-    more, rest = hosts.remaining
-    values = {"n": grouped(hosts.addresses), "hosts": grouped(len(hosts.counts)), "delay": f"{hosts.delay:g}"}
-    if not hosts.addresses:
+def describe_hosts(hosts: HostForecast) -> Iterator[str]:
+    """Describe the hosts that would be requested, the numbers of URLs, and the time needed at the rate limits."""
+    other_hosts, other_urls = hosts.remaining_counts
+    values = {"n": grouped(hosts.url_count), "hosts": grouped(len(hosts.counts)), "delay": f"{hosts.delay:g}"}
+    if not hosts.url_count:
         yield _("No requests would be sent to any host.")
         return
     yield _("URLs to be requested: %(n)s. Number of hosts: %(hosts)s.") % values
-    for host, count in hosts.largest:
-        each = {"host": host, "n": grouped(count), "time": format_duration(hosts.seconds(count))}
-        yield _("%(host)s: %(n)s, at least %(time)s") % each
-    if more:
-        yield _("%(hosts)s other hosts: %(n)s") % {"hosts": grouped(more), "n": grouped(rest)}
-    values["time"] = format_duration(hosts.seconds())
-    sentence = _("At %(delay)s s between requests to the same host, this takes at least %(time)s.") % values
+    for host, count in hosts.largest_hosts:
+        host_values = {"host": host, "n": grouped(count), "time": format_duration(hosts.estimate_seconds(count))}
+        yield _("%(host)s: %(n)s, at least %(time)s") % host_values
+    if other_hosts:
+        yield _("%(hosts)s other hosts: %(n)s") % {"hosts": grouped(other_hosts), "n": grouped(other_urls)}
+    values["time"] = format_duration(hosts.estimate_seconds())
+    sentence = _("With %(delay)s s between requests to the same host, this takes at least %(time)s.") % values
     yield f"{sentence} {_('It takes longer where a site is slow, or its robots.txt asks for that.')}"
 
 
-def describe_file(file: "InFile") -> Iterator[str]:
-    """Describe how many images are read from a folder or a web archive."""
-    values = {"file": file.path.name, "n": grouped(file.pictures), "left": grouped(file.refused.total())}
+def describe_file(file: "FileSummary") -> Iterator[str]:
+    """Describe the number of pictures read from a folder or a web archive file."""
+    values = {"file": file.path.name, "n": grouped(file.pictures), "left": grouped(file.refusals.total())}
     yield _("Pictures read directly from %(file)s: %(n)s. No requests are sent for them.") % values
-    if file.refused:
-        yield _("Pictures and entries in it that cannot be used: %(left)s.") % values
+    if file.refusals:
+        yield _("Unusable pictures and entries in this file: %(left)s.") % values
     yield from (in_words(to_plain(problem)) for problem in file.problems)
 
 
-def _describe_capture(estimate: archived.Estimate) -> Iterator[str]:
+def _describe_capture(estimate: archived.ArchiveEstimate) -> Iterator[str]:
     values = {
         "name": estimate.title,
         "domain": estimate.domain,
@@ -205,15 +205,18 @@ def _describe_cost(estimate: Estimate) -> str:
 
 
 def _describe_spending(costs_per_run: Sequence[Money], spending_limits: Mapping[str, Money]) -> list[str]:
-    """Describe how the budget limits a run of this cost; repeated requests are extra."""
-    run, sentences = sum(cost.millionths for cost in costs_per_run), []
-    if RUN in spending_limits and spending_limits[RUN].millionths < run:
+    """Describe how the budget limits a run of this cost. The cost does not include repeated requests."""
+    run_cost, sentences = sum(cost.millionths for cost in costs_per_run), []
+    if RUN_COST_KEY in spending_limits and spending_limits[RUN_COST_KEY].millionths < run_cost:
         sentences.append(
-            _("A run ends early when it has cost %(money)s; the next run continues.")
-            % {"money": money(spending_limits[RUN])}
+            _("A run ends early when its cost reaches %(money)s. The next run continues from that point.")
+            % {"money": money(spending_limits[RUN_COST_KEY])}
         )
-        run = spending_limits[RUN].millionths
-    if MONTH in spending_limits and run:
-        values = {"money": money(spending_limits[MONTH]), "n": grouped(spending_limits[MONTH].millionths // run)}
-        sentences.append(_("Runs of this cost within %(money)s per month: %(n)s.") % values)
+        run_cost = spending_limits[RUN_COST_KEY].millionths
+    if MONTH_COST_KEY in spending_limits and run_cost:
+        values = {
+            "money": money(spending_limits[MONTH_COST_KEY]),
+            "n": grouped(spending_limits[MONTH_COST_KEY].millionths // run_cost),
+        }
+        sentences.append(_("Number of runs at this cost within %(money)s per month: %(n)s.") % values)
     return sentences

@@ -1,7 +1,7 @@
-"""Translation of sentences that rows and errors carry.
+"""Translation of sentences stored in rows and errors.
 
-Below the desk, sentences are in English and keep their template and values. Quotes, such as a person's own words or a
-server's message, are shown unchanged.
+All packages except ``desk`` create sentences in English and keep their template and values, so that they can be
+translated here. Quotations, such as a member's note or a server's message, are shown unchanged.
 """
 
 from typing import Protocol
@@ -12,17 +12,17 @@ from exhibit.sentences import CONTEXT, Plain, Sentence, from_plain
 from registry.cases.history import join_sentences
 
 
-class Fault(Protocol):
+class DescribedError(Protocol):
     """An error with a message and a hint."""
 
     @property
     def sentence(self) -> str:
-        """The message followed by the hint."""
+        """Message followed by the hint."""
 
 
-def in_words(said: Fault | Plain) -> str:
+def in_words(message: DescribedError | Plain) -> str:
     """Translate a sentence, an error, or the JSON form of a sentence into the reader's language."""
-    text = from_plain(said) if isinstance(said, str | list | dict) else said.sentence
+    text = from_plain(message) if isinstance(message, str | list | dict) else message.sentence
     if not isinstance(text, Sentence) or (get_language() or "en").startswith("en"):
         return str(text)
     return join_sentences(map(in_words, text.parts)) if text.parts else _translate(text)
@@ -30,10 +30,14 @@ def in_words(said: Fault | Plain) -> str:
 
 def _translate(sentence: Sentence) -> str:
     template = pgettext(CONTEXT, sentence.template)
-    return template % {name: _value(value) for name, value in sentence.values.items()} if sentence.values else template
+    return (
+        template % {name: _translate_value(value) for name, value in sentence.values.items()}
+        if sentence.values
+        else template
+    )
 
 
-def _value(value: object) -> object:
+def _translate_value(value: object) -> object:
     if isinstance(value, Sentence):
         return in_words(value)
     return pgettext(CONTEXT, value) if isinstance(value, str) and value else value

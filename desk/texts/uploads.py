@@ -1,4 +1,4 @@
-"""Descriptions of uploads: why files cannot be registered, how to fix that, and how a table was parsed."""
+"""Descriptions of uploads: problems with files and their solutions, and the format of a table."""
 
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
@@ -7,7 +7,7 @@ from registry.models import StepState, UploadFile
 from registry.works.spreadsheets import TableInterpretation
 from registry.works.work_tables import list_differences, parse_declaration
 
-PROBLEMS = {
+PROBLEM_SENTENCES = {
     "empty": gettext_lazy("The file is empty."),
     "not-a-picture": gettext_lazy("The file is not a picture in a supported format."),
     "raw-photograph": gettext_lazy("The file is a RAW photograph (NEF, DNG, CR2 or similar)."),
@@ -20,12 +20,12 @@ PROBLEMS = {
     "broken": gettext_lazy("The file is damaged."),
     "blocked": gettext_lazy("The operator does not allow this file here."),
     "quota": gettext_lazy("There was not enough storage for your works."),
-    "missing": gettext_lazy("The file did not arrive completely."),
+    "missing": gettext_lazy("The file was not received completely."),
     "hidden": gettext_lazy("Hidden files are not uploaded."),
     "unreadable": gettext_lazy("The browser could not read the file."),
-    "given-up": gettext_lazy("Registration was attempted several times and never finished."),
+    "given-up": gettext_lazy("Registration was attempted several times but never finished."),
 }
-FIXES = {
+FIX_SENTENCES = {
     "empty": gettext_lazy("Copy the file again from its source, and upload it again."),
     "not-a-picture": gettext_lazy("Export the picture as JPEG, PNG, TIFF, WebP or AVIF, and upload that file."),
     "raw-photograph": gettext_lazy(
@@ -47,7 +47,7 @@ FIXES = {
     "unreadable": gettext_lazy("Check that you have permission to open the file, and upload it again."),
     "given-up": gettext_lazy("Try again below. If it fails again, contact the operator."),
 }
-OUTCOMES = {
+OUTCOME_LABELS = {
     UploadFile.Outcome.REGISTERED: gettext_lazy("registered"),
     UploadFile.Outcome.KNOWN: gettext_lazy("already registered"),
     UploadFile.Outcome.REFUSED: gettext_lazy("not registered"),
@@ -57,45 +57,48 @@ OUTCOMES = {
 def describe_result(row: UploadFile) -> str:
     """Describe the outcome of an uploaded file."""
     if row.state == StepState.FAILED:
-        return str(OUTCOMES[UploadFile.Outcome.REFUSED])
-    return str(OUTCOMES[UploadFile.Outcome(row.outcome)]) if row.outcome else _("waiting")
+        return str(OUTCOME_LABELS[UploadFile.Outcome.REFUSED])
+    return str(OUTCOME_LABELS[UploadFile.Outcome(row.outcome)]) if row.outcome else _("waiting")
 
 
 def describe_problem(row: UploadFile) -> str:
-    """Describe why a file is not registered, or which table columns differ from a registered work; otherwise empty."""
-    if columns := differing_columns(row):
+    """Describe why a file is not registered, or list the table columns that differ from a registered work.
+
+    Empty if neither applies.
+    """
+    if columns := describe_differing_columns(row):
         sentence = _("The declaration of a registered work was not changed. The table differs in: %(columns)s.")
         return sentence % {"columns": columns}
-    reason = _reason(row)
-    return str(PROBLEMS.get(reason) or row.error or reason) if reason else ""
+    reason = _get_reason(row)
+    return str(PROBLEM_SENTENCES.get(reason) or row.error or reason) if reason else ""
 
 
 def describe_fix(row: UploadFile) -> str:
     """Describe how to fix the problem; empty if there is none."""
-    if differing_columns(row):
+    if describe_differing_columns(row):
         return _("If the table is correct, change the declaration on the page of the work.")
-    reason = _reason(row)
-    return str(FIXES.get(reason) or _("Contact the operator.")) if reason else ""
+    reason = _get_reason(row)
+    return str(FIX_SENTENCES.get(reason) or _("Contact the operator.")) if reason else ""
 
 
-def differing_columns(row: UploadFile) -> str:
-    """List the columns in which a table row differs from the work that was already registered."""
+def describe_differing_columns(row: UploadFile) -> str:
+    """List the columns in which a table row differs from the work that is already registered; empty if none."""
     if row.outcome != UploadFile.Outcome.KNOWN or row.line is None or row.work is None:
         return ""
-    columns = list_differences(parse_declaration(row.line.declared), row.work.declared)
-    return _(", ").join(str(COLUMNS[column]) for column in columns)
+    columns = list_differences(parse_declaration(row.line.declared), row.work.declared_work)
+    return _(", ").join(str(COLUMN_LABELS[column]) for column in columns)
 
 
-def _reason(row: UploadFile) -> str:
+def _get_reason(row: UploadFile) -> str:
     return "given-up" if row.state == StepState.FAILED else row.reason
 
 
-SKIPPED_SHOWN = 10
-ENCODINGS = {python: name for name, python in delimited.ENCODINGS.items()} | {
+MAX_SHOWN_ROWS = 10
+ENCODING_NAMES = {python: name for name, python in delimited.ENCODINGS.items()} | {
     "ascii": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "cp1252": "Windows-1252",
 }  # fmt: skip
 """Display names of encodings, by Python codec name."""
-SEPARATORS = {
+SEPARATOR_NAMES = {
     ",": gettext_lazy("commas"),
     ";": gettext_lazy("semicolons"),
     "\t": gettext_lazy("tabs"),
@@ -104,7 +107,7 @@ SEPARATORS = {
 """Display names of field separators."""
 
 
-COLUMNS = {
+COLUMN_LABELS = {
     "file": gettext_lazy("picture file name"),
     "title": gettext_lazy("title"),
     "author": gettext_lazy("author"),
@@ -130,11 +133,11 @@ COLUMNS = {
 
 
 def describe_format(table: TableInterpretation) -> str:
-    """Describe the format as which a table was read."""
+    """Describe the detected format of a table."""
     if not table.encoding:
         sentence = _("Read as a workbook, sheet “%(sheet)s”.") % {"sheet": table.sheet}
         return " ".join(filter(None, (sentence, describe_unread_sheets(table))))
-    values = {"encoding": ENCODINGS[table.encoding], "separator": SEPARATORS[table.separator]}
+    values = {"encoding": ENCODING_NAMES[table.encoding], "separator": SEPARATOR_NAMES[table.separator]}
     return _("Read as %(encoding)s, separated by %(separator)s.") % values
 
 
@@ -147,23 +150,23 @@ def describe_unread_sheets(table: TableInterpretation) -> str:
 
 
 def describe_skipped_rows(table: TableInterpretation) -> str:
-    """Describe how many rows of a table were skipped and why the first of them were; empty if none were."""
+    """Describe the number of skipped rows of a table, and the problems of the first ones; empty if there are none."""
     if not table.skipped:
         return ""
     count = len(table.skipped)
     parts = [ngettext("%(count)d row was skipped:", "%(count)d rows were skipped:", count) % {"count": count}]
-    line = _("row %(line)d: %(problem)s")
-    parts += [line % {"line": number, "problem": problem} for number, problem in table.skipped[:SKIPPED_SHOWN]]
-    return " ".join([*parts, "…"] if count > SKIPPED_SHOWN else parts)
+    template = _("row %(line)d: %(problem)s")
+    parts += [template % {"line": number, "problem": problem} for number, problem in table.skipped[:MAX_SHOWN_ROWS]]
+    return " ".join([*parts, "…"] if count > MAX_SHOWN_ROWS else parts)
 
 
 def describe_unread_parts(table: TableInterpretation) -> str:
-    """Describe the rows and sheets of a table that were not read; empty if all were."""
+    """Describe the rows and sheets of a table that were not read; empty if all were read."""
     return " ".join(filter(None, (describe_skipped_rows(table), describe_unread_sheets(table))))
 
 
-def encoding_warning(table: TableInterpretation) -> str:
+def describe_encoding_warning(table: TableInterpretation) -> str:
     """Warn if the encoding of a table was only guessed; otherwise empty."""
-    if not table.likely:
+    if not table.is_likely:
         return ""
     return _("The encoding is only a guess. Check names with non-English letters, or save the table as CSV UTF-8.")

@@ -1,1 +1,1 @@
-"""The web site."""
+"""Web pages of the site."""

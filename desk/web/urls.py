@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from desk.web.account import second_factors, urls as account
 from desk.web.cases import urls as cases
-from desk.web.common.shortened_urls import shortened_patterns
+from desk.web.common.shortened_urls import build_shortened_patterns
 from desk.web.downloads import urls as downloads
 from desk.web.licences import urls as licences
 from desk.web.middleware import reader
@@ -35,11 +35,11 @@ pages: list[URLPattern] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     *pages,
-    *shortened_patterns(pages),
+    *build_shortened_patterns(pages),
     path("o/", RedirectView.as_view(pattern_name="owners")),
     path("account/2fa/webauthn/add/", second_factors.AddKey.as_view(), name="mfa_add_webauthn"),
     path("account/", include("allauth.urls")),
-    path("sign-in/", accounts.login, name="account_login"),  # Named last, so that links lead here.
+    path("sign-in/", accounts.login, name="account_login"),  # Listed last, so that reverse() returns this URL.
     path("sign-out/", accounts.logout, name="account_logout"),
     path("sign-up/", accounts.signup, name="account_signup"),
 ]

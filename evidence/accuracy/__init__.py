@@ -1,1 +1,1 @@
-"""Error rates of the machine's results: from decisions in the log, and from joined counts of several installations."""
+"""Error rates of automatic results, from decisions in the log and from joined counts of several installations."""

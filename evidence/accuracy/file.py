@@ -1,10 +1,11 @@
 """File for computing an installation's error rate independently: the whole log, with its decisions opened.
 
-The format is JSON lines. The first line states the format and contains a signed checkpoint, and the number of seconds
-within which a decision that was taken back does not count. Then follows one line for each entry under the checkpoint,
-in order: ``type``, ``time``, ``commitment``, and for decisions also ``salt`` and ``opening``, unless they were erased.
+The format is JSON lines. The first line contains the format, a signed checkpoint, and the number of seconds within
+which an undone decision is not counted. One line follows for each log entry that the checkpoint covers, in order:
+``type``, ``time``, ``commitment``, and for decisions also ``salt`` and ``opening``, unless they were erased.
 
-All entries are needed, not only the decisions: only the types of all entries show that no decision was left out.
+The file contains all entries, not only decisions, because only the types of all entries show that no decision is
+missing.
 """
 
 import json
@@ -14,27 +15,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from evidence.accuracy.error_rates import SLIP_PERIOD, Accuracy, Decided, count_decisions
+from evidence.accuracy.error_rates import SLIP_PERIOD, Accuracy, DecisionEntry, count_decisions
 from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.log import merkle
 from evidence.log.notes import Note, parse_note
 from evidence.log.proofs import matches_commitment
-from evidence.verdict.result import Check, State, failed, passed
+from evidence.verdict.result import Check, State, fail_check, pass_check
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.proofs import check_note
-from exhibit.clock import now, rfc3339
-from exhibit.entries import Entry, EntryType, canonical
+from exhibit.clock import format_rfc3339, now
+from exhibit.entries import Entry, EntryType, encode_canonical
 from exhibit.errors import ExitCode, IntegrityError, WrongUseError
 from exhibit.types import Json
 
 ACCURACY_FORMAT = "exhibit-accuracy/1"
-MAX_LINE = 1 << 16
+MAX_LINE_BYTES = 1 << 16
 SLIP_SECONDS = int(SLIP_PERIOD.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedEntry:
-    """A log entry, with salt and opening if it is a decision and they are available."""
+    """A log entry; salt and opening are present for decisions that were not erased."""
 
     entry: Entry
     salt: bytes | None = None
@@ -43,7 +44,7 @@ class LoggedEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyVerdict:
-    """Checks of a file, and the error rate if no check failed."""
+    """Result of checking a file: its checks, and the error rate if no check failed."""
 
     checks: tuple[Check, ...]  # ``entries``, ``openings``, ``checkpoint``
     accuracy: Accuracy | None  # result of the decisions; ``None`` if a check failed
@@ -66,7 +67,7 @@ class AccuracyVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """The first line."""
+    """First line of the file."""
 
     checkpoint: str
     written_at: str
@@ -75,7 +76,7 @@ class _Header:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _EntryLine:
     """Line of an entry that is not a decision, or of a decision whose opening was erased."""
 
     type: EntryType
@@ -83,13 +84,14 @@ class _Line:
     commitment: bytes
 
 
-class RunningRoot:
-    """Root over leaves that arrive one by one, with memory logarithmic in their number (RFC 9162)."""
+class IncrementalMerkleRoot:
+    """Merkle tree root of leaves that are added one by one; memory is logarithmic in their number (RFC 9162)."""
 
     def __init__(self) -> None:
         self.size = 0
         self._last: dict[int, bytes] = {}
-        self._node: merkle.Node = lambda level, _index: self._last[level]  # only the last node of a level is needed
+        # Only the last node of each level is needed
+        self._node: merkle.NodeHashGetter = lambda level, _index: self._last[level]
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf hash."""
@@ -98,25 +100,26 @@ class RunningRoot:
 
     @property
     def root(self) -> bytes:
-        """The root over all leaves so far."""
+        """Root of the tree of all leaves added so far."""
         return merkle.compute_root(self.size, self._node)
 
 
 def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry]) -> None:
-    """Write the file of a signed note and all entries under it, in order."""
-    header = {"format": ACCURACY_FORMAT, "checkpoint": checkpoint, "written_at": rfc3339(now())}
-    out.write(canonical({**header, "undone_within_seconds": SLIP_SECONDS}) + b"\n")
+    """Write the file of a signed checkpoint and all entries that it covers, in order."""
+    header = {"format": ACCURACY_FORMAT, "checkpoint": checkpoint, "written_at": format_rfc3339(now())}
+    out.write(encode_canonical({**header, "undone_within_seconds": SLIP_SECONDS}) + b"\n")
     for entry in entries:
         line = json.loads(entry.entry.leaf_bytes)
         if entry.salt is not None and entry.opening is not None:
             line |= {"salt": entry.salt.hex(), "opening": to_plain(entry.opening)}
-        out.write(canonical(line) + b"\n")
+        out.write(encode_canonical(line) + b"\n")
 
 
 def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
     """Check the result of :func:`write_accuracy` and compute the error rate.
 
-    Raises ``WrongUseError`` for another file.
+    Raises:
+        WrongUseError: The file cannot be read or has a different format.
     """
     try:
         with path.open("rb") as file:
@@ -131,65 +134,72 @@ def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
 
 def _check_file(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
     lines = _read_lines(file, name)
-    header = from_plain(_Header, next(lines, {}), where=name)
+    header = from_plain(_Header, next(lines, {}), location=name)
     if header.undone_within_seconds != SLIP_SECONDS:
-        within = f"{header.undone_within_seconds} s, not {SLIP_SECONDS}"
-        raise FormatError(f"{name} omits decisions that were undone within {within}.")
+        period_text = f"{header.undone_within_seconds} s, not {SLIP_SECONDS}"
+        raise FormatError(f"{name} omits decisions that were undone within {period_text}.")
     try:
         note = parse_note(header.checkpoint)
     except IntegrityError as error:
         raise FormatError(f"{name}: {error.message}") from error
-    running, wrong_index = RunningRoot(), -1
-    decisions: list[Decided] = []
+    running_root, wrong_index = IncrementalMerkleRoot(), -1
+    decisions: list[DecisionEntry] = []
     for plain in lines:
-        logged = _parse_entry(plain, f"{name}, entry {running.size}")
-        if logged.entry.type is EntryType.DECISION:
-            decisions.append((logged.entry.time, logged.opening))
-            if wrong_index < 0 and logged.opening is not None and logged.salt is not None:
+        logged_entry = _parse_entry(plain, f"{name}, entry {running_root.size}")
+        if logged_entry.entry.type is EntryType.DECISION:
+            decisions.append((logged_entry.entry.time, logged_entry.opening))
+            if wrong_index < 0 and logged_entry.opening is not None and logged_entry.salt is not None:
                 wrong_index = (
-                    -1 if matches_commitment(logged.opening, logged.salt, logged.entry.commitment) else running.size
+                    -1
+                    if matches_commitment(logged_entry.opening, logged_entry.salt, logged_entry.entry.commitment)
+                    else running_root.size
                 )
-        running.add(logged.entry.leaf_hash)
-    signed, openings = check_note(trust, "checkpoint", note, header.checkpoint), [opening for _, opening in decisions]
-    checks = (_check_entries(running, note), _check_openings(openings, wrong_index), signed)
-    sound = all(check.state is not State.FAILED for check in checks)
-    return AccuracyVerdict(checks, count_decisions(decisions) if sound else None, running.size)
+        running_root.add(logged_entry.entry.leaf_hash)
+    checkpoint_check, openings = (
+        check_note(trust, "checkpoint", note, header.checkpoint),
+        [opening for _, opening in decisions],
+    )
+    checks = (_check_entries(running_root, note), _check_openings(openings, wrong_index), checkpoint_check)
+    is_valid = all(check.state is not State.FAILED for check in checks)
+    return AccuracyVerdict(checks, count_decisions(decisions) if is_valid else None, running_root.size)
 
 
 def _read_lines(file: BinaryIO, name: str) -> Iterator[Any]:
     number = 0
-    while line := file.readline(MAX_LINE + 1):
+    while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1
-        yield parse_json(line, what=f"{name}, line {number}", limit=MAX_LINE)
+        yield parse_json(line, label=f"{name}, line {number}", limit=MAX_LINE_BYTES)
 
 
-def _parse_entry(plain: Json, where: str) -> LoggedEntry:
+def _parse_entry(plain: Json, entry_label: str) -> LoggedEntry:
     salt = opening = None
     if isinstance(plain, dict) and {"salt", "opening"} & set(plain):
         salt, opening = plain.pop("salt", None), plain.pop("opening", None)
         if plain.get("type") != EntryType.DECISION or not isinstance(salt, str) or not isinstance(opening, dict):
-            raise FormatError(f"{where} contains an incomplete or unexpected opening.")
-    line = from_plain(_Line, plain, where=where)
+            raise FormatError(f"{entry_label} contains an incomplete or unexpected opening.")
+    line = from_plain(_EntryLine, plain, location=entry_label)
     try:
         entry = Entry(line.type, line.time, line.commitment)
         return LoggedEntry(entry, None if salt is None else bytes.fromhex(salt), opening)
     except ValueError as error:
-        raise FormatError(f"{where} cannot be read.") from error
+        raise FormatError(f"{entry_label} cannot be read.") from error
 
 
-def _check_entries(running: RunningRoot, note: Note) -> Check:
-    if running.size != note.size:
-        return failed("entries", f"The file contains {running.size} entries; the checkpoint has {note.size}.")
-    if running.root != note.root:
-        return failed(
+def _check_entries(running_root: IncrementalMerkleRoot, note: Note) -> Check:
+    if running_root.size != note.size:
+        return fail_check("entries", f"The file contains {running_root.size} entries; the checkpoint has {note.size}.")
+    if running_root.root != note.root:
+        return fail_check(
             "entries", ("The entries do not give the root of the checkpoint: an entry is missing, added or changed.")
         )
-    return passed("entries", f"The {note.size} entries give the root of the checkpoint of {note.origin} (RFC 9162).")
+    return pass_check(
+        "entries", f"The {note.size} entries give the root of the checkpoint of {note.origin} (RFC 9162)."
+    )
 
 
 def _check_openings(openings: list[Mapping[str, Any] | None], wrong_index: int) -> Check:
     if wrong_index >= 0:
-        return failed("openings", f"Entry {wrong_index} does not match its opening.")
-    unopened = sum(opening is None for opening in openings)
-    text = f"Of {len(openings)} decisions, {len(openings) - unopened} match their commitments"
-    return passed("openings", f"{text}; {unopened} were erased and are counted as the worst case.")
+        return fail_check("openings", f"Entry {wrong_index} does not match its opening.")
+    unopened_count = sum(opening is None for opening in openings)
+    text = f"Of {len(openings)} decisions, {len(openings) - unopened_count} match their commitments"
+    return pass_check("openings", f"{text}; {unopened_count} were erased and are counted as the worst case.")

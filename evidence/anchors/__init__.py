@@ -1,6 +1,6 @@
-"""Timestamp services ("witnesses").
+"""Timestamp services.
 
-Each proves in its own way that a digest existed at a time, and is checked offline.
+Each service proves by its own method that a digest existed at a time. The proofs are verified offline.
 """
 
 from evidence.anchors.cosignature.kind import KIND as COSIGNATURE

@@ -1,7 +1,7 @@
-"""Public timestamp services that an operator can add with one click, with what each learns, costs and requires.
+"""Public timestamp services that an operator can add with one click, with shared data, costs and requirements.
 
-Root certificates come from another source than stamps: ``certifi``'s list (Mozilla's), or the authority's own page.
-Either is accepted only if the certificate has the fingerprint listed here.
+Root certificates are not taken from timestamps but from ``certifi`` (Mozilla's list) or the authority's website. A
+certificate is accepted only if it has the fingerprint listed here.
 """
 
 import hashlib
@@ -31,20 +31,20 @@ _DIGEST_ONLY = gettext_noop(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class ServiceOffer:
     """A public timestamp service.
 
     Attributes:
-        settings: Content of its table ``[[anchors]]``, besides its kind and name.
-        root: SHA-256 fingerprint of the DER of the root certificate to which an authority's stamps must lead.
-        root_url: URL of the root, if no list of browsers' roots has it.
+        settings: Other entries of its table ``[[anchors]]``.
+        root: SHA-256 fingerprint of the DER root certificate that must have issued an authority's timestamps.
+        root_url: URL of the root certificate, if it is not in ``certifi``.
     """
 
     name: str
     kind: str
-    title: str  # common name
-    page: str  # URL of its description and terms
-    learns: str  # for gettext, like the two below
+    title: str  # display name
+    page: str  # URL of description and terms
+    learns: str  # data that the service receives; this and the next two are translated
     costs: str
     takes: str
     settings: Mapping[str, object]
@@ -53,14 +53,14 @@ class Offer:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """URLs that are requested when it is added."""
+        """URLs that are requested when the service is added."""
         urls = self.settings.get("urls", ())
         assert isinstance(urls, (list, tuple))
         return (*map(str, urls), *filter(None, (self.root_url,)))
 
 
-OFFERS: tuple[Offer, ...] = (
-    Offer(
+OFFERS: tuple[ServiceOffer, ...] = (
+    ServiceOffer(
         name="freetsa",
         kind="rfc3161",
         title="FreeTSA",
@@ -72,7 +72,7 @@ OFFERS: tuple[Offer, ...] = (
         root="a6379e7cecc05faa3cbf076013d745e327bbbaa38c0b9af22469d4701d18aabc",
         root_url="https://freetsa.org/files/cacert.pem",
     ),
-    Offer(
+    ServiceOffer(
         name="digicert",
         kind="rfc3161",
         title="DigiCert",
@@ -83,14 +83,14 @@ OFFERS: tuple[Offer, ...] = (
         settings={"urls": ["http://timestamp.digicert.com"]},
         root="552f7bdcf1a7af9e6ce672017f4f12abf77240c78e761ac203d1d9d20ac89988",
     ),
-    Offer(
+    ServiceOffer(
         name="bitcoin",
         kind="opentimestamps",
         title="OpenTimestamps",
         page="https://opentimestamps.org",
         learns=gettext_noop(
-            "Three calendars: that something is timestamped, and the address of this installation, but not "
-            "the digest. A block explorer: which block is requested."
+            "Three calendars learn that something is timestamped and the address of this installation, but "
+            "not the digest. A block explorer learns which block is queried."
         ),
         costs=gettext_noop("None."),
         takes=gettext_noop("Several hours: a calendar collects digests, then six Bitcoin blocks have to follow."),
@@ -106,8 +106,8 @@ OFFERS: tuple[Offer, ...] = (
 )
 
 
-def fetch_root(offer: Offer, session: "requests.Session") -> str:
-    """Return the root certificate of an authority as PEM; empty if the kind has none.
+def fetch_root(offer: ServiceOffer, session: "requests.Session") -> str:
+    """Return the root certificate of an authority as PEM, or an empty string for other kinds of services.
 
     Raises:
         ServiceMissingError: The authority's page does not respond.
@@ -119,12 +119,12 @@ def fetch_root(offer: Offer, session: "requests.Session") -> str:
     if certificate is None and offer.root_url:
         status, data = send_request(session, offer.root_url)
         if status != 200:
-            raise ServiceMissingError(f"{offer.root_url} answered with status {status}.")
+            raise ServiceMissingError(f"{offer.root_url} returned status {status}.")
         certificate = _index_by_fingerprint(data).get(offer.root)
     if certificate is None:
         raise IntegrityError(
-            f"The root certificate of {offer.title} isn't the known one. Nothing was added.",
-            hint="Compare it with what the authority publishes, then write the witness into exhibit.toml.",
+            f"The root certificate of {offer.title} is not the known one. Nothing was added.",
+            hint="Compare it with the certificate that the authority publishes, then add the service to exhibit.toml.",
         )
     return certificate
 
@@ -135,10 +135,10 @@ def _load_bundled_roots() -> Mapping[str, str]:
 
 
 def _index_by_fingerprint(data: bytes) -> dict[str, str]:
-    """Return the certificates in PEM text, by SHA-256 of their DER in lower-case hexadecimal."""
+    """Return the certificates in PEM text by fingerprint (SHA-256 of the DER, lower-case hexadecimal)."""
     certificates = {}
     for text in _CERTIFICATE.findall(data.decode("ascii", "replace")):
-        with suppress(ValueError):  # not base64
+        with suppress(ValueError):  # invalid base64
             der = PEM_cert_to_DER_cert(text)
             certificates[hashlib.sha256(der).hexdigest()] = DER_cert_to_PEM_cert(der)
     return certificates

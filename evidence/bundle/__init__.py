@@ -1,4 +1,4 @@
-"""Writing a bundle: manifest, seal, surrounding proofs, one deterministic ZIP.
+"""Writing of bundles: manifest, seal and proofs in one deterministic ZIP file.
 
-`evidence.verify` reads and checks it.
+`evidence.verify` reads and verifies bundles.
 """

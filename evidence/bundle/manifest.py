@@ -1,4 +1,4 @@
-"""The manifest: who sealed what and when, and every file of the case with its size and digests.
+"""Manifest: sealing key, subject and time of the seal, and every file of the case with its size and digests.
 
 Its canonical JSON (RFC 8785) is signed; the SHA-256 of those bytes is the *seal digest*, which never changes.
 """
@@ -23,7 +23,7 @@ STAND_IN = "stand-in"  # role of a reduced picture that replaces a withheld one
 
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
-    """One file of the case."""
+    """A file of the case."""
 
     path: str  # path in the bundle, under ``data/``
     role: str  # role such as ``facts``, ``work-picture``, ``sighting-picture``, ``alignment``
@@ -35,16 +35,16 @@ class ManifestFile:
 
     def __post_init__(self) -> None:
         if self.size < 0 or len(self.sha512) != 64:
-            raise ValueError(f"{self.path} has an impossible size or digest")
+            raise ValueError(f"{self.path} has an invalid size or digest")
 
 
 @dataclass(frozen=True, slots=True)
 class SealingKey:
-    """The key that signs the manifest."""
+    """Key that signs the manifest."""
 
     algorithm: str  # :data:`ALGORITHM`
     public: Bytes32  # 32 raw bytes
-    holder: str  # controls the key: ``operator`` or ``owner``
+    holder: str  # holder of the key: ``operator`` or ``owner``
 
     def __post_init__(self) -> None:
         if self.algorithm != ALGORITHM or len(self.public) != 32:
@@ -55,7 +55,7 @@ class SealingKey:
 
 @dataclass(frozen=True, slots=True)
 class SealedMatter:
-    """The subject of the bundle."""
+    """Subject of a bundle."""
 
     owner: str  # name of the rights holder
     case: str  # number of the case
@@ -64,18 +64,18 @@ class SealedMatter:
 
 @dataclass(frozen=True, slots=True)
 class Manifest(Canonical):
-    """Everything that is signed."""
+    """Signed content of a bundle."""
 
     matter: SealedMatter  # subject of the bundle
-    sealed_at: datetime  # time by the sealing program's clock, aware, UTC; only the witnesses' times can be checked
-    software: SoftwareFacts  # software that made the record, with model digests
+    sealed_at: datetime  # time by the sealing program's clock, aware, UTC; only timestamps can be verified
+    software: SoftwareFacts  # software that created the record, with model digests
     key: SealingKey  # key that signs the manifest
     files: tuple[ManifestFile, ...]  # every file under ``data/`` except the manifest, sorted by path
     format: str = MANIFEST_FORMAT  # :data:`MANIFEST_FORMAT`
 
     def __post_init__(self) -> None:
         paths = [file.path for file in self.files]
-        check_names([MANIFEST_PATH, *paths], what="The manifest")
+        check_names([MANIFEST_PATH, *paths], label="The manifest")
         if paths != sorted(paths) or not all(path.startswith("data/") for path in paths):
             raise FormatError("The files in the manifest are not sorted, or are outside data/.")
         if FACTS_PATH not in paths:
@@ -85,19 +85,19 @@ class Manifest(Canonical):
             raise FormatError("The manifest names a replacement file that it does not list as such.")
 
     @property
-    def seal(self) -> Digest:
-        """The seal digest: SHA-256 of the canonical bytes."""
-        return Digest.of(self.to_json())
+    def seal_digest(self) -> Digest:
+        """Seal digest: SHA-256 of the canonical bytes."""
+        return Digest.from_bytes(self.to_json())
 
-    def file(self, path: str) -> ManifestFile | None:
+    def get_file(self, path: str) -> ManifestFile | None:
         """Return the file with this path, or ``None``."""
         return next((file for file in self.files if file.path == path), None)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Read a manifest; raises ``FormatError`` if it is invalid or not in its canonical form."""
-        plain = parse_json(data, what=MANIFEST_PATH)
-        manifest = from_plain(cls, plain, where=MANIFEST_PATH)
+        """Parse a manifest; raises ``FormatError`` if it is invalid or not in canonical form."""
+        plain = parse_json(data, label=MANIFEST_PATH)
+        manifest = from_plain(cls, plain, location=MANIFEST_PATH)
         if manifest.to_json() != data:
             raise FormatError(f"{MANIFEST_PATH} is not in canonical form (RFC 8785).")
         return manifest

@@ -1,4 +1,4 @@
-"""Sealing: contents become a canonical manifest, a seal digest and a signature, which never change afterwards."""
+"""Sealing of a case: a canonical manifest, a seal digest and a signature, which never change."""
 
 import re
 from collections.abc import Container, Iterable
@@ -15,28 +15,28 @@ from evidence.bundle.manifest import ALGORITHM, FACTS_PATH, STAND_IN, Manifest, 
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError, to_plain
 from evidence.formats.container import measure_chunks
-from exhibit.digests import CHUNK, Digest
-from exhibit.entries import canonical
+from exhibit.digests import CHUNK_BYTES, Digest
+from exhibit.entries import encode_canonical
 from exhibit.errors import IntegrityError
 from exhibit.files.blobs import BlobStore
 from exhibit.pictures.decode import decode
 from exhibit.ports import Signer
 
-JSON = "application/json"
-REDUCED_SIDE = 640  # pixels; three times the size that the comparison uses, so that its result is the same
+JSON_MEDIA_TYPE = "application/json"
+MAX_REDUCED_SIDE = 640  # pixels; three times the size used by the comparison, so that its result is the same
 TITLE_DOCUMENT = "title-document"  # role of a document of the work's chain of title
 _PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
-_PICTURES = {
+_PICTURE_FORMATS = {
     **{name: (f".{name.lower()}", f"image/{name.lower()}") for name in ("AVIF", "BMP", "GIF", "PNG", "WEBP")},
     **dict.fromkeys(("JPEG", "MPO"), (".jpg", "image/jpeg")),
     "JPEG2000": (".jp2", "image/jp2"),
     "TIFF": (".tif", "image/tiff"),
 }
 _MEDIA_TYPES = {
-    **dict(_PICTURES.values()),
+    **dict(_PICTURE_FORMATS.values()),
     ".jpeg": "image/jpeg",
     ".tiff": "image/tiff",
-    ".json": JSON,
+    ".json": JSON_MEDIA_TYPE,
     ".pdf": "application/pdf",
     ".txt": "text/plain",
     ".warc": "application/warc",
@@ -56,18 +56,18 @@ class ContentFile:
 
 @dataclass(frozen=True, slots=True)
 class SealedCase:
-    """A sealed case."""
+    """Manifest of a sealed case, with its signature."""
 
     manifest: Manifest
     signature: bytes  # Ed25519 over the manifest's canonical bytes, 64 bytes
 
     @property
-    def seal(self) -> Digest:
-        """The seal digest, of the manifest."""
-        return self.manifest.seal
+    def seal_digest(self) -> Digest:
+        """Seal digest of the manifest."""
+        return self.manifest.seal_digest
 
 
-def seal(
+def seal_case(
     facts: CaseFacts,
     files: Iterable[ContentFile],
     signer: Signer,
@@ -76,100 +76,105 @@ def seal(
     sealed_at: datetime,
     blobs: BlobStore,
 ) -> SealedCase:
-    """Seal a case with the owner's key, which ``holder`` controls: ``operator`` or ``owner``.
+    """Seal a case with the owner's key.
 
-    ``files`` are all files but those derived from the facts. The derived files are put into ``blobs``, so that every
-    file in the manifest is available there.
+    Args:
+        facts: Facts of the case.
+        files: All files except those derived from the facts.
+        signer: Key that signs the manifest.
+        holder: Holder of the key: ``operator`` or ``owner``.
+        sealed_at: Time of the seal, aware, UTC.
+        blobs: Store with the bytes of ``files``; the derived files and the manifest are added to it.
 
     Raises:
-        FormatError: File names are invalid together.
+        FormatError: File names conflict with each other, or a file is wrongly listed as left out.
         IntegrityError: The bytes of a file do not match its digest, or a file that the facts name is missing.
     """
     all_files = _add_stand_ins([*files, *_create_fact_files(facts, blobs)])
-    _check_named_files(facts, {file.path: file.digest for file in all_files})
+    _check_mentioned_files(facts, {file.path: file.digest for file in all_files})
     manifest = Manifest(
         matter=SealedMatter(facts.owner.name, facts.number, facts.bundle),
         sealed_at=sealed_at,
         software=facts.software,
         key=SealingKey(ALGORITHM, signer.public_key, holder),
-        files=tuple(sorted((_measure(file, blobs) for file in all_files), key=lambda file: file.path)),
+        files=tuple(sorted((_measure_file(file, blobs) for file in all_files), key=lambda file: file.path)),
     )
     data = manifest.to_json()
     blobs.put(data)
     return SealedCase(manifest, signer.sign(data))
 
 
-def seal_opening(sealed_case: SealedCase) -> dict[str, Any]:
-    """Return the opening of the log's entry for a seal: seal digest, key and signature."""
+def build_seal_opening(sealed_case: SealedCase) -> dict[str, Any]:
+    """Build the opening of a seal's log entry: seal digest, key and signature."""
     key = sealed_case.manifest.key.public.hex()
-    return {"manifest": sealed_case.seal.hex, "key": key, "signature": sealed_case.signature.hex()}
+    return {"manifest": sealed_case.seal_digest.hex, "key": key, "signature": sealed_case.signature.hex()}
 
 
-def match_folder(number: int) -> str:
+def get_match_folder(number: int) -> str:
     """Return the folder of a match's files, such as ``data/matches/01``."""
     return f"data/matches/{number:02d}"
 
 
-def sighting_folder(number: int) -> str:
+def get_sighting_folder(number: int) -> str:
     """Return the folder of a sighting's files, such as ``data/sightings/01``."""
     return f"data/sightings/{number:02d}"
 
 
-def work_picture_path(number: int, picture_format: str) -> str:
+def get_work_picture_path(number: int, picture_format: str) -> str:
     """Return the path of a registered picture, such as ``data/work/01.jpg``; numbers count from 1."""
-    return f"data/work/{number:02d}{_suffix(picture_format)}"
+    return f"data/work/{number:02d}{_get_suffix(picture_format)}"
 
 
-def title_document_path(number: int, name: str) -> str:
+def get_title_document_path(number: int, name: str) -> str:
     """Return the path of a document of the chain of title, such as ``data/work/documents/01.pdf``."""
     suffix = PurePosixPath(name).suffix.lower()
     return f"data/work/documents/{number:02d}{suffix if _PLAIN_SUFFIX.fullmatch(suffix) else '.bin'}"
 
 
-def calibration_path(number: int) -> str:
+def get_calibration_path(number: int) -> str:
     """Return the path of a calibration, such as ``data/calibrations/01.json``; numbers count from 1."""
     return f"data/calibrations/{number:02d}.json"
 
 
-def weighing_path(number: int) -> str:
-    """Return the path of a weighing, such as ``data/weighings/01.json``; numbers count from 1."""
+def get_odds_model_path(number: int) -> str:
+    """Return the path of an odds model, such as ``data/weighings/01.json``; numbers count from 1."""
     return f"data/weighings/{number:02d}.json"
 
 
-def sighting_picture_path(number: int, picture_format: str) -> str:
+def get_sighting_picture_path(number: int, picture_format: str) -> str:
     """Return the path of a found picture, such as ``data/sightings/01/image.jpg``."""
-    return f"{sighting_folder(number)}/image{_suffix(picture_format)}"
+    return f"{get_sighting_folder(number)}/image{_get_suffix(picture_format)}"
 
 
-def reduced_path(path: str) -> str:
+def get_reduced_path(path: str) -> str:
     """Return the path of the reduced version of a sealed picture, such as ``data/work/01-reduced.jpg``."""
     original = PurePosixPath(path)
     return str(original.with_name(f"{original.stem}-reduced.jpg"))
 
 
 def create_stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
-    """Make the reduced version of a picture and put it into the store; raises ``UnreadablePictureError``."""
-    picture = Image.fromarray(decode(data, at_least=2 * REDUCED_SIDE).pixels)
-    picture.thumbnail((REDUCED_SIDE, REDUCED_SIDE), Image.Resampling.LANCZOS)
+    """Create the reduced version of a picture and store it; raises ``UnreadablePictureError``."""
+    picture = Image.fromarray(decode(data, at_least=2 * MAX_REDUCED_SIDE).pixels)
+    picture.thumbnail((MAX_REDUCED_SIDE, MAX_REDUCED_SIDE), Image.Resampling.LANCZOS)
     out = BytesIO()
     picture.save(out, "JPEG", quality=85)
-    return ContentFile(reduced_path(path), STAND_IN, "image/jpeg", blobs.put(out.getvalue()))
+    return ContentFile(get_reduced_path(path), STAND_IN, "image/jpeg", blobs.put(out.getvalue()))
 
 
-def list_named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
-    """Return every mention of a path in the facts that is not left out, with its digest if stated.
+def list_mentioned_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
+    """Return each path that the facts mention, except left-out files, with its digest if stated.
 
-    A path may be mentioned twice.
+    A path may occur twice.
     """
-    absent = facts.omitted_files
-    return [(path, digest) for path, digest in _list_mentions(facts) if path not in absent]
+    omitted_files = facts.omitted_files
+    return [(path, digest) for path, digest in _list_mentions(facts) if path not in omitted_files]
 
 
 def check_omitted_files(facts: CaseFacts, sealed_paths: Container[str]) -> None:
-    """Check the files that the facts state as left out: only captured files, pictures and documents that are missing.
+    """Check the files that the facts list as left out: only missing captured files, pictures and documents are allowed.
 
     Raises:
-        FormatError: Another file is left out, a file is listed twice, or its digest differs from the stated one.
+        FormatError: Another file is listed, a file is listed twice, or its digest or role is wrong.
     """
     pictures = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
     roles = {path: role for path, _, role in _list_stated_files(facts)}
@@ -203,36 +208,38 @@ def _list_mentions(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
 
 
 def create_derived_files(facts: CaseFacts) -> dict[str, bytes]:
-    """Return the files that repeat parts of the facts, for readers who expect them next to the pictures."""
-    files = {f"{match_folder(match.number)}/alignment.json": canonical(to_plain(match)) for match in facts.matches}
+    """Create the files that repeat parts of the facts, so that readers find them next to the pictures."""
+    files = {
+        f"{get_match_folder(match.number)}/alignment.json": encode_canonical(to_plain(match)) for match in facts.matches
+    }
     for sighting in facts.sightings:
         if sighting.slice is not None:
-            files[f"{sighting_folder(sighting.number)}/slice.json"] = canonical(to_plain(sighting.slice))
+            files[f"{get_sighting_folder(sighting.number)}/slice.json"] = encode_canonical(to_plain(sighting.slice))
     if facts.work.registration is not None:
-        files["data/work/registration.json"] = canonical(to_plain(facts.work.registration))
+        files["data/work/registration.json"] = encode_canonical(to_plain(facts.work.registration))
     return files
 
 
 def get_media_type(path: str) -> str:
-    """Return the media type for a file's extension; the same on every machine."""
+    """Return the media type for a file's extension, independent of the operating system's configuration."""
     return _MEDIA_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
 
 
-def _suffix(picture_format: str) -> str:
-    return _PICTURES[picture_format][0] if picture_format in _PICTURES else ".bin"
+def _get_suffix(picture_format: str) -> str:
+    return _PICTURE_FORMATS[picture_format][0] if picture_format in _PICTURE_FORMATS else ".bin"
 
 
 def _create_fact_files(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
-    files = [ContentFile(FACTS_PATH, "facts", JSON, blobs.put(facts.to_json()))]
+    files = [ContentFile(FACTS_PATH, "facts", JSON_MEDIA_TYPE, blobs.put(facts.to_json()))]
     for path, data in create_derived_files(facts).items():
-        files.append(ContentFile(path, PurePosixPath(path).stem, JSON, blobs.put(data)))
-    present = [entry for entry in _list_stated_files(facts) if entry[0] not in facts.omitted_files]
-    files += [ContentFile(path, role, get_media_type(path), digest) for path, digest, role in present]
+        files.append(ContentFile(path, PurePosixPath(path).stem, JSON_MEDIA_TYPE, blobs.put(data)))
+    present_files = [entry for entry in _list_stated_files(facts) if entry[0] not in facts.omitted_files]
+    files += [ContentFile(path, role, get_media_type(path), digest) for path, digest, role in present_files]
     return files
 
 
 def _list_stated_files(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
-    """Return path, digest and role of each file whose digest the facts state, whether or not it is left out."""
+    """Return path, digest and role of each file whose digest the facts state, including left-out files."""
     found_pictures = [sighting.picture for sighting in facts.sightings]
     return [
         *((picture.file, picture.digest, "work-picture") for picture in facts.work.pictures),
@@ -245,24 +252,24 @@ def _list_stated_files(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
 
 
 def _add_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
-    """Return the files, each with the reduced version of it that is among them."""
+    """Set the stand-in of each file whose reduced version is in the list, and return the files."""
     stand_in_paths = {file.path for file in files if file.role == STAND_IN}
-    paths = [(file, reduced_path(file.path)) for file in files]
+    paths = [(file, get_reduced_path(file.path)) for file in files]
     return [replace(file, stand_in=path) if path in stand_in_paths else file for file, path in paths]
 
 
-def _check_named_files(facts: CaseFacts, digests: dict[str, Digest]) -> None:
+def _check_mentioned_files(facts: CaseFacts, digests: dict[str, Digest]) -> None:
     check_omitted_files(facts, digests)
-    for path, digest in list_named_files(facts):
+    for path, digest in list_mentioned_files(facts):
         if path not in digests:
             raise IntegrityError(f"The facts name {path}, which is not among the files to seal.")
         if digest is not None and digests[path] != digest:
             raise IntegrityError(f"The digest of {path} in the facts differs from the file to seal.")
 
 
-def _measure(file: ContentFile, blobs: BlobStore) -> ManifestFile:
+def _measure_file(file: ContentFile, blobs: BlobStore) -> ManifestFile:
     with blobs.open(file.digest) as stream:
-        measurement = measure_chunks(iter(partial(stream.read, CHUNK), b""))
+        measurement = measure_chunks(iter(partial(stream.read, CHUNK_BYTES), b""))
     if measurement.sha256 != file.digest:
         raise IntegrityError(f"The stored bytes of {file.path} do not match its digest.")
     return ManifestFile(

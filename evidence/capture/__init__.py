@@ -1,1 +1,1 @@
-"""Visits to a page and its image, with a record of the served bytes."""
+"""Captures: recorded visits to a page and its image."""

@@ -1,4 +1,4 @@
-"""Lines around the places of an image on a screenshot, and cropping of a long screenshot to the first one."""
+"""Outlines around an image on a screenshot, and cropping of long screenshots to the first outline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from PIL import Image, ImageDraw
 
 from exhibit.pictures.decode import Limits, decode
 
-MARGIN, HALO, LINE = 9, 3, 5
-AROUND = 400  # pixels above and below the image in its own screenshot, if the page's does not reach it
-COLOUR = (214, 0, 42)
-CUT_HEIGHT, ABOVE = 1600, 250  # height of a part in pixels, and pixels above the line
+MARGIN, HALO_WIDTH, LINE_WIDTH = 9, 3, 5
+CONTEXT_PIXELS = 400  # pixels above and below the image if a separate screenshot of it is needed
+LINE_COLOUR = (214, 0, 42)
+MAX_CROP_HEIGHT, PIXELS_ABOVE_PLACE = 1600, 250  # pixels: height of the cropped part, and margin above the outline
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Place of the image on the page, in CSS pixels from the upper left corner."""
+    """Position of the image on the page, in CSS pixels from the upper left corner."""
 
     how: str  # ``shown``, ``background``, ``offered`` or ``linked``
     x: float
@@ -26,15 +26,15 @@ class Place:
 
 
 def draw_boxes(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
-    """Return the screenshot (PNG, one pixel per CSS pixel, starting at ``top``) with a line around each place in it."""
-    with Image.open(BytesIO(screenshot)) as source:
-        image = source.convert("RGB")
-    draw_lines(image, places, top)
-    return _png(image)
+    """Draw an outline around each place on a screenshot (PNG, one pixel per CSS pixel, starting at ``top``)."""
+    with Image.open(BytesIO(screenshot)) as screenshot_image:
+        image = screenshot_image.convert("RGB")
+    draw_outlines(image, places, top)
+    return _encode_png(image)
 
 
-def draw_lines(image: Image.Image, places: Sequence[Place], top: int = 0) -> None:
-    """Draw a line around each place that lies in a picture of a page starting at ``top``."""
+def draw_outlines(image: Image.Image, places: Sequence[Place], top: int = 0) -> None:
+    """Draw an outline around each place within an image of the page that starts at ``top``."""
     draw = ImageDraw.Draw(image)
     for place in places:
         if place.x >= image.width or place.x + place.width <= 0:
@@ -43,34 +43,36 @@ def draw_lines(image: Image.Image, places: Sequence[Place], top: int = 0) -> Non
             continue
         left, upper = place.x - MARGIN, place.y - top - MARGIN
         right, lower = place.x + place.width + MARGIN, place.y - top + place.height + MARGIN
-        for halo, colour in ((HALO, (255, 255, 255)), (0, COLOUR)):
+        for halo, colour in ((HALO_WIDTH, (255, 255, 255)), (0, LINE_COLOUR)):
             corners = (left - halo, upper - halo, right + halo, lower + halo)
-            draw.rectangle(_clip(corners, image.size), outline=colour, width=LINE + 2 * halo)
+            draw.rectangle(_clip_rectangle(corners, image.size), outline=colour, width=LINE_WIDTH + 2 * halo)
 
 
-def crop_to_place(screenshot: bytes, first: float = 0.0) -> bytes:
-    """Crop a screenshot with lines (PNG) around one place, short enough for a sheet of paper.
+def crop_to_place(screenshot: bytes, place_top: float = 0.0) -> bytes:
+    """Crop a screenshot with outlines (PNG) to the surroundings of one place, so that it fits on a printed page.
 
-    ``first`` is the place's top edge in pixels.
+    ``place_top`` is the place's top edge in pixels.
 
     Raises:
         UnreadablePictureError: The screenshot cannot be read.
     """
     pixels = decode(screenshot, Limits()).pixels
-    if pixels.shape[0] <= CUT_HEIGHT:
+    if pixels.shape[0] <= MAX_CROP_HEIGHT:
         return screenshot
-    top = min(max(int(first) - MARGIN - ABOVE, 0), pixels.shape[0] - CUT_HEIGHT)
-    return _png(Image.fromarray(pixels[top : top + CUT_HEIGHT]))
+    top = min(max(int(place_top) - MARGIN - PIXELS_ABOVE_PLACE, 0), pixels.shape[0] - MAX_CROP_HEIGHT)
+    return _encode_png(Image.fromarray(pixels[top : top + MAX_CROP_HEIGHT]))
 
 
-def _png(image: Image.Image) -> bytes:
+def _encode_png(image: Image.Image) -> bytes:
     out = BytesIO()
-    image.save(out, "PNG", compress_level=2)  # a third of the usual time for a tenth more bytes
+    image.save(out, "PNG", compress_level=2)  # three times as fast as the default, for 10% more bytes
     return out.getvalue()
 
 
-def _clip(corners: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return the rectangle limited to the picture, so that an edge beyond it is still visible."""
+def _clip_rectangle(
+    corners: tuple[float, float, float, float], size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Limit a rectangle to the image, so that edges outside of it remain visible."""
     width, height = size
     left, right = (min(max(corner, 0.0), width - 1.0) for corner in corners[0::2])
     upper, lower = (min(max(corner, 0.0), height - 1.0) for corner in corners[1::2])

@@ -1,4 +1,4 @@
-"""Captures of a page and one of its images over HTTP: the wire-exact record, the served files, and the surroundings."""
+"""Captures of a page and its images over HTTP: exact exchanges, served files, and a network record."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,27 +10,29 @@ from requests.cookies import RequestsCookieJar
 
 from evidence.capture.network_record import build_record
 from evidence.capture.outcomes import (
+    build_picture_name,
     build_referrer,
     determine_outcome,
     find_inline_image,
-    get_picture_name,
     mentions_image,
 )
-from evidence.capture.visitor import Denied, SecondsLeft, Visit, Visitor, deny_nobody
-from evidence.capture.wire import write_warc
-from evidence.formats.records import inline_bodies
+from evidence.capture.visitor import HostFilter, SecondsLeft, Visit, Visitor, deny_no_host
+from evidence.capture.wire import encode_warc
+from evidence.formats.records import list_inline_images
 from exhibit import __version__
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
-from exhibit.ports import Captured, CapturedFile
-from exhibit.sentences import Sentence, following
+from exhibit.ports import CapturedFile, CaptureResult
+from exhibit.sentences import Sentence, concatenate_sentences
 
 PAGE_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 IMAGE_ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
 MIB = 1 << 20
-METHOD = "Requested over HTTP by this program, without a browser: no scripts were run, no picture was rendered."
-_UNNAMED = Sentence("The page's HTML does not reference the image URL. Scripts were not run.")
+METHOD_DESCRIPTION = (
+    "Requested over HTTP by this program, without a browser: no scripts were run, no picture was rendered."
+)
+_IMAGE_NOT_REFERENCED = Sentence("The page's HTML does not reference the image URL. Scripts were not run.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +47,29 @@ class CaptureLimits:
 
 @dataclass(frozen=True, slots=True)
 class HttpCapturer:
-    """Visits without a browser (port ``Capturer``): no scripts are run, nothing is rendered."""
+    """Captures without a browser (port ``Capturer``): no scripts are run, and nothing is rendered."""
 
     guard: Guard
     user_agent: str
     limits: CaptureLimits = field(default_factory=CaptureLimits)
-    ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
+    ca_bundle: Path | None = None  # certificate authorities (PEM) that replace certifi's
 
-    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = deny_nobody) -> Captured:
-        """Visit the page, then the image, and record the exchanges byte for byte as on the wire.
+    def capture(
+        self, page_url: str, image_url: str, expected: Digest, denied: HostFilter = deny_no_host
+    ) -> CaptureResult:
+        """Visit the page, then the image, and record the exact bytes of the exchanges.
 
-        Any behaviour of the sites is an outcome, never an error. A later capture shows whether the use has been
-        removed, has changed, or continues.
+        Any behaviour of the sites is recorded as an outcome and raises no error. Later captures show whether the use
+        was removed, has changed, or continues.
         """
         (captured,) = self.capture_all(page_url, [(image_url, expected)], denied)
         return captured
 
     def capture_all(
-        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = deny_nobody
-    ) -> Iterator[Captured]:
-        """Capture several images of one page, which is visited once; the record of each image is complete in itself."""
-        started = now()
+        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: HostFilter = deny_no_host
+    ) -> Iterator[CaptureResult]:
+        """Capture several images of one page in a single visit, with a complete record for each image."""
+        started_at = now()
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
         seconds_left = create_countdown(time.monotonic() + self.limits.seconds)
         cookies = RequestsCookieJar()
@@ -76,66 +80,66 @@ class HttpCapturer:
             else:
                 headers = {"Accept": IMAGE_ACCEPT, **build_referrer(page_url, image_url)}
                 image = visitor.visit(image_url, headers, self.limits.image_bytes, seconds_left, cookies=cookies)
-            yield self._create_capture(started, page, image, image_url, expected)
+            yield self._create_capture(started_at, page, image, image_url, expected)
             seconds_left = create_countdown(time.monotonic() + self.limits.next_seconds)
 
     def _create_capture(
-        self, started: datetime, page: Visit, image: Visit, image_url: str, expected: Digest
-    ) -> Captured:
-        finished = now()
+        self, started_at: datetime, page: Visit, image: Visit, image_url: str, expected: Digest
+    ) -> CaptureResult:
+        finished_at = now()
         outcome, sentence = determine_outcome(page, image, expected)
         is_named = mentions_image(page, image_url)
         if is_named is False and outcome in {"captured", "image-changed"}:
-            sentence = following(sentence, _UNNAMED)
+            sentence = concatenate_sentences(sentence, _IMAGE_NOT_REFERENCED)
         facts = {
             "outcome": outcome,
-            "started": rfc3339(started),
-            "finished": rfc3339(finished),
+            "started": format_rfc3339(started_at),
+            "finished": format_rfc3339(finished_at),
             "user_agent": self.user_agent,
             "page_names_image": is_named,
         }
-        warc = write_warc(
+        warc = encode_warc(
             page.exchanges + image.exchanges, build_warc_information(self.user_agent, "No scripts were run.")
         )
-        record = build_record([page, image], METHOD, facts, self.ca_bundle)
+        record = build_record([page, image], METHOD_DESCRIPTION, facts, self.ca_bundle)
         files = (
             CapturedFile("exchange", "exchange.warc", "application/warc", warc),
             CapturedFile("network", "network.json", "application/json", record),
             *create_served_files(page, image),
         )
-        digest = Digest.of(image.body) if image.is_served and image.body and not image.obstacle else None
+        digest = Digest.from_bytes(image.body) if image.is_served and image.body and not image.obstacle else None
         digests = compute_digests([page.body, image.body])
-        return Captured(outcome, sentence, started, finished, digest, files, digests=digests)
+        return CaptureResult(outcome, sentence, started_at, finished_at, digest, files, digests=digests)
 
 
 def create_served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:
-    """Return the page's HTML and the image, as far as they were served."""
+    """Create files with the page's HTML and the image, if the server returned them."""
     files = []
     if page.is_served and page.body:
         files.append(CapturedFile("page", "page.html", "text/html", page.body))
     if image.is_served and image.body and not image.obstacle:
-        name, media_type = get_picture_name(image.body)
+        name, media_type = build_picture_name(image.body)
         files.append(CapturedFile("captured-image", name, media_type, image.body))
     return tuple(files)
 
 
 def compute_digests(bodies: Iterable[bytes | None]) -> frozenset[Digest]:
-    """Return the digests of bodies, and of the images inlined in them."""
+    """Compute the digests of bodies and of their inline images."""
     served_bodies = [body for body in bodies if body]
-    inline_images = (image for body in served_bodies for _, image in inline_bodies(body))
-    return frozenset(Digest.of(data) for data in (*served_bodies, *inline_images))
+    inline_images = (image for body in served_bodies for _, image in list_inline_images(body))
+    return frozenset(Digest.from_bytes(data) for data in (*served_bodies, *inline_images))
 
 
 def create_countdown(end: float) -> SecondsLeft:
-    """Return a function that returns the seconds left until a moment of the monotonic clock."""
+    """Create a function that returns the seconds left until a time of the monotonic clock."""
     return lambda: end - time.monotonic()
 
 
-def build_warc_information(user_agent: str, scripts: str) -> dict[str, str]:
-    """Return the metadata of a WARC file; ``scripts`` is a sentence on what ran the scripts."""
+def build_warc_information(user_agent: str, scripts_sentence: str) -> dict[str, str]:
+    """Build the metadata of a WARC file; ``scripts_sentence`` states the program that ran the scripts."""
     return {
         "software": f"Exhibit/{__version__}",
         "format": "WARC File Format 1.1",
         "http-header-user-agent": user_agent,
-        "description": f"Bytes as on the wire, after TLS. {scripts}",
+        "description": f"The bytes are recorded as transmitted, after TLS decryption. {scripts_sentence}",
     }

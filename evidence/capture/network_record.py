@@ -1,7 +1,7 @@
-"""The record of a capture's surroundings: names, addresses, certificates, clock, proxies, software.
+"""Record of a capture's network environment: names, addresses, certificates, clock, proxies, software.
 
-Courts ask whether the machine that visited a page could have been made to see something else. This record is what the
-machine can state about itself; it is the word of the party that runs it.
+Courts ask whether the machine that visited a page could have been shown different content. The record contains the
+statements of the machine itself; they are statements by its operator.
 """
 
 import base64
@@ -21,18 +21,19 @@ from urllib.request import getproxies_environment
 
 import certifi
 
-from evidence.capture.visitor import Step, Visit
+from evidence.capture.visitor import Visit, VisitStep
 from evidence.facts.network import CERTIFICATE_FIELDS, describe_certificate, read_certificate
 from exhibit import __version__
-from exhibit.clock import rfc3339
+from exhibit.clock import format_rfc3339
 
-HOSTS = Path("/etc/hosts")
-RESOLVERS = Path("/etc/resolv.conf")
+HOSTS_FILE = Path("/etc/hosts")
+RESOLVER_FILE = Path("/etc/resolv.conf")
 CLOCK_METHOD = (
-    "The Date header of each answer (whole seconds, taken as the middle of its second) minus the local time half-way"
-    " between request and answer. It says how far the servers' clocks were from this machine's, not which was right."
+    "The Date header of each response (in whole seconds; the middle of the second is used) minus the local time "
+    "halfway between request and response. The difference shows how far the servers' clocks deviated from the clock "
+    "of this machine, not which clock was right."
 )
-_NOT_RENDERED: Mapping[str, Any] = {"rendered": None, "resources": [], "not_loaded": [], "certificates": []}
+_EMPTY_RENDERING: Mapping[str, Any] = {"rendered": None, "resources": [], "not_loaded": [], "certificates": []}
 
 
 def build_record(
@@ -42,21 +43,21 @@ def build_record(
     ca_bundle: Path | None = None,
     software: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """Return the record as JSON, UTF-8, keys sorted, with ``extra`` at the top level.
+    """Build the record as JSON (UTF-8, sorted keys), with ``extra`` at the top level.
 
-    For a browser, ``extra`` contains what it rendered and loaded.
+    For captures with a browser, ``extra`` describes the rendered page and the loaded resources.
     """
     steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
     hosts = sorted({step.connection.host for step in steps})
-    failed = [visit for visit in visits if visit.failure]
+    failed_visits = [visit for visit in visits if visit.failure]
     record = {
-        **_NOT_RENDERED,
+        **_EMPTY_RENDERING,
         **extra,
         "method": method,
         "exchanges": [_describe_exchange(step) for step in steps],
         "failures": [
             {"url": failed_visit.url, "at": failed_visit.failed_at or failed_visit.url, "reason": failed_visit.reason}
-            for failed_visit in failed
+            for failed_visit in failed_visits
         ],
         "clock": _compare_clocks(steps),
         "proxy": {"used": False, "environment_variables": sorted(f"{name}_proxy" for name in getproxies_environment())},
@@ -69,20 +70,20 @@ def build_record(
 
 
 def list_certificates(visits: Sequence[Visit]) -> list[dict[str, Any]]:
-    """Return every certificate that a server presented in these visits, each once."""
+    """List the distinct certificates that servers presented in these visits."""
     chains = [step.connection.certificates for visit in visits for step in visit.steps]
     return [_describe_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
 
 
-def _describe_exchange(step: Step) -> dict[str, Any]:
+def _describe_exchange(step: VisitStep) -> dict[str, Any]:
     facts = step.connection
     chain = [_describe_certificate(der) for der in facts.certificates]
     tls = {"version": facts.tls_version, "cipher": facts.cipher, "chain": chain}
     return {
         "url": step.url,
         "status": step.status,
-        "sent": rfc3339(step.sent),
-        "answered": rfc3339(step.responded_at),
+        "sent": format_rfc3339(step.sent_at),
+        "answered": format_rfc3339(step.responded_at),
         "bytes": step.size,
         "host": facts.host,
         "dns_answers": list(facts.answers),
@@ -98,42 +99,42 @@ def _describe_certificate(der: bytes) -> dict[str, Any]:
     return {"sha256": digest, "der": text, **fields, "unreadable": certificate is None}
 
 
-def _compare_clocks(steps: Sequence[Step]) -> dict[str, Any]:
-    """Return by how many seconds the servers' clocks are ahead of this machine's, each with its uncertainty."""
+def _compare_clocks(steps: Sequence[VisitStep]) -> dict[str, Any]:
+    """Compute how many seconds the servers' clocks are ahead of this machine's clock, each with its uncertainty."""
     samples = []
     for step in steps:
         try:
-            date = parsedate_to_datetime(step.header("date")) + timedelta(seconds=0.5)
-            middle = step.sent + (step.responded_at - step.sent) / 2
-            offset = (date - middle).total_seconds()
+            server_time = parsedate_to_datetime(step.get_header("date")) + timedelta(seconds=0.5)
+            local_time = step.sent_at + (step.responded_at - step.sent_at) / 2
+            offset = (server_time - local_time).total_seconds()
         except (ValueError, TypeError, OverflowError):
             continue
-        uncertainty = 0.5 + (step.responded_at - step.sent).total_seconds() / 2
+        uncertainty = 0.5 + (step.responded_at - step.sent_at).total_seconds() / 2
         samples.append({"url": step.url, "offset": round(offset, 3), "uncertainty": round(uncertainty, 3)})
-    best = min(samples, key=lambda sample: float(str(sample["uncertainty"])), default=None)
+    best_sample = min(samples, key=lambda sample: float(str(sample["uncertainty"])), default=None)
     return {
         "method": CLOCK_METHOD,
         "samples": samples,
-        "offset": best["offset"] if best else None,
-        "uncertainty": best["uncertainty"] if best else None,
+        "offset": best_sample["offset"] if best_sample else None,
+        "uncertainty": best_sample["uncertainty"] if best_sample else None,
     }
 
 
 def _describe_hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
-    """Return the path and digest of the hosts file, and the visited hosts that it names."""
+    """Describe the hosts file: path, digest, and visited hosts in it."""
     try:
-        data = HOSTS.read_bytes()
+        data = HOSTS_FILE.read_bytes()
     except OSError:
-        return {"path": str(HOSTS), "sha256": None, "names_visited_hosts": []}
+        return {"path": str(HOSTS_FILE), "sha256": None, "names_visited_hosts": []}
     lines = (line.partition("#")[0].split() for line in data.decode("utf-8", "replace").splitlines())
     names = {name.lower() for line in lines for name in line[1:]}
-    visited = [host for host in hosts if host.lower() in names]
-    return {"path": str(HOSTS), "sha256": hashlib.sha256(data).hexdigest(), "names_visited_hosts": visited}
+    visited_hosts = [host for host in hosts if host.lower() in names]
+    return {"path": str(HOSTS_FILE), "sha256": hashlib.sha256(data).hexdigest(), "names_visited_hosts": visited_hosts}
 
 
 def _list_name_servers() -> list[str]:
     try:
-        lines = RESOLVERS.read_text("utf-8", "replace").splitlines()
+        lines = RESOLVER_FILE.read_text("utf-8", "replace").splitlines()
     except OSError:
         return []
     return [line.split()[1] for line in lines if line.startswith("nameserver") and len(line.split()) > 1]

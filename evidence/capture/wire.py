@@ -1,7 +1,7 @@
-"""The wire-exact record: the bytes of requests and responses, after TLS, as WARC 1.1 (ISO 28500:2017).
+"""Exact record of requests and responses, after TLS, as WARC 1.1 (ISO 28500:2017).
 
-The bytes are intercepted where ``warcio`` does it, between the socket and Python's HTTP parser; here they become record
-blocks unchanged, whereas ``warcio`` itself would rewrite the headers from its parsed form.
+The bytes are intercepted by ``warcio`` between the socket and Python's HTTP parser. This module writes them unchanged
+as record blocks, whereas ``warcio`` would rewrite the headers from their parsed form.
 """
 
 import base64
@@ -14,9 +14,9 @@ from datetime import datetime
 
 from warcio.capture_http import RecordingHTTPConnection
 
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 
-TRUNCATED = {"too-many-bytes": "length", "too-slow": "time", "no-answer": "disconnect"}
+TRUNCATION_REASONS = {"too-many-bytes": "length", "too-slow": "time", "no-answer": "disconnect"}
 
 
 @dataclass(slots=True)
@@ -27,66 +27,66 @@ class Exchange:
     url: str = ""  # empty until the request line is known
     peer: str = ""  # IP address of the server
     request: bytearray = field(default_factory=bytearray)
-    response: bytearray = field(default_factory=bytearray)  # as far as it was read
-    truncated: str = ""  # reason of an incomplete response, as in the WARC standard; empty if it was left unread
+    response: bytearray = field(default_factory=bytearray)  # bytes read so far
+    truncation: str = ""  # WARC reason of an incomplete response; empty if it was not read to its end
 
 
 class WireRecorder:
-    """Records what the connections of one thread send and receive.
+    """Recorder of the bytes that the connections of one thread send and receive.
 
-    Has the methods that ``warcio``'s connections call.
+    It implements the methods that ``warcio``'s connections call.
     """
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
-        self._open: Exchange | None = None
+        self._current_exchange: Exchange | None = None
 
     def start(self) -> None:
         """Start recording a request."""
-        self._open = Exchange()
-        self.exchanges.append(self._open)
+        self._current_exchange = Exchange()
+        self.exchanges.append(self._current_exchange)
 
     def start_tunnel(self) -> None:
         """Ignore a CONNECT request to a proxy; guarded sessions have none."""
-        self._open = None
+        self._current_exchange = None
 
     def extract_url(self, data: bytes, host: str, port: int, default_port: int) -> None:
-        """Set the request's URL from its first line."""
-        if self._open and not self._open.url:
+        """Set the request's URL from its request line."""
+        if self._current_exchange and not self._current_exchange.url:
             target = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[1]
             name = f"[{host}]" if ":" in host else host
             host_and_port = name if port == default_port else f"{name}:{port}"
-            self._open.url = f"{'https' if default_port == 443 else 'http'}://{host_and_port}{target}"
+            self._current_exchange.url = f"{'https' if default_port == 443 else 'http'}://{host_and_port}{target}"
 
     def set_remote_ip(self, address: str | None) -> None:
-        """Set the server address of the response that starts."""
-        if self._open and address:
-            self._open.peer = address
+        """Set the server address of the current exchange."""
+        if self._current_exchange and address:
+            self._current_exchange.peer = address
 
     def write_request(self, data: bytes) -> None:
         """Record sent bytes."""
-        if self._open:
-            self._open.request += data
+        if self._current_exchange:
+            self._current_exchange.request += data
 
     def write_response(self, data: bytes) -> None:
         """Record received bytes."""
         assert isinstance(data, bytes), "a buffer (of readinto) would also hold what wasn't read"
-        if self._open:
-            self._open.response += data
+        if self._current_exchange:
+            self._current_exchange.response += data
 
     def done(self) -> None:
-        """Stop recording: the response has been read, or abandoned."""
-        self._open = None
+        """Stop recording, because the response was read or abandoned."""
+        self._current_exchange = None
 
     def mark_truncated(self, reason: str) -> None:
-        """Mark the last response as truncated, if the reason implies that."""
+        """Mark the last response as truncated if the failure code implies it."""
         if self.exchanges and self.exchanges[-1].response:
-            self.exchanges[-1].truncated = TRUNCATED.get(reason, "")
+            self.exchanges[-1].truncation = TRUNCATION_REASONS.get(reason, "")
 
 
 @contextlib.contextmanager
 def record_exchanges() -> Iterator[WireRecorder]:
-    """Record what this thread's guarded sessions exchange; start before a session's first request."""
+    """Record the exchanges of this thread's guarded sessions; must be entered before a session's first request."""
     recorder = WireRecorder()
     RecordingHTTPConnection.local.recorder = recorder
     try:
@@ -95,41 +95,45 @@ def record_exchanges() -> Iterator[WireRecorder]:
         RecordingHTTPConnection.local.recorder = None
 
 
-def write_warc(exchanges: Sequence[Exchange], info: Mapping[str, str]) -> bytes:
-    """Return an uncompressed WARC file: a ``warcinfo`` record, then response and request of each exchange."""
+def encode_warc(exchanges: Sequence[Exchange], info: Mapping[str, str]) -> bytes:
+    """Encode an uncompressed WARC file: a ``warcinfo`` record, then response and request of each exchange."""
     started_at = exchanges[0].started_at if exchanges else now()
     fields = "".join(f"{name}: {value}\r\n" for name, value in info.items()).encode()
-    records = [_record("warcinfo", started_at, {"Content-Type": "application/warc-fields"}, fields)[1]]
+    records = [_build_record("warcinfo", started_at, {"Content-Type": "application/warc-fields"}, fields)[1]]
     for exchange in exchanges:
         target_headers = {"WARC-Target-URI": exchange.url}
         if exchange.peer:
             target_headers["WARC-IP-Address"] = exchange.peer
         concurrent_header = {}
         if exchange.response:
-            extra = {"Content-Type": "application/http; msgtype=response"}
-            if exchange.truncated:
-                extra["WARC-Truncated"] = exchange.truncated
-            identity, record = _record(
-                "response", exchange.started_at, target_headers | extra, bytes(exchange.response)
+            extra_headers = {"Content-Type": "application/http; msgtype=response"}
+            if exchange.truncation:
+                extra_headers["WARC-Truncated"] = exchange.truncation
+            record_id, record = _build_record(
+                "response", exchange.started_at, target_headers | extra_headers, bytes(exchange.response)
             )
-            concurrent_header = {"WARC-Concurrent-To": identity}
+            concurrent_header = {"WARC-Concurrent-To": record_id}
             records.append(record)
         if exchange.request:
-            extra = {"Content-Type": "application/http; msgtype=request", **concurrent_header}
-            records.append(_record("request", exchange.started_at, target_headers | extra, bytes(exchange.request))[1])
+            extra_headers = {"Content-Type": "application/http; msgtype=request", **concurrent_header}
+            records.append(
+                _build_record("request", exchange.started_at, target_headers | extra_headers, bytes(exchange.request))[
+                    1
+                ]
+            )
     return b"".join(records)
 
 
-def _record(kind: str, date: datetime, headers: Mapping[str, str], block: bytes) -> tuple[str, bytes]:
-    """Return the record's id and its bytes."""
-    identity = f"<urn:uuid:{uuid.uuid4()}>"
-    lines = {
+def _build_record(kind: str, date: datetime, headers: Mapping[str, str], block: bytes) -> tuple[str, bytes]:
+    """Build a WARC record; return its id and its bytes."""
+    record_id = f"<urn:uuid:{uuid.uuid4()}>"
+    fields = {
         "WARC-Type": kind,
-        "WARC-Record-ID": identity,
-        "WARC-Date": rfc3339(date),
+        "WARC-Record-ID": record_id,
+        "WARC-Date": format_rfc3339(date),
         **headers,
         "WARC-Block-Digest": f"sha256:{base64.b32encode(hashlib.sha256(block).digest()).decode()}",
         "Content-Length": str(len(block)),
     }
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return identity, b"WARC/1.1\r\n" + head.encode() + b"\r\n" + block + b"\r\n\r\n"
+    header_text = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return record_id, b"WARC/1.1\r\n" + header_text.encode() + b"\r\n" + block + b"\r\n\r\n"

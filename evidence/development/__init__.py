@@ -1,1 +1,1 @@
-"""Development witnesses on one machine, without legal weight: a timestamp authority, a calendar, a blockchain."""
+"""Development timestamp services on one machine, without legal weight: authority, calendar, and blockchain."""

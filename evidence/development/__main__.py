@@ -1,4 +1,4 @@
-"""Start a development witness: ``python -m evidence.development authority|chain --folder DIR``."""
+"""Start a development timestamp service: ``python -m evidence.development authority|chain --folder DIR``."""
 
 import argparse
 import signal
@@ -7,7 +7,7 @@ import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from evidence.development.authority import Authority, run_authority
+from evidence.development.authority import DevelopmentAuthority, run_authority
 from evidence.development.certificates import TITLE
 from evidence.development.chain import Chain, run_chain
 from exhibit.errors import ExhibitError, ExitCode
@@ -19,24 +19,24 @@ EXAMPLES = """examples:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve on loopback until interrupted; the first line printed is the address."""
+    """Serve on loopback until interrupted; the first line of output is the URL."""
     options = _build_parser().parse_args(arguments)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    witness: AbstractContextManager[Authority | Chain] = run_authority(options.folder, options.port)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop.set())
+    service: AbstractContextManager[DevelopmentAuthority | Chain] = run_authority(options.folder, options.port)
     if options.witness == "chain":
-        witness = run_chain(options.folder, options.port, options.every)
+        service = run_chain(options.folder, options.port, options.every)
     try:
-        with witness as running:
-            print(running.url, flush=True)
+        with service as running_service:
+            print(running_service.url, flush=True)
             stop.wait()
     except ExhibitError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        what = f"The port {options.port}" if error.filename is None else error.filename
-        print(f"{what} cannot be used: {error.strerror}.", file=sys.stderr)
+        resource = f"The port {options.port}" if error.filename is None else error.filename
+        print(f"{resource} cannot be used: {error.strerror}.", file=sys.stderr)
         return ExitCode.SERVICE_MISSING
     return ExitCode.DONE
 

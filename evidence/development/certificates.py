@@ -1,4 +1,4 @@
-"""The certificates of the development authority: a root, an issuing authority and the stamping unit."""
+"""Certificates of the development authority: root, issuing authority, and timestamping unit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from exhibit.errors import ConfigError
 
 TITLE = "Exhibit development authority – no legal weight"
 LIFE = timedelta(days=3650)
-Key = ec.EllipticCurvePrivateKey
-STAMPING = (
+PrivateKey = ec.EllipticCurvePrivateKey
+UNIT_EXTENSIONS = (
     x509.BasicConstraints(ca=False, path_length=None),
     create_key_usage("digital_signature"),
     x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]),
@@ -27,94 +27,107 @@ STAMPING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """A certificate and its key."""
+class CertifiedKey:
+    """Certificate and its private key."""
 
     certificate: x509.Certificate
-    key: Key
+    key: PrivateKey
 
     @property
     def pem(self) -> bytes:
-        """The certificate as PEM."""
+        """Certificate as PEM."""
         return self.certificate.public_bytes(Encoding.PEM)
 
     @property
     def der(self) -> bytes:
-        """The certificate as DER."""
+        """Certificate as DER."""
         return self.certificate.public_bytes(Encoding.DER)
 
 
 @dataclass(frozen=True, slots=True)
-class Hierarchy:
-    """The three holders, and the revocation lists (empty, DER) that their certificates point to."""
+class CertificateHierarchy:
+    """The three certificates, and the revocation lists (empty, DER) that they point to."""
 
-    root: Holder
-    issuing: Holder
-    unit: Holder
+    root: CertifiedKey
+    issuing: CertifiedKey
+    unit: CertifiedKey
     root_crl: bytes
     issuing_crl: bytes
 
 
-def open_hierarchy(folder: Path, base_url: str) -> Hierarchy:
-    """Read the hierarchy from a folder, or create it there; raises ``ConfigError`` for unreadable files.
+def load_hierarchy(folder: Path, base_url: str) -> CertificateHierarchy:
+    """Load the hierarchy from a folder, or create it there; raises ``ConfigError`` for unreadable files.
 
-    The root and all keys stay the same for the folder's life; issuing authority and unit get new certificates when the
+    The root certificate and all keys are created once. The issuing authority and the unit get new certificates if the
     URL of the revocation lists changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return _open_files(folder, base_url)
+        return _load_files(folder, base_url)
     except (OSError, ValueError, TypeError) as error:
         hint = "Remove the folder to start a new authority."
-        raise ConfigError(f"The development authority in {folder} can't be read.", hint=hint) from error
+        raise ConfigError(f"The development authority in {folder} cannot be read.", hint=hint) from error
 
 
-def _open_files(folder: Path, base_url: str) -> Hierarchy:
+def _load_files(folder: Path, base_url: str) -> CertificateHierarchy:
     root_key, issuing_key, unit_key = (_load_key(folder / f"{name}.key") for name in ("root", "issuing", "unit"))
-    root = _load_holder(folder / "root.pem", root_key) or _issue("root", root_key, _create_authority_extensions(1))
+    root = _load_holder(folder / "root.pem", root_key) or _issue_certificate(
+        "root", root_key, _create_authority_extensions(1)
+    )
     issuing, unit = _load_holder(folder / "issuing.pem", issuing_key), _load_holder(folder / "unit.pem", unit_key)
-    address = folder / "url"
-    if issuing is None or unit is None or not address.exists() or address.read_text("utf-8") != base_url:
-        issuing = _issue("issuing", issuing_key, _create_authority_extensions(0), root, f"{base_url}/root.crl")
-        unit = _issue("unit", unit_key, STAMPING, issuing, f"{base_url}/issuing.crl")
-    for name, holder in (("root", root), ("issuing", issuing), ("unit", unit)):
-        (folder / f"{name}.pem").write_bytes(holder.pem)
-    address.write_text(base_url, "utf-8")
-    return Hierarchy(root, issuing, unit, _empty_crl(root), _empty_crl(issuing))
+    url_file = folder / "url"
+    if issuing is None or unit is None or not url_file.exists() or url_file.read_text("utf-8") != base_url:
+        issuing = _issue_certificate(
+            "issuing", issuing_key, _create_authority_extensions(0), root, f"{base_url}/root.crl"
+        )
+        unit = _issue_certificate("unit", unit_key, UNIT_EXTENSIONS, issuing, f"{base_url}/issuing.crl")
+    for name, certified_key in (("root", root), ("issuing", issuing), ("unit", unit)):
+        (folder / f"{name}.pem").write_bytes(certified_key.pem)
+    url_file.write_text(base_url, "utf-8")
+    return CertificateHierarchy(root, issuing, unit, _create_empty_crl(root), _create_empty_crl(issuing))
 
 
-def _issue(
-    role: str, key: Key, critical: Iterable[x509.ExtensionType], issuer: Holder | None = None, crl: str = ""
-) -> Holder:
-    """Return a certificate by an issuer, or self-signed, that points to the issuer's revocation list."""
-    parts = {NameOID.ORGANIZATION_NAME: TITLE, NameOID.COMMON_NAME: f"Exhibit development – no legal weight ({role})"}
-    subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
+def _issue_certificate(
+    role: str,
+    key: PrivateKey,
+    critical_extensions: Iterable[x509.ExtensionType],
+    issuer: CertifiedKey | None = None,
+    crl_url: str = "",
+) -> CertifiedKey:
+    """Issue a certificate (self-signed without an issuer) that points to the issuer's revocation list."""
+    name_parts = {
+        NameOID.ORGANIZATION_NAME: TITLE,
+        NameOID.COMMON_NAME: f"Exhibit development – no legal weight ({role})",
+    }
+    subject = x509.Name([x509.NameAttribute(oid, text) for oid, text in name_parts.items()])
     issuer_name = issuer.certificate.subject if issuer else subject
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    parent = _identifier(issuer.certificate) if issuer else identifier
-    begin = now().replace(microsecond=0) - timedelta(days=1)
+    issuer_identifier = _get_identifier(issuer.certificate) if issuer else identifier
+    valid_from = now().replace(microsecond=0) - timedelta(days=1)
     builder = (
         x509.CertificateBuilder(issuer_name, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + LIFE)
+        .not_valid_before(valid_from)
+        .not_valid_after(valid_from + LIFE)
         .add_extension(identifier, critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(parent), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_identifier), critical=False
+        )
     )
-    for extension in critical:
+    for extension in critical_extensions:
         builder = builder.add_extension(extension, critical=True)
-    if crl:
-        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)
+    if crl_url:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
         builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
-    return Holder(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
+    return CertifiedKey(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
-def _create_authority_extensions(below: int) -> tuple[x509.ExtensionType, ...]:
-    return x509.BasicConstraints(ca=True, path_length=below), create_key_usage("key_cert_sign", "crl_sign")
+def _create_authority_extensions(path_length: int) -> tuple[x509.ExtensionType, ...]:
+    return x509.BasicConstraints(ca=True, path_length=path_length), create_key_usage("key_cert_sign", "crl_sign")
 
 
-def _empty_crl(issuer: Holder) -> bytes:
-    """Return an empty list that is in force for the issuer's whole life, and so at every stamp's time."""
-    identifier = _identifier(issuer.certificate)
+def _create_empty_crl(issuer: CertifiedKey) -> bytes:
+    """Create an empty list that is valid as long as the issuer's certificate, and so for all its timestamps."""
+    identifier = _get_identifier(issuer.certificate)
     return (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
@@ -127,21 +140,21 @@ def _empty_crl(issuer: Holder) -> bytes:
     )
 
 
-def _identifier(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier:
+def _get_identifier(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier:
     return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
 
-def _load_key(path: Path) -> Key:
+def _load_key(path: Path) -> PrivateKey:
     if not path.exists():
         key = ec.generate_private_key(ec.SECP256R1())
         path.touch(0o600)
         path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return key
-    loaded = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(loaded, Key):
-        raise TypeError(f"{path.name} isn't a key of this authority")
-    return loaded
+    loaded_key = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(loaded_key, PrivateKey):
+        raise TypeError(f"{path.name} is not a key of this authority")
+    return loaded_key
 
 
-def _load_holder(path: Path, key: Key) -> Holder | None:
-    return Holder(x509.load_pem_x509_certificate(path.read_bytes()), key) if path.exists() else None
+def _load_holder(path: Path, key: PrivateKey) -> CertifiedKey | None:
+    return CertifiedKey(x509.load_pem_x509_certificate(path.read_bytes()), key) if path.exists() else None

@@ -1,1 +1,1 @@
-"""The plain facts of a case as sealed: frozen types that documents and checks read."""
+"""Sealed facts of a case: frozen dataclasses that documents and checks read."""

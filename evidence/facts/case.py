@@ -1,7 +1,7 @@
-"""The plain facts of a case: workers fill them from rows; they are sealed, and documents and checks read them.
+"""The sealed facts of a case. Workers fill them from the database; documents and checks read them.
 
-Everything here is recorded by the software, declared by the owner or stated by a third party, without judgement. Paths
-are those inside a bundle, such as ``data/work/01.jpg``. Numbers of sightings and matches count from 1.
+All facts are recorded by the software, declared by the owner or stated by a third party, without judgement. Paths are
+paths in a bundle, such as ``data/work/01.jpg``. Numbers of sightings and matches count from 1.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from typing import Self
 
 from evidence.formats.codec import Canonical, from_plain, parse_json
 from evidence.log.proofs import LogProof, SliceProof
-from exhibit.comparison.calibration import LikelihoodRatio, likelihood_ratio
+from exhibit.comparison.calibration import LikelihoodRatio, compute_likelihood_ratio
 from exhibit.digests import Digest
-from exhibit.types import Count, Number, SeenKind, Verification
+from exhibit.types import Count, Number, SourceStatementKind, Verification
 
 FACTS_FORMAT = "exhibit-facts/1"
 LANGUAGES = ("en", "zh-Hans")
@@ -21,11 +21,11 @@ REGISTERED_FIELDS = (
     "title", "author", "first_publication", "registered_at", "registrations", "rights_statement", "created", "credit",
     "holder",
 )  # fmt: skip
-"""Fields that the log entry of a work's registration states, by the names in :class:`WorkFacts`."""
+"""Fields in the log entry of a work's registration, by the names in :class:`WorkFacts`."""
 
 
 class Visibility(StrEnum):
-    """Audience of a sighting's source."""
+    """Audience of the source of a sighting."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -41,7 +41,7 @@ class OwnerFacts:
 
 @dataclass(frozen=True, slots=True)
 class PartyFacts:
-    """The user of the picture, as far as the URL shows."""
+    """The site that uses the picture, as identified by the URL."""
 
     kind: str  # ``domain`` (a registrable domain) or ``account`` (on a platform)
     name: str  # the domain or account
@@ -49,7 +49,7 @@ class PartyFacts:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """A file that figures depend on: name, version and digest."""
+    """A model or data file on which measurements depend: name, version and digest."""
 
     name: str  # its name
     version: str  # its version
@@ -58,11 +58,11 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class SoftwareFacts:
-    """Software that made the record."""
+    """Software that created the record."""
 
     name: str  # the program
     version: str  # its version
-    pipeline: str  # version of the comparison, on which a match's figures depend
+    pipeline: str  # version of the comparison, on which the measurements of a match depend
     models: tuple[ModelFacts, ...] = ()  # models with their digests
 
 
@@ -90,7 +90,7 @@ class PictureFacts:
 
 @dataclass(frozen=True, slots=True)
 class OfficialRegistration:
-    """A registration with an office or a deposit service, as declared: numbers and dates as written there."""
+    """A registration with an office or a deposit service, as declared by the owner."""
 
     office: str  # the office
     number: str  # registration number
@@ -102,7 +102,7 @@ class AttachmentFacts:
     """A document that belongs to the work, such as a certificate or a step of the chain of title."""
 
     title: str  # title of the document
-    role: str  # its place in the chain of title
+    role: str  # its role in the chain of title
     digest: Digest  # its SHA-256
     file: str  # path in the bundle
 
@@ -112,9 +112,9 @@ class WorkFacts:
     """The registered work, as declared, and its pictures, as recorded.
 
     Attributes:
-        earlier_registration: In a deposit record, when somebody else had registered the same or a nearly identical
-            picture here before; nothing else about it is disclosed.
-        further_registrations: The log entries of pictures that were added to the work, one for each picture.
+        earlier_registration: In a deposit record, the time at which another owner had registered the same or a nearly
+            identical picture here. Nothing else about that registration is disclosed.
+        further_registrations: Log entries of pictures that were added to the work later, one for each picture.
         public_page: In a deposit record, the URL at which the work was public when the record was made.
     """
 
@@ -138,7 +138,7 @@ class WorkFacts:
 
 @dataclass(frozen=True, slots=True)
 class CaptureFacts:
-    """A later visit to page and image.
+    """A later visit to the page and the image.
 
     Attributes:
         outcome: ``captured``, ``not-shown`` (served as before, but not visible on the rendered page), ``page-gone``,
@@ -156,12 +156,12 @@ class CaptureFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceFacts:
-    """Content of the manifest inside a found picture (C2PA), as stated by its signer."""
+    """Content of the C2PA manifest in a found picture, as stated by its signer."""
 
-    standing: str  # ``none``, ``unreadable``, ``invalid`` or ``valid``: signature and digests, not the signer's word
+    standing: str  # ``none``, ``unreadable``, ``invalid`` or ``valid``, of signature and digests only
     signer: str = ""  # as named in the certificate, which was not checked against a list
     signed_at: str = ""  # as stated
-    generator: str = ""  # program that made the claim, as stated
+    generator: str = ""  # program that created the claim, as stated
     title: str = ""  # as stated
     problems: tuple[str, ...] = ()  # validation failure codes of the standard
     file: str = ""  # path of the whole manifest as JSON; empty if none was read
@@ -170,28 +170,28 @@ class ProvenanceFacts:
 
 @dataclass(frozen=True, slots=True)
 class MakingFacts:
-    """Statements in a found picture's own metadata on how it was made; anybody can write them there."""
+    """Metadata of a found picture on how the picture was created; anybody can write such metadata."""
 
     source_type: str = ""  # IPTC digital source type; empty if none is stated
-    aigc: str = ""  # fields of China's label of generated content (GB 45438-2025); empty if there is none
+    aigc: str = ""  # fields of China's label for generated content (GB 45438-2025); empty if there is none
 
 
 @dataclass(frozen=True, slots=True)
 class ElsewhereFacts:
-    """A third party's statement of when the picture or its page was available, as opposed to what was seen here.
+    """Statement by a third party on when the picture or its page was available; not an observation of this software.
 
     Attributes:
-        stated: Time in ISO 8601, as far as stated; empty if the third party was asked and states none.
-        same: True if that was the found picture, byte for byte; ``None`` if unknown.
+        stated: Time in ISO 8601, as precise as stated; empty if the third party states no time on request.
+        same: True if the statement is about exactly the bytes of the found picture; ``None`` if unknown.
     """
 
-    kind: SeenKind  # kind of statement and source
-    by: str  # name of the source; empty if the kind identifies it
+    kind: SourceStatementKind  # kind of statement and source
+    by: str  # name of the source; empty if ``kind`` already identifies the source
     of: str  # subject of the statement: ``picture`` or ``page``
     stated: str
-    where: str  # URL at which it can be looked up; empty if there is none
+    where: str  # URL at which the statement can be looked up; empty if there is none
     learnt: datetime  # when the statement was received, aware, UTC
-    file: str = ""  # path of an archive's answers in the bundle; empty if none were saved
+    file: str = ""  # path of the archive's responses in the bundle; empty if none were saved
     same: bool | None = None
 
 
@@ -201,20 +201,20 @@ class SightingFacts:
 
     Attributes:
         provenance: Content of the manifest inside the picture, or ``None`` if it was not examined.
-        making: Metadata on how the picture was made, or ``None`` if it was not examined.
+        making: Metadata on how the picture was created, or ``None`` if it was not examined.
         certificate: Result of the crawl's check of the server's certificate, and its SHA-256; empty without TLS.
-        period: A period such as ``2016-01`` if the archive that holds the picture states that instead of a moment;
-            empty if it states nothing.
+        period: A period such as ``2016-01`` if the archive with the picture states a period instead of a time; empty if
+            it states no period.
     """
 
     number: Number  # from 1
-    page_url: str  # URL of the page; empty if the source names none
+    page_url: str  # URL of the page; empty if the source does not name a page
     image_url: str  # URL of the image on the page
     final_url: str  # URL after redirects
     context: str  # text around the image, as found
-    first_seen: datetime | None  # aware, UTC; ``None`` if the archive that holds it states no moment
-    last_seen: datetime | None  # the last visit that found it unchanged, aware, UTC
-    crawl: str  # number or name of the crawl that first saw it
+    first_seen: datetime | None  # aware, UTC; ``None`` if the archive with the picture states no time
+    last_seen: datetime | None  # last visit at which the picture was unchanged, aware, UTC
+    crawl: str  # number or name of the crawl that first saw the picture
     status: Count  # HTTP status; 0 if the source is not HTTP
     headers: tuple[tuple[str, str], ...]  # response headers in their order
     peer: str  # IP address of the server; empty if the source is not a network
@@ -237,11 +237,11 @@ class MatchFacts:
     work_picture: Digest  # digest of the registered picture
     picture: Digest  # digest of the found picture
     sightings: tuple[int, ...]  # numbers of the sightings that show it
-    verification: Verification  # all figures
-    words: tuple[str, ...]  # the figures in sentences, English
+    verification: Verification  # all measurements
+    words: tuple[str, ...]  # the measurements as English sentences
     overlay: str | None  # path of the overlay picture, or ``None``
     side_by_side: str | None  # path of the side-by-side picture, or ``None``
-    difference: str | None = None  # path of the picture of differences, or ``None``
+    difference: str | None = None  # path of the difference picture, or ``None``
     points: str | None = None  # path of the picture of numbered details, or ``None``
 
     @property
@@ -254,20 +254,20 @@ class MatchFacts:
 
 @dataclass(frozen=True, slots=True)
 class BoundFacts:
-    """False alarms counted when a calibration was made."""
+    """False alarms that were counted for a calibration."""
 
     photographs: Count  # number of independent photographs that were searched for
-    failed: Count  # number of them for which something was mistaken for a copy
+    failed: Count  # number of these with at least one false alarm
     at_most_in_a_million: Count  # resulting upper bound with 95% confidence (Clopper and Pearson, one-sided)
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationFacts:
-    """Summary of the calibration that turned figures into probabilities; the file has all of it.
+    """Summary of the calibration that converted measurements to probabilities; ``file`` contains the calibration.
 
     Attributes:
-        prior: Share of copies that it assumes before any measurement.
-        photographs: Number of photographs behind its weights and its curve.
+        prior: Fraction of copies that the calibration assumes before any measurement.
+        photographs: Number of photographs from which the weights and the curve were fitted.
     """
 
     name: str  # such as ``default-2026-11``
@@ -280,14 +280,14 @@ class CalibrationFacts:
     prior: float
     photographs: Count
 
-    def ratio(self, probability: float | None) -> LikelihoodRatio | None:
-        """Return the likelihood ratio of a probability; ``None`` without a probability."""
-        return None if probability is None else likelihood_ratio(probability, self.prior, self.photographs)
+    def compute_ratio(self, probability: float | None) -> LikelihoodRatio | None:
+        """Return the likelihood ratio for a probability; ``None`` if the probability is ``None``."""
+        return None if probability is None else compute_likelihood_ratio(probability, self.prior, self.photographs)
 
 
 @dataclass(frozen=True, slots=True)
 class WeighingFacts:
-    """Weights for summing figures to odds; the file has them."""
+    """The odds model, which sums weighted measurements to odds; ``file`` contains the weights."""
 
     pipeline: str  # version of the comparison
     digest: Digest  # of the file
@@ -296,18 +296,18 @@ class WeighingFacts:
 
 @dataclass(frozen=True, slots=True)
 class LicenceCheckFacts:
-    """The search of the owner's licences."""
+    """Result of searching the owner's licences."""
 
     checked_at: datetime  # aware, UTC
     searched: Count  # number of records that were searched
     covered: bool  # true if a record covers the use
     result: str  # one sentence
     reasons: tuple[str, ...]  # for each similar record, why it does or does not cover the use
-    partly: bool = False  # true if records cover some of the sightings but not all
+    partly: bool = False  # true if records cover some but not all of the sightings
 
     @property
     def outcome(self) -> str:
-        """``all``, ``some`` or ``none`` of the sightings are covered by records.
+        """Coverage of the sightings by licence records: ``all``, ``some`` or ``none``.
 
         ``unsearched`` if there are no records.
         """
@@ -318,91 +318,91 @@ class LicenceCheckFacts:
 
 @dataclass(frozen=True, slots=True)
 class PasskeyFacts:
-    """Signature of the decision by a passkey; the assertion is in its own file (:mod:`evidence.facts.passkey`)."""
+    """Signature of the decision by a passkey; the assertion is a separate file (:mod:`evidence.facts.passkey`)."""
 
     file: str  # path of the assertion in the bundle
     digest: Digest  # digest of the assertion
     log: LogProof  # log entry of the decision; its opening names the digest as ``assertion``
-    key: LogProof  # log entry of the key's registration or first use, with its owner
+    key: LogProof  # log entry that registers the key or records its first use, and names its owner
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionFacts:
-    """The decision: who made it, when and why."""
+    """The decision: its author, time and reason."""
 
-    decision: str  # ``open``, ``confirmed``, ``licensed`` or ``cleared``
+    decision: str  # ``open``, ``confirmed``, ``licensed`` or ``dismissed``
     by: str  # name of the person, or of the program that decided
     at: datetime | None  # aware, UTC; ``None`` while open
     reason: str  # as given
-    demonstration: bool  # true if a switch for demonstrations confirmed it instead of a person
+    demonstration: bool  # true if the demonstration switch confirmed the case instead of a person
     passkey: PasskeyFacts | None = None  # signature by a passkey, or ``None``
 
 
 @dataclass(frozen=True, slots=True)
 class WitnessFacts:
-    """An outside witness, as known when the facts were written.
+    """A timestamp by an outside service, with its state when the facts were written.
 
     Attributes:
-        qualified: ISO 8601 date as of which the operator's list named it as qualified (eIDAS), or empty.
+        qualified: ISO 8601 date of the operator's list that names the service as qualified (eIDAS), or empty.
     """
 
     kind: str  # ``rfc3161``, ``opentimestamps`` or ``evm``
     name: str  # as configured
-    development: bool  # true if it is for development and has no legal weight
+    development: bool  # true for a development service, which has no legal weight
     state: str  # ``asked``, ``pending`` or ``complete``
-    subject: str  # subject of its receipt: ``manifest`` or ``checkpoint``
-    time: datetime | None  # the time that it states, once complete
+    subject: str  # subject of the receipt: ``manifest`` or ``checkpoint``
+    time: datetime | None  # time that the complete receipt states
     qualified: str = ""
 
 
-class Absence(StrEnum):
-    """Reason why the bytes of a file are missing here, or given to nobody."""
+class AbsenceCode(StrEnum):
+    """Reason why the bytes of a file are missing on this installation, or are not disclosed."""
 
-    REPORTED = "reported"  # a member of the owner reported the file or what it shows as illegal
-    PURGED = "purged"  # the operator removed the file or what it shows, or does not allow it to be stored
-    EXPIRED = "expired"  # the retention period of pictures without a match had ended
+    REPORTED = "reported"  # a member of the owner reported the file or its content as illegal
+    PURGED = "purged"  # the operator removed the file or its content, or does not allow storing it
+    EXPIRED = "expired"  # the retention period for pictures without a match ended
     REMOVED = "removed"  # the owner removed it
     NEVER = "never"  # its bytes were never stored
-    LOST = "lost"  # it is missing although nobody removed it
+    LOST = "lost"  # it is missing for an unknown reason
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOutFacts:
-    """A file of the case that its bundle lacks: when it was sealed, the bytes were missing or not to be disclosed."""
+    """A file of the case that is not in the bundle, because its bytes were missing or not to be disclosed."""
 
-    file: str  # path that it would have in the bundle
-    role: str  # role that it would have in the manifest
+    file: str  # path that the file would have in the bundle
+    role: str  # role that the file would have in the manifest
     digest: Digest  # SHA-256 of its bytes
-    why: Absence  # reason, see docs/reference/bundle-format.md
-    since: datetime | None  # when it was reported or removed, aware, UTC; ``None`` if unknown
+    why: AbsenceCode  # reason, see docs/reference/bundle-format.md
+    since: datetime | None  # time of the report or removal, aware, UTC; ``None`` if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts(Canonical):
-    """All plain facts of one case, at one time.
+    """All facts of one case, at one time.
 
     Attributes:
-        calibrations: Calibrations that gave the matches their probabilities.
-        weighings: Weighings that gave the matches their odds.
-        made_with: Inputs of its drawings and documents.
-        left_out: Files that the facts name and the bundle lacks, each with the reason.
+        calibrations: Calibrations from which the probabilities of the matches were computed.
+        weighings: Odds models from which the odds of the matches were computed.
+        made_with: Further inputs of the drawings and documents.
+        left_out: Files that the facts name but the bundle does not contain, each with the reason.
     """
 
     number: str  # the case's number
     bundle: Count  # the bundle's number within the case, from 1; 0 outside a bundle
     owner: OwnerFacts  # the rights holder
-    party: PartyFacts  # user of the picture
+    party: PartyFacts  # site that uses the picture
     language: str  # language of the documents, ``en`` or ``zh-Hans``
     opened_at: datetime  # when the case was opened
     written_at: datetime  # when these facts were written
-    software: SoftwareFacts  # software that made the record
+    software: SoftwareFacts  # software that created the record
     work: WorkFacts  # the registered work
-    sightings: tuple[SightingFacts, ...]  # places where the picture was seen
+    sightings: tuple[SightingFacts, ...]  # pages and image URLs at which the picture was seen
     matches: tuple[MatchFacts, ...]  # the measured comparisons
     licence_check: LicenceCheckFacts  # the search of the owner's licences
     decision: DecisionFacts  # a person's decision
-    witnesses: tuple[WitnessFacts, ...]  # outside witnesses as known at ``written_at``
-    not_checked: tuple[str, ...]  # sentences on what was not checked
+    witnesses: tuple[WitnessFacts, ...]  # timestamps with their states at ``written_at``
+    not_checked: tuple[str, ...]  # sentences on aspects that were not checked
     made_with: MadeWithFacts
     format: str = FACTS_FORMAT  # :data:`FACTS_FORMAT`
     calibrations: tuple[CalibrationFacts, ...] = ()
@@ -411,15 +411,19 @@ class CaseFacts(Canonical):
 
     @property
     def omitted_files(self) -> dict[str, LeftOutFacts]:
-        """Files that the bundle lacks, by path."""
+        """Files that are not in the bundle, by path."""
         return {omitted_file.file: omitted_file for omitted_file in self.left_out}
 
     def find_calibration(self, match: MatchFacts) -> CalibrationFacts | None:
-        """Return the calibration that gave a match its probability."""
+        """Return the calibration from which the probability of a match was computed."""
         digest = match.verification.calibration
         return next((calibration for calibration in self.calibrations if calibration.digest == digest), None)
 
     @classmethod
-    def from_json(cls, data: bytes, *, what: str = "facts.json") -> Self:
-        """Read facts, the inverse of :meth:`to_json`; raises ``FormatError`` that names the faulty place."""
-        return from_plain(cls, parse_json(data, what=what), where=what)
+    def from_json(cls, data: bytes, *, label: str = "facts.json") -> Self:
+        """Parse facts from JSON; the inverse of :meth:`to_json`. ``label`` names the file in errors.
+
+        Raises:
+            FormatError: The JSON does not match the format; the message names the location.
+        """
+        return from_plain(cls, parse_json(data, label=label), location=label)

@@ -1,8 +1,8 @@
 """Reports of third parties at a capture: ``cocapture.json`` (partners) and ``web-archive.json`` (a web archive).
 
 A partner seals its statement into its own log. Agreement is computed only from that statement and the files of this
-capture. A web archive's report is its own word, as the operator received it; anybody can open the URL and see what it
-shows.
+capture. The report of a web archive is the archive's own statement, as received by this installation. Anybody can open
+the URL to check it.
 """
 
 import re
@@ -18,18 +18,18 @@ from exhibit.types import Count, Number
 
 COCAPTURE_FORMAT = "exhibit-cocapture/1"
 WEB_ARCHIVE_FORMAT = "exhibit-web-archive/1"
-WITHIN = timedelta(seconds=60)
-"""Time after the start of a capture within which a partner must have seen the page."""
-CLOCKS = timedelta(minutes=5)
+MAX_VISIT_DELAY = timedelta(seconds=60)
+"""Maximum time from the start of a capture to a partner's visit to the page."""
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 """Allowed difference between the clocks of two installations."""
-HEAD = 4096
-"""Number of bytes of a page in which its language is searched."""
-WORDS = {
-    "picture": "bytes of the picture", "page": "bytes of the page", "text": "text of the page", "location": "address",
+LANGUAGE_SEARCH_BYTES = 4096
+"""Number of bytes at the start of a page that are searched for its language."""
+COMPARED_PROPERTIES = {
+    "picture": "bytes of the picture", "page": "bytes of the page", "text": "text of the page", "location": "final URL",
     "status": "status", "certificate": "certificate", "server": "server", "language": "language",
     "consent": "consent banner",
 }  # fmt: skip
-"""Compared properties, in this order."""
+"""Descriptions of the compared properties, by name, in the order of comparison."""
 _MARKUP = re.compile(rb"(?is)<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[^>]*(?:>|\Z)")
 _LANGUAGE = re.compile(rb"(?i)<html\b[^>]*?\blang[\t-\r ]*=[\t-\r ]*[\"']?([a-z0-9-]{1,35})")
 _CONSENT = re.compile(rb"(?i)cookie|consent")
@@ -43,21 +43,21 @@ class Visited:
     final_url: str  # URL after redirects
     status: Count  # HTTP status; 0 without a response
     reason: str  # short code for why there is no complete response, or empty
-    sha256: Digest | None  # of the decoded bytes; ``None`` without a complete response of status 200 to 299
+    sha256: Digest | None  # of the decoded bytes; ``None`` without a complete response with status 200 to 299
     server: str  # IP address of the server, or empty
     certificate: Digest | None  # of the server's certificate (DER), or ``None``
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A partner's statement of what it saw: the opening of an entry of its log."""
+    """A partner's statement on its visit: the opening of an entry in the partner's log."""
 
     asked_by: str  # name of the requester's log
     challenge: Bytes32  # random value of the requester, new for each capture
     page: Visited  # the page
     picture: Visited | None  # ``None`` if the picture is inside the page
-    text: Digest | None  # of the page's text (`page_text`), or ``None`` without a page
-    language: str  # language that the page's first element states, or empty
+    text: Digest | None  # of the page's text (`extract_text`), or ``None`` without a page
+    language: str  # language stated by the page's `html` element, or empty
     consent: bool  # true if the page's bytes mention cookies or consent
     accept_language: str  # header as sent; empty if none was
     content_language: str  # header as received, or empty
@@ -68,7 +68,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class SealedStatement:
-    """A statement with its place in one signed checkpoint of the partner's log."""
+    """A statement with the proof that a signed checkpoint of the partner's log includes it."""
 
     statement: Statement  # the opening of the entry
     sequence: Count  # the entry's number in the log, from 0
@@ -80,28 +80,30 @@ class SealedStatement:
 
     @property
     def proof(self) -> LogProof:
-        """The entry's proof, with the commitment that follows from statement and salt."""
+        """Proof of the entry, with the commitment computed from statement and salt."""
         opening = dict(to_plain(self.statement))
-        place = (self.size, self.path, self.checkpoint)
+        inclusion_fields = (self.size, self.path, self.checkpoint)
         commitment = commit(opening, self.salt)[0]
-        return LogProof(self.sequence, EntryType.COCAPTURE, self.time, commitment, self.salt, opening, *place)
+        return LogProof(
+            self.sequence, EntryType.COCAPTURE, self.time, commitment, self.salt, opening, *inclusion_fields
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerAnswer:
-    """Result of asking one partner."""
+    """Result of the request to one partner."""
 
-    name: str  # name of its operator, as configured here
-    log: str  # its log's public key: name+key id+base64
-    missing: str  # ``no-answer``, ``too-slow``, ``refused``, ``nonsense`` or ``revoked``; empty if it answered
-    agrees: tuple[str, ...]  # names in `WORDS`
-    differs: tuple[str, ...]  # names in `WORDS`; what one side lacks is in neither list
-    sealed: SealedStatement | None  # its statement, or ``None`` if missing
+    name: str  # name of the partner's operator, as configured here
+    log: str  # public key of the partner's log: name+key id+base64
+    missing: str  # ``no-answer``, ``too-slow``, ``refused``, ``nonsense`` or ``revoked``; empty with a valid response
+    agrees: tuple[str, ...]  # equal properties, by the names in `COMPARED_PROPERTIES`
+    differs: tuple[str, ...]  # different properties; a property that one side lacks is in neither list
+    sealed: SealedStatement | None  # the partner's statement, or ``None`` if missing
 
 
 @dataclass(frozen=True, slots=True)
 class Cocapture(Canonical):
-    """The file ``cocapture.json``: the request to partners at one capture, and their answers."""
+    """Content of ``cocapture.json``: the request to partners at one capture, and their responses."""
 
     challenge: Bytes32  # random, new for each capture
     answers: tuple[PartnerAnswer, ...]  # one for each queried partner
@@ -110,23 +112,23 @@ class Cocapture(Canonical):
 
 @dataclass(frozen=True, slots=True)
 class WebArchive(Canonical):
-    """The file ``web-archive.json``: result of asking the archive at one capture."""
+    """Content of ``web-archive.json``: the result of the request to the archive at one capture."""
 
     archive: str  # URL of the archive
     job: str  # the archive's id of the request, or empty
-    missing: str  # `no-answer`, `too-slow`, `refused`, `nonsense`, or its reason why nothing is saved; else empty
-    address: str  # URL of the saved page, from its report: `archive`, `/web/`, the time in 14 digits, `/`, the page
+    missing: str  # `no-answer`, `too-slow`, `refused`, `nonsense`, or the archive's reason; empty if saved
+    address: str  # URL of the saved page, as reported: `archive`, `/web/`, the time in 14 digits, `/`, the page
     format: str = WEB_ARCHIVE_FORMAT  # :data:`WEB_ARCHIVE_FORMAT`
 
 
 def extract_text(page: bytes) -> bytes:
-    """Return a page's text: markup, scripts and styles each become a space, and white space is collapsed."""
+    """Extract the text of a page: markup, scripts and styles become spaces, and white space is collapsed."""
     return b" ".join(_MARKUP.sub(b" ", page).split())
 
 
 def get_page_language(page: bytes) -> str:
-    """Return the language that a page's ``html`` element states, in lower case, or an empty string."""
-    match = _LANGUAGE.search(page[:HEAD])
+    """Return the language in the ``html`` element of a page, in lower case; an empty string if it states none."""
+    match = _LANGUAGE.search(page[:LANGUAGE_SEARCH_BYTES])
     return match[1].decode("ascii").lower() if match else ""
 
 
@@ -138,36 +140,36 @@ def mentions_consent(page: bytes) -> bool:
 def compare_statement(
     statement: Statement, network: NetworkRecord, page: bytes | None, image: Digest | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names (of `WORDS`) of what agrees and what differs between a statement and a capture.
+    """Return the names of equal and of different properties, from `COMPARED_PROPERTIES`.
 
     Args:
         statement: The partner's statement.
-        network: The capture's record of its surroundings.
+        network: The network record of the capture.
         page: Bytes of the page, if available.
         image: Digest of the picture, if available.
     """
     url = statement.page.final_url
-    own_step = next((step for step in reversed(network.exchanges) if step.url == url), None)
+    own_exchange = next((exchange for exchange in reversed(network.exchanges) if exchange.url == url), None)
     partner_values: dict[str, object] = {"location": url, "page": statement.page.sha256, "text": statement.text}
-    own_values: dict[str, object] = {"location": url if own_step else "elsewhere" if network.exchanges else None}
+    own_values: dict[str, object] = {"location": url if own_exchange else "elsewhere" if network.exchanges else None}
     if page is not None:
-        own_values |= {"page": Digest.of(page), "text": Digest.of(extract_text(page))}
+        own_values |= {"page": Digest.from_bytes(page), "text": Digest.from_bytes(extract_text(page))}
     if page is not None and statement.text is not None:
         partner_values |= {"language": statement.language or None, "consent": statement.consent}
         own_values |= {"language": get_page_language(page) or None, "consent": mentions_consent(page)}
-    if own_step is not None:
+    if own_exchange is not None:
         partner_values |= {
             "status": statement.page.status,
             "server": statement.page.server or None,
             "certificate": statement.page.certificate,
         }
-        certificate = own_step.tls.chain[0].sha256 if own_step.tls and own_step.tls.chain else None
-        own_values |= {"status": own_step.status, "server": own_step.peer.address, "certificate": certificate}
+        certificate = own_exchange.tls.chain[0].sha256 if own_exchange.tls and own_exchange.tls.chain else None
+        own_values |= {"status": own_exchange.status, "server": own_exchange.peer.address, "certificate": certificate}
     if statement.picture is not None:
         partner_values["picture"], own_values["picture"] = statement.picture.sha256, image
-    elif page is not None and statement.page.sha256 == Digest.of(page):
+    elif page is not None and statement.page.sha256 == Digest.from_bytes(page):
         partner_values["picture"] = own_values["picture"] = image  # the picture is inside the page
-    pairs = {name: (partner_values.get(name), own_values.get(name)) for name in WORDS}
-    both = {name: pair for name, pair in pairs.items() if None not in pair}
-    agrees = tuple(name for name, (partner_value, own_value) in both.items() if partner_value == own_value)
-    return agrees, tuple(name for name in both if name not in agrees)
+    pairs = {name: (partner_values.get(name), own_values.get(name)) for name in COMPARED_PROPERTIES}
+    comparable_pairs = {name: pair for name, pair in pairs.items() if None not in pair}
+    agrees = tuple(name for name, (partner_value, own_value) in comparable_pairs.items() if partner_value == own_value)
+    return agrees, tuple(name for name in comparable_pairs if name not in agrees)

@@ -1,8 +1,8 @@
 """The source of each field of a case's facts, used by the sheet, the verdict and their tests.
 
 A field is *checked* (recomputed from sealed bytes by a check), *recorded* by the installation, *declared* by the owner
-or the person who decided, or *stated* by a third party. A check may also confirm a statement: that it was recorded so
-in the log at that time, or that it follows from other sealed statements. It remains a statement then.
+or the author of the decision, or *stated* by a third party. A check may also confirm that a statement was recorded in
+the log at that time, or that it follows from other sealed statements. It is still a statement and not a checked fact.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,57 +19,57 @@ class FieldOrigin(StrEnum):
     STATED = "stated"
 
 
-WORDS = {
+ORIGIN_LABELS = {
     FieldOrigin.RECORDED: "recorded by the installation",
     FieldOrigin.DECLARED: "declared",
     FieldOrigin.STATED: "stated by a third party",
     FieldOrigin.CHECKED: "stated in the bundle",
 }
-"""Phrases for the source of a field that no check confirms."""
+"""Descriptions of field origins, for fields that no check confirms."""
 
 
 @dataclass(frozen=True, slots=True)
-class Backing:
-    """Source of a field, the check that fails if the field is wrong, and the bytes that the check examines."""
+class FieldBacking:
+    """Origin of a field, the check that fails if the field is wrong, and the input of the check."""
 
-    standing: FieldOrigin
+    origin: FieldOrigin
     check: str = ""  # name of the check without the number after the colon; empty if there is none
-    source: str = ""  # input of the check
+    source: str = ""  # description of the input of the check
 
 
-_PROOF = ("sequence", "type", "time", "commitment", "salt", "opening", "size", "path[]", "checkpoint")
-_PICTURE = {
+_PROOF_FIELDS = ("sequence", "type", "time", "commitment", "salt", "opening", "size", "path[]", "checkpoint")
+_PICTURE_FIELDS = {
     "facts": (("digest", "size", "file"), "the sealed file"),
     "pictures": (("format", "width", "height"), "the header of the picture file"),
 }
-_ENTRY = "the log entry and its opening"
-_RECORD = "the crawl record in the slice to which the log entry commits"
+_ENTRY_SOURCE = "the log entry and its opening"
+_RECORD_SOURCE = "the crawl record to which the log entry commits"
 _EXCHANGES = "the recorded exchanges"
 _SEALED_FILES = "the sealed files"
-_ANSWERS = "the stored responses of the archive"
+_ARCHIVE_RESPONSES = "the stored responses of the archive"
 
 
-def _list_checked(check: str, source: str, *paths: str) -> Iterator[tuple[str, Backing]]:
-    yield from ((path, Backing(FieldOrigin.CHECKED, check, source)) for path in paths)
+def _list_checked(check: str, source: str, *paths: str) -> Iterator[tuple[str, FieldBacking]]:
+    yield from ((path, FieldBacking(FieldOrigin.CHECKED, check, source)) for path in paths)
 
 
 def _list_backings(
-    standing: FieldOrigin, *paths: str, check: str = "", source: str = ""
-) -> Iterator[tuple[str, Backing]]:
-    yield from ((path, Backing(standing, check, source)) for path in paths)
+    origin: FieldOrigin, *paths: str, check: str = "", source: str = ""
+) -> Iterator[tuple[str, FieldBacking]]:
+    yield from ((path, FieldBacking(origin, check, source)) for path in paths)
 
 
 def _prefix_paths(place: str, paths: Iterable[str]) -> list[str]:
     return [f"{place}.{path}" for path in paths]
 
 
-def _picture(place: str) -> Iterator[tuple[str, Backing]]:
-    for check, (paths, source) in _PICTURE.items():
+def _list_picture_fields(place: str) -> Iterator[tuple[str, FieldBacking]]:
+    for check, (paths, source) in _PICTURE_FIELDS.items():
         yield from _list_checked(check, source, *_prefix_paths(place, paths))
     yield from _list_backings(FieldOrigin.RECORDED, f"{place}.incomplete")
 
 
-def _case() -> Iterator[tuple[str, Backing]]:
+def _list_case_fields() -> Iterator[tuple[str, FieldBacking]]:
     yield from _list_backings(FieldOrigin.RECORDED, "number", "bundle", "language", "opened_at", "written_at")
     yield from _list_checked("facts", "the formats that the verifier reads", "format")
     yield from _list_backings(FieldOrigin.RECORDED, "not_checked[]")
@@ -87,75 +87,88 @@ def _case() -> Iterator[tuple[str, Backing]]:
     yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("left_out[]", ("role", "digest", "why", "since")))
 
 
-def _work() -> Iterator[tuple[str, Backing]]:
+def _list_work_fields() -> Iterator[tuple[str, FieldBacking]]:
     declared_fields = ("title", "author", "rights_statement", "first_publication", "created", "holder", "credit")
-    official = ("registrations[].office", "registrations[].number", "registrations[].date")
+    registration_fields = ("registrations[].office", "registrations[].number", "registrations[].date")
     yield from _list_backings(
-        FieldOrigin.DECLARED, *_prefix_paths("work", (*declared_fields, *official)), check="registration", source=_ENTRY
+        FieldOrigin.DECLARED,
+        *_prefix_paths("work", (*declared_fields, *registration_fields)),
+        check="registration",
+        source=_ENTRY_SOURCE,
     )
-    recorded = ("work.number", "work.registered_at")
-    yield from _list_backings(FieldOrigin.RECORDED, *recorded, check="registration", source=_ENTRY)
+    recorded_fields = ("work.number", "work.registered_at")
+    yield from _list_backings(FieldOrigin.RECORDED, *recorded_fields, check="registration", source=_ENTRY_SOURCE)
     for place in ("work.registration", "work.further_registrations[]"):
         yield from _list_backings(
             FieldOrigin.RECORDED,
-            *_prefix_paths(place, _PROOF),
+            *_prefix_paths(place, _PROOF_FIELDS),
             check="registration",
             source="the signed checkpoint of the log",
         )
-    yield from _picture("work.pictures[]")
+    yield from _list_picture_fields("work.pictures[]")
     yield from _list_backings(FieldOrigin.DECLARED, "work.attachments[].title", "work.attachments[].role")
     yield from _list_checked("facts", "the sealed file", "work.attachments[].digest", "work.attachments[].file")
     yield from _list_backings(FieldOrigin.RECORDED, "work.earlier_registration", "work.public_page")
 
 
-def _sightings() -> Iterator[tuple[str, Backing]]:
+def _list_sighting_fields() -> Iterator[tuple[str, FieldBacking]]:
     place = "sightings[]"
-    served = ("page_url", "image_url", "final_url", "status", "headers[][]", "peer", "certificate", "period")
-    record = ("picture", "seen", *served)
+    response_fields = ("page_url", "image_url", "final_url", "status", "headers[][]", "peer", "certificate", "period")
+    record_fields = ("picture", "seen", *response_fields)
     yield from _list_checked("facts", "the matches that name it", f"{place}.number")
-    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths(place, served), check="slice", source=_RECORD)
+    yield from _list_backings(
+        FieldOrigin.RECORDED, *_prefix_paths(place, response_fields), check="slice", source=_RECORD_SOURCE
+    )
     yield from _list_backings(
         FieldOrigin.RECORDED, *_prefix_paths(place, ("first_seen", "last_seen", "crawl", "visibility"))
     )
     yield from _list_backings(FieldOrigin.STATED, f"{place}.context")
-    other = f"{place}.elsewhere[]"
+    statement_path = f"{place}.elsewhere[]"
     statement_fields = ("kind", "by", "of", "stated", "where")
     yield from _list_backings(
-        FieldOrigin.STATED, *_prefix_paths(other, statement_fields), check="elsewhere", source=_ANSWERS
+        FieldOrigin.STATED,
+        *_prefix_paths(statement_path, statement_fields),
+        check="elsewhere",
+        source=_ARCHIVE_RESPONSES,
     )
-    yield from _list_backings(FieldOrigin.RECORDED, f"{other}.same", check="elsewhere", source=_ANSWERS)
-    yield from _list_backings(FieldOrigin.RECORDED, f"{other}.learnt")
-    yield from _list_checked("facts", _SEALED_FILES, f"{other}.file")
-    yield from _picture(f"{place}.picture")
     yield from _list_backings(
-        FieldOrigin.RECORDED, *_prefix_paths(f"{place}.slice.record", record), check="slice", source=_RECORD
+        FieldOrigin.RECORDED, f"{statement_path}.same", check="elsewhere", source=_ARCHIVE_RESPONSES
+    )
+    yield from _list_backings(FieldOrigin.RECORDED, f"{statement_path}.learnt")
+    yield from _list_checked("facts", _SEALED_FILES, f"{statement_path}.file")
+    yield from _list_picture_fields(f"{place}.picture")
+    yield from _list_backings(
+        FieldOrigin.RECORDED,
+        *_prefix_paths(f"{place}.slice.record", record_fields),
+        check="slice",
+        source=_RECORD_SOURCE,
     )
     yield from _list_checked(
-        "slice", "the tree of the slice", *_prefix_paths(f"{place}.slice", ("index", "count", "path[]"))
+        "slice", "the hash tree of the crawl records", *_prefix_paths(f"{place}.slice", ("index", "count", "path[]"))
     )
     yield from _list_backings(
         FieldOrigin.RECORDED,
-        *_prefix_paths(f"{place}.slice.log", _PROOF),
+        *_prefix_paths(f"{place}.slice.log", _PROOF_FIELDS),
         check="slice",
         source="the signed checkpoint of the log",
     )
-    visit = f"{place}.captures[]"
+    capture_path = f"{place}.captures[]"
     yield from _list_backings(
-        FieldOrigin.RECORDED, *_prefix_paths(visit, ("method", "outcome", "started", "finished", "files[]")),
+        FieldOrigin.RECORDED, *_prefix_paths(capture_path, ("method", "outcome", "started", "finished", "files[]")),
         check="capture", source=_EXCHANGES,
     )  # fmt: skip
-    yield from _list_checked("capture", _EXCHANGES, f"{visit}.image")
-    yield from _list_backings(FieldOrigin.RECORDED, f"{visit}.sentence")
+    yield from _list_checked("capture", _EXCHANGES, f"{capture_path}.image")
+    yield from _list_backings(FieldOrigin.RECORDED, f"{capture_path}.sentence")
     yield from _list_backings(
         FieldOrigin.RECORDED,
         *_prefix_paths(f"{place}.provenance", ("standing", "problems[]")),
         check="credentials",
         source="the picture file",
     )
-    manifest = ("signer", "signed_at", "generator", "title", "file", "actions[]")
+    manifest_fields = ("signer", "signed_at", "generator", "title", "file", "actions[]")
     yield from _list_backings(
         FieldOrigin.STATED,
-        *_prefix_paths(f"{place}.provenance", manifest),
+        *_prefix_paths(f"{place}.provenance", manifest_fields),
         check="credentials",
         source="the picture file",
     )
@@ -165,7 +178,7 @@ def _sightings() -> Iterator[tuple[str, Backing]]:
     )  # fmt: skip
 
 
-def _matches() -> Iterator[tuple[str, Backing]]:
+def _list_match_fields() -> Iterator[tuple[str, FieldBacking]]:
     place, verification = "matches[]", "matches[].verification"
     yield from _list_checked("facts", _SEALED_FILES, *_prefix_paths(place, ("work_picture", "picture", "sightings[]")))
     yield from _list_backings(FieldOrigin.RECORDED, f"{place}.number")
@@ -178,18 +191,33 @@ def _matches() -> Iterator[tuple[str, Backing]]:
     yield from _list_checked(
         "match", "the pixels of both pictures", *_prefix_paths(verification, (*measured_fields, *piece_fields))
     )
-    sums = ("related", "exposure")
+    sum_fields = ("related", "exposure")
     yield from _list_backings(
-        FieldOrigin.RECORDED, *_prefix_paths(verification, sums), check="odds", source="the sealed values and weights"
+        FieldOrigin.RECORDED,
+        *_prefix_paths(verification, sum_fields),
+        check="odds",
+        source="the sealed values and weights",
     )
-    follows = "the sealed values and calibration"
-    yield from _list_backings(FieldOrigin.RECORDED, f"{verification}.probability", check="probability", source=follows)
+    probability_source = "the sealed values and calibration"
+    yield from _list_backings(
+        FieldOrigin.RECORDED, f"{verification}.probability", check="probability", source=probability_source
+    )
     yield from _list_checked("facts", "the list of calibrations", f"{verification}.calibration")
-    words = ("decision", "hamming", "inliers", "pipeline", "reasons[]", "in_place", "drift", "further[][]", "figures")
-    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths(verification, words))
-    bounds = [f"{decision}.{name}" for decision in ("certain", "review") for name in ("photographs", "failed")]
-    bounds += [f"{decision}.at_most_in_a_million" for decision in ("certain", "review")]
-    calibration_fields = ("name", "made", "data", "prior", "photographs", *bounds)
+    other_fields = (
+        "decision",
+        "hamming",
+        "inliers",
+        "pipeline",
+        "reasons[]",
+        "in_place",
+        "drift",
+        "further[][]",
+        "figures",
+    )
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths(verification, other_fields))
+    bound_fields = [f"{decision}.{name}" for decision in ("certain", "review") for name in ("photographs", "failed")]
+    bound_fields += [f"{decision}.at_most_in_a_million" for decision in ("certain", "review")]
+    calibration_fields = ("name", "made", "data", "prior", "photographs", *bound_fields)
     yield from _list_backings(
         FieldOrigin.RECORDED,
         *_prefix_paths("calibrations[]", calibration_fields),
@@ -201,28 +229,37 @@ def _matches() -> Iterator[tuple[str, Backing]]:
     yield from _list_backings(FieldOrigin.RECORDED, "weighings[].pipeline", check="odds", source="the sealed weights")
 
 
-def _decision() -> Iterator[tuple[str, Backing]]:
-    search = ("checked_at", "searched", "covered", "result", "reasons[]", "partly")
-    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("licence_check", search))
+def _list_decision_fields() -> Iterator[tuple[str, FieldBacking]]:
+    search_fields = ("checked_at", "searched", "covered", "result", "reasons[]", "partly")
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("licence_check", search_fields))
     yield from _list_backings(FieldOrigin.DECLARED, *_prefix_paths("decision", ("decision", "by", "at", "reason")))
     yield from _list_backings(FieldOrigin.RECORDED, "decision.demonstration")
     yield from _list_checked("facts", _SEALED_FILES, "decision.passkey.file", "decision.passkey.digest")
-    signed = [*_prefix_paths("decision.passkey.log", _PROOF), *_prefix_paths("decision.passkey.key", _PROOF)]
+    signed_fields = [
+        *_prefix_paths("decision.passkey.log", _PROOF_FIELDS),
+        *_prefix_paths("decision.passkey.key", _PROOF_FIELDS),
+    ]
     yield from _list_backings(
-        FieldOrigin.RECORDED, *signed, check="decision", source="the signed checkpoint of the log"
+        FieldOrigin.RECORDED, *signed_fields, check="decision", source="the signed checkpoint of the log"
     )
-    witness = ("kind", "name", "development", "state", "subject", "time", "qualified")
-    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("witnesses[]", witness))
+    timestamp_fields = ("kind", "name", "development", "state", "subject", "time", "qualified")
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("witnesses[]", timestamp_fields))
 
 
-def _table() -> dict[str, Backing]:
-    table: dict[str, Backing] = {}
-    for part in (_case(), _work(), _sightings(), _matches(), _decision()):
+def _build_table() -> dict[str, FieldBacking]:
+    table: dict[str, FieldBacking] = {}
+    for part in (
+        _list_case_fields(),
+        _list_work_fields(),
+        _list_sighting_fields(),
+        _list_match_fields(),
+        _list_decision_fields(),
+    ):
         for path, backing in part:
             assert path not in table, path
             table[path] = backing
     return table
 
 
-BACKINGS = _table()
-"""Backing of each field by its path; ``[]`` stands for any element of a list."""
+BACKINGS = _build_table()
+"""Origin and check of each field, by the path of the field; ``[]`` stands for any element of a list."""

@@ -1,4 +1,4 @@
-"""The format of ``network.json``, the record of a capture's surroundings that ``surroundings.describe`` writes."""
+"""Format of ``network.json``, which records the network environment of a capture."""
 
 import base64
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from exhibit.clock import rfc3339
+from exhibit.clock import format_rfc3339
 from exhibit.digests import Digest
 from exhibit.types import Count
 
@@ -21,8 +21,8 @@ class _Peer:
 class NetworkCertificate:
     """A certificate that a server presented: its bytes (DER, base64), their digest, and its fields if readable."""
 
-    sha256: Digest  # of its bytes
-    der: str  # its bytes (DER) in base64
+    sha256: Digest  # digest of the certificate (DER)
+    der: str  # the certificate (DER) in base64
     subject: str  # subject (RFC 4514)
     issuer: str  # issuer (RFC 4514)
     not_before: str  # start of its validity
@@ -31,17 +31,17 @@ class NetworkCertificate:
 
     @property
     def content(self) -> bytes:
-        """Its bytes (DER); raises ``binascii.Error``, a ``ValueError``, if the text is not base64."""
+        """The certificate in DER; raises ``binascii.Error``, a ``ValueError``, if the text is not base64."""
         return base64.b64decode(self.der, validate=True)
 
 
-OK, REMOVED_STATUSES = 200, frozenset({404, 410})
-"""HTTP status of an available page or image, and those that mean that it was removed."""
+HTTP_OK, REMOVED_STATUSES = 200, frozenset({404, 410})
+"""HTTP status codes of an available page or image, and of a removed one."""
 CERTIFICATE_FIELDS = ("subject", "issuer", "not_before", "not_after")
 
 
 def read_certificate(der: bytes) -> x509.Certificate | None:
-    """Parse a certificate; ``None`` if the bytes are not a readable certificate."""
+    """Parse a certificate in DER; return ``None`` if it cannot be parsed."""
     try:
         certificate = x509.load_der_x509_certificate(der)
         describe_certificate(certificate)
@@ -55,21 +55,21 @@ def describe_certificate(certificate: x509.Certificate) -> dict[str, str]:
     return {
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
-        "not_before": rfc3339(certificate.not_valid_before_utc),
-        "not_after": rfc3339(certificate.not_valid_after_utc),
+        "not_before": format_rfc3339(certificate.not_valid_before_utc),
+        "not_after": format_rfc3339(certificate.not_valid_after_utc),
     }
 
 
 @dataclass(frozen=True, slots=True)
 class _Tls:
-    version: str  # of TLS
+    version: str  # TLS version
     cipher: str | None  # cipher suite
     chain: tuple[NetworkCertificate, ...]  # certificates that the server presented
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkExchange:
-    """A request with a response; the record of exchanges has its bytes."""
+    """A request with its response; the bytes are in the record of exchanges."""
 
     url: str  # requested URL
     status: Count  # HTTP status
@@ -86,7 +86,7 @@ class NetworkExchange:
 class _Failure:
     url: str  # requested URL
     at: str  # URL at which it failed
-    reason: str  # reason in words
+    reason: str  # description of the reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +98,23 @@ class _Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    method: str  # method of measurement in words
+    method: str  # description of the measuring method
     samples: tuple[_Sample, ...]  # one for each response with a `Date`
     offset: float | None  # of the most certain sample, seconds; null without any
-    uncertainty: float | None  # its uncertainty, seconds
+    uncertainty: float | None  # uncertainty of that sample, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class _Proxy:
     used: bool  # true if a proxy was used
-    environment_variables: tuple[str, ...]  # names of variables that would have set one
+    environment_variables: tuple[str, ...]  # names of environment variables that would configure a proxy
 
 
 @dataclass(frozen=True, slots=True)
 class _HostsFile:
     path: str  # path of the file
     sha256: Digest | None  # its digest; null if it cannot be read
-    names_visited_hosts: tuple[str, ...]  # hosts of this visit that it names
+    names_visited_hosts: tuple[str, ...]  # hosts of this visit that the file lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Result of rendering a page in a browser."""
+    """Result of rendering the page in a browser."""
 
     address: str  # final URL of the page
     title: str  # the page's title
@@ -143,14 +143,14 @@ class Rendered:
     screenshot_is_cut: bool  # true if the page is longer than its screenshot
     image_places: tuple[_Place, ...]  # places of the image on the page
     boxed_screenshot_from: Count  # top of the marked screenshot on the page, pixels
-    asks_for: tuple[str, ...]  # recognised obstacles in front of the page, such as a login
+    asks_for: tuple[str, ...]  # recognised obstacles that cover the page, such as a login
     nothing_shown: str  # why the image is not visible, or empty
-    not_made: dict[str, str]  # files that were not made, each with the reason
+    not_made: dict[str, str]  # files that were not created, each with the reason
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkResource:
-    """One resource that a rendered page requested."""
+    """One resource that the rendered page requested."""
 
     url: str  # requested URL
     kind: str  # kind of resource
@@ -174,9 +174,9 @@ class _NotLoaded:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRecord:
-    """The whole record; the last four fields are for browsers, and empty for other visits."""
+    """The whole record. The last four fields are for browsers and are empty for other visits."""
 
-    outcome: str  # outcome of the visit, in a word
+    outcome: str  # outcome of the visit, as a short code
     started: datetime  # start, by the machine's clock
     finished: datetime  # end, by the machine's clock
     user_agent: str  # user agent of the visitor

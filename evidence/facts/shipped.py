@@ -1,7 +1,7 @@
-"""Calibrations and weights that shipped with this software, by digest; any other one is only the installation's word.
+"""Digests of the calibrations and odds models that were released with this software.
 
-A sealer can write their own calibration, claiming any number of photographs. That it gives the sealed probability shows
-nothing about its claims.
+Any other calibration is only a statement by the installation: it can claim any number of photographs. If it reproduces
+the sealed probability, that does not support its claims.
 """
 
 from exhibit.digests import Digest
@@ -10,6 +10,6 @@ CALIBRATIONS = frozenset({"fa1b1c0770c4bbbef97090dfed1c066b51f9c3fe0cbb07b5c4eff
 WEIGHINGS = frozenset({"d903e885ca91fbf34fc74cceaee240106795e43e7e150f59523aa98d2fb8d099"})  # of match-1
 
 
-def is_shipped(digest: Digest, among: frozenset[str]) -> bool:
-    """Return True if a calibration or weighing shipped with this software."""
-    return digest.hex in among
+def is_shipped(digest: Digest, shipped_digests: frozenset[str]) -> bool:
+    """Return True if a calibration or odds model was released with this software."""
+    return digest.hex in shipped_digests

@@ -1,1 +1,1 @@
-"""Reading and writing a bundle's underlying formats: canonical JSON, file names, ZIP containers, WARC and WACZ."""
+"""Readers and writers of the formats in a bundle: canonical JSON, file names, ZIP containers, WARC and WACZ."""

@@ -1,8 +1,8 @@
 """Strict conversion between plain JSON and frozen dataclasses: unknown, missing or wrongly typed fields are errors.
 
-Digests and raw bytes are lower-case hexadecimal, times are RFC 3339 in UTC, enumerations their values, tuples arrays. A
-field marked :data:`exhibit.types.OPTIONAL` is omitted while it has its default. A dataclass whose field ``format`` has
-a default is read in that format only.
+Digests and raw bytes are lower-case hexadecimal, times are RFC 3339 in UTC, enumerations are their values, and tuples
+are arrays. A field marked :data:`exhibit.types.OPTIONAL` is omitted if it has its default value. A dataclass whose
+field ``format`` has a default value is read in that format only.
 
 The same annotations give the JSON Schema, so that a schema cannot drift from the code.
 """
@@ -18,9 +18,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from exhibit.clock import parse_rfc3339, rfc3339
+from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from exhibit.errors import ExhibitError
 from exhibit.types import Count, Json, Number, Untyped
 
@@ -29,25 +29,25 @@ _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOT
 Bytes32 = Annotated[bytes, 32]  # exactly 32 bytes in a format: hashes, salts and Ed25519 keys
 MAX_JSON_BYTES = 16 << 20
 MAX_PLAIN_DEPTH = 64
-UNREAD_FORMAT = "{file} was written in the format {format}, which this version of Exhibit does not read."
+UNSUPPORTED_FORMAT = "{file} was written in the format {format}, which this version of Exhibit does not read."
 
 
 class FormatError(ExhibitError):
-    """JSON does not match its format; the sentence names the place."""
+    """JSON does not match its format; the message names the location."""
 
 
 class Canonical:
-    """Data with a single JSON form."""
+    """Base class of dataclasses with a canonical JSON form."""
 
     __slots__ = ()
 
     def to_json(self) -> bytes:
         """Return canonical JSON (RFC 8785)."""
-        return canonical(to_plain(self))
+        return encode_canonical(to_plain(self))
 
 
-def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
-    """Parse at most ``limit`` bytes of UTF-8 JSON strictly; ``what`` names the file in errors.
+def parse_json(data: bytes, *, label: str, limit: int = MAX_JSON_BYTES) -> Json:
+    """Parse at most ``limit`` bytes of UTF-8 JSON strictly; ``label`` names the file in errors.
 
     Whole numbers may be written with a fraction.
 
@@ -56,33 +56,33 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
             duplicate name in an object, half a surrogate pair, or a number of 2**53 or more.
     """
     if len(data) > limit:
-        raise FormatError(f"{what} has {len(data)} bytes, more than the {limit} that are read.")
+        raise FormatError(f"{label} has {len(data)} bytes, more than the {limit} that are read.")
     try:
         text = data.decode("utf-8")
         _check_depth(text)
         value = _DECODER.decode(text)
         _check_plain(value)
     except RecursionError as error:
-        raise FormatError(f"{what} is nested too deeply.") from error
+        raise FormatError(f"{label} is nested too deeply.") from error
     except ValueError as error:
-        raise FormatError(f"{what} is not readable JSON: {_shorten(error)}.") from error
+        raise FormatError(f"{label} is not readable JSON: {_shorten(error)}.") from error
     return value
 
 
-def parse_canonical(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
-    """Parse JSON that must be in canonical form (RFC 8785); raises ``FormatError``."""
-    plain = parse_json(data, what=what, limit=limit)
+def parse_canonical(data: bytes, *, label: str, limit: int = MAX_JSON_BYTES) -> Json:
+    """Parse JSON in canonical form (RFC 8785); raises ``FormatError`` for any other form."""
+    plain = parse_json(data, label=label, limit=limit)
     try:
-        same = canonical(plain) == data
+        is_canonical = encode_canonical(plain) == data
     except ValueError as error:
-        raise FormatError(f"{what} has no canonical form: {_shorten(error)}.") from error
-    if not same:
-        raise FormatError(f"{what} is not in canonical form (RFC 8785).")
+        raise FormatError(f"{label} has no canonical form: {_shorten(error)}.") from error
+    if not is_canonical:
+        raise FormatError(f"{label} is not in canonical form (RFC 8785).")
     return plain
 
 
 def to_plain(value: object) -> Json:
-    """Return a frozen dataclass and its contents as plain JSON data; raises ``TypeError`` for an unsupported value."""
+    """Convert a frozen dataclass and its contents to plain JSON data; raises ``TypeError`` for an unsupported value."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
         fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
         omitted = {
@@ -109,7 +109,7 @@ def list_optional_fields(kind: Untyped) -> frozenset[str]:
 
 
 def get_format(kind: Untyped) -> str | None:
-    """Return the name and number of the format of a dataclass, such as ``exhibit-facts/1``; ``None`` without one."""
+    """Return the format of a dataclass with its version, such as ``exhibit-facts/1``; ``None`` if it has none."""
     names = (field.default for field in dataclasses.fields(kind) if field.name == "format")
     return next((str(name) for name in names if name is not dataclasses.MISSING), None)
 
@@ -120,7 +120,7 @@ def _scalar_to_plain(value: object) -> Json:
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, datetime):
-        return rfc3339(value)
+        return format_rfc3339(value)
     if isinstance(value, Digest):
         return value.hex
     if isinstance(value, bytes):
@@ -128,78 +128,78 @@ def _scalar_to_plain(value: object) -> Json:
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def from_plain(kind: type[T], plain: Json, *, where: str) -> T:
-    """Build a dataclass from the result of :func:`parse_json`; ``where`` names the whole in errors.
+def from_plain(kind: type[T], plain: Json, *, location: str) -> T:
+    """Build a dataclass from the result of :func:`parse_json`; ``location`` names the file in errors.
 
     Raises:
         FormatError: The data does not match the annotations exactly.
     """
-    return typing.cast("T", _parse_value(kind, plain, where))
+    return typing.cast("T", _parse_value(kind, plain, location))
 
 
-def _parse_value(kind: object, plain: Json, where: str) -> Json:
+def _parse_value(kind: object, plain: Json, location: str) -> Json:
     origin = typing.get_origin(kind)
     if origin in {typing.Union, types.UnionType}:
         inner = [option for option in typing.get_args(kind) if option is not type(None)]
-        return None if plain is None else _parse_value(inner[0], plain, where)
+        return None if plain is None else _parse_value(inner[0], plain, location)
     if origin is tuple:
-        return _parse_tuple(typing.get_args(kind), plain, where)
+        return _parse_tuple(typing.get_args(kind), plain, location)
     if origin is typing.Literal:
-        return _expect(plain in typing.get_args(kind), plain, where, " or ".join(typing.get_args(kind)))
+        return _expect(plain in typing.get_args(kind), plain, location, " or ".join(typing.get_args(kind)))
     if origin in {dict, Mapping}:
-        _expect(isinstance(plain, dict), plain, where, "an object")
+        _expect(isinstance(plain, dict), plain, location, "an object")
         value_type = Json if origin is dict else typing.get_args(kind)[1]
         return (
             plain
             if value_type is Json
-            else {name: _parse_value(value_type, item, f"{where}: {name}") for name, item in plain.items()}
+            else {name: _parse_value(value_type, item, f"{location}: {name}") for name, item in plain.items()}
         )
     if dataclasses.is_dataclass(kind) and kind is not Digest:
-        return _parse_dataclass(kind, plain, where)
-    return _parse_scalar(kind, plain, where)
+        return _parse_dataclass(kind, plain, location)
+    return _parse_scalar(kind, plain, location)
 
 
-def _parse_dataclass(kind: Untyped, plain: Json, where: str) -> Json:
-    _expect(isinstance(plain, dict), plain, where, "an object")
+def _parse_dataclass(kind: Untyped, plain: Json, location: str) -> Json:
+    _expect(isinstance(plain, dict), plain, location, "an object")
     expected, actual = get_format(kind), plain.get("format")
     if expected is not None and isinstance(actual, str) and actual != expected:
-        raise FormatError(UNREAD_FORMAT.format(file=where, format=_shorten(actual)))
-    hints = _hints(kind)
+        raise FormatError(UNSUPPORTED_FORMAT.format(file=location, format=_shorten(actual)))
+    hints = _get_type_hints(kind)
     for name in plain:
         if name not in hints:
-            raise FormatError(f"{where} has an unknown field {_shorten(name)!r}.")
+            raise FormatError(f"{location} has an unknown field {_shorten(name)!r}.")
     for name in hints:
         if name not in plain and name not in list_optional_fields(kind):
-            raise FormatError(f"{where} lacks the field {name!r}.")
+            raise FormatError(f"{location} lacks the field {name!r}.")
     try:
-        return kind(**{name: _parse_value(hints[name], item, f"{where}: {name}") for name, item in plain.items()})
+        return kind(**{name: _parse_value(hints[name], item, f"{location}: {name}") for name, item in plain.items()})
     except ValueError as error:
-        raise FormatError(f"{where}: {_shorten(error)}.") from error
+        raise FormatError(f"{location}: {_shorten(error)}.") from error
 
 
-def _parse_tuple(arguments: tuple[Any, ...], plain: Json, where: str) -> tuple[Any, ...]:
-    _expect(isinstance(plain, list), plain, where, "an array")
+def _parse_tuple(arguments: tuple[Any, ...], plain: Json, location: str) -> tuple[Any, ...]:
+    _expect(isinstance(plain, list), plain, location, "an array")
     if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return tuple(_parse_value(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(plain))
-    _expect(len(plain) == len(arguments), plain, where, f"an array of {len(arguments)}")
+        return tuple(_parse_value(arguments[0], item, f"{location}[{index}]") for index, item in enumerate(plain))
+    _expect(len(plain) == len(arguments), plain, location, f"an array of {len(arguments)}")
     pairs = zip(arguments, plain, strict=True)
-    return tuple(_parse_value(hint, item, f"{where}[{index}]") for index, (hint, item) in enumerate(pairs))
+    return tuple(_parse_value(hint, item, f"{location}[{index}]") for index, (hint, item) in enumerate(pairs))
 
 
-def _parse_scalar(kind: Untyped, plain: Json, where: str) -> Json:
-    if kind in _NUMBERS:
-        allowed, requirement = _NUMBERS[kind]
-        _expect(type(plain) in allowed and plain >= _MINIMUM.get(kind, plain), plain, where, requirement)
-        return _convert(kind, plain, where)
-    _expect(isinstance(plain, str), plain, where, "text")
-    if kind in _TEXTS:
-        value = _convert(_TEXTS[kind], plain, where)
-        _expect(_scalar_to_plain(value) == plain, plain, where, "written in canonical form")
+def _parse_scalar(kind: Untyped, plain: Json, location: str) -> Json:
+    if kind in _NUMBER_TYPES:
+        allowed, requirement = _NUMBER_TYPES[kind]
+        _expect(type(plain) in allowed and plain >= _MINIMUM.get(kind, plain), plain, location, requirement)
+        return _convert(kind, plain, location)
+    _expect(isinstance(plain, str), plain, location, "text")
+    if kind in _TEXT_PARSERS:
+        value = _convert(_TEXT_PARSERS[kind], plain, location)
+        _expect(_scalar_to_plain(value) == plain, plain, location, "written in canonical form")
         return value
-    return _convert(kind, plain, where)
+    return _convert(kind, plain, location)
 
 
-_NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
+_NUMBER_TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
@@ -207,7 +207,7 @@ _NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
     Number: ((int,), "a whole number that is not below 1"),
 }
 _MINIMUM = {Count: 0, Number: 1}
-_TEXTS: dict[Any, Callable[[str], Any]] = {
+_TEXT_PARSERS: dict[Any, Callable[[str], Any]] = {
     datetime: parse_rfc3339,
     Digest: Digest.from_hex,
     bytes: bytes.fromhex,
@@ -215,21 +215,21 @@ _TEXTS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-def _convert(function: Callable[[Json], Json], plain: Json, where: str) -> Json:
+def _convert(function: Callable[[Json], Json], plain: Json, location: str) -> Json:
     try:
         return function(plain)
     except (ValueError, OverflowError) as error:
-        raise FormatError(f"{where}: {_shorten(repr(plain))} cannot be read.") from error
+        raise FormatError(f"{location}: {_shorten(repr(plain))} cannot be read.") from error
 
 
-def _expect(holds: bool, plain: Json, where: str, requirement: str) -> Json:  # noqa: FBT001 - a check of any value
-    if not holds:
-        raise FormatError(f"{where} must be {requirement}, not {_shorten(repr(plain))}.")
+def _expect(condition: bool, plain: Json, location: str, requirement: str) -> Json:  # noqa: FBT001 - a check of any value
+    if not condition:
+        raise FormatError(f"{location} must be {requirement}, not {_shorten(repr(plain))}.")
     return plain
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _get_type_hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
@@ -244,7 +244,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _number(text: str) -> int | float:
+def _parse_number(text: str) -> int | float:
     number = float(text)
     if not abs(number) < 1 << 53:
         raise ValueError(f"{_shorten(text)} is too large a number")
@@ -252,15 +252,15 @@ def _number(text: str) -> int | float:
 
 
 def _check_depth(text: str) -> None:
-    """Count open brackets before any recursive code runs, because other code may set Python's recursion limit."""
+    """Limit the nesting before recursive code runs, because other code may have raised Python's recursion limit."""
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(text):
-        sign = token[0]
-        if sign in "[{":
+        bracket = token[0]
+        if bracket in "[{":
             depth += 1
             if depth > MAX_PLAIN_DEPTH:
                 raise ValueError("nested too deeply")
-        elif sign in "]}":
+        elif bracket in "]}":
             depth -= 1
 
 
@@ -283,5 +283,8 @@ def _shorten(value: object) -> str:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_build_unique_object, parse_constant=_refuse_constant, parse_int=_number, parse_float=_number
+    object_pairs_hook=_build_unique_object,
+    parse_constant=_refuse_constant,
+    parse_int=_parse_number,
+    parse_float=_parse_number,
 )

@@ -4,15 +4,15 @@ from exhibit.errors import ExhibitError, IntegrityError
 
 
 class UntrustedIssuerError(IntegrityError):
-    """A receipt is valid in itself, but its issuer is not pinned as trusted: it is not checked, rather than wrong."""
+    """A receipt is valid, but its issuer is not pinned as trusted. The receipt counts as not checked, not as wrong."""
 
 
 class SupersededError(ExhibitError):
-    """A witness has cosigned a later checkpoint of the log, which covers the requested one."""
+    """A log witness has already cosigned a later checkpoint, which covers the requested checkpoint."""
 
 
 class PendingProofError(IntegrityError):
-    """A proof cannot be checked yet: the witness has not responded, or its data is not available.
+    """A proof cannot be checked yet: the timestamp service has not responded, or its data is not available.
 
-    Nothing is wrong with it.
+    This is not a failure of the proof.
     """

@@ -1,4 +1,6 @@
-"""``python -m evidence.formats.pdf_pages_helper``: the helper that extracts pages of PDFs (``formats.pdf_pages``).
+"""``python -m evidence.formats.pdf_pages_helper``: the sandboxed helper process that extracts pages of PDFs.
+
+:mod:`evidence.formats.pdf_pages` starts it.
 
 A page's content becomes a form (ISO 32000-2, 8.10) on a new page, with the resources that it uses. Entries of all
 copied dictionaries that lead to something other than marks on a page are removed.
@@ -26,7 +28,7 @@ from pypdf.generic import (
 
 from evidence.formats.pdf_content import inspect_pdf
 from exhibit.errors import RefusedError
-from exhibit.helper import Answer, serve
+from exhibit.helper import HelperResult, serve
 
 NAME_DICTIONARIES = frozenset(
     f"/{name}"
@@ -52,35 +54,35 @@ REMOVED_ENTRIES = frozenset(
     )
 )
 """Entries with actions, scripts, embedded and external files, and references back to the document."""
-HIDDEN_FLAGS = 0b10_0010  # flags of a note: hidden, not to be viewed
+HIDDEN_FLAGS = 0b10_0010  # annotation flags: hidden, no view
 INVISIBLE_TYPES = frozenset({"/Link", "/Popup"})
 NO_FONTS = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False)
-PAGES = "pages.pdf"
+PAGES_FILE = "pages.pdf"
 
 
-def answer(question: Mapping[str, Any], data: bytes) -> Answer:
-    """Return the pages, or the reason why there are none."""
+def handle_request(request: Mapping[str, Any], data: bytes) -> HelperResult:
+    """Return the pages, or the reason code of the failure."""
     try:
-        return extract_pages(data, question["most"], Path(question["folder"]))
-    except RefusedError as refused:
-        return {"reason": refused.reason}, b""
+        return extract_pages(data, request["most"], Path(request["folder"]))
+    except RefusedError as error:
+        return {"reason": error.reason}, b""
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - damaged files make readers raise any error
         return {"reason": "damaged"}, b""
 
 
-def extract_pages(data: bytes, max_pages: int, folder: Path) -> Answer:
-    """Return the first pages of a PDF as a new PDF, after a trial in an empty folder."""
+def extract_pages(data: bytes, max_pages: int, folder: Path) -> HelperResult:
+    """Return the first pages of a PDF as a new PDF, after typesetting it once in an empty folder as a test."""
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted:
         raise RefusedError("It is encrypted.", reason="encrypted")
     writer = PdfWriter()
     sizes, undrawn = [], 0
     for page in islice(reader.pages, max_pages):
-        size, missing = _add_page(writer, page)
+        size, note_count = _add_page(writer, page)
         sizes.append(size)
-        undrawn += missing
+        undrawn += note_count
     out = io.BytesIO()
     writer.write(out)
     pages_pdf = out.getvalue()
@@ -97,7 +99,7 @@ def extract_pages(data: bytes, max_pages: int, folder: Path) -> Answer:
 
 
 def _add_page(writer: PdfWriter, page: PageObject) -> tuple[tuple[float, float], int]:
-    """Add a page with its content and annotations; returns its size as displayed, and the number of notes not drawn."""
+    """Add a page with its content and annotations; returns its size as displayed, and the number of undrawn notes."""
     box, rotation = page.cropbox, page.rotation % 360
     content = page.get_contents()
     resources = page.get("/Resources", DictionaryObject()).get_object()
@@ -111,7 +113,9 @@ def _add_page(writer: PdfWriter, page: PageObject) -> tuple[tuple[float, float],
             undrawn += 1
             continue
         forms[NameObject(f"/Note{number}")] = _copy_form(writer, appearance)
-        commands.append(b"q %s cm /Note%d Do Q" % (_compute_placement(appearance, _rectangle(note["/Rect"])), number))
+        commands.append(
+            b"q %s cm /Note%d Do Q" % (_compute_placement(appearance, _to_rectangle(note["/Rect"])), number)
+        )
     new_page = writer.add_blank_page(float(box.width), float(box.height))
     new_page[NameObject("/MediaBox")] = RectangleObject(box)
     new_page[NameObject("/Rotate")] = FloatObject(rotation)
@@ -135,16 +139,16 @@ def _create_stream(content: bytes) -> StreamObject:
 
 
 def _copy_form(writer: PdfWriter, form: StreamObject) -> IndirectObject:
-    """Copy a form with everything that it draws with, and nothing else, into another file."""
+    """Copy a form into another file, with only those resources that are needed to draw it."""
     _strip(form)
     copy = form.clone(writer)
     return getattr(copy, "indirect_reference", None) or writer._add_object(copy)  # noqa: SLF001 - its only way
 
 
 def _strip(form: StreamObject) -> None:
-    """Remove everything that is not drawn from a form and from all that it references."""
+    """Remove all entries that are not drawn from a form and from the objects that it references."""
     queue: list[tuple[PdfObject, bool]] = [(form, False)]
-    visited: set[tuple[int, bool]] = set()  # id, and whether it was seen as a dictionary of names
+    visited: set[tuple[int, bool]] = set()  # object id; True if visited as a name dictionary
     while queue:
         item, is_named = queue.pop()
         if (id(item), is_named) in visited:
@@ -153,17 +157,19 @@ def _strip(form: StreamObject) -> None:
         if isinstance(item, DictionaryObject):
             for key in [] if is_named else REMOVED_ENTRIES.intersection(item):
                 del item[key]
-            queue += [(value, not is_named and key in NAME_DICTIONARIES) for key, value in _resolve(item.items())]
+            queue += [
+                (value, not is_named and key in NAME_DICTIONARIES) for key, value in _resolve_references(item.items())
+            ]
         elif isinstance(item, ArrayObject):
-            queue += [(value, False) for _, value in _resolve(enumerate(item))]
+            queue += [(value, False) for _, value in _resolve_references(enumerate(item))]
 
 
-def _resolve(items: Iterable[tuple[Any, PdfObject]]) -> Iterator[tuple[Any, PdfObject]]:
+def _resolve_references(items: Iterable[tuple[Any, PdfObject]]) -> Iterator[tuple[Any, PdfObject]]:
     return ((key, resolved) for key, value in items if (resolved := value.get_object()) is not None)
 
 
 def _list_notes(page: PageObject) -> Iterator[tuple[DictionaryObject, StreamObject | None]]:
-    """Yield the visible annotations of a page, such as notes, stamps and fields, with the form of their appearance."""
+    """Yield the visible annotations of a page, such as notes, stamps and fields, each with its appearance."""
     notes = page.get("/Annots", ArrayObject()).get_object()
     for note in (reference.get_object() for reference in notes):
         if (
@@ -173,7 +179,7 @@ def _list_notes(page: PageObject) -> Iterator[tuple[DictionaryObject, StreamObje
         ):
             continue
         appearance = note.get("/AP", DictionaryObject()).get_object().get("/N", DictionaryObject()).get_object()
-        if "/AS" in note and not isinstance(appearance, StreamObject):  # it is in one of several states
+        if "/AS" in note and not isinstance(appearance, StreamObject):  # the appearance depends on a state
             appearance = appearance.get(note["/AS"], DictionaryObject()).get_object()
             if not isinstance(appearance, StreamObject):  # an unchecked box may have no appearance
                 continue
@@ -183,33 +189,33 @@ def _list_notes(page: PageObject) -> Iterator[tuple[DictionaryObject, StreamObje
         )
 
 
-def _rectangle(numbers: PdfObject) -> RectangleObject:
+def _to_rectangle(numbers: PdfObject) -> RectangleObject:
     if not isinstance(numbers, ArrayObject):
         raise TypeError
     return RectangleObject(numbers)
 
 
-def _compute_placement(appearance: StreamObject, place: RectangleObject) -> bytes:
-    """Return the matrix that places a note's form (ISO 32000-2, 12.5.5, algorithm 8.1)."""
+def _compute_placement(appearance: StreamObject, rectangle: RectangleObject) -> bytes:
+    """Compute the matrix that places the form of an annotation (ISO 32000-2, 12.5.5, algorithm 8.1)."""
     a, b, c, d, e, f = map(float, appearance.get("/Matrix", (1, 0, 0, 1, 0, 0)))
-    left, low, right, high = map(float, _rectangle(appearance["/BBox"]))
+    left, low, right, high = map(float, _to_rectangle(appearance["/BBox"]))
     corners = [(a * x + c * y + e, b * x + d * y + f) for x in (left, right) for y in (low, high)]
-    x, y = min(at for at, _ in corners), min(at for _, at in corners)
-    wide, tall = max(at for at, _ in corners) - x, max(at for _, at in corners) - y
-    across = float(place.width) / wide if wide else 1.0
-    up = float(place.height) / tall if tall else 1.0
-    numbers = (across, 0.0, 0.0, up, float(place.left) - x * across, float(place.bottom) - y * up)
+    x, y = min(coordinate for coordinate, _ in corners), min(coordinate for _, coordinate in corners)
+    width, height = max(coordinate for coordinate, _ in corners) - x, max(coordinate for _, coordinate in corners) - y
+    scale_x = float(rectangle.width) / width if width else 1.0
+    scale_y = float(rectangle.height) / height if height else 1.0
+    numbers = (scale_x, 0.0, 0.0, scale_y, float(rectangle.left) - x * scale_x, float(rectangle.bottom) - y * scale_y)
     return b" ".join(b"%.6f" % number for number in numbers)
 
 
 def _check_typesetting(pdf: bytes, pages: int, folder: Path) -> None:
-    """Typeset each page once: a page that typst cannot read must not break the document that contains it."""
-    (folder / PAGES).write_bytes(pdf)
-    source = f'#for number in range(1, {pages + 1}) {{ image("{PAGES}", page: number, height: 10pt) }}'
+    """Typeset each page once, because a page that typst cannot read would break the document that contains it."""
+    (folder / PAGES_FILE).write_bytes(pdf)
+    source = f'#for number in range(1, {pages + 1}) {{ image("{PAGES_FILE}", page: number, height: 10pt) }}'
     (folder / "main.typ").write_text(source, encoding="utf-8")
     typst.compile(str(folder / "main.typ"), root=str(folder), font_paths=NO_FONTS, format="pdf")
 
 
 if __name__ == "__main__":
-    typst.compile(b"", font_paths=NO_FONTS, format="pdf")  # start its threads now: a helper may start none later
-    serve(answer)
+    typst.compile(b"", font_paths=NO_FONTS, format="pdf")  # start its threads before the sandbox forbids it
+    serve(handle_request)

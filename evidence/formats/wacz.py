@@ -1,4 +1,4 @@
-"""A web archive in one file (WACZ 1.1.1), around an existing WARC file: the same record gives the same bytes."""
+"""Writer of web archives (WACZ 1.1.1) from an existing WARC file. The same input gives the same bytes."""
 
 import hashlib
 import json
@@ -13,39 +13,37 @@ from urllib.parse import urlsplit
 
 from evidence.formats.records import read_response, read_warc
 from exhibit import __version__
-from exhibit.clock import rfc3339
+from exhibit.clock import format_rfc3339
 
-WARC = "archive/data.warc"
-INDEX = "indexes/index.cdxj"
-PAGES = "pages/pages.jsonl"
+WARC_PATH = "archive/data.warc"
+INDEX_PATH = "indexes/index.cdxj"
+PAGES_PATH = "pages/pages.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class WaczPage:
-    """The page that a reader of the archive sees first."""
+    """The page that a viewer of the archive shows first."""
 
     url: str
     title: str  # title of the page; may be empty
     at: datetime  # time of the visit, aware, UTC
 
 
-def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes:
-    """Return the archive.
+def build_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes:
+    """Return the archive: a ZIP with the uncompressed WARC file, its index, the first page, and a list of digests.
 
-    An uncompressed WARC file, its index, the first page for replay, and a description with digests.
-
-    ``version`` is that of the program that first wrote it.
+    ``version`` is the version of Exhibit that first wrote the archive.
     """
-    moment = rfc3339(page.at)
-    files = {WARC: warc, INDEX: _build_index(warc), PAGES: _build_pages(page, moment)}
+    visit_time = format_rfc3339(page.at)
+    files = {WARC_PATH: warc, INDEX_PATH: _build_index(warc), PAGES_PATH: _build_pages(page, visit_time)}
     descriptor = _to_json(
         {
             "profile": "data-package",
             "wacz_version": "1.1.1",
             "software": f"Exhibit/{version}",
-            "created": moment,
+            "created": visit_time,
             "mainPageUrl": page.url,
-            "mainPageDate": moment,
+            "mainPageDate": visit_time,
             "title": page.title or page.url,
             "resources": [
                 {"name": path.rpartition("/")[2], "path": path, "hash": _format_digest(data), "bytes": len(data)}
@@ -55,35 +53,35 @@ def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes
     )
     files["datapackage.json"] = descriptor
     files["datapackage-digest.json"] = _to_json({"path": "datapackage.json", "hash": _format_digest(descriptor)})
-    return _zip(files)
+    return _build_zip(files)
 
 
 def _build_index(warc: bytes) -> bytes:
-    """Return one line for each response, sorted, so that a player finds it by its URL (CDXJ)."""
+    """Return the index (CDXJ): one line for each response, sorted, so that players find responses by URL."""
     lines = []
-    for record in read_warc(warc, WARC):
+    for record in read_warc(warc, WARC_PATH):
         response = read_response(record.block) if record.kind == "response" else None
         if response is None:
             continue
         fields = {
             "url": record.url,
-            "mime": response.header("content-type").partition(";")[0].strip() or "unk",
+            "mime": response.get_header("content-type").partition(";")[0].strip() or "unk",
             "status": str(response.status),
-            "digest": _format_digest(response.packed),
-            "length": str(record.place[1]),
-            "offset": str(record.place[0]),
-            "filename": WARC.rpartition("/")[2],
+            "digest": _format_digest(response.wire_body),
+            "length": str(record.position[1]),
+            "offset": str(record.position[0]),
+            "filename": WARC_PATH.rpartition("/")[2],
         }
-        moment = re.sub(r"[^0-9]", "", rfc3339(record.date))[:14]
-        lines.append(f"{to_search_key(record.url)} {moment} {json.dumps(fields)}\n")
+        digits = re.sub(r"[^0-9]", "", format_rfc3339(record.date))[:14]
+        lines.append(f"{to_search_key(record.url)} {digits} {json.dumps(fields)}\n")
     return "".join(sorted(lines)).encode()
 
 
 def to_search_key(url: str) -> str:
     """Return the key under which players look up a URL (SURT): reversed host, then path and sorted query, lower case.
 
-    Session ids stay, although players by the Internet Archive's rules leave them out. The URL is split without parsing:
-    verifiers make this file again, and sealed bundles contain these bytes.
+    Session ids are kept, although players that follow the rules of the Internet Archive remove them. The URL is only
+    split, not normalized: verifiers rebuild this file, and the bytes in sealed bundles must not change.
     """
     parts = urlsplit(url.lower())
     host = (parts.hostname or "").removeprefix("www.")
@@ -93,10 +91,10 @@ def to_search_key(url: str) -> str:
     return ",".join(reversed(host.split("."))) + port + ")" + path + (f"?{query}" if query else "")
 
 
-def _build_pages(page: WaczPage, moment: str) -> bytes:
+def _build_pages(page: WaczPage, visit_time: str) -> bytes:
     header = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
-    identity = hashlib.sha256(f"{page.url} {moment}".encode()).hexdigest()[:32]
-    line = {"id": identity, "url": page.url, "ts": moment, "title": page.title}
+    identity = hashlib.sha256(f"{page.url} {visit_time}".encode()).hexdigest()[:32]
+    line = {"id": identity, "url": page.url, "ts": visit_time, "title": page.title}
     return "".join(json.dumps(part, ensure_ascii=False) + "\n" for part in (header, line)).encode("utf-8", "replace")
 
 
@@ -108,7 +106,7 @@ def _format_digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _zip(files: Mapping[str, bytes]) -> bytes:
+def _build_zip(files: Mapping[str, bytes]) -> bytes:
     out = BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for path, data in files.items():

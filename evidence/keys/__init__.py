@@ -1,1 +1,1 @@
-"""Keys: Ed25519 for the log and for sealing, certificates for signed documents, and encryption at rest."""
+"""Keys: Ed25519 keys of the log and for sealing, document keys with certificates, and encryption at rest."""

@@ -1,9 +1,9 @@
 """Encryption at rest of private keys and other secrets.
 
-AES-256-GCM under the operator's master key, bound to public keys.
+Private keys are encrypted with AES-256-GCM under the operator's master key, and bound to their public keys.
 
-The format is one byte for the kind, the public key, a nonce of 12 bytes, then private key and tag. The cipher key is
-derived from the master key by HKDF-SHA256 (RFC 5869).
+The format is one byte for the kind, the public key, a nonce of 12 bytes, and the ciphertext with its tag. The cipher
+key is derived from the master key by HKDF-SHA256 (RFC 5869).
 """
 
 import secrets
@@ -26,36 +26,38 @@ _PRIVATE_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
-    """A kind of encrypted key."""
+    """A type of encrypted key or secret."""
 
     version: bytes  # first byte of the encrypted form
-    purpose: bytes  # bound into the encryption, so that one kind is never taken for another
+    purpose: bytes  # bound into the encryption, so that keys of different kinds cannot be confused
     public_bytes: int  # length of the public key
     private_bytes: int | None = _PRIVATE_BYTES  # length of the encrypted secret, or ``None`` for any
 
 
-SEALING = KeyKind(b"\x01", b"exhibit sealing key v1", 32)
-DOCUMENTS = KeyKind(b"\x02", b"exhibit document key v1", 33)
+SEALING_KEY = KeyKind(b"\x01", b"exhibit sealing key v1", 32)
+DOCUMENT_KEY = KeyKind(b"\x02", b"exhibit document key v1", 33)
 SECRET = KeyKind(b"\x03", b"exhibit secret v1", 16, None)
 """A secret without a public key, such as an API key of an external service.
 
 16 bytes that identify it replace the public key.
 """
-_KINDS = {kind.version: kind for kind in (SEALING, DOCUMENTS, SECRET)}
+_KINDS = {kind.version: kind for kind in (SEALING_KEY, DOCUMENT_KEY, SECRET)}
 
 
 def encrypt(kind: KeyKind, public_key: bytes, private_key: bytes, master_key: bytes) -> bytes:
     """Encrypt a private key of 32 bytes, or a secret; raises ``ConfigError`` if the master key is too short."""
     header = kind.version + public_key
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return header + nonce + AESGCM(_derive(kind, master_key)).encrypt(nonce, private_key, kind.purpose + header)
+    return (
+        header + nonce + AESGCM(_derive_cipher_key(kind, master_key)).encrypt(nonce, private_key, kind.purpose + header)
+    )
 
 
 def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
-    """Return the private key, 32 bytes, or the secret, using the first matching master key.
+    """Return the private key, 32 bytes, or the secret, decrypted with the first matching master key.
 
     Raises:
-        IntegrityError: No master key fits.
+        IntegrityError: No master key decrypts it.
     """
     hint = Sentence("Check that the master key is the one that encrypted this key.")
     failure = IntegrityError(Sentence("The key cannot be decrypted."), hint=hint)
@@ -75,27 +77,29 @@ def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
     )
     for master_key in master_keys:
         with suppress(InvalidTag):
-            return AESGCM(_derive(kind, master_key)).decrypt(
+            return AESGCM(_derive_cipher_key(kind, master_key)).decrypt(
                 nonce, nonce_and_ciphertext[_NONCE_BYTES:], kind.purpose + header
             )
     raise failure
 
 
-def reencrypt(encrypted: bytes, old: bytes, new: bytes) -> bytes:
-    """Re-encrypt a key under the master key ``new``; a key that is already under it is returned unchanged.
+def reencrypt(encrypted: bytes, old_master_key: bytes, new_master_key: bytes) -> bytes:
+    """Re-encrypt a key under ``new_master_key``; a key that is already encrypted under it is returned unchanged.
 
     Raises:
-        IntegrityError: Neither master key fits.
+        IntegrityError: Neither master key decrypts the key.
     """
-    kind = _KINDS.get(encrypted[:1], SEALING)
+    kind = _KINDS.get(encrypted[:1], SEALING_KEY)
     try:
-        decrypt(kind, encrypted, new)
+        decrypt(kind, encrypted, new_master_key)
     except IntegrityError:
-        return encrypt(kind, encrypted[1 : 1 + kind.public_bytes], decrypt(kind, encrypted, old), new)
+        return encrypt(
+            kind, encrypted[1 : 1 + kind.public_bytes], decrypt(kind, encrypted, old_master_key), new_master_key
+        )
     return encrypted
 
 
-def _derive(kind: KeyKind, master_key: bytes) -> bytes:
+def _derive_cipher_key(kind: KeyKind, master_key: bytes) -> bytes:
     if len(master_key) < MASTER_KEY_BYTES:
         raise ConfigError(f"The master key has {len(master_key)} bytes; it needs at least {MASTER_KEY_BYTES}.")
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=kind.purpose).derive(master_key)

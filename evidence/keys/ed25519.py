@@ -1,4 +1,4 @@
-"""Ed25519 keys (RFC 8032): the log's own in a file, an owner's sealing key encrypted at rest. No key can be printed."""
+"""Ed25519 keys (RFC 8032): the log's key in a file, and sealing keys of owners, encrypted at rest."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -15,33 +15,33 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from evidence.keys.at_rest import SEALING, decrypt, encrypt
+from evidence.keys.at_rest import SEALING_KEY, decrypt, encrypt
 from exhibit.errors import ConfigError, WrongUseError
 from exhibit.files.durable import write_once
 
 _HEX_DIGITS = 64
-_RESTORE = "Restore the key file from its backup, or name another path."
-_P, _SIGN = 2**255 - 19, 1 << 255
+_RESTORE_HINT = "Restore the key file from its backup, or enter another path."
+_FIELD_PRIME, _SIGN_BIT = 2**255 - 19, 1 << 255
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 """Bytes before the 32 bytes of a public key in a SubjectPublicKeyInfo (RFC 8410)."""
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-SMALL_ORDER = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
+SMALL_ORDER = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_8, _FIELD_PRIME - _ORDER_8})
 """The y coordinates of all eight points whose order divides 8: a signature by such a key is valid for many messages."""
 
 
-def is_sound_point(encoded: bytes) -> bool:
-    """Return True for 32 bytes that canonically encode a y (RFC 8032, 5.1.2) of a point not of small order."""
-    y = int.from_bytes(encoded, "little") & ~_SIGN
-    return len(encoded) == 32 and y < _P and y not in SMALL_ORDER
+def is_valid_point(encoded: bytes) -> bool:
+    """Return True for 32 bytes that canonically encode a point (RFC 8032, 5.1.2) that is not of small order."""
+    y = int.from_bytes(encoded, "little") & ~_SIGN_BIT
+    return len(encoded) == 32 and y < _FIELD_PRIME and y not in SMALL_ORDER
 
 
 def is_valid_signature(public: bytes, signature: bytes, message: bytes) -> bool:
     """Return True if an Ed25519 signature is valid (RFC 8032, 5.1.7).
 
-    The check is strict: both points must be sound, and S below the group's order.
+    The check is strict: both points must be canonical and not of small order, and S must be below the group order.
     """
-    if not (is_sound_point(public) and len(signature) == 64 and is_sound_point(signature[:32])):
+    if not (is_valid_point(public) and len(signature) == 64 and is_valid_point(signature[:32])):
         return False
     if int.from_bytes(signature[32:], "little") >= _ORDER:
         return False
@@ -53,7 +53,7 @@ def is_valid_signature(public: bytes, signature: bytes, message: bytes) -> bool:
 
 
 class KeySigner:
-    """Signs with a private key in memory (port ``Signer``); it cannot be printed, copied or pickled."""
+    """Signer with a private key in memory (port ``Signer``). The key cannot be printed, copied or pickled."""
 
     __slots__ = ("_private",)
 
@@ -77,16 +77,18 @@ class KeySigner:
 
 
 def derive_signer(signer: KeySigner, purpose: bytes) -> KeySigner:
-    """Derive a key for another purpose from a key, one-way (HKDF, RFC 5869, with SHA-256)."""
+    """Derive a signer for another purpose; the original key cannot be recovered from it (HKDF-SHA256, RFC 5869)."""
     seed = HKDF(SHA256(), 32, salt=None, info=purpose).derive(signer._private.private_bytes_raw())  # noqa: SLF001
     return KeySigner(Ed25519PrivateKey.from_private_bytes(seed))
 
 
 class FileSigner(KeySigner):
-    """Signs with a key in a PKCS#8 PEM file that only its owner may read, which is created if absent.
+    """Signer with a key in a PKCS#8 PEM file, which is created if missing.
+
+    Only the owner of the file may have permission to read it.
 
     Raises:
-        ConfigError: The file cannot be read, is open to others, or has no Ed25519 key.
+        ConfigError: The file cannot be read, is readable by others, or does not contain an Ed25519 key.
     """
 
     __slots__ = ("path",)
@@ -99,62 +101,64 @@ class FileSigner(KeySigner):
 
 
 def load_signer(path: Path) -> KeySigner:
-    """Load the key of a PKCS#8 PEM file that only its owner may read.
+    """Load the key from a PKCS#8 PEM file that is readable only by its owner.
 
-    Raises ``ConfigError`` as :class:`FileSigner` does.
+    Raises:
+        ConfigError: The file cannot be read, is readable by others, or does not contain an Ed25519 key.
     """
     return KeySigner(_read_key(path))
 
 
 def load_mounted_signer(path: Path) -> KeySigner:
-    """Load the key of a PKCS#8 PEM file without checking its mode; raises ``ConfigError`` if it cannot be read."""
+    """Load the key from a PKCS#8 PEM file without checking its mode; raises ``ConfigError`` if it cannot be read."""
     return KeySigner(_parse_key(path))
 
 
-def read_public_key(data: bytes) -> bytes:
-    """Parse an Ed25519 public key, PEM or 64 hexadecimal digits, to 32 bytes; raises ``WrongUseError`` otherwise."""
-    hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
+def parse_public_key(data: bytes) -> bytes:
+    """Parse an Ed25519 public key, in PEM or as 64 hexadecimal digits, to 32 bytes; raises ``WrongUseError``."""
+    hint = "Enter a PEM file written by `openssl pkey -in KEY -pubout`, never the private key itself."
     try:
         text = data.decode("ascii").strip()
         is_hex = len(text) == _HEX_DIGITS
         public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)) if is_hex else load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
-        raise WrongUseError("This isn't a public key that can be read.", hint=hint) from None
+        raise WrongUseError("This is not a readable public key.", hint=hint) from None
     if not isinstance(public, Ed25519PublicKey):
-        raise WrongUseError("This isn't an Ed25519 key.", hint="Make one: openssl genpkey -algorithm ed25519")
-    if not is_sound_point(raw := public.public_bytes_raw()):
-        raise WrongUseError("This key is a point of small order, or isn't in its one form.", hint=hint)
+        raise WrongUseError("This is not an Ed25519 key.", hint="Create one: openssl genpkey -algorithm ed25519")
+    if not is_valid_point(raw := public.public_bytes_raw()):
+        raise WrongUseError("This key is not secure: it is of small order, or is not in canonical form.", hint=hint)
     return raw
 
 
 def generate_sealing_key(master_key: bytes) -> tuple[bytes, bytes]:
-    """Generate an owner's key pair: the public key (32 bytes), and the private key encrypted under the master key."""
+    """Generate a sealing key; returns the public key (32 bytes) and the private key, encrypted under the master key."""
     private = Ed25519PrivateKey.generate()
     public_key = private.public_key().public_bytes_raw()
-    return public_key, encrypt(SEALING, public_key, private.private_bytes_raw(), master_key)
+    return public_key, encrypt(SEALING_KEY, public_key, private.private_bytes_raw(), master_key)
 
 
-def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
-    """Decrypt the result of :func:`generate_sealing_key`; raises ``IntegrityError`` if key or bytes do not match."""
-    return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING, encrypted, master_key)))
+def unlock_sealing_key(encrypted: bytes, master_key: bytes) -> KeySigner:
+    """Decrypt the result of :func:`generate_sealing_key`; raises ``IntegrityError`` if key or bytes are wrong."""
+    return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING_KEY, encrypted, master_key)))
 
 
 def create_key_folder(path: Path) -> Path:
-    """Return the folder of a key file, creating it but none of its parents.
+    """Return the folder of a key file, and create it if its parent exists.
 
-    Raises ``ConfigError`` if a parent is missing.
+    Parents are never created: otherwise a moved data folder would be recreated at its old path with another key.
 
-    A moved data folder is thus not recreated in its old place with another key.
+    Raises:
+        ConfigError: The parent of the folder is missing.
     """
     try:
         path.parent.mkdir(exist_ok=True)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path.parent.parent} isn't there, so no key was made in it.", hint=_RESTORE) from error
+        raise ConfigError(f"{path.parent.parent} does not exist, so no key was created.", hint=_RESTORE_HINT) from error
     return path.parent
 
 
 def _write_new_key(path: Path) -> None:
-    """Write a new key unless another process has just done so."""
+    """Write a new key, unless another process has created the file in the meantime."""
     create_key_folder(path)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_once(path, pem)
@@ -165,7 +169,7 @@ def _read_key(path: Path) -> Ed25519PrivateKey:
         if path.stat().st_mode & 0o077:
             raise ConfigError(f"The key file {path} may be read by others.", hint=f"Run chmod 600 {path}")
     except OSError as error:
-        raise ConfigError(f"The key file {path} can't be read.", hint=_RESTORE) from error
+        raise ConfigError(f"The key file {path} cannot be read.", hint=_RESTORE_HINT) from error
     return _parse_key(path)
 
 
@@ -173,7 +177,7 @@ def _parse_key(path: Path) -> Ed25519PrivateKey:
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"The key file {path} can't be read.", hint=_RESTORE) from error
+        raise ConfigError(f"The key file {path} cannot be read.", hint=_RESTORE_HINT) from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise ConfigError(f"The key file {path} doesn't hold an Ed25519 key.", hint=_RESTORE)
+        raise ConfigError(f"The key file {path} does not contain an Ed25519 key.", hint=_RESTORE_HINT)
     return private

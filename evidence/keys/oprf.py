@@ -1,9 +1,10 @@
 """Oblivious pseudorandom function: 2HashDH over P-256, similar to RFC 9497, using only x coordinates of elements.
 
-The client blinds an element's point by a random number; the server multiplies it by its key and sees only a random
-point; the client removes its number again. Hashing to the curve is P256_XMD:SHA-256_SSWU_RO_ of RFC 9380 with Python's
-integers, because no available library implements it; multiplication is OpenSSL's ECDH, which returns only x: a point
-and its negation count as one. The time of hashing depends slightly on the element; nobody outside can measure it.
+The client blinds the point of an element with a random number, the server multiplies it by its key and sees only a
+random point, and the client removes the random number. Hashing to the curve is P256_XMD:SHA-256_SSWU_RO_ of RFC 9380 in
+pure Python, because no available library implements it. Multiplication is OpenSSL's ECDH, which returns only x, so a
+point and its negation are equivalent. The duration of hashing depends slightly on the element, but cannot be measured
+from outside.
 """
 
 import hashlib
@@ -44,21 +45,21 @@ def _expand_message(message: bytes, domain: bytes, length: int) -> bytes:
 def _map_to_curve(u: int) -> tuple[int, int]:
     """Apply the simplified SWU map onto P-256 (RFC 9380, 6.6.2)."""
     zu = _Z * u * u % P
-    below = (zu * zu + zu) % P
-    x = (B * pow(_Z * _A, -1, P) if below == 0 else -B * pow(_A, -1, P) * (1 + pow(below, -1, P))) % P
+    denominator = (zu * zu + zu) % P
+    x = (B * pow(_Z * _A, -1, P) if denominator == 0 else -B * pow(_A, -1, P) * (1 + pow(denominator, -1, P))) % P
     for candidate in (x, zu * x % P):
         square = (candidate**3 + _A * candidate + B) % P
         y = pow(square, (P + 1) // 4, P)
         if y * y % P == square:
             return candidate, y if y % 2 == u % 2 else P - y
-    raise AssertionError  # one of the two is a square
+    raise AssertionError  # unreachable: one of the two candidates is always a square
 
 
-def to_curve(element: bytes, domain: bytes = DOMAIN) -> tuple[int, int]:
-    """Return the point of an element, x and y (RFC 9380, ``hash_to_curve``)."""
+def hash_to_curve(element: bytes, domain: bytes = DOMAIN) -> tuple[int, int]:
+    """Compute the point of an element, x and y (RFC 9380, ``hash_to_curve``)."""
     uniform = _expand_message(element, domain, 2 * _L)
     (x1, y1), (x2, y2) = (_map_to_curve(int.from_bytes(part, "big") % P) for part in (uniform[:_L], uniform[_L:]))
-    if x1 == x2:  # infeasible to find; the sum would be the doubled point or infinity
+    if x1 == x2:  # infeasible to find; addition would need the formula for doubling, or give infinity
         raise AssertionError
     slope = (y2 - y1) * pow(x2 - x1, -1, P) % P
     x = (slope * slope - x1 - x2) % P
@@ -69,7 +70,7 @@ def _multiply(key: EllipticCurvePrivateKey, x: bytes) -> bytes:
     try:
         point = EllipticCurvePublicKey.from_encoded_point(_CURVE, b"\2" + x)
     except ValueError:
-        raise WrongUseError("This isn't the x coordinate of a point of P-256.") from None
+        raise WrongUseError("This is not the x coordinate of a point of P-256.") from None
     return key.exchange(ECDH(), point)
 
 
@@ -78,7 +79,7 @@ def _compute_output(element: bytes, x: bytes) -> bytes:
 
 
 class OprfServer:
-    """The side with the key: evaluates blinded points, and computes outputs of its own elements."""
+    """Server side, which has the key: evaluates blinded points, and computes outputs of its own elements."""
 
     def __init__(self, seed: bytes) -> None:
         """Derive the key from ``seed``, a secret of at least 48 bytes."""
@@ -87,30 +88,34 @@ class OprfServer:
     def evaluate(self, x: bytes) -> bytes:
         """Multiply a blinded point by the key, both as x coordinates (32 bytes).
 
-        Raises ``WrongUseError`` if it is not a point.
+        Raises:
+            WrongUseError: ``x`` is not the x coordinate of a point.
         """
         return _multiply(self._key, x)
 
-    def output(self, element: bytes) -> bytes:
-        """Return the function's value, 32 bytes."""
-        return _compute_output(element, _multiply(self._key, to_curve(element)[0].to_bytes(32, "big")))
+    def compute_output(self, element: bytes) -> bytes:
+        """Compute the function's value for an element, 32 bytes."""
+        return _compute_output(element, _multiply(self._key, hash_to_curve(element)[0].to_bytes(32, "big")))
 
 
 @dataclass(frozen=True, slots=True)
 class OprfClient:
-    """The client side: one element, and its blinded form."""
+    """Client side for one element, with a random blinding factor."""
 
     element: bytes
-    number: int = field(default_factory=lambda: secrets.randbelow(ORDER - 1) + 1, repr=False)
+    blinding_factor: int = field(default_factory=lambda: secrets.randbelow(ORDER - 1) + 1, repr=False)
 
     def blind(self) -> bytes:
         """Return the blinded point's x coordinate, 32 bytes."""
-        return _multiply(derive_private_key(self.number, _CURVE), to_curve(self.element)[0].to_bytes(32, "big"))
+        return _multiply(
+            derive_private_key(self.blinding_factor, _CURVE), hash_to_curve(self.element)[0].to_bytes(32, "big")
+        )
 
-    def output(self, evaluated: bytes) -> bytes:
-        """Return the function's value, 32 bytes, from the server's answer.
+    def compute_output(self, evaluated: bytes) -> bytes:
+        """Compute the function's value, 32 bytes, from the server's response.
 
-        Raises ``WrongUseError`` if that is not a point.
+        Raises:
+            WrongUseError: The response is not the x coordinate of a point.
         """
-        inverse_key = derive_private_key(pow(self.number, -1, ORDER), _CURVE)
+        inverse_key = derive_private_key(pow(self.blinding_factor, -1, ORDER), _CURVE)
         return _compute_output(self.element, _multiply(inverse_key, evaluated))

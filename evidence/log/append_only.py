@@ -1,4 +1,4 @@
-"""The append-only log of entries: appending, checkpoints and proofs, independent of the store of its nodes."""
+"""The append-only log of entries: appending, checkpoints and proofs, independent of how nodes are stored."""
 
 import fcntl
 import os
@@ -11,35 +11,39 @@ from evidence.log import merkle
 from evidence.log.notes import check_name, format_verifier_key, sign_note, verify_note
 from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
-from exhibit.files.durable import settle_path
-from exhibit.ports import Head, HeadStore, LogStore, SignedCheckpoint, Signer
-from exhibit.sentences import Sentence, following
+from exhibit.files.durable import sync_path
+from exhibit.ports import CheckpointStore, LogStore, SignedCheckpoint, Signer, StoredCheckpoint
+from exhibit.sentences import Sentence, concatenate_sentences
 
-_BREAK = Sentence(
-    "Start a new log name, which records the break: exhibit api POST /operator/log/new-origin --field reason=TEXT"
-)
-_OLDER = Sentence("A checkpoint was signed under the name %(name)s, which this log does not know: this log is older.")
-UNSURE = Sentence(
-    "Verify the log against the newest bundle or checkpoint that you handed out: exhibit log verify "
-    "--against FILE. If nothing is missing: exhibit api POST /operator/log/accept-head --field "
-    "reason=TEXT. If something is missing, or you cannot be sure: exhibit api POST "
+_BREAK_HINT = Sentence(
+    "Record the interruption of the log by giving it a new name: exhibit api POST "
     "/operator/log/new-origin --field reason=TEXT"
 )
-_LOST_KEY = Sentence(
-    "Restore secrets/log.key from your backup. If it is lost, start a new log name: exhibit api "
+_UNKNOWN_NAME = Sentence(
+    "A checkpoint was signed under the name %(name)s, which this log does not contain. This copy of "
+    "the log is older than that checkpoint."
+)
+VERIFY_HINT = Sentence(
+    "Verify the log against the newest bundle or checkpoint that another party received: exhibit "
+    "log verify --against FILE. If nothing is missing: exhibit api POST /operator/log/accept-head "
+    "--field reason=TEXT. If something is missing, or you cannot be sure: exhibit api POST "
+    "/operator/log/new-origin --field reason=TEXT"
+)
+_LOST_KEY_HINT = Sentence(
+    "Restore secrets/log.key from your backup. If it is lost, give the log a new name: exhibit api "
     "POST /operator/log/new-origin --field reason=TEXT"
 )
 
 
 class BrokenHistoryError(IntegrityError):
-    """The log does not, or may not, continue its last signed checkpoint: nothing is signed until that is resolved."""
+    """The log does not, or may not, extend its last signed checkpoint. It signs nothing until that is resolved."""
 
 
-def load_log_key(path: Path, checkpoint_store: HeadStore, origin: str) -> FileSigner:
-    """Return the log's own key from its file, creating it if the file is absent.
+def load_log_key(path: Path, checkpoint_store: CheckpointStore, origin: str) -> FileSigner:
+    """Load the log's key from its file, creating the key if the file is missing.
 
-    A new key has signed nothing, and the remembered head says so before the key gets its name: with a key from
-    elsewhere, such as a backup, nothing is signed without a remembered head.
+    For a new key, an empty checkpoint is stored before the key file gets its final name. A key without a stored
+    checkpoint therefore comes from elsewhere, such as a backup, and the log signs nothing with it.
 
     Raises:
         ConfigError: The key file cannot be used.
@@ -47,16 +51,16 @@ def load_log_key(path: Path, checkpoint_store: HeadStore, origin: str) -> FileSi
     if not path.exists():
         with _exclusive_lock(create_key_folder(path)):
             if not path.exists():
-                new_signer = FileSigner(path.with_name(f"{path.name}.coming"))  # maybe left by a killed process
+                new_signer = FileSigner(path.with_name(f"{path.name}.coming"))  # may exist if a process was killed
                 checkpoint_store.begin(sign_note(origin, 0, merkle.EMPTY_ROOT, new_signer))
                 new_signer.path.replace(path)
-                settle_path(path.parent)
+                sync_path(path.parent)
     return FileSigner(path)
 
 
 @contextmanager
 def _exclusive_lock(folder: Path) -> Iterator[None]:
-    """Wait for an exclusive lock on a folder, and hold it as a context manager."""
+    """Context manager that waits for an exclusive lock on a folder, and holds it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -69,11 +73,11 @@ class Log:
     """An append-only Merkle log (RFC 9162) whose checkpoints are signed notes.
 
     ``checkpoint_store`` stores the latest signed checkpoint apart from the log's store. If the store was reset to an
-    earlier state, or the remembered checkpoint is missing (:func:`load_log_key` creates it with the key), the log signs
-    nothing more.
-    Without ``checkpoint_store`` nothing is remembered. ``former_origins`` lists the names of the log before a break,
-    under which it never signs again; ``keys`` are the public keys that signed under a name if they differ from the
-    log's own.
+    earlier state, or the stored checkpoint is missing (:func:`load_log_key` creates it with the key), the log signs
+    nothing more. Without ``checkpoint_store``, this protection is off.
+
+    ``former_origins`` lists the names of the log before a break, under which it never signs again. ``keys`` contains
+    the public keys that signed under a name, if they differ from the current key.
     """
 
     def __init__(
@@ -81,7 +85,7 @@ class Log:
         store: LogStore,
         signer: Signer,
         origin: str,
-        checkpoint_store: HeadStore | None = None,
+        checkpoint_store: CheckpointStore | None = None,
         former_origins: Iterable[str] = (),
         keys: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -93,9 +97,9 @@ class Log:
         self._keys = {} if keys is None else keys
 
     def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
-        """Append entries in order, all or nothing, and return their numbers; waits for the exclusive right to append.
+        """Append entries in order, all or none, and return their numbers; waits until no other process appends.
 
-        For each entry, ``submissions`` may hold the store's key of the submission.
+        ``submissions`` contains, for each entry, the store's key of its submission or ``None``.
         """
         new_entries = list(entries)
         keys = [None] * len(new_entries) if submissions is None else list(submissions)
@@ -103,26 +107,26 @@ class Log:
         with self._store.sequencer() as transaction:
             new_nodes: dict[tuple[int, int], bytes] = {}
 
-            def node(level: int, index: int) -> bytes:
+            def get_node(level: int, index: int) -> bytes:
                 fresh_value = new_nodes.get((level, index))
                 return transaction.node(level, index) if fresh_value is None else fresh_value
 
             for entry, key in zip(new_entries, keys, strict=True):
                 sequence = transaction.size
-                completed = merkle.list_completed_nodes(sequence, entry.leaf_hash, node)
+                completed = merkle.list_completed_nodes(sequence, entry.leaf_hash, get_node)
                 new_nodes.update({(level, index): value for level, index, value in completed})
                 transaction.append(entry, key, completed)
                 sequences.append(sequence)
         return sequences
 
-    def checkpoint(self) -> SignedCheckpoint:
-        """Sign and store a checkpoint of the current size; returns the stored one if nothing has been appended since.
+    def sign_checkpoint(self) -> SignedCheckpoint:
+        """Sign and store a checkpoint of the current size; returns the latest checkpoint if nothing was appended since.
 
         Raises:
-            BrokenHistoryError: The log does not, or may not, continue what it has signed, such as after a restore.
+            BrokenHistoryError: The log does not, or may not, extend its signed checkpoints, such as after a restore.
         """
         size = self._store.size()
-        root = self.root(size)
+        root = self.compute_root(size)
         latest = self._store.latest_checkpoint()
         if latest is not None and (latest.origin, latest.size, latest.root) == (self.origin, size, root):
             return latest
@@ -133,10 +137,10 @@ class Log:
         return checkpoint
 
     def check_history(self) -> None:
-        """Check that the log continues every checkpoint that it knows to have signed, in its store and remembered.
+        """Check that the log extends all signed checkpoints in its store and in the checkpoint store.
 
         Raises:
-            BrokenHistoryError: It does not, or that is unknown: the remembered head is missing, damaged or a copy.
+            BrokenHistoryError: It does not, or it is unknown because the checkpoint file is missing, damaged or a copy.
         """
         latest = self._store.latest_checkpoint()
         if latest is not None:
@@ -146,28 +150,28 @@ class Log:
         try:
             stored = self._checkpoint_store.read()
         except IntegrityError as error:
-            message = Sentence("It is unknown what the log signed last.")
-            raise BrokenHistoryError(following(error.message, message), hint=UNSURE) from error
-        if stored is None:  # every key that was created here has a remembered head
+            message = Sentence("The last checkpoint that the log signed is unknown.")
+            raise BrokenHistoryError(concatenate_sentences(error.message, message), hint=VERIFY_HINT) from error
+        if stored is None:  # every key that was created on this installation has a stored checkpoint
             missing_message = Sentence(
                 "The log's checkpoint file is missing. At least %(size)s entries were signed; it is unknown "
                 "whether there were more.",
                 size=0 if latest is None else latest.size,
             )
-            raise BrokenHistoryError(missing_message, hint=UNSURE)
-        for checkpoint in stored.known:
+            raise BrokenHistoryError(missing_message, hint=VERIFY_HINT)
+        for checkpoint in stored.all_checkpoints:
             if checkpoint != latest:
                 self.check_known(checkpoint)
-        if stored.moved:
+        if stored.is_copied:
             moved_message = Sentence(
                 "The log's checkpoint file (%(size)s entries) was copied here, for example when a folder was "
-                "restored from a backup. It is unknown whether more entries were signed since.",
+                "restored from a backup. It is unknown whether more entries have been signed since then.",
                 size=stored.checkpoint.size,
             )
-            raise BrokenHistoryError(moved_message, hint=UNSURE)
+            raise BrokenHistoryError(moved_message, hint=VERIFY_HINT)
 
-    def describe_stop(self) -> str:
-        """Return why the log signs nothing more, with what to do about it; empty while it signs."""
+    def describe_signing_stop(self) -> str:
+        """Describe why the log does not sign, and the steps to resolve it; an empty string while it signs."""
         try:
             self.check_history()
         except IntegrityError as error:
@@ -178,86 +182,87 @@ class Log:
         """Check that a checkpoint signed by this log's key is consistent with the log's history.
 
         Raises:
-            BrokenHistoryError: Another key signed it, the log does not know its name, or the log does not continue it.
+            BrokenHistoryError: Another key signed it, the log does not know its name, or the log does not extend it.
         """
         if checkpoint.origin in self.former_origins:
             return  # the break is recorded
         try:
             verify_note(checkpoint.note, format_verifier_key(checkpoint.origin, self._signer.public_key))
         except IntegrityError as error:
-            message = Sentence("The log's key is not the key that signed before.")
-            raise BrokenHistoryError(message, hint=_LOST_KEY) from error
+            message = Sentence("The log's key is not the key that signed its earlier checkpoints.")
+            raise BrokenHistoryError(message, hint=_LOST_KEY_HINT) from error
         if checkpoint.size == 0:
             return  # nothing was signed yet, so the name does not matter
         if checkpoint.origin != self.origin:
-            raise BrokenHistoryError(Sentence(_OLDER, name=checkpoint.origin), hint=_BREAK)
+            raise BrokenHistoryError(Sentence(_UNKNOWN_NAME, name=checkpoint.origin), hint=_BREAK_HINT)
         self.check_continues(checkpoint)
 
-    def read_stored_checkpoint(self) -> Head | None:
-        """Return the remembered head; ``None`` if there is none that can be read."""
+    def read_stored_checkpoint(self) -> StoredCheckpoint | None:
+        """Return the stored checkpoint; ``None`` if it is missing or unreadable."""
         try:
             return None if self._checkpoint_store is None else self._checkpoint_store.read()
         except IntegrityError:
             return None
 
     def create_empty_checkpoint(self) -> SignedCheckpoint:
-        """Return a signed checkpoint of no entries, which is remembered before anything was signed."""
+        """Return a signed checkpoint of size 0, which is stored before any other checkpoint is signed."""
         return sign_note(self.origin, 0, merkle.EMPTY_ROOT, self._signer)
 
     def store_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
-        """Remember a checkpoint that was signed or seen outside.
+        """Store a checkpoint that was signed here or received from outside.
 
-        The log then signs nothing that does not continue it.
+        From then on, the log signs only checkpoints that extend it.
         """
         if self._checkpoint_store is not None:
             self._checkpoint_store.write(checkpoint)
 
     def check_continues(self, checkpoint: SignedCheckpoint) -> None:
-        """Check that the log still continues a checkpoint, such as one that a witness has kept.
+        """Check that the log extends a checkpoint, such as one that a log witness has stored.
 
         Raises:
-            BrokenHistoryError: Leaves are missing or differ; a new origin and a record are needed.
+            BrokenHistoryError: Leaves are missing or differ; the log needs a new name, which records the break.
         """
         if checkpoint.size > self._store.size():
             short_message = Sentence(
                 "The log has fewer than the %(size)s entries that it has signed.", size=checkpoint.size
             )
-            raise BrokenHistoryError(short_message, hint=_BREAK)
-        if self.root(checkpoint.size) != checkpoint.root:
+            raise BrokenHistoryError(short_message, hint=_BREAK_HINT)
+        if self.compute_root(checkpoint.size) != checkpoint.root:
             message = Sentence(
                 "The first %(size)s log entries do not match the signed checkpoint.", size=checkpoint.size
             )
-            raise BrokenHistoryError(message, hint=_BREAK)
+            raise BrokenHistoryError(message, hint=_BREAK_HINT)
 
-    def size(self) -> int:
+    def count_entries(self) -> int:
         """Return the number of entries."""
         return self._store.size()
 
-    def root(self, size: int) -> bytes:
-        """Return the root over the first ``size`` leaves, 32 bytes; raises ``NotFoundError`` if there are fewer."""
-        return self._with_nodes(lambda node: [merkle.compute_root(size, node)])[0]
+    def compute_root(self, size: int) -> bytes:
+        """Compute the root hash of the first ``size`` leaves, 32 bytes; raises ``NotFoundError`` if there are fewer."""
+        return self._compute_with_nodes(lambda node: [merkle.compute_root(size, node)])[0]
 
-    def inclusion(self, sequence: int, size: int) -> list[bytes]:
+    def prove_inclusion(self, sequence: int, size: int) -> list[bytes]:
         """Return the inclusion proof of an entry in the first ``size`` leaves.
 
-        Raises ``WrongUseError`` if it is missing.
+        Raises:
+            WrongUseError: The log has fewer leaves, or the entry is not among them.
         """
         return self._compute_proof(lambda node: merkle.prove_inclusion(sequence, size, node), size)
 
-    def consistency(self, old: int, new: int) -> list[bytes]:
-        """Return the proof that size ``new`` continues size ``old``; raises ``WrongUseError`` for impossible sizes."""
+    def prove_consistency(self, old: int, new: int) -> list[bytes]:
+        """Return the consistency proof from size ``old`` to ``new``; raises ``WrongUseError`` for impossible sizes."""
         return self._compute_proof(lambda node: merkle.prove_consistency(old, new, node), new)
 
     def sign(self, statement: bytes) -> bytes:
         """Sign canonical JSON with the log's key, 64 bytes; a single line cannot be mistaken for a checkpoint."""
         return self._signer.sign(statement)
 
-    def vkey(self) -> str:
-        """Return the public key in the form that verifiers pin."""
-        return self.vkeys()[-1]
+    def get_verifier_key(self) -> str:
+        """Return the public key in the form that verifiers pin (a C2SP verifier key)."""
+        return self.list_verifier_keys()[-1]
 
-    def vkeys(self) -> list[str]:
-        """Return the public key under each name of the log, the current one last: verifiers pin both name and key."""
+    def list_verifier_keys(self) -> list[str]:
+        """Return one verifier key for each name of the log, the current name last: verifiers pin both name and key."""
         return [
             format_verifier_key(name, self._keys.get(name, self._signer.public_key))
             for name in (*self.former_origins, self.origin)
@@ -268,16 +273,16 @@ class Log:
         """Public key of the current signer, 32 bytes."""
         return self._signer.public_key
 
-    def _compute_proof(self, compute: Callable[[merkle.Node], list[bytes]], size: int) -> list[bytes]:
+    def _compute_proof(self, compute: Callable[[merkle.NodeHashGetter], list[bytes]], size: int) -> list[bytes]:
         if size > self._store.size():
-            raise WrongUseError(f"The log doesn't have {size} entries.")
+            raise WrongUseError(f"The log does not have {size} entries.")
         try:
-            return self._with_nodes(compute)
+            return self._compute_with_nodes(compute)
         except ValueError as error:
             raise WrongUseError(f"There is no such proof: {error}.") from error
 
-    def _with_nodes(self, compute: Callable[[merkle.Node], list[bytes]]) -> list[bytes]:
-        """Run a computation twice: first to collect the nodes that it reads, then with all of them fetched at once."""
+    def _compute_with_nodes(self, compute: Callable[[merkle.NodeHashGetter], list[bytes]]) -> list[bytes]:
+        """Run a computation twice: first to collect the positions of its nodes, then with all nodes fetched at once."""
         positions: list[tuple[int, int]] = []
 
         def record_position(level: int, index: int) -> bytes:

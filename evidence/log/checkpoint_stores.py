@@ -1,11 +1,12 @@
-"""The latest signed checkpoint of a log ("head"), stored apart from the log's store in a file or a bucket.
+"""Stores for the latest signed checkpoint of a log, kept apart from the log itself in a file or a bucket.
 
-A store can be reset to an earlier state, such as by a restore; it then lacks checkpoints that the log has signed since
-and that outside witnesses know. The remembered head reveals this.
+A restored backup resets the log to an earlier state. The log then lacks checkpoints that it signed later and that
+outside log witnesses have already seen. The stored checkpoint reveals this.
 
-The file also records its own location on the disk, by number and birth time of its inode. A copy of it, as in a whole
-folder restored from a backup, may itself be old and is detected this way. An object in a bucket, which all machines
-share, cannot be recognized as a copy; each machine that signs also keeps its own knowledge in a file.
+The file also records its own location on the disk: the number and birth time of its inode. A copy of the file, for
+example in a folder restored from a backup, may be out of date; the recorded location identifies it as a copy. An object
+in a bucket is shared by all machines and cannot be identified as a copy, so each signing machine also keeps a local
+file.
 """
 
 import json
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from evidence.log.notes import parse_note
 from exhibit.errors import IntegrityError, ServiceMissingError
-from exhibit.files.durable import settle, settle_path
-from exhibit.ports import Head, SignedCheckpoint
+from exhibit.files.durable import sync_file, sync_path
+from exhibit.ports import SignedCheckpoint, StoredCheckpoint
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -26,30 +27,30 @@ if TYPE_CHECKING:
 
 
 OBJECT_NAME = "log.head"
-_BUCKET_PLACE = ""
-"""Location recorded in a file that accompanies a head in a bucket.
+_BUCKET_LOCATION = ""
+"""Location recorded in the local file of a checkpoint that is stored in a bucket.
 
-Empty, so that it is never taken for the only one.
+It is empty, so a file store never accepts that file as its original.
 """
 
 
 class FileCheckpointStore:
-    """A remembered head in a file of this machine, bound to its location (port ``HeadStore``)."""
+    """Checkpoint store in a local file that is bound to its location on the disk (port ``HeadStore``)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> Head | None:
-        """Return the remembered head, and whether the file is a copy; ``None`` without a file.
+    def read(self) -> StoredCheckpoint | None:
+        """Return the stored checkpoint, with a flag for a copied file; ``None`` without a file.
 
         Raises:
             IntegrityError: The file cannot be read.
             ServiceMissingError: The file's location cannot be determined now.
         """
         try:
-            text, place = _read_text_and_place(self.path)
-            stored = json.loads(text)
-            return Head(_parse_checkpoint(stored["note"]), stored["place"] != place)
+            text, location = _read_text_and_location(self.path)
+            record = json.loads(text)
+            return StoredCheckpoint(_parse_checkpoint(record["note"]), record["place"] != location)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
@@ -67,77 +68,80 @@ class FileCheckpointStore:
         Raises:
             ServiceMissingError: The file's location cannot be determined now; the old file stays.
         """
-        _write(self.path, checkpoint, _get_place)
+        _write(self.path, checkpoint, _get_location)
 
     def set_aside(self) -> None:
-        """Rename the file."""
+        """Move the file out of the way by renaming it."""
         if self.path.exists():
             self.path.replace(self.path.with_name(f"{self.path.name}.replaced"))
 
 
 class BucketCheckpointStore:
-    """A remembered head in a bucket for all machines (port ``HeadStore``), with a file of what this machine last knew.
+    """Checkpoint store in a bucket that all machines share (port ``HeadStore``), with a local file for each machine.
 
-    The object is replaced only if it is as it was read here, so that a process that has lost its turn without knowing
-    cannot put an older head in its place. If the data folder of a machine held the head before, its file becomes the
-    object.
+    An object is replaced only if it has not changed since this process read it. A process that has lost the lock
+    without noticing therefore cannot store an older checkpoint. If the bucket has no object yet, the local file of a
+    machine that used a file store becomes the object.
     """
 
-    def __init__(self, objects: "NamedObjects", own: Path) -> None:
-        self._objects, self._own, self._mark = objects, FileCheckpointStore(own), ""
+    def __init__(self, objects: "NamedObjects", local_path: Path) -> None:
+        self._objects, self._local_store, self._version = objects, FileCheckpointStore(local_path), ""
 
-    def read(self) -> Head | None:
-        """Return the head in the bucket, with this machine's own.
+    def read(self) -> StoredCheckpoint | None:
+        """Return the checkpoint in the bucket, together with the local one.
 
-        Raises ``IntegrityError`` if the object cannot be read.
+        Raises:
+            IntegrityError: The object cannot be read.
         """
-        stored_object, own = self._objects.get(OBJECT_NAME), self._read_own()
-        if stored_object is None and own is not None and not own.moved:
-            self.begin(own.checkpoint)
+        stored_object, local_checkpoint = self._objects.get(OBJECT_NAME), self._read_local_checkpoint()
+        if stored_object is None and local_checkpoint is not None and not local_checkpoint.is_copied:
+            self.begin(local_checkpoint.checkpoint)
             stored_object = self._objects.get(OBJECT_NAME)
         if stored_object is None:
             return None
-        data, self._mark = stored_object
+        data, self._version = stored_object
         try:
             checkpoint = _parse_checkpoint(data.decode())
         except (ValueError, IntegrityError) as error:
             sentence = Sentence("The log's checkpoint object %(name)s cannot be read.", name=OBJECT_NAME)
             raise IntegrityError(sentence) from error
-        return Head(checkpoint, moved=False, besides=None if own is None else own.checkpoint)
+        return StoredCheckpoint(
+            checkpoint, is_copied=False, earlier=None if local_checkpoint is None else local_checkpoint.checkpoint
+        )
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
         """Create the object unless it exists."""
         if self._objects.create(OBJECT_NAME, checkpoint.note.encode()):
-            _write(self._own.path, checkpoint, lambda _: _BUCKET_PLACE)
+            _write(self._local_store.path, checkpoint, lambda _: _BUCKET_LOCATION)
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
         """Replace the object; raises ``StorageError`` if another process has replaced it since it was read."""
-        mark = self._mark or (self._objects.get(OBJECT_NAME) or (b"", ""))[1]
-        self._objects.replace(OBJECT_NAME, checkpoint.note.encode(), mark)
-        self._mark = ""
-        _write(self._own.path, checkpoint, lambda _: _BUCKET_PLACE)
+        version = self._version or (self._objects.get(OBJECT_NAME) or (b"", ""))[1]
+        self._objects.replace(OBJECT_NAME, checkpoint.note.encode(), version)
+        self._version = ""
+        _write(self._local_store.path, checkpoint, lambda _: _BUCKET_LOCATION)
 
     def set_aside(self) -> None:
-        """Rename the object and the file."""
+        """Move the object and the local file out of the way by renaming them."""
         if (current := self._objects.get(OBJECT_NAME)) is not None:
             self._objects.put(f"{OBJECT_NAME}.replaced", current[0])
             self._objects.remove(OBJECT_NAME)
-        self._own.set_aside()
+        self._local_store.set_aside()
 
-    def _read_own(self) -> Head | None:
+    def _read_local_checkpoint(self) -> StoredCheckpoint | None:
         try:
-            return self._own.read()
-        except IntegrityError:  # the object suffices
+            return self._local_store.read()
+        except IntegrityError:  # the object in the bucket is enough
             return None
 
 
-def _write(path: Path, checkpoint: SignedCheckpoint, place: Callable[[Path], str]) -> None:
+def _write(path: Path, checkpoint: SignedCheckpoint, get_location: Callable[[Path], str]) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with draft.open("w", encoding="utf-8") as file:
-        json.dump({"note": checkpoint.note, "place": place(draft)}, file)
-        settle(file)
+        json.dump({"note": checkpoint.note, "place": get_location(draft)}, file)
+        sync_file(file)
     draft.replace(path)
-    settle_path(path.parent)
+    sync_path(path.parent)
 
 
 def _parse_checkpoint(text: str) -> SignedCheckpoint:
@@ -145,20 +149,20 @@ def _parse_checkpoint(text: str) -> SignedCheckpoint:
     return SignedCheckpoint(note.origin, note.size, note.root, text)
 
 
-def _read_text_and_place(path: Path) -> tuple[str, str]:
-    """Return text and location of the same file, even if another file replaces it meanwhile."""
+def _read_text_and_location(path: Path) -> tuple[str, str]:
+    """Return the text and location of one file, even if another process replaces the file in the meantime."""
     while True:
         text = path.read_text(encoding="utf-8")
-        place = _get_place(path)
+        location = _get_location(path)
         if path.read_text(encoding="utf-8") == text:
-            return text, place
+            return text, location
 
 
-def _get_place(path: Path) -> str:
-    """Return number and birth time of a file's inode; a copy has others, and renaming or ``chown`` changes neither.
+def _get_location(path: Path) -> str:
+    """Return the number and birth time of a file's inode: a copy has different values, a renamed file keeps them.
 
-    On the few systems whose `stat` reports no birth times, only the number is returned, which may be reused. Times are
-    in UTC, whatever the time zone of this process.
+    ``chown`` does not change them either. On the few systems whose `stat` reports no birth times, the result is the
+    number only, which the file system may reuse. Times are always in UTC.
 
     Raises:
         ServiceMissingError: The `stat` program was interrupted or did not run.
@@ -170,9 +174,9 @@ def _get_place(path: Path) -> str:
     except FileNotFoundError:
         return str(path.stat().st_ino)
     except (OSError, subprocess.SubprocessError) as error:
-        raise ServiceMissingError(f"The program stat didn't answer: {error}.") from error
-    if result.returncode == 1:  # it reports no birth times, or the file is missing
+        raise ServiceMissingError(f"The program stat did not respond: {error}.") from error
+    if result.returncode == 1:  # stat reports no birth times, or the file is missing
         return str(path.stat().st_ino)
     if result.returncode:
-        raise ServiceMissingError(f"The program stat was broken off ({result.returncode}).")
+        raise ServiceMissingError(f"The program stat failed (exit status {result.returncode}).")
     return result.stdout.strip()

@@ -1,6 +1,7 @@
-"""Checkpoints as signed notes (C2SP signed-note, tlog-checkpoint), which anybody can verify.
+"""Checkpoints as signed notes (C2SP signed-note, tlog-checkpoint) that anybody can verify.
 
-Witnesses cosign checkpoints (C2SP tlog-cosignature, cosignature/v1), which shows who saw one and when.
+Log witnesses cosign checkpoints (C2SP tlog-cosignature, cosignature/v1). A cosignature proves that the witness saw the
+checkpoint, and at what time.
 """
 
 import base64
@@ -11,17 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from evidence.formats.errors import UntrustedIssuerError
-from evidence.keys.ed25519 import is_sound_point, is_valid_signature
+from evidence.keys.ed25519 import is_valid_point, is_valid_signature
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import SignedCheckpoint, Signer
 
 ED25519 = b"\x01"
 COSIGNATURE = b"\x04"
-"""Algorithm of a witness's key: Ed25519, with the time included in the signed text."""
+"""Algorithm of a log witness's key: Ed25519, with the time included in the signed text."""
 MAX_NOTE = 1 << 16
 MAX_SIGNATURES = 64
-_TIME, _SIGNATURE = 8, 64
-_LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+_TIME_BYTES, _SIGNATURE_BYTES = 8, 64
+_MAX_TIME = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 _NAME = re.compile(r"[!-*,-~]{1,200}")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
@@ -49,7 +50,11 @@ class Note:
 
 
 def check_name(name: str) -> str:
-    """Return the name if it can name a log and its key (visible ASCII, no plus); else raise ``WrongUseError``."""
+    """Return the name if it is valid for a log and its key (visible ASCII, no plus).
+
+    Raises:
+        WrongUseError: The name is not valid.
+    """
     if not _NAME.fullmatch(name):
         raise WrongUseError(
             f"{name!r} cannot name a log.", hint="Use one such as example.org/log, without spaces or +."
@@ -58,7 +63,7 @@ def check_name(name: str) -> str:
 
 
 def compute_key_id(name: str, public_key: bytes, algorithm: bytes = ED25519) -> bytes:
-    """Return the 4 bytes that identify an Ed25519 key in a note: a log's or, with its algorithm, a witness's key."""
+    """Return the 4 bytes that identify an Ed25519 key in a note: a log's key or, by algorithm, a log witness's key."""
     return hashlib.sha256(name.encode() + b"\n" + algorithm + public_key).digest()[:4]
 
 
@@ -71,17 +76,17 @@ def format_verifier_key(name: str, public_key: bytes, algorithm: bytes = ED25519
 def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, bytes]:
     """Return the name and the 32-byte public key; raises ``WrongUseError`` if the text is not such a key."""
     name, _, rest = vkey.partition("+")
-    identity, _, encoded = rest.partition("+")
+    key_id, _, encoded = rest.partition("+")
     raw = decode_strict_base64(encoded) or b""
     key_owner = "log" if algorithm == ED25519 else "witness"
     is_valid = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
-    if not is_valid or compute_key_id(name, raw[1:], algorithm).hex() != identity:
+    if not is_valid or compute_key_id(name, raw[1:], algorithm).hex() != key_id:
         raise WrongUseError(
             f"This is not a {key_owner}'s public key.", hint="It reads name+8 hexadecimal digits+base64."
         )
-    if not is_sound_point(raw[1:]):
+    if not is_valid_point(raw[1:]):
         raise WrongUseError(
-            f"The public key of this {key_owner} is a point of small order, or not in canonical form (RFC 8032)."
+            f"The public key of this {key_owner} is not secure: small order, or not canonical (RFC 8032)."
         )
     return name, raw[1:]
 
@@ -93,13 +98,13 @@ def sign_note(origin: str, size: int, root: bytes, signer: Signer) -> SignedChec
 
 
 def sign_text(body: str, name: str, signer: Signer) -> str:
-    """Sign a text, whose lines end with a newline, as a note with the key of this name."""
+    """Sign a text as a note with the key of this name; each line of the text must end with a newline."""
     signature = base64.b64encode(compute_key_id(name, signer.public_key) + signer.sign(body.encode())).decode()
     return f"{body}\n— {name} {signature}\n"
 
 
 def parse_note(text: str) -> Note:
-    """Read a checkpoint without verifying its signatures; raises ``IntegrityError`` if it is not one."""
+    """Parse a checkpoint without verifying its signatures; raises ``IntegrityError`` for any other text."""
     if len(text) > MAX_NOTE or _CONTROL.search(text):
         raise IntegrityError("The checkpoint is not a signed note: it is too long or contains control characters.")
     body, separator, tail = text.rpartition("\n\n")
@@ -120,13 +125,13 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
 
     Raises:
         IntegrityError: The text is not a checkpoint, or the signature by this key is invalid.
-        UnknownWitnessError: No signature is by this key, or the checkpoint is of a log with another name.
+        UntrustedIssuerError: No signature is by this key, or the checkpoint is of a log with another name.
         WrongUseError: ``vkey`` is not a verifier key.
     """
     name, public_key = parse_verifier_key(vkey)
     note = parse_note(text)
-    identity = compute_key_id(name, public_key)
-    signatures = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
+    key_id = compute_key_id(name, public_key)
+    signatures = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, key_id)]
     if not signatures or note.origin != name:
         raise UntrustedIssuerError(f"The checkpoint of {note.origin} is not signed by the known key of {name}.")
     if not all(is_valid_signature(public_key, signature, note.body.encode()) for signature in signatures):
@@ -135,44 +140,46 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
 
 
 def format_cosigner_key(name: str, public_key: bytes) -> str:
-    """Return the text form of a witness's public key: ``name+key id+base64 of algorithm and key``."""
+    """Return the text form of a log witness's public key: ``name+key id+base64 of algorithm and key``."""
     return format_verifier_key(name, public_key, COSIGNATURE)
 
 
 def parse_cosigner_key(vkey: str) -> tuple[str, bytes]:
-    """Return the name and the 32-byte key of a witness; raises ``WrongUseError`` if the text is not such a key."""
+    """Return the name and the 32-byte key of a log witness; raises ``WrongUseError`` if the text is not such a key."""
     return parse_verifier_key(vkey, COSIGNATURE)
 
 
-def cosign(body: str, name: str, signer: Signer, at: datetime) -> str:
-    """Return a witness's signature line on a checkpoint, with its newline; the time is in whole seconds."""
-    seconds = int(at.timestamp())
+def cosign(body: str, name: str, signer: Signer, time: datetime) -> str:
+    """Return a log witness's signature line for a checkpoint, with its newline; the time is in whole seconds."""
+    seconds = int(time.timestamp())
     raw = (
         compute_key_id(name, signer.public_key, COSIGNATURE)
-        + seconds.to_bytes(_TIME, "big")
+        + seconds.to_bytes(_TIME_BYTES, "big")
         + signer.sign(_build_cosigned_text(body, seconds))
     )
     return f"— {name} {base64.b64encode(raw).decode()}\n"
 
 
 def verify_cosignature(note: Note, vkey: str) -> datetime:
-    """Return when a witness states that it saw this checkpoint, aware, UTC.
+    """Return the time at which a log witness states that it saw this checkpoint, aware, UTC.
 
     Raises:
-        UnknownWitnessError: No line is by the witness's key.
+        UntrustedIssuerError: No signature is by the key of the log witness.
         IntegrityError: A signature is invalid.
-        WrongUseError: ``vkey`` is not a witness's key.
+        WrongUseError: ``vkey`` is not the key of a log witness.
     """
     name, public_key = parse_cosigner_key(vkey)
-    identity = compute_key_id(name, public_key, COSIGNATURE)
-    lines = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
-    if not lines:
+    key_id = compute_key_id(name, public_key, COSIGNATURE)
+    signatures = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, key_id)]
+    if not signatures:
         raise UntrustedIssuerError(f"{name} has not cosigned the checkpoint.")
     times = []
-    for raw in lines:
-        seconds = int.from_bytes(raw[:_TIME], "big")
-        is_valid = len(raw) == _TIME + _SIGNATURE and 0 < seconds < _LATEST
-        if not is_valid or not is_valid_signature(public_key, raw[_TIME:], _build_cosigned_text(note.body, seconds)):
+    for signature in signatures:
+        seconds = int.from_bytes(signature[:_TIME_BYTES], "big")
+        is_valid = len(signature) == _TIME_BYTES + _SIGNATURE_BYTES and 0 < seconds < _MAX_TIME
+        if not is_valid or not is_valid_signature(
+            public_key, signature[_TIME_BYTES:], _build_cosigned_text(note.body, seconds)
+        ):
             raise IntegrityError(f"The cosignature of {name} on the checkpoint is invalid.")
         times.append(seconds)
     return datetime.fromtimestamp(min(times), UTC)
@@ -191,7 +198,7 @@ def _parse_signature(line: str) -> NoteSignature:
 
 
 def decode_strict_base64(text: str) -> bytes | None:
-    """Return the bytes if the text is their only base64 form, else ``None``."""
+    """Decode base64; returns ``None`` unless the text is the canonical encoding of its bytes."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,64 +1,64 @@
-/* The files of a bundle, from the ZIP that the software writes or from the folder it was unpacked into, their digests,
-   and JSON in its one form. Text of a bundle is whatever a stranger wrote. */
+/* Reads the files of a bundle from an Exhibit ZIP or an unpacked folder, computes digests, and parses canonical JSON.
+   All text in a bundle is untrusted. */
 
-/** A check failed; the message is the sentence for the reader. */
-class Broken extends Error {}
+/** A failed check. The message is displayed to the user. */
+class CheckFailedError extends Error {}
 
-/** This page cannot check it. */
-class Unchecked extends Error {}
+/** A check that this page cannot run. */
+class NotCheckedError extends Error {}
 
-/** What was given is no bundle at all. */
-class NoBundle extends Error {}
+/** The selected files are not a bundle. */
+class NotBundleError extends Error {}
 
-/** Numbers and names of the format, as the modules define them that write and verify it. */
+/** Constants of the bundle format, taken from the Python modules that write and verify bundles. */
 const CONSTANTS = JSON.parse(document.getElementById("constants").textContent);
 const { MAX_ENTRIES, MAX_NAME, MAX_JSON, MAX_DEPTH } = CONSTANTS;
 const MAX_FILE = 512 << 20;
-const MAX_AT_ONCE = 64 << 20;
+const MAX_BUFFERED = 64 << 20;
 const COMMAND = "exhibit verify";
 
-function must(holds, problem) {
-  if (!holds) throw new Broken(problem);
+function ensure(condition, message) {
+  if (!condition) throw new CheckFailedError(message);
 }
 
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const fromHex = (text) => Uint8Array.from(text.match(/../g) || [], (pair) => parseInt(pair, 16));
-const same = (one, other) => one.length === other.length && one.every((byte, place) => byte === other[place]);
-const utf8 = (text) => new TextEncoder().encode(text);
-const quoted = (text) => JSON.stringify(text.slice(0, 80));
+const equalBytes = (left, right) => left.length === right.length && left.every((byte, index) => byte === right[index]);
+const toUtf8 = (text) => new TextEncoder().encode(text);
+const quote = (text) => JSON.stringify(text.slice(0, 80));
 
 function concat(...parts) {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let place = 0;
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
   for (const part of parts) {
-    whole.set(part, place);
-    place += part.length;
+    joined.set(part, offset);
+    offset += part.length;
   }
-  return whole;
+  return joined;
 }
 
-function textOf(bytes, what) {
+function decodeText(bytes, label) {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new Broken(`${what} is not UTF-8.`);
+    throw new CheckFailedError(`${label} is not UTF-8.`);
   }
 }
 
 const toBase64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 
-/** The bytes of the one base64 form of something, or null. */
+/** Decode canonical base64; return null for any other text. */
 function fromBase64(text) {
   try {
-    const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     return toBase64(bytes) === text ? bytes : null;
   } catch {
     return null;
   }
 }
 
-const digest = async (name, bytes) => new Uint8Array(await crypto.subtle.digest(name, bytes));
-const sha256 = (bytes) => digest("SHA-256", bytes);
+const computeDigest = async (name, bytes) => new Uint8Array(await crypto.subtle.digest(name, bytes));
+const sha256 = (bytes) => computeDigest("SHA-256", bytes);
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, number) => {
   let value = number;
@@ -68,122 +68,122 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, number) => {
 
 function crc32(bytes) {
   let value = 0xffffffff;
-  for (let place = 0; place < bytes.length; place++) value = CRC_TABLE[(value ^ bytes[place]) & 255] ^ (value >>> 8);
+  for (let index = 0; index < bytes.length; index++) value = CRC_TABLE[(value ^ bytes[index]) & 255] ^ (value >>> 8);
   return (value ^ 0xffffffff) >>> 0;
 }
 
-/** Canonical JSON (RFC 8785); throws Broken for what readers could take in two ways (RFC 7493). */
-function canonicalText(value, what = "JSON", depth = 0) {
-  must(depth <= MAX_DEPTH, `${what} is nested too deeply.`);
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalText(item, what, depth + 1)).join(",")}]`;
+/** Encode canonical JSON (RFC 8785); throws CheckFailedError for values that are ambiguous (RFC 7493). */
+function toCanonicalText(value, label = "JSON", depth = 0) {
+  ensure(depth <= MAX_DEPTH, `${label} is nested too deeply.`);
+  if (Array.isArray(value)) return `[${value.map((item) => toCanonicalText(item, label, depth + 1)).join(",")}]`;
   if (value !== null && typeof value === "object") {
-    const fields = Object.keys(value).sort().map((name) => `${canonicalText(name, what)}:${canonicalText(value[name], what, depth + 1)}`);
+    const fields = Object.keys(value).sort().map((name) => `${toCanonicalText(name, label)}:${toCanonicalText(value[name], label, depth + 1)}`);
     return `{${fields.join(",")}}`;
   }
-  must(typeof value !== "string" || value.isWellFormed(), `${what} contains an incomplete character.`);
-  must(typeof value !== "number" || Math.abs(value) < 2 ** 53, `${what} contains a number that is too large.`);
+  ensure(typeof value !== "string" || value.isWellFormed(), `${label} contains an incomplete character.`);
+  ensure(typeof value !== "number" || Math.abs(value) < 2 ** 53, `${label} contains a number that is too large.`);
   return JSON.stringify(value);
 }
 
-const canonical = (value) => utf8(canonicalText(value));
+const toCanonicalBytes = (value) => toUtf8(toCanonicalText(value));
 
-function parsed(bytes, what) {
-  must(bytes.length <= MAX_JSON, `${what} has ${bytes.length} bytes, more than the ${MAX_JSON} that are read.`);
-  const text = textOf(bytes, what);
+function decodeJson(bytes, label) {
+  ensure(bytes.length <= MAX_JSON, `${label} has ${bytes.length} bytes, more than the ${MAX_JSON} that are read.`);
+  const text = decodeText(bytes, label);
   try {
     return [JSON.parse(text), text];
   } catch {
-    throw new Broken(`${what} is not readable JSON.`);
+    throw new CheckFailedError(`${label} is not readable JSON.`);
   }
 }
 
-/** JSON in its one canonical form: every reader sees the same. */
-function parseCanonical(bytes, what) {
-  const [value, text] = parsed(bytes, what);
-  must(canonicalText(value, what) === text, `${what} is not in canonical form (RFC 8785).`);
+/** Parse JSON that must be in canonical form, so that all parsers read the same values. */
+function parseCanonical(bytes, label) {
+  const [value, text] = decodeJson(bytes, label);
+  ensure(toCanonicalText(value, label) === text, `${label} is not in canonical form (RFC 8785).`);
   return value;
 }
 
-/** JSON written in any way, with no name twice in one object. */
-function parseJson(bytes, what) {
-  const [value, text] = parsed(bytes, what);
-  canonicalText(value, what);
-  const names = (one) => (one !== null && typeof one === "object" ? Object.values(one).reduce((sum, item) => sum + names(item), Array.isArray(one) ? 0 : Object.keys(one).length) : 0);
-  const written = Array.from(text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)).filter((match) => match[1]).length;
-  must(written === names(value), `${what} has a duplicate name in one object.`);
+/** Parse JSON in any form, without duplicate names in an object. */
+function parseJson(bytes, label) {
+  const [value, text] = decodeJson(bytes, label);
+  toCanonicalText(value, label);
+  const countNames = (node) => (node !== null && typeof node === "object" ? Object.values(node).reduce((sum, item) => sum + countNames(item), Array.isArray(node) ? 0 : Object.keys(node).length) : 0);
+  const writtenCount = Array.from(text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)).filter((match) => match[1]).length;
+  ensure(writtenCount === countNames(value), `${label} has a duplicate name in one object.`);
   return value;
 }
 
-/** Whether a time that has the form of one is on the calendar. */
-function isMoment(text) {
+/** Return whether a well-formed time exists in the calendar. */
+function isValidTime(text) {
   const time = new Date(text);
   return text >= "1000" && !Number.isNaN(time.getTime()) && time.toISOString().slice(0, 19) === text.slice(0, 19);
 }
 
-/** The JSON Schemas of the formats that this page reads; only the keywords that they use are known. */
+/** JSON Schemas of the formats that this page reads. Only the keywords used in them are supported. */
 const SCHEMAS = JSON.parse(document.getElementById("schemas").textContent);
 
-/** Check plain data against the schema of a format; throws Broken naming the place. */
-function checkSchema(value, format, what) {
-  const whole = SCHEMAS[format];
-  const wrong = (where, wanted) => {
-    throw new Broken(`${where} must be ${wanted}.`);
+/** Check data against the schema of a format; throws CheckFailedError with the path of the invalid value. */
+function checkSchema(value, format, label) {
+  const rootSchema = SCHEMAS[format];
+  const fail = (path, expected) => {
+    throw new CheckFailedError(`${path} must be ${expected}.`);
   };
-  const check = (item, schema, where) => {
-    if (schema.$ref) return check(item, whole.$defs[schema.$ref.split("/").pop()], where);
-    if (schema.anyOf) return item === null ? undefined : check(item, schema.anyOf[0], where);
-    if (schema.enum) return schema.enum.includes(item) ? undefined : wrong(where, schema.enum.join(" or "));
-    if (schema.type === "object") return checkObject(item, schema, where);
-    if (schema.type === "array") return checkArray(item, schema, where);
-    return checkScalar(item, schema, where);
+  const check = (item, schema, path) => {
+    if (schema.$ref) return check(item, rootSchema.$defs[schema.$ref.split("/").pop()], path);
+    if (schema.anyOf) return item === null ? undefined : check(item, schema.anyOf[0], path);
+    if (schema.enum) return schema.enum.includes(item) ? undefined : fail(path, schema.enum.join(" or "));
+    if (schema.type === "object") return checkObject(item, schema, path);
+    if (schema.type === "array") return checkArray(item, schema, path);
+    return checkScalar(item, schema, path);
   };
-  const checkObject = (item, schema, where) => {
-    if (item === null || typeof item !== "object" || Array.isArray(item)) wrong(where, "an object");
+  const checkObject = (item, schema, path) => {
+    if (item === null || typeof item !== "object" || Array.isArray(item)) fail(path, "an object");
     if (!schema.properties) return;
-    const [known, written] = [schema.properties.format?.enum, item.format];
-    must(!known || typeof written !== "string" || known.includes(written), `${where} was written in the format ${quoted(String(written))}, which this version of Exhibit does not read.`);
-    for (const name of Object.keys(item)) must(Object.hasOwn(schema.properties, name), `${where} has an unknown field ${quoted(name)}.`);
-    for (const name of schema.required) must(Object.hasOwn(item, name), `${where} lacks the field ${quoted(name)}.`);
-    for (const name of Object.keys(item)) check(item[name], schema.properties[name], `${where}: ${name}`);
+    const [knownFormats, writtenFormat] = [schema.properties.format?.enum, item.format];
+    ensure(!knownFormats || typeof writtenFormat !== "string" || knownFormats.includes(writtenFormat), `${path} was written in the format ${quote(String(writtenFormat))}, which this version of Exhibit does not read.`);
+    for (const name of Object.keys(item)) ensure(Object.hasOwn(schema.properties, name), `${path} has an unknown field ${quote(name)}.`);
+    for (const name of schema.required) ensure(Object.hasOwn(item, name), `${path} lacks the field ${quote(name)}.`);
+    for (const name of Object.keys(item)) check(item[name], schema.properties[name], `${path}: ${name}`);
   };
-  const checkArray = (item, schema, where) => {
-    if (!Array.isArray(item)) wrong(where, "an array");
-    if (schema.prefixItems && item.length !== schema.prefixItems.length) wrong(where, `an array of ${schema.prefixItems.length}`);
-    item.forEach((one, place) => check(one, schema.prefixItems ? schema.prefixItems[place] : schema.items, `${where}[${place}]`));
+  const checkArray = (item, schema, path) => {
+    if (!Array.isArray(item)) fail(path, "an array");
+    if (schema.prefixItems && item.length !== schema.prefixItems.length) fail(path, `an array of ${schema.prefixItems.length}`);
+    item.forEach((element, index) => check(element, schema.prefixItems ? schema.prefixItems[index] : schema.items, `${path}[${index}]`));
   };
-  const checkScalar = (item, schema, where) => {
-    const kind = schema.type === "integer" ? Number.isSafeInteger(item) : typeof item === schema.type;
-    if (!kind) wrong(where, { string: "text", boolean: "true or false", integer: "a whole number", number: "a number" }[schema.type]);
-    if (item < schema.minimum) wrong(where, `at least ${schema.minimum}`);
-    if (schema.pattern && !(new RegExp(schema.pattern).test(item) && (!schema.pattern.endsWith("Z$") || isMoment(item)))) wrong(where, "written in its one form");
+  const checkScalar = (item, schema, path) => {
+    const hasType = schema.type === "integer" ? Number.isSafeInteger(item) : typeof item === schema.type;
+    if (!hasType) fail(path, { string: "text", boolean: "true or false", integer: "a whole number", number: "a number" }[schema.type]);
+    if (item < schema.minimum) fail(path, `at least ${schema.minimum}`);
+    if (schema.pattern && !(new RegExp(schema.pattern).test(item) && (!schema.pattern.endsWith("Z$") || isValidTime(item)))) fail(path, "written in canonical form");
   };
-  check(value, whole, what);
+  check(value, rootSchema, label);
   return value;
 }
 
 const SEGMENT = "[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?";
 const NAME = new RegExp(`^${SEGMENT}(?:/${SEGMENT})*$`);
 const RESERVED = /(?:^|\/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\/|$)/i;
-const LEFT_OVER = /^(?:[^]*\/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$/i;
+const FILE_MANAGER_FILE = /^(?:[^]*\/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$/i;
 
-/** Names that can lie side by side in a folder on any system. */
-function checkNames(names, what) {
+/** Check that all names can be stored together in a folder on any operating system. */
+function checkNames(names, label) {
   const [seen, folders] = [new Set(), new Set()];
   for (const name of names) {
-    must(name.length <= MAX_NAME && NAME.test(name) && !RESERVED.test(name), `${what} contains a name that is not allowed in a bundle: ${quoted(name)}.`);
-    const folded = name.toLowerCase();
-    must(!seen.has(folded), `${what} has the name ${name} twice.`);
-    seen.add(folded);
-    folded.split("/").forEach((_, depth, parts) => depth && folders.add(parts.slice(0, depth).join("/")));
+    ensure(name.length <= MAX_NAME && NAME.test(name) && !RESERVED.test(name), `${label} contains a name that is not allowed in a bundle: ${quote(name)}.`);
+    const lowerName = name.toLowerCase();
+    ensure(!seen.has(lowerName), `${label} has the name ${name} twice.`);
+    seen.add(lowerName);
+    lowerName.split("/").forEach((_, depth, parts) => depth && folders.add(parts.slice(0, depth).join("/")));
   }
-  for (const name of seen) must(!folders.has(name), `${what} has ${name} both as a file and as a folder.`);
+  for (const name of seen) ensure(!folders.has(name), `${label} has ${name} both as a file and as a folder.`);
 }
 
-/** A folder, as the browser gives it: files with their paths. */
-function folderBundle(title, entries) {
-  if (!entries.some(({ name }) => name === "bagit.txt")) throw new NoBundle(`${title} is a folder without bagit.txt. Choose the folder that contains bagit.txt.`);
-  must(entries.length <= MAX_ENTRIES, `The folder has more than ${MAX_ENTRIES} files.`);
-  const [files, leftOver] = [entries.filter(({ name }) => !LEFT_OVER.test(name)), entries.filter(({ name }) => LEFT_OVER.test(name))];
+/** Open an unpacked bundle from the browser's list of files with paths. */
+function openFolder(title, entries) {
+  if (!entries.some(({ name }) => name === "bagit.txt")) throw new NotBundleError(`${title} is a folder without bagit.txt. Choose the folder that contains bagit.txt.`);
+  ensure(entries.length <= MAX_ENTRIES, `The folder has more than ${MAX_ENTRIES} files.`);
+  const [files, leftOver] = [entries.filter(({ name }) => !FILE_MANAGER_FILE.test(name)), entries.filter(({ name }) => FILE_MANAGER_FILE.test(name))];
   const names = files.map(({ name }) => name).sort();
   checkNames(names, "The folder");
   const blobs = new Map(files.map(({ name, file }) => [name, file]));
@@ -195,57 +195,57 @@ function folderBundle(title, entries) {
 }
 
 function checkSize(name, size) {
-  if (size > MAX_FILE) throw new Unchecked(`${name} has ${size} bytes, more than this page reads.`);
+  if (size > MAX_FILE) throw new NotCheckedError(`${name} has ${size} bytes, more than this page reads.`);
 }
 
-/** The parts of a ZIP by the bytes of their numbers (APPNOTE.TXT 6.3.10, 4.3). */
-const SHARED = [2, 2, 2, 2, 2, 4, 4, 4, 2, 2];
-const [HEADER, ENTRY, END] = [[4, ...SHARED], [4, 1, 1, ...SHARED, 2, 2, 2, 4, 4], [4, 2, 2, 2, 2, 4, 4, 2]];
+/** Widths in bytes of the fields of ZIP records (APPNOTE.TXT 6.3.10, 4.3). */
+const SHARED_WIDTHS = [2, 2, 2, 2, 2, 4, 4, 4, 2, 2];
+const [HEADER, ENTRY, END] = [[4, ...SHARED_WIDTHS], [4, 1, 1, ...SHARED_WIDTHS, 2, 2, 2, 4, 4], [4, 2, 2, 2, 2, 4, 4, 2]];
 
-const record = (widths, values) => Uint8Array.from(values.flatMap((value, place) => Array.from({ length: widths[place] }, (_, at) => Math.floor(value / 256 ** at) & 255)));
-const shared = ({ name, size, crc }) => [20, 0, 0, 0, 0x21, crc, size, size, name.length, 0]; // stored, dated 1980-01-01
-const zipHeader = (entry) => concat(record(HEADER, [0x04034b50, ...shared(entry)]), utf8(entry.name));
-const zipEntry = (entry) => concat(record(ENTRY, [0x02014b50, 20, 3, ...shared(entry), 0, 0, 0, 0o100644 * 65536, entry.offset]), utf8(entry.name));
+const encodeRecord = (widths, values) => Uint8Array.from(values.flatMap((value, index) => Array.from({ length: widths[index] }, (_, byteIndex) => Math.floor(value / 256 ** byteIndex) & 255)));
+const sharedFields = ({ name, size, crc }) => [20, 0, 0, 0, 0x21, crc, size, size, name.length, 0]; // stored, dated 1980-01-01
+const encodeLocalHeader = (entry) => concat(encodeRecord(HEADER, [0x04034b50, ...sharedFields(entry)]), toUtf8(entry.name));
+const encodeDirectoryEntry = (entry) => concat(encodeRecord(ENTRY, [0x02014b50, 20, 3, ...sharedFields(entry), 0, 0, 0, 0o100644 * 65536, entry.offset]), toUtf8(entry.name));
 
-/** The one ZIP that the software writes: members stored back to back in the order of their names, and nothing besides.
-    Any other is left alone, for whatever could be read in two ways is another. */
-async function zipBundle(file) {
-  const whole = file.size <= MAX_AT_ONCE ? new Uint8Array(await file.arrayBuffer()) : null;
-  const bytes = async (start, end) => whole?.slice(Math.max(0, start), Math.max(0, end)) ?? new Uint8Array(await file.slice(Math.max(0, start), Math.max(0, end)).arrayBuffer());
-  const other = (why) => new Unchecked(`${file.name} is not a ZIP written by Exhibit: ${why}. Another program created it, it contains several bundles, or it was damaged or changed. Unpack it and choose the folder that contains bagit.txt, or use ${COMMAND}.`);
-  const tail = await bytes(file.size - 22, file.size);
-  const isZip = [await bytes(0, 4), tail.subarray(0, 4)].some((mark) => mark[0] === 0x50 && mark[1] === 0x4b);
-  if (!isZip) throw new NoBundle(`${file.name} is not a ZIP. Choose the ZIP as downloaded, or the folder that contains bagit.txt.`);
-  const view = new DataView(tail.buffer);
-  const [count, length, start] = tail.length === 22 ? [view.getUint16(10, true), view.getUint32(12, true), view.getUint32(16, true)] : [0, 0, 0];
-  if (!count || count > MAX_ENTRIES || length > MAX_ENTRIES * 256 || start + length !== file.size - 22) throw other("its end record does not match its directory");
-  const directory = await bytes(start, start + length);
+/** Open a ZIP in the exact form that Exhibit writes: members stored without compression or gaps, sorted by name, and no
+    other data. Any other ZIP is not checked, because ZIP readers could interpret it differently. */
+async function openZip(file) {
+  const content = file.size <= MAX_BUFFERED ? new Uint8Array(await file.arrayBuffer()) : null;
+  const readBytes = async (start, end) => content?.slice(Math.max(0, start), Math.max(0, end)) ?? new Uint8Array(await file.slice(Math.max(0, start), Math.max(0, end)).arrayBuffer());
+  const unsupportedZip = (why) => new NotCheckedError(`${file.name} is not a ZIP written by Exhibit: ${why}. Another program created it, it contains several bundles, or it was damaged or changed. Unpack it and choose the folder that contains bagit.txt, or use ${COMMAND}.`);
+  const tail = await readBytes(file.size - 22, file.size);
+  const isZip = [await readBytes(0, 4), tail.subarray(0, 4)].some((magic) => magic[0] === 0x50 && magic[1] === 0x4b);
+  if (!isZip) throw new NotBundleError(`${file.name} is not a ZIP. Choose the ZIP as downloaded, or the folder that contains bagit.txt.`);
+  const endView = new DataView(tail.buffer);
+  const [count, length, start] = tail.length === 22 ? [endView.getUint16(10, true), endView.getUint32(12, true), endView.getUint32(16, true)] : [0, 0, 0];
+  if (!count || count > MAX_ENTRIES || length > MAX_ENTRIES * 256 || start + length !== file.size - 22) throw unsupportedZip("its end record does not match its directory");
+  const directory = await readBytes(start, start + length);
   const entries = [];
-  const numbers = new DataView(directory.buffer);
-  for (let place = 0, offset = 0; entries.length < count; ) {
-    if (place + 46 > length) throw other("its directory is truncated");
-    const [crc, size, nameLength] = [numbers.getUint32(place + 16, true), numbers.getUint32(place + 24, true), numbers.getUint16(place + 28, true)];
-    const name = String.fromCharCode(...directory.subarray(place + 46, place + 46 + nameLength));
-    if (!NAME.test(name) || (entries.length && entries.at(-1).name >= name)) throw other("its file names or their order differ");
+  const directoryView = new DataView(directory.buffer);
+  for (let position = 0, offset = 0; entries.length < count; ) {
+    if (position + 46 > length) throw unsupportedZip("its directory is truncated");
+    const [crc, size, nameLength] = [directoryView.getUint32(position + 16, true), directoryView.getUint32(position + 24, true), directoryView.getUint16(position + 28, true)];
+    const name = String.fromCharCode(...directory.subarray(position + 46, position + 46 + nameLength));
+    if (!NAME.test(name) || (entries.length && entries.at(-1).name >= name)) throw unsupportedZip("its file names or their order differ");
     entries.push({ name, size, crc, offset, data: offset + 30 + nameLength });
-    place += 46 + nameLength;
+    position += 46 + nameLength;
     offset += 30 + nameLength + size;
   }
-  const last = entries.at(-1);
-  const expected = concat(...entries.map(zipEntry), record(END, [0x06054b50, 0, 0, count, count, length, start, 0]));
-  if (last.data + last.size !== start || !same(concat(directory, tail), expected)) throw other("its directory contains different data");
+  const lastEntry = entries.at(-1);
+  const expected = concat(...entries.map(encodeDirectoryEntry), encodeRecord(END, [0x06054b50, 0, 0, count, count, length, start, 0]));
+  if (lastEntry.data + lastEntry.size !== start || !equalBytes(concat(directory, tail), expected)) throw unsupportedZip("its directory contains different data");
   const names = entries.map(({ name }) => name);
-  if (!names.includes("bagit.txt")) throw new NoBundle(`${file.name} is a ZIP without a bundle.`);
+  if (!names.includes("bagit.txt")) throw new NotBundleError(`${file.name} is a ZIP without a bundle.`);
   checkNames(names, "The ZIP");
   const members = new Map(entries.map((entry) => [entry.name, entry]));
   const blob = (name) => file.slice(members.get(name).data, members.get(name).data + members.get(name).size);
   const read = async (name) => {
     const entry = members.get(name);
     checkSize(name, entry.size);
-    const found = await bytes(entry.offset, entry.data + entry.size);
-    const [head, data] = [found.subarray(0, entry.data - entry.offset), found.subarray(entry.data - entry.offset)];
-    must(same(head, zipHeader(entry)), `The ZIP describes ${name} differently before its bytes and in its directory.`);
-    must(crc32(data) === entry.crc, `${name} does not have the CRC-32 that the ZIP declares.`);
+    const entryBytes = await readBytes(entry.offset, entry.data + entry.size);
+    const [header, data] = [entryBytes.subarray(0, entry.data - entry.offset), entryBytes.subarray(entry.data - entry.offset)];
+    ensure(equalBytes(header, encodeLocalHeader(entry)), `The ZIP describes ${name} differently before its bytes and in its directory.`);
+    ensure(crc32(data) === entry.crc, `${name} does not have the CRC-32 that the ZIP declares.`);
     return data;
   };
   return { title: file.name, names, leftOver: [], isZip: true, blob, read };

@@ -1,208 +1,208 @@
-/* What the reader sees. Text of a bundle only ever becomes text: no markup is made from it. */
+/* The user interface. Text from a bundle is always inserted as text, never as markup. */
 
 const $ = (id) => document.getElementById(id);
 let trust = JSON.parse($("trust").textContent);
-const WORDS = JSON.parse($("words").textContent);
-let running = 0;
+const SOURCES = JSON.parse($("words").textContent);
+let currentRun = 0;
 
-/** An element with attributes, and with text or elements inside. */
-function make(tag, attributes = {}, ...inside) {
-  const one = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) one.setAttribute(name, value);
-  one.append(...inside);
-  return one;
+/** Create an element with attributes and children (text or elements). */
+function createElement(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
 }
 
-/** Text of a stranger: control characters and marks that turn the direction of writing are shown as a replacement. */
-const plain = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
-const tell = (text) => ($("status").textContent = text);
+/** Replace control characters and bidirectional formatting characters in untrusted text. */
+const sanitize = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+const showStatus = (text) => ($("status").textContent = text);
 
 const LABELS = { passed: "passed", failed: "FAILED", "not checked": "not checked" };
-const HEADS = { holds: "No check on this page failed", incomplete: "Incomplete", failed: "Failed", "not-checked": "Not checked", "no-bundle": "Not a bundle" };
-const PICTURES = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"];
-const MOST_SHOWN = 24;
+const HEADINGS = { holds: "No check on this page failed", incomplete: "Incomplete", failed: "Failed", "not-checked": "Not checked", "no-bundle": "Not a bundle" };
+const PICTURE_TYPES = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"];
+const MAX_FIGURES = 24;
 
-/** Check bundles, one after the other: `given` holds `[open, title]` of each. */
-async function run(given) {
-  const number = ++running;
+/** Verify bundles one at a time; `sources` contains `[open, title]` for each. */
+async function verifyBundles(sources) {
+  const runNumber = ++currentRun;
   $("result").replaceChildren();
   $("result").removeAttribute("data-outcome");
-  tell("Reading…");
-  let last = performance.now();
-  const progress = async (place, count, name) => {
-    if (performance.now() - last < 50) return;
-    last = performance.now();
-    tell(`Checking ${place + 1} of ${count}: ${plain(name)}`);
+  showStatus("Reading…");
+  let lastUpdate = performance.now();
+  const progress = async (index, count, name) => {
+    if (performance.now() - lastUpdate < 50) return;
+    lastUpdate = performance.now();
+    showStatus(`Checking ${index + 1} of ${count}: ${sanitize(name)}`);
     await new Promise((resolve) => setTimeout(resolve));
   };
-  const sheets = [];
-  for (const [open, title] of given) {
-    const sheet = await open().then((bundle) => checkBundle(bundle, trust, progress)).then((found) => sheetOf(title, found)).catch((error) => sheetOf(title, refusalOf(error)));
-    if (number !== running) return;
-    sheets.push(sheet);
+  const articles = [];
+  for (const [open, title] of sources) {
+    const article = await open().then((bundle) => checkBundle(bundle, trust, progress)).then((result) => renderBundle(title, result)).catch((error) => renderBundle(title, describeError(error)));
+    if (runNumber !== currentRun) return;
+    articles.push(article);
   }
-  const worst = ["failed", "no-bundle", "not-checked", "incomplete", "holds"].find((one) => sheets.some((sheet) => sheet.dataset.outcome === one));
-  tell("Done.");
-  $("result").replaceChildren(...sheets);
-  $("result").setAttribute("data-outcome", worst);
+  const worstOutcome = ["failed", "no-bundle", "not-checked", "incomplete", "holds"].find((outcome) => articles.some((article) => article.dataset.outcome === outcome));
+  showStatus("Done.");
+  $("result").replaceChildren(...articles);
+  $("result").setAttribute("data-outcome", worstOutcome);
   $("result").querySelector(".banner").focus();
 }
 
-/** What is said of what cannot be opened. */
-function refusalOf(error) {
-  const outcome = error instanceof NoBundle ? "no-bundle" : error instanceof Unchecked ? "not-checked" : "failed";
-  const isKnown = error instanceof NoBundle || error instanceof Unchecked || error instanceof Broken;
+/** Return the result for a bundle that cannot be opened. */
+function describeError(error) {
+  const outcome = error instanceof NotBundleError ? "no-bundle" : error instanceof NotCheckedError ? "not-checked" : "failed";
+  const isKnown = error instanceof NotBundleError || error instanceof NotCheckedError || error instanceof CheckFailedError;
   const sentence = isKnown ? error.message : "The bundle cannot be read.";
-  return { outcome, sentence, checks: outcome === "failed" ? [failed("container", sentence)] : [], left: [] };
+  return { outcome, sentence, checks: outcome === "failed" ? [makeFailed("container", sentence)] : [], remaining: [] };
 }
 
-/** The outcome, and what is shown of a bundle. */
-function sheetOf(title, { outcome, sentence, checks, left, inspection, facts }) {
-  const banner = make("section", { class: `banner ${outcome}`, tabindex: "-1", "aria-label": "Verdict" }, make("h2", {}, HEADS[outcome]), make("p", { class: "title" }, plain(title)), make("p", {}, plain(sentence)));
-  const sheet = make("article", { "data-bundle": title, "data-outcome": outcome }, banner);
-  if (left.length || outcome === "not-checked") sheet.append(commandFor(title));
-  if (inspection?.seal) sheet.append(sealed(inspection, checks));
-  if (facts) sheet.append(matter(facts), pictures(inspection, facts));
-  if (checks.length) sheet.append(make("h2", {}, "Checks on this page"), table(checks));
-  if (left.length) sheet.append(make("h2", {}, `Not checked on this page; use ${COMMAND}`), tableOf(left));
-  return sheet;
+/** Render the outcome and the contents of a bundle. */
+function renderBundle(title, { outcome, sentence, checks, remaining, inspection, facts }) {
+  const banner = createElement("section", { class: `banner ${outcome}`, tabindex: "-1", "aria-label": "Verdict" }, createElement("h2", {}, HEADINGS[outcome]), createElement("p", { class: "title" }, sanitize(title)), createElement("p", {}, sanitize(sentence)));
+  const article = createElement("article", { "data-bundle": title, "data-outcome": outcome }, banner);
+  if (remaining.length || outcome === "not-checked") article.append(renderCommand(title));
+  if (inspection?.seal) article.append(renderSeal(inspection, checks));
+  if (facts) article.append(renderFacts(facts), renderPictures(inspection, facts));
+  if (checks.length) article.append(createElement("h2", {}, "Checks on this page"), renderChecks(checks));
+  if (remaining.length) article.append(createElement("h2", {}, `Not checked on this page; use ${COMMAND}`), renderTable(remaining));
+  return article;
 }
 
-function commandFor(title) {
+function renderCommand(title) {
   const name = /^[A-Za-z0-9._-]+$/.test(title) ? title : "BUNDLE.zip";
-  return make("p", {}, "To run all checks: ", make("code", { class: "command" }, `${COMMAND} ${name}`), ". Without the software: ", make("code", {}, "python3 -I verify.py"), " in the unpacked bundle if ", make("code", {}, "tools"), " passed below; see also VERIFY.md in the bundle.");
+  return createElement("p", {}, "To run all checks: ", createElement("code", { class: "command" }, `${COMMAND} ${name}`), ". Without Exhibit: ", createElement("code", {}, "python3 -I verify.py"), " in the unpacked bundle if ", createElement("code", {}, "tools"), " passed below; see also VERIFY.md in the bundle.");
 }
 
-const term = (list, name, ...value) => list.append(make("dt", {}, name), make("dd", {}, ...value));
+const appendTerm = (list, name, ...value) => list.append(createElement("dt", {}, name), createElement("dd", {}, ...value));
 
-/** The seal, who signed it, and where the log has it. */
-function sealed({ manifest, seal }, checks) {
-  const list = make("dl", {});
-  const found = (name) => checks.find((check) => check.name === name);
-  term(list, "Seal digest", make("code", {}, seal));
-  const owner = found("key").by || "a key that is not on the trust list";
-  term(list, "Signed by", found("signature").state === "passed" ? plain(owner) : make("strong", {}, "not proven"));
-  term(list, "Sealed at (operator's clock)", moment(new Date(manifest.sealed_at)));
-  for (const check of [found("entry"), ...checks.filter(({ name }) => name.startsWith("anchor:"))]) if (check?.state === "passed") term(list, check.by ? "Timestamped" : "Logged", plain(check.sentence));
-  return make("section", {}, make("h2", {}, "The seal"), list);
+/** Render the seal, its signer and its log entry. */
+function renderSeal({ manifest, seal }, checks) {
+  const list = createElement("dl", {});
+  const findCheck = (name) => checks.find((check) => check.name === name);
+  appendTerm(list, "Seal digest", createElement("code", {}, seal));
+  const signer = findCheck("key").by || "a key that is not on the trust list";
+  appendTerm(list, "Signed by", findCheck("signature").state === "passed" ? sanitize(signer) : createElement("strong", {}, "not proven"));
+  appendTerm(list, "Sealed at (operator's clock)", formatTime(new Date(manifest.sealed_at)));
+  for (const check of [findCheck("entry"), ...checks.filter(({ name }) => name.startsWith("anchor:"))]) if (check?.state === "passed") appendTerm(list, check.by ? "Timestamped" : "Logged", sanitize(check.sentence));
+  return createElement("section", {}, createElement("h2", {}, "Seal"), list);
 }
 
-/** Whose word a field of the facts is: this page holds none of them against anything. */
-const saidBy = (path) => `${WORDS[path]}; not checked here`;
+/** Describe the source of a field of the facts. This page does not check any of them. */
+const describeSource = (path) => `${SOURCES[path]}; not checked here`;
 
-/** What the bundle is about, in the words that were sealed, each line with whose word it is. */
-function matter(facts) {
+/** Render the sealed facts, each with its source. */
+function renderFacts(facts) {
   const { work = null, owner = null, party = null, decision = null } = facts;
   const sightings = Array.isArray(facts.sightings) ? facts.sightings.slice(0, 5) : [];
-  const decided = typeof decision?.decision === "string" ? [decision.decision, decision.demonstration === true ? "by the demonstration setting" : typeof decision.by === "string" && decision.by && `by ${decision.by}`].filter(Boolean).join(" ") : "";
-  const rows = [["Claimant", owner?.name, "owner.name"], ["Case", facts.number, "number"], ["Decision", decided, "decision.decision"], ["Work", work?.title, "work.title"], ["Author", work?.author, "work.author"], ["Site", party?.name, "party.name"], ["Public page of the work at the time of writing", work?.public_page, "work.public_page"]];
-  for (const one of sightings) rows.push(["Page URL", one?.page_url || one?.image_url, "sightings[].page_url"], ["First retrieved at", typeof one?.first_seen === "string" && isMoment(one.first_seen) ? moment(new Date(one.first_seen)) : "", "sightings[].first_seen"], ["Origin stated in the found file", makingOf(one ?? {}), "sightings[].making.source_type"]);
-  const list = make("dl", {});
-  for (const [name, value, path] of rows) if (typeof value === "string" && value) term(list, name, plain(value), make("span", { class: "said" }, saidBy(path)));
-  return make("section", {}, make("h2", {}, "Content of the sealed record"), make("p", { class: "small" }, "This page shows it as it was sealed, and checks none of it. Beside each line stands whose word it is."), list);
+  const decisionText = typeof decision?.decision === "string" ? [decision.decision, decision.demonstration === true ? "by the demonstration setting" : typeof decision.by === "string" && decision.by && `by ${decision.by}`].filter(Boolean).join(" ") : "";
+  const rows = [["Claimant", owner?.name, "owner.name"], ["Case", facts.number, "number"], ["Decision", decisionText, "decision.decision"], ["Work", work?.title, "work.title"], ["Author", work?.author, "work.author"], ["Site", party?.name, "party.name"], ["Public page of the work at the time of writing", work?.public_page, "work.public_page"]];
+  for (const sighting of sightings) rows.push(["Page URL", sighting?.page_url || sighting?.image_url, "sightings[].page_url"], ["First retrieved at", typeof sighting?.first_seen === "string" && isValidTime(sighting.first_seen) ? formatTime(new Date(sighting.first_seen)) : "", "sightings[].first_seen"], ["Origin stated in the found file", describeOrigin(sighting ?? {}), "sightings[].making.source_type"]);
+  const list = createElement("dl", {});
+  for (const [name, value, path] of rows) if (typeof value === "string" && value) appendTerm(list, name, sanitize(value), createElement("span", { class: "said" }, describeSource(path)));
+  return createElement("section", {}, createElement("h2", {}, "Content of the sealed record"), createElement("p", { class: "small" }, "The sealed content is shown as it is; this page does not check it. The source is stated beside each line."), list);
 }
 
-/** What a picture's file says of how it was made, as the sealed record states it; empty where it says nothing. */
-function makingOf({ making, provenance }) {
+/** Describe the origin that a picture's file states, according to the sealed record; an empty string if it states none. */
+function describeOrigin({ making, provenance }) {
   const actions = Array.isArray(provenance?.actions) ? provenance.actions.join(", ") : "";
-  const said = { "digital source type (IPTC)": making?.source_type, "label of AI-generated content (GB 45438-2025)": making?.aigc, "actions (C2PA)": actions };
-  return Object.entries(said).flatMap(([name, value]) => (value ? [`${name}: ${value}`] : [])).join("; ");
+  const statements = { "digital source type (IPTC)": making?.source_type, "label of AI-generated content (GB 45438-2025)": making?.aigc, "actions (C2PA)": actions };
+  return Object.entries(statements).flatMap(([name, value]) => (value ? [`${name}: ${value}`] : [])).join("; ");
 }
 
-/** The registered pictures, the found ones and the drawings beside each other, and the sheet: only bytes that are those sealed. */
-function pictures(inspection, facts) {
-  const list = (value) => (Array.isArray(value) ? value.filter(Boolean) : []);
-  const named = [
-    ...list(facts.work?.pictures).map(({ file }) => [file, "Registered"]),
-    ...list(facts.sightings).map(({ number, picture }) => [picture?.file, `Found, sighting ${number}`]),
-    ...list(facts.matches).flatMap(({ number, side_by_side: beside, overlay }) => [[beside, `Match ${number}, side by side`], [overlay, `Match ${number}, overlay`]]),
+/** Render the registered and found pictures, the drawings, and the link to the exhibit sheet. Only files identical to the sealed files are used. */
+function renderPictures(inspection, facts) {
+  const toList = (value) => (Array.isArray(value) ? value.filter(Boolean) : []);
+  const candidates = [
+    ...toList(facts.work?.pictures).map(({ file }) => [file, "Registered"]),
+    ...toList(facts.sightings).map(({ number, picture }) => [picture?.file, `Found, sighting ${number}`]),
+    ...toList(facts.matches).flatMap(({ number, side_by_side: sideBySide, overlay }) => [[sideBySide, `Match ${number}, side by side`], [overlay, `Match ${number}, overlay`]]),
   ];
-  const figures = named.flatMap(([file, caption]) => figureOf(inspection, file, caption));
-  const section = make("section", { class: "pictures" }, make("h2", {}, "Pictures"), make("p", { class: "small" }, "The sealed files. Whether one is a copy of the other is not checked here: compare them, and see the command above."));
-  const more = figures.length > MOST_SHOWN ? [make("p", { class: "small" }, `${figures.length - MOST_SHOWN} more are not shown.`)] : [];
-  section.append(make("div", { class: "figures" }, ...figures.slice(0, MOST_SHOWN).map((figure) => figure())), ...more);
-  if (inspection.isSealed(SHEET)) section.append(make("p", {}, make("a", { href: addressOf(inspection, SHEET, "application/pdf"), target: "_blank", rel: "noopener" }, "Open the exhibit sheet (PDF)")));
+  const builders = candidates.flatMap(([file, caption]) => listFigureBuilders(inspection, file, caption));
+  const section = createElement("section", { class: "pictures" }, createElement("h2", {}, "Pictures"), createElement("p", { class: "small" }, "These are the sealed files. This page does not check whether one picture is a copy of another: compare them yourself, and use the command above."));
+  const moreNote = builders.length > MAX_FIGURES ? [createElement("p", { class: "small" }, `${builders.length - MAX_FIGURES} more are not shown.`)] : [];
+  section.append(createElement("div", { class: "figures" }, ...builders.slice(0, MAX_FIGURES).map((build) => build())), ...moreNote);
+  if (inspection.isSealed(EXHIBIT_SHEET)) section.append(createElement("p", {}, createElement("a", { href: createBlobUrl(inspection, EXHIBIT_SHEET, "application/pdf"), target: "_blank", rel: "noopener" }, "Open the exhibit sheet (PDF)")));
   return section;
 }
 
-const addressOf = ({ bundle }, file, type) => URL.createObjectURL(new Blob([bundle.blob(file)], { type }));
+const createBlobUrl = ({ bundle }, file, type) => URL.createObjectURL(new Blob([bundle.blob(file)], { type }));
 
-/** None, or how to show a sealed picture, or the reduced one that stands in for it. */
-function figureOf(inspection, file, caption) {
-  const standIn = inspection.listed.get(file)?.stand_in;
-  const [shown, words] = !inspection.isSealed(file) && standIn ? [standIn, `${caption} (reduced: the original is withheld)`] : [file, caption];
-  const type = inspection.listed.get(shown)?.media_type;
-  if (!inspection.isSealed(shown) || !PICTURES.includes(type)) return [];
-  return [() => make("figure", {}, make("img", { src: addressOf(inspection, shown, type), alt: plain(words) }), make("figcaption", {}, plain(words)))];
+/** Return a list with the function that renders a sealed picture or its reduced replacement, or an empty list. */
+function listFigureBuilders(inspection, file, caption) {
+  const standIn = inspection.filesByPath.get(file)?.stand_in;
+  const [displayedFile, text] = !inspection.isSealed(file) && standIn ? [standIn, `${caption} (reduced: the original is withheld)`] : [file, caption];
+  const type = inspection.filesByPath.get(displayedFile)?.media_type;
+  if (!inspection.isSealed(displayedFile) || !PICTURE_TYPES.includes(type)) return [];
+  return [() => createElement("figure", {}, createElement("img", { src: createBlobUrl(inspection, displayedFile, type), alt: sanitize(text) }), createElement("figcaption", {}, sanitize(text)))];
 }
 
-/** The checks; files that passed are folded into one row. */
-function table(checks) {
-  const fine = checks.filter((check) => check.name.startsWith("file:") && check.state === "passed");
-  const whole = tableOf(checks.filter((check) => !fine.includes(check)));
-  if (!fine.length) return whole;
-  return make("div", {}, whole, make("details", {}, make("summary", {}, `${fine.length} files are identical to the sealed files`), tableOf(fine)));
+/** Render the checks; files that passed are collapsed. */
+function renderChecks(checks) {
+  const passedFiles = checks.filter((check) => check.name.startsWith("file:") && check.state === "passed");
+  const mainTable = renderTable(checks.filter((check) => !passedFiles.includes(check)));
+  if (!passedFiles.length) return mainTable;
+  return createElement("div", {}, mainTable, createElement("details", {}, createElement("summary", {}, `${passedFiles.length} files that are identical to the sealed files`), renderTable(passedFiles)));
 }
 
-function tableOf(checks) {
-  const heads = ["Check", "State", "Result"].map((head) => make("th", { scope: "col" }, head));
-  return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...checks.map(row)));
+function renderTable(checks) {
+  const headings = ["Check", "State", "Result"].map((heading) => createElement("th", { scope: "col" }, heading));
+  return createElement("table", {}, createElement("thead", {}, createElement("tr", {}, ...headings)), createElement("tbody", {}, ...checks.map(renderRow)));
 }
 
-function row({ name, state, sentence, development }) {
-  const label = development ? [make("span", { class: "label" }, plain(development))] : [];
-  return make("tr", { class: state.replace(" ", "-"), "data-check": name, "data-state": state }, make("th", { scope: "row" }, plain(name)), make("td", { class: "state" }, LABELS[state]), make("td", {}, plain(sentence), ...label));
+function renderRow({ name, state, sentence, development }) {
+  const label = development ? [createElement("span", { class: "label" }, sanitize(development))] : [];
+  return createElement("tr", { class: state.replace(" ", "-"), "data-check": name, "data-state": state }, createElement("th", { scope: "row" }, sanitize(name)), createElement("td", { class: "state" }, LABELS[state]), createElement("td", {}, sanitize(sentence), ...label));
 }
 
-function showTrust() {
+function showTrustList() {
   const { dated, logs, keys, cosigners = [], note } = trust;
-  $("trust-words").textContent = plain(`List of ${dated}. Owners' keys: ${keys.length}; logs: ${logs.length}; log witnesses: ${cosigners.length}. ${note}`);
+  $("trust-words").textContent = sanitize(`List of ${dated}. Owners' keys: ${keys.length}; logs: ${logs.length}; log witnesses: ${cosigners.length}. ${note}`);
 }
 
-async function useTrust(file) {
+async function useTrustList(file) {
   try {
-    must(file.size <= 1 << 20, "The trust list is too long.");
+    ensure(file.size <= 1 << 20, "The trust list is too large.");
     trust = await readTrust(new Uint8Array(await file.arrayBuffer()));
-    showTrust();
-    tell("This trust list is now used. Verify the bundle again.");
+    showTrustList();
+    showStatus("This trust list is now used. Verify the bundle again.");
   } catch (error) {
-    tell(error instanceof Broken ? `The trust list cannot be used. ${plain(error.message)}` : "The trust list cannot be read.");
+    showStatus(error instanceof CheckFailedError ? `The trust list cannot be used. ${sanitize(error.message)}` : "The trust list cannot be read.");
   }
 }
 
-/** The files below a dropped folder; some browsers refuse that for pages opened from a file. */
-async function filesBelow(folder, path = "") {
+/** List all files in a dropped folder. Some browsers do not allow this on pages opened from a file. */
+async function listFolderFiles(folder, path = "") {
   const reader = folder.createReader();
-  const found = [];
+  const files = [];
   for (;;) {
     const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!entries.length || found.length > MAX_ENTRIES) return found;
+    if (!entries.length || files.length > MAX_ENTRIES) return files;
     for (const entry of entries) {
-      if (entry.isDirectory) found.push(...(await filesBelow(entry, `${path}${entry.name}/`)));
-      else found.push({ name: path + entry.name, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
+      if (entry.isDirectory) files.push(...(await listFolderFiles(entry, `${path}${entry.name}/`)));
+      else files.push({ name: path + entry.name, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
     }
   }
 }
 
-async function droppedFolder(entry) {
-  const files = await filesBelow(entry).catch(() => {
-    throw new NoBundle("This browser cannot read a dropped folder. Use the button “Choose a folder”.");
+async function openDroppedFolder(entry) {
+  const files = await listFolderFiles(entry).catch(() => {
+    throw new NotBundleError("This browser cannot read a dropped folder. Use the “Choose a folder” button.");
   });
-  return folderBundle(entry.name, files);
+  return openFolder(entry.name, files);
 }
 
-const chosenFolder = (files) => folderBundle(files[0].webkitRelativePath.split("/")[0], files.map((file) => ({ name: file.webkitRelativePath.split("/").slice(1).join("/"), file })));
+const openChosenFolder = (files) => openFolder(files[0].webkitRelativePath.split("/")[0], files.map((file) => ({ name: file.webkitRelativePath.split("/").slice(1).join("/"), file })));
 
-function listen() {
-  const chosen = (id, use) =>
+function addListeners() {
+  const onFilesChosen = (id, callback) =>
     $(id).addEventListener("change", () => {
       const files = [...$(id).files];
       $(id).value = "";
-      if (files.length) use(files);
+      if (files.length) callback(files);
     });
-  chosen("zip", (files) => run(files.map((file) => [() => zipBundle(file), file.name])));
-  chosen("folder", (files) => run([[async () => chosenFolder(files), files[0].webkitRelativePath.split("/")[0]]]));
-  chosen("list", ([file]) => useTrust(file));
+  onFilesChosen("zip", (files) => verifyBundles(files.map((file) => [() => openZip(file), file.name])));
+  onFilesChosen("folder", (files) => verifyBundles([[async () => openChosenFolder(files), files[0].webkitRelativePath.split("/")[0]]]));
+  onFilesChosen("list", ([file]) => useTrustList(file));
   window.addEventListener("dragover", (event) => {
     event.preventDefault();
     $("drop").classList.add("over");
@@ -212,14 +212,14 @@ function listen() {
     event.preventDefault();
     $("drop").classList.remove("over");
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
-    const opens = [...event.dataTransfer.files].map((file, place) => [() => (entries[place]?.isDirectory ? droppedFolder(entries[place]) : zipBundle(file)), file.name]);
-    if (opens.length) run(opens);
+    const sources = [...event.dataTransfer.files].map((file, index) => [() => (entries[index]?.isDirectory ? openDroppedFolder(entries[index]) : openZip(file)), file.name]);
+    if (sources.length) verifyBundles(sources);
   });
 }
 
 if (globalThis.crypto?.subtle && String.prototype.isWellFormed) {
-  listen();
-  showTrust();
+  addListeners();
+  showTrustList();
   $("drop").hidden = false;
-  tell("No bundle selected.");
-} else tell(`This browser is too old for this page. Use a current Chromium, Firefox or Safari, or ${COMMAND}.`);
+  showStatus("No bundle selected.");
+} else showStatus(`This browser is too old for this page. Use a current Chromium, Firefox or Safari, or ${COMMAND}.`);

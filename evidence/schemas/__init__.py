@@ -1,6 +1,6 @@
-"""JSON Schemas (2020-12) of all formats of a bundle, generated from the annotations that also read them.
+"""JSON Schemas (2020-12) of all formats of a bundle, generated from the dataclasses that parse them.
 
-``python -m evidence.schemas`` rewrites the files next to this module; a test compares them.
+``python -m evidence.schemas`` rewrites the schema files next to this module; a test checks that they are up to date.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from typing import Any
 from evidence.anchors import KINDS
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
-from evidence.facts.archive_answers import ArchiveAnswers
+from evidence.facts.archive_responses import ArchiveAnswers
 from evidence.facts.case import CaseFacts
 from evidence.facts.cocapture import Cocapture, WebArchive
 from evidence.facts.network import NetworkRecord
@@ -89,8 +89,8 @@ def build_array_schema(kind: type) -> dict[str, Any]:
 def _build_schema(kind: object, definitions: dict[str, Any]) -> dict[str, Any]:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
-        inner = next(option for option in arguments if option is not type(None))
-        return {"anyOf": [_build_schema(inner, definitions), {"type": "null"}]}
+        item_type = next(option for option in arguments if option is not type(None))
+        return {"anyOf": [_build_schema(item_type, definitions), {"type": "null"}]}
     if origin is tuple:
         return _build_array(arguments, definitions)
     if origin in {typing.Literal, dict}:

@@ -3,15 +3,14 @@
     python3 -I verify.py         the folder in which this file lies
     python3 -I verify.py PATH    another unpacked folder, or a ZIP
 
-With -I Python takes nothing from the folder in which you are: a file of the bundle could bear the name of one of
-Python's own.
+With -I, Python imports nothing from the current folder: a file in the bundle could have the name of a Python module.
 
-Checked here: every digest, the bag, the seal digest, the log's entries of the seal and of the registrations with their
-places in it, whose registrations they are, and that the sealed figures and calibrations give the sealed probabilities
-(not that a calibration's bounds follow from counts).
-Not checked here: the order of times; signatures and witnesses of time, for which Python brings no means: the lines to
-check those with openssl, ots and bagit are printed. Nothing is trusted because it lies in the bundle: who signed and
-who witnessed is for you to find out from elsewhere.
+Checked: all digests, the bag, the seal digest, the log entries of the seal and of the registrations, their inclusion
+in the log, the owner of the registrations, and that the sealed values and calibrations give the sealed probabilities
+(but not that the bounds of a calibration follow from counts).
+Not checked: the order of times, signatures and timestamps. Python has no functions for signatures and timestamps; the
+program prints the commands that verify them with openssl, ots and bagit. Nothing is trusted because it is in the
+bundle: verify the identity of signers and timestamp services with other sources.
 """
 
 from __future__ import annotations
@@ -87,32 +86,40 @@ TOLERANCE = 0.0002
 UNRELATED = 128
 FAR_DRIFT = 2.0
 # Written by hand from here on.
-PIECE = 1 << 20
-LISTS = ("manifest-sha256.txt", "manifest-sha512.txt")
-OWN = {"bagit.txt", "bag-info.txt", "VERIFY.md", "verify.py", *LISTS}
-PART = "(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$))[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
-NAME = re.compile(rf"(?=.{{1,{MAX_NAME}}}$){PART}(?:/{PART})*")
-PLAIN = r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]"
-PATH = re.compile(rf"(?!\ufeff){PLAIN}(?:/{PLAIN})*/?")
-LEFT_OVER = re.compile(r"(?is)(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)")
-TIMES = rb"\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})"
-EXTRA = re.compile(rb"(?s)(?:" + TIMES + rb"|ux\x0b\0.{11})*")
+CHUNK = 1 << 20
+MANIFEST_FILES = ("manifest-sha256.txt", "manifest-sha512.txt")
+OWN_FILES = {"bagit.txt", "bag-info.txt", "VERIFY.md", "verify.py", *MANIFEST_FILES}
+NAME_PART = "(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$))[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
+NAME = re.compile(rf"(?=.{{1,{MAX_NAME}}}$){NAME_PART}(?:/{NAME_PART})*")
+PLAIN_PART = r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]"
+PATH = re.compile(rf"(?!\ufeff){PLAIN_PART}(?:/{PLAIN_PART})*/?")
+SYSTEM_FILE = re.compile(r"(?is)(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)")
+TIME_FIELDS = rb"\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})"
+EXTRA_FIELDS = re.compile(rb"(?s)(?:" + TIME_FIELDS + rb"|ux\x0b\0.{11})*")
 HASH = re.compile(r"[0-9a-f]{64}")
-TEXT = r'"(?:[^"\\]|\\.)*"'
-SIGNS = {"D": '"[0-9a-f]{64}"', "N": "(?:0|[1-9][0-9]*)", "T": TEXT, "[": r"\[", "]": r"\]", "{": r"\{", "+": r"\+"}
-SIGNS["B"], SIGNS["H"] = "(?:true|false)", '"[0-9a-f]{128}"'
-SIGNS["M"] = r'"([1-9][0-9]{3}(?:-[0-9]{2}){2}T(?:[0-9]{2}:){2}[0-5][0-9])\.[0-9]{6}Z"'
-"""The canonical text of the lists that are checked here: digests, numbers, text and moments by their letter."""
+TEXT_PATTERN = r'"(?:[^"\\]|\\.)*"'
+FORM_PATTERNS = {
+    "D": '"[0-9a-f]{64}"',
+    "N": "(?:0|[1-9][0-9]*)",
+    "T": TEXT_PATTERN,
+    "[": r"\[",
+    "]": r"\]",
+    "{": r"\{",
+    "+": r"\+",
+}
+FORM_PATTERNS["B"], FORM_PATTERNS["H"] = "(?:true|false)", '"[0-9a-f]{128}"'
+FORM_PATTERNS["M"] = r'"([1-9][0-9]{3}(?:-[0-9]{2}){2}T(?:[0-9]{2}:){2}[0-5][0-9])\.[0-9]{6}Z"'
+"""Patterns of canonical JSON by the letter used in forms: digests, numbers, text, times and punctuation."""
 
 
-class BrokenError(Exception):
-    """A check failed; the message says which."""
+class CheckError(Exception):
+    """A check failed; the message states the problem."""
 
 
-def need(holds: object, problem: str) -> None:
-    """Raise ``BrokenError`` with the problem unless something holds."""
-    if not holds:
-        raise BrokenError(problem)
+def require(condition: object, problem: str) -> None:
+    """Raise ``CheckError`` with the problem unless something holds."""
+    if not condition:
+        raise CheckError(problem)
 
 
 class Folder:
@@ -121,22 +128,24 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         paths = [path for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
-        need(all(path.is_file() and not path.is_symlink() for path in paths), "the folder contains a link or a device")
-        self.sort_out([path.relative_to(root).as_posix() for path in paths])
+        require(
+            all(path.is_file() and not path.is_symlink() for path in paths), "the folder contains a link or a device"
+        )
+        self.set_names([path.relative_to(root).as_posix() for path in paths])
 
-    def sort_out(self, names: list[str]) -> None:
-        """Tell the bundle's files from those that file managers left; names of folders end with a slash."""
-        parts = [name.lower().split("/") for name in names]
-        folders = {"/".join(segments[:depth]) for segments in parts for depth in range(1, len(segments))}
-        places = {name.lower() for name in names}
-        need(len(places) == len(names) and not folders & places, "two names refer to the same path")
-        self.left_over = {name for name in names if LEFT_OVER.fullmatch(name)}
+    def set_names(self, names: list[str]) -> None:
+        """Separate the bundle's files from those that file managers add; names of folders end with a slash."""
+        split_names = [name.lower().split("/") for name in names]
+        folders = {"/".join(segments[:depth]) for segments in split_names for depth in range(1, len(segments))}
+        lower_names = {name.lower() for name in names}
+        require(len(lower_names) == len(names) and not folders & lower_names, "two names refer to the same path")
+        self.left_over = {name for name in names if SYSTEM_FILE.fullmatch(name)}
         self.names = {name for name in names if not name.endswith("/")} - self.left_over
 
-    def pieces(self, name: str) -> Iterator[bytes]:
-        """The bytes of a file."""
+    def read_chunks(self, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a file."""
         with (self.root / name).open("rb") as file:
-            yield from iter(lambda: file.read(PIECE), b"")
+            yield from iter(lambda: file.read(CHUNK), b"")
 
 
 class Zip(Folder):
@@ -146,296 +155,325 @@ class Zip(Folder):
         self.file = path.open("rb")
         self.members: dict[str, Any] = {}
         total = self.file.seek(0, 2)
-        end = struct.unpack("<4s4H2IH", self.at(total - 22, 22))
+        end = struct.unpack("<4s4H2IH", self.read_at(total - 22, 22))
         count, size, start = end[4:7]
-        fits = (
+        is_valid = (
             end == (b"PK\5\6", 0, 0, count, count, size, total - 22 - size, 0)
             and 0 < count <= MAX_ENTRIES
             and size <= MAX_DIRECTORY
         )
-        need(fits, "the end record of the ZIP is missing or wrong, or data follow it")
-        raw, reached = self.at(start, size + 22), 0
-        marks = [raw.count(mark) for mark in (b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7")]
-        need(marks == [count, 1, 0, 0], "the directory of the ZIP contains other data")
+        require(is_valid, "the end record of the ZIP is missing or wrong, or is followed by other data")
+        raw, position = self.read_at(start, size + 22), 0
+        counts = [raw.count(mark) for mark in (b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7")]
+        require(counts == [count, 1, 0, 0], "the central directory of the ZIP contains additional data")
         raw = raw[:size]
         for _ in range(count):
-            reached, raw = self.member(raw, reached)
-        need(not raw and reached == start, "the ZIP has a gap before its directory or its end")
-        whole = sum(member[4] for member in self.members.values())
-        need(whole <= FREE_EXPANSION + MAX_EXPANSION * total, "the ZIP would unpack to more than any bundle")
-        self.sort_out(list(self.members))
-        top = min(self.names, default="").partition("/")[0] + "/"
-        if top + "bagit.txt" in self.names and all(name.startswith(top) for name in self.names):
-            self.names = {name[len(top) :] for name in self.names}
-            self.members.update({name: self.members[top + name] for name in self.names})
+            position, raw = self.read_member(raw, position)
+        require(
+            not raw and position == start,
+            "the ZIP contains additional bytes before its central directory or its end record",
+        )
+        unpacked_size = sum(member[4] for member in self.members.values())
+        require(
+            unpacked_size <= FREE_EXPANSION + MAX_EXPANSION * total,
+            "the ZIP would be larger than any bundle when unpacked",
+        )
+        self.set_names(list(self.members))
+        top_folder = min(self.names, default="").partition("/")[0] + "/"
+        if top_folder + "bagit.txt" in self.names and all(name.startswith(top_folder) for name in self.names):
+            self.names = {name[len(top_folder) :] for name in self.names}
+            self.members.update({name: self.members[top_folder + name] for name in self.names})
 
-    def at(self, place: int, size: int) -> bytes:
-        """Bytes of the ZIP."""
-        self.file.seek(place)
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return bytes of the ZIP from an offset."""
+        self.file.seek(offset)
         return self.file.read(size)
 
-    def member(self, raw: bytes, reached: int) -> Tuple[int, bytes]:  # noqa: UP006 - Python 3.8
-        """One member, by its entry in the directory and by its own header; where it ends, and the entries after it."""
-        by, version, flags, method, _, *sizes, length, more, comment, disk, _, mode, offset = struct.unpack_from(
-            "<4xxB3HI3I5H2I", raw
+    def read_member(self, raw: bytes, position: int) -> Tuple[int, bytes]:  # noqa: UP006 - Python 3.8
+        """Check a member by its directory entry and local header; returns its end, and the remaining entries."""
+        creator, version, flags, method, _, *sizes, length, extra_size, comment, disk, _, mode, offset = (
+            struct.unpack_from("<4xxB3HI3I5H2I", raw)
         )
-        name, extra, after = raw[46:][:length], raw[46 + length :][:more], raw[46 + length + more :]
-        head = self.at(offset, 30)
-        *early, length, more = struct.unpack_from("<3I2H", head, 14)
-        rest = self.at(offset + 30, length + more)
-        start = offset + 30 + length + more
-        behind = struct.pack("<4s3I", b"PK\7\x08", *sizes) if flags & 8 else b""
-        folder, kind, text = name.endswith(b"/"), mode >> 16 & 0o170000, name.decode()
-        good = (
-            raw[:4] == b"PK\1\2" and offset == reached and text not in self.members and PATH.fullmatch(text),
-            by in (0, 3, 10, 11, 14, 19) and version <= 20 and not flags & ~0x080E and not comment and not disk,
-            sizes[1] == sizes[2] and not behind if method == 0 else method == 8,
-            kind in (0, 0o040000 if folder else 0o100000) and not (sizes[1] if folder else mode & 0x18),
-            head[:14] == b"PK\3\4" + raw[6:16] and rest[:length] == name,
+        name, extra, remaining = raw[46:][:length], raw[46 + length :][:extra_size], raw[46 + length + extra_size :]
+        local_header = self.read_at(offset, 30)
+        *local_values, length, extra_size = struct.unpack_from("<3I2H", local_header, 14)
+        local_fields = self.read_at(offset + 30, length + extra_size)
+        start = offset + 30 + length + extra_size
+        descriptor = struct.pack("<4s3I", b"PK\7\x08", *sizes) if flags & 8 else b""
+        is_folder, file_type, path = name.endswith(b"/"), mode >> 16 & 0o170000, name.decode()
+        conditions = (
+            raw[:4] == b"PK\1\2" and offset == position and path not in self.members and PATH.fullmatch(path),
+            creator in (0, 3, 10, 11, 14, 19) and version <= 20 and not flags & ~0x080E and not comment and not disk,
+            sizes[1] == sizes[2] and not descriptor if method == 0 else method == 8,
+            file_type in (0, 0o040000 if is_folder else 0o100000) and not (sizes[1] if is_folder else mode & 0x18),
+            local_header[:14] == b"PK\3\4" + raw[6:16] and local_fields[:length] == name,
             all(
-                local_value == central_value or (behind and not local_value)
-                for local_value, central_value in zip(early, sizes)  # noqa: B905 - Python 3.8
+                local_value == central_value or (descriptor and not local_value)
+                for local_value, central_value in zip(local_values, sizes)  # noqa: B905 - Python 3.8
             ),
-            EXTRA.fullmatch(extra) and EXTRA.fullmatch(rest[length:]),
-            self.at(start + sizes[1], len(behind)) == behind,
+            EXTRA_FIELDS.fullmatch(extra) and EXTRA_FIELDS.fullmatch(local_fields[length:]),
+            self.read_at(start + sizes[1], len(descriptor)) == descriptor,
         )
-        need(all(good), f"programs may read {text[:80]!a} in the ZIP differently")
-        self.members[text] = (start, method, *sizes)
-        return start + sizes[1] + len(behind), after
+        require(all(conditions), f"programs may interpret {path[:80]!a} in the ZIP differently")
+        self.members[path] = (start, method, *sizes)
+        return start + sizes[1] + len(descriptor), remaining
 
-    def pieces(self, name: str) -> Iterator[bytes]:
-        """The bytes of a file, exactly those that the ZIP declares."""
-        start, method, crc, packed, size = self.members[name]
-        unpacker, output, count = zlib.decompressobj(-15), 0, 0
-        for place in range(start, start + packed, PIECE):
-            data = self.at(place, min(PIECE, start + packed - place))
+    def read_chunks(self, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a file, exactly as many as the ZIP declares."""
+        start, method, crc, packed_size, size = self.members[name]
+        unpacker, crc_value, count = zlib.decompressobj(-15), 0, 0
+        for offset in range(start, start + packed_size, CHUNK):
+            data = self.read_at(offset, min(CHUNK, start + packed_size - offset))
             while data:
-                piece = unpacker.decompress(data, PIECE) if method else data
-                data, output, count = unpacker.unconsumed_tail, zlib.crc32(piece, output), count + len(piece)
-                need(count <= size, f"{name} is longer than the ZIP declares")
-                yield piece
-        whole = (output, count) == (crc, size) and (not method or (unpacker.eof and not unpacker.unused_data))
-        need(whole, f"{name} does not contain the bytes that the ZIP declares")
+                chunk = unpacker.decompress(data, CHUNK) if method else data
+                data, crc_value, count = unpacker.unconsumed_tail, zlib.crc32(chunk, crc_value), count + len(chunk)
+                require(count <= size, f"{name} is longer than the ZIP declares")
+                yield chunk
+        is_complete = (crc_value, count) == (crc, size) and (not method or (unpacker.eof and not unpacker.unused_data))
+        require(is_complete, f"{name} does not contain the bytes that the ZIP declares")
 
 
-Digests = Tuple[int, str, str]  # noqa: UP006 - Python 3.8
-FileDigests = Dict[str, Digests]  # noqa: UP006 - Python 3.8
+FileSummary = Tuple[int, str, str]  # noqa: UP006 - Python 3.8
+FileSummaries = Dict[str, FileSummary]  # noqa: UP006 - Python 3.8
 
 
-def digests(bundle: Folder, name: str) -> Digests:
-    """Size, SHA-256 and SHA-512 of a file."""
+def compute_digests(bundle: Folder, name: str) -> FileSummary:
+    """Return size, SHA-256 and SHA-512 of a file."""
     sha256, sha512, size = hashlib.sha256(), hashlib.sha512(), 0
-    for piece in bundle.pieces(name):
-        sha256.update(piece)
-        sha512.update(piece)
-        size += len(piece)
+    for chunk in bundle.read_chunks(name):
+        sha256.update(chunk)
+        sha512.update(chunk)
+        size += len(chunk)
     return size, sha256.hexdigest(), sha512.hexdigest()
 
 
 def read_file(bundle: Folder, name: str) -> bytes:
-    """The bytes of a small file."""
-    need(name in bundle.names, f"{name} is missing")
+    """Return the bytes of a small file."""
+    require(name in bundle.names, f"{name} is missing")
     data = b""
-    for piece in bundle.pieces(name):
-        data += piece
-        need(len(data) <= MAX_JSON, f"{name} is too large")
+    for chunk in bundle.read_chunks(name):
+        data += chunk
+        require(len(data) <= MAX_JSON, f"{name} is too large")
     return data
 
 
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON."""
-    need(len(dict(pairs)) == len(pairs), "a name occurs twice in one object")
+def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build a JSON object, and reject duplicate names."""
+    require(len(dict(pairs)) == len(pairs), "a name occurs twice in one object")
     return dict(pairs)
 
 
-def number(text: str) -> float:
-    """A number of JSON, below 2 to the 53rd."""
+def parse_number(text: str) -> float:
+    """Parse a JSON number below 2**53."""
     value = int(text) if text.lstrip("-").isdigit() else float(text)
-    need(abs(value) < 1 << 53, "a number is too large")
+    require(abs(value) < 1 << 53, "a number is too large")
     return value
 
 
-def load(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON of a small file."""
+def load_json(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Load the JSON of a small file."""
     text = read_file(bundle, name).decode()
-    bare = re.sub(f"(?s){TEXT}?", "", text)  # a string that isn't closed reaches to the end
-    depth = max(itertools.accumulate((sign in "[{") - (sign in "]}") for sign in bare), default=0)
-    need(depth <= MAX_DEPTH, f"{name} is nested too deeply")
-    return json.loads(text, object_pairs_hook=unique, parse_int=number, parse_float=number, parse_constant=number)
+    punctuation = re.sub(f"(?s){TEXT_PATTERN}?", "", text)  # an unclosed string extends to the end
+    depth = max(itertools.accumulate((char in "[{") - (char in "]}") for char in punctuation), default=0)
+    require(depth <= MAX_DEPTH, f"{name} is nested too deeply")
+    return json.loads(
+        text,
+        object_pairs_hook=build_object,
+        parse_int=parse_number,
+        parse_float=parse_number,
+        parse_constant=parse_number,
+    )
 
 
 def load_canonical(bundle: Folder, name: str, form: str = "") -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON of a small file without fractions, in its one form and with exactly the fields of its format."""
-    data, value = read_file(bundle, name), load(bundle, name)
-    need(canonical(value) == data, f"{name} is not in canonical form (RFC 8785)")
-    pattern = re.sub(r"\b[BDHMNT]\b|[\[\]{+]", lambda sign: SIGNS[sign[0]], form)
-    fits = re.fullmatch(f"(?s){pattern or '.*'}", data.decode())
-    need(fits, f"{name} does not have the fields of its format")
-    for moment in fits.groups() if fits else ():
-        time.strptime(moment, "%Y-%m-%dT%H:%M:%S")
+    """Load a small file of canonical JSON without fractions, with exactly the fields of its format."""
+    data, value = read_file(bundle, name), load_json(bundle, name)
+    require(to_canonical(value) == data, f"{name} is not in canonical form (RFC 8785)")
+    pattern = re.sub(r"\b[BDHMNT]\b|[\[\]{+]", lambda sign: FORM_PATTERNS[sign[0]], form)
+    match = re.fullmatch(f"(?s){pattern or '.*'}", data.decode())
+    require(match, f"{name} does not have the fields of its format")
+    for time_text in match.groups() if match else ():
+        time.strptime(time_text, "%Y-%m-%dT%H:%M:%S")
     return value
 
 
 def expect_format(value: Any, name: str, expected: str) -> None:  # noqa: ANN401 - any JSON value
-    """Check that a file is in the format that is read here."""
+    """Check that a file is in the expected format."""
     actual = value["format"]
-    need(actual == expected, f"{name} was written in the format {actual}, which this version of Exhibit does not read")
+    require(
+        actual == expected, f"{name} was written in the format {actual}, which this version of Exhibit does not read"
+    )
 
 
-def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Canonical JSON (RFC 8785) of objects that hold only text and whole numbers under plain names."""
+def to_canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Encode objects with only text, integers and plain names as canonical JSON (RFC 8785)."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def check_bag(bundle: Folder, file_digests: FileDigests) -> str:
-    """The bag's own files (RFC 8493), which follow from the rest; and that nothing is missing or extra."""
+def check_bag(bundle: Folder, file_digests: FileSummaries) -> str:
+    """Check the files of the bag (RFC 8493), which follow from the others; no file may be missing or extra."""
     data = sorted(name for name in file_digests if name.startswith("data/"))
-    tags = sorted(set(file_digests) - {*data, "tagmanifest-sha256.txt"})
-    own = {name for name in tags if not name.startswith("proofs/")}
-    need(
+    tag_names = sorted(set(file_digests) - {*data, "tagmanifest-sha256.txt"})
+    own_names = {name for name in tag_names if not name.startswith("proofs/")}
+    require(
         {SIGNATURE, KEY, KEY_PEM} <= bundle.names,
         "signature or key is missing",
     )
-    need(own == OWN, f"missing, or not a file of a bundle: {', '.join(sorted(own ^ OWN)[:3])}")
-    for name, place, listed in ((LISTS[0], 1, data), (LISTS[1], 2, data), ("tagmanifest-sha256.txt", 1, tags)):
-        lines = "".join(f"{file_digests[path][place]}  {path}\n" for path in listed).encode()
-        wrong = set(read_file(bundle, name).split(b"\n")) ^ set(lines.split(b"\n"))
-        path = min(wrong, default=b"").partition(b"  ")[2].decode(errors="replace")
-        need(read_file(bundle, name) == lines, f"{name} lists files or digests that differ from the bundle: {path}")
-    manifest, size = manifest_of(bundle), sum(file_digests[name][0] for name in data)
+    require(own_names == OWN_FILES, f"missing or unexpected files: {', '.join(sorted(own_names ^ OWN_FILES)[:3])}")
+    for name, column, paths in (
+        (MANIFEST_FILES[0], 1, data),
+        (MANIFEST_FILES[1], 2, data),
+        ("tagmanifest-sha256.txt", 1, tag_names),
+    ):
+        lines = "".join(f"{file_digests[path][column]}  {path}\n" for path in paths).encode()
+        different_lines = set(read_file(bundle, name).split(b"\n")) ^ set(lines.split(b"\n"))
+        path = min(different_lines, default=b"").partition(b"  ")[2].decode(errors="replace")
+        require(read_file(bundle, name) == lines, f"{name} lists files or digests that differ from the bundle: {path}")
+    manifest, size = load_manifest(bundle), sum(file_digests[name][0] for name in data)
     agent = " ".join(re.split("[ \t\r\n]+", "{name} {version}".format(**manifest["software"]))).strip(" ")
     info = f"Bag-Software-Agent: {agent}\nBagging-Date: {manifest['sealed_at'][:10]}\nExternal-Identifier: sha-256:"
     info += f"{file_digests[MANIFEST][1]}\nPayload-Oxum: {size}.{len(data)}\n"
-    need(read_file(bundle, "bag-info.txt") == info.encode(), "bag-info.txt does not match the files")
+    require(read_file(bundle, "bag-info.txt") == info.encode(), "bag-info.txt does not match the files")
     form = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-    need(read_file(bundle, "bagit.txt") == form, "bagit.txt does not match the files")
+    require(read_file(bundle, "bagit.txt") == form, "bagit.txt does not match the files")
     return f"{len(file_digests)} files have the digests that the bag lists"
 
 
-def manifest_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
-    """The manifest, in its format."""
+def load_manifest(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
+    """Load the manifest and check its format."""
     file = '{"media_type":T,"path":T,"role":T,"sha256":D,"sha512":H,"size":N,"stand_in":(?:T|null)}'
     model = '{"digest":(?:D|null),"name":T,"version":T}'
-    expect_format(load(bundle, MANIFEST), MANIFEST, BUNDLE_FORMAT)
+    expect_format(load_json(bundle, MANIFEST), MANIFEST, BUNDLE_FORMAT)
     form = f'{{"files":[{file}(?:,{file})*],"format":T,"key":{{"algorithm":"Ed25519","holder":T,'
     form += '"public":D},"matter":{"bundle":(?!0)N,"case":T,"owner":T},"sealed_at":M,"software":{"models":'
     form += f'[(?:{model}(?:,{model})*)?],"name":T,"pipeline":T,"version":T}}}}'
     return load_canonical(bundle, MANIFEST, form)
 
 
-def check_manifest(bundle: Folder, file_digests: FileDigests) -> str:
-    """Every sealed file against the manifest."""
-    files, withheld = manifest_of(bundle)["files"], withheld_from(bundle)
-    listed = [entry["path"] for entry in files]
-    holds = listed == sorted(set(listed)) and FACTS in listed and all(item.startswith("data/") for item in listed)
-    need(holds and MANIFEST not in listed, "the list in the manifest is not sorted, or contains files outside data/")
-    allowed = set(listed) - {FACTS, *file_digests}
-    need(withheld <= allowed, "the list of withheld files contains files that are present or must not be withheld")
+def check_manifest(bundle: Folder, file_digests: FileSummaries) -> str:
+    """Check every sealed file against the manifest."""
+    files, withheld = load_manifest(bundle)["files"], load_withheld(bundle)
+    listed_paths = [entry["path"] for entry in files]
+    is_valid_list = (
+        listed_paths == sorted(set(listed_paths))
+        and FACTS in listed_paths
+        and all(item.startswith("data/") for item in listed_paths)
+    )
+    require(
+        is_valid_list and MANIFEST not in listed_paths,
+        "the list in the manifest is not sorted, or contains files outside data/",
+    )
+    absent_paths = set(listed_paths) - {FACTS, *file_digests}
+    require(
+        withheld <= absent_paths, "the list of withheld files contains files that are present or must not be withheld"
+    )
     stand_ins = {item["path"] for item in files if (item["role"], item["stand_in"]) == ("stand-in", None)}
-    need({item["stand_in"] for item in files} <= {None, *stand_ins}, "a replacement file is not listed as such")
+    require({item["stand_in"] for item in files} <= {None, *stand_ins}, "a replacement file is not listed as such")
     for entry in files:
         if entry["path"] not in withheld:
             expected = (entry["size"], entry["sha256"], entry["sha512"])
-            need(file_digests.get(entry["path"]) == expected, f"{entry['path']} is not the sealed file")
-    extra = {name for name in file_digests if name.startswith("data/")} - {MANIFEST, *listed}
-    need(not extra, f"data/ contains a file that was not sealed: {min(extra, default='')}")
-    words = f"{len(listed) - len(withheld)} sealed files match the manifest"
-    return words + (f", {len(withheld)} are withheld" if withheld else "")
+            require(file_digests.get(entry["path"]) == expected, f"{entry['path']} differs from the sealed file")
+    extra_names = {name for name in file_digests if name.startswith("data/")} - {MANIFEST, *listed_paths}
+    require(not extra_names, f"data/ contains a file that was not sealed: {min(extra_names, default='')}")
+    sentence = f"{len(listed_paths) - len(withheld)} sealed files match the manifest"
+    return sentence + (f", {len(withheld)} are withheld" if withheld else "")
 
 
-def withheld_from(bundle: Folder) -> set[str]:
-    """Sealed files that this copy of the bundle says it doesn't hold."""
+def load_withheld(bundle: Folder) -> set[str]:
+    """Return the sealed files that this copy of the bundle states as withheld."""
     form = '{"files":[(?:T(?:,T)*)?],"reason":T}'
     files = load_canonical(bundle, WITHHELD, form)["files"] if WITHHELD in bundle.names else []
-    need(len(set(files)) == len(files), f"{WITHHELD} names a file twice")
+    require(len(set(files)) == len(files), f"{WITHHELD} lists a file twice")
     return set(files)
 
 
-def entry_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
-    """The log's entry, in its format."""
+def load_entry(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
+    """Load the log entry of the seal and check its format."""
     return load_canonical(bundle, ENTRY, '{"commitment":D,"opening":{.*},"salt":D,"sequence":N,"time":M,"type":T}')
 
 
-def check_entry(bundle: Folder, file_digests: FileDigests) -> str:
-    """The log's entry: what it commits to is this seal."""
-    entry, key = entry_of(bundle), manifest_of(bundle)["key"]["public"]
+def check_entry(bundle: Folder, file_digests: FileSummaries) -> str:
+    """Check that the log entry commits to this seal."""
+    entry, key = load_entry(bundle), load_manifest(bundle)["key"]["public"]
     signature = read_file(bundle, SIGNATURE).hex()
-    need(entry["type"] == "seal", "the log entry is not a seal")
-    opened(entry)
+    require(entry["type"] == "seal", "the log entry is not a seal")
+    check_opening(entry)
     opening = {"key": key, "manifest": file_digests[MANIFEST][1], "signature": signature}
-    need(entry["opening"] == opening, "the log entry is for a different seal digest, key or signature")
+    require(entry["opening"] == opening, "the log entry is for a different seal digest, key or signature")
     return f"entry {entry['sequence']} of the log commits to this seal digest, key and signature"
 
 
-def check_key(bundle: Folder, file_digests: FileDigests) -> str:  # noqa: ARG001 - called like the others
-    """The key's files are of the manifest's key, and that is one by which a signature holds for one text only."""
-    key = manifest_of(bundle)["key"]
+def check_key(bundle: Folder, file_digests: FileSummaries) -> str:  # noqa: ARG001 - called like the others
+    """Check that the key files contain the key in the manifest, and that the key is not of small order."""
+    key = load_manifest(bundle)["key"]
     raw = bytes.fromhex(key["public"])
     der = base64.b64encode(bytes.fromhex(SPKI) + raw).decode()
     pem = f"-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n".encode()
-    same = (read_file(bundle, KEY_PEM), read_file(bundle, KEY)) == (pem, canonical(key))
-    need(same, "proofs/key.pem or proofs/key.json is not the key in the manifest")
+    is_same = (read_file(bundle, KEY_PEM), read_file(bundle, KEY)) == (pem, to_canonical(key))
+    require(is_same, "proofs/key.pem or proofs/key.json is not the key in the manifest")
     y = int.from_bytes(raw, "little") & ~(1 << 255)
-    sound = y < 2**255 - 19 and y not in SMALL_ORDER
-    need(sound, "the manifest's key is a point of small order, or not in canonical form")
+    is_sound = y < 2**255 - 19 and y not in SMALL_ORDER
+    require(is_sound, "the manifest's key is not secure: it is of small order, or not in canonical form")
     return "the key files contain the key in the manifest"
 
 
-def opened(entry: dict[str, Any]) -> None:
+def check_opening(entry: dict[str, Any]) -> None:
     """Check that an entry commits to its opening."""
-    commitment = hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(entry["opening"])).hexdigest()
-    need(commitment == entry["commitment"], "the log entry commits to different content")
+    commitment = hashlib.sha256(bytes.fromhex(entry["salt"]) + to_canonical(entry["opening"])).hexdigest()
+    require(commitment == entry["commitment"], "the log entry commits to different content")
 
 
 def load_facts(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
-    """The facts, in the format that is read here."""
-    facts = load(bundle, FACTS)
+    """Load the facts and check their format."""
+    facts = load_json(bundle, FACTS)
     expect_format(facts, FACTS, FACTS_FORMAT)
     return facts
 
 
-def check_registration(bundle: Folder, file_digests: FileDigests) -> str:  # noqa: ARG001 - called like the others
-    """The log's entries of the work's pictures: they are the owner's, and lie under their checkpoints."""
+def check_registration(bundle: Folder, file_digests: FileSummaries) -> str:  # noqa: ARG001 - called like the others
+    """Check the log entries of the work's pictures: their owner, and their inclusion under their checkpoints."""
     facts = load_facts(bundle)
     work, owner = facts["work"], facts["owner"]["name"]
     proofs = [proof for proof in (work["registration"], *work["further_registrations"]) if proof]
     for proof in proofs:
-        opened(proof)
-        included(proof, {"index": proof["sequence"], **proof}, proof["checkpoint"])
-        about = proof["opening"]["picture"] in [picture["digest"] for picture in work["pictures"]]
-        about = about and proof["type"] == "registration" and proof["opening"].get("owner_name") == owner
-        need(about, "the log entry is for a different owner or picture, or is not a registration")
+        check_opening(proof)
+        verify_inclusion(proof, {"index": proof["sequence"], **proof}, proof["checkpoint"])
+        is_related = proof["opening"]["picture"] in [picture["digest"] for picture in work["pictures"]]
+        is_related = is_related and proof["type"] == "registration" and proof["opening"].get("owner_name") == owner
+        require(is_related, "the log entry is for a different owner or picture, or is not a registration")
         opening = proof["opening"]
         field_names = [name for name in REGISTERED_FIELDS if proof is work["registration"] or name in opening]
-        same = (
+        is_same = (
             all(opening.get(name) == work[name] for name in field_names) and str(opening.get("work")) == work["number"]
         )
-        need(same, "the log entry and the facts differ on the work")
+        require(is_same, "the log entry and facts.json contain different information about the work")
     registered_digests = {proof["opening"]["picture"] for proof in proofs}
-    silent = [
+    unregistered = [
         f"{place:02d}" for place, proof in enumerate(work["pictures"], 1) if proof["digest"] not in registered_digests
     ]
-    words = f"{len(proofs)} log entries register the owner's pictures"
-    return words + (f"; not checked for {', '.join(silent)}: no entry registers these" if silent else "")
+    sentence = f"{len(proofs)} log entries register the owner's pictures"
+    return sentence + (
+        f"; not checked for {', '.join(unregistered)}: no log entry registers these pictures" if unregistered else ""
+    )
 
 
-def check_inclusion(bundle: Folder, file_digests: FileDigests) -> str:  # noqa: ARG001 - called like the others
-    """The entry's place under the checkpoint's root."""
+def check_inclusion(bundle: Folder, file_digests: FileSummaries) -> str:  # noqa: ARG001 - called like the others
+    """Check the inclusion of the entry under the root of the checkpoint."""
     proof = load_canonical(bundle, INCLUSION, '{"index":N,"path":[(?:D(?:,D)*)?],"size":N}')
-    return included(entry_of(bundle), proof, read_file(bundle, CHECKPOINT).decode())
+    return verify_inclusion(load_entry(bundle), proof, read_file(bundle, CHECKPOINT).decode())
 
 
-def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> str:
-    """Check the place of an entry under a root (RFC 9162, 2.1.3.2)."""
+def verify_inclusion(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> str:
+    """Verify the inclusion of an entry under a root (RFC 9162, 2.1.3.2)."""
     lines = checkpoint.split("\n")
     root, size, position = base64.b64decode(lines[2]), int(lines[1]), entry["sequence"]
-    leaf = canonical({"commitment": entry["commitment"], "time": entry["time"], "type": entry["type"]})
+    leaf = to_canonical({"commitment": entry["commitment"], "time": entry["time"], "type": entry["type"]})
     current, last = hashlib.sha256(b"\x00" + leaf).digest(), size - 1
-    about = (proof["size"], proof["index"], type(position)) == (size, position, int) and 0 <= position <= last
-    need(about, "the inclusion proof is for a different entry or checkpoint")
-    need(all(map(HASH.fullmatch, proof["path"])), "the inclusion proof contains an invalid hash")
+    is_matching = (proof["size"], proof["index"], type(position)) == (size, position, int) and 0 <= position <= last
+    require(is_matching, "the inclusion proof is for a different entry or checkpoint")
+    require(all(map(HASH.fullmatch, proof["path"])), "the inclusion proof contains an invalid hash")
     for sibling in map(bytes.fromhex, proof["path"]):
-        need(last, "the inclusion proof is too long")
+        require(last, "the inclusion proof is too long")
         if position % 2 or position == last:
             current = hashlib.sha256(b"\x01" + sibling + current).digest()
             while position and not position % 2:
@@ -443,67 +481,67 @@ def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> s
         else:
             current = hashlib.sha256(b"\x01" + current + sibling).digest()
         position, last = position >> 1, last >> 1
-    need(not last and current == root, "the entry is not included under the root of the checkpoint")
-    return f"entry {entry['sequence']} is included under the root of {size} entries of {lines[0]}"
+    require(not last and current == root, "the checkpoint does not include the entry")
+    return f"the checkpoint of {lines[0]}, {size} entries, includes entry {entry['sequence']}"
 
 
-def check_probability(bundle: Folder, file_digests: FileDigests) -> str:
-    """Every probability follows from the figures and the calibration that the facts name."""
+def check_probability(bundle: Folder, file_digests: FileSummaries) -> str:
+    """Check that every probability follows from the values and the calibration that the facts name."""
     facts = load_facts(bundle)
     calibrations: dict[str, Any] = {}
-    withheld, checked_count, missing_count = withheld_from(bundle), 0, 0
+    withheld, checked_count, missing_count = load_withheld(bundle), 0, 0
     for calibration_facts in facts["calibrations"]:
         calibrations[calibration_facts["digest"]] = None
         if calibration_facts["file"] not in withheld or calibration_facts["file"] in file_digests:
-            calibrations[calibration_facts["digest"]] = stated_calibration(bundle, file_digests, calibration_facts)
+            calibrations[calibration_facts["digest"]] = load_calibration(bundle, file_digests, calibration_facts)
     for match in facts["matches"]:
         verification, number = match["verification"], match["number"]
         if verification["probability"] is None:
             continue
-        need(verification["calibration"] in calibrations, f"match {number} has a probability without a calibration")
+        require(verification["calibration"] in calibrations, f"match {number} has a probability without a calibration")
         calibration = calibrations[verification["calibration"]]
         if calibration is None:
             missing_count += 1
             continue
-        value, sealed_value = probability(verification, calibration), verification["probability"]
-        need(
+        value, sealed_value = compute_probability(verification, calibration), verification["probability"]
+        require(
             abs(value - sealed_value) <= TOLERANCE,
             f"match {number}: the values give {value:.4f}, not {sealed_value:.4f}",
         )
         checked_count += 1
-    words = f"{checked_count} probabilities match the sealed values and calibrations"
-    return words + (
+    sentence = f"{checked_count} probabilities follow from the measurements and calibrations in the bundle"
+    return sentence + (
         f", {missing_count} cannot be checked because their calibration is withheld" if missing_count else ""
     )
 
 
-def stated_calibration(bundle: Folder, file_digests: FileDigests, calibration_facts: dict[str, Any]) -> dict[str, Any]:
-    """A calibration of which the facts say what it says itself."""
+def load_calibration(bundle: Folder, file_digests: FileSummaries, calibration_facts: dict[str, Any]) -> dict[str, Any]:
+    """Load a calibration and compare it with the facts."""
     file = calibration_facts["file"]
-    need(
+    require(
         file_digests.get(file, ("", ""))[1] == calibration_facts["digest"],
-        f"{file} is not the calibration named in the facts",
+        f"{file} is not the calibration listed in facts.json",
     )
-    calibration: dict[str, Any] = load(bundle, file)
+    calibration: dict[str, Any] = load_json(bundle, file)
     expect_format(calibration, file, CALIBRATION_FORMAT)
     bounds, scores = calibration["bounds"], [score for score, _ in calibration["knots"]]
-    sound = scores == sorted(set(scores)) and len(calibration["weights"]) == len(calibration["figures"])
-    sound = sound and set(bounds) == {"certain", "review"}
-    need(sound, f"{file} is not a calibration, or contradicts itself")
+    is_valid = scores == sorted(set(scores)) and len(calibration["weights"]) == len(calibration["figures"])
+    is_valid = is_valid and set(bounds) == {"certain", "review"}
+    require(is_valid, f"{file} is not a valid calibration")
     field_names = ("name", "made", "data", "prior", "photographs")
     for name, value in {**bounds, **{field_name: calibration[field_name] for field_name in field_names}}.items():
-        same = canonical(calibration_facts[name]) == canonical(value)
-        need(same, f"the {name} of the calibration in the facts differs from {file}")
+        is_same = to_canonical(calibration_facts[name]) == to_canonical(value)
+        require(is_same, f"the {name} of the calibration in facts.json differs from {file}")
     return calibration
 
 
-def probability(verification: dict[str, Any], calibration: dict[str, Any]) -> float:
-    """A weighted sum of figures, and the straight lines between the knots."""
-    fits = verification["pipeline"] == calibration["pipeline"] and not set(RESTRICTING_REASONS) & set(
+def compute_probability(verification: dict[str, Any], calibration: dict[str, Any]) -> float:
+    """Compute a probability: a weighted sum of values, interpolated linearly between the knots."""
+    is_covered = verification["pipeline"] == calibration["pipeline"] and not set(RESTRICTING_REASONS) & set(
         verification["reasons"]
     )
-    need(fits, "a calibration does not cover these values or this comparison version")
-    figures = {
+    require(is_covered, "a calibration does not cover these values or this comparison version")
+    values = {
         "log-inliers": math.log(1 + verification["inliers"]), "dense": verification["dense"],
         "hash": max(0.0, 1 - verification["hamming"] / UNRELATED),
         "overlap-work": verification["overlap_work"], "overlap-picture": verification["overlap_picture"],
@@ -512,21 +550,25 @@ def probability(verification: dict[str, Any], calibration: dict[str, Any]) -> fl
             "imprecise": float("imprecise" in verification["reasons"]),
         "shared-overlay": float("shared-overlay" in verification["reasons"]),
     }  # fmt: skip
-    terms = [calibration["weights"][place] * figures[name] for place, name in enumerate(calibration["figures"])]
+    terms = [calibration["weights"][index] * values[name] for index, name in enumerate(calibration["figures"])]
     score, knots = calibration["intercept"] + math.fsum(terms), calibration["knots"]
-    need(math.isfinite(score), "the values cannot be computed")
-    left, low = knots[0]
-    for right, high in knots:
-        if score < right:
-            return float(low if right == left else low + (high - low) * (score - left) / (right - left))
-        left, low = right, high
+    require(math.isfinite(score), "the values cannot be computed")
+    left_score, low = knots[0]
+    for right_score, high in knots:
+        if score < right_score:
+            return float(
+                low
+                if right_score == left_score
+                else low + (high - low) * (score - left_score) / (right_score - left_score)
+            )
+        left_score, low = right_score, high
     return float(low)
 
 
-def lines_for_the_rest(bundle: Folder) -> Iterator[str]:
-    """The commands that check what Python alone can't, run in the unpacked folder."""
-    yield "the owner's signature (OpenSSL 3; compare the key with one obtained from the owner):"
-    public = manifest_of(bundle)["key"]["public"]
+def list_commands(bundle: Folder) -> Iterator[str]:
+    """Yield the commands for the checks that need other programs, to run in the unpacked folder."""
+    yield "the signature (OpenSSL 3; compare the key with one obtained from the owner):"
+    public = load_manifest(bundle)["key"]["public"]
     yield f"    printf {SPKI}{public} | xxd -r -p > ../owner.der"
     key = "openssl pkeyutl -verify -pubin -keyform DER -inkey ../owner.der -rawin"
     yield f"    {key} -in data/manifest.json -sigfile proofs/signature"
@@ -535,21 +577,24 @@ def lines_for_the_rest(bundle: Folder) -> Iterator[str]:
         load_canonical(bundle, ANCHORS, f"[(?:{pattern}(?:,{pattern})*)?]") if ANCHORS in bundle.names else ()
     ):
         is_listed = HASH.fullmatch(record["digest"]) and {record["file"], *record["material"]} <= bundle.names
-        need(is_listed, "the list of receipts names a missing file, or no digest")
-        mark = " (development)" if record["development"] else ""
-        yield f"{record['file']}, named {record['witness'][:60]!r}{mark}:"
-        yield from ("    " + line for line in anchor_lines(bundle, record))
+        require(is_listed, "the list of receipts contains a missing file or lacks a digest")
+        suffix = " (development)" if record["development"] else ""
+        yield f"{record['file']}, name in the bundle {record['witness'][:60]!r}{suffix}:"
+        yield from ("    " + line for line in list_receipt_commands(bundle, record))
     yield "digests and bag, verified with other programs:"
     yield "    sha256sum --check --quiet manifest-sha256.txt tagmanifest-sha256.txt"
     yield "    sha512sum --check --quiet manifest-sha512.txt"
     yield "    bagit.py --validate ."
 
 
-def anchor_lines(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
-    """The commands for one receipt whose names and digest were checked."""
+def list_receipt_commands(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
+    """Yield the commands for one receipt; its names and digest must have been checked."""
     if record["kind"] == "evm":
-        yield ("query a node or an explorer of that chain for the block whose hash is the Keccak-256 of header;")
-        yield "any Ethereum library follows nodes from its root of receipts to the log of " + record["digest"]
+        yield (
+            "query a node or an explorer of that chain for the block whose hash is the Keccak-256 hash of the field "
+            "header;"
+        )
+        yield "with nodes, any Ethereum library proves that its receipts root covers the log of " + record["digest"]
     elif record["kind"] == "cosignature":
         yield f"head -n -1 {record['file']} | sha256sum    (must be {record['digest']})"
         yield (
@@ -558,62 +603,64 @@ def anchor_lines(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
     elif record["kind"] == "opentimestamps":
         yield f"ots verify -d {record['digest']} {record['file']}"
     elif record["kind"] == "rfc3161":
-        stamp = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", read_file(bundle, record["file"]))
-        at = calendar.timegm(time.strptime(stamp.group(1).decode(), "%Y%m%d%H%M%S")) if stamp else 0
+        timestamp = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", read_file(bundle, record["file"]))
+        seconds = calendar.timegm(time.strptime(timestamp.group(1).decode(), "%Y%m%d%H%M%S")) if timestamp else 0
         chain = [name for name in record["material"] if "/certificate-" in name]
         if chain:
             yield f"cat {' '.join(chain)} > ../chain.pem"
-        more = (" -untrusted ../chain.pem" if chain else "") + (f" -attime {at}" if at else "")
-        yield f"openssl ts -verify -digest {record['digest']} -in {record['file']} -CAfile ROOT.pem{more}"
+        options = (" -untrusted ../chain.pem" if chain else "") + (f" -attime {seconds}" if seconds else "")
+        yield f"openssl ts -verify -digest {record['digest']} -in {record['file']} -CAfile ROOT.pem{options}"
     else:
         yield "unknown kind of receipt"
 
 
-def say(text: str) -> None:
-    """One line to the reader; what a terminal would obey or not show is replaced."""
-    sys.stdout.write("".join(sign if sign.isprintable() else "?" for sign in text) + "\n")
+def print_line(text: str) -> None:
+    """Print a line; characters that control a terminal or are invisible are replaced."""
+    sys.stdout.write("".join(char if char.isprintable() else "?" for char in text) + "\n")
 
 
-def run(bundle: Folder) -> int:
-    """All checks; returns the exit code."""
-    wrong = [name for name in bundle.names if not NAME.fullmatch(name)]
-    need(not wrong, f"a name that is not allowed in a bundle: {wrong[:1]!a}")
-    file_digests = {name: digests(bundle, name) for name in sorted(bundle.names)}
+def run_checks(bundle: Folder) -> int:
+    """Run all checks; returns the exit code."""
+    invalid_names = [name for name in bundle.names if not NAME.fullmatch(name)]
+    require(not invalid_names, f"a name that is not allowed in a bundle: {invalid_names[:1]!a}")
+    file_digests = {name: compute_digests(bundle, name) for name in sorted(bundle.names)}
     for name in sorted(bundle.left_over):
-        digests(bundle, name)
-        say(f"extra file   {name}: left by a file manager, not part of the bundle")
-    need(MANIFEST in file_digests, f"{MANIFEST} is missing")
-    say(f"seal digest  {file_digests[MANIFEST][1]}")
+        compute_digests(bundle, name)
+        print_line(f"extra file   {name}: left by a file manager, not part of the bundle")
+    require(MANIFEST in file_digests, f"{MANIFEST} is missing")
+    print_line(f"seal digest  {file_digests[MANIFEST][1]}")
     code, checks = 0, [("bag", check_bag), ("manifest", check_manifest), ("key", check_key)]
     if ENTRY in bundle.names:
         checks += [("entry", check_entry), ("inclusion", check_inclusion)]
     else:
-        say("not checked  entry, inclusion: the bundle contains no log entry")
+        print_line("not checked  entry, inclusion: the bundle contains no log entry")
     for name, check in [*checks, ("registration", check_registration), ("probability", check_probability)]:
         try:
-            say(f"passed       {name}: {check(bundle, file_digests)}")
+            print_line(f"passed       {name}: {check(bundle, file_digests)}")
         except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
             code = 1
-            say(f"FAILED       {name}: {error if isinstance(error, BrokenError) else f'{error!r}'[:200]}")
-    say("not checked  signatures and timestamps: use the commands below; ROOT.pem is the root certificate of the")
-    say("             authority; obtain it from the authority, not from the bundle")
-    for line in lines_for_the_rest(bundle):
-        say(line)
+            print_line(f"FAILED       {name}: {error if isinstance(error, CheckError) else f'{error!r}'[:200]}")
+    print_line(
+        "not checked  signatures and timestamps: use the commands below; ROOT.pem is the root certificate of the"
+    )
+    print_line("             authority; obtain it from the authority, not from the bundle")
+    for line in list_commands(bundle):
+        print_line(line)
     return code
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file begins or ends as a ZIP does."""
+    """Return True if a file starts or ends like a ZIP."""
     with path.open("rb") as file:
-        begins = file.read(4) == b"PK\3\4"
+        starts_as_zip = file.read(4) == b"PK\3\4"
         file.seek(max(0, file.seek(0, 2) - 22 - 0xFFFF))
-        return begins or b"PK\5\6" in file.read()
+        return starts_as_zip or b"PK\5\6" in file.read()
 
 
-def looked_into(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3.8
-    """Whether a folder or ZIP is a bundle, and the bundles in one that is none, such as a package for a court.
+def find_bundles(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3.8
+    """Return True if a folder or ZIP is a bundle, and the names of the bundles in it, such as in a package for a court.
 
-    A ZIP that can't be read, or whose beginning and end are of different ZIPs, counts as one: its check refuses it.
+    An unreadable ZIP, or one whose start and end are of different ZIPs, counts as a bundle; the check rejects it.
     """
     try:
         if path.is_dir():
@@ -627,38 +674,40 @@ def looked_into(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3
                     return True, []
     except Exception:  # noqa: BLE001 - a hostile file may raise anything
         return True, []
-    files = sorted(name for name in names if not name.endswith("/") and not LEFT_OVER.fullmatch(name))
-    tops = {name.partition("/")[0] for name in files}
-    starts = ["", *(f"{top}/" for top in tops if len(tops) == 1 and not path.is_dir())]
+    files = sorted(name for name in names if not name.endswith("/") and not SYSTEM_FILE.fullmatch(name))
+    top_names = {name.partition("/")[0] for name in files}
+    prefixes = ["", *(f"{top}/" for top in top_names if len(top_names) == 1 and not path.is_dir())]
     folders = [name[: -len("/bagit.txt")] for name in files if name.endswith("/bagit.txt")]
-    marks = ["bagit.txt"] if path.is_dir() else ["bagit.txt", MANIFEST]
-    is_bundle = any(start + name in files for start in starts for name in marks)
+    marker_names = ["bagit.txt"] if path.is_dir() else ["bagit.txt", MANIFEST]
+    is_bundle = any(start + name in files for start in prefixes for name in marker_names)
     return is_bundle, folders + [name for name in files if name.lower().endswith(".zip")]
 
 
 def main(arguments: list[str]) -> int:
-    """Open the folder or ZIP and check it."""
-    helped = arguments[:1] in (["-h"], ["--help"])
-    if len(arguments) > 1 or helped:
+    """Open the folder or ZIP and run the checks."""
+    is_help = arguments[:1] in (["-h"], ["--help"])
+    if len(arguments) > 1 or is_help:
         sys.stdout.write(__doc__)
-        return 0 if helped else 2
+        return 0 if is_help else 2
     path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
     try:
-        is_bundle, names = looked_into(path) if path.is_dir() or (path.is_file() and is_zip(path)) else (False, [])
+        is_bundle, names = find_bundles(path) if path.is_dir() or (path.is_file() and is_zip(path)) else (False, [])
         if is_bundle:
-            return run(Folder(path) if path.is_dir() else Zip(path))
+            return run_checks(Folder(path) if path.is_dir() else Zip(path))
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
-        say(f"FAILED       {error if isinstance(error, BrokenError) else f'the bundle cannot be read: {error!r}'}")
+        print_line(
+            f"FAILED       {error if isinstance(error, CheckError) else f'the bundle cannot be read: {error!r}'}"
+        )
         return 1
     if names:
-        say(
+        print_line(
             f"error: {path} is not a bundle: it contains {len(names)}. Unpack it if it is a ZIP, and "
-            "give the bundles one by one:"
+            "verify the bundles one by one:"
         )
         for name in names[:1000]:
-            say(f"    {name}")
+            print_line(f"    {name}")
     else:
-        say(f"error: {path} is neither a folder that contains bagit.txt nor a bundle's ZIP")
+        print_line(f"error: {path} is neither a folder that contains bagit.txt nor a bundle's ZIP")
     return 2
 
 

@@ -1,1 +1,1 @@
-"""Results of checking a bundle: checks, grades, and the pinned list of trusted keys and witnesses."""
+"""Results of checking a bundle: checks, grades, and the trust list of pinned keys and timestamp services."""

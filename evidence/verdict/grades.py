@@ -1,4 +1,4 @@
-"""Grades of a verdict: the checks that each grade needs, and who vouches for it."""
+"""Grades of a verdict: the checks that each grade requires, and the party that vouches for the grade."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,23 +15,25 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """Checks that a grade needs, checks that only must not fail, and who vouches for the grade.
+class GradeRule:
+    """Rule for one grade: checks that must pass, other checks that must not fail, and who vouches for the grade.
 
-    A needed check whose name ends in ``?`` is needed only where the bundle has it.
+    A needed check whose name ends in ``?`` is required only if the bundle has it.
     """
 
-    needed: tuple[str, ...]
-    beside: tuple[str, ...]
+    needed_checks: tuple[str, ...]
+    other_checks: tuple[str, ...]
     by: str
 
 
 GRADES = {
-    "bytes": Row(
+    "bytes": GradeRule(
         ("manifest", "files", "facts"), ("container", "file:", "bag", "tools", "proofs"), "digests, recomputed"
     ),
-    "owner": Row(("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the pinned key of {}"),
-    "capture": Row(
+    "owner": GradeRule(
+        ("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the key of {} on the trust list"
+    ),
+    "capture": GradeRule(
         ("slice:", "captures?"),
         (
             "party",
@@ -46,35 +48,36 @@ GRADES = {
         ),
         "the recording software, as logged by {}",
     ),
-    "match": Row(
+    "match": GradeRule(
         ("match:", "registration", "registration:"),
         ("pictures", "probability:", "odds:", "drawings", "sheet", "words"),
         "recomputed; the registration as logged by {}",
     ),
-    "decision": Row(("confirmed",), ("decision",), "declared by the person who decided"),
-    "log": Row(
+    "decision": GradeRule(("confirmed",), ("decision",), "declared by the person who decided"),
+    "log": GradeRule(
         ("entry", "inclusion", "checkpoint", "consistency", "cosigned?"),
         ("heads", "renewal:", "renewals"),
-        "the pinned key of {}",
+        "the key of {} on the trust list",
     ),
-    "time": Row(("time", "order"), ("anchor:", "anchors", "witnesses"), "{}"),
-    "sheet": Row(("sheet", "drawings?", "words?"), (), "regenerated"),
+    "time": GradeRule(("time", "order"), ("anchor:", "anchors", "witnesses"), "{}"),
+    "sheet": GradeRule(("sheet", "drawings?", "words?"), (), "regenerated"),
 }
-SEEN_TWICE = "seen-twice"
-"""Check that, if passed, names who vouches for a capture more precisely than :data:`GRADES` does."""
-ALWAYS = frozenset({"bytes", "owner", "log", "time"})
-"""Grades that every complete verdict needs, whatever the trust list requires."""
-WHERE_MADE = frozenset({"decision"})
-"""Grades that a complete verdict needs if the bundle has their checks: an unconfirmed match shows no infringement."""
-BY_NAME = frozenset({"sheet"})
-"""Grades that are required only where a trust list names them: only `exhibit verify` runs their checks."""
+SEEN_TWICE_CHECK = "seen-twice"
+"""Check that, if it passed, names the partners who vouch for a capture; they replace the text of :data:`GRADES`."""
+ALWAYS_REQUIRED = frozenset({"bytes", "owner", "log", "time"})
+"""Grades that every complete verdict requires, regardless of the trust list."""
+REQUIRED_IF_PRESENT = frozenset({"decision"})
+"""Grades required if the bundle has their checks: a match without a decision is not evidence of an unlicensed use."""
+REQUIRED_BY_NAME = frozenset({"sheet"})
+"""Grades required only if the trust list names them, because only `exhibit verify` runs their checks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
     """One grade of a verdict.
 
-    ``by`` names who vouches for the grade if it passed; a verdict without a ``required`` grade is incomplete.
+    ``by`` names the party that vouches for a passed grade. A verdict without a ``required`` grade is
+    incomplete.
     """
 
     name: str
@@ -83,30 +86,39 @@ class Grade:
     required: bool
 
 
-def grades_of(checks: Sequence[Any], required_names: Iterable[str] | None) -> tuple[Grade, ...]:
-    """Return the grades of a bundle.
+def compute_grades(checks: Sequence[Any], required_names: Iterable[str] | None) -> tuple[Grade, ...]:
+    """Compute the grades of a bundle.
 
     Args:
         checks: All checks of the bundle.
-        required_names: Grades that the trust list requires; ``None`` requires every grade that the bundle has checks
-            for.
+        required_names: Grades that the trust list requires; ``None`` requires every grade for which the bundle has
+            checks.
     """
     grades = []
-    for name, row in GRADES.items():
-        needed = [check for check in checks if _is_among(check.name, row.needed)]
-        if not needed and name not in ALWAYS.union(required_names or ()):
+    for name, rule in GRADES.items():
+        matching_checks = [check for check in checks if is_listed(check.name, rule.needed_checks)]
+        if not matching_checks and name not in ALWAYS_REQUIRED.union(required_names or ()):
             continue
-        relevant = [*needed, *(check for check in checks if _is_among(check.name, row.beside))]
-        missing = {need for need in row.needed if need[-1] not in ":?"} - {need.name for need in needed}
-        state = State.PASSED if needed and not missing else State.NOT_CHECKED
-        state = State.NOT_CHECKED if any(need.state is State.NOT_CHECKED for need in needed) else state
-        state = State.FAILED if any(check.state is State.FAILED for check in relevant) else state
-        partners = next((check.by for check in relevant if check.name == SEEN_TWICE), "")
-        by = partners or row.by.format(", ".join(dict.fromkeys(check.by for check in relevant if check.by)))
-        required = name not in BY_NAME if required_names is None else name in ALWAYS | WHERE_MADE.union(required_names)
+        relevant_checks = [*matching_checks, *(check for check in checks if is_listed(check.name, rule.other_checks))]
+        missing_names = {check_name for check_name in rule.needed_checks if check_name[-1] not in ":?"} - {
+            check_name.name for check_name in matching_checks
+        }
+        state = State.PASSED if matching_checks and not missing_names else State.NOT_CHECKED
+        state = (
+            State.NOT_CHECKED if any(check_name.state is State.NOT_CHECKED for check_name in matching_checks) else state
+        )
+        state = State.FAILED if any(check.state is State.FAILED for check in relevant_checks) else state
+        partners = next((check.by for check in relevant_checks if check.name == SEEN_TWICE_CHECK), "")
+        by = partners or rule.by.format(", ".join(dict.fromkeys(check.by for check in relevant_checks if check.by)))
+        required = (
+            name not in REQUIRED_BY_NAME
+            if required_names is None
+            else name in ALWAYS_REQUIRED | REQUIRED_IF_PRESENT.union(required_names)
+        )
         grades.append(Grade(name, state, by if state is State.PASSED else "", required))
     return tuple(grades)
 
 
-def _is_among(check: str, names: tuple[str, ...]) -> bool:
+def is_listed(check: str, names: tuple[str, ...]) -> bool:
+    """Return True if names of checks, which may end in ``?`` or ``:``, include a check."""
     return check in names or f"{check}?" in names or (f"{check.partition(':')[0]}:" in names and ":" in check)

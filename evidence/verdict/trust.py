@@ -1,7 +1,7 @@
-"""Trust list: a dated list of pinned keys and witnesses that ships with the verifier.
+"""Trust list: a dated list of pinned keys and timestamp services that ships with the verifier.
 
-Nothing inside a bundle can add to the list. A proof by an entry that is not pinned is reported as
-"not checked: unknown witness", even if it is otherwise consistent.
+The content of a bundle never extends the list. A proof by an entry that is not pinned is reported as
+"not checked: unknown witness", even if the proof is otherwise consistent.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from evidence.anchors.evm.kind import TrustedLedger, find_validators_fault
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
-from evidence.keys.ed25519 import is_sound_point
+from evidence.keys.ed25519 import is_valid_point
 from evidence.log.notes import parse_cosigner_key, parse_verifier_key
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.plain import fold_name
 from exhibit.types import OPTIONAL
 
 TRUST_FORMAT = "exhibit-trust/1"
-DEFAULT = Path(__file__).parent / "pins" / "default.json"
+DEFAULT_PATH = Path(__file__).parent / "pins" / "default.json"
 MAX_TRUST_BYTES = 1 << 20
 
 
@@ -34,12 +34,12 @@ class TrustedLog:
     vkey: str  # name, key id and public key (C2SP signed-note)
     development: bool  # true if the log is for development
     label: str  # label that results show for a development log
-    operator: str = field(default="", metadata=OPTIONAL)  # who runs the log; empty if unknown
+    operator: str = field(default="", metadata=OPTIONAL)  # operator of the log; empty if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
-    """Key that is known to belong to an owner.
+    """Pinned key of an owner.
 
     Attributes:
         use: ``sealing``, or ``device`` for a counter-signing key that only the owner holds.
@@ -60,11 +60,11 @@ class Requirements:
 
     Attributes:
         cosigners: Number of pinned log witnesses that must have cosigned the checkpoint.
-        grades: Grades required besides those that are always required (``grades.ALWAYS``); ``None`` requires every
-            grade that a bundle has checks for, except ``sheet``.
+        grades: Grades required in addition to ``grades.ALWAYS_REQUIRED``; ``None`` requires every grade for which a
+            bundle has checks, except ``sheet``.
     """
 
-    witnesses: int  # number of different pinned witnesses that must state a time for the whole bundle
+    witnesses: int  # number of different pinned timestamp services that must state a time for the whole bundle
     grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time", "sheet"], ...] | None = field(
         default=None, metadata=OPTIONAL
     )
@@ -73,11 +73,11 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Trust(Canonical):
-    """The pinned list.
+    """The trust list.
 
     Attributes:
-        requires: Requirements of a complete verdict; if absent, one witness and every grade that a bundle has checks
-            for.
+        requires: Requirements of a complete verdict. If absent, one timestamp service and every grade for which a
+            bundle has checks are required.
     """
 
     dated: str  # date of the list, ISO 8601
@@ -89,50 +89,54 @@ class Trust(Canonical):
     format: str = TRUST_FORMAT  # :data:`TRUST_FORMAT`
     ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=OPTIONAL)  # blocks of EVM chains
     requires: Requirements | None = field(default=None, metadata=OPTIONAL)
-    cosigners: tuple[TrustedWitness, ...] = field(default=(), metadata=OPTIONAL)  # witnesses of logs
+    cosigners: tuple[TrustedWitness, ...] = field(default=(), metadata=OPTIONAL)  # log witnesses
     partners: tuple[TrustedLog, ...] = field(default=(), metadata=OPTIONAL)  # logs of partner installations
 
     @property
     def requirements(self) -> Requirements:
-        """The list's requirements, or the defaults if it states none."""
+        """Requirements of the list, or the defaults if the list states none."""
         return self.requires or Requirements(witnesses=1)
 
-    def key(self, public: bytes, use: Literal["sealing", "device"]) -> TrustedKey | None:
+    def find_key(self, public: bytes, use: Literal["sealing", "device"]) -> TrustedKey | None:
         """Return the pinned key with this public key and use, or ``None``."""
         return next((key for key in self.keys if (key.public, key.use) == (public, use)), None)
 
     @classmethod
     def from_json(cls, data: bytes, *, what: str = "the trust list") -> Self:
-        """Read a list; raises ``FormatError`` that names the faulty place."""
-        trust = from_plain(cls, parse_json(data, what=what, limit=MAX_TRUST_BYTES), where=what)
-        witnesses: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.pins)]
-        for entry in (*witnesses, *trust.logs, *trust.keys, *trust.partners):
+        """Parse a trust list; raises ``FormatError`` with the position of the fault."""
+        trust = from_plain(cls, parse_json(data, label=what, limit=MAX_TRUST_BYTES), location=what)
+        timestamp_services: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.trust_field)]
+        for entry in (*timestamp_services, *trust.logs, *trust.keys, *trust.partners):
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has a development entry without a label.")
-        pinned = {fold_name(entry.name) for entry in witnesses}
+        pinned_names = {fold_name(entry.name) for entry in timestamp_services}
         requirements = trust.requirements
-        if not 1 <= requirements.witnesses <= max(len(pinned), 1):
-            raise FormatError(f"{what} requires {requirements.witnesses} timestamp services but pins {len(pinned)}.")
+        if not 1 <= requirements.witnesses <= max(len(pinned_names), 1):
+            raise FormatError(
+                f"{what} requires {requirements.witnesses} timestamp services but lists {len(pinned_names)}."
+            )
         cosigners = {fold_name(witness.name) for witness in trust.cosigners}
         if not 0 <= requirements.cosigners <= len(cosigners):
-            raise FormatError(f"{what} requires {requirements.cosigners} cosigners but pins {len(cosigners)}.")
+            raise FormatError(f"{what} requires {requirements.cosigners} cosigners but lists {len(cosigners)}.")
         _check_pins(trust, what)
         for key in trust.keys:
-            if not is_sound_point(key.public):
-                raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in canonical form.")
+            if not is_valid_point(key.public):
+                raise FormatError(f"{what}: the key of {key.owner} is not secure: small order, or not canonical.")
         _check_identities(trust, what)
         return trust
 
 
-def _check_pins(trust: Trust, what: str) -> None:
+def _check_pins(trust: Trust, source: str) -> None:
     for ledger in trust.ledgers:
-        if fault := find_validators_fault(ledger.validators, ledger.quorum):
-            raise FormatError(f"{what}: of {ledger.name}, {fault}.")
+        if problem := find_validators_fault(ledger.validators, ledger.quorum):
+            raise FormatError(f"{source}: entry for {ledger.name}: {problem}.")
     for chain in trust.chains:
         if chain.network == "main" and not chain.blocks and chain.minimum_difficulty < 1:
-            raise FormatError(f"{what}: {chain.name} requires less work than any block of the main network has.")
+            raise FormatError(
+                f"{source}: {chain.name} requires less proof of work than any block of the main network has."
+            )
     for authority in trust.authorities:
-        _check_certificates(authority, what)
+        _check_certificates(authority, source)
     logs = (log.vkey for log in (*trust.logs, *trust.partners))
     witnesses = (witness.vkey for witness in trust.cosigners)
     for vkeys, parse in ((logs, parse_verifier_key), (witnesses, parse_cosigner_key)):
@@ -140,46 +144,48 @@ def _check_pins(trust: Trust, what: str) -> None:
             try:
                 parse(vkey)
             except WrongUseError as error:
-                raise FormatError(f"{what}: {vkey[:80]!a}: {error.message} {error.hint}".strip()) from error
+                raise FormatError(f"{source}: {vkey[:80]!a}: {error.message} {error.hint}".strip()) from error
 
 
-def _check_identities(trust: Trust, what: str) -> None:
-    """Raise ``FormatError`` if a key has two roles or two names, because one party would then count as two."""
+def _check_identities(trust: Trust, source: str) -> None:
+    """Raise ``FormatError`` if a key has two roles or two names: its holder would count twice."""
     identities: dict[bytes, tuple[str, tuple[object, ...]]] = {}
-    for line, key, identity in _identities(trust):
-        first, other = identities.setdefault(key, (line, identity))
-        if other != identity:
-            raise FormatError(f"{what}: {first} and {line} have the same key. A key has one role and one name.")
+    for entry, key, identity in _list_identities(trust):
+        first_entry, first_identity = identities.setdefault(key, (entry, identity))
+        if first_identity != identity:
+            raise FormatError(
+                f"{source}: {first_entry} and {entry} have the same key. Each key can have only one role and one name."
+            )
 
 
-def _identities(trust: Trust) -> Iterator[tuple[str, bytes, tuple[object, ...]]]:
-    """Yield the place, key and identity of each entry with an Ed25519 key.
+def _list_identities(trust: Trust) -> Iterator[tuple[str, bytes, tuple[object, ...]]]:
+    """Yield position, key and identity of each entry with an Ed25519 key.
 
-    A log that was restarted has kept its key.
+    The name is not part of a log's identity, because a restarted log keeps its key and changes its name.
     """
-    for place, log in enumerate(trust.logs, 1):
+    for number, log in enumerate(trust.logs, 1):
         name, key = parse_verifier_key(log.vkey)
-        yield f"logs {place} ({name[:80]!a})", key, ("log", log.operator)
-    for place, partner in enumerate(trust.partners, 1):
+        yield f"logs {number} ({name[:80]!a})", key, ("log", log.operator)
+    for number, partner in enumerate(trust.partners, 1):
         name, key = parse_verifier_key(partner.vkey)
-        yield f"partners {place} ({name[:80]!a})", key, ("partner", partner.operator or name)
-    for place, witness in enumerate(trust.cosigners, 1):
+        yield f"partners {number} ({name[:80]!a})", key, ("partner", partner.operator or name)
+    for number, witness in enumerate(trust.cosigners, 1):
         _, key = parse_cosigner_key(witness.vkey)
-        yield f"cosigners {place} ({witness.name[:80]!a})", key, ("cosigner", witness.name)
-    for place, pin in enumerate(trust.keys, 1):
-        yield f"keys {place} ({pin.owner[:80]!a})", pin.public, (pin.use, pin.owner, pin.revoked)
+        yield f"cosigners {number} ({witness.name[:80]!a})", key, ("cosigner", witness.name)
+    for number, pin in enumerate(trust.keys, 1):
+        yield f"keys {number} ({pin.owner[:80]!a})", pin.public, (pin.use, pin.owner, pin.revoked)
 
 
-def _check_certificates(authority: TrustedAuthority, what: str) -> None:
+def _check_certificates(authority: TrustedAuthority, source: str) -> None:
     try:
         roots, _ = authority.roots, authority.qualified_certificates
     except IntegrityError as error:
-        raise FormatError(f"{what}: a certificate of {authority.name} cannot be read.") from error
+        raise FormatError(f"{source}: a certificate of {authority.name} cannot be read.") from error
     if not roots:
-        raise FormatError(f"{what}: {authority.name} has no certificate.")
+        raise FormatError(f"{source}: {authority.name} has no certificate.")
 
 
-def load_trust(path: Path = DEFAULT) -> Trust:
+def load_trust(path: Path = DEFAULT_PATH) -> Trust:
     """Read a trust list from a file; raises ``WrongUseError`` if the file cannot be read or is not a trust list."""
     try:
         return Trust.from_json(path.read_bytes(), what=path.name)

@@ -1,1 +1,1 @@
-"""Offline verification of untrusted bundles, and comparison of what several proofs say about one log."""
+"""Offline verification of untrusted bundles, and comparison of the statements of several bundles about one log."""

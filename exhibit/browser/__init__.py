@@ -1,1 +1,1 @@
-"""A browser without its own network access: launching, restarting, and loading pages in it."""
+"""Browser without network access of its own: launch, restart and page loading."""

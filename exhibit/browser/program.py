@@ -1,37 +1,43 @@
-"""Selection of the browser for captures: the operator's, or the first one installed under a common name."""
+"""Selection of the browser for captures: the configured one, or the first one installed under a common name."""
 
 import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable")
-"""Programs that are or contain Chromium, in the order in which they are tried."""
+BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable")
+"""Names of Chromium and of browsers based on it, in the order of preference."""
 
-OFF = "none"  # as the setting: use no browser even if one is installed
+NO_BROWSER = "none"  # as the setting: use no browser even if one is installed
 
-GET_PACKAGES = "Install the optional part: `python3 tools/bootstrap.py runtime capture`, or `make setup`."
-GET_BROWSER = "Install one, for example with `apt-get install chromium`, or name yours in EXHIBIT_CAPTURE_BROWSER."
+PACKAGES_HINT = "Install the optional component: `python3 tools/bootstrap.py runtime capture`, or `make setup`."
+BROWSER_HINT = "Install a browser (`apt-get install chromium`), or set EXHIBIT_CAPTURE_BROWSER to your browser."
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BrowserSearchResult:
     """Result of the search for a browser, with a sentence that describes it."""
 
-    path: Path | None  # path of the browser; ``None`` if captures are made without one
+    path: Path | None  # path of the browser; ``None`` for captures without one
     sentence: str
-    remedy: str = ""  # how to enable captures with a browser; empty if nothing is needed
+    remedy: str = ""  # hint for enabling captures with a browser; empty if none is needed
 
 
-def find_browser(setting: str) -> Found:
-    """Find a browser by path or name, and the package that controls it; ``none`` for none, empty for common names."""
-    if setting == OFF:
-        return Found(None, "The setting capture_browser says none: pages are captured as they are served.")
+def find_browser(setting: str) -> BrowserSearchResult:
+    """Find the browser and check that Playwright is installed.
+
+    Args:
+        setting: Path or name of a program; ``none`` to use no browser; empty to try the common names.
+    """
+    if setting == NO_BROWSER:
+        return BrowserSearchResult(None, "The setting capture_browser is none: pages are captured without a browser.")
     if find_spec("playwright") is None:
-        return Found(None, "The package playwright, which steers a browser, isn't installed.", GET_PACKAGES)
-    path = next(filter(None, map(shutil.which, (setting,) if setting else NAMES)), None)
+        return BrowserSearchResult(
+            None, "The package playwright, which controls the browser, is not installed.", PACKAGES_HINT
+        )
+    path = next(filter(None, map(shutil.which, (setting,) if setting else BROWSER_NAMES)), None)
     if path:
-        return Found(Path(path), f"{path} is used for captures.")
-    problem = f"There is no program {setting}" if setting else "There is no Chromium"
-    sentence = f"{problem}: pages are captured as they are served, without a picture of how they look."
-    return Found(None, sentence, GET_BROWSER)
+        return BrowserSearchResult(Path(path), f"{path} is used for captures.")
+    problem = f"There is no program {setting}" if setting else "Chromium is not installed"
+    sentence = f"{problem}. Pages are captured as the server returns them, without screenshots."
+    return BrowserSearchResult(None, sentence, BROWSER_HINT)

@@ -1,1 +1,1 @@
-"""Comparison code without image libraries: calibrated probability, error rates, dense check, warping."""
+"""Comparison code that needs only NumPy and Pillow: calibrated probability, error rates, dense check, warping."""

@@ -1,4 +1,4 @@
-"""Warping an image onto another by a homography, and the shares of both that overlap. Uses NumPy only.
+"""Warping of an image onto another by a homography, and the fractions of both that overlap. Uses NumPy only.
 
 Coordinates: pixel ``(x, y)`` has its centre at integers, ``x`` to the right, ``y`` down, so that an image of width
 ``w`` covers ``-0.5 … w - 0.5``. This is OpenCV's convention; transforms measured with it need no shift.
@@ -28,32 +28,40 @@ def warp(pixels: Pixels, transform: ArrayLike, size: Size) -> tuple[Pixels, Mask
     weighted in float64 and the value is rounded half up. An invalid pixel is 0, and false in the mask.
     """
     height, width = pixels.shape[:2]
-    x, y, front = _source_points(transform, (width, height), size)
-    mask = front & (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    x, y, is_in_front = _compute_source_points(transform, (width, height), size)
+    mask = is_in_front & (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
     out = np.zeros((size[1], size[0], *pixels.shape[2:]), np.uint8)
-    out[mask] = _bilinear(pixels, x[mask], y[mask])
+    out[mask] = _interpolate_bilinear(pixels, x[mask], y[mask])
     return out, mask
 
 
-def overlaps(transform: ArrayLike, source_size: Size, target_size: Size) -> tuple[float, float]:
-    """Return the share of the target covered by the warped source, and the share of the source inside the target."""
-    forward = _oriented(transform, source_size)
+def compute_overlaps(transform: ArrayLike, source_size: Size, target_size: Size) -> tuple[float, float]:
+    """Return the fraction of the target that the source covers, and the fraction of the source inside the target."""
+    forward = _orient_transform(transform, source_size)
     inverse = np.linalg.inv(forward).astype(np.float64)
-    of_target = abs(turned_area(_clipped(forward, source_size, target_size))) / 2 / (target_size[0] * target_size[1])
-    of_source = abs(turned_area(_clipped(inverse, target_size, source_size))) / 2 / (source_size[0] * source_size[1])
-    return min(1.0, of_target), min(1.0, of_source)
+    target_fraction = (
+        abs(compute_signed_area(_clip_to_target(forward, source_size, target_size)))
+        / 2
+        / (target_size[0] * target_size[1])
+    )
+    source_fraction = (
+        abs(compute_signed_area(_clip_to_target(inverse, target_size, source_size)))
+        / 2
+        / (source_size[0] * source_size[1])
+    )
+    return min(1.0, target_fraction), min(1.0, source_fraction)
 
 
-def shared_outline(transform: ArrayLike, source_size: Size, target_size: Size) -> Floats:
+def compute_shared_outline(transform: ArrayLike, source_size: Size, target_size: Size) -> Floats:
     """Return the corners of the part of the target that the warped source covers, (n, 2) target pixels in order.
 
-    n may be 0. The polygon is convex, and so is its image in the source under the inverse transform.
+    n may be 0. The polygon is convex, also after the inverse transform.
     """
-    return _clipped(_oriented(transform, source_size), source_size, target_size)
+    return _clip_to_target(_orient_transform(transform, source_size), source_size, target_size)
 
 
-def turn(transform: Floats, size: Size) -> tuple[int, bool]:
-    """Return the counter-clockwise rotation of the found image in degrees (after mirroring) and whether it is mirrored.
+def measure_rotation(transform: Floats, size: Size) -> tuple[int, bool]:
+    """Return the counter-clockwise rotation of the found image in degrees (after mirroring), and True if mirrored.
 
     The transform, from found to registered, is measured at the middle of the found image.
     """
@@ -66,8 +74,8 @@ def turn(transform: Floats, size: Size) -> tuple[int, bool]:
     return (180 if degrees == -180 else degrees), mirrored
 
 
-def _oriented(transform: ArrayLike, source_size: Size) -> Floats:
-    """Return the matrix with the sign that gives the centre of the source a positive third coordinate."""
+def _orient_transform(transform: ArrayLike, source_size: Size) -> Floats:
+    """Return the normalised matrix, with a sign that makes the third coordinate of the source's centre positive."""
     matrix = np.array(transform, np.float64)
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
         raise WrongUseError("A transform is a 3×3 matrix of finite numbers.")
@@ -79,16 +87,16 @@ def _oriented(transform: ArrayLike, source_size: Size) -> Floats:
     return np.asarray(matrix if depth >= 0 else -matrix, np.float64)
 
 
-def _source_points(transform: ArrayLike, source_size: Size, size: Size) -> tuple[Floats, Floats, Mask]:
-    inverse = np.linalg.inv(_oriented(transform, source_size))
+def _compute_source_points(transform: ArrayLike, source_size: Size, size: Size) -> tuple[Floats, Floats, Mask]:
+    inverse = np.linalg.inv(_orient_transform(transform, source_size))
     grid_y, grid_x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float64)
     x, y, depth = (row[0] * grid_x + row[1] * grid_y + row[2] for row in inverse)
-    front = depth > _EPSILON * np.abs(inverse[2]).max()
-    safe = np.where(front, depth, 1.0)
-    return x / safe, y / safe, front
+    is_in_front = depth > _EPSILON * np.abs(inverse[2]).max()
+    safe_depth = np.where(is_in_front, depth, 1.0)
+    return x / safe_depth, y / safe_depth, is_in_front
 
 
-def _bilinear(pixels: Pixels, x: Floats, y: Floats) -> Pixels:
+def _interpolate_bilinear(pixels: Pixels, x: Floats, y: Floats) -> Pixels:
     height, width = pixels.shape[:2]
     left = np.minimum(x.astype(np.int64), max(0, width - 2))
     top = np.minimum(y.astype(np.int64), max(0, height - 2))
@@ -101,7 +109,7 @@ def _bilinear(pixels: Pixels, x: Floats, y: Floats) -> Pixels:
     return np.asarray(np.floor(upper * (1 - down) + lower * down + 0.5), np.uint8)
 
 
-def _clipped(matrix: Floats, source_size: Size, target_size: Size) -> Floats:
+def _clip_to_target(matrix: Floats, source_size: Size, target_size: Size) -> Floats:
     """Return the part of the target covered by the warped source (Sutherland–Hodgman, homogeneous coordinates)."""
     right, bottom = source_size[0] - 0.5, source_size[1] - 0.5
     outline = ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))
@@ -121,19 +129,19 @@ def _clipped(matrix: Floats, source_size: Size, target_size: Size) -> Floats:
     return np.array([corner[:2] / corner[2] for corner in corners], np.float64).reshape(-1, 2)
 
 
-def turned_area(points: Floats) -> float:
-    """Return twice the area of a polygon (shoelace formula), positive if its corners run clockwise as seen."""
-    following = np.roll(points, -1, axis=0)
-    return float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())
+def compute_signed_area(points: Floats) -> float:
+    """Return twice the area of a polygon (shoelace formula), positive if its corners run clockwise on the screen."""
+    next_points = np.roll(points, -1, axis=0)
+    return float((points[:, 0] * next_points[:, 1] - points[:, 1] * next_points[:, 0]).sum())
 
 
 def _clip(polygon: list[Floats], normal: Floats, offset: float) -> list[Floats]:
     """Return the part of a convex polygon where ``normal · point ≥ offset``."""
     corners = []
-    for corner, following in zip(polygon, polygon[1:] + polygon[:1], strict=True):
-        inside, next_inside = float(normal @ corner) - offset, float(normal @ following) - offset
-        if inside >= 0:
+    for corner, next_corner in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        distance, next_distance = float(normal @ corner) - offset, float(normal @ next_corner) - offset
+        if distance >= 0:
             corners.append(corner)
-        if (inside >= 0) != (next_inside >= 0):
-            corners.append(corner + (following - corner) * (inside / (inside - next_inside)))
+        if (distance >= 0) != (next_distance >= 0):
+            corners.append(corner + (next_corner - corner) * (distance / (distance - next_distance)))
     return corners

@@ -1,11 +1,11 @@
-"""Secrets of an installation: created on first use in files that only its user can read, or mounted."""
+"""Secrets of an installation, in mounted files or in private files that Exhibit creates on first use."""
 
 import secrets
 from pathlib import Path
 
-from exhibit.config.config import Config, made_data_dir
+from exhibit.config.config import Config, ensure_data_dir
 from exhibit.errors import ConfigError
-from exhibit.files.durable import settle_path, write_once
+from exhibit.files.durable import sync_path, write_once
 
 MASTER_KEY, SECRET_KEY, LOG_KEY = "master_key", "secret_key", "log.key"
 NEXT_MASTER_KEY = "master_key.next"
@@ -14,99 +14,99 @@ INSTALLATION = "installation"
 BUCKET, MILVUS_TOKEN, WEB_ARCHIVE_KEYS = "bucket.toml", "milvus_token", "web_archive_keys"
 _KEYS = (MASTER_KEY, NEXT_MASTER_KEY, SECRET_KEY, LOG_KEY)
 _MOUNTABLE = (*_KEYS, REDIS_PASSWORD, INSTALLATION, BUCKET, MILVUS_TOKEN, WEB_ARCHIVE_KEYS)
-_BYTES = 32
+_KEY_BYTES = 32
 
 
 def check_mount(config: Config) -> None:
-    """Raise ``ConfigError`` if the folder of ``secrets_dir`` is missing, or empty because its mount is missing.
+    """Raise ``ConfigError`` if ``secrets_dir`` is set and its folder is missing or contains no secret.
 
-    Otherwise the secrets would be created again in the data folder, and could not decrypt anything.
+    Without this check, new secrets would be created in the data folder. They could not decrypt existing data.
     """
-    if config.secrets_dir and not all_mounted(config):
+    if config.secrets_dir and not list_mounted_secrets(config):
         folder = Path(config.secrets_dir)
-        state = "holds none" if folder.is_dir() else "isn't there"
-        hint = "Mount it, or correct EXHIBIT_SECRETS_DIR; without that setting they are in secrets/ of the data folder."
-        raise ConfigError(f"The folder of secrets {folder} {state}.", hint=hint)
+        state = "contains no secrets" if folder.is_dir() else "does not exist"
+        hint = "Mount the folder, or correct EXHIBIT_SECRETS_DIR. By default, secrets/ in the data folder is used."
+        raise ConfigError(f"The secrets folder {folder} {state}.", hint=hint)
 
 
-def all_mounted(config: Config) -> list[Path]:
-    """Return the files of all secrets in the folder of ``secrets_dir``."""
-    return [path for name in _MOUNTABLE if (path := mounted(config, name)) is not None]
+def list_mounted_secrets(config: Config) -> list[Path]:
+    """Return the paths of all secrets in the folder of ``secrets_dir``."""
+    return [path for name in _MOUNTABLE if (path := find_mounted_secret(config, name)) is not None]
 
 
-def mounted(config: Config, name: str) -> Path | None:
-    """Return the file of a secret in the folder of ``secrets_dir``, or None."""
+def find_mounted_secret(config: Config, name: str) -> Path | None:
+    """Return the path of a secret in the folder of ``secrets_dir``, or None if it is not there."""
     path = Path(config.secrets_dir) / name
     return path if config.secrets_dir and path.is_file() else None
 
 
-def secret_path(config: Config, name: str) -> Path:
-    """Return the path of a secret, mounted or in the data folder, whether it exists or not."""
-    return mounted(config, name) or config.data_dir / "secrets" / name
+def get_secret_path(config: Config, name: str) -> Path:
+    """Return the path of a secret: mounted, else in the data folder, even if it does not exist yet."""
+    return find_mounted_secret(config, name) or config.data_dir / "secrets" / name
 
 
-def secret_key(config: Config) -> str:
+def load_secret_key(config: Config) -> str:
     """Return the key that signs sessions and links of the site: 64 hex digits."""
     return _load_or_create(config, SECRET_KEY).hex()
 
 
-def redis_password(config: Config) -> str:
-    """Return the password of the embedded Redis: 64 hex digits. It is created again if missing, and not backed up."""
+def load_redis_password(config: Config) -> str:
+    """Return the password of the embedded Redis: 64 hex digits. It is not backed up, and re-created if missing."""
     return _load_or_create(config, REDIS_PASSWORD).hex()
 
 
-def installation(config: Config) -> str:
-    """Return this installation's identifier in its blob store: 64 hex digits. After a restore it is a new one."""
+def load_installation_id(config: Config) -> str:
+    """Return this installation's identifier in its blob store: 64 hex digits. A restore creates a new one."""
     return _load_or_create(config, INSTALLATION).hex()
 
 
-def master_key(config: Config) -> bytes:
-    """Return the 32-byte key that encrypts owners' signing keys at rest. If it is lost, they are lost.
+def load_master_key(config: Config) -> bytes:
+    """Return the 32-byte key that encrypts owners' signing keys at rest. If it is lost, the signing keys are lost.
 
-    A mounted next key is used already, because other machines read it too and can decrypt with either.
+    If the next key is mounted, it is used already: all machines read it too, and can decrypt with either key.
     """
-    return _load_or_create(config, NEXT_MASTER_KEY if mounted(config, NEXT_MASTER_KEY) else MASTER_KEY)
+    return _load_or_create(config, NEXT_MASTER_KEY if find_mounted_secret(config, NEXT_MASTER_KEY) else MASTER_KEY)
 
 
-def master_keys(config: Config) -> tuple[bytes, ...]:
+def load_master_keys(config: Config) -> tuple[bytes, ...]:
     """Return the master key and, during its rotation, the next one."""
-    present = _load_or_create(config, MASTER_KEY)
+    current = _load_or_create(config, MASTER_KEY)
     try:
-        return present, _read_secret(secret_path(config, NEXT_MASTER_KEY))
+        return current, _read_secret(get_secret_path(config, NEXT_MASTER_KEY))
     except FileNotFoundError:
-        return (present,)
+        return (current,)
 
 
-def next_master_key(config: Config) -> bytes:
-    """Return the next master key, creating it unless an interrupted rotation has done so.
+def load_next_master_key(config: Config) -> bytes:
+    """Return the next master key. It is created unless an interrupted rotation has created it.
 
-    If the current key is mounted, the next one must be mounted, too. Raises ``ConfigError`` if it is not.
+    If the current key is mounted, the next one must be mounted as well. Raises ``ConfigError`` if it is not.
     """
-    if mounted(config, MASTER_KEY) and not mounted(config, NEXT_MASTER_KEY):
-        hint = f"On every machine put the new one beside it as {NEXT_MASTER_KEY}: openssl rand -hex 32"
-        raise ConfigError(f"The master key lies in {config.secrets_dir}, which Exhibit doesn't change.", hint=hint)
+    if find_mounted_secret(config, MASTER_KEY) and not find_mounted_secret(config, NEXT_MASTER_KEY):
+        hint = f"On every machine, create the new one next to it as {NEXT_MASTER_KEY}: openssl rand -hex 32"
+        raise ConfigError(f"The master key is in {config.secrets_dir}, which Exhibit does not change.", hint=hint)
     return _load_or_create(config, NEXT_MASTER_KEY)
 
 
 def adopt_next_master_key(config: Config) -> None:
-    """Replace the current master key by the next one, and delete the old. The operator replaces mounted keys."""
-    if mounted(config, NEXT_MASTER_KEY) is None:
-        path = secret_path(config, NEXT_MASTER_KEY)
+    """Replace the current master key with the next one. Mounted keys are left unchanged: the operator replaces them."""
+    if find_mounted_secret(config, NEXT_MASTER_KEY) is None:
+        path = get_secret_path(config, NEXT_MASTER_KEY)
         path.replace(path.with_name(MASTER_KEY))
-        settle_path(path.parent)
+        sync_path(path.parent)
 
 
 def _load_or_create(config: Config, name: str) -> bytes:
     """Return a secret, creating its file if it is missing. Concurrent processes all get the same value."""
-    path = secret_path(config, name)
+    path = get_secret_path(config, name)
     try:
         return _read_secret(path)
     except FileNotFoundError:
         check_mount(config)
-        made_data_dir(config)
+        ensure_data_dir(config)
         path.parent.mkdir(exist_ok=True)
         path.parent.chmod(0o700)
-        write_once(path, secrets.token_hex(_BYTES).encode())
+        write_once(path, secrets.token_hex(_KEY_BYTES).encode())
         return _read_secret(path)
 
 
@@ -115,6 +115,6 @@ def _read_secret(path: Path) -> bytes:
         data = bytes.fromhex(path.read_text(encoding="ascii"))
     except ValueError:
         data = b""
-    if len(data) != _BYTES:
-        raise ConfigError(f"The secret in {path} is damaged.", hint="Put it back from your backup.")
+    if len(data) != _KEY_BYTES:
+        raise ConfigError(f"The secret in {path} is damaged.", hint="Restore the file from your backup.")
     return data

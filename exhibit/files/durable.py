@@ -1,4 +1,4 @@
-"""Durable file writes: complete and on the disk when the call returns, or not done at all."""
+"""Durable file writes. When a call returns, the data is complete and on the disk; otherwise nothing is changed."""
 
 import os
 import secrets
@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import IO, Any
 
 
-def settle(file: IO[Any]) -> None:
+def sync_file(file: IO[Any]) -> None:
     """Wait until the data written to a file is on the disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
-def settle_path(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+def sync_path(path: Path) -> None:
+    """Wait until a file, or the directory entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -22,7 +22,7 @@ def settle_path(path: Path) -> None:
 
 
 def write_once(path: Path, data: bytes) -> bool:
-    """Write a private file unless it exists, so that concurrent writers agree on its content.
+    """Write a private file unless it exists. All concurrent writers then find the same content.
 
     Returns:
         True if this call has created the file.
@@ -32,9 +32,9 @@ def write_once(path: Path, data: bytes) -> bool:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-            settle(file)
+            sync_file(file)
         path.hardlink_to(draft)  # atomic, and only the first writer succeeds
-        settle_path(path.parent)
+        sync_path(path.parent)
     except FileExistsError:
         return False
     finally:

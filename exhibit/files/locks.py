@@ -1,4 +1,4 @@
-"""File locks between processes. A lock is free as soon as the process that held it has ended for any reason."""
+"""File locks between processes. A lock is released when the process that holds it exits for any reason."""
 
 import fcntl
 import os
@@ -9,44 +9,44 @@ from pathlib import Path
 
 from exhibit.errors import ExhibitError
 
-DIGITS = 10
-"""Maximum digits of a PID, and length of the content of a signed lock."""
+PID_DIGITS = 10
+"""Maximum digits of a PID, and length of the content of a lock with a PID."""
 
 
 class FileLock:
-    """An advisory lock on a file, held from a successful call until :meth:`release` or the end of the process."""
+    """Advisory lock on a file. Once acquired, it is held until :meth:`release` or the end of the process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
-        self._signed = False
+        self._has_pid = False
 
-    def take(self, *, within: float = 0.0) -> bool:
+    def acquire(self, *, within: float = 0.0) -> bool:
         """Acquire the lock exclusively, retrying for ``within`` seconds. Returns True on success."""
-        until = time.monotonic() + within
+        deadline = time.monotonic() + within
         while not self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
-            if time.monotonic() >= until:
+            if time.monotonic() >= deadline:
                 return False
             time.sleep(0.02)
         return True
 
-    def sign(self) -> None:
-        """Write the PID of this process into the held lock, for :func:`holder`."""
+    def write_pid(self) -> None:
+        """Write the PID of this process into the held lock, so that :func:`find_holder` can return it."""
         assert self._handle is not None
         self._write(str(os.getpid()))
-        self._signed = True
+        self._has_pid = True
 
-    def share(self, *, wait: bool = True) -> bool:
+    def acquire_shared(self, *, wait: bool = True) -> bool:
         """Acquire the lock in shared mode. Returns True on success; with ``wait`` it always succeeds."""
         return self._lock(fcntl.LOCK_SH if wait else fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Release the lock. Does nothing if it is not held."""
         if self._handle is not None:
-            if self._signed:
+            if self._has_pid:
                 self._write("")
             os.close(self._handle)
-            self._handle, self._signed = None, False
+            self._handle, self._has_pid = None, False
 
     def is_in_place(self) -> bool:
         """Return True if the locked file still exists at its path."""
@@ -56,17 +56,17 @@ class FileLock:
         return False
 
     def _write(self, number: str) -> None:
-        """Overwrite the content in place, which needs no space and thus works on a full disk."""
+        """Overwrite the content in place. This needs no space and works on a full disk."""
         assert self._handle is not None
         with suppress(OSError):
-            os.pwrite(self._handle, f"{number:<{DIGITS}}".encode(), 0)
+            os.pwrite(self._handle, f"{number:<{PID_DIGITS}}".encode(), 0)
 
-    def _lock(self, how: int) -> bool:
+    def _lock(self, operation: int) -> bool:
         if self._handle is not None:
             raise RuntimeError(f"{self._path} is already locked by this object")
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, how)
+            fcntl.flock(handle, operation)
         except BlockingIOError:
             os.close(handle)
             return False
@@ -75,15 +75,15 @@ class FileLock:
 
 
 def is_free(path: Path) -> bool:
-    """Return True if the lock can be acquired exclusively at this moment."""
+    """Return True if the lock can currently be acquired exclusively."""
     lock = FileLock(path)
-    free = lock.take()
+    is_acquired = lock.acquire()
     lock.release()
-    return free
+    return is_acquired
 
 
-def holder(path: Path) -> int | None:
-    """Return the PID of the process that holds and has signed the lock, or None."""
+def find_holder(path: Path) -> int | None:
+    """Return the PID that the process holding the lock has written into it, or None."""
     if is_free(path):
         return None
     text = path.read_text(encoding="ascii", errors="replace").strip()
@@ -91,19 +91,19 @@ def holder(path: Path) -> int | None:
 
 
 def is_shared(path: Path) -> bool:
-    """Return True if the lock is held in shared mode at this moment: it can be shared, but not acquired exclusively."""
+    """Return True if the lock is currently held in shared mode: it can be shared, but not acquired exclusively."""
     lock = FileLock(path)
-    sharable = lock.share(wait=False)
+    can_share = lock.acquire_shared(wait=False)
     lock.release()
-    return sharable and not is_free(path)
+    return can_share and not is_free(path)
 
 
 @contextmanager
-def alone(path: Path, refusal: ExhibitError, *, within: float = 0.0) -> Iterator[FileLock]:
-    """Hold a lock exclusively for the block. Raises ``refusal`` if it is not available ``within`` seconds."""
+def hold_exclusively(path: Path, error: ExhibitError, *, within: float = 0.0) -> Iterator[FileLock]:
+    """Hold a lock exclusively for the block. Raises ``error`` if it is not available ``within`` seconds."""
     lock = FileLock(path)
-    if not lock.take(within=within):
-        raise refusal
+    if not lock.acquire(within=within):
+        raise error
     try:
         yield lock
     finally:
@@ -111,10 +111,10 @@ def alone(path: Path, refusal: ExhibitError, *, within: float = 0.0) -> Iterator
 
 
 @contextmanager
-def shared(path: Path) -> Iterator[None]:
+def hold_shared(path: Path) -> Iterator[None]:
     """Hold a lock in shared mode for the block."""
     lock = FileLock(path)
-    lock.share()
+    lock.acquire_shared()
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Opening regular files safely, whatever the path refers to."""
+"""Safe opening of regular files, for paths that may refer to something else."""
 
 import os
 import stat
@@ -8,17 +8,17 @@ from typing import BinaryIO
 from exhibit.errors import RefusedError
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular_file(path: Path) -> BinaryIO:
     """Open a regular file for reading, without blocking: opening a named pipe would wait for a writer.
 
     Raises ``RefusedError`` if the path is not a regular file, and ``OSError``.
     """
-    refused = RefusedError("It isn't a file.", reason="not-a-file")
+    refusal = RefusedError("The file does not exist, or is not a regular file.", reason="not-a-file")
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise refused from None
+        raise refusal from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise refused
+        raise refusal
     return os.fdopen(handle, "rb")

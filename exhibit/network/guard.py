@@ -1,12 +1,13 @@
-"""Rule for allowed addresses, shared by the crawler, the capture and all other outgoing requests.
+"""Check of allowed addresses, shared by the crawler, the capture and all other outgoing requests.
 
-Exhibit follows URLs that strangers wrote. Without a guard, such a URL could point into the operator's own network
-(server-side request forgery). The rule: only ``http`` and ``https``, only the usual ports, no credentials in the URL,
+Exhibit visits URLs from third parties. Without a guard, such a URL could point into the operator's own network
+(server-side request forgery). Allowed are only ``http`` and ``https``, only the usual ports, no credentials in the URL,
 and only addresses that the IANA special-purpose registries call globally reachable (RFC 6890, RFC 8190). In addition,
-networks that the operator names are allowed on every port.
+networks that the operator configures are allowed on every port.
 
-Checking a host name is not enough: the name is resolved once, every answer is checked, and the connection must go to a
-checked answer (:mod:`exhibit.network.http` does this). Otherwise a second DNS answer could point elsewhere (rebinding).
+A check of the host name is not enough, because a second DNS answer could point elsewhere (rebinding). Therefore the
+name is resolved once, every address is checked, and the connection must go to a checked address
+(:mod:`exhibit.network.http` does this).
 """
 
 import errno
@@ -18,20 +19,20 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from exhibit.errors import RefusedError
-from exhibit.machine import blame_machine
+from exhibit.machine import raise_machine_fault
 from exhibit.network.addresses import (
     DEFAULT_PORTS,
     IPAddress,
-    embedded_ipv4,
+    extract_ipv4,
     is_localhost,
-    literal_address,
-    plain_host,
-    read_url,
+    normalise_host,
+    parse_literal_address,
+    parse_url,
 )
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
-_READ_DIFFERENTLY = re.compile(r"[\x00-\x20\\\x7f-\xa0]")
+_AMBIGUOUS_CHARS = re.compile(r"[\x00-\x20\\\x7f-\xa0]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//([^/?#]*))?")
 _PORT = re.compile(r":[0-9]*\Z")
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -45,7 +46,7 @@ _FORBIDDEN = tuple(
         "10.0.0.0/8",  # private use
         "100.64.0.0/10",  # shared address space of carriers
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # Azure's host, a public address that only guests reach
+        "168.63.129.16/32",  # host of Azure's virtual machines, reachable only from them
         "169.254.0.0/16",  # link-local, metadata of most clouds
         "172.16.0.0/12",  # private use
         "192.0.0.0/24",  # protocol assignments
@@ -70,8 +71,8 @@ class Guard:
     """Check of URLs and addresses before access. Raises ``ValueError`` for an invalid network.
 
     Attributes:
-        allowed_networks: CIDR networks allowed on every port although they are not public, such as ``127.0.0.0/8`` for
-            a demonstration on one machine. Only exactly these are added.
+        allowed_networks: Non-public CIDR networks that are allowed on every port, such as ``127.0.0.0/8`` for a
+            demonstration on one machine.
         allowed_ports: Ports allowed on public addresses.
     """
 
@@ -83,18 +84,18 @@ class Guard:
         object.__setattr__(self, "_networks", tuple(map(ipaddress.ip_network, self.allowed_networks)))
 
     def check_url(self, url: str) -> None:
-        """Check a URL by its text, without resolving its host.
+        """Check a URL without resolving its host.
 
-        A host name on an unusual port is accepted here only if networks are allowed: its address is known after
-        :meth:`resolve`, which also checks the port. Raises ``RefusedError`` with reason ``bad-url``, ``scheme``,
-        ``credentials``, ``port`` or ``private-address``.
+        A host name on an unusual port passes this check only if networks are allowed: :meth:`resolve` then checks
+        address and port. Raises ``RefusedError`` with reason ``bad-url``, ``scheme``, ``credentials``, ``port`` or
+        ``private-address``.
         """
-        host, port = _host_and_port(url)
-        address = literal_address(host)
+        host, port = _parse_host_and_port(url)
+        address = parse_literal_address(host)
         if address is not None:
             self.check_address(str(address), port)
         elif is_localhost(host):
-            self._loopback(port)
+            self._get_loopback_addresses(port)
         elif not self._networks:
             self._check_port(port)
 
@@ -106,12 +107,12 @@ class Guard:
         try:
             parsed = ipaddress.ip_address(address.partition("%")[0])
         except ValueError as error:
-            none = Sentence("%(address)s is not an IP address.", address=f"{address!r}")
-            raise RefusedError(none, reason=Reason.BAD_URL) from error
-        inner = embedded_ipv4(parsed)
-        if self._is_allowed(parsed) or (inner is not None and self._is_allowed(inner)):
+            sentence = Sentence("%(address)s is not an IP address.", address=f"{address!r}")
+            raise RefusedError(sentence, reason=Reason.BAD_URL) from error
+        embedded_address = extract_ipv4(parsed)
+        if self._is_allowed(parsed) or (embedded_address is not None and self._is_allowed(embedded_address)):
             return
-        if not _is_public(parsed if inner is None else inner):
+        if not _is_public(parsed if embedded_address is None else embedded_address):
             raise _private_address_error(address)
         if port is not None:
             self._check_port(port)
@@ -120,42 +121,43 @@ class Guard:
         """Return the checked addresses of a host in the resolver's order. Connect to these, not to the name.
 
         The host is a name, or a literal address with or without brackets. Raises ``RefusedError`` with reason
-        ``unresolvable``, or as :meth:`check_address` does if any answer is forbidden. Raises ``ServiceMissingError`` as
-        :meth:`check_network` does, or for other faults of this machine.
+        ``unresolvable``, or as :meth:`check_address` does if any address is forbidden. Raises ``ServiceMissingError``
+        as :meth:`check_network` does, or for other faults of this machine.
         """
-        host = plain_host(host)
-        literal = literal_address(host)
+        host = normalise_host(host)
+        literal = parse_literal_address(host)
         if literal is not None:
             self.check_address(str(literal), port)
             return [str(literal)]
         if is_localhost(host):
-            return self._loopback(port)
+            return self._get_loopback_addresses(port)
         try:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            blame_machine(error)
+            raise_machine_fault(error)
             if isinstance(error, OSError) and error.errno == socket.EAI_AGAIN:
                 self.check_network()
-            unknown = Sentence("No IP address was found for the host %(host)s.", host=host)
-            raise RefusedError(unknown, reason=Reason.UNRESOLVABLE) from error
+            sentence = Sentence("No IP address was found for the host %(host)s.", host=host)
+            raise RefusedError(sentence, reason=Reason.UNRESOLVABLE) from error
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
-        self.check_answers(host, addresses, port)
+        self.check_addresses(host, addresses, port)
         return addresses
 
     def check_network(self) -> None:
-        """Raise ``ServiceMissingError`` if, after a failure, this machine's own network is down.
+        """Raise ``ServiceMissingError`` if this machine's own network is down. Call this after a failed request.
 
-        That is the case if no internet address has a route, or no name server responds; no connection is made. If
-        networks of the operator are allowed, there may be no other network, and every failure counts as one of the
-        remote host.
+        The network is down if no internet address has a route, or no name server responds. No connection is made. If
+        networks of the operator are allowed, the machine may have no internet access, so nothing is raised.
         """
-        if not self._networks and not (_a_name_server_answers() and any(_has_route(*label) for label in _ROOT_SERVER)):
-            blame_machine(OSError(errno.ENETDOWN, "no route, or no name server"))
+        if not self._networks and not (
+            _is_name_server_responding() and any(_has_route(*route) for route in _ROOT_SERVER)
+        ):
+            raise_machine_fault(OSError(errno.ENETDOWN, "no route, or no name server"))
 
-    def check_answers(self, host: str, addresses: Iterable[str], port: int) -> None:
-        """Check the addresses of a host name as :meth:`check_address` does, without revealing them in the error.
+    def check_addresses(self, host: str, addresses: Iterable[str], port: int) -> None:
+        """Check the addresses of a host name as :meth:`check_address` does.
 
-        A caller may have sent the request just to learn them.
+        The error does not reveal the addresses: the request may have been made to learn them.
         """
         try:
             for address in addresses:
@@ -163,7 +165,7 @@ class Guard:
         except RefusedError as error:
             raise (_private_address_error(host) if error.reason == Reason.PRIVATE_ADDRESS else error) from None
 
-    def _loopback(self, port: int) -> list[str]:
+    def _get_loopback_addresses(self, port: int) -> list[str]:
         """Return the allowed loopback addresses. ``localhost`` is never sent to a name server (RFC 6761, 6.3)."""
         addresses = [address for address in _LOOPBACK if self._is_allowed(ipaddress.ip_address(address))]
         if not addresses:
@@ -180,11 +182,11 @@ class Guard:
             raise RefusedError(Sentence("Visits to port %(port)s are not allowed.", port=port), reason=Reason.PORT)
 
 
-def _a_name_server_answers() -> bool:
+def _is_name_server_responding() -> bool:
     try:
         socket.getaddrinfo("a.root-servers.net", None)
     except OSError as error:
-        blame_machine(error)
+        raise_machine_fault(error)
         return error.errno != socket.EAI_AGAIN
     return True
 
@@ -194,17 +196,17 @@ def _has_route(family: int, address: str) -> bool:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((address, 53))  # sends nothing
     except OSError as error:
-        blame_machine(error)
+        raise_machine_fault(error)
         return False
     return True
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
+def _parse_host_and_port(url: str) -> tuple[str, int]:
     """Return host and port of an absolute URL. Refuses URLs that parsers may interpret differently.
 
-    The URL must contain the host exactly as the standard reads it, because the HTTP client may use other rules.
+    The host in the URL must equal the host by the standard, because the HTTP client may use other rules.
     """
-    if _READ_DIFFERENTLY.search(url):
+    if _AMBIGUOUS_CHARS.search(url):
         raise RefusedError(
             Sentence("The URL contains a space, a backslash or a control character."), reason=Reason.BAD_URL
         )
@@ -216,16 +218,16 @@ def _host_and_port(url: str) -> tuple[str, int]:
             else Sentence("The URL does not start with http:// or https://."),
             reason=Reason.SCHEME,
         )
-    place = parts[3] or ""
-    if "@" in place:
+    authority = parts[3] or ""
+    if "@" in authority:
         raise RefusedError(Sentence("The URL contains a user name or a password."), reason=Reason.CREDENTIALS)
-    host_text = _PORT.sub("", place)
+    host_text = _PORT.sub("", authority)
     if not host_text:
         raise RefusedError(Sentence("The URL contains no readable host name."), reason=Reason.BAD_URL)
-    host = plain_host(host_text)
-    literal_address(host)
-    parsed = read_url(url)
-    if parsed is None or plain_host(parsed.hostname) != host:
+    host = normalise_host(host_text)
+    parse_literal_address(host)
+    parsed = parse_url(url)
+    if parsed is None or normalise_host(parsed.hostname) != host:
         raise RefusedError(Sentence("The URL is not valid."), reason=Reason.BAD_URL)
     port = int(parsed.port) if parsed.port else DEFAULT_PORTS[parsed.protocol[:-1]]
     if port == 0:

@@ -1,11 +1,11 @@
-"""A ``requests`` session that connects only to addresses allowed by the guard.
+"""``requests`` session that connects only to addresses allowed by the guard.
 
-The host is resolved once, and the connection goes to the checked address, while the name is used in the ``Host``
+The host is resolved once, and the connection goes to the checked address. The host name is used in the ``Host``
 header, in SNI and for the verification of the certificate. Each redirect is checked in the same way. The environment
 (proxies, ``.netrc``) is ignored. Bodies are not read automatically: read them with :func:`read_limited`.
 
-Exchanges can be recorded with ``warcio.capture_http`` in the usual way, wire-exact and in any order of imports. Use
-one session for each recording: a kept-alive connection stays with the recording in which it was made.
+Exchanges can be recorded byte for byte with ``warcio.capture_http``, in any order of imports. Use one session for each
+recording: a kept-alive connection stays with the recording in which it was opened.
 """
 
 import socket
@@ -27,8 +27,8 @@ from warcio.capture_http import RecordingHTTPConnection
 
 from exhibit import __version__
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.machine import blame_machine
-from exhibit.network.addresses import joined, without_fragment
+from exhibit.machine import raise_machine_fault
+from exhibit.network.addresses import join_urls, remove_fragment
 from exhibit.network.guard import Guard
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
@@ -37,7 +37,7 @@ from exhibit.types import Untyped
 MAX_REDIRECTS = 10
 USER_AGENT = f"Exhibit/{__version__}"
 _REDIRECT_BODY = 64 * 1024
-_PIECE = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 _TRIED_ADDRESSES = 4
 
 
@@ -51,10 +51,10 @@ class ConnectionFacts:
     port: int  # port of the peer
     tls_version: str | None = None  # such as `TLSv1.3`, or `None` without TLS
     cipher: str | None = None  # name of the cipher suite, or `None` without TLS
-    certificates: tuple[bytes, ...] = ()  # chain as sent, the peer's own first, each in DER; empty without TLS
+    certificates: tuple[bytes, ...] = ()  # chain as sent, in DER, leaf certificate first; empty without TLS
 
 
-def guarded_session(
+def create_guarded_session(
     guard: Guard, *, timeout: float = 30.0, user_agent: str = USER_AGENT, check: Callable[[str], None] = lambda _: None
 ) -> requests.Session:
     """Create a streaming session whose connections are all checked by the guard. Read bodies with :func:`read_limited`.
@@ -66,7 +66,7 @@ def guarded_session(
         guard: Check of URLs and addresses.
         timeout: Limit in seconds for each of: connecting, waiting for a byte, and receiving all headers.
         user_agent: User-Agent header.
-        check: Raises an error for URLs that must not be requested for other reasons. Called before each redirect, too.
+        check: Called before each request and redirect. Raises an error for URLs that must not be requested.
     """
     return _GuardedSession(guard, timeout, user_agent, check)
 
@@ -74,48 +74,48 @@ def guarded_session(
 def read_limited(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
     """Read the body of a response of a guarded session, and close it.
 
-    The seconds are a limit for the whole body. Bytes are counted after decoding of the content encoding. Raises
-    ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
+    ``seconds`` limits the time for the whole body. ``max_bytes`` counts bytes after decoding of the content encoding.
+    Raises ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
     """
-    large = Sentence("The response exceeds %(bytes)s bytes.", bytes=f"{max_bytes:,}")
-    too_large = RefusedError(large, reason=Reason.TOO_MANY_BYTES)
+    sentence = Sentence("The response exceeds %(bytes)s bytes.", bytes=f"{max_bytes:,}")
+    size_error = RefusedError(sentence, reason=Reason.TOO_MANY_BYTES)
     content_length = response.headers.get("Content-Length", "")
     if content_length.isdecimal() and int(content_length) > max_bytes:
         response.close()
-        raise too_large
+        raise size_error
     body = read_beginning(response, max_bytes + 1, seconds)
     if len(body) > max_bytes:
-        raise too_large
+        raise size_error
     return body
 
 
 def read_beginning(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
     """Read the beginning of a body as :func:`read_limited` does, ignoring any further bytes."""
     body = bytearray()
-    with response, _deadline(_wire(response).socket, seconds):
-        for piece in response.iter_content(_PIECE):
-            body += piece
+    with response, _enforce_deadline(_get_connection_record(response).socket, seconds):
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            body += chunk
             if len(body) >= max_bytes:
                 break
     return bytes(body[:max_bytes])
 
 
-def connection_facts(response: requests.Response) -> ConnectionFacts:
+def get_connection_facts(response: requests.Response) -> ConnectionFacts:
     """Return peer address, TLS version and certificate chain of a guarded session's response, read or unread."""
-    return _wire(response).facts
+    return _get_connection_record(response).facts
 
 
 @dataclass(frozen=True, slots=True)
-class _Wire:
+class _ConnectionRecord:
     facts: ConnectionFacts
     socket: socket.socket
 
 
-def _wire(response: requests.Response) -> _Wire:
-    wire = getattr(response.raw, "exhibit_wire", None)
-    if not isinstance(wire, _Wire):
-        raise WrongUseError("This response doesn't come from a guarded session.")
-    return wire
+def _get_connection_record(response: requests.Response) -> _ConnectionRecord:
+    record = getattr(response.raw, "exhibit_wire", None)
+    if not isinstance(record, _ConnectionRecord):
+        raise WrongUseError("This response was not received in a guarded session.")
+    return record
 
 
 class _GuardedSession(requests.Session):
@@ -137,14 +137,14 @@ class _GuardedSession(requests.Session):
         return super().get_adapter(url)  # type: ignore[arg-type]  # requests may pass bytes
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """Write the URL in its standard form, so that all layers down to the socket parse it alike."""
-        request.url = without_fragment(str(request.url))
+        """Convert the URL to its standard form, so that all layers down to the socket parse it identically."""
+        request.url = remove_fragment(str(request.url))
         return super().prepare_request(request)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Resolve the target of a redirect as browsers do."""
         target = super().get_redirect_target(resp)
-        return (joined(resp.url, target) or target) if target else target
+        return (join_urls(resp.url, target) or target) if target else target
 
     def send(self, request: requests.PreparedRequest, **kwargs: Untyped) -> requests.Response:
         """Send without reading the body."""
@@ -164,7 +164,7 @@ class _GuardedAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Untyped, **kwargs: Untyped) -> None:
-        """Make the pools create guarded connections."""
+        """Configure the pools to create guarded connections."""
         super().init_poolmanager(*args, **kwargs)
         members = {"guard": self._guard}
         plain = type("GuardedHTTP", (_GuardedHTTPConnection,), members)
@@ -175,8 +175,8 @@ class _GuardedAdapter(HTTPAdapter):
         }
 
     def proxy_manager_for(self, proxy: Untyped, **_kwargs: Untyped) -> Untyped:
-        """Refuse proxies: they would connect to unchecked addresses."""
-        raise WrongUseError(f"A guarded session doesn't go through the proxy {proxy}.")
+        """Refuse proxies, because they would connect to unchecked addresses."""
+        raise WrongUseError(f"A guarded session does not use the proxy {proxy}.")
 
     def send(self, request: requests.PreparedRequest, *args: Untyped, **kwargs: Untyped) -> requests.Response:
         """Send with the session's timeout. The body of a redirect is read here, within limits."""
@@ -184,12 +184,12 @@ class _GuardedAdapter(HTTPAdapter):
             kwargs["timeout"] = self._timeout
         response = super().send(request, *args, **kwargs)
         if response.is_redirect:
-            _settle(response, self._timeout)
+            _read_redirect_body(response, self._timeout)
         return response
 
 
-def _settle(redirect: requests.Response, seconds: float) -> None:
-    """Read a redirect's body within limits, because ``requests`` would read it without any. Long bodies are dropped."""
+def _read_redirect_body(redirect: requests.Response, seconds: float) -> None:
+    """Read the body of a redirect within limits and drop long bodies. ``requests`` would read it without limits."""
     try:
         body = read_limited(redirect, _REDIRECT_BODY, seconds)
     except (RefusedError, requests.RequestException):
@@ -210,29 +210,29 @@ class _GuardedMixin:
             try:
                 connection = create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
             except OSError as error:
-                blame_machine(error)
+                raise_machine_fault(error)
                 failure = error
                 continue
-            self.guard.check_answers(self.host, connection.getpeername()[:1], self.port)
+            self.guard.check_addresses(self.host, connection.getpeername()[:1], self.port)
             return connection
         self.guard.check_network()
         if isinstance(failure, TimeoutError):
-            raise ConnectTimeoutError(self, f"{self.host} doesn't answer.") from failure
-        raise NewConnectionError(self, f"{self.host} can't be reached: {failure}") from failure
+            raise ConnectTimeoutError(self, f"{self.host} does not respond.") from failure
+        raise NewConnectionError(self, f"{self.host} cannot be reached: {failure}") from failure
 
     def getresponse(self: Any) -> HTTPResponse:
         """Receive the response headers within a total time limit."""
-        live = self.sock
-        facts = _facts(self.host, tuple(self.exhibit_answers), live)
-        with _deadline(live, self.timeout) as late:
+        sock = self.sock
+        facts = _collect_facts(self.host, tuple(self.exhibit_answers), sock)
+        with _enforce_deadline(sock, self.timeout) as is_late:
             response: HTTPResponse = super().getresponse()  # type: ignore[misc]  # urllib3's, by the MRO
-            if late.is_set():
+            if is_late.is_set():
                 response.close()
-        response.exhibit_wire = _Wire(facts, live)  # type: ignore[attr-defined]
+        response.exhibit_wire = _ConnectionRecord(facts, sock)  # type: ignore[attr-defined]
         return response
 
 
-# warcio's recording class comes after urllib3's own, so that recording works in any order of imports.
+# warcio's recording class follows urllib3's class in the MRO, so that recording works in any order of imports.
 class _GuardedHTTPConnection(_GuardedMixin, HTTPConnection, RecordingHTTPConnection):  # type: ignore[misc]
     pass
 
@@ -241,50 +241,52 @@ class _GuardedHTTPSConnection(_GuardedMixin, HTTPSConnection, RecordingHTTPConne
     pass
 
 
-def _facts(host: str, answers: tuple[str, ...], live: socket.socket) -> ConnectionFacts:
-    address, port = live.getpeername()[:2]
+def _collect_facts(host: str, answers: tuple[str, ...], sock: socket.socket) -> ConnectionFacts:
+    address, port = sock.getpeername()[:2]
     endpoints = (host, answers, address, port)
-    if not isinstance(live, ssl.SSLSocket):
+    if not isinstance(sock, ssl.SSLSocket):
         return ConnectionFacts(*endpoints)
-    cipher = live.cipher()
-    return ConnectionFacts(*endpoints, live.version(), cipher[0] if cipher else None, _certificates(live))
+    cipher = sock.cipher()
+    return ConnectionFacts(*endpoints, sock.version(), cipher[0] if cipher else None, _read_certificates(sock))
 
 
-def _certificates(live: ssl.SSLSocket) -> tuple[bytes, ...]:
-    """Return the chain as sent. The method is public since Python 3.13; before, it exists on the inner object."""
-    if hasattr(live, "get_unverified_chain"):
-        return tuple(live.get_unverified_chain())
-    inner = getattr(live, "_sslobj", None)
+def _read_certificates(sock: ssl.SSLSocket) -> tuple[bytes, ...]:
+    """Return the certificates as sent. Before Python 3.13, only the inner object has the necessary method."""
+    if hasattr(sock, "get_unverified_chain"):
+        return tuple(sock.get_unverified_chain())
+    inner = getattr(sock, "_sslobj", None)
     if inner is not None and hasattr(inner, "get_unverified_chain"):
-        return tuple(ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in inner.get_unverified_chain())
-    own = live.getpeercert(binary_form=True)
-    return (own,) if own else ()
+        return tuple(
+            ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in inner.get_unverified_chain()
+        )
+    own_certificate = sock.getpeercert(binary_form=True)
+    return (own_certificate,) if own_certificate else ()
 
 
 @contextmanager
-def _deadline(live: socket.socket, seconds: float | None) -> Iterator[threading.Event]:
-    """Close the connection after a total time, because a timeout of the socket would restart with each byte.
+def _enforce_deadline(sock: socket.socket, seconds: float | None) -> Iterator[threading.Event]:
+    """Close the connection after a total time. A timeout of the socket would restart with each byte.
 
-    Raises ``RefusedError`` with reason ``too-slow`` in that case, whatever was being read.
+    Raises ``RefusedError`` with reason ``too-slow`` if the time has run out, even if the block ended without an error.
     """
-    late = threading.Event()
+    timeout_event = threading.Event()
 
-    def cut() -> None:
-        late.set()
+    def close_connection() -> None:
+        timeout_event.set()
         with suppress(OSError):
-            socket.socket.shutdown(live, socket.SHUT_RDWR)
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    timer = threading.Timer(threading.TIMEOUT_MAX if seconds is None else seconds, cut)
+    timer = threading.Timer(threading.TIMEOUT_MAX if seconds is None else seconds, close_connection)
     timer.daemon = True
     timer.start()
     cause: Exception | None = None
     try:
-        yield late
+        yield timeout_event
     except (OSError, HTTPException, HTTPError) as error:
-        if not late.is_set():
+        if not timeout_event.is_set():
             raise
         cause = error
     finally:
         timer.cancel()
-    if late.is_set():  # a truncated response may look complete
+    if timeout_event.is_set():  # a truncated response may look complete
         raise RefusedError(Sentence("The server responded too slowly."), reason=Reason.TOO_SLOW) from cause

@@ -1,1 +1,1 @@
-"""Untrusted image files: opened within limits, in a helper process, and decoded into pixels."""
+"""Untrusted image files: decoding and metadata, within limits, in a sandboxed helper process."""

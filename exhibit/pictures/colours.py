@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image, ImageCms
 
 MAX_PROFILE_BYTES = 4 << 20
-"""Limit above the size of printing profiles, the largest ones in use."""
+"""Maximum size of a profile. Printing profiles, the largest in use, are smaller."""
 _MODES = {b"GRAY": "L", b"RGB ": "RGB", b"CMYK": "CMYK"}
 _COLOUR_SPACE = slice(16, 20)  # ICC.1:2022, 7.2
 _SRGB = ImageCms.createProfile("sRGB")
-_IMPERCEPTIBLE = 2
+_MIN_LEVEL_CHANGE = 2
 """Minimum change in levels for a conversion to be worth its time. Profiles equivalent to sRGB stay below it."""
 _GRID = np.stack(np.meshgrid(*3 * [np.arange(0, 256, 15, dtype=np.uint8)]), axis=-1).reshape(1, -1, 3)
 
@@ -29,24 +29,24 @@ class Conversion:
         return ImageCms.applyTransform(picture.convert(self.mode), self._transform) or picture
 
 
-def base_mode(mode: str) -> str:
+def get_base_mode(mode: str) -> str:
     """Return the mode (``L``, ``RGB`` or ``CMYK``) that can represent the visible content of a Pillow mode."""
     if mode in {"1", "L", "LA", "La", "F"} or mode.startswith("I"):
         return "L"
     return "CMYK" if mode == "CMYK" else "RGB"
 
 
-def conversion_of(picture: Image.Image) -> Conversion | None:
-    """Return the conversion of an opened image's levels to sRGB, or None without a usable or necessary profile."""
+def load_conversion(picture: Image.Image) -> Conversion | None:
+    """Return the conversion of an opened image's levels to sRGB; None if no usable profile requires one."""
     profile = picture.info.get("icc_profile")
     if not isinstance(profile, bytes) or len(profile) > MAX_PROFILE_BYTES:
         return None
     mode = _MODES.get(profile[_COLOUR_SPACE])
-    return _conversion(profile, mode) if mode == base_mode(picture.mode) else None
+    return _build_conversion(profile, mode) if mode == get_base_mode(picture.mode) else None
 
 
-@lru_cache(maxsize=8)  # building one takes up to 0.3 s, and most files embed one of a few profiles
-def _conversion(profile: bytes, mode: str) -> Conversion | None:
+@lru_cache(maxsize=8)  # a build takes up to 0.3 s, and most files embed one of a few profiles
+def _build_conversion(profile: bytes, mode: str) -> Conversion | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(source, _SRGB, mode, "RGB", ImageCms.Intent.PERCEPTUAL)
@@ -55,6 +55,6 @@ def _conversion(profile: bytes, mode: str) -> Conversion | None:
     conversion = Conversion(mode, transform)
     if mode == "RGB":
         converted = np.asarray(conversion.to_srgb(Image.fromarray(_GRID)))
-        if np.abs(converted.astype(int) - _GRID).max() <= _IMPERCEPTIBLE:
+        if np.abs(converted.astype(int) - _GRID).max() <= _MIN_LEVEL_CHANGE:
             return None
     return conversion

@@ -1,8 +1,8 @@
 """Decoding of untrusted image files into pixels. No other code in Exhibit opens them.
 
-The bytes are opened and decoded in a child process (``pictures.picture_helper``), within limits that are checked before
-large data are decoded (``pictures.picture_file``). The child's memory and CPU time are limited as well, so that a
-misbehaving decoder leads only to the refusal of that one image.
+The sandboxed helper process (``pictures.picture_helper``) opens and decodes the bytes, within limits that are checked
+before large data are decoded (``pictures.picture_file``). The memory and CPU time of the helper are limited as well, so
+a misbehaving decoder leads only to the refusal of that one image.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from exhibit.sentences import Sentence
 from exhibit.types import MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS, PictureInfo
 
 helper = Helper("exhibit.pictures.picture_helper")
-_SLACK = 96 * 1024 * 1024
+_EXTRA_MEMORY_BYTES = 96 * 1024 * 1024
 _BYTES_A_PIXEL = 8.5
 
 
@@ -28,11 +28,11 @@ class Limits:
     max_pixels: int = MAX_PICTURE_PIXELS
     """Width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third for AVIF."""
     max_side: int = 30_000  # pixels of the longer side
-    max_frames: int = 32  # frames of an animation that are searched for one with several colours, and pages of a TIFF
+    max_frames: int = 32  # animation frames searched for one with several colours; pages of a TIFF
     seconds: float = 10.0  # CPU time for opening and decoding
     profiles: bool = True
-    """Whether levels are converted to sRGB by the embedded profile, as viewers do, or kept as stored."""
-    dark: bool = False  # whether transparent images are placed on black instead of white
+    """True to convert levels to sRGB with the embedded profile, as viewers do; False to return the stored levels."""
+    dark: bool = False  # true if transparent images are placed on black instead of white
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +47,9 @@ class DecodedPicture:
 def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
     """Return size, format and number of frames of an image, without decoding its pixels.
 
-    Raises the errors of :func:`decode`, but does not notice damage inside the pixels.
+    Raises the errors of :func:`decode`, but does not detect damage inside the pixels.
     """
-    return PictureInfo(**ask_helper("inspect", data, limits)[0]["info"])
+    return PictureInfo(**query_helper("inspect", data, limits)[0]["info"])
 
 
 def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> DecodedPicture:
@@ -64,33 +64,33 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
     Raises:
         UnreadablePictureError: Reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
             ``too-long-side``, ``too-slow``, ``truncated`` or ``broken``.
-        ServiceMissingError: No child process can be started.
+        ServiceMissingError: The helper process cannot be started.
     """
-    response, pixels = ask_helper("decode", data, limits, at_least=at_least)
+    response, pixels = query_helper("decode", data, limits, at_least=at_least)
     height, width, depth = response["shape"]
     return DecodedPicture(PictureInfo(**response["info"]), pixels.reshape(height, width, depth), response["scale"])
 
 
-def ask_helper(what: str, data: bytes, limits: Limits, **more: object) -> Response:
-    """Return the child process's response about an image, and the pixels sent with it."""
+def query_helper(operation: str, data: bytes, limits: Limits, **more: object) -> Response:
+    """Send a request about an image to the sandboxed helper process, and return its response with the pixels."""
     if not data:
         raise UnreadablePictureError(Sentence("The file is empty."), reason="empty")
     if len(data) > limits.max_bytes:
-        large = Sentence("The file exceeds %(bytes)s bytes.", bytes=f"{limits.max_bytes:,}")
-        raise UnreadablePictureError(large, reason="too-many-bytes")
-    question = {"what": what, "limits": asdict(limits), **more}
-    memory = _SLACK + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
+        sentence = Sentence("The file exceeds %(bytes)s bytes.", bytes=f"{limits.max_bytes:,}")
+        raise UnreadablePictureError(sentence, reason="too-many-bytes")
+    request = {"what": operation, "limits": asdict(limits), **more}
+    memory = _EXTRA_MEMORY_BYTES + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
     try:
-        response, pixels = helper.ask(question, data, seconds=limits.seconds, memory=memory)
-    except HelperDiedError as died:
-        raise _refusal(died.reason, limits) from died
+        response, pixels = helper.send_request(request, data, seconds=limits.seconds, memory=memory)
+    except HelperDiedError as error:
+        raise _build_refusal(error.reason, limits) from error
     if "reason" in response:
         raise UnreadablePictureError(response["sentence"], reason=response["reason"], hint=response["hint"])
     return response, pixels
 
 
-def _refusal(reason: str, limits: Limits) -> UnreadablePictureError:
-    """Return the error for an image that made the helper exit."""
+def _build_refusal(reason: str, limits: Limits) -> UnreadablePictureError:
+    """Return the error for an image that caused the helper to exit."""
     if reason == "time":
         seconds = f"{limits.seconds:g}"
         sentence = Sentence("Decoding the picture takes longer than %(seconds)s seconds.", seconds=seconds)

@@ -1,7 +1,7 @@
 """IPTC-IIM 4.2 datasets and the Photoshop image resources that contain them.
 
 Pillow's reader rejects the whole block at the first wrong byte and reads the length of extended datasets as zero, so
-the datasets are read here. Valid datasets before and after damage are kept, and the damage is reported.
+this module has its own reader. Valid datasets before and after damage are kept, and the damage is reported.
 """
 
 import codecs
@@ -9,16 +9,16 @@ import re
 import struct
 from collections.abc import Sequence
 
-from exhibit.pictures.text_encodings import Text, as_utf_8, decode_with, to_text
+from exhibit.pictures.text_encodings import Text, decode_utf_8, decode_with, to_text
 
 IPTC_RESOURCE, XMP_RESOURCE, EXIF_RESOURCE = 0x0404, 0x0424, 0x0422
 MAX_DATASETS = 2_000
 Dataset = tuple[int, int, bytes]  # record, number, value
-_MARK = 0x1C
+_DATASET_MARKER = 0x1C
 _RECORDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 240})
-_EXTENDED, _MAX_OCTETS = 0x8000, 4
+_EXTENDED_LENGTH, _MAX_OCTETS = 0x8000, 4
 _SIGNATURES = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")  # signatures of image resources written by Adobe's programs
-_START = re.compile(b"|".join(_SIGNATURES))
+_SIGNATURE = re.compile(b"|".join(_SIGNATURES))
 _CHARACTER_SET = (1, 90)
 _ESCAPE = re.compile(rb"\x1b([\x20-\x2f]*)([\x30-\x7e])")
 _UTF_8 = re.compile(rb"(?:\x1b|\A)%(?:G|/[GHI])")
@@ -30,98 +30,98 @@ _SETS_OF_96 = {
 }  # fmt: skip
 """Right halves in the International Register (ISO 2375), designated by ``ESC - F``, ``ESC . F`` or ``ESC / F``."""
 _SETS_OF_94 = {b"$)A": "gb2312", b"$)B": "euc_jp", b"$)C": "euc_kr", b"$)G": "euc_tw"}
-_NATIONAL = frozenset(b"#$@[\\]^`{|}~")  # codes that variants of ISO 646 assign to letters
+_NATIONAL_CODES = frozenset(b"#$@[\\]^`{|}~")  # codes that variants of ISO 646 assign to letters
 _ASCII = (b"B", b"@")
 
 
-def resources(segments: Sequence[bytes]) -> tuple[list[tuple[int, bytes]], bool]:
-    """Read Photoshop image resources, which may continue from one segment to the next.
+def read_resources(segments: Sequence[bytes]) -> tuple[list[tuple[int, bytes]], bool]:
+    """Read Photoshop image resources. A resource may continue in the next segment.
 
     Args:
-        segments: Contents of the APP13 segments without ``Photoshop 3.0``, or the one block of another format.
+        segments: Contents of a JPEG's APP13 segments without ``Photoshop 3.0``; for other formats, a single block.
 
     Returns:
-        Number and data of each resource, and whether anything was damaged.
+        Number and data of each resource, and True if anything was damaged.
     """
-    joined: list[list[bytes]] = []
+    groups: list[list[bytes]] = []
     for segment in segments:
-        if joined and not segment.startswith(_SIGNATURES):
-            joined[-1].append(segment)
+        if groups and not segment.startswith(_SIGNATURES):
+            groups[-1].append(segment)
         else:
-            joined.append([segment])
+            groups.append([segment])
     blocks: list[tuple[int, bytes]] = []
     is_damaged = False
-    for parts in joined:
-        block, place = b"".join(parts), 0
-        while len(block) - place >= 12 and len(blocks) < MAX_DATASETS:
-            start = _START.search(block, place)
+    for parts in groups:
+        block, offset = b"".join(parts), 0
+        while len(block) - offset >= 12 and len(blocks) < MAX_DATASETS:
+            start = _SIGNATURE.search(block, offset)
             if start is None:
                 break
-            is_damaged |= bool(block[place : start.start()].strip(b"\0"))
+            is_damaged |= bool(block[offset : start.start()].strip(b"\0"))
             (number,) = struct.unpack_from(">H", block, start.end())
             name_start = start.end() + 2
-            place = name_start + 1 + block[name_start]
-            place += (place - start.start()) % 2
-            if place + 4 > len(block):
+            offset = name_start + 1 + block[name_start]
+            offset += (offset - start.start()) % 2
+            if offset + 4 > len(block):
                 break
-            (size,) = struct.unpack_from(">I", block, place)
-            place += 4
-            blocks.append((number, block[place : place + size]))
-            place += size
-            if place % 2 != start.start() % 2 and not block.startswith(_SIGNATURES, place):
-                place += 1
-        is_damaged |= place > len(block) + 1 or bool(block[place:].strip(b"\0"))
+            (size,) = struct.unpack_from(">I", block, offset)
+            offset += 4
+            blocks.append((number, block[offset : offset + size]))
+            offset += size
+            if offset % 2 != start.start() % 2 and not block.startswith(_SIGNATURES, offset):
+                offset += 1
+        is_damaged |= offset > len(block) + 1 or bool(block[offset:].strip(b"\0"))
     return blocks, is_damaged
 
 
-def datasets(block: bytes) -> tuple[list[Dataset], bool]:
+def read_datasets(block: bytes) -> tuple[list[Dataset], bool]:
     """Return the datasets of an IPTC block, and True if anything between or after them is unreadable."""
     results: list[Dataset] = []
-    filled = len(block.rstrip(b"\0"))
-    is_damaged, place = False, 0
-    while place < filled and len(results) < MAX_DATASETS:
-        dataset = _dataset(block, place, filled)
+    content_end = len(block.rstrip(b"\0"))
+    is_damaged, offset = False, 0
+    while offset < content_end and len(results) < MAX_DATASETS:
+        dataset = _read_dataset(block, offset, content_end)
         end = len(block) if dataset is None else dataset[1]
-        if dataset is None or not _ends(block, end, filled):  # invalid bytes, or a wrong length
+        if dataset is None or not _is_boundary(block, end, content_end):  # invalid bytes, or a wrong length
             is_damaged = True
-            start = place + 1 if dataset is None else end - len(dataset[0][2])
-            inner = _next_start(block, start, end, filled)
-            if inner is not None or dataset is None:
-                place = end if inner is None else inner
+            start = offset + 1 if dataset is None else end - len(dataset[0][2])
+            inner_start = _find_next_start(block, start, end, content_end)
+            if inner_start is not None or dataset is None:
+                offset = end if inner_start is None else inner_start
                 continue
         if dataset is not None:
             results.append(dataset[0])
-        place = end
+        offset = end
     return results, is_damaged or len(results) == MAX_DATASETS
 
 
-def _dataset(block: bytes, place: int, filled: int) -> tuple[Dataset, int] | None:
+def _read_dataset(block: bytes, offset: int, content_end: int) -> tuple[Dataset, int] | None:
     """Return the dataset at an offset and its end, or None if there is none or it is truncated."""
-    if len(block) - place < 5 or block[place] != _MARK or block[place + 1] not in _RECORDS:
+    if len(block) - offset < 5 or block[offset] != _DATASET_MARKER or block[offset + 1] not in _RECORDS:
         return None
-    record, number, size = struct.unpack_from(">BBH", block, place + 1)
-    start = place + 5
-    octets = size - _EXTENDED
+    record, number, size = struct.unpack_from(">BBH", block, offset + 1)
+    start = offset + 5
+    octets = size - _EXTENDED_LENGTH
     if 0 < octets <= _MAX_OCTETS:
         size = int.from_bytes(block[start : start + octets], "big")
         start += octets
-    elif octets == 0 or (octets > 0 and not _ends(block, start + size, filled)):  # long, but not in extended form
+    elif octets == 0 or (octets > 0 and not _is_boundary(block, start + size, content_end)):  # too long for its form
         return None
     end = start + size
     return ((record, number, block[start:end]), end) if end <= len(block) else None
 
 
-def _ends(block: bytes, place: int, filled: int) -> bool:
-    """Return True if only zeros follow in the block, or a dataset starts there."""
-    return filled <= place <= len(block) or block[place : place + 1] == b"\x1c"
+def _is_boundary(block: bytes, offset: int, content_end: int) -> bool:
+    """Return True if only zeros follow the offset, or a dataset starts there."""
+    return content_end <= offset <= len(block) or block[offset : offset + 1] == b"\x1c"
 
 
-def _next_start(block: bytes, place: int, end: int, filled: int) -> int | None:
+def _find_next_start(block: bytes, offset: int, end: int, content_end: int) -> int | None:
     """Return the first offset in a part of the block at which a complete dataset starts, or None."""
-    while (place := block.find(b"\x1c", place, end)) >= 0:
-        if _dataset(block, place, filled) is not None:
-            return place
-        place += 1
+    while (offset := block.find(b"\x1c", offset, end)) >= 0:
+        if _read_dataset(block, offset, content_end) is not None:
+            return offset
+        offset += 1
     return None
 
 
@@ -141,21 +141,21 @@ def _decode_value(value: bytes, charset: bytes) -> Text:
     if b"\0" in value or not charset.strip(b"\0 "):
         return to_text(value)
     if _UTF_8.search(charset):
-        return as_utf_8(value)
-    right, left = _named_charset(charset.strip(b"\0 ")) or _designated_charset(charset)
+        return decode_utf_8(value)
+    right, left = _parse_charset_name(charset.strip(b"\0 ")) or _parse_charset_escapes(charset)
     if value.isascii():
-        is_changed = left not in _ASCII and not _NATIONAL.isdisjoint(value)
+        is_changed = left not in _ASCII and not _NATIONAL_CODES.isdisjoint(value)
         return value if b"\x1b" in value or is_changed else value.decode("ascii")
     if right is None or left not in _ASCII or b"\x1b" in value:
         return value
-    text, utf_8 = decode_with(value, right), as_utf_8(value)
+    text, utf_8 = decode_with(value, right), decode_utf_8(value)
     if right == "utf-8" or text is None:
         return utf_8 if right == "utf-8" else value
     return value if isinstance(utf_8, str) else text  # both readings are possible, so neither is certain
 
 
-def _named_charset(charset: bytes) -> tuple[str, bytes] | None:
-    """Return the encoding if it is declared by its name instead of escape sequences, as some programs do."""
+def _parse_charset_name(charset: bytes) -> tuple[str, bytes] | None:
+    """Return the encoding if the charset is declared by name, as some programs do, instead of escape sequences."""
     if not _CHARSET_NAME.fullmatch(charset):
         return None
     try:
@@ -165,18 +165,18 @@ def _named_charset(charset: bytes) -> tuple[str, bytes] | None:
     return encoding, b"B"
 
 
-def _designated_charset(charset: bytes) -> tuple[str | None, bytes]:
-    """Return the encoding designated by ISO 2022 escape sequences for codes above 127, and the set for the codes below.
+def _parse_charset_escapes(charset: bytes) -> tuple[str | None, bytes]:
+    """Return the encoding of codes above 127, and the set of the codes below, from ISO 2022 escape sequences.
 
-    If several sets are designated above 127, the one in G1 is used, which is active until a text changes it.
+    If several sets are designated above 127, the one in G1 is used: it is active until a text changes it.
     """
     right: dict[bytes, str | None] = {}
     left = b"B"
-    for between, final in _ESCAPE.findall(charset):
-        if between in {b"-", b".", b"/"}:
-            right[between] = _SETS_OF_96.get(final)
-        elif between in {b")", b"*", b"+", b"$)", b"$*", b"$+"}:
-            right[b"-"] = _SETS_OF_94.get(between + final)
-        elif between in {b"(", b"$", b"$("}:
-            left = final if between == b"(" else b"$"
+    for intermediate, final in _ESCAPE.findall(charset):
+        if intermediate in {b"-", b".", b"/"}:
+            right[intermediate] = _SETS_OF_96.get(final)
+        elif intermediate in {b")", b"*", b"+", b"$)", b"$*", b"$+"}:
+            right[b"-"] = _SETS_OF_94.get(intermediate + final)
+        elif intermediate in {b"(", b"$", b"$("}:
+            left = final if intermediate == b"(" else b"$"
     return right.get(b"-", next(iter(right.values()), None)), left

@@ -1,15 +1,15 @@
-"""Detection of content that is not an image, so that error messages can name it."""
+"""Detection of the type of files that are not images, for error messages."""
 
 import re
 
 PICTURE_MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*", b"BM")
-"""Magic bytes of the decodable formats, as far as a few bytes identify them."""
+"""Magic bytes of the decodable formats that a few bytes identify."""
 
 RAW_PHOTOGRAPH = "a raw photograph"
-_RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"MMOR", b"FOVb", b"\0MRM")
-"""Of Fujifilm, Olympus, Panasonic and Leica, Sigma, and Minolta; most others are TIFFs (``pictures.tiff_pages``)."""
+_RAW_MAGICS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"MMOR", b"FOVb", b"\0MRM")
+"""Magic bytes of Fujifilm, Olympus, Panasonic, Leica, Sigma, Minolta. Others are TIFF (``pictures.tiff_pages``)."""
 _MAGICS = (
-    *((magic, RAW_PHOTOGRAPH) for magic in _RAW),
+    *((magic, RAW_PHOTOGRAPH) for magic in _RAW_MAGICS),
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip file"),
@@ -41,18 +41,18 @@ _TEXTS = (
     (re.compile(rb"\A\s*<\?xml"), "an XML document"),
     (re.compile(rb"\A\s*[\[{]\s*(\"|\]|\}|\{|\[)"), "JSON"),
 )
-_LOOKED_AT = 4096
+_SNIFFED_BYTES = 4096
 
 
-def kind_of(data: bytes) -> str | None:
-    """Return the kind of bytes, such as ``an HTML page``, or ``None`` if it is unknown."""
-    head = data[:_LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
+def detect_kind(data: bytes) -> str | None:
+    """Return the type of a file, such as ``an HTML page``, or ``None`` if it is unknown."""
+    head = data[:_SNIFFED_BYTES].removeprefix(b"\xef\xbb\xbf")
     for magic, kind in _MAGICS:
         if head.startswith(magic):
             return kind
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "a video")
-    if b"\0" in head:  # binary data, whatever text an image's metadata may quote
+    if b"\0" in head:  # binary data, even if metadata in it contains markup
         return None
     if markup := _MARKUP.search(head):
         return "an SVG drawing" if markup["drawing"] else "an HTML page"

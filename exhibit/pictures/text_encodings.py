@@ -1,7 +1,7 @@
 """Decoding of metadata text with an undeclared character set, without guessing.
 
-Text is certain if it is ASCII, valid UTF-8, or in a declared character set. All other text stays ``bytes`` until
-another block of the same file shows which character set was meant (:func:`agreeing_encodings`).
+Text is certain if it is ASCII, valid UTF-8, or in a declared character set. All other text stays ``bytes`` until a text
+in another block of the same file shows its character set (:func:`find_agreeing_encodings`).
 """
 
 import re
@@ -15,16 +15,16 @@ ENCODINGS = (
     "gb18030", "big5hkscs", "cp932", "euc_jp", "iso2022_jp", "cp949",
 )  # fmt: skip
 """Encodings that programs write without declaring them."""
-_SHIFTED = re.compile(rb"\x1b[$(]")
+_ESCAPE_SEQUENCE = re.compile(rb"\x1b[$(]")
 _COPYRIGHT = re.compile(rb"\xa9(?=[\s\d(,.]|\Z)")
 """The copyright sign in the character sets of Windows and Mac OS. Before a letter, it may be part of a word."""
-_RARE = re.compile(
+_RARE_LETTERS = re.compile(
     r"(?![\u00a0-\u017f\u0218-\u021b\u0386-\u03ce\u0400-\u045f\u0490\u0491\u0531-\u0587\u05d0-\u05ea\u0600-\u06ff])"
     r"[\u0080-\u07ff]"
 )
 """Two-byte letters of UTF-8 outside the common alphabets."""
-_DOUBLE_BYTE = ("gb2312", "euc_kr", "euc_jp")
-_NOT_LATIN_1 = re.compile(r"[\xa0-\xff]{2}|(?<=[^\W\d_])[\xa1-\xbf]|[\xa1-\xa8\xaa-\xbf](?=[^\W\d_])")
+_DOUBLE_BYTE_ENCODINGS = ("gb2312", "euc_kr", "euc_jp")
+_UNLIKELY_LATIN_1 = re.compile(r"[\xa0-\xff]{2}|(?<=[^\W\d_])[\xa1-\xbf]|[\xa1-\xa8\xaa-\xbf](?=[^\W\d_])")
 
 Text = str | bytes
 """Decoded text, or the bytes of text in an unknown character set."""
@@ -33,7 +33,7 @@ Text = str | bytes
 def to_text(value: bytes) -> Text:
     """Decode text without a declared character set. Returns the bytes if the encoding is uncertain."""
     value = value.rstrip(b"\0")
-    if b"\0" in value or _SHIFTED.search(value):  # UTF-16, or ISO 2022 in seven bits
+    if b"\0" in value or _ESCAPE_SEQUENCE.search(value):  # UTF-16, or ISO 2022 in seven bits
         return value
     try:
         text = value.decode("utf-8-sig")
@@ -43,13 +43,16 @@ def to_text(value: bytes) -> Text:
 
 
 def _may_be_double_byte(value: bytes, text: str) -> bool:
-    """Return True for ideographs that happen to be valid UTF-8, such as 小雪 in GBK: they read as rare letters."""
-    if re.search(rb"[A-Za-z]", value) or not _RARE.search(text):
+    """Return True if valid UTF-8 may be ideographs in another encoding, such as 小雪 in GBK.
+
+    Decoded as UTF-8, such bytes are rare letters.
+    """
+    if re.search(rb"[A-Za-z]", value) or not _RARE_LETTERS.search(text):
         return False
-    return any(decode_with(value, encoding) is not None for encoding in _DOUBLE_BYTE)
+    return any(decode_with(value, encoding) is not None for encoding in _DOUBLE_BYTE_ENCODINGS)
 
 
-def as_utf_8(value: bytes) -> Text:
+def decode_utf_8(value: bytes) -> Text:
     """Decode text declared as UTF-8. Returns the bytes if it is invalid."""
     try:
         return value.decode("utf-8")
@@ -57,13 +60,13 @@ def as_utf_8(value: bytes) -> Text:
         return value
 
 
-def decode_with(value: bytes, encoding: str, also: str = "") -> str | None:
-    """Decode text in an encoding. Returns None if the result is implausible, except for characters in ``also``."""
+def decode_with(value: bytes, encoding: str, allowed: str = "") -> str | None:
+    """Decode text in an encoding. Returns None if the result is implausible, except for characters in ``allowed``."""
     try:
         text = value.decode(encoding)
     except (UnicodeDecodeError, LookupError):
         return None
-    return text if all(character in also or _is_plausible(character) for character in text) else None
+    return text if all(character in allowed or _is_plausible(character) for character in text) else None
 
 
 def _is_plausible(character: str) -> bool:
@@ -71,41 +74,41 @@ def _is_plausible(character: str) -> bool:
 
 
 def decode_latin_1(value: bytes) -> Text:
-    """Decode text that a standard declares as Latin-1, as PNG does. Returns the bytes if that looks wrong.
+    """Decode text that a standard declares as Latin-1, as PNG does. Returns the bytes if Latin-1 is unlikely.
 
-    Some programs write their system's character set there. UTF-8 is detected. Adjacent non-ASCII letters, control
-    codes, and symbols inside words do not look like Latin-1 names.
+    Some programs write such text in their system's character set instead. UTF-8 is detected. Adjacent non-ASCII
+    letters, control codes, and symbols inside words are unlikely in Latin-1 names.
     """
     text = to_text(value)
     if isinstance(text, str):
         return text
     decoded = decode_with(text, "latin-1")
-    return text if decoded is None or _NOT_LATIN_1.search(decoded) else decoded
+    return text if decoded is None or _UNLIKELY_LATIN_1.search(decoded) else decoded
 
 
-def agreeing_encodings(values: Iterable[bytes], known_values: Iterable[str]) -> list[str]:
+def find_agreeing_encodings(values: Iterable[bytes], known_values: Iterable[str]) -> list[str]:
     """Return the encodings in which a value equals, or contains, a known text of another block.
 
     Args:
         values: Undecoded texts of one block, which a program wrote in one character set.
         known_values: Certain texts of other blocks of the same file.
     """
-    known_texts = [comparable(text) for text in known_values if not text.isascii()]
+    known_texts = [normalise_text(text) for text in known_values if not text.isascii()]
     undecoded = list(values)
-    agreeing = []
+    matching_encodings = []
     for encoding in ENCODINGS:
-        texts = [comparable(text) for value in undecoded if (text := decode_with(value, encoding)) is not None]
+        texts = [normalise_text(text) for value in undecoded if (text := decode_with(value, encoding)) is not None]
         if len(texts) == len(undecoded) and any(known_text in text for known_text in known_texts for text in texts):
-            agreeing.append(encoding)
-    return agreeing
+            matching_encodings.append(encoding)
+    return matching_encodings
 
 
-def decode_as_one(value: bytes, encodings: Iterable[str]) -> str | None:
-    """Decode a text if all these encodings give the same result; otherwise return None."""
+def decode_if_unambiguous(value: bytes, encodings: Iterable[str]) -> str | None:
+    """Return the decoded text if all these encodings give the same result; otherwise None."""
     texts = {decode_with(value, encoding) for encoding in encodings}
     return texts.pop() if len(texts) == 1 else None
 
 
-def comparable(text: str) -> str:
+def normalise_text(text: str) -> str:
     """Return the normalised form in which texts of different blocks are compared."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()

@@ -1,6 +1,6 @@
-"""Selection of the image in a TIFF, and detection of raw photographs, whose previews are not their content.
+"""Selection of the largest image in a TIFF, and detection of raw photographs, of which Pillow reads only a preview.
 
-TIFF 6.0, section 2; SubIFDs: TIFF Technical Note 1; raw photographs: DNG 1.7, TIFF/EP (ISO 12234-2).
+See TIFF 6.0, section 2; for SubIFDs, TIFF Technical Note 1; for raw photographs, DNG 1.7 and TIFF/EP (ISO 12234-2).
 """
 
 import struct
@@ -13,25 +13,25 @@ from exhibit.types import Untyped
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WIDTH, _HEIGHT, _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 256, 257, 254, 262, 330, 50706
-_MASK = 0b100
+_MASK_TYPE = 0b100
 _RAW_PHOTOMETRIC = (32803, 34892)
-"""Samples behind a colour filter array, and samples that were only interpolated (DNG: CFA, LinearRaw)."""
-_AT_ONCE = (b"CR\x02", b"IIII")
+"""Samples of a colour filter array, and interpolated samples without further processing (DNG: CFA, LinearRaw)."""
+_RAW_HEADERS = (b"CR\x02", b"IIII")
 """Bytes directly after the header in raw files of Canon and Phase One."""
-_BIG = 43
-_UNREADABLE = (struct.error, EOFError, IndexError, KeyError, OSError, SyntaxError, TypeError, ValueError)
+_BIG_MAGIC = 43
+_READ_ERRORS = (struct.error, EOFError, IndexError, KeyError, OSError, SyntaxError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class TiffPages:
-    """Directories of a TIFF: its pages and the parts that these refer to."""
+    """Result of reading the directories of a TIFF: its pages and their parts."""
 
-    largest: int | None  # offset of the directory of the largest image; none if nothing is readable
+    largest: int | None  # offset of the directory of the largest image; `None` if nothing is readable
     is_raw: bool
 
 
-def read_pages(stream: IO[bytes], most: int) -> TiffPages:
-    """Read up to ``most`` directories of a file, as far as possible. Of equally large images the first one counts."""
+def read_pages(stream: IO[bytes], limit: int) -> TiffPages:
+    """Read up to ``limit`` directories, skipping unreadable ones. Of equally large images, the first one counts."""
     largest, pixels, is_raw = None, 0, False
     header = stream.read(16)
     stream.seek(0)
@@ -41,38 +41,38 @@ def read_pages(stream: IO[bytes], most: int) -> TiffPages:
         directory: Untyped = TiffImagePlugin.ImageFileDirectory_v2(
             header[: 16 if header[2:4] in (b"+\0", b"\0+") else 8]
         )
-    except _UNREADABLE:
+    except _READ_ERRORS:
         return TiffPages(None, is_raw=False)
     queue, visited = [directory.next], set[int]()
-    while queue and len(visited) < most:
-        place = queue.pop(0)
-        if not place or place in visited:
+    while queue and len(visited) < limit:
+        offset = queue.pop(0)
+        if not offset or offset in visited:
             continue
-        visited.add(place)
+        visited.add(offset)
         try:
-            stream.seek(place)
+            stream.seek(offset)
             directory.load(stream)
-            queue += [directory.next, *_numbers(directory, _SUB_DIRECTORIES)]
+            queue += [directory.next, *_read_numbers(directory, _SUB_DIRECTORIES)]
             (width, height, kind, photometric) = (
-                next(iter(_numbers(directory, tag)), 0) for tag in (_WIDTH, _HEIGHT, _SUBFILE_TYPE, _PHOTOMETRIC)
+                next(iter(_read_numbers(directory, tag)), 0) for tag in (_WIDTH, _HEIGHT, _SUBFILE_TYPE, _PHOTOMETRIC)
             )
             is_raw |= photometric in _RAW_PHOTOMETRIC or _DNG_VERSION in directory
-        except _UNREADABLE:
+        except _READ_ERRORS:
             continue
-        if width * height > pixels and not kind & _MASK:
-            largest, pixels = place, width * height
+        if width * height > pixels and not kind & _MASK_TYPE:
+            largest, pixels = offset, width * height
     stream.seek(0)
-    return TiffPages(largest, is_raw=is_raw or header[8:].startswith(_AT_ONCE))
+    return TiffPages(largest, is_raw=is_raw or header[8:].startswith(_RAW_HEADERS))
 
 
-def turn_to(picture: Untyped, place: int) -> None:
+def switch_to_directory(picture: Untyped, offset: int) -> None:
     """Switch an opened TIFF to the image whose directory is at this offset."""
-    places: list[int] = picture._frame_pos  # noqa: SLF001 - as Pillow's own ``get_child_images`` does
-    if place not in places[: picture.n_frames]:
-        places.append(place)
-    picture._seek(places.index(place))  # noqa: SLF001
+    offsets: list[int] = picture._frame_pos  # noqa: SLF001 - as Pillow's own ``get_child_images`` does
+    if offset not in offsets[: picture.n_frames]:
+        offsets.append(offset)
+    picture._seek(offsets.index(offset))  # noqa: SLF001
 
 
-def _numbers(directory: Untyped, tag: int) -> list[int]:
+def _read_numbers(directory: Untyped, tag: int) -> list[int]:
     value = directory.get(tag, ())
     return [number for number in (value if isinstance(value, tuple) else (value,)) if isinstance(number, int)]

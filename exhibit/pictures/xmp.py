@@ -1,7 +1,7 @@
-"""XMP packets (ISO 16684-1), parsed with defusedxml. Damage affects only the property that contains it.
+"""Parser of XMP packets (ISO 16684-1), based on defusedxml. Damage affects only the property that contains it.
 
-A packet needs neither an ``x:xmpmeta`` element nor an ``xpacket`` wrapper. Bytes that are not UTF-8 become U+FFFD,
-which marks that property as damaged. If the XML is not well-formed, the property with the error is left out.
+A packet needs neither an ``x:xmpmeta`` element nor an ``xpacket`` wrapper. Bytes that are not UTF-8 are replaced with
+U+FFFD, which marks the property as damaged. If the XML is not well-formed, the property with the error is omitted.
 """
 
 import html
@@ -16,7 +16,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 MAX_XMP = 1 << 20
-SPACES = {
+NAMESPACES = {
     "x": "adobe:ns:meta/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -33,17 +33,17 @@ SPACES = {
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "TC260": "http://www.tc260.org.cn/ns/AIGC/1.0/",
 }
-"""Prefixes that a packet may use without declarations, which some programs lose."""
+"""Prefixes that a packet may use without declarations, because some programs lose the declarations."""
 RDF, DESCRIPTION, _ALT, _LI, _VALUE, _RESOURCE = (
-    f"{{{SPACES['rdf']}}}{name}" for name in ("RDF", "Description", "Alt", "li", "value", "resource")
+    f"{{{NAMESPACES['rdf']}}}{name}" for name in ("RDF", "Description", "Alt", "li", "value", "resource")
 )
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _MAX_FAULTS = 20
 _MAX_DEPTH = 64
 _MAX_ENTRIES = 20  # maximum entries of a list
-_SPACE_DECLARATIONS = " ".join(f"xmlns:{prefix}='{address}'" for prefix, address in SPACES.items())
-_HEAD, _TAIL = f"<exhibit {_SPACE_DECLARATIONS}>".encode(), b"</exhibit>"
-_FIRST = re.compile(r"<(?:\w+:)?(?:xmpmeta|xapmeta|RDF)\b")
+_NAMESPACE_DECLARATIONS = " ".join(f"xmlns:{prefix}='{address}'" for prefix, address in NAMESPACES.items())
+_HEAD, _TAIL = f"<exhibit {_NAMESPACE_DECLARATIONS}>".encode(), b"</exhibit>"
+_ROOT_START = re.compile(r"<(?:\w+:)?(?:xmpmeta|xapmeta|RDF)\b")
 _MARKUP = re.compile(rb"<(/?[^\s/<>]*)")
 _NAME = re.compile(rb"\w+:(?:xmpmeta|RDF|Description)")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -51,40 +51,40 @@ _REFERENCE = re.compile(r"&(?:(?:amp|lt|gt|quot|apos);|#(\d{1,7});|#[xX]([0-9a-f
 _XML_DECLARATION = re.compile(
     rb"\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']((?:iso-8859|windows)-\d{1,4})[\"']", re.IGNORECASE
 )
-_WIDE = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+_WIDE_ENCODINGS = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 _BOMS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-DAMAGED = "\N{REPLACEMENT CHARACTER}"
+UNREADABLE_CHAR = "\N{REPLACEMENT CHARACTER}"
 """Replaces each byte or character that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """The readable part of a packet."""
+    """Readable part of a packet."""
 
     root: Element | None  # x:xmpmeta or rdf:RDF; None if there is neither
-    is_damaged: bool  # whether anything was replaced or left out
+    is_damaged: bool  # true if anything was replaced or omitted
 
 
 def parse_packet(data: bytes) -> Packet:
-    """Parse an XMP packet. Parts that are not well-formed are left out."""
+    """Parse an XMP packet. Parts that are not well-formed are omitted."""
     if len(data) > MAX_XMP:
         return Packet(None, is_damaged=True)
-    text = _unicode(data)
-    first = _FIRST.search(text)
+    text = _decode_packet(data)
+    first = _ROOT_START.search(text)
     if first is None:
         return Packet(None, is_damaged=bool(text.strip("\0 \r\n\t\ufeff")))
     text = text[first.start() : max(text.rfind(">") + 1, first.end())]
-    cleaned = _REFERENCE.sub(_resolve_reference, _NOT_XML.sub(DAMAGED, text))
-    body, is_damaged = cleaned.encode(), DAMAGED in cleaned or cleaned != text
+    cleaned = _REFERENCE.sub(_resolve_reference, _NOT_XML.sub(UNREADABLE_CHAR, text))
+    body, is_damaged = cleaned.encode(), UNREADABLE_CHAR in cleaned or cleaned != text
     for _attempt in range(_MAX_FAULTS):
-        target = _Building()
+        target = _PositionTreeBuilder()
         parser = DefusedXMLParser(target=target, forbid_dtd=True)
         target.parser = parser.parser
         try:
             parser.feed(_HEAD + body + _TAIL)
             wrapper = parser.close()
         except ParseError:
-            body, is_damaged = _without_fault(body, parser.parser.ErrorByteIndex - len(_HEAD), target.open), True
+            body, is_damaged = _remove_fault(body, parser.parser.ErrorByteIndex - len(_HEAD), target.open), True
         except (DefusedXmlException, ValueError, RecursionError):
             break
         else:
@@ -93,8 +93,8 @@ def parse_packet(data: bytes) -> Packet:
     return Packet(None, is_damaged=True)
 
 
-def properties(root: Element) -> Iterator[tuple[str, Element | str]]:
-    """Yield the properties of a packet by local name: elements, and the values of properties written as attributes."""
+def list_properties(root: Element) -> Iterator[tuple[str, Element | str]]:
+    """Yield the properties of a packet: local name, and the element or the value of the attribute."""
     for rdf in root.iter(RDF):
         for description in rdf.findall(DESCRIPTION):
             for name, value in description.attrib.items():
@@ -103,8 +103,8 @@ def properties(root: Element) -> Iterator[tuple[str, Element | str]]:
                 yield element.tag.rpartition("}")[2], element
 
 
-def texts(value: Element | str) -> list[str]:
-    """Return the texts of a property: all entries of a list; of alternatives, the default or the first."""
+def read_texts(value: Element | str) -> list[str]:
+    """Return the texts of a property: all entries of a list, or the default (else the first) of alternatives."""
     if isinstance(value, str):
         return [value]
     for container in value:
@@ -112,17 +112,17 @@ def texts(value: Element | str) -> list[str]:
         if container.tag == _ALT:
             entries = [*(entry for entry in entries if entry.get(_LANGUAGE) == "x-default"), *entries][:1]
         if entries:
-            return [text for entry in entries[:_MAX_ENTRIES] for text in texts(entry)]
+            return [text for entry in entries[:_MAX_ENTRIES] for text in read_texts(entry)]
         if container.tag in {_VALUE, _LI}:
-            return [text for entry in value.findall(container.tag)[:_MAX_ENTRIES] for text in texts(entry)]
+            return [text for entry in value.findall(container.tag)[:_MAX_ENTRIES] for text in read_texts(entry)]
         if container.tag == DESCRIPTION:
-            return texts(container)
+            return read_texts(container)
     text = value.get(_RESOURCE) or value.get(_VALUE) or value.text or ""
     return [text] if text.strip() else []
 
 
-class _Building(TreeBuilder):
-    """Tree builder that records where the open elements begin."""
+class _PositionTreeBuilder(TreeBuilder):
+    """Tree builder that records the offsets of the open elements."""
 
     parser: Any
 
@@ -141,31 +141,33 @@ class _Building(TreeBuilder):
         return super().end(tag)
 
 
-def _without_fault(body: bytes, fault: int, opened: Sequence[tuple[str, int]]) -> bytes:
-    """Remove the property that contains an error, or the single tag if it is outside of properties."""
-    tags = [tag for tag, _place in opened]
+def _remove_fault(body: bytes, fault: int, open_elements: Sequence[tuple[str, int]]) -> bytes:
+    """Remove the property that contains an error, or only the tag if it is outside of properties."""
+    tags = [tag for tag, _place in open_elements]
     nodes = [number for number, pair in enumerate(pairwise(tags)) if pair == (RDF, DESCRIPTION)]
-    inner = opened[nodes[0] + 2 :] if nodes else ()
-    place = inner[0][1] if inner else body.find(b"<", body.rfind(b">", 0, max(fault, 0)) + 1)
-    if fault >= len(body) and not inner:  # elements are not closed
-        name = _MARKUP.match(body, opened[-1][1]) if len(opened) > 1 else None
+    inner = open_elements[nodes[0] + 2 :] if nodes else ()
+    start_offset = inner[0][1] if inner else body.find(b"<", body.rfind(b">", 0, max(fault, 0)) + 1)
+    if fault >= len(body) and not inner:  # an element is not closed
+        name = _MARKUP.match(body, open_elements[-1][1]) if len(open_elements) > 1 else None
         return body + b"</%s>" % name[1] if name else b""
-    name = _MARKUP.match(body, place)
+    name = _MARKUP.match(body, start_offset)
     if name is None:
         return b""
     start = b"<%s" % name[1]
     end = body.find(b"</%s>" % name[1], fault) if inner else -1
     if end < 0 or start in body[fault:end]:
-        end = body.find(b">", max(fault, place))
+        end = body.find(b">", max(fault, start_offset))
     end = len(body) if end < 0 else body.index(b">", end) + 1
     start_tag = start + b">" if not inner and _NAME.fullmatch(name[1]) else b""
-    return body[:place] + start_tag + body[end:]
+    return body[:start_offset] + start_tag + body[end:]
 
 
-def _unicode(data: bytes) -> str:
-    """Decode a packet, which is Unicode. Invalid bytes become U+FFFD."""
-    encoding = next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "")
-    encoding = encoding or next((encoding for mark, encoding in _WIDE if data.lstrip(b"\r\n\t ").startswith(mark)), "")
+def _decode_packet(data: bytes) -> str:
+    """Decode a packet by its BOM, first bytes or XML declaration, else as UTF-8. Invalid bytes become U+FFFD."""
+    encoding = next((encoding for prefix, encoding in _BOMS if data.startswith(prefix)), "")
+    encoding = encoding or next(
+        (encoding for prefix, encoding in _WIDE_ENCODINGS if data.lstrip(b"\r\n\t ").startswith(prefix)), ""
+    )
     declaration = _XML_DECLARATION.match(data)
     if not encoding and declaration is not None:
         encoding = declaration[1].decode()
@@ -176,17 +178,17 @@ def _unicode(data: bytes) -> str:
 
 
 def _resolve_reference(match: re.Match[str]) -> str:
-    """Rewrite a reference for XML: a bare ``&`` is escaped, and HTML's named references become characters.
+    """Convert a reference for XML: a bare ``&`` is escaped, and HTML's named references become characters.
 
-    A name unknown to HTML stands for unreadable content and damages the property.
+    A name that is unknown to HTML is replaced with U+FFFD, which marks the property as damaged.
     """
     decimal, hexadecimal, name = match.groups()
     if name is not None:
         character = html.unescape(match[0])
-        return DAMAGED + match[0].removeprefix("&") if character == match[0] else character
+        return UNREADABLE_CHAR + match[0].removeprefix("&") if character == match[0] else character
     if match[0] == "&":
         return "&amp;"
     if decimal is None and hexadecimal is None:
         return match[0]
     number = int(decimal) if decimal is not None else int(hexadecimal, 16)
-    return DAMAGED if number > 0x10FFFF or _NOT_XML.match(chr(number)) else match[0]
+    return UNREADABLE_CHAR if number > 0x10FFFF or _NOT_XML.match(chr(number)) else match[0]

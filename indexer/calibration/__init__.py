@@ -1,1 +1,1 @@
-"""Calibration of the comparison, and the recall of networks on edited copies."""
+"""Calibration of the comparison, and measurement of the recall of models on edited copies."""

@@ -1,4 +1,4 @@
-"""Calibration from a folder of photographs: measure, fit, compute bounds, and report."""
+"""Calibration from a folder of photographs: measures pairs, fits the calibration, computes bounds, and reports them."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,107 +11,111 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Decision
 from indexer.calibration.filed_pairs import FiledPairs, Judgement
 from indexer.calibration.measure import (
-    NEAREST,
-    OVERLAY,
+    NEAREST_KIND,
+    OVERLAY_KIND,
+    MeasurementContext,
     Photograph,
     Plan,
-    Scene,
     measure,
     read_photographs,
     require_enough_photographs,
 )
-from indexer.calibration.probability import Sample, false_alarms, fit
+from indexer.calibration.probability import Sample, count_false_alarms, fit
 from indexer.picture.descriptor import BUILT_IN, DescriptorFile
 from indexer.picture.features import extract
 from indexer.search.folders import Progress, Skipped, list_files
 from indexer.search.search import compare_without_search
 
-FILED = "kept"
+FILED_SAMPLE_KIND = "kept"
 SECONDS_PER_PHOTOGRAPH, SECONDS_PER_EDIT = 0.5, 0.5
 """Approximate processor time, in seconds, for a photograph and for an edit of one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CalibrationInputs:
     """Inputs of a calibration."""
 
     folder: Path  # photographs, each of a different subject
-    scratch: Path  # folder for measurements; a later run with the same photographs continues with them
+    scratch: Path  # folder for measurements, which a later run with the same photographs reuses
     name: str
-    data: str  # description of the photographs; their number and the day are added
+    data: str  # description of the photographs; their number and the date are appended
     plan: Plan = field(default_factory=Plan)
     same: tuple[tuple[str, ...], ...] = ()  # groups of files that show the same picture
     jobs: int = 1
-    network: DescriptorFile | None = None  # the configured network, if it is not the built-in one
+    network: DescriptorFile | None = None  # the configured model, if it is not the built-in one
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CalibrationResult:
     """Result of a calibration."""
 
     calibration: Calibration
     photographs: tuple[Photograph, ...]  # the photographs that were searched for
-    skipped: tuple[Skipped, ...]  # files that could not be read
+    skipped_files: tuple[Skipped, ...]  # files that could not be read
     samples: tuple[Sample, ...]  # all measured pairs
-    kept: tuple[Sample, ...] = ()  # pairs filed by users, which are not part of the calibration
+    kept: tuple[Sample, ...] = ()  # pairs filed by users; the calibration does not include them
 
-    def alarms(self, decision: Decision) -> list[Sample]:
-        """Return false alarms: different photographs for which a search ended with this decision."""
+    def find_false_alarms(self, decision: Decision) -> list[Sample]:
+        """Return the false alarms of a decision: searches that returned a different photograph with it."""
         return [
-            sample for sample in self.samples if sample.kind == NEAREST and sample.verification.decision is decision
+            sample
+            for sample in self.samples
+            if sample.kind == NEAREST_KIND and sample.verification.decision is decision
         ]
 
     @property
-    def misjudged(self) -> list[Sample]:
-        """Filed copies that are not found, and filed different pictures that are."""
+    def misjudged_samples(self) -> list[Sample]:
+        """Filed pairs with a wrong result: copies without a match, and different pictures with one."""
         return [sample for sample in self.kept if sample.copy is (sample.verification.decision is Decision.NONE)]
 
 
-def calibrate(order: Order, progress: Progress) -> Outcome:
+def calibrate(inputs: CalibrationInputs, progress: Progress) -> CalibrationResult:
     """Measure the photographs, fit the calibration and compute its bounds.
 
     Raises:
         WrongUseError: The folder cannot be used, or has too few photographs.
         ServiceMissingError: A process died, most likely because of memory.
     """
-    descriptor = BUILT_IN if order.network is None else order.network.descriptor()
-    photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
-    scene = Scene(order.folder, order.scratch, tuple(photographs), order.plan, order.network)
-    samples = measure(scene, order.jobs, progress)
+    descriptor = BUILT_IN if inputs.network is None else inputs.network.create_descriptor()
+    photographs, skipped_files = read_photographs(inputs.folder, inputs.scratch, inputs.same, descriptor, progress)
+    context = MeasurementContext(inputs.folder, inputs.scratch, tuple(photographs), inputs.plan, inputs.network)
+    samples = measure(context, inputs.jobs, progress)
     group_count = len({photograph.group for photograph in photographs})
-    nearest = [sample for sample in samples if sample.kind == NEAREST]
-    bounds = tuple(false_alarms(nearest, decision, group_count) for decision in (Decision.CERTAIN, Decision.REVIEW))
+    nearest_samples = [sample for sample in samples if sample.kind == NEAREST_KIND]
+    bounds = tuple(
+        count_false_alarms(nearest_samples, decision, group_count) for decision in (Decision.CERTAIN, Decision.REVIEW)
+    )
     day = now().date().isoformat()
     edited_count = len({sample.photograph for sample in samples if sample.copy})
     data = (
-        f"{order.data.rstrip('.')}: {group_count:,} photographs searched for, {edited_count:,} of them edited, {day}."
+        f"{inputs.data.rstrip('.')}: {group_count:,} photographs searched for, {edited_count:,} of them edited, {day}."
     )
-    calibration = fit(samples, name=order.name, date=day, data=data, bounds=(bounds[0], bounds[1]))
+    calibration = fit(samples, name=inputs.name, date=day, data=data, bounds=(bounds[0], bounds[1]))
     calibration = replace(calibration, network=descriptor.space.id)
-    return Outcome(calibration, tuple(photographs), tuple(skipped), tuple(samples))
+    return CalibrationResult(calibration, tuple(photographs), tuple(skipped_files), tuple(samples))
 
 
 def measure_filed_pairs(pairs: FiledPairs) -> Iterator[Sample]:
-    """Compare the pairs filed by users with this version."""
-    for pair in pairs.pairs():
+    """Compare the pairs filed by users again with this version."""
+    for pair in pairs.load_pairs():
         original, copy = pairs.read_files(pair)
         verification = compare_without_search(extract(copy), lambda copy=copy: copy, extract(original))  # type: ignore[misc]
-        yield Sample(pair.original, pair.said == Judgement.COPY, FILED, verification, (pair.about,))
+        yield Sample(pair.original, pair.said == Judgement.COPY, FILED_SAMPLE_KIND, verification, (pair.about,))
 
 
-def describe_plan(order: Order) -> str:
-    """Describe what would be measured, and the approximate time.
+def describe_plan(inputs: CalibrationInputs) -> str:
+    """Describe the planned measurements and their approximate duration.
 
     Raises:
         WrongUseError: There are too few files.
     """
-    require_enough_photographs(order.folder, files := len(list_files(order.folder)))
-    edited_count = min(files, order.plan.edited)
-    edits = edited_count * (order.plan.edits_each + 2)
-    minutes = (files * SECONDS_PER_PHOTOGRAPH + edits * SECONDS_PER_EDIT) / 60 / order.jobs
+    require_enough_photographs(inputs.folder, files := len(list_files(inputs.folder)))
+    edited_count = min(files, inputs.plan.edited)
+    edits = edited_count * (inputs.plan.edits_each + 2)
+    minutes = (files * SECONDS_PER_PHOTOGRAPH + edits * SECONDS_PER_EDIT) / 60 / inputs.jobs
     return (
-        f"{files:,} files would be read and searched for among one another, and {edited_count:,} of them edited in "
-        f"{order.plan.edits_each} ways each: some {max(1, round(minutes)):,} minutes. Nothing was measured."
+        f"{files:,} files would be read and compared with each other, and {edited_count:,} of them would be edited in "
+        f"{inputs.plan.edits_each} ways each. Estimated time: {max(1, round(minutes)):,} minutes. Nothing was measured."
     )
 
 
@@ -124,31 +128,34 @@ def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUseError(f"{path} can't be read as text in UTF-8.") from error
+        raise WrongUseError(f"{path} cannot be read as a UTF-8 text file.") from error
     groups = [tuple(filter(None, (path.strip() for path in line.replace("\t", ";").split(";")))) for line in lines]
     occurrences = Counter(path for group in groups for path in group)
     if duplicates := [path for path, count in occurrences.items() if count > 1]:
         raise WrongUseError(
-            f"{path.name} names {duplicates[0]} twice.", hint="Write all files of one picture on one line."
+            f"{path.name} lists {duplicates[0]} twice.", hint="List all files of one picture on one line."
         )
     return tuple(group for group in groups if group)
 
 
-def summarize(outcome: Outcome) -> list[tuple[str, str]]:
-    """Return the outcome as names with values."""
-    copies = [sample for sample in outcome.samples if sample.copy]
-    overlaid = [sample for sample in outcome.samples if sample.kind.startswith(OVERLAY)]
-    filed = [[sample for sample in outcome.kept if sample.copy is copy] for copy in (True, False)]
-    calibration = outcome.calibration
-    searched_text = f"{calibration.certain.photographs:,}, each searched for among all the others"
+def summarize(result: CalibrationResult) -> list[tuple[str, str]]:
+    """Return the result as (name, value) rows for display."""
+    copies = [sample for sample in result.samples if sample.copy]
+    overlaid = [sample for sample in result.samples if sample.kind.startswith(OVERLAY_KIND)]
+    filed = [[sample for sample in result.kept if sample.copy is copy] for copy in (True, False)]
+    calibration = result.calibration
+    searched_text = f"{calibration.certain.photographs:,}, each compared with all others"
     return [
-        ("photographs", searched_text + (f"; {len(outcome.skipped):,} files skipped" if outcome.skipped else "")),
-        ("edited copies", _format_shares(copies)),
-        ("same overlay", f"{_format_shares(overlaid)}; these show different pictures"),
-        ("certain", calibration.certain.in_words),
-        ("review", calibration.review.in_words),
+        (
+            "photographs",
+            searched_text + (f"; {len(result.skipped_files):,} files skipped" if result.skipped_files else ""),
+        ),
+        ("edited copies", _format_percentages(copies)),
+        ("same overlay", f"{_format_percentages(overlaid)} (pairs of different pictures)"),
+        ("certain", calibration.certain.description),
+        ("review", calibration.review.description),
         *(
-            (f"kept {label}", _format_shares(group))
+            (f"kept {label}", _format_percentages(group))
             for label, group in zip(("copies", "others"), filed, strict=True)
             if group
         ),
@@ -159,8 +166,8 @@ def summarize(outcome: Outcome) -> list[tuple[str, str]]:
     ]
 
 
-def _format_shares(samples: Sequence[Sample]) -> str:
+def _format_percentages(samples: Sequence[Sample]) -> str:
     counts = Counter(sample.verification.decision for sample in samples)
     labels = {Decision.CERTAIN: "certain", Decision.REVIEW: "review", Decision.NONE: "nothing found"}
-    shares = (f"{counts[decision] / max(1, len(samples)):.1%} {word}" for decision, word in labels.items())
-    return f"{len(samples):,} pairs: {', '.join(shares)}"
+    percentages = (f"{counts[decision] / max(1, len(samples)):.1%} {word}" for decision, word in labels.items())
+    return f"{len(samples):,} pairs: {', '.join(percentages)}"

@@ -1,4 +1,4 @@
-"""The calibration of this version. Loads no image library, as every command requests it."""
+"""Calibration included with this version. Imports no image library, because every command loads this module."""
 
 from functools import cache
 from pathlib import Path
@@ -10,5 +10,5 @@ SHIPPED = Path(__file__).parents[1] / "models" / "calibration.json"
 
 @cache
 def shipped_calibration() -> Calibration | None:
-    """Return the calibration fitted for this version, or ``None`` if there is none."""
+    """Load the calibration fitted for this version, or return ``None`` if there is none."""
     return Calibration.from_json(SHIPPED.read_bytes()) if SHIPPED.exists() else None

@@ -1,1 +1,1 @@
-"""Decision about one pair: geometry, dense check, rules and wording."""
+"""Comparison of one pair of pictures: geometry, dense check, decision rules and wording."""

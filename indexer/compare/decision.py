@@ -1,9 +1,9 @@
-"""Decision about one pair of pictures: measures all figures, and weighs them for two questions.
+"""Decision about one pair of pictures: takes all measurements, and computes the odds for two questions.
 
-No figure decides alone (:mod:`indexer.compare.weighing`). Circumstances that no figure shows are added as reasons for a
-review: the work is a page or a collage, whose parts others use as well; only a mark matches that other works of the
-owner carry, too; the picture is a negative. Exposures of one scene are distinguished later, with the other works of the
-owner (``indexer.search.series``).
+No measurement decides alone (:mod:`indexer.compare.odds_model`). Some circumstances do not show in any measurement, and
+are added as reasons for a review: the work is a page or a collage, whose parts others use as well; only a mark matches
+that other works of the owner carry, too; the picture is a negative. Exposures of one scene are distinguished later,
+with the other works of the owner (``indexer.search.series``).
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.comparison.odds import ANOTHER_PICTURE, MAX_COPIES, NOT_COMPARED
-from exhibit.comparison.warp import overlaps, turn
+from exhibit.comparison.odds import MAX_COPIES, OTHER_PICTURE_FRACTION, UNCOMPARED_DISTANCE
+from exhibit.comparison.warp import compute_overlaps, measure_rotation
 from exhibit.types import Decision, Matrix, Piece, Verification
-from indexer.compare.dense import agreeing_area, compare_windows, dense_agreement, mean_difference
+from indexer.compare.dense import (
+    compare_windows,
+    compute_agreeing_area,
+    compute_dense_agreement,
+    compute_mean_difference,
+)
 from indexer.compare.figures import (
-    HASH_REACH,
-    MIN_TEXTURED,
+    MAX_HASH_DISTANCE,
+    MIN_TEXTURED_WINDOWS,
     Figures,
     Measurement,
     add_pieces,
@@ -28,117 +33,125 @@ from indexer.compare.figures import (
 )
 from indexer.compare.geometry import CachedMatches
 from indexer.compare.nearest_hash import HashMatch, find_nearest_hash
-from indexer.compare.weighing import Answers, shipped
-from indexer.layout.information import COMPOSED
-from indexer.layout.masks import surrounding_boxes
+from indexer.compare.odds_model import PairOdds, load_shipped_model
+from indexer.layout.information import COMPOSITION_REASONS
+from indexer.layout.masks import list_surrounding_boxes
 from indexer.layout.pages import COLLAGE, MIN_PANELS
 from indexer.picture.features import Features, Lazy, invert_features
 from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import PIPELINE
 
-LOW_INFORMATION, NEGATIVE, PIECES, HASH, MARK = "low-information", "negative", "pieces", "hash", "mark"
-PLAIN = "plain"
-OVERLAY, WEAK = "shared-overlay", "weak-agreement"
-NEAR_EXACT, NEAR_EXACT_LEVELS = 10, 6.0
+LOW_INFORMATION, NEGATIVE, PIECES, HASH_ONLY, MARK_ONLY = "low-information", "negative", "pieces", "hash", "mark"
+PLAIN_WORK = "plain"
+SHARED_OVERLAY, WEAK_AGREEMENT = "shared-overlay", "weak-agreement"
+NEAR_EXACT_BITS, NEAR_EXACT_LEVELS = 10, 6.0
 """Maximum differences from a flat work: bits of the hash, and mean difference in grey levels."""
-FEW_INLIERS, WEAK_DENSE, FEW_PATCHES, HALF_PRECISE = 12, 0.5, 40, 0.5
-"""Minimum matching keypoints, share of windows, textured patches and share of them in place; less is reported."""
-NOISE, PIECES_NOISE = 2.5, 1.5
-"""Maximum ratio of the median patch's displacement to its noise for patches in place: of the whole, and of pieces."""
-BESIDE_MARKS, UNLIKE_BESIDE = 0.75, 0.45
-"""Share of windows beside marks above which the marks do not matter, and below which nothing but marks matches:
-strangers under one mark reached .53, copies without the mark started at .51."""
-SAME_PANEL = 0.4
-"""Share of windows in each panel; for five sheets of which one panel showed another picture: .3 at most."""
-AGREEING_AREA, ALIKE_AREA = 0.35, 0.8
-"""Share of the overlap that matches, and the share that must match or be equally bright if the first is lower: products
-before white walls reach .39, one emblem before two walls .7."""
-SHARED_PART = 0.4
-"""Share of both pictures below which the matching part may be the background of two scenes: two garments on one floor
-reached .27, two cars on one track .2; of 2,142 edited copies that are certain, none was below .49."""
-MAX_COVERED = 0.7
-"""Share of the found picture covered by one copy above which no further copy is searched for."""
+MIN_INLIERS, MIN_DENSE_AGREEMENT, MIN_PATCHES, MIN_PRECISE_FRACTION = 12, 0.5, 40, 0.5
+"""Limits below which a reason is reported: matching keypoints, fraction of windows, textured patches, and fraction of
+these in place."""
+MAX_NOISE_RATIO, MAX_PIECES_NOISE_RATIO = 2.5, 1.5
+"""Maximum ratio of the median patch displacement to its noise for patches in place, for the whole and for pieces."""
+MIN_AGREEMENT_BESIDE_MARKS, MAX_UNRELATED_BESIDE_MARKS = 0.75, 0.45
+"""Fraction of matching windows outside marks above which the marks are irrelevant, and below which only the marks
+match: unrelated pictures with the same mark reached .53, and copies without the mark started at .51."""
+MIN_PANEL_AGREEMENT = 0.4
+"""Minimum fraction of matching windows in each panel; it was at most .3 for five sheets with one different panel."""
+MIN_AGREEING_AREA, MIN_ALIKE_AREA = 0.35, 0.8
+"""Minimum fraction of the overlap that matches. Below it, this fraction must match or be equally bright: products in
+front of white walls reach .39, and one emblem in front of two walls .7."""
+MIN_SHARED_FRACTION = 0.4
+"""Fraction of both pictures below which the matching part may be the background of two scenes: two garments on one
+floor reached .27, two cars on one track .2; of 2,142 edited copies that are certain, none was below .49."""
+MAX_COVERED_FRACTION = 0.7
+"""Fraction of the found picture covered by one copy above which no further copy is searched for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Examined(Verification):
-    """A verification with details that are not stored, to explain the decision."""
+class DetailedVerification(Verification):
+    """Verification with details that explain the decision and are not stored."""
 
     limit: float = 0.0  # log odds from which a picture is related to a work
-    glance: bool = False  # whether only the quick features were compared, and dismissed the pair
+    glance: bool = False  # whether the quick comparison alone rejected the pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Finding:
+class _PairResult:
     decision: Decision
     measurement: Measurement
-    answers: Answers | None = None
+    odds: PairOdds | None = None
     reasons: tuple[str, ...] = ()
-    dense: float | None = None  # stated value, if it differs from the figure
+    dense: float | None = None  # reported value, if it differs from the measurement
     further: tuple[NDArray[np.float64], ...] = ()
 
 
 AnyVerification = TypeVar("AnyVerification", bound=Verification)
 
 
-def verify(found_picture: Features, registered: Features, works: int = 0) -> Examined:
-    """Compare a found picture with a registered one, and weigh the measurements.
+def verify(found_picture: Features, registered_picture: Features, works: int = 0) -> DetailedVerification:
+    """Compare a found picture with a registered one and decide.
 
-    The decision is ``certain`` also for identical bytes, but never if the work is flat, a page or a collage, if only
-    its
-    mark matches, or for negatives; ``reasons`` states why. For a quick look (:attr:`Features.glance`), only the quick
-    figures are measured: see :func:`reject_at_glance`.
+    Identical bytes are ``certain`` as well. The decision is never ``certain`` if the work is flat, a page or a collage,
+    if only its mark matches, or for a negative; ``reasons`` states why. For the quick comparison, which can only reject
+    a pair, see :func:`reject_quickly`.
 
     Args:
         found_picture: The found picture.
-        registered: The registered picture.
-        works: Number of works among which it was named.
+        registered_picture: The registered picture.
+        works: Number of works among which the pair was found.
 
     Returns:
         The verification.
     """
-    nearest = find_nearest_hash(found_picture, registered)
-    if found_picture.digest == registered.digest:
-        finding = _same_bytes(registered)
-    elif registered.is_flat:
-        finding = _compare_flat(found_picture, registered, nearest)
+    nearest = find_nearest_hash(found_picture, registered_picture)
+    if found_picture.digest == registered_picture.digest:
+        finding = _create_identical_result(registered_picture)
+    elif registered_picture.is_flat:
+        finding = _compare_flat_work(found_picture, registered_picture, nearest)
     else:
-        finding = _compare_pair(found_picture, registered, nearest, works)
-        finding = replace(finding, further=_find_further_copies(found_picture, registered, finding, works))
-    if finding.decision is not Decision.NONE and registered.plain_reasons and not registered.is_flat:
-        finding = replace(finding, reasons=(*finding.reasons, PLAIN))
-    return _to_verification(finding, nearest.hamming, found_picture, registered)
+        finding = _compare_pair(found_picture, registered_picture, nearest, works)
+        finding = replace(finding, further=_find_further_copies(found_picture, registered_picture, finding, works))
+    if finding.decision is not Decision.NONE and registered_picture.plain_reasons and not registered_picture.is_flat:
+        finding = replace(finding, reasons=(*finding.reasons, PLAIN_WORK))
+    return _to_verification(finding, nearest.hamming, found_picture, registered_picture)
 
 
-def reject_at_glance(found_picture: Features, registered: Features) -> Examined | None:
-    """Return the result of a quick look if it dismisses a pair; ``None`` if the pair needs a full comparison."""
-    if found_picture.digest == registered.digest or registered.is_flat:
+def reject_quickly(found_picture: Features, registered_picture: Features) -> DetailedVerification | None:
+    """Return the result if a quick comparison rejects the pair, or ``None`` if the pair needs a full comparison."""
+    if found_picture.digest == registered_picture.digest or registered_picture.is_flat:
         return None
-    nearest, weighing = find_nearest_hash(found_picture, registered), shipped()
-    far = (
-        nearest.hamming > HASH_REACH and not found_picture.inner_boxes
-    )  # for pictures within one, a quick look shows too little
-    near = replace(nearest, hamming=NOT_COMPARED) if far else nearest
-    if weighing.glance.odds(compute_initial_figures(near, registered, ())) >= weighing.glance_limit:
-        return None  # the hash alone suffices; keypoints could only add to it
+    nearest, odds_model = find_nearest_hash(found_picture, registered_picture), load_shipped_model()
+    # A quick comparison is not sufficient for pictures within the picture
+    is_far = nearest.hamming > MAX_HASH_DISTANCE and not found_picture.inner_boxes
+    considered_match = replace(nearest, hamming=UNCOMPARED_DISTANCE) if is_far else nearest
+    if (
+        odds_model.quick_comparison.compute_log_odds(compute_initial_figures(considered_match, registered_picture, ()))
+        >= odds_model.quick_comparison_limit
+    ):
+        return None  # the hash alone is sufficient, and keypoints can only raise the odds
     measurement = Measurement(
-        compute_initial_figures(near, registered, CachedMatches(found_picture.glance, registered)), None, None
+        compute_initial_figures(
+            considered_match, registered_picture, CachedMatches(found_picture.quick_form, registered_picture)
+        ),
+        None,
+        None,
     )
-    if weighing.glance.odds(measurement.figures) >= weighing.glance_limit:
+    if odds_model.quick_comparison.compute_log_odds(measurement.figures) >= odds_model.quick_comparison_limit:
         return None
     if (
         not found_picture.is_icon
-        and find_nearest_hash(invert_features(found_picture), registered).hamming <= HASH_REACH
+        and find_nearest_hash(invert_features(found_picture), registered_picture).hamming <= MAX_HASH_DISTANCE
     ):
         return None
-    verification = _to_verification(_Finding(Decision.NONE, measurement), nearest.hamming, found_picture, registered)
+    verification = _to_verification(
+        _PairResult(Decision.NONE, measurement), nearest.hamming, found_picture, registered_picture
+    )
     return replace(verification, figures=asdict(measurement.figures), glance=True)
 
 
-def _same_bytes(registered: Features) -> _Finding:
-    figures = Figures(0, inliers=len(registered.local), dense=1.0)
-    reasons = _uncertainty_reasons(registered)
-    return _Finding(
+def _create_identical_result(registered_picture: Features) -> _PairResult:
+    figures = Figures(0, inliers=len(registered_picture.local), dense=1.0)
+    reasons = _get_uncertainty_reasons(registered_picture)
+    return _PairResult(
         Decision.REVIEW if reasons else Decision.CERTAIN,
         Measurement(figures, np.eye(3), None),
         None,
@@ -146,128 +159,149 @@ def _same_bytes(registered: Features) -> _Finding:
     )
 
 
-def _compare_flat(found_picture: Features, registered: Features, nearest: HashMatch) -> _Finding:
-    """Compare with a flat work: all measures find flat pictures alike, so only near-exact copies go to review."""
-    figures = Figures(min(nearest.hamming, NOT_COMPARED))
+def _compare_flat_work(found_picture: Features, registered_picture: Features, nearest: HashMatch) -> _PairResult:
+    """Compare with a flat work. All measurements of flat pictures agree, so only near-exact copies are for review."""
+    figures = Figures(min(nearest.hamming, UNCOMPARED_DISTANCE))
     if (
-        nearest.hamming > NEAR_EXACT
-        or mean_difference(found_picture, registered, nearest.transform) > NEAR_EXACT_LEVELS
+        nearest.hamming > NEAR_EXACT_BITS
+        or compute_mean_difference(found_picture, registered_picture, nearest.transform) > NEAR_EXACT_LEVELS
     ):
-        return _Finding(Decision.NONE, Measurement(figures, None, None))
-    dense = dense_agreement(found_picture, registered, nearest.transform).share
+        return _PairResult(Decision.NONE, Measurement(figures, None, None))
+    dense = compute_dense_agreement(found_picture, registered_picture, nearest.transform).fraction
     measurement = Measurement(replace(figures, dense=dense), nearest.transform, None)
-    return _Finding(Decision.REVIEW, measurement, None, _uncertainty_reasons(registered))
+    return _PairResult(Decision.REVIEW, measurement, None, _get_uncertainty_reasons(registered_picture))
 
 
-def _uncertainty_reasons(registered: Features) -> tuple[str, ...]:
-    """Return the reasons why no match of this work is certain."""
-    if registered.is_flat:
+def _get_uncertainty_reasons(registered_picture: Features) -> tuple[str, ...]:
+    """Return the reasons for which no match of this work is certain."""
+    if registered_picture.is_flat:
         return (LOW_INFORMATION,)
-    return tuple(reason for reason in registered.low_information if reason in COMPOSED)
+    return tuple(reason for reason in registered_picture.low_information if reason in COMPOSITION_REASONS)
 
 
-def _compare_pair(found_picture: Features, registered: Features, nearest: HashMatch, works: int) -> _Finding:
-    """Measure a pair in each way, in pieces if the whole leaves doubt, and as a negative if nothing is found."""
-    matches = CachedMatches(found_picture, registered)
-    best = _find_best_alignment(found_picture, registered, nearest, matches, works)
-    finding = _apply_restrictions(_decide(best, found_picture, registered, works), found_picture, registered)
+def _compare_pair(found_picture: Features, registered_picture: Features, nearest: HashMatch, works: int) -> _PairResult:
+    """Measure a pair as a whole, in pieces if the result is not certain, and as a negative if there is no match."""
+    matches = CachedMatches(found_picture, registered_picture)
+    best = _find_best_alignment(found_picture, registered_picture, nearest, matches, works)
+    finding = _apply_restrictions(
+        _decide(best, found_picture, registered_picture, works), found_picture, registered_picture
+    )
     if finding.decision is not Decision.NONE or found_picture.is_icon:
         return finding
     inverted = invert_features(found_picture)
-    inverted_nearest = find_nearest_hash(inverted, registered)
-    if inverted_nearest.hamming > HASH_REACH:
+    inverted_nearest = find_nearest_hash(inverted, registered_picture)
+    if inverted_nearest.hamming > MAX_HASH_DISTANCE:
         return finding
     measurement = _find_best_alignment(
-        inverted, registered, inverted_nearest, CachedMatches(inverted, registered), works
+        inverted, registered_picture, inverted_nearest, CachedMatches(inverted, registered_picture), works
     )
-    inverted_finding = _apply_restrictions(_decide(measurement, inverted, registered, works), inverted, registered)
+    inverted_finding = _apply_restrictions(
+        _decide(measurement, inverted, registered_picture, works), inverted, registered_picture
+    )
     if inverted_finding.decision is Decision.NONE or inverted_finding.measurement.transform is None:
         return finding
-    dense = _dense_share(found_picture, registered, inverted_finding.measurement.transform)
+    dense = _compute_dense_fraction(found_picture, registered_picture, inverted_finding.measurement.transform)
     decision = Decision.REVIEW if inverted_finding.decision is Decision.CERTAIN else inverted_finding.decision
     return replace(inverted_finding, decision=decision, dense=dense, reasons=(NEGATIVE, *inverted_finding.reasons))
 
 
 def _find_best_alignment(
-    found_picture: Features, registered: Features, nearest: HashMatch, matches: CachedMatches, works: int
+    found_picture: Features, registered_picture: Features, nearest: HashMatch, matches: CachedMatches, works: int
 ) -> Measurement:
-    """Return the most likely alignment, with the figures of its pieces."""
-    weighing = shipped()
-    measurements = [*measure_alignments(found_picture, registered, nearest, matches)] or [
-        Measurement(compute_initial_figures(nearest, registered, matches), None, None)
+    """Return the most likely alignment, with the measurements of its pieces."""
+    odds_model = load_shipped_model()
+    measurements = [*measure_alignments(found_picture, registered_picture, nearest, matches)] or [
+        Measurement(compute_initial_figures(nearest, registered_picture, matches), None, None)
     ]
-    best = max(measurements, key=lambda way: weighing.related.odds(way.figures))
-    if weighing.decide(best.figures, works).decision is Decision.CERTAIN:
-        return best  # pieces could only add to it
-    return add_pieces(found_picture, registered, matches, best)
+    best_measurement = max(
+        measurements, key=lambda measurement: odds_model.related.compute_log_odds(measurement.figures)
+    )
+    if odds_model.compute_odds(best_measurement.figures, works).decision is Decision.CERTAIN:
+        return best_measurement  # pieces can only raise the odds
+    return add_pieces(found_picture, registered_picture, matches, best_measurement)
 
 
-def _decide(measurement: Measurement, found_picture: Features, registered: Features, works: int) -> _Finding:
-    answers = shipped().decide(measurement.figures, works)
-    if answers.decision is Decision.NONE:
-        return _Finding(Decision.NONE, replace(measurement, pieces=()), answers)
+def _decide(measurement: Measurement, found_picture: Features, registered_picture: Features, works: int) -> _PairResult:
+    odds = load_shipped_model().compute_odds(measurement.figures, works)
+    if odds.decision is Decision.NONE:
+        return _PairResult(Decision.NONE, replace(measurement, pieces=()), odds)
     uses_pieces = bool(measurement.pieces) and _is_in_pieces(measurement.figures)
     dense: float | None = measurement.figures.dense
     if uses_pieces and measurement.pieces_fit is not None:
-        best = replace(measurement, transform=measurement.pieces_fit.transform, fit=measurement.pieces_fit)
+        best_measurement = replace(measurement, transform=measurement.pieces_fit.transform, fit=measurement.pieces_fit)
         dense = measurement.figures.pieces_dense
     else:
-        best = replace(measurement, pieces=())
-    if best.transform is None:
-        best, dense = replace(best, transform=find_nearest_hash(found_picture, registered).transform), None
-    if dense is None or registered.masked:  # the stated value includes masked areas
-        dense = _dense_share(found_picture, registered, np.asarray(best.transform), *best.pieces)
-    doubts = () if answers.decision is Decision.CERTAIN else _collect_doubts(measurement.figures)
-    return _Finding(answers.decision, best, answers, ((PIECES,) if uses_pieces else ()) + doubts, dense)
+        best_measurement = replace(measurement, pieces=())
+    if best_measurement.transform is None:
+        best_measurement, dense = (
+            replace(best_measurement, transform=find_nearest_hash(found_picture, registered_picture).transform),
+            None,
+        )
+    if dense is None or registered_picture.masked_boxes:  # the reported value includes masked areas
+        dense = _compute_dense_fraction(
+            found_picture, registered_picture, np.asarray(best_measurement.transform), *best_measurement.pieces
+        )
+    doubts = () if odds.decision is Decision.CERTAIN else _collect_doubts(measurement.figures)
+    return _PairResult(odds.decision, best_measurement, odds, ((PIECES,) if uses_pieces else ()) + doubts, dense)
 
 
 def _is_in_pieces(figures: Figures) -> bool:
-    """Return True if pieces describe the copy better than one transform."""
-    return _share_in_place(figures) < HALF_PRECISE and (figures.pieces_dense or 0.0) > figures.dense
+    """Return True if pieces fit the copy better than a single transform."""
+    return _compute_fraction_in_place(figures) < MIN_PRECISE_FRACTION and (figures.pieces_dense or 0.0) > figures.dense
 
 
-def _share_in_place(figures: Figures) -> float:
-    """Return the share of patches in place, or 0 if displacements exceed the noise."""
-    return figures.in_place or 0.0 if figures.excess is not None and figures.excess < NOISE else 0.0
+def _compute_fraction_in_place(figures: Figures) -> float:
+    """Return the fraction of patches in place, or 0 if displacements exceed the noise."""
+    return figures.in_place or 0.0 if figures.excess is not None and figures.excess < MAX_NOISE_RATIO else 0.0
 
 
-def _share_in_pieces(figures: Figures) -> float:
-    """Return the share of the registered picture in place piece by piece, or 0 if displacements exceed the noise."""
-    if figures.pieces_excess is None or figures.pieces_excess >= PIECES_NOISE:
+def _compute_fraction_in_pieces(figures: Figures) -> float:
+    """Return the fraction of the registered picture in place piece by piece, or 0 if displacements exceed the noise."""
+    if figures.pieces_excess is None or figures.pieces_excess >= MAX_PIECES_NOISE_RATIO:
         return 0.0
     return (figures.cover or 0.0) * (figures.pieces_in_place or 0.0)
 
 
 def _collect_doubts(figures: Figures) -> tuple[str, ...]:
-    """Return why a pair is not certain, in terms of :data:`indexer.compare.wording.REASONS`."""
+    """Return the reasons why a pair is not certain, as keys of :data:`indexer.compare.wording.REASONS`."""
     dense = max(figures.dense, figures.pieces_dense or 0.0)
-    precise = max(_share_in_place(figures), _share_in_pieces(figures)) >= HALF_PRECISE
+    precise = max(_compute_fraction_in_place(figures), _compute_fraction_in_pieces(figures)) >= MIN_PRECISE_FRACTION
     doubts = {
-        HASH: figures.inliers < FEW_INLIERS and figures.agreeing < FEW_INLIERS and dense < WEAK_DENSE,
-        "few-inliers": figures.inliers < FEW_INLIERS or (figures.patches or 0) < FEW_PATCHES,
-        WEAK: dense < WEAK_DENSE,
-        OVERLAY: min(figures.another or 0.0, figures.pieces_another or 1.0) >= ANOTHER_PICTURE,
+        HASH_ONLY: figures.inliers < MIN_INLIERS and figures.agreeing < MIN_INLIERS and dense < MIN_DENSE_AGREEMENT,
+        "few-inliers": figures.inliers < MIN_INLIERS or (figures.patches or 0) < MIN_PATCHES,
+        WEAK_AGREEMENT: dense < MIN_DENSE_AGREEMENT,
+        SHARED_OVERLAY: min(figures.another or 0.0, figures.pieces_another or 1.0) >= OTHER_PICTURE_FRACTION,
         "imprecise": not precise,
     }
-    return tuple(name for name, holds in doubts.items() if holds) or ("imprecise",)
+    return tuple(name for name, applies in doubts.items() if applies) or ("imprecise",)
 
 
-def _apply_restrictions(finding: _Finding, found_picture: Features, registered: Features) -> _Finding:
-    """Apply what no figure shows: marks that the owner's works share, and works whose parts others use."""
+def _apply_restrictions(finding: _PairResult, found_picture: Features, registered_picture: Features) -> _PairResult:
+    """Apply restrictions that no measurement shows: marks that the owner's works share, and parts that others use."""
     transform = finding.measurement.transform
     if finding.decision is Decision.NONE or transform is None:
         return finding
-    reasons = _uncertainty_reasons(registered)
+    reasons = _get_uncertainty_reasons(registered_picture)
     if finding.decision in {Decision.CERTAIN, Decision.REVIEW}:
-        reasons = *reasons, *_find_shared_content(found_picture, registered, transform, finding.measurement.pieces)
-    if registered.marked:
+        reasons = (
+            *reasons,
+            *_find_shared_content(found_picture, registered_picture, transform, finding.measurement.pieces),
+        )
+    if registered_picture.marked:
         pieces = finding.measurement.pieces
-        beside = dense_agreement(found_picture, registered, transform, registered.masked, registered.marked, pieces)
-        is_meaningful = beside.textured >= MIN_TEXTURED
-        if is_meaningful and beside.share < UNLIKE_BESIDE:
+        agreement = compute_dense_agreement(
+            found_picture,
+            registered_picture,
+            transform,
+            registered_picture.masked_boxes,
+            registered_picture.marked,
+            pieces,
+        )
+        is_meaningful = agreement.textured_count >= MIN_TEXTURED_WINDOWS
+        if is_meaningful and agreement.fraction < MAX_UNRELATED_BESIDE_MARKS:
             return replace(finding, decision=Decision.NONE, reasons=())
-        if not is_meaningful or beside.share < BESIDE_MARKS:
-            reasons = *reasons, MARK
+        if not is_meaningful or agreement.fraction < MIN_AGREEMENT_BESIDE_MARKS:
+            reasons = *reasons, MARK_ONLY
     if not reasons:
         return finding
     decision = Decision.REVIEW if finding.decision is Decision.CERTAIN else finding.decision
@@ -275,69 +309,87 @@ def _apply_restrictions(finding: _Finding, found_picture: Features, registered: 
 
 
 def _find_shared_content(
-    found_picture: Features, registered: Features, transform: NDArray[np.float64], pieces: Sequence[Piece]
+    found_picture: Features, registered_picture: Features, transform: NDArray[np.float64], pieces: Sequence[Piece]
 ) -> tuple[str, ...]:
-    """Return a reason if the match may be something that strangers share: a panel, a background, part of a scene."""
-    size = registered.info.width, registered.info.height
-    panels = registered.panels if len(registered.panels) >= MIN_PANELS else ()
-    within = panels if registered.inset is None else (registered.inset,)
-    agreements = [dense_agreement(found_picture, registered, transform, surrounding_boxes(box, size)) for box in within]
-    differs = (part.share < SAME_PANEL and part.textured >= MIN_TEXTURED for part in agreements)
+    """Return a reason if the matching part may occur in unrelated pictures: a panel, a background, part of a scene."""
+    size = registered_picture.info.width, registered_picture.info.height
+    panels = registered_picture.panels if len(registered_picture.panels) >= MIN_PANELS else ()
+    boxes = panels if registered_picture.inset is None else (registered_picture.inset,)
+    agreements = [
+        compute_dense_agreement(found_picture, registered_picture, transform, list_surrounding_boxes(box, size))
+        for box in boxes
+    ]
+    differs = (
+        part.fraction < MIN_PANEL_AGREEMENT and part.textured_count >= MIN_TEXTURED_WINDOWS for part in agreements
+    )
     if (pieces and panels) or any(differs):
         return (COLLAGE,)
-    if max(overlaps(to_matrix(transform), (found_picture.info.width, found_picture.info.height), size)) < SHARED_PART:
-        return (OVERLAY,)
-    agreeing, alike = agreeing_area(
-        compare_windows(found_picture, registered, transform, registered.masked, pieces), registered
+    if (
+        max(compute_overlaps(to_matrix(transform), (found_picture.info.width, found_picture.info.height), size))
+        < MIN_SHARED_FRACTION
+    ):
+        return (SHARED_OVERLAY,)
+    agreeing, alike = compute_agreeing_area(
+        compare_windows(found_picture, registered_picture, transform, registered_picture.masked_boxes, pieces),
+        registered_picture,
     )
-    return (OVERLAY,) if agreeing < AGREEING_AREA and alike < ALIKE_AREA else ()
+    return (SHARED_OVERLAY,) if agreeing < MIN_AGREEING_AREA and alike < MIN_ALIKE_AREA else ()
 
 
-def _dense_share(
-    found_picture: Features, registered: Features, transform: NDArray[np.float64], *pieces: Piece
+def _compute_dense_fraction(
+    found_picture: Features, registered_picture: Features, transform: NDArray[np.float64], *pieces: Piece
 ) -> float:
-    """Return the share of matching windows of the whole work, as stated and recomputed from sealed data."""
-    agreement = dense_agreement(found_picture, registered, transform, pieces=pieces)
-    return agreement.share if agreement.textured >= MIN_TEXTURED else 0.0
+    """Return the fraction of matching windows of the whole work, which is sealed and which verifiers recompute."""
+    agreement = compute_dense_agreement(found_picture, registered_picture, transform, pieces=pieces)
+    return agreement.fraction if agreement.textured_count >= MIN_TEXTURED_WINDOWS else 0.0
 
 
 def _find_further_copies(
-    found_picture: Features, registered: Features, first: _Finding, works: int
+    found_picture: Features, registered_picture: Features, first_result: _PairResult, works: int
 ) -> tuple[NDArray[np.float64], ...]:
-    """Return transforms of further copies of the work, from keypoints outside the known copies."""
-    if first.decision not in {Decision.CERTAIN, Decision.REVIEW} or first.measurement.pieces:
+    """Find further copies of the work with the keypoints outside the known copies; return their transforms."""
+    if first_result.decision not in {Decision.CERTAIN, Decision.REVIEW} or first_result.measurement.pieces:
         return ()
-    assert first.measurement.transform is not None
-    sizes = (found_picture.info.width, found_picture.info.height), (registered.info.width, registered.info.height)
-    if overlaps(to_matrix(first.measurement.transform), *sizes)[1] > MAX_COVERED:
+    assert first_result.measurement.transform is not None
+    sizes = (
+        (found_picture.info.width, found_picture.info.height),
+        (registered_picture.info.width, registered_picture.info.height),
+    )
+    if compute_overlaps(to_matrix(first_result.measurement.transform), *sizes)[1] > MAX_COVERED_FRACTION:
         return ()
-    transforms, local = [first.measurement.transform], found_picture.local
-    no_hash_match = HashMatch(NOT_COMPARED, 1, found_picture.box(""), registered.box(""))
+    transforms, local = [first_result.measurement.transform], found_picture.local
+    no_hash_match = HashMatch(UNCOMPARED_DISTANCE, 1, found_picture.box(""), registered_picture.box(""))
     while len(transforms) < MAX_COPIES:
         local = local.exclude_inside(transforms[-1], sizes[1])
-        remaining = _with_local_features(found_picture, local)
-        measurements = [*measure_alignments(remaining, registered, no_hash_match, CachedMatches(remaining, registered))]
-        further = [way for way in measurements if _is_copy(way, works)]
-        if not further or further[0].transform is None:
+        remaining = _replace_local_features(found_picture, local)
+        measurements = [
+            *measure_alignments(
+                remaining, registered_picture, no_hash_match, CachedMatches(remaining, registered_picture)
+            )
+        ]
+        further_copies = [measurement for measurement in measurements if _is_copy(measurement, works)]
+        if not further_copies or further_copies[0].transform is None:
             break
-        transforms.append(further[0].transform)
+        transforms.append(further_copies[0].transform)
     return tuple(transforms[1:])
 
 
 def _is_copy(measurement: Measurement, works: int) -> bool:
-    return shipped().decide(measurement.figures, works).decision in {Decision.CERTAIN, Decision.REVIEW}
+    return load_shipped_model().compute_odds(measurement.figures, works).decision in {Decision.CERTAIN, Decision.REVIEW}
 
 
-def _with_local_features(found_picture: Features, local: LocalFeatures) -> Features:
+def _replace_local_features(found_picture: Features, local: LocalFeatures) -> Features:
     return replace(found_picture, later_local=Lazy(lambda: local))
 
 
-def _to_verification(finding: _Finding, hamming: int, found_picture: Features, registered: Features) -> Examined:
-    measurement, answers = finding.measurement, finding.answers
+def _to_verification(
+    finding: _PairResult, hamming: int, found_picture: Features, registered_picture: Features
+) -> DetailedVerification:
+    measurement, odds = finding.measurement, finding.odds
     figures = measurement.figures
-    verification = Examined(
+    verification = DetailedVerification(
         decision=finding.decision,
-        hamming=min(hamming, NOT_COMPARED),
+        hamming=min(hamming, UNCOMPARED_DISTANCE),
         inliers=figures.agreeing if measurement.pieces else figures.inliers,
         dense=round(figures.dense if finding.dense is None else finding.dense, 4),
         transform=None,
@@ -352,16 +404,16 @@ def _to_verification(finding: _Finding, hamming: int, found_picture: Features, r
         drift=None if measurement.fit is None else round(measurement.fit.drift, 4),
         further=tuple(to_matrix(copy) for copy in finding.further),
         pieces=measurement.pieces,
-        related=None if answers is None else _round(answers.related),
-        exposure=None if answers is None else _round(answers.exposure),
-        figures={} if answers is None else asdict(figures),
-        limit=0.0 if answers is None else answers.limit,
+        related=None if odds is None else _round(odds.related),
+        exposure=None if odds is None else _round(odds.exposure),
+        figures={} if odds is None else asdict(figures),
+        limit=0.0 if odds is None else odds.limit,
         glance=False,
     )
     return (
         verification
         if measurement.transform is None
-        else add_transform(verification, measurement.transform, found_picture, registered)
+        else add_transform(verification, measurement.transform, found_picture, registered_picture)
     )
 
 
@@ -370,12 +422,15 @@ def _round(value: float | None) -> float | None:
 
 
 def add_transform(
-    verification: AnyVerification, transform: NDArray[np.float64], found: Features, registered: Features
+    verification: AnyVerification, transform: NDArray[np.float64], found_picture: Features, registered_picture: Features
 ) -> AnyVerification:
-    """Add a transform to a verification, with the values that follow from it: rotation, mirroring, overlaps."""
-    sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
-    work, picture = overlaps(transform, *sizes)
-    rotation, mirrored = turn(transform, sizes[0])
+    """Add a transform to a verification, and the values derived from it: rotation, mirroring, overlaps."""
+    sizes = (
+        (found_picture.info.width, found_picture.info.height),
+        (registered_picture.info.width, registered_picture.info.height),
+    )
+    work, picture = compute_overlaps(transform, *sizes)
+    rotation, mirrored = measure_rotation(transform, sizes[0])
     return replace(
         verification,
         transform=to_matrix(transform),
@@ -386,34 +441,31 @@ def add_transform(
     )
 
 
-def reweigh(verification: AnyVerification, works: int = 0) -> AnyVerification:
-    """Replace the similarity among the figures by the stated one, if the figures are higher, and decide again.
+def recompute_odds(verification: AnyVerification, works: int = 0) -> AnyVerification:
+    """Replace the measured similarity by the reported one if that is lower, and decide again.
 
-    A picture within another may show a cropped work: of the whole work, which a verifier sees, less then matches. The
-    stated odds must follow from the stated figures.
+    A picture within another may show a cropped work. Verifiers compare the whole work, of which less matches. The
+    reported odds must follow from the reported measurements.
 
     Args:
         verification: The verification.
-        works: Number of works among which the pair was named.
+        works: Number of works among which the pair was found.
 
     Returns:
-        The verification with consistent figures.
+        The verification with consistent measurements.
     """
     name = "pieces_dense" if verification.pieces else "dense"
-    figure = verification.figures.get(name)
-    is_excluded = (
-        NEGATIVE in verification.reasons or verification.figures.get("hamming") == NOT_COMPARED
-    )  # parts are masked, or are different ones
-    if figure is None or figure <= verification.dense or is_excluded:
+    measured_value = verification.figures.get(name)
+    # Parts are masked, or the measurements refer to other parts
+    is_excluded = NEGATIVE in verification.reasons or verification.figures.get("hamming") == UNCOMPARED_DISTANCE
+    if measured_value is None or measured_value <= verification.dense or is_excluded:
         return verification
     figures: dict[str, Any] = {**verification.figures, name: verification.dense}
-    answers = shipped().decide(Figures(**figures), works)
-    result = replace(verification, figures=figures, related=_round(answers.related), exposure=_round(answers.exposure))
-    if answers.decision is Decision.NONE:
+    odds = load_shipped_model().compute_odds(Figures(**figures), works)
+    result = replace(verification, figures=figures, related=_round(odds.related), exposure=_round(odds.exposure))
+    if odds.decision is Decision.NONE:
         return remove_match(result)
-    return replace(
-        result, decision=min(verification.decision, answers.decision, key=lambda decision: decision.sureness)
-    )
+    return replace(result, decision=min(verification.decision, odds.decision, key=lambda decision: decision.rank))
 
 
 def remove_match(verification: AnyVerification) -> AnyVerification:

@@ -1,8 +1,8 @@
 """Precision of an alignment, which distinguishes a copy from another photograph of the same subject.
 
 A copy matches its original to a fraction of a pixel wherever nothing covers it. Another photograph was taken from
-elsewhere or at another moment, so that its parts are displaced relative to each other, with neighbours moving together.
-Small patches of one picture are searched for in the other (Lucas and Kanade, "An Iterative Image Registration
+another position or at another time, so its parts are displaced relative to each other, and neighbouring parts move
+together. Small patches of one picture are searched for in the other (Lucas and Kanade, "An Iterative Image Registration
 Technique", 1981; the pyramid of Bouguet, 2000), the transform is corrected by their positions, and the remaining
 displacements are measured.
 """
@@ -13,34 +13,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.comparison.similarity import scale_at_centre
+from exhibit.comparison.similarity import compute_centre_scale
 from indexer.compare.geometry import estimate_transform
 from indexer.layout.masks import remove_boxes
 from indexer.layout.orientation import Box
 from indexer.layout.scaling import resize_by_factor
 from indexer.layout.single_thread import cv2
-from indexer.picture.features import Features, Lazy, grey_scaling
+from indexer.picture.features import Features, Lazy, compute_grey_scaling
 
 FRAME_SIDE = 384
-"""Side in pixels of the frame in which both are compared; less if one of the pictures has less detail."""
+"""Side in pixels of the frame in which both pictures are compared; less if one of the pictures has less detail."""
 MIN_FRAME_SIDE = 16
-PATCHES = 280
+MAX_PATCHES = 280
 MIN_CELL = 8
-PATCH = 15
+PATCH_SIDE = 15
 NORMALISATION_WINDOW = 17
 """Window, in pixels, over which brightness and contrast are normalised."""
 MIN_DEVIATION = 2.5
 """Standard deviation of grey levels above which a patch is textured."""
-PATCH_AGREES = 0.6
+MIN_PATCH_CORRELATION = 0.6
 """Correlation above which a patch counts as found in the other picture."""
-IN_PLACE = 0.5
+MAX_IN_PLACE_SHIFT = 0.5
 """Maximum displacement in pixels of a patch in place."""
 MIN_NOISE = 0.05
 """Minimum uncertainty of a patch's position, in pixels."""
 MIN_PATCHES = 12
 NEIGHBOURING_PATCHES = 9
-FIT_SLACK = 1.0
-FAR = 9.0
+FIT_TOLERANCE = 1.0
+FAR_SHIFT = 9.0
 
 Grey = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -48,13 +48,13 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """Result of the measurement."""
+    """Precision of an alignment."""
 
     transform: NDArray[np.float64]  # 3×3 float64, original found pixels to original registered pixels, corrected
     patches: int  # number of textured patches of the overlap that were searched for
-    in_place: float  # share of them found within half a pixel of the coarser picture
+    in_place: float  # fraction of them found within half a pixel of the coarser picture
     drift: float  # common displacement of neighbouring patches in such pixels; the 80th percentile
-    excess: float  # median displacement of the patches found, divided by that which noise explains
+    excess: float  # median displacement of the patches found, divided by the displacement that noise explains
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +63,8 @@ class Frame:
 
     found_grey: Grey
     registered_grey: Grey  # grey uint8, the same shape
-    valid: NDArray[np.bool_]  # bool, where both show something
-    placing: NDArray[np.float64]  # 3×3, registered grey pixels to pixels of the frame
+    valid_mask: NDArray[np.bool_]  # bool, pixels where both pictures have content
+    to_frame: NDArray[np.float64]  # 3×3, registered grey pixels to pixels of the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ class Patches:
 
     registered_points: Points  # float32, shape (n, 2), pixels of the frame
     found_points: Points  # the same
-    is_found: NDArray[np.bool_]  # bool, shape (n,): found
+    is_found: NDArray[np.bool_]  # bool, shape (n,): whether the patch was found
     later_noise: Lazy[NDArray[np.float32]]
 
     @property
@@ -92,26 +92,30 @@ class Patches:
         return np.asarray(np.linalg.norm(self.shifts, axis=1), np.float32)
 
     @property
-    def in_place(self) -> int:
+    def in_place_count(self) -> int:
         """Number of patches found in place."""
-        return int((self.is_found & (self.lengths < IN_PLACE)).sum())
+        return int((self.is_found & (self.lengths < MAX_IN_PLACE_SHIFT)).sum())
 
 
-def measure_fit(found_picture: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
-    """Correct a transform, 3×3 between original pixels, by the pixels, and measure its precision."""
+def measure_fit(found_picture: Features, registered_picture: Features, transform: NDArray[np.float64]) -> Fit:
+    """Correct a transform, 3×3 between original pixels, by patch positions, and measure its precision."""
     to_found, to_registered = (
-        grey_scaling(found_picture, found_picture.grey_size),
-        grey_scaling(registered, registered.grey_size),
+        compute_grey_scaling(found_picture, found_picture.grey_size),
+        compute_grey_scaling(registered_picture, registered_picture.grey_size),
     )
     between = to_registered @ transform @ np.linalg.inv(to_found)
-    masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
-    patches = track_patches(_build_frame(found_picture.grey, registered.grey, between, masked), pyramid=1)
+    masked = [box.scale_by(to_registered[0, 0], to_registered[1, 1]) for box in registered_picture.masked_boxes]
+    patches = track_patches(_build_frame(found_picture.grey, registered_picture.grey, between, masked), pyramid=1)
     if patches is None:
-        return Fit(transform, 0, 0.0, FAR, FAR)
-    corrected = _correct(patches[1], patches[0].placing, between)
+        return Fit(transform, 0, 0.0, FAR_SHIFT, FAR_SHIFT)
+    corrected = _correct_transform(patches[1], patches[0].to_frame, between)
     if corrected is not None:
-        second_patches = track_patches(_build_frame(found_picture.grey, registered.grey, corrected, masked), pyramid=0)
-        if second_patches is not None and _share_in_place(second_patches[1]) >= _share_in_place(patches[1]):
+        second_patches = track_patches(
+            _build_frame(found_picture.grey, registered_picture.grey, corrected, masked), pyramid=0
+        )
+        if second_patches is not None and _compute_fraction_in_place(second_patches[1]) >= _compute_fraction_in_place(
+            patches[1]
+        ):
             patches, between = second_patches, corrected
     original = np.linalg.inv(to_registered) @ between @ to_found
     return summarize_patches(patches[1], original / original[2, 2])
@@ -119,7 +123,13 @@ def measure_fit(found_picture: Features, registered: Features, transform: NDArra
 
 def summarize_patches(patches: Patches, transform: NDArray[np.float64]) -> Fit:
     """Summarise the patches for a transform."""
-    return Fit(transform, len(patches.is_found), _share_in_place(patches), _drift(patches), compute_excess(patches))
+    return Fit(
+        transform,
+        len(patches.is_found),
+        _compute_fraction_in_place(patches),
+        _compute_drift(patches),
+        compute_excess(patches),
+    )
 
 
 def track_patches(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | None:
@@ -134,40 +144,42 @@ def track_patches(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | 
     """
     if frame is None:
         return None
-    weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (NORMALISATION_WINDOW, NORMALISATION_WINDOW)), 1e-3)
-    found_even, registered_even = (
-        _normalise(grey, frame.valid, weight) for grey in (frame.found_grey, frame.registered_grey)
+    weight = np.maximum(
+        cv2.blur(frame.valid_mask.astype(np.float32), (NORMALISATION_WINDOW, NORMALISATION_WINDOW)), 1e-3
     )
-    points = _textured_points(found_even, registered_even, frame.valid)
+    normalised_found, normalised_registered = (
+        _normalise(grey, frame.valid_mask, weight) for grey in (frame.found_grey, frame.registered_grey)
+    )
+    points = _find_textured_points(normalised_found, normalised_registered, frame.valid_mask)
     if len(points) < MIN_PATCHES:
         return None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        registered_even[0],
-        found_even[0],
+        normalised_registered[0],
+        normalised_found[0],
         points[:, None],
         None,
-        winSize=(PATCH, PATCH),
+        winSize=(PATCH_SIDE, PATCH_SIDE),
         maxLevel=pyramid,
         criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.02),
     )
     moved = moved[:, 0]
     similarity = _Similarity(_cut_patches(frame.found_grey, moved), _cut_patches(frame.registered_grey, points))
-    is_found = (status.ravel() > 0) & (similarity.correlation > PATCH_AGREES)
-    return frame, Patches(points, moved, is_found, Lazy(similarity.noise))
+    is_found = (status.ravel() > 0) & (similarity.correlation > MIN_PATCH_CORRELATION)
+    return frame, Patches(points, moved, is_found, Lazy(similarity.compute_noise))
 
 
 def _build_frame(
     found_grey: Grey, registered_grey: Grey, between: NDArray[np.float64], masked: Sequence[Box]
 ) -> Frame | None:
-    """Return both pictures over the registered box that the found one covers, at the resolution of the coarser."""
+    """Render both pictures over the registered area that the found one covers, at the resolution of the coarser one."""
     height, width = found_grey.shape
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]]) @ between.T
     if not (np.sign(corners[:, 2]) == np.sign(corners[0, 2])).all() or not corners[:, 2].all():
         return None
-    places = corners[:, :2] / corners[:, 2:]
-    left, top = np.maximum(places.min(axis=0), 0)
-    right, bottom = np.minimum(places.max(axis=0), [registered_grey.shape[1] - 1, registered_grey.shape[0] - 1])
-    magnified = max(1.0, scale_at_centre(between, found_grey.shape))
+    positions = corners[:, :2] / corners[:, 2:]
+    left, top = np.maximum(positions.min(axis=0), 0)
+    right, bottom = np.minimum(positions.max(axis=0), [registered_grey.shape[1] - 1, registered_grey.shape[0] - 1])
+    magnified = max(1.0, compute_centre_scale(between, found_grey.shape))
     factor = min(1 / magnified, FRAME_SIDE / max(right - left, bottom - top, 1))
     size = (int((right - left) * factor), int((bottom - top) * factor))
     if min(size) < MIN_FRAME_SIDE:
@@ -182,7 +194,7 @@ def _build_frame(
 
 def _warp(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[Grey, NDArray[np.bool_]]:
     """Warp without aliasing; return the picture and its mask."""
-    factor = scale_at_centre(transform, grey.shape)
+    factor = compute_centre_scale(transform, grey.shape)
     if factor < 0.75:
         grey, shrinking = resize_by_factor(grey, factor)
         transform = transform @ np.linalg.inv(shrinking)
@@ -194,7 +206,7 @@ def _warp(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> 
 def _normalise(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[Grey, NDArray[np.float32]]:
     """Normalise local brightness and contrast; return the picture and the local deviation of grey levels.
 
-    ``weight`` is the local share of valid pixels.
+    ``weight`` is the local fraction of valid pixels.
     """
     values = np.multiply(grey, valid, dtype=np.float32)
     mean, squares = (
@@ -204,29 +216,29 @@ def _normalise(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]
     squares /= weight
     squares -= mean * mean
     deviation = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
-    even = np.subtract(values, mean, out=values)
-    even /= deviation + 3
-    even *= 40
-    even += 128
-    np.putmask(even, ~valid, 128)
-    return np.clip(even, 0, 255, out=even).astype(np.uint8), deviation
+    normalised_grey = np.subtract(values, mean, out=values)
+    normalised_grey /= deviation + 3
+    normalised_grey *= 40
+    normalised_grey += 128
+    np.putmask(normalised_grey, ~valid, 128)
+    return np.clip(normalised_grey, 0, 255, out=normalised_grey).astype(np.uint8), deviation
 
 
-def _textured_points(
+def _find_textured_points(
     first: tuple[Grey, NDArray[np.float32]], second: tuple[Grey, NDArray[np.float32]], valid: NDArray[np.bool_]
 ) -> Points:
     """Return the best corner of each cell in which either picture is textured, float32, shape (n, 2)."""
-    inner = cv2.erode(valid.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=0) > 0
-    is_textured = inner & (np.maximum(first[1], second[1]) > MIN_DEVIATION)
-    corners = [cv2.cornerMinEigenVal(cv2.blur(even, (3, 3)), 7) for even, _ in (first, second)]
+    is_inside = cv2.erode(valid.astype(np.uint8), np.ones((PATCH_SIDE, PATCH_SIDE), np.uint8), borderValue=0) > 0
+    is_textured = is_inside & (np.maximum(first[1], second[1]) > MIN_DEVIATION)
+    corners = [cv2.cornerMinEigenVal(cv2.blur(normalised_grey, (3, 3)), 7) for normalised_grey, _ in (first, second)]
     strength = np.where(is_textured, np.maximum(*corners), 0)
-    cell = max(MIN_CELL, int(np.sqrt(inner.sum() / PATCHES)))
+    cell = max(MIN_CELL, int(np.sqrt(is_inside.sum() / MAX_PATCHES)))
     down, across = strength.shape[0] // cell, strength.shape[1] // cell
-    whole = strength[: down * cell, : across * cell].reshape(down, cell, across, cell)
-    cells = whole.transpose(0, 2, 1, 3).reshape(down * across, cell * cell)
-    best = cells.argmax(axis=1)
+    tiles = strength[: down * cell, : across * cell].reshape(down, cell, across, cell)
+    cells = tiles.transpose(0, 2, 1, 3).reshape(down * across, cell * cell)
+    best_pixels = cells.argmax(axis=1)
     row, column = np.divmod(np.arange(down * across), max(1, across))
-    points = np.stack([column * cell + best % cell, row * cell + best // cell], axis=1).astype(np.float32)
+    points = np.stack([column * cell + best_pixels % cell, row * cell + best_pixels // cell], axis=1).astype(np.float32)
     return np.asarray(points[cells.max(axis=1, initial=0) > 1e-4])
 
 
@@ -242,18 +254,16 @@ class _Similarity:
         length = np.sqrt(np.maximum((found_patches * found_patches).sum(axis=1) * self._energy, 1e-12))
         self.correlation = np.asarray(self._shared / length, np.float32)
 
-    def noise(self) -> NDArray[np.float32]:
+    def compute_noise(self) -> NDArray[np.float32]:
         """Return the displacement, in pixels, that noise alone causes for each patch.
 
         The residual after subtracting one patch from the other is noise; the steeper the patch, the smaller the
-        displacement
-        (Cramér-Rao bound for image registration: Robinson and Milanfar, "Fundamental Performance Limits in Image
-        Registration",
-        2004).
+        displacement (Cramér-Rao bound for image registration: Robinson and Milanfar, "Fundamental Performance Limits in
+        Image Registration", 2004).
         """
         explained = (self._shared / self._energy)[:, None] * self._registered_patches
         residual = (np.square(self._found_patches - explained)).mean(axis=1)
-        square = explained.reshape(-1, PATCH, PATCH)
+        square = explained.reshape(-1, PATCH_SIDE, PATCH_SIDE)
         across = (square[:, 1:-1, 2:] - square[:, 1:-1, :-2]) / 2
         down = (square[:, 2:, 1:-1] - square[:, :-2, 1:-1]) / 2
         xx, yy, xy = (np.einsum("nij,nij->n", a, b) for a, b in ((across, across), (down, down), (across, down)))
@@ -262,50 +272,55 @@ class _Similarity:
 
 def _cut_patches(grey: Grey, points: Points) -> NDArray[np.float32]:
     """Return patches without their means, float32, shape (n, 225)."""
-    rows, columns = (np.mgrid[:PATCH, :PATCH] - PATCH // 2).reshape(2, -1).astype(np.float32)
+    rows, columns = (np.mgrid[:PATCH_SIDE, :PATCH_SIDE] - PATCH_SIDE // 2).reshape(2, -1).astype(np.float32)
     across, down = points[:, :1] + columns, points[:, 1:] + rows
     values = cv2.remap(grey, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     values -= values.mean(axis=1, keepdims=True)
     return np.asarray(values)
 
 
-def _correct(
+def _correct_transform(
     patches: Patches, placing: NDArray[np.float64], between: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """Return the transform between grey pictures, corrected by the patches found."""
     source, target = patches.found_points[patches.is_found], patches.registered_points[patches.is_found]
     if len(source) < MIN_PATCHES:
         return None
-    change = _change(source, target)
+    change = _estimate_change(source, target)
     return None if change is None else np.asarray(np.linalg.inv(placing) @ change @ placing @ between)
 
 
-def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
+def _estimate_change(source: Points, target: Points) -> NDArray[np.float64] | None:
     """Return the transform between positions in the frame, or ``None`` if it cannot be estimated."""
     if len(source) >= 2 * MIN_PATCHES:
-        options = (cv2.USAC_MAGSAC, FIT_SLACK)
+        options = (cv2.USAC_MAGSAC, FIT_TOLERANCE)
         return estimate_transform(cv2.findHomography, source, target, *options, maxIters=300, confidence=0.999)
-    return estimate_transform(cv2.estimateAffine2D, source, target, method=cv2.RANSAC, ransacReprojThreshold=FIT_SLACK)
+    return estimate_transform(
+        cv2.estimateAffine2D, source, target, method=cv2.RANSAC, ransacReprojThreshold=FIT_TOLERANCE
+    )
 
 
-def _share_in_place(patches: Patches) -> float:
-    return patches.in_place / len(patches.is_found)
+def _compute_fraction_in_place(patches: Patches) -> float:
+    return patches.in_place_count / len(patches.is_found)
 
 
 def compute_excess(patches: Patches) -> float:
-    """Return the median displacement of the patches found, divided by that which noise explains."""
+    """Compute the median displacement of the patches found, divided by the displacement that noise explains."""
     if patches.is_found.sum() < MIN_PATCHES:
-        return FAR
+        return FAR_SHIFT
     noise = np.maximum(patches.noise[patches.is_found], MIN_NOISE)
-    return float(min(np.median(patches.lengths[patches.is_found] / noise), FAR))
+    return float(min(np.median(patches.lengths[patches.is_found] / noise), FAR_SHIFT))
 
 
-def _drift(patches: Patches) -> float:
-    """Return the common displacement of neighbours; noise moves them at random, so that their median is near zero."""
-    places, shifts = patches.registered_points[patches.is_found], patches.shifts[patches.is_found]
-    if len(places) < NEIGHBOURING_PATCHES:
-        return FAR
-    apart = ((places[:, None] - places[None]) ** 2).sum(axis=2)
-    nearest = np.argpartition(apart, NEIGHBOURING_PATCHES - 1, axis=1)[:, :NEIGHBOURING_PATCHES]
-    together = np.linalg.norm(np.median(shifts[nearest], axis=1), axis=1)
-    return float(np.percentile(together, 80))
+def _compute_drift(patches: Patches) -> float:
+    """Compute the common displacement of neighbouring patches.
+
+    Noise moves patches at random, so the median over neighbours is near zero unless they move together.
+    """
+    positions, shifts = patches.registered_points[patches.is_found], patches.shifts[patches.is_found]
+    if len(positions) < NEIGHBOURING_PATCHES:
+        return FAR_SHIFT
+    squared_distances = ((positions[:, None] - positions[None]) ** 2).sum(axis=2)
+    nearest = np.argpartition(squared_distances, NEIGHBOURING_PATCHES - 1, axis=1)[:, :NEIGHBOURING_PATCHES]
+    common_shifts = np.linalg.norm(np.median(shifts[nearest], axis=1), axis=1)
+    return float(np.percentile(common_shifts, 80))

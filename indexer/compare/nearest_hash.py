@@ -1,4 +1,4 @@
-"""The nearest pair of hashes of two pictures, and the alignment that follows from it."""
+"""Nearest pair of hashes of two pictures, and the alignment derived from it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.comparison.odds import NOT_COMPARED
+from exhibit.comparison.odds import UNCOMPARED_DISTANCE
 from indexer.layout.orientation import Box, compute_alignment
 from indexer.picture.features import Features
 from indexer.picture.spaces import INSET
@@ -16,8 +16,8 @@ from indexer.picture.spaces import INSET
 class HashMatch:
     """The nearest pair of hashes of two pictures."""
 
-    hamming: int  # bits
-    orientation: int  # of the found picture
+    hamming: int  # distance in bits
+    orientation: int  # orientation of the found picture
     found_box: Box  # hashed part, original pixels
     registered_box: Box  # the same for the registered picture
 
@@ -27,15 +27,17 @@ class HashMatch:
         return compute_alignment(self.orientation, self.found_box, self.registered_box)
 
 
-def find_nearest_hash(found_picture: Features, registered: Features) -> HashMatch:
+def find_nearest_hash(found_picture: Features, registered_picture: Features) -> HashMatch:
     """Return the nearest pair among the found picture's variants and the hashes of the registered picture's parts."""
-    best, variant, stored = NOT_COMPARED + 1, found_picture.variants[0], ""
-    found_words = found_picture.hash_variants.view(np.uint64)
-    for part, raw in registered.hashes.items():
-        if part == INSET:  # others may have placed the same picture on theirs
+    best_distance, variant, stored_part = UNCOMPARED_DISTANCE + 1, found_picture.variants[0], ""
+    found_hash_words = found_picture.hash_variants.view(np.uint64)
+    for part, hash_bytes in registered_picture.hashes.items():
+        if part == INSET:  # the inset may come from elsewhere and also appear in pictures of others
             continue
-        distances = np.bitwise_count(found_words ^ np.frombuffer(raw, np.uint64)).sum(axis=1)
+        distances = np.bitwise_count(found_hash_words ^ np.frombuffer(hash_bytes, np.uint64)).sum(axis=1)
         row = int(distances.argmin())
-        if distances[row] < best:
-            best, variant, stored = int(distances[row]), found_picture.variants[row], part
-    return HashMatch(best, variant.orientation, found_picture.box(variant.part), registered.box(stored))
+        if distances[row] < best_distance:
+            best_distance, variant, stored_part = int(distances[row]), found_picture.variants[row], part
+    return HashMatch(
+        best_distance, variant.orientation, found_picture.box(variant.part), registered_picture.box(stored_part)
+    )

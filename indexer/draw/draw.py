@@ -10,19 +10,19 @@ from functools import partial
 
 from PIL import Image
 
-from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, exif_with, small_jpeg
-from indexer.draw.difference import difference
-from indexer.draw.overlay import overlay
+from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, build_thumbnail_exif, create_small_jpeg
+from indexer.draw.difference import draw_difference
+from indexer.draw.overlay import draw_overlay
 from indexer.draw.pair import Pair, Pixels
-from indexer.draw.points import points
-from indexer.draw.side_by_side import side_by_side
+from indexer.draw.points import draw_points
+from indexer.draw.side_by_side import draw_side_by_side
 
 MEDIA_TYPE = "image/jpeg"
 QUALITY = 85
 
 
 class View(StrEnum):
-    """Kind of drawing."""
+    """Type of a drawing."""
 
     SIDE_BY_SIDE = "side-by-side"
     OVERLAY = "overlay"
@@ -36,10 +36,10 @@ class View(StrEnum):
 
 
 _DRAWING_FUNCTIONS: Mapping[View, Callable[[Pair], Pixels]] = {
-    View.SIDE_BY_SIDE: side_by_side,
-    View.OVERLAY: overlay,
-    View.DIFFERENCE: difference,
-    View.POINTS: points,
+    View.SIDE_BY_SIDE: draw_side_by_side,
+    View.OVERLAY: draw_overlay,
+    View.DIFFERENCE: draw_difference,
+    View.POINTS: draw_points,
 }
 
 
@@ -49,39 +49,39 @@ def draw(view: View, pair: Pair) -> bytes:
     Raises:
         UnreadablePictureError: One of the pictures cannot be decoded.
     """
-    return jpeg(_DRAWING_FUNCTIONS[view](pair))
+    return encode_jpeg(_DRAWING_FUNCTIONS[view](pair))
 
 
 def draw_small(view: View, pair: Pair) -> bytes:
     """Draw a view at the pair's size, without a thumbnail."""
-    return small_jpeg(Image.fromarray(_DRAWING_FUNCTIONS[view](pair)), pair.side)
+    return create_small_jpeg(Image.fromarray(_DRAWING_FUNCTIONS[view](pair)), pair.side)
 
 
 def draw_png(view: View, pair: Pair) -> bytes:
     """Draw a view as PNG."""
-    return png(_DRAWING_FUNCTIONS[view](pair))
+    return encode_png(_DRAWING_FUNCTIONS[view](pair))
 
 
-SUFFIXES: Mapping[str, Callable[[View, Pair], bytes]] = {".jpg": draw, ".jpeg": draw, ".png": draw_png}
-"""Functions that draw for a file with this suffix."""
+DRAW_BY_SUFFIX: Mapping[str, Callable[[View, Pair], bytes]] = {".jpg": draw, ".jpeg": draw, ".png": draw_png}
+"""Drawing functions by file suffix."""
 
 
-def png(pixels: Pixels) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """Encode as PNG."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=2)  # much faster, and not much larger
+    Image.fromarray(pixels).save(file, "PNG", compress_level=2)  # much faster than the default, little larger
     return file.getvalue()
 
 
-def jpeg(pixels: Pixels) -> bytes:
+def encode_jpeg(pixels: Pixels) -> bytes:
     """Encode as JPEG with full colour resolution, to keep thin lines sharp, and with a thumbnail for reports."""
     file = io.BytesIO()
     picture = Image.fromarray(pixels)
-    exif = exif_with(small_jpeg(picture, THUMBNAIL_SIDE))
+    exif = build_thumbnail_exif(create_small_jpeg(picture, THUMBNAIL_SIDE))
     save = partial(picture.save, format="JPEG", quality=QUALITY, subsampling=0, exif=exif)
     try:
         save(file, optimize=True)
-    except OSError:  # noise takes more than a byte a pixel, for which Pillow's buffer is too small
+    except OSError:  # noisy pictures take more than one byte per pixel, which exceeds Pillow's buffer
         file = io.BytesIO()
         save(file)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Two pictures drawn together, each decoded no larger than necessary, and the part that they share."""
+"""Two pictures that are drawn together, each decoded no larger than necessary, and the part that they share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.comparison.similarity import scale_at_centre
-from exhibit.comparison.warp import shared_outline, turned_area
+from exhibit.comparison.similarity import compute_centre_scale
+from exhibit.comparison.warp import compute_shared_outline, compute_signed_area
 from exhibit.pictures.decode import DecodedPicture, Limits, decode, inspect
 from exhibit.types import Piece, Verification
 from indexer.layout.orientation import Box
@@ -23,13 +23,13 @@ Floats = NDArray[np.float64]
 Size = tuple[int, int]
 MAX_SIDE = 1600
 """Longer side of drawings in pixels; lengths in drawings are stated for this size."""
-MAGNIFIED = 4.0
+MAX_MAGNIFICATION = 4.0
 """Maximum magnification of a small picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendering:
-    """A picture, or a piece of it, at the size of the drawing."""
+    """Picture, or piece of it, at the size of the drawing."""
 
     pixels: Pixels  # uint8 RGB, shape (height, width, 3)
     matrix: Floats  # 3×3 float64, from the original's pixels to these
@@ -41,10 +41,10 @@ class Rendering:
 
 
 class Source:
-    """A picture's bytes, decoded when shown, and again only if more detail is required.
+    """Bytes of a picture, decoded on first use, and again only if more detail is required.
 
     Raises:
-        UnreadablePictureError: The bytes cannot be decoded within the limits; methods that show them raise it too.
+        UnreadablePictureError: The bytes cannot be decoded within the limits; methods that render them raise it, too.
     """
 
     def __init__(self, data: bytes, limits: Limits) -> None:
@@ -53,25 +53,25 @@ class Source:
         self.limits = limits
         self.size = (info.width, info.height)
         self._decoded: DecodedPicture | None = None
-        self._resized: dict[tuple[object, ...], Pixels] = {}  # two drawings may show the whole at one size
+        self._resized: dict[tuple[object, ...], Pixels] = {}  # two drawings may have the same size
 
     @property
     def frame(self) -> Box:
         """The whole picture."""
         return Box(0, 0, *self.size)
 
-    def render(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Rendering:
+    def render(self, box: Box, fit: tuple[int, int], max_magnification: float = 1.0) -> Rendering:
         """Return a piece of the picture, fitted into a size in pixels.
 
-        An original pixel becomes at most ``magnified`` pixels a side.
+        The magnification is at most ``max_magnification``.
         """
-        factor = min(fit[0] / box.width, fit[1] / box.height, magnified)
+        factor = min(fit[0] / box.width, fit[1] / box.height, max_magnification)
         size = (max(1, round(box.width * factor)), max(1, round(box.height * factor)))
         side = ceil(max(self.size) * min(1.0, factor))
         if self._decoded is None or (self._decoded.scale < 1 and max(self._decoded.pixels.shape) < side):
             self._decoded = decode(self.data, self.limits, at_least=side)
         pixels = self._decoded.pixels
-        region = box.scaled(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
+        region = box.scale_by(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
         right, bottom = min(region.right, pixels.shape[1]), min(region.bottom, pixels.shape[0])
         edges = (max(0.0, region.left), max(0.0, region.top), right, bottom)
         key = (size, edges, pixels.shape)
@@ -98,12 +98,12 @@ class Copy:
     @property
     def registered_box(self) -> Box:
         """The smallest upright rectangle around the outline in the registered picture."""
-        return box_around(self.registered_outline)
+        return compute_bounding_box(self.registered_outline)
 
     @property
     def found_box(self) -> Box:
         """The smallest upright rectangle around the outline in the found picture."""
-        return box_around(self.found_outline)
+        return compute_bounding_box(self.found_outline)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,14 +112,14 @@ class Pair:
 
     found_source: Source
     registered_source: Source
-    copies: tuple[Copy, ...]  # the copy that decided first
+    copies: tuple[Copy, ...]  # the copy on which the decision is based is first
     side: int = MAX_SIDE  # longer side of drawings in pixels
 
     @classmethod
     def from_verification(
         cls,
-        found: bytes,
-        registered: bytes,
+        found_picture: bytes,
+        registered_picture: bytes,
         verification: Verification,
         limits: Limits = DEFAULT_LIMITS,
         side: int = MAX_SIDE,
@@ -129,8 +129,8 @@ class Pair:
         Without a transform there are no copies.
 
         Args:
-            found: Bytes of the found picture.
-            registered: Bytes of the registered picture.
+            found_picture: Bytes of the found picture.
+            registered_picture: Bytes of the registered picture.
             verification: The comparison.
             limits: Limits for decoding.
             side: Longer side of drawings in pixels.
@@ -142,7 +142,7 @@ class Pair:
             UnreadablePictureError: A picture cannot be decoded.
             WrongUseError: A transform cannot be inverted.
         """
-        sources = Source(found, limits), Source(registered, limits)
+        sources = Source(found_picture, limits), Source(registered_picture, limits)
         sizes = sources[0].size, sources[1].size
         transforms = [] if verification.transform is None else [verification.transform, *verification.further]
         # With pieces, no further copies are searched for.
@@ -159,27 +159,27 @@ class Pair:
         return round(length * self.scale)
 
     @property
-    def first(self) -> Copy:
-        """The copy that decided."""
+    def first_copy(self) -> Copy:
+        """Copy on which the decision is based."""
         return self.copies[0]
 
-    def warp_found(self, copy: Copy, onto: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
+    def warp_found_picture(self, copy: Copy, target: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
         """Warp the found picture to a piece of the registered one; return it with a mask of its valid pixels."""
         if copy.pieces:
-            return _warp_in_pieces(self.found_source, onto, [_to_part(piece) for piece in copy.pieces])
-        return _warp(self.found_source, copy.found_outline, onto, copy.transform, copy.registered_outline)
+            return _warp_in_pieces(self.found_source, target, [_to_part(piece) for piece in copy.pieces])
+        return _warp(self.found_source, copy.found_outline, target, copy.transform, copy.registered_outline)
 
-    def warp_registered(self, copy: Copy, onto: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
+    def warp_registered_picture(self, copy: Copy, target: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
         """Warp the registered picture to a piece of the found one; return it with a mask of its valid pixels."""
         if copy.pieces:
             parts = [
                 (transform, registered_corners, found_corners)
                 for transform, found_corners, registered_corners in map(_to_part, copy.pieces)
             ]
-            inverted = [(np.asarray(np.linalg.inv(transform), np.float64), *sides) for transform, *sides in parts]
-            return _warp_in_pieces(self.registered_source, onto, inverted)
+            inverse_parts = [(np.asarray(np.linalg.inv(transform), np.float64), *sides) for transform, *sides in parts]
+            return _warp_in_pieces(self.registered_source, target, inverse_parts)
         inverse = np.asarray(np.linalg.inv(copy.transform), np.float64)
-        return _warp(self.registered_source, copy.registered_outline, onto, inverse, copy.found_outline)
+        return _warp(self.registered_source, copy.registered_outline, target, inverse, copy.found_outline)
 
 
 def apply_transform(points: Floats, matrix: NDArray[np.floating]) -> Floats:
@@ -188,7 +188,7 @@ def apply_transform(points: Floats, matrix: NDArray[np.floating]) -> Floats:
     return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:], np.float64)
 
 
-def box_around(outline: Floats) -> Box:
+def compute_bounding_box(outline: Floats) -> Box:
     """Return the smallest upright rectangle around points, in pixel edges."""
     if not len(outline):
         return Box(0, 0, 1, 1)
@@ -197,39 +197,38 @@ def box_around(outline: Floats) -> Box:
     return Box(float(left), float(top), float(max(right, left + 1)), float(max(bottom, top + 1)))
 
 
-def add_margin(box: Box, share: float, frame: Box) -> Box:
-    """Add a margin, as a share of the longer side, to a rectangle within the frame."""
-    wide = share * max(box.width, box.height)
+def add_margin(box: Box, fraction: float, frame: Box) -> Box:
+    """Add a margin, as a fraction of the longer side, to a rectangle within the frame."""
+    margin = fraction * max(box.width, box.height)
     return Box(
-        max(frame.left, box.left - wide),
-        max(frame.top, box.top - wide),
-        min(frame.right, box.right + wide),
-        min(frame.bottom, box.bottom + wide),
+        max(frame.left, box.left - margin),
+        max(frame.top, box.top - margin),
+        min(frame.right, box.right + margin),
+        min(frame.bottom, box.bottom + margin),
     )
 
 
 def _warp(
-    source: Source, outline: Floats, onto: Rendering, transform: Floats, edge: Floats
+    source: Source, outline: Floats, target: Rendering, transform: Floats, edge: Floats
 ) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Warp the part of a source within an outline onto another picture, where ``edge`` is the same outline.
+    """Warp the part of a source within an outline onto another picture, in which ``edge`` is the same outline.
 
-    The source is first reduced to the size of the drawing to prevent aliasing. A piece of a bent copy may be outside
-    the
-    source or reach beyond it.
+    The source is first reduced to the size of the drawing to prevent aliasing. A piece of a bent copy may be partly or
+    entirely outside the source.
     """
-    mask = np.zeros(onto.size[::-1], np.uint8)
-    piece = add_margin(box_around(outline), 0.02, source.frame)
+    mask = np.zeros(target.size[::-1], np.uint8)
+    piece = add_margin(compute_bounding_box(outline), 0.02, source.frame)
     if not len(outline) or min(piece.width, piece.height) < 1:
-        return np.zeros_like(onto.pixels), mask > 0
-    cv2.fillConvexPoly(mask, np.round(apply_transform(edge, onto.matrix) * 16).astype(np.int32), 1, shift=4)
-    middle = np.eye(3)
-    middle[:2, 2] = outline.mean(axis=0)
-    scale = scale_at_centre(onto.matrix @ transform @ middle, (1, 1))
-    reduced = source.render(piece, (ceil(piece.width), ceil(piece.height)), min(1.0, max(scale, 1e-3)))
-    matrix = onto.matrix @ transform @ np.linalg.inv(reduced.matrix)
-    source_mask = np.ones(reduced.pixels.shape[:2], np.uint8)
-    mask &= cv2.warpPerspective(source_mask, matrix, onto.size, flags=cv2.INTER_NEAREST)
-    return cv2.warpPerspective(reduced.pixels, matrix, onto.size, borderMode=cv2.BORDER_REPLICATE), mask > 0
+        return np.zeros_like(target.pixels), mask > 0
+    cv2.fillConvexPoly(mask, np.round(apply_transform(edge, target.matrix) * 16).astype(np.int32), 1, shift=4)
+    reduced_transform = np.eye(3)
+    reduced_transform[:2, 2] = outline.mean(axis=0)
+    scale = compute_centre_scale(target.matrix @ transform @ reduced_transform, (1, 1))
+    reduced_source = source.render(piece, (ceil(piece.width), ceil(piece.height)), min(1.0, max(scale, 1e-3)))
+    matrix = target.matrix @ transform @ np.linalg.inv(reduced_source.matrix)
+    source_mask = np.ones(reduced_source.pixels.shape[:2], np.uint8)
+    mask &= cv2.warpPerspective(source_mask, matrix, target.size, flags=cv2.INTER_NEAREST)
+    return cv2.warpPerspective(reduced_source.pixels, matrix, target.size, borderMode=cv2.BORDER_REPLICATE), mask > 0
 
 
 def _to_part(piece: Piece) -> tuple[Floats, Floats, Floats]:
@@ -241,28 +240,28 @@ def _to_part(piece: Piece) -> tuple[Floats, Floats, Floats]:
 
 
 def _warp_in_pieces(
-    source: Source, onto: Rendering, parts: Sequence[Sequence[Floats]]
+    source: Source, target: Rendering, parts: Sequence[Sequence[Floats]]
 ) -> tuple[Pixels, NDArray[np.bool_]]:
     """Warp part by part, each by its transform between the corners in the source and in the other picture."""
-    canvas, mask = np.zeros_like(onto.pixels), np.zeros(onto.size[::-1], np.uint8)
+    canvas, mask = np.zeros_like(target.pixels), np.zeros(target.size[::-1], np.uint8)
     for transform, outline, edge in parts:
-        corners = apply_transform(edge, onto.matrix)
+        corners = apply_transform(edge, target.matrix)
         left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
-        right, bottom = np.minimum(np.ceil(corners.max(axis=0)) + 1, onto.size).astype(int)
+        right, bottom = np.minimum(np.ceil(corners.max(axis=0)) + 1, target.size).astype(int)
         if right <= left or bottom <= top:
             continue
         window = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
         size = (right - left, bottom - top)
-        part = Rendering(np.zeros((*size[::-1], 3), np.uint8), window @ onto.matrix)
-        pixels, inside = _warp(source, outline, part, transform, edge)
-        canvas[top:bottom, left:right][inside] = pixels[inside]
-        mask[top:bottom, left:right] |= inside
+        part = Rendering(np.zeros((*size[::-1], 3), np.uint8), window @ target.matrix)
+        pixels, inside_mask = _warp(source, outline, part, transform, edge)
+        canvas[top:bottom, left:right][inside_mask] = pixels[inside_mask]
+        mask[top:bottom, left:right] |= inside_mask
     return canvas, mask > 0
 
 
 def _to_copy(transform: Floats, found_size: Size, registered_size: Size, pieces: tuple[Piece, ...]) -> Copy:
-    outline = shared_outline(transform, found_size, registered_size)
-    if turned_area(outline) < 0:
+    outline = compute_shared_outline(transform, found_size, registered_size)
+    if compute_signed_area(outline) < 0:
         outline = outline[::-1]
     if len(outline):
         outline = np.roll(outline, -int(outline.sum(axis=1).argmin()), axis=0)
@@ -276,4 +275,4 @@ def _find_spanning_corners(outline: Floats) -> tuple[int, ...]:
     rows = range(len(outline))
     if len(outline) <= 4:
         return tuple(rows)
-    return max(combinations(rows, 4), key=lambda corners: turned_area(outline[list(corners)]))
+    return max(combinations(rows, 4), key=lambda corners: compute_signed_area(outline[list(corners)]))

@@ -1,8 +1,8 @@
 """Simulated edits by copyists, applications, printers and screens, to measure the comparison with known results.
 
-``EDITS`` contains them by name; ``DESIGN``, ``FURTHER``, ``OVERLAYS`` and ``PAGES`` are groups of names; :func:`apply`
-creates the bytes of an edited copy. Equal arguments give equal bytes with the same versions of Pillow, NumPy and
-OpenCV.
+``EDITS`` contains the edits by name; ``DESIGN``, ``FURTHER``, ``OVERLAYS`` and ``PAGES`` are groups of names;
+:func:`apply` creates the bytes of an edited copy. Equal arguments give equal bytes with the same versions of Pillow,
+NumPy and OpenCV.
 """
 
 import random
@@ -23,7 +23,7 @@ LONG_SIDE = 1280
 
 @dataclass(frozen=True, slots=True)
 class EditedPicture:
-    """An edited copy as a site would store it."""
+    """Edited copy, encoded as a site would store it."""
 
     data: bytes
     suffix: str  # suffix of its name, with the dot
@@ -47,11 +47,11 @@ def apply(name: str, picture: Image.Image, other_pictures: Sequence[Image.Image]
     """
     edit = EDITS.get(name)
     if edit is None:
-        raise WrongUseError(f"There is no edit {name}.", hint=f"There are {', '.join(EDITS)}.")
+        raise WrongUseError(f"There is no edit {name}.", hint=f"Edits: {', '.join(EDITS)}.")
     reduced = _reduce(picture)
     chance = random.Random(f"{name}:{seed}")
-    changed = edit.change(Scene(reduced, [_reduce(other) for other in other_pictures] or [reduced], chance))
-    return EditedPicture(edit.saving.encode(changed), edit.saving.suffix)
+    edited_picture = edit.change(Scene(reduced, [_reduce(other) for other in other_pictures] or [reduced], chance))
+    return EditedPicture(edit.saving.encode(edited_picture), edit.saving.suffix)
 
 
 def _reduce(picture: Image.Image) -> Image.Image:

@@ -17,24 +17,24 @@ def keep_unchanged(scene: Scene) -> Image.Image:
     return scene.picture
 
 
-def resize(share: float) -> Change:
+def resize(factor: float) -> Change:
     """Scale both sides by a factor."""
-    return lambda scene: scale(scene.picture, share)
+    return lambda scene: scale(scene.picture, factor)
 
 
-def scale(picture: Image.Image, share: float) -> Image.Image:
+def scale(picture: Image.Image, factor: float) -> Image.Image:
     """Resize bicubically, both sides by a factor."""
-    size = (max(MIN_SIDE, int(picture.width * share)), max(MIN_SIDE, int(picture.height * share)))
+    size = (max(MIN_SIDE, int(picture.width * factor)), max(MIN_SIDE, int(picture.height * factor)))
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def crop(area: float) -> Change:
-    """Crop to a share of the area at a random position, with nearly the same proportions."""
+    """Crop to a fraction of the area at a random position, with nearly the same proportions."""
 
     def change(scene: Scene) -> Image.Image:
-        across = min(1.0, math.sqrt(area) * scene.chance.uniform(0.9, 1.1))
+        across = min(1.0, math.sqrt(area) * scene.random_source.uniform(0.9, 1.1))
         down = min(1.0, area / across)
-        x, y = scene.chance.random(), scene.chance.random()
+        x, y = scene.random_source.random(), scene.random_source.random()
         picture = scene.picture
         width, height = max(1, int(picture.width * across)), max(1, int(picture.height * down))
         left, top = round((picture.width - width) * x), round((picture.height - height) * y)
@@ -44,8 +44,8 @@ def crop(area: float) -> Change:
 
 
 def pad(scene: Scene) -> Image.Image:
-    """Add a fifth of each side at both ends, in one colour."""
-    fill = scene.chance.choice([BLACK, WHITE, (128, 128, 128)])
+    """Add a margin of a fifth of each side at both ends, in one colour."""
+    fill = scene.random_source.choice([BLACK, WHITE, (128, 128, 128)])
     return ImageOps.expand(scene.picture, (int(scene.picture.width * 0.2), int(scene.picture.height * 0.2)), fill=fill)
 
 
@@ -67,19 +67,23 @@ def transpose(method: Image.Transpose) -> Change:
 def add_border(scene: Scene) -> Image.Image:
     """Add two frames, each in one colour."""
     width = int(min(scene.picture.size) * 0.06)
-    inner = ImageOps.expand(scene.picture, width, fill=choose_colour(scene))
-    return ImageOps.expand(inner, width // 2, fill=choose_colour(scene))
+    inner_picture = ImageOps.expand(scene.picture, width, fill=choose_colour(scene))
+    return ImageOps.expand(inner_picture, width // 2, fill=choose_colour(scene))
 
 
-def perspective(max_offset: float) -> Change:
-    """Move each corner inwards by up to a share of the sides; black outside."""
+def change_perspective(max_offset: float) -> Change:
+    """Move each corner inwards by up to a fraction of the sides; black outside."""
 
     def change(scene: Scene) -> Image.Image:
         width, height = scene.picture.size
-        offsets = [(scene.chance.uniform(0, max_offset), scene.chance.uniform(0, max_offset)) for _ in range(4)]
+        offsets = [
+            (scene.random_source.uniform(0, max_offset), scene.random_source.uniform(0, max_offset)) for _ in range(4)
+        ]
         corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
-        to = [(abs(x - dx) * width, abs(y - dy) * height) for (x, y), (dx, dy) in zip(corners, offsets, strict=True)]
-        return warp(scene.picture, to, scene.picture.size)
+        target_corners = [
+            (abs(x - dx) * width, abs(y - dy) * height) for (x, y), (dx, dy) in zip(corners, offsets, strict=True)
+        ]
+        return warp(scene.picture, target_corners, scene.picture.size)
 
     return change
 
@@ -94,7 +98,7 @@ def warp(picture: Image.Image, corners: list[tuple[float, float]], size: tuple[i
 
 def straighten(scene: Scene) -> Image.Image:
     """Rotate by up to 9 degrees and crop the corners, like the straighten tool of a phone."""
-    degrees = scene.chance.choice([-1, 1]) * scene.chance.uniform(4, 9)
+    degrees = scene.random_source.choice([-1, 1]) * scene.random_source.uniform(4, 9)
     picture = scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=False)
     width, height = picture.size
     tangent = abs(math.tan(math.radians(degrees)))
@@ -103,25 +107,25 @@ def straighten(scene: Scene) -> Image.Image:
     return picture.crop((left, top, width - left, height - top))
 
 
-def stretch(scene: Scene) -> Image.Image:
+def stretch_side(scene: Scene) -> Image.Image:
     """Stretch 4:3 to 16:9, in either direction."""
-    across, down = scene.chance.choice([(4 / 3, 1.0), (1.0, 4 / 3)])
+    across, down = scene.random_source.choice([(4 / 3, 1.0), (1.0, 4 / 3)])
     size = (round(scene.picture.width * across), round(scene.picture.height * down))
     return scene.picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def square(scene: Scene) -> Image.Image:
+def crop_square(scene: Scene) -> Image.Image:
     """Crop the centre to a square of 480 pixels, as in profiles and feeds."""
     return ImageOps.fit(scene.picture, (480, 480), Image.Resampling.LANCZOS)
 
 
-def banner(scene: Scene) -> Image.Image:
+def crop_banner(scene: Scene) -> Image.Image:
     """Crop to a strip of 2.4 : 1, as at the top of a page."""
-    centring = (0.5, scene.chance.uniform(0.3, 0.6))
+    centring = (0.5, scene.random_source.uniform(0.3, 0.6))
     return ImageOps.fit(scene.picture, (960, 400), Image.Resampling.LANCZOS, centering=centring)
 
 
-def avatar(scene: Scene) -> Image.Image:
+def crop_avatar(scene: Scene) -> Image.Image:
     """Crop to a circle of 320 pixels on white."""
     return _apply_mask(
         ImageOps.fit(scene.picture, (320, 320), Image.Resampling.LANCZOS),
@@ -146,7 +150,7 @@ def _apply_mask(picture: Image.Image, shape: Callable[[ImageDraw.ImageDraw, Box]
     return page
 
 
-def thumbnail(scene: Scene) -> Image.Image:
+def create_thumbnail(scene: Scene) -> Image.Image:
     """Reduce the long side to 120 pixels."""
     small = scene.picture.copy()
     small.thumbnail((120, 120), Image.Resampling.LANCZOS)
@@ -155,17 +159,17 @@ def thumbnail(scene: Scene) -> Image.Image:
 
 def swap_halves(scene: Scene) -> Image.Image:
     """Swap the left and the right half."""
-    picture, middle = scene.picture, scene.picture.width // 2
+    picture, half_width = scene.picture, scene.picture.width // 2
     page = Image.new("RGB", picture.size)
-    page.paste(picture.crop((middle, 0, picture.width, picture.height)), (0, 0))
-    page.paste(picture.crop((0, 0, middle, picture.height)), (picture.width - middle, 0))
+    page.paste(picture.crop((half_width, 0, picture.width, picture.height)), (0, 0))
+    page.paste(picture.crop((0, 0, half_width, picture.height)), (picture.width - half_width, 0))
     return page
 
 
-def barrel(scene: Scene) -> Image.Image:
+def distort_barrel(scene: Scene) -> Image.Image:
     """Apply the barrel distortion of a wide lens (Brown's model, first coefficient only)."""
     width, height = scene.picture.size
-    strength = scene.chance.uniform(0.18, 0.3)
+    strength = scene.random_source.uniform(0.18, 0.3)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     radius = max(width, height) / 2
     across, down = (x - width / 2) / radius, (y - height / 2) / radius

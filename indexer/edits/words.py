@@ -1,4 +1,4 @@
-"""Text on edited pictures, in Pillow's built-in font."""
+"""Text for edited pictures, in Pillow's built-in font."""
 
 import random
 
@@ -15,31 +15,31 @@ WORDS = (  # noqa: SIM905 - read as a text
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def sentence(chance: random.Random, count: int) -> str:
+def create_sentence(chance: random.Random, count: int) -> str:
     """Return a number of random words."""
     return " ".join(chance.choice(WORDS) for _ in range(count))
 
 
-def font(height: float) -> Font:
+def load_font(height: float) -> Font:
     """Return Pillow's built-in font, at least 5 pixels high."""
     return ImageFont.load_default(max(5.0, height))
 
 
-def fitting_font(text: str, width: float, height: float) -> Font:
+def find_fitting_font(text: str, width: float, height: float) -> Font:
     """Return the largest font in which a line fits into a width and a height in pixels."""
-    natural = font(height).getlength(text)
-    return font(height * min(1.0, width / max(1.0, natural)))
+    natural = load_font(height).getlength(text)
+    return load_font(height * min(1.0, width / max(1.0, natural)))
 
 
-def paragraph(
+def draw_paragraph(
     draw: ImageDraw.ImageDraw, chance: random.Random, box: tuple[int, int, int, int], height: int, fill: Colour
 ) -> None:
     """Fill a box (left, top, right, bottom) with lines of words."""
     left, top, right, bottom = box
-    face = font(height)
+    face = load_font(height)
     for number, y in enumerate(range(top, bottom - height, round(height * 1.35))):
         line = ""
-        for word in sentence(chance, 24).split():
+        for word in create_sentence(chance, 24).split():
             if face.getlength(f"{line} {word}") > right - left:
                 break
             line = f"{line} {word}".strip()

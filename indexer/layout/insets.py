@@ -1,7 +1,7 @@
-"""Pictures placed on another picture: rectangles with a step in the grey levels along all four sides.
+"""Detection of pictures placed on another picture: rectangles with a step in the grey levels along all four sides.
 
-No gutters separate them from their background, so ``layout.panels`` does not find them. Along the sides of a pasted
-rectangle, the levels step in a single row or column; textures step everywhere.
+No gutters separate these pictures from their background, so ``layout.panels`` does not find them. Along the sides of a
+pasted rectangle, the levels step in a single row or column; in textures, they step everywhere.
 """
 
 from collections.abc import Iterator
@@ -18,21 +18,21 @@ from indexer.layout.single_thread import cv2
 
 INSET_SIDE = 256
 """Long side, in pixels, of the picture in which sides are searched for."""
-SIDE_STEP, ROWS_APART = 10, 3
+MIN_SIDE_STEP, ROW_DISTANCE = 10, 3
 """Step at a side in grey levels, and number of rows before and after it with smaller steps."""
 MIN_INSET_SIDE, MAX_INSET_AREA = 0.18, 0.8
-"""Minimum side and maximum area, as shares of the picture's long side and area."""
-CLEAR = 0.95
-"""Minimum mean share of the four sides that steps."""
-LEAST_CLEAR = 0.15
-"""Tolerance by which the share of a single side may be lower."""
+"""Minimum side and maximum area, as fractions of the picture's long side and area."""
+MIN_CLEAR_FRACTION = 0.95
+"""Minimum fraction of a side along which the levels step, as the mean of the four sides."""
+CLEAR_TOLERANCE = 0.15
+"""Amount by which the fraction of a single side may be below that minimum."""
 MAX_LINES = 28
-"""Number of rows and of columns in which sides are searched for: those with the longest runs of steps."""
-RUN = 30
+"""Maximum number of rows, and of columns, in which sides are searched for: those with the longest runs of steps."""
+MAX_REQUIRED_RUN = 30
 """Maximum length of a run of steps, in pixels, required of a line."""
-SAME_LINE = 2
+SAME_LINE_DISTANCE = 2
 """Distance in rows within which two lines count as one."""
-SAME_RECTANGLE = 0.5
+SAME_RECTANGLE_OVERLAP = 0.5
 """Intersection over union from which only the clearer of two rectangles is kept."""
 
 
@@ -50,7 +50,7 @@ class Steps:
 
 
 def find_inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
-    """Return the rectangle that stands out most clearly; ``None`` for most photographs.
+    """Find the rectangle with the clearest sides; return ``None`` if there is none, as in most photographs.
 
     The rectangle is in pixels of the original, whose width and height are ``size``.
     """
@@ -58,90 +58,113 @@ def find_inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     height, width = small.shape
     min_side = max(round(MIN_INSET_SIDE * max(small.shape)), round(MIN_PIXELS * max(small.shape) / max(size)))
     for top, bottom, left, right in find_rectangles(
-        Steps.from_picture(small), (0, height, 0, width), min_side, CLEAR, 1
+        Steps.from_picture(small), (0, height, 0, width), min_side, MIN_CLEAR_FRACTION, 1
     ):
-        return Box(left, top, right, bottom).scaled(size[0] / width, size[1] / height)
+        return Box(left, top, right, bottom).scale_by(size[0] / width, size[1] / height)
     return None
 
 
-def find_rectangles(steps: Steps, region: Region, min_side: int, min_share: float, limit: int) -> Iterator[Region]:
+def find_rectangles(steps: Steps, region: Region, min_side: int, min_fraction: float, limit: int) -> Iterator[Region]:
     """Yield the clearest rectangles within a region.
 
     Args:
         steps: Steps of the picture.
         region: The region.
         min_side: Minimum length of a side in pixels.
-        min_share: Minimum mean share of the sides that steps.
+        min_fraction: Minimum fraction of a side along which the levels step, as the mean of the sides.
         limit: Maximum number of rectangles.
     """
     top, bottom, left, right = region
-    if min(bottom - top, right - left) <= max(min_side, 2 * ROWS_APART + 1):
+    if min(bottom - top, right - left) <= max(min_side, 2 * ROW_DISTANCE + 1):
         return
     rows = _Lines.from_steps(steps.rows[top:bottom, left:right], min_side)
     columns = _Lines.from_steps(cv2.transpose(steps.columns[top:bottom, left:right]), min_side)
-    across, down = rows.pairs(min_side), columns.pairs(min_side)
-    along, beside = rows.shares(columns.at[down]), columns.shares(rows.at[across])
-    clear_rows, clear_columns = along >= min_share - LEAST_CLEAR, beside >= min_share - LEAST_CLEAR
+    across, down = rows.list_pairs(min_side), columns.list_pairs(min_side)
+    row_fractions, column_fractions = (
+        rows.compute_fractions(columns.positions[down]),
+        columns.compute_fractions(rows.positions[across]),
+    )
+    clear_rows, clear_columns = (
+        row_fractions >= min_fraction - CLEAR_TOLERANCE,
+        column_fractions >= min_fraction - CLEAR_TOLERANCE,
+    )
     row_pairs, column_pairs = np.nonzero(
         clear_rows[across[:, 0]] & clear_rows[across[:, 1]] & (clear_columns[down[:, 0]] & clear_columns[down[:, 1]]).T
     )
-    first, second, before, behind = *across[row_pairs].T, *down[column_pairs].T
-    shares = (
-        along[first, column_pairs] + along[second, column_pairs] + beside[before, row_pairs] + beside[behind, row_pairs]
+    first, second, left_lines, right_lines = *across[row_pairs].T, *down[column_pairs].T
+    fractions = (
+        row_fractions[first, column_pairs]
+        + row_fractions[second, column_pairs]
+        + column_fractions[left_lines, row_pairs]
+        + column_fractions[right_lines, row_pairs]
     ) / 4
-    high, low, near, far = rows.at[first], rows.at[second], columns.at[before], columns.at[behind]
-    areas = (low - high) * (far - near)
-    is_candidate = (shares >= min_share) & (areas <= MAX_INSET_AREA * (bottom - top) * (right - left))
+    tops, bottoms, lefts, rights = (
+        rows.positions[first],
+        rows.positions[second],
+        columns.positions[left_lines],
+        columns.positions[right_lines],
+    )
+    areas = (bottoms - tops) * (rights - lefts)
+    is_candidate = (fractions >= min_fraction) & (areas <= MAX_INSET_AREA * (bottom - top) * (right - left))
     for _ in range(limit):
-        high, low, near, far, shares, areas = (
-            figures[is_candidate] for figures in (high, low, near, far, shares, areas)
+        tops, bottoms, lefts, rights, fractions, areas = (
+            figures[is_candidate] for figures in (tops, bottoms, lefts, rights, fractions, areas)
         )
-        if not len(shares):
+        if not len(fractions):
             return
-        best = int(shares.argmax())
-        yield top + int(high[best]), top + int(low[best]), left + int(near[best]), left + int(far[best])
-        deep = np.minimum(low, low[best]) - np.maximum(high, high[best])
-        wide = np.minimum(far, far[best]) - np.maximum(near, near[best])
-        both = np.maximum(0, deep) * np.maximum(0, wide)
-        is_candidate = both <= SAME_RECTANGLE * (areas + areas[best] - both)
+        best_index = int(fractions.argmax())
+        yield (
+            top + int(tops[best_index]),
+            top + int(bottoms[best_index]),
+            left + int(lefts[best_index]),
+            left + int(rights[best_index]),
+        )
+        shared_heights = np.minimum(bottoms, bottoms[best_index]) - np.maximum(tops, tops[best_index])
+        shared_widths = np.minimum(rights, rights[best_index]) - np.maximum(lefts, lefts[best_index])
+        intersections = np.maximum(0, shared_heights) * np.maximum(0, shared_widths)
+        is_candidate = intersections <= SAME_RECTANGLE_OVERLAP * (areas + areas[best_index] - intersections)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lines:
     """Rows with steps along a good part of their length."""
 
-    at: NDArray[np.intp]  # their positions, ascending
+    positions: NDArray[np.intp]  # positions of the lines, ascending
     sums: NDArray[np.int32]  # for each line, cumulative number of steps, shape (lines, width + 1)
 
     @classmethod
     def from_steps(cls, steps: NDArray[np.uint8], min_length: int) -> "_Lines":
         """Find the lines with the longest runs of steps, each of ``min_length`` pixels or more."""
-        closed = cv2.morphologyEx(np.ascontiguousarray(steps), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
-        opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, min(min_length, RUN)), np.uint8))
-        runs = cv2.reduce(opened, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+        closed_steps = cv2.morphologyEx(np.ascontiguousarray(steps), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
+        opened_steps = cv2.morphologyEx(
+            closed_steps, cv2.MORPH_OPEN, np.ones((1, min(min_length, MAX_REQUIRED_RUN)), np.uint8)
+        )
+        runs = cv2.reduce(opened_steps, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
         line_rows: list[int] = []
-        is_occupied = bytearray(len(runs) + 2 * SAME_LINE)
+        is_occupied = bytearray(len(runs) + 2 * SAME_LINE_DISTANCE)
         for row in np.argsort(-runs, kind="stable").tolist():
             if not runs[row] or len(line_rows) == MAX_LINES:
                 break
-            if not is_occupied[row + SAME_LINE]:
+            if not is_occupied[row + SAME_LINE_DISTANCE]:
                 line_rows.append(row)
-                is_occupied[row : row + 2 * SAME_LINE + 1] = b"\1" * (2 * SAME_LINE + 1)
-        at = np.sort(np.array(line_rows, np.intp))
-        above, below = np.maximum(at - 1, 0), np.minimum(at + 1, len(runs) - 1)
-        near = np.maximum(closed[at], np.maximum(closed[above], closed[below]))
-        sums = np.zeros((len(at), closed.shape[1] + 1), np.int32)
-        np.cumsum(near, axis=1, dtype=np.int32, out=sums[:, 1:])
-        return cls(at, sums)
+                is_occupied[row : row + 2 * SAME_LINE_DISTANCE + 1] = b"\1" * (2 * SAME_LINE_DISTANCE + 1)
+        positions = np.sort(np.array(line_rows, np.intp))
+        lines_above, lines_below = np.maximum(positions - 1, 0), np.minimum(positions + 1, len(runs) - 1)
+        nearby_steps = np.maximum(
+            closed_steps[positions], np.maximum(closed_steps[lines_above], closed_steps[lines_below])
+        )
+        sums = np.zeros((len(positions), closed_steps.shape[1] + 1), np.int32)
+        np.cumsum(nearby_steps, axis=1, dtype=np.int32, out=sums[:, 1:])
+        return cls(positions, sums)
 
-    def pairs(self, min_distance: int) -> NDArray[np.intp]:
+    def list_pairs(self, min_distance: int) -> NDArray[np.intp]:
         """Return pairs of lines that may be opposite sides, shape (n, 2), the first before the second."""
-        first, second = _list_pairs(len(self.at))
-        distances = self.at[second] - self.at[first]
+        first, second = _list_pairs(len(self.positions))
+        distances = self.positions[second] - self.positions[first]
         return np.stack([first, second], axis=1)[distances >= min_distance]
 
-    def shares(self, between: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return the share of each line that steps between two positions of shape (n, 2): shape (lines, n)."""
+    def compute_fractions(self, between: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Compute the fraction of steps in each line between two positions of shape (n, 2): shape (lines, n)."""
         first, last = between.T
         return np.asarray((self.sums[:, last] - self.sums[:, first]) / (last - first))
 
@@ -154,11 +177,17 @@ def _list_pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _find_steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return 1 where the levels step from one row to the next, and less a few rows before and after."""
+    """Return 1 where the levels step from one row to the next by more than they do a few rows before and after."""
     step, mask = np.zeros_like(grey), np.zeros_like(grey)
-    if len(grey) <= 2 * ROWS_APART:
+    if len(grey) <= 2 * ROW_DISTANCE:
         return mask
     step[1:-1] = cv2.absdiff(grey[2:], grey[:-2])
-    middle, before, behind = step[ROWS_APART:-ROWS_APART], step[: -2 * ROWS_APART], step[2 * ROWS_APART :]
-    mask[ROWS_APART:-ROWS_APART] = (middle >= SIDE_STEP) & (middle > before) & (middle > behind)
+    centre_steps, steps_before, steps_after = (
+        step[ROW_DISTANCE:-ROW_DISTANCE],
+        step[: -2 * ROW_DISTANCE],
+        step[2 * ROW_DISTANCE :],
+    )
+    mask[ROW_DISTANCE:-ROW_DISTANCE] = (
+        (centre_steps >= MIN_SIDE_STEP) & (centre_steps > steps_before) & (centre_steps > steps_after)
+    )
     return mask

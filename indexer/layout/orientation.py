@@ -1,7 +1,7 @@
 """The eight orientations of a picture by rotation and mirroring, as numbers, with their transforms.
 
-An orientation has three bits: 4 transposes the picture (x and y change places), then 2 turns it upside down, then 1
-mirrors it left to right.
+An orientation has three bits: 4 transposes the picture (swaps x and y), then 2 turns it upside down, then 1 mirrors it
+left to right.
 """
 
 from dataclasses import dataclass
@@ -32,16 +32,16 @@ class Box:
         return self.bottom - self.top
 
     @property
-    def rounded(self) -> tuple[int, int, int, int]:
+    def rounded_edges(self) -> tuple[int, int, int, int]:
         """Edges in whole pixels."""
         return round(self.left), round(self.top), round(self.right), round(self.bottom)
 
-    def scaled(self, across: float, down: float) -> "Box":
+    def scale_by(self, across: float, down: float) -> "Box":
         """Return the same rectangle for a picture of another size."""
         return Box(self.left * across, self.top * down, self.right * across, self.bottom * down)
 
-    def intersection_over_union(self, other: "Box") -> float:
-        """Return the intersection over union with another rectangle, 0 to 1."""
+    def compute_intersection_over_union(self, other: "Box") -> float:
+        """Compute the intersection over union with another rectangle, 0 to 1."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         shared = max(0.0, width) * max(0.0, height)
@@ -61,12 +61,12 @@ def compute_alignment(orientation: int, source: Box, target: Box) -> NDArray[np.
             [0, 0, 1],
         ]
     )
-    turn = np.eye(3)
+    rotation = np.eye(3)
     if orientation & 4:
-        turn = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 1]])
+        rotation = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 1]])
     if orientation & 2:
-        turn = np.array([[1.0, 0, 0], [0, -1, 1], [0, 0, 1]]) @ turn
+        rotation = np.array([[1.0, 0, 0], [0, -1, 1], [0, 0, 1]]) @ rotation
     if orientation & 1:
-        turn = np.array([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]]) @ turn
+        rotation = np.array([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]]) @ rotation
     fill = np.array([[target.width, 0, target.left], [0, target.height, target.top], [0, 0, 1]])
-    return np.asarray(np.linalg.inv(centre) @ fill @ turn @ unit @ centre)
+    return np.asarray(np.linalg.inv(centre) @ fill @ rotation @ unit @ centre)

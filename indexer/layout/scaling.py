@@ -1,4 +1,4 @@
-"""Reduced pictures, which are cheaper to process."""
+"""Scaling of pictures: reduced pictures are cheaper to process."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,9 @@ def resize_by_factor(grey: NDArray[np.uint8], factor: float) -> tuple[NDArray[np
     size = max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor))
     across, down = size[0] / grey.shape[1], size[1] / grey.shape[0]
     matrix = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
-    return grey if size == size_of(grey) else np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA)), matrix
+    return grey if size == get_size(grey) else np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA)), matrix
 
 
-def size_of(pixels: NDArray[np.uint8]) -> tuple[int, int]:
+def get_size(pixels: NDArray[np.uint8]) -> tuple[int, int]:
     """Return width and height."""
     return pixels.shape[1], pixels.shape[0]

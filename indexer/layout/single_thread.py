@@ -1,4 +1,4 @@
-"""OpenCV with one thread: processes provide the parallelism, and threads of a library would only compete with them."""
+"""OpenCV with one thread: processes provide the parallelism, and library threads would compete with them for cores."""
 
 from typing import Any
 
@@ -10,4 +10,4 @@ opencv.setNumThreads(1)
 keep_freed_memory()
 
 cv2: Any = opencv
-"""Deliberately untyped: its stubs include neither SIFT nor NumPy's exact types."""
+"""The OpenCV module, deliberately untyped: its stubs include neither SIFT nor NumPy's exact types."""

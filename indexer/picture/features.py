@@ -1,4 +1,4 @@
-"""All features of a picture that matching needs, from a single decoding."""
+"""All features of a picture that matching requires, from a single decoding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.comparison.similarity import resized
+from exhibit.comparison.similarity import resize_grey
 from exhibit.digests import Digest
 from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Fingerprint, PictureInfo, Space
-from indexer.layout.information import COMPOSED, FLAT, low_information
+from indexer.layout.information import COMPOSITION_REASONS, FLAT_REASONS, find_information_reasons
 from indexer.layout.insets import find_inset
 from indexer.layout.masks import find_masked_boxes
 from indexer.layout.orientation import ORIENTATIONS, Box
 from indexer.layout.panels import find_content_box, find_panels
-from indexer.layout.regions import MIN_WHOLE
+from indexer.layout.regions import MIN_WHOLE_SIDE
 from indexer.layout.scaling import shrink_to
 from indexer.layout.single_thread import cv2
 from indexer.picture.descriptor import BUILT_IN, Descriptor, cut_rectangle
@@ -28,7 +28,7 @@ from indexer.picture.local_features import (
     compute_local_features,
     compute_quick_features,
 )
-from indexer.picture.perceptual_hash import compute_orientation_hashes, measure_structure, shrink
+from indexer.picture.perceptual_hash import compute_orientation_hashes, measure_structure, shrink_for_hash
 from indexer.picture.spaces import (
     DESCRIPTOR,
     INSET,
@@ -43,24 +43,24 @@ from indexer.picture.spaces import (
 )
 
 THUMBNAIL_SIDE = 192
-ICON_SIDE = 40
-"""Pixels; an icon's shorter side is smaller."""
-SMALL_SIDE = 160
-"""Pixels; a small picture's longer side is smaller. Its local features cost no more than quick ones."""
-SAME_PART = 0.9
-"""Intersection over union from which two rectangles are one part of a picture."""
+MAX_ICON_SIDE = 40
+"""Shorter side in pixels below which a picture is an icon."""
+MAX_SMALL_SIDE = 160
+"""Longer side in pixels below which a picture is small. Its local features cost no more than quick ones."""
+SAME_PART_OVERLAP = 0.9
+"""Intersection over union from which two rectangles count as the same part of a picture."""
 T = TypeVar("T")
 
 
 class Lazy(Generic[T]):
-    """A value that is computed on first use."""
+    """Value that is computed on first use."""
 
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
+    def __init__(self, compute: Callable[[], T]) -> None:
+        self._make = compute
 
     @cached_property
     def value(self) -> T:
-        """The value, computed on first use."""
+        """Value, computed on first use."""
         return self._make()
 
 
@@ -73,18 +73,18 @@ class Detail:
     parts: bool = True  # whether borders, panels and an inset are searched for
 
 
-NORMAL = Detail()
-PART = Detail(parts=False)
-CUT_FROM = 2048
+NORMAL_DETAIL = Detail()
+PART_DETAIL = Detail(parts=False)
+CUT_SIDE = 2048
 """Long side, in pixels, to which a picture may be reduced before parts are cut out; more for a strip."""
-STRIP = 3.0
-"""Ratio of length to width from which a picture is a strip, such as a whole page or product images in a column: at
-the size of other pictures, it is too narrow to show the pictures within it."""
+STRIP_RATIO = 3.0
+"""Ratio of length to width from which a picture is a strip, such as a whole page or a column of product images. Reduced
+to the size of other pictures, a strip is too narrow to show the pictures within it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Form of a picture to which a row of :attr:`Features.hash_variants` belongs."""
+    """Orientation and part to which a row of :attr:`Features.hash_variants` belongs."""
 
     orientation: int
     part: str
@@ -102,7 +102,7 @@ class Features:
     quality: int  # amount of structure for the hash, 0 to 100
     content: Box | None  # rectangle inside constant borders in original pixels, or `None` without borders
     panels: tuple[Box, ...]  # pictures within the picture (`indexer.layout.panels`), rectangles in original pixels
-    inset: Box | None  # a picture placed on the picture (`indexer.layout.insets`), or `None`, as always with panels
+    inset: Box | None  # a picture placed on the picture (`indexer.layout.insets`), or `None`; always `None` with panels
     hash_variants: NDArray[np.uint8]
     """Shape (8n, 32): the eight orientations untrimmed, then trimmed if there is a border, then of each panel and of
     the inset."""
@@ -117,8 +117,8 @@ class Features:
     space: Space = DESCRIPTOR  # of the embeddings
     descriptor: Descriptor = field(default=BUILT_IN, repr=False)  # describes further parts
     marked: tuple[Box, ...] = ()
-    """Rectangles in original pixels that other works of the owner share (``compare.marks``); the rest must match,
-    too."""
+    """Rectangles in original pixels that other works of the owner share (``compare.marks``); a match must also agree
+    outside these."""
 
     @property
     def grey(self) -> NDArray[np.uint8]:
@@ -131,12 +131,12 @@ class Features:
         return self.later_local.value
 
     @property
-    def quick(self) -> LocalFeatures:
-        """Fewer and coarser local features, at a third of the cost, to find candidates; the same for small pictures."""
+    def quick_features(self) -> LocalFeatures:
+        """Fewer and coarser local features, at a third of the cost, to find candidates; :attr:`local` if small."""
         return self.local if self.is_small else self.later_quick.value
 
     @cached_property
-    def glance(self) -> "Features":
+    def quick_form(self) -> "Features":
         """The same features with the quick local features instead of all."""
         return replace(self, later_local=self.later_quick)
 
@@ -154,32 +154,36 @@ class Features:
     @property
     def is_icon(self) -> bool:
         """True if the picture is so small that its hash contains all its information."""
-        return min(self.info.width, self.info.height) < ICON_SIDE
+        return min(self.info.width, self.info.height) < MAX_ICON_SIDE
 
     @property
     def is_small(self) -> bool:
-        """True if the picture has so few local features that no quick ones are needed."""
-        return max(self.info.width, self.info.height) < SMALL_SIDE
+        """True if the picture has so few local features that separate quick features are unnecessary."""
+        return max(self.info.width, self.info.height) < MAX_SMALL_SIDE
 
     @property
     def strip_factor(self) -> float:
-        """Factor for the long side of a strip, in pixels, relative to other pictures; 1 for others."""
-        short, long = sorted((self.info.width, self.info.height))
-        return long / (2 * short) if long >= STRIP * short and 2 * short >= MIN_WHOLE else 1.0
+        """Factor by which the long side of a strip exceeds that of other pictures; otherwise 1."""
+        short_side, long_side = sorted((self.info.width, self.info.height))
+        return (
+            long_side / (2 * short_side)
+            if long_side >= STRIP_RATIO * short_side and 2 * short_side >= MIN_WHOLE_SIDE
+            else 1.0
+        )
 
     @property
     def is_flat(self) -> bool:
-        """True if no feature identifies the picture: as a work, only near-exact copies of it are shown."""
+        """True if no feature identifies the picture. For such a work, only near-exact copies are matched."""
         return bool(self.flat_reasons)
 
     @property
     def plain_reasons(self) -> tuple[str, ...]:
-        """Reasons why its hash alone does not identify it; being a page or a collage is not one."""
-        return tuple(reason for reason in self.low_information if reason not in COMPOSED)
+        """Reasons why the hash alone does not identify the picture, except that it is a page or a collage."""
+        return tuple(reason for reason in self.low_information if reason not in COMPOSITION_REASONS)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
-        """Form of each row of :attr:`hash_variants`."""
+        """Orientation and part of each row of :attr:`hash_variants`."""
         parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._inner_names)
         return tuple(Variant(orientation, part) for part in parts for orientation in ORIENTATIONS)
 
@@ -206,28 +210,28 @@ class Features:
 
     @property
     def low_information(self) -> tuple[str, ...]:
-        """All reasons why it is hard to identify (:mod:`indexer.layout.information`)."""
+        """All reasons why the picture is hard to identify (:mod:`indexer.layout.information`)."""
         return self.later_low_information.value
 
     @property
     def flat_reasons(self) -> tuple[str, ...]:
-        """Reasons why only nearly identical pixels identify it; empty for most."""
-        return tuple(reason for reason in self.low_information if reason in FLAT)
+        """Reasons why only nearly identical pixels identify the picture; empty for most pictures."""
+        return tuple(reason for reason in self.low_information if reason in FLAT_REASONS)
 
     @property
     def review_reasons(self) -> tuple[str, ...]:
-        """Reasons why no match of this picture as a work is certain; empty for most."""
-        return tuple(reason for reason in self.low_information if reason in FLAT | COMPOSED)
+        """Reasons why no match of this picture as a work is certain; empty for most pictures."""
+        return tuple(reason for reason in self.low_information if reason in FLAT_REASONS | COMPOSITION_REASONS)
 
     @property
-    def masked(self) -> tuple[Box, ...]:
+    def masked_boxes(self) -> tuple[Box, ...]:
         """Rectangles in original pixels that are ignored when a picture is compared with this work."""
         return self.later_masked.value
 
     @cached_property
     def thumbnail(self) -> NDArray[np.uint8]:
         """The grey picture with a long side of at most 192 pixels: the frame of the dense check."""
-        return resized(self.grey, min(1.0, THUMBNAIL_SIDE / max(self.grey.shape)))[0]
+        return resize_grey(self.grey, min(1.0, THUMBNAIL_SIDE / max(self.grey.shape)))[0]
 
     def box(self, part: str) -> Box:
         """Return the rectangle of a part of the picture in original pixels."""
@@ -242,24 +246,26 @@ class Features:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A rectangle of a picture, treated as a picture of its own."""
+    """Rectangle of a picture, treated as a separate picture."""
 
     box: Box  # original pixels
     pixels: NDArray[np.uint8]  # RGB, shape (height, width, 3), possibly reduced
-    info: PictureInfo  # as if it were a separate file
+    info: PictureInfo  # size and format as if the part were a separate file
     descriptor: Descriptor = field(repr=False)  # of the whole picture
 
     @cached_property
     def features(self) -> Features:
-        """Features of the part; its digest differs from that of the whole, which might equal a work's."""
-        return _measure(self.pixels, self.info, Digest.of(self.pixels.tobytes()), PART, self.descriptor)
+        """Features of the part. Its digest differs from that of the whole, which may be identical to a work."""
+        return _measure_features(
+            self.pixels, self.info, Digest.from_bytes(self.pixels.tobytes()), PART_DETAIL, self.descriptor
+        )
 
 
 DEFAULT_LIMITS = Limits()
 
 
 def extract(
-    data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMAL, descriptor: Descriptor = BUILT_IN
+    data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMAL_DETAIL, descriptor: Descriptor = BUILT_IN
 ) -> Features:
     """Decode a picture once, reduced, and measure its features.
 
@@ -267,44 +273,44 @@ def extract(
         UnreadablePictureError: The picture cannot be decoded within the limits.
     """
     picture = decode(data, limits, at_least=detail.side)
-    return _measure(picture.pixels, picture.info, Digest.of(data), detail, descriptor)
+    return _measure_features(picture.pixels, picture.info, Digest.from_bytes(data), detail, descriptor)
 
 
 def cut_parts(data: bytes, features: Features, boxes: Sequence[Box], limits: Limits = DEFAULT_LIMITS) -> list[Part]:
-    """Cut rectangles, in original pixels, out of a picture; the network of the whole describes each part.
+    """Cut rectangles, in original pixels, out of a picture; each part uses the descriptor of the whole.
 
     Raises:
         UnreadablePictureError: The picture cannot be decoded within the limits.
     """
-    picture = decode(data, limits, at_least=round(CUT_FROM * features.strip_factor))
+    picture = decode(data, limits, at_least=round(CUT_SIDE * features.strip_factor))
     across, down = picture.info.width / picture.pixels.shape[1], picture.info.height / picture.pixels.shape[0]
     parts = []
     for box in boxes:
-        left, top, right, bottom = box.scaled(1 / across, 1 / down).rounded
-        exact = Box(left, top, right, bottom).scaled(across, down)
-        info = replace(picture.info, width=round(exact.width), height=round(exact.height))
+        left, top, right, bottom = box.scale_by(1 / across, 1 / down).rounded_edges
+        exact_box = Box(left, top, right, bottom).scale_by(across, down)
+        info = replace(picture.info, width=round(exact_box.width), height=round(exact_box.height))
         pixels = np.ascontiguousarray(picture.pixels[top:bottom, left:right])
-        parts.append(Part(exact, pixels, info, features.descriptor))
+        parts.append(Part(exact_box, pixels, info, features.descriptor))
     return parts
 
 
-def _measure(
-    whole: NDArray[np.uint8], info: PictureInfo, digest: Digest, detail: Detail, descriptor: Descriptor
+def _measure_features(
+    decoded_pixels: NDArray[np.uint8], info: PictureInfo, digest: Digest, detail: Detail, descriptor: Descriptor
 ) -> Features:
     """Measure the features of decoded pixels, uint8 RGB."""
-    decoded = np.asarray(Image.fromarray(whole).convert("L"))
-    pixels = shrink_to(whole, detail.side, cv2.INTER_LINEAR)
+    decoded = np.asarray(Image.fromarray(decoded_pixels).convert("L"))
+    pixels = shrink_to(decoded_pixels, detail.side, cv2.INTER_LINEAR)
     grey = shrink_to(decoded, detail.side)
     image = Image.fromarray(grey)
     size = (info.width, info.height)
     content, panel_boxes, inset_box = _find_parts(grey, size) if detail.parts else (None, (), None)
     inner_boxes = [*panel_boxes, *([] if inset_box is None else [inset_box])]
-    small = shrink(image)
+    small = shrink_for_hash(image)
     structure = measure_structure(small)
     local = Lazy(lambda: compute_local_features(grey, size, detail.keypoints))
-    information = Lazy(lambda: low_information(grey, structure, local.value.strong, min(size)))
-    embedding = Lazy(lambda: descriptor.vectors([pixels])[0])
-    reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in inner_boxes]
+    information = Lazy(lambda: find_information_reasons(grey, structure, local.value.strong_count, min(size)))
+    embedding = Lazy(lambda: descriptor.compute_vectors([pixels])[0])
+    reduced = [box.scale_by(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in inner_boxes]
     return Features(
         digest=digest,
         info=info,
@@ -312,13 +318,15 @@ def _measure(
         content=content,
         panels=panel_boxes,
         inset=inset_box,
-        hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *inner_boxes]),
+        hash_variants=_compute_hash_variants(
+            image, small, size, [*([] if content is None else [content]), *inner_boxes]
+        ),
         grey_size=(grey.shape[1], grey.shape[0]),
         later_grey=Lazy(lambda: grey),
         later_local=local,
         later_quick=Lazy(lambda: compute_quick_features(grey, size)),
         later_whole=embedding,
-        later_within=Lazy(lambda: descriptor.vectors([cut_rectangle(pixels, box) for box in reduced])),
+        later_within=Lazy(lambda: descriptor.compute_vectors([cut_rectangle(pixels, box) for box in reduced])),
         later_low_information=information,
         later_masked=Lazy(lambda: find_masked_boxes(grey, information.value, size)),
         space=descriptor.space,
@@ -327,43 +335,46 @@ def _measure(
 
 
 def _find_parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, tuple[Box, ...], Box | None]:
-    """Return the content inside borders, the panels that differ from it, and the inset; in original pixels."""
+    """Find the content inside borders, the panels that differ from it, and the inset, in original pixels."""
     box = find_content_box(grey)
-    content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
+    content = None if box is None else box.scale_by(size[0] / grey.shape[1], size[1] / grey.shape[0])
     inner_panels = tuple(
         panel
         for panel in find_panels(grey, size)
-        if content is None or panel.intersection_over_union(content) < SAME_PART
+        if content is None or panel.compute_intersection_over_union(content) < SAME_PART_OVERLAP
     )
     inset_box = None if inner_panels else find_inset(grey, size)
     return (
         content,
         inner_panels,
-        None if inset_box and content and inset_box.intersection_over_union(content) >= SAME_PART else inset_box,
+        None
+        if inset_box and content and inset_box.compute_intersection_over_union(content) >= SAME_PART_OVERLAP
+        else inset_box,
     )
 
 
-def _hash_variants(
+def _compute_hash_variants(
     image: Image.Image, small: NDArray[np.uint8], size: tuple[int, int], boxes: Sequence[Box]
 ) -> NDArray[np.uint8]:
-    """Return the hashes of a picture and of rectangles of it, in original pixels, in all orientations."""
+    """Compute the hashes of a picture and of rectangles of it, in original pixels, in all orientations."""
     variants = [compute_orientation_hashes(small)]
     for box in boxes:
-        edges = box.scaled(image.width / size[0], image.height / size[1]).rounded
-        variants.append(compute_orientation_hashes(shrink(image.crop(edges))))
+        edges = box.scale_by(image.width / size[0], image.height / size[1]).rounded_edges
+        variants.append(compute_orientation_hashes(shrink_for_hash(image.crop(edges))))
     return np.concatenate(variants)
 
 
-def grey_scaling(features: Features, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the 3×3 transform from a picture's original pixels to a smaller form of this width and height."""
+def compute_grey_scaling(features: Features, size: tuple[int, int]) -> NDArray[np.float64]:
+    """Compute the 3×3 transform from a picture's original pixels to its reduced form with this width and height."""
     across, down = size[0] / features.info.width, size[1] / features.info.height
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
 
 
 def compute_work_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
-    """Return the stored fingerprints of a registered picture: hashes, and the descriptor of the whole.
+    """Compute the stored fingerprints of a registered picture: hashes, and the descriptor of the whole.
 
-    Its parts are described only when it searches the past, or is also seen on the web.
+    Descriptors of its parts are computed only if pictures seen earlier are searched for the work, or if the picture is
+    also seen on the web.
     """
     hashes = [
         Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items() if part in WORK_PARTS
@@ -374,16 +385,15 @@ def compute_work_fingerprints(digest: Digest, features: Features) -> list[Finger
 
 
 def compute_local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
-    """Return the local features of a work that vote for it (:mod:`indexer.votes.index`), concatenated."""
+    """Compute the concatenated local features of a work that vote for it (:mod:`indexer.votes.index`)."""
     return Fingerprint(digest, ROOTSIFT.id, LOCAL, features.local.descriptors[:STORED_LOCAL_FEATURES].tobytes())
 
 
 def compute_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
-    """Return the stored hashes of a picture, and its descriptors unless it is an icon.
+    """Compute the stored hashes of a picture, and its descriptors unless it is an icon.
 
-    ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS`` define which of them belong in which index; for registered
-    pictures
-    only, :func:`compute_work_fingerprints` is cheaper.
+    ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS`` define the parts in each index. For registered pictures only,
+    :func:`compute_work_fingerprints` is cheaper.
     """
     hashes = [Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items()]
     embeddings = {} if features.is_icon else features.embeddings
@@ -396,18 +406,17 @@ def compute_fingerprints(digest: Digest, features: Features) -> list[Fingerprint
 def invert_features(features: Features) -> Features:
     """Derive the features of a picture with all tones inverted from those of the picture itself.
 
-    All bits of its hash are inverted. SIFT finds the same keypoints; all gradients point in the opposite direction, and
-    so
-    does the reference direction of a descriptor, so that its cells move as in a half turn.
+    All bits of the hash are inverted. SIFT finds the same keypoints. All gradients point in the opposite direction, and
+    so does the reference direction of each descriptor, so its cells move as in a half turn.
     """
     return replace(
         features,
         hash_variants=~features.hash_variants,
         later_grey=Lazy(lambda: 255 - features.grey),
         later_local=Lazy(lambda: _invert_local(features.local)),
-        later_quick=Lazy(lambda: _invert_local(features.quick)),
+        later_quick=Lazy(lambda: _invert_local(features.quick_features)),
     )
 
 
 def _invert_local(local: LocalFeatures) -> LocalFeatures:
-    return LocalFeatures(local.points, np.ascontiguousarray(local.descriptors[:, HALF_TURN]), local.strong)
+    return LocalFeatures(local.points, np.ascontiguousarray(local.descriptors[:, HALF_TURN]), local.strong_count)

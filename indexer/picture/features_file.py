@@ -30,12 +30,11 @@ HEADER_LENGTH = slice(8, 10)
 """Position of the header length in version 1 of NumPy's format."""
 
 
-def to_bytes(features: Features) -> bytes:
-    """Serialise features with everything that is not quickly derived from the rest; about 180 KB for a photograph.
+def features_to_bytes(features: Features) -> bytes:
+    """Serialise features, except those that are quickly derived from the rest; about 180 KB for a photograph.
 
-    Quick local features are derived from the grey picture again, and the descriptors of parts from the original bytes:
-    for
-    most works, they are needed once.
+    Quick local features are derived again from the grey picture, and descriptors of parts from the original bytes, as
+    they are needed only once for most works.
     """
     info, box = features.info, features.content
     metadata = {
@@ -44,13 +43,13 @@ def to_bytes(features: Features) -> bytes:
         "digest": features.digest.hex,
         "info": [info.width, info.height, info.format, info.frames, info.incomplete],
         "quality": features.quality,
-        "strong": features.local.strong,
+        "strong": features.local.strong_count,
         "low_information": features.low_information,
         "grey": features.grey_size,
-        "masked": [_edges(box) for box in features.masked],
-        "content": None if box is None else _edges(box),
-        "panels": [_edges(panel) for panel in features.panels],
-        "inset": None if features.inset is None else _edges(features.inset),
+        "masked": [_list_edges(box) for box in features.masked_boxes],
+        "content": None if box is None else _list_edges(box),
+        "panels": [_list_edges(panel) for panel in features.panels],
+        "inset": None if features.inset is None else _list_edges(features.inset),
     }
     file = io.BytesIO()
     np.savez(
@@ -65,8 +64,8 @@ def to_bytes(features: Features) -> bytes:
     return file.getvalue()
 
 
-def from_bytes(data: bytes, measure: Callable[[], Features], space: Space = DESCRIPTOR) -> Features:
-    """Restore features from :func:`to_bytes`.
+def features_from_bytes(data: bytes, measure: Callable[[], Features], space: Space = DESCRIPTOR) -> Features:
+    """Restore features from :func:`features_to_bytes`.
 
     Args:
         data: The bytes.
@@ -82,7 +81,7 @@ def from_bytes(data: bytes, measure: Callable[[], Features], space: Space = DESC
     try:
         with ZipFile(io.BytesIO(data)) as archive:
             parts = {name.removesuffix(".npy"): _read_array(archive.read(name)) for name in archive.namelist()}
-        return _assemble(parts, measure, space)
+        return _assemble_features(parts, measure, space)
     except (BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError) as error:
         raise IntegrityError("Stored features are damaged or from another version.") from error
 
@@ -96,7 +95,7 @@ def _read_array(data: bytes) -> NDArray[Any]:
 
 @lru_cache(maxsize=256)
 def _parse_header(header: bytes) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
-    """Parse shape, order and type from a header: most works share theirs, and parsing takes longest."""
+    """Parse shape, order and type from a header; cached, because most headers are the same and parsing is slow."""
     file = io.BytesIO(header)
     if npy.read_magic(file) != (1, 0):
         raise ValueError("another version of NumPy's format")
@@ -106,7 +105,7 @@ def _parse_header(header: bytes) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
     return shape, "F" if is_fortran else "C", dtype
 
 
-def _assemble(parts: dict[str, NDArray[Any]], measure: Callable[[], Features], space: Space) -> Features:
+def _assemble_features(parts: dict[str, NDArray[Any]], measure: Callable[[], Features], space: Space) -> Features:
     metadata = json.loads(parts["about"].tobytes())
     if (metadata["pipeline"], metadata["space"]) != (PIPELINE, space.id):
         raise ValueError(metadata["pipeline"])
@@ -114,7 +113,7 @@ def _assemble(parts: dict[str, NDArray[Any]], measure: Callable[[], Features], s
     later_grey, size = Lazy(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], metadata["strong"])
     reasons, masked = tuple(metadata["low_information"]), tuple(Box(*edges) for edges in metadata["masked"])
-    whole = parts["embedding"].astype(np.float32)
+    whole_embedding = parts["embedding"].astype(np.float32)
     return Features(
         digest=Digest.from_hex(metadata["digest"]),
         info=info,
@@ -127,7 +126,7 @@ def _assemble(parts: dict[str, NDArray[Any]], measure: Callable[[], Features], s
         later_grey=later_grey,
         later_local=Lazy(lambda: local),
         later_quick=Lazy(lambda: compute_quick_features(later_grey.value, size)),
-        later_whole=Lazy(lambda: whole),
+        later_whole=Lazy(lambda: whole_embedding),
         later_within=Lazy(lambda: measure().later_within.value),
         later_low_information=Lazy(lambda: reasons),
         later_masked=Lazy(lambda: masked),
@@ -135,5 +134,5 @@ def _assemble(parts: dict[str, NDArray[Any]], measure: Callable[[], Features], s
     )
 
 
-def _edges(box: Box) -> list[float]:
+def _list_edges(box: Box) -> list[float]:
     return [box.left, box.top, box.right, box.bottom]

@@ -14,16 +14,16 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.gradients import compute_descriptors, compute_directions
 from indexer.picture.keypoints import CAMERA_BLUR, Pyramid
 
-CONTRAST = 0.01
+MIN_CONTRAST = 0.01
 """Threshold of the detector: half the usual one, so that smooth pictures have keypoints too."""
-STRONG = 0.02 / 3
+MIN_STRONG_RESPONSE = 0.02 / 3
 """Response (contrast divided by octave layers) from which a keypoint represents the picture rather than noise."""
-GRID = 8
+GRID_SIZE = 8
 """Cells per side from which keypoints are chosen evenly; otherwise the text of a page would take them all."""
 QUICK_SIDE = 512
 """Long side, in pixels, at which quick features are detected."""
 QUICK_KEYPOINTS = 300
-WIDTH = 128
+DESCRIPTOR_WIDTH = 128
 
 
 _ROW, _COLUMN, _ANGLE = np.meshgrid(np.arange(4), np.arange(4), np.arange(8), indexing="ij")
@@ -35,31 +35,31 @@ HALF_TURN = ((3 - _ROW) * 32 + (3 - _COLUMN) * 8 + _ANGLE).ravel()
 
 @dataclass(frozen=True)
 class LocalFeatures:
-    """Keypoints of one picture, strongest of each region first."""
+    """Keypoints of one picture with their descriptors, strongest of each region first."""
 
     points: NDArray[np.float32]  # float32, shape (n, 2): x and y in original pixels, pixel centres at whole numbers
     descriptors: NDArray[np.uint8]  # uint8, shape (n, 128): 512 times the roots of the L1-normalised SIFT descriptor
-    strong: int  # number of keypoints with good contrast before the selection
+    strong_count: int  # number of keypoints with good contrast before the selection
 
     def __len__(self) -> int:
         return len(self.points)
 
     def exclude_inside(self, transform: NDArray[np.float64], size: tuple[int, int]) -> "LocalFeatures":
         """Return the keypoints that a transform (original pixels) maps outside a picture of this width and height."""
-        mapped = self.points @ transform[:, :2].T + transform[:, 2]
-        places = mapped[:, :2] / mapped[:, 2:]
-        is_inside = (mapped[:, 2] > 0) & ((places >= -0.5) & (places <= np.array(size) - 0.5)).all(axis=1)
-        return LocalFeatures(self.points[~is_inside], self.descriptors[~is_inside], self.strong)
+        mapped_points = self.points @ transform[:, :2].T + transform[:, 2]
+        positions = mapped_points[:, :2] / mapped_points[:, 2:]
+        is_inside = (mapped_points[:, 2] > 0) & ((positions >= -0.5) & (positions <= np.array(size) - 0.5)).all(axis=1)
+        return LocalFeatures(self.points[~is_inside], self.descriptors[~is_inside], self.strong_count)
 
     @cached_property
-    def units(self) -> NDArray[np.float32]:
+    def unit_rows(self) -> NDArray[np.float32]:
         """Descriptors as :func:`to_unit_rows` returns them."""
         return to_unit_rows(self.descriptors)
 
     @cached_property
-    def mirrored_units(self) -> NDArray[np.float32]:
-        """:attr:`units` for the same keypoints of the mirrored picture."""
-        return np.ascontiguousarray(self.units[:, MIRROR])
+    def mirrored_unit_rows(self) -> NDArray[np.float32]:
+        """:attr:`unit_rows` of the same keypoints in the mirrored picture."""
+        return np.ascontiguousarray(self.unit_rows[:, MIRROR])
 
 
 def to_unit_rows(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -68,25 +68,24 @@ def to_unit_rows(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
 
 
-NO_FEATURES = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
+NO_FEATURES = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, DESCRIPTOR_WIDTH), np.uint8), 0)
 MIN_SIFT_SIDE = 8
-"""Pixels; SIFT's pyramid has no level for smaller pictures."""
+"""Minimum side in pixels; the pyramid of SIFT has no level for smaller pictures."""
 
 
 def compute_local_features(grey: NDArray[np.uint8], size: tuple[int, int], limit: int) -> LocalFeatures:
     """Detect and describe at most ``limit`` keypoints; ``size`` is the original's width and height.
 
-    The picture is doubled first, so that details of one or two pixels count.
+    The picture is doubled first to include details of one or two pixels.
     """
     return _compute_features(grey, size, 2.0, limit)
 
 
 def compute_quick_features(grey: NDArray[np.uint8], size: tuple[int, int]) -> LocalFeatures:
-    """Detect and describe in two fifths of the time, to find candidates and to see which are promising.
+    """Detect and describe keypoints in two fifths of the time, for the search for candidates and the quick comparison.
 
-    The picture is not doubled, so that details of one or two pixels are lost; it is scaled to a long side of 512
-    pixels, by
-    a factor of at most two.
+    The picture is scaled to a long side of 512 pixels, by a factor of at most two. It is not doubled, so details of one
+    or two pixels are lost.
     """
     return _compute_features(grey, size, min(QUICK_SIDE / max(grey.shape), 2.0), QUICK_KEYPOINTS)
 
@@ -95,20 +94,22 @@ def _compute_features(grey: NDArray[np.uint8], size: tuple[int, int], factor: fl
     """Compute at most ``limit`` features of the scaled picture; a keypoint with two directions counts twice."""
     if min(grey.shape) < MIN_SIFT_SIDE:
         return NO_FEATURES
-    scaled = _scale(grey, factor)
+    scaled = _scale_grey(grey, factor)
     pyramid = Pyramid(scaled, CAMERA_BLUR * max(1.0, factor))
-    detected = pyramid.detect(CONTRAST)
+    detected = pyramid.detect(MIN_CONTRAST)
     if not len(detected):
         return NO_FEATURES
     keypoints = detected[_select_evenly(detected.points.astype(np.float64), detected.responses, scaled.shape, limit)]
     rows, angles = compute_directions(pyramid, keypoints)
     oriented_keypoints = keypoints[rows[:limit]]
-    raw = compute_descriptors(pyramid, oriented_keypoints, angles[:limit])
-    strong = int((detected.responses >= STRONG).sum())
-    return LocalFeatures(_to_original(oriented_keypoints.points, scaled.shape, size), _to_root_sift(raw), strong)
+    raw_descriptors = compute_descriptors(pyramid, oriented_keypoints, angles[:limit])
+    strong_count = int((detected.responses >= MIN_STRONG_RESPONSE).sum())
+    return LocalFeatures(
+        _to_original(oriented_keypoints.points, scaled.shape, size), _to_root_sift(raw_descriptors), strong_count
+    )
 
 
-def _scale(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+def _scale_grey(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     if factor == 1:
         return grey
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
@@ -120,20 +121,23 @@ def _to_original(points: NDArray[np.floating], shape: tuple[int, ...], size: tup
     return np.asarray((points + 0.5) * (np.array(size) / np.array(shape[1::-1])) - 0.5, np.float32)
 
 
-def _to_root_sift(raw: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _to_root_sift(raw_descriptors: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Convert to RootSIFT as bytes."""
-    roots = np.sqrt(raw / (raw.sum(axis=1, keepdims=True) + 1e-9))
+    roots = np.sqrt(raw_descriptors / (raw_descriptors.sum(axis=1, keepdims=True) + 1e-9))
     return np.asarray(np.minimum(255, np.round(roots * 512)), np.uint8)
 
 
 def _select_evenly(
     points: NDArray[np.float64], responses: NDArray[np.floating], shape: tuple[int, ...], limit: int
 ) -> NDArray[np.intp]:
-    """Return row numbers of the keypoints to keep: the strongest of each cell, then each second one, and so on."""
-    strongest = np.argsort(-responses, kind="stable")
-    cells = np.minimum(GRID - 1, (points[strongest] / shape[1::-1] * GRID).astype(np.int64)) @ [1, GRID]
+    """Select the strongest keypoint of each cell, then the second of each cell, and so on; return their rows."""
+    strongest_first = np.argsort(-responses, kind="stable")
+    cells = np.minimum(GRID_SIZE - 1, (points[strongest_first] / shape[1::-1] * GRID_SIZE).astype(np.int64)) @ [
+        1,
+        GRID_SIZE,
+    ]
     by_cell = np.argsort(cells, kind="stable")
-    counts = np.bincount(cells, minlength=GRID * GRID)
+    counts = np.bincount(cells, minlength=GRID_SIZE * GRID_SIZE)
     rank = np.empty(len(points), np.int64)
     rank[by_cell] = np.arange(len(points)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return strongest[np.argsort(rank, kind="stable")[:limit]]
+    return strongest_first[np.argsort(rank, kind="stable")[:limit]]

@@ -1,4 +1,4 @@
-"""Checks of ONNX files without running them: external data, and operators beyond the plain ones.
+"""Checks of ONNX files without running them: external data, and non-standard operators.
 
 The file is a Protocol Buffers message (https://protobuf.dev/programming-guides/encoding/, onnx.proto3). Only the fields
 that lead to tensors are followed.
@@ -33,7 +33,7 @@ def has_external_data(data: bytes) -> bool:
     """Return True if a tensor of an ONNX file is stored in another file.
 
     Raises:
-        WrongUseError: It is not an ONNX file.
+        WrongUseError: The data is not an ONNX file.
     """
     return any(
         kind == _TENSOR and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1))
@@ -42,12 +42,12 @@ def has_external_data(data: bytes) -> bool:
 
 
 def has_nonstandard_operators(data: bytes) -> bool:
-    """Return True if a network has non-standard operators, functions of its own, loops or branches.
+    """Return True if a model has non-standard operators, local functions, loops or branches.
 
-    A picture could make a loop run for hours.
+    A crafted picture could keep a loop running for hours.
 
     Raises:
-        WrongUseError: It is not an ONNX file.
+        WrongUseError: The data is not an ONNX file.
     """
     return any(
         (kind == _NODE and number == _DOMAIN and bytes(value) not in _STANDARD)
@@ -61,7 +61,7 @@ def _iterate_fields(data: bytes) -> Iterator[_Field]:
     try:
         yield from _walk_message(memoryview(data), _MODEL, 0)
     except (IndexError, ValueError) as error:
-        raise WrongUseError("The file isn't an ONNX file, or it was cut off.") from error
+        raise WrongUseError("The file is not an ONNX file, or is truncated.") from error
 
 
 def _walk_message(message: memoryview, kind: int, depth: int) -> Iterator[_Field]:

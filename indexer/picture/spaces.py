@@ -1,9 +1,10 @@
-"""The spaces in which pictures are compared, and the version of the whole pipeline."""
+"""Vector spaces in which pictures are compared, and the version of the whole pipeline."""
 
 from exhibit.types import Metric, Space
 
 PIPELINE = "match-1"
-"""Version of everything that the figures of a match depend on: raise it when a parameter, a model or a rule changes."""
+"""Version of everything that affects the measurements of a match: raise it when a parameter, a model or a rule
+changes."""
 
 PHASH = Space(
     name="phash256",

@@ -1,1 +1,1 @@
-"""Search from a picture to the works that it shows: candidates, their order, and whole folders."""
+"""Search for the works that a picture shows: candidates, their order, and matching of whole folders."""

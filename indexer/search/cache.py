@@ -1,4 +1,4 @@
-"""Cache of measured features in a folder, so that a work is measured once for all processes or machines."""
+"""Cache of features in a folder, so that all processes or machines measure a work only once."""
 
 import shutil
 from collections import OrderedDict
@@ -9,11 +9,11 @@ from typing import Protocol
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
-from exhibit.machine import keep_in_cache
+from exhibit.machine import write_cache_file
 from exhibit.pictures.decode import Limits
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.features import DEFAULT_LIMITS, Features, extract
-from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.features_file import features_from_bytes, features_to_bytes
 from indexer.picture.spaces import PIPELINE
 
 
@@ -27,7 +27,7 @@ class SharedStore(Protocol):
         """Store data."""
 
     def remove(self, end: str) -> None:
-        """Remove all entries whose names end like this, in any folder."""
+        """Remove all entries whose names have this ending, in all folders."""
 
     def clear(self, folder: str) -> None:
         """Remove all entries of a folder."""
@@ -37,9 +37,8 @@ class FeatureCache:
     """Features by digest, for the current version of the pipeline, in a folder that can be removed at any time.
 
     Several processes may share the folder: files are replaced as a whole, and all processes write the same file for the
-    same picture. A damaged file is measured again. Each process keeps some features in memory and drops the least
-    recently
-    used. With ``shared``, machines without a common folder also measure a picture only once.
+    same picture. Features with a damaged file are measured again. Each process keeps the most recently used features in
+    memory. With ``shared``, machines without a common folder also measure a picture only once.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class FeatureCache:
         self._recent: OrderedDict[Digest, Features] = OrderedDict()
 
     def get(self, digest: Digest, load: Callable[[], bytes]) -> Features:
-        """Return the features of a picture, measured only if they are not cached, from bytes loaded then.
+        """Return the features of a picture. If they are not cached, its bytes are loaded and measured.
 
         Raises:
             IntegrityError: The bytes have another digest.
@@ -74,13 +73,13 @@ class FeatureCache:
 
     def store(self, features: Features) -> None:
         """Store features that were measured elsewhere."""
-        data = to_bytes(features)
+        data = features_to_bytes(features)
         self._save(features.digest, data)
         if self._shared is not None:
-            self._shared.put(self._name(features.digest), data)
+            self._shared.put(self._get_name(features.digest), data)
 
     def remove(self, digest: Digest) -> None:
-        """Remove a picture for all versions of the pipeline: its features contain a small grey copy."""
+        """Remove a picture for all versions of the pipeline, because features contain a small grey copy of it."""
         self._recent.pop(digest, None)
         for path in self._folder.parent.glob(f"*/{digest.hex[:2]}/{digest.hex}.npz"):
             path.unlink(missing_ok=True)
@@ -88,7 +87,7 @@ class FeatureCache:
             self._shared.remove(f"{digest.hex[:2]}/{digest.hex}.npz")
 
     def clear(self) -> None:
-        """Remove everything that was measured with this network."""
+        """Remove all features that were measured with this model."""
         self._recent.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
         if self._shared is not None:
@@ -106,12 +105,12 @@ class FeatureCache:
 
     def _load(self, digest: Digest, load: Callable[[], bytes]) -> Features | None:
         try:
-            return self._parse(self._path(digest).read_bytes(), digest, load)
+            return self._parse(self._get_path(digest).read_bytes(), digest, load)
         except OSError:
             return None
 
     def _fetch_shared(self, digest: Digest, load: Callable[[], bytes]) -> Features | None:
-        data = None if self._shared is None else self._shared.get(self._name(digest))
+        data = None if self._shared is None else self._shared.get(self._get_name(digest))
         features = None if data is None else self._parse(data, digest, load)
         if data is not None and features is not None:
             self._save(digest, data)
@@ -119,16 +118,16 @@ class FeatureCache:
 
     def _parse(self, data: bytes, digest: Digest, load: Callable[[], bytes]) -> Features | None:
         try:
-            features = from_bytes(data, partial(self._extract, load), self._descriptor.space)
+            features = features_from_bytes(data, partial(self._extract, load), self._descriptor.space)
         except IntegrityError:
             return None
         return features if features.digest == digest else None
 
     def _save(self, digest: Digest, data: bytes) -> None:
-        keep_in_cache(self._path(digest), data, below=self._folder.parents[1])
+        write_cache_file(self._get_path(digest), data, base_folder=self._folder.parents[1])
 
-    def _path(self, digest: Digest) -> Path:
+    def _get_path(self, digest: Digest) -> Path:
         return self._folder / digest.hex[:2] / f"{digest.hex}.npz"
 
-    def _name(self, digest: Digest) -> str:
+    def _get_name(self, digest: Digest) -> str:
         return f"{self._folder.name}/{digest.hex[:2]}/{digest.hex}.npz"

@@ -1,6 +1,6 @@
 """Candidates for verification: the results of each index for one picture.
 
-Each index is one source: hashes, descriptors, local votes. ``search.search`` queries them in order of their cost.
+Each index is one source: hashes, descriptors, local votes. ``search.search`` queries the sources in order of cost.
 """
 
 import math
@@ -21,42 +21,44 @@ from indexer.votes.index import Vote, VoteIndex
 
 Key = TypeVar("Key")
 
-HASH_NEAREST, HASH_WITHIN = 3, 90
+MAX_HASH_HITS, MAX_HASH_DISTANCE = 3, 90
 """Maximum hits for each hash variant, and distance in bits."""
-DESCRIPTOR_NEAREST, DESCRIPTOR_WITHIN = 2, 0.6
+MAX_DESCRIPTOR_HITS, MAX_DESCRIPTOR_DISTANCE = 2, 0.6
 """Maximum hits for each part of the picture, and 1 − cosine. Votes find nearly every copy that these miss."""
-MAX_VOTED = 6
-PROMINENCE = 1.7
-"""Ratio of a work's votes to those of the works behind the first ones, from which it is a candidate."""
+MAX_VOTE_CANDIDATES = 6
+MIN_PROMINENCE = 1.7
+"""Minimum ratio of a candidate's votes to those of the works in the background ranks."""
 BACKGROUND_RANKS = slice(6, 30)
-"""The works behind the first ones, by weight, which show what chance gives."""
-FEW_VOTED = 30
-"""Number of works with votes up to which chance cannot be estimated; the heaviest are candidates."""
+"""Ranks by weight of the works whose votes serve as an estimate of chance."""
+FEW_VOTED_WORKS = 30
+"""Number of works with votes up to which chance cannot be estimated; the heaviest works are then candidates."""
 MAX_CANDIDATES = 12
-"""Different works that are verified for one found picture."""
+"""Maximum number of works that are verified for one found picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A vector returned by an index, which is no evidence of copying yet."""
+    """Vector returned by an index; it is not yet evidence of copying."""
 
     space: str  # identity of the space of the index
     number: int  # index sequence number
-    distance: float  # bits (hamming), 1 − cosine, or the share of a work's votes that chance explains
+    distance: float  # bits (hamming), 1 − cosine, or the fraction of a work's votes that chance explains
 
 
-def query_index(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: float) -> list[list[list[Hit]]]:
+def query_index(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, max_distance: float) -> list[list[list[Hit]]]:
     """Query an index for several pictures or works in one search, which is faster in large indexes."""
     if not rows:
         return []
-    hits = index.search(np.concatenate(rows), k=k, within=within)
+    hits = index.search(np.concatenate(rows), k=k, within=max_distance)
     ends = np.cumsum([0, *map(len, rows)]).tolist()
     return [hits[begin:end] for begin, end in pairwise(ends)]
 
 
 def find_hash_candidates(pictures: Sequence[Features], hashes: VectorIndex) -> list[list[Candidate]]:
-    """Return for each picture the nearest hashes over all orientations, trims and panels, nearest first."""
-    hits_by_picture = query_index(hashes, [picture.hash_variants for picture in pictures], HASH_NEAREST, HASH_WITHIN)
+    """Find the nearest hashes for each picture over all orientations, trims and panels, nearest first."""
+    hits_by_picture = query_index(
+        hashes, [picture.hash_variants for picture in pictures], MAX_HASH_HITS, MAX_HASH_DISTANCE
+    )
     nearest = (
         sorted(chain.from_iterable(hits), key=lambda hit: (hit.distance, hit.number)) for hits in hits_by_picture
     )
@@ -64,43 +66,54 @@ def find_hash_candidates(pictures: Sequence[Features], hashes: VectorIndex) -> l
 
 
 def find_descriptor_candidates(features: Features, descriptors: VectorIndex) -> list[Candidate]:
-    """Return the nearest descriptors of the whole picture and its parts, alternating."""
+    """Find the nearest descriptors of the whole picture and of its parts, alternately."""
     queries = np.stack(list(features.embeddings.values()))
-    rounds = zip_longest(*descriptors.search(queries, k=DESCRIPTOR_NEAREST, within=DESCRIPTOR_WITHIN))
-    hits = [sorted((hit for hit in turn if hit is not None), key=lambda hit: hit.distance) for turn in rounds]
+    rounds = zip_longest(*descriptors.search(queries, k=MAX_DESCRIPTOR_HITS, within=MAX_DESCRIPTOR_DISTANCE))
+    hits = [
+        sorted((hit for hit in round_hits if hit is not None), key=lambda hit: hit.distance) for round_hits in rounds
+    ]
     return _deduplicate(descriptors.space.id, chain.from_iterable(hits))
 
 
 def find_vote_candidates(local: LocalFeatures, votes: VoteIndex) -> list[Candidate]:
-    """Return the works with more votes of local features than chance explains, the heaviest first."""
-    return select_prominent(votes.votes(local.descriptors))
+    """Find the works with more votes of local features than chance explains, the heaviest first."""
+    return select_prominent_works(votes.votes(local.descriptors))
 
 
-def select_prominent(votes: Sequence[Vote]) -> list[Candidate]:
-    """Return the works, of those sorted by votes, whose votes chance does not explain."""
+def select_prominent_works(votes: Sequence[Vote]) -> list[Candidate]:
+    """Select the works whose votes chance does not explain; ``votes`` is sorted, heaviest first."""
     chance = estimate_chance(votes)
-    threshold = PROMINENCE * chance if len(votes) > FEW_VOTED else 0.0
+    threshold = MIN_PROMINENCE * chance if len(votes) > FEW_VOTED_WORKS else 0.0
     return [
         Candidate(ROOTSIFT.id, vote.number, min(1.0, chance / vote.weight))
-        for vote in votes[:MAX_VOTED]
+        for vote in votes[:MAX_VOTE_CANDIDATES]
         if vote.weight >= threshold
     ]
 
 
 def estimate_chance(votes: Sequence[Vote]) -> float:
-    """Return the votes that chance gives a work; infinite if too few works have votes for an estimate."""
-    return float(np.median([vote.weight for vote in votes[BACKGROUND_RANKS]])) if len(votes) > FEW_VOTED else math.inf
+    """Estimate the votes that a work receives by chance; infinite if too few works have votes for an estimate."""
+    return (
+        float(np.median([vote.weight for vote in votes[BACKGROUND_RANKS]]))
+        if len(votes) > FEW_VOTED_WORKS
+        else math.inf
+    )
 
 
 def interleave(*sources: Sequence[Candidate]) -> Iterator[Candidate]:
     """Yield the first candidate of each source, then the second of each, and so on."""
-    return (candidate for turn in zip_longest(*sources) for candidate in turn if candidate is not None)
+    return (
+        candidate
+        for round_candidates in zip_longest(*sources)
+        for candidate in round_candidates
+        if candidate is not None
+    )
 
 
 def iterate_distinct(
     candidates: Iterable[Candidate], key: Callable[[Candidate], Key | None], limit: int = MAX_CANDIDATES
 ) -> Iterator[Key]:
-    """Yield the distinct keys of candidates, in order of promise; those with the key ``None`` no longer exist."""
+    """Yield the distinct keys of candidates, most promising first, without deleted ones (key ``None``)."""
     keys: set[Key] = set()
     for candidate in candidates:
         if len(keys) == limit:
@@ -112,7 +125,7 @@ def iterate_distinct(
 
 
 def map_owners(candidates: Iterable[Candidate], owners: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:
-    """Return the owner of each candidate's vector; numbers are positions in the list of owners of each space."""
+    """Map each candidate to the owner of its vector; numbers are indices in the list of owners of each space."""
     return {(hit.space, hit.number): owners[hit.space][hit.number] for hit in candidates}
 
 

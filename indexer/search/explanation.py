@@ -1,7 +1,7 @@
-"""Explanation of why a picture matched a work or not: the figures of each stage beside their limits.
+"""Explanation of why a picture matched a work or not: the measurements of each stage beside their limits.
 
-The figures come from the search itself: the results of its indexes, their order, and the comparison's reasons. This
-module decides nothing and measures nothing differently. A further stage is another function in ``GATES``.
+The measurements come from the search itself: the results of its indexes, their order, and the comparison's reasons.
+This module neither decides nor measures. To add a stage, add a function to ``GATES``.
 """
 
 import math
@@ -15,11 +15,11 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
-from indexer.compare.decision import NEAR_EXACT, WEAK, WEAK_DENSE, Examined
+from indexer.compare.decision import MIN_DENSE_AGREEMENT, NEAR_EXACT_BITS, WEAK_AGREEMENT, DetailedVerification
 from indexer.compare.figures import Figures
-from indexer.compare.weighing import TERMS, Question, shipped
+from indexer.compare.odds_model import TERMS, Question, load_shipped_model
 from indexer.picture.descriptor import BUILT_IN, Descriptor
-from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features, extract
+from indexer.picture.features import DEFAULT_LIMITS, MAX_ICON_SIDE, NORMAL_DETAIL, Features, extract
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search import candidates, search
 from indexer.search.search import Key, Works
@@ -27,14 +27,14 @@ from indexer.votes.index import Vote
 
 STAGES: Mapping[str, Sentence] = {
     "reading": Sentence("Copy readable"),
-    "information": Sentence("Original distinctive"),
+    "information": Sentence("Original distinguishable from other pictures"),
     "naming": Sentence("Original returned by the search"),
     "glance": Sentence("Quick comparison passed"),
     "related": Sentence("Related to the original, not by coincidence"),
     "exposure": Sentence("Same picture, not another picture of the scene"),
     "certainty": Sentence("Certain match"),
 }
-"""The question of each gate, by name."""
+"""Titles of the gates, by name."""
 FIGURES: Mapping[str, Sentence] = {
     "hamming": Sentence("Differing hash bits"),
     "side": Sentence("Shorter side of the copy (pixels)"),
@@ -48,33 +48,33 @@ FIGURES: Mapping[str, Sentence] = {
     "hash": Sentence("Differing hash bits (110 or more carry no information)"),
     "inliers": Sentence("Details that agree on the alignment of the two pictures"),
     "dense": Sentence("Share of positions where the pixels agree"),
-    "agreeing": Sentence("Details placed among their neighbours as in the original"),
+    "agreeing": Sentence("Details whose position relative to their neighbours matches the original"),
     "agreeing_share": Sentence("… as a share of all details found again"),
     "in_place": Sentence("Share of small patches in place (within half a pixel)"),
     "drift": Sentence("Joint shift of neighbouring patches (pixels)"),
-    "excess": Sentence("Patch shift relative to what noise explains (factor)"),
+    "excess": Sentence("Patch shift (multiple of the shift that noise explains)"),
     "patches": Sentence("Small patches that could be compared"),
     "cover": Sentence("Share of the original covered by pieces"),
     "roughness": Sentence("Displacement of pieces from the midpoint of their neighbours (pixels)"),
     "pieces_in_place": Sentence("Share of small patches in place after piecewise alignment"),
-    "pieces_excess": Sentence("Patch shift after piecewise alignment, relative to what noise explains (factor)"),
+    "pieces_excess": Sentence("Patch shift after piecewise alignment (multiple of the shift that noise explains)"),
     "shown": Sentence("Share of the original in place after piecewise alignment"),
     "firm": Sentence("Share of patches in place, reduced for larger shifts and for fewer than 40 patches"),
     "firm_alone": Sentence("… reduced where a part of one picture shows something else"),
     "pieces_firm": Sentence("Share of the original in place after piecewise alignment, reduced for larger shifts"),
     "pieces_firm_clear": Sentence("… reduced where a part of one picture shows something else"),
 }
-"""Descriptions of figures, by the name of the condition or term (:data:`indexer.compare.weighing.TERMS`)."""
+"""Descriptions of measurements, by the name of the condition or term (:data:`indexer.compare.odds_model.TERMS`)."""
 TERM_FIGURES: Mapping[str, str] = {"hash": "hamming"}
-"""The figure that a term weighs, if the names differ."""
-BREAKS_OFF = Sentence("The file is truncated or damaged. The readable part was compared.")
-NEAREST = 100
-"""Number of nearest descriptors among which a work is searched for."""
+"""Measurement that a term uses, if the names differ."""
+TRUNCATED_FILE = Sentence("The file is truncated or damaged. The readable part was compared.")
+MAX_SEARCHED_RANK = 100
+"""Number of nearest descriptors in which the rank of a work is searched for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A figure with its limit, or with its summand."""
+    """Measurement with its limit, or with its summand in the log odds."""
 
     name: str  # a key of `FIGURES`
     figure: float | None  # measured value; ``None`` if not measured
@@ -83,39 +83,39 @@ class Condition:
     adds: float | None = None
 
     @property
-    def holds(self) -> bool:
-        """True if the figure is within its limit, or has none."""
+    def is_met(self) -> bool:
+        """True if the measurement is within its limit, or has no limit."""
         if self.limit is None or self.figure is None:
             return True
         return self.figure <= self.limit if self.at_most else self.figure >= self.limit
 
 
-Way = tuple[Condition, ...]
+Conditions = tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A stage that a pair must pass."""
+    """Stage that a pair must pass to match."""
 
     name: str  # a key of `STAGES`
-    figures: Way = ()  # the measurements
+    figures: Conditions = ()  # the measurements
     passed: bool = True
-    sentences: tuple[str, ...] = ()  # why a pair does not pass, and what would change that
+    sentences: tuple[str, ...] = ()  # reasons why the pair does not pass, and ways to change that
 
     @property
     def title(self) -> Sentence:
-        """The question of the gate."""
+        """Title of the gate."""
         return STAGES[self.name]
 
     @property
     def rows(self) -> list[tuple[Sentence, str, Sentence, bool]]:
-        """Rows of a table: description, figure, required value, and True if the pair was not stopped by it."""
+        """Table rows: description, measurement, required value, and whether the pair meets it."""
         return [
             (
                 FIGURES[condition.name],
                 _format_number(condition.figure),
                 _format_limit(condition),
-                condition.holds or self.passed,
+                condition.is_met or self.passed,
             )
             for condition in self.figures
         ]
@@ -123,30 +123,30 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Explanation(Generic[Key]):
-    """Result of a search for a pair, gate by gate; gates after a failed one show what would have come next."""
+    """Result of a search for a pair, gate by gate; gates after a failed one are included for information."""
 
     decision: Decision
     gates: tuple[Gate, ...]
     original: Key  # the work's picture with the best result
     examined: Verification | None = None  # the comparison; `None` if the copy cannot be read
-    before: tuple[Key, ...] = ()  # works ranked before it where it was found
+    works_before: tuple[Key, ...] = ()  # works ranked before this one in the index that returned it
     incomplete: bool = False  # whether the file of the copy is truncated or damaged
 
     @property
     def failed_gate(self) -> Gate | None:
-        """The gate at which the pair failed; ``None`` if it was found."""
-        stopped = (gate for gate in self.gates if not gate.passed)
-        return next(stopped, self.gates[-1]) if self.decision is Decision.NONE else None
+        """Gate at which the pair failed; ``None`` if the work was found."""
+        failed_gates = (gate for gate in self.gates if not gate.passed)
+        return next(failed_gates, self.gates[-1]) if self.decision is Decision.NONE else None
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The result, with what would have changed it, or what keeps a match from being certain."""
-        cut = (BREAKS_OFF,) if self.incomplete else ()
+        """Sentences about the result: changes that would have led to a match, or reasons why a match is not certain."""
+        cut = (TRUNCATED_FILE,) if self.incomplete else ()
         if self.failed_gate is None:
             return Sentence("The copy is found."), *self.gates[-1].sentences, *cut
-        behind = self.gates[self.gates.index(self.failed_gate) + 1 :]
-        further = (sentence for gate in behind for sentence in gate.sentences[:1])
-        return Sentence("The copy is not found."), *self.failed_gate.sentences, *further, *cut
+        later_gates = self.gates[self.gates.index(self.failed_gate) + 1 :]
+        further_sentences = (sentence for gate in later_gates for sentence in gate.sentences[:1])
+        return Sentence("The copy is not found."), *self.failed_gate.sentences, *further_sentences, *cut
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -162,15 +162,15 @@ def explain(
     descriptor: Descriptor = BUILT_IN,
     adjust: Callable[[Features, dict[Key, Verification]], dict[Key, Verification]] = lambda _found, compared: compared,
 ) -> Explanation[Key]:
-    """Search for one picture, and explain why it matches a work or not.
+    """Search for one picture and explain why it matches a work or not.
 
     Args:
         data: Bytes of the picture.
         originals: Features of the work's pictures.
-        works: Works to search; without them, the two are compared as if the search had found them.
+        works: Works to search; without them, the pair is compared as if the search had returned it.
         limits: Limits for decoding.
-        descriptor: The network.
-        adjust: Final processing of a search's comparisons, such as for works of a series.
+        descriptor: The model.
+        adjust: Final processing of the comparisons of a search, such as for works of a series.
 
     Returns:
         The explanation.
@@ -178,58 +178,62 @@ def explain(
     try:
         found_picture = extract(data, limits, descriptor=descriptor)
     except UnreadablePictureError as error:
-        why = filter(None, (Sentence("The copy cannot be read."), error.message, error.hint))
-        gate = Gate("reading", passed=False, sentences=(*why,))
+        reasons = filter(None, (Sentence("The copy cannot be read."), error.message, error.hint))
+        gate = Gate("reading", passed=False, sentences=(*reasons,))
         return Explanation(Decision.NONE, (gate,), next(iter(originals)))
     searcher = None if works is None else search.Search(found_picture, lambda: data, works, limits)
     if searcher is not None:
         searcher.run()
     verifications = {} if searcher is None else adjust(found_picture, searcher.verifications)
-    key = max(originals, key=lambda candidate: _promise_rank(verifications.get(candidate)))
+    key = max(originals, key=lambda candidate: _compute_promise(verifications.get(candidate)))
     examined = verifications.get(key) or search.compare_without_search(
         found_picture, lambda: data, originals[key], limits
     )
-    assert isinstance(examined, Examined)
+    assert isinstance(examined, DetailedVerification)
     pair = _Pair(key, found_picture, originals[key], examined, searcher)
     gates = (Gate("reading"), *(gate for create_gates in GATES for gate in create_gates(pair)))
     decision = examined.decision if searcher is None or key in verifications else Decision.NONE
-    return Explanation(decision, gates, key, examined, tuple(pair.before or ()), bool(found_picture.info.incomplete))
+    return Explanation(
+        decision, gates, key, examined, tuple(pair.works_before or ()), bool(found_picture.info.incomplete)
+    )
 
 
-def _promise_rank(verification: Verification | None) -> tuple[int, float]:
-    return (-1, 0.0) if verification is None else (verification.decision.sureness, verification.dense)
+def _compute_promise(verification: Verification | None) -> tuple[int, float]:
+    return (-1, 0.0) if verification is None else (verification.decision.rank, verification.dense)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair(Generic[Key]):
-    """Facts about a pair after the search."""
+    """State of a pair after the search."""
 
     key: Key
     found_picture: Features
     original: Features
-    examined: Examined  # as the search compared them, or would have
+    examined: DetailedVerification  # comparison by the search, or as the search would have done it
     search: search.Search[Key] | None
 
     @property
-    def agrees(self) -> bool:
+    def is_match(self) -> bool:
         """True if the comparison found a match."""
         return self.examined.decision is not Decision.NONE
 
     @property
-    def before(self) -> list[Key] | None:
-        """Works ranked before it where it was found first; ``None`` if it was not found."""
+    def works_before(self) -> list[Key] | None:
+        """Works ranked before this one in the first index that returned it; ``None`` if no index did."""
         rounds = () if self.search is None else self.search.ranked_works
         return min((keys[: keys.index(self.key)] for keys in rounds if self.key in keys), key=len, default=None)
 
 
-def _create_gate(name: str, figures: Way, sentence: Sentence, *further: Sentence, passed: bool) -> Gate:
-    """Create a gate; if the pair fails, with the sentence, the insufficient figures, and further sentences."""
-    short = [
-        Sentence("%(what)s: %(figure)s; required: %(limit)s.", what=what, figure=figure, limit=limit)
-        for what, figure, limit, holds in Gate(name, figures, passed).rows
-        if not holds
+def _create_gate(
+    name: str, figures: Conditions, sentence: Sentence, *further_sentences: Sentence, passed: bool
+) -> Gate:
+    """Create a gate; for a failed one, with the sentence, insufficient measurements, and further sentences."""
+    insufficient_figures = [
+        Sentence("%(what)s: %(figure)s; required: %(limit)s.", what=description, figure=figure, limit=limit)
+        for description, figure, limit, is_met in Gate(name, figures, passed).rows
+        if not is_met
     ]
-    return Gate(name, figures, passed, () if passed else (sentence, *short[:2], *further))
+    return Gate(name, figures, passed, () if passed else (sentence, *insufficient_figures[:2], *further_sentences))
 
 
 def _check_information(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -237,43 +241,57 @@ def _check_information(pair: _Pair[Key]) -> Iterator[Gate]:
         "The original has too little detail to be distinguished from other pictures. Only nearly exact "
         "copies are reported."
     )
-    nearly = Condition("hamming", pair.examined.hamming, NEAR_EXACT, at_most=True)
-    flat = pair.original.is_flat
-    yield _create_gate("information", (nearly,) if flat else (), sentence, passed=pair.agrees or not flat)
+    nearly_identical = Condition("hamming", pair.examined.hamming, NEAR_EXACT_BITS, at_most=True)
+    is_flat = pair.original.is_flat
+    yield _create_gate(
+        "information", (nearly_identical,) if is_flat else (), sentence, passed=pair.is_match or not is_flat
+    )
 
 
 def _check_naming(pair: _Pair[Key]) -> Iterator[Gate]:
     if pair.search is None:
         return
-    icon = pair.found_picture.is_icon
-    within = candidates.HASH_WITHIN if icon or pair.search.is_promising else search.NEAR_HASH
-    figures = [Condition("hamming", pair.examined.hamming, within, at_most=True)]
-    if icon:
-        figures.append(Condition("side", min(pair.found_picture.info.width, pair.found_picture.info.height), ICON_SIDE))
+    is_icon = pair.found_picture.is_icon
+    max_distance = (
+        candidates.MAX_HASH_DISTANCE if is_icon or pair.search.is_promising else search.MAX_PROMISING_HASH_DISTANCE
+    )
+    figures = [Condition("hamming", pair.examined.hamming, max_distance, at_most=True)]
+    if is_icon:
+        figures.append(
+            Condition("side", min(pair.found_picture.info.width, pair.found_picture.info.height), MAX_ICON_SIDE)
+        )
     else:
         figures += [*_describe_descriptors(pair, pair.search), *_describe_votes(pair, pair.search)]
     sentence = Sentence(
-        "Neither the hash, the descriptor nor the votes returned the original, so the two pictures were not compared."
+        "The hash, the descriptor and the votes all failed to return the original, so the two pictures "
+        "were not compared."
     )
-    if pair.before is not None:
-        figures.append(Condition("place", len(pair.before) + 1, candidates.MAX_CANDIDATES, at_most=True))
+    if pair.works_before is not None:
+        figures.append(Condition("place", len(pair.works_before) + 1, candidates.MAX_CANDIDATES, at_most=True))
         sentence = Sentence("The search returned the original, but ranked too many other works above it.")
-    same = Sentence("A direct comparison does not find the copy either.")
-    if pair.agrees:
-        same = Sentence("A direct comparison does find the copy.")
-    yield _create_gate("naming", tuple(figures), sentence, same, passed=pair.key in pair.search.verifications)
+    no_direct_match = Sentence("A direct comparison does not find the copy either.")
+    if pair.is_match:
+        no_direct_match = Sentence("A direct comparison finds the copy.")
+    yield _create_gate(
+        "naming", tuple(figures), sentence, no_direct_match, passed=pair.key in pair.search.verifications
+    )
 
 
 def _check_related(pair: _Pair[Key]) -> Iterator[Gate]:
-    """Yield the gates of both questions with their sums, and the gate of a quick look that dismissed the pair."""
-    verification, weighing = pair.examined, shipped()
+    """Yield the gates of both questions with their sums, and the gate of a quick comparison that rejected the pair."""
+    verification, odds_model = pair.examined, load_shipped_model()
     if verification.glance:
-        quick = Figures.from_dict(verification.figures)
+        is_quick_rejection = Figures.from_dict(verification.figures)
         sentence = Sentence(
             "The quick comparison found too little agreement. The copy may be redrawn, show only a small "
             "part of the original, or be another picture."
         )
-        yield _create_gate("glance", _create_sum(weighing.glance, quick, weighing.glance_limit), sentence, passed=False)
+        yield _create_gate(
+            "glance",
+            _create_sum(odds_model.quick_comparison, is_quick_rejection, odds_model.quick_comparison_limit),
+            sentence,
+            passed=False,
+        )
     if verification.related is None or verification.exposure is None or verification.glance:
         return
     figures = Figures.from_dict(verification.figures)
@@ -281,27 +299,30 @@ def _check_related(pair: _Pair[Key]) -> Iterator[Gate]:
         "The agreement is no greater than chance explains, or comes from a mark that other works of the "
         "owner also have."
     )
-    larger = Sentence("A larger copy would show more detail.")
-    small = max(pair.found_picture.info.width, pair.found_picture.info.height) < NORMAL.side
-    conditions = _create_sum(weighing.related, figures, verification.limit)
-    yield _create_gate("related", conditions, sentence, *([larger] if small else []), passed=pair.agrees)
-    if pair.agrees:
-        sentence = Sentence("It may also be another picture of the same scene, or an adaptation.")
-        conditions = _create_sum(weighing.exposure, figures, weighing.review_limit)
-        yield _create_gate("exposure", conditions, sentence, passed=verification.decision is not Decision.RESEMBLES)
+    larger_copy = Sentence("A larger copy would show more detail.")
+    small_copy = max(pair.found_picture.info.width, pair.found_picture.info.height) < NORMAL_DETAIL.side
+    conditions = _create_sum(odds_model.related, figures, verification.limit)
+    yield _create_gate("related", conditions, sentence, *([larger_copy] if small_copy else []), passed=pair.is_match)
+    if pair.is_match:
+        sentence = Sentence("The found picture may also be another picture of the same scene, or an adaptation.")
+        conditions = _create_sum(odds_model.exposure, figures, odds_model.review_limit)
+        yield _create_gate("exposure", conditions, sentence, passed=verification.decision is not Decision.RELATED)
 
 
 def _check_certainty(pair: _Pair[Key]) -> Iterator[Gate]:
     verification = pair.examined
-    if not pair.agrees:
+    if not pair.is_match:
         return
-    odds: Way = ()
+    odds: Conditions = ()
     if verification.exposure is not None:
-        odds = (Condition("odds", verification.exposure, shipped().certain_limit),)
-        if WEAK in verification.reasons:
-            odds += (Condition("dense", verification.dense, WEAK_DENSE),)
+        odds = (Condition("odds", verification.exposure, load_shipped_model().certain_limit),)
+        if WEAK_AGREEMENT in verification.reasons:
+            odds += (Condition("dense", verification.dense, MIN_DENSE_AGREEMENT),)
     yield _create_gate(
-        "certainty", odds, Sentence("A person has to review it."), passed=verification.decision is Decision.CERTAIN
+        "certainty",
+        odds,
+        Sentence("A person has to review the match."),
+        passed=verification.decision is Decision.CERTAIN,
     )
 
 
@@ -313,16 +334,16 @@ GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (
 )
 
 
-def _create_sum(question: Question, figures: Figures, limit: float) -> Way:
-    """Return the sum with its limit, and the summand of each term."""
-    summands = question.summands(figures)
-    terms = [Condition(name, _figure_value(name, figures), adds=summand) for name, summand in summands.items()]
+def _create_sum(question: Question, figures: Figures, limit: float) -> Conditions:
+    """Create the condition for the sum with its limit, and one for the summand of each term."""
+    summands = question.compute_summands(figures)
+    terms = [Condition(name, _get_figure_value(name, figures), adds=summand) for name, summand in summands.items()]
     start = Condition("begun", question.intercept, adds=question.intercept)
-    return Condition("odds", question.odds(figures), limit), start, *terms
+    return Condition("odds", question.compute_log_odds(figures), limit), start, *terms
 
 
-def _figure_value(name: str, figures: Figures) -> float | None:
-    """Return the measured figure that a term weighs; for a term of several figures, its value."""
+def _get_figure_value(name: str, figures: Figures) -> float | None:
+    """Return the measurement that a term uses, or the value of a term that combines several measurements."""
     values = asdict(figures)
     return values[TERM_FIGURES.get(name, name)] if TERM_FIGURES.get(name, name) in values else TERMS[name](figures)
 
@@ -330,27 +351,29 @@ def _figure_value(name: str, figures: Figures) -> float | None:
 def _describe_descriptors(pair: _Pair[Key], searcher: search.Search[Key]) -> Iterator[Condition]:
     """Yield the similarity of the nearest descriptors, and the rank of the work.
 
-    For a picture without promising results, only the descriptor of the whole was searched for.
+    For a picture without candidates by cheap features, only the descriptor of the whole was searched for.
     """
     found_picture, works = pair.found_picture, searcher.works
     queries = np.stack([*found_picture.embeddings.values()] if searcher.is_promising else [found_picture.embedding])
     similarity = float((queries @ pair.original.embedding).max())
-    within = candidates.DESCRIPTOR_WITHIN if searcher.is_promising else search.NEAR_WHOLE
-    yield Condition("similarity", similarity, 1 - within)
-    space, nearest = works.descriptors.space.id, works.descriptors.search(queries, k=NEAREST)
-    if place := min(filter(None, (_find_rank(pair.key, works, space, row) for row in nearest)), default=None):
-        yield Condition("place_by_descriptor", place, candidates.DESCRIPTOR_NEAREST, at_most=True)
+    max_distance = (
+        candidates.MAX_DESCRIPTOR_DISTANCE if searcher.is_promising else search.MAX_PROMISING_DESCRIPTOR_DISTANCE
+    )
+    yield Condition("similarity", similarity, 1 - max_distance)
+    space, nearest = works.descriptors.space.id, works.descriptors.search(queries, k=MAX_SEARCHED_RANK)
+    if rank := min(filter(None, (_find_rank(pair.key, works, space, row) for row in nearest)), default=None):
+        yield Condition("place_by_descriptor", rank, candidates.MAX_DESCRIPTOR_HITS, at_most=True)
 
 
 def _describe_votes(pair: _Pair[Key], searcher: search.Search[Key]) -> Iterator[Condition]:
     """Yield the votes, if there are enough works to estimate chance."""
     votes, works = searcher.quick_votes, searcher.works
     if not math.isinf(chance := candidates.estimate_chance(votes)):
-        place = _find_rank(pair.key, works, ROOTSIFT.id, votes)
-        threshold = candidates.PROMINENCE if searcher.is_promising else search.VOTED_FOR
-        yield Condition("votes", votes[place - 1].weight / chance if place else 0.0, threshold)
-        if place:
-            yield Condition("place_by_votes", place, candidates.MAX_VOTED, at_most=True)
+        rank = _find_rank(pair.key, works, ROOTSIFT.id, votes)
+        threshold = candidates.MIN_PROMINENCE if searcher.is_promising else search.MIN_PROMISING_VOTE_RATIO
+        yield Condition("votes", votes[rank - 1].weight / chance if rank else 0.0, threshold)
+        if rank:
+            yield Condition("place_by_votes", rank, candidates.MAX_VOTE_CANDIDATES, at_most=True)
 
 
 def _find_rank(key: Key, works: Works[Key], space: str, hits: Sequence[Hit | Vote]) -> int | None:
@@ -369,7 +392,7 @@ def _format_limit(condition: Condition) -> Sentence:
 
 
 def _format_number(figure: float | None) -> str:
-    """Format integers as they are, other figures with three digits, missing ones as a dash."""
+    """Format integers unchanged, other numbers with three digits, and missing ones as a dash."""
     if figure is None:
         return "–"
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3g}"

@@ -1,7 +1,7 @@
-"""Match a folder of pictures against a folder of works, without a server.
+"""Matching of a folder of pictures against a folder of works, without a server.
 
-Works are measured once into a cache and three indexes, which every worker process maps; each picture is then processed
-as in :mod:`indexer.search.search`.
+Works are measured once into a cache and three indexes, which every worker process maps. Each picture is then searched
+for as in :mod:`indexer.search.search`.
 """
 
 import os
@@ -26,14 +26,14 @@ from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.rows import decode_vectors, to_rows
 from indexer.votes.index import VoteIndex
 
-BATCH = 16
+BATCH_SIZE = 16
 CACHED_WORKS = 256
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A picture that shows a work, by their paths relative to the two folders."""
+    """Match of a picture with a work; both paths are relative to their folders."""
 
     work: str
     picture: str
@@ -42,7 +42,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that could not be read, with the reason."""
+    """File that could not be read, with the reason."""
 
     path: str
     reason: str
@@ -50,7 +50,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class PictureResult:
-    """A processed picture with its matches, or the reason why it could not be read."""
+    """Processed picture with its matches, or with the reason why it could not be read."""
 
     path: str
     results: tuple[Match | Skipped, ...]
@@ -58,7 +58,7 @@ class PictureResult:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredFile:
-    """A work's file after it was measured: its vectors are indexed, its features are in the cache."""
+    """File of a work after measurement, with the vectors to be indexed; its features are in the cache."""
 
     path: str
     digest: Digest
@@ -83,13 +83,13 @@ Progress = Callable[[str, int, int], None]
 
 
 def list_files(folder: Path) -> list[str]:
-    """Return all files below a folder as sorted relative paths; hidden ones and links to folders are skipped.
+    """List all files below a folder as sorted relative paths, without hidden files and links to folders.
 
     Raises:
-        WrongUseError: It is not a folder, or cannot be read.
+        WrongUseError: The path is not a folder, or cannot be read.
     """
     if not folder.is_dir():
-        raise WrongUseError(f"{folder} isn't a folder.")
+        raise WrongUseError(f"{folder} is not a folder.")
     paths = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -130,68 +130,74 @@ def match_pictures(
     progress: Progress,
     choose: Callable[[Sequence[RegisteredFile], Sequence[str]], Sequence[str]],
 ) -> Generator[PictureResult | Skipped | RegisteredFile, None, None]:
-    """Match as :func:`match_folders`, picture by picture, only the pictures chosen once the works are known."""
+    """Match like :func:`match_folders`, yielding one result per picture.
+
+    ``choose`` selects the pictures after the works have been measured.
+    """
     work_files, picture_files = list_files(works), list_files(pictures)
-    registered = []
-    for work in _run_each(_measure_work, WorkerContext(works, scratch, works), work_files, jobs):
+    registered_files = []
+    for work in _run_for_each(_measure_work, WorkerContext(works, scratch, works), work_files, jobs):
         if isinstance(work, Skipped) or work.review_reasons:
             yield work
         if isinstance(work, RegisteredFile):
-            registered.append(work)
-        progress("works", len(registered), len(work_files))
-    if not registered:
+            registered_files.append(work)
+        progress("works", len(registered_files), len(work_files))
+    if not registered_files:
         raise WrongUseError(f"No picture in {works} could be read.")
-    place = _write_indexes(WorkerContext(pictures, scratch, works), registered)
-    remaining = choose(registered, picture_files)
+    context = _write_indexes(WorkerContext(pictures, scratch, works), registered_files)
+    remaining_files = choose(registered_files, picture_files)
     for done, result in enumerate(
-        _run_each(_match_picture, place, remaining, jobs), start=len(picture_files) - len(remaining) + 1
+        _run_for_each(_match_picture, context, remaining_files, jobs),
+        start=len(picture_files) - len(remaining_files) + 1,
     ):
         yield result
         progress("pictures", done, len(picture_files))
 
 
-def _write_indexes(place: WorkerContext, registered: Sequence[RegisteredFile]) -> WorkerContext:
+def _write_indexes(context: WorkerContext, registered_files: Sequence[RegisteredFile]) -> WorkerContext:
     """Write all indexes; numbers are consecutive, and ``owners`` maps them to works."""
     owners = []
     for space in (PHASH, DESCRIPTOR):
-        rows = [(k, raw) for k, work in enumerate(registered) for name, raw in work.vectors if name == space.id]
-        vectors = to_rows(space, [raw for _, raw in rows])
-        FaissIndex(space, _index_folder(place, space)).replace([(np.arange(len(rows)), vectors)], len(rows))
+        rows = [
+            (k, vector) for k, work in enumerate(registered_files) for name, vector in work.vectors if name == space.id
+        ]
+        vectors = to_rows(space, [vector for _, vector in rows])
+        FaissIndex(space, _get_index_folder(context, space)).replace([(np.arange(len(rows)), vectors)], len(rows))
         owners.append((space.id, tuple(owner for owner, _ in rows)))
-    sets = decode_vectors(ROOTSIFT, [work.local for work in registered])
-    VoteIndex(_index_folder(place, ROOTSIFT)).replace([(np.arange(len(sets)), sets)], len(sets))
-    owners.append((ROOTSIFT.id, tuple(range(len(registered)))))
-    works = tuple((work.path, work.digest) for work in registered)
-    return WorkerContext(place.root, place.scratch, place.works_root, tuple(owners), works)
+    sets = decode_vectors(ROOTSIFT, [work.local for work in registered_files])
+    VoteIndex(_get_index_folder(context, ROOTSIFT)).replace([(np.arange(len(sets)), sets)], len(sets))
+    owners.append((ROOTSIFT.id, tuple(range(len(registered_files)))))
+    works = tuple((work.path, work.digest) for work in registered_files)
+    return WorkerContext(context.root, context.scratch, context.works_root, tuple(owners), works)
 
 
-def _index_folder(place: WorkerContext, space: Space) -> Path:
-    return place.scratch / "index" / space.id
+def _get_index_folder(context: WorkerContext, space: Space) -> Path:
+    return context.scratch / "index" / space.id
 
 
 class _Worker:
     """State of one process between pictures."""
 
-    def __init__(self, place: WorkerContext) -> None:
-        self.place = place
-        self.cache = FeatureCache(place.scratch, CACHED_WORKS)
-        self._owners = dict(place.owners)
+    def __init__(self, context: WorkerContext) -> None:
+        self.place = context
+        self.cache = FeatureCache(context.scratch, CACHED_WORKS)
+        self._owners = dict(context.owners)
         self.results: dict[Digest, list[tuple[int, Verification]]] = {}
 
     @cached_property
     def hashes(self) -> FaissIndex:
-        """Hashes of the works, mapped on first use, as are the others."""
-        return FaissIndex(PHASH, _index_folder(self.place, PHASH))
+        """Hashes of the works, mapped on first use like the other indexes."""
+        return FaissIndex(PHASH, _get_index_folder(self.place, PHASH))
 
     @cached_property
     def descriptors(self) -> FaissIndex:
         """Descriptors of the works."""
-        return FaissIndex(DESCRIPTOR, _index_folder(self.place, DESCRIPTOR))
+        return FaissIndex(DESCRIPTOR, _get_index_folder(self.place, DESCRIPTOR))
 
     @cached_property
     def votes(self) -> VoteIndex:
         """Local features of the works."""
-        return VoteIndex(_index_folder(self.place, ROOTSIFT))
+        return VoteIndex(_get_index_folder(self.place, ROOTSIFT))
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Return the work to which each candidate's vector belongs."""
@@ -204,7 +210,7 @@ class _Worker:
 
     def find_matches(self, data: bytes) -> list[tuple[int, Verification]]:
         """Return the works that a picture shows; identical bytes are compared once."""
-        digest = Digest.of(data)
+        digest = Digest.from_bytes(data)
         if digest not in self.results:
             comparisons = find_works(extract(data), lambda: data, self)
             self.results[digest] = [
@@ -216,7 +222,7 @@ class _Worker:
 def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
     try:
         load = (worker.place.root / path).read_bytes
-        digest = Digest.of(load())
+        digest = Digest.from_bytes(load())
         features = worker.cache.get(digest, load)
     except (ExhibitError, OSError) as error:
         return Skipped(path, str(error))
@@ -231,10 +237,14 @@ def _match_picture(worker: _Worker, path: str) -> PictureResult:
     except (ExhibitError, OSError) as error:
         return PictureResult(path, (Skipped(path, str(error)),))
     works = worker.place.works
-    ordered = sorted(matches, key=lambda pair: works[pair[0]][0])
-    return PictureResult(path, tuple(Match(works[work][0], path, verification) for work, verification in ordered))
+    ordered_matches = sorted(matches, key=lambda pair: works[pair[0]][0])
+    return PictureResult(
+        path, tuple(Match(works[work][0], path, verification) for work, verification in ordered_matches)
+    )
 
 
-def _run_each(task: Callable[[_Worker, str], R], place: WorkerContext, paths: Sequence[str], jobs: int) -> Iterator[R]:
-    """Run a task on each path, in order; few paths are processed in this process."""
-    return run_in_processes(1 if len(paths) <= BATCH else jobs, (_Worker, place), task, paths, BATCH)
+def _run_for_each(
+    task: Callable[[_Worker, str], R], context: WorkerContext, paths: Sequence[str], jobs: int
+) -> Iterator[R]:
+    """Run a task on each path, in order; a small number of paths is processed in the current process."""
+    return run_in_processes(1 if len(paths) <= BATCH_SIZE else jobs, (_Worker, context), task, paths, BATCH_SIZE)

@@ -1,4 +1,4 @@
-"""File with the matches of two folders, written line by line with its progress, so that a run can be resumed."""
+"""File with the matches of two folders, written line by line together with its progress, so a run can be resumed."""
 
 import errno
 import hashlib
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from exhibit.comparison.calibration import Calibration, calibrated
+from exhibit.comparison.calibration import Calibration, add_probability
 from exhibit.errors import WrongUseError
 from indexer.compare.wording import as_dict
 from indexer.picture.spaces import PIPELINE
@@ -17,11 +17,10 @@ from indexer.search.folders import Match, RegisteredFile, Skipped
 
 
 class MatchesFile:
-    """Matches as JSON lines in a file and, until all is done, a hidden file next to it with the processed pictures.
+    """Matches as JSON lines in a file; until the run is complete, a hidden file lists the processed pictures.
 
     Each picture is recorded completely or not at all, even after a crash. An earlier file stays unchanged until the
-    works
-    have been measured.
+    works have been measured.
 
     Raises:
         WrongUseError: The file cannot be written.
@@ -38,7 +37,7 @@ class MatchesFile:
 
     def __enter__(self) -> Self:
         with self._convert_write_errors():
-            if self.path.is_dir() or not os.access(self.path.parent, os.W_OK):  # reported before hours of work
+            if self.path.is_dir() or not os.access(self.path.parent, os.W_OK):  # fail before hours of work
                 number = errno.EISDIR if self.path.is_dir() else errno.ENOENT
                 raise OSError(number, os.strerror(number))
         return self
@@ -52,11 +51,11 @@ class MatchesFile:
 
     @property
     def is_started(self) -> bool:
-        """True if it contains results that a later run can continue."""
+        """True if the file contains results that a later run can continue."""
         return self._out is not None
 
     def resume(self, works: Iterable[RegisteredFile], pictures: Sequence[str]) -> list[str]:
-        """Start with these works, or resume an interrupted run; return the pictures that remain to be processed."""
+        """Start a run with these works, or resume an interrupted one; return the pictures still to be processed."""
         inputs = [
             PIPELINE,
             self._calibration and self._calibration.digest.hex,
@@ -64,31 +63,36 @@ class MatchesFile:
         ]
         identity = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
         with self._convert_write_errors():
-            done = self._load_progress(identity)
+            processed_rows = self._load_progress(identity)
             size = 0
-            for row in done.values():
+            for row in processed_rows.values():
                 size = max(size, row["bytes"])
                 self.matches, self.skipped = self.matches + row["matches"], self.skipped + row["skipped"]
-            self.pictures = len(done)
-            self._out = self.path.open("r+b" if done else "wb")
+            self.pictures = len(processed_rows)
+            self._out = self.path.open("r+b" if processed_rows else "wb")
             self._out.truncate(size)
             self._out.seek(size)
             self._state = self._state_path.open("wb")
-            for row in ({"works": identity}, *done.values()):
+            for row in ({"works": identity}, *processed_rows.values()):
                 self._state.write(json.dumps(row).encode() + b"\n")
             self._state.flush()
-        return [picture for picture in pictures if picture not in done]
+        return [picture for picture in pictures if picture not in processed_rows]
 
     def add(self, picture: str, results: Iterable[Match | Skipped]) -> None:
         """Record the results for a picture."""
         assert self._out is not None
         assert self._state is not None
-        row: dict[str, Any] = {"picture": picture, "stamp": self._file_version(picture), "matches": 0, "skipped": 0}
+        row: dict[str, Any] = {
+            "picture": picture,
+            "stamp": self._compute_file_version(picture),
+            "matches": 0,
+            "skipped": 0,
+        }
         with self._convert_write_errors():
             for result in results:
                 row["skipped" if isinstance(result, Skipped) else "matches"] += 1
                 if isinstance(result, Match):
-                    fields = as_dict(calibrated(result.verification, self._calibration))
+                    fields = as_dict(add_probability(result.verification, self._calibration))
                     line = json.dumps({"work": result.work, "picture": result.picture, **fields}, ensure_ascii=False)
                     self._out.write(line.encode() + b"\n")
             self._out.flush()
@@ -98,7 +102,7 @@ class MatchesFile:
         self.matches, self.skipped = self.matches + row["matches"], self.skipped + row["skipped"]
 
     def _load_progress(self, identity: str) -> dict[str, dict[str, Any]]:
-        """Return the records of an earlier run with the same works, if its pictures are unchanged."""
+        """Load the records of an earlier run with the same works; none if any of its pictures has changed."""
         try:
             first, *lines = self._state_path.read_bytes().splitlines(keepends=True)
             size = self.path.stat().st_size
@@ -107,12 +111,12 @@ class MatchesFile:
         if json.loads(first or b"{}") != {"works": identity}:
             return {}
         rows = [json.loads(line) for line in lines if line.endswith(b"\n")]
-        if any(row["bytes"] > size or row["stamp"] != self._file_version(row["picture"]) for row in rows):
+        if any(row["bytes"] > size or row["stamp"] != self._compute_file_version(row["picture"]) for row in rows):
             return {}
         return {row["picture"]: row for row in rows}
 
-    def _file_version(self, picture: str) -> str:
-        """Return a stamp that identifies the version of a picture's file; empty if it is missing."""
+    def _compute_file_version(self, picture: str) -> str:
+        """Return an identifier of the version of a picture's file; empty if the file is missing."""
         try:
             status = (self._folder / picture).stat()
         except OSError:
@@ -124,4 +128,4 @@ class MatchesFile:
         try:
             yield
         except OSError as error:
-            raise WrongUseError(f"{self.path} can't be written: {error.strerror}.") from error
+            raise WrongUseError(f"{self.path} cannot be written: {error.strerror}.") from error

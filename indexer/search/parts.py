@@ -1,4 +1,4 @@
-"""Pictures within a picture: each is searched for separately, and its match is mapped to the whole."""
+"""Search for pictures within a picture: each is searched for separately, and its match is mapped to the whole."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,41 +7,42 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.comparison.similarity import needed_side
+from exhibit.comparison.similarity import compute_needed_side
 from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Matrix, Piece, Verification
 from indexer.compare.decision import (
-    WEAK,
-    WEAK_DENSE,
+    MIN_DENSE_AGREEMENT,
+    WEAK_AGREEMENT,
     AnyVerification,
     add_transform,
+    recompute_odds,
     remove_match,
-    reweigh,
     to_matrix,
     verify,
 )
-from indexer.compare.dense import dense_agreement
+from indexer.compare.dense import compute_dense_agreement
 from indexer.layout.orientation import Box
 from indexer.layout.regions import MAX_REGIONS, find_regions
 from indexer.layout.scaling import shrink_to
-from indexer.picture.features import NORMAL, SAME_PART, Detail, Features, Part, cut_parts, extract
+from indexer.picture.features import NORMAL_DETAIL, SAME_PART_OVERLAP, Detail, Features, Part, cut_parts, extract
 from indexer.search.candidates import Candidate
 
 MAX_PART_DISTANCE = 0.47
-"""Maximum 1 − cosine for comparing a part with a work. Of 86 pictures that show one of 200 works small, and that
-nothing else found, it finds the work in 57; in 13, another work is within it, too, and is compared in vain."""
+"""Maximum 1 − cosine for comparing a part with a work. Of 86 pictures that show one of 200 works at a small size and
+that no other rule finds, this limit finds the work in 57; in 13, another work is within the limit, too, and is compared
+unnecessarily."""
 MAX_SIMILAR_PARTS = 3
-"""Number of parts that are compared with one picture."""
-CUT_MARGIN = 0.02
-"""Distance from the end of a section, as a share of the strip's width, within which a picture counts as cut off
+"""Maximum number of parts that are compared with one picture."""
+CUT_OFF_MARGIN = 0.02
+"""Distance from the end of a section, as a fraction of the strip's width, within which a picture counts as cut off
 there."""
 
 
 def find_parts(found_picture: Features, load: Callable[[], bytes], limits: Limits) -> list[Part]:
-    """Return the pictures within a picture; empty for most photographs.
+    """Find the pictures within a picture; none in most photographs.
 
-    Also empty if the network that described the whole is not available.
+    The result is also empty if the model that described the whole is not available.
     """
     if found_picture.space != found_picture.descriptor.space:
         return []
@@ -55,46 +56,49 @@ def find_parts(found_picture: Features, load: Callable[[], bytes], limits: Limit
 
 
 def _find_strip_regions(data: bytes, found_picture: Features, limits: Limits) -> list[Box]:
-    """Return the pictures within a strip, largest first: those within each section, which is twice as long as wide.
+    """Find the pictures within a strip, largest first, section by section.
 
-    Each section starts in the middle of the previous one; pictures cut off at its ends are complete in another.
+    Sections are twice as long as wide and overlap by half, so a picture that one section cuts off is complete in
+    another.
     """
-    decoded = decode(data, limits, at_least=round(NORMAL.side * found_picture.strip_factor))
+    decoded = decode(data, limits, at_least=round(NORMAL_DETAIL.side * found_picture.strip_factor))
     grey = np.asarray(Image.fromarray(decoded.pixels).convert("L"))
     across, down = found_picture.info.width / grey.shape[1], found_picture.info.height / grey.shape[0]
-    upright = grey.shape[0] > grey.shape[1]
-    lines, wide, along = (grey, across, down) if upright else (grey.T, down, across)
+    is_upright = grey.shape[0] > grey.shape[1]
+    lines, strip_width, strip_scale = (grey, across, down) if is_upright else (grey.T, down, across)
     length, step = lines.shape
     boxes: list[Box] = []
     for start in range(0, max(1, length - step), step):
         stretch = np.ascontiguousarray(lines[start : start + 2 * step])
-        height, edge = len(stretch), CUT_MARGIN * step
-        for box in find_regions(shrink_to(stretch, NORMAL.side), (round(step * wide), round(height * along))):
-            top, bottom = box.top / along, box.bottom / along
+        height, edge = len(stretch), CUT_OFF_MARGIN * step
+        for box in find_regions(
+            shrink_to(stretch, NORMAL_DETAIL.side), (round(step * strip_width), round(height * strip_scale))
+        ):
+            top, bottom = box.top / strip_scale, box.bottom / strip_scale
             if (start and top < edge) or (start + height < length and bottom > height - edge):
                 continue
-            region = Box(box.left, box.top + start * along, box.right, box.bottom + start * along)
-            if all(region.intersection_over_union(other) < SAME_PART for other in boxes):
+            region = Box(box.left, box.top + start * strip_scale, box.right, box.bottom + start * strip_scale)
+            if all(region.compute_intersection_over_union(other) < SAME_PART_OVERLAP for other in boxes):
                 boxes.append(region)
     boxes.sort(key=lambda box: -box.width * box.height)
-    if not upright:
+    if not is_upright:
         boxes = [Box(box.top, box.left, box.bottom, box.right) for box in boxes]
     return boxes[:MAX_REGIONS]
 
 
 def query_parts(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[Part, Candidate]]:
-    """Return the result of the index for each of the parts, the nearest first."""
-    hits_by_part = descriptors.search(_vectors(parts), k=1, within=MAX_PART_DISTANCE)
+    """Query the index for each part; return the hits of all parts, nearest first."""
+    hits_by_part = descriptors.search(_stack_vectors(parts), k=1, within=MAX_PART_DISTANCE)
     pairs = [(part, hit) for part, hits in zip(parts, hits_by_part, strict=True) for hit in hits]
     pairs.sort(key=lambda pair: pair[1].distance)
     return [(part, Candidate(descriptors.space.id, hit.number, hit.distance)) for part, hit in pairs]
 
 
-def select_similar_parts(parts: Sequence[Part], registered: Features) -> list[Part]:
-    """Return the parts most similar to a registered picture; empty if another network described it."""
-    if not parts or registered.space != parts[0].descriptor.space:
+def select_similar_parts(parts: Sequence[Part], registered_picture: Features) -> list[Part]:
+    """Select the parts most similar to a registered picture; none if another model described it."""
+    if not parts or registered_picture.space != parts[0].descriptor.space:
         return []
-    distances = 1 - _vectors(parts) @ registered.embedding
+    distances = 1 - _stack_vectors(parts) @ registered_picture.embedding
     return [
         parts[number]
         for number in np.argsort(distances, kind="stable")[:MAX_SIMILAR_PARTS].tolist()
@@ -102,26 +106,34 @@ def select_similar_parts(parts: Sequence[Part], registered: Features) -> list[Pa
     ]
 
 
-def _vectors(parts: Sequence[Part]) -> NDArray[np.float32]:
-    return parts[0].descriptor.vectors([part.pixels for part in parts])
+def _stack_vectors(parts: Sequence[Part]) -> NDArray[np.float32]:
+    return parts[0].descriptor.compute_vectors([part.pixels for part in parts])
 
 
 def verify_part(
-    part: Part, found_picture: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
+    part: Part,
+    found_picture: Features,
+    load: Callable[[], bytes],
+    registered_picture: Features,
+    limits: Limits,
+    works: int = 0,
 ) -> Verification:
-    """Compare a part with a registered picture, named among ``works`` works; the stated values refer to the whole."""
-    verification = verify(part.features, registered, works)
+    """Compare a part with a registered picture, found among ``works`` works; the reported values refer to the whole."""
+    verification = verify(part.features, registered_picture, works)
     if verification.decision is Decision.NONE or verification.transform is None:
         return remove_match(verification)
     shift = np.array([[1.0, 0, -part.box.left], [0, 1, -part.box.top], [0, 0, 1]])
     transform = np.array(_shift_transform(verification.transform, shift))
     mapped = replace(
-        add_transform(verification, transform, found_picture, registered),
-        further=tuple(_shift_transform(further, shift) for further in verification.further),
+        add_transform(verification, transform, found_picture, registered_picture),
+        further=tuple(_shift_transform(transform_copy, shift) for transform_copy in verification.further),
         pieces=tuple(Piece(piece.box, _shift_transform(piece.transform, shift)) for piece in verification.pieces),
     )
-    return _restate_share(
-        mapped, _with_enough_pixels(mapped, found_picture, load, registered, limits), registered, works
+    return _restate_fraction(
+        mapped,
+        _measure_with_enough_pixels(mapped, found_picture, load, registered_picture, limits),
+        registered_picture,
+        works,
     )
 
 
@@ -129,21 +141,21 @@ def restate_agreement(
     verification: AnyVerification,
     found_picture: Features,
     load: Callable[[], bytes],
-    registered: Features,
+    registered_picture: Features,
     limits: Limits,
     works: int = 0,
 ) -> AnyVerification:
-    """Restate the share of matching windows of a pair as a verifier recomputes it from both files.
+    """Replace the fraction of matching windows by the value that a verifier recomputes from both files.
 
-    The grey picture, on which all other measurements are based, blurs small parts of the found one.
+    All other measurements are based on the grey picture, which blurs small parts of the found picture.
 
     Args:
         verification: The verification.
         found_picture: The found picture.
         load: Returns its exact bytes.
-        registered: The registered picture.
+        registered_picture: The registered picture.
         limits: Limits for decoding.
-        works: Number of works among which the pair was named.
+        works: Number of works among which the pair was found.
 
     Returns:
         The verification.
@@ -151,30 +163,34 @@ def restate_agreement(
     if (
         verification.transform is None
         or verification.decision is Decision.NONE
-        or found_picture.digest == registered.digest
+        or found_picture.digest == registered_picture.digest
     ):
         return verification
-    whole = _with_enough_pixels(verification, found_picture, load, registered, limits)
+    detailed_picture = _measure_with_enough_pixels(verification, found_picture, load, registered_picture, limits)
     return (
-        downgrade_weak(verification)
-        if whole is found_picture
-        else _restate_share(verification, whole, registered, works)
+        downgrade_weak_match(verification)
+        if detailed_picture is found_picture
+        else _restate_fraction(verification, detailed_picture, registered_picture, works)
     )
 
 
-def downgrade_weak(verification: AnyVerification) -> AnyVerification:
-    """Send a certain match to review if fewer windows match than a verifier requires."""
-    if verification.decision is Decision.CERTAIN and verification.dense < WEAK_DENSE:
-        return replace(verification, decision=Decision.REVIEW, reasons=(*verification.reasons, WEAK))
+def downgrade_weak_match(verification: AnyVerification) -> AnyVerification:
+    """Downgrade a certain match to a review if fewer windows match than a verifier requires."""
+    if verification.decision is Decision.CERTAIN and verification.dense < MIN_DENSE_AGREEMENT:
+        return replace(verification, decision=Decision.REVIEW, reasons=(*verification.reasons, WEAK_AGREEMENT))
     return verification
 
 
-def _with_enough_pixels(
-    verification: Verification, found_picture: Features, load: Callable[[], bytes], registered: Features, limits: Limits
+def _measure_with_enough_pixels(
+    verification: Verification,
+    found_picture: Features,
+    load: Callable[[], bytes],
+    registered_picture: Features,
+    limits: Limits,
 ) -> Features:
     """Return the found picture, measured again at a higher resolution if its grey picture is too small."""
-    first, second = ((picture.info.width, picture.info.height) for picture in (found_picture, registered))
-    side = needed_side(first, second, verification.transform or ())
+    first, second = ((picture.info.width, picture.info.height) for picture in (found_picture, registered_picture))
+    side = compute_needed_side(first, second, verification.transform or ())
     return (
         found_picture
         if side <= max(found_picture.grey_size)
@@ -182,11 +198,15 @@ def _with_enough_pixels(
     )
 
 
-def _restate_share(verification: AnyVerification, whole: Features, registered: Features, works: int) -> AnyVerification:
-    share = dense_agreement(whole, registered, np.array(verification.transform), pieces=verification.pieces).share
-    return downgrade_weak(reweigh(replace(verification, dense=round(share, 4)), works))
+def _restate_fraction(
+    verification: AnyVerification, detailed_picture: Features, registered_picture: Features, works: int
+) -> AnyVerification:
+    fraction = compute_dense_agreement(
+        detailed_picture, registered_picture, np.array(verification.transform), pieces=verification.pieces
+    ).fraction
+    return downgrade_weak_match(recompute_odds(replace(verification, dense=round(fraction, 4)), works))
 
 
 def _shift_transform(transform: Matrix, shift: NDArray[np.float64]) -> Matrix:
-    shifted = np.array(transform) @ shift
-    return to_matrix(shifted / shifted[2, 2])
+    shifted_transform = np.array(transform) @ shift
+    return to_matrix(shifted_transform / shifted_transform[2, 2])

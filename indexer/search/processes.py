@@ -1,4 +1,4 @@
-"""Work shared among several processes with one thread each."""
+"""Distribution of work among several processes with one thread each."""
 
 import multiprocessing
 import os
@@ -21,7 +21,7 @@ State = TypeVar("State")
 Call = TypeVar("Call")
 Result = TypeVar("Result")
 _process_state: list[Any] = []
-"""State of a process of :func:`run_in_processes`."""
+"""State of a worker process of :func:`run_in_processes`."""
 
 
 def run_in_processes(
@@ -33,9 +33,8 @@ def run_in_processes(
 ) -> Iterator[Result]:
     """Run calls in processes, or in this one for a single job, and yield their results in order.
 
-    The processes end at once if this one is interrupted or killed, or no longer needs their results; their temporary
-    files
-    are in a folder that is removed with this process.
+    The processes end immediately if this process is interrupted or killed, or no longer needs their results. Their
+    temporary files are in a folder that is removed when this process ends.
 
     Args:
         jobs: Number of processes.
@@ -55,7 +54,7 @@ def run_in_processes(
         yield from (run(state, call) for call in calls)
         return
     with tempfile.TemporaryDirectory(prefix="exhibit-processes-") as scratch:
-        yield from _run_in_pool(jobs, (*factory, scratch), partial(_run, run), calls, batch_size)
+        yield from _run_in_pool(jobs, (*factory, scratch), partial(_run_call, run), calls, batch_size)
 
 
 def _run_in_pool(
@@ -66,16 +65,16 @@ def _run_in_pool(
     batch_size: int,
 ) -> Iterator[Result]:
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    pool = ProcessPoolExecutor(jobs, context, _start, initializer_arguments)
+    pool = ProcessPoolExecutor(jobs, context, _start_process, initializer_arguments)
     try:
         remaining = iter(calls)
         batches = iter(lambda: list(islice(remaining, batch_size)), [])
-        futures = deque(pool.submit(_run_each, run, batch) for batch in batches)
-        while futures:  # not Executor.map, which cancels waiting calls while the pool reports a dead process to them
+        futures = deque(pool.submit(_run_batch, run, batch) for batch in batches)
+        while futures:  # Executor.map cancels pending calls while the pool reports a dead process to them
             yield from futures.popleft().result()
     except BrokenProcessPool as error:
         raise ServiceMissingError(
-            "A process died while it worked on a picture.", hint="Is memory short? Try --jobs 1."
+            "A process died while it processed a picture.", hint="If the machine has too little memory, try --jobs 1."
         ) from error
     except BaseException:
         for process in list((pool._processes or {}).values()):  # noqa: SLF001 - of Python 3.14 on: kill_workers()
@@ -85,15 +84,15 @@ def _run_in_pool(
         pool.shutdown(cancel_futures=True)
 
 
-def _run_each(run: Callable[[Call], Result], calls: list[Call]) -> list[Result]:
+def _run_batch(run: Callable[[Call], Result], calls: list[Call]) -> list[Result]:
     return [run(call) for call in calls]
 
 
-def _start(make: Callable[[Setting], State], setting: Setting, scratch: str) -> None:
+def _start_process(factory: Callable[[Setting], State], setting: Setting, scratch: str) -> None:
     tempfile.tempdir = scratch
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process
     threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
-    _process_state[:] = [make(setting)]
+    _process_state[:] = [factory(setting)]
 
 
 def _end_with_parent(scratch: str) -> None:
@@ -104,5 +103,5 @@ def _end_with_parent(scratch: str) -> None:
         os._exit(1)
 
 
-def _run(run: Callable[[State, Call], Result], call: Call) -> Result:
+def _run_call(run: Callable[[State, Call], Result], call: Call) -> Result:
     return run(_process_state[0], call)

@@ -1,1 +1,1 @@
-"""Vector indexes: in memory, in segments on disk, and in lists for many millions."""
+"""Vector indexes: in memory, in segments on disk, and in inverted lists for many millions of vectors."""

@@ -1,4 +1,4 @@
-"""An index in a folder: immutable segments that all processes map."""
+"""Index in a folder: immutable segments that all processes map."""
 
 import shutil
 from abc import abstractmethod
@@ -17,19 +17,19 @@ from indexer.vectors.manifest import (
     HINT,
     Manifest,
     Segment,
-    delete_leftovers,
-    manifest_to_replace,
-    publish,
+    delete_leftover_files,
+    publish_manifest,
     read_manifest,
+    read_manifest_to_replace,
     write_lock,
 )
 from indexer.vectors.replayed_index import OpenIndex, ReplayedIndex
 
 MAX_ATTEMPTS = 5
-GROWTH = 4
-"""A flush merges older segments into the new one while they are smaller than this many times its size."""
-MAX_LISTED = 10
-"""Problems of one kind that a check lists."""
+MERGE_GROWTH_FACTOR = 4
+"""Size ratio up to which a flush merges older segments into the new one."""
+MAX_LISTED_PROBLEMS = 10
+"""Maximum number of problems of one kind that a check lists."""
 
 
 class NumberedRows:
@@ -38,7 +38,7 @@ class NumberedRows:
     Attributes:
         numbers: int64, ascending, each once.
         removed: bool, whether each entry was removed.
-        is_changed: Whether more is removed than in the durable state.
+        is_changed: whether entries were removed that the durable state still contains.
     """
 
     def __init__(self, numbers: NDArray[np.int64]) -> None:
@@ -51,24 +51,24 @@ class NumberedRows:
         return len(self.removed) - self._removed_count
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Mark numbers as removed; return how many were present."""
-        places = np.searchsorted(self.numbers, numbers)
-        places = places[places < len(self.numbers)]
-        places = np.unique(places[np.isin(self.numbers[places], numbers)])
-        present = places[~self.removed[places]]
-        self.removed[present] = True
-        self._removed_count += len(present)
-        self.is_changed = self.is_changed or len(present) > 0
-        return len(present)
+        """Mark numbers as removed; return the number of those that were present."""
+        positions = np.searchsorted(self.numbers, numbers)
+        positions = positions[positions < len(self.numbers)]
+        positions = np.unique(positions[np.isin(self.numbers[positions], numbers)])
+        present_positions = positions[~self.removed[positions]]
+        self.removed[present_positions] = True
+        self._removed_count += len(present_positions)
+        self.is_changed = self.is_changed or len(present_positions) > 0
+        return len(present_positions)
 
     @property
     def removed_numbers(self) -> NDArray[np.int64]:
-        """The numbers that were removed."""
+        """Removed numbers."""
         return np.asarray(self.numbers)[self.removed]
 
     @property
     def live_numbers(self) -> NDArray[np.int64]:
-        """The numbers that were not removed."""
+        """Numbers that were not removed."""
         return np.asarray(self.numbers)[~self.removed]
 
 
@@ -77,11 +77,10 @@ C = TypeVar("C")
 
 
 class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
-    """Entries of one space in a folder, which the first flush creates. Implements ``ports.StoredIndex``.
+    """Index of the entries of one space in a folder, which the first flush creates. Implements ``ports.StoredIndex``.
 
     The files are opened on first use. ``R`` is the type of a segment's or the tail's entries, ``C`` the content from
-    which
-    a segment is written.
+    which a segment is written.
 
     Raises:
         IntegrityError: On first use: the files are damaged, of another version, or of another space.
@@ -100,16 +99,18 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         if problems := self._list_damage(source):
             return problems
         opened = self._open()
-        return [] if source is None else self._list_differences(opened.segments, opened.durable.sequence, source)
+        return [] if source is None else self._list_differences(opened.segments, opened.durable_state.sequence, source)
 
     def repair(self, source: VectorSource) -> list[str]:
         """Empty the index if its files are damaged, so that it is replayed from the database; return the problems."""
         if not self._list_damage(source):
             return []
         with write_lock(self.folder):
-            if problems := self._list_damage(source):  # no other process has repaired it
-                present = manifest_to_replace(self.folder, self.space.id)
-                publish(self.folder, Manifest(self.space.id, present.generation + 1), present)
+            if problems := self._list_damage(source):  # no other process has repaired the index in the meantime
+                current_manifest = read_manifest_to_replace(self.folder, self.space.id)
+                publish_manifest(
+                    self.folder, Manifest(self.space.id, current_manifest.generation + 1), current_manifest
+                )
         self._close()
         return problems
 
@@ -119,7 +120,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         if not self.folder.is_dir():
             return
         with write_lock(self.folder):
-            delete_leftovers(self.folder, self._load_state().files)
+            delete_leftover_files(self.folder, self._load_state().files)
 
     def rebuild(self, source: VectorSource) -> None:
         """Replace the index by the contents of the database; readers keep the old files until they reopen."""
@@ -138,17 +139,19 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
     def write_segments(self, contents: Iterable[C], sequence: int) -> None:
         """Replace the index by segments with these contents."""
         with write_lock(self.folder):
-            present = manifest_to_replace(self.folder, self.space.id)
-            generation = present.generation + 1
+            current_manifest = read_manifest_to_replace(self.folder, self.space.id)
+            generation = current_manifest.generation + 1
             segments = [self._write_segment(generation, *content) for content in enumerate(contents)]
-            publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
+            publish_manifest(
+                self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), current_manifest
+            )
         self._close()
 
     def stats(self) -> IndexStats:
         """Measure the durable state."""
         size = sum(path.stat().st_size for path in self.folder.glob("*") if path.is_file())
         opened = self._open()
-        return IndexStats(sum(map(len, opened.segments)), opened.durable.sequence, size)
+        return IndexStats(sum(map(len, opened.segments)), opened.durable_state.sequence, size)
 
     def clear(self) -> None:
         """Delete the index."""
@@ -163,7 +166,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
             manifest = self._load_state()
             try:
                 segments = [self._open_segment(segment) for segment in manifest.segments]
-            except FileNotFoundError as error:  # replaced and deleted since the manifest was read
+            except FileNotFoundError as error:  # another process replaced the segments after the manifest was read
                 if not last:
                     raise IntegrityError(f"A file of the index {self.space.id} is missing.", hint=HINT) from error
             else:
@@ -173,14 +176,16 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
     def _make_durable(self, sequence: int) -> None:
         opened = self._opened
         with write_lock(self.folder):
-            present = self._load_state()
-            if present != opened.durable:
+            current_manifest = self._load_state()
+            if current_manifest != opened.durable_state:
                 return
-            generation, kept_count = present.generation + 1, self._count_unchanged()
-            segments = [self._write_removals(generation, place) for place in range(kept_count)]
+            generation, kept_count = current_manifest.generation + 1, self._count_unchanged()
+            segments = [self._write_removals(generation, segment_index) for segment_index in range(kept_count)]
             if any(map(len, merged_parts := opened.parts[kept_count:])):
                 segments.append(self._write_segment(generation, 0, self._merge(merged_parts)))
-            publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
+            publish_manifest(
+                self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), current_manifest
+            )
 
     def _open_segment(self, segment: Segment) -> R:
         for suffix in segment.sha256:
@@ -197,15 +202,15 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
             raise IntegrityError(message, hint=HINT)
         return rows
 
-    def _write_segment(self, generation: int, place: int, content: C) -> Segment:
-        name = f"segment-{generation:08d}-{place:04d}"
+    def _write_segment(self, generation: int, segment_index: int, content: C) -> Segment:
+        name = f"segment-{generation:08d}-{segment_index:04d}"
         count = self._write(self.folder / name, content)
         files = sorted(self.folder.glob(f"{name}.*"))
-        return Segment(name, count, {path.suffix: Digest.of_file(path).hex for path in files})
+        return Segment(name, count, {path.suffix: Digest.from_file(path).hex for path in files})
 
-    def _write_removals(self, generation: int, place: int) -> Segment:
+    def _write_removals(self, generation: int, segment_index: int) -> Segment:
         """Return the manifest entry of an older segment, with a new file if more was removed from it."""
-        segment, rows = self._opened.durable.segments[place], self._opened.segments[place]
+        segment, rows = self._opened.durable_state.segments[segment_index], self._opened.segments[segment_index]
         if not rows.is_changed:
             return segment
         name = f"removed-{generation:08d}-{segment.name}.npy"
@@ -216,28 +221,28 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         """Count the oldest segments that stay unchanged; later, smaller ones are merged with the tail."""
         segments = self._opened.segments
         count, size = len(segments), len(self._opened.tail)
-        while count and len(segments[count - 1]) <= min(GROWTH * size, self._max_rows - size):
+        while count and len(segments[count - 1]) <= min(MERGE_GROWTH_FACTOR * size, self._max_rows - size):
             count -= 1
             size += len(segments[count])
         return count
 
     def _list_damage(self, source: VectorSource | None) -> list[str]:
-        """List damage of the files, or that the database is older because it was restored."""
+        """List damage of the files, or report that the database is older because it was restored."""
         try:
             opened = self._open()
-            problems = list(self._list_wrong_checksums(opened.durable))
+            problems = list(self._list_wrong_checksums(opened.durable_state))
         except (FileNotFoundError, IntegrityError) as error:
             return [str(error)]
-        problems = problems or list(_list_repeated(opened.segments))
-        if not problems and source is not None and opened.durable.sequence > source.last_change():
-            problems = [f"It contains change {opened.durable.sequence}, which the database does not have."]
+        problems = problems or list(_list_repeated_numbers(opened.segments))
+        if not problems and source is not None and opened.durable_state.sequence > source.last_change():
+            problems = [f"It contains change {opened.durable_state.sequence}, which the database does not have."]
         return problems
 
     def _list_wrong_checksums(self, manifest: Manifest) -> Iterator[str]:
         for segment in manifest.segments:
             for suffix, expected in segment.sha256.items():
                 path = self.folder / f"{segment.name}{suffix}"
-                if Digest.of_file(path).hex != expected:
+                if Digest.from_file(path).hex != expected:
                     yield f"{path.name} does not have the checksum of the manifest."
 
     def _list_differences(self, segments: list[R], sequence: int, source: VectorSource) -> list[str]:
@@ -248,7 +253,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
     @property
     @abstractmethod
     def _max_rows(self) -> int:
-        """Entries that one segment may contain."""
+        """Maximum number of entries in one segment."""
 
     @abstractmethod
     def _empty(self, segments: list[R]) -> R:
@@ -279,7 +284,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
 
 
 def describe_wrong_count(count: int, expected: int) -> str:
-    """Return the problem of an index that has another number of entries than the database."""
+    """Describe the problem of an index whose number of entries differs from that of the database."""
     return f"It has {count} entries where the database has {expected}."
 
 
@@ -289,7 +294,7 @@ def save_array(path: Path, values: NDArray[Any]) -> None:
         np.save(file, values, allow_pickle=False)
 
 
-def _list_repeated(parts: Iterable[NumberedRows]) -> Iterator[str]:
+def _list_repeated_numbers(parts: Iterable[NumberedRows]) -> Iterator[str]:
     """List numbers that are out of order or present more than once."""
     for rows in parts:
         if (np.diff(rows.numbers) <= 0).any():
@@ -297,4 +302,4 @@ def _list_repeated(parts: Iterable[NumberedRows]) -> Iterator[str]:
     numbers, counts = np.unique(
         np.concatenate([np.zeros(0, np.int64), *(rows.live_numbers for rows in parts)]), return_counts=True
     )
-    yield from (f"Number {number} is present more than once." for number in numbers[counts > 1][:MAX_LISTED])
+    yield from (f"Number {number} is present more than once." for number in numbers[counts > 1][:MAX_LISTED_PROBLEMS])

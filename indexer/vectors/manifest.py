@@ -1,4 +1,4 @@
-"""The manifest of an index in a folder, which lists its segments. It is replaced as a whole."""
+"""Manifest of an index in a folder, which lists the segments. The file is always replaced as a whole."""
 
 import fcntl
 import json
@@ -8,30 +8,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from exhibit.errors import IntegrityError, ServiceMissingError
-from exhibit.files.durable import settle, settle_path
+from exhibit.files.durable import sync_file, sync_path
 
 MANIFEST_NAME = "manifest.json"
 INDEX_FORMAT = 1
-"""Version of the manifest and of all files that it names. An index of another version is rebuilt from the database."""
-HINT = "Run the rebuild of the index."
+"""Version of the manifest and of all files that it lists. An index of another version is rebuilt from the database."""
+HINT = "Rebuild the index: exhibit index rebuild"
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One segment of an index."""
+    """Segment of an index."""
 
     name: str  # of its files, without the suffix
-    count: int  # entries, including those that were removed later
+    count: int  # number of entries, including those that were removed later
     sha256: dict[str, str]  # hexadecimal digest of each file, by suffix
     removed: str | None = None  # name of the `.npy` file with the numbers removed since, or `None`
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The durable state of an index."""
+    """Durable state of an index."""
 
     space: str  # ID of the space
-    generation: int = 0  # grows by one with each write
+    generation: int = 0  # increases by one with each write
     sequence: int = 0  # highest change number that the segments contain
     segments: tuple[Segment, ...] = ()  # in the order in which they were written
 
@@ -49,11 +49,13 @@ def read_manifest(folder: Path, space: str) -> Manifest:
         IntegrityError: The manifest is damaged, of another version, or of another space.
     """
     try:
-        raw = json.loads((folder / MANIFEST_NAME).read_text())
-        if raw["format"] != INDEX_FORMAT:
+        manifest_data = json.loads((folder / MANIFEST_NAME).read_text())
+        if manifest_data["format"] != INDEX_FORMAT:
             raise IntegrityError(f"The index {space} is of another version.", hint=HINT)
-        segments = tuple(Segment(**segment) for segment in raw["segments"])
-        manifest = Manifest(raw["space"], int(raw["generation"]), int(raw["sequence"]), segments)
+        segments = tuple(Segment(**segment) for segment in manifest_data["segments"])
+        manifest = Manifest(
+            manifest_data["space"], int(manifest_data["generation"]), int(manifest_data["sequence"]), segments
+        )
     except FileNotFoundError:
         return Manifest(space)
     except (ValueError, TypeError, KeyError) as error:
@@ -63,8 +65,8 @@ def read_manifest(folder: Path, space: str) -> Manifest:
     return manifest
 
 
-def manifest_to_replace(folder: Path, space: str) -> Manifest:
-    """Read the manifest; if it is unreadable, return an empty one with the highest generation of any file."""
+def read_manifest_to_replace(folder: Path, space: str) -> Manifest:
+    """Read the manifest, or return an empty one with the highest generation of any file if it is unreadable."""
     try:
         return read_manifest(folder, space)
     except IntegrityError:
@@ -74,10 +76,10 @@ def manifest_to_replace(folder: Path, space: str) -> Manifest:
 
 @contextmanager
 def write_lock(folder: Path) -> Iterator[None]:
-    """Wait for the exclusive right to write to a folder, which is created if necessary, and hold it.
+    """Acquire and hold the write lock of a folder, which is created if necessary.
 
     Raises:
-        ServiceMissingError: The body failed to write; the manifest is unchanged.
+        ServiceMissingError: The body of the with statement failed to write; the manifest is unchanged.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,30 +88,29 @@ def write_lock(folder: Path) -> Iterator[None]:
             yield
     except (OSError, RuntimeError) as error:  # FAISS raises RuntimeError
         reason = str(error).strip().splitlines()[-1][:200]
-        hint = "Free disk space, make the folder writable, or run the rebuild of the index."
-        raise ServiceMissingError(f"The index {folder.name} can't be written: {reason}.", hint=hint) from error
+        hint = "Free disk space, make the folder writable, or rebuild the index."
+        raise ServiceMissingError(f"The index {folder.name} cannot be written: {reason}.", hint=hint) from error
 
 
-def publish(folder: Path, manifest: Manifest, previous: Manifest) -> None:
-    """Replace a manifest atomically. All files that the new one names must have been written.
+def publish_manifest(folder: Path, manifest: Manifest, previous_manifest: Manifest) -> None:
+    """Replace a manifest atomically. All files that the new one lists must have been written.
 
-    They are flushed to disk first. Afterwards, files in neither manifest are deleted; those of the previous one stay
-    for
-    readers that have just read it. Mapped files stay readable.
+    These files are flushed to disk first. Afterwards, files that neither manifest lists are deleted; those of the
+    previous one stay for processes that have just read it. Mapped files stay readable.
     """
     for name in manifest.files:
-        settle_path(folder / name)
+        sync_path(folder / name)
     temporary = folder / f".{MANIFEST_NAME}.new"
     with temporary.open("w") as file:
         json.dump({"format": INDEX_FORMAT, **asdict(manifest)}, file, indent=1)
-        settle(file)
-    settle_path(folder)
+        sync_file(file)
+    sync_path(folder)
     temporary.replace(folder / MANIFEST_NAME)
-    settle_path(folder)
-    delete_leftovers(folder, manifest.files | previous.files)
+    sync_path(folder)
+    delete_leftover_files(folder, manifest.files | previous_manifest.files)
 
 
-def delete_leftovers(folder: Path, files: set[str]) -> None:
+def delete_leftover_files(folder: Path, files: set[str]) -> None:
     """Delete all segment files except these, such as those of a killed writer; requires the write lock."""
     for path in folder.iterdir():
         if path.name.startswith(("segment-", "removed-")) and path.name not in files:

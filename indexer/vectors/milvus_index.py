@@ -1,8 +1,8 @@
-"""An index in Milvus: a collection that all machines search, and a tail in the memory of each process.
+"""Index in Milvus: a collection that all machines search, and a tail in the memory of each process.
 
-A ledger defines the current collection, and the change number up to which it is valid. Rows that a writer adds beyond
-that number are invisible to searches until the ledger is updated; if the writer is killed, the next one adds the same
-rows again. Removals take effect in Milvus at once, by each process that replays them.
+A ledger defines the current collection, and the change number up to which it is valid. Searches ignore rows that a
+writer has added beyond that number until the ledger is updated; if the writer is killed, the next one adds the same
+rows again. Each process that replays removals applies them to Milvus immediately.
 """
 
 import logging
@@ -21,7 +21,7 @@ from exhibit.errors import IntegrityError, StorageError
 from exhibit.ports import IndexStats, VectorSource
 from exhibit.sentences import Sentence
 from exhibit.types import Hit, Metric, Space, Untyped
-from indexer.vectors.faiss_rows import NOISE, SPARE, empty_rows
+from indexer.vectors.faiss_rows import PRODUCT_ERROR, SPARE_ROWS, create_empty_rows
 from indexer.vectors.folder_index import describe_wrong_count
 from indexer.vectors.manifest import HINT
 from indexer.vectors.replayed_index import OpenIndex, ReplayedVectors, sort_key
@@ -30,7 +30,7 @@ from indexer.vectors.rows import compute_cosine_distances
 MAX_HITS = 16_384
 """Maximum number of nearest rows that Milvus returns for one query."""
 MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_LISTED_NUMBERS = 8 << 20, 16 << 20, 4_000
-"""Maximum bytes of a request and of a response, and numbers in a condition; Milvus accepts 64 MiB."""
+"""Maximum bytes of a request and of a response, and maximum numbers in a condition; Milvus accepts 64 MiB."""
 CONNECT_TIMEOUT, RESPONSE_TIMEOUT, LOAD_TIMEOUT = 3.0, 20.0, 60.0
 """Timeouts in seconds for a connection, for a response, and for creating or loading a collection."""
 SEARCH_BREADTH = 400  # minimum number of graph nodes visited for a query of descriptors
@@ -42,7 +42,7 @@ _CLIENTS: dict[tuple[str, int], Untyped] = {}
 
 @dataclass(frozen=True, slots=True)
 class Collections:
-    """The collections of one index in Milvus, a server or a cluster.
+    """Collections of one index on a Milvus server or cluster.
 
     Requests raise ``IntegrityError`` if the collection does not exist, and ``StorageError`` for all other failures.
     """
@@ -72,7 +72,7 @@ class Collections:
                 _CLIENTS.pop(key).close()
             raise StorageError(sentence, hint=DOCS_HINT) from None
 
-    def names(self) -> list[str]:
+    def list_names(self) -> list[str]:
         """Return the names of the existing collections."""
         return sorted(filter(re.compile(self.prefix + "[0-9a-f]{16}").fullmatch, self.call("list_collections")))
 
@@ -91,19 +91,22 @@ class Collections:
 
 
 class MilvusRows:
-    """Rows of a collection up to a number; with many descriptors, or over ``MAX_HITS`` equal rows, some are missed."""
+    """Rows of a collection up to a number.
 
-    def __init__(self, space: Space, server: Collections, name: str, upto: int) -> None:
-        self.space, self.upto = space, upto
+    Searches may miss rows if there are many descriptors, or more than ``MAX_HITS`` equal rows.
+    """
+
+    def __init__(self, space: Space, server: Collections, name: str, last_number: int) -> None:
+        self.space, self.upto = space, last_number
         self._server, self._name = server, name
         self._call("load_collection", timeout=LOAD_TIMEOUT)
 
     def __len__(self) -> int:
         return int(self._query(f"number <= {self.upto}", "count(*)")[0])
 
-    def between(self, after: int, upto: int) -> NDArray[np.int64]:
+    def between(self, lower_number: int, upper_number: int) -> NDArray[np.int64]:
         """Return the existing numbers in a range."""
-        return self._query(f"{after} < number <= {upto}")
+        return self._query(f"{lower_number} < number <= {upper_number}")
 
     def write(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         """Write rows, replacing those with the same numbers."""
@@ -113,7 +116,7 @@ class MilvusRows:
             self._call("upsert", [{"number": number, "vector": vector} for number, vector in pairs])
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers for all processes; return how many were valid."""
+        """Remove numbers for all processes; return the number of those that were valid."""
         valid = numbers[numbers <= self.upto]
         existing = [self._query(f"number in {batch.tolist()}") for batch in _split(valid, MAX_LISTED_NUMBERS)]
         self.delete(valid)
@@ -127,24 +130,26 @@ class MilvusRows:
     def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
         """Return at most ``k`` nearest hits for each query, nearest first, ties by number."""
         result: list[list[Hit]] = [[] for _ in queries]
-        remaining, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE)
+        remaining, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE_ROWS)
         while remaining:
-            places, remaining = remaining, []
-            for place, response in zip(places, self._search_batches(queries[places], limit), strict=True):
-                hits = self._to_hits(queries[place], response)
-                result[place] = nearest = [hit for hit in hits[:k] if within is None or hit.distance <= within]
+            query_rows, remaining = remaining, []
+            for query_row, response in zip(query_rows, self._search_batches(queries[query_rows], limit), strict=True):
+                hits = self._to_hits(queries[query_row], response)
+                result[query_row] = nearest = [hit for hit in hits[:k] if within is None or hit.distance <= within]
                 is_full = len(nearest) == k and len(hits) == limit < MAX_HITS
-                if is_full and hits[-1].distance <= nearest[-1].distance + NOISE:  # others may be equally near
-                    remaining.append(place)
+                if (
+                    is_full and hits[-1].distance <= nearest[-1].distance + PRODUCT_ERROR
+                ):  # further rows may be equally near
+                    remaining.append(query_row)
             limit = min(MAX_HITS, 4 * limit)
         return result
 
     def _search_batches(self, queries: NDArray[Any], limit: int) -> Iterator[Untyped]:
         """Yield Milvus's result for each query; queries are batched by the maximum size of a response."""
-        exact = self.space.metric is Metric.HAMMING
-        options = {"output_fields": [] if exact else ["vector"], "filter": f"number <= {self.upto}", "limit": limit}
-        parameters = {"params": {} if exact else {"ef": max(SEARCH_BREADTH, 2 * limit)}}
-        bytes_per_query = limit * (16 + (0 if exact else self.space.vector_bytes))
+        is_exact = self.space.metric is Metric.HAMMING
+        options = {"output_fields": [] if is_exact else ["vector"], "filter": f"number <= {self.upto}", "limit": limit}
+        parameters = {"params": {} if is_exact else {"ef": max(SEARCH_BREADTH, 2 * limit)}}
+        bytes_per_query = limit * (16 + (0 if is_exact else self.space.vector_bytes))
         for batch in _split(queries, max(1, MAX_RESPONSE_BYTES // bytes_per_query)):
             yield from self._call(
                 "search", self._encode(batch), search_params=parameters, consistency_level="Strong", **options
@@ -152,7 +157,7 @@ class MilvusRows:
 
     def _to_hits(self, query: NDArray[Any], response: Untyped) -> list[Hit]:
         distances = np.array(response.distances, np.float64)
-        if self.space.metric is not Metric.HAMMING:  # computed again, as Milvus's products are not exact
+        if self.space.metric is not Metric.HAMMING:  # recomputed: Milvus's products are not exact
             rows = np.array([hit["entity"]["vector"] for hit in response], np.float32)
             distances = compute_cosine_distances(query, rows.reshape(-1, self.space.width))
         return sorted(map(Hit, response.ids, distances.tolist()), key=sort_key)
@@ -182,11 +187,11 @@ class Ledger(Protocol):
     def read(self) -> IndexState:
         """Return the current state."""
 
-    def write(self, standing: IndexState) -> None:
-        """Set the current state; only within :meth:`write_lock`."""
+    def write(self, state: IndexState) -> None:
+        """Set the current state; call this only within :meth:`write_lock`."""
 
     def write_lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Hold the exclusive right to write, on any machine; without waiting, the value may be ``False``."""
+        """Hold the write lock for all machines; without ``wait``, the value is ``False`` if another writer holds it."""
 
 
 class MilvusIndex(ReplayedVectors[IndexState]):
@@ -201,10 +206,10 @@ class MilvusIndex(ReplayedVectors[IndexState]):
         self._server, self._ledger = server, ledger
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers; return how many were present."""
+        """Remove numbers; return the number of those that were present."""
         removed = super().remove(numbers)
         for rows in self._opened.segments:
-            rows.delete(numbers[numbers > self.sequence])  # a killed writer may have added them
+            rows.delete(numbers[numbers > self.sequence])  # a killed writer may have added these rows
         return removed
 
     def check(self, source: VectorSource) -> list[str]:
@@ -221,7 +226,7 @@ class MilvusIndex(ReplayedVectors[IndexState]):
         if not self._list_missing(self._load_state()):
             return []
         with self._ledger.write_lock():
-            if problems := self._list_missing(self._load_state()):  # no other process has repaired it
+            if problems := self._list_missing(self._load_state()):  # not yet repaired by another process
                 self._ledger.write(IndexState())
         self._close()
         return problems
@@ -232,7 +237,7 @@ class MilvusIndex(ReplayedVectors[IndexState]):
             if not is_held:
                 return
             self._drop_obsolete()
-            rows = self._rows(self._load_state())
+            rows = self._get_rows(self._load_state())
             if rows is not None and len(rows) != source.count(rows.upto):
                 correct_rows(rows, source)
 
@@ -265,45 +270,45 @@ class MilvusIndex(ReplayedVectors[IndexState]):
 
     def _open(self) -> OpenIndex[IndexState]:
         state = self._load_state()
-        rows = self._rows(state)
-        return OpenIndex(state, [] if rows is None else [rows], empty_rows(self.space))
+        rows = self._get_rows(state)
+        return OpenIndex(state, [] if rows is None else [rows], create_empty_rows(self.space))
 
     def _make_durable(self, sequence: int) -> None:
         opened = self._opened
         with self._ledger.write_lock():
-            if self._load_state() == opened.durable:
-                name = opened.durable.collection or self._server.create(self.space)
+            if self._load_state() == opened.durable_state:
+                name = opened.durable_state.collection or self._server.create(self.space)
                 MilvusRows(self.space, self._server, name, 0).write(*opened.tail.live())
                 self._ledger.write(IndexState(name, sequence))
 
-    def _rows(self, state: IndexState) -> MilvusRows | None:
+    def _get_rows(self, state: IndexState) -> MilvusRows | None:
         name = state.collection
         return MilvusRows(self.space, self._server, name, state.sequence) if name else None
 
     def _list_missing(self, state: IndexState) -> list[str]:
         name = state.collection
-        return [] if not name or name in self._server.names() else [f"{name} is missing in Milvus."]
+        return [] if not name or name in self._server.list_names() else [f"{name} is missing in Milvus."]
 
     def _drop_obsolete(self) -> None:
         """Drop the collections that are not current."""
         current = self._load_state().collection
-        for name in self._server.names():
+        for name in self._server.list_names():
             if name != current:
                 self._server.call("drop_collection", name)
 
 
 def correct_rows(rows: MilvusRows, source: VectorSource) -> None:
     """Add missing rows to a collection up to its number, and delete those that the database does not have."""
-    after = 0
+    last_number = 0
     for all_numbers, vectors in source.batches(source.last_change()):
         numbers = all_numbers[all_numbers <= rows.upto]
-        upto = int(numbers[-1]) if len(numbers) else rows.upto
-        present = rows.between(after, upto)
-        missing = np.flatnonzero(~np.isin(numbers, present))
-        rows.write(numbers[missing], vectors[missing])
-        rows.delete(np.setdiff1d(present, numbers))
-        after = upto
-    rows.delete(rows.between(after, rows.upto))
+        upper_number = int(numbers[-1]) if len(numbers) else rows.upto
+        present_numbers = rows.between(last_number, upper_number)
+        missing_rows = np.flatnonzero(~np.isin(numbers, present_numbers))
+        rows.write(numbers[missing_rows], vectors[missing_rows])
+        rows.delete(np.setdiff1d(present_numbers, numbers))
+        last_number = upper_number
+    rows.delete(rows.between(last_number, rows.upto))
 
 
 def _split(rows: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
@@ -311,16 +316,14 @@ def _split(rows: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
 
 
 def _import_client() -> tuple[Untyped, type[Exception]]:
-    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # otherwise it reads the .env file of any parent folder
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # prevents reading .env files of parent folders
     try:
         import grpc  # noqa: PLC0415 - an optional part
         import pymilvus  # noqa: PLC0415
     except ImportError as error:
         hint = "Install it: python3 tools/bootstrap.py runtime milvus"
-        raise StorageError(
-            Sentence("An archive in Milvus requires the optional component “milvus”."), hint=hint
-        ) from error
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # failures are reported once, by Exhibit's error
+        raise StorageError(Sentence("Using Milvus requires the optional component “milvus”."), hint=hint) from error
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # Exhibit's error reports failures
     return pymilvus, grpc.RpcError
 
 

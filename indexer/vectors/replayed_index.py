@@ -1,4 +1,4 @@
-"""An index whose newest entries are replayed from the database into the memory of each process.
+"""Index whose newest entries are replayed from the database into the memory of each process.
 
 A process opens the durable state, replays newer changes from the database into its tail by ``upsert`` and ``remove``,
 and searches both. From time to time one process makes its tail durable; the others notice this in
@@ -20,22 +20,22 @@ from exhibit.types import Hit, Space
 from indexer.vectors.rows import validate_rows, validate_vectors
 
 
-class Durable(Protocol):
-    """The durable state of an index, such as a manifest."""
+class DurableState(Protocol):
+    """Durable state of an index, such as a manifest."""
 
     @property
     def sequence(self) -> int:
         """Highest change number that it contains."""
 
 
-D = TypeVar("D", bound=Durable)
+D = TypeVar("D", bound=DurableState)
 
 
 @dataclass(slots=True)
 class OpenIndex(Generic[D]):
-    """Opened state of an index in a process; segments and tail contain entries by number, which can be removed."""
+    """Opened state of an index in a process; segments and tail contain numbered entries that can be removed."""
 
-    durable: D
+    durable_state: D
     segments: list[Any]
     tail: Any
     is_changed: bool = False  # whether a flush has something to write
@@ -47,20 +47,20 @@ class OpenIndex(Generic[D]):
 
 
 class ReplayedIndex(ABC, Generic[D]):
-    """Entries of one space: durable segments and a tail. The durable state is opened on first use."""
+    """Index of the entries of one space: durable segments and a tail. The durable state is opened on first use."""
 
     space: Space
 
     @property
     def sequence(self) -> int:
-        """Highest change number that is durable; the caller replays newer changes."""
-        return self._opened.durable.sequence
+        """Highest durable change number; the caller replays newer changes."""
+        return self._opened.durable_state.sequence
 
     def __len__(self) -> int:
         return sum(map(len, self._opened.parts))
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers; return how many were present."""
+        """Remove numbers; return the number of those that were present."""
         opened = self._opened
         count: int = sum(rows.remove(np.unique(numbers)) for rows in opened.parts)
         opened.is_changed = opened.is_changed or count > 0
@@ -69,8 +69,8 @@ class ReplayedIndex(ABC, Generic[D]):
     def flush(self, sequence: int | None = None) -> None:
         """Make the tail and the removals durable.
 
-        If another process has written in the meantime, its state is opened instead; the database has the changes after
-        :attr:`sequence`.
+        If another process has written in the meantime, its state is opened instead; changes after :attr:`sequence` are
+        then replayed from the database.
 
         Args:
             sequence: Highest change number that was replayed; by default the highest number that was added.
@@ -83,8 +83,8 @@ class ReplayedIndex(ABC, Generic[D]):
             self._opened = self._open()
 
     def reopen(self) -> bool:
-        """Open the state that another process has written and drop the tail; return whether anything was new."""
-        if "_opened" in self.__dict__ and self._load_state() == self._opened.durable:
+        """Open the state that another process has written and drop the tail; return True if there was a new state."""
+        if "_opened" in self.__dict__ and self._load_state() == self._opened.durable_state:
             return False
         self._opened = self._open()
         return True
@@ -110,7 +110,7 @@ class ReplayedIndex(ABC, Generic[D]):
 
 
 class ReplayedVectors(ReplayedIndex[D]):
-    """Vectors of one space. Implements ``ports.VectorIndex``."""
+    """Index of the vectors of one space. Implements ``ports.VectorIndex``."""
 
     def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         """Add vectors to the tail; existing numbers are replaced, and of equal numbers the last one counts."""

@@ -10,22 +10,22 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Metric, Space
 
 
-def empty_vectors(space: Space) -> NDArray[Any]:
-    """Return an array without rows, in the space's shape and type."""
+def create_empty_vectors(space: Space) -> NDArray[Any]:
+    """Create an array without rows, in the space's shape and type."""
     hamming = space.metric is Metric.HAMMING
     return np.zeros((0, space.width // 8), np.uint8) if hamming else np.zeros((0, space.width), np.float32)
 
 
 def to_rows(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
     """Convert stored vectors, possibly none, to rows."""
-    empty = empty_vectors(space)
+    empty = create_empty_vectors(space)
     return np.frombuffer(b"".join(vectors), empty.dtype).reshape(-1, empty.shape[1])
 
 
 def decode_vectors(space: Space, vectors: Sequence[bytes]) -> Any:  # noqa: ANN401 - as the space has them
     """Convert stored vectors to the form an index of the space takes: an array; for votes, a list of descriptors."""
     if space.metric is Metric.VOTES:
-        return [np.frombuffer(raw, np.uint8).reshape(-1, space.width) for raw in vectors]
+        return [np.frombuffer(vector_bytes, np.uint8).reshape(-1, space.width) for vector_bytes in vectors]
     return to_rows(space, vectors)
 
 
@@ -35,9 +35,9 @@ def validate_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:
     Raises:
         WrongUseError: The vectors do not belong to the space.
     """
-    empty = empty_vectors(space)
+    empty = create_empty_vectors(space)
     if vectors.ndim != 2 or vectors.shape[1] != empty.shape[1] or vectors.dtype != empty.dtype:
-        raise WrongUseError(f"These vectors aren't of the space {space.id}: {vectors.dtype} {vectors.shape}.")
+        raise WrongUseError(f"These vectors do not belong to the space {space.id}: {vectors.dtype} {vectors.shape}.")
     return np.ascontiguousarray(vectors)
 
 
@@ -57,5 +57,5 @@ def validate_rows(
 
 
 def compute_cosine_distances(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return 1 − cosine to each row, to six digits: the same for a row whatever other rows there are, in any order."""
+    """Compute 1 − cosine to each row, to six digits; the result for a row does not depend on the other rows."""
     return np.round(1 - vectors.astype(np.float64) @ query.astype(np.float64), 6)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.types import Untyped
-from indexer.picture.local_features import WIDTH, to_unit_rows
+from indexer.picture.local_features import DESCRIPTOR_WIDTH, to_unit_rows
 
 faiss: Any = library
 faiss.omp_set_num_threads(1)
@@ -26,28 +26,28 @@ faiss.omp_set_num_threads(1)
 SHIPPED_CODEC = Path(__file__).parents[1] / "models" / "votes.faiss"
 CODE_PARTS, PART_BITS = 32, 4
 CODE_BYTES = 16
-LISTS = ((2_000, 1024), (20_000, 4096), (200_000, 16384))
+LIST_COUNTS = ((2_000, 1024), (20_000, 4096), (200_000, 16384))
 MAX_LISTS = 65536
-"""Lists by number of works: each contains some hundreds of descriptors."""
+"""Maximum number of lists; the number depends on the works, so that each list contains some hundreds of descriptors."""
 GRAPH_FROM = 4096
-"""Number of lists from which a graph over their centres finds the nearest ones (HNSW)."""
-GRAPH_NEIGHBOURS = 32
+"""Number of lists from which an HNSW graph over their centres finds the nearest ones."""
+GRAPH_NEIGHBOUR_COUNT = 32
 SAMPLES_PER_LIST = 64
-"""Descriptors in the training sample for each list."""
+"""Number of descriptors per list in the training sample."""
 CODEC_ROUNDS = 10
 SAMPLES_PER_CODE = 4096
-"""Descriptors in the sample for each of the 16 values of a part of the code."""
+"""Number of sample descriptors for each of the 16 values of a part of the code."""
 
 
 def choose_list_count(works: int) -> int:
-    """Return a suitable number of lists for ``works`` works."""
-    return next((lists for max_works, lists in LISTS if works <= max_works), MAX_LISTS)
+    """Choose a suitable number of lists for ``works`` works."""
+    return next((lists for max_works, lists in LIST_COUNTS if works <= max_works), MAX_LISTS)
 
 
 def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Untyped:
     """Train a codec, an empty FAISS index, from descriptors, uint8, (n, 128).
 
-    Ideally :data:`SAMPLES_PER_LIST` per list.
+    The sample ideally has :data:`SAMPLES_PER_LIST` descriptors per list.
 
     The same sample and seed give the same codec on one kind of machine.
 
@@ -56,42 +56,46 @@ def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Un
     """
     if len(descriptors) < lists:
         raise WrongUseError(f"{len(descriptors)} local features are too few for {lists} lists.")
-    centres = faiss.IndexHNSWFlat(WIDTH, GRAPH_NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
-    codec = faiss.IndexIVFPQFastScan(centres, WIDTH, lists, CODE_PARTS, PART_BITS)
+    centres = (
+        faiss.IndexHNSWFlat(DESCRIPTOR_WIDTH, GRAPH_NEIGHBOUR_COUNT)
+        if lists >= GRAPH_FROM
+        else faiss.IndexFlatL2(DESCRIPTOR_WIDTH)
+    )
+    codec = faiss.IndexIVFPQFastScan(centres, DESCRIPTOR_WIDTH, lists, CODE_PARTS, PART_BITS)
     codec.by_residual = False
     codec.cp.niter, codec.cp.seed, codec.pq.cp.seed = CODEC_ROUNDS, seed, seed
     codec.cp.max_points_per_centroid, codec.pq.cp.max_points_per_centroid = SAMPLES_PER_LIST, SAMPLES_PER_CODE
-    codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # avoids a warning on standard error
+    codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # prevents a warning on standard error
     codec.train(to_unit_rows(descriptors))
     return _transfer_ownership(codec, centres)
 
 
 @cache
-def shipped_codec() -> Untyped:
-    """Return the included codec as an empty index: copy it with :func:`empty_like`."""
+def load_shipped_codec() -> Untyped:
+    """Load the included codec as an empty index; copy it with :func:`create_empty_copy` before use."""
     if not SHIPPED_CODEC.is_file():
         raise ServiceMissingError(
-            f"The model {SHIPPED_CODEC.name} isn't there.", hint="Restore indexer/models.", retry=False
+            f"The model {SHIPPED_CODEC.name} is missing.", hint="Restore indexer/models.", retry=False
         )
     return faiss.read_index(str(SHIPPED_CODEC))
 
 
-def empty_like(index: Untyped) -> Untyped:
-    """Return an empty index in memory with the same codec."""
+def create_empty_copy(index: Untyped) -> Untyped:
+    """Create an empty index in memory with the same codec."""
     return create_codec(faiss.clone_index(faiss.downcast_index(index.quantizer)), index.pq)
 
 
 def create_codec(centres: Untyped, code_book: Untyped) -> Untyped:
-    """Return a codec with these centres, a FAISS index that it takes over, and the code book of another codec."""
-    codec = faiss.IndexIVFPQFastScan(centres, WIDTH, centres.ntotal, CODE_PARTS, PART_BITS)
+    """Create a codec from centres, a FAISS index that it takes ownership of, and the code book of another codec."""
+    codec = faiss.IndexIVFPQFastScan(centres, DESCRIPTOR_WIDTH, centres.ntotal, CODE_PARTS, PART_BITS)
     codec.by_residual, codec.pq, codec.is_trained = False, code_book, True
     return _transfer_ownership(codec, centres)
 
 
 def compute_codec_digest(index: Untyped) -> Digest:
-    """Return the identity of an index's codec: the digest of its centres and its code book."""
+    """Compute the identity of an index's codec: the digest of its centres and its code book."""
     centres = index.quantizer.reconstruct_n(0, index.nlist)
-    return Digest.of(centres.tobytes() + faiss.vector_to_array(index.pq.centroids).tobytes())
+    return Digest.from_bytes(centres.tobytes() + faiss.vector_to_array(index.pq.centroids).tobytes())
 
 
 def _transfer_ownership(codec: Untyped, centres: Untyped) -> Untyped:

@@ -18,58 +18,64 @@ from numpy.typing import NDArray
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import VectorSource
 from exhibit.types import Untyped
-from indexer.picture.local_features import MIRROR, WIDTH, to_unit_rows
+from indexer.picture.local_features import DESCRIPTOR_WIDTH, MIRROR, to_unit_rows
 from indexer.picture.spaces import ROOTSIFT
-from indexer.vectors.folder_index import MAX_LISTED, FolderIndex
-from indexer.votes.codec import SAMPLES_PER_LIST, choose_list_count, compute_codec_digest, shipped_codec, train_codec
+from indexer.vectors.folder_index import MAX_LISTED_PROBLEMS, FolderIndex
+from indexer.votes.codec import (
+    SAMPLES_PER_LIST,
+    choose_list_count,
+    compute_codec_digest,
+    load_shipped_codec,
+    train_codec,
+)
 from indexer.votes.rows import Contents, VoteRows, find_nearest_lists, map_rows, merge_rows, write_rows
 
-NEIGHBOURS = 10
-"""The last of these is the background."""
-HEAVIEST = 64
-"""Works that are returned: further ones show only what chance gives."""
+NEIGHBOUR_COUNT = 10
+"""Number of neighbours of a descriptor; the last one represents the background."""
+MAX_RETURNED_WORKS = 64
+"""Maximum number of works that are returned; those with fewer votes are at the level of chance."""
 MAX_WORKS = 100_000
 """Maximum works in one segment: half a gigabyte."""
 MIN_FOR_A_CODEC = 2_000
-"""Works from which an installation trains its own codec."""
+"""Number of works from which an installation trains its own codec."""
 
-Sets = Sequence[NDArray[np.uint8]]
+DescriptorSets = Sequence[NDArray[np.uint8]]
 """The descriptors of each work, uint8, shape (n, 128)."""
-Batch = tuple[NDArray[np.int64], Sets]
+Batch = tuple[NDArray[np.int64], DescriptorSets]
 """Numbers of works with the descriptors of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """The votes for one work."""
+    """Votes for one work."""
 
     number: int  # index sequence number of the work's local features
     weight: float  # sum of the votes, in distances between descriptors of unit length
 
 
 class VoteIndex(FolderIndex[VoteRows, Contents]):
-    """The local features of works, in a folder."""
+    """Index of the local features of works, in a folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(ROOTSIFT, folder)
 
     @property
     def codec(self) -> Untyped:
-        """The codec of its segments, or the included one."""
+        """Codec of the segments, or the included one."""
         return self._opened.tail.index
 
     @property
     def is_outgrown(self) -> bool:
-        """True if the number of works has grown so much that another codec is suitable."""
+        """True if the number of works has grown so much that another codec suits it better."""
         lists = choose_list_count(len(self))
         descriptors = sum(int(rows.index.ntotal) for rows in self._opened.parts)
         return len(self) > MIN_FOR_A_CODEC and descriptors >= lists > self.codec.nlist
 
     def counts(self) -> dict[int, int]:
-        """Return the number of descriptors of each work."""
+        """Count the descriptors of each work."""
         return dict(chain.from_iterable(rows.counts() for rows in self._opened.parts))
 
-    def upsert(self, numbers: NDArray[np.int64], vectors: Sets) -> None:
+    def upsert(self, numbers: NDArray[np.int64], vectors: DescriptorSets) -> None:
         """Add works to the tail, replacing existing ones; of equal numbers the last one counts.
 
         Raises:
@@ -103,7 +109,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         self.replace(source.batches(last), last, self._choose_codec(source, last))
 
     def exclude(self, numbers: NDArray[np.int64]) -> Self:
-        """Return the index as if these works had never been added: for searches, not for changes."""
+        """Return a copy of the index without these works, for searches only."""
         other = copy.copy(self)
         opened = copy.copy(self._opened)
         opened.segments = [rows.exclude(numbers) for rows in opened.segments]
@@ -114,9 +120,8 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
     def votes(self, descriptors: NDArray[np.uint8]) -> list[Vote]:
         """Count the votes of the descriptors of a picture, uint8 (n, 128): the heaviest works first.
 
-        The original and the mirrored picture vote; the larger weight counts. Mirrored copies are rare, so that only the
-        first
-        half of the descriptors votes mirrored.
+        The original and the mirrored picture vote, and the larger weight counts. Mirrored copies are rare, so only the
+        first half of the descriptors votes for the mirrored picture.
 
         Raises:
             WrongUseError: The descriptors have another shape.
@@ -124,61 +129,65 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         if not len(self) or not len(validate_descriptors(descriptors)):
             return []
         count, mirrored_part = len(descriptors), descriptors[: -(-len(descriptors) // 2), MIRROR]
-        distances, numbers = self._nearest(to_unit_rows(np.concatenate([descriptors, mirrored_part])))
-        straight = count_votes(distances[:count], numbers[:count])
+        distances, numbers = self._find_nearest(to_unit_rows(np.concatenate([descriptors, mirrored_part])))
+        upright_hits = count_votes(distances[:count], numbers[:count])
         mirrored = count_votes(distances[count:], numbers[count:], query_count=count)
-        heaviest = {vote.number: vote for vote in sorted((*straight, *mirrored), key=lambda vote: vote.weight)}
-        return sorted(heaviest.values(), key=lambda vote: (-vote.weight, vote.number))
+        heaviest_votes = {
+            vote.number: vote for vote in sorted((*upright_hits, *mirrored), key=lambda vote: vote.weight)
+        }
+        return sorted(heaviest_votes.values(), key=lambda vote: (-vote.weight, vote.number))
 
-    def _nearest(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return squared distances and numbers of the nearest, nearest first, -1 where there are no more.
+    def _find_nearest(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return squared distances and numbers of the nearest descriptors, nearest first, -1 where there are no more.
 
-        Which of equally far ones come last depends on the order in which they were added; those do not vote.
+        The order of equally distant descriptors at the end depends on the order of insertion; these do not vote.
         """
-        probed = find_nearest_lists(self.codec, queries)
+        probed_lists = find_nearest_lists(self.codec, queries)
         parts: Sequence[VoteRows] = self._opened.parts
-        results = [rows.search(queries, probed, NEIGHBOURS) for rows in parts if len(rows)]
+        results = [rows.search(queries, probed_lists, NEIGHBOUR_COUNT) for rows in parts if len(rows)]
         if len(results) == 1:
             return results[0]
         distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*results, strict=True))
-        nearest = np.argsort(np.where(numbers < 0, np.inf, distances), axis=1)[:, :NEIGHBOURS]
+        nearest = np.argsort(np.where(numbers < 0, np.inf, distances), axis=1)[:, :NEIGHBOUR_COUNT]
         return np.take_along_axis(distances, nearest, axis=1), np.take_along_axis(numbers, nearest, axis=1)
 
     def _list_differences(self, segments: list[VoteRows], sequence: int, source: VectorSource) -> list[str]:
         counts = dict(chain.from_iterable(rows.counts() for rows in segments))
-        stored = chain.from_iterable(
+        stored_counts = chain.from_iterable(
             zip(numbers.tolist(), sets, strict=True) for numbers, sets in source.batches(sequence)
         )
-        differing = (
+        differing_numbers = (
             f"Number {number} has {counts[number]} local features where the database has {len(descriptors)}."
-            for number, descriptors in stored
+            for number, descriptors in stored_counts
             if counts.get(number, len(descriptors)) != len(descriptors)
         )
-        return [*super()._list_differences(segments, sequence, source), *islice(differing, MAX_LISTED)]
+        return [*super()._list_differences(segments, sequence, source), *islice(differing_numbers, MAX_LISTED_PROBLEMS)]
 
     def _choose_codec(self, source: VectorSource, upto: int) -> Untyped:
         """Return the current codec if it suits the number of works, or train one on a sample of them."""
         works = source.count(upto, by=upto)
         lists = choose_list_count(works)
         if works <= MIN_FOR_A_CODEC:
-            return shipped_codec()
+            return load_shipped_codec()
         try:
-            present = self.codec
+            current_codec = self.codec
         except IntegrityError:
-            present = shipped_codec()
-        if present.nlist == lists and compute_codec_digest(present) != compute_codec_digest(shipped_codec()):
-            return present
-        sample_size = max(1, lists * SAMPLES_PER_LIST // works)  # evenly from all works: the same for the same database
+            current_codec = load_shipped_codec()
+        if current_codec.nlist == lists and compute_codec_digest(current_codec) != compute_codec_digest(
+            load_shipped_codec()
+        ):
+            return current_codec
+        sample_size = max(1, lists * SAMPLES_PER_LIST // works)  # evenly over all works and reproducible
         parts = [descriptors[:sample_size].copy() for _, sets in source.batches(upto) for descriptors in sets]
-        sample = np.concatenate([np.zeros((0, WIDTH), np.uint8), *parts])
-        return train_codec(sample, lists) if len(sample) >= lists else present
+        sample = np.concatenate([np.zeros((0, DESCRIPTOR_WIDTH), np.uint8), *parts])
+        return train_codec(sample, lists) if len(sample) >= lists else current_codec
 
     @property
     def _max_rows(self) -> int:
         return MAX_WORKS
 
     def _empty(self, segments: list[VoteRows]) -> VoteRows:
-        return VoteRows.in_memory(segments[0].index if segments else shipped_codec())
+        return VoteRows.in_memory(segments[0].index if segments else load_shipped_codec())
 
     def _map(self, stem: Path) -> VoteRows:
         return map_rows(stem)
@@ -187,15 +196,15 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         return merge_rows(parts)
 
     def _split(self, batches: Iterable[Batch], codec: Untyped = None) -> Iterator[Contents]:
-        codec = shipped_codec() if codec is None else codec
+        codec = load_shipped_codec() if codec is None else codec
         rows = VoteRows.in_memory(codec)
         for numbers, sets in batches:
             for start in range(0, len(numbers), MAX_WORKS):
-                piece = slice(start, start + MAX_WORKS)
-                if len(rows) and len(rows) + len(numbers[piece]) > MAX_WORKS:
+                work_slice = slice(start, start + MAX_WORKS)
+                if len(rows) and len(rows) + len(numbers[work_slice]) > MAX_WORKS:
                     yield merge_rows([rows])
                     rows = VoteRows.in_memory(codec)
-                rows.add(numbers[piece], sets[piece])
+                rows.add(numbers[work_slice], sets[work_slice])
         if len(rows):
             yield merge_rows([rows])
 
@@ -205,12 +214,12 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
 
 
 def validate_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the descriptors.
+    """Return the descriptors unchanged after validation.
 
     Raises:
-        WrongUseError: They are not rows of 128 bytes.
+        WrongUseError: The descriptors are not rows of 128 bytes.
     """
-    if descriptors.ndim != 2 or descriptors.shape[1] != WIDTH or descriptors.dtype != np.uint8:
+    if descriptors.ndim != 2 or descriptors.shape[1] != DESCRIPTOR_WIDTH or descriptors.dtype != np.uint8:
         raise WrongUseError(f"These are not local features: {descriptors.dtype} {descriptors.shape}.")
     return descriptors
 
@@ -232,16 +241,16 @@ def count_votes(
         return []
     lengths = np.sqrt(np.maximum(np.where(is_valid, distances, 0), 0))
     background = lengths.max(axis=1, keepdims=True)
-    counts = is_valid & ~_find_repeated(numbers)
-    works, places = np.unique(numbers[counts], return_inverse=True)
+    counts = is_valid & ~_find_repeated_votes(numbers)
+    works, work_indices = np.unique(numbers[counts], return_inverse=True)
     weights = np.broadcast_to(background, lengths.shape)[counts] - lengths[counts]
-    sums = np.bincount(places, weights, len(works)) * (1 if query_count is None else query_count / len(numbers))
-    order = np.lexsort((works, -sums))[:HEAVIEST]
+    sums = np.bincount(work_indices, weights, len(works)) * (1 if query_count is None else query_count / len(numbers))
+    order = np.lexsort((works, -sums))[:MAX_RETURNED_WORKS]
     return [Vote(int(works[row]), float(sums[row])) for row in order if sums[row] > 0]
 
 
-def _find_repeated(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return where the descriptor of a row has voted for the same work with a nearer neighbour."""
+def _find_repeated_votes(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return a mask of the neighbours whose work has a nearer neighbour in the same row."""
     is_repeated = np.zeros(numbers.shape, np.bool_)
     for neighbour in range(1, numbers.shape[1]):
         is_repeated[:, neighbour] = (numbers[:, :neighbour] == numbers[:, neighbour, None]).any(axis=1)

@@ -1,9 +1,9 @@
 """Rows of the index of local votes: the descriptors of works in a FAISS inverted file whose lists can be mapped.
 
-FAISS's own file of a fast-scan index cannot be mapped, and would take 5 KB per work in the memory of each process. So a
-segment has three files: the codec in FAISS's format, the lists, and the works' numbers as ``.npy``. For each list, the
-file of lists has the codes in blocks of 32, as FAISS scans them, then the number of each code's work, int64, with room
-for whole blocks; at the end it has the number of codes in each list, int64.
+FAISS's own file of a fast-scan index cannot be mapped, and would take 5 KB per work in the memory of each process.
+Therefore a segment has three files: the codec in FAISS's format, the lists, and the works' numbers as ``.npy``. For
+each list, the file of lists has the codes in blocks of 32, as FAISS scans them, then the number of each code's work,
+int64, with room for whole blocks; at the end it has the number of codes in each list, int64.
 """
 
 import os
@@ -18,26 +18,26 @@ from numpy.typing import NDArray
 from exhibit.types import Untyped
 from indexer.picture.local_features import to_unit_rows
 from indexer.vectors.folder_index import NumberedRows, save_array
-from indexer.votes.codec import CODE_BYTES, empty_like, faiss
+from indexer.votes.codec import CODE_BYTES, create_empty_copy, faiss
 
-CODEC, LISTS, NUMBERS = ".faiss", ".lists", ".npy"
-BLOCK = 32
+CODEC_SUFFIX, LISTS_SUFFIX, NUMBERS_SUFFIX = ".faiss", ".lists", ".npy"
+BLOCK_CODES = 32
 """Codes per block."""
 PROBES = 6
-"""Lists searched for each descriptor. Of 352 copies of 40 among 100,000 works, 326 are found, and 323 with four
-lists; a picture costs a sixth more."""
-TOO_CLOSE = 4e-6
-"""Squared distance by which the first list that is not searched must be farther than the last one that is: three
+"""Number of lists searched for each descriptor. Of 352 copies of 40 among 100,000 works, 326 are found with six lists,
+and 323 with four; six lists cost a sixth more per picture."""
+MIN_LIST_DISTANCE = 4e-6
+"""Minimum difference in squared distance between the last list that is searched and the first one that is not: three
 times the largest difference between NumPy and FAISS in 103,000 descriptors."""
 GRAPH_BREADTH = 8
-"""Candidate centres of a search of the graph: as many copies are found as with 16, in 0.6 of the time."""
+"""Number of candidate centres in a search of the graph; finds as many copies as 16, in 0.6 of the time."""
 
 _LOW_HALF = np.array([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15])
 """Codes of a block in FAISS's order; each byte holds a part of one of these and of the sixteenth after it."""
 
-Codes = tuple[NDArray[np.int64], NDArray[np.uint8]]
+ListCodes = tuple[NDArray[np.int64], NDArray[np.uint8]]
 """Contents of a list: numbers of works, shape (n,), and the codes, uint8, shape (n, 16)."""
-Probed = tuple[NDArray[np.float32], NDArray[np.int64]]
+ProbedLists = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Squared distances and numbers of the lists to search for each descriptor, shape (n, lists), nearest first."""
 
 
@@ -47,7 +47,7 @@ class Contents:
 
     codec: Untyped
     numbers: NDArray[np.int64]  # of works, ascending
-    lists: Iterable[Codes]  # of all lists of the codec, in their order
+    lists: Iterable[ListCodes]  # of all lists of the codec, in their order
 
 
 class VoteRows(NumberedRows):
@@ -60,7 +60,7 @@ class VoteRows(NumberedRows):
     @classmethod
     def in_memory(cls, codec: Untyped) -> Self:
         """Create empty rows in memory."""
-        return cls(np.zeros(0, np.int64), empty_like(codec))
+        return cls(np.zeros(0, np.int64), create_empty_copy(codec))
 
     def add(self, numbers: NDArray[np.int64], sets: Sequence[NDArray[np.uint8]]) -> None:
         """Add works, with the descriptors of each, to rows in memory; their numbers must not exist."""
@@ -79,34 +79,37 @@ class VoteRows(NumberedRows):
         return other
 
     def search(
-        self, queries: NDArray[np.float32], probed: Probed, k: int
+        self, queries: NDArray[np.float32], probed_lists: ProbedLists, k: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return squared distances and numbers of the nearest descriptors in probed lists, -1 where there are no more.
 
-        All that are nearer than the last one are included; which of equally far ones come last is undefined.
+        All descriptors nearer than the last one are included; the order of equally distant ones at the end is
+        undefined.
         """
         selector = None
         if self.removed.any():
             selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.removed_numbers))
-        parameters = faiss.SearchParametersIVF(nprobe=probed[1].shape[1], sel=selector)
+        parameters = faiss.SearchParametersIVF(nprobe=probed_lists[1].shape[1], sel=selector)
         distances, numbers = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-        rows = np.ascontiguousarray(queries)  # kept, because FAISS gets an address
-        arrays, store_pairs = map(faiss.swig_ptr, (probed[1], probed[0], distances, numbers)), False
+        rows = np.ascontiguousarray(queries)  # referenced here because FAISS only receives its address
+        arrays, store_pairs = map(faiss.swig_ptr, (probed_lists[1], probed_lists[0], distances, numbers)), False
         self.index.search_preassigned_c(len(rows), faiss.swig_ptr(rows), k, *arrays, store_pairs, parameters)
         return distances, numbers
 
-    def codes(self, number: int) -> Codes:
+    def codes(self, number: int) -> ListCodes:
         """Return the contents of a list, without the works that were removed."""
         lists = self.index.invlists
         size = lists.list_size(number)
         if not size:
             return np.zeros(0, np.int64), np.zeros((0, CODE_BYTES), np.uint8)
         numbers = faiss.rev_swig_ptr(lists.get_ids(number), size)
-        codes = unpack_codes(faiss.rev_swig_ptr(lists.get_codes(number), _padded_size(size) * CODE_BYTES))[:size]
+        codes = unpack_codes(faiss.rev_swig_ptr(lists.get_codes(number), _compute_padded_size(size) * CODE_BYTES))[
+            :size
+        ]
         if not self.removed.any():
             return numbers, codes
-        present = ~self.removed[np.searchsorted(self.numbers, numbers)]
-        return numbers[present], codes[present]
+        is_present = ~self.removed[np.searchsorted(self.numbers, numbers)]
+        return numbers[is_present], codes[is_present]
 
     def counts(self) -> Iterator[tuple[int, int]]:
         """Yield (number, descriptors) of each work that was not removed, as in the lists."""
@@ -121,22 +124,21 @@ class VoteRows(NumberedRows):
         """Return rows in memory without the removed works: FAISS corrupts lists that it adds to after removals."""
         if not self.removed.any():
             return self
-        index = empty_like(self.index)
+        index = create_empty_copy(self.index)
         for number in range(index.nlist):
             ids, codes = self.codes(number)
             if len(ids):
-                blocks = pack_codes(codes)  # kept, because FAISS gets an address
+                blocks = pack_codes(codes)  # referenced here because FAISS only receives its address
                 index.invlists.add_entries(number, len(ids), faiss.swig_ptr(ids), faiss.swig_ptr(blocks))
                 index.ntotal += len(ids)
         return type(self)(self.live_numbers, index)
 
 
-def find_nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> Probed:
-    """Return the lists in which to search for the neighbours of descriptors of unit length, float32 (n, 128).
+def find_nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> ProbedLists:
+    """Find the lists to search for the neighbours of descriptors of unit length, float32 (n, 128).
 
-    The result is that of FAISS, which is used if two lists are too close: NumPy multiplies matrices in a fifth of its
-    time,
-    but rounds differently.
+    The result equals that of FAISS. NumPy multiplies matrices in a fifth of FAISS's time, but rounds differently, so
+    FAISS is used if two lists are too close.
     """
     centres = faiss.downcast_index(codec.quantizer)
     if isinstance(centres, faiss.IndexFlatL2):
@@ -144,11 +146,11 @@ def find_nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> Probed:
         list_distances = queries @ (-2 * rows.T) + np.einsum("nd,nd->n", rows, rows)
         query_rows, nearest = np.arange(len(queries)), []
         distances = np.empty((len(queries), PROBES), np.float32)
-        for place in range(PROBES):
+        for list_index in range(PROBES):
             nearest.append(list_distances.argmin(axis=1))
-            distances[:, place] = list_distances[query_rows, nearest[-1]]
+            distances[:, list_index] = list_distances[query_rows, nearest[-1]]
             list_distances[query_rows, nearest[-1]] = np.inf
-        if (list_distances.min(axis=1) - distances[:, -1] > TOO_CLOSE).all():
+        if (list_distances.min(axis=1) - distances[:, -1] > MIN_LIST_DISTANCE).all():
             return distances, np.stack(nearest, axis=1).astype(np.int64)
     parameters = (
         faiss.SearchParametersHNSW(efSearch=GRAPH_BREADTH) if isinstance(centres, faiss.IndexHNSWFlat) else None
@@ -158,7 +160,7 @@ def find_nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> Probed:
 
 
 def merge_rows(parts: Sequence[VoteRows]) -> Contents:
-    """Return the content of one segment with all works of these rows, list by list."""
+    """Merge rows into the content of one segment, list by list."""
     numbers = np.sort(np.concatenate([rows.live_numbers for rows in parts]))
     codes_by_list = (
         zip(*(rows.codes(number) for rows in parts), strict=True) for number in range(parts[0].index.nlist)
@@ -169,16 +171,16 @@ def merge_rows(parts: Sequence[VoteRows]) -> Contents:
 
 def write_rows(stem: Path, content: Contents) -> None:
     """Write the files of a segment."""
-    faiss.write_index(empty_like(content.codec), str(stem.with_suffix(CODEC)))
+    faiss.write_index(create_empty_copy(content.codec), str(stem.with_suffix(CODEC_SUFFIX)))
     sizes = []
-    with stem.with_suffix(LISTS).open("wb") as file:
+    with stem.with_suffix(LISTS_SUFFIX).open("wb") as file:
         for ids, codes in content.lists:
             sizes.append(len(ids))
             if len(ids):
                 file.write(pack_codes(codes).tobytes())
-                file.write(np.pad(ids, (0, -len(ids) % BLOCK)).tobytes())
+                file.write(np.pad(ids, (0, -len(ids) % BLOCK_CODES)).tobytes())
         file.write(np.array(sizes, np.int64).tobytes())
-    save_array(stem.with_suffix(NUMBERS), content.numbers)
+    save_array(stem.with_suffix(NUMBERS_SUFFIX), content.numbers)
 
 
 def map_rows(stem: Path) -> VoteRows:
@@ -189,47 +191,47 @@ def map_rows(stem: Path) -> VoteRows:
         EOFError: A file is damaged.
         RuntimeError: A file is damaged.
     """
-    numbers = np.load(stem.with_suffix(NUMBERS), allow_pickle=False)
-    index = faiss.read_index(str(stem.with_suffix(CODEC)), faiss.IO_FLAG_MMAP_IFC)
-    _map_lists(index, stem.with_suffix(LISTS))
+    numbers = np.load(stem.with_suffix(NUMBERS_SUFFIX), allow_pickle=False)
+    index = faiss.read_index(str(stem.with_suffix(CODEC_SUFFIX)), faiss.IO_FLAG_MMAP_IFC)
+    _map_lists(index, stem.with_suffix(LISTS_SUFFIX))
     return VoteRows(numbers, index)
 
 
 def pack_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pack codes, uint8, shape (n, 16), in blocks as FAISS scans them, uint8, shape (blocks, 512), zero-padded."""
-    whole = np.pad(codes, ((0, -len(codes) % BLOCK), (0, 0)))
-    columns = whole.reshape(-1, BLOCK, CODE_BYTES).transpose(0, 2, 1)
-    low, high = columns[..., _LOW_HALF], columns[..., _LOW_HALF + BLOCK // 2]
-    halves = np.concatenate([(low & 15) | (high << 4), (low >> 4) | (high & 240)], axis=2)
-    return halves.reshape(-1, BLOCK * CODE_BYTES)
+    padded_codes = np.pad(codes, ((0, -len(codes) % BLOCK_CODES), (0, 0)))
+    columns = padded_codes.reshape(-1, BLOCK_CODES, CODE_BYTES).transpose(0, 2, 1)
+    low_codes, high_codes = columns[..., _LOW_HALF], columns[..., _LOW_HALF + BLOCK_CODES // 2]
+    halves = np.concatenate([(low_codes & 15) | (high_codes << 4), (low_codes >> 4) | (high_codes & 240)], axis=2)
+    return halves.reshape(-1, BLOCK_CODES * CODE_BYTES)
 
 
 def unpack_codes(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Unpack the codes of blocks, including the zeros from padding; the inverse of :func:`pack_codes`."""
-    halves = blocks.reshape(-1, CODE_BYTES, 2, BLOCK // 2)
-    first, second = halves[:, :, 0], halves[:, :, 1]
-    columns = np.empty((len(halves), CODE_BYTES, BLOCK), np.uint8)
-    columns[..., _LOW_HALF] = (first & 15) | (second << 4)
-    columns[..., _LOW_HALF + BLOCK // 2] = (first >> 4) | (second & 240)
+    halves = blocks.reshape(-1, CODE_BYTES, 2, BLOCK_CODES // 2)
+    first_codes, second_codes = halves[:, :, 0], halves[:, :, 1]
+    columns = np.empty((len(halves), CODE_BYTES, BLOCK_CODES), np.uint8)
+    columns[..., _LOW_HALF] = (first_codes & 15) | (second_codes << 4)
+    columns[..., _LOW_HALF + BLOCK_CODES // 2] = (first_codes >> 4) | (second_codes & 240)
     return columns.transpose(0, 2, 1).reshape(-1, CODE_BYTES)
 
 
-def _padded_size(size: Untyped) -> Untyped:
-    """Return the capacity, in codes, of the blocks of lists of these sizes: one number or an array."""
-    return -(-size // BLOCK) * BLOCK
+def _compute_padded_size(size: Untyped) -> Untyped:
+    """Compute the capacity, in codes, of the blocks of lists of these sizes, given as a number or an array."""
+    return -(-size // BLOCK_CODES) * BLOCK_CODES
 
 
 def _map_lists(index: Untyped, path: Path) -> None:
-    """Give an empty index the mapped lists of a file.
+    """Map the lists of a file into an empty index.
 
     Raises:
-        ValueError: The file has another length than the lists.
+        ValueError: The length of the file differs from that of the lists.
     """
     with path.open("rb") as file:
         length = file.seek(0, os.SEEK_END)
         file.seek(max(0, length - index.nlist * np.dtype(np.int64).itemsize))
         sizes = np.fromfile(file, np.int64, index.nlist)
-    padded_sizes = _padded_size(sizes)
+    padded_sizes = _compute_padded_size(sizes)
     bytes_each = padded_sizes * (CODE_BYTES + sizes.itemsize)
     is_consistent = len(sizes) == index.nlist and 0 <= sizes.min() <= sizes.max() <= length
     if not is_consistent or bytes_each.sum() + sizes.nbytes != length:

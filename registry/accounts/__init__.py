@@ -1,1 +1,1 @@
-"""Models of owners, users, roles and API tokens, and look-ups of an owner's rows by number."""
+"""Models of owners, users, roles and API tokens, and queries limited to one owner."""

@@ -10,7 +10,7 @@ from registry.db.fields import DigestField
 
 
 class User(AbstractUser):
-    """A person who signs in. The e-mail address is the user name."""
+    """A user account. The email address is the user name."""
 
     email = models.EmailField(unique=True)
     language = models.CharField(
@@ -25,13 +25,13 @@ class User(AbstractUser):
     blurs = models.BooleanField(
         default=False, db_default=False, help_text="blur found pictures until the user reveals them"
     )
-    devices_ended = models.PositiveIntegerField(
+    sign_out_count = models.PositiveIntegerField(
         default=0, db_default=0, help_text="number of times that all known browsers were forgotten"
     )
 
     @property
-    def reads(self) -> str:
-        """Language code for messages to the user: the chosen one, or the browser's last; empty while unknown."""
+    def message_language(self) -> str:
+        """Language code for messages to the user: the chosen one, or else the browser's; empty if unknown."""
         return self.language or self.browser_language
 
 
@@ -46,7 +46,7 @@ class Role(models.TextChoices):
 class Owner(models.Model):
     """A rights holder's organisation: members with roles, keys, works, watches."""
 
-    role: str  # of the current user, on the pages of an owner
+    role: str  # role of the current user; set by the pages of an owner
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)
@@ -65,10 +65,10 @@ class Owner(models.Model):
         default=False, db_default=False, help_text="also request web archives to save the pages"
     )
     sample = models.BooleanField(default=False, db_default=False, help_text="a sample owner; none of its data is real")
-    visits_on = models.DateField(
+    visit_count_date = models.DateField(
         null=True, blank=True, help_text="day (UTC) of the last automatic visit to pages seen by other owners' watches"
     )
-    visits_made = models.PositiveIntegerField(default=0, db_default=0, help_text="number of such visits on that day")
+    visit_count = models.PositiveIntegerField(default=0, db_default=0, help_text="number of such visits on that day")
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
 
@@ -77,7 +77,7 @@ class Owner(models.Model):
 
 
 class Numbered(models.Model):
-    """Abstract base of an owner's rows that people refer to by a number, unique per owner."""
+    """Abstract base of models whose rows have a number that is unique per owner and visible to users."""
 
     number = models.PositiveIntegerField()
 
@@ -88,7 +88,7 @@ class Numbered(models.Model):
 
 
 class Membership(models.Model):
-    """One person's role within one owner's organisation."""
+    """Membership of a user in an owner's organisation, with a role."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="memberships")
@@ -99,7 +99,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A link that admits one person once: as a member of an owner or, without an owner, as the operator.
+    """An invitation link that can be used once: to become a member of an owner or, without an owner, the operator.
 
     Only the SHA-256 digest of the link's secret is stored.
     """
@@ -126,7 +126,7 @@ class Scope(models.TextChoices):
     """Permission of an API token."""
 
     READ = "read", _("read: view and download all data")
-    """View and download everything, identify pictures, try licences."""
+    """View and download everything, identify pictures, preview licences."""
     WRITE = "write", _("write: works, watches, licences, reports")
     """Works and their declarations, watches, licences, reports, packages."""
     DECIDE = "decide", _("decide: case decisions and notes")
@@ -137,7 +137,7 @@ class Scope(models.TextChoices):
     """Members, invitations, API tokens, webhooks and keys for searches."""
 
 
-SCOPES_OF = {
+SCOPES_BY_ROLE = {
     Role.VIEWER: frozenset({Scope.READ}),
     Role.REVIEWER: frozenset({Scope.READ, Scope.WRITE, Scope.DECIDE, Scope.SEND}),
     Role.OWNER: frozenset(Scope),
@@ -163,6 +163,6 @@ class ApiToken(models.Model):
         indexes = [models.Index(fields=["owner", "-made_at"], name="api_token_list")]
 
     @property
-    def by(self) -> str:
-        """Name of the actor in records: the user name, with the name of the token."""
+    def actor_name(self) -> str:
+        """Name that records use for the actor: the user name and the name of the token."""
         return f"{self.user.get_username()} (token {self.name})"

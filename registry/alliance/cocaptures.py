@@ -1,7 +1,7 @@
 """Co-captures: partners visit a page at the same time as this installation, and it visits pages for partners.
 
-The visiting side uses its own network and address guard, and seals its observations into its own log. The requesting
-side names the page, and learns nothing about it but digests and their origin (docs/reference/protocols.md).
+The visiting side uses its own network and address guard, and seals its observations in its own log. The requesting side
+sends the URL and receives only digests and connection data (docs/reference/protocols.md).
 """
 
 import secrets
@@ -29,17 +29,17 @@ from evidence.facts.cocapture import (
 )
 from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import from_plain, parse_json, to_plain
-from evidence.verify.checks.cocaptures import MAX_PARTNERS, Asked, expect_statement
+from evidence.verify.checks.cocaptures import MAX_PARTNERS, PartnerRequest, expect_statement
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import EntryType, canonical
+from exhibit.entries import EntryType, encode_canonical
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.guard import Guard
-from exhibit.ports import Captured, CapturedFile
-from exhibit.sentences import Sentence, following
+from exhibit.ports import CapturedFile, CaptureResult
+from exhibit.sentences import Sentence, concatenate_sentences
 from registry.alliance import partners
 from registry.alliance.models import Partner
-from registry.alliance.signed_calls import send, signed_request
+from registry.alliance.signed_calls import send_request, sign_request
 from registry.crawls.crawling import load_denials
 from registry.crawls.models import Sighting
 from registry.db.locks import Lock, hold_long
@@ -48,13 +48,13 @@ from registry.log.log import submit
 from registry.log.proofs import get_covering_checkpoint, prove_inclusion
 from registry.services.services import Services
 
-CALL = "capture"
+CALL_NAME = "capture"
 SECONDS = 55.0
-"""Maximum time to wait for a partner, in seconds."""
+"""Maximum time to wait for a partner's response, in seconds."""
 VISIT_SECONDS = 30.0
 """Maximum duration of a visit for a partner, in seconds, for page and picture together."""
 WAIT_SECONDS = 15.0
-"""Maximum time in seconds that a visit for a partner waits for another one to end."""
+"""Maximum time in seconds that a visit for a partner waits for earlier visits to finish."""
 PAGE_BYTES = 8 * MIB
 MAX_STATEMENT = 128 << 10
 MISSING_REASONS = {
@@ -71,29 +71,32 @@ _REPORTED_REASONS = frozenset({"certificate", "no-answer", "too-many-redirects",
 def visit_for_partner(
     services: Services, partner: Partner, page: str, picture: str, challenge: bytes
 ) -> SealedStatement:
-    """Visit a page and a picture for a partner, and seal the observations; ``picture`` is empty for embedded pictures.
+    """Visit a page and a picture for a partner, and seal the observations.
+
+    ``picture`` is the URL of the picture, or empty if the page embeds it as a data URL.
 
     Raises:
-        RefusedError: The partner has used up its visits of the day (UTC), or other visits take too long.
+        RefusedError: The partner has reached its daily limit of visits (UTC), or earlier visits have not finished in
+            time.
     """
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
-    if partners.calls_since(partner, CALL, today) > partner.visits:  # this request has been counted already
-        raise RefusedError(f"You may have {partner.visits} visits a day made here.", reason="visits")
+    if partners.count_calls(partner, CALL_NAME, today) > partner.visits:  # includes the current request
+        raise RefusedError(f"This installation makes at most {partner.visits} visits a day for you.", reason="visits")
     with hold_long(Lock.COCAPTURE, 0, timeout=WAIT_SECONDS) as is_locked:
         if not is_locked:
-            raise RefusedError("Other visits are still going on.", reason="visits")
+            raise RefusedError("Other visits are still in progress.", reason="visits")
         statement = _observe_page(services, partner, page, picture, challenge)
     submission = submit(EntryType.COCAPTURE, dict(to_plain(statement)))
-    assert submission is not None  # it has no owner
+    assert submission is not None  # only entries of sample owners are not submitted
     proof = prove_inclusion(services, submission, get_covering_checkpoint(services, [submission]))
     assert proof is not None
     return SealedStatement(statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
 
 
 def _observe_page(services: Services, partner: Partner, page_url: str, picture_url: str, challenge: bytes) -> Statement:
-    started, remaining = now(), create_countdown(time.monotonic() + VISIT_SECONDS)
+    started_at, remaining = now(), create_countdown(time.monotonic() + VISIT_SECONDS)
     guard = Guard(allowed_networks=services.config.cocapture_networks)  # excludes the operator's own networks
-    visitor = Visitor(guard, services.user_agent, denied=load_denials())
+    visitor = Visitor(guard, services.user_agent, is_denied=load_denials())
     cookies = RequestsCookieJar()
     page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, PAGE_BYTES, remaining, cookies=cookies)
     picture = None
@@ -109,12 +112,12 @@ def _observe_page(services: Services, partner: Partner, page_url: str, picture_u
         challenge=challenge,
         page=_to_visited(page),
         picture=picture,
-        text=None if body is None else Digest.of(extract_text(body)),
+        text=None if body is None else Digest.from_bytes(extract_text(body)),
         language="" if body is None else get_page_language(body),
         consent=body is not None and mentions_consent(body),
         accept_language="",
-        content_language=page.steps[-1].header("content-language")[:100] if page.steps else "",
-        started=started,
+        content_language=page.steps[-1].get_header("content-language")[:100] if page.steps else "",
+        started=started_at,
         finished=now(),
     )
 
@@ -127,23 +130,23 @@ def _to_visited(visit: Visit) -> Visited:
         final_url=visit.final_url,
         status=visit.status,
         reason=visit.reason if visit.reason in _REPORTED_REASONS or not visit.reason else "not-visited",
-        sha256=Digest.of(visit.body) if visit.is_served and visit.body is not None else None,
+        sha256=Digest.from_bytes(visit.body) if visit.is_served and visit.body is not None else None,
         server=connection.address if connection else "",
-        certificate=Digest.of(certificates[0]) if certificates else None,
+        certificate=Digest.from_bytes(certificates[0]) if certificates else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _PartnerRequest:
-    """A request to a partner, and its answer, or a code for why there is none."""
+    """A request to a partner, with its response, or a reason code if no valid response arrived."""
 
     partner: Partner
     results: list[dict[str, Any] | str] = field(default_factory=list)
 
-    def send(self, services: Services, signed: tuple[bytes, str]) -> None:
+    def send(self, services: Services, signed_call: tuple[bytes, str]) -> None:
         try:
-            self.results.append(send(services, self.partner, CALL, signed, seconds=SECONDS))
-        except RefusedError as error:  # refused by the partner, or by this side's limits or guard
+            self.results.append(send_request(services, self.partner, CALL_NAME, signed_call, seconds=SECONDS))
+        except RefusedError as error:  # by the partner, by this installation's limits, or by its address guard
             self.results.append("refused" if error.reason == "partner" else "no-answer")
         except ExhibitError:
             self.results.append("no-answer")
@@ -151,86 +154,102 @@ class _PartnerRequest:
 
 @dataclass(frozen=True, slots=True)
 class PartnerVisits:
-    """Requests to partners that visit a page while this installation does."""
+    """Requests to partners to visit a page at the same time as this installation."""
 
     sighting: Sighting
     own_origin: str  # name of this installation's log
     challenge: bytes
-    until: float  # on the monotonic clock
+    deadline: float  # on the monotonic clock
     requests: Sequence[tuple[_PartnerRequest, threading.Thread]]
 
-    def join(self, captured: Captured) -> Captured:
-        """Add partners' observations to a capture; waits for up to :data:`SECONDS` after the requests were sent."""
+    def join(self, capture_result: CaptureResult) -> CaptureResult:
+        """Add the partners' observations to a capture. Wait until :data:`SECONDS` after the requests were sent."""
         for _, thread in self.requests:
-            thread.join(max(0.0, self.until - time.monotonic()))
-        active = {row.pk for row in partners.list_active()}
-        own_files = {file.role: file.data for file in captured.files}
-        network = from_plain(NetworkRecord, parse_json(own_files["network"], what="the record"), where="the record")
-        answers = tuple(
-            self._answer(item, captured, active, network, own_files.get("page")) for item, _ in self.requests
+            thread.join(max(0.0, self.deadline - time.monotonic()))
+        active_partners = {row.pk for row in partners.list_active_partners()}
+        own_files = {file.role: file.data for file in capture_result.files}
+        network_record = from_plain(
+            NetworkRecord, parse_json(own_files["network"], label="the record"), location="the record"
         )
-        data = Cocapture(self.challenge, answers).to_json()
+        partner_answers = tuple(
+            self._build_answer(request, capture_result, active_partners, network_record, own_files.get("page"))
+            for request, _ in self.requests
+        )
+        data = Cocapture(self.challenge, partner_answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
-        sentence = following(
-            captured.sentence, *map(_describe_answer, sorted(answers, key=lambda item: item.missing != ""))
+        sentence = concatenate_sentences(
+            capture_result.sentence,
+            *map(_describe_answer, sorted(partner_answers, key=lambda request: request.missing != "")),
         )
-        return replace(captured, sentence=sentence, files=(*captured.files, file))
+        return replace(capture_result, sentence=sentence, files=(*capture_result.files, file))
 
-    def _answer(
-        self, request: _PartnerRequest, captured: Captured, active: set[int], network: NetworkRecord, page: bytes | None
+    def _build_answer(
+        self,
+        request: _PartnerRequest,
+        capture_result: CaptureResult,
+        active_partners: set[int],
+        network_record: NetworkRecord,
+        page: bytes | None,
     ) -> PartnerAnswer:
-        missing = PartnerAnswer(request.partner.name, request.partner.log_key, "too-slow", (), (), None)
-        if request.partner.pk not in active:
-            return replace(missing, missing="revoked")
+        missing_answer = PartnerAnswer(request.partner.name, request.partner.log_key, "too-slow", (), (), None)
+        if request.partner.pk not in active_partners:
+            return replace(missing_answer, missing="revoked")
         result = request.results[0] if request.results else "too-slow"
         if isinstance(result, str):
-            return replace(missing, missing=result)
+            return replace(missing_answer, missing=result)
         try:
-            if len(canonical(result)) > MAX_STATEMENT:
-                return replace(missing, missing="nonsense")
-            sealed_statement = from_plain(SealedStatement, result, where="the answer")
+            if len(encode_canonical(result)) > MAX_STATEMENT:
+                return replace(missing_answer, missing="nonsense")
+            sealed_statement = from_plain(SealedStatement, result, location="the response")
             page_url, picture = self.sighting.page_url, self.sighting.image_url
-            expected = Asked(frozenset({self.own_origin}), page_url, picture, self.challenge, captured.started)
+            expected = PartnerRequest(
+                frozenset({self.own_origin}), page_url, picture, self.challenge, capture_result.started
+            )
             expect_statement(sealed_statement, request.partner.log_key, expected)
         except (ExhibitError, ValueError):
-            return replace(missing, missing="nonsense")
-        agrees, differs = compare_statement(sealed_statement.statement, network, page, captured.image)
-        return replace(missing, missing="", agrees=agrees, differs=differs, sealed=sealed_statement)
+            return replace(missing_answer, missing="nonsense")
+        agrees, differs = compare_statement(sealed_statement.statement, network_record, page, capture_result.image)
+        return replace(missing_answer, missing="", agrees=agrees, differs=differs, sealed=sealed_statement)
 
 
 def has_visiting_partners() -> bool:
-    """Return True if there are partners that are requested to visit pages."""
-    return partners.list_active().filter(captures=True).exists()
+    """Return True if any active partner is to be requested to visit pages."""
+    return partners.list_active_partners().filter(captures=True).exists()
 
 
 def request_visits(services: Services, sighting: Sighting) -> PartnerVisits | None:
-    """Request partners to visit a sighting's page now; return ``None`` if there are none or the page is not public."""
-    rows = list(partners.list_active().filter(captures=True)[:MAX_PARTNERS])
-    public = sighting.private_to_id is None and sighting.page_url.startswith(("http://", "https://"))
-    if not rows or not public:
+    """Request all visiting partners to visit a sighting's page now.
+
+    Returns:
+        The pending requests, or ``None`` if no partner visits pages or the page is not public.
+    """
+    rows = list(partners.list_active_partners().filter(captures=True)[:MAX_PARTNERS])
+    is_public = sighting.private_to_id is None and sighting.page_url.startswith(("http://", "https://"))
+    if not rows or not is_public:
         return None
     challenge = secrets.token_bytes(32)
     is_embedded = sighting.image_url[:5].lower() == "data:"
-    about = {
+    parameters = {
         "page": sighting.page_url,
         "picture": "" if is_embedded else sighting.image_url,
         "challenge": challenge.hex(),
     }
-    until, requests = time.monotonic() + SECONDS, []
+    deadline, requests = time.monotonic() + SECONDS, []
     for row in rows:
         request = _PartnerRequest(row)
-        signed = signed_request(services, row, CALL, about)  # signed here because threads have no database access
-        thread = threading.Thread(target=request.send, args=(services, signed), daemon=True)
+        # Signed here because the thread must not use the database
+        signed_call = sign_request(services, row, CALL_NAME, parameters)
+        thread = threading.Thread(target=request.send, args=(services, signed_call), daemon=True)
         thread.start()
         requests.append((request, thread))
-    return PartnerVisits(sighting, get_log(services).origin, challenge, until, requests)
+    return PartnerVisits(sighting, get_log(services).origin, challenge, deadline, requests)
 
 
 def _describe_answer(answer: PartnerAnswer) -> str:
     name = answer.name
     if answer.missing:
-        why = MISSING_REASONS[answer.missing]
-        return Sentence("%(name)s was asked to visit the page at the same time, but %(why)s.", name=name, why=why)
+        reason = MISSING_REASONS[answer.missing]
+        return Sentence("%(name)s was asked to visit the page at the same time, but %(why)s.", name=name, why=reason)
     if "picture" not in answer.agrees:
         return Sentence("%(name)s visited the page at the same time and did not see this picture.", name=name)
     if "text" in answer.agrees:

@@ -6,7 +6,7 @@ from registry.db.fields import SentenceField
 
 
 class Partner(models.Model):
-    """Another installation, whose keys the operator has verified with its operator."""
+    """Another installation. The two operators have verified each other's keys."""
 
     name = models.CharField(max_length=63)
     url = models.CharField(max_length=300, help_text="base URL of the partner's site")
@@ -42,7 +42,7 @@ class Partner(models.Model):
 
 
 class PartnerCall(models.Model):
-    """A request of a partner that was accepted, with its nonce, so that it cannot be replayed."""
+    """An accepted request of a partner. Its nonce is stored to reject replays."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="calls")
     nonce = models.CharField(max_length=32)
@@ -55,7 +55,7 @@ class PartnerCall(models.Model):
 
 
 class Agreement(models.Model):
-    """The terms under which a partner may search here blindly, which the software enforces."""
+    """The terms under which a partner may run blind searches here. The software enforces them."""
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="agreements")
     fields = models.JSONField(default=list, help_text="fields that are disclosed about a matching picture")
@@ -67,7 +67,7 @@ class Agreement(models.Model):
     refused_at = models.DateTimeField(null=True, blank=True, help_text="time of the last log entry about a refusal")
 
 
-class WitnessedHead(models.Model):
+class CosignedCheckpoint(models.Model):
     """The last cosigned checkpoint of a partner's log; later ones must be consistent with it."""
 
     origin = models.CharField(max_length=200, unique=True)

@@ -1,1 +1,1 @@
-"""Sealed evidence: visits, facts, bundles, deposit records, packages, documents, links, and their jobs."""
+"""Sealed evidence: captures, facts, bundles, deposit records, packages, documents, download links, and their jobs."""

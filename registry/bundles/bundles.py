@@ -1,4 +1,4 @@
-"""Assembly of bundles for download: sealed content with the receipts available at this moment."""
+"""Assembly of bundles for download: sealed content with the timestamp receipts that exist so far."""
 
 import tempfile
 from collections.abc import Callable, Iterable
@@ -18,18 +18,18 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.bundles.models import Bundle, Countersignature
-from registry.bundles.picture_usage import reported_files
-from registry.bundles.proofs import proofs_of
+from registry.bundles.picture_usage import list_reported_paths
+from registry.bundles.proofs import collect_proofs
 from registry.cases import history
 from registry.db.rows import write
-from registry.log.audit_log import AccessKind, Evidence, log_access
+from registry.log.audit_log import AccessKind, EvidenceKind, log_access
 from registry.log.log import submit
 from registry.log.models import AnchorReceipt
 from registry.log.proofs import get_best_checkpoint
 from registry.pictures.models import BlockedDigest, WithheldFile
 from registry.services.services import Services
 
-REPORTED = "A member reported a picture as illegal; what shows it is left out."
+REPORTED_PICTURE_REASON = "A member reported a picture as illegal. Files that show it are not included."
 
 
 def load_sealed_case(services: Services, bundle: Bundle) -> SealedCase:
@@ -46,15 +46,15 @@ def load_sealed_case(services: Services, bundle: Bundle) -> SealedCase:
 
 
 def load_sealed_facts(services: Services, sealed_bundle: SealedCase) -> CaseFacts:
-    """Return the facts as they were sealed."""
-    file = sealed_bundle.manifest.file(FACTS_PATH)
+    """Load the sealed facts of a bundle."""
+    file = sealed_bundle.manifest.get_file(FACTS_PATH)
     assert file is not None
     return CaseFacts.from_json(services.blobs.get(file.sha256))
 
 
 def write_to_temporary_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
     """Return a temporary file with the written content, positioned at its start. The caller closes it."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - as said
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         write(file)
     except BaseException:
@@ -65,7 +65,7 @@ def write_to_temporary_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
 
 
 def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_originals: str | None = None) -> None:
-    """Write a bundle's ZIP with the proofs available at this moment.
+    """Write a bundle's ZIP with the proofs that exist so far.
 
     Files that were purged, or that show an image reported as illegal, are withheld; the bundle states this.
 
@@ -73,18 +73,18 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
         services: Services with the blob store.
         bundle: The sealed bundle.
         out: File to write to.
-        without_originals: Reason for a copy for the other side. Full-size registered images and the documents of the
-            chain of title are then withheld as well. The sealed reduced images remain, and so do the digests of all
-            withheld files.
+        without_originals: Reason for withholding originals, for a copy for the other side, or ``None``. Full-size
+            registered images and the documents of the chain of title are then withheld as well. The sealed reduced
+            images remain, and so do the digests of all withheld files.
 
     Raises:
-        NotFoundError: The bundle is not sealed yet, or sealed bytes are missing that nobody removed; a backup may have
-            them.
+        NotFoundError: The bundle is not sealed yet, or a sealed file is missing and no removal is recorded. A backup
+            may contain it.
     """
     sealed_bundle = load_sealed_case(services, bundle)
-    withheld = find_withheld(services, bundle, sealed_bundle, without_originals=without_originals)
-    missing = {file.path for file in sealed_bundle.manifest.files if file.sha256 not in services.blobs}
-    if missing_paths := sorted(missing.difference(() if withheld is None else withheld.files)):
+    withheld = find_withheld_files(services, bundle, sealed_bundle, without_originals=without_originals)
+    unavailable_paths = {file.path for file in sealed_bundle.manifest.files if file.sha256 not in services.blobs}
+    if missing_paths := sorted(unavailable_paths.difference(() if withheld is None else withheld.files)):
         sentence = Sentence(
             "%(file)s of case %(case)s is missing, and no removal is recorded.",
             file=missing_paths[0],
@@ -93,14 +93,14 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
         raise NotFoundError(
             sentence, hint=Sentence("Ask the operator to restore the file from a backup, then try again.")
         )
-    proofs = proofs_of(services, bundle, sealed_bundle, load_sealed_facts(services, sealed_bundle))
+    proofs = collect_proofs(services, bundle, sealed_bundle, load_sealed_facts(services, sealed_bundle))
     write_bundle(out, sealed_bundle, replace(proofs, withheld=withheld), services.blobs)
 
 
-def find_withheld(
+def find_withheld_files(
     services: Services, bundle: Bundle, sealed_bundle: SealedCase, *, without_originals: str | None = None
 ) -> Withheld | None:
-    """Return the files withheld from a sealed bundle and the reason, as in :func:`assemble`, or None."""
+    """Return the files withheld from a sealed bundle with the reasons, as in :func:`assemble`, or None."""
     withheld = _find_purged_or_reported(services, bundle, sealed_bundle)
     if without_originals is None:
         return withheld
@@ -111,35 +111,37 @@ def find_withheld(
 
 
 def _find_purged_or_reported(services: Services, bundle: Bundle, sealed_bundle: SealedCase) -> Withheld | None:
-    purged_files = find_purged(services, sealed_bundle)
-    reported_paths = reported_files(
+    purged_files = find_purged_files(services, sealed_bundle)
+    reported_paths = list_reported_paths(
         services, bundle.case.owner, sealed_bundle, load_sealed_facts(services, sealed_bundle)
     )
-    return _merge_withheld(reported_paths, REPORTED, purged_files) if reported_paths else purged_files
+    return _merge_withheld(reported_paths, REPORTED_PICTURE_REASON, purged_files) if reported_paths else purged_files
 
 
 def _merge_withheld(files: Iterable[str], reason: str, earlier: Withheld | None) -> Withheld:
-    """Combine files withheld for a reason with those that are already withheld."""
-    already, why = ((), "") if earlier is None else (earlier.files, earlier.reason)
-    return Withheld(tuple(sorted({*files, *already})), " ".join(filter(None, (reason, why))))
+    """Add files withheld for a reason to those that are already withheld."""
+    earlier_files, earlier_reason = ((), "") if earlier is None else (earlier.files, earlier.reason)
+    return Withheld(tuple(sorted({*files, *earlier_files})), " ".join(filter(None, (reason, earlier_reason))))
 
 
-def find_purged(services: Services, sealed_bundle: SealedCase) -> Withheld | None:
-    """Return the files that a purge has removed or set aside, or None if there are none."""
-    missing = {file.path: file.sha256 for file in sealed_bundle.manifest.files if file.sha256 not in services.blobs}
-    blocked = BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason")
+def find_purged_files(services: Services, sealed_bundle: SealedCase) -> Withheld | None:
+    """Return the files that the operator has purged or withheld, with the reasons; None if there are none."""
+    missing_digests = {
+        file.path: file.sha256 for file in sealed_bundle.manifest.files if file.sha256 not in services.blobs
+    }
+    blocked = BlockedDigest.objects.filter(digest__in=missing_digests.values()).values_list("digest", "reason")
     reasons_by_digest = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
-    for withheld_file in WithheldFile.objects.filter(digest__in=missing.values()):
-        what = "Withheld from view by the operator" if withheld_file.kept else "Removed by the operator"
-        reasons_by_digest.setdefault(withheld_file.digest, f"{what}: {withheld_file.reason}")
-    paths = sorted(path for path, digest in missing.items() if digest in reasons_by_digest)
-    reasons = sorted({reasons_by_digest[missing[path]] for path in paths})
+    for withheld_file in WithheldFile.objects.filter(digest__in=missing_digests.values()):
+        prefix = "Withheld from view by the operator" if withheld_file.kept else "Removed by the operator"
+        reasons_by_digest.setdefault(withheld_file.digest, f"{prefix}: {withheld_file.reason}")
+    paths = sorted(path for path, digest in missing_digests.items() if digest in reasons_by_digest)
+    reasons = sorted({reasons_by_digest[missing_digests[path]] for path in paths})
     return Withheld(tuple(paths), " ".join(reasons)) if paths else None
 
 
-def bundle_name(bundle: Bundle, ending: str = ".zip") -> str:
+def get_bundle_file_name(bundle: Bundle, suffix: str = ".zip") -> str:
     """Return a descriptive file name, such as ``studio-case-12-bundle-1.zip``."""
-    return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}{ending}"
+    return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}{suffix}"
 
 
 def store_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
@@ -150,27 +152,27 @@ def store_countersignature(services: Services, bundle: Bundle, signature: bytes)
         WrongUseError: The signature was not made by a valid device key of the owner.
     """
     manifest = load_sealed_case(services, bundle).manifest.to_json()
-    with transaction.atomic():  # Locks the keys: a revocation is logged before or after this.
+    with transaction.atomic():  # Lock the keys to serialize this with revocations.
         keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
         key = next((key for key in keys if is_valid_signature(bytes(key.public_key), signature, manifest)), None)
         if key is None:
-            sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
-            hint = "Keys: exhibit api GET keys. Manifest: exhibit api GET cases/N/bundles/N/manifest"
+            sentence = f"The signature is not by a device key of {bundle.case.owner.name}, or covers another manifest."
+            hint = "List keys: exhibit api GET keys. Get the manifest: exhibit api GET cases/N/bundles/N/manifest"
             raise WrongUseError(sentence, hint=hint)
-        row, new = Countersignature.objects.get_or_create(bundle=bundle, key=key, defaults={"signature": signature})
-        if new:
-            opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.of(manifest).hex}
+        row, is_new = Countersignature.objects.get_or_create(bundle=bundle, key=key, defaults={"signature": signature})
+        if is_new:
+            opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.from_bytes(manifest).hex}
             opening |= {"signature": signature.hex(), "what": "countersignature"}
             write(row, submission=submit(EntryType.SEAL, opening, bundle.case.owner))
-            about = {"number": bundle.number, "name": key.name}
-            history.record(bundle.case, "countersigned", "", ("countersigned", about))
+            phrase_values = {"number": bundle.number, "name": key.name}
+            history.record_event(bundle.case, "countersigned", "", ("countersigned", phrase_values))
     return row
 
 
-def awaits_timestamps(bundle: Bundle) -> bool:
-    """Return True if a sealed bundle is not logged yet, or awaits a timestamp service's first answer.
+def is_awaiting_timestamps(bundle: Bundle) -> bool:
+    """Return True if a sealed bundle is not logged yet, or the first response of a timestamp service is pending.
 
-    A service whose query failed does not count: it is queried again later, and the bundle then gains its receipt.
+    A service whose query failed is not counted. It is queried again later, and its receipt is then added to the bundle.
     """
     checkpoint = get_best_checkpoint(bundle.submission_id)
     if checkpoint is None:
@@ -180,7 +182,7 @@ def awaits_timestamps(bundle: Bundle) -> bool:
 
 
 def log_download(bundle: Bundle, *, by: str) -> None:
-    """Log that somebody downloads a sealed bundle."""
+    """Log the download of a sealed bundle."""
     seal = None if bundle.seal_digest is None else bundle.seal_digest.hex
-    about = {"bundle": bundle.number, "case": bundle.case.number, "seal": seal}
-    log_access(Evidence.BUNDLE, AccessKind.DOWNLOADED, bundle.case.owner, by=by, **about)
+    details = {"bundle": bundle.number, "case": bundle.case.number, "seal": seal}
+    log_access(EvidenceKind.BUNDLE, AccessKind.DOWNLOADED, bundle.case.owner, by=by, **details)

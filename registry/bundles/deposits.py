@@ -8,8 +8,8 @@ from django.db.models import Min
 
 from evidence.bundle.bag import write_bundle
 from evidence.bundle.manifest import Manifest
-from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
-from evidence.documents.made_with import made_with
+from evidence.bundle.sealing import ContentFile, SealedCase, build_seal_opening, seal_case
+from evidence.documents.made_with import describe_environment
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts, WorkFacts
 from evidence.log.proofs import LogProof
@@ -17,12 +17,12 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from exhibit.sentences import Sentence
-from registry.bundles.bundles import find_purged, load_sealed_facts
-from registry.bundles.documents import LazyPictures, languages_of, render_in_each_language
-from registry.bundles.facts import software_facts, work_facts
+from registry.bundles.bundles import find_purged_files, load_sealed_facts
+from registry.bundles.documents import LazyPictures, list_languages, render_in_each_language
+from registry.bundles.facts import build_software_facts, build_work_facts
 from registry.bundles.models import Deposit
-from registry.db.rows import lock_row, next_number
-from registry.keys.signing_keys import HOLDER, check_not_revoked, sealing_key, signer_of
+from registry.db.rows import get_next_number, lock_row
+from registry.keys.signing_keys import KEY_HOLDER, check_not_revoked, get_sealing_key, signer_of
 from registry.log.audit_log import log_change
 from registry.log.log import submit
 from registry.log.models import LogCheckpoint, LogSubmission
@@ -40,40 +40,42 @@ from registry.works.ownership import list_warnings
 from registry.works.public_works import get_public_url
 from registry.works.registration_proofs import list_later_submissions
 
-RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
+RECORD_PATH, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
 NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
 
 
 def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
-    """Return a deposit record of a work as declared now; the newest one if nothing has changed.
+    """Create a deposit record of a work's current declarations, or return the newest one if nothing has changed.
 
     Raises:
-        NotFoundError: Bytes of the work are missing.
+        NotFoundError: The bytes of a picture of the work are not stored.
     """
     samples.check_not_sample(work.owner)
-    last = work.deposits.first()
-    if last is not None and _is_unchanged(services, last, work):
-        return last
-    number = next_number(work.deposits)
-    facts = _facts(services, work, number)
-    key = sealing_key(services, work.owner)
+    newest_deposit = work.deposits.first()
+    if newest_deposit is not None and _is_unchanged(services, newest_deposit, work):
+        return newest_deposit
+    number = get_next_number(work.deposits)
+    facts = _build_facts(services, work, number)
+    key = get_sealing_key(services, work.owner)
     files = _render_records(services, facts)
-    sealed_record = seal(facts, files, signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs)
+    sealed_record = seal_case(
+        facts, files, signer_of(services, key), holder=KEY_HOLDER, sealed_at=now(), blobs=services.blobs
+    )
     with lock_row(work):
-        existing = work.deposits.filter(number=number).first()
-        if existing is not None:
-            return existing
+        existing_deposit = work.deposits.filter(number=number).first()
+        if existing_deposit is not None:
+            return existing_deposit
         check_not_revoked(key)
-        warned = list_warnings(work)
-        if warned:
-            about = {"record": number, "warned": warned, "work": work.number}
-            log_change("deposit record made", by=by, owner=work.owner, about=about)
-        entry = submit(EntryType.SEAL, seal_opening(sealed_record), work.owner)
+        warnings = list_warnings(work)
+        if warnings:
+            details = {"record": number, "warned": warnings, "work": work.number}
+            log_change("deposit record made", by=by, owner=work.owner, details=details)
+        entry = submit(EntryType.SEAL, build_seal_opening(sealed_record), work.owner)
         assert entry is not None  # Sample works have no deposit records.
         return Deposit.objects.create(
             work=work,
             number=number,
-            seal_digest=sealed_record.seal,
+            seal_digest=sealed_record.seal_digest,
             signature=sealed_record.signature,
             key=key,
             made_by=by,
@@ -82,34 +84,38 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
         )
 
 
-def deposit_name(deposit: Deposit) -> str:
+def get_deposit_file_stem(deposit: Deposit) -> str:
     """Return the stem of a deposit record's file names, such as ``studio-work-12-deposit-record-1``."""
     work = deposit.work
     return f"{work.owner.slug}-work-{work.number}-deposit-record-{deposit.number}"
 
 
 def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> None:
-    """Write a deposit record's ZIP with the proofs of this moment; sign a checkpoint if none covers it yet.
+    """Write a deposit record's ZIP with the proofs that exist so far. Sign a checkpoint first if none covers it yet.
 
     Purged files are withheld, and the record states this.
     """
     sealed_record = load_sealed_deposit(services, deposit)
     checkpoint = get_best_checkpoint(deposit.submission_id) or get_covering_checkpoint(services, [deposit.submission])
     proofs = build_proofs(services, deposit.submission, checkpoint, load_sealed_facts(services, sealed_record))
-    write_bundle(out, sealed_record, replace(proofs, withheld=find_purged(services, sealed_record)), services.blobs)
+    write_bundle(
+        out, sealed_record, replace(proofs, withheld=find_purged_files(services, sealed_record)), services.blobs
+    )
 
 
-def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
-    """Return a deposit record's PDFs in each language, by file name.
+def load_record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
+    """Load a deposit record's PDFs in all languages, by file name.
 
     Raises:
         NotFoundError: A PDF was removed because it showed a purged image.
     """
-    stem = deposit_name(deposit)
+    stem = get_deposit_file_stem(deposit)
     documents = [file for file in load_sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
     if any(file.sha256 not in services.blobs for file in documents):
-        sentence = f"Deposit record {deposit.number} showed a picture that was removed for good."
-        raise NotFoundError(sentence, hint=Sentence("Its ZIP contains the proofs and lists what was removed."))
+        sentence = f"Deposit record {deposit.number} showed a picture that was permanently removed."
+        raise NotFoundError(
+            sentence, hint=Sentence("The ZIP of the deposit record contains the proofs and a list of what was removed.")
+        )
     return {
         f"{stem}{file.path.removeprefix('data/deposit-record')}": services.blobs.get(file.sha256) for file in documents
     }
@@ -121,53 +127,58 @@ def load_sealed_deposit(services: Services, deposit: Deposit) -> SealedCase:
 
 
 def _is_unchanged(services: Services, deposit: Deposit, work: Work) -> bool:
-    """Return True if a record states the current declarations; its registration proof may use an earlier checkpoint."""
+    """Return True if a record states the work's current declarations. Checkpoints of its proofs are not compared."""
     last_facts = load_sealed_facts(services, load_sealed_deposit(services, deposit))
-    current_work = _work(services, work, last_facts.work.registration, last_facts.work.further_registrations)
+    current_work = _build_work_facts(
+        services, work, last_facts.work.registration, last_facts.work.further_registrations
+    )
     return (last_facts.work, last_facts.owner) == (current_work, OwnerFacts(work.owner.name, work.owner.contact))
 
 
-def _facts(services: Services, work: Work, number: int) -> CaseFacts:
-    moment = now()
+def _build_facts(services: Services, work: Work, number: int) -> CaseFacts:
+    written_at = now()
     submission, further_submissions = work.declaration, list_later_submissions(work)
-    checkpoint = _registration_checkpoint(services, submission, further_submissions)
+    checkpoint = _get_registration_checkpoint(services, submission, further_submissions)
     proof, *further_proofs = [
-        prove_inclusion(services, submitted, checkpoint) for submitted in (submission, *further_submissions)
+        prove_inclusion(services, logged_submission, checkpoint)
+        for logged_submission in (submission, *further_submissions)
     ]
     return CaseFacts(
         number=f"work {work.number}",
         bundle=number,
         owner=OwnerFacts(work.owner.name, work.owner.contact),
         party=PartyFacts(DEPOSIT_PARTY, ""),
-        language=languages_of(services)[0],
+        language=list_languages(services)[0],
         opened_at=work.registered_at,
-        written_at=moment,
-        software=software_facts(),
-        work=_work(services, work, proof, tuple(other for other in further_proofs if other is not None)),
+        written_at=written_at,
+        software=build_software_facts(),
+        work=_build_work_facts(
+            services, work, proof, tuple(further_proof for further_proof in further_proofs if further_proof is not None)
+        ),
         sightings=(),
         matches=(),
-        licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
+        licence_check=LicenceCheckFacts(written_at, 0, covered=False, result=NOT_SEARCHED, reasons=()),
         decision=DecisionFacts("open", "", None, "", demonstration=False),
         witnesses=list_timestamps(checkpoint),
         not_checked=(),
-        made_with=made_with(services.config.time_zone),
+        made_with=describe_environment(services.config.time_zone),
     )
 
 
-def _work(
+def _build_work_facts(
     services: Services, work: Work, registration: LogProof | None, further_proofs: tuple[LogProof, ...]
 ) -> WorkFacts:
-    """Return the facts of a work, with the earliest conflicting registration and its public page."""
-    earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
+    """Build the facts of a work, including the date of the earliest conflicting registration and the public page."""
+    earlier_registration = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
     page = get_public_url(services.config, work) if services.config.public_url else None
-    facts = work_facts(services, work, registration, further_proofs)
-    return replace(facts, earlier_registration=earlier, public_page=page or "")
+    facts = build_work_facts(services, work, registration, further_proofs)
+    return replace(facts, earlier_registration=earlier_registration, public_page=page or "")
 
 
-def _registration_checkpoint(
+def _get_registration_checkpoint(
     services: Services, submission: LogSubmission | None, further_submissions: list[LogSubmission]
 ) -> LogCheckpoint | None:
-    """Return the checkpoint over a registration with the most timestamps; sign one now if there is none."""
+    """Return the checkpoint with the most timestamps that covers a registration; sign one now if there is none."""
     if submission is None:
         return None
     checkpoint = None if further_submissions else get_best_checkpoint(submission.pk)
@@ -177,10 +188,10 @@ def _registration_checkpoint(
 def _render_records(services: Services, facts: CaseFacts) -> list[ContentFile]:
     """Render the record in each of the installation's languages, except those whose font is missing."""
     if any(picture.digest not in services.blobs for picture in facts.work.pictures):
-        sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
+        sentence = "A picture of the work is no longer stored, so no deposit record can be created."
         raise NotFoundError(sentence, hint=Sentence("Register the same file again."))
     digests = {picture.file: picture.digest for picture in facts.work.pictures}
     digests |= {document.file: document.digest for document in facts.work.attachments}
     pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in digests.items()})
     render = partial(render_deposit_record, facts, pictures, time_zone=services.config.time_zone)
-    return render_in_each_language(services, render, RECORD, RECORD_ROLE)
+    return render_in_each_language(services, render, RECORD_PATH, RECORD_ROLE)

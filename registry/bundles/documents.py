@@ -8,10 +8,10 @@ from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, U
 from registry.services.services import Services
 
 PDF = "application/pdf"
-DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}  # Language codes of documents, by those of the site.
+DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}  # Language codes of documents, by language code of the site.
 
 
-def languages_of(services: Services) -> list[str]:
+def list_languages(services: Services) -> list[str]:
     """Return the languages of the installation's documents. The first one is the default."""
     return [DOCUMENT_LANGUAGES[code] for code in services.config.languages]
 
@@ -25,7 +25,7 @@ def render_in_each_language(
     whose font is missing is skipped, unless it is the first.
     """
     files: list[ContentFile] = []
-    for index, language in enumerate(languages_of(services)):
+    for index, language in enumerate(list_languages(services)):
         try:
             pdf = render(language)
         except ServiceMissingError:

@@ -1,111 +1,113 @@
-"""Documents made on request from a sealed case: draft papers and signed copies of its exhibit sheet."""
+"""Documents generated on request from a sealed case: draft documents and signed copies of its exhibit sheet."""
 
 from django.utils.translation import gettext as _
 
 from evidence.bundle.manifest import Manifest
-from evidence.documents.papers.layout import NetworkRecord, SealedFacts
-from evidence.documents.papers.rendering import render_paper
-from evidence.documents.signing import Authority, sign_pdf
+from evidence.documents.drafts.layout import DraftInput, NetworkRecordFile
+from evidence.documents.drafts.rendering import render_draft_pdf
+from evidence.documents.signing import TimestampAuthority, sign_pdf
 from evidence.formats.codec import FormatError, parse_json
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.accounts.models import Owner
-from registry.bundles.bundles import bundle_name, load_sealed_case, load_sealed_facts
+from registry.bundles.bundles import get_bundle_file_name, load_sealed_case, load_sealed_facts
 from registry.bundles.models import Bundle
-from registry.bundles.picture_usage import reported_files
-from registry.bundles.proofs import timestamps_of
-from registry.keys.signing_keys import document_key
+from registry.bundles.picture_usage import list_reported_paths
+from registry.bundles.proofs import list_bundle_timestamps
+from registry.keys.signing_keys import get_document_key
 from registry.log.anchors import get_anchor_configs
 from registry.log.proofs import get_sequence
-from registry.services.anchors import session_for
+from registry.services.anchors import build_session
 from registry.services.services import Services
 
 NETWORK_ROLE = "network"
-SHEET = "data/exhibit.pdf"
-REASON = "Sealed with the digest {seal}"
+SHEET_PATH = "data/exhibit.pdf"
+SIGNATURE_REASON = "Sealed with the digest {seal}"
 
 
 def render_draft_document(services: Services, bundle: Bundle, kind: str, language: str = "") -> bytes:
-    """Render a draft paper about a sealed bundle as PDF/A-3b.
+    """Render a draft document about a sealed bundle as PDF/A-3b.
 
     Args:
         services: Services with the blob store and configuration.
         bundle: The sealed bundle.
-        kind: Kind of paper.
-        language: Language of the paper; defaults to the one in which its kind is used.
+        kind: Type of document.
+        language: Language code of the document; empty for the default language of its type.
 
     Raises:
         NotFoundError: The bundle is not sealed yet.
-        ServiceMissingError: A font that Chinese text needs is not installed.
+        ServiceMissingError: A font for Chinese text is not installed.
         WrongUseError: The kind or language is unknown.
     """
     sealed_bundle = load_sealed_case(services, bundle)
-    case = SealedFacts(
+    sealed_facts = DraftInput(
         facts=load_sealed_facts(services, sealed_bundle),
         manifest=sealed_bundle.manifest,
         sequence=get_sequence(bundle.submission_id),
-        witnesses=timestamps_of(bundle),
-        networks=_networks(services, sealed_bundle.manifest),
+        witnesses=list_bundle_timestamps(bundle),
+        networks=_load_network_records(services, sealed_bundle.manifest),
         made_at=now(),
-        file=bundle_name(bundle),
+        file_name=get_bundle_file_name(bundle),
     )
-    return render_paper(kind, case, language=language, time_zone=services.config.time_zone)
+    return render_draft_pdf(kind, sealed_facts, language=language, time_zone=services.config.time_zone)
 
 
-def draft_document_name(bundle: Bundle, kind: str, language: str = "") -> str:
+def get_draft_file_name(bundle: Bundle, kind: str, language: str = "") -> str:
     """Return a descriptive file name, such as ``studio-case-12-bundle-1-us-902.draft.pdf``."""
-    translated = f".{language}" if language else ""
-    return bundle_name(bundle, f"-{kind}.draft{translated}.pdf")
+    language_suffix = f".{language}" if language else ""
+    return get_bundle_file_name(bundle, f"-{kind}.draft{language_suffix}.pdf")
 
 
-def _networks(services: Services, manifest: Manifest) -> tuple[NetworkRecord, ...]:
-    """Return the network records of the captures. Removed or unreadable ones are skipped."""
+def _load_network_records(services: Services, manifest: Manifest) -> tuple[NetworkRecordFile, ...]:
+    """Load the network records of the captures. Removed and unreadable records are skipped."""
     records = []
     for file in manifest.files:
         if file.role != NETWORK_ROLE or file.sha256 not in services.blobs:
             continue
         try:
-            plain = parse_json(services.blobs.get(file.sha256), what=file.path)
+            fields = parse_json(services.blobs.get(file.sha256), label=file.path)
         except FormatError:
             continue
-        if isinstance(plain, dict):
-            records.append(NetworkRecord(file.path, file.sha256, plain))
+        if isinstance(fields, dict):
+            records.append(NetworkRecordFile(file.path, file.sha256, fields))
     return tuple(records)
 
 
 def sign_exhibit_sheet(services: Services, bundle: Bundle) -> bytes:
     """Return a sealed bundle's exhibit sheet, signed with the owner's document key.
 
-    The signature is timestamped by the first configured authority (RFC 3161); one with legal weight is preferred.
+    The signature is timestamped by an RFC 3161 authority. Development authorities are used only if there are no others.
 
     Raises:
         NotFoundError: The sheet is missing, or shows an image that was reported as illegal.
         ServiceMissingError: The optional signing dependency is not installed, or the authority does not respond.
     """
     sealed_bundle = load_sealed_case(services, bundle)
-    file = sealed_bundle.manifest.file(SHEET)
+    file = sealed_bundle.manifest.get_file(SHEET_PATH)
     assert file is not None
-    if SHEET in reported_files(services, bundle.case.owner, sealed_bundle, load_sealed_facts(services, sealed_bundle)):
+    if SHEET_PATH in list_reported_paths(
+        services, bundle.case.owner, sealed_bundle, load_sealed_facts(services, sealed_bundle)
+    ):
         raise NotFoundError(_("The exhibit sheet shows a picture that was reported as illegal."))
-    reason = REASON.format(seal=sealed_bundle.seal.hex)
+    reason = SIGNATURE_REASON.format(seal=sealed_bundle.seal_digest.hex)
     return sign_copy(services, bundle.case.owner, services.blobs.get(file.sha256), reason)
 
 
 def sign_copy(services: Services, owner: Owner, pdf: bytes, reason: str) -> bytes:
     """Sign a PDF with the owner's document key. Raises the same errors as :func:`sign_exhibit_sheet`."""
-    key = document_key(services, owner)
-    return sign_pdf(pdf, key, name=owner.name, reason=reason, authority=_authority(services))
+    key = get_document_key(services, owner)
+    return sign_pdf(pdf, key, name=owner.name, reason=reason, authority=_select_authority(services))
 
 
-def signed_sheet_name(bundle: Bundle) -> str:
+def get_signed_sheet_file_name(bundle: Bundle) -> str:
     """Return a descriptive file name, such as ``studio-case-12-bundle-1-exhibit.signed.pdf``."""
-    return bundle_name(bundle, "-exhibit.signed.pdf")
+    return get_bundle_file_name(bundle, "-exhibit.signed.pdf")
 
 
-def _authority(services: Services) -> Authority | None:
+def _select_authority(services: Services) -> TimestampAuthority | None:
     config = services.config
     authorities = [anchor for anchor in get_anchor_configs(services) if anchor.kind == "rfc3161"]
     if not authorities:
         return None
-    first = min(authorities, key=lambda anchor: anchor.development)
-    return Authority(first.urls[0], session_for(first, config.allowed_networks, services.user_agent))
+    preferred = min(authorities, key=lambda anchor: anchor.development)
+    return TimestampAuthority(preferred.urls[0], build_session(preferred, config.allowed_networks, services.user_agent))

@@ -1,11 +1,11 @@
-"""The two images of a match, prepared for drawing, and cached drawings of them."""
+"""Loading of the two images of a match, and cached drawings of them."""
 
 from exhibit import __version__
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
-from exhibit.machine import keep_in_cache
+from exhibit.machine import write_cache_file
 from exhibit.sentences import Sentence
-from indexer.draw.draw import View, draw_small, jpeg
+from indexer.draw.draw import View, draw_small, encode_jpeg
 from indexer.draw.overlay import draw_survival
 from indexer.draw.pair import MAX_SIDE, Pair
 from registry.matches.models import Match
@@ -32,7 +32,7 @@ def load_pair(services: Services, match: Match, side: int = MAX_SIDE) -> Pair:
 
 
 def load_drawing(services: Services, match: Match, view: View, side: int) -> bytes:
-    """Return a drawing of this size as JPEG, from the cache or newly drawn.
+    """Return a drawing of a match as JPEG, from the cache or newly drawn. ``side`` is its longer side in pixels.
 
     The cache folder may be deleted at any time.
 
@@ -42,26 +42,26 @@ def load_drawing(services: Services, match: Match, view: View, side: int) -> byt
     """
     check_not_purged(match.found, match.registered)
     verification, digests = match.verification, (match.found.digest, match.registered.digest)
-    digest_of_alignment = Digest.of(
+    alignment_digest = Digest.from_bytes(
         repr((verification.transform, verification.further, verification.pieces, __version__)).encode()
     )
-    path = get_drawing_path(services, digests, f"{digest_of_alignment.hex[:16]}-{view}-{side}")
+    path = get_drawing_path(services, digests, f"{alignment_digest.hex[:16]}-{view}-{side}")
     try:
         return path.read_bytes()
     except OSError:
         data = draw_small(view, load_pair(services, match, side))
-    is_cached = keep_in_cache(path, data, below=services.config.data_dir)
-    if is_cached and not all(digest in services.blobs for digest in digests):  # Purged while the drawing was made.
+    is_cached = write_cache_file(path, data, base_folder=services.config.data_dir)
+    if is_cached and not all(digest in services.blobs for digest in digests):  # A picture was purged in the meantime.
         path.unlink(missing_ok=True)
     return data
 
 
-def survival_map(services: Services, match: Match) -> bytes:
-    """Return a match's registered image as JPEG, marked with the parts that survive in the copy.
+def draw_survival_map(services: Services, match: Match) -> bytes:
+    """Draw a match's registered image as JPEG, with the parts marked that remain in the copy.
 
     Raises:
         NotFoundError: Survival was not measured for this match, or the bytes are not stored.
     """
     if not match.survival:
-        raise NotFoundError(Sentence("The retained parts of the work were not requested."))
-    return jpeg(draw_survival(services.blobs.get(match.registered.digest), match.survival, services.limits))
+        raise NotFoundError(Sentence("The retained parts of the work were not measured for this picture."))
+    return encode_jpeg(draw_survival(services.blobs.get(match.registered.digest), match.survival, services.limits))

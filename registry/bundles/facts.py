@@ -1,4 +1,4 @@
-"""The facts of a case, read from the database: the content of seals and reports."""
+"""Collection of a case's facts from the database, for bundles and reports."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,11 +8,11 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from evidence.bundle import sealing
 from evidence.bundle.sealing import ContentFile
-from evidence.documents.made_with import made_with
+from evidence.documents.made_with import describe_environment
 from evidence.documents.sheets.exhibit import ROOM
-from evidence.facts.archive_answers import ANSWERS
+from evidence.facts.archive_responses import ARCHIVE_ANSWERS_ROLE
 from evidence.facts.case import (
-    Absence,
+    AbsenceCode,
     AttachmentFacts,
     CalibrationFacts,
     CaptureFacts,
@@ -36,29 +36,29 @@ from evidence.facts.case import (
 )
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.log.proofs import LogProof, SliceProof, SliceTree, compute_record_leaf
-from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, weighing_facts
-from evidence.verify.checks.probability import calibration_facts
+from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, build_weighing_facts
+from evidence.verify.checks.probability import build_calibration_facts
 from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.sentences import Sentence
-from exhibit.types import SeenElsewhere, SeenKind
-from indexer.compare import weighing
+from exhibit.types import SourceStatement, SourceStatementKind
+from indexer.compare import odds_model
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
-from registry.bundles.sentences import TemplateWithValues, list_unchecked, measurement_templates
+from registry.bundles.sentences import TemplateWithValues, build_measurement_templates, list_unchecked_items
 from registry.cases import signed_decisions
-from registry.cases.file_availability import AbsenceReason, find_absent
-from registry.cases.licence_check import explain_obstacle, licences_for
-from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
-from registry.cases.places import Place, archive_query_key, places_of, rows_of
+from registry.cases.file_availability import AbsenceRecord, find_absences
+from registry.cases.licence_check import describe_obstacle, list_licences
+from registry.cases.models import ArchiveLookup, Capture, Case, CaseSighting
+from registry.cases.places import Place, get_archive_query_key, group_by_place, list_case_sightings
 from registry.crawls import sightings as seen
+from registry.crawls.external_statements import from_rows
 from registry.crawls.models import Sighting
-from registry.crawls.outside_statements import from_rows
 from registry.crawls.sightings import to_record
 from registry.db.claimable import StepState
-from registry.db.rows import columns
+from registry.db.rows import copy_columns
 from registry.fingerprints import descriptors
 from registry.keys.models import PasskeyQuestion
 from registry.log.models import LogCheckpoint, LogSubmission
@@ -66,12 +66,12 @@ from registry.log.proofs import get_covering_checkpoint, list_timestamps, prove_
 from registry.matches import calibrations
 from registry.matches.models import Match
 from registry.pictures.models import BytesState, Picture
-from registry.pictures.provenance import add_statements
+from registry.pictures.provenance import load_statements
 from registry.services.services import Services
 from registry.works.models import Work
 from registry.works.registration_proofs import list_later_submissions
 
-MAX_ELSEWHERE = 20
+MAX_STATEMENTS = 20
 """Maximum number of third-party statements per place; the oldest are stated."""
 
 
@@ -79,27 +79,35 @@ MAX_ELSEWHERE = 20
 class GatheredFacts:
     """The facts of a case, its captured files by path in the bundle, and its matches in order.
 
-    ``find_absent`` maps digests of files that should be sealed but are unavailable to the reason.
+    ``absences`` maps the digests of unavailable files that should be sealed to the reasons.
     """
 
     facts: CaseFacts
     files: tuple[ContentFile, ...]
     matches: tuple[Match, ...]
-    absent: Mapping[Digest, AbsenceReason]
+    absences: Mapping[Digest, AbsenceRecord]
 
 
 def gather_facts(services: Services, case: Case, *, bundle: int, language: str, for_sealing: bool) -> GatheredFacts:
-    """Gather the facts of a case, with log proofs if they are to be sealed. Outside a bundle, ``bundle`` is 0."""
-    rows = rows_of(case, for_sealing=for_sealing)
-    prefetch_related_objects([case], QUESTIONS)
-    places = places_of(rows)
+    """Gather the facts of a case.
+
+    Args:
+        services: Services with the blob store and configuration.
+        case: The case.
+        bundle: Number of the bundle; 0 for reports.
+        language: Language code of the facts.
+        for_sealing: Include log proofs and store the calibration and odds model files.
+    """
+    rows = list_case_sightings(case, for_sealing=for_sealing)
+    prefetch_related_objects([case], QUESTIONS_PREFETCH)
+    places = group_by_place(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     absences = find_absent_files(services, case) if for_sealing else {}
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
     registration = case.work.declaration
     further_submissions = list_later_submissions(case.work)
-    signed = signed_decisions.signature_of(case, case.decided_at) if for_sealing else None
-    passkey_entries = [] if signed is None else [signed.key_entry, signed.entry]
+    passkey_signature = signed_decisions.find_signature(case, case.decided_at) if for_sealing else None
+    passkey_entries = [] if passkey_signature is None else [passkey_signature.key_entry, passkey_signature.entry]
     entries = [
         *submissions,
         *further_submissions,
@@ -111,19 +119,21 @@ def gather_facts(services: Services, case: Case, *, bundle: int, language: str, 
     files: list[ContentFile] = []
     visits: set[int] = set()
     for number, place in enumerate(places, 1):
-        captures, place_files = _captures(case, place, number, visits)
-        elsewhere, answers = elsewhere_of(case, place, number)
-        sighting = replace(_sighting(case, place, number, captures, proofs), elsewhere=elsewhere)
+        captures, place_files = _list_capture_facts(case, place, number, visits)
+        statements, archive_files = list_third_party_statements(case, place, number)
+        sighting = replace(_build_sighting_facts(case, place, number, captures, proofs), elsewhere=statements)
         if for_sealing and sighting.picture.digest not in absences:
-            sighting, manifests = add_statements(services, sighting)
+            sighting, manifests = load_statements(services, sighting)
             files += manifests
         sightings.append(sighting)
-        files += [*place_files, *answers]
+        files += [*place_files, *archive_files]
     stated_digests = dict(case.work.work_pictures.exclude(stated=None).values_list("picture", "stated"))
     match_facts = tuple(
-        _match(match, number, places, stated_digests, absences) for number, match in enumerate(matches, 1)
+        _build_match_facts(match, number, places, stated_digests, absences) for number, match in enumerate(matches, 1)
     )
-    work = work_facts(services, case.work, proofs.entry(registration), proofs.entries(further_submissions))
+    work = build_work_facts(
+        services, case.work, proofs.prove_entry(registration), proofs.prove_entries(further_submissions)
+    )
     facts = CaseFacts(
         number=str(case.number),
         bundle=bundle,
@@ -132,201 +142,221 @@ def gather_facts(services: Services, case: Case, *, bundle: int, language: str, 
         language=language,
         opened_at=case.opened_at,
         written_at=now(),
-        software=software_facts(),
+        software=build_software_facts(),
         work=work,
         sightings=tuple(sightings),
         matches=match_facts,
-        licence_check=_licence_check(case, rows),
+        licence_check=_check_licences(case, rows),
         decision=DecisionFacts(
             case.decision,
             case.decided_by,
             case.decided_at,
             case.reason,
             case.demonstration,
-            _passkey_facts(services, signed, proofs),
+            _build_passkey_facts(services, passkey_signature, proofs),
         ),
         witnesses=list_timestamps(proofs.checkpoint),
-        not_checked=list_unchecked(language),
-        calibrations=_calibrations(services, match_facts, for_sealing=for_sealing),
-        made_with=made_with(services.config.time_zone),
-        left_out=tuple(_list_left_out(work, sightings, files, absences)),
-        weighings=_weighings(services, match_facts, for_sealing=for_sealing),
+        not_checked=list_unchecked_items(language),
+        calibrations=_list_calibration_facts(services, match_facts, for_sealing=for_sealing),
+        made_with=describe_environment(services.config.time_zone),
+        left_out=tuple(_list_omitted_files(work, sightings, files, absences)),
+        weighings=_list_odds_model_facts(services, match_facts, for_sealing=for_sealing),
     )
     present_files = tuple(file for file in files if file.digest not in absences)
     return GatheredFacts(facts, present_files, tuple(matches), absences)
 
 
-def find_absent_files(services: Services, case: Case) -> dict[Digest, AbsenceReason]:
-    """Return the images and captured files of a case that cannot be sealed, with the reason for each.
+def find_absent_files(services: Services, case: Case) -> dict[Digest, AbsenceRecord]:
+    """Return the unavailable images and captured files of a case, by digest, with the reason for each.
 
     Raises:
-        NotFoundError: An image is lost. Nothing can be compared without it, and a backup may have it.
+        NotFoundError: An image is lost. It is required for the comparison, and a backup may contain it.
     """
     registered = list(case.work.work_pictures.select_related("picture"))
     never_stored = {
-        row.digest: AbsenceReason(Absence.NEVER) for row in registered if row.picture.bytes_state == BytesState.NEVER
+        row.digest: AbsenceRecord(AbsenceCode.NEVER)
+        for row in registered
+        if row.picture.bytes_state == BytesState.NEVER
     }
-    sighting_digests = {row.sighting.picture.digest for row in rows_of(case, for_sealing=True)}
+    sighting_digests = {row.sighting.picture.digest for row in list_case_sightings(case, for_sealing=True)}
     pictures = sighting_digests | {row.digest for row in registered} - never_stored.keys()
     captures = Capture.objects.filter(case=case, state=StepState.DONE)
-    absences = find_absent(services, case.owner, pictures, captures) | never_stored
+    absences = find_absences(services, case.owner, pictures, captures) | never_stored
     if lost_digests := sorted(
-        digest.hex for digest in pictures if digest in absences and absences[digest].why is Absence.LOST
+        digest.hex for digest in pictures if digest in absences and absences[digest].reason is AbsenceCode.LOST
     ):
         sentence = Sentence(
             "The file of a picture in this case is missing, and no removal is recorded: %(digest)s.",
             digest=lost_digests[0],
         )
-        hint = Sentence("Restore them from a backup, then run: exhibit api POST /operator/failures/seal/retry")
+        hint = Sentence(
+            "Restore the missing files from a backup, then run: exhibit api POST /operator/failures/seal/retry"
+        )
         raise NotFoundError(sentence, hint=hint)
     return absences
 
 
-def _list_left_out(
+def _list_omitted_files(
     work: WorkFacts,
     sightings: Sequence[SightingFacts],
     files: Sequence[ContentFile],
-    absences: Mapping[Digest, AbsenceReason],
+    absences: Mapping[Digest, AbsenceRecord],
 ) -> Iterator[LeftOutFacts]:
-    """Yield the files that the facts name but the bundle will not contain."""
+    """Yield the files that the facts list but that the bundle will not contain."""
     candidates = [(picture.file, "work-picture", picture.digest) for picture in work.pictures]
     candidates += [(sighting.picture.file, "sighting-picture", sighting.picture.digest) for sighting in sightings]
     candidates += [(file.path, file.role, file.digest) for file in files]
     for path, role, digest in candidates:
         if digest in absences:
-            yield LeftOutFacts(path, role, digest, absences[digest].why, absences[digest].since)
+            yield LeftOutFacts(path, role, digest, absences[digest].reason, absences[digest].since)
 
 
-def software_facts() -> SoftwareFacts:
-    """Return the software and model that made the record."""
-    choice = descriptors.get_choice()
-    if choice is None:
-        shipped = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
-        model = ModelFacts(DESCRIPTOR.name, DESCRIPTOR.version, shipped)
+def build_software_facts() -> SoftwareFacts:
+    """Build the facts about the software and the model in use."""
+    model_choice = descriptors.get_choice()
+    if model_choice is None:
+        built_in_digest = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
+        model = ModelFacts(DESCRIPTOR.name, DESCRIPTOR.version, built_in_digest)
     else:
-        model = ModelFacts(choice.serving.name, choice.serving.version, choice.serving.digest)
+        model = ModelFacts(model_choice.serving.name, model_choice.serving.version, model_choice.serving.digest)
     return SoftwareFacts("Exhibit", __version__, PIPELINE, (model,))
 
 
-def _passkey_facts(services: Services, row: PasskeyQuestion | None, proofs: "_Proofs") -> PasskeyFacts | None:
-    """Return the passkey signature of the decision, or None if there is none or its log entries were erased."""
+def _build_passkey_facts(services: Services, row: PasskeyQuestion | None, proofs: "_Proofs") -> PasskeyFacts | None:
+    """Build the facts about the decision's passkey signature; None if there is none or its log entries were erased."""
     if row is None:
         return None
-    entry, key = proofs.entry(row.entry), proofs.entry(row.key_entry)
+    entry, key = proofs.prove_entry(row.entry), proofs.prove_entry(row.key_entry)
     if entry is None or key is None:
         return None
     return PasskeyFacts(ASSERTION_PATH, services.blobs.put(row.answer.encode()), entry, key)
 
 
-def picture_facts(picture: Picture, path: str) -> PictureFacts:
-    """Convert an image's row to facts."""
+def build_picture_facts(picture: Picture, path: str) -> PictureFacts:
+    """Build the facts of an image; ``path`` is its path in the bundle."""
     size = (picture.width or 0, picture.height or 0)
     return PictureFacts(picture.digest, picture.size, picture.format, *size, path, bool(picture.incomplete))
 
 
-def work_facts(
+def build_work_facts(
     services: Services, work: Work, registration: LogProof | None, further_proofs: tuple[LogProof, ...] = ()
 ) -> WorkFacts:
-    """Convert a work's row to facts, with the proofs of its registration and its title documents."""
+    """Build the facts of a work, with the proofs of its registration and its title documents."""
     pictures = [
-        replace(picture_facts(row.picture, sealing.work_picture_path(number, row.picture.format)), digest=row.digest)
+        replace(
+            build_picture_facts(row.picture, sealing.get_work_picture_path(number, row.picture.format)),
+            digest=row.digest,
+        )
         for number, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1)
     ]
     return WorkFacts(
         number=str(work.number),
-        **columns(work, "title", "author", "holder", "credit", "rights_statement", "created", "first_publication"),
+        **copy_columns(work, "title", "author", "holder", "credit", "rights_statement", "created", "first_publication"),
         registrations=tuple(
-            OfficialRegistration(**{name: official.get(name, "") for name in ("office", "number", "date")})
-            for official in work.registrations
+            OfficialRegistration(**{name: registration_row.get(name, "") for name in ("office", "number", "date")})
+            for registration_row in work.registrations
         ),
         registered_at=work.registered_at,
         registration=registration,
         pictures=tuple(pictures),
-        attachments=tuple(_title_documents(services, work)),
+        attachments=tuple(_list_title_documents(services, work)),
         further_registrations=further_proofs,
     )
 
 
-def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts]:
+def _list_title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts]:
     """Yield the documents of a work's chain of title, except purged ones."""
     for attachment in work.attachments.filter(removed_at=None).order_by("number"):
         assert attachment.digest is not None
         if attachment.digest in services.blobs:
             title = f"{attachment.about} ({attachment.name})" if attachment.about else attachment.name
-            path = sealing.title_document_path(attachment.number, attachment.name)
+            path = sealing.get_title_document_path(attachment.number, attachment.name)
             yield AttachmentFacts(title, sealing.TITLE_DOCUMENT, attachment.digest, path)
 
 
 @dataclass(frozen=True, slots=True)
 class _Proofs:
-    """Log proofs under one checkpoint; None without a checkpoint. Each slice's tree is built once."""
+    """Log proofs for one checkpoint, or ``None`` proofs without a checkpoint. Each slice's tree is built only once."""
 
     services: Services
     checkpoint: LogCheckpoint | None
     trees: dict[int, tuple[SliceTree, dict[int, int]]] = field(default_factory=dict)
 
-    def entry(self, submission: LogSubmission | None) -> LogProof | None:
+    def prove_entry(self, submission: LogSubmission | None) -> LogProof | None:
         return prove_inclusion(self.services, submission, self.checkpoint)
 
-    def entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
-        return tuple(proof for submission in submissions if (proof := self.entry(submission)) is not None)
+    def prove_entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
+        return tuple(proof for submission in submissions if (proof := self.prove_entry(submission)) is not None)
 
-    def slice(self, sighting: Sighting) -> SliceProof | None:
-        log = self.entry(sighting.slice.submission)
-        if log is None:
+    def prove_slice(self, sighting: Sighting) -> SliceProof | None:
+        log_proof = self.prove_entry(sighting.slice.submission)
+        if log_proof is None:
             return None
         if sighting.slice_id not in self.trees:
             rows = seen.list_by_slice(sighting.slice_id)
             tree = SliceTree([compute_record_leaf(to_record(row)) for row in rows])
-            self.trees[sighting.slice_id] = tree, {row.pk: place for place, row in enumerate(rows)}
-        tree, places = self.trees[sighting.slice_id]
-        return tree.prove(places[sighting.pk], to_record(sighting), log)
+            self.trees[sighting.slice_id] = tree, {row.pk: position for position, row in enumerate(rows)}
+        tree, positions = self.trees[sighting.slice_id]
+        return tree.prove(positions[sighting.pk], to_record(sighting), log_proof)
 
 
-def _sighting(
+def _build_sighting_facts(
     case: Case, place: Place, number: int, captures: tuple[CaptureFacts, ...], proofs: _Proofs
 ) -> SightingFacts:
-    first = place.first
-    own = first.crawl.watch.owner_id == case.owner_id  # Watch names of other owners are not disclosed.
+    first_sighting = place.first
+    # Watch names of other owners are not disclosed.
+    is_own_watch = first_sighting.crawl.watch.owner_id == case.owner_id
     return SightingFacts(
         number=number,
-        **columns(first, "page_url", "image_url", "final_url", "context", "status", "peer", "certificate", "period"),
+        **copy_columns(
+            first_sighting, "page_url", "image_url", "final_url", "context", "status", "peer", "certificate", "period"
+        ),
         first_seen=place.first_seen,
         last_seen=place.last_seen,
-        crawl=f"{first.crawl.watch.name} {first.crawl.number}" if own else str(first.crawl_id),
-        headers=tuple((name, value) for name, value in first.response_headers),
-        picture=picture_facts(first.picture, sealing.sighting_picture_path(number, first.picture.format)),
-        visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
-        slice=proofs.slice(first),
+        crawl=f"{first_sighting.crawl.watch.name} {first_sighting.crawl.number}"
+        if is_own_watch
+        else str(first_sighting.crawl_id),
+        headers=tuple((name, value) for name, value in first_sighting.response_headers),
+        picture=build_picture_facts(
+            first_sighting.picture, sealing.get_sighting_picture_path(number, first_sighting.picture.format)
+        ),
+        visibility=Visibility.PUBLIC if first_sighting.private_to_id is None else Visibility.PRIVATE,
+        slice=proofs.prove_slice(first_sighting),
         captures=captures,
     )
 
 
-def _captures(
+def _list_capture_facts(
     case: Case, place: Place, number: int, used_visits: set[int]
 ) -> tuple[tuple[CaptureFacts, ...], list[ContentFile]]:
-    """Return the visits that looked for the image of this place and are not in ``used_visits``; add them to it.
+    """Return the facts and files of visits to a place that are not in ``used_visits``, and add them to ``used_visits``.
 
-    A URL may have served several images in turn, so each visit's outcome is stated only for the image it looked for.
+    A URL may have served several images over time, so each visit is listed only for the image that it searched for.
     """
-    first = place.first
-    visits = Capture.objects.filter(case=case, state="done", page_key=first.page_key, image_key=first.image_key)
+    first_sighting = place.first
+    visits = Capture.objects.filter(
+        case=case, state="done", page_key=first_sighting.page_key, image_key=first_sighting.image_key
+    )
     facts, files = [], []
-    for row in visits.filter(sighting__picture=first.picture_id).exclude(pk__in=used_visits).order_by("number"):
+    for row in (
+        visits.filter(sighting__picture=first_sighting.picture_id).exclude(pk__in=used_visits).order_by("number")
+    ):
         used_visits.add(row.pk)
-        folder = f"{sealing.sighting_folder(number)}/capture-{row.number}"
+        folder = f"{sealing.get_sighting_folder(number)}/capture-{row.number}"
         row_files = [
             ContentFile(f"{folder}/{file['name']}", file["role"], file["media_type"], Digest.from_hex(file["digest"]))
             for file in row.files
         ]
-        facts.append(_capture(row, row_files))
+        facts.append(_build_capture_facts(row, row_files))
         files += row_files
     return tuple(facts), files
 
 
-def elsewhere_of(case: Case, place: Place, number: int) -> tuple[tuple[ElsewhereFacts, ...], list[ContentFile]]:
-    """Return third-party statements about a place, oldest first, and the stored answers of archives."""
-    facts_by_statement: dict[SeenElsewhere, ElsewhereFacts] = {}
+def list_third_party_statements(
+    case: Case, place: Place, number: int
+) -> tuple[tuple[ElsewhereFacts, ...], list[ContentFile]]:
+    """Return third-party statements about a place, oldest first, and the stored responses of archives."""
+    facts_by_statement: dict[SourceStatement, ElsewhereFacts] = {}
     for row in place.rows:
         known_since = (
             row.last_seen
@@ -334,51 +364,53 @@ def elsewhere_of(case: Case, place: Place, number: int) -> tuple[tuple[Elsewhere
             else row.crawl.started_at
         )
         for statement in from_rows(row.elsewhere):
-            own = row.page_url if statement.kind == SeenKind.PAGE_PUBLISHED else ""
+            default_url = row.page_url if statement.kind == SourceStatementKind.PAGE_PUBLISHED else ""
             facts_by_statement.setdefault(
-                statement, _elsewhere_facts(replace(statement, where=statement.where or own), known_since)
+                statement, _build_elsewhere_facts(replace(statement, where=statement.where or default_url), known_since)
             )
-    statements, files = sorted(facts_by_statement.values(), key=_oldest_first_key)[:MAX_ELSEWHERE], []
+    statements, files = sorted(facts_by_statement.values(), key=_get_sort_key)[:MAX_STATEMENTS], []
     for count, question in enumerate(list_answered_questions(case, place), 1):
-        file = next(stored for stored in question.files if stored["role"] == ANSWERS)
-        path = f"{sealing.sighting_folder(number)}/archive-answers-{count}.json"
-        files.append(ContentFile(path, ANSWERS, sealing.JSON, Digest.from_hex(file["digest"])))
+        file = next(stored_file for stored_file in question.files if stored_file["role"] == ARCHIVE_ANSWERS_ROLE)
+        path = f"{sealing.get_sighting_folder(number)}/archive-answers-{count}.json"
+        files.append(ContentFile(path, ARCHIVE_ANSWERS_ROLE, sealing.JSON_MEDIA_TYPE, Digest.from_hex(file["digest"])))
         assert question.answered_at is not None
         statements += [
-            _elsewhere_facts(statement, question.answered_at, path) for statement in from_rows(question.elsewhere)
+            _build_elsewhere_facts(statement, question.answered_at, path) for statement in from_rows(question.elsewhere)
         ]
-    return tuple(sorted(statements, key=_oldest_first_key)), files
+    return tuple(sorted(statements, key=_get_sort_key)), files
 
 
-def _elsewhere_facts(statement: SeenElsewhere, known_since: datetime, file: str = "") -> ElsewhereFacts:
+def _build_elsewhere_facts(statement: SourceStatement, known_since: datetime, file: str = "") -> ElsewhereFacts:
     return ElsewhereFacts(
-        **columns(statement, "kind", "by", "of", "stated", "where", "same"), learnt=known_since, file=file
+        **copy_columns(statement, "kind", "by", "of", "stated", "where", "same"), learnt=known_since, file=file
     )
 
 
-def _oldest_first_key(facts: ElsewhereFacts) -> tuple[str, datetime]:
-    """Sort key: statements without a time come last."""
+def _get_sort_key(facts: ElsewhereFacts) -> tuple[str, datetime]:
+    """Return a sort key by time; statements without a time come last."""
     return facts.stated or "~", facts.learnt
 
 
-def list_answered_questions(case: Case, place: Place) -> list[ArchiveQuestion]:
-    """Return the answered archive queries about a place of a case, oldest first."""
+def list_answered_questions(case: Case, place: Place) -> list[ArchiveLookup]:
+    """Return the completed archive queries about a place of a case, oldest first."""
     rows = [
-        row for row in case.archive_questions.all() if archive_query_key(row.sighting) == archive_query_key(place.first)
+        row
+        for row in case.archive_questions.all()
+        if get_archive_query_key(row.sighting) == get_archive_query_key(place.first)
     ]
     return sorted((row for row in rows if row.state == StepState.DONE), key=lambda row: row.pk)
 
 
-QUESTIONS = Prefetch("archive_questions", ArchiveQuestion.objects.select_related("sighting"))
+QUESTIONS_PREFETCH = Prefetch("archive_questions", ArchiveLookup.objects.select_related("sighting"))
 """Prefetch of the archive queries that :func:`list_answered_questions` reads, for many cases at once."""
 
 
-def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
+def _build_capture_facts(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
     image = next((file.digest for file in files if file.role == "captured-image"), None)
     assert row.started_at is not None
     assert row.finished_at is not None
     return CaptureFacts(
-        **columns(row, "method", "outcome", "sentence"),
+        **copy_columns(row, "method", "outcome", "sentence"),
         started=row.started_at,
         finished=row.finished_at,
         image=image,
@@ -386,13 +418,15 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
     )
 
 
-def match_templates(match: Match) -> tuple[TemplateWithValues, ...]:
+def build_match_templates(match: Match) -> tuple[TemplateWithValues, ...]:
     """Return the measurements of a match as templates with values, for translation."""
     digest = match.calibration
-    return measurement_templates(match.verification, None if digest is None else calibrations.load_calibration(digest))
+    return build_measurement_templates(
+        match.verification, None if digest is None else calibrations.load_calibration(digest)
+    )
 
 
-def _match(
+def _build_match_facts(
     match: Match,
     number: int,
     places: Sequence[Place],
@@ -401,30 +435,34 @@ def _match(
 ) -> MatchFacts:
     verification = match.verification
     is_shown = match.found.digest not in absences and match.registered.digest not in absences
-    aligned = verification.transform is not None and is_shown
-    has_details = aligned and number <= ROOM.matches
+    is_aligned = verification.transform is not None and is_shown
+    has_details = is_aligned and number <= ROOM.max_matches
 
-    def path(view: View, *, is_drawn: bool) -> str | None:
-        return f"{sealing.match_folder(number)}/{view.file_name}" if is_drawn else None
+    def build_path(view: View, *, is_drawn: bool) -> str | None:
+        return f"{sealing.get_match_folder(number)}/{view.file_name}" if is_drawn else None
 
     return MatchFacts(
         number=number,
         work_picture=stated_digests.get(match.registered_id) or match.registered.digest,
         picture=match.found.digest,
-        sightings=tuple(n for n, place in enumerate(places, 1) if place.first.picture_id == match.found_id),
+        sightings=tuple(
+            sighting_number
+            for sighting_number, place in enumerate(places, 1)
+            if place.first.picture_id == match.found_id
+        ),
         verification=verification,
-        words=tuple(sentence % values for sentence, values in match_templates(match)),
-        overlay=path(View.OVERLAY, is_drawn=aligned),
-        side_by_side=path(View.SIDE_BY_SIDE, is_drawn=aligned),
-        difference=path(View.DIFFERENCE, is_drawn=has_details),
-        points=path(View.POINTS, is_drawn=has_details),
+        words=tuple(sentence % values for sentence, values in build_match_templates(match)),
+        overlay=build_path(View.OVERLAY, is_drawn=is_aligned),
+        side_by_side=build_path(View.SIDE_BY_SIDE, is_drawn=is_aligned),
+        difference=build_path(View.DIFFERENCE, is_drawn=has_details),
+        points=build_path(View.POINTS, is_drawn=has_details),
     )
 
 
-def _calibrations(
+def _list_calibration_facts(
     services: Services, matches: Sequence[MatchFacts], *, for_sealing: bool
 ) -> tuple[CalibrationFacts, ...]:
-    """Return the calibrations behind the matches' probabilities. If sealed, store them as blobs."""
+    """Return the facts of the calibrations of the matches' probabilities. Store their files if ``for_sealing``."""
     digests = {match.verification.calibration for match in matches if match.verification.calibration is not None}
     used_calibrations = [
         calibrations.load_calibration(digest) for digest in sorted(digests, key=lambda digest: digest.hex)
@@ -433,30 +471,35 @@ def _calibrations(
         for calibration in used_calibrations:
             services.blobs.put(calibration.to_json())
     return tuple(
-        calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(used_calibrations, 1)
+        build_calibration_facts(row, sealing.get_calibration_path(number))
+        for number, row in enumerate(used_calibrations, 1)
     )
 
 
-def _weighings(services: Services, matches: Sequence[MatchFacts], *, for_sealing: bool) -> tuple[WeighingFacts, ...]:
-    """Return the weights behind the matches' odds. If sealed, store them as blobs."""
+def _list_odds_model_facts(
+    services: Services, matches: Sequence[MatchFacts], *, for_sealing: bool
+) -> tuple[WeighingFacts, ...]:
+    """Return the facts of the odds models of the matches. Store their files if ``for_sealing``."""
     verifications = (match.verification for match in matches)
     pipelines = sorted({verification.pipeline for verification in verifications if verification.related is not None})
-    files = [weighing_file(services, pipeline) for pipeline in pipelines]
+    files = [build_odds_model_file(services, pipeline) for pipeline in pipelines]
     if for_sealing:
         for file in files:
             services.blobs.put(file.to_json())
-    return tuple(weighing_facts(file, sealing.weighing_path(number)) for number, file in enumerate(files, 1))
+    return tuple(
+        build_weighing_facts(file, sealing.get_odds_model_path(number)) for number, file in enumerate(files, 1)
+    )
 
 
-def weighing_file(services: Services, pipeline: str) -> WeighingFile:
-    """Return the weights of a comparison version in the form in which they are sealed.
+def build_odds_model_file(services: Services, pipeline: str) -> WeighingFile:
+    """Build the sealed file with the odds model's weights of a comparison version.
 
     Raises:
         NotFoundError: The weights file of this version is missing.
     """
-    weights = weighing.load_weighing(pipeline, services.weighings)
+    weights = odds_model.load_odds_model(pipeline, services.weights_folder)
     if weights is None:
-        raise NotFoundError(f"The weights of {pipeline} are missing: they come with Exhibit.", hint="Install it again.")
+        raise NotFoundError(f"The weights of {pipeline} are missing from Exhibit.", hint="Reinstall Exhibit.")
     related = RelatedWeights(
         weights.related.intercept,
         weights.related.weights,
@@ -470,21 +513,25 @@ def weighing_file(services: Services, pipeline: str) -> WeighingFile:
     return WeighingFile(pipeline, related, exposure)
 
 
-def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:
-    """Check the licence ledger as it is now for every place. A place that a person found licensed counts as covered."""
-    licences, moment = licences_for(case.work), now()
+def _check_licences(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:
+    """Check every sighting against the current licence ledger. Sightings with an assigned licence count as covered."""
+    licences, checked_at = list_licences(case.work), now()
     places = {row.sighting_id: row for row in rows}.values()
-    uncovered = {row.sighting_id for row in places if row.licence_id is None}
+    uncovered_ids = {row.sighting_id for row in places if row.licence_id is None}
     reasons = []
     for licence in licences:
-        why = {row.sighting_id: explain_obstacle(licence, row.sighting) for row in places}
-        fits = {sighting for sighting, reason in why.items() if not reason}
-        uncovered -= fits
-        text = next((reason for reason in reversed(why.values()) if reason), "it covers the use")
-        text = f"it covers {len(fits)} of {len(why)} sightings" if 0 < len(fits) < len(why) else text
+        obstacles = {row.sighting_id: describe_obstacle(licence, row.sighting) for row in places}
+        covered_ids = {sighting for sighting, reason in obstacles.items() if not reason}
+        uncovered_ids -= covered_ids
+        text = next((reason for reason in reversed(obstacles.values()) if reason), "it covers the use")
+        text = (
+            f"it covers {len(covered_ids)} of {len(obstacles)} sightings"
+            if 0 < len(covered_ids) < len(obstacles)
+            else text
+        )
         reasons.append(f"Licence {licence.number} ({licence.licensee}): {text}.")
     check = LicenceCheckFacts(
-        moment, len(licences), not uncovered, "", tuple(reasons), partly=0 < len(uncovered) < len(places)
+        checked_at, len(licences), not uncovered_ids, "", tuple(reasons), partly=0 < len(uncovered_ids) < len(places)
     )
     return replace(check, result=_COVERAGE_SENTENCES[check.outcome])
 

@@ -1,4 +1,4 @@
-"""Removal of reports and packages, and of files that no row references any more."""
+"""Removal of reports, packages and unreferenced files."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,10 @@ from registry.services.services import Services
 from registry.works.models import WorkAttachment
 
 
-def remove_unused(services: Services, files: Sequence[StoredFile]) -> None:
-    """Delete blobs that no row references any more.
+def remove_unused_files(services: Services, files: Sequence[StoredFile]) -> None:
+    """Delete the blobs of files that no row references any more.
 
-    Two reports may share a table, two packages a bundle, and a report may have been attached to a work.
+    Files may be shared: two reports may have the same table, and a report may be attached to a work.
     """
     with transaction.atomic():
         hold(Lock.FILES)
@@ -29,16 +29,16 @@ def remove_unused(services: Services, files: Sequence[StoredFile]) -> None:
 
 
 def remove_row(services: Services, row: Package | Report, *, by: str) -> None:
-    """Remove a package or report with its files. Its number is not reused. Work in progress on it ends."""
-    rows, what = type(row)._default_manager, "package" if isinstance(row, Package) else "report"
+    """Remove a package or report with its files and stop its generation. Its number is not reused."""
+    rows, file_type = type(row)._default_manager, "package" if isinstance(row, Package) else "report"
     with lock_row(row) as locked_row:
         changes = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
         rows.filter(pk=locked_row.pk).update(**changes)
-        log_change(f"{what} removed", by=by, owner=locked_row.owner, about={what: locked_row.number})
-    remove_unused(services, locked_row.files)
+        log_change(f"{file_type} removed", by=by, owner=locked_row.owner, details={file_type: locked_row.number})
+    remove_unused_files(services, locked_row.files)
 
 
 def _is_referenced(digest: Digest) -> bool:
-    listed = {"files__contains": [{"digest": digest.hex}]}
-    in_files = Report.objects.filter(**listed).exists() or Package.objects.filter(**listed).exists()
-    return in_files or WorkAttachment.objects.filter(digest=digest).exists()
+    condition = {"files__contains": [{"digest": digest.hex}]}
+    is_in_files = Report.objects.filter(**condition).exists() or Package.objects.filter(**condition).exists()
+    return is_in_files or WorkAttachment.objects.filter(digest=digest).exists()

@@ -1,9 +1,9 @@
-"""Background jobs for bundles. Their imports run after a worker has forked."""
+"""Background jobs for bundles. They import their modules in the function body, after the worker has forked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.bundles.models import REOPENED, Bundle, Package
+from registry.bundles.models import REOPENED_CASE, Bundle, Package
 from registry.cases.models import Capture
 from registry.jobs import DEFAULT, EVIDENCE, FILES, FOREGROUND, job
 from registry.log.models import AnchorReceipt
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     asked={"case__bundles__state__in": ("todo", "doing")},
 )
 def capture(services: "Services", ids: Sequence[int]) -> None:
-    """Visit pages again and store what they serve."""
+    """Visit pages again and store their responses."""
     from registry.bundles.capture import capture_sightings
 
     capture_sightings(services, ids)
 
 
-@job(gettext_noop("bundles to seal"), FOREGROUND, Bundle, owner="case__owner", batch=4, settled={"error": REOPENED})
+@job(
+    gettext_noop("bundles to seal"), FOREGROUND, Bundle, owner="case__owner", batch=4, settled={"error": REOPENED_CASE}
+)
 def seal(services: "Services", ids: Sequence[int]) -> None:
     """Seal bundles of confirmed cases."""
     from registry.bundles.sealing import seal_bundles

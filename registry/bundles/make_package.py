@@ -1,4 +1,4 @@
-"""Building of packages: the bundles of several cases as one ZIP, for a court or for the other side."""
+"""Generation of packages: the bundles of several cases as one ZIP, for a court or for the other side."""
 
 import logging
 import shutil
@@ -13,165 +13,167 @@ from typing import BinaryIO, cast
 
 from django.db import transaction
 
-from evidence.documents.case.sections import held_in_documents
+from evidence.documents.case.sections import describe_pdf_contents
 from evidence.documents.phrases import load_phrases
-from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.documents.phrases.wording import Wording, load_time_zone
 from evidence.facts.case import WitnessFacts
 from evidence.formats.container import MAX_ZIP_BYTES
 from exhibit.clock import now
-from exhibit.digests import CHUNK, Digest
+from exhibit.digests import CHUNK_BYTES, Digest
 from exhibit.errors import ExhibitError, WrongUseError
-from exhibit.machine import machine_fault
-from exhibit.sentences import Sentence, following
+from exhibit.machine import describe_machine_fault
+from exhibit.sentences import Sentence, concatenate_sentences
 from registry.bundles import packages as packing
-from registry.bundles.bundles import assemble, bundle_name, load_sealed_case, load_sealed_facts
-from registry.bundles.documents import LazyPictures, languages_of
-from registry.bundles.file_removal import remove_unused
+from registry.bundles.bundles import assemble, get_bundle_file_name, load_sealed_case, load_sealed_facts
+from registry.bundles.documents import LazyPictures, list_languages
+from registry.bundles.file_removal import remove_unused_files
 from registry.bundles.models import Bundle, Package
 from registry.bundles.packages import Recipient
-from registry.bundles.printable_copies import make_volume, next_volume
-from registry.bundles.timestamp_status import timestamp_statuses
+from registry.bundles.printable_copies import find_next_volume, make_volume
+from registry.bundles.timestamp_status import load_timestamp_statuses
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.fields import StoredFile
 from registry.pictures.file_removal import are_all_stored
-from registry.services.disk import NEARLY_FULL, disk_is_full
+from registry.services.disk import NEARLY_FULL_MESSAGE, disk_is_full
 from registry.services.services import Services
 
 WORK_SECONDS = 10.0
-"""Working time after which a package is postponed, once the current bundle is finished, to let other files proceed."""
+"""Working time in seconds. After it, a package is postponed to let other packages proceed."""
 
-CONTENTS = "CONTENTS"
-"""Name of the list in a package: each bundle, its digests, and the timestamp services that had answered."""
+CONTENTS_NAME = "CONTENTS"
+"""File name (stem) of the contents list in a package: each bundle, its digests, and its timestamps."""
 
 WAIT_FOR_SEAL = timedelta(seconds=5)
 
-TRIES = 2
-"""Attempts at one PDF. If the ZIP is claimed more often without progress, it goes without the PDF."""
+MAX_PDF_ATTEMPTS = 2
+"""Maximum number of attempts at one PDF. After that, the package is finished without it."""
 
 
 def make_packages(services: Services, ids: Sequence[int]) -> None:
-    """Build each pending package, bundle by bundle. Long builds continue in a further message."""
+    """Build each pending package, bundle by bundle. A build that exceeds the working time continues in another task."""
     for pk in steps.claim(Package, ids, services.stale_after):
         package = Package.objects.select_related("owner").get(pk=pk)
         if disk_is_full(services):
-            steps.hold_up(Package, [pk], NEARLY_FULL)
+            steps.hold_up(Package, [pk], NEARLY_FULL_MESSAGE)
             continue
-        with steps.processing(Package, [pk]):
+        with steps.guard_processing(Package, [pk]):
             try:
                 if _build_bundles(services, package):
-                    steps.wait(Package, pk, now() + WAIT_FOR_SEAL)
-                elif not _finish(services, package):
+                    steps.postpone_by_id(Package, pk, now() + WAIT_FOR_SEAL)
+                elif not _finish_package(services, package):
                     _postpone(services, package)
-            except InterruptedError:  # The time is up, or the package was removed or restarted in the meantime.
+            except InterruptedError:  # The time limit was reached, or the package was removed or restarted.
                 _postpone(services, package)
 
 
 def _postpone(services: Services, package: Package) -> None:
-    """Continue in another message, unless another process has taken over the package."""
+    """Continue the build in another task, unless another process has taken over the package."""
     if steps.postpone(package, None):
         services.enqueue(Package, [package.pk])
 
 
 def _build_bundles(services: Services, package: Package) -> int:
-    """Build the missing bundles and return the number of those that are not sealed yet.
+    """Build the missing files of a package and return the number of bundles that are not sealed yet.
 
     Raises:
-        InterruptedError: The working time is up; continue later.
+        InterruptedError: The working time is over, or another process has taken over the package.
     """
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
     keys = {bundle.pk for bundle in bundles}
     outdated_files = [file for file in package.files if "bundle" in file and file["bundle"] not in keys]
-    outdated_files += packing.reading_copies(package) if outdated_files else []
+    outdated_files += packing.list_printable_copies(package) if outdated_files else []
     current_files = [file for file in package.files if file not in outdated_files]
     package.files = [file for file in current_files if Digest.from_hex(file["digest"]) in services.blobs]
-    if outdated_files:  # The package was requested again with newer bundles.
-        steps.own_claim(package).update(files=package.files)
-        remove_unused(services, outdated_files)
+    if outdated_files:  # The package was requested again and has newer bundles.
+        steps.filter_own_claim(package).update(files=package.files)
+        remove_unused_files(services, outdated_files)
     if "of" not in package.progress:
         package.progress = {"of": len(bundles)}
         Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress=package.progress)
-    finished = {file.get("bundle") for file in package.files}
+    finished_bundles = {file.get("bundle") for file in package.files}
     deadline = time.monotonic() + WORK_SECONDS
-    unsealed = 0
+    unsealed_count = 0
     for bundle in bundles:
-        if bundle.pk in finished:
+        if bundle.pk in finished_bundles:
             continue
         if time.monotonic() > deadline:
             raise InterruptedError
         if bundle.seal_digest is None:
-            unsealed += 1
+            unsealed_count += 1
             if bundle.state == StepState.FAILED:  # The bundle will never be sealed.
-                why = Sentence("Case %(number)s could not be sealed.", number=bundle.case.number)
+                sentence = Sentence("Case %(number)s could not be sealed.", number=bundle.case.number)
                 hint = Sentence("Decide the case again, then request the ZIP again.")
-                raise WrongUseError(following(why, bundle.error), hint=hint)
+                raise WrongUseError(concatenate_sentences(sentence, bundle.error), hint=hint)
         else:
-            _add(services, package, _bundle_file(services, package, bundle))
-    if not unsealed:
+            _add_file(services, package, _write_bundle_file(services, package, bundle))
+    if not unsealed_count:
         _build_pdfs(services, package, bundles, deadline)
-    return unsealed
+    return unsealed_count
 
 
 def _build_pdfs(services: Services, package: Package, bundles: Sequence[Bundle], deadline: float) -> None:
-    """Build the missing PDFs. A language in which one cannot be made is dropped from the package."""
-    while volume := next_volume(services, package, len(bundles)):
+    """Build the missing PDFs. If one cannot be generated, all PDFs in its language are dropped from the package."""
+    while volume := find_next_volume(services, package, len(bundles)):
         if time.monotonic() > deadline:
             raise InterruptedError
-        if package.attempts > TRIES:
+        if package.attempts > MAX_PDF_ATTEMPTS:
             _drop_language(services, package, volume.language, package.error)
             continue
         try:
             file = make_volume(services, package, bundles, volume, partial(_update_claim, package))
         except ExhibitError as error:
-            if error.retry or machine_fault(error):
+            if error.retry or describe_machine_fault(error):
                 raise
             _drop_language(services, package, volume.language, str(error))
         else:
-            _add(services, package, file)
+            _add_file(services, package, file)
 
 
-def _drop_language(services: Services, package: Package, language: str, why: str) -> None:
-    """Drop all PDFs of a language from a package and record this."""
-    message = "Package %s of %s goes without a PDF in %s: %s"
-    logging.getLogger(__name__).warning(message, package.number, package.owner.slug, language, why)
-    dropped = [file for file in packing.reading_copies(package) if file["language"] == language]
-    package.files = [file for file in package.files if file not in dropped]
-    package.progress = {**package.progress, "without": [*packing.skipped_languages(package), language]}
+def _drop_language(services: Services, package: Package, language: str, reason: str) -> None:
+    """Remove all PDFs in a language from a package, and record and log the reason."""
+    message = "Package %s of %s was created without a PDF in %s: %s"
+    logging.getLogger(__name__).warning(message, package.number, package.owner.slug, language, reason)
+    dropped_files = [file for file in packing.list_printable_copies(package) if file["language"] == language]
+    package.files = [file for file in package.files if file not in dropped_files]
+    package.progress = {**package.progress, "without": [*packing.list_skipped_languages(package), language]}
     if not _save_progress(package):
         raise InterruptedError
-    remove_unused(services, dropped)
+    remove_unused_files(services, dropped_files)
 
 
-def _bundle_file(services: Services, package: Package, bundle: Bundle) -> StoredFile:
-    """Write one bundle with its current receipts, in chunks, and store it."""
+def _write_bundle_file(services: Services, package: Package, bundle: Bundle) -> StoredFile:
+    """Write the ZIP of one bundle with its current timestamp receipts, and store it."""
     folder = services.config.data_dir / "packages" / str(package.pk)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder) as temporary:
         out = cast("BinaryIO", temporary)
-        assemble(services, bundle, out, without_originals=package.withholding)
+        assemble(services, bundle, out, without_originals=package.withholding_reason)
         out.flush()
-        return _store_file(services, Path(out.name), bundle_name(bundle, package.bundle_ending)) | {"bundle": bundle.pk}
+        return _store_file(services, Path(out.name), get_bundle_file_name(bundle, package.bundle_suffix)) | {
+            "bundle": bundle.pk
+        }
 
 
 def _store_file(services: Services, path: Path, name: str) -> StoredFile:
     crc = 0
     with path.open("rb") as file:
-        while piece := file.read(CHUNK):
-            crc = zlib.crc32(piece, crc)
+        while chunk := file.read(CHUNK_BYTES):
+            crc = zlib.crc32(chunk, crc)
     return {"name": name, "digest": services.blobs.put_file(path).hex, "size": path.stat().st_size, "crc": crc}
 
 
-def _add(services: Services, package: Package, file: StoredFile) -> None:
-    """Add a file to a package that this process still holds."""
-    if packing.size_including(services, package, file) > MAX_ZIP_BYTES:
-        remove_unused(services, [file])
+def _add_file(services: Services, package: Package, file: StoredFile) -> None:
+    """Add a file to a package; raises ``InterruptedError`` if another process has taken over the package."""
+    if packing.compute_size_with_file(services, package, file) > MAX_ZIP_BYTES:
+        remove_unused_files(services, [file])
         sentence = Sentence("The bundles exceed 4 GiB in total.")
         raise WrongUseError(sentence, hint=Sentence("Select fewer cases."))
     package.files = [*package.files, file]
     with transaction.atomic():
-        recorded = are_all_stored(services, [file]) and _save_progress(package)
-    if not recorded:
-        remove_unused(services, [file])
+        is_recorded = are_all_stored(services, [file]) and _save_progress(package)
+    if not is_recorded:
+        remove_unused_files(services, [file])
         raise InterruptedError
 
 
@@ -182,71 +184,71 @@ def _save_progress(package: Package) -> bool:
 
 
 def _update_claim(package: Package, **columns: object) -> bool:
-    """Update these columns and the claim time; return False if another process has taken over.
+    """Update columns and the claim time; return False if another process has taken over the package.
 
-    A purge empties ``progress``, because the files made so far may contain what was purged.
+    It also returns False after a purge, which empties ``progress`` because generated files may show the purged picture.
     """
-    moment, claim = now(), steps.own_claim(package).filter(progress__has_key="of")
-    if not claim.update(claimed_at=moment, **columns):
+    claimed_at, claim = now(), steps.filter_own_claim(package).filter(progress__has_key="of")
+    if not claim.update(claimed_at=claimed_at, **columns):
         return False
-    package.claimed_at = moment
+    package.claimed_at = claimed_at
     return True
 
 
-def _finish(services: Services, package: Package) -> bool:
-    """Add the contents list and mark the package as made; return False if it was removed or restarted meanwhile."""
-    moment = now()
+def _finish_package(services: Services, package: Package) -> bool:
+    """Add the contents list and mark the package as finished; return False if it was removed or restarted meanwhile."""
+    finished_at = now()
     folder = services.config.data_dir / "packages" / str(package.pk)
     files = list(package.files)
-    for name, data in contents_files(services, package, moment):
+    for name, data in render_contents_files(services, package, finished_at):
         digest = services.blobs.put(data)
         files.append({"name": name, "digest": digest.hex, "size": len(data), "crc": zlib.crc32(data)})
     with transaction.atomic():
-        claim = steps.own_claim(package).select_for_update(no_key=True).filter(progress__has_key="of")
-        done = claim.exists() and are_all_stored(services, files)
-        if done:
-            until = moment + timedelta(days=services.config.package_days)
-            claim.update(files=files, made_at=moment, expires_at=until)
+        claim = steps.filter_own_claim(package).select_for_update(no_key=True).filter(progress__has_key="of")
+        is_finished = claim.exists() and are_all_stored(services, files)
+        if is_finished:
+            expires_at = finished_at + timedelta(days=services.config.package_days)
+            claim.update(files=files, made_at=finished_at, expires_at=expires_at)
             steps.finish(Package, [package.pk])
-    if done:
+    if is_finished:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        remove_unused(services, files)
-    return done
+        remove_unused_files(services, files)
+    return is_finished
 
 
-def contents_files(services: Services, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and bytes of the contents list in each language. The first one's name has no language suffix."""
+def render_contents_files(services: Services, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and bytes of the contents list in each language. The first language has no suffix in the name."""
     bundles = list(package.bundles.select_related("case__work", "case__owner").order_by("case__number"))
-    answers = {
-        pk: [bundle.facts for bundle in bundle_answers] for pk, bundle_answers in timestamp_statuses(bundles).items()
+    timestamps = {
+        pk: [bundle.facts for bundle in statuses] for pk, statuses in load_timestamp_statuses(bundles).items()
     }
     files = {file["bundle"]: file for file in package.files if "bundle" in file}
-    for index, language in enumerate(languages_of(services)):
-        wording = Wording(load_phrases(language), zone_named(services.config.time_zone))
-        lines = [*_contents_header(package, made_at, wording)]
+    for index, language in enumerate(list_languages(services)):
+        wording = Wording(load_phrases(language), load_time_zone(services.config.time_zone))
+        lines = [*_format_contents_header(package, made_at, wording)]
         for bundle in bundles:
             document_lines = _describe_documents(services, package, bundle, wording)
-            lines += ["", *_describe_bundle(bundle, files[bundle.pk], answers[bundle.pk], document_lines, wording)]
+            lines += ["", *_describe_bundle(bundle, files[bundle.pk], timestamps[bundle.pk], document_lines, wording)]
         lines += _list_pdfs(package, wording)
         lines += ["", wording.say("package.check"), wording.say("package.later"), wording.say("document.footer")]
-        ending = "" if index == 0 else f".{language}"
-        yield f"{CONTENTS}{ending}.txt", ("\n".join(lines) + "\n").encode()
+        language_suffix = "" if index == 0 else f".{language}"
+        yield f"{CONTENTS_NAME}{language_suffix}.txt", ("\n".join(lines) + "\n").encode()
 
 
-def _contents_header(package: Package, made_at: datetime, wording: Wording) -> Iterator[str]:
+def _format_contents_header(package: Package, made_at: datetime, wording: Wording) -> Iterator[str]:
     yield wording.say(f"package.{package.recipient}")
     yield ""
-    values = {"time": wording.both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
+    values = {"time": wording.format_both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
     yield wording.say("package.made", **values)
     if package.recipient == Recipient.OTHER_SIDE:
         phrase = "withheld" if package.reason else "withheld_silently"
-        yield wording.say(f"package.{phrase}", reason=_single_line(package.reason))
+        yield wording.say(f"package.{phrase}", reason=_to_single_line(package.reason))
 
 
 def _list_pdfs(package: Package, wording: Wording) -> Iterator[str]:
     """List the PDFs next to the ZIP, if any."""
-    pdfs = packing.reading_copies(package)
+    pdfs = packing.list_printable_copies(package)
     if pdfs:
         yield from ("", wording.say("package.reading"))
     for file in pdfs:
@@ -259,14 +261,14 @@ def _describe_file(file: StoredFile, wording: Wording) -> Iterator[str]:
 
 
 def _describe_documents(services: Services, package: Package, bundle: Bundle, wording: Wording) -> list[str]:
-    """Describe the owner's PDFs that contain more than pages. Packages for the other side contain none of them."""
+    """Describe embedded content in the owner's PDFs. Return no lines for the other side, which gets no such PDFs."""
     if package.recipient == Recipient.OTHER_SIDE:
         return []
     work = load_sealed_facts(services, load_sealed_case(services, bundle)).work
     files = LazyPictures(
         {attachment.file: partial(services.blobs.get, attachment.digest) for attachment in work.attachments}
     )
-    return held_in_documents(work, files, wording)
+    return describe_pdf_contents(work, files, wording)
 
 
 def _describe_bundle(
@@ -280,10 +282,13 @@ def _describe_bundle(
     assert bundle.seal_digest is not None
     assert bundle.sealed_at is not None
     yield wording.say(
-        "report.case_heading", case=case.number, title=_single_line(case.work.title), party=_single_line(case.party)
+        "report.case_heading",
+        case=case.number,
+        title=_to_single_line(case.work.title),
+        party=_to_single_line(case.party),
     )
     yield from _describe_file(file, wording)
-    yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))
+    yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.format_time(bundle.sealed_at))
     yield from (f"  {line}" for line in document_lines)
     for timestamp in timestamps:
         yield "  " + _describe_timestamp(timestamp, wording)
@@ -294,10 +299,10 @@ def _describe_bundle(
 def _describe_timestamp(timestamp: WitnessFacts, wording: Wording) -> str:
     sentence = wording.say("package.waiting", name=timestamp.name)
     if timestamp.time is not None:
-        sentence = wording.say("package.complete", name=timestamp.name, time=wording.time(timestamp.time))
+        sentence = wording.say("package.complete", name=timestamp.name, time=wording.format_time(timestamp.time))
     return f"{sentence} {wording.say('package.development')}" if timestamp.development else sentence
 
 
-def _single_line(text: str) -> str:
-    """Put third-party text on one line, without control characters that a terminal would interpret."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+def _to_single_line(text: str) -> str:
+    """Convert third-party text to a single line without control characters, which a terminal would interpret."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -11,8 +11,9 @@ from registry.keys.models import DeviceKey, SealingKey
 from registry.log.models import LogSubmission
 from registry.works.models import Work
 
-REOPENED = Sentence(
-    "The case was reopened before the bundle was sealed. Decide it as not licensed again to request another bundle."
+REOPENED_CASE = Sentence(
+    "The case was reopened before the bundle was sealed. To request another bundle, decide again "
+    "that the case is not licensed."
 )
 """Reason why a bundle that is no longer needed is not sealed."""
 
@@ -42,7 +43,7 @@ class Bundle(Claimable):
     contents = models.JSONField(default=list, blank=True, help_text="list of {path, digest} of all sealed files")
     sealed_at = models.DateTimeField(null=True, blank=True)
     submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    witnessed_at = models.DateTimeField(
+    timestamped_at = models.DateTimeField(
         null=True, blank=True, help_text="time when enough timestamp services had responded completely"
     )
 
@@ -57,12 +58,12 @@ class Bundle(Claimable):
 class Package(Numbered, Claimable):
     """Bundles of several cases with their receipts at one time, for download as one ZIP.
 
-    Each bundle is stored as a ZIP of its own; the outer ZIP is generated while it is sent. This keeps finished bundles
-    after an interruption and stores nothing twice.
+    Each bundle is stored as its own ZIP, so that finished bundles survive an interruption. The outer ZIP is generated
+    while it is sent, so that nothing is stored twice.
     """
 
     class Recipient(models.TextChoices):
-        """Whom it is for; the copy for the other side leaves registered pictures in full size out."""
+        """Recipient of a package. Packages for the other side omit full-size registered pictures."""
 
         COURT = "court"
         OTHER_SIDE = "other-side"
@@ -84,14 +85,14 @@ class Package(Numbered, Claimable):
     )
 
     @property
-    def withholding(self) -> str | None:
-        """The reason why originals are withheld; None if they are not."""
+    def withholding_reason(self) -> str | None:
+        """Reason for withholding originals; None if they are included."""
         return self.reason if self.recipient == self.Recipient.OTHER_SIDE else None
 
     @property
-    def bundle_ending(self) -> str:
-        """The suffix of the file names of its bundles."""
-        return ".zip" if self.withholding is None else "-without-originals.zip"
+    def bundle_suffix(self) -> str:
+        """Suffix of the file names of its bundles."""
+        return ".zip" if self.withholding_reason is None else "-without-originals.zip"
 
     class Meta(Numbered.Meta):
         indexes = [
@@ -102,7 +103,7 @@ class Package(Numbered, Claimable):
 
 
 class Deposit(models.Model):
-    """A sealed, immutable record of a work's declarations and of the bytes of its images."""
+    """Sealed, immutable record of a work's declarations and of the bytes of its images."""
 
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="deposits")
     number = models.PositiveSmallIntegerField()
@@ -139,7 +140,7 @@ class Report(Numbered, Claimable):
 
 
 class DownloadLink(Numbered):
-    """An expiring link to one package or report, for a person without an account. Only its token's digest is stored."""
+    """An expiring link to a package or report, for people without an account. Only its token's digest is stored."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="download_links")
     token_digest = DigestField(unique=True, help_text="SHA-256 of the token in the URL")

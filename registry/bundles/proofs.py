@@ -10,21 +10,21 @@ from registry.log.proofs import build_proofs, get_best_checkpoint, list_timestam
 from registry.services.services import Services
 
 
-def proofs_of(services: Services, bundle: Bundle, sealed_bundle: SealedCase, facts: CaseFacts) -> Proofs:
-    """Return all proofs that exist for a bundle's seal at this moment."""
+def collect_proofs(services: Services, bundle: Bundle, sealed_bundle: SealedCase, facts: CaseFacts) -> Proofs:
+    """Collect all proofs that currently exist for a bundle's seal."""
     checkpoint = get_best_checkpoint(bundle.submission_id)
     proofs = Proofs()
     if checkpoint is not None and bundle.submission is not None:
         proofs = build_proofs(services, bundle.submission, checkpoint, facts)
-    direct = bundle.receipts.exclude(proof=None).order_by("witness")
-    timestamps = tuple(AnchorProof(sealed_bundle.seal, to_receipt(row)) for row in direct)
+    direct_receipts = bundle.receipts.exclude(proof=None).order_by("witness")
+    timestamps = tuple(AnchorProof(sealed_bundle.seal_digest, to_receipt(row)) for row in direct_receipts)
     rows = bundle.countersignatures.select_related("key").order_by("pk")
     countersignatures = tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
     return replace(proofs, anchors=(*timestamps, *proofs.anchors), countersignatures=countersignatures)
 
 
-def timestamps_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
-    """Return the timestamp services of a bundle and their state."""
+def list_bundle_timestamps(bundle: Bundle) -> tuple[WitnessFacts, ...]:
+    """Return the state of each timestamp service's receipt for a bundle."""
     checkpoint = get_best_checkpoint(bundle.submission_id)
-    direct = [to_witness_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
-    return (*direct, *list_timestamps(checkpoint))
+    direct_timestamps = [to_witness_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
+    return (*direct_timestamps, *list_timestamps(checkpoint))

@@ -1,11 +1,11 @@
-"""Sentences that are sealed or shown with the facts: measurements and limits of what was checked."""
+"""Sentences that are sealed or shown with the facts: measurements, and limitations of the checks."""
 
-from evidence.documents.phrases import standing_unchecked
-from evidence.documents.phrases.wording import figure, percent, ratio_words
+from evidence.documents.phrases import list_never_checked_sentences
+from evidence.documents.phrases.wording import format_fraction, format_percent, format_ratio
 from exhibit.comparison.calibration import Calibration
-from exhibit.comparison.derived import DERIVED, grade
-from exhibit.comparison.odds import NOT_COMPARED
-from exhibit.comparison.rate_bounds import odds_words
+from exhibit.comparison.derived import DERIVED_REASON, compute_grade
+from exhibit.comparison.odds import UNCOMPARED_DISTANCE
+from exhibit.comparison.rate_bounds import format_odds
 from exhibit.types import Decision, Verification
 from registry.translation import gettext_noop as _
 
@@ -24,17 +24,17 @@ ADAPTATION_NOTE = _(
     "question that software cannot answer."
 )
 RELATED_PICTURE = _(
-    "Related: more similar than coincidence explains. It may be an altered copy, an adaptation or "
-    "another photograph of the same scene; the measurement does not distinguish these. A person has "
-    "to review it."
+    "Related: more similar than coincidence explains. The found picture may be an altered copy, an "
+    "adaptation or another photograph of the same scene; the measurement does not distinguish "
+    "these. A person has to review it."
 )
 RELATED_ODDS = _("Estimated odds that the picture is related to the work rather than similar by coincidence: %(odds)s.")
 EXPOSURE_ODDS = _(
     "Estimated odds that the picture shows this photograph rather than another one of the same scene: %(odds)s."
 )
-HASHES = _("The 256-bit perceptual hashes differ in %(bits)s bits.")
-UNCALIBRATED = _("The likelihood ratio has not been calibrated.")
-RATIO = _("Likelihood ratio of a copy, measured on other pictures: %(ratio)s.")
+HASH_DISTANCE = _("The 256-bit perceptual hashes differ in %(bits)s bits.")
+UNCALIBRATED_RATIO = _("The likelihood ratio has not been calibrated.")
+LIKELIHOOD_RATIO = _("Likelihood ratio of a copy, measured on other pictures: %(ratio)s.")
 RATIO_AT_MOST = _(
     "Likelihood ratio of a copy: at most %(ratio)s; the photographs used for the measurement support no larger value."
 )
@@ -47,85 +47,89 @@ CALIBRATED_PRIOR = _(
     "photographs, each searched for among the other %(others)s, with %(failed)s false alarms)."
 )
 
-TECHNICAL = frozenset(
+TECHNICAL_SENTENCES = frozenset(
     {
         AGREEMENT,
-        HASHES,
+        HASH_DISTANCE,
         RELATED_ODDS,
         EXPOSURE_ODDS,
-        RATIO,
+        LIKELIHOOD_RATIO,
         RATIO_AT_MOST,
         RATIO_AT_LEAST,
         CALIBRATED_PRIOR,
-        UNCALIBRATED,
+        UNCALIBRATED_RATIO,
     }
 )
-"""Technical sentences, of use only to readers who compute with them."""
+"""Technical sentences, which are useful only for calculations."""
 
 
-def list_unchecked(language: str) -> tuple[str, ...]:
-    """Return the list of what was not checked, as every document must state it."""
-    return standing_unchecked(language)
+def list_unchecked_items(language: str) -> tuple[str, ...]:
+    """Return the list of unchecked items that every document must contain, in a language."""
+    return list_never_checked_sentences(language)
 
 
 TemplateWithValues = tuple[str, dict[str, object]]
-"""A sentence template and its values, from which pages translate it."""
+"""A sentence template and its values, for translation on pages."""
 
 
-def measurement_sentences(verification: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
-    """Return the measurements of a comparison as English sentences, with the calibration of its probability."""
-    return tuple(sentence % values for sentence, values in measurement_templates(verification, calibration))
+def format_measurements(verification: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
+    """Format the measurements of a comparison as English sentences, including the calibration of its probability."""
+    return tuple(sentence % values for sentence, values in build_measurement_templates(verification, calibration))
 
 
-def measurement_templates(
+def build_measurement_templates(
     verification: Verification, calibration: Calibration | None = None
 ) -> tuple[TemplateWithValues, ...]:
-    """Return the measurements of a comparison as templates with values, for translation."""
+    """Build the measurements of a comparison as sentence templates with values, for translation."""
     templates: list[TemplateWithValues] = []
-    is_derived = DERIVED in verification.reasons
-    if verification.decision is Decision.RESEMBLES:
+    is_derived = DERIVED_REASON in verification.reasons
+    if verification.decision is Decision.RELATED:
         templates.append((RELATED_PICTURE, {}))
     if FINGERPRINTS_ONLY in verification.reasons:
         templates.append((_("Only fingerprints were compared, not the pictures."), {}))
     elif verification.transform is None:
         templates.append((_("The pictures could not be aligned."), {}))
     else:
-        shares: dict[str, object] = {
-            "work": percent(verification.overlap_work),
-            "found": percent(verification.overlap_picture),
+        area_fractions: dict[str, object] = {
+            "work": format_percent(verification.overlap_work),
+            "found": format_percent(verification.overlap_picture),
         }
-        templates += [] if is_derived else [(VISIBLE_AREA, shares)]
-        templates.append((AGREEMENT, {"blocks": percent(verification.dense), "points": verification.inliers}))
+        templates += [] if is_derived else [(VISIBLE_AREA, area_fractions)]
+        templates.append((AGREEMENT, {"blocks": format_percent(verification.dense), "points": verification.inliers}))
     if verification.survival:
         templates += [
-            (SURVIVAL_GRADE, {"grade": grade(verification.survival)}),
+            (SURVIVAL_GRADE, {"grade": compute_grade(verification.survival)}),
             *([(ADAPTATION_NOTE, {})] if is_derived else []),
         ]
     if verification.mirrored:
         templates.append((_("The picture is mirrored."), {}))
     if verification.rotation > 0:
-        templates.append((_("It is rotated by %(degrees)s° counter-clockwise."), {"degrees": verification.rotation}))
+        templates.append(
+            (_("The picture is rotated by %(degrees)s° counter-clockwise."), {"degrees": verification.rotation})
+        )
     elif verification.rotation:
-        templates.append((_("It is rotated by %(degrees)s° clockwise."), {"degrees": -verification.rotation}))
-    if verification.hamming < NOT_COMPARED:
-        templates.append((HASHES, {"bits": verification.hamming}))
+        templates.append((_("The picture is rotated by %(degrees)s° clockwise."), {"degrees": -verification.rotation}))
+    if verification.hamming < UNCOMPARED_DISTANCE:
+        templates.append((HASH_DISTANCE, {"bits": verification.hamming}))
     odds = ((RELATED_ODDS, verification.related), (EXPOSURE_ODDS, verification.exposure))
-    templates += [(sentence, {"odds": odds_words(log)}) for sentence, log in odds if log is not None]
-    return (*templates, *_ratio_templates(verification, calibration))
+    templates += [(sentence, {"odds": format_odds(log)}) for sentence, log in odds if log is not None]
+    return (*templates, *_build_ratio_templates(verification, calibration))
 
 
-def _ratio_templates(verification: Verification, calibration: Calibration | None) -> tuple[TemplateWithValues, ...]:
-    """Return the likelihood ratio and the calibration behind it."""
+def _build_ratio_templates(
+    verification: Verification, calibration: Calibration | None
+) -> tuple[TemplateWithValues, ...]:
+    """Build the sentences about the likelihood ratio and its calibration."""
     if verification.probability is None or calibration is None:
-        return ((UNCALIBRATED, {}),)
-    bound, ratio = calibration.bound(verification.decision), calibration.ratio(verification.probability)
-    template = RATIO if not ratio.limited else RATIO_AT_MOST if ratio.value > 1 else RATIO_AT_LEAST
+        return ((UNCALIBRATED_RATIO, {}),)
+    bound, ratio = calibration.get_bound(verification.decision), calibration.compute_ratio(verification.probability)
+    template = LIKELIHOOD_RATIO if not ratio.limited else RATIO_AT_MOST if ratio.value > 1 else RATIO_AT_LEAST
     values: dict[str, object] = {
-        "prior": figure(calibration.prior),
+        "prior": format_fraction(calibration.prior),
         "name": calibration.name,
         "most": f"{bound.per_million:,}",
         "photographs": f"{bound.photographs:,}",
         "others": f"{bound.photographs - 1:,}",
-        "failed": f"{bound.failed:,}",
+        "failed": f"{bound.false_alarms:,}",
     }
-    return (template, {"ratio": ratio_words(ratio.value)}), (CALIBRATED_PRIOR, values)
+    return (template, {"ratio": format_ratio(ratio.value)}), (CALIBRATED_PRIOR, values)

@@ -1,6 +1,6 @@
 """Assignment of cases to members.
 
-An assignment decides nothing: every member with the right to decide a case may still decide it.
+An assignment grants no exclusive rights: any member who may decide cases can still decide an assigned case.
 """
 
 from collections.abc import Sequence
@@ -17,69 +17,74 @@ from exhibit.sentences import Sentence
 from registry.accounts.models import Membership, Owner, User
 from registry.cases import history, scoped
 from registry.cases.models import Case, CaseEvent
-from registry.cases.queue import MAX_CASES, CaseFilter, State, filter_cases
+from registry.cases.queue import MAX_CASES, CaseFilter, CaseState, filter_cases
 from registry.db.rows import require
 from registry.members.accounts import member_left
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """The previous and new assignee of a case: primary keys of users, ``None`` for nobody."""
+class AssignmentChange:
+    """The previous and new assignee of a case: primary keys of users, ``None`` if unassigned."""
 
     case: int  # the case number
     before: int | None
     after: int | None
 
 
-def assign(owner: Owner, numbers: Sequence[int], person: int | None, *, by: str) -> list[Change]:
-    """Assign an owner's cases, at most :data:`~registry.cases.queue.MAX_CASES`, to a member or to nobody.
+def assign_cases(owner: Owner, numbers: Sequence[int], user_id: int | None, *, by: str) -> list[AssignmentChange]:
+    """Assign an owner's cases to a member, or unassign them if ``user_id`` is None.
 
     Returns:
         The changes made.
 
     Raises:
-        NotFoundError: A case does not exist, or ``person`` (the user's primary key) is not a member of the owner. No
-            case is assigned then.
-        WrongUseError: There are no cases, or too many.
+        NotFoundError: A case does not exist, or ``user_id`` is not a member of the owner. No case is assigned then.
+        WrongUseError: No case is given, or more than :data:`~registry.list_owner_cases.queue.MAX_CASES`.
     """
-    return _assign(owner, dict.fromkeys(numbers, person), by=by)
+    return _assign_cases(owner, dict.fromkeys(numbers, user_id), by=by)
 
 
-def undo_assignments(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Change]:
+def undo_assignments(owner: Owner, changes: Sequence[AssignmentChange], *, by: str) -> list[AssignmentChange]:
     """Restore the previous assignments, except for cases that have been reassigned since.
 
-    Cases whose previous assignee is no longer a member become unassigned. Returns the changes made; raises as
-    :func:`assign`.
+    Cases whose previous assignee is no longer a member become unassigned. Returns the changes made. Raises the same
+    errors as :func:`assign_cases`.
     """
     current_assignees = dict(
-        scoped.cases(owner).filter(number__in=[change.case for change in changes]).values_list("number", "assigned_to")
+        scoped.list_owner_cases(owner)
+        .filter(number__in=[change.case for change in changes])
+        .values_list("number", "assigned_to")
     )
-    revertible = [change for change in changes if current_assignees.get(change.case, change.after) == change.after]
+    revertible_changes = [
+        change for change in changes if current_assignees.get(change.case, change.after) == change.after
+    ]
     with transaction.atomic():
-        current_members = _members(owner, {change.before for change in revertible if change.before is not None})
+        current_members = _lock_members(
+            owner, {change.before for change in revertible_changes if change.before is not None}
+        )
         assignments = {
-            change.case: change.before if change.before in current_members else None for change in revertible
+            change.case: change.before if change.before in current_members else None for change in revertible_changes
         }
-        return _assign(owner, assignments, by=by) if assignments else []
+        return _assign_cases(owner, assignments, by=by) if assignments else []
 
 
 @receiver(member_left)
 def release_cases(owner: Owner, user: User, *, by: str, **_: object) -> None:
-    """Unassign all cases of a departing member, in the transaction that ends the membership."""
+    """Unassign all cases of a former member. Runs in the transaction that ends the membership."""
     cases = list(Case.objects.select_for_update().filter(owner=owner, assigned_to=user).order_by("pk"))
     Case.objects.filter(pk__in=[case.pk for case in cases]).update(assigned_to=None)
     phrases = [["released", {"who": user.get_username()}]]
-    lines = (CaseEvent(case=case, at=now(), kind="assigned", actor=by, said=phrases) for case in cases)
-    CaseEvent.objects.bulk_create(lines, batch_size=1000)
+    case_events = (CaseEvent(case=case, at=now(), kind="assigned", actor=by, said=phrases) for case in cases)
+    CaseEvent.objects.bulk_create(case_events, batch_size=1000)
 
 
-def count_by_member(owner: Owner, state: State) -> dict[int | None, int]:
-    """Count each member's cases in a state, by the user's primary key; ``None`` for unassigned cases."""
+def count_by_member(owner: Owner, state: CaseState) -> dict[int | None, int]:
+    """Count the cases in a state by the assignee's primary key; the key of unassigned cases is ``None``."""
     rows = filter_cases(owner, CaseFilter(state)).values_list("assigned_to").annotate(count=Count("pk"))
     return dict(rows)
 
 
-def _assign(owner: Owner, assignments: dict[int, int | None], *, by: str) -> list[Change]:
+def _assign_cases(owner: Owner, assignments: dict[int, int | None], *, by: str) -> list[AssignmentChange]:
     if not assignments:
         raise WrongUseError(_("No case was specified."))
     if len(assignments) > MAX_CASES:
@@ -87,23 +92,25 @@ def _assign(owner: Owner, assignments: dict[int, int | None], *, by: str) -> lis
         raise WrongUseError(Sentence("%(count)s cases are selected.", count=len(assignments)), hint=hint)
     changes = []
     with transaction.atomic():
-        people = {person for person in assignments.values() if person is not None}
-        names = _members(owner, people)
-        for user_id in people:
+        user_ids = {assignee_id for assignee_id in assignments.values() if assignee_id is not None}
+        names = _lock_members(owner, user_ids)
+        for user_id in user_ids:
             require(names.get(user_id), _("This person is not a member."))
-        rows = scoped.cases(owner).select_for_update(of=("self",)).filter(number__in=assignments).order_by("pk")
+        rows = (
+            scoped.list_owner_cases(owner).select_for_update(of=("self",)).filter(number__in=assignments).order_by("pk")
+        )
         cases = {row.number: row for row in rows}
-        for number, person in assignments.items():
+        for number, assignee_id in assignments.items():
             case = require(cases.get(number), f"{owner.name} has no case {number}.")
-            if case.assigned_to_id != person:
-                changes.append(Change(number, case.assigned_to_id, person))
-                Case.objects.filter(pk=case.pk).update(assigned_to=person)
-                phrase = ("unassigned", {}) if person is None else ("assigned", {"who": names[person]})
-                history.record(case, "assigned", by, phrase)
+            if case.assigned_to_id != assignee_id:
+                changes.append(AssignmentChange(number, case.assigned_to_id, assignee_id))
+                Case.objects.filter(pk=case.pk).update(assigned_to=assignee_id)
+                phrase = ("unassigned", {}) if assignee_id is None else ("assigned", {"who": names[assignee_id]})
+                history.record_event(case, "assigned", by, phrase)
     return changes
 
 
-def _members(owner: Owner, people: set[int]) -> dict[int, str]:
-    """Return the user names of those people who are members, and lock their memberships for the transaction."""
-    rows = Membership.objects.select_for_update(of=("self",)).filter(owner=owner, user__in=people)
+def _lock_members(owner: Owner, user_ids: set[int]) -> dict[int, str]:
+    """Lock the memberships of users for the transaction. Return the names of those who are members, by primary key."""
+    rows = Membership.objects.select_for_update(of=("self",)).filter(owner=owner, user__in=user_ids)
     return {row.user_id: row.user.get_username() for row in rows.select_related("user").order_by("pk")}

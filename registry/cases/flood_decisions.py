@@ -1,4 +1,4 @@
-"""Decisions of members about a held work: open its cases, or dismiss the matches."""
+"""Decisions of members about works on hold: open the cases, or dismiss the matches."""
 
 from enum import StrEnum
 
@@ -17,47 +17,47 @@ from registry.works.ownership import add_change
 Decision = Flood.Decision
 
 
-class Answer(StrEnum):
-    """An answer of a member; ``UNDO`` reverses a dismissal."""
+class FloodAction(StrEnum):
+    """A member's action; `undo` reverses a dismissal."""
 
     OPEN = "open"
     DISMISS = "dismiss"
     UNDO = "undo"
 
 
-def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, reason: str = "") -> None:
-    """Open the cases of a held work, dismiss its matches (the work stays held), or undo the dismissal.
+def decide_flood(services: Services, work: Work, action: FloodAction, *, by: str, reason: str = "") -> None:
+    """Open the cases of a work on hold, dismiss its matches (the work stays on hold), or undo the dismissal.
 
-    Dismissed matches never open a case. Opened ones count towards the work's history from then on.
+    Dismissed matches never open a case. The sites of opened cases raise the work's future limit.
 
     Raises:
-        ConflictError: The work is not held back, or somebody else has given the same answer meanwhile.
+        ConflictError: The work is not on hold, or another member has already made the same decision.
     """
-    with lock_row(work.owner) as owner:  # lock out the counting of new matches
-        flood = Flood.in_force().filter(work=work).first()
+    with lock_row(work.owner) as owner:  # prevents concurrent counting of new matches
+        flood = Flood.list_active().filter(work=work).first()
         if flood is None:
             raise ConflictError(Sentence("Work %(number)s is not on hold.", number=work.number))
-        if answer is not Answer.OPEN and (answer is Answer.DISMISS) is (flood.decision == Decision.DISMISSED):
+        if action is not FloodAction.OPEN and (action is FloodAction.DISMISS) is (flood.decision == Decision.DISMISSED):
             raise ConflictError(
                 Sentence("Another member has already made this decision for work %(number)s.", number=work.number)
             )
-        matters = opening.list_held_back(work)
-        if answer is Answer.OPEN:  # a multiple of this count becomes the limit, so that the work is not held back again
+        candidates = opening.list_held_candidates(work)
+        if action is FloodAction.OPEN:  # this count raises the limit, so that the work is not put on hold again
             today = FoundDay.objects.filter(work=work, day=now().date()).first()
-            flood.released = len({matter.party for matter in matters}) + (0 if today is None else today.sites)
+            flood.released = len({candidate.party for candidate in candidates}) + (0 if today is None else today.sites)
             flood.decision, flood.state = Decision.OPENED, StepState.TODO
-        elif answer is Answer.DISMISS:
+        elif action is FloodAction.DISMISS:
             flood.decision = Decision.DISMISSED
-            queue_state.learn_flood(
-                flood, {(matter.registered_picture, matter.found_picture) for matter in matters}, by
+            queue_state.store_flood_look_alikes(
+                flood, {(candidate.registered_picture, candidate.found_picture) for candidate in candidates}, by
             )
         else:
             flood.decision = Decision.NONE
             flood.look_alikes.all().delete()
         flood.decided_at, flood.decided_by = now(), by
         flood.save()
-        add_change(work, answer, {}, by=by, reason=reason)
-        about = {"answer": str(answer), "reason": reason, "work": work.number}
-        audit_log.log_change("held work", by=by, owner=owner, about=about)
-    if answer is Answer.OPEN:
+        add_change(work, action, {}, by=by, reason=reason)
+        details = {"answer": str(action), "reason": reason, "work": work.number}
+        audit_log.log_change("held work", by=by, owner=owner, details=details)
+    if action is FloodAction.OPEN:
         services.enqueue(Flood, [flood.pk])

@@ -1,12 +1,12 @@
-"""Flood protection: a work that suddenly matches on far more sites than ever before is held back.
+"""Flood protection: a work that suddenly matches on far more sites than ever before is put on hold.
 
-Its matches are stored, but no case is opened until a person decides. The measure is the number of sites on which a work
-is newly found on a day (UTC). Real copies resemble the work or each other, however widely they spread; unrelated
-pictures that match a crafted work, a logo or a stock texture do not. Matches that only resemble a work are not counted.
-A site whose picture looks like none before counts in full; :data:`SIMILAR_SITES_AS_ONE` sites with similar pictures
-count as one. The limit is a floor or a multiple of the best previous day, because crawls deliver matches in bursts, for
-which a mean and
-standard deviation are misleading.
+Its matches are stored, but no case is opened until a member decides. The measure is the number of sites on which a work
+is newly found on a day (UTC). Copies look similar to the work or to each other, however widely they spread; unrelated
+pictures that match a crafted work, a logo or a stock texture do not. Related pictures are not counted.
+
+A site whose picture is unlike all previous ones counts in full; :data:`SIMILAR_SITES_AS_ONE` sites with similar
+pictures count as one. The limit is the larger of a minimum and a multiple of the maximum of previous days. Crawls
+deliver matches in bursts, for which a mean and standard deviation would be misleading.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -29,16 +29,16 @@ from registry.events.models import EventKind
 from registry.log import audit_log
 from registry.works.models import Work
 
-MAX_LOOK_DISTANCE = 60
-"""Hamming distance, in bits of 256, up to which two pictures look alike.
+MAX_HASH_DISTANCE = 60
+"""Maximum Hamming distance, in bits of 256, between the hashes of two similar pictures.
 
 Unrelated pictures cannot exploit this: of hashes that are at least 100 bits apart from each other, at most 12 can be
 this close to a work's own hash (Johnson's bound for constant weight: 50·256 / (60² − 60·256 + 50·256)).
 """
 SIMILAR_SITES_AS_ONE = 10
 """Number of sites with similar pictures that count as one site with a distinct picture."""
-BYTES = 32  # length of a hash
-Key = tuple[int, str]
+HASH_BYTES = 32  # length of a perceptual hash
+CaseKey = tuple[int, str]
 """A case's key: the primary key of its work, and its site."""
 
 
@@ -50,8 +50,8 @@ class FloodLimits:
     factor: int
 
 
-class Matter(NamedTuple):
-    """A sighting with a match of a work that is not in its case yet; the first three fields identify the case."""
+class CaseCandidate(NamedTuple):
+    """A sighting with a match that has not been added to a case yet; the first three fields identify the case."""
 
     owner: int
     work: int
@@ -61,108 +61,126 @@ class Matter(NamedTuple):
     decision: str
     registered_picture: int
     found_picture: int
-    is_known: bool  # the case already contains this picture from another time or place
+    is_known: bool  # True if the case already has another sighting of this picture
 
 
-def undecided_floods() -> QuerySet[Flood]:
-    """Return the floods that nobody has decided."""
-    return Flood.in_force().filter(decision=Flood.Decision.NONE).select_related("work__owner").order_by("pk")
+def list_undecided_floods() -> QuerySet[Flood]:
+    """Return the floods that no member has decided yet."""
+    return Flood.list_active().filter(decision=Flood.Decision.NONE).select_related("work__owner").order_by("pk")
 
 
-def select_admitted(
-    matters: Sequence[Matter], fuse: FloodLimits, works: Mapping[int, Work], existing_keys: Container[Key]
-) -> list[Matter]:
-    """Return the matters that may open or extend cases, in order.
+def select_admitted_candidates(
+    candidates: Sequence[CaseCandidate],
+    limits: FloodLimits,
+    works: Mapping[int, Work],
+    existing_keys: Container[CaseKey],
+) -> list[CaseCandidate]:
+    """Return the candidates that may open or extend cases, in order, and put works on hold if necessary.
 
-    For a work that is not held back these are all; for a held work, only those with pictures that its cases already
-    contain. Matches that only resemble a held work are held back as well. Call it in a transaction that has locked the
-    works' owners, so that concurrent counts for the same owners wait.
+    For works on hold, only candidates with pictures that their cases already contain are returned. Call it in a
+    transaction that has locked the works' owners, so that concurrent counts for the same owner are serialized.
 
     Args:
-        matters: New sightings, sorted by work.
-        fuse: The limits.
-        works: The works of the matters, by primary key.
-        existing_keys: Keys of existing cases that are more than resemblances.
+        candidates: New sightings, sorted by work.
+        limits: The configured limits.
+        works: The works of the candidates, by primary key.
+        existing_keys: Keys of existing cases, without those that contain only related pictures.
     """
-    unknown = [matter for matter in matters if not matter.is_known]
-    new = {work: list(group) for work, group in groupby(unknown, attrgetter("work"))}
-    held_works = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
+    unknown_candidates = [candidate for candidate in candidates if not candidate.is_known]
+    candidates_by_work = {work: list(group) for work, group in groupby(unknown_candidates, attrgetter("work"))}
+    held_works = set(Flood.list_active().filter(work__in=candidates_by_work).values_list("work_id", flat=True))
     day = now().date()
-    days = {found_day.work_id: found_day for found_day in FoundDay.objects.filter(work__in=new, day=day)}
-    hashes = queue_state.hashes_of(
-        {picture for matter in unknown for picture in (matter.registered_picture, matter.found_picture)}
+    days = {found_day.work_id: found_day for found_day in FoundDay.objects.filter(work__in=candidates_by_work, day=day)}
+    hashes = queue_state.load_hashes(
+        {
+            picture
+            for candidate in unknown_candidates
+            for picture in (candidate.registered_picture, candidate.found_picture)
+        }
     )
-    for pk, group in new.items():
+    for pk, group in candidates_by_work.items():
         today = days.get(pk) or FoundDay(work=works[pk], day=day)
-        strong_matters = [matter for matter in group if matter.decision != Decision.RESEMBLES]
-        if pk not in held_works and not _count_new_sites(works[pk], today, strong_matters, existing_keys, hashes, fuse):
+        strong_candidates = [candidate for candidate in group if candidate.decision != Decision.RELATED]
+        if pk not in held_works and not _count_new_sites(
+            works[pk], today, strong_candidates, existing_keys, hashes, limits
+        ):
             held_works.add(pk)
-    return [matter for matter in matters if matter.is_known or matter.work not in held_works]
+    return [candidate for candidate in candidates if candidate.is_known or candidate.work not in held_works]
 
 
 def _count_new_sites(
     work: Work,
     today: FoundDay,
-    new: Sequence[Matter],
-    existing_keys: Container[Key],
+    candidates: Sequence[CaseCandidate],
+    existing_keys: Container[CaseKey],
     hashes: Mapping[int, int],
-    fuse: FloodLimits,
+    limits: FloodLimits,
 ) -> bool:
-    """Count today's new sites and return True, or hold the work back and return False if they are too many."""
-    sites = {matter.party for matter in new if (work.pk, matter.party) not in existing_keys}
+    """Count today's new sites of a work and return True; if they exceed the limit, put it on hold and return False."""
+    sites = {candidate.party for candidate in candidates if (work.pk, candidate.party) not in existing_keys}
     if not sites:
         return True
-    known_looks = [bytes(today.looks)[start : start + BYTES] for start in range(0, len(today.looks), BYTES)]
-    own_hashes = [hashes[picture] for picture in {matter.registered_picture for matter in new} if picture in hashes]
-    distinct_matters = _find_distinct(
-        [matter for matter in new if matter.party in sites], hashes, [*own_hashes, *map(int.from_bytes, known_looks)]
+    known_hashes = [
+        bytes(today.looks)[offset : offset + HASH_BYTES] for offset in range(0, len(today.looks), HASH_BYTES)
+    ]
+    own_hashes = [
+        hashes[picture] for picture in {candidate.registered_picture for candidate in candidates} if picture in hashes
+    ]
+    distinct_candidates = _select_distinct(
+        [candidate for candidate in candidates if candidate.party in sites],
+        hashes,
+        [*own_hashes, *map(int.from_bytes, known_hashes)],
     )
-    site_count, different = today.sites + len(sites), today.different + len(distinct_matters)
-    load = different + (site_count - different) / SIMILAR_SITES_AS_ONE
-    limit = _limit(work, today.day, load, fuse)
+    site_count, distinct_count = today.sites + len(sites), today.different + len(distinct_candidates)
+    load = distinct_count + (site_count - distinct_count) / SIMILAR_SITES_AS_ONE
+    limit = _compute_limit(work, today.day, load, limits)
     if load <= limit:
-        today.sites, today.different = site_count, different
-        today.looks = b"".join([*known_looks, *(code.to_bytes(BYTES) for code in distinct_matters)])
+        today.sites, today.different = site_count, distinct_count
+        today.looks = b"".join(
+            [*known_hashes, *(hash_value.to_bytes(HASH_BYTES) for hash_value in distinct_candidates)]
+        )
     today.save()
     if load <= limit:
         return True
-    counts = {"different": different, "limit": limit, "sites": site_count}
+    counts = {"different": distinct_count, "limit": limit, "sites": site_count}
     Flood.objects.create(work=work, at=now(), state=StepState.DONE, **counts)
-    audit_log.log_change("work held back", by="", owner=work.owner, about={"work": work.number, **counts})
+    audit_log.log_change("work held back", by="", owner=work.owner, details={"work": work.number, **counts})
     events.record(work.owner, EventKind.WORK_HELD, {"work": work.number, **counts})
     return False
 
 
-def find_distinct(matters: Sequence[Matter]) -> dict[int, Matter]:
-    """Return one matter for each site whose picture's hash differs from all previous ones, by that hash."""
-    return _find_distinct(matters, queue_state.hashes_of({matter.found_picture for matter in matters}))
+def find_distinct_candidates(candidates: Sequence[CaseCandidate]) -> dict[int, CaseCandidate]:
+    """Return one candidate for each site whose picture's hash differs from all previous hashes, keyed by hash."""
+    return _select_distinct(candidates, queue_state.load_hashes({candidate.found_picture for candidate in candidates}))
 
 
-def _find_distinct(
-    matters: Sequence[Matter], hashes: Mapping[int, int], known_codes: Iterable[int] = ()
-) -> dict[int, Matter]:
-    codes = list(known_codes)
-    distinct_matters: dict[int, Matter] = {}
+def _select_distinct(
+    candidates: Sequence[CaseCandidate], hashes: Mapping[int, int], known_hashes: Iterable[int] = ()
+) -> dict[int, CaseCandidate]:
+    seen_hashes = list(known_hashes)
+    distinct_candidates: dict[int, CaseCandidate] = {}
     sites: set[str] = set()
-    for matter in matters:
-        code = hashes.get(matter.found_picture, 0)
-        if matter.party not in sites and all((code ^ other).bit_count() > MAX_LOOK_DISTANCE for other in codes):
-            sites.add(matter.party)
-            codes.append(code)
-            distinct_matters[code] = matter
-    return distinct_matters
+    for candidate in candidates:
+        hash_value = hashes.get(candidate.found_picture, 0)
+        if candidate.party not in sites and all(
+            (hash_value ^ other_hash).bit_count() > MAX_HASH_DISTANCE for other_hash in seen_hashes
+        ):
+            sites.add(candidate.party)
+            seen_hashes.append(hash_value)
+            distinct_candidates[hash_value] = candidate
+    return distinct_candidates
 
 
-def _limit(work: Work, day: date, load: float, fuse: FloodLimits) -> int:
-    """Return the limit for a work on a day; slow queries run only if the load exceeds the cheaper limits."""
-    if load <= fuse.floor:
-        return fuse.floor
-    load_of_day = F("different") + (F("sites") - F("different")) / float(SIMILAR_SITES_AS_ONE)
-    days = FoundDay.objects.filter(work__owner=work.owner_id, day__lt=day).annotate(load=load_of_day)
-    best = days.filter(work=work).aggregate(best=Max("load"))["best"] or 0
-    opened = work.floods.aggregate(most=Max("released"))["most"] or 0
-    limit = max(fuse.floor, int(fuse.factor * max(best, opened)))
+def _compute_limit(work: Work, day: date, load: float, limits: FloodLimits) -> int:
+    """Compute the limit for a work on a day. Slow queries run only if ``load`` exceeds the cheaper limits."""
+    if load <= limits.floor:
+        return limits.floor
+    day_load = F("different") + (F("sites") - F("different")) / float(SIMILAR_SITES_AS_ONE)
+    days = FoundDay.objects.filter(work__owner=work.owner_id, day__lt=day).annotate(load=day_load)
+    max_load = days.filter(work=work).aggregate(best=Max("load"))["best"] or 0
+    max_released = work.floods.aggregate(most=Max("released"))["most"] or 0
+    limit = max(limits.floor, int(limits.factor * max(max_load, max_released)))
     if load > limit:
         other_works = days.exclude(work=work).order_by().values("work").annotate(best=Max("load"))
-        limit = max(limit, int(fuse.factor * median(other_works.values_list("best", flat=True) or [0])))
+        limit = max(limit, int(limits.factor * median(other_works.values_list("best", flat=True) or [0])))
     return limit

@@ -13,24 +13,28 @@ MAX_LOOKED_AT = 20
 
 
 def load_found_pictures(services: Services, case: Case, digest: Digest) -> dict[str, bytes]:
-    """Return a case's found pictures by URL, for a caller who has the work's file with the declared digest.
+    """Load a case's found pictures by image URL, for a caller who has the work's file.
+
+    ``digest`` is the digest of that file, which must be the one declared for the work.
 
     Raises:
-        WrongUseError: The file has another digest, or the work's picture is stored here.
-        NotFoundError: The bytes of a found picture are lost.
+        WrongUseError: The digest is not the declared one, or the work's picture is stored in this installation.
+        NotFoundError: The bytes of a found picture are missing.
     """
     stated_digests = list(case.work.work_pictures.exclude(stated=None).values_list("stated", flat=True))
     if digest not in stated_digests:
-        mismatch = (
+        mismatch_message = (
             f"The file has the digest {digest}; {', '.join(map(str, stated_digests))} was "
-            f"stated of work {case.work.number}."
+            f"declared for work {case.work.number}."
         )
-        stored_here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
-        raise WrongUseError(mismatch if stated_digests else stored_here)
+        stored_message = (
+            f"The picture of work {case.work.number} is stored here. See both pictures in case {case.number}."
+        )
+        raise WrongUseError(mismatch_message if stated_digests else stored_message)
     rows = case.case_sightings.select_related("sighting__picture").order_by(
         F("sighting__last_seen").desc(nulls_last=True), "pk"
     )
     urls = {row.sighting.picture: row.sighting.image_url for row in rows}
-    hidden_ids = scoped.find_hidden(case.owner, urls)
-    visible = [picture for picture in urls if picture.pk not in hidden_ids][:MAX_LOOKED_AT]
-    return {urls[picture]: services.blobs.get(picture.digest) for picture in visible}
+    hidden_ids = scoped.find_hidden_pictures(case.owner, urls)
+    visible_pictures = [picture for picture in urls if picture.pk not in hidden_ids][:MAX_LOOKED_AT]
+    return {urls[picture]: services.blobs.get(picture.digest) for picture in visible_pictures}

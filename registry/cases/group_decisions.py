@@ -1,4 +1,4 @@
-"""Background step that decides groups of cases, or reverses a group decision, case by case."""
+"""Background job that applies or reverses group decisions, case by case."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ CASES_AT_ONCE = 50
 
 
 def decide_groups(services: Services, ids: Sequence[int]) -> None:
-    """Clear the cases of group decisions, or reopen them, one by one."""
+    """Dismiss the cases of group decisions, or reopen them after a reversal, one by one."""
     process_in_portions(services, GroupDecision, ids, lambda pk: _process_group(services, pk))
 
 
 def _process_group(services: Services, pk: int) -> bool:
-    """Process some of a group's cases, then other cases affected by the learned look-alikes; return True when finished.
+    """Process the next cases of a group, then other cases affected by the new look-alikes; return True if finished.
 
-    A person may reverse the group decision at any time, so progress is saved only if nobody has.
+    A member may reverse the group decision at any time. In that case the progress is not saved.
     """
     with transaction.atomic():
         group = GroupDecision.objects.select_for_update(no_key=True, of=("self",)).select_related("owner").get(pk=pk)
@@ -43,11 +43,11 @@ def _process_group(services: Services, pk: int) -> bool:
 
 
 def _remaining_cases(group: GroupDecision) -> QuerySet[Case]:
-    """Return the group's cases that remain to be cleared or, after a reversal, to be reopened."""
+    """Return the group's cases that are still to be dismissed or, after a reversal, to be reopened."""
     if group.undone_at is None:
         rows = filter_cases(group.owner, CaseFilter(**group.wanted)).filter(opened_at__lte=group.at)
     else:
-        rows = group.cases.filter(decision=Case.Decision.CLEARED)
+        rows = group.cases.filter(decision=Case.Decision.DISMISSED)
     return rows.filter(pk__gt=group.looked_until).order_by("pk")
 
 

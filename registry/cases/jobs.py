@@ -1,9 +1,9 @@
-"""Background jobs for cases. Their imports are loaded after a worker forks."""
+"""Background jobs for cases. They import their modules in the function body, after the worker has forked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.cases.models import ArchiveQuestion, Flood, GroupDecision, PageReading
+from registry.cases.models import ArchiveLookup, Flood, GroupDecision, PageReading
 from registry.jobs import DEFAULT, FOREGROUND, VISITS, job
 from registry.translation import gettext_noop
 from registry.works.models import LedgerChange
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("queries to a web archive"), VISITS, ArchiveQuestion, owner="case__owner")
+@job(gettext_noop("queries to a web archive"), VISITS, ArchiveLookup, owner="case__owner")
 def ask_archive(services: "Services", ids: Sequence[int]) -> None:
-    """Query a web archive for its captures."""
+    """Query a web archive for captures of cases' pages and pictures."""
     from registry.cases.archive_queries import run_queries
 
     run_queries(services, ids)
@@ -22,7 +22,7 @@ def ask_archive(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("licence changes to apply"), FOREGROUND, LedgerChange, owner="owner")
 def ledger(services: "Services", ids: Sequence[int]) -> None:
-    """Re-examine the cases that a licence change affects."""
+    """Apply licence changes to the cases that they affect."""
     from registry.cases.ledger import apply_to_next_cases
     from registry.services.batches import process_in_portions
 
@@ -31,7 +31,7 @@ def ledger(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("groups of cases to dismiss or reopen"), FOREGROUND, GroupDecision, owner="owner")
 def group(services: "Services", ids: Sequence[int]) -> None:
-    """Decide the cases of a group."""
+    """Apply or reverse group decisions."""
     from registry.cases.group_decisions import decide_groups
 
     decide_groups(services, ids)
@@ -39,7 +39,7 @@ def group(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("works on hold whose cases are to be opened"), FOREGROUND, Flood, owner="work__owner")
 def release(services: "Services", ids: Sequence[int]) -> None:
-    """Open the cases of works that were held back."""
+    """Open the cases of works that are no longer on hold."""
     from registry.cases.release import release_floods
 
     release_floods(services, ids)

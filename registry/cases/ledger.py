@@ -1,6 +1,6 @@
 """Decisions by the licence ledger, and the effects of licence changes on cases.
 
-Changes are applied case by case. Each effect is recorded, so that an interrupted change can be continued.
+Changes are applied case by case. Each effect is recorded, so that an interrupted run can be continued.
 """
 
 from collections import defaultdict
@@ -13,146 +13,153 @@ from exhibit.clock import now
 from exhibit.types import Decision
 from registry.cases import history, log_entries
 from registry.cases.history import HistoryPhrase
-from registry.cases.licence_check import Ledger, find_covering_licence, licences_for, load_ledger
+from registry.cases.licence_check import Ledger, find_covering_licence, list_licences, load_ledger
 from registry.cases.models import Case, CaseSighting, LedgerEffect
-from registry.cases.record_decision import LEDGER, Decider, is_licensed_by_person, record_decision
+from registry.cases.record_decision import LEDGER_ACTOR, Decider, is_licensed_by_person, record_decision
 from registry.db import steps
 from registry.db.rows import write
 from registry.log.log import submit_all
 from registry.works.models import LedgerChange
 
-UNCOVERED: Sequence[HistoryPhrase] = (("uncovered", {}),)
+UNCOVERED_SIGHTING: Sequence[HistoryPhrase] = (("uncovered", {}),)
 CASES_AT_ONCE = 200
-What = LedgerEffect.What
+Effect = LedgerEffect.Effect
 
 
 def apply_to_next_cases(pk: int) -> bool:
     """Apply a claimed licence change to the next affected cases; if none are left, finish it and return True.
 
     Open cases become licensed if the ledger covers every sighting. Cases that the ledger had licensed by a changed
-    licence are reopened if it no longer covers them. A person's decision stays, and the case's history records the
-    licence change. Each case and its recorded effect share one transaction, so an interrupted run can be continued and
-    nothing is reported twice.
+    licence are reopened if it no longer covers them. A member's decision is not changed, but the case's history records
+    the licence change. Each case and its recorded effect share one transaction, so that an interrupted run can be
+    continued without repeated effects.
     """
     change = LedgerChange.objects.get(pk=pk)
     licences = list(change.licences.values_list("pk", flat=True))
-    cases = list(_candidate_cases(change, licences)[:CASES_AT_ONCE])
+    cases = list(_list_candidate_cases(change, licences)[:CASES_AT_ONCE])
     if not cases:
         steps.finish(LedgerChange, [pk])
         return True
-    affected = _find_affected(cases, load_ledger(change.owner_id), licences)
+    affected_ids = _find_affected_cases(cases, load_ledger(change.owner_id), licences)
     for case in cases:
-        if case.pk in affected:
+        if case.pk in affected_ids:
             _apply_to_case(change, case.pk, licences)
     write(change, looked_until=cases[-1].pk)
     return False
 
 
-def _candidate_cases(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
-    """Return cases after the last one processed that a changed licence covered or that are open."""
+def _list_candidate_cases(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
+    """Return the remaining cases that a changed licence covered or, unless it ended, that are open."""
     is_covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
-    concerns = (
+    condition = (
         Q(is_covered) if change.kind == LedgerChange.Kind.ENDED else Q(is_covered) | Q(decision=Case.Decision.OPEN)
     )
-    return Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.looked_until).order_by("pk")
+    return Case.objects.filter(condition, owner=change.owner_id, pk__gt=change.looked_until).order_by("pk")
 
 
-def _find_affected(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
+def _find_affected_cases(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
     """Return the primary keys of cases whose coverage the changed licences affect, with one query for all.
 
-    Sightings covered by other licences belong to the changes that added those, so that each change reports its own
-    effects.
+    Sightings covered by other licences are ignored: the changes that added those licences report them.
     """
     cases_by_pk = {case.pk: case for case in cases}
     rows = CaseSighting.objects.filter(case__in=list(cases_by_pk)).select_related("sighting")
     rows = rows.filter(Q(licence=None) | Q(licence__in=licences))
-    affected = set()
+    affected_ids = set()
     for row in rows:
-        licence = ledger.find_covering(cases_by_pk[row.case_id].work_id, row.sighting)
+        licence = ledger.find_covering_licence(cases_by_pk[row.case_id].work_id, row.sighting)
         if row.licence_id in licences or (licence is not None and licence.pk in licences):
-            affected.add(row.case_id)
-    return affected
+            affected_ids.add(row.case_id)
+    return affected_ids
 
 
 def _apply_to_case(change: LedgerChange, pk: int, licences: list[int]) -> None:
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).select_related("work", "owner").get(pk=pk)
         if change.effects.filter(case=case).exists():
-            return  # a run recorded this case but was interrupted before it saved its progress
-        before = case.decision
+            return  # recorded by an earlier run that was interrupted before it saved its progress
+        previous_decision = case.decision
         is_named = case.case_sightings.filter(licence__in=licences).exists()
         if is_licensed_by_person(case):
             if is_named and change.kind != LedgerChange.Kind.ADDED:
                 _keep_decision(change, case)
             return
         recheck_licences(case)
-        apply_ledger(case, reopening_phrases=[_change_phrase(change)], text=change.reason)
-        if case.decision != before:
-            _record_effect(change, case, What.LICENSED if case.decision == Case.Decision.LICENSED else What.REOPENED)
-        elif is_named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
+        apply_ledger(case, reopening_phrases=[_build_change_phrase(change)], text=change.reason)
+        if case.decision != previous_decision:
+            _record_effect(
+                change, case, Effect.LICENSED if case.decision == Case.Decision.LICENSED else Effect.REOPENED
+            )
+        elif is_named and previous_decision in (Case.Decision.CONFIRMED, Case.Decision.DISMISSED):
             _keep_decision(change, case)
 
 
 def _keep_decision(change: LedgerChange, case: Case) -> None:
-    """Keep a person's decision, and record the licence change in the history."""
-    history.record(case, "ledger", change.by, _change_phrase(change), ("stays", {}), text=change.reason)
-    _record_effect(change, case, What.STAYED)
+    """Record a licence change in a case's history without changing the member's decision."""
+    history.record_event(case, "ledger", change.by, _build_change_phrase(change), ("stays", {}), text=change.reason)
+    _record_effect(change, case, Effect.STAYED)
 
 
-def _change_phrase(change: LedgerChange) -> HistoryPhrase:
+def _build_change_phrase(change: LedgerChange) -> HistoryPhrase:
     numbers = change.licences.order_by("number").values_list("number", flat=True)[:20]
     return f"licence-{change.kind}", {"numbers": ", ".join(map(str, numbers))}
 
 
-def _record_effect(change: LedgerChange, case: Case, what: LedgerEffect.What) -> None:
+def _record_effect(change: LedgerChange, case: Case, effect: LedgerEffect.Effect) -> None:
     """Record a change's effect on a case, in the case's transaction."""
-    LedgerEffect.objects.create(change=change, case=case, what=what)
+    LedgerEffect.objects.create(change=change, case=case, what=effect)
 
 
-def effects_of(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, list[int]]]:
-    """Return the numbers of licensed, reopened and unchanged cases for each change, by primary key; uses one query.
+def load_effects(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, list[int]]]:
+    """Load the effects of licence changes with one query.
 
-    Effects that no case had are left out.
+    Returns:
+        For each change (by primary key), the numbers of the affected cases by effect, without effects that did not
+        occur.
     """
     effects: dict[int, dict[str, list[int]]] = defaultdict(dict)
     rows = LedgerEffect.objects.filter(change__in=[change.pk for change in changes]).order_by("what", "case__number")
-    for change, what, number in rows.values_list("change", "what", "case__number"):
-        effects[change].setdefault(what, []).append(number)
+    for change, effect, number in rows.values_list("change", "what", "case__number"):
+        effects[change].setdefault(effect, []).append(number)
     return effects
 
 
-def apply_ledger(case: Case, *, reopening_phrases: Sequence[HistoryPhrase] = UNCOVERED, text: str = "") -> None:
+def apply_ledger(
+    case: Case, *, reopening_phrases: Sequence[HistoryPhrase] = UNCOVERED_SIGHTING, text: str = ""
+) -> None:
     """License an open case if the ledger covers every sighting, and reopen a licensed one if it no longer does.
 
-    Sightings that only resemble the work count only if there are no others and a person has made it a case.
+    Related pictures are considered only if there are no other sightings and a member has made it a case.
 
     Args:
         case: The case.
         reopening_phrases: Reasons recorded in the history if the case is reopened.
-        text: A person's reason for the change, recorded with them.
+        text: A member's reason for the licence change, recorded with the phrases.
     """
-    rows = case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
+    rows = case.case_sightings.exclude(match__decision=Decision.RELATED)
     if not rows.exists():
-        rows = case.case_sightings.none() if case.resembles else case.case_sightings.all()
+        rows = case.case_sightings.none() if case.is_related else case.case_sightings.all()
     is_covered = rows.exists() and not rows.filter(licence=None).exists()
     if is_covered and case.decision == Case.Decision.OPEN:
         numbers = sorted(set(rows.values_list("licence__number", flat=True)))
-        why = [("covered", {"numbers": ", ".join(map(str, numbers))})]
-        record_decision(case, Case.Decision.LICENSED, by=LEDGER, why=why, who=Decider.LEDGER)
-    elif not is_covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
-        record_decision(case, Case.Decision.OPEN, by=LEDGER, reason=text, why=reopening_phrases, who=Decider.LEDGER)
+        phrases = [("covered", {"numbers": ", ".join(map(str, numbers))})]
+        record_decision(case, Case.Decision.LICENSED, by=LEDGER_ACTOR, phrases=phrases, decider=Decider.LEDGER)
+    elif not is_covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER_ACTOR:
+        record_decision(
+            case, Case.Decision.OPEN, by=LEDGER_ACTOR, reason=text, phrases=reopening_phrases, decider=Decider.LEDGER
+        )
 
 
 def recheck_licences(case: Case) -> None:
-    """Match every sighting of a case against the ledger again, ignoring earlier results. Call it in a transaction.
+    """Match every sighting of a case against the ledger again, ignoring earlier results.
 
-    Changes are recorded in the log.
+    Changes are recorded in the log. Call it in a transaction.
     """
-    changed = []
+    changed_rows = []
     for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
-        before = row.licence_id
-        write(row, licence=find_covering_licence(licences_for(case.work), row.sighting), licences_searched_at=now())
-        if row.licence_id != before:
-            changed.append(row)
-    if changed:
-        submit_all([log_entries.extension_of(case, changed)])
+        previous_licence = row.licence_id
+        write(row, licence=find_covering_licence(list_licences(case.work), row.sighting), licences_searched_at=now())
+        if row.licence_id != previous_licence:
+            changed_rows.append(row)
+    if changed_rows:
+        submit_all([log_entries.build_extension_entry(case, changed_rows)])

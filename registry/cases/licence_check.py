@@ -1,4 +1,4 @@
-"""Licence coverage: the rule that crawls, trials and manual checks share."""
+"""Licence coverage: the rule that crawls, licence trials and manual checks use."""
 
 import fnmatch
 import re
@@ -12,8 +12,8 @@ from typing import TypeAlias
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F, Prefetch, Q, Value, prefetch_related_objects
 
-from exhibit.network.addresses import host_of, path_of, without_scheme
-from exhibit.periods import days_of
+from exhibit.network.addresses import get_url_host, get_url_path, remove_scheme
+from exhibit.periods import get_period_days
 from registry.cases.models import Case, CaseSighting
 from registry.crawls.models import Sighting
 from registry.works.models import Licence, Work
@@ -26,7 +26,7 @@ SIGHTINGS_PREFETCH = Prefetch(
 )
 """Prefetch of a case's sightings, the latest first; loaded once for every consumer of a case."""
 
-MAX_FITS = 20
+MAX_PROPOSED_LICENCES = 20
 """Maximum number of licences proposed for one case."""
 
 _PATTERN_HOST = re.compile(r"(?:[a-z]+://)?([a-z0-9.-]+)(?::\d+)?/", re.IGNORECASE)
@@ -37,12 +37,12 @@ ACCOUNT_DEPTH = 2
 GENERIC_TLDS = frozenset(
     re.findall(r"\w+", "ac ag ai am as bz cc cd co eu fm gg gl io is la li ly me ms mu nu sc sh st su tk to tv vc ws")
 )
-"""Two-letter top-level domains that do not indicate a country: they are sold worldwide, or belong to no country."""
+"""Two-letter top-level domains that do not indicate a country: registered worldwide, or of no country."""
 
 
 @dataclass(frozen=True, slots=True)
 class SightingPlace:
-    """Place and time of a sighting: the fields of a sighting that licences are checked against."""
+    """Place and time of a sighting: the fields that are compared with licences."""
 
     host: str
     party: str
@@ -55,8 +55,8 @@ class SightingPlace:
 Place: TypeAlias = Sighting | SightingPlace
 
 
-class Gap(StrEnum):
-    """A reason why a licence does not cover a place."""
+class ObstacleReason(StrEnum):
+    """Type of reason why a licence does not cover a place."""
 
     NO_PLACE = "no place"
     DOMAIN = "domain"
@@ -64,8 +64,8 @@ class Gap(StrEnum):
     ACCOUNT = "account"
     TERRITORY = "territory"
     UNKNOWN_TERRITORY = "unknown territory"
-    NOT_YET = "not yet"
-    OVER = "over"
+    NOT_STARTED = "not yet"
+    EXPIRED = "over"
     UNKNOWN_TIME = "unknown time"
 
 
@@ -73,186 +73,203 @@ class Gap(StrEnum):
 class Obstacle:
     """A reason why a licence does not cover a place, with the licence's value that caused it."""
 
-    gap: Gap
+    reason: ObstacleReason
     value: str = ""
 
     @property
     def text(self) -> str:
         """The reason in English, for the record."""
-        return _GAP_TEXTS[self.gap].format(self.value)
+        return _OBSTACLE_TEXTS[self.reason].format(self.value)
 
 
-_GAP_TEXTS = {
-    Gap.NO_PLACE: "it names no domain, address or account",
-    Gap.DOMAIN: "it is for {}",
-    Gap.PATTERN: "it is for addresses like {}",
-    Gap.ACCOUNT: "it is for the account {}",
-    Gap.TERRITORY: "it is for {} only, and the host's ending names another country",
-    Gap.UNKNOWN_TERRITORY: "it is for {} only, and the host's ending names no country",
-    Gap.NOT_YET: "it begins on {}",
-    Gap.OVER: "it ended on {}",
-    Gap.UNKNOWN_TIME: "it is for {} only, and when the picture was seen isn't known closely enough",
+_OBSTACLE_TEXTS = {
+    ObstacleReason.NO_PLACE: "it lists no domain, URL or account",
+    ObstacleReason.DOMAIN: "it is for {}",
+    ObstacleReason.PATTERN: "it is for URLs like {}",
+    ObstacleReason.ACCOUNT: "it is for the account {}",
+    ObstacleReason.TERRITORY: "it is for {} only, and the host's top-level domain is that of another country",
+    ObstacleReason.UNKNOWN_TERRITORY: "it is for {} only, and the host's top-level domain is not that of a country",
+    ObstacleReason.NOT_STARTED: "it starts on {}",
+    ObstacleReason.EXPIRED: "it ended on {}",
+    ObstacleReason.UNKNOWN_TIME: "it is for {} only, and it is not known precisely when the picture was seen",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class LicenceCoverage:
     """The coverage of a case by one licence."""
 
     licence: Licence
     covered: int  # sightings of the case that the licence covers by its own terms
     of: int  # sightings of the case
-    obstacle: Obstacle | None  # why it does not cover the others; ``None`` if it covers all
+    obstacle: Obstacle | None  # reason why it does not cover the others; ``None`` if it covers all
 
 
-def explain_obstacle(licence: Licence, place: Place) -> str:
-    """Return in a few English words why a licence does not cover a place; empty if it does."""
-    reason = find_obstacle(licence, place)
-    return "" if reason is None else reason.text
+def describe_obstacle(licence: Licence, place: Place) -> str:
+    """Describe in English why a licence does not cover a place; return an empty string if it does."""
+    obstacle = find_obstacle(licence, place)
+    return "" if obstacle is None else obstacle.text
 
 
 def find_obstacle(licence: Licence, place: Place) -> Obstacle | None:
     """Return the reason why a licence does not cover a place, or ``None`` if it does.
 
-    A licence without a domain, URL pattern or account covers nothing: Exhibit does not accept permissions for everybody
-    as licences. The territory of a place is known only if its host has a country's top-level domain; otherwise a
-    licence for certain territories does not apply automatically, and a person decides.
+    A licence without a domain, URL pattern or account covers nothing, because a permission for everyone is not a
+    licence. The territory of a place is known only if its host has a country-code top-level domain. Otherwise a licence
+    for certain territories is not applied automatically, and a member must decide.
     """
     if not (licence.domain or licence.url_pattern or licence.account):
-        return Obstacle(Gap.NO_PLACE)
+        return Obstacle(ObstacleReason.NO_PLACE)
     if licence.domain and not _is_within(place.host, licence.domain):
-        return Obstacle(Gap.DOMAIN, licence.domain)
+        return Obstacle(ObstacleReason.DOMAIN, licence.domain)
     if licence.url_pattern and not _is_match(place, licence.url_pattern):
-        return Obstacle(Gap.PATTERN, licence.url_pattern)
+        return Obstacle(ObstacleReason.PATTERN, licence.url_pattern)
     if licence.account and not _is_account(place, licence):
-        return Obstacle(Gap.ACCOUNT, licence.account)
+        return Obstacle(ObstacleReason.ACCOUNT, licence.account)
     return _find_territory_obstacle(licence, place) or find_time_obstacle(licence, place)
 
 
-def country_of(host: str) -> str:
+def get_country(host: str) -> str:
     """Return the country of a host's top-level domain (ISO 3166-1 alpha-2); empty if there is none."""
-    ending = host.rsplit(".", 1)[-1].lower()
-    if len(ending) != 2 or not ending.isalpha() or ending in GENERIC_TLDS:
+    suffix = host.rsplit(".", 1)[-1].lower()
+    if len(suffix) != 2 or not suffix.isalpha() or suffix in GENERIC_TLDS:
         return ""
-    return "GB" if ending == "uk" else ending.upper()
+    return "GB" if suffix == "uk" else suffix.upper()
 
 
 class Ledger:
-    """An owner's licences, loaded once to check many places. If several cover a place, the lowest number wins."""
+    """An owner's licences, indexed to check many places. If several cover a place, the lowest number is used."""
 
     def __init__(self, licences: Iterable[tuple[Licence, frozenset[int]]]) -> None:
-        """Index licences, each with the works that it names (an empty set means all works)."""
+        """Index licences, each given with the primary keys of its works; an empty set means all works."""
         self._by_domain: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
         self._by_host: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
-        self._anywhere: list[tuple[Licence, frozenset[int]]] = []
+        self._unrestricted: list[tuple[Licence, frozenset[int]]] = []
         self.licences = list(licences)
         for licence, works in self.licences:
-            if domain := _name(licence.domain):
+            if domain := _normalize_domain(licence.domain):
                 self._by_domain[domain].append((licence, works))
-            elif host := _pattern_host(licence.url_pattern):
+            elif host := _get_pattern_host(licence.url_pattern):
                 self._by_host[host].append((licence, works))
             else:
-                self._anywhere.append((licence, works))
+                self._unrestricted.append((licence, works))
 
-    def find_covering(self, work: int, place: Place) -> Licence | None:
-        """Return the licence that covers a work at a place, or ``None``."""
+    def find_covering_licence(self, work: int, place: Place) -> Licence | None:
+        """Return the licence with the lowest number that covers a work at a place, or ``None``."""
         candidates = [
             licence for licence in self._select_candidates(work, place) if find_obstacle(licence, place) is None
         ]
         return min(candidates, key=lambda licence: licence.number, default=None)
 
-    def of_work(self, work: int) -> list[Licence]:
-        """Return the licences that name this work or no particular work, by number."""
+    def list_for_work(self, work: int) -> list[Licence]:
+        """Return the licences for a work or for all works, sorted by number."""
         matching = (licence for licence, works in self.licences if not works or work in works)
         return sorted(matching, key=lambda licence: licence.number)
 
-    def near(self, work: int, place: Place) -> dict[int, Obstacle | None]:
-        """Return licences for this work and site by number, with the time or territory obstacle of each, if any."""
+    def find_nearby(self, work: int, place: Place) -> dict[int, Obstacle | None]:
+        """Return the licences for a work and place by number, each with its time or territory obstacle, or ``None``."""
         obstacles = {licence.number: find_obstacle(licence, place) for licence in self._select_candidates(work, place)}
-        return {number: gap for number, gap in obstacles.items() if gap is None or gap.gap in _RIGHT_PLACE}
+        return {
+            number: obstacle
+            for number, obstacle in obstacles.items()
+            if obstacle is None or obstacle.reason in _RIGHT_PLACE_REASONS
+        }
 
     def _select_candidates(self, work: int, place: Place) -> list[Licence]:
-        """Return the work's licences that may apply to the place, selected by domain and host."""
+        """Return the work's licences that may cover a place, selected by domain and host."""
         labels = place.host.split(".")
-        by_domain = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
-        hosts = {place.host, host_of(place.image_url)} if self._by_host else ()
-        exact = [self._by_host.get(host, ()) for host in hosts]
-        rows = (row for group in (*by_domain, *exact, self._anywhere) for row in group)
+        by_domain = [self._by_domain.get(".".join(labels[index:]), ()) for index in range(len(labels))]
+        hosts = {place.host, get_url_host(place.image_url)} if self._by_host else ()
+        by_host = [self._by_host.get(host, ()) for host in hosts]
+        rows = (row for group in (*by_domain, *by_host, self._unrestricted) for row in group)
         return [licence for licence, works in rows if not works or work in works]
 
 
 def load_ledger(owner: int, *, excluded: frozenset[int] = frozenset()) -> Ledger:
-    """Load all licences of an owner (a primary key), except some."""
+    """Load the licences of an owner, except ``excluded``; both are primary keys."""
     work_ids = ArrayAgg("works", filter=Q(works__isnull=False), default=Value([]))
     rows = Licence.objects.filter(owner=owner).exclude(pk__in=excluded).annotate(named=work_ids)
     return Ledger((row, frozenset(row.named)) for row in rows)
 
 
 def find_covering_licence(licences: Iterable[Licence], sighting: Sighting) -> Licence | None:
-    """Return the first of these licences that covers this place on the day of the sighting, or ``None``."""
+    """Return the first of some licences that covers a sighting at its time, or ``None``."""
     return next((licence for licence in licences if find_obstacle(licence, sighting) is None), None)
 
 
-def licences_for(work: Work) -> list[Licence]:
-    """Return the owner's licences that name this work or no particular work."""
+def list_licences(work: Work) -> list[Licence]:
+    """Return the owner's licences for a work or for all works, sorted by number."""
     rows = Licence.objects.filter(Q(works=work) | Q(works=None), owner=work.owner_id)
     return list(rows.distinct().order_by("number"))
 
 
-def find_fitting(case: Case, limit: int = MAX_FITS, ledger: Ledger | None = None) -> list[Fit]:
-    """Return the licences that may permit a case's use, the likeliest first, as proposals for the person who decides.
+def propose_licences(
+    case: Case, limit: int = MAX_PROPOSED_LICENCES, ledger: Ledger | None = None
+) -> list[LicenceCoverage]:
+    """Return the licences that may permit a case's use, the likeliest first, as proposals for the deciding member.
 
-    Licences that cover every sighting come first, then those that cover some, then those for the right place but the
-    wrong time or territory, then the rest by number. Runs two queries, or fewer if the ledger and the case's sightings
-    are loaded.
+    Licences that cover every sighting come first, then those that cover some sightings, then those for the right place
+    but the wrong time or territory, then the others by number. Runs two queries, or fewer if the ledger and the case's
+    sightings are already loaded.
     """
     prefetch_related_objects([case], SIGHTINGS_PREFETCH)
     places = list({row.sighting_id: row.sighting for row in case.case_sightings.all()}.values())
-    licences = licences_for(case.work) if ledger is None else ledger.of_work(case.work_id)
-    return sorted([_fit(licence, places) for licence in licences], key=_rank)[:limit]
+    licences = list_licences(case.work) if ledger is None else ledger.list_for_work(case.work_id)
+    return sorted([_measure_coverage(licence, places) for licence in licences], key=_get_rank)[:limit]
 
 
-def _fit(licence: Licence, places: list[Sighting]) -> Fit:
+def _measure_coverage(licence: Licence, places: list[Sighting]) -> LicenceCoverage:
     obstacles = [find_obstacle(licence, place) for place in places]
-    remaining = [reason for reason in obstacles if reason is not None]
-    return Fit(licence, len(obstacles) - len(remaining), len(obstacles), min(remaining, key=_distance, default=None))
+    found_obstacles = [obstacle for obstacle in obstacles if obstacle is not None]
+    return LicenceCoverage(
+        licence,
+        len(obstacles) - len(found_obstacles),
+        len(obstacles),
+        min(found_obstacles, key=_rank_obstacle, default=None),
+    )
 
 
-def _distance(reason: Obstacle) -> int:
-    return 0 if reason.gap in _RIGHT_PLACE else 1
+def _rank_obstacle(obstacle: Obstacle) -> int:
+    return 0 if obstacle.reason in _RIGHT_PLACE_REASONS else 1
 
 
-_RIGHT_PLACE = {Gap.NOT_YET, Gap.OVER, Gap.UNKNOWN_TIME, Gap.TERRITORY, Gap.UNKNOWN_TERRITORY}
+_RIGHT_PLACE_REASONS = {
+    ObstacleReason.NOT_STARTED,
+    ObstacleReason.EXPIRED,
+    ObstacleReason.UNKNOWN_TIME,
+    ObstacleReason.TERRITORY,
+    ObstacleReason.UNKNOWN_TERRITORY,
+}
 
 
-def _rank(fit: Fit) -> tuple[int, int, int]:
-    if fit.obstacle is None:
-        return 0, 0, fit.licence.number
-    if fit.covered:
-        return 1, fit.of - fit.covered, fit.licence.number
-    return 2 + _distance(fit.obstacle), 0, fit.licence.number
+def _get_rank(coverage: LicenceCoverage) -> tuple[int, int, int]:
+    if coverage.obstacle is None:
+        return 0, 0, coverage.licence.number
+    if coverage.covered:
+        return 1, coverage.of - coverage.covered, coverage.licence.number
+    return 2 + _rank_obstacle(coverage.obstacle), 0, coverage.licence.number
 
 
-def _pattern_host(pattern: str) -> str:
-    """Return the host of a URL pattern if it is complete, else an empty string; only URLs on that host can match."""
-    host = _PATTERN_HOST.match(pattern)
-    return "" if host is None else host[1].lower()
+def _get_pattern_host(pattern: str) -> str:
+    """Return the host of a URL pattern if it contains no wildcard, else an empty string."""
+    host_match = _PATTERN_HOST.match(pattern)
+    return "" if host_match is None else host_match[1].lower()
 
 
-def _name(domain: str) -> str:
+def _normalize_domain(domain: str) -> str:
     return domain.lower().strip(".").removeprefix("*.")
 
 
 def _is_within(host: str, domain: str) -> bool:
-    name = _name(domain)
+    name = _normalize_domain(domain)
     return host == name or host.endswith(f".{name}")
 
 
 def _is_match(place: Place, pattern: str) -> bool:
-    """Return True if the page or image URL matches the pattern; ``*`` matches any run of characters."""
+    """Return True if the page or image URL matches the pattern; ``*`` matches any sequence of characters."""
     literal = pattern.replace("[", "[[]").replace("?", "[?]")
     return any(
-        fnmatch.fnmatchcase(url, literal) or fnmatch.fnmatchcase(without_scheme(url), literal)
+        fnmatch.fnmatchcase(url, literal) or fnmatch.fnmatchcase(remove_scheme(url), literal)
         for url in (place.page_url, place.image_url)
     )
 
@@ -267,31 +284,33 @@ def _is_account(place: Place, licence: Licence) -> bool:
         return True
     if not licence.domain:
         return False
-    parts = [part for part in path_of(place.page_url).lower().split("/") if part]
+    parts = [part for part in get_url_path(place.page_url).lower().split("/") if part]
     return account in {part.removeprefix("@") for part in parts[:ACCOUNT_DEPTH]}
 
 
 def _find_territory_obstacle(licence: Licence, place: Place) -> Obstacle | None:
     if not licence.territories:
         return None
-    country = country_of(place.host)
+    country = get_country(place.host)
     if country in licence.territories:
         return None
-    return Obstacle(Gap.TERRITORY if country else Gap.UNKNOWN_TERRITORY, ", ".join(licence.territories))
+    return Obstacle(
+        ObstacleReason.TERRITORY if country else ObstacleReason.UNKNOWN_TERRITORY, ", ".join(licence.territories)
+    )
 
 
 def find_time_obstacle(licence: Licence, place: Place) -> Obstacle | None:
-    """Return an obstacle if a place was, or may have been, seen before a licence starts or after it ends."""
+    """Return an obstacle if a sighting was, or may have been, outside a licence's period, or ``None``."""
     if place.last_seen is not None:
-        first = last = place.last_seen.date()
+        first_day = last_day = place.last_seen.date()
     else:
-        first, last = days_of(place.period) if place.period else (date.min, date.max)
+        first_day, last_day = get_period_days(place.period) if place.period else (date.min, date.max)
     starts_on, ends_on = licence.valid_from or date.min, licence.valid_until or date.max
-    if last < starts_on:
-        return Obstacle(Gap.NOT_YET, starts_on.isoformat())
-    if first > ends_on:
-        return Obstacle(Gap.OVER, ends_on.isoformat())
-    if first < starts_on or last > ends_on:
+    if last_day < starts_on:
+        return Obstacle(ObstacleReason.NOT_STARTED, starts_on.isoformat())
+    if first_day > ends_on:
+        return Obstacle(ObstacleReason.EXPIRED, ends_on.isoformat())
+    if first_day < starts_on or last_day > ends_on:
         dates = (day.isoformat() if day else "…" for day in (licence.valid_from, licence.valid_until))
-        return Obstacle(Gap.UNKNOWN_TIME, "–".join(dates))
+        return Obstacle(ObstacleReason.UNKNOWN_TIME, "–".join(dates))
     return None

@@ -10,13 +10,13 @@ from registry.db.fields import StoredFile
 from registry.log.log import NewEntry, submit_all
 
 
-def opening_of(case: Case) -> NewEntry:
-    """Return the log entry for the opening of a case."""
-    return _of_case(case, "opened", {"party": case.party, "work": case.work.number})
+def build_opening_entry(case: Case) -> NewEntry:
+    """Build the log entry for the opening of a case."""
+    return _build_case_entry(case, "opened", {"party": case.party, "work": case.work.number})
 
 
-def extension_of(case: Case, rows: Iterable[CaseSighting]) -> NewEntry:
-    """Return the log entry for sightings that a case gained, each with its match and the licence that covers it."""
+def build_extension_entry(case: Case, rows: Iterable[CaseSighting]) -> NewEntry:
+    """Build the log entry for sightings added to a case, each with its match and the licence that covers it."""
     sightings = [
         {
             "licence": None if row.licence is None else row.licence.number,
@@ -26,20 +26,20 @@ def extension_of(case: Case, rows: Iterable[CaseSighting]) -> NewEntry:
         }
         for row in rows
     ]
-    return _of_case(case, "extended", {"sightings": sightings})
+    return _build_case_entry(case, "extended", {"sightings": sightings})
 
 
 def log_capture(case: Case, outcome: str, files: Iterable[StoredFile]) -> None:
     """Add a capture to the log with the digests of its files, so that they cannot be replaced before sealing."""
-    stored = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
-    submit_all([_of_case(case, "captured", {"files": stored, "outcome": outcome})])
+    stored_files = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
+    submit_all([_build_case_entry(case, "captured", {"files": stored_files, "outcome": outcome})])
 
 
-def log_note(case: Case, what: str, *, by: str, **about: Json) -> None:
-    """Log a member's action on a case that decides nothing: a note, a dispute, a view or a notice."""
-    submit_all([_of_case(case, what, {"by": by, **about})])
+def log_action(case: Case, action: str, *, by: str, **about: Json) -> None:
+    """Log an action on a case that is not a decision, such as a note, a dispute, a view or a notice."""
+    submit_all([_build_case_entry(case, action, {"by": by, **about})])
 
 
-def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> NewEntry:
-    details = {"case": case.number, "owner": case.owner.slug, **about}
-    return NewEntry(EntryType.CASE, {"case": case.pk, "what": what}, case.owner, details=details)
+def _build_case_entry(case: Case, action: str, extra_details: Mapping[str, Any]) -> NewEntry:
+    details = {"case": case.number, "owner": case.owner.slug, **extra_details}
+    return NewEntry(EntryType.CASE, {"case": case.pk, "what": action}, case.owner, details=details)

@@ -1,4 +1,4 @@
-"""Models for cases, flood protection, captures, and the effects of licence changes."""
+"""Models for cases, group decisions, flood protection, captures, and the effects of licence changes."""
 
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
@@ -35,8 +35,8 @@ class Case(models.Model):
     disputed_at = models.DateTimeField(
         null=True, blank=True, help_text="time since when a member disputes the decision"
     )
-    waits = models.BooleanField(default=True, db_default=True, help_text="a person needs to review it")
-    resembles = models.BooleanField(
+    is_pending = models.BooleanField(default=True, db_default=True, help_text="a person needs to review it")
+    is_related = models.BooleanField(
         default=False,
         db_default=False,
         help_text="all remaining matches are only related pictures; no review is requested",
@@ -67,9 +67,9 @@ class Case(models.Model):
             UniqueConstraint(fields=["owner", "number"], name="case_number"),
         ]
         indexes = [
-            Index(fields=["owner", "party"], name="case_waiting", condition=Q(waits=True)),
-            Index(fields=["owner", "-likelihood", "number"], name="case_next", condition=Q(waits=True)),
-            Index(fields=["owner", "-likelihood", "number"], name="case_resembling", condition=Q(resembles=True)),
+            Index(fields=["owner", "party"], name="case_waiting", condition=Q(is_pending=True)),
+            Index(fields=["owner", "-likelihood", "number"], name="case_next", condition=Q(is_pending=True)),
+            Index(fields=["owner", "-likelihood", "number"], name="case_resembling", condition=Q(is_related=True)),
             Index(fields=["owner", "decision", "number"], name="case_by_decision"),
             Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
             Index(fields=["owner", "number"], name="case_asked", condition=Q(asked_at__isnull=False)),
@@ -79,9 +79,9 @@ class Case(models.Model):
 
 
 class GroupDecision(Claimable):
-    """A decision to clear all waiting cases that matched a filter; its step clears them one by one.
+    """A decision to dismiss all pending cases that matched a filter. A background job dismisses them one by one.
 
-    If the person reverses it, the step reopens the cases that nobody has decided otherwise since.
+    If the member reverses it, the job reopens the cases that have not been decided again since.
     """
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="group_decisions")
@@ -114,7 +114,7 @@ class CaseSighting(models.Model):
 
 
 class FoundDay(models.Model):
-    """The number of sites on which a work was newly found on a day (UTC), and of their distinct pictures."""
+    """Numbers of new sites for a work on a day (UTC), and of distinct pictures on them."""
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="found_days")
     day = models.DateField()
@@ -129,13 +129,13 @@ class FoundDay(models.Model):
 
 
 class Flood(Claimable):
-    """A hold on a work that suddenly matched on far more sites than ever; no case is opened for it meanwhile.
+    """A hold on a work that suddenly matched on far more sites than before. No cases are opened for it while on hold.
 
-    Once a person has opened it, its step opens the withheld cases; otherwise the row's state is ``done``.
+    After a member has opened it, a background job opens its cases. Until then the row's state is ``done``.
     """
 
     class Decision(models.TextChoices):
-        """A person's decision; a flood stays in force until it is opened."""
+        """A member's decision. The work stays on hold until the flood is opened."""
 
         NONE = ""
         DISMISSED = "dismissed"
@@ -160,15 +160,15 @@ class Flood(Claimable):
         indexes = [Index(fields=["id"], name="flood_todo", condition=~Q(state="done"))]
 
     @classmethod
-    def in_force(cls) -> "models.QuerySet[Flood]":
-        """Return the floods whose works are held back."""
+    def list_active(cls) -> "models.QuerySet[Flood]":
+        """Return the floods whose works are on hold."""
         return cls.objects.exclude(decision=cls.Decision.OPENED).filter(work__removed_at=None)
 
 
 class LookAlike(models.Model):
-    """A found picture that a person declared not a copy of a registered one, for one owner.
+    """A found picture that a member of an owner dismissed as not a copy of a registered picture.
 
-    Pairs are learned from a case or a flood. Pairs learned from a flood open no case at all.
+    Pairs are stored when a case or a flood is dismissed. Pairs of a flood never open a case.
     """
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="look_alikes")
@@ -176,8 +176,8 @@ class LookAlike(models.Model):
     found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
     case = models.ForeignKey(Case, null=True, on_delete=models.CASCADE, related_name="look_alikes")
     flood = models.ForeignKey(Flood, null=True, on_delete=models.CASCADE, related_name="look_alikes")
-    cleared_by = models.CharField(max_length=300)
-    cleared_at = models.DateTimeField()
+    dismissed_by = models.CharField(max_length=300)
+    dismissed_at = models.DateTimeField()
 
     class Meta:
         constraints = [UniqueConstraint(fields=["owner", "registered", "found"], name="look_alike_identity")]
@@ -199,7 +199,7 @@ class CaseEvent(models.Model):
 
 
 class Capture(Claimable):
-    """One visit to the page and image of a sighting: immediately if a match is likely, and again later."""
+    """One visit to the page and image of a sighting. The first follows a likely match; others are scheduled."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="captures")
     page_key = models.BinaryField()
@@ -228,12 +228,12 @@ class Capture(Claimable):
 
     @property
     def kept(self) -> list[StoredFile]:
-        """The files whose bytes were stored; for other files only the digests are known."""
+        """Files whose bytes were stored. Of other files, only the digest is listed."""
         return [file for file in self.files if "because" not in file]
 
 
-class ArchiveQuestion(Claimable):
-    """A member's request to query a web archive for captures of a place's page and picture."""
+class ArchiveLookup(Claimable):
+    """A member's query to a web archive for captures of a page and picture."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="archive_questions")
     sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="+")
@@ -261,10 +261,10 @@ class ArchiveQuestion(Claimable):
 
 
 class LedgerEffect(models.Model):
-    """The effect of a licence change on a case."""
+    """Effect of a licence change on a case."""
 
-    class What(models.TextChoices):
-        """The effect on the case."""
+    class Effect(models.TextChoices):
+        """Type of effect."""
 
         LICENSED = "licensed"
         REOPENED = "reopened"
@@ -272,14 +272,14 @@ class LedgerEffect(models.Model):
 
     change = models.ForeignKey(LedgerChange, on_delete=models.CASCADE, related_name="effects")
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="+")
-    what = models.CharField(max_length=8, choices=What.choices)
+    what = models.CharField(max_length=8, choices=Effect.choices)
 
     class Meta:
         constraints = [UniqueConstraint(fields=["change", "case"], name="ledger_effect_identity")]
 
 
 class PageReading(Claimable):
-    """The helper's result of reading a captured page; pages from third parties are parsed nowhere else."""
+    """Result of parsing a captured page in the sandboxed helper process. Third-party pages are parsed nowhere else."""
 
     capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="reading")
     statements = models.JSONField(default=list, blank=True, help_text="list of {what, name, words, near}")
@@ -292,5 +292,5 @@ class PageReading(Claimable):
 
     @property
     def is_read(self) -> bool:
-        """True if the page was read, even if it states nothing."""
+        """True if the page was parsed, even if no statements were found."""
         return self.state == StepState.DONE and not self.refusal

@@ -26,8 +26,7 @@ class OtherWork:
 def find_other_works(cases: Iterable[Case]) -> dict[int, list[OtherWork]]:
     """Return the other works of the same owner that match each case's pictures, by primary key, with one query.
 
-    If several versions of the comparison matched a pair, the newest match counts. Matches that only resemble a work are
-    ignored.
+    If several versions of the comparison matched a pair, only the newest match is used. Related pictures are ignored.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -54,7 +53,9 @@ def find_other_works(cases: Iterable[Case]) -> dict[int, list[OtherWork]]:
         )
         rows = cursor.fetchall()
     works_by_case: dict[int, list[OtherWork]] = defaultdict(list)
-    for case, number, title, file, certain in rows:
+    for case, number, title, file, is_certain in rows:
         if len(works_by_case[case]) < MAX_WORKS:
-            works_by_case[case].append(OtherWork(number, title, file, Decision.CERTAIN if certain else Decision.REVIEW))
+            works_by_case[case].append(
+                OtherWork(number, title, file, Decision.CERTAIN if is_certain else Decision.REVIEW)
+            )
     return works_by_case

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from django.db.models import Q, QuerySet
 
 from evidence.formats.codec import FormatError
-from evidence.formats.records import DECODED_ENCODINGS, inline_bodies, read_response, read_warc
+from evidence.formats.records import DECODED_ENCODINGS, list_inline_images, read_response, read_warc
 from exhibit.digests import Digest
 from registry.accounts.models import Owner
-from registry.cases.models import ArchiveQuestion, Capture, Case
+from registry.cases.models import ArchiveLookup, Capture, Case
 from registry.matches.models import Match
 from registry.pictures import scoped
 from registry.pictures.file_removal import read_unverified
@@ -17,35 +17,37 @@ from registry.services.services import Services
 ARCHIVED_ROLE = "archived-picture"
 """Role of a picture that a web archive served."""
 SHOWING_ROLES = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
-"""Roles of captured files that contain or show the image; HTML does only if the image is embedded in it."""
+"""Roles of captured files that contain or show the image. For HTML, see :data:`EMBEDDING_ROLES`."""
 EMBEDDING_ROLES = {"exchange", "page", "dom"}
 """Roles of captured files that contain an image only if it was served in them or is embedded in them."""
 CARRYING_ROLES = {"wacz", "mhtml", *EMBEDDING_ROLES}
 """Roles of captured files that contain the bytes of everything a visit received."""
 
 
-def cases_showing(digest: Digest) -> QuerySet[Case]:
+def find_cases_about_picture(digest: Digest) -> QuerySet[Case]:
     """Return the cases about a picture: those with a match of it, or whose work contains it."""
-    matched = Match.objects.filter(Q(found__digest=digest) | Q(registered__digest=digest))
-    about = Q(case_sightings__match__in=matched) | Q(work__work_pictures__picture__digest=digest)
-    return Case.objects.filter(about).distinct()
-
-
-def cases_with(digest: Digest) -> QuerySet[Case]:
-    """Return the cases that involve a picture: by a match, a visit that received it, or a work that contains it."""
-    condition = Q(pk__in=cases_showing(digest).values("pk")) | Q(captures__in=visits_with(digest))
+    matches = Match.objects.filter(Q(found__digest=digest) | Q(registered__digest=digest))
+    condition = Q(case_sightings__match__in=matches) | Q(work__work_pictures__picture__digest=digest)
     return Case.objects.filter(condition).distinct()
 
 
-def visits_with(digest: Digest) -> QuerySet[Capture]:
-    """Return the visits that received the picture, even as an unrelated part of the page."""
+def find_cases_with_picture(digest: Digest) -> QuerySet[Case]:
+    """Return the cases that involve a picture: by a match of it, a visit that received it, or a work with it."""
+    condition = Q(pk__in=find_cases_about_picture(digest).values("pk")) | Q(
+        captures__in=find_visits_with_picture(digest)
+    )
+    return Case.objects.filter(condition).distinct()
+
+
+def find_visits_with_picture(digest: Digest) -> QuerySet[Capture]:
+    """Return the visits that received a picture, even as an unrelated part of the page."""
     condition = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
     return Capture.objects.filter(condition | Q(sighting__picture__digest=digest))
 
 
-def archived_pictures(digest: Digest) -> Iterator[tuple[Digest, Case]]:
-    """Yield the digests of archived captures of the picture, whatever their bytes, and the case that requested each."""
-    rows = ArchiveQuestion.objects.filter(
+def list_archived_pictures(digest: Digest) -> Iterator[tuple[Digest, Case]]:
+    """Yield the digest and the case of each archived copy of a picture; its bytes may differ from the picture's."""
+    rows = ArchiveLookup.objects.filter(
         Q(sighting__picture__digest=digest) | Q(files__contains=[{"digest": digest.hex}])
     )
     for row in rows.select_related("case__owner"):
@@ -54,8 +56,8 @@ def archived_pictures(digest: Digest) -> Iterator[tuple[Digest, Case]]:
                 yield Digest.from_hex(file["digest"]), row.case
 
 
-def captured_files(services: Services, digest: Digest, visits: Iterable[Capture]) -> Iterator[Digest]:
-    """Yield the files that contain or show the picture, from visits that received it."""
+def list_files_with_picture(services: Services, digest: Digest, visits: Iterable[Capture]) -> Iterator[Digest]:
+    """Yield the digests of files that contain or show a picture, from visits that received it."""
     for row in visits:
         for role, file in ((file["role"], Digest.from_hex(file["digest"])) for file in row.files):
             is_readable = role in EMBEDDING_ROLES and file in services.blobs
@@ -70,10 +72,10 @@ def is_shown(digest: Digest, role: str, file: Digest, data: bytes) -> bool:
     """
     if role == "captured-image":
         return file == digest
-    return role in SHOWING_ROLES or (role in EMBEDDING_ROLES and _contains(role, data, digest))
+    return role in SHOWING_ROLES or (role in EMBEDDING_ROLES and _contains_picture(role, data, digest))
 
 
-def _contains(role: str, data: bytes, digest: Digest) -> bool:
+def _contains_picture(role: str, data: bytes, digest: Digest) -> bool:
     """Return True if the image was served in the recorded exchanges or is embedded in a page."""
     if not data:  # no longer stored
         return False
@@ -81,16 +83,26 @@ def _contains(role: str, data: bytes, digest: Digest) -> bool:
     if role == "exchange":
         try:
             responses = [read_response(record.block) for record in read_warc(texts[0], "") if record.kind == "response"]
-            if any(not DECODED_ENCODINGS.issuperset(answer.codings) for answer in responses if answer is not None):
+            if any(
+                not DECODED_ENCODINGS.issuperset(response.content_encodings)
+                for response in responses
+                if response is not None
+            ):
                 return True
-            texts = [answer.body() for answer in responses if answer is not None]
+            texts = [response.decode_body() for response in responses if response is not None]
         except FormatError:
-            return True  # unreadable, so assume that it contains the image
-    return any(Digest.of(body) == digest for text in texts for body in (text, *(raw for _, raw in inline_bodies(text))))
+            return True  # unreadable: assume that it contains the image
+    return any(
+        Digest.from_bytes(body) == digest
+        for text in texts
+        for body in (text, *(inline_body for _, inline_body in list_inline_images(text)))
+    )
 
 
 def is_hidden(owner: Owner, visit: Capture) -> bool:
-    """Return True if a visit's files are withheld: it received a picture that was reported as illegal or purged."""
-    if scoped.find_hidden(owner, [visit.sighting.picture]):
+    """Return True if a visit's files are withheld because it received a picture that was reported or purged."""
+    if scoped.find_hidden_pictures(owner, [visit.sighting.picture]):
         return True
-    return any(visits_with(digest).filter(pk=visit.pk).exists() for digest in scoped.list_reported(owner))
+    return any(
+        find_visits_with_picture(digest).filter(pk=visit.pk).exists() for digest in scoped.list_reported_digests(owner)
+    )

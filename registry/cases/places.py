@@ -1,10 +1,10 @@
-"""Places of a case: one picture at one image URL on one page, across all crawls."""
+"""Places of a case. A place is one picture at one image URL on one page, across all crawls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from exhibit.periods import earliest, latest
+from exhibit.periods import get_earliest_time, get_latest_time
 from registry.cases.models import Case, CaseSighting
 from registry.crawls.models import Sighting
 from registry.pictures.models import BytesState
@@ -24,12 +24,12 @@ class Place:
     @property
     def first_seen(self) -> datetime | None:
         """Time of the first sighting; ``None`` if no time is known."""
-        return earliest(row.first_seen for row in self.rows)
+        return get_earliest_time(row.first_seen for row in self.rows)
 
     @property
     def last_seen(self) -> datetime | None:
         """Time of the last sighting; ``None`` if no time is known."""
-        return latest(row.last_seen for row in self.rows)
+        return get_latest_time(row.last_seen for row in self.rows)
 
     @property
     def period(self) -> str:
@@ -37,8 +37,8 @@ class Place:
         return self.first.period
 
 
-def rows_of(case: Case, *, for_sealing: bool) -> list[CaseSighting]:
-    """Return the sightings that a case is about: those without a licence, or all if each has one.
+def list_case_sightings(case: Case, *, for_sealing: bool) -> list[CaseSighting]:
+    """Return the relevant sightings of a case: those without a licence, or all if every sighting has one.
 
     With ``for_sealing``, sightings matched by fingerprints only are left out, because verifiers of a bundle repeat the
     comparison.
@@ -52,30 +52,30 @@ def rows_of(case: Case, *, for_sealing: bool) -> list[CaseSighting]:
     ).order_by("sighting__first_seen", "sighting__page_key", "sighting__image_key", "match_id")
     if for_sealing:
         rows = rows.exclude(match__registered__bytes_state=BytesState.NEVER)
-    unlicensed = [row for row in rows if row.licence_id is None]
-    return unlicensed or list(rows)
+    unlicensed_rows = [row for row in rows if row.licence_id is None]
+    return unlicensed_rows or list(rows)
 
 
-def place_key(sighting: Sighting) -> tuple[bytes, bytes, int, str | None]:
+def get_grouping_key(sighting: Sighting) -> tuple[bytes, bytes, int, str | None]:
     """Return the key that groups sightings into places: page, image, picture, and the period if no time is known."""
     period = None if sighting.last_seen is not None else sighting.period
     return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id, period
 
 
-def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
+def group_by_place(rows: Sequence[CaseSighting]) -> list[Place]:
     """Group a case's sightings into places by page, image and picture, across all crawls, in the order of the rows.
 
-    Sightings for which an archive states no time form their own places: they are neither the first nor the last.
+    Sightings without a time (from archives that state only a period) form separate places.
     """
-    grouped: dict[tuple[object, ...], dict[int, Sighting]] = {}
+    sightings_by_place: dict[tuple[object, ...], dict[int, Sighting]] = {}
     for sighting in (row.sighting for row in rows):
-        grouped.setdefault(place_key(sighting), {})[sighting.pk] = sighting
+        sightings_by_place.setdefault(get_grouping_key(sighting), {})[sighting.pk] = sighting
     return [
         Place(tuple(sorted(group.values(), key=lambda row: (row.last_seen or row.crawl.started_at, row.pk))))
-        for group in grouped.values()
+        for group in sightings_by_place.values()
     ]
 
 
-def archive_query_key(sighting: Sighting) -> tuple[bytes, bytes, int]:
-    """Return the key of an archive query: page, image and picture, because a URL may show another picture later."""
+def get_archive_query_key(sighting: Sighting) -> tuple[bytes, bytes, int]:
+    """Return the key of an archive query: page, image and picture. A URL may show another picture later."""
     return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id

@@ -18,114 +18,132 @@ from registry.events.models import EventKind
 from registry.log.log import submit
 from registry.log.models import LogSubmission
 
-FINAL_DECISIONS = (Case.Decision.LICENSED, Case.Decision.CLEARED)
-"""Decisions after which nobody has to act."""
+FINAL_DECISIONS = (Case.Decision.LICENSED, Case.Decision.DISMISSED)
+"""Decisions that require no further action."""
 
-LEDGER = "licence ledger"
+LEDGER_ACTOR = "licence ledger"
 """The name recorded for decisions by the licence ledger."""
 
 
 class Decider(StrEnum):
-    """The kind of decision-maker."""
+    """Type of decision-maker."""
 
     PERSON = "person"
     LEDGER = "ledger"
     DEMONSTRATION = "demonstration"
 
 
-def record_decision(  # noqa: PLR0913 - each is named at the call, and a decision is no less than that
+def record_decision(  # noqa: PLR0913 - all arguments are keyword arguments, and all are needed
     case: Case,
     decision: CaseDecision,
     *,
     by: str,
     reason: str = "",
-    why: Sequence[HistoryPhrase] = (),
-    who: Decider = Decider.PERSON,
+    phrases: Sequence[HistoryPhrase] = (),
+    decider: Decider = Decider.PERSON,
     copies: bool = False,
     assertion: Digest | None = None,
     group: GroupDecision | None = None,
 ) -> LogSubmission | None:
     """Record a decision with its reason: the row, a history line and a log entry. Call it in a transaction.
 
-    The log entry states the machine's assessment and whether the person agreed; the installation's error rate is
-    computed from these entries (``accuracy.error_rates``). It contains names and reasons only as a digest, so that it
-    can be published without them.
+    The log entry contains the software's assessment and the decision; the installation's error rates are computed from
+    these entries (``accuracy.error_rates``). Names and reasons are included only as a digest, so that the entry can be
+    published without them.
 
     Args:
         case: The case.
         decision: The decision.
-        by: Name of the person, or :data:`LEDGER`.
-        reason: The person's own words.
-        why: Phrases recorded before the reason.
-        who: Kind of decision-maker.
-        copies: For a cleared case: the pictures are copies, and the use is fine.
-        assertion: Digest of the passkey answer that signed the decision.
+        by: Name of the member, or :data:`LEDGER_ACTOR`.
+        reason: Free text by the member.
+        phrases: History phrases recorded before the reason.
+        decider: Type of decision-maker.
+        copies: For a dismissed case: the pictures are copies, and the use is fine.
+        assertion: Digest of the passkey assertion that signed the decision.
         group: The group decision that this one is part of.
 
     Returns:
         The log entry.
     """
-    moment, full_reason = now(), history.render_english(why, reason)
-    decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": full_reason}
-    is_related_again = decision == Case.Decision.OPEN and ("undone", {}) in why and _only_resembles(case)
-    waits, demonstration = decision == Case.Decision.OPEN and not is_related_again, who is Decider.DEMONSTRATION
-    if case.resembles and decision != Case.Decision.CLEARED:
-        notify_opened(case)
-    write(case, **decided, disputed_at=None, waits=waits, resembles=is_related_again, demonstration=demonstration)
+    decided_at, full_reason = now(), history.render_english(phrases, reason)
+    decision_columns = {
+        "decision": decision,
+        "decided_at": decided_at,
+        "decided_by": by,
+        "decided_in": group,
+        "reason": full_reason,
+    }
+    is_related_again = decision == Case.Decision.OPEN and ("undone", {}) in phrases and _has_only_related_matches(case)
+    needs_review, demonstration = (
+        decision == Case.Decision.OPEN and not is_related_again,
+        decider is Decider.DEMONSTRATION,
+    )
+    if case.is_related and decision != Case.Decision.DISMISSED:
+        notify_case_opened(case)
+    write(
+        case,
+        **decision_columns,
+        disputed_at=None,
+        is_pending=needs_review,
+        is_related=is_related_again,
+        demonstration=demonstration,
+    )
     if decision == Case.Decision.OPEN:
-        case.captures.filter(state=StepState.TODO).update(not_before=None)  # these waited while the case was set aside
+        case.captures.filter(state=StepState.TODO).update(not_before=None)  # postponed while the case was decided
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
-    history.record(case, str(decision), by, (phrase, {}), *why, text=reason)
+    history.record_event(case, str(decision), by, (phrase, {}), *phrases, text=reason)
     if case.asked_at is not None and decision in FINAL_DECISIONS:
         write(case, asked_at=None)
-        history.record(case, "agency", by, ("agency-spared", {"agency": case.agency}))
-        log_entries.log_note(case, "agency asked no more", by=by, agency=case.agency)
-    opening = {
+        history.record_event(case, "agency", by, ("agency-spared", {"agency": case.agency}))
+        log_entries.log_action(case, "agency asked no more", by=by, agency=case.agency)
+    log_content = {
         "case": case.pk,
-        "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,
+        "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.DISMISSED,
         "decision": str(decision),
-        "machine": _machine_assessment(case),
-        **({"undone": True} if ("undone", {}) in why else {}),
+        "machine": _build_machine_assessment(case),
+        **({"undone": True} if ("undone", {}) in phrases else {}),
         **({"assertion": assertion.hex} if assertion is not None else {}),
         "version": DECISION_VERSION,
-        "who": str(who),
+        "who": str(decider),
     }
-    identity = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
-    event = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
-    events.record(case.owner, EventKind.CASE_DECIDED, event)
-    return submit(EntryType.DECISION, opening, case.owner, moment, {**identity, "by": by, "reason": full_reason})
-
-
-def _only_resembles(case: Case) -> bool:
-    """Return True if a case consists of resemblances only, and no person has made it a case."""
-    manual, stronger = (
-        case.events.filter(kind="taken-out"),
-        case.case_sightings.exclude(match__decision=Decision.RESEMBLES),
+    log_details = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
+    event_details = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_DECIDED, event_details)
+    return submit(
+        EntryType.DECISION, log_content, case.owner, decided_at, {**log_details, "by": by, "reason": full_reason}
     )
-    return not manual.exists() and not stronger.exists()
 
 
-def _machine_assessment(case: Case) -> dict[str, Any] | None:
-    """Return the strongest of a case's matches, as the log entry of a decision states it."""
+def _has_only_related_matches(case: Case) -> bool:
+    """Return True if all matches of a case are related pictures, and no member has made it a case."""
+    manual_events, stronger_matches = (
+        case.events.filter(kind="taken-out"),
+        case.case_sightings.exclude(match__decision=Decision.RELATED),
+    )
+    return not manual_events.exists() and not stronger_matches.exists()
+
+
+def _build_machine_assessment(case: Case) -> dict[str, Any] | None:
+    """Build the assessment in a decision's log entry from the case's strongest match; None without matches."""
     matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
-    best = max(matches, key=queue_state.strength_key, default=None)
-    if best is None:
+    best_match = max(matches, key=queue_state.get_strength_key, default=None)
+    if best_match is None:
         return None
     return {
-        "calibration": None if best.calibration is None else best.calibration.hex,
-        "decision": best.decision,
+        "calibration": None if best_match.calibration is None else best_match.calibration.hex,
+        "decision": best_match.decision,
         "matches": len(matches),
-        "pipeline": best.pipeline,
-        "probability": best.probability,
+        "pipeline": best_match.pipeline,
+        "probability": best_match.probability,
     }
 
 
 def is_licensed_by_person(case: Case) -> bool:
-    """Return True if a person, not the ledger, licensed the case."""
-    return case.decision == Case.Decision.LICENSED and case.decided_by != LEDGER
+    """Return True if a member, not the ledger, licensed the case."""
+    return case.decision == Case.Decision.LICENSED and case.decided_by != LEDGER_ACTOR
 
 
-def notify_opened(case: Case) -> None:
+def notify_case_opened(case: Case) -> None:
     """Notify subscribers of a new case."""
-    about = {"party": case.party, "work": case.work.number}
-    events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **about})
+    details = {"party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **details})

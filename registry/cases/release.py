@@ -1,4 +1,4 @@
-"""Release of a flood's matches after a person has opened it: its pictures are processed again."""
+"""Release of a flood's matches after a member has opened it, by processing its pictures again."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,18 @@ from registry.services.services import Services
 
 
 def release_floods(services: Services, ids: Sequence[int]) -> None:
-    """Queue the pictures that floods held back again; their step opens the cases as usual.
+    """Queue the pictures of opened floods again, so that their cases are opened as usual.
 
-    The floods are over at this point, so that new matches are no longer held back.
+    The works are no longer on hold at this point.
     """
     for pk in steps.claim(Flood, ids, services.stale_after):
-        with steps.processing(Flood, [pk]):
+        with steps.guard_processing(Flood, [pk]):
             work = Flood.objects.select_related("work").get(pk=pk).work
-            pictures = sorted({matter.found_picture for matter in opening.list_held_back(work)})
+            pictures = sorted({candidate.found_picture for candidate in opening.list_held_candidates(work)})
             with transaction.atomic():
                 lock_pictures(pictures)
-                Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.reset_columns())
+                Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(
+                    **steps.build_reset_columns()
+                )
                 steps.finish(Flood, [pk])
             services.enqueue(Picture, pictures)

@@ -6,11 +6,11 @@ from urllib.parse import quote
 from django.db.models import Q, TextField, Value
 from django.db.models.functions import Cast, Concat
 
-from exhibit.network.addresses import host_of, without_fragment, without_scheme
+from exhibit.network.addresses import get_url_host, remove_fragment, remove_scheme
 from registry.accounts.models import Owner
 from registry.cases.models import CaseSighting
 
-SHORTEST_URL_PART = 3
+MIN_URL_PART_LENGTH = 3
 """Minimum length of a search term for URLs, in characters; shorter terms occur in nearly all URLs."""
 _NUMBER = re.compile(r"(#?)\s*([0-9]{1,9})")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
@@ -18,11 +18,11 @@ _SPACE = Value(" ", TextField())
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
-def filter_by_words(owner: Owner, query: str) -> Q:
-    """Build the condition for the owner's cases that match the words.
+def build_search_condition(owner: Owner, query: str) -> Q:
+    """Build the condition for an owner's cases that match a search query.
 
     Args:
-        owner: Owner of the cases.
+        owner: The owner of the cases.
         query: A case number (``12``, or ``#12`` for this case only), or a part of the site's name, of the work's title,
             or of the URL of a page or an image where the work was seen.
     """
@@ -34,12 +34,12 @@ def filter_by_words(owner: Owner, query: str) -> Q:
     if number is not None:
         return condition | Q(number=int(number[2]))
     url_condition = Q()
-    for part in url_parts(query):
+    for part in list_url_spellings(query):
         condition |= Q(party__icontains=part)
         url_condition |= Q(urls__icontains=part)
     if url_condition:
-        # The case's key in the expression makes PostgreSQL search only the URLs of cases, not of all sightings. URL
-        # parts contain no spaces and are not just digits, so they can match only inside a URL.
+        # Including the case's key in the expression makes PostgreSQL search only the URLs of cases, not of all
+        # sightings. URL parts contain no spaces and are not only digits, so they can match only within a URL.
         key = Cast("case_id", TextField())
         urls = Concat("sighting__page_url", _SPACE, "sighting__image_url", _SPACE, key, output_field=TextField())
         sightings = CaseSighting.objects.filter(case__owner=owner).alias(urls=urls)
@@ -47,13 +47,13 @@ def filter_by_words(owner: Owner, query: str) -> Q:
     return condition
 
 
-def url_parts(query: str) -> list[str]:
-    """Return the spellings of the words in stored URLs, without scheme and fragment; empty if no URL can match."""
-    if len(query) < SHORTEST_URL_PART or any(map(str.isspace, query)):
+def list_url_spellings(query: str) -> list[str]:
+    """Return the spellings of a query in stored URLs, without scheme and fragment; empty if no URL can match."""
+    if len(query) < MIN_URL_PART_LENGTH or any(map(str.isspace, query)):
         return []
     if _SCHEME.match(query):
-        return [without_scheme(without_fragment(query))]
-    host, slash, rest = query.partition("#")[0].partition("/")
-    escaped = quote(host + slash + rest, safe=_ASCII)
-    ascii_host = "" if host.isascii() else host_of(f"https://{host}")
-    return [escaped, *([quote(ascii_host + slash + rest, safe=_ASCII)] if ascii_host else [])]
+        return [remove_scheme(remove_fragment(query))]
+    host, slash, path = query.partition("#")[0].partition("/")
+    escaped_url = quote(host + slash + path, safe=_ASCII)
+    ascii_host = "" if host.isascii() else get_url_host(f"https://{host}")
+    return [escaped_url, *([quote(ascii_host + slash + path, safe=_ASCII)] if ascii_host else [])]

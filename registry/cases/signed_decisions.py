@@ -5,15 +5,15 @@ from typing import Any
 
 from registry.cases.models import Case
 from registry.keys.models import PasskeyQuestion
-from registry.keys.passkeys import Act
+from registry.keys.passkeys import PasskeyAction
 
 MAX_PICTURES = 200  # maximum number in the statement about a case
 
 
-def subject_of(case: Case, bundle: int) -> dict[str, Any]:
-    """Return the statement to sign when confirming a case: the case, its next bundle's number, and the found pictures.
+def build_statement(case: Case, bundle: int) -> dict[str, Any]:
+    """Build the statement to sign when confirming a case: the case, its next bundle's number, and the found pictures.
 
-    If there are more than :data:`MAX_PICTURES` pictures, only the first by digest are included.
+    At most :data:`MAX_PICTURES` pictures are included, the first by digest.
     """
     rows = case.case_sightings.values_list("sighting__picture__digest", flat=True).order_by().distinct()
     unlicensed = rows.filter(licence=None)
@@ -22,9 +22,9 @@ def subject_of(case: Case, bundle: int) -> dict[str, Any]:
     return {**numbers, "party": case.party, "pictures": pictures}
 
 
-def signature_of(case: Case, moment: datetime | None) -> PasskeyQuestion | None:
-    """Return the passkey answer that confirmed a case at this time, or ``None``."""
-    if moment is None:
+def find_signature(case: Case, signed_at: datetime | None) -> PasskeyQuestion | None:
+    """Return the passkey signature that confirmed a case at a given time, or ``None``."""
+    if signed_at is None:
         return None
-    rows = PasskeyQuestion.objects.filter(owner=case.owner, entry__time=moment, statement__act=Act.CONFIRM)
+    rows = PasskeyQuestion.objects.filter(owner=case.owner, entry__time=signed_at, statement__act=PasskeyAction.CONFIRM)
     return rows.filter(statement__subject__case=str(case.number)).select_related("entry", "key_entry").first()

@@ -1,8 +1,8 @@
 """Independent copies in a web archive: if an owner enables it, pages of confirmed cases are saved there.
 
-Uses the Internet Archive's Save Page Now API (SPN2). The archive's answer is sealed as its own statement; Exhibit does
-not examine the saved page. A request publishes the page in the archive and discloses its URL, so it is sent only for
-pages whose case a person has confirmed, and only for pages on the public internet.
+Uses the Internet Archive's Save Page Now API (SPN2). The archive's response is sealed as the archive's statement;
+Exhibit does not examine the saved page. A request publishes the page in the archive and discloses its URL, so it is
+sent only if a member has confirmed the case, and only for pages on the public internet.
 """
 
 import os
@@ -17,15 +17,15 @@ from urllib.parse import quote
 from evidence.facts.cocapture import WebArchive
 from evidence.formats.codec import FormatError, parse_json
 from evidence.verify.checks.cocaptures import expect_web_archive
-from exhibit.config.secrets import WEB_ARCHIVE_KEYS, secret_path
+from exhibit.config.secrets import WEB_ARCHIVE_KEYS, get_secret_path
 from exhibit.errors import ExhibitError, RefusedError
-from exhibit.network.addresses import host_of, origin_of, port_of
+from exhibit.network.addresses import get_url_host, get_url_origin, get_url_port
 from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
-from exhibit.ports import Captured, CapturedFile
-from exhibit.sentences import Sentence, following
+from exhibit.ports import CapturedFile, CaptureResult
+from exhibit.sentences import Sentence, concatenate_sentences
 from registry.alliance.cocaptures import MISSING_REASONS
-from registry.alliance.signed_calls import session_for
+from registry.alliance.signed_calls import open_session
 from registry.cases.models import Case
 from registry.crawls.models import Sighting
 from registry.services.services import Services
@@ -35,38 +35,38 @@ SECONDS = 55.0
 PAUSE = 5.0
 """Interval between status requests, in seconds."""
 MAX_RESPONSE = 4 << 20
-"""Maximum size of an answer, in bytes; it lists every resource that the page loaded."""
+"""Maximum size of a response, in bytes. Responses list every resource that the page loaded."""
 NOT_SAVED = Sentence("it could not save the page")
 _REFUSALS = frozenset({401, 403, 429})
-_WORD = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
+_TOKEN = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
 _MISSING_BY_REASON = {"archive": "refused", "too-many-bytes": "nonsense"}
-_SAFE = "%/:=&?~#+!$,;'@()*[]"
+_SAFE_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 
 
 def is_enabled_for(services: Services, case: Case) -> bool:
     """Return True if the archive should save the case's pages.
 
-    The operator must have configured an archive, the owner must have enabled it, and a person must have confirmed the
+    The operator must have configured an archive, the owner must have enabled it, and a member must have confirmed the
     case.
     """
-    confirmed = case.decision == Case.Decision.CONFIRMED and not (case.waits or case.demonstration)
-    return bool(services.config.web_archive_url) and case.owner.web_archive and confirmed
+    is_confirmed = case.decision == Case.Decision.CONFIRMED and not (case.is_pending or case.demonstration)
+    return bool(services.config.web_archive_url) and case.owner.web_archive and is_confirmed
 
 
-def start_saving(services: Services, case: Case, sighting: Sighting) -> Callable[[Captured], Captured] | None:
-    """Start saving a sighting's page; return ``None`` if the archive is not to be used.
+def start_saving(services: Services, case: Case, sighting: Sighting) -> Callable[[CaptureResult], CaptureResult] | None:
+    """Start saving a sighting's page in a thread; return ``None`` if the page must not be saved.
 
-    The returned function adds the archive's answer to a capture made meanwhile, after :data:`SECONDS` at most.
+    The returned function waits for the archive's response, for :data:`SECONDS` at most, and adds it to a capture.
     """
-    page, until = sighting.page_url, time.monotonic() + SECONDS
+    page, deadline = sighting.page_url, time.monotonic() + SECONDS
     if not is_enabled_for(services, case) or sighting.private_to_id is not None or not _is_public(services, page):
         return None
     results = [WebArchive(services.config.web_archive_url, "", "too-slow", "")]
-    thread = threading.Thread(target=_save, args=(services, page, results, until), daemon=True)
+    thread = threading.Thread(target=_save_page, args=(services, page, results, deadline), daemon=True)
     thread.start()
 
-    def join(captured: Captured) -> Captured:
-        thread.join(max(0.0, until - time.monotonic()))
+    def add_archive_result(capture_result: CaptureResult) -> CaptureResult:
+        thread.join(max(0.0, deadline - time.monotonic()))
         result = results[-1]
         try:
             expect_web_archive(result)
@@ -74,10 +74,12 @@ def start_saving(services: Services, case: Case, sighting: Sighting) -> Callable
             result = replace(result, missing="nonsense", address="")
         file = CapturedFile("web-archive", "web-archive.json", "application/json", result.to_json())
         return replace(
-            captured, sentence=following(captured.sentence, _describe_result(result)), files=(*captured.files, file)
+            capture_result,
+            sentence=concatenate_sentences(capture_result.sentence, _describe_result(result)),
+            files=(*capture_result.files, file),
         )
 
-    return join
+    return add_archive_result
 
 
 def _is_public(services: Services, page: str) -> bool:
@@ -85,64 +87,65 @@ def _is_public(services: Services, page: str) -> bool:
     guard = Guard(allowed_networks=services.config.cocapture_networks)
     try:
         guard.check_url(page)
-        return bool(guard.resolve(host_of(page), port_of(page)))
+        return bool(guard.resolve(get_url_host(page), get_url_port(page)))
     except ExhibitError:
         return False
 
 
-def _save(services: Services, page: str, results: list[WebArchive], until: float) -> None:
+def _save_page(services: Services, page: str, results: list[WebArchive], deadline: float) -> None:
     """Request the capture and its status until it has finished, appending each result to ``results``.
 
     Uses no database.
     """
     form = {"url": page, "capture_all": "1", "skip_first_archive": "1"}
     try:
-        status = _send_request(services, until, "POST", "/save", form)
-        while status.get("status", "pending") == "pending":
-            results.append(replace(results[0], job=_require_word(status.get("job_id", results[-1].job))))
-            if time.monotonic() + PAUSE > until:
-                return  # nobody waits any longer, so the result remains "too-slow"
+        job_status = _send_request(services, deadline, "POST", "/save", form)
+        while job_status.get("status", "pending") == "pending":
+            results.append(replace(results[0], job=_parse_token(job_status.get("job_id", results[-1].job))))
+            if time.monotonic() + PAUSE > deadline:
+                return  # the time limit is reached, so the result stays "too-slow"
             time.sleep(PAUSE)
-            status = _send_request(services, until, "GET", f"/save/status/{results[-1].job}")
-        if status["status"] == "success":
-            address = f"{results[0].archive}/web/{status['timestamp']}/{quote(status['original_url'], safe=_SAFE)}"
+            job_status = _send_request(services, deadline, "GET", f"/save/status/{results[-1].job}")
+        if job_status["status"] == "success":
+            original_url = quote(job_status["original_url"], safe=_SAFE_CHARACTERS)
+            address = f"{results[0].archive}/web/{job_status['timestamp']}/{original_url}"
             results.append(replace(results[-1], missing="", address=address))
         else:
-            results.append(replace(results[-1], missing=_require_word(status["status_ext"])))
+            results.append(replace(results[-1], missing=_parse_token(job_status["status_ext"])))
     except (ExhibitError, OSError, LookupError, TypeError, ValueError) as error:  # includes exceptions of `requests`
         default = "nonsense" if isinstance(error, (FormatError, LookupError, TypeError)) else "no-answer"
         results.append(replace(results[-1], missing=_MISSING_BY_REASON.get(getattr(error, "reason", ""), default)))
 
 
-def _send_request(services: Services, until: float, method: str, path: str, form: Any = None) -> dict[str, Any]:  # noqa: ANN401
-    archive, seconds = services.config.web_archive_url, max(0.1, until - time.monotonic())
-    file = secret_path(services.config, WEB_ARCHIVE_KEYS)
+def _send_request(services: Services, deadline: float, method: str, path: str, form: Any = None) -> dict[str, Any]:  # noqa: ANN401
+    archive, timeout = services.config.web_archive_url, max(0.1, deadline - time.monotonic())
+    file = get_secret_path(services.config, WEB_ARCHIVE_KEYS)
     keys = os.environ.get("WEB_ARCHIVE_KEYS") or (file.read_text("utf-8") if file.exists() else "")
     headers = {"Accept": "application/json"} | ({"Authorization": f"LOW {keys.strip()}"} if keys else {})
-    with session_for(services, archive, seconds) as session:
+    with open_session(services, archive, timeout) as session:
         response = session.request(method, archive + path, data=form, headers=headers, allow_redirects=False)
         if response.status_code in _REFUSALS:
-            raise RefusedError("The archive refuses.", reason="archive")
+            raise RefusedError("The archive rejected the request.", reason="archive")
         response.raise_for_status()
-        content = parse_json(read_limited(response, MAX_RESPONSE, seconds), what="the answer", limit=MAX_RESPONSE)
+        content = parse_json(read_limited(response, MAX_RESPONSE, timeout), label="the response", limit=MAX_RESPONSE)
     if not isinstance(content, dict):
-        raise FormatError("The answer isn't an object.")
+        raise FormatError("The response is not a JSON object.")
     return content
 
 
-def _require_word(value: object) -> str:
-    if not isinstance(value, str) or not _WORD.fullmatch(value):
-        raise FormatError("The answer lacks a word.")
+def _parse_token(value: object) -> str:
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise FormatError("The response lacks a required value.")
     return value
 
 
 def _describe_result(result: WebArchive) -> Sentence:
-    archive, why = origin_of(result.archive).partition("//")[2], MISSING_REASONS.get(result.missing, NOT_SAVED)
+    archive, reason = get_url_origin(result.archive).partition("//")[2], MISSING_REASONS.get(result.missing, NOT_SAVED)
     if result.missing:
         return Sentence(
-            "The web archive %(archive)s was asked to save the page, but %(why)s.", archive=archive, why=why
+            "The web archive %(archive)s was asked to save the page, but %(why)s.", archive=archive, why=reason
         )
-    address = result.address
+    archive_url = result.address
     return Sentence(
-        "The web archive %(archive)s reports that it saved the page: %(address)s", archive=archive, address=address
+        "The web archive %(archive)s reports that it saved the page: %(address)s", archive=archive, address=archive_url
     )

@@ -9,26 +9,30 @@ from django.db.models.functions import Greatest, Lower
 
 from registry.accounts.models import Owner
 from registry.cases.models import Case, Flood
-from registry.cases.recaptures import last_online
+from registry.cases.recaptures import build_last_online_subquery
 from registry.crawls.models import Sighting
 from registry.pictures.models import BytesState
 from registry.works import scoped
 from registry.works.models import Collection, OwnershipRemark, RegistrationConflict, UploadFile, Work, WorkPicture
-from registry.works.relations import list_active
+from registry.works.relations import list_active_relations
 
 
-class Only(StrEnum):
-    """A filter for works."""
+class WorkListFilter(StrEnum):
+    """Filter for works.
 
-    DOUBTFUL = "doubtful"
-    UNSAFE = "unsafe"
-    SEEN = "seen"
-    AUTHORLESS = "authorless"
-    HELD = "held"
-    RELATED = "related"
+    `doubtful` (ownership warnings), `unsafe` (no match can be certain), `seen` (has cases), `authorless` (no author),
+    `held` (on hold) or `related` (common content with another work).
+    """
+
+    WITH_OWNERSHIP_WARNINGS = "doubtful"
+    LOW_INFORMATION = "unsafe"
+    WITH_CASES = "seen"
+    WITHOUT_AUTHOR = "authorless"
+    ON_HOLD = "held"
+    WITH_RELATED_WORKS = "related"
 
 
-class Sort(StrEnum):
+class WorkOrder(StrEnum):
     """The order of works."""
 
     NEWEST = "newest"
@@ -37,7 +41,7 @@ class Sort(StrEnum):
     AUTHOR = "author"
 
 
-_KEYS = {Sort.TITLE: Lower("title"), Sort.AUTHOR: F("author")}
+_SORT_EXPRESSIONS = {WorkOrder.TITLE: Lower("title"), WorkOrder.AUTHOR: F("author")}
 """Sort expressions that precede the work number; the database has indexes for them."""
 
 
@@ -51,7 +55,7 @@ class WorkListPage:
 
 
 def search_works(
-    owner: Owner, query: str = "", only: str = "", upload: int | None = None, collection: int | None = None
+    owner: Owner, query: str = "", work_filter: str = "", upload: int | None = None, collection: int | None = None
 ) -> QuerySet[Work]:
     """Return the owner's works, newest first, that match all words in their title, author, holder, file name or number.
 
@@ -60,16 +64,16 @@ def search_works(
     Args:
         owner: The owner.
         query: Search words.
-        only: An :class:`Only` value, or empty.
+        work_filter: A :class:`WorkListFilter` value, or empty.
         upload: Number of the upload that added the works.
         collection: Number of a collection that contains them.
     """
-    rows = scoped.works(owner).order_by("-number")
+    rows = scoped.list_owner_works(owner).order_by("-number")
     for word in query.lower().split()[:10]:
         number = Q(number=int(word)) if word.isascii() and word.isdecimal() and len(word) < 10 else Q(pk__in=[])
         rows = rows.filter(Q(words__contains=word) | number)
-    if only in set(Only):
-        rows = rows.filter(_filter_condition(owner, Only(only)))
+    if work_filter in set(WorkListFilter):
+        rows = rows.filter(_build_filter_condition(owner, WorkListFilter(work_filter)))
     if collection is not None:
         membership = Collection.works.through._default_manager.filter(
             collection__owner=owner, collection__number=collection
@@ -81,78 +85,90 @@ def search_works(
     return rows
 
 
-def list_page(rows: QuerySet[Work], sort: str, before: int | None, after: int | None, size: int) -> WorkListPage:
-    """Return a page of works in an order, before or after the work with a number, or the first page without one."""
-    key, is_descending = _KEYS.get(Sort(sort)), sort == Sort.NEWEST
+def list_works_page(rows: QuerySet[Work], sort: str, before: int | None, after: int | None, size: int) -> WorkListPage:
+    """Return a page of sorted works.
+
+    Args:
+        rows: The works to list.
+        sort: A :class:`WorkOrder` value.
+        before: Return the page before the work with this number.
+        after: Return the page after the work with this number; the first page if both are ``None``.
+        size: Maximum number of works.
+    """
+    key, is_descending = _SORT_EXPRESSIONS.get(WorkOrder(sort)), sort == WorkOrder.NEWEST
     rows, is_backward = rows.annotate(key=key) if key is not None else rows, before is not None
     boundary_rows = Work.objects.filter(owner__in=rows.values("owner")[:1], number=before if is_backward else after)
     boundary = boundary_rows.annotate(key=key or F("number")).values_list("key", "number").first()
     if boundary is not None:
         comparison = "lt" if is_backward != is_descending else "gt"
         condition = Q(**{f"number__{comparison}": boundary[1]})
-        if key is not None:  # the first key alone determines where the index scan starts
+        if key is not None:  # redundant, but lets the index scan start at the first key
             condition = Q(**{f"key__{comparison}e": boundary[0]}) & (
                 Q(**{f"key__{comparison}": boundary[0]}) | condition
             )
         rows = rows.filter(condition)
     order = ["number"] if key is None else ["key", "number"]
     works = list(rows.order_by(*(f"-{name}" if is_backward != is_descending else name for name in order))[: size + 1])
-    has_more, works = len(works) > size, works[:size]
+    has_more_works, works = len(works) > size, works[:size]
     works = works[::-1] if is_backward else works
     if not works:
         return WorkListPage(works, None, None)
-    first, last = works[0].number, works[-1].number
+    first_number, last_number = works[0].number, works[-1].number
     return WorkListPage(
-        works, first if (has_more if is_backward else boundary) else None, last if is_backward or has_more else None
+        works,
+        first_number if (has_more_works if is_backward else boundary) else None,
+        last_number if is_backward or has_more_works else None,
     )
 
 
 def count_by_filter(owner: Owner) -> dict[str, int]:
-    """Count the owner's works by :class:`Only` value; the empty string stands for all."""
-    rows = scoped.works(owner).order_by()
+    """Count the owner's works by :class:`WorkListFilter` value; the empty string is the key for all works."""
+    rows = scoped.list_owner_works(owner).order_by()
     totals = {"": rows.count()} | {
-        only: rows.filter(_filter_condition(owner, only)).count() for only in Only if only != Only.SEEN
+        work_filter: rows.filter(_build_filter_condition(owner, work_filter)).count()
+        for work_filter in WorkListFilter
+        if work_filter != WorkListFilter.WITH_CASES
     }
-    removed = Work.objects.filter(owner=owner).exclude(removed_at=None)  # few rows, so works with cases need no join
-    cases = Case.objects.filter(owner=owner, resembles=False).exclude(work__in=removed)
+    removed_works = Work.objects.filter(owner=owner).exclude(removed_at=None)  # few rows, so this is faster than a join
+    cases = Case.objects.filter(owner=owner, is_related=False).exclude(work__in=removed_works)
     return totals | cases.aggregate(seen=Count("work", distinct=True))
 
 
-def _filter_condition(owner: Owner, only: Only) -> Q:
-    """Return the condition of a filter. Filters that match few rows are subqueries, which are evaluated first."""
-    related = list_active().filter(work__owner=owner)
-    match only:
-        case Only.DOUBTFUL:
+def _build_filter_condition(owner: Owner, work_filter: WorkListFilter) -> Q:
+    """Build the condition of a filter. Filters that match few rows are subqueries, which are evaluated first."""
+    related_rows = list_active_relations().filter(work__owner=owner)
+    match work_filter:
+        case WorkListFilter.WITH_OWNERSHIP_WARNINGS:
             conflicts = RegistrationConflict.objects.filter(work__owner=owner).values("work")
             return Q(pk__in=OwnershipRemark.objects.filter(answered_at=None).values("work").union(conflicts))
-        case Only.UNSAFE:
+        case WorkListFilter.LOW_INFORMATION:
             return ~Q(low_information=[])
-        case Only.SEEN:
-            return Q(pk__in=Case.objects.filter(owner=owner, resembles=False).values("work"))
-        case Only.AUTHORLESS:
+        case WorkListFilter.WITH_CASES:
+            return Q(pk__in=Case.objects.filter(owner=owner, is_related=False).values("work"))
+        case WorkListFilter.WITHOUT_AUTHOR:
             return Q(author="")
-        case Only.HELD:
-            return Q(pk__in=Flood.in_force().values("work"))
-        case Only.RELATED:
-            return Q(pk__in=related.values("work").union(related.values("other")))
+        case WorkListFilter.ON_HOLD:
+            return Q(pk__in=Flood.list_active().values("work"))
+        case WorkListFilter.WITH_RELATED_WORKS:
+            return Q(pk__in=related_rows.values("work").union(related_rows.values("other")))
 
 
-def case_counts(works: Iterable[Work]) -> dict[int, int]:
-    """Count the cases of each work, by primary key; works without cases are left out."""
-    rows = Case.objects.filter(work__in=[work.pk for work in works], resembles=False).order_by().values_list("work")
+def count_cases_by_work(works: Iterable[Work]) -> dict[int, int]:
+    """Count the cases of each work, by primary key; works without cases are omitted."""
+    rows = Case.objects.filter(work__in=[work.pk for work in works], is_related=False).order_by().values_list("work")
     return dict(rows.annotate(count=Count("pk")))
 
 
-def thumbnail(works: QuerySet[WorkPicture]) -> Subquery:
-    """Return a subquery for the digest of the first stored picture among the works' pictures."""
-    stored = works.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
-    return Subquery(stored.order_by("pk").values("picture__digest")[:1])
+def build_thumbnail_subquery(works: QuerySet[WorkPicture]) -> Subquery:
+    """Build a subquery for the digest of the first stored picture of the given work pictures."""
+    stored_pictures = works.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
+    return Subquery(stored_pictures.order_by("pk").values("picture__digest")[:1])
 
 
 def annotate_seen_times(cases: QuerySet[Case]) -> QuerySet[Case]:
     """Return cases, newest first, annotated with the times of the first and last sighting of their pictures."""
     sightings = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
-    first = Subquery(sightings.order_by("first_seen").values("first_seen")[:1])
-    last = Subquery(sightings.order_by(F("last_seen").desc(nulls_last=True)).values("last_seen")[:1])
-    last_seen = Greatest(last, last_online(case=OuterRef("pk")))
-    return cases.annotate(first_seen=first, last_seen=last_seen).order_by("-number")
+    first_seen_query = Subquery(sightings.order_by("first_seen").values("first_seen")[:1])
+    last_sighting_query = Subquery(sightings.order_by(F("last_seen").desc(nulls_last=True)).values("last_seen")[:1])
+    last_seen = Greatest(last_sighting_query, build_last_online_subquery(case=OuterRef("pk")))
+    return cases.annotate(first_seen=first_seen_query, last_seen=last_seen).order_by("-number")

@@ -1,7 +1,7 @@
-"""Pictures of domains from web archives: the selection of captures for a watch, with the earliest for each picture.
+"""Pictures of domains from web archives: selection of the earliest capture of each picture for a watch.
 
-Only the archive is queried, never the domain: first its index, then :mod:`registry.crawls.run_slice` downloads the
-bytes.
+Requests are sent only to the archive, not to the domain. This module queries its index;
+:mod:`registry.crawls.run_slice` then downloads the captures.
 """
 
 import re
@@ -14,24 +14,24 @@ from typing import Any, Final
 from django.db import transaction
 
 from crawler.archives import common_crawl, wayback
-from crawler.archives.cdx import Archive, Capture, CaptureQuery, CaptureStatement, Page, earliest
+from crawler.archives.cdx import Archive, Capture, CapturePage, CaptureQuery, CaptureStatement, find_earliest_captures
 from crawler.archives.common_crawl import CommonCrawl
 from crawler.archives.wayback import Wayback
-from crawler.reading.found import MAX_ADDRESS
+from crawler.reading.document import MAX_URL_LENGTH
 from crawler.searches.client import SearchRefusedError
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
-from exhibit.network.addresses import host_of, is_public_suffix, literal_address
-from exhibit.network.http import guarded_session
-from exhibit.periods import stated_time
+from exhibit.network.addresses import get_url_host, is_public_suffix, parse_literal_address
+from exhibit.network.http import create_guarded_session
+from exhibit.periods import parse_stated_time
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
-from exhibit.types import SeenElsewhere, SeenKind
+from exhibit.types import SourceStatement, SourceStatementKind
 from registry.crawls import crawling, inquiries
 from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
+from registry.crawls.external_statements import to_rows
 from registry.crawls.models import FrontierUrl, Inquiry, Refusal
-from registry.crawls.outside_statements import to_rows
 from registry.crawls.rate_limits import make_turn_function
 from registry.crawls.watch_settings import Subjects
 from registry.db import steps
@@ -39,8 +39,8 @@ from registry.db.bulk import to_storable
 from registry.db.locks import Lock, hold_long
 from registry.services.services import Services
 
-NAMES: Final = (wayback.NAME, common_crawl.NAME)
-TITLES: Mapping[str, str] = {wayback.NAME: wayback.TITLE, common_crawl.NAME: common_crawl.TITLE}
+ARCHIVE_NAMES: Final = (wayback.NAME, common_crawl.NAME)
+ARCHIVE_TITLES: Mapping[str, str] = {wayback.NAME: wayback.TITLE, common_crawl.NAME: common_crawl.TITLE}
 WORK_SECONDS = 120.0
 """Seconds after which an inquiry is paused after its current request, well before its task's time limit."""
 BUSY_PAUSE = timedelta(minutes=1)
@@ -56,8 +56,8 @@ TEMPORARY_REASONS = frozenset({"too-slow", "unresolvable"})
 FETCH_SECONDS = 1.0
 """Default interval between two capture downloads, in seconds."""
 POLL_INTERVAL = timedelta(seconds=20)
-"""Interval after which a waiting inquiry checks again if its archive is free."""
-MORE, NOTHING = "more", "nothing"
+"""Interval after which a pending inquiry checks again if its archive is in use."""
+MORE_CAPTURES, NO_CAPTURES = "more", "nothing"
 """Outcomes of an inquiry: the index lists more than a run accepts, or no picture at all."""
 _DIGITS = re.compile(r"\d{4}(?:-?\d\d(?:-?\d\d)?)?", re.ASCII)
 
@@ -69,68 +69,68 @@ def list_archives(config: Config) -> dict[str, str]:
 
 
 def get_archive_client(services: Services, name: str) -> Archive:
-    """Return a client for a configured archive; raises ``NotFoundError`` for others."""
+    """Return a client for a configured archive; raises ``NotFoundError`` if it is not configured."""
     config = services.config
     urls = list_archives(config)
     if name not in urls:
         names = ", ".join(urls)
         hint = Sentence("Available: %(names)s", names=names) if names else Sentence("Contact the operator.")
         raise NotFoundError(Sentence("There is no archive named %(name)s.", name=f"{name!r}"), hint=hint)
-    session = guarded_session(services.guard, timeout=CONNECT_SECONDS, user_agent=services.user_agent)
+    session = create_guarded_session(services.guard, timeout=CONNECT_SECONDS, user_agent=services.user_agent)
     if name == wayback.NAME:
-        return Wayback(session, urls[name], turn=make_turn_function(urls[name]))
-    return CommonCrawl(session, urls[name], config.common_crawl_data_url, turn=make_turn_function(urls[name]))
+        return Wayback(session, urls[name], reserve_turn=make_turn_function(urls[name]))
+    return CommonCrawl(session, urls[name], config.common_crawl_data_url, reserve_turn=make_turn_function(urls[name]))
 
 
 def parse_domain(text: str) -> str:
-    """Return the domain in a user's input, which may be a URL; raises ``WrongUseError`` if there is none.
+    """Parse a domain from user input, which may be a URL; raises ``WrongUseError`` if it contains none.
 
-    Public suffixes such as ``co.uk`` and ``github.io`` are rejected, because they belong to no single site.
+    Public suffixes such as ``co.uk`` and ``github.io`` are rejected, because they do not belong to a single site.
     """
     stripped = text.strip()
     host = (
-        host_of(stripped if "://" in stripped else f"http://{stripped}/")
+        get_url_host(stripped if "://" in stripped else f"http://{stripped}/")
         if stripped and not re.search(r"\s", stripped)
         else ""
     )
-    if not host or literal_address(host) is not None or is_public_suffix(host, private=True):
+    if not host or parse_literal_address(host) is not None or is_public_suffix(host, private=True):
         sentence = Sentence("“%(given)s” is not the domain of a site.", given=stripped[:80])
         raise WrongUseError(sentence, hint=Sentence("Use this format: example.com"))
     return host
 
 
 def parse_period(text: str) -> str:
-    """Return a year, month or day in ISO 8601, such as ``2019-03``; raises ``WrongUseError`` for anything else."""
+    """Parse a year, month or day; return it in ISO 8601, such as ``2019-03``. Raises ``WrongUseError`` if invalid."""
     stripped = text.strip()
-    if stripped and (not _DIGITS.fullmatch(stripped) or stated_time(stripped) == (None, "")):
-        sentence = Sentence("“%(given)s” is not a year, month or day up to today.", given=stripped[:40])
+    if stripped and (not _DIGITS.fullmatch(stripped) or parse_stated_time(stripped) == (None, "")):
+        sentence = Sentence("“%(given)s” is not a year, month or day, or is in the future.", given=stripped[:40])
         raise WrongUseError(sentence, hint=Sentence("Use this format: 2019, 2019-03 or 2019-03-31"))
     digits = stripped.replace("-", "")
     return "-".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
 
-def make_subjects(domains: Sequence[str], since: str | None, until: str | None) -> Subjects:
-    """Return a watch's archive query in the form that is stored; raises ``WrongUseError`` for invalid input."""
-    first, last = parse_period(since or ""), parse_period(until or "")
-    if first and last and first > last.ljust(len(first), "~"):
+def build_subjects(domains: Sequence[str], since: str | None, until: str | None) -> Subjects:
+    """Build a watch's archive query in its stored form; raises ``WrongUseError`` for invalid input."""
+    start, end = parse_period(since or ""), parse_period(until or "")
+    if start and end and start > end.ljust(len(start), "~"):
         raise WrongUseError(Sentence("The period ends before it starts."))
     domain_names = list(dict.fromkeys(map(parse_domain, domains)))
     if len(domain_names) > MAX_DOMAINS:
         raise WrongUseError(Sentence("A watch can have at most %(most)d domains.", most=MAX_DOMAINS))
-    return {"domains": domain_names, "since": first, "until": last}
+    return {"domains": domain_names, "since": start, "until": end}
 
 
 def _make_query(domain: str, source: Mapping[str, Any]) -> CaptureQuery:
-    since, until = ((source.get(bound) or "").replace("-", "") for bound in ("since", "until"))
-    return CaptureQuery(url=domain, whole_domain=True, pictures=True, since=since, until=until, most=PAGE_SIZE)
+    since, until = ((source.get(name) or "").replace("-", "") for name in ("since", "until"))
+    return CaptureQuery(url=domain, whole_domain=True, only_pictures=True, since=since, until=until, limit=PAGE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """An estimate of a run's work at an archive for a domain, from a few requests."""
+class ArchiveEstimate:
+    """An estimate, from a few requests, of the requests and pictures of a run for one domain in an archive."""
 
     archive: str
-    title: str  # display name
+    title: str  # display name of the archive
     domain: str
     pictures: int  # distinct pictures listed so far
     more: bool  # True if the index has more
@@ -145,15 +145,15 @@ class Estimate:
         return round(picture_count * FETCH_SECONDS + self.indexes * self.requests)
 
 
-def estimate(
+def estimate_runs(
     services: Services, names: Collection[str], budget: Mapping[str, Any], query_subjects: Subjects
-) -> list[Estimate]:
-    """Estimate a run for the first domains, from the first index page of each that lists pictures.
+) -> list[ArchiveEstimate]:
+    """Estimate a run for the first domains, each from its first index page that lists pictures.
 
     Raises:
         WrongUseError: The query is invalid.
         NotFoundError: An archive is not configured.
-        RefusedError: An archive does not answer.
+        RefusedError: An archive does not respond.
     """
     limit = int(budget.get("pages", 1_000))
     estimates = []
@@ -161,33 +161,35 @@ def estimate(
         archive = get_archive_client(services, name)
         for domain in (query_subjects["domains"] or ())[:MAX_ESTIMATED_DOMAINS]:
             query = _make_query(domain, query_subjects)
-            indexes, page = archive.indexes(query), archive.captures(query)
+            indexes, page = archive.count_indexes(query), archive.fetch_captures(query)
             if not page.captures and page.next_page:
-                page = archive.captures(query, page.next_page)
-            count, more = len(earliest(page.captures)), bool(page.next_page)
-            estimates.append(Estimate(name, archive.title, domain, count, more, indexes, archive.seconds, limit))
+                page = archive.fetch_captures(query, page.next_page)
+            count, has_more = len(find_earliest_captures(page.captures)), bool(page.next_page)
+            estimates.append(
+                ArchiveEstimate(name, archive.title, domain, count, has_more, indexes, archive.seconds, limit)
+            )
     return estimates
 
 
 def continue_inquiry(services: Services, row: Inquiry) -> None:
-    """Query an archive's index page by page until the run has enough captures, the index ends, or the time is up."""
+    """Query an archive's index page by page until the run has enough captures, the index ends, or time runs out."""
     try:
         archive = get_archive_client(services, row.service)
     except NotFoundError:
         inquiries.end_inquiry(row.pk, "no-service")
         return
-    with hold_long(Lock.ARCHIVE, NAMES.index(row.service), timeout=0) as is_locked:
+    with hold_long(Lock.ARCHIVE, ARCHIVE_NAMES.index(row.service), timeout=0) as is_locked:
         if is_locked:
             _query_domains(archive, row)
         else:
-            steps.wait(Inquiry, row.pk, now() + POLL_INTERVAL)
+            steps.postpone_by_id(Inquiry, row.pk, now() + POLL_INTERVAL)
 
 
 def _query_domains(archive: Archive, row: Inquiry) -> None:
     deadline = time.monotonic() + WORK_SECONDS
     while (domain := _get_next_domain(row)) is not None:
         if time.monotonic() > deadline:
-            steps.wait(Inquiry, row.pk, now())
+            steps.postpone_by_id(Inquiry, row.pk, now())
             return
         if not _query_page(archive, row, domain):
             return
@@ -199,23 +201,25 @@ def _get_next_domain(row: Inquiry) -> inquiries.Subject | None:
     row.crawl.refresh_from_db()
     domain = inquiries.get_next_subject(row) if inquiries.count_remaining(row) > 0 and not row.crawl.reason else None
     if domain is None:
-        inquiries.end_inquiry(row.pk, row.crawl.reason or ("" if _has_captures(row) else NOTHING))
+        inquiries.end_inquiry(row.pk, row.crawl.reason or ("" if _has_captures(row) else NO_CAPTURES))
     elif _has_enough(row):
-        inquiries.end_inquiry(row.pk, MORE)
+        inquiries.end_inquiry(row.pk, MORE_CAPTURES)
         return None
     return domain
 
 
 def _query_page(archive: Archive, row: Inquiry, domain: inquiries.Subject) -> bool:
-    """Request one index page for a domain; return True to continue."""
+    """Request one index page for a domain; return True if the query can continue."""
     try:
-        page = archive.captures(_make_query(domain.words, _get_source(row)), row.page)
+        index_page = archive.fetch_captures(_make_query(domain.words, _get_source(row)), row.page)
     except SearchRefusedError as error:
         return _handle_refusal(row, domain, error)
     except RefusedError as error:
-        steps.fail(Inquiry, row.pk, f"{archive.title}: {error.message}", retry=error.reason in TEMPORARY_REASONS)
+        steps.record_failure(
+            Inquiry, row.pk, f"{archive.title}: {error.message}", retry=error.reason in TEMPORARY_REASONS
+        )
         return False
-    return _store_captures(row, domain, page)
+    return _store_captures(row, domain, index_page)
 
 
 def _get_source(row: Inquiry) -> Mapping[str, Any]:
@@ -233,25 +237,27 @@ def _has_enough(row: Inquiry) -> bool:
     return row.asked >= MAX_REQUESTS or row.crawl.frontier.filter(kind=CAPTURE)[:limit].count() >= limit
 
 
-def _store_captures(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool:
-    """Store the captures on an index page that are new to the watch; return True if the inquiry is still claimed."""
+def _store_captures(row: Inquiry, domain: inquiries.Subject, page: CapturePage) -> bool:
+    """Store the captures of an index page that are new to the watch; return True if the inquiry is still claimed."""
     is_denied = crawling.load_denials()
-    urls, denied = {}, set()
-    for capture in earliest(page.captures).values():
-        if is_denied(host := host_of(capture.url)):
-            denied.add(host)
-        elif len(capture.url) <= MAX_ADDRESS:
+    urls, denied_hosts = {}, set()
+    for capture in find_earliest_captures(page.captures).values():
+        if is_denied(host := get_url_host(capture.url)):
+            denied_hosts.add(host)
+        elif len(capture.url) <= MAX_URL_LENGTH:
             statements = (_to_statement(row.service, capture),)
-            new = NewUrl(capture.record, CAPTURE, 1, capture.url, position=str(capture.statement), elsewhere=statements)
-            urls[new.key] = new
+            new_url = NewUrl(
+                capture.record_url, CAPTURE, 1, capture.url, position=str(capture.statement), elsewhere=statements
+            )
+            urls[new_url.key] = new_url
     with transaction.atomic():
-        existing = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)
-        for existing_row in existing.exclude(state=FrontierUrl.State.REFUSED):
-            new = urls.pop(bytes(existing_row.key))
-            _replace_if_earlier(existing_row, new)
+        existing_rows = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)
+        for existing_row in existing_rows.exclude(state=FrontierUrl.State.REFUSED):
+            new_url = urls.pop(bytes(existing_row.key))
+            _replace_if_earlier(existing_row, new_url)
         rows = [
-            crawling.make_refusal(row.crawl_id, f"http://{host}/", "denied-host", "The host isn't visited.")
-            for host in sorted(denied)
+            crawling.make_refusal(row.crawl_id, f"http://{host}/", "denied-host", "The host is on the deny list.")
+            for host in sorted(denied_hosts)
         ]
         Refusal.objects.bulk_create(rows, ignore_conflicts=True)
         finished_domain = None if page.next_page else domain
@@ -260,32 +266,39 @@ def _store_captures(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool
         )
 
 
-def _replace_if_earlier(existing_row: FrontierUrl, new: NewUrl) -> None:
-    """Replace a waiting capture by an earlier capture of the same picture."""
-    current, new_statement = CaptureStatement.read(existing_row.position), CaptureStatement.read(new.position)
-    if current is None or new_statement is None or new_statement.at >= current.at:
+def _replace_if_earlier(existing_row: FrontierUrl, new_url: NewUrl) -> None:
+    """Replace a pending capture with an earlier capture of the same picture."""
+    current_statement, new_statement = (
+        CaptureStatement.from_text(existing_row.position),
+        CaptureStatement.from_text(new_url.position),
+    )
+    if current_statement is None or new_statement is None or new_statement.at >= current_statement.at:
         return
     rows = FrontierUrl.objects.filter(pk=existing_row.pk, state=FrontierUrl.State.PENDING)
-    statements = to_rows(new.elsewhere)
-    url, page_url = to_storable(new.url), to_storable(new.page_url)
-    rows.update(url=url, host=host_of(new.url), page_url=page_url, position=new.position, elsewhere=statements)
+    statements = to_rows(new_url.elsewhere)
+    url, page_url = to_storable(new_url.url), to_storable(new_url.page_url)
+    rows.update(
+        url=url, host=get_url_host(new_url.url), page_url=page_url, position=new_url.position, elsewhere=statements
+    )
 
 
-def _to_statement(archive: str, capture: Capture) -> SeenElsewhere:
-    """Return the archive's statement of when it saw the picture, with a public URL if there is one."""
-    public_url = capture.record.replace("id_/", "/", 1) if archive == wayback.NAME else ""
+def _to_statement(archive: str, capture: Capture) -> SourceStatement:
+    """Convert a capture to the archive's statement about the time of the picture, with a public URL if there is one."""
+    public_url = capture.record_url.replace("id_/", "/", 1) if archive == wayback.NAME else ""
     stated_at = capture.at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return SeenElsewhere(kind=SeenKind.SEARCH_SAW, by=TITLES[archive], stated=stated_at, where=public_url)
+    return SourceStatement(
+        kind=SourceStatementKind.SEARCH_SAW, by=ARCHIVE_TITLES[archive], stated=stated_at, where=public_url
+    )
 
 
 def _handle_refusal(row: Inquiry, domain: inquiries.Subject, error: SearchRefusedError) -> bool:
-    """Record why an archive gave no answer; return True to continue with the next domain."""
+    """Record the reason why an archive refused a request; return True to continue with the next domain."""
     if error.reason == "unsearchable":
         inquiries.refuse_subject(row, domain, error.message, reason=Reason.EXCLUDED)
         return True
     if error.reason == "busy":
         pause = timedelta(seconds=error.wait) if error.wait is not None else BUSY_PAUSE
-        steps.wait(Inquiry, row.pk, now() + pause, error.message)
+        steps.postpone_by_id(Inquiry, row.pk, now() + pause, error.message)
     else:
-        steps.fail(Inquiry, row.pk, error.message, retry=True)
+        steps.record_failure(Inquiry, row.pk, error.message, retry=True)
     return False

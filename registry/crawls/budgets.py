@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 
-from crawler.formats.job import WORTH, Rendered
+from crawler.formats.job import MIN_GAIN_FRACTION, Rendered
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.types import Money, Price, parse_money
@@ -26,15 +26,15 @@ RENDERING: Mapping[str, int | str] = {"render": "auto", "render_pages": RENDER_P
 
 MAX_SLICES = 500
 """Maximum number of a watch's latest slices that are used to measure the benefit of rendering."""
-RETRY_PAGES, FRESH_EVERY = 2, 8
+MAX_COUNTED_PAGES, RETRY_RUN_INTERVAL = 2, 8
 
 _NO_LIMIT = 2**31 - 1
 _NO_BYTE_LIMIT = 2**62
-VISITS, VISITS_PER_DAY = "visits", 1_000
-"""Budget key for the daily number of automatic evidence visits for a watch's matches, and its default."""
-RUN, MONTH = "money", "money_month"
+VISITS_KEY, VISITS_PER_DAY = "visits", 1_000
+"""Budget key for the maximum number of automatic captures of a watch's matches per day, and its default."""
+RUN_COST_KEY, MONTH_COST_KEY = "money", "money_month"
 """Budget keys for the maximum cost of a run and of a calendar month (UTC), with values such as `4.99 USD`."""
-UNPRICED = "no-price"
+UNPRICED_REASON = "no-price"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,69 +45,77 @@ class RemainingBudget:
     images: int  # number of image URLs
     bytes: int  # stored and read
     seconds: float  # until the crawl's time limit
-    hosts: int  # additional hosts whose pages may be visited
+    hosts: int  # number of additional hosts whose pages may be visited
     render_pages: int  # pages that a browser may render
     render_seconds: float  # rendering time
-    spent: str  # why the crawl must end, such as ``budget-bytes``; empty otherwise
+    end_reason: str  # reason why the crawl must end, such as ``budget-bytes``, or empty
 
 
-def get_remaining(crawl: Crawl) -> RemainingBudget:
-    """Return a crawl's remaining budget; pages leased to slices count as spent, so that the limit is never exceeded."""
+def get_remaining_budget(crawl: Crawl) -> RemainingBudget:
+    """Return a crawl's remaining budget. Pages leased to slices count as used, so that the limit is never exceeded."""
     budget: Mapping[str, float] = crawl.watch.budget
-    started = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
-    leased = started.filter(state=FrontierUrl.State.LEASED).count()
-    ended: list[Mapping[str, Any]] = []  # a long crawl has many
+    started_urls = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
+    leased_count = started_urls.filter(state=FrontierUrl.State.LEASED).count()
+    slice_counts: list[Mapping[str, Any]] = []  # not loaded unless needed: a long crawl has many slices
     if {"images", "bytes", "render"} & budget.keys():
-        ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
+        slice_counts = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
     deadline = min(crawl.started_at, now()) + timedelta(seconds=float(budget.get("seconds", _NO_LIMIT)))
-    rest = {
-        "images": int(budget.get("images", _NO_LIMIT)) - sum(int(counts.get("images", 0)) for counts in ended),
-        "bytes": int(budget.get("bytes", _NO_BYTE_LIMIT)) - sum(int(counts.get("bytes", 0)) for counts in ended),
+    remaining_amounts = {
+        "images": int(budget.get("images", _NO_LIMIT)) - sum(int(counts.get("images", 0)) for counts in slice_counts),
+        "bytes": int(budget.get("bytes", _NO_BYTE_LIMIT)) - sum(int(counts.get("bytes", 0)) for counts in slice_counts),
         "seconds": (deadline - now()).total_seconds(),
     }
-    # The rest may be too small for anything more; a slice that ended for that reason counts as proof. Slices have their
-    # own time limit, so theirs does not count.
-    reasons = {str(counts.get("reason", "")) for counts in ended} - {"budget-seconds"}
-    spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in reasons)]
-    rendered = sum(int(counts.get("rendered", 0)) for counts in ended)
-    render_seconds = sum(float(counts.get("render_seconds", 0)) for counts in ended)
+    # The remaining amount may be too small to continue. A slice that ended for that reason shows this, except for the
+    # time limit, because slices have their own.
+    reasons = {str(counts.get("reason", "")) for counts in slice_counts} - {"budget-seconds"}
+    end_reasons = [
+        f"budget-{name}"
+        for name in remaining_amounts
+        if name in budget and (remaining_amounts[name] <= 0 or f"budget-{name}" in reasons)
+    ]
+    rendered_pages = sum(int(counts.get("rendered", 0)) for counts in slice_counts)
+    render_seconds = sum(float(counts.get("render_seconds", 0)) for counts in slice_counts)
     return RemainingBudget(
-        pages=max(0, int(budget.get("pages", _NO_LIMIT)) - crawl.pages - leased),
-        images=int(rest["images"]),
-        bytes=int(rest["bytes"]),
-        seconds=rest["seconds"],
-        hosts=max(0, int(budget["hosts"]) - started.values("host").distinct().count())
+        pages=max(0, int(budget.get("pages", _NO_LIMIT)) - crawl.pages - leased_count),
+        images=int(remaining_amounts["images"]),
+        bytes=int(remaining_amounts["bytes"]),
+        seconds=remaining_amounts["seconds"],
+        hosts=max(0, int(budget["hosts"]) - started_urls.values("host").distinct().count())
         if "hosts" in budget
         else _NO_LIMIT,
-        render_pages=max(0, int(budget.get("render_pages", RENDER_PAGES)) - rendered),
+        render_pages=max(0, int(budget.get("render_pages", RENDER_PAGES)) - rendered_pages),
         render_seconds=max(0.0, float(budget.get("render_seconds", RENDER_SECONDS)) - render_seconds),
-        spent=next(iter(spent), ""),
+        end_reason=next(iter(end_reasons), ""),
     )
 
 
 def load_render_gains(crawl: Crawl) -> dict[str, Rendered]:
-    """Return the benefit of rendering at each host, from the slices of a crawl and of the watch's last runs.
+    """Return the gain from rendering for each host, from the slices of a crawl and of the watch's latest runs.
 
-    If earlier runs gained too little, fewer of a host's pages count than are needed for a decision (``TRIED``), so that
-    each run tries another one. In every eighth run none count, so that pages are tried again even without other
-    evidence.
+    If earlier runs gained too little, only a few of a host's pages are counted, fewer than a decision requires
+    (``TRIED``), so that each run tries another page. In every eighth run no earlier pages are counted, so that
+    rendering is tried again.
     """
-    current, earlier = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    current_counts, earlier_counts = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     slices = CrawlSlice.objects.filter(crawl__watch=crawl.watch_id, counts__has_key="rendered_of").order_by("-pk")
     for run, counts in slices.values_list("crawl", "counts")[:MAX_SLICES]:
         for host, gains in counts["rendered_of"].items():
-            (current if run == crawl.pk else earlier).update({(host, kind): int(n) for kind, n in gains.items()})
+            (current_counts if run == crawl.pk else earlier_counts).update(
+                {(host, kind): int(count) for kind, count in gains.items()}
+            )
     results = {}
-    for host in {host for host, _what in current | earlier}:
-        pages, gained = earlier[host, "pages"], earlier[host, "gained"]
-        if not gained or gained < WORTH * pages:
-            pages, gained = 0 if crawl.number % FRESH_EVERY == 0 else min(pages, RETRY_PAGES), 0
-        results[host] = Rendered(pages=pages + current[host, "pages"], gained=gained + current[host, "gained"])
+    for host in {host for host, _kind in current_counts | earlier_counts}:
+        pages, gained_pages = earlier_counts[host, "pages"], earlier_counts[host, "gained"]
+        if not gained_pages or gained_pages < MIN_GAIN_FRACTION * pages:
+            pages, gained_pages = 0 if crawl.number % RETRY_RUN_INTERVAL == 0 else min(pages, MAX_COUNTED_PAGES), 0
+        results[host] = Rendered(
+            pages=pages + current_counts[host, "pages"], gained=gained_pages + current_counts[host, "gained"]
+        )
     return results
 
 
 def count_unrendered(crawl: Crawl) -> dict[str, int]:
-    """Count pages that should have been rendered but were not, by reason, such as ``budget``."""
+    """Count the pages that should have been rendered but were not, by reason, such as ``budget``."""
     reasons: Counter[str] = Counter()
     for counts in crawl.slices.filter(counts__has_key="unrendered").values_list("counts", flat=True):
         reasons.update(counts["unrendered"])
@@ -117,23 +125,24 @@ def count_unrendered(crawl: Crawl) -> dict[str, int]:
 class OverBudgetError(RefusedError):
     """A request was not sent because it would exceed the watch's money limit, or its price is unknown.
 
-    The reason is :data:`RUN`, :data:`MONTH` or :data:`UNPRICED`; ``amounts`` contains the amount spent and the limit.
+    The reason is :data:`RUN_COST_KEY`, :data:`MONTH_COST_KEY` or :data:`UNPRICED_REASON`. ``amounts`` contains the
+    amount spent and the limit.
     """
 
     def __init__(self, reason: str, amounts: Mapping[str, str]) -> None:
-        super().__init__("The money is used up.", reason=reason)
+        super().__init__("The spending limit is reached.", reason=reason)
         self.amounts = amounts
 
 
 def parse_limits(budget: Mapping[str, str]) -> dict[str, Money]:
-    """Return a watch's money limits by :data:`RUN` and :data:`MONTH`; raises ``WrongUseError`` for invalid amounts."""
-    return {name: parse_money(budget[name]) for name in (RUN, MONTH) if budget.get(name)}
+    """Parse a watch's cost limits, by budget key; raises ``WrongUseError`` for invalid amounts."""
+    return {name: parse_money(budget[name]) for name in (RUN_COST_KEY, MONTH_COST_KEY) if budget.get(name)}
 
 
 def record_charge(row: Inquiry, price: Price | None) -> None:
     """Record a request that is about to be sent; requests within the free quota cost nothing.
 
-    Without a price nothing is recorded.
+    If ``price`` is None, nothing is recorded.
 
     Raises:
         OverBudgetError: The request exceeds a limit. Nothing is recorded.
@@ -145,7 +154,7 @@ def record_charge(row: Inquiry, price: Price | None) -> None:
         if money_limits and (
             price is None or {limit.currency for limit in money_limits.values()} != {price.each.currency}
         ):
-            raise OverBudgetError(UNPRICED, {})
+            raise OverBudgetError(UNPRICED_REASON, {})
         if price is None:
             return
         charges = SearchCharge.objects.filter(inquiry__service=row.service, inquiry__crawl__watch__owner=owner)
@@ -153,40 +162,44 @@ def record_charge(row: Inquiry, price: Price | None) -> None:
         cost = 0 if is_free else price.each.millionths
         currency = price.each.currency
         for name, limit in money_limits.items():
-            paid = list_run_charges(crawl.pk) if name == RUN else list_month_charges(crawl.watch_id)
-            spent = next((money.millionths for money in sum_charges(paid) if money.currency == currency), 0)
-            if cost and spent + cost > limit.millionths:
-                raise OverBudgetError(name, {"spent": str(Money(spent, currency)), "limit": str(limit)})
+            earlier_charges = list_run_charges(crawl.pk) if name == RUN_COST_KEY else list_month_charges(crawl.watch_id)
+            spent_millionths = next(
+                (money.millionths for money in sum_charges(earlier_charges) if money.currency == currency), 0
+            )
+            if cost and spent_millionths + cost > limit.millionths:
+                raise OverBudgetError(name, {"spent": str(Money(spent_millionths, currency)), "limit": str(limit)})
         SearchCharge.objects.create(inquiry=row, at=now(), millionths=cost, currency=currency)
 
 
 def reserve_visit(payer: Watch | Owner) -> datetime | None:
-    """Count an automatic evidence visit; if today's (UTC) are used up, return when the next one is allowed."""
+    """Count an automatic capture. If today's limit (UTC) is reached, return the time of the next one instead."""
     with transaction.atomic():
         row = type(payer)._default_manager.select_for_update(no_key=True).get(pk=payer.pk)
         visit_count, limit = get_visits_today(row)
         if visit_count >= limit:
-            return _midnight() + timedelta(days=1)
-        write(row, visits_on=_midnight().date(), visits_made=visit_count + 1)
+            return _get_midnight() + timedelta(days=1)
+        write(row, visit_count_date=_get_midnight().date(), visit_count=visit_count + 1)
     return None
 
 
 def get_visits_today(payer: Watch | Owner) -> tuple[int, int]:
-    """Return today's (UTC) number of automatic evidence visits and its limit.
+    """Return the number of today's (UTC) automatic captures, and its limit.
 
     A watch pays for visits to its own owner's matches; an owner pays for those found by other owners' watches.
     """
-    visit_count = payer.visits_made if payer.visits_on == _midnight().date() else 0
-    return visit_count, int(payer.budget.get(VISITS, VISITS_PER_DAY)) if isinstance(payer, Watch) else VISITS_PER_DAY
+    visit_count = payer.visit_count if payer.visit_count_date == _get_midnight().date() else 0
+    return visit_count, int(payer.budget.get(VISITS_KEY, VISITS_PER_DAY)) if isinstance(
+        payer, Watch
+    ) else VISITS_PER_DAY
 
 
-def _midnight() -> datetime:
+def _get_midnight() -> datetime:
     return now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def get_month_start() -> datetime:
     """Return the start of the current calendar month (UTC)."""
-    return _midnight().replace(day=1)
+    return _get_midnight().replace(day=1)
 
 
 def list_run_charges(crawl_id: int) -> QuerySet[SearchCharge]:
@@ -200,6 +213,6 @@ def list_month_charges(*watch_ids: int) -> QuerySet[SearchCharge]:
 
 
 def sum_charges(charges: QuerySet[SearchCharge]) -> list[Money]:
-    """Sum up charges by currency."""
+    """Sum charges by currency."""
     sums: Iterable[tuple[str, int]] = charges.order_by("currency").values_list("currency").annotate(Sum("millionths"))
     return [Money(millionths, currency) for currency, millionths in sums]

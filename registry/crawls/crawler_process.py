@@ -1,4 +1,4 @@
-"""The crawler as a child process that may die at any time: started with a job, its output read line by line."""
+"""Run the crawler as a child process, which may die at any time, and read its output line by line."""
 
 import selectors
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import crawler
 from crawler.formats.job import Job
 from exhibit.errors import ExitCode, ServiceMissingError
-from exhibit.logs import last_lines
+from exhibit.logs import read_last_lines
 
 _READ_SIZE = 1 << 16
 _CHECKOUT = Path(crawler.__file__).parents[1]
@@ -18,7 +18,7 @@ _CHECKOUT = Path(crawler.__file__).parents[1]
 
 @contextmanager
 def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[bytes | None]]:
-    """Run the crawler for the duration of the block; at its end the process is killed.
+    """Run the crawler for the duration of the block, then kill the process.
 
     Yields an iterator over the child's output: complete lines with their newline, and ``None`` after ``pause`` seconds
     without output. An incomplete last line is dropped. The iterator raises ``ServiceMissingError`` if the child ended
@@ -53,7 +53,7 @@ def _iterate_lines(process: "subprocess.Popen[bytes]", spool: Path, pause: float
             chunk = process.stdout.read1(_READ_SIZE)  # type: ignore[attr-defined] # a pipe's reader is buffered
             if not chunk:
                 if process.wait() == ExitCode.SERVICE_MISSING:
-                    raise ServiceMissingError(last_lines(spool, "child", 1).removeprefix("crawler: "))
+                    raise ServiceMissingError(read_last_lines(spool, "child", 1).removeprefix("crawler: "))
                 return
             *complete_lines, incomplete_line = (incomplete_line + chunk).split(b"\n")
             yield from (line + b"\n" for line in complete_lines)

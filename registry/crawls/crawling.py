@@ -17,18 +17,18 @@ from django.db.models.functions import Cast
 from crawler.archives.cdx import CaptureStatement
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from exhibit.machine import this_process
-from exhibit.network.addresses import host_of, names_of, url_key
+from exhibit.machine import get_process_identifier
+from exhibit.network.addresses import compute_url_key, get_url_host, list_parent_names
 from exhibit.reasons import Reason
-from exhibit.types import SeenElsewhere
+from exhibit.types import SourceStatement
 from registry.crawls import url_patterns
-from registry.crawls.budgets import RemainingBudget, get_remaining
+from registry.crawls.budgets import RemainingBudget, get_remaining_budget
+from registry.crawls.external_statements import from_rows, to_rows
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal
-from registry.crawls.outside_statements import from_rows, to_rows
 from registry.db.bulk import copy_values, to_storable
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import columns, next_number, write
-from registry.db.steps import due_condition
+from registry.db.rows import copy_columns, get_next_number, write
+from registry.db.steps import build_due_condition
 from registry.log.log import submit
 
 LEASE_TIME = timedelta(minutes=30)
@@ -40,7 +40,7 @@ MAX_COUNTED = 200_000
 """Maximum number of a crawl's URLs that are counted for a page view."""
 
 STOPPED = "stopped"
-"""The reason of a crawl that a person stopped."""
+"""End reason of a crawl that a user stopped."""
 
 PAST = "past"
 """Kind of a watch's source for requesting previously seen pictures again (``crawls.revisits``)."""
@@ -49,7 +49,7 @@ BULK = "bulk"
 """Kind of a watch's source for URLs from bulk lists (:mod:`registry.crawls.url_lists`)."""
 
 HAND = "hand"
-"""Kind of a watch's source for URLs that a person enters one at a time (:mod:`registry.crawls.manual_visits`)."""
+"""Kind of a watch's source for URLs that a user enters one at a time (:mod:`registry.crawls.manual_visits`)."""
 
 SEARCH = "search"
 """Kind of a watch's source for an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
@@ -76,7 +76,7 @@ WRITE_BATCH_SIZE = 5_000
 """Number of rows written at a time."""
 
 Counts = Mapping[str, object]
-Opening = Callable[[CrawlSlice], Mapping[str, object]]
+LogDataFunction = Callable[[CrawlSlice], Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +87,29 @@ class NewUrl:
     kind: str  # page, sitemap, feed, image, folder, warc or capture
     depth: int  # number of links followed from the source
     page_url: str = ""  # for an image from a sitemap or feed, the page that shows it
-    context: str = ""  # the text beside the image there
-    position: str = ""  # how far a folder or WARC file has been read; an archive's statement about a capture
-    pattern: str = ""  # shared by URLs of the same kind; empty if there are none, or the URL is visited anyway
-    elsewhere: tuple[SeenElsewhere, ...] = ()  # statements from there about when the image was seen or published
-    first: bool = False  # a page that precedes all others of its host, at any depth
+    context: str = ""  # text next to the image on that page
+    position: str = ""  # read position in a folder or WARC file, or an archive's statement about a capture
+    pattern: str = ""  # shared by similar URLs; empty if there are none or the URL is always visited
+    elsewhere: tuple[SourceStatement, ...] = ()  # external statements about when the image was seen or published
+    is_first: bool = False  # visited before all other pages of its host, at any depth
 
     @property
     def key(self) -> bytes:
         """The URL's identity in a frontier, 16 bytes; for captures, derived from the archive's content hash."""
-        if statement := CaptureStatement.read(self.position):
-            return url_key(f"sha1:{statement.digest}")
-        return url_key(f"{self.url} {self.page_url}") if self.page_url else url_key(self.url)
+        if statement := CaptureStatement.from_text(self.position):
+            return compute_url_key(f"sha1:{statement.digest}")
+        return compute_url_key(f"{self.url} {self.page_url}") if self.page_url else compute_url_key(self.url)
 
 
 def is_denied(host: str) -> bool:
     """Return True if a host, or a domain above it, is on the operator's deny list."""
-    return HostDenial.objects.filter(host__in=names_of(host)).exists()
+    return HostDenial.objects.filter(host__in=list_parent_names(host)).exists()
 
 
 def load_denials() -> Callable[[str], bool]:
     """Return a predicate for denied hosts, based on the current deny list; it needs no database access."""
     names = frozenset(HostDenial.objects.values_list("host", flat=True))
-    return lambda host: not names.isdisjoint(names_of(host))
+    return lambda host: not names.isdisjoint(list_parent_names(host))
 
 
 _COLUMNS = (
@@ -121,48 +121,50 @@ _COLUMNS = (
 def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
     """Add URLs to the frontier and return the number of new ones; known URLs stay unchanged. Call it in a transaction.
 
-    URLs whose host exceeds the maximum length of a name (RFC 1035, 2.3.4) are left out, because they cannot be visited.
+    URLs whose host exceeds the maximum length of a name (RFC 1035, 2.3.4) are skipped, because they cannot be visited.
     """
-    return len(add_urls_by_key(crawl_id, {new.key: new for new in urls}))
+    return len(add_urls_by_key(crawl_id, {url.key: url for url in urls}))
 
 
 def add_urls_by_key(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
-    """Add URLs by key, as :func:`add_urls` does; return the keys that are new and waiting."""
-    positions = url_patterns.assign_positions(crawl_id, {key: (new.pattern, new.kind) for key, new in urls.items()})
+    """Add URLs by key, as :func:`add_urls` does; return the keys that are new and pending."""
+    positions = url_patterns.assign_positions(
+        crawl_id, {key: (new_url.pattern, new_url.kind) for key, new_url in urls.items()}
+    )
     if not positions:
         return []
     rows = (
         (
-            crawl_id, key, to_storable(new.url), host, new.kind, new.depth, to_storable(new.page_url),
-            to_storable(new.context),
-            new.position, position.state.value, 0, position.pattern, 0 if new.first else position.turn,
-            json.dumps(to_rows(new.elsewhere)),
+            crawl_id, key, to_storable(new_url.url), host, new_url.kind, new_url.depth, to_storable(new_url.page_url),
+            to_storable(new_url.context),
+            new_url.position, position.state.value, 0, position.pattern, 0 if new_url.is_first else position.turn,
+            json.dumps(to_rows(new_url.elsewhere)),
         )
         for key, position in positions.items()
-        if len(host := host_of((new := urls[key]).url)) <= MAX_HOST
+        if len(host := get_url_host((new_url := urls[key]).url)) <= MAX_HOST
     )  # fmt: skip
-    added = cast("list[bytes]", copy_values(FrontierUrl, _COLUMNS, rows, conflict=("crawl_id", "key")))
-    return [key for key in added if positions[key].state == FrontierUrl.State.PENDING]
+    added_keys = cast("list[bytes]", copy_values(FrontierUrl, _COLUMNS, rows, conflict=("crawl_id", "key")))
+    return [key for key in added_keys if positions[key].state == FrontierUrl.State.PENDING]
 
 
 def count_urls(crawl_id: int) -> tuple[int, int]:
-    """Return the numbers of a crawl's visited and waiting URLs, each capped at :data:`MAX_COUNTED`, using indexes."""
+    """Return the numbers of a crawl's visited and pending URLs, each capped at :data:`MAX_COUNTED`, using indexes."""
     urls, state = FrontierUrl.objects.filter(crawl=crawl_id), FrontierUrl.State
-    visited = urls.filter(state__in=[state.DONE, state.REFUSED])[:MAX_COUNTED].count()
-    leased = urls.filter(state=state.LEASED, slice__isnull=False).count()
-    return visited, min(MAX_COUNTED, urls.filter(state=state.PENDING)[:MAX_COUNTED].count() + leased)
+    visited_count = urls.filter(state__in=[state.DONE, state.REFUSED])[:MAX_COUNTED].count()
+    leased_count = urls.filter(state=state.LEASED, slice__isnull=False).count()
+    return visited_count, min(MAX_COUNTED, urls.filter(state=state.PENDING)[:MAX_COUNTED].count() + leased_count)
 
 
 def plan_slice(crawl_id: int, *, max_urls: int, max_hosts: int) -> CrawlSlice | None:
-    """Lease free hosts with waiting URLs to a new slice.
+    """Lease free hosts with pending URLs to a new slice.
 
-    Returns ``None`` if no host is free, nothing waits, or the budget is spent. URLs that a contributor had are not
-    mixed with others.
+    Returns ``None`` if no host is free, no URL is pending, or the budget is spent. URLs that were leased to a
+    contributor before are not mixed with others.
     """
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
-        remaining = get_remaining(crawl)
-        if crawl.state != StepState.DOING or crawl.reason or remaining.spent:
+        remaining = get_remaining_budget(crawl)
+        if crawl.state != StepState.DOING or crawl.reason or remaining.end_reason:
             return None
         hosts = _lease_hosts(crawl, remaining, max_hosts)
         urls = _select_urls(crawl_id, hosts, remaining, max_urls)
@@ -173,7 +175,7 @@ def plan_slice(crawl_id: int, *, max_urls: int, max_hosts: int) -> CrawlSlice | 
         if not urls:
             HostLease.objects.filter(host__in=hosts, slice=None).delete()
             return None
-        number = next_number(crawl.slices)
+        number = get_next_number(crawl.slices)
         slice_row = CrawlSlice.objects.create(crawl=crawl, number=number)
         FrontierUrl.objects.filter(pk__in=urls).update(state=FrontierUrl.State.LEASED, slice=slice_row)
         HostLease.objects.filter(host__in=hosts).update(
@@ -183,18 +185,21 @@ def plan_slice(crawl_id: int, *, max_urls: int, max_hosts: int) -> CrawlSlice | 
 
 
 def _list_visitable(crawl: Crawl, remaining: RemainingBudget) -> QuerySet[FrontierUrl]:
-    """Return the URLs that may still be visited: only images if no pages are left, no new host if no hosts are left."""
-    pending = crawl.frontier.filter(state=FrontierUrl.State.PENDING)
+    """Return the URLs that the budget still allows.
+
+    Only images are returned if the page budget is spent, and no new hosts if the host budget is spent.
+    """
+    pending_urls = crawl.frontier.filter(state=FrontierUrl.State.PENDING)
     if not remaining.pages:
-        return pending.filter(kind="image")
+        return pending_urls.filter(kind="image")
     if not remaining.hosts:
         known_hosts = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host")
-        return pending.filter(Q(kind="image") | Q(host__in=known_hosts))
-    return pending
+        return pending_urls.filter(Q(kind="image") | Q(host__in=known_hosts))
+    return pending_urls
 
 
 def _lease_hosts(crawl: Crawl, remaining: RemainingBudget, limit: int) -> list[str]:
-    """Return hosts with waiting URLs that no open slice has leased, locked by this transaction."""
+    """Return hosts with pending URLs that no open slice has leased, locked by this transaction."""
     if remaining.pages and remaining.hosts:
         hosts = _list_pending_hosts(crawl.pk, limit * 4)
     else:
@@ -210,23 +215,26 @@ def _lease_hosts(crawl: Crawl, remaining: RemainingBudget, limit: int) -> list[s
 
 
 def _is_resting() -> Q:
-    """Return the condition for leases of resting hosts: without a slice, and not expired."""
+    """Return the query condition for leases of resting hosts, which have no slice and have not expired."""
     return Q(slice=None, expires_at__gt=now())
 
 
 def list_resting_hosts(crawl: Crawl) -> dict[str, datetime]:
-    """Return the hosts a crawl waits for, and until when; they requested it, or their robots.txt is unavailable."""
+    """Return the hosts that a crawl is pausing for, with the time when each pause ends.
+
+    The host requested the pause, or its robots.txt is unavailable.
+    """
     if crawl.state != StepState.DOING:
         return {}
-    pending = crawl.frontier.filter(state=FrontierUrl.State.PENDING, host=OuterRef("host"))
-    rows = HostLease.objects.filter(_is_resting(), Exists(pending)).order_by("host")
+    pending_urls = crawl.frontier.filter(state=FrontierUrl.State.PENDING, host=OuterRef("host"))
+    rows = HostLease.objects.filter(_is_resting(), Exists(pending_urls)).order_by("host")
     return dict(rows.values_list("host", "expires_at"))
 
 
 def count_unrun_scripts(crawls: Sequence[Crawl]) -> dict[int, int | None]:
-    """Count pages of crawls with scripts that were not run in a browser, by the crawl's primary key.
+    """Count pages whose scripts were not run in a browser, by the crawl's primary key.
 
-    The count is ``None`` if slices visited pages without counting them.
+    The count is ``None`` if some slices did not count such pages.
     """
     stored_count = KeyTextTransform("scripts_not_run", "counts")
     slices = CrawlSlice.objects.filter(crawl__in=crawls).order_by().values("crawl")
@@ -235,31 +243,32 @@ def count_unrun_scripts(crawls: Sequence[Crawl]) -> dict[int, int | None]:
         uncounted=Count("pk", filter=Q(counts__pages__gt=0) & ~Q(counts__has_key="scripts_not_run")),
     )
     totals = {
-        pk: None if uncounted else count for pk, count, uncounted in sums.values_list("crawl", "count", "uncounted")
+        pk: None if has_uncounted else count
+        for pk, count, has_uncounted in sums.values_list("crawl", "count", "uncounted")
     }
     return {crawl.pk: totals.get(crawl.pk, 0) for crawl in crawls}
 
 
 def has_lacked_browser(crawl: Crawl) -> bool:
-    """Return True if pages of a crawl were not rendered because there was no browser."""
+    """Return True if pages of a crawl were not rendered because no browser was available."""
     return crawl.slices.filter(counts__unrendered__has_key="no-browser").exists()
 
 
 def is_complete(crawl: Crawl, *, depth: int) -> bool:
-    """Return True if a crawl without refusals has, as far as is known, fetched everything its pages link to and show.
+    """Return True if a crawl without refusals has fetched all known links and pictures of its pages.
 
-    Nothing may be waiting or left for a later run, no page may have scripts that were not run, and no page may be so
-    deep that its links were not followed.
+    This requires that no URL is pending or left for a later run, that all scripts were run, and that no page was too
+    deep for its links to be followed.
     """
     if crawl.not_asked:
         return False
     deepest = crawl.frontier.filter(state=FrontierUrl.State.DONE, depth__gte=depth).exclude(kind="image")
-    was_read = count_unrun_scripts([crawl])[crawl.pk] == 0 and not count_omissions(crawl)
-    return crawl.reason == "finished" and was_read and not deepest.exists()
+    has_read_all = count_unrun_scripts([crawl])[crawl.pk] == 0 and not count_omissions(crawl)
+    return crawl.reason == "finished" and has_read_all and not deepest.exists()
 
 
 def count_omissions(crawl: Crawl) -> dict[str, int]:
-    """Count what the crawler's limits omitted from pages and lists, by ``crawler.reading.limits.LeftOut``."""
+    """Count items on pages and lists that the crawler's limits omitted, by ``crawler.reading.limits.OmittedItem``."""
     omissions = Counter[str]()
     for counts in crawl.slices.filter(counts__has_key="left_out").values_list("counts", flat=True):
         omissions.update(counts["left_out"])
@@ -267,17 +276,18 @@ def count_omissions(crawl: Crawl) -> dict[str, int]:
 
 
 def _list_pending_hosts(crawl_id: int, limit: int) -> list[str]:
-    """Return the first hosts with waiting URLs, by name, using a loose index scan: a host may have millions of rows.
+    """Return the first hosts with pending URLs, by name, using a loose index scan: a host may have millions of rows.
 
     See https://wiki.postgresql.org/wiki/Loose_indexscan.
     """
-    first = "SELECT host FROM registry_frontierurl WHERE crawl_id = %(crawl)s AND state = 'pending'"
+    first_host_sql = "SELECT host FROM registry_frontierurl WHERE crawl_id = %(crawl)s AND state = 'pending'"
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH RECURSIVE waiting AS (
-                ({first} ORDER BY host LIMIT 1) UNION ALL
-                SELECT ({first} AND host > waiting.host ORDER BY host LIMIT 1) FROM waiting WHERE host IS NOT NULL
+                ({first_host_sql} ORDER BY host LIMIT 1) UNION ALL
+                SELECT ({first_host_sql} AND host > waiting.host ORDER BY host LIMIT 1) FROM waiting
+                WHERE host IS NOT NULL
             ) SELECT host FROM waiting WHERE host IS NOT NULL LIMIT %(most)s
             """,  # noqa: S608 - it contains no external input
             {"crawl": crawl_id, "most": limit},
@@ -286,7 +296,7 @@ def _list_pending_hosts(crawl_id: int, limit: int) -> list[str]:
 
 
 def _select_urls(crawl_id: int, hosts: Sequence[str], remaining: RemainingBudget, limit: int) -> list[int]:
-    """Return the oldest waiting URLs, alternating between hosts; or a single suspect one if no others wait.
+    """Return the oldest pending URLs, alternating between hosts, or a single suspect URL if no others are pending.
 
     Only a host's URLs nearest to the source are returned, because otherwise the depth of a page would depend on timing.
     Among those, pictures come first, then the first pages of each URL pattern. Pages flagged as first count as the
@@ -295,18 +305,18 @@ def _select_urls(crawl_id: int, hosts: Sequence[str], remaining: RemainingBudget
     rows = _list_nearest(crawl_id, hosts, remaining, limit, suspect=False)
     if not rows:
         return [pk for pk, _is_page in _list_nearest(crawl_id, hosts, remaining, 1, suspect=True)]
-    selected, pages = [], 0
+    selected_keys, pages = [], 0
     for pk, is_page in rows:
         pages += is_page
         if not (is_page and pages > remaining.pages):
-            selected.append(pk)
-    return selected
+            selected_keys.append(pk)
+    return selected_keys
 
 
 def _list_nearest(
     crawl_id: int, hosts: Sequence[str], remaining: RemainingBudget, limit: int, *, suspect: bool
 ) -> list[tuple[int, bool]]:
-    """Return waiting URLs with a page flag, at most ``limit``; reads no more than that number of rows per host."""
+    """Return up to ``limit`` pending URLs with a page flag, reading at most ``limit`` rows per host."""
     pending_sql = """
         FROM registry_frontierurl WHERE crawl_id = %(crawl)s AND state = 'pending' AND host = leased.host
         AND (kind = 'image' OR %(pages)s > 0)
@@ -336,23 +346,28 @@ def _list_nearest(
 
 
 def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
-    """Claim a slice, and lock out any earlier claimant.
+    """Claim a slice and invalidate any earlier claim.
 
-    Returns the epoch under which this claimant writes, starting at 1; ``None`` if the slice is not available.
+    Returns the epoch of this claim, starting at 1, or ``None`` if the slice is not available.
     """
     with transaction.atomic():
         rows = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True)
-        row = rows.filter(due_condition(stale_after), pk=slice_id).first()
+        row = rows.filter(build_due_condition(stale_after), pk=slice_id).first()
         if row is None:
             return None
-        claimed = {"state": StepState.DOING, "claimed_at": now(), "claimed_by": this_process(), "contributor": None}
-        write(row, **claimed, epoch=row.epoch + 1, attempts=row.attempts + 1, started_at=row.started_at or now())
+        claim_columns = {
+            "state": StepState.DOING,
+            "claimed_at": now(),
+            "claimed_by": get_process_identifier(),
+            "contributor": None,
+        }
+        write(row, **claim_columns, epoch=row.epoch + 1, attempts=row.attempts + 1, started_at=row.started_at or now())
         HostLease.objects.filter(slice=row).update(expires_at=now() + LEASE_TIME)
     return row.epoch
 
 
 def lock_slice(slice_id: int, epoch: int) -> CrawlSlice | None:
-    """Lock the slice for this transaction if the claimant's epoch is still current, else return ``None``."""
+    """Lock the slice for this transaction; return ``None`` if the claimant's epoch is no longer current."""
     rows = CrawlSlice.objects.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch__owner")
     row = rows.filter(pk=slice_id).first()
     if row is None or row.epoch != epoch or row.state != StepState.DOING:
@@ -369,7 +384,7 @@ def renew_claim(slice_id: int, epoch: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HostPause:
-    """The reason why a host is not visited for now."""
+    """A pause in visiting a host, with the reason."""
 
     reason: str  # the reason of the refusal
     sentence: str
@@ -382,24 +397,24 @@ def finish_slice(
     *,
     counts: Counts,
     suspect: bool,
-    opening: Opening,
+    build_log_data: LogDataFunction,
     paused_hosts: Mapping[str, HostPause] = MappingProxyType({}),
 ) -> bool:
     """End a slice: write its log entry, release its leases and return unfinished URLs to the frontier.
 
-    Hosts in ``paused_hosts`` rest or, after several rests, are given up; the counts then include their consecutive
-    rests.
+    Hosts in ``paused_hosts`` rest. After several consecutive rests, their URLs are refused. The counts then include the
+    number of consecutive rests.
 
     Args:
         slice_id: The slice's primary key.
         epoch: The claimant's epoch.
         counts: Counts to store.
         suspect: True if an unfinished URL may have caused the slice to end.
-        opening: Returns the data that the log entry commits to; called when no more sightings can be added.
-        paused_hosts: Hosts that were not visited for now.
+        build_log_data: Returns the data that the log entry commits to; called when no more sightings can be added.
+        paused_hosts: Hosts whose visits are paused.
 
     Returns:
-        True if the slice was ended, False if the claim was lost.
+        True if the slice has been ended, False if the claim was lost.
     """
     with transaction.atomic():
         row = lock_slice(slice_id, epoch)
@@ -409,17 +424,17 @@ def finish_slice(
         HostLease.objects.filter(slice=row).update(slice=None, expires_at=now())
         if paused_hosts:
             counts = {**counts, "waiting": {host: _rest_host(row, host, pause) for host, pause in paused_hosts.items()}}
-        moment, entry = now(), submit(EntryType.SLICE, opening(row), row.crawl.watch.owner)
+        current_time, entry = now(), submit(EntryType.SLICE, build_log_data(row), row.crawl.watch.owner)
         final_state = {"state": StepState.DONE, "held_since": None, "error": ""}
-        write(row, finished_at=moment, counts=dict(counts), submission=entry, **final_state)
+        write(row, finished_at=current_time, counts=dict(counts), submission=entry, **final_state)
     return True
 
 
 def _rest_host(row: CrawlSlice, host: str, pause: HostPause) -> int:
-    """Let a host with waiting URLs rest, or give the URLs up; return its number of consecutive rests."""
-    visited = row.urls.filter(host=host, state=FrontierUrl.State.DONE).exists()
-    previous = row.crawl.slices.filter(counts__waiting__has_key=host).order_by("-number").first()
-    rests = 1 if visited or previous is None else int(previous.counts["waiting"][host]) + 1
+    """Let a host with pending URLs rest, or refuse its URLs; return the number of consecutive rests."""
+    was_visited = row.urls.filter(host=host, state=FrontierUrl.State.DONE).exists()
+    previous_slice = row.crawl.slices.filter(counts__waiting__has_key=host).order_by("-number").first()
+    rests = 1 if was_visited or previous_slice is None else int(previous_slice.counts["waiting"][host]) + 1
     if rests > MAX_RESTS or pause.seconds > MAX_REST.total_seconds():
         _refuse_host(row.crawl_id, host, pause)
         return rests
@@ -430,30 +445,30 @@ def _rest_host(row: CrawlSlice, host: str, pause: HostPause) -> int:
 
 
 def _refuse_host(crawl_id: int, host: str, pause: HostPause) -> None:
-    """Refuse all waiting URLs of a host, with its latest reason."""
+    """Refuse all pending URLs of a host with the reason of its latest pause."""
     rows = FrontierUrl.objects.filter(crawl=crawl_id, host=host, state=FrontierUrl.State.PENDING)
-    refused = (
+    refusals = (
         make_refusal(crawl_id, url, pause.reason, pause.sentence, page)
         for url, page in rows.values_list("url", "page_url").iterator()
     )
-    while batch := list(islice(refused, WRITE_BATCH_SIZE)):
+    while batch := list(islice(refusals, WRITE_BATCH_SIZE)):
         Refusal.objects.bulk_create(batch, ignore_conflicts=True)
     rows.update(state=FrontierUrl.State.REFUSED)
 
 
 def _return_urls(row: CrawlSlice, *, breaks: int) -> None:
-    """Return unfinished URLs to the frontier; those involved in too many interruptions are refused."""
-    leased = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED)
-    leased.update(attempts=F("attempts") + breaks)
-    given_up = list(leased.filter(attempts__gte=MAX_ATTEMPTS))
-    sentence = f"The crawler broke off {MAX_ATTEMPTS} times while it visited this address."
+    """Return unfinished URLs to the frontier, but refuse those involved in too many interruptions."""
+    leased_urls = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED)
+    leased_urls.update(attempts=F("attempts") + breaks)
+    failed_urls = list(leased_urls.filter(attempts__gte=MAX_ATTEMPTS))
+    message = f"The crawler failed {MAX_ATTEMPTS} times while it visited this URL."
     rows = [
-        make_refusal(row.crawl_id, url_row.url, reason=Reason.BROKE_OFF, sentence=sentence, page_url=url_row.page_url)
-        for url_row in given_up
+        make_refusal(row.crawl_id, url_row.url, reason=Reason.BROKE_OFF, sentence=message, page_url=url_row.page_url)
+        for url_row in failed_urls
     ]
     Refusal.objects.bulk_create(rows, ignore_conflicts=True)
-    leased.filter(pk__in=[url_row.pk for url_row in given_up]).update(state=FrontierUrl.State.REFUSED)
-    leased.update(state=FrontierUrl.State.PENDING, slice=None)
+    leased_urls.filter(pk__in=[url_row.pk for url_row in failed_urls]).update(state=FrontierUrl.State.REFUSED)
+    leased_urls.update(state=FrontierUrl.State.PENDING, slice=None)
 
 
 def make_refusal(crawl_id: int, url: str, reason: str, sentence: str, page_url: str = "") -> Refusal:
@@ -461,27 +476,32 @@ def make_refusal(crawl_id: int, url: str, reason: str, sentence: str, page_url: 
     stored_sentence = to_storable(sentence)
     values = {"reason": reason[:40], "sentence": sentence if sentence == stored_sentence else stored_sentence}
     return Refusal(
-        crawl_id=crawl_id, key=url_key(url), url=to_storable(url), page_url=to_storable(page_url), at=now(), **values
+        crawl_id=crawl_id,
+        key=compute_url_key(url),
+        url=to_storable(url),
+        page_url=to_storable(page_url),
+        at=now(),
+        **values,
     )
 
 
 def end_crawl_if_finished(crawl_id: int) -> bool:
-    """Mark a crawl as done if no URL waits (or the budget is spent) and no slice is open; return True if marked."""
+    """Mark a crawl as done if no slice is open and no URL is pending or the budget is spent; return True if marked."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
         if crawl.state != StepState.DOING:
             return False
         if crawl.slices.exclude(state__in=[StepState.DONE, StepState.FAILED]).exists():
             return False
-        remaining = get_remaining(crawl)
+        remaining = get_remaining_budget(crawl)
         open_inquiries = crawl.inquiries.filter(state__in=UNFINISHED)
         if (
             not crawl.reason
-            and not remaining.spent
+            and not remaining.end_reason
             and (_list_visitable(crawl, remaining).exists() or open_inquiries.exists())
         ):
             return False
-        open_inquiries.update(state=StepState.DONE, outcome=crawl.reason or remaining.spent)
+        open_inquiries.update(state=StepState.DONE, outcome=crawl.reason or remaining.end_reason)
         count = crawl.sightings.aggregate(count=Count("picture", distinct=True))["count"]
         reason = crawl.reason or _get_end_reason(crawl, remaining)
         write(crawl, state=StepState.DONE, finished_at=now(), reason=reason, pictures=count)
@@ -489,19 +509,19 @@ def end_crawl_if_finished(crawl_id: int) -> bool:
 
 
 def _get_end_reason(crawl: Crawl, remaining: RemainingBudget) -> str:
-    """Return why a crawl ends: ``finished``, or the budget limit that held URLs back."""
+    """Return the reason why a crawl ends: ``finished``, or the budget limit that was reached."""
     if not crawl.frontier.filter(state=FrontierUrl.State.PENDING).exists():
         return "finished"
-    return remaining.spent or ("budget-hosts" if remaining.pages else "budget-pages")
+    return remaining.end_reason or ("budget-hosts" if remaining.pages else "budget-pages")
 
 
 def stop_crawl(crawl_id: int) -> bool:
-    """Request a crawl's end; open slices finish within seconds. Return True if the crawl was running."""
+    """Request the end of a crawl; open slices finish within seconds. Return True if the crawl was running."""
     return Crawl.objects.filter(pk=crawl_id, state=StepState.DOING, reason="").update(reason=STOPPED) == 1
 
 
 def is_stopped(slice_id: int) -> bool:
-    """Return True if a person has stopped a slice's crawl."""
+    """Return True if a user has stopped a slice's crawl."""
     return CrawlSlice.objects.filter(pk=slice_id, crawl__reason=STOPPED).exists()
 
 
@@ -514,42 +534,45 @@ def list_leased_urls(slice_id: int) -> list[NewUrl]:
     """Return the URLs that a slice has yet to process."""
     rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "turn", "id")
     names = ("url", "kind", "depth", "page_url", "context", "position")
-    return [NewUrl(**columns(row, *names), elsewhere=from_rows(row.elsewhere)) for row in rows]
+    return [NewUrl(**copy_columns(row, *names), elsewhere=from_rows(row.elsewhere)) for row in rows]
 
 
 def store_position(slice_row: CrawlSlice, key: bytes, position: str) -> None:
-    """Record how far a slice, locked by this transaction, has read a folder or WARC file, for continuation."""
-    leased = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key=key)
-    leased.update(position=position, attempts=0)
+    """Record a slice's read position in a folder or WARC file, so that reading can be resumed there.
+
+    The slice must be locked by this transaction.
+    """
+    leased_urls = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key=key)
+    leased_urls.update(position=position, attempts=0)
 
 
 def mark_urls(
-    slice_row: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State, *, new: bool | None = None
+    slice_row: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State, *, has_new: bool | None = None
 ) -> None:
-    """Record that a slice, locked by this transaction, has processed URLs, by :attr:`NewUrl.key`.
+    """Record that a slice, locked by this transaction, has processed URLs, given by :attr:`NewUrl.key`.
 
-    ``new`` states for pages if they showed or linked to anything new.
+    ``has_new`` is given for pages only: True if they showed or linked to anything new.
     """
-    leased = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key__in=list(keys))
-    pages = leased.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
-    leased.update(state=state, shows_new=new)
+    leased_urls = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key__in=list(keys))
+    pages = leased_urls.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
+    leased_urls.update(state=state, shows_new=has_new)
     Crawl.objects.filter(pk=slice_row.crawl_id).update(pages=F("pages") + pages)
 
 
 def return_urls(slice_row: CrawlSlice, keys: Iterable[bytes]) -> None:
-    """Return URLs of a slice, locked by this transaction, to the frontier: their hosts are not visited for now."""
-    leased = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key__in=list(keys))
-    leased.update(state=FrontierUrl.State.PENDING, slice=None)
+    """Return URLs of a slice, locked by this transaction, to the frontier, because visits to their hosts are paused."""
+    leased_urls = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key__in=list(keys))
+    leased_urls.update(state=FrontierUrl.State.PENDING, slice=None)
 
 
 def retry_later(slice_row: CrawlSlice, keys: Iterable[bytes]) -> set[bytes]:
-    """Return URLs of a slice, locked by this transaction, that had no answer to the frontier for another attempt.
+    """Return URLs without a response to the frontier for another attempt; the slice is locked by this transaction.
 
-    URLs that have been tried often enough are refused instead. Returns the keys of those.
+    URLs that have reached the maximum number of attempts are refused instead; their keys are returned.
     """
-    leased = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key__in=list(keys))
-    given_up = leased.filter(attempts__gte=MAX_ATTEMPTS - 1)
-    refused_keys = {bytes(key) for key in given_up.values_list("key", flat=True)}
-    given_up.update(state=FrontierUrl.State.REFUSED, attempts=F("attempts") + 1)
-    leased.update(state=FrontierUrl.State.PENDING, slice=None, attempts=F("attempts") + 1)
+    leased_urls = FrontierUrl.objects.filter(slice=slice_row, state=FrontierUrl.State.LEASED, key__in=list(keys))
+    failed_urls = leased_urls.filter(attempts__gte=MAX_ATTEMPTS - 1)
+    refused_keys = {bytes(key) for key in failed_urls.values_list("key", flat=True)}
+    failed_urls.update(state=FrontierUrl.State.REFUSED, attempts=F("attempts") + 1)
+    leased_urls.update(state=FrontierUrl.State.PENDING, slice=None, attempts=F("attempts") + 1)
     return refused_keys

@@ -1,4 +1,4 @@
-"""First watches of an owner: sites, open collections, archives, search trials; each starts immediately."""
+"""First watches of an owner (sites, open collections, archives, search trials), started immediately."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from crawler.searches.mapping import Service
 from crawler.site_probe import check_address
 from exhibit.errors import ExhibitError, WrongUseError
-from exhibit.network.addresses import host_of, same_domain
+from exhibit.network.addresses import get_url_host, has_same_domain
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.crawls import archive_captures, planning, scoped, watch_settings
@@ -15,7 +15,7 @@ from registry.crawls.manual_visits import add_scheme
 from registry.crawls.models import Crawl, Watch
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay
 from registry.crawls.search_services import get_service, split_queries
-from registry.crawls.watches import arrange, check_addresses, update_watch
+from registry.crawls.watches import check_addresses, set_up_watch, update_watch
 from registry.services.services import Services
 
 MAX_SITES = 20
@@ -26,13 +26,13 @@ TRIAL_INTERVAL = watch_settings.MAX_INTERVAL
 def watch_sites(
     services: Services, owner: Owner, addresses: Iterable[str], *, when: TimeOfDay, by: str
 ) -> tuple[list[Crawl], list[tuple[str, ExhibitError]]]:
-    """Watch sites daily, and start immediately; return the crawls, and the URLs that cannot be watched with the error.
+    """Watch sites daily, starting now; return the crawls, and the rejected URLs with their errors.
 
-    A URL is added to an existing watch of its domain, if there is one.
+    If a watch of the URL's domain exists, the URL is added to it.
     """
     entries = list(dict.fromkeys(address.strip() for address in addresses if address.strip()))
     crawls: dict[int, Crawl] = {}
-    refused: list[tuple[str, ExhibitError]] = []
+    refused_sites: list[tuple[str, ExhibitError]] = []
     for address in entries[:MAX_SITES]:
         try:
             url = add_scheme(address)
@@ -40,82 +40,84 @@ def watch_sites(
             check_addresses(services, [url])
             crawl = planning.start_now(services, _get_or_create_site_watch(services, owner, url, when=when, by=by))
         except ExhibitError as error:
-            refused.append((address, error))
+            refused_sites.append((address, error))
         else:
             crawls[crawl.pk] = crawl
     limit_error = WrongUseError(Sentence("You can add at most %(most)s sites at a time.", most=MAX_SITES))
-    return list(crawls.values()), refused + [(address, limit_error) for address in entries[MAX_SITES:]]
+    return list(crawls.values()), refused_sites + [(address, limit_error) for address in entries[MAX_SITES:]]
 
 
 def _get_or_create_site_watch(services: Services, owner: Owner, url: str, *, when: TimeOfDay, by: str) -> Watch:
     source = ("site", url)
-    for watch in scoped.watches(owner).filter(own=False):  # sites to be monitored are not the owner's own
+    for watch in scoped.list_watches(owner).filter(own=False):  # the sites to monitor are not the owner's own
         if watch_settings.is_site_watch(watch) and any(
-            same_domain(known_url, url) for _kind, known_url in watch_settings.list_sources(watch)
+            has_same_domain(known_url, url) for _kind, known_url in watch_settings.list_sources(watch)
         ):
             watch_settings.change_sources(watch, add=[source], by=by)
             return watch
-    name = watch_settings.make_free_name(owner, host_of(url).removeprefix("www."))
-    return arrange(services, owner, name, [source], every=DAY, when=when, budget={}, politeness={}, by=by)
+    name = watch_settings.make_free_name(owner, get_url_host(url).removeprefix("www."))
+    return set_up_watch(services, owner, name, [source], every=DAY, when=when, budget={}, politeness={}, by=by)
 
 
 def watch_collections(
     services: Services, owner: Owner, names: Sequence[str], text: str, *, name: str, when: TimeOfDay, by: str
 ) -> Crawl:
-    """Search open collections for words, one query per line, once a week, and start immediately.
+    """Search open collections once a week, one query per line of ``text``, starting now.
 
     Repeated calls with the same words and collections reuse the watch. Raises ``WrongUseError`` for invalid input.
     """
-    places = [(SEARCH, item) for item in dict.fromkeys(names)]
-    if not places:
+    sources = [(SEARCH, item) for item in dict.fromkeys(names)]
+    if not sources:
         raise WrongUseError(Sentence("Select at least one source."))
     if not (words := split_queries(text)):
         raise WrongUseError(Sentence("Enter what to search for."))
-    matching = (
+    matching_watches = (
         item
-        for item in scoped.watches(owner)
-        if watch_settings.list_sources(item) == places
+        for item in scoped.list_watches(owner)
+        if watch_settings.list_sources(item) == sources
         and list(dict.fromkeys(watch_settings.list_search_words(item))) == words
     )
-    watch = next(matching, None)
+    watch = next(matching_watches, None)
     if watch is None:
         free_name = watch_settings.make_free_name(owner, name)
         settings: dict[str, Any] = {"every": WEEK, "when": when, "budget": {"searches": len(words)}, "politeness": {}}
-        watch = arrange(services, owner, free_name, places, words=words, by=by, **settings)
+        watch = set_up_watch(services, owner, free_name, sources, words=words, by=by, **settings)
     return planning.start_now(services, watch)
 
 
 def list_archives(services: Services) -> dict[str, str]:
     """Return the web archives that can be queried for a domain: names and display names."""
-    return {name: archive_captures.TITLES[name] for name in archive_captures.list_archives(services.config)}
+    return {name: archive_captures.ARCHIVE_TITLES[name] for name in archive_captures.list_archives(services.config)}
 
 
 def watch_archives(
     services: Services, owner: Owner, names: Sequence[str], text: str, *, since: str, name: str, by: str
 ) -> Crawl:
-    """Watch archives for pictures of domains, one per line, every four weeks, and start immediately.
+    """Query archives every four weeks for pictures of the domains in ``text``, one per line, starting now.
 
-    Repeated calls with the same domains and archives reuse the watch. Raises as ``arrange``.
+    Repeated calls with the same domains and archives reuse the watch. Raises the errors of ``set_up_watch``.
     """
-    places = [(ARCHIVE, item) for item in dict.fromkeys(names)]
-    if not places:
+    source_urls = [(ARCHIVE, item) for item in dict.fromkeys(names)]
+    if not source_urls:
         raise WrongUseError(Sentence("Select at least one source."))
-    query = archive_captures.make_subjects([line for line in text.splitlines() if line.strip()], since, None)
+    query = archive_captures.build_subjects([line for line in text.splitlines() if line.strip()], since, None)
     if not query["domains"]:
         raise WrongUseError(Sentence("Enter a domain."), hint=Sentence("Use this format: example.com"))
     sources = [
-        {"kind": kind, "url": url, **{key: value for key, value in query.items() if value}} for kind, url in places
+        {"kind": kind, "url": url, **{key: value for key, value in query.items() if value}} for kind, url in source_urls
     ]
-    watch = next((item for item in scoped.watches(owner) if item.sources == sources), None)
+    watch = next((item for item in scoped.list_watches(owner) if item.sources == sources), None)
     if watch is None:
         settings: dict[str, Any] = {"every": 4 * WEEK, "budget": {}, "politeness": {}}
-        watch = arrange(services, owner, watch_settings.make_free_name(owner, name), places, by=by, **query, **settings)
+        watch = set_up_watch(
+            services, owner, watch_settings.make_free_name(owner, name), source_urls, by=by, **query, **settings
+        )
     return planning.start_now(services, watch)
 
 
 def find_trial(owner: Owner, search: str) -> Watch | None:
-    """Return the watch of a search service's trial, as long as it has no schedule."""
-    candidates = scoped.watches(owner).order_by("-number")
+    """Return the watch of a search service's trial, if it still has no schedule."""
+    candidates = scoped.list_watches(owner).order_by("-number")
     return next(
         (
             candidate
@@ -127,20 +129,20 @@ def find_trial(owner: Owner, search: str) -> Watch | None:
 
 
 def start_trial(services: Services, owner: Owner, search: str, work: int, *, by: str) -> Crawl:
-    """Query a picture search for one work, without a schedule; raises as ``arrange``."""
+    """Query a picture search for one work, without a schedule; raises the errors of ``set_up_watch``."""
     service = get_service(services.config, search)
     watch = find_trial(owner, search)
     if watch is None:
         name, budget = watch_settings.make_free_name(owner, service.name), {"searches": 1}
         settings: dict[str, Any] = {"every": TRIAL_INTERVAL, "budget": budget, "politeness": {}, "by": by}
-        watch = arrange(services, owner, name, [(SEARCH, search)], works=[work], newest=True, **settings)
+        watch = set_up_watch(services, owner, name, [(SEARCH, search)], works=[work], newest=True, **settings)
     else:
         update_watch(services, watch, budget={}, politeness={}, works=[work], by=by)
     return planning.start_now(services, watch)
 
 
 def convert_trial(services: Services, watch: Watch, *, when: TimeOfDay, by: str) -> Crawl:
-    """Turn a trial into a weekly search for all works in turn, and start immediately."""
+    """Convert a trial into a weekly search that queries all works in turn, starting now."""
     ((_kind, search),) = watch_settings.list_sources(watch)
     budget = {"searches": get_service(services.config, search).pace.searches}
     update_watch(services, watch, every=WEEK, when=when, budget=budget, politeness={}, works=[], newest=False, by=by)

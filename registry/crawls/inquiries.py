@@ -1,4 +1,4 @@
-"""Inquiries of crawls at image searches and marketplaces: subjects, progress and results."""
+"""Queries of crawls to image searches and marketplaces: subjects, progress and results."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from exhibit.clock import now
-from exhibit.network.addresses import url_key
+from exhibit.network.addresses import compute_url_key
 from exhibit.reasons import Reason
 from registry.crawls.crawling import ARCHIVE, CAPTURE, SEARCH, NewUrl, add_urls
 from registry.crawls.models import Crawl, FrontierUrl, Inquiry, Refusal
@@ -23,7 +23,7 @@ DEFAULT_SUBJECTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The next subject of a search: words, or a registered picture."""
+    """A subject of a search: words or a registered picture."""
 
     cursor: int  # the value of :attr:`Inquiry.cursor` when the subject is done
     words: str
@@ -31,7 +31,7 @@ class Subject:
 
 
 def create_inquiries(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
-    """Create the inquiries of a crawl for the searches and archives among its sources. Call it in a transaction.
+    """Create a crawl's inquiries for the searches and archives among its sources. Call it in a transaction.
 
     An inquiry continues where the previous run ended, or starts with the newest picture if the source says so.
     """
@@ -41,37 +41,44 @@ def create_inquiries(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None
         if source["kind"] != SEARCH:
             continue
         previous_inquiries = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"])
-        last = previous_inquiries.order_by("-pk").values_list("cursor", flat=True).first()
+        last_cursor = previous_inquiries.order_by("-pk").values_list("cursor", flat=True).first()
         allowance = int(crawl.watch.budget.get("searches", DEFAULT_SUBJECTS))
         words = source.get("words", [])
-        position = {"cursor": 0 if source.get("newest") else last or 0, "left": allowance, "allowed": allowance}
+        position = {"cursor": 0 if source.get("newest") else last_cursor or 0, "left": allowance, "allowed": allowance}
         Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **position)
 
 
 def _create_archive_inquiry(crawl: Crawl, source: Mapping[str, Any]) -> None:
-    """Continue an archive's index where the previous run stopped, with the captures that it did not reach."""
-    pending = FrontierUrl.objects.filter(crawl__watch=crawl.watch_id, kind=CAPTURE, state=FrontierUrl.State.PENDING)
-    pending.exclude(crawl=crawl).update(crawl=crawl, attempts=0)
+    """Create the inquiry of an archive's index.
+
+    It continues where the previous run stopped, and includes the captures that the run did not reach.
+    """
+    pending_captures = FrontierUrl.objects.filter(
+        crawl__watch=crawl.watch_id, kind=CAPTURE, state=FrontierUrl.State.PENDING
+    )
+    pending_captures.exclude(crawl=crawl).update(crawl=crawl, attempts=0)
     domains = source["domains"]
-    last = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"]).order_by("-pk").first()
-    position = {} if last is None else {"cursor": last.cursor, "page": last.page}
-    if last is not None and last.state == StepState.FAILED:  # a failed domain may fail again, so the others come first
-        position = {"cursor": last.cursor + 1, "page": ""}
+    last_inquiry = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"]).order_by("-pk").first()
+    position = {} if last_inquiry is None else {"cursor": last_inquiry.cursor, "page": last_inquiry.page}
+    if (
+        last_inquiry is not None and last_inquiry.state == StepState.FAILED
+    ):  # a failed domain may fail again, so continue with the next
+        position = {"cursor": last_inquiry.cursor + 1, "page": ""}
     allowance = {"left": len(domains), "allowed": len(domains)}
     Inquiry.objects.create(crawl=crawl, service=source["url"], words=domains, **position, **allowance)
 
 
 def get_next_subject(row: Inquiry) -> Subject | None:
-    """Return the next subject; ``None`` if the run has reached its limit, or has queried every subject once."""
+    """Return the next subject, or ``None`` if the run has reached its limit or queried every subject once."""
     if row.left <= 0:
         return None
     if row.words:
         index = row.cursor % len(row.words)
         return Subject(row.cursor + 1, str(row.words[index]), None)
-    newest = _get_source(row).get("newest", False)
-    pictures = _list_own_pictures(row).select_related("work", "picture").order_by("-pk" if newest else "pk")
-    following = pictures.filter(pk__lt=row.cursor) if newest else pictures.filter(pk__gt=row.cursor)
-    picture = following.first() or pictures.first()
+    is_newest_first = _get_source(row).get("newest", False)
+    pictures = _list_own_pictures(row).select_related("work", "picture").order_by("-pk" if is_newest_first else "pk")
+    next_pictures = pictures.filter(pk__lt=row.cursor) if is_newest_first else pictures.filter(pk__gt=row.cursor)
+    picture = next_pictures.first() or pictures.first()
     return None if picture is None else Subject(picture.pk, "", picture)
 
 
@@ -81,7 +88,7 @@ def count_subjects(row: Inquiry) -> int:
 
 
 def count_remaining(row: Inquiry) -> int:
-    """Return how many subjects this run may still query, counting each once, however often the run was interrupted."""
+    """Return the number of subjects that this run may still query; interruptions do not count subjects twice."""
     return min(row.left, count_subjects(row) - ((row.allowed or row.left) - row.left))
 
 
@@ -96,7 +103,7 @@ def _get_source(row: Inquiry) -> Mapping[str, Any]:
 
 
 def list_pictures(owner_id: int, works: Sequence[int]) -> QuerySet[WorkPicture]:
-    """Return the pictures of an owner's works with these numbers, or of all; removed works are left out."""
+    """Return the pictures of an owner's works with these numbers, or of all works, except removed ones."""
     rows = WorkPicture.objects.filter(work__owner=owner_id, work__removed_at=None, stated=None)
     return rows.filter(work__number__in=works) if works else rows
 
@@ -106,16 +113,16 @@ def store_results(
 ) -> bool:
     """Store one page of results: URLs for the crawl, and the position to continue from.
 
-    Together with the last page of a subject, ``finished_subject``, the inquiry moves on to the next subject in the same
-    transaction, so that no worker repeats an answered request. Returns True if the inquiry is still claimed.
+    ``finished_subject`` is given with the last page of a subject. The inquiry then moves on to the next subject in the
+    same transaction, so that no worker repeats a completed request. Returns True if the inquiry is still claimed.
     """
-    new = list(urls)
+    new_urls = list(urls)
     with transaction.atomic():
-        claimed = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
-        row = claimed.select_related(None).first()
+        claimed_inquiry = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
+        row = claimed_inquiry.select_related(None).first()
         if row is None:
             return False
-        found_count = row.found + add_urls(row.crawl_id, new)
+        found_count = row.found + add_urls(row.crawl_id, new_urls)
         write(row, found=found_count, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
         if finished_subject is not None:
             advance(pk, finished_subject)
@@ -123,23 +130,26 @@ def store_results(
 
 
 def advance(pk: int, subject: Subject) -> None:
-    """Move on to the next subject."""
-    claimed = Inquiry.objects.filter(pk=pk, state=StepState.DOING, left__gt=0)
-    claimed.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
+    """Move an inquiry on to the next subject."""
+    claimed_inquiry = Inquiry.objects.filter(pk=pk, state=StepState.DOING, left__gt=0)
+    claimed_inquiry.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
 
 
-def refuse_subject(row: Inquiry, subject: Subject, sentence: str, reason: str = Reason.UNSEARCHABLE) -> None:
+def refuse_subject(row: Inquiry, subject: Subject, message: str, reason: str = Reason.UNSEARCHABLE) -> None:
     """Record that a subject cannot be searched for, and move on to the next one."""
     description = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
     url = f"search:{row.service}?{description}"
-    identity = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": reason}
+    identity = {"crawl_id": row.crawl_id, "key": compute_url_key(url), "url": url, "reason": reason}
     with transaction.atomic():
-        Refusal.objects.bulk_create([Refusal(sentence=sentence, at=now(), **identity)], ignore_conflicts=True)
+        Refusal.objects.bulk_create([Refusal(sentence=message, at=now(), **identity)], ignore_conflicts=True)
         advance(row.pk, subject)
 
 
 def end_over_budget(row: Inquiry, subject: Subject, outcome: str, amounts: Mapping[str, str]) -> None:
-    """End an inquiry because its money is used up; the next run skips the subject if a page of it was requested."""
+    """End an inquiry whose money budget is used up.
+
+    The next run skips the subject if one of its result pages was requested.
+    """
     with transaction.atomic():
         if row.pages:
             advance(row.pk, subject)
@@ -149,7 +159,7 @@ def end_over_budget(row: Inquiry, subject: Subject, outcome: str, amounts: Mappi
 
 
 def end_inquiry(pk: int, outcome: str) -> None:
-    """End an inquiry; ``outcome`` states why it ended before all subjects were done, or is empty."""
+    """End an inquiry; ``outcome`` is the reason if it ended before all subjects were done, or empty."""
     with transaction.atomic():
         Inquiry.objects.filter(pk=pk).update(outcome=outcome)
         steps.finish(Inquiry, [pk])

@@ -1,4 +1,4 @@
-"""Results of page visits, from which later runs learn how often pages change, and pages omitted by URL pattern."""
+"""Results of page visits, used by later runs to estimate how often pages change, and omissions by URL pattern."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -7,13 +7,19 @@ from django.db import transaction
 
 from crawler.formats.job import Kind
 from crawler.formats.lines import PageLine, RefusalLine
-from crawler.state.novelty import LEFT_OUT, MAX_IDLE, MIN_PAGES, left_out as sentence_of, pattern_of
+from crawler.state.novelty import (
+    MAX_IDLE_PAGES,
+    MIN_PAGES,
+    SKIP_REASON,
+    compute_pattern,
+    describe_skipped_pages as sentence_of,
+)
 from registry.crawls import crawling, page_changes, url_patterns, watch_settings
 from registry.crawls.models import Crawl, Refusal
 from registry.crawls.revisits import is_past
 
 
-def record_visits(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:
+def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[RefusalLine]) -> None:
     """Record visits to pages of a scheduled watch over sites, in the transaction that marks the pages as visited."""
     watch = crawl.watch
     if watch.private or watch_settings.is_list_watch(watch) or is_past(watch):
@@ -32,14 +38,15 @@ def record_visits(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[Ref
         if page.kind is Kind.PAGE and page.fetched_at is not None
     ]
     page_changes.store_visits(
-        watch.pk, crawl.number, visits, {line.url: line.reason for line in refused if not line.page_url}
+        watch.pk, crawl.number, visits, {line.url: line.reason for line in refusals if not line.page_url}
     )
 
 
 def _get_validators(page: PageLine) -> tuple[str, str]:
-    """Return a page's validators for conditional requests; empty if "not modified" would not be conclusive.
+    """Return a page's validators for conditional requests, or empty strings if "not modified" would not be conclusive.
 
-    Sources lead to sitemaps, scripts load more than the page, and pictures that failed to load may be available later.
+    "Not modified" is not conclusive for sources, which may link to new sitemaps, for pages whose scripts load further
+    content, and for pages with pictures that failed to load.
     """
     is_unreliable = page.depth == 0 or page.render_seconds or page.scripts_not_run
     may_succeed_later = (
@@ -52,28 +59,28 @@ def _get_validators(page: PageLine) -> tuple[str, str]:
 
 
 def _hash_content(page: PageLine) -> bytes:
-    """Return a digest of the page's pictures and words; empty if the server answered that nothing has changed."""
+    """Return a digest of the page's pictures and text, or empty bytes if the server responded "not modified"."""
     contents = sorted({sighting.digest.hex for sighting in page.sightings} | {page.text})
     return b"" if page.not_modified else hashlib.blake2b("\n".join(contents).encode(), digest_size=16).digest()
 
 
 def omit_patterns(slice_id: int, epoch: int) -> None:
-    """Omit URL patterns of which a slice that is about to end has seen enough, if it is still claimed."""
+    """Omit URL patterns that have stopped showing anything new, at the end of a slice that is still claimed."""
     with transaction.atomic():
         if row := crawling.lock_slice(slice_id, epoch):
-            pages = MAX_IDLE if row.crawl.by_change else MIN_PAGES  # later runs see few unknown pages
-            counts = url_patterns.omit_patterns(row, pages=pages, idle=MAX_IDLE)
-            _record_refusals(row.crawl_id, {pattern_of(url): pages for url, pages in counts.items()})
+            pages = MAX_IDLE_PAGES if row.crawl.by_change else MIN_PAGES  # later runs visit few unknown pages
+            counts = url_patterns.omit_patterns(row, min_pages=pages, idle_pages=MAX_IDLE_PAGES)
+            _record_refusals(row.crawl_id, {compute_pattern(url): pages for url, pages in counts.items()})
 
 
 def record_omitted(crawl_id: int) -> None:
-    """Record how many pages of a finished crawl were omitted, including those discovered later."""
-    _record_refusals(crawl_id, url_patterns.count_omitted(crawl_id, LEFT_OUT))
+    """Record the number of pages that a finished crawl omitted, including those discovered later."""
+    _record_refusals(crawl_id, url_patterns.count_omitted(crawl_id, SKIP_REASON))
 
 
 def _record_refusals(crawl_id: int, counts: Mapping[str, int]) -> None:
     rows = [
-        crawling.make_refusal(crawl_id, pattern, LEFT_OUT, sentence_of(pattern, pages))
+        crawling.make_refusal(crawl_id, pattern, SKIP_REASON, sentence_of(pattern, pages))
         for pattern, pages in counts.items()
     ]
     Refusal.objects.bulk_create(

@@ -1,7 +1,8 @@
-"""Manual visits: pages that a person requests once, without a watch of their own; a regular crawl visits them.
+"""Manual visits: pages that a user requests once, without a separate watch; a regular crawl visits them.
 
 The address guard, the deny list, robots.txt, rights reservations and rate limits apply as in every crawl. Pictures
-become sightings, and matches open cases. The run states that a person requested it, and the log records who.
+become sightings, and matches open cases. The crawl states that it was requested by a user, and the log records which
+user.
 """
 
 from django.utils.translation import gettext as _
@@ -24,48 +25,48 @@ from registry.services.disk import disk_is_full
 from registry.services.services import Services
 
 SOURCE = (HAND, "pages that a person asked for")
-MAX_ADDRESS = 2_000
+MAX_URL_LENGTH = 2_000
 BUDGET = {"depth": 0, "images": 2_000, "bytes": 500_000_000, "seconds": 3_600, **RENDERING}
 """Budget of a run, which visits pages added while it is running."""
 
 
-def visit_page(services: Services, owner: Owner, url: str, *, by: str, image: str = "") -> Crawl:
-    """Visit a page once, and compare its pictures.
+def visit_page(services: Services, owner: Owner, url: str, *, by: str, picture_url: str = "") -> Crawl:
+    """Queue a single visit to a page and the comparison of its pictures.
 
     Args:
         services: The services.
         owner: The owner.
         url: URL of a page or a picture; "https://" is added if the scheme is missing.
         by: Account recorded in the audit log.
-        image: URL of a picture that the page is reported to show; it is visited as well.
+        picture_url: URL of a picture that the page is reported to show; it is fetched as well.
 
     Returns:
-        The crawl that will visit the page.
+        The crawl that will visit the page; it has been started, not finished.
 
     Raises:
         RefusedError: A URL is invalid or may not be visited.
         ServiceMissingError: The disk is nearly full.
     """
     samples.check_not_sample(owner)
-    urls = [add_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
-    if not urls or max(map(len, urls)) > MAX_ADDRESS:
+    urls = [add_scheme(address) for address in dict.fromkeys((url, picture_url)) if address.strip()]
+    if not urls or max(map(len, urls)) > MAX_URL_LENGTH:
         raise RefusedError(Sentence("This is not the URL of a page."), reason=Reason.BAD_URL)
     check_addresses(services, urls)
     if disk_is_full(services):
-        sentence = Sentence("The disk is almost full, and crawling has stopped.")
-        raise ServiceMissingError(sentence, hint=Sentence("Contact the operator."))
+        message = Sentence("The disk is almost full, and crawling has stopped.")
+        raise ServiceMissingError(message, hint=Sentence("Contact the operator."))
     page, *images = urls
     with lock_row(owner):
         crawl = _get_or_start_crawl(owner, by=by)
         add_urls(crawl.pk, [NewUrl(page, "page", 0), *(NewUrl(image_url, "image", 0, page) for image_url in images)])
         about = {"url": page, **({"image": images[0]} if images else {}), "crawl": crawl.number}
-        audit_log.log_change("page looked at by hand", by=by, owner=owner, about=about)
+        audit_log.log_change("page looked at by hand", by=by, owner=owner, details=about)
     planning.plan_crawls(services, [crawl.pk])
     return crawl
 
 
 def add_scheme(address: str) -> str:
-    """Add "https://" to a URL as typed by a user if it has no scheme."""
+    """Add "https://" to a URL typed by a user if it has no scheme."""
     text = address.strip()
     return text if "://" in text else f"https://{text}"
 
@@ -74,11 +75,11 @@ def _get_or_start_crawl(owner: Owner, *, by: str) -> Crawl:
     """Return the owner's running crawl of manual visits, or a new one; the caller holds the owner's lock."""
     watches = owner.watches.filter(removed_at=None, sources__contains=[{"kind": HAND}])
     watch = watches.first() or _create_watch(owner, by=by)
-    running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
-    return running or schedules.create_crawl(watch, now())
+    running_crawl = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
+    return running_crawl or schedules.create_crawl(watch, now())
 
 
 def _create_watch(owner: Owner, *, by: str) -> Watch:
     name = watch_settings.make_free_name(owner, _("Manual visits"))
-    every = watch_settings.MAX_INTERVAL
-    return watch_settings.add_watch(owner, name, [SOURCE], every=every, budget=BUDGET, politeness={}, by=by)
+    interval = watch_settings.MAX_INTERVAL
+    return watch_settings.add_watch(owner, name, [SOURCE], every=interval, budget=BUDGET, politeness={}, by=by)

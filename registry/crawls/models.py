@@ -1,4 +1,4 @@
-"""Models for watches, crawls, sightings, searches, and canaries."""
+"""Models for watches, crawls, sightings, searches, and known copies."""
 
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
@@ -36,8 +36,8 @@ class Watch(Numbered):
     own = models.BooleanField(
         default=False, db_default=False, help_text="its sites belong to the owner: their pictures are proposed as works"
     )
-    visits_on = models.DateField(null=True, blank=True, help_text="day (UTC) of the last automatic capture")
-    visits_made = models.PositiveIntegerField(
+    visit_count_date = models.DateField(null=True, blank=True, help_text="day (UTC) of the last automatic capture")
+    visit_count = models.PositiveIntegerField(
         default=0, db_default=0, help_text="number of automatic captures on that day"
     )
 
@@ -91,7 +91,7 @@ class Crawl(models.Model):
 
 
 class CrawlSlice(Claimable):
-    """A few minutes of a crawl, run in a child process that may die without damage. Each slice has one log entry."""
+    """A few minutes of a crawl, run in a child process that may die without data loss. Each slice has one log entry."""
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="slices")
     number = models.PositiveIntegerField()
@@ -117,7 +117,7 @@ class CrawlSlice(Claimable):
 
 
 class FrontierUrl(models.Model):
-    """A URL known to a crawl: pending, leased to a slice, done, refused or left out."""
+    """A URL known to a crawl: pending, leased to a slice, done, refused or omitted."""
 
     class State(models.TextChoices):
         """The URL's processing state."""
@@ -126,7 +126,7 @@ class FrontierUrl(models.Model):
         LEASED = "leased"
         DONE = "done"
         REFUSED = "refused"
-        LEFT_OUT = "left-out"  # pages of its pattern have shown nothing new for a while
+        LEFT_OUT = "left-out"  # recent pages of its pattern showed nothing new
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier", db_index=False)
     key = models.BinaryField(help_text="128-bit key of the normalised URL, and for an image of its page")
@@ -222,9 +222,9 @@ class AddressList(models.Model):
 
 
 class HostLease(models.Model):
-    """The exclusive lease of a host by one slice, across all crawls; the epoch locks out late writers.
+    """The exclusive lease of a host by one slice, across all crawls; the epoch rejects late writers.
 
-    A lease without a slice that has not expired is a rest: the host requested it, or its robots.txt is unavailable.
+    An unexpired lease without a slice is a pause: the host requested it, or its robots.txt is unavailable.
     """
 
     host = models.CharField(max_length=260, primary_key=True)
@@ -282,7 +282,7 @@ class Sighting(models.Model):
     elsewhere = models.JSONField(
         default=list, db_default=[], blank=True, help_text="list of third-party statements of when it was there"
     )
-    bytes_came = models.BooleanField(default=True, help_text="false if the server reported it as unchanged")
+    received_bytes = models.BooleanField(default=True, help_text="false if the server reported it as unchanged")
     private_to = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
 
     class Meta:
@@ -291,10 +291,10 @@ class Sighting(models.Model):
 
 
 class Proposal(models.Model):
-    """A picture from the owner's own site that matches no work, for a person to register as a work or dismiss."""
+    """A picture from the owner's own site that matches no work; a member can register or dismiss it."""
 
     class State(models.TextChoices):
-        """A person's decision about the proposal."""
+        """A member's decision about the proposal."""
 
         OPEN = "open"
         REGISTERED = "registered"
@@ -363,7 +363,7 @@ class SearchConsent(models.Model):
 
 
 class Inquiry(Claimable):
-    """A crawl's queries to a search service: subject by subject, page by page, continued after interruptions."""
+    """A crawl's queries to a search service, by subject and page; they continue after interruptions."""
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="inquiries")
     service = models.SlugField(max_length=60)
@@ -399,9 +399,9 @@ class SearchCharge(models.Model):
 
 
 class Revisit(models.Model):
-    """A previously seen picture that resembles a registered one and whose bytes are requested again.
+    """A previously seen picture that is similar to a registered one and whose bytes are requested again.
 
-    It is only a hint for a person, not a match: bytes that are retrieved again are compared and make their own match.
+    This is a hint for reviewers, not a match. Bytes that are retrieved again are compared and may create a match.
     """
 
     class Outcome(models.TextChoices):
@@ -432,8 +432,8 @@ class Revisit(models.Model):
         indexes = [Index(fields=["crawl"], name="revisit_waiting", condition=Q(outcome="waiting"))]
 
 
-class Canary(Numbered):
-    """A copy of a work that the owner placed on a page of their own, for a watch to find."""
+class KnownCopy(Numbered):
+    """A copy of a work that the owner placed on their own page to check that a watch finds it."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="canaries")
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="canaries")

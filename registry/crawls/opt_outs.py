@@ -1,11 +1,11 @@
-"""Counts of URLs that hosts refused to the runs of watches because crawlers are not allowed."""
+"""Counts of URLs that a watch's crawls skipped because the hosts do not allow crawlers."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 from django.db.models import Count, F, Func, TextField, Value
 
-from exhibit.network.addresses import host_of
+from exhibit.network.addresses import get_url_host
 from exhibit.reasons import Reason
 from registry.crawls.models import Crawl, Refusal
 from registry.db.rows import write
@@ -15,20 +15,20 @@ REASONS = (Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.DENIED_HOST)
 
 
 def store_counts(crawl_id: int) -> None:
-    """Store the opt-out counts of a finished run, because a site may have refused hundreds of thousands of pages."""
+    """Store the opt-out counts of a finished crawl, so that hundreds of thousands of refusals are counted only once."""
     crawl = Crawl.objects.get(pk=crawl_id)
     write(crawl, opt_outs=count_refused_hosts([crawl.pk]).get(crawl.pk, {}))
 
 
 def count_refused_hosts(crawls: Sequence[int]) -> dict[int, dict[str, dict[str, int]]]:
-    """Return for each crawl the hosts that refused URLs to it, with the number of URLs by reason."""
+    """Return the hosts that refused URLs, by crawl, with the number of URLs by reason."""
     if not crawls:
         return {}
     authority = Func(F("url"), Value("/"), Value(3), function="split_part", output_field=TextField())
-    refused = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
-    grouped = refused.annotate(authority=authority).values("crawl", "authority", "reason")
-    rows = grouped.annotate(addresses=Count("key", distinct=True))
+    refusals = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
+    grouped_refusals = refusals.annotate(authority=authority).values("crawl", "authority", "reason")
+    rows = grouped_refusals.annotate(addresses=Count("key", distinct=True))
     counts: dict[int, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
-    for crawl, authority_of, reason, addresses in rows.values_list("crawl", "authority", "reason", "addresses"):
-        counts[crawl][host_of(f"http://{authority_of}/")][reason] += addresses
+    for crawl, authority_of, reason, url_count in rows.values_list("crawl", "authority", "reason", "addresses"):
+        counts[crawl][get_url_host(f"http://{authority_of}/")][reason] += url_count
     return counts

@@ -1,7 +1,7 @@
-"""Owners' own sites: sources of watches that their owner has declared as their own.
+"""Owners' own sites: sources of watches that the owner has declared as theirs.
 
-Pictures there that match no work are proposed as works (:mod:`registry.matches.proposals`), and matches there open no
-case. Nobody verifies the declaration, so it applies only to its owner.
+Pictures there that match no work are proposed as works (:mod:`registry.matches.proposals`), and matches there do not
+open cases. The declaration is not verified, so it affects only its owner.
 """
 
 import re
@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exhibit.errors import WrongUseError
-from exhibit.network.addresses import host_of, is_listed_suffix, names_of, path_of, registrable_domain
+from exhibit.network.addresses import (
+    get_registrable_domain,
+    get_url_host,
+    get_url_path,
+    is_listed_suffix,
+    list_parent_names,
+)
 from exhibit.sentences import Sentence
 from registry.crawls.models import Sighting, Watch
 
 KINDS = ("site", "list", "sitemap", "feed", "folder")
-"""Kinds of sources that may be an owner's own."""
+"""Kinds of sources that may be an owner's own site."""
 SHARED_SITES = frozenset({
     "500px.com", "58pic.com", "aliexpress.com", "artstation.com", "baidu.com", "behance.net", "bilibili.com",
     "bsky.app", "deviantart.com", "douban.com", "douyin.com", "ebay.com", "etsy.com", "facebook.com", "flickr.com",
@@ -25,7 +31,7 @@ SHARED_SITES = frozenset({
     "taobao.com", "threads.net", "tiktok.com", "tuchong.com", "twitter.com", "unsplash.com", "vsco.co", "weibo.com",
     "wikimedia.org", "x.com", "xiaohongshu.com", "youtube.com", "zcool.com.cn", "zhihu.com",
 })  # fmt: skip
-"""Sites on which each account has its own path: as a whole, they belong to no owner."""
+"""Sites on which each account has its own path: the site as a whole belongs to no owner."""
 ACCOUNT_PREFIXES = frozenset({
     "a", "accounts", "add", "album", "albums", "article", "articles", "artwork", "artworks", "c", "channel",
     "collection", "collections", "company", "de", "en", "es", "fr", "gallery", "galleries", "i", "image", "images",
@@ -40,7 +46,7 @@ PUBLIC_SEGMENTS = frozenset({
     "hashtag", "hashtags", "help", "home", "hot", "ideas", "live", "login", "market", "new", "news", "popular",
     "public", "r", "search", "services", "tag", "tagged", "tags", "topic", "topics", "trending",
 })  # fmt: skip
-"""First path segments on such sites that lead to everybody's pictures."""
+"""First path segments on such sites that lead to pictures of all users."""
 _PAGE = re.compile(r"\.(aspx?|cfm|csv|gne|json|jspx?|php\d?|txt|[sx]?html?|xml)$", re.IGNORECASE)
 
 
@@ -52,22 +58,25 @@ class Place:
     path: str  # the prefix of paths; empty for all
 
     @classmethod
-    def of(cls, kind: str, url: str) -> "Place":
-        """Return a source's place: a feed's or sitemap's host, or a page with those beside and below it."""
+    def from_source(cls, kind: str, url: str) -> "Place":
+        """Create the place of a source.
+
+        For feeds and sitemaps, it is the host; for pages, the folder of the page with everything below it.
+        """
         if kind == "folder":
-            return cls("", path_of(Path(url).as_uri()).rstrip("/"))
-        host = host_of(url).removeprefix("www.")
+            return cls("", get_url_path(Path(url).as_uri()).rstrip("/"))
+        host = get_url_host(url).removeprefix("www.")
         if kind in ("feed", "sitemap"):
             return cls(host, "")
-        path, _slash, name = path_of(url).rpartition("/")
-        return cls(host, path if _PAGE.search(name) or not name else f"{path}/{name}")  # account names may have dots
+        path, _slash, name = get_url_path(url).rpartition("/")
+        return cls(host, path if _PAGE.search(name) or not name else f"{path}/{name}")  # account names may contain dots
 
     def __str__(self) -> str:
         return self.host + self.path
 
 
-class Places:
-    """A set of places, with fast lookup."""
+class PlaceSet:
+    """A set of places with fast lookup."""
 
     def __init__(self, places: Iterable[Place]) -> None:
         prefixes: dict[str, set[str]] = defaultdict(set)
@@ -77,63 +86,67 @@ class Places:
         self._labels = max((host.count(".") + 1 for host in prefixes), default=1)
 
     def contains(self, page_url: str) -> bool:
-        """Return True if a page is within one of the places. Parses the URL once, because its length is not trusted."""
-        path = f"{path_of(page_url)}/"
-        names = names_of(".".join(host_of(page_url).split(".")[-self._labels :]))
+        """Return True if a page is within one of the places.
+
+        The URL is parsed only once, because its length is not trusted.
+        """
+        path = f"{get_url_path(page_url)}/"
+        names = list_parent_names(".".join(get_url_host(page_url).split(".")[-self._labels :]))
         return any(path.startswith(self._prefixes[name]) for name in names if name in self._prefixes)
 
 
 def check_sources(sources: Iterable[tuple[str, str]]) -> None:
-    """Reject sources that cannot be an owner's own; raises ``WrongUseError``."""
+    """Raise ``WrongUseError`` for sources that cannot be an owner's own sites."""
     for kind, url in sources:
         if kind not in KINDS:
             raise WrongUseError(
                 Sentence("Only sites, pages, sitemaps, feeds and folders can be your own sites."),
-                hint=Sentence("Create a separate watch for them."),
+                hint=Sentence("Create a separate watch for the other sources."),
             )
-        place = Place.of(kind, url)
+        place = Place.from_source(kind, url)
         if kind != "folder" and _is_shared(place):
             raise WrongUseError(
                 Sentence(
                     "%(host)s is shared by many users, so the whole host cannot be your own site.", host=place.host
                 ),
-                hint=Sentence("Enter the URL of your own page on that host, as a site."),
+                hint=Sentence("Add the URL of your own page on that host as a site."),
             )
 
 
 def _is_shared(place: Place) -> bool:
     if is_listed_suffix(place.host):
         return True
-    return (registrable_domain(place.host) in SHARED_SITES or is_listed_suffix(place.host, private=True)) and not (
-        _names_account(place.path)
+    return (get_registrable_domain(place.host) in SHARED_SITES or is_listed_suffix(place.host, private=True)) and not (
+        has_account(place.path)
     )
 
 
-def _names_account(path: str) -> bool:
+def has_account(path: str) -> bool:
+    """Return True if a URL path on a shared platform starts with the name of an account."""
     segments = (segment for segment in path.lower().split("/") if segment)
     return next((segment for segment in segments if segment not in ACCOUNT_PREFIXES), "search") not in PUBLIC_SEGMENTS
 
 
 def list_places(watch: Watch) -> list[Place]:
-    """Return the places of a watch that its owner declared as their own; empty for other watches."""
+    """Return the places of a watch if its owner declared them as their own, else an empty list."""
     if not watch.own:
         return []
-    return list(dict.fromkeys(Place.of(source["kind"], source["url"]) for source in watch.sources))
+    return list(dict.fromkeys(Place.from_source(source["kind"], source["url"]) for source in watch.sources))
 
 
-def load_places_by_owner(owners: Iterable[int]) -> dict[int, Places]:
-    """Return the declared places of owners (primary keys); owners without any are left out."""
+def load_places_by_owner(owners: Iterable[int]) -> dict[int, PlaceSet]:
+    """Return the declared places by owner (primary key); owners without any are omitted."""
     places_by_owner: dict[int, list[Place]] = defaultdict(list)
     for watch in Watch.objects.filter(owner__in=owners, own=True, removed_at=None):
         places_by_owner[watch.owner_id] += list_places(watch)
-    return {owner: Places(places) for owner, places in places_by_owner.items()}
+    return {owner: PlaceSet(places) for owner, places in places_by_owner.items()}
 
 
 def filter_on_own_sites(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Return those pairs of an owner and a sighting (primary keys) where the sighting is on the owner's own site."""
+    """Filter pairs of owner and sighting (primary keys) for sightings on the owner's own sites."""
     if not (places := load_places_by_owner({owner for owner, _sighting in pairs})):
         return set()
-    relevant = [(owner, sighting) for owner, sighting in pairs if owner in places]
-    rows = Sighting.objects.filter(pk__in={sighting for _owner, sighting in relevant})
+    relevant_pairs = [(owner, sighting) for owner, sighting in pairs if owner in places]
+    rows = Sighting.objects.filter(pk__in={sighting for _owner, sighting in relevant_pairs})
     pages = dict(rows.values_list("pk", "page_url"))
-    return {(owner, sighting) for owner, sighting in relevant if places[owner].contains(pages[sighting])}
+    return {(owner, sighting) for owner, sighting in relevant_pairs if places[owner].contains(pages[sighting])}

@@ -1,25 +1,25 @@
-"""Revisits of pages that have probably changed, based on what earlier visits of a watch saw.
+"""Selection of pages that have probably changed, based on the earlier visits of a watch.
 
 From its second run on, a watch requests
 
 1. its sources, and the sitemaps and feeds that the previous run knew;
 2. pages it has never visited, and pages that a sitemap dates later than the last visit;
-3. pages with canaries and pages with matches, in each run: a use can be proven only while it is online;
-4. pages that have changed before: a page found unchanged *n* times since is requested again after 2^*n* runs, 16 at
-   most, as Nutch's ``AdaptiveFetchSchedule`` lengthens its interval;
-5. a sample of the other pages of each host, those requested longest ago first: a sixteenth, at least 20, and enough to
+3. pages with known copies and pages with matches, in each run, because a use can be proven only while it is online;
+4. pages that have changed before: a page that has been unchanged *n* times since then is requested again after 2^*n*
+   runs, at most 16, in the same way as Nutch's ``AdaptiveFetchSchedule``;
+5. a sample of the other pages of each host, least recently requested first: a sixteenth, at least 20, and enough to
    request each page once in 30 days. If a quarter of a host's sample has changed, the rest of that host is requested in
    the same run (Cho and Ntoulas, "Effective change detection using sampling", VLDB 2002).
 
-So, budget permitting, a page that changes is visited again within 16 runs and 30 days, and a page that its site
-declares unchanged, by a sitemap or by ``Cache-Control``, within 30 days. A picture replaced under the same URL, on a
-page that the server declares unchanged, is noticed one visit later, because every second visit is unconditional. At
-most half of a run's pages are known pages.
+Within the budget, a page that changes is therefore visited again within 16 runs and 30 days. A page that its site
+declares unchanged (in a sitemap or ``Cache-Control``) is visited again within 30 days. If a picture is replaced under
+the same URL on a page that the server declares unchanged, the change is detected one visit later, because every second
+visit is unconditional. At most half of a run's pages are known pages.
 
 If more pages are due than allowed, those most likely to have changed come first. A page's changes are modelled as a
-Poisson process, whose rate is estimated from the logarithm of the share of visits that found a change (Cho and
-Garcia-Molina, "Estimating frequency of change", ACM TOIT 3, 2003). Jeffreys' prior for that share ensures that pages
-never seen to change return, too.
+Poisson process, whose rate is estimated from the logarithm of the fraction of visits that found a change (Cho and
+Garcia-Molina, "Estimating frequency of change", ACM TOIT 3, 2003). Because of Jeffreys' prior for that fraction, pages
+that have never changed are also visited again.
 """
 
 import re
@@ -32,11 +32,11 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q, QuerySet
 
 from crawler.formats.job import Target
-from crawler.state.novelty import pattern_of_target
+from crawler.state.novelty import get_target_pattern
 from exhibit.clock import now
-from exhibit.network.addresses import host_of, registrable_domain, url_key
+from exhibit.network.addresses import compute_url_key, get_registrable_domain, get_url_host
 from exhibit.reasons import Reason
-from registry.crawls.budgets import get_remaining
+from registry.crawls.budgets import get_remaining_budget
 from registry.crawls.crawling import NewUrl, add_urls
 from registry.crawls.models import Crawl, FrontierUrl, KnownPage, Refusal, Watch
 from registry.db.bulk import to_storable
@@ -68,8 +68,8 @@ _RATE = """
 """
 """SQL for changes per day. A page visited once is assumed to change between runs with probability 1/2."""
 _AGE = "abs(EXTRACT(epoch FROM %(now)s - visited_at))"
-_SECONDS_SINCE_REQUEST = f"least({_AGE}, (%(run)s - run) * %(interval)s * 86400)"
-"""SQL for seconds since a page's last request, by runs and days; pages that failed to answer also take their turn."""
+_REQUEST_AGE = f"least({_AGE}, (%(run)s - run) * %(interval)s * 86400)"
+"""SQL for seconds since a page's last request, by runs and days; it also increases for pages that failed to respond."""
 _STATED_UNCHANGED = f"(known.dated = %(run)s OR known.fresh_seconds > {_AGE})"
 """SQL condition: the site states that a page has not changed since its last visit."""
 _DUE = f"""(
@@ -78,14 +78,14 @@ _DUE = f"""(
 )"""
 """SQL condition: a page is due by its own history. Pages that have never changed are left to the sample."""
 _HAS_KNOWN_COPY = """EXISTS (
-    SELECT FROM registry_canary AS canary
-    WHERE canary.watch_id = known.watch_id AND canary.key = known.key AND canary.removed_at IS NULL
+    SELECT FROM registry_knowncopy AS known_copy
+    WHERE known_copy.watch_id = known.watch_id AND known_copy.key = known.key AND known_copy.removed_at IS NULL
 )"""
 _HAS_MATCH = """coalesce(leads_to, known.key) IN (
     SELECT sighting.page_key FROM registry_casesighting AS seen JOIN registry_case ON registry_case.id = seen.case_id
     JOIN registry_sighting AS sighting ON sighting.id = seen.sighting_id
     JOIN registry_crawl AS crawl ON crawl.id = sighting.crawl_id
-    WHERE crawl.watch_id = %(watch)s AND registry_case.decision <> 'cleared' AND NOT registry_case.resembles
+    WHERE crawl.watch_id = %(watch)s AND registry_case.decision <> 'dismissed' AND NOT registry_case.is_related
 )"""
 _IN_REACH = """
     known.watch_id = %(watch)s AND known.depth <= %(depth)s AND NOT EXISTS (
@@ -97,16 +97,14 @@ _HOST = "split_part(known.url, '/', 3)"
 
 @dataclass(frozen=True, slots=True)
 class PageVisit:
-    """The result of a visit to a page."""
+    """Result of a visit to a page."""
 
     url: str
     depth: int
-    content_digest: (
-        bytes  # digest of the page's pictures and words; empty if the server answered that nothing has changed
-    )
+    content_digest: bytes  # digest of the page's pictures and text; empty if the server responded "not modified"
     at: datetime
-    final_url: str = ""  # the URL that answered, if different
-    fresh_seconds: int = 0  # how long the server declares the page fresh
+    final_url: str = ""  # final URL, if different
+    fresh_seconds: int = 0  # time for which the server declares the page fresh
     etag: str = ""  # validator for conditional requests, like ``last_modified``
     last_modified: str = ""
 
@@ -114,38 +112,38 @@ class PageVisit:
 def start(crawl: Crawl) -> None:
     """Select the first pages of a crawl that has just started, if its watch knows any.
 
-    A crawl with ``everything`` set follows links as a first one does, unless its budget cannot cover all known pages.
+    A crawl with ``everything`` set follows all links, like a first crawl, if its budget covers all known pages.
     """
     pages = crawl.watch.budget.get("pages")
-    limit = 2 * MAX_ADDED if pages is None else int(pages)
-    known_count = KnownPage.objects.filter(watch=crawl.watch_id)[:limit].count()
-    if not known_count or (crawl.everything and (pages is None or known_count < limit)):
+    max_pages = 2 * MAX_ADDED if pages is None else int(pages)
+    known_count = KnownPage.objects.filter(watch=crawl.watch_id)[:max_pages].count()
+    if not known_count or (crawl.everything and (pages is None or known_count < max_pages)):
         return
     write(crawl, by_change=True)
-    previous = _get_previous(crawl)
-    if previous is not None and previous.opt_outs is None:  # its end was interrupted
-        _carry_over(previous)
-    known_limit = limit // 2
+    previous_crawl = _find_previous_crawl(crawl)
+    if previous_crawl is not None and previous_crawl.opt_outs is None:  # it was interrupted before its end was recorded
+        _carry_over(previous_crawl)
+    known_limit = max_pages // 2
     add_urls(crawl.pk, _list_previous_lists(crawl))
     due_count = _add_all_due(crawl, known_limit)
-    if known_count >= limit:  # the budget cannot cover everything, so the sample does not wait for new pages
+    if known_count >= max_pages:  # the budget cannot cover everything, so the sample is added at once
         sample = _list_sample(crawl, known_limit - due_count)
         write(crawl, sampled=len(sample) < known_limit - due_count)
         add_urls(crawl.pk, sample)
-        add_urls(crawl.pk, _list_unvisited(crawl, limit - known_limit))
+        add_urls(crawl.pk, _list_unvisited(crawl, max_pages - known_limit))
     else:
         add_urls(crawl.pk, _list_unvisited(crawl, MAX_ADDED))
 
 
 def add_due_pages(crawl_id: int) -> None:
-    """Add known pages when nothing waits and budget is left: first the sample, then the hosts it shows as changed."""
+    """Add known pages if no URL is pending and budget is left: first the sample, then hosts that have changed."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
         if not crawl.by_change or crawl.reason or crawl.state != StepState.DOING:
             return
         open_states = (FrontierUrl.State.PENDING, FrontierUrl.State.LEASED)
-        remaining = get_remaining(crawl)
-        if not remaining.pages or remaining.spent or crawl.frontier.filter(state__in=open_states).exists():
+        remaining = get_remaining_budget(crawl)
+        if not remaining.pages or remaining.end_reason or crawl.frontier.filter(state__in=open_states).exists():
             return
         if crawl.sampled:
             add_urls(
@@ -159,7 +157,7 @@ def add_due_pages(crawl_id: int) -> None:
 
 
 def finish(crawl_id: int) -> None:
-    """Count the known pages that a finished crawl skipped; pages it did not reach wait for the next one."""
+    """Count the known pages that a finished crawl skipped; pages that it did not reach are left to the next crawl."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
         if not crawl.by_change:
@@ -181,63 +179,64 @@ def finish(crawl_id: int) -> None:
 
 
 def _carry_over(crawl: Crawl) -> None:
-    """Move pages that the previous run never reached to the crawl that follows, in batches.
+    """Move pages that a crawl never reached to the crawl that follows it, in batches.
 
-    Waiting pages are moved, so that their number does not grow with each run; only temporarily refused ones are
-    duplicated. An interrupted call is completed by the next one.
+    Pending pages are moved, so that their number does not grow with each run; only temporarily refused pages are
+    duplicated. The next call completes an interrupted one.
     """
     if not crawl.by_change or crawl.reason == "finished":
         return
-    last = 0
-    while rows := list(_list_unreached(crawl).filter(pk__gt=last).order_by("pk")[:MAX_ADDED]):
-        last = rows[-1].pk
-        pending = {row.url: row.pk for row in rows if row.state == FrontierUrl.State.PENDING}
-        in_scope = _to_new_urls(crawl, [(url, 0) for url in pending])
-        refused = [(row.url, row.depth) for row in rows if row.state != FrontierUrl.State.PENDING]
+    last_key = 0
+    while rows := list(_list_unreached(crawl).filter(pk__gt=last_key).order_by("pk")[:MAX_ADDED]):
+        last_key = rows[-1].pk
+        pending_keys = {row.url: row.pk for row in rows if row.state == FrontierUrl.State.PENDING}
+        in_scope = _to_new_urls(crawl, [(url, 0) for url in pending_keys])
+        refused_pages = [(row.url, row.depth) for row in rows if row.state != FrontierUrl.State.PENDING]
         with transaction.atomic():
-            moved = FrontierUrl.objects.filter(pk__in=[pending[new.url] for new in in_scope])
-            moved.update(crawl=crawl, slice=None, attempts=0)
-            add_urls(crawl.pk, _assign_patterns(crawl, refused))
+            moved_urls = FrontierUrl.objects.filter(pk__in=[pending_keys[new_url.url] for new_url in in_scope])
+            moved_urls.update(crawl=crawl, slice=None, attempts=0)
+            add_urls(crawl.pk, _assign_patterns(crawl, refused_pages))
 
 
 def filter_links(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) -> list[NewUrl]:
-    """Filter a document's links: pages never visited before, and known pages that it dates after their last visit.
+    """Filter a document's links for unvisited pages, and known pages that it dates after their last visit.
 
-    If the dates declare more than half of the known pages changed, they are ignored, because some servers date all
-    pages today. A date without a time counts as the end of that day, so it may be up to a day in the future. Other
-    known pages dated before their last visit are recorded as unchanged. Call it in a transaction.
+    If the dates declare more than half of the known pages changed, the dates are ignored, because some servers date all
+    pages today. A date without a time is read as the end of that day, so it may be up to a day in the future. Known
+    pages that are dated before their last visit are recorded as unchanged. Call it in a transaction.
     """
-    links_by_key, moment = {new.key: (new, modified) for new, modified in links}, now()
+    links_by_key, current_time = {new_url.key: (new_url, modified_at) for new_url, modified_at in links}, now()
     rows = KnownPage.objects.filter(watch=crawl.watch_id, key__in=list(links_by_key)).values_list("key", "visited_at")
-    visited_at = {bytes(key): visited for key, visited in rows}
-    dated = {key: date for key in visited_at if (date := links_by_key[key][1])}
-    changed = {key for key, date in dated.items() if visited_at[key] < date <= moment + _DAY}
-    if 2 * len(changed) > len(visited_at):
-        changed = set()
+    visited_at = {bytes(key): visit_time for key, visit_time in rows}
+    dates_by_key = {key: date for key in visited_at if (date := links_by_key[key][1])}
+    changed_keys = {key for key, date in dates_by_key.items() if visited_at[key] < date <= current_time + _DAY}
+    if 2 * len(changed_keys) > len(visited_at):
+        changed_keys = set()
     else:
-        unchanged = [key for key, date in dated.items() if date <= visited_at[key]]
-        KnownPage.objects.filter(watch=crawl.watch_id, key__in=unchanged).update(dated=crawl.number)
-    without_pattern = {key: replace(links_by_key[key][0], pattern="") for key in changed}  # known pages aren't endless
+        unchanged_keys = [key for key, date in dates_by_key.items() if date <= visited_at[key]]
+        KnownPage.objects.filter(watch=crawl.watch_id, key__in=unchanged_keys).update(dated=crawl.number)
+    # Their number is limited
+    without_pattern = {key: replace(links_by_key[key][0], pattern="") for key in changed_keys}
     return [
-        without_pattern.get(key, new)
-        for key, (new, _) in links_by_key.items()
-        if key not in visited_at or key in changed
+        without_pattern.get(key, new_url)
+        for key, (new_url, _) in links_by_key.items()
+        if key not in visited_at or key in changed_keys
     ]
 
 
-def store_visits(watch_id: int, run: int, visits: Sequence[PageVisit], refused: Mapping[str, str]) -> None:
+def store_visits(watch_id: int, run: int, visits: Sequence[PageVisit], refusal_reasons: Mapping[str, str]) -> None:
     """Record a run's visits and refusals of pages; pages that no longer exist are deleted.
 
-    Pages with canaries and matches are kept, because each run requests them. Call it in the transaction that ends the
-    visits, so that each visit counts once.
+    Pages with known copies or matches are kept, because each run requests them. Call it in the transaction that marks
+    the visits as done, so that each visit is counted once.
 
     Args:
         watch_id: The watch's primary key.
         run: The crawl's number.
         visits: The visits.
-        refused: Refusal reasons by URL.
+        refusal_reasons: Refusal reasons by URL.
     """
-    by_key = {url_key(visit.url): visit for visit in visits}
+    by_key = {compute_url_key(visit.url): visit for visit in visits}
     columns: dict[str, Any] = {
         "keys": list(by_key),
         "urls": [to_storable(visit.url) for visit in by_key.values()],
@@ -247,7 +246,7 @@ def store_visits(watch_id: int, run: int, visits: Sequence[PageVisit], refused: 
         "fresh": [visit.fresh_seconds for visit in by_key.values()],
         "etags": [to_storable(visit.etag) for visit in by_key.values()],
         "since": [to_storable(visit.last_modified) for visit in by_key.values()],
-        "leads": [_get_target_key(visit) for visit in by_key.values()],
+        "leads": [_find_target_key(visit) for visit in by_key.values()],
     }
     with connection.cursor() as cursor:
         cursor.execute(
@@ -277,20 +276,20 @@ def store_visits(watch_id: int, run: int, visits: Sequence[PageVisit], refused: 
             """,
             {"watch": watch_id, "run": run, **columns},
         )
-        gone_keys = [url_key(url) for url, reason in refused.items() if reason in GONE_REASONS]
+        removed_keys = [compute_url_key(url) for url, reason in refusal_reasons.items() if reason in GONE_REASONS]
         cursor.execute(
             f"""
             DELETE FROM registry_knownpage AS known
             WHERE watch_id = %(watch)s AND key = ANY(%(gone)s) AND NOT {_HAS_KNOWN_COPY} AND NOT {_HAS_MATCH}
             """,  # noqa: S608 - it contains no external input
-            {"watch": watch_id, "gone": gone_keys},
+            {"watch": watch_id, "gone": removed_keys},
         )
     pages = KnownPage.objects.filter(watch=watch_id)
-    retry_keys = [url_key(url) for url, reason in refused.items() if RETRY_LATER.fullmatch(reason)]
-    pages.filter(key__in=retry_keys).update(
-        run=run
-    )  # dates stated by the site still refer to the last successful visit
-    answered_keys = [url_key(url) for url, reason in refused.items() if not RETRY_LATER.fullmatch(reason)]
+    retry_keys = [compute_url_key(url) for url, reason in refusal_reasons.items() if RETRY_LATER.fullmatch(reason)]
+    pages.filter(key__in=retry_keys).update(run=run)  # the site's dates refer to the last success
+    answered_keys = [
+        compute_url_key(url) for url, reason in refusal_reasons.items() if not RETRY_LATER.fullmatch(reason)
+    ]
     pages.filter(key__in=answered_keys).update(visited_at=now(), run=run)
 
 
@@ -307,21 +306,21 @@ def delete_other_sites(watch: Watch) -> None:
         )
 
 
-def _get_target_key(visit: PageVisit) -> bytes | None:
-    key = url_key(visit.final_url) if visit.final_url else None
-    return None if key == url_key(visit.url) else key
+def _find_target_key(visit: PageVisit) -> bytes | None:
+    key = compute_url_key(visit.final_url) if visit.final_url else None
+    return None if key == compute_url_key(visit.url) else key
 
 
 def load_validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return the ``ETag`` and ``Last-Modified`` validators of pages by URL.
 
-    Pages to be requested unconditionally, so that their pictures are requested too, are left out: pages with a canary
-    or a match, and pages that the server declared unchanged at the last visit (:func:`store_visits` then drops their
-    validators).
+    Pages that must be requested unconditionally, so that their pictures are requested as well, are omitted: pages with
+    a known copy or a match, and pages that the server declared unchanged at the last visit (:func:`store_visits` then
+    drops their validators).
     """
     if crawl.everything:
         return {}
-    keys = {url_key(url): url for url in pages}
+    keys = {compute_url_key(url): url for url in pages}
     rows = _query_pages(
         f"""
         SELECT key, etag, last_modified FROM registry_knownpage AS known
@@ -331,11 +330,11 @@ def load_validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, 
         crawl,
         keys=list(keys),
     )
-    return {keys[bytes(key)]: (etag, since) for key, etag, since in rows}
+    return {keys[bytes(key)]: (etag, last_modified) for key, etag, last_modified in rows}
 
 
 def count_weekly_changes(watch_id: int) -> tuple[int, int]:
-    """Return the number of a watch's pages that changed at least weekly, and of those known for at least a week."""
+    """Return the number of a watch's pages that change at least weekly, and of its pages known for at least a week."""
     pages = KnownPage.objects.filter(watch=watch_id, days__gte=7)
     changes_weekly = Q(changes__gt=0, changes__gte=F("days") / 7)
     counts = pages.aggregate(often=Count("pk", filter=changes_weekly), known=Count("pk"))
@@ -357,22 +356,22 @@ def _query_pages(sql: str, crawl: Crawl, **parameters: object) -> list[tuple[Any
 
 def _add_all_due(crawl: Crawl, limit: int) -> int:
     """Add due pages in batches, at most ``limit``; return the number added."""
-    added = 0
-    while added < limit:
-        due = _list_due(crawl, limit - added)
-        if not (new := add_urls(crawl.pk, due)):
+    added_count = 0
+    while added_count < limit:
+        due_pages = _list_due_pages(crawl, limit - added_count)
+        if not (new_count := add_urls(crawl.pk, due_pages)):
             break
-        added += new
-    return added
+        added_count += new_count
+    return added_count
 
 
-def _list_due(crawl: Crawl, limit: int) -> list[NewUrl]:
-    """Return due pages that are not in the crawl's frontier: with canaries or matches, or with earlier changes."""
+def _list_due_pages(crawl: Crawl, limit: int) -> list[NewUrl]:
+    """Return due pages that are not in the crawl's frontier: with known copies or matches, or with earlier changes."""
     rows = _query_pages(
         f"""
         SELECT url, depth, {_HAS_KNOWN_COPY} OR {_HAS_MATCH} FROM registry_knownpage AS known
         WHERE {_IN_REACH} AND ({_DUE} OR {_HAS_KNOWN_COPY} OR {_HAS_MATCH})
-        ORDER BY {_HAS_KNOWN_COPY} DESC, {_HAS_MATCH} DESC, ({_RATE}) * {_SECONDS_SINCE_REQUEST} DESC, id LIMIT %(most)s
+        ORDER BY {_HAS_KNOWN_COPY} DESC, {_HAS_MATCH} DESC, ({_RATE}) * {_REQUEST_AGE} DESC, id LIMIT %(most)s
         """,  # noqa: S608 - it contains no external input
         crawl,
         most=min(limit, MAX_ADDED),
@@ -381,7 +380,7 @@ def _list_due(crawl: Crawl, limit: int) -> list[NewUrl]:
 
 
 def _list_sample(crawl: Crawl, limit: int) -> list[NewUrl]:
-    """Return for each host those never-changed pages that were requested longest ago."""
+    """Return each host's least recently requested pages, among those that have never changed."""
     rows = _query_pages(
         f"""
         SELECT url, depth FROM (
@@ -405,7 +404,7 @@ def _list_sample(crawl: Crawl, limit: int) -> list[NewUrl]:
 
 
 def _list_on_changed_hosts(crawl: Crawl, limit: int) -> list[NewUrl]:
-    """Return all other known pages of hosts for which a quarter of the sampled pages has changed in this run."""
+    """Return the other known pages of hosts where a quarter of the sampled pages has changed in this run."""
     rows = _query_pages(
         f"""
         SELECT url, depth FROM registry_knownpage AS known WHERE {_IN_REACH} AND {_HOST} IN (
@@ -423,68 +422,69 @@ def _list_on_changed_hosts(crawl: Crawl, limit: int) -> list[NewUrl]:
 
 def _list_previous_lists(crawl: Crawl) -> list[NewUrl]:
     """Return the previous run's sitemaps and feeds, because the pages that link to them may be skipped this time."""
-    if (previous := _get_previous(crawl)) is None:
+    if (previous_crawl := _find_previous_crawl(crawl)) is None:
         return []
-    lists = previous.frontier.filter(kind__in=("sitemap", "feed"))
-    lists = lists.filter(~Q(state=FrontierUrl.State.REFUSED) | Q(key__in=_list_failed_keys(previous)))
+    lists = previous_crawl.frontier.filter(kind__in=("sitemap", "feed"))
+    lists = lists.filter(~Q(state=FrontierUrl.State.REFUSED) | Q(key__in=_list_failed_keys(previous_crawl)))
     rows = lists.order_by("depth", "id").values_list("url", "depth", "kind")[:MAX_ADDED]
     return [
         NewUrl(url, kind, depth)
         for url, depth, kind in rows
-        if registrable_domain(host_of(url)) in _list_domains(crawl)
+        if get_registrable_domain(get_url_host(url)) in _list_domains(crawl)
     ]
 
 
 def _list_unvisited(crawl: Crawl, limit: int) -> list[NewUrl]:
-    """Return pages that the previous run did not reach or could not load, in turns by URL pattern."""
-    unreached = _list_unreached(crawl).order_by("state", "depth", "turn", "id")
-    return _assign_patterns(crawl, unreached.values_list("url", "depth")[: min(limit, MAX_ADDED)])
+    """Return pages that the previous run did not reach or could not load, alternating between URL patterns."""
+    unreached_urls = _list_unreached(crawl).order_by("state", "depth", "turn", "id")
+    return _assign_patterns(crawl, unreached_urls.values_list("url", "depth")[: min(limit, MAX_ADDED)])
 
 
 def _list_unreached(crawl: Crawl) -> QuerySet[FrontierUrl]:
-    """Return the previous run's frontier rows of such pages."""
-    if (previous := _get_previous(crawl)) is None:
+    """Return the previous run's frontier rows of pages that it did not reach or could not load."""
+    if (previous_crawl := _find_previous_crawl(crawl)) is None:
         return FrontierUrl.objects.none()
-    unreached = previous.frontier.filter(kind="page").filter(
-        Q(state=FrontierUrl.State.PENDING) | Q(state=FrontierUrl.State.REFUSED, key__in=_list_failed_keys(previous))
+    unreached_urls = previous_crawl.frontier.filter(kind="page").filter(
+        Q(state=FrontierUrl.State.PENDING)
+        | Q(state=FrontierUrl.State.REFUSED, key__in=_list_failed_keys(previous_crawl))
     )
-    return unreached.exclude(key__in=crawl.frontier.values("key"))
+    return unreached_urls.exclude(key__in=crawl.frontier.values("key"))
 
 
 def _list_failed_keys(crawl: Crawl) -> QuerySet[Refusal, Any]:
     """Return the keys of URLs refused in a crawl for a reason that may be temporary."""
-    failed = Refusal.objects.filter(crawl=crawl, reason__regex=f"^({RETRY_LATER.pattern})$", page_url="")
-    return failed.values_list("key", flat=True)
+    failed_refusals = Refusal.objects.filter(crawl=crawl, reason__regex=f"^({RETRY_LATER.pattern})$", page_url="")
+    return failed_refusals.values_list("key", flat=True)
 
 
 def _assign_patterns(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
     return [
-        replace(new, pattern=pattern_of_target(Target(url=new.url, depth=new.depth)))
-        for new in _to_new_urls(crawl, pages)
+        replace(new_url, pattern=get_target_pattern(Target(url=new_url.url, depth=new_url.depth)))
+        for new_url in _to_new_urls(crawl, pages)
     ]
 
 
-def _get_previous(crawl: Crawl) -> Crawl | None:
+def _find_previous_crawl(crawl: Crawl) -> Crawl | None:
     return crawl.watch.crawls.filter(number__lt=crawl.number).order_by("-number").first()
 
 
 def _get_domain(authority: str) -> str:
-    return registrable_domain(host_of(f"http://{authority}/"))
+    return get_registrable_domain(get_url_host(f"http://{authority}/"))
 
 
 def _list_domains(crawl_or_watch: Crawl | Watch) -> Collection[str]:
     sources: Sequence[Mapping[str, Any]] = crawl_or_watch.sources
-    return {registrable_domain(host_of(source["url"])) for source in sources}
+    return {get_registrable_domain(get_url_host(source["url"])) for source in sources}
 
 
 def _to_new_urls(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
-    """Convert known pages on sites that the watch still covers; its sources may have changed since.
+    """Convert known pages to frontier URLs, if the watch still covers their sites.
 
     Each row has the URL, the depth and, optionally, a flag that puts the page first.
     """
     domains = _list_domains(crawl)
     return [
-        NewUrl(url, "page", depth, first=any(first))
-        for url, depth, *first in pages
-        if registrable_domain(host_of(url)) in domains
+        NewUrl(url, "page", depth, is_first=any(first_flags))
+        for url, depth, *first_flags in pages
+        if get_registrable_domain(get_url_host(url)) in domains
     ]

@@ -1,4 +1,4 @@
-"""Scheduling of crawls from watches, and of slices from crawls."""
+"""Planning of crawls for watches, and of slices for crawls."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +19,10 @@ HOSTS_PER_SLICE = 20
 def start_due_crawls(services: Services) -> None:
     """Start the crawls of due watches, unless the disk is nearly full."""
     schedules.skip_missed_runs()
-    due = schedules.list_due_watches()
-    if not due or disk_is_full(services):
+    due_watches = schedules.list_due_watches()
+    if not due_watches or disk_is_full(services):
         return
-    for watch_id in due:
+    for watch_id in due_watches:
         if crawl := schedules.start_crawl(watch_id):
             plan_crawls(services, [crawl.pk])
 
@@ -33,7 +33,8 @@ def start_now(services: Services, watch: Watch, *, everything: bool = False) -> 
     Args:
         services: The services.
         watch: The watch.
-        everything: Also visit pages that have not changed for a long time; if a crawl is running, the next run does.
+        everything: Also visit pages that have not changed for a long time; if a crawl is already running, this applies
+            to the next one.
 
     Returns:
         The crawl.
@@ -43,22 +44,22 @@ def start_now(services: Services, watch: Watch, *, everything: bool = False) -> 
         WrongUseError: The watch is paused, or only requests previously seen pictures.
     """
     if disk_is_full(services):
-        sentence = Sentence("The disk is almost full, and crawling has stopped.")
-        raise ServiceMissingError(sentence, hint=Sentence("Contact the operator."))
+        message = Sentence("The disk is almost full, and crawling has stopped.")
+        raise ServiceMissingError(message, hint=Sentence("Contact the operator."))
     crawl = watch_settings.start_now(watch, everything=everything)
     plan_crawls(services, [crawl.pk])
     return crawl
 
 
 def stop_crawl(services: Services, crawl: Crawl, *, by: str) -> bool:
-    """Request a crawl's end, within seconds; return True if it was running."""
+    """Request the end of a crawl, which stops within seconds; return True if it was running."""
     was_running = watch_settings.stop_crawl(crawl, by=by)
     plan_crawls(services, [crawl.pk])
     return was_running
 
 
 def remove_watch(services: Services, watch: Watch, *, by: str) -> None:
-    """Delete a watch and end its running crawl, as :func:`registry.crawls.watch_settings.remove_watch` does."""
+    """Delete a watch and end its running crawl; see :func:`registry.crawls.watch_settings.remove_watch`."""
     crawl = watch_settings.get_running_crawl(watch)
     watch_settings.remove_watch(watch, by=by)
     plan_crawls(services, [] if crawl is None else [crawl.pk])
@@ -69,21 +70,21 @@ def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[P
 
     Returns the watch, and True if it has new files to read. Raises ``WrongUseError`` for invalid settings.
     """
-    places = [("warc", str(path)) for path in paths]
-    watch = scoped.watches(owner).filter(name=name).first()
+    sources = [("warc", str(path)) for path in paths]
+    watch = scoped.list_watches(owner).filter(name=name).first()
     if watch is None:
         interval = watch_settings.MAX_INTERVAL
-        watch = watch_settings.add_watch(owner, name, places, every=interval, budget={}, politeness={}, by=by)
-    elif set(places) <= set(watch_settings.list_sources(watch)):
+        watch = watch_settings.add_watch(owner, name, sources, every=interval, budget={}, politeness={}, by=by)
+    elif set(sources) <= set(watch_settings.list_sources(watch)):
         return watch, False
     else:
-        watch_settings.change_sources(watch, add=places, by=by)
+        watch_settings.change_sources(watch, add=sources, by=by)
     start_now(services, watch)
     return watch, True
 
 
 def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
-    """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are complete."""
+    """Lease pending URLs to new slices, unless the disk is nearly full, and end crawls that are complete."""
     is_full = disk_is_full(services)
     for crawl_id in crawl_ids:
         page_changes.add_due_pages(crawl_id)

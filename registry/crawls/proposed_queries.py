@@ -23,8 +23,10 @@ _LETTERS = re.compile(r"[^\W\d_]{3}|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{2}
 
 
 def propose_queries(owner: Owner, limit: int = MAX_QUERIES) -> list[str]:
-    """Return search queries, the most promising first; empty if the works' texts contain only numbers."""
-    works = list(scoped.works(owner).order_by("-number").values_list("title", "author", "metadata")[:MAX_WORKS])
+    """Return search queries, most promising first; empty if the works' texts contain only numbers."""
+    works = list(
+        scoped.list_owner_works(owner).order_by("-number").values_list("title", "author", "metadata")[:MAX_WORKS]
+    )
     authors = _sort_by_frequency(author.split(",")[0] for _title, author, _file in works)
     keywords = _sort_by_frequency(word for *_rest, file in works for word in str(file.get("keywords", "")).split(","))
     titles = _clean(title for title, *_rest in works)
@@ -40,7 +42,7 @@ def _sort_by_frequency(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _clean(texts: Iterable[str]) -> Iterator[str]:
-    """Yield texts written by a person, each as one line; file names given by cameras are skipped."""
+    """Yield texts as single lines, skipping file names that cameras generate."""
     for text in texts:
         line = " ".join(_COPY.sub("", text.strip()).replace("_", " ").split())
         if not _CAMERA_NAME.match(text) and _LETTERS.search(line):

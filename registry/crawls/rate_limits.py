@@ -4,20 +4,20 @@ from collections.abc import Callable
 
 from django.db import connection, transaction
 
-from exhibit.network.addresses import origin_of
+from exhibit.network.addresses import get_url_origin
 
 _MAX_WAIT = 4_000
-"""Seconds; a longer wait indicates that the clock has been set back, and is ignored."""
+"""Maximum wait in seconds; a longer wait indicates that the clock was set back, and is ignored."""
 
 
 def make_turn_function(url: str) -> Callable[[float], float]:
-    """Return a function that reserves the next request to a service and returns the seconds to wait for it.
+    """Return a function that reserves the next request to a service and returns the seconds to wait before it.
 
-    The function raises ``RuntimeError`` in a transaction, where it would block all other callers until the end.
+    The function raises ``RuntimeError`` in a transaction, where it would block all other callers.
     """
-    service = origin_of(url)[:260]
+    service = get_url_origin(url)[:260]
 
-    def turn(seconds: float) -> float:
+    def reserve_turn(seconds: float) -> float:
         with transaction.atomic(durable=True), connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -32,4 +32,4 @@ def make_turn_function(url: str) -> Callable[[float], float]:
             )
             return max(0.0, float(cursor.fetchone()[0]) - seconds)
 
-    return turn
+    return reserve_turn

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from crawler.searches.mapping import Service
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import now
-from exhibit.config.secrets import master_keys
+from exhibit.config.secrets import load_master_keys
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Money, Price
@@ -24,7 +24,7 @@ from registry.crawls.search_services import get_service, get_services_for
 from registry.crawls.watch_settings import Subjects
 from registry.db.locks import Lock, hold
 from registry.log.audit_log import log_change
-from registry.services.secret_fingerprints import encrypting_key
+from registry.services.secret_fingerprints import get_encryption_key
 from registry.services.services import Services
 
 MAX_KEY = 4_000
@@ -38,22 +38,23 @@ def store_key(services: Services, owner: Owner, service: str, key: str, *, by: s
         WrongUseError: The key is malformed.
     """
     key_form = get_service(services.config, service).key_form
-    text = key.strip()
-    if not text or len(text) > MAX_KEY or not text.isascii() or not text.isprintable():
+    key_text = key.strip()
+    if not key_text or len(key_text) > MAX_KEY or not key_text.isascii() or not key_text.isprintable():
         raise WrongUseError(
-            Sentence("This is not a valid key."), hint=Sentence("Paste it in one line, as the service shows it.")
+            Sentence("This is not a valid key."), hint=Sentence("Paste it on one line, as the service shows it.")
         )
-    if key_form == "id:secret" and not all(text.partition(":")):
-        hint = Sentence("This key has two parts. Enter them in one line, separated by a colon: id:secret.")
+    if key_form == "id:secret" and not all(key_text.partition(":")):
+        hint = Sentence("This key has two parts. Enter them on one line, separated by a colon: id:secret.")
         raise WrongUseError(Sentence("This is not a valid key."), hint=hint)
     with transaction.atomic():
-        hold(Lock.KEYS)  # excludes a concurrent change of the master key
-        encrypted = encrypt(
-            SECRET, _compute_binding(owner, service), text.encode("ascii"), encrypting_key(services.config)
+        hold(Lock.KEYS)  # prevents a concurrent change of the master key
+        encrypted_key = encrypt(
+            SECRET, _compute_binding(owner, service), key_text.encode("ascii"), get_encryption_key(services.config)
         )
-        values = {"encrypted": encrypted, "added_by": by, "added_at": now()}
+        values = {"encrypted": encrypted_key, "added_by": by, "added_at": now()}
         SearchKey.objects.update_or_create(owner=owner, service=service, defaults=values)
-        log_change("search key kept", by=by, owner=owner, about={"service": service})  # never includes the key
+        # The log never includes the key
+        log_change("search key kept", by=by, owner=owner, details={"service": service})
 
 
 def delete_key(owner: Owner, service: str, *, by: str) -> bool:
@@ -62,20 +63,23 @@ def delete_key(owner: Owner, service: str, *, by: str) -> bool:
 
 
 def get_key(services: Services, owner: Owner, service: str) -> str | None:
-    """Return an owner's key for a search service; ``None`` without one or if the master key cannot decrypt it."""
+    """Return an owner's key for a search service, or ``None`` if there is none or the master key cannot decrypt it."""
     row = SearchKey.objects.filter(owner=owner, service=service).first()
     if row is None:
         return None
-    encrypted = bytes(row.encrypted)
-    if encrypted[1:17] != _compute_binding(owner, service):
+    encrypted_key = bytes(row.encrypted)
+    if encrypted_key[1:17] != _compute_binding(owner, service):
         return None
     with contextlib.suppress(IntegrityError):
-        return decrypt(SECRET, encrypted, *master_keys(services.config)).decode("ascii")
+        return decrypt(SECRET, encrypted_key, *load_master_keys(services.config)).decode("ascii")
     return None
 
 
 def get_obstacle(services: Services, owner: Owner, name: str, service: Service) -> str:
-    """Return why a search service may not be queried: ``no-key``, ``no-consent`` to send copies of works, or empty."""
+    """Return the reason why a search service may not be queried, or an empty string.
+
+    Reasons are ``no-key`` and ``no-consent`` (to send copies of works).
+    """
     if service.key_form and get_key(services, owner, name) is None:
         return "no-key"
     if not service.takes_pictures or owner.search_consents.filter(service=name, host=service.host).exists():
@@ -84,26 +88,30 @@ def get_obstacle(services: Services, owner: Owner, name: str, service: Service) 
 
 
 def get_price(owner: Owner, name: str, service: Service) -> Price | None:
-    """Return the price of an owner's request: their own setting, or the mapping's price; ``None`` if unknown."""
+    """Return the price of an owner's request: the owner's setting or the mapping's price, or ``None`` if unknown."""
     own_price = owner.search_keys.filter(service=name).values_list("price", flat=True).first()
     return Price(**own_price) if own_price else service.price
 
 
 def set_price(services: Services, owner: Owner, name: str, price: Price | None, *, by: str) -> None:
-    """Set an owner's price as of today, or reset it to the mapping's; raises ``WrongUseError`` without a key."""
+    """Set an owner's price as of today, or reset it to the mapping's price.
+
+    Raises ``WrongUseError`` if the owner has no key.
+    """
     service = get_service(services.config, name)
-    stored = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
+    stored_price = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
     with transaction.atomic():
-        if not owner.search_keys.filter(service=name).update(price=stored):
+        if not owner.search_keys.filter(service=name).update(price=stored_price):
             hint = Sentence("A price can be set only for a stored key.")
             raise WrongUseError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
-        log_change("search price set", by=by, owner=owner, about={"service": name, "price": stored})
+        log_change("search price set", by=by, owner=owner, details={"service": name, "price": stored_price})
 
 
 def record_consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
     """Record an owner's consent to send copies of works to a search service, replacing an earlier one.
 
-    It is valid only for the service's current host. Raises ``WrongUseError`` if the service searches for words.
+    The consent is valid only for the service's current host. Raises ``WrongUseError`` for services that search for
+    words.
     """
     service = get_service(services.config, name)
     if not service.takes_pictures:
@@ -111,34 +119,34 @@ def record_consent(services: Services, owner: Owner, name: str, *, by: str) -> N
     with transaction.atomic():
         values = {"host": service.host, "given_by": by, "given_at": now()}
         SearchConsent.objects.update_or_create(owner=owner, service=name, defaults=values)
-        log_change("search consent given", by=by, owner=owner, about={"service": name, "host": service.host})
+        log_change("search consent given", by=by, owner=owner, details={"service": name, "host": service.host})
 
 
 def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
-    """Withdraw that consent; return True if there was one."""
+    """Withdraw an owner's consent to a search service; return True if there was one."""
     return _delete(owner.search_consents.filter(service=service), "search consent withdrawn", service, owner, by=by)
 
 
-def _delete(rows: QuerySet[Any], what: str, service: str, owner: Owner, *, by: str) -> bool:
+def _delete(rows: QuerySet[Any], entry_title: str, service: str, owner: Owner, *, by: str) -> bool:
     with transaction.atomic():
-        if existed := rows.delete()[0] > 0:
-            log_change(what, by=by, owner=owner, about={"service": service})
-    return existed
+        if has_existed := rows.delete()[0] > 0:
+            log_change(entry_title, by=by, owner=owner, details={"service": service})
+    return has_existed
 
 
 def _compute_binding(owner: Owner, service: str) -> bytes:
-    """Return the owner and service that a key is bound to; it cannot be decrypted for any other."""
+    """Return the digest that binds a key to its owner and service; a key is not decrypted for any others."""
     return hashlib.blake2b(f"search key {owner.pk} {service}".encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The maximum number of requests of a run to a search service, and their cost without free quotas and repeats."""
+    """The maximum number of requests of a run to a search service, and their cost without free quotas or repeats."""
 
-    search: str  # its short name
+    search: str  # short name
     name: str  # display name
-    searches: int  # number of pictures of works, or lines of words
-    pages: int  # number of requests for each
+    searches: int  # number of pictures of works, or of queries
+    pages: int  # number of requests per picture or query
     price: Price | None  # price of a request; ``None`` if unknown
 
     @property
@@ -149,11 +157,20 @@ class Estimate:
         return Money(self.searches * self.pages * self.price.each.millionths, self.price.each.currency)
 
 
-def estimate(
-    services: Services, owner: Owner, names: Collection[str], *, budget: Mapping[str, Any], **asked: Unpack[Subjects]
+def estimate_costs(
+    services: Services,
+    owner: Owner,
+    names: Collection[str],
+    *,
+    budget: Mapping[str, Any],
+    **search_subjects: Unpack[Subjects],
 ) -> list[Estimate]:
-    """Estimate the cost of each search service; raises as :func:`registry.crawls.watches.arrange`."""
-    names, words, works = list(dict.fromkeys(names)), asked.get("words") or (), asked.get("works") or ()
+    """Estimate the cost of each search service; raises the errors of :func:`registry.crawls.watches.set_up_watch`."""
+    names, words, works = (
+        list(dict.fromkeys(names)),
+        search_subjects.get("words") or (),
+        search_subjects.get("works") or (),
+    )
     search_services = get_services_for(services.config, names, words, works)
     check_costs(services, owner, names, budget)
     default_searches = min((service.pace.searches for service in search_services), default=0)
@@ -170,7 +187,7 @@ def estimate(
 
 
 def check_costs(services: Services, owner: Owner, names: Collection[str], budget: Mapping[str, Any]) -> None:
-    """Reject a money limit that would prevent every request: the price is unknown, or in another currency.
+    """Reject a money limit that would prevent every request.
 
     Raises:
         WrongUseError: A service's price is unknown or in another currency.
@@ -179,11 +196,15 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
         service = get_service(services.config, name)
         price = get_price(owner, name, service)
         if price is None:
-            sentence = Sentence(
-                "The price of %(name)s is unknown, so its spending cannot be limited.", name=service.name
+            message = Sentence(
+                "The price of %(name)s is unknown, so a spending limit cannot be applied.", name=service.name
             )
         elif price.each.currency != limit.currency:
-            sentence = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
+            message = Sentence(
+                "The price of %(name)s is in %(code)s, but the spending limit is in another currency.",
+                name=service.name,
+                code=price.each.currency,
+            )
         else:
             continue
         hint = Sentence(
@@ -191,4 +212,4 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
             '\'{"amount": "3.50USD", "requests": 1000}\'',
             search=name,
         )
-        raise WrongUseError(sentence, hint=hint)
+        raise WrongUseError(message, hint=hint)

@@ -1,14 +1,14 @@
-"""Queries to image searches with owners' own API keys; the crawl then visits the results like any other URLs."""
+"""Queries to image searches with owners' own API keys; the crawl visits the results like any other URLs."""
 
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from crawler.searches.client import SearchRefusedError, SearchRequest, SearchResults, ask
+from crawler.searches.client import SearchRefusedError, SearchRequest, SearchResults, request_results
 from crawler.searches.mapping import Service
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
-from exhibit.machine import machine_fault
+from exhibit.machine import describe_machine_fault
 from exhibit.reasons import Reason
 from registry.crawls import archive_captures, budgets, inquiries, watch_settings
 from registry.crawls.crawling import NewUrl
@@ -22,7 +22,7 @@ from registry.pictures.previews import make_preview
 from registry.services.services import Services
 
 WORK_SECONDS = 20.0
-"""Seconds after which an inquiry yields to others; one without answers yields after its first, for a quick start."""
+"""Seconds after which an inquiry yields to others; an inquiry without responses yields after its first response."""
 BUSY_PAUSE = timedelta(minutes=1)
 MAX_COPY_SIDE = 1_024
 """Longer side, in pixels, of the copy sent to a search; the registered picture itself is never sent."""
@@ -31,10 +31,10 @@ TEMPORARY_REASONS = frozenset({Reason.TOO_MANY_BYTES, Reason.TOO_SLOW, Reason.UN
 
 
 def query_search(services: Services, ids: Sequence[int]) -> None:
-    """Query search services, continuing each inquiry where it stopped."""
+    """Query search services, resuming each inquiry where it stopped."""
     for pk in steps.claim(Inquiry, ids, services.stale_after):
         row = Inquiry.objects.select_related("crawl__watch__owner").get(pk=pk)
-        with steps.processing(Inquiry, [pk]):
+        with steps.guard_processing(Inquiry, [pk]):
             (
                 archive_captures.continue_inquiry
                 if watch_settings.is_archive_watch(row.crawl.watch)
@@ -44,7 +44,7 @@ def query_search(services: Services, ids: Sequence[int]) -> None:
 
 
 def _continue_inquiry(services: Services, row: Inquiry) -> None:
-    """Query subject after subject until none is left, the service refuses, or the time is up."""
+    """Query the inquiry's subjects until all are done, the service refuses, or the time limit is reached."""
     owner = row.crawl.watch.owner
     try:
         service = get_service(services.config, row.service)
@@ -55,8 +55,10 @@ def _continue_inquiry(services: Services, row: Inquiry) -> None:
     while True:
         row.refresh_from_db()
         row.crawl.refresh_from_db()
-        if missing := get_obstacle(services, owner, row.service, service):  # the owner may withdraw consent at any time
-            inquiries.end_inquiry(row.pk, missing)
+        if obstacle := get_obstacle(
+            services, owner, row.service, service
+        ):  # the owner may withdraw consent at any time
+            inquiries.end_inquiry(row.pk, obstacle)
             return
         key = get_key(services, owner, row.service) or ""
         subject = (
@@ -70,7 +72,7 @@ def _continue_inquiry(services: Services, row: Inquiry) -> None:
         row.refresh_from_db()
         if inquiries.count_remaining(row) > 0:
             if time.monotonic() > deadline:
-                steps.wait(Inquiry, row.pk, now() + timedelta(seconds=service.pace.seconds))
+                steps.postpone_by_id(Inquiry, row.pk, now() + timedelta(seconds=service.pace.seconds))
                 return
             time.sleep(service.pace.seconds)
 
@@ -79,24 +81,26 @@ def _query_page(services: Services, row: Inquiry, service: Service, key: str, su
     """Request one page of results for a subject; return True to continue."""
     query = _make_query(services, row, service, subject)
     if query is None:
-        inquiries.refuse_subject(row, subject, "The picture can't be sent.")
+        inquiries.refuse_subject(row, subject, "The picture cannot be sent.")
         return True
     price = get_price(row.crawl.watch.owner, row.service, service)
     try:
-        result = ask(service, key, query, services.guard, lambda: budgets.record_charge(row, price))
+        result = request_results(service, key, query, services.guard, lambda: budgets.record_charge(row, price))
     except budgets.OverBudgetError as error:
         inquiries.end_over_budget(row, subject, error.reason, error.amounts)
         return False
     except SearchRefusedError as error:
         return _handle_refusal(row, subject, error)
     except RefusedError as error:
-        steps.fail(Inquiry, row.pk, f"{service.name}: {error.message}", retry=error.reason in TEMPORARY_REASONS)
+        steps.record_failure(
+            Inquiry, row.pk, f"{service.name}: {error.message}", retry=error.reason in TEMPORARY_REASONS
+        )
         return False
     return _store_results(row, service, subject, result)
 
 
 def _make_query(services: Services, row: Inquiry, service: Service, subject: Subject) -> SearchRequest | None:
-    """Return the query to send: words, or a reduced copy of the picture; ``None`` if the picture cannot be sent."""
+    """Return the query to send (words or a reduced copy of the picture), or ``None`` if the picture cannot be sent."""
     offset = row.pages * service.pace.size
     if subject.picture is None:
         return SearchRequest(words=subject.words, page=row.page, offset=offset)
@@ -106,9 +110,9 @@ def _make_query(services: Services, row: Inquiry, service: Service, subject: Sub
     try:
         data = make_preview(services.blobs.get(picture.digest), services.limits, MAX_COPY_SIDE)
     except ExhibitError as error:
-        if error.retry or machine_fault(error):
+        if error.retry or describe_machine_fault(error):
             raise
-        return None  # only this picture: its bytes are lost or damaged
+        return None  # affects only this picture, whose bytes are lost or damaged
     return SearchRequest(picture=data, page=row.page, offset=offset)
 
 
@@ -117,7 +121,7 @@ def _store_results(row: Inquiry, service: Service, subject: Subject, results: Se
         NewUrl(item.image, "image", 1, item.page, item.title, elsewhere=item.elsewhere)
         if item.image
         else NewUrl(item.page, "page", 1)
-        for item in results.places
+        for item in results.hits
     ]
     has_next = results.more and row.pages + 1 < service.pace.pages
     page, finished_subject = (results.next_page, None) if has_next else ("", subject)
@@ -130,9 +134,9 @@ def _handle_refusal(row: Inquiry, subject: Subject, error: SearchRefusedError) -
         return True
     if error.reason == "busy":
         pause = timedelta(seconds=error.wait) if error.wait is not None else BUSY_PAUSE
-        steps.wait(Inquiry, row.pk, now() + pause, error.message)
+        steps.postpone_by_id(Inquiry, row.pk, now() + pause, error.message)
     elif error.reason == "failed":
-        steps.fail(Inquiry, row.pk, error.message, retry=True)
+        steps.record_failure(Inquiry, row.pk, error.message, retry=True)
     else:
         inquiries.end_inquiry(row.pk, error.reason)
     return False

@@ -11,29 +11,29 @@ from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 
-SHIPPED = Path(crawler.__file__).with_name("searches")
-FOLDER = "searches"
+BUILT_IN_FOLDER = Path(crawler.__file__).with_name("searches")
+OWN_FOLDER = "searches"
 """Folder in the data folder for the operator's own mappings, one TOML file each; they replace built-in ones by name."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 """Allowed file names before ``.toml``; they become part of URLs."""
 
 
 def load_services(config: Config) -> dict[str, Service]:
-    """Return the available search services by short name; unreadable mappings are left out."""
+    """Return the available search services by short name; unreadable mappings are omitted."""
     return {path.stem: result for path, result in _iterate_mappings(config) if isinstance(result, Service)}
 
 
-def list_broken(config: Config) -> dict[str, str]:
-    """Return unreadable mapping files by name, each with the error, for the operator."""
+def list_broken_mappings(config: Config) -> dict[str, str]:
+    """Return the unreadable mapping files by name with their errors, for the operator."""
     return {path.name: str(result) for path, result in _iterate_mappings(config) if isinstance(result, WrongUseError)}
 
 
 def get_service(config: Config, name: str) -> Service:
     """Return a search service; raises ``NotFoundError`` if it does not exist or its mapping cannot be read."""
     service = load_services(config).get(name)
-    if service is None and (reason := list_broken(config).get(f"{name}.toml")):
-        sentence = Sentence("The mapping of the search service %(name)s cannot be read: %(why)s", name=name, why=reason)
-        raise NotFoundError(sentence, hint=Sentence("The operator can correct the file."))
+    if service is None and (reason := list_broken_mappings(config).get(f"{name}.toml")):
+        message = Sentence("The mapping of the search service %(name)s cannot be read: %(why)s", name=name, why=reason)
+        raise NotFoundError(message, hint=Sentence("The operator can correct the file."))
     if service is None:
         raise NotFoundError(
             Sentence("There is no search service named %(name)s.", name=f"{name!r}"),
@@ -44,12 +44,12 @@ def get_service(config: Config, name: str) -> Service:
 
 def list_own_mappings(config: Config) -> list[Path]:
     """Return the files of the operator's own mappings."""
-    return sorted((config.data_dir / FOLDER).glob("*.toml"))
+    return sorted((config.data_dir / OWN_FOLDER).glob("*.toml"))
 
 
 def _iterate_mappings(config: Config) -> Iterator[tuple[Path, Service | WrongUseError]]:
     """Yield each mapping file with its service, or the error if it cannot be read."""
-    paths = [*sorted(SHIPPED.glob("*.toml")), *list_own_mappings(config)]
+    paths = [*sorted(BUILT_IN_FOLDER.glob("*.toml")), *list_own_mappings(config)]
     for path in {path.stem: path for path in paths}.values():
         try:
             yield path, read_file(path)
@@ -60,15 +60,15 @@ def _iterate_mappings(config: Config) -> Iterator[tuple[Path, Service | WrongUse
 def read_file(path: Path) -> Service:
     """Read a mapping, from the cache if the file is unchanged; raises ``WrongUseError``."""
     if not _NAME.fullmatch(path.stem):
-        raise WrongUseError("It needs another name: letters from A to Z, digits, - and _, at most 60.")
+        raise WrongUseError("The file name may contain at most 60 characters: letters (A to Z), digits, - and _.")
     try:
         return _read_cached(path, path.stat().st_mtime_ns)
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUseError("It can't be read as text in UTF-8.") from error
+        raise WrongUseError("The file is not UTF-8 text.") from error
 
 
 @cache
-def _read_cached(path: Path, changed: int) -> Service:  # noqa: ARG001 - part of the key
+def _read_cached(path: Path, changed_at: int) -> Service:  # noqa: ARG001 - part of the key
     return read_service(path.read_text(encoding="utf-8-sig"))
 
 
@@ -80,21 +80,21 @@ def split_queries(text: str) -> list[str]:
 def get_services_for(
     config: Config, names: Collection[str], words: Collection[str], works: Collection[int]
 ) -> list[Service]:
-    """Return search services, checked against the subjects of a query: words, works, or none (everything).
+    """Return search services if they accept the subjects of a query: words, works, or none (everything).
 
     Raises:
         NotFoundError: A service does not exist.
         WrongUseError: A service needs other subjects, or the services need different ones.
     """
-    matching = [get_service(config, name) for name in names]
-    for service in matching:
+    matching_services = [get_service(config, name) for name in names]
+    for service in matching_services:
         if service.takes != "words" and words:
-            subject = "your works" if service.takes_pictures else "all that it has"
-            raise WrongUseError(f"{service.name} is asked for {subject}, not for words.")
+            subject = "your works" if service.takes_pictures else "all its pictures"
+            raise WrongUseError(f"{service.name} searches for {subject}, not for words.")
         if service.takes == "words" and not words:
-            raise WrongUseError(f"{service.name} needs words to search for.")
+            raise WrongUseError(f"{service.name} requires words to search for.")
         if works and not service.takes_pictures:
             raise WrongUseError(Sentence("%(name)s does not search by work.", name=service.name))
-    if len({service.takes for service in matching}) > 1:
+    if len({service.takes for service in matching_services}) > 1:
         raise WrongUseError(Sentence("Search services with different kinds of input need separate watches."))
-    return matching
+    return matching_services

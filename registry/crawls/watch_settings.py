@@ -10,11 +10,11 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.crawls import budgets, canaries, crawling, own_sites, page_changes, revisits, schedules, scoped
+from registry.crawls import budgets, copy_checks, crawling, own_sites, page_changes, revisits, schedules, scoped
 from registry.crawls.models import Crawl, Watch
 from registry.crawls.schedules import TimeOfDay
 from registry.db.claimable import UNFINISHED
-from registry.db.rows import lock_row, next_number, require, write
+from registry.db.rows import get_next_number, lock_row, require, write
 from registry.log import audit_log
 from registry.members import samples
 
@@ -37,7 +37,7 @@ DEFAULT_BUDGETS: Mapping[str, Mapping[str, int | str]] = {
     ARCHIVES: {name: DEFAULT_BUDGET[name] for name in ("pages", "bytes", "seconds")},
     FILES: {},
 }
-"""Default budgets by sort of sources: searches return only pictures; files and bulk lists are read completely."""
+"""Default budgets by group of sources: searches return only pictures; files and bulk lists are read completely."""
 
 _GROUPS = {
     crawling.SEARCH: SEARCHES,
@@ -53,7 +53,7 @@ class Subjects(TypedDict, total=False):
 
     words: Sequence[str] | None
     works: Sequence[int] | None  # work numbers; empty for all works
-    newest: bool | None  # start each run with the newest work instead of continuing in turn
+    newest: bool | None  # start each run with the newest work instead of continuing
     domains: Sequence[str] | None  # domains whose pictures are requested from an archive
     since: str | None  # first and last year, month or day of captures
     until: str | None
@@ -72,22 +72,22 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     own: bool = False,
     **search_subjects: Unpack[Subjects],
 ) -> Watch:
-    """Create a scheduled watch; use :func:`start_now` for an earlier run.
+    """Create a scheduled watch; use :func:`start_now` to run it earlier.
 
-    Results from files, archives and searches with the owner's key are private to the owner; those from the public web
+    Results from files, archives and searches with the owner's key are private to the owner; results from the public web
     are not.
 
     Args:
         owner: The owner.
         name: Name of the watch.
-        sources: Kinds and URLs (or file paths) of sources, all of one sort.
+        sources: Kinds and URLs (or file paths) of sources, all from one group.
         every: Interval between runs.
-        budget: :class:`crawler.formats.job.Limits` of a run; :data:`DEFAULT_BUDGETS` for missing values.
+        budget: :class:`crawler.formats.job.Limits` of a run; missing values are set from :data:`DEFAULT_BUDGETS`.
         politeness: Values of :class:`crawler.formats.job.Politeness`.
         by: Account recorded in the audit log.
         when: Time of day of the runs; without it, the first run is after one interval.
         own: The sources are the owner's own sites (:mod:`registry.crawls.own_sites`).
-        **asked: Subjects of searches or archives.
+        **search_subjects: Subjects of searches or archives.
 
     Raises:
         WrongUseError: The settings are invalid, or the name is taken.
@@ -101,15 +101,15 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
         raise WrongUseError(Sentence("Only watches that use a search service can have words or works to search for."))
     if (group == ARCHIVES) != ("domains" in subjects) or (subjects.keys() & _DOMAINS and group != ARCHIVES):
         raise WrongUseError(
-            Sentence("A watch over an archive requires domains. Other watches cannot have domains."),
+            Sentence("A watch that searches a web archive requires domains. Other watches cannot have domains."),
             hint=Sentence("Specify the archive and the domain: --archive wayback --domain example.com"),
         )
     if own:
         own_sites.check_sources(sources)
-    first = None if group == LISTS else now() + every if when is None else schedules.compute_first_run(every, when)
+    first_run = None if group == LISTS else now() + every if when is None else schedules.compute_first_run(every, when)
     with lock_row(owner):
         _check_name_is_free(owner, name)
-        number = next_number(owner.watches)
+        number = get_next_number(owner.watches)
         watch = Watch.objects.create(
             owner=owner,
             number=number,
@@ -117,12 +117,12 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             sources=[{"kind": kind, "url": url, **subjects} for kind, url in dict.fromkeys(sources)],
             budget=budget,
             politeness=dict(politeness),
-            **_to_schedule_columns(every, first, when),
+            **_to_schedule_columns(every, first_run, when),
             private=group in (FILES, SEARCHES, ARCHIVES),
             own=own,
         )
         audit_log.log_change(
-            "watch added", by=by, owner=owner, about={"sources": watch.sources, **_describe_settings(watch)}
+            "watch added", by=by, owner=owner, details={"sources": watch.sources, **_describe_settings(watch)}
         )
         return watch
 
@@ -138,12 +138,13 @@ def change_watch(  # noqa: PLR0913 - as add_watch
     when: TimeOfDay | None = None,
     own: bool | None = None,
 ) -> None:
-    """Change a watch; a running crawl continues under the new budget, and its next slice at the new rate.
+    """Change a watch; a running crawl continues under the new budget, and its next slice uses the new rate.
 
-    Values that are not given stay. The next run is as ``when`` says, or within one interval if that has changed.
+    Values that are not given stay unchanged. The next run is at ``when``, or within one interval if the interval has
+    changed.
 
     Raises:
-        NotFoundError: The watch has been deleted meanwhile.
+        NotFoundError: The watch has been deleted in the meantime.
         WrongUseError: The settings are invalid.
     """
     _check_schedulable(watch)
@@ -158,33 +159,35 @@ def change_watch(  # noqa: PLR0913 - as add_watch
         )
         if name != row.name:
             _check_name_is_free(watch.owner, name)
-        times = {} if is_list_watch(row) else _compute_changed_times(row, every, when)
+        changed_times = {} if is_list_watch(row) else _compute_changed_schedule(row, every, when)
         politeness = {**row.politeness, **politeness}
-        sees_more = any(budget.get(key) != row.budget.get(key) for key in ("depth", "render"))
-        sees_more |= any(politeness.get(key) != row.politeness.get(key) for key in ("obey_robots", "obey_reservations"))
+        has_more_pages = any(budget.get(key) != row.budget.get(key) for key in ("depth", "render"))
+        has_more_pages |= any(
+            politeness.get(key) != row.politeness.get(key) for key in ("obey_robots", "obey_reservations")
+        )
         own = row.own if own is None else own
         if own:
             own_sites.check_sources(list_sources(row))
-        sees_more |= own and not row.own  # pictures already seen may be proposed
-        everything = row.everything or sees_more
-        write(row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **times)
-        if sees_more:  # "unchanged" would be wrong, also in later runs if the next one cannot cover all
+        has_more_pages |= own and not row.own  # known pictures may be proposed
+        everything = row.everything or has_more_pages
+        write(row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **changed_times)
+        if has_more_pages:  # pages must not count as unchanged, even if the next run cannot cover all of them
             row.known_pages.update(etag="", last_modified="")
         audit_log.log_change(
             "watch changed",
             by=by,
             owner=watch.owner,
-            about={"before": previous_settings, "after": _describe_settings(row)},
+            details={"before": previous_settings, "after": _describe_settings(row)},
         )
 
 
 def change_sources(
     watch: Watch, *, add: Sequence[tuple[str, str]] = (), remove: Collection[tuple[str, str]] = (), by: str
 ) -> None:
-    """Add or remove sources of a watch, all of the sort it has; earlier sightings stay.
+    """Add or remove sources of a watch, from the watch's own group of kinds; earlier sightings are kept.
 
-    If a source is removed, a running crawl ends with its results so far. Sources that the watch already has, or does
-    not have, are ignored. Raises as :func:`change_watch`, also if no source would be left.
+    If a source is removed, a running crawl ends with its current results. Adding an existing source or removing a
+    missing one has no effect. Raises the errors of :func:`change_watch`, also if no source would be left.
     """
     _check_schedulable(watch)
     with transaction.atomic():
@@ -201,16 +204,22 @@ def change_sources(
         ):
             raise WrongUseError(Sentence("A watch cannot combine files, searches and web URLs."))
         write(row, sources=[{"kind": kind, "url": url} for kind, url in new_sources])
-        added, removed = sorted({*new_sources} - {*previous_sources}), sorted({*previous_sources} - {*new_sources})
-        if removed:
+        added_sources, removed_sources = (
+            sorted({*new_sources} - {*previous_sources}),
+            sorted({*previous_sources} - {*new_sources}),
+        )
+        if removed_sources:
             _stop_crawl(row)
             page_changes.delete_other_sites(row)
-        about = {"watch": row.name, "added": added, "removed": removed}
-        audit_log.log_change("watch's sources changed", by=by, owner=watch.owner, about=about)
+        about = {"watch": row.name, "added": added_sources, "removed": removed_sources}
+        audit_log.log_change("watch's sources changed", by=by, owner=watch.owner, details=about)
 
 
 def change_subjects(watch: Watch, *, by: str, **search_subjects: Unpack[Subjects]) -> None:
-    """Change the words or works that a watch searches for, from the next crawl on; raises as :func:`change_watch`."""
+    """Change the words or works that a watch searches for, from the next crawl on.
+
+    Raises the errors of :func:`change_watch`.
+    """
     subjects = {name: value for name, value in search_subjects.items() if value is not None}
     if not subjects:
         return
@@ -229,7 +238,7 @@ def change_subjects(watch: Watch, *, by: str, **search_subjects: Unpack[Subjects
         if sources == row.sources:
             return
         write(row, sources=sources)
-        audit_log.log_change("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **subjects})
+        audit_log.log_change("watch's words changed", by=by, owner=watch.owner, details={"watch": row.name, **subjects})
 
 
 def list_sources(watch: Watch) -> list[tuple[str, str]]:
@@ -273,7 +282,7 @@ def is_archive_watch(watch: Watch) -> bool:
 
 
 def is_list_watch(watch: Watch) -> bool:
-    """Return True if a watch visits URLs from bulk lists or from a person; it has no schedule.
+    """Return True if a watch visits URLs from bulk lists or from a user; such a watch has no schedule.
 
     :mod:`registry.crawls.url_lists` and :mod:`registry.crawls.manual_visits` start it.
     """
@@ -281,21 +290,21 @@ def is_list_watch(watch: Watch) -> bool:
 
 
 def is_manual_watch(watch: Watch) -> bool:
-    """Return True if a watch visits single pages once, at a person's request (:mod:`registry.crawls.manual_visits`)."""
+    """Return True if a watch visits single pages once, at a user's request (:mod:`registry.crawls.manual_visits`)."""
     return any(source["kind"] == crawling.HAND for source in watch.sources)
 
 
 def is_unscheduled(watch: Watch) -> bool:
-    """Return True if a watch runs only when a person starts it."""
+    """Return True if a watch runs only when a user starts it."""
     return watch.interval_seconds >= MAX_INTERVAL.total_seconds()
 
 
 def is_site_watch(watch: Watch) -> bool:
-    """Return True if a watch visits places on the web that a person entered."""
+    """Return True if a watch visits sites or pages that a user entered."""
     return {_get_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_past(watch)
 
 
-def _compute_changed_times(watch: Watch, every: timedelta, when: TimeOfDay | None) -> dict[str, Any]:
+def _compute_changed_schedule(watch: Watch, every: timedelta, when: TimeOfDay | None) -> dict[str, Any]:
     """Return the columns of a changed schedule, which keeps its time of day unless a new one is given."""
     previous = schedules.load_time_of_day(watch)
     if when is not None:
@@ -303,17 +312,17 @@ def _compute_changed_times(watch: Watch, every: timedelta, when: TimeOfDay | Non
     if int(every.total_seconds()) == watch.interval_seconds:
         return {}
     if previous is not None and every % schedules.DAY == timedelta(0):
-        return _to_schedule_columns(every, previous.on(previous.day_of(now()) + every), previous)
+        return _to_schedule_columns(every, previous.get_time_on(previous.find_last_day(now()) + every), previous)
     return _to_schedule_columns(every, now() + every, None)
 
 
-def _to_schedule_columns(every: timedelta, first: datetime | None, when: TimeOfDay | None) -> dict[str, Any]:
+def _to_schedule_columns(every: timedelta, first_run: datetime | None, when: TimeOfDay | None) -> dict[str, Any]:
     """Return the schedule's columns; the time of day defaults to that of the first run."""
-    is_daily = first is not None and every % schedules.DAY == timedelta(0)
-    time_of_day = (when or TimeOfDay.of(first)) if first is not None and is_daily else None
+    is_daily = first_run is not None and every % schedules.DAY == timedelta(0)
+    time_of_day = (when or TimeOfDay.from_datetime(first_run)) if first_run is not None and is_daily else None
     return {
         "interval_seconds": int(every.total_seconds()),
-        "next_run_at": first,
+        "next_run_at": first_run,
         "time_of_day": time_of_day and time_of_day.at,
         "time_zone": str(time_of_day.zone) if time_of_day else "",
     }
@@ -336,21 +345,23 @@ def _check_name_and_interval(name: str, every: timedelta) -> None:
 
 def _normalise_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
     """Return a budget in its stored form; an empty money amount means no limit."""
-    limited = {name: value for name, value in budget.items() if value != ""}
-    if group != SEARCHES and limited.keys() & {"searches", budgets.RUN, budgets.MONTH}:
+    set_values = {name: value for name, value in budget.items() if value != ""}
+    if group != SEARCHES and set_values.keys() & {"searches", budgets.RUN_COST_KEY, budgets.MONTH_COST_KEY}:
         raise WrongUseError(
-            Sentence("Only watches that use a search service can have a number of searches or a spending limit.")
+            Sentence(
+                "Only watches that use a search service can have a maximum number of searches or a spending limit."
+            )
         )
-    if group in (SEARCHES, FILES, ARCHIVES) and limited.keys() & budgets.RENDERING.keys():
+    if group in (SEARCHES, FILES, ARCHIVES) and set_values.keys() & budgets.RENDERING.keys():
         raise WrongUseError(Sentence("Only a watch that visits pages can render them."))
-    money_limits = budgets.parse_limits(limited)
+    money_limits = budgets.parse_limits(set_values)
     if len({limit.currency for limit in money_limits.values()}) > 1:
         raise WrongUseError(Sentence("Use the same currency for the spending limits per run and per month."))
-    return limited | {name: str(limit) for name, limit in money_limits.items()}
+    return set_values | {name: str(limit) for name, limit in money_limits.items()}
 
 
 def _check_name_is_free(owner: Owner, name: str) -> None:
-    if scoped.watches(owner).filter(name=name).exists():
+    if scoped.list_watches(owner).filter(name=name).exists():
         raise WrongUseError(
             Sentence("%(owner)s already has a watch named %(name)s.", owner=owner.name, name=f"{name!r}"),
             hint=Sentence("Choose another name."),
@@ -358,14 +369,14 @@ def _check_name_is_free(owner: Owner, name: str) -> None:
 
 
 def make_free_name(owner: Owner, base_name: str) -> str:
-    """Return a name for a watch that is not taken, based on the one wanted."""
-    used_names = set(scoped.watches(owner).filter(name__startswith=base_name).values_list("name", flat=True))
+    """Return an unused name for a watch, based on ``base_name``."""
+    used_names = set(scoped.list_watches(owner).filter(name__startswith=base_name).values_list("name", flat=True))
     numbered_names = (f"{base_name} ({number})" for number in range(2, len(used_names) + 3))
     return next(name for name in (base_name, *numbered_names) if name not in used_names)
 
 
 def remove_watch(watch: Watch, *, by: str) -> None:
-    """Delete a watch; a running crawl is stopped, and its canaries are withdrawn.
+    """Delete a watch; a running crawl is stopped, and its known copies are withdrawn.
 
     Its sightings stay, because cases and evidence depend on them.
 
@@ -377,65 +388,68 @@ def remove_watch(watch: Watch, *, by: str) -> None:
     with transaction.atomic():
         row = _lock_watch(watch)
         Watch.objects.filter(pk=row.pk).update(removed_at=now(), paused=True)
-        for known_copy in canaries.list_active(watch.owner).filter(watch=watch):
-            canaries.withdraw_known_copy(known_copy, by=by)
+        for known_copy in copy_checks.list_active_known_copies(watch.owner).filter(watch=watch):
+            copy_checks.withdraw_known_copy(known_copy, by=by)
         _stop_crawl(row)
-        audit_log.log_change("watch removed", by=by, owner=watch.owner, about={"watch": row.name})
+        audit_log.log_change("watch removed", by=by, owner=watch.owner, details={"watch": row.name})
 
 
 def stop_crawl(crawl: Crawl, *, by: str) -> bool:
-    """Request a crawl's end, within seconds; return True if it was running."""
+    """Request the end of a crawl, which stops within seconds; return True if it was running."""
     with transaction.atomic():
         if was_running := crawling.stop_crawl(crawl.pk):
             about = {"watch": crawl.watch.name, "crawl": crawl.number}
-            audit_log.log_change("crawl stopped", by=by, owner=crawl.watch.owner, about=about)
+            audit_log.log_change("crawl stopped", by=by, owner=crawl.watch.owner, details=about)
     return was_running
 
 
 def _stop_crawl(watch: Watch) -> None:
-    """Stop the running crawl, if any; no other can start while the watch is locked."""
+    """Stop the running crawl, if any; no other crawl can start while the watch is locked."""
     if running_crawl := get_running_crawl(watch):
         crawling.stop_crawl(running_crawl.pk)
 
 
 def pause(watch: Watch, *, by: str = "") -> None:
-    """Start no more crawls; a running one continues. Raises as :func:`remove_watch`."""
-    _set_paused(watch, by=by, paused=True)
+    """Pause a watch; a running crawl continues. Raises the errors of :func:`remove_watch`."""
+    _set_paused(watch, by=by, is_paused=True)
 
 
 def resume(watch: Watch, *, by: str = "") -> None:
-    """Start crawls again, at the next regular time; raises as :func:`remove_watch`."""
-    _set_paused(watch, by=by, paused=False)
+    """Resume a watch at its next regular time; raises the errors of :func:`remove_watch`."""
+    _set_paused(watch, by=by, is_paused=False)
 
 
-def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
+def _set_paused(watch: Watch, *, by: str, is_paused: bool) -> None:
     _check_schedulable(watch)
     with transaction.atomic():
         row = _lock_watch(watch)
-        if row.paused == paused:
+        if row.paused == is_paused:
             return
-        write(row, paused=paused)
-        schedules.advance(row, now())
-        what = "watch paused" if paused else "watch resumed"
-        audit_log.log_change(what, by=by, owner=watch.owner, about={"watch": row.name})
+        write(row, paused=is_paused)
+        schedules.advance_next_run(row, now())
+        entry_title = "watch paused" if is_paused else "watch resumed"
+        audit_log.log_change(entry_title, by=by, owner=watch.owner, details={"watch": row.name})
 
 
 def _check_schedulable(watch: Watch) -> None:
     samples.check_not_sample(watch.owner)
     if revisits.is_past(watch):
-        hint = Sentence("It starts automatically when a new work is similar to pictures whose bytes have expired.")
+        hint = Sentence(
+            "It starts automatically when a new work is similar to pictures whose files are no longer stored."
+        )
         raise WrongUseError(Sentence("%(watch)s has no schedule.", watch=watch.name), hint=hint)
 
 
 def get_running_crawl(watch: Watch) -> Crawl | None:
-    """Return the crawl that has started and not ended."""
+    """Return the watch's running crawl, or ``None``."""
     return watch.crawls.filter(state__in=UNFINISHED).order_by("-number").first()
 
 
 def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
     """Start a crawl of the watch immediately, outside its schedule, or return the one that is running.
 
-    With ``everything``, it requests every page unconditionally; if a crawl is running, the next one does.
+    With ``everything``, the crawl requests every page unconditionally; if a crawl is already running, this applies to
+    the next one.
 
     Raises:
         ConflictError: The running crawl is ending.
@@ -449,7 +463,7 @@ def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
         )
     if is_list_watch(watch) and get_running_crawl(watch) is None:
         raise WrongUseError(
-            Sentence("All URLs in its lists have been visited."),
+            Sentence("All URLs in the lists of this watch have been visited."),
             hint=Sentence("Import another list: exhibit ingest FILE --watch %(name)s", name=watch.name),
         )
     if new_crawl := schedules.start_unscheduled(watch.pk, everything=everything):

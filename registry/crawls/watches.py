@@ -1,6 +1,6 @@
 """Creation and change of watches by members, with checks of their sources and search settings.
 
-Sites can be examined before they are watched.
+Sites can be examined before a watch is created.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,19 +10,19 @@ from typing import Any, NotRequired, TypedDict, Unpack
 from django.db import transaction
 
 from crawler.formats.job import UserAgent
-from crawler.site_probe import Look, look_at
+from crawler.site_probe import SiteProbe, inspect_site
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.network.addresses import host_of
+from exhibit.network.addresses import get_url_host
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.crawls import archive_captures, canaries, watch_settings
+from registry.crawls import archive_captures, copy_checks, watch_settings
 from registry.crawls.crawling import ARCHIVE, SEARCH, is_denied, load_denials
-from registry.crawls.models import Canary, Watch
+from registry.crawls.models import KnownCopy, Watch
 from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import check_costs
 from registry.crawls.search_services import get_services_for
-from registry.services.services import Services, contact_fields
+from registry.services.services import Services, build_contact_fields
 from registry.works import scoped
 from registry.works.models import Work
 
@@ -41,14 +41,15 @@ class Settings(watch_settings.Subjects, TypedDict):
     own: NotRequired[bool]
 
 
-def arrange(
+def set_up_watch(
     services: Services, owner: Owner, name: str, sources: Sequence[Source], **settings: Unpack[Settings]
 ) -> Watch:
     """Create a watch.
 
-    By default, a run queries a search as often as its mapping says, and a list's pages without links.
+    By default, the number of queries per run is taken from the search service's mapping, and links on pages of lists
+    are not followed.
 
-    Several searches are queried in parallel for the same subjects, and equally often.
+    Several search services are queried in parallel for the same subjects, with the same number of queries.
 
     Raises:
         NotFoundError: A search service or archive does not exist.
@@ -60,7 +61,7 @@ def arrange(
     words, works = settings.get("words") or (), settings.get("works") or ()
     if archives := [address for kind, address in sources if kind == ARCHIVE]:
         _check_archives(services, archives)
-        query = archive_captures.make_subjects(
+        query = archive_captures.build_subjects(
             settings.get("domains") or (), settings.get("since"), settings.get("until")
         )
         check_addresses(services, [f"http://{domain}/" for domain in query["domains"] or ()])
@@ -70,7 +71,7 @@ def arrange(
         check_costs(services, owner, _list_searches(sources), settings["budget"])
         _check_works(owner, works)
         if search_services[0].takes == "nothing":
-            settings["words"] = [search_services[0].name]  # queried once per run
+            settings["words"] = [search_services[0].name]  # each is queried once per run
     settings["budget"] = {**defaults, **settings["budget"]}
     return watch_settings.add_watch(owner, name, sources, **settings)
 
@@ -90,7 +91,10 @@ def update_watch(  # noqa: PLR0913 - as registry.crawls.watch_settings.change_wa
     remove: Collection[Source] = (),
     **subjects: Unpack[watch_settings.Subjects],
 ) -> None:
-    """Change a watch, completely or not at all; values that are not given stay. Raises as :func:`arrange`."""
+    """Change a watch atomically; values that are not given stay unchanged.
+
+    Raises the errors of :func:`set_up_watch`.
+    """
     _check_sources(services, add)
     with transaction.atomic():
         settings: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
@@ -105,15 +109,18 @@ def update_watch(  # noqa: PLR0913 - as registry.crawls.watch_settings.change_wa
         watch_settings.change_subjects(watch, by=by, **subjects)
 
 
-def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:
-    """Plant a canary, as :func:`registry.crawls.canaries.add_known_copy` does; also raises ``RefusedError``."""
+def place_known_copy(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> KnownCopy:
+    """Register a known copy after checking its URL; see :func:`registry.crawls.copy_checks.add_known_copy`.
+
+    Also raises ``RefusedError``.
+    """
     services.guard.check_url(url)
-    return canaries.add_known_copy(work, watch, url, by=by)
+    return copy_checks.add_known_copy(work, watch, url, by=by)
 
 
 def _check_sources(services: Services, sources: Sequence[Source]) -> None:
-    unvisited = (*watch_settings.FILE_KINDS, SEARCH, ARCHIVE)
-    check_addresses(services, [address for kind, address in sources if kind not in unvisited])
+    unvisited_kinds = (*watch_settings.FILE_KINDS, SEARCH, ARCHIVE)
+    check_addresses(services, [address for kind, address in sources if kind not in unvisited_kinds])
 
 
 def _check_archives(services: Services, names: Sequence[str]) -> None:
@@ -122,8 +129,8 @@ def _check_archives(services: Services, names: Sequence[str]) -> None:
 
 
 def _check_works(owner: Owner, works: Sequence[int]) -> None:
-    existing = scoped.works(owner).filter(number__in=works).values_list("number", flat=True)
-    for number in sorted({*works} - {*existing})[:1]:
+    existing_numbers = scoped.list_owner_works(owner).filter(number__in=works).values_list("number", flat=True)
+    for number in sorted({*works} - {*existing_numbers})[:1]:
         raise WrongUseError(Sentence("Work %(number)s does not exist.", number=number))
 
 
@@ -131,9 +138,9 @@ def _list_searches(sources: Sequence[Source]) -> list[str]:
     return [address for kind, address in sources if kind == SEARCH]
 
 
-def examine_site(services: Services, address: str) -> Look:
-    """Examine a site under the rules of every crawl: guard, deny list, robots.txt; raises ``RefusedError``."""
-    return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), is_denied)
+def examine_site(services: Services, address: str) -> SiteProbe:
+    """Examine a site under the usual rules of crawls: guard, deny list, robots.txt; raises ``RefusedError``."""
+    return inspect_site(address, services.guard, UserAgent(**build_contact_fields(services.config.contact)), is_denied)
 
 
 def check_addresses(services: Services, urls: Iterable[str]) -> None:
@@ -148,5 +155,5 @@ def check_addresses(services: Services, urls: Iterable[str]) -> None:
             services.guard.check_url(url)
         except RefusedError as error:
             raise RefusedError(f"{url}: {error.message}", reason=error.reason, hint=error.hint) from error
-        if is_denied(host_of(url)):
-            raise RefusedError(f"{url}: The host isn't visited.", reason=Reason.DENIED_HOST)
+        if is_denied(get_url_host(url)):
+            raise RefusedError(f"{url}: The host is on the deny list.", reason=Reason.DENIED_HOST)

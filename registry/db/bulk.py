@@ -15,9 +15,7 @@ _INSERT = (
     "INSERT INTO {table} ({names}) SELECT {names} FROM {given} ORDER BY {key} ON CONFLICT ({key}) DO {action} "
     "RETURNING {returned}"
 )
-_DIRECT_ROWS = (
-    "(SELECT {names} FROM {table} WHERE false UNION ALL {rows}) AS few"  # each column has the type of the table's
-)
+_DIRECT_ROWS = "(SELECT {names} FROM {table} WHERE false UNION ALL {rows}) AS few"  # gives each column the table's type
 _NUMBERS, _TEXTS = (models.IntegerField, models.ForeignKey), (models.CharField, models.TextField)
 """Fields whose plain values skip preparation, which would take a third of the time of a row."""
 MAX_DIRECT_ROWS = 16
@@ -27,7 +25,7 @@ MAX_DIRECT_ROWS = 16
 def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrite: str = "") -> int:
     """Insert rows of one model, except those whose key ``conflict`` exists; must run inside a transaction.
 
-    A column whose value is the database default is not written.
+    Columns whose value is the database default are not written.
 
     Args:
         rows: Rows of one model.
@@ -41,8 +39,8 @@ def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrit
     records = list(rows)
     if not records:
         return 0
-    fields = _fields(records[0])
-    values = ([_value(row, field) for field in fields] for row in records)
+    fields = _list_fields(records[0])
+    values = ([_prepare_value(row, field) for field in fields] for row in records)
     names = [str(field.column) for field in fields]
     return len(copy_values(type(records[0]), names, values, conflict=conflict, overwrite=overwrite))
 
@@ -55,44 +53,44 @@ def copy_values(
     conflict: Sequence[str],
     overwrite: str = "",
 ) -> list[object]:
-    """Insert rows of plain PostgreSQL values as :func:`copy_into` does, without a model instance for each.
+    """Insert rows of plain PostgreSQL values, like :func:`copy_into` but without model instances.
 
     Returns:
-        The last column of the key, for each row that was inserted or overwritten.
+        The value of the key's last column for each row that was inserted or overwritten.
     """
     table = model._meta.db_table
     identifiers = _make_identifiers(table, columns, conflict, overwrite)
-    first = list(islice(remaining_rows := iter(rows), MAX_DIRECT_ROWS + 1))
-    if not first:
+    first_rows = list(islice(remaining_rows := iter(rows), MAX_DIRECT_ROWS + 1))
+    if not first_rows:
         return []
     with connection.cursor() as cursor:
-        if len(first) <= MAX_DIRECT_ROWS:
-            parameters: list[Any] = [value for values in first for value in values]
+        if len(first_rows) <= MAX_DIRECT_ROWS:
+            parameters: list[Any] = [value for values in first_rows for value in values]
             cursor.execute(
-                _compose_direct_insert(table, tuple(columns), tuple(conflict), overwrite, len(first)), parameters
+                _compose_direct_insert(table, tuple(columns), tuple(conflict), overwrite, len(first_rows)), parameters
             )
             return [key for (key,) in cursor.fetchall()]
         cursor.execute(sql.SQL(_CREATE).format(**identifiers))
         with cursor.copy(sql.SQL(_COPY).format(**identifiers)) as copy:
-            for values in chain(first, remaining_rows):
+            for values in chain(first_rows, remaining_rows):
                 copy.write_row(values)
         cursor.execute(sql.SQL(_INSERT).format(given=identifiers["temporary"], **identifiers))
-        returned = [key for (key,) in cursor.fetchall()]
+        returned_keys = [key for (key,) in cursor.fetchall()]
         cursor.execute(sql.SQL("DROP TABLE {temporary}").format(**identifiers))
-    return returned
+    return returned_keys
 
 
 def to_storable(text: str, max_length: int | None = None) -> str:
-    """Return untrusted text in a form that PostgreSQL stores: NUL and lone surrogates replaced, cut to a length."""
+    """Return untrusted text that PostgreSQL can store: truncated, with NUL and lone surrogates replaced."""
     return text[:max_length].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def _fields(row: models.Model) -> list["models.Field[Any, Any]"]:
+def _list_fields(row: models.Model) -> list["models.Field[Any, Any]"]:
     fields = [field for field in row._meta.concrete_fields if not (field.primary_key or field.generated)]
     return [column for column in fields if not isinstance(getattr(row, column.attname), DatabaseDefault)]
 
 
-def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
+def _prepare_value(row: models.Model, field: "models.Field[Any, Any]") -> object:
     value = field.pre_save(row, add=True)
     if value is None or (type(value) is int and isinstance(field, _NUMBERS)):
         return value
@@ -103,13 +101,16 @@ def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
 
 @lru_cache(maxsize=256)
 def _compose_direct_insert(
-    table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str, count: int
+    table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str, row_count: int
 ) -> str:
-    """Return the INSERT statement for a few rows, without a temporary table; composing it takes a millisecond."""
+    """Return the INSERT statement for a few rows, without a temporary table.
+
+    The result is cached, because composing it takes a millisecond.
+    """
     identifiers = _make_identifiers(table, columns, conflict, overwrite)
     row = sql.SQL("SELECT {}").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
-    few = sql.SQL(_DIRECT_ROWS).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **identifiers)
-    return sql.SQL(_INSERT).format(given=few, **identifiers).as_string()
+    direct_rows = sql.SQL(_DIRECT_ROWS).format(rows=sql.SQL(" UNION ALL ").join([row] * row_count), **identifiers)
+    return sql.SQL(_INSERT).format(given=direct_rows, **identifiers).as_string()
 
 
 def _make_identifiers(
@@ -121,7 +122,7 @@ def _make_identifiers(
         "names": _join_identifiers(columns),
         "key": _join_identifiers(conflict),
         "returned": sql.Identifier(table, conflict[-1]),
-        "action": _action([name for name in columns if name not in conflict], overwrite),
+        "action": _compose_conflict_action([name for name in columns if name not in conflict], overwrite),
     }
 
 
@@ -129,7 +130,7 @@ def _join_identifiers(names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
-def _action(columns: Sequence[str], overwrite: str) -> sql.Composable:
+def _compose_conflict_action(columns: Sequence[str], overwrite: str) -> sql.Composable:
     if not overwrite:
         return sql.SQL("NOTHING")
     assignments = sql.SQL(", ").join(sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in columns)

@@ -22,8 +22,8 @@ UNFINISHED = (StepState.TODO, StepState.DOING)
 class Claimable(models.Model):
     """A row that a step claims with one conditional UPDATE, processes, and marks in one transaction.
 
-    A row whose claimer has ended is released at once. A row that stays in ``doing`` too long is sent again, so every
-    step must tolerate running twice.
+    A row whose claimer has ended is released immediately. A row that stays in ``doing`` too long is queued again, so
+    every step must tolerate running twice.
     """
 
     state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
@@ -42,12 +42,12 @@ class Claimable(models.Model):
 
     @property
     def is_postponed(self) -> bool:
-        """Return True if the row is waiting for its ``not_before``."""
+        """Return True if the row's ``not_before`` is in the future."""
         return self.state == StepState.TODO and self.not_before is not None
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a worker process. A process that ends cleanly deletes its row."""
+    """The last heartbeat of a worker process. A process that ends cleanly deletes its row."""
 
     name = models.CharField(max_length=200, primary_key=True)
     queues = models.CharField(
@@ -58,7 +58,7 @@ class Heartbeat(models.Model):
 
 
 class Lease(models.Model):
-    """A task that one process at a time performs, across all machines; ``epoch`` counts the holders."""
+    """A task that only one process at a time performs, across all machines; ``epoch`` counts the holders."""
 
     name = models.CharField(max_length=40, primary_key=True)
     holder = models.CharField(max_length=200, blank=True, help_text="holding process; empty after it has ended")
@@ -85,7 +85,7 @@ class StepTime(models.Model):
 
 
 class Dismissal(models.Model):
-    """A failed row that the operator leaves as it is, with the reason. It is not reported again."""
+    """A failed row that the operator has dismissed, with the error. It is not reported again."""
 
     step = models.CharField(max_length=20)
     row = models.BigIntegerField()

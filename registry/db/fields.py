@@ -10,12 +10,12 @@ from exhibit.types import Untyped
 
 
 class StoredFile(TypedDict):
-    """A file whose bytes are among the blobs, as a row's JSON lists it.
+    """A file in the blob store, as stored in a row's JSON.
 
     ``digest`` is hexadecimal, ``role`` the file's role in a capture, ``crc`` the checksum of a file in a ZIP archive,
-    ``bundle`` the bundle's row. ``language`` and ``exhibits`` (the first and the last number) belong to the reading
-    copy of a package. ``because`` is the hexadecimal digest of the picture that kept the bytes from being stored: only
-    their digest is.
+    ``bundle`` the bundle's row. ``language`` and ``exhibits`` (first and last number) belong to the printable copy of a
+    package. If the bytes may not be stored because of a blocked picture, ``because`` is that picture's hexadecimal
+    digest, and only ``digest`` is stored.
     """
 
     name: str
@@ -36,7 +36,7 @@ StoredFiles: TypeAlias = "models.JSONField[list[StoredFile], list[StoredFile]]"
 class DigestField(models.BinaryField):  # type: ignore[type-arg]  # the stubs' parameters don't exist at run time
     """A SHA-256 digest as 32 bytes of ``bytea``; :class:`exhibit.digests.Digest` in Python."""
 
-    _pyi_private_set_type: Digest  # the type checker's stubs read a field's types from these
+    _pyi_private_set_type: Digest  # the type checker's stubs read the field's types from these attributes
     _pyi_private_get_type: Digest  # type: ignore[assignment]
     _pyi_lookup_exact_type: Digest
 
@@ -57,9 +57,11 @@ class DigestField(models.BinaryField):  # type: ignore[type-arg]  # the stubs' p
 
 
 class SentenceField(models.TextField):  # type: ignore[type-arg]  # as above
-    """A translatable sentence with its values, or a quote: text in Python; JSON, or the quote, in the column.
+    """A translatable sentence with its values, or a quote.
 
-    An empty value is an empty column. SQL groups and compares the column's text, that is, whole sentences.
+    The value is text in Python; the column contains JSON or the quote.
+
+    An empty value is stored as an empty string. SQL groups and compares the stored text, that is, whole sentences.
     """
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
@@ -68,5 +70,5 @@ class SentenceField(models.TextField):  # type: ignore[type-arg]  # as above
 
     def get_prep_value(self, value: Untyped) -> str | None:
         """Convert a sentence or quote to the column's text."""
-        prepared: str | None = super().get_prep_value(value)
-        return None if prepared is None else to_text(prepared)
+        prepared_value: str | None = super().get_prep_value(value)
+        return None if prepared_value is None else to_text(prepared_value)

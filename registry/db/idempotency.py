@@ -30,20 +30,21 @@ class KeptAnswer(models.Model):
 
 
 class RequestInProgressError(ConflictError):
-    """The same request is being processed at this moment."""
+    """The same request is already being processed."""
 
 
 def start_request(caller: str, key: str, request: Digest) -> KeptAnswer | None:
     """Start to process a request, in the transaction of its changes.
 
-    A second request with the same key waits up to five seconds for the first to end. It then gets the first one's
-    response, or, if the first failed and left nothing, starts itself.
+    A second request with the same key waits up to five seconds for the first to end. It then gets the stored response,
+    or, if the first request failed without one, is processed itself.
 
     Returns:
-        ``None`` if the caller is to process the request; otherwise the stored response, perhaps to a different request.
+        ``None`` if the caller must process the request; otherwise the stored response, which may belong to a different
+        request with the same key.
 
     Raises:
-        UnderWayError: The first request takes longer than five seconds.
+        RequestInProgressError: The first request takes longer than five seconds.
     """
     try:
         with connection.cursor() as cursor:
@@ -53,13 +54,13 @@ def start_request(caller: str, key: str, request: Digest) -> KeptAnswer | None:
                 " VALUES (%s, %s, %s, 0, '', %s) ON CONFLICT (caller, key) DO NOTHING RETURNING id",
                 [caller, key, request.raw, now()],
             )
-            new = cursor.fetchone() is not None
+            is_new = cursor.fetchone() is not None
             cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     except OperationalError as error:
         if not isinstance(error.__cause__, LockNotAvailable):
             raise
-        raise RequestInProgressError("This request is being answered at this moment.", retry=True) from error
-    return None if new else KeptAnswer.objects.get(caller=caller, key=key)
+        raise RequestInProgressError("This request is still being processed.", retry=True) from error
+    return None if is_new else KeptAnswer.objects.get(caller=caller, key=key)
 
 
 def store_response(caller: str, key: str, status: int, body: str) -> None:
@@ -68,5 +69,5 @@ def store_response(caller: str, key: str, status: int, body: str) -> None:
 
 
 def delete_old_responses() -> int:
-    """Delete responses that are too old to be requested again; returns their number."""
+    """Delete responses that have expired; return their number."""
     return KeptAnswer.objects.filter(made_at__lt=now() - RESPONSE_RETENTION).delete()[0]

@@ -1,17 +1,17 @@
-"""Leases: one process at a time performs a task, across all machines, timed by the database's clock."""
+"""Leases that let one process at a time perform a task, across all machines, timed by the database's clock."""
 
 import time
 
 from django.db import connection
 
-from exhibit.machine import has_ended, this_process
+from exhibit.machine import get_process_identifier, has_ended
 from registry.db.claimable import Lease
 
 LEASE_SECONDS = 40.0
 """Seconds without renewal after which a lease expires; it ends sooner if its holder is known to have ended."""
 RENEWED = LEASE_SECONDS / 3
 
-# a lease dated by a clock that was ahead counts as expired
+# a lease that was dated by a clock that was ahead is treated as expired
 _TAKE = """
 INSERT INTO registry_lease AS held (name, holder, epoch, expires_at)
 VALUES (%(name)s, %(holder)s, 1, clock_timestamp() + interval '1 second' * %(lasts)s)
@@ -25,31 +25,32 @@ RETURNING epoch
 
 
 class Turn:
-    """One process's hold on a lease. A holder that renews too late may find that another process has taken over.
+    """One process's hold on a lease. If it is renewed too late, another process may have taken over.
 
-    Work done under a lease must be harmless if the former holder, which does not know yet, does it too.
+    Work done under a lease must be harmless if a former holder, which has not yet noticed the loss, does it as well.
     """
 
     def __init__(self, name: str) -> None:
         self._name, self._requested_at, self.epoch = name, float("-inf"), 0
 
     def is_ours(self) -> bool:
-        """Take or renew the lease; returns True if this process holds it. No query is made while the lease is fresh."""
+        """Take or renew the lease; return True if this process holds it. A fresh lease is not queried."""
         if self.epoch and time.monotonic() - self._requested_at < RENEWED:
             return True
         self._requested_at, self.epoch = time.monotonic(), 0
         self.epoch = self._take("") or self._take(self._find_ended_holder())
         return bool(self.epoch)
 
-    def _take(self, ended: str) -> int:
+    def _take(self, ended_holder: str) -> int:
         with connection.cursor() as cursor:
             cursor.execute(
-                _TAKE, {"name": self._name, "holder": this_process(), "lasts": LEASE_SECONDS, "ended": ended}
+                _TAKE,
+                {"name": self._name, "holder": get_process_identifier(), "lasts": LEASE_SECONDS, "ended": ended_holder},
             )
             row = cursor.fetchone()
         return 0 if row is None else int(row[0])
 
     def _find_ended_holder(self) -> str:
-        """Return the lease's holder if its process is known to have ended, else an empty string."""
+        """Return the name of the lease's holder if its process is known to have ended, else an empty string."""
         holder = Lease.objects.filter(name=self._name).values_list("holder", flat=True).first()
         return holder if holder and has_ended(holder) else ""

@@ -1,8 +1,8 @@
 """PostgreSQL advisory locks, most of them held until the transaction ends.
 
-Rows are locked with ``no_key``, so that rows that refer to them can be added meanwhile. Code that takes several kinds
-of locks takes them in this order: slice, pictures (by digest), owner, case, advisory locks. Rows that only the holder
-of an advisory lock changes come after that lock.
+Rows are locked with ``no_key``, so that rows that refer to them can be added at the same time. Code that takes several
+kinds of locks takes them in this order: slice, pictures (by digest), owner, case, advisory locks. Rows that are only
+changed under an advisory lock are locked after it.
 """
 
 import math
@@ -15,12 +15,12 @@ from django.db import connection
 
 RETRY_SECONDS = 0.1
 """Seconds between two attempts."""
-LOCKS = 0x45584842
+LOCK_KEY_PREFIX = 0x45584842
 """The first half of the keys of transaction locks."""
 
 
 class Lock(IntEnum):
-    """Data that one transaction at a time appends to, or several that :func:`share` the lock."""
+    """Data that one transaction at a time appends to, or several transactions that :func:`share` the lock."""
 
     LOG = 1
     INDEX = 2
@@ -31,7 +31,7 @@ class Lock(IntEnum):
     TIMESTAMPS = 8
     COCAPTURE = 9
     PICTURES = 10
-    """The change list of the pictures seen. Code that also takes ``INDEX`` takes that first."""
+    """The change list of found pictures. Code that also takes ``INDEX`` takes ``INDEX`` first."""
     ARCHIVE = 11
     """Requests to a web archive, one at a time."""
 
@@ -42,13 +42,13 @@ def hold(lock: Lock) -> None:
 
 
 def share(lock: Lock) -> None:
-    """Hold the lock until the transaction ends, together with others that share it; waits for an exclusive holder."""
+    """Wait for exclusive holders, then share the lock until the transaction ends."""
     _take("SELECT pg_advisory_xact_lock_shared(%s, %s)", lock)
 
 
 @contextmanager
 def hold_long(lock: Lock, number: int, timeout: float = math.inf) -> Iterator[bool]:
-    """Try to hold a numbered lock for the length of a block, which may take hours.
+    """Try to hold a numbered lock for the duration of the block, which may take hours.
 
     The lock belongs to the connection and ends with it. A connection that holds it may take it again.
 
@@ -60,8 +60,8 @@ def hold_long(lock: Lock, number: int, timeout: float = math.inf) -> Iterator[bo
     Yields:
         True if the lock is held.
     """
-    key, until = [0x45584900 + int(lock), number], time.monotonic() + timeout
-    while not (is_held := _query_flag("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < until:
+    key, deadline = [0x45584900 + int(lock), number], time.monotonic() + timeout
+    while not (is_held := _query_flag("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < deadline:
         time.sleep(RETRY_SECONDS)
     try:
         yield is_held
@@ -75,10 +75,10 @@ def _take(statement: str, lock: Lock) -> None:
         message = "a transaction's lock needs a transaction"
         raise RuntimeError(message)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [LOCKS, int(lock)])
+        cursor.execute(statement, [LOCK_KEY_PREFIX, int(lock)])
 
 
-def _query_flag(question: str, key: list[int]) -> bool:
+def _query_flag(statement: str, key: list[int]) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(question, key)
+        cursor.execute(statement, key)
         return bool(cursor.fetchone()[0])

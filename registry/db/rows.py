@@ -1,4 +1,4 @@
-"""Helpers for single rows: require, update, lock, and number them."""
+"""Helpers to require, update, lock and number single rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from django.db.models import Manager, Max, Model, QuerySet
 
 from exhibit.errors import NotFoundError
 
-Thing = TypeVar("Thing")
+Value = TypeVar("Value")
 Row = TypeVar("Row", bound=Model)
 
 
-def require(value: Thing | None, message: str, hint: str = "") -> Thing:
-    """Return an object that was looked up; raises ``NotFoundError`` with this message if it is ``None``."""
+def require(value: Value | None, message: str, hint: str = "") -> Value:
+    """Return ``value``, or raise ``NotFoundError`` with this message if it is ``None``."""
     if value is None:
         raise NotFoundError(message, hint=hint)
     return value
@@ -27,8 +27,8 @@ def write(row: Model, **values: object) -> None:
     row.save(update_fields=values)
 
 
-def columns(row: object, *names: str) -> dict[str, Any]:
-    """Return the named attributes of a row by name, for another row that has the same names."""
+def copy_columns(row: object, *names: str) -> dict[str, Any]:
+    """Return the given attributes of a row by name, to copy them to another row."""
     return {name: getattr(row, name) for name in names}
 
 
@@ -40,11 +40,11 @@ def lock_and_reload(row: Row) -> Row:
 
 @contextmanager
 def lock_row(row: Row) -> Iterator[Row]:
-    """Open a transaction that locks a row, and whatever its lock protects; yields its current state."""
+    """Open a transaction that locks a row and everything that its lock protects; yield its current state."""
     with transaction.atomic():
         yield lock_and_reload(row)
 
 
-def next_number(rows: Manager[Any] | QuerySet[Any]) -> int:
+def get_next_number(rows: Manager[Any] | QuerySet[Any]) -> int:
     """Return the highest number plus one. Concurrent callers get the same number unless a lock separates them."""
     return int(rows.aggregate(last=Max("number"))["last"] or 0) + 1

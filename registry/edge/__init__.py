@@ -1,4 +1,4 @@
 """Contributors' machines: accounts, leases, results, and their verification.
 
-Results are kept apart from this installation's own observations; docs/reference/edge.md explains how they are verified.
+Results are kept separate from this installation's own observations; docs/reference/edge.md explains their verification.
 """

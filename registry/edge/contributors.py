@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, WrongUseError
-from exhibit.plain import one_line
+from exhibit.plain import to_one_line
 from registry.crawls import revisits
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
 from registry.db.claimable import StepState
@@ -21,23 +21,23 @@ from registry.log import audit_log
 TOKEN_PREFIX = "exe_"  # noqa: S105 - not a secret
 """Prefix of contributors' tokens."""
 Outcome = EdgeResult.Outcome
-_BYTES = 32
+_TOKEN_BYTES = 32
 
 
 def invite(name: str, *, by: str) -> tuple[Contributor, str]:
     """Invite a contributor; return the row and the token, which is not stored. Raises ``WrongUseError``."""
-    name, secret = one_line(name)[:100], TOKEN_PREFIX + secrets.token_urlsafe(_BYTES)
+    name, secret = to_one_line(name)[:100], TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     if not name or Contributor.objects.filter(name=name, revoked_at=None).exists():
         raise WrongUseError(_("Enter a name that no other contributor has."))
     with transaction.atomic():
-        row = Contributor.objects.create(name=name, digest=Digest.of(secret.encode()), made_at=now())
-        audit_log.log_change("contributor invited", by=by, about={"contributor": row.pk, "name": name})
+        row = Contributor.objects.create(name=name, digest=Digest.from_bytes(secret.encode()), made_at=now())
+        audit_log.log_change("contributor invited", by=by, details={"contributor": row.pk, "name": name})
     return row, secret
 
 
 def find_by_token(secret: str) -> Contributor | None:
     """Return the contributor with a token; ``None`` if the token is unknown or revoked."""
-    row = Contributor.objects.filter(digest=Digest.of(secret.encode()), revoked_at=None).first()
+    row = Contributor.objects.filter(digest=Digest.from_bytes(secret.encode()), revoked_at=None).first()
     if row is not None:
         Contributor.objects.filter(pk=row.pk).update(used_at=now())
     return row
@@ -50,35 +50,35 @@ def enrol(row: Contributor, public_key: bytes) -> None:
         if known_key is None and not Contributor.objects.filter(public_key=public_key).exists():
             Contributor.objects.filter(pk=row.pk).update(public_key=public_key)
             about = {"contributor": row.pk, "name": row.name, "key": public_key.hex()}
-            audit_log.log_change("contributor joined", by="", about=about)
+            audit_log.log_change("contributor joined", by="", details=about)
         elif bytes(known_key or b"") != public_key:
-            raise ConflictError("Another key belongs to this token, or this key to another.", hint="Ask for a token.")
+            raise ConflictError("The token and the key do not belong together.", hint="Request a new token.")
 
 
 def lock_contributor(row: Contributor) -> Contributor:
-    """Lock a contributor for this transaction; raises ``NotFoundError`` if it was removed meanwhile."""
-    locked = Contributor.objects.select_for_update(no_key=True).filter(pk=row.pk, revoked_at=None).first()
-    return require(locked, "There is no such contributor any more.")
+    """Lock a contributor for this transaction; raises ``NotFoundError`` if it has been removed in the meantime."""
+    locked_row = Contributor.objects.select_for_update(no_key=True).filter(pk=row.pk, revoked_at=None).first()
+    return require(locked_row, "This contributor was removed.")
 
 
 def get_contributor(name: str) -> Contributor:
-    """Return the contributor of this name; raises ``NotFoundError``."""
+    """Return the contributor with this name; raises ``NotFoundError``."""
     row = Contributor.objects.filter(name=name, revoked_at=None).first()
-    return require(row, f"There is no contributor {name!r}.", "List them: exhibit api GET /operator/contributors")
+    return require(row, f"There is no contributor {name!r}.", "List all: exhibit api GET /operator/contributors")
 
 
 def remove_contributor(row: Contributor, *, by: str, reason: str = "", drop: bool) -> None:
     """Remove a contributor; its leases become available to others.
 
-    With ``drop``, its results no longer count and are no longer searched, and each of their URLs is fetched here.
+    With ``drop``, its results are discarded and no longer searched, and this installation fetches their URLs itself.
     """
     with transaction.atomic():
         Contributor.objects.filter(pk=row.pk).update(revoked_at=now(), reason=reason)
         leases = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
         leases.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
-        dropped = _drop_results(row) if drop else 0
-        about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped}
-        audit_log.log_change("contributor thrown out", by=by, about=about)
+        dropped_count = _drop_results(row) if drop else 0
+        about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped_count}
+        audit_log.log_change("contributor thrown out", by=by, details=about)
 
 
 def _drop_results(row: Contributor) -> int:
@@ -92,9 +92,10 @@ def _drop_results(row: Contributor) -> int:
 
 
 def queue_own_visits(results: QuerySet[EdgeResult]) -> set[int]:
-    """Have the URLs of results fetched by this installation's own crawler; return the crawls. Call it in a transaction.
+    """Queue the URLs of results for this installation's own crawler; return the crawls. Call it in a transaction.
 
-    A running crawl fetches its own URLs; for an ended one, the owner's crawl of previously seen pictures does.
+    A running crawl fetches its own URLs; those of an ended crawl are fetched by the owner's crawl of previously seen
+    pictures.
     """
     urls = FrontierUrl.objects.filter(pk__in=results.values("target"), state=FrontierUrl.State.DONE)
     crawls = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch")

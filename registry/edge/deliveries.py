@@ -1,4 +1,4 @@
-"""Requests of contributors for leases, deliveries of results, and signed accounts.
+"""Contributors' requests for leases, deliveries of results, and signed accounts.
 
 Accounts are signed with the log's key, so that third parties can verify them.
 """
@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import transaction
 
-from evidence.keys.ed25519 import is_sound_point, is_valid_signature
-from exhibit.clock import now, rfc3339
+from evidence.keys.ed25519 import is_valid_point, is_valid_signature
+from exhibit.clock import format_rfc3339, now
 from exhibit.digests import Digest
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.types import Json
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
@@ -32,26 +32,26 @@ SIGNATURE_FORMAT = re.compile("[0-9a-f]{128}")
 def assign_lease(
     services: Services, contributor: Contributor, public_key: bytes, pipeline: str
 ) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
-    """Return a contributor's next slice, its URLs and the time limit in seconds; ``None`` if it has to wait.
+    """Return a contributor's next slice, its URLs and the time limit in seconds, or ``None`` if no work is available.
 
     The contributor's key is recorded on the first request.
 
     Raises:
-        ConflictError: This installation measures pictures with another version or network.
+        ConflictError: This installation measures pictures with another version or model.
         WrongUseError: The public key is invalid.
     """
     if pipeline != PIPELINE_VERSION or get_descriptors(services).serving.space != SPACE:
-        hint = "Both sides need the same version of Exhibit, and the network that comes with it."
-        raise ConflictError(f"Pictures aren't measured here with {pipeline}.", hint=hint)
-    if not is_sound_point(public_key):
-        raise WrongUseError("This is no Ed25519 public key.")
+        hint = "Both installations need the same version of Exhibit, and its included model."
+        raise ConflictError(f"This installation does not measure pictures with {pipeline}.", hint=hint)
+    if not is_valid_point(public_key):
+        raise WrongUseError("This is not an Ed25519 public key.")
     contributors.enrol(contributor, public_key)
-    leased = None if disk_is_full(services) else leases.lease(contributor)
-    if leased is None:
+    lease = None if disk_is_full(services) else leases.get_or_assign_lease(contributor)
+    if lease is None:
         return None
-    row, targets = leased
-    until = (row.claimed_at or now()) + services.stale_after
-    return row, targets, max(1, int((until - now()).total_seconds()))
+    row, targets = lease
+    expires_at = (row.claimed_at or now()) + services.stale_after
+    return row, targets, max(1, int((expires_at - now()).total_seconds()))
 
 
 def receive_results(
@@ -64,23 +64,23 @@ def receive_results(
         NotFoundError: The contributor has no such lease.
         WrongUseError: The results are impossible, which counts against the contributor.
     """
-    signed = bytes.fromhex(signature) if SIGNATURE_FORMAT.fullmatch(signature) else b""
-    if not is_valid_signature(bytes(contributor.public_key or b""), signed, SIGNATURE_PREFIX + body):
-        raise RefusedError("The signature isn't that of this contributor's key.", reason="signature")
+    signature_bytes = bytes.fromhex(signature) if SIGNATURE_FORMAT.fullmatch(signature) else b""
+    if not is_valid_signature(bytes(contributor.public_key or b""), signature_bytes, SIGNATURE_PREFIX + body):
+        raise RefusedError("The signature was not made with this contributor's key.", reason="signature")
     try:
-        rows = [_row(contributor, result) for result in delivery["results"]]
-        share = services.config.edge_recheck_share
-        crawl, received_ids = leases.deliver(contributor, delivery["lease"], delivery["epoch"], rows, share)
+        rows = [_build_result(contributor, result) for result in delivery["results"]]
+        percentage = services.config.edge_recheck_share
+        crawl, received_ids = leases.store_delivery(contributor, delivery["lease"], delivery["epoch"], rows, percentage)
     except WrongUseError:
         with transaction.atomic():
-            leases.record_verifications(contributors.lock_contributor(contributor), wrong=1)
+            leases.record_verifications(contributors.lock_contributor(contributor), wrong_count=1)
         raise
     services.enqueue(EdgeResult, received_ids)
     services.enqueue(Crawl, [crawl])
     return len(received_ids)
 
 
-def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
+def _build_result(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
     row = EdgeResult(contributor=contributor, target_id=result["target"])
     if result["sha256"]:
         row.hashes, row.vectors = bytes.fromhex(result["hashes"]), bytes.fromhex(result["vectors"])
@@ -89,18 +89,22 @@ def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
     return row
 
 
-def signed_account(services: Services, done: Mapping[int, Mapping[str, Any]]) -> dict[str, Json]:
-    """Return a signed account of contributors' (by primary key) work; the signature covers the canonical JSON.
+def sign_account(services: Services, work_by_contributor: Mapping[int, Mapping[str, Any]]) -> dict[str, Json]:
+    """Return a signed account of contributors' work; the signature covers the canonical JSON.
 
-    For each contributor, the number of completed slices is added; 0 if its results were dropped.
+    The number of completed slices is added for each contributor; it is 0 if the contributor's results were dropped.
+
+    Args:
+        services: The services.
+        work_by_contributor: Rows of the account by the contributor's primary key.
     """
     log = get_log(services)
-    rows = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
-    account = {"format": FORMAT, "contributors": rows, "at": rfc3339(now()), "key": log.vkey()}
-    return account | {"signature": log.sign(canonical(account)).hex()}
+    rows = [{**row, "slices": _count_slices(pk)} for pk, row in work_by_contributor.items()]
+    account = {"format": FORMAT, "contributors": rows, "at": format_rfc3339(now()), "key": log.get_verifier_key()}
+    return account | {"signature": log.sign(encode_canonical(account)).hex()}
 
 
-def _slices(contributor: int) -> int:
+def _count_slices(contributor: int) -> int:
     if EdgeResult.objects.filter(contributor=contributor, outcome=EdgeResult.Outcome.DROPPED).exists():
         return 0
     return CrawlSlice.objects.filter(contributor=contributor, state=StepState.DONE).count()

@@ -1,8 +1,8 @@
-"""Leases of contributors: waiting crawl slices, leased completely, so that each host is visited by one machine.
+"""Leases of contributors: pending crawl slices, leased as a whole, so that only one machine visits each host.
 
-A lease is a slice with its epoch. It reveals nothing about the watch, works or cases behind it. Results to be verified
-are drawn after a delivery is complete, so nobody can predict them; they are fetched and measured here again,
-independently. docs/reference/edge.md derives the limits below.
+A lease is a slice with its epoch. It reveals nothing about the watch, works or cases behind it. The results to verify
+are drawn after a delivery is complete, so contributors cannot predict them; this installation fetches and measures them
+again. docs/reference/edge.md derives the limits below.
 """
 
 import math
@@ -25,47 +25,55 @@ MAX_TARGETS = 50
 """Maximum number of URLs per lease; the other URLs of its slice return to the frontier."""
 _MAX_EXAMINED = 200
 _PRIVATE_KINDS = (crawling.PAST, crawling.SEARCH, crawling.HAND, crawling.ARCHIVE)
-"""Kinds of sources whose URLs reveal what works look like, or whom an owner suspects.
+"""Kinds of sources whose URLs reveal the content of works, or the sites that an owner suspects.
 
-They contain pictures that resembled a work, search results, URLs entered by a person, and a domain's pictures in an
-archive.
+They contain pictures that were similar to a work, search results, URLs entered by a user, and a domain's pictures in
+an archive.
 """
-MIN_CHECKED, NEW_SHARE = 20, 10
+MIN_CHECKED, NEW_PERCENTAGE = 20, 10
 """Number of verified results below which a contributor is new, and the minimum percentage verified until then."""
-SUSPECT_SHARE = 50
+SUSPECT_PERCENTAGE = 50
 """Minimum percentage verified while wrong results outnumber later right ones."""
 MAX_SUSPICION = 8
 """Excess of wrong results over right ones at which a contributor is removed."""
-RANDOM = SystemRandom()
-MAX_OPEN = 4
-"""Number of pending verifications below which a proven contributor gets work; others must wait for all of theirs."""
+SECURE_RANDOM = SystemRandom()
+MAX_PENDING = 4
+"""Number of pending verifications below which a proven contributor gets more work.
+
+Other contributors must wait for all of their verifications.
+"""
 FALSE_MEASUREMENTS = Sentence(
     "Measuring the same bytes gives a different result from the one that the contributor reported."
 )
 TOO_MANY_DIFFERENCES = Sentence("Retrieved pictures differ far too often from those that the contributor reported.")
 
 
-def lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | None:
-    """Return the contributor's current lease or lease a waiting slice; ``None`` if it has to wait."""
+def get_or_assign_lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | None:
+    """Return the contributor's current lease, or lease a pending slice; ``None`` if no work is available for it."""
     with transaction.atomic():
-        current = lock_contributor(contributor)
+        locked_contributor = lock_contributor(contributor)
         own_leases = CrawlSlice.objects.filter(contributor=contributor, state=StepState.DOING)
         row = own_leases.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch").first()
         if row is None:
-            row = _lock_waiting_slice() if may_receive_work(current) else None
+            row = _lock_waiting_slice() if may_receive_work(locked_contributor) else None
             if row is None:
                 return None
-            moment, epoch = now(), F("epoch") + 1
-            columns = {"state": StepState.DOING, "claimed_by": "", "claimed_at": moment, "started_at": moment}
+            current_time, epoch = now(), F("epoch") + 1
+            columns = {
+                "state": StepState.DOING,
+                "claimed_by": "",
+                "claimed_at": current_time,
+                "started_at": current_time,
+            }
             CrawlSlice.objects.filter(pk=row.pk).update(contributor=contributor, epoch=epoch, **columns)
-            HostLease.objects.filter(slice=row).update(expires_at=moment + crawling.LEASE_TIME)
+            HostLease.objects.filter(slice=row).update(expires_at=current_time + crawling.LEASE_TIME)
             row.refresh_from_db(fields=["epoch", "claimed_at"])
-        leased = row.urls.filter(state=FrontierUrl.State.LEASED)
-        return row, list(leased.order_by("depth", "turn", "id")[:MAX_TARGETS])
+        leased_urls = row.urls.filter(state=FrontierUrl.State.LEASED)
+        return row, list(leased_urls.order_by("depth", "turn", "id")[:MAX_TARGETS])
 
 
 def _lock_waiting_slice() -> CrawlSlice | None:
-    """Return the oldest waiting slice that may be leased to contributors, locked by this transaction."""
+    """Return the oldest pending slice that may be leased to contributors, locked by this transaction."""
     urls = FrontierUrl.objects.filter(slice=OuterRef("pk"))
     slices = CrawlSlice.objects.filter(
         Exists(urls), ~Exists(urls.exclude(kind="image")), ~Exists(urls.filter(edge_result__isnull=False)),
@@ -73,79 +81,94 @@ def _lock_waiting_slice() -> CrawlSlice | None:
     )  # fmt: skip
     for kind in _PRIVATE_KINDS:
         slices = slices.exclude(crawl__sources__contains=[{"kind": kind}])
-    denied = crawling.load_denials()
+    is_denied = crawling.load_denials()
     for row in slices.select_related("crawl__watch").order_by("pk")[:_MAX_EXAMINED]:
-        if any(denied(host) for host in row.urls.values_list("host", flat=True).distinct()):
+        if any(is_denied(host) for host in row.urls.values_list("host", flat=True).distinct()):
             continue
-        free = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=row.pk, epoch=0)
-        if free.filter(state=StepState.TODO).exists():
+        free_slices = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=row.pk, epoch=0)
+        if free_slices.filter(state=StepState.TODO).exists():
             return row
     return None
 
 
-def deliver(
-    contributor: Contributor, slice_id: int, epoch: int, results: Sequence[EdgeResult], share: int
+def store_delivery(
+    contributor: Contributor, slice_id: int, epoch: int, results: Sequence[EdgeResult], percentage: int
 ) -> tuple[int, list[int]]:
     """Store a contributor's results for a lease, once and completely, and end the lease.
 
-    URLs without a result wait again; those whose picture could not be fetched are fetched here.
+    URLs without a result become pending again; pictures that could not be fetched are fetched by this installation.
 
     Args:
         contributor: The contributor.
         slice_id: The lease's slice.
         epoch: The lease's epoch.
         results: The results.
-        share: Percentage of results to verify.
+        percentage: Percentage of results to verify.
 
     Returns:
-        The crawl, and the results that wait for processing, as primary keys.
+        Primary keys of the crawl and of the results that are pending processing.
 
     Raises:
         NotFoundError: The contributor has no such lease.
         WrongUseError: A URL is not part of the lease, or appears twice.
     """
     with transaction.atomic():
-        current = lock_contributor(contributor)
+        locked_contributor = lock_contributor(contributor)
         row = crawling.lock_slice(slice_id, epoch)
         if row is None or row.contributor_id != contributor.pk:
-            raise NotFoundError("There is no such lease, or it is over.", hint="Ask for another one.")
+            raise NotFoundError("The lease does not exist, or it has ended.", hint="Request a new lease.")
         if row.urls.filter(pk__in=[result.target_id for result in results]).count() != len(results):
-            raise WrongUseError("A result is about an address that this lease doesn't name, or names it twice.")
+            raise WrongUseError("A result is for a URL outside this lease, or a URL occurs twice.")
         for result in results:
             if result.digest is None:
                 result.outcome, result.state = Outcome.NOTHING, StepState.DONE
         received_ids = [result.pk for result in EdgeResult.objects.bulk_create(results) if result.digest is not None]
-        EdgeResult.objects.filter(pk__in=draw_sample(current, received_ids, share)).update(drawn=True)
+        EdgeResult.objects.filter(pk__in=draw_sample(locked_contributor, received_ids, percentage)).update(drawn=True)
         seconds = (now() - (row.started_at or now())).total_seconds()
         account = Contributor.objects.filter(pk=contributor.pk)
         account.update(pictures=F("pictures") + len(received_ids), seconds=F("seconds") + seconds)
         row.urls.filter(edge_result__in=received_ids).update(state=FrontierUrl.State.DONE)
         counts = {"reason": "contributed", "pages": 0, "images": len(received_ids), "bytes": 0, "seconds": seconds}
         facts = {"crawl": row.crawl_id, "slice": row.number, "count": 0}
-        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=lambda _row: facts)
+        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, build_log_data=lambda _row: facts)
     return row.crawl_id, received_ids
 
 
-def draw_sample(contributor: Contributor, results: Sequence[int], share: int, chance: Random = RANDOM) -> list[int]:
-    """Draw the results of a delivery to be verified: at least one, and ``share`` percent."""
-    minimum = SUSPECT_SHARE if contributor.suspicion else NEW_SHARE if contributor.checked < MIN_CHECKED else share
-    count = math.ceil(len(results) * max(share, minimum) / 100)
-    return chance.sample(results, count)
+def draw_sample(
+    contributor: Contributor, results: Sequence[int], percentage: int, rng: Random = SECURE_RANDOM
+) -> list[int]:
+    """Draw the results of a delivery to verify: ``percentage`` percent, but at least one."""
+    minimum = (
+        SUSPECT_PERCENTAGE
+        if contributor.suspicion
+        else NEW_PERCENTAGE
+        if contributor.checked < MIN_CHECKED
+        else percentage
+    )
+    count = math.ceil(len(results) * max(percentage, minimum) / 100)
+    return rng.sample(results, count)
 
 
 def may_receive_work(contributor: Contributor) -> bool:
-    """Return True if a contributor may get more work now, False if it must wait for verifications."""
+    """Return True if a contributor may receive more work now, False if verifications must be completed first."""
     is_proven = contributor.checked >= MIN_CHECKED and not contributor.suspicion
-    return contributor.results.filter(drawn=True, state__in=UNFINISHED).count() < (MAX_OPEN if is_proven else 1)
+    return contributor.results.filter(drawn=True, state__in=UNFINISHED).count() < (MAX_PENDING if is_proven else 1)
 
 
-def record_verifications(contributor: Contributor, *, right: int = 0, wrong: int = 0, false: bool = False) -> bool:
-    """Record verifications of a contributor locked by this transaction; return True if it was removed for them."""
-    contributor.checked += right + wrong
-    contributor.wrong += wrong
-    contributor.suspicion = max(0, contributor.suspicion + wrong - right)
+def record_verifications(
+    contributor: Contributor, *, right_count: int = 0, wrong_count: int = 0, has_false: bool = False
+) -> bool:
+    """Record verifications of a contributor; return True if it was removed because of them.
+
+    The contributor must be locked by this transaction.
+    """
+    contributor.checked += right_count + wrong_count
+    contributor.wrong += wrong_count
+    contributor.suspicion = max(0, contributor.suspicion + wrong_count - right_count)
     contributor.save(update_fields=["checked", "wrong", "suspicion"])
-    is_removed = false or contributor.suspicion >= MAX_SUSPICION
+    is_removed = has_false or contributor.suspicion >= MAX_SUSPICION
     if is_removed:
-        remove_contributor(contributor, by="", reason=FALSE_MEASUREMENTS if false else TOO_MANY_DIFFERENCES, drop=True)
+        remove_contributor(
+            contributor, by="", reason=FALSE_MEASUREMENTS if has_false else TOO_MANY_DIFFERENCES, drop=True
+        )
     return is_removed

@@ -1,4 +1,4 @@
-"""Fetching and measuring of pictures, on contributors' machines and here for verification."""
+"""Fetching and measuring of pictures, on contributors' machines and on this installation for verification."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crawler.formats.job import Job, Limits, Politeness, Target, UserAgent
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
-from crawler.state.novelty import PASSING
+from crawler.state.novelty import TEMPORARY_REASONS
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError, WrongUseError
@@ -20,19 +20,19 @@ from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PANELS, PHASH, PIPELINE, TRIMMED, WHOLE
 from registry.crawls.crawler_process import crawl_child
-from registry.services.services import contact_fields
+from registry.services.services import build_contact_fields
 
 SIGNATURE = "Exhibit-Signature"
 SIGNATURE_PREFIX = b"exhibit edge results v1\n"
 """The header with a contributor's signature (Ed25519, hexadecimal), and the prefix of the signed body."""
 SPACE = BUILT_IN.space
-"""Space of contributors' descriptors; only the built-in network is installed on their machines."""
+"""Space of contributors' descriptors; only the built-in model is installed on their machines."""
 PIPELINE_VERSION = f"{PIPELINE} {SPACE.id}"
-"""Version of the pipeline and the descriptor network, which must be equal on both sides."""
-HASHES, DESCRIPTORS = (WHOLE, TRIMMED, *PANELS), (WHOLE, *PANELS)
+"""Version of the pipeline and the descriptor model, which must be equal on both sides."""
+HASH_PARTS, DESCRIPTOR_PARTS = (WHOLE, TRIMMED, *PANELS), (WHOLE, *PANELS)
 """Names of a picture's parts, at the maximum number; an inset uses the name of a panel."""
 ORIENTATIONS = 8
-UNIT = 0.01
+UNIT_TOLERANCE = 0.01
 """Tolerance for the length of a descriptor, which is 1."""
 MAX_HASH_DISTANCE, MAX_VECTOR_DISTANCE = 16, 0.05
 """Tolerances, in bits and in 1 − cosine, for measurements of the same bytes with another machine's libraries.
@@ -57,49 +57,55 @@ class Measurements:
     @classmethod
     def from_bytes(cls, hashes: bytes, vectors: bytes) -> "Measurements":
         """Parse received measurements; raises ``WrongUseError`` for impossible values."""
-        parts, odd = divmod(len(hashes), ORIENTATIONS * PHASH.width // 8)
-        descriptor_count, odd_too = divmod(len(vectors), 4 * SPACE.width)
-        if odd or odd_too or not 1 <= parts <= len(HASHES) or descriptor_count > len(DESCRIPTORS):
-            raise WrongUseError("Hashes or descriptors have another length than what they are measured with.")
+        parts, hash_remainder = divmod(len(hashes), ORIENTATIONS * PHASH.width // 8)
+        descriptor_count, vector_remainder = divmod(len(vectors), 4 * SPACE.width)
+        if (
+            hash_remainder
+            or vector_remainder
+            or not 1 <= parts <= len(HASH_PARTS)
+            or descriptor_count > len(DESCRIPTOR_PARTS)
+        ):
+            raise WrongUseError("The hashes or descriptors have a wrong length.")
         descriptors = np.frombuffer(vectors, "<f4").reshape(descriptor_count, SPACE.width)
         lengths = np.linalg.norm(descriptors.astype(np.float64), axis=1)
-        if not ((np.abs(lengths - 1) <= UNIT) | (lengths == 0)).all():  # NaN fails, too
-            raise WrongUseError("A descriptor isn't of unit length, or holds what is no number.")
+        if not ((np.abs(lengths - 1) <= UNIT_TOLERANCE) | (lengths == 0)).all():  # NaN also fails
+            raise WrongUseError("A descriptor does not have unit length, or contains a value that is not a number.")
         return cls(np.frombuffer(hashes, np.uint8).reshape(-1, PHASH.width // 8), descriptors)
 
     @property
-    def packed(self) -> tuple[bytes, bytes]:
-        """Hashes and descriptors as stored and sent."""
+    def packed_bytes(self) -> tuple[bytes, bytes]:
+        """Hashes and descriptors in the format in which they are stored and sent."""
         return self.hashes.tobytes(), self.vectors.astype("<f4").tobytes()
 
     def agrees_with(self, other: "Measurements") -> bool:
-        """Return True if two machines may have measured these values of the same picture.
+        """Return True if these may be two machines' measurements of the same picture.
 
-        The whole picture is compared; further parts only if both found equally many, which depends on their libraries.
+        The whole picture is always compared. Further parts are compared only if both machines found the same number of
+        parts, which depends on their libraries.
         """
         if (len(self.vectors) == 0) != (len(other.vectors) == 0):
             return False
         rows = len(self.hashes) if len(self.hashes) == len(other.hashes) else ORIENTATIONS
-        count = len(self.vectors) if len(self.vectors) == len(other.vectors) else 1  # the whole picture
+        count = len(self.vectors) if len(self.vectors) == len(other.vectors) else 1  # only the whole picture
         bits = np.bitwise_count(self.hashes[:rows] ^ other.hashes[:rows]).sum(axis=1)
         distances = ((self.vectors[:count] - other.vectors[:count]) ** 2).sum(axis=1) / 2
         return bool((bits <= MAX_HASH_DISTANCE).all() and (distances <= MAX_VECTOR_DISTANCE).all())
 
-    def fingerprints(self, picture: Digest) -> Iterator[Fingerprint]:
-        """Yield the fingerprints that an index of pictures stores."""
-        for part, row in zip(HASHES, self.hashes[::ORIENTATIONS], strict=False):
+    def iterate_fingerprints(self, picture: Digest) -> Iterator[Fingerprint]:
+        """Yield the fingerprints that a picture index stores."""
+        for part, row in zip(HASH_PARTS, self.hashes[::ORIENTATIONS], strict=False):
             yield Fingerprint(picture, PHASH.id, part, row.tobytes())
-        for part, vector in zip(DESCRIPTORS, self.vectors, strict=False):
+        for part, vector in zip(DESCRIPTOR_PARTS, self.vectors, strict=False):
             yield Fingerprint(picture, SPACE.id, part, vector.astype("<f4").tobytes())
 
 
 def fetch_and_measure(
     config: Config, contact: str, targets: Mapping[int, Target], *, delay: float, seconds: float
 ) -> Iterator[tuple[int, Digest | None, Measurements | None]]:
-    """Fetch and measure pictures under the rules of every crawl; yield each one's number, digest and measurements.
+    """Fetch and measure pictures under the usual rules of crawls; yield each picture's number, digest and measurements.
 
     Digest and measurements are ``None`` if there is no picture. URLs that may succeed later, or were not reached within
-    ``seconds``, are left out.
+    ``seconds``, are omitted.
     """
     numbers = {(target.url, target.page_url): number for number, target in targets.items()}
     limits = decode.Limits(max_bytes=config.max_picture_bytes, max_pixels=config.max_picture_pixels)
@@ -110,7 +116,7 @@ def fetch_and_measure(
             follow=False,
             limits=Limits(seconds=seconds, max_picture_bytes=config.max_picture_bytes),
             politeness=Politeness(delay=delay),
-            user_agent=UserAgent(**contact_fields(contact)),
+            user_agent=UserAgent(**build_contact_fields(contact)),
             allowed_networks=config.allowed_networks,
         )
         with crawl_child(job, Path(name), pause=60.0) as lines:
@@ -120,7 +126,7 @@ def fetch_and_measure(
                 sighting = line.sightings[0] if isinstance(line, PageLine) and line.sightings else None
                 page = sighting.page_url if sighting else line.page_url if isinstance(line, RefusalLine) else ""
                 number = numbers.pop((line.url, "" if page == line.url else page), None)
-                if number is None or (isinstance(line, RefusalLine) and line.reason in PASSING):
+                if number is None or (isinstance(line, RefusalLine) and line.reason in TEMPORARY_REASONS):
                     continue
                 try:
                     data = (job.bytes_dir / sighting.digest.hex).read_bytes() if sighting else b""

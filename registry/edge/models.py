@@ -10,7 +10,7 @@ from registry.pictures.models import Picture
 
 
 class Contributor(models.Model):
-    """A contributor's machine, which leases picture URLs, and signs its results with its own key."""
+    """A contributor's machine, which leases picture URLs and signs its results with its own key."""
 
     name = models.CharField(max_length=100)
     digest = DigestField(unique=True, help_text="digest of its token, which cannot be read again")
@@ -34,16 +34,16 @@ class Contributor(models.Model):
 
 
 class EdgeResult(Claimable):
-    """A contributor's result for a URL, at most one for each; a hint, not a sighting or evidence."""
+    """A contributor's result for a URL, at most one per URL; it is a hint, not a sighting or evidence."""
 
     class Outcome(models.TextChoices):
         """The processing outcome of a result."""
 
         CAME = "came"
-        KEPT = "kept"  # it resembles no work yet; later works are compared with it
-        HERE = "here"  # it resembles a work, and is fetched here
+        KEPT = "kept"  # not similar to any work yet; later works are compared with it
+        HERE = "here"  # similar to a work; this installation fetches it
         NOTHING = "nothing"  # no picture was received
-        DROPPED = "dropped"  # its contributor was removed for wrong results
+        DROPPED = "dropped"  # the contributor was removed because of wrong results
 
     contributor = models.ForeignKey(Contributor, on_delete=models.PROTECT, related_name="results")
     target = models.OneToOneField(FrontierUrl, null=True, on_delete=models.SET_NULL, related_name="edge_result")

@@ -19,7 +19,7 @@ REPORTED_KINDS = (
     EventKind.NOTICE_DUE,
     EventKind.NOTICE_REPLIED,
     EventKind.NOTICE_VISITED,
-    EventKind.CANARY_MISSED,
+    EventKind.KNOWN_COPY_MISSED,
     EventKind.WORK_HELD,
     EventKind.REPORT_READY,
     EventKind.WEBHOOK_PAUSED,
@@ -40,85 +40,100 @@ HowOften = MailChoice.HowOften
 
 def get_choice(owner: Owner, user: User) -> MailChoice:
     """Return a member's mail settings; the default is a daily mail."""
-    initial_values = {"told_until": events.newest_number(owner), "not_before": next_mail(user, HowOften.DAILY)}
+    initial_values = {
+        "notified_until": events.get_newest_number(owner),
+        "not_before": compute_next_mail_time(user, HowOften.DAILY),
+    }
     return MailChoice.objects.get_or_create(owner=owner, user=user, defaults=initial_values)[0]
 
 
-def set_choice(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at_once: bool | None = None) -> None:
+def set_choice(
+    owner: Owner, user: User, mail_frequency: HowOften, *, by: str, sends_replies_at_once: bool | None = None
+) -> None:
     """Record a member's mail settings.
 
-    Events before the change are still reported at the next mail, unless the setting was ``never``.
+    Events before the change are still reported in the next mail, unless the setting was ``never``.
 
     Args:
         owner: The owner whose events are reported.
         user: The member.
-        how_often: The new frequency.
+        mail_frequency: The new frequency.
         by: Account recorded in the audit log.
-        answers_at_once: Report replies to notices immediately; unchanged if ``None``.
+        sends_replies_at_once: Report replies to notices immediately; unchanged if ``None``.
     """
     with lock_row(get_choice(owner, user)) as row:
-        if answers_at_once is not None and row.answers_at_once != answers_at_once:
-            write(row, answers_at_once=answers_at_once)
-            about = {"answers at once": answers_at_once, "user": user.get_username()}
-            audit_log.log_change("mail choice", by=by, owner=owner, about=about)
-        if row.how_often == how_often:
+        if sends_replies_at_once is not None and row.sends_replies_at_once != sends_replies_at_once:
+            write(row, sends_replies_at_once=sends_replies_at_once)
+            about = {"answers at once": sends_replies_at_once, "user": user.get_username()}
+            audit_log.log_change("mail choice", by=by, owner=owner, details=about)
+        if row.mail_frequency == mail_frequency:
             return
-        last_reported = events.newest_number(owner) if row.how_often == HowOften.NEVER else row.told_until
-        later = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
-        write(row, how_often=how_often, told_until=last_reported, **{**steps.reset_columns(), "not_before": later})
-        about = {"how often": str(how_often), "user": user.get_username()}
-        audit_log.log_change("mail choice", by=by, owner=owner, about=about)
+        last_reported = events.get_newest_number(owner) if row.mail_frequency == HowOften.NEVER else row.notified_until
+        next_mail_at = None if mail_frequency == HowOften.AT_ONCE else compute_next_mail_time(user, mail_frequency)
+        write(
+            row,
+            mail_frequency=mail_frequency,
+            notified_until=last_reported,
+            **{**steps.build_reset_columns(), "not_before": next_mail_at},
+        )
+        about = {"how often": str(mail_frequency), "user": user.get_username()}
+        audit_log.log_change("mail choice", by=by, owner=owner, details=about)
 
 
-def next_mail(user: User, how_often: str, before: datetime | None = None) -> datetime:
-    """Return when the next mail may be sent: at 7:00 in the member's time zone, on Mondays if weekly.
+def compute_next_mail_time(user: User, mail_frequency: str, last_mail_at: datetime | None = None) -> datetime:
+    """Return the time when the next mail may be sent: 7:00 in the member's time zone, on Mondays if weekly.
 
-    Immediate mails are further apart while mail follows mail; ``before`` is when the last mail was sent.
+    The pause between immediate mails grows while mails follow each other closely; ``last_mail_at`` is the time of the
+    last mail.
     """
-    if how_often == HowOften.AT_ONCE:
-        passed = now() - before if before else 2 * MAX_PAUSE
-        return now() + (MIN_PAUSE if passed >= 2 * MAX_PAUSE else min(max(2 * passed, MIN_PAUSE), MAX_PAUSE))
-    local_time = now().astimezone(zone_of(user))
+    if mail_frequency == HowOften.AT_ONCE:
+        elapsed = now() - last_mail_at if last_mail_at else 2 * MAX_PAUSE
+        return now() + (MIN_PAUSE if elapsed >= 2 * MAX_PAUSE else min(max(2 * elapsed, MIN_PAUSE), MAX_PAUSE))
+    local_time = now().astimezone(get_time_zone(user))
     day = local_time.date() + timedelta(days=0 if local_time.time() < MAIL_TIME else 1)
-    if how_often == HowOften.WEEKLY:
+    if mail_frequency == HowOften.WEEKLY:
         day += timedelta(days=-day.weekday() % 7)
     return datetime.combine(day, MAIL_TIME, local_time.tzinfo)
 
 
 def schedule_soon(owner: Owner) -> None:
-    """Notify members of an event that is about to be recorded as soon as it has settled, unless they opted out."""
+    """Schedule mails about an event that is about to be recorded, for when it has settled, unless members opted out."""
     for member in owner.memberships.select_related("user"):
         get_choice(owner, member.user)
     soon = now() + events.SETTLING_PERIOD
-    rows = MailChoice.objects.filter(owner=owner, answers_at_once=True, how_often__in=(HowOften.DAILY, HowOften.WEEKLY))
+    rows = MailChoice.objects.filter(
+        owner=owner, sends_replies_at_once=True, mail_frequency__in=(HowOften.DAILY, HowOften.WEEKLY)
+    )
     rows.filter(not_before__gt=soon).update(not_before=soon)
 
 
-def after_mail(row: MailChoice, told_until: int) -> datetime:
-    """Return when the next mail may be sent after one that reported events up to ``told_until``.
+def compute_time_after_mail(row: MailChoice, notified_until: int) -> datetime:
+    """Return the time of the next mail after one that reported events up to ``notified_until``.
 
-    This is soon if a reply to a notice has not been reported yet.
+    The next mail is sent soon if a reply to a notice has not been reported yet.
     """
-    until = next_mail(row.user, row.how_often, row.sent_at)
-    if not row.answers_at_once or row.how_often == HowOften.AT_ONCE:
-        return until
-    unreported = Event.objects.filter(owner=row.owner, pk__gt=told_until, kind__in=IMMEDIATE_KINDS)
-    return min(until, now() + events.SETTLING_PERIOD) if unreported.exists() else until
+    next_mail_at = compute_next_mail_time(row.user, row.mail_frequency, row.sent_at)
+    if not row.sends_replies_at_once or row.mail_frequency == HowOften.AT_ONCE:
+        return next_mail_at
+    unreported_events = Event.objects.filter(owner=row.owner, pk__gt=notified_until, kind__in=IMMEDIATE_KINDS)
+    return min(next_mail_at, now() + events.SETTLING_PERIOD) if unreported_events.exists() else next_mail_at
 
 
-def zone_of(user: User) -> tzinfo:
-    """Return a member's time zone: the browser's last, or the installation's."""
+def get_time_zone(user: User) -> tzinfo:
+    """Return a member's time zone: the one last reported by the browser, or the installation's."""
     return ZoneInfo(user.time_zone) if user.time_zone else timezone.get_default_timezone()
 
 
-def create_missing() -> None:
-    """Create the default mail settings for members without any."""
+def create_missing_choices() -> None:
+    """Create default mail settings for members without settings."""
     choices = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
     for member in Membership.objects.filter(~Exists(choices)).select_related("owner", "user")[:1000]:
         get_choice(member.owner, member.user)
 
 
-def news_condition(moment: datetime | None = None) -> Q:
+def build_news_condition(at: datetime | None = None) -> Q:
     """Return a condition for mail settings of members with unreported events."""
-    new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=REPORTED_KINDS)
-    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.settled_condition(moment))))
+    new_events = Event.objects.filter(
+        owner=OuterRef("owner"), pk__gt=OuterRef("notified_until"), kind__in=REPORTED_KINDS
+    )
+    return ~Q(mail_frequency=HowOften.NEVER) & Q(Exists(new_events.filter(events.build_settled_condition(at))))

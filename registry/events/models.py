@@ -21,9 +21,9 @@ class EventKind(models.TextChoices):
     """A member or the licence ledger decided a case, or reopened it."""
     BUNDLE_SEALED = "bundle.sealed", _("Evidence sealed")
     """The evidence of a case was sealed."""
-    BUNDLE_WITNESSED = "bundle.witnessed", _("Sealed evidence timestamped by enough services")
+    BUNDLE_WITNESSED = "bundle.timestamped", _("Sealed evidence timestamped by enough services")
     """Enough timestamp services have responded completely."""
-    CANARY_MISSED = "watch.missed-canary", _("Known copy missed by a watch")
+    KNOWN_COPY_MISSED = "watch.missed-known-copy", _("Known copy missed by a watch")
     """A watch missed a known copy."""
     WORK_HELD = "work.held", _("Work put on hold: found on far more sites than before")
     """A work was suddenly found on far more sites than usual: no case is opened until a member responds
@@ -32,12 +32,12 @@ class EventKind(models.TextChoices):
     """A report can be downloaded."""
     NOTICE_DUE = "notice.due", _("Notice due for review")
     """A legal period of a notice ends soon, or a reminder is due."""
-    NOTICE_REPLIED = "notice.replied", _("Reply received on the page of a notice")
+    NOTICE_REPLIED = "notice.replied", _("Reply received on the reply page of a notice")
     """A recipient replied on a notice's page. The notice is snoozed until a member reviews it."""
     NOTICE_VISITED = "notice.visited", _("Pages of a notice revisited after a reply that reports removal")
     """Sent once after a reply that reports removal, when no visit to the notice's pages is waiting. `places` counts the
     pages visited since by state (`unseen` if the visit failed), `removed_before` those already found removed."""
-    WEBHOOK_PAUSED = "webhook.paused", _("Webhook paused after days without a response")
+    WEBHOOK_PAUSED = "webhook.paused", _("Webhook paused after several days without a response")
     """A webhook was paused after five days without success. Only for webhooks without `kinds`."""
     TEST = "test", _("Test requested by a member")
     """A member or program requested a test."""
@@ -72,7 +72,7 @@ class Webhook(models.Model):
     made_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
-    paused_why = SentenceField(blank=True)
+    pause_reason = SentenceField(blank=True)
     misses = models.PositiveIntegerField(default=0, help_text="consecutive attempts without a successful response")
     failing_since = models.DateTimeField(null=True, blank=True)
     ask_after = models.DateTimeField(null=True, blank=True, help_text="no attempts before this time")
@@ -99,7 +99,7 @@ class Delivery(Claimable):
 
 
 class MailChoice(Claimable):
-    """A member's settings for mails about an owner's events. ``not_before`` is when the next mail may be sent."""
+    """A member's settings for mails about an owner's events. ``not_before`` is the time of the next possible mail."""
 
     class HowOften(models.TextChoices):
         """Frequency of mails, if there are events to report."""
@@ -111,11 +111,13 @@ class MailChoice(Claimable):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mail_choices")
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="mail_choices")
-    how_often = models.CharField(max_length=8, choices=HowOften.choices, default=HowOften.DAILY)
-    answers_at_once = models.BooleanField(
+    mail_frequency = models.CharField(max_length=8, choices=HowOften.choices, default=HowOften.DAILY)
+    sends_replies_at_once = models.BooleanField(
         default=True, db_default=True, help_text="replies to notices are sent at once instead of daily or weekly"
     )
-    told_until = models.BigIntegerField(help_text="the last event that was reported to the member or needs no report")
+    notified_until = models.BigIntegerField(
+        help_text="the last event that was reported to the member or needs no report"
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -123,8 +125,8 @@ class MailChoice(Claimable):
         indexes = [Index(fields=["not_before"], name="mail_choice_due", condition=Q(state="todo"))]
 
 
-class PushBrowser(Claimable):
-    """A browser with push notifications for a member. ``not_before`` is when the next message may be sent."""
+class PushSubscription(Claimable):
+    """A browser's push subscription for a member. ``not_before`` is the time of the next possible message."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="push_browsers")
     identity = models.UUIDField(
@@ -136,7 +138,9 @@ class PushBrowser(Claimable):
     user_agent = models.CharField(max_length=300, help_text="user agent stated by the browser")
     made_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True, help_text="time of the last accepted message")
-    told_until = models.BigIntegerField(help_text="the last event that was reported to the browser or needs no report")
+    notified_until = models.BigIntegerField(
+        help_text="the last event that was reported to the browser or needs no report"
+    )
     misses = models.PositiveIntegerField(default=0, help_text="consecutive attempts without a successful response")
 
     class Meta:

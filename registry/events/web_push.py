@@ -1,8 +1,8 @@
-"""Web Push: encrypt messages for a browser, and sign tokens that identify this installation to push services.
+"""Web Push: encryption of messages for a browser, and tokens that identify this installation to push services.
 
-``http_ece`` encrypts (RFC 8291) and ``py_vapid`` signs (VAPID, RFC 8292). ``pywebpush`` combines both, but also sends,
-follows redirects and reads responses of any length. The push service sees neither the text nor, because all messages
-are padded to one length, its length.
+``http_ece`` encrypts (RFC 8291) and ``py_vapid`` signs (VAPID, RFC 8292). ``pywebpush`` combines both, but also sends
+messages, follows redirects and reads responses of any length. The push service sees neither the text nor its length,
+because all messages are padded to the same length.
 """
 
 import base64
@@ -18,30 +18,30 @@ from py_vapid import jwt
 
 from exhibit.clock import now
 from exhibit.config.config import Config
-from exhibit.config.secrets import secret_key
+from exhibit.config.secrets import load_secret_key
 
 PUBLIC_BYTES, AUTH_BYTES = 65, 16
-LENGTH = 1024
+MESSAGE_LENGTH = 1024
 """Length in bytes to which every message is padded."""
-VALID_FOR = timedelta(hours=12)
+TOKEN_LIFETIME = timedelta(hours=12)
 """Lifetime of a token; RFC 8292 allows a day."""
 
 _CURVE = ec.SECP256R1()
 _PURPOSE = b"exhibit push v1"
 
 
-def application_key(config: Config) -> ec.EllipticCurvePrivateKey:
+def derive_application_key(config: Config) -> ec.EllipticCurvePrivateKey:
     """Return the key that identifies this installation to push services.
 
     Browsers register for this key and accept no messages signed with another. It is derived from
-    ``secrets/secret_key``, so every machine has it, and a restored installation keeps it.
+    ``secrets/secret_key``, so it is the same on every machine and after a restore.
     """
-    key_bytes = HKDF(hashes.SHA256(), 48, b"", _PURPOSE).derive(bytes.fromhex(secret_key(config)))
+    key_bytes = HKDF(hashes.SHA256(), 48, b"", _PURPOSE).derive(bytes.fromhex(load_secret_key(config)))
     return ec.derive_private_key(int.from_bytes(key_bytes) % (_CURVE.group_order - 1) + 1, _CURVE)
 
 
 def encode_public_key(key: ec.EllipticCurvePrivateKey) -> str:
-    """Encode the public half of a key as Web Push does: an uncompressed point in base64url without padding."""
+    """Encode a key's public part for Web Push: an uncompressed point in base64url without padding."""
     point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return base64.urlsafe_b64encode(point).rstrip(b"=").decode()
 
@@ -49,31 +49,31 @@ def encode_public_key(key: ec.EllipticCurvePrivateKey) -> str:
 def check_keys(public_key: bytes, auth: bytes) -> None:
     """Raise ``ValueError`` unless the key is a point of the curve and the secret has the required length."""
     if len(public_key) != PUBLIC_BYTES or len(auth) != AUTH_BYTES:
-        raise ValueError("these keys have another length")
+        raise ValueError("the keys have a wrong length")
     ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, public_key)
 
 
 def encrypt(message: bytes, public_key: bytes, auth: bytes) -> bytes:
-    """Encrypt a message of at most ``LENGTH`` bytes for the browser with these keys, with an ephemeral key."""
+    """Encrypt a message of at most ``MESSAGE_LENGTH`` bytes for the browser with these keys, using an ephemeral key."""
     key = ec.generate_private_key(_CURVE)
-    body: bytes = http_ece.encrypt(message.ljust(LENGTH), private_key=key, dh=public_key, auth_secret=auth)
+    body: bytes = http_ece.encrypt(message.ljust(MESSAGE_LENGTH), private_key=key, dh=public_key, auth_secret=auth)
     return body
 
 
-def authorization(config: Config, endpoint: str) -> str:
-    """Return the header that identifies the sender to a push service, with the operator's contact (RFC 8292)."""
-    key = application_key(config)
+def build_authorization(config: Config, endpoint: str) -> str:
+    """Return the ``Authorization`` header that identifies the sender to a push service (RFC 8292)."""
+    key = derive_application_key(config)
     claims: dict[str, object] = {
         "aud": f"https://{urlsplit(endpoint).netloc}",
-        "exp": int((now() + VALID_FOR).timestamp()),
+        "exp": int((now() + TOKEN_LIFETIME).timestamp()),
     }
-    if subject := _subject(config):
+    if subject := _get_subject(config):
         claims["sub"] = subject
     return f"vapid t={jwt.sign(claims, key)}, k={encode_public_key(key)}"
 
 
-def _subject(config: Config) -> str:
-    """Return the operator's contact, or else the site's URL; no plain HTTP, which push services refuse."""
+def _get_subject(config: Config) -> str:
+    """Return the operator's contact, or the site's URL; plain HTTP is excluded, because push services reject it."""
     contact = config.contact if ":" in config.contact or not config.contact else f"mailto:{config.contact}"
     return next(
         (address for address in (contact, config.public_url) if address.startswith(("mailto:", "https://"))), ""

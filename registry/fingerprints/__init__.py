@@ -1,1 +1,1 @@
-"""Picture vectors, the change list of their indexes, and the networks that compute them."""
+"""Vectors of pictures, the change list of their indexes, and the models that compute the vectors."""

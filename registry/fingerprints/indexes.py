@@ -1,7 +1,7 @@
 """The vector indexes of one process: files on this machine or in Milvus, and a tail replayed from the database.
 
-Each machine builds its own indexes from the database, in ``indexes/`` of its data folder; the pictures seen are in
-Milvus if configured. A process that detects damage empties the index, and it is replayed as on a new machine.
+Each machine builds its own indexes from the database, in ``indexes/`` of its data folder; found pictures are in Milvus
+if configured. A process that detects damage empties the index, and it is replayed as on a new machine.
 """
 
 import logging
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from exhibit.config.config import Config
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
-from exhibit.files.locks import FileLock, alone
-from exhibit.machine import machine_fault, tell_once
+from exhibit.files.locks import FileLock, hold_exclusively
+from exhibit.machine import describe_machine_fault, log_once
 from exhibit.ports import StoredIndex, VectorIndex
 from exhibit.types import Metric, Space
 from indexer.picture.spaces import PHASH, ROOTSIFT
@@ -29,7 +29,7 @@ from indexer.vectors.milvus_index import MilvusIndex
 from indexer.vectors.rows import decode_vectors
 from indexer.votes.index import VoteIndex
 from registry.fingerprints import fingerprints as vectors
-from registry.fingerprints.archive import Archive
+from registry.fingerprints.archive import MilvusLedger
 from registry.fingerprints.fingerprints import Change, Collection
 
 PAGE = 20_000
@@ -37,7 +37,7 @@ MAX_TAIL = 20_000
 """Changes that each process holds in its own memory before they become a segment that all processes map."""
 VOTES_PAGE, VOTES_MAX_TAIL = 500, 2_000
 """The same for local features, of which a work has 25 KB."""
-MAX_NEAR = 50
+MAX_NEIGHBOURS = 50
 FLUSH_AGAIN_SECONDS = 60.0
 """Seconds until a segment that could not be written is tried again."""
 
@@ -63,12 +63,12 @@ class CollectionVectors:
 
     def last_change(self) -> int:
         """Return the highest change number; no lower number is added later."""
-        return vectors.last_change(self.collection, self.space)
+        return vectors.get_last_change(self.collection, self.space)
 
     def batches(self, upto: int) -> Iterator[tuple[NDArray[np.int64], Any]]:
         """Yield numbers (ascending) and vectors of the additions that no change up to ``upto`` has reverted."""
         for rows in vectors.iter_current(self.collection, self.space, upto, self.page):
-            yield _arrays(self.space, rows)
+            yield _to_arrays(self.space, rows)
 
     def count(self, upto: int, by: int | None = None) -> int:
         """Count the additions up to ``upto`` minus those that changes up to ``by`` revert (by default all)."""
@@ -76,20 +76,20 @@ class CollectionVectors:
 
     def changes_after(self, number: int) -> list[Change]:
         """Return the next page of changes."""
-        return vectors.changes_after(self.collection, self.space, number, self.page)
+        return vectors.list_changes_after(self.collection, self.space, number, self.page)
 
 
 class Indexes:
     """The indexes of every collection in every space, as of this process's last refresh.
 
-    ``descriptor`` returns the space of the serving descriptor and the primary key of its network: a network that was
-    removed and added again has the same space, but a new list of changes.
+    ``descriptor`` returns the space of the serving descriptor and the primary key of its model, because a model that
+    was removed and added again has the same space but a new change list.
     """
 
     def __init__(self, config: Config, descriptor: Callable[[], tuple[Space, int]]) -> None:
         self._config = config
         self._descriptor = descriptor
-        self._network: int | None = None
+        self._model_id: int | None = None
         self._indexes: dict[tuple[Collection, str], StoredIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
         self._unflushed: dict[tuple[Collection, str], int] = {}  # replayed changes that are not on disk yet
@@ -98,16 +98,16 @@ class Indexes:
     @property
     def votes(self) -> VoteIndex:
         """The local features of the works, as of the last refresh."""
-        return cast("VoteIndex", self._index(Collection.WORKS, ROOTSIFT))
+        return cast("VoteIndex", self._get_stored_index(Collection.WORKS, ROOTSIFT))
 
     @property
     def spaces(self) -> tuple[Space, Space]:
-        """The spaces that are searched: hashes and descriptors."""
+        """The searched spaces: hashes and descriptors."""
         return PHASH, self._descriptor()[0]
 
-    def of(self, collection: Collection, space: Space) -> VectorIndex:
+    def get_index(self, collection: Collection, space: Space) -> VectorIndex:
         """Return the index of a collection in a space, as of the last refresh."""
-        return cast("VectorIndex", self._index(collection, space))
+        return cast("VectorIndex", self._get_stored_index(collection, space))
 
     def close_collection(self, collection: Collection) -> None:
         """Close the indexes of a collection; the next use opens and checks them again."""
@@ -118,36 +118,36 @@ class Indexes:
 
         A new machine reads the changes from the database and writes them step by step.
         """
-        network = self._descriptor()[1]
-        if network != self._network:  # drop the indexes of the former network
+        model_id = self._descriptor()[1]
+        if model_id != self._model_id:  # drop the former model's indexes
             permanent_ids = {PHASH.id, ROOTSIFT.id}
             self._indexes = {key: index for key, index in self._indexes.items() if key[1] in permanent_ids}
-            self._network = network
+            self._model_id = model_id
         votes = (ROOTSIFT,) if collection == Collection.WORKS else ()
         for space in (*self.spaces, *votes):
             self._replay(collection, space)
 
     def refresh_hashes(self, collection: Collection) -> None:
-        """Apply all committed changes of the hashes only, which :meth:`near` searches."""
+        """Apply all committed changes of the hashes only, which :meth:`find_near` searches."""
         self._replay(collection, PHASH)
 
-    def _index(self, collection: Collection, space: Space) -> StoredIndex:
+    def _get_stored_index(self, collection: Collection, space: Space) -> StoredIndex:
         key = (collection, space.id)
         if key not in self._indexes:
-            index = index_of(self._config, collection, space)
+            index = open_index(self._config, collection, space)
             repair_index(index, collection)
             self._applied[key], self._unflushed[key] = index.sequence, 0
             self._indexes[key] = index
         return self._indexes[key]
 
     def _replay(self, collection: Collection, space: Space) -> None:
-        index, key = self._index(collection, space), (collection, space.id)
+        index, key = self._get_stored_index(collection, space), (collection, space.id)
         source = CollectionVectors(collection, space)
         self._reopen(index, collection)
         with ExitStack() as stack:
             is_locked = False
             while changes := source.changes_after(self._applied[key]):
-                if len(changes) == source.page and not is_locked:  # one process per machine; the others wait
+                if len(changes) == source.page and not is_locked:  # one process per machine reads them; others wait
                     stack.enter_context(self._lock_machine(collection, space))
                     is_locked = True
                     self._reopen(index, collection)
@@ -165,67 +165,67 @@ class Indexes:
     def _reopen(self, index: StoredIndex, collection: Collection) -> None:
         """Load what other processes have written, and repair the index if it is damaged."""
         try:
-            reopened = index.reopen()
+            was_reopened = index.reopen()
         except IntegrityError:
             repair_index(index, collection)
-            reopened = index.reopen()
-        if reopened:
+            was_reopened = index.reopen()
+        if was_reopened:
             key = (collection, index.space.id)
             self._applied[key], self._unflushed[key] = index.sequence, 0
 
     def _lock_machine(self, collection: Collection, space: Space) -> AbstractContextManager[FileLock]:
-        """Wait for the lock that lets one process per machine read many rows."""
-        folder = index_folder(self._config, collection, space)
+        """Wait for the lock that only lets one process per machine read many rows."""
+        folder = get_index_folder(self._config, collection, space)
         folder.parent.mkdir(exist_ok=True)
-        error = ServiceMissingError("An index is being made again.")
-        return alone(folder.with_name(f".{folder.name}.lock"), error, within=math.inf)
+        error = ServiceMissingError("An index is being rebuilt.")
+        return hold_exclusively(folder.with_name(f".{folder.name}.lock"), error, within=math.inf)
 
     def _flush(self, index: StoredIndex, sequence: int) -> int:
-        """Write the tail to disk; if the disk is full or faulty, the process continues from memory."""
+        """Write the tail to disk; if the disk is full or faulty, the process continues in memory."""
         try:
             index.flush(sequence)
         except ExhibitError as error:
-            if not machine_fault(error):
+            if not describe_machine_fault(error):
                 raise
-            tell_once(f"Searching goes on from memory. {error}")
+            log_once(f"Searches continue in memory. {error}")
             self._flush_after = time.monotonic() + FLUSH_AGAIN_SECONDS
             return sequence
         return index.sequence
 
-    def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
+    def map_pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
         """Return the picture (primary key) of each candidate, by space id and number."""
         all_candidates = list(candidates)
         numbers_by_space = {
             space: [candidate.number for candidate in all_candidates if candidate.space == space.id]
             for space in (*self.spaces, ROOTSIFT)
         }
-        return vectors.pictures_of_all(
+        return vectors.map_pictures_in_spaces(
             collection, {space: numbers for space, numbers in numbers_by_space.items() if numbers}
         )
 
-    def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:
-        """Return pictures (primary keys) with a hash within ``within`` bits of one of these hashes, shape (n, 32)."""
-        hits = self.of(collection, PHASH).search(hashes, k=MAX_NEAR, within=within)
+    def find_near(self, collection: Collection, hashes: NDArray[np.uint8], *, max_distance: int) -> set[int]:
+        """Return pictures (primary keys) within ``max_distance`` bits of one of these hashes, shape (n, 32)."""
+        hits = self.get_index(collection, PHASH).search(hashes, k=MAX_NEIGHBOURS, within=max_distance)
         numbers = {hit.number for row in hits for hit in row}
-        return set(vectors.pictures_of(collection, PHASH, numbers).values())
+        return set(vectors.map_pictures(collection, PHASH, numbers).values())
 
 
-def index_folder(config: Config, collection: Collection, space: Space) -> Path:
+def get_index_folder(config: Config, collection: Collection, space: Space) -> Path:
     """Return the folder of an index on this machine."""
     return config.data_dir / "indexes" / f"{collection}-{space.name}-{space.version}"
 
 
-def index_of(config: Config, collection: Collection, space: Space) -> StoredIndex:
-    """Return the index of a collection in a space: this machine's, or the one in Milvus."""
+def open_index(config: Config, collection: Collection, space: Space) -> StoredIndex:
+    """Open the index of a collection in a space: this machine's index, or the one in Milvus."""
     if config.milvus_url and collection == Collection.PICTURES:
-        archive = Archive(config, space)
+        archive = MilvusLedger(config, space)
         return MilvusIndex(space, archive.server, archive)
-    folder = index_folder(config, collection, space)
+    folder = get_index_folder(config, collection, space)
     return VoteIndex(folder) if space.metric is Metric.VOTES else FaissIndex(space, folder)
 
 
 def repair_index(index: StoredIndex, collection: Collection) -> bool:
-    """Empty a damaged index so that the next refresh replays it; returns True if it was damaged."""
+    """Empty a damaged index so that the next refresh replays it; return True if it was damaged."""
     problems = index.repair(CollectionVectors(collection, index.space))
     if problems:
         LOGGER.warning("The index %s of %s is rebuilt: %s", index.space.id, collection, problems[0])
@@ -233,7 +233,7 @@ def repair_index(index: StoredIndex, collection: Collection) -> bool:
 
 
 def replay_all(index: StoredIndex, collection: Collection) -> Iterator[int]:
-    """Replay all changes and write them to disk; yields the change number after each step.
+    """Replay all changes and write them to disk; yield the change number after each step.
 
     After an interruption it continues from the last step.
     """
@@ -245,16 +245,19 @@ def replay_all(index: StoredIndex, collection: Collection) -> Iterator[int]:
 
 
 def _apply(index: StoredIndex, changes: list[Change]) -> None:
-    """Apply changes, additions first: safe, since a removal names the number of the addition that it reverts."""
-    added = [(change.number, change.vector) for change in changes if change.vector is not None]
-    if added:
-        index.upsert(*_arrays(index.space, added))
-    removed = [change.removes for change in changes if change.removes is not None]
-    if removed:
-        index.remove(np.array(removed, np.int64))
+    """Apply changes, additions first.
+
+    This order is safe, because a removal contains the number of the addition that it reverts.
+    """
+    additions = [(change.number, change.vector) for change in changes if change.vector is not None]
+    if additions:
+        index.upsert(*_to_arrays(index.space, additions))
+    removals = [change.removes for change in changes if change.removes is not None]
+    if removals:
+        index.remove(np.array(removals, np.int64))
 
 
-def _arrays(space: Space, rows: Iterable[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Any]:
+def _to_arrays(space: Space, rows: Iterable[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Any]:
     """Convert numbers and vectors from the database to arrays for an index."""
-    numbers, stored = zip(*rows, strict=True)
-    return np.array(numbers, np.int64), decode_vectors(space, stored)
+    numbers, stored_vectors = zip(*rows, strict=True)
+    return np.array(numbers, np.int64), decode_vectors(space, stored_vectors)

@@ -1,4 +1,4 @@
-"""Spaces, fingerprints, the change list that every index is built from, and networks that describe pictures."""
+"""Spaces, fingerprints, the change list from which indexes are built, and models that compute descriptors."""
 
 from django.db import models
 
@@ -21,7 +21,7 @@ class SpaceRow(models.Model):
 
 
 class FingerprintRow(models.Model):
-    """One vector of a picture, or of a part of it, in one space."""
+    """One vector of a picture, or of one of its parts, in one space."""
 
     picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="fingerprints")
     space = models.ForeignKey(SpaceRow, on_delete=models.PROTECT, related_name="+")
@@ -36,10 +36,10 @@ class IndexChange(models.Model):
     """One addition to, or removal from, a collection of pictures in a space.
 
     An index contains the changes up to a number; later changes are its tail. Numbers are the rows' own primary keys.
-    Changes of works and of stated fingerprints are in commit order: a single writer holds an advisory lock until it
+    Changes of works and of declared fingerprints are in commit order: a single writer holds an advisory lock until it
     commits. Many writers add pictures at once and share a lock, so a higher number may be committed before a lower one.
-    Code that reads the highest number waits for these writers (``registry.fingerprints.fingerprints.last_change``), so
-    that no lower number is added afterwards.
+    Code that reads the highest number waits for these writers (``registry.fingerprints.fingerprints.get_last_change``),
+    so that no lower number is added afterwards.
     """
 
     class Collection(models.TextChoices):
@@ -48,7 +48,7 @@ class IndexChange(models.Model):
         WORKS = "works"
         PICTURES = "pictures"
         PRINTS = "prints"
-        """Stated fingerprints of works, never those measured here."""
+        """Fingerprints that owners declared for works, as opposed to computed ones."""
 
     class Operation(models.TextChoices):
         """Kind of change."""
@@ -77,7 +77,7 @@ class MilvusCollection(models.Model):
 
 
 class DescriptorModel(Claimable):
-    """A network with its card. Its step describes all pictures again, in batches, before the network serves.
+    """A descriptor model with its card. Before it is activated, its job computes descriptors of all pictures.
 
     At any other time the row is ``done``.
     """
@@ -106,7 +106,7 @@ class DescriptorModel(Claimable):
 
 
 class DescriptorChoice(models.Model):
-    """The single row that names the networks in use: updating it is the whole switch."""
+    """The single row that names the active models. Updating this row switches to another model."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     serving = models.ForeignKey(DescriptorModel, on_delete=models.PROTECT, related_name="+")
@@ -117,7 +117,7 @@ class DescriptorChoice(models.Model):
 
 
 class DescriptorGap(models.Model):
-    """A stored picture without a vector of a network: describing it failed, or there was nothing to describe."""
+    """A stored picture without a vector of a model, because computing it failed or the picture has no content."""
 
     model = models.ForeignKey(DescriptorModel, on_delete=models.CASCADE, related_name="gaps")
     picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")

@@ -1,48 +1,48 @@
-"""Process-wide objects that describe, cache and search pictures.
+"""Process-wide objects for descriptors, cached features and vector indexes.
 
 OpenCV, ONNX Runtime and FAISS are loaded on first use: after a worker has forked, and never by a command or page that
-handles no picture.
+does not process pictures.
 """
 
 from typing import TYPE_CHECKING
 
 from registry.services.services import Services
-from registry.services.stores import SharedObjects, objects_of
+from registry.services.stores import SharedObjects, get_named_objects
 
 if TYPE_CHECKING:
     from indexer.picture.descriptor import Descriptor
     from indexer.search.cache import FeatureCache
     from registry.fingerprints.indexes import Indexes
-    from registry.fingerprints.loaded_networks import Descriptors
+    from registry.fingerprints.loaded_models import LoadedDescriptors
 
 
-def get_descriptors(services: Services) -> "Descriptors":
-    """Return the networks that describe pictures."""
-    return services.once(_load_descriptors)
+def get_descriptors(services: Services) -> "LoadedDescriptors":
+    """Return the descriptor models."""
+    return services.get_or_create(_load_descriptors)
 
 
 def get_indexes(services: Services) -> "Indexes":
     """Return the vector indexes."""
-    return services.once(_open_indexes)
+    return services.get_or_create(_open_indexes)
 
 
 def get_features(services: Services) -> "FeatureCache":
-    """Return cached features of registered pictures, measured with the serving network."""
-    return get_features_of(services, get_descriptors(services).serving)
+    """Return cached features of registered pictures, computed with the active model."""
+    return get_descriptor_features(services, get_descriptors(services).serving)
 
 
-def get_features_of(services: Services, descriptor: "Descriptor") -> "FeatureCache":
-    """Return cached features of registered pictures, measured with ``descriptor``."""
-    caches = services.once(_feature_caches)
+def get_descriptor_features(services: Services, descriptor: "Descriptor") -> "FeatureCache":
+    """Return cached features of registered pictures, computed with ``descriptor``."""
+    caches = services.get_or_create(_create_feature_caches)
     if (cache := caches.get(descriptor.space.id)) is None:
         cache = caches[descriptor.space.id] = _make_cache(services, descriptor)
     return cache
 
 
-def _load_descriptors(services: Services) -> "Descriptors":
-    from registry.fingerprints.loaded_networks import Descriptors
+def _load_descriptors(services: Services) -> "LoadedDescriptors":
+    from registry.fingerprints.loaded_models import LoadedDescriptors
 
-    return Descriptors(lambda: services.blobs)
+    return LoadedDescriptors(lambda: services.blobs)
 
 
 def _open_indexes(services: Services) -> "Indexes":
@@ -52,7 +52,7 @@ def _open_indexes(services: Services) -> "Indexes":
     return Indexes(services.config, lambda: (descriptors.serving.space, descriptors.serving_row.pk))
 
 
-def _feature_caches(_services: Services) -> "dict[str, FeatureCache]":
+def _create_feature_caches(_services: Services) -> "dict[str, FeatureCache]":
     return {}
 
 
@@ -60,6 +60,6 @@ def _make_cache(services: Services, descriptor: "Descriptor") -> "FeatureCache":
     from indexer.search.cache import FeatureCache
 
     folder = services.config.data_dir / "features"
-    objects = objects_of(services.config, folder.name)
+    objects = get_named_objects(services.config, folder.name)
     shared = None if objects is None else SharedObjects(objects)
     return FeatureCache(folder, services.features_in_memory, services.limits, descriptor, shared)

@@ -1,1 +1,1 @@
-"""Owners' keys: sealing, document and device keys, and decisions signed with passkeys."""
+"""Owners' sealing, document and device keys, and actions signed with passkeys."""

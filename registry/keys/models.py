@@ -1,4 +1,4 @@
-"""Owners' keys, and decisions that members are to sign with a passkey."""
+"""Owners' keys, and requests for passkey signatures of members."""
 
 from django.db import models
 
@@ -48,7 +48,7 @@ class DeviceKey(OwnerKey):
 
 
 class PasskeyQuestion(models.Model):
-    """A decision that a person is to sign with a passkey; valid for one answer, within minutes."""
+    """A request to sign an action with a passkey. It is valid for one response, for a few minutes."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

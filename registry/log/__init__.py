@@ -1,1 +1,1 @@
-"""The append-only log of this installation: entries, proofs, witnesses, and its history after a restore."""
+"""The append-only log of this installation: entries, proofs, timestamp services, and its history after a restore."""

@@ -1,6 +1,6 @@
-"""Error rates of the comparison: this installation's, from its own log, and counts joined with other installations'.
+"""Error rates of the comparison: those of this installation's log, and joint counts of several installations.
 
-For each there is a file from which outsiders can compute the same result.
+For both, Exhibit exports a file from which third parties can compute the same result.
 """
 
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from evidence.accuracy.counts import CountedPicture, Counts, JoinedCounts, read_signed_statement, sign_statement
-from evidence.accuracy.error_rates import CLASSES, Accuracy, count_decisions
+from evidence.accuracy.error_rates import DECISION_CLASSES, Accuracy, count_decisions
 from evidence.accuracy.file import LoggedEntry, write_accuracy
 from exhibit.config.config import Config
 from exhibit.entries import Entry, EntryType
@@ -19,21 +19,25 @@ from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 
 if TYPE_CHECKING:
-    from indexer.calibration.calibrate import Outcome
+    from indexer.calibration.calibrate import CalibrationResult
 
 CHUNK = 2000
-JOINED = "joined.json"  # in the data folder: joined counts, if the operator shows some
+JOINED_COUNTS_NAME = "joined.json"  # file in the data folder with joint counts, if the operator publishes them
 
 
 def compute_accuracy() -> Accuracy:
-    """Return the accuracy according to all decisions in the log."""
+    """Compute the accuracy from all decisions in the log."""
     rows = LogEntry.objects.filter(type=EntryType.DECISION).order_by("sequence")
     decisions = rows.values_list("time", "submission__opening__content").iterator(CHUNK)
     return count_decisions(decisions)
 
 
 def export_accuracy(services: Services, out: BinaryIO) -> int:
-    """Write the log up to a new checkpoint, with decisions opened; returns its size or raises ``NotFoundError``."""
+    """Write the log up to a new checkpoint, with the openings of decisions; return the number of entries.
+
+    Raises:
+        NotFoundError: The log is empty.
+    """
     sequence_log(services)
     checkpoint = sign_checkpoint(services)
     if checkpoint is None:
@@ -42,16 +46,30 @@ def export_accuracy(services: Services, out: BinaryIO) -> int:
     return checkpoint.size
 
 
-def sign_counts(services: Services, outcome: "Outcome", *, list_photographs: bool) -> bytes:
-    """Return a calibration's signed counts, a file that others can join with theirs, optionally listing photographs."""
+def sign_counts(services: Services, outcome: "CalibrationResult", *, list_photographs: bool) -> bytes:
+    """Return a file with a calibration's signed counts, which other installations can add to theirs.
+
+    With ``list_photographs``, the file also lists the photographs.
+    """
     calibration = outcome.calibration
-    failed = {kind: {alarm.photograph for alarm in outcome.alarms(kind)} for kind in CLASSES}
+    failed_by_class = {
+        kind: {alarm.photograph for alarm in outcome.find_false_alarms(kind)} for kind in DECISION_CLASSES
+    }
     pictures = tuple(
-        CountedPicture(first.digest, first.hash, tuple(kind for kind in CLASSES if first.group in failed[kind]))
-        for first in outcome.photographs
-        if list_photographs and first.digest.hex == first.group
+        CountedPicture(
+            photograph.digest,
+            photograph.hash,
+            tuple(kind for kind in DECISION_CLASSES if photograph.group in failed_by_class[kind]),
+        )
+        for photograph in outcome.photographs
+        if list_photographs and photograph.digest.hex == photograph.group
     )
-    totals = (calibration.certain.photographs, calibration.certain.failed, calibration.review.failed, pictures)
+    totals = (
+        calibration.certain.photographs,
+        calibration.certain.false_alarms,
+        calibration.review.false_alarms,
+        pictures,
+    )
     return sign_statement(
         get_log(services),
         Counts(
@@ -61,20 +79,24 @@ def sign_counts(services: Services, outcome: "Outcome", *, list_photographs: boo
 
 
 def load_joined_counts(config: Config) -> JoinedCounts | None:
-    """Return the joined counts that the operator shows; ``None`` if there are none or the file is invalid (logged)."""
-    path = config.data_dir / JOINED
+    """Return the joint counts that the operator publishes; ``None`` without a valid file (an invalid one is logged)."""
+    path = config.data_dir / JOINED_COUNTS_NAME
     try:
-        return read_signed_statement(JoinedCounts, path.read_bytes(), what=JOINED)[0] if path.exists() else None
+        return (
+            read_signed_statement(JoinedCounts, path.read_bytes(), file_label=JOINED_COUNTS_NAME)[0]
+            if path.exists()
+            else None
+        )
     except (ExhibitError, OSError) as error:
-        logging.getLogger(__name__).warning("%s isn't shown: %s", JOINED, error)
+        logging.getLogger(__name__).warning("%s is not shown: %s", JOINED_COUNTS_NAME, error)
         return None
 
 
 def iterate_logged_entries(size: int) -> Iterator[LoggedEntry]:
-    """Yield the first ``size`` entries of the log with what an accuracy file needs of each."""
-    for first in range(0, size, CHUNK):
-        part = LogEntry.objects.filter(sequence__gte=first, sequence__lt=min(size, first + CHUNK))
-        rows = list(part.order_by("sequence"))
+    """Yield the first ``size`` entries of the log, decisions with their openings, for an accuracy file."""
+    for start in range(0, size, CHUNK):
+        chunk = LogEntry.objects.filter(sequence__gte=start, sequence__lt=min(size, start + CHUNK))
+        rows = list(chunk.order_by("sequence"))
         decision_ids = [row.submission_id for row in rows if row.type == EntryType.DECISION]
         openings = {row.submission_id: row for row in LogOpening.objects.filter(submission_id__in=decision_ids)}
         for row in rows:

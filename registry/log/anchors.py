@@ -1,4 +1,4 @@
-"""The configured and the added outside witnesses, each as an adapter."""
+"""Adapters of the configured and the added timestamp services."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from exhibit.files.durable import write_once
 from exhibit.ports import Anchor
 from registry.log.local_log import get_log
 from registry.log.log import load_submitted_note
-from registry.log.models import AddedWitness
-from registry.services.anchors import anchor_of
+from registry.log.models import AddedTimestampService
+from registry.services.anchors import build_anchor
 from registry.services.services import Services
 
 
 def get_anchor_configs(services: Services) -> tuple[AnchorConfig, ...]:
-    """Return the settings of the outside witnesses: configured ones first, then added ones."""
+    """Return the settings of the timestamp services: configured ones first, then added ones."""
     return (*services.config.anchors, *load_added_configs(services.config))
 
 
 def get_anchors(services: Services) -> tuple[Anchor, ...]:
-    """Return the adapters of the outside witnesses."""
-    return services.once(_AnchorCache).get(get_anchor_configs(services))
+    """Return the adapters of the timestamp services."""
+    return services.get_or_create(_AnchorCache).get(get_anchor_configs(services))
 
 
 class _AnchorCache:
@@ -40,19 +40,22 @@ class _AnchorCache:
         if self._cached[0] != configs:
             services = self._services
             log = OwnLogReader(lambda: get_log(services))
-            networks = services.config.allowed_networks
-            self._cached = configs, tuple(anchor_of(config, networks, services.user_agent, log) for config in configs)
+            allowed_networks = services.config.allowed_networks
+            self._cached = (
+                configs,
+                tuple(build_anchor(config, allowed_networks, services.user_agent, log) for config in configs),
+            )
         return self._cached[1]
 
 
 class OwnLogReader:
-    """The part of the log that witnesses see (port ``OwnLog``); ``log`` returns the log under its current name."""
+    """Part of the log that timestamp services read (port ``OwnLog``). ``log`` returns the log as currently named."""
 
     def __init__(self, log: Callable[[], Log]) -> None:
         self._log = log
 
     def note(self, digest: Digest) -> str:
-        """Return the signed checkpoint with this digest that witnesses were asked to witness.
+        """Return the signed checkpoint with this digest that was submitted to timestamp services.
 
         Raises:
             NotFoundError: No checkpoint has this digest.
@@ -60,27 +63,27 @@ class OwnLogReader:
         """
         note = load_submitted_note(digest)
         if note.partition("\n")[0] != self._log().origin:
-            raise SupersededError("The log has another name by now, whose heads cover this one.")
+            raise SupersededError("The log was renamed. The checkpoints of its new name cover this checkpoint.")
         return note
 
     def size(self) -> int:
         """Return the current number of entries."""
-        return self._log().size()
+        return self._log().count_entries()
 
-    def consistency(self, old: int, new: int) -> list[bytes]:
-        """Return the proof that the size ``new`` continues ``old``."""
-        return self._log().consistency(old, new)
+    def consistency(self, old_size: int, new_size: int) -> list[bytes]:
+        """Return the proof that the log with ``new_size`` entries continues the log with ``old_size`` entries."""
+        return self._log().prove_consistency(old_size, new_size)
 
 
 def load_added_configs(config: Config) -> tuple[AnchorConfig, ...]:
-    """Return the settings of the added witnesses, except those whose name is now in the configuration."""
+    """Return the settings of the added timestamp services, except those whose name is now in the configuration."""
     configured_names = {anchor.name for anchor in config.anchors}
-    rows = AddedWitness.objects.exclude(name__in=configured_names)
+    rows = AddedTimestampService.objects.exclude(name__in=configured_names)
     return tuple(read_settings(row, config.data_dir) for row in rows)
 
 
-def read_settings(row: AddedWitness, folder: Path) -> AnchorConfig:
-    """Return a row's settings, read like those of the configuration; its roots are in a file of the data folder."""
+def read_settings(row: AddedTimestampService, folder: Path) -> AnchorConfig:
+    """Parse a row's settings like those of the configuration. Its root certificates are written to the data folder."""
     table = {**row.settings, "kind": row.kind, "name": row.name}
     if row.roots:
         table["roots"] = str(_write_roots(row, folder))
@@ -88,8 +91,8 @@ def read_settings(row: AddedWitness, folder: Path) -> AnchorConfig:
     return settings
 
 
-def _write_roots(row: AddedWitness, folder: Path) -> Path:
-    """Return the file with a row's roots, written if missing; its name contains the digest of its content."""
+def _write_roots(row: AddedTimestampService, folder: Path) -> Path:
+    """Return the file with a row's root certificates, written if missing; its name contains a digest of its content."""
     data = row.roots.encode()
     path = folder / "roots" / f"{row.name}-{hashlib.sha256(data).hexdigest()[:16]}.pem"
     if not path.exists():

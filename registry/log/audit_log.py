@@ -1,6 +1,6 @@
 """Log entries for access to evidence and for changed settings, which have no rows of their own.
 
-The openings contain no names: the person is in the details, which are stored separately.
+The openings contain no names. The account is in the details, which are stored separately.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from registry.accounts.models import Owner
 from registry.log.log import submit
 
 
-class Evidence(StrEnum):
+class EvidenceKind(StrEnum):
     """Kind of evidence that was accessed."""
 
     BUNDLE = "bundle"
@@ -35,16 +35,18 @@ class AccessKind(StrEnum):
     VIEWED = "looked at"
 
 
-def log_access(what: Evidence, access_kind: AccessKind, owner: Owner, *, by: str, **about: Json) -> None:
-    """Record an access in the log, before the evidence is handed out."""
+def log_access(
+    evidence_kind: EvidenceKind, access_kind: AccessKind, owner: Owner, *, by: str, **log_details: Json
+) -> None:
+    """Record an access in the log, before the evidence is sent."""
     submit(
         EntryType.ACCESS,
-        {"way": str(access_kind), "what": str(what)},
+        {"way": str(access_kind), "what": str(evidence_kind)},
         owner,
-        details={"by": by, "of": owner.slug, **about},
+        details={"by": by, "of": owner.slug, **log_details},
     )
 
 
-def log_change(what: str, *, by: str, owner: Owner | None = None, about: Mapping[str, Any]) -> None:
+def log_change(event: str, *, by: str, owner: Owner | None = None, details: Mapping[str, Any]) -> None:
     """Record a changed setting in the log, in the same transaction; ``by`` is empty for the installation itself."""
-    submit(EntryType.SETTING, {"what": what}, owner, details={"by": by, **about})
+    submit(EntryType.SETTING, {"what": event}, owner, details={"by": by, **details})

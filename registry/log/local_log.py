@@ -2,7 +2,7 @@
 
 from evidence.keys.ed25519 import KeySigner, derive_signer, load_mounted_signer
 from evidence.log.append_only import Log, load_log_key
-from exhibit.config.secrets import LOG_KEY, mounted, secret_path
+from exhibit.config.secrets import LOG_KEY, find_mounted_secret, get_secret_path
 from exhibit.ports import Signer
 from registry.log.log import PostgresLogStore, load_origins
 from registry.services.services import Services
@@ -14,35 +14,35 @@ def get_log(services: Services) -> Log:
     names = load_origins() or {services.config.log_origin: None}
     *former_names, origin = names
     public_keys = {name: key for name, key in names.items() if key is not None}
-    head_store = get_checkpoint_store(services.config, services.objects)
-    return Log(PostgresLogStore(), get_log_signer(services), origin, head_store, former_names, public_keys)
+    checkpoint_store = get_checkpoint_store(services.config, services.objects)
+    return Log(PostgresLogStore(), get_log_signer(services), origin, checkpoint_store, former_names, public_keys)
 
 
 def get_log_signer(services: Services) -> KeySigner:
     """Return the key that signs the log's checkpoints."""
-    return services.once(_make_log_signer)
+    return services.get_or_create(_make_log_signer)
 
 
 def get_witness_signer(services: Services) -> Signer:
-    """Return the key that cosigns checkpoints of others' logs: derived from the log's key, the same on all machines."""
-    return services.once(_make_witness_signer)
+    """Return the key for cosigning other logs' checkpoints, derived from the log's key and equal on all machines."""
+    return services.get_or_create(_make_witness_signer)
 
 
 def get_author_signer(services: Services) -> Signer:
-    """Return the key that signs cards of models: it does not reveal which log it is derived from."""
-    return services.once(_make_author_signer)
+    """Return the key that signs model cards. It does not reveal the log from whose key it is derived."""
+    return services.get_or_create(_make_author_signer)
 
 
-def witness_name(services: Services) -> str:
-    """Return the witness name in this installation's cosignatures."""
+def get_witness_name(services: Services) -> str:
+    """Return the log witness name in this installation's cosignatures."""
     return f"{services.config.log_origin}/witness"
 
 
 def _make_log_signer(services: Services) -> KeySigner:
-    if (key := mounted(services.config, LOG_KEY)) is not None:
+    if (key := find_mounted_secret(services.config, LOG_KEY)) is not None:
         return load_mounted_signer(key)
-    head_store = get_checkpoint_store(services.config, services.objects)
-    return load_log_key(secret_path(services.config, LOG_KEY), head_store, services.config.log_origin)
+    checkpoint_store = get_checkpoint_store(services.config, services.objects)
+    return load_log_key(get_secret_path(services.config, LOG_KEY), checkpoint_store, services.config.log_origin)
 
 
 def _make_witness_signer(services: Services) -> Signer:

@@ -1,4 +1,4 @@
-"""The append-only log in PostgreSQL: any transaction submits entries, a single sequencer numbers them."""
+"""The append-only log in PostgreSQL. Any transaction submits entries, and a single sequencer numbers them."""
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from django.db.models import Min, Q
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import SALT_BYTES, Entry, EntryType, canonical, commit
+from exhibit.entries import SALT_BYTES, Entry, EntryType, commit, encode_canonical
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.accounts.models import Owner
@@ -39,7 +39,7 @@ class NewEntry(NamedTuple):
     type_: EntryType
     opening: Mapping[str, Any]
     owner: Owner | None = None
-    time: datetime | None = None  # of the recorded act; now if ``None``
+    time: datetime | None = None  # time of the recorded action; now if ``None``
     details: Mapping[str, Any] | None = None
 
 
@@ -50,16 +50,16 @@ def submit(
     time: datetime | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> LogSubmission | None:
-    """Submit a log entry in the transaction of the act that it records; its sequence number is assigned later.
+    """Submit a log entry in the transaction of the action that it records; its sequence number is assigned later.
 
-    A database trigger marks the entry as waiting (``LogWaiting``); the tick then has it numbered and a checkpoint
-    signed (:mod:`registry.log.sequencer`).
+    A database trigger marks the entry as waiting (``LogWaiting``). The next tick assigns its number and signs a
+    checkpoint (:mod:`registry.log.sequencer`).
 
-    The opening is plain JSON that the entry commits to. It is stored separately, so that it can be erased. It contains
+    The opening is the JSON that the entry commits to. It is stored separately, so that it can be erased. It contains
     a salted digest of the details, so that it can be shown without them.
 
     Returns:
-        The submission; ``None`` for a sample owner, whose acts are not logged. Entries without an owner are always
+        The submission; ``None`` for a sample owner, whose actions are not logged. Entries without an owner are always
         logged.
     """
     return submit_all([NewEntry(type_, opening, owner, time, details)])[0]
@@ -67,43 +67,47 @@ def submit(
 
 def submit_all(new_entries: Sequence[NewEntry]) -> list[LogSubmission | None]:
     """Submit entries in this order, each as :func:`submit` does."""
-    logged = [new_entry.owner is None or not new_entry.owner.sample for new_entry in new_entries]
-    new_entries = [new_entry for new_entry, is_logged in zip(new_entries, logged, strict=True) if is_logged]
-    contents = [_with_digest(new_entry.opening, new_entry.details) for new_entry in new_entries]
-    committed = [commit(content) for _, content in contents]
+    log_flags = [new_entry.owner is None or not new_entry.owner.sample for new_entry in new_entries]
+    new_entries = [new_entry for new_entry, is_logged in zip(new_entries, log_flags, strict=True) if is_logged]
+    contents = [_add_details_digest(new_entry.opening, new_entry.details) for new_entry in new_entries]
+    commitments = [commit(content) for _, content in contents]
     with transaction.atomic(savepoint=False):
         default_time = _adjust_for_clock(now()) if any(new_entry.time is None for new_entry in new_entries) else now()
         rows = LogSubmission.objects.bulk_create(
             LogSubmission(
                 type=new_entry.type_, time=new_entry.time or default_time, commitment=commitment, owner=new_entry.owner
             )
-            for new_entry, (commitment, _) in zip(new_entries, committed, strict=True)
+            for new_entry, (commitment, _) in zip(new_entries, commitments, strict=True)
         )
         LogOpening.objects.bulk_create(
             LogOpening(submission=row, salt=salt, content=content, details=details)
-            for row, (_, salt), (details, content) in zip(rows, committed, contents, strict=True)
+            for row, (_, salt), (details, content) in zip(rows, commitments, contents, strict=True)
         )
     submissions = iter(rows)
-    return [next(submissions) if is_logged else None for is_logged in logged]
+    return [next(submissions) if is_logged else None for is_logged in log_flags]
 
 
-def _adjust_for_clock(moment: datetime) -> datetime:
-    """Return ``moment``, or the newest entry's time if a clock that was set back slightly would place it later.
+def _adjust_for_clock(current_time: datetime) -> datetime:
+    """Return ``current_time``, or the newest entry's time if that is slightly later because the clock was set back.
 
-    After a clock was far ahead, the log records the true time, which makes the earlier wrong times evident.
+    If the clock was far ahead before, the current time is recorded, so that the earlier wrong times are evident.
     """
-    newest = LogSubmission.objects.order_by("-pk").values_list("time", flat=True).first()
-    return newest if newest is not None and moment < newest <= moment + CLOCK_TOLERANCE else moment
+    newest_time = LogSubmission.objects.order_by("-pk").values_list("time", flat=True).first()
+    return (
+        newest_time
+        if newest_time is not None and current_time < newest_time <= current_time + CLOCK_TOLERANCE
+        else current_time
+    )
 
 
-def _with_digest(
+def _add_details_digest(
     opening: Mapping[str, Any], details: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Return the details with their own salt, and the opening with the digest of both."""
+    """Return the details with a salt added, and the opening with the digest of these details."""
     if details is None:
         return None, dict(opening)
     salted_details = {**details, "salt": secrets.token_hex(SALT_BYTES)}
-    return salted_details, {**opening, "details": Digest.of(canonical(salted_details)).hex}
+    return salted_details, {**opening, "details": Digest.from_bytes(encode_canonical(salted_details)).hex}
 
 
 def load_unsequenced(limit: int) -> list[tuple[int, Entry]]:
@@ -117,7 +121,7 @@ def _to_entry(row: LogSubmission | LogEntry) -> Entry:
 
 
 def load_origins() -> dict[str, bytes | None]:
-    """Return the names under which checkpoints were signed, the current one last, with public keys where known."""
+    """Return the names under which checkpoints were signed, the current one last, with public keys if known."""
     rows = LogOrigin.objects.order_by("pk").values_list("name", "public_key")
     return {name: None if key is None else bytes(key) for name, key in rows}
 
@@ -129,49 +133,53 @@ def load_newest_checkpoint(origin: str) -> SignedCheckpoint | None:
 
 
 def start_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
-    """Sign checkpoints under this new name from now on; the submission is the entry that records the break."""
+    """Store a new name for later checkpoints; ``submission`` is the entry that records the break."""
     LogOrigin.objects.create(name=name, began_at=now(), public_key=public_key, submission=submission)
 
 
 def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[int]:
-    """Erase openings of entries, as a person may request. The leaves stay but reveal nothing; one entry records this.
+    """Erase the openings of entries, for example on a data-subject request. The leaves stay; one entry records this.
 
     Returns:
         Sequence numbers of entries that had an opening to erase.
 
     Raises:
-        NotFoundError: An entry does not exist; then nothing is erased.
+        NotFoundError: An entry does not exist. Nothing is erased.
     """
     requested_entries = set(sequences)
     with transaction.atomic():
         entries = dict(LogEntry.objects.filter(sequence__in=requested_entries).values_list("sequence", "submission"))
-        if missing := sorted(requested_entries - set(entries)):
-            raise NotFoundError(f"The log has no entry {missing[0]}.")
+        if missing_sequences := sorted(requested_entries - set(entries)):
+            raise NotFoundError(f"The log has no entry {missing_sequences[0]}.")
         openings = LogOpening.objects.select_for_update().filter(submission__in=entries.values())
-        with_opening = set(openings.values_list("submission", flat=True))
-        erased = sorted(sequence for sequence, submission in entries.items() if submission in with_opening)
-        if erased:
+        opening_submissions = set(openings.values_list("submission", flat=True))
+        erased_sequences = sorted(
+            sequence for sequence, submission in entries.items() if submission in opening_submissions
+        )
+        if erased_sequences:
             openings.delete()
-            submit(EntryType.PURGE, {"entries": erased, "what": "opening"}, details={"by": by, "reason": reason})
-        return erased
+            submit(
+                EntryType.PURGE, {"entries": erased_sequences, "what": "opening"}, details={"by": by, "reason": reason}
+            )
+        return erased_sequences
 
 
 class PostgresLogStore:
-    """The adapter of :class:`exhibit.ports.LogStore` for PostgreSQL, where triggers refuse changes and deletions."""
+    """Adapter of :class:`exhibit.ports.LogStore` for PostgreSQL, in which triggers reject changes and deletions."""
 
     @contextmanager
     def sequencer(self) -> Iterator["PostgresLogTransaction"]:
         """Hold the exclusive right to append, in one database transaction."""
         with transaction.atomic():
             hold(Lock.LOG)
-            appended = PostgresLogTransaction(self.size())
-            yield appended
-            appended.write()
+            log_transaction = PostgresLogTransaction(self.size())
+            yield log_transaction
+            log_transaction.write()
 
     def size(self) -> int:
         """Return the number of leaves."""
-        last = LogEntry.objects.order_by("-sequence").values_list("sequence", flat=True).first()
-        return 0 if last is None else last + 1
+        last_sequence = LogEntry.objects.order_by("-sequence").values_list("sequence", flat=True).first()
+        return 0 if last_sequence is None else last_sequence + 1
 
     def nodes(self, positions: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return hashes of complete subtrees, in the requested order."""
@@ -182,9 +190,11 @@ class PostgresLogStore:
                 query |= Q(level=level, index__in={index for node_level, index in positions if node_level == level})
             rows = LogNode.objects.filter(query).values_list("level", "index", "hash")
             hashes = {(level, index): bytes(value) for level, index, value in rows}
-        missing = [pair for pair in positions if pair not in hashes]
-        if missing:
-            raise NotFoundError(f"The log has no complete subtree at level {missing[0][0]}, index {missing[0][1]}.")
+        missing_positions = [pair for pair in positions if pair not in hashes]
+        if missing_positions:
+            raise NotFoundError(
+                f"The log has no complete subtree at level {missing_positions[0][0]}, index {missing_positions[0][1]}."
+            )
         return [hashes[pair] for pair in positions]
 
     def entry(self, sequence: int) -> Entry:
@@ -202,14 +212,14 @@ class PostgresLogStore:
 
     def latest_checkpoint(self) -> SignedCheckpoint | None:
         """Return the largest checkpoint of the newest origin."""
-        newest = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
-        if newest is None:
+        newest_origin = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
+        if newest_origin is None:
             return None
-        return load_newest_checkpoint(newest["origin"])
+        return load_newest_checkpoint(newest_origin["origin"])
 
 
 class PostgresLogTransaction:
-    """Appends within one database transaction, written together at its end."""
+    """Leaves appended in one database transaction, written together at its end."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -234,15 +244,15 @@ class PostgresLogTransaction:
         self._size += 1
 
     def write(self) -> None:
-        """Write everything, in order: the database itself refuses a gap."""
+        """Write everything in order. The database rejects gaps."""
         LogEntry.objects.bulk_create(self._entries, batch_size=WRITE_BATCH_SIZE)
         nodes = [LogNode(level=level, index=index, hash=digest) for (level, index), digest in self._new_nodes.items()]
         LogNode.objects.bulk_create(nodes, batch_size=WRITE_BATCH_SIZE)
 
 
 def load_submitted_note(digest: Digest) -> str:
-    """Return the signed checkpoint whose text has this digest, submitted to witnesses; raises ``NotFoundError``."""
+    """Return a checkpoint submitted to timestamp services by the digest of its text; raises ``NotFoundError``."""
     row = AnchorReceipt.objects.select_related("checkpoint").filter(digest=digest, checkpoint__isnull=False).first()
     if row is None or row.checkpoint is None:
-        raise NotFoundError("There is no head of the log with this digest.")
+        raise NotFoundError("The log has no checkpoint with this digest.")
     return row.checkpoint.note

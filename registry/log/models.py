@@ -1,6 +1,6 @@
-"""The append-only log, receipts and states of outside witnesses, and added witnesses.
+"""The append-only log, timestamp receipts, and states of timestamp services.
 
-The content that a leaf commits to is in openings, which can be erased; the leaves stay.
+The content to which a leaf commits is stored in openings, which can be erased. The leaves stay.
 """
 
 from django.db import models
@@ -11,7 +11,7 @@ from registry.db.fields import DigestField, SentenceField
 
 
 class LogSubmission(models.Model):
-    """A log entry, submitted in the transaction of the act that it records, that waits for its sequence number."""
+    """A log entry, submitted in the transaction of the recorded action. Its sequence number is assigned later."""
 
     type = models.CharField(max_length=16)
     time = models.DateTimeField()
@@ -29,7 +29,7 @@ class LogWaiting(models.Model):
 
 
 class LogOpening(models.Model):
-    """The opening of a commitment. Deleting the row keeps the log intact and makes the leaf meaningless."""
+    """The opening of a commitment. If the row is deleted, the log stays valid but the leaf reveals nothing."""
 
     submission = models.OneToOneField(LogSubmission, on_delete=models.CASCADE, related_name="opening")
     salt = models.BinaryField()
@@ -38,7 +38,7 @@ class LogOpening(models.Model):
 
 
 class LogEntry(models.Model):
-    """One leaf. PostgreSQL itself refuses to change or delete it."""
+    """One leaf. A database trigger rejects changes and deletions."""
 
     sequence = models.BigIntegerField(primary_key=True)
     submission = models.OneToOneField(
@@ -74,7 +74,7 @@ class LogCheckpoint(models.Model):
 
 
 class LogOrigin(models.Model):
-    """A name under which checkpoints are signed. A new one starts only after a break; the last one is current."""
+    """A name under which checkpoints are signed. A new name starts only after a break; the last name is current."""
 
     name = models.CharField(max_length=200, unique=True)
     began_at = models.DateTimeField()
@@ -82,8 +82,8 @@ class LogOrigin(models.Model):
     submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
 
-class AddedWitness(models.Model):
-    """An outside witness that an operator added on the site or by a command, in addition to the configured ones."""
+class AddedTimestampService(models.Model):
+    """A timestamp service that an operator added on the website or by a command, in addition to the configured ones."""
 
     name = models.CharField(max_length=63, primary_key=True)
     kind = models.CharField(max_length=20)
@@ -97,9 +97,10 @@ class AddedWitness(models.Model):
 
 
 class AnchorReceipt(Claimable):
-    """The receipt of one outside witness for one checkpoint, or directly for one seal digest.
+    """The timestamp receipt of one service for one checkpoint, or directly for one seal digest.
 
-    In ``todo``, the witness is to be asked; ``doing``/``todo`` with a pending proof asks again; ``done`` is complete.
+    In state ``todo``, a request to the service is due. With a pending proof, ``todo`` and ``doing`` mean that the
+    request is repeated. In state ``done``, the receipt is complete.
     """
 
     kind = models.CharField(max_length=16)
@@ -113,7 +114,7 @@ class AnchorReceipt(Claimable):
     )
     digest = DigestField(help_text="timestamped digest: of the checkpoint's note or of the manifest")
     proof = models.BinaryField(null=True, blank=True)
-    grown_at = models.DateTimeField(null=True, blank=True, help_text="time when the proof last changed")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="time when the proof last changed")
     material = models.JSONField(
         default=dict, blank=True, help_text="file name → base64 of certificates and block headers"
     )
@@ -130,11 +131,11 @@ class AnchorReceipt(Claimable):
         indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
 
 
-class WitnessState(models.Model):
-    """Recent answers of an outside witness to one question. While it is silent, all its receipts wait together."""
+class TimestampServiceState(models.Model):
+    """Recent availability of a timestamp service for one kind of request. While it is down, all its receipts wait."""
 
     class Question(models.TextChoices):
-        """Request to the witness: to stamp a digest, or to complete a receipt."""
+        """Kind of request: timestamp a digest, or complete a receipt."""
 
         SUBMIT = "submit"
         UPGRADE = "upgrade"
@@ -143,7 +144,7 @@ class WitnessState(models.Model):
     witness = models.CharField(max_length=100)
     question = models.CharField(max_length=8, choices=Question.choices, default=Question.SUBMIT)
     answered_at = models.DateTimeField(null=True, blank=True)
-    silent_since = models.DateTimeField(null=True, blank=True)
+    unresponsive_since = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0, help_text="consecutive requests without a response")
     ask_after = models.DateTimeField(null=True, blank=True)
     error = SentenceField(blank=True)

@@ -1,4 +1,4 @@
-"""The sequencer: turns submissions into leaves and signs checkpoints for the witnesses."""
+"""The sequencer, which turns submissions into leaves and signs checkpoints for the timestamp services."""
 
 from django.db import transaction
 from django.db.models import Model
@@ -30,23 +30,26 @@ def sequence_log(services: Services) -> int:
 
 
 def sign_checkpoint(services: Services) -> LogCheckpoint | None:
-    """Sign a checkpoint if the log has grown, and submit it to every witness; ``None`` while the log is empty."""
+    """Sign a checkpoint if the log has grown, and submit it to every timestamp service.
+
+    Returns ``None`` while the log is empty.
+    """
     with transaction.atomic():
         hold(Lock.LOG)
         if not LogEntry.objects.exists():
             return None
         log = get_log(services)
-        checkpoint = log.checkpoint()
+        checkpoint = log.sign_checkpoint()
         if not load_origins():
             start_origin(log.origin, log.public_key)
         row = LogCheckpoint.objects.get(origin=checkpoint.origin, size=checkpoint.size)
-        digest = Digest.of(row.note.encode())
+        digest = Digest.from_bytes(row.note.encode())
         receipts = [get_or_create_receipt(anchor, digest, checkpoint=row) for anchor in get_anchors(services)]
-    services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in receipts if new])
+    services.enqueue(AnchorReceipt, [receipt.pk for receipt, is_new in receipts if is_new])
     return row
 
 
-def get_or_create_receipt(anchor: Anchor, digest: Digest, **about: Model) -> tuple[AnchorReceipt, bool]:
-    """Return the receipt of a witness for a digest, and True if it was created by this call."""
-    defaults = {"development": anchor.development, **about}
+def get_or_create_receipt(anchor: Anchor, digest: Digest, **subject: Model) -> tuple[AnchorReceipt, bool]:
+    """Return the receipt of a timestamp service for a digest, and True if this call created it."""
+    defaults = {"development": anchor.development, **subject}
     return AnchorReceipt.objects.get_or_create(kind=anchor.kind, witness=anchor.name, digest=digest, defaults=defaults)

@@ -1,1 +1,1 @@
-"""Searches and matches: from a picture or a work to verified pairs."""
+"""Searches for matches between pictures and works, and verification of the results."""

@@ -1,6 +1,6 @@
-"""Matches of fingerprints declared without a picture: a few pictures for each work, for manual review only.
+"""Matches of fingerprints that were declared without a picture, for manual review only.
 
-Vectors that match too many pictures are no longer searched, because they would match anything.
+Fingerprints that match too many pictures are no longer searched, because they are not specific.
 """
 
 from collections import defaultdict
@@ -16,8 +16,8 @@ from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import query_index
 from indexer.search.fingerprint_file import (
-    DESCRIPTOR_WITHIN,
-    HASH_WITHIN,
+    MAX_DESCRIPTOR_DISTANCE,
+    MAX_HASH_DISTANCE,
     estimate_all_orientations,
     match_fingerprints,
 )
@@ -45,39 +45,51 @@ def match_declared_fingerprints(services: Services, measured_pictures: Sequence[
     Plain pictures, which all look alike, are skipped. The pictures' own vectors must have been committed.
     """
     get_indexes(services).refresh(Collection.PRINTS)
-    hashes, described = (get_indexes(services).of(Collection.PRINTS, space) for space in get_indexes(services).spaces)
+    hashes, descriptors = (
+        get_indexes(services).get_index(Collection.PRINTS, space) for space in get_indexes(services).spaces
+    )
     comparable = [(row, features) for row, features in measured_pictures if len(hashes) and not features.is_icon]
-    hash_hits = query_index(hashes, [features.hash_variants for _, features in comparable], MAX_NEAREST, HASH_WITHIN)
-    vectors_of = [np.stack(list(features.embeddings.values())) for _, features in comparable]
-    descriptor_hits = query_index(described, vectors_of, MAX_NEAREST, DESCRIPTOR_WITHIN)
+    hash_hits = query_index(
+        hashes, [features.hash_variants for _, features in comparable], MAX_NEAREST, MAX_HASH_DISTANCE
+    )
+    embeddings_by_picture = [np.stack(list(features.embeddings.values())) for _, features in comparable]
+    descriptor_hits = query_index(descriptors, embeddings_by_picture, MAX_NEAREST, MAX_DESCRIPTOR_DISTANCE)
     pairs: Pairs = []
-    for (row, features), by_hash, by_descriptor in zip(comparable, hash_hits, descriptor_hits, strict=True):
-        if any((*by_hash, *by_descriptor)) and not features.plain_reasons:
-            hit_pictures = _resolve_hits(services, Collection.PRINTS, by_hash, by_descriptor)
+    for (row, features), picture_hash_hits, picture_descriptor_hits in zip(
+        comparable, hash_hits, descriptor_hits, strict=True
+    ):
+        if any((*picture_hash_hits, *picture_descriptor_hits)) and not features.plain_reasons:
+            hit_pictures = _resolve_hits(services, Collection.PRINTS, picture_hash_hits, picture_descriptor_hits)
             same_file = WorkPicture.objects.filter(picture__in={*hit_pictures[0], *hit_pictures[1]}, stated=row.digest)
             same_picture = same_file.values_list("picture", flat=True).first()
             pairs += [
                 (work, row.pk, verification)
                 for work, verification in match_fingerprints(*hit_pictures, same_picture).items()
             ]
-    return _drop_unspecific(pairs)
+    return _drop_unspecific_works(pairs)
 
 
-def search_past(services: Services, row: WorkPicture) -> None:
-    """Search previously seen pictures by a work's declared fingerprints, once.
+def search_seen_pictures(services: Services, row: WorkPicture) -> None:
+    """Search all previously seen pictures by a work's declared fingerprints, and store the matches.
 
-    The index of pictures must be current.
+    The index of pictures must be up to date.
     """
-    stored = FingerprintRow.objects.filter(picture=row.picture_id)
-    codes = [bytes(code) for code in stored.filter(space=vectors.space_id(PHASH)).values_list("vector", flat=True)]
+    fingerprints = FingerprintRow.objects.filter(picture=row.picture_id)
+    codes = [
+        bytes(code) for code in fingerprints.filter(space=vectors.get_space_id(PHASH)).values_list("vector", flat=True)
+    ]
     serving: Space = get_descriptors(services).serving.space
-    stored_vectors = stored.filter(space=vectors.space_id(serving)).values_list("vector", flat=True)
-    hashes, described = (get_indexes(services).of(Collection.PICTURES, space) for space in get_indexes(services).spaces)
-    hash_hits = hashes.search(estimate_all_orientations(codes), k=MAX_MATCHES + 1, within=HASH_WITHIN)
+    stored_vectors = fingerprints.filter(space=vectors.get_space_id(serving)).values_list("vector", flat=True)
+    hashes, descriptors = (
+        get_indexes(services).get_index(Collection.PICTURES, space) for space in get_indexes(services).spaces
+    )
+    hash_hits = hashes.search(estimate_all_orientations(codes), k=MAX_MATCHES + 1, within=MAX_HASH_DISTANCE)
     vector = np.array(
         [np.frombuffer(bytes(stored_vector), "<f4") for stored_vector in stored_vectors], np.float32
     ).reshape(-1, serving.width)
-    descriptor_hits = described.search(vector, k=MAX_MATCHES + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
+    descriptor_hits = (
+        descriptors.search(vector, k=MAX_MATCHES + 1, within=MAX_DESCRIPTOR_DISTANCE) if len(vector) else []
+    )
     same_picture = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
     verifications = match_fingerprints(
         *_resolve_hits(services, Collection.PICTURES, hash_hits, descriptor_hits), same_picture
@@ -85,7 +97,7 @@ def search_past(services: Services, row: WorkPicture) -> None:
     with transaction.atomic():
         match_storage.lock_pictures(verifications)
         match_storage.store_matches(
-            _drop_unspecific(
+            _drop_unspecific_works(
                 [(row.picture_id, picture, verification) for picture, verification in verifications.items()]
             )
         )
@@ -96,35 +108,37 @@ def search_past(services: Services, row: WorkPicture) -> None:
         steps.finish(WorkPicture, [row.pk])
 
 
-def _drop_unspecific(pairs: Pairs) -> Pairs:
-    """Return the pairs of works with few enough matches; other works are removed from the search."""
+def _drop_unspecific_works(pairs: Pairs) -> Pairs:
+    """Return the pairs of works that match few enough pictures, and remove other works from the search."""
     stored_counts = dict(
         Match.objects.filter(registered__in={work for work, _, _ in pairs})
-        .exclude(found__in={new_pictures for _, new_pictures, _ in pairs})  # these are compared again
+        .exclude(found__in={new_pictures for _, new_pictures, _ in pairs})  # these are counted among the new matches
         .values_list("registered")
         .annotate(Count("pk"))
     )
     new_pictures: Mapping[int, list[int]] = defaultdict(list)
     for work, picture, _ in pairs:
         new_pictures[work].append(picture)
-    unspecific = {
+    unspecific_works = {
         work for work, pictures in new_pictures.items() if len(pictures) + stored_counts.get(work, 0) > MAX_MATCHES
     }
-    if unspecific:
+    if unspecific_works:
         with transaction.atomic():
-            vectors.remove_from(Collection.PRINTS, sorted(unspecific))
-            for row in WorkPicture.objects.select_for_update(no_key=True).filter(picture__in=unspecific).order_by("pk"):
+            vectors.remove_from(Collection.PRINTS, sorted(unspecific_works))
+            for row in (
+                WorkPicture.objects.select_for_update(no_key=True).filter(picture__in=unspecific_works).order_by("pk")
+            ):
                 WorkPicture.objects.filter(pk=row.pk).update(progress={**row.progress, "stopped": MAX_MATCHES})
-    return [pair for pair in pairs if pair[0] not in unspecific]
+    return [pair for pair in pairs if pair[0] not in unspecific_works]
 
 
 def _resolve_hits(
     services: Services, collection: Collection, hash_hits: Iterable[list[Hit]], descriptor_hits: Iterable[list[Hit]]
 ) -> tuple[dict[int, int], set[int]]:
-    """Return the pictures of hits: by hash, with the smallest distance in bits for each, and by descriptor."""
-    hashes, described = get_indexes(services).spaces
+    """Return the pictures of hash hits with their smallest distances in bits, and the pictures of descriptor hits."""
+    hash_space, descriptor_space = get_indexes(services).spaces
     by_hash = sorted(chain(*hash_hits), key=lambda hit: -hit.distance)
     hit_numbers = {hit.number for hit in chain(*descriptor_hits)}
-    pictures = vectors.pictures_of(collection, hashes, {hit.number for hit in by_hash})
+    pictures = vectors.map_pictures(collection, hash_space, {hit.number for hit in by_hash})
     bits = {pictures[hit.number]: round(hit.distance) for hit in by_hash if hit.number in pictures}
-    return bits, set(vectors.pictures_of(collection, described, hit_numbers).values())
+    return bits, set(vectors.map_pictures(collection, descriptor_space, hit_numbers).values())

@@ -1,4 +1,4 @@
-"""Background computation of descriptors with a new network, while the current one stays active."""
+"""Background computation of descriptors with a new model, while the current model stays active."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
-from exhibit.machine import machine_fault
+from exhibit.machine import describe_machine_fault
 from exhibit.types import Fingerprint
 from indexer.picture.descriptor import Descriptor
 from indexer.picture.features import compute_fingerprints, extract
@@ -19,47 +19,47 @@ from registry.db.locks import Lock, hold, share
 from registry.fingerprints import descriptors, fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.models import DescriptorModel
-from registry.fingerprints.ports import get_descriptors, get_features_of
+from registry.fingerprints.ports import get_descriptor_features, get_descriptors
 from registry.matches import match_storage
 from registry.pictures.models import Picture
 from registry.services.services import Services
 
 BATCH = 16
-MAX_STEP_SECONDS = 20.0  # how long a step runs before other work gets its turn
+MAX_STEP_SECONDS = 20.0  # maximum duration of a step, after which other work is processed
 
 
 def compute_descriptors(services: Services, ids: Sequence[int]) -> None:
-    """Continue to compute descriptors with a network that is being activated: works first, then all stored pictures.
+    """Continue to compute descriptors with a model that is being activated: works first, then all stored pictures.
 
     Results are stored in batches, so an interruption costs one batch at most. When all are complete, one row is changed
-    to activate the network.
+    to activate the model.
     """
     for pk in steps.claim(DescriptorModel, ids, services.stale_after):
-        with steps.processing(DescriptorModel, [pk]):
-            _continue(services, DescriptorModel.objects.select_related("space").get(pk=pk))
+        with steps.guard_processing(DescriptorModel, [pk]):
+            _continue_computation(services, DescriptorModel.objects.select_related("space").get(pk=pk))
 
 
-def _continue(services: Services, row: DescriptorModel) -> None:
+def _continue_computation(services: Services, row: DescriptorModel) -> None:
     get_descriptors(services).refresh()
-    descriptor, deadline = get_descriptors(services).of(row), time.monotonic() + MAX_STEP_SECONDS
-    descriptor.vectors([np.zeros((64, 64, 3), np.uint8)])  # a damaged file is no picture's fault
+    descriptor, deadline = get_descriptors(services).get_descriptor(row), time.monotonic() + MAX_STEP_SECONDS
+    descriptor.compute_vectors([np.zeros((64, 64, 3), np.uint8)])  # fails here if the model file is damaged
     while time.monotonic() < deadline:
         batch, cursor = descriptors.find_undescribed(row, BATCH)
         if batch:
             is_unfinished = _compute_batch(services, row, batch, cursor)
         else:
-            is_unfinished = not descriptors.try_switch(row) and descriptors.is_built(row.pk)
+            is_unfinished = not descriptors.try_switch(row) and descriptors.is_being_built(row.pk)
         if not is_unfinished:
             steps.finish(DescriptorModel, [row.pk])
             get_descriptors(services).refresh()
             return
-    steps.wait(DescriptorModel, row.pk, now())
+    steps.postpone_by_id(DescriptorModel, row.pk, now())
     services.enqueue(DescriptorModel, [row.pk])
 
 
 def _compute_batch(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
-    """Compute descriptors of some pictures; return False if the network is no longer to be activated."""
-    descriptor = get_descriptors(services).of(row)
+    """Compute descriptors of some pictures; return False if the activation of the model was cancelled."""
+    descriptor = get_descriptors(services).get_descriptor(row)
     new_fingerprints: list[tuple[int, Fingerprint]] = []
     gaps = []
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
@@ -68,17 +68,17 @@ def _compute_batch(services: Services, row: DescriptorModel, batch: Sequence[int
             new_fingerprints += [(picture.pk, row) for row in picture_vectors]
             gaps += [] if picture_vectors else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
-            if error.retry or machine_fault(error):
+            if error.retry or describe_machine_fault(error):
                 raise
             gaps.append((picture.pk, str(error)))
     with transaction.atomic():
         match_storage.lock_pictures(batch)
-        if not descriptors.is_built(row.pk):
+        if not descriptors.is_being_built(row.pk):
             return False
         vectors.store_fingerprints([descriptor.space], new_fingerprints)
         descriptors.record_gaps(row, gaps)
-        hold(Lock.INDEX)  # a concurrent removal of a work is seen by one side
-        share(Lock.PICTURES)  # as is the removal of a picture
+        hold(Lock.INDEX)  # so that either this transaction or a concurrent removal of a work sees the other
+        share(Lock.PICTURES)  # likewise for the removal of a picture
         for collection, parts in ((Collection.WORKS, WORK_PARTS), (Collection.PICTURES, PICTURE_PARTS)):
             vectors.add_to(collection, descriptors.find_members(collection, batch), parts)
         descriptors.move_cursor(row, cursor)
@@ -88,7 +88,7 @@ def _compute_batch(services: Services, row: DescriptorModel, batch: Sequence[int
 def _compute_fingerprints(services: Services, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
     load = partial(services.blobs.get, picture.digest)
     if picture.work_pictures.exists():
-        features = get_features_of(services, descriptor).get(picture.digest, load)
+        features = get_descriptor_features(services, descriptor).get(picture.digest, load)
     else:
         features = extract(load(), services.limits, descriptor=descriptor)
     all_fingerprints = compute_fingerprints(picture.digest, features)

@@ -1,6 +1,6 @@
-"""Public search for the owner of a picture, limited to works that their owners opened to it.
+"""Public search for the owner of a picture, limited to works whose owners allow the public search.
 
-To the person who searches, closed, removed and unknown works look the same: none of them is compared, named or counted.
+Results do not distinguish between closed, removed and unknown works: none of them is compared, named or counted.
 """
 
 import time
@@ -17,14 +17,14 @@ from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
 from exhibit.pictures.decode import Limits
 from exhibit.types import Decision, Verification
-from indexer.draw.difference import share_differing
+from indexer.draw.difference import compute_differing_fraction
 from indexer.draw.draw import View, draw_small
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH
-from indexer.search.search import EXPLAINED
-from registry.fingerprints.fingerprints import Collection, pictures_of
-from registry.fingerprints.indexes import MAX_NEAR
+from indexer.search.search import MIN_EXPLAINED_FRACTION
+from registry.fingerprints.fingerprints import Collection, map_pictures
+from registry.fingerprints.indexes import MAX_NEIGHBOURS
 from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.log.log import submit
 from registry.matches.identify import WorksSubset
@@ -37,27 +37,27 @@ MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 """Maximum size in bytes of a picture in a public search."""
 MAX_SECONDS = 20.0
 MAX_LISTED_WORKS = 5
-"""Maximum number of works named in an answer; the others are only counted."""
+"""Maximum number of works listed in a response; the others are only counted."""
 MAX_ROUNDS = 6
-MAP_SIDE = 640
+MAX_MAP_SIDE = 640
 MAX_SAME_DISTANCE = 10  # maximum distance in bits between hashes of pictures that look the same
 MIN_DIFFERENCE = 0.001
-"""Share of the common area below which no difference is reported."""
+"""Fraction of the common area below which no difference is reported."""
 
 
 class Verdict(StrEnum):
-    """The relation of a picture to a work, the most certain first."""
+    """Relation of a picture to a work. Values are ordered from most to least certain."""
 
     SAME = "same-file"
     CHANGED = "changed"
     PART = "part"
-    PERHAPS = "perhaps"
+    POSSIBLE = "perhaps"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An opened work that the picture shows."""
+    """A work in the public search that the picture shows."""
 
     work: Work
     picture: Picture
@@ -67,20 +67,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ChangeMap:
-    """The location of a picture on a work, and the differences. It does not show the registered picture."""
+    """Location of a picture in a work, and the differences. It does not show the registered picture."""
 
     image: bytes  # JPEG: the submitted picture in grey, differences in orange
-    differing: float  # share of the common area that differs, 0 to 1
-    place: list[list[int]]  # corners of the common area, x and y in pixels of the registered picture
+    differing: float  # fraction of the common area that differs, 0 to 1
+    corners: list[list[int]]  # corners of the common area, x and y in pixels of the registered picture
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerSearchResult:
-    """The result of a search for one picture."""
+    """Result of a search for one picture."""
 
     digest: Digest
-    claims: tuple[Claim, ...]  # first one of each owner, in order of registration
-    more: int  # number of further works, found or looking the same, that are not named; there may be others
+    claims: tuple[Claim, ...]  # the first of each owner, in order of registration
+    more: int  # number of further matching or similar works that are not named; at least this many
     owners: int  # number of owners who claim the picture
     complete: bool  # True if the search was completed
     too_plain: tuple[str, ...]  # why the picture cannot be distinguished from others
@@ -97,7 +97,7 @@ def get_upload_limits(services: Services) -> Limits:
 
 
 def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
-    """Search the opened works for a picture, and log the search; nothing else is stored.
+    """Search the works in the public search for a picture, and log the search. Nothing else is stored.
 
     Raises:
         UnreadablePictureError: The picture cannot be decoded.
@@ -112,9 +112,9 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
         row.work_id: Claim(row.work, row.picture, Verdict.SAME, None)
         for row in opened_pictures.filter(picture__digest=features.digest)
     }
-    deadline, remaining, complete = time.monotonic() + MAX_SECONDS, opened_pictures, False
-    for _ in range(MAX_ROUNDS):  # works that were found hide others, so the search is repeated without them
-        search = WorksSubset(services, remaining, series_works=opened_pictures)
+    deadline, remaining_pictures, is_complete = time.monotonic() + MAX_SECONDS, opened_pictures, False
+    for _ in range(MAX_ROUNDS):  # works found first hide others, so the search is repeated without them
+        search = WorksSubset(services, remaining_pictures, series_works=opened_pictures)
         search.deadline = deadline
         try:
             verifications = dict(search.find(features, lambda: data))
@@ -127,18 +127,19 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
             for pk, verification in verifications.items()
             if verification.decision in (Decision.CERTAIN, Decision.REVIEW)
         }
-        rows = list(remaining.filter(picture__in=matches))
+        rows = list(remaining_pictures.filter(picture__in=matches))
         for row in rows:
             verification = matches[row.picture_id]
             claim = Claim(row.work, row.picture, _to_verdict(verification), verification)
-            earlier = claims.get(row.work_id, claim)
+            earlier_claim = claims.get(row.work_id, claim)
+            # The most certain claim
             claims[row.work_id] = min(
-                earlier, claim, key=lambda candidate: list(Verdict).index(candidate.verdict)
-            )  # the surest
+                earlier_claim, claim, key=lambda candidate: list(Verdict).index(candidate.verdict)
+            )
         if not rows:
-            complete = not search.damaged
+            is_complete = not search.errors_by_work
             break
-        remaining = remaining.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(
+        remaining_pictures = remaining_pictures.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(
             picture__in=verifications
         )
     ordered_claims = _interleave_owners(claims.values())
@@ -146,9 +147,14 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     work_ids = claims.keys() | (
         _find_same_looking(services, opened_pictures, features) if claims and not features.plain_reasons else set()
     )
-    more = len(work_ids - {claim.work.pk for claim in ordered_claims[:MAX_LISTED_WORKS]})
+    further_count = len(work_ids - {claim.work.pk for claim in ordered_claims[:MAX_LISTED_WORKS]})
     result = OwnerSearchResult(
-        features.digest, tuple(ordered_claims[:MAX_LISTED_WORKS]), more, owners, complete, features.flat_reasons
+        features.digest,
+        tuple(ordered_claims[:MAX_LISTED_WORKS]),
+        further_count,
+        owners,
+        is_complete,
+        features.flat_reasons,
     )
     facts = {"verdict": str(result.verdict), "works": [claim.work.public_name for claim in result.claims]}
     details = {"digest": features.digest.hex, **facts}
@@ -157,44 +163,46 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
 
 
 def make_change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | None:
-    """Return the location and differences of a picture on a work; ``None`` if they were not or cannot be measured."""
+    """Return the location and differences of a picture in a work; ``None`` if there is no alignment."""
     if claim.verification is None or claim.verification.transform is None:
         return None
-    registered = services.blobs.get(claim.picture.digest)
-    pair = Pair.from_verification(data, registered, claim.verification, services.limits, MAP_SIDE)
-    place = np.round(pair.first.registered_outline + 0.5).astype(int).tolist()
-    return ChangeMap(draw_small(View.DIFFERENCE, pair), share_differing(pair), place)
+    registered_bytes = services.blobs.get(claim.picture.digest)
+    pair = Pair.from_verification(data, registered_bytes, claim.verification, services.limits, MAX_MAP_SIDE)
+    corners = np.round(pair.first_copy.registered_outline + 0.5).astype(int).tolist()
+    return ChangeMap(draw_small(View.DIFFERENCE, pair), compute_differing_fraction(pair), corners)
 
 
-def _find_same_looking(services: Services, opened: QuerySet[WorkPicture], features: Features) -> set[int]:
-    """Return opened works with a nearly identical hash, compared or not."""
-    hits = WorksSubset(services, opened).hashes.search(features.hash_variants, k=MAX_NEAR, within=MAX_SAME_DISTANCE)
+def _find_same_looking(services: Services, opened_pictures: QuerySet[WorkPicture], features: Features) -> set[int]:
+    """Return works in the public search with a nearly identical hash, whether or not they were compared."""
+    hits = WorksSubset(services, opened_pictures).hashes.search(
+        features.hash_variants, k=MAX_NEIGHBOURS, within=MAX_SAME_DISTANCE
+    )
     numbers = {hit.number for row in hits for hit in row}
-    pictures = pictures_of(Collection.WORKS, PHASH, numbers).values()
-    return set(opened.filter(picture__in=pictures).values_list("work", flat=True))
+    pictures = map_pictures(Collection.WORKS, PHASH, numbers).values()
+    return set(opened_pictures.filter(picture__in=pictures).values_list("work", flat=True))
 
 
 def _to_verdict(verification: Verification) -> Verdict:
     if verification.decision is not Decision.CERTAIN:
-        return Verdict.PERHAPS
-    return Verdict.CHANGED if verification.overlap_work >= EXPLAINED else Verdict.PART
+        return Verdict.POSSIBLE
+    return Verdict.CHANGED if verification.overlap_work >= MIN_EXPLAINED_FRACTION else Verdict.PART
 
 
 def _interleave_owners(claims: Iterable[Claim]) -> list[Claim]:
-    """Sort claims: one work of each owner, then a second of each, so that one owner's many works hide nobody else's.
+    """Sort claims: the first work of each owner, then the second of each, so that one owner cannot hide the others.
 
-    Certain claims come first, then those registered first, regardless of the verdict about the file.
+    Certain claims precede possible ones; among equals, the earlier registration comes first.
     """
     claims_by_owner: dict[int, list[Claim]] = defaultdict(list)
     for claim in sorted(claims, key=_sort_key):
         claims_by_owner[claim.work.owner_id].append(claim)
-    turns = [
-        (turn, _sort_key(claim), claim)
+    ranked_claims = [
+        (position, _sort_key(claim), claim)
         for owner_claims in claims_by_owner.values()
-        for turn, claim in enumerate(owner_claims)
+        for position, claim in enumerate(owner_claims)
     ]
-    return [claim for _, _, claim in sorted(turns, key=lambda ranked_claim: ranked_claim[:2])]
+    return [claim for _, _, claim in sorted(ranked_claims, key=lambda ranked_claim: ranked_claim[:2])]
 
 
 def _sort_key(claim: Claim) -> tuple[bool, object, int]:
-    return claim.verdict is Verdict.PERHAPS, claim.work.registered_at, claim.work.pk
+    return claim.verdict is Verdict.POSSIBLE, claim.work.registered_at, claim.work.pk

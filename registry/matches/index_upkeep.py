@@ -1,4 +1,4 @@
-"""Maintenance of the indexes: measurement, comparison with the database, and rebuilding from it."""
+"""Maintenance of the indexes: measurement, comparison with the database, and rebuilding from the database."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.indexes import (
     CollectionVectors,
-    index_of,
+    open_index,
     repair_index,
     replay_all,
 )
@@ -26,29 +26,29 @@ FOUND_PICTURES = Collection.PICTURES
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """The stored state of an index, and its problems, one sentence each."""
+    """Stored state of an index, and its problems, one sentence each."""
 
     collection: str  # ``works``, ``pictures`` or ``prints``
     space: str
     vectors: int  # for local features, the number of works that have them
-    behind: int  # newer changes, which each process replays from the database
-    size: int  # bytes on disk and, once a process has searched all of it, mapped into memory
+    behind: int  # number of newer changes, which each process replays from the database
+    size: int  # bytes on disk; also bytes mapped into memory after a full search
     entry_size: int  # bytes on disk per entry
     problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WorkSize:
-    """The average disk space of a registered work besides its file, in bytes."""
+    """Average disk space of a registered work in bytes, without its file."""
 
     works: int  # number of works
     indexes: int
-    features: int  # from all versions and networks
+    features: int  # of all versions and models
 
 
 def measure_indexes(services: Services) -> list[IndexState]:
     """Measure every index without reading its files."""
-    return _measure_indexes(services, is_checked=False)
+    return _measure_indexes(services, check_contents=False)
 
 
 def measure_work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
@@ -61,12 +61,12 @@ def measure_work_size(services: Services, states: Iterable[IndexState]) -> WorkS
 
 
 def check_indexes(services: Services) -> list[IndexState]:
-    """Read every index completely, and compare it with the database."""
-    return _measure_indexes(services, is_checked=True)
+    """Read every index completely and compare it with the database."""
+    return _measure_indexes(services, check_contents=True)
 
 
 def repair_indexes(services: Services) -> None:
-    """Rebuild the damaged indexes of this machine, which may take hours, and tidy all of them."""
+    """Rebuild the damaged indexes of this machine and compact all indexes. This may take hours."""
     for collection, index in _iterate_indexes(services):
         if repair_index(index, collection):
             get_indexes(services).close_collection(collection)
@@ -75,22 +75,22 @@ def repair_indexes(services: Services) -> None:
 
 
 def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
-    """Rebuild every index of this machine and those in Milvus from the database; yield collection and space of each.
+    """Rebuild every index of this machine and in Milvus from the database; yield the collection and space of each.
 
-    Processes that search use the old files until they notice the new ones.
+    Searching processes use the old files until they detect the new ones.
     """
-    local_feature_upkeep.reset_unreadable()
-    local_feature_upkeep.measure_missing(services)
+    local_feature_upkeep.reset_unreadable_pictures()
+    local_feature_upkeep.compute_missing_features(services)
     for collection, index in _iterate_indexes(services):
         index.rebuild(CollectionVectors(collection, index.space))
         yield str(collection), index.space.id
 
 
 def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, int, int]]:
-    """Copy the indexes of found pictures to Milvus or back, from the database; searches continue meanwhile.
+    """Copy the indexes of found pictures from the database to Milvus or to local files, while searches continue.
 
-    After an interruption, the copy continues where it stopped. Yields, step by step, the space, the number of entries
-    copied, and their number in the database.
+    An interrupted copy is continued where it stopped. Yields the space, the number of entries copied, and their number
+    in the database after each step.
 
     Raises:
         IntegrityError: The numbers differ at the end.
@@ -103,40 +103,40 @@ def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, 
             yield index.space.id, len(index), source.count(source.last_change())
         index.tidy(source)
         if problems := index.check(source):
-            raise IntegrityError(f"{index.space.id}: {problems[0]}", hint="Give the same command again.")
+            raise IntegrityError(f"{index.space.id}: {problems[0]}", hint="Run the same command again.")
         yield index.space.id, len(index), len(index)
 
 
 def drop_archive(services: Services, *, from_milvus: bool) -> None:
-    """Delete the indexes of found pictures from the place that is no longer used: this machine, or Milvus."""
+    """Delete the unused indexes of found pictures, either in Milvus or on this machine."""
     for index in _make_found_indexes(services, in_milvus=from_milvus):
         index.clear()
 
 
 def _make_found_indexes(services: Services, *, in_milvus: bool) -> Iterator[StoredIndex]:
-    """Return the indexes of found pictures in one of the two places."""
+    """Return the indexes of found pictures in Milvus or on this machine."""
     config = _select_config(services.config, to_milvus=in_milvus)
-    return (index_of(config, FOUND_PICTURES, space) for space in (PHASH, *get_descriptors(services).spaces()))
+    return (open_index(config, FOUND_PICTURES, space) for space in (PHASH, *get_descriptors(services).list_spaces()))
 
 
 def _select_config(config: Config, *, to_milvus: bool) -> Config:
     if to_milvus and not config.milvus_url:
         hint = "Set EXHIBIT_MILVUS_URL for this command; see docs/how-to/operate/use-milvus.md."
-        raise WrongUseError("It isn't said where Milvus is.", hint=hint)
+        raise WrongUseError("The URL of Milvus is not set.", hint=hint)
     return config if to_milvus else replace(config, milvus_url="")
 
 
 def _iterate_indexes(services: Services) -> Iterator[tuple[Collection, StoredIndex]]:
-    """Yield every index; the one for the local features of works comes last."""
-    spaces = (PHASH, *get_descriptors(services).spaces())
+    """Yield every index. The index of works' local features comes last."""
+    spaces = (PHASH, *get_descriptors(services).list_spaces())
     for collection, space in (*product(Collection, spaces), (Collection.WORKS, ROOTSIFT)):
-        yield collection, index_of(services.config, collection, space)
+        yield collection, open_index(services.config, collection, space)
 
 
-def _measure_indexes(services: Services, *, is_checked: bool) -> list[IndexState]:
+def _measure_indexes(services: Services, *, check_contents: bool) -> list[IndexState]:
     states, sequences = [], {}
     for collection, index in _iterate_indexes(services):
-        problems = index.check(CollectionVectors(collection, index.space)) if is_checked else []
+        problems = index.check(CollectionVectors(collection, index.space)) if check_contents else []
         try:
             stats = index.stats()
         except IntegrityError as error:

@@ -1,4 +1,4 @@
-"""Background jobs for matches. Their imports are loaded after a worker forks."""
+"""Background jobs for matches. Functions import their dependencies, so that they are loaded after a worker forks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -37,15 +37,15 @@ def match(services: "Services", ids: Sequence[int]) -> None:
     slow=True,
 )
 def search(services: "Services", ids: Sequence[int]) -> None:
-    """Search all pictures seen so far for new works."""
+    """Search all previously seen pictures for new works."""
     from registry.matches.search_past import search_pictures
 
     search_pictures(services, ids)
 
 
-@job(gettext_noop("neural networks to activate"), PAST_SEARCH, DescriptorModel, slow=True)
+@job(gettext_noop("models to activate"), PAST_SEARCH, DescriptorModel, slow=True)
 def refingerprint(services: "Services", ids: Sequence[int]) -> None:
-    """Compute descriptors of all pictures with a network that is being activated."""
+    """Compute descriptors of all pictures with a model that is being activated."""
     from registry.matches.descriptor_updates import compute_descriptors
 
     compute_descriptors(services, ids)

@@ -1,4 +1,4 @@
-"""Matching of crawled pictures: decode, fingerprint, search the works, verify, and open the resulting cases."""
+"""Matching of crawled pictures: decode, compute fingerprints, search the works, verify, and open cases."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from functools import partial
 from django.db import connection, transaction
 
 from exhibit.errors import ExhibitError, UnreadablePictureError
-from exhibit.machine import machine_fault, tell_once
+from exhibit.machine import describe_machine_fault, log_once
 from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, compute_fingerprints, extract
 from indexer.picture.spaces import PICTURE_PARTS
@@ -15,16 +15,16 @@ from indexer.search.candidates import find_hash_candidates
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
-from registry.fingerprints.loaded_networks import NetworkChangedError
+from registry.fingerprints.loaded_models import ModelChangedError
 from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches import declared_fingerprints, match_storage, proposals
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
 from registry.services.services import Services
-from registry.works.search_version import compute_search_mark
+from registry.works.search_version import compute_search_version
 
 MeasuredPicture = tuple[Picture, Features]
-_INFO = """
+_UPDATE_INFO_SQL = """
     UPDATE registry_picture AS picture
     SET format = info.format, width = info.width, height = info.height, incomplete = info.incomplete
     FROM unnest(%s::bigint[], %s::text[], %s::integer[], %s::integer[], %s::boolean[])
@@ -36,76 +36,76 @@ _INFO = """
 def match_pictures(services: Services, ids: Sequence[int]) -> None:
     """Match a batch of pictures with all works.
 
-    0. Pictures whose last search is still current only need cases for new sightings: later works have searched for them
-       (:mod:`registry.matches.search_past`).
-    1. Claim the pictures; read, decode and measure each. Undecodable pictures are done, with the reason.
-    2. Store fingerprints and their index entries, and commit: from here on, new works find them.
+    0. Pictures whose last search is still current only need cases for new sightings, because the searches for later
+       works covered them (:mod:`registry.matches.search_past`).
+    1. Claim the pictures; read, decode and measure each. Undecodable pictures are finished, and the reason is stored.
+    2. Store fingerprints and their index entries, and commit. From then on, searches for new works find the pictures.
     3. Search the works as they are after that commit, and verify the candidates.
     4. Propose works from pictures on owners' own sites. Store matches and open cases, with the pictures locked, so that
        no sighting is missed.
 
-    Damage in a picture affects only that picture. Damage in shared data stops the batch until it is repaired.
+    A damaged picture does not affect the others. Damaged shared data stops the batch until it is repaired.
     """
     claimed = steps.claim(Picture, ids, services.stale_after)
     if not claimed:
         return
-    with steps.processing(Picture, claimed, shared=True):
+    with steps.guard_processing(Picture, claimed, is_shared=True):
         try:
             _match(services, claimed)
-        except NetworkChangedError:
+        except ModelChangedError:
             steps.release(Picture, claimed)
 
 
-def _match(services: Services, claimed: Sequence[int]) -> None:
+def _match(services: Services, picture_ids: Sequence[int]) -> None:
     get_descriptors(services).refresh()
-    mark = compute_search_mark()
-    already_searched = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
+    search_mark = compute_search_version()
+    already_searched = set(
+        Picture.objects.filter(pk__in=picture_ids, searched=search_mark).values_list("pk", flat=True)
+    )
     if already_searched:
-        _finish(services, sorted(already_searched), [], mark)
+        _store_results(services, sorted(already_searched), [], search_mark)
     get_descriptors(services).serving.open()
-    measured_pictures = _measure(services, [pk for pk in claimed if pk not in already_searched])
+    measured_pictures = _measure_pictures(services, [pk for pk in picture_ids if pk not in already_searched])
     _store_fingerprints(services, measured_pictures)
     get_indexes(services).refresh(Collection.WORKS)
     compared_ids, incomplete_ids, rows = _compare_with_works(services, measured_pictures)
-    _finish(
+    _store_results(
         services,
         compared_ids,
         [*rows, *declared_fingerprints.match_declared_fingerprints(services, measured_pictures)],
-        mark,
+        search_mark,
         incomplete_ids,
         measured_pictures,
     )
 
 
-def _finish(
+def _store_results(
     services: Services,
     pictures: Sequence[int],
     rows: Sequence[tuple[int, int, Verification]],
-    mark: str,
+    search_mark: str,
     incomplete_ids: Sequence[int] = (),
     measured_pictures: Sequence[MeasuredPicture] = (),
 ) -> None:
-    """Store the matches of pictures, open their cases, and mark the pictures as done.
+    """Store the matches of pictures, open their cases, and mark the pictures as finished.
 
     Pairs without a match are not stored, because a repeated search compares them again.
     """
-    proposals.propose(services, pictures, {row.pk: features for row, features in measured_pictures})
+    proposals.propose_works(services, pictures, {row.pk: features for row, features in measured_pictures})
     with transaction.atomic():
         match_storage.lock_pictures(pictures)
         match_storage.store_matches(row for row in rows if row[2].decision is not Decision.NONE)
         match_storage.matches_stored.send(None, services=services, found=pictures)
-        Picture.objects.filter(pk__in=pictures).update(searched=mark)
-        Picture.objects.filter(pk__in=incomplete_ids).update(
-            searched=""
-        )  # these are searched again when they are next seen
+        Picture.objects.filter(pk__in=pictures).update(searched=search_mark)
+        Picture.objects.filter(pk__in=incomplete_ids).update(searched="")  # searched again at their next sighting
         steps.finish(Picture, pictures)
 
 
-def _measure(services: Services, ids: Iterable[int]) -> list[MeasuredPicture]:
+def _measure_pictures(services: Services, ids: Iterable[int]) -> list[MeasuredPicture]:
     measured_pictures, rows = [], list(Picture.objects.filter(pk__in=list(ids)).order_by("pk"))
-    read_blob = services.blobs.ahead([row.digest for row in rows])
+    read_blob = services.blobs.prefetch([row.digest for row in rows])
     for row in rows:
-        with steps.processing(Picture, [row.pk]):
+        with steps.guard_processing(Picture, [row.pk]):
             try:
                 features = extract(read_blob(row.digest), services.limits, descriptor=get_descriptors(services).serving)
                 measured_pictures.append((row, features))
@@ -127,14 +127,14 @@ def _store_fingerprints(services: Services, measured_pictures: Sequence[Measured
         infos = [features.info for _, features in measured_pictures]
         sizes = ([getattr(info, name) for info in infos] for name in ("format", "width", "height", "incomplete"))
         with connection.cursor() as cursor:
-            cursor.execute(_INFO, [pictures, *sizes])
+            cursor.execute(_UPDATE_INFO_SQL, [pictures, *sizes])
         vectors.add_to(Collection.PICTURES, pictures, PICTURE_PARTS)
 
 
 def _compare_with_works(
     services: Services, measured_pictures: Sequence[MeasuredPicture]
 ) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
-    """Compare pictures with the works; damage in one registered or found picture does not affect the others.
+    """Compare pictures with the works. A damaged registered or found picture does not affect the others.
 
     Returns the pictures that were compared, those of them for which a registered picture was unavailable, and the
     results: (registered, found, verification).
@@ -142,7 +142,7 @@ def _compare_with_works(
     candidate_lists = find_hash_candidates(
         [features for _, features in measured_pictures], RegisteredWorks(services).hashes
     )
-    read_blob = services.blobs.ahead([row.digest for row, _ in measured_pictures])
+    read_blob = services.blobs.prefetch([row.digest for row, _ in measured_pictures])
     compared_ids, incomplete_ids = [], []
     rows: list[tuple[int, int, Verification]] = []
     for (row, features), candidates in zip(measured_pictures, candidate_lists, strict=True):
@@ -150,13 +150,13 @@ def _compare_with_works(
         try:
             results = works.find(features, partial(read_blob, row.digest), candidates)
         except ExhibitError as error:
-            if machine_fault(error):
+            if describe_machine_fault(error):
                 raise
-            steps.fail(Picture, row.pk, error.sentence, retry=True)
+            steps.record_failure(Picture, row.pk, error.sentence, retry=True)
             continue
         rows += [(work, row.pk, verification) for work, verification in results]
         compared_ids.append(row.pk)
-        for work_error in works.damaged.values():
+        for work_error in works.errors_by_work.values():
             incomplete_ids.append(row.pk)
-            tell_once(f"A registered picture can't be compared with what is found: {work_error}", logging.ERROR)
+            log_once(f"A registered picture cannot be compared with found pictures: {work_error}", logging.ERROR)
     return compared_ids, incomplete_ids, rows

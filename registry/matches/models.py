@@ -13,9 +13,9 @@ _VERIFICATION_FIELDS = tuple(field.name for field in fields(Verification))
 
 
 class Match(models.Model):
-    """The verified comparison of a picture with a registered picture (:class:`exhibit.types.Verification`).
+    """Verified comparison of a found picture with a registered picture (:class:`exhibit.types.Verification`).
 
-    Pairs without a match (``none``) are stored only for searches of new works, so that those can be continued.
+    Pairs without a match (``none``) are stored only for searches of new works, so that these searches can be continued.
     """
 
     registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_registered")

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from exhibit.machine import machine_fault
+from exhibit.machine import describe_machine_fault
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Relation, Verification
 from indexer.picture.features import Features
@@ -18,7 +18,7 @@ from indexer.search.adaptations import add_survival
 from indexer.search.candidates import Candidate
 from indexer.search.search import compare_without_search, find_works
 from indexer.search.seen_pictures import WorkQueries, create_work_queries
-from indexer.search.series import derive_relation, review_ambiguous
+from indexer.search.series import derive_relation, downgrade_ambiguous_matches
 from indexer.votes.index import VoteIndex
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.ports import get_descriptors, get_features, get_indexes
@@ -30,7 +30,7 @@ from registry.works.relations import find_siblings
 
 
 class RegisteredWorks:
-    """The registered pictures by primary key, as of the last refresh; implements ``indexer.search.search.Works``.
+    """Registered pictures by primary key, as of the last refresh. Implements ``indexer.search.search.Works``.
 
     Contains those of all owners, or only those in ``subset``.
     """
@@ -44,19 +44,19 @@ class RegisteredWorks:
     ) -> None:
         self._services = services
         self._subset = subset
-        self._series_works = series_works  # the only other works of a series considered; all if ``None``
+        self._series_works = series_works  # works considered as part of a series; all if ``None``
         self._registered_pictures = dict(registered_pictures or {})
-        self.damaged: dict[int, ExhibitError] = {}  # works whose features are unavailable, with the error
+        self.errors_by_work: dict[int, ExhibitError] = {}  # errors of works whose features are unavailable
 
     @property
     def hashes(self) -> VectorIndex:
         """The hash index."""
-        return get_indexes(self._services).of(Collection.WORKS, PHASH)
+        return get_indexes(self._services).get_index(Collection.WORKS, PHASH)
 
     @property
     def descriptors(self) -> VectorIndex:
         """The descriptor index."""
-        return get_indexes(self._services).of(Collection.WORKS, get_descriptors(self._services).serving.space)
+        return get_indexes(self._services).get_index(Collection.WORKS, get_descriptors(self._services).serving.space)
 
     @property
     def votes(self) -> VoteIndex:
@@ -65,11 +65,11 @@ class RegisteredWorks:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Return the picture of each candidate's vector, by space and number."""
-        owners = get_indexes(self._services).pictures(Collection.WORKS, candidates)
+        owners = get_indexes(self._services).map_pictures(Collection.WORKS, candidates)
         if self._subset is not None:
-            allowed = set(self._subset.filter(picture__in=owners.values()).values_list("picture", flat=True))
-            owners = {key: picture for key, picture in owners.items() if picture in allowed}
-        self._load(owners.values())
+            allowed_pictures = set(self._subset.filter(picture__in=owners.values()).values_list("picture", flat=True))
+            owners = {key: picture for key, picture in owners.items() if picture in allowed_pictures}
+        self._load_pictures(owners.values())
         return owners
 
     def features(self, work: int) -> Features | None:
@@ -77,53 +77,59 @@ class RegisteredWorks:
         try:
             return _load_features(self._services, self._registered_pictures[work])
         except ExhibitError as error:
-            if error.retry or machine_fault(error):  # a shared resource is missing
+            if error.retry or describe_machine_fault(error):  # a shared resource is unavailable
                 raise
-            self.damaged[work] = error
+            self.errors_by_work[work] = error
             return None
 
     def find(
         self, found_features: Features, load: Callable[[], bytes], hashed: Sequence[Candidate] | None = None
     ) -> list[tuple[int, Verification]]:
-        """Search for one picture as ``indexer.search.search.find_works`` does, and distinguish works of a series."""
+        """Search for a picture as ``indexer.search.search.find_works`` does, and distinguish works of a series."""
         verifications = find_works(found_features, load, self, self._services.limits, hashed)
-        return list(self._grade(found_features, self.resolve_series(found_features, load, dict(verifications))).items())
+        return list(
+            self._grade_survival(found_features, self.resolve_series(found_features, load, dict(verifications))).items()
+        )
 
-    def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
-        """Verify a pair found by a work's search of the past, with the same decision as a found picture's search."""
+    def compare_pair(self, found: Features, work: int, features: Features) -> Verification:
+        """Verify a pair from the search of seen pictures, with the same decision as a search for the found picture."""
 
         def load() -> bytes:
             return self._services.blobs.get(found.digest)
 
         verification = compare_without_search(found, load, features, self._services.limits)
-        self._load([work])
-        return self._grade(found, self.resolve_series(found, load, {work: verification}))[work]
+        self._load_pictures([work])
+        return self._grade_survival(found, self.resolve_series(found, load, {work: verification}))[work]
 
     def resolve_series(
         self, found_features: Features, load: Callable[[], bytes], verifications: dict[int, Verification]
     ) -> dict[int, Verification]:
-        """Compare further works of the same series as well, and decide which of them the picture shows."""
-        certain = [work for work, verification in verifications.items() if verification.decision is Decision.CERTAIN]
-        siblings = find_siblings(certain, self._series_works) if certain else {}
-        missing = set().union(*siblings.values()) - verifications.keys()
-        self._load(missing)
-        for work in sorted(missing):
+        """Compare further works of the same series, and decide which of them the picture shows."""
+        certain_works = [
+            work for work, verification in verifications.items() if verification.decision is Decision.CERTAIN
+        ]
+        siblings = find_siblings(certain_works, self._series_works) if certain_works else {}
+        missing_works = set().union(*siblings.values()) - verifications.keys()
+        self._load_pictures(missing_works)
+        for work in sorted(missing_works):
             if (features := self.features(work)) is not None:
                 verifications[work] = compare_without_search(found_features, load, features, self._services.limits)
-        return review_ambiguous(verifications, lambda work: siblings.get(work, ()))
+        return downgrade_ambiguous_matches(verifications, lambda work: siblings.get(work, ()))
 
-    def _grade(self, found_features: Features, verifications: dict[int, Verification]) -> dict[int, Verification]:
-        """Add a grading of surviving parts, for works whose owners enabled derived works."""
+    def _grade_survival(
+        self, found_features: Features, verifications: dict[int, Verification]
+    ) -> dict[int, Verification]:
+        """Grade which parts of the works survive in the picture, for owners who enabled derived works."""
         for work, verification in verifications.items():
             if (
-                self._registered_pictures[work].derived
+                self._registered_pictures[work].includes_derived
                 and not found_features.is_icon
                 and (features := self.features(work)) is not None
             ):
                 verifications[work] = add_survival(found_features, features, verification)
         return verifications
 
-    def _load(self, works: Iterable[int]) -> None:
+    def _load_pictures(self, works: Iterable[int]) -> None:
         self._registered_pictures |= load_registered_pictures(set(works) - self._registered_pictures.keys())
 
 
@@ -134,7 +140,7 @@ def load_registered_features(services: Services, digest: Digest) -> Features:
 
 
 def make_queries(services: Services, picture: RegisteredPicture) -> tuple[WorkQueries, Features]:
-    """Return a registered picture's queries for the search of all seen pictures, and its features."""
+    """Return a registered picture's queries for the search of all seen pictures, and the picture's features."""
     features = _load_features(services, picture)
     data, serving = services.blobs.get(features.digest), get_descriptors(services).serving
     return create_work_queries(data, features, serving, services.limits), features
@@ -148,9 +154,9 @@ def _load_features(services: Services, picture: RegisteredPicture) -> Features:
 def record_relations(services: Services, row: WorkPicture, features: Features) -> int:
     """Search the owner's other works for a registered picture, and record its relations to them; return their number.
 
-    The indexes of the works must be current. Idempotent. Flat works are skipped, because they all look alike. A picture
-    of several works counts for the last one. The search uses all stored local features, because the quick ones would
-    have to be computed first.
+    The indexes of the works must be up to date. Idempotent. Flat works are skipped, because they all look alike. A
+    picture of several works counts for the last work. The search uses all stored local features, because the quick
+    features would have to be computed first.
     """
     if features.is_flat:
         return 0
@@ -159,21 +165,27 @@ def record_relations(services: Services, row: WorkPicture, features: Features) -
     works = RegisteredWorks(services, other_pictures)
     features = replace(features, later_quick=features.later_local)
     results = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
-    related = {
+    relations_by_picture = {
         picture: (kind, verification)
         for picture, verification in results
         if (kind := derive_relation(verification)) is not None
     }
-    work_by_picture = dict(other_pictures.filter(picture__in=related).order_by("pk").values_list("picture", "work"))
-    rows = [_to_relation(row.work_id, work, *related[picture]) for picture, work in work_by_picture.items()]
+    work_by_picture = dict(
+        other_pictures.filter(picture__in=relations_by_picture).order_by("pk").values_list("picture", "work")
+    )
+    rows = [
+        _to_relation(row.work_id, work, *relations_by_picture[picture]) for picture, work in work_by_picture.items()
+    ]
     WorkRelation.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
 
 
-def _to_relation(work: int, other: int, kind: Relation, verification: Verification) -> WorkRelation:
-    shares_shown = verification.overlap_picture, verification.overlap_work
-    if kind is Relation.PART and shares_shown[0] < shares_shown[1]:
-        work, other, shares_shown = other, work, (shares_shown[1], shares_shown[0])
+def _to_relation(work: int, other_work: int, kind: Relation, verification: Verification) -> WorkRelation:
+    shown_fractions = verification.overlap_picture, verification.overlap_work
+    if kind is Relation.PART and shown_fractions[0] < shown_fractions[1]:
+        work, other_work, shown_fractions = other_work, work, (shown_fractions[1], shown_fractions[0])
     measurements = {"dense": verification.dense, "in_place": verification.in_place, "drift": verification.drift}
-    shares = {"work_shown": shares_shown[0], "other_shown": shares_shown[1]}
-    return WorkRelation(work_id=work, other_id=other, kind=kind, noted_at=now(), **shares, **measurements)
+    fraction_columns = {"work_shown": shown_fractions[0], "other_shown": shown_fractions[1]}
+    return WorkRelation(
+        work_id=work, other_id=other_work, kind=kind, noted_at=now(), **fraction_columns, **measurements
+    )

@@ -1,1 +1,1 @@
-"""Members of owners, invitations, known browsers, tokens, and sample owners."""
+"""Members of owners, invitations, known browsers, API tokens, and sample owners."""

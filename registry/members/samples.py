@@ -1,6 +1,6 @@
 """Sample owners for trying Exhibit.
 
-Nothing of a sample owner is logged, reported, visited, sealed or sent, and it can be deleted.
+Data of a sample owner is never logged, reported, visited, sealed or sent. Sample owners can be deleted.
 """
 
 from django.utils.translation import gettext as _
@@ -11,16 +11,16 @@ from registry.accounts.models import Membership, Owner, Role, User
 from registry.members.accounts import make_unique_slug
 
 
-def get_sample(person: User) -> Owner | None:
-    """Return a person's sample owner, if there is one."""
-    return Owner.objects.filter(sample=True, memberships__user=person).first()
+def get_sample_owner(user: User) -> Owner | None:
+    """Return a user's sample owner, if there is one."""
+    return Owner.objects.filter(sample=True, memberships__user=user).first()
 
 
-def create_sample(person: User) -> Owner:
-    """Create an empty sample owner, with the person in the role of owner."""
-    name = _("Sample (%(who)s)") % {"who": person.get_username()}
+def create_sample_owner(user: User) -> Owner:
+    """Create an empty sample owner, with the user in the role of owner."""
+    name = _("Sample (%(who)s)") % {"who": user.get_username()}
     owner = Owner.objects.create(slug=make_unique_slug("sample"), name=name[:200], sample=True)
-    Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
+    Membership.objects.create(user=user, owner=owner, role=Role.OWNER)
     return owner
 
 
@@ -28,4 +28,4 @@ def check_not_sample(owner: Owner) -> None:
     """Raise ``WrongUseError`` for a sample owner: the action would have effects outside Exhibit."""
     if owner.sample:
         sentence = Sentence("This is a sample with fictitious data, so nothing is sent outside Exhibit.")
-        raise WrongUseError(sentence, hint=Sentence("Use an owner of your own for this."))
+        raise WrongUseError(sentence, hint=Sentence("Switch to one of your own owners to do this."))

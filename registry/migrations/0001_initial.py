@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
     operations = [
         CreateTables([
             migrations.CreateModel(
-                name='AddedWitness',
+                name='AddedTimestampService',
                 fields=[
                     ('name', models.CharField(max_length=63, primary_key=True, serialize=False)),
                     ('kind', models.CharField(max_length=20)),
@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
                     ('bundle', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='registry.bundle')),
                     ('digest', registry.db.fields.DigestField(help_text="timestamped digest: of the checkpoint's note or of the manifest")),
                     ('proof', models.BinaryField(blank=True, null=True)),
-                    ('grown_at', models.DateTimeField(blank=True, help_text="time when the proof last changed", null=True)),
+                    ('completed_at', models.DateTimeField(blank=True, help_text="time when the proof last changed", null=True)),
                     ('material', models.JSONField(blank=True, default=dict, help_text="file name → base64 of certificates and block headers")),
                     ('time', models.DateTimeField(blank=True, null=True)),
                     ('qualified', models.CharField(blank=True, default='', help_text="date of the operator's list that named the service as qualified", max_length=10)),
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 },
             ),
             migrations.CreateModel(
-                name='ArchiveQuestion',
+                name='ArchiveLookup',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
@@ -211,7 +211,7 @@ class Migration(migrations.Migration):
                     ('contents', models.JSONField(blank=True, default=list, help_text="list of {path, digest} of all sealed files")),
                     ('sealed_at', models.DateTimeField(blank=True, null=True)),
                     ('submission', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
-                    ('witnessed_at', models.DateTimeField(blank=True, help_text="time when enough timestamp services had responded completely", null=True)),
+                    ('timestamped_at', models.DateTimeField(blank=True, help_text="time when enough timestamp services had responded completely", null=True)),
                 ],
                 options={
                     'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='bundle_todo'), models.Index(fields=['sealed_at'], name='bundle_sealed')],
@@ -231,7 +231,7 @@ class Migration(migrations.Migration):
                 ],
             ),
             migrations.CreateModel(
-                name='Canary',
+                name='KnownCopy',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('number', models.PositiveIntegerField()),
@@ -250,7 +250,7 @@ class Migration(migrations.Migration):
                     'ordering': ['owner', 'number'],
                     'abstract': False,
                     'indexes': [models.Index(fields=['watch', 'added_at'], name='canary_of_watch')],
-                    'constraints': [models.UniqueConstraint(fields=('owner', 'number'), name='canary_identity')],
+                    'constraints': [models.UniqueConstraint(fields=('owner', 'number'), name='knowncopy_identity')],
                 },
             ),
             migrations.CreateModel(
@@ -292,15 +292,15 @@ class Migration(migrations.Migration):
                     ('number', models.PositiveIntegerField()),
                     ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='registry.work')),
                     ('party', models.CharField(max_length=260)),
-                    ('decision', models.CharField(choices=[('open', 'Open'), ('confirmed', 'Confirmed'), ('licensed', 'Licensed'), ('cleared', 'Cleared')], default='open', max_length=9)),
+                    ('decision', models.CharField(choices=[('open', 'Open'), ('confirmed', 'Confirmed'), ('licensed', 'Licensed'), ('dismissed', 'Dismissed')], default='open', max_length=9)),
                     ('decided_at', models.DateTimeField(blank=True, null=True)),
                     ('decided_by', models.CharField(blank=True, help_text="a person's name, or 'licence ledger'", max_length=300)),
                     ('reason', registry.db.fields.SentenceField(blank=True)),
                     ('demonstration', models.BooleanField(default=False, help_text="confirmed by the demonstration switch")),
                     ('opened_at', models.DateTimeField()),
                     ('disputed_at', models.DateTimeField(blank=True, help_text="time since when a member disputes the decision", null=True)),
-                    ('waits', models.BooleanField(db_default=True, default=True, help_text="a person needs to review it")),
-                    ('resembles', models.BooleanField(db_default=False, default=False, help_text="all remaining matches are only related pictures; no review is requested")),
+                    ('is_pending', models.BooleanField(db_default=True, default=True, help_text="a person needs to review it")),
+                    ('is_related', models.BooleanField(db_default=False, default=False, help_text="all remaining matches are only related pictures; no review is requested")),
                     ('likelihood', models.FloatField(db_default=0, default=0, help_text="likelihood of its strongest match, for sorting")),
                     ('places', models.PositiveIntegerField(db_default=0, default=0, help_text="number of different images on different pages")),
                     ('standing', models.CharField(blank=True, db_default='', default='', help_text="state of its pages; empty before a visit", max_length=8)),
@@ -312,7 +312,7 @@ class Migration(migrations.Migration):
                 ],
                 options={
                     'ordering': ['owner', 'number'],
-                    'indexes': [models.Index(condition=models.Q(('waits', True)), fields=['owner', 'party'], name='case_waiting'), models.Index(condition=models.Q(('waits', True)), fields=['owner', '-likelihood', 'number'], name='case_next'), models.Index(condition=models.Q(('resembles', True)), fields=['owner', '-likelihood', 'number'], name='case_resembling'), models.Index(fields=['owner', 'decision', 'number'], name='case_by_decision'), models.Index(fields=['owner', '-opened_at', '-id'], name='case_newest'), models.Index(condition=models.Q(('asked_at__isnull', False)), fields=['owner', 'number'], name='case_asked'), models.Index(condition=models.Q(('assigned_to__isnull', False)), fields=['assigned_to', 'owner'], name='case_assigned')],
+                    'indexes': [models.Index(condition=models.Q(('is_pending', True)), fields=['owner', 'party'], name='case_waiting'), models.Index(condition=models.Q(('is_pending', True)), fields=['owner', '-likelihood', 'number'], name='case_next'), models.Index(condition=models.Q(('is_related', True)), fields=['owner', '-likelihood', 'number'], name='case_resembling'), models.Index(fields=['owner', 'decision', 'number'], name='case_by_decision'), models.Index(fields=['owner', '-opened_at', '-id'], name='case_newest'), models.Index(condition=models.Q(('asked_at__isnull', False)), fields=['owner', 'number'], name='case_asked'), models.Index(condition=models.Q(('assigned_to__isnull', False)), fields=['assigned_to', 'owner'], name='case_assigned')],
                     'constraints': [models.UniqueConstraint(fields=('owner', 'work', 'party'), name='case_identity'), models.UniqueConstraint(fields=('owner', 'number'), name='case_number')],
                 },
             ),
@@ -714,7 +714,7 @@ class Migration(migrations.Migration):
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='registry.owner')),
-                    ('kind', models.CharField(choices=[('case.opened', 'Case opened'), ('case.decided', 'Case decided or reopened'), ('bundle.sealed', 'Evidence sealed'), ('bundle.witnessed', 'Sealed evidence timestamped by enough services'), ('watch.missed-canary', 'Known copy missed by a watch'), ('work.held', 'Work put on hold: found on far more sites than before'), ('report.ready', 'Report ready'), ('notice.due', 'Notice due for review'), ('notice.replied', 'Reply received on the page of a notice'), ('notice.visited', 'Pages of a notice revisited after a reply that reports removal'), ('webhook.paused', 'Webhook paused after days without a response'), ('test', 'Test requested by a member')], max_length=32)),
+                    ('kind', models.CharField(choices=[('case.opened', 'Case opened'), ('case.decided', 'Case decided or reopened'), ('bundle.sealed', 'Evidence sealed'), ('bundle.timestamped', 'Sealed evidence timestamped by enough services'), ('watch.missed-known-copy', 'Known copy missed by a watch'), ('work.held', 'Work put on hold: found on far more sites than before'), ('report.ready', 'Report ready'), ('notice.due', 'Notice due for review'), ('notice.replied', 'Reply received on the reply page of a notice'), ('notice.visited', 'Pages of a notice revisited after a reply that reports removal'), ('webhook.paused', 'Webhook paused after several days without a response'), ('test', 'Test requested by a member')], max_length=32)),
                     ('name', models.CharField(blank=True, help_text="name of an event that happens only once", max_length=80)),
                     ('about', models.JSONField(help_text="case, bundle or watch concerned; plain data")),
                     ('at', models.DateTimeField()),
@@ -1218,8 +1218,8 @@ class Migration(migrations.Migration):
                     ('found', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.picture')),
                     ('case', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='look_alikes', to='registry.case')),
                     ('flood', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='look_alikes', to='registry.flood')),
-                    ('cleared_by', models.CharField(max_length=300)),
-                    ('cleared_at', models.DateTimeField()),
+                    ('dismissed_by', models.CharField(max_length=300)),
+                    ('dismissed_at', models.DateTimeField()),
                 ],
                 options={
                     'constraints': [models.UniqueConstraint(fields=('owner', 'registered', 'found'), name='look_alike_identity')],
@@ -1239,9 +1239,9 @@ class Migration(migrations.Migration):
                     ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text="time when the row was last started")),
                     ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_choices', to=settings.AUTH_USER_MODEL)),
                     ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_choices', to='registry.owner')),
-                    ('how_often', models.CharField(choices=[('at-once', 'immediately'), ('daily', 'daily'), ('weekly', 'weekly'), ('never', 'never')], default='daily', max_length=8)),
-                    ('answers_at_once', models.BooleanField(db_default=True, default=True, help_text="replies to notices are sent at once instead of daily or weekly")),
-                    ('told_until', models.BigIntegerField(help_text="the last event that was reported to the member or needs no report")),
+                    ('mail_frequency', models.CharField(choices=[('at-once', 'immediately'), ('daily', 'daily'), ('weekly', 'weekly'), ('never', 'never')], default='daily', max_length=8)),
+                    ('sends_replies_at_once', models.BooleanField(db_default=True, default=True, help_text="replies to notices are sent at once instead of daily or weekly")),
+                    ('notified_until', models.BigIntegerField(help_text="the last event that was reported to the member or needs no report")),
                     ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ],
                 options={
@@ -1324,8 +1324,8 @@ class Migration(migrations.Migration):
                     ('files', models.JSONField(blank=True, default=list, help_text="signed and sent files: {name, media_type, digest, size}")),
                     ('text', registry.db.fields.DigestField(blank=True, help_text="digest of the signed text, UTF-8", null=True)),
                     ('due_on', models.DateField(blank=True, null=True)),
-                    ('due_what', models.CharField(blank=True, max_length=20)),
-                    ('told_due', models.DateField(blank=True, help_text="due day of the last reminder to members", null=True)),
+                    ('due_reason', models.CharField(blank=True, max_length=20)),
+                    ('due_notified_for', models.DateField(blank=True, help_text="due day of the last reminder to members", null=True)),
                     ('reply_token', registry.db.fields.DigestField(blank=True, help_text="SHA-256 of the token in the notice's link", null=True, unique=True)),
                     ('reply_until', models.DateTimeField(blank=True, null=True)),
                 ],
@@ -1454,8 +1454,8 @@ class Migration(migrations.Migration):
                     ('passkeys', models.BooleanField(db_default=False, default=False, help_text="require a fresh passkey for sensitive actions")),
                     ('web_archive', models.BooleanField(db_default=False, default=False, help_text="also request web archives to save the pages")),
                     ('sample', models.BooleanField(db_default=False, default=False, help_text="a sample owner; none of its data is real")),
-                    ('visits_on', models.DateField(blank=True, help_text="day (UTC) of the last automatic visit to pages seen by other owners' watches", null=True)),
-                    ('visits_made', models.PositiveIntegerField(db_default=0, default=0, help_text="number of such visits on that day")),
+                    ('visit_count_date', models.DateField(blank=True, help_text="day (UTC) of the last automatic visit to pages seen by other owners' watches", null=True)),
+                    ('visit_count', models.PositiveIntegerField(db_default=0, default=0, help_text="number of such visits on that day")),
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                     ('members', models.ManyToManyField(through='registry.Membership', to=settings.AUTH_USER_MODEL)),
                 ],
@@ -1678,7 +1678,7 @@ class Migration(migrations.Migration):
                 },
             ),
             migrations.CreateModel(
-                name='PushBrowser',
+                name='PushSubscription',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
@@ -1697,7 +1697,7 @@ class Migration(migrations.Migration):
                     ('user_agent', models.CharField(help_text="user agent stated by the browser", max_length=300)),
                     ('made_at', models.DateTimeField()),
                     ('used_at', models.DateTimeField(blank=True, help_text="time of the last accepted message", null=True)),
-                    ('told_until', models.BigIntegerField(help_text="the last event that was reported to the browser or needs no report")),
+                    ('notified_until', models.BigIntegerField(help_text="the last event that was reported to the browser or needs no report")),
                     ('misses', models.PositiveIntegerField(default=0, help_text="consecutive attempts without a successful response")),
                 ],
                 options={
@@ -1892,7 +1892,7 @@ class Migration(migrations.Migration):
                     ('last_seen', models.DateTimeField(null=True)),
                     ('period', models.CharField(blank=True, default='', help_text="a period such as 2016-01, used instead", max_length=17)),
                     ('elsewhere', models.JSONField(blank=True, db_default=[], default=list, help_text="list of third-party statements of when it was there")),
-                    ('bytes_came', models.BooleanField(default=True, help_text="false if the server reported it as unchanged")),
+                    ('received_bytes', models.BooleanField(default=True, help_text="false if the server reported it as unchanged")),
                     ('private_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.owner')),
                 ],
                 options={
@@ -2021,7 +2021,7 @@ class Migration(migrations.Migration):
                     ('browser_language', models.CharField(blank=True, db_default='', help_text="the browser's time zone when last seen", max_length=10)),
                     ('time_zone', models.CharField(blank=True, db_default='', help_text="country of the browser's last visit", max_length=64)),
                     ('blurs', models.BooleanField(db_default=False, default=False, help_text="blur found pictures until the user reveals them")),
-                    ('devices_ended', models.PositiveIntegerField(db_default=0, default=0, help_text="number of times that all known browsers were forgotten")),
+                    ('sign_out_count', models.PositiveIntegerField(db_default=0, default=0, help_text="number of times that all known browsers were forgotten")),
                     ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                     ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
                 ],
@@ -2054,8 +2054,8 @@ class Migration(migrations.Migration):
                     ('removed_at', models.DateTimeField(blank=True, null=True)),
                     ('everything', models.BooleanField(db_default=False, default=False, help_text="the next run fetches every page again, because what it looks for has changed")),
                     ('own', models.BooleanField(db_default=False, default=False, help_text="its sites belong to the owner: their pictures are proposed as works")),
-                    ('visits_on', models.DateField(blank=True, help_text="day (UTC) of the last automatic capture", null=True)),
-                    ('visits_made', models.PositiveIntegerField(db_default=0, default=0, help_text="number of automatic captures on that day")),
+                    ('visit_count_date', models.DateField(blank=True, help_text="day (UTC) of the last automatic capture", null=True)),
+                    ('visit_count', models.PositiveIntegerField(db_default=0, default=0, help_text="number of automatic captures on that day")),
                 ],
                 options={
                     'ordering': ['owner', 'number'],
@@ -2078,7 +2078,7 @@ class Migration(migrations.Migration):
                     ('made_at', models.DateTimeField()),
                     ('removed_at', models.DateTimeField(blank=True, null=True)),
                     ('paused_at', models.DateTimeField(blank=True, null=True)),
-                    ('paused_why', registry.db.fields.SentenceField(blank=True)),
+                    ('pause_reason', registry.db.fields.SentenceField(blank=True)),
                     ('misses', models.PositiveIntegerField(default=0, help_text="consecutive attempts without a successful response")),
                     ('failing_since', models.DateTimeField(blank=True, null=True)),
                     ('ask_after', models.DateTimeField(blank=True, help_text="no attempts before this time", null=True)),
@@ -2099,7 +2099,7 @@ class Migration(migrations.Migration):
                 ],
             ),
             migrations.CreateModel(
-                name='WitnessedHead',
+                name='CosignedCheckpoint',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('origin', models.CharField(max_length=200, unique=True)),
@@ -2111,14 +2111,14 @@ class Migration(migrations.Migration):
                 ],
             ),
             migrations.CreateModel(
-                name='WitnessState',
+                name='TimestampServiceState',
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('kind', models.CharField(max_length=16)),
                     ('witness', models.CharField(max_length=100)),
                     ('question', models.CharField(choices=[('submit', 'Submit'), ('upgrade', 'Upgrade')], default='submit', max_length=8)),
                     ('answered_at', models.DateTimeField(blank=True, null=True)),
-                    ('silent_since', models.DateTimeField(blank=True, null=True)),
+                    ('unresponsive_since', models.DateTimeField(blank=True, null=True)),
                     ('failures', models.PositiveIntegerField(default=0, help_text="consecutive requests without a response")),
                     ('ask_after', models.DateTimeField(blank=True, null=True)),
                     ('error', registry.db.fields.SentenceField(blank=True)),
@@ -2143,7 +2143,7 @@ class Migration(migrations.Migration):
                     ('created', models.CharField(blank=True, db_default='', help_text="date of creation, like the date above", max_length=40)),
                     ('author_kind', models.CharField(choices=[('person', 'Person'), ('anonymous', 'Anonymous'), ('organisation', 'Organisation')], db_default='person', default='person', max_length=12)),
                     ('author_died', models.PositiveSmallIntegerField(blank=True, help_text='year', null=True)),
-                    ('medium', models.CharField(blank=True, choices=[('', 'Unsaid'), ('photograph', 'Photograph'), ('other', 'Other')], db_default='', default='', max_length=10)),
+                    ('medium', models.CharField(blank=True, choices=[('', 'Unspecified'), ('photograph', 'Photograph'), ('other', 'Other')], db_default='', default='', max_length=10)),
                     ('metadata', models.JSONField(blank=True, db_default={}, default=dict, help_text="metadata stated by the file")),
                     ('registration', models.ForeignKey(blank=True, help_text="the first upload", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),
                     ('declaration', models.ForeignKey(blank=True, help_text="digest of the current declaration", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.logsubmission')),

@@ -1,9 +1,9 @@
-"""Inquiries with agencies that license a work: until the agency has answered, no notice is sent."""
+"""Inquiries with agencies that may have licensed a work. Until an agency has replied, no notice is sent."""
 
 from django.db.models import Case as Choice, Min, When
 from django.utils.translation import gettext as _
 
-from crawler.reading.statements import resellers
+from crawler.reading.statements import load_resellers
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
@@ -12,24 +12,24 @@ from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.cases.record_decision import FINAL_DECISIONS
 from registry.db.rows import lock_row, write
-from registry.notices.claim_check import Check, Kind
+from registry.notices.claim_check import ClaimCheckRow, PointKind
 from registry.works.models import Licence
 
-MAX_NAME, MAX_ANSWER_LENGTH, MAX_SUGGESTIONS = 200, 1_000, 20
-"""Maximum characters of an agency's name and of its answer; maximum number of suggested agencies."""
+MAX_NAME_LENGTH, MAX_ANSWER_LENGTH, MAX_SUGGESTIONS = 200, 1_000, 20
+"""Maximum characters of an agency's name and of its reply; maximum number of suggested agencies."""
 
 
 def record_inquiry(case: Case, agency: str, *, by: str) -> None:
-    """Record that a person is asking an agency whether it sold a licence for this use. Exhibit sends nothing.
+    """Record that a member has asked an agency whether it licensed this use. Exhibit sends nothing.
 
     Raises:
         WrongUseError: The name is missing or too long.
-        ConflictError: An agency is already being asked, or the case is licensed or cleared.
+        ConflictError: An inquiry is already open, or the case is licensed or dismissed.
     """
     agency = " ".join(agency.split())
-    if not agency or len(agency) > MAX_NAME:
+    if not agency or len(agency) > MAX_NAME_LENGTH:
         raise WrongUseError(
-            _("Enter the name of the agency."), hint=_("At most %(most)d characters.") % {"most": MAX_NAME}
+            _("Enter the name of the agency."), hint=_("At most %(most)d characters.") % {"most": MAX_NAME_LENGTH}
         )
     with lock_row(case) as row:
         if row.asked_at is not None:
@@ -41,35 +41,35 @@ def record_inquiry(case: Case, agency: str, *, by: str) -> None:
                 )
             )
         write(row, agency=agency, asked_at=now())
-        history.record(row, "agency", by, ("agency-asked", {"agency": agency}))
-        log_entries.log_note(row, "agency asked", by=by, agency=agency)
+        history.record_event(row, "agency", by, ("agency-asked", {"agency": agency}))
+        log_entries.log_action(row, "agency asked", by=by, agency=agency)
 
 
-def record_answer(case: Case, answer: str, *, by: str) -> None:
-    """Record the agency's answer in a member's words. Notices may be sent again.
+def record_reply(case: Case, reply: str, *, by: str) -> None:
+    """Record the agency's reply, as described by a member. Notices may be sent again.
 
     Raises:
         WrongUseError: The text is empty.
-        ConflictError: No agency is being asked.
+        ConflictError: No inquiry is open.
     """
-    answer = answer.strip()[:MAX_ANSWER_LENGTH]
-    if not answer:
+    reply = reply.strip()[:MAX_ANSWER_LENGTH]
+    if not reply:
         raise WrongUseError(_("The text is empty."), hint=_("Record the agency's reply, or that it did not reply."))
     with lock_row(case) as row:
         if row.asked_at is None:
             raise ConflictError(Sentence("No question to an agency is open for case %(number)s.", number=row.number))
         write(row, asked_at=None)
-        history.record(row, "agency", by, ("agency-answered", {"agency": row.agency}), text=answer)
-        log_entries.log_note(row, "agency answered", by=by, agency=row.agency, words=answer)
+        history.record_event(row, "agency", by, ("agency-answered", {"agency": row.agency}), text=reply)
+        log_entries.log_action(row, "agency answered", by=by, agency=row.agency, words=reply)
 
 
-def suggest_agencies(owner: Owner, check: Check | None) -> list[str]:
-    """Return agencies that may have sold a licence, the most likely first.
+def suggest_agencies(owner: Owner, check: ClaimCheckRow | None) -> list[str]:
+    """Return agencies that may have granted a licence, the most likely first.
 
-    These are the agencies named in the claim check, those that sold the licences it names, and all others that sold
-    licences of this owner.
+    These are the agencies named in the claim check, the agencies that granted the licences named there, and all other
+    agencies in this owner's licences.
     """
-    grounds = next((point.grounds for point in check.points if point.kind is Kind.RESELLER), {}) if check else {}
+    grounds = next((point.grounds for point in check.points if point.kind is PointKind.RESELLER), {}) if check else {}
     past_agencies = Licence.objects.filter(owner=owner).exclude(reseller="").values_list("reseller", flat=True)
     is_likely = When(number__in=grounds.get("licences", ()), then=0)
     names = past_agencies.annotate(rank=Min(Choice(is_likely, default=1))).order_by("rank", "reseller")[
@@ -79,11 +79,11 @@ def suggest_agencies(owner: Owner, check: Check | None) -> list[str]:
 
 
 def list_known_agencies() -> list[str]:
-    """Return the agencies that Exhibit knows by default."""
-    return sorted(resellers().values(), key=str.casefold)
+    """Return the built-in list of agencies."""
+    return sorted(load_resellers().values(), key=str.casefold)
 
 
 def get_site_url(agency: str) -> str:
-    """Return the URL of a known agency's site; empty if the agency is unknown."""
-    domains = (domain for domain, name in resellers().items() if name.casefold() == agency.casefold())
+    """Return the URL of a built-in agency's website; empty if the agency is unknown."""
+    domains = (domain for domain, name in load_resellers().items() if name.casefold() == agency.casefold())
     return f"https://{domain}/" if (domain := next(domains, "")) else ""

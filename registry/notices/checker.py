@@ -1,4 +1,4 @@
-"""Checks of a draft before signing. Each missing item names the field it concerns."""
+"""Checks of a draft before signing. Each missing item refers to a field."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from registry.notices import enclosures
-from registry.notices.contents import FIELDS, QUESTIONS, SPEAK_FOR_FAIR_USE, NoticeItem
+from registry.notices.contents import FAIR_USE_ANSWERS, FIELDS, QUESTIONS, NoticeItem
 from registry.notices.models import Notice, NoticeCase
 from registry.notices.notices import FILINGS
 from registry.notices.senders import is_credit_code
@@ -15,31 +15,33 @@ from registry.services.mail import is_address
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """An item that a draft lacks."""
+    """A missing item of a draft."""
 
-    field_name: str  # The field it concerns, or ``case-`` followed by a case number.
-    sentence: str  # Addressed to the author of the notice.
+    field_name: str  # Name of the field, or ``case-`` followed by a case number.
+    sentence: str  # Message to the author of the notice.
 
 
 def list_gap_sentences(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
-    """Return a sentence for each item that a draft still lacks before it can be signed."""
+    """Return a sentence for each item that is missing before a draft can be signed."""
     return [gap.sentence for gap in find_gaps(notice, items)]
 
 
 def find_gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
-    """Return the items that a draft lacks, each with its field."""
+    """Return the missing items of a draft, each with its field."""
     fields, items_missing = {name: str(notice.fields.get(name, "")).strip() for name in FIELDS}, []
     required = {
         "addressee_name": _("Enter the addressee."),
         "sender_name": _("Enter the name of the signer."),
-        "sender_capacity": _("Enter the capacity of the signer, for example rights holder or authorised agent."),
-        "sender_email": _("Enter an email address of the signer."),
+        "sender_capacity": _(
+            "Enter the capacity in which the signer acts, for example rights holder or authorised agent."
+        ),
+        "sender_email": _("Enter the signer's email address."),
     }
     if notice.kind == Notice.Kind.CEASE:
         required["sender_address"] = _("Enter the signer's address.")
         required["undertaking"] = _(
-            "State whether you request an undertaking, and whether it goes considerably beyond the alleged "
-            "infringement."
+            "State whether you request an undertaking, and whether the undertaking goes considerably beyond "
+            "the alleged infringement."
         )
     if notice.kind in (Notice.Kind.DMCA, Notice.Kind.PRC, *FILINGS):
         required["sender_address"] = _("Enter the signer's address.")
@@ -49,8 +51,8 @@ def find_gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
     items_missing += [Gap(name, sentence) for name, sentence in required.items() if sentence and not fields[name]]
     if fields["sender_code"] and not is_credit_code(fields["sender_code"]):
         code_error = _(
-            "This is not a valid unified social credit code. It has 18 characters, and the last one is a "
-            "check character."
+            "This is not a valid unified social credit code. A valid code has 18 characters, the last of "
+            "which is a check character."
         )
         items_missing.append(Gap("sender_code", code_error))
     if notice.kind == Notice.Kind.CCB and fields["amount"]:
@@ -70,19 +72,21 @@ def find_gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
 def _list_filing_fields(notice: Notice, values: Mapping[str, str]) -> dict[str, str]:
     """Return the additional fields that a board or a court requires."""
     required = {
-        "respondent_name": _("Enter the respondent: a person or an organisation, not a website."),
-        "respondent_address": _("Enter the respondent's address."),
+        "respondent_name": _("Enter the defendant or respondent: a person or an organisation, not a website."),
+        "respondent_address": _("Enter the address of the defendant or respondent."),
         "relief": _("Enter the relief that you request."),
     }
     if notice.kind == Notice.Kind.CCB:
         required["addressee_name"] = ""
-        required["relief"] = _("Enter the relief that you request, and the harm.")
+        required["relief"] = _("Enter the relief that you request, and the harm that you suffered.")
         required["facts"] = _("Enter the facts of the use, as far as you know them.")
         required["smaller"] = _("State whether you request the smaller-claims procedure.")
     else:
         required["addressee_name"] = _("Enter the name of the court.")
         if values["sender_organisation"]:
-            required["sender_representative"] = _("Enter the organisation's legal representative and the position.")
+            required["sender_representative"] = _(
+                "Enter the organisation's legal representative and that person's position."
+            )
             required["sender_code"] = _("Enter the organisation's unified social credit code.")
     return required
 
@@ -98,7 +102,7 @@ def _check_amount(values: Mapping[str, str]) -> list[Gap]:
 
 
 def _check_case(item: NoticeItem, notice: Notice, *, is_sealed: bool) -> list[str]:
-    """Return a sentence for each item that a case of a draft lacks."""
+    """Return a sentence for each missing item of a case in a draft."""
     parameters, sentences = {"case": item.row.case.number}, []
     if notice.kind == Notice.Kind.DMCA:
         sentences += [sentence % parameters for sentence in _check_considerations(item.row)]
@@ -119,7 +123,9 @@ def _check_case(item: NoticeItem, notice: Notice, *, is_sealed: bool) -> list[st
             _("Case %(case)d: licence %(licence)d covers the remaining uses. Review the case again.") % parameters
         )
     elif not item.current_places:
-        sentences.append(_("Case %(case)d: the picture was absent from every page at the last visits.") % parameters)
+        sentences.append(
+            _("Case %(case)d: at the most recent visits, the picture was no longer on any page.") % parameters
+        )
     return sentences
 
 
@@ -127,7 +133,7 @@ def _check_considerations(row: NoticeCase) -> list[str]:
     answers = row.answers
     if any(answers.get(name) not in choices for name, choices in QUESTIONS.items()):
         return [_("Case %(case)d: answer all four fair-use questions.")]
-    supports_fair_use = any((name, answers[name]) in SPEAK_FOR_FAIR_USE for name in QUESTIONS)
+    supports_fair_use = any((name, answers[name]) in FAIR_USE_ANSWERS for name in QUESTIONS)
     if supports_fair_use and not str(answers.get("words", "")).strip():
         return [
             _("Case %(case)d: one answer may support fair use. State why you believe that the use is not fair use.")

@@ -16,7 +16,7 @@ from registry.events.models import EventKind
 from registry.notices.models import Notice, NoticeReply
 
 REPLY_DAYS, MAX_REPLY_DAYS = 14, 365
-"""Default and maximum number of days in which an offer asks for an answer."""
+"""Default and maximum reply period of an offer in days."""
 
 DAYS_AHEAD = {
     "reminder": 0, "dmca-counter": 4, "prc-statement": 5, "dsa-complaint": 14, "court-filing": 0, "ccb-service": 30,
@@ -25,23 +25,23 @@ DAYS_AHEAD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """A due date of a notice and its reason, which is the key of a sentence."""
+class DueDate:
+    """A due date of a notice and its reason, a key of ``DAYS_AHEAD``."""
 
     day: date
-    what: str
+    reason: str
 
 
 def build_due_soon_filter(today: date) -> Q:
-    """Select notices that are overdue, or due soon, on a day.
+    """Return a filter for notices that are overdue or due soon on a day.
 
-    Exhibit's own reminders wait while a reply is unread; legal deadlines do not.
+    Exhibit's own reminders are suspended while a reply is unread. Legal deadlines are not.
     """
     unread_replies = NoticeReply.objects.filter(notice=OuterRef("pk"), seen_at=None)
     condition = Q(pk__in=())
-    for what, days in DAYS_AHEAD.items():
-        is_near = Q(due_what=what, due_on__lte=today + timedelta(days=days))
-        condition |= is_near & ~Q(Exists(unread_replies)) if what == "reminder" else is_near
+    for reason, days in DAYS_AHEAD.items():
+        is_near = Q(due_reason=reason, due_on__lte=today + timedelta(days=days))
+        condition |= is_near & ~Q(Exists(unread_replies)) if reason == "reminder" else is_near
     return condition
 
 
@@ -52,27 +52,34 @@ def list_due(owner: Owner, today: date) -> QuerySet[Notice]:
 
 def record_due_events() -> None:
     """Record one event per due date that is near, for emails and webhooks."""
-    unreported = ~Q(told_due=F("due_on")) | Q(told_due=None)
+    is_unreported = ~Q(due_notified_for=F("due_on")) | Q(due_notified_for=None)
     for row in (
-        Notice.objects.filter(build_due_soon_filter(localdate()), unreported)
+        Notice.objects.filter(build_due_soon_filter(localdate()), is_unreported)
         .select_related("owner")
         .order_by("pk")[:500]
     ):
         with transaction.atomic():
-            updated = Notice.objects.filter(unreported, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
+            updated = Notice.objects.filter(is_unreported, pk=row.pk, due_on=row.due_on).update(
+                due_notified_for=row.due_on
+            )
             if updated and row.due_on is not None:
-                about = {"notice": row.number, "party": row.party, "due": row.due_on.isoformat(), "what": row.due_what}
-                events.record(row.owner, EventKind.NOTICE_DUE, about)
+                event_data = {
+                    "notice": row.number,
+                    "party": row.party,
+                    "due": row.due_on.isoformat(),
+                    "what": row.due_reason,
+                }
+                events.record(row.owner, EventKind.NOTICE_DUE, event_data)
 
 
 def get_reply_days(fields: Mapping[str, Any]) -> int:
-    """Return the number of days in which an offer or formal demand asks for an answer, from the notice's fields."""
+    """Return the reply period of an offer or formal demand in days, from the notice's fields."""
     text = str(fields.get("reply_days", ""))
     return min(max(int(text), 1), MAX_REPLY_DAYS) if text.isdecimal() and len(text) < 6 else REPLY_DAYS
 
 
-def get_next_due(kind: str, event: str, day: date, days: int = REPLY_DAYS) -> Due | None:
-    """Return the next due date after an event, or None. ``days`` is the time to answer an offer or a formal demand.
+def get_next_due(kind: str, event: str, day: date, days: int = REPLY_DAYS) -> DueDate | None:
+    """Return the next due date after an event, or None. ``days`` is the reply period of an offer or formal demand.
 
     17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
     first notified of a court action. Business days are counted without regard to holidays, so that the date is never
@@ -83,11 +90,11 @@ def get_next_due(kind: str, event: str, day: date, days: int = REPLY_DAYS) -> Du
     """
     if (event, kind) in DEADLINES:
         name, compute_end = DEADLINES[event, kind]
-        return Due(compute_end(day), name)
+        return DueDate(compute_end(day), name)
     if event == Notice.State.SENT:
-        return Due(day + timedelta(days=days if kind in (Notice.Kind.OFFER, Notice.Kind.CEASE) else 7), "reminder")
+        return DueDate(day + timedelta(days=days if kind in (Notice.Kind.OFFER, Notice.Kind.CEASE) else 7), "reminder")
     if event in (Notice.State.COUNTERED, Notice.State.ANSWERED, Notice.State.ONLINE):
-        return Due(day + timedelta(days=7), "reminder")
+        return DueDate(day + timedelta(days=7), "reminder")
     return None
 
 

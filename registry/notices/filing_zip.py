@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from functools import partial
 from zipfile import ZipFile, ZipInfo
 
-from exhibit.digests import CHUNK
+from exhibit.digests import CHUNK_BYTES
 from exhibit.errors import NotFoundError
-from registry.bundles.bundles import assemble, bundle_name, write_to_temporary_file
+from registry.bundles.bundles import assemble, get_bundle_file_name, write_to_temporary_file
 from registry.bundles.models import Bundle
 from registry.notices.enclosures import load_last_bundles
 from registry.notices.models import Notice
@@ -22,25 +22,28 @@ def get_packet_name(notice: Notice) -> str:
 
 
 def build_packet(services: Services, notice: Notice) -> tuple[Iterator[bytes], list[str]]:
-    """Return a filing's ZIP, generated while it is sent, and the seals of its bundles: each case's last one at signing.
+    """Return a filing's ZIP, generated while it is sent, and the seal digests of its bundles.
 
-    The bytes are the same each time until another timestamp arrives.
+    It contains the last bundle of each case at the time of signing. The bytes stay the same until a bundle receives
+    another timestamp.
 
     Raises:
         NotFoundError: The notice is of another kind or not signed, or a file may no longer be shown.
     """
     if notice.kind not in FILINGS or notice.signed_at is None:
-        raise NotFoundError(f"Notice {notice.number} has no packet.")
+        raise NotFoundError(f"Notice {notice.number} has no filing ZIP.")
     files = {file["name"]: load_file(services, notice, file["name"]) for file in notice.files}
-    signed = {get_download_name(notice, name): content[0] for name, content in files.items() if content is not None}
+    signed_files = {
+        get_download_name(notice, name): content[0] for name, content in files.items() if content is not None
+    }
     cases = [row.case for row in notice.notice_cases.select_related("case").order_by("case__number")]
     last_bundles = load_last_bundles(cases, until=notice.signed_at)
     bundles = [last_bundles[case.pk] for case in cases if case.pk in last_bundles]
-    return _generate_zip(services, signed, bundles), [str(row.seal_digest) for row in bundles]
+    return _generate_zip(services, signed_files, bundles), [str(row.seal_digest) for row in bundles]
 
 
 class _ZipBuffer(io.RawIOBase):
-    """A write-only buffer that returns and clears what a ZIP has written so far."""
+    """A write-only buffer for a ZIP, whose written bytes can be taken out."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -49,16 +52,18 @@ class _ZipBuffer(io.RawIOBase):
         self._data += data
         return len(data)
 
-    def take(self) -> bytes:
+    def take_bytes(self) -> bytes:
         data = bytes(self._data)
         self._data.clear()
         return data
 
 
-def _generate_zip(services: Services, signed: dict[str, bytes], bundles: list[Bundle]) -> Iterator[bytes]:
-    """Yield the ZIP. Bundles are assembled one at a time, so that only one is on disk."""
-    sources = {name: partial(io.BytesIO, data) for name, data in sorted(signed.items())}
-    writers = {bundle_name(row): partial(write_to_temporary_file, partial(assemble, services, row)) for row in bundles}
+def _generate_zip(services: Services, signed_files: dict[str, bytes], bundles: list[Bundle]) -> Iterator[bytes]:
+    """Yield the ZIP. Bundles are assembled one at a time, so that only one of them is on disk."""
+    sources = {name: partial(io.BytesIO, data) for name, data in sorted(signed_files.items())}
+    writers = {
+        get_bundle_file_name(row): partial(write_to_temporary_file, partial(assemble, services, row)) for row in bundles
+    }
     buffer = _ZipBuffer()
     with ZipFile(buffer, "w") as archive:
         for name, open_source in (sources | writers).items():
@@ -67,7 +72,7 @@ def _generate_zip(services: Services, signed: dict[str, bytes], bundles: list[Bu
                 info.file_size, info.external_attr = source.seek(0, io.SEEK_END), 0o644 << 16
                 source.seek(0)
                 with archive.open(info, "w") as target:
-                    while chunk := source.read(CHUNK):
+                    while chunk := source.read(CHUNK_BYTES):
                         target.write(chunk)
-                        yield buffer.take()
-    yield buffer.take()
+                        yield buffer.take_bytes()
+    yield buffer.take_bytes()

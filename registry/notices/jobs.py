@@ -1,4 +1,4 @@
-"""Background jobs for notices. Their imports run after a worker has forked."""
+"""Background jobs for notices. Functions import their dependencies, so that they are loaded after a worker forks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """Delivery state of a signed notice's email, which is sent at most once.
 
-The start is recorded before the email is handed over. If the sender dies or the connection breaks before the server
-answers, nobody can know whether the email was sent. It is then marked as in doubt, and a person decides.
+Exhibit records the start before it sends the email to the mail server. If the process or the connection ends before the
+server responds, it is unknown whether the email was sent. The email is then in doubt, and a member decides.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ from registry.notices.models import Notice, NoticeMail
 RETRY_DELAY = timedelta(minutes=10)
 """Time before a mail server that temporarily refused an email is tried again."""
 
-DOUBT_MESSAGE = "It may have left: nobody heard what the mail server said of it. A member looks and says so."
+DOUBT_MESSAGE = "The email may have been sent: the mail server's response is missing. A member must check."
 
 
 def queue_mail(notice: Notice, to: str, message_id: str, *, by: str) -> NoticeMail:
     """Queue the email of a notice that the caller has locked. A second call has no effect, or retries a refused email.
 
-    The Message-ID is the same for the same text.
+    Emails with the same text have the same Message-ID.
     """
     row, _new = NoticeMail.objects.get_or_create(notice=notice, defaults={"to": to, "by": by, "message_id": message_id})
     if row.state == StepState.FAILED and row.begun_at is None:
@@ -37,7 +37,7 @@ def queue_mail(notice: Notice, to: str, message_id: str, *, by: str) -> NoticeMa
 
 
 def is_in_doubt(mail: NoticeMail) -> bool:
-    """Return True if it is unknown whether an email was sent, so that a person has to decide."""
+    """Return True if it is unknown whether an email was sent, so that a member has to decide."""
     return mail.state == StepState.FAILED and mail.begun_at is not None
 
 
@@ -45,23 +45,25 @@ def cancel_mail(notice: Notice) -> None:
     """Cancel a pending or refused email of a notice that the caller has locked.
 
     Raises:
-        WrongUseError: The email is being sent at this moment, or may have been sent.
+        WrongUseError: The email is being sent, or may have been sent.
     """
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=notice).first()
     if mail is None:
         return
     if is_in_doubt(mail):
-        raise WrongUseError(_("The notice may have been sent by email."), hint=_("First record whether it was sent."))
+        raise WrongUseError(
+            _("The notice may have been sent by email."), hint=_("First record whether the email was sent.")
+        )
     if mail.state == StepState.DOING:
         raise WrongUseError(_("The notice is being sent by email."), hint=_("Try again in a few minutes."))
     mail.delete()
 
 
 def record_handover(pk: int, file: Mapping[str, Any]) -> bool:
-    """Record that a claimed email with these exact bytes is handed to a server now.
+    """Record that a claimed email with these exact bytes is now sent to a mail server.
 
     Returns:
-        True if it may be sent: its notice is signed and unsent, and the email was not handed over before.
+        True if it may be sent: its notice is signed and unsent, and the email was not sent to a server before.
     """
     with transaction.atomic():
         mail = NoticeMail.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING).first()
@@ -72,33 +74,33 @@ def record_handover(pk: int, file: Mapping[str, Any]) -> bool:
 
 
 def record_refusal(pk: int, sentence: str, *, is_permanent: bool) -> None:
-    """Record that the server refused an email that was handed over, so it was not sent."""
+    """Record that the mail server refused an email, so that it was not sent."""
     with transaction.atomic():
         NoticeMail.objects.filter(pk=pk).update(begun_at=None, file={})
         record_connection_failure(pk, sentence, is_permanent=is_permanent)
 
 
 def record_connection_failure(pk: int, sentence: str, *, is_permanent: bool) -> None:
-    """Record that no server accepted a connection for an email."""
+    """Record that the connection to the mail server failed, so that an email was not sent."""
     if is_permanent:
-        steps.fail(NoticeMail, pk, sentence, retry=False)
+        steps.record_failure(NoticeMail, pk, sentence, retry=False)
     else:
-        steps.wait(NoticeMail, pk, now() + RETRY_DELAY, sentence)
+        steps.postpone_by_id(NoticeMail, pk, now() + RETRY_DELAY, sentence)
 
 
 def record_doubt(pk: int) -> None:
-    """Record that an email that was handed over may have been sent."""
-    steps.fail(NoticeMail, pk, DOUBT_MESSAGE, retry=False)
+    """Record that it is unknown whether the mail server accepted an email."""
+    steps.record_failure(NoticeMail, pk, DOUBT_MESSAGE, retry=False)
 
 
 def mark_pending_as_in_doubt() -> None:
     """Mark every pending email as in doubt. After a restore, it is unknown what was sent since the backup."""
-    pending = NoticeMail.objects.filter(state__in=UNFINISHED)
-    pending.update(state=StepState.FAILED, error=DOUBT_MESSAGE, begun_at=Coalesce("begun_at", now()))
+    pending_mails = NoticeMail.objects.filter(state__in=UNFINISHED)
+    pending_mails.update(state=StepState.FAILED, error=DOUBT_MESSAGE, begun_at=Coalesce("begun_at", now()))
 
 
 def delete_in_doubt(notice: Notice) -> None:
-    """Delete an email in doubt that a person states was not sent. The caller has locked its notice.
+    """Delete an email in doubt after a member's statement that it was not sent. The caller has locked its notice.
 
     Raises:
         WrongUseError: No email of the notice is in doubt.
@@ -107,7 +109,7 @@ def delete_in_doubt(notice: Notice) -> None:
 
 
 def complete_in_doubt(notice: Notice) -> NoticeMail:
-    """Complete an email in doubt that a person states was sent. Same conditions as :func:`delete_in_doubt`."""
+    """Complete an email in doubt after a member's statement that it was sent; raises as :func:`delete_in_doubt`."""
     mail = _lock_in_doubt(notice)
     write(mail, state=StepState.DONE)
     return mail
@@ -117,6 +119,6 @@ def _lock_in_doubt(row: Notice) -> NoticeMail:
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=row).first()
     if mail is None or not is_in_doubt(mail):
         raise WrongUseError(
-            _("Notice %(number)d has no email that is waiting for confirmation.") % {"number": row.number}
+            _("Notice %(number)d has no email whose sending status is unknown.") % {"number": row.number}
         )
     return mail

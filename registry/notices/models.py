@@ -1,4 +1,4 @@
-"""Models of notices to a party about one or more cases: senders, outcomes, replies and wordings."""
+"""Models of notices to a site about one or more cases: senders, outcomes, replies and wordings."""
 
 from django.db import models
 
@@ -9,7 +9,7 @@ from registry.db.fields import DigestField, StoredFiles
 
 
 class Sender(Numbered):
-    """A person or organisation that signs for an owner. Signed notices keep their own copy."""
+    """A person or organisation that signs for an owner. Signed notices store their own copy of its data."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="senders")
     name = models.CharField(max_length=200)
@@ -25,7 +25,7 @@ class Sender(Numbered):
 
 
 class Notice(Numbered):
-    """A letter about cases of one party, and its state."""
+    """A letter about cases of one site, and its state."""
 
     answered: bool  # Annotated by registry.notices.notices: has replies,
     unread: bool  # has replies that no member has read,
@@ -72,8 +72,8 @@ class Notice(Numbered):
     )
     text = DigestField(null=True, blank=True, help_text="digest of the signed text, UTF-8")
     due_on = models.DateField(null=True, blank=True)
-    due_what = models.CharField(max_length=20, blank=True)
-    told_due = models.DateField(null=True, blank=True, help_text="due day of the last reminder to members")
+    due_reason = models.CharField(max_length=20, blank=True)
+    due_notified_for = models.DateField(null=True, blank=True, help_text="due day of the last reminder to members")
     reply_token = DigestField(null=True, blank=True, unique=True, help_text="SHA-256 of the token in the notice's link")
     reply_until = models.DateTimeField(null=True, blank=True)
 
@@ -86,7 +86,7 @@ class Notice(Numbered):
 
 
 class NoticeCase(models.Model):
-    """A case in a notice, with the signer's considerations about it."""
+    """A case in a notice, with the signer's considerations."""
 
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="notice_cases")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notice_cases")
@@ -166,7 +166,7 @@ class NoticeReply(models.Model):
 
 
 class NoticeReplyFile(models.Model):
-    """A file in a reply, exactly as received from outside. Exhibit never decodes it."""
+    """A file in a reply, exactly as received. Exhibit never decodes it."""
 
     reply = models.ForeignKey(NoticeReply, on_delete=models.CASCADE, related_name="files")
     number = models.PositiveIntegerField()
@@ -181,7 +181,7 @@ class NoticeReplyFile(models.Model):
 
 
 class NoticeMail(Claimable):
-    """A signed notice's email. Once handed over it is not sent again, unless a person states that it was not sent."""
+    """A signed notice's email. Exhibit sends it to the server again only if a member states that it was not sent."""
 
     notice = models.OneToOneField(Notice, on_delete=models.CASCADE, related_name="mail")
     to = models.EmailField(max_length=300)
@@ -197,7 +197,7 @@ class NoticeMail(Claimable):
 
 
 class NoticeWording(models.Model):
-    """An owner's replacement of a shipped wording, by kind of notice and language."""
+    """An owner's replacement of a built-in wording, by kind of notice and language."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="notice_wordings")
     kind = models.CharField(max_length=5, choices=Notice.Kind.choices)

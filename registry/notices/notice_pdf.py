@@ -1,4 +1,4 @@
-"""A notice as PDF: the exact text of the letter, followed by the images side by side."""
+"""A notice as a PDF: the exact text of the letter, followed by the images side by side."""
 
 import re
 from collections.abc import Container, Sequence
@@ -8,8 +8,8 @@ from datetime import datetime
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
-from evidence.documents.typeset.compiler import TypesetFile, Unset
-from evidence.documents.typeset.pictures import qr_png
+from evidence.documents.typeset.compiler import PreparedDocument, TypesetFile
+from evidence.documents.typeset.pictures import render_qr_code
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
 from registry.bundles.drawings import load_pair
@@ -39,17 +39,22 @@ def render_notice_pdf(
     files: list[TypesetFile] = []
     texts, language = get_wording(notice.owner, notice.kind, notice.language), notice.language
     lines = _split_paragraphs(letter.text, {line for line in texts.body.splitlines() if _HEADING.match(line)})
-    opening: list[Block] = [*lines]
+    letter_blocks: list[Block] = [*lines]
     if link:
-        files.append(TypesetFile("pictures/answer.png", qr_png(link)))
-        opening[-1:] = (
+        files.append(TypesetFile("pictures/answer.png", render_qr_code(link)))
+        letter_blocks[-1:] = (
             replace(lines[-1], leads=True),
             Plates((Plate("pictures/answer.png", "", "", link),), QR_CODE_SIZE),
         )
-    if (footer := texts.words.get("foot")) is None:
-        language_settings = Wording(load_phrases(language)).setting()
-    else:  # A language that only notices are written in.
-        language_settings = {"lang": language, "region": language, "footer": footer, "page_of": texts.words["page_of"]}
+    if (footer := texts.phrases.get("foot")) is None:
+        language_settings = Wording(load_phrases(language)).get_language_settings()
+    else:  # Only notices are written in this language, so their wording includes the footer.
+        language_settings = {
+            "lang": language,
+            "region": language,
+            "footer": footer,
+            "page_of": texts.phrases["page_of"],
+        }
     sections = []
     if notice.kind != Notice.Kind.OFFER and (plates := _build_plates(services, texts, items, files)):
         sections.append(Section(texts.format_phrase("side_by_side"), tuple(plates), level=2, new_page=True))
@@ -62,14 +67,14 @@ def render_notice_pdf(
         subtitle="",
         header=f"{notice.owner.name} · {texts.format_phrase('number', n=notice.number)}",
         language=language_settings,
-        opening=tuple(opening),
+        opening=tuple(letter_blocks),
         sections=tuple(sections),
     )
-    return Unset(document, tuple(files), notice.language, created_at).pdf()
+    return PreparedDocument(document, tuple(files), notice.language, created_at).render_pdf()
 
 
 def _split_paragraphs(text: str, headings: Container[str]) -> list[Lines]:
-    """Split the letter into paragraphs and lines. Headings of its wording are styled as such."""
+    """Split the letter into paragraphs and lines, and style the headings of its wording."""
     blocks: list[Lines] = []
     for lines in map(str.splitlines, text.strip().split("\n\n")):
         is_heading = len(lines) == 1 and lines[0] in headings
@@ -94,7 +99,7 @@ def _build_plates(
         try:
             files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, load_pair(services, matches[item.shown.match_id]))))
         except ExhibitError as error:
-            if error.retry:  # The blob store does not respond.
+            if error.retry:  # The blob store is unavailable.
                 raise
             path, reason = "", texts.format_phrase("not_shown", why=error.message)
         blocks.append(Plates((Plate(path or None, reason, caption, caption),), PICTURE_HEIGHT))

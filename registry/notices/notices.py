@@ -15,14 +15,14 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.accounts.scoped import number_lookup
+from registry.accounts.scoped import make_number_lookup
 from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.db.fields import StoredFile
 from registry.db.rows import lock_and_reload, lock_row, write
 from registry.members import samples
 from registry.notices import mail
-from registry.notices.deadlines import Due, get_next_due, get_reply_days
+from registry.notices.deadlines import DueDate, get_next_due, get_reply_days
 from registry.notices.models import Notice, NoticeCase, NoticeEvent, NoticeReply, Sender
 from registry.notices.refuted_takedowns import annotate_refuted
 
@@ -35,10 +35,10 @@ OPEN_STATES = (State.SENT, State.ANSWERED, State.COUNTERED, State.ONLINE)
 """States in which an owner awaits a response."""
 
 OUTCOMES = (State.ANSWERED, State.COUNTERED, State.REMOVED, State.ONLINE, State.RESOLVED)
-"""Outcomes that a person can record for a sent notice."""
+"""Outcomes that a member can record for a sent notice."""
 
 FILINGS = (Notice.Kind.CCB, Notice.Kind.COURT)
-"""Kinds that a person files with a board or a court. They are not sent to a party or by email."""
+"""Kinds that are filed with a board or a court. They are not sent to a site or by email."""
 
 LANGUAGES = {
     Notice.Kind.DMCA: ("en",),
@@ -67,29 +67,29 @@ def annotate_replies(rows: QuerySet[Notice]) -> QuerySet[Notice]:
     return annotate_refuted(rows.annotate(**annotations))
 
 
-_with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")
-get_notice = number_lookup(lambda owner: annotate_replies(_with_senders.filter(owner=owner)), "notice")
+_notices_with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")
+get_notice = make_number_lookup(lambda owner: annotate_replies(_notices_with_senders.filter(owner=owner)), "notice")
 
 
-def list_noticeable_cases(owner: Owner, party: str, first_numbers: Sequence[int] = ()) -> QuerySet[Case]:
-    """Return the party's confirmed cases, about which a notice may be written.
+def list_cases_for_notice(owner: Owner, site: str, first_numbers: Sequence[int] = ()) -> QuerySet[Case]:
+    """Return the site's confirmed cases, about which a notice may be written.
 
     Cases with the numbers ``first_numbers`` come first, then those without a notice. Each is annotated with
     ``noticed``, the number of the last notice about it, or None.
     """
-    about = Notice.objects.filter(notice_cases__case=OuterRef("pk")).exclude(state=State.DISCARDED)
-    rows = Case.objects.filter(owner=owner, party=party, decision=Case.Decision.CONFIRMED).select_related("work")
-    rows = rows.annotate(noticed=Subquery(about.order_by("-number").values("number")[:1]))
+    case_notices = Notice.objects.filter(notice_cases__case=OuterRef("pk")).exclude(state=State.DISCARDED)
+    rows = Case.objects.filter(owner=owner, party=site, decision=Case.Decision.CONFIRMED).select_related("work")
+    rows = rows.annotate(noticed=Subquery(case_notices.order_by("-number").values("number")[:1]))
     is_first = When(number__in=list(first_numbers), then=0)
     return rows.order_by(Choice(is_first, When(noticed=None, then=1), default=2), "number")
 
 
 def create_draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by: str) -> Notice:
-    """Create a draft notice about confirmed cases of one party. The sender is copied from the owner's last notice.
+    """Create a draft notice about confirmed cases of one site. The sender is copied from the owner's last notice.
 
     Raises:
         WrongUseError: A case is not confirmed or is paused, there are too many cases, or they belong to several
-            parties.
+            sites.
     """
     samples.check_not_sample(owner)
     if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
@@ -97,15 +97,19 @@ def create_draft(owner: Owner, numbers: Sequence[int], kind: str, language: str,
     cases = list(Case.objects.filter(owner=owner, number__in=numbers).order_by("number"))
     _check_cases(cases)
     with lock_row(owner):
-        last = Notice.objects.filter(owner=owner).order_by("-number").first()
-        sender = {name: text for name, text in (last.fields if last else {}).items() if name.startswith("sender_")}
-        number = last.number + 1 if last else 1
+        last_notice = Notice.objects.filter(owner=owner).order_by("-number").first()
+        sender = {
+            name: text
+            for name, text in (last_notice.fields if last_notice else {}).items()
+            if name.startswith("sender_")
+        }
+        number = last_notice.number + 1 if last_notice else 1
         values: dict[str, Any] = {
             "kind": kind,
             "language": language,
             "party": cases[0].party,
             "fields": sender,
-            "sender_id": last.sender_id if last else None,
+            "sender_id": last_notice.sender_id if last_notice else None,
         }
         notice_row = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **values)
         NoticeCase.objects.bulk_create([NoticeCase(notice=notice_row, case=case) for case in cases])
@@ -119,14 +123,18 @@ def _check_cases(cases: Sequence[Case]) -> None:
     if len(cases) > MAX_CASES:
         raise WrongUseError(_("A notice covers at most %(n)d cases.") % {"n": MAX_CASES})
     if len({case.party for case in cases}) > 1:
-        raise WrongUseError(_("A notice is addressed to one site."), hint=_("Select cases of one site."))
+        raise WrongUseError(_("A notice concerns only one site."), hint=_("Select only cases about the same site."))
     for case in cases:
         if case.decision != Case.Decision.CONFIRMED:
-            message = _("Case %(number)d has not been decided as not licensed.") % {"number": case.number}
-            raise WrongUseError(message, hint=_("A member has to decide a case before a notice about it is sent."))
+            message = _("No member has decided that case %(number)d is not licensed.") % {"number": case.number}
+            raise WrongUseError(
+                message, hint=_("A notice can cover a case only after a member decides that the use is not licensed.")
+            )
     check_not_paused(cases)
-    paused = NoticeCase.objects.filter(case__in=cases, notice__state=State.COUNTERED).select_related("case", "notice")
-    for row in paused[:1]:
+    paused_cases = NoticeCase.objects.filter(case__in=cases, notice__state=State.COUNTERED).select_related(
+        "case", "notice"
+    )
+    for row in paused_cases[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
         message = _("Case %(case)d is paused: notice %(notice)d received a counter-notice.") % numbers
         raise WrongUseError(message, hint=_("First record on that notice how it was resolved."))
@@ -136,22 +144,27 @@ def check_not_paused(cases: Iterable[Case]) -> None:
     """Check that no case is paused. Pass current rows of the cases.
 
     Raises:
-        WrongUseError: A reply to a notice about one of the cases is unread, or an agency is being asked whether it sold
-            a licence for one.
+        WrongUseError: A reply to a notice about one of the cases is unread, or an inquiry with an agency about one of
+            them is open.
     """
     cases = list(cases)
     for case in cases:
         if case.asked_at is not None:
-            about = {"case": case.number, "agency": case.agency}
+            values = {"case": case.number, "agency": case.agency}
             raise WrongUseError(
-                Sentence("Case %(case)s is postponed until %(agency)s has replied whether it sold a licence.", **about),
+                Sentence(
+                    "Case %(case)s is paused until %(agency)s's reply on whether it sold a licence is recorded.",
+                    **values,
+                ),
                 hint=Sentence("First record the agency's reply on the page of the case."),
             )
-    unread = NoticeCase.objects.filter(case__in=cases, notice__replies__seen_at=None, notice__replies__isnull=False)
-    for row in unread.select_related("case", "notice")[:1]:
+    unread_cases = NoticeCase.objects.filter(
+        case__in=cases, notice__replies__seen_at=None, notice__replies__isnull=False
+    )
+    for row in unread_cases.select_related("case", "notice")[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
         raise WrongUseError(
-            Sentence("Case %(case)s is postponed until the reply to notice %(notice)s has been read.", **numbers),
+            Sentence("Case %(case)s is paused until the reply to notice %(notice)s is marked as read.", **numbers),
             hint=Sentence("First read the reply on the page of that notice."),
         )
 
@@ -183,7 +196,7 @@ def change_language(row: Notice, language: str) -> None:
 
 
 def save_considerations(row: Notice, case: int, answers: Mapping[str, str]) -> None:
-    """Save a person's considerations about one case of a draft.
+    """Save the signer's considerations about one case of a draft.
 
     Raises:
         NotFoundError: The case is not in the notice.
@@ -191,8 +204,8 @@ def save_considerations(row: Notice, case: int, answers: Mapping[str, str]) -> N
     """
     with transaction.atomic():
         _lock_draft(row)
-        matching = NoticeCase.objects.filter(notice=row, case__number=case)
-        if not matching.update(answers=dict(answers)):
+        matching_rows = NoticeCase.objects.filter(notice=row, case__number=case)
+        if not matching_rows.update(answers=dict(answers)):
             raise NotFoundError(f"Notice {row.number} has no case {case}.")
 
 
@@ -209,7 +222,7 @@ def lock_draft(row: Notice) -> Iterator[Notice]:
     """Lock a draft and its cases for the duration of the block, in a transaction.
 
     Raises:
-        WrongUseError: The notice is already signed or discarded, or a case may no longer be noticed.
+        WrongUseError: The notice is already signed or discarded, or a case no longer allows a notice.
     """
     with transaction.atomic():
         locked_row = _lock_draft(row)
@@ -233,14 +246,18 @@ def record_signature(
     write(locked_notice, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
     add_event(locked_notice, "signed", by=by)
     for case in locked_notice.notice_cases.select_related("case__work", "case__owner"):
-        about = {"considered": case.answers, "files": _list_digests(files), "claims": list(claims[case.case.number])}
-        about |= details
-        log_entries.log_note(case.case, "notice signed", by=by, notice=locked_notice.number, **about)
-        history.record(case.case, "notice", by, ("notice-signed", {"number": locked_notice.number}))
+        log_details = {
+            "considered": case.answers,
+            "files": _list_digests(files),
+            "claims": list(claims[case.case.number]),
+        }
+        log_details |= details
+        log_entries.log_action(case.case, "notice signed", by=by, notice=locked_notice.number, **log_details)
+        history.record_event(case.case, "notice", by, ("notice-signed", {"number": locked_notice.number}))
 
 
 def withdraw_signature(row: Notice, *, by: str) -> None:
-    """Turn a signed notice that has not been sent back into a draft; its signed files and pending email are dropped.
+    """Turn a signed, unsent notice back into a draft, and delete its signed files and pending email.
 
     Raises:
         WrongUseError: The notice is not signed, or an email of it is being sent or may have been sent.
@@ -260,11 +277,11 @@ def withdraw_signature(row: Notice, *, by: str) -> None:
         )
         add_event(locked_row, "taken back", by=by)
         for case in list_cases(locked_row):
-            log_entries.log_note(case, "notice taken back", by=by, notice=locked_row.number)
+            log_entries.log_action(case, "notice taken back", by=by, notice=locked_row.number)
 
 
 def lock_signed(row: Notice) -> Notice:
-    """Lock a signed notice that has not been sent, until the end of the caller's transaction.
+    """Lock a signed, unsent notice until the end of the caller's transaction.
 
     Raises:
         WrongUseError: The notice is not signed, or has been sent.
@@ -278,7 +295,7 @@ def lock_signed(row: Notice) -> Notice:
 
 
 def record_sent_by_hand(row: Notice, *, by: str) -> None:
-    """Record that a person sent a signed notice outside of Exhibit. A pending email is cancelled.
+    """Record that a member sent a signed notice outside Exhibit. A pending email is cancelled.
 
     Raises the same errors as :func:`withdraw_signature`.
     """
@@ -290,7 +307,7 @@ def record_sent_by_hand(row: Notice, *, by: str) -> None:
 
 
 def record_not_sent(row: Notice, *, by: str) -> None:
-    """Record a person's statement that an email that may have been sent was not; the notice can be sent again.
+    """Record a member's statement that an email in doubt was not sent. The notice can be sent again.
 
     Raises:
         WrongUseError: No email of the notice is in doubt.
@@ -301,12 +318,12 @@ def record_not_sent(row: Notice, *, by: str) -> None:
 
 
 def record_sent_by_mail(row: Notice, *, by: str) -> None:
-    """Record a person's statement that an email in doubt was sent.
+    """Record a member's statement that an email in doubt was sent.
 
     Raises the same errors as :func:`delete_in_doubt`.
     """
     with lock_row(row) as locked_row:
-        file = mail.complete_in_doubt(locked_row).file  # Empty for an email that was pending when a backup was made.
+        file = mail.complete_in_doubt(locked_row).file  # Empty if the email was pending in a restored backup.
         record_sent(locked_row, "mail", by=by, files=[file] if file else [])
 
 
@@ -317,19 +334,19 @@ def record_sent(row: Notice, method: str, *, by: str, files: Sequence[StoredFile
             return
         due = get_next_due(locked_row.kind, State.SENT, localdate(), get_reply_days(locked_row.fields))
         write(locked_row, state=State.SENT, sent_at=now(), files=[*locked_row.files, *files], **_to_columns(due))
-        add_event(locked_row, "sent", by=by, words=method)
+        add_event(locked_row, "sent", by=by, text=method)
         for case in list_cases(locked_row):
-            log_entries.log_note(
+            log_entries.log_action(
                 case, "notice sent", by=by, notice=locked_row.number, how=method, files=_list_digests(locked_row.files)
             )
-            history.record(case, "notice", by, ("notice-sent", {"number": locked_row.number}))
+            history.record_event(case, "notice", by, ("notice-sent", {"number": locked_row.number}))
 
 
-def record_outcome(row: Notice, outcome: str, day: date, words: str, *, by: str) -> None:
+def record_outcome(row: Notice, outcome: str, day: date, text: str, *, by: str) -> None:
     """Record an outcome of a sent notice.
 
-    A counter-notice pauses its cases until the notice is resolved. Other outcomes recorded in between appear in the
-    history, but change neither the state nor the deadline.
+    A counter-notice pauses the notice's cases until the notice is resolved. Until then, other outcomes are added to the
+    history but change neither the state nor the deadline.
 
     Raises:
         WrongUseError: The outcome is not possible for this notice, or the day is out of range.
@@ -340,20 +357,19 @@ def record_outcome(row: Notice, outcome: str, day: date, words: str, *, by: str)
         if locked_row.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or locked_row.sent_at is None:
             raise WrongUseError(_("Notice %(number)d has not been sent.") % {"number": locked_row.number})
         if not localdate(locked_row.sent_at) - timedelta(days=1) <= day <= localdate() + timedelta(days=1):
-            raise WrongUseError(_("The day is before the notice was sent, or in the future."))
+            raise WrongUseError(_("The day is earlier than the day on which the notice was sent, or is in the future."))
         if locked_row.state != State.COUNTERED or outcome in (State.COUNTERED, State.RESOLVED):
-            keeps_deadline = (
-                outcome == State.ONLINE and locked_row.due_what == "dsa-complaint"
-            )  # The deadline for a complaint.
+            # The deadline for a complaint continues.
+            keeps_deadline = outcome == State.ONLINE and locked_row.due_reason == "dsa-complaint"
             write(
                 locked_row,
                 state=State(outcome),
                 **({} if keeps_deadline else _to_columns(get_next_due(locked_row.kind, outcome, day))),
             )
-        add_event(locked_row, outcome, by=by, day=day, words=words)
+        add_event(locked_row, outcome, by=by, day=day, text=text)
         for case in list_cases(locked_row):
-            log_entries.log_note(case, f"notice {outcome}", by=by, notice=locked_row.number, day=day.isoformat())
-            history.record(case, "notice", by, (f"notice-{outcome}", {"number": locked_row.number}))
+            log_entries.log_action(case, f"notice {outcome}", by=by, notice=locked_row.number, day=day.isoformat())
+            history.record_event(case, "notice", by, (f"notice-{outcome}", {"number": locked_row.number}))
 
 
 def _lock_draft(row: Notice) -> Notice:
@@ -366,8 +382,8 @@ def _lock_draft(row: Notice) -> Notice:
     return locked_row
 
 
-def _to_columns(due: Due | None) -> dict[str, object]:
-    return {"due_on": due.day, "due_what": due.what} if due else {"due_on": None, "due_what": ""}
+def _to_columns(due: DueDate | None) -> dict[str, object]:
+    return {"due_on": due.day, "due_reason": due.reason} if due else {"due_on": None, "due_reason": ""}
 
 
 def list_cases(row: Notice) -> QuerySet[Case]:
@@ -380,9 +396,9 @@ def lock_cases(row: Notice) -> list[Case]:
     return list(list_cases(row).select_for_update(no_key=True, of=("self",)))
 
 
-def add_event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:
+def add_event(row: Notice, kind: str, *, by: str, day: date | None = None, text: str = "") -> None:
     """Add an entry to a notice's history."""
-    NoticeEvent.objects.create(notice=row, at=now(), kind=kind, by=by, day=day, words=words)
+    NoticeEvent.objects.create(notice=row, at=now(), kind=kind, by=by, day=day, words=text)
 
 
 def _list_digests(files: Iterable[StoredFile]) -> list[dict[str, str]]:

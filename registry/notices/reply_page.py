@@ -1,6 +1,6 @@
-"""The reply page of a notice: its cases, their images and places, and later visits.
+"""The reply page of a notice: its cases, their images and pages, and later visits.
 
-It shows only what the letter states or shows, and later observations of the same places.
+It shows only the content of the letter and later observations of the same pages.
 """
 
 from collections.abc import Sequence
@@ -14,52 +14,52 @@ from indexer.draw.draw import View
 from registry.bundles.drawings import load_drawing
 from registry.cases import recaptures
 from registry.cases.models import Capture, CaseSighting
-from registry.cases.recaptures import Standing
+from registry.cases.recaptures import PlaceState
 from registry.db.claimable import UNFINISHED
-from registry.notices.contents import MAX_PICTURES, CasePlace, build_items
+from registry.notices.contents import MAX_PICTURES, CasePage, build_items
 from registry.notices.models import Notice, NoticeReply
 from registry.pictures import scoped
 from registry.pictures.models import BytesState
 from registry.services.services import Services
 
-SIDE = 1000
+MAX_SIDE = 1000
 """Longer side of the side-by-side images in pixels: large enough to recognise, too small to use as originals."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyPagePlace:
-    """A place that the letter names."""
+class ListedPage:
+    """A page that the letter lists."""
 
     page: str
     first_seen: datetime | None
     last_seen: datetime | None
-    standing: Standing | None  # Outcome of the last visit; None if there was none.
+    standing: PlaceState | None  # Outcome of the last visit; None if there was none.
     visited: datetime | None
-    waits: bool  # True if another visit is pending.
+    has_pending_visit: bool  # True if another visit is pending.
 
     def is_confirmed_since(self, since: datetime) -> bool:
-        """Return True if a visit since that time shows the state, or an earlier one found the image removed."""
-        return self.visited is not None and (self.visited >= since or self.standing is Standing.REMOVED)
+        """Return True if the last visit was after ``since``, or an earlier visit found the image removed."""
+        return self.visited is not None and (self.visited >= since or self.standing is PlaceState.REMOVED)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyPageCase:
-    """A case of a notice, as its reply page shows it."""
+    """A case of a notice on its reply page."""
 
     case: int  # Case number.
     title: str
     author: str
     drawn: bool  # True if both images can be shown.
-    places: tuple[ReplyPagePlace, ...]
+    places: tuple[ListedPage, ...]
 
 
 def load_reply_page_cases(notice: Notice) -> list[ReplyPageCase]:
-    """Return the cases of a signed notice with the places named in its letter, except those licensed since."""
+    """Return the cases of a signed notice with the pages listed in its letter, except pages licensed since then."""
     items = build_items(notice)
     visits = Capture.objects.filter(case__notice_cases__notice=notice, state__in=UNFINISHED)
     pending_visits = {
         (case, bytes(page), bytes(image))
-        for case, page, image in visits.filter(case__decision__in=recaptures.FOLLOWED_DECISIONS).values_list(
+        for case, page, image in visits.filter(case__decision__in=recaptures.REVISITED_DECISIONS).values_list(
             "case", "page_key", "image_key"
         )
     }
@@ -71,8 +71,8 @@ def load_reply_page_cases(notice: Notice) -> list[ReplyPageCase]:
             item.row.case.work.author,
             item.row.case.number in cases_with_pictures,
             tuple(
-                _to_page_place(
-                    place, is_pending=(item.row.case_id, *recaptures.place_of(place.sighting)) in pending_visits
+                _to_listed_page(
+                    place, is_pending=(item.row.case_id, *recaptures.get_place_key(place.sighting)) in pending_visits
                 )
                 for place in item.places
                 if place.licence is None and _list_keys(place) in item.row.places
@@ -82,39 +82,42 @@ def load_reply_page_cases(notice: Notice) -> list[ReplyPageCase]:
     ]
 
 
-def _to_page_place(place: CasePlace, *, is_pending: bool) -> ReplyPagePlace:
+def _to_listed_page(place: CasePage, *, is_pending: bool) -> ListedPage:
     sighting = place.sighting
-    return ReplyPagePlace(
-        sighting.page_url, place.first_seen, place.last_seen, place.standing, place.visited, is_pending
-    )
+    return ListedPage(sighting.page_url, place.first_seen, place.last_seen, place.standing, place.visited, is_pending)
 
 
-def _list_keys(place: CasePlace) -> list[str]:
-    return [key.hex() for key in recaptures.place_of(place.sighting)]
+def _list_keys(place: CasePage) -> list[str]:
+    return [key.hex() for key in recaptures.get_place_key(place.sighting)]
 
 
 def draw_pictures(services: Services, notice: Notice, case: int) -> bytes:
     """Return both images of a case side by side, reduced, as JPEG.
 
     Raises:
-        NotFoundError: The case is not in the notice, or its images are not or no longer shown.
+        NotFoundError: The case is not in the notice, or its images may not be shown.
         UnreadablePictureError: An image cannot be decoded.
     """
     row = _list_shown_matches(notice).filter(case__number=case).first()
     if row is None:
-        raise NotFoundError(f"The pictures of case {case} aren't shown.")
-    return load_drawing(services, row.match, View.SIDE_BY_SIDE, SIDE)
+        raise NotFoundError(f"The pictures of case {case} are not shown.")
+    return load_drawing(services, row.match, View.SIDE_BY_SIDE, MAX_SIDE)
 
 
 def _list_shown_matches(notice: Notice) -> QuerySet[CaseSighting]:
     """Return the match of each case that the letter shows, if its images are stored and not reported as illegal."""
     uses = notice.notice_cases.values("shown")
     rows = CaseSighting.objects.filter(pk__in=uses, licence=None, match__found__bytes_state=BytesState.STORED)
-    rows = rows.exclude(scoped.is_hidden(notice.owner, "match__found__"))
-    rows = rows.exclude(scoped.is_hidden(notice.owner, "match__registered__"))
+    rows = rows.exclude(scoped.build_hidden_filter(notice.owner, "match__found__"))
+    rows = rows.exclude(scoped.build_hidden_filter(notice.owner, "match__registered__"))
     return rows.order_by("case__number").select_related("match__registered", "match__found")
 
 
-def list_rechecked_places(reply: NoticeReply, cases: Sequence[ReplyPageCase]) -> list[ReplyPagePlace]:
-    """Return the places visited since a reply that reported their removal, or with a pending visit."""
-    return [place for case in cases for place in case.places if place.is_confirmed_since(reply.at) or place.waits]
+def list_rechecked_pages(reply: NoticeReply, cases: Sequence[ReplyPageCase]) -> list[ListedPage]:
+    """Return the pages that were visited after a takedown reply, or have a pending visit."""
+    return [
+        place
+        for case in cases
+        for place in case.places
+        if place.is_confirmed_since(reply.at) or place.has_pending_visit
+    ]

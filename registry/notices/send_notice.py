@@ -1,4 +1,4 @@
-"""Delivery of signed notices by email: exactly the signed bytes, with the same Message-ID on every attempt."""
+"""Delivery of signed notices by email, with exactly the signed bytes and the same Message-ID on every attempt."""
 
 import contextlib
 import smtplib
@@ -15,12 +15,12 @@ from registry.db.fields import StoredFile
 from registry.notices import mail, notices
 from registry.notices.models import Notice, NoticeMail
 from registry.notices.signing import PDF_NAME, TEXT_NAME, load_file, store_mail
-from registry.services.mail import REFUSALS, error_text, is_final, sender
+from registry.services.mail import REFUSALS, describe_error, get_sender, is_final
 from registry.services.services import Services
 
 
 class StoredEmail(EmailMessage):
-    """An email that is serialised once, so that the stored bytes are those that are sent."""
+    """An email that is serialised once, so that the stored bytes equal the sent bytes."""
 
     @cached_property
     def _built(self) -> Untyped:
@@ -42,7 +42,7 @@ def send_notices(services: Services, ids: Sequence[int]) -> None:
 
 
 def _send(services: Services, row: NoticeMail) -> None:
-    if row.begun_at is not None:  # The process that was sending it ended before it could record the outcome.
+    if row.begun_at is not None:  # The process that sent it ended before it recorded the result.
         mail.record_doubt(row.pk)
         return
     if row.notice.state != Notice.State.SIGNED:
@@ -50,17 +50,17 @@ def _send(services: Services, row: NoticeMail) -> None:
         return
     try:
         message = _build_message(services, row)
-    except ExhibitError as error:  # An image that it shows was reported or removed after signing.
+    except ExhibitError as error:  # An image in the letter was reported or removed after signing.
         mail.record_connection_failure(row.pk, error.sentence, is_permanent=True)
         return
     server = get_connection()
     try:
         server.open()
     except (OSError, smtplib.SMTPException) as error:
-        mail.record_connection_failure(row.pk, error_text(error), is_permanent=False)
+        mail.record_connection_failure(row.pk, describe_error(error), is_permanent=False)
         return
     try:
-        with steps.processing(NoticeMail, [row.pk]):
+        with steps.guard_processing(NoticeMail, [row.pk]):
             _hand_over(services, row, server, message)
     finally:
         with contextlib.suppress(OSError, smtplib.SMTPException):
@@ -68,7 +68,7 @@ def _send(services: Services, row: NoticeMail) -> None:
 
 
 def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: StoredEmail) -> None:
-    """Hand an email to a server, at most once. If one of its cases was paused in the meantime, the email waits."""
+    """Send an email to the mail server, at most once. If one of its cases was paused meanwhile, postpone the email."""
     try:
         file = _record_handover(services, row, message)
     except WrongUseError as error:
@@ -81,13 +81,13 @@ def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: St
                 notices.record_sent(row.notice, "mail", by=row.by, files=[file])
                 steps.finish(NoticeMail, [row.pk])
     except REFUSALS as error:
-        mail.record_refusal(row.pk, error_text(error), is_permanent=is_final(error))
+        mail.record_refusal(row.pk, describe_error(error), is_permanent=is_final(error))
     except (OSError, smtplib.SMTPException):
         mail.record_doubt(row.pk)
 
 
 def _record_handover(services: Services, row: NoticeMail, message: StoredEmail) -> StoredFile | None:
-    """Record that an email is handed over now and store its bytes; return None if it may not be sent.
+    """Record that an email is now sent to the server, and store its bytes; return None if it may not be sent.
 
     Raises:
         WrongUseError: A case of its notice is paused.
@@ -107,7 +107,7 @@ def _build_message(services: Services, row: NoticeMail) -> StoredEmail:
     message = StoredEmail(
         subject=subject,
         body=body,
-        from_email=sender(services.config),
+        from_email=get_sender(services.config),
         to=[row.to],
         reply_to=[str(notice.fields["sender_email"])],
         headers={"Message-ID": row.message_id},

@@ -1,4 +1,4 @@
-"""Signing and sending of notices. Only a letter that a person has read is signed, and exactly that letter is sent."""
+"""Signing and sending of notices. Exactly the letter that was shown to the signer is signed and sent."""
 
 from dataclasses import replace
 
@@ -9,20 +9,20 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.cases.picture_usage import cases_with
+from registry.cases.picture_usage import find_cases_with_picture
 from registry.db.fields import StoredFile
 from registry.db.rows import write
 from registry.keys import passkeys
-from registry.keys.passkeys import Act, Answer
+from registry.keys.passkeys import PasskeyAction, PasskeyResponse
 from registry.notices import enclosures, mail, notices, replies
 from registry.notices.checker import list_gap_sentences
 from registry.notices.claim_check import check_cases, list_unanswered_sentences, list_unread_sentences
-from registry.notices.contents import Letter, build_items, build_letter, save_shown
+from registry.notices.contents import Letter, build_items, build_letter, save_shown_matches
 from registry.notices.models import Notice, NoticeMail
 from registry.notices.notice_pdf import render_notice_pdf
 from registry.notices.wording import get_wording
 from registry.pictures import scoped
-from registry.services.mail import message_id
+from registry.services.mail import build_message_id
 from registry.services.services import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
@@ -31,63 +31,72 @@ _UNSIGN_HINT = Sentence(
 )
 
 
-def compute_read_mark(shown_letter: Letter) -> str:
-    """Return a digest that proves that a person was shown exactly this letter."""
-    return Digest.of(shown_letter.whole.encode()).hex
+def compute_letter_digest(letter: Letter) -> str:
+    """Return the digest of a letter, which the signer's page submits to show that it displayed this letter."""
+    return Digest.from_bytes(letter.full_text.encode()).hex
 
 
 def sign_draft(
-    services: Services, notice: Notice, *, typed_name: str, shown_mark: str, by: str, passkey: Answer | None = None
+    services: Services,
+    notice: Notice,
+    *,
+    typed_name: str,
+    shown_digest: str,
+    by: str,
+    passkey: PasskeyResponse | None = None,
 ) -> None:
     """Sign a notice: store its exact bytes and log their digests.
 
     Args:
         services: Services with the blob store.
         notice: The draft.
-        typed_name: The signer's name, as typed by the person.
-        shown_mark: Digest of the letter that was shown (:func:`compute_read_mark`).
+        typed_name: The signer's name as typed.
+        shown_digest: Digest of the letter that was shown (:func:`compute_letter_digest`).
         by: Account that signs.
-        passkey: Passkey answer, if the owner requires passkeys to sign notices.
+        passkey: Passkey response, if the owner requires passkeys to sign notices.
 
     Raises:
-        WrongUseError: Required information is missing, the name or the letter differs, or a required passkey answer is
-            missing or invalid.
+        WrongUseError: Required information is missing, the name or the letter differs, or a required passkey response
+            is missing or invalid.
     """
     with notices.lock_draft(notice) as locked_notice:
         items = build_items(locked_notice)
         checks = check_cases([item.row.case for item in items])
-        missing = [
+        gap_sentences = [
             *list_gap_sentences(locked_notice, items),
             *list_unanswered_sentences(checks),
             *list_unread_sentences(checks),
         ]
-        if missing:
-            raise WrongUseError(missing[0], hint=_("The notice was not signed."))
+        if gap_sentences:
+            raise WrongUseError(gap_sentences[0], hint=_("The notice was not signed."))
         draft = build_letter(locked_notice, items)
-        if shown_mark != compute_read_mark(draft):
+        if shown_digest != compute_letter_digest(draft):
             raise WrongUseError(
                 _("The notice has changed since it was displayed."), hint=_("Read it again, then sign it.")
             )
         if " ".join(typed_name.split()).casefold() != " ".join(locked_notice.fields["sender_name"].split()).casefold():
             sentence = _("The typed name is not %(name)s.") % {"name": locked_notice.fields["sender_name"]}
             raise WrongUseError(sentence, hint=_("Type the signer's name exactly as it appears in the notice."))
-        details = passkeys.log_details(
-            passkeys.consume_answer(
-                locked_notice.owner, Act.SIGN, passkeys.letter_subject(shown_mark, locked_notice.number), passkey
+        details = passkeys.build_log_details(
+            passkeys.consume_response(
+                locked_notice.owner,
+                PasskeyAction.SIGN,
+                passkeys.build_letter_subject(shown_digest, locked_notice.number),
+                passkey,
             )
         )
-        signed, link = replace(draft, text=draft.signed), ""
-        words = get_wording(locked_notice.owner, locked_notice.kind, locked_notice.language)
-        if bundles := enclosures.create_package_link(services, locked_notice, words, by=by):
-            signed = replace(signed, text=f"{signed.text}\n{bundles}\n")
+        signed_letter, link = replace(draft, text=draft.signed_text), ""
+        wording = get_wording(locked_notice.owner, locked_notice.kind, locked_notice.language)
+        if bundles_sentence := enclosures.create_package_link(services, locked_notice, wording, by=by):
+            signed_letter = replace(signed_letter, text=f"{signed_letter.text}\n{bundles_sentence}\n")
         if services.config.public_url and locked_notice.kind not in notices.FILINGS:
             token, valid_until = replies.create_token()
             link = f"{services.config.public_url}/n/{token}"
-            sentence = words.format_phrase("answer", link=link, day=words.day(valid_until))
-            signed = replace(signed, text=f"{signed.text}\n{sentence}\n")
-            write(locked_notice, reply_token=Digest.of(token.encode()), reply_until=valid_until)
-        text = signed.whole.encode()
-        pdf = render_notice_pdf(services, locked_notice, signed, items, now(), link)
+            sentence = wording.format_phrase("answer", link=link, day=wording.format_day(valid_until))
+            signed_letter = replace(signed_letter, text=f"{signed_letter.text}\n{sentence}\n")
+            write(locked_notice, reply_token=Digest.from_bytes(token.encode()), reply_until=valid_until)
+        text = signed_letter.full_text.encode()
+        pdf = render_notice_pdf(services, locked_notice, signed_letter, items, now(), link)
         files = [
             _store_file(services, TEXT_NAME, "text/plain", text),
             _store_file(services, PDF_NAME, "application/pdf", pdf),
@@ -97,15 +106,15 @@ def sign_draft(
             _store_file(services, *enclosure) for enclosure in enclosures.iterate_files(services, locked_notice, cases)
         ]
         for item in items:
-            save_shown(item)
+            save_shown_matches(item)
         claims = {number: case_check.as_dicts() for number, case_check in checks.items()}
-        notices.record_signature(locked_notice, files, Digest.of(text), claims, by=by, details=details)
+        notices.record_signature(locked_notice, files, Digest.from_bytes(text), claims, by=by, details=details)
 
 
 def withdraw_signature(notice: Notice, *, by: str) -> None:
     """Withdraw a signature (:func:`registry.notices.notices.withdraw_signature`).
 
-    Also revoke the letter's link to bundles.
+    Also revoke the letter's download link for bundles.
     """
     with transaction.atomic():
         notices.withdraw_signature(notice, by=by)
@@ -120,7 +129,7 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             a claim-check point is unanswered.
     """
     if notice.kind in notices.FILINGS:
-        raise WrongUseError(_("A person files this document. It is not sent by email."))
+        raise WrongUseError(_("A person has to file this document. Exhibit does not send it by email."))
     if not services.config.mail_url:
         message = _("The notice cannot be sent from here because no mail server is configured.")
         raise WrongUseError(
@@ -132,7 +141,8 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
         notices.check_not_paused(cases)
         if locked_notice.fields.get("undertaking") in ("within", "beyond"):
             message = _(
-                "The notice states that an undertaking is enclosed, but emails sent from here have no attachments."
+                "According to the notice, an undertaking is enclosed, but emails that Exhibit sends have no "
+                "attachments."
             )
             hint = _("Download the PDF or the text, send it yourself, and record here that you sent it.")
             raise WrongUseError(message, hint=hint)
@@ -142,17 +152,17 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             hint = _("Download the PDF or the text, send it yourself, and record here that you sent it.")
             raise WrongUseError(message, hint=hint)
         checks = check_cases(cases)
-        if pending := list_unread_sentences(checks):
-            raise WrongUseError(pending[0], hint=_("Try again in a minute."))
-        if open_points := list_unanswered_sentences(checks):
+        if unread_sentences := list_unread_sentences(checks):
+            raise WrongUseError(unread_sentences[0], hint=_("Try again in a minute."))
+        if unanswered_sentences := list_unanswered_sentences(checks):
             raise WrongUseError(
-                open_points[0],
+                unanswered_sentences[0],
                 hint=_(
                     "Since the notice was signed, new facts that may weaken the claim have been found. Answer them "
                     "first."
                 ),
             )
-        name = message_id(services.config, f"notice-{locked_notice.pk}.{str(locked_notice.text)[:16]}")
+        name = build_message_id(services.config, f"notice-{locked_notice.pk}.{str(locked_notice.text)[:16]}")
         mail_row = mail.queue_mail(locked_notice, to, name, by=by)
     services.enqueue(NoticeMail, [mail_row.pk])
     return mail_row
@@ -168,9 +178,11 @@ def load_file(services: Services, notice: Notice, name: str) -> tuple[bytes, str
     Raises:
         NotFoundError: The file may show an image that was purged or has since been reported as illegal.
     """
-    reported = scoped.list_reported(notice.owner, since=notice.signed_at) if name != TEXT_NAME else ()
-    if any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported):
-        raise NotFoundError(Sentence("It may show a picture that was reported as illegal."), hint=_UNSIGN_HINT)
+    reported_pictures = scoped.list_reported_digests(notice.owner, since=notice.signed_at) if name != TEXT_NAME else ()
+    if any(
+        find_cases_with_picture(digest).filter(notice_cases__notice=notice).exists() for digest in reported_pictures
+    ):
+        raise NotFoundError(Sentence("The file may show a picture that was reported as illegal."), hint=_UNSIGN_HINT)
     entry = next((file for file in notice.files if file["name"] == name), None)
     return None if entry is None else (services.blobs.get(Digest.from_hex(entry["digest"])), entry["media_type"])
 

@@ -1,4 +1,4 @@
-"""Wordings of notices. They are shipped as files; an owner may replace each, except for what the law requires."""
+"""Wordings of notices. An owner may replace each built-in wording, except for the parts that the law requires."""
 
 import difflib
 import re
@@ -19,7 +19,7 @@ from registry.log import audit_log
 from registry.notices.models import Notice, NoticeWording
 
 FOLDER = Path(__file__).parent / "wording"
-MAX_WORDING = 20_000
+MAX_WORDING_LENGTH = 20_000
 
 FILING_PLACEHOLDERS = (
     "respondent",
@@ -44,9 +44,9 @@ ITEM_PLACEHOLDERS = (
     "n", "title", "author", "holder", "first_publication", "registrations", "case",
     "places", "seen", "aligned", "licences",
 )  # fmt: skip
-"""Placeholders that a wording may use: in the whole letter, and in the part for each work."""
+"""Placeholders that a wording may use in the letter and in the section for each work."""
 
-REQUIRED = {
+REQUIRED_PLACEHOLDERS = {
     Notice.Kind.DMCA: ("items", "contact", "good_faith", "accuracy", "signature"),
     Notice.Kind.DSA: ("reasons", "items", "contact", "bona_fide", "signature"),
     Notice.Kind.PRC: ("identity", "items", "evidence", "truth", "signature"),
@@ -57,9 +57,9 @@ REQUIRED = {
         "identity", "respondent", "relief", "amount", "declared", "items", "evidence_list", "truth", "signature",
     ),
 }  # fmt: skip
-"""Placeholders required in the letter, by kind. The statements among them keep the words of the law."""
+"""Placeholders required in the letter, by kind of notice. The statements among them use the wording of the law."""
 
-REQUIRED_IN_ITEM = {
+REQUIRED_ITEM_PLACEHOLDERS = {
     Notice.Kind.DMCA: ("title", "places"),
     Notice.Kind.DSA: ("title", "holder", "places", "seen", "aligned", "licences"),
     Notice.Kind.PRC: ("title", "holder", "places", "seen", "aligned", "licences"),
@@ -68,10 +68,10 @@ REQUIRED_IN_ITEM = {
     Notice.Kind.CCB: ("title", "author", "registrations", "places", "seen"),
     Notice.Kind.COURT: ("title", "holder", "places", "seen", "aligned", "licences"),
 }
-"""Placeholders required in the part for each work, on which the statements rely."""
+"""Placeholders required in the section for each work, on which the statements rely."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_LABELLED = re.compile(r"[^\s:：]\s?[:：]\s*\{[^{}]*\}\s*$")
+_LABELLED_LINE = re.compile(r"[^\s:：]\s?[:：]\s*\{[^{}]*\}\s*$")
 _LEADING_WORDS = r"\s*[,，、;；(（–—·]?[^{},，、;；()（）–—·.。»”\"'“„]*"
 """Matches the words that lead to a placeholder, back to a punctuation mark or another placeholder."""
 _CLOSING_BRACKET = r"[)）]?"
@@ -83,62 +83,69 @@ class Wording:
 
     subject: str  # One line.
     body: str  # The letter, with placeholders in braces.
-    item: str  # The part for one work, with placeholders in braces.
+    item: str  # The section for one work, with placeholders in braces.
     statements: Mapping[str, str]  # Sentences that an owner cannot change.
-    words: Mapping[str, str]  # Short phrases.
-    own: bool = False  # True if the owner has replaced the shipped wording.
+    phrases: Mapping[str, str]  # Short phrases.
+    own: bool = False  # True if the owner has replaced the built-in wording.
 
     def format_phrase(self, phrase: str, **values: object) -> str:
         """Return a short phrase with its values."""
-        return self.words[phrase].format(**values)
+        return self.phrases[phrase].format(**values)
 
-    def day(self, day: date) -> str:
-        """Format a day as is usual in letters in this language."""
-        return self.words["day"].format(day)
+    def format_day(self, day: date) -> str:
+        """Format a date for letters in this language."""
+        return self.phrases["day"].format(day)
 
 
 @cache
-def load_shipped(kind: str, language: str) -> Wording:
-    """Return the wording that is shipped with Exhibit."""
+def load_shipped_wording(kind: str, language: str) -> Wording:
+    """Return the built-in wording."""
     table = tomllib.loads((FOLDER / f"{kind}.{language}.toml").read_text(encoding="utf-8"))
-    base = load_shipped(*table["like"].split(".")) if "like" in table else None
-    item = table["item"].strip("\n") if "item" in table or base is None else base.item
-    words = {**(base.words if base else {}), **table.get("words", {})}
-    return Wording(table["subject"], table["body"].strip("\n"), item, table["statements"], words)
+    base_wording = load_shipped_wording(*table["like"].split(".")) if "like" in table else None
+    item = table["item"].strip("\n") if "item" in table or base_wording is None else base_wording.item
+    phrases = {**(base_wording.phrases if base_wording else {}), **table.get("words", {})}
+    return Wording(table["subject"], table["body"].strip("\n"), item, table["statements"], phrases)
 
 
 def get_wording(owner: Owner, kind: str, language: str) -> Wording:
-    """Return the owner's wording, or the shipped one."""
-    base = load_shipped(kind, language)
-    own = NoticeWording.objects.filter(owner=owner, kind=kind, language=language).first()
-    if own is None:
-        return base
-    return Wording(own.subject, own.body, own.item, base.statements, base.words, own=True)
+    """Return the owner's wording, or the built-in wording if the owner has none."""
+    shipped_wording = load_shipped_wording(kind, language)
+    custom_row = NoticeWording.objects.filter(owner=owner, kind=kind, language=language).first()
+    if custom_row is None:
+        return shipped_wording
+    return Wording(
+        custom_row.subject,
+        custom_row.body,
+        custom_row.item,
+        shipped_wording.statements,
+        shipped_wording.phrases,
+        own=True,
+    )
 
 
 def list_placeholders(kind: str, language: str) -> tuple[str, ...]:
     """Return the placeholders that a letter of this kind may use."""
-    return (*LETTER_PLACEHOLDERS, *load_shipped(kind, language).statements)
+    return (*LETTER_PLACEHOLDERS, *load_shipped_wording(kind, language).statements)
 
 
-def remove_empty(template: str, values: Mapping[str, str], blank: str) -> str:
+def remove_empty_placeholders(template: str, values: Mapping[str, str], replacement: str) -> str:
     """Remove from a template the text around placeholders without a value.
 
-    After a label on a line of its own, such a placeholder becomes ``blank``. Within a sentence it is removed with the
-    words that lead to it: ``{title}, by {author}`` becomes ``{title}``.
+    A placeholder after a label on its own line becomes ``replacement``. A placeholder in a sentence is removed
+    together with the words before it: ``{title}, by {author}`` becomes ``{title}``.
     """
-    return "\n".join(_remove_empty_from_line(line, values, blank) for line in template.splitlines())
+    return "\n".join(_remove_empty_from_line(line, values, replacement) for line in template.splitlines())
 
 
-def _remove_empty_from_line(line: str, values: Mapping[str, str], blank: str) -> str:
+def _remove_empty_from_line(line: str, values: Mapping[str, str], replacement: str) -> str:
     for name in {name for name in _PLACEHOLDER.findall(line) if not values[name]}:
-        if line.count("{") == 1 and _LABELLED.search(line):
-            return line.replace(f"{{{name}}}", blank)
+        if line.count("{") == 1 and _LABELLED_LINE.search(line):
+            return line.replace(f"{{{name}}}", replacement)
         line = re.sub(_LEADING_WORDS + re.escape(f"{{{name}}}") + _CLOSING_BRACKET, "", line).lstrip(" ,，;；:：–—")
     return line
 
 
-def fill_in(template: str, values: Mapping[str, str]) -> str:
+def fill_placeholders(template: str, values: Mapping[str, str]) -> str:
     """Fill in a template's placeholders. Several empty lines in a row become one."""
     text = _PLACEHOLDER.sub(lambda match: values[match[1]], template)
     text = "\n".join(line.rstrip() for line in text.splitlines())
@@ -156,15 +163,15 @@ def check_wording(kind: str, language: str, subject: str, body: str, item: str) 
         (body, _("the notice text")),
         (item, _("the section for each work")),
     ):
-        if not text.strip() or len(text) > MAX_WORDING:
+        if not text.strip() or len(text) > MAX_WORDING_LENGTH:
             raise WrongUseError(_("%(what)s is empty or too long.") % {"what": part.capitalize()})
     if "\n" in subject.strip():
         raise WrongUseError(_("The subject has more than one line."))
-    _check_names(subject, list_placeholders(kind, language), _("the subject"))
-    _check_names(body, list_placeholders(kind, language), _("the notice text"))
-    _check_names(item, ITEM_PLACEHOLDERS, _("the section for each work"))
-    _check_required(body, REQUIRED[Notice.Kind(kind)], _("the notice text"))
-    _check_required(item, REQUIRED_IN_ITEM[Notice.Kind(kind)], _("the section for each work"))
+    _check_placeholders(subject, list_placeholders(kind, language), _("the subject"))
+    _check_placeholders(body, list_placeholders(kind, language), _("the notice text"))
+    _check_placeholders(item, ITEM_PLACEHOLDERS, _("the section for each work"))
+    _check_required_placeholders(body, REQUIRED_PLACEHOLDERS[Notice.Kind(kind)], _("the notice text"))
+    _check_required_placeholders(item, REQUIRED_ITEM_PLACEHOLDERS[Notice.Kind(kind)], _("the section for each work"))
 
 
 def save_wording(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
@@ -175,37 +182,39 @@ def save_wording(owner: Owner, kind: str, language: str, texts: Mapping[str, str
         NoticeWording.objects.update_or_create(
             owner=owner, kind=kind, language=language, defaults={**values, "changed_at": now(), "changed_by": by}
         )
-        audit_log.log_change("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **values})
+        audit_log.log_change(
+            "notice wording", by=by, owner=owner, details={"kind": kind, "language": language, **values}
+        )
 
 
-def restore_shipped(owner: Owner, kind: str, language: str, *, by: str) -> None:
-    """Restore the shipped wording."""
+def restore_shipped_wording(owner: Owner, kind: str, language: str, *, by: str) -> None:
+    """Restore the built-in wording."""
     with transaction.atomic():
         if NoticeWording.objects.filter(owner=owner, kind=kind, language=language).delete()[0]:
-            about = {"kind": kind, "language": language, "shipped": True}
-            audit_log.log_change("notice wording", by=by, owner=owner, about=about)
+            log_details = {"kind": kind, "language": language, "shipped": True}
+            audit_log.log_change("notice wording", by=by, owner=owner, details=log_details)
 
 
-def _check_names(text: str, allowed: tuple[str, ...], where: str) -> None:
+def _check_placeholders(text: str, allowed_names: tuple[str, ...], where: str) -> None:
     for name in _PLACEHOLDER.findall(text):
-        if name not in allowed:
-            close = difflib.get_close_matches(name, allowed, n=1)
+        if name not in allowed_names:
+            close_names = difflib.get_close_matches(name, allowed_names, n=1)
             message = _("The placeholder {%(name)s} does not exist in %(where)s.") % {"name": name[:40], "where": where}
             hint = (
-                _("Did you mean {%(name)s}?") % {"name": close[0]}
-                if close
+                _("Did you mean {%(name)s}?") % {"name": close_names[0]}
+                if close_names
                 else _("The available placeholders are listed next to the text.")
             )
             raise WrongUseError(message, hint=hint)
     if "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
-        message = _("A brace in %(where)s is not closed or not opened.") % {"where": where}
+        message = _("There is an unmatched brace in %(where)s.") % {"where": where}
         raise WrongUseError(message, hint=_("Placeholders are written in braces, for example {owner}."))
 
 
-def _check_required(text: str, required: tuple[str, ...], where: str) -> None:
-    present = set(_PLACEHOLDER.findall(text))
-    missing = [name for name in required if name not in present]
-    if missing:
-        missing_names = ", ".join(f"{{{name}}}" for name in missing)
-        message = _("%(where)s lacks %(names)s.") % {"names": missing_names, "where": where.capitalize()}
-        raise WrongUseError(message, hint=_("A notice without it would lack required content."))
+def _check_required_placeholders(text: str, required: tuple[str, ...], where: str) -> None:
+    used_names = set(_PLACEHOLDER.findall(text))
+    missing_placeholders = [name for name in required if name not in used_names]
+    if missing_placeholders:
+        missing_names = ", ".join(f"{{{name}}}" for name in missing_placeholders)
+        message = _("%(where)s does not contain %(names)s.") % {"names": missing_names, "where": where.capitalize()}
+        raise WrongUseError(message, hint=_("A notice must contain this information."))

@@ -8,17 +8,17 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence, to_plain
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.events import events
 from registry.events.models import Delivery, EventKind, Webhook
-from registry.notifications.webhooks import Message, Reply, build_message, pause, send_message
+from registry.notifications.webhooks import DeliveryResult, Message, build_message, pause_webhook, send_message
 from registry.services.services import Services
 
-PAUSES = tuple(
+RETRY_PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 60, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 12 * 3_600)
 )
 """Retry intervals for a webhook that does not respond; the last one repeats."""
@@ -35,7 +35,7 @@ MAX_STORED_REPLIES = 10
 PAUSED_MESSAGE = Sentence("The webhook is paused.")
 
 
-def deliver(services: Services, ids: Sequence[int]) -> None:
+def deliver_messages(services: Services, ids: Sequence[int]) -> None:
     """Send each message that is due. An unresponsive webhook delays only its own messages."""
     claimed = steps.claim(Delivery, ids, services.stale_after)
     rows = Delivery.objects.filter(pk__in=claimed).select_related("webhook__owner", "event__owner").order_by("pk")
@@ -50,14 +50,14 @@ def deliver(services: Services, ids: Sequence[int]) -> None:
             replies, error = future.result()
             for (row, _), reply in zip(queue, replies, strict=False):
                 _record_result(row, reply)
-            rest = [row for row, _ in queue[len(replies) :]]
+            unsent_rows = [row for row, _ in queue[len(replies) :]]
             if error is not None:
-                LOGGER.error("Asking a webhook broke off.", exc_info=error)
-                steps.release_after_error(Delivery, [row.pk for row in rest], error)
+                LOGGER.error("A request to a webhook was interrupted.", exc_info=error)
+                steps.release_after_error(Delivery, [row.pk for row in unsent_rows], error)
                 continue
-            for row in rest:  # Messages after one that was not accepted.
+            for row in unsent_rows:  # Postpone the messages after one that was not accepted.
                 row.webhook.refresh_from_db()
-                steps.wait(Delivery, row.pk, row.webhook.ask_after or now(), replies[-1].sentence)
+                steps.postpone_by_id(Delivery, row.pk, row.webhook.ask_after or now(), replies[-1].error)
 
 
 def _build_queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Delivery, Message]]]:
@@ -65,51 +65,55 @@ def _build_queues(services: Services, rows: Iterable[Delivery]) -> list[list[tup
     queues: dict[int, list[tuple[Delivery, Message]]] = defaultdict(list)
     for row in rows:
         hook = row.webhook
-        if hook.removed_at is not None:  # The event occurred while the webhook was being removed.
+        if hook.removed_at is not None:  # The event was recorded while the webhook was being removed.
             row.delete()
         elif hook.paused_at is not None:
-            steps.wait(Delivery, row.pk, now() + MAX_FAILURE_PERIOD, PAUSED_MESSAGE)
+            steps.postpone_by_id(Delivery, row.pk, now() + MAX_FAILURE_PERIOD, PAUSED_MESSAGE)
         elif hook.ask_after is not None and hook.ask_after > now():
-            steps.wait(Delivery, row.pk, hook.ask_after, row.error)
+            steps.postpone_by_id(Delivery, row.pk, hook.ask_after, row.error)
         elif len(queues[hook.pk]) >= MAX_BATCH:
-            steps.wait(Delivery, row.pk, now())
+            steps.postpone_by_id(Delivery, row.pk, now())
         else:
             try:
                 queues[hook.pk].append((row, build_message(services, hook, row.event)))
             except IntegrityError as error:
-                steps.fail(Delivery, row.pk, error.sentence, retry=False)
+                steps.record_failure(Delivery, row.pk, error.sentence, retry=False)
     return [queue for queue in queues.values() if queue]
 
 
-def _send_until_failure(services: Services, messages: Sequence[Message]) -> tuple[list[Reply], Exception | None]:
+def _send_until_failure(
+    services: Services, messages: Sequence[Message]
+) -> tuple[list[DeliveryResult], Exception | None]:
     """Send messages to one webhook until one fails. Runs in a thread, without database access."""
-    replies: list[Reply] = []
+    replies: list[DeliveryResult] = []
     for message in messages:
         try:
             replies.append(send_message(services, message))
-        except Exception as error:  # noqa: BLE001 - it is told behind the replies, which are kept
+        except Exception as error:  # noqa: BLE001 - logged by the caller after recording the replies
             return replies, error
         if not replies[-1].is_accepted:
             break
     return replies, None
 
 
-def _record_result(row: Delivery, reply: Reply) -> None:
+def _record_result(row: Delivery, reply: DeliveryResult) -> None:
     """Record the result of one attempt for the message and its webhook."""
-    result = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.sentence)}
+    result = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.error)}
     with transaction.atomic():
         hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
         delivery_rows = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
-        answers = [*row.answers, {"at": rfc3339(reply.at), **result}]
+        answers = [*row.answers, {"at": format_rfc3339(reply.started_at), **result}]
         delivery_rows.update(answers=answers[-MAX_STORED_REPLIES:], tries=row.tries + 1)
         if reply.is_accepted:
             Webhook.objects.filter(pk=hook.pk).update(misses=0, failing_since=None, ask_after=None)
             Delivery.objects.filter(pk=row.pk).update(delivered_at=now())
             steps.finish(Delivery, [row.pk])
             return
-        since = hook.failing_since or reply.at
-        retry_at = max(now() + PAUSES[min(hook.misses, len(PAUSES) - 1)], reply.after or now())
-        Webhook.objects.filter(pk=hook.pk).update(misses=hook.misses + 1, failing_since=since, ask_after=retry_at)
-        steps.wait(Delivery, row.pk, retry_at, reply.sentence)
-        if (reply.is_gone or now() - since > MAX_FAILURE_PERIOD) and pause(hook, reply.sentence, by=""):
+        failing_since = hook.failing_since or reply.started_at
+        retry_at = max(now() + RETRY_PAUSES[min(hook.misses, len(RETRY_PAUSES) - 1)], reply.retry_at or now())
+        Webhook.objects.filter(pk=hook.pk).update(
+            misses=hook.misses + 1, failing_since=failing_since, ask_after=retry_at
+        )
+        steps.postpone_by_id(Delivery, row.pk, retry_at, reply.error)
+        if (reply.is_gone or now() - failing_since > MAX_FAILURE_PERIOD) and pause_webhook(hook, reply.error, by=""):
             events.record(hook.owner, EventKind.WEBHOOK_PAUSED, {"webhook": hook.number, "address": hook.url})

@@ -9,28 +9,28 @@ from django.utils.translation import gettext as _
 from exhibit.config.config import Config
 from registry.accounts.models import Owner
 from registry.members import accounts, invitations
-from registry.services.addresses import absolute
+from registry.services.addresses import build_absolute_url
 
 
 def invite_by_mail(config: Config, owner: Owner, email: str, role: str, *, by: str) -> str:
-    """Invite a person to an owner by email.
+    """Invite a user to an owner by email.
 
-    The email is in the language of the invited person, or of the inviting one, if known.
+    The email is in the language of the invited user or, if unknown, in the language of the inviting user.
 
     Returns:
-        The link to pass on if no mail server is configured. Otherwise an empty string: opening the emailed link proves
-        that the address belongs to the person.
+        The invitation link if no mail server is configured. Otherwise an empty string, because opening the
+        emailed link proves that the address belongs to the user.
 
     Raises:
-        WrongUseError: As :func:`registry.members.invitations.invite_by_mail` does.
-        OSError: The mail server does not respond. Nobody is invited then.
-        smtplib.SMTPException: The mail server refuses the email. Nobody is invited then.
+        WrongUseError: As in :func:`registry.members.invitations.create_invitation`.
+        OSError: The mail server does not respond. No invitation is created.
+        smtplib.SMTPException: The mail server refuses the email. No invitation is created.
     """
     with transaction.atomic():
-        row, secret = invitations.invite(owner, email, role, by=by)
-        link = absolute(config, reverse("invitation", args=[secret]))
+        row, secret = invitations.create_invitation(owner, email, role, by=by)
+        link = build_absolute_url(config, reverse("invitation", args=[secret]))
         with translation.override(accounts.get_language(row.email, by) or translation.get_language()):
-            subject = _("%(by)s invites you to %(owner)s") % {"by": by, "owner": owner.name}
+            subject = _("%(by)s invites you to join %(owner)s") % {"by": by, "owner": owner.name}
             text = _(
                 "%(by)s invites you to manage the works of %(owner)s in Exhibit.\n\nTo join, open this link. It "
                 "can be used once, until %(until)s UTC:\n%(link)s\n\nIf you did not expect this invitation, ignore "
@@ -41,5 +41,5 @@ def invite_by_mail(config: Config, owner: Owner, email: str, role: str, *, by: s
 
 
 def create_operator_link(config: Config, *, by: str) -> str:
-    """Create the one-time link that makes a person the operator. Earlier links become invalid."""
-    return absolute(config, reverse("invitation", args=[invitations.invite_operator(by=by)]))
+    """Create the single-use link for becoming the operator. Earlier links become invalid."""
+    return build_absolute_url(config, reverse("invitation", args=[invitations.invite_operator(by=by)]))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.events.models import Delivery, MailChoice, PushBrowser
+from registry.events.models import Delivery, MailChoice, PushSubscription
 from registry.jobs import DEFAULT, MAIL, job
 from registry.translation import gettext_noop
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @job(gettext_noop("emails to members"), MAIL, MailChoice, owner="owner", batch=10)
 def mail(services: "Services", ids: Sequence[int]) -> None:
-    """Email members about news."""
+    """Send due digest emails to members."""
     from registry.notifications.send_mail import send_digests
 
     send_digests(services, ids)
 
 
-@job(gettext_noop("push notifications"), DEFAULT, PushBrowser, batch=50)
+@job(gettext_noop("push notifications"), DEFAULT, PushSubscription, batch=50)
 def push(services: "Services", ids: Sequence[int]) -> None:
-    """Send push notifications about finds to browsers."""
+    """Send push notifications about new matches to browsers."""
     from registry.notifications.send_push import send_messages
 
     send_messages(services, ids)
@@ -32,4 +32,4 @@ def deliver(services: "Services", ids: Sequence[int]) -> None:
     """Deliver messages to webhooks."""
     from registry.notifications import deliver
 
-    deliver.deliver(services, ids)
+    deliver.deliver_messages(services, ids)

@@ -1,10 +1,10 @@
 """Queries for webhooks and their messages, limited to one owner."""
 
-from registry.accounts.scoped import number_lookup, rows_of_owner
+from registry.accounts.scoped import make_number_lookup, make_owner_query
 from registry.db.rows import require
 from registry.events.models import Delivery, Webhook
 
-webhooks = rows_of_owner(Webhook, "owner", order="number", removed_at=None)
+list_webhooks = make_owner_query(Webhook, "owner", order="number", removed_at=None)
 
 
 def get_message(hook: Webhook, name: str) -> Delivery:
@@ -14,4 +14,4 @@ def get_message(hook: Webhook, name: str) -> Delivery:
     return require(rows.first(), f"The webhook {hook.number} has no such message.")
 
 
-webhook = number_lookup(webhooks, "webhook")
+get_webhook = make_number_lookup(list_webhooks, "webhook")

@@ -1,4 +1,4 @@
-"""Push notifications about finds. They contain only counts and the path of the page that shows the finds."""
+"""Push notifications about new matches. They contain only counts and the path of the page that lists the matches."""
 
 import json
 import logging
@@ -18,29 +18,29 @@ from django.utils.translation import ngettext
 
 from exhibit.clock import now
 from registry.accounts.models import Owner, User
-from registry.accounts.scoped import owners_of
+from registry.accounts.scoped import list_owners
 from registry.cases import queue
 from registry.cases.models import Case
-from registry.cases.scoped import cases
+from registry.cases.scoped import list_owner_cases
 from registry.db import steps
 from registry.db.claimable import StepState
-from registry.events import push_browsers, web_push
-from registry.events.models import PushBrowser
-from registry.notifications.deliver import MAX_FAILURE_PERIOD, MAX_PARALLEL, PAUSES
-from registry.notifications.webhooks import Reply, post
+from registry.events import push_subscriptions, web_push
+from registry.events.models import PushSubscription
+from registry.notifications.deliver import MAX_FAILURE_PERIOD, MAX_PARALLEL, RETRY_PAUSES
+from registry.notifications.webhooks import DeliveryResult, post
 from registry.services.services import Services
 
 MIN_INTERVAL = timedelta(hours=1)
-"""Minimum interval between two notifications to a browser; finds in between are combined."""
+"""Minimum interval between two notifications to a browser; matches in between are combined."""
 
 TIME_TO_LIVE = timedelta(days=1)
 """Time for which the push service keeps a notification for an offline browser. A later one replaces it."""
 
-PAGE = "/finds/"
-MAX_TRIES = len(PAUSES) + math.ceil((MAX_FAILURE_PERIOD - sum(PAUSES, timedelta())) / PAUSES[-1]) + 1
-"""Consecutive failures after which a browser is dropped.
+MATCHES_PATH = "/finds/"
+MAX_TRIES = len(RETRY_PAUSES) + math.ceil((MAX_FAILURE_PERIOD - sum(RETRY_PAUSES, timedelta())) / RETRY_PAUSES[-1]) + 1
+"""Number of consecutive failures after which no further attempts are made.
 
-With the pauses between them, they take ``MAX_FAILURE_PERIOD``.
+The pauses between them add up to ``MAX_FAILURE_PERIOD``.
 """
 
 EXPIRED_STATUSES = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
@@ -56,17 +56,17 @@ class Message:
     url: str
     headers: dict[str, str]
     body: bytes
-    told_until: int
+    last_event: int
 
 
 def send_messages(services: Services, ids: Sequence[int]) -> None:
     """Send each notification that is due, in parallel.
 
-    A notification may be sent twice if this process dies right after the service accepted it; the second replaces the
-    first.
+    A notification may be sent twice if this process dies right after the push service accepted it. The second one
+    replaces the first.
     """
-    claimed = steps.claim(PushBrowser, ids, services.stale_after)
-    rows = PushBrowser.objects.filter(pk__in=claimed).select_related("user").order_by("pk")
+    claimed_ids = steps.claim(PushSubscription, ids, services.stale_after)
+    rows = PushSubscription.objects.filter(pk__in=claimed_ids).select_related("user").order_by("pk")
     messages = [(row, message) for row in rows if (message := _build_message(services, row)) is not None]
     if not messages:
         return
@@ -79,32 +79,32 @@ def send_messages(services: Services, ids: Sequence[int]) -> None:
             if (error := future.exception()) is None:
                 _record_result(row, message, future.result())
             elif isinstance(error, Exception):
-                # The error text contains the URL, with which anybody could send notifications.
-                LOGGER.error("Sending to a push service broke off: %s", type(error).__name__)
-                steps.release_after_error(PushBrowser, [row.pk], error)
+                # The error text contains the URL. Anyone who has it could send notifications.
+                LOGGER.error("A request to a push service was interrupted: %s", type(error).__name__)
+                steps.release_after_error(PushSubscription, [row.pk], error)
 
 
-def _build_message(services: Services, row: PushBrowser) -> Message | None:
-    """Return the notification for a claimed browser. If there is nothing to send, postpone or delete the row."""
+def _build_message(services: Services, row: PushSubscription) -> Message | None:
+    """Return the notification for a claimed subscription. If there is nothing to send, postpone or delete the row."""
     if not row.user.is_active:
         row.delete()
         return None
     if not services.config.push:
-        steps.wait(PushBrowser, row.pk, now() + MIN_INTERVAL)
+        steps.postpone_by_id(PushSubscription, row.pk, now() + MIN_INTERVAL)
         return None
-    news = push_browsers.news_of(row)
-    new_count, open_count, page = _count_open(row.user, news)
-    last_event = news[-1][0] if news else row.told_until
+    news = push_subscriptions.list_news(row)
+    new_count, open_count, page = _count_open_cases(row.user, news)
+    last_event = news[-1][0] if news else row.notified_until
     if not new_count:
         with transaction.atomic():
-            PushBrowser.objects.filter(pk=row.pk).update(told_until=last_event)
-            steps.wait(PushBrowser, row.pk, now())
+            PushSubscription.objects.filter(pk=row.pk).update(notified_until=last_event)
+            steps.postpone_by_id(PushSubscription, row.pk, now())
         return None
     body = web_push.encrypt(
         _build_payload(row.user, new_count, open_count, page), bytes(row.public_key), bytes(row.auth)
     )
     headers = {
-        "Authorization": web_push.authorization(services.config, row.endpoint),
+        "Authorization": web_push.build_authorization(services.config, row.endpoint),
         "Content-Encoding": "aes128gcm",
         "Content-Type": "application/octet-stream",
         "TTL": str(int(TIME_TO_LIVE.total_seconds())),
@@ -113,33 +113,39 @@ def _build_message(services: Services, row: PushBrowser) -> Message | None:
     return Message(row.endpoint, headers, body, last_event)
 
 
-def _count_open(user: User, events: Sequence[tuple[int, int, int]]) -> tuple[int, int, str]:
-    """Return the number of new cases that still await a decision, the number of all waiting ones, and a page.
+def _count_open_cases(user: User, events: Sequence[tuple[int, int, int]]) -> tuple[int, int, str]:
+    """Return the number of new open cases, the number of all open cases, and the path of the page that lists them.
 
-    If the new cases belong to one owner, its waiting cases and page are returned; otherwise those of all the person's
+    If all new cases belong to one owner, return the count and page of that owner; otherwise those of all the user's
     owners.
     """
-    opened: dict[int, set[int]] = defaultdict(set)
+    new_case_numbers: dict[int, set[int]] = defaultdict(set)
     for _event, owner_id, number in events:
-        opened[owner_id].add(number)
+        new_case_numbers[owner_id].add(number)
     new_counts = dict[Owner, int]()
-    for owner in Owner.objects.filter(pk__in=opened):
-        numbers = opened[owner.pk]
-        open_cases = cases(owner).filter(number__in=numbers, decision=Case.Decision.OPEN, waits=True)
+    for owner in Owner.objects.filter(pk__in=new_case_numbers):
+        numbers = new_case_numbers[owner.pk]
+        open_cases = list_owner_cases(owner).filter(number__in=numbers, decision=Case.Decision.OPEN, is_pending=True)
         if count := open_cases.count():
             new_counts[owner] = count
     if len(new_counts) == 1:
         ((owner, count),) = new_counts.items()
-        return count, queue.count_waiting(owner), f"/o/{owner.slug}{PAGE}"
-    return sum(new_counts.values()), sum(map(queue.count_waiting, owners_of(user).filter(sample=False))), PAGE
+        return count, queue.count_pending_cases(owner), f"/o/{owner.slug}{MATCHES_PATH}"
+    return (
+        sum(new_counts.values()),
+        sum(map(queue.count_pending_cases, list_owners(user).filter(sample=False))),
+        MATCHES_PATH,
+    )
 
 
 def _build_payload(user: User, new_count: int, open_count: int, page: str) -> bytes:
-    """Return the notification's payload in the person's language."""
-    with translation.override(user.reads or settings.LANGUAGE_CODE):
+    """Return the notification's JSON payload in the user's language."""
+    with translation.override(user.message_language or settings.LANGUAGE_CODE):
         payload = {
             "title": ngettext("%(number)d new match", "%(number)d new matches", new_count) % {"number": new_count},
-            "body": ngettext("%(number)d waiting for a decision", "%(number)d waiting for a decision", open_count)
+            "body": ngettext(
+                "%(number)d case is waiting for a decision", "%(number)d cases are waiting for a decision", open_count
+            )
             % {"number": open_count},
             "lang": translation.get_language(),
             "page": page,
@@ -147,19 +153,19 @@ def _build_payload(user: User, new_count: int, open_count: int, page: str) -> by
     return json.dumps(payload, ensure_ascii=False).encode()
 
 
-def _record_result(row: PushBrowser, message: Message, reply: Reply) -> None:
-    """Record the result of one attempt. A browser removed in the meantime stays removed."""
+def _record_result(row: PushSubscription, message: Message, result: DeliveryResult) -> None:
+    """Record the result of one attempt. A subscription that was removed in the meantime stays removed."""
     with transaction.atomic():
-        browser_rows = PushBrowser.objects.filter(pk=row.pk)
-        if reply.is_accepted:
-            told_until = Greatest("told_until", message.told_until)  # The person may have joined an owner since.
-            browser_rows.update(told_until=told_until, used_at=now(), misses=0)
-            steps.wait(PushBrowser, row.pk, now() + MIN_INTERVAL)
-        elif reply.status in EXPIRED_STATUSES:
+        browser_rows = PushSubscription.objects.filter(pk=row.pk)
+        if result.is_accepted:
+            last_event = Greatest("notified_until", message.last_event)  # The user may have joined an owner since.
+            browser_rows.update(notified_until=last_event, used_at=now(), misses=0)
+            steps.postpone_by_id(PushSubscription, row.pk, now() + MIN_INTERVAL)
+        elif result.status in EXPIRED_STATUSES:
             browser_rows.delete()
         elif row.misses + 1 >= MAX_TRIES:
-            browser_rows.update(state=StepState.DONE, misses=row.misses + 1, error=reply.sentence)
+            browser_rows.update(state=StepState.DONE, misses=row.misses + 1, error=result.error)
         else:
             browser_rows.update(misses=row.misses + 1)
-            retry_at = max(now() + PAUSES[min(row.misses, len(PAUSES) - 1)], reply.after or now())
-            steps.wait(PushBrowser, row.pk, retry_at, reply.sentence)
+            retry_at = max(now() + RETRY_PAUSES[min(row.misses, len(RETRY_PAUSES) - 1)], result.retry_at or now())
+            steps.postpone_by_id(PushSubscription, row.pk, retry_at, result.error)

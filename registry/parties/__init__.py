@@ -1,1 +1,1 @@
-"""Parties: who operates a host, payment demands, and registry lookups."""
+"""Parties (sites in cases): registry lookups of their operators, payment demands and invoices."""

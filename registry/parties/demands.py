@@ -1,4 +1,4 @@
-"""Payment demands to parties: their basis, and entries that determine their status. Nothing is deleted.
+"""Payment demands to parties, with their basis and the entries that determine their status. Nothing is deleted.
 
 Amounts are integers in the currency's smallest unit (ISO 4217), read and written exactly.
 """
@@ -17,9 +17,9 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.accounts.scoped import number_lookup
+from registry.accounts.scoped import make_number_lookup
 from registry.cases.models import Case
-from registry.db.rows import lock_row, next_number, require
+from registry.db.rows import get_next_number, lock_row, require
 from registry.parties.models import Demand, DemandEntry, Fee, FeeTable, Invoice
 from registry.parties.periods import Period
 
@@ -40,7 +40,7 @@ MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR 
 SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD
 XCG XOF XPF YER ZAR ZMW ZWG
 """
-_ZERO_DECIMALS, _THREE_DECIMALS = (
+_ZERO_DECIMAL_CURRENCIES, _THREE_DECIMAL_CURRENCIES = (
     "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
     "BHD IQD JOD KWD LYD OMR TND",
 )
@@ -54,7 +54,7 @@ class NewEntry:
 
     kind: str
     amount: int  # In the currency's smallest unit.
-    day: date | None = None  # Defaults to today, or for a correction to the day of the corrected entry.
+    day: date | None = None  # Defaults to today; for a correction, to the day of the corrected entry.
     due_on: date | None = None
     words: str = ""
     corrects: int | None = None  # Number of the entry that this one replaces.
@@ -86,11 +86,11 @@ def list_demands(owner: Owner, party: str = "") -> QuerySet[Demand]:
     return rows.select_related("fee__table").order_by("-number")
 
 
-get_demand = number_lookup(list_demands, "demand")
+get_demand = make_number_lookup(list_demands, "demand")
 
 
 def sum_by_currency(owner: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int | None]]:
-    """Sum the amounts asked, agreed and received by currency."""
+    """Sum the amounts demanded, agreed and received, by currency."""
     rows = list_demands(owner).order_by("currency").values("currency")
     sums = rows.annotate(all_asked=Sum("asked"), all_agreed=Sum("agreed"), all_received=Sum("received"))
     return sums.values_list("currency", "all_asked", "all_agreed", "all_received")
@@ -99,7 +99,7 @@ def sum_by_currency(owner: Owner) -> QuerySet[Demand, tuple[str, int | None, int
 def parse_demand_form(
     owner: Owner, party: str, cases: Sequence[int], due_on: date | None, fields: Mapping[str, str]
 ) -> NewDemand:
-    """Parse a demand form: ``get_fee`` as ``TABLE.LINE``, ``amount`` such as ``1200.50``, ``currency``, ``basis``.
+    """Parse a demand form: ``fee`` as ``TABLE.LINE``, ``amount`` such as ``1200.50``, ``currency``, ``basis``.
 
     Raises:
         WrongUseError: A value cannot be parsed.
@@ -113,29 +113,32 @@ def parse_demand_form(
     return NewDemand(party, cases, row, code, amount, fields["basis"], due_on)
 
 
-def create_demand(owner: Owner, new: NewDemand, *, by: str) -> Demand:
+def create_demand(owner: Owner, new_demand: NewDemand, *, by: str) -> Demand:
     """Demand payment from a party for some of its confirmed cases, by a fee or by an amount with its basis.
 
     Raises:
         WrongUseError: A case belongs to another party or is not confirmed, the amount or basis is missing, or the fee
             is in another currency.
     """
-    fee = new.fee
-    basis = new.basis.strip() or (describe_fee(fee) if fee else "")
-    amount = new.amount if new.amount is not None or fee is None else fee.amount
-    currency = parse_currency(new.currency or (fee.table.currency if fee else ""))
+    fee = new_demand.fee
+    basis = new_demand.basis.strip() or (describe_fee(fee) if fee else "")
+    amount = new_demand.amount if new_demand.amount is not None or fee is None else fee.amount
+    currency = parse_currency(new_demand.currency or (fee.table.currency if fee else ""))
     if not basis or amount is None:
         raise WrongUseError(
             _("The basis of the amount is missing."), hint=_("Enter the basis of the amount, or choose a fee.")
         )
     if fee and fee.table.currency != currency:
-        raise WrongUseError(_("The fee is in %(currency)s.") % {"currency": fee.table.currency})
-    about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
+        raise WrongUseError(
+            _("The selected fee is in %(currency)s, but the demand is in another currency.")
+            % {"currency": fee.table.currency}
+        )
+    values = {"party": new_demand.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
     with lock_row(owner):
-        rows = load_claimable_cases(owner, new.party, new.cases)
-        row = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
+        rows = load_claimable_cases(owner, new_demand.party, new_demand.cases)
+        row = Demand.objects.create(owner=owner, number=get_next_number(owner.demands), **values)
         row.cases.set(rows)
-        add_entry(row, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
+        add_entry(row, NewEntry(Kind.ASKED, amount, due_on=new_demand.due_on), by=by)
     return get_demand(owner, row.number)
 
 
@@ -147,34 +150,45 @@ def load_claimable_cases(owner: Owner, party: str, cases: Sequence[int]) -> list
     """
     numbers = set(cases)
     rows = Case.objects.filter(owner=owner, party=party, decision=Case.Decision.CONFIRMED, number__in=numbers)
-    confirmed = list(rows.order_by("number")) if 0 < len(numbers) <= MAX_CASES else []
-    if not numbers or len(confirmed) < len(numbers):
-        hint = _("Select cases of one site that a member has decided as not licensed.")
-        raise WrongUseError(_("A payment demand covers at least one case, and cases of one site only."), hint=hint)
-    return confirmed
+    confirmed_cases = list(rows.order_by("number")) if 0 < len(numbers) <= MAX_CASES else []
+    if not numbers or len(confirmed_cases) < len(numbers):
+        hint = _("Select only cases about the same site that a member has decided are not licensed.")
+        raise WrongUseError(
+            _("A payment demand must cover at least one case, and all of its cases must concern the same site."),
+            hint=hint,
+        )
+    return confirmed_cases
 
 
-def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
+def add_entry(row: Demand, new_entry: NewEntry, *, by: str) -> DemandEntry:
     """Record a payment event. A correction names the entry it replaces and gives a reason.
 
     Raises:
         WrongUseError: The kind or amount is invalid, the day is in the future, or the correction is not possible.
     """
-    if new.kind not in Kind.values:
+    if new_entry.kind not in Kind.values:
         raise WrongUseError(_("Select what happened."))
-    check_amount(new.amount)
+    check_amount(new_entry.amount)
     with lock_row(row) as locked_row:
-        corrected = None
-        if new.corrects is not None:
-            corrected = locked_row.entries.filter(number=new.corrects, kind=new.kind, correction=None).first()
-            if corrected is None or not new.words.strip():
-                hint = _("Enter an entry of the same kind that has not been corrected yet, and the reason.")
+        corrected_entry = None
+        if new_entry.corrects is not None:
+            corrected_entry = locked_row.entries.filter(
+                number=new_entry.corrects, kind=new_entry.kind, correction=None
+            ).first()
+            if corrected_entry is None or not new_entry.words.strip():
+                hint = _("Specify an entry of the same type that has not been corrected yet, and the reason.")
                 raise WrongUseError(_("The entry to correct is missing."), hint=hint)
-        day = new.day or (localdate() if corrected is None else corrected.day)
+        day = new_entry.day or (localdate() if corrected_entry is None else corrected_entry.day)
         if day > now().date() + timedelta(days=1):
             raise WrongUseError(_("The day is in the future."))
-        values = asdict(new) | {"day": day, "corrects": corrected, "words": new.words.strip(), "by": by, "at": now()}
-        return DemandEntry.objects.create(demand=locked_row, number=next_number(locked_row.entries), **values)
+        values = asdict(new_entry) | {
+            "day": day,
+            "corrects": corrected_entry,
+            "words": new_entry.words.strip(),
+            "by": by,
+            "at": now(),
+        }
+        return DemandEntry.objects.create(demand=locked_row, number=get_next_number(locked_row.entries), **values)
 
 
 def iterate_ledger(owner: Owner, period: Period | None = None) -> Iterator[tuple[object, ...]]:
@@ -229,8 +243,12 @@ def list_fee_tables(owner: Owner) -> QuerySet[FeeTable]:
 
 def list_fees(owner: Owner) -> QuerySet[Fee]:
     """Return the fees that can be chosen now: the rows of the newest table of each name."""
-    newest = FeeTable.objects.filter(owner=owner).order_by("name", "-number").distinct("name")
-    return Fee.objects.filter(table__in=newest.values("pk")).select_related("table").order_by("table__name", "number")
+    newest_tables = FeeTable.objects.filter(owner=owner).order_by("name", "-number").distinct("name")
+    return (
+        Fee.objects.filter(table__in=newest_tables.values("pk"))
+        .select_related("table")
+        .order_by("table__name", "number")
+    )
 
 
 def get_fee(owner: Owner, table: int, number: int) -> Fee:
@@ -261,9 +279,9 @@ def save_fee_table(owner: Owner, name: str, currency: str, lines: Iterable[Fee],
         message = _("A fee table needs a name and at most %(n)d rows.") % {"n": MAX_FEES}
         raise WrongUseError(message)
     with lock_row(owner):
-        number, code = next_number(owner.fee_tables), parse_currency(currency)
-        about = {"name": name.strip(), "currency": code, "made_at": now(), "made_by": by}
-        table = FeeTable.objects.create(owner=owner, number=number, **about)
+        number, code = get_next_number(owner.fee_tables), parse_currency(currency)
+        columns = {"name": name.strip(), "currency": code, "made_at": now(), "made_by": by}
+        table = FeeTable.objects.create(owner=owner, number=number, **columns)
         for line_number, line in enumerate(rows, 1):
             line.table, line.number, line.amount = table, line_number, check_amount(line.amount)
         Fee.objects.bulk_create(rows)
@@ -279,7 +297,9 @@ def parse_currency(text: str) -> str:
     code = text.strip().upper()
     if len(code) != 3 or not code.isalpha() or code not in _CURRENCY_CODES:
         message = Sentence("“%(given)s” is not a currency code.", given=text.strip()[:40])
-        raise WrongUseError(message, hint=Sentence("Enter its three-letter code, for example EUR or CNY."))
+        raise WrongUseError(
+            message, hint=Sentence("Enter the three-letter code of the currency, for example EUR or CNY.")
+        )
     return code
 
 
@@ -317,4 +337,4 @@ def to_units(amount: int, currency: str) -> Decimal:
 
 
 def _count_decimals(currency: str) -> int:
-    return 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+    return 0 if currency in _ZERO_DECIMAL_CURRENCIES else 3 if currency in _THREE_DECIMAL_CURRENCIES else 2

@@ -17,7 +17,7 @@ from evidence.documents.sheets.invoice import InvoiceFacts, render_invoice
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.accounts.models import Owner
-from registry.db.rows import columns, lock_row, next_number, require
+from registry.db.rows import copy_columns, get_next_number, lock_row, require
 from registry.parties.demands import check_amount, parse_amount, to_units
 from registry.parties.models import Demand, DemandEntry, Instalment, Invoice
 from registry.works.work_tables import to_iso_date
@@ -29,7 +29,7 @@ _COPIED_FIELDS = ("agreed_on", "issuer", "payer", "subject", "currency", "tax", 
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueAmount:
     """The unpaid amount of an instalment and the day by which it is due."""
 
     day: date
@@ -43,7 +43,7 @@ class NewInvoice:
     issuer: str  # Name and address, on separate lines.
     payer: str  # Name and address, on separate lines.
     subject: str  # Description of what is paid for.
-    instalments: Sequence[Due]  # In order; each day is later than the one before.
+    instalments: Sequence[DueAmount]  # In order; each day is later than the one before.
     tax: str = ""
     payment: str = ""  # Payment instructions.
     language: str = "en"  # ``en`` or ``zh-Hans``.
@@ -84,30 +84,38 @@ def is_valid(row: Invoice) -> bool:
     return row.cancels_id is None and not hasattr(row, "cancellation")
 
 
-def get_next_due(row: Invoice, paid: int) -> Due | None:
+def get_next_due(row: Invoice, paid: int) -> DueAmount | None:
     """Return the first instalment that the payments do not cover, with the amount left, or None if all are paid."""
-    due_so_far = 0
+    cumulative_amount = 0
     for instalment in row.instalments.all():
-        due_so_far += instalment.amount
-        if due_so_far > paid:
-            return Due(instalment.day, min(instalment.amount, due_so_far - paid))
+        cumulative_amount += instalment.amount
+        if cumulative_amount > paid:
+            return DueAmount(instalment.day, min(instalment.amount, cumulative_amount - paid))
     return None
 
 
 def propose_values(demand: Demand) -> dict[str, str]:
     """Return initial form values: the works' titles, and issuer, tax and payment from the owner's last invoice."""
-    last = Invoice.objects.filter(owner=demand.owner, cancels=None).order_by("-pk").first()
-    values = columns(last, "issuer", "tax", "payment", "language") if last else {"issuer": demand.owner.name}
-    previous = demand.invoices.filter(cancels=None).order_by("-pk").first()
+    last_invoice = Invoice.objects.filter(owner=demand.owner, cancels=None).order_by("-pk").first()
+    values = (
+        copy_columns(last_invoice, "issuer", "tax", "payment", "language")
+        if last_invoice
+        else {"issuer": demand.owner.name}
+    )
+    previous_invoice = demand.invoices.filter(cancels=None).order_by("-pk").first()
     titles = demand.cases.order_by("number").values_list("work__title", flat=True)
     subject = "\n".join(dict.fromkeys(filter(None, titles)))
-    agreed = get_agreed_entry(demand)
-    amount = to_units(agreed.amount, demand.currency) if agreed else ""
-    lines = f"{agreed.due_on} {amount}" if agreed and agreed.due_on else ""
-    return values | {"payer": previous.payer if previous else "", "subject": subject, "instalments": lines}
+    agreed_entry = get_agreed_entry(demand)
+    amount = to_units(agreed_entry.amount, demand.currency) if agreed_entry else ""
+    lines = f"{agreed_entry.due_on} {amount}" if agreed_entry and agreed_entry.due_on else ""
+    return values | {
+        "payer": previous_invoice.payer if previous_invoice else "",
+        "subject": subject,
+        "instalments": lines,
+    }
 
 
-def parse_instalments(text: str, currency: str) -> list[Due]:
+def parse_instalments(text: str, currency: str) -> list[DueAmount]:
     """Parse instalments, one per line, each a day and an amount, such as ``2026-12-15 250.00``.
 
     Raises:
@@ -116,39 +124,43 @@ def parse_instalments(text: str, currency: str) -> list[Due]:
     return [_parse_instalment(line, currency) for line in text.splitlines() if line.strip()]
 
 
-def _parse_instalment(line: str, currency: str) -> Due:
+def _parse_instalment(line: str, currency: str) -> DueAmount:
     day, _blank, amount = line.strip().partition(" ")
     try:
-        return Due(date.fromisoformat(to_iso_date(day)), parse_amount(amount, currency))
+        return DueAmount(date.fromisoformat(to_iso_date(day)), parse_amount(amount, currency))
     except ValueError as error:
-        message = _("“%(given)s” is not a date with an amount.") % {"given": line.strip()[:40]}
+        message = _("“%(given)s” is not a date followed by an amount.") % {"given": line.strip()[:40]}
         hint = _("Enter each instalment on its own line, for example 2026-12-15 250.00.")
         raise WrongUseError(message, hint=hint) from error
 
 
-def issue_invoice(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
+def issue_invoice(demand: Demand, new_invoice: NewInvoice, *, by: str) -> Invoice:
     """Issue an invoice for the agreed amount, dated today, with the year's next number.
 
     Raises:
         WrongUseError: No amount is agreed, a valid invoice exists, a required field is empty, or the instalments do not
             add up to the amount.
     """
-    load_phrases(new.language)
+    load_phrases(new_invoice.language)
     with lock_row(demand.owner) as owner, lock_row(demand) as locked_demand:
-        agreed = get_agreed_entry(locked_demand)
-        if agreed is None or not agreed.amount:
+        agreed_entry = get_agreed_entry(locked_demand)
+        if agreed_entry is None or not agreed_entry.amount:
             raise WrongUseError(_("No amount has been agreed."), hint=_("Record the agreed amount first."))
         if locked_demand.invoices.filter(cancels=None, cancellation=None).exists():
             raise WrongUseError(_("An invoice already exists."), hint=_("Cancel it before you create another one."))
-        texts = {name: value.strip() for name, value in asdict(new).items() if isinstance(value, str)}
+        texts = {name: value.strip() for name, value in asdict(new_invoice).items() if isinstance(value, str)}
         if not (texts["issuer"] and texts["payer"] and texts["subject"]):
             raise WrongUseError(_("Enter the issuer, the payer and the subject of the invoice."))
-        _check_instalments(new.instalments, agreed.amount)
-        about = texts | {"agreed_on": agreed.day, "currency": locked_demand.currency, "amount": agreed.amount}
-        row = _create_numbered(owner, locked_demand, by, **about)
+        _check_instalments(new_invoice.instalments, agreed_entry.amount)
+        invoice_fields = texts | {
+            "agreed_on": agreed_entry.day,
+            "currency": locked_demand.currency,
+            "amount": agreed_entry.amount,
+        }
+        row = _create_numbered_invoice(owner, locked_demand, by, **invoice_fields)
         lines = (
             Instalment(invoice=row, number=n, day=due.day, amount=due.amount)
-            for n, due in enumerate(new.instalments, 1)
+            for n, due in enumerate(new_invoice.instalments, 1)
         )
         Instalment.objects.bulk_create(lines)
     return get_invoice(owner, row.name)
@@ -166,8 +178,12 @@ def cancel_invoice(row: Invoice, reason: str, *, by: str) -> Invoice:
         if row.cancels_id is not None or Invoice.objects.filter(cancels=row).exists():
             hint = _("It has already been cancelled, or is itself a cancellation.")
             raise WrongUseError(_("This invoice cannot be cancelled."), hint=hint)
-        about = columns(row, *_COPIED_FIELDS) | {"amount": -row.amount, "cancels": row, "words": reason.strip()}
-        cancellation = _create_numbered(owner, row.demand, by, **about)
+        invoice_fields = copy_columns(row, *_COPIED_FIELDS) | {
+            "amount": -row.amount,
+            "cancels": row,
+            "words": reason.strip(),
+        }
+        cancellation = _create_numbered_invoice(owner, row.demand, by, **invoice_fields)
     return get_invoice(owner, cancellation.name)
 
 
@@ -183,18 +199,18 @@ def render_invoice_pdf(row: Invoice) -> bytes:
         instalments=tuple(
             (instalment.day, to_units(instalment.amount, row.currency)) for instalment in row.instalments.all()
         ),
-        cancels=row.cancels.name if row.cancels else "",
-        cancels_of=row.cancels.day if row.cancels else None,
+        cancelled_invoice=row.cancels.name if row.cancels else "",
+        cancelled_invoice_date=row.cancels.day if row.cancels else None,
         made_at=row.at,
-        **columns(row, "day", "agreed_on", "issuer", "payer", "subject", "currency", "tax", "payment", "words"),
+        **copy_columns(row, "day", "agreed_on", "issuer", "payer", "subject", "currency", "tax", "payment", "words"),
     )
     return render_invoice(facts, row.language)
 
 
-def _check_instalments(instalments: Sequence[Due], amount: int) -> None:
+def _check_instalments(instalments: Sequence[DueAmount], amount: int) -> None:
     if not 1 <= len(instalments) <= MAX_INSTALMENTS:
-        message = _("An invoice has 1 to %(n)d instalments.") % {"n": MAX_INSTALMENTS}
-        raise WrongUseError(message, hint=_("A single payment is one instalment."))
+        message = _("An invoice can have 1 to %(n)d instalments.") % {"n": MAX_INSTALMENTS}
+        raise WrongUseError(message, hint=_("For a single payment, enter one instalment."))
     days = [instalment.day for instalment in instalments]
     if days != sorted(set(days)) or not all(check_amount(instalment.amount) for instalment in instalments):
         raise WrongUseError(_("Each instalment needs an amount and a date after the previous instalment."))
@@ -202,9 +218,9 @@ def _check_instalments(instalments: Sequence[Due], amount: int) -> None:
         raise WrongUseError(_("The instalments do not add up to the agreed amount."))
 
 
-def _create_numbered(owner: Owner, demand: Demand, by: str, **about: object) -> Invoice:
+def _create_numbered_invoice(owner: Owner, demand: Demand, by: str, **invoice_fields: object) -> Invoice:
     """Create an invoice dated today with the year's next number. The caller must hold the owner's lock."""
     day = localdate()
-    number = next_number(owner.invoices.filter(year=day.year))
+    number = get_next_number(owner.invoices.filter(year=day.year))
     values = {"year": day.year, "number": number, "day": day, "by": by, "at": now()}
-    return Invoice.objects.create(owner=owner, demand=demand, **values, **about)
+    return Invoice.objects.create(owner=owner, demand=demand, **values, **invoice_fields)

@@ -9,8 +9,8 @@ from registry.cases.models import Case
 from registry.db.claimable import Claimable
 
 
-class RdapAnswer(TypedDict):
-    """A registry's answer about a domain or IP address (RFC 9083), as stored in JSON. Unknown values are empty."""
+class RdapRecord(TypedDict):
+    """A registry's response about a domain or IP address (RFC 9083), as stored in JSON. Unknown values are empty."""
 
     about: str  # `domain` or `ip`
     query: str
@@ -26,13 +26,13 @@ class RdapAnswer(TypedDict):
 
 
 class PartyLookup(Claimable):
-    """A lookup of a party: the registrant of its domain and the network of its host, as requested by a member."""
+    """A registry lookup of a party: the registrant of its domain and the network of its host. A member requested it."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="party_lookups")
     party = models.CharField(max_length=260)
     asked_by = models.CharField(max_length=300)
     asked_at = models.DateTimeField()
-    answers: "models.JSONField[list[RdapAnswer], list[RdapAnswer]]" = models.JSONField(default=list, blank=True)
+    answers: "models.JSONField[list[RdapRecord], list[RdapRecord]]" = models.JSONField(default=list, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "party"], name="party_lookup_identity")]
@@ -83,7 +83,7 @@ class Demand(Numbered):
 
 
 class DemandEntry(models.Model):
-    """An amount asked, agreed or received. Entries are immutable; a correction is a new entry."""
+    """An amount demanded, agreed or received. Entries are immutable; a correction is a new entry."""
 
     class Kind(models.TextChoices):
         """Kind of payment event."""

@@ -15,7 +15,7 @@ from exhibit.errors import NotFoundError
 from registry.accounts.models import Owner
 from registry.cases import scoped
 from registry.cases.models import Case, CaseSighting
-from registry.cases.recaptures import last_online
+from registry.cases.recaptures import build_last_online_subquery
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.rows import write
@@ -26,26 +26,26 @@ from registry.parties.models import PartyLookup
 from registry.works.models import Work
 
 MAX_LISTED = 12
-"""Maximum number of works, cases and places on a party's page; the counts include all of them."""
+"""Maximum number of works, cases and pages on a party's page; the counts include all of them."""
 MAX_LOOKUP_AGE = timedelta(days=1)
-"""Time for which a registry's answer is reused instead of sending a new query."""
+"""Time for which a registry's response is reused instead of sending a new query."""
 
 
 @dataclass(frozen=True, slots=True)
-class PartyLine:
+class PartyRow:
     """A party's row in a list."""
 
     party: str
     cases: int
     waiting: int  # Cases awaiting a decision.
     confirmed: int
-    removed: int  # Cases for which the last visits no longer found any place.
+    removed: int  # Cases for which the last visits found no page that still shows the image.
     places: int
-    newest: datetime  # When its latest case was opened.
+    newest: datetime  # Time when its latest case was opened.
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PartyPage:
     """A page of a party that showed an image of a case."""
 
     case: int
@@ -61,7 +61,7 @@ class Outcome:
     kind: str
     sent: int
     removed: int
-    answered: int  # Answered by the addressee, including counter-notices.
+    answered: int  # With a reply from the addressee, including counter-notices.
     days_to_removal: int | None  # Median number of days from sending.
     days_to_answer: int | None
 
@@ -78,14 +78,14 @@ class Outcome:
 
 def list_parties(owner: Owner, search_text: str = "") -> QuerySet[Case, Any]:
     """Return the parties of an owner's cases with counts, ordered by most confirmed, then most waiting cases."""
-    rows = Case.objects.filter(owner=owner, resembles=False).exclude(party="")
+    rows = Case.objects.filter(owner=owner, is_related=False).exclude(party="")
     rows = rows.filter(party__icontains=search_text) if search_text else rows
     party_rows = (
         rows.order_by()
         .values("party")
         .annotate(
             cases=Count("pk"),
-            waiting=Count("pk", filter=Q(waits=True)),
+            waiting=Count("pk", filter=Q(is_pending=True)),
             confirmed=Count("pk", filter=Q(decision=Case.Decision.CONFIRMED)),
             removed=Count("pk", filter=Q(standing="removed")),
             all_places=Sum("places"),
@@ -95,28 +95,28 @@ def list_parties(owner: Owner, search_text: str = "") -> QuerySet[Case, Any]:
     return party_rows.order_by("-confirmed", "-waiting", "party")
 
 
-def to_party_lines(rows: Iterable[dict[str, Any]]) -> list[PartyLine]:
-    """Convert rows of :func:`list_parties` to :class:`PartyLine`."""
+def to_party_rows(rows: Iterable[dict[str, Any]]) -> list[PartyRow]:
+    """Convert rows of :func:`list_parties` to :class:`PartyRow`."""
     return [
-        PartyLine(**{"places" if name == "all_places" else name: value for name, value in row.items()}) for row in rows
+        PartyRow(**{"places" if name == "all_places" else name: value for name, value in row.items()}) for row in rows
     ]
 
 
-def get_party(owner: Owner, name: str) -> PartyLine:
+def get_party(owner: Owner, name: str) -> PartyRow:
     """Return one party of an owner.
 
     Raises:
         NotFoundError: The owner has no case of this party.
     """
-    rows = to_party_lines(list_parties(owner).filter(party=name))
+    rows = to_party_rows(list_parties(owner).filter(party=name))
     if not rows:
-        raise NotFoundError(f"{owner.name} has no case of {name}.")
+        raise NotFoundError(f"{owner.name} has no case for the site {name}.")
     return rows[0]
 
 
 def list_cases(owner: Owner, name: str) -> QuerySet[Case]:
     """Return the owner's cases of a party: waiting cases first, then the newest."""
-    return scoped.cases(owner).filter(party=name, resembles=False).order_by("-waits", "-number")
+    return scoped.list_owner_cases(owner).filter(party=name, is_related=False).order_by("-is_pending", "-number")
 
 
 def list_works(owner: Owner, name: str) -> QuerySet[Work]:
@@ -129,16 +129,17 @@ def list_works(owner: Owner, name: str) -> QuerySet[Work]:
     )
 
 
-def list_places(owner: Owner, name: str, limit: int = MAX_LISTED) -> list[Place]:
+def list_pages(owner: Owner, name: str, limit: int = MAX_LISTED) -> list[PartyPage]:
     """Return pages of the party that showed the owner's works, most recently seen first."""
     party_sightings = CaseSighting.objects.filter(case__owner=owner, case__party=name)
     rows = party_sightings.values("case", "case__number", "sighting__page_key", "sighting__page_url")
-    online = last_online(case=OuterRef("case"), page_key=OuterRef("sighting__page_key"))
-    place_rows = rows.annotate(first=Min("sighting__first_seen"), seen=Max("sighting__last_seen"), online=online)
-    place_rows = place_rows.annotate(last=Greatest("seen", "online"))
-    place_rows = place_rows.order_by(F("last").desc(nulls_last=True))
+    online_query = build_last_online_subquery(case=OuterRef("case"), page_key=OuterRef("sighting__page_key"))
+    page_rows = rows.annotate(first=Min("sighting__first_seen"), seen=Max("sighting__last_seen"), online=online_query)
+    page_rows = page_rows.annotate(last=Greatest("seen", "online"))
+    page_rows = page_rows.order_by(F("last").desc(nulls_last=True))
     return [
-        Place(row["case__number"], row["sighting__page_url"], row["first"], row["last"]) for row in place_rows[:limit]
+        PartyPage(row["case__number"], row["sighting__page_url"], row["first"], row["last"])
+        for row in page_rows[:limit]
     ]
 
 
@@ -146,15 +147,15 @@ def list_contacts(owner: Owner, name: str) -> list[tuple[str, str, str, int]]:
     """Return past addressees of notices to the party: name, email address, its source, number of the last notice."""
     rows = Notice.objects.filter(owner=owner, party=name).exclude(state=State.DISCARDED).order_by("-number")
     contacts: dict[tuple[str, str], tuple[str, str, str, int]] = {}
-    for number, fields in rows.values_list("number", "fields")[:50]:
-        addressee = (fields.get("addressee_name", ""), fields.get("addressee_email", ""))
+    for number, contact_fields in rows.values_list("number", "fields")[:50]:
+        addressee = (contact_fields.get("addressee_name", ""), contact_fields.get("addressee_email", ""))
         if any(addressee):
-            contacts.setdefault(addressee, (*addressee, fields.get("addressee_source", ""), number))
+            contacts.setdefault(addressee, (*addressee, contact_fields.get("addressee_source", ""), number))
     return list(contacts.values())
 
 
 def request_lookup(owner: Owner, name: str, *, by: str) -> PartyLookup:
-    """Queue a registry lookup of a party at a member's request. Answers less than a day old are reused.
+    """Queue a registry lookup of a party at a member's request. Results less than a day old are reused.
 
     Raises:
         NotFoundError: The owner has no case of this party.
@@ -165,7 +166,7 @@ def request_lookup(owner: Owner, name: str, *, by: str) -> PartyLookup:
         rows = PartyLookup.objects.select_for_update(no_key=True)
         row, is_new = rows.get_or_create(owner=owner, party=name, defaults=values)
         if not is_new and is_outdated(row):
-            write(row, **values, **steps.reset_columns())
+            write(row, **values, **steps.build_reset_columns())
     return row
 
 
@@ -183,23 +184,25 @@ def get_lookup(owner: Owner, name: str) -> PartyLookup | None:
 
 def summarise_outcomes(owner: Owner) -> list[Outcome]:
     """Summarise the outcomes of sent notices by kind."""
-    day = Coalesce("day", TruncDate("at"))
+    event_day = Coalesce("day", TruncDate("at"))
 
-    def first(*kinds: str) -> Subquery:
+    def find_first_day(*kinds: str) -> Subquery:
         events = NoticeEvent.objects.filter(notice=OuterRef("pk"), kind__in=kinds).order_by()
-        return Subquery(events.values("notice").annotate(first=Min(day)).values("first"))
+        return Subquery(events.values("notice").annotate(first=Min(event_day)).values("first"))
 
-    sent = Notice.objects.filter(owner=owner, sent_at__isnull=False).exclude(state=State.DISCARDED)
-    rows = annotate_refuted(sent).annotate(
-        on=TruncDate("sent_at"), gone=first("removed"), answer=first("answered", "countered", "reply")
+    sent_notices = Notice.objects.filter(owner=owner, sent_at__isnull=False).exclude(state=State.DISCARDED)
+    rows = annotate_refuted(sent_notices).annotate(
+        on=TruncDate("sent_at"), gone=find_first_day("removed"), answer=find_first_day("answered", "countered", "reply")
     )
     by_kind: dict[str, list[tuple[date, date | None, date | None]]] = {}
-    for kind, sent_on, removed_on, answered_on, refuted in rows.values_list("kind", "on", "gone", "answer", "refuted"):
-        by_kind.setdefault(kind, []).append((sent_on, None if refuted else removed_on, answered_on))
-    return [_summarise(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
+    for kind, sent_on, removed_on, answered_on, is_refuted in rows.values_list(
+        "kind", "on", "gone", "answer", "refuted"
+    ):
+        by_kind.setdefault(kind, []).append((sent_on, None if is_refuted else removed_on, answered_on))
+    return [_summarise_kind(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
 
 
-def _summarise(kind: str, rows: list[tuple[date, date | None, date | None]]) -> Outcome:
+def _summarise_kind(kind: str, rows: list[tuple[date, date | None, date | None]]) -> Outcome:
     removal_days = [max(0, (day - sent_on).days) for sent_on, day, _ in rows if day is not None]
     reply_days = [max(0, (day - sent_on).days) for sent_on, _, day in rows if day is not None]
     medians = [median_low(days) if days else None for days in (removal_days, reply_days)]

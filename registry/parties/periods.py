@@ -13,7 +13,7 @@ from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.parties.models import DemandEntry, Invoice
 
-_NAME = re.compile(r"([1-9][0-9]{3})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
+_PERIOD_NAME = re.compile(r"([1-9][0-9]{3})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
 Kind = DemandEntry.Kind
 
 
@@ -27,11 +27,11 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class PeriodTotals:
     """Totals of a period in one currency, in its smallest unit, without corrected entries."""
 
     currency: str
-    asked: int  # The last amount asked within the period, summed over demands.
+    asked: int  # The last amount demanded within the period, summed over demands.
     agreed: int  # The last amount agreed within the period, summed over demands.
     invoiced: int  # Invoices dated within the period, minus cancellations dated within it.
     received: int  # Payments received within the period.
@@ -44,10 +44,10 @@ def parse_period(text: str) -> Period:
     Raises:
         WrongUseError: The text is not the name of a period.
     """
-    name_match = _NAME.fullmatch(text)
+    name_match = _PERIOD_NAME.fullmatch(text)
     if name_match is None:
         message = Sentence("“%(given)s” is not a month, quarter or year.", given=text[:40])
-        raise WrongUseError(message, hint=Sentence("Enter 2026, 2026-Q3 or 2026-07."))
+        raise WrongUseError(message, hint=Sentence("Enter a period such as 2026, 2026-Q3 or 2026-07."))
     year, quarter, month = int(name_match[1]), name_match[2], name_match[3]
     first, last = (int(month), int(month)) if month else (1, 12)
     if quarter:
@@ -65,31 +65,31 @@ def list_periods(owner: Owner) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def compute_sums(owner: Owner, period: Period) -> list[Sums]:
+def compute_totals(owner: Owner, period: Period) -> list[PeriodTotals]:
     """Compute the totals of a period, one row per currency. Currencies are never added up."""
     entries = DemandEntry.objects.filter(demand__owner=owner, correction=None, day__lte=period.last)
     rows = entries.order_by("demand", "day", "number").values_list(
         "demand", "demand__currency", "kind", "amount", "day"
     )
     period_totals: dict[tuple[str, str, int], int] = defaultdict(int)
-    agreed: dict[tuple[str, int], int] = {}
-    paid: dict[tuple[str, int], int] = defaultdict(int)
+    agreed_amounts: dict[tuple[str, int], int] = {}
+    paid_amounts: dict[tuple[str, int], int] = defaultdict(int)
     for demand, currency, kind, amount, day in rows:
         if kind == Kind.RECEIVED:
-            paid[currency, demand] += amount
+            paid_amounts[currency, demand] += amount
         elif kind == Kind.AGREED:
-            agreed[currency, demand] = amount
+            agreed_amounts[currency, demand] = amount
         if day >= period.first:
             period_totals[currency, kind, demand] = amount + (
                 period_totals[currency, kind, demand] if kind == Kind.RECEIVED else 0
             )
-    due = {key: max(amount - paid[key], 0) for key, amount in agreed.items()}
+    due_amounts = {key: max(amount - paid_amounts[key], 0) for key, amount in agreed_amounts.items()}
     invoices = Invoice.objects.filter(owner=owner, day__range=(period.first, period.last)).order_by()
-    invoiced = dict(invoices.values_list("currency").annotate(sum=Sum("amount")))
-    unpaid = {currency for (currency, _demand), remaining in due.items() if remaining}
-    currencies = unpaid | invoiced.keys() | {key[0] for key in period_totals}
+    invoiced_amounts = dict(invoices.values_list("currency").annotate(sum=Sum("amount")))
+    unpaid_currencies = {currency for (currency, _demand), remaining_amount in due_amounts.items() if remaining_amount}
+    currencies = unpaid_currencies | invoiced_amounts.keys() | {key[0] for key in period_totals}
 
-    def total(currency: str, kind: str) -> int:
+    def sum_amounts(currency: str, kind: str) -> int:
         return sum(
             amount
             for (row_currency, row_kind, _demand), amount in period_totals.items()
@@ -97,13 +97,17 @@ def compute_sums(owner: Owner, period: Period) -> list[Sums]:
         )
 
     return [
-        Sums(
+        PeriodTotals(
             currency,
-            asked=total(currency, Kind.ASKED),
-            agreed=total(currency, Kind.AGREED),
-            invoiced=invoiced.get(currency, 0),
-            received=total(currency, Kind.RECEIVED),
-            open=sum(remaining for (row_currency, _demand), remaining in due.items() if row_currency == currency),
+            asked=sum_amounts(currency, Kind.ASKED),
+            agreed=sum_amounts(currency, Kind.AGREED),
+            invoiced=invoiced_amounts.get(currency, 0),
+            received=sum_amounts(currency, Kind.RECEIVED),
+            open=sum(
+                remaining_amount
+                for (row_currency, _demand), remaining_amount in due_amounts.items()
+                if row_currency == currency
+            ),
         )
         for currency in sorted(currencies)
     ]

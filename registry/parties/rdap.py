@@ -1,8 +1,8 @@
 """RDAP lookups of a party: the registrant of its domain and the network of its host.
 
-The servers come from IANA's bootstrap registries (RFC 9224); queries and answers follow RFC 9082 and 9083, contacts are
-jCards (RFC 7095). All requests go through the network guard and are limited in size and time. Only the fields listed
-here are stored.
+The servers come from IANA's bootstrap registries (RFC 9224). Queries and responses follow RFC 9082 and 9083, contacts
+are jCards (RFC 7095). All requests go through the network guard and are limited in size and time. Only the fields
+listed here are stored.
 
 The whoisit library is not used: where no registry lists a server it falls back to one of three others, and it depends
 on a second HTTP client.
@@ -18,24 +18,24 @@ from urllib.parse import quote
 import requests
 from django.utils.translation import gettext as _
 
-from exhibit.clock import now, rfc3339
-from exhibit.errors import ExhibitError, WrongUseError, passes
-from exhibit.network.addresses import registered_name
-from exhibit.network.http import guarded_session, read_limited
-from exhibit.plain import plain
+from exhibit.clock import format_rfc3339, now
+from exhibit.errors import ExhibitError, WrongUseError, is_accepted
+from exhibit.network.addresses import get_registered_name
+from exhibit.network.http import create_guarded_session, read_limited
+from exhibit.plain import remove_control_chars
 from registry.accounts.models import Owner
 from registry.members import samples
 from registry.parties import parties
-from registry.parties.models import PartyLookup, RdapAnswer
+from registry.parties.models import PartyLookup, RdapRecord
 from registry.services.mail import is_address
 from registry.services.services import Services
 
 MAX_RESPONSE_BYTES = 2 << 20
-"""Maximum size of an answer in bytes. IANA's largest registry has about 200,000."""
-SECONDS = 15.0
+"""Maximum size of a response in bytes. IANA's largest registry has about 200,000."""
+TIMEOUT_SECONDS = 15.0
 DAY = 86_400.0
 _MAX_TEXT_LENGTH = 300
-_registers: dict[str, tuple[float, list[Any]]] = {}
+_registries: dict[str, tuple[float, list[Any]]] = {}
 """IANA's registries by URL, with the monotonic time at which each was fetched. They change a few times a month."""
 
 
@@ -56,118 +56,118 @@ def request_lookup(services: Services, owner: Owner, party: str, *, by: str) -> 
     return row
 
 
-def query_registries(services: Services, party: str, peer: str) -> list[RdapAnswer]:
+def query_registries(services: Services, party: str, peer: str) -> list[RdapRecord]:
     """Query the registries about a party's domain and host, and the registrar if the registry refers to it.
 
     Args:
         services: Services with the network guard and configuration.
         party: Host, optionally followed by a path.
-        peer: Address from which the host was seen to answer. If it is empty or not public, the host is resolved.
+        peer: Last known IP address of the host. If it is empty or not public, the host is resolved.
 
     Returns:
-        One answer for each query. Failed queries have ``missing`` set.
+        One record for each query. Failed queries have ``missing`` set.
     """
     host = party.partition("/")[0]
-    name, address = registered_name(host), peer if _is_public(peer) else _resolve(services, host)
-    answers = []
-    with guarded_session(services.guard, timeout=SECONDS, user_agent=services.user_agent) as session:
-        if not passes(ip_address, host):
-            answer, response = _query_server(services, session, "domain", name)
-            answers.append(answer)
-            if registrar_url := _find_registrar_url(response, answer["url"]):
-                answers.append(_query_server(services, session, "domain", name, registrar_url)[0])
+    name, address = get_registered_name(host), peer if _is_public(peer) else _resolve(services, host)
+    records = []
+    with create_guarded_session(services.guard, timeout=TIMEOUT_SECONDS, user_agent=services.user_agent) as session:
+        if not is_accepted(ip_address, host):
+            record, response = _query_server(services, session, "domain", name)
+            records.append(record)
+            if registrar_url := _find_registrar_url(response, record["url"]):
+                records.append(_query_server(services, session, "domain", name, registrar_url)[0])
         if address:
-            answers.append(_query_server(services, session, "ip", address)[0])
-    return answers
+            records.append(_query_server(services, session, "ip", address)[0])
+    return records
 
 
-def parse_response(about: str, query: str, url: str, response: Mapping[str, Any]) -> RdapAnswer:
-    """Extract the stored fields from an answer. Anything that does not conform to RFC 9083 is skipped."""
+def parse_response(query_type: str, query: str, url: str, response: Mapping[str, Any]) -> RdapRecord:
+    """Extract the stored fields from a response. Anything that does not conform to RFC 9083 is skipped."""
     roles: dict[str, list[Mapping[str, Any]]] = {}
     for entity in _iterate_entities(response):
-        for role in _as_list(entity.get("roles")):
+        for role in to_list(entity.get("roles")):
             roles.setdefault(str(role), []).append(entity)
     registration_dates = (
         event.get("eventDate")
-        for event in _as_dicts(response.get("events"))
+        for event in to_dicts(response.get("events"))
         if event.get("eventAction") == "registration"
     )
-    network_bounds = [_as_text(response.get(name)) for name in ("startAddress", "endAddress")]
+    network_bounds = [to_text(response.get(name)) for name in ("startAddress", "endAddress")]
     network = (
-        " ".join(filter(None, (_as_text(response.get("name")), "–".join(filter(None, network_bounds)))))
-        if about == "ip"
+        " ".join(filter(None, (to_text(response.get("name")), "–".join(filter(None, network_bounds)))))
+        if query_type == "ip"
         else ""
     )
     emails = [email.lower() for entity in roles.get("abuse", ()) for email in _list_card_values(entity, "email")]
     registrant = next(iter(roles.get("registrant", ())), {})
-    return RdapAnswer(
-        about=about,
+    return RdapRecord(
+        about=query_type,
         query=query,
         url=url[:1000],
-        at=rfc3339(now()),
+        at=format_rfc3339(now()),
         missing="",
         registrant=next(iter([*_list_card_values(registrant, "org"), *_list_card_values(registrant, "fn")]), ""),
         registrar=next((name for entity in roles.get("registrar", ()) for name in _list_card_values(entity, "fn")), ""),
         network=network,
-        country=_as_text(response.get("country")) or _get_country(registrant),
-        since=_as_text(next(registration_dates, ""))[:10],
+        country=to_text(response.get("country")) or _get_country(registrant),
+        since=to_text(next(registration_dates, ""))[:10],
         abuse=[email for email in dict.fromkeys(emails) if is_address(email)][:5],
     )
 
 
 def _query_server(
-    services: Services, session: requests.Session, about: str, query: str, url: str = ""
-) -> tuple[RdapAnswer, dict[str, Any]]:
-    """Query a server and return the stored fields and the full answer. Without ``url``, IANA's registries name it."""
+    services: Services, session: requests.Session, query_type: str, query: str, url: str = ""
+) -> tuple[RdapRecord, dict[str, Any]]:
+    """Query a server (by default the one that IANA lists). Return the stored fields and the full response."""
     response: dict[str, Any] = {}
     try:
-        if not url and (server := _find_server(services, session, about, query)):
-            url = f"{server.rstrip('/')}/{about}/{quote(query, safe=':')}"
-        response, missing = (_fetch_json(session, url), "") if url else ({}, "nobody")
+        if not url and (server := _find_server(services, session, query_type, query)):
+            url = f"{server.rstrip('/')}/{query_type}/{quote(query, safe=':')}"
+        response, error_reason = (_fetch_json(session, url), "") if url else ({}, "nobody")
     except (ExhibitError, requests.RequestException) as error:
         status = error.response.status_code if isinstance(error, requests.HTTPError) else 0
-        missing = "not-found" if url and status == requests.codes.not_found else "no-answer"
+        error_reason = "not-found" if url and status == requests.codes.not_found else "no-answer"
     except (ValueError, RecursionError, TypeError, LookupError):
-        missing = "nonsense"
-    return {**parse_response(about, query, url, response), "missing": missing}, response
+        error_reason = "nonsense"
+    return {**parse_response(query_type, query, url, response), "missing": error_reason}, response
 
 
 def _fetch_json(session: requests.Session, url: str) -> dict[str, Any]:
     with session.get(url, headers={"Accept": "application/rdap+json, application/json;q=0.9"}) as response:
         response.raise_for_status()
-        content = json.loads(read_limited(response, MAX_RESPONSE_BYTES, SECONDS))
+        content = json.loads(read_limited(response, MAX_RESPONSE_BYTES, TIMEOUT_SECONDS))
     if not isinstance(content, dict):
         raise TypeError
     return content
 
 
-def _find_server(services: Services, session: requests.Session, about: str, query: str) -> str:
+def _find_server(services: Services, session: requests.Session, query_type: str, query: str) -> str:
     """Return the server for a domain or address by longest match (RFC 9224, sections 4 and 5), or an empty string."""
-    kind = "dns" if about == "domain" else f"ipv{ip_address(query).version}"
-    best, server = -1, ""
-    for entries, urls in _load_register(session, f"{services.config.rdap_url}/{kind}.json"):
+    kind = "dns" if query_type == "domain" else f"ipv{ip_address(query).version}"
+    best_match, server = -1, ""
+    for entries, urls in _load_registry(session, f"{services.config.rdap_url}/{kind}.json"):
         for entry in map(str, entries):
-            if about == "ip":
+            if query_type == "ip":
                 network = ip_network(entry)
                 is_match, length = ip_address(query) in network, network.prefixlen
             else:
                 is_match, length = f".{query}".endswith(f".{entry.lower()}"), entry.count(".")
-            if is_match and length > best:
-                best, server = length, min(map(str, urls), key=lambda url: not url.startswith("https:"))
+            if is_match and length > best_match:
+                best_match, server = length, min(map(str, urls), key=lambda url: not url.startswith("https:"))
     return server
 
 
-def _load_register(session: requests.Session, url: str) -> list[Any]:
-    fetched_at, services = _registers.get(url, (0.0, []))
+def _load_registry(session: requests.Session, url: str) -> list[Any]:
+    fetched_at, services = _registries.get(url, (0.0, []))
     if not fetched_at or time.monotonic() > fetched_at + DAY:
         services = list(_fetch_json(session, url)["services"])
-        _registers[url] = time.monotonic(), services
+        _registries[url] = time.monotonic(), services
     return services
 
 
 def _find_registrar_url(response: Mapping[str, Any], url: str) -> str:
-    """Return the registrar's URL for the same domain, as thin registries link it (RFC 9083, section 4.2), or ""."""
-    for link in _as_dicts(response.get("links")):
+    """Return the registrar's URL for the same domain from a thin registry's links (RFC 9083, section 4.2), or ""."""
+    for link in to_dicts(response.get("links")):
         href = str(link.get("href", ""))
         if link.get("rel") == "related" and link.get("type") == "application/rdap+json" and href not in ("", url):
             return href
@@ -184,11 +184,11 @@ def _resolve(services: Services, host: str) -> str:
 
 def _is_public(address: str) -> bool:
     """Return True if an address may be sent to a registry. Addresses of private networks are never disclosed."""
-    return passes(ip_address, address) and ip_address(address).is_global
+    return is_accepted(ip_address, address) and ip_address(address).is_global
 
 
 def _iterate_entities(node: Mapping[str, Any], depth: int = 3) -> Iterator[Mapping[str, Any]]:
-    for entity in _as_dicts(node.get("entities")):
+    for entity in to_dicts(node.get("entities")):
         yield entity
         if depth:
             yield from _iterate_entities(entity, depth - 1)
@@ -199,7 +199,7 @@ def _list_card_values(entity: Mapping[str, Any], property_name: str) -> list[str
     return [
         text
         for name, _params, value in _iterate_properties(entity)
-        if name == property_name and (text := _as_text(value))
+        if name == property_name and (text := to_text(value))
     ]
 
 
@@ -207,25 +207,28 @@ def _get_country(entity: Mapping[str, Any]) -> str:
     for name, params, value in _iterate_properties(entity):
         if name == "adr":
             code = params.get("cc") if isinstance(params, dict) else None
-            return _as_text(code) or _as_text(_as_list(value)[-1] if _as_list(value) else "")
+            return to_text(code) or to_text(to_list(value)[-1] if to_list(value) else "")
     return ""
 
 
 def _iterate_properties(entity: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
-    card = _as_list(entity.get("vcardArray"))
-    for item in _as_list(card[1]) if len(card) > 1 else ():
-        if len(_as_list(item)) > 3:
+    card = to_list(entity.get("vcardArray"))
+    for item in to_list(card[1]) if len(card) > 1 else ():
+        if len(to_list(item)) > 3:
             yield item[0], item[1], item[3]
 
 
-def _as_list(value: object) -> list[Any]:
+def to_list(value: object) -> list[Any]:
+    """Return at most 200 items of a JSON list; an empty list for any other value."""
     return value[:200] if isinstance(value, list) else []
 
 
-def _as_dicts(value: object) -> list[dict[str, Any]]:
-    return [item for item in _as_list(value) if isinstance(item, dict)]
+def to_dicts(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a JSON list."""
+    return [item for item in to_list(value) if isinstance(item, dict)]
 
 
-def _as_text(value: object) -> str:
+def to_text(value: object) -> str:
+    """Return a JSON string, or the first of a list, without control characters; empty for any other value."""
     value = value[0] if isinstance(value, list) and value else value
-    return " ".join(plain(value).split())[:_MAX_TEXT_LENGTH] if isinstance(value, str) else ""
+    return " ".join(remove_control_chars(value).split())[:_MAX_TEXT_LENGTH] if isinstance(value, str) else ""

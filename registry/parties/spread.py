@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Trunc
 
 from registry.accounts.models import Owner
 from registry.cases import scoped
-from registry.cases.licence_check import country_of
+from registry.cases.licence_check import get_country
 from registry.cases.models import Case, CaseSighting
 from registry.cases.work_search import annotate_seen_times
 from registry.notices.models import NoticeCase
@@ -20,29 +20,33 @@ from registry.works.models import Work
 
 
 class NewPlaces(NamedTuple):
-    """New places of one case (images on pages) that were first seen within one period."""
+    """Number of places (images on pages) of one case that were first seen within one period."""
 
-    begins: datetime  # Start of the period, in the current time zone.
-    after_notice: bool  # True if a notice about the case had been sent by then.
+    period_start: datetime  # Start of the period, in the current time zone.
+    after_notice: bool  # True if a notice about the case had been sent before.
     places: int
 
 
 class Country(NamedTuple):
-    """The country of a party, as far as Exhibit knows it."""
+    """Country of a party, if it is known."""
 
     code: str  # ISO 3166-1 alpha-2; empty if unknown.
-    by_network: bool  # From the registry entry of its network; otherwise from its top-level domain.
+    by_network: bool  # True if it comes from the registry entry of its network, not from its top-level domain.
 
 
 def list_cases(owner: Owner, work: Work) -> QuerySet[Case]:
-    """Return a work's cases that were not cleared, ordered by first sighting, with first and last sighting times."""
+    """Return a work's cases that are not dismissed, ordered by first sighting, with first and last sighting times."""
     has_sightings = Exists(CaseSighting.objects.filter(case=OuterRef("pk")))
-    rows = scoped.cases(owner).filter(has_sightings, work=work, resembles=False).exclude(decision=Case.Decision.CLEARED)
+    rows = (
+        scoped.list_owner_cases(owner)
+        .filter(has_sightings, work=work, is_related=False)
+        .exclude(decision=Case.Decision.DISMISSED)
+    )
     return annotate_seen_times(rows).order_by(F("first_seen"), "number")
 
 
 def count_new_places(cases: Collection[Case], period: str) -> Mapping[int, list[NewPlaces]]:
-    """Count the places of each case by the period in which they were first seen.
+    """Count the places (images on pages) of each case by the period in which they were first seen.
 
     Places without a known time are left out.
 
@@ -55,12 +59,16 @@ def count_new_places(cases: Collection[Case], period: str) -> Mapping[int, list[
     """
     place = ("case_id", "sighting__page_key", "sighting__image_key")
     rows = CaseSighting.objects.filter(case__in=[case.pk for case in cases], sighting__first_seen__isnull=False)
-    first = rows.order_by(*place, "sighting__first_seen", "pk").distinct(*place).values("pk")
-    sent = NoticeCase.objects.filter(case=OuterRef("case"), notice__sent_at__isnull=False).order_by("notice__sent_at")
+    first_sightings = rows.order_by(*place, "sighting__first_seen", "pk").distinct(*place).values("pk")
+    sent_notices = NoticeCase.objects.filter(case=OuterRef("case"), notice__sent_at__isnull=False).order_by(
+        "notice__sent_at"
+    )
     is_later = Q(sighting__first_seen__gt=F("sent"))
     place_rows = (
-        CaseSighting.objects.filter(pk__in=first)
-        .annotate(begins=Trunc("sighting__first_seen", period), sent=Subquery(sent.values("notice__sent_at")[:1]))
+        CaseSighting.objects.filter(pk__in=first_sightings)
+        .annotate(
+            begins=Trunc("sighting__first_seen", period), sent=Subquery(sent_notices.values("notice__sent_at")[:1])
+        )
         .annotate(after=Coalesce(is_later, False, output_field=BooleanField()))  # noqa: FBT003
         .values_list("case_id", "begins", "after")
     )
@@ -74,20 +82,20 @@ def list_notice_times(cases: Collection[Case]) -> Mapping[int, list[datetime]]:
     """Return the times at which notices about each case were sent, by the case's primary key, oldest first."""
     rows = NoticeCase.objects.filter(case__in=[case.pk for case in cases], notice__sent_at__isnull=False)
     by_case: dict[int, list[datetime]] = defaultdict(list)
-    for case, sent in rows.order_by("notice__sent_at").values_list("case", "notice__sent_at"):
-        if sent is not None:
-            by_case[case].append(sent)
+    for case, sent_at in rows.order_by("notice__sent_at").values_list("case", "notice__sent_at"):
+        if sent_at is not None:
+            by_case[case].append(sent_at)
     return by_case
 
 
 def locate_parties(owner: Owner, parties: Collection[str]) -> Mapping[str, Country]:
-    """Return each party's country: from its network if a member looked it up, otherwise from its top-level domain."""
+    """Return each party's country, by its network if a member looked it up, otherwise by its top-level domain."""
     lookups = PartyLookup.objects.filter(owner=owner, party__in=parties).values_list("party", "answers")
     network_countries = {
-        party: entry["country"].upper() for party, answers in lookups for entry in answers if entry["about"] == "ip"
+        party: entry["country"].upper() for party, records in lookups for entry in records if entry["about"] == "ip"
     }
     valid_codes = {party: code for party, code in network_countries.items() if re.fullmatch("[A-Z]{2}", code)}
-    return {entry: Country(valid_codes.get(entry) or country_of(entry), entry in valid_codes) for entry in parties}
+    return {entry: Country(valid_codes.get(entry) or get_country(entry), entry in valid_codes) for entry in parties}
 
 
 def count_by_country(owner: Owner, cases: QuerySet[Case]) -> list[tuple[str, int, int, int]]:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exhibit.files.delimited import csv_text
+from exhibit.files.delimited import format_csv
 from registry.accounts.models import Owner
 from registry.parties.demands import iterate_ledger, parse_amount, parse_currency
 from registry.parties.models import Fee
@@ -26,12 +26,12 @@ def parse_fee_table(name: str, data: bytes, currency: str) -> list[Fee]:
     def parse_row(_line: int, row: Mapping[str, str]) -> Fee:
         return Fee(use=row["use"], size=row["size"], duration=row["duration"], amount=parse_amount(row["amount"], code))
 
-    return read_lines(name, data, COLUMNS, required="use", aliases=ALIASES, convert=parse_row)
+    return read_lines(name, data, COLUMNS, required_column="use", aliases=ALIASES, convert=parse_row)
 
 
 def export_ledger_csv(owner: Owner, period: Period | None = None) -> bytes:
     """Export the ledger of an owner (or of one period) as CSV, with formulas escaped for spreadsheets."""
-    return ("\ufeff" + csv_text(iterate_ledger(owner, period))).encode()
+    return ("\ufeff" + format_csv(iterate_ledger(owner, period))).encode()
 
 
 def export_ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
@@ -51,6 +51,6 @@ def export_ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
             if cell.data_type == "f":
                 cell.data_type = "s"
         sheet.append(cells)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()

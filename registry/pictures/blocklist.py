@@ -6,7 +6,7 @@ from exhibit.digests import Digest
 from registry.pictures.models import BlockedDigest
 
 
-def find_blocked(digests: Iterable[Digest]) -> set[Digest]:
-    """Return those of the digests whose bytes may not be stored."""
+def find_blocked_digests(digests: Iterable[Digest]) -> set[Digest]:
+    """Return the blocked digests among those given."""
     rows = BlockedDigest.objects.filter(digest__in=list(digests)).values_list("digest", flat=True)
     return {digest for digest in rows if digest is not None}

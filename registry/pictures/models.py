@@ -19,9 +19,9 @@ class BytesState(models.TextChoices):
 
 
 class Picture(Claimable):
-    """One picture content. Its step decodes, fingerprints and matches it against all works.
+    """Content of one picture file. Its step decodes it, computes fingerprints and matches it against all works.
 
-    A picture that cannot be decoded is ``done`` with a refusal; ``failed`` is for steps that may succeed another time.
+    A picture that cannot be decoded is ``done`` with a refusal; ``failed`` is for steps that may succeed later.
     """
 
     digest = DigestField(unique=True)
@@ -47,7 +47,7 @@ class Picture(Claimable):
 
 
 class WithheldFile(models.Model):
-    """A file withheld with a purged picture: bundles say so, and nobody receives it. Its own bytes are not blocked."""
+    """A file withheld because it shows a purged picture. Bundles state this. Its own bytes are not blocked."""
 
     digest = DigestField(unique=True)
     because = DigestField(help_text="digest of the purged picture")
@@ -59,7 +59,7 @@ class WithheldFile(models.Model):
 
 
 class BlockedDigest(models.Model):
-    """Bytes that may not be stored, checked before anything is stored."""
+    """Digest of bytes that may not be stored. It is checked before anything is stored."""
 
     digest = DigestField(unique=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -67,7 +67,7 @@ class BlockedDigest(models.Model):
 
 
 class PictureReport(models.Model):
-    """A found picture that a member reported as illegal: hidden from its owner, and to be purged by the operator."""
+    """A found picture that a member reported as illegal. It is hidden from the owner; the operator can purge it."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="picture_reports")
     picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="reports")

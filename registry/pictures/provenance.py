@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from evidence.bundle.sealing import JSON, ContentFile, sighting_folder
+from evidence.bundle.sealing import JSON_MEDIA_TYPE, ContentFile, get_sighting_folder
 from evidence.facts.case import MakingFacts, ProvenanceFacts, SightingFacts
 from evidence.facts.provenance import read_provenance
 from exhibit.pictures.metadata import FileMetadata, read_metadata
@@ -11,10 +11,10 @@ from registry.services.services import Services
 ROLE = "c2pa"
 
 
-def add_statements(services: Services, sighting: SightingFacts) -> tuple[SightingFacts, tuple[ContentFile, ...]]:
-    """Return a sighting with its picture's statements (provenance and making), and the file with the whole manifest.
+def load_statements(services: Services, sighting: SightingFacts) -> tuple[SightingFacts, tuple[ContentFile, ...]]:
+    """Return a sighting with its picture's provenance and metadata, and the file with the whole C2PA manifest.
 
-    Each is ``None`` if it was not examined: the optional component is missing, or the bytes are no longer stored.
+    A value is ``None`` if it was not examined: the optional component is missing, or the bytes are no longer stored.
     """
     if sighting.picture.digest not in services.blobs:
         return sighting, ()
@@ -23,15 +23,15 @@ def add_statements(services: Services, sighting: SightingFacts) -> tuple[Sightin
     metadata = read_metadata(data, services.limits)
     provenance, manifest = read_provenance(data, sighting.picture.format) or (None, b"")
     if provenance and manifest:
-        path = f"{sighting_folder(sighting.number)}/c2pa.json"
+        path = f"{get_sighting_folder(sighting.number)}/c2pa.json"
         provenance = replace(provenance, file=path)
-        files = (ContentFile(path, ROLE, JSON, services.blobs.put(manifest)),)
+        files = (ContentFile(path, ROLE, JSON_MEDIA_TYPE, services.blobs.put(manifest)),)
     return replace(sighting, provenance=provenance, making=MakingFacts(metadata.source_type, metadata.aigc)), files
 
 
 @dataclass(frozen=True, slots=True)
 class FileStatement:
-    """A picture file's statements about itself: anybody can write them, and nobody has verified them."""
+    """A picture file's statements about itself. Anyone can write them; they are not verified."""
 
     metadata: FileMetadata
     manifest: ProvenanceFacts | None  # from C2PA; ``None`` if not examined

@@ -11,7 +11,7 @@ from registry.accounts.models import Owner
 from registry.bundles.file_removal import remove_row
 from registry.bundles.models import Report
 from registry.db import steps
-from registry.db.rows import lock_row, next_number
+from registry.db.rows import get_next_number, lock_row
 from registry.members import samples
 from registry.reports.scope import ReportRequest, check_request, parse_request
 from registry.services.services import Services
@@ -29,7 +29,7 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", request: Rep
     samples.check_not_sample(owner)
     check_request(owner, request)
     with lock_row(owner):
-        number = next_number(owner.reports)
+        number = get_next_number(owner.reports)
         parameters = {"preparer": preparer, "title": title or make_default_title(number, owner.name)}
         return Report.objects.create(owner=owner, number=number, parameters=parameters | to_plain(request))
 
@@ -70,7 +70,7 @@ def make_default_title(number: int, owner: str) -> str:
 
 
 def get_chosen_title(title: str, number: int, owner: str) -> str:
-    """Return the title that a person chose; empty if it is the default."""
+    """Return the title that a member chose; empty if it is the default."""
     return "" if title == make_default_title(number, owner) else title
 
 

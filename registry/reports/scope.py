@@ -17,13 +17,13 @@ from exhibit.errors import WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts.models import Owner
 from registry.cases.models import Case, CaseSighting
-from registry.cases.scoped import cases
+from registry.cases.scoped import list_owner_cases
 from registry.crawls.models import Crawl
-from registry.crawls.scoped import crawls, watch
+from registry.crawls.scoped import get_watch, list_owner_crawls
 from registry.works.models import Work
-from registry.works.scoped import works
+from registry.works.scoped import list_owner_works
 
-EVERYTHING = ReportScope()  # All watches, works and times, and all cases except cleared ones.
+DEFAULT_SCOPE = ReportScope()  # All watches, works and times, and all cases except dismissed ones.
 MAX_DIGITS = 9
 MAX_WORKS = 1_000  # Maximum number of works named in a report. Larger reports cover all works.
 
@@ -32,7 +32,7 @@ MAX_WORKS = 1_000  # Maximum number of works named in a report. Larger reports c
 class ReportRequest:
     """The requested content and format of a report."""
 
-    scope: ReportScope = EVERYTHING
+    scope: ReportScope = DEFAULT_SCOPE
     formats: tuple[str, ...] = tuple(FORMATS)  # Keys of :data:`evidence.documents.report.volumes.FORMATS`.
     languages: tuple[str, ...] = ()  # Of the PDFs. If empty, those of the installation.
 
@@ -60,17 +60,20 @@ def check_request(owner: Owner, request: ReportRequest) -> None:
     if len(scope.works) > MAX_WORKS:
         raise _make_too_many_works_error()
     if scope.watch:
-        watch(owner, scope.watch)
-    numbers = set(works(owner).filter(number__in=scope.works).values_list("number", flat=True))
-    if missing := sorted(set(scope.works) - numbers):
-        sentence = _("%(owner)s has no work %(number)s.") % {"owner": owner.name, "number": missing[0]}
+        get_watch(owner, scope.watch)
+    numbers = set(list_owner_works(owner).filter(number__in=scope.works).values_list("number", flat=True))
+    if missing_numbers := sorted(set(scope.works) - numbers):
+        sentence = _("%(owner)s has no work with the number %(number)s.") % {
+            "owner": owner.name,
+            "number": missing_numbers[0],
+        }
         raise WrongUseError(sentence, hint=_("The number of a work is shown on its page."))
 
 
 def parse_request(parameters: Mapping[str, Any]) -> ReportRequest:
     """Parse the parameters stored in a report's row."""
-    stored = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
-    return from_plain(ReportRequest, to_plain(ReportRequest()) | stored, where="a report's parameters")
+    stored_request = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
+    return from_plain(ReportRequest, to_plain(ReportRequest()) | stored_request, location="a report's parameters")
 
 
 def list_cases(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
@@ -83,8 +86,8 @@ def list_cases(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
 
 
 def list_cases_of_any_decision(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
-    """Return the cases in scope regardless of their decision, without mere resemblances that no person has accepted."""
-    rows = cases(owner).filter(resembles=False)
+    """Return the cases in scope regardless of their decision, without related pictures that no member has accepted."""
+    rows = list_owner_cases(owner).filter(is_related=False)
     if scope.works:
         rows = rows.filter(work__number__in=scope.works)
     sighting_filter = build_sighting_filter(owner, scope, zone)
@@ -108,8 +111,8 @@ def build_sighting_filter(owner: Owner, scope: ReportScope, zone: str) -> Q:
 
 
 def list_crawls(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
-    """Return the crawls whose coverage a report states, oldest first."""
-    rows = crawls(owner).order_by("started_at", "pk")
+    """Return the crawls in a report's scope, oldest first."""
+    rows = list_owner_crawls(owner).order_by("started_at", "pk")
     if scope.watch:
         rows = rows.filter(watch__name=scope.watch)
     if scope.first:
@@ -127,7 +130,7 @@ def get_period(scope: ReportScope, zone: str) -> tuple[datetime | None, datetime
 
 def list_works(owner: Owner, scope: ReportScope) -> QuerySet[Work]:
     """Return the works in a report's scope, by number."""
-    rows = works(owner).order_by("number")
+    rows = list_owner_works(owner).order_by("number")
     return rows.filter(number__in=scope.works) if scope.works else rows
 
 
@@ -135,7 +138,7 @@ def parse_work_numbers(text: str) -> tuple[int, ...]:
     """Parse work numbers such as ``3, 7-9`` into ascending order.
 
     Raises:
-        WrongUseError: The text contains something else, or too many works.
+        WrongUseError: The text contains other words, or too many works.
     """
     numbers: set[int] = set()
     for part in filter(None, (word.strip() for word in text.replace("、", ",").replace("，", ",").split(","))):

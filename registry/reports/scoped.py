@@ -1,7 +1,7 @@
 """Queries for reports, limited to one owner."""
 
-from registry.accounts.scoped import number_lookup, rows_of_owner
+from registry.accounts.scoped import make_number_lookup, make_owner_query
 from registry.bundles.models import Report
 
-reports = rows_of_owner(Report, "owner", removed_at=None)
-report = number_lookup(reports, "report")
+list_reports = make_owner_query(Report, "owner", removed_at=None)
+get_report = make_number_lookup(list_reports, "report")

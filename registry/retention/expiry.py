@@ -24,12 +24,12 @@ from registry.works.models import WorkAttachment, WorkPicture
 
 LOGGER = logging.getLogger(__name__)
 DECISION_PERIOD = timedelta(days=90)
-"""Time for which a proposed work waits for a decision. If the image is seen again later, it is proposed again."""
-SECONDS = 240.0
-"""Time after which the rest is left to the next hour, so that other upkeep tasks can run."""
+"""Time for which a proposed work is pending. If the image is seen again later, it is proposed again."""
+MAX_SECONDS = 240.0
+"""Time in seconds after which the remaining images are left to the next hour, so that other upkeep tasks can run."""
 BATCH_SIZE = 32
 """Number of images whose bytes are read and removed together."""
-_ENDED = [StepState.DONE, StepState.FAILED]
+_FINAL_STATES = [StepState.DONE, StepState.FAILED]
 
 
 def expire_bytes(services: Services) -> int:
@@ -42,78 +42,82 @@ def expire_bytes(services: Services) -> int:
         The number of images whose bytes were removed.
     """
     limit = now() - timedelta(days=services.config.retention_days)
-    proposed = Proposal.objects.filter(state=Proposal.State.OPEN, proposed_at__gte=min(limit, now() - DECISION_PERIOD))
+    proposed_works = Proposal.objects.filter(
+        state=Proposal.State.OPEN, proposed_at__gte=min(limit, now() - DECISION_PERIOD)
+    )
     is_protected = (
         Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
-        | Exists(Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
+        | Exists(Sighting.objects.filter(picture=OuterRef("pk"), received_bytes=True, last_seen__gte=limit))
         | Exists(WorkAttachment.objects.filter(digest=OuterRef("digest")))
-        | Exists(proposed.filter(picture=OuterRef("pk")))
+        | Exists(proposed_works.filter(picture=OuterRef("pk")))
         | Exists(CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
-    stored = Picture.objects.filter(bytes_state=BytesState.STORED, state__in=_ENDED)
-    old = stored.filter(~is_protected, first_seen__lt=limit)
-    total = remaining = last = 0
+    stored_pictures = Picture.objects.filter(bytes_state=BytesState.STORED, state__in=_FINAL_STATES)
+    old_pictures = stored_pictures.filter(~is_protected, first_seen__lt=limit)
+    total = remaining_count = last_pk = 0
     cause: Exception | None = None
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + MAX_SECONDS
     while time.monotonic() < deadline and (
-        batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
+        batch := list(old_pictures.filter(pk__gt=last_pk).order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
     ):
-        last = batch[-1]
+        last_pk = batch[-1]
         try:
-            expired, failed = _expire_batch(services, old.filter(pk__in=batch))
+            expired_count, errors = _expire_batch(services, old_pictures.filter(pk__in=batch))
         except ServiceMissingError as error:  # The bucket does not respond.
-            expired, failed = 0, [error] * len(batch)
-        total, remaining, cause = total + expired, remaining + len(failed), [cause, *failed][-1]
-    if remaining:
-        LOGGER.warning("The bytes of %d pictures have expired and stay for another hour. %s", remaining, cause)
+            expired_count, errors = 0, [error] * len(batch)
+        total, remaining_count, cause = total + expired_count, remaining_count + len(errors), [cause, *errors][-1]
+    if remaining_count:
+        LOGGER.warning(
+            "Expired bytes of %d pictures were not removed. Exhibit will try again. %s", remaining_count, cause
+        )
     return total
 
 
-def _expire_batch(services: Services, old: QuerySet[Picture]) -> tuple[int, list[Exception]]:
+def _expire_batch(services: Services, old_pictures: QuerySet[Picture]) -> tuple[int, list[Exception]]:
     """Store thumbnails of decodable images, then remove the bytes. An interrupted run can be continued.
 
     Returns:
-        The number of removed images, and the errors that kept others.
+        The number of images whose bytes were removed, and the errors that prevented others.
     """
     thumbnails: dict[int, bytes] = {}
-    failed: list[Exception] = []
-    with _lock_rows(old) as rows:
-        read_blob = services.blobs.ahead([row.digest for row in rows])
+    thumbnail_errors: list[Exception] = []
+    with _lock_rows(old_pictures) as rows:
+        read_blob = services.blobs.prefetch([row.digest for row in rows])
         for row in rows:
             try:
                 thumbnails[row.pk] = _make_thumbnail(services, row, partial(read_blob, row.digest))
             except (OSError, MemoryError, ServiceMissingError) as error:
-                failed.append(error)
+                thumbnail_errors.append(error)
         are_stored = _store_thumbnails(services, thumbnails)
-    with _lock_rows(old.filter(pk__in=thumbnails)) as rows:  # Without images that were seen again in the meantime.
-        removed, errors = _remove_bytes(services, rows)
-        if not are_stored:  # The disk was too full even for thumbnails. There is room now.
-            _store_thumbnails(services, {row.pk: thumbnails[row.pk] for row in removed})
-        Picture.objects.filter(pk__in=[row.pk for row in removed]).update(bytes_state=BytesState.EXPIRED)
-    return len(removed), [*failed, *errors]
+    with _lock_rows(old_pictures.filter(pk__in=thumbnails)) as rows:  # Images seen again in the meantime are left out.
+        removed_pictures, errors = _remove_bytes(services, rows)
+        if not are_stored:  # The disk was too full for thumbnails; now it has space.
+            _store_thumbnails(services, {row.pk: thumbnails[row.pk] for row in removed_pictures})
+        Picture.objects.filter(pk__in=[row.pk for row in removed_pictures]).update(bytes_state=BytesState.EXPIRED)
+    return len(removed_pictures), [*thumbnail_errors, *errors]
 
 
 @contextmanager
-def _lock_rows(old: QuerySet[Picture]) -> Iterator[list[Picture]]:
-    """Lock the rows for the block, so that a crawl that finds one of the images again waits."""
+def _lock_rows(old_pictures: QuerySet[Picture]) -> Iterator[list[Picture]]:
+    """Lock the rows while the block runs. A crawl that finds one of the images again waits."""
     with transaction.atomic():
-        yield list(old.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
+        yield list(old_pictures.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
 
 
 def _remove_bytes(services: Services, rows: list[Picture]) -> tuple[list[Picture], list[OSError]]:
-    """Remove the bytes of images; return the removed rows, and the errors that kept others."""
+    """Remove the bytes of images. Return the rows whose bytes were removed, and the errors that prevented others."""
     try:
         services.blobs.remove_all([row.digest for row in rows])
-    except OSError:  # One failed removal must not keep the others.
-        removed, errors = [], []
+    except OSError:  # One failed removal must not prevent the others.
+        removed_pictures, errors = [], []
         for row in rows:
             try:
                 services.blobs.remove(row.digest)
-                removed.append(row)
+                removed_pictures.append(row)
             except OSError as error:
                 errors.append(error)
-        return removed, errors
+        return removed_pictures, errors
     return rows, []
 
 
@@ -125,7 +129,7 @@ def _store_thumbnails(services: Services, thumbnails: Mapping[int, bytes]) -> bo
         return False
     for pk, data in thumbnails.items():
         if data:
-            Picture.objects.filter(pk=pk).update(thumbnail=Digest.of(data))
+            Picture.objects.filter(pk=pk).update(thumbnail=Digest.from_bytes(data))
     return True
 
 

@@ -15,13 +15,13 @@ from registry.works.registration import remove_work
 
 
 def delete_owner(owner: Owner) -> None:
-    """Delete a sample owner. Image rows, which identify nobody, are kept.
+    """Delete a sample owner. Image rows are retained, since they contain no personal data.
 
     Raises:
         WrongUseError: The owner is not a sample.
     """
     if not owner.sample:
-        raise WrongUseError(f"{owner.name} isn't a sample.")
+        raise WrongUseError(f"{owner.name} is not a sample owner.")
     with transaction.atomic():
         Owner.objects.select_for_update().get(pk=owner.pk)
         entries = DemandEntry.objects.filter(demand__owner=owner)
@@ -55,5 +55,5 @@ def remove_sample(owner: Owner, *, by: str) -> None:
         )
         unused_ids = sorted(picture_ids - set(used_pictures.values_list("pk", flat=True)))
         vectors.remove_from(vectors.Collection.PICTURES, unused_ids)
-        Match.objects.filter(found__in=unused_ids).delete()  # Nothing keeps their bytes any longer.
+        Match.objects.filter(found__in=unused_ids).delete()  # Their bytes may expire from now on.
         Picture.objects.filter(pk__in=unused_ids).update(searched="")

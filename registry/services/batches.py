@@ -1,4 +1,4 @@
-"""Process rows that each concern many other rows in portions, so that other jobs get their turn."""
+"""Processing of rows in portions if each concerns many other rows, so that other jobs are not blocked."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,25 +9,25 @@ from registry.db.claimable import Claimable
 from registry.services.services import Services
 
 WORK_SECONDS = 5.0
-"""Time after which the rest of a row is left to another message."""
+"""Time in seconds after which the rest of a row is left to another task message."""
 
 
 def process_in_portions(
-    services: Services, model: type[Claimable], ids: Sequence[int], portion: Callable[[int], bool]
+    services: Services, model: type[Claimable], ids: Sequence[int], process_portion: Callable[[int], bool]
 ) -> None:
-    """Repeat ``portion`` for each row until it returns True, or until :data:`WORK_SECONDS` have passed.
+    """Call ``process_portion`` for each row until it returns True or :data:`WORK_SECONDS` have passed.
 
     Args:
         services: Services of this process.
         model: The model of the rows; its job continues an unfinished row.
         ids: Primary keys.
-        portion: Does part of a row's work, and returns True if that was the last part.
+        process_portion: Does part of the work for a row; returns True if that was the last part.
     """
     for pk in steps.claim(model, ids, services.stale_after):
-        with steps.processing(model, [pk]):
-            until = time.monotonic() + WORK_SECONDS
-            while not portion(pk):
-                if time.monotonic() >= until:
-                    steps.wait(model, pk, now())
+        with steps.guard_processing(model, [pk]):
+            deadline = time.monotonic() + WORK_SECONDS
+            while not process_portion(pk):
+                if time.monotonic() >= deadline:
+                    steps.postpone_by_id(model, pk, now())
                     services.enqueue(model, [pk])
                     break

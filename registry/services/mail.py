@@ -20,21 +20,21 @@ from django.core.validators import validate_email
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import passes
+from exhibit.errors import is_accepted
 
 _SECONDS = 20
 REFUSALS = (
     smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError, smtplib.SMTPHeloError,
     smtplib.SMTPNotSupportedError,
 )  # fmt: skip
-"""Errors by which a server rejects a mail: it has certainly not been sent."""
+"""Errors with which a server rejects a mail. The mail has certainly not been sent."""
 
 _PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
-def django_mail(config: Config) -> dict[str, Any]:
+def build_mail_settings(config: Config) -> dict[str, Any]:
     """Return Django's mail settings. Without a server, each mail is written to a file that only this user can read."""
-    common = {"DEFAULT_FROM_EMAIL": sender(config), "SERVER_EMAIL": sender(config), "EMAIL_TIMEOUT": _SECONDS}
+    common = {"DEFAULT_FROM_EMAIL": get_sender(config), "SERVER_EMAIL": get_sender(config), "EMAIL_TIMEOUT": _SECONDS}
     if not config.mail_url:
         return {**common, "EMAIL_BACKEND": "registry.services.mail.MailFiles"}
     parts = urlsplit(config.mail_url)
@@ -50,22 +50,22 @@ def django_mail(config: Config) -> dict[str, Any]:
     }
 
 
-def mail_folder(config: Config) -> Path:
+def get_mail_folder(config: Config) -> Path:
     """Return the folder for mails when there is no server."""
     return config.data_dir / "mail"
 
 
-def sender(config: Config) -> str:
+def get_sender(config: Config) -> str:
     """Return the sender: ``mail_from``, or an address at the public host name."""
     return config.mail_from or f"exhibit@{urlsplit(config.public_url).hostname or 'localhost'}"
 
 
-def message_id(config: Config, name: str) -> str:
-    """Return a Message-ID in the sender's domain, the same for each attempt to send a mail (RFC 5322, 3.6.4)."""
-    return f"<{name}@{parseaddr(sender(config))[1].rpartition('@')[2]}>"
+def build_message_id(config: Config, name: str) -> str:
+    """Return a Message-ID in the sender's domain. It is the same for each attempt to send a mail (RFC 5322, 3.6.4)."""
+    return f"<{name}@{parseaddr(get_sender(config))[1].rpartition('@')[2]}>"
 
 
-def error_text(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return a server's error text, or the description of a connection error."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
@@ -75,17 +75,17 @@ def error_text(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def is_final(refusal: Exception) -> bool:
+def is_final(error: Exception) -> bool:
     """Return True if a server's refusal is permanent rather than temporary (RFC 5321, 4.2.1: 4yz)."""
-    return not error_text(refusal).startswith("4")
+    return not describe_error(error).startswith("4")
 
 
 class MailFiles(BaseEmailBackend):
     """Mail backend that writes each mail to an .eml file."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Write the mails to files; returns their number."""
-        folder = mail_folder(settings.CONFIG)
+        """Write the mails to files and return their number."""
+        folder = get_mail_folder(settings.CONFIG)
         folder.mkdir(mode=0o700, exist_ok=True)
         for message in email_messages:
             path = folder / f"{now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}.eml"
@@ -97,7 +97,7 @@ class MailFiles(BaseEmailBackend):
 def delete_mails(config: Config, digests: Collection[Digest]) -> None:
     """Delete mails with certain attachments or their previews, whose names end with the digest of the original."""
     names = {digest.hex for digest in digests}
-    for path in mail_folder(config).glob("*.eml"):
+    for path in get_mail_folder(config).glob("*.eml"):
         try:
             mail = message_from_bytes(path.read_bytes())
         except FileNotFoundError:
@@ -109,9 +109,9 @@ def delete_mails(config: Config, digests: Collection[Digest]) -> None:
 def _has_attachment(part: Message, digests: Collection[str]) -> bool:
     data = part.get_payload(decode=True)
     original = Path(part.get_filename("")).stem.rpartition("-")[2]
-    return original in digests or (isinstance(data, bytes) and Digest.of(data).hex in digests)
+    return original in digests or (isinstance(data, bytes) and Digest.from_bytes(data).hex in digests)
 
 
 def is_address(text: str) -> bool:
     """Return True if the text is a valid e-mail address."""
-    return passes(validate_email, text, ValidationError)
+    return is_accepted(validate_email, text, ValidationError)

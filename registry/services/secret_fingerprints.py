@@ -1,4 +1,4 @@
-"""Check that this machine has the installation's secrets, by fingerprints in the database.
+"""Comparison of this machine's secrets with the installation's, by fingerprints in the database.
 
 With the embedded database there is only one machine, and nothing is checked. An external database may be shared by
 several machines: a secret that one of them lacks is not generated there, and nothing is encrypted with another master
@@ -17,14 +17,14 @@ from exhibit.config.secrets import (
     NEXT_MASTER_KEY,
     SECRET_KEY,
     check_mount,
-    master_key,
-    secret_path,
+    get_secret_path,
+    load_master_key,
 )
 from exhibit.errors import ConfigError, ServiceMissingError
 from registry.services.addresses import CONNECT_TIMEOUT
 
-NAMES = (SECRET_KEY, MASTER_KEY, LOG_KEY)
-_HINT = "Take it from a machine that has it, with all of secrets/, or name the folder in EXHIBIT_SECRETS_DIR."
+SECRET_NAMES = (SECRET_KEY, MASTER_KEY, LOG_KEY)
+_HINT = "Copy all of secrets/ from a machine that has it, or set EXHIBIT_SECRETS_DIR to that folder."
 
 
 def check_secrets(config: Config) -> None:
@@ -38,44 +38,44 @@ def check_secrets(config: Config) -> None:
     check_mount(config)
     if not config.database_url:
         return
-    fingerprints = {name: _fingerprint(config, name) for name in NAMES}
+    fingerprints = {name: _compute_fingerprint(config, name) for name in SECRET_NAMES}
     try:
         installation = _load_fingerprints(config)
     except psycopg.OperationalError as error:
         if fingerprints[SECRET_KEY]:
             return
-        sentence = "There are no secrets here, and the database can't be asked whether the installation has some."
-        raise ServiceMissingError(sentence, hint="Start it, or correct DATABASE_URL.") from error
+        sentence = "This machine has no secrets, and the database is not available to check whether they exist."
+        raise ServiceMissingError(sentence, hint="Start the database, or correct DATABASE_URL.") from error
     for name, fingerprint in installation.items():
-        path = secret_path(config, name)
+        path = get_secret_path(config, name)
         if not fingerprints[name]:
-            raise ConfigError(f"The installation has the secret {name}, and it isn't here ({path}).", hint=_HINT)
+            raise ConfigError(f"The installation has the secret {name}, but it is missing here ({path}).", hint=_HINT)
         if fingerprint != fingerprints[name] and not (
-            name == MASTER_KEY and fingerprint in _master_fingerprints(config)
+            name == MASTER_KEY and fingerprint in _compute_master_fingerprints(config)
         ):
-            raise ConfigError(f"The secret {path} isn't the one that the installation uses.", hint=_HINT)
+            raise ConfigError(f"The secret {path} differs from the secret that the installation uses.", hint=_HINT)
 
 
 def store_fingerprints(config: Config) -> None:
-    """Store the fingerprints of this machine's secrets unless there are some; then raises as :func:`check_secrets`."""
+    """Store fingerprints that are not stored yet, then compare all of them as in :func:`check_secrets`."""
     from registry.services.models import SecretMark  # needs Django, which reads the settings first
 
     if config.database_url:
-        rows = (SecretMark(name=name, fingerprint=_fingerprint(config, name)) for name in NAMES)
+        rows = (SecretMark(name=name, fingerprint=_compute_fingerprint(config, name)) for name in SECRET_NAMES)
         SecretMark.objects.bulk_create(rows, ignore_conflicts=True)
         check_secrets(config)
 
 
 def delete_fingerprints(config: Config) -> None:
-    """Delete the stored fingerprints so that this machine's secrets apply, after the others were lost."""
+    """Delete the stored fingerprints so that this machine's secrets are accepted, after the previous ones were lost."""
     with suppress(psycopg.errors.UndefinedTable), _connect(config) as connection:
         connection.execute("DELETE FROM registry_secretmark")
 
 
-def encrypting_key(config: Config) -> bytes:
+def get_encryption_key(config: Config) -> bytes:
     """Return the master key after comparing its fingerprint.
 
-    Must run inside the transaction that holds ``Lock.KEYS``, so that the key cannot change meanwhile.
+    Must run inside the transaction that holds ``Lock.KEYS``, so that the key cannot change in the meantime.
 
     Raises:
         ConfigError: Another machine has changed the master key.
@@ -83,16 +83,16 @@ def encrypting_key(config: Config) -> bytes:
     from registry.services.models import SecretMark  # as above
 
     row = SecretMark.objects.filter(name=MASTER_KEY).first() if config.database_url else None
-    if row is not None and row.fingerprint not in _master_fingerprints(config):
-        raise ConfigError("The master key here isn't the one that the installation uses.", hint=_HINT)
-    return master_key(config)
+    if row is not None and row.fingerprint not in _compute_master_fingerprints(config):
+        raise ConfigError("The master key on this machine differs from the one that the installation uses.", hint=_HINT)
+    return load_master_key(config)
 
 
 def store_next_fingerprint(config: Config) -> None:
     """Replace the master key's stored fingerprint with the next one's, in the transaction that changes it."""
     from registry.services.models import SecretMark  # as above
 
-    SecretMark.objects.filter(name=MASTER_KEY).update(fingerprint=_fingerprint(config, NEXT_MASTER_KEY))
+    SecretMark.objects.filter(name=MASTER_KEY).update(fingerprint=_compute_fingerprint(config, NEXT_MASTER_KEY))
 
 
 def _load_fingerprints(config: Config) -> dict[str, str]:
@@ -106,14 +106,14 @@ def _connect(config: Config) -> "psycopg.Connection[tuple[str, str]]":
     return psycopg.connect(config.database_url, connect_timeout=CONNECT_TIMEOUT, autocommit=True)
 
 
-def _master_fingerprints(config: Config) -> set[str]:
-    return {_fingerprint(config, MASTER_KEY), _fingerprint(config, NEXT_MASTER_KEY)}
+def _compute_master_fingerprints(config: Config) -> set[str]:
+    return {_compute_fingerprint(config, MASTER_KEY), _compute_fingerprint(config, NEXT_MASTER_KEY)}
 
 
-def _fingerprint(config: Config, name: str) -> str:
+def _compute_fingerprint(config: Config, name: str) -> str:
     """Return the SHA-256 of a secret's name and file; empty if the file is missing."""
     try:
-        secret = secret_path(config, name).read_bytes().strip()
+        secret = get_secret_path(config, name).read_bytes().strip()
     except FileNotFoundError:
         return ""
     kind = MASTER_KEY if name == NEXT_MASTER_KEY else name

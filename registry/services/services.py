@@ -10,7 +10,7 @@ from exhibit.config.config import Config
 from exhibit.files.blobs import BlobStore
 from exhibit.network.guard import Guard
 from exhibit.ports import Capturer
-from registry.services.stores import WITHHELD, NumberedStores, get_numbered_stores, objects_of, store_at
+from registry.services.stores import WITHHELD, NumberedStores, get_named_objects, get_numbered_stores, open_blob_store
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from exhibit.files.bucket import NamedObjects
     from exhibit.pictures.decode import Limits
 
-Made = TypeVar("Made")
+Instance = TypeVar("Instance")
 QueueLength = Callable[[str], int]
-"""Returns the number of messages in a task's queue, so that the tick does not send duplicates."""
+"""Function that returns the number of messages in a task's queue, so that the tick does not send duplicates."""
 
 
 class Enqueue(Protocol):
-    """Asks workers to process some rows soon, once the current transaction has committed.
+    """Function that asks workers to process rows once the current transaction has committed.
 
-    Only a hint: the periodic search finds waiting rows anyway.
+    The request is a hint: the tick finds pending rows in any case.
     """
 
     def __call__(self, rows: "type[Model]", ids: Sequence[int], /, *, by_user: bool = False) -> None:
-        """Request the rows' job; ``by_user`` if a person waits for them."""
+        """Request the rows' job; ``by_user`` is True if a user is waiting for the result."""
 
 
 def skip_enqueue(rows: "type[Model]", ids: Sequence[int], *, by_user: bool = False) -> None:
@@ -41,25 +41,27 @@ class Services:
     """All ports of one process, each created on first use.
 
     Attributes:
-        features_in_memory: Measured pictures that the process keeps in memory, up to 1.5 MB each.
+        features_in_memory: Number of pictures whose features the process keeps in memory, up to 1.5 MB each.
     """
 
     features_in_memory = 256
 
-    def __init__(self, config: Config, enqueue: Enqueue = skip_enqueue, queued: QueueLength = lambda _: 0) -> None:
+    def __init__(
+        self, config: Config, enqueue: Enqueue = skip_enqueue, count_queued: QueueLength = lambda _: 0
+    ) -> None:
         self.config = config
         self.enqueue = enqueue
-        self.queued = queued
+        self.count_queued = count_queued
         self._instances: dict[Callable[[Services], Any], Any] = {}
 
-    def once(self, make: "Callable[[Services], Made]") -> Made:
-        """Return the result of ``make`` for these services, which is called only once.
+    def get_or_create(self, make: "Callable[[Services], Instance]") -> Instance:
+        """Return the result of ``make`` for these services. ``make`` is called once, and its result is cached.
 
-        Subjects store their process-wide objects this way, so that :class:`Services` need not know them.
+        Modules store their process-wide objects this way, so that :class:`Services` does not depend on them.
         """
         if make not in self._instances:
             self._instances[make] = make(self)
-        instance: Made = self._instances[make]
+        instance: Instance = self._instances[make]
         return instance
 
     @property
@@ -70,12 +72,12 @@ class Services:
     @cached_property
     def blobs(self) -> BlobStore:
         """Store of exact bytes."""
-        return store_at(self.config, self.config.blobs_url)
+        return open_blob_store(self.config, self.config.blobs_url)
 
     @cached_property
     def withheld(self) -> BlobStore:
-        """Store of exact bytes that a purge has withheld: kept, but handed to nobody."""
-        return store_at(self.config, self.config.blobs_url, WITHHELD)
+        """Store of exact bytes that a purge has withheld: retained, but not available for download."""
+        return open_blob_store(self.config, self.config.blobs_url, WITHHELD)
 
     @cached_property
     def uploads(self) -> NumberedStores:
@@ -95,20 +97,20 @@ class Services:
         return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)
 
     @cached_property
-    def weighings(self) -> Path:
-        """Folder with the weights of each version of the comparison."""
-        from indexer.compare.weighing import WEIGHTS_FOLDER  # loads OpenCV, after the fork
+    def weights_folder(self) -> Path:
+        """Folder with the weights of the odds model, one file for each version of the comparison."""
+        from indexer.compare.odds_model import WEIGHTS_FOLDER  # loads OpenCV, after the fork
 
         return WEIGHTS_FOLDER
 
     @cached_property
     def objects(self) -> "NamedObjects | None":
         """The configured bucket, if there is one."""
-        return objects_of(self.config)
+        return get_named_objects(self.config)
 
     @cached_property
     def capturer(self) -> Capturer:
-        """Visitor of pages that captures what is served, in a browser if there is one."""
+        """Capturer of web pages. It uses a browser if one is installed."""
         from evidence.capture.http_capturer import HttpCapturer
         from exhibit.browser.program import find_browser
 
@@ -121,14 +123,14 @@ class Services:
 
     @property
     def user_agent(self) -> str:
-        """User agent of visits, with a contact."""
+        """User-Agent header of visits, with a contact."""
         from crawler.formats.job import UserAgent
 
-        return UserAgent(**contact_fields(self.config.contact)).header()
+        return UserAgent(**build_contact_fields(self.config.contact)).to_header()
 
 
-def contact_fields(contact: str) -> dict[str, str]:
-    """Return the contact as the crawler's user agent takes it: an e-mail address or a URL."""
+def build_contact_fields(contact: str) -> dict[str, str]:
+    """Return the contact, an email address or a URL, as keyword arguments of the crawler's ``UserAgent``."""
     if not contact:
         return {}
     return {"url": contact} if contact.startswith(("http://", "https://")) else {"email": contact}

@@ -1,6 +1,6 @@
 """Bulk edits of works: each work gets its own history entry, as if edited by hand, and the edit is undone as a whole.
 
-A few works are changed before the call returns, many by the step ``bulk``, in portions.
+A few works are changed before the call returns; many are changed in portions by the background step ``bulk``.
 """
 
 from collections import defaultdict
@@ -18,12 +18,12 @@ from exhibit.types import DeclaredWork, Json
 from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
-from registry.db.rows import lock_row, next_number
+from registry.db.rows import get_next_number, lock_row
 from registry.log.log import submit_all
 from registry.services.services import Services
 from registry.works import scoped
-from registry.works.collections import ADD, REMOVE, find_collection, make_collection
-from registry.works.declarations import make_declaration_entry, normalise
+from registry.works.collections import ADD, REMOVE, find_collection, get_or_create_collection
+from registry.works.declarations import make_declaration_entry, normalise_declaration
 from registry.works.models import BulkEdit, Collection, Work, WorkChange
 from registry.works.ownership import record_remarks
 
@@ -32,22 +32,22 @@ FIELDS = (
 )  # fmt: skip
 """Fields that can be declared for many works at once."""
 MAX_LENGTHS = {"author": 300, "holder": 300, "credit": 300}
-"""Maximum number of characters of fields with a lower limit than others."""
+"""Maximum number of characters of fields that have their own limit."""
 PORTION_SIZE = 200
 """Works per transaction; up to this number are changed before the call returns."""
 
 
 def get_works_by_number(owner: Owner, numbers: Iterable[int]) -> QuerySet[Work]:
-    """Return the owner's works with these numbers; raises ``NotFoundError`` that names the missing ones."""
+    """Return the owner's works with these numbers. Raise a ``NotFoundError`` that names missing ones."""
     requested_numbers = set(numbers)
-    works = scoped.works(owner).filter(number__in=requested_numbers)
-    if missing := sorted(requested_numbers - set(works.values_list("number", flat=True))):
-        raise NotFoundError(f"{owner.name} has no work {', '.join(map(str, missing))}.")
+    works = scoped.list_owner_works(owner).filter(number__in=requested_numbers)
+    if missing_numbers := sorted(requested_numbers - set(works.values_list("number", flat=True))):
+        raise NotFoundError(f"{owner.name} has no work {', '.join(map(str, missing_numbers))}.")
     return works
 
 
 def start_bulk_edit(
-    services: Services, owner: Owner, works: QuerySet[Work], what: str, value: str, *, by: str, reason: str = ""
+    services: Services, owner: Owner, works: QuerySet[Work], operation: str, value: str, *, by: str, reason: str = ""
 ) -> BulkEdit:
     """Declare one field of all chosen works, add them to a collection, or remove them from one.
 
@@ -55,7 +55,7 @@ def start_bulk_edit(
         services: Services of this process.
         owner: The owner.
         works: The works.
-        what: One of :data:`FIELDS`, or ``ADD`` or ``REMOVE`` for a collection.
+        operation: One of :data:`FIELDS`, or ``ADD`` or ``REMOVE`` for a collection.
         value: The field's value or the collection's name.
         by: Account recorded in the history.
         reason: Reason recorded in the history.
@@ -63,39 +63,39 @@ def start_bulk_edit(
     Raises:
         WrongUseError: The value is invalid, the collection does not exist, or no work is chosen.
     """
-    if what == ADD:
-        value = make_collection(owner, value, by=by).name
-    elif what == REMOVE:
+    if operation == ADD:
+        value = get_or_create_collection(owner, value, by=by).name
+    elif operation == REMOVE:
         if (row := find_collection(owner, value)) is None:
             raise WrongUseError(_("There is no collection named “%(name)s”.") % {"name": value})
         value = row.name
-    elif what in FIELDS:
-        fields: dict[str, Any] = {"title": "–", what: value}
-        value = getattr(normalise(DeclaredWork(**fields)), what)
-        if len(value) > MAX_LENGTHS.get(what, 1_000):
+    elif operation in FIELDS:
+        fields: dict[str, Any] = {"title": "–", operation: value}
+        value = getattr(normalise_declaration(DeclaredWork(**fields)), operation)
+        if len(value) > MAX_LENGTHS.get(operation, 1_000):
             raise WrongUseError(_("The text is too long."))
     else:
-        raise WrongUseError(_("This option cannot be chosen."))
-    return _create_bulk_edit(services, owner, works, by=by, reason=reason, what=what, value=value)
+        raise WrongUseError(_("This option is not available."))
+    return _create_bulk_edit(services, owner, works, by=by, reason=reason, what=operation, value=value)
 
 
 def undo_bulk_edit(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
-    """Undo a bulk edit: each work whose value is still the edit's gets its former value back.
+    """Undo a bulk edit: restore the former value of each work that still has the edit's value.
 
     Raises:
         ConflictError: The edit is not finished, was undone already, or is itself an undo.
     """
     if not BulkEdit.objects.get(pk=bulk.pk).may_be_undone:
-        hint = _("It is in progress, was already undone, or itself undoes another change.")
+        hint = _("It is in progress, has already been undone, or itself undoes another change.")
         raise ConflictError(_("This change cannot be undone."), hint=hint)
-    changed = Work.objects.filter(changes__bulk=bulk, removed_at=None)
+    changed_works = Work.objects.filter(changes__bulk=bulk, removed_at=None)
     return _create_bulk_edit(
-        services, bulk.owner, changed, by=by, reason="", what=bulk.what, value=bulk.value, undoes=bulk
+        services, bulk.owner, changed_works, by=by, reason="", what=bulk.what, value=bulk.value, undoes=bulk
     )
 
 
 def change_portion(pk: int) -> bool:
-    """Change the next works of a bulk edit, in one transaction; returns True if it is finished."""
+    """Change the next works of a bulk edit in one transaction. Return True if the edit is finished."""
     with transaction.atomic():
         bulk = BulkEdit.objects.select_for_update(no_key=True).get(pk=pk)
         Owner.objects.select_for_update(no_key=True).get(pk=bulk.owner_id)
@@ -111,10 +111,10 @@ def change_portion(pk: int) -> bool:
         return is_finished
 
 
-def _create_bulk_edit(services: Services, owner: Owner, works: QuerySet[Work], **about: object) -> BulkEdit:
+def _create_bulk_edit(services: Services, owner: Owner, works: QuerySet[Work], **columns: object) -> BulkEdit:
     with lock_row(owner):
-        number = next_number(owner.bulk_edits)
-        edit = BulkEdit.objects.create(owner=owner, number=number, at=now(), state=StepState.DONE, **about)
+        number = get_next_number(owner.bulk_edits)
+        edit = BulkEdit.objects.create(owner=owner, number=number, at=now(), state=StepState.DONE, **columns)
         keys = works.filter(owner=owner).order_by("number").values("pk")
         BulkEdit.objects.filter(pk=edit.pk).update(works=ArraySubquery(keys))
         edit.refresh_from_db()
@@ -152,27 +152,29 @@ def _apply_field(bulk: BulkEdit, rows: list[Work]) -> int:
 
 
 def _apply_collection(bulk: BulkEdit, rows: list[Work]) -> int:
-    """Add these works to the collection or remove them; an undo does the opposite for the works that were changed."""
+    """Add these works to the collection or remove them. An undo reverses this for the works that were changed."""
     collection = Collection.objects.filter(owner=bulk.owner_id, name=bulk.value).first()
-    if collection is None:  # removed or renamed meanwhile
+    if collection is None:  # removed or renamed in the meantime
         return 0
-    is_addition, link = (bulk.what == ADD) != (bulk.undoes_id is not None), Collection.works.through
+    is_addition, through_model = (bulk.what == ADD) != (bulk.undoes_id is not None), Collection.works.through
     member_ids = set(
-        link._default_manager.filter(collection=collection, work__in=rows).values_list("work_id", flat=True)
+        through_model._default_manager.filter(collection=collection, work__in=rows).values_list("work_id", flat=True)
     )
     rows = [row for row in rows if (row.pk in member_ids) != is_addition]
     names: dict[int, list[str]] = defaultdict(list)
-    for work, name in link._default_manager.filter(work__in=rows).values_list("work_id", "collection__name"):
+    for work, name in through_model._default_manager.filter(work__in=rows).values_list("work_id", "collection__name"):
         names[work].append(name)
     if is_addition:
-        link._default_manager.bulk_create(link(collection_id=collection.pk, work_id=row.pk) for row in rows)
+        through_model._default_manager.bulk_create(
+            through_model(collection_id=collection.pk, work_id=row.pk) for row in rows
+        )
     else:
-        link._default_manager.filter(collection=collection, work__in=rows).delete()
+        through_model._default_manager.filter(collection=collection, work__in=rows).delete()
     change_numbers, changes = _get_next_change_numbers(rows), []
     for row in rows:
-        before = sorted(names[row.pk])
-        after = sorted({*before, bulk.value} if is_addition else {*before} - {bulk.value})
-        difference = {"collections": {"before": before, "after": after}}
+        names_before = sorted(names[row.pk])
+        names_after = sorted({*names_before, bulk.value} if is_addition else {*names_before} - {bulk.value})
+        difference = {"collections": {"before": names_before, "after": names_after}}
         changes.append(_make_change(bulk, row, "collected", difference, change_numbers[row.pk]))
     WorkChange.objects.bulk_create(changes)
     return len(rows)
@@ -194,8 +196,10 @@ def _load_former_values(bulk: BulkEdit, rows: Iterable[Work]) -> Mapping[int, Js
 
 def _get_next_change_numbers(rows: Iterable[Work]) -> dict[int, int]:
     """Return the number of the next history entry of each work."""
-    last = WorkChange.objects.filter(work__in=list(rows)).order_by().values_list("work").annotate(last=Max("number"))
-    numbers = dict(last)
+    last_numbers = (
+        WorkChange.objects.filter(work__in=list(rows)).order_by().values_list("work").annotate(last=Max("number"))
+    )
+    numbers = dict(last_numbers)
     return {row.pk: numbers.get(row.pk, 0) + 1 for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""Column mappings: the meanings of headings in an owner's tables, chosen once and remembered for later tables."""
+"""Column mappings: the columns that headings in an owner's tables mean, chosen once and stored for later tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from exhibit.errors import ExhibitError, WrongUseError
-from exhibit.plain import plain
+from exhibit.plain import remove_control_chars
 from registry.accounts.models import Owner
 from registry.db.rows import require
 from registry.works import licence_tables, work_tables
@@ -22,29 +22,33 @@ _COLUMNS = {ColumnMapping.Kind.WORKS: work_tables.WORK_COLUMNS, ColumnMapping.Ki
 _ALIASES = {ColumnMapping.Kind.WORKS: work_tables.WORK_ALIASES, ColumnMapping.Kind.LICENCES: licence_tables.ALIASES}
 _REQUIRED = {ColumnMapping.Kind.WORKS: work_tables.REQUIRED, ColumnMapping.Kind.LICENCES: licence_tables.REQUIRED}
 MAX_MAPPINGS = 200
-"""Sets of headings that are remembered per owner; the oldest is dropped when another is added."""
+"""Maximum number of stored mappings per owner. The oldest is deleted when another is added."""
 
 
 class Columns:
-    """The columns that the headings of one table stand for: chosen now, or for an earlier table.
+    """Mapping of one table's headings to columns: chosen now, or stored for an earlier table.
 
     Attributes:
-        used: The choice by which the table was read, unless its headings alone sufficed.
+        used_mapping: Mapping with which the table was read; ``None`` if its headings alone sufficed.
     """
 
-    used: ColumnMapping | None = None
+    used_mapping: ColumnMapping | None = None
     _is_new = False
     _columns_by_heading: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
-        self, owner: Owner, kind: ColumnMapping.Kind, chosen_columns: Sequence[str] = (), headings_mark: str = ""
+        self, owner: Owner, kind: ColumnMapping.Kind, chosen_columns: Sequence[str] = (), headings_digest: str = ""
     ) -> None:
-        """``chosen_columns`` is a column for each of the headings whose :func:`compute_mark` is ``headings_mark``.
+        """Create a mapping.
 
-        Or an empty string for none.
+        Args:
+            owner: Owner of the stored mappings.
+            kind: Content of the table.
+            chosen_columns: Column for each heading, or an empty string for none.
+            headings_digest: :func:`compute_headings_digest` of the headings to which ``chosen_columns`` applies.
         """
         columns = _COLUMNS[kind]
-        self._owner, self._kind, self._headings_mark = owner, kind, headings_mark
+        self._owner, self._kind, self._headings_digest = owner, kind, headings_digest
         self._chosen_columns = [column if column in columns else "" for column in chosen_columns]
 
     def __call__(self, headings: Sequence[str]) -> list[str] | None:
@@ -53,20 +57,20 @@ class Columns:
             return None
         key = _compute_key(headings)
         if self._columns_by_heading:
-            self._headings_mark, aliases = key.hex, _ALIASES[self._kind]
+            self._headings_digest, aliases = key.hex, _ALIASES[self._kind]
             self._chosen_columns = [
                 self._columns_by_heading.get(heading, get_column(heading, aliases)) for heading in headings
             ]
-        if (self._headings_mark, len(self._chosen_columns)) == (key.hex, len(headings)):
-            pairs = [list(pair) for pair in zip(map(plain, headings), self._chosen_columns, strict=True)]
-            self.used = ColumnMapping(owner=self._owner, kind=self._kind, key=key, columns=pairs)
+        if (self._headings_digest, len(self._chosen_columns)) == (key.hex, len(headings)):
+            pairs = [list(pair) for pair in zip(map(remove_control_chars, headings), self._chosen_columns, strict=True)]
+            self.used_mapping = ColumnMapping(owner=self._owner, kind=self._kind, key=key, columns=pairs)
             self._is_new = True
         else:
-            self.used = list_mappings(self._owner).filter(kind=self._kind, key=key).first()
-        return None if self.used is None else [column for _heading, column in self.used.columns]
+            self.used_mapping = list_mappings(self._owner).filter(kind=self._kind, key=key).first()
+        return None if self.used_mapping is None else [column for _heading, column in self.used_mapping.columns]
 
     def choose(self, columns_by_heading: Mapping[str, str]) -> None:
-        """Choose columns by the text of their headings, in any order; other headings are interpreted by themselves.
+        """Choose columns by the text of their headings, in any order. Other headings are interpreted automatically.
 
         Raises:
             WrongUseError: A column is unknown.
@@ -80,7 +84,7 @@ class Columns:
 
     @contextmanager
     def remember_after(self, *, by: str) -> Iterator[None]:
-        """Remember the choice once a table's headings are understood, even if its rows have errors."""
+        """Store the choice after the block has read a table's headings, even if the rows have errors."""
         try:
             yield
         except HeadingsError:
@@ -91,30 +95,30 @@ class Columns:
         self.remember(by=by)
 
     def remember(self, *, by: str) -> None:
-        """Store the current choice for the next table with these headings; call it once the table could be read."""
-        if self.used is None or not self._is_new:
+        """Store the current choice for the next table with these headings. Call this after the table was read."""
+        if self.used_mapping is None or not self._is_new:
             return
-        values = {"columns": self.used.columns, "by": by, "at": now()}
-        self.used, _new = ColumnMapping.objects.update_or_create(
-            owner=self._owner, kind=self._kind, key=self.used.key, defaults=values
+        values = {"columns": self.used_mapping.columns, "by": by, "at": now()}
+        self.used_mapping, _new = ColumnMapping.objects.update_or_create(
+            owner=self._owner, kind=self._kind, key=self.used_mapping.key, defaults=values
         )
-        excess = list_mappings(self._owner).values_list("pk", flat=True)[MAX_MAPPINGS : 2 * MAX_MAPPINGS]
-        ColumnMapping.objects.filter(pk__in=list(excess)).delete()
+        excess_mappings = list_mappings(self._owner).values_list("pk", flat=True)[MAX_MAPPINGS : 2 * MAX_MAPPINGS]
+        ColumnMapping.objects.filter(pk__in=list(excess_mappings)).delete()
 
 
-def compute_mark(headings: Sequence[str]) -> str:
-    """Return a mark of the headings for which a choice is made."""
+def compute_headings_digest(headings: Sequence[str]) -> str:
+    """Return the digest of a table's headings in hexadecimal."""
     return _compute_key(headings).hex
 
 
 def _compute_key(headings: Sequence[str]) -> Digest:
-    return Digest.of(canonical([plain(heading) for heading in headings]))
+    return Digest.from_bytes(encode_canonical([remove_control_chars(heading) for heading in headings]))
 
 
 def remember_choice(
     owner: Owner, kind: ColumnMapping.Kind, pairs: Sequence[tuple[str, str]], *, by: str
 ) -> ColumnMapping:
-    """Remember the column of each heading, empty for unused ones, before a table with them is uploaded.
+    """Store a mapping before a table with these headings is uploaded; the column of an unused heading is empty.
 
     Headings are limited as in :func:`can_be_assigned`.
 
@@ -122,27 +126,30 @@ def remember_choice(
         WrongUseError: A table with these columns could not be read.
     """
     headings, columns = [heading.strip() for heading, _column in pairs], [column for _heading, column in pairs]
-    chosen_columns, available, required = list(filter(None, columns)), _COLUMNS[kind], _REQUIRED[kind]
+    chosen_columns, available_columns, required_column = list(filter(None, columns)), _COLUMNS[kind], _REQUIRED[kind]
     if (
-        not available.keys() >= set(chosen_columns)
-        or required not in chosen_columns
+        not available_columns.keys() >= set(chosen_columns)
+        or required_column not in chosen_columns
         or len(set(chosen_columns)) < len(chosen_columns)
     ):
         hint = _("Include %(needed)s, and each of the other columns at most once: %(columns)s.")
-        values = {"needed": required, "columns": ", ".join(name for name in available if name != required)}
+        values = {
+            "needed": required_column,
+            "columns": ", ".join(name for name in available_columns if name != required_column),
+        }
         raise WrongUseError(_("A table with these columns cannot be read."), hint=hint % values)
-    mapping = Columns(owner, kind, columns, compute_mark(headings))
+    mapping = Columns(owner, kind, columns, compute_headings_digest(headings))
     mapping(headings)
     mapping.remember(by=by)
-    assert mapping.used is not None
-    return mapping.used
+    assert mapping.used_mapping is not None
+    return mapping.used_mapping
 
 
 def list_mappings(owner: Owner) -> QuerySet[ColumnMapping]:
-    """Return an owner's remembered choices, newest first."""
+    """Return an owner's stored mappings, newest first."""
     return ColumnMapping.objects.filter(owner=owner).order_by("-at", "-pk")
 
 
 def delete_mapping(owner: Owner, pk: int) -> None:
-    """Forget a choice, so that its headings are asked about again; raises ``NotFoundError``."""
-    require(list_mappings(owner).filter(pk=pk).first(), "There is no such choice.").delete()
+    """Delete a mapping. The user has to choose columns for its headings again. Raises ``NotFoundError``."""
+    require(list_mappings(owner).filter(pk=pk).first(), "The column mapping does not exist.").delete()

@@ -1,4 +1,4 @@
-"""Changes of a work's declaration and documents: each is recorded in the work's history and in the log."""
+"""Changes to a work's declaration and documents. Each is recorded in the work's history and in the log."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,13 +9,13 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
-from exhibit.plain import one_line, plain
+from exhibit.plain import remove_control_chars, to_one_line
 from exhibit.types import DeclaredWork
 from registry.db.locks import Lock, hold
-from registry.db.rows import lock_row, next_number
+from registry.db.rows import get_next_number, lock_row
 from registry.log.audit_log import log_change
 from registry.log.log import NewEntry, submit_all
-from registry.pictures.blocklist import find_blocked
+from registry.pictures.blocklist import find_blocked_digests
 from registry.services.services import Services
 from registry.works.models import Work, WorkAttachment
 from registry.works.ownership import add_change, record_remarks
@@ -26,27 +26,27 @@ MAX_ATTACHMENTS = 50  # per work
 MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024  # size in bytes of one attachment
 
 
-def edit_work(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
-    """Change the whole declaration of a work; returns True if anything is different.
+def edit_work(work: Work, declaration: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
+    """Replace the declaration of a work. Return True if anything is different.
 
     Args:
         work: The work; refreshed from the database.
-        new: The new declaration.
+        declaration: The new declaration.
         by: Account recorded in the history.
         reason: Reason recorded in the history.
-        version: Number of changes that the person had seen; not checked if ``None``.
+        version: Number of changes when the member opened the form; not checked if ``None``.
 
     Raises:
         WrongUseError: A value such as a date is invalid.
         ConflictError: The work has been changed since ``version``.
     """
-    new = normalise(new)
+    declaration = normalise_declaration(declaration)
     with lock_row(work.owner):
         row = Work.objects.select_related("owner").get(pk=work.pk)
         if version is not None and version != row.changes.count():
             sentence = _("Another member changed this work in the meantime. Nothing was saved.")
             raise ConflictError(sentence, hint=_("Review the work, then change it again."))
-        before, after = row.declared.columns(), new.columns()
+        before, after = row.declared_work.to_columns(), declaration.to_columns()
         changed_names = [name for name in after if before[name] != after[name]]
         differences = {name: {"before": before[name], "after": after[name]} for name in changed_names}
         if not differences:
@@ -69,15 +69,17 @@ def make_declaration_entry(row: Work, change: int, *, by: str, reason: str) -> N
     return NewEntry(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
 
 
-def attach_document(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
-    """Store a document with a work, byte for byte, with its digest in the log; raises ``RefusedError``."""
-    digest = Digest.of(data)
+def attach_document(
+    services: Services, work: Work, name: str, data: bytes, *, description: str, by: str
+) -> WorkAttachment:
+    """Store a document with a work, byte for byte, with its digest in the log. Raises ``RefusedError``."""
+    digest = Digest.from_bytes(data)
     if not data or len(data) > MAX_ATTACHMENT_BYTES:
         sentence = _("A document can have at most %(most)d MiB and must not be empty.") % {
             "most": MAX_ATTACHMENT_BYTES // 2**20
         }
         raise RefusedError(sentence, reason="too-many-bytes")
-    if find_blocked([digest]):
+    if find_blocked_digests([digest]):
         raise RefusedError(_("The operator does not allow this file here."), reason="blocked")
     if len(data) > get_remaining_quota(services, work.owner):
         raise RefusedError(_("No storage space is left."), reason="quota", hint=_("Ask the operator for more storage."))
@@ -89,17 +91,17 @@ def attach_document(services: Services, work: Work, name: str, data: bytes, *, a
                 _("A work can have at most %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many"
             )
         hold(Lock.FILES)
-        if digest not in services.blobs:  # the bytes may also have belonged to a report that was removed meanwhile
+        if digest not in services.blobs:  # The same bytes may have belonged to a removed report.
             services.blobs.put(data)
-        number = next_number(work.attachments)
+        number = get_next_number(work.attachments)
         attachment = WorkAttachment.objects.create(
-            work=work, number=number, name=one_line(name)[-200:] or "document",
-            about=one_line(about)[:300], digest=digest, size=len(data),
+            work=work, number=number, name=to_one_line(name)[-200:] or "document",
+            about=to_one_line(description)[:300], digest=digest, size=len(data),
             added_by=by, added_at=now(),
         )  # fmt: skip
         add_change(work, "attached", {"name": attachment.name, "digest": digest.hex, "size": attachment.size}, by=by)
-        about_log = {"attachment": number, "digest": digest.hex, "size": attachment.size, "work": work.number}
-        log_change("work attachment added", by=by, owner=work.owner, about=about_log)
+        log_details = {"attachment": number, "digest": digest.hex, "size": attachment.size, "work": work.number}
+        log_change("work attachment added", by=by, owner=work.owner, details=log_details)
     return attachment
 
 
@@ -111,19 +113,21 @@ def detach_document(attachment: WorkAttachment, *, by: str) -> None:
             assert attachment.digest is not None
             digest = attachment.digest.hex
             add_change(work, "detached", {"name": attachment.name, "digest": digest}, by=by)
-            about = {"attachment": attachment.number, "digest": digest, "work": work.number}
-            log_change("work attachment removed", by=by, owner=work.owner, about=about)
+            details = {"attachment": attachment.number, "digest": digest, "work": work.number}
+            log_change("work attachment removed", by=by, owner=work.owner, details=details)
 
 
-def normalise(new: DeclaredWork) -> DeclaredWork:
-    """Normalize a declaration: ISO 8601 dates, single-line texts; raises ``WrongUseError`` for invalid values."""
-    lines: dict[str, Any] = {name: one_line(getattr(new, name)) for name in ("title", "author", "holder", "credit")}
-    new = replace(new, **lines, rights_statement=plain(new.rights_statement))
-    if not new.title:
+def normalise_declaration(declaration: DeclaredWork) -> DeclaredWork:
+    """Normalize a declaration: ISO 8601 dates, single-line texts. Raise ``WrongUseError`` for invalid values."""
+    lines: dict[str, Any] = {
+        name: to_one_line(getattr(declaration, name)) for name in ("title", "author", "holder", "credit")
+    }
+    declaration = replace(declaration, **lines, rights_statement=remove_control_chars(declaration.rights_statement))
+    if not declaration.title:
         raise WrongUseError(_("Enter a title for the work."))
-    created, published = parse_date(new.created), parse_date(new.first_publication)
-    if new.author_died is not None and not 1 <= new.author_died <= now().year:
-        raise WrongUseError(_("“%(given)s” is not a year in the past.") % {"given": new.author_died})
-    if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
-        raise WrongUseError(_("This option cannot be chosen."))
-    return replace(new, created=created, first_publication=published)
+    created, published = parse_date(declaration.created), parse_date(declaration.first_publication)
+    if declaration.author_died is not None and not 1 <= declaration.author_died <= now().year:
+        raise WrongUseError(_("“%(given)s” is not a year in the past.") % {"given": declaration.author_died})
+    if declaration.author_kind not in Work.AuthorKind.values or declaration.medium not in Work.Medium.values:
+        raise WrongUseError(_("This option is not available."))
+    return replace(declaration, created=created, first_publication=published)

@@ -18,12 +18,12 @@ from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
-from exhibit.pictures.decode import ask_helper, decode
-from exhibit.pictures.embedding import RightsStatement, with_rights
-from exhibit.pictures.iscc import iscc_of
+from exhibit.pictures.decode import decode, query_helper
+from exhibit.pictures.embedding import RightsStatement, embed_rights
+from exhibit.pictures.iscc import compute_iscc
 from exhibit.sentences import Sentence
 from indexer.draw.invisible import add_mark
-from registry.keys.signing_keys import document_key
+from registry.keys.signing_keys import get_document_key
 from registry.log.audit_log import log_change
 from registry.members import samples
 from registry.services.services import Services
@@ -31,7 +31,7 @@ from registry.works.models import SignedCopy, Work
 
 MAX_URL_LENGTH = 1000  # characters
 MAX_STORE_BYTES = 1 << 20
-"""Maximum size in bytes of a manifest store; a larger one, due to manifests in the original file, is not kept."""
+"""Maximum size in bytes of a manifest store; a larger one, due to manifests in the original file, is not stored."""
 TDMREP = "tdmrep.json"
 
 
@@ -48,9 +48,9 @@ class ExportOptions:
 def export_pictures(services: Services, work: Work, options: ExportOptions, *, by: str) -> Iterator[tuple[str, bytes]]:
     """Yield file names and bytes of a work's JPEG and PNG pictures, with the declaration embedded.
 
-    Pixels stay unchanged unless the copies are marked: then each picture is encoded again, without its file's metadata.
-    Marks and signatures by the owner's key are recorded in the log; the newest credentials are stored for copies that
-    lose them.
+    Pixels are unchanged unless the copies are marked. Marked pictures are encoded again, without their file's metadata.
+    Marks and signatures by the owner's key are recorded in the log. The newest credentials are stored so that copies
+    without them can be identified.
 
     Raises:
         WrongUseError: The licensor's address is not a web URL, or the owner is a sample.
@@ -76,13 +76,13 @@ def export_pictures(services: Services, work: Work, options: ExportOptions, *, b
         if picture.digest not in services.blobs:
             raise NotFoundError(Sentence("The bytes of work %(number)s are no longer stored.", number=work.number))
         data, seed = services.blobs.get(picture.digest), secrets.token_bytes(32)
-        data = with_rights(_embed_mark(services, data, seed) if options.recipient else data, statement)
+        data = embed_rights(_embed_mark(services, data, seed) if options.recipient else data, statement)
         if options.signed:
-            iscc = iscc_of(data, services.limits)
+            iscc = compute_iscc(data, services.limits)
             copy = add_credentials(
                 data,
                 MEDIA_TYPES[picture.format],
-                document_key(services, work.owner),
+                get_document_key(services, work.owner),
                 title=work.title,
                 software=("Exhibit", __version__),
                 no_mining=options.no_mining,
@@ -91,44 +91,51 @@ def export_pictures(services: Services, work: Work, options: ExportOptions, *, b
             data = copy.file
             with transaction.atomic():
                 record = {
-                    "digest": Digest.of(data).hex,
-                    "key": copy.key,
+                    "digest": Digest.from_bytes(data).hex,
+                    "key": copy.public_key,
                     "manifest": copy.manifest,
                     "work": work.number,
                 }
-                log_change("copy signed", by=by, owner=work.owner, about=record)
-                if len(copy.store) <= MAX_STORE_BYTES:
-                    values = {"manifest": copy.manifest, "store": copy.store, "signed_at": now(), **iscc.bodies}
+                log_change("copy signed", by=by, owner=work.owner, details=record)
+                if len(copy.manifest_store) <= MAX_STORE_BYTES:
+                    values = {
+                        "manifest": copy.manifest,
+                        "store": copy.manifest_store,
+                        "signed_at": now(),
+                        **iscc.bodies,
+                    }
                     SignedCopy.objects.update_or_create(work_picture=row, defaults=values)
         if options.recipient:
             record = {"picture": picture.digest.hex, "seed": seed.hex(), "for": options.recipient, "work": work.number}
-            log_change("copy marked", by=by, owner=work.owner, about={"digest": Digest.of(data).hex, **record})
+            log_change(
+                "copy marked", by=by, owner=work.owner, details={"digest": Digest.from_bytes(data).hex, **record}
+            )
         suffix = ".png" if picture.format == "PNG" else ".jpg"
         stem = PurePosixPath(work.source_name).stem or "work"
         yield f"{work.number:05d}-{position}-{stem[:80]}{suffix}", data
 
 
 def _embed_mark(services: Services, data: bytes, seed: bytes) -> bytes:
-    """Return a picture with the mark of a seed, in its own format and colours."""
-    limits, out = replace(services.limits, profiles=False), io.BytesIO()  # the file keeps its profile
-    picture, profile = decode(data, limits), ask_helper("profile", data, limits)[1]
+    """Return a picture with the invisible mark for a seed, in its own format and colours."""
+    limits, buffer = replace(services.limits, profiles=False), io.BytesIO()  # the file keeps its profile
+    picture, profile = decode(data, limits), query_helper("profile", data, limits)[1]
     save_options = {"quality": 95, "subsampling": 0, "icc_profile": bytes(profile)}
-    Image.fromarray(add_mark(picture.pixels, seed)).save(out, picture.info.format, **save_options)
-    return out.getvalue()
+    Image.fromarray(add_mark(picture.pixels, seed)).save(buffer, picture.info.format, **save_options)
+    return buffer.getvalue()
 
 
 def export_zip(services: Services, work: Work, options: ExportOptions, *, by: str) -> bytes:
     """Return the copies as a ZIP, with :func:`make_tdm_reservation` if mining is reserved.
 
-    Raises as :func:`export_pictures`.
+    Raises the errors of :func:`export_pictures`.
     """
-    files, out = dict(export_pictures(services, work, options, by=by)), io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:  # stored uncompressed: pictures do not get smaller
+    files, buffer = dict(export_pictures(services, work, options, by=by)), io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:  # stored uncompressed: pictures do not get smaller
         for name, data in files.items():
             archive.writestr(name, data)
         if options.no_mining:
             archive.writestr(TDMREP, make_tdm_reservation(list(files)))
-    return out.getvalue()
+    return buffer.getvalue()
 
 
 def get_zip_name(work: Work) -> str:

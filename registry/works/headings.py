@@ -101,8 +101,6 @@ def list_aliases(columns: Iterable[str]) -> dict[str, str]:
 
 
 def strip_diacritics(text: str) -> str:
-    """Remove diacritics, as keyboards without accents write a text: ``debut`` for ``début``."""
-    decomposed = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize(
-        "NFC", "".join(character for character in decomposed if not unicodedata.combining(character))
-    )
+    """Remove diacritics: ``debut`` for ``début``."""
+    decomposed_text = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join(char for char in decomposed_text if not unicodedata.combining(char)))

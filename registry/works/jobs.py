@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @job(gettext_noop("uploaded files to register"), IMPORTS, UploadFile, owner="upload__owner", batch=8)
 def register(services: "Services", ids: Sequence[int]) -> None:
     """Register files as works."""
-    from registry.works.upload_registration import import_uploads
+    from registry.works.upload_registration import register_uploads
 
-    import_uploads(services, ids)
+    register_uploads(services, ids)
 
 
 @job(gettext_noop("bulk changes of works"), FOREGROUND, BulkEdit, owner="owner")

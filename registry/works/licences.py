@@ -1,4 +1,4 @@
-"""The licence ledger: permitted uses of an owner's works, and how they are added, changed and ended."""
+"""The licence ledger: permitted uses of an owner's works, and functions to add, change and end them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,15 +10,15 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError, passes
-from exhibit.network.addresses import read_url
+from exhibit.errors import WrongUseError, is_accepted
+from exhibit.network.addresses import parse_url
 from registry.accounts.models import Owner
 from registry.db.claimable import StepState
-from registry.db.rows import columns, lock_row
+from registry.db.rows import copy_columns, lock_row
 from registry.log import audit_log
 from registry.works.models import LedgerChange, Licence, Work
 
-MAX_WORDS = 1_000
+MAX_TEXT_LENGTH = 1_000
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 _SCHEME = re.compile(r"^[a-z*]+://", re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -28,7 +28,7 @@ Key = tuple[tuple[object, ...], str, str]
 
 @dataclass(frozen=True, slots=True)
 class NewLicence:
-    """A permitted use to add to the ledger; without works it covers all of the owner's works, now and later."""
+    """A permitted use to add to the ledger. Without works it covers all present and future works of the owner."""
 
     licensee: str
     works: tuple[Work, ...] = ()
@@ -42,41 +42,46 @@ class NewLicence:
     reseller: str = ""
     invoice: str = ""
 
-    def row(self, owner: Owner, number: int) -> Licence:
+    def to_row(self, owner: Owner, number: int) -> Licence:
         """Return the licence as an unsaved row."""
         return Licence(owner=owner, number=number, **_to_columns(self))
 
 
-def normalise(new: NewLicence) -> NewLicence:
+def normalise_licence(licence: NewLicence) -> NewLicence:
     """Normalize and validate a licence.
 
     Raises:
-        WrongUseError: A value is invalid, or the licensee or the place is missing; the message says which.
+        WrongUseError: A value is invalid, or the licensee or the site is missing. The message names the value.
     """
-    domain = _normalise_domain(new.domain)
-    if not new.licensee.strip():
-        raise WrongUseError(_("The licence does not name a licensee."), hint=_("Enter who may use the works."))
-    if new.account and not domain:
+    domain = _normalise_domain(licence.domain)
+    if not licence.licensee.strip():
+        raise WrongUseError(_("The licence does not specify a licensee."), hint=_("Enter who may use the works."))
+    if licence.account and not domain:
         raise WrongUseError(_("The platform of the account is missing."), hint=_("Enter the domain of the platform."))
-    if not domain and not _SCHEME.sub("", new.url_pattern.strip()).strip("*:/. "):
+    if not domain and not _SCHEME.sub("", licence.url_pattern.strip()).strip("*:/. "):
         hint = _("A permission for everyone is not a licence. Enter a domain or a URL pattern.")
-        raise WrongUseError(_("The licence does not state where the use is permitted."), hint=hint)
-    if new.valid_from and new.valid_until and new.valid_until < new.valid_from:
+        raise WrongUseError(_("The licence does not specify where the use is permitted."), hint=hint)
+    if licence.valid_from and licence.valid_until and licence.valid_until < licence.valid_from:
         raise WrongUseError(_("The licence ends before it starts."))
-    sale_limits = (new.reseller, 200), (new.invoice, 100)
-    for text, max_length in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200), *sale_limits):
+    sale_limits = (licence.reseller, 200), (licence.invoice, 100)
+    for text, max_length in (
+        (licence.licensee, 300),
+        (licence.url_pattern, MAX_TEXT_LENGTH),
+        (licence.account, 200),
+        *sale_limits,
+    ):
         if len(text.strip()) > max_length:
             message = _("“%(given)s…” has more than %(most)d characters.")
             raise WrongUseError(message % {"given": text.strip()[:40], "most": max_length})
-    texts = {name: getattr(new, name).strip() for name in _TEXT_FIELDS}
-    return replace(new, **texts, domain=domain, territories=_normalise_territories(new.territories))
+    texts = {name: getattr(licence, name).strip() for name in _TEXT_FIELDS}
+    return replace(licence, **texts, domain=domain, territories=_normalise_territories(licence.territories))
 
 
 def add_licences(owner: Owner, new_licences: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
     """Add permitted uses to an owner's ledger, all or none; identical licences are not added again.
 
-    If an existing licence lacks only the reseller or the invoice, these are filled in instead. New licences wait for
-    the step that applies them to cases (:mod:`registry.cases.ledger`).
+    If an existing licence lacks only the reseller or the invoice, these are filled in instead. A later step applies new
+    licences to cases (:mod:`registry.cases.ledger`).
 
     Returns:
         The licences in the given order, and the number of new ones.
@@ -85,68 +90,72 @@ def add_licences(owner: Owner, new_licences: Sequence[NewLicence], *, by: str = 
         rows = owner.licences.prefetch_related("works")
         rows_by_key = {_compute_key(row, [work.pk for work in row.works.all()]): row for row in rows}
         number = max((row.number for row in rows_by_key.values()), default=0)
-        keys = [_compute_key(new.row(owner, 0), [work.pk for work in new.works]) for new in new_licences]
-        incomplete = {key: rows_by_key[key] for key in rows_by_key.keys() - set(keys)}
-        added, completed = list[Licence](), list[Licence]()
-        for new, key in zip(new_licences, keys, strict=True):
+        keys = [_compute_key(licence.to_row(owner, 0), [work.pk for work in licence.works]) for licence in new_licences]
+        incomplete_row = {key: rows_by_key[key] for key in rows_by_key.keys() - set(keys)}
+        added_rows, completed_rows = list[Licence](), list[Licence]()
+        for licence, key in zip(new_licences, keys, strict=True):
             if key in rows_by_key:
                 continue
-            if (row := _pop_incomplete(key, incomplete)) is not None:
-                row.reseller, row.invoice = new.reseller, new.invoice
-                completed.append(row)
+            if (row := _pop_incomplete_licence(key, incomplete_row)) is not None:
+                row.reseller, row.invoice = licence.reseller, licence.invoice
+                completed_rows.append(row)
             else:
-                row = new.row(owner, number := number + 1)
+                row = licence.to_row(owner, number := number + 1)
                 row.save()
-                row.works.set(new.works)
-                added.append(row)
+                row.works.set(licence.works)
+                added_rows.append(row)
             rows_by_key[key] = row
-        if added:
-            _record_change(owner, LedgerChange.Kind.ADDED, added, by=by)
-        if completed:
-            _fill_in(owner, completed, by=by)
-    return [rows_by_key[key] for key in keys], len(added)
+        if added_rows:
+            _record_change(owner, LedgerChange.Kind.ADDED, added_rows, by=by)
+        if completed_rows:
+            _store_sale_fields(owner, completed_rows, by=by)
+    return [rows_by_key[key] for key in keys], len(added_rows)
 
 
-def _pop_incomplete(key: Key, rows: dict[Key, Licence]) -> Licence | None:
+def _pop_incomplete_licence(key: Key, rows: dict[Key, Licence]) -> Licence | None:
     """Remove and return a row with the same terms that lacks the reseller, the invoice, or both."""
     terms, reseller, invoice = key
     candidates = ((terms, reseller, ""), (terms, "", invoice), (terms, "", ""))
     return next((rows.pop(candidate) for candidate in candidates if candidate in rows), None)
 
 
-def _fill_in(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
-    """Store the reseller and invoice of licences. Their coverage is unchanged, so no case is reviewed."""
+def _store_sale_fields(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
+    """Store the reseller and invoice of licences. Their coverage is unchanged, so no case is checked again."""
     Licence.objects.bulk_update(rows, _SALE_FIELDS, batch_size=1_000)
-    kind, done = LedgerChange.Kind.CHANGED, StepState.DONE
-    LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, state=done).licences.set(rows)
-    after = [{"licence": row.number, **columns(row, *_SALE_FIELDS)} for row in rows]
+    kind, state = LedgerChange.Kind.CHANGED, StepState.DONE
+    LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, state=state).licences.set(rows)
+    updated_fields = [{"licence": row.number, **copy_columns(row, *_SALE_FIELDS)} for row in rows]
     numbers = sorted(row.number for row in rows)
-    audit_log.log_change(f"licences {kind}", by=by, owner=owner, about={"licences": numbers, "filled_in": after})
+    audit_log.log_change(
+        f"licences {kind}", by=by, owner=owner, details={"licences": numbers, "filled_in": updated_fields}
+    )
 
 
-def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -> LedgerChange | None:
-    """Change a licence. The cases that it covered, and those that it may cover now, are checked again.
+def change_licence(licence: Licence, new_terms: NewLicence, *, by: str, reason: str) -> LedgerChange | None:
+    """Change a licence. A later step checks the cases that it covered and those that it may cover now.
 
     Returns:
-        The change, whose step checks the cases; ``None`` if nothing is different.
+        The change; ``None`` if nothing is different.
     """
     with lock_row(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         works = [work.pk for work in row.works.all()]
-        after = new.row(licence.owner, row.number)
-        if _compute_key(row, works) == _compute_key(after, [work.pk for work in new.works]):
+        new_row = new_terms.to_row(licence.owner, row.number)
+        if _compute_key(row, works) == _compute_key(new_row, [work.pk for work in new_terms.works]):
             return None
-        before = to_terms(row)
-        Licence.objects.filter(pk=row.pk).update(**_to_columns(new))
-        row.works.set(new.works)
-        return _record_change(licence.owner, LedgerChange.Kind.CHANGED, [row], by=by, reason=reason, before=before)
+        previous_terms = to_terms(row)
+        Licence.objects.filter(pk=row.pk).update(**_to_columns(new_terms))
+        row.works.set(new_terms.works)
+        return _record_change(
+            licence.owner, LedgerChange.Kind.CHANGED, [row], by=by, reason=reason, previous_terms=previous_terms
+        )
 
 
 def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> LedgerChange:
-    """Set the last day of a licence. Uses until then stay covered; later sightings are not.
+    """Set the last day of a licence. Uses until then are still covered; later sightings are not.
 
     Raises:
-        WrongUseError: The licence ends by then already, or the reason is missing.
+        WrongUseError: The licence already ends by that day, or the reason is missing.
     """
     if not reason.strip():
         raise WrongUseError(
@@ -157,19 +166,19 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
         if row.valid_until is not None and row.valid_until <= last_day:
             values = {"number": row.number, "day": row.valid_until.isoformat()}
             raise WrongUseError(_("Licence %(number)d already ends on %(day)s.") % values)
-        before = to_terms(row)
-        first = row.valid_from
-        if first is not None and last_day < first:
-            last_day = first - timedelta(days=1)
+        previous_terms = to_terms(row)
+        first_day = row.valid_from
+        if first_day is not None and last_day < first_day:
+            last_day = first_day - timedelta(days=1)
         Licence.objects.filter(pk=row.pk).update(valid_until=last_day)
         return _record_change(
-            licence.owner, LedgerChange.Kind.ENDED, [row], by=by, reason=reason.strip(), before=before
+            licence.owner, LedgerChange.Kind.ENDED, [row], by=by, reason=reason.strip(), previous_terms=previous_terms
         )
 
 
 def to_terms(row: Licence) -> dict[str, Any]:
     """Return the terms of a licence as plain data."""
-    plain = columns(row, *_FIELDS)
+    plain = copy_columns(row, *_FIELDS)
     plain |= {name: day and day.isoformat() for name, day in plain.items() if name.startswith("valid_")}
     return {**plain, "works": sorted(work.number for work in row.works.all())}
 
@@ -184,8 +193,8 @@ _TEXT_FIELDS = ("licensee", "url_pattern", "account", "reason", *_SALE_FIELDS)
 _FIELDS = tuple(field.name for field in fields(NewLicence) if field.name != "works")
 
 
-def _to_columns(new: NewLicence) -> dict[str, Any]:
-    return columns(new, *_FIELDS) | {"territories": list(new.territories)}
+def _to_columns(licence: NewLicence) -> dict[str, Any]:
+    return copy_columns(licence, *_FIELDS) | {"territories": list(licence.territories)}
 
 
 def _record_change(
@@ -195,21 +204,23 @@ def _record_change(
     *,
     by: str,
     reason: str = "",
-    before: dict[str, Any] | None = None,
+    previous_terms: dict[str, Any] | None = None,
 ) -> LedgerChange:
-    change = LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, reason=reason, before=before or {})
+    change = LedgerChange.objects.create(
+        owner=owner, kind=kind, at=now(), by=by, reason=reason, before=previous_terms or {}
+    )
     change.licences.set(rows)
-    about: dict[str, Any] = {"licences": sorted(row.number for row in rows)}
-    if before is not None:
+    details: dict[str, Any] = {"licences": sorted(row.number for row in rows)}
+    if previous_terms is not None:
         changed_row = Licence.objects.get(pk=rows[0].pk)
-        about |= {"after": to_terms(changed_row), "before": before, "reason": reason}
-    audit_log.log_change(f"licences {kind}", by=by, owner=owner, about=about)
+        details |= {"after": to_terms(changed_row), "before": previous_terms, "reason": reason}
+    audit_log.log_change(f"licences {kind}", by=by, owner=owner, details=details)
     return change
 
 
 def _compute_key(row: Licence, works: Iterable[int]) -> Key:
-    values = columns(row, *_FIELDS) | {"territories": tuple(row.territories)}
-    terms = (word for name, word in values.items() if name not in _SALE_FIELDS)
+    values = copy_columns(row, *_FIELDS) | {"territories": tuple(row.territories)}
+    terms = (value for name, value in values.items() if name not in _SALE_FIELDS)
     return (*terms, tuple(sorted(set(works)))), row.reseller, row.invoice
 
 
@@ -218,10 +229,10 @@ def _normalise_domain(value: str) -> str:
     text = value.strip()
     if not text:
         return ""
-    url = read_url(text if _SCHEME.match(text) else f"https://{text}")
+    url = parse_url(text if _SCHEME.match(text) else f"https://{text}")
     name = "" if url is None else url.hostname.removeprefix("*.").strip("[].")
-    is_number = passes(IPv4Address, name) and name not in text  # browsers accept 3 and 12.5 as addresses, too
-    if url is None or is_number or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
+    is_number = is_accepted(IPv4Address, name) and name not in text  # browsers accept 3 and 12.5 as addresses, too
+    if url is None or is_number or not (_DOMAIN.fullmatch(name) or is_accepted(ip_address, name)):
         message = _("“%(given)s” is not a domain.") % {"given": text[:100]}
         raise WrongUseError(message, hint=_("Enter a domain without a path, for example shop.example."))
     if url.href != f"{url.protocol}//{url.hostname}/" or url.hostname.startswith("*"):

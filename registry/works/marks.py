@@ -1,4 +1,4 @@
-"""Captions and marks in registered pictures, detected at registration and stored, and masked in comparisons."""
+"""Captions and marks in registered pictures. They are detected at registration and masked in comparisons."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from indexer.compare.marks import MAX_OTHERS, Shared, find_shared_windows, is_comparable, locate_marks
+from indexer.compare.marks import MAX_OTHER_WORKS, SharedMask, find_shared_windows, is_comparable, locate_marks
 from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE
 from indexer.picture.features import Features
@@ -20,13 +20,13 @@ from registry.fingerprints.ports import get_features
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
-MAX_MARKED = 4  # earlier marked works that a new one is compared with, in addition to the latest works
-FIRST_BATCH = 4  # works compared first; if none of them shares anything, the rest is skipped
+MAX_MARKED = 4  # earlier works with marks, compared with a new work in addition to the latest works
+FIRST_BATCH = 4  # works compared first; if none of them shares any part, the other works are skipped
 DECIMALS = 4
 Edges = list[float]  # left, top, right and bottom, as fractions of a picture's width and height
 
 # Runs for each found picture: Django's ORM would take ten times as long.
-_REGISTERED = """
+_REGISTERED_QUERY = """
     WITH living AS (
         SELECT r.id, r.picture_id, r.marks, w.registered_at, o.derived
         FROM registry_workpicture r JOIN registry_work w ON w.id = r.work_id JOIN registry_owner o ON o.id = w.owner_id
@@ -42,38 +42,44 @@ _REGISTERED = """
 class Marks:
     """Marks detected in a new work and, by comparison with it, in earlier works."""
 
-    new: list[Edges]
-    earlier: Mapping[int, list[Edges]]  # of works without marks so far; by primary key of the :class:`WorkPicture`
+    new_marks: list[Edges]
+    # For works without stored marks, by primary key of the :class:`WorkPicture`
+    earlier_marks: Mapping[int, list[Edges]]
 
 
 def find_captions(features: Features) -> list[Edges]:
-    """Return the caption bars of a picture; none for pages and plain pictures, which are compared as a whole."""
+    """Return the caption bars of a picture. Pages and plain pictures have none, since they are compared as a whole."""
     if not is_comparable(features) or PAGE in features.low_information:
         return []
     width, height = features.info.width, features.info.height
-    return _to_edges(box.scaled(1 / width, 1 / height) for box in features.masked)
+    return _to_edges(box.scale_by(1 / width, 1 / height) for box in features.masked_boxes)
 
 
 def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
-    """Detect marks by comparing a new work with the owner's latest ones: parts shared by otherwise different works."""
+    """Detect marks, parts shared by otherwise different works, by comparing a new work with the owner's latest ones."""
     other_pictures = _load_other_pictures(owner, features) if is_comparable(features) else []
-    marked, rest = (
+    marked_pictures, unmarked_pictures = (
         [candidate for candidate in other_pictures if candidate.is_marked],
         [candidate for candidate in other_pictures if not candidate.is_marked],
     )
-    sharing = _find_sharing(services, features, [*marked, *rest[:FIRST_BATCH]])
-    if sharing:
-        sharing |= _find_sharing(services, features, rest[FIRST_BATCH:])
-    new = locate_marks([shared for _, shared in sharing.values()])
-    if not new:
+    shared_pictures = _find_sharing_pictures(services, features, [*marked_pictures, *unmarked_pictures[:FIRST_BATCH]])
+    if shared_pictures:
+        shared_pictures |= _find_sharing_pictures(services, features, unmarked_pictures[FIRST_BATCH:])
+    new_marks = locate_marks([shared_part for _, shared_part in shared_pictures.values()])
+    if not new_marks:
         return Marks([], {})
-    earlier = {}
-    for candidate, (work, _) in sharing.items():
+    earlier_marks = {}
+    for candidate, (work, _) in shared_pictures.items():
         if not candidate.is_marked:
-            compared_features = [features, *(other for key, (other, _) in sharing.items() if key != candidate)]
-            shared_parts = (find_shared_windows(work, other) for other in compared_features)
-            earlier[candidate.pk] = _to_edges(locate_marks([shared for shared in shared_parts if shared is not None]))
-    return Marks(_to_edges(new), {pk: edges for pk, edges in earlier.items() if edges})
+            compared_features = [
+                features,
+                *(other_features for key, (other_features, _) in shared_pictures.items() if key != candidate),
+            ]
+            shared_parts = (find_shared_windows(work, other_features) for other_features in compared_features)
+            earlier_marks[candidate.pk] = _to_edges(
+                locate_marks([shared_part for shared_part in shared_parts if shared_part is not None])
+            )
+    return Marks(_to_edges(new_marks), {pk: edges for pk, edges in earlier_marks.items() if edges})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +88,20 @@ class RegisteredPicture:
 
     digest: Digest
     marks: list[Edges]
-    derived: bool  # True if one of its owners wants derived works to be shown
+    includes_derived: bool  # True if one of its owners has enabled the search for derived works
 
 
 def load_registered_pictures(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
     """Return data of registered pictures, by primary key, in one query.
 
-    The marks of the first registration apply, so that a later registration of the same picture cannot mask any part of
+    The marks of the first registration apply, so that a later registration of the same picture cannot mask parts of
     it.
     """
     keys = list(pictures)
     if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_REGISTERED, [keys, keys])
+        cursor.execute(_REGISTERED_QUERY, [keys, keys])
         rows = cursor.fetchall()
     return {
         pk: RegisteredPicture(Digest(bytes(digest)), json.loads(marks or "[]"), derived)
@@ -109,7 +115,7 @@ def add_marks(features: Features, marks: Iterable[Edges]) -> Features:
     if not marks:
         return features
     width, height = features.info.width, features.info.height
-    return replace(features, marked=tuple(Box(*edges).scaled(width, height) for edges in marks))
+    return replace(features, marked=tuple(Box(*edges).scale_by(width, height) for edges in marks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +131,13 @@ def _load_other_pictures(owner: Owner, features: Features) -> list[_OtherPicture
     """Return the latest pictures of the owner's works and the latest with marks, newest first."""
     active_pictures = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).order_by("-pk")
     rows = active_pictures.annotate(is_marked=~Q(marks=[])).values_list("pk", "picture__digest", "is_marked")
-    selected = rows[:MAX_OTHERS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk")
-    return [other for row in selected if (other := _OtherPicture(*row)).digest != features.digest]
+    selected_rows = rows[:MAX_OTHER_WORKS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk")
+    return [other for row in selected_rows if (other := _OtherPicture(*row)).digest != features.digest]
 
 
-def _find_sharing(
+def _find_sharing_pictures(
     services: Services, features: Features, candidates: Iterable[_OtherPicture]
-) -> dict[_OtherPicture, tuple[Features, Shared]]:
+) -> dict[_OtherPicture, tuple[Features, SharedMask]]:
     """Return the pictures that share parts with a new one, with their features and the parts; errors are skipped."""
     shared_parts = {}
     for candidate in candidates:

@@ -1,4 +1,4 @@
-"""Works, licences, documents and remarks on ownership, and uploads."""
+"""Models of works, licences, documents, ownership remarks and uploads."""
 
 from dataclasses import fields
 
@@ -15,14 +15,16 @@ from registry.db.fields import DigestField
 from registry.pictures.models import Picture
 
 _BLANK = models.Value(" ")
-_SEARCHED = Concat("title", _BLANK, "author", _BLANK, "holder", _BLANK, "source_name", output_field=models.TextField())
+_SEARCHED_TEXT = Concat(
+    "title", _BLANK, "author", _BLANK, "holder", _BLANK, "source_name", output_field=models.TextField()
+)
 
 
 class Work(Numbered):
     """A registered work of one owner, with one or more pictures."""
 
     class AuthorKind(models.TextChoices):
-        """Kind of author, on which the term of protection depends."""
+        """Type of author. The term of protection depends on it."""
 
         PERSON = "person"
         ANONYMOUS = "anonymous"
@@ -31,7 +33,7 @@ class Work(Numbered):
     class Medium(models.TextChoices):
         """Kind of work, on which the term of protection depends."""
 
-        UNSAID = ""
+        UNSPECIFIED = ""
         PHOTOGRAPH = "photograph"
         OTHER = "other"
 
@@ -51,7 +53,7 @@ class Work(Numbered):
     )
     author_died = models.PositiveSmallIntegerField(null=True, blank=True, help_text="year")
     medium = models.CharField(
-        max_length=10, choices=Medium.choices, default=Medium.UNSAID, db_default=Medium.UNSAID, blank=True
+        max_length=10, choices=Medium.choices, default=Medium.UNSPECIFIED, db_default=Medium.UNSPECIFIED, blank=True
     )
     metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="metadata stated by the file")
     registration = models.ForeignKey(
@@ -66,7 +68,7 @@ class Work(Numbered):
         help_text="digest of the current declaration",
     )
     words = models.GeneratedField(
-        expression=Lower(_SEARCHED),
+        expression=Lower(_SEARCHED_TEXT),
         output_field=models.TextField(),
         db_persist=True,
         help_text="picture that is searched for",
@@ -96,16 +98,16 @@ class Work(Numbered):
         return f"{self.number}: {self.title}"
 
     @property
-    def declared(self) -> DeclaredWork:
+    def declared_work(self) -> DeclaredWork:
         """The current declaration."""
         values = {field.name: getattr(self, field.name) for field in fields(DeclaredWork)}
         return DeclaredWork(**{**values, "registrations": tuple(self.registrations)})
 
 
 class WorkPicture(Claimable):
-    """A picture of a work. Its step searches all pictures already seen."""
+    """A picture of a work. Its step searches for it among all pictures seen earlier."""
 
-    class RoleOfPicture(models.TextChoices):
+    class PictureRole(models.TextChoices):
         """Role of the picture in the work."""
 
         MASTER = "master"
@@ -113,7 +115,7 @@ class WorkPicture(Claimable):
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="work_pictures")
     picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="work_pictures")
-    role = models.CharField(max_length=8, choices=RoleOfPicture.choices, default=RoleOfPicture.MASTER)
+    role = models.CharField(max_length=8, choices=PictureRole.choices, default=PictureRole.MASTER)
     captions = models.JSONField(default=list, blank=True, help_text="masked rectangles, as shares of the size: edges")
     marks = models.JSONField(
         default=list, blank=True, help_text="masked rectangles that other works of the owner show as well"
@@ -146,7 +148,7 @@ class WorkPicture(Claimable):
 
 
 class SignedCopy(models.Model):
-    """Credentials of the newest published copy of a picture, to identify copies that lost theirs."""
+    """Content credentials of the newest published copy of a picture, to identify copies without credentials."""
 
     work_picture = models.OneToOneField(WorkPicture, on_delete=models.CASCADE, related_name="signed_copy")
     manifest = models.CharField(max_length=200, unique=True, help_text="identifier")
@@ -158,7 +160,7 @@ class SignedCopy(models.Model):
 
 
 class RegistrationConflict(models.Model):
-    """An earlier registration of the same or a nearly identical picture by another owner; shows only its date."""
+    """An earlier registration of the same or a nearly identical picture by another owner. Only its date is shown."""
 
     class Kind(models.TextChoices):
         """Similarity of the two registered pictures."""
@@ -176,7 +178,7 @@ class RegistrationConflict(models.Model):
 
 
 class WorkRelation(models.Model):
-    """Two works of one owner that show the same, according to their comparison; each pair is stored once."""
+    """Two works of one owner with common content, according to their comparison. Each pair is stored once."""
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="relations")
     other = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="related_to")
@@ -240,10 +242,10 @@ class ColumnMapping(models.Model):
 
 
 class OwnershipRemark(models.Model):
-    """A doubt about ownership that a person should review before relying on the work. It has no effect by itself."""
+    """An ownership warning that a member should review before enforcing the work. It has no other effect."""
 
     class Kind(models.TextChoices):
-        """Subject of the remark."""
+        """Type of an ownership warning."""
 
         CREDIT = "credit"
         MANIFEST = "manifest"
@@ -302,7 +304,7 @@ class Collection(Numbered):
 
 
 class BulkEdit(Numbered, Claimable):
-    """One change of many works at once. Its step applies it in portions; a second edit undoes it as a whole."""
+    """A change of many works. Its step applies it in portions. A second bulk edit can undo it as a whole."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="bulk_edits")
     at = models.DateTimeField()
@@ -345,7 +347,7 @@ class WorkChange(models.Model):
 
 
 class Upload(Numbered):
-    """Files uploaded together, in portions. Their bytes wait in a folder until they are registered."""
+    """Files uploaded together, in portions. Their bytes are stored in a folder until they are registered."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="uploads")
     announced = models.PositiveIntegerField(default=0, help_text="number of files announced by the sender")
@@ -364,7 +366,7 @@ class Upload(Numbered):
 
 
 class UploadLine(models.Model):
-    """One line of an upload's table: the declaration for a file."""
+    """One row of an upload's table: the declaration for a file."""
 
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="lines")
     file = models.CharField(max_length=300)
@@ -375,7 +377,7 @@ class UploadLine(models.Model):
 
 
 class UploadFile(Claimable):
-    """One file of an upload. Its step registers it; a refused file is done, too, with the reason."""
+    """One file of an upload. Its step registers it. A refused file is also ``done`` and has a reason."""
 
     class Outcome(models.TextChoices):
         """Result for a file."""

@@ -1,4 +1,4 @@
-"""Works that owners make public: opened and closed by them, each time with a log entry."""
+"""Works that owners make public. Opening and closing a work adds a log entry."""
 
 import secrets
 from contextlib import suppress
@@ -9,17 +9,17 @@ from django.core.validators import EmailValidator, URLValidator
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
-from exhibit.errors import RefusedError, UnreadablePictureError, passes
-from exhibit.pictures.iscc import iscc_of
+from exhibit.errors import RefusedError, UnreadablePictureError, is_accepted
+from exhibit.pictures.iscc import compute_iscc
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 from registry.db.rows import write
 from registry.log.log import submit
 from registry.members import samples
-from registry.services.addresses import absolute
+from registry.services.addresses import build_absolute_url
 from registry.services.services import Services
 from registry.works.models import Work
 
@@ -30,8 +30,8 @@ URL_SCHEMES = {"http", "https"}
 def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
     """Make a work public, with a contact for licences: a web address, an e-mail address, or none.
 
-    A work that is opened again keeps its URL. The ISCC of each registered file is computed if missing; a file that is
-    gone or cannot be decoded has none.
+    A work that is opened again keeps its URL. The ISCC of each registered file is computed if missing; a file that
+    is no longer stored or cannot be decoded has none.
 
     Raises:
         RefusedError: The contact is invalid, or the work was removed.
@@ -43,7 +43,8 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
         with suppress(UnreadablePictureError):
             if work_picture.picture.digest in services.blobs:
                 write(
-                    work_picture, iscc=asdict(iscc_of(services.blobs.get(work_picture.picture.digest), services.limits))
+                    work_picture,
+                    iscc=asdict(compute_iscc(services.blobs.get(work_picture.picture.digest), services.limits)),
                 )
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
@@ -53,29 +54,29 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
             return row
         name = row.public_name or secrets.token_hex(8)
         write(row, public_name=name, opened_at=now(), licence_contact=contact)
-        _log_change(row, opened=True, by=by)
+        _log_change(row, is_open=True, by=by)
     return row
 
 
 def close_work(work: Work, *, by: str) -> None:
-    """Make a work private. Its URL responds from now on as if it had never existed."""
+    """Make a work private. From then on, its URL responds as if the work had never existed."""
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.opened_at is None:
             return
         write(row, opened_at=None)
-        _log_change(row, opened=False, by=by)
+        _log_change(row, is_open=False, by=by)
 
 
 def find_open_work(name: str) -> Work | None:
-    """Return the open work with this public name; ``None`` for closed, removed and unknown ones alike."""
+    """Return the open work with this public name; ``None`` if it is closed, removed or unknown."""
     return list_open_works().select_related("owner", "registration__entry").filter(public_name=name).first()
 
 
 def get_public_url(config: Config, work: Work) -> str | None:
     """Return the absolute URL of a work's public page; ``None`` if it is not open."""
     is_open = work.opened_at is not None and work.removed_at is None
-    return absolute(config, f"/id/{work.public_name}/") if is_open else None
+    return build_absolute_url(config, f"/id/{work.public_name}/") if is_open else None
 
 
 def build_public_facts(config: Config, work: Work) -> dict[str, Untyped]:
@@ -102,33 +103,35 @@ def build_public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "copyrightNotice": work.rights_statement,
         "datePublished": work.first_publication,
         "license": page if work.rights_statement else None,
-        "acquireLicensePage": work.licence_contact if passes(address, work.licence_contact, ValidationError) else None,
+        "acquireLicensePage": work.licence_contact
+        if is_accepted(address, work.licence_contact, ValidationError)
+        else None,
         "identifier": [*(f"sha256:{file['sha256']}" for file in files), *codes],
     }
     extension = {
         "digests_only_stated": any(row.stated for row in pictures),
-        "registered_at": rfc3339(work.registered_at),
+        "registered_at": format_rfc3339(work.registered_at),
         "registrations": work.registrations,
         "files": files,
         "licence_contact": work.licence_contact,
         "other_claims": [
             {
-                "title": other.title,
-                "rights_holder": other.holder or other.owner.name,
-                "registered_at": rfc3339(other.registered_at),
-                "url": get_public_url(config, other),
+                "title": claim.title,
+                "rights_holder": claim.holder or claim.owner.name,
+                "registered_at": format_rfc3339(claim.registered_at),
+                "url": get_public_url(config, claim),
             }
-            for other in list_other_claims(work)
+            for claim in list_other_claims(work)
         ],
         "log_entry": entry
         and {
             "sequence": entry.sequence,
-            "time": rfc3339(entry.time),
+            "time": format_rfc3339(entry.time),
             "commitment": bytes(entry.commitment).hex(),
         },
     }
     return {key: value for key, value in facts.items() if value} | {
-        "exhibit": {k: v for k, v in extension.items() if v}
+        "exhibit": {name: item for name, item in extension.items() if item}
     }
 
 
@@ -139,10 +142,10 @@ def list_other_claims(work: Work) -> QuerySet[Work]:
 
 
 def normalise_contact(contact: str) -> str:
-    """Return a web or e-mail address, or an empty string; raises ``RefusedError`` for anything else."""
+    """Return a web or email address, or an empty string. Raise ``RefusedError`` for other texts."""
     contact = contact.strip()
     validators = (URLValidator(schemes=list(URL_SCHEMES)), EmailValidator())
-    is_valid = any(passes(validator, contact, ValidationError) for validator in validators)
+    is_valid = any(is_accepted(validator, contact, ValidationError) for validator in validators)
     if contact and (len(contact) > MAX_CONTACT or not is_valid):
         sentence = Sentence("The contact is neither a web address nor an email address.")
         raise RefusedError(sentence, reason="contact")
@@ -155,11 +158,11 @@ def _get_creator_type(work: Work) -> str:
     )
 
 
-def _log_change(work: Work, *, opened: bool, by: str) -> None:
-    opening = {"owner": work.owner.slug, "work": work.number, "public": opened}
+def _log_change(work: Work, *, is_open: bool, by: str) -> None:
+    opening = {"owner": work.owner.slug, "work": work.number, "public": is_open}
     submit(EntryType.REGISTRATION, opening, work.owner, details={"by": by, "contact": work.licence_contact})
 
 
 def list_open_works() -> QuerySet[Work]:
-    """Return the works that are public now. Requests by outsiders see these works only."""
+    """Return the works that are public now. Requests without an account can access only these works."""
     return Work.objects.filter(removed_at=None).exclude(opened_at=None)

@@ -1,4 +1,4 @@
-"""Proof of a work's registration: its log entry, a checkpoint that covers it, and the checkpoint's witnesses."""
+"""Proof of a work's registration: its log entry, a checkpoint that covers it, and the checkpoint's timestamps."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 from django.db.models import QuerySet
 
 from evidence.anchors import KINDS
-from evidence.bundle.bag import log_files
+from evidence.bundle.bag import create_log_files
 from evidence.facts.case import WitnessFacts
-from exhibit.clock import rfc3339
+from exhibit.clock import format_rfc3339
 from exhibit.entries import EntryType
 from exhibit.ports import Receipt
 from registry.log.models import LogCheckpoint, LogSubmission
@@ -26,23 +26,26 @@ from registry.works.models import Work
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """Log entry of a registration, or of any other submission, and how far it has been witnessed."""
+    """Log entry of a registration or of any other submission, with its timestamps."""
 
     submission: LogSubmission
-    entry: int | None  # sequence number in the log, from 0; ``None`` while it waits for one
-    checkpoint: LogCheckpoint | None  # the checkpoint over the entry that most witnesses have answered for
-    witnesses: tuple[WitnessFacts, ...]  # of the checkpoint, by name
+    entry: int | None  # sequence number in the log, from 0; ``None`` until it is assigned
+    checkpoint: LogCheckpoint | None  # the checkpoint over the entry with the most timestamps
+    witnesses: tuple[WitnessFacts, ...]  # timestamps of the checkpoint, by name of the service
 
 
 def list_later_submissions(work: Work) -> list[LogSubmission]:
     """Return the first log submission of each picture that was added to a work later."""
     rows = work.work_pictures.order_by("pk").values_list("picture__digest", flat=True)
-    further = [digest.hex for digest in rows[1:]]
-    about = (
-        _list_submissions(work).filter(opening__content__picture__in=further).select_related("opening").order_by("-pk")
+    later_pictures = [digest.hex for digest in rows[1:]]
+    submissions = (
+        _list_submissions(work)
+        .filter(opening__content__picture__in=later_pictures)
+        .select_related("opening")
+        .order_by("-pk")
     )
-    firsts = {row.opening.content["picture"]: row for row in about}
-    return [firsts[picture] for picture in further if picture in firsts]
+    first_submissions = {row.opening.content["picture"]: row for row in submissions}
+    return [first_submissions[picture] for picture in later_pictures if picture in first_submissions]
 
 
 def _list_submissions(work: Work) -> QuerySet[LogSubmission]:
@@ -56,13 +59,13 @@ def get_registration(work: Work) -> Registration | None:
 
 
 def to_registration(submission: LogSubmission) -> Registration:
-    """Return the same for any submission."""
+    """Return the log entry, checkpoint and timestamps of any submission."""
     checkpoint = get_best_checkpoint(submission.pk)
     return Registration(submission, get_sequence(submission.pk), checkpoint, list_timestamps(checkpoint))
 
 
 def make_proof_files(services: Services, work: Work) -> dict[str, bytes]:
-    """Return the proof of a work's registration as files by name; signs a checkpoint if none covers it yet.
+    """Return the proof of a work's registration as files by name. Sign a checkpoint if none covers the entry yet.
 
     The result is empty if the opening of the work's entry has been erased.
     """
@@ -73,8 +76,8 @@ def make_proof_files(services: Services, work: Work) -> dict[str, bytes]:
     proof = prove_inclusion(services, submission, checkpoint)
     if proof is None:
         return {}
-    files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}
-    lines, checks = (
+    files = {PurePosixPath(path).name: data for path, data in create_log_files(proof).items()}
+    lines, check_lines = (
         [],
         ["", "Each receipt is a timestamp of the SHA-256 of the file checkpoint:", "  sha256sum checkpoint"],
     )
@@ -83,24 +86,24 @@ def make_proof_files(services: Services, work: Work) -> dict[str, bytes]:
         name = f"receipt-{number}{KINDS[receipt.kind].suffix}"
         files.update({name: receipt.proof, **dict(receipt.material)})
         lines.append(_describe_receipt(name, receipt))
-        checks += [f"  {line.format(name=name)}" for line in KINDS[receipt.kind].how_to_check]
-    no_receipts = "- No timestamp service has returned a receipt for this checkpoint yet. Try again later."
-    receipt_lines = [*lines, *checks] if lines else [no_receipts]
+        check_lines += [f"  {line.format(name=name)}" for line in KINDS[receipt.kind].check_instructions]
+    no_receipts_line = "- No timestamp service has returned a receipt for this checkpoint yet. Try again later."
+    receipt_lines = [*lines, *check_lines] if lines else [no_receipts_line]
     return {**files, "READ-ME.txt": _write_readme(work, proof.sequence, proof.size, receipt_lines).encode()}
 
 
 def _describe_receipt(name: str, receipt: Receipt) -> str:
     statement = "has not returned a complete receipt yet"
     if receipt.time is not None:
-        statement = f"states that it existed no later than {rfc3339(receipt.time)}"
-    note = " (development service, no legal weight)" if receipt.development else ""
+        statement = f"confirms that the checkpoint existed no later than {format_rfc3339(receipt.time)}"
+    note = " (test service, no legal weight)" if receipt.development else ""
     return f"- {name}: {receipt.witness} {statement}{note}."
 
 
 def _write_readme(work: Work, sequence: int, size: int, receipt_lines: list[str]) -> str:
     """Return the text that explains the files and how to verify them."""
     lines = (
-        f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
+        f'Registration of work {work.number}, "{work.title}", recorded at {format_rfc3339(work.registered_at)}.',
         "This is a deposit record. It does not examine or create any right.",
         "",
         f"- entry.json: log entry {sequence}: the declarations, the SHA-256 of the picture file, and the",

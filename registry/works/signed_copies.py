@@ -1,4 +1,4 @@
-"""Credentials of published copies, looked up by soft bindings; only for works that are open."""
+"""Content credentials of published copies, found by soft bindings. Only for works that are public."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ _DISTANCE = "bit_count(('x' || encode(registry_signedcopy.content, 'hex'))::bit(
 
 @dataclass(frozen=True, slots=True)
 class ManifestMatch:
-    """A manifest that a soft binding leads to."""
+    """A manifest found by a soft binding."""
 
     manifest: str
-    score: int  # 100 if the bytes are the same, else the percentage of equal bits of the Content-Code
+    score: int  # 100 if the bytes are the same, otherwise the percentage of equal bits of the Content-Code
 
 
 def find_manifests(bodies: Mapping[str, bytes], limit: int) -> list[ManifestMatch]:
     """Return the manifests for the 256 bits of an ISCC's units, best first; ``bodies`` uses the names in ``Iscc``.
 
-    For works with too little content to distinguish, only manifests of identical bytes are returned.
+    For pictures with too little detail to distinguish them, only manifests of identical bytes are returned.
     """
     same_bytes = Q(pk__in=[])
     for name in {"data", "instance"} & bodies.keys():
@@ -38,14 +38,16 @@ def find_manifests(bodies: Mapping[str, bytes], limit: int) -> list[ManifestMatc
     if content := bodies.get("content"):
         rows = _list_open_copies().filter(work_picture__picture__low_information=[]).exclude(same_bytes)
         distance = RawSQL(_DISTANCE, [content.hex()])  # noqa: S611 - contains only constant text
-        near_copies = rows.annotate(apart=distance).filter(apart__lte=MAX_DISTANCE)
-        nearest = near_copies.order_by("apart", "pk").values_list("manifest", F("apart"))[: limit - len(matches)]
-        matches += [ManifestMatch(name, (BITS - distance) * 100 // BITS) for name, distance in nearest]
+        similar_copies = rows.annotate(apart=distance).filter(apart__lte=MAX_DISTANCE)
+        nearest_copies = similar_copies.order_by("apart", "pk").values_list("manifest", F("apart"))[
+            : limit - len(matches)
+        ]
+        matches += [ManifestMatch(name, (BITS - distance) * 100 // BITS) for name, distance in nearest_copies]
     return matches
 
 
 def load_manifest_store(manifest: str) -> bytes | None:
-    """Return the manifest store that contains this manifest, while its work is open."""
+    """Return the manifest store that contains this manifest; ``None`` if its work is not public."""
     row = _list_open_copies().filter(manifest=manifest).only("store").first()
     return None if row is None else bytes(row.store)
 

@@ -1,7 +1,7 @@
 """User-supplied tables: CSV in the usual encodings and with the usual separators, and XLSX.
 
-Limits apply: a table's size is checked before it is unpacked. Ambiguous input is rejected with a hint on what to save
-instead; nothing is guessed that could silently change a name.
+A table's size is limited and is checked before it is unpacked. Ambiguous input is rejected with a hint how to save the
+table, since a wrong guess could change a name without notice.
 """
 
 import io
@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 from django.utils.translation import gettext as _, ngettext
 
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.files.delimited import Candidate, Delimited, Problem, candidates_of, encoding_of
-from exhibit.plain import plain
+from exhibit.files.delimited import DelimitedTable, EncodingCandidate, RowProblem, detect_encoding, find_encodings
+from exhibit.plain import remove_control_chars
 from registry.works import workbooks
 from registry.works.headings import strip_diacritics
 from registry.works.workbooks import MAX_COLUMNS, Cells
@@ -29,7 +29,7 @@ class Heading:
     """A heading of a table, and its interpretation."""
 
     text: str  # as written
-    column: str  # the column; empty if unknown and not used
+    column: str  # the column; empty if the heading is unknown and ignored
     example: str  # the first non-empty field below it
 
 
@@ -40,73 +40,75 @@ class TableInterpretation:
     encoding: str  # ``utf-8``, ``cp1252`` and such; empty for a workbook
     separator: str  # field separator; empty for a workbook
     headings: tuple[Heading, ...]
-    likely: bool = False  # the encoding is likely but not certain, and nobody chose it
+    is_likely: bool = False  # True if the encoding is likely but not certain, and the user did not choose it
     sheet: str = ""  # the sheet of the workbook that was read
     unread_sheets: tuple[str, ...] = ()  # non-empty sheets that were not read
-    skipped: tuple[tuple[int, str], ...] = ()  # line numbers of skipped rows, with the reason
+    skipped: tuple[tuple[int, str], ...] = ()  # numbers of skipped rows, with the reason
 
 
 @dataclass(frozen=True, slots=True)
 class TableStart:
-    """The first lines of a table with unknown headings, so that a person can assign the columns."""
+    """The first rows of a table with unknown headings, from which the user can assign the columns."""
 
     headings: tuple[str, ...]
     guesses: tuple[str, ...]  # the column that each heading certainly means, or empty
     columns: tuple[str, ...]  # all columns that exist
-    rows: tuple[tuple[str, ...], ...]  # the fields of the first lines below
+    rows: tuple[tuple[str, ...], ...]  # the fields of the first rows below
 
 
 class HeadingsError(WrongUseError):
-    """A table's headings cannot be interpreted without a person's choice."""
+    """A table's headings cannot be interpreted; the user has to choose columns."""
 
-    def __init__(self, message: str, *, hint: str, beginning: TableStart) -> None:
+    def __init__(self, message: str, *, hint: str, table_start: TableStart) -> None:
         super().__init__(message, hint=hint)
-        self.beginning = beginning
+        self.table_start = table_start
 
 
 class EncodingError(WrongUseError):
-    """The encoding of a table cannot be determined: a person has to choose it."""
+    """The encoding of a table cannot be determined; the user has to choose it."""
 
-    def __init__(self, message: str, *, hint: str, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, message: str, *, hint: str, candidates: Sequence[EncodingCandidate]) -> None:
         super().__init__(message, hint=hint)
         self.candidates = tuple(candidates)
 
 
 class WrongRowsError(WrongUseError):
-    """Some rows of a table are invalid; the others can be used if a person agrees."""
+    """Some rows of a table are invalid; the others can be used if the user agrees."""
 
-    def __init__(self, name: str, rows: Sequence[tuple[int, WrongUseError]], sound: int) -> None:
+    def __init__(self, name: str, rows: Sequence[tuple[int, WrongUseError]], valid_count: int) -> None:
         text = _("%(name)s, row %(line)d: %(problem)s")
         lines = [
             text % {"name": name, "line": line, "problem": error.message} for line, error in rows[:MAX_DESCRIBED_ERRORS]
         ]
-        if more := rows[MAX_DESCRIBED_ERRORS:]:
-            text = ngettext("%(count)d more row cannot be used.", "%(count)d more rows cannot be used.", len(more))
-            numbers = ", ".join(str(line) for line, _error in more[:MAX_LISTED_LINES])
-            ellipsis = ", …" if len(more) > MAX_LISTED_LINES else ""
-            lines.append(f"{text % {'count': len(more)}} ({numbers}{ellipsis})")
+        if further_rows := rows[MAX_DESCRIBED_ERRORS:]:
+            text = ngettext(
+                "%(count)d more row cannot be used.", "%(count)d more rows cannot be used.", len(further_rows)
+            )
+            numbers = ", ".join(str(line) for line, _error in further_rows[:MAX_LISTED_LINES])
+            ellipsis = ", …" if len(further_rows) > MAX_LISTED_LINES else ""
+            lines.append(f"{text % {'count': len(further_rows)}} ({numbers}{ellipsis})")
         super().__init__("\n".join(lines), hint=rows[0][1].hint)
         self.rows = tuple((line, error.message) for line, error in rows)
-        self.sound = sound
+        self.valid_count = valid_count
 
 
 ColumnChooser = Callable[[Sequence[str]], Sequence[str] | None]
-"""Returns the columns that a person chose for headings, in order, empty for none; ``None`` without a choice."""
+"""Function that returns the columns that the user chose for headings, in order (empty for none), or ``None``."""
 
 
-def choose_none(_headings: Sequence[str]) -> None:
-    """Return no choice: each heading names its column."""
+def choose_no_columns(_headings: Sequence[str]) -> None:
+    """Return None: no columns were chosen, so each heading must name its column."""
 
 
 MAX_BYTES = 32 * 1024 * 1024
-MAX_LINES = 100_000  # lines of a CSV table, except its first and empty ones
-MAX_HEADING = 300  # characters of a heading for which a person may choose a column
-SAMPLES, MAX_SAMPLE = 3, 200  # lines that show a column's content, and characters of each field
+MAX_LINES = 100_000  # rows of a CSV table, without the headings and empty rows
+MAX_HEADING_LENGTH = 300  # characters of a heading for which the user may choose a column
+MAX_SAMPLE_ROWS, MAX_SAMPLE_LENGTH = 3, 200  # rows that show a column's content, and characters of each field
 LIKELY_ENCODING = "cp1252"
-"""The encoding that can only be likely: other single-byte encodings can produce plausible words, too."""
-MAX_DESCRIBED_ERRORS = 100  # invalid lines whose problem is described
-MAX_LISTED_LINES = 1_000  # further invalid lines whose number is listed
-_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+"""Encoding that is never certain, because other single-byte encodings can also produce plausible words."""
+MAX_DESCRIBED_ERRORS = 100  # invalid rows whose problem is described
+MAX_LISTED_LINES = 1_000  # further invalid rows whose number is listed
+_UNREADABLE_CHAR = "\N{REPLACEMENT CHARACTER}"
 _FAILED_FORMULA = re.compile(r"#[A-ZÄÖÜÉ0-9/_]{2,20}[!?]|#N/?[AV]|#GETTING_DATA|Err:\d{3}")
 """Text of a cell whose formula failed (ECMA-376, part 1, 18.17.2.7), in the languages of spreadsheet programs."""
 _OTHER_FORMATS = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<table", "HTML"), (b"<?xml", "XML"),
@@ -114,16 +116,16 @@ _OTHER_FORMATS = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<table", "
 
 
 @dataclass(frozen=True, slots=True)
-class ReadTable(Generic[Row]):
+class ParsedTable(Generic[Row]):
     """The rows of a table with their numbers, the table's interpretation, and its invalid rows."""
 
     name: str
     rows: list[tuple[int, Row]]
     interpretation: TableInterpretation
-    wrong: list[tuple[int, WrongUseError]]
+    errors: list[tuple[int, WrongUseError]]
 
-    def check(self, *, skips_invalid: bool) -> TableInterpretation:
-        """Return the table's interpretation, with the rows that were skipped.
+    def check_rows(self, *, skips_invalid: bool) -> TableInterpretation:
+        """Return the table's interpretation with the skipped rows, or raise an error for invalid rows.
 
         Args:
             skips_invalid: Skip invalid rows. Otherwise they are an error.
@@ -132,7 +134,7 @@ class ReadTable(Generic[Row]):
             WrongRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
             WrongUseError: The table has no rows.
         """
-        errors = sorted(self.wrong, key=lambda row: row[0])
+        errors = sorted(self.errors, key=lambda row: row[0])
         if errors and not (skips_invalid and self.rows):
             raise WrongRowsError(self.name, errors, len(self.rows))
         if not self.rows:
@@ -147,16 +149,16 @@ def read_lines(
     data: bytes,
     columns: Mapping[str, int],
     *,
-    required: str,
+    required_column: str,
     aliases: Mapping[str, str],
     convert: Callable[[int, Mapping[str, str]], Row],
 ) -> list[Row]:
-    """Return the result of ``convert`` for each line of a table, as :func:`read_table` does.
+    """Return the result of ``convert`` for each row of a table. The arguments are those of :func:`read_table`.
 
-    Every line must be valid.
+    Every row must be valid.
     """
-    table = read_table(name, data, columns, required=required, aliases=aliases, convert=convert)
-    table.check(skips_invalid=False)
+    table = read_table(name, data, columns, required_column=required_column, aliases=aliases, convert=convert)
+    table.check_rows(skips_invalid=False)
     return [row for _line, row in table.rows]
 
 
@@ -165,27 +167,27 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     data: bytes,
     columns: Mapping[str, int],
     *,
-    required: str,
+    required_column: str,
     aliases: Mapping[str, str],
     convert: Callable[[int, Mapping[str, str]], Row],
     is_ignored: Callable[[str], bool] = lambda _heading: False,
-    choose_columns: ColumnChooser = choose_none,
+    choose_columns: ColumnChooser = choose_no_columns,
     encoding: str = "",
     accepts_likely: bool = False,
-) -> ReadTable[Row]:
+) -> ParsedTable[Row]:
     """Read a table, CSV or XLSX, and collect its invalid rows.
 
     Args:
         name: The name of the file, for errors.
         data: Its bytes.
         columns: The maximum number of characters in a field, by column. Columns missing from the table are empty.
-        required: The column that must exist and be filled.
+        required_column: The column that must exist and be filled.
         aliases: Alternative names of columns, in lower case.
-        convert: Converts a line, given its number in the file; raises ``WrongUseError`` for an invalid one.
+        convert: Converts a row, given its number in the file; raises ``WrongUseError`` for an invalid one.
         is_ignored: Returns True for the heading of a column to ignore.
-        choose_columns: Returns the columns that a person chose if the headings are not clear by themselves.
-        encoding: As Python names it; empty to determine it.
-        accepts_likely: Accept Windows-1252 if it is the likely encoding: nobody uses the rows before seeing them.
+        choose_columns: Returns the columns that the user chose, for headings that are not clear.
+        encoding: Python's name of the encoding; detected if empty.
+        accepts_likely: Accept Windows-1252 if it is the likely encoding. Set this only if the rows are previewed.
 
     Raises:
         EncodingError: The encoding cannot be determined.
@@ -199,14 +201,16 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     if csv is not None and csv.encoding == LIKELY_ENCODING and not (encoding or accepts_likely):
         raise make_encoding_error(name, data)
     rows: Iterator[tuple[int, Cells]] = (
-        _iterate_csv(csv) if csv is not None else sheet.lines if sheet is not None else iter(())
+        _iterate_csv_rows(csv) if csv is not None else sheet.lines if sheet is not None else iter(())
     )
     lines = ((line, cells) for line, cells in rows if isinstance(cells, WrongUseError) or any(cells))
     first, headings = next(lines, (0, ()))
     if isinstance(headings, WrongUseError):
         raise WrongRowsError(name, [(first, headings)], 0)
     try:
-        assigned_columns = _assign_columns(name, headings, columns, required, aliases, is_ignored, choose_columns)
+        assigned_columns = _assign_columns(
+            name, headings, columns, required_column, aliases, is_ignored, choose_columns
+        )
     except WrongUseError as error:
         raise _add_table_start(error, headings, columns, aliases, lines) from None
     max_lines = MAX_LINES if sheet is None else workbooks.MAX_LINES
@@ -217,7 +221,7 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
         if count == max_lines:
             raise _make_too_long_error(name) if sheet is None else workbooks.make_too_long_error(name)
         try:
-            valid_rows.append((line, convert(line, _parse_row(cells, assigned_columns, columns, required))))
+            valid_rows.append((line, convert(line, _parse_row(cells, assigned_columns, columns, required_column))))
         except WrongUseError as problem:
             errors.append((line, problem))
         else:
@@ -227,13 +231,15 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
         Heading(text, column, examples.get(position, "")) for position, (text, column) in numbered_headings
     )
     if sheet is not None:
-        interpretation = TableInterpretation("", "", heading_facts, sheet=sheet.title, unread_sheets=sheet.unread)
+        interpretation = TableInterpretation(
+            "", "", heading_facts, sheet=sheet.title, unread_sheets=sheet.unread_sheets
+        )
     else:
         assert csv is not None
         interpretation = TableInterpretation(
-            csv.encoding, csv.separator, heading_facts, likely=csv.encoding == LIKELY_ENCODING and not encoding
+            csv.encoding, csv.separator, heading_facts, is_likely=csv.encoding == LIKELY_ENCODING and not encoding
         )
-    return ReadTable(name, valid_rows, interpretation, errors)
+    return ParsedTable(name, valid_rows, interpretation, errors)
 
 
 def _add_examples(examples: dict[int, str], cells: Cells) -> None:
@@ -241,33 +247,33 @@ def _add_examples(examples: dict[int, str], cells: Cells) -> None:
     if not isinstance(cells, WrongUseError) and len(examples) < len(cells):
         for position, cell in enumerate(cells):
             if cell:
-                examples.setdefault(position, plain(cell))
+                examples.setdefault(position, remove_control_chars(cell))
 
 
 def can_be_assigned(headings: Sequence[str]) -> bool:
-    """Return True if there are headings, and few and short enough for a person to choose their meaning."""
-    return 0 < len(headings) <= MAX_COLUMNS and max(map(len, headings)) <= MAX_HEADING
+    """Return True if there are headings, and they are few and short enough for the user to assign columns."""
+    return 0 < len(headings) <= MAX_COLUMNS and max(map(len, headings)) <= MAX_HEADING_LENGTH
 
 
 def get_column(cell: str, aliases: Mapping[str, str]) -> str:
-    """Return the column that a heading names, directly or by an alias; else its normalized text."""
-    composed = unicodedata.normalize("NFC", cell).replace("’", "'").lower()
-    normalized = re.sub(r"[\s_-]+", "_", composed.strip(" \t\r\n:：*.#\ufeff\u200b"))
+    """Return the column that a heading names, directly or by an alias; otherwise its normalized text."""
+    composed_text = unicodedata.normalize("NFC", cell).replace("’", "'").lower()
+    normalized_text = re.sub(r"[\s_-]+", "_", composed_text.strip(" \t\r\n:：*.#\ufeff\u200b"))
     return (
-        aliases.get(normalized)
-        or aliases.get(normalized.replace(".", ""))
-        or aliases.get(strip_diacritics(normalized), normalized)
+        aliases.get(normalized_text)
+        or aliases.get(normalized_text.replace(".", ""))
+        or aliases.get(strip_diacritics(normalized_text), normalized_text)
     )
 
 
 def _parse_row(
     cells: Cells, row_columns: Sequence[str], columns: Mapping[str, int], required: str
 ) -> Mapping[str, str]:
-    """Return the fields of a line by column; raises ``WrongUseError``."""
+    """Return the fields of a row by column. Raises ``WrongUseError``."""
     if isinstance(cells, WrongUseError):
         raise cells
     if len(cells) != len(row_columns):
-        raise WrongUseError(_("the row does not have %(count)d fields.") % {"count": len(row_columns)})
+        raise WrongUseError(_("The row does not have %(count)d fields.") % {"count": len(row_columns)})
     fields = dict.fromkeys(columns, "")
     fields |= {column: cell for column, cell in zip(row_columns, cells, strict=True) if column}
     if not fields[required]:
@@ -276,22 +282,27 @@ def _parse_row(
         if len(text) > columns[column]:
             values = {"column": column, "most": columns[column]}
             raise WrongUseError(_("%(column)s has more than %(most)d characters.") % values)
-        fields[column] = plain(text)
-        if _UNREADABLE in text:
-            sentence = _("%(column)s contains characters that another program could not read: “%(given)s”.")
+        fields[column] = remove_control_chars(text)
+        if _UNREADABLE_CHAR in text:
+            sentence = _(
+                "%(column)s contains replacement characters where another program could not read the text: “%(given)s”."
+            )
             hint = _("Correct the text in the original program, and save the table again as CSV UTF-8 or XLSX.")
-            raise WrongUseError(sentence % {"column": column, "given": fields[column][:MAX_SAMPLE]}, hint=hint)
+            raise WrongUseError(sentence % {"column": column, "given": fields[column][:MAX_SAMPLE_LENGTH]}, hint=hint)
         if _FAILED_FORMULA.fullmatch(text):
-            sentence = _("%(column)s contains “%(given)s”: its formula failed.") % {"column": column, "given": text}
+            sentence = _("%(column)s contains “%(given)s” because its formula failed.") % {
+                "column": column,
+                "given": text,
+            }
             raise WrongUseError(sentence, hint=_("Correct the formula, or replace it with its result."))
     return fields
 
 
-_PROBLEMS: Mapping[Problem, Callable[[], str]] = {
-    Problem.QUOTES: lambda: _("the quotation marks around a field are unbalanced."),
-    Problem.ENCODING: lambda: _("the row has a different encoding from the other rows."),
-    Problem.NOT_TEXT: lambda: _("the row contains zero bytes, which are not valid in text."),
-    Problem.TOO_LONG: lambda: _("the row is too long."),
+_PROBLEMS: Mapping[RowProblem, Callable[[], str]] = {
+    RowProblem.QUOTES: lambda: _("The quotation marks around a field are unbalanced."),
+    RowProblem.ENCODING: lambda: _("The row has a different encoding from the other rows."),
+    RowProblem.NOT_TEXT: lambda: _("The row contains null bytes, which are not valid in text."),
+    RowProblem.TOO_LONG: lambda: _("The row is too long."),
 }
 
 
@@ -309,7 +320,7 @@ def _assign_columns(
     is_ignored: Callable[[str], bool],
     choose_columns: ColumnChooser,
 ) -> list[str]:
-    """Return the column of each heading, empty for an ignored one; raises ``WrongUseError``."""
+    """Return the column of each heading, empty for an ignored one. Raises ``WrongUseError``."""
     names = [get_column(cell, aliases) for cell in cells]
     is_clear = columns.keys() >= set(names) and required in names and len(set(names)) == len(names)
     chosen_columns = None if is_clear else choose_columns(cells)
@@ -342,62 +353,74 @@ def _add_table_start(
     aliases: Mapping[str, str],
     lines: Iterator[tuple[int, Cells]],
 ) -> WrongUseError:
-    """Return the error with the table's beginning, unless a person could not choose its columns anyway."""
+    """Return the error with the first rows of the table, if the user can choose its columns."""
     if not can_be_assigned(headings):
         return error
     names = [get_column(heading, aliases) for heading in headings]
     guesses = tuple(column if column in columns and names.count(column) == 1 else "" for column in names)
     rows = []
-    for _line, cells in islice(lines, SAMPLES):
+    for _line, cells in islice(lines, MAX_SAMPLE_ROWS):
         if not isinstance(cells, WrongUseError):
-            rows.append(tuple(plain(cell)[:MAX_SAMPLE] for cell in (*cells, *[""] * len(headings)))[: len(headings)])
+            rows.append(
+                tuple(remove_control_chars(cell)[:MAX_SAMPLE_LENGTH] for cell in (*cells, *[""] * len(headings)))[
+                    : len(headings)
+                ]
+            )
     table_start = TableStart(tuple(headings), guesses, tuple(columns), tuple(rows))
-    return HeadingsError(error.message, hint=error.hint, beginning=table_start)
+    return HeadingsError(error.message, hint=error.hint, table_start=table_start)
 
 
 def _decode_csv(
     name: str, data: bytes, known_columns: Collection[str], aliases: Mapping[str, str], encoding: str
-) -> Delimited:
-    """Decode a CSV table; raises ``WrongUseError``."""
+) -> DelimitedTable:
+    """Decode a CSV table. Raises ``WrongUseError``."""
     _check_format(name, data)
 
-    def begins(heads: Sequence[str], cells: Sequence[str]) -> bool:
-        return bool(cells[0]) and " " not in cells[0].strip() and heads[0] != ""
+    def starts_with_name(headings: Sequence[str], cells: Sequence[str]) -> bool:
+        return bool(cells[0]) and " " not in cells[0].strip() and headings[0] != ""
 
-    def is_known(head: str) -> bool:
-        return get_column(head, aliases) in known_columns
+    def is_known_heading(heading: str) -> bool:
+        return get_column(heading, aliases) in known_columns
 
     try:
-        table = Delimited(io.BytesIO(data), is_heading=is_known, begins=begins, sample=MAX_BYTES, encoding=encoding)
+        table = DelimitedTable(
+            io.BytesIO(data),
+            is_heading=is_known_heading,
+            starts_row=starts_with_name,
+            sample=MAX_BYTES,
+            encoding=encoding,
+        )
     except RefusedError as error:
-        if not (encoding or encoding_of(data)):
+        if not (encoding or detect_encoding(data)):
             raise make_encoding_error(name, data) from error
         line = data[:10].lower().startswith(b"sep=") + 1
-        raise WrongRowsError(name, [(line, WrongUseError(_PROBLEMS[Problem.QUOTES]()))], 0) from error
+        raise WrongRowsError(name, [(line, WrongUseError(_PROBLEMS[RowProblem.QUOTES]()))], 0) from error
     if not table.encoding:
         raise make_encoding_error(name, data)
     return table
 
 
 def _check_format(name: str, data: bytes) -> None:
-    """Raise ``WrongUseError`` for other programs' file formats."""
+    """Raise ``WrongUseError`` for file formats other than CSV."""
     hint = _("Save it as XLSX or CSV UTF-8.")
     if data.startswith(workbooks.OLE_SIGNATURE):
         text = _("%(name)s is a workbook from an old version of Excel.")
         if "EncryptedPackage".encode("utf-16-le") in data:
             text, hint = _("%(name)s is protected by a password."), _("Save it without a password.")
         raise WrongUseError(text % {"name": name}, hint=hint)
-    start = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if other := next((format_name for signature, format_name in _OTHER_FORMATS if start.startswith(signature)), ""):
+    first_bytes = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if other_format := next(
+        (format_name for signature, format_name in _OTHER_FORMATS if first_bytes.startswith(signature)), ""
+    ):
         text = _("%(name)s is in the format %(format)s, which is not supported.")
-        raise WrongUseError(text % {"name": name, "format": other}, hint=hint)
+        raise WrongUseError(text % {"name": name, "format": other_format}, hint=hint)
 
 
-def _iterate_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
-    if table.heads:
-        yield table.first_line, table.heads
+def _iterate_csv_rows(table: DelimitedTable) -> Iterator[tuple[int, Cells]]:
+    if table.headings:
+        yield table.first_line, table.headings
     for line, cells, problem, _text in table:
-        if problem is None or problem is Problem.FIELDS:
+        if problem is None or problem is RowProblem.FIELDS:
             yield line, [cell.strip() for cell in cells]
         else:
             yield line, WrongUseError(_PROBLEMS[problem]())
@@ -406,7 +429,7 @@ def _iterate_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
 def make_encoding_error(name: str, data: bytes) -> EncodingError:
     """Return the error for a table whose encoding cannot be determined, with the possible encodings."""
     text = _("The encoding of %(name)s cannot be determined with certainty: it is not UTF-8, UTF-16 or GBK.")
-    candidates = candidates_of(data)
+    candidates = find_encodings(data)
     hint = _("Save it as CSV UTF-8 or XLSX.")
     if candidates:
         names = ", ".join(candidate.encoding for candidate in candidates)

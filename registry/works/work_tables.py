@@ -9,11 +9,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from exhibit.errors import WrongUseError, passes
-from exhibit.plain import one_line
+from exhibit.errors import WrongUseError, is_accepted
+from exhibit.plain import to_one_line
 from exhibit.types import DeclaredWork
 from registry.works.headings import list_aliases
-from registry.works.spreadsheets import MAX_BYTES, ColumnChooser, TableInterpretation, choose_none, read_table
+from registry.works.spreadsheets import MAX_BYTES, ColumnChooser, TableInterpretation, choose_no_columns, read_table
 
 WORK_COLUMNS = {
     "file": 300, "title": 500, "author": 300, "holder": 300, "credit": 300, "created": 40, "first_publication": 40,
@@ -32,15 +32,17 @@ _DATES = (
     re.compile(r"(\d{4})()(\d{2})(\d{2})"),
     re.compile(r"(\d{4})年(?:()(\d{1,2})月(?:(\d{1,2})日)?)?"),
 )
-_UNKNOWN = re.compile(r"[0 ]*:[0 ]*:[0 :]*")
-_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})")
-ORDERS = ("day-month", "month-day")
-"""The orders that a person can choose for days like 01/02/2026."""
-_CLOCK = re.compile(r"(?<=\d)[ T]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)? ?([AP]M|Z|[+-]\d{2}:?\d{2})?$", re.IGNORECASE)
+_UNKNOWN_DATE = re.compile(r"[0 ]*:[0 ]*:[0 :]*")
+_DATE_ENDING_IN_YEAR = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})")
+DAY_ORDERS = ("day-month", "month-day")
+"""The orders that the user can choose for days like 01/02/2026."""
+_TIME_OF_DAY = re.compile(
+    r"(?<=\d)[ T]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)? ?([AP]M|Z|[+-]\d{2}:?\d{2})?$", re.IGNORECASE
+)
 
 
 def read_table_bytes(path: Path) -> bytes:
-    """Read the bytes of a table, up to one more than the maximum; raises ``WrongUseError``."""
+    """Read the bytes of a table, up to one more than the maximum. Raises ``WrongUseError``."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -62,55 +64,55 @@ class WorksTable(dict[str, DeclaredWork]):
 def parse_works_table(
     name: str,
     data: bytes,
-    choose_columns: ColumnChooser = choose_none,
+    choose_columns: ColumnChooser = choose_no_columns,
     *,
     is_ignored: Callable[[str], bool] = lambda _heading: False,
     encoding: str = "",
     skips_invalid: bool = False,
 ) -> WorksTable:
-    """Read a table of works, CSV or XLSX, by the name of the file.
+    """Read a table of works, CSV or XLSX; ``name`` is the name of the file.
 
     Raises:
-        EncodingError: The encoding is uncertain, and none was chosen.
+        EncodingError: The encoding is uncertain, and the user has not chosen one.
         HeadingsError: The headings cannot be interpreted.
         WrongRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
         WrongUseError: As raised by :func:`registry.works.spreadsheets.read_table`.
     """
-    lines: dict[str, int] = {}
+    rows: dict[str, int] = {}
 
     def parse_row(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
         file = normalise_name(row["file"])
-        if (earlier := lines.setdefault(file, line)) != line:
-            raise WrongUseError(_("%(file)s is already in row %(line)d.") % {"file": file, "line": earlier})
+        if (earlier_line := rows.setdefault(file, line)) != line:
+            raise WrongUseError(_("%(file)s is already in row %(line)d.") % {"file": file, "line": earlier_line})
         dates = {column: parse_date(row[column]) for column in ("first_publication", "created")}
         return file, parse_declaration({**row, **dates, "registrations": _parse_registrations(row["registrations"])})
 
     table = read_table(
-        name, data, WORK_COLUMNS, required=REQUIRED, aliases=WORK_ALIASES, convert=parse_row,
+        name, data, WORK_COLUMNS, required_column=REQUIRED, aliases=WORK_ALIASES, convert=parse_row,
         is_ignored=is_ignored, choose_columns=choose_columns,
         encoding=encoding,
     )  # fmt: skip
-    interpretation = table.check(skips_invalid=skips_invalid)
+    interpretation = table.check_rows(skips_invalid=skips_invalid)
     return WorksTable(name, (row for _line, row in table.rows), interpretation)
 
 
 def parse_declaration(line: Mapping[str, Any]) -> DeclaredWork:
-    """Return the declaration in a line, given by column."""
+    """Return the declaration in a row, given by column."""
     fields = {name: line[column] for column, name in _DECLARATION_FIELDS.items() if column in line}
     return DeclaredWork(**{**fields, "registrations": tuple(line["registrations"])})
 
 
-def to_line(file: str, declaration: DeclaredWork) -> dict[str, Any]:
-    """Return the line with a file's declaration, as plain data for :func:`parse_declaration`."""
-    values = declaration.columns()
+def to_row(file: str, declaration: DeclaredWork) -> dict[str, Any]:
+    """Return the table row with a file's declaration, as plain data for :func:`parse_declaration`."""
+    values = declaration.to_columns()
     return {"file": file, **{column: values[name] for column, name in _DECLARATION_FIELDS.items()}}
 
 
 def normalise_name(name: str) -> str:
     """Normalize a file name: composed, printable characters, slashes as separators; only the end of a long name."""
-    composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # macOS decomposes them
-    printable = "".join(character for character in composed if character.isprintable())
-    return printable.strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
+    composed_name = unicodedata.normalize("NFC", name).replace("\\", "/")  # macOS decomposes them
+    printable_name = "".join(char for char in composed_name if char.isprintable())
+    return printable_name.strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
 
 
 def list_missing_files(table_files: Iterable[str], names: Iterable[str]) -> list[str]:
@@ -121,20 +123,23 @@ def list_missing_files(table_files: Iterable[str], names: Iterable[str]) -> list
 
 
 def find_declaration(declarations: Mapping[str, DeclaredWork], name: str) -> DeclaredWork | None:
-    """Return the declaration for a file, by its path below the folder or its own name."""
+    """Return the declaration for a file, by its path in the uploaded folder or by its name without folders."""
     return declarations.get(normalise_name(name)) or declarations.get(normalise_name(PurePosixPath(name).name))
 
 
 def list_differences(line: DeclaredWork, declaration: DeclaredWork) -> list[str]:
-    """Return the columns in which a line differs from a declaration; empty fields are ignored."""
-    line_values, declared_values = line.columns(), declaration.columns()
+    """Return the columns in which a row differs from a declaration. Empty fields are ignored."""
+    line_values, declared_values = line.to_columns(), declaration.to_columns()
     pairs = {
         column: (line_values[name], declared_values[name])
         for column, name in _DECLARATION_FIELDS.items()
         if line_values[name]
     }
-    pairs = {column: (one_line(a), one_line(b)) if isinstance(a, str) else (a, b) for column, (a, b) in pairs.items()}
-    return [column for column, (new, old) in pairs.items() if new != old]
+    pairs = {
+        column: (to_one_line(first), to_one_line(second)) if isinstance(first, str) else (first, second)
+        for column, (first, second) in pairs.items()
+    }
+    return [column for column, (new_value, old_value) in pairs.items() if new_value != old_value]
 
 
 def parse_registration(text: str) -> dict[str, str] | None:
@@ -146,14 +151,14 @@ def parse_registration(text: str) -> dict[str, str] | None:
 
 
 def to_iso_date(text: str, order: str = "") -> str:
-    """Convert a date to ISO 8601, as far as it is known: a year, a month or a day. Empty if invalid.
+    """Convert a date (a year, a month or a day) to ISO 8601. Return an empty string if it is invalid.
 
     Dates can start with the year (``2024-05-31``, ``2024/5/31``, ``2024.5.31``, ``2024年5月``), or end with it, as days
     do. With points, the day comes first (``31.5.2024``). With other separators, a number above 12 or ``order`` (one of
-    :data:`ORDERS`) decides; without either, 01/02/2026 is invalid. The time of day is dropped.
+    :data:`DAY_ORDERS`) decides; without either, 01/02/2026 is invalid. The time of day is dropped.
     """
-    plain = _CLOCK.sub("", text)
-    if (last := _YEAR_LAST.fullmatch(plain)) is not None:
+    plain = _TIME_OF_DAY.sub("", text)
+    if (last := _DATE_ENDING_IN_YEAR.fullmatch(plain)) is not None:
         return _to_iso_day(last[4], *_order_month_and_day(int(last[1]), int(last[3]), last[2], order))
     match = next((match for pattern in _DATES if (match := pattern.fullmatch(plain))), None)
     if match is None:
@@ -162,11 +167,11 @@ def to_iso_date(text: str, order: str = "") -> str:
     if day is None and (plain != text or separator in {".", ":"}):  # spreadsheets turn 2024.10 into 2024.1
         return ""
     iso = "-".join([year, *(part.zfill(2) for part in (month, day) if part)])
-    return iso if passes(date.fromisoformat, (iso + "-01-01")[:10]) else ""
+    return iso if is_accepted(date.fromisoformat, (iso + "-01-01")[:10]) else ""
 
 
 def _order_month_and_day(first: int, second: int, separator: str, order: str) -> tuple[int, int]:
-    """Return month and day of the two numbers before a year; zeros if their order is unknown."""
+    """Return month and day from the two numbers before a year; zeros if their order is unknown."""
     if separator == "." or order == "day-month":
         return second, first
     if order == "month-day" or second > 12:
@@ -176,12 +181,12 @@ def _order_month_and_day(first: int, second: int, separator: str, order: str) ->
 
 def _to_iso_day(year: str, month: int, day: int) -> str:
     iso = f"{year}-{month:02}-{day:02}"
-    return iso if passes(date.fromisoformat, iso) else ""
+    return iso if is_accepted(date.fromisoformat, iso) else ""
 
 
-def _check_order(text: str) -> None:
-    """Raise ``WrongUseError`` for an ambiguous day, with both readings."""
-    readings = {to_iso_date(text, order) for order in ORDERS} - {""}
+def _check_day_order(text: str) -> None:
+    """Raise ``WrongUseError`` for an ambiguous day; the message contains both readings."""
+    readings = {to_iso_date(text, order) for order in DAY_ORDERS} - {""}
     if len(readings) > 1 and not to_iso_date(text):
         first, second = sorted(readings, reverse=True)
         values = {"given": text, "first": first, "second": second}
@@ -192,13 +197,13 @@ def _check_order(text: str) -> None:
 
 
 def parse_date(text: str) -> str:
-    """Read a date as :func:`to_iso_date` does; raises ``WrongUseError`` if it is invalid.
+    """Parse a date in the formats of :func:`to_iso_date`. Raise ``WrongUseError`` if it is invalid.
 
-    An empty text stays empty, and so does an unknown EXIF date, with zeros or blanks between its colons.
+    The result is empty for an empty text and for an unknown EXIF date (zeros or blanks between colons).
     """
     iso = to_iso_date(text)
-    if text and not iso and not _UNKNOWN.fullmatch(text):
-        _check_order(text)
+    if text and not iso and not _UNKNOWN_DATE.fullmatch(text):
+        _check_day_order(text)
         raise WrongUseError(
             _("“%(given)s” is not a date.") % {"given": text}, hint=_("Use the format 2024-05-31 or 2024.")
         )
@@ -212,19 +217,19 @@ def split_parts(text: str) -> tuple[str, ...]:
 
 def _parse_registrations(text: str) -> Iterator[dict[str, str]]:
     for part in split_parts(text):
-        parsed = parse_registration(part)
-        if parsed is None:
+        registration = parse_registration(part)
+        if registration is None:
             message = _("“%(given)s” is not a valid registration.") % {"given": part[:100]}
             raise WrongUseError(message, hint=_("Use the format office|number|date."))
-        yield parsed
+        yield registration
 
 
 def parse_day(text: str, order: str = "") -> date | None:
-    """Read a day as :func:`to_iso_date` does; ``None`` for an empty text; raises ``WrongUseError`` if it is invalid."""
+    """Parse a day in the formats of :func:`to_iso_date`; ``None`` if empty. Raises ``WrongUseError`` if invalid."""
     iso = to_iso_date(text, order)
     if text and len(iso) != len("2024-05-31"):
         if not order:
-            _check_order(text)
+            _check_day_order(text)
         raise WrongUseError(
             _("“%(given)s” is not a date.") % {"given": text[:40]}, hint=_("Use the format 2024-05-31.")
         )

@@ -1,6 +1,6 @@
 """Rows of XLSX workbooks, read within limits and without trusting the file's claims about itself.
 
-Programs write wrong dimensions, hide the first sheet, or use the strict variant of the format: every row of the first
+Programs write wrong dimensions, hide the first sheet, or use the strict variant of the format. Every row of the first
 visible, non-empty sheet is read, and the other non-empty sheets are listed.
 """
 
@@ -20,10 +20,10 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 
 MAX_LINES = 20_000
-"""Lines of a workbook, except its first and empty ones. It is read during a request, so fewer than in a CSV table."""
-MAX_ROWS = 1 << 20  # rows of a sheet, including empty ones: the limit of programs. A sheet may claim any number.
+"""Maximum number of rows, without headings and empty rows. Lower than for CSV, as workbooks are slower to read."""
+MAX_ROWS = 1 << 20  # rows of a sheet, including empty ones: the limit of spreadsheet programs
 MAX_COLUMNS = 100
-MAX_SECONDS = 20.0  # processor time per workbook: empty cells cost time, too
+MAX_SECONDS = 20.0  # processor time per workbook, since empty cells take time too
 MAX_UNPACKED = 256 * 1024 * 1024
 ZIP_SIGNATURE = b"PK\x03\x04"
 OLE_SIGNATURE = b"\xd0\xcf\x11\xe0"
@@ -32,7 +32,7 @@ _MAX_MERGED = 100_000  # cells that take the value of the first cell of their me
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
 _ROW = re.compile(rb"<(?:\w+:)?row\s([^<>]*)")
 _ROW_NUMBER = re.compile(rb"""(?:^|\s)r=["'](\d+)""")
-_EMPTY_RESULT = re.compile(  # of a cell whose formula has an empty text as its result
+_EMPTY_RESULT = re.compile(  # a cell whose formula has an empty text as its result
     rb"<(?:\w+:)?c\s([^<>]*)><(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)<(?:\w+:)?v(?:\s[^<>]*)?(?:/>|></)"
 )
 _CELL_NUMBER = re.compile(rb"""(?:^|\s)r=["']([A-Z]{1,3}\d{1,7})["']""")
@@ -41,9 +41,9 @@ _HEAD_BYTES = 1 << 16  # bytes of a part that contain a sheet's dimension
 _UTF_16 = re.compile(rb"(\xff\xfe|\xfe\xff)|<\0|\0<")
 _DIMENSION = re.compile(rb"(<(?:\w+:)?dimension)\b[^<>]*?(/?>)")
 _RANGE = re.compile(rb"""\sref=["'](?:\$?[A-Za-z]{1,3}\$?\d{1,7}:?){1,2}["']""")
-_ESCAPED = re.compile("_x((?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})_")  # a character (ECMA-376, part 1, 22.9.2.19)
-_STRICT = b"http://purl.oclc.org/ooxml/"
-_TRANSITIONAL = {
+_ESCAPED_CHAR = re.compile("_x((?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})_")  # a character (ECMA-376, part 1, 22.9.2.19)
+_STRICT_NAMESPACE = b"http://purl.oclc.org/ooxml/"
+_TRANSITIONAL_NAMESPACES = {
     b"spreadsheetml/main": b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     b"drawingml/main": b"http://schemas.openxmlformats.org/drawingml/2006/main",
     b"officeDocument/extendedProperties": b"http://schemas.openxmlformats.org/officeDocument/2006/extended-properties",
@@ -76,12 +76,12 @@ class OpenedSheet:
     """The sheet that is read, and the titles of other non-empty sheets."""
 
     title: str
-    unread: tuple[str, ...]
+    unread_sheets: tuple[str, ...]
     lines: Iterator[Line]
 
 
 def open_sheet(name: str, data: bytes) -> OpenedSheet:
-    """Open the first visible sheet that has a row; hidden sheets come last.
+    """Open the first non-empty sheet. Visible sheets are preferred to hidden ones.
 
     Raises:
         WrongUseError: The file is not a workbook, is damaged, or exceeds the limits.
@@ -89,7 +89,7 @@ def open_sheet(name: str, data: bytes) -> OpenedSheet:
     _check_package(name, data)
     data = _run_guarded(name, lambda: _make_readable(data))
     deadline = thread_time() + MAX_SECONDS
-    values = _load_workbook(name, data, deadline, computed=True)
+    values = _load_workbook(name, data, deadline, uses_computed_values=True)
     titles = [sheet.title for sheet in _run_guarded(name, lambda: _list_used_sheets(name, values, deadline))]
     if not titles:
         return OpenedSheet("", (), iter(()))
@@ -102,11 +102,11 @@ def make_too_long_error(name: str) -> WrongUseError:
     """Return the error for a workbook with too many lines."""
     sentence = _("%(name)s has more than %(most)d rows.") % {"name": name, "most": MAX_LINES}
     return WrongUseError(
-        sentence, hint=_("Save it as CSV UTF-8, which can have up to %(most)d rows, or split it.") % _CSV
+        sentence, hint=_("Save it as CSV UTF-8, which can have up to %(most)d rows, or split it.") % _CSV_LIMITS
     )
 
 
-_CSV = {"most": 100_000}
+_CSV_LIMITS = {"most": 100_000}
 
 
 def _list_used_sheets(name: str, book: Any, deadline: float) -> list[Any]:  # noqa: ANN401 - openpyxl has no types
@@ -115,12 +115,12 @@ def _list_used_sheets(name: str, book: Any, deadline: float) -> list[Any]:  # no
     return [
         sheet
         for sheet in sheets
-        if any(any(v is not None for v in row) for row in _iterate_rows(name, sheet, deadline))
+        if any(any(value is not None for value in row) for row in _iterate_rows(name, sheet, deadline))
     ]
 
 
 def _iterate_rows(name: str, sheet: Any, deadline: float) -> Iterator[Sequence[Any]]:  # noqa: ANN401 - openpyxl has no types
-    sheet.reset_dimensions()  # its claimed dimensions may be wrong
+    sheet.reset_dimensions()  # the dimensions stated in the file may be wrong
     for count, values in enumerate(sheet.iter_rows(values_only=True, max_col=_MAX_CELLS_READ), 1):
         if count > MAX_ROWS or thread_time() > deadline:
             raise make_too_long_error(name)
@@ -130,39 +130,44 @@ def _iterate_rows(name: str, sheet: Any, deadline: float) -> Iterator[Sequence[A
 def _iterate_lines(name: str, data: bytes, title: str, deadline: float) -> Iterator[Line]:
     """Yield the non-empty rows, as they were computed when the workbook was last saved.
 
-    Programs that do not compute leave out the results of formulas: such a row is an error.
+    Some programs do not store the results of formulas. Such a row is an error.
     """
-    sheet = _load_workbook(name, data, deadline, computed=True)[title]
+    sheet = _load_workbook(name, data, deadline, uses_computed_values=True)[title]
     text = _read_part(data, sheet)
-    _check_order(name, text)
+    _check_row_order(name, text)
     rows: Iterator[Sequence[Any]] = _iterate_rows(name, sheet, deadline)
     formula_rows: Iterator[Sequence[Any]] = iter(())
     if _FORMULA.search(text):
-        formula_rows = _iterate_rows(name, _load_workbook(name, data, deadline, computed=False)[title], deadline)
-    merged_cells, empty, width = _find_merged_cells(text), _find_empty_results(text), 0
-    above: dict[tuple[int, int], Any] = {}
-    start = 0
+        formula_rows = _iterate_rows(
+            name, _load_workbook(name, data, deadline, uses_computed_values=False)[title], deadline
+        )
+    merged_cells, empty_results, width = _find_merged_cells(text), _find_empty_results(text), 0
+    values_above: dict[tuple[int, int], Any] = {}
+    first_column = 0
     for number, (values, formulas) in enumerate(zip_longest(rows, formula_rows, fillvalue=()), 1):
         if number in merged_cells:
-            values = _fill_merged(number, values, merged_cells[number], above)  # noqa: PLW2901 - the same row
+            values = _fill_merged(number, values, merged_cells[number], values_above)  # noqa: PLW2901 - the same row
         pairs = enumerate(zip(values, formulas, strict=False), 1)
-        if any(pair[0] is None and pair[1] is not None and (number, position) not in empty for position, pair in pairs):
+        if any(
+            pair[0] is None and pair[1] is not None and (number, position) not in empty_results
+            for position, pair in pairs
+        ):
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
-            yield Line(number, WrongUseError(_("the file does not contain the result of a formula."), hint=hint))
+            yield Line(number, WrongUseError(_("The file does not contain the result of a formula."), hint=hint))
             continue
         if values.count(None) == len(values):
             continue
         cells = [_to_text(value) for value in values]
         if not width:  # a table may start in any column
-            start = next((position for position, cell in enumerate(cells) if cell), 0)
-        if any(cells[:start]):
-            yield Line(number, WrongUseError(_("the row has a field to the left of the first heading.")))
+            first_column = next((position for position, cell in enumerate(cells) if cell), 0)
+        if any(cells[:first_column]):
+            yield Line(number, WrongUseError(_("The row has a field to the left of the first heading.")))
             continue
-        cells = cells[start:]
+        cells = cells[first_column:]
         last_filled = max((position for position, cell in enumerate(cells, 1) if cell), default=0)
         width = width or last_filled
         if last_filled > MAX_COLUMNS:
-            sentence = _("the row has more than %(most)d columns.") % {"most": MAX_COLUMNS}
+            sentence = _("The row has more than %(most)d columns.") % {"most": MAX_COLUMNS}
             yield Line(number, WrongUseError(sentence, hint=_("Remove columns that are not needed.")))
         else:
             yield Line(number, cells[: max(width, last_filled)])
@@ -181,12 +186,12 @@ def _find_merged_cells(text: bytes) -> dict[int, list[tuple[int, int]]]:
     from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
 
     by_row: dict[int, list[tuple[int, int]]] = {}
-    budget = _MAX_MERGED
+    remaining_cells = _MAX_MERGED
     for area in _MERGED.findall(text):
         start, end = (coordinate_to_tuple(corner) for corner in area.decode().split(":"))
         (first, column), (last, _column) = start, end
-        budget -= max(0, last - first)
-        if budget < 0:
+        remaining_cells -= max(0, last - first)
+        if remaining_cells < 0:
             break
         for number in range(first, last + 1) if last > first and 0 < column <= MAX_COLUMNS else ():
             by_row.setdefault(number, []).append((column - 1, first))
@@ -201,7 +206,7 @@ def _fill_merged(
 ) -> Sequence[Any]:
     """Return a row with merged cells filled from above.
 
-    The first value of a merged area is remembered in ``first_values``.
+    The first value of a merged area is stored in ``first_values``.
     """
     cells = list(values)
     for column, first in merged_cells:
@@ -212,18 +217,18 @@ def _fill_merged(
     return tuple(cells)
 
 
-def _check_order(name: str, text: bytes) -> None:
+def _check_row_order(name: str, text: bytes) -> None:
     """Raise ``WrongUseError`` if rows are not in order: openpyxl would skip some."""
-    last = 0
+    last_number = 0
     for row in _ROW.finditer(text):
         if (number_match := _ROW_NUMBER.search(row[1])) is None:
-            last += 1
-        elif (number := int(number_match[1][:12])) <= last:
+            last_number += 1
+        elif (number := int(number_match[1][:12])) <= last_number:
             sentence = _("The rows of %(name)s are not in order: row %(number)d comes after row %(last)d.")
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
-            raise WrongUseError(sentence % {"name": name, "number": number, "last": last}, hint=hint)
+            raise WrongUseError(sentence % {"name": name, "number": number, "last": last_number}, hint=hint)
         else:
-            last = number
+            last_number = number
 
 
 def _read_part(data: bytes, sheet: Any) -> bytes:  # noqa: ANN401 - openpyxl has no types
@@ -232,17 +237,17 @@ def _read_part(data: bytes, sheet: Any) -> bytes:  # noqa: ANN401 - openpyxl has
 
 
 def _make_readable(data: bytes) -> bytes:
-    """Return a workbook as openpyxl and the patterns above expect it, with parts rewritten if necessary."""
+    """Return a workbook that openpyxl and the patterns above can read. Parts are rewritten if necessary."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         parts = [info for info in package.infolist() if info.filename.endswith((".xml", ".rels"))]
-        is_strict = any(_STRICT in package.read(info) for info in parts if info.filename.endswith(".rels"))
+        is_strict = any(_STRICT_NAMESPACE in package.read(info) for info in parts if info.filename.endswith(".rels"))
         if not is_strict and not any(_needs_rewrite(_read_head(package, info)) for info in parts):
             return data
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for info in package.infolist():
                 content = package.read(info)
-                archive.writestr(info.filename, _rewrite(content) if info in parts else content)
+                archive.writestr(info.filename, _rewrite_part(content) if info in parts else content)
     return out.getvalue()
 
 
@@ -257,13 +262,13 @@ def _needs_rewrite(start: bytes) -> bool:
     return _UTF_16.match(start) is not None or (dimension is not None and not _RANGE.search(dimension[0]))
 
 
-def _rewrite(content: bytes) -> bytes:
+def _rewrite_part(content: bytes) -> bytes:
     """Return a part in UTF-8, with the namespaces that openpyxl knows and a dimension that it can read."""
     if (utf_16 := _UTF_16.match(content)) is not None:
         text = content.decode("utf-16" if utf_16[1] else "utf-16-le" if content[1] == 0 else "utf-16-be")
         content = re.sub(r"<\?xml[^<>]*\?>", "", text, count=1).encode()
-    for strict, transitional in _TRANSITIONAL.items():
-        content = content.replace(_STRICT + strict, transitional)
+    for strict_namespace, transitional_namespace in _TRANSITIONAL_NAMESPACES.items():
+        content = content.replace(_STRICT_NAMESPACE + strict_namespace, transitional_namespace)
     dimension = _DIMENSION.search(content, 0, _HEAD_BYTES)
     if dimension is None or _RANGE.search(dimension[0]):
         return content
@@ -283,11 +288,13 @@ class _TimedBytes(io.BytesIO):
         return super().read(size)
 
 
-def _load_workbook(name: str, data: bytes, deadline: float, *, computed: bool) -> Any:  # noqa: ANN401 - openpyxl has no types
+def _load_workbook(name: str, data: bytes, deadline: float, *, uses_computed_values: bool) -> Any:  # noqa: ANN401 - openpyxl has no types
     from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
 
     def load() -> Any:  # noqa: ANN401
-        return load_workbook(_TimedBytes(data, name, deadline), read_only=True, data_only=computed, keep_links=False)
+        return load_workbook(
+            _TimedBytes(data, name, deadline), read_only=True, data_only=uses_computed_values, keep_links=False
+        )
 
     return _run_guarded(name, load)
 
@@ -295,7 +302,7 @@ def _load_workbook(name: str, data: bytes, deadline: float, *, computed: bool) -
 def _run_guarded(name: str, function: Callable[[], T]) -> T:
     """Return the result of ``function``.
 
-    Any error that openpyxl raises for hostile bytes becomes a ``WrongUseError``.
+    Any error that openpyxl raises for a malformed file becomes a ``WrongUseError``.
     """
     try:
         with warnings.catch_warnings():
@@ -303,7 +310,7 @@ def _run_guarded(name: str, function: Callable[[], T]) -> T:
             return function()
     except WrongUseError:
         raise
-    except Exception as error:  # a reader of hostile bytes may raise anything
+    except Exception as error:  # openpyxl may raise any error for malformed files
         text = _("%(name)s cannot be read as a workbook.")
         raise WrongUseError(text % {"name": name}, hint=_("Save it again as XLSX, or as CSV UTF-8.")) from error
 
@@ -317,18 +324,18 @@ def _check_package(name: str, data: bytes) -> None:
     """Limit the unpacked size of a package before unpacking it, and recognise the formats of other programs."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
-            unpacked = sum(info.file_size for info in package.infolist())
+            unpacked_size = sum(info.file_size for info in package.infolist())
             names = {info.filename for info in package.infolist()}
-    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:  # RuntimeError: a later version
+    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:  # RuntimeError: newer ZIP version
         raise WrongUseError(_("%(name)s is damaged.") % {"name": name}) from error
-    if unpacked > MAX_UNPACKED:
+    if unpacked_size > MAX_UNPACKED:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
     if not any(re.fullmatch(r"xl/workbook\d*\.xml", file_name, re.IGNORECASE) for file_name in names):
-        other = next((format_name for member, format_name in _OTHER_FORMATS.items() if member in names), "")
+        format_file = next((format_name for member, format_name in _OTHER_FORMATS.items() if member in names), "")
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")
-        if other:
+        if format_file:
             text = _("%(name)s is in the format %(format)s, which is not supported.")
-        raise WrongUseError(text % {"name": name, "format": other}, hint=_("Save it as XLSX or CSV UTF-8."))
+        raise WrongUseError(text % {"name": name, "format": format_file}, hint=_("Save it as XLSX or CSV UTF-8."))
 
 
 def _to_text(value: object) -> str:
@@ -341,5 +348,5 @@ def _to_text(value: object) -> str:
         return value.isoformat()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value) if isinstance(value, str) else str(value)
+    text = _ESCAPED_CHAR.sub(lambda match: chr(int(match[1], 16)), value) if isinstance(value, str) else str(value)
     return text.replace("\r\n", "\n").replace("\0", "").strip()

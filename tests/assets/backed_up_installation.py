@@ -20,7 +20,7 @@ from tests.assets.installed import install
 from tests.assets.rows import owner
 from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.stack import connected_to
-from workers.database.backup import back_up, log_state
+from workers.database.backup import back_up, get_log_state
 from workers.database.backup_format import Description
 from workers.servers.embedded import EmbeddedServers
 from workers.tasks.sync_runner import SyncRunner
@@ -43,7 +43,7 @@ def summarize(services: Services) -> dict[str, object]:
         "cases": list(Case.objects.values_list("number", "party", "decision")),
         "seal": bundle.seal_digest,
         "bytes": sorted(digest.hex for digest in services.blobs),
-        "log": log_state(services),
+        "log": get_log_state(services),
     }
 
 
@@ -74,7 +74,7 @@ class BackedUpInstallation:
 
     def back_up(self, name: str | Path, *, keys: bool = True) -> Description:
         """Back up into a folder, by name beside the data folder or at any path."""
-        return back_up(self.services, self.folder / name, keys=keys, tell=ignore_message)
+        return back_up(self.services, self.folder / name, keys=keys, report=ignore_message)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from evidence.capture.browser.limits import BrowserLimits
 from exhibit.browser.program import find_browser
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
-from exhibit.ports import Captured
+from exhibit.ports import CaptureResult
 from tests.assets.site import Site, picture
 
 BROWSER = find_browser("")
@@ -22,25 +22,25 @@ def capturer_with(**limits: float) -> BrowserCapturer:
     return BrowserCapturer(BROWSER.path, OPEN, AGENT, browser_limits=BrowserLimits(**{"quiet_seconds": 0.1, **limits}))  # type: ignore[arg-type]
 
 
-def visit(capturer: BrowserCapturer, site: Site, path: str = "/", image: str = "/photo.jpg") -> Captured:
+def visit(capturer: BrowserCapturer, site: Site, path: str = "/", image: str = "/photo.jpg") -> CaptureResult:
     image_url = image if image.startswith("data:") else site.url(image)
-    return capturer.capture(site.url(path), image_url, Digest.of(PICTURE))
+    return capturer.capture(site.url(path), image_url, Digest.from_bytes(PICTURE))
 
 
-def file_data(captured: Captured, role: str) -> bytes:
+def file_data(captured: CaptureResult, role: str) -> bytes:
     return next(captured_file.data for captured_file in captured.files if captured_file.role == role)
 
 
-def file_roles(captured: Captured) -> set[str]:
+def file_roles(captured: CaptureResult) -> set[str]:
     return {captured_file.role for captured_file in captured.files}
 
 
-def record(captured: Captured) -> dict[str, Any]:
+def record(captured: CaptureResult) -> dict[str, Any]:
     network: dict[str, Any] = json.loads(file_data(captured, "network"))
     return network
 
 
-def failed_resources(captured: Captured) -> set[tuple[str, str]]:
+def failed_resources(captured: CaptureResult) -> set[tuple[str, str]]:
     """Return the kind and reason of each resource that failed or was not loaded."""
     network = record(captured)
     failed = {(resource["kind"], resource["failure"]) for resource in network["resources"] if resource["failure"]}

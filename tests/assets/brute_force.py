@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space
-from indexer.vectors.rows import compute_cosine_distances, empty_vectors, validate_rows, validate_vectors
+from indexer.vectors.rows import compute_cosine_distances, create_empty_vectors, validate_rows, validate_vectors
 
 
 class BruteForceIndex:
@@ -14,7 +14,7 @@ class BruteForceIndex:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self._vectors = empty_vectors(space)
+        self._vectors = create_empty_vectors(space)
         self._numbers = np.zeros(0, np.int64)
 
     def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:

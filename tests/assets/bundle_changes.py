@@ -9,7 +9,7 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
 
 from evidence.anchors.opentimestamps.proofs import parse_attestations, read_proof, write_proof
 from exhibit.digests import Digest
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 
 Files = dict[str, bytes]
 Change = Callable[[Files], Files]
@@ -47,7 +47,7 @@ def edit_json(name: str, change: Callable[[dict[str, object]], object]) -> Chang
     def edit(files: Files) -> Files:
         plain = json.loads(files[name])
         change(plain)
-        return {**files, name: canonical(plain)}
+        return {**files, name: encode_canonical(plain)}
 
     return edit
 
@@ -62,7 +62,7 @@ def facts_and_manifest(change: Callable[[dict[str, object]], object]) -> Change:
         def fit(manifest: dict[str, object]) -> None:
             for file in manifest["files"]:  # type: ignore[attr-defined]
                 if file["path"] == "data/facts.json":
-                    digests = {"sha256": Digest.of(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
+                    digests = {"sha256": Digest.from_bytes(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
                     file.update(size=len(data), **digests)
 
         return edit_json("data/manifest.json", fit)(new)
@@ -74,7 +74,7 @@ def add_giant_height(files: Files) -> Files:
     """Add a proof that names a block whose height has 6,000 digits."""
     magic = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08"
     block_attestation = b"\x00" + bytes.fromhex("0588960d73d71901") + b"\xb8\x17" + b"\xff" * 2999 + b"\x01"
-    return {**files, OTS: magic + Digest.of(files["proofs/log/checkpoint"]).raw + block_attestation}
+    return {**files, OTS: magic + Digest.from_bytes(files["proofs/log/checkpoint"]).raw + block_attestation}
 
 
 def add_wrong_path(files: Files) -> Files:
@@ -144,5 +144,5 @@ CHANGES: dict[str, Change] = {
     "a huge file of JSON": set_file("proofs/log/entry.json", b'"' + b"x" * (17 << 20) + b'"'),
     "another schema": edit_json("data/manifest.json", lambda manifest: manifest.update(format="exhibit-bundle/9")),
     "a receipt twice": set_file("proofs/anchors/index.json", b"[]"),
-    "withheld facts": set_file("proofs/withheld.json", canonical({"files": ["data/facts.json"], "reason": ""})),
+    "withheld facts": set_file("proofs/withheld.json", encode_canonical({"files": ["data/facts.json"], "reason": ""})),
 }  # fmt: skip

@@ -16,16 +16,16 @@ from evidence.bundle.sealing import (
     TITLE_DOCUMENT,
     ContentFile,
     SealedCase,
-    calibration_path,
+    build_seal_opening,
+    get_calibration_path,
     get_media_type,
-    seal,
-    seal_opening,
-    title_document_path,
+    get_title_document_path,
+    seal_case,
 )
 from evidence.capture.network_record import build_record
-from evidence.capture.visitor import Step, Visit
-from evidence.capture.wire import Exchange, write_warc
-from evidence.documents.made_with import made_with
+from evidence.capture.visitor import Visit, VisitStep
+from evidence.capture.wire import Exchange, encode_warc
+from evidence.documents.made_with import describe_environment
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import (
     AttachmentFacts,
@@ -48,21 +48,21 @@ from evidence.log.append_only import Log
 from evidence.log.notes import parse_note
 from evidence.log.proofs import LogProof, SightingRecord, SliceProof, SliceTree, compute_record_leaf
 from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
-from evidence.verify.checks.inspection import log_proofs
-from evidence.verify.checks.probability import calibration_facts
-from exhibit.clock import now, rfc3339
-from exhibit.comparison.calibration import Bound, Calibration, calibrated
-from exhibit.comparison.similarity import dense_similarity
+from evidence.verify.checks.inspection import list_log_proofs
+from evidence.verify.checks.probability import build_calibration_facts
+from exhibit.clock import format_rfc3339, now
+from exhibit.comparison.calibration import Calibration, FalseAlarmBound, add_probability
+from exhibit.comparison.similarity import compute_dense_similarity
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.files.blobs import FolderBlobStore
-from exhibit.network.addresses import host_of, port_of
+from exhibit.network.addresses import get_url_host, get_url_port
 from exhibit.network.http import ConnectionFacts
 from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Matrix, Verification
 from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
-from registry.bundles.sentences import measurement_sentences
+from registry.bundles.sentences import format_measurements
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.timestamp_services import LABEL, request_ledger_entry, request_timestamps
 
@@ -92,8 +92,8 @@ CALIBRATION = Calibration(
     weights=(1.5, 4.0, 2.0),
     intercept=-4.0,
     knots=((-4.0, 0.01), (0.5, 0.4), (8.0, 0.99)),
-    certain=Bound(400, 0),
-    review=Bound(400, 2),
+    certain=FalseAlarmBound(400, 0),
+    review=FalseAlarmBound(400, 2),
 )
 
 
@@ -149,17 +149,19 @@ def make_scene(folder: Path, seed: int = 1, *, with_drawings: bool = True) -> Sc
     if not with_drawings:
         facts = replace(facts, matches=(replace(facts.matches[0], overlay=None, side_by_side=None),))
     files = [_content(blobs, path, data) for path, data in _build_attachments(facts, seed).items()]
-    sealed_case = seal(facts, files, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
-    entry = append_entry(log, EntryType.SEAL, seal_opening(sealed_case))
+    sealed_case = seal_case(facts, files, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
+    entry = append_entry(log, EntryType.SEAL, build_seal_opening(sealed_case))
     consistency = with_consistency_proofs(log, facts, entry.size)
-    anchors, root_pem, block = request_timestamps(folder, sealed_case.seal, compute_checkpoint_digest(entry.checkpoint))
+    anchors, root_pem, block = request_timestamps(
+        folder, sealed_case.seal_digest, compute_checkpoint_digest(entry.checkpoint)
+    )
     logged_on_chain, ledger = request_ledger_entry(compute_checkpoint_digest(entry.checkpoint))
     trust = Trust(
         dated="2026-11-20",
         note="The witnesses of one test.",
         authorities=(TrustedAuthority("Test authority", (root_pem.decode(),), development=True, label=LABEL),),
         chains=(TrustedChain("Test chain", "regtest", 0.0, (block,), development=True, label=LABEL),),
-        logs=(TrustedLog(log.vkey(), development=True, label=LABEL),),
+        logs=(TrustedLog(log.get_verifier_key(), development=True, label=LABEL),),
         keys=(TrustedKey(OWNER, owner_key.public_key, development=True, label=LABEL),),
         ledgers=(ledger,),
     )
@@ -176,10 +178,10 @@ def reseal(
         for file in scene.sealed_case.manifest.files
         if file.role not in FROM_FACTS and file.path not in facts.omitted_files
     ]
-    sealed_case = seal(
+    sealed_case = seal_case(
         facts, files, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs
     )
-    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(sealed_case), entered_at)
+    entry = append_entry(scene.log, EntryType.SEAL, build_seal_opening(sealed_case), entered_at)
     proofs = Proofs(entry, with_consistency_proofs(scene.log, facts, entry.size))
     return replace(scene, sealed_case=sealed_case, facts=facts, proofs=proofs)
 
@@ -189,9 +191,9 @@ def with_consistency_proofs(log: Log, facts: CaseFacts, size: int) -> tuple[Cons
 
     Checkpoints of other logs are skipped.
     """
-    notes = {parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
+    notes = {parse_note(proof.checkpoint) for _, proof in list_log_proofs(facts)}
     earlier = sorted({note.size for note in notes if note.origin == log.origin and note.size < size})
-    return tuple(ConsistencyProof(old, tuple(log.consistency(old, size))) for old in earlier)
+    return tuple(ConsistencyProof(old, tuple(log.prove_consistency(old, size))) for old in earlier)
 
 
 def append_entry(log: Log, kind: EntryType, opening: dict[str, object], time: datetime | None = None) -> LogProof:
@@ -199,8 +201,8 @@ def append_entry(log: Log, kind: EntryType, opening: dict[str, object], time: da
     commitment, salt = commit(opening)
     entry = Entry(kind, time or now(), commitment)
     [sequence] = log.append([entry])
-    checkpoint = log.checkpoint()
-    path = tuple(log.inclusion(sequence, checkpoint.size))
+    checkpoint = log.sign_checkpoint()
+    path = tuple(log.prove_inclusion(sequence, checkpoint.size))
     return LogProof(sequence, kind, entry.time, commitment, salt, opening, checkpoint.size, path, checkpoint.note)
 
 
@@ -236,7 +238,7 @@ def captured_page_files(
     The product writes them; no server ran.
     """
     tls = ("TLSv1.3", "TLS_AES_256_GCM_SHA384", (b"the bytes of a certificate",))
-    name, port = host_of(f"https://{host}/") or host, port_of(f"https://{host}/") or 443
+    name, port = get_url_host(f"https://{host}/") or host, get_url_port(f"https://{host}/") or 443
     connection = ConnectionFacts(name, ("203.0.113.9",), "203.0.113.9", port, *tls)
     exchanges, visits = [], []
     for path, kind, body in (("/", "text/html", PAGE), ("/field.jpg", "image/jpeg", image)):
@@ -246,11 +248,13 @@ def captured_page_files(
         request = bytearray(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         response = bytearray(f"HTTP/1.1 {status} OK\r\n{head}\r\n".encode() + body)
         exchanges.append(Exchange(visited_at, url, "203.0.113.9", request, response))
-        visits.append(Visit(url, (Step(url, status, headers, visited_at, visited_at, connection, len(body)),), body))
-    moment = rfc3339(visited_at)
+        visits.append(
+            Visit(url, (VisitStep(url, status, headers, visited_at, visited_at, connection, len(body)),), body)
+        )
+    moment = format_rfc3339(visited_at)
     capture = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
     network = build_record(visits, "Asked for by a test.", {**capture, "page_names_image": True})
-    data = (write_warc(exchanges, {"software": "tests"}), network, PAGE, image)
+    data = (encode_warc(exchanges, {"software": "tests"}), network, PAGE, image)
     return dict(zip(CAPTURED, data, strict=True))
 
 
@@ -293,7 +297,7 @@ def _build_facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
     registered = _picture_facts(work_data, "data/work/01.jpg")
     found_picture = _picture_facts(found_data, "data/sightings/01/image.jpg")
     moment = now()
-    software = SoftwareFacts("Exhibit", "0.1.0", "tests", (ModelFacts("none", "1", Digest.of(b"model")),))
+    software = SoftwareFacts("Exhibit", "0.1.0", "tests", (ModelFacts("none", "1", Digest.from_bytes(b"model")),))
     return CaseFacts(
         number="C-7",
         bundle=1,
@@ -310,14 +314,14 @@ def _build_facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
         decision=DecisionFacts("confirmed", "Ann", moment, "A copy of my work.", demonstration=False),
         witnesses=(),
         not_checked=("Who runs the site wasn't checked.",),
-        calibrations=(calibration_facts(CALIBRATION, calibration_path(1)),),
-        made_with=made_with("UTC"),
+        calibrations=(build_calibration_facts(CALIBRATION, get_calibration_path(1)),),
+        made_with=describe_environment("UTC"),
     )
 
 
 def _picture_facts(data: bytes, path: str) -> PictureFacts:
     info = decode(data).info
-    return PictureFacts(Digest.of(data), len(data), info.format, info.width, info.height, path)
+    return PictureFacts(Digest.from_bytes(data), len(data), info.format, info.width, info.height, path)
 
 
 def registration_opening(work: WorkFacts, picture: PictureFacts) -> dict[str, object]:
@@ -328,7 +332,7 @@ def registration_opening(work: WorkFacts, picture: PictureFacts) -> dict[str, ob
         "owner": "ann",
         "owner_name": OWNER,
         "picture": picture.digest.hex,
-        "registered_at": rfc3339(work.registered_at),
+        "registered_at": format_rfc3339(work.registered_at),
         "registrations": [],
         "work": work.number,
     }
@@ -346,7 +350,9 @@ def _work_facts(log: Log, picture: PictureFacts) -> WorkFacts:
         registration=None,
         pictures=(picture,),
         attachments=(
-            AttachmentFacts("Assignment of 2021", TITLE_DOCUMENT, Digest.of(CONTRACT), title_document_path(1, "a.pdf")),
+            AttachmentFacts(
+                "Assignment of 2021", TITLE_DOCUMENT, Digest.from_bytes(CONTRACT), get_title_document_path(1, "a.pdf")
+            ),
         ),
     )
     return replace(work, registration=append_entry(log, EntryType.REGISTRATION, registration_opening(work, picture)))
@@ -361,7 +367,7 @@ def _sighting_facts(log: Log, picture: PictureFacts) -> SightingFacts:
     )
     other_records = [replace(record, image_url=f"https://copies.example/{number}.jpg") for number in range(2)]
     tree = SliceTree([compute_record_leaf(item) for item in (*other_records, record)])
-    proof: SliceProof = tree.prove(2, record, append_entry(log, EntryType.SLICE, tree.opening({"crawl": "9"})))
+    proof: SliceProof = tree.prove(2, record, append_entry(log, EntryType.SLICE, tree.build_opening({"crawl": "9"})))
     later = seen_at + timedelta(hours=1)
     return SightingFacts(
         number=1,
@@ -387,7 +393,7 @@ def _sighting_facts(log: Log, picture: PictureFacts) -> SightingFacts:
 def _match_facts(
     registered: PictureFacts, found_picture: PictureFacts, work_data: bytes, found_data: bytes
 ) -> MatchFacts:
-    dense = dense_similarity(decode(found_data).pixels, decode(work_data).pixels, HALF_MIRRORED)
+    dense = compute_dense_similarity(decode(found_data).pixels, decode(work_data).pixels, HALF_MIRRORED)
     verification = Verification(
         decision=Decision.CERTAIN,
         hamming=12,
@@ -401,14 +407,14 @@ def _match_facts(
         probability=None,
         pipeline="tests",
     )
-    calibrated_match = calibrated(verification, CALIBRATION)
+    calibrated_match = add_probability(verification, CALIBRATION)
     return MatchFacts(
         number=1,
         work_picture=registered.digest,
         picture=found_picture.digest,
         sightings=(1,),
         verification=calibrated_match,
-        words=measurement_sentences(calibrated_match, CALIBRATION),
+        words=format_measurements(calibrated_match, CALIBRATION),
         overlay=DRAWING_PATHS[View.OVERLAY],
         side_by_side=DRAWING_PATHS[View.SIDE_BY_SIDE],
     )

@@ -5,7 +5,7 @@ from functools import cache
 
 from PIL import Image
 
-from demo.pictures import textured
+from demo.pictures import generate_textured
 from exhibit.types import Decision
 from indexer.picture.features import extract
 from indexer.search.search import find_works
@@ -21,7 +21,7 @@ _cached_features = cache(extract)
 
 def collage(*seeds: int) -> bytes:
     """Return a large unrelated image with mirrored pieces of photographs in it."""
-    sheet = textured(900, (1000, 700))
+    sheet = generate_textured(900, (1000, 700))
     for place, seed in enumerate(seeds):
         piece = Image.open(io.BytesIO(photograph(seed))).crop((20, 10, 300, 230))
         sheet.paste(piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (60 + 440 * place, 240))

@@ -4,10 +4,23 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 
 from evidence.bundle.bag import Proofs
-from evidence.bundle.sealing import ContentFile, get_media_type, seal, seal_opening, title_document_path, weighing_path
-from evidence.facts.archive_answers import ANSWERS, ArchiveAnswer, ArchiveAnswers, compute_sha1, list_statements
+from evidence.bundle.sealing import (
+    ContentFile,
+    build_seal_opening,
+    get_media_type,
+    get_odds_model_path,
+    get_title_document_path,
+    seal_case,
+)
+from evidence.facts.archive_responses import (
+    ARCHIVE_ANSWERS_ROLE,
+    ArchiveAnswer,
+    ArchiveAnswers,
+    compute_sha1,
+    list_statements,
+)
 from evidence.facts.case import (
-    Absence,
+    AbsenceCode,
     AttachmentFacts,
     CaptureFacts,
     CaseFacts,
@@ -25,10 +38,10 @@ from evidence.facts.provenance import read_provenance
 from evidence.formats.codec import to_plain
 from evidence.log.proofs import SightingRecord, SliceTree, compute_record_leaf
 from evidence.verify.checks.contents import LIMITS
-from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, weighing_facts
+from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, build_weighing_facts
 from exhibit.clock import now
-from exhibit.comparison.calibration import calibrated
-from exhibit.comparison.derived import survival
+from exhibit.comparison.calibration import add_probability
+from exhibit.comparison.derived import compute_survival
 from exhibit.comparison.similarity import align_pair
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -38,7 +51,7 @@ from exhibit.types import Piece
 from indexer.compare.figures import Figures
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from indexer.draw.pair import Pair
-from registry.bundles.sentences import measurement_sentences
+from registry.bundles.sentences import format_measurements
 from tests.assets.bundles import (
     CALIBRATION,
     CAPTURED,
@@ -70,7 +83,7 @@ LABELLED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://ww
  xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/"
  Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia">
 <TC260:AIGC>{"Label": "1", "ContentProducer": "Studio"}</TC260:AIGC></rdf:Description></rdf:RDF></x:xmpmeta>"""
-MANIFEST_FILE, ADDED, LEFT_OUT = "data/sightings/01/c2pa.json", "data/work/02.png", title_document_path(2, "b.pdf")
+MANIFEST_FILE, ADDED, LEFT_OUT = "data/sightings/01/c2pa.json", "data/work/02.png", get_title_document_path(2, "b.pdf")
 ARCHIVE, ANSWERS_FILE = "https://web.archive.org", "data/sightings/01/archive-answers-1.json"
 CERTIFICATE = f"valid sha256:{'5e' * 32}"
 
@@ -83,17 +96,17 @@ def whole_case(scene: Scene) -> Scene:
     facts = replace(
         facts,
         witnesses=(WitnessFacts("rfc3161", "Qualified", False, "complete", "checkpoint", now(), "2026-01-01"),),  # noqa: FBT003
-        left_out=(LeftOutFacts(LEFT_OUT, "title-document", Digest.of(b"gone"), Absence.PURGED, now()),),
+        left_out=(LeftOutFacts(LEFT_OUT, "title-document", Digest.from_bytes(b"gone"), AbsenceCode.PURGED, now()),),
         licence_check=replace(facts.licence_check, checked_at=now(), reasons=("Licence 1 (Ben): it has ended.",)),
         decision=replace(facts.decision, at=now()),
         opened_at=now(),
         written_at=now() + timedelta(minutes=1),
     )
     facts = replace(facts, decision=replace(facts.decision, passkey=_passkey(scene, facts)))
-    sealed_case = seal(
+    sealed_case = seal_case(
         facts, _files(scene, facts, found_data), scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs
     )
-    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(sealed_case))
+    entry = append_entry(scene.log, EntryType.SEAL, build_seal_opening(sealed_case))
     proofs = Proofs(entry, with_consistency_proofs(scene.log, facts, entry.size))
     return replace(scene, sealed_case=sealed_case, facts=facts, proofs=proofs)
 
@@ -108,7 +121,7 @@ def add_label(jpeg: bytes) -> bytes:
 def _complete_work(scene: Scene) -> CaseFacts:
     data = encode_picture(textured_picture(1, (80, 64)), "PNG")
     added = PictureFacts(scene.blobs.put(data), len(data), "PNG", 80, 64, ADDED)
-    missing = AttachmentFacts("Assignment of 2022", "title-document", Digest.of(b"gone"), LEFT_OUT)
+    missing = AttachmentFacts("Assignment of 2022", "title-document", Digest.from_bytes(b"gone"), LEFT_OUT)
     work = replace(
         scene.facts.work,
         first_publication="2021",
@@ -146,7 +159,7 @@ def _sighting(scene: Scene, found_data: bytes) -> SightingFacts:
     tree = SliceTree(
         [compute_record_leaf(replace(record, image_url="https://copies.example/0.jpg")), compute_record_leaf(record)]
     )
-    proof = tree.prove(1, record, append_entry(scene.log, EntryType.SLICE, tree.opening({"crawl": "9"})))
+    proof = tree.prove(1, record, append_entry(scene.log, EntryType.SLICE, tree.build_opening({"crawl": "9"})))
     capture = CaptureFacts(
         "http", "captured", "Page and image were served.", seen_at, seen_at, picture.digest, CAPTURED
     )
@@ -192,27 +205,33 @@ def _complete_match(scene: Scene, facts: CaseFacts, found_data: bytes) -> CaseFa
     found_pixels, registered_pixels = (decode(data).pixels for data in (found_data, registered_bytes(1)))
     pieces = (Piece((-0.5, -0.5, 159.5, 119.5), HALF_MIRRORED),)
     [match] = facts.matches
-    related, exposure = WEIGHING.odds(FIGURES)
+    related, exposure = WEIGHING.compute_odds(FIGURES)
     match_facts = replace(
         match.verification, related=round(related, 4), exposure=round(exposure, 4), figures=FIGURES, in_place=0.92,
         drift=0.1, pieces=pieces, further=(HALF_MIRRORED,),
-        survival=survival(*align_pair(found_pixels, registered_pixels, HALF_MIRRORED, pieces)), reasons=("plainly",),
+        survival=compute_survival(*align_pair(found_pixels, registered_pixels, HALF_MIRRORED, pieces)),
+        reasons=("plainly",),
         probability=None, calibration=None,
     )  # fmt: skip
-    match_facts = calibrated(match_facts, CALIBRATION)
+    match_facts = add_probability(match_facts, CALIBRATION)
     scene.blobs.put(WEIGHING.to_json())
     match = replace(
         match, picture=facts.sightings[0].picture.digest, verification=match_facts,
-        words=measurement_sentences(match_facts, CALIBRATION),
+        words=format_measurements(match_facts, CALIBRATION),
         difference="data/matches/01/difference.jpg", points="data/matches/01/points.jpg",
     )  # fmt: skip
-    return replace(facts, matches=(match,), weighings=(weighing_facts(WEIGHING, weighing_path(1)),))
+    return replace(facts, matches=(match,), weighings=(build_weighing_facts(WEIGHING, get_odds_model_path(1)),))
 
 
 def _passkey(scene: Scene, facts: CaseFacts) -> PasskeyFacts:
     data = KEY.answer(decision_statement(facts)).to_json()
     digest = scene.blobs.put(data)
-    key: dict[str, object] = {"key": Digest.of(KEY.public).hex, "member": "Ann", "use": "passkey", "what": "created"}
+    key: dict[str, object] = {
+        "key": Digest.from_bytes(KEY.public).hex,
+        "member": "Ann",
+        "use": "passkey",
+        "what": "created",
+    }
     first = append_entry(scene.log, EntryType.KEY, key)
     decided = {"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 1}
     return PasskeyFacts(
@@ -236,4 +255,9 @@ def _files(scene: Scene, facts: CaseFacts, found_data: bytes) -> list[ContentFil
     assert provenance is not None
     manifest = ContentFile(MANIFEST_FILE, "c2pa", "application/json", scene.blobs.put(provenance[1]))
     answers = scene.blobs.put(archive_answers(sighting, found_data).to_json())
-    return [*drawings, *page_files, manifest, ContentFile(ANSWERS_FILE, ANSWERS, "application/json", answers)]
+    return [
+        *drawings,
+        *page_files,
+        manifest,
+        ContentFile(ANSWERS_FILE, ARCHIVE_ANSWERS_ROLE, "application/json", answers),
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.bundle.bag import Proofs, write_bundle
-from evidence.bundle.sealing import ContentFile, seal, seal_opening
+from evidence.bundle.sealing import ContentFile, build_seal_opening, seal_case
 from evidence.facts.cocapture import (
     COCAPTURE_FORMAT,
     Cocapture,
@@ -27,9 +27,9 @@ from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
 from evidence.log.proofs import LogProof
 from evidence.verdict.trust import Trust, TrustedLog
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from exhibit.digests import Digest
-from exhibit.entries import EntryType, canonical
+from exhibit.entries import EntryType, encode_canonical
 from tests.assets.bundle_changes import Files
 from tests.assets.bundles import CAPTURED, FROM_FACTS, PAGE, Scene, append_entry, found_bytes, with_consistency_proofs
 from tests.assets.folder_log import FolderLogStore
@@ -42,7 +42,7 @@ PLACE = "data/sightings/01/capture-1/cocapture.json"
 CHECK, WHOLE = "seen-twice:01-1-1", "seen-twice"
 CHALLENGE = bytes(range(32))
 ORIGIN, OWN = "partner.example/log", "log.tests.example"
-CERTIFICATE = Digest.of(b"the bytes of a certificate")
+CERTIFICATE = Digest.from_bytes(b"the bytes of a certificate")
 
 
 def create_log(folder: Path, name: str = ORIGIN, key: KeySigner | None = None) -> Log:
@@ -53,11 +53,13 @@ def create_log(folder: Path, name: str = ORIGIN, key: KeySigner | None = None) -
 def statement(started: datetime) -> Statement:
     """Return an honest partner's statement about the page of the scenes."""
     server = "203.0.113.9"
-    page = Visited("https://copies.example/", "https://copies.example/", 200, "", Digest.of(PAGE), server, CERTIFICATE)
+    page = Visited(
+        "https://copies.example/", "https://copies.example/", 200, "", Digest.from_bytes(PAGE), server, CERTIFICATE
+    )
     address = "https://copies.example/field.jpg"
-    picture = Visited(address, address, 200, "", Digest.of(found_bytes(1)), server, CERTIFICATE)
+    picture = Visited(address, address, 200, "", Digest.from_bytes(found_bytes(1)), server, CERTIFICATE)
     return Statement(
-        OWN, CHALLENGE, page, picture, Digest.of(extract_text(PAGE)), "", False, "", "", started,  # noqa: FBT003
+        OWN, CHALLENGE, page, picture, Digest.from_bytes(extract_text(PAGE)), "", False, "", "", started,  # noqa: FBT003
         started + timedelta(seconds=2),
     )  # fmt: skip
 
@@ -83,17 +85,22 @@ def lying_partner(log: Log, image: bytes, html: bytes = b"", /, **other: Any) ->
             "server": "127.0.0.1",
             "certificate": None,
         }
-        picture = {"url": requested["picture"], "final_url": requested["picture"], "sha256": Digest.of(image).hex}
+        picture = {
+            "url": requested["picture"],
+            "final_url": requested["picture"],
+            "sha256": Digest.from_bytes(image).hex,
+        }
         fields = {
             "asked_by": requested["from"], "challenge": requested["challenge"], "language": "", "consent": False,
-            "page": {**visit, "url": requested["page"], "sha256": Digest.of(html).hex}, "picture": {**visit, **picture},
-            "text": Digest.of(extract_text(html)).hex, "accept_language": "", "content_language": "",
+            "page": {**visit, "url": requested["page"], "sha256": Digest.from_bytes(html).hex},
+            "picture": {**visit, **picture},
+            "text": Digest.from_bytes(extract_text(html)).hex, "accept_language": "", "content_language": "",
             "started": requested["at"], "finished": requested["at"], "format": COCAPTURE_FORMAT,
         }  # fmt: skip
         for name, value in other.items():
             fields[name] = {**fields[name], **value} if isinstance(value, dict) else value
         format_name = fields.pop("format")  # of an unknown format nothing is read
-        lie = from_plain(Statement, {**fields, "format": COCAPTURE_FORMAT}, where="the lie")
+        lie = from_plain(Statement, {**fields, "format": COCAPTURE_FORMAT}, location="the lie")
         sealed_statement = seal_statement(log, replace(lie, format=format_name))
         return Answer(json.dumps(to_plain(sealed_statement)).encode(), "application/json")
 
@@ -120,9 +127,11 @@ class ConfirmedBundle:
 
     def answer(self, sealed_statement: SealedStatement | None, **other: Any) -> PartnerAnswer:  # noqa: ANN401
         """Return the answer that the requester records for a statement."""
-        answer = PartnerAnswer("b", self.log.vkey(), "" if sealed_statement else "no-answer", (), (), sealed_statement)
+        answer = PartnerAnswer(
+            "b", self.log.get_verifier_key(), "" if sealed_statement else "no-answer", (), (), sealed_statement
+        )
         if sealed_statement:
-            network = from_plain(NetworkRecord, json.loads(self.files[CAPTURED[1]]), where="")
+            network = from_plain(NetworkRecord, json.loads(self.files[CAPTURED[1]]), location="")
             image = self.scene.facts.sightings[0].captures[0].image
             agrees, differs = compare_statement(sealed_statement.statement, network, self.files[CAPTURED[2]], image)
             answer = replace(answer, agrees=agrees, differs=differs)
@@ -148,7 +157,7 @@ def confirm_capture(scene: Scene, folder: Path) -> ConfirmedBundle:
     trust = replace(
         scene.trust,
         logs=tuple(replace(trusted_log, operator="Ann") for trusted_log in scene.trust.logs),
-        partners=(TrustedLog(log.vkey(), development=True, label=LABEL, operator="Bea"),),
+        partners=(TrustedLog(log.get_verifier_key(), development=True, label=LABEL, operator="Bea"),),
     )
     files = {path: scene.blobs.get(file.sha256) for file in scene.sealed_case.manifest.files for path in [file.path]}
     confirmed = ConfirmedBundle(scene, log, key, partner_statement, files, trust, folder)
@@ -163,10 +172,10 @@ def confirm_capture(scene: Scene, folder: Path) -> ConfirmedBundle:
         if file.role not in FROM_FACTS
     ]
     content = ContentFile(PLACE, "cocapture", "application/json", scene.blobs.put(record.to_json()))
-    sealed_case = seal(
+    sealed_case = seal_case(
         facts, [*content_files, content], scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs
     )
-    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(sealed_case))
+    entry = append_entry(scene.log, EntryType.SEAL, build_seal_opening(sealed_case))
     proofs = Proofs(entry, with_consistency_proofs(scene.log, facts, entry.size))
     path = folder / "seen-twice.zip"
     with path.open("wb") as out:
@@ -197,9 +206,9 @@ def _move_capture(bundle: ConfirmedBundle) -> Files:
         one_day = timedelta(days=1)
         started = bundle.scene.facts.sightings[0].captures[0].started + one_day
         network = json.loads(files[CAPTURED[1]])
-        network.update(started=rfc3339(started), finished=rfc3339(started))
+        network.update(started=format_rfc3339(started), finished=format_rfc3339(started))
         files[CAPTURED[1]] = json.dumps(network).encode()
-        facts["sightings"][0]["captures"][0].update(started=rfc3339(started), finished=rfc3339(started))
+        facts["sightings"][0]["captures"][0].update(started=format_rfc3339(started), finished=format_rfc3339(started))
 
     return seal_lie(bundle.files, lie)
 
@@ -208,14 +217,14 @@ def _change_statement(bundle: ConfirmedBundle) -> Files:
     """Change the statement and leave its proof unchanged."""
     record = json.loads(bundle.files[PLACE])
     record["answers"][0]["sealed"]["statement"]["status_of_mind"] = 1
-    return seal_lie(bundle.files, _replace_record(canonical(record)))
+    return seal_lie(bundle.files, _replace_record(encode_canonical(record)))
 
 
 def _change_record(change: Callable[[Any], object]) -> Callable[[ConfirmedBundle], Files]:
     def apply(bundle: ConfirmedBundle) -> Files:
         record = json.loads(bundle.files[PLACE])
         change(record)
-        return seal_lie(bundle.files, _replace_record(canonical(record)))
+        return seal_lie(bundle.files, _replace_record(encode_canonical(record)))
 
     return apply
 
@@ -226,13 +235,13 @@ def _replace_record(data: bytes) -> Lie:
 
 def _claim_other_bytes(bundle: ConfirmedBundle) -> Files:
     """Claim agreement although the partner saw other bytes."""
-    picture = replace(bundle.picture, sha256=Digest.of(b"other"))
+    picture = replace(bundle.picture, sha256=Digest.from_bytes(b"other"))
     agrees = tuple(name for name in bundle.answer(seal_statement(bundle.log, bundle.statement)).agrees)
     return bundle.seal_answers(replace(bundle.answer_with(picture=picture), agrees=agrees, differs=()))
 
 
 def _report_other_bytes(bundle: ConfirmedBundle) -> Files:
-    return bundle.seal_answers(bundle.answer_with(picture=replace(bundle.picture, sha256=Digest.of(b"other"))))
+    return bundle.seal_answers(bundle.answer_with(picture=replace(bundle.picture, sha256=Digest.from_bytes(b"other"))))
 
 
 def _use_other_key(bundle: ConfirmedBundle) -> Files:
@@ -248,19 +257,19 @@ def _use_other_log(bundle: ConfirmedBundle) -> Files:
 
 def _use_unpinned_log(bundle: ConfirmedBundle) -> Files:
     log = create_log(bundle.folder / "unpinned", "c.example/log")
-    return bundle.seal_answers(bundle.answer(seal_statement(log, bundle.statement), log=log.vkey()))
+    return bundle.seal_answers(bundle.answer(seal_statement(log, bundle.statement), log=log.get_verifier_key()))
 
 
 def _use_own_log(bundle: ConfirmedBundle) -> Files:
     return bundle.seal_answers(
-        bundle.answer(seal_statement(bundle.scene.log, bundle.statement), log=bundle.scene.log.vkey())
+        bundle.answer(seal_statement(bundle.scene.log, bundle.statement), log=bundle.scene.log.get_verifier_key())
     )
 
 
 def _use_own_key(bundle: ConfirmedBundle) -> Files:
     """Use the installation's own key under another name."""
     log = create_log(bundle.folder / "own-key", "c.example/log", bundle.scene.log_key)
-    return bundle.seal_answers(bundle.answer(seal_statement(log, bundle.statement), log=log.vkey()))
+    return bundle.seal_answers(bundle.answer(seal_statement(log, bundle.statement), log=log.get_verifier_key()))
 
 
 def _fork_log(bundle: ConfirmedBundle) -> Files:

@@ -13,7 +13,7 @@ from exhibit.clock import now
 from registry.crawls import crawling, schedules, url_lists
 from registry.crawls.planning import plan_crawls
 from registry.edge import contributors, deliveries
-from registry.edge.client import help_installation
+from registry.edge.client import contribute_to_installation
 from registry.edge.measurements import PIPELINE_VERSION
 from registry.models import Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, Owner
 from registry.services.services import Services
@@ -38,7 +38,7 @@ class ContributorInstallation:
         """Invite a contributor; returns its row, and its machine as an iterator: each ``next`` processes one lease."""
         row, token = contributors.invite(name, by="operator")
         config = replace(self.inline.services.config, data_dir=self.folder / name, allowed_networks=networks)
-        return row, help_installation(config, self.url, token)
+        return row, contribute_to_installation(config, self.url, token)
 
     def start_list_crawl(self, paths: Sequence[str]) -> Crawl:
         """Start a crawl whose images wait in slices that no machine has claimed."""

@@ -55,12 +55,12 @@ def fork_helper() -> None:
         os.environ.clear()
         sys.argv[1:] = [str(helper_socket.detach()), str(memory.fileno())]
         try:
-            serve(helper.answer)
+            serve(helper.handle_request)
         finally:
             os._exit(0)
     helper_socket.close()
     parent_socket.recv(1)
-    helper.helper._ends, helper.helper.process = (parent_socket, memory), ForkedHelper(pid)  # type: ignore[assignment]
+    helper.helper._connection, helper.helper.process = (parent_socket, memory), ForkedHelper(pid)  # type: ignore[assignment]
 
 
 def crawl(files: list[str], environ: dict[str, str], arguments: list[str], seconds: float, alarm: int) -> None:

@@ -83,7 +83,7 @@ def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> CrawlResu
     assert "Traceback" not in errors, errors
     bytes_dir = folder / "bytes"
     for path in bytes_dir.iterdir() if bytes_dir.exists() else ():
-        assert Digest.of_file(path).hex == path.name
+        assert Digest.from_file(path).hex == path.name
     return CrawlResult(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, bytes_dir, errors)
 
 

@@ -14,7 +14,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry import scoped
 from registry.bundles.deposits import make_deposit
-from registry.bundles.links import make_link
+from registry.bundles.links import create_link
 from registry.cases.queue import CaseFilter
 from registry.db.fields import StoredFile
 from registry.matches.match import match_pictures
@@ -37,9 +37,9 @@ from registry.models import (
     Webhook,
 )
 from registry.parties.demands import NewEntry, add_entry, save_fee_table
-from registry.parties.invoices import Due, NewInvoice, issue_invoice
+from registry.parties.invoices import DueAmount, NewInvoice, issue_invoice
 from registry.works import bulk, uploads
-from registry.works.column_mappings import Columns, compute_mark
+from registry.works.column_mappings import Columns, compute_headings_digest
 from registry.works.declarations import attach_document
 from registry.works.licences import NewLicence, add_licences
 from tests.assets.restored_scenes import restore_scene
@@ -80,10 +80,12 @@ class Scene:
         letter = Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **notice_fields)
         Sender.objects.create(owner=self.studio, number=1, name="Ann")
         reply = NoticeReply.objects.create(notice=letter, number=1, kind="licence", at=now())
-        reply.files.create(number=1, name="licence.pdf", data=b"a", size=1, digest=Digest.of(b"a"))
-        self.attachment = attach_document(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
+        reply.files.create(number=1, name="licence.pdf", data=b"a", size=1, digest=Digest.from_bytes(b"a"))
+        self.attachment = attach_document(inline.services, self.work, "a.pdf", b"%PDF", description="", by="Ann").number
         self.deposit = make_deposit(inline.services, self.work, by="Ann").number
-        bulk.start_bulk_edit(inline.services, self.studio, scoped.works(self.studio), "put", "Harbours", by="Ann")
+        bulk.start_bulk_edit(
+            inline.services, self.studio, scoped.list_owner_works(self.studio), "put", "Harbours", by="Ann"
+        )
         self.remark = OwnershipRemark.objects.create(
             work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
         )
@@ -101,17 +103,17 @@ class Scene:
         demand.cases.add(self.case)
         add_entry(demand, NewEntry("asked", 5000), by="Ann")
         add_entry(demand, NewEntry("agreed", 4000), by="Ann")
-        invoice = NewInvoice("The Studio", "A Shop", "New licence", [Due(now().date(), 4000)])
+        invoice = NewInvoice("The Studio", "A Shop", "New licence", [DueAmount(now().date(), 4000)])
         self.invoice = issue_invoice(demand, invoice, by="Ann").name
         package = Package.objects.create(
             owner=self.studio, number=1, recipient="court", asked_by="Ann", **package_fields
         )
         package.bundles.add(self.bundle)
-        self.link_token = make_link(self.studio, package, days=1, by="Ann")[1]
+        self.link_token = create_link(self.studio, package, days=1, by="Ann")[1]
         Webhook.objects.create(
             owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
         )
-        columns = Columns(self.studio, ColumnMapping.Kind.WORKS, ["file"], compute_mark(["Bild"]))
+        columns = Columns(self.studio, ColumnMapping.Kind.WORKS, ["file"], compute_headings_digest(["Bild"]))
         columns(["Bild"])
         columns.remember(by="alice@example.org")
         self.mapping = self.studio.column_mappings.get()
@@ -158,7 +160,7 @@ class Scene:
             "capture": self.capture.pk,
             "paper": "us-902",
             "service": "tineye",
-            "canary": 1,
+            "known_copy": 1,
             "digest": self.work.pictures.get().digest.hex,
             "name": "a.csv",
             "kind": "dmca",
@@ -167,7 +169,9 @@ class Scene:
             "file": 1,
             "person": User.objects.get(username="bob@example.org").pk,
             "token": tokens.create_token(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
-            "invitation": invitations.invite(self.studio, "dora@example.org", "viewer", by="alice@example.org")[0].pk,
+            "invitation": invitations.create_invitation(
+                self.studio, "dora@example.org", "viewer", by="alice@example.org"
+            )[0].pk,
         }
         numbered = {"name": self.invoice}
         of_page = {"party": {"name": "shop.example"}, "invoice-file": numbered, "cancel-invoice": numbered}
@@ -189,7 +193,7 @@ class PaymentDemandScene(Scene):
         super().__init__(inline)
         case_sighting, case_fields = (
             self.case.case_sightings.get(),
-            {"decision": Case.Decision.CONFIRMED, "waits": False},
+            {"decision": Case.Decision.CONFIRMED, "is_pending": False},
         )
         other = self.studio.cases.create(number=2, work=self.work, party="zoo.example", opened_at=now(), **case_fields)
         other.case_sightings.create(match=case_sighting.match, sighting=case_sighting.sighting)

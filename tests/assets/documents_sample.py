@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from evidence.documents.made_with import made_with
+from evidence.documents.made_with import describe_environment
 from evidence.documents.phrases import load_phrases
 from evidence.documents.report.facts import (
     CrawlCoverage,
@@ -40,7 +40,7 @@ from evidence.facts.case import (
 from evidence.log.proofs import LogProof, SightingRecord, SliceProof
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.types import Decision, SeenKind, Verification
+from exhibit.types import Decision, SourceStatementKind, Verification
 from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
 
@@ -107,7 +107,7 @@ def picture_facts(data: bytes, path: str) -> PictureFacts:
     """Return the facts recorded about an image file."""
     with Image.open(io.BytesIO(data)) as picture:
         kind, (width, height) = str(picture.format), picture.size
-    return PictureFacts(Digest.of(data), len(data), kind, width, height, path)
+    return PictureFacts(Digest.from_bytes(data), len(data), kind, width, height, path)
 
 
 def sample_log_proof(kind: EntryType, sequence: int) -> LogProof:
@@ -159,11 +159,13 @@ def sample_sighting(found_picture: PictureFacts) -> SightingFacts:
 def sample_elsewhere(page: str, image: str) -> Iterator[ElsewhereFacts]:
     """Yield one statement for each kind of external source."""
     archive = "https://web.archive.org/web"
-    for kind in SeenKind:
-        captured = kind is SeenKind.ARCHIVE_CAPTURED
+    for kind in SourceStatementKind:
+        captured = kind is SourceStatementKind.ARCHIVE_CAPTURED
         by, where = ("Internet Archive", f"{archive}/20190303101502/{image}") if captured else ("TinEye", page)
         yield ElsewhereFacts(kind, by, "picture", "2019-03-03T10:15:02Z", where, NOON, same=captured or None)
-    yield ElsewhereFacts(SeenKind.ARCHIVE_CAPTURED, "Internet Archive", "page", "", f"{archive}/*/{page}", NOON)
+    yield ElsewhereFacts(
+        SourceStatementKind.ARCHIVE_CAPTURED, "Internet Archive", "page", "", f"{archive}/*/{page}", NOON
+    )
 
 
 def sample_match(registered: PictureFacts, found_picture: PictureFacts) -> MatchFacts:
@@ -195,7 +197,7 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
         registration=sample_log_proof(EntryType.REGISTRATION, 12),
         pictures=(registered,),
         attachments=(
-            AttachmentFacts("Assignment of 3 March 2025", "chain of title", Digest.of(b"a"), "data/work/a.pdf"),
+            AttachmentFacts("Assignment of 3 March 2025", "chain of title", Digest.from_bytes(b"a"), "data/work/a.pdf"),
         ),
     )
 
@@ -231,7 +233,7 @@ def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12")
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),
         not_checked=("The site's own upload date was not checked.",),
-        made_with=made_with("UTC"),
+        made_with=describe_environment("UTC"),
     )
 
 
@@ -268,7 +270,9 @@ def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[Repor
     facts = [sample_case(pictures[number], number) for number in pictures]
     if demonstration:
         facts = [replace(case, decision=decision) for case in facts]
-    report_cases = tuple(ReportCase(case, Digest.of(case.number.encode()), 2040, sample_witnesses()) for case in facts)
+    report_cases = tuple(
+        ReportCase(case, Digest.from_bytes(case.number.encode()), 2040, sample_witnesses()) for case in facts
+    )
     report = ReportFacts(
         title="Autumn watch",
         owner=OwnerFacts("Lindqvist Pictures AB", "Reg. no. 000000-0000, Lund, Sweden"),

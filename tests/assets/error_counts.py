@@ -25,11 +25,11 @@ def log_of(folder: Path, name: str = "log.tests.example") -> Log:
 def counted_picture(number: int, *failed: Decision, bits: int = 0, saved: str = "") -> CountedPicture:
     """Return a counted photograph. A saved copy has other bytes, and a hash that differs in ``bits`` bits."""
     perceptual = int.from_bytes(hashlib.sha256(str(number).encode()).digest()) ^ ((1 << bits) - 1)
-    return CountedPicture(Digest.of(f"{number}{saved}".encode()), perceptual.to_bytes(32), failed)
+    return CountedPicture(Digest.from_bytes(f"{number}{saved}".encode()), perceptual.to_bytes(32), failed)
 
 
 def counts(pictures: Sequence[CountedPicture], *, listed: bool = True) -> Counts:
     """Return an installation's counts for these images."""
     certain, review = (sum(kind in each.failed for each in pictures) for kind in (Decision.CERTAIN, Decision.REVIEW))
-    about = (DAY, PIPELINE, "descriptor@1", Digest.of(b"calibration"), "Drawn for a test")
+    about = (DAY, PIPELINE, "descriptor@1", Digest.from_bytes(b"calibration"), "Drawn for a test")
     return Counts(*about, len(pictures), certain, review, tuple(pictures) if listed else ())

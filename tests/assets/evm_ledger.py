@@ -7,14 +7,14 @@ from evidence.anchors.evm.account import EvmAccount
 from evidence.anchors.evm.anchor import EvmAnchor
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 from exhibit.ports import Receipt
 from tests.assets.evm_chain import EvmChain, deploy_contract, running_evm_chain
 
-DIGEST = Digest.of(b"checkpoint")
+DIGEST = Digest.from_bytes(b"checkpoint")
 KEY = b"\x07" * 32
 ACCOUNT = EvmAccount(KEY)
-SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
+SESSION = create_guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
 
 class Ledger:

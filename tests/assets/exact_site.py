@@ -15,7 +15,7 @@ from PIL import Image
 from evidence.capture.http_capturer import CaptureLimits, HttpCapturer
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
-from exhibit.ports import Captured
+from exhibit.ports import CaptureResult
 
 OPEN = Guard(allowed_networks=("127.0.0.0/8",))
 
@@ -83,16 +83,16 @@ def capture(
     guard: Guard = OPEN,
     limits: CaptureLimits | None = None,
     ca_bundle: Path | None = None,
-) -> Captured:
+) -> CaptureResult:
     capturer = HttpCapturer(guard, AGENT, limits or CaptureLimits(), ca_bundle)
     image_url = image if ":" in image else site.url + image
-    return capturer.capture(page if ":" in page else site.url + page, image_url, Digest.of(PICTURE))
+    return capturer.capture(page if ":" in page else site.url + page, image_url, Digest.from_bytes(PICTURE))
 
 
-def file(captured: Captured, role: str) -> bytes:
+def file(captured: CaptureResult, role: str) -> bytes:
     return next(file.data for file in captured.files if file.role == role)
 
 
-def network(captured: Captured) -> dict[str, Any]:
+def network(captured: CaptureResult) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(file(captured, "network"))
     return record

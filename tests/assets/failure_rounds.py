@@ -9,7 +9,7 @@ from random import Random
 import requests
 from django.db import transaction
 
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.db.claimable import UNFINISHED
 from registry.log.local_log import get_log
 from registry.models import (
@@ -160,7 +160,7 @@ def has_ended(stack: Stack, owner: Owner) -> bool:
     if WorkPicture.objects.exclude(state__in=["done", "failed"]).exists():
         return False
     for case in Case.objects.filter(owner=owner, decision="open"):
-        confirm(stack.services, case, by="Ann", reason="A copy without a licence.")
+        confirm_case(stack.services, case, by="Ann", reason="A copy without a licence.")
     unfinished = {"state__in": UNFINISHED, "case__owner": owner}
     if Capture.objects.filter(**unfinished).exists() or Bundle.objects.filter(**unfinished).exists():
         return False

@@ -16,7 +16,7 @@ from registry.services import addresses
 from tests import ASSETS
 from tests.assets.memory_limit import MemoryLimit, missing_reason
 from tests.assets.stack import Stack
-from workers.pipeline.celery import all_queues
+from workers.pipeline.celery import list_queues
 
 Find = Callable[[Stack], list[psutil.Process]]
 DURATION_RANGE = (2.0, 4.0)
@@ -90,7 +90,7 @@ def _database_processes(stack: Stack) -> list[psutil.Process]:
 def _empty_redis(stack: Stack, _: Random) -> bool:
     """Stop the processes that take messages, and empty Redis as soon as messages wait or have been taken."""
     with (
-        redis.Redis.from_url(addresses.redis_url(stack.config), socket_timeout=5) as client,
+        redis.Redis.from_url(addresses.get_redis_url(stack.config), socket_timeout=5) as client,
         suppress(redis.RedisError),
     ):
         with _freeze_processes([*stack.pool(), *stack.workers()]):
@@ -105,7 +105,7 @@ def _empty_redis(stack: Stack, _: Random) -> bool:
 
 
 def _count_messages(client: redis.Redis) -> int:
-    queued = sum(int(client.llen(queue)) for queue in all_queues() - {"default"})
+    queued = sum(int(client.llen(queue)) for queue in list_queues() - {"default"})
     return queued + int(client.hlen("unacked"))
 
 

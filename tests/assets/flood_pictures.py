@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from demo.pictures import textured
+from demo.pictures import generate_textured
 from registry.matches.match import match_pictures
 from registry.models import Owner
 from registry.services.services import Services
@@ -14,7 +14,7 @@ from tests.assets.rows import claim_new_slice, encode_jpeg, record_sightings
 
 def picture_with_mark(seed: int, mark: bytes) -> bytes:
     """Return an unrelated image with the mark in a corner."""
-    picture = textured(500 + seed, (480, 360))
+    picture = generate_textured(500 + seed, (480, 360))
     picture.paste(Image.open(io.BytesIO(mark)).resize((220, 165), Image.Resampling.LANCZOS), (12, 12))
     return encode_jpeg(picture)
 

@@ -10,9 +10,9 @@ import typst
 
 from evidence.documents.report import volumes
 from evidence.documents.typeset import compiler
-from evidence.documents.typeset.fonts import FontSet, installed_fonts
+from evidence.documents.typeset.fonts import FontSet, load_fonts
 
-needs_chinese = pytest.mark.skipif(not installed_fonts().chinese, reason="no font with Chinese characters is here")
+needs_chinese = pytest.mark.skipif(not load_fonts().chinese_families, reason="no font with Chinese characters is here")
 
 
 @cache
@@ -25,7 +25,7 @@ def embedded_fonts() -> FontSet:
 def only_embedded_fonts() -> Iterator[None]:
     """Use only embedded fonts, as on a machine without fonts."""
     with (
-        patch.object(compiler, "installed_fonts", embedded_fonts),
-        patch.object(volumes, "installed_fonts", embedded_fonts),
+        patch.object(compiler, "load_fonts", embedded_fonts),
+        patch.object(volumes, "load_fonts", embedded_fonts),
     ):
         yield

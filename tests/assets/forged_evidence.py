@@ -12,9 +12,9 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from evidence.capture.boxes import Place, draw_boxes
-from evidence.capture.wire import Exchange, write_warc
-from evidence.formats.wacz import WaczPage, write_wacz
-from exhibit.clock import parse_rfc3339, rfc3339
+from evidence.capture.wire import Exchange, encode_warc
+from evidence.formats.wacz import WaczPage, build_wacz
+from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.digests import Digest
 from indexer.draw.draw import View
 from tests.assets.bundle_changes import Files
@@ -85,7 +85,7 @@ def replace_responses(
             )
             for path, body in served_bodies
         ]  # fmt: skip
-        files[EXCHANGE] = write_warc(exchanges, {})
+        files[EXCHANGE] = encode_warc(exchanges, {})
 
     return lie
 
@@ -95,7 +95,7 @@ def _replace_image(data: bytes) -> Lie:
 
     def lie(facts: Facts, files: Files) -> None:
         files[IMAGE] = data
-        facts["sightings"][0]["captures"][0]["image"] = Digest.of(data).hex
+        facts["sightings"][0]["captures"][0]["image"] = Digest.from_bytes(data).hex
 
     return lie
 
@@ -167,7 +167,7 @@ def _move_visit_one_day_back(facts: Facts, files: Files) -> None:
     offset = timedelta(days=-1)
     capture = facts["sightings"][0]["captures"][0]
     replace_responses(offset=offset)(facts, files)
-    times = {name: rfc3339(parse_rfc3339(capture[name]) + offset) for name in ("started", "finished")}
+    times = {name: format_rfc3339(parse_rfc3339(capture[name]) + offset) for name in ("started", "finished")}
     _change_visit(**times)(facts, files)
     new_times = dict.fromkeys(("sent", "answered"), times["started"])
     _change_network(lambda record: [exchange.update(new_times) for exchange in record["exchanges"]])(facts, files)
@@ -211,7 +211,7 @@ def render_visit(facts: Facts, files: Files) -> None:
         response = {"url": step["url"], "final_url": step["url"], "status": 200, "bytes": len(body), "failure": ""}
         chain = [certificate["sha256"] for certificate in step["tls"]["chain"]]
         connection = {"dns_answers": step["dns_answers"], "peer": step["peer"]["address"], "tls": "TLSv1.3"}
-        digest = {"sha256": Digest.of(body).hex, "kind": kind, "certificates": chain}
+        digest = {"sha256": Digest.from_bytes(body).hex, "kind": kind, "certificates": chain}
         resources.append({**response, **connection, **digest})
     page_facts: dict[str, Any] = {
         "address": "https://copies.example/", "title": "A field", "window": [1280, 900], "height": 900,
@@ -225,7 +225,7 @@ def render_visit(facts: Facts, files: Files) -> None:
         "network.json": json.dumps(record).encode(), "screenshot.png": plain, "dom.html": PAGE,
         "page.pdf": _dated_pdf(capture["started"]),
         "screenshot-boxed.png": draw_boxes(plain, [place]), "page.mhtml": _mhtml(capture["started"]),
-        "capture.wacz": write_wacz(warc, page, facts["software"]["version"]),
+        "capture.wacz": build_wacz(warc, page, facts["software"]["version"]),
     }  # fmt: skip
     files.update({f"{FOLDER}/{name}": data for name, data in new_files.items()})
     capture.update(method="browser", files=sorted({*capture["files"], *(f"{FOLDER}/{name}" for name in new_files)}))
@@ -261,7 +261,7 @@ def _replace_archive(facts: Facts, files: Files) -> None:
     replace_responses(("/", b"<p>Ours."), ("/field.jpg", files[IMAGE]))(facts, original_files)
     started = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"])
     page = WaczPage("https://copies.example/", "A field", started)
-    files[WACZ] = write_wacz(original_files[EXCHANGE], page, facts["software"]["version"])
+    files[WACZ] = build_wacz(original_files[EXCHANGE], page, facts["software"]["version"])
 
 
 FAILED, LONG_AGO = "failed", "2020-01-01T00:00:00.000000Z"

@@ -11,7 +11,7 @@ from typing import Any
 
 from asn1crypto import x509
 
-from evidence.anchors.rfc3161.stamps import Response
+from evidence.anchors.rfc3161.stamps import TimestampResponse
 from tests.assets.timestamp_forge import (
     BASIC,
     CERTIFYING,
@@ -157,7 +157,7 @@ def _replies() -> Iterator[StampKind]:
     yield bad("a stamp from before its authority", time=at("19991231235959Z"), openssl=True, openssl_reason="openssl is told the time.")
     yield bad("a stamp from after its authority", time=at("20410101000001Z"), openssl=True, openssl_reason="openssl is told the time.")
     fine = build_kind("", GOOD)
-    token = Response.load(fine.reply)["time_stamp_token"].dump()
+    token = TimestampResponse.load(fine.reply)["time_stamp_token"].dump()
     for name, data in {
         "its token alone": token, "PEM": b"-----BEGIN PKCS7-----\n" + base64.encodebytes(fine.reply) + b"-----END PKCS7-----\n", "twice itself": fine.reply * 2,
         "a status alone": der_sequence(der_sequence(der_integer(0))), "a status of nothing": der_sequence(der_sequence(), token), "a set": b"\x31" + fine.reply[1:], "zeros": bytes(5000),

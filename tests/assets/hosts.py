@@ -171,20 +171,20 @@ def hosts_in(root: Path) -> Iterator[Hosts]:
 
 def _database(address: str) -> None:
     """Run PostgreSQL and Redis as the product embeds them, but on a network address."""
-    from exhibit.config.secrets import redis_password
+    from exhibit.config.secrets import load_redis_password
     from registry.configuration import load_config
     from registry.services import addresses
     from workers.servers.embedded import EmbeddedServers
-    from workers.servers.postgres import Postgres
-    from workers.servers.processes import ServerRights, open_log, service_user
-    from workers.servers.redis import RedisServer
+    from workers.servers.postgres import EmbeddedPostgres
+    from workers.servers.processes import ServerRights, find_service_user, open_log
+    from workers.servers.redis import EmbeddedRedis
 
     config = load_config()
     with EmbeddedServers(config):
         pass
-    rights = ServerRights(service_user(config.data_dir))
-    postgres, redis = Postgres(config, rights), RedisServer(config, rights)
-    listens: dict[Postgres | RedisServer, tuple[str, ...]] = {
+    rights = ServerRights(find_service_user(config.data_dir))
+    postgres, redis = EmbeddedPostgres(config, rights), EmbeddedRedis(config, rights)
+    listens: dict[EmbeddedPostgres | EmbeddedRedis, tuple[str, ...]] = {
         postgres: ("-c", f"listen_addresses={address}"),
         redis: ("--port", "6379", "--bind", address, "--protected-mode", "no"),
     }
@@ -193,19 +193,19 @@ def _database(address: str) -> None:
         if server is postgres:
             with (server.folder / "pg_hba.conf").open("a") as file:
                 file.write(f"host all {addresses.DATABASE_USER} {NETWORK} trust\n")
-        child = server.child()
+        child = server.build_child()
         with open_log(config.data_dir / "log", server.name) as log:
             replace(child, command=(*child.command, *words)).start(log)
-    wait_until(lambda: all(server.answers() for server in listens), 60)
-    print(redis_password(config), flush=True)  # noqa: T201 - what is waited for
+    wait_until(lambda: all(server.is_responding() for server in listens), 60)
+    print(load_redis_password(config), flush=True)  # noqa: T201 - what is waited for
     signal.pause()
 
 
 def _sites(folders: Sequence[Path], addresses: Sequence[str]) -> None:
     """Serve the demonstration's sites, each at its own address."""
-    from demo.serving import serve
+    from demo.serving import serve_sites
 
-    with serve(folders, addresses, port=80):
+    with serve_sites(folders, addresses, port=80):
         print("ready", flush=True)  # noqa: T201 - what is waited for
         signal.pause()
 

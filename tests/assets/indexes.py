@@ -95,9 +95,9 @@ class Archive:
         file = self.folder / "standing.json"
         return IndexState(**json.loads(file.read_text())) if file.exists() else IndexState()
 
-    def write(self, standing: IndexState) -> None:
+    def write(self, state: IndexState) -> None:
         """Record another state."""
-        (self.folder / "standing.json").write_text(json.dumps(asdict(standing)))
+        (self.folder / "standing.json").write_text(json.dumps(asdict(state)))
 
     @contextmanager
     def write_lock(self, *, wait: bool = True) -> Iterator[bool]:

@@ -6,7 +6,7 @@ import sys
 from functools import cache, partial
 from pathlib import Path
 
-from exhibit.config.config import made_data_dir
+from exhibit.config.config import ensure_data_dir
 from registry.configuration import load_config
 from tests import CHECKOUT
 from tests.assets.stored_schema import make_schema
@@ -18,7 +18,7 @@ LASTING = ("postgres", "blobs")
 
 def install(data: Path) -> None:
     """Create a data folder with an empty, migrated database."""
-    made_data_dir(load_config({"EXHIBIT_DATA": str(data)}))
+    ensure_data_dir(load_config({"EXHIBIT_DATA": str(data)}))
     for name in LASTING:
         subprocess.run(["cp", "--archive", _first() / name, data], check=True)
 

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from evidence.facts.case import Absence, LeftOutFacts
+from evidence.facts.case import AbsenceCode, LeftOutFacts
 from tests.assets.bundles import Scene, reseal
 
 SINCE = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 KINDS = ("exchange", "page", "captured-image", "network", "work-picture", "sighting-picture")
 
 
-def leave_out(scene: Scene, *roles: str, reason: Absence = Absence.REPORTED) -> Scene:
+def leave_out(scene: Scene, *roles: str, reason: AbsenceCode = AbsenceCode.REPORTED) -> Scene:
     """Seal the case again without the files of these roles, and list them in the facts."""
     removed_files = [file for file in scene.sealed_case.manifest.files if file.role in roles]
     rows = tuple(LeftOutFacts(file.path, file.role, file.sha256, reason, SINCE) for file in removed_files)

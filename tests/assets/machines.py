@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exhibit.config.config import Config
-from exhibit.config.secrets import installation, master_key, secret_key
+from exhibit.config.secrets import load_installation_id, load_master_key, load_secret_key
 from registry.log.local_log import get_log
 from registry.services.services import Services
 from tests.assets.swift_server import S3
@@ -19,7 +19,12 @@ Machine = Callable[[str], Services]
 def create_machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncRunner]:
     """Create machines, each with its own data folder and the same secrets."""
     first = replace(config, data_dir=folder / "machine-0", blobs_url=s3.url_for(folder / "machine-0"))
-    for make in (installation, master_key, secret_key, lambda config: get_log(SyncRunner(config).services)):
+    for make in (
+        load_installation_id,
+        load_master_key,
+        load_secret_key,
+        lambda config: get_log(SyncRunner(config).services),
+    ):
         make(first)
     other_configs = [replace(first, data_dir=folder / f"machine-{number}") for number in range(1, count)]
     for other in other_configs:

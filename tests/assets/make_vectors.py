@@ -12,9 +12,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.bundle.bag import public_pem
+from evidence.bundle.bag import encode_public_key
 from evidence.formats.codec import to_plain
-from evidence.formats.container import create_member, zip_chunks
+from evidence.formats.container import create_member, iterate_zip_chunks
 from evidence.keys.ed25519 import KeySigner
 from evidence.log import merkle
 from evidence.log.notes import format_verifier_key, sign_note
@@ -22,7 +22,7 @@ from evidence.log.proofs import Renewal, SliceTree, create_renewal_files
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
-from exhibit.entries import canonical, commit
+from exhibit.entries import commit, encode_canonical
 from tests.assets.bundle_changes import Change, Files, flip_bit, remove_file
 from tests.assets.tampering import read_files, update_bag
 
@@ -64,18 +64,18 @@ LATER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(64, 96))))
 def _countersign(files: Files) -> Files:
     stem = f"proofs/countersignatures/{DEVICE.public_key.hex()[:16]}"
     signature = DEVICE.sign(files["data/manifest.json"])
-    return {**files, f"{stem}.pem": public_pem(DEVICE.public_key), f"{stem}.sig": signature}
+    return {**files, f"{stem}.pem": encode_public_key(DEVICE.public_key), f"{stem}.sig": signature}
 
 
 def _withhold(files: Files) -> Files:
     listed = {"files": ["data/work/01.jpg"], "reason": "The original is for the court."}
-    return {**remove_file("data/work/01.jpg")(files), "proofs/withheld.json": canonical(listed)}
+    return {**remove_file("data/work/01.jpg")(files), "proofs/withheld.json": encode_canonical(listed)}
 
 
 def _renew(files: Files) -> Files:
     """Add an entry to the log and a checkpoint over it, signed with a key that is not and need not be pinned."""
     entry, proof = (json.loads(files[f"proofs/log/{name}.json"]) for name in ("entry", "inclusion"))
-    leaf = merkle.compute_leaf_hash(canonical({name: entry[name] for name in ("commitment", "time", "type")}))
+    leaf = merkle.compute_leaf_hash(encode_canonical({name: entry[name] for name in ("commitment", "time", "type")}))
     first, more = bytes.fromhex(proof["path"][0]), merkle.compute_leaf_hash(b"one more")
     nodes = {(1, 0): first, (0, 2): leaf, (0, 3): more}
     root = merkle.compute_node_hash(first, merkle.compute_node_hash(leaf, more))
@@ -154,13 +154,13 @@ def variants(folder: Path) -> list[dict[str, Any]]:
 
 def with_keys(trust: Trust, keys: list[dict[str, Any]]) -> Trust:
     """Return the trust list with other keys."""
-    return Trust.from_json(canonical({**to_plain(trust), "keys": keys}))
+    return Trust.from_json(encode_canonical({**to_plain(trust), "keys": keys}))
 
 
 def _vector(folder: Path, name: str, change: Change, trust: Trust) -> dict[str, Any]:
     base = FOLDER / f"{BASE}.zip"
     files = update_bag(change(read_files(base)))
-    data = b"".join(zip_chunks(create_member(path, content) for path, content in files.items()))
+    data = b"".join(iterate_zip_chunks(create_member(path, content) for path, content in files.items()))
     (folder / "bundle.zip").write_bytes(data)
     verdict = Verifier(trust).verify(folder / "bundle.zip")
     return {
@@ -182,9 +182,9 @@ def primitives() -> dict[str, Any]:
     leaves = [merkle.compute_leaf_hash(str(number).encode()) for number in range(7)]
     tree, smaller = SliceTree(leaves), SliceTree(leaves[:3])
     note = sign_note("log.example", 7, tree.root, signer)
-    node = tree._node
+    node = tree._get_node_hash
     return {
-        "canonical": {"value": opening, "bytes": canonical(opening).hex()},
+        "canonical": {"value": opening, "bytes": encode_canonical(opening).hex()},
         "commitment": {"opening": opening, "salt": salt.hex(), "commitment": commitment.hex()},
         "merkle": {
             "leaves": [str(number).encode().hex() for number in range(7)],

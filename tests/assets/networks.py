@@ -143,8 +143,10 @@ def signed_card(
     data = data or network()
     recalls = edits or {"crop50": (0.5, 0.9)}
     by_edit = {edit: {"first": first, "few": few, "rare": 0, "never": 0} for edit, (first, few) in recalls.items()}
-    claim = Claim(made_at, "colours@1 measured with --works 60", Digest.of(b"photographs"), 4, 14, 52, 1.5, by_edit)
-    digest_and_size = Digest.of(data), len(data)
+    claim = Claim(
+        made_at, "colours@1 measured with --works 60", Digest.from_bytes(b"photographs"), 4, 14, 52, 1.5, by_edit
+    )
+    digest_and_size = Digest.from_bytes(data), len(data)
     return SignedCard(
         "exhibit-model/1",
         read_card(card),

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from registry.cases import page_readings
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Notice, Owner, PageReading, Work
 from registry.notices import notices
 from registry.notices.checker import find_gaps
 from registry.notices.claim_check import check_cases, save_answer
 from registry.notices.contents import build_items, build_letter
-from registry.notices.signing import compute_read_mark, sign_draft
+from registry.notices.signing import compute_letter_digest, sign_draft
 from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
@@ -55,7 +55,7 @@ def _create_studio(inline: SyncRunner) -> Owner:
     copies = [recompress(photograph(1)), recompress(photograph(2))]
     match_pictures(inline.services, record_sightings(inline.services, planned, epoch, copies))
     for case in Case.objects.all():
-        confirm(inline.services, case, by="Ann", reason="No order.")
+        confirm_case(inline.services, case, by="Ann", reason="No order.")
     return studio_owner
 
 
@@ -90,7 +90,7 @@ def sign_notice(inline: SyncRunner, row: Notice) -> Notice:
         inline.services,
         row,
         typed_name="ann  example",
-        shown_mark=compute_read_mark(build_letter(row)),
+        shown_digest=compute_letter_digest(build_letter(row)),
         by="ann@example.org",
     )
     return notices.get_notice(row.owner, row.number)

@@ -13,7 +13,7 @@ def main() -> None:
     from registry.services.services import Services
 
     services = Services(load_config())
-    send_notices(services, steps.due_ids(NoticeMail, services.stale_after, 10))
+    send_notices(services, steps.list_due_ids(NoticeMail, services.stale_after, 10))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
 from evidence.development.chain import Chain
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 
 DATA = b'{"manifest": true}'
-DIGEST = Digest.of(DATA)
-SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
+DIGEST = Digest.from_bytes(DATA)
+SESSION = create_guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
 
 def anchor_to(chain: Chain, *calendars: str) -> OpenTimestampsAnchor:

@@ -41,17 +41,17 @@ def _started_once() -> Path:
 
 
 def write_value(config: Config, value: str) -> None:
-    with psycopg.connect(addresses.database_url(config)) as connection:
+    with psycopg.connect(addresses.get_database_url(config)) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS kept (value text)")
         connection.execute("INSERT INTO kept VALUES (%s)", [value])
-    with redis.Redis.from_url(addresses.redis_url(config)) as client:
+    with redis.Redis.from_url(addresses.get_redis_url(config)) as client:
         client.rpush("kept", value)
 
 
 def read_values(config: Config) -> tuple[list[str], list[str]]:
-    with psycopg.connect(addresses.database_url(config)) as connection:
+    with psycopg.connect(addresses.get_database_url(config)) as connection:
         rows = [str(value) for (value,) in connection.execute("SELECT value FROM kept ORDER BY value")]
-    with redis.Redis.from_url(addresses.redis_url(config)) as client:
+    with redis.Redis.from_url(addresses.get_redis_url(config)) as client:
         return rows, [item.decode() for item in client.lrange("kept", 0, -1)]
 
 

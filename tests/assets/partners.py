@@ -17,4 +17,4 @@ def partner_of(signer: KeySigner, name: str = "b", url: str = "http://127.0.0.1:
     """Add a partner whose log has this key. By default no server runs at its URL."""
     log = format_verifier_key(f"{name}.example/log", signer.public_key)
     witness = format_cosigner_key(f"{name}.example/log/witness", derive_signer(signer, b"witness").public_key)
-    return partners.add(name, url, log, witness, by="operator")
+    return partners.add_partner(name, url, log, witness, by="operator")

@@ -182,8 +182,8 @@ def sign_scene(
     signed_assertion = assertion(key.answer(statement(decision_statement(scene.facts)), **client))
     data = signed_assertion.to_json()
     digest = scene.blobs.put(data)
-    registered = {"key": Digest.of(KEY.public).hex, "member": "Ann", "use": "passkey", "what": "created"}
-    registered = key_opening(registered | {"key": Digest.of(key.public).hex})
+    registered = {"key": Digest.from_bytes(KEY.public).hex, "member": "Ann", "use": "passkey", "what": "created"}
+    registered = key_opening(registered | {"key": Digest.from_bytes(key.public).hex})
     decided = opening({"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 1})
     at = scene.facts.decision.at
     entries = [(EntryType.KEY, registered, None), (EntryType.DECISION, decided, at)]
@@ -204,7 +204,7 @@ def _change_after_signing(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - l
 
 LIES: dict[str, dict[str, Any]] = {
     "of another act": {"statement": lambda value: replace(value, act="sign")},
-    "of another decision in the entry": {"opening": lambda value: {**value, "decision": "cleared"}},
+    "of another decision in the entry": {"opening": lambda value: {**value, "decision": "dismissed"}},
     "of another case": _change_subject(case="C-8"),
     "of another work": _change_subject(work="W-2"),
     "of another party": _change_subject(party="other.example"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exhibit.config.config import Config
-from registry.crawls import canaries
+from registry.crawls import copy_checks
 from registry.fingerprints import fingerprints
 from registry.models import (
     Watch,
@@ -48,5 +48,5 @@ def work(inline: SyncRunner) -> Work:
 def plant_copies(work: Work, shop: Shop, *paths: str) -> Watch:
     shop_watch = create_watch(work.owner, shop.url())
     for path in paths:
-        canaries.add_known_copy(work, shop_watch, shop.url(path), by="Ann")
+        copy_checks.add_known_copy(work, shop_watch, shop.url(path), by="Ann")
     return shop_watch

@@ -11,9 +11,9 @@ from typing import Any
 import rlp
 from eth_hash.auto import keccak
 
-from evidence.anchors.evm.proofs import EVENT, prove
+from evidence.anchors.evm.proofs import EVENT_TOPIC, build_trie_proof
 from evidence.anchors.opentimestamps.proofs import build_header, parse_header
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from tests.assets.timestamp_kinds import BAD, CHAIN, GOOD, MANIFEST_PATH, STRANGE, StampKind, base_files
 
 EASIEST, TIME = 0x207FFFFF, 1_795_176_000
@@ -171,7 +171,7 @@ def _unpinned_header(root: bytes) -> bytes:
     return next(header for header in headers if int.from_bytes(parse_header(header).hash, "little") <= 0x7FFFFF << 232)
 
 
-def event_log(digest: bytes, event: bytes = EVENT) -> list[Any]:
+def event_log(digest: bytes, event: bytes = EVENT_TOPIC) -> list[Any]:
     """Return a log of the contract."""
     return [b"c" * 20, [event, digest], b"\x01" * 32]
 
@@ -197,13 +197,13 @@ def evm_kind(
     value = build_receipt([event_log(digest)]) if receipt is None else receipt
     key = rlp.encode(place)
     pairs = {rlp.encode(item): b"\x02" + b"o" * 40 for item in range(other_count)} | {key: value}
-    root, path = prove(pairs, key)
+    root, path = build_trie_proof(pairs, key)
     block_header = header(root)
     plain = {
         "chain": CHAIN, "digest": digest.hex(), "format": "exhibit-evm/1", "header": block_header.hex(), "log": log,
         "nodes": [item.hex() for item in (nodes(list(path)) if nodes else path)], "sealed": "", "transaction": place, **fields,
     }
-    data = canonical({key: value for key, value in plain.items() if value is not Ellipsis})
+    data = encode_canonical({key: value for key, value in plain.items() if value is not Ellipsis})
     latest = "2026-11-20T12:00:00Z" if state == GOOD else ""
     data = data if rewrite is None else rewrite(data)
     return StampKind(name, state, data, (), (), latest, sort="evm", blocks=((name, block_header),) if pinned else ())
@@ -218,7 +218,7 @@ def _valid_receipts() -> Iterator[StampKind]:
     yield good("a log of a transaction without a type", build_receipt([event_log(digest)], kind=b""))
     yield good("a transaction of the last type", build_receipt([event_log(digest)], kind=b"\x7f"))
     yield good("the second of two logs", build_receipt([event_log(b"o" * 32), event_log(digest)]), log=1)
-    yield good("a log with further topics", build_receipt([[b"c" * 20, [EVENT, digest, b"more"], b""]]))
+    yield good("a log with further topics", build_receipt([[b"c" * 20, [EVENT_TOPIC, digest, b"more"], b""]]))
     yield good("a receipt with a further field", build_receipt([event_log(digest)], more=[b"later"]))
     for place, other_count in ((0, 20), (1, 20), (16, 20), (127, 140), (128, 140), (300, 310)):
         yield good(f"transaction {place} of {other_count}", place=place, other_count=other_count)
@@ -240,13 +240,13 @@ def _invalid_receipts() -> Iterator[StampKind]:
     yield bad("a log beyond all counting", log=2**52)
     yield bad("a log of another digest", build_receipt([event_log(b"o" * 32)]))
     yield bad("another event", build_receipt([event_log(digest, keccak(b"Anchored(bytes32)"))]))
-    yield bad("topics the other way round", build_receipt([[b"c" * 20, [digest, EVENT], b""]]))
-    yield bad("topics in a list of their own", build_receipt([[b"c" * 20, [[EVENT], digest], b""]]))
-    yield bad("one topic", build_receipt([[b"c" * 20, [EVENT], b""]]))
-    yield bad("topics that are bytes", build_receipt([[b"c" * 20, EVENT + digest, b""]]))
+    yield bad("topics the other way round", build_receipt([[b"c" * 20, [digest, EVENT_TOPIC], b""]]))
+    yield bad("topics in a list of their own", build_receipt([[b"c" * 20, [[EVENT_TOPIC], digest], b""]]))
+    yield bad("one topic", build_receipt([[b"c" * 20, [EVENT_TOPIC], b""]]))
+    yield bad("topics that are bytes", build_receipt([[b"c" * 20, EVENT_TOPIC + digest, b""]]))
     yield bad("a log of four parts", build_receipt([[*event_log(digest), b""]]))
-    yield bad("a log of bytes", build_receipt([EVENT + digest]))
-    yield bad("logs of bytes", build_receipt(EVENT))
+    yield bad("a log of bytes", build_receipt([EVENT_TOPIC + digest]))
+    yield bad("logs of bytes", build_receipt(EVENT_TOPIC))
     yield bad("three fields", b"\x02" + rlp.encode([b"\x01", b"", b""]))
     yield bad("a receipt of bytes", rlp.encode(b"x" * 60))
     yield bad("a type without a receipt", b"\x02")
@@ -288,7 +288,7 @@ def _invalid_receipts() -> Iterator[StampKind]:
     yield bad("another digest than listed", digest="ab" * 32)
     yield bad("another format", format="exhibit-evm/2")
     yield bad("an unknown field", extra=1)
-    yield bad("a field that lacks", log=0, nodes=None, header=build_header_bytes, rewrite=lambda data: canonical({k: v for k, v in json.loads(data).items() if k != "log"}))
+    yield bad("a field that lacks", log=0, nodes=None, header=build_header_bytes, rewrite=lambda data: encode_canonical({k: v for k, v in json.loads(data).items() if k != "log"}))
     for name, value in {"text": "7", "nothing": None, "true": True, "a list": [7]}.items():
         yield bad(f"a chain that is {name}", chain=value)
     yield bad("a place with a fraction", rewrite=lambda data: data.replace(b'"transaction":0', b'"transaction":0.5'))
@@ -305,6 +305,6 @@ def _invalid_receipts() -> Iterator[StampKind]:
     yield bad("more than is read", nodes=lambda path: [*path, b"n" * (1 << 16)])
     yield evm_kind("a block that nobody compared", STRANGE, pinned=False, header=lambda root: build_header_bytes(root, number=b"\x06"))
     yield evm_kind("another chain's number", STRANGE, chain=8)
-    pending = canonical({"chain": CHAIN, "digest": digest.hex(), "format": "exhibit-evm-pending/1", "transaction": ""})
+    pending = encode_canonical({"chain": CHAIN, "digest": digest.hex(), "format": "exhibit-evm-pending/1", "transaction": ""})
     yield evm_kind("a transaction that waits", STRANGE, rewrite=lambda _: pending)
     yield evm_kind("a transaction that waits and says more", BAD, rewrite=lambda _: pending.replace(b'"digest"', b'"d":1,"digest"'))

@@ -9,7 +9,7 @@ from evidence.development.authority import run_authority
 from evidence.log.proofs import Renewal
 from exhibit.entries import EntryType
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 from tests.assets.bundles import Scene, append_entry
 
 
@@ -39,11 +39,11 @@ def renew_bundle(scene: Scene) -> RenewedBundle:
     assert scene.proofs.entry is not None
     for number in range(9):
         append_entry(scene.log, EntryType.CASE, {"number": number})
-    head = scene.log.checkpoint()
+    head = scene.log.sign_checkpoint()
     digest = compute_checkpoint_digest(head.note)
-    renewal = Renewal(head.note, tuple(scene.log.consistency(scene.proofs.entry.size, head.size)))
+    renewal = Renewal(head.note, tuple(scene.log.prove_consistency(scene.proofs.entry.size, head.size)))
     with run_authority(scene.folder / "authority") as authority:
-        session = guarded_session(Guard(("127.0.0.0/8",)))
+        session = create_guarded_session(Guard(("127.0.0.0/8",)))
         anchor = Rfc3161Anchor("Second look", authority.url, [authority.root_pem], development=True, session=session)
         later = AnchorProof(digest, anchor.submit(digest))
     proofs = replace(scene.proofs, anchors=(*scene.proofs.anchors, later), renewals=(renewal,))

@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from io import BytesIO
 
-from evidence.documents.report.columns import csv_head, csv_lines, rows_of
+from evidence.documents.report.columns import build_csv_header, build_csv_lines, build_rows
 from evidence.documents.report.facts import ReportFacts
-from evidence.documents.report.pdf import unset_report
-from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
+from evidence.documents.report.pdf import prepare_report
+from evidence.documents.report.xlsx import build_xlsx_rows, write_xlsx
 from evidence.documents.typeset.pictures import Pictures
 
 
 def render_report_pdf(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> bytes:
-    return unset_report(report, pictures, language).pdf()
+    return prepare_report(report, pictures, language).render_pdf()
 
 
 def render_report_csv(report: ReportFacts) -> bytes:
-    return csv_head() + csv_lines(rows_of(report.cases))
+    return build_csv_header() + build_csv_lines(build_rows(report.cases))
 
 
 def render_report_xlsx(report: ReportFacts) -> bytes:
     out = BytesIO()
-    write_xlsx(out, [xlsx_rows(rows_of(report.cases))])
+    write_xlsx(out, [build_xlsx_rows(build_rows(report.cases))])
     return out.getvalue()

@@ -8,19 +8,19 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.bundle.bag import key_files
+from evidence.bundle.bag import create_key_files
 from evidence.bundle.manifest import Manifest
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.notes import sign_note
-from evidence.verify.checks.captures import NAMES
+from evidence.verify.checks.captures import FILE_NAMES
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.entries import Entry, EntryType, canonical, commit
+from exhibit.entries import Entry, EntryType, commit, encode_canonical
 from tests.assets.bundle_changes import Files
 from tests.assets.tampering import update_bag
 
 FACTS, MANIFEST = "data/facts.json", "data/manifest.json"
-ROLES = {name: role for role, name in NAMES.items()}
+ROLES = {name: role for role, name in FILE_NAMES.items()}
 IMAGE = re.compile(r"data/sightings/\d+/capture-\d+/image\.\w+")
 Facts = dict[str, Any]
 Lie = Callable[[Facts, Files], None]
@@ -33,7 +33,7 @@ def seal_lie(files: Files, lie: Lie) -> Files:
     facts = json.loads(new[FACTS])
     lie(facts, new)
     if new[FACTS] == files[FACTS]:
-        new[FACTS] = canonical(facts)
+        new[FACTS] = encode_canonical(facts)
         rewrite_repeated_facts(facts, new)
     return sign_files(new)
 
@@ -46,9 +46,9 @@ def sign_files(files: Files, change: Callable[[Facts], None] = lambda _: None) -
     names = sorted(name for name in files if name.startswith("data/") and name != MANIFEST)
     manifest["files"] = [manifest_entry(name, files[name], known_entries.get(name, {})) for name in names]
     manifest["key"]["public"] = signer.public_key.hex()
-    keys = key_files(Manifest.from_json(canonical(manifest)))
+    keys = create_key_files(Manifest.from_json(encode_canonical(manifest)))
     change(manifest)
-    data = canonical(manifest)
+    data = encode_canonical(manifest)
     return update_bag({**files, MANIFEST: data, "proofs/signature": signer.sign(data), **keys})
 
 
@@ -67,17 +67,17 @@ def log_with_unpinned_key(kind: EntryType, opening: dict[str, object], time: str
 def rewrite_repeated_facts(facts: Facts, files: Files) -> None:
     """Rewrite the files that repeat the facts."""
     for match in facts["matches"]:
-        files[f"data/matches/{match['number']:02d}/alignment.json"] = canonical(match)
+        files[f"data/matches/{match['number']:02d}/alignment.json"] = encode_canonical(match)
     for sighting in facts["sightings"]:
         if sighting["slice"] is not None:
-            files[f"data/sightings/{sighting['number']:02d}/slice.json"] = canonical(sighting["slice"])
+            files[f"data/sightings/{sighting['number']:02d}/slice.json"] = encode_canonical(sighting["slice"])
     if facts["work"]["registration"] is not None:
-        files["data/work/registration.json"] = canonical(facts["work"]["registration"])
+        files["data/work/registration.json"] = encode_canonical(facts["work"]["registration"])
 
 
 def manifest_entry(name: str, data: bytes, known_fields: Facts) -> Facts:
     """Return a file's entry in the manifest."""
-    digests = {"sha256": Digest.of(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
+    digests = {"sha256": Digest.from_bytes(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
     other = {
         "role": "captured-image" if IMAGE.fullmatch(name) else ROLES.get(name.rpartition("/")[2], "other"),
         "media_type": "application/octet-stream",
@@ -130,11 +130,12 @@ def _change_calibration(**changes: object) -> Lie:
     def lie(facts: Facts, files: Files) -> None:
         [calibration_facts] = facts["calibrations"]
         plain = {**json.loads(files[calibration_facts["file"]]), **changes}
-        data = canonical(plain)
+        data = encode_canonical(plain)
         files[calibration_facts["file"]] = data
         bounds = plain["bounds"] if isinstance(plain["bounds"], dict) else {}
         calibration_facts.update(
-            digest=Digest.of(data).hex, **{name: bounds[name] for name in ("certain", "review") if name in bounds}
+            digest=Digest.from_bytes(data).hex,
+            **{name: bounds[name] for name in ("certain", "review") if name in bounds},
         )
         facts["matches"][0]["verification"]["calibration"] = calibration_facts["digest"]
 

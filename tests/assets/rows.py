@@ -7,7 +7,7 @@ from functools import cache
 from django.db import transaction
 from PIL import Image
 
-from demo.pictures import textured
+from demo.pictures import generate_textured
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import DeclaredWork, Sighting
@@ -17,7 +17,7 @@ from registry.matches.match import match_pictures
 from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
 from registry.services.services import Services
 from registry.works.registration import NewWork, RegistrationResult, register_work
-from registry.works.search_version import compute_search_mark
+from registry.works.search_version import compute_search_version
 from tests.assets.restored_scenes import restore_scene
 from workers.tasks.sync_runner import SyncRunner
 
@@ -32,7 +32,7 @@ def encode_jpeg(picture: Image.Image, quality: int = 90) -> bytes:
 @cache
 def photograph(seed: int) -> bytes:
     """Return a small textured image as JPEG, unique to the seed."""
-    return encode_jpeg(textured(seed, (320, 240)))
+    return encode_jpeg(generate_textured(seed, (320, 240)))
 
 
 @cache
@@ -108,7 +108,7 @@ def record_sightings(
     with transaction.atomic():
         row = crawling.lock_slice(crawl_slice.pk, epoch)
         assert row is not None
-        return store_sightings(row, sightings, compute_search_mark())
+        return store_sightings(row, sightings, compute_search_version())
 
 
 def create_case(services: Services, case_owner: Owner, seed: int = 1) -> Case:
@@ -133,5 +133,5 @@ def _create_studio(inline: SyncRunner) -> Owner:
 
 def create_pending_receipts(*digests: bytes, service: str = "moody", kind: str = "rfc3161") -> list[int]:
     """Create receipts that a timestamp service still owes, one for each of these bytes."""
-    rows = [AnchorReceipt(kind=kind, witness=service, digest=Digest.of(digest)) for digest in digests]
+    rows = [AnchorReceipt(kind=kind, witness=service, digest=Digest.from_bytes(digest)) for digest in digests]
     return [row.pk for row in AnchorReceipt.objects.bulk_create(rows)]

@@ -126,7 +126,7 @@ def _sighting_row(sighting: Sighting) -> tuple[Any, ...]:
         sighting.media_type,
         sighting.status,
         sighting.party,
-        sighting.bytes_came,
+        sighting.received_bytes,
     )
 
 
@@ -164,7 +164,7 @@ def check_log(log: Log) -> None:
     assert head is not None
     assert head.size == len(rows)
     for row in rows:
-        path = log.inclusion(row.sequence, head.size)
+        path = log.prove_inclusion(row.sequence, head.size)
         assert merkle.verify_inclusion(store.entry(row.sequence).leaf_hash, row.sequence, head.size, path, head.root)
 
 

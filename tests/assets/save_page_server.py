@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from tests.assets.bundle_changes import Files
 from tests.assets.resealing import Facts, Lie
 from tests.assets.site import Answer, ReceivedRequest, Site
@@ -61,10 +61,10 @@ def _put_changed_record(
     archive: str = AT, job: str = JOB, missing: str = "", address: str = SAVED, **other: str
 ) -> Lie:
     record = {"archive": archive, "job": job, "missing": missing, "address": address, "format": "exhibit-web-archive/1"}
-    return put_record(canonical(record | other))
+    return put_record(encode_canonical(record | other))
 
 
-NO_PAGE_MESSAGE = "It names neither a page of this archive"
+NO_PAGE_MESSAGE = "contains neither an archive URL nor the reason"
 RECORDS: dict[str, tuple[Lie, str, str]] = {
     "a saved page": (
         _put_changed_record(), "not checked",
@@ -76,7 +76,8 @@ RECORDS: dict[str, tuple[Lie, str, str]] = {
         "The archive 'http://127.0.0.1:8' reported that",
     ),
     "another page": (
-        _put_changed_record(address=f"{SAVED}elsewhere"), "not checked", "(not checked). It is not the URL of the page."
+        _put_changed_record(address=f"{SAVED}elsewhere"), "not checked",
+        "(not checked). The archived URL is not the URL of the page.",
     ),
     "no answer": (
         _put_changed_record(missing="too-slow", address=""), "not checked",

@@ -13,7 +13,7 @@ from eth_keys import keys as eth_keys
 
 from evidence.anchors.evm.kind import TrustedLedger
 from evidence.verdict.trust import Trust
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from tests.assets.receipt_kinds import build_header_bytes, evm_kind
 from tests.assets.timestamp_kinds import CHAIN, STRANGE, StampKind
 
@@ -44,7 +44,7 @@ def seal_block(
         return bytes(rlp.encode([*fields[:12], rlp.encode(hashed_extra), *fields[13:]]))
 
     def rewrite(data: bytes) -> bytes:
-        return canonical(json.loads(data) | overrides)
+        return encode_canonical(json.loads(data) | overrides)
 
     return evm_kind("a sealed block", STRANGE, header=header, pinned=False, rewrite=rewrite)
 

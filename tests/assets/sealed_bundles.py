@@ -7,9 +7,9 @@ from pathlib import Path
 from evidence.verdict.result import Verdict
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.crawls import crawling
-from registry.crawls.run_slice import make_opening
+from registry.crawls.run_slice import build_log_data
 from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
 from tests.assets.restored_scenes import restore_scene
@@ -35,9 +35,9 @@ def _request_bundle(inline: SyncRunner, *found_pictures: bytes) -> Bundle:
     Capture.objects.update(state="failed")  # no server runs at this address
     part = CrawlSlice.objects.get()
     assert crawling.finish_slice(
-        part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=make_opening
+        part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, build_log_data=build_log_data
     )
-    confirm(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
+    confirm_case(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
     return Bundle.objects.get()
 
 
@@ -61,7 +61,7 @@ def _create_sealed_bundle(inline: SyncRunner, seed: int, case_owner: Owner | Non
     planned.state = "done"
     planned.save(update_fields=["state"])
     case = case_owner.cases.get(work=work)
-    confirm(inline.services, case, by="Ann", reason="A copy of my work.")
+    confirm_case(inline.services, case, by="Ann", reason="A copy of my work.")
     return run_until_sealed(inline, case.bundles.get())
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from evidence.bundle.manifest import Manifest, ManifestFile, SealedMatter, SealingKey
-from evidence.documents.papers.layout import NetworkRecord, SealedFacts
+from evidence.documents.drafts.layout import DraftInput, NetworkRecordFile
 from exhibit.digests import Digest
 from tests.assets.documents_sample import NOON, sample_case, sample_pictures, sample_witnesses
 
@@ -34,7 +34,7 @@ NETWORK: dict[str, Any] = {
 }
 
 
-def sealed_sample(network: dict[str, Any] | None = None) -> SealedFacts:
+def sealed_sample(network: dict[str, Any] | None = None) -> DraftInput:
     """Return the sample case with a manifest of its images, three timestamps and the record of one capture."""
     case = sample_case()
     sighting = replace(case.sightings[0], captures=(replace(case.sightings[0].captures[0], files=(NETWORK_PATH,)),))
@@ -46,12 +46,12 @@ def sealed_sample(network: dict[str, Any] | None = None) -> SealedFacts:
             "exhibit-sheet" if path.endswith(".pdf") else "other",
             "application/octet-stream",
             len(content),
-            Digest.of(content),
+            Digest.from_bytes(content),
             hashlib.sha512(content).digest(),
         )
         for path, content in sorted(data.items())
     )
     matter = SealedMatter(case.owner.name, case.number, case.bundle)
     manifest = Manifest(matter, NOON, case.software, SealingKey("Ed25519", bytes(32), "operator"), files)
-    record = NetworkRecord(NETWORK_PATH, Digest.of(b"{}"), NETWORK if network is None else network)
-    return SealedFacts(case, manifest, 2040, sample_witnesses(), (record,), NOON, "studio-case-12-bundle-1.zip")
+    record = NetworkRecordFile(NETWORK_PATH, Digest.from_bytes(b"{}"), NETWORK if network is None else network)
+    return DraftInput(case, manifest, 2040, sample_witnesses(), (record,), NOON, "studio-case-12-bundle-1.zip")

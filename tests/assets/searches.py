@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-from registry.crawls.search_services import SHIPPED
+from registry.crawls.search_services import BUILT_IN_FOLDER
 from tests.assets.site import Answer, ReceivedRequest, Site
 
 KEY = "6mm60lsCNIB,FwOWjJqA80QZHh9BMwc-ber4u=t^"
@@ -83,7 +83,7 @@ def tineye_answer(backlinks: Sequence[tuple[str, str]], total: int | None = None
 
 def copy_shipped_mapping(folder: Path, name: str, site: Site) -> Path:
     """Copy a bundled mapping into a data folder, with a loopback server as its host and without pauses."""
-    text = (SHIPPED / f"{name}.toml").read_text(encoding="utf-8")
+    text = (BUILT_IN_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
     moved = re.sub(r'^url = "https://[^/"]+', f'url = "{site.url("")}', text, flags=re.MULTILINE)
     moved = re.sub(r"^seconds = .*$", "seconds = 0.0", moved, flags=re.MULTILINE)
     moved = moved.replace(EBAY_TOKEN, f"{EBAY_TOKEN}#{uuid4().hex}")  # not an earlier server's token

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from desk.cli.trust import own_trust
+from desk.cli.trust import build_own_trust
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig, TrustedChain
 from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority
 from evidence.development.authority import run_authority
@@ -101,7 +101,7 @@ def run_now(watch_row: Watch) -> None:
 @contextmanager
 def running_timestamp_services(config: Config, folder: Path) -> Iterator[tuple[Config, Trust]]:
     """Run a development timestamp authority and chain, and yield a configuration for them with its trust list."""
-    with run_authority(folder / "authority") as authority, run_chain(folder / "chain", every=0.2) as chain:
+    with run_authority(folder / "authority") as authority, run_chain(folder / "chain", interval=0.2) as chain:
         roots = folder / "root.pem"
         roots.write_bytes(authority.root_pem)
         anchors = (
@@ -137,12 +137,12 @@ def change_settings(inline: SyncRunner, **changes: object) -> None:
 
 def is_stored(inline: SyncRunner, data: bytes) -> bool:
     """Return True if these bytes are stored."""
-    return Digest.of(data) in inline.services.blobs
+    return Digest.from_bytes(data) in inline.services.blobs
 
 
 def add_own_keys(services: Services, trust: Trust) -> Trust:
     """Add the keys of the installation's log and owners to the trust list, as a verifier learns them out of band."""
-    own = own_trust(services, "")
+    own = build_own_trust(services, "")
     return replace(trust, logs=own.logs, keys=own.keys)
 
 

@@ -38,7 +38,7 @@ from playwright.sync_api import (
 from pytest_django.live_server_helper import LiveServer
 
 from exhibit.browser.program import find_browser
-from exhibit.browser.running import WITHOUT
+from exhibit.browser.running import DISABLED_FEATURES_OPTION
 from registry.models import Membership, Owner, Role, User
 from registry.services.services import Services
 from tests.assets.firefox import launch as launch_firefox, missing_reason
@@ -220,7 +220,7 @@ class BrowserProcess:
         """Return the browser, which is started if needed."""
         if self._chromium is None or not self._chromium.is_connected():
             nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
-            options = ["--no-sandbox", WITHOUT, nowhere]
+            options = ["--no-sandbox", DISABLED_FEATURES_OPTION, nowhere]
             self._chromium = self.playwright().chromium.launch(executable_path=CHROMIUM, args=options)
             self._open.callback(self._chromium.close)
         return self._chromium

@@ -18,13 +18,13 @@ from exhibit.config.config import Config
 from registry.configuration import load_config
 from registry.fingerprints import fingerprints
 from registry.models import Bundle, Report
-from registry.services.addresses import django_database
+from registry.services.addresses import build_django_database
 from registry.services.services import Services
 from tests.assets.installed import install
 from tests.assets.processes import find_processes, free_port, wait_until
 from tests.assets.shop import LOOPBACK
 from workers.servers.product import CHECKOUT
-from workers.tasks.supervisor import running_status
+from workers.tasks.supervisor import read_running_status
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Stack:
 
     def workers(self) -> list[psutil.Process]:
         """Return the main processes of the workers."""
-        status = running_status(self.config)
+        status = read_running_status(self.config)
         numbers = {} if status is None else status.processes
         return _running_processes(number for name, number in numbers.items() if name.startswith("worker"))
 
@@ -139,7 +139,7 @@ class Stack:
         return _running_processes([self.process.pid])
 
     def _named_process(self, name: str) -> list[psutil.Process]:
-        status = running_status(self.config)
+        status = read_running_status(self.config)
         return [] if status is None or name not in status.processes else _running_processes([status.processes[name]])
 
     def restart_supervisor(self, seconds: float = 180) -> None:
@@ -198,7 +198,7 @@ def connected_to(config: Config) -> Iterator[None]:
     """Connect this process's Django to the database of another installation during the block."""
     own = connections["default"]
     other = own.copy()
-    other.settings_dict.update(django_database(config))
+    other.settings_dict.update(build_django_database(config))
     fingerprints.clear_cached_spaces()
     connections["default"] = other
     try:

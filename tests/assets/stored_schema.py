@@ -11,7 +11,7 @@ from django.apps import apps
 
 from exhibit.config.config import Config
 from exhibit.files.locks import FileLock
-from registry.services.addresses import database_url
+from registry.services.addresses import get_database_url
 from tests import CHECKOUT
 from workers.servers.postgres import postgres_programs
 
@@ -22,7 +22,7 @@ def make_schema(config: Config, migrate: Callable[[], object]) -> None:
     """Migrate an empty database. Processes of a parallel run wait for the first of them to migrate."""
     SCHEMA_FOLDER.mkdir(parents=True, exist_ok=True)
     lock = FileLock(SCHEMA_FOLDER / "schema.lock")
-    assert lock.take(within=240)
+    assert lock.acquire(within=240)
     try:
         dump = _schema_path()
         if not dump.exists():
@@ -54,5 +54,5 @@ def _schema_path() -> Path:
 
 
 def _run_program(config: Config, program: str, *words: str) -> None:
-    command = [str(postgres_programs() / program), f"--dbname={database_url(config)}", *words]
+    command = [str(postgres_programs() / program), f"--dbname={get_database_url(config)}", *words]
     subprocess.run(command, env=os.environ, check=True)

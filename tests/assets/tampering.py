@@ -5,7 +5,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from evidence.formats.container import create_member, zip_chunks
+from evidence.formats.container import create_member, iterate_zip_chunks
 
 LISTS = {"manifest-sha256.txt": "sha256", "manifest-sha512.txt": "sha512"}
 
@@ -24,7 +24,7 @@ def write_zip(path: Path, files: dict[str, bytes]) -> Path:
 
 def zip_bytes(files: dict[str, bytes]) -> bytes:
     """Return the bytes of that container."""
-    return b"".join(zip_chunks(create_member(name, data) for name, data in files.items()))
+    return b"".join(iterate_zip_chunks(create_member(name, data) for name, data in files.items()))
 
 
 def update_bag(files: dict[str, bytes]) -> dict[str, bytes]:

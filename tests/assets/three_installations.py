@@ -106,5 +106,7 @@ def verify_isolated(installation: Installation, files: list[str], trust: Path) -
 
 def has_both_cosigners(bundle: dict[str, Any]) -> bool:
     """Return True if both running witnesses have cosigned a checkpoint over the seal."""
-    sentence = "2 of 3 pinned log witnesses have cosigned a checkpoint that covers the seal: b, c."
-    return any(check["sentence"] == sentence and check["state"] == "passed" for check in bundle["checks"])
+    return any(
+        check["name"] == "cosigned" and check["state"] == "passed" and "2 of 3: b, c." in check["sentence"]
+        for check in bundle["checks"]
+    )

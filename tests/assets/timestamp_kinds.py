@@ -25,7 +25,7 @@ from evidence.bundle.bag import AnchorRecord
 from evidence.formats.codec import to_plain
 from evidence.verdict.trust import Trust
 from exhibit.digests import Digest
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from tests.assets.make_vectors import BASE, FOLDER
 from tests.assets.tampering import read_files, update_bag
 from tests.assets.timestamp_forge import (
@@ -117,10 +117,11 @@ def bundle_of(kinds: Sequence[StampKind]) -> tuple[Files, Trust]:
             material[f"proofs/material/certificate-{hashlib.sha256(data).hexdigest()[:16]}.pem"] = data
         for name, data in kind.headers:
             material[f"proofs/material/{kind.check[12:24]}/{name}"] = data
-        record = AnchorRecord(kind.file, kind.sort, "Kind", True, Digest.of(files[MANIFEST_PATH]), tuple(material))  # noqa: FBT003
+        digest = Digest.from_bytes(files[MANIFEST_PATH])
+        record = AnchorRecord(kind.file, kind.sort, "Kind", True, digest, tuple(material))  # noqa: FBT003 - a field
         files |= {kind.file: kind.reply, **material}
         records.append(to_plain(record))
-    files[ANCHORS_PATH] = canonical(records)
+    files[ANCHORS_PATH] = encode_canonical(records)
     pinned = dict.fromkeys(kind.roots for kind in kinds if kind.roots)
     authorities = tuple(
         TrustedAuthority(f"Kind {place}", tuple(pem(root).decode() for root in roots), True, "A trial.")  # noqa: FBT003
@@ -135,7 +136,7 @@ def bundle_of(kinds: Sequence[StampKind]) -> tuple[Files, Trust]:
 def build_chain(kinds: Sequence[StampKind]) -> TrustedChain:
     """Return a chain that pins the headers of these kinds. Only a header of 80 bytes has a hash."""
     hashes = [
-        Digest.from_hex(parse_header(data).text)
+        Digest.from_hex(parse_header(data).display_hash)
         for kind in kinds for _, data in kind.headers
         if len(data) == 80 and kind.state != STRANGE
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from evidence.anchors.cosignature.anchor import WitnessAnchor
+from evidence.anchors.cosignature.anchor import LogWitnessAnchor
 from evidence.anchors.cosignature.kind import TrustedWitness
 from evidence.anchors.evm.account import EvmAccount
 from evidence.anchors.evm.anchor import EvmAnchor
@@ -21,7 +21,7 @@ from evidence.verdict.trust import Requirements, Trust
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 from exhibit.ports import Receipt
 from tests.assets.local_witness import running_witness
 
@@ -35,7 +35,7 @@ def request_timestamps(
 
     Returns the root and the block to pin as well.
     """
-    session = guarded_session(Guard(("127.0.0.0/8",)))
+    session = create_guarded_session(Guard(("127.0.0.0/8",)))
     with run_authority(folder / "authority") as authority, run_chain(folder / "chain") as chain:
         roots = [authority.root_pem]
         stamps = Rfc3161Anchor("Test authority", authority.url, roots, development=True, session=session)
@@ -50,7 +50,7 @@ def request_timestamps(
             AnchorProof(checkpoint, attested),
         )
         header = next(iter(extract_headers(attested.material).values()))
-        return anchors, authority.root_pem, Digest.from_hex(parse_header(header).text)
+        return anchors, authority.root_pem, Digest.from_hex(parse_header(header).display_hash)
 
 
 def request_cosignature(log: Log, checkpoint: Digest, note: str) -> tuple[AnchorProof, TrustedWitness]:
@@ -61,16 +61,16 @@ def request_cosignature(log: Log, checkpoint: Digest, note: str) -> tuple[Anchor
             return note
 
         def size(self) -> int:
-            return log.size()
+            return log.count_entries()
 
         def consistency(self, old: int, new: int) -> list[bytes]:
-            return log.consistency(old, new)
+            return log.prove_consistency(old, new)
 
     with running_witness() as witness:
-        witness.add_log(log.vkey())
+        witness.add_log(log.get_verifier_key())
         witness.time = int(now().timestamp())
-        session = guarded_session(Guard(("127.0.0.0/8",)))
-        anchor = WitnessAnchor("Test witness", witness.url, witness.vkey, Head(), development=True, session=session)
+        session = create_guarded_session(Guard(("127.0.0.0/8",)))
+        anchor = LogWitnessAnchor("Test witness", witness.url, witness.vkey, Head(), development=True, session=session)
         pinned = TrustedWitness("Test witness", witness.vkey, development=True, label=LABEL)
         return AnchorProof(checkpoint, anchor.submit(checkpoint)), pinned
 
@@ -90,7 +90,7 @@ def request_ledger_entry(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger
     from tests.assets.evm_chain import EvmChain, deploy_contract, running_evm_chain  # takes a second to load
 
     chain = EvmChain([account.address])
-    session = guarded_session(Guard(("127.0.0.0/8",)))
+    session = create_guarded_session(Guard(("127.0.0.0/8",)))
     options = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
     with running_evm_chain(chain) as url:
         maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **options)  # type: ignore[arg-type]

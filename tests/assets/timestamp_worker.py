@@ -20,7 +20,7 @@ def main(folder: str) -> None:
     services = Services(load_config({"EXHIBIT_DATA": folder}))
     print("begins", flush=True)  # noqa: T201 - what the test waits for
     while AnchorReceipt.objects.exclude(state="done").exists():
-        request_timestamps(services, steps.due_ids(AnchorReceipt, services.stale_after, 50))
+        request_timestamps(services, steps.list_due_ids(AnchorReceipt, services.stale_after, 50))
 
 
 if __name__ == "__main__":

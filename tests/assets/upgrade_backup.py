@@ -42,8 +42,8 @@ def fill_installation(inline: Any) -> None:  # noqa: ANN401 - Django isn't set u
     from django.db import transaction
     from django.utils import timezone
 
-    from registry.cases.decisions import confirm, dismiss
-    from registry.crawls import canaries, denylists, watch_settings
+    from registry.cases.decisions import confirm_case, dismiss_case
+    from registry.crawls import copy_checks, denylists, watch_settings
     from registry.log.sequencer import sequence_log, sign_checkpoint
     from registry.matches.match import match_pictures
     from registry.members import accounts, tokens
@@ -64,14 +64,14 @@ def fill_installation(inline: Any) -> None:  # noqa: ANN401 - Django isn't set u
         planned.state = "done"
         planned.save(update_fields=["state"])
     case, other = Case.objects.order_by("pk")
-    confirm(services, case, by="Ann", reason="A copy of my work.")
+    confirm_case(services, case, by="Ann", reason="A copy of my work.")
     run_until_sealed(inline, case.bundles.get())
-    dismiss(other, by="Ann", reason="We sold it.")
+    dismiss_case(other, by="Ann", reason="We sold it.")
     new = licences.NewLicence(licensee="Shop", domain="second.invalid")
     licences.add_licences(studio, [new], by="Ann")
     watch = studio.watches.get(name="second")
     with transaction.atomic():
-        canaries.add_known_copy(other.work, watch, "http://second.example/hidden", by="Ann")
+        copy_checks.add_known_copy(other.work, watch, "http://second.example/hidden", by="Ann")
     watch_settings.pause(watch, by="Ann")
     denylists.deny("denied.example", by="Ann", reason="They asked.")
     denylists.block(services.blobs.put(b"blocked"), by="Ann", reason="An order.")
@@ -86,15 +86,15 @@ def fill_installation(inline: Any) -> None:  # noqa: ANN401 - Django isn't set u
 def remove_network(whole: Path, target: Path, network: str) -> None:
     """Copy a backup without the bytes of the network, and update its description."""
     from exhibit.digests import Digest
-    from workers.database.backup_format import DESCRIPTION, blob_name, members
+    from workers.database.backup_format import DESCRIPTION_NAME, format_blob_name, iterate_files
 
-    contents = {name: stream.read() for name, stream in members(whole) if name != blob_name(network)}
-    description = json.loads(contents.pop(DESCRIPTION))
+    contents = {name: stream.read() for name, stream in iterate_files(whole) if name != format_blob_name(network)}
+    description = json.loads(contents.pop(DESCRIPTION_NAME))
     listed = contents.pop(description["listed"]["name"]).decode().replace(f"{network}\n", "").encode()
-    name = f"blobs-{Digest.of(listed).hex[:16]}.txt"
-    description["listed"].update(name=name, digest=Digest.of(listed).hex, size=len(listed))
+    name = f"blobs-{Digest.from_bytes(listed).hex[:16]}.txt"
+    description["listed"].update(name=name, digest=Digest.from_bytes(listed).hex, size=len(listed))
     description["blobs"] -= 1
-    contents |= {name: listed, DESCRIPTION: json.dumps(description, indent=2).encode()}
+    contents |= {name: listed, DESCRIPTION_NAME: json.dumps(description, indent=2).encode()}
     with tarfile.open(target, "w:xz", format=tarfile.PAX_FORMAT) as tar:
         for member, data in contents.items():
             info = tarfile.TarInfo(member)
@@ -131,7 +131,7 @@ def main(target: Path) -> None:
             inline = SyncRunner(config)
             fill_installation(inline)
             whole = Path(name) / "whole.tar"
-            back_up(inline.services, whole, keys=True, tell=lambda _: None)
+            back_up(inline.services, whole, keys=True, report=lambda _: None)
             remove_network(whole, target, DescriptorModel.objects.get().digest.hex)
             handed_out = io.BytesIO()
             assemble(inline.services, Bundle.objects.get(), handed_out)

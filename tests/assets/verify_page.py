@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from evidence.page import page as verify_html
+from evidence.page import build_page as verify_html
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError, ExitCode

@@ -1,6 +1,6 @@
 """Test that a small seeded benchmark finds no fewer copies and raises no more false positives than recorded here.
 
-The images are the demonstration's. ``make bench-matching`` measures many more in the same way.
+The images come from the demonstration; ``make bench-matching`` runs the same measurement on many more.
 """
 
 from collections import Counter
@@ -8,54 +8,54 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.matching.answers import Answer
-from bench.matching.registered import Registered
-from bench.matching.roles import answer_of
-from bench.queries import copy_queries, overlay_pairs, photos_in, unrelated_queries
+from bench.matching.registered import RegisteredWorks
+from bench.matching.results import QueryResult
+from bench.matching.roles import run_query
+from bench.queries import generate_copy_queries, generate_overlay_pairs, generate_unrelated_queries, list_photos
 from indexer.edits import OVERLAYS
 from indexer.picture.features import extract
-from indexer.search.search import compare
+from indexer.search.search import compare_pair
 from tests import CHECKOUT
 
 ASSETS = CHECKOUT / "demo" / "assets"
 WORKS = [ASSETS / "works" / f"{name}.jpg" for name in ("old-town", "regatta", "the-concert")]
-LOOKALIKES = photos_in(ASSETS / "lookalikes")[:6]
-UNRELATED = photos_in(ASSETS / "unrelated")
+LOOKALIKES = list_photos(ASSETS / "lookalikes")[:6]
+UNRELATED = list_photos(ASSETS / "unrelated")
 OTHER_PICTURES = UNRELATED[:4]
 EASY = ("jpeg10", "crop50", "mirror", "rot90", "text", "meme", "border", "gif64", "exif", "news")
 HARD = ("crop05", "jitter", "webpage", "collage4", "chain1", "phone", "screen", "print", "wall", "cutout")
 SEARCHED_WORKS, MIN_EASY, MIN_HARD, MIN_HARD_FOUND = 3, 28, 24, 29
 """Number of works, with ten easy and ten hard copies of each; minimum numbers of easy copies that are certain, of
-hard copies that are certain, and of hard copies that are found. All easy copies are found. Those under a
-news banner go to a reviewer, since certain matches must lie above every other exposure that was measured.
+hard copies that are certain, and of hard copies that are found. All easy copies are found. Copies under a
+news banner go to review, because certain matches must exceed every other measured exposure.
 """
 UNRELATED_IN_REVIEW, OVERLAYS_IN_REVIEW = 0, 1
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Registered:
-    return Registered([*WORKS, *LOOKALIKES], tmp_path_factory.mktemp("accuracy"), lambda _: None)
+def registered_pictures(tmp_path_factory: pytest.TempPathFactory) -> RegisteredWorks:
+    return RegisteredWorks([*WORKS, *LOOKALIKES], tmp_path_factory.mktemp("accuracy"), lambda _: None)
 
 
 @pytest.fixture(scope="module")
-def answers(registered: Registered) -> list[Answer]:
-    return list(_answers(registered))
+def answers(registered_pictures: RegisteredWorks) -> list[QueryResult]:
+    return list(_search_queries(registered_pictures))
 
 
-def _answers(registered: Registered) -> Iterator[Answer]:
+def _search_queries(registered: RegisteredWorks) -> Iterator[QueryResult]:
     names = [str(path) for path in (*WORKS, *LOOKALIKES)]
-    for query in copy_queries(WORKS[:SEARCHED_WORKS], OTHER_PICTURES, EASY + HARD, seed=3):
-        yield answer_of(query, registered, [], names)
-    for query in unrelated_queries(UNRELATED[4 : 4 + 7 * SEARCHED_WORKS], OTHER_PICTURES, 0, seed=3):
-        yield answer_of(query, registered, [], names)
+    for query in generate_copy_queries(WORKS[:SEARCHED_WORKS], OTHER_PICTURES, EASY + HARD, seed=3):
+        yield run_query(query, registered, [], names)
+    for query in generate_unrelated_queries(UNRELATED[4 : 4 + 7 * SEARCHED_WORKS], OTHER_PICTURES, 0, seed=3):
+        yield run_query(query, registered, [], names)
 
 
-def count_decisions(answers: list[Answer], edits: tuple[str, ...]) -> Counter[str]:
+def count_decisions(answers: list[QueryResult], edits: tuple[str, ...]) -> Counter[str]:
     return Counter(answer.decision for answer in answers if answer.work and answer.edit in edits)
 
 
 @pytest.mark.long
-def test_every_easy_copy_is_found_and_few_need_review(answers: list[Answer]) -> None:
+def test_every_easy_copy_is_found_and_few_need_review(answers: list[QueryResult]) -> None:
     counts = count_decisions(answers, EASY)
     assert counts.total() == 10 * SEARCHED_WORKS
     assert counts["none"] == 0
@@ -63,7 +63,7 @@ def test_every_easy_copy_is_found_and_few_need_review(answers: list[Answer]) -> 
 
 
 @pytest.mark.long
-def test_hard_copies_keep_their_previous_recall(answers: list[Answer]) -> None:
+def test_hard_copies_keep_their_previous_recall(answers: list[QueryResult]) -> None:
     counts = count_decisions(answers, HARD)
     assert counts.total() == 10 * SEARCHED_WORKS
     assert counts["certain"] >= MIN_HARD
@@ -71,7 +71,7 @@ def test_hard_copies_keep_their_previous_recall(answers: list[Answer]) -> None:
 
 
 @pytest.mark.long
-def test_unrelated_picture_is_never_matched(answers: list[Answer]) -> None:
+def test_unrelated_picture_is_never_matched(answers: list[QueryResult]) -> None:
     wrong = Counter(decision for answer in answers for decision in answer.others.values())
     assert wrong["certain"] == 0
     assert wrong["review"] <= UNRELATED_IN_REVIEW
@@ -80,8 +80,10 @@ def test_unrelated_picture_is_never_matched(answers: list[Answer]) -> None:
 @pytest.mark.long
 def test_photos_with_same_overlay_are_not_copies() -> None:
     photos = UNRELATED[4:] + LOOKALIKES
-    pairs = overlay_pairs(photos, OTHER_PICTURES, OVERLAYS, len(OVERLAYS), seed=3)
-    counts = Counter(str(compare(extract(pair.found_data), extract(pair.registered_data)).decision) for pair in pairs)
+    pairs = generate_overlay_pairs(photos, OTHER_PICTURES, OVERLAYS, len(OVERLAYS), seed=3)
+    counts = Counter(
+        str(compare_pair(extract(pair.found_data), extract(pair.registered_data)).decision) for pair in pairs
+    )
     assert counts.total() == len(OVERLAYS)
     assert counts["certain"] == 0
     assert counts["review"] <= OVERLAYS_IN_REVIEW

@@ -10,7 +10,7 @@ import bench
 import training
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-OF_TRAINING_ALONE = {"torch", "onnx"}
+TRAINING_ONLY_MODULES = {"torch", "onnx"}
 
 
 @pytest.mark.parametrize("package", [bench, training], ids=lambda one: one.__name__)
@@ -20,13 +20,13 @@ def test_every_module_loads(package: ModuleType) -> None:
             try:
                 importlib.import_module(module.name)
             except ModuleNotFoundError as lack:
-                if lack.name not in OF_TRAINING_ALONE:
+                if lack.name not in TRAINING_ONLY_MODULES:
                     raise
 
 
 def test_help_lists_every_measurement(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in THREADS:
-        monkeypatch.setenv(name, "1")  # as the module sets it; later processes get the earlier value
+        monkeypatch.setenv(name, "1")  # the value that the module sets, restored for later processes
     monkeypatch.setattr("sys.argv", ["bench", "--help"])
     main = importlib.import_module("bench.__main__")
     with pytest.raises(SystemExit) as ended:

@@ -9,7 +9,7 @@ import psutil
 import redis
 from django.db import connection
 
-from registry.models import Heartbeat, HostLease, StepTime, WitnessState
+from registry.models import Heartbeat, HostLease, StepTime, TimestampServiceState
 from registry.services import addresses
 from tests.assets.processes import find_processes
 from tests.assets.stack import Stack
@@ -17,7 +17,7 @@ from tests.assets.stack import Stack
 Measurement = dict[str, float]
 """Values by name, in bytes unless stated otherwise."""
 
-FLAT = (Heartbeat, HostLease, StepTime, WitnessState)
+FLAT = (Heartbeat, HostLease, StepTime, TimestampServiceState)
 """Tables whose rows are rewritten repeatedly and do not grow for long."""
 
 KINDS = {
@@ -79,7 +79,7 @@ def _tables() -> Measurement:
 
 
 def _redis(stack: Stack) -> Measurement:
-    with redis.Redis.from_url(addresses.redis_url(stack.config), socket_timeout=5) as client:
+    with redis.Redis.from_url(addresses.get_redis_url(stack.config), socket_timeout=5) as client:
         info = client.info()
     keys = sum(value["keys"] for name, value in info.items() if re.fullmatch(r"db\d+", name))
     return {

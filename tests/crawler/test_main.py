@@ -34,8 +34,8 @@ def test_crawl_ends_when_its_output_is_closed(tmp_path: Path) -> None:
         (["https://example.org/"], "Add --bytes DIR."),
         (["nothing-here"], "nothing-here does not exist."),
         (["job.json"], "job.limits.pages must be a whole number"),
-        (["https://example.org/", "--bytes", "job.json"], "can't be written"),
-        (["roots.json"], "No authorities can be read from job.json."),
+        (["https://example.org/", "--bytes", "job.json"], "cannot be written"),
+        (["roots.json"], "No certificates can be read from job.json."),
     ],
 )
 def test_invalid_usage_is_reported_in_a_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -153,7 +153,7 @@ def test_finished_or_different_crawl_starts_from_the_beginning(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("render", "how"),
     [
-        ("never", "add --render auto to render those likely to gain pictures, or --render always."),
+        ("never", "add --render auto to render those that are likely to add pictures, or --render always."),
         ("auto", "add --render always to render all of them."),
     ],
 )

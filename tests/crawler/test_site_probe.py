@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.formats.job import SourceKind, UserAgent
-from crawler.site_probe import PAGE_BYTES, Look, Robots, look_at
+from crawler.site_probe import PAGE_BYTES, RobotsVerdict, SiteProbe, inspect_site
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from tests.assets.site import Answer, Site
@@ -28,11 +28,11 @@ def site() -> Iterator[Site]:
         yield running
 
 
-def probe_site(address: str, *, seconds: float = 10, networks: tuple[str, ...] = ("127.0.0.0/8",)) -> Look:
-    return look_at(address, Guard(networks), UserAgent(), lambda host: host == "denied.example", seconds=seconds)
+def probe_site(address: str, *, seconds: float = 10, networks: tuple[str, ...] = ("127.0.0.0/8",)) -> SiteProbe:
+    return inspect_site(address, Guard(networks), UserAgent(), lambda host: host == "denied.example", seconds=seconds)
 
 
-def list_proposals(probe: Look, site: Site) -> list[tuple[str, str]]:
+def list_proposals(probe: SiteProbe, site: Site) -> list[tuple[str, str]]:
     return [(str(proposal.kind), proposal.url.removeprefix(site.url(""))) for proposal in probe.proposals]
 
 
@@ -41,14 +41,14 @@ def test_site_sitemaps_and_own_feeds_are_proposed(site: Site) -> None:
     site.routes["/robots.txt"] = Answer(robots.encode(), "text/plain")
     probe = probe_site(site.url("/"))
     assert list_proposals(probe, site) == [("site", "/"), ("sitemap", "/map.xml"), ("feed", "/feed.xml")]
-    assert (probe.title, probe.robots, probe.crawl_delay) == ("The shop", Robots.ALLOWS, 3)
+    assert (probe.title, probe.robots, probe.crawl_delay) == ("The shop", RobotsVerdict.ALLOWS, 3)
 
 
 def test_sitemap_at_default_location_is_found(site: Site) -> None:
     site.routes["/sitemap.xml"] = SITEMAP
     probe = probe_site(site.url("/"))
     assert ("sitemap", "/sitemap.xml") in list_proposals(probe, site)
-    assert probe.robots is Robots.NONE
+    assert probe.robots is RobotsVerdict.NONE
     site.routes["/sitemap.xml"] = PAGE
     assert ("sitemap", "/sitemap.xml") not in list_proposals(probe_site(site.url("/")), site)
 
@@ -67,7 +67,7 @@ def test_large_page_and_robots_txt_are_searched_up_to_the_limit(site: Site) -> N
     site.routes["/"] = Answer(PAGE.body + b"<p>more</p>" * 200_000)
     site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /cart\n" + b"# more\n" * 200_000, "text/plain")
     probe = probe_site(site.url("/"))
-    assert (probe.title, probe.robots) == ("The shop", Robots.ALLOWS)
+    assert (probe.title, probe.robots) == ("The shop", RobotsVerdict.ALLOWS)
     assert list_proposals(probe, site) == [("site", "/"), ("feed", "/feed.xml")]
 
 
@@ -95,11 +95,11 @@ def test_sitemap_or_feed_address_is_recognised(site: Site, answer: Answer, kind:
 @pytest.mark.parametrize(
     ("robots", "says"),
     [
-        (Answer(b"User-agent: ExhibitBot\nDisallow: /\n", "text/plain"), Robots.FORBIDS),
-        (Answer(b"", status=503), Robots.UNREADABLE),
+        (Answer(b"User-agent: ExhibitBot\nDisallow: /\n", "text/plain"), RobotsVerdict.FORBIDS),
+        (Answer(b"", status=503), RobotsVerdict.UNREADABLE),
     ],
 )
-def test_paths_disallowed_by_robots_are_not_probed(site: Site, robots: Answer, says: Robots) -> None:
+def test_paths_disallowed_by_robots_are_not_probed(site: Site, robots: Answer, says: RobotsVerdict) -> None:
     site.routes["/robots.txt"] = robots
     probe = probe_site(site.url("/"))
     assert (probe.robots, probe.proposals) == (says, ())

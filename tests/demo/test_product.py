@@ -24,7 +24,7 @@ def test_stalled_command_ends_with_a_message(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(product, "SECONDS_BETWEEN_LOOKS", 0.01)
     driven = Product({}, tmp_path / "commands.log")
     with pytest.raises(CommandError, match=r"\b0\b") as raised:
-        driven.run("--version", moved=lambda: "the same")
+        driven.run("--version", get_progress=lambda: "the same")
     assert "commands.log" in raised.value.hint
     assert driven.log.read_text("utf-8") == "$ exhibit --version\n[stands still]\n"
 
@@ -33,5 +33,7 @@ def test_slow_command_continues_while_it_makes_progress(tmp_path: Path, monkeypa
     monkeypatch.setattr(product, "MAX_STILL", 0.0)
     monkeypatch.setattr(product, "SECONDS_BETWEEN_LOOKS", 0.01)
     looks = count()
-    assert Product({}, tmp_path / "commands.log").run("--version", moved=lambda: next(looks)).startswith("exhibit")
+    assert (
+        Product({}, tmp_path / "commands.log").run("--version", get_progress=lambda: next(looks)).startswith("exhibit")
+    )
     assert next(looks) > 1

@@ -1,4 +1,4 @@
-"""Test the table of endpoints: schemas fit into the size limits, and credentials count only where they belong."""
+"""Test the access classes: schemas fit into the size limits, and credentials count only at their endpoints."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
 
 from desk import access_classes
-from desk.access_classes import ACCESS_CLASSES, MAX_ANONYMOUS, MAX_REQUEST, MAX_TEXT, access_class_of
+from desk.access_classes import ACCESS_CLASSES, MAX_ANONYMOUS, MAX_REQUEST, MAX_TEXT, find_access_class
 from desk.api.api import api
 from indexer.search import fingerprint_file
 from registry.alliance import cosigning
@@ -26,8 +26,8 @@ from tools.reference import site_limits
 
 __all__ = ["ann"]
 
-ALTOGETHER = {"LicencePreviewRequest"}
-"""Schemas that may exceed the limit if all fields have maximum length, and that say so."""
+OVERSIZED_SCHEMAS = {"LicencePreviewRequest"}
+"""Schemas that may exceed the limit if all fields have maximum length, as their documentation states."""
 
 
 class MaxSize:
@@ -36,20 +36,20 @@ class MaxSize:
     def __init__(self, schemas: dict[str, Any]) -> None:
         self.schemas = schemas
 
-    def of(self, schema: dict[str, Any]) -> float:
+    def compute(self, schema: dict[str, Any]) -> float:
         if "$ref" in schema:
-            return self.of(self.schemas[schema["$ref"].rpartition("/")[2]])
+            return self.compute(self.schemas[schema["$ref"].rpartition("/")[2]])
         if variants := schema.get("anyOf") or schema.get("allOf"):
-            return max(map(self.of, variants))
+            return max(map(self.compute, variants))
         if values := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
             return max(len(json.dumps(value)) for value in values)
         if schema.get("type") == "array":
-            return float(schema.get("maxItems", float("inf"))) * (self.of(schema["items"]) + 1) + 2
+            return float(schema.get("maxItems", float("inf"))) * (self.compute(schema["items"]) + 1) + 2
         if schema.get("type") == "object":
-            return 2 + sum(len(name) + 4 + self.of(child) for name, child in schema.get("properties", {}).items())
-        return 2 + self._of_text(schema) if schema.get("type") == "string" else 25
+            return 2 + sum(len(name) + 4 + self.compute(child) for name, child in schema.get("properties", {}).items())
+        return 2 + self._compute_text(schema) if schema.get("type") == "string" else 25
 
-    def _of_text(self, schema: dict[str, Any]) -> float:
+    def _compute_text(self, schema: dict[str, Any]) -> float:
         if schema.get("format") in ("date", "date-time"):
             return 40
         pattern = schema.get("pattern", "")
@@ -79,30 +79,33 @@ def json_bodies() -> list[Any]:
 def test_every_valid_request_passes_its_endpoint(path: str, schema: dict[str, Any]) -> None:
     schemas = DOCUMENT["components"]["schemas"]
     name = schema["$ref"].rpartition("/")[2]
-    if name in ALTOGETHER:
+    if name in OVERSIZED_SCHEMAS:
         assert f"{MAX_TEXT // access_classes.MIB} MiB" in json.dumps(schemas[name])
     else:
-        assert MaxSize(schemas).of(schema) <= min(MAX_TEXT, access_class_of(path).of_known)
+        assert MaxSize(schemas).compute(schema) <= min(MAX_TEXT, find_access_class(path).identified_max_bytes)
 
 
 def test_every_valid_file_passes_its_endpoint() -> None:
     form = 64 * access_classes.KIB
     for path, limit in (("/id/", MAX_UPLOAD_BYTES), ("/api/v1/id", MAX_UPLOAD_BYTES)):
-        assert limit + form <= access_class_of(path).of_nobody
-    assert access_class_of("/witness/add-checkpoint").of_nobody >= cosigning.MAX_BODY
-    assert replies.MAX_REPLY_BYTES + form <= access_class_of("/n/token").of_known
-    assert fingerprint_file.MAX_FILE + form <= access_class_of("/api/v1/owners/studio/works/fingerprints").of_known
+        assert limit + form <= find_access_class(path).anonymous_max_bytes
+    assert find_access_class("/witness/add-checkpoint").anonymous_max_bytes >= cosigning.MAX_BODY
+    assert replies.MAX_REPLY_BYTES + form <= find_access_class("/n/token").identified_max_bytes
+    assert (
+        fingerprint_file.MAX_FILE_BYTES + form
+        <= find_access_class("/api/v1/owners/studio/works/fingerprints").identified_max_bytes
+    )
 
 
-def test_server_accepts_what_each_endpoint_permits() -> None:
-    assert max(max(door.of_known, door.of_nobody) for door in ACCESS_CLASSES) == MAX_REQUEST
+def test_server_body_limit_is_the_largest_endpoint_limit() -> None:
+    assert max(max(door.identified_max_bytes, door.anonymous_max_bytes) for door in ACCESS_CLASSES) == MAX_REQUEST
 
 
 def test_size_limit_depends_on_the_sender(ann: User) -> None:
     def max_body(path: str, client: Client | None = None, secret: str = "") -> int:
         request = RequestFactory(headers={"Authorization": f"Bearer {secret}"} if secret else {}).post(path)
         request.user = get_user(client) if client else AnonymousUser()
-        return access_class_of(path).max_bytes(request)
+        return find_access_class(path).get_max_bytes(request)
 
     member = Client()
     member.force_login(ann)
@@ -159,19 +162,19 @@ def test_valid_notice_link_permits_larger_uploads(ann: User) -> None:
     ],
 )
 def test_each_url_has_one_endpoint(path: str, name: str) -> None:
-    assert access_class_of(path).name == name
+    assert find_access_class(path).name == name
 
 
 def test_anonymous_rate_limits_match_the_docs_and_are_enforced() -> None:
     assert settings.ACCOUNT_RATE_LIMITS == access_classes.RATES
     code = "".join(path.read_text("utf-8") for path in (CHECKOUT / "desk" / "web").rglob("*.py"))
     for action in [door.action for door in ACCESS_CLASSES if door.action]:
-        patterns = (f'action="{action}"', f'_rate_limited("{action}")', f'rate_action = "{action}" if')
+        patterns = (f'action="{action}"', f'_limit_rate("{action}")', f'"{action}" if')
         assert any(pattern in code for pattern in patterns), action
 
 
-def test_the_reference_lists_every_door() -> None:
-    rows = {door.name: site_limits.row(door) for door in ACCESS_CLASSES}
+def test_reference_lists_every_access_class() -> None:
+    rows = {door.name: site_limits.format_row(door) for door in ACCESS_CLASSES}
     assert all(f"| {' | '.join(row)} |" in site_limits.page() for row in rows.values())
     assert rows["answers to notices"][1:] == ("the link of a notice", "1 MiB", "61 MiB", "30 a minute")
     assert rows["calls of partners"][3:] == ("–", "–")

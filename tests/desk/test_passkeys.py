@@ -35,5 +35,5 @@ def test_lists_programs_and_other_actions_are_rejected_without_a_passkey(scene: 
     assert response.status_code == 422
     response = alice.post("/api/v1/owners/studio/passkeys", {"action": "confirm", "case": 1}, "application/json")
     assert (response.status_code, response.json()["detail"]) == (422, "You have no passkey.")
-    response = alice.post(f"{calls}/decisions", {"decision": "cleared"}, "application/json")
+    response = alice.post(f"{calls}/decisions", {"decision": "dismissed"}, "application/json")
     assert response.status_code == 201

@@ -21,7 +21,7 @@ from tests.assets.local_web_server import LARGE, RunningServer, parse, read_all,
 from tests.assets.processes import forget_peak_memory, free_port, peak_memory, wait_until
 from workers import wiring
 
-POST = b"POST /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6\r\n\r\n"
+SLOW_POST = b"POST /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6\r\n\r\n"
 GET_LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -39,7 +39,7 @@ def site(folder: Path) -> Iterator[RunningServer]:
 
 def test_slow_bodies_occupy_no_thread_and_arrive_complete(site: RunningServer) -> None:
     with ExitStack() as stack:
-        slow = [stack.enter_context(closing(site.connect(POST))) for _ in range(20)]
+        slow = [stack.enter_context(closing(site.connect(SLOW_POST))) for _ in range(20)]
         for _ in range(6):
             for client in slow:
                 client.sendall(b"a")
@@ -96,9 +96,9 @@ def test_body_arrives_complete_with_or_without_content_length(site: RunningServe
 
 
 def test_oversized_body_is_rejected_by_its_length(site: RunningServer) -> None:
-    with closing(site.connect(POST.replace(b" 6", f" {MAX_REQUEST + 1}".encode()))) as client:
+    with closing(site.connect(SLOW_POST.replace(b" 6", f" {MAX_REQUEST + 1}".encode()))) as client:
         assert parse(read_all(client))[0] == 413
-    with closing(site.connect(POST.replace(b" 6", f" {MAX_REQUEST}".encode()) + b"a")):
+    with closing(site.connect(SLOW_POST.replace(b" 6", f" {MAX_REQUEST}".encode()) + b"a")):
         wait_until(lambda: site.connections == 1, 20)
     assert site.pages.requested == []
 
@@ -127,8 +127,8 @@ def test_new_clients_are_served_while_others_hold_all_connections() -> None:
         assert site.connections <= 20
 
 
-def test_the_address_that_a_proxy_names_reaches_the_site(site: RunningServer) -> None:
-    """Test that Django trusts as many forwarded addresses as the setting ``proxies`` says."""
+def test_address_forwarded_by_a_proxy_reaches_the_site(site: RunningServer) -> None:
+    """Test that Django trusts as many forwarded addresses as the setting ``proxies`` specifies."""
     assert site.request("/forwarded", b"", "X-Forwarded-For: 192.0.2.1, 192.0.2.2")[1] == b"192.0.2.1, 192.0.2.2"
 
 
@@ -159,7 +159,7 @@ def is_responsive(port: int) -> bool:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_running_request_is_answered_before_the_server_stops(sign: signal.Signals, tmp_path: Path) -> None:
+def test_running_request_completes_before_the_server_stops(sign: signal.Signals, tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-c", SMALL_SITE, str(tmp_path), str(port)]
     with subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}) as process:
@@ -187,7 +187,7 @@ def test_request_folder_is_cleared_at_start(tmp_path: Path) -> None:
 
 
 def test_bodies_on_disk_have_no_name(site: RunningServer, folder: Path) -> None:
-    with closing(site.connect(POST.replace(b" 6", b" 400000") + b"a" * 300_000)):
+    with closing(site.connect(SLOW_POST.replace(b" 6", b" 400000") + b"a" * 300_000)):
         wait_until(lambda: site.connections == 1, 20)
         assert list(folder.iterdir()) == []
 
@@ -196,9 +196,9 @@ def test_connection_limit_follows_the_open_file_limit(monkeypatch: pytest.Monkey
     limits: list[tuple[int, int]] = []
     monkeypatch.setattr("resource.setrlimit", lambda _what, limit: limits.append(limit))
     monkeypatch.setattr("resource.getrlimit", lambda _what: (1024, 1024))
-    assert server.allowed_connections() == 258
+    assert server.raise_file_limit() == 258
     monkeypatch.setattr("resource.getrlimit", lambda _what: (1024, 1 << 20))
-    assert server.allowed_connections() == server.CONNECTIONS
+    assert server.raise_file_limit() == server.MAX_CONNECTIONS
     assert limits[-1] == (3250, 1 << 20)
 
 

@@ -7,6 +7,6 @@ from tests.assets.renewed_bundles import RenewedBundle, renew_bundle
 
 
 @pytest.fixture(scope="module")
-def renewed(tmp_path_factory: pytest.TempPathFactory) -> RenewedBundle:
+def renewed_bundle(tmp_path_factory: pytest.TempPathFactory) -> RenewedBundle:
     """A bundle with a later checkpoint."""
     return renew_bundle(make_scene(tmp_path_factory.mktemp("scene")))

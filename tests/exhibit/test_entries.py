@@ -4,7 +4,7 @@ import json
 import pytest
 
 from exhibit.clock import parse_rfc3339
-from exhibit.entries import Entry, EntryType, canonical, commit
+from exhibit.entries import Entry, EntryType, commit, encode_canonical
 
 ENTRY = Entry(EntryType.SEAL, parse_rfc3339("2026-11-20T17:30:00+08:00"), bytes(31) + b"\x07")
 
@@ -30,4 +30,4 @@ def test_opening_commitment_has_its_own_salt() -> None:
 @pytest.mark.parametrize("value", [2**53, float("nan"), float("inf"), "\ud800"])
 def test_value_without_exact_json_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
-        canonical(value)
+        encode_canonical(value)

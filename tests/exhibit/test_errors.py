@@ -12,13 +12,13 @@ from exhibit.errors import (
     ServiceMissingError,
     UnreadablePictureError,
     WrongUseError,
-    passes,
+    is_accepted,
 )
 
 
 def test_check_passes_unless_it_raises_an_expected_error() -> None:
-    assert [passes(int, text) for text in ("7", "seven")] == [True, False]
-    assert [passes({"a": 1}.__getitem__, name, KeyError) for name in "ab"] == [True, False]
+    assert [is_accepted(int, text) for text in ("7", "seven")] == [True, False]
+    assert [is_accepted({"a": 1}.__getitem__, name, KeyError) for name in "ab"] == [True, False]
 
 
 def test_error_text_has_sentence_and_hint() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exhibit.errors import UnreadablePictureError
-from exhibit.machine import SENTENCES
+from exhibit.machine import ERROR_SENTENCES
 from exhibit.pictures.decode import Limits, decode, helper
 from exhibit.pictures.picture_file import FORMATS
 from tests import CHECKOUT
@@ -41,12 +41,12 @@ _LIMITED = """
 import resource, sys
 from pathlib import Path
 from exhibit.pictures.decode import decode
-from exhibit.machine import machine_fault
+from exhibit.machine import describe_machine_fault
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:
     decode(Path(sys.argv[1]).read_bytes())
 except Exception as error:
-    print(type(error).__name__, machine_fault(error))
+    print(type(error).__name__, describe_machine_fault(error))
 """
 
 
@@ -58,7 +58,7 @@ def test_out_of_memory_does_not_fail_a_good_picture(most: int, tmp_path: Path) -
     assert 1_000 < picture.stat().st_size < 200_000
     line = [sys.executable, "-B", "-c", _LIMITED, str(picture), str(most)]
     output = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
-    assert output.split(maxsplit=1) == ["ServiceMissingError", f"{SENTENCES[errno.EFBIG]}\n"]
+    assert output.split(maxsplit=1) == ["ServiceMissingError", f"{ERROR_SENTENCES[errno.EFBIG]}\n"]
 
 
 @pytest.mark.long
@@ -72,11 +72,11 @@ def test_picture_crashing_the_helper_is_refused_and_next_is_read() -> None:
 _AS_ORDINARY_USER = """
 import os, sys
 from crawler.formats.job import Kind
-from crawler.reading.helper import document_of
+from crawler.reading.helper import parse_document
 from evidence.formats.pdf_pages import extract_pages
 from exhibit.errors import ExhibitError
 from exhibit.pictures.decode import Limits, decode, inspect
-from exhibit.pictures.iscc import iscc_of
+from exhibit.pictures.iscc import compute_iscc
 from exhibit.pictures.metadata import read_metadata
 from exhibit.pictures.picture_file import FORMATS
 from indexer.picture.descriptor import BUILT_IN, MODEL, GuardedDescriptor
@@ -92,14 +92,14 @@ for kind in FORMATS:
         data = encode(generate_photo(640, 480), kind, save_all=True, append_images=frames)
         pictures[f"{kind} with several frames"] = data
 for name, data in pictures.items():
-    for read in (inspect, decode, iscc_of, read_metadata):
+    for read in (inspect, decode, compute_iscc, read_metadata):
         try:
             read(data, Limits())
         except ExhibitError as error:
             print(name, read.__name__, error)
 guarded = GuardedDescriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
 readers = {
-    "page": lambda: document_of(b"<img src=a.png>", Kind.PAGE, url="https://a.example/", token="a", max_bytes=100),
+    "page": lambda: parse_document(b"<img src=a.png>", Kind.PAGE, url="https://a.example/", token="a", max_bytes=100),
     "PDF": lambda: extract_pages(hostile_pdf(), 2),
     "network": lambda: guarded.vectors([decode(pictures["PNG"]).pixels]),
 }

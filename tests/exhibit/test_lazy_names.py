@@ -3,12 +3,12 @@ import sys
 
 import pytest
 
-from exhibit.lazy_names import lazy_names
+from exhibit.lazy_names import build_lazy_getattr
 from tests import CHECKOUT
 
 
 def test_name_is_loaded_on_access_and_unknown_name_fails() -> None:
-    load = lazy_names("exhibit", {"RefusedError": "errors", "absent": "errors"})
+    load = build_lazy_getattr("exhibit", {"RefusedError": "errors", "absent": "errors"})
     from exhibit.errors import RefusedError
 
     assert load("RefusedError") is RefusedError
@@ -20,11 +20,11 @@ def test_name_is_loaded_on_access_and_unknown_name_fails() -> None:
 def test_package_import_loads_no_submodules() -> None:
     program = """
 import sys, types
-from exhibit.lazy_names import lazy_names
+from exhibit.lazy_names import build_lazy_getattr
 package = types.ModuleType("exhibit.network")
-package.__getattr__ = lazy_names("exhibit.network", {"host_of": "addresses"})
+package.__getattr__ = build_lazy_getattr("exhibit.network", {"get_url_host": "addresses"})
 assert "exhibit.network.addresses" not in sys.modules
-assert package.host_of("http://A.example/") == "a.example"
+assert package.get_url_host("http://A.example/") == "a.example"
 assert "exhibit.network.addresses" in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=CHECKOUT)

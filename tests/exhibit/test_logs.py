@@ -10,16 +10,16 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from exhibit.logs import JsonLines, TextLines, about, logged_as, redacted
+from exhibit.logs import JsonLines, TextLines, add_log_context, get_log_context, redact_secrets
 from tests.assets.desk_scene import patterns
 
 
 def test_log_line_has_its_context_and_stays_on_one_line() -> None:
     record = logging.makeLogRecord({"name": "a", "levelname": "ERROR", "msg": "two\nlines of %s", "args": ("x",)})
     record.status = 404
-    with logged_as(request_id="r", task_id=""), logged_as(task="exhibit.match"):
+    with add_log_context(request_id="r", task_id=""), add_log_context(task="exhibit.match"):
         line = JsonLines().format(record)
-        assert about() == {"request_id": "r", "task": "exhibit.match"}
+        assert get_log_context() == {"request_id": "r", "task": "exhibit.match"}
     assert "\n" not in line
     assert {"message": "two\nlines of x", "level": "error", "status": 404, "request_id": "r"}.items() <= json.loads(
         line
@@ -90,7 +90,7 @@ SECRET_LINES = (
 
 @pytest.mark.parametrize("line", SECRET_LINES)
 def test_third_party_secrets_are_never_logged(line: str) -> None:
-    assert SECRET[:20] not in redacted(line)
+    assert SECRET[:20] not in redact_secrets(line)
     exc_info = (ValueError, ValueError(line), None)
     for formatter in (TextLines("%(message)s"), JsonLines()):
         record = logging.makeLogRecord({"msg": "It broke off", "exc_info": exc_info, "about": line})
@@ -107,7 +107,7 @@ def test_third_party_secrets_are_never_logged(line: str) -> None:
     ],
 )
 def test_useful_details_stay_in_logs(line: str) -> None:
-    assert redacted(line) == line
+    assert redact_secrets(line) == line
 
 
 def test_every_product_handler_redacts() -> None:

@@ -25,12 +25,12 @@ from exhibit.errors import ServiceMissingError
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.machine import (
     DATABASE_FULL,
-    DATABASE_SILENT,
-    SENTENCES,
+    DATABASE_NOT_RESPONDING,
+    ERROR_SENTENCES,
+    describe_machine_fault,
+    get_process_identifier,
     has_ended,
-    machine_fault,
-    stat_fields,
-    this_process,
+    read_stat_fields,
 )
 from exhibit.network.guard import Guard
 from registry import jobs
@@ -42,7 +42,7 @@ from registry.services.services import Services
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.shop import LOOPBACK, Shop, change_settings, create_watch
 from workers.operations import health, status
-from workers.operations.backlog import failures, held_up
+from workers.operations.backlog import find_held_up_reasons, list_failures
 from workers.tasks.release_rows import release_ended
 from workers.tasks.sync_runner import SyncRunner
 
@@ -93,16 +93,16 @@ def test_failing_disk_delays_rows_without_failing_them(
         WorkPicture.objects.update(not_before=None)
         matches_jobs.match(services, studio_pictures)
         matches_jobs.search(services, work)
-        message = machine_fault(OSError(error, "", "blob"))
+        message = describe_machine_fault(OSError(error, "", "blob"))
         assert message
-        assert held_up() == {"match": message, "search": message}
-    checks = health.checks(status.status_of(inline.services), inline.services.config)
+        assert find_held_up_reasons() == {"match": message, "search": message}
+    checks = health.run_checks(status.collect_status(inline.services), inline.services.config)
     assert [message in check.sentence for check in checks if check.name == "held up"] == [True, True]
     for rows in (Picture.objects.filter(pk__in=studio_pictures), WorkPicture.objects.all()):
         assert set(rows.values_list("state", "attempts")) == {("todo", 0)}
         rows.update(not_before=None)
     inline.run_until_idle()
-    assert (held_up(), failures(), Case.objects.count()) == ({}, [], 1)
+    assert (find_held_up_reasons(), list_failures(), Case.objects.count()) == ({}, [], 1)
     assert set(Picture.objects.values_list("state", "held_since")) == {("done", None)}
 
 
@@ -126,14 +126,14 @@ def test_every_job_delays_its_rows_on_database_failure(inline: SyncRunner, monke
     def raise_connection_lost(*_: object) -> None:
         raise OperationalError from psycopg.OperationalError("server closed the connection")
 
-    for job in jobs.periodic_jobs():
+    for job in jobs.list_periodic_jobs():
         calls: list[tuple[type[Claimable], object]] = []
         monkeypatch.setattr(
             steps, "hold_up", lambda model, _, message, calls=calls, **__: calls.append((model, message))
         )
         with pytest.raises(OperationalError):
-            inline._work(replace(job, work=raise_connection_lost), [1])
-        assert calls == [(job.rows, "The database is not responding.")]
+            inline._run_job(replace(job, function=raise_connection_lost), [1])
+        assert calls == [(job.model, "The database is not responding.")]
 
 
 @pytest.mark.long
@@ -152,11 +152,11 @@ def test_crawl_with_unwritable_spool_waits_without_refusing_addresses(
             CrawlSlice.objects.update(not_before=None)
             inline.run_until_idle()
     assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
-    assert held_up() == {"slice": "The disk is full."}
+    assert find_held_up_reasons() == {"slice": "The disk is full."}
     CrawlSlice.objects.update(not_before=None)
     inline.run_until_idle()
     assert [crawl.reason for crawl in Crawl.objects.filter(watch=started)] == ["finished"]
-    assert held_up() == {}
+    assert find_held_up_reasons() == {}
 
 
 @pytest.mark.long
@@ -164,9 +164,8 @@ def test_full_disk_of_crawler_is_reported_by_its_child_process(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Test a real child process under a real limit of file sizes: it reports the error, and the slice waits."""
-    monkeypatch.setattr(
-        "registry.crawls.crawler_process.subprocess", subprocess
-    )  # a fork inherits the limits of its parent
+    # A fork inherits the limits of its parent
+    monkeypatch.setattr("registry.crawls.crawler_process.subprocess", subprocess)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would keep a partly written bytecode file
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # so would this process
     change_settings(inline, allowed_networks=(LOOPBACK,))
@@ -178,7 +177,7 @@ def test_full_disk_of_crawler_is_reported_by_its_child_process(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
-    assert "can't be written" in held_up()["slice"]
+    assert "cannot be written" in find_held_up_reasons()["slice"]
     CrawlSlice.objects.update(not_before=None)
     inline.run_until_idle()
     assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished"]
@@ -195,7 +194,7 @@ def test_crawl_without_network_waits_and_refuses_no_address(
         patch.setattr("exhibit.network.guard.socket.getaddrinfo", away)
         inline.run_until_idle()
     assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
-    assert (held_up(), Refusal.objects.count()) == ({"slice": SENTENCES[errno.ENETDOWN]}, 0)
+    assert (find_held_up_reasons(), Refusal.objects.count()) == ({"slice": ERROR_SENTENCES[errno.ENETDOWN]}, 0)
     CrawlSlice.objects.update(not_before=None)
     monkeypatch.setattr(Guard, "check_network", lambda _: None)
     inline.run_until_idle()
@@ -204,15 +203,15 @@ def test_crawl_without_network_waits_and_refuses_no_address(
 
 
 def test_other_errors_are_distinguished_from_machine_faults() -> None:
-    assert machine_fault(ValueError()) == ""
-    assert machine_fault(FileNotFoundError(errno.ENOENT, "", "x")) == ""
-    assert machine_fault(ConnectionRefusedError(errno.ECONNREFUSED, "")) == ""
-    assert machine_fault(PermissionError(errno.EACCES, "a firewall's")) == ""
-    assert machine_fault(psycopg.errors.DeadlockDetected()) == ""
-    assert machine_fault(psycopg.errors.DiskFull()) == DATABASE_FULL
+    assert describe_machine_fault(ValueError()) == ""
+    assert describe_machine_fault(FileNotFoundError(errno.ENOENT, "", "x")) == ""
+    assert describe_machine_fault(ConnectionRefusedError(errno.ECONNREFUSED, "")) == ""
+    assert describe_machine_fault(PermissionError(errno.EACCES, "a firewall's")) == ""
+    assert describe_machine_fault(psycopg.errors.DeadlockDetected()) == ""
+    assert describe_machine_fault(psycopg.errors.DiskFull()) == DATABASE_FULL
     wrapped = ServiceMissingError("The index can't be written.")
     wrapped.__cause__ = OSError(errno.EROFS, "", "manifest")
-    assert machine_fault(wrapped) == SENTENCES[errno.EROFS]
+    assert describe_machine_fault(wrapped) == ERROR_SENTENCES[errno.EROFS]
 
 
 def _wrap_as_django_error(error: Exception) -> Exception:
@@ -233,8 +232,8 @@ def _wrap_as_django_error(error: Exception) -> Exception:
         (_wrap_as_django_error(psycopg.errors.ReadOnlySqlTransaction()), DATABASE_FULL),
         (_wrap_as_django_error(psycopg.errors.DataCorrupted()), DATABASE_FULL),
         (_wrap_as_django_error(psycopg.errors.IndexCorrupted()), DATABASE_FULL),
-        (psycopg.errors.IdleSessionTimeout(), DATABASE_SILENT),
-        (psycopg.errors.OutOfMemory(), DATABASE_SILENT),
+        (psycopg.errors.IdleSessionTimeout(), DATABASE_NOT_RESPONDING),
+        (psycopg.errors.OutOfMemory(), DATABASE_NOT_RESPONDING),
         (redis.exceptions.ConnectionError("refused"), "Redis"),
         (redis.exceptions.TimeoutError("frozen"), "Redis"),
         (redis.exceptions.OutOfMemoryError("used memory > 'maxmemory'"), "Redis"),
@@ -243,7 +242,7 @@ def _wrap_as_django_error(error: Exception) -> Exception:
     ids=lambda value: type(value).__name__,
 )
 def test_every_missing_machine_resource_is_reported(error: Exception, message: str) -> None:
-    assert message in machine_fault(error)
+    assert message in describe_machine_fault(error)
 
 
 @pytest.mark.parametrize(
@@ -259,15 +258,15 @@ def test_every_missing_machine_resource_is_reported(error: Exception, message: s
     ids=lambda value: type(value).__name__,
 )
 def test_unrelated_errors_are_not_machine_faults(error: Exception) -> None:
-    assert machine_fault(error) == ""
+    assert describe_machine_fault(error) == ""
 
 
 @contextmanager
 def claim_in_other_process(ids: list[int]) -> Iterator[subprocess.Popen[bytes]]:
     """Yield while another running process has claimed the rows."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        own = this_process().rsplit("|", 2)[0]
-        started = stat_fields(other.pid)[19]
+        own = get_process_identifier().rsplit("|", 2)[0]
+        started = read_stat_fields(other.pid)[19]
         steps.claim(Picture, ids, timedelta(minutes=10))
         Picture.objects.filter(pk__in=ids).update(claimed_by=f"{own}|{other.pid}|{started}")
         try:
@@ -290,8 +289,8 @@ def test_rows_of_killed_process_are_released_and_live_rows_are_not(
 
 
 def test_reused_process_id_does_not_keep_a_claim() -> None:
-    place, number, started = this_process().rsplit("|", 2)
-    assert not has_ended(this_process())
+    place, number, started = get_process_identifier().rsplit("|", 2)
+    assert not has_ended(get_process_identifier())
     assert has_ended(f"{place}|{number}|{int(started) + 1}")
     assert not has_ended(f"elsewhere|pid:[1]|{number}|{int(started) + 1}")  # cannot be known from here
 
@@ -303,7 +302,7 @@ def test_row_with_repeated_worker_crashes_waits_longer_each_time(studio_pictures
         rows.update(not_before=None)
         for pk in studio_pictures:  # suspects are claimed one at a time
             steps.claim(Picture, [pk], timedelta(minutes=10))
-        rows.update(claimed_by=this_process() + "0")
+        rows.update(claimed_by=get_process_identifier() + "0")
         release_ended()
         until = rows.values_list("not_before", flat=True).first()
         pauses.append(0.0 if until is None else (until - now()).total_seconds())
@@ -313,15 +312,15 @@ def test_row_with_repeated_worker_crashes_waits_longer_each_time(studio_pictures
 def test_claim_of_live_process_survives_file_descriptor_exhaustion() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        place = this_process().rsplit("|", 2)[0]
-        name = f"{place}|{other.pid}|{stat_fields(other.pid)[19]}"
+        place = get_process_identifier().rsplit("|", 2)[0]
+        name = f"{place}|{other.pid}|{read_stat_fields(other.pid)[19]}"
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
             assert not has_ended(name)
-            own = this_process()
+            own = get_process_identifier()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert own == this_process()
+        assert own == get_process_identifier()
         other.kill()
     assert has_ended(name)
 

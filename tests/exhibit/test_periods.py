@@ -4,7 +4,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from exhibit.periods import as_stated, days_of, earliest, latest, stated_time
+from exhibit.periods import (
+    get_earliest_time,
+    get_latest_time,
+    get_period_days,
+    normalise_stated_time,
+    parse_stated_time,
+)
 
 EVENING = datetime(2016, 1, 11, 23, 24, 3, tzinfo=UTC)
 
@@ -24,7 +30,7 @@ EVENING = datetime(2016, 1, 11, 23, 24, 3, tzinfo=UTC)
     ],
 )
 def test_moment_is_parsed_in_each_form_as_utc(text: str, moment: datetime) -> None:
-    assert stated_time(text) == (moment, "")
+    assert parse_stated_time(text) == (moment, "")
 
 
 @pytest.mark.parametrize(
@@ -40,8 +46,8 @@ def test_moment_is_parsed_in_each_form_as_utc(text: str, moment: datetime) -> No
     ],
 )
 def test_period_keeps_its_precision_and_days(text: str, period: str, first: date, last: date) -> None:
-    assert stated_time(text) == (None, period)
-    assert days_of(period) == (first, last)
+    assert parse_stated_time(text) == (None, period)
+    assert get_period_days(period) == (first, last)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +58,12 @@ def test_period_keeps_its_precision_and_days(text: str, period: str, first: date
     ],
 )  # fmt: skip
 def test_invalid_or_future_time_is_omitted(text: str) -> None:
-    assert stated_time(text) == (None, "")
+    assert parse_stated_time(text) == (None, "")
 
 
 def test_unknown_time_never_sorts_first_or_last() -> None:
-    assert (earliest([None, EVENING]), latest([EVENING, None])) == (EVENING, EVENING)
-    assert earliest([None]) is latest([]) is None
+    assert (get_earliest_time([None, EVENING]), get_latest_time([EVENING, None])) == (EVENING, EVENING)
+    assert get_earliest_time([None]) is get_latest_time([]) is None
 
 
 @pytest.mark.parametrize(
@@ -82,4 +88,4 @@ def test_unknown_time_never_sorts_first_or_last() -> None:
     ],
 )
 def test_time_from_page_or_search_keeps_its_precision(value: object, expected: str) -> None:
-    assert as_stated(value) == expected
+    assert normalise_stated_time(value) == expected

@@ -54,8 +54,8 @@ def test_program_read_to_the_end_keeps_its_exit_code(tmp_path: Path) -> None:
 def test_other_broken_pipe_still_raises(tmp_path: Path) -> None:
     program = (
         "import os\n"
-        "from exhibit.pipes import ends_with_reader\n"
-        "@ends_with_reader\n"
+        "from exhibit.pipes import exit_on_closed_pipe\n"
+        "@exit_on_closed_pipe\n"
         "def main():\n"
         "    read, write = os.pipe()\n"
         "    os.close(read)\n"

@@ -1,6 +1,6 @@
 import pytest
 
-from exhibit.plain import fold_name, has_visible_letter, one_line, plain, printable
+from exhibit.plain import fold_name, has_visible_letter, remove_control_chars, replace_unprintable, to_one_line
 
 
 @pytest.mark.parametrize(
@@ -16,19 +16,19 @@ from exhibit.plain import fold_name, has_visible_letter, one_line, plain, printa
     ],
 )
 def test_control_characters_are_removed_and_words_stay(text: str, expected: str) -> None:
-    assert plain(text) == expected
-    assert plain(expected) == expected
+    assert remove_control_chars(text) == expected
+    assert remove_control_chars(expected) == expected
 
 
 def test_one_line_has_single_spaces() -> None:
-    assert one_line("  Two\n\n lines\t\x07 of  words ") == "Two lines of words"
+    assert to_one_line("  Two\n\n lines\t\x07 of  words ") == "Two lines of words"
 
 
 def test_spaces_of_every_width_are_kept_and_deceptive_characters_are_not() -> None:
     words = "\u00c9ditions\u00a0Dupont 5\u202f000\u2009km \u4f5c\u8005\u3000\u738b\n"
-    assert printable(words) == words
+    assert replace_unprintable(words) == words
     assert (
-        printable("a\x1b[2J\u202eb\u2066c\u200bd\u2028e\tf\x85")
+        replace_unprintable("a\x1b[2J\u202eb\u2066c\u200bd\u2028e\tf\x85")
         == "a\ufffd[2J\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffd"
     )
 

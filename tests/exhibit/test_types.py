@@ -6,7 +6,7 @@ import pytest
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from exhibit.types import DeclaredWork, Fetched, Metric, Price, Sighting, Space, parse_money
+from exhibit.types import DeclaredWork, FetchedPicture, Metric, Price, Sighting, Space, parse_money
 
 
 def test_stored_vector_size_follows_its_metric() -> None:
@@ -17,9 +17,9 @@ def test_stored_vector_size_follows_its_metric() -> None:
 
 
 def test_image_fetched_once_is_seen_on_each_page() -> None:
-    image = Fetched(
+    image = FetchedPicture(
         final_url="http://a/i",
-        digest=Digest.of(b"i"),
+        digest=Digest.from_bytes(b"i"),
         size=1,
         media_type="image/png",
         status=200,
@@ -29,7 +29,7 @@ def test_image_fetched_once_is_seen_on_each_page() -> None:
         fetched_at=parse_rfc3339("2026-01-02T03:04:05Z"),
         not_modified=True,
     )
-    sightings = [image.at(page, "http://b/i", "img", "words") for page in ("http://a/1", "http://a/2")]
+    sightings = [image.create_sighting(page, "http://b/i", "img", "words") for page in ("http://a/1", "http://a/2")]
     assert all(isinstance(sighting, Sighting) for sighting in sightings)
     assert [sighting.page_url for sighting in sightings] == ["http://a/1", "http://a/2"]
     assert {
@@ -40,7 +40,7 @@ def test_image_fetched_once_is_seen_on_each_page() -> None:
 
 def test_declared_work_round_trips_through_columns() -> None:
     work = DeclaredWork(title="One", author_died=1950, registrations=({"office": "USCO", "number": "1"},))
-    columns = work.columns()
+    columns = work.to_columns()
     assert columns["registrations"] == [{"office": "USCO", "number": "1"}]
     assert DeclaredWork(**{**columns, "registrations": tuple(columns["registrations"])}) == work
 

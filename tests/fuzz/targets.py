@@ -22,7 +22,7 @@ from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError
 from exhibit.pictures import metadata, picture_file
 from exhibit.pictures.decode import Limits
-from exhibit.plain import plain
+from exhibit.plain import remove_control_chars
 from registry.works.spreadsheets import read_lines
 from tests.assets.badfiles import BAD_FILES
 
@@ -36,7 +36,7 @@ SMALL = 20_000
 
 def decode(data: bytes) -> None:
     """Decode an image and read its metadata."""
-    metadata.read_here(data, LIMITS)
+    metadata.read_in_process(data, LIMITS)
     picture_file.decode(data, LIMITS, at_least=64)
 
 
@@ -71,7 +71,7 @@ def warc(data: bytes) -> None:
 def table(data: bytes) -> None:
     """Read a table, CSV or XLSX."""
     columns = {"file": 200, "title": 200}
-    read_lines("a.xlsx", data, columns, required="file", aliases={}, convert=lambda _line, filled: dict(filled))
+    read_lines("a.xlsx", data, columns, required_column="file", aliases={}, convert=lambda _line, filled: dict(filled))
 
 
 def bundle(data: bytes) -> None:
@@ -98,7 +98,7 @@ def api(data: bytes) -> None:
                 schema.model_validate(dict(zip(schema.model_fields, lines, strict=False)))
     text = data.decode("utf-8", "replace")
     rendered = json.loads(Renderer().render(RequestFactory().get("/api/v1/works"), {text: lines}, response_status=200))
-    assert list(rendered) == [plain(text)]
+    assert list(rendered) == [remove_control_chars(text)]
 
 
 def _read_line(line: bytes) -> object:

@@ -15,7 +15,7 @@ from evidence.verdict.result import State
 from evidence.verdict.trust import Trust
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.fingerprints import fingerprints
 from registry.models import Bundle, Capture, Case, Crawl, Owner, Picture, Refusal, Sighting, User, Watch
 from tests.assets.pdf_text import text_of
@@ -88,11 +88,11 @@ def test_archive_import_reports_damage_and_keeps_capture_dates(
     run = unescape(ann.get("/o/studio/watches/1/crawls/1/").content.decode())
     assert "A web archive could not be read completely" in run
     assert "a.warc cannot be read beyond byte" in run
-    assert "Neither a picture nor a page." in run
+    assert "The record is neither a picture nor a page." in run
     assert "There is nothing at this URL." in run
 
     for case in Case.objects.all():
-        confirm(inline.services, case, by="Ann", reason="A copy without a licence.")
+        confirm_case(inline.services, case, by="Ann", reason="A copy without a licence.")
     Capture.objects.update(state="done", outcome="unreachable", started_at=now(), finished_at=now())
     inline.run_until(is_sealed_and_timestamped)
     for bundle in Bundle.objects.select_related("case__work"):
@@ -120,5 +120,5 @@ def test_archive_import_reports_damage_and_keeps_capture_dates(
         words = "2016-01, as stated by the web archive" if name == "month" else "the web archive states no time"
         assert words in sheet
         assert "First seen 2" not in sheet.replace(f"First seen {words}", "")
-        assert (DATES[name] or "no time stated by its archive") in slice_check.sentence
+        assert (DATES[name] or "an unknown time (the web archive states none)") in slice_check.sentence
         assert (DATES[name] or "date unknown") in page_text

@@ -26,7 +26,7 @@ def test_capture_with_blocked_bytes_stores_no_blocked_file(services: SyncRunner,
     create_watch(studio, shop.url())
     services.run_until(Capture.objects.exists)
     bad = photograph(66)
-    BlockedDigest.objects.create(digest=Digest.of(bad), reason="Unlawful.")
+    BlockedDigest.objects.create(digest=Digest.from_bytes(bad), reason="Unlawful.")
     shop.image(COPY, bad)
     services.run_until_idle()
     capture = Capture.objects.get()
@@ -41,7 +41,7 @@ def test_capture_with_blocked_bytes_stores_no_blocked_file(services: SyncRunner,
 @pytest.mark.long
 def test_capture_containing_other_blocked_picture_is_not_stored(services: SyncRunner, shop: Shop) -> None:
     serve_embedded_picture(shop)
-    BlockedDigest.objects.create(digest=Digest.of(EMBEDDED_PICTURE), reason="Unlawful.")
+    BlockedDigest.objects.create(digest=Digest.from_bytes(EMBEDDED_PICTURE), reason="Unlawful.")
     studio = owner("studio")
     register(services.services, studio, photograph(1))
     create_watch(studio, shop.url())
@@ -53,7 +53,7 @@ def test_capture_containing_other_blocked_picture_is_not_stored(services: SyncRu
 def test_blocked_bytes_are_neither_crawled_nor_registered(services: SyncRunner, shop: Shop) -> None:
     studio = owner("studio")
     for data in (photograph(50), photograph(2)):
-        BlockedDigest.objects.create(digest=Digest.of(data), reason="Unlawful.")
+        BlockedDigest.objects.create(digest=Digest.from_bytes(data), reason="Unlawful.")
     with pytest.raises(RefusedError, match="blocklist"):
         register(services.services, studio, photograph(2))
     create_watch(studio, shop.url())
@@ -61,4 +61,4 @@ def test_blocked_bytes_are_neither_crawled_nor_registered(services: SyncRunner, 
     assert [row.image_url for row in Sighting.objects.all()] == [shop.url(COPY)]
     assert [(row.url, row.reason) for row in Refusal.objects.all()] == [(shop.url(OTHER), "blocked")]
     assert not is_stored(services, photograph(50))
-    assert not Picture.objects.filter(digest=Digest.of(photograph(50))).exists()
+    assert not Picture.objects.filter(digest=Digest.from_bytes(photograph(50))).exists()

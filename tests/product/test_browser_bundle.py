@@ -20,8 +20,8 @@ from evidence.verify.verifier import Verifier
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
 from registry.bundles.bundles import assemble
-from registry.bundles.verifier_drawings import MAKERS
-from registry.cases.decisions import confirm
+from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
+from registry.cases.decisions import confirm_case
 from registry.fingerprints import fingerprints
 from registry.models import AnchorReceipt
 from registry.retention.picture_reports import report_picture
@@ -75,7 +75,7 @@ def test_bundle_contains_page_appearance_and_verifies(
     create_watch(studio, site.url("/"))
     inline.run_until_idle()
     case = studio.cases.get()
-    confirm(inline.services, case, by="ann", reason="")
+    confirm_case(inline.services, case, by="ann", reason="")
     inline.run_until(
         lambda: not AnchorReceipt.objects.exclude(state="done").exists() and case.bundles.get().state == "done"
     )
@@ -91,7 +91,7 @@ def test_bundle_contains_page_appearance_and_verifies(
     assert names >= CAPTURE_ROLES
     assert roles >= {"screenshot", "screenshot-boxed", "wacz", "mhtml", "page-pdf", "dom"}
     assert facts["sightings"][0]["captures"][0]["method"] == "browser"
-    verdict = Verifier(add_own_keys(inline.services, trust), MAKERS).verify(path)
+    verdict = Verifier(add_own_keys(inline.services, trust), VERIFIER_FUNCTIONS).verify(path)
     assert verdict.outcome is ExitCode.DONE, [item for item in verdict.checks if item.state != "passed"]
     states = {item.name: str(item.state) for item in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}
@@ -111,7 +111,7 @@ def test_page_with_reported_picture_is_sealed_without_its_views(
     inline.run_until_idle()
     case, other = (studio.cases.get(work__number=number) for number in (1, 2))
     report_picture(inline.services, other, by="Ann", reason="It may not be kept.")
-    confirm(inline.services, case, by="ann", reason="")
+    confirm_case(inline.services, case, by="ann", reason="")
     inline.run_until(
         lambda: not AnchorReceipt.objects.exclude(state="done").exists() and case.bundles.get().state == "done"
     )
@@ -123,7 +123,7 @@ def test_page_with_reported_picture_is_sealed_without_its_views(
             absence["role"]: absence["why"] for absence in json.loads(bundle.read("data/facts.json"))["left_out"]
         }
     assert absences == dict.fromkeys(("screenshot", "screenshot-boxed", "page-pdf", "mhtml", "wacz"), "reported")
-    verdict = Verifier(add_own_keys(inline.services, trust), MAKERS).verify(path)
+    verdict = Verifier(add_own_keys(inline.services, trust), VERIFIER_FUNCTIONS).verify(path)
     states = {check.name: str(check.state) for check in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "capture:01-2", "captures", "sheet")} == {"passed"}
     assert (verdict.outcome, verdict.failures) == (ExitCode.DONE, ())

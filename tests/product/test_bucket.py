@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from exhibit.digests import Digest
-from registry.fingerprints.loaded_networks import Descriptors
+from registry.fingerprints.loaded_models import LoadedDescriptors
 from registry.matches import jobs as matches_jobs
 from registry.models import Capture, Case, Picture, WithheldFile
-from registry.pictures.file_removal import read_unverified, remove_everywhere, remove_or_withhold
+from registry.pictures.file_removal import read_unverified, remove_from_all_stores, remove_or_withhold
 from registry.pictures.previews import get_preview
 from registry.services.services import Services
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.swift_server import S3
-from workers.operations.backlog import failures, held_up
+from workers.operations.backlog import find_held_up_reasons, list_failures
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -28,12 +28,20 @@ def away(inline: SyncRunner, s3: S3) -> SyncRunner:
 @pytest.mark.long
 def test_bytes_are_shown_quarantined_and_removed_in_a_bucket(away: SyncRunner) -> None:
     register(away.services, owner("studio"), photograph(1))
-    services, picture_digest, table = away.services, Digest.of(photograph(1)), away.services.blobs.put(b"a table")
+    services, picture_digest, table = (
+        away.services,
+        Digest.from_bytes(photograph(1)),
+        away.services.blobs.put(b"a table"),
+    )
     assert get_preview(services, picture_digest)[:2] == b"\xff\xd8"
     remove_or_withhold(services, [WithheldFile.objects.create(digest=table, because=picture_digest, kept=True)])
     assert (table in services.blobs, list(services.withheld)) == (False, [table])
     assert read_unverified(services, table) == b"a table"
-    assert [remove_everywhere(services, digest) for digest in (table, table, picture_digest)] == [True, False, True]
+    assert [remove_from_all_stores(services, digest) for digest in (table, table, picture_digest)] == [
+        True,
+        False,
+        True,
+    ]
     assert not (services.config.data_dir / "blobs").exists()
     assert not (services.config.data_dir / "withheld").exists()
 
@@ -46,12 +54,12 @@ def test_pictures_wait_while_the_bucket_is_unresponsive(away: SyncRunner, s3: S3
     keys = away.services.config.data_dir / "secrets" / "bucket.toml"
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
     matches_jobs.match(Services(away.services.config), picture_ids)
-    assert held_up() == {"match": "The bucket is not responding."}
+    assert find_held_up_reasons() == {"match": "The bucket is not responding."}
     assert set(Picture.objects.filter(pk__in=picture_ids).values_list("state", "attempts")) == {("todo", 0)}
     keys.write_text(s3.settings())
     Picture.objects.update(not_before=None)
     away.run_until_idle()
-    assert (held_up(), failures(), Case.objects.count()) == ({}, [], 1)
+    assert (find_held_up_reasons(), list_failures(), Case.objects.count()) == ({}, [], 1)
     assert Capture.objects.exists()
 
 
@@ -60,7 +68,7 @@ def test_other_processes_find_local_network_file(away: SyncRunner, tmp_path: Pat
     blobs = away.services.blobs
     digest = blobs.put(b"a network")
     for _ in range(2):
-        path = Descriptors(lambda: blobs)._file(digest, tmp_path / "networks")
+        path = LoadedDescriptors(lambda: blobs)._get_model_path(digest, tmp_path / "networks")
         assert path.read_bytes() == b"a network"
         path.chmod(0o600)
         path.write_bytes(b"changed")

@@ -19,14 +19,14 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 from ruamel.yaml import YAML
 
-from exhibit.config.config import environment_name
+from exhibit.config.config import get_environment_name
 from registry.configuration import load_config
 from registry.services import addresses
 from tests import ASSETS, CHECKOUT
 from tests.assets.processes import find_processes, wait_until
 from tests.assets.stored_schema import restore_schema
 from workers.servers.embedded import EmbeddedServers
-from workers.servers.redis import redis_program
+from workers.servers.redis import find_redis_program
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(CHECKOUT / "docker-compose.yml")
 OWN_SERVICES = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "exhibit-a"}
@@ -56,8 +56,8 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
                 "EXHIBIT_DATA": str(folder / "data"),
                 "EXHIBIT_WEB_HOST": "127.0.0.1",
                 "EXHIBIT_WEB_PORT": port,
-                "DATABASE_URL": addresses.database_url(config),
-                "REDIS_URL": addresses.broker_url(config),
+                "DATABASE_URL": addresses.get_database_url(config),
+                "REDIS_URL": addresses.get_broker_url(config),
             }
             restore_schema(config)
             subprocess.run(OWN_SERVICES["migrate"]["command"], env=environment, cwd=CHECKOUT, check=True)
@@ -168,7 +168,7 @@ def kill_rest(number: int) -> None:
 
 
 def test_service_environment_contains_only_existing_settings() -> None:
-    setting_names = {environment_name(name) for name in load_config({"EXHIBIT_DATA": "/absent"}).__slots__}
+    setting_names = {get_environment_name(name) for name in load_config({"EXHIBIT_DATA": "/absent"}).__slots__}
     for service in OWN_SERVICES.values():
         assert {name for name in service["environment"] if not name.startswith(("AWS_", "MILVUS_"))} <= setting_names
 
@@ -202,7 +202,7 @@ def test_redis_requires_the_password_of_the_services(tmp_path: Path) -> None:
         urlsplit(substitute(service["environment"]["REDIS_URL"])).password for service in OWN_SERVICES.values()
     } == {password}
     assert not any("EXHIBIT_REDIS_PASSWORD" in word for word in redis["command"])
-    program = redis_program()
+    program = find_redis_program()
     tmp_path.joinpath("redis-server").symlink_to(program)
     environ = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "REDISCLI_AUTH": password}
     command = [word.replace("$$", "$") for word in redis["command"]]
@@ -225,9 +225,9 @@ def test_every_other_service_waits_for_database_migration() -> None:
 
 
 def test_every_product_process_has_a_service() -> None:
-    from workers.servers.product import services
+    from workers.servers.product import list_services
 
-    started = {child.name for child in services(load_config({"EXHIBIT_DATA": "/absent"}))}
+    started = {child.name for child in list_services(load_config({"EXHIBIT_DATA": "/absent"}))}
     assert {service["command"][-1] for name, service in OWN_SERVICES.items() if name != "migrate"} == started
 
 

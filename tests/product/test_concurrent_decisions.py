@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from registry.cases import decisions
-from registry.cases.decisions import Choice, DecisionRequest, Outcome
+from registry.cases.decisions import Choice, DecisionOutcome, DecisionRequest
 from registry.cases.record_decision import record_decision
 from registry.models import Case, Owner
 from tests.assets.rows import create_case, owner
@@ -20,16 +20,16 @@ BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(p
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """An owner whose only case Ben has cleared."""
+    """An owner whose only case Ben has dismissed."""
     case = create_case(inline.services, owner("studio"))
-    decisions.decide_each(inline.services, case.owner, [1], DecisionRequest(Choice.DISMISS, "Ben"))
+    decisions.decide_cases(inline.services, case.owner, [1], DecisionRequest(Choice.DISMISS, "Ben"))
     return case.owner
 
 
-def decide_concurrently(second: Callable[[], list[Outcome]], first: Callable[[Case], None]) -> Outcome:
+def decide_concurrently(second: Callable[[], list[DecisionOutcome]], first: Callable[[Case], None]) -> DecisionOutcome:
     """Return the outcome of the second action, which starts before the first one is committed and ends after it."""
 
-    def run_in_thread() -> list[Outcome]:
+    def run_in_thread() -> list[DecisionOutcome]:
         try:
             return second()
         finally:
@@ -38,7 +38,7 @@ def decide_concurrently(second: Callable[[], list[Outcome]], first: Callable[[Ca
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             case = Case.objects.select_for_update(no_key=True).get()
-            done: Future[list[Outcome]] = pool.submit(run_in_thread)
+            done: Future[list[DecisionOutcome]] = pool.submit(run_in_thread)
             with connection.cursor() as cursor:
                 cursor.execute(BLOCKED)
                 while cursor.fetchone() is None and not done.done():
@@ -48,13 +48,13 @@ def decide_concurrently(second: Callable[[], list[Outcome]], first: Callable[[Ca
 
 
 def test_grown_case_is_decided_by_one_of_two_concurrent_members(inline: SyncRunner, studio: Owner) -> None:
-    Case.objects.update(waits=True)
+    Case.objects.update(is_pending=True)
 
     def by_ann(case: Case) -> None:
         record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
     outcome = decide_concurrently(
-        lambda: decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Cleo")), by_ann
+        lambda: decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Cleo")), by_ann
     )
     assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")
 
@@ -65,6 +65,6 @@ def test_undo_keeps_concurrent_decisions_of_other_members(inline: SyncRunner, st
         record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
     outcome = decide_concurrently(
-        lambda: decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.UNDO, "Ben")), by_ann
+        lambda: decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.UNDO, "Ben")), by_ann
     )
     assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")

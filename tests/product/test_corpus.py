@@ -14,16 +14,16 @@ import pytest
 
 from evidence.formats.container import NoBundleError, is_system_file
 from evidence.verdict.trust import load_trust
-from evidence.verify.packages import places_of, verified
+from evidence.verify.packages import find_bundles, verify_location
 from evidence.verify.verifier import Verifier
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from tests import CHECKOUT
 from tests.assets.bundle_changes import Files
 from tests.assets.corpus import TRUST, base, cases, write_case
 from tests.assets.corpus.json_texts import TEXTS
 from tests.assets.corpus.zips import NO_BUNDLE
-from tools.verify_outside import check
+from tools.verify_outside import run_sections
 
 pytestmark = pytest.mark.timeout(300)
 CASES = cases()
@@ -135,7 +135,7 @@ def test_zip_without_top_level_bundle_never_passes(places: dict[str, Path]) -> N
     verifier = Verifier(load_trust(TRUST))
     for name in NONE:
         try:
-            verdicts = [verified(verifier, place) for place in places_of(places[name])]
+            verdicts = [verify_location(verifier, place) for place in find_bundles(places[name])]
         except NoBundleError:
             verdicts = []
         assert {verdict.outcome for verdict in verdicts} <= {ExitCode.CHECK_FAILED}, name
@@ -146,7 +146,7 @@ def test_polyglot_zip_is_passed_unopened_to_the_verifier(
     places: dict[str, Path],
 ) -> None:
     path = places["zips: an evil ZIP as comment"]
-    assert [place.path for place in places_of(path)] == [path]
+    assert [place.path for place in find_bundles(path)] == [path]
 
 
 def read_unpacked(folder: Path) -> Files:
@@ -247,7 +247,9 @@ def folders_checked_by_hand() -> list[str]:
 def test_manual_commands_return_same_results(places: dict[str, Path], tmp_path: Path) -> None:
     wrong = {}
     for name in folders_checked_by_hand():
-        [state] = [outcome.state for outcome in check(places[name], {**os.environ, "WORK": str(tmp_path)}, {}, BYTES)]
+        [state] = [
+            outcome.state for outcome in run_sections(places[name], {**os.environ, "WORK": str(tmp_path)}, {}, BYTES)
+        ]
         foreign = [
             outcome
             for outcome in foreign_files(places[name])
@@ -265,7 +267,7 @@ def foreign_files(folder: Path) -> list[str]:
 
 def trust_lists() -> dict[str, bytes]:
     """Return trust lists, some of them written in ways that other programs would not accept."""
-    text = canonical(json.loads(TRUST.read_bytes())).decode()
+    text = encode_canonical(json.loads(TRUST.read_bytes())).decode()
     odd = {what: change(text).encode() for what, change in TEXTS.items() if what != "only an array"}
     loose = {
         "indented": json.dumps(json.loads(text), indent=2),

@@ -21,17 +21,17 @@ import pytest
 import exhibit
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
 from crawler.formats.lines import PageLine
-from desk.cli.api import METHODS, operations
+from desk.cli.api import METHODS, load_operations
 from desk.cli.main import COMMANDS as COMMAND_NAMES
 from evidence.documents.phrases import load_phrases
 from exhibit import ports
-from exhibit.config.config import Config, environment_name
+from exhibit.config.config import Config, get_environment_name
 from exhibit.types import Decision, Sighting, Verification
 from registry.configuration import load_config
 from tests import CHECKOUT
 from tools.reference import FOLDER, crawl_fields
 from tools.reference.pages import MODULES
-from workers.servers.product import services
+from workers.servers.product import list_services
 
 DOCS = CHECKOUT / "docs"
 GENERATED = {FOLDER / module.NAME: module.page for module in MODULES}
@@ -184,7 +184,7 @@ def check_operation(method: str, path: str) -> None:
         operation.method == method
         and len(parts := operation.path.split("/")) == len(segments)
         and all(map(matches_segment, segments, parts))
-        for operation in operations()
+        for operation in load_operations()
     ), f"the API has no {method} {path}"
 
 
@@ -193,7 +193,7 @@ def check_fields(words: list[str]) -> None:
     path = words[1].removeprefix("/api/v1").partition("?")[0].split("/")
     matches = [
         operation
-        for operation in operations()
+        for operation in load_operations()
         if operation.method == words[0]
         and len(parts := operation.path.split("/")) == len(path)
         and all(map(matches_segment, path, parts))
@@ -250,7 +250,7 @@ def check_module(documented: Command) -> None:
         _, module, *words = words
         assert importlib.util.find_spec(module) is not None, f"there is no module {module}"
         if module == "workers.run":
-            assert words[0] in {child.name for child in services(load_config())}
+            assert words[0] in {child.name for child in list_services(load_config())}
         elif documented.is_example and module not in {"pytest", "workers.servers.keeper"} and "…" not in words:
             parse_with_argparse(module, words)
     elif words[0].endswith(".py"):
@@ -372,7 +372,7 @@ def test_documented_settings_are_accepted(tmp_path: Path) -> None:
 
 def test_documented_variables_exist_as_settings() -> None:
     composed = re.findall(r"\$\{(EXHIBIT_[A-Z_]+)", (CHECKOUT / "docker-compose.yml").read_text("utf-8"))
-    setting_names = {environment_name(field.name) for field in fields(Config)} | set(composed)
+    setting_names = {get_environment_name(field.name) for field in fields(Config)} | set(composed)
     variables = {name for page in PAGES for name in re.findall(r"\bEXHIBIT_[A-Z_]+", page_text(page))}
     assert variables <= setting_names
 

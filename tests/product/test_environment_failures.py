@@ -21,7 +21,7 @@ import pytest
 import requests
 from pytest_django import DjangoDbBlocker
 
-from exhibit.files.locks import holder
+from exhibit.files.locks import find_holder
 from registry.configuration import load_config
 from registry.models import Crawl, CrawlSlice, StepState
 from registry.services import addresses
@@ -33,8 +33,8 @@ from tests.assets.shop import LOOPBACK, create_watch
 from tests.assets.site import Answer, ReceivedRequest, Site
 from tests.assets.stack import FAST_SETTINGS, Stack, connected_to, retry_on_database_error
 from workers.servers.embedded import lock_folder
-from workers.servers.product import CHECKOUT, services
-from workers.tasks.supervisor import running_status
+from workers.servers.product import CHECKOUT, list_services
+from workers.tasks.supervisor import read_running_status
 
 pytestmark = pytest.mark.root
 
@@ -116,12 +116,12 @@ def command_output(stack: Stack, command: str) -> str:
 
 @pytest.mark.long
 def test_dead_process_restarts_when_supervisor_output_is_closed(stack: Stack) -> None:
-    before = running_status(stack.config)
+    before = read_running_status(stack.config)
     assert before is not None
     os.kill(before.processes["beat"], signal.SIGKILL)
 
     def is_back() -> bool:
-        status = running_status(stack.config)
+        status = read_running_status(stack.config)
         return status is not None and status.processes["beat"] != before.processes["beat"]
 
     wait_until(is_back)
@@ -133,8 +133,8 @@ def test_down_finds_supervisor_despite_unreadable_status_file(stack: Stack) -> N
     path = lock_folder(stack.config) / "supervisor.json"
     whole = path.read_bytes()
     path.write_bytes(whole[:20])
-    assert running_status(stack.config) is None
-    assert holder(lock_folder(stack.config) / "supervisor.lock") == stack.process.pid
+    assert read_running_status(stack.config) is None
+    assert find_holder(lock_folder(stack.config) / "supervisor.lock") == stack.process.pid
     path.write_bytes(whole)
 
 
@@ -174,7 +174,7 @@ def test_frozen_database_is_reported_within_seconds_and_recovers(stack: Stack) -
         assert time.monotonic() - start < 3.5  # on a busy machine
         assert (status, states["database"], states["broker"]) == (503, False, True)
         assert "The database is not responding" in command_output(stack, "status")
-        assert "doesn't answer" in command_output(stack, "doctor")
+        assert "does not respond" in command_output(stack, "doctor")
         start = time.monotonic()
         page = requests.get(f"http://127.0.0.1:{stack.config.web_port}/log/checkpoint", timeout=60)
         assert (page.status_code, time.monotonic() - start < 20) == (503, True)
@@ -240,7 +240,7 @@ def healthy_parts(stack: Stack) -> dict[str, bool]:
 def _fill_the_write_ahead_log(stack: Stack) -> None:
     """Make the database write more than fits, until it refuses or ends."""
     try:
-        with psycopg.connect(addresses.database_url(stack.config), autocommit=True) as connection:
+        with psycopg.connect(addresses.get_database_url(stack.config), autocommit=True) as connection:
             connection.execute("CREATE TABLE filler AS SELECT repeat('x', 2000) FROM generate_series(1, 400000)")
     except psycopg.OperationalError:
         return
@@ -250,5 +250,5 @@ def _fill_the_write_ahead_log(stack: Stack) -> None:
 @pytest.mark.long
 def test_stack_is_still_running(stack: Stack) -> None:
     assert psutil.Process(stack.process.pid).is_running()
-    worker_count = sum(service.name.startswith("worker") for service in services(stack.config))
+    worker_count = sum(service.name.startswith("worker") for service in list_services(stack.config))
     wait_until(lambda: len(stack.workers()) == worker_count)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.files.delimited import csv_text, escape_formula
+from exhibit.files.delimited import escape_formula, format_csv
 from tests import CHECKOUT
 from tests.assets.formulas import FORMULAS
 
@@ -19,7 +19,7 @@ WRITERS = {
     "registry/cases/sample.py": {"csv.DictWriter"},  # its own sample works, read only by this program
     "registry/parties/tables.py": {"Workbook"},  # text cells: tests/registry/parties/test_tables.py
 }
-"""Modules that may write tables without :func:`csv_text`."""
+"""Modules that may write tables without :func:`format_csv`."""
 CALLS = {"csv.writer", "csv.DictWriter", "Workbook"}
 
 
@@ -42,7 +42,7 @@ def test_every_table_is_written_by_the_shared_function() -> None:
 @pytest.mark.parametrize("text", FORMULAS)
 def test_spreadsheet_formula_is_escaped(text: str) -> None:
     assert escape_formula(text) == f"'{text}"
-    ((cell, number),) = csv.reader(io.StringIO(csv_text([[text, -1]]), newline=""))
+    ((cell, number),) = csv.reader(io.StringIO(format_csv([[text, -1]]), newline=""))
     assert (cell, number) == (f"'{text}", "-1")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
-from registry.bundles.verifier_drawings import MAKERS
+from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
 from tests.assets.bundles import Scene
 from tests.assets.corpus import kinds
 from tests.assets.corpus.deceit import Invention, forge_bundle
@@ -76,7 +76,7 @@ def test_command_reports_checks_that_need_regeneration(inventions: InventionResu
         path, trust, _ = inventions[name]
         states = {
             failed_check.name
-            for failed_check in Verifier(trust, MAKERS).verify(path).checks
+            for failed_check in Verifier(trust, VERIFIER_FUNCTIONS).verify(path).checks
             if failed_check.state == "failed"
         }
         if not {check.rstrip("?") for check in KINDS[name][1].split()} <= states:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from demo.image_stock import ASSETS, choose_works
 from demo.plan import Plan
-from demo.sites import NAMES, build
-from demo.stock import ASSETS, choose_works
-from exhibit.machine import host_of_process
+from demo.sites import NAMES, build_sites
+from exhibit.machine import parse_process_host
 from registry.configuration import load_config
 from registry.models import Bundle, Case, Owner, Picture, WorkPicture
 from tests import ASSETS as TEST_ASSETS, CHECKOUT
@@ -132,7 +132,7 @@ def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvu
             verdicts = _confirm(hosts[names[0]], environ)
             retry_on_database_error(check_no_leftovers)
             claimers = [*Picture.objects.values_list("claimed_by"), *Bundle.objects.values_list("claimed_by")]
-            workers = {host_of_process(name) for (name,) in claimers if name}
+            workers = {parse_process_host(name) for (name,) in claimers if name}
             return RunResult(collect_rows(Owner.objects.get()), verdicts, workers)
 
 
@@ -185,7 +185,9 @@ def _sites(hosts: Hosts) -> Plan:
     """Start the demonstration's sites, each at its own address."""
     world = hosts.add("world", *SITES)
     works = choose_works(ASSETS / "works")
-    plan = build([world.folder / name for name in NAMES], works, [f"http://{address}" for address in world.addresses])
+    plan = build_sites(
+        [world.folder / name for name in NAMES], works, [f"http://{address}" for address in world.addresses]
+    )
     folders = [str(world.disk / name) for name in NAMES]
     world.start({}, "-m", "tests.assets.hosts", "sites", *folders, *world.addresses)
     return plan

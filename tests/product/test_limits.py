@@ -18,9 +18,9 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.files.blobs import FolderBlobStore, blob_store
 from exhibit.pictures.decode import helper
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.crawls import planning, run_slice as crawl
-from registry.crawls.budgets import get_remaining
+from registry.crawls.budgets import get_remaining_budget
 from registry.crawls.crawler_process import crawl_child
 from registry.models import (
     Bundle,
@@ -42,7 +42,7 @@ from tests.assets.command_line import CommandLine
 from tests.assets.rows import owner, photograph, recompress, register
 from tests.assets.shop import COPY, OTHER, Shop, change_settings, create_watch, is_stored, run_now
 from tests.assets.site import Answer, Site
-from workers.operations.cleanup import sweep, sweep_here
+from workers.operations.cleanup import remove_leftovers, remove_local_leftovers
 from workers.tasks.sync_runner import SyncRunner
 
 MONTHS = timedelta(days=90)
@@ -61,7 +61,7 @@ def test_unmatched_bytes_expire_and_matched_bytes_stay(services: SyncRunner, cra
     assert not is_stored(services, photograph(50))
     assert is_stored(services, photograph(1))
     assert is_stored(services, recompress(photograph(1)))
-    row = Picture.objects.get(digest=Digest.of(photograph(50)))
+    row = Picture.objects.get(digest=Digest.from_bytes(photograph(50)))
     assert row.bytes_state == "expired"
     assert row.thumbnail is not None
     assert row.thumbnail in services.services.blobs
@@ -112,7 +112,7 @@ def test_expired_bytes_are_fetched_again_and_matched_with_newer_works(
     run_now(crawled.watches.get(name="shop"))
     services.run_until_idle()
     again = Sighting.objects.filter(image_url=shop.url(OTHER)).order_by("pk")
-    assert [(sighting.found_in, sighting.bytes_came) for sighting in again] == [
+    assert [(sighting.found_in, sighting.received_bytes) for sighting in again] == [
         ("img", True),
         ("seen-before", True),
         ("img", False),
@@ -145,8 +145,8 @@ def test_files_of_killed_processes_are_swept_and_live_files_are_kept(services: S
     for path in (old, young):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
-    sweep(services.services)
-    sweep_here(services.services)
+    remove_leftovers(services.services)
+    remove_local_leftovers(services.services)
     assert [path.name for path in spool.iterdir()] == [f"slice-{under_way}-1"]
     assert (old.exists(), young.exists()) == (False, True)
     assert [path.name for path in reports.iterdir()] == [str(requested.pk)]
@@ -158,7 +158,7 @@ def test_nearly_full_disk_stops_only_crawling(services: SyncRunner, crawled: Own
     request_count = len(shop.site.requests)
     run_now(crawled.watches.get())
     register(services.services, crawled, photograph(3))
-    confirm(services.services, Case.objects.get(), by="Ann", reason="A copy.")
+    confirm_case(services.services, Case.objects.get(), by="Ann", reason="A copy.")
     services.run_until_idle()
     assert Crawl.objects.count() == 1
     assert len(shop.site.requests) == request_count
@@ -271,7 +271,7 @@ def test_folder_delayed_by_full_disk_is_imported_later(services: SyncRunner, mon
 def test_crawl_without_budget_stores_all_bytes(services: SyncRunner, shop: Shop) -> None:
     create_watch(owner("studio"), shop.url())
     services.run_until(Crawl.objects.exists)
-    assert get_remaining(Crawl.objects.get()).bytes > 2**40
+    assert get_remaining_budget(Crawl.objects.get()).bytes > 2**40
 
 
 def test_owner_with_exhausted_quota_cannot_register_works(services: SyncRunner) -> None:
@@ -285,7 +285,7 @@ def test_owner_with_exhausted_quota_cannot_register_works(services: SyncRunner) 
     assert studio.works.count() == 1
     assert not is_stored(services, photograph(2))
     remove_work(studio.works.get(), by="Ann")
-    assert register(services.services, studio, photograph(2)).new
+    assert register(services.services, studio, photograph(2)).is_new
     register(services.services, agency, photograph(2))
 
 

@@ -17,8 +17,8 @@ from pytest_django import DjangoDbBlocker
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from registry.configuration import load_config
-from registry.keys.keys import Use
-from registry.keys.signing_keys import document_key, rotate, signer_of
+from registry.keys.keys import KeyUse
+from registry.keys.signing_keys import get_document_key, rotate, signer_of
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.master_key import change_master_key
@@ -41,23 +41,23 @@ django.setup()
 from django.db import transaction
 from registry.configuration import load_config
 from exhibit.entries import EntryType
-from registry.keys.keys import Use
+from registry.keys.keys import KeyUse
 from registry.log.log import submit
 from registry.models import Owner
-from registry.keys.signing_keys import document_key, rotate, sealing_key
+from registry.keys.signing_keys import get_document_key, rotate, get_sealing_key
 from registry.master_key import change_master_key
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 services = Services(load_config())
 owner, _ = Owner.objects.get_or_create(slug="studio", defaults={"name": "Studio"})
-sealing_key(services, owner), document_key(services, owner)
+get_sealing_key(services, owner), get_document_key(services, owner)
 print("busy", flush=True)
 for number in itertools.count():
     for each in range(40):
         submit(EntryType.CASE, {"number": number, "each": each}, owner)
     sequence_log(services)
     sign_checkpoint(services)
-    rotate(services, owner, Use.SEALING if number % 2 else Use.DOCUMENTS, by="Ann", reason="a test")
+    rotate(services, owner, KeyUse.SEALING if number % 2 else KeyUse.DOCUMENTS, by="Ann", reason="a test")
     change_master_key(services, by="Ann", reason="a test")
 """
 
@@ -81,7 +81,7 @@ def check_keys(services: Services) -> None:
             assert signer_of(services, key).public_key == bytes(key.public_key)
         assert SealingKey.objects.filter(owner=owner, retired_at=None).count() == 1
         assert DocumentKey.objects.filter(owner=owner, retired_at=None).count() == 1
-        document_key(services, owner)
+        get_document_key(services, owner)
     openings = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what="created")
     assert openings.count() == SealingKey.objects.count() + DocumentKey.objects.count()
 
@@ -106,7 +106,7 @@ def test_log_is_complete_and_every_key_opens_after_crashes(
         owner = Owner.objects.get()
         change_master_key(services, by="Ann", reason="the last")
         assert not (config.data_dir / "secrets" / "master_key.next").exists()
-        rotate(services, owner, Use.SEALING, by="Ann", reason="the last")
+        rotate(services, owner, KeyUse.SEALING, by="Ann", reason="the last")
         sequence_log(services)
         sign_checkpoint(services)
         replayed = replay(services)

@@ -11,18 +11,18 @@ import pytest
 from django.db import Error, connections
 from pytest_django import DjangoDbBlocker
 
-from evidence.keys.at_rest import SEALING, decrypt
+from evidence.keys.at_rest import SEALING_KEY, decrypt
 from evidence.log.notes import verify_note
 from evidence.verdict.trust import load_trust
-from exhibit.config.secrets import master_key
+from exhibit.config.secrets import load_master_key
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
 from registry.configuration import load_config
-from registry.keys.signing_keys import document_key, sealing_key
+from registry.keys.signing_keys import get_document_key, get_sealing_key
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Owner
-from registry.services.addresses import database_url
+from registry.services.addresses import get_database_url
 from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, forking_command_line
@@ -32,7 +32,7 @@ from tests.assets.stack import connected_to
 from tests.assets.stored_schema import restore_schema
 from workers.database.schema import migrate
 from workers.servers.embedded import EmbeddedServers
-from workers.servers.keeper import are_kept
+from workers.servers.keeper import are_servers_kept
 from workers.servers.postgres import postgres_programs
 
 
@@ -71,7 +71,7 @@ class Installation:
         self._postgres("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
 
     def _postgres(self, program: str, *words: str) -> None:
-        url = database_url(load_config({"EXHIBIT_DATA": str(self.data)}))
+        url = get_database_url(load_config({"EXHIBIT_DATA": str(self.data)}))
         subprocess.run([self._programs / program, "--dbname", url, *words], check=True, capture_output=True)
 
 
@@ -124,7 +124,7 @@ def test_database_dump_restored_after_further_signatures(installation: Installat
         _check_proofs(cli, entry)
 
         installation.restore(dump)  # once more, which loses the new name as well
-        assert "which this log does not know" in installation.append_and_sign(20)[1]
+        assert "which this log does not contain" in installation.append_and_sign(20)[1]
 
 
 def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
@@ -200,9 +200,9 @@ def _check_refusals() -> None:
 def _private_keys(services: Services) -> list[bytes]:
     """Return the private keys of a new owner, and the master key."""
     studio = Owner.objects.create(slug="studio", name="Studio")
-    key, master = sealing_key(services, studio), master_key(services.config)
-    scalar = document_key(services, studio).private.private_numbers().private_value.to_bytes(32, "big")
-    return [decrypt(SEALING, bytes(key.encrypted_private_key), master), scalar, master]
+    key, master = get_sealing_key(services, studio), load_master_key(services.config)
+    scalar = get_document_key(services, studio).private.private_numbers().private_value.to_bytes(32, "big")
+    return [decrypt(SEALING_KEY, bytes(key.encrypted_private_key), master), scalar, master]
 
 
 @pytest.mark.long
@@ -248,11 +248,11 @@ def test_restore_into_empty_folder_signs_no_second_history(installation: Install
         assert "is missing" in installation.cli.api("GET", "/operator/log")["stopped"]
 
     begin_anew()  # as docs/reference/log.md says
-    words = ["--dbname", database_url(load_config({"EXHIBIT_DATA": str(data)})), "--clean", "--if-exists"]
+    words = ["--dbname", get_database_url(load_config({"EXHIBIT_DATA": str(data)})), "--clean", "--if-exists"]
     restore = [str(postgres_programs() / "pg_restore"), *words, "--single-transaction", str(dump)]
     command = [sys.executable, "-m", "workers.servers.keeper", *restore]
     subprocess.run(command, cwd=CHECKOUT, env=installation.cli.environ, check=True, timeout=120)
-    wait_until(lambda: not are_kept(load_config({"EXHIBIT_DATA": str(data)})))
+    wait_until(lambda: not are_servers_kept(load_config({"EXHIBIT_DATA": str(data)})))
     with installation.running():
         cli = installation.cli
         assert "is missing. At least 5 entries" in installation.append_and_sign(7)[1]

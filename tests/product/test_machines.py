@@ -20,8 +20,8 @@ from registry.log.log import submit
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log
 from registry.models import LogCheckpoint, StepState, Upload, UploadFile, Work
-from registry.retention.purge import purge
-from registry.services.stores import objects_of
+from registry.retention.purge import purge_picture
+from registry.services.stores import get_named_objects
 from registry.works import uploads
 from tests import CHECKOUT
 from tests.assets.log_in_chunks import append_and_sign
@@ -40,7 +40,7 @@ from registry.log.local_log import get_log
 from registry.services.services import Services
 with transaction.atomic():
     hold(Lock.LOG)
-    print(get_log(Services(load_config())).checkpoint().size, flush=True)
+    print(get_log(Services(load_config())).sign_checkpoint().size, flush=True)
     input()
 """
 Pair = tuple[SyncRunner, SyncRunner]
@@ -70,20 +70,20 @@ def test_upload_to_one_machine_is_registered_by_other_machine(pair: Pair) -> Non
     assert {row.outcome for row in upload.files.all()} == {"registered"}
     assert Work.objects.count() == 2
     for machine in pair:
-        assert list(machine.services.uploads.iter_idle(-60)) == []
+        assert list(machine.services.uploads.iterate_idle(-60)) == []
 
 
 @pytest.mark.long
 def test_purge_and_sweep_reach_files_received_by_other_machine(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     web, worker = pair
     upload = upload_photographs(web, 1, 2)
-    purge(worker.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
-    assert list(web.services.uploads.get_store(upload.pk)) == [Digest.of(photograph(2))]
+    purge_picture(worker.services, Digest.from_bytes(photograph(1)), by="Ann", reason="Illegal.")
+    assert list(web.services.uploads.get_store(upload.pk)) == [Digest.from_bytes(photograph(2))]
     monkeypatch.setattr(uploads, "IDLE_SECONDS", -60.0)
-    uploads.delete_idle(worker.services)
+    uploads.delete_idle_bytes(worker.services)
     assert len(list(web.services.uploads.get_store(upload.pk))) == 1
     UploadFile.objects.update(state=StepState.DONE)
-    uploads.delete_idle(worker.services)
+    uploads.delete_idle_bytes(worker.services)
     assert list(web.services.uploads.get_store(upload.pk)) == []
 
 
@@ -99,7 +99,7 @@ def test_restored_old_rows_block_signing_until_break_is_recorded(pair: Pair) -> 
     for machine in (first, second):
         with pytest.raises(BrokenHistoryError, match="it has signed"):
             append_and_sign(machine, 1)
-        assert "it has signed" in get_log(machine.services).describe_stop()
+        assert "it has signed" in get_log(machine.services).describe_signing_stop()
     with pytest.raises(BrokenHistoryError, match="it has signed"):
         accept_checkpoint(first.services, by="Ann", reason="wishful")
     new = start_new_origin(first.services, by="Ann", reason="An old backup.")
@@ -147,7 +147,7 @@ def measure(machine: SyncRunner, loads: list[bytes]) -> Digest:
         loads.append(data)
         return data
 
-    return get_features(machine.services).get(Digest.of(data), load).digest
+    return get_features(machine.services).get(Digest.from_bytes(data), load).digest
 
 
 def restart(machine: SyncRunner, *, without: str) -> SyncRunner:
@@ -162,7 +162,7 @@ def test_measurements_are_shared_between_machines_and_purged(pair: Pair) -> None
     loads: list[bytes] = []
     assert measure(first, loads) == measure(second, loads) == measure(restart(first, without="features"), loads)
     assert len(loads) == 1
-    get_features(second.services).remove(Digest.of(photograph(1)))
+    get_features(second.services).remove(Digest.from_bytes(photograph(1)))
     assert measure(restart(first, without="features"), loads)
     get_features(first.services).clear()
     assert measure(restart(second, without="features"), loads)
@@ -174,7 +174,7 @@ def test_damaged_or_unavailable_bucket_features_are_measured_again(pair: Pair, s
     first, second = pair
     loads: list[bytes] = []
     digest = measure(first, loads)
-    objects = objects_of(first.services.config, "features")
+    objects = get_named_objects(first.services.config, "features")
     assert objects is not None
     [(name, _)] = objects.names()
     assert digest.hex in name

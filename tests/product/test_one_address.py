@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from evidence.verdict.result import State
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.matches.match import match_pictures
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, record_sightings, register
 from tests.assets.sealed_bundles import run_until_sealed, verify
@@ -40,7 +40,7 @@ def test_bundle_with_pictures_served_in_turn_by_one_address_passes(
     if served is not None:
         shop.image("/image-0.jpg", pictures[served])
     case = studio.cases.get()
-    confirm(inline.services, case, by="Ann", reason="A copy.")
+    confirm_case(inline.services, case, by="Ann", reason="A copy.")
     verdict = verify(inline, run_until_sealed(inline, case.bundles.get()), tmp_path)
     assert case.captures.get().outcome == outcome
     visits = {check.name: check.state for check in verdict.checks if check.name.startswith("capture:")}

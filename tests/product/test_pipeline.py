@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.pictures import textured
+from demo.pictures import generate_textured
 from evidence.verdict.result import State, Verdict
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
@@ -15,9 +15,9 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
 from registry.bundles.bundles import assemble
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.crawls import crawling
-from registry.crawls.run_slice import make_opening
+from registry.crawls.run_slice import build_log_data
 from registry.fingerprints import fingerprints
 from registry.matches.match import match_pictures
 from registry.models import (
@@ -79,7 +79,7 @@ def register_works(inline: SyncRunner, count: int = COPIES) -> Owner:
 
 def confirm_all(inline: SyncRunner) -> None:
     for case in Case.objects.filter(decision="open"):
-        confirm(inline.services, case, by="Ann", reason="A copy without a licence.")
+        confirm_case(inline.services, case, by="Ann", reason="A copy without a licence.")
 
 
 def is_sealed_and_timestamped() -> bool:
@@ -184,7 +184,7 @@ def test_second_crawl_of_unchanged_site_adds_no_bytes_or_cases(
     assert all("if-none-match" in request.headers for request in images)
     again = Sighting.objects.filter(crawl__number=2)
     assert {(row.page_url, row.image_url): row.first_seen for row in again} == first
-    assert {(row.status, row.bytes_came) for row in again} == {(304, False)}
+    assert {(row.status, row.received_bytes) for row in again} == {(304, False)}
     assert (Case.objects.count(), Capture.objects.count(), Bundle.objects.count()) == (COPIES, captures, bundles)
     assert Case.objects.get(work__title="Work 1").case_sightings.count() == 2
 
@@ -216,7 +216,9 @@ def test_lookalike_picture_opens_no_case(inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.6") as site:
         new_shop = Shop(site)
-        new_shop.image("/a.jpg", encode_jpeg(textured(50, (320, 240)).point(lambda value: min(255, value + 20))))
+        new_shop.image(
+            "/a.jpg", encode_jpeg(generate_textured(50, (320, 240)).point(lambda value: min(255, value + 20)))
+        )
         new_shop.page("/", "/a.jpg")
         create_watch(register_works(inline), new_shop.url())
         inline.run_until_idle()
@@ -230,13 +232,13 @@ def test_bundle_waits_for_the_first_slice_with_its_sighting(inline: SyncRunner) 
     register(inline.services, studio, photograph(1))
     planned, epoch = claim_new_slice(studio)
     match_pictures(inline.services, record_sightings(inline.services, planned, epoch, [recompress(photograph(1))]))
-    confirm(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
+    confirm_case(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
     Capture.objects.update(state="done", outcome="unreachable", started_at=now(), finished_at=now())
     inline.run_until_idle()
     bundle = Bundle.objects.get()
     assert bundle.state == "todo"
 
-    assert crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=make_opening)
+    assert crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, build_log_data=build_log_data)
     Bundle.objects.update(not_before=None)
     inline.run_until_idle()
     bundle.refresh_from_db()

@@ -15,29 +15,29 @@ from zipfile import ZipFile, is_zipfile
 import pytest
 from pypdf import PdfReader
 
-from evidence.facts.case import Absence
+from evidence.facts.case import AbsenceCode
 from evidence.verdict.result import State, Verdict
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from registry.bundles import sealing
 from registry.bundles.bundles import assemble, load_sealed_case, load_sealed_facts
 from registry.bundles.facts import GatheredFacts, gather_facts
-from registry.bundles.packages import package_chunks, request_again, request_package
+from registry.bundles.packages import request_package, request_package_again, stream_package
 from registry.cases import recaptures
-from registry.cases.decisions import confirm, reopen
+from registry.cases.decisions import confirm_case, reopen
 from registry.crawls.planning import remove_watch
 from registry.db import steps
 from registry.models import Bundle, BytesState, Capture, Case, Owner, Package, Picture, Report, StepState, WithheldFile
 from registry.reports.requests import request_report
 from registry.retention.expiry import expire_bytes
 from registry.retention.picture_reports import dismiss_reports, report_picture
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from registry.works.registration import remove_work
 from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, photograph, recompress, register
 from tests.assets.shop import LOOPBACK, Shop, change_settings, create_watch, find_files_with
 from tests.assets.site import Site
-from workers.operations.cleanup import sweep
+from workers.operations.cleanup import remove_leftovers
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
@@ -97,7 +97,7 @@ class ActionScene:
         return Case.objects.get(owner=self.studio, work__number=2)
 
     def seal(self, case: Case) -> Bundle:
-        confirm(self.inline.services, case, by="Ann", reason="No licence.")
+        confirm_case(self.inline.services, case, by="Ann", reason="No licence.")
         self.inline.run_until_idle()
         return self.finish_bundle(case)
 
@@ -128,7 +128,7 @@ class Action:
     """An action, and its expected effect on the first work's case."""
 
     do: Callable[[ActionScene], None]
-    why: Absence | None = None  # why files of the case are left out at sealing; ``None`` if all exist
+    why: AbsenceCode | None = None  # why files of the case are left out at sealing; ``None`` if all exist
     illegal: bytes | None = None  # bytes that may no longer be handed out
 
     visits: int = 1  # of the case's page after sealing: one more if files of the first are gone
@@ -136,7 +136,7 @@ class Action:
 
 def _report_picture(world: ActionScene) -> None:
     report_picture(world.inline.services, world.unlawful, by="Ann", reason="It may not be kept.")
-    assert Picture.objects.get(digest=Digest.of(UNLAWFUL)).bytes_state == BytesState.PURGED
+    assert Picture.objects.get(digest=Digest.from_bytes(UNLAWFUL)).bytes_state == BytesState.PURGED
 
 
 def _report_and_hold(world: ActionScene) -> None:
@@ -144,19 +144,19 @@ def _report_and_hold(world: ActionScene) -> None:
     register(world.inline.services, owner("agency"), photograph(2))
     world.inline.run_until_idle()
     report_picture(world.inline.services, world.unlawful, by="Ann", reason="It may not be kept.")
-    assert Picture.objects.get(digest=Digest.of(UNLAWFUL)).bytes_state == BytesState.STORED
+    assert Picture.objects.get(digest=Digest.from_bytes(UNLAWFUL)).bytes_state == BytesState.STORED
 
 
 def _purge_picture(world: ActionScene) -> None:
-    purge(world.inline.services, Digest.of(UNLAWFUL), by="Olga", reason="An order of a court.")
+    purge_picture(world.inline.services, Digest.from_bytes(UNLAWFUL), by="Olga", reason="An order of a court.")
 
 
 def _purge_own_picture(world: ActionScene) -> None:
-    purge(world.inline.services, Digest.of(SOUND), by="Olga", reason="An order of a court.")
+    purge_picture(world.inline.services, Digest.from_bytes(SOUND), by="Olga", reason="An order of a court.")
 
 
 def _purge_work(world: ActionScene) -> None:
-    purge(world.inline.services, Digest.of(photograph(1)), by="Olga", reason="An order of a court.")
+    purge_picture(world.inline.services, Digest.from_bytes(photograph(1)), by="Olga", reason="An order of a court.")
 
 
 def _remove_work(world: ActionScene) -> None:
@@ -171,7 +171,7 @@ def _remove_watch(world: ActionScene) -> None:
 def _expire_files(world: ActionScene) -> None:
     change_settings(world.inline, retention_days=0)
     assert expire_bytes(world.inline.services) == 0
-    sweep(world.inline.services)
+    remove_leftovers(world.inline.services)
 
 
 def _lose_files(world: ActionScene) -> None:
@@ -180,15 +180,15 @@ def _lose_files(world: ActionScene) -> None:
 
 
 DEEDS = {
-    "reported": Action(_report_picture, Absence.REPORTED, UNLAWFUL, visits=2),
-    "reported, and the operator decides": Action(_report_and_hold, Absence.REPORTED, UNLAWFUL, visits=2),
-    "purged": Action(_purge_picture, Absence.PURGED, UNLAWFUL, visits=2),
-    "purged, the case's own picture": Action(_purge_own_picture, Absence.PURGED, SOUND, visits=2),
-    "purged, the work's own picture": Action(_purge_work, Absence.PURGED, photograph(1)),
+    "reported": Action(_report_picture, AbsenceCode.REPORTED, UNLAWFUL, visits=2),
+    "reported, and the operator decides": Action(_report_and_hold, AbsenceCode.REPORTED, UNLAWFUL, visits=2),
+    "purged": Action(_purge_picture, AbsenceCode.PURGED, UNLAWFUL, visits=2),
+    "purged, the case's own picture": Action(_purge_own_picture, AbsenceCode.PURGED, SOUND, visits=2),
+    "purged, the work's own picture": Action(_purge_work, AbsenceCode.PURGED, photograph(1)),
     "the works removed": Action(_remove_work),
     "the watch removed": Action(_remove_watch),
     "kept for longer than is set": Action(_expire_files),
-    "lost": Action(_lose_files, Absence.LOST, visits=2),
+    "lost": Action(_lose_files, AbsenceCode.LOST, visits=2),
 }
 
 
@@ -200,7 +200,7 @@ def _seal(world: ActionScene, deed: Action) -> None:
 
 def _retry(world: ActionScene, deed: Action) -> None:
     """Retry a bundle that failed earlier for the missing files, and seal it."""
-    confirm(world.inline.services, world.case, by="Ann", reason="No licence.")
+    confirm_case(world.inline.services, world.case, by="Ann", reason="No licence.")
     Bundle.objects.update(state=StepState.FAILED, error="Its bytes aren't here.")
     deed.do(world)
     steps.retry_failed(Bundle, Bundle.objects.all())
@@ -216,14 +216,14 @@ def _package(world: ActionScene, deed: Action) -> None:
         package = request_package(world.studio, [world.case.number], recipient, by="Ann", reason="For the court.")
         world.inline.run_until_idle()
         package.refresh_from_db()
-        if deed.why is Absence.LOST:  # nobody removed them, so no record permits their absence
+        if deed.why is AbsenceCode.LOST:  # nobody removed them, so no record permits their absence
             assert package.error.endswith(
                 "is missing, and no removal is recorded. "
                 "Ask the operator to restore the file from a backup, then try again."
             )
             continue
         assert (package.state, package.error) == ("done", "")
-        expect_clean(b"".join(package_chunks(world.inline.services, package)), deed)
+        expect_clean(b"".join(stream_package(world.inline.services, package)), deed)
 
 
 def _report(world: ActionScene, deed: Action) -> None:
@@ -318,12 +318,12 @@ def test_new_visit_restores_everything_after_page_removes_blocked_picture(world:
 @pytest.mark.long
 def test_lost_picture_is_reported_and_restored_picture_is_sealed(world: ActionScene) -> None:
     del world.shop.site.routes["/sound.jpg"]
-    world.inline.services.blobs.remove(Digest.of(SOUND))
+    world.inline.services.blobs.remove(Digest.from_bytes(SOUND))
     bundle = world.seal(world.case)
     assert (bundle.state, bundle.seal_digest) == ("failed", None)
     assert bundle.error == (
-        f"The file of a picture in this case is missing, and no removal is recorded: {Digest.of(SOUND).hex}. "
-        "Restore them from a backup, then run: exhibit api POST /operator/failures/seal/retry"
+        f"The file of a picture in this case is missing, and no removal is recorded: {Digest.from_bytes(SOUND).hex}. "
+        "Restore the missing files from a backup, then run: exhibit api POST /operator/failures/seal/retry"
     )
     world.inline.services.blobs.put(SOUND)
     steps.retry_failed(Bundle, Bundle.objects.all())
@@ -332,7 +332,7 @@ def test_lost_picture_is_reported_and_restored_picture_is_sealed(world: ActionSc
 
 @pytest.mark.long
 def test_lost_picture_still_on_page_returns_with_new_visit(world: ActionScene) -> None:
-    world.inline.services.blobs.remove(Digest.of(SOUND))
+    world.inline.services.blobs.remove(Digest.from_bytes(SOUND))
     expect_sealed(world, Action(_lose_files, visits=2), world.seal(world.case))
 
 
@@ -340,7 +340,7 @@ def test_lost_picture_still_on_page_returns_with_new_visit(world: ActionScene) -
 def test_allowed_pictures_are_in_the_bundle_of_a_new_decision(world: ActionScene) -> None:
     _report_and_hold(world)
     expect_sealed(world, DEEDS["reported, and the operator decides"], world.seal(world.case))
-    dismiss_reports(Digest.of(UNLAWFUL), by="Olga", reason="A portrait.")
+    dismiss_reports(Digest.from_bytes(UNLAWFUL), by="Olga", reason="A portrait.")
     reopen(world.case, by="Ann", reason="It may stay.")
     recaptures.request_next_visit(world.case.captures.get(number=2))
     bundle = world.seal(world.case)
@@ -348,7 +348,7 @@ def test_allowed_pictures_are_in_the_bundle_of_a_new_decision(world: ActionScene
     paths = {file.path for file in sealed_files.manifest.files}
     assert {f"data/sightings/01/capture-{number}/exchange.warc" for number in (1, 3)} <= paths
     absences = load_sealed_facts(world.inline.services, sealed_files).left_out
-    assert {(absence.why, absence.file.split("/")[3]) for absence in absences} == {(Absence.NEVER, "capture-2")}
+    assert {(absence.why, absence.file.split("/")[3]) for absence in absences} == {(AbsenceCode.NEVER, "capture-2")}
 
 
 @pytest.mark.long
@@ -361,7 +361,7 @@ def test_failed_zip_is_regenerated_with_latest_bundles(world: ActionScene) -> No
     assert package.state == "failed"
     reopen(world.case, by="Ann", reason="A mistake.")
     second = world.seal(world.case)
-    request_again(package, by="Ann")
+    request_package_again(package, by="Ann")
     world.inline.run_until_idle()
     package.refresh_from_db()
     assert (package.state, [file["bundle"] for file in package.files if "bundle" in file]) == ("done", [second.pk])

@@ -19,7 +19,7 @@ ENDS = {"verify": 4}
 
 def readme_commands() -> list[list[str]]:
     """Return the words of each command, without comments."""
-    text = (CHECKOUT / "README.md").read_text("utf-8").partition("\n## Use it\n")[2]
+    text = (CHECKOUT / "README.md").read_text("utf-8").partition("\n## Quick start\n")[2]
     block = re.search(r"```\n(.*?)```", text, re.DOTALL)
     assert block is not None
     return [shlex.split(line, comments=True) for line in block[1].splitlines()]
@@ -27,7 +27,9 @@ def readme_commands() -> list[list[str]]:
 
 FIGURE = re.compile(r"(?<![\w.,/])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+(?: ?%)|\d+ ?%)(?![\w/])")
 """A number that looks measured: 1,000 or more, or a percentage."""
-ERROR_RATE = re.compile(r"([\d,]+) photographs\s+allow at most ([\d,]+) certain false matches in a million")
+ERROR_RATE = re.compile(
+    r"([\d,]+) photographs\s+support an upper bound \(95%\) of ([\d,]+) false matches called \*certain\*"
+)
 
 
 def read_page(name: str) -> str:

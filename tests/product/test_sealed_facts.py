@@ -20,11 +20,11 @@ from registry.bundles.capture import capture_sightings
 from registry.bundles.facts import gather_facts
 from registry.bundles.sealing import seal_bundles
 from registry.bundles.timestamp_requests import request_timestamps
-from registry.cases.decisions import confirm, dismiss, license_use, reopen
+from registry.cases.decisions import confirm_case, dismiss_case, license_use, reopen
 from registry.crawls import crawling
-from registry.crawls.run_slice import make_opening
+from registry.crawls.run_slice import build_log_data
 from registry.crawls.sightings import store_sightings
-from registry.fingerprints.fingerprints import clear_cached_spaces, space_id
+from registry.fingerprints.fingerprints import clear_cached_spaces, get_space_id
 from registry.fingerprints.ports import get_features
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
@@ -71,7 +71,7 @@ def end_slice(case: Case) -> None:
     """Finish the slice that saw a case's images."""
     part = CrawlSlice.objects.filter(sightings__case_sightings__case=case).distinct().get()
     assert crawling.finish_slice(
-        part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=make_opening
+        part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, build_log_data=build_log_data
     )
 
 
@@ -85,7 +85,7 @@ def test_bundle_does_not_reveal_the_watching_owner(inline: SyncRunner) -> None:
     case = create_case(inline, studio, agency, name="secret-client")
     end_slice(case)
     facts = gather_facts(
-        inline.services, scoped.case(studio, case.number), bundle=1, language="en", for_sealing=True
+        inline.services, scoped.get_case(studio, case.number), bundle=1, language="en", for_sealing=True
     ).facts
     assert facts.sightings[0].slice is not None
     facts_text = facts.to_json().decode()
@@ -122,14 +122,14 @@ def test_reopened_case_revokes_manual_licence(inline: SyncRunner) -> None:
 def test_reopened_case_is_not_sealed(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
-    confirm(inline.services, case, by="Ann", reason="A copy.")
+    confirm_case(inline.services, case, by="Ann", reason="A copy.")
     reopen(case, by="Ann", reason="Too early.")
-    dismiss(case, by="Ann", reason="It is ours.")
+    dismiss_case(case, by="Ann", reason="It is ours.")
     seal_bundles(inline.services, list(Bundle.objects.values_list("pk", flat=True)))
     bundle = Bundle.objects.get()
     assert (bundle.state, bundle.seal_digest) == ("failed", None)
     reopen(case, by="Ann", reason="No, it isn't.")
-    confirm(inline.services, case, by="Ann", reason="A copy.")
+    confirm_case(inline.services, case, by="Ann", reason="A copy.")
     assert Bundle.objects.latest("number").number == 2
 
 
@@ -139,7 +139,7 @@ def test_report_states_the_current_decision(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     end_slice(case)
-    confirm(inline.services, case, by="Ann", reason="A copy.")
+    confirm_case(inline.services, case, by="Ann", reason="A copy.")
     seal_bundles(inline.services, list(Bundle.objects.values_list("pk", flat=True)))
     assert Bundle.objects.get().seal_digest is not None
     reopen(case, by="Ann", reason="Not so sure.")
@@ -168,7 +168,7 @@ def test_expired_picture_returns_with_its_registration(inline: SyncRunner) -> No
     data = photograph(1)
     match_pictures(inline.services, record_new_sightings(inline, studio, data))
     Picture.objects.update(bytes_state=BytesState.EXPIRED)
-    inline.services.blobs.remove(Digest.of(data))
+    inline.services.blobs.remove(Digest.from_bytes(data))
     work = register(inline.services, studio, data).work
     search_pictures(inline.services, [work.work_pictures.get().pk])
     assert Picture.objects.get().bytes_state == BytesState.STORED
@@ -209,9 +209,11 @@ def test_unstorable_characters_in_sitemap_and_import_are_handled(inline: SyncRun
 
 def damage_stored(inline: SyncRunner, data: bytes) -> None:
     """Change the stored bytes of an image."""
-    inline.services.blobs.remove(Digest.of(data))
-    path = inline.services.config.data_dir / "blobs" / Digest.of(data).hex[:2] / Digest.of(data).hex[2:4]
-    (path / Digest.of(data).hex).write_bytes(b"x" * len(data))
+    inline.services.blobs.remove(Digest.from_bytes(data))
+    path = (
+        inline.services.config.data_dir / "blobs" / Digest.from_bytes(data).hex[:2] / Digest.from_bytes(data).hex[2:4]
+    )
+    (path / Digest.from_bytes(data).hex).write_bytes(b"x" * len(data))
 
 
 def test_damaged_picture_does_not_block_other_matches(inline: SyncRunner) -> None:
@@ -222,7 +224,7 @@ def test_damaged_picture_does_not_block_other_matches(inline: SyncRunner) -> Non
     work = register(inline.services, studio, photograph(1)).work
     search_pictures(inline.services, [work.work_pictures.get().pk])
     assert WorkPicture.objects.get().state == "done"
-    assert Case.objects.get().case_sightings.get().sighting.picture.digest == Digest.of(good)
+    assert Case.objects.get().case_sightings.get().sighting.picture.digest == Digest.from_bytes(good)
 
 
 @pytest.mark.long
@@ -231,15 +233,15 @@ def test_damaged_registered_picture_does_not_block_other_matches(inline: SyncRun
     for number in (1, 2):
         register(inline.services, studio, photograph(number))
     damage_stored(inline, photograph(1))
-    get_features(inline.services).remove(Digest.of(photograph(1)))
+    get_features(inline.services).remove(Digest.from_bytes(photograph(1)))
     crop = encode_jpeg(Image.open(BytesIO(photograph(2))).crop((60, 40, 290, 210)))  # both works have some votes
     pictures = [recompress(photograph(1)), recompress(photograph(2)), crop]
     match_pictures(inline.services, record_new_sightings(inline, studio, *pictures))
     case = Case.objects.get()
     assert (case.work.number, case.case_sightings.count()) == (2, 2)
-    rows = [Picture.objects.get(digest=Digest.of(data)) for data in pictures]
+    rows = [Picture.objects.get(digest=Digest.from_bytes(data)) for data in pictures]
     assert [(row.state, bool(row.searched)) for row in rows] == [("done", False)] * 3  # each lists both works
-    inline.services.blobs.remove(Digest.of(photograph(1)))
+    inline.services.blobs.remove(Digest.from_bytes(photograph(1)))
     inline.services.blobs.put(photograph(1))
     match_pictures(inline.services, record_new_sightings(inline, studio, recompress(photograph(1)), name="again"))
     assert set(Case.objects.values_list("work__number", flat=True)) == {1, 2}
@@ -274,7 +276,7 @@ def test_unresponsive_timestamp_service_is_queried_once(inline: SyncRunner, monk
     monkeypatch.setattr("registry.log.anchors._AnchorCache.get", lambda *_: (silent,))
     names = ["silent"] * 3 + ["removed"]
     rows = [
-        AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=Digest.of(bytes([place])))
+        AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=Digest.from_bytes(bytes([place])))
         for place, name in enumerate(names)
     ]
     request_timestamps(inline.services, [row.pk for row in rows])
@@ -288,4 +290,4 @@ def test_incompatible_vectors_are_refused(inline: SyncRunner) -> None:
     clear_cached_spaces()
     other = replace(PHASH, parameters=(("grey", "mean of the channels"),))
     with pytest.raises(WrongUseError, match="other parameters"):
-        space_id(other)
+        get_space_id(other)

@@ -63,7 +63,7 @@ def test_browser_renders_page_in_sandbox_under_seccomp_profile(open_folder: Path
 
 @pytest.mark.long
 def test_pictures_are_decoded_under_seccomp_profile() -> None:
-    program = "from demo.stock import ASSETS; from exhibit.pictures.decode import decode, Limits\n"
+    program = "from demo.image_stock import ASSETS; from exhibit.pictures.decode import decode, Limits\n"
     program += "print(decode(min((ASSETS / 'works').glob('*.jpg')).read_bytes(), Limits()).pixels.shape)"
     done = _run_confined([sys.executable, "-c", program])
     assert done.stdout.endswith(", 3)\n"), done.stderr[-2000:]

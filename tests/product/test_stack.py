@@ -23,13 +23,13 @@ from django.test import Client, override_settings
 from pytest_django import DjangoDbBlocker
 
 from exhibit.clock import now
-from exhibit.config.secrets import secret_key
+from exhibit.config.secrets import load_secret_key
 from registry.bundles.packages import request_package
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.db import heartbeats
 from registry.models import CrawlSlice, Heartbeat, Membership, User
 from registry.reports.requests import request_report
-from registry.services.addresses import broker_url, database_url
+from registry.services.addresses import get_broker_url, get_database_url
 from registry.works import uploads
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
@@ -79,7 +79,7 @@ def test_requested_report_skips_the_crawl_queue_and_keeps_request_id(stack: Stac
     person = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
     Membership.objects.create(user=person, owner=studio, role="owner")
     client = Client()
-    with override_settings(SECRET_KEY=secret_key(stack.config)):  # the site's own
+    with override_settings(SECRET_KEY=load_secret_key(stack.config)):  # the site's own
         client.force_login(person)
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
     site = f"http://127.0.0.1:{stack.config.web_port}"
@@ -131,7 +131,7 @@ def test_interactive_requests_do_not_wait_for_background_jobs(stack: Stack) -> N
     case = create_case(stack.services, agency)
     CrawlSlice.objects.filter(crawl__watch__owner=agency).update(state="done")
     with keep_busy(stack, "worker-background"):
-        confirm(stack.services, case, by="Ann", reason="A copy.")
+        confirm_case(stack.services, case, by="Ann", reason="A copy.")
         request_package(agency, [case.number], "court", by="Ann")
         request_report(agency, preparer="Ann")
         wait_until(lambda: case.bundles.filter(state="done").exists(), 60)
@@ -178,7 +178,7 @@ def test_each_machine_sweeps_its_own_folder(stack: Stack, tmp_path: Path) -> Non
     wait_until(
         lambda: retry_on_database_error(lambda: type(ended).objects.filter(pk=ended.pk, state="done").exists()), 60
     )
-    urls = {"DATABASE_URL": database_url(stack.config), "REDIS_URL": broker_url(stack.config)}
+    urls = {"DATABASE_URL": get_database_url(stack.config), "REDIS_URL": get_broker_url(stack.config)}
     other = {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_SECRETS_DIR": str(stack.config.data_dir / "secrets")}
     leftovers = [folder / "reports" / str(ended.pk) for folder in (tmp_path, stack.config.data_dir)]
     for folder in leftovers:

@@ -17,7 +17,7 @@ from tests.assets.rows import owner
 from tests.assets.shop import create_watch
 from tests.assets.site import Answer, ReceivedRequest, Site
 from tests.assets.stack import Stack, retry_on_database_error, running_stack
-from workers.servers.liveness import SECONDS_VARIABLE, replacements
+from workers.servers.liveness import SECONDS_VARIABLE, list_replacements
 from workers.servers.product import CHECKOUT
 
 PAGES = 12
@@ -74,4 +74,4 @@ def test_work_resumes_after_server_stall_without_duplicates(name: str, open_fold
         assert {site.count_requests(f"/{number}") for number in range(PAGES)} == {1}
         later_watch = retry_on_database_error(lambda: create_watch(owner("after"), site.url("/")))
         wait_until(lambda: is_done(later_watch), 90)
-        assert replacements(stack.config) == []
+        assert list_replacements(stack.config) == []

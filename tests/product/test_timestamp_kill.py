@@ -25,8 +25,8 @@ from registry.bundles.timestamp_requests import request_timestamps
 from registry.configuration import load_config
 from registry.log.anchors import get_anchors
 from registry.log.proofs import to_receipt
-from registry.models import AnchorReceipt, WitnessState
-from registry.services.anchors import session_for
+from registry.models import AnchorReceipt, TimestampServiceState
+from registry.services.anchors import build_session
 from registry.services.services import Services
 from tests.assets.evm_chain import EvmChain, deploy_contract, running_evm_chain
 from tests.assets.rows import create_pending_receipts
@@ -74,7 +74,7 @@ def run_three_services(folder: Path) -> Iterator[tuple[Config, Chain, EvmChain]]
         config = loaded("")
         chain_config = config.anchors[2]
         assert isinstance(chain_config, EvmConfig)
-        maker = build(chain_config, session_for(chain_config, (), "tests"))
+        maker = build(chain_config, build_session(chain_config, (), "tests"))
         yield loaded("0x" + deploy_contract(ledger, maker).hex()), chain, ledger
 
 
@@ -114,7 +114,7 @@ def test_crash_during_timestamp_or_upgrade_loses_and_duplicates_nothing(open_fol
             chain.mine_block()
             ledger.mine_blocks()
             AnchorReceipt.objects.update(not_before=None)
-            WitnessState.objects.update(ask_after=None)
+            TimestampServiceState.objects.update(ask_after=None)
         anchors = {anchor.name: anchor for anchor in get_anchors(services)}
         rows = list(AnchorReceipt.objects.all())
         assert killed == KILLS

@@ -178,7 +178,7 @@ def test_clerk_empties_the_queue(site: Site, studio: Owner, ways: ScreenAndLangu
     expect_remaining(page, 0)
     assert len(ways.clicks) == 5 + 3  # one per case; one was undone and decided again, one asked for a licence
     counts = [
-        Case.objects.filter(decision=decision).count() for decision in ("confirmed", "cleared", "licensed", "open")
+        Case.objects.filter(decision=decision).count() for decision in ("confirmed", "dismissed", "licensed", "open")
     ]
     assert counts == [3, 1, 1, 0]
     ann.open(reverse("cases", args=["studio"]))
@@ -221,7 +221,7 @@ def test_lawyer_downloads_one_zip_and_one_sheet(
     ways.click(page.get_by_role("link", name="shop.invalid"))
     expect(page.locator("[name=case]:checked")).to_have_count(2)
     ann.check()
-    ways.click(page.get_by_role("button", name=ways.translate("Bundle for the court"), exact=True))
+    ways.click(page.get_by_role("button", name=ways.translate("Create ZIP for the court"), exact=True))
     assert len(ways.clicks) == 2  # from the party's name
     page.locator("[hx-trigger]").wait_for()
     make_packages(site.services, [Package.objects.get().pk])

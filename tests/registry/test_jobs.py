@@ -6,38 +6,42 @@ from exhibit.errors import WrongUseError
 from registry import jobs
 from registry.configuration import load_config
 from registry.db import steps
-from workers.servers.product import services as processes
+from workers.servers.product import list_services as processes
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_every_queue_is_taken_and_every_row_has_an_owner() -> None:
-    for job in jobs.periodic_jobs():
-        queryset = job.rows._default_manager.filter(**({f"{job.owner}__slug": "studio"} if job.owner else {}))
+def test_every_queue_has_a_worker_and_every_job_an_owner() -> None:
+    for job in jobs.list_periodic_jobs():
+        queryset = job.model._default_manager.filter(**({f"{job.owner}__slug": "studio"} if job.owner else {}))
         assert "SELECT" in str(queryset.filter(**job.settled).query)
-    workers = " ".join(" ".join(child.command) for child in processes(load_config()))
-    queues = {name for words in workers.split("-Q ")[1:] for name in words.split()[0].split(",")}
-    assert {*jobs.queues().values(), jobs.SWEEP} == queues
-    assert jobs.queues()[jobs.JOBS["capture"].task(is_requested=True)] == "visits" != jobs.queues()["capture"]
+    worker_commands = " ".join(" ".join(child.command) for child in processes(load_config()))
+    queues = {name for words in worker_commands.split("-Q ")[1:] for name in words.split()[0].split(",")}
+    assert {*jobs.list_queues_by_task().values(), jobs.SWEEP} == queues
+    assert (
+        jobs.list_queues_by_task()[jobs.JOBS["capture"].get_task_name(is_requested=True)]
+        == "visits"
+        != jobs.list_queues_by_task()["capture"]
+    )
 
 
-def test_every_job_does_what_it_names_and_nothing_where_no_row_waits(inline: SyncRunner) -> None:
+def test_every_job_runs_without_rows(inline: SyncRunner) -> None:
     for job in jobs.JOBS.values():
         job(inline.services, [])  # raises an error if an import is missing
-        assert not (job.periodic and steps.due_ids(job.rows, inline.services.stale_after, 1))
+        assert not (job.periodic and steps.list_due_ids(job.model, inline.services.stale_after, 1))
 
 
-def test_rows_go_out_in_messages_of_a_batch_in_their_order() -> None:
+def test_rows_are_batched_in_order() -> None:
     register = jobs.JOBS["register"]
     rows = list(range(2 * register.batch + 1))
-    messages = list(register.batches(rows))
+    messages = list(register.iterate_batches(rows))
     assert [len(batch) for batch in messages] == [register.batch, register.batch, 1]
     assert [pk for batch in messages for pk in batch] == rows
 
 
-def test_a_job_is_named_in_words_and_an_unknown_one_refused() -> None:
-    assert jobs.translated_label("seal") == "bundles to seal"
-    assert jobs.translated_label("tick") == "schedules"
-    assert jobs.translated_label("unknown") == "unknown"
-    for name in ("unknown", "plan"):  # no rows wait for a plan
+def test_job_has_a_label_and_unknown_job_is_rejected() -> None:
+    assert jobs.translate_label("seal") == "bundles to seal"
+    assert jobs.translate_label("tick") == "scheduled tasks to start"
+    assert jobs.translate_label("unknown") == "unknown"
+    for name in ("unknown", "plan"):  # "plan" has no rows
         with pytest.raises(WrongUseError):
             jobs.get_job(name)

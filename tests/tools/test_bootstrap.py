@@ -21,10 +21,10 @@ from tools import bootstrap
 NAME = f"uv-{bootstrap.UV_VERSION}-py3-none-any.whl"
 
 
-def wheel() -> bytes:
+def build_wheel() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        program = zipfile.ZipInfo(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv")  # without a time: always the same bytes
+        program = zipfile.ZipInfo(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv")  # without a timestamp: same bytes
         archive.writestr(program, f"#!/bin/sh\necho uv {bootstrap.UV_VERSION}\n")
     return buffer.getvalue()
 
@@ -37,13 +37,13 @@ class Index(BaseHTTPRequestHandler):
         if self.path.startswith("/private/") and self.headers["Authorization"] != allowed:
             self.send_error(401)
         elif self.path.endswith("/uv/"):
-            self.answer(f'<a href="../files/other.whl">x</a><a href="../files/{NAME}#sha256=00">{NAME}</a>'.encode())
+            self.send_body(f'<a href="../files/other.whl">x</a><a href="../files/{NAME}#sha256=00">{NAME}</a>'.encode())
         elif self.path.endswith(NAME):
-            self.answer(wheel())
+            self.send_body(build_wheel())
         else:
             self.send_error(404)
 
-    def answer(self, body: bytes) -> None:
+    def send_body(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -55,7 +55,7 @@ class Index(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """The only package index, on this machine; downloads go to a folder of the test."""
+    """Run a local package index as the only one, and store downloads in the test's folder."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
@@ -64,7 +64,7 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{address}/simple/")
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
-    pin = ("any", hashlib.sha256(wheel()).hexdigest())
+    pin = ("any", hashlib.sha256(build_wheel()).hexdigest())
     monkeypatch.setattr(bootstrap, "UV_WHEELS", {(platform.system(), platform.machine()): pin})
     yield address
     server.shutdown()
@@ -105,18 +105,18 @@ def test_unreachable_index_is_reported_without_its_password(monkeypatch: pytest.
     with pytest.raises(
         bootstrap.BootstrapError, match=r"127\.0\.0\.1 could not be reached.*UV_DEFAULT_INDEX"
     ) as caught:
-        bootstrap.wheel_address(NAME)
+        bootstrap.find_wheel_url(NAME)
     assert "secret" not in str(caught.value)
 
 
 def test_pip_index_is_the_fallback_for_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
-    assert bootstrap.index() == "https://pypi.org/simple"
+    assert bootstrap.get_index_url() == "https://pypi.org/simple"
     monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example/simple/")
-    assert bootstrap.index() == "https://pip.example/simple"
+    assert bootstrap.get_index_url() == "https://pip.example/simple"
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://uv.example/simple")
-    assert bootstrap.index() == "https://uv.example/simple"
+    assert bootstrap.get_index_url() == "https://uv.example/simple"
 
 
 def test_unknown_platform_error_requests_uv_installation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,9 +132,9 @@ def test_python_in_inaccessible_folder_is_reported(open_folder: Path) -> None:
     (open_folder / "python3").symlink_to(program)
     for folder in program.parents[:2]:
         folder.chmod(0o755)
-    assert bootstrap.closed_above(open_folder / "python3") is None
+    assert bootstrap.find_closed_folder(open_folder / "python3") is None
     (open_folder / "home").chmod(0o700)
-    assert bootstrap.closed_above(open_folder / "python3") == open_folder / "home"
+    assert bootstrap.find_closed_folder(open_folder / "python3") == open_folder / "home"
 
 
 @pytest.mark.parametrize(("is_there", "message"), [(True, "does not exist"), (False, "not set up")])
@@ -172,32 +172,34 @@ def test_requirement_files_contain_every_project_dependency() -> None:
     requirements = [
         *project["project"]["dependencies"],
         *project["dependency-groups"]["dev"],
-        *(requirement for name, extra in extras.items() if name not in bootstrap.APART for requirement in extra),
+        *(requirement for name, extra in extras.items() if name not in bootstrap.LARGE_EXTRAS for requirement in extra),
     ]
     text = (CHECKOUT / "requirements" / "development.txt").read_text(encoding="utf-8")
     assert "pymilvus" not in text
-    assert plain(requirements) <= requirement_names(text)
-    assert plain(project["dependency-groups"]["docs"]) <= requirement_names(bootstrap.locked("docs"))
+    assert parse_package_names(requirements) <= requirement_names(text)
+    assert parse_package_names(project["dependency-groups"]["docs"]) <= requirement_names(
+        bootstrap.read_requirements("docs")
+    )
 
 
-def plain(specifiers: list[str]) -> set[str]:
+def parse_package_names(specifiers: list[str]) -> set[str]:
     """Return the normalised package names of requirements."""
     return {re.split(r"[\[~=<>; ]", one, maxsplit=1)[0].lower().replace(".", "-") for one in specifiers}
 
 
 def test_extra_is_installed_with_its_dependencies_only() -> None:
-    runtime, every = (requirement_names(bootstrap.locked(file)) for file in ("runtime", "extras"))
-    alone = {name: requirement_names(bootstrap.with_extras([name])) for name in bootstrap.extras()}
-    assert bootstrap.with_extras([]) == bootstrap.locked("runtime")
+    runtime, every = (requirement_names(bootstrap.read_requirements(file)) for file in ("runtime", "extras"))
+    alone = {name: requirement_names(bootstrap.select_requirements([name])) for name in bootstrap.read_extras()}
+    assert bootstrap.select_requirements([]) == bootstrap.read_requirements("runtime")
     assert all(runtime < packages < every for packages in alone.values())
     assert alone["capture"] - runtime == {"playwright", "greenlet"}
     assert alone["http2"] - runtime == {"h2", "hpack", "hyperframe", "priority"}
     assert alone["pdq"] - runtime == {"pdqhash"}
     assert "pymilvus" in alone["milvus"] - alone["evm"]
-    assert requirement_names(bootstrap.with_extras(["capture", "pdq"])) == alone["capture"] | alone["pdq"]
+    assert requirement_names(bootstrap.select_requirements(["capture", "pdq"])) == alone["capture"] | alone["pdq"]
     assert set.union(*alone.values()) == every
-    assert "--hash=sha256:" in bootstrap.with_extras(["pdq"])
+    assert "--hash=sha256:" in bootstrap.select_requirements(["pdq"])
 
 
 def requirement_names(requirements: str) -> set[str]:
-    return {name for name, *_ in bootstrap.PIN.findall(requirements)}
+    return {name for name, *_ in bootstrap.PIN_PATTERN.findall(requirements)}

@@ -41,8 +41,8 @@ def test_reference_links_resolve(reference_pages: dict[str, str]) -> None:
             assert not anchor or anchor in headings, f"{name}: {target}#{anchor}"
 
 
-def test_every_file_of_a_bundle_is_described() -> None:
-    paths = ", ".join(bundle_fields.files()).split(", ")
+def test_all_bundle_files_are_described() -> None:
+    paths = ", ".join(bundle_fields.load_file_descriptions()).split(", ")
     forms = [re.sub(r"NN|\bN\b|SIZE|ID", r"\\w+", re.escape(path).replace(r"\*", ".+")) for path in paths]
     described = re.compile("|".join(f"{form}.+" if form.endswith("/") else form for form in forms))
     with zipfile.ZipFile(CHECKOUT / "tests" / "assets" / "vectors" / "bundle.zip") as packed:
@@ -57,7 +57,7 @@ def test_documented_odds_terms_equal_code() -> None:
 
 
 def test_command_line_page_lists_keys_of_every_json_command() -> None:
-    documented = {name.removeprefix("exhibit ") for name in json_output.keys()["commands"]}
+    documented = {name.removeprefix("exhibit ") for name in json_output.load_keys()["commands"]}
     printing = {
         name
         for _section, name, command in commands.all_commands()

@@ -16,19 +16,19 @@ import pytest
 from tests import CHECKOUT
 from tools import bootstrap, release
 
-WHEN = datetime(2026, 1, 2, tzinfo=UTC)
+RELEASE_TIME = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def package_names(*files: str) -> set[str]:
+def read_package_names(*files: str) -> set[str]:
     text = "\n".join((CHECKOUT / "requirements" / name).read_text() for name in files)
     return {re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
 
 
 def test_every_pinned_package_is_listed_with_hashes_and_licence() -> None:
-    listed = json.loads(release.sbom(WHEN))
+    listed = json.loads(release.create_sbom(RELEASE_TIME))
     assert (listed["bomFormat"], listed["specVersion"]) == ("CycloneDX", "1.6")
     components = listed["components"]
-    assert {item["name"] for item in components} == package_names("runtime.txt", "redis.txt", "extras.txt")
+    assert {item["name"] for item in components} == read_package_names("runtime.txt", "redis.txt", "extras.txt")
     assert len({item["bom-ref"] for item in components}) == len(components)
     assert listed["dependencies"][0]["dependsOn"] == [item["bom-ref"] for item in components]
     for item in components:
@@ -36,9 +36,8 @@ def test_every_pinned_package_is_listed_with_hashes_and_licence() -> None:
         hashes = item["externalReferences"][0]["hashes"]
         assert hashes, item["name"]
         assert all(re.fullmatch("[0-9a-f]{64}", each["content"]) for each in hashes)
-    installed_names = {
-        item.name.lower().replace("_", "-") for item in distributions()
-    }  # the licences of others are unknown
+    # Licences are known for installed packages only
+    installed_names = {item.name.lower().replace("_", "-") for item in distributions()}
     installed = [item for item in components if item["name"] in installed_names]
     assert len([item for item in installed if item.get("licenses")]) > 0.9 * len(installed) > 90
     [django] = [item for item in components if item["name"] == "django"]
@@ -71,12 +70,12 @@ def test_release_is_reproducible_and_its_checksums_match(tmp_path: Path) -> None
         ["git", "ls-tree", "-r", "--name-only", "HEAD"], cwd=CHECKOUT, capture_output=True, check=True
     )
     assert sum(member.isfile() or member.issym() for member in files) == len(tracked.stdout.split(b"\n")) - 1
-    assert {member.name.split("/")[0] for member in files} == {f"exhibit-{release.version()}"}
+    assert {member.name.split("/")[0] for member in files} == {f"exhibit-{release.read_version()}"}
     assert len({(member.mtime, member.uid, member.uname) for member in files}) == 1
     assert b"<title>" in releases[0]["verify.html"]
 
 
-AUDITOR = """#!{python}
+AUDITOR_SCRIPT = """#!{python}
 import json, pathlib, re, sys
 told, words = json.loads(pathlib.Path({answers!r}).read_text()), sys.argv
 given = dict(zip(words, words[1:]))
@@ -88,7 +87,7 @@ if "--dry-run" not in words and told.get("reached", True):
     pathlib.Path(given["--output"]).write_text(json.dumps(dict(dependencies=found)))
 sys.exit(1 if any(one.get("vulns") for one in found) or not told.get("reached", True) else 0)
 """
-HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["9.9"]}
+VULNERABILITY = {"id": "PYSEC-2026-1", "fix_versions": ["9.9"]}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["9.9"]}
     [
         ([], {}, 0, " {all} of {all} packages"),
         (["--dry-run"], {}, 0, ""),
-        ([], {"django": {"version": "6.0", "vulns": [HOLE]}}, 3, "django 6.0: PYSEC-2026-1, fixed in 9.9"),
+        ([], {"django": {"version": "6.0", "vulns": [VULNERABILITY]}}, 3, "django 6.0: PYSEC-2026-1, fixed in 9.9"),
         ([], {"django": {"skip_reason": "not found"}}, 3, " {less} of {all} packages"),
         ([], {"reached": False}, 3, ""),
     ],
@@ -113,7 +112,7 @@ def test_audit_checks_every_pinned_package_and_reports_coverage(
     auditor, request_log = tmp_path / "uv", tmp_path / "asked"
     (tmp_path / "answers").write_text(json.dumps(answers))
     places = {"python": sys.executable, "answers": str(tmp_path / "answers"), "asked": str(request_log)}
-    auditor.write_text(AUDITOR.format(**places))
+    auditor.write_text(AUDITOR_SCRIPT.format(**places))
     auditor.chmod(0o755)
     monkeypatch.setattr(bootstrap, "find_uv", lambda: str(auditor))
     assert bootstrap.main(["audit", *options]) == code

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests import CHECKOUT
-from tools.run_tests import MOST_FLAKY
+from tools.run_tests import MAX_FLAKY
 
-RACES = """
+FLAKY_TEST = """
 from pathlib import Path
 
 def test_that_passes_when_it_is_asked_again():
@@ -21,7 +21,7 @@ def test_that_passes_when_it_is_asked_again():
 def test_that_passes():
     pass
 """
-MANY_RACES = """
+MANY_FLAKY_TESTS = """
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,11 @@ def test_that_passes_when_it_is_asked_again(number):
     asked.touch()
     assert before
 """
-BROKEN = "def test_that_never_passes():\n    assert False\n"
-UNREADABLE = "import nothing_of_that_name\n"
+FAILING_TEST = "def test_that_never_passes():\n    assert False\n"
+UNIMPORTABLE_TEST = "import nothing_of_that_name\n"
 
 
-def run(folder: Path, *arguments: str, **files: str) -> subprocess.CompletedProcess[str]:
+def run_suite(folder: Path, *arguments: str, **files: str) -> subprocess.CompletedProcess[str]:
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -45,33 +45,33 @@ def run(folder: Path, *arguments: str, **files: str) -> subprocess.CompletedProc
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
-def repeated_tests(run: subprocess.CompletedProcess[str]) -> list[str]:
+def list_repeated_tests(run: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in run.stdout.splitlines() if line.startswith("FLAKY ")]
 
 
 @pytest.mark.long
 def test_flaky_test_is_reported_and_does_not_fail_the_run(tmp_path: Path) -> None:
-    ended = run(tmp_path, "-n", "2", test_races=RACES)
+    ended = run_suite(tmp_path, "-n", "2", test_races=FLAKY_TEST)
     assert ended.returncode == 0, ended.stdout
-    assert repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+    assert list_repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("count", "code"), [(MOST_FLAKY, 0), (MOST_FLAKY + 1, 1)])
+@pytest.mark.parametrize(("count", "code"), [(MAX_FLAKY, 0), (MAX_FLAKY + 1, 1)])
 def test_too_many_flaky_tests_fail_the_run(tmp_path: Path, count: int, code: int) -> None:
-    ended = run(tmp_path, test_races=MANY_RACES.format(count=count))
-    assert len(repeated_tests(ended)) == count
+    ended = run_suite(tmp_path, test_races=MANY_FLAKY_TESTS.format(count=count))
+    assert len(list_repeated_tests(ended)) == count
     assert ended.returncode == code, ended.stdout
 
 
 @pytest.mark.long
 def test_test_failing_twice_fails_the_run(tmp_path: Path) -> None:
-    ended = run(tmp_path, test_races=RACES, test_broken=BROKEN)
+    ended = run_suite(tmp_path, test_races=FLAKY_TEST, test_broken=FAILING_TEST)
     assert ended.returncode == 1
-    assert repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+    assert list_repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
     assert "1 failed, 1 passed" in ended.stdout
 
 
 @pytest.mark.long
 def test_impossible_run_exits_like_pytest(tmp_path: Path) -> None:
-    assert run(tmp_path, test_odd=UNREADABLE).returncode == 2
+    assert run_suite(tmp_path, test_odd=UNIMPORTABLE_TEST).returncode == 2

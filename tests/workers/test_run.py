@@ -6,7 +6,7 @@ from exhibit.errors import ExitCode
 from workers import run
 
 
-def test_it_becomes_the_process_of_that_name_and_says_which_there_are(
+def test_run_executes_the_process_and_lists_valid_names_on_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     became: list[str] = []

@@ -1,6 +1,6 @@
 """Reference pages generated from the code by ``make reference``.
 
-They are in ``docs/reference/`` beside the pages written by hand; git ignores them, one by one.
+They are in ``docs/reference/``, which also contains pages written by hand. ``.gitignore`` lists each generated page.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Write every page of the reference: ``python -m tools.reference``."""
+"""Write all generated reference pages: ``python -m tools.reference``."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # settings create their secrets on first use
+os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # The settings create secrets on first use.
 django.setup()
 
 from tools.reference import FOLDER  # noqa: E402 - Django has to be set up first

@@ -1,9 +1,9 @@
 """Reference page of all operations of the HTTP API, with their parameters and responses, from the OpenAPI document."""
 
 from desk.api.api import api
-from desk.api.common.reference import Fields, read
+from desk.api.common.reference import Fields, read_reference
 from registry.models import Scope
-from tools.reference.words import table, words_of
+from tools.reference.descriptions import format_table, read_descriptions
 
 NAME = "api.md"
 INTRODUCTION = """\
@@ -20,25 +20,27 @@ Paths are below `/api/v1`. Every operation may return 400, 401, 403, 404, 422, 4
 
 def page() -> str:
     """Return the text of the page."""
-    _about, operations, schemas = read(api)
-    permits = words_of(Scope)
-    scopes = table(("Scope", "Permits"), [(f"`{scope.value}`", permits.get(scope.name, "?")) for scope in Scope])
-    parts, last = [INTRODUCTION, f"## Scopes\n\nScopes of API tokens.\n\n{scopes}"], ""
+    _about, operations, schemas = read_reference(api)
+    scope_descriptions = read_descriptions(Scope)
+    scopes = format_table(
+        ("Scope", "Permits"), [(f"`{scope.value}`", scope_descriptions.get(scope.name, "?")) for scope in Scope]
+    )
+    parts, last_subject = [INTRODUCTION, f"## Scopes\n\nScopes of API tokens.\n\n{scopes}"], ""
     for operation in operations:
-        if operation.subject != last:
+        if operation.subject != last_subject:
             parts.append(f"## {operation.subject.capitalize()}\n")
-            last = operation.subject
-        takes = f"\nTakes {operation.takes}.\n" if operation.takes else ""
+            last_subject = operation.subject
+        parameters = f"\nTakes {operation.takes}.\n" if operation.takes else ""
         parts.append(f"### {operation.name}\n\n`{operation.address}`, {operation.needs}\n")
-        parts.append(f"{operation.words}\n{takes}{_table(operation.fields)}\n{operation.answers}\n")
+        parts.append(f"{operation.words}\n{parameters}{_format_table(operation.fields)}\n{operation.answers}\n")
     parts.append("## Schemas\n")
     parts += [
-        f"### {operation.name}\n\n{operation.words}\n{_table(operation.fields)}".replace("\n ", "\n")
+        f"### {operation.name}\n\n{operation.words}\n{_format_table(operation.fields)}".replace("\n ", "\n")
         for operation in schemas
     ]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _table(fields: Fields) -> str:
+def _format_table(fields: Fields) -> str:
     rows = "".join(f"| `{name}` | {description.replace('|', ' or ')} |\n" for name, description in fields)
     return f"\n| Field | Description |\n|---|---|\n{rows}" if rows else ""

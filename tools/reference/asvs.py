@@ -1,10 +1,10 @@
-"""Reference page of the security requirements: ``asvs.toml`` beside this module."""
+"""Reference page of the security requirements, from ``asvs.toml`` in this folder."""
 
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from tools.reference.words import markdown, table
+from tools.reference.descriptions import format_table, to_markdown
 
 NAME = "asvs.md"
 INTRODUCTION = """\
@@ -18,7 +18,7 @@ missing. [Security and privacy](../explanation/security.md) explains the model, 
 """
 
 
-def chapters() -> list[dict[str, Any]]:
+def load_chapters() -> list[dict[str, Any]]:
     """Return the chapters of the standard, each with its groups."""
     text = Path(__file__).with_name("asvs.toml").read_text("utf-8")
     return list(tomllib.loads(text)["chapter"])
@@ -27,10 +27,10 @@ def chapters() -> list[dict[str, Any]]:
 def page() -> str:
     """Return the text of the page."""
     parts = [INTRODUCTION]
-    for one in chapters():
-        parts.append(f"\n## V{one['number']} {one['title']}\n\n{one.get('about', '')}")
-        if groups := one.get("group"):
-            rows = [(each["groups"], each["state"], markdown(each["basis"])) for each in groups]
-            parts.append(table(("Group", "State", "Shown by, or reason"), rows).rstrip())
+    for chapter in load_chapters():
+        parts.append(f"\n## V{chapter['number']} {chapter['title']}\n\n{chapter.get('about', '')}")
+        if groups := chapter.get("group"):
+            rows = [(group["groups"], group["state"], to_markdown(group["basis"])) for group in groups]
+            parts.append(format_table(("Group", "State", "Shown by, or reason"), rows).rstrip())
         parts.append("\n")
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""Reference page of a bundle's fields: all fields of all formats, from the code that reads them.
+"""Reference page of the fields of all bundle formats, from the code that reads them.
 
 Descriptions come from docstrings and from comments beside fields. A field without one gets ``?``, which fails the
 tests.
@@ -16,7 +16,7 @@ from evidence import bundle
 from evidence.anchors.evm.proofs import EvmPending, EvmProof
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
-from evidence.facts.archive_answers import ArchiveAnswers
+from evidence.facts.archive_responses import ArchiveAnswers
 from evidence.facts.case import CaseFacts
 from evidence.facts.cocapture import Cocapture, WebArchive
 from evidence.facts.network import NetworkRecord
@@ -27,7 +27,7 @@ from evidence.verdict.trust import Trust
 from evidence.verify.checks.odds import WeighingFile
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
-from tools.reference.words import markdown, table, words_of
+from tools.reference.descriptions import format_table, read_descriptions, to_markdown
 
 NAME = "bundle-fields.md"
 INTRODUCTION = """\
@@ -42,7 +42,7 @@ lower-case hexadecimal digits.
 `NN` counts from 01.
 
 """
-WHOLE: dict[str, tuple[str, type]] = {
+FILE_FORMATS: dict[str, tuple[str, type]] = {
     "manifest": ("data/manifest.json", Manifest),
     "facts": ("data/facts.json", CaseFacts),
     "network": ("data/sightings/NN/capture-N/network.json, not canonical", NetworkRecord),
@@ -66,14 +66,14 @@ WHOLE: dict[str, tuple[str, type]] = {
 }
 
 
-def files() -> dict[str, str]:
+def load_file_descriptions() -> dict[str, str]:
     """Return the description of the files of a bundle, by their paths, joined by commas."""
     text = Path(bundle.__file__).with_name("files.toml").read_text("utf-8")
     return dict(tomllib.loads(text)["files"])
 
 
-def kinds_below(kind: type) -> dict[str, type]:
-    """Return a dataclass and all dataclasses nested in it, by name."""
+def collect_dataclasses(root: type) -> dict[str, type]:
+    """Return a dataclass and the dataclasses nested in it, by name."""
     kinds: dict[str, type] = {}
 
     def visit(annotation: Any) -> None:  # noqa: ANN401 - annotations are of any kind
@@ -84,22 +84,22 @@ def kinds_below(kind: type) -> dict[str, type]:
         for argument in typing.get_args(annotation):
             visit(argument)
 
-    visit(kind)
+    visit(root)
     return kinds
 
 
-def shape(schema: dict[str, Any]) -> str:
+def describe_type(schema: dict[str, Any]) -> str:
     """Describe the type of a field."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2].lstrip("_")
     if "anyOf" in schema:
-        return f"{shape(schema['anyOf'][0])} or null"
+        return f"{describe_type(schema['anyOf'][0])} or null"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "prefixItems" in schema:
-        return f"array of {len(schema['prefixItems'])}: {', '.join(map(shape, schema['prefixItems']))}"
+        return f"array of {len(schema['prefixItems'])}: {', '.join(map(describe_type, schema['prefixItems']))}"
     if schema.get("type") == "array":
-        return f"array of: {shape(schema['items'])}"
+        return f"array of: {describe_type(schema['items'])}"
     patterns = {"^([0-9a-f]{2})*$": "bytes in hexadecimal", "^[0-9a-f]{64}$": "digest"}
     pattern = schema.get("pattern", "")
     return patterns.get(pattern, "time" if pattern else str(schema["type"]))
@@ -107,22 +107,25 @@ def shape(schema: dict[str, Any]) -> str:
 
 def page() -> str:
     """Return the text of the page."""
-    rows = [(", ".join(f"`{path}`" for path in paths.split(", ")), markdown(about)) for paths, about in files().items()]
-    lines, described_kinds = [INTRODUCTION + table(("Path", "Content"), rows)], set[str]()
-    for name, (path, kind) in WHOLE.items():
+    rows = [
+        (", ".join(f"`{path}`" for path in paths.split(", ")), to_markdown(description_text))
+        for paths, description_text in load_file_descriptions().items()
+    ]
+    lines, described_kinds = [INTRODUCTION + format_table(("Path", "Content"), rows)], set[str]()
+    for name, (path, kind) in FILE_FORMATS.items():
         schema = build_schemas()[name]
         lines.append(f"\n## {path}\n\nSchema: `evidence/schemas/{name}.json`; {kind.__name__}\n")
-        kinds = kinds_below(kind)
-        for inside in [kind.__name__, *sorted(set(schema["$defs"]) - {kind.__name__})]:
-            if inside in described_kinds or inside not in kinds:
+        kinds = collect_dataclasses(kind)
+        for class_name in [kind.__name__, *sorted(set(schema["$defs"]) - {kind.__name__})]:
+            if class_name in described_kinds or class_name not in kinds:
                 continue
-            described_kinds.add(inside)
-            whole, words = schema["$defs"][inside], words_of(kinds[inside])
-            summary = re.sub(r"\s+", " ", (inspect.getdoc(kinds[inside]) or "").partition("\n\n")[0])
-            lines.append(f"### {inside.lstrip('_')}\n\n{summary}\n\n| Field | Type | Description |\n|---|---|---|")
-            for field, inner in whole["properties"].items():
-                absent = "" if field in whole["required"] else " *May be absent.*"
-                what = words.get(field, "?")
-                lines.append(f"| `{field}` | {shape(inner)} | {what}{absent} |")
+            described_kinds.add(class_name)
+            definition, descriptions = schema["$defs"][class_name], read_descriptions(kinds[class_name])
+            summary = re.sub(r"\s+", " ", (inspect.getdoc(kinds[class_name]) or "").partition("\n\n")[0])
+            lines.append(f"### {class_name.lstrip('_')}\n\n{summary}\n\n| Field | Type | Description |\n|---|---|---|")
+            for field, field_schema in definition["properties"].items():
+                absence_note = "" if field in definition["required"] else " *May be absent.*"
+                description = descriptions.get(field, "?")
+                lines.append(f"| `{field}` | {describe_type(field_schema)} | {description}{absence_note} |")
             lines.append("")
     return re.sub(r":\w+:`~?([\w.]+\.)?(\w+)`", r"`\2`", "\n".join(lines)).rstrip() + "\n"

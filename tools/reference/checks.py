@@ -4,8 +4,8 @@ import tomllib
 from pathlib import Path
 
 from evidence import verify
-from evidence.verdict.grades import ALWAYS, BY_NAME, GRADES, WHERE_MADE
-from tools.reference.words import markdown, table
+from evidence.verdict.grades import ALWAYS_REQUIRED, GRADES, REQUIRED_BY_NAME, REQUIRED_IF_PRESENT
+from tools.reference.descriptions import format_table, to_markdown
 
 NAME = "checks.md"
 FILE = Path(verify.__file__).with_name("checks.toml")
@@ -22,7 +22,7 @@ A grade passes if its needed checks passed and none of the related ones failed. 
 """
 
 
-def checks() -> dict[str, dict[str, str]]:
+def load_checks() -> dict[str, dict[str, str]]:
     """Return the description of each check by name, by section."""
     return tomllib.loads(FILE.read_text("utf-8"))
 
@@ -30,50 +30,63 @@ def checks() -> dict[str, dict[str, str]]:
 def page() -> str:
     """Return the text of the page."""
     rows = [
-        (f"`{name}`", _names(row.needed), _names(row.beside), row.by.replace("{}", "…"), _when(name))
+        (
+            f"`{name}`",
+            _format_names(row.needed_checks),
+            _format_names(row.other_checks),
+            row.by.replace("{}", "…"),
+            _describe_requirement(name),
+        )
         for name, row in GRADES.items()
     ]
-    text = INTRODUCTION + table(("Grade", "Needed", "Related", "Basis", "Required"), rows)
-    for title, group in checks().items():
-        listed = [(_names(tuple(name.split(", "))), markdown(about)) for name, about in group.items()]
-        text += f"\n## {title}\n\n{table(('Name', 'Checks'), listed)}"
-    return text + _conditions()
+    text = INTRODUCTION + format_table(("Grade", "Needed", "Related", "Basis", "Required"), rows)
+    for title, group in load_checks().items():
+        check_rows = [
+            (_format_names(tuple(name.split(", "))), to_markdown(description)) for name, description in group.items()
+        ]
+        text += f"\n## {title}\n\n{format_table(('Name', 'Checks'), check_rows)}"
+    return text + _format_conditions()
 
 
-def _conditions() -> str:
-    """Return the conditions of the checks that have many."""
+def _format_conditions() -> str:
+    """Return the section with the conditions of ``match`` and ``decision``."""
     conditions = tomllib.loads(FILE.with_name("conditions.toml").read_text("utf-8"))
     match, decision = conditions["match"], conditions["decision"]
     return f"""
 ## Conditions of match
 
-[Match figures](match-figures.md) defines similarity, windows, crossing gradients and the closer comparison. Tolerances
+[Match figures](match-figures.md) defines similarity, blocks with detail (*textured windows* there),
+crossing gradients and the closer comparison. Tolerances
 are in parentheses. Of the first 200 matches, `match:NN` **fails** unless
 
-{_listed(match["fails_unless"])}
+{_format_list(match["fails_unless"])}
 It is **not checked**
 
-{_listed(match["not_checked"])}
+{_format_list(match["not_checked"])}
 ## Conditions of decision
 
-`decision` passes if all of this holds; it is not checked if the log is not pinned or the file is withheld:
+`decision` passes if all of this holds; it is not checked if the log is not on the trust list or the file is withheld:
 
-{_listed(decision["passes_if"])}"""
-
-
-def _listed(conditions: list[str]) -> str:
-    return "".join(f"- {' '.join(one.split())}\n" for one in conditions)
+{_format_list(decision["passes_if"])}"""
 
 
-def _names(names: tuple[str, ...]) -> str:
-    """Return the names as code; what a star or question mark at the end says follows the code."""
-    shown = (f"{name}…" if name.endswith(":") else name for name in names)
-    return ", ".join(f"`{name.rstrip('*?')}`{name[len(name.rstrip('*?')) :]}" for name in shown)
+def _format_list(conditions: list[str]) -> str:
+    return "".join(f"- {' '.join(condition.split())}\n" for condition in conditions)
 
 
-def _when(grade: str) -> str:
-    if grade in ALWAYS:
+def _format_names(names: tuple[str, ...]) -> str:
+    """Return the names in code font. A star or question mark at the end stays outside of it."""
+    display_names = (f"{name}…" if name.endswith(":") else name for name in names)
+    return ", ".join(f"`{name.rstrip('*?')}`{name[len(name.rstrip('*?')) :]}" for name in display_names)
+
+
+def _describe_requirement(grade: str) -> str:
+    if grade in ALWAYS_REQUIRED:
         return "always"
-    if grade in WHERE_MADE:
+    if grade in REQUIRED_IF_PRESENT:
         return "in a case"
-    return "if the trust list names it" if grade in BY_NAME else "if named, or by default if the bundle has any of it"
+    return (
+        "if the trust list requires it"
+        if grade in REQUIRED_BY_NAME
+        else "if required, or by default if such checks exist"
+    )

@@ -1,4 +1,4 @@
-"""The generated pages. Django has to be set up before the import."""
+"""Modules of the generated pages. Django must be set up before this import."""
 
 from tools.reference import (
     api,
@@ -22,4 +22,4 @@ MODULES = (
     api, api_examples, asvs, bundle_fields, checks, commands, crawl_fields, json_output, names, network_cards, odds,
     outside, search_fields, settings, site_limits,
 )  # fmt: skip
-"""Each has a ``NAME`` and a function ``page``."""
+"""Each module has a ``NAME`` and a function ``page``."""

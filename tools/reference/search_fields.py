@@ -5,18 +5,18 @@ from pathlib import Path
 from crawler import searches
 from crawler.searches.mapping import (
     PLACEHOLDERS,
-    Answer,
     Conditions,
     Errors,
     Pace,
     Request,
-    Results,
+    ResponsePaths,
+    ResultPaths,
     Service,
     Token,
     read_service,
 )
 from exhibit.types import Price
-from tools.reference.words import field_table, table
+from tools.reference.descriptions import format_field_table, format_table
 
 NAME = "search-fields.md"
 INTRODUCTION = """\
@@ -36,24 +36,28 @@ def page() -> str:
     """Return the text of the page."""
     rows = []
     for path in sorted(Path(searches.__file__).parent.glob("*.toml")):
-        one = read_service(path.read_text("utf-8"))
-        amount = f"{one.pace.pages} × {one.pace.size}, {one.pace.seconds:g} s apart"
-        about, costs = (text.replace("|", "\\|") for text in (one.about, one.conditions.costs))
-        key = f"`{one.key_form}` ({one.keys})" if one.key_form else "none"
-        rows.append((f"`{path.stem}`", one.takes, about, key, amount, costs, one.conditions.terms))
-    heads = ("Service", "Receives", "Description", "Key", "Pages × results", "Costs", "Terms")
+        service = read_service(path.read_text("utf-8"))
+        volume = f"{service.pace.pages} × {service.pace.size}, {service.pace.seconds:g} s apart"
+        description, costs = (text.replace("|", "\\|") for text in (service.about, service.conditions.costs))
+        key = f"`{service.key_form}` ({service.keys})" if service.key_form else "none"
+        rows.append((f"`{path.stem}`", service.takes, description, key, volume, costs, service.conditions.terms))
+    headings = ("Service", "Receives", "Description", "Key", "Pages × results", "Costs", "Terms")
     parts = (
-        field_table(Service, "The mapping"),
+        format_field_table(Service, "The mapping"),
         *(
-            field_table(kind, f"`{name}`")
+            format_field_table(kind, f"`{name}`")
             for name, kind in (
-                ("request", Request), ("token", Token), ("answer", Answer), ("answer.also", Results),
+                ("request", Request), ("token", Token), ("answer", ResponsePaths), ("answer.also", ResultPaths),
                 ("errors", Errors), ("pace", Pace), ("conditions", Conditions), ("price", Price),
             )
         ),
     )  # fmt: skip
-    placeholders = ", ".join(f"`{{{one}}}`" for one in PLACEHOLDERS)
-    split = "`key` is split into `id` and `secret` at the first colon."
+    placeholders = ", ".join(f"`{{{service}}}`" for service in PLACEHOLDERS)
+    key_note = "`key` is split into `id` and `secret` at the first colon."
     return "\n".join(
-        [INTRODUCTION + table(heads, rows), f"## Fields\n\nPlaceholders: {placeholders}. {split}\n", *parts]
+        [
+            INTRODUCTION + format_table(headings, rows),
+            f"## Fields\n\nPlaceholders: {placeholders}. {key_note}\n",
+            *parts,
+        ]
     )

@@ -1,6 +1,6 @@
-"""Reference page of all settings: from the declarations in ``exhibit/config`` and of each kind of timestamp service.
+"""Reference page of all settings, from ``exhibit/config`` and the settings of each kind of timestamp service.
 
-Their docstrings have the descriptions.
+Descriptions come from their docstrings.
 """
 
 import inspect
@@ -9,8 +9,8 @@ from typing import Any
 
 from evidence.anchors import KINDS
 from exhibit.config.anchors import AnchorConfig
-from exhibit.config.config import Config, environment_name
-from tools.reference.words import words_of
+from exhibit.config.config import Config, get_environment_name
+from tools.reference.descriptions import read_descriptions
 
 NAME = "settings.md"
 INTRODUCTION = """\
@@ -45,39 +45,41 @@ GIB = 1024**3
 
 def page() -> str:
     """Return the text of the page."""
-    words = words_of(Config)
+    descriptions = read_descriptions(Config)
     text = (
         INTRODUCTION
         + "\n## Settings\n\n| In the file | In the environment | Default | Description |\n|---|---|---|---|\n"
     )
     for setting in fields(Config):
         in_file = f"`{setting.name}`" if setting.name != "data_dir" else "–"
-        variable = f"`{environment_name(setting.name)}`" if setting.name != IN_FILE_ONLY else "–"
-        default = DEFAULTS.get(setting.name) or _default(setting)
-        text += f"| {in_file} | {variable} | {default} | {words.get(setting.name, '?')} |\n"
-    text += "\n## Timestamp services\n\n" + _paragraph(AnchorConfig) + _table(AnchorConfig, set())
+        variable = f"`{get_environment_name(setting.name)}`" if setting.name != IN_FILE_ONLY else "–"
+        default = DEFAULTS.get(setting.name) or _describe_default(setting)
+        text += f"| {in_file} | {variable} | {default} | {descriptions.get(setting.name, '?')} |\n"
+    text += "\n## Timestamp services\n\n" + _read_summary(AnchorConfig) + _format_table(AnchorConfig, set())
     for kind in KINDS.values():
-        text += f"\n### {kind.name}\n\n{kind.words[0].upper()}{kind.words[1:]}. {_paragraph(kind.config)}"
-        text += _table(kind.config, {setting.name for setting in fields(AnchorConfig)})
+        text += (
+            f"\n### {kind.name}\n\n{kind.description[0].upper()}{kind.description[1:]}. {_read_summary(kind.config)}"
+        )
+        text += _format_table(kind.config, {setting.name for setting in fields(AnchorConfig)})
     return text
 
 
-def _paragraph(cls: type) -> str:
+def _read_summary(cls: type) -> str:
     return " ".join((inspect.getdoc(cls) or "?").partition("\n\n")[0].split()) + "\n\n"
 
 
-def _table(cls: type[AnchorConfig], without: set[str]) -> str:
-    words = words_of(cls)
+def _format_table(cls: type[AnchorConfig], excluded: set[str]) -> str:
+    descriptions = read_descriptions(cls)
     rows = (
-        f"| `{setting.name}` | {_default(setting)} | {words.get(setting.name, '?')} |"
+        f"| `{setting.name}` | {_describe_default(setting)} | {descriptions.get(setting.name, '?')} |"
         for setting in fields(cls)
-        if setting.name not in without
+        if setting.name not in excluded
     )
     return "| Key | Default | Description |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
-def _default(setting: "Field[Any]") -> str:
-    """Return the default as written in the file, or a note that there is none."""
+def _describe_default(setting: "Field[Any]") -> str:
+    """Return the default as in the settings file, or ``needed`` or ``empty``."""
     if setting.default is MISSING:
         return "needed"
     if setting.default in (None, "", b"", ()):

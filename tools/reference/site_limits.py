@@ -1,7 +1,7 @@
-"""Reference page of the limits of the site, from the table of its endpoints."""
+"""Reference page of the request limits of the site, from the table of its endpoints."""
 
 from desk.access_classes import ACCESS_CLASSES, MAX_ANONYMOUS, MAX_REQUEST, MAX_TEXT, MIB, AccessClass, RequiredIdentity
-from tools.reference.words import table
+from tools.reference.descriptions import format_table
 
 NAME = "site-limits.md"
 INTRODUCTION = f"""\
@@ -25,13 +25,23 @@ The API, contributors and partners are limited per caller (`api_requests_a_minut
 
 def page() -> str:
     """Return the text of the page."""
-    heads = ("Endpoint", "Higher limit for", "Size for others", "Higher size", "Rate per address")
-    return INTRODUCTION + table(heads, map(row, ACCESS_CLASSES))
+    headings = ("Endpoint", "Higher limit for", "Size for others", "Higher size", "Rate per address")
+    return INTRODUCTION + format_table(headings, map(format_row, ACCESS_CLASSES))
 
 
-def row(door: AccessClass) -> tuple[str, ...]:
+def format_row(access_class: AccessClass) -> tuple[str, ...]:
     """Return the cells of an endpoint."""
-    higher = "–" if door.of_known == MAX_ANONYMOUS else f"{door.of_known // MIB} MiB"
-    rate = door.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", ")
-    who = "–" if door.who is RequiredIdentity.NOBODY else door.who.value
-    return door.name, who, f"{door.of_nobody // MIB} MiB", higher, rate or "–"
+    higher_size = (
+        "–" if access_class.identified_max_bytes == MAX_ANONYMOUS else f"{access_class.identified_max_bytes // MIB} MiB"
+    )
+    rate = access_class.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", ")
+    required_identity = (
+        "–" if access_class.required_identity is RequiredIdentity.NOBODY else access_class.required_identity.value
+    )
+    return (
+        access_class.name,
+        required_identity,
+        f"{access_class.anonymous_max_bytes // MIB} MiB",
+        higher_size,
+        rate or "–",
+    )

@@ -1,1 +1,1 @@
-"""The schema, backups and restores."""
+"""Database schema, backups and restores."""

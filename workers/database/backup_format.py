@@ -1,12 +1,12 @@
-"""The format of a backup: a folder or TAR file with a description, rows, exact bytes, keys and settings.
+"""Format of a backup: a folder or TAR file with a description, a database dump, blobs, keys and settings.
 
-backup.json               lists the contents; written last, so that a backup without it is incomplete
-database-HASH.dump        the rows, in pg_dump's custom format
-blobs-HASH.txt            the digests of the exact bytes, one per line
-blobs/ab/cd/abcd…         the exact bytes, named by their SHA-256
+backup.json               lists the contents; written last, so a backup without it is incomplete
+database-HASH.dump        database dump in pg_dump's custom format
+blobs-HASH.txt            SHA-256 digests of the blobs, one per line
+blobs/ab/cd/abcd…         blobs, named by their SHA-256
 files/…-HASH              from the data folder: exhibit.toml, searches/, benchmark/, secrets/, files named in settings
 
-HASH is the beginning of the SHA-256 of the file's content.
+HASH is the first 16 hexadecimal digits of the SHA-256 of the file's content.
 """
 
 import hashlib
@@ -23,18 +23,18 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
 
 FORMAT = "exhibit-backup/1"
-DESCRIPTION = "backup.json"
-BLOBS, FILES = "blobs/", "files/"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_BEGINNINGS = (".backup-", "database-", "blobs-", FILES)
-"""File name prefixes that only a backup has."""
-_NAME_ONE = "Name the folder or the TAR file that `exhibit backup` wrote."
-_HINT = "Make another backup, or take an earlier one."
-_OTHER_FORMAT = "Restore it with the version that made it. Backups from before version 1.0 cannot be converted."
+DESCRIPTION_NAME = "backup.json"
+BLOBS_PREFIX, FILES_PREFIX = "blobs/", "files/"
+_DIGEST_PATTERN = re.compile(r"[0-9a-f]{64}")
+_NAME_PREFIXES = (".backup-", "database-", "blobs-", FILES_PREFIX)
+"""Name prefixes by which files of a backup are recognised."""
+_NAME_BACKUP_HINT = "Enter the folder or the TAR file that `exhibit backup` wrote."
+_OTHER_BACKUP_HINT = "Create another backup, or use an earlier one."
+_OTHER_FORMAT_HINT = "Restore it with the version that created it. Backups from before version 1.0 cannot be converted."
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BackupFile:
     """A file of a backup: name, SHA-256 in hexadecimal, size in bytes, mode, and path in the data folder."""
 
     name: str
@@ -59,15 +59,15 @@ class Description:
     """The contents of a backup."""
 
     made_at: str  # RFC 3339.
-    version: str  # Of Exhibit.
-    rows: Part  # The dump.
-    listed: Part  # The list of digests.
+    version: str  # Version of Exhibit.
+    rows: BackupFile  # The database dump.
+    listed: BackupFile  # The list of digests.
     blobs: int  # Number of blobs.
-    files: tuple[Part, ...]  # From the data folder.
+    files: tuple[BackupFile, ...]  # Files from the data folder.
     log: LogState
-    left_out: tuple[str, ...]  # Files outside the data folder that the settings name, or that were excluded.
+    left_out: tuple[str, ...]  # Files that are not in the backup: outside the data folder, or secrets.
     database: int  # Size of the database in bytes.
-    damaged: tuple[str, ...]  # Digests of bytes that were changed or unreadable and are not in the backup.
+    damaged: tuple[str, ...]  # Digests of blobs that were changed or unreadable, and are not in the backup.
 
     def to_json(self) -> bytes:
         """Return the description as stored in the backup."""
@@ -81,130 +81,140 @@ def parse_description(data: bytes) -> Description:
         IntegrityError: The data is not a description in this format.
     """
     try:
-        fields_read: dict[str, Any] = json.loads(data)
-        if fields_read.pop("format") != FORMAT or fields_read.keys() != {field.name for field in fields(Description)}:
-            raise IntegrityError("The backup has the format of another version of Exhibit.", hint=_OTHER_FORMAT)
-        parts = {name: Part(**fields_read.pop(name)) for name in ("rows", "listed")}
-        files = tuple(Part(**part) for part in fields_read.pop("files"))
-        log = LogState(**fields_read.pop("log"))
-        left_out, damaged = tuple(fields_read.pop("left_out")), tuple(fields_read.pop("damaged"))
+        values: dict[str, Any] = json.loads(data)
+        if values.pop("format") != FORMAT or values.keys() != {field.name for field in fields(Description)}:
+            raise IntegrityError("The backup has the format of another version of Exhibit.", hint=_OTHER_FORMAT_HINT)
+        parts = {name: BackupFile(**values.pop(name)) for name in ("rows", "listed")}
+        files = tuple(BackupFile(**part) for part in values.pop("files"))
+        log = LogState(**values.pop("log"))
+        left_out, damaged = tuple(values.pop("left_out")), tuple(values.pop("damaged"))
         rows, listed = parts["rows"], parts["listed"]
-        return Description(
-            **fields_read, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged
-        )
+        return Description(**values, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"The backup's {DESCRIPTION} can't be read.", hint=_HINT) from error
+        raise IntegrityError(f"The backup's {DESCRIPTION_NAME} cannot be read.", hint=_OTHER_BACKUP_HINT) from error
 
 
-def blob_name(digest: str) -> str:
+def format_blob_name(digest: str) -> str:
     """Return the name of a blob in a backup."""
-    return f"{BLOBS}{digest[:2]}/{digest[2:4]}/{digest}"
+    return f"{BLOBS_PREFIX}{digest[:2]}/{digest[2:4]}/{digest}"
 
 
-def bytes_of(place: Path) -> int:
+def measure_bytes(location: Path) -> int:
     """Return the size in bytes of a file or of all files in a folder; 0 if it does not exist."""
-    if not place.is_dir():
-        return place.stat().st_size if place.exists() else 0
-    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
+    if not location.is_dir():
+        return location.stat().st_size if location.exists() else 0
+    return sum(path.stat().st_size for path in location.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def members(place: Path) -> Iterator[tuple[str, BufferedReader]]:
-    """Yield every file of a backup by name, in no particular order. Read each before requesting the next."""
-    if place.is_dir():
-        for path in sorted(path for path in place.rglob("*") if path.is_file() and not path.is_symlink()):
-            with path.open("rb") as file:
-                yield path.relative_to(place).as_posix(), file
+def iterate_files(backup_path: Path) -> Iterator[tuple[str, BufferedReader]]:
+    """Yield name and stream of every file of a backup, in no particular order. Read each stream before the next one."""
+    if backup_path.is_dir():
+        for file_path in sorted(
+            file_path for file_path in backup_path.rglob("*") if file_path.is_file() and not file_path.is_symlink()
+        ):
+            with file_path.open("rb") as file:
+                yield file_path.relative_to(backup_path).as_posix(), file
         return
     try:
-        with tarfile.open(place, "r|") as tar:
+        with tarfile.open(backup_path, "r|") as tar:
             for member in tar:
                 stream = tar.extractfile(member) if member.isreg() else None
                 if stream is not None:
                     yield member.name, stream  # type: ignore[misc] # a reader of bytes
     except FileNotFoundError as error:
-        raise NotFoundError(f"There is no backup {place}.") from error
+        raise NotFoundError(f"There is no backup {backup_path}.") from error
 
 
-def verify_backup(place: Path) -> Description:
+def verify_backup(backup_path: Path) -> Description:
     """Read a whole backup and verify every byte against its description.
 
     Raises:
         NotFoundError: There is no backup.
         IntegrityError: A file is missing or damaged; the message names it.
     """
-    contents = _read_folder(place)
+    contents = _read_contents(backup_path)
     if contents.description is None:
-        if not contents.blobs and not any(name.startswith(_BEGINNINGS) for name in contents.digests):
-            raise IntegrityError(f"{place} isn't a backup: nothing of one is in it.", hint=_NAME_ONE)
-        hint = "It was interrupted: `exhibit backup` to this folder goes on." if place.is_dir() else _HINT
-        raise IntegrityError(f"{place} isn't a whole backup: it has no {DESCRIPTION}.", hint=hint)
+        if not contents.blobs and not any(name.startswith(_NAME_PREFIXES) for name in contents.digests):
+            raise IntegrityError(
+                f"{backup_path} is not a backup: it contains no files of a backup.", hint=_NAME_BACKUP_HINT
+            )
+        hint = "It was interrupted. To continue: exhibit backup" if backup_path.is_dir() else _OTHER_BACKUP_HINT
+        raise IntegrityError(f"{backup_path} is not a complete backup: it has no {DESCRIPTION_NAME}.", hint=hint)
     _compare_with_description(contents, contents.description)
     return contents.description
 
 
-def verify_written(place: Path, description: Description, whole: AbstractSet[str] = frozenset()) -> None:
+def verify_written(backup_path: Path, description: Description, verified_names: AbstractSet[str] = frozenset()) -> None:
     """Verify a backup that was just written and whose description is added last.
 
-    Raises the same errors as :func:`verify_backup`. ``whole`` names blobs that were just read and are not read again.
+    Args:
+        backup_path: Backup folder, or TAR file under its temporary name.
+        description: Description to verify against.
+        verified_names: Blobs that were already verified and are not read again.
+
+    Raises:
+        IntegrityError: As for :func:`verify_backup`.
     """
-    _compare_with_description(_read_folder(place, whole), description)
+    _compare_with_description(_read_contents(backup_path, verified_names), description)
 
 
 @dataclass(slots=True)
-class _Contents:
+class _BackupContents:
     """The contents of a backup: digests by name, the verified blobs, the digest lists, and the description."""
 
     digests: dict[str, str]
     blobs: set[bytes]
-    listed: dict[str, bytes]
+    digest_lists: dict[str, bytes]
     description: Description | None = None
 
 
-def _read_folder(place: Path, whole: AbstractSet[str] = frozenset()) -> _Contents:
-    contents = _Contents({}, set(), {})
+def _read_contents(backup_path: Path, verified_names: AbstractSet[str] = frozenset()) -> _BackupContents:
+    contents = _BackupContents({}, set(), {})
     try:
-        for name, stream in members(place):
-            if name in whole and name.startswith(BLOBS):
+        for name, stream in iterate_files(backup_path):
+            if name in verified_names and name.startswith(BLOBS_PREFIX):
                 contents.blobs.add(bytes.fromhex(name.rpartition("/")[2]))
             else:
-                _note(contents, name, stream)
-    except (tarfile.TarError, EOFError) as error:  # The file ends prematurely.
-        raise IntegrityError(f"{place} is no whole TAR file: {error}.", hint=_HINT) from error
+                _record_file(contents, name, stream)
+    except (tarfile.TarError, EOFError) as error:  # The TAR file is truncated.
+        raise IntegrityError(f"{backup_path} is not a complete TAR file: {error}.", hint=_OTHER_BACKUP_HINT) from error
     except OSError as error:
-        raise IntegrityError(f"{place} can't be read: {error.strerror or error}.", hint=_HINT) from error
+        raise IntegrityError(
+            f"{backup_path} cannot be read: {error.strerror or error}.", hint=_OTHER_BACKUP_HINT
+        ) from error
     return contents
 
 
-def _note(contents: _Contents, name: str, stream: BufferedReader) -> None:
-    if name == DESCRIPTION:
+def _record_file(contents: _BackupContents, name: str, stream: BufferedReader) -> None:
+    if name == DESCRIPTION_NAME:
         contents.description = parse_description(stream.read())
-    elif name.startswith(BLOBS):
+    elif name.startswith(BLOBS_PREFIX):
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        if blob_name(digest) == name:
+        if format_blob_name(digest) == name:
             contents.blobs.add(bytes.fromhex(digest))
     elif name.startswith("blobs-"):
-        contents.listed[name] = stream.read()
-        contents.digests[name] = Digest.of(contents.listed[name]).hex
+        contents.digest_lists[name] = stream.read()
+        contents.digests[name] = Digest.from_bytes(contents.digest_lists[name]).hex
     else:
         contents.digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _compare_with_description(contents: _Contents, description: Description) -> None:
+def _compare_with_description(contents: _BackupContents, description: Description) -> None:
     parts = (description.rows, description.listed, *description.files)
-    wrong = [part.name for part in parts if contents.digests.get(part.name) != part.digest]
-    digests = contents.listed.get(description.listed.name, b"").decode("ascii", "replace").split()
-    wrong += [
-        blob_name(digest)
+    damaged_names = [part.name for part in parts if contents.digests.get(part.name) != part.digest]
+    digests = contents.digest_lists.get(description.listed.name, b"").decode("ascii", "replace").split()
+    damaged_names += [
+        format_blob_name(digest)
         for digest in digests
-        if not _DIGEST.fullmatch(digest) or bytes.fromhex(digest) not in contents.blobs
+        if not _DIGEST_PATTERN.fullmatch(digest) or bytes.fromhex(digest) not in contents.blobs
     ]
-    if wrong:
-        names = ", ".join(wrong[:3])
-        sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {names}."
-        raise IntegrityError(sentence, hint=_HINT)
+    if damaged_names:
+        names = ", ".join(damaged_names[:3])
+        sentence = f"In the backup, {len(damaged_names):,} files are missing or damaged: {names}."
+        raise IntegrityError(sentence, hint=_OTHER_BACKUP_HINT)
 
 
-def inside(part: Part) -> PurePosixPath:
+def get_relative_path(part: BackupFile) -> PurePosixPath:
     """Return a file's relative path within the data folder.
 
     Raises:
@@ -212,5 +222,7 @@ def inside(part: Part) -> PurePosixPath:
     """
     path = PurePosixPath(part.path)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise IntegrityError(f"The backup names a file outside of the data folder: {part.path!r}.", hint=_HINT)
+        raise IntegrityError(
+            f"The backup contains a path outside the data folder: {part.path!r}.", hint=_OTHER_BACKUP_HINT
+        )
     return path

@@ -1,4 +1,4 @@
-"""Moving of the exact bytes to another location: each blob is read, written, and verified there."""
+"""Copying of blobs to another storage location: each blob is read, written, and verified there."""
 
 import shutil
 from collections import deque
@@ -12,33 +12,33 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, StorageError, WrongUseError
 from exhibit.files.blobs import BlobStore, FolderBlobStore
-from exhibit.files.locks import alone
+from exhibit.files.locks import hold_exclusively
 from exhibit.sentences import Sentence
-from registry.services.stores import BLOBS, WITHHELD, folder_of, store_at
+from registry.services.stores import BLOBS, WITHHELD, open_blob_store, parse_folder_url
 from workers.servers.embedded import lock_folder
 
-AT_ONCE = 8
+PARALLEL_COPIES = 8
 
-Copied = tuple[Digest, int | None] | None
-"""A digest with the number of copied bytes: 0 if it was there already, None if it is damaged.
+CopyResult = tuple[Digest, int | None] | None
+"""A digest with the number of copied bytes: 0 if the blob existed already, None if it is damaged.
 
 The whole value is None if the blob expired in the meantime.
 """
-Progress = Callable[["Moved"], None]
-"""Called after each file with the result so far."""
+ReportProgress = Callable[["MoveResult"], None]
+"""Function that is called after each blob with the current result."""
 
 
 @dataclass(slots=True)
-class Moved:
+class MoveResult:
     """The result of copying to the other location."""
 
-    files: int = 0  # Intact at the destination.
-    copied: int = 0  # Copied by this run.
+    files: int = 0  # Blobs that are intact at the destination.
+    copied: int = 0  # Blobs copied by this run.
     size: int = 0  # Bytes copied by this run.
-    damaged: list[Digest] = field(default_factory=list)  # Damaged at the source, and not copied.
+    damaged: list[Digest] = field(default_factory=list)  # Blobs damaged at the source, which were not copied.
 
 
-def take_to(config: Config, source: str, to: str, progress: Progress) -> Moved:
+def copy_blobs(config: Config, source: str, target: str, progress: ReportProgress) -> MoveResult:
     """Copy missing or damaged blobs to another location. Existing ones are verified against their digests.
 
     Nothing is removed. After an interruption, the same call continues.
@@ -47,83 +47,85 @@ def take_to(config: Config, source: str, to: str, progress: Progress) -> Moved:
         StorageError: A location cannot be used.
         WrongUseError: Another call is in progress, or one location lies within the other.
     """
-    _refuse_nested(_folders(config, source), _folders(config, to))
-    busy = WrongUseError("The bytes are being moved already.", hint="Wait for the end of that.")
-    scratch, moved = config.data_dir / "moving", Moved()
-    with alone(lock_folder(config) / "moving.lock", busy):
-        shutil.rmtree(scratch, ignore_errors=True)  # Left by a killed process.
+    _refuse_nested(_resolve_folders(config, source), _resolve_folders(config, target))
+    busy_error = WrongUseError("Files are already being moved.", hint="Wait until that has finished.")
+    scratch, result = config.data_dir / "moving", MoveResult()
+    with hold_exclusively(lock_folder(config) / "moving.lock", busy_error):
+        shutil.rmtree(scratch, ignore_errors=True)  # A killed process may have left it.
         scratch.mkdir()
         try:
-            if not to:
-                FolderBlobStore(config.data_dir / BLOBS)  # It may have been removed since the bytes were stored there.
+            if not target:
+                FolderBlobStore(config.data_dir / BLOBS)  # It may have been removed since the blobs were stored.
             for name in (WITHHELD, BLOBS):
-                old, new = store_at(config, source, name), store_at(config, to, name)
-                any(new)  # Fails if the location cannot be used.
-                count = partial(_count, moved, progress)
-                _take_some(iter(old), partial(_copy, old, new, scratch), count)
+                old_store, new_store = open_blob_store(config, source, name), open_blob_store(config, target, name)
+                any(new_store)  # Fails if the location cannot be used.
+                count = partial(_count_copy, result, progress)
+                _copy_in_parallel(iter(old_store), partial(_copy_blob, old_store, new_store, scratch), count)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    return moved
+    return result
 
 
-def _folders(config: Config, url: str) -> list[Path]:
-    """Return the resolved folders of a location; empty for a bucket."""
-    place = folder_of(url) if url else config.data_dir
-    return [] if place is None else [(place / name).resolve() for name in (BLOBS, WITHHELD)]
+def _resolve_folders(config: Config, url: str) -> list[Path]:
+    """Return the resolved blob folders of a location; empty for a bucket."""
+    location = parse_folder_url(url) if url else config.data_dir
+    return [] if location is None else [(location / name).resolve() for name in (BLOBS, WITHHELD)]
 
 
 def _refuse_nested(old: list[Path], new: list[Path]) -> None:
-    """Refuse nested locations, whose copies would be copied again."""
+    """Raise ``WrongUseError`` for nested locations, because their copies would be copied again."""
     if old and old == new:
-        raise WrongUseError("The bytes lie there already.")
+        raise WrongUseError("The files are already stored there.")
     if any(path.is_relative_to(other) or other.is_relative_to(path) for path in old for other in new):
-        hint = "Name a folder beside the one in which they lie."
-        raise WrongUseError("The two places can't lie one within the other.", hint=hint)
+        hint = "Choose a folder next to the current folder."
+        raise WrongUseError("The two locations cannot contain each other.", hint=hint)
 
 
-def _take_some(digests: Iterable[Digest], copy: Callable[[Digest], Copied], count: Callable[[Copied], None]) -> None:
-    """Copy several blobs in parallel. Running copies finish before an error or interruption propagates."""
-    under_way: deque[Future[Copied]] = deque()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+def _copy_in_parallel(
+    digests: Iterable[Digest], copy: Callable[[Digest], CopyResult], count: Callable[[CopyResult], None]
+) -> None:
+    """Copy blobs in parallel. Copies in progress finish before an error or interrupt propagates."""
+    futures: deque[Future[CopyResult]] = deque()
+    with ThreadPoolExecutor(PARALLEL_COPIES) as pool:
         try:
-            for each in digests:
-                under_way.append(pool.submit(copy, each))
-                if len(under_way) > AT_ONCE:
-                    count(under_way.popleft().result())
-            while under_way:
-                count(under_way.popleft().result())
+            for digest in digests:
+                futures.append(pool.submit(copy, digest))
+                if len(futures) > PARALLEL_COPIES:
+                    count(futures.popleft().result())
+            while futures:
+                count(futures.popleft().result())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _count(moved: Moved, progress: Progress, copied: Copied) -> None:
-    if copied is None:
+def _count_copy(result: MoveResult, progress: ReportProgress, copy_result: CopyResult) -> None:
+    if copy_result is None:
         return
-    digest, size = copied
+    digest, size = copy_result
     if size is None:
-        moved.damaged.append(digest)
+        result.damaged.append(digest)
         return
-    moved.files += 1
-    moved.copied += size > 0
-    moved.size += size
-    progress(moved)
+    result.files += 1
+    result.copied += size > 0
+    result.size += size
+    progress(result)
 
 
-def _copy(old: BlobStore, new: BlobStore, scratch: Path, digest: Digest) -> Copied:
-    """Copy a blob by way of the local disk."""
-    if new.is_whole(digest):
+def _copy_blob(source: BlobStore, target: BlobStore, scratch: Path, digest: Digest) -> CopyResult:
+    """Copy a blob through a temporary file on the local disk."""
+    if target.is_intact(digest):
         return digest, 0
     path = scratch / digest.hex
     try:
-        with old.open(digest) as stream, path.open("wb") as file:
+        with source.open(digest) as stream, path.open("wb") as file:
             shutil.copyfileobj(stream, file)
-        if Digest.of_file(path) != digest:
+        if Digest.from_file(path) != digest:
             return digest, None
-        new.put_file(path)
-        if not new.is_whole(digest):
+        target.put_file(path)
+        if not target.is_intact(digest):
             raise StorageError(Sentence("The content of %(digest)s differs from what was written.", digest=digest))
         return digest, path.stat().st_size
-    except NotFoundError:  # It has expired in the meantime.
+    except NotFoundError:  # The blob expired in the meantime.
         return None
     finally:
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Restore of a backup into an empty data folder: bytes, then rows, then files.
+"""Restore of a backup into an empty data folder: blobs, then rows, then settings and secrets.
 
-A refused restore leaves nothing but bytes without rows. An interrupted one keeps its files in one folder: the same
-command continues it, and the next start of any process completes or discards it (:func:`take_up`).
+A rejected restore leaves only unreferenced blobs. An interrupted restore keeps its files in a staging folder: running
+the command again continues it, and the next start of any process completes or discards it (:func:`resume_restore`).
 """
 
 import os
@@ -11,55 +11,57 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exhibit.config.config import Config, made_data_dir
+from exhibit.config.config import Config, ensure_data_dir
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseError
-from exhibit.files.locks import FileLock, alone
-from exhibit.machine import files_left
+from exhibit.files.locks import FileLock, hold_exclusively
+from exhibit.machine import count_free_files
 from registry.configuration import load_config
-from registry.services.stores import get_checkpoint_store, objects_of, store_at
+from registry.services.stores import get_checkpoint_store, get_named_objects, open_blob_store
 from workers.database.backup_format import (
-    BLOBS,
+    BLOBS_PREFIX,
     Description,
     LogState,
-    blob_name,
-    bytes_of,
-    inside,
-    members,
+    format_blob_name,
+    get_relative_path,
+    iterate_files,
+    measure_bytes,
     verify_backup,
 )
-from workers.database.dumping import is_empty, migrations_in, restore_rows
+from workers.database.dumping import is_empty, read_migrations, restore_rows
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import ensure_servers
 
-Tell = Callable[[str], None]
-MAKE_ROOM = "Make room, or restore into a data folder on another disk (EXHIBIT_DATA)."
-FILES_OF_DATABASE = 2_000
+ReportProgress = Callable[[str], None]
+DISK_SPACE_HINT = "Free disk space, or restore into a data folder on another disk (EXHIBIT_DATA)."
+DATABASE_FILE_COUNT = 2_000
 """Number of files in a new database."""
 _GIB = 1024**3
-FOLDER = "restoring"  # In the data folder: files on their way into the database.
-_STARTED_FILE = "begun"  # In that folder, from just before the rows are restored: the digest of their dump.
-_MIGRATIONS = Path(__file__).parents[2] / "registry" / "migrations"
-_FOREIGN = "There are rows in the database already: nothing was restored."
-_FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
+STAGING_FOLDER = "restoring"  # Folder in the data folder for files that are being restored.
+_STARTED_FILE_NAME = "begun"  # File in it with the digest of the dump; written just before the rows are restored.
+_MIGRATIONS_FOLDER = Path(__file__).parents[2] / "registry" / "migrations"
+_DATABASE_NOT_EMPTY = "The database already contains data. Nothing was restored."
+_DATABASE_NOT_EMPTY_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """The result of a restore."""
 
     description: Description
-    log: LogState  # According to the restored rows; equal to the backup's.
-    settings_aside: bool  # Settings or searches were stored next to existing ones, or are unusable here.
-    stopped: str  # Reason why the log is no longer signed, with a remedy; empty if it is.
-    closed_keys: str  # Reason why owners' keys cannot be decrypted, so that nothing is sealed; empty if they can.
+    log: LogState  # State according to the restored rows; equal to that in the backup.
+    has_settings_conflict: (
+        bool  # True if settings or searches were saved next to existing ones, or cannot be used here.
+    )
+    signing_stop_reason: str  # Reason why the log is no longer signed, with a remedy; empty if it is signed.
+    locked_keys_reason: str  # Reason why owners' keys cannot be decrypted, which prevents sealing; empty if they can.
 
 
-def put_back(config: Config, place: Path, tell: Tell) -> Restored:
+def restore_backup(config: Config, backup_path: Path, report: ReportProgress) -> RestoreResult:
     """Restore a backup. After an interruption, the same call continues it.
 
     1. Read the whole backup and check it against its description, this data folder and this version.
-    2. Write the bytes; existing ones are kept.
+    2. Write the blobs, except those that exist already.
     3. Restore the rows in one transaction, then settings and secrets.
     4. Compare the log's root with the backup's, and rebuild the indexes.
 
@@ -68,176 +70,185 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
         WrongUseError: Exhibit is running, the database has rows, the backup has another version's schema, or the disk
             is too small.
     """
-    with _alone(config):
-        tell("Reading the backup.")
-        description = verify_backup(place)
-        folder = made_data_dir(config)
-        _check_room(config, place, description)
+    with _hold_locks(config):
+        report("Reading the backup.")
+        description = verify_backup(backup_path)
+        data_dir = ensure_data_dir(config)
+        _check_free_space(config, backup_path, description)
         with ensure_servers(config):
-            started = _read_text(folder / FOLDER / _STARTED_FILE)
-            if not is_empty(config) and started != description.rows.digest:
-                raise WrongUseError(_FOREIGN, hint=_FOREIGN_HINT)
-        tell("Putting the files back.")
+            started_digest = _read_text(data_dir / STAGING_FOLDER / _STARTED_FILE_NAME)
+            if not is_empty(config) and started_digest != description.rows.digest:
+                raise WrongUseError(_DATABASE_NOT_EMPTY, hint=_DATABASE_NOT_EMPTY_HINT)
+        report("Restoring the files.")
         try:
-            dump = _staged(folder / FOLDER, place, description)
-            _bytes_back(config, place)
+            dump = _stage_files(data_dir / STAGING_FOLDER, backup_path, description)
+            _restore_blobs(config, backup_path)
             with ensure_servers(config):
                 if is_empty(config):
-                    tell("Putting the rows back.")
-                    (folder / FOLDER / _STARTED_FILE).write_text(description.rows.digest)
+                    report("Restoring the database.")
+                    (data_dir / STAGING_FOLDER / _STARTED_FILE_NAME).write_text(description.rows.digest)
                     restore_rows(config, dump)
-            aside = _files_back(config)
+            has_settings_conflict = _restore_files(config)
         except OSError as error:
-            hint = "When that is mended, the same command goes on."
-            raise WrongUseError(f"{folder} can't be written: {error.strerror or error}.", hint=hint) from error
+            hint = "Fix the problem, and run the same command again to continue."
+            raise WrongUseError(f"{data_dir} cannot be written: {error.strerror or error}.", hint=hint) from error
         config = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
         with ensure_servers(config):
-            tell("Making the indexes again.")
-            log, stopped, closed_keys = _begin(config, description)
-        shutil.rmtree(folder / FOLDER)
-        return Restored(description, log, aside, stopped, closed_keys)
+            report("Rebuilding the indexes.")
+            log, signing_stop_reason, locked_keys_reason = _finish_restore(config, description)
+        shutil.rmtree(data_dir / STAGING_FOLDER)
+        return RestoreResult(description, log, has_settings_conflict, signing_stop_reason, locked_keys_reason)
 
 
-def take_up(config: Config) -> Callable[[], None]:
+def resume_restore(config: Config) -> Callable[[], None]:
     """Complete a restore that was killed, or discard it if its rows were not restored.
 
     Returns:
         A function to call once the schema is up to date.
     """
-    folder, lock = config.data_dir / FOLDER, FileLock(lock_folder(config) / "restore.lock")
-    if not folder.is_dir() or not lock.take():  # Another process is restoring.
+    folder, lock = config.data_dir / STAGING_FOLDER, FileLock(lock_folder(config) / "restore.lock")
+    if not folder.is_dir() or not lock.acquire():  # Another process is restoring.
         return lambda: None
-    if not (folder / _STARTED_FILE).exists() or is_empty(config):
+    if not (folder / _STARTED_FILE_NAME).exists() or is_empty(config):
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
         return lambda: None
-    _files_back(config)
+    _restore_files(config)
 
-    def end() -> None:
-        _settle_rows()
+    def finish() -> None:
+        _clean_up_rows()
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
 
-    return end
+    return finish
 
 
 @contextmanager
-def _alone(config: Config) -> Iterator[None]:
-    """Hold the locks, so that nothing else is started or restored in this data folder."""
+def _hold_locks(config: Config) -> Iterator[None]:
+    """Hold the locks that prevent starts and other restores in this data folder during the block."""
     folder = lock_folder(config)
-    runs = WrongUseError("Exhibit runs for this data folder.", hint="Stop it first: exhibit down")
-    with alone(folder / "supervisor.lock", runs, within=0.5) as lock, alone(folder / "restore.lock", runs, within=0.5):
-        lock.sign()
+    running_error = WrongUseError("Exhibit is running with this data folder.", hint="Stop Exhibit first: exhibit down")
+    with (
+        hold_exclusively(folder / "supervisor.lock", running_error, within=0.5) as lock,
+        hold_exclusively(folder / "restore.lock", running_error, within=0.5),
+    ):
+        lock.write_pid()
         yield
 
 
-def _check_room(config: Config, place: Path, description: Description) -> None:
+def _check_free_space(config: Config, backup_path: Path, description: Description) -> None:
     """Check that the disk has room for the data still to be written.
 
     Raises:
-        WrongUseError: Bytes or inodes are insufficient.
+        WrongUseError: The disk has too little free space or too few free inodes.
     """
-    rows = 0 if config.database_url else description.database
-    blobs_folder = place / BLOBS if config.blobs_url else config.data_dir / BLOBS
-    needed = bytes_of(place) - bytes_of(blobs_folder) + rows
-    free = shutil.disk_usage(config.data_dir).free
-    if needed > free:
-        sentence = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
-        raise WrongUseError(f"{sentence}: nothing was restored.", hint=MAKE_ROOM)
-    file_count = sum(len(names) for _parent, _folders, names in os.walk(config.data_dir / BLOBS))
-    bytes_here = 0 if config.blobs_url else max(0, description.blobs - file_count)
-    count = bytes_here + len(description.files) + (0 if config.database_url else FILES_OF_DATABASE)
-    if (free_files := files_left(config.data_dir)) is not None and count > free_files:
+    row_bytes = 0 if config.database_url else description.database
+    blobs_folder = backup_path / BLOBS_PREFIX if config.blobs_url else config.data_dir / BLOBS_PREFIX
+    needed_bytes = measure_bytes(backup_path) - measure_bytes(blobs_folder) + row_bytes
+    free_bytes = shutil.disk_usage(config.data_dir).free
+    if needed_bytes > free_bytes:
         sentence = (
-            f"The backup takes some {count:,} files (inodes), and {free_files:,} more fit below {config.data_dir}"
+            f"The backup takes {needed_bytes / _GIB:.1f} GiB, and {free_bytes / _GIB:.1f} "
+            f"GiB are free in {config.data_dir}"
         )
-        raise WrongUseError(f"{sentence}: nothing was restored.", hint=MAKE_ROOM)
+        raise WrongUseError(f"{sentence}: nothing was restored.", hint=DISK_SPACE_HINT)
+    file_count = sum(len(names) for _parent, _folders, names in os.walk(config.data_dir / BLOBS_PREFIX))
+    missing_blobs = 0 if config.blobs_url else max(0, description.blobs - file_count)
+    needed_files = missing_blobs + len(description.files) + (0 if config.database_url else DATABASE_FILE_COUNT)
+    if (free_files := count_free_files(config.data_dir)) is not None and needed_files > free_files:
+        sentence = (
+            f"The backup requires about {needed_files:,} files (inodes), and {free_files:,} more "
+            f"fit into {config.data_dir}"
+        )
+        raise WrongUseError(f"{sentence}: nothing was restored.", hint=DISK_SPACE_HINT)
 
 
-def _staged(source: Path, place: Path, description: Description) -> Path:
-    """Write everything but the bytes into the staging folder and check that it can be used here.
+def _stage_files(staging_folder: Path, backup_path: Path, description: Description) -> Path:
+    """Write dump and files into the staging folder, and check that this version can use them.
 
     Returns:
         The path of the dump.
     """
     parts = {part.name: part for part in (description.rows, *description.files)}
-    paths = {part.name: source / "files" / inside(part) for part in description.files}
-    paths[description.rows.name] = dump = source / "dump"
-    source.mkdir(mode=0o700, exist_ok=True)
+    paths = {part.name: staging_folder / "files" / get_relative_path(part) for part in description.files}
+    paths[description.rows.name] = dump = staging_folder / "dump"
+    staging_folder.mkdir(mode=0o700, exist_ok=True)
     try:
-        missing = set(paths)
-        for name, stream in members(place):
-            if name in missing:
+        missing_names = set(paths)
+        for name, stream in iterate_files(backup_path):
+            if name in missing_names:
                 paths[name].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with paths[name].open("wb") as file:
                     shutil.copyfileobj(stream, file)
                 paths[name].chmod(parts[name].mode)
-                missing.remove(name)
-            if not missing:
+                missing_names.remove(name)
+            if not missing_names:
                 break
-        _refuse_other_schema(dump, description)
+        _check_schema(dump, description)
     except ExhibitError:
-        shutil.rmtree(source)
+        shutil.rmtree(staging_folder)
         raise
     return dump
 
 
-def _refuse_other_schema(dump: Path, description: Description) -> None:
+def _check_schema(dump: Path, description: Description) -> None:
     """Raise ``WrongUseError`` for a dump with migrations that this version does not have."""
-    if unknown := unknown_migrations(migrations_in(dump, "registry")):
+    if unknown := find_unknown_migrations(read_migrations(dump, "registry")):
         schema = f"the schema of another version of Exhibit ({description.version}, migration {unknown[-1]})"
-        hint = "Restore it with the version that made it. Backups from before version 1.0 cannot be converted."
+        hint = "Restore it with the version that created it. Backups from before version 1.0 cannot be converted."
         raise WrongUseError(f"The backup has {schema}: nothing was restored.", hint=hint)
 
 
-def unknown_migrations(applied: set[str]) -> list[str]:
+def find_unknown_migrations(applied_names: set[str]) -> list[str]:
     """Return the applied migrations of the registry that this version does not have, in order."""
-    return sorted(applied - {path.stem for path in _MIGRATIONS.glob("[!_]*.py")})
+    return sorted(applied_names - {path.stem for path in _MIGRATIONS_FOLDER.glob("[!_]*.py")})
 
 
-def _bytes_back(config: Config, place: Path) -> None:
-    blobs, piece = store_at(config, config.blobs_url), config.data_dir / FOLDER / "piece"
-    for name, stream in members(place):
-        if name.startswith(BLOBS):
-            with piece.open("wb") as file:
+def _restore_blobs(config: Config, backup_path: Path) -> None:
+    blobs, temporary_file = open_blob_store(config, config.blobs_url), config.data_dir / STAGING_FOLDER / "piece"
+    for name, stream in iterate_files(backup_path):
+        if name.startswith(BLOBS_PREFIX):
+            with temporary_file.open("wb") as file:
                 shutil.copyfileobj(stream, file)
-            if blob_name(Digest.of_file(piece).hex) == name:  # Otherwise it is damaged and does not belong to any row.
-                blobs.put_file(piece)
+            if (
+                format_blob_name(Digest.from_file(temporary_file).hex) == name
+            ):  # Other blobs are damaged and belong to no row.
+                blobs.put_file(temporary_file)
 
 
-def _files_back(config: Config) -> bool:
-    """Move settings and secrets into place; return True if settings were stored next to existing ones.
+def _restore_files(config: Config) -> bool:
+    """Move settings and secrets into place; return True if settings were saved next to existing ones.
 
-    The rows have been restored, so their secrets apply. Others, created by a start without rows, are kept under another
-    name.
+    The rows have been restored, so the secrets must match them. Secrets that an earlier start without rows created are
+    renamed.
     """
-    folder, aside = config.data_dir, False
-    beside = folder / FOLDER / "files"
-    for staged in sorted(path for path in beside.rglob("*") if path.is_file()):
-        path = folder / staged.relative_to(beside)
+    folder, has_settings_conflict = config.data_dir, False
+    staging_folder = folder / STAGING_FOLDER / "files"
+    for staged in sorted(path for path in staging_folder.rglob("*") if path.is_file()):
+        path = folder / staged.relative_to(staging_folder)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        other = path.exists() and Digest.of_file(path) != Digest.of_file(staged)
-        if other and path.suffix == ".toml":
+        is_different = path.exists() and Digest.from_file(path) != Digest.from_file(staged)
+        if is_different and path.suffix == ".toml":
             staged.replace(path.with_name(path.name + ".restored"))
-            aside = True
+            has_settings_conflict = True
             continue
-        if other:
+        if is_different:
             path.replace(path.with_name(path.name + ".replaced"))
-            if path.name == "log.key":  # The log is signed with the other key.
-                get_checkpoint_store(config, objects_of(config)).set_aside()
+            if path.name == "log.key":  # The restored log was signed with another key.
+                get_checkpoint_store(config, get_named_objects(config)).set_aside()
         staged.replace(path)
     settings = folder / "exhibit.toml"
-    if settings.exists() and not _usable(config):
+    if settings.exists() and not _is_config_usable(config):
         settings.replace(settings.with_name("exhibit.toml.restored"))
-        aside = True
-    return aside
+        has_settings_conflict = True
+    return has_settings_conflict
 
 
-def _usable(config: Config) -> bool:
+def _is_config_usable(config: Config) -> bool:
     """Return True if the settings can be used here.
 
-    They may name a missing file, belong to another version, or name the original installation's bucket, in which the
-    bytes were not restored.
+    They may name a missing file, belong to another version, or name the original installation's bucket, to which the
+    blobs were not restored.
     """
     try:
         loaded = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
@@ -253,31 +264,31 @@ def _read_text(path: Path) -> str:
         return ""
 
 
-def _settle_rows() -> None:
-    """Adjust rows that come from another installation."""
+def _clean_up_rows() -> None:
+    """Correct rows that refer to the original installation."""
     from registry.models import Heartbeat
     from registry.notices import mail
 
-    Heartbeat.objects.all().delete()  # Of workers on other machines.
+    Heartbeat.objects.all().delete()  # Rows of workers on other machines.
     mail.mark_pending_as_in_doubt()
 
 
-def _begin(config: Config, description: Description) -> tuple[LogState, str, str]:
+def _finish_restore(config: Config, description: Description) -> tuple[LogState, str, str]:
     """Update the schema and check that the log is that of the backup."""
     from workers.database.schema import migrate
 
     migrate()
-    from registry.keys.signing_keys import locked_keys_fault
+    from registry.keys.signing_keys import describe_locked_keys
     from registry.log.local_log import get_log
     from registry.matches.index_upkeep import rebuild_indexes
     from registry.services.services import Services
-    from workers.database.backup import log_state
+    from workers.database.backup import get_log_state
 
-    _settle_rows()
+    _clean_up_rows()
     services = Services(config)
-    log = log_state(services)
+    log = get_log_state(services)
     if (log.entries, log.root) != (description.log.entries, description.log.root):
-        raise IntegrityError("The restored log isn't that of the backup.", hint="Make another backup.")
+        raise IntegrityError("The restored log differs from the log of the backup.", hint="Create another backup.")
     for _ in rebuild_indexes(services):
         pass
-    return log, get_log(services).describe_stop(), locked_keys_fault(services)
+    return log, get_log(services).describe_signing_stop(), describe_locked_keys(services)

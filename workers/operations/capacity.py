@@ -1,8 +1,8 @@
-"""Capacity planning: the machines, cores, memory, storage, requests and money that works and images need, by stage.
+"""Capacity planning: machines, cores, memory, storage, requests and costs for a number of works and images, by stage.
 
-Costs follow laws with few coefficients, measured (``measured.toml``), multiplied by prices from a file
-(``prices.toml``). Measurements of this installation replace the shipped ones where there are enough of them. With a
-configured price, the measured CPU time also gives the cost of a million images.
+Requirements follow scaling laws with few measured coefficients (``measured.toml``) and are multiplied by prices from a
+file (``prices.toml``). Measurements of this installation replace the shipped ones if there are enough of them. If a
+price is configured, the cost of a million images is also computed from the measured CPU time.
 """
 
 import math
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from registry.db.heartbeats import StepUsage
     from registry.services.services import Services
 
-MEASURED, PRICES = (Path(__file__).with_name(name) for name in ("measured.toml", "prices.toml"))
+MEASURED_FILE, PRICES_FILE = (Path(__file__).with_name(name) for name in ("measured.toml", "prices.toml"))
 GIB, MILLION, MONTH_DAYS, HOUR_MS = 1 << 30, 1_000_000, 30, 3_600_000
-ONE_FOLDER = 20 * MILLION
-"""Maximum number of files for a folder of exact bytes. Larger stores use a bucket, which charges for requests."""
-COST_DAYS = 30  # Number of days over which the steps' times are summed.
-MATCH = "match"  # The step that every found image passes once. Its rows are the unit of the cost.
+MAX_FOLDER_FILES = 20 * MILLION
+"""Maximum number of files of a blob folder. Larger installations use a bucket, which charges for requests."""
+COST_PERIOD_DAYS = 30  # Number of days over which the steps' times are summed.
+MATCH_STEP = "match"  # Step that processes every found image once. Costs are per row of it.
 MIN_PICTURES = 100  # Minimum number of images for an estimate per million.
 ENOUGH, ENOUGH_ON_DISK = 1_000, 10_000
-"""Minimum number of images, works or cases for a mean of this installation to replace the shipped one.
+"""Minimum number of images, works or cases from which a mean of this installation replaces the shipped one.
 
-The second is for files and tables, which take relatively more at the beginning.
+The second is for files and tables, whose size per row is larger at the beginning.
 """
-Share = Annotated[float, Field(gt=0, lt=math.inf)]
+PositiveNumber = Annotated[float, Field(gt=0, lt=math.inf)]
 Price = Annotated[float, Field(ge=0, lt=math.inf)]
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class LocalMeasurement:
     """A measurement of this installation, with the number of works and images at that time."""
 
     value: float
@@ -52,13 +52,13 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
-    """A quantity that may grow with n: ``fixed + each * n + thousand * (n / 1000) ** power``, up to ``most``."""
+class ScalingLaw:
+    """A scaling law: ``fixed + each * n + thousand * (n / 1000) ** power``, at most ``most``."""
 
     name: str
     says: str
     unit: str
-    of: str = ""  # Meaning of n: ``works`` or ``pictures``.
+    of: str = ""  # Quantity n: ``works`` or ``pictures``.
     fixed: float = 0.0
     each: float = 0.0
     thousand: float = 0.0
@@ -68,21 +68,21 @@ class Law:
     by: str = ""  # Command that measured it.
     on: str = ""  # Date of measurement, ISO 8601.
     assumed: str = ""  # Reason why it is assumed instead of measured.
-    own: Own | None = None
+    own: LocalMeasurement | None = None
 
-    def at(self, works: float, pictures: float) -> float:
-        """Return the value, scaled to this installation's own measurement if there is one."""
-        value = self._law(works, pictures)
-        return value if self.own is None else value * self.own.value / self._law(self.own.works, self.own.pictures)
+    def evaluate(self, works: float, pictures: float) -> float:
+        """Return the value of the law, scaled to this installation's measurement if there is one."""
+        value = self._compute(works, pictures)
+        return value if self.own is None else value * self.own.value / self._compute(self.own.works, self.own.pictures)
 
-    def _law(self, works: float, pictures: float) -> float:
+    def _compute(self, works: float, pictures: float) -> float:
         n = {"works": works, "pictures": pictures}.get(self.of, 0)
         return min(self.most, self.fixed + self.each * n + (self.thousand * (n / 1000) ** self.power if n else 0))
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A change at a threshold of works or images: automatic, or not implemented yet."""
+class ThresholdChange:
+    """A change of the architecture above a number of works or images, automatic or not implemented yet."""
 
     of: str
     beyond: int
@@ -95,14 +95,14 @@ class Machine:
     """A machine type."""
 
     kind: str
-    cores: Share
-    memory_gib: Share
-    disk_gib: Share
+    cores: PositiveNumber
+    memory_gib: PositiveNumber
+    disk_gib: PositiveNumber
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """A price file, which explains each price."""
+    """Prices from a file, whose comments explain them."""
 
     currency: str
     whose: str
@@ -113,15 +113,15 @@ class Prices:
     store_gib_month: Price
     requests_million: Price
     egress_gib: Price
-    busy: Share
-    core_memory_gib: Share
-    database_memory: Share
+    busy: PositiveNumber
+    core_memory_gib: PositiveNumber
+    database_memory: PositiveNumber
     new_works: Price
     machines: Annotated[tuple[Machine, ...], Field(min_length=1)]  # Smallest first.
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CapacityRequest:
     """The planned amount of data and the period."""
 
     works: int
@@ -136,10 +136,10 @@ class Stage:
 
     stage: str
     core_hours: float = 0.0
-    memory_gib: float = 0.0  # At first counted once, in addition to the memory per core and per machine.
-    machine_gib: float = 0.0  # On each machine.
+    memory_gib: float = 0.0  # Initially only memory needed once, besides that per core and per machine.
+    machine_gib: float = 0.0  # Memory needed on each machine.
     disk_gib: float = 0.0  # Working storage.
-    store_gib: float = 0.0  # Exact bytes.
+    store_gib: float = 0.0  # Blob storage.
     requests: float = 0.0  # Writes to a bucket.
     egress_gib: float = 0.0
     kind: str = ""
@@ -149,13 +149,13 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CapacityPlan:
     """The total requirements."""
 
-    request: Asked
+    request: CapacityRequest
     stages: Sequence[Stage]
-    laws: Sequence[Law]
-    changes: Sequence[Change]  # Those in effect at this size, the nearest last.
+    laws: Sequence[ScalingLaw]
+    changes: Sequence[ThresholdChange]  # Changes that apply at this size, by ascending threshold.
     prices: Prices
     left_out: Sequence[str]
 
@@ -169,31 +169,34 @@ class Plan:
         """Total core hours of all stages."""
         return sum(stage.core_hours for stage in self.stages)
 
-    def a_million(self, amount: float) -> float:
-        """Return the share of an amount per million images."""
+    def per_million(self, amount: float) -> float:
+        """Return an amount per million images."""
         return amount / self.request.pictures * MILLION
 
     @property
     def machines(self) -> Mapping[str, int]:
-        """Number of machines by type; a single one if all stages fit into it together."""
-        kinds = [machine.kind for machine in self.prices.machines]
-        parts = {kind: sum(stage.machines for stage in self.stages if stage.kind == kind) for kind in kinds}
-        if sum(parts.values()) <= 1:
-            return {[kind for kind in kinds if parts[kind]][-1]: 1}
-        return {kind: math.ceil(part) for kind, part in parts.items() if part}
+        """Number of machines by type; one machine if all stages fit on it together."""
+        machine_types = [machine.kind for machine in self.prices.machines]
+        counts = {
+            machine_type: sum(stage.machines for stage in self.stages if stage.kind == machine_type)
+            for machine_type in machine_types
+        }
+        if sum(counts.values()) <= 1:
+            return {[machine_type for machine_type in machine_types if counts[machine_type]][-1]: 1}
+        return {machine_type: math.ceil(count) for machine_type, count in counts.items() if count}
 
-    def is_beyond(self, law: Law) -> bool:
+    def is_beyond(self, law: ScalingLaw) -> bool:
         """Return True if the plan exceeds the range in which a law was measured."""
         return bool(law.of) and getattr(self.request, law.of) > law.upto
 
 
-def shipped_laws() -> dict[str, Law]:
+def load_shipped_laws() -> dict[str, ScalingLaw]:
     """Return the shipped laws by name."""
-    table = tomllib.loads(MEASURED.read_text("utf-8"))
-    return {name: Law(name=name, **values) for name, values in table["figures"].items()}
+    table = tomllib.loads(MEASURED_FILE.read_text("utf-8"))
+    return {name: ScalingLaw(name=name, **values) for name, values in table["figures"].items()}
 
 
-def prices_in(path: Path) -> Prices:
+def read_prices(path: Path) -> Prices:
     """Read a price file.
 
     Raises:
@@ -202,69 +205,90 @@ def prices_in(path: Path) -> Prices:
     try:
         return TypeAdapter(Prices).validate_python(tomllib.loads(path.read_text("utf-8-sig")))
     except (OSError, ValueError) as error:  # Pydantic, TOML and UTF-8 errors are all ValueErrors.
-        sentence = f"{path} isn't a file of prices. {error}"
-        raise WrongUseError(sentence, hint=f"Copy {PRICES}, and change its figures.") from error
+        sentence = f"{path} is not a valid price file. {error}"
+        raise WrongUseError(sentence, hint=f"Copy {PRICES_FILE}, and change its prices.") from error
 
 
-def prices_file(data_dir: Path) -> Path:
+def find_prices_file(data_dir: Path) -> Path:
     """Return the operator's price file in the data folder if there is one, otherwise the shipped one."""
-    own = data_dir / PRICES.name
-    return own if own.exists() else PRICES
+    operator_file = data_dir / PRICES_FILE.name
+    return operator_file if operator_file.exists() else PRICES_FILE
 
 
-def plan(request: Asked, laws: Mapping[str, Law], prices: Prices) -> Plan:
+def build_plan(request: CapacityRequest, laws: Mapping[str, ScalingLaw], prices: Prices) -> CapacityPlan:
     """Compute a plan.
 
     Raises:
         WrongUseError: There are no images or no days.
     """
     if request.pictures < 1 or request.days < 1:
-        raise WrongUseError("A plan needs a picture and a day at least.", hint="Such as --pictures 1M --days 30.")
-    at = {name: law.at(request.works, request.pictures) for name, law in laws.items()}
+        raise WrongUseError("A plan needs at least one picture and one day.", hint="Example: --pictures 1M --days 30")
+    law_values = {name: law.evaluate(request.works, request.pictures) for name, law in laws.items()}
     stages = [
-        _settle_stage(need, request.days, prices) for need in _needs(request, at, request.works * prices.new_works)
+        _assign_machines(needs, request.days, prices)
+        for needs in _iterate_needs(request, law_values, request.works * prices.new_works)
     ]
-    table = tomllib.loads(MEASURED.read_text("utf-8"))
-    changes = [change for entry in table["changes"] if getattr(request, (change := Change(**entry)).of) > change.beyond]
+    table = tomllib.loads(MEASURED_FILE.read_text("utf-8"))
+    changes = [
+        change
+        for entry in table["changes"]
+        if getattr(request, (change := ThresholdChange(**entry)).of) > change.beyond
+    ]
     changes.sort(key=lambda change: change.beyond)
-    return Plan(request, stages, list(laws.values()), changes, prices, table["left_out"])
+    return CapacityPlan(request, stages, list(laws.values()), changes, prices, table["left_out"])
 
 
-def _needs(request: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]:
-    """Yield each stage with its needs at this size. Times are milliseconds of a core."""
-    works, pictures, cases = request.works, request.pictures, request.pictures * at["case"] / MILLION
-    images_kept = pictures * min(1.0, request.retention_days / request.days)
-    small, bucket = pictures - images_kept, pictures > ONE_FOLDER
-    yield Stage("crawl", pictures * at["fetch"] / HOUR_MS, egress_gib=pictures * at["page"] * at["sent"] / GIB)
-    store = (images_kept * at["picture"] + small * at["small"]) / GIB
-    yield Stage("exact bytes", store_gib=store, requests=(pictures + small) * bucket)
-    yield Stage("match", pictures * at["match"] / HOUR_MS, machine_gib=works * at["work_index"] / GIB)
-    features, files = works * at["work_features"] / GIB, works * at["work_file"] / GIB
-    yield Stage("works", new * at["register"] / HOUR_MS, disk_gib=features, store_gib=files, requests=new * bucket)
-    index = pictures * at["archive"] / GIB
-    yield Stage("pictures seen", pictures * at["take_in"] / HOUR_MS, memory_gib=index, disk_gib=index)
-    yield Stage("new works", new * (at["search"] + at["at_once"]) / HOUR_MS)
-    yield Stage("new works, the rest", new * at["rest"] / HOUR_MS)
-    yield Stage("rows", pictures * at["keep"] / HOUR_MS, disk_gib=(pictures * at["rows"] + at["wal"]) / GIB)
-    bundles, files = cases * at["evidence"] / GIB, cases * at["case_files"]
-    yield Stage("evidence", cases * at["capture"] / HOUR_MS, store_gib=bundles, requests=files * bucket)
+def _iterate_needs(request: CapacityRequest, law_values: Mapping[str, float], new_works: float) -> Iterator[Stage]:
+    """Yield the requirements of each stage at this size. Times in laws are CPU milliseconds."""
+    works, pictures, cases = request.works, request.pictures, request.pictures * law_values["case"] / MILLION
+    stored_pictures = pictures * min(1.0, request.retention_days / request.days)
+    small_pictures, uses_bucket = pictures - stored_pictures, pictures > MAX_FOLDER_FILES
+    yield Stage(
+        "crawl",
+        pictures * law_values["fetch"] / HOUR_MS,
+        egress_gib=pictures * law_values["page"] * law_values["sent"] / GIB,
+    )
+    store = (stored_pictures * law_values["picture"] + small_pictures * law_values["small"]) / GIB
+    yield Stage("stored files", store_gib=store, requests=(pictures + small_pictures) * uses_bucket)
+    yield Stage("match", pictures * law_values["match"] / HOUR_MS, machine_gib=works * law_values["work_index"] / GIB)
+    features, file_count = works * law_values["work_features"] / GIB, works * law_values["work_file"] / GIB
+    yield Stage(
+        "works",
+        new_works * law_values["register"] / HOUR_MS,
+        disk_gib=features,
+        store_gib=file_count,
+        requests=new_works * uses_bucket,
+    )
+    index = pictures * law_values["archive"] / GIB
+    yield Stage("crawled pictures", pictures * law_values["take_in"] / HOUR_MS, memory_gib=index, disk_gib=index)
+    yield Stage("new works", new_works * (law_values["search"] + law_values["at_once"]) / HOUR_MS)
+    yield Stage("new works, later", new_works * law_values["rest"] / HOUR_MS)
+    yield Stage(
+        "rows",
+        pictures * law_values["keep"] / HOUR_MS,
+        disk_gib=(pictures * law_values["rows"] + law_values["wal"]) / GIB,
+    )
+    bundles, file_count = cases * law_values["evidence"] / GIB, cases * law_values["case_files"]
+    yield Stage(
+        "evidence", cases * law_values["capture"] / HOUR_MS, store_gib=bundles, requests=file_count * uses_bucket
+    )
 
 
-def _settle_stage(need: Stage, days: int, prices: Prices) -> Stage:
-    """Assign machines to a stage: the smallest type whose memory suffices for each machine's share."""
-    rented = need.core_hours / prices.busy
-    cores, a_core = rented / (days * 24), prices.core_memory_gib
-    once = need.memory_gib + (need.disk_gib * prices.database_memory if need.stage == "rows" else 0)
-    fit = (kind for kind in prices.machines if kind.memory_gib >= need.machine_gib + a_core)
-    machine = next(fit, prices.machines[-1])
-    each = min(machine.cores, max(1.0, (machine.memory_gib - need.machine_gib) / a_core))
-    machines = max(cores / each, once / machine.memory_gib, need.disk_gib / machine.disk_gib)
-    memory = once + cores * a_core + machines * need.machine_gib
-    a_month = memory * prices.memory_gib_month + need.disk_gib * prices.disk_gib_month
-    a_month += need.store_gib * prices.store_gib_month
-    money = rented * prices.core_hour + days / MONTH_DAYS * a_month
-    money += need.requests / MILLION * prices.requests_million + need.egress_gib * prices.egress_gib
-    return replace(need, memory_gib=memory, kind=machine.kind, machines=machines, cores=cores, money=money)
+def _assign_machines(needs: Stage, days: int, prices: Prices) -> Stage:
+    """Assign machines to a stage: the smallest type with enough memory."""
+    rented_hours = needs.core_hours / prices.busy
+    cores, core_memory = rented_hours / (days * 24), prices.core_memory_gib
+    shared_memory = needs.memory_gib + (needs.disk_gib * prices.database_memory if needs.stage == "rows" else 0)
+    fitting_machines = (kind for kind in prices.machines if kind.memory_gib >= needs.machine_gib + core_memory)
+    machine = next(fitting_machines, prices.machines[-1])
+    cores_per_machine = min(machine.cores, max(1.0, (machine.memory_gib - needs.machine_gib) / core_memory))
+    machines = max(cores / cores_per_machine, shared_memory / machine.memory_gib, needs.disk_gib / machine.disk_gib)
+    memory = shared_memory + cores * core_memory + machines * needs.machine_gib
+    monthly_cost = memory * prices.memory_gib_month + needs.disk_gib * prices.disk_gib_month
+    monthly_cost += needs.store_gib * prices.store_gib_month
+    money = rented_hours * prices.core_hour + days / MONTH_DAYS * monthly_cost
+    money += needs.requests / MILLION * prices.requests_million + needs.egress_gib * prices.egress_gib
+    return replace(needs, memory_gib=memory, kind=machine.kind, machines=machines, cores=cores, money=money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,86 +302,90 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The cost of all steps and of each, most expensive first. The total is None if too few images were seen."""
+    """Total cost, and the cost of each step, most expensive first. The total is None if too few images were seen."""
 
-    pictures: int  # Found and compared in the measured period.
-    price: Money | None  # Per core hour.
+    pictures: int  # Images found and compared in the measured period.
+    price: Money | None  # Price of a core hour.
     total: Cost | None
     steps: tuple[Cost, ...]
 
 
-def costs_of(durations: "Mapping[str, StepUsage]", priced: str) -> Costs:
-    """Compute the cost of a million images from the measured time of each step.
+def compute_costs(durations: "Mapping[str, StepUsage]", price_text: str) -> Costs:
+    """Compute the cost of a million images from the measured CPU time of each step.
 
-    All steps count, including registrations, evidence and reports, in the proportion in which they occurred. Disk rent,
-    traffic and labour are not included.
+    All steps are included, also registration, evidence and reports, in the proportions in which they occurred. Disk
+    rental, traffic and labour are not included.
 
     Args:
         durations: Measured time by step.
-        priced: Price of a core hour, such as ``0.02 EUR``, or empty.
+        price_text: Price of a core hour, such as ``0.02 EUR``, or empty.
 
     Returns:
         The costs.
     """
-    price = parse_money(priced) if priced else None
-    pictures = durations[MATCH].rows if MATCH in durations else 0
+    price = parse_money(price_text) if price_text else None
+    pictures = durations[MATCH_STEP].rows if MATCH_STEP in durations else 0
     if pictures < MIN_PICTURES:
         return Costs(pictures, price, None, ())
-    each = [_cost(step, spent.processor_seconds / pictures, price) for step, spent in durations.items()]
-    each.sort(key=lambda cost: (-cost.hours, cost.step))
+    step_costs = [_compute_cost(step, usage.processor_seconds / pictures, price) for step, usage in durations.items()]
+    step_costs.sort(key=lambda cost: (-cost.hours, cost.step))
     seconds = sum(cost.processor_seconds for cost in durations.values())
-    return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
+    return Costs(pictures, price, _compute_cost("", seconds / pictures, price), tuple(step_costs))
 
 
-def _cost(step: str, seconds: float, price: Money | None) -> Cost:
+def _compute_cost(step: str, seconds: float, price: Money | None) -> Cost:
     hours = seconds * MILLION / 3600
     return Cost(step, hours, None if price is None else round(Decimal(hours) * price.millionths / MILLION, 2))
 
 
-def laws_here(services: "Services") -> dict[str, Law]:
-    """Return the laws, with this installation's measurements in place of shipped ones where available."""
+def load_local_laws(services: "Services") -> dict[str, ScalingLaw]:
+    """Return the laws, with this installation's measurements instead of the shipped ones where available."""
     from django.db.models import Min
 
     from registry.fingerprints.fingerprints import Collection
     from registry.matches.index_upkeep import measure_indexes, measure_work_size
     from registry.models import Picture, StepTime
-    from workers.operations.status import disk_of
+    from workers.operations.status import measure_disk
 
-    since = StepTime.objects.filter(day__gte=_began()).aggregate(first=Min("day"))["first"]
+    since = StepTime.objects.filter(day__gte=_get_period_start()).aggregate(first=Min("day"))["first"]
     states = measure_indexes(services)
     size, pictures = measure_work_size(services, states), Picture.objects.count()
     seen_pictures = sum(state.size for state in states if state.collection == Collection.PICTURES)
-    counts = [*_by_steps(), ("work_index", size.indexes * size.works, size.works)]
+    counts = [*_measure_laws(), ("work_index", size.indexes * size.works, size.works)]
     counts += [("work_features", size.features * size.works, size.works)]
     if pictures >= ENOUGH_ON_DISK:
-        counts += [("archive", seen_pictures, pictures), ("rows", disk_of(services).database, pictures)]
-    own = {
-        name: Own(total / count, count, str(since or _began()), size.works, pictures)
+        counts += [("archive", seen_pictures, pictures), ("rows", measure_disk(services).database, pictures)]
+    measurements = {
+        name: LocalMeasurement(total / count, count, str(since or _get_period_start()), size.works, pictures)
         for name, total, count in counts
         if count >= ENOUGH and total
     }
-    return {name: replace(law, own=own.get(name)) for name, law in shipped_laws().items()}
+    return {name: replace(law, own=measurements.get(name)) for name, law in load_shipped_laws().items()}
 
 
-def _began() -> date:
-    return (now() - timedelta(days=COST_DAYS)).date()
+def _get_period_start() -> date:
+    return (now() - timedelta(days=COST_PERIOD_DAYS)).date()
 
 
-def _by_steps() -> Iterator[tuple[str, float, int]]:
-    """Yield (law, total, count): core milliseconds, bytes, or cases per million, and the number they refer to."""
+def _measure_laws() -> Iterator[tuple[str, float, int]]:
+    """Yield (law, total, count): total CPU milliseconds, bytes, or cases per million images, and the divisor."""
     from django.db.models import Avg, Count
 
-    from registry.db.heartbeats import StepUsage, usage_since
+    from registry.db.heartbeats import StepUsage, load_usage_since
     from registry.models import Picture
 
-    none, durations = StepUsage(0, 0.0, 0.0, now()), usage_since(now() - timedelta(days=COST_DAYS))
-    spent = {step: durations.get(step, none) for step in ("slice", "match", "register", "capture", "seal", "witness")}
-    milliseconds = {step: 1000 * duration.processor_seconds for step, duration in spent.items()}
-    pictures, cases = spent["match"].rows, spent["capture"].rows
+    no_usage, durations = StepUsage(0, 0.0, 0.0, now()), load_usage_since(now() - timedelta(days=COST_PERIOD_DAYS))
+    usage_by_step = {
+        step: durations.get(step, no_usage) for step in ("slice", "match", "register", "capture", "seal", "witness")
+    }
+    milliseconds = {step: 1000 * duration.processor_seconds for step, duration in usage_by_step.items()}
+    pictures, cases = usage_by_step["match"].rows, usage_by_step["capture"].rows
     yield "fetch", milliseconds["slice"], pictures
     yield "match", milliseconds["match"], pictures
-    yield "register", milliseconds["register"], spent["register"].rows
+    yield "register", milliseconds["register"], usage_by_step["register"].rows
     yield "capture", sum(milliseconds[step] for step in ("capture", "seal", "witness")), cases
     yield "case", MILLION * cases, pictures
-    fresh = Picture.objects.filter(first_seen__date__gte=_began()).aggregate(mean=Avg("size"), count=Count("pk"))
-    yield "picture", float(fresh["mean"] or 0) * fresh["count"], fresh["count"]
+    new_pictures = Picture.objects.filter(first_seen__date__gte=_get_period_start()).aggregate(
+        mean=Avg("size"), count=Count("pk")
+    )
+    yield "picture", float(new_pictures["mean"] or 0) * new_pictures["count"], new_pictures["count"]

@@ -1,4 +1,4 @@
-"""Statistics of the installation, from rows and the disk, so that every process reports the same."""
+"""Statistics of the installation, computed from rows and the disk, so that every process reports the same values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,11 +14,11 @@ from exhibit.clock import now
 from registry import jobs
 from registry.alliance import partners
 from registry.cases import floods
-from registry.crawls import canaries
+from registry.crawls import copy_checks
 from registry.crawls.schedules import list_due_watches
 from registry.db import heartbeats
 from registry.db.heartbeats import StepUsage
-from registry.keys.signing_keys import locked_keys_fault
+from registry.keys.signing_keys import describe_locked_keys
 from registry.log import service_availability
 from registry.log.anchors import get_anchor_configs
 from registry.log.local_log import get_log
@@ -26,9 +26,9 @@ from registry.matches.index_upkeep import IndexState, measure_indexes
 from registry.models import (
     UNFINISHED,
     AnchorReceipt,
-    Canary,
     Crawl,
     Heartbeat,
+    KnownCopy,
     LogCheckpoint,
     LogWaiting,
     StepState,
@@ -37,34 +37,41 @@ from registry.models import (
 from registry.retention.picture_reports import list_open_reports
 from registry.services.disk import FreeSpace, get_free_space
 from registry.services.services import Services
-from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
-from workers.operations.capacity import COST_DAYS
+from workers.operations.backlog import (
+    Backlog,
+    Failure,
+    count_by_task,
+    find_held_up_reasons,
+    find_oldest_by_queue,
+    list_failures,
+)
+from workers.operations.capacity import COST_PERIOD_DAYS
 
-LATE = timedelta(minutes=15)  # Delay after which a run that has not started counts as late.
+LATE_AFTER = timedelta(minutes=15)  # Delay after which a crawl that has not started counts as late.
 MAX_CRAWLS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class TimestampService:
     """A configured timestamp service."""
 
     kind: str
     name: str
     development: bool
-    health: service_availability.Availability | None  # Its recent responses; None if it was never queried.
-    last_receipt: datetime | None  # Time of its last complete timestamp, as stated by itself.
+    health: service_availability.Availability | None  # Recent responses; None if the service was never queried.
+    last_receipt: datetime | None  # Time of its last complete timestamp, as stated by the service.
 
 
 @dataclass(frozen=True, slots=True)
-class Disk(FreeSpace):
-    """Disk room, and the size of the database in bytes."""
+class DiskUsage(FreeSpace):
+    """Free disk space, and the size of the database in bytes."""
 
     database: int
 
 
 @dataclass(frozen=True, slots=True)
-class LogFigures:
-    """The log: entries awaiting numbers, the newest signed checkpoint, and why signing has stopped, if it has."""
+class LogStatus:
+    """The log: entries without a number, the newest signed checkpoint, and the reason why signing stopped, if any."""
 
     waiting: int
     size: int
@@ -73,105 +80,109 @@ class LogFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Crawls:
-    """Crawls under way (oldest first), those that ended within a day by reason, and late watches."""
+class CrawlStatus:
+    """Running crawls (oldest first), crawls that ended within a day by reason, and late watches."""
 
     under_way: Sequence[Crawl]  # Annotated with pages ``rendered`` by a browser and ``render_seconds``.
     ended: Mapping[str, int]
-    late: int
-    anonymous: bool  # True if there are watches but no contact for visited sites.
+    late_watches: int
+    lacks_contact: bool  # True if there are watches but no contact for visited sites.
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class InstallationStatus:
     """The state of the installation at one point in time."""
 
     at: datetime
     steps: Sequence[Backlog]
     failures: Sequence[Failure]
     held_up: Mapping[str, str]
-    queues: Mapping[str, datetime | None]  # Since when the oldest row that can be processed waits, by queue.
+    queues: Mapping[str, datetime | None]  # Time since which the oldest processable row is pending, by queue.
     heartbeats: Sequence[Heartbeat]
-    crawls: Crawls
+    crawls: CrawlStatus
     indexes: Sequence[IndexState]
-    witnesses: Sequence[Witness]
-    log: LogFigures
-    disk: Disk
-    missed: Sequence[Canary]
-    taken: Mapping[str, StepUsage]
-    reported: Sequence[str] = ()
-    partners: Sequence[tuple[str, str]] = ()  # Names with the fault in each partner's log, if any.
-    closed_keys: str = ""  # Reason why owners' sealing keys cannot be decrypted, so that nothing is sealed.
+    witnesses: Sequence[TimestampService]
+    log: LogStatus
+    disk: DiskUsage
+    missed_known_copies: Sequence[KnownCopy]
+    usage_by_step: Mapping[str, StepUsage]
+    reported_digests: Sequence[str] = ()
+    partners: Sequence[tuple[str, str]] = ()  # Name and fault of each partner's log; empty if there is no fault.
+    closed_keys: str = ""  # Reason why owners' sealing keys cannot be decrypted; empty if they can.
     floods: Sequence[tuple[str, int, int]] = ()  # Owner, work number, and number of sites of each work on hold.
 
 
-def status_of(services: Services, most: int | None = None) -> Status:
+def collect_status(services: Services, max_rows: int | None = None) -> InstallationStatus:
     """Collect all statistics in some twenty queries, regardless of the amount of data.
 
-    At most ``most`` waiting rows are counted per step.
+    At most ``max_rows`` pending rows are counted per step.
     """
-    backlogs = by_task(most)
-    return Status(
+    backlogs = count_by_task(max_rows)
+    return InstallationStatus(
         at=now(),
-        steps=[backlogs[step.name] for step in jobs.periodic_jobs()],
-        failures=failures(),
-        held_up=held_up(most),
-        queues=oldest_by_queue(backlogs),
-        heartbeats=heartbeats.heartbeats(),
-        crawls=_crawls(services),
+        steps=[backlogs[step.name] for step in jobs.list_periodic_jobs()],
+        failures=list_failures(),
+        held_up=find_held_up_reasons(max_rows),
+        queues=find_oldest_by_queue(backlogs),
+        heartbeats=heartbeats.list_heartbeats(),
+        crawls=_collect_crawls(services),
         indexes=measure_indexes(services),
-        witnesses=_witnesses(services),
-        log=_log(services),
-        disk=disk_of(services),
-        missed=[result.canary for _, result in canaries.list_recent_misses()],
-        taken=heartbeats.usage_since(now() - timedelta(days=COST_DAYS)),
-        reported=list_open_reports(),
-        closed_keys=locked_keys_fault(services),
-        partners=list(partners.list_active().values_list("name", "fault")),
-        floods=list(floods.undecided_floods().values_list("work__owner__slug", "work__number", "sites")),
+        witnesses=_collect_timestamp_services(services),
+        log=_collect_log(services),
+        disk=measure_disk(services),
+        missed_known_copies=[result.known_copy for _, result in copy_checks.list_recent_misses()],
+        usage_by_step=heartbeats.load_usage_since(now() - timedelta(days=COST_PERIOD_DAYS)),
+        reported_digests=list_open_reports(),
+        closed_keys=describe_locked_keys(services),
+        partners=list(partners.list_active_partners().values_list("name", "fault")),
+        floods=list(floods.list_undecided_floods().values_list("work__owner__slug", "work__number", "sites")),
     )
 
 
-def _crawls(services: Services) -> Crawls:
+def _collect_crawls(services: Services) -> CrawlStatus:
     under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
-    ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
-    counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
-    under_way = under_way.annotate(rendered=_sum_of("rendered"), render_seconds=_sum_of("render_seconds"))
+    ended_crawls = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
+    counts = dict(ended_crawls.annotate(count=Count("pk")).order_by("-count"))
+    under_way = under_way.annotate(rendered=_build_sum("rendered"), render_seconds=_build_sum("render_seconds"))
     watches = Watch.objects.filter(removed_at=None, paused=False, owner__sample=False)
-    anonymous = not services.config.contact and watches.exists()
-    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(list_due_watches(LATE)), anonymous)
+    lacks_contact = not services.config.contact and watches.exists()
+    return CrawlStatus(
+        list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(list_due_watches(LATE_AFTER)), lacks_contact
+    )
 
 
-def _sum_of(name: str) -> Sum:
-    """Return the sum of a count over a crawl's slices; 0 if none has it."""
+def _build_sum(name: str) -> Sum:
+    """Return the sum of a count over the slices of a crawl; 0 if no slice has this count."""
     return Sum(Cast(KeyTextTransform(name, "slices__counts"), FloatField()), default=0.0)
 
 
-def _witnesses(services: Services) -> list[Witness]:
+def _collect_timestamp_services(services: Services) -> list[TimestampService]:
     anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in get_anchor_configs(services)]
     if not anchors:
         return []
-    health, last = service_availability.load_availability(), _last_receipts([who for who, _ in anchors])
-    return [Witness(*who, development, health.get(who), last.get(who)) for who, development in anchors]
+    health, last_receipts = service_availability.load_availability(), _find_last_receipts([key for key, _ in anchors])
+    return [
+        TimestampService(*key, development, health.get(key), last_receipts.get(key)) for key, development in anchors
+    ]
 
 
-def _last_receipts(anchors: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:
+def _find_last_receipts(anchors: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:
     """Return the time of each service's last complete timestamp, by kind and name."""
     done = AnchorReceipt.objects.filter(state=StepState.DONE).order_by("-pk").values_list("kind", "witness", "time")
-    each = [done.filter(kind=kind, witness=name)[:1] for kind, name in anchors]
-    return {(kind, name): time for kind, name, time in each[0].union(*each[1:], all=True)}
+    queries = [done.filter(kind=kind, witness=name)[:1] for kind, name in anchors]
+    return {(kind, name): time for kind, name, time in queries[0].union(*queries[1:], all=True)}
 
 
-def _log(services: Services) -> LogFigures:
+def _collect_log(services: Services) -> LogStatus:
     count = RawSQL("SELECT count(*) FROM registry_logwaiting", ())
     newest = LogCheckpoint.objects.annotate(waiting=count).order_by("-pk").values_list("waiting", "size", "made_at")
     waiting_entries, size, signed_at = newest.first() or (LogWaiting.objects.count(), 0, None)
-    return LogFigures(waiting_entries, size, signed_at, get_log(services).describe_stop())
+    return LogStatus(waiting_entries, size, signed_at, get_log(services).describe_signing_stop())
 
 
-def disk_of(services: Services) -> Disk:
-    """Return the room on the data folder's disk and the size of the database."""
+def measure_disk(services: Services) -> DiskUsage:
+    """Return the free space on the data folder's disk and the size of the database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         (database,) = cursor.fetchone()
-    return Disk(**asdict(get_free_space(services.config)), database=int(database))
+    return DiskUsage(**asdict(get_free_space(services.config)), database=int(database))

@@ -1,4 +1,4 @@
-"""The Celery app, which transports messages. The work is in the tasks, the state in the rows."""
+"""The Celery app, which transports messages. The work is done by the tasks; the state is in the rows."""
 
 import contextlib
 import os
@@ -14,46 +14,46 @@ from kombu.exceptions import ChannelError, OperationalError
 from kombu.transport import redis, virtual
 from redis.exceptions import RedisError
 
-from exhibit.clock import SLACK
+from exhibit.clock import MAX_CLOCK_SKEW
 from exhibit.config.config import Config
-from exhibit.files.private import keep_private
-from exhibit.logs import about
+from exhibit.files.private import set_private_umask
+from exhibit.logs import get_log_context
 from registry import jobs
 from registry.configuration import load_config
-from registry.services.addresses import REDIS_SECONDS, broker_url
+from registry.services.addresses import REDIS_SECONDS, get_broker_url
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
-keep_private()
+set_private_umask()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 
 TASK_SECONDS = 570  # A task is killed after this time, before its message would be redelivered.
 
 VISIBILITY_SECONDS = 600
 
-LONG_SECONDS = 24 * 3600
+LONG_TASK_SECONDS = 24 * 3600
 """Time limit in seconds of tasks that may take hours; their messages are never redelivered."""
 
 WORKER_SECONDS = 15
-"""Seconds for which a worker waits for Redis to answer one command before it reconnects."""
+"""Seconds for which a worker waits for the response to one Redis command before it reconnects."""
 
-_SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-"""For processes whose response somebody waits for."""
+_SHORT_TIMEOUTS = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+"""Timeouts of processes on whose response a user waits."""
 
-_BOUNDED = {
+_WORKER_TIMEOUTS = {
     "socket_timeout": WORKER_SECONDS,
     "socket_connect_timeout": WORKER_SECONDS,
     "socket_keepalive": True,
     "health_check_interval": 15,  # kombu drops a silent BRPOP after polling_interval plus at most twice this.
 }
-"""For every process: without these limits, a stalled Redis or a half-open connection blocks it forever.
+"""Timeouts of every process. Without them, a stalled Redis or a half-open connection would block it forever.
 
 ``retry_on_timeout`` stays off: a message that was sent but not confirmed would be sent twice.
 """
 
-UPKEEP_SECONDS = 3600.0
-"""Interval of upkeep: expired bytes, and works missing from the local votes."""
+UPKEEP_INTERVAL_SECONDS = 3600.0
+"""Interval of the hourly jobs in seconds."""
 
 
 _UPKEEP_QUEUES = {"exhibit.retain": jobs.UPKEEP, "exhibit.votes": jobs.UPKEEP, "exhibit.sweep": jobs.SWEEP}
@@ -68,7 +68,7 @@ class _QoS(redis.QoS):
     message stays in Redis and is delivered again after :data:`VISIBILITY_SECONDS`, when its rows are done.
     """
 
-    channel: Any  # kombu's, whose stubs lack its errors
+    channel: Any  # The stubs of kombu lack its errors.
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message."""
@@ -90,31 +90,31 @@ class _QoS(redis.QoS):
 redis.Channel.QoS = _QoS
 
 
-def all_queues() -> frozenset[str]:
-    """Return every queue that some worker has to serve."""
-    return frozenset(jobs.queues().values())
+def list_queues() -> frozenset[str]:
+    """Return all queues that must be served by a worker."""
+    return frozenset(jobs.list_queues_by_task().values())
 
 
 def make_app(config: Config) -> Celery:
     """Create the app of a configuration. Makes no connection."""
     celery_app = Celery(
         "exhibit",
-        broker=broker_url(config),
+        broker=get_broker_url(config),
         include=["workers.tasks.tasks", "workers.tasks.heartbeat"],
         task_cls="workers.tasks.tasks:StepTask",
     )
     celery_app.conf.update(
-        # Messages are hints: one is redelivered if its worker dies, and running it twice gives the same rows.
+        # A message is redelivered if its worker dies. Processing it twice results in the same rows.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
-        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, **_BOUNDED},
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, **_WORKER_TIMEOUTS},
         broker_connection_retry_on_startup=True,
         task_time_limit=TASK_SECONDS,
         task_default_queue=jobs.DEFAULT,
         task_queues=[Broadcast(jobs.SWEEP, exchange=_SWEEP, queue=f"{jobs.SWEEP}@{socket.gethostname()}")],
-        task_create_missing_queues=True,  # All others.
+        task_create_missing_queues=True,  # The other queues are created on demand.
         task_routes={name: {"queue": queue} for name, queue in _UPKEEP_QUEUES.items()},
         worker_hijack_root_logger=False,
     )
@@ -124,18 +124,18 @@ def make_app(config: Config) -> Celery:
 app = make_app(load_config())
 
 
-def give_up_soon() -> None:
-    """Limit how long this process, which is not a worker, waits for a stalled Redis."""
-    app.conf.broker_transport_options |= _SOON
+def set_short_timeouts() -> None:
+    """Use short Redis timeouts in this process, which is not a worker."""
+    app.conf.broker_transport_options |= _SHORT_TIMEOUTS
 
 
-def send(job: jobs.Job, ids: Sequence[int], *, by_user: bool = False) -> None:
-    """Send messages for rows. The tick finds rows whose messages could not be sent."""
+def send_messages(job: jobs.Job, ids: Sequence[int], *, by_user: bool = False) -> None:
+    """Send messages for rows. If a message cannot be sent, the tick finds its rows later."""
     with contextlib.suppress(OperationalError, RedisError):  # The broker does not respond, or its disk is full.
-        task = job.task(is_requested=by_user)
-        for rows in job.batches(ids):
-            headers = {"request_id": about().get("request_id", "")}
-            app.send_task(f"exhibit.{task}", [rows], headers=headers, queue=job.queues[task])
+        task = job.get_task_name(is_requested=by_user)
+        for rows in job.iterate_batches(ids):
+            headers = {"request_id": get_log_context().get("request_id", "")}
+            app.send_task(f"exhibit.{task}", [rows], headers=headers, queue=job.queues_by_task[task])
 
 
 def enqueue(rows: "type[Model]", ids: Sequence[int], *, by_user: bool = False) -> None:
@@ -145,26 +145,27 @@ def enqueue(rows: "type[Model]", ids: Sequence[int], *, by_user: bool = False) -
     """
     from django.db import transaction
 
-    transaction.on_commit(partial(send, jobs.job_of(rows), list(ids), by_user=by_user))
+    transaction.on_commit(partial(send_messages, jobs.get_job_for_model(rows), list(ids), by_user=by_user))
 
 
-def send_upkeep(through: Celery = app) -> None:
-    """Announce upkeep, here and on every machine. A lost message is made up for by the next one."""
-    expires = UPKEEP_SECONDS + 2 * SLACK.total_seconds()  # The clocks of two machines may differ.
+def send_upkeep(celery_app: Celery = app) -> None:
+    """Send messages for the hourly jobs, to one worker and to every machine. The next one replaces a lost message."""
+    expires = UPKEEP_INTERVAL_SECONDS + 2 * MAX_CLOCK_SKEW.total_seconds()  # The clocks of two machines may differ.
     with contextlib.suppress(OperationalError, RedisError):
-        through.send_task("exhibit.retain", expires=expires)
-        through.send_task("exhibit.sweep", expires=expires, declare=[_SWEEP])  # kombu would assume a direct one.
+        celery_app.send_task("exhibit.retain", expires=expires)
+        # Kombu would assume a direct exchange.
+        celery_app.send_task("exhibit.sweep", expires=expires, declare=[_SWEEP])
 
 
-def queued(task: str) -> int:
+def count_messages(task: str) -> int:
     """Return the number of messages in a task's queue; 0 if the broker does not respond."""
-    pool: Any = app.pool  # celery-stubs lack its methods.
+    pool: Any = app.pool  # The stubs of Celery lack its methods.
     with (
         contextlib.suppress(OperationalError, RedisError),
         pool.acquire(block=True) as connection,
         contextlib.suppress(ChannelError),  # A queue is created by its first message.
     ):
-        queue = jobs.queues().get(task, jobs.DEFAULT)
+        queue = jobs.list_queues_by_task().get(task, jobs.DEFAULT)
         return int(connection.default_channel.queue_declare(queue=queue, passive=True).message_count)
     return 0
 
@@ -175,13 +176,14 @@ def living_workers(seconds: float = 1.0) -> dict[str, str]:
         queues_by_worker = app.control.inspect(timeout=seconds).active_queues() or {}
     except (OperationalError, RedisError):
         return {}
-    known = all_queues()
+    known_queues = list_queues()
     return {
-        name: ",".join(sorted(known & {queue["name"] for queue in queues})) for name, queues in queues_by_worker.items()
+        name: ",".join(sorted(known_queues & {queue["name"] for queue in queues}))
+        for name, queues in queues_by_worker.items()
     }
 
 
-def workers_answer(seconds: float = 1.0) -> bool:
+def is_worker_responding(seconds: float = 1.0) -> bool:
     """Return True if a worker responds on any machine. Takes the full time if none does."""
     try:
         return bool(app.control.ping(timeout=seconds, limit=1))

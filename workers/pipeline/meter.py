@@ -1,4 +1,4 @@
-"""Resource use of a step, measured around each batch and summed up in one row per day."""
+"""Resource usage of a step, measured for each batch and stored as one row per day."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def metered(step: str) -> Iterator[None]:
+def measure_batch(step: str) -> Iterator[None]:
     """Measure one batch of a step: wall-clock seconds, CPU seconds, and completed rows.
 
     Costs one small UPDATE. Browsers are not included, because they outlive their captures.
@@ -17,17 +17,19 @@ def metered(step: str) -> Iterator[None]:
 
     from registry.db import heartbeats, steps
 
-    started, used = time.monotonic(), _processor_seconds()
-    with steps.collect_finished() as ended:
+    started, cpu_start = time.monotonic(), _read_processor_seconds()
+    with steps.collect_finished() as finished_rows:
         try:
             yield
         finally:
-            seconds, processor = time.monotonic() - started, _processor_seconds() - used
+            seconds, cpu_seconds = time.monotonic() - started, _read_processor_seconds() - cpu_start
             with contextlib.suppress(Error):  # A measurement must not cause a failure.
-                heartbeats.add_time(step, rows=len(ended), seconds=seconds, processor_seconds=processor)
+                heartbeats.record_step_time(
+                    step, rows=len(finished_rows), seconds=seconds, processor_seconds=cpu_seconds
+                )
 
 
-def _processor_seconds() -> float:
+def _read_processor_seconds() -> float:
     """Return the CPU seconds of this process and of its ended children."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system

@@ -1,1 +1,1 @@
-"""The embedded servers and Exhibit's processes: start, discovery, supervision and stop."""
+"""Start, discovery, supervision and stop of the embedded servers and of Exhibit's processes."""

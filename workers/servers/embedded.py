@@ -9,44 +9,44 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from exhibit.config.config import Config, made_data_dir
+from exhibit.config.config import Config, ensure_data_dir
 from exhibit.errors import ServiceMissingError
 from exhibit.files.locks import FileLock
-from exhibit.files.private import closed
-from exhibit.logs import last_lines
-from exhibit.machine import stat_fields
-from workers.servers.postgres import Postgres, database_answers
-from workers.servers.processes import Kept, ServerRights, end, service_user
-from workers.servers.redis import RedisServer, embedded_answers
+from exhibit.files.private import restrict_permissions
+from exhibit.logs import read_last_lines
+from exhibit.machine import read_stat_fields
+from workers.servers.postgres import EmbeddedPostgres, database_answers
+from workers.servers.processes import ServerRights, SupervisedProcess, find_service_user, wait_or_kill
+from workers.servers.redis import EmbeddedRedis, is_embedded_redis_responding
 
 _SECONDS_OF_RETRIES = 10.0
-_SECONDS_TO_STOP = 8.0
+_STOP_SECONDS = 8.0
 
-Server = Postgres | RedisServer
+Server = EmbeddedPostgres | EmbeddedRedis
 
 
 class ServersBusyError(ServiceMissingError):
-    """Another process runs the embedded servers of this data folder."""
+    """Raised if another process runs the embedded servers of this data folder."""
 
 
 class EmbeddedServers:
-    """The embedded servers of one data folder, as children of this process. Those with a configured URL are left out.
+    """Embedded servers of one data folder, as children of this process. Servers with a configured URL are not started.
 
-    A context manager. After any crash, the next start recovers: PostgreSQL from its write-ahead log, Redis from its
-    append-only file.
+    This is a context manager. After a crash, the next start recovers PostgreSQL from its write-ahead log and Redis from
+    its append-only file.
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._rights = ServerRights(service_user(config.data_dir))
+        self._rights = ServerRights(find_service_user(config.data_dir))
         self._lock = FileLock(lock_folder(config) / "servers.lock")
         self._servers: list[Server] = []
-        self._kept: dict[str, Kept] = {}
+        self._processes: dict[str, SupervisedProcess] = {}
         self._reachable: set[str] = set()
         if not config.database_url:
-            self._servers.append(Postgres(config, self._rights))
+            self._servers.append(EmbeddedPostgres(config, self._rights))
         if not config.redis_url:
-            self._servers.append(RedisServer(config, self._rights))
+            self._servers.append(EmbeddedRedis(config, self._rights))
 
     def __enter__(self) -> Self:
         self.start()
@@ -58,7 +58,7 @@ class EmbeddedServers:
     @property
     def processes(self) -> dict[str, int]:
         """Process IDs of the running servers, by name."""
-        return {name: supervised.process.pid for name, supervised in self._kept.items()}
+        return {name: supervised.process.pid for name, supervised in self._processes.items()}
 
     def start(self, stop: Callable[[], object] = bool) -> None:
         """Start the servers and return when they respond.
@@ -67,45 +67,46 @@ class EmbeddedServers:
             ServersBusyError: Another process runs them.
             ServiceMissingError: A server does not start, or ``stop`` returned true.
         """
-        if not self._lock.take(within=1.0):
-            raise ServersBusyError(f"The servers in {self._config.data_dir} are run by another process.")
-        self._lock.sign()
+        if not self._lock.acquire(within=1.0):
+            raise ServersBusyError(f"The servers in {self._config.data_dir} belong to another process.")
+        self._lock.write_pid()
         try:
             (self._config.data_dir / "log").mkdir(exist_ok=True)
-            closed(self._config.data_dir)
-            self._rights.let_pass(self._config.data_dir)
+            restrict_permissions(self._config.data_dir)
+            self._rights.close_data_folder(self._config.data_dir)
             for server in self._servers:
-                self._rights.own_folder(server.folder)
-                _clear_stale(server.folder, server.pid_file)  # Nothing is changed below a server that is still running.
+                self._rights.create_folder(server.folder)
+                # The files of a running server must not be changed.
+                _remove_stale_pid_file(server.folder, server.pid_file)
                 server.prepare()
-                logs, make_way = self._config.data_dir / "log", partial(self._make_way, server)
-                self._kept[server.name] = Kept(server.child(), logs, make_way)
+                logs, prepare = self._config.data_dir / "log", partial(self._prepare_start, server)
+                self._processes[server.name] = SupervisedProcess(server.build_child(), logs, prepare)
             for server in self._servers:
                 self._wait_for(server, stop)
-                server.finish()
+                server.finish_start()
         except BaseException:
             self.stop()
             raise
 
-    def revive(self) -> list[str]:
-        """Restart the servers that have died and return their names. Does not wait.
+    def restart_dead_servers(self) -> list[str]:
+        """Restart servers that have died, without waiting for them, and return their names.
 
-        Servers that die repeatedly, as on a full disk, are restarted after growing pauses. A server whose socket was
-        removed is asked to stop, because it can no longer be reached.
+        Servers that die repeatedly, as on a full disk, are restarted after increasing delays. A server whose socket was
+        removed is stopped, because it can no longer be reached.
         """
-        again = []
+        restarted = []
         for server in self._servers:
-            supervised = self._kept[server.name]
+            supervised = self._processes[server.name]
             if server.socket.exists():
                 self._reachable.add(server.name)
             elif server.name in self._reachable:
                 self._reachable.remove(server.name)
-                supervised.process.send_signal(supervised.child.stop)
+                supervised.process.send_signal(supervised.child.stop_signal)
             supervised.has_died()
             with suppress(OSError):
-                if supervised.revive():
-                    again.append(server.name)
-        return again
+                if supervised.restart_if_due():
+                    restarted.append(server.name)
+        return restarted
 
     def has_folder(self) -> bool:
         """Return True if the data folder is still where it was when the servers were started."""
@@ -114,77 +115,77 @@ class EmbeddedServers:
     def stop(self) -> None:
         """Stop the servers cleanly within seconds. Does nothing if none is running.
 
-        If the data folder has gone, they are killed: PostgreSQL would otherwise write to whatever is at its path.
+        If the data folder was moved or unmounted, they are killed, because PostgreSQL would write to the old path.
         """
-        lost = bool(self._kept) and not self.has_folder()
-        running, self._kept = list(self._kept.values()), {}
-        for supervised in running:
+        is_folder_missing = bool(self._processes) and not self.has_folder()
+        processes, self._processes = list(self._processes.values()), {}
+        for supervised in processes:
             if supervised.process.poll() is None:
-                supervised.process.send_signal(signal.SIGKILL if lost else supervised.child.stop)
-        end([supervised.process for supervised in running], seconds=_SECONDS_TO_STOP)
+                supervised.process.send_signal(signal.SIGKILL if is_folder_missing else supervised.child.stop_signal)
+        wait_or_kill([supervised.process for supervised in processes], seconds=_STOP_SECONDS)
         self._lock.release()
 
-    def _make_way(self, server: Server) -> None:
-        _clear_stale(server.folder, server.pid_file)
-        self._rights.own_folder(server.socket.parent)
+    def _prepare_start(self, server: Server) -> None:
+        _remove_stale_pid_file(server.folder, server.pid_file)
+        self._rights.create_folder(server.socket.parent)
 
     def _wait_for(self, server: Server, stop: Callable[[], object]) -> None:
-        """Wait until a server responds, as long as it makes progress: recovery takes minutes on a slow machine.
+        """Wait until a server responds, as long as it makes progress. Recovery takes minutes on a slow machine.
 
-        A server that ends is restarted for ten seconds, because a predecessor may still be ending.
+        A server that ends is restarted during the first ten seconds, because its predecessor may still be stopping.
         """
-        supervised = self._kept[server.name]
+        supervised = self._processes[server.name]
         started = time.monotonic()
-        while not server.answers():
+        while not server.is_responding():
             seconds = time.monotonic() - started
-            ended = supervised.process.poll() is not None
-            if stop() or (seconds > _SECONDS_OF_RETRIES if ended else supervised.detector.is_hung()):
-                log_lines = last_lines(self._config.data_dir / "log", server.name)
-                raise ServiceMissingError(f"The embedded server {server.name} doesn't start: {log_lines}")
-            time.sleep(0.3 if ended else 0.02)
-            if ended:
+            has_ended = supervised.process.poll() is not None
+            if stop() or (seconds > _SECONDS_OF_RETRIES if has_ended else supervised.detector.is_hung()):
+                log_lines = read_last_lines(self._config.data_dir / "log", server.name)
+                raise ServiceMissingError(f"The embedded server {server.name} did not start: {log_lines}")
+            time.sleep(0.3 if has_ended else 0.02)
+            if has_ended:
                 supervised.start()
 
 
 def lock_folder(config: Config) -> Path:
     """Return the folder of this installation's locks; create it and the data folder if missing."""
-    folder = made_data_dir(config) / "locks"
+    folder = ensure_data_dir(config) / "locks"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
-def servers_answer(config: Config) -> bool:
+def are_servers_responding(config: Config) -> bool:
     """Return True if the servers that the configuration embeds respond."""
     return (bool(config.database_url) or database_answers(config)) and (
-        bool(config.redis_url) or embedded_answers(config)
+        bool(config.redis_url) or is_embedded_redis_responding(config)
     )
 
 
-def _clear_stale(folder: Path, pid_file: str) -> None:
-    """Remove the pid file of a server that no longer runs, even if its number now belongs to another process.
+def _remove_stale_pid_file(folder: Path, pid_file: str) -> None:
+    """Remove the PID file of a server that no longer runs, even if another process now has this PID.
 
-    PostgreSQL refuses to start next to such a file. A predecessor that still runs is waited for, and killed after ten
-    seconds, because two servers must never write to the same files.
+    PostgreSQL does not start if such a file exists. A previous server that still runs is killed after ten seconds,
+    because two servers must never write to the same files.
     """
     path = folder / pid_file
-    until = time.monotonic() + _SECONDS_OF_RETRIES
-    while (number := _read_number(path)) is not None and _works_in(number, folder):
-        if time.monotonic() > until:
-            os.kill(number, signal.SIGKILL)
+    deadline = time.monotonic() + _SECONDS_OF_RETRIES
+    while (pid := _read_pid(path)) is not None and _runs_in_folder(pid, folder):
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
     path.unlink(missing_ok=True)
 
 
-def _read_number(path: Path) -> int | None:
+def _read_pid(path: Path) -> int | None:
     try:
         return int(path.read_text(encoding="ascii").split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
         return None
 
 
-def _works_in(number: int, folder: Path) -> bool:
-    """Return True if a process is alive (not a zombie) and has this working folder, which is unique to each server."""
+def _runs_in_folder(pid: int, folder: Path) -> bool:
+    """Return True if a process is alive (not a zombie) and has this working folder, which only one server has."""
     try:
-        return stat_fields(number)[0] != "Z" and Path(f"/proc/{number}/cwd").samefile(folder)
+        return read_stat_fields(pid)[0] != "Z" and Path(f"/proc/{pid}/cwd").samefile(folder)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: creation, start and status."""
+"""Embedded PostgreSQL: creation, start and status."""
 
 import importlib.util
 import os
@@ -16,9 +16,9 @@ from psycopg import sql
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ServiceMissingError
 from registry.services import addresses
-from workers.servers.processes import Child, ServerRights
+from workers.servers.processes import ChildSpec, ServerRights
 
-_INITDB = (
+_INITDB_OPTIONS = (
     "--auth-local=reject",
     "--auth-host=reject",
     "--encoding=UTF8",
@@ -26,7 +26,7 @@ _INITDB = (
     "--builtin-locale=C.UTF-8",
     "--locale=C",
     "--no-instructions",
-    "--no-sync",  # Halves the time. A power cut within the first half minute could require creating it again.
+    "--no-sync",  # Halves the time. After a power cut within the first 30 seconds, it may have to be created again.
 )
 
 
@@ -42,13 +42,13 @@ def postgres_programs() -> Path:
         if (folder / "postgres").exists():
             return folder
     raise ServiceMissingError(
-        "There is no embedded PostgreSQL for this platform.",
+        "Embedded PostgreSQL is not available on this platform.",
         hint="Run `make setup` again, or set DATABASE_URL to a PostgreSQL of your own.",
         retry=False,
     )
 
 
-class Postgres:
+class EmbeddedPostgres:
     """A PostgreSQL in ``postgres/`` of the data folder, reached through its socket only."""
 
     name = "postgres"
@@ -58,44 +58,44 @@ class Postgres:
         self._config = config
         self._rights = rights
         self.folder = config.data_dir / self.name
-        self.socket = addresses.socket_folder(config) / ".s.PGSQL.5432"
+        self.socket = addresses.get_socket_folder(config) / ".s.PGSQL.5432"
 
     def prepare(self) -> None:
-        """Create the database files if missing, and rewrite the access rules: only this process's user may connect."""
+        """Create the database files if missing, and write access rules that admit only the user of this process."""
         if not (self.folder / "PG_VERSION").exists():
-            self._make()
+            self._create_files()
         try:
             user = pwd.getpwuid(os.geteuid()).pw_name.replace('"', '""')
         except KeyError:
-            hint = "Add it to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own."
-            raise ConfigError(f"PostgreSQL knows no user with the number {os.geteuid()}.", hint=hint) from None
+            hint = "Add the user to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own."
+            raise ConfigError(f"There is no user with the ID {os.geteuid()}.", hint=hint) from None
         name = addresses.DATABASE_USER
-        self._rights.write(self.folder / "pg_ident.conf", f'{name} "{user}" {name}\n')
-        self._rights.write(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
+        self._rights.write_private_file(self.folder / "pg_ident.conf", f'{name} "{user}" {name}\n')
+        self._rights.write_private_file(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
 
-    def _make(self) -> None:
-        """Create the files in a temporary folder and move them at once, so that a crash leaves nothing incomplete."""
+    def _create_files(self) -> None:
+        """Create the files in a temporary folder and rename it, so that a crash leaves no incomplete database."""
         draft_folder = self.folder / "new"
         shutil.rmtree(draft_folder, ignore_errors=True)
         draft_folder.mkdir(mode=0o700)
-        maker = self._rights.maker()
-        maker.hand_over(draft_folder)
+        rights = self._rights.get_creation_rights()
+        rights.change_owner(draft_folder)
         program = str(postgres_programs() / "initdb")
-        arguments = ("-D", str(draft_folder), f"--username={addresses.DATABASE_USER}", *_INITDB)
-        child = maker.child(self.name, (program, *arguments), folder=draft_folder, stop=signal.SIGINT)
-        run = subprocess.run(child.line(), env=child.environ, capture_output=True, text=True, check=False)
-        if run.returncode:
-            last_output = " / ".join((run.stderr or run.stdout).strip().splitlines()[-3:])
-            raise ServiceMissingError(f"PostgreSQL can't make its files in {self.folder}: {last_output}", retry=False)
-        self._rights.hand_over(draft_folder)
-        aside = self.folder.with_name("postgres.new")
-        shutil.rmtree(aside, ignore_errors=True)
-        draft_folder.rename(aside)
+        arguments = ("-D", str(draft_folder), f"--username={addresses.DATABASE_USER}", *_INITDB_OPTIONS)
+        child = rights.build_child(self.name, (program, *arguments), folder=draft_folder, stop=signal.SIGINT)
+        result = subprocess.run(child.build_command(), env=child.environ, capture_output=True, text=True, check=False)
+        if result.returncode:
+            last_output = " / ".join((result.stderr or result.stdout).strip().splitlines()[-3:])
+            raise ServiceMissingError(f"PostgreSQL cannot create files in {self.folder}: {last_output}", retry=False)
+        self._rights.change_owner(draft_folder)
+        new_folder = self.folder.with_name("postgres.new")
+        shutil.rmtree(new_folder, ignore_errors=True)
+        draft_folder.rename(new_folder)
         self.folder.rmdir()
-        aside.rename(self.folder)
+        new_folder.rename(self.folder)
 
-    def child(self) -> Child:
-        """Return the server as a foreground process. SIGINT is its fast and clean stop."""
+    def build_child(self) -> ChildSpec:
+        """Return the specification of the server process. SIGINT stops it quickly and cleanly."""
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket.parent),
@@ -103,23 +103,23 @@ class Postgres:
             "max_connections": str(50 + 4 * self._config.workers),
             "timezone": "UTC",
             "log_timezone": "UTC",
-            "wal_writer_delay": "10s",  # Commits are written by their backends; avoids five wake-ups a second.
-            "checkpoint_timeout": "30min",  # Heartbeats alone would cause one each time; max_wal_size is the bound.
-            "io_method": "sync",  # Saves the I/O worker processes, which a small database does not need.
-            "max_logical_replication_workers": "0",  # Nobody replicates from it.
+            "wal_writer_delay": "10s",  # Avoids five wake-ups a second; backends write their own commits.
+            "checkpoint_timeout": "30min",  # Heartbeats alone would trigger checkpoints; max_wal_size is the limit.
+            "io_method": "sync",  # Avoids I/O worker processes, which a small database does not need.
+            "max_logical_replication_workers": "0",  # Replication is not used.
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = (str(postgres_programs() / "postgres"), "-D", str(self.folder), *options)
-        return self._rights.child(self.name, command, folder=self.folder, stop=signal.SIGINT)
+        return self._rights.build_child(self.name, command, folder=self.folder, stop=signal.SIGINT)
 
-    def answers(self) -> bool:
-        """Return True if it accepts connections."""
+    def is_responding(self) -> bool:
+        """Return True if the server accepts connections."""
         return database_answers(self._config, "postgres")
 
-    def finish(self) -> None:
+    def finish_start(self) -> None:
         """Create Exhibit's database if it does not exist."""
         name = addresses.DATABASE_NAME
-        url = addresses.database_url(self._config)
+        url = addresses.get_database_url(self._config)
         with psycopg.connect(url, dbname="postgres", autocommit=True, connect_timeout=10) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -128,14 +128,14 @@ class Postgres:
 def database_answers(config: Config, name: str = addresses.DATABASE_NAME) -> bool:
     """Return True if PostgreSQL accepts connections to one of its databases."""
     try:
-        psycopg.connect(addresses.database_url(config), dbname=name, connect_timeout=10).close()
+        psycopg.connect(addresses.get_database_url(config), dbname=name, connect_timeout=10).close()
     except psycopg.OperationalError:
         return False
     return True
 
 
-def database_time(config: Config) -> datetime:
-    """Return the time by the database's clock."""
-    with psycopg.connect(addresses.database_url(config), connect_timeout=10) as connection:
-        [(moment,)] = connection.execute("SELECT clock_timestamp()").fetchall()
-        return cast("datetime", moment)
+def get_database_time(config: Config) -> datetime:
+    """Return the current time of the database server."""
+    with psycopg.connect(addresses.get_database_url(config), connect_timeout=10) as connection:
+        [(time,)] = connection.execute("SELECT clock_timestamp()").fetchall()
+        return cast("datetime", time)

@@ -1,4 +1,4 @@
-"""Exhibit's processes as data: their names, and how they are started and stopped."""
+"""Specifications of Exhibit's processes: names, commands and stop signals."""
 
 import os
 import signal
@@ -10,23 +10,23 @@ from typing import BinaryIO
 
 from exhibit.config.config import Config
 from registry import jobs
-from workers.servers.processes import Child, launch
+from workers.servers.processes import ChildSpec, launch
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# Parallelism comes from processes, so each library uses a single thread in its worker.
-ONE_THREAD = dict.fromkeys(
+# Workers run in parallel as processes, so each library may use only one thread.
+SINGLE_THREAD_ENVIRONMENT = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
 
-KEPT_WARM = "60"
-"""Seconds (up to twice as many) for which idle worker processes stay, with what they have loaded."""
-_WEB = (sys.executable, "-m", "desk.server")
-_WORKER = (sys.executable, "-m", "celery", "-A", "workers.pipeline.celery", "worker", "--loglevel", "WARNING")
+IDLE_SECONDS = "60"
+"""Seconds for which idle worker processes are kept with their loaded libraries; at most twice as long."""
+_WEB_COMMAND = (sys.executable, "-m", "desk.server")
+_WORKER_COMMAND = (sys.executable, "-m", "celery", "-A", "workers.pipeline.celery", "worker", "--loglevel", "WARNING")
 
 
-def environment(config: Config) -> dict[str, str]:
-    """Return the environment in which another process finds this configuration."""
+def build_environment(config: Config) -> dict[str, str]:
+    """Return the environment for child processes with this configuration."""
     variables = {
         "EXHIBIT_DATA": str(config.data_dir),
         "DATABASE_URL": config.database_url,
@@ -37,41 +37,54 @@ def environment(config: Config) -> dict[str, str]:
 
 def start_detached(config: Config, module: str, log: BinaryIO) -> "subprocess.Popen[bytes]":
     """Start one of Exhibit's modules as a process in its own session."""
-    return launch([sys.executable, "-m", module], log, environment(config), CHECKOUT)
+    return launch([sys.executable, "-m", module], log, build_environment(config), CHECKOUT)
 
 
-def services(config: Config) -> tuple[Child, ...]:
-    """Return all processes besides the servers: the site, which the start waits for, then the workers and the tick."""
+def list_services(config: Config) -> tuple[ChildSpec, ...]:
+    """Return all processes except the servers: the site, for which the start waits, then the workers and the tick."""
     return (
-        Child(
+        ChildSpec(
             name="web",
-            command=(*_WEB, config.web_host, str(config.web_port)),
-            environ=environment(config),
+            command=(*_WEB_COMMAND, config.web_host, str(config.web_port)),
+            environ=build_environment(config),
             folder=CHECKOUT,
         ),
-        *(worker(config, name, queues) for name, queues in jobs.QUEUES_OF.items()),
-        Child(
+        *(build_worker(config, name, queues) for name, queues in jobs.QUEUES_BY_WORKER.items()),
+        ChildSpec(
             name="beat",
             command=(sys.executable, "-m", "workers.beat"),
-            environ={**environment(config), **ONE_THREAD},
+            environ={**build_environment(config), **SINGLE_THREAD_ENVIRONMENT},
             folder=CHECKOUT,
         ),
     )
 
 
-def worker(config: Config, name: str, queues: Sequence[str]) -> Child:
-    """Return a worker for these queues. It has one process when idle, and more as messages arrive."""
-    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    most = jobs.max_processes(config.workers)[name]
+def build_worker(config: Config, name: str, queues: Sequence[str]) -> ChildSpec:
+    """Return a worker for these queues. It scales from one process when idle to its maximum."""
+    quiet_options = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    max_processes = jobs.get_max_processes(config.workers)[name]
     broadcast_queues = (jobs.SWEEP,) if name == "worker-background" else ()
-    options = ("-Q", ",".join((*queues, *broadcast_queues)), "--autoscale", f"{most},1", "-n", f"{name}@%h", *quiet)
-    return Child(
+    options = (
+        "-Q",
+        ",".join((*queues, *broadcast_queues)),
+        "--autoscale",
+        f"{max_processes},1",
+        "-n",
+        f"{name}@%h",
+        *quiet_options,
+    )
+    return ChildSpec(
         name=name,
-        command=(*_WORKER, *options),
-        stop=signal.SIGTERM,
-        hurry=signal.SIGQUIT,
-        orphaned=signal.SIGKILL,  # It would retry its broker forever, ignoring others. Its pool dies too.
-        # Checks would load the site with all its libraries into each worker.
-        environ={**environment(config), **ONE_THREAD, "CELERY_SKIP_CHECKS": "1", "AUTOSCALE_KEEPALIVE": KEPT_WARM},
+        command=(*_WORKER_COMMAND, *options),
+        stop_signal=signal.SIGTERM,
+        urgent_stop=signal.SIGQUIT,
+        parent_death=signal.SIGKILL,  # An orphan would retry its broker forever. Its pool dies too.
+        # Django's checks would load the site with all its libraries into each worker.
+        environ={
+            **build_environment(config),
+            **SINGLE_THREAD_ENVIRONMENT,
+            "CELERY_SKIP_CHECKS": "1",
+            "AUTOSCALE_KEEPALIVE": IDLE_SECONDS,
+        },
         folder=CHECKOUT,
     )

@@ -1,1 +1,1 @@
-"""Celery tasks, the tick, the supervisor, and synchronous execution in one process."""
+"""Celery tasks, the tick, the supervisor, and synchronous execution of all jobs in one process."""

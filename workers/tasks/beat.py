@@ -1,4 +1,4 @@
-"""The scheduler: runs the tick, records live workers, and triggers hourly upkeep, all by the monotonic clock."""
+"""The scheduler: runs the tick, records live workers, and triggers the hourly jobs, all by the monotonic clock."""
 
 import logging
 import sched
@@ -13,72 +13,76 @@ from registry.db import heartbeats
 from registry.db.leases import Turn
 from registry.services.services import Services
 from workers import periodic
-from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
+from workers.pipeline.celery import TASK_SECONDS, UPKEEP_INTERVAL_SECONDS, living_workers, send_upkeep
 from workers.tasks.release_rows import release_ended
 from workers.tasks.tick import tick
 
-LOOK_SECONDS = 60.0
-"""Interval of the per-minute jobs."""
+MINUTE_JOB_SECONDS = 60.0
+"""Interval of the per-minute jobs in seconds."""
 
 
 class Roll:
-    """Records which workers respond, and that the scheduler itself runs."""
+    """Records the workers that respond, and the scheduler itself."""
 
     def __init__(self) -> None:
-        self._before: set[str] = set()
+        self._previous_names: set[str] = set()
 
     def __call__(self) -> None:
-        """Query the workers once. A new worker gets a row at its second response: it may be ending at the first."""
+        """Query the workers once. A new worker is recorded at its second response: it may be stopping at its first."""
         queues_by_worker = living_workers()
-        for name in heartbeats.update_seen([heartbeats.TICK, *queues_by_worker]) & ({heartbeats.TICK} | self._before):
+        for name in heartbeats.update_seen([heartbeats.TICK, *queues_by_worker]) & (
+            {heartbeats.TICK} | self._previous_names
+        ):
             heartbeats.record_heartbeat(name, queues_by_worker.get(name, ""))
-        self._before = set(queues_by_worker)
+        self._previous_names = set(queues_by_worker)
 
 
-class Beat:
-    """Runs several actions repeatedly, starting at once, while it is this process's turn.
+class Scheduler:
+    """Runs several actions repeatedly while this process holds the scheduler lease, starting at once.
 
-    Any number of processes may run one. A signal ends it at any point: the database rolls back unfinished work, and
-    another process notices that it has ended.
+    Several processes may run a scheduler; only the one with the lease is active. A signal can end it at any point: the
+    database rolls back unfinished work, and another process takes over.
     """
 
     def __init__(self, services: Services) -> None:
         self._services, self._turn = services, Turn(heartbeats.TICK)
         self._clock = sched.scheduler(time.monotonic, time.sleep)
-        self._busy, self._used = 0.0, time.process_time()
+        self._busy_seconds, self._processor_seconds = 0.0, time.process_time()
 
     def run(self) -> None:
         """Run until a signal arrives."""
         self._repeat(heartbeats.BEAT_SECONDS, Roll())
-        self._repeat(UPKEEP_SECONDS, send_upkeep)
-        self._repeat(LOOK_SECONDS, partial(periodic.do_each_minute, self._services))
-        # Processes of this machine are not visible to the process whose turn it is.
+        self._repeat(UPKEEP_INTERVAL_SECONDS, send_upkeep)
+        self._repeat(MINUTE_JOB_SECONDS, partial(periodic.do_each_minute, self._services))
+        # The active scheduler cannot see the processes of other machines, so each one checks its own.
         self._repeat(self._services.config.tick_seconds, partial(tick, self._services), release_ended)
-        self._repeat(LOOK_SECONDS, self._record_cost)
+        self._repeat(MINUTE_JOB_SECONDS, self._record_usage)
         self._clock.run()
 
     def _repeat(
-        self, seconds: float, act: Callable[[], object], otherwise: Callable[[], object] = lambda: None
+        self, seconds: float, action: Callable[[], object], fallback: Callable[[], object] = lambda: None
     ) -> None:
-        self._clock.enter(seconds, 0, self._repeat, (seconds, act, otherwise))
+        self._clock.enter(seconds, 0, self._repeat, (seconds, action, fallback))
         started = time.monotonic()
-        _done(act if _done(self._turn.is_ours) else otherwise)
-        self._busy += time.monotonic() - started
+        _run_safely(action if _run_safely(self._turn.is_ours) else fallback)
+        self._busy_seconds += time.monotonic() - started
 
-    def _record_cost(self) -> None:
-        """Add the time used since the last call to the tick's total of today."""
-        busy, used = self._busy, self._used
-        self._busy, self._used = 0.0, time.process_time()
-        heartbeats.add_time(heartbeats.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
+    def _record_usage(self) -> None:
+        """Add the time used since the last call to today's total of the tick."""
+        busy, used = self._busy_seconds, self._processor_seconds
+        self._busy_seconds, self._processor_seconds = 0.0, time.process_time()
+        heartbeats.record_step_time(
+            heartbeats.TICK, rows=0, seconds=busy, processor_seconds=self._processor_seconds - used
+        )
 
 
-def _done(act: Callable[[], object]) -> object:
-    """Run an action. Errors are logged; the action runs again at its next time."""
-    signal.alarm(TASK_SECONDS)  # An action that never returns ends this process, which is restarted.
+def _run_safely(action: Callable[[], object]) -> object:
+    """Run an action and log its errors. It runs again at its next scheduled time."""
+    signal.alarm(TASK_SECONDS)  # If an action never returns, the alarm ends this process, and it is restarted.
     try:
-        return act()
+        return action()
     except Exception:
-        logging.getLogger(__name__).exception("A round broke off.")
+        logging.getLogger(__name__).exception("A round of the scheduler was interrupted.")
         connection.close()
         return None
     finally:

@@ -6,4 +6,4 @@ from registry.db import heartbeats, steps
 
 def release_ended() -> int:
     """Release the rows of processes that were killed, on this machine or on lost ones; return their number."""
-    return steps.release_ended([job.rows for job in jobs.periodic_jobs()], heartbeats.silent_hosts)
+    return steps.release_ended([job.model for job in jobs.list_periodic_jobs()], heartbeats.find_silent_hosts)

@@ -1,4 +1,4 @@
-"""`exhibit up`: starts, supervises and stops the servers, the workers, the tick and the site together."""
+"""Supervisor of `exhibit up`: starts, supervises and stops the servers, the workers, the tick and the site."""
 
 import contextlib
 import errno
@@ -13,37 +13,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from exhibit.config.config import Config
-from exhibit.errors import ConfigError, ServiceMissingError, WrongUseError, ended
-from exhibit.files.locks import FileLock, alone, holder, is_free, is_shared, shared
-from exhibit.files.private import closed, keep_private
-from exhibit.logs import last_lines
+from exhibit.errors import ConfigError, ServiceMissingError, WrongUseError, run_program
+from exhibit.files.locks import FileLock, find_holder, hold_exclusively, hold_shared, is_free, is_shared
+from exhibit.files.private import restrict_permissions, set_private_umask
+from exhibit.logs import read_last_lines
 from registry.configuration import load_config
-from registry.services.addresses import local_site
-from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
-from workers.servers.keeper import are_kept, keep_for_users
+from registry.services.addresses import get_local_url
+from workers.servers.embedded import EmbeddedServers, ServersBusyError, are_servers_responding, lock_folder
+from workers.servers.keeper import are_servers_kept, run_until_unused
 from workers.servers.liveness import HangDetector, record_replacement
-from workers.servers.processes import Kept, asked_to_stop, pauses, trim_logs
-from workers.servers.product import CHECKOUT, environment, services
+from workers.servers.processes import SupervisedProcess, collect_stop_signals, interruptible_pause, trim_logs
+from workers.servers.product import CHECKOUT, build_environment, list_services
 
-_SECONDS_UNTIL_QUIT = 4.0
-_SECONDS_UNTIL_KILL = 7.0
-_SECONDS_FOR_SERVERS = 120.0
-"""Time to wait for servers that another command runs and that do not respond."""
-_SECONDS_BETWEEN_LOOKS = 0.2
-_SECONDS_BETWEEN_ROUNDS = 2.0
-"""Interval of the checks. The end of a process is noticed at once."""
-_SECONDS_BETWEEN_TRIMS = 60.0
+_QUIT_SECONDS = 4.0
+_KILL_SECONDS = 7.0
+_SERVER_TIMEOUT_SECONDS = 120.0
+"""Seconds to wait for servers of another command that do not respond."""
+_POLL_SECONDS = 0.2
+_CHECK_SECONDS = 2.0
+"""Seconds between checks. The end of a process is noticed at once."""
+_TRIM_SECONDS = 60.0
 
 
 class AlreadyRunningError(WrongUseError):
-    """Exhibit is already running for this data folder."""
+    """Raised if Exhibit is already running for this data folder."""
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """The status of a running installation."""
+class RunningStatus:
+    """Status of a running installation."""
 
     pid: int
     started: str
@@ -51,78 +51,87 @@ class Status:
     processes: dict[str, int]
 
 
-def run_supervisor(config: Config, ready: Callable[[Status], None]) -> None:
+def run_supervisor(config: Config, on_ready: Callable[[RunningStatus], None]) -> None:
     """Run Exhibit until SIGTERM or SIGINT and until every process has stopped.
 
     Call it from the main thread: it handles signals, and children end with the thread that started them.
 
     Args:
         config: The configuration.
-        ready: Called once the site responds.
+        on_ready: Called once the site responds.
 
     Raises:
         AlreadyRunningError: Exhibit is already running for this data folder.
         ConfigError: The site's port is in use.
-        ServiceMissingError: A part does not start; the message ends with its output.
+        ServiceMissingError: A process does not start; the message ends with its output.
     """
-    runs = AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
+    running_error = AlreadyRunningError(
+        "Exhibit is already running with this data folder.", hint="Stop it: exhibit down"
+    )
     servers = EmbeddedServers(config)
     try:
-        with alone(lock_folder(config) / "supervisor.lock", runs, within=0.5) as lock, asked_to_stop() as stop_signals:
-            _status_path(config).unlink(missing_ok=True)  # Left by a killed process.
-            lock.sign()
+        with (
+            hold_exclusively(lock_folder(config) / "supervisor.lock", running_error, within=0.5) as lock,
+            collect_stop_signals() as stop_signals,
+        ):
+            _get_status_path(config).unlink(missing_ok=True)  # A killed process may have left it.
+            lock.write_pid()
             try:
-                if mended := closed(config.data_dir):
-                    _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
-                with shared(_users(config)):
-                    _Supervisor(config, servers, stop_signals, lock).run(ready)
+                if changed_files := restrict_permissions(config.data_dir):
+                    _print_line(
+                        f"Removed access by other users: {changed_files} files and folders in {config.data_dir}."
+                    )
+                with hold_shared(_get_users_lock_path(config)):
+                    _Supervisor(config, servers, stop_signals, lock).run(on_ready)
             except ServiceMissingError:
                 if not stop_signals:
                     raise
             finally:
-                _status_path(config).unlink(missing_ok=True)
-                if not is_shared(_users(config)):
+                _get_status_path(config).unlink(missing_ok=True)
+                if not is_shared(_get_users_lock_path(config)):
                     servers.stop()
         if servers.processes:
-            _say("Another command uses the database, which stops when that has ended; Ctrl-C stops it now.")
-            with asked_to_stop() as stop_signals:
-                keep_for_users(config, servers, stop_signals)
+            _print_line(
+                "Another command uses the database. The database stops when that command ends, or now with Ctrl-C."
+            )
+            with collect_stop_signals() as stop_signals:
+                run_until_unused(config, servers, stop_signals)
     finally:
         servers.stop()
 
 
-def running_status(config: Config) -> Status | None:
-    """Return the status of what runs for this data folder, or None."""
-    if not is_at_work(config):
+def read_running_status(config: Config) -> RunningStatus | None:
+    """Return the status of the installation that runs with this data folder, or None."""
+    if not is_running(config):
         return None
     try:
-        return Status(**json.loads(_status_path(config).read_text(encoding="utf-8")))
+        return RunningStatus(**json.loads(_get_status_path(config).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None  # It is still starting.
 
 
-def is_at_work(config: Config) -> bool:
+def is_running(config: Config) -> bool:
     """Return True if Exhibit is running, starting or stopping for this data folder."""
     return not is_free(lock_folder(config) / "supervisor.lock")
 
 
-def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
-    """Stop what is running or starting for this data folder, and wait for it. Return True if anything was running.
+def stop_supervisor(config: Config, *, seconds: float = 20.0) -> bool:
+    """Stop the installation of this data folder and wait until it has stopped. Return False if none was running.
 
     Raises:
-        ServiceMissingError: It has made no progress for ``seconds`` and has not stopped.
+        ServiceMissingError: It has not stopped, and has made no progress for ``seconds``.
     """
     path = lock_folder(config) / "supervisor.lock"
-    number = holder(path)
-    if number is None:
+    pid = find_holder(path)
+    if pid is None:
         return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(number, signal.SIGTERM)
-    lock, detector = FileLock(path), HangDetector(number, seconds)
-    while not lock.take(within=_SECONDS_BETWEEN_LOOKS):
+        os.kill(pid, signal.SIGTERM)
+    lock, detector = FileLock(path), HangDetector(pid, seconds)
+    while not lock.acquire(within=_POLL_SECONDS):
         if detector.is_hung():
             raise ServiceMissingError(
-                f"Process {number} hasn't stopped, and has done nothing for {seconds:.0f} seconds."
+                f"Process {pid} has not stopped, and has been inactive for {seconds:.0f} seconds."
             )
     lock.release()
     return True
@@ -134,150 +143,157 @@ class _Supervisor:
     def __init__(self, config: Config, servers: EmbeddedServers, stop_signals: Sequence[int], lock: FileLock) -> None:
         self._config = config
         self._servers = servers
-        self._asked = stop_signals
+        self._stop_signals = stop_signals
         self._lock = lock
         self._has_data = True
         self._logs = config.data_dir / "log"
-        self._kept: list[Kept] = []
-        self._started = rfc3339(now())
-        self._trimmed = float("-inf")
+        self._processes: list[SupervisedProcess] = []
+        self._started = format_rfc3339(now())
+        self._last_trim = float("-inf")
 
-    def run(self, ready: Callable[[Status], None]) -> None:
-        _refuse_taken_port(self._config)
-        _say("Starting the database …")
+    def run(self, on_ready: Callable[[RunningStatus], None]) -> None:
+        _check_port(self._config)
+        _print_line("Starting the database …")
         self._start_servers()
-        _say("Bringing it up to date …")
-        _migrate(self._config, self._asked)
-        _say("Starting the site and the workers …")
+        _print_line("Migrating the database …")
+        _migrate(self._config, self._stop_signals)
+        _print_line("Starting the web interface and the workers …")
         try:
-            site, *other_services = services(self._config)
-            self._kept.append(Kept(site, self._logs))
+            site, *other_services = list_services(self._config)
+            self._processes.append(SupervisedProcess(site, self._logs))
             self._wait_for_site()
-            self._kept += [Kept(child, self._logs) for child in other_services]
-            if not self._asked:
+            self._processes += [SupervisedProcess(child, self._logs) for child in other_services]
+            if not self._stop_signals:
                 status = self._write_status()
-                with contextlib.suppress(OSError):  # Nobody reads the output any more.
-                    ready(status)
-            with pauses() as pause:
-                while not self._asked:
-                    if self._sees_data():
-                        self._look()
-                    pause(_SECONDS_BETWEEN_ROUNDS)
+                with contextlib.suppress(OSError):  # The reader of the output may have gone.
+                    on_ready(status)
+            with interruptible_pause() as pause:
+                while not self._stop_signals:
+                    if self._is_data_available():
+                        self._check_processes()
+                    pause(_CHECK_SECONDS)
         finally:
             self._stop()
 
     def _start_servers(self) -> None:
-        """Start the servers, unless another command runs them: they stay up as long as they are used."""
-        until = time.monotonic() + _SECONDS_FOR_SERVERS
+        """Start the servers, unless another command runs them, in which case they stay up while they are used."""
+        deadline = time.monotonic() + _SERVER_TIMEOUT_SECONDS
         while not (self._config.database_url and self._config.redis_url):
             try:
-                self._servers.start(lambda: bool(self._asked))
+                self._servers.start(lambda: bool(self._stop_signals))
             except ServersBusyError:
-                if servers_answer(self._config):
+                if are_servers_responding(self._config):
                     return
-                if self._asked or time.monotonic() > until:
+                if self._stop_signals or time.monotonic() > deadline:
                     raise
             else:
                 return
 
     def _wait_for_site(self) -> None:
-        while not self._asked and not _accepts(self._config):
-            for supervised in self._kept:
+        while not self._stop_signals and not _is_site_responding(self._config):
+            for supervised in self._processes:
                 if supervised.process.poll() is not None or supervised.detector.is_hung():
-                    log_lines = last_lines(self._logs, supervised.child.name)
-                    raise ServiceMissingError(f"The process {supervised.child.name} doesn't come up: {log_lines}")
+                    log_lines = read_last_lines(self._logs, supervised.child.name)
+                    raise ServiceMissingError(f"The process {supervised.child.name} did not start: {log_lines}")
             time.sleep(0.05)
 
-    def _sees_data(self) -> bool:
-        """Return True if the data folder is in its place. A moved or unmounted one is waited for, not recreated."""
-        before, self._has_data = self._has_data, self._lock.is_in_place()
-        if before and not self._has_data:
+    def _is_data_available(self) -> bool:
+        """Return True if the data folder is in its place. If it was moved or unmounted, Exhibit waits for it."""
+        had_data, self._has_data = self._has_data, self._lock.is_in_place()
+        if had_data and not self._has_data:
             self._servers.stop()
-            _say(f"The data folder {self._config.data_dir} has gone; process {os.getpid()} waits until it is back.")
+            _print_line(
+                f"The data folder {self._config.data_dir} is missing; process {os.getpid()} waits until it is back."
+            )
         return self._has_data
 
-    def _look(self) -> None:
-        """Restart processes that have died: at once the first time, then after growing pauses, without limit."""
+    def _check_processes(self) -> None:
+        """Restart processes that have died: at once the first time, then after increasing delays, without limit."""
         changed = False
-        if time.monotonic() - self._trimmed > _SECONDS_BETWEEN_TRIMS:
+        if time.monotonic() - self._last_trim > _TRIM_SECONDS:
             trim_logs(self._logs)
-            self._trimmed, changed = time.monotonic(), True
-        self._look_after_servers()
+            self._last_trim, changed = time.monotonic(), True
+        self._check_servers()
         self._kill_hung()
-        for supervised in self._kept:
+        for supervised in self._processes:
             if supervised.has_died():
                 _kill_session(supervised.process)
-                _say(f"{supervised.child.name} ended with {supervised.process.returncode}; it is started again.")
+                _print_line(f"{supervised.child.name} exited with {supervised.process.returncode}; restarting it.")
             try:
-                changed |= supervised.revive()
+                changed |= supervised.restart_if_due()
             except OSError as error:
-                _say(f"{supervised.child.name} can't be started: {error}.")
+                _print_line(f"{supervised.child.name} cannot be started: {error}.")
         if changed:
             self._write_status()
 
     def _kill_hung(self) -> None:
         """Kill each hung child with all its descendants."""
-        for supervised in self._kept:
+        for supervised in self._processes:
             if supervised.process.poll() is None and supervised.detector.is_hung():
                 entry = record_replacement(self._config, supervised.child.name, supervised.process.pid)
-                _say(f"{entry.name} ({entry.pid}) didn't run for {entry.seconds} seconds; it is replaced.")
+                _print_line(f"{entry.name} ({entry.pid}) was unresponsive for {entry.seconds} seconds; restarting it.")
                 _kill_session(supervised.process)
 
-    def _look_after_servers(self) -> None:
+    def _check_servers(self) -> None:
         """Restart servers that have died, or all of them if the command that ran them was killed."""
         if self._servers.processes:
-            for name in self._servers.revive():
-                _say(f"{name} ended; it is started again.")
-        elif not are_kept(self._config):
+            for name in self._servers.restart_dead_servers():
+                _print_line(f"{name} exited; restarting it.")
+        elif not are_servers_kept(self._config):
             try:
                 self._start_servers()
             except (ServiceMissingError, OSError) as error:
-                _say(f"The servers can't be started: {error}")
+                _print_line(f"The servers cannot be started: {error}")
 
     def _stop(self) -> None:
         """Request a stop, signal slow processes again, then kill the rest with all their descendants."""
-        for patience, pressing in ((_SECONDS_UNTIL_QUIT, False), (_SECONDS_UNTIL_KILL - _SECONDS_UNTIL_QUIT, True)):
-            until = time.monotonic() + patience
-            for supervised in self._kept:
-                supervised.process.send_signal(supervised.child.hurry if pressing else supervised.child.stop)
-            while any(supervised.process.poll() is None for supervised in self._kept) and time.monotonic() <= until:
+        for wait_seconds, is_urgent in ((_QUIT_SECONDS, False), (_KILL_SECONDS - _QUIT_SECONDS, True)):
+            deadline = time.monotonic() + wait_seconds
+            for supervised in self._processes:
+                supervised.process.send_signal(
+                    supervised.child.urgent_stop if is_urgent else supervised.child.stop_signal
+                )
+            while (
+                any(supervised.process.poll() is None for supervised in self._processes)
+                and time.monotonic() <= deadline
+            ):
                 time.sleep(0.05)
-        for supervised in self._kept:
+        for supervised in self._processes:
             _kill_session(supervised.process)
             supervised.process.wait()
 
-    def _write_status(self) -> Status:
-        processes = {supervised.child.name: supervised.process.pid for supervised in self._kept}
-        status = Status(os.getpid(), self._started, f"{local_site(self._config)}/", processes)
-        path = _status_path(self._config)
-        draft = path.with_suffix(".new")
+    def _write_status(self) -> RunningStatus:
+        processes = {supervised.child.name: supervised.process.pid for supervised in self._processes}
+        status = RunningStatus(os.getpid(), self._started, f"{get_local_url(self._config)}/", processes)
+        path = _get_status_path(self._config)
+        temporary_path = path.with_suffix(".new")
         try:
-            draft.write_text(json.dumps(asdict(status)), encoding="utf-8")
-            draft.replace(path)
+            temporary_path.write_text(json.dumps(asdict(status)), encoding="utf-8")
+            temporary_path.replace(path)
         except OSError as error:
-            _say(f"The status can't be written: {error}.")
+            _print_line(f"The status cannot be written: {error}.")
         return status
 
 
-def _refuse_taken_port(config: Config) -> None:
+def _check_port(config: Config) -> None:
     family = socket.AF_INET6 if ":" in config.web_host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((config.web_host, config.web_port))
-        except (OSError, UnicodeError) as error:  # Invalid host names fail even before the lookup.
-            of_port = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EACCES}
-            of_host = "Set EXHIBIT_WEB_HOST to an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all."
-            hint = "Set EXHIBIT_WEB_PORT to another one." if of_port else of_host
-            why = getattr(error, "strerror", None) or "it is no name of a host"
-            sentence = f"The site can't listen on {config.web_host} port {config.web_port}: {why}."
+        except (OSError, UnicodeError) as error:  # Some invalid host names cause a UnicodeError before the lookup.
+            is_port_error = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EACCES}
+            host_hint = "Set EXHIBIT_WEB_HOST to an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all."
+            hint = "Set EXHIBIT_WEB_PORT to another port." if is_port_error else host_hint
+            reason = getattr(error, "strerror", None) or "the host name is not valid"
+            sentence = f"The web interface cannot listen on {config.web_host} port {config.web_port}: {reason}."
             raise ConfigError(sentence, hint=hint) from error
 
 
-def _accepts(config: Config) -> bool:
-    address = local_site(config).split("://")[1].rsplit(":", 1)
+def _is_site_responding(config: Config) -> bool:
+    host_and_port = get_local_url(config).split("://")[1].rsplit(":", 1)
     try:
-        socket.create_connection((address[0].strip("[]"), int(address[1])), 0.5).close()
+        socket.create_connection((host_and_port[0].strip("[]"), int(host_and_port[1])), 0.5).close()
     except OSError:
         return False
     return True
@@ -286,20 +302,22 @@ def _accepts(config: Config) -> bool:
 def _migrate(config: Config, stop_signals: Sequence[int]) -> None:
     """Migrate the database, however long it takes, unless a stop is requested."""
     command = [sys.executable, "-m", "workers.migrate"]
-    with subprocess.Popen(command, env=environment(config), cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        command, env=build_environment(config), cwd=CHECKOUT, stderr=subprocess.PIPE, text=True
+    ) as run:
         while not stop_signals:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                _, output = run.communicate(timeout=_SECONDS_BETWEEN_LOOKS)
+                _, output = run.communicate(timeout=_POLL_SECONDS)
                 break
         else:
             run.terminate()
             return
     if run.returncode:
-        raise ServiceMissingError(" / ".join(output.strip().splitlines()[-3:]) or "The database can't be migrated.")
+        raise ServiceMissingError(" / ".join(output.strip().splitlines()[-3:]) or "The database cannot be migrated.")
 
 
-def _say(sentence: str) -> None:
-    """Write a timestamped line to the log. It is dropped if the disk is full or nobody reads it."""
+def _print_line(sentence: str) -> None:
+    """Write a line with a timestamp to the log. It is dropped if the disk is full or the reader has gone."""
     with contextlib.suppress(OSError):
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sentence}", file=sys.stderr, flush=True)
 
@@ -310,20 +328,20 @@ def _kill_session(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _users(config: Config) -> Path:
-    """Return the path of the lock that users of the servers share."""
+def _get_users_lock_path(config: Config) -> Path:
+    """Return the path of the lock that all processes that use the servers share."""
     return lock_folder(config) / "users.lock"
 
 
-def _status_path(config: Config) -> Path:
+def _get_status_path(config: Config) -> Path:
     return lock_folder(config) / "supervisor.json"
 
 
 def main() -> None:
     """Run Exhibit with this process's configuration."""
-    keep_private()
+    set_private_umask()
     run_supervisor(load_config(), lambda status: print(f"Ready: {status.address}", flush=True))
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    sys.exit(run_program(main))

@@ -15,39 +15,39 @@ from desk.api.common import limits
 from desk.api.common.auth import Permitted
 from desk.api.common.problems import Problem
 from desk.schemas import log as schemas, requests
-from desk.schemas.base import Answer
+from desk.schemas.base import ResponseBody
 from evidence.formats.codec import to_plain
 from exhibit.errors import RefusedError
 from registry.alliance import cosigning, signed_calls
-from registry.alliance.blind_search import MAX_POINTS, answer_points, index_page
+from registry.alliance.blind_search import MAX_POINTS, build_index_page, evaluate_points
 from registry.alliance.cocaptures import visit_for_partner
 from registry.models import Partner, Scope
 from workers import wiring
 
 router = Router(tags=["alliance"])
-LOG_NAME = "^[!-*,-~]{1,200}$"
+LOG_NAME_PATTERN = "^[!-*,-~]{1,200}$"
 
 
 class PartnerRequest(requests.RequestBody):
-    """Sender, recipient, call and time. The header `Exhibit-Signature` signs the body (docs/reference/protocols.md)."""
+    """A signed request. The header `Exhibit-Signature` signs the body (see docs/reference/protocols.md)."""
 
     sender: str = Field(
-        alias="from", pattern=LOG_NAME, description="Log name of the sender.", examples=["b.example/log"]
+        alias="from", pattern=LOG_NAME_PATTERN, description="Log name of the sender.", examples=["b.example/log"]
     )
-    to: str = Field(pattern=LOG_NAME, description="Log name of the recipient.", examples=["a.example/log"])
-    call: str = Field(pattern="^[a-z-]{1,40}$", description="Last part of the path.", examples=["heads"])
+    to: str = Field(pattern=LOG_NAME_PATTERN, description="Log name of the recipient.", examples=["a.example/log"])
+    call: str = Field(pattern="^[a-z-]{1,40}$", description="Last segment of the request path.", examples=["heads"])
     at: str = Field(
         pattern=r"^[0-9T:.-]{19,26}Z$",
-        description="Time of the request, RFC 3339.",
+        description="Time of the request (RFC 3339, UTC).",
         examples=["2026-11-25T04:19:00.000Z"],
     )
     nonce: str = Field(
-        pattern="^[0-9a-f]{32}$", description="Random value that was never used before.", examples=["9f" * 16]
+        pattern="^[0-9a-f]{32}$", description="Random value that has not been used before.", examples=["9f" * 16]
     )
 
 
 class PartnerCall(HttpRequest):
-    """A request of a partner."""
+    """A request from a partner."""
 
     auth: Partner
 
@@ -58,17 +58,22 @@ class Signed(Permitted):
     openapi_security_schema = {
         "type": "apiKey",
         "in": "header",
-        "name": signed_calls.SIGNATURE,
-        "description": "The partner's signature (Ed25519, hexadecimal); see docs/reference/protocols.md.",
+        "name": signed_calls.SIGNATURE_HEADER,
+        "description": "Signature of the partner (Ed25519, hexadecimal); see docs/reference/protocols.md.",
     }
 
-    def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
-        """The partner; raises where it is nobody (403), too often (429), or a second time (409)."""
+    def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - returns a Partner, not an Actor
+        """Return the partner that signed the request.
+
+        Raises:
+            Problem: The request is invalid (403), or the partner exceeds its rate limit (429).
+            ConflictError: The request was received before (409).
+        """
         call = request.path.rstrip("/").rpartition("/")[2]
-        signature, services = request.headers.get(signed_calls.SIGNATURE, ""), wiring.services()
+        signature, services = request.headers.get(signed_calls.SIGNATURE_HEADER, ""), wiring.services()
         try:
-            return signed_calls.receive(
-                services, request.body, signature, call, lambda ident: limits.count(request, ident)
+            return signed_calls.receive_request(
+                services, request.body, signature, call, lambda ident: limits.count_request(request, ident)
             )
         except RefusedError as error:
             raise Problem(HTTPStatus.FORBIDDEN, error.message) from error
@@ -79,72 +84,77 @@ PARTNER = Signed(Scope.READ)
 
 @router.post("/alliance/heads", response=schemas.Heads, auth=PARTNER)
 def heads_seen(request: PartnerCall, new: PartnerRequest) -> schemas.Heads:
-    """List the latest cosigned checkpoint of each log, and fork proofs."""
+    """List the latest checkpoint of each log that this installation has cosigned, and proofs of forks."""
     forks = [schemas.Fork(**fork) for fork in cosigning.list_forks()]
     return schemas.Heads(heads=cosigning.list_cosigned_checkpoints(), forks=forks)
 
 
-POINT = "^[0-9a-f]{64}$"
+POINT_PATTERN = "^[0-9a-f]{64}$"
 
 
 class PointsRequest(PartnerRequest):
-    """Blinded elements."""
+    """Blinded points to multiply."""
 
-    points: list[Annotated[str, Field(pattern=POINT)]] = Field(
+    points: list[Annotated[str, Field(pattern=POINT_PATTERN)]] = Field(
         min_length=1, max_length=MAX_POINTS, description="x coordinates on P-256, hexadecimal.", examples=[["6b" * 32]]
     )
 
 
 class IndexRequest(PartnerRequest):
-    """A page of the blind index."""
+    """A request for a page of the blind index."""
 
-    after: requests.Whole = Field(
-        ge=0, le=2**62, description="`next` of the previous page; 0 for the first page.", examples=[0]
+    after: requests.StrictInteger = Field(
+        ge=0, le=2**62, description="Value of `next` in the previous page; 0 for the first page.", examples=[0]
     )
 
 
-class Points(Answer):
-    """The points in the same order, multiplied by the agreement's key."""
+class Points(ResponseBody):
+    """Points multiplied by the key of the agreement."""
 
-    points: list[str]
+    points: list[str] = Field(description="Multiplied points, in the order of the request.")
     agreement: int = Field(description="Number of the agreement.")
-    left: int = Field(description="Queries left in the agreement.")
+    left: int = Field(description="Number of queries that remain in the agreement.")
 
 
-class IndexPage(Answer):
-    """Encrypted entries, which only the matching elements can find and decrypt, and their records."""
+class IndexPage(ResponseBody):
+    """A page of the blind index. Its entries can be found and decrypted only with matching elements."""
 
-    salt: str
-    entries: list[str]
-    records: list[str]
-    next: int | None = Field(description="Value for `after`; null at the end.")
+    salt: str = Field(description="Salt of this page, hexadecimal.")
+    entries: list[str] = Field(description="Encrypted entries, hexadecimal.")
+    records: list[str] = Field(description="Encrypted records of pictures, hexadecimal.")
+    next: int | None = Field(description="Value of `after` for the next request; null at the end.")
 
 
 @router.post("/alliance/blind-points", response=Points, auth=PARTNER)
 def blind_points(request: PartnerCall, new: PointsRequest) -> Points:
-    """Multiply blinded points by the agreement's key. Each point counts as one query."""
-    row, points = answer_points(wiring.services(), request.auth, new.points)
+    """Multiply blinded points by the key of the agreement. Each point counts as one query."""
+    row, points = evaluate_points(wiring.services(), request.auth, new.points)
     return Points(points=points, agreement=row.pk, left=row.queries - row.used)
 
 
 @router.post("/alliance/blind-index", response=IndexPage, auth=PARTNER)
 def blind_index(request: PartnerCall, new: IndexRequest) -> IndexPage:
-    """Get a page of the blind index of pictures seen here. Each page counts as one query."""
-    return IndexPage(**index_page(wiring.services(), request.auth, new.after))
+    """Get a page of the blind index of pictures crawled here. Each page counts as one query."""
+    return IndexPage(**build_index_page(wiring.services(), request.auth, new.after))
 
 
 MAX_URL = 4_000
-URL = r"https?://[^\x00-\x1f\x7f]*"
+URL_PATTERN = r"https?://[^\x00-\x1f\x7f]*"
 
 
 class CaptureRequest(PartnerRequest):
-    """A page and a picture to visit."""
+    """A page and a picture on it to visit."""
 
     page: str = Field(
-        pattern=f"^{URL}$", max_length=MAX_URL, examples=["https://shop.example/sale"], description="URL of the page."
+        pattern=f"^{URL_PATTERN}$",
+        max_length=MAX_URL,
+        examples=["https://shop.example/sale"],
+        description="URL of the page.",
     )
     picture: str = Field(
-        pattern=f"^({URL})?$", max_length=MAX_URL, description="URL of the picture; empty if it is part of the page.",
+        pattern=f"^({URL_PATTERN})?$", max_length=MAX_URL,
+            description="URL of the picture; empty if the picture is "
+        "embedded in the page.",
         examples=["https://shop.example/sale.jpg"],
     )  # fmt: skip
     challenge: str = Field(
@@ -152,22 +162,22 @@ class CaptureRequest(PartnerRequest):
     )
 
 
-class Seen(Answer):
-    """Result of a visit, as a log entry of the visiting installation with its inclusion proof."""
+class Seen(ResponseBody):
+    """Result of a visit, as a log entry of the visiting installation, with its inclusion proof."""
 
     statement: dict[str, Any] = Field(
-        description="Content of the log entry; docs/reference/protocols.md describes its fields."
+        description="Content of the log entry; see docs/reference/protocols.md for its fields."
     )
-    sequence: int
-    time: str
-    salt: str
-    size: int
-    path: list[str]
-    checkpoint: str
+    sequence: int = Field(description="Number of the log entry.")
+    time: str = Field(description="Time at which the entry was written.")
+    salt: str = Field(description="Salt of the commitment, hexadecimal.")
+    size: int = Field(description="Size of the checkpoint.")
+    path: list[str] = Field(description="Hashes of the inclusion proof, hexadecimal.")
+    checkpoint: str = Field(description="Checkpoint as a C2SP signed note.")
 
 
 @router.post("/alliance/capture", response=Seen, auth=PARTNER)
 def visit_with(request: PartnerCall, new: CaptureRequest) -> Seen:
-    """Visit a public page and its picture now. Counts towards the partner's daily visits."""
+    """Visit a public page and its picture now. The visit counts towards the partner's daily limit."""
     challenge = bytes.fromhex(new.challenge)
     return Seen(**to_plain(visit_for_partner(wiring.services(), request.auth, new.page, new.picture, challenge)))

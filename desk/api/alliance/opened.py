@@ -7,11 +7,11 @@ from django.http import HttpRequest
 from ninja import File, Router, UploadedFile as SentFile
 from pydantic import Field
 
-from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.files import picture_in
-from desk.api.common.limits import one_asked
+from desk.api.common.auth import WRITE, Call, get_request_owner
+from desk.api.common.files import read_uploaded_picture
+from desk.api.common.limits import limit_public_searches
 from desk.schemas import requests
-from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.base import EXAMPLE_TIME, Hex, ResponseBody, UtcTime
 from registry import scoped
 from registry.matches.find_owner import Claim, Verdict, find_owners, get_upload_limits, make_change_map
 from registry.services.services import Services
@@ -19,70 +19,83 @@ from registry.works.public_works import close_work, get_public_url, open_work
 from workers import wiring
 
 router = Router(tags=["works"])
-PUBLIC = "/owners/{slug:owner}/works/{int:number}/public"
-ADDRESS = "https://exhibit.example.org/id/0123456789abcdef/"
-CONTACT = "https://studio.example/licences"
+PUBLIC_PAGE_PATH = "/owners/{slug:owner}/works/{int:number}/public"
+EXAMPLE_URL = "https://exhibit.example.org/id/0123456789abcdef/"
+EXAMPLE_CONTACT = "https://studio.example/licences"
 
 
 class PublicPageSettings(requests.RequestBody):
     """Settings of a public page."""
 
-    contact: requests.Short = Field(
-        "", description="Contact for licences: a web or email address; empty for none.", examples=[CONTACT]
+    contact: requests.ShortText = Field(
+        "", description="Contact for licences: a URL or an email address; empty for none.", examples=[EXAMPLE_CONTACT]
     )
 
 
-class PublicPage(Answer):
+class PublicPage(ResponseBody):
     """The public page of a work."""
 
-    work: int = Field(alias="number", examples=[12])
-    address: str = Field(examples=[ADDRESS], description="URL of the page.")
-    contact: str = Field(alias="licence_contact", examples=[CONTACT], description="Contact for licences.")
-    opened_at: Moment = Field(examples=[NOON])
+    work: int = Field(alias="number", examples=[12], description="Number of the work.")
+    address: str = Field(examples=[EXAMPLE_URL], description="URL of the page.")
+    contact: str = Field(alias="licence_contact", examples=[EXAMPLE_CONTACT], description="Contact for licences.")
+    opened_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the page was published.")
 
 
-class ClaimedWork(Answer):
-    """A public work that the picture shows. Its declarations are not verified. Null: not compared."""
+class ClaimedWork(ResponseBody):
+    """A work with a public page that the picture shows. Its declarations are not verified."""
 
-    title: str = Field(alias="work.title", examples=["Harbour at dawn"])
-    author: str = Field(alias="work.author")
-    holder: str = Field(examples=["Studio"], description="Rights holder as declared.")
+    title: str = Field(alias="work.title", examples=["Harbour at dawn"], description="Title as declared.")
+    author: str = Field(alias="work.author", description="Author as declared.")
+    holder: str = Field(examples=["Studio"], description="Rights holder as declared; by default the owner.")
     address: str = Field(
-        description="URL of the public page; `work.json` below it contains more details.", examples=[ADDRESS]
+        description="URL of the public page. The file `work.json` under this URL contains more details.",
+        examples=[EXAMPLE_URL],
     )
-    registered_at: Moment = Field(alias="work.registered_at", examples=[NOON])
+    registered_at: UtcTime = Field(
+        alias="work.registered_at", examples=[EXAMPLE_TIME], description="Time of the registration."
+    )
     verdict: Verdict = Field(description="Relation of the picture to the work.", examples=["part"])
     width: int = Field(alias="picture.width", description="Width of the registered picture in pixels.", examples=[480])
     height: int = Field(
         alias="picture.height", examples=[360], description="Height of the registered picture in pixels."
     )
     shown: float | None = Field(
-        alias="verification.overlap_work", description="Share of the registered picture that is shown, from 0 to 1."
+        alias="verification.overlap_work",
+        description="Fraction of the registered picture that is shown, from 0 to 1; null if not compared.",
     )
-    mirrored: bool | None = Field(alias="verification.mirrored", description="Whether the picture is mirrored.")
-    place: list[list[int]] = Field(description="Corners of the shown part, in pixels of the registered picture.")
-    differing: float | None = Field(description="Share of the common area that differs, from 0 to 1.", examples=[0.02])
-    map: str = Field(description="JPEG in base64: the uploaded picture in grey, differences in orange.")
+    mirrored: bool | None = Field(
+        alias="verification.mirrored", description="Whether the picture is mirrored; null if not compared."
+    )
+    place: list[list[int]] = Field(
+        description="Corners of the shown part, in pixels of the registered picture; empty if not compared."
+    )
+    differing: float | None = Field(
+        description="Fraction of the common area that differs, from 0 to 1; null if not compared.", examples=[0.02]
+    )
+    map: str = Field(
+        description="JPEG in base64 with the uploaded picture in grey and the differences in orange; "
+        "empty if not compared."
+    )
 
 
-class OwnerSearchResult(Answer):
-    """Owners of a picture, as far as their works have public pages."""
+class OwnerSearchResult(ResponseBody):
+    """Works with public pages that match a picture, and their owners."""
 
     digest: Hex
     verdict: Verdict = Field(
-        description="The most certain verdict of all claims. `unknown` does not mean that the picture has no owner."
+        description="Most certain verdict among all claims. `unknown` does not mean that the picture has no owner."
     )
     claims: list[ClaimedWork] = Field(
         description=(
-            "Public works that the picture shows: one work of each owner first, earliest "
-            "registrations first. The order does not prove authorship."
+            "Works with public pages that the picture shows, earliest registration first. The list contains "
+            "one work of each owner before any second work. The order does not prove authorship."
         )
     )
-    more: int = Field(description="Minimum number of further works that match or look the same.", examples=[0])
+    more: int = Field(
+        description="Number of further works that were found to match or look the same; more may exist.", examples=[0]
+    )
     owners: int = Field(
-        description=(
-            "Number of owners who claim the picture; their claims contradict each other if there are several."
-        ),
+        description=("Number of owners who claim the picture. Claims of several owners contradict each other."),
         examples=[1],
     )
     complete: bool = Field(description="Whether the search was completed.", examples=[True])
@@ -91,17 +104,19 @@ class OwnerSearchResult(Answer):
     )
 
 
-@router.put(PUBLIC, response=PublicPage, auth=WRITE)
+@router.put(PUBLIC_PAGE_PATH, response=PublicPage, auth=WRITE)
 def open_public_page(request: Call, owner: str, number: int, new: PublicPageSettings) -> PublicPage:
-    """Publish a work on a public page, or change the contact of its page. The change is logged."""
-    row = open_work(wiring.services(), scoped.work(of(request), number), contact=new.contact, by=request.auth.by)
+    """Publish a work on a public page, or change the contact on its page. The change is logged."""
+    row = open_work(
+        wiring.services(), scoped.get_work(get_request_owner(request), number), contact=new.contact, by=request.auth.by
+    )
     return PublicPage.from_row(row, address=get_public_url(wiring.services().config, row))
 
 
-@router.delete(PUBLIC, response={204: None}, auth=WRITE)
+@router.delete(PUBLIC_PAGE_PATH, response={204: None}, auth=WRITE)
 def close_public_page(request: Call, owner: str, number: int) -> None:
     """Remove the public page of a work. Its URL then returns 404. The change is logged."""
-    close_work(scoped.work(of(request), number), by=request.auth.by)
+    close_work(scoped.get_work(get_request_owner(request), number), by=request.auth.by)
 
 
 @router.post("/id", response=OwnerSearchResult, auth=None, operation_id="find_owner")
@@ -110,28 +125,31 @@ def ask(request: HttpRequest, file: File[SentFile]) -> OwnerSearchResult:
 
     Requests are limited by IP address. The picture is not stored; its digest and the result are entered in the log.
     """
-    return answer_to(file)
+    return search_public_owners(file)
 
 
-def answer_to(file: "UploadedFile[bytes]") -> OwnerSearchResult:
-    """Return what the public may know about a picture, on the site and in the API.
+def search_public_owners(file: "UploadedFile[bytes]") -> OwnerSearchResult:
+    """Search the works with public pages for an uploaded picture, for the web interface and the API.
 
-    Raises ``Problem`` if there are too many requests.
+    Raises:
+        Problem: Another search is running in this process, and did not finish in time.
     """
     services = wiring.services()
-    with one_asked():
-        data = picture_in(file, get_upload_limits(services))
-        matches = find_owners(services, data)
-        return OwnerSearchResult.from_row(matches, claims=[_told(services, claim, data) for claim in matches.claims])
+    with limit_public_searches():
+        data = read_uploaded_picture(file, get_upload_limits(services))
+        result = find_owners(services, data)
+        return OwnerSearchResult.from_row(
+            result, claims=[_build_claimed_work(services, claim, data) for claim in result.claims]
+        )
 
 
-def _told(services: Services, claim: Claim, data: bytes) -> ClaimedWork:
-    image = make_change_map(services, claim, data)
+def _build_claimed_work(services: Services, claim: Claim, data: bytes) -> ClaimedWork:
+    change_map = make_change_map(services, claim, data)
     return ClaimedWork.from_row(
         claim,
         holder=claim.work.holder or claim.work.owner.name,
         address=get_public_url(services.config, claim.work) or "",
-        place=[] if image is None else image.place,
-        differing=image and image.differing,
-        map="" if image is None else b64encode(image.image).decode(),
+        place=[] if change_map is None else change_map.corners,
+        differing=change_map and change_map.differing,
+        map="" if change_map is None else b64encode(change_map.image).decode(),
     )

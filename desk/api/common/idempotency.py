@@ -21,8 +21,8 @@ from exhibit.digests import Digest
 from registry.db import idempotency
 
 HEADER = "Idempotency-Key"
-AGAIN = "Idempotency-Replayed"
-_KEY = re.compile(r"[!-~]{1,200}")
+REPLAY_HEADER = "Idempotency-Replayed"
+_KEY_PATTERN = re.compile(r"[!-~]{1,200}")
 
 PARAMETER: dict[str, Any] = {
     "in": "header",
@@ -30,69 +30,74 @@ PARAMETER: dict[str, Any] = {
     "required": False,
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
     "example": "report-2026-11",
-    "description": "A unique value for this request. If the request is repeated with it, it is not executed again, and "
-    f"the same response is returned with the header {AGAIN}.",
+    "description": "A unique value for this request. If a request is repeated with the same value, it is not executed "
+    f"again: the first response is returned, with the header {REPLAY_HEADER}.",
 }
 
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-def once(view: View) -> View:
-    """A view that does its work once for each key: work and answer are kept together, in one transaction.
+def make_idempotent(view: View) -> View:
+    """Decorate a view so that it runs once for each idempotency key.
 
-    Stands below the decorator of the operation, whose document names the header then.
+    The changes and the response are stored in one transaction. Apply this decorator below that of the operation, so
+    that the OpenAPI document lists the header.
     """
-    usual = HTTPStatus.OK
+    default_status = HTTPStatus.OK
 
     def contribute(operation: Operation) -> None:
-        nonlocal usual
-        usual = next(iter(operation.response_models))
+        nonlocal default_status
+        default_status = next(iter(operation.response_models))
         operation.openapi_extra = {**(operation.openapi_extra or {}), "parameters": [PARAMETER]}
 
     @wraps(view)
-    def answered(request: Call, **given: object) -> object:
+    def replay_or_run(request: Call, **arguments: object) -> object:
         key = request.headers.get(HEADER)
         if key is None:
-            return view(request, **given)
-        if not _KEY.fullmatch(key):
+            return view(request, **arguments)
+        if not _KEY_PATTERN.fullmatch(key):
             raise Problem(HTTPStatus.BAD_REQUEST, f"{HEADER} must contain 1 to 200 visible ASCII characters.")
-        request_digest = digest_of(request)
+        request_digest = compute_request_digest(request)
         with transaction.atomic():
             try:
-                stored = idempotency.start_request(request.auth.ident, key, request_digest)
+                stored_response = idempotency.start_request(request.auth.caller_id, key, request_digest)
             except idempotency.RequestInProgressError as error:
-                sentence = "A request with this idempotency key is in progress. Try again in a second."
+                sentence = "A request with this idempotency key is in progress. Try again in one second."
                 raise Problem(HTTPStatus.CONFLICT, sentence, {"Retry-After": "1"}) from error
-            if stored is None:
-                answer = view(request, **given)
-                status, content = (answer.status_code, answer.value) if isinstance(answer, Status) else (usual, answer)
+            if stored_response is None:
+                result = view(request, **arguments)
+                status, content = (
+                    (result.status_code, result.value) if isinstance(result, Status) else (default_status, result)
+                )
                 text = Renderer().render(request, content, response_status=status)
-                idempotency.store_response(request.auth.ident, key, status, text)
+                idempotency.store_response(request.auth.caller_id, key, status, text)
                 return HttpResponse(text, status=status, content_type=JSON)
-        if stored.request != request_digest:
+        if stored_response.request != request_digest:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "This idempotency key was used for a different request. Use a new key."
             )
-        return HttpResponse(stored.body, status=stored.status, content_type=JSON, headers={AGAIN: "true"})
+        return HttpResponse(
+            stored_response.body, status=stored_response.status, content_type=JSON, headers={REPLAY_HEADER: "true"}
+        )
 
-    contribute_operation_callback(answered, contribute)
-    return cast("View", answered)
+    contribute_operation_callback(replay_or_run, contribute)
+    return cast("View", replay_or_run)
 
 
-def digest_of(request: Call) -> Digest:
-    """What tells a request from others: method, address and body, with the bytes of its files."""
+def compute_request_digest(request: Call) -> Digest:
+    """Return the SHA-256 digest of a request's method, URL and body, including the bytes of its files."""
     hasher = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
-    if request.content_type == "multipart/form-data":  # what it says of itself differs each time
+    if request.content_type == "multipart/form-data":  # The raw body differs each time, because the boundary is random.
         for name in sorted(request.POST):
             hasher.update(repr((name, request.POST.getlist(name))).encode())
         for name in sorted(request.FILES):
             for file in request.FILES.getlist(name):
-                inner = hashlib.sha256()
-                for piece in file.chunks():
-                    inner.update(piece)
+                file_hasher = hashlib.sha256()
+                for chunk in file.chunks():
+                    file_hasher.update(chunk)
                 file.seek(0)
-                hasher.update(repr((name, file.name, inner.hexdigest())).encode())
+                hasher.update(repr((name, file.name, file_hasher.hexdigest())).encode())
     else:
         hasher.update(request.body)
     return Digest(hasher.digest())

@@ -16,94 +16,113 @@ from django.http import HttpRequest
 
 from desk.api.common.problems import Problem
 from exhibit.sentences import Sentence
-from registry.services.addresses import redis_url
+from registry.services.addresses import get_redis_url
 
-WINDOW = 60
+WINDOW_SECONDS = 60
 PATIENCE = 2.0
-"""Seconds that a search waits for the one before it in this process."""
-SEARCHING = threading.BoundedSemaphore(1)
-"""Held by the search under way; other requests go on in other threads."""
-FETCHING = threading.BoundedSemaphore(1)
-"""Held by the fetch under way, which may take as long as a stranger's server likes: no search waits for it."""
-ASKED = threading.BoundedSemaphore(1)
-"""The same of strangers' searches."""
+"""Maximum time in seconds that a search waits for the previous search in this process."""
+SEARCH_SLOT = threading.BoundedSemaphore(1)
+"""Held by the search in progress; other requests continue in other threads."""
+FETCH_SLOT = threading.BoundedSemaphore(1)
+"""Held by the fetch in progress. Searches do not wait for it, because the remote server may be slow."""
+PUBLIC_SEARCH_SLOT = threading.BoundedSemaphore(1)
+"""Held by the public search in progress."""
 
 
-def one_search(user: int) -> AbstractContextManager[None]:
-    """Let one search run at a time in this process, and so many a minute for each member; others are a problem."""
-    _check_minute(f"identify:{user}")
-    return _alone(SEARCHING)
+def limit_member_searches(user: int) -> AbstractContextManager[None]:
+    """Return a context that runs one member's search at a time in this process.
 
-
-def one_fetch(user: int) -> AbstractContextManager[None]:
-    """Let one picture of the web at a time be fetched for members in this process, and as many a minute for each."""
-    _check_minute(f"fetch:{user}")
-    return _alone(FETCHING)
-
-
-def one_asked() -> AbstractContextManager[None]:
-    """Let one stranger at a time have a picture looked at in this process.
-
-    They wait for each other, and members for none of them.
+    Raises:
+        Problem: The member exceeds the rate limit, or another search does not finish in time (429).
     """
-    return _alone(ASKED)
+    _check_identification_rate(f"identify:{user}")
+    return _hold_slot(SEARCH_SLOT)
 
 
-def _check_minute(ident: str) -> None:
-    used, seconds_left = _used(ident)
-    if used > (limit := settings.CONFIG.identifications_a_minute):
+def limit_member_fetches(user: int) -> AbstractContextManager[None]:
+    """Return a context that fetches one picture from the web at a time for members in this process.
+
+    Raises:
+        Problem: The member exceeds the rate limit, or another fetch does not finish in time (429).
+    """
+    _check_identification_rate(f"fetch:{user}")
+    return _hold_slot(FETCH_SLOT)
+
+
+def limit_public_searches() -> AbstractContextManager[None]:
+    """Return a context that runs one public search at a time in this process.
+
+    Public searches wait for each other. Searches of members do not wait for them.
+
+    Raises:
+        Problem: Another public search does not finish in time (429).
+    """
+    return _hold_slot(PUBLIC_SEARCH_SLOT)
+
+
+def _check_identification_rate(caller_id: str) -> None:
+    request_count, seconds_left = _increment_request_count(caller_id)
+    if request_count > (limit := settings.CONFIG.identifications_a_minute):
         counts = {"limit": limit, "left": seconds_left}
         sentence = Sentence(
             "The limit is %(limit)s picture identifications per minute. Try again in %(left)s seconds.", **counts
         )
-        raise _too_many(sentence, seconds_left)
+        raise _build_rate_limit_problem(sentence, seconds_left)
 
 
 @contextmanager
-def _alone(searching: threading.BoundedSemaphore) -> Iterator[None]:
-    if not searching.acquire(timeout=PATIENCE):
-        raise _too_many(Sentence("Another picture is being identified. Try again in 5 seconds."), 5)
+def _hold_slot(slot: threading.BoundedSemaphore) -> Iterator[None]:
+    if not slot.acquire(timeout=PATIENCE):
+        raise _build_rate_limit_problem(Sentence("Another picture is being identified. Try again in 5 seconds."), 5)
     try:
         yield
     finally:
-        searching.release()
+        slot.release()
 
 
-def count(request: HttpRequest, ident: str) -> None:
-    """Count a request, and have its answer say how many are left.
+def count_request(request: HttpRequest, caller_id: str) -> None:
+    """Count a request, and set the rate limit headers of its response.
 
-    While Redis doesn't answer nothing is counted: the limit keeps order among callers, and protects no data.
+    Requests are not counted while Redis does not respond, because the limit only ensures fair use. It protects no data.
+
+    Raises:
+        Problem: The caller exceeds the rate limit (429).
     """
     limit: int = settings.CONFIG.api_requests_a_minute
-    used, seconds_left = _used(ident)
-    if not used:
+    request_count, seconds_left = _increment_request_count(caller_id)
+    if not request_count:
         return
     headers = {
-        "RateLimit-Policy": f'"caller";q={limit};w={WINDOW}',
-        "RateLimit": f'"caller";r={max(limit - used, 0)};t={seconds_left}',
+        "RateLimit-Policy": f'"caller";q={limit};w={WINDOW_SECONDS}',
+        "RateLimit": f'"caller";r={max(limit - request_count, 0)};t={seconds_left}',
     }
-    request.api_headers = headers  # type: ignore[attr-defined] # for the middleware, which sees every answer
-    if used > limit:
-        raise _too_many(f"You can send {limit} requests per minute. Try again in {seconds_left} seconds.", seconds_left)
+    request.api_headers = headers  # type: ignore[attr-defined] # The middleware adds them to every response.
+    if request_count > limit:
+        raise _build_rate_limit_problem(
+            f"You can send {limit} requests per minute. Try again in {seconds_left} seconds.", seconds_left
+        )
 
 
-def _used(ident: str) -> tuple[int, int]:
-    """How often somebody has asked in this minute, this time included (0 when nothing counts), and its seconds left."""
-    moment = int(time.time())
-    key, seconds_left = f"exhibit:api:{ident}:{moment // WINDOW}", WINDOW - moment % WINDOW
+def _increment_request_count(caller_id: str) -> tuple[int, int]:
+    """Count a request, and return the caller's requests in this minute and the seconds left in it.
+
+    The number of requests includes this one. It is 0 if Redis does not respond.
+    """
+    now = int(time.time())
+    key, seconds_left = f"exhibit:api:{caller_id}:{now // WINDOW_SECONDS}", WINDOW_SECONDS - now % WINDOW_SECONDS
     try:
         with _redis().pipeline() as pipeline:
             pipeline.incr(key)
-            pipeline.expire(key, WINDOW)
+            pipeline.expire(key, WINDOW_SECONDS)
             return int(pipeline.execute()[0]), seconds_left
     except redis.RedisError:
         return 0, seconds_left
 
 
-def _too_many(sentence: str, seconds: int) -> Problem:
+def _build_rate_limit_problem(sentence: str, seconds: int) -> Problem:
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, sentence, {"Retry-After": str(seconds)})
 
 
 @cache
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(redis_url(settings.CONFIG), socket_timeout=1, socket_connect_timeout=1)
+    return redis.Redis.from_url(get_redis_url(settings.CONFIG), socket_timeout=1, socket_connect_timeout=1)

@@ -11,11 +11,11 @@ class Parser(UsualParser):
     """Accept ``1.0`` and ``1e3`` as integers. Fields of integers accept no other floats."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
-        """The JSON of a body."""
-        body: dict[str, Any] = json.loads(request.body, parse_float=_number)
+        """Parse the JSON body of a request."""
+        body: dict[str, Any] = json.loads(request.body, parse_float=_parse_number)
         return body
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     number = float(text)
     return int(number) if number.is_integer() else number

@@ -11,74 +11,77 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from desk.schemas.requests import IN_WORDS
+from desk.schemas.requests import PATTERN_MESSAGES
 from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, ServiceMissingError, WrongUseError
 from exhibit.types import Json
 
 MEDIA_TYPE = "application/problem+json"
-ROOT = "/api/"
+API_ROOT = "/api/"
 RETRY_SECONDS = "5"
 
 _DETAILS: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: "The request is malformed. Use an HTTP library to create it, including its headers.",
-    HTTPStatus.NOT_FOUND: "No resource exists at this URL.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This URL does not support the method. The header Allow lists the supported ones.",
+    HTTPStatus.NOT_FOUND: "There is no resource at this URL.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This URL does not support the HTTP method. The header Allow lists the supported "
+    "methods.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large. Split it into several requests.",
-    HTTPStatus.TOO_MANY_REQUESTS: "Your IP address has sent too many requests. Try again in some minutes.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Your IP address has sent too many requests. Try again in a few minutes.",
     HTTPStatus.SERVICE_UNAVAILABLE: "A required service does not respond. Try again later.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "An internal error occurred. Contact the operator if it happens again.",
 }
-_BROKEN_FORM = (
+_MALFORMED_FORM = (
     "The form is malformed: the boundary in its Content-Type is missing or wrong, or a part is damaged. "
     "Use an HTTP library to create the form and its Content-Type."
 )
-_NO_SUCH_HOST = (
-    "The host in this request is not allowed. Use the site's public address, or have the operator add the host to "
-    "`allowed_hosts`."
+_DISALLOWED_HOST = (
+    "The host name in this request is not allowed. Use the installation's public URL, or ask the operator to add the "
+    "host name to `allowed_hosts`."
 )
-_REFUSED = {
+_REFUSAL_STATUSES = {
     "disk": HTTPStatus.INSUFFICIENT_STORAGE,
     **dict.fromkeys(("agreement", "partner", "visits"), HTTPStatus.FORBIDDEN),
 }
 
 
-_EXPECTED = {
+_EXPECTATIONS = {
     "extra_forbidden": "Unknown field.",
     **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_type"), "Enter a date such as 2026-01-31."),
     **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "Enter a whole number."),
     **dict.fromkeys(("bool_parsing", "bool_type"), "Enter true or false."),
 }
-"""By the kinds of errors that pydantic names."""
+"""Descriptions by pydantic's type of error."""
 
 
 class Problem(Exception):  # noqa: N818 - the name of the standard
-    """An error that the API states itself: ``more`` are further members of the document."""
+    """An error of the API. ``extra_members`` are additional members of the problem document."""
 
-    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Json) -> None:
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **extra_members: Json) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more
+        self.status, self.detail, self.headers, self.extra_members = status, detail, headers or {}, extra_members
 
     @property
     def sentence(self) -> str:
-        """What pages say of it, in the reader's language."""
+        """Message for pages, in the reader's language."""
         return self.detail
 
 
-def problem(status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Json) -> HttpResponse:
+def build_problem_response(
+    status: int, detail: str = "", headers: dict[str, str] | None = None, **extra_members: Json
+) -> HttpResponse:
     """Return a response with a problem document."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     document |= {"detail": detail or _DETAILS.get(status, "")}
-    document |= {name: value for name, value in more.items() if value}
+    document |= {name: value for name, value in extra_members.items() if value}
     text = json.dumps(document, ensure_ascii=False)
     return HttpResponse(text, status=status, content_type=MEDIA_TYPE, headers=headers)
 
 
-def unauthorized(detail: str) -> Problem:
+def build_unauthorized_problem(detail: str) -> Problem:
     """Return the problem for a missing or invalid token or session."""
     return Problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'Bearer realm="exhibit"'})
 
 
-def status_of(error: ExhibitError) -> int:
+def get_error_status(error: ExhibitError) -> int:
     """Return the HTTP status of an error."""
     kinds: tuple[tuple[type[ExhibitError], int], ...] = (
         (NotFoundError, HTTPStatus.NOT_FOUND),
@@ -87,48 +90,48 @@ def status_of(error: ExhibitError) -> int:
         (RefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
         (ServiceMissingError, HTTPStatus.SERVICE_UNAVAILABLE),
     )
-    if isinstance(error, RefusedError) and error.reason in _REFUSED:
-        return _REFUSED[error.reason]
+    if isinstance(error, RefusedError) and error.reason in _REFUSAL_STATUSES:
+        return _REFUSAL_STATUSES[error.reason]
     return next((status for kind, status in kinds if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def tell_problems(api: NinjaAPI) -> None:
+def register_problem_handlers(api: NinjaAPI) -> None:
     """Register the handlers that return errors as problem documents."""
-    too_much = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+    size_errors = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
-        Problem: lambda _, e: problem(e.status, e.detail, e.headers, **e.more),
-        ExhibitError: _known,
-        ValidationError: _invalid,
-        Http404: lambda _, _e: problem(HTTPStatus.NOT_FOUND),
-        MultiPartParserError: lambda _, _e: problem(HTTPStatus.BAD_REQUEST, _BROKEN_FORM),
-        AuthenticationError: lambda _, _e: problem(HTTPStatus.UNAUTHORIZED),
-        HttpError: lambda _, e: problem(e.status_code, str(e)),
-        **dict.fromkeys(too_much, lambda _, _e: problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)),
+        Problem: lambda _, e: build_problem_response(e.status, e.detail, e.headers, **e.extra_members),
+        ExhibitError: _handle_exhibit_error,
+        ValidationError: _handle_validation_error,
+        Http404: lambda _, _e: build_problem_response(HTTPStatus.NOT_FOUND),
+        MultiPartParserError: lambda _, _e: build_problem_response(HTTPStatus.BAD_REQUEST, _MALFORMED_FORM),
+        AuthenticationError: lambda _, _e: build_problem_response(HTTPStatus.UNAUTHORIZED),
+        HttpError: lambda _, e: build_problem_response(e.status_code, str(e)),
+        **dict.fromkeys(size_errors, lambda _, _e: build_problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)),
     }
-    for kind, answer in handlers.items():
-        api.add_exception_handler(kind, answer)
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
 
 
-def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware that returns errors from outside the API, such as unknown URLs, as problem documents too."""
+def as_problems(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Convert errors raised outside the API, such as unknown URLs, to problem documents (Django middleware)."""
 
-    def answered(request: HttpRequest) -> HttpResponseBase:
-        response = answer(request)
-        if not request.path.startswith(ROOT):
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not request.path.startswith(API_ROOT):
             return response
         if response.status_code >= HTTPStatus.BAD_REQUEST and response.headers.get("Content-Type") != MEDIA_TYPE:
             headers = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
-            detail = _NO_SUCH_HOST if _names_no_host_of_ours(request) else ""
-            response = problem(response.status_code, detail, headers=headers)
+            detail = _DISALLOWED_HOST if _has_disallowed_host(request) else ""
+            response = build_problem_response(response.status_code, detail, headers=headers)
         response.headers.setdefault("Cache-Control", "no-store")
         for name, value in getattr(request, "api_headers", {}).items():
             response.headers.setdefault(name, value)
         return response
 
-    return answered
+    return middleware
 
 
-def _names_no_host_of_ours(request: HttpRequest) -> bool:
+def _has_disallowed_host(request: HttpRequest) -> bool:
     try:
         request.get_host()
     except DisallowedHost:
@@ -136,22 +139,28 @@ def _names_no_host_of_ours(request: HttpRequest) -> bool:
     return False
 
 
-def _known(_: HttpRequest, error: ExhibitError) -> HttpResponse:
-    status = status_of(error)
+def _handle_exhibit_error(_: HttpRequest, error: ExhibitError) -> HttpResponse:
+    status = get_error_status(error)
     headers = {"Retry-After": RETRY_SECONDS} if error.retry else {}
     reason = error.reason if isinstance(error, RefusedError) else ""
-    return problem(status, error.message, headers, hint=error.hint, reason=reason)
+    return build_problem_response(status, error.message, headers, hint=error.hint, reason=reason)
 
 
-def _invalid(_: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Return location and expectation of each invalid part. Values are not repeated."""
-    errors = [{"where": "/".join(map(str, wrong["loc"])), "detail": _expected(wrong)} for wrong in error.errors]
-    return problem(HTTPStatus.BAD_REQUEST, "The request does not match the OpenAPI document.", errors=errors)
+def _handle_validation_error(_: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Return the location and the expected value of each invalid part. The response does not repeat the values."""
+    errors = [
+        {"where": "/".join(map(str, part["loc"])), "detail": _describe_expectation(part)} for part in error.errors
+    ]
+    return build_problem_response(
+        HTTPStatus.BAD_REQUEST,
+        "The request does not match the OpenAPI document. The invalid parts are listed in `errors`.",
+        errors=errors,
+    )
 
 
-def _expected(wrong: Mapping[str, Any]) -> str:
-    """Return the expectation in plain words, or else pydantic's message."""
-    if wrong["type"] == "string_pattern_mismatch":
-        pattern = wrong["ctx"]["pattern"]
-        return IN_WORDS.get(pattern, f"Enter text that matches the pattern {pattern}")
-    return _EXPECTED.get(wrong["type"], str(wrong["msg"]))
+def _describe_expectation(error: Mapping[str, Any]) -> str:
+    """Describe the expected value in plain language; pydantic's message if there is no description."""
+    if error["type"] == "string_pattern_mismatch":
+        pattern = error["ctx"]["pattern"]
+        return PATTERN_MESSAGES.get(pattern, f"Enter text that matches the regular expression {pattern}")
+    return _EXPECTATIONS.get(error["type"], str(error["msg"]))

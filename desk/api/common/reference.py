@@ -1,4 +1,4 @@
-"""The API reference: texts of the OpenAPI document for people, and the page that shows them."""
+"""The API reference: human-readable texts from the OpenAPI document, and the page that shows them."""
 
 import json
 import re
@@ -13,22 +13,22 @@ from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 from ninja.responses import NinjaJSONEncoder
 
-PAGE = "Page_"
-EVERYWHERE = frozenset({"400", "401", "403", "404", "422", "429", "503"})
-"""The errors of every operation."""
-WORDS = {"date-time": "time", "date": "day", "binary": "file"}
-WORDS |= {"string": "text", "integer": "whole number", "boolean": "true or false"}
+PAGE_PREFIX = "Page_"
+COMMON_ERROR_CODES = frozenset({"400", "401", "403", "404", "422", "429", "503"})
+"""Errors that every operation can return."""
+TYPE_NAMES = {"date-time": "time", "date": "day", "binary": "file"}
+TYPE_NAMES |= {"string": "text", "integer": "whole number", "boolean": "true or false"}
 Schema = Mapping[str, Any]
 _REFERENCE = re.compile(r"\]\(#(\w+)\)")
 
 
 Fields = tuple[tuple[str, str], ...]
-"""What is said of each field: its kind, default and description, with `code` and [links](#to) what travels."""
+"""Name and text of each field: its type, default and description, with `code` and [links](#schema) to schemas."""
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """A schema."""
+class SchemaEntry:
+    """A schema in the reference."""
 
     name: str
     words: str
@@ -40,72 +40,83 @@ class Operation:
     """An operation; its texts contain `code` and links like those of fields."""
 
     name: str
-    address: str  # with its method
+    address: str  # Method and path.
     subject: str
-    needs: str  # which scope
+    needs: str  # Required scope.
     words: str
-    takes: str  # what body, empty for none
+    takes: str  # Type of the body; empty if there is none.
     fields: Fields
     answers: str
 
 
 @cache
-def read(api: NinjaAPI) -> tuple[str, list[Operation], list[Thing]]:
+def read_reference(api: NinjaAPI) -> tuple[str, list[Operation], list[SchemaEntry]]:
     """Return the introduction, the operations by tag, and the schemas by name."""
     document = json.loads(json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder))
-    return document["info"]["description"], list(_operations(api, document)), list(_things(document))
+    return document["info"]["description"], list(_list_operations(api, document)), list(_list_schemas(document))
 
 
-def _operations(api: NinjaAPI, document: Schema) -> Iterator[Operation]:
-    permitted = dict(_scopes(api))
-    below = next(iter(document["paths"])).partition("/owners")[0]
-    for path, of_path in document["paths"].items():
-        for method, spec in of_path.items():
+def _list_operations(api: NinjaAPI, document: Schema) -> Iterator[Operation]:
+    scopes_by_operation = dict(_list_scopes(api))
+    base_path = next(iter(document["paths"])).partition("/owners")[0]
+    for path, specs_by_method in document["paths"].items():
+        for method, spec in specs_by_method.items():
             query_parameters = [parameter for parameter in spec["parameters"] if parameter["in"] == "query"]
-            fields, takes = (
-                tuple((parameter["name"], _said(parameter["schema"], parameter)) for parameter in query_parameters),
+            fields, body_type = (
+                tuple(
+                    (parameter["name"], _describe_field(parameter["schema"], parameter))
+                    for parameter in query_parameters
+                ),
                 "",
             )
             for kind, content in spec.get("requestBody", {}).get("content", {}).items():
-                takes = f"JSON: {shape(content['schema'])}" if "$ref" in content["schema"] else f"a form (`{kind}`)"
-                fields += () if "$ref" in content["schema"] else _fields(content["schema"])
-            address = f"{method.upper()} {path.removeprefix(below)}"
-            name, words = spec["operationId"], spec["description"].strip()
-            answers = _answers(spec["responses"])
-            yield Operation(name, address, spec["tags"][0], permitted[name], words, takes, fields, answers)
+                body_type = (
+                    f"JSON: {describe_type(content['schema'])}" if "$ref" in content["schema"] else f"a form (`{kind}`)"
+                )
+                fields += () if "$ref" in content["schema"] else _list_fields(content["schema"])
+            address = f"{method.upper()} {path.removeprefix(base_path)}"
+            name, description = spec["operationId"], spec["description"].strip()
+            responses = _describe_responses(spec["responses"])
+            yield Operation(
+                name, address, spec["tags"][0], scopes_by_operation[name], description, body_type, fields, responses
+            )
 
 
-def _things(document: Schema) -> Iterator[Thing]:
+def _list_schemas(document: Schema) -> Iterator[SchemaEntry]:
     for name, schema in sorted(document["components"]["schemas"].items()):
-        if not name.startswith(PAGE):
-            words = " ".join(schema.get("description", "").replace("``", "`").split())
-            plain = "" if "properties" in schema else f" {shape(schema)}."
-            yield Thing(name, words + plain, _fields(schema))
+        if not name.startswith(PAGE_PREFIX):
+            description = " ".join(schema.get("description", "").replace("``", "`").split())
+            type_sentence = "" if "properties" in schema else f" {describe_type(schema)}."
+            yield SchemaEntry(name, description + type_sentence, _list_fields(schema))
 
 
-def shape(schema: Schema) -> str:
+def describe_type(schema: Schema) -> str:
     """Return the type of a value in words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        inner = name.removeprefix(PAGE).rstrip("_")
-        return f"{'a page of ' * name.startswith(PAGE)}[{inner}](#{inner.lower()})"
-    for several in ("anyOf", "allOf", "oneOf"):
-        if several in schema:
-            return " or ".join(shape(alternative) for alternative in schema[several])
+        inner = name.removeprefix(PAGE_PREFIX).rstrip("_")
+        return f"{'a page of ' * name.startswith(PAGE_PREFIX)}[{inner}](#{inner.lower()})"
+    for keyword in ("anyOf", "allOf", "oneOf"):
+        if keyword in schema:
+            return " or ".join(describe_type(alternative) for alternative in schema[keyword])
     if choices := schema.get("enum", [schema["const"]] if "const" in schema else []):
         return ", ".join(f"`{alternative}`" for alternative in choices)
     if inner := schema.get({"array": "items", "object": "additionalProperties"}.get(schema.get("type", ""), "")):
         kind = "list" if schema["type"] == "array" else "object"
-        return kind if inner is True else f"{kind} of {shape(inner)}"
-    return WORDS.get(schema.get("format", "")) or WORDS.get(schema.get("type", "")) or schema.get("type", "anything")
+        return kind if inner is True else f"{kind} of {describe_type(inner)}"
+    return (
+        TYPE_NAMES.get(schema.get("format", ""))
+        or TYPE_NAMES.get(schema.get("type", ""))
+        or schema.get("type", "anything")
+    )
 
 
-def named_in(shown: list[Operation], all_things: list[Thing]) -> list[Thing]:
+def find_referenced_schemas(operations: list[Operation], schemas: list[SchemaEntry]) -> list[SchemaEntry]:
     """Return the schemas that the operations refer to, directly or indirectly."""
-    remaining = {schema_entry.name.lower(): schema_entry for schema_entry in all_things}
+    remaining = {schema_entry.name.lower(): schema_entry for schema_entry in schemas}
     texts = [
         text
-        for operation in shown
+        for operation in operations
         for text in (operation.takes, operation.answers, *(description for _name, description in operation.fields))
     ]
     results = []
@@ -117,55 +128,57 @@ def named_in(shown: list[Operation], all_things: list[Thing]) -> list[Thing]:
     return sorted(results, key=lambda schema_entry: schema_entry.name)
 
 
-class Pages(DocsBase):
+class ReferencePages(DocsBase):
     """The API reference as pages: all operations, or those of one tag with their schemas."""
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_path: object) -> HttpResponse:
-        """The page; whoever isn't signed in reads it, too."""
-        about, all_operations, travels = read(api)
+        """Render the reference. No sign-in is required."""
+        about, all_operations, schemas = read_reference(api)
         selected = [operation for operation in all_operations if operation.subject == request.GET.get("of")]
         subjects = list(dict.fromkeys(operation.subject for operation in all_operations))
         values = {"about": about, "operations": all_operations, "subjects": subjects, "shown": selected}
-        return render(request, "web/api.html", values | {"things": named_in(selected, travels)})
+        return render(request, "web/api.html", values | {"things": find_referenced_schemas(selected, schemas)})
 
 
-def _scopes(api: NinjaAPI) -> Iterator[tuple[str, str]]:
-    """The scope that each operation asks for, by its name."""
-    for router in api._get_bound_routers():  # noqa: SLF001 - the document has no place for scopes
+def _list_scopes(api: NinjaAPI) -> Iterator[tuple[str, str]]:
+    """Yield the ID and the required scope of each operation."""
+    for router in api._get_bound_routers():  # noqa: SLF001 - The OpenAPI document has no field for scopes.
         for view in router.path_operations.values():
             for operation in view.operations:
                 scopes = [f"scope `{auth.scope.value}`" for auth in operation.auth_callbacks]  # type: ignore[attr-defined]
                 yield (
                     operation.operation_id or api.get_openapi_operation_id(operation),
-                    (scopes or ["without a token"])[0],
+                    (scopes or ["no token required"])[0],
                 )
 
 
-def _answers(responses: Schema) -> str:
-    """What it answers with, and the errors that not every operation has."""
-    answers = []
-    for status, answer in responses.items():
+def _describe_responses(responses: Schema) -> str:
+    """Describe the responses of an operation, and the errors that are specific to it."""
+    descriptions = []
+    for status, response in responses.items():
         if status.startswith("2"):
             contents = [
-                shape(content["schema"]) if "json" in kind else f"a file, `{kind}`"
-                for kind, content in answer.get("content", {}).items()
+                describe_type(content["schema"]) if "json" in kind else f"a file, `{kind}`"
+                for kind, content in response.get("content", {}).items()
             ]
-            answers.append(f"{status}{': ' if contents else ''}{', '.join(contents)}")
-    more = ", ".join(sorted(status for status in responses if status[0] in "45" and status not in EVERYWHERE))
-    return f"Answers {' or '.join(answers)}.{f' Further errors: {more}.' if more else ''}"
+            descriptions.append(f"{status}{': ' if contents else ''}{', '.join(contents)}")
+    further_errors = ", ".join(
+        sorted(status for status in responses if status[0] in "45" and status not in COMMON_ERROR_CODES)
+    )
+    return f"Returns {' or '.join(descriptions)}.{f' Further errors: {further_errors}.' if further_errors else ''}"
 
 
-def _fields(schema: Schema) -> Fields:
-    needed, properties = schema.get("required", []), schema.get("properties", {})
+def _list_fields(schema: Schema) -> Fields:
+    required, properties = schema.get("required", []), schema.get("properties", {})
     return tuple(
-        (name, _said(field_schema, {"in": "body", "required": name in needed}))
+        (name, _describe_field(field_schema, {"in": "body", "required": name in required}))
         for name, field_schema in properties.items()
     )
 
 
-def _said(schema: Schema, parameter: Schema) -> str:
-    words = parameter.get("description") or schema.get("description") or ""
+def _describe_field(schema: Schema, parameter: Schema) -> str:
+    description = parameter.get("description") or schema.get("description") or ""
     default = schema.get("default")
-    absent = "; may be left out" if parameter["in"] == "body" and not parameter["required"] else ""
-    notes = f"; `{json.dumps(default)}` by default" if default not in (None, "", [], {}) else absent
-    return f"{shape(schema)}{notes}{'. ' if words else ''}{words}"
+    optional_note = "; optional" if parameter["in"] == "body" and not parameter["required"] else ""
+    note = f"; `{json.dumps(default)}` by default" if default not in (None, "", [], {}) else optional_note
+    return f"{describe_type(schema)}{note}{'. ' if description else ''}{description}"

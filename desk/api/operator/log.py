@@ -8,10 +8,10 @@ from ninja import Query, Router
 from pydantic import Field
 
 from desk.api.common.auth import OPERATOR, Call
-from desk.api.common.files import download
-from desk.api.common.openapi import file_of
+from desk.api.common.files import build_download_response
+from desk.api.common.openapi import describe_file_response
 from desk.schemas import log as schemas, requests
-from desk.schemas.base import Answer
+from desk.schemas.base import ResponseBody
 from exhibit.entries import EntryType
 from registry.bundles.bundles import write_to_temporary_file
 from registry.log import accuracy, history, log
@@ -20,63 +20,65 @@ from registry.models import LogCheckpoint, LogEntry, LogWaiting
 from workers import wiring
 
 router = Router(tags=["operator"], auth=OPERATOR)
-Last = Annotated[int, Query(ge=1, le=100_000, description="Number of entries, newest first.")]
+EntryCount = Annotated[int, Query(ge=1, le=100_000, description="Maximum number of entries, counted from the newest.")]
 
 
-class LogState(Answer):
+class LogState(ResponseBody):
     """State of the log."""
 
     origin: str = Field(description="Current name of the log.")
     entries: int = Field(description="Number of entries.")
-    waiting: int = Field(description="Entries that have no number yet.")
+    waiting: int = Field(description="Number of entries that have no number yet.")
     head: schemas.Checkpoint | None = Field(description="Latest signed checkpoint; null if there is none.")
-    public_keys: list[str] = Field(description="Public keys of the log, newest first.")
+    public_keys: list[str] = Field(
+        description="Public keys of the log under its current and earlier names, newest first."
+    )
     stopped: str = Field(description="Reason why no checkpoints are signed; empty if signing works.")
 
 
-class Entries(Answer):
-    """Log entries, oldest first."""
+class Entries(ResponseBody):
+    """A list of log entries."""
 
-    items: list[schemas.Entry]
+    items: list[schemas.Entry] = Field(description="Log entries, oldest first.")
 
 
 class NewOrigin(requests.Reason):
     """A new name for the log."""
 
-    name: requests.Short = Field("", description="New name; derived from the old name and the date if empty.")
+    name: requests.ShortText = Field("", description="New name; by default derived from the old name and the date.")
 
 
 class Erasure(requests.Reason):
-    """Entries whose content to erase."""
+    """Log entries whose content is to be erased."""
 
-    sequences: list[Annotated[requests.Whole, Field(ge=0, le=2**53)]] = Field(
+    sequences: list[Annotated[requests.StrictInteger, Field(ge=0, le=2**53)]] = Field(
         min_length=1, max_length=1_000, examples=[[17, 23]], description="Numbers of the entries."
     )
 
 
-class Erased(Answer):
-    """Entries whose content this request erased."""
+class Erased(ResponseBody):
+    """Result of erasing the content of log entries."""
 
-    erased: list[int] = Field(description="Numbers of the entries.")
+    erased: list[int] = Field(description="Numbers of the entries whose content this request erased.")
 
 
 @router.get("/operator/log", response=LogState)
 def get_log_state(request: Call) -> LogState:
-    """Get the length, latest checkpoint, names and keys of the log, and whether signing works."""
-    own = get_log(wiring.services())
-    newest = LogCheckpoint.objects.filter(origin=own.origin).order_by("-size").first()
+    """Get the state of the log: its size, latest checkpoint and keys, and whether signing works."""
+    local_log = get_log(wiring.services())
+    newest = LogCheckpoint.objects.filter(origin=local_log.origin).order_by("-size").first()
     return LogState(
-        origin=own.origin,
+        origin=local_log.origin,
         entries=log.PostgresLogStore().size(),
         waiting=LogWaiting.objects.count(),
         head=None if newest is None else schemas.Checkpoint.from_row(newest),
-        public_keys=own.vkeys(),
-        stopped=own.describe_stop(),
+        public_keys=local_log.list_verifier_keys(),
+        stopped=local_log.describe_signing_stop(),
     )
 
 
 @router.get("/operator/log/entries", response=Entries)
-def list_log_entries(request: Call, type: EntryType | None = None, last: Last = 20) -> Entries:  # noqa: A002
+def list_log_entries(request: Call, type: EntryType | None = None, last: EntryCount = 20) -> Entries:  # noqa: A002
     """List the latest log entries with their content, unless it was erased."""
     rows = LogEntry.objects.select_related("submission__opening").order_by("-sequence")
     return Entries(items=schemas.Entry.from_rows((rows if type is None else rows.filter(type=type))[:last])[::-1])
@@ -86,7 +88,7 @@ def list_log_entries(request: Call, type: EntryType | None = None, last: Last = 
 def erase_log_entries(request: Call, new: Erasure) -> Erased:
     """Erase the content of log entries permanently. The entries and the log's integrity remain.
 
-    Bundles generated later cannot show the erased content.
+    Later bundles cannot contain the erased content.
     """
     return Erased(erased=log.erase_openings(new.sequences, by=request.auth.by, reason=new.reason))
 
@@ -95,7 +97,7 @@ def erase_log_entries(request: Call, new: Erasure) -> Erased:
 def accept_log_checkpoint(request: Call, new: requests.Reason) -> LogState:
     """Confirm that nothing was signed after the latest known checkpoint, and resume signing under the same name.
 
-    Use it for a data folder that was moved or restored without loss. Refused if a known checkpoint contradicts it.
+    Use this after a data folder was moved, or restored without loss. Fails if the log contradicts a known checkpoint.
     """
     history.accept_checkpoint(wiring.services(), by=request.auth.by, reason=new.reason)
     return get_log_state(request)
@@ -103,25 +105,25 @@ def accept_log_checkpoint(request: Call, new: requests.Reason) -> LogState:
 
 @router.post("/operator/log/new-origin", response=LogState)
 def start_log_origin(request: Call, new: NewOrigin) -> LogState:
-    """Start signing under a new name, and record the break. Use it after a restore that lost entries.
+    """Start signing under a new name, and record the break. Use this after a restore that lost entries.
 
-    Existing bundles stay valid. Verifiers need the log's new public key: `exhibit trust FILE`.
+    Existing bundles stay valid. Verifiers need the new public key of the log; run `exhibit trust FILE` to export it.
     """
     history.start_new_origin(wiring.services(), by=request.auth.by, reason=new.reason, name=new.name)
     return get_log_state(request)
 
 
 @router.get("/operator/accuracy", response=dict[str, Any])
-def get_accuracy(request: Call) -> Any:  # noqa: ANN401 - as the accuracy states itself
+def get_accuracy(request: Call) -> Any:  # noqa: ANN401 - a JSON document
     """Get statistics about automatic decisions that reviewers corrected."""
     return accuracy.compute_accuracy().to_plain()
 
 
-@router.get("/operator/accuracy/decisions", openapi_extra=file_of("application/jsonl"))
+@router.get("/operator/accuracy/decisions", openapi_extra=describe_file_response("application/jsonl"))
 def get_accuracy_decisions(request: Call) -> HttpResponseBase:
-    """Export log entries about decisions, without names or addresses, to recompute the accuracy elsewhere.
+    """Export log entries about decisions, without names or URLs, to recompute the statistics elsewhere.
 
     Check the export with `python -m evidence accuracy FILE --trust LIST`.
     """
     file = write_to_temporary_file(partial(accuracy.export_accuracy, wiring.services()))
-    return download(file, "decisions.jsonl", "application/jsonl")
+    return build_download_response(file, "decisions.jsonl", "application/jsonl")

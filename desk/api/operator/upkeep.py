@@ -1,4 +1,4 @@
-"""The operator's maintenance: failed jobs, networks, calibrations, deny lists and purges."""
+"""The operator's maintenance: failed jobs, models, calibrations, deny lists and purges."""
 
 import json
 from dataclasses import asdict
@@ -10,19 +10,19 @@ from ninja import Path, Query, Router
 from pydantic import Field
 
 from desk.api.common.auth import OPERATOR, Call
-from desk.api.common.files import download
-from desk.api.common.openapi import file_of
+from desk.api.common.files import build_download_response
+from desk.api.common.openapi import describe_file_response
 from desk.schemas import requests
-from desk.schemas.base import Answer, Hex, Moment
+from desk.schemas.base import Hex, ResponseBody, UtcTime
 from evidence.keys.ed25519 import FileSigner
 from exhibit.comparison.calibration import Calibration
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from exhibit.network.addresses import host_of
+from exhibit.network.addresses import get_url_host
 from indexer.calibration import recall
 from indexer.picture.spaces import PIPELINE
 from registry.crawls import denylists
-from registry.fingerprints import networks, shared_models
+from registry.fingerprints import descriptor_models, shared_models
 from registry.log.local_log import get_author_signer
 from registry.matches import calibrations
 from registry.models import BlockedDigest, HostDenial
@@ -31,88 +31,106 @@ from workers import wiring
 from workers.operations import backlog
 
 router = Router(tags=["operator"], auth=OPERATOR)
-Step = Annotated[str, Path(pattern="^[a-z_-]{1,60}$", description="Name of the step, as listed.")]
-Network = Annotated[str, Path(max_length=120, pattern=requests.IN_LINE_SOMETHING, description="NAME or NAME@VERSION.")]
-Host = Annotated[str, Path(max_length=253, pattern=requests.DOMAIN, description="Host name.")]
+Step = Annotated[
+    str,
+    Path(pattern="^[a-z_-]{1,60}$", description="Name of the processing step, as listed by `GET /operator/failures`."),
+]
+ModelName = Annotated[
+    str,
+    Path(
+        max_length=120,
+        pattern=requests.NONEMPTY_LINE_PATTERN,
+        description="Name of the model, as NAME or NAME@VERSION.",
+    ),
+]
+Host = Annotated[str, Path(max_length=253, pattern=requests.DOMAIN_PATTERN, description="Host name.")]
 Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of the file, hexadecimal.")]
-Text = Annotated[str, Query(max_length=1_000, pattern=requests.IN_LINE)]
+TextParameter = Annotated[
+    str, Query(description="Value for the card of the model.", max_length=1_000, pattern=requests.LINE_PATTERN)
+]
 KeyFile = Annotated[
     str,
     Query(
         max_length=1_000,
-        pattern=requests.IN_LINE,
+        pattern=requests.LINE_PATTERN,
         description="PEM file with the author's private key; by default this installation's key.",
     ),
 ]
 
 
-class Failure(Answer):
-    """Jobs of one step that failed for the same reason."""
+class Failure(ResponseBody):
+    """Jobs of one processing step that failed for the same reason."""
 
-    step: str = Field(description="Name of the step.")
-    error: str
-    count: int
-    since: Moment = Field(description="Time of the first failure.")
+    step: str = Field(description="Name of the processing step.")
+    error: str = Field(description="Reason for the failure.")
+    count: int = Field(description="Number of failed jobs.")
+    since: UtcTime = Field(description="Time of the first failure.")
     dismissed: bool = Field(description="Whether the failure is no longer reported.")
 
 
-class Failures(Answer):
-    """Failed jobs, by step and reason."""
+class Failures(ResponseBody):
+    """A list of failed jobs by processing step and reason."""
 
-    items: list[Failure]
-
-
-class ChangedRows(Answer):
-    """Number of changed rows."""
-
-    rows: int = Field(description="Number of changed rows.")
+    items: list[Failure] = Field(description="Failed jobs, by processing step and reason.")
 
 
-class Model(Answer):
-    """A network that computes descriptors of pictures."""
+class ChangedRows(ResponseBody):
+    """Number of affected jobs or reports."""
 
-    name: str
-    version: str
-    state: str = Field(description="`serving` (in use), `building`, `failed`, `measured`, `shipped` or `added`.")
-    width: int = Field(description="Components of a descriptor.")
+    rows: int = Field(description="Number of affected jobs or reports.")
+
+
+class Model(ResponseBody):
+    """A neural-network model that computes descriptors of pictures."""
+
+    name: str = Field(description="Name of the model.")
+    version: str = Field(description="Version of the model.")
+    state: str = Field(
+        description="`serving` (in use), `building` (descriptors are being computed), `failed`, "
+        "`measured`, `shipped` or `added`."
+    )
+    width: int = Field(description="Number of components of a descriptor.")
     size: int = Field(description="Size of the file in bytes.")
-    licence: str
-    source: str
-    described: int = Field(description="Pictures that have descriptors.")
-    waiting: int = Field(description="Pictures that are waiting for descriptors.")
-    beyond_reach: int = Field(description="Pictures whose files are no longer stored.")
-    failed: int = Field(description="Pictures for which the network failed.")
-    error: str
-    measured_at: Moment | None
-    recall: dict[str, Any] | None = Field(description="Measured recall; null if it was not measured.")
-    author: str
-    key: str
-    terms: str
-    price: str
-    compared: dict[str, Any] | None = Field(description="Recall claimed by the card, and as measured here.")
+    licence: str = Field(description="Licence of the model.")
+    source: str = Field(description="Source of the model.")
+    described: int = Field(description="Number of pictures that have descriptors.")
+    waiting: int = Field(description="Number of pictures that are waiting for descriptors.")
+    beyond_reach: int = Field(description="Number of pictures without descriptors whose files are no longer stored.")
+    failed: int = Field(description="Number of pictures for which the model failed.")
+    error: str = Field(description="Reason why descriptors cannot be computed; empty if they can.")
+    measured_at: UtcTime | None = Field(description="Time of the measurement; null if not measured.")
+    recall: dict[str, Any] | None = Field(description="Measured recall; null if not measured.")
+    author: str = Field(description="Author according to the card, for a model by another author.")
+    key: str = Field(description="Public key that signed the card, hexadecimal.")
+    terms: str = Field(description="Terms of use according to the card.")
+    price: str = Field(description="Price according to the card.")
+    compared: dict[str, Any] | None = Field(
+        description="Recall as claimed by the card and as measured here; null if there is no card."
+    )
 
     @staticmethod
-    def resolve_recall(row: networks.ModelState) -> dict[str, Any] | None:
-        """What was measured, as plain data."""
+    def resolve_recall(row: descriptor_models.ModelState) -> dict[str, Any] | None:
+        """Convert the measured recall to a dictionary."""
         return None if row.recall is None else asdict(row.recall)
 
     @staticmethod
-    def resolve_compared(row: networks.ModelState) -> dict[str, Any] | None:
-        """What the card claims beside what was measured, as plain data."""
+    def resolve_compared(row: descriptor_models.ModelState) -> dict[str, Any] | None:
+        """Convert the comparison of the card's claims with the measurements to a dictionary."""
         return None if row.compared is None else asdict(row.compared)
 
 
-class Models(Answer):
-    """Networks that compute descriptors of pictures."""
+class Models(ResponseBody):
+    """A list of models that compute descriptors of pictures."""
 
-    items: list[Model]
+    items: list[Model] = Field(description="Models.")
 
 
 class ModelUse(requests.RequestBody):
-    """Options for using a network."""
+    """Options for switching to a model."""
 
     force: requests.Flag = Field(
-        default=False, description="Use the network even if its measured recall is below the claim of its card."
+        default=False,
+        description="Whether to use the model even if its measured recall is below the claim of its card.",
     )
 
 
@@ -122,116 +140,131 @@ class Measurement(requests.RequestBody):
     photos: str = Field(
         "",
         max_length=1_000,
-        pattern=requests.IN_LINE,
-        description="Folder of photographs on this machine; by default the registered works.",
+        pattern=requests.LINE_PATTERN,
+        description="Folder with photographs on this machine; by default the registered works are used.",
     )
-    works: Annotated[requests.Whole, Field(ge=4, le=500)] = Field(60, description="Number of searches.")
+    works: Annotated[requests.StrictInteger, Field(ge=4, le=500)] = Field(
+        60, description="Number of works to search for."
+    )
 
 
-class Measured(Answer):
-    """Recall of a network and of the one in use."""
+class Measured(ResponseBody):
+    """Recall of the measured model and of the model in use."""
 
-    name: str
-    recall: dict[str, Any] = Field(description="Recall of the measured network.")
-    serving: str = Field(description="Network in use.")
-    beside: dict[str, Any] = Field(description="Recall of the network in use.")
-
-
-class Calibrations(Answer):
-    """Calibrations, and the one that new matches use."""
-
-    in_use: str | None = Field(description="Digest of the calibration in use; null if none fits the network in use.")
-    items: list[dict[str, Any]]
+    name: str = Field(description="Name of the measured model.")
+    recall: dict[str, Any] = Field(description="Recall of the measured model.")
+    serving: str = Field(description="Name of the model in use.")
+    beside: dict[str, Any] = Field(description="Recall of the model in use.")
 
 
-class DeniedHost(Answer):
+class Calibrations(ResponseBody):
+    """A list of calibrations, with the one that new matches use."""
+
+    in_use: str | None = Field(
+        description="Digest of the calibration in use; null if no calibration fits the model in use."
+    )
+    items: list[dict[str, Any]] = Field(description="Calibrations with their digests.")
+
+
+class DeniedHost(ResponseBody):
     """A host that Exhibit never visits."""
 
-    host: str
-    since: Moment = Field(alias="created_at")
-    reason: str
+    host: str = Field(description="Host name; its subdomains are included.")
+    since: UtcTime = Field(alias="created_at", description="Time at which the host was added.")
+    reason: str = Field(description="Reason for the denial.")
 
 
-class DeniedHosts(Answer):
-    """Hosts that Exhibit never visits."""
+class DeniedHosts(ResponseBody):
+    """The deny list of hosts."""
 
-    items: list[DeniedHost]
+    items: list[DeniedHost] = Field(description="Hosts that Exhibit never visits.")
 
 
-class BlockedFile(Answer):
-    """A digest that Exhibit never stores."""
+class BlockedFile(ResponseBody):
+    """A digest of a file that Exhibit never stores."""
 
     digest: Hex
-    since: Moment = Field(alias="created_at")
-    reason: str
+    since: UtcTime = Field(alias="created_at", description="Time at which the digest was blocked.")
+    reason: str = Field(description="Reason for blocking the digest.")
 
 
-class BlockedFiles(Answer):
-    """Digests that Exhibit never stores."""
+class BlockedFiles(ResponseBody):
+    """The block list of files."""
 
-    items: list[BlockedFile]
+    items: list[BlockedFile] = Field(description="Digests of files that Exhibit never stores.")
 
 
-class AffectedFile(Answer):
+class AffectedFile(ResponseBody):
     """A file that is affected when a picture is purged."""
 
     digest: Hex
-    owner: str
-    what: str = Field(description="Type of record to which the file belongs.")
-    kept: bool = Field(description="Whether the file is withheld from view instead of removed.")
+    owner: str = Field(description="Short name of the owner.")
+    what: str = Field(description="Object to which the file belongs, such as `case 3`.")
+    kept: bool = Field(
+        description="Whether the file is only hidden, not removed, because it shows the picture "
+        "without containing its bytes."
+    )
 
 
-class AffectedFiles(Answer):
-    """Files that are affected when a picture is purged."""
+class AffectedFiles(ResponseBody):
+    """A list of files that are affected when a picture is purged."""
 
-    items: list[AffectedFile]
+    items: list[AffectedFile] = Field(description="Files that are removed or withheld.")
 
 
-class PurgeResult(Answer):
+class PurgeResult(ResponseBody):
     """Result of a purge."""
 
-    removed: bool = Field(description="Whether a file was stored here.")
+    removed: bool = Field(description="Whether the file of the picture was stored here.")
 
 
 @router.get("/operator/failures", response=Failures)
 def list_failures(request: Call) -> Failures:
-    """List failed jobs, by step and reason."""
-    return Failures(items=Failure.from_rows(backlog.failures()))
+    """List failed jobs by processing step and reason."""
+    return Failures(items=Failure.from_rows(backlog.list_failures()))
 
 
 @router.post("/operator/failures/{step}/retry", response=ChangedRows)
 def retry_failures(request: Call, step: Step) -> ChangedRows:
-    """Retry all failed jobs of a step."""
-    return ChangedRows(rows=backlog.try_again(wiring.services().enqueue, step))
+    """Retry all failed jobs of a processing step."""
+    return ChangedRows(rows=backlog.retry_failed(wiring.services().enqueue, step))
 
 
 @router.post("/operator/failures/{step}/dismiss", response=ChangedRows)
 def dismiss_failures(request: Call, step: Step) -> ChangedRows:
-    """Dismiss the failed jobs of a step: they are not reported until they are retried."""
+    """Dismiss the failed jobs of a processing step. They are not reported again until they are retried."""
     return ChangedRows(rows=backlog.dismiss(step, by=request.auth.by))
 
 
 @router.get("/operator/models", response=Models)
 def list_models(request: Call) -> Models:
-    """List the networks that compute descriptors, with their state and measurements."""
-    return Models(items=Model.from_rows(networks.model_states(wiring.services())))
+    """List the models that compute descriptors, with their states and measurements."""
+    return Models(items=Model.from_rows(descriptor_models.list_model_states(wiring.services())))
 
 
 @router.post("/operator/models/{name}/measure", response=Measured)
-def measure_model(request: Call, name: Network, new: Measurement) -> Measured:
-    """Measure a network and the one in use. This takes minutes and needs at least 20 photographs."""
-    networks.get_model(wiring.services(), name)
+def measure_model(request: Call, name: ModelName, new: Measurement) -> Measured:
+    """Measure the recall of a model and of the model in use.
+
+    This takes several minutes and requires at least 20 photographs.
+    """
+    descriptor_models.get_model(wiring.services(), name)
     photos = FilePath(new.photos) if new.photos else None
-    measurement = networks.measure_model(wiring.services(), name, photos, new.works, lambda _done, _total: None)
-    plain = recall.as_dict(measurement.recall), recall.as_dict(measurement.beside)
-    return Measured(name=measurement.name, recall=plain[0], serving=measurement.serving, beside=plain[1])
+    measurement = descriptor_models.measure_model(
+        wiring.services(), name, photos, new.works, lambda _done, _total: None
+    )
+    recalls = recall.recall_to_dict(measurement.recall), recall.recall_to_dict(measurement.serving_recall)
+    return Measured(name=measurement.name, recall=recalls[0], serving=measurement.serving_name, beside=recalls[1])
 
 
 @router.post("/operator/models/{name}/use", response=Model)
-def use_model(request: Call, name: Network, new: ModelUse) -> Model:
-    """Switch to a measured network once it has processed all pictures. Name the one in use to cancel a switch."""
-    row = networks.use_model(wiring.services(), name, anyway=new.force, by=request.auth.by)
-    states = networks.model_states(wiring.services())
+def use_model(request: Call, name: ModelName, new: ModelUse) -> Model:
+    """Switch to a measured model once it has processed all pictures.
+
+    Call this operation with the model in use to cancel a pending switch.
+    """
+    row = descriptor_models.use_model(wiring.services(), name, allow_worse=new.force, by=request.auth.by)
+    states = descriptor_models.list_model_states(wiring.services())
     return Model.from_row(
         next(
             model_state for model_state in states if (model_state.name, model_state.version) == (row.name, row.version)
@@ -240,28 +273,33 @@ def use_model(request: Call, name: Network, new: ModelUse) -> Model:
 
 
 @router.delete("/operator/models/{name}", response={204: None})
-def delete_model(request: Call, name: Network) -> None:
-    """Delete a network that is not in use, with all its descriptors."""
-    networks.drop_model(wiring.services(), name, by=request.auth.by)
+def delete_model(request: Call, name: ModelName) -> None:
+    """Delete a model that is not in use, and all its descriptors."""
+    descriptor_models.drop_model(wiring.services(), name, by=request.auth.by)
 
 
-@router.get("/operator/models/{name}/file", openapi_extra=file_of("application/zip"))
+@router.get("/operator/models/{name}/file", openapi_extra=describe_file_response("application/zip"))
 def export_model(
-    request: Call, name: Network, author: Text = "", terms: Text = "", price: Text = "", key: KeyFile = ""
+    request: Call,
+    name: ModelName,
+    author: TextParameter = "",
+    terms: TextParameter = "",
+    price: TextParameter = "",
+    key: KeyFile = "",
 ) -> HttpResponseBase:
-    """Download a measured network with its signed card, for `exhibit model add` elsewhere.
+    """Download a measured model with its signed card, to add it to another installation with `exhibit model add`.
 
-    Without `key`, the card is signed with this installation's author key, which is created if it is missing.
+    Without `key`, the card is signed with the author key of this installation, which is created if necessary.
     """
     signer = FileSigner(FilePath(key)) if key else get_author_signer(wiring.services())
     row, chunks = shared_models.export_model(wiring.services(), name, author, terms, price, signer, by=request.auth.by)
-    return download(b"".join(chunks), f"{row.name}-{row.version}.zip", "application/zip")
+    return build_download_response(b"".join(chunks), f"{row.name}-{row.version}.zip", "application/zip")
 
 
 @router.get("/operator/calibrations", response=Calibrations)
 def list_calibrations(request: Call) -> Calibrations:
     """List all calibrations."""
-    active = calibrations.get_active(PIPELINE)
+    active = calibrations.get_active_calibration(PIPELINE)
     rows = [(row.shipped, Calibration.from_json(row.content.encode())) for row in calibrations.list_calibrations()]
     items = [
         {**json.loads(calibration.to_json()), "digest": calibration.digest.hex, "shipped": shipped}
@@ -272,8 +310,8 @@ def list_calibrations(request: Call) -> Calibrations:
 
 @router.post("/operator/calibrations/reset", response=Calibrations)
 def reset_calibrations(request: Call) -> Calibrations:
-    """Reset new matches to the calibration that Exhibit includes."""
-    calibrations.activate_shipped(by=request.auth.by)
+    """Use the calibration included with Exhibit for new matches."""
+    calibrations.activate_shipped_calibration(by=request.auth.by)
     return list_calibrations(request)
 
 
@@ -286,16 +324,16 @@ def list_denied_hosts(request: Call) -> DeniedHosts:
 @router.put("/operator/denied-hosts/{host}", response={204: None})
 def deny_host(request: Call, host: Host, new: requests.Reason) -> None:
     """Add a host to the deny list, including its subdomains."""
-    name = host_of(f"http://{host}/")
+    name = get_url_host(f"http://{host}/")
     if not name:
-        raise WrongUseError(f"{host!r} is not a host.", hint="Write shop.example.")
+        raise WrongUseError(f"{host!r} is not a host name.", hint="Enter a host name such as shop.example.")
     denylists.deny(name, by=request.auth.by, reason=new.reason)
 
 
 @router.delete("/operator/denied-hosts/{host}", response={204: None})
 def allow_host(request: Call, host: Host) -> None:
     """Remove a host from the deny list."""
-    denylists.allow(host_of(f"http://{host}/") or host, by=request.auth.by)
+    denylists.allow(get_url_host(f"http://{host}/") or host, by=request.auth.by)
 
 
 @router.get("/operator/blocked-bytes", response=BlockedFiles)
@@ -306,13 +344,13 @@ def list_blocked_bytes(request: Call) -> BlockedFiles:
 
 @router.put("/operator/blocked-bytes/{digest}", response={204: None})
 def block_bytes(request: Call, digest: Sha256, new: requests.Reason) -> None:
-    """Block a digest: matching files are never stored again. Stored files remain; purge them instead."""
+    """Block a digest: files with it are never stored again. To delete stored files, purge the picture instead."""
     denylists.block(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
 
 
 @router.post("/operator/pictures/{digest}/keep", response=ChangedRows)
 def dismiss_picture_reports(request: Call, digest: Sha256, new: requests.Reason) -> ChangedRows:
-    """Dismiss reports of a picture as illegal content. The owners who reported it can see it again."""
+    """Dismiss reports of a picture as illegal content. The picture is visible again to the owners who reported it."""
     return ChangedRows(
         rows=picture_reports.dismiss_reports(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
     )
@@ -320,7 +358,7 @@ def dismiss_picture_reports(request: Call, digest: Sha256, new: requests.Reason)
 
 @router.get("/operator/pictures/{digest}/files", response=AffectedFiles)
 def list_files_of_picture(request: Call, digest: Sha256) -> AffectedFiles:
-    """List the files that are removed or withheld when a picture is purged."""
+    """List the files that are removed or hidden when a picture is purged."""
     return AffectedFiles(
         items=AffectedFile.from_rows(purge.find_affected_files(wiring.services(), Digest.from_hex(digest)))
     )
@@ -328,6 +366,8 @@ def list_files_of_picture(request: Call, digest: Sha256) -> AffectedFiles:
 
 @router.post("/operator/pictures/{digest}/purge", response=PurgeResult)
 def purge_picture(request: Call, digest: Sha256, new: requests.Reason) -> PurgeResult:
-    """Delete a picture's files everywhere, permanently, and block its digest. The digest remains in the log."""
+    """Permanently delete all files of a picture, and block its digest. The digest remains in the log."""
     picture_digest = Digest.from_hex(digest)
-    return PurgeResult(removed=purge.purge(wiring.services(), picture_digest, by=request.auth.by, reason=new.reason))
+    return PurgeResult(
+        removed=purge.purge_picture(wiring.services(), picture_digest, by=request.auth.by, reason=new.reason)
+    )

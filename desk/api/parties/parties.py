@@ -4,8 +4,8 @@ from typing import Annotated
 
 from ninja import Path, Query, Router
 
-from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.idempotency import once
+from desk.api.common.auth import WRITE, Call, get_request_owner
+from desk.api.common.idempotency import make_idempotent
 from desk.api.common.pagination import Limit
 from desk.schemas import requests
 from desk.schemas.parties import parties as schemas
@@ -15,35 +15,41 @@ from workers import wiring
 
 router = Router(tags=["sites"])
 SITES = "/owners/{slug:owner}/sites"
-Words = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Part of the site's name.")]
-Name = Annotated[str, Path(max_length=260, pattern=requests.CLEAN, description="Host name or account.")]
-Skip = Annotated[int, Query(ge=0, le=1_000_000, description="Number of sites to skip: `next` of the previous page.")]
+NameFilter = Annotated[
+    str, Query(max_length=260, pattern=requests.TEXT_PATTERN, description="Part of the site's name.")
+]
+Name = Annotated[str, Path(max_length=260, pattern=requests.TEXT_PATTERN, description="Host name or account.")]
+Offset = Annotated[
+    int, Query(ge=0, le=1_000_000, description="Number of sites to skip: the value of `next` in the previous response.")
+]
 
 
 @router.get(SITES, response=schemas.Sites)
-def list_sites(request: Call, owner: str, q: Words = "", offset: Skip = 0, limit: Limit = 50) -> schemas.Sites:
-    """List the sites that appear in the owner's cases, those with the most confirmed and waiting cases first."""
-    found = parties.to_party_lines(parties.list_parties(of(request), q)[offset : offset + limit + 1])
-    more = len(found) > limit
-    return schemas.Sites(items=schemas.SiteSummary.from_rows(found[:limit]), next=offset + limit if more else None)
+def list_sites(request: Call, owner: str, q: NameFilter = "", offset: Offset = 0, limit: Limit = 50) -> schemas.Sites:
+    """List the sites in the owner's cases, sorted by number of confirmed cases, then of waiting cases."""
+    sites = parties.to_party_rows(parties.list_parties(get_request_owner(request), q)[offset : offset + limit + 1])
+    has_more = len(sites) > limit
+    return schemas.Sites(items=schemas.SiteSummary.from_rows(sites[:limit]), next=offset + limit if has_more else None)
 
 
 @router.get("/owners/{slug:owner}/notice-statistics", response=schemas.AllNoticeStatistics)
 def get_notice_statistics(request: Call, owner: str) -> schemas.AllNoticeStatistics:
-    """Get statistics of sent notices, by kind: removals, replies, and median days."""
+    """Get statistics of sent notices by type: removals, replies, and median times in days."""
     return schemas.AllNoticeStatistics(
-        items=schemas.NoticeStatistics.from_rows(parties.summarise_outcomes(of(request)))
+        items=schemas.NoticeStatistics.from_rows(parties.summarise_outcomes(get_request_owner(request)))
     )
 
 
 @router.post("/owners/{slug:owner}/site-lookups", response={201: schemas.SiteLookup}, auth=WRITE)
-@once
+@make_idempotent
 def look_up_site(request: Call, owner: str, named: schemas.SiteName) -> schemas.SiteLookup:
-    """Look up a site in domain and IP registries (RDAP), which learn its name. Results are reused for a day."""
-    return schemas.SiteLookup.from_row(request_lookup(wiring.services(), of(request), named.site, by=request.auth.by))
+    """Look up a site in domain and IP registries (RDAP), which receive its name. Results are reused for one day."""
+    return schemas.SiteLookup.from_row(
+        request_lookup(wiring.services(), get_request_owner(request), named.site, by=request.auth.by)
+    )
 
 
 @router.get(SITES + "/{path:site}", response=schemas.Site)
 def get_site(request: Call, owner: str, site: Name) -> schemas.Site:
     """Get a site with its cases, works, pages, notices, contacts and registry data."""
-    return schemas.Site.of(of(request), site)
+    return schemas.Site.load(get_request_owner(request), site)

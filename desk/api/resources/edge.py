@@ -1,6 +1,6 @@
 """Operations for contributors, which lease picture URLs and return measurements.
 
-Only contributor tokens open these operations, and they open no others.
+These operations accept only contributor tokens, and contributor tokens work for no other operations.
 """
 
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from desk.api.common import limits
 from desk.api.common.auth import BEARER, Permitted
-from desk.api.common.problems import unauthorized
+from desk.api.common.problems import build_unauthorized_problem
 from desk.schemas import owners as schemas, requests
 from registry.edge import contributors, deliveries
 from registry.edge.measurements import SIGNATURE
@@ -20,27 +20,32 @@ from workers import wiring
 
 router = Router(tags=["edge"])
 Hex = Annotated[str, Field(max_length=30_000, pattern="^([0-9a-f]{2})*$")]
-Row = Annotated[requests.Whole, Field(ge=1, le=2**53 - 1)]
+RowNumber = Annotated[requests.StrictInteger, Field(ge=1, le=2**53 - 1)]
 
 
 class LeaseRequest(requests.RequestBody):
-    """A request for work. The public key is stored with the first request and cannot change."""
+    """A request for URLs to fetch. The public key is stored with the first request and cannot be changed."""
 
     public_key: str = Field(
         pattern="^[0-9a-f]{64}$", description="Ed25519 public key, hexadecimal.", examples=["9f" * 32]
     )
     pipeline: str = Field(
         pattern="^[0-9A-Za-z@:., +_-]{1,200}$",
-        description="Version of the measurements.",
+        description="Version of the measurement pipeline.",
         examples=["match-1 descriptor@1"],
     )
 
 
 class EdgeResult(requests.RequestBody):
-    """Result for one URL. Without a digest, no picture was fetched."""
+    """Result for one URL. If the digest is empty, no picture was fetched."""
 
-    target: Row = Field(examples=[71], description="Number of the URL in the lease.")
-    sha256: str = Field("", pattern="^([0-9a-f]{64})?$", description="Digest of the exact bytes.", examples=["9f" * 32])
+    target: RowNumber = Field(examples=[71], description="Number of the URL in the lease.")
+    sha256: str = Field(
+        "",
+        pattern="^([0-9a-f]{64})?$",
+        description="SHA-256 digest of the exact bytes, hexadecimal.",
+        examples=["9f" * 32],
+    )
     hashes: Hex = Field(
         "", description="Hashes of the picture and its parts in all orientations, 32 bytes each, hexadecimal."
     )
@@ -50,15 +55,15 @@ class EdgeResult(requests.RequestBody):
 
 
 class EdgeDelivery(requests.RequestBody):
-    """Results of a lease. URLs without a result are leased again."""
+    """Results of a lease. URLs without a result are included in a later lease."""
 
-    lease: Row = Field(examples=[12], description="Number of the lease.")
-    epoch: Row = Field(examples=[1], description="Epoch of the lease.")
-    results: list[EdgeResult] = Field(max_length=50)
+    lease: RowNumber = Field(examples=[12], description="Number of the lease.")
+    epoch: RowNumber = Field(examples=[1], description="Epoch of the lease.")
+    results: list[EdgeResult] = Field(max_length=50, description="Results, one for each URL.")
 
 
 class Call(HttpRequest):
-    """A request of a contributor."""
+    """A request from a contributor."""
 
     auth: Contributor
 
@@ -67,16 +72,20 @@ class Edge(Permitted):
     """Authenticate contributors and apply their rate limit."""
 
     openapi_security_schema = Permitted.openapi_security_schema | {
-        "description": "A contributor's token, created with `POST /operator/contributors`."
+        "description": "Token of a contributor, created with `POST /operator/contributors`."
     }
 
-    def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
-        """The contributor; raises where it is nobody (401), or too often (429)."""
+    def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - returns a Contributor, not an Actor
+        """Return the contributor.
+
+        Raises:
+            Problem: The token is invalid (401), or the contributor exceeds the rate limit (429).
+        """
         kind, _, secret = request.headers.get("Authorization", "").partition(" ")
         row = contributors.find_by_token(secret.strip()) if kind.lower() == BEARER else None
         if row is None:
-            raise unauthorized("The token is not a contributor's token, or was revoked.")
-        limits.count(request, f"edge:{row.pk}")
+            raise build_unauthorized_problem("The token does not belong to a contributor, or it was revoked.")
+        limits.count_request(request, f"edge:{row.pk}")
         return row
 
 
@@ -85,7 +94,7 @@ EDGE = Edge(Scope.READ)
 
 @router.post("/edge/leases", response=schemas.EdgeLease, auth=EDGE)
 def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
-    """Lease URLs to fetch. A lease that is still held is returned again."""
+    """Lease URLs to fetch. If the contributor still holds a lease, it is returned again."""
     services = wiring.services()
     lease = deliveries.assign_lease(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
     if lease is None:
@@ -98,7 +107,10 @@ def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
 
 @router.post("/edge/results", response=schemas.AcceptedPictures, auth=EDGE)
 def bring_results(request: Call, new: EdgeDelivery) -> schemas.AcceptedPictures:
-    """Return the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/reference/edge.md)."""
+    """Return the results of a lease. This is possible only once.
+
+    The header `Exhibit-Signature` signs the body (see docs/reference/edge.md).
+    """
     signature = request.headers.get(SIGNATURE, "")
     accepted = deliveries.receive_results(wiring.services(), request.auth, new.model_dump(), request.body, signature)
     return schemas.AcceptedPictures(pictures=accepted)

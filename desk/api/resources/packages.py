@@ -5,28 +5,28 @@ from django.urls import reverse
 from ninja import Router
 from pydantic import Field
 
-from desk.api.common.auth import SEND, WRITE, Call, of
-from desk.api.common.files import FileName, pdf_answer, taken, zip_answer
-from desk.api.common.idempotency import once
-from desk.api.common.openapi import file_of
-from desk.api.common.pagination import Cursor, Limit, page
+from desk.api.common.auth import SEND, WRITE, Call, get_request_owner
+from desk.api.common.files import FileName, build_pdf_response, build_zip_response, log_download
+from desk.api.common.idempotency import make_idempotent
+from desk.api.common.openapi import describe_file_response
+from desk.api.common.pagination import Cursor, Limit, get_page
 from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Page
 from registry import scoped
 from registry.bundles import links, packages as packing
 from registry.bundles.file_removal import remove_row
-from registry.log.audit_log import Evidence
+from registry.log.audit_log import EvidenceKind
 from registry.models import Package, Report
-from registry.services.addresses import absolute
+from registry.services.addresses import build_absolute_url
 from workers import wiring
 
 router = Router(tags=["packages"])
 link_router = Router(tags=["links"])
-PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
+PACKAGES, PACKAGE_PATH = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
 
 
 class NewPackage(requests.RequestBody):
-    """Confirmed cases whose latest bundles to package."""
+    """A package of the latest bundles of confirmed cases."""
 
     cases: list[requests.Number] = Field(
         min_length=1, max_length=packing.MAX_BUNDLES, examples=[[3]], description="Numbers of the cases."
@@ -34,63 +34,80 @@ class NewPackage(requests.RequestBody):
     recipient: Package.Recipient = Field(
         Package.Recipient.COURT, description="Recipient. A copy for the other side withholds originals."
     )
-    reason: requests.Long = Field("", description="Reason why originals are withheld; stated in the copies.")
+    reason: requests.LongText = Field("", description="Reason for withholding originals; included in the copies.")
 
 
 @router.get(PACKAGES, response=Page[schemas.Package])
 def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Package]:
     """List packages."""
-    return page(scoped.packages(of(request)).prefetch_related(schemas.CASES), schemas.Package, cursor, limit)
+    return get_page(
+        scoped.list_owner_packages(get_request_owner(request)).prefetch_related(schemas.CASES_PREFETCH),
+        schemas.Package,
+        cursor,
+        limit,
+    )
 
 
 @router.post(PACKAGES, response={202: schemas.Package}, auth=WRITE, operation_id="request_package")
-@once
+@make_idempotent
 def ask_for_package(request: Call, owner: str, new: NewPackage) -> schemas.Package:
-    """Request a package of the latest bundles of confirmed cases, as one ZIP and as PDFs. Poll until `kept` is true."""
+    """Request a package of the latest bundles of confirmed cases, as one ZIP and as PDFs.
+
+    It is generated in the background; poll until `is_ready` is true.
+    """
     by = request.auth.by
-    return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
+    return _enqueue_package(
+        packing.request_package(get_request_owner(request), new.cases, new.recipient, by=by, reason=new.reason)
+    )
 
 
-@router.get(ONE, response=schemas.Package)
+@router.get(PACKAGE_PATH, response=schemas.Package)
 def get_package(request: Call, owner: str, number: int) -> schemas.Package:
     """Get a package."""
-    return schemas.Package.from_row(scoped.package(of(request), number))
+    return schemas.Package.from_row(scoped.get_package(get_request_owner(request), number))
 
 
-@router.post(ONE + "/regenerate", response={202: schemas.Package}, auth=WRITE, operation_id="regenerate_package")
-@once
+@router.post(
+    PACKAGE_PATH + "/regenerate", response={202: schemas.Package}, auth=WRITE, operation_id="regenerate_package"
+)
+@make_idempotent
 def again(request: Call, owner: str, number: int) -> schemas.Package:
-    """Generate a package again with the latest bundles and receipts. A failed package keeps its number."""
-    return _begun(packing.request_again(scoped.package(of(request), number), by=request.auth.by))
+    """Generate a package again as a new package, with the latest bundles and receipts.
+
+    A failed package is retried and keeps its number.
+    """
+    return _enqueue_package(
+        packing.request_package_again(scoped.get_package(get_request_owner(request), number), by=request.auth.by)
+    )
 
 
-@router.delete(ONE, response={204: None}, auth=WRITE, operation_id="remove_package")
+@router.delete(PACKAGE_PATH, response={204: None}, auth=WRITE, operation_id="remove_package")
 def remove(request: Call, owner: str, number: int) -> None:
-    """Delete a package and its files. The bundles remain."""
-    remove_row(wiring.services(), scoped.package(of(request), number), by=request.auth.by)
+    """Delete a package and its files. The bundles of the cases remain."""
+    remove_row(wiring.services(), scoped.get_package(get_request_owner(request), number), by=request.auth.by)
 
 
-@router.get(ONE + "/file", openapi_extra=file_of("application/zip"))
+@router.get(PACKAGE_PATH + "/file", openapi_extra=describe_file_response("application/zip"))
 def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase:
     """Download the ZIP of a package. It is generated while it is sent."""
-    row = scoped.package(of(request), number)
-    answer = zip_answer(row)
+    row = scoped.get_package(get_request_owner(request), number)
+    response = build_zip_response(row)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
-    taken(request, Evidence.PACKAGE, package=number, recipient=row.recipient, seals=seals)
-    return answer
+    log_download(request, EvidenceKind.PACKAGE, package=number, recipient=row.recipient, seals=seals)
+    return response
 
 
-@router.get(ONE + "/pdfs/{name}", openapi_extra=file_of("application/pdf"))
+@router.get(PACKAGE_PATH + "/pdfs/{name}", openapi_extra=describe_file_response("application/pdf"))
 def get_package_pdf(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
     """Download a printable copy of a package: a PDF of numbered exhibits with continuous page numbers."""
-    row = scoped.package(of(request), number)
-    answer = pdf_answer(row, name)
+    row = scoped.get_package(get_request_owner(request), number)
+    response = build_pdf_response(row, name)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
-    taken(request, Evidence.PACKAGE, package=number, recipient=row.recipient, file=name, seals=seals)
-    return answer
+    log_download(request, EvidenceKind.PACKAGE, package=number, recipient=row.recipient, file=name, seals=seals)
+    return response
 
 
-def _begun(row: Package) -> schemas.Package:
+def _enqueue_package(row: Package) -> schemas.Package:
     wiring.services().enqueue(Package, [row.pk])
     return schemas.Package.from_row(row)
 
@@ -101,44 +118,61 @@ OWNER = "/owners/{slug:owner}"
 class NewLink(requests.RequestBody):
     """Settings of a download link."""
 
-    valid_days: requests.Whole = Field(7, ge=1, le=links.MAX_DAYS, description="Number of days until the link expires.")
+    valid_days: requests.StrictInteger = Field(
+        7, ge=1, le=links.MAX_DAYS, description="Number of days until the link expires."
+    )
     note: str = Field(
-        "", max_length=200, pattern=requests.IN_LINE, examples=["For the court clerk"], description="Note for members."
+        "",
+        max_length=200,
+        pattern=requests.LINE_PATTERN,
+        examples=["For the court clerk"],
+        description="Note for members.",
     )
     password: str = Field(
-        "", max_length=200, pattern=requests.CLEAN, description="Additional password for the download; none if empty."
+        "",
+        max_length=200,
+        pattern=requests.TEXT_PATTERN,
+        description="Password that the download requires in addition to the link; none if empty.",
     )
 
 
 @link_router.get(OWNER + "/links", response=Page[schemas.Link])
 def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Link]:
-    """List download links with their expiry and number of downloads."""
-    return page(links.links_of(of(request)), schemas.Link, cursor, limit)
+    """List download links with their expiry times and numbers of downloads."""
+    return get_page(links.list_links(get_request_owner(request)), schemas.Link, cursor, limit)
 
 
 @link_router.post(OWNER + "/reports/{int:number}/links", response={201: schemas.LinkWithUrl}, auth=SEND)
 def create_report_link(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithUrl:
-    """Create a download link to a report. The URL is returned only once, so no idempotency key is taken."""
-    return _made(request, scoped.report(of(request), number), new)
+    """Create a download link to a report.
+
+    The URL is returned only once, so the operation does not accept an idempotency key.
+    """
+    return _create_link(request, scoped.get_report(get_request_owner(request), number), new)
 
 
 @link_router.post(OWNER + "/packages/{int:number}/links", response={201: schemas.LinkWithUrl}, auth=SEND)
 def create_package_link(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithUrl:
-    """Create a download link to a package. The URL is returned only once, so no idempotency key is taken."""
-    return _made(request, scoped.package(of(request), number), new)
+    """Create a download link to a package.
+
+    The URL is returned only once, so the operation does not accept an idempotency key.
+    """
+    return _create_link(request, scoped.get_package(get_request_owner(request), number), new)
 
 
-LINK = OWNER + "/links/{int:number}"
+LINK_PATH = OWNER + "/links/{int:number}"
 
 
-@link_router.delete(LINK, response={204: None}, auth=SEND)
+@link_router.delete(LINK_PATH, response={204: None}, auth=SEND)
 def revoke_link(request: Call, owner: str, number: int) -> None:
     """Revoke a download link."""
-    links.revoke_link(of(request), number, by=request.auth.by)
+    links.revoke_link(get_request_owner(request), number, by=request.auth.by)
 
 
-def _made(request: Call, to: Package | Report, new: NewLink) -> schemas.LinkWithUrl:
+def _create_link(request: Call, target: Package | Report, new: NewLink) -> schemas.LinkWithUrl:
     days, note, by = new.valid_days, new.note, request.auth.by
-    link, token = links.make_link(of(request), to, days=days, by=by, note=note, password=new.password)
-    address = absolute(wiring.services().config, reverse("link", args=[token]))
-    return schemas.LinkWithUrl.from_row(link, url=address)
+    link, token = links.create_link(
+        get_request_owner(request), target, days=days, by=by, note=note, password=new.password
+    )
+    url = build_absolute_url(wiring.services().config, reverse("link", args=[token]))
+    return schemas.LinkWithUrl.from_row(link, url=url)

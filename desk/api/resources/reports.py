@@ -6,11 +6,11 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 from pydantic import Field
 
-from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.files import FileName, download, taken
-from desk.api.common.idempotency import once
-from desk.api.common.openapi import file_of
-from desk.api.common.pagination import Cursor, Limit, page
+from desk.api.common.auth import WRITE, Call, get_request_owner
+from desk.api.common.files import FileName, build_download_response, log_download
+from desk.api.common.idempotency import make_idempotent
+from desk.api.common.openapi import describe_file_response
+from desk.api.common.pagination import Cursor, Limit, get_page
 from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Page
 from evidence.documents.report.facts import ReportScope
@@ -19,14 +19,14 @@ from exhibit.digests import Digest
 from exhibit.types import CaseDecision
 from registry import scoped
 from registry.db.rows import require
-from registry.log.audit_log import Evidence
+from registry.log.audit_log import EvidenceKind
 from registry.models import Report
 from registry.reports.requests import remove_report, repeat_report, request_report
 from registry.reports.scope import MAX_WORKS, ReportRequest
 from workers import wiring
 
 router = Router(tags=["reports"])
-REPORTS, ONE = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{int:number}"
+REPORTS, REPORT_PATH = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{int:number}"
 
 
 class Format(StrEnum):
@@ -39,24 +39,28 @@ class Format(StrEnum):
 
 
 class NewReport(requests.RequestBody):
-    """Content of a report. Without a filter, everything is included."""
+    """A report to generate. Without filters, it includes all watches and works."""
 
     title: str = Field(
-        "", max_length=200, pattern=requests.IN_LINE, examples=["November"], description="Title of the report."
+        "", max_length=200, pattern=requests.LINE_PATTERN, examples=["November"], description="Title of the report."
     )
     watch: str = Field(
-        "", max_length=200, pattern=requests.IN_LINE, description="Name of a watch; all watches if empty."
+        "", max_length=200, pattern=requests.LINE_PATTERN, description="Name of a watch; all watches if empty."
     )
     works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Numbers of works; all works if empty.")
-    all_works: requests.Flag = Field(default=False, description="Also list works without matches.")
+    all_works: requests.Flag = Field(default=False, description="Whether to list works without matches too.")
     decisions: list[CaseDecision] = Field(
         [CaseDecision.OPEN, CaseDecision.CONFIRMED, CaseDecision.LICENSED],
         min_length=1,
         max_length=4,
         description="Only cases with one of these decisions.",
     )
-    start_date: requests.Date | None = Field(None, examples=["2026-11-01"], description="First day.")
-    end_date: requests.Date | None = Field(None, examples=["2026-11-30"], description="Last day.")
+    start_date: requests.Date | None = Field(
+        None, examples=["2026-11-01"], description="First day of the period; unlimited if null."
+    )
+    end_date: requests.Date | None = Field(
+        None, examples=["2026-11-30"], description="Last day of the period; unlimited if null."
+    )
     formats: list[Format] = Field(list(Format), min_length=1, max_length=4, description="File formats to generate.")
     languages: list[requests.Language] = Field(
         [], max_length=2, description="Languages of the PDFs; the installation's languages if empty."
@@ -66,11 +70,11 @@ class NewReport(requests.RequestBody):
 @router.get(REPORTS, response=Page[schemas.Report])
 def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Report]:
     """List reports."""
-    return page(scoped.reports(of(request)), schemas.Report, cursor, limit)
+    return get_page(scoped.list_reports(get_request_owner(request)), schemas.Report, cursor, limit)
 
 
 @router.post(REPORTS, response={202: schemas.Report}, auth=WRITE, operation_id="request_report")
-@once
+@make_idempotent
 def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
     """Request a report. It is generated in the background; poll until `state` is `done`."""
     days = {
@@ -79,41 +83,43 @@ def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
     decisions = tuple(dict.fromkeys(decision.value for decision in new.decisions))
     works = tuple(sorted(set(new.works)))
     scope = ReportScope(watch=new.watch, works=works, decisions=decisions, every_work=new.all_works, **days)
-    formats = tuple(dict.fromkeys(wanted_format.value for wanted_format in new.formats))
+    formats = tuple(dict.fromkeys(file_format.value for file_format in new.formats))
     options = ReportRequest(scope, formats, tuple(dict.fromkeys(language.value for language in new.languages)))
-    return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), request=options))
+    return _enqueue_report(
+        request_report(get_request_owner(request), preparer=request.auth.by, title=new.title.strip(), request=options)
+    )
 
 
-@router.get(ONE, response=schemas.Report)
+@router.get(REPORT_PATH, response=schemas.Report)
 def get_report(request: Call, owner: str, number: int) -> schemas.Report:
     """Get a report."""
-    return schemas.Report.from_row(scoped.report(of(request), number))
+    return schemas.Report.from_row(scoped.get_report(get_request_owner(request), number))
 
 
-@router.post(ONE + "/regenerate", response={202: schemas.Report}, auth=WRITE, operation_id="regenerate_report")
-@once
+@router.post(REPORT_PATH + "/regenerate", response={202: schemas.Report}, auth=WRITE, operation_id="regenerate_report")
+@make_idempotent
 def again(request: Call, owner: str, number: int) -> schemas.Report:
-    """Generate a report again. A failed report keeps its number."""
-    return _begun(repeat_report(scoped.report(of(request), number), by=request.auth.by))
+    """Generate a report again as a new report. A failed report is retried and keeps its number."""
+    return _enqueue_report(repeat_report(scoped.get_report(get_request_owner(request), number), by=request.auth.by))
 
 
-@router.delete(ONE, response={204: None}, auth=WRITE, operation_id="remove_report")
+@router.delete(REPORT_PATH, response={204: None}, auth=WRITE, operation_id="remove_report")
 def remove(request: Call, owner: str, number: int) -> None:
     """Delete a report and its files. Its number is not reused."""
-    remove_report(wiring.services(), scoped.report(of(request), number), by=request.auth.by)
+    remove_report(wiring.services(), scoped.get_report(get_request_owner(request), number), by=request.auth.by)
 
 
-@router.get(ONE + "/files/{name}", openapi_extra=file_of(*FORMATS.values()))
+@router.get(REPORT_PATH + "/files/{name}", openapi_extra=describe_file_response(*FORMATS.values()))
 def get_report_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
     """Download a file of a report."""
-    row = scoped.report(of(request), number)
+    row = scoped.get_report(get_request_owner(request), number)
     report_file = next((file for file in row.files if file["name"] == name), None)
     file = require(report_file, f"Report {number} has no such file.")
     stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
-    taken(request, Evidence.REPORT, report=number, file=name)
-    return download(stream, name, file["media_type"])
+    log_download(request, EvidenceKind.REPORT, report=number, file=name)
+    return build_download_response(stream, name, file["media_type"])
 
 
-def _begun(row: Report) -> schemas.Report:
+def _enqueue_report(row: Report) -> schemas.Report:
     wiring.services().enqueue(Report, [row.pk])
     return schemas.Report.from_row(row)

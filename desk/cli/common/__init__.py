@@ -1,1 +1,1 @@
-"""What commands stand on. No command is here, and no group of commands imports another."""
+"""Shared code of the commands. Command modules import this package, not each other."""

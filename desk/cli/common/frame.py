@@ -1,4 +1,4 @@
-"""What commands share: configuration, servers while they run, the owner, and workers."""
+"""Shared services of commands: configuration, database and Redis, the owner, and workers."""
 
 import getpass
 import os
@@ -24,77 +24,81 @@ DECISIONS = tuple(case_decision.value for case_decision in CaseDecision)
 
 
 class Desk:
-    """One command at work, with servers that answer and a schema that is up to date."""
+    """Context of a running command, with available database and Redis servers and a migrated schema."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The zone in which people read times."""
+        """Time zone in which commands print times."""
         return ZoneInfo(self.config.time_zone)
 
     @cached_property
-    def workers_run(self) -> bool:
-        """Whether workers run that do what waits; else the command works it off itself where it must."""
-        return workers_run(self.config)
+    def has_workers(self) -> bool:
+        """True if workers are running. Otherwise the command runs the jobs itself if it must wait for them."""
+        return are_workers_running(self.config)
 
     @cached_property
     def services(self) -> "Services":
-        """The ports. Hints go to the workers; where none run, rows wait for whoever looks at them next."""
+        """Services with a job queue. If no workers are running, jobs remain in the database until workers start."""
         from registry.services.services import Services, skip_enqueue
 
-        if not self.workers_run:
+        if not self.has_workers:
             return Services(self.config, skip_enqueue)
         from workers.pipeline import celery
 
-        celery.give_up_soon()
+        celery.set_short_timeouts()
         return Services(self.config, celery.enqueue)
 
-    def owner(self, named: str | None) -> "models.Owner":
-        """The owner with this short name or name; the only one, if nobody is named and there aren't several.
+    def get_owner(self, name: str | None) -> "models.Owner":
+        """Return the owner with this short name or name, or the only owner if no name is given.
 
-        A sample is meant only where it is named.
+        The sample owner is returned only by its name.
+
+        Raises:
+            NotFoundError: There is no such owner, or no owner yet.
+            WrongUseError: No name is given, and there are several owners.
         """
         from registry import models, scoped
 
-        if named is not None:
-            return models.Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)
+        if name is not None:
+            return models.Owner.objects.filter(name=name).order_by("pk").first() or scoped.get_owner(name)
         owners = list(models.Owner.objects.filter(sample=False).order_by("slug")[:20])
         if not owners:
             sample = models.Owner.objects.filter(sample=True).order_by("slug").first()
-            named_sample = f", or use the sample: --owner {sample.slug}" if sample else ""
+            sample_hint = f", or use the sample: --owner {sample.slug}" if sample else ""
             message = "There is only a sample owner." if sample else "There is no owner yet."
-            raise NotFoundError(message, hint=f'Add one: exhibit owner add "NAME"{named_sample}')
+            raise NotFoundError(message, hint=f'Add an owner: exhibit owner add "NAME"{sample_hint}')
         if len(owners) > 1:
-            listed = ", ".join(row.slug for row in owners)
-            raise WrongUseError("There are several owners.", hint=f"Choose one with --owner: {listed}")
+            slugs = ", ".join(row.slug for row in owners)
+            raise WrongUseError("There are several owners.", hint=f"Choose one with --owner: {slugs}")
         return owners[0]
 
 
-def workers_run(config: Config) -> bool:
-    """Whether workers run at this moment, on this machine or, with servers of one's own, anywhere."""
+def are_workers_running(config: Config) -> bool:
+    """Return True if workers are running on this machine or, with configured external servers, on any machine."""
     from workers.tasks import supervisor
 
-    if supervisor.running_status(config) is not None:
+    if supervisor.read_running_status(config) is not None:
         return True
     if not (config.database_url and config.redis_url):
         return False
     from workers.pipeline import celery
 
-    return celery.workers_answer()
+    return celery.is_worker_responding()
 
 
 def open_desk() -> Desk:
-    """Have servers for the rest of the command: those of its context, those that run, or our own for its length."""
+    """Return the command's context. The first call connects to running servers, or starts them for this command."""
     context = click.get_current_context()
     if (desk := context.find_object(Desk)) is None:
-        context.obj = desk = context.with_resource(_opened())
+        context.obj = desk = context.with_resource(_open_session())
     return desk
 
 
 @contextmanager
-def _opened() -> Iterator[Desk]:
+def _open_session() -> Iterator[Desk]:
     from workers.database import schema
     from workers.servers import keeper
 
@@ -105,44 +109,52 @@ def _opened() -> Iterator[Desk]:
         yield Desk(config)
 
 
-def no_room(config: Config) -> str:
-    """Why the disk counts as nearly full, and which setting says so; empty where there is room.
+def describe_full_disk(config: Config) -> str:
+    """Explain why the disk counts as nearly full, with the setting that defines it; empty if it is not.
 
-    Others are told to ask the operator, who gives these commands.
+    The text is for the operator, who runs these commands. Other users are told to contact the operator.
     """
     from workers.operations import checks
 
-    disk = checks.disk_check(config)
+    disk = checks.check_disk(config)
     return "" if disk.ok else f"{disk.sentence} {disk.remedy}"
 
 
-def check_crawling(config: Config) -> None:
-    """Raise ``ServiceMissingError`` where crawling has stopped for want of room."""
-    if hint := no_room(config):
+def check_crawling_allowed(config: Config) -> None:
+    """Check that crawling has not stopped.
+
+    Raises:
+        ServiceMissingError: Crawling has stopped because the disk is nearly full.
+    """
+    if hint := describe_full_disk(config):
         raise ServiceMissingError("Crawling has stopped because the disk is nearly full.", hint=hint)
 
 
-def ask(question: str) -> None:
-    """Go on only when the person says yes; raises ``WrongUseError`` where nobody can be asked."""
+def confirm(question: str) -> None:
+    """Ask for a confirmation, and abort the command without it.
+
+    Raises:
+        WrongUseError: Standard input is not a terminal.
+    """
     if not sys.stdin.isatty():
-        raise WrongUseError("This command requires a confirmation.", hint="Run it in a terminal, or add --yes.")
+        raise WrongUseError("This command requires confirmation.", hint="Run the command in a terminal, or add --yes.")
     click.confirm(question, abort=True)
 
 
-def finish(code: ExitCode) -> NoReturn:
-    """End the command with a code."""
+def exit_with(code: ExitCode) -> NoReturn:
+    """Exit the command with a code."""
     click.get_current_context().exit(int(code))
 
 
-def person() -> str:
-    """Who gives the command, as the record names it: the login name on this machine."""
+def get_actor_name() -> str:
+    """Return the name of the user in audit records: the login name on this machine."""
     try:
         return f"{getpass.getuser()} (command line)"
-    except (KeyError, OSError):  # no such user in this container
+    except (KeyError, OSError):  # Containers may run with a user ID that has no name.
         return f"user {os.geteuid()} (command line)"
 
 
-def examples(*lines: str, notes: Sequence[str] = ()) -> str:
-    """An epilog with examples of a command, below lines such as related operations of the API."""
-    before = "".join(("\b\n", *(f"{line}\n" for line in notes), "\n")) if notes else ""
-    return before + "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+def format_examples(*lines: str, notes: Sequence[str] = ()) -> str:
+    """Format the epilog of a command: notes, such as related operations of the API, followed by examples."""
+    heading = "".join(("\b\n", *(f"{line}\n" for line in notes), "\n")) if notes else ""
+    return heading + "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,4 +1,4 @@
-"""How answers look: aligned tables for people, JSON for programs, progress on standard error."""
+"""Output of commands: aligned tables for people, JSON for programs, progress on standard error."""
 
 import json
 import sys
@@ -9,109 +9,117 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from exhibit.clock import rfc3339
-from exhibit.plain import printable
+from exhibit.clock import format_rfc3339
+from exhibit.plain import replace_unprintable
 
 if TYPE_CHECKING:
-    from desk.schemas.base import Answer
+    from desk.schemas.base import ResponseBody
 
-GAP = "  "
+COLUMN_GAP = "  "
 KIB = 1024
-FEW = 2
+MAX_WITHOUT_BAR = 2
 T = TypeVar("T")
-Line = Callable[[T], Sequence[object]]
+RowFormatter = Callable[[T], Sequence[object]]
 
 
-def echo_json(answer: "Answer | Mapping[str, Any]") -> None:
-    """Print an answer as JSON, or plain data in which answers and times stand."""
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
+def echo_json(data: "ResponseBody | Mapping[str, Any]") -> None:
+    """Print a response, or data that contains responses and times, as JSON."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=_to_plain))
 
 
-def _plain(value: "Answer | datetime") -> object:
-    return rfc3339(value) if isinstance(value, datetime) else value.model_dump(mode="json")
+def _to_plain(value: "ResponseBody | datetime") -> object:
+    return format_rfc3339(value) if isinstance(value, datetime) else value.model_dump(mode="json")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows below their headings, aligned; numbers stand at the right."""
-    texts = [[_cell(value) for value in row] for row in rows]
-    right = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(columns))]
-    for line in aligned([columns, *texts], right):
+def echo_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows below their headings in aligned columns. Columns of numbers are aligned to the right."""
+    texts = [[_format_cell(value) for value in row] for row in rows]
+    right_aligned = [bool(rows) and all(isinstance(row[index], int) for row in rows) for index in range(len(columns))]
+    for line in align_columns([columns, *texts], right_aligned):
         click.echo(line)
 
 
-def aligned(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterator[str]:
-    """Lines of cells as text in columns, of which some stand at the right."""
-    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+def align_columns(lines: Sequence[Sequence[str]], right_aligned: Sequence[bool]) -> Iterator[str]:
+    """Format rows of cells as lines with aligned columns; ``right_aligned`` selects those aligned to the right."""
+    widths = [max(map(_measure_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        yield GAP.join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip()
+        yield COLUMN_GAP.join(_pad(*cell) for cell in zip(line, widths, right_aligned, strict=True)).rstrip()
 
 
-def only_json(answer: "Answer | Mapping[str, Any]", *, asked: bool) -> None:
-    """Print an answer as JSON and end the command, where that is asked for."""
-    if asked:
-        echo_json(answer)
+def echo_json_and_exit(data: "ResponseBody | Mapping[str, Any]", *, is_requested: bool) -> None:
+    """Print a response as JSON and exit the command, if that is requested."""
+    if is_requested:
+        echo_json(data)
         click.get_current_context().exit()
 
 
-def tell(answer: "Answer | Mapping[str, Any]", *said: str | Callable[[], None], as_json: bool) -> None:
-    """Print an answer as JSON, or what it says: sentences, and what is called to say the rest."""
+def echo_result(data: "ResponseBody | Mapping[str, Any]", *parts: str | Callable[[], None], as_json: bool) -> None:
+    """Print a response as JSON, or else its parts: sentences, and functions that print."""
     if as_json:
-        echo_json(answer)
+        echo_json(data)
         return
-    for each in said:
-        if callable(each):
-            each()
+    for part in parts:
+        if callable(part):
+            part()
         else:
-            say(each)
+            echo_text(part)
 
 
-def listed(name: str, rows: Sequence[T], columns: Sequence[str], line: Line[T], *, nothing: str, as_json: bool) -> None:
-    """Print a list: answers as JSON under a name, else a line for each, or a sentence where there is nothing."""
+def echo_list(
+    name: str,
+    rows: Sequence[T],
+    columns: Sequence[str],
+    format_row: RowFormatter[T],
+    *,
+    empty_message: str,
+    as_json: bool,
+) -> None:
+    """Print a list: JSON under a name, or a table with one row for each item, or a message if it is empty."""
     if as_json:
         echo_json({name: rows})
     elif rows:
-        table(columns, [line(row) for row in rows])
+        echo_table(columns, [format_row(row) for row in rows])
     else:
-        say(nothing)
+        echo_text(empty_message)
 
 
-def fields(*pairs: tuple[str, object]) -> None:
-    """Print names with their values; pairs without a value are left out."""
-    rows = [(name, _cell(value)) for name, value in pairs if value not in ("", None, [], ())]
-    width = max((_width(name) for name, _ in rows), default=0)
+def echo_fields(*pairs: tuple[str, object]) -> None:
+    """Print names with their values. Pairs without a value are omitted."""
+    rows = [(name, _format_cell(value)) for name, value in pairs if value not in ("", None, [], ())]
+    width = max((_measure_width(name) for name, _ in rows), default=0)
     for name, text in rows:
-        click.echo(f"{name}{' ' * (width - _width(name))}{GAP}{text}")
+        click.echo(f"{name}{' ' * (width - _measure_width(name))}{COLUMN_GAP}{text}")
 
 
-def told(row: object, *names: str) -> Iterator[tuple[str, object]]:
-    """Pairs for :func:`fields`: what an answer has by these names, in which blanks stand for underscores."""
+def select_fields(row: object, *names: str) -> Iterator[tuple[str, object]]:
+    """Return pairs of names and attributes for :func:`echo_fields`. Spaces in names replace underscores."""
     return ((name, getattr(row, name.replace(" ", "_"))) for name in names)
 
 
-def say(text: str) -> None:
-    """Print a sentence in which strangers' words may stand."""
-    click.echo(printable(text))
+def echo_text(text: str) -> None:
+    """Print text, which may contain untrusted content, without control characters."""
+    click.echo(replace_unprintable(text))
 
 
-def note(text: str) -> None:
-    """Print a remark on standard error."""
-    click.echo(printable(text), err=True)
+def echo_note(text: str) -> None:
+    """Print a note on standard error."""
+    click.echo(replace_unprintable(text), err=True)
 
 
-def tracked(items: Sequence[T], label: str) -> Iterator[T]:
-    """The items one by one, with a bar on standard error when there are more than a few."""
-    with click.progressbar(items, label=label, file=sys.stderr, hidden=len(items) <= FEW) as bar:
+def track_progress(items: Sequence[T], label: str) -> Iterator[T]:
+    """Yield items, with a progress bar on standard error if there are more than ``MAX_WITHOUT_BAR``."""
+    with click.progressbar(items, label=label, file=sys.stderr, hidden=len(items) <= MAX_WITHOUT_BAR) as bar:
         yield from bar
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun, such as ``1 case`` or ``1,234 cases``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def format_count(number: int, singular: str, plural: str = "") -> str:
+    """Format a number with its noun, such as ``1 case`` or ``1,234 cases``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def size(count: int) -> str:
-    """Bytes in a reader's form, such as ``4.2 MiB``."""
-    amount = float(count)
+def format_size(byte_count: int) -> str:
+    """Format a number of bytes with a unit, such as ``4.2 MiB``."""
+    amount = float(byte_count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if amount < KIB:
             return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
@@ -119,29 +127,29 @@ def size(count: int) -> str:
     return f"{amount:.1f} TiB"
 
 
-def moment(when: datetime | None, zone: tzinfo) -> str:
-    """A time in the reader's zone, such as ``2026-11-20 17:30 CST``; empty when there is none."""
-    return "" if when is None else when.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+def format_time(time: datetime | None, zone: tzinfo) -> str:
+    """Format a time in a time zone, such as ``2026-11-20 17:30 CST``; empty if there is no time."""
+    return "" if time is None else time.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
-def short(text: str, most: int = 48) -> str:
-    """A text that is cut when it is long."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+def truncate(text: str, max_length: int = 48) -> str:
+    """Truncate a text to ``max_length`` characters."""
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else printable(str(value)).replace("\n", " ")
+    return f"{value:,}" if isinstance(value, int) else replace_unprintable(str(value)).replace("\n", " ")
 
 
-def _padded(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - one of a row's three lists
-    blanks = " " * (width - _width(text))
-    return blanks + text if right else text + blanks
+def _pad(text: str, width: int, is_right_aligned: bool) -> str:  # noqa: FBT001 - called with zipped values
+    padding = " " * (width - _measure_width(text))
+    return padding + text if is_right_aligned else text + padding
 
 
-def _width(text: str) -> int:
-    """Columns on a terminal: East Asian characters take two (Unicode Standard Annex 11)."""
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else not unicodedata.combining(sign) for sign in text)
+def _measure_width(text: str) -> int:
+    """Return the width of a text in terminal columns. East Asian characters take two (Unicode Standard Annex 11)."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else not unicodedata.combining(char) for char in text)

@@ -1,4 +1,4 @@
-"""Options of commands that read tables, and what a command says of a table that can't be read as it is."""
+"""Options of commands that read tables, and error messages for tables that cannot be read."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.options import together
-from desk.cli.common.show import note
+from desk.cli.common.options import combine_options
+from desk.cli.common.show import echo_note
 from exhibit.errors import WrongUseError
 from exhibit.files.delimited import ENCODINGS
 
@@ -16,57 +16,65 @@ if TYPE_CHECKING:
     from registry.works.column_mappings import Columns
     from registry.works.spreadsheets import TableInterpretation
 
-SHOWN = 6
-"""Encodings of which the terminal shows how a table reads in them."""
-table_options = together(
+MAX_CANDIDATES = 6
+"""Maximum number of encodings for which the terminal shows an excerpt of the table."""
+table_options = combine_options(
     click.option(
         "--encoding",
         type=click.Choice(tuple(ENCODINGS), case_sensitive=False),
-        help="Encoding of a CSV table, if it cannot be detected.",
+        help="Encoding of the CSV table, if Exhibit cannot detect it.",
     ),
     click.option(
         "--column",
         "named_columns",
         multiple=True,
         metavar="HEADING=COLUMN",
-        help="Meaning of a table heading; repeatable.",
+        help="Column to which a table heading corresponds; repeatable.",
     ),
     click.option(
         "--ignore-column", "unused", multiple=True, metavar="HEADING", help="Table column to ignore; repeatable."
     ),
     click.option("--skip-rows", is_flag=True, help="Skip invalid rows and list them."),
 )
-"""Options that say how a table is read: ``encoding``, ``named_columns``, ``unused``, ``skip_rows``."""
+"""Options that define how a table is read: ``encoding``, ``named_columns``, ``unused``, ``skip_rows``."""
 
 
-def columns_of(owner: "Owner", kind: "ColumnMapping.Kind", named: tuple[str, ...]) -> "Columns":
-    """What the headings of an owner's tables mean, with those that the command names.
+def parse_column_options(owner: "Owner", kind: "ColumnMapping.Kind", assignments: tuple[str, ...]) -> "Columns":
+    """Return the owner's mapping of table headings, extended by the command's options.
 
     Raises:
-        WrongUseError: An option isn't HEADING=COLUMN, or there is no such column.
+        WrongUseError: An option is not HEADING=COLUMN, or there is no such column.
     """
     from registry.works.column_mappings import Columns
 
-    columns, pairs = Columns(owner, kind), [assignment.rpartition("=") for assignment in named]
-    if wrong := next((assignment for assignment, pair in zip(named, pairs, strict=True) if not pair[0].strip()), None):
-        raise WrongUseError(f"“{wrong}” is not HEADING=COLUMN.", hint="Enter --column HEADING=COLUMN.")
-    columns.choose({heading: column.strip() for heading, _sign, column in pairs})
+    columns, pairs = Columns(owner, kind), [assignment.rpartition("=") for assignment in assignments]
+    if invalid_assignment := next(
+        (assignment for assignment, pair in zip(assignments, pairs, strict=True) if not pair[0].strip()), None
+    ):
+        raise WrongUseError(
+            f"“{invalid_assignment}” does not have the form HEADING=COLUMN.", hint="Enter --column HEADING=COLUMN."
+        )
+    columns.choose({heading: column.strip() for heading, _separator, column in pairs})
     return columns
 
 
-def python_name(encoding: str | None) -> str:
-    """The chosen encoding as Python names it; empty where none was chosen."""
+def get_codec_name(encoding: str | None) -> str:
+    """Return the Python name of the selected encoding; empty if none is selected."""
     return ENCODINGS[encoding] if encoding else ""
 
 
-def left_out_by(unused: tuple[str, ...]) -> Callable[[str], bool]:
-    """Whether the command leaves out the column below a heading."""
-    return {heading.strip() for heading in unused}.__contains__
+def make_column_filter(ignored_headings: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return a function that returns True for headings of columns that the command ignores."""
+    return {heading.strip() for heading in ignored_headings}.__contains__
 
 
 @contextmanager
-def reading_table() -> Iterator[None]:
-    """Say of a table that can't be read as it is which options help."""
+def explain_table_errors() -> Iterator[None]:
+    """Add the options that help to errors about a table that cannot be read.
+
+    Raises:
+        WrongUseError: The table cannot be read without another option.
+    """
     from registry.works.spreadsheets import EncodingError, HeadingsError, WrongRowsError
 
     try:
@@ -74,23 +82,23 @@ def reading_table() -> Iterator[None]:
     except EncodingError as error:
         if not error.candidates:
             raise
-        for candidate in error.candidates[:SHOWN]:
-            note(f"  --encoding {candidate.encoding}: {candidate.lines[0]}")
-        hint = "Choose the encoding in which the names are correct, or save the table as CSV UTF-8."
+        for candidate in error.candidates[:MAX_CANDIDATES]:
+            echo_note(f"  --encoding {candidate.encoding}: {candidate.lines[0]}")
+        hint = "Choose the encoding in which the text is readable, or save the table as CSV UTF-8."
         raise WrongUseError(error.message, hint=hint) from error
     except HeadingsError as error:
-        hint = f"{error.hint}\nUse --column HEADING=COLUMN to set the meaning of a column, or --ignore-column HEADING."
+        hint = f"{error.hint}\nUse --column HEADING=COLUMN to assign a column, or --ignore-column HEADING to ignore it."
         raise WrongUseError(error.message, hint=hint) from error
     except WrongRowsError as error:
-        if not error.sound:
+        if not error.valid_count:
             raise
-        hint = f"{error.hint}\nUse --skip-rows to skip them and import the other {error.sound:,}.".strip()
+        hint = f"{error.hint}\nUse --skip-rows to skip them and import the other {error.valid_count:,}.".strip()
         raise WrongUseError(error.message, hint=hint) from error
 
 
-def note_unread(understood: "TableInterpretation") -> None:
-    """Note which rows and sheets of a table were not read."""
+def echo_unread_parts(interpretation: "TableInterpretation") -> None:
+    """Print the rows and sheets of a table that were not read, on standard error."""
     from desk.texts import uploads
 
-    if words := uploads.describe_unread_parts(understood):
-        note(words)
+    if text := uploads.describe_unread_parts(interpretation):
+        echo_note(text)

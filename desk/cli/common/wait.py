@@ -1,4 +1,4 @@
-"""Waiting for work: workers do it while the command looks on, or the command works it off itself."""
+"""Waiting for jobs: workers run them while the command polls, or the command runs them itself."""
 
 import sys
 import time
@@ -8,127 +8,134 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from desk.cli.common.frame import Desk, finish, workers_run
-from desk.cli.common.show import note
+from desk.cli.common.frame import Desk, are_workers_running, exit_with
+from desk.cli.common.show import echo_note
 from exhibit.errors import ExitCode
 
 if TYPE_CHECKING:
     from registry import models
 
-PAUSE = 0.3
-"""Seconds between two looks at what workers have done: rows tell nobody that they have changed."""
+POLL_SECONDS = 0.3
+"""Seconds between two queries of the progress; the database sends no notifications of changes."""
 
-ASK_AGAIN = 5.0
-"""Seconds after which workers are looked for again, which may have been stopped meanwhile."""
+WORKER_CHECK_SECONDS = 5.0
+"""Seconds between checks that workers are still running."""
 
-MAX_RESTART = 120.0
-"""Seconds for which a database is waited for that has gone away meanwhile."""
+MAX_RESTART_SECONDS = 120.0
+"""Seconds to wait for a database that has become unavailable."""
 
 T = TypeVar("T")
-Counted = Callable[[], tuple[int, int]]
-"""How much is done, and how much there is so far."""
+ProgressCounter = Callable[[], tuple[int, int]]
+"""Function that returns the completed and the total amount of work known so far."""
 
 
-def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Counted | None = None) -> None:
-    """Return when something is so; shows on standard error how far it is."""
+def wait_until(
+    desk: Desk, is_done: Callable[[], bool], *, label: str, count_progress: ProgressCounter | None = None
+) -> None:
+    """Wait until a condition is met, and show the progress on standard error.
+
+    If no workers are running, this process runs the jobs.
+    """
     from workers.tasks import sync_runner
 
-    with progress(label, counted) as progress_bar:
+    with show_progress_bar(label, count_progress) as progress_bar:
 
-        def look() -> bool:
-            def once() -> bool:
+        def poll() -> bool:
+            def update_and_check() -> bool:
                 progress_bar()
-                return done()
+                return is_done()
 
-            return through_a_restart(once)
+            return retry_during_restart(update_and_check)
 
-        if not (desk.workers_run and _done_by_workers(desk, look)) and not look():
-            sync_runner.SyncRunner(desk.config).run_until(look)
+        if not (desk.has_workers and _wait_for_workers(desk, poll)) and not poll():
+            sync_runner.SyncRunner(desk.config).run_until(poll)
 
 
-def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
-    """End the command with 4 where a bundle isn't sealed, and say of each why."""
-    from registry.bundles.models import REOPENED
+def exit_if_unsealed(bundles: "Iterable[models.Bundle]") -> None:
+    """Print each bundle that is not sealed with the reason, and exit with 4 if there are any."""
+    from registry.bundles.models import REOPENED_CASE
 
     unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
     for bundle in unsealed:
-        again = (
+        retry_hint = (
             " Retry: exhibit api POST /operator/failures/seal/retry"
             if bundle.state == "failed"
-            else " Exhibit retries it."
+            else " Exhibit will try again."
         )
-        why = bundle.error or "It is still waiting."
-        if bundle.error == REOPENED:
-            again = ""
-        note(f"Bundle {bundle.number} of case {bundle.case.number} is not sealed: {why}{again}")
+        reason = bundle.error or "Sealing is still pending."
+        if bundle.error == REOPENED_CASE:
+            retry_hint = ""
+        echo_note(f"Bundle {bundle.number} of case {bundle.case.number} is not sealed: {reason}{retry_hint}")
     if unsealed:
-        finish(ExitCode.INCOMPLETE)
+        exit_with(ExitCode.INCOMPLETE)
 
 
 def wait_for_seals(desk: Desk, cases: "Sequence[models.Case]") -> None:
-    """Wait until the bundles of the cases are sealed and witnesses have answered, or it didn't work the first time."""
+    """Wait until the bundles of the cases are sealed and timestamped, or their first attempt has failed."""
     from registry import models
     from registry.bundles import bundles as bundling
 
     requested = models.Bundle.objects.filter(case__in=[case.pk for case in cases])
     unsealed = requested.filter(state__in=models.UNFINISHED, error="")
 
-    def done() -> bool:
-        return not unsealed.exists() and not any(map(bundling.awaits_timestamps, requested.exclude(seal_digest=None)))
+    def is_done() -> bool:
+        return not unsealed.exists() and not any(
+            map(bundling.is_awaiting_timestamps, requested.exclude(seal_digest=None))
+        )
 
-    def so_far() -> tuple[int, int]:
+    def count_sealed() -> tuple[int, int]:
         total = requested.count()
         return total - unsealed.count(), total
 
-    work_until(desk, done, label="Capturing and sealing", counted=so_far)
+    wait_until(desk, is_done, label="Capturing and sealing", count_progress=count_sealed)
 
 
-def through_a_restart(look: Callable[[], T]) -> T:
-    """Look at the rows, again and again for two minutes while the database is away, as when its server restarts."""
+def retry_during_restart(query: Callable[[], T]) -> T:
+    """Run a query, and retry it for ``MAX_RESTART_SECONDS`` while the database is not available."""
     from django import db
 
-    until = time.monotonic() + MAX_RESTART
+    deadline = time.monotonic() + MAX_RESTART_SECONDS
     while True:
         try:
-            return look()
+            return query()
         except (db.OperationalError, db.InterfaceError):
             db.connection.close()
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
-            time.sleep(PAUSE)
+            time.sleep(POLL_SECONDS)
 
 
-def _done_by_workers(desk: Desk, look: Callable[[], bool]) -> bool:
-    """Look on until it is so; false when no worker is left to do it."""
-    looked_for_workers = time.monotonic()
-    while not look():
-        time.sleep(PAUSE)
-        if time.monotonic() - looked_for_workers > ASK_AGAIN:
-            if not workers_run(desk.config):
+def _wait_for_workers(desk: Desk, poll: Callable[[], bool]) -> bool:
+    """Poll until the condition is met. Return False if workers stop before that."""
+    last_check = time.monotonic()
+    while not poll():
+        time.sleep(POLL_SECONDS)
+        if time.monotonic() - last_check > WORKER_CHECK_SECONDS:
+            if not are_workers_running(desk.config):
                 return False
-            looked_for_workers = time.monotonic()
+            last_check = time.monotonic()
     return True
 
 
 @contextmanager
-def progress(label: str, counted: Counted | None) -> Iterator[Callable[[], None]]:
-    """A bar on standard error that a call brings up to date; one plain line where that is no terminal."""
-    if counted is None or not sys.stderr.isatty():
+def show_progress_bar(label: str, count_progress: ProgressCounter | None) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on standard error, and yield a function that updates it; one line if it is not a terminal."""
+    if count_progress is None or not sys.stderr.isatty():
         click.echo(f"{label} …", err=True)
         yield lambda: None
         return
     with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True, show_eta=False) as bar:
-        highest = [0.0]
+        last_update = [0.0]
 
         def show() -> None:
-            if time.monotonic() - highest[0] < PAUSE:
+            if time.monotonic() - last_update[0] < POLL_SECONDS:
                 return
-            highest[0] = time.monotonic()
-            done, total = counted()
+            last_update[0] = time.monotonic()
+            done, total = count_progress()
             bar.length = max(total, 1)
             bar.pos = 0
             bar.update(done)
 
         yield show
-        highest[0] = 0.0
-        through_a_restart(show)
+        last_update[0] = 0.0
+        retry_during_restart(show)

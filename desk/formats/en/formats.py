@@ -1,4 +1,4 @@
-"""Dates and times in English: the day first, so that no reader takes the month for the day."""
+"""Date and time formats in English. Months are names, so that nobody confuses them with days."""
 
 DATE_FORMAT = "j M Y"
 DATETIME_FORMAT = "j M Y, H:i"

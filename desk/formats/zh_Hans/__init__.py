@@ -1,1 +1,1 @@
-"""In Chinese."""
+"""Simplified Chinese formats."""

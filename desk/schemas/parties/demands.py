@@ -5,57 +5,57 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Moment
+from desk.schemas.base import EXAMPLE_TIME, ResponseBody, UtcTime
 from desk.schemas.parties.parties import SiteName
-from desk.schemas.requests import Date, Long, Name, Number, RequestBody, Said, Short, Whole
+from desk.schemas.requests import Date, LongText, Name, Number, RequestBody, RequiredText, ShortText, StrictInteger
 from registry import models
 from registry.parties import invoices
 from registry.parties.demands import MAX_AMOUNT, MAX_CASES, MAX_FEES
 
-UNIT = "In the currency's smallest unit: cents of EUR, whole JPY."
-Amount = Annotated[Whole, Field(ge=0, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
+UNIT_DESCRIPTION = "Amount in the smallest unit of the currency: cents for EUR, yen for JPY."
+Amount = Annotated[StrictInteger, Field(ge=0, le=MAX_AMOUNT, description=UNIT_DESCRIPTION, examples=[120050])]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="Currency code (ISO 4217).", examples=["EUR"])]
 EntryKind = Literal["asked", "agreed", "received"]
 
 
-class DemandEntry(Answer):
+class DemandEntry(ResponseBody):
     """An amount that was demanded, agreed or received."""
 
-    number: int
-    kind: str = Field(examples=["asked"], description="`asked` (demanded), `agreed` or `received`.")
-    amount: int = Field(description=UNIT)
-    day: date = Field(description="Day of the entry.")
-    due_on: date | None = Field(description="Day on which the payment is due.")
+    number: int = Field(description="Number of the entry.")
+    kind: str = Field(examples=["asked"], description="`asked` (amount demanded), `agreed` or `received`.")
+    amount: int = Field(description=UNIT_DESCRIPTION)
+    day: date = Field(description="Date of the entry.")
+    due_on: date | None = Field(description="Date on which the payment is due.")
     corrects: int | None = Field(alias="corrects.number", description="Number of the entry that this one replaces.")
     corrected_by: int | None = Field(
         alias="correction.number", description="Number of the entry that replaces this one."
     )
     note: str = Field(alias="words", description="Note.")
-    by: str
-    at: Moment = Field(examples=[NOON])
+    by: str = Field(description="Member who recorded the entry.")
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the entry was recorded.")
 
 
-class DemandSummary(Answer):
+class DemandSummary(ResponseBody):
     """A payment demand with its totals."""
 
-    number: int
-    site: str = Field(alias="party", examples=["shop.example"], description="Site that should pay.")
-    currency: str = Field(examples=["EUR"])
+    number: int = Field(description="Number of the payment demand.")
+    site: str = Field(alias="party", examples=["shop.example"], description="Site from which payment is demanded.")
+    currency: str = Field(examples=["EUR"], description="Currency code (ISO 4217).")
     basis: str = Field(description="Basis of the amount.")
     fee_table: int | None = Field(alias="fee.table.number", description="Number of the fee table on which it is based.")
     fee: int | None = Field(alias="fee.number", description="Number of the row in the fee table.")
-    demanded: int | None = Field(alias="asked", description=f"Latest amount demanded. {UNIT}")
-    agreed: int | None = Field(description="Latest amount agreed.")
-    received: int | None = Field(description="Total amount received.")
-    due_on: date | None = Field(description="Day on which the payment is due.")
-    created_at: Moment = Field(alias="made_at", examples=[NOON])
+    demanded: int | None = Field(alias="asked", description=f"Latest amount demanded, if any. {UNIT_DESCRIPTION}")
+    agreed: int | None = Field(description="Latest amount agreed; null if there is none.")
+    received: int | None = Field(description="Total amount received; null if there is none.")
+    due_on: date | None = Field(description="Date on which the payment is due.")
+    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME], description="Time of creation.")
 
 
 class Demand(DemandSummary):
     """A payment demand with its cases and entries."""
 
     cases: list[int] = Field(description="Numbers of the cases.")
-    entries: list[DemandEntry]
+    entries: list[DemandEntry] = Field(description="Amounts demanded, agreed and received.")
 
     @staticmethod
     def resolve_cases(row: models.Demand) -> list[int]:
@@ -66,182 +66,210 @@ class Demand(DemandSummary):
         return row.entries.select_related("corrects", "correction")
 
 
-class Instalment(Answer):
+class Instalment(ResponseBody):
     """An instalment of an invoice."""
 
-    day: date = Field(description="Due day.")
-    amount: int = Field(description=UNIT)
+    day: date = Field(description="Due date.")
+    amount: int = Field(description=UNIT_DESCRIPTION)
 
 
-class Invoice(Answer):
+class Invoice(ResponseBody):
     """An invoice for an agreed amount, or a cancellation. Neither can be changed."""
 
-    name: str = Field(description="Invoice number, consecutive within a year.", examples=["2026-0001"])
+    name: str = Field(description="Invoice number. Numbers are consecutive within a year.", examples=["2026-0001"])
     demand: int = Field(alias="demand.number", description="Number of the payment demand.")
-    cancels: str | None = Field(alias="cancels.name", description="Number of the invoice that this one cancels.")
-    cancelled_by: str | None = Field(alias="cancellation.name", description="Number of the cancellation.")
+    cancels: str | None = Field(
+        alias="cancels.name", description="Number of the invoice that this cancellation cancels; null for an invoice."
+    )
+    cancelled_by: str | None = Field(
+        alias="cancellation.name", description="Number of the cancellation of this invoice; null if there is none."
+    )
     day: date = Field(description="Invoice date.")
-    agreed_on: date = Field(description="Day of the agreement.")
-    issuer: str
-    payer: str
-    subject: str
-    currency: str = Field(examples=["EUR"])
-    amount: int = Field(description=f"Amount; negative for a cancellation. {UNIT}")
-    tax: str = Field(description="Tax statement by the owner. Exhibit computes no taxes.")
+    agreed_on: date = Field(description="Date of the agreement.")
+    issuer: str = Field(description="Name and address of the issuer.")
+    payer: str = Field(description="Name and address of the payer.")
+    subject: str = Field(description="Goods or service that is invoiced.")
+    currency: str = Field(examples=["EUR"], description="Currency code (ISO 4217).")
+    amount: int = Field(description=f"Negative for a cancellation. {UNIT_DESCRIPTION}")
+    tax: str = Field(description="Tax statement by the owner. Exhibit does not calculate taxes.")
     payment: str = Field(description="Payment instructions.")
-    cancel_reason: str = Field(alias="words", description="Reason of a cancellation.")
-    language: str = Field(examples=["en"])
-    instalments: list[Instalment]
-    by: str
-    at: Moment = Field(examples=[NOON])
+    cancel_reason: str = Field(alias="words", description="Reason for the cancellation; empty for an invoice.")
+    language: str = Field(examples=["en"], description="Language of the invoice.")
+    instalments: list[Instalment] = Field(description="Instalments, in order of their due dates.")
+    by: str = Field(description="Member who issued the invoice.")
+    at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the invoice was issued.")
 
 
-class PeriodTotals(Answer):
-    """Totals of a period in one currency, without corrected entries."""
+class PeriodTotals(ResponseBody):
+    """Totals of a period in one currency. Corrected entries are not included."""
 
-    currency: str = Field(examples=["EUR"])
-    demanded: int = Field(alias="asked", description=f"Latest amounts demanded within the period. {UNIT}")
+    currency: str = Field(examples=["EUR"], description="Currency code (ISO 4217).")
+    demanded: int = Field(alias="asked", description=f"Latest amounts demanded within the period. {UNIT_DESCRIPTION}")
     agreed: int = Field(description="Latest amounts agreed within the period.")
-    invoiced: int = Field(description="Invoices of the period, less cancellations of the period.")
+    invoiced: int = Field(description="Amounts invoiced within the period, less amounts cancelled within it.")
     received: int = Field(description="Amounts received within the period.")
-    open: int = Field(description="Amounts agreed and not received by the last day of the period.")
+    open: int = Field(description="Amounts agreed but not received by the last day of the period.")
 
 
-class Totals(Answer):
+class Totals(ResponseBody):
     """Totals of a period by currency."""
 
-    totals: list[PeriodTotals]
+    totals: list[PeriodTotals] = Field(description="Totals, one for each currency.")
 
 
-class Fee(Answer):
+class Fee(ResponseBody):
     """A row of a fee table."""
 
-    number: int
+    number: int = Field(description="Number of the row.")
     use: str = Field(description="Type of use.")
     size: str = Field(description="Size of the picture.")
     duration: str = Field(description="Duration of the use.")
-    amount: int = Field(description=UNIT)
+    amount: int = Field(description=UNIT_DESCRIPTION)
 
 
-class FeeTable(Answer):
-    """A fee table. A newer table of the same name replaces it in proposals."""
+class FeeTable(ResponseBody):
+    """A fee table. Fee proposals use only the newest of several tables with the same name."""
 
-    number: int
-    name: str
-    currency: str
-    created_at: Moment = Field(alias="made_at", examples=[NOON])
-    created_by: str = Field(alias="made_by")
-    fees: list[Fee]
+    number: int = Field(description="Number of the fee table.")
+    name: str = Field(description="Name of the fee table.")
+    currency: str = Field(description="Currency code (ISO 4217) of the fees.")
+    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME], description="Time of creation.")
+    created_by: str = Field(alias="made_by", description="Member who added the table.")
+    fees: list[Fee] = Field(description="Rows of the table.")
 
 
 class FittingFee(Fee):
-    """A row of a fee table that fits a use."""
+    """A row of a fee table that applies to a use."""
 
     table: int = Field(alias="table.number", examples=[1], description="Number of the fee table.")
     name: str = Field(alias="table.name", description="Name of the fee table.", examples=["Own prices"])
-    currency: str = Field(alias="table.currency", examples=["EUR"])
+    currency: str = Field(alias="table.currency", examples=["EUR"], description="Currency code (ISO 4217).")
 
 
-class UnknownPart(Answer):
-    """A part of a row that cannot be compared with a use."""
+class UnknownPart(ResponseBody):
+    """A condition in a fee table row that cannot be checked for a use."""
 
     column: str = Field(examples=["size"], description="Column of the fee table.")
     text: str = Field(examples=["full page"], description="Text in the fee table.")
-    kind: str = Field(description="What is unknown about the use; empty if Exhibit cannot interpret the text.")
+    kind: str = Field(description="Unknown property of the use; empty if Exhibit cannot interpret the text.")
 
 
-class ProposedFee(Answer):
-    """Known facts about the uses of a case, and fees that fit."""
+class ProposedFee(ResponseBody):
+    """Known facts about the uses of a case, and applicable fees."""
 
     case: int = Field(alias="use.case", examples=[1], description="Number of the case.")
-    first_seen: Moment | None = Field(alias="use.first_seen", examples=[NOON])
-    last_seen: Moment | None = Field(alias="use.last_seen", examples=[NOON])
+    first_seen: UtcTime | None = Field(
+        alias="use.first_seen",
+        examples=[EXAMPLE_TIME],
+        description="Time of the first sighting; null if it is unknown.",
+    )
+    last_seen: UtcTime | None = Field(
+        alias="use.last_seen",
+        examples=[EXAMPLE_TIME],
+        description="Time of the latest sighting; null if it is unknown.",
+    )
     pages: int = Field(alias="use.pages", description="Number of pages without a licence.")
-    longer_side: int | None = Field(alias="use.longer_side", description="Longer side of the largest file in pixels.")
+    longer_side: int | None = Field(
+        alias="use.longer_side",
+        description="Length of the longer side of the largest picture in pixels; null if unknown.",
+    )
     purpose: str = Field(
         alias="use.purpose",
-        description="Purpose that a member stated in a notice: `commercial`, `plain` or `comment`; empty if none.",
+        description="Purpose of the use that a member recorded in a notice: `commercial`, `plain` or `comment`; "
+        "empty if none.",
     )
-    notice: int | None = Field(alias="use.notice", description="Number of the notice with that statement.")
-    proposed: FittingFee | None = Field(alias="fee", description="Row that fits; null if you must choose.")
-    fitting: list[FittingFee] = Field(description="The most specific fitting row of each fee table.")
+    notice: int | None = Field(alias="use.notice", description="Number of that notice; null if there is none.")
+    proposed: FittingFee | None = Field(alias="fee", description="Proposed row; null if you must choose one.")
+    fitting: list[FittingFee] = Field(description="Most specific applicable row of each fee table.")
     unknown: list[UnknownPart] = Field(description="Reasons why other rows could not be checked.")
 
 
-class ProposedFees(Answer):
+class ProposedFees(ResponseBody):
     """Fees proposed for cases. Nothing is recorded or sent."""
 
-    items: list[ProposedFee]
-    amount: int | None = Field(description=f"Total; null unless each case has a fee in the same currency. {UNIT}")
-    currency: str | None = Field(examples=["EUR"])
+    items: list[ProposedFee] = Field(description="Proposals, one for each case.")
+    amount: int | None = Field(
+        description=f"Total; null unless each case has a fee in the same currency. {UNIT_DESCRIPTION}"
+    )
+    currency: str | None = Field(
+        examples=["EUR"], description="Currency code (ISO 4217) of the total; null if there is no total."
+    )
 
 
 class NewEntry(RequestBody):
-    """An entry of a payment demand."""
+    """An entry to add to a payment demand."""
 
-    kind: EntryKind = Field(examples=["received"])
+    kind: EntryKind = Field(examples=["received"], description="`asked` (amount demanded), `agreed` or `received`.")
     amount: Amount
-    day: Date | None = Field(None, description="Day of the entry; today by default.")
-    due_on: Date | None = Field(None, description="Day on which the payment is due.")
-    note: Long = Field("", description="Note; required for a correction.")
+    day: Date | None = Field(None, description="Date of the entry; today by default.")
+    due_on: Date | None = Field(None, description="Date on which the payment is due.")
+    note: LongText = Field("", description="Note; required for a correction.")
     corrects: Number | None = Field(None, description="Number of the entry of the same kind that this one replaces.")
 
 
 class NewDemand(SiteName):
-    """A payment demand for confirmed cases, based on a fee or on an amount with its basis."""
+    """A payment demand for confirmed cases. Its amount comes from a fee table or is given with its basis."""
 
     cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[1]], description="Numbers of the cases.")
     fee_table: Number | None = Field(None, description="Number of a fee table.")
     fee: Number | None = Field(
-        None, description="Row of the fee table; sets currency and amount unless they are given."
+        None, description="Number of the row in the fee table. It sets the currency and amount unless they are given."
     )
     amount: Amount | None = Field(None, description="Amount to demand.")
-    currency: Currency | None = None
-    basis: Long = Field("", description="Basis of the amount; by default the fee in words.", examples=["Usual fee"])
-    due_on: Date | None = Field(None, description="Day on which the payment is due.")
+    currency: Currency | None = Field(None, description="Currency code (ISO 4217); by default that of the fee.")
+    basis: LongText = Field(
+        "", description="Basis of the amount; by default a description of the fee.", examples=["Usual fee"]
+    )
+    due_on: Date | None = Field(None, description="Date on which the payment is due.")
 
 
 class NewFee(RequestBody):
     """A row of a fee table."""
 
-    use: Said = Field(examples=["Website"], description="Type of use.")
-    size: Short = Field("", description="Size of the picture.")
-    duration: Short = Field("", examples=["1 year"], description="Duration of the use.")
+    use: RequiredText = Field(examples=["Website"], description="Type of use.")
+    size: ShortText = Field("", description="Size of the picture.")
+    duration: ShortText = Field("", examples=["1 year"], description="Duration of the use.")
     amount: Amount
 
 
 class NewFeeTable(RequestBody):
-    """A fee table that the owner may use."""
+    """A fee table to add."""
 
-    name: Name = Field(examples=["Own prices"])
+    name: Name = Field(examples=["Own prices"], description="Name of the fee table.")
     currency: Currency
-    fees: list[NewFee] = Field(min_length=1, max_length=MAX_FEES)
+    fees: list[NewFee] = Field(min_length=1, max_length=MAX_FEES, description="Rows of the table.")
 
 
 class NewInstalment(RequestBody):
     """An instalment of an invoice."""
 
-    day: Date = Field(description="Due day.")
-    amount: Annotated[Whole, Field(ge=1, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
+    day: Date = Field(description="Due date.")
+    amount: Annotated[StrictInteger, Field(ge=1, le=MAX_AMOUNT, description=UNIT_DESCRIPTION, examples=[120050])]
 
 
 class NewInvoice(RequestBody):
     """An invoice for the agreed amount."""
 
-    issuer: Said = Field(description="Name and address, one item per line.", examples=["Studio Example"])
-    payer: Said = Field(description="Name and address, one item per line.", examples=["Shop Example"])
-    subject: Said = Field(description="What is paid for.", examples=["Harbour at dawn, website, 1 year"])
-    tax: Long = Field("", description="Tax statement. Exhibit computes no taxes.")
-    payment: Long = Field("", description="Payment instructions.")
+    issuer: RequiredText = Field(
+        description="Name and address of the issuer, on several lines.", examples=["Studio Example"]
+    )
+    payer: RequiredText = Field(
+        description="Name and address of the payer, on several lines.", examples=["Shop Example"]
+    )
+    subject: RequiredText = Field(
+        description="Goods or service that is invoiced.", examples=["Harbour at dawn, website, 1 year"]
+    )
+    tax: LongText = Field("", description="Tax statement. Exhibit does not calculate taxes.")
+    payment: LongText = Field("", description="Payment instructions.")
     language: Literal["en", "zh-Hans"] = Field("en", description="Language of the invoice.")
     instalments: list[NewInstalment] = Field(
         min_length=1,
         max_length=invoices.MAX_INSTALMENTS,
-        description="Instalments in order of their days; they add up to the agreed amount.",
+        description="Instalments in order of their due dates. Their amounts add up to the agreed amount.",
     )
 
 
 class InvoiceCancellation(RequestBody):
     """Cancellation of an invoice."""
 
-    reason: Said = Field(examples=["Wrong address"], description="Reason of the cancellation.")
+    reason: RequiredText = Field(examples=["Wrong address"], description="Reason for the cancellation.")

@@ -4,95 +4,101 @@ from typing import Self
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Moment
+from desk.schemas.base import EXAMPLE_TIME, ResponseBody, UtcTime
 from desk.schemas.requests import RequestBody
 from registry import models
 from registry.notices import notices
 from registry.parties import parties
 
 
-class SiteSummary(Answer):
+class SiteSummary(ResponseBody):
     """A site in a list."""
 
     site: str = Field(alias="party", examples=["shop.example"], description="Host name or account.")
     cases: int = Field(description="Number of cases.")
-    waiting: int = Field(description="Cases that need a review.")
-    confirmed: int = Field(description="Cases decided as not licensed.")
-    removed: int = Field(description="Cases whose pictures are no longer online on any page.")
-    pages: int = Field(alias="places", description="Number of pages.")
-    newest: Moment = Field(description="Time at which the latest case was opened.", examples=[NOON])
+    waiting: int = Field(description="Number of cases that need a review.")
+    confirmed: int = Field(description="Number of cases with the decision `confirmed` (not licensed).")
+    removed: int = Field(description="Number of cases whose pictures were removed from all pages.")
+    pages: int = Field(alias="places", description="Number of pages with found pictures.")
+    newest: UtcTime = Field(description="Time at which the latest case was opened.", examples=[EXAMPLE_TIME])
 
 
-class SitePage(Answer):
-    """A page of a site with a picture of a case."""
+class SitePage(ResponseBody):
+    """A page of a site with a picture that was found in a case."""
 
     case: int = Field(description="Number of the case.")
     page_url: str = Field(description="URL of the page.")
-    first_seen: Moment | None = Field(description="Time of the first sighting; null if an archive states no time.")
-    last_seen: Moment | None = Field(description="Time of the latest sighting.")
+    first_seen: UtcTime | None = Field(description="Time of the first sighting; null if the web archive gives no time.")
+    last_seen: UtcTime | None = Field(description="Time of the latest sighting.")
 
 
-class SiteContact(Answer):
-    """Addressee of notices to the site."""
+class SiteContact(ResponseBody):
+    """Contact data of an addressee of notices to the site."""
 
-    name: str
-    email: str
+    name: str = Field(description="Name of the addressee.")
+    email: str = Field(description="Email address of the addressee.")
     source: str = Field(description="Source of the contact data.")
-    notice: int = Field(description="Number of the latest notice.")
+    notice: int = Field(description="Number of the latest notice to this addressee.")
 
 
-class RegistryRecord(Answer):
-    """Registry data (RDAP, RFC 9083). Values that the registry does not state are empty."""
+class RegistryRecord(ResponseBody):
+    """Registry data (RDAP, RFC 9083). Values that the registry does not provide are empty."""
 
     about: str = Field(description="`domain` or `ip`.")
-    query: str = Field(description="Name or address that was looked up.")
+    query: str = Field(description="Domain name or IP address that was looked up.")
     url: str = Field(description="URL of the request.")
-    at: str = Field(examples=[NOON])
+    at: str = Field(examples=[EXAMPLE_TIME], description="Time of the response.")
     missing: str = Field(
         description=(
             "Reason why there is no data: `nobody` (no registry), `not-found`, `no-answer` or"
-            " `nonsense` (invalid response); empty if there is."
+            " `nonsense` (invalid response); empty if there is data."
         )
     )
-    registrant: str
-    registrar: str
-    network: str = Field(description="Name of the network.")
-    country: str
+    registrant: str = Field(description="Holder of the domain or network.")
+    registrar: str = Field(description="Registrar of the domain.")
+    network: str = Field(description="Name of the IP network.")
+    country: str = Field(description="Country code (ISO 3166-1 alpha-2).")
     since: str = Field(description="Date of registration.")
     abuse: list[str] = Field(description="Email addresses for complaints.")
 
 
-class SiteLookup(Answer):
+class SiteLookup(ResponseBody):
     """Result of a registry lookup."""
 
-    state: str = Field(description="`todo` or `doing` until the registries have responded.", examples=["done"])
-    requested_at: Moment = Field(alias="asked_at", examples=[NOON], description="Time of the request.")
+    state: str = Field(description="`todo` (pending), `doing` (running), `done` or `failed`.", examples=["done"])
+    requested_at: UtcTime = Field(alias="asked_at", examples=[EXAMPLE_TIME], description="Time of the request.")
     requested_by: str = Field(alias="asked_by", description="Member who requested the lookup.")
-    error: str = Field(description="Reason of a failure; empty otherwise.")
-    answers: list[RegistryRecord] = Field(description="Registry data.")
+    error: str = Field(description="Reason for the failure; empty if there was none.")
+    answers: list[RegistryRecord] = Field(description="Data from the registries.")
 
 
 class Site(SiteSummary):
     """A site with its cases, works, pages, notices and contacts."""
 
-    case_numbers: list[int] = Field(description="Numbers of the latest cases, those that need a review first.")
-    works: list[int] = Field(description="Numbers of the works that it shows, those with the most cases first.")
-    notices: list[int] = Field(description="Numbers of notices to the site.")
-    seen_at: list[SitePage] = Field(description="Pages with the latest sightings.")
+    case_numbers: list[int] = Field(description="Numbers of up to 100 cases; cases that need a review come first.")
+    works: list[int] = Field(
+        description="Numbers of up to 100 works found on the site; works with the most cases come first."
+    )
+    notices: list[int] = Field(description="Numbers of up to 100 notices to the site.")
+    seen_at: list[SitePage] = Field(description="Up to 100 pages with the latest sightings.")
     contacts: list[SiteContact] = Field(description="Addressees of notices to the site.")
     lookup: SiteLookup | None = Field(description="Registry lookup; null if there is none.")
 
     @classmethod
-    def of(cls, owner: models.Owner, name: str) -> Self:
-        """All of it; raises ``NotFoundError``."""
+    def load(cls, owner: models.Owner, name: str) -> Self:
+        """Load a site of the owner's cases.
+
+        Raises:
+            NotFoundError: No case of the owner is about this site.
+        """
         row, lookup = parties.get_party(owner, name), parties.get_lookup(owner, name)
-        letters = notices.list_notices(owner).filter(party=name)
+        notice_rows = notices.list_notices(owner).filter(party=name)
         return cls.from_row(
             row,
             case_numbers=parties.list_cases(owner, name).values_list("number", flat=True)[:100],
             works=parties.list_works(owner, name).values_list("number", flat=True)[:100],
-            notices=letters.values_list("number", flat=True)[:100],
-            seen_at=SitePage.from_rows(parties.list_places(owner, name, 100)),
+            notices=notice_rows.values_list("number", flat=True)[:100],
+            seen_at=SitePage.from_rows(parties.list_pages(owner, name, 100)),
             contacts=[
                 SiteContact(name=name, email=email, source=source, notice=notice)
                 for name, email, source, notice in parties.list_contacts(owner, name)
@@ -101,32 +107,38 @@ class Site(SiteSummary):
         )
 
 
-class Sites(Answer):
-    """Sites."""
+class Sites(ResponseBody):
+    """A list of sites."""
 
-    items: list[SiteSummary]
-    next: int | None = Field(description="Value for `offset`; null at the end.")
+    items: list[SiteSummary] = Field(
+        description="Sites, sorted by number of confirmed cases, then of waiting cases, highest first."
+    )
+    next: int | None = Field(description="Value of `offset` for the next request; null at the end of the list.")
 
 
-class NoticeStatistics(Answer):
-    """Statistics of sent notices of one type, as recorded by members and from replies."""
+class NoticeStatistics(ResponseBody):
+    """Statistics of sent notices of one type, from the events that members recorded and from replies."""
 
     kind: str = Field(examples=["dmca"], description="Type of the notices.")
-    sent: int = Field(description="Notices sent.")
-    removed: int = Field(description="Notices followed by a removal.")
-    answered: int = Field(description="Notices with a reply.")
-    days_to_removal: int | None = Field(description="Median days from sending to removal.")
-    days_to_answer: int | None = Field(description="Median days from sending to a reply.")
+    sent: int = Field(description="Number of notices sent.")
+    removed: int = Field(description="Number of notices followed by a removal.")
+    answered: int = Field(description="Number of notices with a reply.")
+    days_to_removal: int | None = Field(
+        description="Median number of days from sending to removal; null if there was no removal."
+    )
+    days_to_answer: int | None = Field(
+        description="Median number of days from sending to a reply; null if there was no reply."
+    )
 
 
-class AllNoticeStatistics(Answer):
+class AllNoticeStatistics(ResponseBody):
     """Statistics of sent notices, by type."""
 
-    items: list[NoticeStatistics]
+    items: list[NoticeStatistics] = Field(description="Statistics, one item for each type of notice.")
 
 
 class SiteName(RequestBody):
-    """A site that appears in the owner's cases."""
+    """Site that appears in the owner's cases."""
 
     site: str = Field(
         min_length=1, max_length=260, pattern="^[!-~]+$", examples=["shop.example"], description="Host name or account."

@@ -1,1 +1,1 @@
-"""Sign-in, accounts, members and roles, invitations, and tokens."""
+"""Sign-in, accounts, members and roles, invitations, and API tokens."""

@@ -1,4 +1,4 @@
-"""Log of sign-ins and refused attempts. They name the person's number and address, never the typed input."""
+"""Log of sign-ins and rejected attempts: user ID and IP address, never the typed input."""
 
 import contextlib
 import logging
@@ -15,21 +15,24 @@ from registry.models import User
 _LOG = logging.getLogger("exhibit.account")
 
 
-def listen() -> None:
-    """Log each sign-in, and each refusal as a warning. It is not logged whether the name or the password was wrong."""
-    for signal, level, what in (
+def connect_signals() -> None:
+    """Log each sign-in, and each rejected attempt as a warning.
+
+    The log does not show whether the name or the password was wrong.
+    """
+    for signal, level, event in (
         (user_logged_in, logging.INFO, "signed in"),
         (user_login_failed, logging.WARNING, "sign-in refused"),
         (authentication_failed, logging.WARNING, "second factor refused"),
     ):
-        signal.connect(partial(_log_signal, level, what), weak=False)
+        signal.connect(partial(_log_signal, level, event), weak=False)
 
 
 def _log_signal(
-    level: int, what: str, request: HttpRequest | None = None, user: User | None = None, **_: object
+    level: int, event: str, request: HttpRequest | None = None, user: User | None = None, **_: object
 ) -> None:
     address = ""
     with contextlib.suppress(PermissionDenied, AttributeError):
         address = str(get_adapter().get_client_ip(request))
     details = {"user": user and user.pk, "address": address}
-    _LOG.log(level, "%s: user %s, address %s", what, details["user"] or "unknown", address or "unknown", extra=details)
+    _LOG.log(level, "%s: user %s, address %s", event, details["user"] or "unknown", address or "unknown", extra=details)

@@ -1,4 +1,4 @@
-"""Customised allauth forms for second factors: translated labels, single-use codes, trusted kinds of passkeys."""
+"""Customised allauth forms for second factors: translated labels, single-use codes, accepted types of passkeys."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class _SingleUseCode(Form):
     user: User
 
     def clean_code(self) -> str:
-        code: str = super().clean_code()  # type: ignore[misc] # of the form that this one is mixed into
+        code: str = super().clean_code()  # type: ignore[misc] # defined by the form that uses this mixin
         seconds = app_settings.TOTP_PERIOD * (2 * app_settings.TOTP_TOLERANCE + 1)
         if not cache.add(f"second-factor-{self.user.pk}-{normalize_user_code(code)}", "used", timeout=seconds):
             raise get_adapter().validation_error("incorrect_code")
@@ -36,15 +36,15 @@ class _SingleUseCode(Form):
 
 
 class FirstCode(_SingleUseCode, ActivateTOTPForm):
-    """The code that activates an authenticator. It cannot be used for a later sign-in."""
+    """Form for the code that activates an authenticator. The code cannot be used for a later sign-in."""
 
 
 class Code(_SingleUseCode, AuthenticateForm):
-    """A code at sign-in."""
+    """Form for the code at sign-in."""
 
 
 class CodeAgain(_SingleUseCode, ReauthenticateForm):
-    """A code that confirms the person's identity before a sensitive action."""
+    """Form for the code that confirms the user's identity before a sensitive action."""
 
 
 class _NamedKeyForm(Form):
@@ -54,21 +54,21 @@ class _NamedKeyForm(Form):
 
 
 class NewKey(_NamedKeyForm, AddWebAuthnForm):
-    """A new passkey or security key, of a kind that the operator accepts."""
+    """Form for a new passkey or security key of a type that the operator accepts."""
 
     def clean(self) -> dict[str, Any]:
         """Validate as allauth does, and verify the attestation."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        if "credential" in cleaned:
+        cleaned_data: dict[str, Any] = super().clean() or {}
+        if "credential" in cleaned_data:
             try:
-                verify_passkey_attestation(cleaned["credential"], now())
+                verify_passkey_attestation(cleaned_data["credential"], now())
             except WrongUseError as error:
                 raise ValidationError(in_words(error)) from error
-        return cleaned
+        return cleaned_data
 
 
 class AddKey(AddWebAuthnView):
-    """The page to add a key. It asks the browser for an attestation if the operator requires one."""
+    """Page to add a key. It requests an attestation from the browser if the operator requires one."""
 
     def get_context_data(self, **kwargs: Untyped) -> dict[str, Any]:
         """Return allauth's context, with the rejected form and the requested attestation."""
@@ -79,4 +79,4 @@ class AddKey(AddWebAuthnView):
 
 
 class RenamedKey(_NamedKeyForm, EditWebAuthnForm):
-    """A new name for a passkey or security key."""
+    """Form to rename a passkey or security key."""

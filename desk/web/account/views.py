@@ -1,4 +1,4 @@
-"""A person's account and owners, and invitations."""
+"""Pages of a user's account and owners, and of invitations."""
 
 from allauth.account.adapter import get_adapter
 from allauth.account.signals import email_changed, password_changed, password_reset, user_signed_up
@@ -19,15 +19,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk.texts.sentences import in_words
-from desk.web.account.roles import MEANS
-from desk.web.account.sign_in import INVITATION_KEY, current_invitation
-from desk.web.common.access import clean_text, person_of
+from desk.web.account.roles import ROLE_DESCRIPTIONS
+from desk.web.account.sign_in import INVITATION_KEY, get_current_invitation
+from desk.web.common.access import clean_text, get_user
 from desk.web.common.pages import FORM, ErrorMessages, manager_post
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
 from registry.cases import sample
 from registry.db.rows import write
-from registry.events import push_browsers
+from registry.events import push_subscriptions
 from registry.members import accounts, devices, invitations
 from registry.models import Invitation, Owner, Role, User
 from registry.retention import sample_removal
@@ -39,7 +39,7 @@ class OperatorForm(forms.Form):
 
     email = forms.EmailField(
         label=gettext_lazy("Email address"),
-        max_length=invitations.MAX_EMAIL,
+        max_length=invitations.MAX_EMAIL_LENGTH,
         widget=forms.EmailInput(attrs={"autocomplete": "username"}),
     )
     password = forms.CharField(
@@ -51,7 +51,7 @@ class OperatorForm(forms.Form):
     )
     owner = forms.CharField(
         label=gettext_lazy("Name of the rights holder"),
-        max_length=accounts.MAX_NAME,
+        max_length=accounts.MAX_NAME_LENGTH,
         required=False,
         help_text=gettext_lazy("Your name or your organisation's name, as shown in documents. You can add it later."),
     )
@@ -60,24 +60,28 @@ class OperatorForm(forms.Form):
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    """Show the person's account."""
-    browsers = push_browsers.browsers_of(person_of(request))
-    own = {"second_factor": is_mfa_enabled(request.user), "push": push.offer(request), "browsers": browsers}
-    return render(request, "web/account.html", _account_values(request) | own)
+    """Show the user's account."""
+    browsers = push_subscriptions.list_push_browsers(get_user(request))
+    page_values = {
+        "second_factor": is_mfa_enabled(request.user),
+        "push": push.get_push_setup(request),
+        "browsers": browsers,
+    }
+    return render(request, "web/account.html", _build_account_values(request) | page_values)
 
 
 @require_http_methods(FORM)
 @login_required
 def owners(request: HttpRequest) -> HttpResponseBase:
-    """Show the person's owners, and a form to add one."""
-    values = _account_values(request)
+    """Show the user's owners, and a form to add one."""
+    values = _build_account_values(request)
     if request.method == "POST":
         if not values["may_add"]:
             messages.error(request, _("Only the operator can add owners."))
             return redirect("owners")
         name, contact = clean_text(request.POST.get("name", "")), clean_text(request.POST.get("contact", ""))
         with ErrorMessages(request):
-            new_owner = accounts.create_owner_for(person_of(request), name, contact=contact)
+            new_owner = accounts.create_owner_for_user(get_user(request), name, contact=contact)
             return redirect("cases", slug=new_owner.slug)
         values["typed"] = {"name": name, "contact": contact}
     return render(request, "web/owners.html", values)
@@ -86,9 +90,9 @@ def owners(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @login_required
 def add_sample(request: HttpRequest) -> HttpResponse:
-    """Create a sample owner for the person to explore."""
+    """Create a sample owner that the user can explore."""
     with ErrorMessages(request):
-        sample_owner = sample.add_sample(wiring.services(), person_of(request))
+        sample_owner = sample.add_sample(wiring.services(), get_user(request))
         return redirect("cases", slug=sample_owner.slug)
     return redirect("owners")
 
@@ -97,29 +101,29 @@ def add_sample(request: HttpRequest) -> HttpResponse:
 def remove_sample(request: HttpRequest, owner: Owner) -> str:
     """Remove a sample owner with all its data."""
     sample_removal.remove_sample(owner, by=request.user.get_username())
-    return _("The sample was removed, including all actions in it.")
+    return _("The sample data was removed, including all actions in it.")
 
 
 @require_http_methods(FORM)
 @never_cache
 @rate_limit(action="invitation", limit_get=True)
 def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
-    """Show what an invitation permits. It is accepted only by submitting the form."""
-    row = invitations.find_open(secret)
+    """Show an invitation and the role that it grants. Only submitting the form accepts it."""
+    row = invitations.find_open_invitation(secret)
     if row is None:
         return render(request, "web/invitation.html", status=404)
-    person = request.user if isinstance(request.user, User) else None
-    if request.method == "POST" and person is not None:
-        if _accept_invitation(request, row, person) and row.owner is not None:
+    user = request.user if isinstance(request.user, User) else None
+    if request.method == "POST" and user is not None:
+        if _accept_invitation(request, row, user) and row.owner is not None:
             return redirect("cases", slug=row.owner.slug)
         return redirect("owners")
     values: dict[str, object] = {
         "invitation": row,
-        "role_means": MEANS.get(row.role, ""),
-        "fits": person is not None and row.email in ("", person.email.lower()),
+        "role_means": ROLE_DESCRIPTIONS.get(row.role, ""),
+        "fits": user is not None and row.email in ("", user.email.lower()),
         "sign_in": f"{reverse('account_login')}?{urlencode({'next': request.path})}",
     }
-    if person is None and row.owner is None:
+    if user is None and row.owner is None:
         form = values["form"] = OperatorForm(request.POST or None)
         if (
             request.method == "POST"
@@ -127,7 +131,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
             and (response := _create_operator(request, row, form)) is not None
         ):
             return response
-    elif person is None:
+    elif user is None:
         request.session[INVITATION_KEY] = row.pk
         get_adapter().stash_verified_email(request, row.email)
     return render(request, "web/invitation.html", values)
@@ -139,17 +143,17 @@ def not_sent(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 @receiver(user_signed_up)
-def join(request: HttpRequest, user: User, **_kwargs: object) -> None:
-    """Accept the invitation of a person who has just signed up."""
-    open_invitation = current_invitation(request)
+def accept_pending_invitation(request: HttpRequest, user: User, **_kwargs: object) -> None:
+    """Accept the invitation of a user who has just signed up."""
+    open_invitation = get_current_invitation(request)
     request.session.pop(INVITATION_KEY, None)
     if open_invitation is not None:
         _accept_invitation(request, open_invitation, user)
 
 
 @receiver(email_changed)
-def rename(user: User, **_kwargs: object) -> None:
-    """Keep the user name, which records show, equal to the email address."""
+def sync_user_name(user: User, **_kwargs: object) -> None:
+    """Set the user name, which appears in records, to the new email address."""
     if not User.objects.filter(username=user.email).exclude(pk=user.pk).exists():
         write(user, username=user.email)
 
@@ -160,35 +164,35 @@ def forget_devices(user: User, **_kwargs: object) -> None:
     devices.forget_devices(user, by=user.get_username())
 
 
-def _account_values(request: HttpRequest) -> dict[str, object]:
-    person = person_of(request)
-    memberships = person.memberships.select_related("owner").order_by("owner__name")
-    may_add = settings.CONFIG.sign_up == "open" or accounts.is_operator(person)
+def _build_account_values(request: HttpRequest) -> dict[str, object]:
+    user = get_user(request)
+    memberships = user.memberships.select_related("owner").order_by("owner__name")
+    may_add = settings.CONFIG.sign_up == "open" or accounts.is_operator(user)
     has_sample = any(membership.owner.sample for membership in memberships)
     return {"memberships": memberships, "may_add": may_add, "has_sample": has_sample}
 
 
-def _accept_invitation(request: HttpRequest, row: Invitation, person: User) -> bool:
+def _accept_invitation(request: HttpRequest, row: Invitation, user: User) -> bool:
     with ErrorMessages(request):
-        joined = invitations.accept(row, person)
-        if joined is None:
+        membership = invitations.accept_invitation(row, user)
+        if membership is None:
             messages.success(request, _("You are now the operator of this installation."))
         else:
-            messages.success(request, _("You are now a member of %(owner)s.") % {"owner": joined.owner.name})
+            messages.success(request, _("You are now a member of %(owner)s.") % {"owner": membership.owner.name})
         return True
     return False
 
 
 def _create_operator(request: HttpRequest, row: Invitation, form: OperatorForm) -> HttpResponseBase | None:
-    """Create the operator's account and owner at once; return None if the input is invalid."""
+    """Create the operator's account and owner together; return None if the input is invalid."""
     fields = form.cleaned_data
     try:
-        person = accounts.create_operator(row, fields["email"], fields["password"], clean_text(fields["owner"]))
+        user = accounts.create_operator(row, fields["email"], fields["password"], clean_text(fields["owner"]))
     except ExhibitError as error:
         form.add_error(None, in_words(error))
         return None
     messages.success(request, _("You are now the operator of this installation."))
-    first = person.memberships.select_related("owner").filter(role=Role.OWNER).first()
-    onward = reverse("owners") if first is None else reverse("works", args=[first.owner.slug])
-    response: HttpResponseBase = perform_login(request, person, redirect_url=onward)
+    membership = user.memberships.select_related("owner").filter(role=Role.OWNER).first()
+    next_url = reverse("owners") if membership is None else reverse("works", args=[membership.owner.slug])
+    response: HttpResponseBase = perform_login(request, user, redirect_url=next_url)
     return response

@@ -1,1 +1,1 @@
-"""The case queue and the page of a case."""
+"""Case queue and case page."""

@@ -1,4 +1,4 @@
-"""The case queue: groups by party or work, bulk decisions, and their undo."""
+"""Case queue: groups by site or work, bulk decisions, and undoing them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,71 +14,71 @@ from django.utils.translation import gettext, gettext as _, gettext_lazy, ngette
 from django.views.decorators.cache import cache_control
 
 from desk.texts import cases as case_words
-from desk.texts.cases import remarks_of
+from desk.texts.cases import describe_remarks
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.web.cases import assignments
 from desk.web.common.access import clean_text, may_decide, parse_number
-from desk.web.common.pages import decider_post, member_page, show
+from desk.web.common.pages import decider_post, member_page, render_page
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
 from registry import scoped
 from registry.cases import decisions, floods, queue, recaptures
-from registry.cases.decisions import UNDO_FOR, Choice, DecisionRequest, Outcome
-from registry.cases.licence_check import find_fitting
+from registry.cases.decisions import UNDO_PERIOD, Choice, DecisionOutcome, DecisionRequest
+from registry.cases.licence_check import propose_licences
 from registry.cases.other_works import find_other_works
-from registry.cases.queue import CaseFilter, Certainty, Group, ListedCase, Sort, State
-from registry.cases.recaptures import Standing, VisitSummary
+from registry.cases.queue import CaseFilter, CaseState, Certainty, GroupKey, GroupOrder, ListedCase
+from registry.cases.recaptures import PlaceState, VisitSummary
 from registry.models import UNFINISHED, Case, Owner
 from workers import wiring
 
-ROWS = 30
-LAST = "decided-last"
-"""Session key. By owner slug: the numbers of the cases decided last."""
+ROWS_PER_PAGE = 30
+LAST_DECISIONS_KEY = "decided-last"
+"""Session key. By owner slug: the numbers of the most recently decided cases."""
 
 STATES = (
-    (State.NEEDS_DECISION, gettext_lazy("Awaiting decision")),
-    (State.CONFIRMED, case_words.DECISION_LABELS[CaseDecision.CONFIRMED]),
-    (State.LICENSED, case_words.DECISION_LABELS[CaseDecision.LICENSED]),
-    (State.DISMISSED, case_words.DECISION_LABELS[CaseDecision.CLEARED]),
-    (State.DISPUTED, gettext_lazy("Disputed")),
-    (State.AWAITING_AGENCY, gettext_lazy("Awaiting agency reply")),
-    (State.RESEMBLES, gettext_lazy("Related")),
-    (State.LOOK_ALIKES, gettext_lazy("Look-alikes")),
-    (State.ALL, gettext_lazy("All")),
+    (CaseState.NEEDS_DECISION, gettext_lazy("Awaiting decision")),
+    (CaseState.CONFIRMED, case_words.DECISION_LABELS[CaseDecision.CONFIRMED]),
+    (CaseState.LICENSED, case_words.DECISION_LABELS[CaseDecision.LICENSED]),
+    (CaseState.DISMISSED, case_words.DECISION_LABELS[CaseDecision.DISMISSED]),
+    (CaseState.DISPUTED, gettext_lazy("Disputed")),
+    (CaseState.AWAITING_RESELLER, gettext_lazy("Awaiting agency reply")),
+    (CaseState.RELATED, gettext_lazy("Related")),
+    (CaseState.LOOK_ALIKES, gettext_lazy("Look-alikes")),
+    (CaseState.ALL, gettext_lazy("All")),
 )
-RARE_STATES = (State.DISPUTED, State.AWAITING_AGENCY, State.RESEMBLES, State.LOOK_ALIKES)
-"""States that are offered only if some case is in them."""
+RARE_STATES = (CaseState.DISPUTED, CaseState.AWAITING_RESELLER, CaseState.RELATED, CaseState.LOOK_ALIKES)
+"""States that are offered only if there are cases in them."""
 SORTS = (
-    (Sort.LIKELY, gettext_lazy("Most likely copies first")),
-    (Sort.REACH, gettext_lazy("Most pages first")),
-    (Sort.NEWEST, gettext_lazy("Newest first")),
-    (Sort.OLDEST, gettext_lazy("Oldest first")),
+    (GroupOrder.LIKELY, gettext_lazy("Most likely copies first")),
+    (GroupOrder.REACH, gettext_lazy("Most pages first")),
+    (GroupOrder.NEWEST, gettext_lazy("Newest first")),
+    (GroupOrder.OLDEST, gettext_lazy("Oldest first")),
 )
-GROUPS = ((Group.PARTY, gettext_lazy("By site")), (Group.WORK, gettext_lazy("By work")))
+GROUPS = ((GroupKey.PARTY, gettext_lazy("By site")), (GroupKey.WORK, gettext_lazy("By work")))
 CERTAINTIES = (
     (Certainty.ANY, gettext_lazy("Any")),
     (Certainty.CERTAIN, gettext_lazy("Very likely")),
     (Certainty.REVIEW, gettext_lazy("Review needed")),
-    (Certainty.RESEMBLES, gettext_lazy("Related")),
+    (Certainty.RELATED, gettext_lazy("Related")),
 )
-STANDINGS = ((None, gettext_lazy("Any")), *case_words.STANDINGS.items())
-One = TypeVar("One", State, Sort, Group, Certainty, Standing)
+STATUS_CHOICES = ((None, gettext_lazy("Any")), *case_words.STATUS_LABELS.items())
+One = TypeVar("One", CaseState, GroupOrder, GroupKey, Certainty, PlaceState)
 Otherwise = TypeVar("Otherwise")
 
 
 @member_page()
-@cache_control(private=True, no_store=True)  # Going back shows the current state, even without a script.
+@cache_control(private=True, no_store=True)  # The Back button shows the current state, even without scripts.
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show the owner's cases, by default those that await a decision."""
-    filters = filters_in(request)
+    filters = parse_filters(request)
     skip = parse_number(request.GET.get("skip")) or 0
-    listed_cases = queue.list_in_groups(owner, filters, skip, ROWS + 1)
-    more, listed_cases = len(listed_cases) > ROWS, listed_cases[:ROWS]
-    decides = may_decide(owner)
-    empty = set(RARE_STATES) - queue.find_nonempty_states(owner, RARE_STATES)
-    assignees = assignments.assignee_filters(request, owner, filters.state, filters.assigned)
+    listed_cases = queue.list_in_groups(owner, filters, skip, ROWS_PER_PAGE + 1)
+    has_more, listed_cases = len(listed_cases) > ROWS_PER_PAGE, listed_cases[:ROWS_PER_PAGE]
+    can_decide = may_decide(owner)
+    empty_states = set(RARE_STATES) - queue.find_nonempty_states(owner, RARE_STATES)
+    assignees = assignments.build_assignee_filters(request, owner, filters.state, filters.assigned)
     values = {
         "wanted": filters,
         "narrowed": bool(
@@ -86,28 +86,28 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         ),
         "in_other_states": 0
         if listed_cases or skip or not filters.words
-        else queue.count_in_other_states(owner, filters),
-        "states": [(state, words) for state, words in STATES if state not in empty or state == filters.state],
+        else queue.count_in_all_states(owner, filters),
+        "states": [(state, label) for state, label in STATES if state not in empty_states or state == filters.state],
         "sorts": SORTS,
         "group_kinds": GROUPS,
         "sures": CERTAINTIES,
-        "standings": STANDINGS,
-        "groups": _groups(owner, listed_cases, filters),
-        "left": queue.count_waiting(owner, filters.assigned),
-        "resembling": queue.count_related(owner) if filters.state == State.NEEDS_DECISION else 0,
+        "standings": STATUS_CHOICES,
+        "groups": _build_groups(owner, listed_cases, filters),
+        "left": queue.count_pending_cases(owner, filters.assigned),
+        "resembling": queue.count_related_cases(owner) if filters.state == CaseState.NEEDS_DECISION else 0,
         "skip": skip,
-        "next": skip + len(listed_cases) if more else None,
-        "back": max(skip - ROWS, 0) if skip else None,
-        "may_decide": decides,
+        "next": skip + len(listed_cases) if has_more else None,
+        "back": max(skip - ROWS_PER_PAGE, 0) if skip else None,
+        "may_decide": can_decide,
         "whose": assignees,
         "assigns": bool(assignees) or assignments.has_other_members(owner),
-        "undo_assigned": assignments.recent_assignment(request, owner),
-        "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
-        "held": floods.undecided_floods().filter(work__owner=owner).exists,
+        "undo_assigned": assignments.get_recent_assignment(request, owner),
+        "undo": request.session.get(LAST_DECISIONS_KEY, {}).get(owner.slug, []) if can_decide else [],
+        "held": floods.list_undecided_floods().filter(work__owner=owner).exists,
         "aside": owner.group_decisions.filter(at__gt=now() - timedelta(days=1)).order_by("-pk").first(),
         "anything": bool(listed_cases) or Case.objects.filter(owner=owner).exists(),
     }
-    return show(request, owner, "web/cases.html", values)
+    return render_page(request, owner, "web/cases.html", values)
 
 
 @decider_post()
@@ -116,108 +116,128 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
     Scripts get JSON with the number of remaining cases and a sentence for each case. Forms are redirected back.
     """
-    script = request.headers.get("Accept") == "application/json"
+    is_script = request.headers.get("Accept") == "application/json"
     try:
         choice, outcomes = decide_from_form(request, owner)
     except ExhibitError as error:
-        if script:
+        if is_script:
             return JsonResponse({"error": in_words(error)}, status=400)
         messages.error(request, in_words(error))
-        return _back(request, owner)
-    if not script:
+        return _redirect_to_queue(request, owner)
+    if not is_script:
         _show_outcomes(request, choice, outcomes)
-        return _back(request, owner)
-    remaining = queue.count_waiting(owner, assignments.assignee_in(QueryDict(request.POST.get("query", ""))))
-    return JsonResponse({"left": remaining, "cases": [_outcome_data(outcome) for outcome in outcomes]})
+        return _redirect_to_queue(request, owner)
+    remaining = queue.count_pending_cases(owner, assignments.parse_assignee(QueryDict(request.POST.get("query", ""))))
+    return JsonResponse({"left": remaining, "cases": [_build_outcome_data(outcome) for outcome in outcomes]})
 
 
 @member_page("web/cases-licences.html")
 def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """Show the licences that may permit the uses in a case, likeliest first, to be applied to the listed cases."""
-    case = scoped.case(owner, number)
+    """Show the licences that may permit the uses in a case, most likely first, and apply one to the listed cases."""
+    case = scoped.get_case(owner, number)
     numbers = [number for number in map(parse_number, request.GET.get("cases", "").split()) if number] or [number]
-    fits = [(fit, case_words.describe_obstacle(fit.obstacle)) for fit in find_fitting(case)]
-    return {"case": case, "fits": fits, "numbers": " ".join(map(str, numbers))}
+    rows = [(fit, case_words.describe_obstacle(fit.obstacle)) for fit in propose_licences(case)]
+    return {"case": case, "fits": rows, "numbers": " ".join(map(str, numbers))}
 
 
-def decide_from_form(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
-    """Perform the decision in a form's ``decide`` field and remember it for undo. Raises ``ExhibitError``."""
-    action, *numbers_given = request.POST.get("decide", "").split() or [""]
-    word, _colon, licence = action.partition(":")
-    numbers = [number for number in map(parse_number, numbers_given) if number]
-    if not numbers or len(numbers) != len(numbers_given):
+def decide_from_form(request: HttpRequest, owner: Owner) -> tuple[str, list[DecisionOutcome]]:
+    """Perform the decision in a form's ``decide`` field and remember it for undo.
+
+    Returns:
+        The choice, and the outcome for each case.
+
+    Raises:
+        ExhibitError: The field is invalid, or the decision is not possible.
+    """
+    action, *number_texts = request.POST.get("decide", "").split() or [""]
+    choice, _colon, licence = action.partition(":")
+    numbers = [number for number in map(parse_number, number_texts) if number]
+    if not numbers or len(numbers) != len(number_texts):
         raise WrongUseError(gettext("No case was specified."))
-    if word not in set(Choice):
-        raise WrongUseError(f"{word!r} is no decision.")
-    granted = scoped.licence(owner, parse_number(licence) or 0) if word == Choice.LICENSE else None
-    wish = DecisionRequest(
-        Choice(word), request.user.get_username(), clean_text(request.POST.get("reason", "")), granted
+    if choice not in set(Choice):
+        raise WrongUseError(f"{choice!r} is no decision.")
+    granted_licence = scoped.get_licence(owner, parse_number(licence) or 0) if choice == Choice.LICENSE else None
+    decision_request = DecisionRequest(
+        Choice(choice), request.user.get_username(), clean_text(request.POST.get("reason", "")), granted_licence
     )
-    outcomes = decisions.decide_each(wiring.services(), owner, numbers, wish)
-    done = [outcome.case.number for outcome in outcomes if outcome.done]
-    if done:
-        last = request.session.get(LAST, {})
-        request.session[LAST] = {**last, owner.slug: [] if word == Choice.UNDO else done}
-    return word, outcomes
+    outcomes = decisions.decide_cases(wiring.services(), owner, numbers, decision_request)
+    decided_numbers = [outcome.case.number for outcome in outcomes if outcome.done]
+    if decided_numbers:
+        decisions_by_owner = request.session.get(LAST_DECISIONS_KEY, {})
+        request.session[LAST_DECISIONS_KEY] = {
+            **decisions_by_owner,
+            owner.slug: [] if choice == Choice.UNDO else decided_numbers,
+        }
+    return choice, outcomes
 
 
-def _show_outcomes(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
-    if done := sum(1 for outcome in outcomes if outcome.done):
-        undone = ngettext("%(n)s case was reopened.", "%(n)s cases were reopened.", done)
-        decided = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done)
-        messages.success(request, (undone if choice == Choice.UNDO else decided) % {"n": grouped(done)})
+def _show_outcomes(request: HttpRequest, choice: str, outcomes: Sequence[DecisionOutcome]) -> None:
+    if done_count := sum(1 for outcome in outcomes if outcome.done):
+        reopened_text = ngettext("%(n)s case was reopened.", "%(n)s cases were reopened.", done_count)
+        decided_text = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done_count)
+        messages.success(
+            request, (reopened_text if choice == Choice.UNDO else decided_text) % {"n": grouped(done_count)}
+        )
     for outcome in outcomes:
         if not outcome.done:
             messages.warning(request, case_words.describe_prior_decision(outcome.case))
 
 
-def _outcome_data(outcome: Outcome) -> dict[str, object]:
+def _build_outcome_data(outcome: DecisionOutcome) -> dict[str, object]:
     case = outcome.case
-    values = {"one": outcome, "word": case_words.decision_in_words(case.decision), "undo_for": UNDO_FOR.seconds}
+    values = {"one": outcome, "word": case_words.decision_in_words(case.decision), "undo_for": UNDO_PERIOD.seconds}
     html = render_to_string("web/cases-outcome.html", values)
-    values_of_case = {"number": case.number, "decision": case.decision, "open": case.waits or case.resembles}
-    return values_of_case | {"done": outcome.done, "html": html}
+    case_values = {"number": case.number, "decision": case.decision, "open": case.is_pending or case.is_related}
+    return case_values | {"done": outcome.done, "html": html}
 
 
-def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
+def _redirect_to_queue(request: HttpRequest, owner: Owner) -> HttpResponse:
     query = request.POST.get("query", "")
-    address = reverse("cases", args=[owner.slug])
-    return redirect(f"{address}?{query}" if query else address)
+    url = reverse("cases", args=[owner.slug])
+    return redirect(f"{url}?{query}" if query else url)
 
 
-def _groups(owner: Owner, listed_cases: Sequence[ListedCase], filters: CaseFilter) -> list[dict[str, Any]]:
+def _build_groups(owner: Owner, listed_cases: Sequence[ListedCase], filters: CaseFilter) -> list[dict[str, Any]]:
     """Return the groups of a page, with their rows and texts."""
     cases = [row.case for row in listed_cases]
-    items_of, also = {item["case"].pk: item for item in case_items(owner, cases)}, find_other_works(cases)
+    items_by_case, other_works = (
+        {item["case"].pk: item for item in build_case_items(owner, cases)},
+        find_other_works(cases),
+    )
     groups = []
-    by_party = filters.group is Group.PARTY
+    by_site = filters.group is GroupKey.PARTY
     for __, rows in groupby(
-        listed_cases, key=lambda listed_case: listed_case.case.party if by_party else listed_case.case.work_id
+        listed_cases, key=lambda listed_case: listed_case.case.party if by_site else listed_case.case.work_id
     ):
-        listed = list(rows)
-        of_group = [items_of[row.case.pk] | {"also": also.get(row.case.pk, ())} for row in listed]
-        first = listed[0].case
-        open_numbers = [str(item["case"].number) for item in of_group if item["case"].waits]
+        group_cases = list(rows)
+        group_items = [items_by_case[row.case.pk] | {"also": other_works.get(row.case.pk, ())} for row in group_cases]
+        first_case = group_cases[0].case
+        open_numbers = [str(item["case"].number) for item in group_items if item["case"].is_pending]
         groups.append(
-            {"first": first, "items": of_group, "waiting": " ".join(open_numbers), "size": listed[0].group_size}
+            {
+                "first": first_case,
+                "items": group_items,
+                "waiting": " ".join(open_numbers),
+                "size": group_cases[0].group_size,
+            }
         )
     return groups
 
 
-def case_items(owner: Owner, cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """Return the template data of cases fetched with ``queue.SHOWN``, in the given order."""
-    times, visited = queue.find_seen_times(list(cases)), recaptures.summarize_visits(cases)
-    hidden_ids = scoped.find_hidden(owner, [row.shown.match.found for row in cases if row.shown is not None])
-    return [_item(row, times, hidden_ids, visited.get(row.pk)) for row in cases]
+def build_case_items(owner: Owner, cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Return the template data of cases fetched with ``queue.RELATED_FIELDS``, in the given order."""
+    times, visits_by_case = queue.find_seen_times(list(cases)), recaptures.summarize_visits(cases)
+    hidden_ids = scoped.find_hidden_pictures(owner, [row.shown.match.found for row in cases if row.shown is not None])
+    return [_build_case_item(row, times, hidden_ids, visits_by_case.get(row.pk)) for row in cases]
 
 
-def _item(
-    row: Case, times: dict[int, tuple[Any, Any]], hidden_ids: set[int], now: VisitSummary | None
+def _build_case_item(
+    row: Case, times: dict[int, tuple[Any, Any]], hidden_ids: set[int], visits: VisitSummary | None
 ) -> dict[str, Any]:
     item = {
         "case": row,
         "state": case_words.decision_in_words(row.decision),
-        "now": now and case_words.describe_visits(now),
+        "now": visits and case_words.describe_visits(visits),
     }
     if row.shown is not None:
         match = row.shown.match
@@ -227,53 +247,53 @@ def _item(
             "page": row.shown.sighting.page_url,
             "where": case_words.shorten_url(row.shown.sighting.page_url),
             "seen": case_words.describe_sightings(row, times[row.pk][0]),
-            "how_much": case_words.describe_share(match),
+            "how_much": case_words.describe_overlap(match),
             "how_sure": case_words.describe_certainty(match),
-            "remarks": remarks_of(match.reasons) if match.decision != "certain" else [],
-            "grown": row.decision != Case.Decision.OPEN and row.waits,
+            "remarks": describe_remarks(match.reasons) if match.decision != "certain" else [],
+            "grown": row.decision != Case.Decision.OPEN and row.is_pending,
         }
     return item
 
 
-def filters_in(request: HttpRequest) -> CaseFilter:
+def parse_filters(request: HttpRequest) -> CaseFilter:
     """Parse the queue's filters from a query string."""
     return CaseFilter(
-        state=_parse_choice(State, request.GET.get("state", ""), State.NEEDS_DECISION),
+        state=_parse_choice(CaseState, request.GET.get("state", ""), CaseState.NEEDS_DECISION),
         words=clean_text(request.GET.get("q", "")),
         sure=_parse_choice(Certainty, request.GET.get("sure", ""), Certainty.ANY),
         work=parse_number(request.GET.get("work")),
         party=clean_text(request.GET.get("party", "")),
-        standing=_parse_choice(Standing, request.GET.get("now", ""), None),
-        sort=_parse_choice(Sort, request.GET.get("sort", ""), Sort.LIKELY),
-        group=_parse_choice(Group, request.GET.get("group", ""), Group.PARTY),
-        assigned=assignments.assignee_in(request.GET),
+        standing=_parse_choice(PlaceState, request.GET.get("now", ""), None),
+        sort=_parse_choice(GroupOrder, request.GET.get("sort", ""), GroupOrder.LIKELY),
+        group=_parse_choice(GroupKey, request.GET.get("group", ""), GroupKey.PARTY),
+        assigned=assignments.parse_assignee(request.GET),
     )
 
 
-def _parse_choice(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise:
-    return kind(word) if word in set(kind) else otherwise
+def _parse_choice(kind: type[One], text: str, default: Otherwise) -> One | Otherwise:
+    return kind(text) if text in set(kind) else default
 
 
 @decider_post(back="cases")
 def dismiss_group(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Clear all waiting cases that match the filters in the query string."""
+    """Dismiss all undecided cases that match the filters in the query string."""
     by, reason = request.user.get_username(), clean_text(request.POST.get("reason", ""))
-    group = decisions.dismiss_group(wiring.services(), owner, filters_in(request), by=by, reason=reason)
+    group = decisions.dismiss_group(wiring.services(), owner, parse_filters(request), by=by, reason=reason)
     return redirect("group-decision", slug=owner.slug, group=group.pk)
 
 
 @member_page("web/group-decision.html")
 def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, object]:
-    """Show the progress of clearing or reopening a group of cases."""
+    """Show the progress of dismissing or reopening a group of cases."""
     row = get_object_or_404(owner.group_decisions, pk=group)
-    cleared = row.cases.filter(decision=Case.Decision.CLEARED).count()
+    dismissed_count = row.cases.filter(decision=Case.Decision.DISMISSED).count()
     is_own = row.by == request.user.get_username()
-    return {"group": row, "cleared": cleared, "goes_on": row.state in UNFINISHED, "mine": is_own}
+    return {"group": row, "dismissed": dismissed_count, "goes_on": row.state in UNFINISHED, "mine": is_own}
 
 
 @decider_post(back="group-decision")
 def undo_group(request: HttpRequest, owner: Owner, group: int) -> str:
-    """Reopen the cases that were cleared as a group."""
+    """Reopen the cases that were dismissed as a group."""
     row = get_object_or_404(owner.group_decisions, pk=group)
     decisions.undo_group(wiring.services(), row, by=request.user.get_username())
     return _("The cases are being reopened one by one.")

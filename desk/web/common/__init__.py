@@ -1,1 +1,1 @@
-"""Shared basis of an owner's pages: permissions, common parts, and paging."""
+"""Code shared by an owner's pages: permissions, table imports, and pagination."""

@@ -1,4 +1,4 @@
-"""Decorators for views, which check methods and roles, and helpers shared by pages."""
+"""Decorators that check methods and roles of views, and helpers shared by pages."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,12 +18,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import DECIDERS, may_decide, person_of
+from desk.web.common.access import DECIDER_ROLES, get_user, may_decide
 from exhibit.errors import ExhibitError, NotFoundError
 from registry.members.accounts import is_operator
 from registry.models import Owner, Role
 
-ROWS = 50
+ROWS_PER_PAGE = 50
 """Rows per page of a long list."""
 
 SAFE, POST = ("GET", "HEAD"), ("POST",)
@@ -43,25 +43,25 @@ def _make_decorators(
 ) -> Callable[..., Callable[[OwnedView[P]], View]]:
     """Return decorators for views of an owner, restricted to these methods and roles (any role if empty).
 
-    A stranger gets 404 for everything, as if the owner did not exist. Members with another role see that their role
-    does not permit it. A view that returns values needs a template. One that returns None or a message redirects to
-    ``back``, the page of that name at or above its URL; errors are shown there as well.
+    Users who are not members get 404, as if the owner did not exist. Members with another role get 403. A view that
+    returns template values needs ``template``. After a view that returns None or a message, the user is redirected to
+    the page named ``back``, whose URL parts must be among those of the view; errors are shown there as well.
     """
 
     def decorator(template: str = "", *, back: str = "") -> Callable[[OwnedView[P]], View]:
-        def decorated(view: OwnedView[P]) -> View:
+        def decorate(view: OwnedView[P]) -> View:
             @require_http_methods(methods)
             @wraps(view)
             @login_required
             def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-                memberships = person_of(request).memberships.select_related("owner")
+                memberships = get_user(request).memberships.select_related("owner")
                 membership = memberships.filter(owner__slug=slug).first()
                 if membership is None:
                     raise Http404
                 owner = membership.owner
                 owner.role = membership.role
                 if roles and owner.role not in roles:
-                    return forbidden(request)
+                    return render_forbidden(request)
                 try:
                     result = view(request, owner, *args, **kwargs)
                 except NotFoundError as error:
@@ -72,7 +72,7 @@ def _make_decorators(
                     messages.error(request, in_words(error))
                     result = None
                 if isinstance(result, Mapping):
-                    return show(request, owner, template, result)
+                    return render_page(request, owner, template, result)
                 return (
                     result
                     if isinstance(result, HttpResponseBase)
@@ -81,7 +81,7 @@ def _make_decorators(
 
             return checked
 
-        return decorated
+        return decorate
 
     return decorator
 
@@ -90,26 +90,26 @@ def _redirect_back(request: HttpRequest, message: str | Promise | None, name: st
     """Redirect to a page with a message, using those URL parts that belong to the page."""
     if message is not None:
         messages.success(request, str(message))
-    *_, converters = get_resolver().reverse_dict.getlist(name)[0]  # The converters of its URL parts.
+    *_, converters = get_resolver().reverse_dict.getlist(name)[0]  # Converters by URL part.
     return redirect(reverse(name, kwargs={part: value for part, value in parts.items() if part in converters}))
 
 
 member_page, member_form, member_post = (_make_decorators(methods) for methods in (SAFE, FORM, POST))
-decider_page, decider_form, decider_post = (_make_decorators(methods, DECIDERS) for methods in (SAFE, FORM, POST))
+decider_page, decider_form, decider_post = (_make_decorators(methods, DECIDER_ROLES) for methods in (SAFE, FORM, POST))
 manager_page, manager_form, manager_post = (_make_decorators(methods, (Role.OWNER,)) for methods in (SAFE, FORM, POST))
 """Decorators for all members, for deciders, and for managers; each for pages, forms and actions."""
 
 
 def require_reauthentication(view: V) -> V:
-    """Require the person to confirm their identity by password or second factor before the view.
+    """Require users to confirm their identity by password or second factor before the view.
 
-    A form continues afterwards with its input, but without its files.
+    A submitted form is then processed with its fields, but without its files.
     """
-    wrapped: V = reauthentication_required(view)
-    return wrapped
+    wrapped_view: V = reauthentication_required(view)
+    return wrapped_view
 
 
-def shows_secret(view: V) -> V:
+def secret_view(view: V) -> V:
     """Decorate a view that shows a new secret once.
 
     :func:`require_reauthentication` applies, and the response is never cached.
@@ -118,32 +118,34 @@ def shows_secret(view: V) -> V:
 
 
 def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> View:
-    """Decorate a view of the installation. Others than the operator get 404."""
+    """Decorate a view that only the operator may access. All other users get 404."""
 
     @wraps(view)
     @login_required
-    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not is_operator(person_of(request)):
+    def wrapper(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not is_operator(get_user(request)):
             raise Http404
         return view(request, *args, **kwargs)
 
-    return checked
+    return wrapper
 
 
-def forbidden(request: HttpRequest) -> HttpResponse:
-    """Return the response to a member whose role does not permit the request."""
+def render_forbidden(request: HttpRequest) -> HttpResponse:
+    """Render the response to a member whose role does not permit the request (403)."""
     return render(request, "403.html", status=403)
 
 
-def show(
+def render_page(
     request: HttpRequest, owner: Owner, template: str, values: Mapping[str, object], status: int = 200
 ) -> HttpResponse:
     """Render a page of an owner."""
     return render(request, template, {"owner": owner, "may_decide": may_decide(owner), **values}, status=status)
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Row] | list[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
-    """Return the requested page of a long list, or the nearest existing one."""
+def get_page(
+    request: HttpRequest, rows: QuerySet[Row] | list[Row], name: str = "page", size: int = ROWS_PER_PAGE
+) -> Page[Row]:
+    """Return the requested page of a long list, or the nearest existing page."""
     return Paginator(rows, size).get_page(request.GET.get(name))
 
 

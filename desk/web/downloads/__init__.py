@@ -1,1 +1,1 @@
-"""Downloads: bundles, packages, reports, and links for outsiders."""
+"""Downloads: bundles, packages, reports, and public download links."""

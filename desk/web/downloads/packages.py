@@ -1,4 +1,4 @@
-"""Packages of bundles: selection of cases by party, progress, timestamps, and download."""
+"""Packages of bundles: selection of cases by site, progress, timestamps, and download."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,27 +9,27 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from desk.api.common.files import pdf_answer, zip_answer
-from desk.texts.evidence import timestamp_service_name
+from desk.api.common.files import build_pdf_response, build_zip_response
+from desk.texts.evidence import get_service_name
 from desk.web.common.access import clean_text, is_manager, log_download, parse_number
-from desk.web.common.pages import ErrorMessages, decider_post, manager_post, member_page, page_of
-from desk.web.downloads.reports import LANGUAGES
+from desk.web.common.pages import ErrorMessages, decider_post, get_page, manager_post, member_page
+from desk.web.downloads.reports import LANGUAGE_LABELS
 from exhibit.clock import now
 from registry import scoped
 from registry.bundles import packages as packing
 from registry.bundles.file_removal import remove_row
-from registry.bundles.timestamp_status import TimestampStatus, timestamp_statuses
-from registry.cases.search import filter_by_words
+from registry.bundles.timestamp_status import TimestampStatus, load_timestamp_statuses
+from registry.cases.search import build_search_condition
 from registry.db.fields import StoredFile
-from registry.log.audit_log import Evidence
+from registry.log.audit_log import EvidenceKind
 from registry.members import accounts
 from registry.models import Bundle, Owner, Package
 from workers import wiring
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A bundle on a page, with a sentence for each timestamp service and its file in the package."""
+class BundleRow:
+    """Bundle in a list, with a sentence for each timestamp service, and its file in the package."""
 
     bundle: Bundle
     said: list[str]
@@ -38,21 +38,21 @@ class Line:
 
 @member_page("web/bundles.html")
 def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """Show sealed cases to choose from. Cases may be preselected: ``?case=3&case=4``."""
+    """Show sealed cases for selection. The query string can preselect cases: ``?case=3&case=4``."""
     q, party = clean_text(request.GET.get("q", "")), clean_text(request.GET.get("party", ""))
-    selected = {number for number in map(parse_number, request.GET.getlist("case")) if number}
-    rows = packing.deliverable_cases(owner)
-    left_out: list[int] = []
-    if selected:
-        rows = rows.filter(number__in=selected)
-        left_out = sorted(selected.difference(rows.values_list("number", flat=True)))
+    selected_numbers = {number for number in map(parse_number, request.GET.getlist("case")) if number}
+    rows = packing.list_deliverable_cases(owner)
+    excluded_numbers: list[int] = []
+    if selected_numbers:
+        rows = rows.filter(number__in=selected_numbers)
+        excluded_numbers = sorted(selected_numbers.difference(rows.values_list("number", flat=True)))
     elif party:
         rows = rows.filter(party=party)
     elif q:
-        rows = rows.filter(filter_by_words(owner, q))
-    page = page_of(request, rows.order_by("party", "number"))
-    newest = packing.newest_bundles(owner, [case.number for case in page])
-    lines = _lines(list(newest.values()))
+        rows = rows.filter(build_search_condition(owner, q))
+    page = get_page(request, rows.order_by("party", "number"))
+    newest = packing.find_newest_bundles(owner, [case.number for case in page])
+    lines = _build_rows(list(newest.values()))
     archive = wiring.services().config.web_archive_url
     return {
         "archive": archive if archive and is_manager(owner) else "",
@@ -60,15 +60,17 @@ def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
         "q": q,
         "party": party,
-        "chosen": selected,
-        "left_out": _(", ").join(map(str, left_out)),
+        "chosen": selected_numbers,
+        "left_out": _(", ").join(map(str, excluded_numbers)),
     }
 
 
-def _lines(rows: list[Bundle], files: dict[int, StoredFile] | None = None) -> list[Line]:
-    answers, moment = timestamp_statuses(rows), now()
+def _build_rows(rows: list[Bundle], files: dict[int, StoredFile] | None = None) -> list[BundleRow]:
+    statuses, current_time = load_timestamp_statuses(rows), now()
     return [
-        Line(row, [describe_response(answer, moment) for answer in answers[row.pk]], (files or {}).get(row.pk))
+        BundleRow(
+            row, [describe_response(status, current_time) for status in statuses[row.pk]], (files or {}).get(row.pk)
+        )
         for row in rows
     ]
 
@@ -93,36 +95,36 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @member_page("web/package.html")
 def package(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """Show a package: progress, contents and timestamps. Prints as one sheet."""
-    return _values(scoped.package(owner, number))
+    """Show a package: progress, contents and timestamps. The page prints on one sheet."""
+    return _build_values(scoped.get_package(owner, number))
 
 
 @member_page("web/package-state.html")
 def package_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """Show the changing part of a package's page. The fragment reloads itself until the ZIP is ready."""
-    return _values(scoped.package(owner, number))
+    return _build_values(scoped.get_package(owner, number))
 
 
-def _values(row: Package) -> dict[str, object]:
+def _build_values(row: Package) -> dict[str, object]:
     bundle_rows = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
-    lines = _lines(list(bundle_rows), {file["bundle"]: file for file in row.files if "bundle" in file})
-    is_made = bool(row.made_at and row.files)
+    lines = _build_rows(list(bundle_rows), {file["bundle"]: file for file in row.files if "bundle" in file})
+    is_ready = bool(row.made_at and row.files)
     return {
         "package": row,
         "lines": lines,
         "parties": sorted({line.bundle.case.party for line in lines}),
         "ready": sum(line.file is not None for line in lines),
-        "made": is_made,
-        "pdfs": packing.reading_copies(row),
-        "without": [LANGUAGES.get(language, language) for language in packing.skipped_languages(row)],
-        "size": packing.package_size(wiring.services(), row) if is_made else 0,
+        "made": is_ready,
+        "pdfs": packing.list_printable_copies(row),
+        "without": [LANGUAGE_LABELS.get(language, language) for language in packing.list_skipped_languages(row)],
+        "size": packing.compute_package_size(wiring.services(), row) if is_ready else 0,
     }
 
 
 @decider_post(back="package")
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Request the same cases again, with current receipts."""
-    row = packing.request_again(scoped.package(owner, number), by=request.user.get_username())
+    """Request the same cases again, with current timestamp receipts."""
+    row = packing.request_package_again(scoped.get_package(owner, number), by=request.user.get_username())
     wiring.services().enqueue(Package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
@@ -130,68 +132,82 @@ def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 @decider_post(back="downloads")
 def remove_package(request: HttpRequest, owner: Owner, number: int) -> str:
     """Remove a package with its files."""
-    remove_row(wiring.services(), scoped.package(owner, number), by=request.user.get_username())
-    return _("The package was removed. The bundles are kept and can be packaged again.")
+    remove_row(wiring.services(), scoped.get_package(owner, number), by=request.user.get_username())
+    return _("The ZIP was removed. The bundles are kept, and you can create the ZIP again.")
 
 
 @member_page()
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """Send the ZIP, generated on the fly."""
-    row = scoped.package(owner, number)
+    """Send a package as a ZIP that is generated during the download."""
+    row = scoped.get_package(owner, number)
     with ErrorMessages(request):
-        answer = zip_answer(row)
+        response = build_zip_response(row)
         seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
-        log_download(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
-        return answer
+        log_download(request, EvidenceKind.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
+        return response
     return redirect("package", slug=owner.slug, number=number)
 
 
 @member_page()
 def package_pdf(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """Send one of the PDFs next to the ZIP."""
-    row = scoped.package(owner, number)
+    row = scoped.get_package(owner, number)
     with ErrorMessages(request):
-        answer = pdf_answer(row, name)
+        response = build_pdf_response(row, name)
         seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
-        log_download(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, file=name, seals=seals)
-        return answer
+        log_download(
+            request, EvidenceKind.PACKAGE, owner, package=number, recipient=row.recipient, file=name, seals=seals
+        )
+        return response
     return redirect("package", slug=owner.slug, number=number)
 
 
-SOON = timedelta(minutes=15)
-EVENING, MORNING = 18, 6
+SOON_PERIOD = timedelta(minutes=15)
+EVENING_HOUR, MORNING_HOUR = 18, 6
 """Hours that begin and end the night in "expected tonight"."""
 
 
-def describe_response(answer: TimestampStatus, moment: datetime) -> str:
-    """Describe a timestamp service's answer as of a time-zone-aware moment."""
-    name, expected = timestamp_service_name(answer.facts), answer.expected_at
-    if answer.facts.time is not None and answer.facts.state == "complete":
-        return _("%(name)s: existed no later than %(time)s") % {"name": name, "time": _moment(answer.facts.time)}
-    if answer.silent_since is not None:
-        since, again = _moment(answer.silent_since), _moment(answer.asked_again_at or moment)
-        values = {"name": name, "since": since, "again": again}
+def describe_response(status: TimestampStatus, current_time: datetime) -> str:
+    """Describe the status of a timestamp at a time-zone-aware time."""
+    name, expected = get_service_name(status.facts), status.expected_at
+    if status.facts.time is not None and status.facts.state == "complete":
+        return _("%(name)s: the bundle existed no later than %(time)s") % {
+            "name": name,
+            "time": _format_time(status.facts.time),
+        }
+    if status.unresponsive_since is not None:
+        since, next_request = (
+            _format_time(status.unresponsive_since),
+            _format_time(status.next_request_at or current_time),
+        )
+        values = {"name": name, "since": since, "again": next_request}
         return _("%(name)s: no response since %(since)s; next request %(again)s") % values
     if expected is None:
-        return _("%(name)s: requested") % {"name": name}
-    if expected <= moment:
-        return _("%(name)s: was expected by %(time)s; requested again") % {"name": name, "time": _moment(expected)}
-    return _expected(name, expected, moment)
+        return _("%(name)s: timestamp requested") % {"name": name}
+    if expected <= current_time:
+        return _("%(name)s: timestamp overdue since %(time)s; requested again") % {
+            "name": name,
+            "time": _format_time(expected),
+        }
+    return _describe_expected_time(name, expected, current_time)
 
 
-def _expected(name: str, expected: datetime, moment: datetime) -> str:
-    if expected - moment <= SOON:
-        return _("%(name)s: expected within minutes") % {"name": name}
-    then, today = localtime(expected), localtime(moment)
-    days = (then.date() - today.date()).days
-    if (days == 0 and then.hour >= EVENING) or (days == 1 and then.hour < MORNING):
-        return _("%(name)s: expected tonight") % {"name": name}
+def _describe_expected_time(name: str, expected: datetime, current_time: datetime) -> str:
+    if expected - current_time <= SOON_PERIOD:
+        return _("%(name)s: timestamp expected within minutes") % {"name": name}
+    expected_local, current_local = localtime(expected), localtime(current_time)
+    days = (expected_local.date() - current_local.date()).days
+    if (days == 0 and expected_local.hour >= EVENING_HOUR) or (days == 1 and expected_local.hour < MORNING_HOUR):
+        return _("%(name)s: timestamp expected tonight") % {"name": name}
     if days == 0:
-        return _("%(name)s: expected today") % {"name": name}
+        return _("%(name)s: timestamp expected today") % {"name": name}
     if days == 1:
-        return _("%(name)s: expected tomorrow") % {"name": name}
-    return _("%(name)s: expected on %(day)s") % {"name": name, "day": date_format(then, "DATE_FORMAT")}
+        return _("%(name)s: timestamp expected tomorrow") % {"name": name}
+    return _("%(name)s: timestamp expected on %(day)s") % {
+        "name": name,
+        "day": date_format(expected_local, "DATE_FORMAT"),
+    }
 
 
-def _moment(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     return date_format(localtime(at), "DATETIME_FORMAT")

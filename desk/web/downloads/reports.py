@@ -1,4 +1,4 @@
-"""Reports: request form, progress, files, repetition and removal, and descriptions of their scope."""
+"""Reports: request form, progress, files, regeneration, removal, and descriptions of the scope."""
 
 import re
 from collections.abc import Iterator
@@ -14,30 +14,30 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from desk.texts.cases import DECISION_LABELS
 from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text, log_download
-from desk.web.common.pages import decider_page, decider_post, member_page, show
+from desk.web.common.pages import decider_page, decider_post, member_page, render_page
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.types import CaseDecision
 from registry import scoped
-from registry.bundles.documents import languages_of
+from registry.bundles.documents import list_languages
 from registry.db.fields import StoredFile
-from registry.log.audit_log import Evidence
+from registry.log.audit_log import EvidenceKind
 from registry.models import Owner, Package, Report
 from registry.reports import requests as making
-from registry.reports.scope import EVERYTHING, ReportRequest, parse_request, parse_work_numbers
+from registry.reports.scope import DEFAULT_SCOPE, ReportRequest, parse_request, parse_work_numbers
 from workers import wiring
 
-FORMATS = {
+FORMAT_LABELS = {
     "pdf": gettext_lazy("PDF, for reading and printing"),
     "xlsx": gettext_lazy("XLSX, for spreadsheets"),
     "csv": gettext_lazy("CSV, for spreadsheets and programs"),
     "json": gettext_lazy("JSON, complete data for programs"),
 }
-LANGUAGES = {"en": gettext_lazy("English"), "zh-Hans": gettext_lazy("Chinese")}
+LANGUAGE_LABELS = {"en": gettext_lazy("English"), "zh-Hans": gettext_lazy("Chinese")}
 
 _VOLUME = re.compile(r"-volume-([0-9]+)(?:[.]|$)")
-MAX_SHOWN = 8
+MAX_LISTED_WORKS = 8
 """Maximum number of works listed in a report's description."""
 
 MAX_WATCHES = 500
@@ -49,10 +49,10 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show the form for a report with default values."""
     fields = QueryDict(mutable=True)
     fields.setlist("decision", list(ReportScope().decisions))
-    fields.setlist("format", list(FORMATS))
-    fields.setlist("language", languages_of(wiring.services()))
+    fields.setlist("format", list(FORMAT_LABELS))
+    fields.setlist("language", list_languages(wiring.services()))
     fields.update({name: request.GET[name] for name in ("watch", "works", "every_work") if name in request.GET})
-    return _form(request, owner, fields)
+    return _render_form(request, owner, fields)
 
 
 @decider_post(back="downloads")
@@ -63,22 +63,22 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse | None:
         title = clean_text(request.POST.get("title", ""))[:200]
         report = making.request_report(owner, preparer=request.user.get_username(), title=title, request=options)
     except ExhibitError as error:
-        return _form(request, owner, request.POST, in_words(error))
+        return _render_form(request, owner, request.POST, in_words(error))
     wiring.services().enqueue(Report, [report.pk])
     return None
 
 
-def _form(request: HttpRequest, owner: Owner, fields: QueryDict, error: str = "") -> HttpResponse:
-    watches = scoped.watches(owner).values_list("name", "name")[:MAX_WATCHES]
+def _render_form(request: HttpRequest, owner: Owner, fields: QueryDict, error: str = "") -> HttpResponse:
+    watches = scoped.list_watches(owner).values_list("name", "name")[:MAX_WATCHES]
     values = {
         "error": error,
         "asked": fields,
         "watches": [("", _("all")), *watches],
-        "decisions": [(name, words, name in fields.getlist("decision")) for name, words in DECISION_LABELS.items()],
-        "formats": [(name, words, name in fields.getlist("format")) for name, words in FORMATS.items()],
-        "pdf_languages": [(name, words, name in fields.getlist("language")) for name, words in LANGUAGES.items()],
+        "decisions": [(name, label, name in fields.getlist("decision")) for name, label in DECISION_LABELS.items()],
+        "formats": [(name, label, name in fields.getlist("format")) for name, label in FORMAT_LABELS.items()],
+        "pdf_languages": [(name, label, name in fields.getlist("language")) for name, label in LANGUAGE_LABELS.items()],
     }
-    return show(request, owner, "web/report-form.html", values, status=422 if error else 200)
+    return render_page(request, owner, "web/report-form.html", values, status=422 if error else 200)
 
 
 def _parse_form(fields: QueryDict) -> ReportRequest:
@@ -87,35 +87,35 @@ def _parse_form(fields: QueryDict) -> ReportRequest:
     decisions = tuple(decision.value for decision in DECISION_LABELS if decision in fields.getlist("decision"))
     works, every_work = parse_work_numbers(clean_text(fields.get("works", ""))), "every_work" in fields
     scope = ReportScope(works=works, decisions=decisions, every_work=every_work, **limits)
-    formats = tuple(name for name in FORMATS if name in fields.getlist("format"))
+    formats = tuple(name for name in FORMAT_LABELS if name in fields.getlist("format"))
     return ReportRequest(
-        scope, formats, tuple(language for language in LANGUAGES if language in fields.getlist("language"))
+        scope, formats, tuple(language for language in LANGUAGE_LABELS if language in fields.getlist("language"))
     )
 
 
 @member_page("web/report-state.html")
 def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """Show a report's progress. The fragment reloads itself until the report is ready."""
-    return {"report": scoped.report(owner, number)}
+    return {"report": scoped.get_report(owner, number)}
 
 
 @decider_post(back="downloads")
 def report_again(request: HttpRequest, owner: Owner, number: int) -> None:
     """Request the same report again."""
-    report = scoped.report(owner, number)
+    report = scoped.get_report(owner, number)
     wiring.services().enqueue(Report, [making.repeat_report(report, by=request.user.get_username()).pk])
 
 
 @decider_post(back="downloads")
 def remove_report(request: HttpRequest, owner: Owner, number: int) -> None:
     """Remove a report with its files."""
-    making.remove_report(wiring.services(), scoped.report(owner, number), by=request.user.get_username())
+    making.remove_report(wiring.services(), scoped.get_report(owner, number), by=request.user.get_username())
 
 
 @member_page()
 def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """Send a file of a report."""
-    report = scoped.report(owner, number)
+    report = scoped.get_report(owner, number)
     file = next((file for file in report.files if file["name"] == name), None)
     if file is None:
         raise Http404
@@ -125,7 +125,7 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
         message = _("%(name)s contained a picture that was permanently removed. Request a new report.") % {"name": name}
         messages.error(request, message)
         return redirect("downloads", slug=owner.slug)
-    log_download(request, Evidence.REPORT, owner, report=number, file=name)
+    log_download(request, EvidenceKind.REPORT, owner, report=number, file=name)
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
@@ -135,7 +135,7 @@ def title_of(report: Report) -> str:
 
 
 def heading_of(report: Report) -> str:
-    """Return a report's heading: its title, if a person gave one, and its date. Reports cover all parties."""
+    """Return a report's heading: its title, if a member entered one, and its date. Reports cover all sites."""
     title = making.get_chosen_title(report.parameters["title"], report.number, report.owner.name)
     values = {"title": title, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
     return (_("%(title)s: all sites, %(day)s") if title else _("All sites, %(day)s")) % values
@@ -143,33 +143,35 @@ def heading_of(report: Report) -> str:
 
 def files_of(report: Report) -> list[tuple[StoredFile, str]]:
     """Return a report's files with their format, volume and language."""
-    return [(file, _(", ").join(_parts_of(file["name"]))) for file in report.files]
+    return [(file, _(", ").join(_iter_file_labels(file["name"]))) for file in report.files]
 
 
-def _parts_of(name: str) -> Iterator[str]:
-    stem, _dot, form = name.rpartition(".")
-    yield _("CSV, one row per work") if stem.endswith("-works") and form == "csv" else form.upper()
+def _iter_file_labels(name: str) -> Iterator[str]:
+    stem, _dot, extension = name.rpartition(".")
+    yield _("CSV, one row per work") if stem.endswith("-works") and extension == "csv" else extension.upper()
     if volume := _VOLUME.search(stem):
         yield _("volume %(n)s") % {"n": int(volume[1])}
-    if words := LANGUAGES.get(stem.rpartition(".")[2]):
-        yield str(words)
+    if language_label := LANGUAGE_LABELS.get(stem.rpartition(".")[2]):
+        yield str(language_label)
 
 
 def limits_of(report: Report) -> Iterator[str]:
-    """Describe each limit of a report's scope; nothing for a report of all cases except cleared ones."""
+    """Describe each limit of a report's scope. The default scope, all cases except dismissed ones, has none."""
     scope = parse_request(report.parameters).scope
     if scope.watch:
         yield _("watch “%(name)s”") % {"name": scope.watch}
     if scope.works:
-        numbers = _(", ").join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
+        numbers = _(", ").join(map(str, scope.works[:MAX_LISTED_WORKS])) + (
+            " …" if len(scope.works) > MAX_LISTED_WORKS else ""
+        )
         yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": numbers}
     if scope.every_work:
         yield _("every work, with or without matches")
     if scope.first:
-        yield _("seen on or after %(day)s") % {"day": day_in_words(scope.first)}
+        yield _("last seen on or after %(day)s") % {"day": day_in_words(scope.first)}
     if scope.last:
         yield _("first seen on or before %(day)s") % {"day": day_in_words(scope.last)}
-    if scope.decisions != EVERYTHING.decisions:
+    if scope.decisions != DEFAULT_SCOPE.decisions:
         yield _(", ").join(str(DECISION_LABELS[CaseDecision(decision)]) for decision in scope.decisions)
 
 
@@ -179,5 +181,5 @@ def day_in_words(text: str) -> str:
 
 
 def bundles_for(package: Package) -> str:
-    """Return the heading of a package by its recipient."""
+    """Return the heading of a package, according to its recipient."""
     return _("Bundles for the court") if package.recipient == "court" else _("Bundles for the other side")

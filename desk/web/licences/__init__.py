@@ -1,1 +1,1 @@
-"""The licence ledger."""
+"""Licence ledger."""

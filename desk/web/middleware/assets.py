@@ -1,6 +1,6 @@
-"""Styles and scripts: served from content-addressed URLs, compressed once, and cached by browsers indefinitely.
+"""Style sheets and scripts: served from content-addressed URLs, compressed once, and cached by browsers for a year.
 
-There is no build step: files are read from their folders at the first request.
+There is no build step: the files are read at the first request.
 """
 
 import gzip
@@ -20,20 +20,20 @@ from django.urls import get_script_prefix
 
 from desk.web.middleware import GetResponse, middleware
 
-START = "assets/"
+URL_PREFIX = "assets/"
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-_TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
+_ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A style or script: the digest in its URL, its media type, and its bytes, plain and compressed."""
+    """Style sheet or script: the digest in its URL, its media type, and its content, plain and compressed with gzip."""
 
     digest: str
     media_type: str
-    plain: bytes
-    packed: bytes
+    content: bytes
+    gzipped_content: bytes
 
 
 class AssetStorage(StaticFilesStorage):
@@ -46,66 +46,66 @@ class AssetStorage(StaticFilesStorage):
             KeyError: There is no asset with this name.
         """
         assert name is not None
-        return f"{get_script_prefix()}{START}{_assets()[name].digest}/{name}"
+        return f"{get_script_prefix()}{URL_PREFIX}{_load_assets()[name].digest}/{name}"
 
 
 @middleware
 def assets(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
-    """Serve assets before the session is read."""
+    """Serve assets without reading the session."""
     requested_path = request.path_info.removeprefix("/")
     return (
-        _serve(request, requested_path.removeprefix(START))
-        if requested_path.startswith(START)
+        _serve(request, requested_path.removeprefix(URL_PREFIX))
+        if requested_path.startswith(URL_PREFIX)
         else get_response(request)
     )
 
 
-def asset(name: str) -> Asset:
+def get_asset(name: str) -> Asset:
     """Return an asset for a URL that does not change with its content.
 
     Raises:
         KeyError: There is no asset with this name.
     """
-    return _assets()[name]
+    return _load_assets()[name]
 
 
 def _serve(request: HttpRequest, path: str) -> HttpResponse:
     digest, _, name = path.partition("/")
-    asset = _assets().get(name)
+    asset = _load_assets().get(name)
     if asset is None:
         return HttpResponseNotFound(content_type="text/plain")
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    packed = _TAKES_GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
-    response = HttpResponse(asset.packed if packed else asset.plain, content_type=asset.media_type)
-    if packed:
+    accepts_gzip = _ACCEPTS_GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
+    response = HttpResponse(asset.gzipped_content if accepts_gzip else asset.content, content_type=asset.media_type)
+    if accepts_gzip:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
-    # A page from before an update may request an asset that has changed since.
+    # A page that was loaded before an update may request an older version of the asset.
     response.headers["Cache-Control"] = CACHE_FOREVER if digest == asset.digest else "no-cache"
     return response
 
 
-def _assets() -> Mapping[str, Asset]:
-    return _read_assets() if settings.DEBUG else _cached_assets()
+def _load_assets() -> Mapping[str, Asset]:
+    return _read_assets() if settings.DEBUG else _load_cached_assets()
 
 
 @cache
-def _cached_assets() -> Mapping[str, Asset]:
+def _load_cached_assets() -> Mapping[str, Asset]:
     return _read_assets()
 
 
 def _read_assets() -> Mapping[str, Asset]:
-    """Read all assets by name. If two have the same name, Django's finder order decides."""
+    """Read all assets by name. If several have the same name, the first one in Django's finder order is used."""
     by_name: dict[str, Asset] = {}
     for finder in finders.get_finders():
         for name, storage in finder.list(["*.md"]):
             if name not in by_name:
                 with storage.open(name) as file:
-                    by_name[name] = _asset(name, file.read())
+                    by_name[name] = _build_asset(name, file.read())
     return by_name
 
 
-def _asset(name: str, data: bytes) -> Asset:
+def _build_asset(name: str, data: bytes) -> Asset:
     media_type = _TYPES.get(PurePosixPath(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     return Asset(hashlib.sha256(data).hexdigest()[:16], media_type, data, gzip.compress(data, mtime=0))

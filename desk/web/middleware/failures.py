@@ -1,4 +1,4 @@
-"""Error pages for machine failures, which name the failed part, and time limits so that no page hangs."""
+"""Error pages that name the failed component, and time limits that keep pages from hanging."""
 
 import sys
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from django.template.loader import render_to_string
 from psycopg import errors
 
 from desk.texts.sentences import in_words
-from exhibit.machine import DATABASE_SILENT, machine_fault
+from exhibit.machine import DATABASE_NOT_RESPONDING, describe_machine_fault
 from exhibit.types import Untyped
 
-SECONDS_FOR_STATEMENT = 15.0
-"""Maximum seconds for a database response. Only a frozen database takes longer."""
+STATEMENT_TIMEOUT_SECONDS = 15.0
+"""Maximum seconds for a database response. Only an unresponsive database takes longer."""
 RETRY_SECONDS = "10"
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """Return the response to a failed request: 503 with the reason for a machine fault, otherwise 500."""
+    """Return the response to a failed request: 503 with the cause if a component is unavailable, otherwise 500."""
     error = sys.exc_info()[1]
-    fault = "" if error is None else machine_fault(error)
+    fault = "" if error is None else describe_machine_fault(error)
     status = HTTPStatus.SERVICE_UNAVAILABLE if fault else HTTPStatus.INTERNAL_SERVER_ERROR
     headers = {"Retry-After": RETRY_SECONDS} if fault else {}
     page = render_to_string("web/failed.html", {"fault": in_words(fault)})
@@ -33,29 +33,32 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 def limit_statements() -> None:
-    """Limit how long this process waits for a database response, in case the database is frozen."""
-    connection_created.connect(_limit, dispatch_uid="desk.web.middleware.failures")
+    """Limit the time for which this process waits for a database response, in case the database is frozen."""
+    connection_created.connect(_limit_connection, dispatch_uid="desk.web.middleware.failures")
 
 
-def _limit(*, connection: Untyped, **_: object) -> None:
-    raw: psycopg.Connection[Any] = connection.connection
-    raw.wait = partial(_wait_with_timeout, raw, raw.wait)  # type: ignore[method-assign]  # psycopg has no setting for it
+def _limit_connection(*, connection: Untyped, **_: object) -> None:
+    psycopg_connection: psycopg.Connection[Any] = connection.connection
+    psycopg_connection.wait = partial(_wait_with_timeout, psycopg_connection, psycopg_connection.wait)  # type: ignore[method-assign]  # psycopg has no setting for it
 
 
 def _wait_with_timeout(
-    raw: "psycopg.Connection[Any]", usual: Callable[..., Any], generator: Untyped, interval: float = 0.1
+    psycopg_connection: "psycopg.Connection[Any]",
+    default_wait: Callable[..., Any],
+    generator: Untyped,
+    interval: float = 0.1,
 ) -> Untyped:
     try:
-        return usual(generator, interval=interval, timeout=SECONDS_FOR_STATEMENT)
+        return default_wait(generator, interval=interval, timeout=STATEMENT_TIMEOUT_SECONDS)
     except errors._WaitTimeout as error:  # noqa: SLF001 - the only name it has
-        raw.pgconn.finish()
-        raise psycopg.OperationalError(DATABASE_SILENT) from error
+        psycopg_connection.pgconn.finish()
+        raise psycopg.OperationalError(DATABASE_NOT_RESPONDING) from error
 
 
-def run_checks(seconds: float, **questions: Callable[[], object]) -> dict[str, bool]:
-    """Run several checks in parallel; those not finished in time count as failed."""
-    pool = ThreadPoolExecutor(len(questions))
-    futures = {name: pool.submit(question) for name, question in questions.items()}
+def run_checks(seconds: float, **checks: Callable[[], object]) -> dict[str, bool]:
+    """Run several checks in parallel. Checks that take longer than ``seconds`` count as failed."""
+    pool = ThreadPoolExecutor(len(checks))
+    futures = {name: pool.submit(check) for name, check in checks.items()}
     done, _ = wait(futures.values(), seconds)
     pool.shutdown(wait=False, cancel_futures=True)
     return {

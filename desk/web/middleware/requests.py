@@ -1,6 +1,6 @@
 """Request IDs and logging, input cleaning, and absolute URLs.
 
-The ID appears in the log lines of the request and of what it causes, and in the response's ``X-Request-ID``.
+The ID appears in the log lines of the request and of the tasks that it starts, and in the ``X-Request-ID`` header.
 """
 
 import logging
@@ -11,9 +11,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from desk.web.middleware import GetResponse, middleware
-from exhibit.logs import logged_as
-from exhibit.plain import plain
-from registry.services.addresses import absolute
+from exhibit.logs import add_log_context
+from exhibit.plain import remove_control_chars
+from registry.services.addresses import build_absolute_url
 
 _LOG = logging.getLogger("exhibit.request")
 
@@ -22,7 +22,7 @@ _LOG = logging.getLogger("exhibit.request")
 def traced(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Assign an ID to a request and log its result by route, without the values in the URL."""
     request_id, started_at = secrets.token_hex(8), time.monotonic()
-    with logged_as(request_id=request_id):
+    with add_log_context(request_id=request_id):
         response = get_response(request)
         route = "" if request.resolver_match is None else request.resolver_match.route
         milliseconds = round((time.monotonic() - started_at) * 1000)
@@ -34,17 +34,17 @@ def traced(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
 
 @middleware
 def plain_words(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
-    """Remove control characters from form input, as they affect terminals, emails and tables. Passwords are kept."""
+    """Remove control characters from form input, as they affect terminals, emails and tables; keep passwords as is."""
     if request.method == "POST" and not request.path.startswith("/api/"):
         fields = request.POST.copy()
         for name, texts in fields.lists():
             if "password" not in name:
-                fields.setlist(name, [plain(str(text)) for text in texts])
+                fields.setlist(name, [remove_control_chars(str(text)) for text in texts])
         fields._mutable = False  # noqa: SLF001 - as Django makes it
-        request.POST = fields  # type: ignore[assignment] # the stubs say that it can't be set
+        request.POST = fields  # type: ignore[assignment] # read-only in the stubs
     return get_response(request)
 
 
 def absolute_url(request: HttpRequest, path: str) -> str:
     """Return the absolute URL of a page: below ``public_url`` if set, otherwise below the request's host."""
-    return absolute(settings.CONFIG, path) if settings.CONFIG.public_url else request.build_absolute_uri(path)
+    return build_absolute_url(settings.CONFIG, path) if settings.CONFIG.public_url else request.build_absolute_uri(path)

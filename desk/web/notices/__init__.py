@@ -1,1 +1,1 @@
-"""Notices and their wordings."""
+"""Notices and their templates."""

@@ -16,45 +16,47 @@ from django.views.decorators.http import require_http_methods, require_safe
 from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
 from desk.web.common.pages import FORM
-from desk.web.middleware.reader import COOKIE
+from desk.web.middleware.reader import DEVICE_COOKIE
 from registry import scoped
 from registry.events import mail_choices
 from registry.log import audit_log
 from registry.members import devices, tokens
 from registry.models import MailChoice
 from registry.notifications.digests import UNSUBSCRIBE_SALT
-from registry.services.addresses import absolute
+from registry.services.addresses import build_absolute_url
 from workers import wiring
 
 MAX_CASES = 50
-"""Maximum number of cases in a feed; the newest."""
+"""Maximum number of cases in a feed. The newest are included."""
 
 
 @require_safe
 def feed(request: HttpRequest, secret: str) -> HttpResponse:
-    """Return an owner's newest cases as an Atom feed (RFC 4287). Images and pages require signing in."""
+    """Return an owner's newest cases as an Atom feed (RFC 4287). Pictures and pages require signing in."""
     row = tokens.find_feed(secret)
     if row is None:
         raise Http404
     config = wiring.services().config
-    start = f"/o/{row.owner.slug}/cases/"
-    with translation.override(row.user.reads or translation.get_language()):
+    cases_path = f"/o/{row.owner.slug}/cases/"
+    with translation.override(row.user.message_language or translation.get_language()):
         atom_feed = Atom1Feed(
             title=_("%(owner)s: cases") % {"owner": row.owner.name},
-            link=absolute(config, start),
+            link=build_absolute_url(config, cases_path),
             description="",
             language=translation.get_language(),
             feed_guid=f"tag:{config.log_origin},2026:{row.owner.slug}/cases",
         )
-        for case in scoped.cases(row.owner).filter(resembles=False).order_by("-opened_at", "-pk")[:MAX_CASES]:
-            words = ngettext(
+        for case in (
+            scoped.list_owner_cases(row.owner).filter(is_related=False).order_by("-opened_at", "-pk")[:MAX_CASES]
+        ):
+            title = ngettext(
                 "%(party)s shows a possible copy of “%(title)s” on %(number)s page.",
                 "%(party)s shows a possible copy of “%(title)s” on %(number)s pages.",
                 case.places,
             ) % {"party": case.party, "title": case.work.title, "number": grouped(case.places)}
             atom_feed.add_item(
-                title=words,
-                link=absolute(config, f"{start}{case.number}/"),
+                title=title,
+                link=build_absolute_url(config, f"{cases_path}{case.number}/"),
                 description=decision_in_words(case.decision),
                 unique_id=f"tag:{config.log_origin},2026:{row.owner.slug}/cases/{case.number}",
                 pubdate=case.opened_at,
@@ -68,20 +70,22 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
 @never_cache
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
-    """Open an email's link, and sign in a recognised browser when the form is submitted. Viewing it changes nothing.
+    """Open an email's link, and sign in a recognised browser when the form is submitted. A GET request changes nothing.
 
-    A second factor is required as with a password, and sensitive actions still require a new confirmation.
+    As after a password sign-in, a second factor is required, and sensitive actions require a new confirmation.
     """
     link = devices.read_link(signed)
     if link is None:
         raise Http404
-    member, cookie = link.membership, request.COOKIES.get(COOKIE, "")
-    usable = settings.CONFIG.mail_sign_in and not request.user.is_authenticated
-    if member is None or not usable or not devices.is_known_device(cookie, member.user):
+    member, cookie = link.membership, request.COOKIES.get(DEVICE_COOKIE, "")
+    can_sign_in = settings.CONFIG.mail_sign_in and not request.user.is_authenticated
+    if member is None or not can_sign_in or not devices.is_known_device(cookie, member.user):
         return redirect(link.path)
     if request.method == "POST":
-        about = {"page": link.path, "user": member.user.get_username()}
-        audit_log.log_change("mail link followed", by=member.user.get_username(), owner=member.owner, about=about)
+        log_details = {"page": link.path, "user": member.user.get_username()}
+        audit_log.log_change(
+            "mail link followed", by=member.user.get_username(), owner=member.owner, details=log_details
+        )
         response: HttpResponseBase = perform_login(request, member.user, redirect_url=link.path)
         return response
     return render(request, "web/mail-link.html", {"member": member})
@@ -98,7 +102,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     choice = MailChoice.objects.filter(pk=key).select_related("owner", "user").first()
     if choice is None:
         raise Http404
-    done = request.method == "POST"
-    if done:
+    is_done = request.method == "POST"
+    if is_done:
         mail_choices.set_choice(choice.owner, choice.user, MailChoice.HowOften.NEVER, by=choice.user.get_username())
-    return render(request, "web/unsubscribe.html", {"choice": choice, "done": done})
+    return render(request, "web/unsubscribe.html", {"choice": choice, "done": is_done})

@@ -7,8 +7,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import is_manager, person_of
-from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
+from desk.web.common.access import get_user, is_manager
+from desk.web.common.pages import (
+    get_page,
+    manager_page,
+    manager_post,
+    member_page,
+    member_post,
+    render_page,
+    secret_view,
+)
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
 from registry import scoped
@@ -16,25 +24,25 @@ from registry.events import events, mail_choices
 from registry.members import tokens
 from registry.models import Delivery, Feed, MailChoice, Owner
 from registry.notifications import webhooks
-from registry.services.addresses import absolute
+from registry.services.addresses import build_absolute_url
 from workers import wiring
 
 
 @member_page("web/told.html")
 def notification_settings(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the notification settings."""
-    return _values(request, owner)
+    return _build_values(request, owner)
 
 
-def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
+def _build_values(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {
-        "choice": mail_choices.get_choice(owner, person_of(request)),
+        "choice": mail_choices.get_choice(owner, get_user(request)),
         "choices": MailChoice.HowOften.choices,
-        "feed": Feed.objects.filter(owner=owner, user=person_of(request)).first(),
-        "webhooks": scoped.webhooks(owner),
+        "feed": Feed.objects.filter(owner=owner, user=get_user(request)).first(),
+        "webhooks": scoped.list_webhooks(owner),
         "kinds": [(kind.value, kind.label) for kind in webhooks.EVENT_KINDS],
         "may_manage": is_manager(owner),
-        "push": push.offer(request),
+        "push": push.get_push_setup(request),
     }
 
 
@@ -44,8 +52,8 @@ def choose_mail(request: HttpRequest, owner: Owner) -> None:
     frequency = request.POST.get("how-often", "")
     if frequency in MailChoice.HowOften.values:
         choice, by = MailChoice.HowOften(frequency), request.user.get_username()
-        at_once = "answers-at-once" in request.POST
-        mail_choices.set_choice(owner, person_of(request), choice, by=by, answers_at_once=at_once)
+        replies_at_once = "answers-at-once" in request.POST
+        mail_choices.set_choice(owner, get_user(request), choice, by=by, sends_replies_at_once=replies_at_once)
         messages.success(request, _("Your choice was saved."))
 
 
@@ -53,20 +61,20 @@ def choose_mail(request: HttpRequest, owner: Owner) -> None:
 def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     """Create or revoke the URL of the member's feed."""
     if request.POST.get("do") == "make":
-        return _make_feed(request, owner)
-    tokens.revoke_feed(owner, person_of(request), by=request.user.get_username())
+        return _create_feed(request, owner)
+    tokens.revoke_feed(owner, get_user(request), by=request.user.get_username())
     return None
 
 
-@shows_secret
-def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    secret = tokens.create_feed(owner, person_of(request), by=request.user.get_username())
-    address = absolute(wiring.services().config, reverse("feed", kwargs={"secret": secret}))
-    return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
+@secret_view
+def _create_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    secret = tokens.create_feed(owner, get_user(request), by=request.user.get_username())
+    feed_url = build_absolute_url(wiring.services().config, reverse("feed", kwargs={"secret": secret}))
+    return render_page(request, owner, "web/told.html", _build_values(request, owner) | {"feed_address": feed_url})
 
 
 @manager_post()
-@shows_secret
+@secret_view
 def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Add a webhook."""
     url = request.POST.get("url", "").strip()
@@ -75,34 +83,34 @@ def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
         row, secret = webhooks.add_webhook(wiring.services(), owner, url, request.POST.getlist("kind"), by=by)
     except ExhibitError as error:
         values = {"error": in_words(error), "url": url[:200], "chosen": request.POST.getlist("kind")}
-        return show(request, owner, "web/told.html", _values(request, owner) | values, status=422)
-    return show(request, owner, "web/webhook-secret.html", {"webhook": row, "secret": secret})
+        return render_page(request, owner, "web/told.html", _build_values(request, owner) | values, status=422)
+    return render_page(request, owner, "web/webhook-secret.html", {"webhook": row, "secret": secret})
 
 
 @manager_page("web/webhook.html")
 def webhook(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """Show a webhook and the result of each message."""
-    row = scoped.webhook(owner, number)
+    """Show a webhook and the result of each delivery."""
+    row = scoped.get_webhook(owner, number)
     deliveries = row.deliveries.select_related("event").order_by("-pk")
-    return {"webhook": row, "page": page_of(request, deliveries)}
+    return {"webhook": row, "page": get_page(request, deliveries)}
 
 
 @manager_post()
 def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Pause, resume, test or remove a webhook, or send a message again."""
-    row, by = scoped.webhook(owner, number), request.user.get_username()
-    do = request.POST.get("do", "")
-    if do == "remove":
+    row, by = scoped.get_webhook(owner, number), request.user.get_username()
+    action = request.POST.get("do", "")
+    if action == "remove":
         webhooks.remove_webhook(row, by=by)
         messages.success(request, _("The webhook was removed."))
         return redirect("told", slug=owner.slug)
-    if do == "pause":
-        webhooks.pause(row, webhooks.PAUSED_BY_MEMBER, by=by)
-    elif do == "resume":
-        webhooks.resume(wiring.services(), row, by=by)
-    elif do == "test":
+    if action == "pause":
+        webhooks.pause_webhook(row, webhooks.PAUSED_BY_MEMBER, by=by)
+    elif action == "resume":
+        webhooks.resume_webhook(wiring.services(), row, by=by)
+    elif action == "test":
         wiring.services().enqueue(Delivery, [events.record_test(row).pk])
         messages.success(request, _("A test message is being sent. The result appears below within a few seconds."))
-    elif do == "again":
-        webhooks.send_again(wiring.services(), scoped.get_message(row, request.POST.get("delivery", "")))
+    elif action == "again":
+        webhooks.resend_message(wiring.services(), scoped.get_message(row, request.POST.get("delivery", "")))
     return redirect("webhook", slug=owner.slug, number=number)

@@ -10,40 +10,41 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from desk.texts.crawl_refusals import end_in_words
+from desk.texts.crawl_refusals import describe_end
 from desk.texts.numbers import format_duration, grouped
 from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text
 from desk.web.common.pages import FORM, ErrorMessages, operator_view, require_reauthentication
 from exhibit.config.config import FILE_NAME
-from exhibit.config.editable_settings import WRITABLE, checked, editable_settings, fixed
-from exhibit.errors import ExhibitError, WrongUseError, passes
+from exhibit.config.editable_settings import WRITABLE, list_fixed_settings, parse_setting, read_editable_settings
+from exhibit.errors import ExhibitError, WrongUseError, is_accepted
 from registry import jobs
 from registry.db.heartbeats import SILENCE_TIMEOUT
 from registry.log import added_services
 from registry.log.added_services import list_unused_offers
 from registry.log.anchors import get_anchor_configs
 from registry.log.site_settings import change_settings, list_pending_restart
-from registry.models import AddedWitness, Contributor
+from registry.models import AddedTimestampService, Contributor
 from registry.notifications.operators import notify_of_address_change
 from workers import wiring
 from workers.operations import health
-from workers.operations.backlog import MOST, dismiss, try_again
-from workers.operations.capacity import COST_DAYS, costs_of
-from workers.operations.status import Status, status_of
+from workers.operations.backlog import MAX_COUNTED_ROWS, dismiss, retry_failed
+from workers.operations.capacity import COST_PERIOD_DAYS, compute_costs
+from workers.operations.status import InstallationStatus, collect_status
 
-COLLECTIONS = {
+COLLECTION_LABELS = {
     "works": gettext_lazy("Registered works"),
-    "pictures": gettext_lazy("Seen pictures"),
+    "pictures": gettext_lazy("Pictures seen"),
     "prints": gettext_lazy("Declared fingerprints"),
 }
 """Names of index contents."""
-SETTINGS = {
+SETTING_LABELS = {
     "public_url": (
         gettext_lazy("Public URL"),
         gettext_lazy(
-            "URL of this site, for example https://exhibit.example.org. It appears in emails, notices and "
-            "documents, and all their recipients can see it. Set up a proxy with TLS at this URL first."
+            "URL of this installation, for example https://exhibit.example.org. It appears in emails, "
+            "notices and documents, and all their recipients can see it. Set up a proxy with TLS at this "
+            "URL first."
         ),
     ),
     "contact": (
@@ -56,7 +57,7 @@ SETTINGS = {
     "operator_name": (
         gettext_lazy("Operator name"),
         gettext_lazy(
-            "Sealed documents name this person or organisation as the sealer. Earlier documents are not changed."
+            "Sealed documents identify this person or organisation as the sealer. Earlier documents are not changed."
         ),
     ),
     "update_url": (
@@ -68,28 +69,28 @@ SETTINGS = {
         ),
     ),
 }
-"""Settings that can be changed on the site: name, and cost or disclosure."""
-OWN_SETTINGS = (
+"""Settings that can be changed on the site: label, and a note on costs or disclosed data."""
+SERVICE_SETTINGS = (
     "bitcoin_explorer", "key", "chain_id", "contract", "key_file", "password_file", "confirmations", "gas_price",
 )  # fmt: skip
 """Form fields of custom timestamp services, besides name, URLs and root certificates."""
-MAX_ROOTS = 256 * 1024
+MAX_ROOTS_BYTES = 256 * 1024
 
 
 @require_safe
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
-    """Show problems with their remedies, and failed work."""
-    status = status_of(wiring.services(), MOST)
-    checks = health.checks(status, wiring.services().config, in_words)
+    """Show problems with the steps to fix them, and failed tasks."""
+    status = collect_status(wiring.services(), MAX_COUNTED_ROWS)
+    checks = health.run_checks(status, wiring.services().config, in_words)
     values = {
         "amiss": [check for check in checks if not check.ok],
         "well": [check for check in checks if check.ok],
         "failures": [
-            (jobs.translated_label(failure.step), failure) for failure in status.failures if not failure.dismissed
+            (jobs.translate_label(failure.step), failure) for failure in status.failures if not failure.dismissed
         ],
         "dismissed": [
-            (jobs.translated_label(failure.step), failure) for failure in status.failures if failure.dismissed
+            (jobs.translate_label(failure.step), failure) for failure in status.failures if failure.dismissed
         ],
     }
     return render(request, "web/operator.html", values)
@@ -99,22 +100,24 @@ def operator(request: HttpRequest) -> HttpResponse:
 @operator_view
 def details(request: HttpRequest) -> HttpResponse:
     """Show metrics of the installation."""
-    status = status_of(wiring.services(), MOST)
-    costs = costs_of(status.taken, wiring.services().config.processor_hour_price)
+    status = collect_status(wiring.services(), MAX_COUNTED_ROWS)
+    costs = compute_costs(status.usage_by_step, wiring.services().config.processor_hour_price)
     values = {
         "found": status,
         "steps": [
-            (jobs.translated_label(step.step), step, status.taken.get(step.step))
+            (jobs.translate_label(step.step), step, status.usage_by_step.get(step.step))
             for step in status.steps
-            if step.waiting_rows or step.under_way or step.failed or step.step in status.taken
+            if step.waiting_rows or step.under_way or step.failed or step.step in status.usage_by_step
         ],
-        "queues": [(queue, jobs.labels_of_queue(queue), _waiting_time(status, queue)) for queue in status.queues],
-        "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in status.indexes],
-        "ended": [(end_in_words(reason), count) for reason, count in status.crawls.ended.items()],
-        "contributors": Contributor.objects.order_by("pk") if "edge" in status.taken else (),
+        "queues": [
+            (queue, jobs.list_queue_labels(queue), _describe_waiting_time(status, queue)) for queue in status.queues
+        ],
+        "indexes": [(COLLECTION_LABELS.get(index.collection, index.collection), index) for index in status.indexes],
+        "ended": [(describe_end(reason), count) for reason, count in status.crawls.ended.items()],
+        "contributors": Contributor.objects.order_by("pk") if "edge" in status.usage_by_step else (),
         "costs": costs,
-        "cost_rows": [(jobs.translated_label(step.step), step) for step in costs.steps],
-        "cost_days": COST_DAYS,
+        "cost_rows": [(jobs.translate_label(step.step), step) for step in costs.steps],
+        "cost_days": COST_PERIOD_DAYS,
         "workers": [(beat, beat.seen_at > status.at - SILENCE_TIMEOUT) for beat in status.heartbeats],
     }
     return render(request, "web/operator-details.html", values)
@@ -123,16 +126,16 @@ def details(request: HttpRequest) -> HttpResponse:
 @require_safe
 @operator_view
 def list_timestamp_services(request: HttpRequest) -> HttpResponse:
-    """Show the timestamp services in use and those that can be added, with what each learns and costs."""
-    return _timestamp_services_page(request)
+    """Show the timestamp services in use and those that can be added, with the data each receives and its cost."""
+    return _render_timestamp_services(request)
 
 
-def _timestamp_services_page(
-    request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | None = None
+def _render_timestamp_services(
+    request: HttpRequest, rejected_values: Mapping[str, Mapping[str, str]] | None = None
 ) -> HttpResponse:
-    """Render the page, with rejected input for a kind of timestamp service."""
+    """Render the page, with rejected input by type of timestamp service."""
     services = wiring.services()
-    added = set(AddedWitness.objects.values_list("name", flat=True))
+    added = set(AddedTimestampService.objects.values_list("name", flat=True))
     values = {
         "offered": [
             (offer, offer.kind, _(offer.learns), _(offer.costs), _(offer.takes))
@@ -142,12 +145,12 @@ def _timestamp_services_page(
             (service, service.name in added, added_services.redact_urls(service))
             for service in get_anchor_configs(services)
         ],
-        "chain_keys": services.config.data_dir / added_services.CHAIN_KEYS,
+        "chain_keys": services.config.data_dir / added_services.CHAIN_KEYS_FOLDER,
         "needed": services.config.witnesses_needed,
-        "typed": typed or {},
-        "opened": dict.fromkeys(typed or (), True),
+        "typed": rejected_values or {},
+        "opened": dict.fromkeys(rejected_values or (), True),
     }
-    return render(request, "web/witnesses.html", values, status=422 if typed else 200)
+    return render(request, "web/witnesses.html", values, status=422 if rejected_values else 200)
 
 
 @require_POST
@@ -167,16 +170,16 @@ def add_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
 @operator_view
 @require_reauthentication
 def add_custom_timestamp_service(request: HttpRequest) -> HttpResponse:
-    """Add a custom timestamp service after a test request. Rejected input is shown again."""
-    fields, root = request.POST, request.FILES.get("roots")
+    """Add a custom timestamp service after a test request. If the input is rejected, show it again."""
+    fields, certificate = request.POST, request.FILES.get("roots")
     with ErrorMessages(request):
-        if root is not None and (root.size or 0) > MAX_ROOTS:
+        if certificate is not None and (certificate.size or 0) > MAX_ROOTS_BYTES:
             raise WrongUseError(_("The root certificate file is too large."))
-        if root is None and fields.get("kind") == "rfc3161":
+        if certificate is None and fields.get("kind") == "rfc3161":
             raise WrongUseError(_("Choose the file with the root certificates of the service."))
-        settings: dict[str, object] = {name: clean_text(fields.get(name, "")) for name in OWN_SETTINGS}
+        settings: dict[str, object] = {name: clean_text(fields.get(name, "")) for name in SERVICE_SETTINGS}
         settings["urls"] = fields.get("urls", "").split()
-        pem = root.read().decode("ascii", "replace") if root is not None else ""
+        pem = certificate.read().decode("ascii", "replace") if certificate is not None else ""
         kind, name, by = (
             clean_text(fields.get("kind", "")),
             clean_text(fields.get("name", "")),
@@ -187,52 +190,59 @@ def add_custom_timestamp_service(request: HttpRequest) -> HttpResponse:
             request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
         )
         return redirect("witnesses")
-    typed = {name: fields.get(name, "") for name in ("name", "urls", *OWN_SETTINGS)}
-    return _timestamp_services_page(request, {clean_text(fields.get("kind", "")): typed})
+    rejected_values = {name: fields.get(name, "") for name in ("name", "urls", *SERVICE_SETTINGS)}
+    return _render_timestamp_services(request, {clean_text(fields.get("kind", "")): rejected_values})
 
 
 @require_http_methods(FORM)
 @operator_view
 def site_settings(request: HttpRequest) -> HttpResponse:
-    """Show and save the settings that can be changed on the site, with who sees each."""
+    """Show and save the settings that can be changed on the site, with a note on who can see each of them."""
     if request.method == "POST":
         return _write_settings(request)
     config = wiring.services().config
-    by_file, by_environment = editable_settings(config.data_dir), fixed()
-    values_set = {name: getattr(config, name) if name in by_environment else by_file.get(name, "") for name in WRITABLE}
-    return _settings(request, values_set)
+    file_settings, environment_names = read_editable_settings(config.data_dir), list_fixed_settings()
+    values_set = {
+        name: getattr(config, name) if name in environment_names else file_settings.get(name, "") for name in WRITABLE
+    }
+    return _render_settings(request, values_set)
 
 
 @require_reauthentication
 def _write_settings(request: HttpRequest) -> HttpResponse:
-    submitted, by = {name: clean_text(request.POST.get(name, "")) for name in WRITABLE}, request.user.get_username()
-    invalid = [
-        SETTINGS[name][0] for name in WRITABLE if not passes(partial(checked, name), submitted[name], WrongUseError)
+    submitted_values, by = (
+        {name: clean_text(request.POST.get(name, "")) for name in WRITABLE},
+        request.user.get_username(),
+    )
+    invalid_labels = [
+        SETTING_LABELS[name][0]
+        for name in WRITABLE
+        if not is_accepted(partial(parse_setting, name), submitted_values[name], WrongUseError)
     ]
-    if invalid:
-        words = _(
+    if invalid_labels:
+        template = _(
             "These values are not valid: %(names)s. A URL starts with https:// or http://; the contact may "
             "also be an email address."
         )
-        return _settings(request, submitted, words % {"names": _(", ").join(map(str, invalid))})
+        return _render_settings(request, submitted_values, template % {"names": _(", ").join(map(str, invalid_labels))})
     try:
-        changed = change_settings(wiring.services().config, submitted, by=by)
+        changed_settings = change_settings(wiring.services().config, submitted_values, by=by)
     except ExhibitError as error:
-        return _settings(request, submitted, in_words(error))
-    if not changed:
+        return _render_settings(request, submitted_values, in_words(error))
+    if not changed_settings:
         messages.info(request, _("Nothing was changed."))
         return redirect("operator-settings")
     messages.success(request, _("Saved. The change takes effect after a restart."))
-    if "public_url" in changed:
+    if "public_url" in changed_settings:
         try:
-            notify_of_address_change(changed["public_url"], by=by)
+            notify_of_address_change(changed_settings["public_url"], by=by)
         except (OSError, SMTPException):
             messages.warning(request, _("The email that informs the operators could not be sent."))
     return redirect("operator-settings")
 
 
-def _settings(request: HttpRequest, current: Mapping[str, str], problem: str = "") -> HttpResponse:
-    config, by_environment = wiring.services().config, fixed()
+def _render_settings(request: HttpRequest, current: Mapping[str, str], problem: str = "") -> HttpResponse:
+    config, environment_names = wiring.services().config, list_fixed_settings()
     values = {
         "problem": problem,
         "settings": [
@@ -240,12 +250,12 @@ def _settings(request: HttpRequest, current: Mapping[str, str], problem: str = "
                 name,
                 label,
                 about,
-                getattr(config, name) if name in by_environment else current[name],
-                name in by_environment,
+                getattr(config, name) if name in environment_names else current[name],
+                name in environment_names,
             )
-            for name, (label, about) in SETTINGS.items()
+            for name, (label, about) in SETTING_LABELS.items()
         ],
-        "waiting": [SETTINGS[name][0] for name in list_pending_restart(config)],
+        "waiting": [SETTING_LABELS[name][0] for name in list_pending_restart(config)],
         "file": config.data_dir / FILE_NAME,
     }
     return render(request, "web/operator-settings.html", values, status=422 if problem else 200)
@@ -261,8 +271,8 @@ def remove_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
     return redirect("witnesses")
 
 
-def _waiting_time(status: Status, queue: str) -> str:
-    """Return the waiting time of the oldest row of a queue that could be processed; empty if there is none."""
+def _describe_waiting_time(status: InstallationStatus, queue: str) -> str:
+    """Describe the waiting time of the oldest processable row of a queue; empty if there is none."""
     since = status.queues[queue]
     return "" if since is None else format_duration(max(0.0, (status.at - since).total_seconds()))
 
@@ -272,12 +282,12 @@ def _waiting_time(status: Status, queue: str) -> str:
 def retry(request: HttpRequest) -> HttpResponse:
     """Retry failed rows of a step, for one reason or all."""
     with ErrorMessages(request):
-        count = try_again(wiring.services().enqueue, *_failure_key(request))
+        count = retry_failed(wiring.services().enqueue, *_parse_failure_key(request))
         text = ngettext("%(count)s failed task is being retried.", "%(count)s failed tasks are being retried.", count)
         if count:
             messages.success(request, text % {"count": grouped(count)})
         else:
-            messages.info(request, _("There was nothing to retry."))
+            messages.info(request, _("There were no failed tasks to retry."))
     return redirect("operator")
 
 
@@ -286,13 +296,13 @@ def retry(request: HttpRequest) -> HttpResponse:
 def leave(request: HttpRequest) -> HttpResponse:
     """Dismiss failures that cannot be fixed, so that they are no longer reported."""
     with ErrorMessages(request):
-        count = dismiss(*_failure_key(request), by=request.user.get_username())
+        count = dismiss(*_parse_failure_key(request), by=request.user.get_username())
         text = ngettext("%(count)s failed task is now ignored.", "%(count)s failed tasks are now ignored.", count)
         messages.success(request, text % {"count": grouped(count)})
     return redirect("operator")
 
 
-def _failure_key(request: HttpRequest) -> tuple[str, str | None]:
-    """Return the step and the reason of a form. Browsers send other line endings than the stored ones."""
+def _parse_failure_key(request: HttpRequest) -> tuple[str, str | None]:
+    """Return the step and the reason in a form, with the line endings of browsers (CRLF) converted to LF."""
     key = request.POST.get("key")
     return clean_text(request.POST.get("step", "")), key and key.replace("\r\n", "\n")

@@ -1,1 +1,1 @@
-"""Parties, payment demands, invoices and fees."""
+"""Sites, payment demands, invoices and fees."""

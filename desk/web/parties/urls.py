@@ -1,4 +1,4 @@
-"""URL patterns of the pages on parties and payments."""
+"""URL patterns of the pages on sites and payments."""
 
 from django.urls import URLPattern, path
 

@@ -1,15 +1,15 @@
-"""The list of parties with outcomes of notices, and the page of one party."""
+"""List of sites with outcomes of notices, and the page of a site."""
 
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from desk.web.common.access import clean_text
-from desk.web.common.pages import ErrorMessages, decider_post, member_page, page_of
+from desk.web.common.pages import ErrorMessages, decider_post, get_page, member_page
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
 from registry.bundles import packages as packing
-from registry.cases.work_search import thumbnail
+from registry.cases.work_search import build_thumbnail_subquery
 from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner, WorkPicture
 from registry.notices import notices
 from registry.parties import demands, parties
@@ -19,36 +19,43 @@ from workers import wiring
 
 @member_page("web/parties.html")
 def party_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """Show the parties of the owner's cases, and outcomes of notices."""
+    """Show the sites of the owner's cases, and outcomes of notices."""
     q = clean_text(request.GET.get("q", ""))
-    page = page_of(request, parties.list_parties(owner, q))
+    page = get_page(request, parties.list_parties(owner, q))
     return {
         "page": page,
-        "lines": parties.to_party_lines(page),
+        "lines": parties.to_party_rows(page),
         "q": q,
         "outcomes": [
-            (notice_words.KINDS[Notice.Kind(outcome.kind)], outcome) for outcome in parties.summarise_outcomes(owner)
+            (notice_words.KIND_LABELS[Notice.Kind(outcome.kind)], outcome)
+            for outcome in parties.summarise_outcomes(owner)
         ],
     }
 
 
 @member_page("web/party.html")
 def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
-    """Show a party: its cases, works, places, notices, bundles, contacts, payments and registry data."""
+    """Show a site: its cases, works, pages, notices, bundles, contacts, payments and registry data."""
     line, lookup = parties.get_party(owner, name), parties.get_lookup(owner, name)
-    letters = notices.list_notices(owner).filter(party=name)
-    replies = NoticeReply.objects.filter(notice__in=letters).select_related("notice").order_by("-at")
+    notice_rows = notices.list_notices(owner).filter(party=name)
+    replies = NoticeReply.objects.filter(notice__in=notice_rows).select_related("notice").order_by("-at")
     sealed_numbers = (
-        packing.deliverable_cases(owner).filter(party=name).order_by("number").values_list("number", flat=True)
+        packing.list_deliverable_cases(owner).filter(party=name).order_by("number").values_list("number", flat=True)
     )
     return {
         "party": line,
-        "next": _next_step(line, is_sealed=sealed_numbers.exists(), is_written=letters.exists()),
-        "cases": parties.list_cases(owner, name).annotate(thumbnail=thumbnail(_pictures("work")))[: parties.MAX_LISTED],
-        "works": parties.list_works(owner, name).annotate(thumbnail=thumbnail(_pictures("pk")))[: parties.MAX_LISTED],
-        "places": parties.list_places(owner, name),
-        "notices": [(row, notice_words.state_of(row)) for row in letters[: parties.MAX_LISTED]],
-        "replies": [(row, notice_words.REPLIES[NoticeReply.Kind(row.kind)]) for row in replies[: parties.MAX_LISTED]],
+        "next": _suggest_next_step(line, is_sealed=sealed_numbers.exists(), has_notice=notice_rows.exists()),
+        "cases": parties.list_cases(owner, name).annotate(thumbnail=build_thumbnail_subquery(_select_pictures("work")))[
+            : parties.MAX_LISTED
+        ],
+        "works": parties.list_works(owner, name).annotate(thumbnail=build_thumbnail_subquery(_select_pictures("pk")))[
+            : parties.MAX_LISTED
+        ],
+        "places": parties.list_pages(owner, name),
+        "notices": [(row, notice_words.describe_state(row)) for row in notice_rows[: parties.MAX_LISTED]],
+        "replies": [
+            (row, notice_words.REPLY_LABELS[NoticeReply.Kind(row.kind)]) for row in replies[: parties.MAX_LISTED]
+        ],
         "sealed": list(sealed_numbers[: packing.MAX_BUNDLES]),
         "packages": owner.packages.filter(bundles__case__party=name, removed_at=None)
         .distinct()
@@ -56,7 +63,7 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
         "contacts": parties.list_contacts(owner, name),
         "lookup": lookup,
         "looking": lookup is not None and lookup.state in UNFINISHED,
-        "answers": [(entry, words.MISSING.get(entry["missing"])) for entry in lookup.answers] if lookup else [],
+        "answers": [(entry, words.MISSING_LABELS.get(entry["missing"])) for entry in lookup.answers] if lookup else [],
         "can_look_up": bool(wiring.services().config.rdap_url) and parties.is_outdated(lookup),
         "demands": demands.list_demands(owner, name),
         "askable": Case.objects.filter(owner=owner, party=name, decision=Case.Decision.CONFIRMED)
@@ -65,22 +72,22 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     }
 
 
-def _pictures(work: str) -> QuerySet[WorkPicture]:
+def _select_pictures(work: str) -> QuerySet[WorkPicture]:
     return WorkPicture.objects.filter(work=OuterRef(work))
 
 
-def _next_step(line: parties.PartyLine, *, is_sealed: bool, is_written: bool) -> str:
-    """Return the suggested next step: decide waiting cases, write the first notice, or download a bundle."""
+def _suggest_next_step(line: parties.PartyRow, *, is_sealed: bool, has_notice: bool) -> str:
+    """Return the suggested next step: decide open cases, write the first notice, download a bundle, or none."""
     if line.waiting:
         return "decide"
-    if line.confirmed and not is_written:
+    if line.confirmed and not has_notice:
         return "notice"
     return "bundle" if is_sealed else ""
 
 
 @decider_post()
 def look_up(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Query registries about a party's domain and host."""
+    """Request registry data about a site's domain and host."""
     name = clean_text(request.POST.get("party", ""))
     parties.get_party(owner, name)
     with ErrorMessages(request):

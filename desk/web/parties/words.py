@@ -1,4 +1,4 @@
-"""Texts of the pages on parties and payments."""
+"""Texts of the pages on sites and payments."""
 
 from collections.abc import Iterable
 
@@ -10,49 +10,50 @@ from registry.parties.demands import describe_fee, to_units
 from registry.parties.periods import parse_period
 from registry.parties.proposed_fees import FeeTotal, KnownUse, ProposedFee
 
-ENTRIES = {
+ENTRY_LABELS = {
     DemandEntry.Kind.ASKED: pgettext_lazy("money", "demanded"),
     DemandEntry.Kind.AGREED: pgettext_lazy("money", "agreed"),
     DemandEntry.Kind.RECEIVED: pgettext_lazy("money", "received"),
 }
-PURPOSES = {
+PURPOSE_LABELS = {
     "commercial": pgettext_lazy("use", "commercial"),
     "plain": pgettext_lazy("use", "decorative"),
     "comment": pgettext_lazy("use", "editorial"),
 }
-COLUMNS = {"use": gettext_lazy("use"), "size": gettext_lazy("size"), "duration": gettext_lazy("duration")}
-HELP = {
-    "size": gettext_lazy("To be comparable, a size has to be in pixels, for example “up to 1200 px”."),
+COLUMN_LABELS = {"use": gettext_lazy("use"), "size": gettext_lazy("size"), "duration": gettext_lazy("duration")}
+COLUMN_HINTS = {
+    "size": gettext_lazy("Exhibit can compare a size only if it is given in pixels, for example “up to 1200 px”."),
     "duration": gettext_lazy(
-        "To be comparable, a duration has to be in days, weeks, months or years, for example “up to 1 year”."
+        "Exhibit can compare a duration only if it is given in days, weeks, months or years, for "
+        "example “up to 1 year”."
     ),
 }
 MAX_PARTS = 8
 """Maximum number of fee-table parts listed in a sentence."""
 MAX_BASIS = 1_000
-MISSING = {
+MISSING_LABELS = {
     "nobody": gettext_lazy("No responsible registry was found."),
-    "not-found": gettext_lazy("The registry has no record of it."),
+    "not-found": gettext_lazy("The registry has no matching record."),
     "no-answer": gettext_lazy("The registry did not respond."),
     "nonsense": gettext_lazy("The registry's response could not be read."),
 }
 
 
-def amount(number: int | None, currency: str) -> str:
+def format_amount(number: int | None, currency: str) -> str:
     """Format an amount with its currency; a dash for None."""
     if number is None:
         return "–"
     return number_format(to_units(number, currency), force_grouping=True) + "\u00a0" + currency
 
 
-def fee(row: Fee) -> str:
+def format_fee(row: Fee) -> str:
     """Format a fee-table row with its amount."""
-    return f"{describe_fee(row)[:80]} · {amount(row.amount, row.table.currency)}"
+    return f"{describe_fee(row)[:80]} · {format_amount(row.amount, row.table.currency)}"
 
 
-def fees(offered: Iterable[Fee]) -> list[tuple[str, str]]:
+def build_fee_options(available_fees: Iterable[Fee]) -> list[tuple[str, str]]:
     """Return form options for fees, including "none"; empty if there are no fees."""
-    options = [(f"{row.table.number}.{row.number}", fee(row)) for row in offered]
+    options = [(f"{row.table.number}.{row.number}", format_fee(row)) for row in available_fees]
     return [("", _("No fee from a table: enter your own amount")), *options] if options else []
 
 
@@ -60,40 +61,47 @@ def describe_purpose(use: KnownUse) -> str:
     """Describe the purpose of a use as stated in a notice; empty if unknown."""
     if not use.purpose:
         return ""
-    return _("%(purpose)s (notice %(n)d)") % {"purpose": PURPOSES[use.purpose], "n": use.notice}
+    return _("%(purpose)s (notice %(n)d)") % {"purpose": PURPOSE_LABELS[use.purpose], "n": use.notice}
 
 
-def fee_warnings(proposals: Iterable[ProposedFee]) -> list[str]:
+def describe_fee_warnings(proposals: Iterable[ProposedFee]) -> list[str]:
     """Describe the fee-table parts that could not be compared with cases, and how to fix them."""
     parts = {(part.column, part.text): part for item in proposals for part in item.unknown}
-    unread = [part for part in parts.values() if not part.kind]
+    unparsed_parts = [part for part in parts.values() if not part.kind]
     sentences = []
-    if unread:
-        listed = [_("“%(text)s” (%(column)s)") % {"text": item.text, "column": COLUMNS[item.column]} for item in unread]
-        more = _("…") if len(listed) > MAX_PARTS else ""
-        values = {"parts": _(", ").join(listed[:MAX_PARTS]) + more}
+    if unparsed_parts:
+        part_texts = [
+            _("“%(text)s” (%(column)s)") % {"text": item.text, "column": COLUMN_LABELS[item.column]}
+            for item in unparsed_parts
+        ]
+        ellipsis_text = _("…") if len(part_texts) > MAX_PARTS else ""
+        values = {"parts": _(", ").join(part_texts[:MAX_PARTS]) + ellipsis_text}
         sentences.append(
             _("These parts of your fee table cannot be compared with the uses. Review them yourself: %(parts)s.")
             % values
         )
-        sentences += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
+        sentences += [
+            str(COLUMN_HINTS[column])
+            for column in COLUMN_HINTS
+            if any(part.column == column for part in unparsed_parts)
+        ]
     if any(part.kind == "purpose" for part in parts.values()):
         sentences.append(
             _(
-                "Some fees depend on the purpose of the use. The purpose is known if a notice states it for "
-                "this case, or if all notices about the site's other cases state the same one."
+                "Some fees depend on the purpose of the use. The purpose is known if a notice specifies it for "
+                "this case, or if all notices about the site's other cases specify the same one."
             )
         )
     if any(part.kind and part.kind != "purpose" for part in parts.values()):
         sentences.append(_("Some fees depend on a size or duration that is not known."))
-    if without := [str(item.use.case) for item in proposals if not item.fitting and not item.unknown]:
-        more = _("…") if len(without) > MAX_PARTS else ""
+    if unmatched_cases := [str(item.use.case) for item in proposals if not item.fitting and not item.unknown]:
+        ellipsis_text = _("…") if len(unmatched_cases) > MAX_PARTS else ""
         sentence = ngettext(
             "No fee fits case %(cases)s: every fee contradicts the known use.",
             "No fee fits cases %(cases)s: every fee contradicts the known use.",
-            len(without),
+            len(unmatched_cases),
         )
-        sentences.append(sentence % {"cases": _(", ").join(without[:MAX_PARTS]) + more})
+        sentences.append(sentence % {"cases": _(", ").join(unmatched_cases[:MAX_PARTS]) + ellipsis_text})
     return sentences
 
 
@@ -103,12 +111,12 @@ def describe_basis(total: FeeTotal) -> str:
     return "; ".join(lines)[:MAX_BASIS]
 
 
-def period_title(name: str) -> str:
+def format_period(name: str) -> str:
     """Return the title of a month, quarter or year by its name, such as ``2026-Q3``."""
-    period_found = parse_period(name)
+    period = parse_period(name)
     if name.isdecimal():
-        return _("%(year)s, full year") % {"year": name}
+        return _("Full year %(year)s") % {"year": name}
     year, _dash, part = name.partition("-")
     if part.startswith("Q"):
         return _("Q%(n)s %(year)s") % {"year": year, "n": part[1:]}
-    return date_format(period_found.first, "YEAR_MONTH_FORMAT")
+    return date_format(period.first, "YEAR_MONTH_FORMAT")

@@ -1,4 +1,4 @@
-"""C2PA's Soft Binding Resolution API: finds the manifests of copies without credentials, for works that are public."""
+"""C2PA Soft Binding Resolution API: find the manifests of public works for copies that lost their credentials."""
 
 import json
 from base64 import b64encode
@@ -13,38 +13,40 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk.access_classes import MAX_ANONYMOUS
-from desk.api.common.limits import one_asked
+from desk.api.common.limits import limit_public_searches
 from desk.api.common.problems import Problem
 from desk.texts.sentences import in_words
 from desk.web.common.pages import FORM
 from evidence.keys.credentials import SOFT_BINDING
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
-from exhibit.pictures.iscc import iscc_of, read_binding
+from exhibit.pictures.iscc import compute_iscc, read_binding
 from exhibit.types import Untyped
 from registry.works.signed_copies import find_manifests, load_manifest_store
 from workers import wiring
 
-MAX_RESULTS, DEFAULT_RESULTS = 50, 10  # Maximum and default number of manifests in an answer.
+MAX_RESULTS, DEFAULT_RESULTS = 50, 10  # Maximum and default number of manifests in a response.
 MAX_PIXELS, MAX_SECONDS = 25_000_000, 3.0
 """Limits for images from anonymous callers."""
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 View = Callable[..., HttpResponse]
 
 
-def _rate_limited(action: str) -> Callable[[View], View]:
-    """Return a decorator that limits requests per address and answers in JSON instead of with a page."""
+def _limit_rate(action: str) -> Callable[[View], View]:
+    """Return a decorator that rate-limits requests by IP address and reports exceeded limits in JSON."""
 
     def decorator(view: View) -> View:
-        limited: View = rate_limit(action=action, limit_get=True)(view)
+        limited_view: View = rate_limit(action=action, limit_get=True)(view)
 
         @wraps(view)
         def wrapper(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
-            answer = limited(request, *args, **kwargs)
-            if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
-                return answer
-            refused = _refused(WrongUseError("Too many requests; go on in a minute."), HTTPStatus.TOO_MANY_REQUESTS)
-            refused["Retry-After"] = "60"
-            return refused
+            response = limited_view(request, *args, **kwargs)
+            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+                return response
+            error_response = _build_error_response(
+                WrongUseError("Too many requests; go on in a minute."), HTTPStatus.TOO_MANY_REQUESTS
+            )
+            error_response["Retry-After"] = "60"
+            return error_response
 
         return wrapper
 
@@ -59,48 +61,48 @@ def algorithms(_request: HttpRequest) -> JsonResponse:
 
 @require_http_methods(FORM)
 @csrf_exempt
-@_rate_limited("link")
+@_limit_rate("link")
 def by_binding(request: HttpRequest) -> JsonResponse:
-    """Return the manifests for the value of a soft binding."""
+    """Return the IDs of the manifests that match the value of a soft binding."""
     try:
-        parameters = request.GET if request.method != "POST" else _body(request)
-        return _matches(request, str(parameters.get("alg", "")), str(parameters.get("value", "")))
-    except WrongUseError as wrong:
-        return _refused(wrong, 400)
+        parameters = request.GET if request.method != "POST" else _parse_body(request)
+        return _find_matches(request, str(parameters.get("alg", "")), str(parameters.get("value", "")))
+    except WrongUseError as error:
+        return _build_error_response(error, 400)
 
 
 @require_POST
 @csrf_exempt
-@_rate_limited("content")
+@_limit_rate("content")
 def by_content(request: HttpRequest) -> JsonResponse:
-    """Return the manifests for an uploaded image, which is measured and not stored."""
+    """Return the IDs of the manifests that match an uploaded picture. The picture is not stored."""
     services = wiring.services()
     limits = replace(services.limits, max_bytes=MAX_ANONYMOUS, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
     try:
-        with one_asked():
-            iscc = iscc_of(request.read(MAX_ANONYMOUS + 1), limits)
+        with limit_public_searches():
+            iscc = compute_iscc(request.read(MAX_ANONYMOUS + 1), limits)
         value = b64encode(iscc.binding).decode()
-        return _matches(request, request.GET.get("alg", SOFT_BINDING), value)
-    except RefusedError as refused:
-        return _refused(refused, 415)
-    except WrongUseError as wrong:
-        return _refused(wrong, 400)
-    except Problem as busy:
-        return _refused(busy, busy.status)
+        return _find_matches(request, request.GET.get("alg", SOFT_BINDING), value)
+    except RefusedError as refused_error:
+        return _build_error_response(refused_error, 415)
+    except WrongUseError as usage_error:
+        return _build_error_response(usage_error, 400)
+    except Problem as busy_error:
+        return _build_error_response(busy_error, busy_error.status)
 
 
 @require_safe
-@_rate_limited("link")
+@_limit_rate("link")
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
-    """Return a manifest store as it was signed."""
+    """Return a manifest store exactly as it was signed."""
     if request.GET.get("returnActiveManifest", "false").lower() == "true":
-        return _refused(WrongUseError("Only whole manifest stores are kept here."), 400)
+        return _build_error_response(WrongUseError("Only whole manifest stores are kept here."), 400)
     if not name.isprintable() or (store := load_manifest_store(name)) is None:
-        return _refused(NotFoundError("There is no such manifest here."), 404)
+        return _build_error_response(NotFoundError("There is no such manifest here."), 404)
     return HttpResponse(store, content_type="application/c2pa", headers=HEADERS)
 
 
-def _body(request: HttpRequest) -> dict[str, Untyped]:
+def _parse_body(request: HttpRequest) -> dict[str, Untyped]:
     try:
         body = json.loads(request.read(MAX_ANONYMOUS))
     except (ValueError, RecursionError):
@@ -110,17 +112,17 @@ def _body(request: HttpRequest) -> dict[str, Untyped]:
     return body
 
 
-def _matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
+def _find_matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
     if algorithm != SOFT_BINDING:
         raise WrongUseError(f"Only the algorithm {SOFT_BINDING} is known here.")
     limit = request.GET.get("maxResults", str(DEFAULT_RESULTS))
     if not limit.isascii() or not limit.isdecimal() or not int(limit[:4]) >= 1:
         raise WrongUseError("maxResults is a number from 1 on.")
     results = find_manifests(read_binding(value), min(int(limit[:4]), MAX_RESULTS))
-    answer = [{"manifestId": result.manifest, "similarityScore": result.score} for result in results]
-    return JsonResponse({"matches": answer}, headers=HEADERS)
+    match_data = [{"manifestId": result.manifest, "similarityScore": result.score} for result in results]
+    return JsonResponse({"matches": match_data}, headers=HEADERS)
 
 
-def _refused(error: ExhibitError | Problem, status: int) -> JsonResponse:
+def _build_error_response(error: ExhibitError | Problem, status: int) -> JsonResponse:
     problem = {"title": in_words(error), "status": status}
     return JsonResponse(problem, status=status, content_type="application/problem+json", headers=HEADERS)

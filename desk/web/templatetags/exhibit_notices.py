@@ -7,15 +7,15 @@ from django import template
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from desk.web.notices.words import REPLIES, state_of
-from desk.web.parties.words import amount
+from desk.web.notices.words import REPLY_LABELS, describe_state
+from desk.web.parties.words import format_amount
 from registry.models import Case, Membership, Notice, NoticeReply, Owner
 from registry.notices import replies
 from registry.notices.deadlines import build_due_soon_filter, list_due
 from registry.notices.notices import annotate_replies
 
 register = template.Library()
-register.filter("amount", amount)
+register.filter("amount", format_amount)
 
 MAX_SHOWN = 3
 """Maximum number of notices that are listed; further ones are indicated."""
@@ -23,10 +23,10 @@ MAX_SHOWN = 3
 
 @register.inclusion_tag("web/case-notices.html")
 def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[str, Any]:
-    """Return a case's notices, the link to start one, and whether a counter-notice pauses the case. One query."""
-    about = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
-    rows: QuerySet[Any, Any] = annotate_replies(about)
-    notices_with_states = [(row, state_of(row)) for row in rows.order_by("-unread", "-number")]
+    """Return the template data of a case's notices; ``paused`` if there is a counter-notice. Needs one query."""
+    case_notice_rows = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
+    rows: QuerySet[Any, Any] = annotate_replies(case_notice_rows)
+    notices_with_states = [(row, describe_state(row)) for row in rows.order_by("-unread", "-number")]
     return {
         "owner": owner,
         "case": case,
@@ -38,14 +38,14 @@ def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[
 
 @register.simple_tag
 def unread_answers(owner: Owner) -> list[tuple[NoticeReply, str]]:
-    """Return unread replies to notices, oldest first, one more than are listed. One query."""
-    rows = replies.list_unread(owner)[: MAX_SHOWN + 1]
-    return [(row, str(REPLIES[NoticeReply.Kind(row.kind)])) for row in rows]
+    """Return at most ``MAX_SHOWN`` + 1 unread replies to notices, oldest first. Needs one query."""
+    rows = replies.list_unread_replies(owner)[: MAX_SHOWN + 1]
+    return [(row, str(REPLY_LABELS[NoticeReply.Kind(row.kind)])) for row in rows]
 
 
 @register.inclusion_tag("web/notices-due.html")
 def notices_due(owner: Owner) -> dict[str, Any]:
-    """Return the notices that need attention now, most urgent first. One query."""
+    """Return the notices that need attention now, most urgent first. Needs one query."""
     today = timezone.localdate()
     rows = list(list_due(owner, today)[: MAX_SHOWN + 1])
     return {"owner": owner, "rows": rows[:MAX_SHOWN], "more": len(rows) > MAX_SHOWN, "today": today}
@@ -53,19 +53,19 @@ def notices_due(owner: Owner) -> dict[str, Any]:
 
 @register.simple_tag
 def with_due(memberships: Sequence[Membership]) -> list[Membership]:
-    """Annotate memberships with ``list_due`` (notices that are due) and ``list_unread`` (unread replies).
+    """Annotate memberships with ``due`` (number of notices that are due) and ``unread`` (number of unread replies).
 
-    Two queries.
+    Needs two queries.
     """
     members = list(memberships)
-    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[member.owner_id for member in members])
-    unread_owners = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
-    answers = dict(unread_owners.annotate(n=Count("pk")))
+    unread_replies = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[member.owner_id for member in members])
+    unread_owners = unread_replies.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
+    unread_counts = dict(unread_owners.annotate(n=Count("pk")))
     owners = Notice.objects.filter(
         build_due_soon_filter(timezone.localdate()), owner__in=[membership.owner_id for membership in members]
     )
-    counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
+    due_counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
     for membership in members:
-        membership.due = counts.get(membership.owner_id, 0)  # type: ignore[attr-defined] # for the template
-        membership.unread = answers.get(membership.owner_id, 0)  # type: ignore[attr-defined] # the same
+        membership.due = due_counts.get(membership.owner_id, 0)  # type: ignore[attr-defined] # for the template
+        membership.unread = unread_counts.get(membership.owner_id, 0)  # type: ignore[attr-defined] # for the template
     return members

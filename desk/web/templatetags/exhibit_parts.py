@@ -1,4 +1,4 @@
-"""Template tags for recurring parts of pages: times, tables, labelled fields, single-button forms, navigation."""
+"""Template tags for parts used on many pages: times, tables, labelled fields, single-button forms, navigation."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -29,8 +29,8 @@ from registry.models import Owner
 
 register = template.Library()
 TagOptions = dict[str, FilterExpression]
-_OF_PARTIES = re.compile(r"^(/o/[^/]+/)(?:party|demands|fees)/")
-_MARKS = re.compile(r"(?<!`)`++([^`]++)`++|\[(\w+)\]\(#(\w+)\)")
+_SITE_PATHS = re.compile(r"^(/o/[^/]+/)(?:party|demands|fees)/")
+_MARKUP = re.compile(r"(?<!`)`++([^`]++)`++|\[(\w+)\]\(#(\w+)\)")
 
 PAGES = {
     "cases": _("Cases"),
@@ -59,18 +59,18 @@ MAX_ADDRESS = 160
 @register.filter
 def marked(text: str) -> SafeString:
     """Render API documentation text with its `code` and its [links](#to) on the same page."""
-    linked = _MARKS.sub(lambda mark: _mark(*mark.groups()), escape(text))
-    return mark_safe(linked)  # noqa: S308 - escaped before
+    html = _MARKUP.sub(lambda mark: _render_markup(*mark.groups()), escape(text))
+    return mark_safe(html)  # noqa: S308 - escaped before
 
 
-def _mark(code: str | None, words: str, place: str) -> str:
-    return f"<code>{code}</code>" if code else f'<a href="#{place}">{words}</a>'
+def _render_markup(code: str | None, text: str, anchor: str) -> str:
+    return f"<code>{code}</code>" if code else f'<a href="#{anchor}">{text}</a>'
 
 
 @register.filter
 def letters(host: str) -> str:
     """Render a paragraph with the readable form of an ``xn--`` host; empty for others."""
-    text = cases.describe_host_letters(host)
+    text = cases.describe_decoded_host(host)
     css = "message warning" if is_confusable(host) else "aside"
     return format_html('<p class="{}">{}</p>', css, text) if text else ""
 
@@ -80,8 +80,8 @@ def as_time(at: datetime | None) -> str:
     """Render a time in the reader's time zone and format, with UTC as tooltip; empty for None."""
     if not at:
         return ""
-    exact = at.astimezone(UTC)
-    attributes = flatatt({"datetime": exact.isoformat(), "title": f"{exact:%Y-%m-%d %H:%M:%S} UTC"})
+    utc_time = at.astimezone(UTC)
+    attributes = flatatt({"datetime": utc_time.isoformat(), "title": f"{utc_time:%Y-%m-%d %H:%M:%S} UTC"})
     return format_html("<time{}>{}</time>", attributes, date_format(localtime(at), "DATETIME_FORMAT"))
 
 
@@ -99,11 +99,11 @@ def as_time_anywhere(at: datetime) -> str:
 
 
 @register.filter
-def as_due(day: date | None, words: str = "") -> str:
-    """Render a due date after some words, highlighted if it is past; empty for None."""
+def as_due(day: date | None, text: str = "") -> str:
+    """Render a text and a due date, highlighted if the date is past; empty for None."""
     if not day:
         return ""
-    due_text = f"{words} {date_format(day, 'DATE_FORMAT')}".strip()
+    due_text = f"{text} {date_format(day, 'DATE_FORMAT')}".strip()
     return format_html('<span class="flag">{}</span>', due_text) if day < localdate() else due_text
 
 
@@ -114,24 +114,24 @@ def asked_as(value: object, name: str) -> str:
 
 
 @register.filter
-def marked_as(words: object, css: str) -> str:
-    """Render words in a ``span`` with a CSS class; empty if there are none."""
-    return format_html('<span class="{}">{}</span>', css, words) if words else ""
+def marked_as(text: object, css: str) -> str:
+    """Render a text in a ``span`` with a CSS class; empty for an empty text."""
+    return format_html('<span class="{}">{}</span>', css, text) if text else ""
 
 
 @register.filter
 def above(first: object, further: object) -> str:
-    """Render two lines of a table cell, the second one subdued."""
+    """Render two lines in a table cell, the second one in a subdued style."""
     return format_html('{}<br><span class="aside">{}</span>', first, further)
 
 
 @register.filter
-def as_link(url: str, words: str = "") -> str:
-    """Render a web address as a link, truncated or with the given text. Other addresses stay plain text.
+def as_link(url: str, text: str = "") -> str:
+    """Render an HTTP(S) URL as a link, with the given text or the truncated URL. Render other URLs as plain text.
 
-    The linked server gets no referrer, no access to this page, and no endorsement for search engines.
+    The ``rel`` attribute suppresses the referrer, access to this window, and endorsement by search engines.
     """
-    label = words or Truncator(url).chars(MAX_ADDRESS)
+    label = text or Truncator(url).chars(MAX_ADDRESS)
     if not url.lower().startswith(("http://", "https://")):
         return format_html('<span class="url">{}</span>', label)
     return format_html('<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>', url, label)
@@ -139,42 +139,46 @@ def as_link(url: str, words: str = "") -> str:
 
 @register.simple_tag
 def thumb(owner: Owner, digest: Digest | None) -> SafeString:
-    """Render a thumbnail of a work next to its title, or an empty placeholder."""
+    """Render a thumbnail of a work, or an empty placeholder."""
     if digest is None:
         return mark_safe('<span class="thumb"></span>')
-    address = reverse("picture", args=[owner.slug, digest.hex])
-    return format_html('<img class="thumb" src="{}" alt="" loading="lazy" width="48" height="48">', address)
+    url = reverse("picture", args=[owner.slug, digest.hex])
+    return format_html('<img class="thumb" src="{}" alt="" loading="lazy" width="48" height="48">', url)
 
 
 class Table(template.Node):
-    """A table that scrolls horizontally if it is wide, and that provides its columns to each ``row`` in it."""
+    """Table that scrolls horizontally if it is wide. Its ``row`` tags read the columns from the context."""
 
     def __init__(
         self,
         rows: template.NodeList,
-        nothing: template.NodeList,
+        empty_nodes: template.NodeList,
         names: Sequence[FilterExpression],
         options: TagOptions,
     ) -> None:
-        self.nodelist, self.nothing, self.names, self.options = rows, nothing, names, options
+        self.nodelist, self.empty_nodes, self.names, self.options = rows, empty_nodes, names, options
 
     def render(self, context: Context) -> str:
         """Render the table."""
         options = {name: value.resolve(context) for name, value in self.options.items()}
-        kinds = dict.fromkeys(options.get("numbers", ""), "number") | dict.fromkeys(options.get("urls", ""), "url")
-        columns = [(name.resolve(context), kinds.get(str(column))) for column, name in enumerate(self.names, 1)]
-        marked = ((flatatt({"scope": "col", "class": css if css == "number" else None}), name) for name, css in columns)
-        head = format_html_join("", "<th{}>{}</th>", marked)
+        css_by_column = dict.fromkeys(options.get("numbers", ""), "number") | dict.fromkeys(
+            options.get("urls", ""), "url"
+        )
+        columns = [(name.resolve(context), css_by_column.get(str(column))) for column, name in enumerate(self.names, 1)]
+        headings = (
+            (flatatt({"scope": "col", "class": css if css == "number" else None}), name) for name, css in columns
+        )
+        head = format_html_join("", "<th{}>{}</th>", headings)
         labels = {"aria-labelledby": options.get("named"), "aria-label": options.get("label")}
         region = flatatt(
             {"class": "scroll", "tabindex": "0", "role": "region" if any(labels.values()) else None} | labels
         )
         with context.push(columns=columns):
             rows = self.nodelist.render(context)
-        if self.nothing and not rows.strip():
-            return self.nothing.render(context)
-        whole = '<div{}><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
-        return format_html(whole, region, options.get("css", "stacked"), head, rows)
+        if self.empty_nodes and not rows.strip():
+            return self.empty_nodes.render(context)
+        html = '<div{}><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+        return format_html(html, region, options.get("css", "stacked"), head, rows)
 
 
 @register.tag
@@ -186,52 +190,54 @@ def table(parser: template.base.Parser, token: template.base.Token) -> Table:
     shown instead.
     """
     bits = token.split_contents()[1:]
-    # Parsed like a tag with names and keywords, without the context. The stubs lack that argument.
+    # Column names and options are parsed like the arguments of a simple tag. The stubs lack the last argument.
     names, options = parse_bits(parser, bits, [], "names", "told", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
-    return Table(*_until(parser, "endtable"), names, options)
+    return Table(*_parse_until(parser, "endtable"), names, options)
 
 
-def _until(parser: template.base.Parser, end: str) -> tuple[template.NodeList, template.NodeList]:
+def _parse_until(parser: template.base.Parser, end: str) -> tuple[template.NodeList, template.NodeList]:
     """Parse the nodes before a tag's end, and those after ``empty``."""
-    rows, nothing = parser.parse(("empty", end)), template.NodeList()
+    rows, empty_nodes = parser.parse(("empty", end)), template.NodeList()
     if parser.next_token().contents == "empty":
-        nothing = parser.parse((end,))
+        empty_nodes = parser.parse((end,))
         parser.delete_first_token()
-    return rows, nothing
+    return rows, empty_nodes
 
 
 class Items(template.Node):
-    """A list with an item per iteration of a loop, or a replacement if there are none."""
+    """List with one item per iteration of a loop, or a replacement if there are no items."""
 
-    def __init__(self, loop: ForNode, nothing: template.NodeList, options: TagOptions) -> None:
-        self.loop, self.nothing, self.options = loop, nothing, options
+    def __init__(self, loop: ForNode, empty_nodes: template.NodeList, options: TagOptions) -> None:
+        self.loop, self.empty_nodes, self.options = loop, empty_nodes, options
 
     def render(self, context: Context) -> str:
         """Render the list."""
         entries = self.loop.render(context)
-        attributes = flatatt(_html_attributes({name: value.resolve(context) for name, value in self.options.items()}))
-        return format_html("<ul{}>{}</ul>", attributes, entries) if entries else self.nothing.render(context)
+        attributes = flatatt(
+            _build_html_attributes({name: value.resolve(context) for name, value in self.options.items()})
+        )
+        return format_html("<ul{}>{}</ul>", attributes, entries) if entries else self.empty_nodes.render(context)
 
 
 @register.tag
 def items(parser: template.base.Parser, token: template.base.Token) -> Items:
-    """Parse a list: ``items one in many`` or ``items name, value in many``, followed by HTML attributes.
+    """Parse a list: ``items row in rows`` or ``items name, value in pairs``, followed by HTML attributes.
 
     If there are no items, the part after ``empty`` is shown instead.
     """
     bits = token.split_contents()[1:]
-    middle = bits.index("in")
-    names = [name.strip(",") for name in bits[:middle]]
-    options = token_kwargs(bits[middle + 2 :], parser)
-    entry, nothing = _until(parser, "enditems")
-    each = template.NodeList([TextNode("<li>"), *entry, TextNode("</li>")])
-    loop = ForNode(names, parser.compile_filter(bits[middle + 1]), is_reversed=False, nodelist_loop=each)
-    return Items(loop, nothing, options)
+    in_index = bits.index("in")
+    names = [name.strip(",") for name in bits[:in_index]]
+    options = token_kwargs(bits[in_index + 2 :], parser)
+    content_nodes, empty_nodes = _parse_until(parser, "enditems")
+    item_nodes = template.NodeList([TextNode("<li>"), *content_nodes, TextNode("</li>")])
+    loop = ForNode(names, parser.compile_filter(bits[in_index + 1]), is_reversed=False, nodelist_loop=item_nodes)
+    return Items(loop, empty_nodes, options)
 
 
 @register.simple_block_tag(takes_context=True)
 def kept(context: Context, content: str, name: str) -> str:
-    """Store the content in the context under a name instead of rendering it here."""
+    """Store the content in the context under a name, and render nothing."""
     context[name] = content
     return ""
 
@@ -239,21 +245,21 @@ def kept(context: Context, content: str, name: str) -> str:
 @register.simple_block_tag
 def section(content: str, title: str, **attributes: object) -> SafeString:
     """Render a section with a heading."""
-    shown_attributes = flatatt(_html_attributes(attributes))
+    shown_attributes = flatatt(_build_html_attributes(attributes))
     return format_html("<section{}><h2>{}</h2>{}</section>", shown_attributes, title, content)
 
 
 @register.simple_block_tag
 def details(content: str, label: str, **attributes: object) -> SafeString:
     """Render a collapsible block with a label."""
-    shown_attributes = flatatt(_html_attributes(attributes))
+    shown_attributes = flatatt(_build_html_attributes(attributes))
     return format_html("<details{}><summary>{}</summary>{}</details>", shown_attributes, label, content)
 
 
 @register.simple_block_tag
 def fold(content: str, named: str, title: str, beside: str = "", **attributes: object) -> SafeString:
     """Render a collapsible section. ``beside`` is text next to its heading; ``named`` is the section's ID."""
-    shown_attributes = flatatt({"class": "fold"} | _html_attributes(attributes))
+    shown_attributes = flatatt({"class": "fold"} | _build_html_attributes(attributes))
     heading = format_html(
         "<h2>{}</h2>{}", title, format_html(' <span class="aside">{}</span>', beside) if beside else ""
     )
@@ -264,31 +270,31 @@ def fold(content: str, named: str, title: str, beside: str = "", **attributes: o
 
 @register.simple_block_tag(takes_context=True)
 def form(context: Context, content: str, page: str, *where: object, send: str = "", **attributes: object) -> SafeString:
-    """Render a form that posts to a page, or to the current one. ``send`` is the label of the submit button."""
-    to = reverse(page, args=where) if page else None
-    shown_attributes = flatatt({"method": "post", "action": to} | _html_attributes(attributes))
+    """Render a POST form for a page, by default the current one. ``send`` is the label of the submit button."""
+    action = reverse(page, args=where) if page else None
+    form_attributes = flatatt({"method": "post", "action": action} | _build_html_attributes(attributes))
     csrf_field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
-    last = format_html('<p class="buttons"><button>{}</button></p>', send) if send else ""
-    return format_html("<form{}>{}{}{}</form>", shown_attributes, csrf_field, content, last)
+    submit_button = format_html('<p class="buttons"><button>{}</button></p>', send) if send else ""
+    return format_html("<form{}>{}{}{}</form>", form_attributes, csrf_field, content, submit_button)
 
 
 @register.simple_tag
 def said(sentence: str, **values: object) -> SafeString:
-    """Fill in the braces of a sentence with values."""
+    """Replace the placeholders in braces of a sentence with values."""
     return format_html(str(sentence), **values)
 
 
 @register.simple_tag
 def nothing(words: str, page: str = "", *where: object, label: str = "", further: str = "") -> SafeString:
-    """Render the message for an empty list, with a link to a page or (if none is named) to the whole list."""
-    address = reverse(page, args=where) + further if page else further or "?"
-    way = format_html(' <a href="{}">{}</a>', address, label) if label else ""
-    return format_html('<p class="empty">{}{}</p>', words, way)
+    """Render the message for an empty list, with a link to a page, by default to the unfiltered list."""
+    url = reverse(page, args=where) + further if page else further or "?"
+    link = format_html(' <a href="{}">{}</a>', url, label) if label else ""
+    return format_html('<p class="empty">{}{}</p>', words, link)
 
 
 @register.simple_tag
 def either(holds: object, words: object, otherwise: object) -> object:
-    """Return one of two values, depending on a condition."""
+    """Return ``words`` if the condition holds, otherwise ``otherwise``."""
     return words if holds else otherwise
 
 
@@ -296,20 +302,20 @@ def either(holds: object, words: object, otherwise: object) -> object:
 def row(context: Context, *values: object) -> SafeString:
     """Render a row of a ``table``, with numbers, times and empty values formatted for the reader.
 
-    On narrow screens each cell shows its column's name, except a first cell that has neither a number nor a link.
+    On narrow screens each cell shows its column's name, except a first cell that contains neither a number nor HTML.
     """
     cells: list[tuple[str, object]] = []
     for value, (name, css) in zip(values, context["columns"], strict=True):
         label = name if cells or css == "number" or isinstance(value, SafeString) else None
-        cells.append((flatatt({"class": css, "data-label": label}), _in_a_cell(value)))
+        cells.append((flatatt({"class": css, "data-label": label}), _format_cell(value)))
     return format_html("<tr>{}</tr>", format_html_join("", "<td{}>{}</td>", cells))
 
 
 @register.simple_tag
 def field(name: str, label: str, value: object = None, /, **attributes: object) -> SafeString:
-    """Render an input with its label, text ``beside`` the label, and help text below (``helped``).
+    """Render an input with its label, a note next to the label (``beside``), and help text (``helped``).
 
-    In attribute names ``_`` stands for ``-``. Attributes with the value None are omitted.
+    In attribute names, ``_`` is replaced by ``-``. Attributes with the value None are omitted.
     """
     return _render_labelled(name, label, "<input{}>", {"value": value} | attributes)
 
@@ -325,9 +331,11 @@ def choice(
     name: str, label: str, options: Iterable[tuple[object, str]], selected: object, /, **attributes: object
 ) -> SafeString:
     """Render a labelled select field."""
-    offers = ((flatatt({"value": value or "", "selected": value == selected}), words) for value, words in options)
-    offered = format_html_join("\n", "<option{}>{}</option>", offers)
-    return _render_labelled(name, label, "<select{}>{}</select>", attributes, offered)
+    option_attributes = (
+        (flatatt({"value": value or "", "selected": value == selected}), text) for value, text in options
+    )
+    options_html = format_html_join("\n", "<option{}>{}</option>", option_attributes)
+    return _render_labelled(name, label, "<select{}>{}</select>", attributes, options_html)
 
 
 @register.simple_tag
@@ -337,7 +345,7 @@ def link_to(
     """Render a link to a page, or only its label if ``unless`` is true. ``further`` is appended to the URL."""
     if unless:
         return conditional_escape(label)
-    shown_attributes = {"href": reverse(page, args=where) + further} | _html_attributes(attributes)
+    shown_attributes = {"href": reverse(page, args=where) + further} | _build_html_attributes(attributes)
     return format_html("<a{}>{}</a>", flatatt(shown_attributes), label)
 
 
@@ -345,16 +353,16 @@ def link_to(
 def button(label: str, keys: str = "", /, **attributes: object) -> SafeString:
     """Render a form button with its keyboard shortcuts."""
     key_hints = format_html_join("", " <kbd>{}</kbd>", ((key,) for key in keys.split()))
-    return format_html("<button{}>{}{}</button>", flatatt(_html_attributes(attributes)), label, key_hints)
+    return format_html("<button{}>{}{}</button>", flatatt(_build_html_attributes(attributes)), label, key_hints)
 
 
 @register.simple_tag(takes_context=True)
 def button_to(context: Context, page: str, *where: object, label: str, inline: str = "", **attributes: object) -> str:
-    """Render a single-button form that posts to a page. ``inline`` is the accessible name of a button within text."""
+    """Render a POST form with a single button. ``inline`` is the accessible name of a button inside a sentence."""
     form = flatatt({"method": "post", "action": reverse(page, args=where), "class": "inline" if inline else None})
     csrf_field = '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
-    usual = {"class": "plain-link", "aria-label": inline} if inline else {"class": "quiet"}
-    button = flatatt(usual | _html_attributes(attributes))
+    default_attributes = {"class": "plain-link", "aria-label": inline} if inline else {"class": "quiet"}
+    button = flatatt(default_attributes | _build_html_attributes(attributes))
     return format_html(
         "<form{}>" + csrf_field + "<button{}>{}</button></form>", form, context["csrf_token"], button, label
     )
@@ -362,29 +370,31 @@ def button_to(context: Context, page: str, *where: object, label: str, inline: s
 
 @register.simple_tag(takes_context=True)
 def ways(context: Context, *pages: str) -> SafeString:
-    """Render links to pages, of the owner if there is one. The current section is marked."""
-    path, owner = _OF_PARTIES.sub(r"\1parties/", context["request"].path), context.get("owner")
-    pages_by_address = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
-    current = max((address for address in pages_by_address if path.startswith(address)), key=len, default="")
-    marked = ({"href": address, "aria-current": "page" if address == current else None} for address in pages_by_address)
-    return format_html_join("\n", "<a{}>{}</a>", zip(map(flatatt, marked), pages_by_address.values(), strict=True))
+    """Render navigation links to pages, of the context's owner if there is one. The current section is marked."""
+    path, owner = _SITE_PATHS.sub(r"\1parties/", context["request"].path), context.get("owner")
+    labels_by_url = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
+    current_url = max((url for url in labels_by_url if path.startswith(url)), key=len, default="")
+    link_attributes = ({"href": url, "aria-current": "page" if url == current_url else None} for url in labels_by_url)
+    return format_html_join(
+        "\n", "<a{}>{}</a>", zip(map(flatatt, link_attributes), labels_by_url.values(), strict=True)
+    )
 
 
 @register.simple_tag(takes_context=True)
 def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str]], chosen: str) -> SafeString:
-    """Render the filter links of a list. The value None shows everything; each link leads to the first page."""
+    """Render the filter links of a list. The value None removes the filter. Each link opens the first page."""
     links = []
-    for value, words in choices:
+    for value, label in choices:
         parameters: dict[str, Any] = {"page": None, "skip": None, name: value}
-        address = querystring(context, **parameters)
-        current = "true" if (value or "") == chosen else None
-        links.append((flatatt({"href": address, "aria-current": current}), words))
+        url = querystring(context, **parameters)
+        is_current = "true" if (value or "") == chosen else None
+        links.append((flatatt({"href": url, "aria-current": is_current}), label))
     return format_html_join("\n", "<a{}>{}</a>", links)
 
 
 @register.simple_tag(takes_context=True)
 def signed_with(context: Context, act: str, of: object) -> SafeString:
-    """Return the attributes of a button whose action is signed with a passkey, if the owner requires that."""
+    """Return the attributes of a button whose action is signed with a passkey; empty if the owner requires none."""
     return format_html(' data-act="{}" data-of="{}"', act, of) if context["owner"].passkeys else SafeString()
 
 
@@ -396,7 +406,7 @@ def punctuation(request: HttpRequest) -> dict[str, object]:
     }
 
 
-def _in_a_cell(value: object) -> object:
+def _format_cell(value: object) -> object:
     if isinstance(value, datetime):
         return as_time(value)
     if isinstance(value, int):
@@ -404,17 +414,22 @@ def _in_a_cell(value: object) -> object:
     return "–" if value in (None, "") else value
 
 
-def _render_labelled(name: str, label: str, shape: str, attributes: dict[str, object], *content: object) -> SafeString:
-    helped = attributes.pop("helped", "")
-    if beside := attributes.pop("beside", ""):
-        label = format_html('{} <span class="aside">{}</span>', label, beside)
-    own = attributes.pop("id", name)  # For pages on which several forms have a field of the same name.
-    values = {"id": own, "name": name, "aria-describedby": f"{own}-help" if helped else None} | _html_attributes(
-        attributes
+def _render_labelled(name: str, label: str, html: str, attributes: dict[str, object], *content: object) -> SafeString:
+    help_text = attributes.pop("helped", "")
+    if aside_text := attributes.pop("beside", ""):
+        label = format_html('{} <span class="aside">{}</span>', label, aside_text)
+    # Several forms on a page may have fields of the same name, so the ID can be set.
+    field_id = attributes.pop("id", name)
+    values = {
+        "id": field_id,
+        "name": name,
+        "aria-describedby": f"{field_id}-help" if help_text else None,
+    } | _build_html_attributes(attributes)
+    help_html = format_html('\n<p class="help-text" id="{}-help">{}</p>', field_id, help_text) if help_text else ""
+    return format_html(
+        '<label for="{}">{}</label>\n' + html + "{}", field_id, label, flatatt(values), *content, help_html
     )
-    below = format_html('\n<p class="help-text" id="{}-help">{}</p>', own, helped) if helped else ""
-    return format_html('<label for="{}">{}</label>\n' + shape + "{}", own, label, flatatt(values), *content, below)
 
 
-def _html_attributes(attributes: dict[str, object]) -> dict[str, object]:
+def _build_html_attributes(attributes: dict[str, object]) -> dict[str, object]:
     return {name.replace("_", "-"): value or None if name == "class" else value for name, value in attributes.items()}

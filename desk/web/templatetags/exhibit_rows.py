@@ -18,8 +18,8 @@ from desk.texts.numbers import counted, grouped, money
 from desk.texts.ownership import bulk_in_words
 from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, files_of, heading_of, limits_of, title_of
-from indexer.layout.information import COMPOSED
-from registry.crawls.archive_captures import TITLES
+from indexer.layout.information import COMPOSITION_REASONS
+from registry.crawls.archive_captures import ARCHIVE_TITLES
 from registry.crawls.crawling import ARCHIVE, HAND, MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
 from registry.crawls.search_services import load_services
@@ -28,7 +28,7 @@ from registry.models import Case, Work
 from workers import wiring
 
 register = template.Library()
-_WORDS = (
+_TEXT_FILTERS = (
     bulk_in_words,
     counted,
     decision_in_words,
@@ -38,7 +38,7 @@ _WORDS = (
     money,
     standing_in_words,
 )
-_WORDS_OF_EVIDENCE = (
+_EVIDENCE_FILTERS = (
     bundles_for,
     day_in_words,
     files_of,
@@ -49,7 +49,7 @@ _WORDS_OF_EVIDENCE = (
     witness_kind,
     witness_subject,
 )
-for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, is_manual_watch, is_unscheduled, is_list_watch):
+for said in (*_TEXT_FILTERS, *_EVIDENCE_FILTERS, is_past, is_manual_watch, is_unscheduled, is_list_watch):
     register.filter(said.__name__, said)
 
 
@@ -61,8 +61,8 @@ def grouped_or_more(count: int) -> str:
 
 @register.filter
 def parties_in_words(parties: Iterable[str]) -> str:
-    """Format the parties of a package; state it if no case names one."""
-    return gettext(", ").join(filter(None, parties)) or gettext("no site named")
+    """Format the sites of a package as a list, or state that no site is named."""
+    return gettext(", ").join(filter(None, parties)) or gettext("no site specified")
 
 
 @register.filter
@@ -73,7 +73,7 @@ def listed(values: Iterable[object]) -> str:
 
 @register.filter
 def works_in_words(works: Collection[Work], limit: int | None = None) -> str:
-    """Format a licence's works by number, or their count if there are more than ``limit``; "all" if none is named."""
+    """Format a licence's works as numbers, or as a count if there are more than ``limit``; "all" if it lists none."""
     if limit is not None and len(works) > limit:
         return counted(len(works), "works")
     return listed(work.number for work in works) or gettext("all")
@@ -81,33 +81,33 @@ def works_in_words(works: Collection[Work], limit: int | None = None) -> str:
 
 @register.filter
 def case_in_words(case: Case) -> str:
-    """Format a case by its number and the title of its work."""
+    """Format a case as its number and the title of its work."""
     return gettext("Case %(n)s: %(title)s") % {"n": case.number, "title": case.work.title}
 
 
 @register.filter
 def is_composed(reasons: Collection[str]) -> bool:
     """Return True if a work is on hold only because it looks like a collage or a page."""
-    return bool(reasons) and COMPOSED.issuperset(reasons)
+    return bool(reasons) and COMPOSITION_REASONS.issuperset(reasons)
 
 
 @register.filter
 def about(service: Service) -> str:
-    """Return a search service's description in the reader's language if available."""
+    """Return a search service's description, in the reader's language if available."""
     return service.about_in.get(get_language() or "", service.about)
 
 
 @register.filter
 def conditions(service: Service) -> Conditions:
-    """Return a search service's terms in the reader's language if available."""
+    """Return a search service's terms, in the reader's language if available."""
     return service.conditions_in.get(get_language() or "", service.conditions)
 
 
 @register.filter
 def search_title(service: str) -> str:
     """Return the name of a search service or archive, or its identifier if it is no longer offered."""
-    service_found = load_services(wiring.services().config).get(service)
-    return TITLES.get(service, service) if service_found is None else service_found.name
+    search_service = load_services(wiring.services().config).get(service)
+    return ARCHIVE_TITLES.get(service, service) if search_service is None else search_service.name
 
 
 @register.filter
@@ -120,25 +120,25 @@ def source_title(source: Mapping[str, Any]) -> str:
 
 @register.filter
 def moment(text: str) -> datetime:
-    """Parse a time that a row stores as text (RFC 3339)."""
+    """Parse a time that is stored as text (RFC 3339)."""
     return datetime.fromisoformat(text)
 
 
 @register.inclusion_tag("web/list-paging.html", takes_context=True)
 def paging_of(context: Context, page: Page[Any], name: str = "page", label: str = "") -> dict[str, object]:
-    """Return a list's paging. On pages with several lists, ``name`` is the query parameter and the section's ID."""
+    """Return the pagination links of a list. ``name`` is the query parameter; unless "page", also the section's ID."""
 
-    def part(number: int) -> str:
+    def build_query(number: int) -> str:
         parameters: dict[str, Any] = {name: number}
         return querystring(context, **parameters) + ("" if name == "page" else f"#{name}")
 
-    before = part(page.previous_page_number()) if page.has_previous() else ""
-    after = part(page.next_page_number()) if page.has_next() else ""
-    return {"page": page, "label": label or gettext("Pages"), "before": before, "after": after}
+    previous_query = build_query(page.previous_page_number()) if page.has_previous() else ""
+    next_query = build_query(page.next_page_number()) if page.has_next() else ""
+    return {"page": page, "label": label or gettext("Pages"), "before": previous_query, "after": next_query}
 
 
-KINDS: dict[str, Promise] = {
-    "site": _("site, links followed from here"),
+KIND_LABELS: dict[str, Promise] = {
+    "site": _("site (links are followed)"),
     "sitemap": _("sitemap"),
     "feed": _("feed"),
     "list": _("page"),
@@ -147,11 +147,11 @@ KINDS: dict[str, Promise] = {
     "search": _("image search or marketplace, queried with your own key"),
     "archive": _("web archive, queried for domains"),
     "bulk": _("bulk URL lists"),
-    "hand": _("one visit each"),
+    "hand": _("one visit per page"),
 }
 
 
 @register.filter
 def kind_in_words(kind: str) -> str:
-    """Return the name of a kind of watch source."""
-    return str(KINDS.get(kind, kind))
+    """Return the name of a type of watch source."""
+    return str(KIND_LABELS.get(kind, kind))

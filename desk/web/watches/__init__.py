@@ -1,1 +1,1 @@
-"""Watches: pages and forms, sources and searches, crawls and canaries."""
+"""Watches: pages and forms, sources and searches, crawls and known copies."""

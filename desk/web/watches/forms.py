@@ -1,4 +1,4 @@
-"""The form with the settings of a watch."""
+"""Form with the settings of a watch."""
 
 from collections.abc import Mapping
 from datetime import time, timedelta, tzinfo
@@ -14,7 +14,7 @@ from crawler.formats.job import Politeness
 from crawler.searches.mapping import Service
 from desk.texts.schedules import describe_schedule
 from registry.crawls import archive_captures, first_watches, own_sites
-from registry.crawls.budgets import RENDERING, VISITS, VISITS_PER_DAY
+from registry.crawls.budgets import RENDERING, VISITS_KEY, VISITS_PER_DAY
 from registry.crawls.inquiries import DEFAULT_SUBJECTS
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay, load_time_of_day
 from registry.crawls.search_services import split_queries
@@ -44,7 +44,7 @@ PERIODS = (
     (4 * WEEK, _("Every 4 weeks")),
 )
 UNCHANGED_PERIOD = "0"
-AMOUNTS = {
+BUDGET_UNITS = {
     "pages": ("pages", 1),
     "images": ("images", 1),
     "megabytes": ("bytes", MEGABYTE),
@@ -56,22 +56,22 @@ AMOUNTS = {
     "render_minutes": ("render_seconds", 60),
 }
 """Budget fields: their name in the budget, and the factor to its unit."""
-SEARCHES_ONLY = ("searches", "money", "money_month")
-RENDER = ("rendering", "render_pages", "render_minutes")
-SITES_ONLY = ("pages", "depth", *RENDER)
-NO_CAPTURES = (*SEARCHES_ONLY, "images", "depth", *RENDER)
+SEARCH_FIELDS = ("searches", "money", "money_month")
+RENDER_FIELDS = ("rendering", "render_pages", "render_minutes")
+SITE_FIELDS = ("pages", "depth", *RENDER_FIELDS)
+NON_ARCHIVE_FIELDS = (*SEARCH_FIELDS, "images", "depth", *RENDER_FIELDS)
 ARCHIVE_FIELDS = ("archive", "domains", "since", "until")
-SPENDING = (*SEARCHES_ONLY, "pages", "images", "megabytes", "minutes", "depth", *RENDER, "visits")
+BUDGET_FIELDS = (*SEARCH_FIELDS, "pages", "images", "megabytes", "minutes", "depth", *RENDER_FIELDS, "visits")
 WORK_FIELDS = ("works", "newest")
-TIMES = frozenset({"every", "at", "weekday", "zone"})
-NIGHT = time(3, 0)
+TIME_FIELDS = frozenset({"every", "at", "weekday", "zone"})
+NIGHT_START = time(3, 0)
 
 
 class WatchForm(forms.Form):
-    """Name, schedule, budget and politeness of a watch; of a new one if no watch is given.
+    """Form with the name, schedule, budget and politeness of an existing or new watch.
 
-    A new watch with a ``service`` queries a search service instead of visiting sites; one with ``archive`` fetches what
-    an archive has of some domains.
+    A new watch with a ``service`` queries a search service instead of visiting sites. A new watch with ``archive``
+    fetches the captures of given domains from a web archive.
     """
 
     name = forms.CharField(label=_("Name"), max_length=200)
@@ -81,8 +81,8 @@ class WatchForm(forms.Form):
         choices=lambda: tuple(first_watches.list_archives(wiring.services()).items()),
         initial=lambda: next(iter(first_watches.list_archives(wiring.services())), ""),
         help_text=_(
-            "The first archive contains many pictures of many sites, the second contains few pictures of "
-            "very many sites."
+            "The first archive in the list contains many pictures of many sites. The second archive "
+            "contains few pictures of very many sites."
         ),
     )
     domains = forms.CharField(
@@ -92,15 +92,15 @@ class WatchForm(forms.Form):
         help_text=_("Includes all subdomains: example.com also covers www.example.com."),
     )
     since = forms.CharField(
-        label=_("Archived from"),
+        label=_("Earliest archive date"),
         required=False,
         max_length=10,
-        help_text=_("2019, 2019-03 or 2019-03-31. Leave empty for all."),
+        help_text=_("2019, 2019-03 or 2019-03-31. Leave empty for no limit."),
     )
-    until = forms.CharField(label=_("Archived until"), required=False, max_length=10)
+    until = forms.CharField(label=_("Latest archive date"), required=False, max_length=10)
     every = forms.ChoiceField(
         label=_("Frequency"),
-        help_text=_("A start time that falls into a run is skipped: a watch runs only once at a time."),
+        help_text=_("If a run is still in progress at the next start time, that start is skipped."),
     )
     weekday = forms.TypedChoiceField(label=_("Weekday"), coerce=int, choices=tuple(WEEKDAYS.items()))
     at = forms.TimeField(label=_("Time"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
@@ -109,8 +109,8 @@ class WatchForm(forms.Form):
         label=_("These are my own sites"),
         required=False,
         help_text=_(
-            "Pictures on these sites that show none of your works are proposed as works. Nothing on these "
-            "sites counts as a match."
+            "Pictures on these sites that are not registered as works yet are proposed as works. Nothing on "
+            "these sites counts as a match."
         ),
     )
     pages = forms.IntegerField(label=_("Pages"), min_value=1, max_value=1_000_000)
@@ -138,7 +138,7 @@ class WatchForm(forms.Form):
     )
     money_month = forms.CharField(label=_("Spending limit for searches per month"), required=False, max_length=20)
     depth = forms.IntegerField(
-        label=_("Link depth from the start"), min_value=0, max_value=50, help_text=_("0 visits only the sources.")
+        label=_("Link depth from the sources"), min_value=0, max_value=50, help_text=_("0 visits only the sources.")
     )
     rendering = forms.ChoiceField(
         label=_("Pages rendered in a browser"),
@@ -152,16 +152,15 @@ class WatchForm(forms.Form):
         label=_("Maximum rendered pages"), min_value=0, max_value=1_000_000, required=False
     )
     render_minutes = forms.IntegerField(
-        label=_("Rendering time in minutes"), min_value=0, max_value=30 * 24 * 60, required=False
+        label=_("Maximum rendering time (minutes)"), min_value=0, max_value=30 * 24 * 60, required=False
     )
     visits = forms.IntegerField(
-        label=_("Captures per day"),
+        label=_("Maximum captures per day"),
         min_value=0,
         max_value=1_000_000,
         required=False,
         help_text=_(
-            "Applies to matches that the watch finds by itself. Cases that you mark as not licensed are "
-            "captured immediately."
+            "Limits automatic captures of new matches. Cases that you mark as not licensed are captured immediately."
         ),
     )
     delay = forms.FloatField(
@@ -182,51 +181,53 @@ class WatchForm(forms.Form):
         archive: bool = False,
         own: bool = False,
     ) -> None:
-        usual = int((WEEK if archive else DAY).total_seconds())
+        default_seconds = int((WEEK if archive else DAY).total_seconds())
         self._watch = watch = watch or Watch(
-            name=name, sources=[], budget={**RENDERING}, interval_seconds=usual, own=own
+            name=name, sources=[], budget={**RENDERING}, interval_seconds=default_seconds, own=own
         )
-        super().__init__(data, initial=_initial(watch), label_suffix="")
+        super().__init__(data, initial=_build_initial_values(watch), label_suffix="")
         self.asks_archive = archive or is_archive_watch(watch)
-        asks, takes = is_search_watch(watch) or service is not None, service.takes if service else ""
-        asks_words = takes == "words" or bool(list_search_words(watch))
-        unused: tuple[str, ...] = SITES_ONLY if asks else SEARCHES_ONLY
-        if reads_files(watch):
-            unused = (*SPENDING, "delay")
+        is_search, input_kind = is_search_watch(watch) or service is not None, service.takes if service else ""
+        takes_queries = input_kind == "words" or bool(list_search_words(watch))
+        unused_fields: tuple[str, ...] = SITE_FIELDS if is_search else SEARCH_FIELDS
+        if is_file_watch(watch):
+            unused_fields = (*BUDGET_FIELDS, "delay")
         elif self.asks_archive:
-            unused = NO_CAPTURES
-        unused += () if archive else ARCHIVE_FIELDS
-        if asks or self.asks_archive or any(source["kind"] not in own_sites.KINDS for source in watch.sources):
-            unused += ("own",)
-        of_works = WORK_FIELDS if asks_words or not asks or takes == "nothing" else ()
-        for field in (*unused, *(() if asks_words else ("words",)), *of_works):
+            unused_fields = NON_ARCHIVE_FIELDS
+        unused_fields += () if archive else ARCHIVE_FIELDS
+        if is_search or self.asks_archive or any(source["kind"] not in own_sites.KINDS for source in watch.sources):
+            unused_fields += ("own",)
+        unused_work_fields = WORK_FIELDS if takes_queries or not is_search or input_kind == "nothing" else ()
+        for field in (*unused_fields, *(() if takes_queries else ("words",)), *unused_work_fields):
             del self.fields[field]
         if service is not None:
             self.initial["searches"] = service.pace.searches
-        choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
+        choices = [(str(int(period.total_seconds())), str(label)) for period, label in PERIODS]
         if str(watch.interval_seconds) not in dict(choices):
             choices.insert(0, (UNCHANGED_PERIOD, describe_schedule(watch)))
-        every: Any = self.fields["every"]
-        every.choices = choices
-        zone: Any = self.fields["zone"]
-        zones = dict.fromkeys([self.initial["zone"], str(_reader_time_zone()), timezone.get_default_timezone_name()])
-        zone.choices = [(name, name) for name in zones]
+        interval_field: Any = self.fields["every"]
+        interval_field.choices = choices
+        zone_field: Any = self.fields["zone"]
+        zones = dict.fromkeys(
+            [self.initial["zone"], str(_get_reader_time_zone()), timezone.get_default_timezone_name()]
+        )
+        zone_field.choices = [(name, name) for name in zones]
 
-    def settings(self) -> dict[str, Any]:
-        """Return the settings as :func:`registry.crawls.watches.arrange` and ``change`` accept them."""
+    def parse_settings(self) -> dict[str, Any]:
+        """Return the settings as arguments of ``arrange`` and ``update_watch``."""
         values = {name: value for name, value in self.cleaned_data.items() if value is not None}
-        budget = {name: values[field] * unit for field, (name, unit) in AMOUNTS.items() if field in values}
+        budget = {name: values[field] * unit for field, (name, unit) in BUDGET_UNITS.items() if field in values}
         budget |= {name: values[name] for name in ("money", "money_month") if name in values}
         if values.get("rendering"):
             budget["render"] = values["rendering"]
-        every = timedelta(seconds=int(values["every"]) or self._watch.interval_seconds)
-        changed_times = {name for name in TIMES & set(self.changed_data) if values.get(name) != ""}
-        stays = self._watch.pk and not changed_times
+        interval = timedelta(seconds=int(values["every"]) or self._watch.interval_seconds)
+        changed_times = {name for name in TIME_FIELDS & set(self.changed_data) if values.get(name) != ""}
+        keeps_schedule = self._watch.pk and not changed_times
         zone = ZoneInfo(values["zone"] or self.initial["zone"])
         return {
             "name": values["name"],
-            "every": every,
-            "when": None if stays else TimeOfDay(values["at"], zone, values["weekday"]),
+            "every": interval,
+            "when": None if keeps_schedule else TimeOfDay(values["at"], zone, values["weekday"]),
             "budget": budget,
             "politeness": {"delay": values["delay"]} if "delay" in values else {},
             **({"own": values["own"]} if "own" in values else {}),
@@ -234,30 +235,30 @@ class WatchForm(forms.Form):
 
     @property
     def asked(self) -> list[forms.BoundField]:
-        """Present fields for the name and the search subjects."""
+        """Fields for the name and the search subjects, if present."""
         return [self[name] for name in ("name", "own", "words", *WORK_FIELDS) if name in self.fields]
 
     @property
     def captures(self) -> list[forms.BoundField]:
-        """Present fields for the archive query."""
+        """Fields for the archive query, if present."""
         return [self[name] for name in ARCHIVE_FIELDS if name in self.fields]
 
     @property
     def spending(self) -> list[forms.BoundField]:
-        """Present fields for the budget of a run."""
-        return [self[name] for name in SPENDING if name in self.fields]
+        """Fields for the budget of a run, if present."""
+        return [self[name] for name in BUDGET_FIELDS if name in self.fields]
 
-    def of_archive(self) -> Subjects:
-        """Return the subjects of an archive query.
+    def parse_archive_subjects(self) -> Subjects:
+        """Parse the subjects of an archive query.
 
         Raises:
             WrongUseError: A domain or time is invalid.
         """
         values = self.cleaned_data
-        return archive_captures.make_subjects(values["domains"].split(), values["since"], values["until"])
+        return archive_captures.build_subjects(values["domains"].split(), values["since"], values["until"])
 
-    def subjects(self, owner: Owner) -> dict[str, Any]:
-        """Return the subjects of search queries.
+    def parse_subjects(self, owner: Owner) -> dict[str, Any]:
+        """Parse the subjects of search queries.
 
         Raises:
             WrongUseError: A work does not exist.
@@ -272,29 +273,29 @@ class WatchForm(forms.Form):
         return result
 
 
-def _reader_time_zone() -> tzinfo:
+def _get_reader_time_zone() -> tzinfo:
     """Return the reader's time zone."""
     return timezone.get_current_timezone()
 
 
-def reads_files(watch: Watch) -> bool:
-    """Return True if a watch reads files, which put no load on a site and are read completely."""
+def is_file_watch(watch: Watch) -> bool:
+    """Return True if a watch reads files. Files cause no load on sites and are read completely, without limits."""
     return any(source["kind"] in FILE_KINDS for source in watch.sources)
 
 
-def _initial(watch: Watch) -> dict[str, Any]:
+def _build_initial_values(watch: Watch) -> dict[str, Any]:
     source: Mapping[str, Any] = next(iter(watch.sources), {})
-    spent: Mapping[str, Any] = {
+    budget: Mapping[str, Any] = {
         "searches": DEFAULT_SUBJECTS,
-        VISITS: VISITS_PER_DAY,
+        VISITS_KEY: VISITS_PER_DAY,
         **DEFAULT_BUDGET,
         **RENDERING,
         "render": "never",
         **watch.budget,
     }
-    amounts = {field: int(spent[name]) // unit for field, (name, unit) in AMOUNTS.items()}
-    begin = load_time_of_day(watch) or (
-        TimeOfDay.of(watch.next_run_at, _reader_time_zone()) if watch.next_run_at is not None else None
+    amounts = {field: int(budget[name]) // unit for field, (name, unit) in BUDGET_UNITS.items()}
+    start_time = load_time_of_day(watch) or (
+        TimeOfDay.from_datetime(watch.next_run_at, _get_reader_time_zone()) if watch.next_run_at is not None else None
     )
     offered_seconds = {int(period.total_seconds()) for period, _words in PERIODS}
     return amounts | {
@@ -302,15 +303,15 @@ def _initial(watch: Watch) -> dict[str, Any]:
         "own": watch.own,
         "words": "\n".join(list_search_words(watch)),
         "every": str(watch.interval_seconds) if watch.interval_seconds in offered_seconds else UNCHANGED_PERIOD,
-        "weekday": (begin.weekday if begin is not None else None) or 0,
-        "at": begin.at.replace(second=0, microsecond=0) if begin is not None else NIGHT,
-        "zone": str(begin.zone if begin is not None else _reader_time_zone()),
+        "weekday": (start_time.weekday if start_time is not None else None) or 0,
+        "at": start_time.at.replace(second=0, microsecond=0) if start_time is not None else NIGHT_START,
+        "zone": str(start_time.zone if start_time is not None else _get_reader_time_zone()),
         "megabytes": max(1, amounts["megabytes"]),
         "minutes": max(1, amounts["minutes"]),
-        "money": spent.get("money", ""),
-        "money_month": spent.get("money_month", ""),
+        "money": budget.get("money", ""),
+        "money_month": budget.get("money_month", ""),
         "works": "; ".join(map(str, source.get("works", []))),
         "newest": source.get("newest", False),
-        "rendering": spent["render"],
+        "rendering": budget["render"],
         "delay": float(watch.politeness.get("delay", Politeness().delay)),
     }

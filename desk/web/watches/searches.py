@@ -1,4 +1,4 @@
-"""Image searches and marketplaces: an owner's keys and consents, and watches that query them."""
+"""Image searches and marketplaces: an owner's keys, consents and prices, and watches that query the services."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -8,16 +8,16 @@ from django.utils.translation import gettext as _
 from desk.texts.schedules import describe_captures as archived, describe_costs
 from desk.texts.sentences import in_words
 from desk.web.common.access import is_manager, parse_number
-from desk.web.common.pages import decider_form, manager_post, member_page, show
+from desk.web.common.pages import decider_form, manager_post, member_page, render_page
 from desk.web.watches.forms import WatchForm
-from desk.web.watches.views import start_now
+from desk.web.watches.views import start_watch
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Price
 from registry.crawls import archive_captures, crawling, search_keys, watch_settings
-from registry.crawls.search_keys import estimate, get_obstacle, get_price, record_consent, set_price, store_key
+from registry.crawls.search_keys import estimate_costs, get_obstacle, get_price, record_consent, set_price, store_key
 from registry.crawls.search_services import get_service, load_services
-from registry.crawls.watches import arrange
+from registry.crawls.watches import set_up_watch
 from registry.models import Owner
 from workers import wiring
 
@@ -28,11 +28,11 @@ def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     consents = {(row.service, row.host): row for row in owner.search_consents.all()}
     services_in_use = wiring.services()
-    offers = []
+    rows = []
     for name, service in sorted(load_services(services_in_use.config).items()):
-        lacks, cost = get_obstacle(services_in_use, owner, name, service), get_price(owner, name, service)
-        offers.append((name, service, keys.get(name), consents.get((name, service.host)), lacks, cost))
-    return {"services": offers, "may_keep": is_manager(owner)}
+        obstacle, cost = get_obstacle(services_in_use, owner, name, service), get_price(owner, name, service)
+        rows.append((name, service, keys.get(name), consents.get((name, service.host)), obstacle, cost))
+    return {"services": rows, "may_keep": is_manager(owner)}
 
 
 @manager_post(back="searches")
@@ -67,52 +67,52 @@ def disallow(request: HttpRequest, owner: Owner, service: str) -> None:
 
 @manager_post(back="searches")
 def price(request: HttpRequest, owner: Owner, service: str) -> str:
-    """Set the price that the owner's account pays for a search service; without an amount, the public price applies."""
+    """Set the owner's price for a search service. Without an amount, the public price applies."""
     fields = {name: request.POST.get(name, "").strip() for name in ("amount", "requests", "free")}
-    count, free = parse_number(fields["requests"] or "1"), parse_number(fields["free"] or "0")
-    if count is None or free is None:
+    request_count, free_requests = parse_number(fields["requests"] or "1"), parse_number(fields["free"] or "0")
+    if request_count is None or free_requests is None:
         raise WrongUseError(Sentence("Enter the numbers of requests in digits."))
-    new = Price(amount=fields["amount"], requests=count, free=free) if fields["amount"] else None
-    set_price(wiring.services(), owner, service, new, by=request.user.get_username())
+    new_price = Price(amount=fields["amount"], requests=request_count, free=free_requests) if fields["amount"] else None
+    set_price(wiring.services(), owner, service, new_price, by=request.user.get_username())
     return _("Saved.")
 
 
 @decider_form()
 def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Create a watch that fetches what a web archive has of some domains."""
-    house = wiring.services()
+    """Create a watch that fetches the captures of given domains from a web archive."""
+    services = wiring.services()
     form = WatchForm(
         request.POST or None, name=watch_settings.make_free_name(owner, _("From an archive")), archive=True
     )
     sentences: list[str] = []
     if form.is_valid():
         try:
-            options, subjects = form.settings(), form.of_archive()
+            options, subjects = form.parse_settings(), form.parse_archive_subjects()
             name = form.cleaned_data["archive"]
             if request.POST.get("estimate"):
-                sentences = archived(archive_captures.estimate(house, [name], options["budget"], subjects))
+                sentences = archived(archive_captures.estimate_runs(services, [name], options["budget"], subjects))
             else:
                 by = request.user.get_username()
-                watch = arrange(house, owner, sources=[(crawling.ARCHIVE, name)], by=by, **options, **subjects)
-                to_run = request.POST.get("now")
-                return start_now(request, watch) if to_run else redirect("watch", owner.slug, watch.number)
+                watch = set_up_watch(services, owner, sources=[(crawling.ARCHIVE, name)], by=by, **options, **subjects)
+                run_now = request.POST.get("now")
+                return start_watch(request, watch) if run_now else redirect("watch", owner.slug, watch.number)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
     values = {"form": form, "told": sentences}
-    return show(request, owner, "web/archive-watch.html", values, status=422 if form.errors else 200)
+    return render_page(request, owner, "web/archive-watch.html", values, status=422 if form.errors else 200)
 
 
 @decider_form()
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """Create a watch that queries a search service with the owner's key."""
-    house = wiring.services()
-    search_service = get_service(house.config, service)
+    services = wiring.services()
+    search_service = get_service(services.config, service)
     form = WatchForm(
         request.POST or None, name=watch_settings.make_free_name(owner, search_service.name), service=search_service
     )
     alternatives = {
         name: other_service.name
-        for name, other_service in load_services(house.config).items()
+        for name, other_service in load_services(services.config).items()
         if other_service.takes == search_service.takes
     }
     service_names = [
@@ -122,25 +122,26 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     sentences: list[str] = []
     if form.is_valid():
         try:
-            options, subjects = form.settings(), form.subjects(owner)
+            options, subjects = form.parse_settings(), form.parse_subjects(owner)
             if request.POST.get("estimate"):
                 sentences = describe_costs(
-                    estimate(house, owner, service_names, budget=options["budget"], **subjects), options["budget"]
+                    estimate_costs(services, owner, service_names, budget=options["budget"], **subjects),
+                    options["budget"],
                 )
             else:
                 sources, by = [(crawling.SEARCH, name) for name in service_names], request.user.get_username()
-                watch = arrange(house, owner, sources=sources, by=by, **options, **subjects)
-                to_run = request.POST.get("now")
-                return start_now(request, watch) if to_run else redirect("watch", owner.slug, watch.number)
+                watch = set_up_watch(services, owner, sources=sources, by=by, **options, **subjects)
+                run_now = request.POST.get("now")
+                return start_watch(request, watch) if run_now else redirect("watch", owner.slug, watch.number)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
     values = {
         "form": form,
         "service": search_service,
-        "lacks": get_obstacle(house, owner, service, search_service),
+        "lacks": get_obstacle(services, owner, service, search_service),
         "others": [(name, title, name in service_names) for name, title in alternatives.items() if name != service]
         if search_service.takes != "nothing"
         else [],
         "costs": sentences,
     }
-    return show(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)
+    return render_page(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)

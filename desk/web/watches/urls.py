@@ -31,10 +31,10 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/watches/<int:number>/run", views.run, name="run-watch"),
     path("o/<slug:slug>/watches/<int:number>/pause", views.pause, name="pause-watch"),
     path("o/<slug:slug>/watches/<int:number>/delete", views.remove, name="remove-watch"),
-    path("o/<slug:slug>/watches/<int:number>/canaries", views.add_known_copy, name="plant-canary"),
+    path("o/<slug:slug>/watches/<int:number>/known-copies", views.add_known_copy, name="add-known-copy"),
     path(
-        "o/<slug:slug>/watches/<int:number>/canaries/<int:canary>/withdraw",
+        "o/<slug:slug>/watches/<int:number>/known-copies/<int:known_copy>/withdraw",
         views.withdraw_known_copy,
-        name="withdraw-canary",
+        name="remove-known-copy",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Declarations about a work: editing, answering warnings, documents, and the public page."""
+"""Declarations about a work: editing, answers to warnings, documents, and the public page."""
 
 from typing import Any
 
@@ -10,20 +10,22 @@ from django.utils.translation import gettext as _
 from desk.texts import ownership
 from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text, log_download, parse_number
-from desk.web.common.pages import decider_form, decider_post, member_page, show
+from desk.web.common.pages import decider_form, decider_post, member_page, render_page
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
 from registry import scoped
-from registry.log.audit_log import Evidence
+from registry.log.audit_log import EvidenceKind
 from registry.models import Owner, Work
 from registry.works import declarations as declaring
-from registry.works.ownership import record_answer as answer_remark
+from registry.works.ownership import record_reply as answer_remark
 from registry.works.public_works import close_work, open_work
 from registry.works.registration import remove_work
 from registry.works.work_tables import parse_registration
 from workers import wiring
 
-FROM_FILE = {name: name for name in ("title", "author", "created", "credit", "holder")} | {"rights_statement": "rights"}
+METADATA_FIELDS = {name: name for name in ("title", "author", "created", "credit", "holder")} | {
+    "rights_statement": "rights"
+}
 """Fields that a file's metadata may contain, by metadata name."""
 MAX_LENGTHS = {"title": 500, "author": 300, "holder": 300, "credit": 300}
 """Maximum lengths of fields with a lower limit than others."""
@@ -32,36 +34,36 @@ MAX_LENGTHS = {"title": 500, "author": 300, "holder": 300, "credit": 300}
 @decider_form()
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Edit the declarations. Empty fields can be filled from the file's metadata."""
-    row = scoped.work(owner, number)
+    row = scoped.get_work(owner, number)
     error = ""
     if request.method == "POST":
         by, reason = request.user.get_username(), clean_text(request.POST.get("reason", ""))
         version = parse_number(request.POST.get("version"))
         try:
-            changed = declaring.edit_work(row, _parse_declaration(request), by=by, reason=reason, version=version)
-        except ExhibitError as wrong:
-            error = in_words(wrong)
+            has_changed = declaring.edit_work(row, _parse_declaration(request), by=by, reason=reason, version=version)
+        except ExhibitError as problem:
+            error = in_words(problem)
         else:
-            messages.success(request, _("Saved.") if changed else _("Nothing was changed."))
+            messages.success(request, _("Saved.") if has_changed else _("Nothing was changed."))
             return redirect("work", slug=owner.slug, number=number)
-    metadata = {name: text for name, key in FROM_FILE.items() if (text := row.metadata.get(key))}
+    metadata = {name: text for name, key in METADATA_FIELDS.items() if (text := row.metadata.get(key))}
     values = {
         "work": row,
         "error": error,
-        "values": _typed_fields(request) if error else _form_values(row, fill="fill" in request.GET),
-        "said": {name: _("The file states: %(said)s") % {"said": text} for name, text in metadata.items()},
+        "values": _read_fields(request) if error else _build_form_values(row, fill="fill" in request.GET),
+        "said": {name: _("According to the file: %(said)s") % {"said": text} for name, text in metadata.items()},
         "gaps": any(not getattr(row, name) for name in metadata),
-        "author_kinds": ownership.AUTHOR_KINDS.items(),
-        "mediums": ownership.MEDIUMS.items(),
+        "author_kinds": ownership.AUTHOR_KIND_LABELS.items(),
+        "mediums": ownership.MEDIUM_LABELS.items(),
         "version": row.changes.count(),
     }
-    return show(request, owner, "web/edit-work.html", values, status=400 if error else 200)
+    return render_page(request, owner, "web/edit-work.html", values, status=400 if error else 200)
 
 
 @decider_post(back="work")
 def answer_warning(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
     """Answer an ownership warning with a reason."""
-    row = scoped.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
+    row = scoped.get_work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
     if row is None:
         raise Http404
     answer_remark(row, by=request.user.get_username(), reason=clean_text(request.POST.get("reason", "")))
@@ -71,41 +73,41 @@ def answer_warning(request: HttpRequest, owner: Owner, number: int, remark: int)
 @decider_post(back="work")
 def attach(request: HttpRequest, owner: Owner, number: int) -> str:
     """Attach a document to a work."""
-    row = scoped.work(owner, number)
+    row = scoped.get_work(owner, number)
     file = request.FILES.get("file")
     if file is None:
         raise WrongUseError(_("Choose a file."))
     if (file.size or 0) > declaring.MAX_ATTACHMENT_BYTES:
         raise WrongUseError(_("The document is too large."))
     about, by = clean_text(request.POST.get("about", "")), request.user.get_username()
-    declaring.attach_document(wiring.services(), row, str(file.name), file.read(), about=about, by=by)
+    declaring.attach_document(wiring.services(), row, str(file.name), file.read(), description=about, by=by)
     return _("The document was saved byte for byte; its digest is in the log.")
 
 
 @member_page()
 def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
     """Send an attached document unchanged."""
-    row = scoped.attachment(owner, number, attachment)
+    row = scoped.get_attachment(owner, number, attachment)
     assert row.digest is not None
     try:
         stream = wiring.services().blobs.open(row.digest)
     except NotFoundError:
         messages.error(request, _("This document was permanently removed."))
         return redirect("work", slug=owner.slug, number=number)
-    log_download(request, Evidence.ATTACHMENT, owner, number=attachment, work=number)
+    log_download(request, EvidenceKind.ATTACHMENT, owner, number=attachment, work=number)
     return FileResponse(stream, as_attachment=True, filename=row.name, content_type="application/octet-stream")
 
 
 @decider_post(back="work")
 def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> None:
     """Remove a document from a work."""
-    declaring.detach_document(scoped.attachment(owner, number, attachment), by=request.user.get_username())
+    declaring.detach_document(scoped.get_attachment(owner, number, attachment), by=request.user.get_username())
 
 
 @decider_post(back="works")
 def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Stop searching for copies of a work."""
-    row = scoped.work(owner, number)
+    row = scoped.get_work(owner, number)
     remove_work(row, by=request.user.get_username())
     text = _("Exhibit no longer searches for copies of “%(title)s”. Its cases and evidence are kept.")
     return text % {"title": row.title}
@@ -114,7 +116,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
 @decider_post(back="work")
 def publish_page(request: HttpRequest, owner: Owner, number: int) -> str:
     """Publish a page about a work, or change its contact."""
-    row, contact = scoped.work(owner, number), clean_text(request.POST.get("contact", ""))
+    row, contact = scoped.get_work(owner, number), clean_text(request.POST.get("contact", ""))
     open_work(wiring.services(), row, contact=contact, by=request.user.get_username())
     return _("Anyone can now view the public page of this work.")
 
@@ -122,40 +124,45 @@ def publish_page(request: HttpRequest, owner: Owner, number: int) -> str:
 @decider_post(back="work")
 def close(request: HttpRequest, owner: Owner, number: int) -> str:
     """Close a work's public page. Its URL then responds as if it had never existed."""
-    close_work(scoped.work(owner, number), by=request.user.get_username())
+    close_work(scoped.get_work(owner, number), by=request.user.get_username())
     return _("The public page was closed.")
 
 
-def _form_values(row: Work, *, fill: bool) -> dict[str, Any]:
-    declaration = row.declared
+def _build_form_values(row: Work, *, fill: bool) -> dict[str, Any]:
+    declaration = row.declared_work
     values: dict[str, Any] = {name: getattr(declaration, name) for name in declaration.__dataclass_fields__}
     values["author_died"] = declaration.author_died or ""
     lines = ((entry["office"], entry["number"], entry.get("date", "")) for entry in declaration.registrations)
     values["registrations"] = "\n".join(" | ".join(filter(None, line)) for line in lines)
     if fill:
-        metadata = {name: row.metadata.get(key) for name, key in FROM_FILE.items() if not values[name]}
+        metadata = {name: row.metadata.get(key) for name, key in METADATA_FIELDS.items() if not values[name]}
         values |= {name: text for name, text in metadata.items() if text}
     return values
 
 
-def _typed_fields(request: HttpRequest) -> dict[str, Any]:
+def _read_fields(request: HttpRequest) -> dict[str, Any]:
     return {name: request.POST.get(name, "") for name in DeclaredWork.__dataclass_fields__}
 
 
 def _parse_declaration(request: HttpRequest) -> DeclaredWork:
-    typed: dict[str, Any] = {name: clean_text(text) for name, text in _typed_fields(request).items()}
-    died = typed["author_died"]
-    if died and not (died.isascii() and died.isdecimal() and len(died) <= 4):
-        raise WrongUseError(_("“%(given)s” is not a year.") % {"given": died})
+    fields: dict[str, Any] = {name: clean_text(text) for name, text in _read_fields(request).items()}
+    death_year = fields["author_died"]
+    if death_year and not (death_year.isascii() and death_year.isdecimal() and len(death_year) <= 4):
+        raise WrongUseError(_("“%(given)s” is not a year.") % {"given": death_year})
     lines = [line.strip() for line in request.POST.get("registrations", "").splitlines()]
     registrations = [(line, parse_registration(line)) for line in lines[:50] if line]
-    wrong = next((line for line, parsed in registrations if parsed is None), None)
-    if wrong is not None:
-        text = _("“%(given)s” is not a registration. Use the format office | number | date; the date is optional.")
-        raise WrongUseError(text % {"given": wrong[:100]})
+    invalid_line = next((line for line, registration in registrations if registration is None), None)
+    if invalid_line is not None:
+        text = _(
+            "“%(given)s” is not a valid registration. Use the format office | number | date; the date is optional."
+        )
+        raise WrongUseError(text % {"given": invalid_line[:100]})
     return DeclaredWork(
-        **typed
-        | {name: typed[name][:limit] for name, limit in MAX_LENGTHS.items()}
-        | {"author_kind": typed["author_kind"] or Work.AuthorKind.PERSON, "author_died": int(died) if died else None}
-        | {"registrations": tuple(parsed for _line, parsed in registrations if parsed is not None)}
+        **fields
+        | {name: fields[name][:limit] for name, limit in MAX_LENGTHS.items()}
+        | {
+            "author_kind": fields["author_kind"] or Work.AuthorKind.PERSON,
+            "author_died": int(death_year) if death_year else None,
+        }
+        | {"registrations": tuple(registration for _line, registration in registrations if registration is not None)}
     )

@@ -1,4 +1,4 @@
-"""The list of works: search, sorting, selection and bulk edits."""
+"""List of works: search, sorting, selection and bulk edits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from desk.texts import ownership
 from desk.texts.numbers import grouped
 from desk.web.common.access import clean_text, parse_number
-from desk.web.common.pages import ROWS, ErrorMessages, decider_post, member_page, page_of
+from desk.web.common.pages import ROWS_PER_PAGE, ErrorMessages, decider_post, get_page, member_page
 from registry import scoped
 from registry.cases import work_search as searching
 from registry.matches import proposals
@@ -32,30 +32,30 @@ from workers import wiring
 
 FILTERS = (
     ("", _("All")),
-    (searching.Only.DOUBTFUL, _("With ownership warnings")),
-    (searching.Only.UNSAFE, _("Never a certain match")),
-    (searching.Only.SEEN, _("Seen on the web")),
-    (searching.Only.AUTHORLESS, _("No author")),
-    (searching.Only.HELD, _("On hold")),
-    (searching.Only.RELATED, _("Related works")),
+    (searching.WorkListFilter.WITH_OWNERSHIP_WARNINGS, _("With ownership warnings")),
+    (searching.WorkListFilter.LOW_INFORMATION, _("Never a certain match")),
+    (searching.WorkListFilter.WITH_CASES, _("Seen on the web")),
+    (searching.WorkListFilter.WITHOUT_AUTHOR, _("No author")),
+    (searching.WorkListFilter.ON_HOLD, _("On hold")),
+    (searching.WorkListFilter.WITH_RELATED_WORKS, _("Related works")),
 )
 SORTS = (
-    (searching.Sort.NEWEST, _("newest first")),
-    (searching.Sort.OLDEST, _("oldest first")),
-    (searching.Sort.TITLE, _("by title")),
-    (searching.Sort.AUTHOR, _("by author")),
+    (searching.WorkOrder.NEWEST, _("Newest first")),
+    (searching.WorkOrder.OLDEST, _("Oldest first")),
+    (searching.WorkOrder.TITLE, _("By title")),
+    (searching.WorkOrder.AUTHOR, _("By author")),
 )
 EDITS = (
     (ADD, _("Add to collection")),
     (REMOVE, _("Remove from collection")),
-    *((name, ownership.FIELDS[name]) for name in bulk.FIELDS if name not in ("medium", "author_kind")),
+    *((name, ownership.FIELD_LABELS[name]) for name in bulk.FIELDS if name not in ("medium", "author_kind")),
 )
 """Bulk edits that the list offers. Further ones are available through the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A work as shown in a list."""
+    """Work as shown in a list."""
 
     work: Work
     cases: int
@@ -63,25 +63,25 @@ class Card:
     doubts: list[str]  # Unanswered ownership warnings.
 
 
-def with_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
-    """Prefetch what the cards of works need, in few queries."""
-    doubts = OwnershipRemark.objects.filter(answered_at=None)
+def prefetch_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
+    """Prefetch the relations that the cards of works need, so that few queries are needed."""
+    open_warnings = OwnershipRemark.objects.filter(answered_at=None)
     return rows.defer("metadata").prefetch_related(
-        "pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts")
+        "pictures", "conflicts", Prefetch("remarks", open_warnings, to_attr="doubts")
     )
 
 
-def cards_of(rows: Iterable[Work]) -> list[Card]:
-    """Return the cards of works from :func:`with_cards`."""
+def build_cards(rows: Iterable[Work]) -> list[Card]:
+    """Return the cards of works fetched with :func:`prefetch_cards`."""
     works = list(rows)
-    counts = searching.case_counts(works)
-    on_hold = set(Flood.in_force().filter(work__in=works).values_list("work", flat=True))
+    counts = searching.count_cases_by_work(works)
+    on_hold = set(Flood.list_active().filter(work__in=works).values_list("work", flat=True))
     return [Card(row, counts.get(row.pk, 0), row.pk in on_hold, ownership.summarize_warnings(row)) for row in works]
 
 
 @dataclass(frozen=True, slots=True)
 class ListFilters:
-    """The filters and order of the list."""
+    """Filters and order of the list."""
 
     words: str
     only: str
@@ -90,15 +90,15 @@ class ListFilters:
     sort: str
 
     @classmethod
-    def from_query(cls, given: QueryDict) -> Self:
+    def from_query(cls, query: QueryDict) -> Self:
         """Parse a query string or hidden form fields."""
-        sort, upload, collection = (given.get(name) for name in ("sort", "upload", "collection"))
-        order = sort if sort in set(searching.Sort) else searching.Sort.NEWEST
+        sort, upload, collection = (query.get(name) for name in ("sort", "upload", "collection"))
+        order = sort if sort in set(searching.WorkOrder) else searching.WorkOrder.NEWEST
         return cls(
-            clean_text(given.get("q", "")), given.get("only", ""), parse_number(upload), parse_number(collection), order
+            clean_text(query.get("q", "")), query.get("only", ""), parse_number(upload), parse_number(collection), order
         )
 
-    def rows(self, owner: Owner) -> QuerySet[Work]:
+    def find_works(self, owner: Owner) -> QuerySet[Work]:
         """Return the matching works."""
         return searching.search_works(owner, self.words, self.only, self.upload, self.collection)
 
@@ -113,68 +113,70 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's works, filtered and sorted."""
     query, counts = request.GET, searching.count_by_filter(owner)
     list_filters = ListFilters.from_query(query)
-    rows = list_filters.rows(owner)
+    rows = list_filters.find_works(owner)
     before, after = parse_number(query.get("before")), parse_number(query.get("after"))
-    piece = searching.list_page(with_cards(rows), list_filters.sort, before, after, ROWS)
+    list_page = searching.list_works_page(prefetch_cards(rows), list_filters.sort, before, after, ROWS_PER_PAGE)
     collections = list(list_collections(owner))
     return {
-        "piece": piece,
-        "cards": cards_of(piece.works),
+        "piece": list_page,
+        "cards": build_cards(list_page.works),
         "asked": list_filters,
         "count": rows.count() if list_filters.narrowed else counts[""],
         "has_works": counts[""] > 0,
         "choices": [
-            (value, f"{words} {grouped(counts[value])}")
-            for value, words in FILTERS
+            (value, f"{label} {grouped(counts[value])}")
+            for value, label in FILTERS
             if counts[value] or value in ("", list_filters.only)
         ],
         "sorts": SORTS,
         "collections": [("", _("all collections")), *((row.number, row.name) for row in collections)],
         "collection": next((row for row in collections if row.number == list_filters.collection), None),
-        "done": scoped.bulk_edits(owner).filter(number=parse_number(query.get("bulk")) or 0).first(),
+        "done": scoped.list_bulk_edits(owner).filter(number=parse_number(query.get("bulk")) or 0).first(),
         "whats": EDITS,
-        "proposed": proposals.list_open(owner).count(),
+        "proposed": proposals.list_open_proposals(owner).count(),
     }
 
 
 @decider_post()
 def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Edit the chosen works, or all that match the filters."""
+    """Edit the selected works, or all works that match the filters."""
     fields = request.POST
-    numbers = [number for text in fields.getlist("work")[:ROWS] if (number := parse_number(text)) is not None]
-    selected = (
-        ListFilters.from_query(fields).rows(owner)
+    numbers = [number for text in fields.getlist("work")[:ROWS_PER_PAGE] if (number := parse_number(text)) is not None]
+    selected_works = (
+        ListFilters.from_query(fields).find_works(owner)
         if "all" in fields
-        else scoped.works(owner).filter(number__in=numbers)
+        else scoped.list_owner_works(owner).filter(number__in=numbers)
     )
-    back = QueryDict(mutable=True)
-    back.update({name: fields[name] for name in ("q", "only", "upload", "collection", "sort") if fields.get(name)})
+    query = QueryDict(mutable=True)
+    query.update({name: fields[name] for name in ("q", "only", "upload", "collection", "sort") if fields.get(name)})
     with ErrorMessages(request):
-        what, value, reason = (clean_text(fields.get(name, "")) for name in ("what", "value", "reason"))
+        field_name, value, reason = (clean_text(fields.get(name, "")) for name in ("what", "value", "reason"))
         by = request.user.get_username()
-        done = bulk.start_bulk_edit(wiring.services(), owner, selected, what, value, by=by, reason=reason)
-        back["bulk"] = str(done.number)
-    return redirect(f"{reverse('works', args=[owner.slug])}?{back.urlencode()}")
+        new_edit = bulk.start_bulk_edit(
+            wiring.services(), owner, selected_works, field_name, value, by=by, reason=reason
+        )
+        query["bulk"] = str(new_edit.number)
+    return redirect(f"{reverse('works', args=[owner.slug])}?{query.urlencode()}")
 
 
 @member_page("web/works-changes.html")
 def bulk_edits(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show past bulk edits, newest first."""
-    return {"page": page_of(request, scoped.bulk_edits(owner))}
+    return {"page": get_page(request, scoped.list_bulk_edits(owner))}
 
 
 @member_page("web/works-change.html")
 def bulk_edit(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """Show the progress of a bulk edit, as a fragment."""
-    return {"done": scoped.bulk_edit(owner, number)}
+    return {"done": scoped.get_bulk_edit(owner, number)}
 
 
 @decider_post(back="bulk-edits")
 def undo_bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Undo a bulk edit."""
-    row = scoped.bulk_edit(owner, number)
-    done = bulk.undo_bulk_edit(wiring.services(), row, by=request.user.get_username())
-    return redirect(f"{reverse('works', args=[owner.slug])}?bulk={done.number}")
+    row = scoped.get_bulk_edit(owner, number)
+    undo_edit = bulk.undo_bulk_edit(wiring.services(), row, by=request.user.get_username())
+    return redirect(f"{reverse('works', args=[owner.slug])}?bulk={undo_edit.number}")
 
 
 @decider_post()

@@ -1,4 +1,4 @@
-"""Proposed works: images on an owner's own sites that match no work, for registration."""
+"""Proposed works: pictures on an owner's own sites that match no work and can be registered."""
 
 from collections.abc import Iterable
 
@@ -8,29 +8,29 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from desk.texts.numbers import grouped
-from desk.web.common.pages import decider_post, member_page, page_of
+from desk.web.common.pages import decider_post, get_page, member_page
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.matches import proposals as proposing
 from registry.models import Owner, Watch
 from workers import wiring
 
-TICKS = (("", gettext_lazy("As proposed")), ("all", gettext_lazy("All")), ("none", gettext_lazy("None")))
+TICK_OPTIONS = (("", gettext_lazy("As proposed")), ("all", gettext_lazy("All")), ("none", gettext_lazy("None")))
 
 
 @member_page("web/proposals.html")
 def proposals(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the proposals with their files' metadata. Likely logos, icons and small copies are not preselected."""
     tick = request.GET.get("tick", "")
-    page = page_of(request, proposing.list_open(owner).order_by("plain", "-pk"), size=proposing.MAX_AT_ONCE)
+    page = get_page(request, proposing.list_open_proposals(owner).order_by("plain", "-pk"), size=proposing.MAX_AT_ONCE)
     return {
         "page": page,
         "is_full": page.paginator.count >= proposing.MAX_OPEN,
         "rows": [
             (row, proposing.get_file_name(row), {"": not row.plain, "none": False}.get(tick, True)) for row in page
         ],
-        "ticks": TICKS,
-        "tick": tick if tick in dict(TICKS) else "",
+        "ticks": TICK_OPTIONS,
+        "tick": tick if tick in dict(TICK_OPTIONS) else "",
         "watches": Watch.objects.filter(owner=owner, own=True, removed_at=None).order_by("number"),
     }
 
@@ -40,11 +40,13 @@ def decide(request: HttpRequest, owner: Owner) -> HttpResponse | None:
     """Register or dismiss the selected proposals."""
     digests, by = _parse_digests(request.POST.getlist("picture")), request.user.get_username()
     if request.POST.get("do") == "dismiss":
-        n = proposing.dismiss(owner, digests, by=by)
-        text = ngettext("%(n)s picture is no longer proposed.", "%(n)s pictures are no longer proposed.", n)
-        messages.success(request, text % {"n": grouped(n)})
+        dismissed_count = proposing.dismiss_proposals(owner, digests, by=by)
+        text = ngettext(
+            "%(n)s picture is no longer proposed.", "%(n)s pictures are no longer proposed.", dismissed_count
+        )
+        messages.success(request, text % {"n": grouped(dismissed_count)})
         return None
-    upload = proposing.register(wiring.services(), owner, digests, by=by)
+    upload = proposing.register_proposals(wiring.services(), owner, digests, by=by)
     return redirect("upload", slug=owner.slug, number=upload.number)
 
 
@@ -52,4 +54,4 @@ def _parse_digests(texts: Iterable[str]) -> list[Digest]:
     try:
         return [Digest.from_hex(text) for text in texts]
     except ValueError as error:
-        raise WrongUseError(_("Choose at least one picture.")) from error
+        raise WrongUseError(_("Select at least one picture.")) from error

@@ -1,4 +1,4 @@
-"""The spread of a work: a timeline by party, drawn on the server, and the same data in tables."""
+"""Spread of a work: a timeline by site, drawn on the server, and the same data in tables."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from desk.texts.cases import standing_in_words
-from desk.web.common.pages import member_page, page_of
+from desk.web.common.pages import get_page, member_page
 from registry import scoped
 from registry.models import Case, Owner
 from registry.parties import spread as spreading
 
-LANES = 15
-"""Maximum number of parties per page. With fifty steps each, the drawing stays below the page size limit."""
-LANE, TOP = 44, 24  # Height of a lane and of the space above the first, in pixels.
-LARGEST, LEAST = 9, 3  # Maximum and minimum radius of a dot, in pixels.
-STEPS = {  # Timeline steps: maximum length of the timeline, middle of a step, and format of its start.
+LANES_PER_PAGE = 15
+"""Maximum number of sites per page. With fifty steps each, the drawing stays below the page size limit."""
+LANE_HEIGHT, TOP_HEIGHT = 44, 24  # Height of a lane and of the space above the first, in pixels.
+MAX_RADIUS, MIN_RADIUS = 9, 3  # Maximum and minimum radius of a dot, in pixels.
+STEPS = {  # By step: maximum length of the timeline, half a step, and date format.
     "week": (timedelta(weeks=26), timedelta(days=3.5), "DATE_FORMAT"),
     "month": (timedelta(days=1461), timedelta(days=15), "YEAR_MONTH_FORMAT"),
     "year": (timedelta.max, timedelta(days=182), "Y"),
@@ -29,67 +29,87 @@ STEPS = {  # Timeline steps: maximum length of the timeline, middle of a step, a
 
 
 class Lane(NamedTuple):
-    """A party in the drawing, with times in percent of the width and sizes in pixels, and the table's values."""
+    """A site in the drawing, with times in percent of the width and sizes in pixels, and the values of the table."""
 
     case: Case
     country: spreading.Country
     y: int
     ends: tuple[str, str]
-    dots: Sequence[tuple[str, str, bool]]  # Position, size, and whether it is after a notice.
+    dots: Sequence[tuple[str, str, bool]]  # Position, radius, and whether the dot is after a notice.
     notices: Sequence[tuple[str, datetime]]
-    after: int | None  # New places after a notice; None without a notice.
+    after: int | None  # Number of new pages after a notice; None without a notice.
     standing: str
 
 
 @member_page("web/spread.html")
 def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """Show the parties that showed a work, in order of first sighting, and the times of new places."""
-    work = scoped.work(owner, number)
+    """Show the sites on which a work was seen, in order of first sighting, and the times of new pages."""
+    work = scoped.get_work(owner, number)
     rows = spreading.list_cases(owner, work)
-    page = page_of(request, rows, size=LANES)
+    page = get_page(request, rows, size=LANES_PER_PAGE)
     values: dict[str, object] = {"work": work, "page": page}
     if page.object_list:
         ends = rows.aggregate(first=Min("first_seen"), last=Max("last_seen"))
         if ends["first"] is not None:
-            values |= _timeline(owner, list(page.object_list), **ends)
+            values |= _build_timeline(owner, list(page.object_list), **ends)
         values["by_country"] = spreading.count_by_country(owner, rows)
     return values
 
 
-def _timeline(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:
+def _build_timeline(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:
     span = max(last - first, timedelta(seconds=1))
-    period, half, form = next(
-        (name, half, form) for name, (max_places, half, form) in STEPS.items() if span <= max_places
+    period, half_step, label_format = next(
+        (name, half_step, label_format)
+        for name, (max_places, half_step, label_format) in STEPS.items()
+        if span <= max_places
     )
-    span = max(span, 2 * half)  # At least one step.
-    newly, sent = spreading.count_new_places(cases, period), spreading.list_notice_times(cases)
+    span = max(span, 2 * half_step)  # At least one step.
+    new_pages, notice_times = spreading.count_new_places(cases, period), spreading.list_notice_times(cases)
     countries = spreading.locate_parties(owner, {case.party for case in cases})
-    steps = [step for case_steps in newly.values() for step in case_steps]
+    steps = [step for case_steps in new_pages.values() for step in case_steps]
     max_places = max((step.places for step in steps), default=1)
-    every, after = Counter[datetime](), Counter[datetime]()
+    page_counts, counts_after_notice = Counter[datetime](), Counter[datetime]()
     for step in steps:
-        every[step.begins] += step.places
-        after[step.begins] += step.places * step.after_notice
+        page_counts[step.period_start] += step.places
+        counts_after_notice[step.period_start] += step.places * step.after_notice
 
-    days = (first, last) if last - first > span / 3 else (first,)  # Otherwise the labels would overlap.
+    tick_times = (first, last) if last - first > span / 3 else (first,)  # Otherwise the labels would overlap.
 
-    def at(moment: datetime | None) -> str:
-        moment = first if moment is None else moment
-        return f"{2 + 96 * min(max((moment - first) / span, 0.0), 1.0):.1f}%"
+    def format_position(time: datetime | None) -> str:
+        time = first if time is None else time
+        return f"{2 + 96 * min(max((time - first) / span, 0.0), 1.0):.1f}%"
 
-    def lane(place: int, case: Case) -> Lane:
-        case_steps, notices = newly[case.pk], [(at(moment), moment) for moment in sent.get(case.pk, ())]
-        sizes = (f"{max(LARGEST * sqrt(step.places / max_places), LEAST):.1f}" for step in case_steps)
-        dots = [(at(step.begins + half), size, step.after_notice) for step, size in zip(case_steps, sizes, strict=True)]
-        ends = at(case.first_seen), at(case.last_seen)  # type: ignore[attr-defined]
-        later = sum(step.places for step in case_steps if step.after_notice) if notices else None
-        stands = standing_in_words(case.standing) if case.standing else ""
-        return Lane(case, countries[case.party], TOP + LANE * place, ends, dots, notices, later, stands)
+    def build_lane(position: int, case: Case) -> Lane:
+        case_steps, notices = (
+            new_pages[case.pk],
+            [(format_position(notice_time), notice_time) for notice_time in notice_times.get(case.pk, ())],
+        )
+        sizes = (f"{max(MAX_RADIUS * sqrt(step.places / max_places), MIN_RADIUS):.1f}" for step in case_steps)
+        dots = [
+            (format_position(step.period_start + half_step), size, step.after_notice)
+            for step, size in zip(case_steps, sizes, strict=True)
+        ]
+        ends = format_position(case.first_seen), format_position(case.last_seen)  # type: ignore[attr-defined]
+        pages_after_notice = sum(step.places for step in case_steps if step.after_notice) if notices else None
+        status = standing_in_words(case.standing) if case.standing else ""
+        return Lane(
+            case,
+            countries[case.party],
+            TOP_HEIGHT + LANE_HEIGHT * position,
+            ends,
+            dots,
+            notices,
+            pages_after_notice,
+            status,
+        )
 
     return {
-        "lanes": [lane(place, case) for place, case in enumerate(cases, 1)],
-        "height": TOP + LANE * len(cases) + 20,
-        "ticks": [(at(moment), date_format(localtime(moment), "DATE_FORMAT")) for moment in days],
-        "steps": [(date_format(begins, form), every[begins], after[begins]) for begins in sorted(every)],
-        "told": any(sent.values()),
+        "lanes": [build_lane(place, case) for place, case in enumerate(cases, 1)],
+        "height": TOP_HEIGHT + LANE_HEIGHT * len(cases) + 20,
+        "ticks": [(format_position(moment), date_format(localtime(moment), "DATE_FORMAT")) for moment in tick_times],
+        "steps": [
+            (date_format(step_start, label_format), page_counts[step_start], counts_after_notice[step_start])
+            for step_start in sorted(page_counts)
+        ],
+        "told": any(notice_times.values()),
     }

@@ -1,4 +1,4 @@
-"""URL patterns of the pages on works and images."""
+"""URL patterns of the pages on works and pictures."""
 
 from django.urls import URLPattern, path
 

@@ -1,4 +1,4 @@
-"""The page of a work, its exports and deposit records, and its images."""
+"""Work page, exports, deposit records and pictures."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -10,25 +10,25 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
-from desk.api.common.files import download
-from desk.schemas.works import searches_of, seen_before
+from desk.api.common.files import build_download_response
+from desk.schemas.works import list_expired_matches, list_searches
 from desk.texts import metadata_problems, ownership
 from desk.texts.masks import describe_masks
-from desk.texts.past_searches import relation_in_words, search_in_words
+from desk.texts.past_searches import describe_relation, describe_search
 from desk.web.common.access import clean_text, log_download
-from desk.web.common.pages import ErrorMessages, decider_post, member_page, page_of
-from desk.web.works.on_hold import hold_values
+from desk.web.common.pages import ErrorMessages, decider_post, get_page, member_page
+from desk.web.works.on_hold import build_hold_values
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import scoped
 from registry.bundles import deposits
 from registry.bundles.bundles import write_to_temporary_file
 from registry.cases import work_search as searching
-from registry.log.audit_log import Evidence
+from registry.log.audit_log import EvidenceKind
 from registry.matches import proposals
 from registry.members import accounts
 from registry.models import Case, Owner, WorkPicture
-from registry.pictures.previews import LARGE, SMALL, get_viewable_bytes
+from registry.pictures.previews import LARGE_SIDE, SMALL_SIDE, get_viewable_bytes
 from registry.works import exporting
 from registry.works.ownership import PROBLEMS, assess_terms, list_warnings
 from registry.works.public_works import get_public_url
@@ -45,45 +45,46 @@ def derived(request: HttpRequest, owner: Owner) -> None:
 
 @member_page("web/work.html")
 def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """Show a work: declarations, warnings, proofs, finds and history."""
-    row = scoped.work(owner, number)
+    """Show a work: declarations, warnings, proofs, cases and history."""
+    row = scoped.get_work(owner, number)
     row.owner = owner
     pictures = Prefetch("work_pictures", WorkPicture.objects.select_related("picture").order_by("pk"))
     prefetch_related_objects([row], pictures, "remarks", "conflicts")
     remarks = sorted(row.remarks.all(), key=lambda item: (item.answered_at is None, item.answered_at, item.pk))
-    case_rows = searching.annotate_seen_times(scoped.cases(owner).filter(work=row, resembles=False))
-    history = page_of(request, row.changes.all(), "history")
-    cases = page_of(request, case_rows)
+    case_rows = searching.annotate_seen_times(scoped.list_owner_cases(owner).filter(work=row, is_related=False))
+    history = get_page(request, row.changes.all(), "history")
+    cases = get_page(request, case_rows)
     open_count = case_rows.filter(decision="open").count() if cases.has_other_pages() else _count_open(cases)
     return {
         "work": row,
         "pictures": row.work_pictures.all(),
         "public": get_public_url(wiring.services().config, row),
         "masked": [mask.sentence for picture in row.work_pictures.all() for mask in describe_masks(picture)],
-        "held": hold_values(owner, row),
+        "held": build_hold_values(owner, row),
         "conflict": min(row.conflicts.all(), key=lambda item: item.earlier_registered_at, default=None),
         "doubts": ownership.describe_warnings(list_warnings(row)),
         "remarks": [ownership.describe_remark(remark) for remark in remarks],
         "collections": row.collections.order_by("name"),
-        "terms": ownership.term_rows(assess_terms(row)),
-        "stated": ownership.stated_rows(row.metadata),
+        "terms": ownership.build_term_rows(assess_terms(row)),
+        "stated": ownership.build_metadata_rows(row.metadata),
         "problems": metadata_problems.describe_problems(row.metadata.get(PROBLEMS, ())),
         "kind": ownership.format_declared("author_kind", row.author_kind),
         "medium": ownership.format_declared("medium", row.medium) if row.medium else "",
         "registration": get_registration(row),
         "origin": proposals.find_origin(row),
-        "at_home": proposals.find_on_own_sites(row),
+        "at_home": proposals.find_own_site_sightings(row),
         "attachments": row.attachments.filter(removed_at=None),
         "page": cases,
         "undecided": open_count,
         "deposits": row.deposits.all(),
         "history": history,
         "changes": [
-            (entry, ownership.KINDS.get(entry.kind, entry.kind), ownership.change_rows(entry)) for entry in history
+            (entry, ownership.CHANGE_LABELS.get(entry.kind, entry.kind), ownership.build_change_rows(entry))
+            for entry in history
         ],
-        "related": [(other, relation_in_words(other)) for other in list_related(row)],
-        "searches": [search_in_words(search) for search in searches_of(row)],
-        "seen_before": seen_before(row),
+        "related": [(other, describe_relation(other)) for other in list_related(row)],
+        "searches": [describe_search(search) for search in list_searches(row)],
+        "seen_before": list_expired_matches(row),
     }
 
 
@@ -94,19 +95,19 @@ def _count_open(cases: Iterable[Case]) -> int:
 @decider_post()
 def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Send copies for publication, with embedded ownership metadata, as a ZIP."""
-    row, fields = scoped.work(owner, number), request.POST
+    row, fields = scoped.get_work(owner, number), request.POST
     with ErrorMessages(request):
-        licensor, recipient = (clean_text(fields.get(name, "")) for name in ("licence_url", "mark_for"))
-        options = exporting.ExportOptions(licensor, "no_training" in fields, "sign" in fields, recipient)
+        licensor_url, recipient = (clean_text(fields.get(name, "")) for name in ("licence_url", "mark_for"))
+        options = exporting.ExportOptions(licensor_url, "no_training" in fields, "sign" in fields, recipient)
         data = exporting.export_zip(wiring.services(), row, options, by=request.user.get_username())
-        return download(data, exporting.get_zip_name(row), "application/zip")
+        return build_download_response(data, exporting.get_zip_name(row), "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
 
 @decider_post(back="work")
 def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
     """Create a deposit record of the current declarations."""
-    row = scoped.work(owner, number)
+    row = scoped.get_work(owner, number)
     with ErrorMessages(request):
         new_deposit = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": new_deposit.number})
@@ -114,40 +115,40 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @member_page()
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
-    """Send a deposit record with its current receipts."""
-    row = scoped.deposit(owner, number, deposit)
+    """Send a deposit record with its current timestamp receipts."""
+    row = scoped.get_deposit(owner, number, deposit)
     with ErrorMessages(request):
         file = write_to_temporary_file(partial(deposits.assemble_deposit, wiring.services(), row))
-        log_download(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
-        name = f"{deposits.deposit_name(row)}.zip"
-        return download(file, name, "application/zip")
+        log_download(request, EvidenceKind.DEPOSIT, owner, number=deposit, work=number)
+        name = f"{deposits.get_deposit_file_stem(row)}.zip"
+        return build_download_response(file, name, "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
 
 @member_page()
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
-    """Send the record's PDF in the installation's first language."""
-    row = scoped.deposit(owner, number, deposit)
+    """Send the PDF of a deposit record, in the installation's first language."""
+    row = scoped.get_deposit(owner, number, deposit)
     with ErrorMessages(request):
-        files = deposits.record_files(wiring.services(), row)
-        log_download(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
+        files = deposits.load_record_files(wiring.services(), row)
+        log_download(request, EvidenceKind.DEPOSIT, owner, number=deposit, work=number)
         name, data = min(files.items(), key=lambda item: len(item[0]))
-        return download(data, name, "application/pdf")
+        return build_download_response(data, name, "application/pdf")
     return redirect("work", slug=owner.slug, number=number)
 
 
 @member_page()
 @cache_control(private=True, max_age=3600)
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
-    """Return an image as a reduced JPEG. Original bytes found on the web are never sent to a browser."""
+    """Return a picture as a reduced JPEG. Original bytes found on the web are never sent to a browser."""
     try:
         picture_digest = Digest.from_hex(digest)
     except ValueError as error:
         raise Http404 from error
-    side = LARGE if request.GET.get("size") == "large" else SMALL
+    side = LARGE_SIDE if request.GET.get("size") == "large" else SMALL_SIDE
     try:
         return HttpResponse(
-            get_viewable_bytes(wiring.services(), scoped.picture(owner, picture_digest), side),
+            get_viewable_bytes(wiring.services(), scoped.get_picture(owner, picture_digest), side),
             content_type="image/jpeg",
         )
     except ExhibitError as error:

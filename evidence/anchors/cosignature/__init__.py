@@ -1,1 +1,1 @@
-"""Witnesses of the log (C2SP tlog-witness): each checks that a checkpoint continues the last one that it has seen."""
+"""Log witnesses (C2SP tlog-witness): each checks that a checkpoint is consistent with the last one that it has seen."""

@@ -1,4 +1,4 @@
-"""Requests to a witness to cosign a checkpoint of this installation's log (C2SP tlog-witness, ``add-checkpoint``)."""
+"""Requests to a log witness to cosign this installation's checkpoints (C2SP tlog-witness, ``add-checkpoint``)."""
 
 import base64
 import re
@@ -27,8 +27,8 @@ MAX_REQUESTS = 4
 
 
 @dataclass(eq=False, repr=False)
-class WitnessAnchor:
-    """A witness of the log (port ``Anchor``)."""
+class LogWitnessAnchor:
+    """Client of a log witness (port ``Anchor``)."""
 
     kind = KIND
     patience = timedelta(minutes=10)
@@ -37,7 +37,7 @@ class WitnessAnchor:
     name: str
     url: str  # base URL of add-checkpoint
     vkey: str
-    log: OwnLog | None  # this installation's log to be cosigned; not needed only to examine the witness
+    log: OwnLog | None  # this installation's log; ``None`` is allowed for :meth:`examine` only
     _: KW_ONLY
     development: bool
     session: requests.Session
@@ -46,7 +46,7 @@ class WitnessAnchor:
         self._cosigned_size = 0  # last cosigned size known here
 
     def submit(self, digest: Digest) -> Receipt:
-        """Have the checkpoint with this digest cosigned; the receipt is complete at once, and verified.
+        """Request a cosignature of the checkpoint with this digest, and verify it; the receipt is complete at once.
 
         Raises:
             ServiceMissingError: The witness does not respond, or limits the request rate.
@@ -54,73 +54,73 @@ class WitnessAnchor:
             SupersededError: The witness has cosigned a later checkpoint.
         """
         log = self.log
-        assert log is not None, "a witness cosigns heads of this installation's own log"
+        assert log is not None, "a log witness cosigns only checkpoints of this installation's own log"
         text = log.note(digest)
         size = parse_note(text).size
-        old = min(self._cosigned_size, size)
-        for _ in range(MAX_REQUESTS):  # other processes of this installation may have checkpoints cosigned meanwhile
-            status, response = self._request_cosignature(log, text, old)
+        known_size = min(self._cosigned_size, size)
+        for _ in range(MAX_REQUESTS):  # other processes of this installation may request cosignatures too
+            status, response = self._request_cosignature(log, text, known_size)
             match = _SIZE.fullmatch(response) if status == requests.codes.conflict else None
-            if match is None or int(match[1]) == old:
+            if match is None or int(match[1]) == known_size:
                 break
-            old = self._cosigned_size = int(match[1])
-            if old > (log_size := log.size()):
-                details = {"name": self.name, "seen": old, "size": log_size}
+            known_size = self._cosigned_size = int(match[1])
+            if known_size > (log_size := log.size()):
+                details = {"name": self.name, "seen": known_size, "size": log_size}
                 message = "The witness %(name)s has seen %(seen)s entries of this log, which has %(size)s."
                 raise IntegrityError(Sentence(message, **details))
-            if old > size:
-                raise SupersededError(f"The witness {self.name} has cosigned a later head.")
+            if known_size > size:
+                raise SupersededError(f"The log witness {self.name} has cosigned a later checkpoint.")
         else:
-            raise ServiceMissingError(f"The witness {self.name} cosigns other heads of this log meanwhile.")
+            raise ServiceMissingError(f"The log witness {self.name} keeps cosigning other checkpoints of this log.")
         if status != requests.codes.ok:
             refusal = Sentence(
                 "The log witness %(name)s refused the request with status %(status)s.", name=self.name, status=status
             )
             is_busy = status >= requests.codes.server_error or status == requests.codes.too_many_requests
             raise (ServiceMissingError if is_busy else IntegrityError)(refusal)
-        cosigned, time = self._parse_response(text, response)
+        cosigned_note, time = self._parse_response(text, response)
         self._cosigned_size = size
-        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, cosigned, (), time)
+        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, cosigned_note, (), time)
 
-    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
-        """Return the receipt unchanged: a cosignature is complete from the start."""
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - required by the port
+        """Return the receipt unchanged, because cosignatures are always complete."""
         return receipt
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """Return when the witness cosigned, by its key; raises ``IntegrityError`` if the cosignature is invalid."""
-        from evidence.anchors.cosignature.kind import TrustedWitness, verify  # noqa: PLC0415 - the kind builds this
+        """Verify the cosignature and return its time; raises ``IntegrityError`` if it is invalid."""
+        from evidence.anchors.cosignature.kind import TrustedWitness, verify  # noqa: PLC0415 - circular import
 
         own_witness = TrustedWitness(self.name, self.vkey, development=False, label="")
         return verify(digest, receipt.proof, {}, [own_witness], "checkpoint").time
 
     def examine(self) -> str:
         """Check that something responds at the witness's URL, without sending a checkpoint that it could cosign."""
-        send_request(self.session, self._address, b"", _HEADERS)
-        return "It answers."
+        send_request(self.session, self._add_checkpoint_url, b"", _HEADERS)
+        return "The log witness responds."
 
     @property
-    def _address(self) -> str:
+    def _add_checkpoint_url(self) -> str:
         return f"{self.url.rstrip('/')}/add-checkpoint"
 
-    def _request_cosignature(self, log: OwnLog, text: str, old: int) -> tuple[int, bytes]:
-        path = log.consistency(old, parse_note(text).size)
-        lines = [f"old {old}", *(base64.b64encode(step).decode() for step in path)]
-        return send_request(self.session, self._address, "\n".join([*lines, "", text]).encode(), _HEADERS)
+    def _request_cosignature(self, log: OwnLog, text: str, known_size: int) -> tuple[int, bytes]:
+        path = log.consistency(known_size, parse_note(text).size)
+        lines = [f"old {known_size}", *(base64.b64encode(step).decode() for step in path)]
+        return send_request(self.session, self._add_checkpoint_url, "\n".join([*lines, "", text]).encode(), _HEADERS)
 
     def _parse_response(self, text: str, response: bytes) -> tuple[bytes, datetime]:
-        """Return the checkpoint with this witness's cosignature as an additional line, and its time."""
+        """Return the checkpoint with the cosignature of this witness appended as a line, and the cosignature's time."""
         name = parse_cosigner_key(self.vkey)[0]
         lines = response.decode("utf-8", "replace").split("\n")[:MAX_SIGNATURES]
         for line in lines:
             if line.startswith(f"— {name} "):
-                cosigned = f"{text}{line}\n"
-                with suppress(UntrustedIssuerError):  # another key of this name, such as during a key change
-                    time = verify_cosignature(parse_note(cosigned), self.vkey)
+                cosigned_note = f"{text}{line}\n"
+                with suppress(UntrustedIssuerError):  # a different key with this name, for example during a key change
+                    time = verify_cosignature(parse_note(cosigned_note), self.vkey)
                     if time > now() + MAX_CLOCK_LEAD:
                         raise IntegrityError(
                             Sentence("The clock of the log witness %(name)s is ahead.", name=self.name)
                         )
-                    return cosigned.encode(), time
+                    return cosigned_note.encode(), time
         raise IntegrityError(
             Sentence("The response from the log witness %(name)s does not contain its cosignature.", name=self.name)
         )

@@ -1,1 +1,1 @@
-"""Timestamps in a contract of an EVM chain: transactions, receipts, and proofs that are checked offline."""
+"""Timestamps in a contract on an EVM chain: transactions, receipts, and proofs that are verified offline."""

@@ -1,4 +1,4 @@
-"""Declaration of chains with Ethereum's interface for the rest of the product."""
+"""Declaration of EVM chains as a kind of timestamp service."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence.anchors.kind import AnchorKind, Attestation, Material, format_time, get_pin_name, gettext_noop
+from evidence.anchors.kind import AnchorKind, Attestation, Material, format_pin_name, format_time, gettext_noop
 from evidence.formats.errors import UntrustedIssuerError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
@@ -24,67 +24,69 @@ if TYPE_CHECKING:
 
 def _parse_contract(value: object) -> bytes:
     fault = "{} is not an address of 0x and 40 hexadecimal digits"
-    return bytes.fromhex(values.matching(r"(0x[0-9a-fA-F]{40})?", fault)(value)[2:])
+    return bytes.fromhex(values.build_pattern_parser(r"(0x[0-9a-fA-F]{40})?", fault)(value)[2:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvmConfig(AnchorConfig):
-    """Settings of a chain and of the account that pays; an encrypted key needs the optional part `evm`.
+    """Settings of a chain and of the paying account; an encrypted key needs the optional part `evm`.
 
     Attributes:
         chain_id: Required: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is rejected.
-        contract: Address of the contract, which `POST /operator/witnesses/NAME/contract` creates; empty before.
+        contract: Address of the contract; empty until `POST /operator/witnesses/NAME/contract` has created it.
         key_file: Key of the paying account, as a file: Web3 Secret Storage (encrypted JSON), or hexadecimal digits in a
             file that only its user may read.
         password_file: For an encrypted `key_file`: a file with its password.
         key_variable: Instead of a file: the name of an environment variable with the key in hexadecimal digits.
-        confirmations: Number of blocks, including the transaction's own, after which it counts: 64 by default, which
-            suits Ethereum; 1 for chains whose blocks are final at once.
+        confirmations: Number of blocks, including its own, that confirm a transaction: 64 by default, which suits
+            Ethereum; 1 for chains whose blocks are final immediately.
         gas_price: Wei per unit of gas, such as 0 on chains without fees; by default, the node's suggestion.
-        max_gas_price: Without `gas_price`: wei per unit of gas above which nothing is signed; no limit by default.
-        validators: Addresses of the validators of a chain with QBFT or IBFT 2.0, which `exhibit trust` then lists:
-            blocks that they have sealed count without being pinned one by one.
-        quorum: With `validators`: number of them that must have sealed a block, at least two thirds.
+        max_gas_price: Without `gas_price`: maximum wei per unit of gas for new transactions; no limit by default.
+        validators: Addresses of the validators of a chain with QBFT or IBFT 2.0. `exhibit trust` adds them to the trust
+            list, so that blocks sealed by them are accepted without individual pins.
+        quorum: With `validators`: number of validators that must have sealed a block, at least two thirds.
     """
 
-    chain_id: int = values.setting(0, values.whole_number(0))
+    chain_id: int = values.setting(0, values.build_integer_parser(0))
     contract: bytes = values.setting(b"", _parse_contract)
-    key_file: Path | None = values.setting(None, values.path)
-    password_file: Path | None = values.setting(None, values.path)
-    key_variable: str = values.setting("", values.text)
-    confirmations: int = values.setting(64, values.whole_number(1, 100_000))
-    gas_price: int | None = values.setting(None, values.whole_number(0))
-    max_gas_price: int | None = values.setting(None, values.whole_number(1))
-    validators: tuple[bytes, ...] = values.setting((), lambda value: tuple(map(_parse_contract, values.texts(value))))
-    quorum: int = values.setting(0, values.whole_number(0))
+    key_file: Path | None = values.setting(None, values.parse_path)
+    password_file: Path | None = values.setting(None, values.parse_path)
+    key_variable: str = values.setting("", values.parse_text)
+    confirmations: int = values.setting(64, values.build_integer_parser(1, 100_000))
+    gas_price: int | None = values.setting(None, values.build_integer_parser(0))
+    max_gas_price: int | None = values.setting(None, values.build_integer_parser(1))
+    validators: tuple[bytes, ...] = values.setting(
+        (), lambda value: tuple(map(_parse_contract, values.parse_texts(value)))
+    )
+    quorum: int = values.setting(0, values.build_integer_parser(0))
 
     @property
     def faults(self) -> dict[str, object]:
-        """Possible faults of the settings, each with a value that is true if it applies."""
-        is_one = bool(self.key_file) != bool(self.key_variable)
+        """Possible errors in the settings; an error exists if its value is true."""
+        has_one_key_source = bool(self.key_file) != bool(self.key_variable)
         return {
-            "urls names more than one; give each a table of its own": self.urls[1:],
+            "urls contains more than one URL; give each a table of its own": self.urls[1:],
             "chain_id is missing": not self.chain_id,
-            "one of key_file and key_variable has to name the account's key": not is_one,
-            "password_file is for a key_file": self.password_file and not self.key_file,
-            "gas_price and max_gas_price exclude each other": None not in {self.gas_price, self.max_gas_price},
+            "set either key_file or key_variable for the account's key": not has_one_key_source,
+            "password_file is only allowed with key_file": self.password_file and not self.key_file,
+            "set only one of gas_price and max_gas_price": None not in {self.gas_price, self.max_gas_price},
             f"validators cannot count: {(fault := find_validators_fault(self.validators, self.quorum))}": fault,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedLedger:
-    """Pinned blocks of an EVM chain that somebody has compared with the chain, and validators whose seals count.
+    """Pinned blocks of an EVM chain that were compared with the chain, and validators whose seals are accepted.
 
     Attributes:
         validators: Addresses, 20 bytes each, of a chain whose blocks have seals in the form of QBFT or IBFT 2.0.
-        quorum: Number of them that must have sealed a block: at least two thirds, because fewer could seal two
-            contradictory blocks without any of them being caught.
+        quorum: Number of validators that must have sealed a block: at least two thirds, because a smaller number could
+            seal two contradictory blocks without detection.
     """
 
     name: str  # name in results
     chain: int  # the chain's id (EIP-155)
-    blocks: tuple[Digest, ...]  # hashes of blocks; only these count, because a header alone proves no work
+    blocks: tuple[Digest, ...]  # hashes of the accepted blocks, because a header alone proves no work
     development: bool  # true for a development chain
     label: str  # label that results show for a development chain
     validators: tuple[bytes, ...] = field(default=(), metadata=OPTIONAL)
@@ -92,7 +94,7 @@ class TrustedLedger:
 
 
 def find_validators_fault(validators: Sequence[bytes], quorum: int) -> str:
-    """Return why this quorum of validators cannot be required, or an empty text."""
+    """Return the reason why this quorum of validators is invalid, or an empty string."""
     if not validators and not quorum:
         return ""
     count = len(validators)
@@ -102,7 +104,7 @@ def find_validators_fault(validators: Sequence[bytes], quorum: int) -> str:
 
 
 def build(config: EvmConfig, session: "requests.Session", _log: object = None) -> "EvmAnchor":
-    """Return the adapter of a chain; without a contract it can only create one."""
+    """Build the client of a chain; without a contract, it can only create one."""
     from evidence.anchors.evm.anchor import EvmAnchor
 
     return EvmAnchor(
@@ -120,73 +122,73 @@ def build(config: EvmConfig, session: "requests.Session", _log: object = None) -
 
 
 def _load_account(config: EvmConfig) -> "EvmAccount":
-    from evidence.anchors.evm.account import account_from_environment, account_from_file
+    from evidence.anchors.evm.account import load_account_file, load_account_from_environment
 
     if config.key_file is not None:
-        return account_from_file(config.key_file, config.password_file)
-    return account_from_environment(config.key_variable)
+        return load_account_file(config.key_file, config.password_file)
+    return load_account_from_environment(config.key_variable)
 
 
 def verify(
-    digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], what: str
+    digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], subject: str
 ) -> Attestation:
-    """Verify that a pinned block of the chain has a log entry with the digest."""
+    """Verify a proof that a pinned block of the chain has a log entry with the digest."""
     try:
         from evidence.anchors.evm.proofs import recover_sealers, verify_proof
-    except ImportError as error:  # the verifier was installed without all requirements of pyproject.toml
-        needs = "rlp, trie, eth-keys and eth-hash[pycryptodome]"
-        raise NotFoundError(f"It could not be checked: {error}. Install {needs} with pip.") from error
+    except ImportError as error:  # only some of the requirements in pyproject.toml are installed
+        packages = "rlp, trie, eth-keys and eth-hash[pycryptodome]"
+        raise NotFoundError(f"The receipt could not be checked: {error}. Install {packages} with pip.") from error
     block = verify_proof(proof, digest)
     shortfall = ""
     for ledger in (ledger for ledger in ledgers if ledger.chain == block.chain):
         seal_text = ""
         if ledger.validators and block.sealed_extra_data:
-            count = len(recover_sealers(block.header, block.sealed_extra_data).intersection(ledger.validators))
-            seal_count_text = f"sealed by {count} of {len(ledger.validators)} pinned validators"
-            has_quorum = count >= ledger.quorum
+            seal_count = len(recover_sealers(block.header, block.sealed_extra_data).intersection(ledger.validators))
+            seal_count_text = f"sealed by {seal_count} of the {len(ledger.validators)} validators on the trust list"
+            has_quorum = seal_count >= ledger.quorum
             seal_text, shortfall = (
                 (f" {seal_count_text},", "")
                 if has_quorum
-                else ("", f" It is {seal_count_text}; {ledger.quorum} are required.")
+                else ("", f" The block is {seal_count_text}; {ledger.quorum} are required.")
             )
         if seal_text or block.hash in ledger.blocks:
             block_text = f"Block {block.number} of {ledger.name}, dated {format_time(block.time)},{seal_text}"
             label = ledger.label if ledger.development else ""
-            return Attestation(f"{block_text} holds a log of the {what}.", block.time, ledger.name, label)
+            return Attestation(f"{block_text} contains a log of the {subject}.", block.time, ledger.name, label)
     raise UntrustedIssuerError(
-        f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, "
-        f"dated {format_time(block.time)}, which is not pinned.{shortfall} Compare the hash with a node or "
-        "an explorer of that chain."
+        f"block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, "
+        f"dated {format_time(block.time)}. The proof is valid for it.{shortfall} Compare the hash with a node "
+        "or an explorer of that chain."
     )
 
 
-def vouch(
-    configured: Sequence[EvmConfig], receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str
+def build_pins(
+    configs: Sequence[EvmConfig], receipts: Iterable[tuple[Digest, Receipt]], label: str, development_label: str
 ) -> tuple[TrustedLedger, ...]:
-    """Return the blocks of receipts as given by the nodes, by witness and chain, with validators from the settings."""
+    """Build pins from the blocks of receipts, by service and chain, with the validators from the settings."""
     from evidence.anchors.evm.proofs import verify_proof
 
-    blocks_by_witness: dict[tuple[str, bool, int], dict[Digest, None]] = {
-        (config.name, config.development, config.chain_id): {} for config in configured if config.validators
+    blocks_by_service: dict[tuple[str, bool, int], dict[Digest, None]] = {
+        (config.name, config.development, config.chain_id): {} for config in configs if config.validators
     }
-    sets = {(config.name, config.chain_id): (config.validators, config.quorum) for config in configured}
+    validator_sets = {(config.name, config.chain_id): (config.validators, config.quorum) for config in configs}
     for digest, receipt in receipts:
         block = verify_proof(receipt.proof, digest)
-        blocks_by_witness.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
+        blocks_by_service.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
     return tuple(
         TrustedLedger(
-            get_pin_name(witness),
+            format_pin_name(service),
             chain,
             tuple(blocks),
             development,
-            trials if development else label,
-            *sets.get((witness, chain), ((), 0)),
+            development_label if development else label,
+            *validator_sets.get((service, chain), ((), 0)),
         )
-        for (witness, development, chain), blocks in blocks_by_witness.items()
+        for (service, development, chain), blocks in blocks_by_service.items()
     )
 
 
-def _formats() -> dict[str, type]:
+def _load_formats() -> dict[str, type]:
     from evidence.anchors.evm.proofs import EvmPending, EvmProof
 
     return {"evm": EvmProof, "evm-pending": EvmPending}
@@ -194,17 +196,17 @@ def _formats() -> dict[str, type]:
 
 KIND = AnchorKind(
     name="evm",
-    words=gettext_noop("blockchain (EVM)"),
+    description=gettext_noop("blockchain (EVM)"),
     config=EvmConfig,
     build=build,
-    pins="ledgers",
+    trust_field="ledgers",
     verify=verify,
-    vouch=vouch,
+    build_pins=build_pins,
     suffix=".json",
     prefix="evm-",
-    formats=_formats,
-    how_to_check=(
+    formats=_load_formats,
+    check_instructions=(
         "{name} is checked as in docs/reference/trust-list.md, against a block that you have from the chain",
     ),
-    usual=timedelta(minutes=10),
+    usual_response_time=timedelta(minutes=10),
 )

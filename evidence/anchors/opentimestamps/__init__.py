@@ -1,1 +1,1 @@
-"""OpenTimestamps: requests to calendars and for Bitcoin blocks, and offline verification."""
+"""OpenTimestamps: requests to calendars and sources of Bitcoin blocks, and offline verification."""

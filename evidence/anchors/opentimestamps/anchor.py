@@ -1,7 +1,7 @@
-"""Timestamps by OpenTimestamps: calendars collect digests, and a Bitcoin block attests them some hours later.
+"""OpenTimestamps: calendars collect digests, and a Bitcoin block attests them some hours later.
 
-A nonce is mixed in first, so that calendars learn nothing about the digest. The header of the attesting block is stored
-with the receipt, so that the proof can be verified without any server.
+The digest is combined with a nonce first, so that calendars learn nothing about it. The header of the attesting block
+is stored with the receipt, so that the proof can be verified without a server.
 """
 
 import fnmatch
@@ -21,9 +21,9 @@ from evidence.anchors.opentimestamps import proofs
 from evidence.anchors.opentimestamps.blocks import BlockSource
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
-from exhibit.network.addresses import origin_of
+from exhibit.network.addresses import get_url_origin
 from exhibit.ports import Receipt, ReceiptState
-from exhibit.sentences import Sentence, following
+from exhibit.sentences import Sentence, concatenate_sentences
 
 KIND = "opentimestamps"
 NONCE_BYTES = 16
@@ -38,10 +38,10 @@ _HEADERS = {"Accept": "application/vnd.opentimestamps.v1", "Content-Type": "appl
 
 @dataclass(eq=False, repr=False)
 class OpenTimestampsAnchor:
-    """Bitcoin through OpenTimestamps calendars (port ``Anchor``).
+    """Timestamp service that uses Bitcoin through OpenTimestamps calendars (port ``Anchor``).
 
     Raises:
-        ConfigError: There is no calendar, or it uses blocks of ``regtest`` outside development.
+        ConfigError: There is no calendar, or the blocks are from ``regtest`` and the service is not for development.
     """
 
     kind = KIND
@@ -49,23 +49,23 @@ class OpenTimestampsAnchor:
     qualified = ""
 
     name: str
-    calendars: Sequence[str]  # a single response is enough
-    blocks: BlockSource | None  # without it, proofs that name their block stay pending
+    calendars: Sequence[str]  # one response is sufficient
+    blocks: BlockSource | None  # if ``None``, proofs that name a block stay pending
     _: KW_ONLY
     development: bool
     session: requests.Session
 
     def __post_init__(self) -> None:
         if not self.calendars:
-            raise ConfigError(f"The anchor {self.name} has no calendar.")
+            raise ConfigError(f"The timestamp service {self.name} has no calendar.")
         if self.blocks is not None and self.blocks.network == "regtest" and not self.development:
-            sentence = f"The anchor {self.name} uses blocks that anybody can make."
+            sentence = f"The timestamp service {self.name} uses blocks that anyone can create."
             raise ConfigError(sentence, hint="Use them in development only.")
         self.calendars = tuple(url.rstrip("/") for url in self.calendars)
         self._retry_at: dict[str, float] = {}
 
     def submit(self, digest: Digest) -> Receipt:
-        """Send the digest, hidden by a nonce, to every calendar; raises ``ServiceMissingError`` if none accepts it."""
+        """Send the digest, hidden by a nonce, to every calendar; raises ``ServiceMissingError`` if all refuse it."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         commitment = _add_nonce(digest, nonce)[1]
         proof = b""
@@ -80,71 +80,72 @@ class OpenTimestampsAnchor:
                 failures.append(error.message)
         if not proof:
             message = Sentence("No calendar of %(name)s accepted the digest:", name=self.name)
-            raise ServiceMissingError(following(message, *failures))
+            raise ServiceMissingError(concatenate_sentences(message, *failures))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, proof)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
-        """Query the calendars for pending parts; complete once a block with enough confirmations attests the digest.
+        """Query the calendars for the pending parts of the receipt.
 
-        A calendar that does not respond counts as having nothing new.
+        The receipt is complete once a block with enough confirmations attests the digest. Calendars that do not respond
+        are ignored.
 
         Raises:
-            ServiceMissingError: Nothing is new, and the source of blocks does not respond for a named block.
+            ServiceMissingError: The proof is unchanged, and the source of blocks does not respond.
             IntegrityError: The receipt or a block is invalid.
         """
         if receipt.state is ReceiptState.COMPLETE:
             return receipt
-        stamp = proofs.read_proof(receipt.proof)
-        if stamp.msg != digest.raw:
+        timestamp = proofs.read_proof(receipt.proof)
+        if timestamp.msg != digest.raw:
             raise IntegrityError(Sentence("The timestamp receipt is for another digest."))
         proof = receipt.proof
-        for part, calendar in proofs.find_pending_parts(stamp):
-            if self._is_known(calendar):
-                proof = self._query_calendar(proof, part.msg, calendar)
-        extended = receipt if proof == receipt.proof else replace(receipt, proof=proof)
+        for pending_part, calendar in proofs.find_pending_parts(timestamp):
+            if self._may_query_calendar(calendar):
+                proof = self._query_calendar(proof, pending_part.msg, calendar)
+        updated_receipt = receipt if proof == receipt.proof else replace(receipt, proof=proof)
         try:
             block = self._find_attesting_block(proof, digest)
         except ServiceMissingError:
-            if extended is receipt:
+            if updated_receipt is receipt:
                 raise
-            return extended  # keep the calendars' responses although the node does not respond
+            return updated_receipt  # store the responses of the calendars even if the node does not respond
         if block is None:
-            return extended
+            return updated_receipt
         height, header, time = block
         material = ((f"block-{height}.header", header),)
         return replace(receipt, state=ReceiptState.COMPLETE, proof=proof, material=material, time=time)
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """Return the time of the attesting block; raises ``IntegrityError`` or a subclass if the proof is invalid."""
+        """Verify the proof and return the time of the attesting block; raises ``IntegrityError`` if it is invalid."""
         network = "main" if self.blocks is None else self.blocks.network
         return proofs.verify_proof(receipt.proof, digest, proofs.extract_headers(receipt.material), network)[1]
 
     def examine(self) -> str:
-        """Return how many calendars respond, and the newest known block."""
-        responding = 0
+        """Return a summary with the number of responding calendars and the newest known block."""
+        responding_count = 0
         for calendar in self.calendars:
             with suppress(ExhibitError):
                 send_request(self.session, f"{calendar}/timestamp/{bytes(32).hex()}")
-                responding += 1
-        if not responding:
-            raise ServiceMissingError(f"No calendar of {self.name} answers.")
-        summary = f"{responding} of {len(self.calendars)} calendars answer"
+                responding_count += 1
+        if not responding_count:
+            raise ServiceMissingError(f"No calendar of {self.name} responds.")
+        summary = f"{responding_count} of {len(self.calendars)} calendars respond"
         if self.blocks is None:
-            return f"{summary}; without a source of blocks its proofs stay pending here."
-        return f"{summary}; the newest block is {self.blocks.tip():,}."
+            return f"{summary}; without a source of blocks, proofs stay pending."
+        return f"{summary}; the newest block is {self.blocks.get_tip_height():,}."
 
     def _find_attesting_block(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
-        """Return height, header and time of the lowest block that attests the digest and has enough confirmations."""
+        """Find the lowest attesting block with enough confirmations; return its height, header and time."""
         heights = list(dict.fromkeys(height for height, _ in proofs.parse_attestations(proof).blocks))
         if not heights or self.blocks is None:
             return None
-        deep_enough = self.blocks.tip() - CONFIRMATIONS[self.blocks.network] + 1
+        max_height = self.blocks.get_tip_height() - CONFIRMATIONS[self.blocks.network] + 1
         failure: ExhibitError | None = None
         for height in heights:
-            if height > deep_enough:
+            if height > max_height:
                 continue
             try:
-                header = self.blocks.header(height)
+                header = self.blocks.fetch_header(height)
                 return height, header, proofs.verify_proof(proof, digest, {height: header}, self.blocks.network)[1]
             except (IntegrityError, ServiceMissingError) as error:
                 failure = failure or error
@@ -153,7 +154,7 @@ class OpenTimestampsAnchor:
         return None
 
     def _query_calendar(self, proof: bytes, commitment: bytes, calendar: str) -> bytes:
-        """Return the proof extended by a calendar's response, or unchanged if that contains nothing useful."""
+        """Query a calendar and return the extended proof, or the same proof if the calendar adds nothing."""
         try:
             response = self._request_timestamp(f"{calendar}/timestamp/{commitment.hex()}", commitment)
             return proofs.merge_response(proofs.read_proof(proof), response)
@@ -161,11 +162,11 @@ class OpenTimestampsAnchor:
             return proof
 
     def _request_timestamp(self, url: str, commitment: bytes, body: bytes | None = None) -> Timestamp:
-        calendar = origin_of(url).partition("//")[2]
+        calendar = get_url_origin(url).partition("//")[2]
         if time.monotonic() < self._retry_at.get(calendar, 0.0):
             raise ServiceMissingError(Sentence("%(place)s did not respond to a recent request.", place=calendar))
         try:
-            status, response = send_request(self.session, url, body, _HEADERS, limit=MAX_RESPONSE_BYTES)
+            status, response = send_request(self.session, url, body, _HEADERS, max_bytes=MAX_RESPONSE_BYTES)
         except ServiceMissingError:
             self._retry_at[calendar] = time.monotonic() + RETRY_SECONDS
             raise
@@ -174,14 +175,14 @@ class OpenTimestampsAnchor:
             raise ServiceMissingError(Sentence("%(place)s returned status %(status)s.", **details))
         return proofs.read_timestamp(response, commitment)
 
-    def _is_known(self, calendar: str) -> bool:
-        """Return True if a calendar in a proof may be queried: a configured one, or a pool's well-known member."""
-        scheme, _, place = origin_of(calendar).partition("://")
-        is_public = any(fnmatch.fnmatchcase(place, pattern) for pattern in KNOWN_CALENDARS)
+    def _may_query_calendar(self, calendar: str) -> bool:
+        """Return True if a calendar that a proof names may be queried: it is configured, or in a well-known pool."""
+        scheme, _, host = get_url_origin(calendar).partition("://")
+        is_public = any(fnmatch.fnmatchcase(host, pattern) for pattern in KNOWN_CALENDARS)
         return calendar.rstrip("/") in self.calendars or (scheme == "https" and is_public)
 
 
 def _add_nonce(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:
-    """Return the start of a proof, and the commitment for calendars."""
-    stamp = Timestamp(digest.raw)
-    return stamp, stamp.ops.add(OpAppend(nonce)).ops.add(OpSHA256()).msg
+    """Start a proof with a nonce; return it, and the commitment for calendars."""
+    timestamp = Timestamp(digest.raw)
+    return timestamp, timestamp.ops.add(OpAppend(nonce)).ops.add(OpSHA256()).msg

@@ -1,4 +1,4 @@
-"""Sources of block headers: the operator's own node, or a public explorer."""
+"""Sources of block headers: the operator's Bitcoin node, or a public block explorer."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JsonRpcBlocks:
-    """Bitcoin Core's JSON-RPC; raises ``ConfigError`` for an unknown network.
+    """Client of Bitcoin Core's JSON-RPC interface; raises ``ConfigError`` for an unknown network.
 
-    The credentials are a file with ``user:password`` in one line, like Bitcoin Core's ``.cookie``; it is read for every
-    call, because the node rewrites it at each start.
+    The credentials are a file with the line ``user:password``, such as Bitcoin Core's ``.cookie``. The file is read for
+    every call, because the node rewrites it at each start.
     """
 
     url: str
@@ -27,32 +27,32 @@ class JsonRpcBlocks:
 
     def __post_init__(self) -> None:
         if self.network not in {"main", "regtest"}:
-            raise ConfigError(f"There is no Bitcoin network {self.network!r}.", hint="It is main or regtest.")
+            raise ConfigError(f"Unknown Bitcoin network {self.network!r}.", hint="Use main or regtest.")
 
-    def tip(self) -> int:
+    def get_tip_height(self) -> int:
         """Return the height of the newest block."""
         height = self._call("getblockcount")
         if type(height) is not int:
-            raise ServiceMissingError("The Bitcoin node answered with something that isn't a height.")
+            raise ServiceMissingError("The Bitcoin node did not return a block height.")
         return height
 
-    def header(self, height: int) -> bytes:
+    def fetch_header(self, height: int) -> bytes:
         """Return the 80-byte header at a height."""
-        block = str(self._call("getblockhash", height))
-        return _validate_header(str(self._call("getblockheader", block, False)), block)  # noqa: FBT003 - the node's own parameter: not decoded
+        block_hash = str(self._call("getblockhash", height))
+        return _validate_header(str(self._call("getblockheader", block_hash, False)), block_hash)  # noqa: FBT003 - raw header
 
-    def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the node answers
+    def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - JSON
         request = json.dumps({"jsonrpc": "1.0", "id": "exhibit", "method": method, "params": parameters})
         headers = {"Content-Type": "application/json"}
         status, body = send_request(self.session, self.url, request.encode(), headers, self._read_credentials())
         if status in {401, 403}:
-            sentence = f"The Bitcoin node wants other credentials (status {status})."
+            sentence = f"The Bitcoin node rejected the credentials (status {status})."
             raise ServiceMissingError(sentence, hint="Set bitcoin_credentials.")
         try:
             response = json.loads(body)
             error, result = response["error"], response["result"]
         except (ValueError, KeyError, TypeError, RecursionError) as problem:
-            raise ServiceMissingError(f"The Bitcoin node answered with status {status}, not as a node.") from problem
+            raise ServiceMissingError(f"The Bitcoin node's response is not valid (status {status}).") from problem
         if error is not None or result is None:
             raise ServiceMissingError(f"The Bitcoin node refused {method}: {error}.")
         return result
@@ -63,36 +63,36 @@ class JsonRpcBlocks:
         try:
             user, _, password = self.credentials.read_text("utf-8").strip().partition(":")
         except (OSError, UnicodeDecodeError) as error:
-            hint = "The Bitcoin node writes it when it starts."
-            raise ServiceMissingError(f"{self.credentials} can't be read.", hint=hint) from error
+            hint = "The Bitcoin node writes this file when it starts."
+            raise ServiceMissingError(f"{self.credentials} cannot be read.", hint=hint) from error
         return user, password
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EsploraBlocks:
-    """The HTTP interface of Esplora, such as ``https://blockstream.info/api`` for the main chain."""
+    """Client of an Esplora HTTP interface, such as ``https://blockstream.info/api`` for the main chain."""
 
     network: ClassVar[Network] = "main"
 
     url: str
     session: requests.Session
 
-    def tip(self) -> int:
+    def get_tip_height(self) -> int:
         """Return the height of the newest block."""
         text = self._get("/blocks/tip/height")
         if not text.isdecimal():
-            raise ServiceMissingError("The block explorer answered with something that isn't a height.")
+            raise ServiceMissingError("The block explorer did not return a block height.")
         return int(text)
 
-    def header(self, height: int) -> bytes:
+    def fetch_header(self, height: int) -> bytes:
         """Return the 80-byte header at a height."""
-        block = self._get(f"/block-height/{height}")
-        return _validate_header(self._get(f"/block/{block}/header"), block)
+        block_hash = self._get(f"/block-height/{height}")
+        return _validate_header(self._get(f"/block/{block_hash}/header"), block_hash)
 
     def _get(self, path: str) -> str:
         status, body = send_request(self.session, self.url.rstrip("/") + path)
         if status != 200 or len(body) > 1000:
-            raise ServiceMissingError(f"The block explorer answered {path} with status {status}.")
+            raise ServiceMissingError(f"The block explorer returned status {status} for {path}.")
         return body.decode("ascii", "replace").strip()
 
 
@@ -100,13 +100,13 @@ BlockSource = JsonRpcBlocks | EsploraBlocks
 """Source of headers of one network; raises ``ServiceMissingError``, also if there is no such block."""
 
 
-def _validate_header(text: str, block: str) -> bytes:
-    """Return a header from its hexadecimal form after checking that it has the requested hash."""
+def _validate_header(text: str, block_hash: str) -> bytes:
+    """Decode a hexadecimal header and check that it has the requested hash."""
     try:
         data = bytes.fromhex(text)
-        fits = parse_header(data).text == block
+        is_valid = parse_header(data).display_hash == block_hash
     except (ValueError, IntegrityError):
-        fits = False
-    if not fits:
-        raise ServiceMissingError("The source of blocks gave something that isn't the header asked for.")
+        is_valid = False
+    if not is_valid:
+        raise ServiceMissingError("The source of blocks returned a different header from the one requested.")
     return data

@@ -1,1 +1,1 @@
-"""Captures with a browser, which renders what the guarded recorder fetches and has no network of its own."""
+"""Captures with a browser that has no network access; the guarded recorder fetches all resources for it."""

@@ -1,4 +1,4 @@
-"""Captures of a page with a browser: its appearance along with what was served, in one visit."""
+"""Captures of a page with a browser, which record its appearance and the served bytes in one visit."""
 
 import asyncio
 import atexit
@@ -19,41 +19,48 @@ from playwright.async_api import Browser, Error, Page
 from evidence.capture import http_capturer
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.observation import (
-    HEIGHT,
-    WIDTH,
+    WINDOW_HEIGHT,
+    WINDOW_WIDTH,
     PageObservation,
     describe_outcome,
     describe_rendering,
     describe_resource,
 )
-from evidence.capture.browser.places import ENGINE, ENGINE_NAME
-from evidence.capture.browser.shots import Photographer
+from evidence.capture.browser.places import ENGINE_NAME, ENGINE_SCRIPT
+from evidence.capture.browser.shots import PageRecorder
 from evidence.capture.browser.traffic import Traffic
 from evidence.capture.network_record import build_record, list_certificates
 from evidence.capture.outcomes import build_referrer, find_inline_image, mentions_image
-from evidence.capture.visitor import Denied, Visit, Visitor, deny_nobody
-from evidence.capture.wire import Exchange, write_warc
-from evidence.formats.records import inline_bodies
-from evidence.formats.wacz import WaczPage, write_wacz
-from exhibit.browser.loading import ANSWER_SECONDS, keep_alone, load, scroll_through, visitors_page, wall_signs
-from exhibit.browser.running import GRACE_SECONDS, LAUNCH_SECONDS, BrowserLostError, SteeredBrowser
-from exhibit.clock import now, rfc3339
+from evidence.capture.visitor import HostFilter, Visit, Visitor, deny_no_host
+from evidence.capture.wire import Exchange, encode_warc
+from evidence.formats.records import list_inline_images
+from evidence.formats.wacz import WaczPage, build_wacz
+from exhibit.browser.loading import (
+    SCRIPT_SECONDS,
+    block_popups,
+    find_wall_signs,
+    load_page,
+    open_visitor_page,
+    scroll_to_end,
+)
+from exhibit.browser.running import GRACE_SECONDS, LAUNCH_SECONDS, BrowserLostError, ControlledBrowser
+from exhibit.clock import format_rfc3339, now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
-from exhibit.machine import machine_fault
-from exhibit.network.addresses import without_fragment
+from exhibit.machine import describe_machine_fault
+from exhibit.network.addresses import remove_fragment
 from exhibit.network.guard import Guard
-from exhibit.ports import Captured, CapturedFile
-from exhibit.sentences import Sentence, following
+from exhibit.ports import CapturedFile, CaptureResult
+from exhibit.sentences import Sentence, concatenate_sentences
 
-METHOD = (
-    "Rendered by a browser without a network of its own; every request of the page was made by this program, recorded"
-    " as it was on the wire, and handed to the browser. Web sockets, event streams, films and service workers were left"
-    " out. The connection's TLS is this program's, not the browser's."
+METHOD_DESCRIPTION = (
+    "The browser that rendered the page had no network access. This program made the requests of the page, recorded"
+    " each request and response, and passed the responses to the browser. Web sockets, event streams, video and service"
+    " workers were blocked. The TLS connections were made by this program, not by the browser."
 )
-_WITHOUT = Sentence("Visited without a browser:")
-THREADS = 6
-IMAGE_SECONDS = 20.0
+_WITHOUT_BROWSER = Sentence("The page was visited without a browser:")
+MAX_THREADS = 6
+MAX_IMAGE_SECONDS = 20.0
 MAX_ATTEMPTS = 3
 LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,18 +68,18 @@ T = TypeVar("T")
 
 @dataclass(eq=False, repr=False)
 class BrowserCapturer:
-    """Visits with a browser (port ``Capturer``), or without one, which is stated, if none can be started."""
+    """Captures with a browser (port ``Capturer``); if none can be started, captures over HTTP, which is recorded."""
 
     program: Path
     guard: Guard
     user_agent: str  # appended to the browser's own user agent
     limits: http_capturer.CaptureLimits = field(default_factory=http_capturer.CaptureLimits)
     browser_limits: BrowserLimits = field(default_factory=BrowserLimits)
-    ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
+    ca_bundle: Path | None = None  # certificate authorities (PEM) that replace certifi's
 
     def __post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
-        self._plain = http_capturer.HttpCapturer(self.guard, self.user_agent, self.limits, self.ca_bundle)
+        self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="fetch")
+        self._http_capturer = http_capturer.HttpCapturer(self.guard, self.user_agent, self.limits, self.ca_bundle)
         self.browser = RunningBrowser(self.program, self.browser_limits)
 
     def close(self) -> None:
@@ -80,169 +87,186 @@ class BrowserCapturer:
         self.browser.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = deny_nobody) -> Captured:
-        """Visit page and image; record what was served and how it looked.
+    def capture(
+        self, page_url: str, image_url: str, expected: Digest, denied: HostFilter = deny_no_host
+    ) -> CaptureResult:
+        """Visit page and image, and record the served bytes and the appearance of the page.
 
-        Any behaviour of the sites is an outcome, never an error; problems of the machine are raised.
+        Any behaviour of the sites is recorded as an outcome; only faults of this machine raise errors.
         """
         (captured,) = self.capture_all(page_url, [(image_url, expected)], denied)
         return captured
 
     def capture_all(
-        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = deny_nobody
-    ) -> Iterator[Captured]:
-        """Capture several images of one page, which is visited once; the record of each image is complete in itself."""
-        started, remaining = now(), list(images)
+        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: HostFilter = deny_no_host
+    ) -> Iterator[CaptureResult]:
+        """Capture several images of one page in a single visit, with a complete record for each image."""
+        started_at, remaining_images = now(), list(images)
         try:
-            self.guard.check_url(page_url)  # a browser also opens file: and its own pages
+            self.guard.check_url(page_url)  # a browser would also open file: and internal URLs
         except RefusedError:
-            yield from self._plain.capture_all(page_url, images, denied)
+            yield from self._http_capturer.capture_all(page_url, images, denied)
             return
         problem = ""
         for _ in range(MAX_ATTEMPTS):
             try:
                 observations = self.browser.run(
-                    lambda browser: self._observe(browser, page_url, tuple(remaining), denied)
+                    lambda browser: self._observe(browser, page_url, tuple(remaining_images), denied)
                 )
                 for observation in observations:
-                    captured = self._create_capture(started, observation, *remaining[0], denied)
-                    remaining.pop(0)  # this image is reported whatever happens with the next one
+                    captured = self._create_capture(started_at, observation, *remaining_images[0], denied)
+                    remaining_images.pop(0)  # this image is done, even if the next one fails
                     yield captured
             except ServiceMissingError as error:
-                if machine_fault(error):  # a visit without a browser would hide the fault
+                if describe_machine_fault(error):  # a fallback without a browser would hide the fault
                     raise
                 problem = error.message
-            except Exception as error:  # no page may make this program lose the visit
-                if machine_fault(error):
+            except Exception as error:  # a page must not be able to abort the capture
+                if describe_machine_fault(error):
                     raise
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
                 problem = Sentence("Exhibit failed to process the page.")
                 break
             else:
                 return
-        for fallback in self._plain.capture_all(page_url, remaining, denied):
-            yield replace(fallback, sentence=following(fallback.sentence, _WITHOUT, problem))
+        for fallback in self._http_capturer.capture_all(page_url, remaining_images, denied):
+            yield replace(fallback, sentence=concatenate_sentences(fallback.sentence, _WITHOUT_BROWSER, problem))
 
     async def _observe(
-        self, browser: Browser, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied
+        self, browser: Browser, page_url: str, images: Sequence[tuple[str, Digest]], denied: HostFilter
     ) -> list[PageObservation]:
-        """Load a page in a new context, scroll through it and take screenshots; returns the result for each image."""
+        """Load a page in a new context, scroll through it and take screenshots; return the result for each image."""
         agent = f"{_build_browser_agent(browser.version)} {self.user_agent}"
-        async with visitors_page(browser, agent, WIDTH, HEIGHT) as page:
-            # The time starts here because a browser on a busy machine is slow to open a page.
+        async with open_visitor_page(browser, agent, WINDOW_WIDTH, WINDOW_HEIGHT) as page:
+            # The time limit starts here, because opening a page in a browser is slow on a busy machine.
             seconds_left = http_capturer.create_countdown(time.monotonic() + self.browser_limits.seconds)
             visitor = Visitor(self.guard, agent, self.ca_bundle, denied)
             with closing(Traffic(visitor, self.browser_limits, self._pool, seconds_left, page=page)) as traffic:
-                await page.context.route("**/*", traffic.answer)
-                keep_alone(page, traffic.refuse)
-                photographer = Photographer(page, self.browser_limits, seconds_left)
+                await page.context.route("**/*", traffic.handle_route)
+                block_popups(page, traffic.refuse)
+                photographer = PageRecorder(page, self.browser_limits, seconds_left)
                 observation = PageObservation(
-                    Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}"
+                    Visit(page_url), photographer.page_files, traffic, agent, f"Chromium {browser.version}"
                 )
                 try:
                     async with asyncio.timeout(self.browser_limits.seconds):
                         await self._observe_page(page, photographer, observation, page_url, images)
                 except TimeoutError:
-                    observation.shots.missing["rest"] = Sentence("The time limit for this visit was reached.")
-                if traffic.lack is not None:
-                    raise traffic.lack
-                observation.page = traffic.page_visit(page_url)
-                return [replace(observation, shots=shots) for shots in photographer.list_shots(len(images))]
+                    observation.page_files.missing_reasons["rest"] = Sentence(
+                        "The time limit for this visit was reached."
+                    )
+                if traffic.machine_error is not None:
+                    raise traffic.machine_error
+                observation.page = traffic.build_page_visit(page_url)
+                return [
+                    replace(observation, page_files=page_files)
+                    for page_files in photographer.list_page_files(len(images))
+                ]
 
     async def _observe_page(
         self,
         page: Page,
-        photographer: Photographer,
+        photographer: PageRecorder,
         observation: PageObservation,
         page_url: str,
         images: Sequence[tuple[str, Digest]],
     ) -> None:
-        observation.nothing = await load(page, page_url, observation.traffic, self.browser_limits)
-        if observation.nothing:
+        observation.blank_reason = await load_page(page, page_url, observation.traffic, self.browser_limits)
+        if observation.blank_reason:
             return
-        await scroll_through(page, observation.traffic, self.browser_limits)
-        observation.signs = await wall_signs(page)
+        await scroll_to_end(page, observation.traffic, self.browser_limits)
+        observation.wall_signs = await find_wall_signs(page)
         with suppress(Error, TimeoutError):
-            observation.title = (await asyncio.wait_for(page.title(), ANSWER_SECONDS))[:500]
-        observation.dom = await photographer.dom()
-        await photographer.take([_list_candidate_urls(observation, *image) for image in images])
+            observation.title = (await asyncio.wait_for(page.title(), SCRIPT_SECONDS))[:500]
+        observation.dom_html = await photographer.read_dom()
+        await photographer.record_page([_list_candidate_urls(observation, *image) for image in images])
 
     def _create_capture(
-        self, started: datetime, observation: PageObservation, image_url: str, expected: Digest, denied: Denied
-    ) -> Captured:
+        self, started_at: datetime, observation: PageObservation, image_url: str, expected: Digest, denied: HostFilter
+    ) -> CaptureResult:
         image = self._find_image(observation, image_url, expected, denied)
-        finished = now()
-        observation.shots.box(self.browser_limits.file_bytes)
+        finished_at = now()
+        observation.page_files.store_boxed_screenshot(self.browser_limits.file_bytes)
         outcome, sentence = describe_outcome(observation, image, image_url, expected)
         facts = {
             "outcome": outcome,
-            "started": rfc3339(started),
-            "finished": rfc3339(finished),
-            "user_agent": observation.agent,
+            "started": format_rfc3339(started_at),
+            "finished": format_rfc3339(finished_at),
+            "user_agent": observation.user_agent,
             "page_names_image": mentions_image(observation.page, image_url),
             "rendered": describe_rendering(observation),
-            "resources": [describe_resource(loaded) for loaded in observation.traffic.resources],
+            "resources": [describe_resource(resource) for resource in observation.traffic.resources],
             "not_loaded": observation.traffic.refusals,
-            "certificates": list_certificates([loaded.visit for loaded in observation.traffic.resources]),
+            "certificates": list_certificates([resource.visit for resource in observation.traffic.resources]),
         }
-        software = {"browser": observation.browser, "playwright": version("playwright")}
-        record = build_record([observation.page, image], METHOD, facts, self.ca_bundle, software)
+        software = {"browser": observation.browser_version, "playwright": version("playwright")}
+        record = build_record([observation.page, image], METHOD_DESCRIPTION, facts, self.ca_bundle, software)
         files = (
-            *self._write_archives(observation, started, image.exchanges),
+            *self._write_archives(observation, started_at, image.exchanges),
             CapturedFile("network", "network.json", "application/json", record),
             *http_capturer.create_served_files(observation.page, image),
-            *observation.shots.files,
+            *observation.page_files.files,
         )
-        digest = Digest.of(image.body) if image.is_served and image.body and not image.obstacle else None
+        digest = Digest.from_bytes(image.body) if image.is_served and image.body and not image.obstacle else None
         digests = http_capturer.compute_digests(
-            [*(loaded.visit.body for loaded in observation.traffic.resources), image.body, observation.dom]
+            [*(resource.visit.body for resource in observation.traffic.resources), image.body, observation.dom_html]
         )
-        return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
+        return CaptureResult(
+            outcome, sentence, started_at, finished_at, digest, files, method="browser", digests=digests
+        )
 
-    def _find_image(self, observation: PageObservation, image_url: str, expected: Digest, denied: Denied) -> Visit:
-        """Return the image as the browser received it if it has the expected bytes; else request it separately.
+    def _find_image(self, observation: PageObservation, image_url: str, expected: Digest, denied: HostFilter) -> Visit:
+        """Return the image as received by the browser if it has the expected bytes; otherwise request it separately.
 
-        Servers choose the format of an image by what the visitor accepts. It is requested as the crawl did, so that
-        different bytes mean a changed image, not a different visitor.
+        Servers choose the image format by the ``Accept`` header. The separate request has the headers of the crawl, so
+        that different bytes mean that the image has changed.
         """
         if image_url[:5].lower() == "data:":
-            served = find_inline_image(observation.page, image_url, expected)
-            rendered_image = find_inline_image(replace(observation.page, body=observation.dom), image_url, expected)
-            return rendered_image if served.failure else served
-        address = without_fragment(image_url)
-        for visit in (loaded.visit for loaded in observation.traffic.resources if loaded.visit.url == address):
-            if visit.body is not None and Digest.of(visit.body) == expected:
+            served_image = find_inline_image(observation.page, image_url, expected)
+            rendered_image = find_inline_image(
+                replace(observation.page, body=observation.dom_html), image_url, expected
+            )
+            return rendered_image if served_image.failure else served_image
+        url = remove_fragment(image_url)
+        for visit in (resource.visit for resource in observation.traffic.resources if resource.visit.url == url):
+            if visit.body is not None and Digest.from_bytes(visit.body) == expected:
                 return visit
         headers = {"Accept": http_capturer.IMAGE_ACCEPT, **build_referrer(observation.page.url, image_url)}
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
-        seconds_left = http_capturer.create_countdown(time.monotonic() + IMAGE_SECONDS)
+        seconds_left = http_capturer.create_countdown(time.monotonic() + MAX_IMAGE_SECONDS)
         return visitor.visit(image_url, headers, self.limits.image_bytes, seconds_left)
 
     def _write_archives(
-        self, observation: PageObservation, started: datetime, image_exchanges: tuple[Exchange, ...]
+        self, observation: PageObservation, started_at: datetime, image_exchanges: tuple[Exchange, ...]
     ) -> tuple[CapturedFile, CapturedFile]:
-        """Return the exchanges for page and image as WARC, and all exchanges as a web archive."""
+        """Write the exchanges for page and image as WARC, and all exchanges as a web archive (WACZ)."""
         resources = observation.traffic.resources
-        page_exchanges = [exchange for loaded in resources if loaded.is_page for exchange in loaded.visit.exchanges]
-        all_exchanges = [exchange for loaded in resources for exchange in loaded.visit.exchanges]
-        information = http_capturer.build_warc_information(observation.agent, "A browser ran the scripts.")
-        main = write_warc(_sort_by_time([*page_exchanges, *image_exchanges]), information)
-        whole = write_warc(_sort_by_time([*all_exchanges, *image_exchanges]), information)
-        archive = write_wacz(whole, WaczPage(observation.page.final_url, observation.title, started))
+        page_exchanges = [
+            exchange for resource in resources if resource.is_page for exchange in resource.visit.exchanges
+        ]
+        all_exchanges = [exchange for resource in resources for exchange in resource.visit.exchanges]
+        information = http_capturer.build_warc_information(observation.user_agent, "A browser ran the scripts.")
+        main_warc = encode_warc(_sort_by_time([*page_exchanges, *image_exchanges]), information)
+        full_warc = encode_warc(_sort_by_time([*all_exchanges, *image_exchanges]), information)
+        web_archive = build_wacz(full_warc, WaczPage(observation.page.final_url, observation.title, started_at))
         return (
-            CapturedFile("exchange", "exchange.warc", "application/warc", main),
-            CapturedFile("wacz", "capture.wacz", "application/wacz", archive),
+            CapturedFile("exchange", "exchange.warc", "application/warc", main_warc),
+            CapturedFile("wacz", "capture.wacz", "application/wacz", web_archive),
         )
 
 
 def _list_candidate_urls(observation: PageObservation, image_url: str, expected: Digest) -> list[str]:
-    """Return the URLs under which the page may show the image: those at which the browser got its bytes, if any."""
+    """Return URLs that the page may use for the image: those that served its bytes to the browser, if any."""
     if image_url[:5].lower() != "data:":
-        return observation.traffic.urls_of(expected) or [image_url]
-    styled = [loaded.visit for loaded in observation.traffic.resources if loaded.kind in {"document", "stylesheet"}]
-    texts = [observation.dom, *(visit.body or b"" for visit in styled)]
-    inline = {address for text in texts for address, body in inline_bodies(text) if Digest.of(body) == expected}
-    return [*sorted(inline), *observation.traffic.urls_of(expected)]
+        return observation.traffic.find_urls(expected) or [image_url]
+    style_visits = [
+        resource.visit for resource in observation.traffic.resources if resource.kind in {"document", "stylesheet"}
+    ]
+    texts = [observation.dom_html, *(visit.body or b"" for visit in style_visits)]
+    inline_urls = {
+        url for text in texts for url, body in list_inline_images(text) if Digest.from_bytes(body) == expected
+    }
+    return [*sorted(inline_urls), *observation.traffic.find_urls(expected)]
 
 
 def _sort_by_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
@@ -250,16 +274,16 @@ def _sort_by_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
 
 
 def _build_browser_agent(browser_version: str) -> str:
-    """Return Chromium's user agent, with the reduced version that it sends since version 101."""
+    """Build Chromium's user agent, with the reduced version that Chromium sends since version 101."""
     major = browser_version.partition(".")[0]
     return f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major}.0.0.0 Safari/537.36"
 
 
 class RunningBrowser:
-    """A browser and its control thread; for one capture at a time."""
+    """Browser with its control thread, for one capture at a time."""
 
     def __init__(self, program: Path, limits: BrowserLimits) -> None:
-        self._browser = SteeredBrowser(program, limits, {ENGINE_NAME: ENGINE})
+        self._browser = ControlledBrowser(program, limits, {ENGINE_NAME: ENGINE_SCRIPT})
         self._limits = limits
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -267,15 +291,15 @@ class RunningBrowser:
 
     @property
     def pid(self) -> int:
-        """Process id of the browser; 0 if none runs."""
+        """Process id of the browser, or 0 if it is not running."""
         return self._browser.pid
 
     def run(self, work: Callable[[Browser], Awaitable[T]]) -> T:
-        """Run work in the browser.
+        """Run an asynchronous function with the browser, and return its result.
 
         Raises:
             ServiceMissingError: The browser cannot be started.
-            BrowserLostError: The browser ended, used too much memory or did not finish; the next call starts another.
+            BrowserLostError: The browser exited, used too much memory or timed out; the next call starts a new one.
         """
         with self._lock:
             if self._loop is None:
@@ -307,6 +331,6 @@ class RunningBrowser:
     @staticmethod
     def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            # Tasks that are running when a browser is killed end in errors that nobody awaits.
+            # Tasks that are running when the browser is killed raise errors that no code awaits.
             runner.get_loop().set_exception_handler(lambda _, context: LOGGER.debug("%s", context["message"]))
             loop.run_forever()

@@ -1,4 +1,4 @@
-"""Places of an image on a rendered page: found by its URL, measured by the browser."""
+"""Positions of an image on a rendered page, found by its URL and measured by the browser."""
 
 import json
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from playwright.async_api import ElementHandle, Error, Frame, Page
 from evidence.capture.boxes import Place
 
 MAX_PLACES = 20
-USES = ("shown", "background", "offered", "linked")
+USE_KINDS = ("shown", "background", "offered", "linked")
 """Ways in which a page uses an image; the first that is found counts.
 
 It shows its bytes, has it as a background, offers it in another size (``srcset``), or links to it around a smaller one.
 """
 
 ENGINE_NAME = "uses"
-ENGINE = """
+ENGINE_SCRIPT = """
 {
   query(root, selector) { return this.queryAll(root, selector)[0] },
   queryAll(root, selector) {
@@ -69,9 +69,9 @@ Registered as a content script, it has its own isolated world: a page's scripts 
 
 
 async def find_elements(page: Page, urls: Sequence[str]) -> list[tuple[str, ElementHandle]]:
-    """Return the elements in all frames that use one of these URLs, those that show it first.
+    """Find the elements in all frames that use one of these URLs, with those that show the image first.
 
-    Elements and their positions come from the browser, not from the page's scripts, which may lie.
+    Elements and positions come from the browser, because the page's scripts are not trusted.
     """
     elements: list[tuple[str, ElementHandle]] = []
     for frame in page.frames:
@@ -80,26 +80,26 @@ async def find_elements(page: Page, urls: Sequence[str]) -> list[tuple[str, Elem
         except Error:
             if frame is page.main_frame:
                 raise
-            continue  # the frame is gone, or has no document
-    return sorted(elements, key=lambda use: USES.index(use[0]))
+            continue  # the frame was removed, or has no document
+    return sorted(elements, key=lambda use: USE_KINDS.index(use[0]))
 
 
 async def _find_in_frame(frame: Frame, urls: Sequence[str]) -> list[tuple[str, ElementHandle]]:
     elements = []
-    for number, how in enumerate(USES):
-        selector = quote(json.dumps([number, list(urls)]), safe="")
-        elements += [(how, element) for element in await frame.query_selector_all(f"{ENGINE_NAME}={selector}")]
+    for index, use in enumerate(USE_KINDS):
+        selector = quote(json.dumps([index, list(urls)]), safe="")
+        elements += [(use, element) for element in await frame.query_selector_all(f"{ENGINE_NAME}={selector}")]
     return elements
 
 
 async def measure_places(elements: Sequence[tuple[str, ElementHandle]], width: int) -> list[Place]:
-    """Return the places of elements that are on the screenshot, by the first way of use that is visible at all.
+    """Measure the elements that are visible on the screenshot; only the first kind of use with visible ones counts.
 
-    The page must be scrolled to its top; anything beyond the window's width is not visible.
+    The page must be scrolled to its top; elements beyond the window's width are not visible.
     """
     places: list[Place] = []
-    for how, element in elements:
-        if len(places) >= MAX_PLACES or (places and places[0].how != how):
+    for use, element in elements:
+        if len(places) >= MAX_PLACES or (places and places[0].how != use):
             break
         try:
             box = await element.bounding_box()
@@ -108,5 +108,5 @@ async def measure_places(elements: Sequence[tuple[str, ElementHandle]], width: i
         if box is None or box["width"] < 1 or box["height"] < 1:
             continue
         if -box["width"] < box["x"] < width and -box["height"] < box["y"]:
-            places.append(Place(how, *(round(box[key], 1) for key in ("x", "y", "width", "height"))))
+            places.append(Place(use, *(round(box[key], 1) for key in ("x", "y", "width", "height"))))
     return places

@@ -1,8 +1,8 @@
-"""The page's requests: each goes through the guarded recorder, which passes the response to the browser.
+"""Requests of a page: the guarded recorder fetches each resource and passes the response to the browser.
 
-The browser itself has no network. Anything that cannot be passed on (web sockets, event streams, films) is refused and
-recorded. Redirects are followed here, because Playwright does not see them; a redirected document is answered with a
-page that navigates to its target, so that its relative links and origin are right.
+The browser has no network access. Requests that cannot be passed on (web sockets, event streams, videos) are refused
+and recorded. Redirects are followed here, because Playwright does not support them. For a redirected document, the
+browser gets a page that navigates to the target, so that relative links and origin are correct.
 """
 
 import asyncio
@@ -22,27 +22,27 @@ from playwright.async_api import Error, Request, Route
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.visitor import GET, HttpRequest, Step, Visit, Visitor
+from evidence.capture.visitor import GET, HttpRequest, Visit, Visitor, VisitStep
 from exhibit.browser.loading import PageTraffic
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
-from exhibit.network.addresses import host_of, without_fragment
+from exhibit.network.addresses import get_url_host, remove_fragment
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
-METHODS = frozenset({"GET", "HEAD", "POST"})
-REFUSED_KINDS = frozenset({"media", "eventsource", "websocket", "ping", "cspviolationreport"})
-CONNECTION = {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
-DROPPED_HEADERS = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
+ALLOWED_METHODS = frozenset({"GET", "HEAD", "POST"})
+REFUSED_RESOURCE_TYPES = frozenset({"media", "eventsource", "websocket", "ping", "cspviolationreport"})
+CONNECTION_HEADERS = {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
+DROPPED_HEADERS = CONNECTION_HEADERS | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
 """Headers of the connection; the last one would redirect later requests inside the browser, past the recorder."""
-TOO_SLOW = "The server gave no whole answer in time."
+TOO_SLOW_SENTENCE = "The server did not return a complete response in time."
 PAGE_NOT_REQUESTED = Sentence("The page could not be requested.")
 MAX_NAVIGATIONS = 5  # limit of successive documents in the page's main frame
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource that the page requested."""
+    """A resource that the page requested."""
 
     kind: str  # Chromium's resource type, such as ``image`` or ``script``
     visit: Visit
@@ -56,33 +56,33 @@ class Traffic(PageTraffic):
     visitor: Visitor
     limits: BrowserLimits
     pool: Executor
-    seconds: Callable[[], float]  # returns the time left for the capture
-    lack: ServiceMissingError | None = None  # fault of this machine, which makes every visit meaningless
+    get_seconds_left: Callable[[], float]  # returns the seconds left for the capture
+    machine_error: ServiceMissingError | None = None  # fault of this machine, which makes the capture invalid
     resources: list[Resource] = field(default_factory=list)
     documents: list[Visit] = field(default_factory=list)
     refusals: list[dict[str, str]] = field(default_factory=list)  # refused requests: url, kind, reason
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._prefetched: dict[str, Visit] = {}
+        self._prefetched_visits: dict[str, Visit] = {}
         self._request_count = self._bytes = 0
-        self._counting = threading.Lock()
+        self._count_lock = threading.Lock()
         self._has_requested_page = False
 
     def refuse(self, url: str, kind: str, reason: str) -> None:
-        """Record that something was not passed on."""
+        """Record a refused request."""
         if len(self.refusals) < self.limits.requests:
             self.refusals.append({"url": url[:2000], "kind": kind, "reason": reason})
 
     async def _answer(self, route: Route) -> None:
         try:
-            await self._forward(route, route.request)
+            await self._forward_request(route, route.request)
         except ServiceMissingError as error:
-            self.lack = error
+            self.machine_error = error
             await route.abort()
 
-    async def _forward(self, route: Route, request: Request) -> None:
-        if not self._is_of_page(request):
+    async def _forward_request(self, route: Route, request: Request) -> None:
+        if not self._is_from_page(request):
             self.refuse(request.url, "popup", "popup")
             await route.abort("blockedbyclient")
             return
@@ -91,8 +91,8 @@ class Traffic(PageTraffic):
             self.refuse(request.url, request.resource_type, reason)
             await route.abort("aborted" if _is_page(request) and self.documents else "blockedbyclient")
             return
-        url = without_fragment(request.url)
-        visit = self._prefetched.pop(url, None) or await self._fetch(request, url)
+        url = remove_fragment(request.url)
+        visit = self._prefetched_visits.pop(url, None) or await self._fetch(request, url)
         if visit is None:
             self.refuse(request.url, request.resource_type, "too-many-bytes")
             await route.abort("blockedbyclient")
@@ -101,7 +101,7 @@ class Traffic(PageTraffic):
             await route.abort("timedout")
             return
         if visit.body is None:
-            # A page whose navigation is refused stays as it is instead of becoming an error page.
+            # "aborted" keeps the current page; other errors would replace it by an error page.
             await route.abort("aborted" if _is_page(request) and self.documents else "failed")
         elif request.is_navigation_request() and len(visit.steps) > 1:
             await self._redirect_frame(route, visit)
@@ -111,57 +111,57 @@ class Traffic(PageTraffic):
             await route.fulfill(status=visit.status, headers=_list_response_headers(visit), body=visit.body)
 
     def _get_block_reason(self, request: Request) -> str:
-        """Return why a request is not passed on, as a short code; empty if it is."""
+        """Return the reason for refusing a request as a short code, or an empty string."""
         reasons = {
-            "too-slow": self._closed or self.seconds() <= 0,
-            request.resource_type: request.resource_type in REFUSED_KINDS,
-            "method": request.method not in METHODS,
+            "too-slow": self._closed or self.get_seconds_left() <= 0,
+            request.resource_type: request.resource_type in REFUSED_RESOURCE_TYPES,
+            "method": request.method not in ALLOWED_METHODS,
             "too-many-requests": self._request_count >= self.limits.requests,
             "too-many-bytes": self._bytes >= self.limits.all_bytes,
             "too-many-moves": _is_page(request) and len(self.documents) >= MAX_NAVIGATIONS,
         }
-        return next((reason for reason, holds in reasons.items() if holds), "")
+        return next((reason for reason, applies in reasons.items() if applies), "")
 
     async def _fetch(self, request: Request, url: str) -> Visit | None:
-        """Return the result of a request; ``None`` if the byte limit was used up before a thread was free."""
+        """Fetch a resource in a thread; return ``None`` if the byte limit was reached before the request started."""
         self._request_count += 1
         self._has_requested_page |= _is_page(request)
         headers = await request.all_headers()
-        cookies = _cookies(url, headers.pop("cookie", ""))
-        before: list[Cookie] = [*iter(cookies)]
+        cookies = _build_cookie_jar(url, headers.pop("cookie", ""))
+        earlier_cookies: list[Cookie] = [*iter(cookies)]
         http_request = GET if request.method == "GET" else HttpRequest(request.method, request.post_data_buffer)
-        end = time.monotonic() + self.limits.resource_seconds
+        deadline = time.monotonic() + self.limits.resource_seconds
 
         def seconds_left() -> float:
-            return 0.0 if self._closed else min(self.seconds(), end - time.monotonic())
+            return 0.0 if self._closed else min(self.get_seconds_left(), deadline - time.monotonic())
 
-        def fetch() -> Visit | None:
+        def visit_url() -> Visit | None:
             max_bytes = min(self.limits.resource_bytes, self.limits.all_bytes - self._bytes)
             if max_bytes <= 0:
                 return None
             visit = self.visitor.visit(
                 url, _restore_header_case(headers), max_bytes, seconds_left, http_request, cookies
             )
-            with self._counting:
-                # Count incomplete responses too, or the decoded body if that is larger.
+            with self._count_lock:
+                # Incomplete responses are counted too. A decoded body may be larger.
                 self._bytes += max(sum(len(exchange.response) for exchange in visit.exchanges), len(visit.body or b""))
             return visit
 
-        visit = await asyncio.get_running_loop().run_in_executor(self.pool, fetch)
+        visit = await asyncio.get_running_loop().run_in_executor(self.pool, visit_url)
         if visit is None or self._closed:
             return visit
         self.resources.append(Resource(request.resource_type, visit, _is_page(request)))
         if len(visit.steps) > 1:
             for cookie in cookies:
-                if cookie not in before:
-                    with suppress(Error):  # a cookie that the browser would reject from the site too
+                if cookie not in earlier_cookies:
+                    with suppress(Error):  # a cookie that the browser rejects
                         await request.frame.page.context.add_cookies([_to_browser_cookie(cookie)])
         return visit
 
     async def _redirect_frame(self, route: Route, visit: Visit) -> None:
-        """Navigate a frame to the target of the redirects, and store what was served there for its next request."""
+        """Navigate a frame to the target of the redirects, and store the response there for its next request."""
         target = visit.final_url
-        self._prefetched[target] = replace(visit, steps=visit.steps[-1:])
+        self._prefetched_visits[target] = replace(visit, steps=visit.steps[-1:])
         if _is_page(route.request):
             self.documents.append(replace(visit, steps=visit.steps[:-1], body=None))
         script_url = json.dumps(target).replace("<", "\\u003c")
@@ -171,21 +171,23 @@ class Traffic(PageTraffic):
         )
         await route.fulfill(status=200, content_type="text/html; charset=utf-8", body=body)
 
-    def urls_of(self, digest: Digest) -> list[str]:
-        """Return the URLs at which the browser got bytes with this digest."""
-        visits = [loaded.visit for loaded in self.resources]
-        return [visit.url for visit in visits if visit.is_served and visit.body and Digest.of(visit.body) == digest]
+    def find_urls(self, digest: Digest) -> list[str]:
+        """Find the URLs that served bytes with this digest to the browser."""
+        visits = [resource.visit for resource in self.resources]
+        return [
+            visit.url for visit in visits if visit.is_served and visit.body and Digest.from_bytes(visit.body) == digest
+        ]
 
-    def page_visit(self, page_url: str) -> Visit:
-        """Return the page as one visit: every document that its frame requested, with the last one's body."""
-        steps: list[Step] = [step for document in self.documents for step in document.steps]
-        failed = next((resource.visit for resource in reversed(self.resources) if resource.is_page), None)
+    def build_page_visit(self, page_url: str) -> Visit:
+        """Combine all documents that the main frame requested into one visit, with the body of the last one."""
+        steps: list[VisitStep] = [step for document in self.documents for step in document.steps]
+        failed_visit = next((resource.visit for resource in reversed(self.resources) if resource.is_page), None)
         if self.documents and self.documents[-1].body is not None:
             return Visit(page_url, tuple(steps), self.documents[-1].body)
-        if failed is not None:
-            return replace(failed, url=page_url)
+        if failed_visit is not None:
+            return replace(failed_visit, url=page_url)
         if self._has_requested_page:
-            return Visit(page_url, failure=TOO_SLOW, reason="too-slow", failed_at=page_url)
+            return Visit(page_url, failure=TOO_SLOW_SENTENCE, reason="too-slow", failed_at=page_url)
         return Visit(page_url, failure=PAGE_NOT_REQUESTED, reason="not-asked", failed_at=page_url)
 
 
@@ -195,38 +197,40 @@ def _is_page(request: Request) -> bool:
 
 
 def _restore_header_case(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the browser's headers in the letter case that it uses for HTTP/1.1."""
-    dropped = {"host", "content-length", "accept-encoding", "user-agent", "connection"}
-    forwarded = {name: value for name, value in headers.items() if not name.startswith(":") and name not in dropped}
-    return {name if name.startswith("sec-") else name.title(): value for name, value in forwarded.items()}
+    """Restore the letter case of the browser's headers for HTTP/1.1, and remove headers set elsewhere."""
+    dropped_names = {"host", "content-length", "accept-encoding", "user-agent", "connection"}
+    forwarded_headers = {
+        name: value for name, value in headers.items() if not name.startswith(":") and name not in dropped_names
+    }
+    return {name if name.startswith("sec-") else name.title(): value for name, value in forwarded_headers.items()}
 
 
 def _list_response_headers(visit: Visit) -> dict[str, str]:
-    """Return the response headers for the browser, without those of the connection, which are handled here."""
+    """List the response headers for the browser, without connection headers, which are handled here."""
     headers: dict[str, str] = {}
     for name, value in visit.steps[-1].headers:
         key = name.lower()
         if key in DROPPED_HEADERS or (key == "set-cookie" and len(visit.steps) > 1):
             continue
-        joint = "\n" if key == "set-cookie" else ", "
-        headers[key] = f"{headers[key]}{joint}{value}" if key in headers else value
+        separator = "\n" if key == "set-cookie" else ", "
+        headers[key] = f"{headers[key]}{separator}{value}" if key in headers else value
     return headers
 
 
-def _cookies(url: str, header: str) -> RequestsCookieJar:
-    """Return the browser's cookies for the requested host only, not for hosts to which it redirects."""
-    jar = RequestsCookieJar()
+def _build_cookie_jar(url: str, header: str) -> RequestsCookieJar:
+    """Build a cookie jar from the browser's cookies for the requested host only, not for redirect targets."""
+    cookie_jar = RequestsCookieJar()
     try:
         pairs = SimpleCookie(header)
     except CookieError:
-        return jar
+        return cookie_jar
     for name, morsel in pairs.items():
-        jar.set(name, morsel.coded_value, domain=host_of(url), path="/")
-    return jar
+        cookie_jar.set(name, morsel.coded_value, domain=get_url_host(url), path="/")
+    return cookie_jar
 
 
 def _to_browser_cookie(cookie: Cookie) -> Untyped:
-    """Return a cookie that a server set in a redirect, which the browser has not seen, in Playwright's form."""
+    """Convert a cookie set in a redirect, which the browser has not received, to Playwright's form."""
     fields: dict[str, Any] = {name: getattr(cookie, name) for name in ("name", "domain", "path")}
     fields["value"] = cookie.value or ""
     fields["secure"] = cookie.secure or cookie.name.startswith(("__Host-", "__Secure-"))

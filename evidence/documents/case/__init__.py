@@ -1,1 +1,1 @@
-"""Sections about one case that the sheet, the report and the draft documents share."""
+"""Sections about one case, shared by the exhibit sheet, the report and the draft documents."""

@@ -1,16 +1,20 @@
-"""Sentences on what was not checked: conclusions from a case's facts, and the installation's own sentences, quoted."""
+"""Sentences on unchecked facts of a case, including quoted sentences of the installation."""
 
-from evidence.documents.phrases import own_unchecked
+from evidence.documents.phrases import list_operator_sentences
 from evidence.documents.phrases.wording import Wording
 from evidence.facts.case import CaseFacts
 
-MAX_OWN = 20
+MAX_OWN_SENTENCES = 20
 """Limit of the installation's own sentences in a document; the attached data has them all."""
 
 
-def own_sentences(facts: CaseFacts, wording: Wording) -> tuple[str, ...]:
-    """Return the sentences on what was not checked about this case in particular, for a document in one language."""
-    own = own_unchecked(facts.not_checked)
-    quoted = [wording.quoted(sentence) for sentence in own[:MAX_OWN]]
-    omitted = [wording.say("document.listed_of", shown=MAX_OWN, all=len(own))] if len(own) > MAX_OWN else []
-    return (*quoted, *omitted)
+def list_own_unchecked_sentences(facts: CaseFacts, wording: Wording) -> tuple[str, ...]:
+    """Return the sentences on unchecked facts of this case, for a document in one language."""
+    sentences = list_operator_sentences(facts.not_checked)
+    quoted_sentences = [wording.quote_text(sentence) for sentence in sentences[:MAX_OWN_SENTENCES]]
+    omission_note = (
+        [wording.say("document.listed_of", shown=MAX_OWN_SENTENCES, all=len(sentences))]
+        if len(sentences) > MAX_OWN_SENTENCES
+        else []
+    )
+    return (*quoted_sentences, *omission_note)

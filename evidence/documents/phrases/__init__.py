@@ -12,12 +12,12 @@ from pathlib import Path
 
 from exhibit.errors import WrongUseError
 
-FOLDER = Path(__file__).parent
-SPOKEN = "spoken."
-"""Group of sentences that rows and sealed facts have in English; values are named placeholders."""
+CATALOGUE_FOLDER = Path(__file__).parent
+STORED_SENTENCES_PREFIX = "spoken."
+"""Prefix of sentences that the database and sealed facts store in English; values are named placeholders."""
 _NAME = re.compile(r"\{(\w+)\}")
-STANDING = ("permission", "exceptions", "respondent", "title", "scripts", "elsewhere", "damages")
-"""What the software never checks, in the words of the catalogues, so that facts and documents use the same."""
+NEVER_CHECKED_KEYS = ("permission", "exceptions", "respondent", "title", "scripts", "elsewhere", "damages")
+"""Keys of the sentences on aspects that the software never checks, shared by facts and documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +31,34 @@ class Phrases:
         """Return the sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""
         return self.sentences[key].format_map(values)
 
-    def first(self, name: str, *groups: str) -> str:
-        """Return the sentence of this name in the first group that has it; raises ``KeyError`` if none has."""
+    def find_first(self, name: str, *groups: str) -> str:
+        """Return the sentence with this name from the first group that contains it.
+
+        Raises:
+            KeyError: No group contains it.
+        """
         key = next((key for group in groups if (key := f"{group}.{name}") in self.sentences), f"{groups[-1]}.{name}")
         return self.sentences[key]
 
-    def word(self, group: str, name: str) -> str:
-        """Return the sentence ``group.name``, or the name itself if the catalogue does not have it."""
+    def get_label(self, group: str, name: str) -> str:
+        """Return the sentence ``group.name``, or the name itself if the catalogue does not contain that sentence."""
         return self.sentences.get(f"{group}.{name}", name)
 
     def translate(self, text: str) -> str:
-        """Translate English sentences that the software wrote into this language; sealed text itself stays unchanged.
+        """Translate generated English sentences into this language. Sealed text itself is not changed.
 
-        The text may consist of several sentences; parts that match no phrase, such as a person's own words, stay
+        The text may consist of several sentences. Parts that match no phrase, such as text written by a user, stay
         unchanged.
         """
         sentences: list[str] = []
         rest = text
         while rest:
-            fits = [(match, key) for pattern, key in _patterns(self.language) if (match := pattern.match(rest))]
-            if not fits:
+            candidates = [
+                (match, key) for pattern, key in _compile_patterns(self.language) if (match := pattern.match(rest))
+            ]
+            if not candidates:
                 return " ".join((*sentences, rest)) if sentences else text
-            match, key = max(fits, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
+            match, key = max(candidates, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
             sentences.append(
                 self.say(key, **{name: self.translate(value) for name, value in match.groupdict().items()})
             )
@@ -60,46 +66,48 @@ class Phrases:
         return "".join(sentences)
 
 
-def languages() -> tuple[str, ...]:
+def list_languages() -> tuple[str, ...]:
     """Return the languages that have a catalogue."""
-    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/common.toml")))
+    return tuple(sorted(path.parent.name for path in CATALOGUE_FOLDER.glob("*/common.toml")))
 
 
 @cache
 def load_phrases(language: str) -> Phrases:
     """Return the catalogue of a language; raises ``WrongUseError`` if there is none."""
-    if language not in languages():
-        hint = f"Choose one of: {', '.join(languages())}."
-        raise WrongUseError(f"Documents can't be made in the language {language!r}.", hint=hint)
+    if language not in list_languages():
+        hint = f"Choose one of: {', '.join(list_languages())}."
+        raise WrongUseError(f"Documents cannot be generated in the language {language!r}.", hint=hint)
     sentences: dict[str, str] = {}
-    for path in sorted((FOLDER / language).glob("*.toml")):
+    for path in sorted((CATALOGUE_FOLDER / language).glob("*.toml")):
         groups = tomllib.loads(path.read_text(encoding="utf-8"))
         sentences |= {f"{group}.{key}": text for group, keys in groups.items() for key, text in keys.items()}
     return Phrases(language, sentences)
 
 
-def standing_unchecked(language: str) -> tuple[str, ...]:
-    """Return the sentences on what is never checked; raises ``WrongUseError`` for an unknown language."""
-    return tuple(load_phrases(language).say(f"unchecked.{key}") for key in STANDING)
+def list_never_checked_sentences(language: str) -> tuple[str, ...]:
+    """Return the sentences on aspects that are never checked; raises ``WrongUseError`` for an unknown language."""
+    return tuple(load_phrases(language).say(f"unchecked.{key}") for key in NEVER_CHECKED_KEYS)
 
 
-def own_unchecked(sentences: Sequence[str]) -> tuple[str, ...]:
-    """Return the sentences on what was not checked that are in no catalogue: an operator's own words."""
-    standing = {sentence for language in languages() for sentence in standing_unchecked(language)}
-    return tuple(sentence for sentence in sentences if sentence not in standing)
+def list_operator_sentences(sentences: Sequence[str]) -> tuple[str, ...]:
+    """Return the sentences that the operator wrote: those that are in no catalogue."""
+    never_checked = {sentence for language in list_languages() for sentence in list_never_checked_sentences(language)}
+    return tuple(sentence for sentence in sentences if sentence not in never_checked)
 
 
 @cache
-def _patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    keys = [key for key in load_phrases(language).sentences if key.startswith(SPOKEN)]
-    return tuple((re.compile(_pattern(key.removeprefix(SPOKEN)), re.DOTALL), key) for key in keys)
+def _compile_patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    keys = [key for key in load_phrases(language).sentences if key.startswith(STORED_SENTENCES_PREFIX)]
+    return tuple(
+        (re.compile(_build_pattern(key.removeprefix(STORED_SENTENCES_PREFIX)), re.DOTALL), key) for key in keys
+    )
 
 
-def _pattern(phrase: str) -> str:
+def _build_pattern(phrase: str) -> str:
     """Convert a phrase to a regular expression.
 
-    A value ends at the first occurrence of the text that follows it; the phrase ends at the end of a word. Groups are
-    atomic: if the first occurrence does not fit, no later one would.
+    A value ends at the first occurrence of the text that follows it, and the phrase ends at the end of a word. Groups
+    are atomic: if the first occurrence does not match, no later occurrence would.
     """
     first, *rest = _NAME.split(phrase)
     values = [f"(?P<{name}>.+?)" + re.escape(after) for name, after in zip(rest[::2], rest[1::2], strict=True)]

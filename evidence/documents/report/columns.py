@@ -1,8 +1,8 @@
 """The report as rows of typed values for CSV and XLSX: one row for each sighting of each case, or for each work.
 
-CSV follows RFC 4180: commas, CRLF, doubled quotes; UTF-8 with a byte order mark, without which common spreadsheets
-garble Chinese titles. Text that a spreadsheet would compute gets a leading apostrophe; line breaks become spaces, and
-other control characters their code points.
+CSV follows RFC 4180: commas, CRLF, doubled quotes. It is UTF-8 with a byte order mark, because common spreadsheets
+garble Chinese titles without the mark. Text that a spreadsheet would evaluate as a formula gets a leading apostrophe,
+line breaks become spaces, and other control characters are replaced by their code points.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,33 +10,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from evidence.documents.phrases.wording import floored, ratio_words
-from evidence.documents.report.facts import ReportCase, WorkAccount
-from evidence.documents.typeset.compiler import showable
+from evidence.documents.phrases.wording import format_ratio, truncate_decimals
+from evidence.documents.report.facts import ReportCase, WorkResult
+from evidence.documents.typeset.compiler import escape_hidden_characters
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts, SightingFacts, WitnessFacts
-from exhibit.clock import rfc3339
+from exhibit.clock import format_rfc3339
 from exhibit.comparison.calibration import LikelihoodRatio
 from exhibit.digests import Digest
-from exhibit.files.delimited import csv_text, escape_formula
+from exhibit.files.delimited import escape_formula, format_csv
 from exhibit.types import Decision, Untyped, Verification
 
 Value = str | int | float | datetime | None
 """Value of a cell; ``None`` is an empty cell, and times are aware."""
 
 NOT_CALIBRATED = "not calibrated"
-DEVELOPMENT = "development service, no legal weight"
-_COVERS = {"all": "yes", "some": "some", "none": "no", "unsearched": "none entered"}
+DEVELOPMENT_LABEL = "development service, no legal weight"
+_COVERAGE_LABELS = {"all": "yes", "some": "some", "none": "no", "unsearched": "none entered"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column."""
+    """A column of the CSV and XLSX files."""
 
     name: str  # the same in all languages
-    value: str  # attribute path of the value from a :class:`_Line`; the cell is empty if a part of it is ``None``
+    value: str  # attribute path from a :class:`_SightingRow`; the cell is empty if an attribute on the path is ``None``
     digits: int = 0  # decimals of its numbers
     width: int = 16  # width in a spreadsheet, characters
-    about: str = ""  # content, for docs/reference/names.md
+    about: str = ""  # description for docs/reference/names.md
 
 
 COLUMNS = (
@@ -54,7 +54,7 @@ COLUMNS = (
     Column("http_status", "sighting.status", width=10, about="0 if the source is not HTTP"),
     Column("context", "sighting.context", width=40, about="text around the picture"),
     Column(
-        "first_seen_utc", "sighting.first_seen", width=20, about="RFC 3339; empty if a web archive states no moment"
+        "first_seen_utc", "sighting.first_seen", width=20, about="RFC 3339; empty if a web archive states no exact time"
     ),
     Column("last_seen_utc", "sighting.last_seen", width=20, about="likewise"),
     Column("found_sha256", "sighting.picture.digest", width=66, about="digest of the exact bytes"),
@@ -63,7 +63,7 @@ COLUMNS = (
     Column("aligned_share_of_found", "verification.overlap_picture", 4, about="0 to 1, by area"),
     Column("mirrored", "verification.mirrored", width=10, about="of the transform"),
     Column("rotation_degrees", "verification.rotation", about="of the transform, counter-clockwise"),
-    Column("dense_share", "verification.dense", 4, about="share of textured windows that agree"),
+    Column("dense_share", "verification.dense", 4, about="share of blocks with detail that agree"),
     Column("calibration", "calibration.name", width=24, about="basis of the likelihood ratio"),
     Column("calibration_sha256", "calibration.digest", width=66, about="its digest"),
     Column("false_alarms_in_a_million_at_most", "false_alarms", about="upper bound for this decision, 95% confidence"),
@@ -81,21 +81,22 @@ COLUMNS = (
         "seal_sha256",
         "case.seal",
         width=66,
-        about="digest of the newest bundle's manifest; with bundle 0 it was sealed under an earlier decision",
+        about="digest of the newest bundle's manifest; if `bundle` is 0, that bundle was sealed with an earlier "
+        "decision",
     ),
     Column(
         "witnesses",
         "witnesses",
         width=60,
-        about="timestamp services, each with state, time, and label if for development",
+        about="timestamp services, each with its status, the time stated, and a label if it is a development service",
     ),
     Column(
         "likelihood_ratio",
         "likelihood_ratio",
         4,
         about=(
-            "how many times more frequent such measurements are among copies than among other pictures, or `not "
-            "calibrated`; empty if sealed before facts named the prior"
+            "frequency of such measurements among copies divided by their frequency among other pictures, or `not "
+            "calibrated`; empty if the bundle was sealed before facts.json contained the prior probability"
         ),
     ),
     Column("likelihood_ratio_limited", "ratio.limited", about="`yes`: limited by the number of photographs"),
@@ -103,23 +104,23 @@ COLUMNS = (
         "seen_period",
         "sighting.period",
         width=20,
-        about="such as `2016-01`, if a web archive states that instead of a moment",
+        about="such as `2016-01`, if a web archive states a period instead of an exact time",
     ),
     Column(
-        "match", "verification.decision", width=10, about="result of the comparison: `certain`, `review` or `resembles`"
+        "match", "verification.decision", width=10, about="result of the comparison: `certain`, `review` or `related`"
     ),
     Column(
         "stated_elsewhere",
         "elsewhere",
         width=60,
         about=(
-            "statements of others about when it was there: kind, by whom, of page or picture, when (`none` if "
-            "requested without result), where"
+            "statements of third parties on when the picture was online: kind, source, page or picture, time (`none` "
+            "if the query had no result), URL"
         ),
     ),
 )
 
-TIMES = ("registered_at", "first_seen", "last_seen")
+TIME_FIELDS = ("registered_at", "first_seen", "last_seen")
 _WORK_VALUES = {
     "number": "number",
     "title": "as declared",
@@ -127,7 +128,7 @@ _WORK_VALUES = {
     "registered_at": "RFC 3339",
     "standing": (
         "`found`; `unlisted`: only in cases that the report does not list; `unsafe`: cannot be matched "
-        "safely; `waiting`: not yet compared with everything seen before; `not-found`"
+        "reliably; `waiting`: not yet compared with all pictures seen before; `not-found`"
     ),
     "unsafe": "reason",
     "pictures": "number of pictures",
@@ -140,7 +141,7 @@ _WORK_VALUES = {
 }
 WORK_COLUMNS = tuple(
     Column(
-        f"work_{name}" if name in {"number", "title"} else f"{name}_utc" if name in TIMES else name,
+        f"work_{name}" if name in {"number", "title"} else f"{name}_utc" if name in TIME_FIELDS else name,
         name,
         width=20,
         about=about,
@@ -151,8 +152,8 @@ WORK_COLUMNS = tuple(
 
 
 @dataclass(frozen=True)
-class _Line:
-    """Subject of a row."""
+class _SightingRow:
+    """Objects from which the values of one row are read: a case, a sighting and a match."""
 
     case: ReportCase
     facts: CaseFacts
@@ -170,7 +171,7 @@ class _Line:
 
     @property
     def elsewhere(self) -> str:
-        """Third parties' statements of when the picture was available: kind, source, subject, time, URL."""
+        """Statements by third parties on when the picture was available: kind, source, subject, time, URL."""
         statements = () if self.sighting is None else self.sighting.elsewhere
         rows = (
             (statement.kind, statement.by, statement.of, statement.stated or "none", statement.where)
@@ -187,54 +188,54 @@ class _Line:
 
     @property
     def licence_covers(self) -> str:
-        return _COVERS[self.facts.licence_check.outcome]
+        return _COVERAGE_LABELS[self.facts.licence_check.outcome]
 
     @property
     def witnesses(self) -> str:
-        return "; ".join(_witness(witness) for witness in self.case.witnesses)
+        return "; ".join(_describe_timestamp(witness) for witness in self.case.witnesses)
 
     @property
     def ratio(self) -> LikelihoodRatio | None:
         if self.verification is None or self.calibration is None:
             return None
-        return self.calibration.ratio(self.verification.probability)
+        return self.calibration.compute_ratio(self.verification.probability)
 
     @property
     def likelihood_ratio(self) -> float | str | None:
-        """The likelihood ratio as in the PDF."""
+        """Likelihood ratio, truncated as in the PDF."""
         if self.verification is not None and self.verification.probability is None:
             return NOT_CALIBRATED
-        return None if self.ratio is None else float(ratio_words(self.ratio.value).replace(",", ""))
+        return None if self.ratio is None else float(format_ratio(self.ratio.value).replace(",", ""))
 
 
-def rows_of(cases: Iterable[ReportCase]) -> Iterator[list[Value]]:
-    """Yield a row for each sighting, as long as :data:`COLUMNS`; one for a case without a sighting."""
+def build_rows(cases: Iterable[ReportCase]) -> Iterator[list[Value]]:
+    """Yield one row for each sighting, and one for each case without a sighting, with the values of :data:`COLUMNS`."""
     for case in cases:
         facts = case.facts
         for sighting in facts.sightings or (None,):
             number = 0 if sighting is None else sighting.number
             match = next((item for item in facts.matches if number in item.sightings), None)
-            line = _Line(case, facts, sighting, match, None if match is None else facts.find_calibration(match))
-            yield [_value(line, column.value) for column in COLUMNS]
+            row = _SightingRow(case, facts, sighting, match, None if match is None else facts.find_calibration(match))
+            yield [_read_value(row, column.value) for column in COLUMNS]
 
 
-def work_rows(works: Iterable[WorkAccount]) -> Iterator[list[Value]]:
-    """Return a row for each work, as long as :data:`WORK_COLUMNS`."""
-    return ([_value(work, column.value) for column in WORK_COLUMNS] for work in works)
+def build_work_rows(works: Iterable[WorkResult]) -> Iterator[list[Value]]:
+    """Return one row for each work, with the values of :data:`WORK_COLUMNS`."""
+    return ([_read_value(work, column.value) for column in WORK_COLUMNS] for work in works)
 
 
-def csv_head(columns: Sequence[Column] = COLUMNS) -> bytes:
+def build_csv_header(columns: Sequence[Column] = COLUMNS) -> bytes:
     """Return the byte order mark and the header line."""
-    return csv_text([[column.name for column in columns]]).encode("utf-8-sig")
+    return format_csv([[column.name for column in columns]]).encode("utf-8-sig")
 
 
-def csv_lines(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
-    """Return rows as CSV lines: a report is the header and the lines of its volumes in order."""
-    return csv_text(map(_to_cell_value, row, columns) for row in rows).encode()
+def build_csv_lines(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
+    """Return rows as CSV lines. A CSV report is the header followed by the lines of all volumes in order."""
+    return format_csv(map(_to_cell_value, row, columns) for row in rows).encode()
 
 
-def _value(line: _Line | WorkAccount, path: str) -> Value:
-    value: Untyped = line
+def _read_value(row: _SightingRow | WorkResult, path: str) -> Value:
+    value: Untyped = row
     for name in path.split("."):
         value = None if value is None else getattr(value, name)
     if isinstance(value, bool):
@@ -244,18 +245,18 @@ def _value(line: _Line | WorkAccount, path: str) -> Value:
     return value.hex if isinstance(value, Digest) else value
 
 
-def _witness(witness: WitnessFacts) -> str:
-    label = f" ({DEVELOPMENT})" if witness.development else ""
-    time = "" if witness.time is None else rfc3339(witness.time)
+def _describe_timestamp(witness: WitnessFacts) -> str:
+    label = f" ({DEVELOPMENT_LABEL})" if witness.development else ""
+    time = "" if witness.time is None else format_rfc3339(witness.time)
     return f"{witness.kind} {witness.name}: {witness.state} {time}".rstrip() + label
 
 
 def _to_cell_value(value: Value, column: Column) -> str | int | Decimal:
     if isinstance(value, float):
-        return Decimal(f"{floored(value, column.digits):.{column.digits}f}")  # a number, even with a sign
+        return Decimal(f"{truncate_decimals(value, column.digits):.{column.digits}f}")  # a number, even with a sign
     if isinstance(value, datetime):
-        return rfc3339(value)
+        return format_rfc3339(value)
     if not isinstance(value, str):
         return "" if value is None else value
-    text: str = showable(escape_formula(value), frozenset())  # escaped before a line break becomes a space
+    text: str = escape_hidden_characters(escape_formula(value), frozenset())  # escape before line breaks are replaced
     return text

@@ -1,4 +1,4 @@
-"""The facts of a report: the results of a watch or a set of works over a period, with all its cases; also as JSON."""
+"""Content of a report, also written as JSON: the cases and crawls of a watch or a set of works over a period."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -8,22 +8,22 @@ from typing import BinaryIO
 from evidence.facts.case import CalibrationFacts, CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
 from evidence.formats.codec import Canonical, to_plain
 from exhibit.digests import Digest
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from exhibit.types import Count, Number
 
 REPORT_FORMAT = "exhibit-report/1"
-AT_LENGTH = 24
-"""Number of cases up to which a report shows each on its own pages; larger reports show cards, three to a page."""
-IN_A_VOLUME = 250  # limit of cases in one volume, so that it fits in an email and is made in limited memory
-WORKS_IN_A_VOLUME = 1_000
+MAX_DETAILED_CASES = 24
+"""Maximum number of cases that get pages of their own; larger reports show cards, three to a page."""
+CASES_PER_VOLUME = 250  # limit of cases in one volume, so that it fits in an email and needs limited memory
+WORKS_PER_VOLUME = 1_000
 """Limit of works in one volume of a report that lists each work: about thirty pages."""
-_NO_CASES, _NO_WORKS = b'{"cases":[],', b',"works":[]}'
+_JSON_START, _JSON_END = b'{"cases":[],', b',"works":[]}'
 """Start and end of the JSON of a report without cases and works: these are the first and last sorted keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalCount:
-    """Number of items that were not fetched or kept for one reason."""
+    """Number of items that were not fetched or not stored, for one reason."""
 
     reason: str  # a short stable word, such as ``robots`` or ``private-address``
     count: int
@@ -31,16 +31,16 @@ class RefusalCount:
     @property
     def is_failure(self) -> bool:
         """True if the item was requested and did not arrive completely."""
-        return self.reason in FAILED or self.reason.startswith("http-")
+        return self.reason in FAILURE_REASONS or self.reason.startswith("http-")
 
 
-FAILED = (
+FAILURE_REASONS = (
     "timeout", "unreachable", "unresolvable", "redirects", "too-many-redirects", "incomplete", "broke-off",
     "bad-encoding", "error", "truncated", "broken", "too-slow",
 )  # fmt: skip
-"""Reasons, besides HTTP errors, for requested items that did not arrive completely.
+"""Reasons, besides HTTP errors, for incomplete downloads.
 
-All other reasons are rules that prevented a request or its storage.
+All other reasons are rules that prevented a request or the storage of its result.
 """
 
 
@@ -55,10 +55,10 @@ class CrawlCoverage:
     pages: int  # pages that responded
     pictures: int  # pictures that were received and examined
     bytes_received: int  # bytes of all responses
-    refused: tuple[RefusalCount, ...]  # items that were not fetched or kept, by reason, including failures
-    canaries: int = 0  # known copies that the owner had planted before the start
-    canaries_found: int = 0  # number of them that it found
-    ended: str = ""  # reason of its end, such as ``budget-pages``; empty while it runs
+    refused: tuple[RefusalCount, ...]  # items that were not fetched or not stored, by reason, including failures
+    canaries: int = 0  # known copies that the owner had published before the start
+    canaries_found: int = 0  # number of these that the crawl found
+    ended: str = ""  # reason why the crawl ended, such as ``budget-pages``; empty while it runs
     further: tuple[str, ...] = ()  # further starts of the crawl
 
     @property
@@ -68,7 +68,7 @@ class CrawlCoverage:
 
     @property
     def refused_count(self) -> int:
-        """Number of items that a rule kept from being requested or stored."""
+        """Number of items that were not requested or not stored because of a rule."""
         return sum(refusal.count for refusal in self.refused) - self.failed_count
 
 
@@ -76,14 +76,14 @@ class CrawlCoverage:
 class ReportSummary:
     """Counts at the start of a report."""
 
-    works: int  # works that were watched for
+    works: int  # works that were monitored
     pages: int  # pages that were visited
     pictures: int  # different pictures that were examined
     cases: int  # cases of the period
     confirmed: int  # of these, confirmed
     licensed: int  # of these, covered by a licence
-    cleared: int  # of these, cleared
-    open: int  # of these, not decided
+    dismissed: int  # of these, dismissed
+    open: int  # of these, without a decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,13 @@ class ReportScope:
     works: tuple[int, ...] = ()  # numbers of works, ascending; none for all
     decisions: tuple[str, ...] = ("open", "confirmed", "licensed")  # cases with one of these are listed
     first: str = ""  # first day, ISO 8601, in the report's time zone; empty without a limit
-    last: str = ""  # last day, likewise
-    every_work: bool = False  # true to list each work, with or without finds
+    last: str = ""  # last day, in the same form
+    every_work: bool = False  # true to list each work, with or without matches
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceStanding:
-    """State of a place at its last visit."""
+class PageStatus:
+    """Availability of a picture on a page at the last visit."""
 
     page_url: str
     image_url: str
@@ -110,31 +110,31 @@ class PlaceStanding:
 
 @dataclass(frozen=True, slots=True)
 class ReportCase:
-    """One case in a report, with what is known after its newest bundle was sealed."""
+    """One case in a report, with data that is newer than its latest bundle."""
 
     facts: CaseFacts
     seal: Digest | None  # digest of the newest bundle's manifest, or ``None`` while nothing is sealed
     seal_sequence: int | None  # number of the seal's entry in the log, or ``None``
-    witnesses: tuple[WitnessFacts, ...]  # outside witnesses and their states when the report was made
-    earlier: bool = False  # true if the seal has another decision than the facts
-    standings: tuple[PlaceStanding, ...] = ()  # states of its places at their last visits
+    witnesses: tuple[WitnessFacts, ...]  # timestamps and their states when the report was generated
+    earlier: bool = False  # true if the bundle was sealed under an earlier decision
+    standings: tuple[PageStatus, ...] = ()  # availability on each page at the last visit
 
 
 @dataclass(frozen=True, slots=True)
-class WorkAccount:
-    """One work that was searched for, and its finds. No find means only that none was found in what was examined."""
+class WorkResult:
+    """One monitored work and its matches. A work without matches was only not found in the examined pictures."""
 
     number: Number
     title: str
     author: str
     registered_at: datetime  # aware, UTC
-    unsafe: tuple[str, ...]  # why it cannot be matched safely, such as ``flat``; empty if it can
+    unsafe: tuple[str, ...]  # reasons why it cannot be matched reliably, such as ``flat``; empty if it can
     pictures: Count  # of the work
-    waiting: Count  # of these, not yet compared with all pictures seen before
+    waiting: Count  # of these, not yet compared with all earlier pictures
     cases: tuple[int, ...]  # numbers of the cases that the report lists, ascending
     places: Count  # images on pages in these cases, within the report's limits
     unlisted: Count  # its further cases, whose decisions the report does not list
-    first_seen: datetime | None  # of these places, aware, UTC
+    first_seen: datetime | None  # of these images, aware, UTC
     last_seen: datetime | None
 
     @property
@@ -146,21 +146,21 @@ class WorkAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class LookedFacts:
+class SearchTotals:
     """Totals over all works and the search, for a report that lists every work."""
 
     works: Count  # works in the report
     found: Count  # of these, works with a listed case
-    places: Count  # places of the listed cases, within the report's limits
+    places: Count  # images on pages in the listed cases, within the report's limits
     unlisted: Count  # works with only cases that the report does not list
-    unsafe: Count  # works without a case that cannot be matched safely
-    waiting: Count  # further works without a case, not yet compared with all pictures seen before
+    unsafe: Count  # works without a case that cannot be matched reliably
+    waiting: Count  # further works without a case, not yet compared with all earlier pictures
     watches: Count  # watches whose crawls are in the coverage
     hosts: Count  # different hosts on which pictures were seen
     uncompared: Count  # seen pictures that had not yet been compared with the works
     unreadable: Count  # seen pictures that could not be compared, such as damaged ones
     until: datetime | None  # end of the last crawl, or the current time if one was running; ``None`` without any
-    calibration: CalibrationFacts | None  # calibration of the figures; ``None`` if nothing was measured
+    calibration: CalibrationFacts | None  # calibration of the measurements; ``None`` if nothing was measured
 
     @property
     def without(self) -> int:
@@ -184,7 +184,7 @@ class ReportFacts(Canonical):
     """All content of a report.
 
     Attributes:
-        scope: Limits of the report, or ``None`` if it covers everything that is not cleared.
+        scope: Limits of the report, or ``None`` if it covers all cases that are not dismissed.
     """
 
     title: str  # title as requested
@@ -192,37 +192,37 @@ class ReportFacts(Canonical):
     preparer: str  # requester: a person's name, or the name of a job
     period_start: datetime  # aware, UTC
     period_end: datetime  # aware, UTC
-    generated_at: datetime  # aware, UTC; the date that the files state
-    time_zone: str  # IANA name in which local times are shown beside UTC, such as ``Asia/Shanghai``; ``UTC`` for none
+    generated_at: datetime  # aware, UTC; written into the files as their date
+    time_zone: str  # IANA name for local times, which are shown beside UTC, such as ``Asia/Shanghai``; ``UTC`` for none
     software: SoftwareFacts
     summary: ReportSummary
     coverage: tuple[CrawlCoverage, ...]
-    cases: tuple[ReportCase, ...]  # the cases, in the order in which they are shown; in a volume, its own
-    not_checked: tuple[str, ...] = ()  # sentences on what was not checked
+    cases: tuple[ReportCase, ...]  # cases in display order; in a volume, only those of the volume
+    not_checked: tuple[str, ...] = ()  # sentences on aspects that were not checked
     format: str = REPORT_FORMAT
-    volume: Volume | None = None  # this part of the report, or ``None`` for the whole
+    volume: Volume | None = None  # the volume, or ``None`` for the whole report
     scope: ReportScope | None = None
-    looked: LookedFacts | None = None  # for a report that lists every work
-    works: tuple[WorkAccount, ...] = ()  # all works; in a volume, its own
+    looked: SearchTotals | None = None  # for a report that lists every work
+    works: tuple[WorkResult, ...] = ()  # all works; in a volume, only those of the volume
 
     @property
-    def at_length(self) -> bool:
+    def is_detailed(self) -> bool:
         """True if each case has its own pages."""
-        return (len(self.cases) if self.volume is None else self.volume.cases) <= AT_LENGTH
+        return (len(self.cases) if self.volume is None else self.volume.cases) <= MAX_DETAILED_CASES
 
 
-def json_parts(facts: Iterable[ReportCase] | Iterable[WorkAccount]) -> bytes:
+def build_json_elements(facts: Iterable[ReportCase] | Iterable[WorkResult]) -> bytes:
     """Return cases or works as elements of a report's JSON array, separated by commas."""
-    return b",".join(canonical(to_plain(part)) for part in facts)
+    return b",".join(encode_canonical(to_plain(part)) for part in facts)
 
 
 def write_report_json(out: BinaryIO, report: ReportFacts, cases: Iterable[bytes], works: Iterable[bytes] = ()) -> None:
-    """Write the same JSON as ``to_json`` of the whole report, from parts made by :func:`json_parts`."""
-    rest = canonical(to_plain(replace(report, cases=(), works=())))
-    assert rest.startswith(_NO_CASES)
-    assert rest.endswith(_NO_WORKS)
-    out.write(_NO_CASES[:-2])
+    """Write the same JSON as ``to_json`` of the whole report, from the results of :func:`build_json_elements`."""
+    rest = encode_canonical(to_plain(replace(report, cases=(), works=())))
+    assert rest.startswith(_JSON_START)
+    assert rest.endswith(_JSON_END)
+    out.write(_JSON_START[:-2])
     out.writelines(b"," * (number > 0) + part for number, part in enumerate(cases))
-    out.write(b"]," + rest[len(_NO_CASES) : -2])
+    out.write(b"]," + rest[len(_JSON_START) : -2])
     out.writelines(b"," * (number > 0) + part for number, part in enumerate(works))
     out.write(b"]}")

@@ -1,4 +1,4 @@
-"""A report in volumes, made one after the other in a folder and combined at the end, with memory for only a few.
+"""Generation of a report in volumes: one after the other in a folder, combined at the end, to limit memory.
 
 The parts of a volume stay in the folder until the report is complete, so an interrupted job continues with the next
 volume.
@@ -15,19 +15,25 @@ from math import ceil
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from evidence.documents.report.columns import WORK_COLUMNS, csv_head, csv_lines, rows_of, work_rows
+from evidence.documents.report.columns import (
+    WORK_COLUMNS,
+    build_csv_header,
+    build_csv_lines,
+    build_rows,
+    build_work_rows,
+)
 from evidence.documents.report.facts import (
-    IN_A_VOLUME,
-    WORKS_IN_A_VOLUME,
+    CASES_PER_VOLUME,
+    WORKS_PER_VOLUME,
     ReportFacts,
     Volume,
-    json_parts,
+    build_json_elements,
     write_report_json,
 )
-from evidence.documents.report.pdf import unset_report
-from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
-from evidence.documents.typeset.compiler import Unset, forget
-from evidence.documents.typeset.fonts import installed_fonts
+from evidence.documents.report.pdf import prepare_report
+from evidence.documents.report.xlsx import build_xlsx_rows, write_xlsx
+from evidence.documents.typeset.compiler import PreparedDocument, clear_typst_cache
+from evidence.documents.typeset.fonts import load_fonts
 from evidence.documents.typeset.pictures import Pictures
 from evidence.formats.codec import from_plain, parse_json, to_plain
 
@@ -38,19 +44,22 @@ FORMATS = {
     "json": "application/json",
 }
 """Formats of a report with their media types."""
-HEAD_FILE = "head.json"
-LARGEST_HEAD = 256 << 20
+HEADER_FILE = "head.json"
+MAX_HEADER_BYTES = 256 << 20
 
 
-def volumes_of(cases: int, works: int = 0) -> tuple[Volume, ...]:
-    """Return the volumes, at least one, of a report with this many cases and listed works."""
-    of = max(1, ceil(cases / IN_A_VOLUME), ceil(works / WORKS_IN_A_VOLUME))
-    return tuple(Volume(number, of, (number - 1) * IN_A_VOLUME + 1, cases, works) for number in range(1, of + 1))
+def plan_volumes(cases: int, works: int = 0) -> tuple[Volume, ...]:
+    """Return the volumes, at least one, of a report with ``cases`` cases and ``works`` listed works."""
+    volume_count = max(1, ceil(cases / CASES_PER_VOLUME), ceil(works / WORKS_PER_VOLUME))
+    return tuple(
+        Volume(number, volume_count, (number - 1) * CASES_PER_VOLUME + 1, cases, works)
+        for number in range(1, volume_count + 1)
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class MadeFile:
-    """One file of a report at its current path."""
+class ReportFile:
+    """A generated file of a report: name for the download, media type and current path."""
 
     name: str
     media_type: str
@@ -58,116 +67,124 @@ class MadeFile:
 
 
 class ReportFolder:
-    """The parts of a report in progress. PDFs are typeset in a thread while the next volume is prepared.
+    """Folder with the parts of a report in progress.
 
-    The first of the PDF languages is required; others are omitted if no font for them is installed. Without languages,
-    no PDFs are made.
+    PDFs are typeset in a thread while the next volume is prepared. A font for the first PDF language is required; other
+    languages are omitted if no font for them is installed. Without languages, no PDFs are generated.
     """
 
     def __init__(self, folder: Path, languages: Sequence[str]) -> None:
         self.folder = folder
-        fonts = installed_fonts()
-        for needed in languages[:1]:
-            fonts.for_language(needed)
-        self._languages = [language for language in languages if fonts.can_set(language)]
-        self._setting = ThreadPoolExecutor(1, "typesetting")
-        self._under_way: Future[None] | None = None
+        fonts = load_fonts()
+        for required_language in languages[:1]:
+            fonts.get_families(required_language)
+        self._languages = [language for language in languages if fonts.can_typeset(language)]
+        self._executor = ThreadPoolExecutor(1, "typesetting")
+        self._pending_pdfs: Future[None] | None = None
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._setting.shutdown()
+        self._executor.shutdown()
 
-    def head(self, create: Callable[[], ReportFacts]) -> ReportFacts:
-        """Return everything but the cases as it was when the report was started.
+    def load_header(self, create: Callable[[], ReportFacts]) -> ReportFacts:
+        """Return the report without cases and works, as it was when the report was started.
 
-        ``create`` is called only at the start.
+        ``create`` is called only if the folder does not contain the header yet.
         """
-        path = self.folder / HEAD_FILE
+        path = self.folder / HEADER_FILE
         if not path.exists():
-            self._keep(path, json.dumps(to_plain(replace(create(), cases=(), works=()))).encode())
-        plain = parse_json(path.read_bytes(), what=HEAD_FILE, limit=LARGEST_HEAD)
-        return from_plain(ReportFacts, plain, where=HEAD_FILE)
+            self._write_part(path, json.dumps(to_plain(replace(create(), cases=(), works=()))).encode())
+        plain = parse_json(path.read_bytes(), label=HEADER_FILE, limit=MAX_HEADER_BYTES)
+        return from_plain(ReportFacts, plain, location=HEADER_FILE)
 
-    def is_made(self, volume: Volume) -> bool:
-        """Return True if all parts of a volume exist."""
-        return self._part(volume, "made").exists()
+    def has_volume(self, volume: Volume) -> bool:
+        """Return True if all parts of a volume have been generated."""
+        return self._get_part_path(volume, "made").exists()
 
-    def add(self, volume: Volume, report: ReportFacts, pictures: Mapping[str, Pictures]) -> None:
-        """Make a volume; returns while its PDFs are still being typeset, at most one volume at a time.
+    def add_volume(self, volume: Volume, report: ReportFacts, pictures: Mapping[str, Pictures]) -> None:
+        """Generate the parts of a volume, and start typesetting its PDFs; only one volume is typeset at a time.
 
-        ``report`` has the cases of this volume; ``pictures`` are exact bytes by case number and path in the case's
-        facts. An error of the previous volume is raised here.
+        ``report`` contains the cases of this volume; ``pictures`` contains exact bytes by case number and path in the
+        facts of the case. An error from typesetting the previous volume is raised here.
         """
-        part = report if volume.of == 1 else replace(report, volume=volume)
-        unset = {language: unset_report(part, pictures, language) for language in self._languages}
-        self._keep(self._part(volume, "cases"), json_parts(part.cases))
-        self._keep(self._part(volume, "csv"), csv_lines(rows_of(part.cases)))
-        self._keep(self._part(volume, "rows"), xlsx_rows(rows_of(part.cases)))
+        volume_report = report if volume.of == 1 else replace(report, volume=volume)
+        documents = {language: prepare_report(volume_report, pictures, language) for language in self._languages}
+        self._write_part(self._get_part_path(volume, "cases"), build_json_elements(volume_report.cases))
+        self._write_part(self._get_part_path(volume, "csv"), build_csv_lines(build_rows(volume_report.cases)))
+        self._write_part(self._get_part_path(volume, "rows"), build_xlsx_rows(build_rows(volume_report.cases)))
         if volume.works:
-            self._keep(self._part(volume, "works"), json_parts(part.works))
-            self._keep(self._part(volume, "works.csv"), csv_lines(work_rows(part.works), WORK_COLUMNS))
-            self._keep(self._part(volume, "works.rows"), xlsx_rows(work_rows(part.works), WORK_COLUMNS))
-        self.wait()
-        self._under_way = self._setting.submit(self._set, volume, unset)
+            self._write_part(self._get_part_path(volume, "works"), build_json_elements(volume_report.works))
+            self._write_part(
+                self._get_part_path(volume, "works.csv"),
+                build_csv_lines(build_work_rows(volume_report.works), WORK_COLUMNS),
+            )
+            self._write_part(
+                self._get_part_path(volume, "works.rows"),
+                build_xlsx_rows(build_work_rows(volume_report.works), WORK_COLUMNS),
+            )
+        self.wait_for_pdfs()
+        self._pending_pdfs = self._executor.submit(self._typeset_volume, volume, documents)
 
-    def wait(self) -> None:
-        """Wait for the PDFs in progress; raises their error, if any."""
-        if self._under_way is not None:
-            self._under_way.result()
-            self._under_way = None
+    def wait_for_pdfs(self) -> None:
+        """Wait until the pending PDFs are typeset; raises the error if typesetting failed."""
+        if self._pending_pdfs is not None:
+            self._pending_pdfs.result()
+            self._pending_pdfs = None
 
-    def put_together(
+    def assemble_files(
         self, report: ReportFacts, volumes: Sequence[Volume], stem: str, formats: Collection[str] = tuple(FORMATS)
-    ) -> list[MadeFile]:
-        """Return the report's files after every volume is made: PDF in each language, and the other ``formats``.
+    ) -> list[ReportFile]:
+        """Combine all generated volumes into the files of the report: PDFs in each language, and ``formats``.
 
-        ``report`` is everything but the cases; ``stem`` is the start of the file names.
+        ``report`` is the report without cases and works; ``stem`` is the start of the file names.
         """
-        self.wait()
+        self.wait_for_pdfs()
 
-        def parts(kind: str) -> Iterator[bytes]:
-            return (self._part(volume, kind).read_bytes() for volume in volumes)
+        def read_parts(kind: str) -> Iterator[bytes]:
+            return (self._get_part_path(volume, kind).read_bytes() for volume in volumes)
 
         lists_works = bool(volumes[0].works)
-        works = (filter(None, parts("works")), parts("works.rows")) if lists_works else ((), None)
+        works = (filter(None, read_parts("works")), read_parts("works.rows")) if lists_works else ((), None)
         writers: dict[str, Callable[[BinaryIO], object]] = {
-            ".json": lambda out: write_report_json(out, report, filter(None, parts("cases")), works[0]),
-            ".csv": lambda out: out.writelines(chain((csv_head(),), parts("csv"))),
-            ".xlsx": lambda out: write_xlsx(out, parts("rows"), works=works[1]),
+            ".json": lambda out: write_report_json(out, report, filter(None, read_parts("cases")), works[0]),
+            ".csv": lambda out: out.writelines(chain((build_csv_header(),), read_parts("csv"))),
+            ".xlsx": lambda out: write_xlsx(out, read_parts("rows"), works=works[1]),
         }
         if lists_works:
-            writers["-works.csv"] = lambda out: out.writelines(chain((csv_head(WORK_COLUMNS),), parts("works.csv")))
+            writers["-works.csv"] = lambda out: out.writelines(
+                chain((build_csv_header(WORK_COLUMNS),), read_parts("works.csv"))
+            )
         files = [
-            MadeFile(f"{stem}{end}", FORMATS[kind], self._whole(self.folder / f"whole{end}", write))
-            for end, write in writers.items()
-            if (kind := end.rpartition(".")[2]) in formats
+            ReportFile(f"{stem}{suffix}", FORMATS[kind], self._write_atomically(self.folder / f"whole{suffix}", write))
+            for suffix, write in writers.items()
+            if (kind := suffix.rpartition(".")[2]) in formats
         ]
-        for place, language in enumerate(self._languages):
+        for position, language in enumerate(self._languages):
             for volume in volumes:
-                numbered = "" if volume.of == 1 else f"-volume-{volume.number:0{len(str(volume.of))}d}"
-                name = f"{stem}{numbered}{'' if place == 0 else f'.{language}'}.pdf"
-                files.append(MadeFile(name, FORMATS["pdf"], self._part(volume, f"{language}.pdf")))
+                volume_suffix = "" if volume.of == 1 else f"-volume-{volume.number:0{len(str(volume.of))}d}"
+                name = f"{stem}{volume_suffix}{'' if position == 0 else f'.{language}'}.pdf"
+                files.append(ReportFile(name, FORMATS["pdf"], self._get_part_path(volume, f"{language}.pdf")))
         return files
 
-    def _set(self, volume: Volume, unset: Mapping[str, Unset]) -> None:
-        for language, document in unset.items():
-            self._keep(self._part(volume, f"{language}.pdf"), document.pdf())
+    def _typeset_volume(self, volume: Volume, documents: Mapping[str, PreparedDocument]) -> None:
+        for language, document in documents.items():
+            self._write_part(self._get_part_path(volume, f"{language}.pdf"), document.render_pdf())
             if volume.of > 1:
-                forget()
-        self._keep(self._part(volume, "made"), b"")
+                clear_typst_cache()
+        self._write_part(self._get_part_path(volume, "made"), b"")
 
-    def _part(self, volume: Volume, kind: str) -> Path:
+    def _get_part_path(self, volume: Volume, kind: str) -> Path:
         return self.folder / f"volume-{volume.number}.{kind}"
 
-    def _keep(self, path: Path, data: bytes) -> None:
-        self._whole(path, lambda out: out.write(data))
+    def _write_part(self, path: Path, data: bytes) -> None:
+        self._write_atomically(path, lambda out: out.write(data))
 
-    def _whole(self, path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    def _write_atomically(self, path: Path, write: Callable[[BinaryIO], object]) -> Path:
         """Write a file atomically."""
-        handle, draft = tempfile.mkstemp(dir=self.folder, prefix=".")
+        handle, temporary_path = tempfile.mkstemp(dir=self.folder, prefix=".")
         with os.fdopen(handle, "wb") as out:
             write(out)
-        return Path(draft).replace(path)
+        return Path(temporary_path).replace(path)

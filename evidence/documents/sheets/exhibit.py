@@ -1,17 +1,17 @@
-"""The exhibit sheet: one case on a few pages, inside its bundle, with the facts attached as plain data."""
+"""The exhibit sheet: human-readable PDF of a case inside its bundle, with the facts attached as JSON."""
 
 import json
 from dataclasses import replace
 
 from evidence.capture.boxes import crop_to_place
 from evidence.documents.case import sections as of_case
-from evidence.documents.case.comparison import Gallery, Room
-from evidence.documents.case.summary import best_match, labels_on_first_page, summary
-from evidence.documents.case.unchecked import own_sentences
+from evidence.documents.case.comparison import DetailLimits, Gallery
+from evidence.documents.case.summary import build_summary, find_best_match, list_first_page_labels
+from evidence.documents.case.unchecked import list_own_unchecked_sentences
 from evidence.documents.phrases import load_phrases
-from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Quiet, Rows, Section, Speaker
-from evidence.documents.typeset.compiler import TypesetFile, Unset
+from evidence.documents.phrases.wording import Wording, load_time_zone
+from evidence.documents.typeset.blocks import Block, Document, FactSource, Line, Lines, Quiet, Rows, Section
+from evidence.documents.typeset.compiler import PreparedDocument, TypesetFile
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, SightingFacts
 from exhibit.digests import Digest
@@ -20,121 +20,136 @@ from exhibit.errors import UnreadablePictureError
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
 DRAWING_HEIGHTS = ((("side-by-side",), 128), (("overlay", "difference"), 62), (("points",), 66))
-ROOM = Room(sightings=40, matches=12, rows=DRAWING_HEIGHTS, plain_height=62)
-MAX_SCREENS, HEIGHT = 10, 180  # limit of screenshots in a sheet, and of the height of each in millimetres
-NAME = "/screenshot-boxed.png"
-RECORD = "/network.json"
+ROOM = DetailLimits(max_sightings=40, max_matches=12, drawing_rows=DRAWING_HEIGHTS, max_plain_height=62)
+MAX_SCREENSHOTS, SCREENSHOT_HEIGHT = 10, 180  # limit of screenshots in a sheet; height of each in millimetres
+SCREENSHOT_SUFFIX = "/screenshot-boxed.png"
+RECORD_SUFFIX = "/network.json"
 
 
 def render_exhibit_sheet(facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC") -> bytes:
-    """Render the sheet as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
+    """Render the sheet as PDF/A-3b with ``facts.json`` attached, dated ``written_at``.
 
-    ``pictures`` are exact bytes by path in the facts; missing ones are marked as missing.
+    The same input gives the same bytes. ``pictures`` contains exact bytes by path in the facts; missing pictures are
+    marked as missing.
 
     Raises:
         ServiceMissingError: No font for the language is installed.
         WrongUseError: The language or the zone is unknown.
     """
-    wording = Wording(load_phrases(language), zone_named(time_zone))
+    wording = Wording(load_phrases(language), load_time_zone(time_zone))
     gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
-    document = _document(facts, gallery)
+    document = _build_document(facts, gallery)
     files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
-    return Unset(document, files, language, facts.written_at).pdf()
+    return PreparedDocument(document, files, language, facts.written_at).render_pdf()
 
 
-def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
-    wording, stated = gallery.wording, labels_on_first_page(facts)
+def _build_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
+    wording, first_page_labels = gallery.wording, list_first_page_labels(facts)
     return (
-        of_case.sightings_section(facts, wording, 1, ROOM, stated),
-        of_case.work_section(facts, wording, 1, gallery.pictures, stated),
-        of_case.licence_section(facts, wording, 1),
-        of_case.decision_section(facts, wording, 1),
-        *screens_sections(facts, gallery),
-        of_case.comparison_section(facts, gallery, 1, ROOM, best_match(facts)),
-        of_case.sheet_proofs(facts, wording),
-        *of_case.left_out_section(facts, wording),
-        of_case.unchecked_section(wording, own_sentences(facts, wording)),
-        of_case.limits_section(wording),
-        _about(facts, wording),
+        of_case.build_sightings_section(facts, wording, 1, ROOM, first_page_labels),
+        of_case.build_work_section(facts, wording, 1, gallery.pictures, first_page_labels),
+        of_case.build_licence_section(facts, wording, 1),
+        of_case.build_decision_section(facts, wording, 1),
+        *build_screenshot_sections(facts, gallery),
+        of_case.build_comparison_section(facts, gallery, 1, ROOM, find_best_match(facts)),
+        of_case.build_proofs_section(facts, wording),
+        *of_case.build_omitted_files_section(facts, wording),
+        of_case.build_unchecked_section(wording, list_own_unchecked_sentences(facts, wording)),
+        of_case.build_limits_section(wording),
+        _build_about_section(facts, wording),
     )
 
 
-def _about(facts: CaseFacts, wording: Wording) -> Section:
+def _build_about_section(facts: CaseFacts, wording: Wording) -> Section:
     rows = (
-        wording.row("case", "number", facts.number),
-        wording.row("bundle", "bundle", str(facts.bundle)),
-        wording.time_row("opened_at", facts.opened_at, "opened_at"),
-        wording.time_row("made_at", facts.written_at, "written_at"),
-        wording.row("preparer", Speaker.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
-        wording.row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
+        wording.build_row("case", "number", facts.number),
+        wording.build_row("bundle", "bundle", str(facts.bundle)),
+        wording.build_time_row("opened_at", facts.opened_at, "opened_at"),
+        wording.build_time_row("made_at", facts.written_at, "written_at"),
+        wording.build_row("preparer", FactSource.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
+        wording.build_row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
     )
     blocks = (Rows(rows), Quiet(wording.say("sheet.speakers")), Quiet(wording.say("sheet.seal_apart")))
     return Section(wording.say("heading.about"), blocks, 1)
 
 
-def _document(facts: CaseFacts, gallery: Gallery) -> Document:
-    wording, first, *sections = gallery.wording, *_sections(facts, gallery)
-    say, trials = wording.say, of_case.development_warning(facts.witnesses, wording)
+def _build_document(facts: CaseFacts, gallery: Gallery) -> Document:
+    wording, first_section, *sections = gallery.wording, *_build_sections(facts, gallery)
+    say, development_warnings = wording.say, of_case.build_development_warning(facts.witnesses, wording)
     running = say("sheet.running", case=facts.number, bundle=facts.bundle)
     return Document(
-        title=wording.clipped(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
+        title=wording.clip_text(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
         author=f"{facts.software.name} {facts.software.version}",
         description=say("sheet.description", case=facts.number),
         kicker=say("sheet.kicker"),
-        heading=wording.clipped(facts.work.title or say("document.unknown"), 200),
+        heading=wording.clip_text(facts.work.title or say("document.unknown"), 200),
         subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
         header=say("sheet.header"),
-        language=wording.setting(),
-        stamp=say("sheet.stamp", case=facts.number, bundle=facts.bundle, digest=Digest.of(facts.to_json()).hex),
-        opening=(*of_case.demonstration_warning(facts, wording), *trials, *summary(facts, gallery)),
-        sections=(replace(first, running=running), *sections),
+        language=wording.get_language_settings(),
+        stamp=say("sheet.stamp", case=facts.number, bundle=facts.bundle, digest=Digest.from_bytes(facts.to_json()).hex),
+        opening=(
+            *of_case.build_demonstration_warning(facts, wording),
+            *development_warnings,
+            *build_summary(facts, gallery),
+        ),
+        sections=(replace(first_section, running=running), *sections),
         data=(FACTS_FILE, say("sheet.attachment")),
     )
 
 
-def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
-    """Return the section with the screenshots; empty if no page was captured with a browser."""
+def build_screenshot_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
+    """Return the section with the screenshots; an empty tuple if no page was captured with a browser."""
     blocks: list[Block] = []
     wording, pictures = gallery.wording, gallery.pictures
-    screens = _screens(facts, wording)
-    for numbers, path, time in screens[:MAX_SCREENS]:
-        caption = wording.say("capture.screen", n=wording.numbers(numbers), time=time, path=path)
+    screenshots = _list_screenshots(facts, wording)
+    for numbers, path, time in screenshots[:MAX_SCREENSHOTS]:
+        caption = wording.say("capture.screen", n=wording.join_numbers(numbers), time=time, path=path)
         blocks.append(Lines((Line(caption),), leads=True))
         data = pictures.get(path)
-        screen_pictures = {} if data is None else {path: _cut(data, first_place(pictures, path))}
-        blocks.append(replace(gallery, pictures=screen_pictures).row({"screenshot-boxed": path}, HEIGHT))
-    if len(screens) > MAX_SCREENS:
+        screenshot_pictures = (
+            {} if data is None else {path: _crop_screenshot(data, find_picture_offset(pictures, path))}
+        )
         blocks.append(
-            Quiet(wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(screens), path=screens[-1][1]))
+            replace(gallery, pictures=screenshot_pictures).create_row({"screenshot-boxed": path}, SCREENSHOT_HEIGHT)
+        )
+    if len(screenshots) > MAX_SCREENSHOTS:
+        blocks.append(
+            Quiet(
+                wording.say(
+                    "capture.more_screens", shown=MAX_SCREENSHOTS, all=len(screenshots), path=screenshots[-1][1]
+                )
+            )
         )
     if blocks:
         blocks.append(Quiet(wording.say("capture.screens_said")))
     return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
 
 
-def _screens(facts: CaseFacts, wording: Wording) -> list[tuple[list[int], str, str]]:
-    """Return one screenshot for each page URL: the numbers of its sightings, its path, and its time."""
-    screens: dict[str, tuple[list[int], str, str]] = {}
+def _list_screenshots(facts: CaseFacts, wording: Wording) -> list[tuple[list[int], str, str]]:
+    """Return one screenshot for each page URL: numbers of the sightings, path, and formatted time."""
+    screenshots: dict[str, tuple[list[int], str, str]] = {}
     for sighting in facts.sightings:
-        path, time = _last(sighting, facts, wording)
+        path, time = _find_last_screenshot(sighting, facts, wording)
         if path:
             page = sighting.page_url or sighting.image_url
-            screens.setdefault(page, ([], path, time))[0].append(sighting.number)
-    return list(screens.values())
+            screenshots.setdefault(page, ([], path, time))[0].append(sighting.number)
+    return list(screenshots.values())
 
 
-def _last(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> tuple[str, str]:
-    """Return path and time of the last screenshot in the bundle whose page used the picture's exact bytes."""
+def _find_last_screenshot(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> tuple[str, str]:
+    """Return path and time of the last screenshot of a page that served exactly this picture; empty without one."""
     for capture in reversed(sighting.captures):
-        path = next((file for file in capture.files if file.endswith(NAME) and file not in facts.omitted_files), "")
+        path = next(
+            (file for file in capture.files if file.endswith(SCREENSHOT_SUFFIX) and file not in facts.omitted_files), ""
+        )
         if path and capture.outcome == "captured":
-            return path, wording.time(capture.finished)
+            return path, wording.format_time(capture.finished)
     return "", ""
 
 
-def first_place(pictures: Pictures, path: str) -> float:
-    """Return the distance of the first place from the top of the screenshot, by the capture's record."""
-    record = pictures.get(path.removesuffix(NAME) + RECORD)
+def find_picture_offset(pictures: Pictures, path: str) -> float:
+    """Return the distance in pixels from the top of the screenshot to the first image; 0 if it is not recorded."""
+    record = pictures.get(path.removesuffix(SCREENSHOT_SUFFIX) + RECORD_SUFFIX)
     try:
         rendered = json.loads(record or b"{}").get("rendered", {})
         return float(rendered["image_places"][0]["y"]) - float(rendered["boxed_screenshot_from"])
@@ -142,8 +157,8 @@ def first_place(pictures: Pictures, path: str) -> float:
         return 0.0
 
 
-def _cut(data: bytes, first: float) -> bytes:
+def _crop_screenshot(data: bytes, offset: float) -> bytes:
     try:
-        return crop_to_place(data, first)
+        return crop_to_place(data, offset)
     except UnreadablePictureError:
-        return data  # the plate states why it cannot be shown
+        return data  # the document later states why it cannot be shown

@@ -1,4 +1,4 @@
-"""An invoice for an agreed amount: the owner's statements, word for word, without any statement about the law."""
+"""An invoice for an agreed amount. It contains the owner's statements verbatim and no legal statement by Exhibit."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -6,15 +6,15 @@ from decimal import Decimal
 
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Document, Line, Quiet, Row, Rows, Section, Style, Table, cell
-from evidence.documents.typeset.compiler import Unset
+from evidence.documents.typeset.blocks import Document, Line, Quiet, Row, Rows, Section, Style, Table, build_cell
+from evidence.documents.typeset.compiler import PreparedDocument
 
-SPEAKER = ""  # everything is the owner's statement, so facts are shown without a source
+NO_SOURCE = ""  # all values are statements by the owner, so no source is shown
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFacts:
-    """The owner's statements; texts may have several lines."""
+    """Content of an invoice, as stated by the owner; texts may have several lines."""
 
     name: str  # number of the invoice, such as 2026-0001
     day: date
@@ -27,92 +27,100 @@ class InvoiceFacts:
     tax: str  # or empty
     payment: str  # or empty
     instalments: tuple[tuple[date, Decimal], ...]
-    cancels: str  # number of the cancelled invoice, or empty
-    cancels_of: date | None  # date of the cancelled invoice
+    cancelled_invoice: str  # number of the cancelled invoice, or empty
+    cancelled_invoice_date: date | None  # date of the cancelled invoice
     words: str  # reason of the cancellation, or empty
     made_at: datetime
 
 
 def render_invoice(facts: InvoiceFacts, language: str) -> bytes:
-    """Render an invoice, or the cancellation of one, as PDF/A-3b; the same input gives the same bytes.
+    """Render an invoice, or the cancellation of one, as PDF/A-3b. The same input gives the same bytes.
 
     Raises:
         ServiceMissingError: No font for the language is installed.
         WrongUseError: The language is unknown.
     """
     wording = Wording(load_phrases(language))
-    return Unset(_document(facts, wording), (), language, facts.made_at).pdf()
+    return PreparedDocument(_build_document(facts, wording), (), language, facts.made_at).render_pdf()
 
 
-def _document(facts: InvoiceFacts, wording: Wording) -> Document:
+def _build_document(facts: InvoiceFacts, wording: Wording) -> Document:
     say = wording.say
-    kind = "cancellation" if facts.cancels else "invoice"
+    kind = "cancellation" if facts.cancelled_invoice else "invoice"
     title = say(f"invoice.{kind}", name=facts.name)
     issuer = facts.issuer.splitlines()[0]
     return Document(
         title=title,
-        author=wording.clipped(issuer, 200),
+        author=wording.clip_text(issuer, 200),
         description=say("invoice.description"),
         kicker="",
         heading=title,
         subtitle=say("invoice.dated", day=facts.day.isoformat()),
-        header=wording.clipped(f"{issuer[:80]} · {title}", 140),
-        language=wording.setting(),
-        opening=(_parties(facts, wording),),
-        sections=(_amount(facts, wording), *_instalments(facts, wording), _note(wording)),
+        header=wording.clip_text(f"{issuer[:80]} · {title}", 140),
+        language=wording.get_language_settings(),
+        opening=(_build_party_rows(facts, wording),),
+        sections=(
+            _build_amount_section(facts, wording),
+            *_build_instalment_sections(facts, wording),
+            _build_note_section(wording),
+        ),
     )
 
 
-def _parties(facts: InvoiceFacts, wording: Wording) -> Rows:
-    cancels = (
+def _build_party_rows(facts: InvoiceFacts, wording: Wording) -> Rows:
+    cancellation_rows = (
         ()
-        if facts.cancels_of is None
+        if facts.cancelled_invoice_date is None
         else (
-            _row(wording, "cancels", wording.say("invoice.one", name=facts.cancels, day=facts.cancels_of.isoformat())),
-            _row(wording, "why", facts.words),
+            _build_row(
+                wording,
+                "cancels",
+                wording.say("invoice.one", name=facts.cancelled_invoice, day=facts.cancelled_invoice_date.isoformat()),
+            ),
+            _build_row(wording, "why", facts.words),
         )
     )
     return Rows(
         (
-            _row(wording, "issuer", facts.issuer),
-            _row(wording, "payer", facts.payer),
-            *cancels,
-            _row(wording, "subject", facts.subject),
-            _row(wording, "agreed_on", facts.agreed_on.isoformat()),
+            _build_row(wording, "issuer", facts.issuer),
+            _build_row(wording, "payer", facts.payer),
+            *cancellation_rows,
+            _build_row(wording, "subject", facts.subject),
+            _build_row(wording, "agreed_on", facts.agreed_on.isoformat()),
         ),
         together=False,
     )
 
 
-def _amount(facts: InvoiceFacts, wording: Wording) -> Section:
-    amount = _money(facts.amount, facts.currency)
-    rows = [Row(wording.say("invoice.amount"), (Line(amount, Style.STRONG),), SPEAKER)]
+def _build_amount_section(facts: InvoiceFacts, wording: Wording) -> Section:
+    amount = _format_money(facts.amount, facts.currency)
+    rows = [Row(wording.say("invoice.amount"), (Line(amount, Style.STRONG),), NO_SOURCE)]
     if facts.tax:
-        rows.append(_row(wording, "tax", facts.tax))
-    if facts.payment and not facts.cancels:
-        rows.append(_row(wording, "payment", facts.payment))
+        rows.append(_build_row(wording, "tax", facts.tax))
+    if facts.payment and not facts.cancelled_invoice:
+        rows.append(_build_row(wording, "payment", facts.payment))
     return Section(wording.say("invoice.sum"), (Rows(tuple(rows), together=False),))
 
 
-def _instalments(facts: InvoiceFacts, wording: Wording) -> tuple[Section, ...]:
+def _build_instalment_sections(facts: InvoiceFacts, wording: Wording) -> tuple[Section, ...]:
     if not facts.instalments:
         return ()
-    head = tuple(wording.say(f"invoice.{name}") for name in ("number", "due", "amount"))
+    headings = tuple(wording.say(f"invoice.{name}") for name in ("number", "due", "amount"))
     rows = tuple(
-        (cell(str(n)), cell(day.isoformat()), cell(_money(amount, facts.currency)))
+        (build_cell(str(n)), build_cell(day.isoformat()), build_cell(_format_money(amount, facts.currency)))
         for n, (day, amount) in enumerate(facts.instalments, 1)
     )
-    return (Section(wording.say("invoice.instalments"), (Table(head, rows, (0, 1, 1)),)),)
+    return (Section(wording.say("invoice.instalments"), (Table(headings, rows, (0, 1, 1)),)),)
 
 
-def _note(wording: Wording) -> Section:
+def _build_note_section(wording: Wording) -> Section:
     return Section(wording.say("invoice.about"), (Quiet(wording.say("invoice.stated")),), together=True)
 
 
-def _row(wording: Wording, label: str, text: str) -> Row:
+def _build_row(wording: Wording, label: str, text: str) -> Row:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return Row(wording.say(f"invoice.{label}"), tuple(map(Line, lines)), SPEAKER)
+    return Row(wording.say(f"invoice.{label}"), tuple(map(Line, lines)), NO_SOURCE)
 
 
-def _money(amount: Decimal, currency: str) -> str:
+def _format_money(amount: Decimal, currency: str) -> str:
     return f"{amount:,} {currency}"

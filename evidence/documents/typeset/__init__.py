@@ -1,1 +1,1 @@
-"""Typesetting of document blocks as PDF/A-3b: fonts, reduced pictures, the template, typst."""
+"""Typesetting of document blocks as PDF/A-3b with typst: fonts, reduced pictures and the template."""

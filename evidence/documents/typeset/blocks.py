@@ -1,4 +1,4 @@
-"""Building blocks of a document before typesetting: sections of blocks in plain text, which the template lays out."""
+"""Building blocks of a document before typesetting. The template lays out sections of these blocks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Style(StrEnum):
     STRONG = "strong"
 
 
-class Speaker(StrEnum):
+class FactSource(StrEnum):
     """Source of a fact."""
 
     RECORDED = "recorded"
@@ -32,7 +32,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A label, its value in one or more lines, and the word for its source."""
+    """A label, its value in one or more lines, and the label of its source."""
 
     label: str
     lines: tuple[Line, ...]
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Labels with values, on one page if ``together`` is set."""
+    """Labelled values, kept on one page if ``together`` is set."""
 
     rows: tuple[Row, ...]
     together: bool = True
@@ -63,7 +63,7 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines of a letter, each on a new line; a few lines stay on one page."""
+    """Lines of a letter, such as an address; a few lines are kept on one page."""
 
     lines: tuple[Line, ...]
     leads: bool = False  # true to keep it on the same page as the next block
@@ -85,7 +85,7 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """A notice that a reader must not miss."""
+    """A highlighted notice with a title."""
 
     title: str
     text: str
@@ -93,7 +93,7 @@ class Callout:
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """One picture with its caption; without a path, the reason why it is not shown."""
+    """A picture with its caption. Without a path, ``missing`` is the reason why the picture is not shown."""
 
     path: str | None
     missing: str
@@ -111,21 +111,21 @@ class Plates:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table cell; ``link`` is a label or empty; ``page`` is a label whose page number is shown."""
+    """A table cell. ``link`` is a link target or empty; ``page`` is a label whose page number is shown."""
 
     lines: tuple[Line, ...]
     link: str = ""
     page: str = ""
 
 
-def cell(text: str, style: Style = Style.PLAIN) -> Cell:
+def build_cell(text: str, style: Style = Style.PLAIN) -> Cell:
     """Return a table cell with one line."""
     return Cell((Line(text, style),))
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; a column of width 0 fits its content, the others share the remaining width."""
+    """A table. A column of width 0 fits its content; the others share the remaining width."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -149,7 +149,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One case on a third of a page: its heading, small pictures on the left, the main facts on the right.
+    """A case on a third of a page: heading, small pictures on the left, main facts on the right.
 
     ``label`` is the target of links.
     """
@@ -162,7 +162,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Blanks:
-    """Fields that a person fills in, each with a number of empty lines; each field stays on one page."""
+    """Blank fields to fill in by hand, each with ``lines`` empty lines; a field is never split across pages."""
 
     labels: tuple[str, ...]
     lines: int = 1
@@ -173,7 +173,7 @@ Block = Rows | Text | Lead | Lines | Quiet | Bullets | Callout | Plates | Table 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A page of a PDF, or a picture, as large as fits on its own page above the footer, in a thin frame."""
+    """A page of a PDF, or a picture, scaled to fill a page above the footer, in a thin frame."""
 
     path: str
     number: int | None  # page of the PDF, from 1; ``None`` for a picture
@@ -183,28 +183,28 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A titled part."""
+    """A titled part of a document."""
 
     title: str
     blocks: tuple[Block, ...]
     level: int = 1
     label: str = ""  # target of links, or empty
-    running: str = ""  # page header from here on, or empty for no change
+    running: str = ""  # page header from this section on, or empty for no change
     new_page: bool = False  # true to start a new page
     outlined: bool = True
-    together: bool = False  # true to keep it on one page with its heading, such as text and the lines to sign on
-    mark: str = ""  # text before the page number in the footer from here on, or empty for no change
-    leaves: tuple[Leaf, ...] = ()  # pages that follow; without blocks, the title is only a bookmark
+    together: bool = False  # true to keep the section on one page, such as a text with its signature lines
+    mark: str = ""  # text before the page number in the footer from this section on, or empty for no change
+    leaves: tuple[Leaf, ...] = ()  # pages after the blocks; without blocks, the title is only a bookmark
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Everything that the template needs, except fonts."""
+    """Content of a document: all input of the template except fonts."""
 
     title: str
     author: str
     description: str
-    kicker: str  # the kind of document, above the heading
+    kicker: str  # type of document, shown above the heading
     heading: str
     subtitle: str
     header: str  # right side of each page's header

@@ -1,7 +1,7 @@
-"""Check of a recording in both directions: each recorded exchange is stated once, each stated one is recorded.
+"""Check of a recording in both directions: each recorded exchange is stated once, and each stated one is recorded.
 
-Requests, redirects and servers that a capture's surroundings state are compared with the recorded bytes, and the
-recorded bytes with the surroundings. From both follows where a visit ended.
+Requests, redirects and servers in the environment record of a capture are compared with the recorded bytes, and the
+recorded bytes with the environment record. The final responses of a visit follow from both.
 """
 
 import re
@@ -24,61 +24,63 @@ from evidence.formats.records import (
 )
 from evidence.verdict.result import expect
 from exhibit.digests import Digest
-from exhibit.network.addresses import host_of, is_within, joined, port_of
-from exhibit.plain import decoded
+from exhibit.network.addresses import get_url_host, get_url_port, is_within_domain, join_urls
+from exhibit.plain import decode_text
 
-MAX_UNPACKED = 512 << 20  # maximum size of all unpacked bodies of a recording, in all layers, bytes
-APART = timedelta(seconds=2)
-"""Largest difference between two clocks of one visit: one is adjusted now and then, the other is not."""
-MAX_STEPS = 6
+MAX_UNPACKED_BYTES = 512 << 20  # maximum size of all unpacked bodies of a recording, in all layers, bytes
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""Maximum difference between the two clocks of a visit: only one of them is adjusted from time to time."""
+MAX_REDIRECTS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-KINDS = {"warcinfo", "response", "request"}
-"""Kinds of records in a recording; a record of another kind belongs to no exchange."""
+RECORD_KINDS = {"warcinfo", "response", "request"}
+"""Allowed kinds of records in a recording."""
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (\S+) HTTP/1\.[01]\r\n")
-_SPELLED_OUT = re.compile(r"^[^/]*@|#|\\|/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
-"""Parts that no program writes into a request, and that servers may read differently from a reader of the record."""
+_AMBIGUOUS_URL = re.compile(r"^[^/]*@|#|\\|/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
+"""Parts of a URL that programs normalize before a request, and that servers and verifiers may interpret differently."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """A recorded response by its normalized URL, with digest and size of its body.
+class RecordedResponse:
+    """A recorded response with its normalized URL, and the digest and size of its body.
 
-    Both are ``None`` if the body cannot be unpacked or the response is a redirect.
+    Digest and size are ``None`` if the body cannot be unpacked or the response is a redirect.
     """
 
     record: Record
     url: str
-    response: Response
+    message: Response
     digest: Digest | None
     size: int | None
 
     @property
-    def coding(self) -> str:
-        """Content encoding of the body that is not supported here, or an empty string."""
-        return next((coding_name for coding_name in self.response.codings if coding_name not in DECODED_ENCODINGS), "")
+    def unsupported_encoding(self) -> str:
+        """Unsupported content encoding of the body; empty if all encodings are supported."""
+        return next(
+            (coding_name for coding_name in self.message.content_encodings if coding_name not in DECODED_ENCODINGS), ""
+        )
 
     @property
-    def served(self) -> bool:
-        """True if a body came with status 200 to 299."""
-        return self.digest is not None and 200 <= self.response.status < 300
+    def is_served(self) -> bool:
+        """True if the response has a body and a status from 200 to 299."""
+        return self.digest is not None and 200 <= self.message.status < 300
 
     @property
     def targets(self) -> list[str]:
-        """Targets of a redirect as written; several if the response names several, because clients differ."""
-        locations = [value for key, value in self.response.headers if key.lower() == "location" and value]
+        """Targets of a redirect as written; all readings of several ``Location`` headers, because clients differ."""
+        locations = [value for key, value in self.message.headers if key.lower() == "location" and value]
         return (
             [*locations[:1], *([", ".join(locations)] if locations[1:] else [])]
-            if self.response.status in REDIRECTS
+            if self.message.status in REDIRECTS
             else []
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A recorded request by its normalized URL, with method, unchanged headers, and whether it has a body.
+    """A recorded request with its normalized URL, method and unchanged headers.
 
-    A line that is not a header is kept as a name.
+    A line that is not a header is stored as a name without a value.
     """
 
     url: str
@@ -90,236 +92,274 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A file of records: the responses, the requests, and the URLs of requests without a response."""
+    """Content of a file of records: responses, requests, and the URLs of requests without a response."""
 
-    answers: list[Answer]
+    responses: list[RecordedResponse]
     requests: list[Request]
-    unanswered: list[str]
+    unanswered_urls: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
-    """End of a visit: the last response to the request for the page, and the responses for the image."""
+class VisitEnds:
+    """Final responses of a visit: the last response to the request for the page, and the responses for the image."""
 
-    page: Answer | None
-    of_image: tuple[Answer, ...] = ()
+    page: RecordedResponse | None
+    image_responses: tuple[RecordedResponse, ...] = ()
 
     @property
-    def image(self) -> Answer | None:
-        """The last response to the request for the image at its own URL."""
-        return self.of_image[-1] if self.of_image else None
+    def image(self) -> RecordedResponse | None:
+        """Last response to the request for the image at its own URL."""
+        return self.image_responses[-1] if self.image_responses else None
 
 
-def read_recording(data: bytes, what: str, within: tuple[datetime, datetime]) -> Recording:
-    """Return the exchanges in a file of records; raises ``FormatError`` unless all are of the time of one visit."""
-    answers, requests, request_counts = [], [], Counter[tuple[str, datetime, str]]()
-    room, about = UnpackBudget(MAX_UNPACKED), 0
-    for record in read_warc(data, what):
-        about += record.kind == "warcinfo"
-        expect(record.kind in KINDS and about <= 1, f"{what} contains a record that belongs to no exchange.")
-        of_time = within[0] - APART <= record.date <= within[1] + APART
-        expect(of_time, f"{what} contains a record from a different time than the visit.")
+def read_recording(data: bytes, file: str, period: tuple[datetime, datetime]) -> Recording:
+    """Read the exchanges in a file of records; raises ``FormatError`` unless all are in the period of the visit."""
+    responses, requests, request_counts = [], [], Counter[tuple[str, datetime, str]]()
+    budget, info_count = UnpackBudget(MAX_UNPACKED_BYTES), 0
+    for record in read_warc(data, file):
+        info_count += record.kind == "warcinfo"
+        expect(
+            record.kind in RECORD_KINDS and info_count <= 1, f"{file} contains a record that belongs to no exchange."
+        )
+        is_in_period = period[0] - CLOCK_TOLERANCE <= record.date <= period[1] + CLOCK_TOLERANCE
+        expect(is_in_period, f"{file} contains a record from a different time than the visit.")
         if record.kind == "response":
-            answers.append(_answer(record, room, what))
+            responses.append(_build_response(record, budget, file))
         elif record.kind == "request":
             requests.append(_read_request(record))
             request_counts[to_plain_url(record.url), record.date, record.peer] += 1
-    answer_counts = Counter((answer.url, answer.record.date, answer.record.peer) for answer in answers)
+    answer_counts = Counter((response.url, response.record.date, response.record.peer) for response in responses)
     expect(
         not answer_counts - request_counts,
-        f"{what} contains a response without a request, or a request for a different URL.",
+        f"{file} contains a response without a request, or a request for a different URL.",
     )
-    return Recording(answers, requests, [url for url, _, _ in (request_counts - answer_counts).elements()])
+    return Recording(responses, requests, [url for url, _, _ in (request_counts - answer_counts).elements()])
 
 
-def _answer(record: Record, room: UnpackBudget, what: str) -> Answer:
-    response = read_response(record.block) or Response(0, (), b"")
+def _build_response(record: Record, budget: UnpackBudget, file: str) -> RecordedResponse:
+    message = read_response(record.block) or Response(0, (), b"")
     try:
-        leads_on = response.status in REDIRECTS and response.header("location")
-        body = None if leads_on else response.body(room)
+        is_redirect = message.status in REDIRECTS and message.get_header("location")
+        body = None if is_redirect else message.decode_body(budget)
     except FormatError:
         body = None
-    expect(room.remaining >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
-    digest, size = (None, None) if body is None else (Digest.of(body), len(body))
-    return Answer(record, to_plain_url(record.url), response, digest, size)
+    expect(budget.remaining >= 0, f"{file} unpacks to more than {MAX_UNPACKED_BYTES} bytes.")
+    digest, size = (None, None) if body is None else (Digest.from_bytes(body), len(body))
+    return RecordedResponse(record, to_plain_url(record.url), message, digest, size)
 
 
 def _read_request(record: Record) -> Request:
-    """Return a request; raises ``FormatError`` unless its host and target are those that the record names."""
-    head, end, body = record.block.partition(b"\r\n\r\n")
-    line = _REQUEST_LINE.match(head + b"\r\n")
-    lines = [(line, *line.partition(b":")) for line in _LINE_END.split(head)[1:]]
-    pairs = [(name if colon and name.strip() else whole, value) for whole, name, colon, value in lines]
-    headers = tuple((decoded(name).strip(), decoded(value).strip()) for name, value in pairs)
+    """Parse a request; raises ``FormatError`` unless its host and target match the URL of the record."""
+    header, separator, body = record.block.partition(b"\r\n\r\n")
+    request_line = _REQUEST_LINE.match(header + b"\r\n")
+    lines = [(request_line, *request_line.partition(b":")) for request_line in _LINE_END.split(header)[1:]]
+    pairs = [(name if colon and name.strip() else is_complete, value) for is_complete, name, colon, value in lines]
+    headers = tuple((decode_text(name).strip(), decode_text(value).strip()) for name, value in pairs)
     hosts = [value for name, value in headers if name.lower() == "host"]
-    whole = line is not None and len(hosts) == 1
-    whole = whole and _SPELLED_OUT.search(f"{hosts[0]}{decoded(line[2])}") is None if line else False
-    url = f"{record.url.partition('://')[0]}://{hosts[0]}{decoded(line[2])}" if line and whole else ""
+    is_complete = request_line is not None and len(hosts) == 1
+    is_complete = (
+        is_complete and _AMBIGUOUS_URL.search(f"{hosts[0]}{decode_text(request_line[2])}") is None
+        if request_line
+        else False
+    )
+    url = (
+        f"{record.url.partition('://')[0]}://{hosts[0]}{decode_text(request_line[2])}"
+        if request_line and is_complete
+        else ""
+    )
     expect(
-        whole and to_plain_url(url) == to_plain_url(record.url),
+        is_complete and to_plain_url(url) == to_plain_url(record.url),
         f"The recorded request for {record.url[:200]} has a different URL.",
     )
-    method = line[1].decode() if line else ""
-    return Request(to_plain_url(record.url), record.date, method, headers, bool(body or not end))
+    method = request_line[1].decode() if request_line else ""
+    return Request(to_plain_url(record.url), record.date, method, headers, bool(body or not separator))
 
 
-def hold(network: NetworkRecord, recording: Recording) -> list[Answer]:
-    """Return the responses of the stated exchanges, in order; raises ``FormatError`` if either side has more."""
-    answers = recording.answers
-    expect(len(network.exchanges) <= len(answers), "The environment record lists more exchanges than were recorded.")
-    answers_by_key: dict[tuple[str, int, str], list[Answer]] = {}
-    for answer in answers:
-        answers_by_key.setdefault((answer.url, answer.response.status, answer.record.peer), []).append(answer)
+def match_exchanges(network: NetworkRecord, recording: Recording) -> list[RecordedResponse]:
+    """Return the responses of the stated exchanges, in order; raises ``FormatError`` if either side has others."""
+    responses = recording.responses
+    expect(len(network.exchanges) <= len(responses), "The environment record lists more exchanges than were recorded.")
+    responses_by_key: dict[tuple[str, int, str], list[RecordedResponse]] = {}
+    for response in responses:
+        responses_by_key.setdefault((response.url, response.message.status, response.record.peer), []).append(response)
     keys = [(to_plain_url(step.url), step.status, step.peer.address) for step in network.exchanges]
-    matched = [_recorded(step, answers_by_key.get(key, [])) for step, key in zip(network.exchanges, keys, strict=True)]
-    _expect_named(network, recording, [answer for remaining in answers_by_key.values() for answer in remaining])
+    matched = [
+        _take_recorded_response(step, responses_by_key.get(key, []))
+        for step, key in zip(network.exchanges, keys, strict=True)
+    ]
+    _expect_explained(
+        network, recording, [response for remaining in responses_by_key.values() for response in remaining]
+    )
     return matched
 
 
-def _recorded(step: NetworkExchange, candidates: list[Answer]) -> Answer:
-    """Return the recorded response of a stated exchange and remove it from those left."""
-    first, last = step.sent - APART, step.answered + APART
-    fitting = [answer for answer in candidates if first <= answer.record.date <= last and _has_size(answer, step.bytes)]
-    expect(fitting, f"No recorded exchange matches the environment record of {step.url[:200]}.")
-    answer = min(fitting, key=lambda candidate: abs(candidate.record.date - step.sent))
-    candidates.remove(answer)
-    secured = to_plain_url(step.url).startswith("https:")
-    same = (step.tls is not None) == secured and _is_at(step)
-    same = same and _is_of(step.peer.address, step.host, step.dns_answers)
-    expect(same, f"The connection data of {step.url[:200]} contradict each other.")
-    return answer
+def _take_recorded_response(step: NetworkExchange, candidates: list[RecordedResponse]) -> RecordedResponse:
+    """Return the recorded response of a stated exchange and remove it from the candidates."""
+    earliest, latest = step.sent - CLOCK_TOLERANCE, step.answered + CLOCK_TOLERANCE
+    matching_responses = [
+        response
+        for response in candidates
+        if earliest <= response.record.date <= latest and _has_size(response, step.bytes)
+    ]
+    expect(matching_responses, f"No recorded exchange matches the environment record of {step.url[:200]}.")
+    response = min(matching_responses, key=lambda candidate: abs(candidate.record.date - step.sent))
+    candidates.remove(response)
+    is_https = to_plain_url(step.url).startswith("https:")
+    is_consistent = (step.tls is not None) == is_https and _is_connected_to_url(step)
+    is_consistent = is_consistent and _is_resolved_address(step.peer.address, step.host, step.dns_answers)
+    expect(is_consistent, f"The connection data of {step.url[:200]} contradict each other.")
+    return response
 
 
-def _has_size(answer: Answer, size: int) -> bool:
-    """Return True if a body has a stated size; 0 stands for a redirect or an incomplete body."""
-    return size in {0, answer.size} or answer.size is None or bool(answer.coding)
+def _has_size(response: RecordedResponse, size: int) -> bool:
+    """Return True if a body has the stated size; 0 means a redirect or an incomplete body."""
+    return size in {0, response.size} or response.size is None or bool(response.unsupported_encoding)
 
 
-def _is_at(step: NetworkExchange) -> bool:
-    """Return True if host and port are those of the URL, or if the URL cannot be read here."""
-    host = host_of(step.url)
+def _is_connected_to_url(step: NetworkExchange) -> bool:
+    """Return True if host and port are those of the URL, or if the URL has no readable host."""
+    host = get_url_host(step.url)
     return not host or (
-        step.peer.port == port_of(step.url) and is_within(host, step.host) and is_within(step.host, host)
+        step.peer.port == get_url_port(step.url)
+        and is_within_domain(host, step.host)
+        and is_within_domain(step.host, host)
     )
 
 
-def _is_of(peer: str, host: str, addresses: Sequence[str]) -> bool:
-    """Return True if an address is among the name servers' answers for a host, or if the host is that address."""
-    return peer in addresses if addresses else _address(peer) == _address(host) != ""
+def _is_resolved_address(peer: str, host: str, addresses: Sequence[str]) -> bool:
+    """Return True if an address is among the DNS responses for a host, or if the host is that address."""
+    return peer in addresses if addresses else _normalize_address(peer) == _normalize_address(host) != ""
 
 
-def _address(text: str) -> str:
+def _normalize_address(text: str) -> str:
     try:
         return str(ip_address(text.strip("[]")))
     except ValueError:
         return ""
 
 
-def _expect_named(network: NetworkRecord, recording: Recording, answers: Iterable[Answer]) -> None:
-    """Check that the surroundings explain each exchange that they do not state: it failed, or the page navigated."""
+def _expect_explained(network: NetworkRecord, recording: Recording, responses: Iterable[RecordedResponse]) -> None:
+    """Check that each exchange without a statement is explained: the request failed, or the page navigated."""
     failures = Counter(to_plain_url(failure.at) for failure in network.failures)
-    moves = arrivals(recording.answers, [got.url for got in network.resources if got.kind == "document"])
-    for url in [*(answer.url for answer in answers), *recording.unanswered]:
-        is_known = failures[url] > 0 or url in moves
-        expect(is_known, f"The environment record lacks the recorded exchange with {url[:200]}.")
+    navigated_urls = follow_redirects(
+        recording.responses, [resource.url for resource in network.resources if resource.kind == "document"]
+    )
+    for url in [*(response.url for response in responses), *recording.unanswered_urls]:
+        is_explained = failures[url] > 0 or url in navigated_urls
+        expect(is_explained, f"The environment record lacks the recorded exchange with {url[:200]}.")
         failures[url] -= 1
 
 
-def arrivals(answers: Sequence[Answer], starts: Iterable[str]) -> set[str]:
-    """Return URLs and those that recorded redirects reach from them."""
-    reached = set(map(to_plain_url, starts))
-    leading = [answer for answer in answers if answer.targets]
-    for _ in range(MAX_STEPS):
-        further = [answer for answer in leading if answer.url in reached]
-        reached |= {to_plain_url(url) for answer in further for url in _leads_to(answer)}
-    return reached
+def follow_redirects(responses: Sequence[RecordedResponse], urls: Iterable[str]) -> set[str]:
+    """Return the given URLs and all URLs that recorded redirects reach from them, normalized."""
+    reached_urls = set(map(to_plain_url, urls))
+    redirects = [response for response in responses if response.targets]
+    for _ in range(MAX_REDIRECTS):
+        next_redirects = [response for response in redirects if response.url in reached_urls]
+        reached_urls |= {to_plain_url(url) for response in next_redirects for url in _list_target_urls(response)}
+    return reached_urls
 
 
-def _leads_to(answer: Answer) -> Iterator[str]:
-    yield from filter(None, (joined(answer.record.url, target) for target in answer.targets))
+def _list_target_urls(response: RecordedResponse) -> Iterator[str]:
+    yield from filter(None, (join_urls(response.record.url, target) for target in response.targets))
 
 
-def ends_of(network: NetworkRecord, answers: Sequence[Answer], page_url: str, image_url: str) -> Ends:
-    """Return where the stated exchanges led from the URLs of page and image, redirect by redirect.
+def find_visit_ends(
+    network: NetworkRecord, responses: Sequence[RecordedResponse], page_url: str, image_url: str
+) -> VisitEnds:
+    """Follow the redirects from the URLs of page and image to the final responses.
 
     Raises:
-        FormatError: Nothing leads to an exchange.
+        FormatError: An exchange is not the result of a request by the visit, or the page was not requested.
     """
-    chains = _chains(answers)
+    chains = _group_redirect_chains(responses)
     page, image = to_plain_url(page_url), to_plain_url(image_url)
-    failed = {to_plain_url(failure.url) for failure in network.failures}
-    expect(failed <= {page, image}, "The environment record lists a failed request that the visit did not make.")
-    moves = {to_plain_url(got.url) for got in network.resources if got.kind == "document"}
-    last = chains[-1][0].url if chains else ""
-    own = chains[:-1] if last == image and (image != page or len(chains) > 1) else chains
-    of_image = tuple(chains[-1]) if len(own) < len(chains) else ()
-    starts = {chain[0].url for chain in own}
-    was_requested = page in failed or {page, secured(page)} & (moves | {chain[0].url for chain in own[:1]})
+    failed_urls = {to_plain_url(failure.url) for failure in network.failures}
+    expect(failed_urls <= {page, image}, "The environment record lists a failed request that the visit did not make.")
+    navigated_urls = {to_plain_url(resource.url) for resource in network.resources if resource.kind == "document"}
+    last_url = chains[-1][0].url if chains else ""
+    page_chains = chains[:-1] if last_url == image and (image != page or len(chains) > 1) else chains
+    image_responses = tuple(chains[-1]) if len(page_chains) < len(chains) else ()
+    start_urls = {chain[0].url for chain in page_chains}
+    was_requested = page in failed_urls or {page, to_https(page)} & (
+        navigated_urls | {chain[0].url for chain in page_chains[:1]}
+    )
     expect(was_requested, "No recorded exchange has the page URL.")
-    ends = [chain[-1] for chain in own or chains]
+    last_responses = [chain[-1] for chain in page_chains or chains]
     if network.rendered is None:
-        expect(starts <= {page} and len(own) <= 1, "A recorded exchange was not caused by anything in the visit.")
-        return Ends(ends[-1] if own else None, of_image)
-    expect(starts <= moves, "A recorded exchange is with a page that the browser did not request.")
+        expect(
+            start_urls <= {page} and len(page_chains) <= 1,
+            "A recorded exchange does not follow from any request of the visit.",
+        )
+        return VisitEnds(last_responses[-1] if page_chains else None, image_responses)
+    expect(start_urls <= navigated_urls, "A recorded exchange is with a page that the browser did not request.")
     address = to_plain_url(network.rendered.address)
-    at = [answer for answer in (*ends[-1:], *of_image[-1:]) if answer.url == address]
+    rendered_responses = [answer for answer in (*last_responses[-1:], *image_responses[-1:]) if answer.url == address]
     expect(
-        at or (not own and address == page),
+        rendered_responses or (not page_chains and address == page),
         "The URL of the rendered page is not the one to which the recorded exchanges led.",
     )
-    return Ends(at[0] if at else None, of_image)
+    return VisitEnds(rendered_responses[0] if rendered_responses else None, image_responses)
 
 
-def secured(url: str) -> str:
-    """Return the URL with ``https``: browsers use it where they know that a site requires it."""
+def to_https(url: str) -> str:
+    """Return the URL with the scheme ``https``: browsers use it if they know that a site requires it."""
     return f"https{url[4:]}" if url.startswith("http:") else url
 
 
-def _chains(answers: Sequence[Answer]) -> list[list[Answer]]:
-    chains: list[list[Answer]] = []
-    for answer in answers:
-        if chains and answer.url in map(to_plain_url, _leads_to(chains[-1][-1])):
-            chains[-1].append(answer)
+def _group_redirect_chains(responses: Sequence[RecordedResponse]) -> list[list[RecordedResponse]]:
+    chains: list[list[RecordedResponse]] = []
+    for response in responses:
+        if chains and response.url in map(to_plain_url, _list_target_urls(chains[-1][-1])):
+            chains[-1].append(response)
         else:
-            chains.append([answer])
+            chains.append([response])
     return chains
 
 
-def hold_archive(network: NetworkRecord, recording: Recording, of_image: Iterable[Answer], what: str) -> None:
-    """Check that an archive holds what the page requested, the image's own exchanges, and nothing else.
+def expect_archive_matches(
+    network: NetworkRecord, recording: Recording, image_responses: Iterable[RecordedResponse], file: str
+) -> None:
+    """Check that an archive contains exactly the resources of the page and the image's own exchanges.
 
     Raises:
-        FormatError: The archive holds more or less.
+        FormatError: The archive contains other exchanges, or lacks one.
     """
-    for got in network.resources:
-        _check_resource(got, {certificate.sha256 for certificate in network.certificates})
-    expected = Counter(_key(got) for got in network.resources if got.sha256 is not None)
-    reached_urls = arrivals(recording.answers, (got.url for got in network.resources))
-    unread = {answer.url for answer in recording.answers if answer.coding or answer.digest is None}
-    beside = Counter(_of(answer) for answer in of_image)
-    actual = Counter(_of(answer) for answer in recording.answers)
-    missing = {key for key in expected - actual if key[0] not in unread}
-    expect(not missing, f"The bytes in {what} differ from the environment record.")
-    failures = arrivals(recording.answers, (got.url for got in network.resources if got.failure))
-    for key, count in (actual - expected - beside).items():
-        url, status = key[0], key[1]
-        is_known = url in reached_urls and (status in REDIRECTS or url in failures or url in unread)
-        expect(is_known and count, f"{what} contains an exchange with {url[:200]} that the environment record lacks.")
-
-
-def _key(got: NetworkResource) -> tuple[str, int, str, str]:
-    return to_plain_url(got.final_url), got.status, got.peer, str(got.sha256)
-
-
-def _of(answer: Answer) -> tuple[str, int, str, str]:
-    return answer.url, answer.response.status, answer.record.peer, str(answer.digest)
-
-
-def _check_resource(got: NetworkResource, certificates: set[Digest]) -> None:
-    """Check that the stated details of a connection are consistent."""
-    is_known = not got.status or _is_of(got.peer, host_of(got.final_url), got.dns_answers)
-    is_known = is_known and (
-        not got.status or (got.tls is not None) == to_plain_url(got.final_url).startswith("https:")
+    for resource in network.resources:
+        _check_resource(resource, {certificate.sha256 for certificate in network.certificates})
+    expected = Counter(_build_resource_key(resource) for resource in network.resources if resource.sha256 is not None)
+    reached_urls = follow_redirects(recording.responses, (resource.url for resource in network.resources))
+    unread_urls = {
+        response.url for response in recording.responses if response.unsupported_encoding or response.digest is None
+    }
+    image_counts = Counter(_build_response_key(response) for response in image_responses)
+    actual = Counter(_build_response_key(response) for response in recording.responses)
+    missing_keys = {key for key in expected - actual if key[0] not in unread_urls}
+    expect(not missing_keys, f"The bytes in {file} differ from the environment record.")
+    failed_urls = follow_redirects(
+        recording.responses, (resource.url for resource in network.resources if resource.failure)
     )
-    is_known = is_known and certificates.issuperset(got.certificates)
-    expect(is_known, f"The connection data of {got.url[:200]} contradict each other.")
+    for key, count in (actual - expected - image_counts).items():
+        url, status = key[0], key[1]
+        is_known = url in reached_urls and (status in REDIRECTS or url in failed_urls or url in unread_urls)
+        expect(is_known and count, f"{file} contains an exchange with {url[:200]} that the environment record lacks.")
+
+
+def _build_resource_key(resource: NetworkResource) -> tuple[str, int, str, str]:
+    return to_plain_url(resource.final_url), resource.status, resource.peer, str(resource.sha256)
+
+
+def _build_response_key(response: RecordedResponse) -> tuple[str, int, str, str]:
+    return response.url, response.message.status, response.record.peer, str(response.digest)
+
+
+def _check_resource(resource: NetworkResource, certificates: set[Digest]) -> None:
+    """Check that the stated details of a connection are consistent."""
+    is_consistent = not resource.status or _is_resolved_address(
+        resource.peer, get_url_host(resource.final_url), resource.dns_answers
+    )
+    is_consistent = is_consistent and (
+        not resource.status or (resource.tls is not None) == to_plain_url(resource.final_url).startswith("https:")
+    )
+    is_consistent = is_consistent and certificates.issuperset(resource.certificates)
+    expect(is_consistent, f"The connection data of {resource.url[:200]} contradict each other.")

@@ -1,4 +1,4 @@
-"""Input of the checks: the files of a bundle, each hashed once, and the formats read from them."""
+"""Input of the checks: the files of a bundle, each hashed once, and the parsed formats."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from evidence.bundle.bag import WITHHELD_PATH, Withheld
 from evidence.bundle.manifest import MANIFEST_PATH, Manifest
-from evidence.facts.case import Absence, CaseFacts, LeftOutFacts
+from evidence.facts.case import AbsenceCode, CaseFacts, LeftOutFacts
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical
 from evidence.formats.container import ContainerError, Contents, FileMeasurement, measure_chunks, read_all
 from evidence.log.proofs import LogProof
@@ -15,15 +15,12 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 
 T = TypeVar("T")
-STOOD_IN = " A reduced picture stood in for a withheld one; that both show the same is stated by the sealer only."
+STAND_IN_SENTENCE = " A reduced picture replaced a withheld one; only the holder of the sealing key vouches for it."
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A bundle under inspection.
-
-    Its files by name, the reasons why files are broken, the manifest, and left-out files.
-    """
+    """A bundle under inspection: its files by name, reasons for unreadable files, manifest, and omitted files."""
 
     contents: Contents
     trust: Trust
@@ -32,32 +29,33 @@ class Inspection:
     manifest: Manifest
     manifest_bytes: bytes
     withheld: frozenset[str]
-    absent: Mapping[str, LeftOutFacts] = field(default_factory=dict)  # files that the facts state as left out
+    # Files that the facts state as omitted, by path
+    omitted_files: Mapping[str, LeftOutFacts] = field(default_factory=dict)
 
     @property
     def seal(self) -> Digest:
-        """The seal digest."""
-        return Digest.of(self.manifest_bytes)
+        """Seal digest: the SHA-256 of the manifest."""
+        return Digest.from_bytes(self.manifest_bytes)
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Sealed files that this copy withholds and does not hold."""
+        """Sealed files that this copy withholds and does not contain."""
         paths = (file.path for file in self.manifest.files)
-        return tuple(path for path in paths if path in self.withheld and not self.has(path))
+        return tuple(path for path in paths if path in self.withheld and not self.has_file(path))
 
-    def why_not(self, name: str) -> str:
-        """Return why this copy lacks a file that it may lack, in a sentence; empty if it must have it."""
-        if name in self.absent and not self.has(name):
-            return f"{name} is {words_of(self.absent[name])}."
-        return f"{name} is withheld from this copy." if name in self.withheld and not self.has(name) else ""
+    def explain_absence(self, name: str) -> str:
+        """Return a sentence on the permitted absence of a file; empty if the file is present or required."""
+        if name in self.omitted_files and not self.has_file(name):
+            return f"{name} is {describe_omission(self.omitted_files[name])}."
+        return f"{name} is withheld from this copy." if name in self.withheld and not self.has_file(name) else ""
 
-    def has(self, name: str) -> bool:
+    def has_file(self, name: str) -> bool:
         """Return True if the bundle has a file of this name."""
         return name in self.measurements or name in self.broken
 
     def is_sealed(self, name: str) -> bool:
-        """Return True if the manifest lists this file and the bundle holds exactly its bytes."""
-        file, measurement = self.manifest.file(name), self.measurements.get(name)
+        """Return True if the manifest lists this file and the bundle contains exactly its bytes."""
+        file, measurement = self.manifest.get_file(name), self.measurements.get(name)
         return file is not None and measurement is not None and file.sha256 == measurement.sha256
 
     def read_file(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
@@ -66,48 +64,48 @@ class Inspection:
             raise FormatError(self.broken.get(name, f"{name} is missing."))
         return read_all(self.contents, name, limit)
 
-    def sealed_bytes(self, name: str, limit: int) -> bytes:
-        """Return the bytes of a sealed file; raises ``NotFoundError`` if this copy does not hold them."""
+    def read_sealed_file(self, name: str, limit: int) -> bytes:
+        """Return the bytes of a sealed file; raises ``NotFoundError`` if this copy does not contain them."""
         if not self.is_sealed(name):
-            raise NotFoundError(self.why_not(name) or f"{name} in this copy differs from the sealed file.")
+            raise NotFoundError(self.explain_absence(name) or f"{name} in this copy differs from the sealed file.")
         return self.read_file(name, limit)
 
     def read_as(self, kind: type[T], name: str) -> T:
         """Read a file of canonical JSON as a dataclass; raises ``FormatError``."""
-        return from_plain(kind, parse_canonical(self.read_file(name), what=name), where=name)
+        return from_plain(kind, parse_canonical(self.read_file(name), label=name), location=name)
 
 
-def words_of(omitted_file: LeftOutFacts) -> str:
-    """Return why a file was left out when the bundle was sealed."""
+def describe_omission(omitted_file: LeftOutFacts) -> str:
+    """Describe why a file was omitted when the bundle was sealed."""
     day = "" if omitted_file.since is None else f" on {omitted_file.since:%Y-%m-%d}"
-    return f"not in this bundle: {_WHY[omitted_file.why]}{day}"
+    return f"not in this bundle: {_ABSENCE_REASONS[omitted_file.why]}{day}"
 
 
-_WHY = {
-    Absence.REPORTED: "reported as illegal",
-    Absence.PURGED: "removed by the operator",
-    Absence.EXPIRED: "the retention period had ended",
-    Absence.REMOVED: "removed by the owner",
-    Absence.NEVER: "it was never stored",
-    Absence.LOST: "it was missing when the bundle was sealed, and no removal is recorded",
+_ABSENCE_REASONS = {
+    AbsenceCode.REPORTED: "reported as illegal",
+    AbsenceCode.PURGED: "removed by the operator",
+    AbsenceCode.EXPIRED: "the retention period had ended",
+    AbsenceCode.REMOVED: "removed by the owner",
+    AbsenceCode.NEVER: "it was never stored",
+    AbsenceCode.LOST: "it was missing when the bundle was sealed, and no removal is recorded",
 }
 
 
-def measure(contents: Contents) -> tuple[dict[str, FileMeasurement], dict[str, str]]:
-    """Hash every file once; returns the measured files, and the reasons for those that cannot be read."""
+def measure_files(contents: Contents) -> tuple[dict[str, FileMeasurement], dict[str, str]]:
+    """Hash every file once; returns size and digests by name, and the reasons for unreadable files by name."""
     measurements: dict[str, FileMeasurement] = {}
     broken: dict[str, str] = {}
     for name in contents.names:
         try:
-            measurements[name] = measure_chunks(contents.chunks(name))
+            measurements[name] = measure_chunks(contents.iterate_chunks(name))
         except ContainerError as error:
             broken[name] = error.message
     return measurements, broken
 
 
 def inspect(contents: Contents, trust: Trust) -> Inspection:
-    """Hash everything and read the manifest; raises ``FormatError`` if no manifest can be read."""
-    measurements, broken = measure(contents)
+    """Hash all files and read the manifest; raises ``FormatError`` if the manifest cannot be read."""
+    measurements, broken = measure_files(contents)
     if MANIFEST_PATH not in measurements:
         raise FormatError(broken.get(MANIFEST_PATH, f"{MANIFEST_PATH} is missing."))
     data = read_all(contents, MANIFEST_PATH, MAX_JSON_BYTES)
@@ -116,16 +114,16 @@ def inspect(contents: Contents, trust: Trust) -> Inspection:
         return inspection
     withheld = inspection.read_as(Withheld, WITHHELD_PATH).files
     if len(set(withheld)) < len(withheld):
-        raise FormatError(f"{WITHHELD_PATH} names a file twice.")
+        raise FormatError(f"{WITHHELD_PATH} lists a file twice.")
     return replace(inspection, withheld=frozenset(withheld))
 
 
-def log_proofs(facts: CaseFacts | None) -> tuple[tuple[str, LogProof], ...]:
+def list_log_proofs(facts: CaseFacts | None) -> tuple[tuple[str, LogProof], ...]:
     """Return every log proof in the facts with the name of its check; empty without facts."""
     if facts is None:
         return ()
     proofs = [(f"slice:{item.number:02d}", item.slice.log) for item in facts.sightings if item.slice is not None]
-    registered = (facts.work.registration, *facts.work.further_registrations)
+    registrations = (facts.work.registration, *facts.work.further_registrations)
     passkey = facts.decision.passkey
-    signed = () if passkey is None else (("passkey", passkey.key), ("decision", passkey.log))
-    return (*(("registration", proof) for proof in registered if proof is not None), *proofs, *signed)
+    passkey_proofs = () if passkey is None else (("passkey", passkey.key), ("decision", passkey.log))
+    return (*(("registration", proof) for proof in registrations if proof is not None), *proofs, *passkey_proofs)

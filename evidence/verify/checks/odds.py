@@ -1,7 +1,7 @@
-"""Check of odds: the sealed figures and weights must give the sealed odds, and the decision must follow from these.
+"""Check of odds: the sealed values and weights must give the sealed odds, and the decision must follow from the odds.
 
-The terms are those of format :data:`WEIGHING_FORMAT` and never change: a different measurement needs a new name. They
-are computed here a second time instead of calling the code that weighed the pair.
+The terms are defined by :data:`ODDS_MODEL_FORMAT` and never change: a different measurement needs a new name. This
+module implements them independently of the code that computed the odds of the pair.
 """
 
 import math
@@ -12,105 +12,128 @@ from types import MappingProxyType
 from evidence.facts.case import CaseFacts, DecisionFacts, MatchFacts, WeighingFacts
 from evidence.facts.shipped import WEIGHINGS, is_shipped
 from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
-from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
+from evidence.verdict.result import Check, State, expect, fail_check, pass_check, run_check, skip_check
 from evidence.verify.checks.inspection import Inspection
 from exhibit.comparison.odds import (
-    ANOTHER_PICTURE,
-    ENOUGH_PATCHES,
-    EXCESS,
-    FAR_DRIFT,
-    FAR_EXCESS,
-    FAR_ROUGHNESS,
-    HALF_ANOTHER,
-    NEAR_HASH,
-    NOT_COMPARED,
-    PIECES_EXCESS,
+    EXCESS_RANGE,
+    FULL_WEIGHT_PATCHES,
+    OTHER_PICTURE_FRACTION,
+    PIECES_EXCESS_RANGE,
+    PIECES_OTHER_PICTURE_FRACTION,
+    UNCOMPARED_DISTANCE,
+    UNMEASURED_DRIFT,
+    UNMEASURED_EXCESS,
+    UNMEASURED_ROUGHNESS,
+    UNRELATED_HASH_DISTANCE,
 )
 from exhibit.digests import Digest
 from exhibit.types import Count, Decision, Verification
 
-WEIGHING_FORMAT = "exhibit-weighing/1"
+ODDS_MODEL_FORMAT = "exhibit-weighing/1"
 TOLERANCE = 0.001
-"""Largest difference between sealed and recomputed odds, which are sealed with four decimals."""
-IN_PLACE_TOLERANCE = 0.0001  # the match also states the share in place, with four decimals
-MAX_WEIGHINGS = 16  # limit of weighings read; Exhibit's bundles name one for each version of the comparison
+"""Maximum difference between sealed and recomputed odds; odds are sealed with four decimals."""
+IN_PLACE_TOLERANCE = 0.0001  # the match also states the fraction in place, with four decimals
+MAX_ODDS_MODELS = 16  # limit of odds models read; bundles by Exhibit name one for each version of the comparison
 DENSE_TOLERANCE = 0.05
-"""How far the similarity among the figures may exceed the stated one, which is of the whole work."""
-SHARES = (
+"""Maximum by which the similarity in the values may exceed the stated similarity, which covers the whole work."""
+FRACTIONS = (
     "dense", "in_place", "cover", "pieces_in_place", "pieces_dense", "another", "pieces_another", "alike",
 )  # fmt: skip
-LENGTHS = ("drift", "excess", "roughness", "pieces_excess", "patches", "inliers", "matches", "agreeing", "hamming")
-MINOR = frozenset({"pieces", "plain"})
-"""Reasons that describe how a picture lies on the work, and prevent no decision."""
+NON_NEGATIVE_VALUES = (
+    "drift",
+    "excess",
+    "roughness",
+    "pieces_excess",
+    "patches",
+    "inliers",
+    "matches",
+    "agreeing",
+    "hamming",
+)
+MINOR_REASONS = frozenset({"pieces", "plain"})
+"""Reasons that describe the alignment of picture and work, and prevent no decision."""
 
-Figures = Mapping[str, float | None]
+MatchValues = Mapping[str, float | None]
 
 
-def _number(figures: Figures, name: str, otherwise: float | None = None) -> float:
-    """Return a figure, or the default if it was not measured; raises ``ValueError`` if it is required."""
+def _get_number(figures: MatchValues, name: str, default: float | None = None) -> float:
+    """Return a value, or the default if it was not measured.
+
+    Raises:
+        ValueError: The value is missing, or was not measured and has no default.
+    """
     value = figures.get(name)
-    number = otherwise if value is None else value
+    number = default if value is None else value
     if number is None or name not in figures:
         raise ValueError(f"no value {name} exists")
     return number
 
 
-def _alone(figures: Figures, name: str, share: float = ANOTHER_PICTURE) -> float:
-    value = _number(figures, name, share)
-    return max(0.0, 1 - value / share)
+def _compute_distinctness(figures: MatchValues, name: str, fraction: float = OTHER_PICTURE_FRACTION) -> float:
+    value = _get_number(figures, name, fraction)
+    return max(0.0, 1 - value / fraction)
 
 
-def _firm(figures: Figures) -> float:
-    share = _number(figures, "in_place", 0.0) * min(1.0, _number(figures, "patches", 0.0) / ENOUGH_PATCHES)
-    return share * _falling(_number(figures, "excess", FAR_EXCESS), *EXCESS)
+def _compute_firmness(figures: MatchValues) -> float:
+    fraction = _get_number(figures, "in_place", 0.0) * min(
+        1.0, _get_number(figures, "patches", 0.0) / FULL_WEIGHT_PATCHES
+    )
+    return fraction * _scale_falling(_get_number(figures, "excess", UNMEASURED_EXCESS), *EXCESS_RANGE)
 
 
-def _pieces_firm(figures: Figures) -> float:
-    return _share_in_place(figures) * _falling(_number(figures, "pieces_excess", FAR_EXCESS), *PIECES_EXCESS)
+def _compute_piece_firmness(figures: MatchValues) -> float:
+    return _compute_fraction_in_place(figures) * _scale_falling(
+        _get_number(figures, "pieces_excess", UNMEASURED_EXCESS), *PIECES_EXCESS_RANGE
+    )
 
 
-def _falling(value: float, full: float, none: float) -> float:
-    return min(1.0, max(0.0, (none - value) / (none - full)))
+def _scale_falling(value: float, start: float, end: float) -> float:
+    return min(1.0, max(0.0, (end - value) / (end - start)))
 
 
-def _share_in_place(figures: Figures) -> float:
-    return _number(figures, "cover", 0.0) * _number(figures, "pieces_in_place", 0.0)
+def _compute_fraction_in_place(figures: MatchValues) -> float:
+    return _get_number(figures, "cover", 0.0) * _get_number(figures, "pieces_in_place", 0.0)
 
 
-TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
+TERMS: Mapping[str, Callable[[MatchValues], float]] = MappingProxyType(
     {
-        "hash": lambda of: max(0.0, NEAR_HASH - _number(of, "hamming")) / NEAR_HASH,
-        "inliers": lambda of: math.log1p(_number(of, "inliers")),
-        "dense": lambda of: _number(of, "dense"),
-        "agreeing": lambda of: math.log1p(_number(of, "agreeing")),
-        "agreeing_share": lambda of: _number(of, "agreeing") / max(1.0, _number(of, "matches")),
-        "in_place": lambda of: _number(of, "in_place", 0.0),
-        "drift": lambda of: -min(_number(of, "drift", FAR_DRIFT), FAR_DRIFT),
-        "excess": lambda of: -math.log(0.1 + _number(of, "excess", FAR_EXCESS)),
-        "patches": lambda of: math.log1p(_number(of, "patches", 0.0)),
-        "cover": lambda of: _number(of, "cover", 0.0),
-        "roughness": lambda of: -math.log(0.02 + _number(of, "roughness", FAR_ROUGHNESS)),
-        "pieces_in_place": lambda of: _number(of, "pieces_in_place", 0.0),
-        "pieces_excess": lambda of: -math.log(0.1 + _number(of, "pieces_excess", FAR_EXCESS)),
-        "shown": _share_in_place,
-        "firm": _firm,
-        "firm_alone": lambda of: _firm(of) * _alone(of, "another"),
-        "pieces_firm": _pieces_firm,
-        "pieces_firm_clear": lambda of: _pieces_firm(of) * _alone(of, "pieces_another", HALF_ANOTHER),
+        "hash": lambda values: (
+            max(0.0, UNRELATED_HASH_DISTANCE - _get_number(values, "hamming")) / UNRELATED_HASH_DISTANCE
+        ),
+        "inliers": lambda values: math.log1p(_get_number(values, "inliers")),
+        "dense": lambda values: _get_number(values, "dense"),
+        "agreeing": lambda values: math.log1p(_get_number(values, "agreeing")),
+        "agreeing_share": lambda values: _get_number(values, "agreeing") / max(1.0, _get_number(values, "matches")),
+        "in_place": lambda values: _get_number(values, "in_place", 0.0),
+        "drift": lambda values: -min(_get_number(values, "drift", UNMEASURED_DRIFT), UNMEASURED_DRIFT),
+        "excess": lambda values: -math.log(0.1 + _get_number(values, "excess", UNMEASURED_EXCESS)),
+        "patches": lambda values: math.log1p(_get_number(values, "patches", 0.0)),
+        "cover": lambda values: _get_number(values, "cover", 0.0),
+        "roughness": lambda values: -math.log(0.02 + _get_number(values, "roughness", UNMEASURED_ROUGHNESS)),
+        "pieces_in_place": lambda values: _get_number(values, "pieces_in_place", 0.0),
+        "pieces_excess": lambda values: -math.log(0.1 + _get_number(values, "pieces_excess", UNMEASURED_EXCESS)),
+        "shown": _compute_fraction_in_place,
+        "firm": _compute_firmness,
+        "firm_alone": lambda values: _compute_firmness(values) * _compute_distinctness(values, "another"),
+        "pieces_firm": _compute_piece_firmness,
+        "pieces_firm_clear": lambda values: (
+            _compute_piece_firmness(values)
+            * _compute_distinctness(values, "pieces_another", PIECES_OTHER_PICTURE_FRACTION)
+        ),
     }
 )
-"""Terms of a sum as functions of the figures, by name; ``docs/reference/match-figures.md`` has the formulae."""
+"""Terms of the sum as functions of the values, by name; ``docs/reference/match-figures.md`` lists the formulae."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedWeights:
-    """Weights of the odds that a picture is related to a work, and the limit from which that counts."""
+    """Weights of the odds that a picture is related to a work, and the limit for a related picture."""
 
     intercept: float  # initial value of the sum
     weights: Mapping[str, float]  # by the names of their terms
-    limit: float  # logarithm of odds, for the number of works below
+    limit: float  # logarithm of the odds, for the number of works in ``works``
     works: Count  # number of works for which the limit holds
-    decade: float  # rise of the limit for ten times as many works
+    decade: float  # increase of the limit for ten times as many works
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,160 +148,163 @@ class ExposureWeights:
 
 @dataclass(frozen=True, slots=True)
 class WeighingFile(Canonical):
-    """Sealed weights for the figures of a version of the comparison."""
+    """Sealed odds model: weights for the values of a version of the comparison."""
 
     pipeline: str  # version of the comparison
     related: RelatedWeights  # odds that a picture is related to a work
     exposure: ExposureWeights  # odds that it shows this very work
-    format: str = WEIGHING_FORMAT  # defines the terms
+    format: str = ODDS_MODEL_FORMAT  # defines the terms
 
-    def odds(self, figures: Figures) -> tuple[float, float]:
-        """Return the logarithms of both odds; raises ``ValueError`` or ``ArithmeticError`` for unusable figures."""
+    def compute_odds(self, figures: MatchValues) -> tuple[float, float]:
+        """Compute the logarithms of both odds; raises ``ValueError`` or ``ArithmeticError`` for unusable values."""
         related, exposure = (
-            question.intercept + math.fsum(weight * TERMS[name](figures) for name, weight in question.weights.items())
-            for question in (self.related, self.exposure)
+            model.intercept + math.fsum(weight * TERMS[name](figures) for name, weight in model.weights.items())
+            for model in (self.related, self.exposure)
         )
         if not (math.isfinite(related) and math.isfinite(exposure)):
             raise ArithmeticError("odds must be finite")
         return related, exposure
 
 
-Weighings = Mapping[str, WeighingFile | Check]
-"""Each weighing by its version of the comparison, or the check that replaces all odds based on it."""
+OddsModels = Mapping[str, WeighingFile | Check]
+"""Odds models by version of the comparison, or the check that replaces all odds based on the model."""
 
 
-def weighing_facts(weighing: WeighingFile, file: str) -> WeighingFacts:
-    """Return the facts of a weighing in a file."""
-    return WeighingFacts(weighing.pipeline, Digest.of(weighing.to_json()), file)
+def build_weighing_facts(weighing: WeighingFile, file: str) -> WeighingFacts:
+    """Build the facts of an odds model in a file."""
+    return WeighingFacts(weighing.pipeline, Digest.from_bytes(weighing.to_json()), file)
 
 
-def read_weighings(inspection: Inspection, facts: CaseFacts) -> Weighings:
-    """Return the weighings that the facts name, each read once."""
-    more = not_checked("odds", f"More than {MAX_WEIGHINGS} weighings are listed.")
-    weighings: dict[str, WeighingFile | Check] = {weighing_facts.pipeline: more for weighing_facts in facts.weighings}
+def read_odds_models(inspection: Inspection, facts: CaseFacts) -> OddsModels:
+    """Read the odds models that the facts name, each once."""
+    limit_check = skip_check("odds", f"More than {MAX_ODDS_MODELS} sets of weights are listed.")
+    weighings: dict[str, WeighingFile | Check] = {
+        weighing_facts.pipeline: limit_check for weighing_facts in facts.weighings
+    }
     return weighings | {
-        weighing_facts.pipeline: _read_weighing(inspection, weighing_facts)
-        for weighing_facts in facts.weighings[:MAX_WEIGHINGS]
+        weighing_facts.pipeline: _read_odds_model(inspection, weighing_facts)
+        for weighing_facts in facts.weighings[:MAX_ODDS_MODELS]
     }
 
 
-def _read_weighing(inspection: Inspection, entry: WeighingFacts) -> WeighingFile | Check:
+def _read_odds_model(inspection: Inspection, entry: WeighingFacts) -> WeighingFile | Check:
     if entry.file in inspection.withheld:
-        return not_checked("odds", f"{entry.file} is withheld from this copy.")
+        return skip_check("odds", f"{entry.file} is withheld from this copy.")
     try:
-        plain = parse_canonical(inspection.read_file(entry.file), what=entry.file)
-        weighing = from_plain(WeighingFile, plain, where=entry.file)
-        same = weighing_facts(weighing, entry.file) == entry
-        expect(same, f"{entry.file} is not the weighing named in the facts.")
+        record = parse_canonical(inspection.read_file(entry.file), label=entry.file)
+        weighing = from_plain(WeighingFile, record, location=entry.file)
+        is_same = build_weighing_facts(weighing, entry.file) == entry
+        expect(is_same, f"{entry.file} is not the set of weights listed in facts.json.")
     except FormatError as error:
-        return failed("odds", error.message)
+        return fail_check("odds", error.message)
     weights = {**weighing.related.weights, **weighing.exposure.weights}
     if unknown := weights.keys() - TERMS.keys():
-        return not_checked("odds", f"{entry.file} contains an unknown term: {min(unknown)[:80]!r}.")
+        return skip_check("odds", f"{entry.file} contains an unknown term: {min(unknown)[:80]!r}.")
     return weighing
 
 
-def check_odds(match: MatchFacts, weighings: Weighings, decided: DecisionFacts) -> Check:
-    """Check that weights and figures give the sealed odds, and that the decision follows from them (``odds:NN``)."""
+def check_odds(match: MatchFacts, odds_models: OddsModels, decided: DecisionFacts) -> Check:
+    """Check that weights and values give the sealed odds, and that the decision follows from them (``odds:NN``)."""
     name, verification = f"odds:{match.number:02d}", match.verification
-    weighing = weighings.get(verification.pipeline)
-    unread = (
+    odds_model = odds_models.get(verification.pipeline)
+    failed_checks = (
         verification
-        for verification in weighings.values()
+        for verification in odds_models.values()
         if isinstance(verification, Check) and verification.state is State.FAILED
     )
-    if weighing is None and (wrong := next(unread, None)) is not None:
-        return replace(wrong, name=name)
-    if weighing is None:
-        return not_checked(name, f"The bundle does not contain the weights that {verification.pipeline} uses for odds.")
-    if isinstance(weighing, Check):
-        return replace(weighing, name=name)
-    return checked(name, _odds, name, verification, weighing, decided)
+    if odds_model is None and (failed_check := next(failed_checks, None)) is not None:
+        return replace(failed_check, name=name)
+    if odds_model is None:
+        return skip_check(name, f"The bundle lacks the weights that {verification.pipeline} uses for log-odds.")
+    if isinstance(odds_model, Check):
+        return replace(odds_model, name=name)
+    return run_check(name, _check_sealed_odds, name, verification, odds_model, decided)
 
 
-def _odds(name: str, verification: Verification, weighing: WeighingFile, decided: DecisionFacts) -> Check:
+def _check_sealed_odds(name: str, verification: Verification, weighing: WeighingFile, decided: DecisionFacts) -> Check:
     if verification.related is None or verification.exposure is None:
-        raise FormatError("Only one of the two odds is stated.")
+        raise FormatError("Only one of the two log-odds is stated.")
     try:
-        related, exposure = weighing.odds(verification.figures)
+        related, exposure = weighing.compute_odds(verification.figures)
     except (ValueError, ArithmeticError) as error:
-        raise FormatError("Odds cannot be computed from these values.") from error
-    words = (
-        f"sealed {verification.related:.3f} and {verification.exposure:.3f}, recomputed "
+        raise FormatError("Log-odds cannot be computed from these values.") from error
+    values_text = (
+        f"in the bundle {verification.related:.3f} and {verification.exposure:.3f}, recomputed "
         f"{related:.3f} and {exposure:.3f}"
     )
-    same = max(abs(related - verification.related), abs(exposure - verification.exposure)) <= TOLERANCE
-    expect(same, f"The values and weights do not give the sealed odds: {words}.")
+    is_same = max(abs(related - verification.related), abs(exposure - verification.exposure)) <= TOLERANCE
+    expect(is_same, f"The values and weights do not give the log-odds in the bundle: {values_text}.")
     problem = (
-        _impossible(verification) or _otherwise(verification) or _unfounded(verification, weighing, related, exposure)
+        _find_impossible_value(verification)
+        or _find_contradiction(verification)
+        or _explain_unsupported_decision(verification, weighing, related, exposure)
     )
     expect(not problem, problem)
-    if verification.decision is Decision.RESEMBLES and decided.demonstration:
-        return not_checked(name, "The picture is only related to the work; the demonstration setting opened the case.")
-    digest = Digest.of(weighing.to_json())
-    by = digest.hex[:12]
-    message = f"The values and weights of {verification.pipeline} ({by}) give the sealed odds: {words}."
+    if verification.decision is Decision.RELATED and decided.demonstration:
+        return skip_check(name, "The picture is only related to the work; the demonstration setting opened the case.")
+    digest = Digest.from_bytes(weighing.to_json())
+    short_digest = digest.hex[:12]
+    message = f"The values and weights of {verification.pipeline} ({short_digest}) give the log-odds: {values_text}."
     message = f"{message} The decision {verification.decision} follows from them."
     if not is_shipped(digest, WEIGHINGS):
-        return not_checked(
-            name, f"unknown weights: {message} That they were measured is stated by the installation only."
-        )
-    return passed(name, message)
+        return skip_check(name, f"unknown weights: {message} Only the installation states that they were measured.")
+    return pass_check(name, message)
 
 
-def _impossible(verification: Verification) -> str:
-    """Return a problem if the figures are impossible or contradict the recomputed ones; else an empty text."""
-    of = {name: value for name, value in verification.figures.items() if value is not None}
-    beyond = [name for name in SHARES if not 0 <= of.get(name, 0.0) <= 1]
-    beyond += [name for name in LENGTHS if of.get(name, 0.0) < 0]
-    if beyond:
-        return f"The value {beyond[0]} is impossible for two pictures."
-    if of.get("agreeing", 0.0) > of.get("matches", math.inf):
-        return "More details are stated to agree than were compared."
-    whole = (
-        of.get("hamming") != NOT_COMPARED and "negative" not in verification.reasons
-    )  # no part of the work is left out
-    stated_dense = of.get("pieces_dense" if verification.pieces else "dense", 0.0)
-    if whole and stated_dense > verification.dense + DENSE_TOLERANCE:
-        return "The values state a higher similarity than the match."
+def _find_impossible_value(verification: Verification) -> str:
+    """Return a problem if the values are impossible or contradict the recomputed ones; else empty."""
+    values = {name: value for name, value in verification.figures.items() if value is not None}
+    impossible_names = [name for name in FRACTIONS if not 0 <= values.get(name, 0.0) <= 1]
+    impossible_names += [name for name in NON_NEGATIVE_VALUES if values.get(name, 0.0) < 0]
+    if impossible_names:
+        return f"The value {impossible_names[0]} is out of range."
+    if values.get("agreeing", 0.0) > values.get("matches", math.inf):
+        return "According to the match, more details agree than were compared."
+    # The values cover the whole work
+    is_whole_work = values.get("hamming") != UNCOMPARED_DISTANCE and "negative" not in verification.reasons
+    stated_dense = values.get("pieces_dense" if verification.pieces else "dense", 0.0)
+    if is_whole_work and stated_dense > verification.dense + DENSE_TOLERANCE:
+        return "The similarity in the values is higher than that of the match."
     return ""
 
 
-def _otherwise(verification: Verification) -> str:
-    """Return a problem if a match contradicts its own figures; else an empty text."""
-    of, inverted = verification.figures, "negative" in verification.reasons
-    count = of.get("agreeing" if verification.pieces else "inliers")
-    placed = of.get("pieces_in_place" if verification.pieces else "in_place")
-    same = {
+def _find_contradiction(verification: Verification) -> str:
+    """Return a problem if a match contradicts its own values; else empty."""
+    values, inverted = verification.figures, "negative" in verification.reasons
+    count = values.get("agreeing" if verification.pieces else "inliers")
+    in_place = values.get("pieces_in_place" if verification.pieces else "in_place")
+    matches_by_name = {
         "number of details": verification.inliers == count,
-        "hash distance": inverted or of.get("hamming") in {verification.hamming, NOT_COMPARED},
-        "share of patches in place": placed is None
+        "hash distance": inverted or values.get("hamming") in {verification.hamming, UNCOMPARED_DISTANCE},
+        "share of patches in place": in_place is None
         if verification.in_place is None
-        else placed is not None and abs(placed - verification.in_place) <= IN_PLACE_TOLERANCE,
+        else in_place is not None and abs(in_place - verification.in_place) <= IN_PLACE_TOLERANCE,
     }
-    wrong = next((name for name, holds in same.items() if not holds), "")
-    return f"The {wrong} of the match differs from its values." if wrong else ""
+    wrong_name = next((name for name, holds in matches_by_name.items() if not holds), "")
+    return f"The {wrong_name} of the match differs from its values." if wrong_name else ""
 
 
-def _unfounded(verification: Verification, weighing: WeighingFile, related: float, exposure: float) -> str:
-    """Return why the odds do not support the decision, or an empty text.
+def _explain_unsupported_decision(
+    verification: Verification, weighing: WeighingFile, related: float, exposure: float
+) -> str:
+    """Return the reason why the odds do not support the decision; else empty.
 
-    How far the limit rises with the number of works is not sealed.
+    The check uses the base limit, because the increase of the limit with the number of works is not sealed.
     """
     review, certain = weighing.exposure.review, weighing.exposure.certain
-    least = {Decision.CERTAIN: certain, Decision.REVIEW: review, Decision.RESEMBLES: -math.inf}.get(
+    lower_limit = {Decision.CERTAIN: certain, Decision.REVIEW: review, Decision.RELATED: -math.inf}.get(
         verification.decision
     )
-    most = {Decision.REVIEW: certain, Decision.RESEMBLES: review}.get(verification.decision, math.inf)
-    if verification.decision is Decision.REVIEW and not MINOR.issuperset(verification.reasons):
-        most = math.inf  # it was held back
-    if least is None:
-        return f"Odds are stated for a match with the decision {verification.decision}."
+    upper_limit = {Decision.REVIEW: certain, Decision.RELATED: review}.get(verification.decision, math.inf)
+    if verification.decision is Decision.REVIEW and not MINOR_REASONS.issuperset(verification.reasons):
+        upper_limit = math.inf  # a reason restricted the decision to review
+    if lower_limit is None:
+        return f"Log-odds are stated for a match with the decision {verification.decision}."
     if related < weighing.related.limit - TOLERANCE:
-        return f"The odds are below {weighing.related.limit:g}, the limit for a related picture."
-    if least - TOLERANCE <= exposure < most + TOLERANCE:
+        return f"The log-odds are below {weighing.related.limit:g}, the limit for a related picture."
+    if lower_limit - TOLERANCE <= exposure < upper_limit + TOLERANCE:
         return ""
     return (
-        f"The odds {exposure:.3f} do not support the decision {verification.decision}: the limits are "
+        f"The log-odds {exposure:.3f} do not support the decision {verification.decision}: the limits are "
         f"{review:g} and {certain:g}."
     )

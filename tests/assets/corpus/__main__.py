@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
     with TemporaryDirectory() as scratch:
         for number, (name, content, trust) in enumerate(generate_cases(Path(scratch))):
             path = write_case(content, folder / f"{number:04d}")
-            list_path = folder / f"trust-{Digest.of(trust.to_json()).hex[:16]}.json"
+            list_path = folder / f"trust-{Digest.from_bytes(trust.to_json()).hex[:16]}.json"
             list_path.write_bytes(trust.to_json())
             verdict = Verifier(trust).verify(path)
             states = {check.name: str(check.state) for check in verdict.checks if check.state != "passed"}

@@ -13,14 +13,14 @@ from datetime import timedelta
 from typing import Any
 
 from evidence.anchors.rfc3161.kind import TrustedAuthority
-from evidence.bundle.bag import AnchorRecord, key_files
+from evidence.bundle.bag import AnchorRecord, create_key_files
 from evidence.bundle.manifest import Manifest
 from evidence.formats.codec import FormatError, to_plain
 from evidence.log.notes import parse_note
 from evidence.verdict.trust import Trust
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import EntryType, canonical
+from exhibit.entries import EntryType, encode_canonical
 from exhibit.errors import IntegrityError
 from tests.assets.bundle_changes import Files
 from tests.assets.bundles import Scene, append_entry
@@ -86,7 +86,7 @@ def forge_bundle(scene: Scene, whole: Files, invention: Invention) -> tuple[File
     if invention.facts is not None:
         invention.facts(facts, files, scene)
     if files[FACTS] == whole[FACTS]:
-        files[FACTS] = canonical(facts)
+        files[FACTS] = encode_canonical(facts)
         rewrite_repeated_facts(facts, files)
     _seal_facts(scene, files, invention.manifest)
     _log_facts(scene, files, facts)
@@ -103,34 +103,33 @@ def _seal_facts(scene: Scene, files: Files, change: Edit | None) -> None:
     manifest = json.loads(files[MANIFEST])
     known_entries = {entry["path"]: entry for entry in manifest["files"]}
     names = sorted(name for name in files if name.startswith("data/") and name != MANIFEST)
-    alike = {
-        name: known_entries.get(name, known_entries.get(re.sub(r"\d\d", "01", name), {})) for name in names
-    }  # as a similar file
+    # As a similar file
+    alike = {name: known_entries.get(name, known_entries.get(re.sub(r"\d\d", "01", name), {})) for name in names}
     manifest["files"] = [manifest_entry(name, files[name], alike[name]) for name in names]
     if change is not None:
         change(manifest)
-    files[MANIFEST] = canonical(manifest)
+    files[MANIFEST] = encode_canonical(manifest)
     files["proofs/signature"] = scene.owner_key.sign(files[MANIFEST])
     try:
-        files.update(key_files(Manifest.from_json(files[MANIFEST])))
+        files.update(create_key_files(Manifest.from_json(files[MANIFEST])))
     except (FormatError, ValueError):  # not a key in a valid form
         files.update({"proofs/key.json": b"{}", "proofs/key.pem": b""})
 
 
 def _log_facts(scene: Scene, files: Files, facts: Facts) -> None:
-    seal, key = Digest.of(files[MANIFEST]), json.loads(files[MANIFEST])["key"]
+    seal, key = Digest.from_bytes(files[MANIFEST]), json.loads(files[MANIFEST])["key"]
     opening = {"manifest": seal.hex, "key": key.get("public"), "signature": files["proofs/signature"].hex()}
     entry = to_plain(append_entry(scene.log, EntryType.SEAL, opening))
     files[f"{LOG}checkpoint"] = entry.pop("checkpoint").encode()
-    files[f"{LOG}inclusion.json"] = canonical(
+    files[f"{LOG}inclusion.json"] = encode_canonical(
         {"index": entry["sequence"], "size": entry.pop("size"), "path": entry.pop("path")}
     )
-    files[f"{LOG}entry.json"] = canonical(entry)
+    files[f"{LOG}entry.json"] = encode_canonical(entry)
     size = parse_note(files[f"{LOG}checkpoint"].decode()).size
     proofs = [proof for proof in _objects(facts) if "checkpoint" in proof]
     sizes = sorted({old for old in map(checkpoint_size, proofs) if 0 < old < size})
-    paths = [{"size": old, "path": [proof.hex() for proof in scene.log.consistency(old, size)]} for old in sizes]
-    files[f"{LOG}consistency.json"] = canonical(paths)
+    paths = [{"size": old, "path": [proof.hex() for proof in scene.log.prove_consistency(old, size)]} for old in sizes]
+    files[f"{LOG}consistency.json"] = encode_canonical(paths)
 
 
 def checkpoint_size(proof: dict[str, Any]) -> int:
@@ -156,7 +155,7 @@ def _add_timestamps(files: Files, shape: Shape | None) -> None:
         digest = hashlib.sha256(files[name]).digest()
         files[file] = forge_timestamp(shape, digest)
         records.append(to_plain(AnchorRecord(file, "rfc3161", "Deceiver", True, Digest(digest), ())))  # noqa: FBT003
-    files[ANCHORS_PATH] = canonical(sorted(records, key=lambda record: record["file"]))
+    files[ANCHORS_PATH] = encode_canonical(sorted(records, key=lambda record: record["file"]))
 
 
 def _change_trust(trust: Trust, change: Edit | None) -> Trust:
@@ -166,4 +165,4 @@ def _change_trust(trust: Trust, change: Edit | None) -> Trust:
         return trust
     plain = to_plain(trust)
     change(plain)
-    return Trust.from_json(canonical(plain))
+    return Trust.from_json(encode_canonical(plain))

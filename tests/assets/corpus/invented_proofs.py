@@ -5,7 +5,7 @@
 
 import json
 
-from exhibit.entries import EntryType, canonical
+from exhibit.entries import EntryType, encode_canonical
 from tests.assets.corpus.deceit import LOG, Invention
 from tests.assets.corpus.inventing import (
     HEX,
@@ -84,9 +84,9 @@ LOGGED: Kinds = {
     "a consistency twice": (change_proof(LOG + "consistency.json", "+", {"path": [], "size": 1}), "consistency"),
     "a consistency that is an object": (replace_unsealed_file(LOG + "consistency.json", b"{}"), "consistency"),
     "a renewal that is no list": (replace_unsealed_file(LOG + "renewals.json", b"{}"), "anchors renewals"),
-    "a renewal of the same checkpoint": (replace_unsealed_file(LOG + "renewals.json", canonical([{"file": LOG + "checkpoint", "path": [], "size": 1}])), "renewal:1"),
-    "a renewal that isn't there": (replace_unsealed_file(LOG + "renewals.json", canonical([{"file": LOG + "later-99999.checkpoint", "path": [], "size": 99999}])), "renewal:99999"),
-    "a renewal listed twice": (replace_unsealed_file(LOG + "renewals.json", canonical(2 * [{"file": LOG + "later-99999.checkpoint", "path": [], "size": 99999}])), "anchors renewals"),
+    "a renewal of the same checkpoint": (replace_unsealed_file(LOG + "renewals.json", encode_canonical([{"file": LOG + "checkpoint", "path": [], "size": 1}])), "renewal:1"),
+    "a renewal that isn't there": (replace_unsealed_file(LOG + "renewals.json", encode_canonical([{"file": LOG + "later-99999.checkpoint", "path": [], "size": 99999}])), "renewal:99999"),
+    "a renewal listed twice": (replace_unsealed_file(LOG + "renewals.json", encode_canonical(2 * [{"file": LOG + "later-99999.checkpoint", "path": [], "size": 99999}])), "anchors renewals"),
 }
 RECEIPTS: Kinds = {
     "no receipt": (replace_unsealed_file(ANCHORS_PATH, b"[]"), ""),
@@ -131,15 +131,15 @@ SIGNED: Kinds = {
     "a countersignature of junk": (replace_unsealed_file("proofs/countersignatures/" + "ab" * 8 + ".sig", b"x" * 64), "countersignature:" + "ab" * 8),
     "a countersignature of another name": (replace_unsealed_file("proofs/countersignatures/judge.sig", b"x" * 64), "countersignatures"),
     "a countersignature by the sealing key": (Invention(proofs=lambda files: files.update({f"proofs/countersignatures/{json.loads(files['proofs/key.json'])['public'][:16]}.{end}": data for end, data in (("pem", files["proofs/key.pem"]), ("sig", files["proofs/signature"]))})), ""),
-    "withheld facts": (replace_unsealed_file("proofs/withheld.json", canonical({"files": [FACTS], "reason": ""})), "files"),
-    "withheld and there": (replace_unsealed_file("proofs/withheld.json", canonical({"files": ["data/work/01.jpg"], "reason": "x"})), "files"),
-    "withheld what never was": (replace_unsealed_file("proofs/withheld.json", canonical({"files": ["data/work/99.jpg"], "reason": "x"})), "files"),
-    "withheld nothing": (replace_unsealed_file("proofs/withheld.json", canonical({"files": [], "reason": ""})), ""),
-    "withheld twice": (replace_unsealed_file("proofs/withheld.json", canonical({"files": ["data/work/01.jpg"] * 2, "reason": ""})), "manifest"),
-    "withheld twice and gone": (Invention(proofs=lambda files: files.pop("data/work/01.jpg") and files.update({"proofs/withheld.json": canonical({"files": ["data/work/01.jpg"] * 2, "reason": "x"})})), "manifest"),
-    "withheld proofs": (replace_unsealed_file("proofs/withheld.json", canonical({"files": ["proofs/signature"], "reason": ""})), "files"),
+    "withheld facts": (replace_unsealed_file("proofs/withheld.json", encode_canonical({"files": [FACTS], "reason": ""})), "files"),
+    "withheld and there": (replace_unsealed_file("proofs/withheld.json", encode_canonical({"files": ["data/work/01.jpg"], "reason": "x"})), "files"),
+    "withheld what never was": (replace_unsealed_file("proofs/withheld.json", encode_canonical({"files": ["data/work/99.jpg"], "reason": "x"})), "files"),
+    "withheld nothing": (replace_unsealed_file("proofs/withheld.json", encode_canonical({"files": [], "reason": ""})), ""),
+    "withheld twice": (replace_unsealed_file("proofs/withheld.json", encode_canonical({"files": ["data/work/01.jpg"] * 2, "reason": ""})), "manifest"),
+    "withheld twice and gone": (Invention(proofs=lambda files: files.pop("data/work/01.jpg") and files.update({"proofs/withheld.json": encode_canonical({"files": ["data/work/01.jpg"] * 2, "reason": "x"})})), "manifest"),
+    "withheld proofs": (replace_unsealed_file("proofs/withheld.json", encode_canonical({"files": ["proofs/signature"], "reason": ""})), "files"),
     "withheld without a list": (replace_unsealed_file("proofs/withheld.json", b"[]"), "manifest"),
-    "a picture withheld that shows the found one": (Invention(proofs=lambda files: files.pop("data/work/01.jpg") and files.update({"proofs/withheld.json": canonical({"files": ["data/work/01.jpg"], "reason": "x"})})), ""),
+    "a picture withheld that shows the found one": (Invention(proofs=lambda files: files.pop("data/work/01.jpg") and files.update({"proofs/withheld.json": encode_canonical({"files": ["data/work/01.jpg"], "reason": "x"})})), ""),
     "a stand-in that is another picture": (change_manifest("files", lambda files: [with_changes(value, stand_in="data/sightings/01/image.jpg") if value["path"] == "data/work/01.jpg" else value for value in files]), "manifest"),
     "a stand-in by its role that is another picture": (change_manifest("files", lambda files: [with_changes(value, stand_in="data/sightings/01/image.jpg") if value["path"] == "data/work/01.jpg" else with_changes(value, role="stand-in") if value["path"] == "data/sightings/01/image.jpg" else value for value in files]), "facts"),
     "a stand-in that isn't there": (change_manifest("files", lambda files: [with_changes(value, stand_in="data/none.jpg") if value["path"] == "data/work/01.jpg" else value for value in files]), "manifest"),

@@ -11,9 +11,9 @@ from typing import Any
 
 from evidence.formats.codec import from_plain, to_plain
 from evidence.log.proofs import SightingRecord, SliceTree, compute_record_leaf
-from exhibit.clock import now, parse_rfc3339, rfc3339
+from exhibit.clock import format_rfc3339, now, parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.entries import EntryType, canonical
+from exhibit.entries import EntryType, encode_canonical
 from tests.assets.bundle_changes import Files
 from tests.assets.bundles import CAPTURED, PAGE, Scene, append_entry
 from tests.assets.corpus.deceit import Invention, set_value
@@ -55,7 +55,7 @@ def change_json_file(file: str, *pairs: Any) -> Invention:
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
         plain = json.loads(files[file])
         set_values(*pairs)(plain)
-        files[file] = canonical(plain)
+        files[file] = encode_canonical(plain)
     return Invention(facts=lie)
 
 
@@ -69,7 +69,7 @@ def change_proof(file: str, *pairs: Any) -> Invention:
     def change(files: Files) -> None:
         plain = json.loads(files[file])
         set_values(*pairs)(plain)
-        files[file] = canonical(plain)
+        files[file] = encode_canonical(plain)
     return Invention(proofs=change)
 
 
@@ -116,9 +116,9 @@ def change_record(*pairs: Any, facts: tuple[Any, ...] = (), count: int = 3) -> I
     def lie(plain: Facts, _files: Files, scene: Scene) -> None:
         record = plain["sightings"][0]["slice"]["record"]
         set_values(*pairs)(record)
-        sighting = from_plain(SightingRecord, record, where="record")
+        sighting = from_plain(SightingRecord, record, location="record")
         tree = SliceTree([compute_record_leaf(replace(sighting, image_url=f"https://x.example/{place}")) for place in range(count - 1)] + [compute_record_leaf(sighting)])
-        entry = append_entry(scene.log, EntryType.SLICE, tree.opening({"crawl": "9"}))
+        entry = append_entry(scene.log, EntryType.SLICE, tree.build_opening({"crawl": "9"}))
         plain["sightings"][0]["slice"] = to_plain(tree.prove(count - 1, sighting, entry))
         set_values(*facts)(plain)
     return Invention(facts=lie)
@@ -137,7 +137,7 @@ def replace_picture(picture: bytes) -> Invention:
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         [sighting], [match] = facts["sightings"], facts["matches"]
         files[sighting["picture"]["file"]] = picture
-        match["picture"] = sighting["picture"]["digest"] = Digest.of(picture).hex
+        match["picture"] = sighting["picture"]["digest"] = Digest.from_bytes(picture).hex
         sighting["picture"]["size"] = len(picture)
         sighting.update(slice=None, captures=[])
         del files["data/sightings/01/slice.json"]
@@ -146,7 +146,7 @@ def replace_picture(picture: bytes) -> Invention:
 
 def shift_time(hours: float) -> Callable[[str], str]:
     """Return a function that moves an RFC 3339 time by some hours."""
-    return lambda text: rfc3339(parse_rfc3339(text) + timedelta(hours=hours))
+    return lambda text: format_rfc3339(parse_rfc3339(text) + timedelta(hours=hours))
 
 
 def reshape_timestamps(**shape: Any) -> Invention:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.keys.ed25519 import KeySigner
 from evidence.schemas import build_schemas
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from tests.assets.bundle_changes import Files
 from tests.assets.corpus import Case, base, failing_case, pack_after
 from tests.assets.resealing import FACTS, MANIFEST, seal_lie
@@ -113,7 +113,7 @@ def set_null(path: tuple[str | int, ...]) -> Text:
         for step in path[:-1]:
             place = place[step]
         place[path[-1]] = None
-        return canonical(plain).decode()
+        return encode_canonical(plain).decode()
 
     return change
 

@@ -58,16 +58,15 @@ for what, names in JUNK.items():
     )
 for what, names in FOREIGN.items():
     checks = ("files", "bag") if all(map(is_allowed_name, names)) else ("container",)
-    checks = (
-        ("files",) if names[0].startswith("data/") and "bag" in checks else checks
-    )  # the bag lists only sealed files
+    # The bag lists only sealed files
+    checks = ("files",) if names[0].startswith("data/") and "bag" in checks else checks
     CASES[f"{what}, in a folder"] = failing_case(add_leftovers(names), *checks)
     checks = (*checks, "container") if "files" in checks else checks
     CASES[f"{what}, in a ZIP"] = failing_case(
         zip_after(append_members(*(Member(name.encode(), DOUBLE) for name in names))), *checks
     )
 CASES |= {
-    "a folder as it was unpacked": Case(dict, says="and no others outside proofs/"),
+    "a folder as it was unpacked": Case(dict, says="no others outside proofs/"),
     "a ZIP by Finder": Case(
         zip_after(
             write_sizes_after,

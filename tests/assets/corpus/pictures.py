@@ -123,8 +123,8 @@ def use_as_found_picture(make: Callable[[], bytes]) -> Callable[[Files], Files]:
                 files.pop(file)
         sighting["captures"] = []
         files[FOUND_PATH] = data
-        sighting["picture"].update(digest=Digest.of(data).hex, size=len(data), format=inspect(data).format)
-        match["picture"] = Digest.of(data).hex
+        sighting["picture"].update(digest=Digest.from_bytes(data).hex, size=len(data), format=inspect(data).format)
+        match["picture"] = Digest.from_bytes(data).hex
 
     return lambda files: seal_lie(files, lie)
 

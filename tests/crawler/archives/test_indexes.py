@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.archives import common_crawl, wayback
-from crawler.archives.cdx import Archive, Capture, CaptureQuery, CaptureStatement, earliest
+from crawler.archives.cdx import Archive, Capture, CaptureQuery, CaptureStatement, find_earliest_captures
 from crawler.archives.common_crawl import CommonCrawl
 from crawler.archives.wayback import Wayback
 from crawler.searches.client import SearchRefusedError
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 from tests.assets.site import Answer, Site, picture
 from tests.assets.web_archive_server import ArchivedCapture, WebArchive, digest
 
-DOMAIN = CaptureQuery(url="photos.example", whole_domain=True, pictures=True, most=2)
+DOMAIN = CaptureQuery(url="photos.example", whole_domain=True, only_pictures=True, limit=2)
 RED, BLUE = picture(1), picture(2)
 
 
@@ -46,7 +46,7 @@ def archived(site: Site) -> WebArchive:
 
 
 def open_archive(name: str, site: Site, seconds: float = 0.0) -> Archive:
-    session = guarded_session(Guard(("127.0.0.0/8",)), user_agent="ExhibitBot/0.1 (+https://example.org)")
+    session = create_guarded_session(Guard(("127.0.0.0/8",)), user_agent="ExhibitBot/0.1 (+https://example.org)")
     if name == "wayback":
         return Wayback(session, site.url(""), seconds)
     return CommonCrawl(session, site.url(""), site.url(""), seconds)
@@ -57,7 +57,7 @@ def list_captures(index: Archive, criteria: CaptureQuery) -> list[Capture]:
     captures: list[Capture] = []
     page = ""
     for _ in range(30):
-        answer = index.captures(criteria, page)
+        answer = index.fetch_captures(criteria, page)
         captures += answer.captures
         page = answer.next_page
         if not page:
@@ -72,7 +72,7 @@ BOTH = pytest.mark.parametrize("name", ["wayback", "common-crawl"])
 @pytest.mark.usefixtures("archived")
 def test_domain_pictures_are_listed_by_page_with_earliest_capture(name: str, site: Site) -> None:
     captures = list_captures(open_archive(name, site), DOMAIN)
-    first = earliest(captures)
+    first = find_earliest_captures(captures)
     assert {capture.url for capture in captures} == {
         "https://photos.example/red.jpg", "https://www.photos.example/a.jpg", "https://photos.example/shop/blue.jpg",
     }  # fmt: skip
@@ -86,14 +86,14 @@ def test_domain_pictures_are_listed_by_page_with_earliest_capture(name: str, sit
 @pytest.mark.usefixtures("archived")
 def test_capture_details_are_stored_as_one_line(name: str, site: Site) -> None:
     for capture in list_captures(open_archive(name, site), DOMAIN):
-        assert CaptureStatement.read(str(capture.statement)) == capture.statement
+        assert CaptureStatement.from_text(str(capture.statement)) == capture.statement
         assert capture.statement.archive == name
 
 
 @BOTH
 @pytest.mark.usefixtures("archived")
 def test_only_captures_within_time_range_are_listed(name: str, site: Site) -> None:
-    request = CaptureQuery(url="photos.example", whole_domain=True, pictures=True, since="2024", until="202403")
+    request = CaptureQuery(url="photos.example", whole_domain=True, only_pictures=True, since="2024", until="202403")
     assert [capture.at.year for capture in list_captures(open_archive(name, site), request)] == [2024]
     if name == "common-crawl":
         assert not any("2019" in path for path in site.requested_paths()), "the index of another time isn't asked"
@@ -101,8 +101,8 @@ def test_only_captures_within_time_range_are_listed(name: str, site: Site) -> No
 
 @pytest.mark.usefixtures("archived")
 def test_all_captures_of_an_address_are_listed(site: Site) -> None:
-    page = open_archive("wayback", site).captures(CaptureQuery(url="https://www.photos.example/"))
-    assert [(capture.media_type, capture.record) for capture in page.captures] == [
+    page = open_archive("wayback", site).fetch_captures(CaptureQuery(url="https://www.photos.example/"))
+    assert [(capture.media_type, capture.record_url) for capture in page.captures] == [
         ("text/html", site.url("/web/20190303120000id_/https://www.photos.example/"))
     ]
 
@@ -111,7 +111,7 @@ def test_all_captures_of_an_address_are_listed(site: Site) -> None:
 @pytest.mark.usefixtures("archived")
 def test_archive_without_the_domain_returns_no_captures(name: str, site: Site) -> None:
     assert not list_captures(
-        open_archive(name, site), CaptureQuery(url="nobody.example", whole_domain=True, pictures=True)
+        open_archive(name, site), CaptureQuery(url="nobody.example", whole_domain=True, only_pictures=True)
     )
 
 
@@ -145,7 +145,7 @@ def test_archive_error_explains_next_step(
 ) -> None:
     archived.answer = lambda _: answer
     with pytest.raises(SearchRefusedError) as error:
-        open_archive(name, site).captures(DOMAIN)
+        open_archive(name, site).fetch_captures(DOMAIN)
     assert (error.value.reason, error.value.wait) == (reason, wait)
     assert len(site.requests) == 1
 
@@ -160,12 +160,12 @@ def test_retry_after_of_archive_applies_to_every_client(site: Site, archived: We
         return before
 
     archived.answer = lambda _: Answer(b"<html>Request blocked</html>", status=403)
-    session = guarded_session(Guard(("127.0.0.0/8",)))
+    session = create_guarded_session(Guard(("127.0.0.0/8",)))
     waits = []
     for _ in range(2):
-        asking = CommonCrawl(session, site.url(""), site.url(""), seconds=0.0, turn=turn)
+        asking = CommonCrawl(session, site.url(""), site.url(""), seconds=0.0, reserve_turn=turn)
         with pytest.raises(SearchRefusedError) as error:
-            asking.captures(DOMAIN)
+            asking.fetch_captures(DOMAIN)
         waits.append((error.value.reason, error.value.wait))
     assert waits == [("busy", CC.back_off)] * 2
     assert turns == [0.0, CC.back_off, 0.0]
@@ -180,13 +180,13 @@ def test_wayback_machine_is_queried_by_url_key(site: Site, archived: WebArchive)
 def test_endless_index_is_abandoned_with_constant_memory(
     site: Site, archived: WebArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crawler.archives.asking.MAX_BYTES", 100_000)
+    monkeypatch.setattr("crawler.archives.index_client.MAX_BYTES", 100_000)
     index_line = f"https://photos.example/red.jpg image/jpeg 200 {digest(RED)} 512\n"
     line = f"example,photos)/red.jpg 20190303120000 {index_line}".encode()
     archived.answer = lambda _: Answer(line * 200_000, "text/plain", length=-1)
     tracemalloc.start()
     with pytest.raises(RefusedError) as error:
-        open_archive("wayback", site).captures(DOMAIN)
+        open_archive("wayback", site).fetch_captures(DOMAIN)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert error.value.reason == "too-many-bytes"
@@ -203,7 +203,7 @@ def test_index_is_requested_only_from_configured_host(site: Site, archived: WebA
 @pytest.mark.usefixtures("archived")
 def test_requests_keep_minimum_interval_of_archive(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[float] = []
-    monkeypatch.setattr("crawler.archives.asking.time.sleep", rests.append)
+    monkeypatch.setattr("crawler.archives.index_client.time.sleep", rests.append)
     list_captures(open_archive("wayback", site, seconds=9.0), DOMAIN)
     assert len(site.requests) == 2
     assert len(rests) == 1
@@ -221,4 +221,4 @@ def test_requests_keep_minimum_interval_of_archive(site: Site, monkeypatch: pyte
     ],
 )
 def test_unrelated_text_yields_no_captures(text: str) -> None:
-    assert CaptureStatement.read(text) is None
+    assert CaptureStatement.from_text(text) is None

@@ -22,7 +22,7 @@ from crawler.formats.job import Job, Source, SourceKind
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExitCode
-from exhibit.types import SeenElsewhere, SeenKind
+from exhibit.types import SourceStatement, SourceStatementKind
 from tests.assets.crawling import crawl
 from tests.assets.site import Answer, Site, picture
 
@@ -94,7 +94,7 @@ def test_record_with_any_content_encoding_yields_its_picture(tmp_path: Path, pac
     names = ("br.jpg", "zstd.jpg", "gzip.jpg")
     assert done.bytes == {name: picture(number) for number, name in enumerate(names, 1)}
     assert (done.sightings["zstd.jpg"].page_url, done.sightings["zstd.jpg"].context) == (f"{URL}p", "Harbour Boats")
-    recorded = SeenElsewhere(kind=SeenKind.ARCHIVE_RECORDED, stated="2020-01-02T03:04:05Z")
+    recorded = SourceStatement(kind=SourceStatementKind.ARCHIVE_RECORDED, stated="2020-01-02T03:04:05Z")
     assert done.sightings["br.jpg"].elsewhere == (recorded,)
     assert done.refusals == {"bad.jpg": "bad-encoding"}
     assert done.skipped == {"bad-encoding": 1, "not-an-image": 1}

@@ -82,7 +82,7 @@ def run_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
         lines: list[Line] = []
         crawl_of = Crawl(job, lines.append)
         crawl_of.budget = Budget(Limits(seconds=0.1))
-        crawl_of.budget._begun -= 0.1  # the whole budget
+        crawl_of.budget._started_at -= 0.1  # the whole budget
         read_files(crawl_of)
         urls_by_job.append([line.url for line in lines if not isinstance(line, EndLine)])
         end = lines[-1]
@@ -105,12 +105,12 @@ def test_unreadable_files_and_folders_and_folder_links_are_counted(open_folder: 
     with ordinary_user():
         *_, count = count_files(SourceKind.FOLDER, photos)
         *_, archives = count_files(SourceKind.WARC, photos)
-    assert (count.pictures, count.refused, count.whole) == (1, {"unreadable": 2, "link": 1}, True)
+    assert (count.pictures, count.refusals, count.is_complete) == (1, {"unreadable": 2, "link": 1}, True)
     assert {name for name in ("closed.jpg", "secret") if any(name in problem for problem in count.problems)} == {
         "closed.jpg",
         "secret",
     }
-    assert archives.refused == {"unreadable": 1}
+    assert archives.refusals == {"unreadable": 1}
 
 
 def test_folder_with_archive_is_counted_while_reading(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_sudden_kill_leaves_whole_pages_and_files(tmp_path: Path) -> None:
         assert len(line.sightings) == 5
         assert {sighting.digest.hex for sighting in line.sightings} <= file_names
     for name in file_names:
-        assert Digest.of_file(tmp_path / "bytes" / name).hex == name
+        assert Digest.from_file(tmp_path / "bytes" / name).hex == name
 
 
 def test_slice_ends_with_its_parent_process(tmp_path: Path) -> None:

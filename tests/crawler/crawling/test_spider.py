@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from crawler.formats.job import Kind
-from exhibit.clock import rfc3339
+from exhibit.clock import format_rfc3339
 from exhibit.digests import Digest
-from exhibit.types import SeenElsewhere, SeenKind
+from exhibit.types import SourceStatement, SourceStatementKind
 from tests.assets.crawling import CrawlResult, Value, crawl
 from tests.assets.site import Answer, ReceivedRequest, Site, picture
 
@@ -90,7 +90,7 @@ def test_image_is_found_in_every_supported_markup(site: Site, crawled: CrawlResu
 def test_inline_image_is_stored_under_address_without_its_bytes(crawled: CrawlResult) -> None:
     (sighting,) = (item for item in crawled.sightings if item.found_in == "data-uri")
     assert crawled.bytes_of(sighting) == INLINE
-    assert sighting.image_url == f"data:image/jpeg;sha-256={Digest.of(INLINE)}"
+    assert sighting.image_url == f"data:image/jpeg;sha-256={Digest.from_bytes(INLINE)}"
 
 
 def test_non_image_response_is_refused_with_reason(site: Site, crawled: CrawlResult) -> None:
@@ -116,7 +116,7 @@ def test_crawl_follows_links_in_scope_and_ends(site: Site, crawled: CrawlResult)
 
 
 def test_publication_metadata_of_page_is_attached_to_each_image(crawled: CrawlResult) -> None:
-    statements = (SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated="2019-03-03"),)
+    statements = (SourceStatement(kind=SourceStatementKind.PAGE_PUBLISHED, of="page", stated="2019-03-03"),)
     for page, elsewhere in zip(crawled.pages, (statements, ()), strict=True):
         assert {sighting.elsewhere for sighting in page.sightings} == {elsewhere}
 
@@ -190,7 +190,7 @@ def test_sitemap_index_resolves_gzip_pages_and_images(tmp_path: Path) -> None:
     sighting = done.sighting(site.url("/i/one.jpg"))
     assert (sighting.page_url, sighting.found_in, sighting.context) == (site.url("/p"), "sitemap", "Named")
     assert done.sighting(site.url("/i/two.jpg")).found_in == "img"
-    dates = [{url: rfc3339(date) for url, date in page.modified.items()} for page in done.pages]
+    dates = [{url: format_rfc3339(date) for url, date in page.modified.items()} for page in done.pages]
     assert dates == [{}, {}, {site.url("/p"): "2026-11-20T10:00:00.000000Z"}, {}]
 
 

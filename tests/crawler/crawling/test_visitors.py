@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import given, strategies as st
 
-from crawler.crawling.visitors import for_anybody
+from crawler.crawling.visitors import remove_visitor_parameters
 from tests.assets.crawling import crawl
 from tests.assets.site import Answer, ReceivedRequest, Site
 
@@ -38,19 +38,19 @@ ID = "0f3a9c81d2b74e65"
     ],
 )
 def test_only_session_parameters_are_removed(query: str, expected: str) -> None:
-    assert for_anybody(f"https://shop.example/item{query}") == f"https://shop.example/item{expected}"
+    assert remove_visitor_parameters(f"https://shop.example/item{query}") == f"https://shop.example/item{expected}"
 
 
 def test_session_id_in_path_is_removed() -> None:
     session = "lit3py55t21z5v55vlm25s55"
-    assert for_anybody(f"https://a.example/(S({session}))/p.aspx") == "https://a.example/p.aspx"
+    assert remove_visitor_parameters(f"https://a.example/(S({session}))/p.aspx") == "https://a.example/p.aspx"
 
 
 @given(st.text(alphabet="a1/?&=;(S)-%#", max_size=60))
 def test_normalised_address_is_stable_for_any_input(text: str) -> None:
-    cleaned = for_anybody(f"https://a.example/{text}")
+    cleaned = remove_visitor_parameters(f"https://a.example/{text}")
     assert cleaned.startswith("https://a.example/")
-    assert for_anybody(cleaned) == cleaned
+    assert remove_visitor_parameters(cleaned) == cleaned
 
 
 class Shop:

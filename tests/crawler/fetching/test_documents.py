@@ -4,10 +4,16 @@ from pathlib import Path
 import pytest
 from scrapy.http import Response
 
-from crawler.fetching.documents import facts_of, forbids_following, fresh_seconds, keeps_ai_out, read_document
+from crawler.fetching.documents import (
+    collect_facts,
+    compute_fresh_seconds,
+    forbids_ai_use,
+    forbids_following,
+    read_document,
+)
 from crawler.formats.job import Kind
 from crawler.formats.lines import Signals
-from crawler.reading.found import Document
+from crawler.reading.document import Document
 from crawler.reading.policy import Reservation, SitePolicy
 from exhibit.errors import RefusedError
 from tests.assets.crawling import crawl
@@ -67,15 +73,17 @@ def test_feed_or_sitemap_at_page_address_is_parsed_as_such() -> None:
 
 
 def test_machine_directives_rank_header_over_page_over_file() -> None:
-    policy = SitePolicy(reservations=(Reservation("/", reserved=True, policy="http://a.example/p"),), ai=("ai=n",))
+    policy = SitePolicy(
+        reservations=(Reservation("/", is_reserved=True, policy="http://a.example/p"),), ai_signals=("ai=n",)
+    )
     page = Document(robots=("noai, follow",), tdm_reservation="0")
     answer = response(b"", tdm_reservation="1", X_Robots_Tag="noml", ETag='"1"', Content_Usage="train=n")
-    facts = facts_of(answer, page, policy)
+    facts = collect_facts(answer, page, policy)
     assert (facts.etag, facts.signals.tdm_reservation, facts.signals.tdm_policy) == ('"1"', "1", "http://a.example/p")
     assert facts.signals.ai == ("noai", "noml", "train=n", "ai=n")
-    assert facts_of(response(b""), page, policy).signals.tdm_reservation == "0"
-    assert facts_of(response(b""), Document(), policy).signals.tdm_reservation == "1"
-    assert facts_of(response(b""), Document(), None).signals.tdm_reservation == ""
+    assert collect_facts(response(b""), page, policy).signals.tdm_reservation == "0"
+    assert collect_facts(response(b""), Document(), policy).signals.tdm_reservation == "1"
+    assert collect_facts(response(b""), Document(), None).signals.tdm_reservation == ""
 
 
 def test_nofollow_matches_whole_words_only() -> None:
@@ -105,7 +113,7 @@ def test_nofollow_matches_whole_words_only() -> None:
     ],
 )
 def test_header_directive_for_other_crawler_is_ignored(headers: list[str], *, concerns_us: bool) -> None:
-    assert keeps_ai_out(Signals(x_robots_tag=tuple(headers)), "ExhibitBot") is concerns_us
+    assert forbids_ai_use(Signals(x_robots_tag=tuple(headers)), "ExhibitBot") is concerns_us
     following = tuple(value.replace("noai", "nofollow") for value in headers)
     assert forbids_following(Signals(x_robots_tag=following), "ExhibitBot") is concerns_us
 
@@ -158,4 +166,4 @@ def test_endless_refreshes_end_at_job_depth(tmp_path: Path) -> None:
     ],
 )
 def test_response_freshness_lifetime_is_recorded(cache_control: str, age: str, seconds: int) -> None:
-    assert fresh_seconds(cache_control, age) == seconds
+    assert compute_fresh_seconds(cache_control, age) == seconds

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from crawler.formats.lines import RefusalLine
-from crawler.reading.limits import REDIRECTS
-from exhibit.network.addresses import host_of
+from crawler.reading.limits import MAX_REDIRECTS
+from exhibit.network.addresses import get_url_host
 from tests.assets.crawling import crawl, has_delay
 from tests.assets.site import Answer, ReceivedRequest, Site
 
@@ -38,7 +38,8 @@ def test_private_network_is_not_visited_without_permission(tmp_path: Path) -> No
         done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=[])
         assert site.requests == []
     assert set(done.refusals.values()) == {"private-address"}
-    assert {host_of(url) for url in done.refusals} == {host_of(url) for url in urls}  # equal hosts share a refusal
+    # Equal hosts share a refusal
+    assert {get_url_host(url) for url in done.refusals} == {get_url_host(url) for url in urls}
 
 
 def test_each_redirect_hop_is_checked(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_each_redirect_hop_is_checked(tmp_path: Path) -> None:
         site.url("/loop.jpg"): "redirects",
         site.url("/away"): "private-address",
     }
-    assert site.count_requests("/loop.jpg") == REDIRECTS + 1
+    assert site.count_requests("/loop.jpg") == MAX_REDIRECTS + 1
 
 
 def test_page_redirect_stays_in_scope_and_image_redirect_may_leave_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from scrapy.http import Response
 
 from crawler.fetching.images import Images
 from crawler.formats.job import Job, Limits, Target
-from crawler.reading.found import FoundImage
+from crawler.reading.document import FoundImage
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.digests import Digest
@@ -98,7 +98,7 @@ def test_picture_requiring_page_referer_is_fetched(tmp_path: Path) -> None:
 def test_referer_is_sent_only_to_own_site(page: str, image: str, referer: str | None, tmp_path: Path) -> None:
     images = RequestedImages(tmp_path)
     visit = Visit(Target(url=page), images.done.append, started=0.0)
-    images.images.want(visit, FoundImage(image, "img", page_url=page))
+    images.images.request_image(visit, FoundImage(image, "img", page_url=page))
     (request,) = images.requests
     assert (request.headers.get("Referer") or b"").decode() == (referer or "")
 
@@ -116,13 +116,13 @@ class RequestedImages:
     def visit(self, *urls: str) -> Visit:
         visit = Visit(Target(url=PAGE), self.done.append, started=0.0)
         for url in urls:
-            self.images.want(visit, FoundImage(url, "img"))
+            self.images.request_image(visit, FoundImage(url, "img"))
         visit.release()
         return visit
 
     def respond(self, number: int, body: bytes, status: int = 200) -> None:
         request = self.requests[number]
-        self.images.arrived(Response(request.url, status=status, body=body, request=request))
+        self.images.handle_response(Response(request.url, status=status, body=body, request=request))
 
 
 PAGE, URL = "http://a.example/page", "http://a.example/i.jpg"
@@ -135,7 +135,7 @@ def test_address_on_several_pages_is_requested_once(tmp_path: Path) -> None:
     third = images.visit(URL)
     assert [item.url for item in images.requests] == [URL]
     assert images.done == [first, second, third]
-    assert {item.sightings()[0].digest for item in images.done} == {Digest.of(picture(1))}
+    assert {item.get_sightings()[0].digest for item in images.done} == {Digest.from_bytes(picture(1))}
 
 
 def test_inline_image_is_decoded_and_refused_separately(tmp_path: Path) -> None:
@@ -148,17 +148,22 @@ def test_inline_image_is_decoded_and_refused_separately(tmp_path: Path) -> None:
         "data:nonsense",
     )
     assert images.requests == []
-    (sighting,) = visit.sightings()
+    (sighting,) = visit.get_sightings()
     assert (tmp_path / sighting.digest.hex).read_bytes() == picture(2)
-    assert [refusal.reason for refusal in visit.refusals()] == ["bad-encoding", "not-an-image", "empty", "not-an-image"]
+    assert [refusal.reason for refusal in visit.get_refusals()] == [
+        "bad-encoding",
+        "not-an-image",
+        "empty",
+        "not-an-image",
+    ]
 
 
 def test_refused_image_frees_its_budget_slot(tmp_path: Path) -> None:
     images = RequestedImages(tmp_path, images=1)
     refused = images.visit("http://a.example/1.jpg")
     images.respond(0, b"<p>sorry")
-    assert [refusal.reason for refusal in refused.refusals()] == ["not-an-image"]
+    assert [refusal.reason for refusal in refused.get_refusals()] == ["not-an-image"]
     visit = images.visit(URL, "http://a.example/d.svg", "http://a.example/2.jpg")
     images.respond(1, picture(3))
-    assert [refusal.image_url for refusal in visit.sightings()] == [URL]
-    assert [refusal.reason for refusal in visit.refusals()] == ["vector-image", "budget"]
+    assert [refusal.image_url for refusal in visit.get_sightings()] == [URL]
+    assert [refusal.reason for refusal in visit.get_refusals()] == ["vector-image", "budget"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 
-from crawler.fetching.resolver import resolver_for
+from crawler.fetching.resolver import make_resolver_class
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from tests.assets.crawling import crawl
@@ -72,7 +72,7 @@ NAMES = {
 def test_resolver_returns_only_checked_addresses(host: str, port: int, reason: str) -> None:
     refused: dict[str, RefusedError] = {}
     reactor = SimpleNamespace(nameResolver=Names(NAMES))
-    resolver: Any = resolver_for(Guard(), refused)
+    resolver: Any = make_resolver_class(Guard(), refused)
     receiver = Receiver()
     resolver.from_crawler(None, reactor).resolveHostName(receiver, host, port)
     allowed = NAMES.get(host, []) if not reason else []
@@ -83,7 +83,7 @@ def test_resolver_returns_only_checked_addresses(host: str, port: int, reason: s
 
 def test_name_server_is_not_queried_twice() -> None:
     names = Names({"rebound.example": ["93.184.216.34"]})
-    test_resolver: Any = resolver_for(Guard(), {})
+    test_resolver: Any = make_resolver_class(Guard(), {})
     resolver = test_resolver.from_crawler(None, SimpleNamespace(nameResolver=names))
     first, second = Receiver(), Receiver()
     resolver.resolveHostName(first, "rebound.example", 80)

@@ -6,9 +6,9 @@ from scrapy import Request
 from scrapy.http import Response
 
 from crawler.fetching.images import IMAGE, Images
-from crawler.fetching.style_sheets import SHEET, Sheets
+from crawler.fetching.style_sheets import SHEET, StyleSheets
 from crawler.formats.job import Job, Target
-from crawler.reading.limits import IMPORTED_SHEETS, STYLE_SHEETS, LeftOut
+from crawler.reading.limits import MAX_IMPORTED_SHEETS, MAX_STYLE_SHEETS, OmittedItem
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 
@@ -22,11 +22,11 @@ class RequestedSheets:
         self.requests: list[Request] = []
         crawl = Crawl(Job(bytes_dir=folder, urls=(Target(url=PAGE),)), lambda _line: None)
         send: Callable[[Request], None] = self.requests.append
-        self.sheets = Sheets(crawl, Images(crawl, send), send)
+        self.sheets = StyleSheets(crawl, Images(crawl, send), send)
 
     def respond(self, url: str, body: bytes, status: int = 200) -> None:
         (request,) = (item for item in self.requests if item.meta.get(SHEET) == url)
-        self.sheets.arrived(Response(url, status=status, body=body, request=request))
+        self.sheets.handle_response(Response(url, status=status, body=body, request=request))
 
     def urls(self, kind: str) -> list[str]:
         return [request.url for request in self.requests if kind in request.meta]
@@ -43,20 +43,20 @@ def visit() -> Visit:
 
 def test_shared_style_sheet_is_fetched_once_for_all_pages(requested_sheets: RequestedSheets) -> None:
     first, second, third = visit(), visit(), visit()
-    requested_sheets.sheets.want(first, [SHEET_URL])
-    requested_sheets.sheets.want(second, [SHEET_URL])
+    requested_sheets.sheets.request_sheets(first, [SHEET_URL])
+    requested_sheets.sheets.request_sheets(second, [SHEET_URL])
     requested_sheets.respond(SHEET_URL, b"a{background:url(../i.jpg)}")
-    requested_sheets.sheets.want(third, [SHEET_URL])
+    requested_sheets.sheets.request_sheets(third, [SHEET_URL])
     assert requested_sheets.urls(SHEET) == [SHEET_URL]
     assert requested_sheets.urls(IMAGE) == ["http://a.example/i.jpg"]
     for page in (first, second, third):
-        page.give_up("budget", "")
-        assert [refusal.url for refusal in page.refusals()] == ["http://a.example/i.jpg"]
+        page.abort("budget", "")
+        assert [refusal.url for refusal in page.get_refusals()] == ["http://a.example/i.jpg"]
 
 
 def test_imports_are_followed_at_any_depth_once_each(requested_sheets: RequestedSheets) -> None:
     page = visit()
-    requested_sheets.sheets.want(page, [SHEET_URL])
+    requested_sheets.sheets.request_sheets(page, [SHEET_URL])
     requested_sheets.respond(SHEET_URL, b'@import "1.css"; @import "file:///etc/passwd";')
     for depth in range(1, 5):
         style = f'@import "{depth + 1}.css"; @import "site.css"; a{{background:url({depth}.jpg)}}'
@@ -67,23 +67,23 @@ def test_imports_are_followed_at_any_depth_once_each(requested_sheets: Requested
 
 def test_import_depth_is_limited_and_excess_is_counted(requested_sheets: RequestedSheets) -> None:
     page = visit()
-    requested_sheets.sheets.want(page, [SHEET_URL])
-    for depth in range(IMPORTED_SHEETS + 1):
+    requested_sheets.sheets.request_sheets(page, [SHEET_URL])
+    for depth in range(MAX_IMPORTED_SHEETS + 1):
         url = SHEET_URL if depth == 0 else f"http://a.example/css/{depth}.css"
         requested_sheets.respond(url, f'@import "{depth + 1}.css";'.encode())
-    assert len(requested_sheets.urls(SHEET)) == IMPORTED_SHEETS + 1
-    assert page.line().left_out == {LeftOut.STYLE_SHEETS: 1}
+    assert len(requested_sheets.urls(SHEET)) == MAX_IMPORTED_SHEETS + 1
+    assert page.build_line().left_out == {OmittedItem.STYLE_SHEETS: 1}
 
 
 def test_own_host_style_sheets_come_first_and_excess_is_counted_once(requested_sheets: RequestedSheets) -> None:
-    other_urls = [f"http://cdn.example/{number}.css" for number in range(STYLE_SHEETS)]
+    other_urls = [f"http://cdn.example/{number}.css" for number in range(MAX_STYLE_SHEETS)]
     site = [f"http://static.shop.org/{number}.css" for number in range(3)]
     own = [f"http://www.shop.org/{number}.css" for number in range(5)]
     first, second = (Visit(Target(url="http://www.shop.org/"), lambda _visit: None, started=0.0) for _ in range(2))
     for page in (first, second):
-        requested_sheets.sheets.want(page, [*other_urls, *site, *own])
-    assert requested_sheets.urls(SHEET) == [*own, *site, *other_urls[: STYLE_SHEETS - 8]]
-    assert (first.line().left_out, second.line().left_out) == ({LeftOut.STYLE_SHEETS: 8}, {})
+        requested_sheets.sheets.request_sheets(page, [*other_urls, *site, *own])
+    assert requested_sheets.urls(SHEET) == [*own, *site, *other_urls[: MAX_STYLE_SHEETS - 8]]
+    assert (first.build_line().left_out, second.build_line().left_out) == ({OmittedItem.STYLE_SHEETS: 8}, {})
 
 
 @pytest.mark.parametrize(("status", "unread"), [(404, 0), (410, 0), (403, 1), (500, 1)])
@@ -92,10 +92,10 @@ def test_unavailable_style_sheet_does_not_block_visit_and_is_counted(
 ) -> None:
     done: list[Visit] = []
     waiting_visit = Visit(Target(url=PAGE), done.append, started=0.0)
-    requested_sheets.sheets.want(waiting_visit, [SHEET_URL, "http://[bad/"])
+    requested_sheets.sheets.request_sheets(waiting_visit, [SHEET_URL, "http://[bad/"])
     waiting_visit.release()
     assert done == []
     requested_sheets.respond(SHEET_URL, b"a{background:url(i.jpg)}", status=status)
     assert done == [waiting_visit]
     assert requested_sheets.urls(IMAGE) == []
-    assert waiting_visit.line().left_out == {LeftOut.UNREAD_SHEETS: 1 + unread}
+    assert waiting_visit.build_line().left_out == {OmittedItem.UNREAD_SHEETS: 1 + unread}

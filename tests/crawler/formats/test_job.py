@@ -32,9 +32,9 @@ def test_job_round_trips_through_json() -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"urls": []}, "job: give either sources or urls"),
+        ({"urls": []}, "job: enter either sources or urls"),
         ({"urls": [{"url": 5}]}, "job.urls[0].url must be a text"),
-        ({"urls": [{"uri": "x"}]}, "job.urls[0].uri isn't a field. Did you mean url?"),
+        ({"urls": [{"uri": "x"}]}, "job.urls[0].uri is not a known field. Did you mean url?"),
         ({"urls": [{}]}, "job.urls[0].url is missing"),
         ({"urls": "x"}, "job.urls must be a list"),
         ({"urls": [{"url": "x", "kind": "book"}]}, "job.urls[0].kind must be one of page"),
@@ -49,15 +49,15 @@ def test_job_round_trips_through_json() -> None:
         ({"user_agent": {"token": "no spaces"}}, "user_agent.token must consist"),
         ({"user_agent": {"email": "a b"}}, "user_agent.email must be ASCII"),
         ({"user_agent": {"url": "x\r\ny"}}, "user_agent.url must be ASCII"),
-        ({"allowed_networks": ["all"]}, "job.allowed_networks[0] isn't a network"),
+        ({"allowed_networks": ["all"]}, "job.allowed_networks[0] is not a network"),
         ({"known": {"u": {"digest": "ab"}}}, "job.known['u'].digest must be 64 hexadecimal digits"),
         ({"follow": "yes"}, "job.follow must be true or false"),
-        ({"folow": True}, "job.folow isn't a field. Did you mean follow?"),
+        ({"folow": True}, "job.folow is not a known field. Did you mean follow?"),
         ({"urls": [], "sources": [{"kind": "site"}]}, "a source of kind site needs url"),
         ({"urls": [], "sources": [{"kind": "site", "url": "x", "path": "y"}]}, "a source of kind site has no path"),
         (
             {"urls": [], "sources": [{"kind": "folder", "path": "x"}, {"kind": "site", "url": "y"}]},
-            "can't be mixed",
+            "cannot be combined",
         ),
     ],
 )
@@ -81,8 +81,8 @@ def test_sources_define_targets_and_scope() -> None:
         {"kind": "list", "urls": ["https://example.com/1", "https://someone.github.io/2"]},
     ]
     job = Job.from_json(json.dumps({"bytes_dir": "b", "sources": sources}))
-    assert [target.kind for target in job.targets()] == [Kind.PAGE, Kind.SITEMAP, Kind.FEED, Kind.PAGE, Kind.PAGE]
-    assert job.whole_scope().domains == ("example.co.uk", "example.com", "someone.github.io")
+    assert [target.kind for target in job.list_targets()] == [Kind.PAGE, Kind.SITEMAP, Kind.FEED, Kind.PAGE, Kind.PAGE]
+    assert job.resolve_scope().domains == ("example.co.uk", "example.com", "someone.github.io")
 
 
 def test_scope_contains_hosts_and_whole_domains() -> None:
@@ -95,6 +95,6 @@ def test_scope_contains_hosts_and_whole_domains() -> None:
 
 
 def test_user_agent_identifies_operator_and_contact() -> None:
-    assert UserAgent().header() == "ExhibitBot/0.1"
+    assert UserAgent().to_header() == "ExhibitBot/0.1"
     agent = UserAgent(token="Bot", version="2", url="https://e.org/bot", email="a@e.org")
-    assert agent.header() == "Bot/2 (+https://e.org/bot; a@e.org)"
+    assert agent.to_header() == "Bot/2 (+https://e.org/bot; a@e.org)"

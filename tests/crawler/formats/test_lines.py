@@ -27,7 +27,7 @@ SIGHTING = Sighting(
     page_url="http://a/",
     image_url="http://a/i",
     final_url="http://b/i",
-    digest=Digest.of(b"x"),
+    digest=Digest.from_bytes(b"x"),
     size=1,
     media_type="image/png",
     status=200,
@@ -93,7 +93,9 @@ def test_non_line_input_is_refused(text: bytes) -> None:
 
 def test_refusal_message_keeps_its_template_and_rejects_extra_values() -> None:
     sentence = Sentence(
-        "%(file)s is damaged at byte %(place)s. The content after the damage was read.", file="a.warc", place="7"
+        "%(file)s is damaged at byte %(place)s. Exhibit read the content after the damaged part.",
+        file="a.warc",
+        place="7",
     )
     line = RefusalLine(url="file:///a.warc", reason="unreadable", sentence=sentence)
     back = from_json(to_json(line))

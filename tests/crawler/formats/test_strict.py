@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.formats.strict import parse, read_as, write
+from crawler.formats.strict import parse_json, read_as, write_json
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -42,7 +42,7 @@ NEEDED = {"at": "2026-01-02T03:04:05Z", "digest": "ab" * 32, "path": "/a", "shar
 def test_values_round_trip() -> None:
     value = Outer(
         at=parse_rfc3339("2026-01-02T03:04:05Z"),
-        digest=Digest.of(b"x"),
+        digest=Digest.from_bytes(b"x"),
         path=Path("/a/b"),
         share=0.5,
         colour=Colour.BLUE,
@@ -51,9 +51,9 @@ def test_values_round_trip() -> None:
         by_name={"x": Inner(3)},
         is_good=True,
     )
-    text = write(value)
+    text = write_json(value)
     assert "\n" not in text
-    assert read_as(Outer, parse(text, "it"), "it") == value
+    assert read_as(Outer, parse_json(text, "it"), "it") == value
 
 
 def test_missing_fields_use_defaults_and_integer_is_a_number() -> None:
@@ -71,9 +71,9 @@ def test_missing_fields_use_defaults_and_integer_is_a_number() -> None:
         ({"pair": ["a"]}, "it.pair must be a list of 2"),
         ({"by_name": {"x": {"size": "1"}}}, "it.by_name['x'].size must be a whole number"),
         ({"is_good": 1}, "it.is_good must be true or false"),
-        ({"at": "2026-01-02T03:04:05"}, "it.at must be a time with its zone"),
+        ({"at": "2026-01-02T03:04:05"}, "it.at must be a time with a time zone"),
         ({"digest": "ab"}, "it.digest must be 64 hexadecimal digits"),
-        ({"colours": "red"}, "it.colours isn't a field. Did you mean colour?"),
+        ({"colours": "red"}, "it.colours is not a known field. Did you mean colour?"),
         ({"share": "x" * 99}, "it.share must be a number, not 'xxx"),
     ],
 )
@@ -90,4 +90,4 @@ def test_missing_field_is_reported() -> None:
     with pytest.raises(WrongUseError, match="it"):
         read_as(Outer, [], "it")
     with pytest.raises(WrongUseError, match="the job"):
-        parse("{", "the job")
+        parse_json("{", "the job")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from crawler.lists.files import ListFile, find
+from crawler.lists.files import ListFile, find_files
 from crawler.lists.line import Line
 from exhibit.errors import RefusedError
 from tests.assets.users import ordinary_user
@@ -47,10 +47,10 @@ def write_lists(folder: Path) -> list[Path]:
 def test_every_format_resumes_after_any_line_and_reports_progress(tmp_path: Path) -> None:
     for path in write_lists(tmp_path):
         file = ListFile(path)
-        assert [line.url for line in file.lines()] == URLS, path
-        assert file.share() == pytest.approx(1.0)
+        assert [line.url for line in file.read_lines()] == URLS, path
+        assert file.get_read_fraction() == pytest.approx(1.0)
         for after in (1, 7, 21, 30, 99):
-            assert [line.url for line in ListFile(path).lines(after)] == URLS[after:], path
+            assert [line.url for line in ListFile(path).read_lines(after)] == URLS[after:], path
 
 
 def test_folder_is_searched_without_hidden_files_and_links(tmp_path: Path) -> None:
@@ -60,23 +60,23 @@ def test_folder_is_searched_without_hidden_files_and_links(tmp_path: Path) -> No
     (tmp_path / "note.txt").write_text("x")
     (tmp_path / ".hidden.csv").write_text("url\n")
     (tmp_path / "link.csv").symlink_to(inner / "a.csv")
-    result = find([tmp_path, inner / "a.csv"])
+    result = find_files([tmp_path, inner / "a.csv"])
     assert list(result.lists) == files
     assert result.archives == ()
     (tmp_path / "linked").symlink_to(inner)
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / ".parts").mkdir()
-    assert {item.path.name: item.reason for item in find([tmp_path]).left_out} == {
+    assert {item.path.name: item.reason for item in find_files([tmp_path]).skipped_paths} == {
         "note.txt": "format", ".hidden.csv": "hidden", ".parts": "hidden", "link.csv": "link", "linked": "link",
         "pipe.csv": "not-a-file",
     }  # fmt: skip
     (inner / "x.warc.gz").write_bytes(b"")
-    assert find([tmp_path]).archives == (tmp_path,)
+    assert find_files([tmp_path]).archives == (tmp_path,)
     for path in (tmp_path / "note.txt", tmp_path.joinpath("empty")):
         if path.name == "empty":
             path.mkdir()
         with pytest.raises(RefusedError) as error:
-            find([path])
+            find_files([path])
         assert ".parquet" in error.value.hint
 
 
@@ -84,14 +84,14 @@ def test_unreadable_folder_is_reported(open_folder: Path) -> None:
     (open_folder / "list.csv").write_text("url\n")
     (open_folder / "secret").mkdir(mode=0)
     with ordinary_user():
-        result = find([open_folder])
-    assert [(item.path.name, item.reason) for item in result.left_out] == [("secret", "unreadable")]
+        result = find_files([open_folder])
+    assert [(item.path.name, item.reason) for item in result.skipped_paths] == [("secret", "unreadable")]
 
 
 def load_refused(path: Path) -> tuple[list[Line], RefusedError]:
     got: list[Line] = []
     with pytest.raises(RefusedError) as error:
-        got.extend(ListFile(path).lines())
+        got.extend(ListFile(path).read_lines())
     return got, error.value
 
 
@@ -107,7 +107,7 @@ def test_damaged_file_explains_next_step_and_yields_readable_rows(tmp_path: Path
         assert error.hint, path
     path = tmp_path / "b.csv.gz"
     path.write_bytes(gzip.compress(("url\n" + "\n".join(URLS)).encode())[:-12])
-    lines = ListFile(path).lines()
+    lines = ListFile(path).read_lines()
     assert next(lines).url == URLS[0]
     with pytest.raises(RefusedError):
         list(lines)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.lists.line import PAGE, REASONS, Line, LineFilter
+from crawler.lists.line import PAGE, SKIP_REASONS, Line, LineFilter
 from exhibit.network.guard import Guard
 
 GUARD = Guard()
@@ -27,8 +27,8 @@ GUARD = Guard()
     ],
 )
 def test_address_format_is_validated(url: str, reason: str) -> None:
-    assert LineFilter().refusal(Line(url), GUARD) == reason
-    assert not reason or REASONS[reason].endswith(".")
+    assert LineFilter().get_skip_reason(Line(url), GUARD) == reason
+    assert not reason or SKIP_REASONS[reason].endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -41,26 +41,28 @@ def test_address_format_is_validated(url: str, reason: str) -> None:
     ],
 )
 def test_hosts_suffixes_and_words_exclude_rows(rules: LineFilter, accepted: str, rejected: str) -> None:
-    assert rules.refusal(Line(accepted), GUARD) == ""
-    assert rules.refusal(Line(rejected), GUARD) in {"host", "without-host", "suffix", "word"}
+    assert rules.get_skip_reason(Line(accepted), GUARD) == ""
+    assert rules.get_skip_reason(Line(rejected), GUARD) in {"host", "without-host", "suffix", "word"}
 
 
 def test_word_filter_matches_caption_and_size_filter_needs_a_size() -> None:
     url = "http://a.example/1.jpg"
-    assert LineFilter(words=("straße".casefold(),)).refusal(Line(url, context="Die Straße am Abend"), GUARD) == ""
+    assert (
+        LineFilter(words=("straße".casefold(),)).get_skip_reason(Line(url, context="Die Straße am Abend"), GUARD) == ""
+    )
     large = LineFilter(min_width=300, min_height=200)
-    assert large.refusal(Line(url, width=300, height=200), GUARD) == ""
-    assert large.refusal(Line(url), GUARD) == ""
-    assert large.refusal(Line(url, width=299, height=900), GUARD) == "too-small"
-    assert large.refusal(Line(url, width=900, height=199), GUARD) == "too-small"
+    assert large.get_skip_reason(Line(url, width=300, height=200), GUARD) == ""
+    assert large.get_skip_reason(Line(url), GUARD) == ""
+    assert large.get_skip_reason(Line(url, width=299, height=900), GUARD) == "too-small"
+    assert large.get_skip_reason(Line(url, width=900, height=199), GUARD) == "too-small"
 
 
 def test_page_has_no_suffix_and_can_be_excluded_as_a_page() -> None:
     page = Line("http://a.example/shop", PAGE)
-    assert LineFilter(suffixes=(".jpg",)).refusal(page, GUARD) == ""
-    assert LineFilter(only="image").refusal(page, GUARD) == "only"
-    assert LineFilter(only="page").refusal(page, GUARD) == ""
+    assert LineFilter(suffixes=(".jpg",)).get_skip_reason(page, GUARD) == ""
+    assert LineFilter(only="image").get_skip_reason(page, GUARD) == "only"
+    assert LineFilter(only="page").get_skip_reason(page, GUARD) == ""
 
 
 def test_row_errors_are_reported_before_filters() -> None:
-    assert LineFilter(hosts=("a.example",)).refusal(Line("", problem="encoding"), GUARD) == "encoding"
+    assert LineFilter(hosts=("a.example",)).get_skip_reason(Line("", problem="encoding"), GUARD) == "encoding"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from crawler.lists.line import MAX_LINE, Line
+from crawler.lists.line import MAX_LINE_BYTES, Line
 from crawler.lists.tables import ParquetRows, read_csv
 from exhibit.errors import RefusedError
 
@@ -51,7 +51,7 @@ def test_list_without_header_finds_address_column_in_first_row() -> None:
 
 
 def test_unreadable_row_is_skipped() -> None:
-    bad = [f"{URL}?café,1".encode("latin1"), b"x" * (2 * MAX_LINE), b"", b'"' + b"y" * 200_000 + b'"', b" ,2"]
+    bad = [f"{URL}?café,1".encode("latin1"), b"x" * (2 * MAX_LINE_BYTES), b"", b'"' + b"y" * 200_000 + b'"', b" ,2"]
     bad += [URL.encode(), URL.encode() + b",1,2", URL.encode() + b"\0,1"]
     good = f"{URL}?Größe,".encode()
     lines = read_table(b"url,width\n" + b"\n".join([good, *bad, URL.encode() + b",many"]) + b"\n")
@@ -101,7 +101,7 @@ def test_binary_or_empty_list_is_refused_with_next_step(data: bytes) -> None:
 
 def rows(path: Path, after: int = 0, column: str = "") -> list[Line]:
     with path.open("rb") as file:
-        return list(ParquetRows(file, column).lines(after, "image"))
+        return list(ParquetRows(file, column).read_lines(after, "image"))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from crawler.reading.attributes import candidates_of, largest_of
+from crawler.reading.attributes import find_largest, parse_srcset
 
 LONG = 300_000
 """Repetitions for which anything slower than linear would take an hour."""
@@ -23,15 +23,15 @@ LONG = 300_000
     ],
 )
 def test_largest_srcset_candidate_is_selected(srcset: str, largest: str) -> None:
-    assert largest_of(srcset) == largest
+    assert find_largest(srcset) == largest
 
 
 @given(st.text(alphabet="a, 1wx.()\n\t", max_size=80))
 def test_any_srcset_is_readable(text: str) -> None:
-    for url, size in candidates_of(text):
+    for url, size in parse_srcset(text):
         assert url
         assert size >= 0
 
 
 def test_unclosed_brackets_end_a_srcset() -> None:
-    assert candidates_of("a.jpg 2x, b.jpg " + "(a " * LONG) == [("a.jpg", 2.0), ("b.jpg", 1.0)]
+    assert parse_srcset("a.jpg 2x, b.jpg " + "(a " * LONG) == [("a.jpg", 2.0), ("b.jpg", 1.0)]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import brotli
 import pytest
 
-from crawler.reading.bodies import CODINGS, status_problem, undone, whole_body
+from crawler.reading.bodies import CODINGS, check_status, decode_body, decode_codings
 from exhibit.errors import RefusedError
 
 if sys.version_info >= (3, 14):
@@ -38,7 +38,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 def body(sent: bytes, max_bytes: int = MOST, **headers: str) -> bytes | str:
     """Return the bytes of a response, or the reason for a refusal."""
     try:
-        return whole_body(sent, tuple((name.replace("_", "-"), value) for name, value in headers.items()), max_bytes)
+        return decode_body(sent, tuple((name.replace("_", "-"), value) for name, value in headers.items()), max_bytes)
     except RefusedError as error:
         return error.reason
 
@@ -64,7 +64,7 @@ def test_stacked_content_codings_are_decoded_last_first() -> None:
     assert body(DATA, Content_Encoding="utf-8") == DATA
     assert body(twice, Content_Encoding="sealed, br") == twice
     with pytest.raises(RefusedError):
-        undone(twice, ["br"] * 5, MOST)
+        decode_codings(twice, ["br"] * 5, MOST)
     assert set(CODINGS) < set(PACK)
 
 
@@ -105,13 +105,13 @@ def test_short_body_is_incomplete_and_long_body_is_unchanged() -> None:
 
 
 def test_partial_response_counts_only_when_complete() -> None:
-    assert [status_problem(status, "") for status in (200, 203, 201)] == [None] * 3
-    assert status_problem(206, "bytes 0-99/100") is None
+    assert [check_status(status, "") for status in (200, 203, 201)] == [None] * 3
+    assert check_status(206, "bytes 0-99/100") is None
     for content_range in ("bytes 0-98/100", "bytes 1-99/100", "bytes 0-99/*", "", "x"):
-        problem = status_problem(206, content_range)
+        problem = check_status(206, content_range)
         assert problem is not None
         assert problem[0] == "incomplete"
     for status in (204, 205, 302, 404, 500):
-        problem = status_problem(status, "")
+        problem = check_status(status, "")
         assert problem is not None
         assert problem[0] == f"http-{status}"

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from crawler.formats.job import Kind
+from crawler.reading.document import Document
 from crawler.reading.feeds import read_feed, read_sitemap
-from crawler.reading.found import Document
-from crawler.reading.helper import document_of
-from crawler.reading.limits import SITEMAP_BYTES, LeftOut
+from crawler.reading.helper import parse_document
+from crawler.reading.limits import MAX_SITEMAP_BYTES, OmittedItem
 from exhibit.errors import RefusedError
-from exhibit.types import SeenElsewhere, SeenKind
+from exhibit.types import SourceStatement, SourceStatementKind
 
 PAGE_URL = "http://example.org/a/b.html"
 
@@ -251,7 +251,9 @@ def test_entry_pictures_carry_publication_date_of_feed() -> None:
         <enclosure url="1.jpg" type="image/jpeg"/></item></channel></rss>"""
     item = {"id": "1", "url": "/e", "image": "1.jpg", "date_published": "2026-11-01T00:00:00Z"}
     feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "News", "items": [item]}).encode()
-    statement = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by="News", stated="2026-11-01T00:00:00Z", where=PAGE_URL)
+    statement = SourceStatement(
+        kind=SourceStatementKind.FEED_PUBLISHED, by="News", stated="2026-11-01T00:00:00Z", where=PAGE_URL
+    )
     for data in (atom, rss, feed):
         assert read_feed(data, PAGE_URL, 1 << 20).images[0].elsewhere == (statement,)
     assert read_feed(atom, PAGE_URL, 1 << 20).images[1].elsewhere == ()
@@ -338,14 +340,14 @@ def test_malformed_sitemap_is_read_to_the_end(text: str) -> None:
 )
 def test_unparsed_sitemap_addresses_are_counted(text: str) -> None:
     document = read_sitemap(text.encode(), PAGE_URL, 1 << 20)
-    assert len(document.links) + document.left_out.get(LeftOut.ENTRIES, 0) == 2
+    assert len(document.links) + document.left_out.get(OmittedItem.ENTRIES, 0) == 2
 
 
 def test_sitemap_entries_without_page_or_picture_are_counted() -> None:
     data = b"""<urlset><url><loc>mailto:a@b.example</loc></url><url><loc/></url><url><loc>http://example.org/1</loc>
         <image:image><image:loc>http://[bad/</image:loc></image:image></url></urlset>"""
-    assert read_sitemap(data, PAGE_URL, 1 << 20).left_out == {LeftOut.ENTRIES: 3}
-    assert read_sitemap(b"http://example.org/1\nnonsense\n\n", PAGE_URL, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
+    assert read_sitemap(data, PAGE_URL, 1 << 20).left_out == {OmittedItem.ENTRIES: 3}
+    assert read_sitemap(b"http://example.org/1\nnonsense\n\n", PAGE_URL, 1 << 20).left_out == {OmittedItem.ENTRIES: 1}
 
 
 RSS = """<rss version="2.0"><channel><title>T</title><item><title>\u00c4</title><link>https://s.example/a?id=1&lang=de&copy=2</link>
@@ -394,13 +396,13 @@ def test_truncated_feed_is_reported_and_yields_its_entries(whole: str, entry: st
 
 def test_feed_entries_without_link_are_counted() -> None:
     data = RSS.replace("https://s.example/a?", "ftp://s.example/a?").encode()
-    assert read_feed(data, PAGE_URL, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
+    assert read_feed(data, PAGE_URL, 1 << 20).left_out == {OmittedItem.ENTRIES: 1}
 
 
 @pytest.mark.long
 def test_fifty_megabyte_sitemap_fits_helper_limits() -> None:
     entries = "".join(f"<url><loc>http://example.org/?a=1&b={number:0980}</loc></url>" for number in range(50_000))
     data = f"<urlset>{entries}</urlset>".encode()
-    assert 50_000_000 < len(data) < SITEMAP_BYTES
-    document = document_of(data, Kind.SITEMAP, url="http://example.org/sitemap.xml", max_bytes=SITEMAP_BYTES)
+    assert 50_000_000 < len(data) < MAX_SITEMAP_BYTES
+    document = parse_document(data, Kind.SITEMAP, url="http://example.org/sitemap.xml", max_bytes=MAX_SITEMAP_BYTES)
     assert (len(document.links), document.left_out) == (50_000, {})

@@ -10,7 +10,7 @@ import pytest
 from crawler.crawling.files import read_files
 from crawler.formats.job import Job, Kind, Source, SourceKind
 from crawler.reading import helper
-from crawler.reading.policy import robots_policy
+from crawler.reading.policy import parse_robots
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExhibitError, RefusedError
 from registry.works import workbooks
@@ -27,18 +27,23 @@ ABOUT: dict[str, dict[str, object]] = {
 
 def _read_document(kind: str, data: bytes, folder: Path) -> None:
     if kind in ABOUT:
-        helper.document_of(data, Kind(kind), url="https://a.example/", **ABOUT[kind])
+        helper.parse_document(data, Kind(kind), url="https://a.example/", **ABOUT[kind])
     elif kind == "sheet":
-        helper.sheet_of(data, "text/css")
+        helper.parse_sheet(data, "text/css")
     elif kind == "robots":
-        robots_policy(200, data, "exhibitbot").allows("https://a.example/" + "a" * 2000)
+        parse_robots(200, data, "exhibitbot").allows("https://a.example/" + "a" * 2000)
     elif kind == "warc":
         (folder / "a.warc").write_bytes(data)
         source = Source(kind=SourceKind.WARC, path=folder / "a.warc")
         read_files(Crawl(Job(bytes_dir=folder / "bytes", sources=(source,)), lambda _line: None))
     else:
         read_lines(
-            "a.xlsx", data, {"file": 100}, required="file", aliases={}, convert=lambda _line, filled: dict(filled)
+            "a.xlsx",
+            data,
+            {"file": 100},
+            required_column="file",
+            aliases={},
+            convert=lambda _line, filled: dict(filled),
         )
 
 
@@ -79,8 +84,8 @@ def test_slow_document_is_refused_and_next_document_is_read(monkeypatch: pytest.
     monkeypatch.setattr(helper, "SECONDS", 0.1)
     _, slow = HOSTILE_DOCUMENTS["styles"]()
     with pytest.raises(RefusedError) as refused:
-        helper.document_of(slow, Kind.PAGE, url="https://a.example/", token="")
+        helper.parse_document(slow, Kind.PAGE, url="https://a.example/", token="")
     assert refused.value.reason == "unreadable"
     monkeypatch.undo()
-    page = helper.document_of(b"<img src=a.jpg>", Kind.PAGE, url="https://a.example/", token="")
+    page = helper.parse_document(b"<img src=a.jpg>", Kind.PAGE, url="https://a.example/", token="")
     assert [image.url for image in page.images] == ["https://a.example/a.jpg"]

@@ -57,14 +57,14 @@ def test_json_ld_follows_its_own_rules() -> None:
 
 @pytest.mark.parametrize("piece", ["'a.jpg ", "'a/.jpg", '"', "\\u0022", "'x.jpg?", "[", '{"image":', "&quot;"])
 def test_repeated_script_fragments_are_read_in_linear_time(piece: str) -> None:
-    list(scripts.in_text(piece * LONG))
-    list(scripts.in_json(piece * LONG))
+    list(scripts.find_in_text(piece * LONG))
+    list(scripts.find_in_json(piece * LONG))
 
 
 @given(st.text(alphabet="'\"/.jpg[],:{}\\u002Fx&?", max_size=150))
 def test_any_script_is_readable(text: str) -> None:
-    list(scripts.in_text(text))
-    list(scripts.in_json(text))
+    list(scripts.find_in_text(text))
+    list(scripts.find_in_json(text))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from crawler.reading.page_statements import read_statements
-from crawler.reading.statements import statements_in
+from crawler.reading.statements import find_statements
 from tests.registry.notices.test_claim_check import PAGE
 
 
@@ -15,8 +15,8 @@ def test_licence_is_found_anywhere_on_page_but_not_in_comments() -> None:
         ("public-domain", "", False),
     ]
     assert "creativecommons.org/licenses/by-sa/4.0" in statements[0].words
-    assert [statement.name for statement in statements_in("CC BY-NC-SA 2.0, cc by the office; © Getty Images")] == [
+    assert [statement.name for statement in find_statements("CC BY-NC-SA 2.0, cc by the office; © Getty Images")] == [
         "BY-NC-SA 2.0",
         "Getty Images",
     ]
-    assert statements_in("<!--" * 100_000 + "rel=" * 100_000) == []
+    assert find_statements("<!--" * 100_000 + "rel=" * 100_000) == []

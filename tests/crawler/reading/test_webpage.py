@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from crawler.formats.job import Kind
-from crawler.reading.found import MAX_ADDRESS, absolute
-from crawler.reading.limits import FRAMES_DEEP, LeftOut
-from crawler.reading.webpage import read_page, refresh_address
+from crawler.reading.document import MAX_URL_LENGTH, resolve_url
+from crawler.reading.limits import MAX_FRAME_DEPTH, OmittedItem
+from crawler.reading.webpage import parse_refresh, read_page
 from exhibit.errors import RefusedError
 
 PAGE_URL = "http://example.org/a/b.html"
@@ -89,10 +89,10 @@ def test_srcdoc_frame_uses_page_base_to_limited_depth() -> None:
     ]
     assert [image.url for image in document.links] == ["http://example.org/d/p"]
     deep = "<img src=9.jpg>"
-    for _ in range(FRAMES_DEEP):
+    for _ in range(MAX_FRAME_DEPTH):
         deep = framed(deep)
     assert images(deep) == [("http://example.org/a/9.jpg", "img")]
-    assert read_page(framed(deep), PAGE_URL).left_out == {LeftOut.FRAMES: 1}
+    assert read_page(framed(deep), PAGE_URL).left_out == {OmittedItem.FRAMES: 1}
     crowded = framed(f"<p {' '.join(f'a{n}' for n in range(2_000))}><img src=1.jpg>")
     assert images(crowded + "<img src=2.jpg>") == [("http://example.org/a/2.jpg", "img")]
 
@@ -195,8 +195,8 @@ def test_links_include_pages_feeds_and_sitemaps_but_not_files() -> None:
     ],
 )
 def test_refresh_follows_html_standard_in_page_and_header(content: str, address: str | None) -> None:
-    assert refresh_address(content) == address
-    to = absolute(PAGE_URL, address or "")
+    assert parse_refresh(content) == address
+    to = resolve_url(PAGE_URL, address or "")
     page = f"<head><meta http-equiv=Refresh content='{escape(content)}'></head>"
     for document in (read_page(page, PAGE_URL), read_page("", PAGE_URL, refresh=content)):
         assert [link.url for link in document.links] == [to] * bool(to)
@@ -264,10 +264,10 @@ def test_multiple_captions_apply_to_pictures_before_the_first() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("element", ["<a href=p{}>x</a>", "<img src=p{}.jpg>", "<link rel=stylesheet href=p{}.css>"])
 def test_long_base_address_is_not_repeated_endlessly(element: str) -> None:
-    base = "http://example.org/" + "y" * (MAX_ADDRESS - 100)
+    base = "http://example.org/" + "y" * (MAX_URL_LENGTH - 100)
     page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(16_000))
     document = read_page(page, PAGE_URL)
     addresses = [*(item.url for item in document.links), *(item.url for item in document.images), *document.sheets]
     assert 5_000 < len(addresses) < 10_000
-    assert document.left_out == {LeftOut.ADDRESSES: 16_000 - len(addresses)}
+    assert document.left_out == {OmittedItem.ADDRESSES: 16_000 - len(addresses)}
     assert addresses[0].startswith(base)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from crawler.reading.limits import CANVASES, LeftOut
+from crawler.reading.limits import MAX_CANVASES, OmittedItem
 from tests.assets.crawling import CrawlResult, crawl
 from tests.assets.scripted_pages import CANVAS, ENDLESS, PICTURES, page, serve_scripted
 from tests.assets.site import Site
@@ -12,7 +12,7 @@ from tests.assets.site import Site
 pytestmark = pytest.mark.usefixtures("browser")
 STUCK = "document.title = 'begun'; while (true) {}"
 EXTRA = ("/canvas.html", "/endless.html", "/stuck.html", "/many.html")
-MANY = f"""for (let n = 0; n < {CANVASES + 2}; n++) {{
+MANY = f"""for (let n = 0; n < {MAX_CANVASES + 2}; n++) {{
   const one = document.body.appendChild(document.createElement('canvas'));
   one.width = one.height = 70;
   one.getContext('2d').fillRect(n, 0, 9, 9);
@@ -62,7 +62,7 @@ def test_script_rendered_pictures_are_found(crawled: CrawlResult, site: Site, pa
 
 def test_content_beyond_rendering_limits_is_counted(crawled: CrawlResult, site: Site) -> None:
     left_out = {line.url.removeprefix(site.url("")): dict(line.left_out) for line in crawled.pages}
-    assert left_out["/many.html"] == {LeftOut.CANVASES: 2}
+    assert left_out["/many.html"] == {OmittedItem.CANVASES: 2}
     assert left_out["/canvas.html"] == {}
 
 

@@ -3,15 +3,15 @@
 import pytest
 
 from crawler.formats.job import Kind
-from crawler.reading.found import Document, FoundImage
-from crawler.reading.helper import document_of
-from crawler.rendering.renderer import Past, is_worth, pictures_of
+from crawler.reading.document import Document, FoundImage
+from crawler.reading.helper import parse_document
+from crawler.rendering.renderer import RenderingHistory, count_pictures, is_worth_rendering
 from tests.assets.scripted_pages import LOREM, SHELL, serve_complete, serve_scripted
 from tests.assets.site import Answer, Site
 
 
 def read_html(html: str) -> Document:
-    return document_of(
+    return parse_document(
         html.encode(), Kind.PAGE, url="http://shop.example/", content_type="text/html", token="ExhibitBot"
     )
 
@@ -25,8 +25,8 @@ def read_served(site: Site, path: str) -> Document:
 def test_generated_pages_are_recognised() -> None:
     with Site() as site:
         scripted, whole = serve_scripted(site), serve_complete(site)
-        assert [path for path in scripted if not is_worth(read_served(site, path), Past())] == []
-        assert [path for path in whole if is_worth(read_served(site, path), Past())] == []
+        assert [path for path in scripted if not is_worth_rendering(read_served(site, path), RenderingHistory())] == []
+        assert [path for path in whole if is_worth_rendering(read_served(site, path), RenderingHistory())] == []
 
 
 @pytest.mark.parametrize(
@@ -70,36 +70,36 @@ def test_generated_pages_are_recognised() -> None:
     ],
 )
 def test_page_with_few_pictures_is_rendered_when_scripts_build_it(body: str, *, worth: bool) -> None:
-    assert is_worth(read_html(SHELL.format(body, "")), Past()) is worth
+    assert is_worth_rendering(read_html(SHELL.format(body, "")), RenderingHistory()) is worth
 
 
 def test_rendering_gain_of_a_host_decides_for_its_other_pages() -> None:
     images = tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9))
     plain = Document(images=images, characters=4_000, scripts=1)
     scripted = Document(needs_scripts=True)
-    assert not is_worth(plain, Past())
-    assert is_worth(plain, Past(rendered=1, gained=1))
-    assert is_worth(scripted, Past(rendered=2, gained=0))
-    assert not is_worth(scripted, Past(rendered=3, gained=0))
+    assert not is_worth_rendering(plain, RenderingHistory())
+    assert is_worth_rendering(plain, RenderingHistory(rendered_pages=1, gaining_pages=1))
+    assert is_worth_rendering(scripted, RenderingHistory(rendered_pages=2, gaining_pages=0))
+    assert not is_worth_rendering(scripted, RenderingHistory(rendered_pages=3, gaining_pages=0))
     filled = Document(images=images[:2], characters=9, scripts=1, script_urls=("http://shop.example/a.js",))
-    assert is_worth(filled, Past())
-    assert not is_worth(filled, Past(rendered=1, gained=0))
-    assert is_worth(plain, Past(rendered=4, gained=1))
-    assert not is_worth(plain, Past(rendered=5, gained=1))
+    assert is_worth_rendering(filled, RenderingHistory())
+    assert not is_worth_rendering(filled, RenderingHistory(rendered_pages=1, gaining_pages=0))
+    assert is_worth_rendering(plain, RenderingHistory(rendered_pages=4, gaining_pages=1))
+    assert not is_worth_rendering(plain, RenderingHistory(rendered_pages=5, gaining_pages=1))
 
 
 def test_ambiguous_page_is_rendered_once() -> None:
     short, busy = Document(scripts=1, characters=9), Document(scripts=9, characters=4_000)
     for document in (short, busy):
-        assert is_worth(document, Past())
-        assert not is_worth(document, Past(rendered=1, gained=0))
-        assert is_worth(document, Past(rendered=1, gained=1))
+        assert is_worth_rendering(document, RenderingHistory())
+        assert not is_worth_rendering(document, RenderingHistory(rendered_pages=1, gaining_pages=0))
+        assert is_worth_rendering(document, RenderingHistory(rendered_pages=1, gaining_pages=1))
 
 
 def test_page_without_scripts_is_never_rendered() -> None:
-    assert not is_worth(Document(), Past(rendered=4, gained=4))
+    assert not is_worth_rendering(Document(), RenderingHistory(rendered_pages=4, gaining_pages=4))
 
 
 def test_drawn_canvas_is_not_a_gained_picture() -> None:
     document = Document(images=(FoundImage("data:image/png;base64,AAAA", "rendered"),))
-    assert pictures_of(document) == 0
+    assert count_pictures(document) == 0

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from crawler.searches.client import Place, SearchRefusedError, SearchRequest, SearchResults, ask
+from crawler.searches.client import SearchHit, SearchRefusedError, SearchRequest, SearchResults, request_results
 from crawler.searches.mapping import (
     Service,
     read_service,
 )
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.guard import Guard
-from exhibit.types import SeenElsewhere, SeenKind
+from exhibit.types import SourceStatement, SourceStatementKind
 from tests import CHECKOUT
 from tests.assets.searches import (
     KEY,
@@ -50,7 +50,7 @@ def market(site: Site) -> Service:
 
 
 def query_tineye(service: Service, **more: int) -> SearchResults:
-    return ask(service, KEY, SearchRequest(picture=b"\xff\xd8picture", **more), GUARD)  # type: ignore[arg-type]
+    return request_results(service, KEY, SearchRequest(picture=b"\xff\xd8picture", **more), GUARD)  # type: ignore[arg-type]
 
 
 def test_tineye_request_has_picture_and_key_and_backlinks_are_read(tineye: Service, site: Site) -> None:
@@ -58,8 +58,8 @@ def test_tineye_request_has_picture_and_key_and_backlinks_are_read(tineye: Servi
     site.routes[SEARCH] = tineye_answer(links)
     result = query_tineye(tineye)
     where = site.url("").rstrip("/")
-    statement = SeenElsewhere(kind=SeenKind.SEARCH_SAW, by="TinEye", stated="2026-03-01", where=where)
-    assert result.places == tuple(Place(image, page, "", (statement,)) for image, page in links)
+    statement = SourceStatement(kind=SourceStatementKind.SEARCH_SAW, by="TinEye", stated="2026-03-01", where=where)
+    assert result.hits == tuple(SearchHit(image, page, "", (statement,)) for image, page in links)
     assert not result.more
     [request] = site.requests
     assert request.headers["x-api-key"] == KEY
@@ -114,12 +114,12 @@ def test_retry_delay_is_parsed(tineye: Service, site: Site) -> None:
 def test_mapping_searches_market_by_words_with_pagination(market: Service, site: Site) -> None:
     item = {"name": "Poster\u0000 A", "link": "/offer/1", "pictures": [{"href": "//img.example/1.jpg"}]}
     site.routes["/offers"] = json_response({"data": {"items": [item, {"name": "no picture"}, 7], "next": "abc"}})
-    result = ask(market, KEY, SearchRequest(words="red & {key} bicycle"), GUARD)
+    result = request_results(market, KEY, SearchRequest(words="red & {key} bicycle"), GUARD)
     assert result == SearchResults(
-        (Place("http://img.example/1.jpg", site.url("/offer/1"), "Poster A"),), 3, "abc", more=True
+        (SearchHit("http://img.example/1.jpg", site.url("/offer/1"), "Poster A"),), 3, "abc", more=True
     )
     assert query_parameters(site.requests[-1]) == {"q": "red & {key} bicycle", "key": KEY, "limit": "2"}
-    ask(market, KEY, SearchRequest(words="x", page="abc"), GUARD)
+    request_results(market, KEY, SearchRequest(words="x", page="abc"), GUARD)
     assert query_parameters(site.requests[-1])["cursor"] == "abc"
 
 
@@ -128,7 +128,7 @@ def test_picture_can_be_sent_in_json(site: Site) -> None:
         "[request]\n", '[request]\nmethod = "POST"\nbody = "json"\npicture = "image"\n'
     )
     site.routes["/offers"] = json_response({"data": {"items": []}})
-    ask(read_service(text), KEY, SearchRequest(picture=b"bytes"), GUARD)
+    request_results(read_service(text), KEY, SearchRequest(picture=b"bytes"), GUARD)
     assert base64.b64decode(json.loads(site.requests[-1].body)["image"]) == b"bytes"
 
 
@@ -147,7 +147,7 @@ def test_invalid_response_fails_and_redirect_does_not_leak_the_key(
 ) -> None:
     site.routes["/offers"] = strange
     with pytest.raises(RefusedError) as refused:
-        ask(market, KEY, SearchRequest(words="x"), GUARD)
+        request_results(market, KEY, SearchRequest(words="x"), GUARD)
     assert refused.value.reason in ("failed", "too-many-bytes")
     assert KEY not in str(refused.value)
     assert len(site.requests) == 1
@@ -158,12 +158,12 @@ def test_invalid_response_fails_and_redirect_does_not_leak_the_key(
 )
 def test_unexpected_response_shape_has_no_results(market: Service, site: Site, value: object) -> None:
     site.routes["/offers"] = json_response(value if isinstance(value, dict | list) else {"data": value})
-    assert ask(market, KEY, SearchRequest(words="x"), GUARD).places == ()
+    assert request_results(market, KEY, SearchRequest(words="x"), GUARD).hits == ()
 
 
 def test_endpoint_is_checked_by_the_guard(market: Service) -> None:
     with pytest.raises(RefusedError) as refused:
-        ask(market, KEY, SearchRequest(words="x"), Guard())
+        request_results(market, KEY, SearchRequest(words="x"), Guard())
     assert refused.value.reason in ("private-address", "port")
 
 

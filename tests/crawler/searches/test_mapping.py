@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from crawler.searches.client import SearchRefusedError, SearchRequest, SearchResults, ask
+from crawler.searches.client import SearchRefusedError, SearchRequest, SearchResults, request_results
 from crawler.searches.mapping import Service, read_service
 from exhibit.errors import WrongUseError
 from exhibit.network.guard import Guard
-from registry.crawls.search_services import SHIPPED
+from registry.crawls.search_services import BUILT_IN_FOLDER
 from tests.assets.searches import (
     DOCUMENTED,
     EBAY_TOKEN,
@@ -35,7 +35,7 @@ from tests.assets.site import Answer, Site
 GUARD = Guard(("127.0.0.0/8",))
 PAIR = "the-id:the-secret,+of/it"
 JPEG = b"\xff\xd8picture"
-NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+NAMES = sorted(path.stem for path in BUILT_IN_FOLDER.glob("*.toml"))
 GARBAGE = (
     Answer(b"<html>", "application/json"),
     Answer(b"\xff{", "application/json"),
@@ -60,7 +60,7 @@ def query_service(service: Service, key: str = PAIR, offset: int = 0) -> SearchR
         if service.takes_pictures
         else SearchRequest(words="red wave", offset=offset)
     )
-    return ask(service, key, what, GUARD)
+    return request_results(service, key, what, GUARD)
 
 
 def query_refused(service: Service, key: str = PAIR) -> SearchRefusedError:
@@ -74,13 +74,13 @@ def query_refused(service: Service, key: str = PAIR) -> SearchRefusedError:
 def test_bundled_mapping_parses_documented_response(name: str, site: Site, tmp_path: Path) -> None:
     site.routes[PATHS[name]], places = DOCUMENTED[name]
     result = query_service(load_shipped_mapping(name, site, tmp_path))
-    assert tuple((place.image, place.page) for place in result.places) == places
+    assert tuple((place.image, place.page) for place in result.hits) == places
     assert not result.more
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bundled_mapping_is_described_in_every_language(name: str) -> None:
-    service = read_service((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"))
+    service = read_service((BUILT_IN_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     for conditions in (service.conditions, service.conditions_in["zh-hans"]):
         assert conditions.costs
         assert conditions.sends
@@ -152,7 +152,7 @@ def test_commons_and_openverse_use_their_own_pagination(site: Site, tmp_path: Pa
     site.routes[PATHS["wikimedia-commons"]] = json_response(more)
     commons = load_shipped_mapping("wikimedia-commons", site, tmp_path)
     assert query_service(commons).next_page == "50"
-    ask(commons, "", SearchRequest(words="red wave", page="50"), GUARD)
+    request_results(commons, "", SearchRequest(words="red wave", page="50"), GUARD)
     assert [query_parameters(request).get("gsroffset") for request in site.requests] == [None, "50"]
     assert query_parameters(site.requests[0])["gsrsearch"] == "red wave"
     site.routes[PATHS["openverse"]] = json_response({"result_count": 30, "results": [{}] * 20})
@@ -171,7 +171,7 @@ def test_mastodon_follows_link_header_only_on_its_own_host(site: Site, tmp_path:
     )
     result = query_service(mastodon)
     assert (result.next_page, result.more) == (following, True)
-    ask(mastodon, "", SearchRequest(words="red wave", page=result.next_page), GUARD)
+    request_results(mastodon, "", SearchRequest(words="red wave", page=result.next_page), GUARD)
     assert [query_parameters(request) for request in site.requests] == [
         {"only_media": "true", "limit": "40"},
         {"max_id": "7", "only_media": "true"},
@@ -184,14 +184,14 @@ def test_search_words_become_one_mastodon_tag_or_flickr_tags(site: Site, tmp_pat
     flickr, tag = load_shipped_mapping("flickr-feed", site, tmp_path), "/api/v1/timelines/tag/redwavex"
     site.routes = {PATHS["flickr-feed"]: json_response({"items": []}), tag: json_response([])}
     for words, tags in (("red wave", "red,wave"), ("red wave, fuji ,", "red wave,fuji"), ("海浪", "海浪")):
-        ask(flickr, "", SearchRequest(words=words), GUARD)
+        request_results(flickr, "", SearchRequest(words=words), GUARD)
         assert query_parameters(site.requests[-1])["tags"] == tags
-    ask(load_shipped_mapping("mastodon", site, tmp_path), "", SearchRequest(words="#red wave/../x?"), GUARD)
+    request_results(load_shipped_mapping("mastodon", site, tmp_path), "", SearchRequest(words="#red wave/../x?"), GUARD)
     assert site.requests[-1].path.partition("?")[0] == tag
 
 
 def test_words_are_inserted_into_url_path_but_never_host() -> None:
-    text = (SHIPPED / "mastodon.toml").read_text(encoding="utf-8")
+    text = (BUILT_IN_FOLDER / "mastodon.toml").read_text(encoding="utf-8")
     for url in ("https://{words}/api", "https://{words}.example/", "https://a.example/?q={words}", "https://{key}.e/"):
         with pytest.raises(WrongUseError, match=r"request\.url"):
             read_service(text.replace("https://mastodon.social/api/v1/timelines/tag/{tag}", url))
@@ -199,7 +199,7 @@ def test_words_are_inserted_into_url_path_but_never_host() -> None:
 
 def test_vision_request_has_nested_picture_and_header_key(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["google-vision"]] = json_response({"responses": [{}]})
-    assert query_service(load_shipped_mapping("google-vision", site, tmp_path), "the-key").places == ()
+    assert query_service(load_shipped_mapping("google-vision", site, tmp_path), "the-key").hits == ()
     [received] = site.requests
     assert received.headers["x-goog-api-key"] == "the-key"
     (request,) = json.loads(received.body)["requests"]
@@ -236,7 +236,7 @@ def test_internet_archive_returns_titles_and_publication_dates(site: Site, tmp_p
         {"identifier": "wave_1907"},
     ]
     site.routes[PATHS["internet-archive"]] = json_response({"response": {"numFound": 3, "start": 0, "docs": items}})
-    places = query_service(load_shipped_mapping("internet-archive", site, tmp_path)).places
+    places = query_service(load_shipped_mapping("internet-archive", site, tmp_path)).hits
     assert [place.title for place in places] == ["Red wave", "Blue wave", ""]
     assert [[statement.stated for statement in place.elsewhere] for place in places] == [
         ["2015-03-18T10:12:13Z"],
@@ -255,7 +255,7 @@ def test_ebay_paginates_by_offset_with_one_token(name: str, site: Site, tmp_path
     site.routes[EBAY_TOKEN] = ebay_token(f"for {name}")
     first, second = query_service(service), query_service(service, offset=2)
     assert (first.more, second.more) == (True, False)
-    assert not set(first.places) & set(second.places)
+    assert not set(first.hits) & set(second.hits)
     assert site.count_requests(EBAY_TOKEN) == 1
     token, *searches = site.requests
     assert basic_credentials(token) == "the-id:the-secret%2C%2Bof%2Fit"
@@ -275,13 +275,13 @@ def test_rejected_token_is_renewed_once(site: Site, tmp_path: Path) -> None:
         ebay_answer() if request.headers["authorization"].removeprefix("Bearer ") in good else expired
     )
     service = load_shipped_mapping("ebay", site, tmp_path)
-    assert query_service(service).places
+    assert query_service(service).hits
     good.clear()
     good.add("second")
     request_counts: list[int] = []
-    assert ask(
+    assert request_results(
         service, PAIR, SearchRequest(words="red wave"), GUARD, lambda: request_counts.append(len(site.requests))
-    ).places
+    ).hits
     assert request_counts == [2, 4]  # counted before sending; token requests are not counted
     assert (site.count_requests(EBAY_TOKEN), len(site.requests)) == (2, 5)
     good.clear()
@@ -333,7 +333,7 @@ def test_nested_body_is_filled_and_parameters_go_to_the_url(site: Site) -> None:
     site.routes["/offers"] = json_response({"data": {"items": []}})
     service = read_service(MARKET.format(url=site.url("")).replace("[request]\n", JSON_BODY))
     for page in ("", "{words}"):
-        ask(service, "k", SearchRequest(words="{key}", page=page, offset=4), GUARD)
+        request_results(service, "k", SearchRequest(words="{key}", page=page, offset=4), GUARD)
     first, second = (json.loads(request.body)["a"] for request in site.requests)
     assert first == [{"b": "{key}", "n": 4, "t": True}]
     assert second[0]["next"] == "{words}"
@@ -347,8 +347,8 @@ def test_pagination_ends_at_first_partial_page(site: Site) -> None:
     site.routes["/offers"] = lambda request: json_response(
         {"data": {"items": items[:2] if query_parameters(request)["cursor"] == "1" else items[2:]}}
     )
-    assert ask(service, "k", SearchRequest(words="x"), GUARD).more
-    assert not ask(service, "k", SearchRequest(words="x", offset=2), GUARD).more
+    assert request_results(service, "k", SearchRequest(words="x"), GUARD).more
+    assert not request_results(service, "k", SearchRequest(words="x", offset=2), GUARD).more
     assert [query_parameters(request)["cursor"] for request in site.requests] == ["1", "2"]
 
 
@@ -366,10 +366,10 @@ def test_next_link_is_followed_unchanged_without_leaking_the_key(link: str, aske
     text = MARKET.format(url=site.url("")).replace('next = "data.next"', 'link = "data.next"')
     service = read_service(text.replace("[request]\n", '[request]\nheaders = { x-key = "{key}" }\n'))
     site.routes["/offers"] = json_response({"data": {"items": [], "next": link}})
-    result = ask(service, "the/key", SearchRequest(words="x"), GUARD)
+    result = request_results(service, "the/key", SearchRequest(words="x"), GUARD)
     assert (result.more, result.next_page) == (bool(asked_next), asked_next and site.url(asked_next))
     if asked_next:
-        ask(service, "the/key", SearchRequest(words="x", page=result.next_page, offset=2), GUARD)
+        request_results(service, "the/key", SearchRequest(words="x", page=result.next_page, offset=2), GUARD)
         assert site.requests[-1].path == asked_next
         assert site.requests[-1].headers["x-key"] == "the/key"
 
@@ -399,7 +399,7 @@ def test_full_catalogue_listing_needs_no_key_or_words(site: Site) -> None:
     site.routes["/products.json"] = json_response({"products": products})
     service = read_service(SHOP.format(url=site.url("")))
     assert (service.takes, service.key_form) == ("nothing", "")
-    places = ask(service, "", SearchRequest(words="A shop"), GUARD).places
+    places = request_results(service, "", SearchRequest(words="A shop"), GUARD).hits
     assert [(place.image, place.page) for place in places] == [
         ("https://cdn.example/1.jpg", site.url("/products/mug%20%26%20co")),
         ("https://cdn.example/2.jpg", "https://cdn.example/2.jpg"),
@@ -410,19 +410,19 @@ def test_full_catalogue_listing_needs_no_key_or_words(site: Site) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"{{words}}"', '"{{word}}"', r"request\.parameters\.q .*\{word\}.*Write one of .*\{words\}"),
+        ('"{{words}}"', '"{{word}}"', r"request\.parameters\.q .*\{word\}.*Use one of .*\{words\}"),
         ("[request]\n", '[request]\nheaders = {{ a = "{{picture}}" }}\n', r"request\.headers\.a .*\{picture\}"),
-        ("[request]\n", '[request]\njson = {{ a = "b" }}\n', r"request\.json needs a request\.method of POST"),
+        ("[request]\n", '[request]\njson = {{ a = "b" }}\n', r"request\.json requires request\.method = POST"),
         ("[request]\n", '[request]\nmethod = "POST"\njson = {{ a = [2026-11-23] }}\n', r"request\.json\.a\[0\] must"),
-        ("[request]\n", "[request]\nfirst_page = 1\n", r"request\.first_page, .*answer\.link_header: say"),
-        ('next = "data.next"', 'next = "a"\nlink = "b"', r"answer\.next, answer\.link, answer\.link_header: say"),
+        ("[request]\n", "[request]\nfirst_page = 1\n", r"request\.first_page, .*answer\.link_header: set"),
+        ('next = "data.next"', 'next = "a"\nlink = "b"', r"answer\.next, answer\.link, answer\.link_header: set"),
         ('image = "pictures.0.href"\npage = "link"', "", r"answer\.image or answer\.page must"),
         ("[pace]", '[[answer.also]]\nimage = "x"\n[pace]', r"answer\.also\[0\]\.results is missing"),
-        ("[pace]", '[token]\nurl = "ftp://x"\n[pace]', r"token\.url must be an http or https address"),
+        ("[pace]", '[token]\nurl = "ftp://x"\n[pace]', r"token\.url must be an http or https URL"),
         ("[pace]", "[token]\n[pace]", r"token\.url is missing"),
         ("[pace]", '[price]\namount = "3.50"\n[pace]', "is not an amount of money"),
         ("[pace]", '[price]\namount = "1 USD"\nrequests = 0\n[pace]', "at least one request"),
-        ("[pace]", "[conditions]\ncost = 1\n[pace]", r"conditions\.cost isn't a field.*Did you mean costs"),
+        ("[pace]", "[conditions]\ncost = 1\n[pace]", r"conditions\.cost .*Did you mean costs"),
     ],
 )
 def test_invalid_mapping_error_names_field_and_expected_value(old: str, new: str, message: str) -> None:

@@ -10,8 +10,16 @@ import pytest
 
 from crawler.formats.job import Kind, Link
 from crawler.formats.lines import PageLine, Refusal
-from crawler.reading.found import fingerprint
-from crawler.state.novelty import MAX_IDLE, MIN_PAGES, MIN_WORDS, Novelty, left_out, pattern_of, pattern_of_target
+from crawler.reading.document import compute_fingerprint
+from crawler.state.novelty import (
+    MAX_IDLE_PAGES,
+    MIN_PAGES,
+    MIN_WORDS,
+    Novelty,
+    compute_pattern,
+    describe_skipped_pages,
+    get_target_pattern,
+)
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Sighting
@@ -24,7 +32,7 @@ def page_line(url: str, pictures: Iterable[int], text: str = "") -> PageLine:
     sightings = tuple(
         Sighting(
             final_url=url,
-            digest=Digest.of(str(number).encode()),
+            digest=Digest.from_bytes(str(number).encode()),
             size=1,
             media_type="image/jpeg",
             status=200,
@@ -47,9 +55,9 @@ def visit_site(site: GeneratedSite) -> tuple[int, set[int]]:
     """Return how many pages of a site are visited, and the images on them."""
     novelty, count, pictures = Novelty(), 0, set[int]()
     for url, pictures_on_page in site:
-        pattern = pattern_of(url)
-        if not novelty.leaves_out(pattern):
-            novelty.take(page_line(url, pictures_on_page), pattern)
+        pattern = compute_pattern(url)
+        if not novelty.should_skip(pattern):
+            novelty.remember_page(page_line(url, pictures_on_page), pattern)
             count, pictures = count + 1, pictures | set(pictures_on_page)
     return count, pictures
 
@@ -92,23 +100,23 @@ def test_endless_pattern_ends_without_losing_pictures(site: object, pages: int) 
 def test_skipped_addresses_are_counted_and_reported() -> None:
     novelty = Novelty()
     for url, pictures_on_page in calendar():
-        if not novelty.leaves_out(pattern_of(url)):
-            novelty.take(page_line(url, pictures_on_page), pattern_of(url))
-    assert dict(novelty.left_out) == {"a/calendar/#/#": 120 - MIN_PAGES}
-    sentence = left_out("a/calendar/#/#", 70)
-    assert sentence.values == {"pages": 70, "pattern": "a/calendar/#/#", "idle": MAX_IDLE}
+        if not novelty.should_skip(compute_pattern(url)):
+            novelty.remember_page(page_line(url, pictures_on_page), compute_pattern(url))
+    assert dict(novelty.skipped_pages) == {"a/calendar/#/#": 120 - MIN_PAGES}
+    sentence = describe_skipped_pages("a/calendar/#/#", 70)
+    assert sentence.values == {"pages": 70, "pattern": "a/calendar/#/#", "idle": MAX_IDLE_PAGES}
 
 
 @pytest.mark.parametrize("why", [{"refusals": (Refusal("http://a/1", "timeout", ""),)}, {"not_modified": True}])
 def test_page_with_pending_picture_does_not_count_against_pattern(why: dict[str, Any]) -> None:
     novelty = Novelty()
-    for _ in range(MIN_PAGES + MAX_IDLE):
+    for _ in range(MIN_PAGES + MAX_IDLE_PAGES):
         line = replace(page_line("http://a/", []), **why)
-        novelty.take(line, "p")
-    assert not novelty.leaves_out("p")
-    for _ in range(MAX_IDLE):
-        novelty.take(page_line("http://a/", []), "p")
-    assert novelty.leaves_out("p")
+        novelty.remember_page(line, "p")
+    assert not novelty.should_skip("p")
+    for _ in range(MAX_IDLE_PAGES):
+        novelty.remember_page(page_line("http://a/", []), "p")
+    assert novelty.should_skip("p")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,7 @@ def test_page_with_pending_picture_does_not_count_against_pattern(why: dict[str,
     ],
 )
 def test_addresses_of_one_template_share_a_pattern(url: str, pattern: str) -> None:
-    assert pattern_of(url) == pattern
+    assert compute_pattern(url) == pattern
 
 
 WORDS = [f"word{number}" for number in range(300)]
@@ -136,25 +144,25 @@ WORDS = [f"word{number}" for number in range(300)]
 
 def test_near_duplicate_page_without_new_picture_is_a_repetition() -> None:
     novelty = Novelty()
-    text, nearly, other = (fingerprint(words) for words in (WORDS, [*WORDS, "more"], WORDS[::-1]))
+    text, nearly, other = (compute_fingerprint(words) for words in (WORDS, [*WORDS, "more"], WORDS[::-1]))
     assert text != other
-    novelty.take(page_line("http://a/1", [1], text), "")
-    assert novelty.repeats(page_line("http://a/2", [1], nearly))
-    assert novelty.repeats(page_line("http://a/2", [], text))
-    assert not novelty.repeats(page_line("http://a/2", [1, 2], text))
-    assert not novelty.repeats(page_line("http://a/2", [1], other))
-    assert not novelty.repeats(page_line("http://a/2", [1], ""))
+    novelty.remember_page(page_line("http://a/1", [1], text), "")
+    assert novelty.is_repeat(page_line("http://a/2", [1], nearly))
+    assert novelty.is_repeat(page_line("http://a/2", [], text))
+    assert not novelty.is_repeat(page_line("http://a/2", [1, 2], text))
+    assert not novelty.is_repeat(page_line("http://a/2", [1], other))
+    assert not novelty.is_repeat(page_line("http://a/2", [1], ""))
 
 
 def test_short_page_is_a_repetition_only_without_new_links() -> None:
     novelty = Novelty()
-    text = fingerprint(WORDS)
+    text = compute_fingerprint(WORDS)
     known_link, new_link = (Link(url=f"http://a/{name}", kind=Kind.PAGE, depth=2) for name in ("known", "fresh"))
-    novelty.take(novelty.untold(replace(page_line("http://a/1", [], text), links=(known_link,))), "")
+    novelty.remember_page(novelty.remove_reported(replace(page_line("http://a/1", [], text), links=(known_link,))), "")
     page = page_line("http://a/2", [], text)
-    assert novelty.repeats(replace(page, words=MIN_WORDS - 1, links=(known_link,)))
-    assert not novelty.repeats(replace(page, words=MIN_WORDS - 1, links=(known_link, new_link)))
-    assert novelty.repeats(replace(page, words=MIN_WORDS, links=(known_link, new_link)))
+    assert novelty.is_repeat(replace(page, words=MIN_WORDS - 1, links=(known_link,)))
+    assert not novelty.is_repeat(replace(page, words=MIN_WORDS - 1, links=(known_link, new_link)))
+    assert novelty.is_repeat(replace(page, words=MIN_WORDS, links=(known_link, new_link)))
 
 
 def test_list_continues_while_it_links_to_active_patterns() -> None:
@@ -164,15 +172,15 @@ def test_list_continues_while_it_links_to_active_patterns() -> None:
         link = Link(url=f"http://a/{path}/{number}", kind=Kind.PAGE, depth=2)
         return replace(page_line(f"http://a/list/{number}", []), links=(link,))
 
-    for number in range(MIN_PAGES + MAX_IDLE):
-        novelty.take(of_list(number, "item"), "a/list/#")
-    assert not novelty.leaves_out("a/list/#")
+    for number in range(MIN_PAGES + MAX_IDLE_PAGES):
+        novelty.remember_page(of_list(number, "item"), "a/list/#")
+    assert not novelty.should_skip("a/list/#")
     for number in range(MIN_PAGES):
-        novelty.take(page_line(f"http://a/item/{number}", []), "a/item/#")
-    for number in range(MAX_IDLE):
-        assert not novelty.leaves_out("a/list/#")
-        novelty.take(of_list(number, "item" if number % 2 else "list"), "a/list/#")
-    assert novelty.leaves_out("a/list/#")
+        novelty.remember_page(page_line(f"http://a/item/{number}", []), "a/item/#")
+    for number in range(MAX_IDLE_PAGES):
+        assert not novelty.should_skip("a/list/#")
+        novelty.remember_page(of_list(number, "item" if number % 2 else "list"), "a/list/#")
+    assert novelty.should_skip("a/list/#")
 
 
 @pytest.mark.parametrize(
@@ -185,15 +193,15 @@ def test_list_continues_while_it_links_to_active_patterns() -> None:
     ],
 )
 def test_explicit_or_unique_addresses_have_no_pattern(url: str, depth: int, pattern: str) -> None:
-    assert pattern_of_target(Link(url=url, kind=Kind.PAGE, depth=depth)) == pattern
-    assert pattern_of_target(Link(url=url, kind=Kind.IMAGE, depth=depth)) == ""
+    assert get_target_pattern(Link(url=url, kind=Kind.PAGE, depth=depth)) == pattern
+    assert get_target_pattern(Link(url=url, kind=Kind.IMAGE, depth=depth)) == ""
 
 
 @pytest.mark.parametrize(("bits", "repeats"), [(0, True), (1 << 63 | 1 << 20 | 1, True), (0xF << 30, False)])
 def test_three_differing_bits_are_near_at_any_position(*, bits: int, repeats: bool) -> None:
     novelty = Novelty()
-    novelty.take(page_line("http://a/1", [], f"{0x0123456789ABCDEF:016x}"), "")
-    assert novelty.repeats(page_line("http://a/2", [], f"{0x0123456789ABCDEF ^ bits:016x}")) == repeats
+    novelty.remember_page(page_line("http://a/1", [], f"{0x0123456789ABCDEF:016x}"), "")
+    assert novelty.is_repeat(page_line("http://a/2", [], f"{0x0123456789ABCDEF ^ bits:016x}")) == repeats
 
 
 def test_links_and_refusals_are_reported_once_except_on_retry() -> None:
@@ -201,8 +209,8 @@ def test_links_and_refusals_are_reported_once_except_on_retry() -> None:
     refusals = Refusal("http://a/x.svg", "vector-image", ""), Refusal("http://a/i", "timeout", "")
     link = Link(url="http://a/2", kind=Kind.PAGE, depth=2)
     line = replace(page_line("http://a/", []), refusals=refusals, links=(link,))
-    assert novelty.untold(line) == line
+    assert novelty.remove_reported(line) == line
     again = replace(refusals[0], reason="http-404")
-    assert novelty.untold(replace(line, refusals=(*refusals, again))) == replace(
+    assert novelty.remove_reported(replace(line, refusals=(*refusals, again))) == replace(
         line, refusals=(refusals[1], again), links=()
     )

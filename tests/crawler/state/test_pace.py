@@ -33,22 +33,22 @@ class Slots:
 def test_crawl_delay_serialises_requests_and_stays_the_minimum() -> None:
     slots = Slots()
     pace = Pace(Politeness(delay=0.1), slots)
-    pace.obey("h", 3.0)
-    pace.answered("h", 0.01, success=True)
+    pace.set_crawl_delay("h", 3.0)
+    pace.adapt_delay("h", 0.01, success=True)
     assert (slots.slots["h"].delay, slots.slots["h"].concurrency, slots.slots["h"].jitter) == (3.0, 1, 0)
     assert slots.per_slot_settings["h"]["delay"] == 3.0
-    pace.obey("h", 1.0)
+    pace.set_crawl_delay("h", 1.0)
     assert slots.slots["h"].delay == 3.0
 
 
 def test_slow_host_is_requested_less_often_and_failing_host_never_more() -> None:
     slots = Slots()
     pace = Pace(Politeness(delay=0.1), slots)
-    pace.answered("h", 4.0, success=True)
+    pace.adapt_delay("h", 4.0, success=True)
     assert slots.slots["h"].delay == 2.0
-    pace.answered("h", 0.0, success=False)
+    pace.adapt_delay("h", 0.0, success=False)
     assert slots.slots["h"].delay == 2.0
-    pace.answered("h", 0.0, success=True)
+    pace.adapt_delay("h", 0.0, success=True)
     assert slots.slots["h"].delay == 1.0
 
 
@@ -59,7 +59,7 @@ def test_slow_host_is_requested_less_often_and_failing_host_never_more() -> None
 def test_host_is_paused_when_its_delay_is_too_long(retry_after: str, again: bool) -> None:  # noqa: FBT001 - a table
     pace = Pace(Politeness(), Slots())
     assert pace.pause("h", retry_after, tries=0, seconds_left=600) is again
-    assert pace.is_resting("h") is not again
+    assert pace.is_paused("h") is not again
 
 
 def test_retry_after_date_is_parsed() -> None:

@@ -1,10 +1,10 @@
 from crawler.formats.job import Kind, Target
 from crawler.formats.lines import Refusal
-from crawler.reading.found import Document, FoundImage
+from crawler.reading.document import Document, FoundImage
 from crawler.state.visit import Facts, Visit
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.types import Fetched
+from exhibit.types import FetchedPicture
 
 PAGE = "http://a.example/page"
 FIRST_IMAGE, SECOND_IMAGE = (
@@ -13,9 +13,9 @@ FIRST_IMAGE, SECOND_IMAGE = (
 )
 
 
-def image(url: str) -> Fetched:
-    return Fetched(
-        final_url=url, digest=Digest.of(url.encode()), size=1, media_type="image/jpeg", status=200,
+def image(url: str) -> FetchedPicture:
+    return FetchedPicture(
+        final_url=url, digest=Digest.from_bytes(url.encode()), size=1, media_type="image/jpeg", status=200,
         request_headers=(), response_headers=(("ETag", '"1"'),), peer="", fetched_at=now(),
     )  # fmt: skip
 
@@ -29,45 +29,45 @@ def start_visit() -> tuple[Visit, list[Visit]]:
 
 def test_visit_completes_once_when_nothing_is_pending() -> None:
     visit, done = start_visit()
-    assert [visit.want(item) for item in (FIRST_IMAGE, SECOND_IMAGE, FIRST_IMAGE)] == [True, True, False]
+    assert [visit.add_image(item) for item in (FIRST_IMAGE, SECOND_IMAGE, FIRST_IMAGE)] == [True, True, False]
     visit.release()
-    visit.settle(SECOND_IMAGE, Refusal(url=SECOND_IMAGE.url, reason="http-404", sentence="Gone."))
+    visit.record_result(SECOND_IMAGE, Refusal(url=SECOND_IMAGE.url, reason="http-404", sentence="Gone."))
     assert done == []
-    visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))
+    visit.record_result(FIRST_IMAGE, image(FIRST_IMAGE.url))
     assert done == [visit]
-    line = visit.line()
+    line = visit.build_line()
     assert (line.url, line.depth, line.title, line.status) == (PAGE, 2, "Title", 200)
     assert [(item.image_url, item.page_url, item.context) for item in line.sightings] == [
         (FIRST_IMAGE.url, PAGE, "words")
     ]
-    assert [refusal.reason for refusal in visit.refusals()] == ["http-404"]
+    assert [refusal.reason for refusal in visit.get_refusals()] == ["http-404"]
 
 
 def test_images_keep_document_order_regardless_of_arrival() -> None:
     visit, _ = start_visit()
-    visit.want(FIRST_IMAGE)
-    visit.want(SECOND_IMAGE)
-    visit.settle(SECOND_IMAGE, image(SECOND_IMAGE.url))
-    visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))
-    assert [sighting.image_url for sighting in visit.sightings()] == [FIRST_IMAGE.url, SECOND_IMAGE.url]
+    visit.add_image(FIRST_IMAGE)
+    visit.add_image(SECOND_IMAGE)
+    visit.record_result(SECOND_IMAGE, image(SECOND_IMAGE.url))
+    visit.record_result(FIRST_IMAGE, image(FIRST_IMAGE.url))
+    assert [sighting.image_url for sighting in visit.get_sightings()] == [FIRST_IMAGE.url, SECOND_IMAGE.url]
 
 
 def test_abandoned_visit_refuses_pending_images_without_bytes() -> None:
     visit, done = start_visit()
     inline = FoundImage("data:image/png;base64," + "A" * 400, "data-uri")
     for item in (FIRST_IMAGE, SECOND_IMAGE, inline):
-        visit.want(item)
-    visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))
-    visit.give_up("budget", "No time.")
+        visit.add_image(item)
+    visit.record_result(FIRST_IMAGE, image(FIRST_IMAGE.url))
+    visit.abort("budget", "No time.")
     assert visit.is_over
-    assert [(item.reason, len(item.url) < 50) for item in visit.refusals()] == [("budget", True)] * 2
+    assert [(item.reason, len(item.url) < 50) for item in visit.get_refusals()] == [("budget", True)] * 2
     visit.release()
     assert done == []
 
 
 def test_single_image_has_a_line_with_response_facts() -> None:
     visit, _ = start_visit()
-    visit.want(FIRST_IMAGE)
-    visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))
-    line = visit.image_line(visit.sightings()[0])
+    visit.add_image(FIRST_IMAGE)
+    visit.record_result(FIRST_IMAGE, image(FIRST_IMAGE.url))
+    line = visit.build_image_line(visit.get_sightings()[0])
     assert (line.kind, line.etag, line.final_url) == (Kind.IMAGE, '"1"', FIRST_IMAGE.url)

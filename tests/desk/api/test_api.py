@@ -39,7 +39,7 @@ ALL_HEALTH_CHECKS = list(HealthCheck)
 
 
 @pytest.fixture
-def connection_of_the_test() -> Iterator[None]:
+def keep_test_connection() -> Iterator[None]:
     """Keep the database connection of the test's transaction after each request, as Django's own test client does."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -105,7 +105,7 @@ def has_empty_file(body: object) -> bool:
 
 def test_responses_match_the_document(scene_of_programs: Scene) -> None:
     studio = scene_of_programs.studio
-    case = cases.with_uses(Case.objects.filter(owner=studio)).get()
+    case = cases.prefetch_uses(Case.objects.filter(owner=studio)).get()
     models = [
         cases.CaseDetails.from_row(case),
         owners.Owner.from_row(studio),
@@ -119,9 +119,9 @@ def test_responses_match_the_document(scene_of_programs: Scene) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("connection_of_the_test")
+@pytest.mark.usefixtures("keep_test_connection")
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
-def test_operations_meet_their_specification(mode: GenerationMode, token: str) -> None:
+def test_operations_conform_to_their_specification(mode: GenerationMode, token: str) -> None:
     config = SchemathesisConfig.from_dict(CONFIG)
     schema = schemathesis.openapi.from_wsgi(DOCUMENT, application, config=config)
     broken = []

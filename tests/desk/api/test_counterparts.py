@@ -140,8 +140,8 @@ COUNTERPARTS = {
     "remove-watch": ("remove_watch",),
     "crawl": ("get_crawl", "list_refusals"),
     "progress": ("get_crawl", "list_refusals"),
-    "plant-canary": ("add_known_copy",),
-    "withdraw-canary": ("remove_known_copy",),
+    "add-known-copy": ("add_known_copy",),
+    "remove-known-copy": ("remove_known_copy",),
     "searches": ("list_searches",),
     "keep-search-key": ("set_search_key",),
     "search-price": ("set_search_price", "reset_search_price"),
@@ -159,7 +159,7 @@ COUNTERPARTS = {
     "licences-for": ("list_licences_for_case",),
     "decide:confirmed": ("decide_case", "decide_cases"),
     "decide-cases": ("decide_case", "decide_cases"),
-    "decide:cleared": ("decide_case", "decide_cases"),
+    "decide:dismissed": ("decide_case", "decide_cases"),
     "decide:copies": ("decide_case", "decide_cases"),
     "choose-assign": ("list_cases", "list_members"),
     "assign-cases": ("assign_cases",),
@@ -234,7 +234,7 @@ SIGN_IN_PREFIXES = ("account_", "mfa_", "usersessions_")
 
 
 def site_pages() -> dict[str, URLPattern]:
-    """Return the pages by URL name, except those for signing in, which concern a person and a browser."""
+    """Return the pages by URL name, except sign-in pages, which programs do not use."""
     return {
         pattern.name: pattern
         for pattern in patterns()
@@ -243,7 +243,7 @@ def site_pages() -> dict[str, URLPattern]:
 
 
 def form_actions() -> dict[str, set[str]]:
-    """Return the actions that the forms of the site offer at one URL, by URL name."""
+    """Return the actions of the site's forms, by URL name."""
     actions: dict[str, set[str]] = defaultdict(set)
     for path in TEMPLATES.rglob("*.html"):
         for form in FORM.findall(path.read_text(encoding="utf-8")):
@@ -279,7 +279,7 @@ def test_each_page_and_form_has_an_api_counterpart_or_a_reason() -> None:
     assert set(COUNTERPARTS) & set(NO_COUNTERPART) == set()
 
 
-def test_forms_correspond_to_operations_that_change_something() -> None:
+def test_form_counterparts_are_mutating_operations() -> None:
     paths = api.get_openapi_schema()["paths"].values()
     methods = {operation["operationId"]: method for path in paths for method, operation in path.items()}
     assert {operation for used in COUNTERPARTS.values() for operation in used} <= set(methods), (

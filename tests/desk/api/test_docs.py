@@ -36,7 +36,7 @@ CONVENTIONS = CHECKOUT / "docs" / "reference" / "http-api.md"
 
 
 @pytest.mark.long
-def test_commands_of_the_manual_work(
+def test_documented_commands_work(
     live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
@@ -95,15 +95,15 @@ def seal_bundle(inline: SyncRunner, studio: Owner) -> None:
 
 
 def sign_and_send(inline: SyncRunner, studio: Owner) -> None:
-    """Do what a person does on the site."""
+    """Sign and send the notice, as a member does on the site."""
     row = notices.get_notice(studio, 1)
     notices.save_fields(row, SENDER, SENDER)
     notices.save_considerations(row, 1, ANSWERS)
     notices.record_sent_by_hand(sign_notice(inline, row), by="Ann")
 
 
-def make_report(inline: SyncRunner, studio: Owner) -> None:
-    """Do the background work."""
+def generate_report(inline: SyncRunner, studio: Owner) -> None:
+    """Generate the pending report."""
     make_reports(inline.services, [studio.reports.get().pk])
 
 
@@ -111,7 +111,7 @@ BACKGROUND_STEPS = {
     "registrations": crawl_pages,
     "bundle.zip": seal_bundle,
     "notices/1/events": sign_and_send,
-    "reports/1/links": make_report,
+    "reports/1/links": generate_report,
 }
 """Functions that run before the lines that refer to them."""
 
@@ -157,15 +157,14 @@ def test_schemas_have_unique_names(monkeypatch: pytest.MonkeyPatch) -> None:
             if shape not in shapes[name]:
                 shapes[name].append(shape)
 
-    monkeypatch.setattr(
-        OpenAPISchema, "add_schema_definitions", collect_definitions
-    )  # the library silently keeps the last one
+    # The library silently keeps the last one
+    monkeypatch.setattr(OpenAPISchema, "add_schema_definitions", collect_definitions)
     NinjaAPI.get_openapi_schema(api)  # builds it again
     assert len(shapes) > 50
     assert [name for name, places in shapes.items() if len(places) > 1] == []
 
 
-def test_the_manual_says_where_the_document_is() -> None:
+def test_docs_link_to_the_openapi_document() -> None:
     text = CONVENTIONS.read_text(encoding="utf-8")
     assert "/api/v1/openapi.json" in text
     assert len(OPERATIONS) > 90

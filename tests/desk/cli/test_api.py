@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from desk.cli.api import OPERATIONS, operations
-from desk.cli.common.frame import person
+from desk.cli.api import OPERATIONS, load_operations
+from desk.cli.common.frame import get_actor_name
 from desk.cli.main import exhibit
 from registry.models import Bundle, Case, LogSubmission, Membership, Owner, Role, User
 from tests.assets.command_line import Terminal
 from tests.assets.rows import create_case, owner, photograph, recompress, register
-from tools.operations import text
+from tools.operations import format_table
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def bob(studio: str) -> str:
     return user.email
 
 
-def complete(*arguments: str, incomplete: str) -> list[str]:
+def complete_arguments(*arguments: str, incomplete: str) -> list[str]:
     completions = ShellComplete(exhibit, {}, "exhibit", "_EXHIBIT_COMPLETE").get_completions(
         list(arguments), incomplete
     )
@@ -69,7 +69,7 @@ def test_actions_are_recorded_under_the_command_line_user(cli: Terminal, case: C
     history = json.dumps(cli.api("GET", "cases/1")["history"])
     assert [note in history for note in ("Ask the gallery first.", "They called.", "Twice.")] == [True] * 3
     assert history.count("(command line)") >= 3
-    result = cli.run("api", "POST", "cases/1/decisions", "--json", '{"decision": "cleared", "reason": "Ours."}')
+    result = cli.run("api", "POST", "cases/1/decisions", "--json", '{"decision": "dismissed", "reason": "Ours."}')
     assert "exhibit up" in result.err
     assert cli.run("api", "POST", "cases/1/undo").json["decision"] == "open"
 
@@ -92,7 +92,7 @@ def test_json_field_accepts_numbers_and_booleans(cli: Terminal, case: Case) -> N
         "--field",
         "cases=1",
         "--field",
-        "decision=cleared",
+        "decision=dismissed",
         "--field",
         "is_copy=true",
     )
@@ -103,7 +103,7 @@ def test_json_field_accepts_numbers_and_booleans(cli: Terminal, case: Case) -> N
     assert all(field in output for field in ("body/new/pages", "body/new/newest_first"))
 
 
-def test_invalid_request_exits_with_2_and_names_the_field(cli: Terminal, case: Case) -> None:
+def test_invalid_request_exits_with_2_and_reports_the_field(cli: Terminal, case: Case) -> None:
     result = cli.run("api", "POST", "cases/1/notes", code=2)
     assert (result.out, "body/new/text" in result.err) == ("", True)
     for arguments, expected in (
@@ -141,13 +141,13 @@ def test_file_is_downloaded_and_logged(cli: Terminal, sealed_case: Bundle, folde
     cli.run("api", "GET", *papers, code=2)
     opening = LogSubmission.objects.filter(type="access").earliest("pk").opening
     assert opening.details is not None
-    assert (opening.content["what"], opening.details["by"]) == ("bundle", person())
+    assert (opening.content["what"], opening.details["by"]) == ("bundle", get_actor_name())
     money = cli.run("api", "GET", "demands/ledger").out
     assert money.startswith("\ufeffdemand,")
 
 
 @pytest.mark.long
-def test_data_of_another_owner_is_not_found(cli: Terminal, case: Case, bob: str) -> None:
+def test_data_of_other_owner_is_not_found(cli: Terminal, case: Case, bob: str) -> None:
     register(cli.desk.services, owner("agency"), photograph(5))
     assert cli.run("api", "GET", "works", "--owner", "agency").json["items"][0]["number"] == 1
     assert "--owner" in cli.run("api", "GET", "works", code=2).err
@@ -176,7 +176,7 @@ def test_unknown_path_suggests_similar_paths(cli: Terminal) -> None:
 
 def test_operations_are_listed_completely_or_by_word(cli: Terminal) -> None:
     lines = cli.run("api").out.splitlines()
-    assert len(lines) == len(operations()) + 1
+    assert len(lines) == len(load_operations()) + 1
     assert cli.run("api", "--list").out.splitlines() == lines
     few = cli.run("api", "--list", "post webhooks").out.splitlines()
     assert few[0] == "POST webhooks"
@@ -185,12 +185,12 @@ def test_operations_are_listed_completely_or_by_word(cli: Terminal) -> None:
     assert "exhibit api --list" in cli.run("api", "--list", "xyzzy").out
 
 
-def test_the_shell_completes_methods_and_paths() -> None:
-    assert complete("api", incomplete="P") == ["POST", "PUT", "PATCH"]
-    assert complete("api", "GET", incomplete="site") == ["sites", "sites/{site}"]
-    assert complete("api", "POST", incomplete="cases/5/no") == ["cases/5/notes"]
-    assert complete("api", "GET", incomplete="/log/ch") == ["/log/checkpoint"]
+def test_shell_completes_methods_and_paths() -> None:
+    assert complete_arguments("api", incomplete="P") == ["POST", "PUT", "PATCH"]
+    assert complete_arguments("api", "GET", incomplete="site") == ["sites", "sites/{site}"]
+    assert complete_arguments("api", "POST", incomplete="cases/5/no") == ["cases/5/notes"]
+    assert complete_arguments("api", "GET", incomplete="/log/ch") == ["/log/checkpoint"]
 
 
 def test_command_list_of_operations_matches_the_api() -> None:
-    assert OPERATIONS.read_text("utf-8") == text(), "run python -m tools.operations"
+    assert OPERATIONS.read_text("utf-8") == format_table(), "run python -m tools.operations"

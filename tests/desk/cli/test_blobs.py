@@ -10,7 +10,7 @@ from exhibit.files.blobs import blob_store
 from exhibit.files.locks import FileLock
 from tests.assets.command_line import Terminal
 from workers.servers.embedded import lock_folder
-from workers.tasks.supervisor import Status
+from workers.tasks.supervisor import RunningStatus
 
 
 def test_next_settings_and_remaining_files_are_reported(cli: Terminal, tmp_path: Path) -> None:
@@ -37,12 +37,12 @@ def test_next_settings_and_remaining_files_are_reported(cli: Terminal, tmp_path:
     [
         ("data-folder", "--to"),
         ("file://{data}", "already"),
-        ("file://{data}/blobs", "can't lie one within the other"),
-        ("file://{data}/blobs/ab", "can't lie one within the other"),
-        ("file://{data}/linked", "can't lie one within the other"),
-        ("/mnt/exhibit", "must be a URL that begins with s3: or gs: or az: or file:"),
-        ("s3://key:secret@bucket/x", "names no bucket"),
-        ("file://mnt/exhibit", "names no folder"),
+        ("file://{data}/blobs", "cannot contain each other"),
+        ("file://{data}/blobs/ab", "cannot contain each other"),
+        ("file://{data}/linked", "cannot contain each other"),
+        ("/mnt/exhibit", "must be a URL that starts with s3: or gs: or az: or file:"),
+        ("s3://key:secret@bucket/x", "must contain a bucket"),
+        ("file://mnt/exhibit", "contains no folder"),
     ],
 )
 def test_invalid_targets_are_rejected(cli: Terminal, to: str, message: str) -> None:
@@ -64,8 +64,8 @@ def test_target_that_contains_the_source_is_rejected(cli: Terminal, tmp_path: Pa
 def test_move_ends_incomplete_while_exhibit_runs(cli: Terminal, tmp_path: Path) -> None:
     run = lock_folder(cli.desk.config)
     supervisor = FileLock(run / "supervisor.lock")
-    assert supervisor.take()
-    (run / "supervisor.json").write_text(json.dumps(asdict(Status(1, "now", "http://127.0.0.1", {}))))
+    assert supervisor.acquire()
+    (run / "supervisor.json").write_text(json.dumps(asdict(RunningStatus(1, "now", "http://127.0.0.1", {}))))
     result = cli.run("blobs", "move", "--to", (tmp_path / "there").as_uri(), code=4)
     supervisor.release()
     assert "exhibit down" in result.out

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from desk.cli.compare import SAID
+from desk.cli.compare import DECISION_TEXTS
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.picture.features import extract
 from indexer.search.fingerprint_file import StatedPicture
 from registry.matches.match import match_pictures
 from registry.models import Owner, Picture
-from registry.works.fingerprint_registration import register_stated
+from registry.works.fingerprint_registration import register_stated_picture
 from tests.assets.command_line import Terminal
 from tests.assets.line_drawings import draw_scene
 from tests.assets.rows import claim_new_slice, photograph, recompress, record_sightings
@@ -33,7 +33,7 @@ def test_compare_needs_no_server_and_draws_pictures(alone: Terminal, folder: Pat
     assert "over.gif" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
     assert "--case" in alone.run("compare", work, code=2).err
     assert alone.run_json("compare", work, other)["decision"] == "none"
-    assert SAID[Decision.NONE] in alone.run("compare", work, other).out
+    assert DECISION_TEXTS[Decision.NONE] in alone.run("compare", work, other).out
     assert not alone.data.exists()
 
 
@@ -42,15 +42,15 @@ def test_redrawn_copy_is_graded_with_a_map(alone: Terminal, folder: Path) -> Non
     draw_scene(1).save(folder / "work.png")
     draw_scene(1, as_outline=True).save(folder / "drawn.png")
     data = alone.run_json("compare", folder / "work.png", folder / "drawn.png", "--map", folder / "map.png")
-    assert data["decision"] == "resembles"
+    assert data["decision"] == "related"
     assert data["probability"] is None
     assert [len(row) for row in data["survival"]] == [12] * 9
     assert (folder / "map.png").read_bytes().startswith(b"\x89PNG")
     output = alone.run("compare", folder / "work.png", folder / "drawn.png").out
-    assert SAID[Decision.RESEMBLES] in output
+    assert DECISION_TEXTS[Decision.RELATED] in output
 
 
-def test_file_that_is_not_a_picture_is_named(alone: Terminal, folder: Path) -> None:
+def test_file_that_is_not_a_picture_is_reported(alone: Terminal, folder: Path) -> None:
     (folder / "one.jpg").write_bytes(photograph(1))
     (folder / "notes.txt").write_text("no picture")
     (folder / "broken.jpg").write_bytes(photograph(1)[:600])
@@ -61,7 +61,9 @@ def test_file_that_is_not_a_picture_is_named(alone: Terminal, folder: Path) -> N
 @pytest.mark.long
 def test_removed_picture_is_compared_by_its_stored_fingerprints(cli: Terminal, studio: str, folder: Path) -> None:
     services, data = cli.desk.services, photograph(303)
-    register_stated(services, Owner.objects.get(), StatedPicture.from_features("ours.jpg", len(data), extract(data)))
+    register_stated_picture(
+        services, Owner.objects.get(), StatedPicture.from_features("ours.jpg", len(data), extract(data))
+    )
     crawl_slice, epoch = claim_new_slice(Owner.objects.get(), "found")
     match_pictures(services, record_sightings(services, crawl_slice, epoch, [recompress(data)], host="prints.example"))
     (case,) = cli.run_json("case", "list")["cases"]
@@ -70,9 +72,9 @@ def test_removed_picture_is_compared_by_its_stored_fingerprints(cli: Terminal, s
     (folder / "other.jpg").write_bytes(recompress(data))
     output_path = folder / "both.jpg"
     result = cli.run("compare", folder / "ours.jpg", "--case", case["number"], "--side-by-side", output_path)
-    assert result.out.splitlines()[:2] == ["http://prints.example/image-0.jpg", SAID[Decision.CERTAIN]]
+    assert result.out.splitlines()[:2] == ["http://prints.example/image-0.jpg", DECISION_TEXTS[Decision.CERTAIN]]
     assert output_path.read_bytes().startswith(b"\xff\xd8")
-    assert not Picture.objects.filter(digest=Digest.of(data)).exists()
+    assert not Picture.objects.filter(digest=Digest.from_bytes(data)).exists()
     cli.run("compare", folder / "other.jpg", "--case", case["number"], code=2)
     cli.run("compare", folder / "ours.jpg", folder / "other.jpg", "--case", case["number"], code=2)
     cli.run("case", "confirm", case["number"], code=2)  # evidence needs the image

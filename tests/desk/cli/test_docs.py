@@ -5,7 +5,7 @@ import click
 from tools.reference.commands import all_commands
 
 
-def test_every_command_has_a_help_with_examples() -> None:
+def test_every_command_has_help_with_examples() -> None:
     for _section, name, command in all_commands():
         assert command.help, name
         assert f"  exhibit {name}" in (command.epilog or ""), name

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from demo.pictures import flat
+from demo.pictures import generate_flat
 from exhibit.digests import Digest
 from registry.models import Picture
 from tests.assets.command_line import Terminal
@@ -14,7 +14,7 @@ def test_works_are_registered_from_a_fingerprint_file(cli: Terminal, studio: str
     pictures, statement_path, table = folder / "mine", folder / "works.json", folder / "works.csv"
     pictures.mkdir()
     (pictures / "harbour.jpg").write_bytes(photograph(301))
-    (pictures / "flat.jpg").write_bytes(encode_jpeg(flat()))
+    (pictures / "flat.jpg").write_bytes(encode_jpeg(generate_flat()))
     table.write_text("file,title,author\nharbour.jpg,Harbour at dawn,Ann\n", "utf-8")
     data = json.loads(cli.run("fingerprint", pictures, "--out", statement_path, "--json", code=4).out)
     assert [item["file"] for item in data["failed"]] == ["flat.jpg"]
@@ -28,10 +28,10 @@ def test_works_are_registered_from_a_fingerprint_file(cli: Terminal, studio: str
         [],
     )
     (picture,) = work["pictures"]
-    assert (picture["digest"], picture["has_file"]) == (Digest.of(photograph(301)).hex, False)
+    assert (picture["digest"], picture["has_file"]) == (Digest.from_bytes(photograph(301)).hex, False)
     (picture,) = cli.api("GET", f"works/{work['number']}")["pictures"]
     assert not picture["has_file"]
-    assert not Picture.objects.filter(digest=Digest.of(photograph(301))).exists()
+    assert not Picture.objects.filter(digest=Digest.from_bytes(photograph(301))).exists()
     bad = statement_path.read_text("utf-8").replace("prints-1", "prints-9")
     statement_path.write_text(bad, "utf-8")
     (failure,) = cli.run_json("work", "add", statement_path, "--owner", studio, code=4)["failed"]
@@ -40,7 +40,7 @@ def test_works_are_registered_from_a_fingerprint_file(cli: Terminal, studio: str
 
 
 def test_unusable_pictures_write_no_fingerprint_file(alone: Terminal, folder: Path) -> None:
-    (folder / "flat.jpg").write_bytes(encode_jpeg(flat()))
+    (folder / "flat.jpg").write_bytes(encode_jpeg(generate_flat()))
     alone.run("fingerprint", folder / "flat.jpg", "--out", folder / "works.json", code=4)
     assert not (folder / "works.json").exists()
 

@@ -6,7 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from desk.cli.identify import SAID
+from desk.cli.identify import DECISION_TEXTS
 from indexer.search import explanation as explaining
 from registry.models import DocumentKey, Owner
 from tests.assets.command_line import Terminal
@@ -17,7 +17,9 @@ from tests.assets.textured import encoded
 
 
 @pytest.mark.long
-def test_copy_is_identified_with_figures_and_proofs_and_not_stored(cli: Terminal, studio: str, folder: Path) -> None:
+def test_copy_is_identified_with_measurements_and_proofs_and_not_stored(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
     register(cli.desk.services, Owner.objects.get(), photograph(1), "The First")
     (folder / "found.jpg").write_bytes(recompress(photograph(1)))
     (folder / "other.jpg").write_bytes(photograph(50))
@@ -31,7 +33,7 @@ def test_copy_is_identified_with_figures_and_proofs_and_not_stored(cli: Terminal
     assert all(Path(name).stat().st_size for name in work["files"])
     assert {Path(name).suffix for name in work["files"]} >= {".jpg", ".json"}
     result = cli.run("identify", folder / "found.jpg")
-    assert (str(folder / "found.jpg") in result.out, SAID["certain"] in result.out) == (True, True)
+    assert (str(folder / "found.jpg") in result.out, DECISION_TEXTS["certain"] in result.out) == (True, True)
     assert not re.search(r"\b(?:bits|blocks|odds|ratio|witness)\b", result.out)
     output = cli.run("identify", folder / "found.jpg", "--details").out
     assert len(output) > len(result.out)
@@ -45,14 +47,12 @@ def test_truncated_file_is_reported(cli: Terminal, studio: str, folder: Path) ->
     whole = photograph(1)
     output = cli.run("identify", _write_file(folder, whole[: len(whole) * 9 // 10])).out
     assert "work 1, The First" in output
-    assert explaining.BREAKS_OFF in output
-    assert explaining.BREAKS_OFF not in cli.run("identify", _write_file(folder, whole)).out
+    assert explaining.TRUNCATED_FILE in output
+    assert explaining.TRUNCATED_FILE not in cli.run("identify", _write_file(folder, whole)).out
 
 
 @pytest.mark.long
-def test_marked_copy_names_its_recipient_and_the_limits_of_that_evidence(
-    cli: Terminal, studio: str, folder: Path
-) -> None:
+def test_marked_copy_reports_its_recipient_and_evidence_limits(cli: Terminal, studio: str, folder: Path) -> None:
     register(cli.desk.services, Owner.objects.get(), photograph(1), "The First")
     assert "mark" not in cli.run("identify", _write_file(folder, photograph(1))).out
     export = _export_work(cli, folder, mark_for="Heron Magazine")
@@ -101,9 +101,9 @@ def test_redrawn_work_is_reported_only_on_request(cli: Terminal, studio: str, fo
     (folder / "drawn.png").write_bytes(encoded(draw_scene(1, as_outline=True)))
     assert cli.run_json("identify", folder / "drawn.png", code=1)["images"][0]["works"] == []
     cli.api("PATCH", "options", derived_works="true")
-    assert SAID["resembles"] in cli.run("identify", folder / "drawn.png").out
+    assert DECISION_TEXTS["related"] in cli.run("identify", folder / "drawn.png").out
     [work] = cli.run_json("identify", folder / "drawn.png")["images"][0]["works"]
-    assert (work["decision"], len(work["survival"])) == ("resembles", 9)
+    assert (work["decision"], len(work["survival"])) == ("related", 9)
 
 
 def test_no_match_exits_with_1_and_unreadable_file_with_2(cli: Terminal, studio: str, folder: Path) -> None:

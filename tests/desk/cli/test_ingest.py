@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from crawler.lists.line import REASONS
+from crawler.lists.line import SKIP_REASONS
 from exhibit.files.bucket import open_store
 from exhibit.network.guard import Guard
 from registry.crawls import list_ingestion
@@ -89,11 +89,11 @@ def test_folder_of_many_formats_is_reported_as_json(cli: Terminal, studio: str, 
         "",
     )
     assert first["skipped"] == {
-        "host": {"lines": 1, "sentence": REASONS["host"], "examples": ["http://b.example/2.jpg"]}
+        "host": {"lines": 1, "sentence": SKIP_REASONS["host"], "examples": ["http://b.example/2.jpg"]}
     }
     assert {reason: item["lines"] for reason, item in index["skipped"].items()} == {"known": 1, "only": 1}
     assert "--column" in column["problem"]
-    assert "ends early" in cut["problem"]
+    assert "is truncated" in cut["problem"]
     cli.run_json("ingest", inner / "c.csv", "--watch", "lists", "--column", "address")
     assert sorted(FrontierUrl.objects.values_list("url", flat=True)) == [
         *(f"http://a.example/{n}.jpg" for n in (1, 3)),
@@ -183,10 +183,10 @@ def test_truncated_archive_ends_the_run_as_incomplete(cli: Terminal, studio: str
 class InterruptingGuard(Guard):
     """A guard that simulates Ctrl-C when it checks a certain URL."""
 
-    at: str = ""
+    interrupted_url: str = ""
 
     def check_url(self, url: str) -> None:
-        if url == self.at:
+        if url == self.interrupted_url:
             os.kill(os.getpid(), signal.SIGINT)
         Guard.check_url(self, url)
 
@@ -197,7 +197,7 @@ def test_interrupted_import_resumes_with_the_same_command(
     monkeypatch.setattr(list_ingestion, "BATCH", 10)
     urls = [f"http://a.example/{n}.jpg" for n in range(100)]
     path = write_list(folder, *(f"{url},," for url in urls))
-    cli.desk.services.__dict__["guard"] = InterruptingGuard(at=urls[35])
+    cli.desk.services.__dict__["guard"] = InterruptingGuard(interrupted_url=urls[35])
     data = cli.run_json("ingest", path, "--watch", "lists", code=130)
     count = FrontierUrl.objects.count()
     assert count in range(10, 100, 10)
@@ -239,9 +239,7 @@ def test_bucket_access_error_is_reported_with_a_hint(cli: Terminal, studio: str,
     assert "--bucket URL" in cli.run("ingest", "--watch", "lists", code=2).err
 
 
-def test_a_screenshot_in_a_web_archive_belongs_to_the_site_of_its_page(
-    cli: Terminal, studio: str, folder: Path
-) -> None:
+def test_archived_screenshot_belongs_to_the_site_of_its_page(cli: Terminal, studio: str, folder: Path) -> None:
     picture = photograph(1)
     head = (
         "WARC/1.1\r\nWARC-Type: resource\r\nWARC-Target-URI: urn:view:https://www.shop.example/item/1\r\n"

@@ -3,7 +3,7 @@
 from tests.assets.command_line import Terminal
 
 
-def test_key_is_replaced_by_another_of_the_same_use(cli: Terminal, studio: str) -> None:
+def test_key_is_rotated_within_its_purpose(cli: Terminal, studio: str) -> None:
     for use in ("sealing", "documents"):
         for _ in range(2):
             cli.run("key", "rotate", "--use", use, "--reason", "yearly")
@@ -11,7 +11,7 @@ def test_key_is_replaced_by_another_of_the_same_use(cli: Terminal, studio: str) 
     assert sorted(states) == [(use, state) for use in ("documents", "sealing") for state in ("in use", "retired")]
 
 
-def test_the_master_key_is_replaced_for_all_owners(cli: Terminal, studio: str) -> None:
+def test_master_key_is_rotated_for_all_owners(cli: Terminal, studio: str) -> None:
     cli.run("key", "rotate", "--reason", "the first one")
     before = (cli.data / "secrets" / "master_key").read_bytes()
     cli.run("key", "rotate", "--master", "--owner", studio, "--reason", "an operator left", code=2)

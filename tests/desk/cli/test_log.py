@@ -1,4 +1,4 @@
-"""Test `exhibit log verify`: the log itself, and checkpoints kept by others."""
+"""Test `exhibit log verify`: the log itself, and checkpoints stored by others."""
 
 from pathlib import Path
 

@@ -58,7 +58,7 @@ class OperationalError(Exception):
         (ZeroDivisionError("by zero"), ExitCode.CHECK_FAILED, "EXHIBIT_DEBUG"),
     ],
 )
-def test_every_error_prints_a_sentence_and_sets_its_exit_code(
+def test_every_error_prints_a_message_and_sets_its_exit_code(
     failing_command: ModuleType, capsys: pytest.CaptureFixture[str], error: BaseException, code: ExitCode, expected: str
 ) -> None:
     failing_command.__dict__["error"] = error
@@ -84,14 +84,14 @@ def test_interrupt_terminate_and_hangup_end_a_command_alike(
     assert capsys.readouterr().err
 
 
-def test_with_debugging_the_trace_is_shown(failing_command: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debug_mode_shows_the_traceback(failing_command: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXHIBIT_DEBUG", "true")
     failing_command.__dict__["error"] = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         main(["fail"])
 
 
-def test_wrong_usage_exits_with_2_and_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_exits_with_2_and_an_error_message(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, expected in (
         (["wrok", "add"], "'work'"),
         (["verfi"], "'verify'"),
@@ -143,7 +143,7 @@ def test_overview_is_fast_and_loads_neither_django_nor_images() -> None:
 
 
 def iter_direct_imports(block: list[ast.stmt]) -> Iterator[str]:
-    """Yield what the statements of a command import before, or without, the setup of servers and Django."""
+    """Yield the imports that a command executes before, or without, setting up servers and Django."""
     for statement in block:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             yield ast.unparse(statement)
@@ -179,7 +179,7 @@ def test_commands_load_no_django_before_they_need_it() -> None:
     assert any(loads.values())
 
 
-def test_invalid_setting_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_is_reported(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXHIBIT_WORKRES", "3")
     assert main(["status"]) == ExitCode.WRONG_USE
     assert "EXHIBIT_WORKRES" in capsys.readouterr().err

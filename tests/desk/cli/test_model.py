@@ -1,4 +1,4 @@
-"""Test `exhibit model add`: networks for image descriptors are added and measured."""
+"""Test `exhibit model add`: models for image descriptors are added and measured."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 
 from evidence.keys.ed25519 import FileSigner
 from exhibit.clock import now
-from registry.fingerprints.loaded_networks import install_shipped
-from registry.fingerprints.model_files import model_file, sign_card
+from registry.fingerprints.loaded_models import install_built_in
+from registry.fingerprints.model_files import iterate_model_file, sign_card
 from tests.assets.command_line import Terminal
 from tests.assets.documented_keys import json_keys
 from tests.assets.networks import network, network_files, signed_card
@@ -16,7 +16,7 @@ from tests.assets.rows import photograph
 
 
 def test_model_file_and_card_must_be_valid(cli: Terminal, folder: Path) -> None:
-    install_shipped(cli.desk.services.blobs)
+    install_built_in(cli.desk.services.blobs)
     (folder / "bad.onnx").write_bytes(b"no network")
     (folder / "bad.toml").write_text("no card", "utf-8")
     cli.run("model", "add", folder / "bad.onnx", "--card", folder / "bad.toml", code=2)
@@ -25,7 +25,7 @@ def test_model_file_and_card_must_be_valid(cli: Terminal, folder: Path) -> None:
 
 @pytest.mark.long
 def test_model_is_measured_when_added(cli: Terminal, folder: Path) -> None:
-    install_shipped(cli.desk.services.blobs)
+    install_built_in(cli.desk.services.blobs)
     photos = folder / "photos"
     photos.mkdir()
     for seed in range(20):
@@ -41,7 +41,7 @@ def test_model_is_measured_when_added(cli: Terminal, folder: Path) -> None:
     author = FileSigner(folder / "heron.pem")
     key = author.public_key.hex()
     forged_card = sign_card(signed_card(author, made_at=now() + timedelta(hours=1), invert=(1, 1)), author)
-    (folder / "lie.zip").write_bytes(b"".join(model_file(forged_card, network())))
+    (folder / "lie.zip").write_bytes(b"".join(iterate_model_file(forged_card, network())))
     attempt = cli.run("model", "add", folder / "lie.zip", code=2)
     assert ("--yes" in attempt.err, key in attempt.out) == (True, True)
     cli.run("model", "add", folder / "lie.zip", "--key", "00", "--yes", code=2)

@@ -5,14 +5,14 @@ from registry.models import Membership, Owner, Role, User
 from tests.assets.command_line import Terminal
 
 
-def test_one_of_several_owners_must_be_named(cli: Terminal, studio: str) -> None:
+def test_owner_must_be_selected_if_there_are_several(cli: Terminal, studio: str) -> None:
     cli.run("owner", "add", "灯塔档案", "--slug", "lighthouse")
     result = cli.run("case", "list", code=2)
     assert "lighthouse, the-studio" in result.err
     assert cli.run_json("case", "list", "--owner", "灯塔档案") == {"cases": []}
 
 
-def test_sample_owner_is_used_only_when_named(cli: Terminal, studio: str) -> None:
+def test_sample_owner_is_used_only_when_selected(cli: Terminal, studio: str) -> None:
     user = User.objects.create_user(username="ann@example.org", email="ann@example.org")
     Membership.objects.create(user=user, owner=Owner.objects.get(slug=studio), role=Role.OWNER)
     sample = add_sample(cli.desk.services, user)

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.assets.command_line import Terminal
 
 
-def test_invalid_backup_is_named_and_nothing_is_restored(cli: Terminal, folder: Path) -> None:
+def test_invalid_backup_is_reported_and_nothing_is_restored(cli: Terminal, folder: Path) -> None:
     for name in ("photos", "begun/blobs/ab"):
         (folder / name).mkdir(parents=True)
     (folder / "photos" / "a.jpg").write_bytes(b"\xff\xd8\xff")

@@ -1,4 +1,4 @@
-"""Test watches that query image searches with an owner's keys, which are never shown, permission and prices."""
+"""Test watches that query image searches: an owner's keys (never shown), consent, and costs."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
-from registry.crawls.search_services import SHIPPED
+from registry.crawls.search_services import BUILT_IN_FOLDER
 from tests.assets.command_line import Terminal
 
-UNSENT_SEARCH = {"search": "tineye", "asked": 0, "found": 0, "outcome": "no-consent", "spent": [], "remaining": None}
+UNSENT_SEARCH = {
+    "search": "tineye",
+    "requests": 0,
+    "results": 0,
+    "outcome": "no-consent",
+    "spent": [],
+    "searches_left": None,
+}
 
 
 def store_key(cli: Terminal, name: str, key: str, code: int = 0) -> str:
@@ -42,9 +49,9 @@ def test_search_key_is_read_and_never_shown(cli: Terminal, studio: str, folder: 
     searches = cli.run_json("watch", "run", "unsent", "--wait", *own, code=4)["searches"]
     assert searches == [UNSENT_SEARCH]
     allowed = cli.run("api", "PUT", "searches/tineye/consent").json
-    assert ("1,024" in allowed["sends"], allowed["lacks"]) == (True, "")
+    assert ("1,024" in allowed["data_sent"], allowed["missing"]) == (True, "")
     cli.run("api", "PUT", "searches/ebay/consent", code=2)
-    assert search_state(cli, "ebay")["lacks"] == "no-key"
+    assert search_state(cli, "ebay")["missing"] == "no-key"
     few = cli.run("watch", "add", "more", "--search", "tineye", *own)
     assert unsent not in few.err
     copies = cli.run_json("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
@@ -62,7 +69,9 @@ def test_search_key_is_read_and_never_shown(cli: Terminal, studio: str, folder: 
     store_key(cli, "tineye", key)
     mapping = cli.data / "searches" / "few.toml"
     mapping.parent.mkdir()
-    mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("[pace]", "[pace]\nsearches = 7"), "utf-8")
+    mapping.write_text(
+        (BUILT_IN_FOLDER / "tineye.toml").read_text("utf-8").replace("[pace]", "[pace]\nsearches = 7"), "utf-8"
+    )
     assert cli.run_json("watch", "add", "few", "--search", "few", *own)["budget"]["searches"] == 7
     (folder / "words.txt").write_text("wave\n", "utf-8")
     cli.run("watch", "add", "w", "--search", "tineye", "--queries", folder / "words.txt", *own, code=2)
@@ -70,7 +79,7 @@ def test_search_key_is_read_and_never_shown(cli: Terminal, studio: str, folder: 
     assert search_state(cli, "tineye")["key_added_at"] is None
 
 
-def test_a_watch_over_an_archive_names_a_domain_and_a_time(cli: Terminal, studio: str) -> None:
+def test_archive_watch_requires_a_domain_and_a_valid_period(cli: Terminal, studio: str) -> None:
     arguments = ("watch", "add", "then", "--archive", "wayback", "--owner", studio)
     assert "--domain" in cli.run(*arguments, code=2).err
     cli.run(*arguments, "--domain", "co.uk", code=2)

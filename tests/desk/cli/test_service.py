@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from desk.cli import service
-from desk.cli.service import NAME, service_command
+from desk.cli.service import UNIT_NAME, service_command
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.files.locks import FileLock
-from workers.tasks.supervisor import Status
+from workers.tasks.supervisor import RunningStatus
 
 pytestmark = pytest.mark.root
 
 CURRENT_USER = pwd.getpwuid(os.geteuid()).pw_name
-ROOT = os.geteuid() == 0
+IS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
@@ -40,39 +40,39 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "config" / "systemd" / "user"
 
 
-def run(*arguments: str) -> Result:
+def run_service_command(*arguments: str) -> Result:
     return CliRunner().invoke(service_command, arguments, catch_exceptions=False, standalone_mode=False)
 
 
-def systemctl_calls(units: Path) -> list[str]:
+def read_systemctl_calls(units: Path) -> list[str]:
     lines = (units.parents[2] / "asked").read_text().splitlines()
     return [line.removeprefix("--user ") for line in lines]
 
 
 def test_service_is_installed_started_and_removed(units: Path) -> None:
-    output = run().output
-    assert str(units / NAME) in output
-    assert ("enable-linger" in output) is not ROOT
-    assert systemctl_calls(units) == ["daemon-reload", f"enable --now {NAME}"]
-    unit = (units / NAME).read_text()
-    assert unit == run("--print").output
-    assert (f"User={CURRENT_USER}\n" in unit) is ROOT
-    run("--remove")
-    assert not (units / NAME).exists()
-    assert systemctl_calls(units)[2:] == [f"disable --now {NAME}", "daemon-reload"]
+    output = run_service_command().output
+    assert str(units / UNIT_NAME) in output
+    assert ("enable-linger" in output) is not IS_ROOT
+    assert read_systemctl_calls(units) == ["daemon-reload", f"enable --now {UNIT_NAME}"]
+    unit = (units / UNIT_NAME).read_text()
+    assert unit == run_service_command("--print").output
+    assert (f"User={CURRENT_USER}\n" in unit) is IS_ROOT
+    run_service_command("--remove")
+    assert not (units / UNIT_NAME).exists()
+    assert read_systemctl_calls(units)[2:] == [f"disable --now {UNIT_NAME}", "daemon-reload"]
     with pytest.raises(WrongUseError):
-        run("--remove")
+        run_service_command("--remove")
 
 
-def test_systemd_reads_the_unit_as_it_is_meant(units: Path, tmp_path: Path) -> None:
+def test_systemd_verifies_the_unit(units: Path, tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd isn't installed")
-    unit = tmp_path / NAME
-    unit.write_text(run("--print").output)
+    unit = tmp_path / UNIT_NAME
+    unit.write_text(run_service_command("--print").output)
     command = [analyze, "verify", "--man=no", str(unit)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    about_it = [line for line in result.stderr.splitlines() if NAME in line]
+    about_it = [line for line in result.stderr.splitlines() if UNIT_NAME in line]
     assert (about_it, result.returncode) == ([], 0), result.stderr
     assert r'Environment="EXHIBIT_DATA=' in unit.read_text()
     assert r'data \"of 100%%"' in unit.read_text()
@@ -81,57 +81,57 @@ def test_systemd_reads_the_unit_as_it_is_meant(units: Path, tmp_path: Path) -> N
 def test_systemd_errors_are_reported(units: Path) -> None:
     (units.parents[2] / "code").write_text("5")
     with pytest.raises(ServiceMissingError, match="daemon-reload"):
-        run()
+        run_service_command()
 
 
 def test_running_instance_is_stopped_first(units: Path, tmp_path: Path) -> None:
     locks = tmp_path / 'data "of 100%' / "locks"
     locks.mkdir(parents=True)
     lock = FileLock(locks / "supervisor.lock")
-    assert lock.take()
-    (locks / "supervisor.json").write_text(json.dumps(asdict(Status(1, "now", "here", {}))))
+    assert lock.acquire()
+    (locks / "supervisor.json").write_text(json.dumps(asdict(RunningStatus(1, "now", "here", {}))))
     with pytest.raises(WrongUseError, match="here") as error:
-        run()
+        run_service_command()
     assert "exhibit down" in error.value.hint
     assert not units.exists()
     lock.release()
-    run()
-    assert (units / NAME).exists()
+    run_service_command()
+    assert (units / UNIT_NAME).exists()
 
 
-def test_settings_unavailable_to_the_service_are_named(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_unavailable_to_the_service_are_reported(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("REDIS_URL", "redis://127.0.0.1/0"), ("EXHIBIT_WEB_PORT", "8081"), ("DATABASE_URL", "")):
         monkeypatch.setenv(name, value)
     with pytest.raises(WrongUseError, match=r"EXHIBIT_WEB_PORT, REDIS_URL\.") as error:
-        run()
+        run_service_command()
     assert "exhibit.toml" in error.value.hint
     assert not units.exists()
-    run("--print")
+    run_service_command("--print")
 
 
 def test_unit_write_error_is_reported(units: Path) -> None:
-    (units / NAME).mkdir(parents=True)
-    with pytest.raises(WrongUseError, match=NAME):
-        run()
+    (units / UNIT_NAME).mkdir(parents=True)
+    with pytest.raises(WrongUseError, match=UNIT_NAME):
+        run_service_command()
 
 
 def test_without_systemd_no_unit_is_written(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(units))
     with pytest.raises(ServiceMissingError, match="systemd"):
-        run()
+        run_service_command()
     assert not units.exists()
 
 
-def test_only_root_names_another_user_who_must_own_the_data(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WrongUseError, match="nobody-of-this-name" if ROOT else "root"):
-        run("--print", "--run-as", "nobody-of-this-name")
-    if not ROOT:
+def test_only_root_selects_a_user_who_must_own_the_data(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongUseError, match="nobody-of-this-name" if IS_ROOT else "root"):
+        run_service_command("--print", "--run-as", "nobody-of-this-name")
+    if not IS_ROOT:
         return
     data = units.parents[2] / "data"
     data.mkdir()
     monkeypatch.setenv("EXHIBIT_DATA", str(data))
     with pytest.raises(WrongUseError, match="nobody"):
-        run("--print", "--run-as", "nobody")
+        run_service_command("--print", "--run-as", "nobody")
     monkeypatch.delenv("EXHIBIT_DATA")
-    unit = run("--print", "--run-as", "nobody").output
+    unit = run_service_command("--print", "--run-as", "nobody").output
     assert "User=nobody\nStateDirectory=exhibit\n" in unit

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from exhibit.config.config import Config
-from exhibit.machine import REDIS_SILENT
+from exhibit.machine import REDIS_NOT_RESPONDING
 from registry import jobs
 from registry.models import Owner, Picture
 from tests.assets.command_line import Terminal
@@ -30,10 +30,10 @@ def test_status_lists_waiting_work_with_own_servers(
     result = cli.run("status", code=3)
     line = next(candidate for candidate in result.out.splitlines() if candidate.startswith("match: "))
     assert line.split()[-3:] == ["0", "0", "2"]
-    assert set(cli.run_json("status", code=3)["waiting"]) == {step.name for step in jobs.periodic_jobs()}
+    assert set(cli.run_json("status", code=3)["waiting"]) == {step.name for step in jobs.list_periodic_jobs()}
 
 
-def test_status_names_an_unreachable_redis(
+def test_status_reports_an_unreachable_redis(
     cli: Terminal, studio: str, monkeypatch: pytest.MonkeyPatch, config: Config
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -42,7 +42,7 @@ def test_status_names_an_unreachable_redis(
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
     status = cli.run_json("status", code=3)
     assert (status["redis_silent"], status["database_silent"], status["waiting"]) == (True, False, {})
-    assert REDIS_SILENT in cli.run("status", code=3).out
+    assert REDIS_NOT_RESPONDING in cli.run("status", code=3).out
 
 
 def test_invalid_setting_is_reported_after_the_available_status(

@@ -1,4 +1,4 @@
-"""Test an installation's own trust list, with which the timestamp services that it used count."""
+"""Test an installation's own trust list, which makes the receipts of its timestamp services count."""
 
 import base64
 from dataclasses import replace
@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from desk.cli import trust as cli_trust
-from desk.cli.trust import NOTE, own_trust, with_qualified
+from desk.cli.trust import LIST_NOTE, build_own_trust, mark_qualified_certificates
 from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.anchors.rfc3161.stamps import load_certificates
-from evidence.development.authority import Authority
+from evidence.development.authority import DevelopmentAuthority
 from evidence.formats.codec import FormatError
 from evidence.log.notes import format_cosigner_key, parse_verifier_key
 from evidence.verdict.result import State
@@ -36,7 +36,7 @@ VALID_RECEIPTS = {kind.name: kind for kind in receipt_kinds.kinds()}
 LEDGER, BLOCK = VALID_RECEIPTS["a log of a transaction with a type"], VALID_RECEIPTS["a proof of one line"]
 
 
-def add_received(kind: StampKind) -> AnchorReceipt:
+def add_receipt(kind: StampKind) -> AnchorReceipt:
     """Create a complete receipt as the timestamp step stores it."""
     return AnchorReceipt.objects.create(
         kind=kind.sort,
@@ -44,7 +44,7 @@ def add_received(kind: StampKind) -> AnchorReceipt:
         development=True,
         digest=Digest(receipt_kinds.seal_digest()),
         proof=kind.reply,
-        grown_at=now(),
+        completed_at=now(),
         material={name: base64.b64encode(data).decode() for name, data in kind.headers},
         time=now(),
         state=StepState.DONE,
@@ -56,29 +56,29 @@ def test_chain_receipts_count_under_the_exported_trust_list(
     inline: SyncRunner, kind: StampKind, tmp_path: Path
 ) -> None:
     path = write_zip(tmp_path / "bundle.zip", bundle_of([kind])[0])
-    before = own_trust(inline.services, "")
-    add_received(kind)
-    after = Trust.from_json(own_trust(inline.services, "").to_json())
+    before = build_own_trust(inline.services, "")
+    add_receipt(kind)
+    after = Trust.from_json(build_own_trust(inline.services, "").to_json())
     checks = [
         {check.name: check for check in Verifier(trust).verify(path).checks}[kind.check] for trust in (before, after)
     ]
     assert [check.state for check in checks] == [State.NOT_CHECKED, State.PASSED]
-    assert "ours (block as the operator's node gave it)" in checks[1].sentence
+    assert "ours (block as returned by the operator's node)" in checks[1].sentence
     assert checks[1].development
-    assert NOTE in after.note
+    assert LIST_NOTE in after.note
 
 
 def test_capture_partners_are_pinned_with_their_operator(inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, operator_name="Ann Ltd")
     partner, _ = partner_of(new_signer()), partner_of(new_signer(), "c")
-    assert own_trust(inline.services, "").partners == ()
-    partners.set_captures(partner, ask=True, by="operator")
-    trust = Trust.from_json(own_trust(inline.services, "").to_json())
+    assert build_own_trust(inline.services, "").partners == ()
+    partners.set_captures(partner, is_requested=True, by="operator")
+    trust = Trust.from_json(build_own_trust(inline.services, "").to_json())
     assert [(pin.vkey, pin.operator) for pin in trust.partners] == [(partner.log_key, "b")]
     assert {pin.operator for pin in trust.logs} == {"Ann Ltd"}
     assert partner.log_key not in {pin.vkey for pin in trust.logs}  # it may not log bundles
-    partners.revoke(partner, by="operator", reason="ended")
-    assert own_trust(inline.services, "").partners == ()
+    partners.revoke_partner(partner, by="operator", reason="ended")
+    assert build_own_trust(inline.services, "").partners == ()
 
 
 @pytest.mark.parametrize("count", ["0", "2"])
@@ -93,11 +93,11 @@ def test_trust_list_minimum_must_be_between_one_and_all(
     assert not path.exists()
 
 
-def test_trust_list_that_cannot_be_read_back_is_not_written(
+def test_trust_list_that_fails_validation_is_not_written(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(services=inline.services))
-    key = parse_verifier_key(get_log(inline.services).vkey())[1]
+    key = parse_verifier_key(get_log(inline.services).get_verifier_key())[1]
     names = [format_cosigner_key(f"{name}.example/w", key) for name in ("a", "b")]
     anchors = tuple(
         CosignatureConfig(kind="cosignature", name=name[0], urls=(f"https://{name[0]}.example",), key=name)
@@ -113,25 +113,27 @@ def test_trust_list_that_cannot_be_read_back_is_not_written(
 
 
 def test_pending_receipt_contains_no_block(inline: SyncRunner) -> None:
-    row = add_received(LEDGER)
+    row = add_receipt(LEDGER)
     AnchorReceipt.objects.filter(pk=row.pk).update(state=StepState.TODO)
-    assert own_trust(inline.services, "").ledgers == ()
+    assert build_own_trust(inline.services, "").ledgers == ()
 
 
 @pytest.mark.long
 def test_trust_list_takes_certificates_from_a_qualified_trusted_list(scene: Scene, tmp_path: Path) -> None:
-    [own, other] = [Authority(tmp_path / name, "http://127.0.0.1:9").hierarchy for name in ("ours", "others")]
+    [own, other] = [
+        DevelopmentAuthority(tmp_path / name, "http://127.0.0.1:9").hierarchy for name in ("ours", "others")
+    ]
     pinned = TrustedAuthority("Ann", (own.root.pem.decode(),), development=True, label="trials")
     trust, path = replace(scene.trust, authorities=(pinned,)), tmp_path / "qtst.pem"
     path.write_bytes(own.issuing.pem + other.root.pem + other.unit.pem + own.unit.pem)
-    result = Trust.from_json(with_qualified(trust, path).to_json())
+    result = Trust.from_json(mark_qualified_certificates(trust, path).to_json())
     assert result.authorities[0].qualified_certificates == load_certificates([own.issuing.pem, own.unit.pem])
     path.write_bytes(other.unit.pem)
-    assert with_qualified(trust, path).authorities[0].qualified == ()
+    assert mark_qualified_certificates(trust, path).authorities[0].qualified == ()
     path.write_bytes(b"nothing")
     for file, message in ((path, "contains no readable certificates"), (tmp_path / "absent", "cannot be read")):
         with pytest.raises(WrongUseError, match=message):
-            with_qualified(trust, file)
+            mark_qualified_certificates(trust, file)
     broken = replace(trust, authorities=(replace(pinned, qualified=("junk",)),))
-    with pytest.raises(FormatError, match="of Ann can't be read"):
+    with pytest.raises(FormatError, match="of Ann cannot be read"):
         Trust.from_json(broken.to_json())

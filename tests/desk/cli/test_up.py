@@ -25,7 +25,10 @@ def test_up_starts_once_and_reports_what_runs(open_folder: Path) -> None:
             run.run("up", "--detach")
             assert "exhibit down" in run.run("up", code=2).err
             status = run.run_json("status")
-            assert (status["running"], set(status["waiting"])) == (True, {step.name for step in jobs.periodic_jobs()})
+            assert (status["running"], set(status["waiting"])) == (
+                True,
+                {step.name for step in jobs.list_periodic_jobs()},
+            )
             run.run("owner", "add", "Studio")
             run.api("POST", "reports", formats="csv")
             wait_until(lambda: run.api("GET", "reports/1")["state"] == "done", seconds=120)

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from desk.cli.verify import OUR_LIST
+from desk.cli.verify import DEFAULT_LIST_NOTE
 from evidence.anchors import KINDS
 from evidence.verdict.trust import load_trust
 from registry.models import Bundle
@@ -19,7 +19,7 @@ from tests.assets.sealed_blocks import ledger
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_verify_names_failures_and_needs_no_data_folder(alone: Terminal, tmp_path: Path) -> None:
+def test_verify_reports_failures_and_needs_no_data_folder(alone: Terminal, tmp_path: Path) -> None:
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\x03\x04" + b"\0" * 100)
     text = tmp_path / "text.zip"
@@ -49,8 +49,8 @@ def test_bundle_without_timestamps_is_incomplete_under_the_included_trust_list(
     assert "--html" in cli.run("verify", code=2).err
     (verdict,) = cli.run_json("verify", bundle, code=4)["bundles"]
     assert (verdict["file"], verdict["verdict"]) == (bundle, "incomplete")
-    assert OUR_LIST in cli.run("verify", bundle, code=4).out
-    assert OUR_LIST not in cli.run("verify", bundle, "--trust", _write_trust_list(cli, folder), code=4).out
+    assert DEFAULT_LIST_NOTE in cli.run("verify", bundle, code=4).out
+    assert DEFAULT_LIST_NOTE not in cli.run("verify", bundle, "--trust", _write_trust_list(cli, folder), code=4).out
     page = folder / "verify.html"
     assert str(page) in cli.run("verify", "--html", page).out
     assert page.read_bytes().startswith(b"<!doctype html>")
@@ -88,7 +88,7 @@ def test_verifier_can_require_a_minimum_of_timestamps(alone: Terminal, tmp_path:
     assert alone.run_json("verify", bundle, "--trust", listed)["bundles"][0]["verdict"] == "complete"
     trust = load_trust(listed)
     more = replace(trust, ledgers=(*trust.ledgers, ledger()))
-    many = len({pin.name for kind in KINDS.values() for pin in getattr(more, kind.pins)})
+    many = len({pin.name for kind in KINDS.values() for pin in getattr(more, kind.trust_field)})
     (tmp_path / "more.json").write_bytes(more.to_json())
     (result,) = alone.run_json("verify", bundle, "--trust", tmp_path / "more.json", "--timestamps", many, code=4)[
         "bundles"
@@ -119,8 +119,8 @@ def test_ctrl_c_ends_all_verify_processes_without_a_traceback(tmp_path: Path) ->
         os.mkfifo(pipe)
     checking = CommandLine(tmp_path / "data").start("verify", *pipes, "--jobs", "3")
     try:
-        with pipes[1].open("wb"), pipes[2].open("wb"):  # each is being read now
-            pipes[0].open("wb").close()  # its reader has nothing to do
+        with pipes[1].open("wb"), pipes[2].open("wb"):  # each has a reader now
+            pipes[0].open("wb").close()  # its reader is idle
             os.killpg(checking.pid, signal.SIGINT)
             out, err = checking.communicate(timeout=60)
     finally:

@@ -29,7 +29,7 @@ def test_urls_are_checked_before_a_watch_is_saved(cli: Terminal, inline: SyncRun
 
 
 @pytest.mark.long
-def test_run_waits_for_the_crawl_and_prints_figures(cli: Terminal, studio: str, shop: Shop, folder: Path) -> None:
+def test_run_waits_for_the_crawl_and_prints_statistics(cli: Terminal, studio: str, shop: Shop, folder: Path) -> None:
     (folder / "one.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
     shop.page("/second", "/gone.jpg")
@@ -63,7 +63,7 @@ def test_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, f
     (item,) = cli.api("GET", "watches")["items"]
     assert (item["private"], item["own_site"], item["last_crawl"]["number"]) == (True, False, 1)
     whole = photograph(2)
-    (folder / "half.jpg").write_bytes(whole[: len(whole) * 9 // 10])  # it is still being written
+    (folder / "half.jpg").write_bytes(whole[: len(whole) * 9 // 10])  # truncated, as while it is written
     (folder / "link.jpg").symlink_to("/etc/hostname")
     cli.api("PATCH", "watches/1", own_site="true")
     assert "exhibit api GET proposals" in cli.run("watch", "run", "import", "--wait").out
@@ -72,7 +72,7 @@ def test_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, f
     proposed = cli.run("api", "GET", "proposals").json["items"]
     assert [item["image_url"].rpartition("/")[2] for item in proposed] == ["copy.jpg", "half.jpg"]
     for item, action, expected in zip(
-        proposed, ("register", "dismiss"), ({"announced": 1}, {"pictures": 1}), strict=True
+        proposed, ("register", "dismiss"), ({"expected": 1}, {"pictures": 1}), strict=True
     ):
         body = json.dumps({"pictures": [item["picture"]]})
         assert expected.items() <= cli.run("api", "POST", f"proposals/{action}", "--json", body).json.items()
@@ -96,7 +96,7 @@ def test_watch_runs_at_the_chosen_time_of_day(cli: Terminal, studio: str, folder
     cli.run(*more, "--at", "02:30", "--every", "6h")
 
 
-def test_a_hint_that_is_a_command_can_be_copied_into_a_shell(cli: Terminal, studio: str, folder: Path) -> None:
+def test_command_in_a_hint_is_quoted_for_the_shell(cli: Terminal, studio: str, folder: Path) -> None:
     name = "My shop & Co"
     output = cli.run("watch", "add", name, "--folder", folder).out
     assert "exhibit watch run 'My shop & Co' --wait" in output

@@ -9,7 +9,7 @@ from tests.assets.documented_keys import json_keys
 from tests.assets.rows import photograph, recompress, register
 
 
-def test_comparing_two_files_needs_no_server_and_names_the_failed_gate(alone: Terminal, folder: Path) -> None:
+def test_comparing_two_files_needs_no_server_and_reports_the_failed_gate(alone: Terminal, folder: Path) -> None:
     for name, data in (
         ("work.jpg", photograph(1)),
         ("copy.jpg", recompress(photograph(1))),
@@ -40,7 +40,7 @@ def test_file_is_compared_with_all_works_and_the_pair_is_stored(cli: Terminal, s
     assert cli.run_json("why", "1", folder / "copy.jpg")["decision"] == "certain"
     result = cli.run("why", "2", folder / "copy.jpg", "--save", "different", code=1)
     assert result.err
-    (pair,) = FiledPairs(cli.data).pairs()
+    (pair,) = FiledPairs(cli.data).load_pairs()
     assert (pair.said, pair.decision, pair.about) == ("different", "none", f"{studio} work 2 / copy.jpg")
     assert "3" in cli.run("why", "3", folder / "copy.jpg", code=2).err
 

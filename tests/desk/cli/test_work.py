@@ -7,14 +7,16 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from demo.pictures import flat
+from demo.pictures import generate_flat
 from tests.assets.command_line import Terminal
 from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.rows import encode_jpeg, photograph
 from tests.assets.tiffs import RAW_PHOTOGRAPHS
 
 
-def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studio: str, folder: Path) -> None:
+def test_works_are_registered_from_folders_with_declarations_of_a_table(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
     (folder / "works" / "below").mkdir(parents=True)
     (folder / "works" / "one.jpg").write_bytes(photograph(1))
     (folder / "works" / "below" / "two.jpg").write_bytes(photograph(2))
@@ -87,14 +89,12 @@ def test_uncertain_metadata_is_reported_and_never_declared(cli: Terminal, studio
     assert problem["sentence"] in cli.run("identify", folder / "a.jpg", "--owner", studio).out
 
 
-def test_files_that_cannot_be_registered_are_named_and_others_are_registered(
-    cli: Terminal, studio: str, folder: Path
-) -> None:
+def test_unregistrable_files_are_reported_and_others_are_registered(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "again.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
     assert [item["is_new"] for item in cli.run_json("work", "add", folder)["works"]] == [False]
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    (folder / "flat.jpg").write_bytes(encode_jpeg(flat()))
+    (folder / "flat.jpg").write_bytes(encode_jpeg(generate_flat()))
     data = cli.run_json("work", "add", folder, "--owner", studio, code=4)
     assert [item["file"] for item in data["failed"]] == ["bad.jpg"]
     results = {item["file"]: item for item in data["works"]}
@@ -112,7 +112,7 @@ def test_raw_photograph_is_rejected_with_a_hint(cli: Terminal, studio: str, fold
     assert "TIFF or JPEG" in cli.run("compare", path, path, code=2).err
 
 
-def test_file_that_names_another_author_raises_a_warning(cli: Terminal, studio: str, folder: Path) -> None:
+def test_different_author_in_file_metadata_raises_a_warning(cli: Terminal, studio: str, folder: Path) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "Bo Chan"
     Image.open(BytesIO(photograph(31))).save(folder / "bo.jpg", exif=exif)
@@ -133,7 +133,7 @@ def test_conflict_shows_only_the_date_of_the_earlier_registration(cli: Terminal,
     assert "Studio" not in str(data)
 
 
-def test_full_disk_names_the_minimum_and_its_setting(cli: Terminal, studio: str, folder: Path) -> None:
+def test_full_disk_message_includes_the_minimum_and_its_setting(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(photograph(1))
     cli.run("watch", "add", "shop", "--site", "https://shop.example/")
     cli.desk.config = replace(cli.desk.config, disk_floor_bytes=2**62)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from desk.schemas.base import Answer, Hex, Moment, Page
+from desk.schemas.base import Hex, Page, ResponseBody, UtcTime
 
 
-class AliasSchema(Answer):
+class AliasSchema(ResponseBody):
     name: str = Field(alias="title")
     watch: str | None = Field(alias="crawl.watch.name")
-    at: Moment
+    at: UtcTime
     extra: int = 0
 
 
@@ -29,7 +29,7 @@ def test_fields_are_read_by_alias_and_through_missing_relations() -> None:
     }  # fmt: skip
 
 
-class PartSchema(Answer):
+class PartSchema(ResponseBody):
     letter: str
     twice: str
 
@@ -38,13 +38,13 @@ class PartSchema(Answer):
         return row.letter * 2
 
 
-class NestedSchema(Answer):
+class NestedSchema(ResponseBody):
     parts: list[PartSchema]
     first: PartSchema | None = Field(alias="of.first")
     count: int
 
     @classmethod
-    def together(cls, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    def load_shared_fields(cls, rows: Sequence[Any]) -> list[dict[str, Any]]:
         return [{"count": len(row.parts) + len(rows)} for row in rows]
 
 

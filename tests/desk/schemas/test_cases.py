@@ -34,7 +34,7 @@ def test_many_cases_need_few_queries(inline: SyncRunner) -> None:
 
     def count_queries() -> int:
         with CaptureQueriesContext(connection) as context:
-            schemas.Case.from_rows(schemas.with_uses(scoped.cases(studio)))
+            schemas.Case.from_rows(schemas.prefetch_uses(scoped.list_owner_cases(studio)))
         return len(context)
 
     counts = []

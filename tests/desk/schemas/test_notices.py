@@ -12,16 +12,16 @@ __all__ = ["studio"]
 
 
 @pytest.mark.long
-def test_draft_lists_missing_fields_and_signed_notice_keeps_its_letter(inline: SyncRunner, studio: Owner) -> None:
+def test_draft_lists_missing_fields_and_signed_notice_keeps_its_text(inline: SyncRunner, studio: Owner) -> None:
     bare = notices.create_draft(studio, (1,), "dmca", "en", by="ann@example.org")
-    assert NoticeDetails.of(inline.services, notices.get_notice(studio, bare.number)).missing
+    assert NoticeDetails.from_notice(inline.services, notices.get_notice(studio, bare.number)).missing
     row = create_draft(studio)
-    draft = NoticeDetails.of(inline.services, row)
+    draft = NoticeDetails.from_notice(inline.services, row)
     assert (draft.state, draft.missing, [item.number for item in draft.cases]) == ("draft", [], [1, 2])
     assert draft.fields["addressee_name"] == "Copyright Agent"
     assert "Ann Example" in draft.text
     after = sign_notice(inline, row)
-    notice = NoticeDetails.of(inline.services, after)
+    notice = NoticeDetails.from_notice(inline.services, after)
     assert (notice.state, notice.missing, [item.findings for item in notice.claim_checks]) == ("signed", [], [[], []])
     assert notice.text.replace("\n", " ").split()[:5] == draft.text.replace("\n", " ").split()[:5]
     assert [item.kind for item in notice.events][:1] == ["drafted"]

@@ -13,7 +13,7 @@ def test_owner_is_returned_with_its_own_counts(inline: SyncRunner) -> None:
     accounts.add_member(studio, "ann@example.org", "owner", "a long password", by="test")
     result = Owner.from_row(studio)
     assert (result.owner, result.works, result.watches, result.open_cases, result.members) == ("studio", 1, 1, 1, 1)
-    case.decision = "cleared"
+    case.decision = "dismissed"
     case.save()
     assert Owner.from_row(studio).open_cases == 0
     alone = Owner.from_row(other)

@@ -1,7 +1,7 @@
-"""Test the API's schemas of watches, crawls, searches and canaries."""
+"""Test the API's schemas of watches, crawls, searches and known copies."""
 
 from desk.schemas.watches import Crawl, KnownCopy, Search, UnreadablePicture, Watch
-from registry.crawls import canaries, schedules
+from registry.crawls import copy_checks, schedules
 from registry.models import Picture
 from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings, register
 from tests.assets.shop import create_watch
@@ -30,11 +30,11 @@ def test_known_copy_is_returned_with_its_last_run(inline: SyncRunner) -> None:
     shop = create_watch(studio, "http://shop.example/")
     schedules.start_crawl(shop.pk)
     work = register(inline.services, studio, photograph(1)).work
-    row = canaries.add_known_copy(work, shop, "http://shop.example/hidden", by="Ann")
+    row = copy_checks.add_known_copy(work, shop, "http://shop.example/hidden", by="Ann")
     assert KnownCopy.from_row(row).last_result is None
 
 
 def test_search_shows_its_inputs_but_no_key(inline: SyncRunner) -> None:
-    searches = {search.search: search for search in Search.of(inline.services, owner("studio"))}
+    searches = {search.search: search for search in Search.from_services(inline.services, owner("studio"))}
     assert (searches["tineye"].input, searches["tineye"].key_added_at) == ("pictures", None)
     assert "key" not in {name for name in Search.model_fields if not name.startswith("key_added")}

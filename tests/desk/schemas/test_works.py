@@ -1,7 +1,7 @@
 """Test the API's schemas of works and of the matches of an image."""
 
 from desk.schemas import works as schemas
-from registry.matches.identify import identify
+from registry.matches.identify import identify_picture
 from registry.models import Work
 from tests.assets.rows import owner, photograph, recompress, register
 from workers.tasks.sync_runner import SyncRunner
@@ -20,10 +20,10 @@ def test_work_is_returned_with_its_picture_and_an_earlier_registration(inline: S
     assert "studio" not in conflict.sentence.lower()
 
 
-def test_identified_work_includes_its_comparison_figures(inline: SyncRunner) -> None:
+def test_identified_work_includes_its_measurements(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1), "The First")
-    result = schemas.Identification.from_row(identify(inline.services, studio, recompress(photograph(1))))
+    result = schemas.Identification.from_row(identify_picture(inline.services, studio, recompress(photograph(1))))
     (work,) = result.works
     assert (work.number, work.title, work.decision, result.low_detail) == (1, "The First", "certain", [])
     assert work.overlap_work > 0.95

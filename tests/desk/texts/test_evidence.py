@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from desk.texts.evidence import evidence_steps, timestamp_service_name, witness_kind, witness_subject
+from desk.texts.evidence import build_evidence_steps, get_service_name, witness_kind, witness_subject
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from registry.bundles.timestamp_status import TimestampCount
@@ -20,15 +20,17 @@ NO_RECEIPTS = TimestampCount(0, 0, 1)
 
 def test_steps_after_a_decision_are_listed_before_it() -> None:
     studio = Owner()
-    steps = evidence_steps(Case(owner=studio), [], [], None)
+    steps = build_evidence_steps(Case(owner=studio), [], [], None)
     assert [(step.target, step.done) for step in steps[1:]] == [("visits", False), ("decision", False)]
     failed_bundle = Bundle(number=1, state="failed", error="The disk is full.")
     visits = [Capture(state="done", finished_at=now()), Capture(state="todo")]
-    result = evidence_steps(Case(owner=studio, decision="confirmed"), [], visits, (failed_bundle, (), NO_RECEIPTS))
+    result = build_evidence_steps(
+        Case(owner=studio, decision="confirmed"), [], visits, (failed_bundle, (), NO_RECEIPTS)
+    )
     assert [step.done for step in result[1:]] == [True, False]
     assert numbers_in(result[1].words) == ["1"]
     assert result[2].words.endswith("The disk is full.")
-    waits = evidence_steps(
+    waits = build_evidence_steps(
         Case(owner=studio, decision="confirmed"), [], visits[1:], (Bundle(number=1), (), NO_RECEIPTS)
     )
     assert [step.done for step in waits[1:]] == [False, False]
@@ -37,12 +39,12 @@ def test_steps_after_a_decision_are_listed_before_it() -> None:
 @pytest.mark.long
 def test_sealed_bundle_lists_its_log_entry_and_each_timestamp_service(inline: SyncRunner) -> None:
     bundle = create_sealed_bundle(inline)
-    alone = evidence_steps(bundle.case, [], [], (bundle, (), NO_RECEIPTS))
+    alone = build_evidence_steps(bundle.case, [], [], (bundle, (), NO_RECEIPTS))
     assert [step.done for step in alone[2:]] == [True, False, False]
     sequence_log(inline.services)
     bundle.refresh_from_db()  # as the next request of its page reads it
     receipt = replace(CALENDAR, state="complete", time=now())
-    steps = evidence_steps(
+    steps = build_evidence_steps(
         bundle.case, [], [], (bundle, (CALENDAR, receipt, replace(CALENDAR, name="bob")), NO_RECEIPTS)
     )
     assert [(step.done, step.at) for step in steps[3:]] == [(True, None), (True, receipt.time), (False, None)]
@@ -50,8 +52,8 @@ def test_sealed_bundle_lists_its_log_entry_and_each_timestamp_service(inline: Sy
 
 
 def test_timestamp_services_have_display_names() -> None:
-    assert timestamp_service_name(replace(CALENDAR, development=True)) == "alice"
-    assert timestamp_service_name(CALENDAR) != "alice"
+    assert get_service_name(replace(CALENDAR, development=True)) == "alice"
+    assert get_service_name(CALENDAR) != "alice"
     assert witness_kind("rfc3161") != witness_kind("opentimestamps")
     assert witness_subject("manifest") != "manifest"
     assert witness_subject("newer") == "newer"

@@ -4,7 +4,7 @@ from desk.texts.masks import describe_masks
 from registry.models import WorkPicture
 
 
-def test_caption_is_named_by_its_edge_and_mark_by_its_share() -> None:
+def test_caption_is_described_by_edge_and_mark_by_fraction() -> None:
     bars = [[0, 0, 1, 0.2], [0, 0.9, 1, 1], [0, 0, 0.1, 0.9], [0.8, 0, 1, 0.9]]
     result = describe_masks(WorkPicture(captions=bars, marks=[[0, 0, 0.5, 0.5], [0.5, 0.5, 0.75, 0.75]]))
     assert [(mask.kind, mask.sentence.partition(" looks")[0]) for mask in result[:4]] == [

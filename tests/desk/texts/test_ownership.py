@@ -1,27 +1,27 @@
 """Test the sentences about ownership warnings and changes of a work."""
 
 from desk.texts.ownership import (
-    change_rows,
+    build_change_rows,
+    build_file_statement_rows,
+    build_metadata_rows,
+    build_term_rows,
     describe_remark,
     describe_warnings,
     format_declared,
-    stated_rows,
-    statement_rows,
-    term_rows,
 )
 from evidence.facts.case import ProvenanceFacts
 from exhibit.pictures.metadata import FileMetadata
 from registry.models import OwnershipRemark, WorkChange
 from registry.pictures.provenance import FileStatement
-from registry.works.copyright_terms import Basis, Finding, Standing
+from registry.works.copyright_terms import Basis, TermResult, TermStatus
 from registry.works.ownership import EARLIER
 from tests.assets.pages import numbers_in
 
 
 def test_unreadable_manifest_is_reported() -> None:
-    rows = statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("unreadable")))
+    rows = build_file_statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("unreadable")))
     assert len(rows) == 1
-    assert rows != statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("none")))
+    assert rows != build_file_statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("none")))
 
 
 def test_ownership_warnings_state_the_claim_and_its_effect() -> None:
@@ -45,15 +45,17 @@ def test_warnings_are_sentences_in_a_row() -> None:
 
 
 def test_terms_changes_and_file_statements_are_labelled_rows() -> None:
-    finding = Finding("CN", "The rule", Standing.OVER, Basis.DEATH, 50)
-    [(country, standing, ends, rule)] = term_rows((finding,))
+    finding = TermResult("CN", "The rule", TermStatus.EXPIRED, Basis.DEATH, 50)
+    [(country, standing, ends, rule)] = build_term_rows((finding,))
     assert (country, bool(standing), numbers_in(ends), rule) == ("China", True, ["50"], "The rule")
     office = {"office": "USCO", "number": "VA 1", "date": ""}
     edited = {"registrations": {"before": [], "after": [office]}, "medium": {"before": "", "after": "photograph"}}
-    registrations, medium = change_rows(WorkChange(kind="edited", details=edited))
+    registrations, medium = build_change_rows(WorkChange(kind="edited", details=edited))
     assert registrations[1:] == ("–", "USCO VA 1")
     assert medium[1] != medium[2]
-    assert change_rows(WorkChange(kind="attached", details={"name": "contract.pdf"})) == [("", "", "contract.pdf")]
+    assert build_change_rows(WorkChange(kind="attached", details={"name": "contract.pdf"})) == [
+        ("", "", "contract.pdf")
+    ]
     statement = {"author": "Bo", "size": 3, "manifest": {"authors": ["Bo", "Cy"]}}
-    assert [value for _, value in stated_rows(statement)] == ["Bo", "Bo, Cy"]
+    assert [value for _, value in build_metadata_rows(statement)] == ["Bo", "Bo, Cy"]
     assert format_declared("author_died", None) == "–"

@@ -1,9 +1,9 @@
 """Test the progress of the search in past sightings, and the relations between works."""
 
-from desk.texts.past_searches import RELATIONS, relation_in_words, search_in_words
+from desk.texts.past_searches import RELATION_SENTENCES, describe_relation, describe_search
 from exhibit.types import Relation
 from registry.models import Work
-from registry.works.relations import WHOLE, Related
+from registry.works.relations import WHOLE_OF, RelatedWork
 from tests.assets.pages import numbers_in
 
 
@@ -18,11 +18,11 @@ def test_progress_of_a_past_search_is_described() -> None:
         ({"state": "failed", "alike": 2}, ["2", "0"]),
         ({"state": "done", "alike": 3, "compared": 2, "expired": 1, "asked_again": 1}, ["3", "2", "1", "1"]),
     ]
-    messages = [search_in_words(search) for search, _ in searches]
+    messages = [describe_search(search) for search, _ in searches]
     assert [numbers_in(message) for message in messages] == [numbers for _, numbers in searches]
     assert len(set(messages)) == len(messages)
 
 
-def test_relation_to_another_work_has_a_sentence_for_each_kind() -> None:
-    assert set(RELATIONS) == {*Relation, WHOLE}
-    assert relation_in_words(Related(Work(), WHOLE, 1.0)) == str(RELATIONS[WHOLE])
+def test_each_kind_of_relation_to_a_work_has_a_sentence() -> None:
+    assert set(RELATION_SENTENCES) == {*Relation, WHOLE_OF}
+    assert describe_relation(RelatedWork(Work(), WHOLE_OF, 1.0)) == str(RELATION_SENTENCES[WHOLE_OF])

@@ -13,21 +13,27 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def at(text: str) -> datetime:
+def parse_utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def test_late_run_does_not_shift_later_runs() -> None:
-    assert schedules.compute_next_run(at("2026-11-20T03:00"), DAY, at("2026-11-20T09:17")) == at("2026-11-21T03:00")
-    assert schedules.compute_next_run(at("2026-11-20T03:00"), DAY, at("2026-11-24T02:59")) == at("2026-11-24T03:00")
+    assert schedules.compute_next_run(parse_utc("2026-11-20T03:00"), DAY, parse_utc("2026-11-20T09:17")) == parse_utc(
+        "2026-11-21T03:00"
+    )
+    assert schedules.compute_next_run(parse_utc("2026-11-20T03:00"), DAY, parse_utc("2026-11-24T02:59")) == parse_utc(
+        "2026-11-24T03:00"
+    )
     hour = timedelta(hours=1)
-    assert schedules.compute_next_run(at("2026-11-20T03:20"), hour, at("2026-11-20T03:20")) == at("2026-11-20T04:20")
+    assert schedules.compute_next_run(parse_utc("2026-11-20T03:20"), hour, parse_utc("2026-11-20T03:20")) == parse_utc(
+        "2026-11-20T04:20"
+    )
 
 
 def test_daily_schedule_keeps_its_time_across_dst_changes() -> None:
     summer = datetime(2026, 10, 24, 3, 30, tzinfo=BERLIN)
     time_of_day = schedules.TimeOfDay(time(3, 30), BERLIN)
-    after = schedules.compute_next_run(summer.astimezone(UTC), DAY, at("2026-10-25T12:00"), time_of_day)
+    after = schedules.compute_next_run(summer.astimezone(UTC), DAY, parse_utc("2026-10-25T12:00"), time_of_day)
     assert after.astimezone(BERLIN).time() == time(3, 30)
     assert after - summer.astimezone(UTC) == timedelta(hours=49)
 
@@ -42,11 +48,11 @@ def test_daily_schedule_keeps_its_time_across_dst_changes() -> None:
         (WEEK, 4, "2026-11-27T02:20"),
     ],
 )
-def test_the_first_run_is_the_next_time_of_the_schedule(
+def test_first_run_is_the_next_scheduled_time(
     monkeypatch: pytest.MonkeyPatch, every: timedelta, weekday: int, expected: str
 ) -> None:
-    monkeypatch.setattr("registry.crawls.schedules.now", lambda: at("2026-11-20T09:40"))  # a Friday
-    assert schedules.compute_first_run(every, schedules.TimeOfDay(time(2, 20), UTC, weekday)) == at(expected)
+    monkeypatch.setattr("registry.crawls.schedules.now", lambda: parse_utc("2026-11-20T09:40"))  # a Friday
+    assert schedules.compute_first_run(every, schedules.TimeOfDay(time(2, 20), UTC, weekday)) == parse_utc(expected)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +71,13 @@ def test_the_first_run_is_the_next_time_of_the_schedule(
 )
 def test_schedule_is_described_in_words(every: timedelta, expected: list[str]) -> None:
     with translation.override("en"), timezone.override(UTC):
-        assert re.findall(r"[\d.:]*\d|Friday", describe_schedule(_row(every))) == expected
+        assert re.findall(r"[\d.:]*\d|Friday", describe_schedule(_build_watch(every))) == expected
 
 
 def test_chosen_time_is_shown_across_dst_changes_and_with_a_foreign_zone() -> None:
-    row = _row(WEEK, next_run_at=at("2027-03-28T01:30"), time_of_day=time(2, 30), time_zone="Europe/Berlin")
+    row = _build_watch(
+        WEEK, next_run_at=parse_utc("2027-03-28T01:30"), time_of_day=time(2, 30), time_zone="Europe/Berlin"
+    )
     with translation.override("en"):
         with timezone.override(BERLIN):
             text = describe_schedule(row)
@@ -80,9 +88,9 @@ def test_chosen_time_is_shown_across_dst_changes_and_with_a_foreign_zone() -> No
 
 def test_weekly_schedule_has_no_number_in_chinese() -> None:
     with translation.override("zh-hans"), timezone.override(UTC):
-        assert describe_schedule(_row(WEEK)) == "每周，星期五 03:00"
+        assert describe_schedule(_build_watch(WEEK)) == "每周，星期五 03:00"
 
 
-def _row(every: timedelta, **times: object) -> Watch:
-    defaults = {"next_run_at": at("2026-11-20T03:00"), "time_of_day": time(3), "time_zone": "UTC"}
+def _build_watch(every: timedelta, **times: object) -> Watch:
+    defaults = {"next_run_at": parse_utc("2026-11-20T03:00"), "time_of_day": time(3), "time_zone": "UTC"}
     return Watch(interval_seconds=int(every.total_seconds()), **{**defaults, **times})

@@ -11,15 +11,15 @@ from django.utils import translation
 
 from desk.texts.sentences import in_words
 from evidence.capture.outcomes import determine_outcome
-from evidence.capture.visitor import OBSTACLES, Step, Visit
-from exhibit.browser.loading import BOTH_SIGNS, SIGNS
+from evidence.capture.visitor import OBSTACLE_SENTENCES, Visit, VisitStep
+from exhibit.browser.loading import BOTH_WALL_SIGNS, WALL_SIGNS
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.network.http import ConnectionFacts
-from exhibit.sentences import Sentence, following, from_plain, to_plain
+from exhibit.sentences import Sentence, concatenate_sentences, from_plain, to_plain
 from registry.cases import history
-from registry.cases.recaptures import Standing
+from registry.cases.recaptures import PlaceState
 from registry.models import Case, Picture
 from tests import CHECKOUT
 
@@ -29,7 +29,7 @@ REACH_PAGES = (
     "exhibit/helper.py",
     "exhibit/pictures/picture_file.py",
     "evidence/capture/visitor.py",
-    "registry/crawls/canaries.py",
+    "registry/crawls/copy_checks.py",
     "registry/crawls/watch_settings.py",
     "registry/works/public_works.py",
     "registry/works/registration.py",
@@ -46,17 +46,10 @@ REACH_PAGES = (
 """Modules whose untranslated errors a member could see on a page."""
 
 NOT_ON_PAGES = (
-    "isn't a network that could be allowed.",
-    "Write it like 127.0.0.0/8 or fd00::/8.",
-    "has no schedule.",
-    "It starts automatically when a new work is similar to pictures whose bytes have expired.",
     "has no case ",
-    "No member reported that picture, or it was removed.",
-    "exhibit doctor lists them.",
-    "is open, or was decided by somebody else.",
+    "To list reported pictures: exhibit doctor",
+    "is open, or was decided by another member.",
     "'time'",
-    "{bundle.error}",
-    "''",
 )
 """Errors that only settings or a terminal cause, or that pages phrase themselves."""
 
@@ -109,11 +102,11 @@ def test_nested_sentence_uses_its_own_values() -> None:
 def test_every_visit_obstacle_is_translated() -> None:
     shows = "The page contains %(signs)s and %(does)s the image. Other visitors may see a different page."
     does = Sentence("does not show")
-    messages: list[str] = [Sentence(shows, signs=item, does=does) for item in (*SIGNS, BOTH_SIGNS)]
+    messages: list[str] = [Sentence(shows, signs=item, does=does) for item in (*WALL_SIGNS, BOTH_WALL_SIGNS)]
     facts = ConnectionFacts("a.example", (), "203.0.113.5", 443)
-    for status in OBSTACLES:
-        wall = Visit("https://a.example/", (Step("https://a.example/", status, (), now(), now(), facts),))
-        messages.append(determine_outcome(wall, wall, Digest.of(b""))[1])
+    for status in OBSTACLE_SENTENCES:
+        wall = Visit("https://a.example/", (VisitStep("https://a.example/", status, (), now(), now(), facts),))
+        messages.append(determine_outcome(wall, wall, Digest.from_bytes(b""))[1])
     with translation.override("zh-hans"):
         assert [item for item in messages if re.search("[a-z]{3}", in_words(item).replace("%(status)s", ""))] == []
 
@@ -126,22 +119,22 @@ def test_error_with_a_hint_is_translated() -> None:
 
 
 def test_quote_next_to_a_sentence_is_unchanged() -> None:
-    disputed = following(Sentence("Disputed."), "", "Licensed. The picture isn't ours, I think.")
+    disputed = concatenate_sentences(Sentence("Disputed."), "", "Licensed. The picture isn't ours, I think.")
     with translation.override("zh-hans"):
         assert in_words(disputed) == "已提出争议。Licensed. The picture isn't ours, I think."
         assert in_words("Disputed.") == "Disputed."
 
 
-def test_every_standing_and_decision_has_a_phrase() -> None:
-    assert {f"again-{standing}" for standing in Standing} | set(Case.Decision) <= set(history.PHRASES)
+def test_every_page_status_and_decision_has_a_label() -> None:
+    assert {f"again-{standing}" for standing in PlaceState} | set(Case.Decision) <= set(history.PHRASES)
 
 
 @pytest.mark.django_db
 def test_stored_sentence_is_translated_and_a_quote_is_unchanged() -> None:
     site = Sentence("Not visited: the operator's rules exclude %(host)s.", host=Sentence("a password field"))
-    both = following(Sentence("The page is available."), '{"text": "Licensed.", "values": {}}', site)
+    both = concatenate_sentences(Sentence("The page is available."), '{"text": "Licensed.", "values": {}}', site)
     for value in (both, '{"text": "Licensed.", "values": {}}', "[1", '"', "", "Licensed."):
-        pk = Picture.objects.create(digest=Digest.of(value.encode()), size=1, first_seen=now(), error=value).pk
+        pk = Picture.objects.create(digest=Digest.from_bytes(value.encode()), size=1, first_seen=now(), error=value).pk
         error = Picture.objects.get(pk=pk).error
         assert error == value
         assert Picture.objects.filter(error=value).get().pk == pk

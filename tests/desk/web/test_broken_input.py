@@ -15,14 +15,14 @@ from tests.assets.broken_files import broken_bodies, broken_files
 from tests.assets.desk_scene import Scene, scene
 
 __all__ = ["scene", "scene_of_programs"]
-BROKEN, BODIES = broken_files(), broken_bodies()
-PARTS, PARTS_OF_FILES = 10, 3
+BROKEN_FILES, BROKEN_BODIES = broken_files(), broken_bodies()
+PART_COUNT, FILE_PART_COUNT = 10, 3
 """Broken inputs are divided into this many parts; each endpoint gets one part, in turn."""
 
 
 @pytest.fixture(autouse=True)
 def unlimited_rates() -> Iterator[None]:
-    """Raise the rate limits, so that no request is refused before it is read."""
+    """Raise the rate limits, so that no request is rejected before it is read."""
     config = replace(settings.CONFIG, api_requests_a_minute=1_000_000, identifications_a_minute=1_000_000)
     with override_settings(CONFIG=config, ACCOUNT_RATE_LIMITS={}):
         yield
@@ -48,13 +48,13 @@ def iter_file_fields(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
 
 @pytest.mark.long
 def test_broken_files_crash_no_form(scene_of_programs: Scene) -> None:
-    assert len(BROKEN) >= 50
+    assert len(BROKEN_FILES) >= 50
     doors = list(iter_file_fields(scene_of_programs))
     assert len(doors) >= 9
     failures = []
     for index, (door, client, address, field) in enumerate(doors):
         client.raise_request_exception = False
-        for case, data in list(BROKEN.items())[index % PARTS_OF_FILES :: PARTS_OF_FILES]:
+        for case, data in list(BROKEN_FILES.items())[index % FILE_PART_COUNT :: FILE_PART_COUNT]:
             file = io.BytesIO(data)
             file.name = "a.xlsx"
             other = {"title": "A"} if door.startswith("add_work ") else {}
@@ -83,8 +83,8 @@ def test_broken_bodies_crash_no_api_operation(scene_of_programs: Scene) -> None:
         while "{" in address:
             start, _, rest = address.partition("{")
             address = f"{start}1{rest.partition('}')[2]}"
-        for number, (case, (kind, body)) in enumerate(BODIES.items()):
-            if (number + index) % (PARTS // 2 if kind == "application/json" else PARTS):
+        for number, (case, (kind, body)) in enumerate(BROKEN_BODIES.items()):
+            if (number + index) % (PART_COUNT // 2 if kind == "application/json" else PART_COUNT):
                 continue
             with transaction.atomic():
                 response = client.generic(method.upper(), address, body, content_type=kind)
@@ -97,7 +97,7 @@ def test_broken_bodies_crash_no_api_operation(scene_of_programs: Scene) -> None:
 
 @pytest.mark.long
 def test_broken_bodies_crash_no_page(scene: Scene) -> None:
-    assert len(BODIES) >= 35
+    assert len(BROKEN_BODIES) >= 35
     addresses = list(scene.addresses().values())
     addresses += [f"/d/{scene.link_token}", f"/d/{scene.link_token}/a.zip", "/sign-in/", "/sign-up/", "/language"]
     addresses += ["/account/password/reset/", "/account/2fa/totp/activate/", "/account/2fa/webauthn/login/", "/owners/"]
@@ -105,8 +105,8 @@ def test_broken_bodies_crash_no_page(scene: Scene) -> None:
     scene.alice.raise_request_exception = False
     failures = []
     for index, address in enumerate(addresses):
-        for number, (case, (kind, body)) in enumerate(BODIES.items()):
-            if (number + index) % PARTS:
+        for number, (case, (kind, body)) in enumerate(BROKEN_BODIES.items()):
+            if (number + index) % PART_COUNT:
                 continue
             with transaction.atomic():
                 response = scene.alice.generic("POST", address, body, content_type=kind)

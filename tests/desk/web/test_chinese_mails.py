@@ -25,7 +25,7 @@ __all__ = ["ann", "browser"]
 
 ACCOUNTS = Path(allauth.__file__).parent / "templates"
 EVENT_DETAILS: dict[EventKind, dict[str, object]] = {
-    EventKind.CANARY_MISSED: {"watch": 1, "name": "秋山", "page": "https://shop.example/a"},
+    EventKind.KNOWN_COPY_MISSED: {"watch": 1, "name": "秋山", "page": "https://shop.example/a"},
     EventKind.WORK_HELD: {"work": 1, "sites": 12},
     EventKind.REPORT_READY: {"report": 1},
     EventKind.NOTICE_DUE: {"notice": 4, "party": "shop.example", "due": "2026-12-04"},
@@ -92,5 +92,5 @@ def test_invitation_uses_the_language_of_the_recipient_or_the_inviter(
     for email in (bo.email, "cy@example.org"):
         invite_by_mail(config, studio, email, Role.VIEWER, by=reader.username)
     first, second = mailoutbox
-    assert first.subject == f"{reader.username} invites you to Studio"
+    assert first.subject == f"{reader.username} invites you to join Studio"
     assert find_english(second.subject + str(second.body), ("Studio",)) == []

@@ -28,7 +28,7 @@ API_MODULE = "soft_bindings.py"
 ZH = {"Accept-Language": "zh-CN,zh;q=0.9"}
 
 
-def general_urls() -> list[str]:
+def list_general_urls() -> list[str]:
     """Return the URLs that belong to no owner."""
     urls = []
     for pattern in patterns():
@@ -43,8 +43,8 @@ def test_chinese_pages_contain_no_english_or_half_width_punctuation(scene: Scene
     User.objects.filter(pk=scene.ann.pk).update(is_superuser=True)
     problems, count = [], 0
     for client, addresses in (
-        (scene.alice, [*general_urls(), *scene.addresses().values()]),
-        (Client(), general_urls()),
+        (scene.alice, [*list_general_urls(), *scene.addresses().values()]),
+        (Client(), list_general_urls()),
     ):
         for address in addresses:
             response = client.get(address, headers=ZH)

@@ -21,10 +21,10 @@ from tests.assets.site_browser import DESKTOP, PHONE, TABLET, WIDE, Site
 
 SCREENS = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
 SCREEN_FIELDS = ("size", "scheme", "language")
-SHARED = 7
+LATIN_PAGE_STEP = 7
 """One of this many pages is tested with long Latin words.
 
-All pages are tested with Chinese ones, which wrap anywhere.
+All pages are tested with Chinese words, which wrap anywhere.
 """
 CHINESE_TEXT_SCRIPT = """() => {
   const left = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
@@ -38,8 +38,8 @@ CHINESE_TEXT_SCRIPT = """() => {
 }"""
 """Text that users read where the page declares Chinese, including text added by scripts."""
 MAX_CHARACTERS = 75
-"""Maximum length of a line, so that the eye finds the next one."""
-LONG_LINES = """(most) => {
+"""Maximum readable line length in characters."""
+FIND_LONG_LINES = """(most) => {
   const words = 'Each infringing use becomes evidence that anybody can verify on a machine of their own'
   const pen = document.createElement('canvas').getContext('2d'), range = document.createRange()
   return [...document.querySelectorAll('p, li, dd, blockquote, .letter')].filter((one) => {
@@ -51,12 +51,12 @@ LONG_LINES = """(most) => {
     return wide > most * pen.measureText(words).width / words.length
   }).map((one) => one.outerHTML)
 }"""
-BEGIN = """() => [...document.querySelectorAll('.top, main, .bottom')].map(
+READ_LEFT_EDGES = """() => [...document.querySelectorAll('.top, main, .bottom')].map(
   (one) => Math.round(one.getBoundingClientRect().left + parseFloat(getComputedStyle(one).paddingLeft)))"""
 """Left edges of header, page and footer."""
 SCREEN_ONLY = "nav, button, .button, summary:not(details[open] > *, .fold > *, .part > *), dialog"
 """Controls that must not be printed."""
-NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object |\{\{|%\(", re.MULTILINE)
+MISSING_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object |\{\{|%\(", re.MULTILINE)
 """Text that appears where a value is missing."""
 
 
@@ -77,18 +77,18 @@ def test_wide_screens_limit_line_length_and_print_hides_controls(site: Site) -> 
     scene = restore_scene(site.inline, PaymentDemandScene)
     alice = site.sign_in(scene.ann, size=WIDE, scheme="dark")
     problems = []
-    for address in complete_pages(scene.alice, [*general_urls(), *scene.addresses().values()][3:]):
+    for address in list_complete_pages(scene.alice, [*list_general_urls(), *scene.addresses().values()][3:]):
         page = alice.open(address)
         alice.check_width()
-        problems += [(address, line) for line in page.evaluate(LONG_LINES, MAX_CHARACTERS)]
-        if len(set(begin := page.evaluate(BEGIN))) > 1:
+        problems += [(address, line) for line in page.evaluate(FIND_LONG_LINES, MAX_CHARACTERS)]
+        if len(set(begin := page.evaluate(READ_LEFT_EDGES))) > 1:
             problems.append((address, f"head, page and foot begin at {begin}"))
         page.emulate_media(media="print")
         problems += [
             (address, element.inner_text()) for element in page.locator(SCREEN_ONLY).all() if element.is_visible()
         ]
         last = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4"))).pages[-1].extract_text()
-        if last.startswith("Exhibit states"):
+        if last.startswith("Exhibit records"):
             problems.append((address, "a sheet of paper for the foot alone"))
         page.emulate_media(media="screen")
     assert not problems, "\n".join(map(str, problems))
@@ -96,7 +96,7 @@ def test_wide_screens_limit_line_length_and_print_hides_controls(site: Site) -> 
 
 @pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-def test_sections_fit_one_line_on_a_phone_and_show_the_current_one(site: Site, language: str) -> None:
+def test_sections_fit_a_line_on_a_phone_and_show_the_current_section(site: Site, language: str) -> None:
     scene = restore_scene(site.inline, PaymentDemandScene)
     alice = site.sign_in(scene.ann, size=PHONE, language=language)
     for name in ("cases", "downloads"):
@@ -107,7 +107,7 @@ def test_sections_fit_one_line_on_a_phone_and_show_the_current_one(site: Site, l
         alice.check()
 
 
-NAMES = {
+NAME_COLUMNS = {
     "title", "party", "name", "file_name", "licensee", "contact", "word", "label", "capacity", "use", "url", "page_url",
     "image_url", "reason", "by", "created_by", "decided_by", "words", "address", "organisation", "author",
 }  # fmt: skip
@@ -115,15 +115,15 @@ NAMES = {
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("letter", "step"), [("W", SHARED), ("字", 1)])
+@pytest.mark.parametrize(("letter", "step"), [("W", LATIN_PAGE_STEP), ("字", 1)])
 def test_long_names_do_not_overflow_a_phone_screen(site: Site, letter: str, step: int) -> None:
     scene, beyond = restore_scene(site.inline, PaymentDemandScene), []
     alice = site.sign_in(scene.ann, size=PHONE)
     set_long_names(letter * 60)
     main = [reverse(name, args=["studio"]) for name in ("works", "notices", "parties", "downloads", "licences")]
     main += [reverse(name, args=["studio", 1]) for name in ("case", "work", "notice", "watch")]
-    other_urls = [*general_urls(), *scene.addresses().values()][4::step]
-    for address in complete_pages(
+    other_urls = [*list_general_urls(), *scene.addresses().values()][4::step]
+    for address in list_complete_pages(
         scene.alice, list(dict.fromkeys([reverse("cases", args=["studio"]), *main, *other_urls]))
     ):
         page = alice.open(address)
@@ -140,7 +140,7 @@ def set_long_names(word: str) -> None:
     for model in apps.get_app_config("registry").get_models():
         for column in model._meta.concrete_fields:
             is_text = isinstance(column, CharField | TextField) and not column.choices and not column.unique
-            if column.name not in NAMES or not is_text:
+            if column.name not in NAME_COLUMNS or not is_text:
                 continue
             web = "https://shop.example/" if column.name.endswith("url") else ""
             with suppress(IntegrityError), transaction.atomic():  # some have unique names
@@ -152,14 +152,14 @@ def check_pages(site: Site, size: tuple[int, int], scheme: str, language: str, f
     scene = restore_scene(site.inline, PaymentDemandScene)
     alice = site.sign_in(scene.ann, size=size, scheme=scheme, language=language)
     problems = []
-    for address in complete_pages(scene.alice, [*general_urls(), *scene.addresses().values()][first::step]):
+    for address in list_complete_pages(scene.alice, [*list_general_urls(), *scene.addresses().values()][first::step]):
         page = alice.open(address)
         alice.check()
         for narrower in (TABLET, PHONE) if size == DESKTOP else ():
             alice.resize(narrower)
             alice.check_width()
         alice.resize(size)
-        problems += [(address, match.group()) for match in NO_VALUE.finditer(page.inner_text("body"))]
+        problems += [(address, match.group()) for match in MISSING_VALUE.finditer(page.inner_text("body"))]
         if language == "zh-CN":
             text = "\n".join(page.evaluate(CHINESE_TEXT_SCRIPT))
             problems += [(address, phrase) for phrase in (*find_english(text, KNOWN_WORDS), *find_half_width(text))]
@@ -173,7 +173,7 @@ def test_anonymous_and_non_member_pages_are_accessible(
 ) -> None:
     scene = restore_scene(site.inline, PaymentDemandScene)
     anonymous = site.anonymous_visitor(size=size, scheme=scheme, language=language)
-    urls = complete_pages(Client(), general_urls())
+    urls = list_complete_pages(Client(), list_general_urls())
     for address in [*urls, reverse("link", args=["no-such-link"])]:
         anonymous.page.goto(anonymous.base + address)
         anonymous.errors.clear()  # a missing link has status 404
@@ -186,7 +186,7 @@ def test_anonymous_and_non_member_pages_are_accessible(
     charlie.check()
 
 
-def complete_pages(client: Client, addresses: list[str]) -> list[str]:
+def list_complete_pages(client: Client, addresses: list[str]) -> list[str]:
     """Return the URLs at which a client gets a complete page."""
     urls = []
     for address in addresses:
@@ -197,7 +197,7 @@ def complete_pages(client: Client, addresses: list[str]) -> list[str]:
     return urls
 
 
-def general_urls() -> list[str]:
+def list_general_urls() -> list[str]:
     """Return the URLs that belong to no owner."""
     urls = []
     for pattern in patterns():

@@ -1,4 +1,4 @@
-"""Test a new owner's first ten minutes in a browser, from the first link to the first find, guided by the pages."""
+"""Test a new owner's first ten minutes in a browser, from the first link to the first match, guided by the pages."""
 
 import re
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_from_the_first_link_to_the_first_match(site: Site, shop: Shop, tmp_path
     expect(panel.locator("kbd")).to_have_count(1)
     check_page(ann)
     assert clicks.count <= 6
-    Case.objects.update(decision="cleared")
+    Case.objects.update(decision="dismissed")
     page.reload()
     expect(panel).to_have_count(0)  # it disappears after the first decision
 
@@ -101,7 +101,7 @@ def test_sample_data_is_added_tried_and_removed(site: Site) -> None:
     expect(page.locator("#what-next li:nth-child(3) strong")).to_be_visible()
     site.inline.run_until_idle()
     page.reload()
-    expect(page.locator(".item")).to_have_count(len(sample.COPIES))
+    expect(page.locator(".item")).to_have_count(len(sample.SAMPLE_COPIES))
     ann.check()
     sample_owner = Owner.objects.get(sample=True)
     for name in ("works", "watches", "licences", "notices", "downloads", "members"):

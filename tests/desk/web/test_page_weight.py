@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.bundles.links import make_link
+from registry.bundles.links import create_link
 from registry.models import (
     Bundle,
     Case,
@@ -35,7 +35,7 @@ from registry.models import (
 from tests.assets.desk_scene import Scene
 from tests.assets.restored_scenes import restore_scene
 from tests.assets.site_browser import use_services
-from tests.desk.web.common.test_access import POSTED
+from tests.desk.web.common.test_access import POST_ONLY_URLS
 from tests.desk.web.middleware.test_assets import GZIP, asset_urls
 from workers.tasks.sync_runner import SyncRunner
 
@@ -49,14 +49,14 @@ MANY = 300
 log = logging.getLogger(__name__)  # `--log-cli-level INFO` shows every page
 
 
-def random_digests(count: int) -> list[Digest]:
+def create_random_digests(count: int) -> list[Digest]:
     return [Digest(token_bytes(32)) for _ in range(count)]
 
 
 def _add_works(scene: Scene) -> list[Work]:
     pictures = Picture.objects.bulk_create(
         Picture(digest=digest, size=100_000, format="JPEG", width=1200, height=800, first_seen=now(), state="done")
-        for digest in random_digests(MANY)
+        for digest in create_random_digests(MANY)
     )
     works = Work.objects.bulk_create(
         Work(owner=scene.studio, number=number, title=f"A work with a longer title {number}", registered_at=now())
@@ -102,7 +102,7 @@ def _add_cases(scene: Scene, works: list[Work]) -> list[Case]:
             work=work,
             party=f"shop-{number % 20}.example",
             decision="confirmed" if number % 2 else "open",
-            waits=not number % 2,
+            is_pending=not number % 2,
             likelihood=0.9,
             places=1,
             opened_at=now(),
@@ -133,7 +133,7 @@ def _add_evidence(scene: Scene, cases: list[Case]) -> None:
     confirmed_cases = [case for case in cases if case.decision == "confirmed"]
     bundles = Bundle.objects.bulk_create(
         Bundle(case=case, number=1, seal_digest=seal, sealed_at=now(), state="done")
-        for case, seal in zip(confirmed_cases, random_digests(len(confirmed_cases)), strict=True)
+        for case, seal in zip(confirmed_cases, create_random_digests(len(confirmed_cases)), strict=True)
     )
     for number in range(2, 60):
         Package.objects.create(owner=scene.studio, number=number, recipient="court", asked_by="Ann", state="done")
@@ -143,7 +143,7 @@ def _add_evidence(scene: Scene, cases: list[Case]) -> None:
     for number in range(2, 60):
         parameters = {"title": f"Report {number}", "preparer": "Ann"}
         Report.objects.create(owner=scene.studio, number=number, parameters=parameters, files=[file] * 5, state="done")
-        make_link(scene.studio, Package.objects.get(number=1), days=3, by="Ann")
+        create_link(scene.studio, Package.objects.get(number=1), days=3, by="Ann")
 
 
 def _add_lists(scene: Scene) -> None:
@@ -175,11 +175,11 @@ def _add_lists(scene: Scene) -> None:
 
 
 @pytest.fixture
-def busy(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, dict[str, str]]:
+def busy_site(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, dict[str, str]]:
     """The scene of the access tests with years of data, and its URLs."""
     use_services(monkeypatch, inline.services)
     scene = restore_scene(inline, Scene)
-    addresses = {name: address for name, address in scene.addresses().items() if name not in POSTED}
+    addresses = {name: address for name, address in scene.addresses().items() if name not in POST_ONLY_URLS}
     _add_evidence(scene, _add_cases(scene, _add_works(scene)))
     _add_lists(scene)
     assert LogSubmission.objects.exists()
@@ -187,10 +187,10 @@ def busy(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, di
 
 
 @pytest.mark.long
-def test_pages_stay_light_for_large_owners(busy: tuple[Scene, dict[str, str]]) -> None:
+def test_pages_stay_light_for_large_owners(busy_site: tuple[Scene, dict[str, str]]) -> None:
     heavy, count = [], 0
-    alice = busy[0].alice
-    for name, address in sorted(busy[1].items()):
+    alice = busy_site[0].alice
+    for name, address in sorted(busy_site[1].items()):
         alice.get(address).getvalue()  # rows written by a first visit do not count
         with CaptureQueriesContext(connection) as context:
             page_response = alice.get(address, headers=GZIP)
@@ -211,7 +211,7 @@ def test_pages_stay_light_for_large_owners(busy: tuple[Scene, dict[str, str]]) -
         log.info("%-20s %3d queries %7d bytes, %7d sent", name, len(queries), len(page), sent_bytes)
         assert queries, name
         if len(queries) > MAX_QUERIES or len(page) > MAX_BYTES or sent_bytes > MAX_BYTES:
-            most_frequent = _most_frequent(queries)
+            most_frequent = _find_most_frequent(queries)
             summary = (
                 f"{len(queries)} queries, {len(page):,} bytes, {sent_bytes:,} sent; asked most often: {most_frequent}"
             )
@@ -220,7 +220,7 @@ def test_pages_stay_light_for_large_owners(busy: tuple[Scene, dict[str, str]]) -
     assert not heavy, "\n".join(heavy)
 
 
-def _most_frequent(queries: list[str]) -> str:
+def _find_most_frequent(queries: list[str]) -> str:
     """Return the most frequent query, without its values."""
     shapes = [re.sub(r"\d+|'[^']*'|'\\x[0-9a-f]+'", "?", query) for query in queries]
     shape = max(set(shapes), key=shapes.count)

@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.__main__ import main
-from evidence.accuracy.error_rates import SLIP_PERIOD, Accuracy, Rate, count_decisions as count_timed
-from evidence.accuracy.file import LoggedEntry, RunningRoot, check_accuracy, write_accuracy
+from evidence.accuracy.error_rates import SLIP_PERIOD, Accuracy, ErrorRate, count_decisions as count_timed
+from evidence.accuracy.file import IncrementalMerkleRoot, LoggedEntry, check_accuracy, write_accuracy
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
 from evidence.verdict.result import State
@@ -38,7 +38,7 @@ def undo_decision(case: int) -> dict[str, Any]:
 def decision(
     case: int, what: str = "confirmed", machine_decision: str = "certain", who: str = "person"
 ) -> dict[str, Any]:
-    copies = None if what == "open" else what != "cleared"
+    copies = None if what == "open" else what != "dismissed"
     machine = {
         "calibration": None,
         "decision": machine_decision,
@@ -51,9 +51,9 @@ def decision(
 
 HISTORY = [
     decision(1),
-    decision(2, "cleared"),
+    decision(2, "dismissed"),
     decision(3, "licensed"),
-    decision(4, "cleared", "review"),
+    decision(4, "dismissed", "review"),
     decision(5, "confirmed", "review"),
     decision(2, "open"),
     decision(2, "confirmed"),
@@ -79,12 +79,12 @@ class LoggedFile:
 
     def write(self, entries: list[LoggedEntry] | None = None) -> Path:
         with self.path.open("wb") as out:
-            write_accuracy(out, self.log.checkpoint().note, self.entries if entries is None else entries)
+            write_accuracy(out, self.log.sign_checkpoint().note, self.entries if entries is None else entries)
         return self.path
 
     @property
     def trust(self) -> Trust:
-        log = TrustedLog(self.log.vkey(), development=True, label="for tests")
+        log = TrustedLog(self.log.get_verifier_key(), development=True, label="for tests")
         return Trust("2026-11-20", "of a test", (), (), (log,), ())
 
 
@@ -97,13 +97,13 @@ def log_file(tmp_path: Path) -> LoggedFile:
     return log_to_write
 
 
-def test_an_outsider_takes_no_other_time_for_a_slip(log_file: LoggedFile) -> None:
-    log_file.add(EntryType.DECISION, decision(9, "cleared"))
+def test_outsider_uses_logged_times_for_slips(log_file: LoggedFile) -> None:
+    log_file.add(EntryType.DECISION, decision(9, "dismissed"))
     log_file.add(EntryType.DECISION, undo_decision(9))
     late = replace(log_file.entries[-1].entry, time=log_file.entries[-2].entry.time + SLIP_PERIOD * 2)
     verdict = check_accuracy(log_file.write(), log_file.trust)
     assert verdict.accuracy is not None
-    assert (verdict.accuracy.slips, verdict.accuracy.certain) == (1, Rate(3, 1, 0))
+    assert (verdict.accuracy.slips, verdict.accuracy.certain) == (1, ErrorRate(3, 1, 0))
     lied = [*log_file.entries[:-1], replace(log_file.entries[-1], entry=late)]
     assert check_accuracy(log_file.write(lied), log_file.trust).outcome is ExitCode.CHECK_FAILED
     text = log_file.write().read_text()
@@ -113,31 +113,31 @@ def test_an_outsider_takes_no_other_time_for_a_slip(log_file: LoggedFile) -> Non
         check_accuracy(log_file.path, log_file.trust)
 
 
-def test_an_outsider_computes_the_same_without_any_database(log_file: LoggedFile) -> None:
+def test_outsider_gets_same_rates_without_database(log_file: LoggedFile) -> None:
     verdict = check_accuracy(log_file.write(), log_file.trust)
     assert verdict.outcome is ExitCode.DONE
     assert verdict.size == 18
     assert verdict.accuracy == count(HISTORY)
 
 
-def test_without_a_pinned_log_it_is_incomplete(log_file: LoggedFile) -> None:
+def test_unpinned_log_is_incomplete(log_file: LoggedFile) -> None:
     verdict = check_accuracy(log_file.write(), load_trust())
     assert verdict.outcome is ExitCode.INCOMPLETE
     assert verdict.accuracy == count(HISTORY)
 
 
-def test_an_erased_opening_leaves_the_file_whole(log_file: LoggedFile) -> None:
+def test_file_with_erased_opening_verifies(log_file: LoggedFile) -> None:
     entries = [LoggedEntry(logged.entry) if place == 3 else logged for place, logged in enumerate(log_file.entries)]
     verdict = check_accuracy(log_file.write(entries), log_file.trust)
     assert verdict.outcome is ExitCode.DONE
     assert verdict.accuracy is not None
-    assert verdict.accuracy.certain == Rate(3, 0, 1)
+    assert verdict.accuracy.certain == ErrorRate(3, 0, 1)
 
 
 Lines = list[dict[str, Any]]
 
 
-def leave_out(lines: Lines) -> Lines:
+def truncate_lines(lines: Lines) -> Lines:
     return lines[:4] + lines[5:]
 
 
@@ -149,7 +149,7 @@ def duplicate(lines: Lines) -> Lines:
     return [*lines[:5], lines[4], *lines[5:]]
 
 
-def duplicate_over_another(lines: Lines) -> Lines:
+def duplicate_over_other_line(lines: Lines) -> Lines:
     return [*lines[:4], lines[2], *lines[5:]]
 
 
@@ -179,26 +179,26 @@ def change_type(lines: Lines) -> Lines:
     return lines
 
 
-def borrow_an_opening(lines: Lines) -> Lines:
+def reuse_opening(lines: Lines) -> Lines:
     lines[4] |= {"opening": lines[2]["opening"], "salt": lines[2]["salt"]}
     return lines
 
 
-def change_the_time(lines: Lines) -> Lines:
+def change_time(lines: Lines) -> Lines:
     lines[4]["time"] = "2020-01-01T00:00:00.000000Z"
     return lines
 
 
 ATTACKS: dict[Callable[[Lines], Lines], str] = {
-    leave_out: "entries", cut_last_lines: "entries", duplicate: "entries", duplicate_over_another: "entries",
+    truncate_lines: "entries", cut_last_lines: "entries", duplicate: "entries", duplicate_over_other_line: "entries",
     swap: "entries", alter_person_decision: "openings", alter_machine_decision: "openings",
-    alter_and_commit_again: "entries", change_type: "entries", borrow_an_opening: "openings",
-    change_the_time: "entries",
+    alter_and_commit_again: "entries", change_type: "entries", reuse_opening: "openings",
+    change_time: "entries",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("attack", list(ATTACKS), ids=lambda attack: attack.__name__)
-def test_a_file_that_was_tampered_with_is_refused(log_file: LoggedFile, attack: Callable[[Lines], Lines]) -> None:
+def test_tampered_file_is_rejected(log_file: LoggedFile, attack: Callable[[Lines], Lines]) -> None:
     lines = [json.loads(line) for line in log_file.write().read_bytes().splitlines()]
     changed = attack(lines)
     log_file.path.write_text("".join(json.dumps(line) + "\n" for line in changed), "utf-8")
@@ -208,7 +208,7 @@ def test_a_file_that_was_tampered_with_is_refused(log_file: LoggedFile, attack: 
     assert verdict.accuracy is None
 
 
-def test_a_checkpoint_of_another_size_is_refused(log_file: LoggedFile) -> None:
+def test_checkpoint_of_other_size_is_rejected(log_file: LoggedFile) -> None:
     lines = log_file.write().read_text("utf-8").splitlines(keepends=True)
     head = json.loads(lines[0])
     head["checkpoint"] = head["checkpoint"].replace("\n18\n", "\n16\n")
@@ -228,7 +228,7 @@ def test_a_checkpoint_of_another_size_is_refused(log_file: LoggedFile) -> None:
         b"[" * 70000,
     ],
 )
-def test_a_file_of_another_kind_is_refused_with_a_message(tmp_path: Path, content: bytes) -> None:
+def test_file_of_other_type_is_rejected(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(WrongUseError):
@@ -240,14 +240,14 @@ def test_a_file_of_another_kind_is_refused_with_a_message(tmp_path: Path, conten
 @pytest.mark.parametrize(
     "line", ["7", '{"type":"decision"}', '{"salt":"00"}', '{"type":"slice","salt":"00","opening":{}}']
 )
-def test_a_line_that_is_not_an_entry_is_refused_with_a_message(log_file: LoggedFile, line: str) -> None:
+def test_malformed_entry_is_rejected_with_its_number(log_file: LoggedFile, line: str) -> None:
     lines = log_file.write().read_text("utf-8").splitlines(keepends=True)
     log_file.path.write_text("".join([*lines[:3], line + "\n", *lines[4:]]), "utf-8")
     with pytest.raises(WrongUseError, match="entry 2"):
         check_accuracy(log_file.path, log_file.trust)
 
 
-def test_the_command_prints_text_and_json(log_file: LoggedFile, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_text_and_json(log_file: LoggedFile, capsys: pytest.CaptureFixture[str]) -> None:
     trust = log_file.path.with_suffix(".trust")
     trust.write_bytes(log_file.trust.to_json())
     assert main(["accuracy", str(log_file.write()), "--trust", str(trust)]) == 0
@@ -261,21 +261,21 @@ def test_the_command_prints_text_and_json(log_file: LoggedFile, capsys: pytest.C
     assert "error: " in capsys.readouterr().err
 
 
-def test_the_running_root_is_that_of_the_log(tmp_path: Path) -> None:
+def test_running_root_matches_log_root(tmp_path: Path) -> None:
     log = Log(FolderLogStore(tmp_path / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.tests.example")
-    running = RunningRoot()
-    assert running.root == log.root(0)
+    running = IncrementalMerkleRoot()
+    assert running.root == log.compute_root(0)
     for number in range(1, 20):
         entry = Entry(EntryType.SLICE, now(), number.to_bytes(32))
         log.append([entry])
         running.add(entry.leaf_hash)
-        assert running.root == log.root(number)
+        assert running.root == log.compute_root(number)
 
 
-def test_an_empty_log_has_no_rate(tmp_path: Path) -> None:
+def test_empty_log_has_no_rate(tmp_path: Path) -> None:
     log_file = LoggedFile(tmp_path)
     out = io.BytesIO()
-    write_accuracy(out, log_file.log.checkpoint().note, [])
+    write_accuracy(out, log_file.log.sign_checkpoint().note, [])
     log_file.path.write_bytes(out.getvalue())
     verdict = check_accuracy(log_file.path, log_file.trust)
     assert verdict.outcome is ExitCode.DONE

@@ -1,6 +1,6 @@
 """Test the contract of the port ``Anchor`` with every adapter.
 
-To add an adapter, define a fixture that returns a ``AnchorSetup`` and add its name to ``ANCHORS``.
+To add an adapter, define a fixture that returns an ``AnchorSetup`` and add its name to ``ANCHORS``.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors.cosignature.anchor import WitnessAnchor
+from evidence.anchors.cosignature.anchor import LogWitnessAnchor
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
@@ -23,14 +23,14 @@ from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 from exhibit.ports import Anchor, ReceiptState
 from tests.assets.error_counts import log_of
 from tests.assets.evm_ledger import running_ledger
 from tests.assets.local_witness import running_witness
 
-DIGEST = Digest.of(b"checkpoint")
-SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
+DIGEST = Digest.from_bytes(b"checkpoint")
+SESSION = create_guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
 ANCHORS = ["timestamp_authority", "calendar", "evm_chain", "cosigner"]
 
@@ -95,31 +95,31 @@ class SingleCheckpointLog:
 def cosigner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AnchorSetup]:
     log = log_of(tmp_path)
     log.append([Entry(EntryType.SLICE, now(), b"\x01" * 32)])
-    note = log.checkpoint().note
-    monkeypatch.setattr(sys.modules[__name__], "DIGEST", Digest.of(note.encode()))
+    note = log.sign_checkpoint().note
+    monkeypatch.setattr(sys.modules[__name__], "DIGEST", Digest.from_bytes(note.encode()))
 
     def anchor(url: str) -> Anchor:
-        return WitnessAnchor(
+        return LogWitnessAnchor(
             "cosigner", url, witness.vkey, SingleCheckpointLog(note), development=True, session=SESSION
         )
 
     with running_witness() as witness:
-        witness.add_log(log.vkey())
+        witness.add_log(log.get_verifier_key())
         witness.time = int(now().timestamp())
         yield AnchorSetup(anchor(witness.url), lambda: None, anchor("http://127.0.0.1:9"))
 
 
 @pytest.fixture(params=ANCHORS)
-def timestamped(request: pytest.FixtureRequest) -> AnchorSetup:
+def anchor_setup(request: pytest.FixtureRequest) -> AnchorSetup:
     fixture: AnchorSetup = request.getfixturevalue(request.param)
     return fixture
 
 
-def test_a_digest_is_timestamped_in_the_end_and_the_time_is_close(timestamped: AnchorSetup) -> None:
-    anchor = timestamped.anchor
+def test_digest_is_timestamped_close_to_now(anchor_setup: AnchorSetup) -> None:
+    anchor = anchor_setup.anchor
     receipt = anchor.submit(DIGEST)
     assert (receipt.kind, receipt.witness, receipt.development) == (anchor.kind, anchor.name, anchor.development)
-    timestamped.speak()
+    anchor_setup.speak()
     receipt = anchor.upgrade(DIGEST, receipt)
     assert receipt.state is ReceiptState.COMPLETE
     assert receipt.time is not None
@@ -129,37 +129,37 @@ def test_a_digest_is_timestamped_in_the_end_and_the_time_is_close(timestamped: A
     assert anchor.upgrade(DIGEST, receipt) == receipt
 
 
-def test_nothing_new_gives_the_same_receipt(timestamped: AnchorSetup) -> None:
-    receipt = timestamped.anchor.submit(DIGEST)
-    assert timestamped.anchor.upgrade(DIGEST, receipt) == receipt
+def test_upgrade_without_news_returns_same_receipt(anchor_setup: AnchorSetup) -> None:
+    receipt = anchor_setup.anchor.submit(DIGEST)
+    assert anchor_setup.anchor.upgrade(DIGEST, receipt) == receipt
 
 
-def test_a_receipt_says_nothing_about_another_digest(timestamped: AnchorSetup) -> None:
-    receipt = timestamped.anchor.submit(DIGEST)
-    timestamped.speak()
-    receipt = timestamped.anchor.upgrade(DIGEST, receipt)
+def test_receipt_fails_for_other_digest(anchor_setup: AnchorSetup) -> None:
+    receipt = anchor_setup.anchor.submit(DIGEST)
+    anchor_setup.speak()
+    receipt = anchor_setup.anchor.upgrade(DIGEST, receipt)
     with pytest.raises(IntegrityError):
-        timestamped.anchor.verify(Digest.of(b"another"), receipt)
+        anchor_setup.anchor.verify(Digest.from_bytes(b"another"), receipt)
 
 
-def test_a_damaged_receipt_fails_with_a_sentence(timestamped: AnchorSetup) -> None:
-    receipt = timestamped.anchor.submit(DIGEST)
-    timestamped.speak()
-    receipt = timestamped.anchor.upgrade(DIGEST, receipt)
+def test_damaged_receipt_fails(anchor_setup: AnchorSetup) -> None:
+    receipt = anchor_setup.anchor.submit(DIGEST)
+    anchor_setup.speak()
+    receipt = anchor_setup.anchor.upgrade(DIGEST, receipt)
     for proof in (b"", receipt.proof[:-1], receipt.proof[: len(receipt.proof) // 2], b"\x00" * 100):
         with pytest.raises(IntegrityError):
-            timestamped.anchor.verify(DIGEST, dataclasses.replace(receipt, proof=proof))
+            anchor_setup.anchor.verify(DIGEST, dataclasses.replace(receipt, proof=proof))
 
 
-def test_an_unreachable_timestamp_service_is_a_missing_service_that_may_come_back(timestamped: AnchorSetup) -> None:
+def test_unreachable_timestamp_service_can_be_retried(anchor_setup: AnchorSetup) -> None:
     with pytest.raises(ServiceMissingError) as raised:
-        timestamped.absent.submit(DIGEST)
+        anchor_setup.absent.submit(DIGEST)
     assert raised.value.retry
 
 
-def test_material_has_names_that_can_lie_in_one_folder(timestamped: AnchorSetup) -> None:
-    receipt = timestamped.anchor.submit(DIGEST)
-    timestamped.speak()
-    names = [name for name, _ in timestamped.anchor.upgrade(DIGEST, receipt).material]
+def test_material_names_are_unique_and_safe(anchor_setup: AnchorSetup) -> None:
+    receipt = anchor_setup.anchor.submit(DIGEST)
+    anchor_setup.speak()
+    names = [name for name, _ in anchor_setup.anchor.upgrade(DIGEST, receipt).material]
     assert len(set(names)) == len(names)
     assert all(name.isascii() and "/" not in name and not name.startswith(".") for name in names)

@@ -1,4 +1,4 @@
-"""Test that one declaration provides everything that the product knows about a kind of timestamp."""
+"""Test that a single declaration defines a kind of timestamp completely."""
 
 import subprocess
 import sys
@@ -16,12 +16,12 @@ from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.errors import ConfigError
 from registry.configuration import load_config
-from registry.services.anchors import BrokenAnchor, anchor_of
+from registry.services.anchors import InvalidAnchor, build_anchor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotaryConfig(AnchorConfig):
-    seal: Path | None = values.setting(None, values.path)
+    seal: Path | None = values.setting(None, values.parse_path)
 
     @property
     def faults(self) -> dict[str, object]:
@@ -34,8 +34,8 @@ def notary(monkeypatch: pytest.MonkeyPatch) -> AnchorKind:
         KINDS["rfc3161"],
         name="notary",
         config=NotaryConfig,
-        build=lambda config, _session, _log: BrokenAnchor(config, ConfigError("asked")),
-        usual=timedelta(days=1),
+        build=lambda config, _session, _log: InvalidAnchor(config, ConfigError("asked")),
+        usual_response_time=timedelta(days=1),
     )
     monkeypatch.setitem(KINDS, "notary", kind)
     return kind
@@ -47,32 +47,30 @@ def load_anchors(folder: Path, more: str) -> tuple[AnchorConfig, ...]:
     return load_config({"EXHIBIT_DATA": str(folder)}).anchors
 
 
-def test_a_kind_that_is_declared_has_its_settings_and_its_adapter(notary: AnchorKind, tmp_path: Path) -> None:
+def test_declared_kind_has_settings_and_adapter(notary: AnchorKind, tmp_path: Path) -> None:
     [anchor_config] = load_anchors(tmp_path, 'seal = "secrets/seal"')
     assert anchor_config.files == {"seal": tmp_path / "secrets" / "seal"}
-    anchor = anchor_of(anchor_config, (), "tests")
+    anchor = build_anchor(anchor_config, (), "tests")
     assert (anchor.kind, anchor.name) == ("notary", "ann")
     with pytest.raises(ConfigError, match="asked"):
         anchor.examine()
 
 
 @pytest.mark.parametrize(
-    ("more", "expected"), [("", "ann: seal is missing"), ('roots = "r"', "roots isn't a setting of")]
+    ("more", "expected"), [("", "ann: seal is missing"), ('roots = "r"', "roots is not a setting of")]
 )
-def test_the_settings_of_a_declared_kind_are_checked(
-    notary: AnchorKind, tmp_path: Path, more: str, expected: str
-) -> None:
+def test_settings_of_declared_kind_are_validated(notary: AnchorKind, tmp_path: Path, more: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         load_anchors(tmp_path, more)
 
 
-def test_kinds_are_distinguished_by_their_files_and_lead_to_the_trust_list() -> None:
+def test_kinds_have_unique_file_names_and_map_to_trust_list() -> None:
     assert len({(kind.prefix, kind.suffix) for kind in KINDS.values()}) == len(KINDS)
-    assert {kind.pins for kind in KINDS.values()} <= {field.name for field in fields(Trust)}
+    assert {kind.trust_field for kind in KINDS.values()} <= {field.name for field in fields(Trust)}
     assert [name for name, kind in KINDS.items() if kind.name != name] == []
 
 
-def test_the_configuration_loads_no_library_of_a_timestamp_service() -> None:
+def test_configuration_imports_no_timestamp_libraries() -> None:
     program = (
         "import sys, registry.configuration\n"
         "heavy = {'cryptography', 'requests', 'asn1crypto', 'opentimestamps', 'numpy', 'trie', 'eth_keys', 'django'}\n"
@@ -84,5 +82,5 @@ def test_the_configuration_loads_no_library_of_a_timestamp_service() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_documents_have_a_word_for_each_kind(kind: str, language: str) -> None:
-    assert load_phrases(language).word("witness", f"kind_{kind}")
+def test_documents_have_a_term_for_each_kind(kind: str, language: str) -> None:
+    assert load_phrases(language).get_label("witness", f"kind_{kind}")

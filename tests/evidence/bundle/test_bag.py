@@ -13,18 +13,18 @@ from exhibit.errors import ExitCode, WrongUseError
 from tests.assets.bundles import Scene
 from tests.assets.forged_evidence import NOT_REMADE
 from tests.assets.tampering import read_files
-from tests.evidence.verify.test_verifier import states
+from tests.evidence.verify.test_verifier import get_states
 
 
-def test_the_same_input_gives_the_same_bytes(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_same_input_gives_same_bytes(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     assert scene.write(tmp_path / "again.zip").read_bytes() == bundle.read_bytes()
 
 
-def test_proofs_grow_around_sealed_files_that_stay(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_proofs_grow_while_sealed_files_stay(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     young = scene.write(tmp_path / "young.zip", Proofs())
     verdict = Verifier(scene.trust).verify(young)
     assert verdict.outcome is ExitCode.INCOMPLETE
-    assert {name for name, state in states(verdict).items() if state is State.NOT_CHECKED} == {
+    assert {name for name, state in get_states(verdict).items() if state is State.NOT_CHECKED} == {
         "entry",
         "inclusion",
         "checkpoint",
@@ -38,7 +38,7 @@ def test_proofs_grow_around_sealed_files_that_stay(scene: Scene, bundle: Path, t
     }
 
 
-def test_a_test_chain_that_was_restarted_does_not_stop_a_download(scene: Scene, tmp_path: Path) -> None:
+def test_restarted_test_chain_does_not_stop_download(scene: Scene, tmp_path: Path) -> None:
     [blocks] = [anchored for anchored in scene.proofs.anchors if anchored.receipt.kind == "opentimestamps"]
     assert blocks.receipt.time is not None
     [(name, header)] = blocks.receipt.material
@@ -53,6 +53,6 @@ def test_a_test_chain_that_was_restarted_does_not_stop_a_download(scene: Scene, 
     assert "anchor:checkpoint-anew.ots" not in names
 
 
-def test_the_facts_cannot_be_withheld(scene: Scene, tmp_path: Path) -> None:
+def test_facts_cannot_be_withheld(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="facts"):
         scene.write(tmp_path / "copy.zip", Proofs(withheld=Withheld(("data/facts.json",), "")))

@@ -1,4 +1,4 @@
-"""Test copies for the other side: sealed reduced images replace the originals, and matches still compute."""
+"""Test copies for the opposing party: sealed reduced images replace the originals, and matches are still verified."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
-from evidence.bundle.sealing import REDUCED_SIDE, ContentFile, create_stand_in, reduced_path, seal, seal_opening
+from evidence.bundle.sealing import (
+    MAX_REDUCED_SIDE,
+    ContentFile,
+    build_seal_opening,
+    create_stand_in,
+    get_reduced_path,
+    seal_case,
+)
 from evidence.verdict.result import Check, State
-from evidence.verify.checks.inspection import STOOD_IN
+from evidence.verify.checks.inspection import STAND_IN_SENTENCE
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import EntryType
@@ -44,10 +51,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         if file.role not in FROM_FACTS
     ]
     files.append(create_stand_in(ORIGINAL, registered_bytes(1), original.blobs))
-    sealed_case = seal(
+    sealed_case = seal_case(
         original.facts, files, original.owner_key, holder="operator", sealed_at=now(), blobs=original.blobs
     )
-    entry = append_entry(original.log, EntryType.SEAL, seal_opening(sealed_case))
+    entry = append_entry(original.log, EntryType.SEAL, build_seal_opening(sealed_case))
     return replace(
         original,
         sealed_case=sealed_case,
@@ -59,46 +66,46 @@ def write_copy_for_defendant(scene: Scene, path: Path) -> Path:
     return scene.write(path, replace(scene.proofs, withheld=WITHHELD))
 
 
-def check(scene: Scene, path: Path, name: str) -> Check:
+def find_check(scene: Scene, path: Path, name: str) -> Check:
     return next(result for result in Verifier(scene.trust).verify(path).checks if result.name == name)
 
 
-def test_the_manifest_says_which_picture_stands_in_for_which(scene: Scene) -> None:
-    file = scene.sealed_case.manifest.file(ORIGINAL)
+def test_manifest_references_replacement_picture(scene: Scene) -> None:
+    file = scene.sealed_case.manifest.get_file(ORIGINAL)
     assert file is not None
-    assert file.stand_in == reduced_path(ORIGINAL) == "data/work/01-reduced.jpg"
-    assert scene.sealed_case.manifest.file(file.stand_in) is not None
+    assert file.stand_in == get_reduced_path(ORIGINAL) == "data/work/01-reduced.jpg"
+    assert scene.sealed_case.manifest.get_file(file.stand_in) is not None
 
 
-def test_the_comparison_is_computed_on_the_reduced_picture_and_says_so(scene: Scene, tmp_path: Path) -> None:
+def test_comparison_uses_and_reports_reduced_picture(scene: Scene, tmp_path: Path) -> None:
     path = write_copy_for_defendant(scene, tmp_path / "copy.zip")
     assert ORIGINAL not in read_files(path)
-    result = check(scene, path, "match:01")
+    result = find_check(scene, path, "match:01")
     assert result.state is State.PASSED
-    assert STOOD_IN in result.sentence
-    assert "replaced by" in check(scene, path, f"file:{ORIGINAL}").sentence
+    assert STAND_IN_SENTENCE in result.sentence
+    assert "replaced by" in find_check(scene, path, f"file:{ORIGINAL}").sentence
     assert Verifier(scene.trust).verify(path).outcome is not ExitCode.CHECK_FAILED
 
 
-def test_a_reduced_picture_of_something_else_is_found_out(scene: Scene, tmp_path: Path) -> None:
+def test_wrong_reduced_picture_fails(scene: Scene, tmp_path: Path) -> None:
     files = read_files(write_copy_for_defendant(scene, tmp_path / "copy.zip"))
-    files[reduced_path(ORIGINAL)] = encode_picture(textured_picture(9), "JPEG")
+    files[get_reduced_path(ORIGINAL)] = encode_picture(textured_picture(9), "JPEG")
     path = write_zip(tmp_path / "lie.zip", update_bag(files))
     failed = {result.name for result in Verifier(scene.trust).verify(path).failures}
-    assert f"file:{reduced_path(ORIGINAL)}" in failed
+    assert f"file:{get_reduced_path(ORIGINAL)}" in failed
 
 
 @pytest.mark.long
-def test_a_large_picture_is_reduced_and_compares_as_before(scene: Scene, tmp_path: Path) -> None:
+def test_large_picture_is_reduced(scene: Scene, tmp_path: Path) -> None:
     file = create_stand_in("data/work/02.png", encode_picture(textured_picture(3, (1600, 1200)), "PNG"), scene.blobs)
     info = decode(scene.blobs.get(file.digest)).info
-    assert max(info.width, info.height) == REDUCED_SIDE
+    assert max(info.width, info.height) == MAX_REDUCED_SIDE
     assert file.path == "data/work/02-reduced.jpg"
 
 
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-def test_the_page_shows_the_reduced_picture_and_says_so(scene: Scene, tmp_path: Path) -> None:
+def test_page_shows_and_reports_reduced_picture(scene: Scene, tmp_path: Path) -> None:
     path = write_copy_for_defendant(scene, tmp_path / "copy.zip")
     with running_tab(tmp_path / "profile") as tab:
         page = Page(tab, scene.trust, tmp_path)
@@ -115,8 +122,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_reduced_picture_that_is_broken_or_another_does_not_pass(scene: Scene, tmp_path: Path, name: str) -> None:
+def test_broken_or_wrong_reduced_picture_fails(scene: Scene, tmp_path: Path, name: str) -> None:
     data, state = BROKEN[name]
     whole = read_files(scene.write(tmp_path / "whole.zip"))
-    files, trust = forge_bundle(scene, whole, replace_file(reduced_path(ORIGINAL), data))
+    files, trust = forge_bundle(scene, whole, replace_file(get_reduced_path(ORIGINAL), data))
     assert verify_in_python(write_zip(tmp_path / "b.zip", files), trust)[1]["pictures"] == state

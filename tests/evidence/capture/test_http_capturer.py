@@ -15,10 +15,10 @@ CHUNKED = (
 )
 
 
-def test_a_use_that_goes_on_is_captured_with_its_exact_bytes(site: Site) -> None:
+def test_ongoing_use_is_captured_byte_for_byte(site: Site) -> None:
     captured = capture(site)
     assert captured.outcome == "captured"
-    assert captured.image == Digest.of(PICTURE)
+    assert captured.image == Digest.from_bytes(PICTURE)
     assert captured.started <= captured.finished
     assert [(each.role, each.name, each.media_type) for each in captured.files] == [
         ("exchange", "exchange.warc", "application/warc"),
@@ -29,7 +29,7 @@ def test_a_use_that_goes_on_is_captured_with_its_exact_bytes(site: Site) -> None
     assert (file(captured, "page"), file(captured, "captured-image")) == (PAGE, PICTURE)
 
 
-def test_the_surroundings_are_written_down(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_recorded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:9")
     captured = capture(site)
     record = network(captured)
@@ -44,7 +44,7 @@ def test_the_surroundings_are_written_down(site: Site, monkeypatch: pytest.Monke
     assert record["outcome"] == "captured"
 
 
-def test_the_clocks_distance_is_measured_by_the_servers_date(site: Site) -> None:
+def test_clock_offset_is_measured_from_server_date(site: Site) -> None:
     record = network(capture(site))
     clock = record["clock"]
     sent = dt.datetime.fromisoformat(record["exchanges"][0]["sent"])
@@ -74,16 +74,14 @@ def test_the_clocks_distance_is_measured_by_the_servers_date(site: Site) -> None
         ("/shop", answer(b"", "451 Legal"), "unreachable", "for legal reasons"),
         ("/shop", answer(b"", "503 Busy"), "unreachable", "does not allow visits at the moment"),
         ("/shop", answer(b"", "500 Oops"), "unreachable", "the URL returned status 500"),
-        ("/shop", answer(PAGE, headers="cf-mitigated: challenge\r\n"), "unreachable", "pass a robot check"),
+        ("/shop", answer(PAGE, headers="cf-mitigated: challenge\r\n"), "unreachable", "pass a bot check"),
         ("/shop", b"", "unreachable", "did not return a complete response"),
         ("/shop", answer(PAGE)[:-9], "unreachable", "did not return a complete response"),
         ("/shop", b"not http\r\n\r\n", "unreachable", "did not return a complete response"),
         ("/red%20one.png", answer(PICTURE)[:-9], "unreachable", "did not return a complete response"),
     ],
 )
-def test_what_happened_is_the_outcome_and_nothing_else(
-    site: Site, path: str, data: bytes, outcome: str, words: str
-) -> None:
+def test_outcome_matches_response(site: Site, path: str, data: bytes, outcome: str, words: str) -> None:
     site.answers[path] = data
     captured = capture(site)
     assert (captured.outcome, words in captured.sentence) == (outcome, True), captured.sentence
@@ -91,15 +89,15 @@ def test_what_happened_is_the_outcome_and_nothing_else(
     assert network(captured)["outcome"] == outcome
 
 
-def test_a_changed_image_is_kept_and_never_passed_off_as_the_old_one(site: Site) -> None:
+def test_changed_image_is_stored_as_changed(site: Site) -> None:
     blue = picture("blue", "JPEG")
     site.answers["/red%20one.png"] = answer(blue, headers="Content-Type: image/png\r\n")
     captured = capture(site)
-    assert captured.image == Digest.of(blue) != Digest.of(PICTURE)
+    assert captured.image == Digest.from_bytes(blue) != Digest.from_bytes(PICTURE)
     assert [each.name for each in captured.files][-1] == "image.jpg"
 
 
-def test_a_page_that_no_longer_names_the_image_is_reported(site: Site) -> None:
+def test_page_without_image_reference_is_reported(site: Site) -> None:
     site.answers["/shop"] = answer(b"<p>Sold out")
     captured = capture(site)
     assert captured.outcome == "captured"
@@ -108,28 +106,28 @@ def test_a_page_that_no_longer_names_the_image_is_reported(site: Site) -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "http://[bad/", "http://user:pass@127.0.0.1/", "http:///", ""])
-def test_an_address_that_cannot_be_visited_is_an_outcome_too(site: Site, url: str) -> None:
+def test_invalid_url_is_unreachable(site: Site, url: str) -> None:
     for captured in (
-        HttpCapturer(OPEN, AGENT).capture(url, f"{site.url}/red%20one.png", Digest.of(PICTURE)),
-        HttpCapturer(OPEN, AGENT).capture(f"{site.url}/shop", url, Digest.of(PICTURE)),
+        HttpCapturer(OPEN, AGENT).capture(url, f"{site.url}/red%20one.png", Digest.from_bytes(PICTURE)),
+        HttpCapturer(OPEN, AGENT).capture(f"{site.url}/shop", url, Digest.from_bytes(PICTURE)),
     ):
         assert captured.outcome == "unreachable"
         assert captured.sentence.endswith(".")
     assert all("pass" not in headers.get("Referer", "") for _, headers in site.asked)
 
 
-def test_a_body_over_the_limit_is_not_taken_for_the_image(site: Site) -> None:
+def test_oversized_body_is_not_accepted_as_image(site: Site) -> None:
     captured = capture(site, limits=CaptureLimits(image_bytes=len(PICTURE) - 1))
     assert (captured.outcome, captured.image) == ("unreachable", None)
     assert "exceeds" in captured.sentence
     assert b"WARC-Truncated: length" in file(captured, "exchange")
 
 
-def test_an_image_inside_the_page_is_found_again_by_its_digest(site: Site) -> None:
-    inside = f"data:image/png;sha-256={Digest.of(PICTURE).hex}"
+def test_inline_image_is_found_by_digest(site: Site) -> None:
+    inside = f"data:image/png;sha-256={Digest.from_bytes(PICTURE).hex}"
     assert capture(site, image=inside).outcome == "unreachable"
     code = base64.b64encode(PICTURE)
     site.answers["/shop"] = answer(b'<img src="data:image/png;base64,%s">' % code)
     captured = capture(site, image=inside)
-    assert (captured.outcome, captured.image) == ("captured", Digest.of(PICTURE))
+    assert (captured.outcome, captured.image) == ("captured", Digest.from_bytes(PICTURE))
     assert len(network(captured)["exchanges"]) == 1

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from evidence.capture.network_record import list_certificates
-from evidence.capture.visitor import Step, Visit
+from evidence.capture.visitor import Visit, VisitStep
 from exhibit.network.http import ConnectionFacts
 from tests.assets.exact_site import PAGE, PICTURE, Site, answer, capture, file, network
 
 
 @pytest.fixture
-def certified(tmp_path: Path) -> Callable[[], tuple[ssl.SSLContext, Path, bytes]]:
+def create_certificate(tmp_path: Path) -> Callable[[], tuple[ssl.SSLContext, Path, bytes]]:
     """A factory of self-signed certificates for 127.0.0.1: context, PEM, DER."""
 
     def make() -> tuple[ssl.SSLContext, Path, bytes]:
@@ -49,8 +49,8 @@ def certified(tmp_path: Path) -> Callable[[], tuple[ssl.SSLContext, Path, bytes]
     return make
 
 
-def test_the_certificate_chain_is_written_down(certified: Callable[[], tuple[ssl.SSLContext, Path, bytes]]) -> None:
-    context, path, der = certified()
+def test_certificate_chain_is_recorded(create_certificate: Callable[[], tuple[ssl.SSLContext, Path, bytes]]) -> None:
+    context, path, der = create_certificate()
     with Site(context).running() as site:
         site.answers = {"/shop": answer(PAGE), "/red%20one.png": answer(PICTURE)}
         captured = capture(site, ca_bundle=path)
@@ -62,22 +62,22 @@ def test_the_certificate_chain_is_written_down(certified: Callable[[], tuple[ssl
     assert chain == [(der, hashlib.sha256(der).hexdigest(), "CN=shop")]
 
 
-def test_a_certificate_of_no_known_version_is_written_down_as_unreadable(
-    certified: Callable[[], tuple[ssl.SSLContext, Path, bytes]],
+def test_certificate_of_unknown_version_is_recorded_as_unreadable(
+    create_certificate: Callable[[], tuple[ssl.SSLContext, Path, bytes]],
 ) -> None:
-    _, _, der = certified()
+    _, _, der = create_certificate()
     strange = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
     connection = ConnectionFacts("shop", (), "203.0.113.5", 443, "TLSv1.3", None, (strange,))
     moment = dt.datetime.now(dt.UTC)
-    step = Step("https://shop/", 200, (), moment, moment, connection)
+    step = VisitStep("https://shop/", 200, (), moment, moment, connection)
     (described,) = list_certificates([Visit("https://shop/", (step,))])
     assert (described["unreadable"], base64.b64decode(described["der"])) == (True, strange)
 
 
-def test_a_certificate_that_nobody_vouches_for_ends_the_visit(
-    certified: Callable[[], tuple[ssl.SSLContext, Path, bytes]],
+def test_untrusted_certificate_ends_visit(
+    create_certificate: Callable[[], tuple[ssl.SSLContext, Path, bytes]],
 ) -> None:
-    context, _, _ = certified()
+    context, _, _ = create_certificate()
     with Site(context).running() as site:
         captured = capture(site)
         assert site.asked == []

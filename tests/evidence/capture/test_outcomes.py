@@ -1,11 +1,11 @@
-"""Test what a page is reported to contain, judged by its HTML alone."""
+"""Test the outcome of a visit as determined from the page's HTML."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from evidence.capture.outcomes import determine_outcome, mentions_image
-from evidence.capture.visitor import Step, Visit
+from evidence.capture.visitor import Visit, VisitStep
 from exhibit.digests import Digest
 from exhibit.network.http import ConnectionFacts
 
@@ -31,16 +31,16 @@ CONNECTION = ConnectionFacts("shop.example", (), "203.0.113.5", 443)
         ("<p>photo</p>", "/", None),
     ],
 )
-def test_a_page_names_an_image_by_its_file_and_its_query(html: str, image: str, is_named: bool | None) -> None:  # noqa: FBT001
+def test_image_is_referenced_by_file_name_and_query(html: str, image: str, is_named: bool | None) -> None:  # noqa: FBT001
     page = Visit(
-        "https://shop.example/", (Step("https://shop.example/", 200, (), THEN, THEN, CONNECTION),), html.encode()
+        "https://shop.example/", (VisitStep("https://shop.example/", 200, (), THEN, THEN, CONNECTION),), html.encode()
     )
     assert mentions_image(page, f"https://shop.example{image}") is is_named
 
 
-def visit_of(path: str, status: int, body: bytes) -> Visit:
+def build_visit(path: str, status: int, body: bytes) -> Visit:
     url = f"https://shop.example/{path}"
-    return Visit(url, (Step(url, status, (), THEN, THEN, CONNECTION, len(body)),), body)
+    return Visit(url, (VisitStep(url, status, (), THEN, THEN, CONNECTION, len(body)),), body)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,9 @@ def visit_of(path: str, status: int, body: bytes) -> Visit:
         ((200, b""), 206, (" The page returned by the server is empty.", " The image URL returned status 206.")),
     ],
 )
-def test_a_sentence_says_what_a_server_said_besides(
-    page: tuple[int, bytes], image: int, expected: tuple[str, str]
-) -> None:
+def test_sentence_includes_unusual_status(page: tuple[int, bytes], image: int, expected: tuple[str, str]) -> None:
     outcome, sentence = determine_outcome(
-        visit_of("", *page), visit_of("a.jpg", image, b"picture"), Digest.of(b"picture")
+        build_visit("", *page), build_visit("a.jpg", image, b"picture"), Digest.from_bytes(b"picture")
     )
     assert outcome == "captured"
     same = "The image URL returned exactly the bytes that were seen before."

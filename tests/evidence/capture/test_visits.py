@@ -4,7 +4,7 @@ from evidence.capture.http_capturer import CaptureLimits
 from tests.assets.exact_site import PAGE, Site, answer, capture, file, network
 
 
-def test_redirects_are_followed_and_written_down_one_by_one(site: Site) -> None:
+def test_each_redirect_is_recorded(site: Site) -> None:
     site.answers["/old"] = answer(b"moved", "301 Moved", "Location: /shop#top\r\n")
     captured = capture(site, page="/old")
     assert captured.outcome == "captured"
@@ -16,7 +16,7 @@ def test_redirects_are_followed_and_written_down_one_by_one(site: Site) -> None:
     assert site.answers["/old"] in file(captured, "exchange")
 
 
-def test_a_redirect_to_a_login_is_an_obstacle_but_one_to_an_author_is_not(site: Site) -> None:
+def test_login_redirect_is_an_obstacle(site: Site) -> None:
     site.answers["/members"] = answer(b"", "302 Found", "Location: /login?next=/members\r\n")
     site.answers["/login?next=/members"] = answer(PAGE)
     captured = capture(site, page="/members")
@@ -26,13 +26,13 @@ def test_a_redirect_to_a_login_is_an_obstacle_but_one_to_an_author_is_not(site: 
     assert capture(site, page="/a").outcome == "captured"
 
 
-def test_redirects_without_end_are_unreachable(site: Site) -> None:
+def test_endless_redirects_are_unreachable(site: Site) -> None:
     site.answers["/round"] = answer(b"", "302 Found", "Location: /round\r\n")
     captured = capture(site, page="/round")
     assert (captured.outcome, "redirects too many times" in captured.sentence) == ("unreachable", True)
 
 
-def test_time_runs_out_for_everything_together(site: Site) -> None:
+def test_time_limit_covers_whole_visit(site: Site) -> None:
     captured = capture(site, limits=CaptureLimits(seconds=0))
     assert captured.outcome == "unreachable"
     assert "time limit for this visit was reached" in captured.sentence

@@ -12,7 +12,7 @@ from tests.assets.exact_site import PAGE, Site, answer, capture, file
 from tests.evidence.capture.test_http_capturer import CHUNKED
 
 
-def test_the_record_holds_the_bytes_of_the_wire(site: Site, tmp_path: Path) -> None:
+def test_record_contains_bytes_on_the_wire(site: Site, tmp_path: Path) -> None:
     site.answers["/shop"] = CHUNKED
     captured = capture(site)
     warc = file(captured, "exchange")
@@ -32,7 +32,7 @@ def test_the_record_holds_the_bytes_of_the_wire(site: Site, tmp_path: Path) -> N
 
 
 @pytest.mark.long
-def test_recording_does_not_depend_on_what_was_imported_before() -> None:
+def test_recording_is_independent_of_import_order() -> None:
     code = (
         "import requests, urllib3, http.client\n"
         "from tests.evidence.capture.test_http_capturer import Site, answer, capture, file, PAGE, PICTURE\n"
@@ -43,14 +43,14 @@ def test_recording_does_not_depend_on_what_was_imported_before() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_an_answer_that_breaks_off_is_recorded_as_far_as_it_came(site: Site) -> None:
+def test_truncated_response_is_recorded_partially(site: Site) -> None:
     site.answers["/shop"] = answer(PAGE)[:-9]
     warc = file(capture(site), "exchange")
     assert warc.count(b"WARC-Truncated: disconnect") == 1
     assert answer(PAGE)[:-9] + b"\r\n\r\nWARC/1.1" in warc
 
 
-def test_an_answer_that_breaks_off_is_marked_however_its_address_is_written(site: Site) -> None:
+def test_truncated_response_is_marked_for_any_url_spelling(site: Site) -> None:
     site.answers["/~shop"] = answer(PAGE)[:-9]
     warc = file(capture(site, page="/%7eshop"), "exchange")
     assert warc.count(b"WARC-Truncated: disconnect") == 1

@@ -7,16 +7,16 @@ import pytest
 
 from evidence.anchors.rfc3161.anchor import create_request
 from evidence.anchors.rfc3161.stamps import verify_reply
-from evidence.development.authority import Authority, run_authority
+from evidence.development.authority import DevelopmentAuthority, run_authority
 from evidence.development.server import LoopbackServer
 from exhibit.errors import ConfigError
 from tests.assets.timestamp_authorities import DIGEST, anchor_to
 
 
-def test_a_restarted_authority_keeps_its_root_and_points_to_its_new_address(tmp_path: Path) -> None:
+def test_restarted_authority_reuses_root_with_new_url(tmp_path: Path) -> None:
     with run_authority(tmp_path) as first:
         root, old_url = first.root_pem, first.url
-        old = first.stamp(create_request(DIGEST, 1))
+        old = first.create_response(create_request(DIGEST, 1))
     holding = LoopbackServer(int(old_url.rpartition(":")[2]))
     with run_authority(tmp_path) as second:
         assert second.root_pem == root
@@ -27,8 +27,8 @@ def test_a_restarted_authority_keeps_its_root_and_points_to_its_new_address(tmp_
     assert verify_reply(old, DIGEST, [root]) < datetime.now(UTC) + timedelta(seconds=2)
 
 
-def test_a_damaged_folder_is_reported_as_damaged(tmp_path: Path) -> None:
-    Authority(tmp_path, "http://127.0.0.1:9")
+def test_damaged_folder_raises(tmp_path: Path) -> None:
+    DevelopmentAuthority(tmp_path, "http://127.0.0.1:9")
     (tmp_path / "root.pem").write_bytes(b"damaged")
-    with pytest.raises(ConfigError, match="can't be read"):
-        Authority(tmp_path, "http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        DevelopmentAuthority(tmp_path, "http://127.0.0.1:9")

@@ -13,9 +13,9 @@ from evidence.anchors.fetch import send_request
 from evidence.development.__main__ import main
 from exhibit.errors import ExitCode
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 
-SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
+SESSION = create_guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 COMMAND = [sys.executable, "-m", "evidence.development"]
 
 
@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-m", "evidence.development"]
         ("chain", "/timestamp/" + 64 * "0", b"Pending", signal.SIGINT),
     ],
 )
-def test_a_timestamp_service_prints_its_address_serves_and_ends_on_a_signal(
+def test_service_prints_url_and_stops_on_signal(
     witness: str, path: str, beginning: bytes, number: signal.Signals, tmp_path: Path
 ) -> None:
     arguments = [*COMMAND, witness, "--folder", str(tmp_path), "--every", "0.1"]
@@ -50,14 +50,15 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     return run
 
 
-def test_a_port_in_use_is_reported_in_a_sentence(tmp_path: Path, run_command: Callable[..., str]) -> None:
+def test_used_port_is_reported(tmp_path: Path, run_command: Callable[..., str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         assert "cannot be used" in run_command("chain", "--folder", str(tmp_path), "--port", port)
 
 
-def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, run_command: Callable[..., str]) -> None:
+def test_unusable_folder_is_reported(tmp_path: Path, run_command: Callable[..., str]) -> None:
     (tmp_path / "file").write_text("in the way")
     words = run_command("chain", "--folder", str(tmp_path / "file" / "chain"))
     assert f"{tmp_path / 'file'}" in words
-    assert "port" not in words
+    assert "cannot be used" in words
+    assert "--port" not in words

@@ -4,10 +4,10 @@ import socket
 
 import requests
 
-from evidence.development.server import MAX_BODY, HttpRequest, HttpResponse, LoopbackServer
+from evidence.development.server import MAX_BODY_BYTES, HttpRequest, HttpResponse, LoopbackServer
 
 
-def test_it_passes_on_what_was_requested_and_releases_its_port() -> None:
+def test_server_forwards_requests_and_releases_port() -> None:
     received: list[HttpRequest] = []
 
     def answer(question: HttpRequest) -> HttpResponse:
@@ -18,7 +18,7 @@ def test_it_passes_on_what_was_requested_and_releases_its_port() -> None:
     with server.serve(answer):
         got = requests.get(f"{server.url}/a?b=c", headers={"X-Name": "v"}, timeout=5)
         posted = requests.post(server.url, data=b"body", timeout=5)
-        refused = requests.post(server.url, headers={"Content-Length": str(MAX_BODY + 1)}, timeout=5)
+        refused = requests.post(server.url, headers={"Content-Length": str(MAX_BODY_BYTES + 1)}, timeout=5)
     assert (got.status_code, got.content, got.headers["Content-Type"]) == (418, b"told", "text/plain")
     assert (posted.status_code, refused.status_code) == (418, 413)
     assert [(request.method, request.path, request.body) for request in received] == [

@@ -1,4 +1,4 @@
-"""Test that hostile texts do not prevent a document, hide text, or extend beyond the page."""
+"""Test that hostile texts do not break rendering, hide other text, or extend beyond the page."""
 
 import io
 import unicodedata
@@ -9,8 +9,8 @@ import pypdf
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from evidence.documents.papers.rendering import PAPERS, render_paper
-from evidence.documents.report.facts import AT_LENGTH, ReportFacts
+from evidence.documents.drafts.rendering import DRAFT_DOCUMENTS, render_draft_pdf
+from evidence.documents.report.facts import MAX_DETAILED_CASES, ReportFacts
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts, PartyFacts
@@ -36,7 +36,7 @@ HOSTILE = {
 WORST = ("marks on one letter", "an Arabic word without an end")
 
 
-def some(number: int) -> list[Any]:
+def list_hostile_params(number: int) -> list[Any]:
     """Return names of texts: ``number`` of the worst, and all others in long test runs."""
     rest = (name for name in HOSTILE if name not in WORST[:number])
     return [*WORST[:number], *(pytest.param(name, marks=pytest.mark.long) for name in rest)]
@@ -48,7 +48,7 @@ RIGHT_EDGE = PAGE_WIDTH - 56
 
 
 def hostile_case(text: str) -> CaseFacts:
-    """Return the sample case with the text wherever a stranger's or an owner's words appear."""
+    """Return the sample case with the text in every field that a site or an owner can write."""
     case = sample_case()
     sighting = replace(case.sightings[0], context=text, page_url=f"https://x.example/{text}", peer=text[:60])
     decision = replace(case.decision, by=text[:300], reason=text)
@@ -67,7 +67,7 @@ def hostile_report(text: str, cases: int) -> ReportFacts:
     return replace(report, title=text, owner=owner, preparer=text, cases=cases_with_text, not_checked=(text,))
 
 
-def starts_of_text(pdf: bytes) -> list[float]:
+def extract_text_starts(pdf: bytes) -> list[float]:
     """Return where each piece of text starts on the page, in points from the left."""
     starts: list[float] = []
 
@@ -81,44 +81,44 @@ def starts_of_text(pdf: bytes) -> list[float]:
 
 
 @pytest.mark.long
-def test_a_sheet_is_generated_from_it_and_stays_on_the_page() -> None:
+def test_hostile_sheet_stays_on_the_page() -> None:
     for what, text in HOSTILE.items():
-        starts = starts_of_text(render_exhibit_sheet(hostile_case(text), sample_pictures(), "en"))
+        starts = extract_text_starts(render_exhibit_sheet(hostile_case(text), sample_pictures(), "en"))
         assert starts, what
         assert max(starts) < RIGHT_EDGE, what
         assert min(starts) >= 0, what
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("text", some(1), ids=str)
-def test_a_report_is_generated_from_it_and_stays_on_the_page(text: str) -> None:
+@pytest.mark.parametrize("text", list_hostile_params(1), ids=str)
+def test_hostile_report_stays_on_the_page(text: str) -> None:
     _, pictures = sample_report(1)
-    assert max(starts_of_text(render_report_pdf(hostile_report(HOSTILE[text], 1), pictures, "en"))) < RIGHT_EDGE
+    assert max(extract_text_starts(render_report_pdf(hostile_report(HOSTILE[text], 1), pictures, "en"))) < RIGHT_EDGE
 
 
 @pytest.mark.long
-def test_cards_of_hostile_cases_stay_on_the_page() -> None:
-    report, pictures = sample_report(AT_LENGTH + 1)
+def test_hostile_cards_stay_on_the_page() -> None:
+    report, pictures = sample_report(MAX_DETAILED_CASES + 1)
     texts = list(HOSTILE.values())
     cases = tuple(
         replace(case, facts=replace(hostile_case(texts[place % len(texts)]), number=case.facts.number))
         for place, case in enumerate(report.cases)
     )
-    assert max(starts_of_text(render_report_pdf(replace(report, cases=cases), pictures, "en"))) < RIGHT_EDGE
+    assert max(extract_text_starts(render_report_pdf(replace(report, cases=cases), pictures, "en"))) < RIGHT_EDGE
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("text", some(2), ids=str)
-def test_deposit_records_and_documents_are_generated_from_it(text: str) -> None:
+@pytest.mark.parametrize("text", list_hostile_params(2), ids=str)
+def test_hostile_deposit_records_and_documents_stay_on_the_page(text: str) -> None:
     case = hostile_case(HOSTILE[text])
     record = replace(case, sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
-    assert max(starts_of_text(render_deposit_record(record, sample_pictures(), "en"))) < RIGHT_EDGE
+    assert max(extract_text_starts(render_deposit_record(record, sample_pictures(), "en"))) < RIGHT_EDGE
     sealed_case = replace(sealed_sample(), facts=case)
-    for kind in PAPERS:
-        assert max(starts_of_text(render_paper(kind, sealed_case, language="en"))) < RIGHT_EDGE, kind
+    for kind in DRAFT_DOCUMENTS:
+        assert max(extract_text_starts(render_draft_pdf(kind, sealed_case, language="en"))) < RIGHT_EDGE, kind
 
 
-def test_what_cannot_be_seen_is_shown_as_its_code_point() -> None:
+def test_invisible_characters_are_shown_as_code_points() -> None:
     text = text_of(render_exhibit_sheet(hostile_case(HOSTILE["an override of direction"]), sample_pictures(), "en"))
     for sign in "\u202e\u202c\u2066\u2069\u200f":
         assert sign not in text
@@ -126,7 +126,7 @@ def test_what_cannot_be_seen_is_shown_as_its_code_point() -> None:
 
 
 @pytest.mark.long
-def test_a_machine_without_fonts_shows_code_points_and_makes_every_document() -> None:
+def test_documents_render_without_fonts() -> None:
     with only_embedded_fonts():
         for text in HOSTILE.values():
             assert render_exhibit_sheet(hostile_case(text), sample_pictures(), "en")
@@ -135,7 +135,7 @@ def test_a_machine_without_fonts_shows_code_points_and_makes_every_document() ->
 @pytest.mark.long
 @settings(max_examples=settings().max_examples // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=120))
-def test_any_text_at_all_gives_a_sheet(text: str) -> None:
+def test_arbitrary_text_renders_a_sheet(text: str) -> None:
     with only_embedded_fonts():
         pdf = render_exhibit_sheet(hostile_case(text), {}, "en")
     sheet_text = text_of(pdf)

@@ -1,13 +1,13 @@
-"""Test that documents record their tools, so that a reader can tell if they can be reproduced."""
+"""Test that documents record the versions of the tools that rendered them."""
 
 import re
 
-from evidence.documents.made_with import LIBRARIES, made_with
+from evidence.documents.made_with import LIBRARIES, describe_environment
 
 
-def test_zone_versions_and_one_digest_of_sources_and_fonts_are_named() -> None:
-    software = made_with("Asia/Shanghai")
-    assert software == made_with("Asia/Shanghai") != made_with("UTC")
+def test_software_versions_and_time_zone_are_recorded() -> None:
+    software = describe_environment("Asia/Shanghai")
+    assert software == describe_environment("Asia/Shanghai") != describe_environment("UTC")
     assert software.time_zone == "Asia/Shanghai"
     versions = dict(software.versions)
     assert set(versions) == {*LIBRARIES, "jpeg"}

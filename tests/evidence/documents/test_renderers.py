@@ -17,28 +17,28 @@ RENDERERS: dict[str, Render] = {
     "xlsx": lambda report, _: render_report_xlsx(report),
     "json": lambda report, _: report.to_json(),
 }
-ALL = pytest.mark.parametrize("render", RENDERERS.values(), ids=RENDERERS)
+PARAMETRIZE_RENDERERS = pytest.mark.parametrize("render", RENDERERS.values(), ids=RENDERERS)
 
 
-@ALL
-def test_the_same_facts_give_the_same_bytes(render: Render) -> None:
+@PARAMETRIZE_RENDERERS
+def test_rendering_is_deterministic(render: Render) -> None:
     facts, pictures = sample_report(2)
     assert render(facts, dict(pictures)) == render(facts, dict(pictures))
 
 
-@ALL
-def test_other_facts_give_other_bytes(render: Render) -> None:
+@PARAMETRIZE_RENDERERS
+def test_different_facts_give_different_bytes(render: Render) -> None:
     report, pictures = sample_report(1)
     two, more = sample_report(2)
     assert render(report, dict(pictures)) != render(two, dict(more))
 
 
-@ALL
-def test_a_report_without_cases_is_a_file_too(render: Render) -> None:
+@PARAMETRIZE_RENDERERS
+def test_report_without_cases_is_not_empty(render: Render) -> None:
     facts, _ = sample_report(0)
     assert render(facts, {})
 
 
-def test_each_format_is_held_and_has_its_own_media_type() -> None:
+def test_each_format_is_tested_with_its_own_media_type() -> None:
     assert sorted(FORMATS) == sorted(RENDERERS)
     assert len(set(FORMATS.values())) == len(FORMATS)

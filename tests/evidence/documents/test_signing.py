@@ -19,14 +19,14 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from evidence.development.authority import Authority as TrialAuthority, run_authority
+from evidence.development.authority import DevelopmentAuthority as TrialAuthority, run_authority
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
-from evidence.documents.signing import Authority, sign_pdf
+from evidence.documents.signing import TimestampAuthority, sign_pdf
 from evidence.keys.documents import DocumentKey, generate_document_key, unlock_document_key
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 from tests.assets.documents_sample import sample_case, sample_pictures
 from tests.assets.site import Answer, Site
 
@@ -50,13 +50,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrialAuthori
         yield running
 
 
-def authority_client(authority: TrialAuthority) -> Authority:
+def create_authority_client(authority: TrialAuthority) -> TimestampAuthority:
     port = int(authority.url.rsplit(":", 1)[1].strip("/"))
     guard = Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((port,)))
-    return Authority(authority.url, guarded_session(guard, user_agent="test"))
+    return TimestampAuthority(authority.url, create_guarded_session(guard, user_agent="test"))
 
 
-def status_of(signed: bytes, key: DocumentKey, root: bytes = b"") -> PdfSignatureStatus:
+def validate_signature(signed: bytes, key: DocumentKey, root: bytes = b"") -> PdfSignatureStatus:
     own = x509.Certificate.load(key.certificate.public_bytes(Encoding.DER))
     roots = [own] if not root else [own, x509.Certificate.load(pem.unarmor(root)[2])]
     context = ValidationContext(trust_roots=roots, allow_fetching=False)
@@ -66,19 +66,19 @@ def status_of(signed: bytes, key: DocumentKey, root: bytes = b"") -> PdfSignatur
     return status
 
 
-def test_the_signature_is_valid_and_covers_the_whole_file(key: DocumentKey, sheet: bytes) -> None:
-    status = status_of(sign_pdf(sheet, key, name="Lindqvist", reason="Sealed"), key)
+def test_signature_is_valid_and_covers_whole_file(key: DocumentKey, sheet: bytes) -> None:
+    status = validate_signature(sign_pdf(sheet, key, name="Lindqvist", reason="Sealed"), key)
     assert (status.intact, status.valid) == (True, True)
     assert status.coverage is SignatureCoverageLevel.ENTIRE_FILE
 
 
-def test_what_is_signed_begins_with_what_was_sealed(key: DocumentKey, sheet: bytes) -> None:
+def test_signed_file_starts_with_sealed_bytes(key: DocumentKey, sheet: bytes) -> None:
     signed = sign_pdf(sheet, key, name="Lindqvist", reason="Sealed")
     assert signed.startswith(sheet)
     assert len(signed) > len(sheet)
 
 
-def test_one_changed_byte_is_seen(key: DocumentKey, sheet: bytes) -> None:
+def test_changed_byte_is_detected(key: DocumentKey, sheet: bytes) -> None:
     signed = bytearray(sign_pdf(sheet, key, name="Lindqvist", reason="Sealed"))
     place = signed.index(b"/Type/Pages")
     signed[place + 8] ^= 1
@@ -91,28 +91,30 @@ def test_one_changed_byte_is_seen(key: DocumentKey, sheet: bytes) -> None:
     assert signature.compute_digest() != digest_value
 
 
-def test_an_authority_timestamps_the_signature(key: DocumentKey, sheet: bytes, authority: TrialAuthority) -> None:
-    signed = sign_pdf(sheet, key, name="Lindqvist", reason="Sealed", authority=authority_client(authority))
-    status = status_of(signed, key, authority.root_pem)
+def test_authority_timestamps_the_signature(key: DocumentKey, sheet: bytes, authority: TrialAuthority) -> None:
+    signed = sign_pdf(sheet, key, name="Lindqvist", reason="Sealed", authority=create_authority_client(authority))
+    status = validate_signature(signed, key, authority.root_pem)
     assert status.timestamp_validity is not None
     assert status.timestamp_validity.intact
     assert status.timestamp_validity.valid
     assert abs((status.timestamp_validity.timestamp - now()).total_seconds()) < 300
 
 
-def test_a_silent_authority_is_named(key: DocumentKey, sheet: bytes) -> None:
-    session = guarded_session(Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((9,))), user_agent="t")
+def test_silent_authority_is_reported(key: DocumentKey, sheet: bytes) -> None:
+    session = create_guarded_session(
+        Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((9,))), user_agent="t"
+    )
     with pytest.raises(ServiceMissingError, match="did not respond"):
-        sign_pdf(sheet, key, name="L", reason="S", authority=Authority("http://127.0.0.1:9/", session))
+        sign_pdf(sheet, key, name="L", reason="S", authority=TimestampAuthority("http://127.0.0.1:9/", session))
 
 
-def test_what_is_no_pdf_is_refused_with_a_sentence(key: DocumentKey) -> None:
-    with pytest.raises(ExhibitError, match="can't be signed"):
+def test_non_pdf_is_rejected(key: DocumentKey) -> None:
+    with pytest.raises(ExhibitError, match="cannot be signed"):
         sign_pdf(b"not a PDF", key, name="L", reason="S")
 
 
 @pytest.mark.skipif(shutil.which("pdfsig") is None, reason="pdfsig (poppler-utils) isn't installed")
-def test_pdfsig_calls_the_signature_valid(key: DocumentKey, sheet: bytes, tmp_path: Path) -> None:
+def test_pdfsig_accepts_the_signature(key: DocumentKey, sheet: bytes, tmp_path: Path) -> None:
     path = tmp_path / "signed.pdf"
     path.write_bytes(sign_pdf(sheet, key, name="Lindqvist", reason="Sealed"))
     output = subprocess.run(["pdfsig", "-nocert", path], capture_output=True, text=True, check=False).stdout
@@ -121,10 +123,8 @@ def test_pdfsig_calls_the_signature_valid(key: DocumentKey, sheet: bytes, tmp_pa
     assert "Total document signed" in output
 
 
-def test_replies_that_are_no_timestamp_refusals_and_timestamps_for_others_are_reported(
-    key: DocumentKey, sheet: bytes, authority: TrialAuthority
-) -> None:
-    guarded = authority_client(authority)
+def test_invalid_timestamp_replies_are_reported(key: DocumentKey, sheet: bytes, authority: TrialAuthority) -> None:
+    guarded = create_authority_client(authority)
     request = tsp.TimeStampReq(
         {
             "version": "v1",
@@ -136,13 +136,15 @@ def test_replies_that_are_no_timestamp_refusals_and_timestamps_for_others_are_re
     other_reply = guarded.session.post(guarded.url, data=request.dump()).content
     refused = tsp.PKIStatusInfo({"status": "rejection", "status_string": ["too many"]})
     answers = {
-        b"<html>": "doesn't hold|isn't a timestamp reply",
-        core.Sequence.load(b"\x30" + bytes([len(refused.dump())]) + refused.dump()).dump(): "refused: too many",
-        other_reply: "answered another request",
+        b"<html>": "not a timestamp response",
+        core.Sequence.load(
+            b"\x30" + bytes([len(refused.dump())]) + refused.dump()
+        ).dump(): "rejected the request: too many",
+        other_reply: "responded to another request",
     }
     with Site() as site:
         guard = Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((urlsplit(site.url()).port or 0,)))
-        client = Authority(site.url("/"), guarded_session(guard, user_agent="test"))
+        client = TimestampAuthority(site.url("/"), create_guarded_session(guard, user_agent="test"))
         for body, message in answers.items():
             site.routes["/"] = Answer(body, "application/timestamp-reply")
             with pytest.raises(ServiceMissingError, match=message):

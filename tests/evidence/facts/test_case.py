@@ -8,20 +8,20 @@ import pytest
 from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts
 from evidence.formats.codec import FormatError
 from exhibit.digests import Digest
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from exhibit.types import Decision
 from tests.assets.documents_sample import sample_case
 
 BOUND = BoundFacts(1000, 0, 2991)
 CALIBRATION = CalibrationFacts(
-    "test", "2026-11-20", "", Digest.of(b""), "data/calibration.json", BOUND, BOUND, prior=0.2, photographs=1000
+    "test", "2026-11-20", "", Digest.from_bytes(b""), "data/calibration.json", BOUND, BOUND, prior=0.2, photographs=1000
 )
 
 
-def test_facts_read_back_as_they_were_written() -> None:
+def test_facts_round_trip() -> None:
     case = sample_case()
     assert CaseFacts.from_json(case.to_json()) == case
-    assert case.to_json() == canonical(json.loads(case.to_json()))
+    assert case.to_json() == encode_canonical(json.loads(case.to_json()))
 
 
 @pytest.mark.parametrize(
@@ -34,30 +34,28 @@ def test_facts_read_back_as_they_were_written() -> None:
         ({"sightings": [{}]}, r"sightings"),
     ],
 )
-def test_facts_of_another_form_are_refused_with_the_place(change: dict[str, object], words: str) -> None:
+def test_malformed_facts_are_rejected_with_location(change: dict[str, object], words: str) -> None:
     plain = {**json.loads(sample_case().to_json()), **change}
     with pytest.raises(FormatError, match=words):
-        CaseFacts.from_json(canonical(plain))
+        CaseFacts.from_json(encode_canonical(plain))
 
 
-def test_facts_state_every_field_and_lack_none() -> None:
+def test_every_field_is_required() -> None:
     plain = json.loads(sample_case().to_json())
     for name in ("made_with", "weighings", "left_out"):
         with pytest.raises(FormatError, match=name):
-            CaseFacts.from_json(canonical({key: value for key, value in plain.items() if key != name}))
+            CaseFacts.from_json(encode_canonical({key: value for key, value in plain.items() if key != name}))
     for name in ("holder", "public_page"):
         work = {key: value for key, value in plain["work"].items() if key != name}
         with pytest.raises(FormatError, match=name):
-            CaseFacts.from_json(canonical({**plain, "work": work}))
+            CaseFacts.from_json(encode_canonical({**plain, "work": work}))
 
 
-def test_odds_and_figures_of_a_comparison_read_back() -> None:
+def test_odds_and_measurements_round_trip() -> None:
     case = sample_case()
     [match] = case.matches
     figures = {"cosine": 0.25, "drift": None}
-    verification = replace(
-        match.verification, decision=Decision.RESEMBLES, related=8.99, exposure=-0.5, figures=figures
-    )
+    verification = replace(match.verification, decision=Decision.RELATED, related=8.99, exposure=-0.5, figures=figures)
     changed = replace(case, matches=(replace(match, verification=verification),))
     assert json.loads(changed.to_json())["matches"][0]["verification"]["figures"] == figures
     assert CaseFacts.from_json(changed.to_json()) == changed
@@ -65,14 +63,14 @@ def test_odds_and_figures_of_a_comparison_read_back() -> None:
 
 
 @pytest.mark.parametrize("figures", [{"cosine": "much"}, [0.25], {"cosine": True}])
-def test_figures_that_are_no_numbers_by_name_are_refused(figures: object) -> None:
+def test_malformed_measurements_are_rejected(figures: object) -> None:
     plain = json.loads(sample_case().to_json())
     plain["matches"][0]["verification"]["figures"] = figures
     with pytest.raises(FormatError, match="figures"):
-        CaseFacts.from_json(canonical(plain))
+        CaseFacts.from_json(encode_canonical(plain))
 
 
-def test_licences_cover_all_some_or_none_or_were_not_searched() -> None:
+def test_licence_check_outcome_follows_coverage() -> None:
     check = sample_case().licence_check
     assert replace(check, covered=True).outcome == "all"
     assert replace(check, covered=False, partly=True).outcome == "some"
@@ -80,19 +78,19 @@ def test_licences_cover_all_some_or_none_or_were_not_searched() -> None:
     assert (none.outcome, replace(none, searched=0).outcome) == ("none", "unsearched")
 
 
-def test_only_drawings_that_there_are_have_a_role() -> None:
+def test_only_existing_drawings_have_a_role() -> None:
     [match] = sample_case().matches
     assert list(match.drawings) == ["side-by-side", "overlay", "difference", "points"]
     assert set(replace(match, overlay=None, points=None).drawings) == {"side-by-side", "difference"}
 
 
-def test_a_ratio_takes_the_prior_out() -> None:
-    ratio = CALIBRATION.ratio(0.5)
+def test_ratio_excludes_prior() -> None:
+    ratio = CALIBRATION.compute_ratio(0.5)
     assert ratio is not None
     assert ratio.value == pytest.approx(4)
-    assert CALIBRATION.ratio(None) is None
-    most = CALIBRATION.ratio(1.0)
-    fewer = replace(CALIBRATION, photographs=10).ratio(1.0)
+    assert CALIBRATION.compute_ratio(None) is None
+    most = CALIBRATION.compute_ratio(1.0)
+    fewer = replace(CALIBRATION, photographs=10).compute_ratio(1.0)
     assert most is not None
     assert fewer is not None
     assert fewer.value < most.value

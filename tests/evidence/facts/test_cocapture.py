@@ -1,4 +1,4 @@
-"""Test that a page's text, language and banner are read alike everywhere, and how records are compared."""
+"""Test extracting a page's text, language and consent banner, and comparing two records of a visit."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from evidence.facts.cocapture import (
-    WORDS,
+    COMPARED_PROPERTIES,
     Cocapture,
     PartnerAnswer,
     compare_statement,
@@ -22,7 +22,7 @@ from tests.assets.bundles import CAPTURED, PAGE, captured_page_files, found_byte
 from tests.assets.confirmed_captures import CHALLENGE, statement
 
 IMAGE = found_bytes(1)
-NETWORK = from_plain(NetworkRecord, json.loads(captured_page_files(now(), IMAGE)[CAPTURED[1]]), where="")
+NETWORK = from_plain(NetworkRecord, json.loads(captured_page_files(now(), IMAGE)[CAPTURED[1]]), location="")
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,17 @@ NETWORK = from_plain(NetworkRecord, json.loads(captured_page_files(now(), IMAGE)
         (b"a &amp; b", b"a &amp; b"),
     ],
 )
-def test_the_text_of_a_page(page: bytes, text: bytes) -> None:
+def test_page_text_is_extracted(page: bytes, text: bytes) -> None:
     assert extract_text(page) == text
 
 
-def test_markup_without_end_takes_no_longer_than_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_markup_is_parsed_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for piece in (b"<", b"<script", b"<!--", b"<html ", b"</script"):
         assert extract_text(piece * 200_000) == b""
         assert get_page_language(piece * 200_000) == ""
 
 
-def test_language_and_banner() -> None:
+def test_language_and_consent_banner_are_detected() -> None:
     assert get_page_language(b'<!doctype html><HTML class="x" lang="zh-Hans">') == "zh-hans"
     assert get_page_language(b'<html><p lang="de">') == ""
     assert get_page_language(b" " * 5000 + b'<html lang="de">') == ""
@@ -57,59 +57,59 @@ def test_language_and_banner() -> None:
     assert not mentions_consent(PAGE)
 
 
-def test_everything_agrees_with_the_same_visit() -> None:
+def test_same_visit_agrees_in_everything() -> None:
     seen_by_other = statement(now())
-    agrees, differs = compare_statement(seen_by_other, NETWORK, PAGE, Digest.of(IMAGE))
-    assert (agrees, differs) == (tuple(name for name in WORDS if name != "language"), ())
+    agrees, differs = compare_statement(seen_by_other, NETWORK, PAGE, Digest.from_bytes(IMAGE))
+    assert (agrees, differs) == (tuple(name for name in COMPARED_PROPERTIES if name != "language"), ())
 
 
 @pytest.mark.parametrize(
     ("name", "other"),
     [
-        ("text", {"text": Digest.of(b"x")}),
+        ("text", {"text": Digest.from_bytes(b"x")}),
         ("consent", {"consent": True}),
-        ("page", {"page": {"sha256": Digest.of(b"x")}}),
+        ("page", {"page": {"sha256": Digest.from_bytes(b"x")}}),
         ("status", {"page": {"status": 203}}),
         ("server", {"page": {"server": "198.51.100.1"}}),
-        ("certificate", {"page": {"certificate": Digest.of(b"x")}}),
+        ("certificate", {"page": {"certificate": Digest.from_bytes(b"x")}}),
         ("location", {"page": {"final_url": "https://copies.example/elsewhere"}}),
-        ("picture", {"picture": {"sha256": Digest.of(b"x")}}),
+        ("picture", {"picture": {"sha256": Digest.from_bytes(b"x")}}),
     ],
 )
-def test_each_difference_has_its_name(name: str, other: dict[str, dict[str, object]]) -> None:
+def test_each_difference_is_reported(name: str, other: dict[str, dict[str, object]]) -> None:
     seen_by_other = statement(now())
     changed = {
         field: replace(getattr(seen_by_other, field), **value) if isinstance(value, dict) else value
         for field, value in other.items()
     }
-    agrees, differs = compare_statement(replace(seen_by_other, **changed), NETWORK, PAGE, Digest.of(IMAGE))
+    agrees, differs = compare_statement(replace(seen_by_other, **changed), NETWORK, PAGE, Digest.from_bytes(IMAGE))
     assert differs == (name,)
     assert name not in agrees
 
 
-def test_another_language_is_named_and_none_is_not() -> None:
+def test_different_language_is_reported_but_missing_is_not() -> None:
     page = b'<html lang="en">A'
-    seen_by_other = replace(statement(now()), language="de", text=Digest.of(extract_text(page)))
+    seen_by_other = replace(statement(now()), language="de", text=Digest.from_bytes(extract_text(page)))
     assert "language" in compare_statement(seen_by_other, NETWORK, page, None)[1]
     assert "language" not in sum(compare_statement(seen_by_other, NETWORK, PAGE, None), ())
 
 
-def test_what_one_side_lacks_neither_agrees_nor_differs() -> None:
+def test_missing_values_are_not_compared() -> None:
     full = statement(now())
     assert full.picture is not None
     partial = replace(full, picture=replace(full.picture, sha256=None), text=None, page=replace(full.page, sha256=None))
-    differences = sum(compare_statement(partial, NETWORK, PAGE, Digest.of(IMAGE)), ())
+    differences = sum(compare_statement(partial, NETWORK, PAGE, Digest.from_bytes(IMAGE)), ())
     assert not {"picture", "page", "text", "consent"} & set(differences)
     differences = sum(compare_statement(full, NETWORK, None, None), ())
     assert not {"picture", "page", "text", "consent"} & set(differences)
 
 
-def test_a_picture_inside_the_page_agrees_with_the_page() -> None:
+def test_inline_picture_agrees_with_page() -> None:
     inside = replace(statement(now()), picture=None)
-    assert "picture" in compare_statement(inside, NETWORK, PAGE, Digest.of(IMAGE))[0]
-    assert "picture" not in sum(compare_statement(inside, NETWORK, PAGE + b" ", Digest.of(IMAGE)), ())
+    assert "picture" in compare_statement(inside, NETWORK, PAGE, Digest.from_bytes(IMAGE))[0]
+    assert "picture" not in sum(compare_statement(inside, NETWORK, PAGE + b" ", Digest.from_bytes(IMAGE)), ())
 
 
-def test_the_file_reads_back() -> None:
+def test_cocapture_round_trips() -> None:
     record = Cocapture(CHALLENGE, (PartnerAnswer("b", "b+1+x", "refused", (), (), None),))
-    assert from_plain(Cocapture, parse_json(record.to_json(), what="it"), where="it") == record
+    assert from_plain(Cocapture, parse_json(record.to_json(), label="it"), location="it") == record

@@ -19,8 +19,8 @@ def record() -> dict[str, Any]:
     return plain
 
 
-def test_what_is_written_of_a_visit_reads_back(record: dict[str, Any]) -> None:
-    parsed = from_plain(NetworkRecord, record, where="network.json")
+def test_visit_record_round_trips(record: dict[str, Any]) -> None:
+    parsed = from_plain(NetworkRecord, record, location="network.json")
     assert [exchange.url for exchange in parsed.exchanges] == [
         "https://copies.example/",
         "https://copies.example/field.jpg",
@@ -43,6 +43,6 @@ def test_what_is_written_of_a_visit_reads_back(record: dict[str, Any]) -> None:
         ({"page_names_image": "yes"}, "page_names_image"),
     ],
 )
-def test_another_form_is_refused_with_the_place(record: dict[str, Any], change: dict[str, Any], where: str) -> None:
+def test_malformed_record_is_rejected_with_location(record: dict[str, Any], change: dict[str, Any], where: str) -> None:
     with pytest.raises(FormatError, match=where):
-        from_plain(NetworkRecord, {**record, **change}, where="network.json")
+        from_plain(NetworkRecord, {**record, **change}, location="network.json")

@@ -7,7 +7,7 @@ import pytest
 from evidence.facts.passkey import SignedDecision, is_origin_of
 
 
-def test_the_challenge_is_the_digest_of_the_statement_as_the_documentation_says() -> None:
+def test_challenge_is_digest_of_statement() -> None:
     moment = datetime(2026, 11, 25, 12, tzinfo=UTC)
     statement = SignedDecision(
         "purge", "Ann", {"picture": "ab"}, "ann@example.org", "exhibit.example", moment, bytes(32)
@@ -29,5 +29,5 @@ def test_the_challenge_is_the_digest_of_the_statement_as_the_documentation_says(
         (None, "exhibit.example", False),
     ],
 )
-def test_an_origin_belongs_to_a_site_over_tls_or_on_the_machine_itself(origin: object, site: str, may: bool) -> None:  # noqa: FBT001
+def test_origin_requires_tls_or_loopback(origin: object, site: str, may: bool) -> None:  # noqa: FBT001
     assert is_origin_of(origin, site) is may

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 
-from evidence.bundle.sealing import list_named_files
+from evidence.bundle.sealing import list_mentioned_files
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts import provenance
 from evidence.facts.case import CaseFacts, MakingFacts, ProvenanceFacts
@@ -19,12 +19,12 @@ from tests.assets.documents_sample import encoded, landscape, phrase, sample_cas
 
 
 @pytest.fixture(scope="module")
-def signed() -> bytes:
+def signed_picture() -> bytes:
     return embed_manifest(encoded(landscape(4)))
 
 
-def test_a_signed_manifest_is_read_and_fits_its_bytes(signed: bytes) -> None:
-    result = read_provenance(signed, "JPEG")
+def test_signed_manifest_is_valid(signed_picture: bytes) -> None:
+    result = read_provenance(signed_picture, "JPEG")
     assert result is not None
     facts, manifest = result
     assert (facts.standing, facts.problems) == ("valid", ())
@@ -34,8 +34,8 @@ def test_a_signed_manifest_is_read_and_fits_its_bytes(signed: bytes) -> None:
     assert json.loads(manifest)["validation_state"] == "Valid"
 
 
-def test_changed_pixels_are_seen(signed: bytes) -> None:
-    changed = bytearray(signed)
+def test_changed_pixels_invalidate_manifest(signed_picture: bytes) -> None:
+    changed = bytearray(signed_picture)
     changed[-200] ^= 1
     result = read_provenance(bytes(changed), "JPEG")
     assert result is not None
@@ -43,69 +43,67 @@ def test_changed_pixels_are_seen(signed: bytes) -> None:
     assert "assertion.dataHash.mismatch" in result[0].problems
 
 
-def test_a_picture_without_a_manifest_has_none() -> None:
+def test_picture_without_manifest_has_no_provenance() -> None:
     result = read_provenance(encoded(landscape(4)), "JPEG")
     assert result == (ProvenanceFacts("none"), b"")
 
 
 @pytest.mark.parametrize("data", [b"", b"xx", b"\xff\xd8\xff\xeb\x00\x10JP\x00\x01\x00\x00\x00\x01"])
-def test_what_cannot_be_read_is_no_error(data: bytes) -> None:
+def test_unreadable_data_raises_no_error(data: bytes) -> None:
     result = read_provenance(data, "JPEG")
     assert result is None or result[0].standing in ("none", "unreadable")
 
 
-def test_a_cut_manifest_is_not_taken_for_one_that_holds(signed: bytes) -> None:
-    for end in range(200, len(signed), len(signed) // 12):
-        result = read_provenance(signed[:end], "JPEG")
+def test_truncated_manifest_is_not_valid(signed_picture: bytes) -> None:
+    for end in range(200, len(signed_picture), len(signed_picture) // 12):
+        result = read_provenance(signed_picture[:end], "JPEG")
         assert result is not None
         assert result[0].standing != "valid"
 
 
-def test_a_manifest_is_read_within_limits_in_a_process_of_its_own(
-    signed: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_manifest_is_read_in_limited_process(signed_picture: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(provenance, "MEMORY", 1)
-        assert read_provenance(signed + bytes(60 << 20), "JPEG") == (ProvenanceFacts("unreadable"), b"")
-    result = read_provenance(signed, "JPEG")
+        patch.setattr(provenance, "MAX_MEMORY", 1)
+        assert read_provenance(signed_picture + bytes(60 << 20), "JPEG") == (ProvenanceFacts("unreadable"), b"")
+    result = read_provenance(signed_picture, "JPEG")
     assert result is not None
     assert result[0].standing == "valid"
 
 
-def test_a_format_that_holds_none_was_not_looked_at(signed: bytes) -> None:
-    assert read_provenance(signed, "BMP") is None
+def test_unsupported_format_is_not_checked(signed_picture: bytes) -> None:
+    assert read_provenance(signed_picture, "BMP") is None
 
 
-def case_with(provenance: ProvenanceFacts | None) -> CaseFacts:
+def build_case(provenance: ProvenanceFacts | None) -> CaseFacts:
     case = sample_case()
     return replace(case, sightings=(replace(case.sightings[0], provenance=provenance),))
 
 
-def sheet(case: CaseFacts) -> str:
+def render_sheet_text(case: CaseFacts) -> str:
     pages = pypdf.PdfReader(io.BytesIO(render_exhibit_sheet(case, sample_pictures(), "en"))).pages
     return " ".join(" ".join(page.extract_text().split()) for page in pages)
 
 
-def test_the_sheet_names_the_source_of_each_statement() -> None:
+def test_sheet_states_sources_of_provenance() -> None:
     path = "data/sightings/01/c2pa.json"
-    case = case_with(ProvenanceFacts("valid", SIGNER, "2026-11-01T10:00:00Z", "sample-camera 1", TITLE, (), path))
-    text = sheet(case)
+    case = build_case(ProvenanceFacts("valid", SIGNER, "2026-11-01T10:00:00Z", "sample-camera 1", TITLE, (), path))
+    text = render_sheet_text(case)
     assert phrase("provenance.valid") in text
     assert f"signer: {SIGNER} signed at: 2026-11-01T10:00:00Z" in text
     assert f"generator: sample-camera 1 title: {TITLE} stated" in text
-    assert (path, None) in list_named_files(case)
+    assert (path, None) in list_mentioned_files(case)
     assert CaseFacts.from_json(case.to_json()) == case
 
 
 def test_edits_are_shown_as_stated() -> None:
     actions = ("c2pa.created (digitalCapture)", "c2pa.cropped")
-    case = case_with(ProvenanceFacts("valid", file="data/sightings/01/c2pa.json", actions=actions))
-    assert "actions: c2pa.created (digitalCapture), c2pa.cropped" in sheet(case)
+    case = build_case(ProvenanceFacts("valid", file="data/sightings/01/c2pa.json", actions=actions))
+    assert "actions: c2pa.created (digitalCapture), c2pa.cropped" in render_sheet_text(case)
     assert CaseFacts.from_json(case.to_json()) == case
 
 
 @pytest.mark.long
-def test_the_sheet_shows_what_the_file_states_about_its_creation() -> None:
+def test_sheet_shows_statements_about_creation() -> None:
     case = sample_case()
     texts = {
         f"{phrase('label.making')} digital source type (IPTC): compositeSynthetic "
@@ -114,10 +112,10 @@ def test_the_sheet_shows_what_the_file_states_about_its_creation() -> None:
     }
     for words, making in texts.items():
         changed = replace(case, sightings=(replace(case.sightings[0], making=making),))
-        assert words in sheet(changed)
+        assert words in render_sheet_text(changed)
         assert CaseFacts.from_json(changed.to_json()) == changed
-    assert phrase("label.making") not in sheet(case)
+    assert phrase("label.making") not in render_sheet_text(case)
 
 
-def test_a_sheet_of_a_case_where_nobody_looked_says_so() -> None:
-    assert f"{phrase('label.provenance')} not checked" in sheet(case_with(None))
+def test_sheet_without_provenance_states_not_checked() -> None:
+    assert f"{phrase('label.provenance')} not checked" in render_sheet_text(build_case(None))

@@ -12,7 +12,7 @@ from exhibit.digests import Digest
 
 
 @dataclass(frozen=True, slots=True)
-class Everything:
+class EveryField:
     text: str
     number: int
     share: float
@@ -41,10 +41,10 @@ GOOD = {
 }
 
 
-def test_every_kind_of_field_reads_back() -> None:
-    value = from_plain(Everything, GOOD, where="it")
+def test_every_field_type_round_trips() -> None:
+    value = from_plain(EveryField, GOOD, location="it")
     assert (value.share, value.many, value.maybe) == (1.0, (0.5, 2.0), None)
-    assert from_plain(Everything, to_plain(value), where="it") == value
+    assert from_plain(EveryField, to_plain(value), location="it") == value
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_every_kind_of_field_reads_back() -> None:
         ("many", 3),
     ],
 )
-def test_a_wrong_field_is_refused_with_its_place(field: str, wrong: object) -> None:
+def test_invalid_field_is_rejected_with_location(field: str, wrong: object) -> None:
     with pytest.raises(FormatError, match=f"it: {field}"):
-        from_plain(Everything, {**GOOD, field: wrong}, where="it")
+        from_plain(EveryField, {**GOOD, field: wrong}, location="it")
 
 
 @pytest.mark.parametrize(
@@ -90,52 +90,52 @@ def test_a_wrong_field_is_refused_with_its_place(field: str, wrong: object) -> N
         b"[" + b"9" * 10_000 + b"]",
     ],
 )
-def test_json_that_canonical_json_cannot_hold_is_refused(data: bytes) -> None:
+def test_non_canonical_json_is_rejected(data: bytes) -> None:
     with pytest.raises(FormatError, match="a file"):
-        parse_json(data, what="a file")
+        parse_json(data, label="a file")
 
 
-def test_json_beyond_the_limit_is_not_parsed() -> None:
+def test_oversized_json_is_not_parsed() -> None:
     with pytest.raises(FormatError, match="more than the 4"):
-        parse_json(b"[1,2]", what="a file", limit=4)
+        parse_json(b"[1,2]", label="a file", limit=4)
 
 
 @given(st.binary(max_size=300))
-def test_random_bytes_are_read_or_refused_with_a_message(data: bytes) -> None:
+def test_random_bytes_are_parsed_or_rejected(data: bytes) -> None:
     try:
-        parse_json(data, what="a file")
+        parse_json(data, label="a file")
     except FormatError as error:
-        assert error.message.startswith("a file")  # noqa: PT017 - most inputs are refused, some are JSON
+        assert error.message.startswith("a file")  # noqa: PT017 - some random inputs are valid JSON
 
 
-def test_deep_nesting_is_refused_however_deep_python_may_go() -> None:
+def test_deep_nesting_is_rejected_at_any_recursion_limit() -> None:
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(1_000_000)
     try:
         with pytest.raises(FormatError, match="nested too deeply"):
-            parse_json(b"[" * 200_000 + b"]" * 200_000, what="x")
+            parse_json(b"[" * 200_000 + b"]" * 200_000, label="x")
     finally:
         sys.setrecursionlimit(before)
     text = "[" * 100 + "\\" * 3 + '"'
-    assert parse_json(json.dumps([text]).encode(), what="x") == [text]
+    assert parse_json(json.dumps([text]).encode(), label="x") == [text]
 
 
 @pytest.mark.parametrize("depth", [64, 65])
-def test_so_many_brackets_may_be_open_at_once(depth: int) -> None:
+def test_nesting_is_limited_to_64_levels(depth: int) -> None:
     text = b"[" * depth + b"1" + b"]" * depth
     if depth == 64:
-        assert parse_json(text, what="x")
+        assert parse_json(text, label="x")
     else:
         with pytest.raises(FormatError, match="nested too deeply"):
-            parse_json(text, what="x")
+            parse_json(text, label="x")
 
 
-def test_how_a_whole_number_is_written_makes_no_difference() -> None:
-    assert from_plain(Everything, {**GOOD, "number": parse_json(b"1.0", what="x")}, where="x").number == 1
-    assert parse_json(b"[1e3, 0.5, -0]", what="x") == [1000, 0.5, 0]
+def test_integer_spellings_are_equivalent() -> None:
+    assert from_plain(EveryField, {**GOOD, "number": parse_json(b"1.0", label="x")}, location="x").number == 1
+    assert parse_json(b"[1e3, 0.5, -0]", label="x") == [1000, 0.5, 0]
 
 
 @pytest.mark.parametrize("number", ["9007199254740992", "9007199254740992.0", "1e16", "-1e300", "1e400", "NaN"])
-def test_numbers_that_programs_read_differently_are_refused(number: str) -> None:
+def test_ambiguous_numbers_are_rejected(number: str) -> None:
     with pytest.raises(FormatError):
-        parse_json(number.encode(), what="x")
+        parse_json(number.encode(), label="x")

@@ -12,7 +12,7 @@ from evidence.formats.pdf_content import MAX_BYTES, PdfContent, inspect_pdf, is_
 from tests.assets.bundles import empty_pdf
 
 
-def pdf_with(change: str = "", *, password: str = "") -> bytes:
+def create_pdf(change: str = "", *, password: str = "") -> bytes:
     writer = pypdf.PdfWriter()
     writer.append(io.BytesIO(empty_pdf()))
     root = writer.root_object
@@ -35,16 +35,18 @@ def pdf_with(change: str = "", *, password: str = "") -> bytes:
     return out.getvalue()
 
 
-def test_a_plain_document_holds_nothing_that_is_looked_for() -> None:
-    assert inspect_pdf(empty_pdf()) == inspect_pdf(pdf_with()) == PdfContent(())
+def test_plain_pdf_has_no_active_content() -> None:
+    assert inspect_pdf(empty_pdf()) == inspect_pdf(create_pdf()) == PdfContent(())
 
 
 @pytest.mark.parametrize("change", ["script", "files", "form", "launch", "sends", "actions"])
-def test_what_another_program_put_in_is_found(change: str) -> None:
-    assert inspect_pdf(pdf_with(change)) == PdfContent((change,))
+def test_active_content_is_detected(change: str) -> None:
+    assert inspect_pdf(create_pdf(change)) == PdfContent((change,))
 
 
-def with_object_stream(inside: bytes, filters: bytes = b"/Filter /FlateDecode", data: bytes | None = None) -> bytes:
+def create_pdf_with_object_stream(
+    inside: bytes, filters: bytes = b"/Filter /FlateDecode", data: bytes | None = None
+) -> bytes:
     """Return a document with an object stream."""
     stream = zlib.compress(inside) if data is None else data
     head = b"<< /Type /ObjStm /N 1 /First 4 /Length %d %s >>" % (len(stream), filters)
@@ -57,42 +59,43 @@ SCRIPT = b"5 0 << /S /JavaScript /JS (app.alert(1)) >>"
 @pytest.mark.parametrize(
     ("pdf", "content"),
     [
-        (with_object_stream(SCRIPT), PdfContent(("script",))),
-        (with_object_stream(SCRIPT.replace(b"JavaScript", b"J#61vaScript")), PdfContent(("script",))),
-        (with_object_stream(SCRIPT).replace(b"/ObjStm", b"/Obj#53tm"), PdfContent(("script",))),
-        (with_object_stream(b"", b"", SCRIPT), PdfContent(("script",))),
-        (with_object_stream(SCRIPT, b"/Filter [/ASCIIHexDecode /FlateDecode]"), PdfContent((), "packed")),
+        (create_pdf_with_object_stream(SCRIPT), PdfContent(("script",))),
+        (create_pdf_with_object_stream(SCRIPT.replace(b"JavaScript", b"J#61vaScript")), PdfContent(("script",))),
+        (create_pdf_with_object_stream(SCRIPT).replace(b"/ObjStm", b"/Obj#53tm"), PdfContent(("script",))),
+        (create_pdf_with_object_stream(b"", b"", SCRIPT), PdfContent(("script",))),
+        (create_pdf_with_object_stream(SCRIPT, b"/Filter [/ASCIIHexDecode /FlateDecode]"), PdfContent((), "packed")),
         (
-            with_object_stream(SCRIPT, b"/Filter /FlateDecode /DecodeParms << /Predictor 12 >>"),
+            create_pdf_with_object_stream(SCRIPT, b"/Filter /FlateDecode /DecodeParms << /Predictor 12 >>"),
             PdfContent((), "packed"),
         ),
-        (with_object_stream(SCRIPT, data=b"not zlib"), PdfContent((), "damaged")),
-        (with_object_stream(b"", data=zlib.compress(b"5 0") + with_object_stream(SCRIPT)), PdfContent((), "damaged")),
-        (with_object_stream(b"", data=zlib.compress(b"5 0 << >>")[:-6]), PdfContent((), "damaged")),
-        (pdf_with("script", password="x"), PdfContent(("script",), "encrypted")),
+        (create_pdf_with_object_stream(SCRIPT, data=b"not zlib"), PdfContent((), "damaged")),
+        (
+            create_pdf_with_object_stream(b"", data=zlib.compress(b"5 0") + create_pdf_with_object_stream(SCRIPT)),
+            PdfContent((), "damaged"),
+        ),
+        (create_pdf_with_object_stream(b"", data=zlib.compress(b"5 0 << >>")[:-6]), PdfContent((), "damaged")),
+        (create_pdf("script", password="x"), PdfContent(("script",), "encrypted")),
         (b"no document", PdfContent((), "damaged")),
         (b"%PDF-1.7" + bytes(MAX_BYTES), PdfContent((), "large")),
     ],
 )
-def test_nothing_hides_in_object_streams_or_behind_codes_and_what_cannot_be_read_is_said(
-    pdf: bytes, content: PdfContent
-) -> None:
+def test_script_hidden_in_object_streams_is_detected(pdf: bytes, content: PdfContent) -> None:
     assert inspect_pdf(pdf) == content
 
 
 @pytest.mark.long
-def test_object_streams_that_unpack_to_too_much_are_not_read_on() -> None:
-    bomb = with_object_stream(bytes(80 << 20)) + with_object_stream(bytes(80 << 20))
-    assert inspect_pdf(bomb).unread == "large"
+def test_oversized_object_streams_are_not_inspected() -> None:
+    bomb = create_pdf_with_object_stream(bytes(80 << 20)) + create_pdf_with_object_stream(bytes(80 << 20))
+    assert inspect_pdf(bomb).unread_reason == "large"
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_read(data: bytes) -> None:
+def test_arbitrary_bytes_are_inspected(data: bytes) -> None:
     inspect_pdf(b"%PDF-" + data)
-    inspect_pdf(with_object_stream(data))
+    inspect_pdf(create_pdf_with_object_stream(data))
 
 
-def test_a_pdf_is_recognised_by_its_bytes_or_by_its_name() -> None:
+def test_pdf_is_recognised_by_bytes_or_name() -> None:
     assert is_pdf(empty_pdf(), "scan.bin")
     assert is_pdf(b"", "a.PDF")
     assert not is_pdf(b"GIF89a", "a.gif")

@@ -3,37 +3,37 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from evidence.keys.at_rest import SEALING, SECRET, decrypt, encrypt, reencrypt
+from evidence.keys.at_rest import SEALING_KEY, SECRET, decrypt, encrypt, reencrypt
 from evidence.keys.ed25519 import (
     generate_sealing_key,
-    unlock,
+    unlock_sealing_key,
 )
 from exhibit.errors import ConfigError, IntegrityError
 from tests.evidence.keys.test_ed25519 import ENCRYPTED, MASTER
 
 
 @given(st.integers(0, len(ENCRYPTED) - 1), st.integers(0, 7))
-def test_no_flipped_bit_goes_through(position: int, bit: int) -> None:
+def test_flipped_bit_is_rejected(position: int, bit: int) -> None:
     changed = bytearray(ENCRYPTED)
     changed[position] ^= 1 << bit
     with pytest.raises(IntegrityError):
-        unlock(bytes(changed), MASTER)
+        unlock_sealing_key(bytes(changed), MASTER)
 
 
-def test_a_cut_key_and_a_short_master_key_are_refused() -> None:
+def test_truncated_key_and_short_master_key_are_rejected() -> None:
     with pytest.raises(IntegrityError):
-        unlock(ENCRYPTED[:-1], MASTER)
+        unlock_sealing_key(ENCRYPTED[:-1], MASTER)
     with pytest.raises(ConfigError, match="16 bytes"):
         generate_sealing_key(bytes(16))
 
 
-def test_two_encryptions_of_the_same_kind_differ() -> None:
+def test_repeated_encryptions_differ() -> None:
     assert generate_sealing_key(MASTER) != generate_sealing_key(MASTER)
 
 
-def test_a_new_master_key_opens_what_was_encrypted_again_and_the_old_one_does_not() -> None:
+def test_reencrypted_key_opens_only_with_new_master_key() -> None:
     old, new, name = MASTER, bytes(reversed(MASTER)), b"a service's key."
-    for kind, public, secret in ((SEALING, bytes(32), bytes(32)), (SECRET, name, b"of any length")):
+    for kind, public, secret in ((SEALING_KEY, bytes(32), bytes(32)), (SECRET, name, b"of any length")):
         first = encrypt(kind, public, secret, old)
         again = reencrypt(first, old, new)
         assert decrypt(kind, again, new) == secret

@@ -14,20 +14,20 @@ from evidence.keys.ed25519 import (
     FileSigner,
     KeySigner,
     generate_sealing_key,
-    is_sound_point,
+    is_valid_point,
     is_valid_signature,
-    read_public_key,
-    unlock,
+    parse_public_key,
+    unlock_sealing_key,
 )
 from evidence.log.notes import compute_key_id, parse_verifier_key
-from evidence.verdict.trust import DEFAULT, load_trust
+from evidence.verdict.trust import DEFAULT_PATH, load_trust
 from exhibit.errors import ConfigError, IntegrityError, WrongUseError
 
 MASTER = bytes(range(32))
 PUBLIC, ENCRYPTED = generate_sealing_key(MASTER)
 
 
-def test_an_absent_key_file_is_made_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_missing_key_file_is_created_private(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "log.pem"
     signer = FileSigner(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -36,7 +36,7 @@ def test_an_absent_key_file_is_made_readable_by_its_owner_alone(tmp_path: Path) 
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_starters_at_the_same_moment_agree_on_one_key(tmp_path: Path) -> None:
+def test_concurrent_starts_share_a_key(tmp_path: Path) -> None:
     keys: list[bytes] = []
     barrier = threading.Barrier(8)
 
@@ -53,7 +53,7 @@ def test_starters_at_the_same_moment_agree_on_one_key(tmp_path: Path) -> None:
     assert len(set(keys)) == 1
 
 
-def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+def test_key_file_readable_by_others_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "log.pem"
     FileSigner(path)
     path.chmod(0o640)
@@ -61,11 +61,11 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         FileSigner(path)
 
 
-def test_a_file_without_such_a_key_is_refused(tmp_path: Path) -> None:
+def test_file_without_ed25519_key_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "log.pem"
     path.touch(0o600)
     path.write_bytes(b"no key")
-    with pytest.raises(ConfigError, match="can't be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         FileSigner(path)
     key = generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path.write_bytes(key)
@@ -73,16 +73,16 @@ def test_a_file_without_such_a_key_is_refused(tmp_path: Path) -> None:
         FileSigner(path)
 
 
-def test_a_sealing_key_comes_back_with_the_master_key_only() -> None:
-    signer = unlock(ENCRYPTED, MASTER)
+def test_sealing_key_requires_its_master_key() -> None:
+    signer = unlock_sealing_key(ENCRYPTED, MASTER)
     assert signer.public_key == PUBLIC
     assert is_valid_signature(PUBLIC, signer.sign(b"sealed"), b"sealed")
     with pytest.raises(IntegrityError, match="cannot be decrypted"):
-        unlock(ENCRYPTED, bytes(32))
+        unlock_sealing_key(ENCRYPTED, bytes(32))
 
 
-def test_a_key_is_never_printed_copied_or_pickled() -> None:
-    signer = unlock(ENCRYPTED, MASTER)
+def test_key_is_never_printed_copied_or_pickled() -> None:
+    signer = unlock_sealing_key(ENCRYPTED, MASTER)
     private = signer._private.private_bytes_raw()
     assert private.hex() not in repr(signer) + str(signer)
     for carry in (pickle.dumps, copy.copy, copy.deepcopy):
@@ -90,7 +90,7 @@ def test_a_key_is_never_printed_copied_or_pickled() -> None:
             carry(signer)
 
 
-UNSOUND = [bytes.fromhex(one) for one in (
+UNSOUND_KEYS = [bytes.fromhex(one) for one in (
     "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "00" * 32, "00" * 31 + "80",
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
@@ -101,33 +101,33 @@ UNSOUND = [bytes.fromhex(one) for one in (
 )]  # fmt: skip
 """Points of small order, and points in a non-canonical form; docs/reference/bundle-format.md states the rule."""
 BASE_POINT = bytes.fromhex("58" + "66" * 31)
-ANY_TEXT = BASE_POINT + (1).to_bytes(32, "little")
+UNIVERSAL_SIGNATURE = BASE_POINT + (1).to_bytes(32, "little")
 """S = 1 and R = B: valid for every text with the key of order 1."""
 
 
-def test_one_signature_fits_every_text_under_a_key_of_small_order_and_is_refused() -> None:
-    identity = Ed25519PublicKey.from_public_bytes(UNSOUND[0])
+def test_universal_signature_of_small_order_key_is_rejected() -> None:
+    identity = Ed25519PublicKey.from_public_bytes(UNSOUND_KEYS[0])
     for text in (b"one file", b"another file"):
-        identity.verify(ANY_TEXT, text)  # the library accepts it
-        assert not is_valid_signature(UNSOUND[0], ANY_TEXT, text)
+        identity.verify(UNIVERSAL_SIGNATURE, text)  # the library accepts it
+        assert not is_valid_signature(UNSOUND_KEYS[0], UNIVERSAL_SIGNATURE, text)
 
 
-@pytest.mark.parametrize("key", UNSOUND, ids=bytes.hex)
-def test_unsound_keys_are_refused_everywhere(key: bytes, tmp_path: Path) -> None:
-    assert not is_sound_point(key)
+@pytest.mark.parametrize("key", UNSOUND_KEYS, ids=bytes.hex)
+def test_unsound_keys_are_rejected_everywhere(key: bytes, tmp_path: Path) -> None:
+    assert not is_valid_point(key)
     with pytest.raises(WrongUseError):
-        read_public_key(key.hex().encode())
+        parse_public_key(key.hex().encode())
     encoded = base64.b64encode(b"\x01" + key).decode()
     with pytest.raises(WrongUseError, match="small order"):
         parse_verifier_key(f"log.example+{compute_key_id('log.example', key).hex()}+{encoded}")
     path = tmp_path / "trust.json"
     pinned = f'"keys": [{{"owner": "Ann", "public": "{key.hex()}", "development": false, "label": ""}}]'
-    path.write_text(DEFAULT.read_text("utf-8").replace('"keys": []', pinned), "utf-8")
+    path.write_text(DEFAULT_PATH.read_text("utf-8").replace('"keys": []', pinned), "utf-8")
     with pytest.raises(WrongUseError, match="small order"):
         load_trust(path)
 
 
-def test_a_signature_has_one_form() -> None:
+def test_signature_malleability_is_rejected() -> None:
     signer = KeySigner(Ed25519PrivateKey.from_private_bytes(MASTER))
     signature = signer.sign(b"x")
     assert is_valid_signature(signer.public_key, signature, b"x")
@@ -135,4 +135,4 @@ def test_a_signature_has_one_form() -> None:
     beyond = (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
     assert not is_valid_signature(signer.public_key, signature[:32] + beyond, b"x")
     assert not is_valid_signature(signer.public_key, signature + b"\0", b"x")
-    assert not is_valid_signature(signer.public_key, UNSOUND[0] + signature[32:], b"x")
+    assert not is_valid_signature(signer.public_key, UNSOUND_KEYS[0] + signature[32:], b"x")

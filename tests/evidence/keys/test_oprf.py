@@ -1,8 +1,8 @@
-"""Test the oblivious function: the standard's points, equal values, and that the responder learns nothing."""
+"""Test the oblivious pseudorandom function: standard vectors, equal outputs, and unlinkable queries."""
 
 import pytest
 
-from evidence.keys.oprf import OprfClient, OprfServer, to_curve
+from evidence.keys.oprf import OprfClient, OprfServer, hash_to_curve
 from exhibit.errors import WrongUseError
 
 SUITE = b"QUUX-V01-CS02-with-P256_XMD:SHA-256_SSWU_RO_"
@@ -19,19 +19,23 @@ POINTS = {  # RFC 9380, J.1.1
 
 
 @pytest.mark.parametrize("message", POINTS, ids=repr)
-def test_points_are_those_of_the_standard(message: bytes) -> None:
-    assert tuple(f"{part:064x}" for part in to_curve(message, SUITE)) == POINTS[message]
+def test_points_match_standard_vectors(message: bytes) -> None:
+    assert tuple(f"{part:064x}" for part in hash_to_curve(message, SUITE)) == POINTS[message]
 
 
-def test_both_sides_get_the_same_and_each_question_looks_new() -> None:
+def test_both_sides_agree_and_queries_are_unlinkable() -> None:
     b = OprfServer(b"k" * 48)
     first, second = OprfClient(b"work"), OprfClient(b"work")
     assert first.blind() != second.blind()
-    assert first.output(b.evaluate(first.blind())) == second.output(b.evaluate(second.blind())) == b.output(b"work")
-    assert b.output(b"other") != b.output(b"work") != OprfServer(b"l" * 48).output(b"work")
+    assert (
+        first.compute_output(b.evaluate(first.blind()))
+        == second.compute_output(b.evaluate(second.blind()))
+        == b.compute_output(b"work")
+    )
+    assert b.compute_output(b"other") != b.compute_output(b"work") != OprfServer(b"l" * 48).compute_output(b"work")
 
 
 @pytest.mark.parametrize("x", [b"", b"\0", b"\xff" * 32, b"\0" * 31 + b"\1"], ids=repr)
-def test_what_is_no_point_is_refused(x: bytes) -> None:
+def test_invalid_point_is_rejected(x: bytes) -> None:
     with pytest.raises(WrongUseError):
         OprfServer(b"k" * 48).evaluate(x)

@@ -22,79 +22,79 @@ def log(tmp_path: Path) -> Log:
     return Log(FolderLogStore(tmp_path / "log"), FileSigner(tmp_path / "log.pem"), "example.org/log")
 
 
-def entries(count: int, start: int = 0) -> list[Entry]:
+def create_entries(count: int, start: int = 0) -> list[Entry]:
     time = datetime(2026, 11, 20, tzinfo=UTC)
     return [Entry(EntryType.SEAL, time, commit({"n": number}, bytes(32))[0]) for number in range(start, start + count)]
 
 
-def test_entries_get_the_next_sequence_numbers(log: Log) -> None:
-    assert log.append(entries(3)) == [0, 1, 2]
+def test_entries_get_consecutive_sequence_numbers(log: Log) -> None:
+    assert log.append(create_entries(3)) == [0, 1, 2]
     assert log.append([]) == []
-    assert log.append(entries(2, 3)) == [3, 4]
+    assert log.append(create_entries(2, 3)) == [3, 4]
 
 
-def test_a_checkpoint_with_its_proofs_convinces_who_holds_the_public_key_alone(log: Log) -> None:
-    log.append(entries(5))
-    early = verify_note(log.checkpoint().note, log.vkey())
-    log.append(entries(20, 5))
-    late = verify_note(log.checkpoint().note, log.vkey())
+def test_checkpoint_and_proofs_verify_with_public_key(log: Log) -> None:
+    log.append(create_entries(5))
+    early = verify_note(log.sign_checkpoint().note, log.get_verifier_key())
+    log.append(create_entries(20, 5))
+    late = verify_note(log.sign_checkpoint().note, log.get_verifier_key())
     assert (early.size, late.size) == (5, 25)
-    for sequence, each in enumerate(entries(25)):
-        path = log.inclusion(sequence, 25)
+    for sequence, each in enumerate(create_entries(25)):
+        path = log.prove_inclusion(sequence, 25)
         assert merkle.verify_inclusion(each.leaf_hash, sequence, 25, path, late.root)
-    assert merkle.verify_consistency(5, 25, early.root, late.root, log.consistency(5, 25))
+    assert merkle.verify_consistency(5, 25, early.root, late.root, log.prove_consistency(5, 25))
 
 
-def test_nothing_new_is_signed_when_nothing_was_appended(log: Log) -> None:
-    assert log.checkpoint().size == 0
-    log.append(entries(2))
-    assert log.checkpoint() == log.checkpoint()
+def test_unchanged_log_is_not_signed_again(log: Log) -> None:
+    assert log.sign_checkpoint().size == 0
+    log.append(create_entries(2))
+    assert log.sign_checkpoint() == log.sign_checkpoint()
 
 
-def test_a_store_that_was_set_back_signs_nothing_until_it_gets_a_new_origin(tmp_path: Path) -> None:
+def test_rolled_back_store_signs_nothing_until_new_origin(tmp_path: Path) -> None:
     head = FileCheckpointStore(tmp_path / "log.head")
     signer = load_log_key(tmp_path / "log.pem", head, "example.org/log")
-    Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head).append(entries(2))
+    Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head).append(create_entries(2))
     shutil.copytree(tmp_path / "old", tmp_path / "new")
     log = Log(FolderLogStore(tmp_path / "new"), signer, "example.org/log", head)
-    log.append(entries(3, 2))
-    assert log.checkpoint().size == 5
+    log.append(create_entries(3, 2))
+    assert log.sign_checkpoint().size == 5
 
     back = Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head)
     with pytest.raises(IntegrityError, match="fewer than"):
-        back.checkpoint()
-    back.append(entries(4, 10))
+        back.sign_checkpoint()
+    back.append(create_entries(4, 10))
     with pytest.raises(IntegrityError, match="do not match"):
-        back.checkpoint()
+        back.sign_checkpoint()
     renewed = Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log2", head, ["example.org/log"])
-    assert renewed.checkpoint().size == 6
-    assert renewed.vkeys() == [log.vkey(), renewed.vkey()]
+    assert renewed.sign_checkpoint().size == 6
+    assert renewed.list_verifier_keys() == [log.get_verifier_key(), renewed.get_verifier_key()]
     older = Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head)
-    with pytest.raises(BrokenHistoryError, match="does not know"):
-        older.checkpoint()
+    with pytest.raises(BrokenHistoryError, match="does not contain"):
+        older.sign_checkpoint()
 
 
-def test_proofs_about_what_is_not_there_are_wrong_use(log: Log) -> None:
-    log.append(entries(3))
+def test_proofs_for_missing_entries_are_rejected(log: Log) -> None:
+    log.append(create_entries(3))
     for sequence, size in ((3, 3), (0, 4)):
         with pytest.raises(WrongUseError):
-            log.inclusion(sequence, size)
+            log.prove_inclusion(sequence, size)
     for old, new in ((3, 2), (3, 4)):
         with pytest.raises(WrongUseError):
-            log.consistency(old, new)
+            log.prove_consistency(old, new)
 
 
-def test_a_log_restored_to_an_earlier_state_signs_nothing_more_under_its_name(log: Log, tmp_path: Path) -> None:
-    log.append(entries(3))
-    log.checkpoint()
-    log.append(entries(3, 3))
-    checkpoint = log.checkpoint()
+def test_restored_log_does_not_sign_under_its_name(log: Log, tmp_path: Path) -> None:
+    log.append(create_entries(3))
+    log.sign_checkpoint()
+    log.append(create_entries(3, 3))
+    checkpoint = log.sign_checkpoint()
     (tmp_path / "log" / "size").write_text("3\n")
     with pytest.raises(IntegrityError, match="fewer than"):
-        log.checkpoint()
-    log.append(entries(5, 50))
+        log.sign_checkpoint()
+    log.append(create_entries(5, 50))
     with pytest.raises(IntegrityError, match="do not match"):
-        log.checkpoint()
+        log.sign_checkpoint()
     with pytest.raises(IntegrityError, match="do not match"):
         log.check_continues(checkpoint)
     renewed = Log(
@@ -104,20 +104,20 @@ def test_a_log_restored_to_an_earlier_state_signs_nothing_more_under_its_name(lo
         None,
         [checkpoint.origin],
     )
-    assert verify_note(renewed.checkpoint().note, renewed.vkey()).size == 8
+    assert verify_note(renewed.sign_checkpoint().note, renewed.get_verifier_key()).size == 8
 
 
-def test_a_log_that_lost_bytes_says_so(log: Log, tmp_path: Path) -> None:
-    log.append(entries(4))
+def test_truncated_log_raises(log: Log, tmp_path: Path) -> None:
+    log.append(create_entries(4))
     level = tmp_path / "log" / "level-00"
     os.truncate(level, 40)
     with pytest.raises(IntegrityError, match="too short"):
-        log.inclusion(2, 4)
+        log.prove_inclusion(2, 4)
     with pytest.raises(IntegrityError, match="too short"):
-        log.append(entries(1))
+        log.append(create_entries(1))
 
 
-KILLED = """
+CRASHING_PROGRAM = """
 import sys
 from pathlib import Path
 from tests.assets import folder_log
@@ -125,7 +125,7 @@ from evidence.log.append_only import Log
 from evidence.keys.ed25519 import FileSigner
 import os
 folder, stage = Path(sys.argv[1]), sys.argv[2]
-from tests.evidence.log.test_append_only import entries
+from tests.evidence.log.test_append_only import create_entries
 real_write, real_replace, writes = folder_log._write_at, folder_log._replace, [0]
 def write(path, offset, data):
     writes[0] += 1
@@ -139,18 +139,18 @@ def replace(path, data):
     real_replace(path, data)
 folder_log._write_at, folder_log._replace = write, replace
 signer = FileSigner(folder / "log.pem")
-Log(folder_log.FolderLogStore(folder / "log"), signer, "example.org/log").append(entries(9, 100))
+Log(folder_log.FolderLogStore(folder / "log"), signer, "example.org/log").append(create_entries(9, 100))
 """
 
 
 @pytest.mark.parametrize("stage", ["torn", "before-commit"])
-def test_a_process_that_dies_while_writing_leaves_the_log_as_it_was(log: Log, tmp_path: Path, stage: str) -> None:
-    log.append(entries(5))
-    before = log.checkpoint()
-    died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), stage], check=False)
+def test_crash_while_writing_leaves_log_unchanged(log: Log, tmp_path: Path, stage: str) -> None:
+    log.append(create_entries(5))
+    before = log.sign_checkpoint()
+    died = subprocess.run([sys.executable, "-c", CRASHING_PROGRAM, str(tmp_path), stage], check=False)
     assert died.returncode == 9
-    assert log.checkpoint() == before
-    log.append(entries(4, 5))
-    after = log.checkpoint()
-    for sequence, each in enumerate(entries(9)):
-        assert merkle.verify_inclusion(each.leaf_hash, sequence, 9, log.inclusion(sequence, 9), after.root)
+    assert log.sign_checkpoint() == before
+    log.append(create_entries(4, 5))
+    after = log.sign_checkpoint()
+    for sequence, each in enumerate(create_entries(9)):
+        assert merkle.verify_inclusion(each.leaf_hash, sequence, 9, log.prove_inclusion(sequence, 9), after.root)

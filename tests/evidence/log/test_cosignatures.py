@@ -22,31 +22,31 @@ from exhibit.errors import IntegrityError, WrongUseError
 from tests.assets.local_witness import LocalWitness
 from tests.assets.partners import new_signer
 
-AT = datetime(2026, 11, 25, 4, 0, 0, 900_000, tzinfo=UTC)
+SIGNED_AT = datetime(2026, 11, 25, 4, 0, 0, 900_000, tzinfo=UTC)
 SIGNER = new_signer()
 VKEY = format_cosigner_key("w.example", SIGNER.public_key)
 
 
-def head(*lines: str) -> Note:
+def create_note(*lines: str) -> Note:
     return parse_note(sign_note("log.example", 7, b"\x05" * 32, new_signer()).note + "".join(lines))
 
 
-def test_a_cosignature_holds_the_time_in_whole_seconds() -> None:
-    note = head(cosign(head().body, "w.example", SIGNER, AT))
-    assert verify_cosignature(note, VKEY) == AT.replace(microsecond=0)
+def test_cosignature_time_is_in_whole_seconds() -> None:
+    note = create_note(cosign(create_note().body, "w.example", SIGNER, SIGNED_AT))
+    assert verify_cosignature(note, VKEY) == SIGNED_AT.replace(microsecond=0)
     raw = note.signatures[-1].signature
-    message = f"cosignature/v1\ntime {int(AT.timestamp())}\n{note.body}".encode()
+    message = f"cosignature/v1\ntime {int(SIGNED_AT.timestamp())}\n{note.body}".encode()
     Ed25519PublicKey.from_public_bytes(SIGNER.public_key).verify(raw[8:], message)
-    assert int.from_bytes(raw[:8], "big") == int(AT.timestamp())
+    assert int.from_bytes(raw[:8], "big") == int(SIGNED_AT.timestamp())
 
 
-def test_a_cosignature_is_valid_for_one_checkpoint_one_time_and_one_key_only() -> None:
-    line = cosign(head().body, "w.example", SIGNER, AT)
+def test_cosignature_is_bound_to_checkpoint_time_and_key() -> None:
+    line = cosign(create_note().body, "w.example", SIGNER, SIGNED_AT)
     with pytest.raises(UntrustedIssuerError, match="has not cosigned"):
-        verify_cosignature(head(line), format_cosigner_key("w.example", new_signer().public_key))
+        verify_cosignature(create_note(line), format_cosigner_key("w.example", new_signer().public_key))
     with pytest.raises(IntegrityError, match="is invalid"):
         verify_cosignature(parse_note(sign_note("log.example", 8, b"\x05" * 32, new_signer()).note + line), VKEY)
-    note = head(line)
+    note = create_note(line)
     [own, other] = note.signatures
     later = (int.from_bytes(other.signature[:8], "big") + 1).to_bytes(8, "big")
     for signature in (later + other.signature[8:], other.signature[:-1], b"\0" * 72, other.signature[8:]):
@@ -54,7 +54,7 @@ def test_a_cosignature_is_valid_for_one_checkpoint_one_time_and_one_key_only() -
             verify_cosignature(replace(note, signatures=(own, replace(other, signature=signature))), VKEY)
 
 
-def test_the_key_of_a_log_is_not_that_of_a_log_witness() -> None:
+def test_log_key_is_not_a_cosigner_key() -> None:
     assert parse_cosigner_key(VKEY) == ("w.example", SIGNER.public_key)
     for vkey in (format_verifier_key("w.example", SIGNER.public_key), "", "w+0+", VKEY.replace("w.", "v."), VKEY[:-4]):
         with pytest.raises(WrongUseError, match="witness"):
@@ -64,7 +64,7 @@ def test_the_key_of_a_log_is_not_that_of_a_log_witness() -> None:
         parse_cosigner_key(small)
 
 
-def test_another_program_makes_the_same() -> None:
+def test_cosignature_equals_independent_implementation() -> None:
     witness = LocalWitness("")
     signer = new_signer()
     note = sign_note("log.example", 3, b"\x07" * 32, signer).note

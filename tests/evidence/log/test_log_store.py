@@ -52,7 +52,7 @@ def open_store(request: pytest.FixtureRequest) -> OpenStore:
     return opened
 
 
-def entry(number: int) -> Entry:
+def create_entry(number: int) -> Entry:
     time = datetime(2026, 11, 20, 9, 30, tzinfo=UTC) + timedelta(microseconds=number)
     return Entry(list(EntryType)[number % len(EntryType)], time, commit({"number": number}, bytes(32))[0])
 
@@ -60,8 +60,8 @@ def entry(number: int) -> Entry:
 def append(transaction: LogTransaction, *numbers: int) -> None:
     for number in numbers:
         size = transaction.size
-        nodes = merkle.list_completed_nodes(size, entry(number).leaf_hash, transaction.node)
-        transaction.append(entry(number), None, nodes)
+        nodes = merkle.list_completed_nodes(size, create_entry(number).leaf_hash, transaction.node)
+        transaction.append(create_entry(number), None, nodes)
 
 
 def append_all(open_store: OpenStore, *numbers: int) -> None:
@@ -75,15 +75,17 @@ def append_and_fail(open_store: OpenStore, *numbers: int) -> None:
         raise ZeroDivisionError
 
 
-def expected_nodes(count: int) -> dict[tuple[int, int], bytes]:
+def compute_expected_nodes(count: int) -> dict[tuple[int, int], bytes]:
     nodes: dict[tuple[int, int], bytes] = {}
     for size in range(count):
-        completed = merkle.list_completed_nodes(size, entry(size).leaf_hash, lambda level, index: nodes[level, index])
+        completed = merkle.list_completed_nodes(
+            size, create_entry(size).leaf_hash, lambda level, index: nodes[level, index]
+        )
         nodes.update({(level, index): value for level, index, value in completed})
     return nodes
 
 
-def checkpoint(origin: str, size: int, fill: int = 1) -> SignedCheckpoint:
+def create_checkpoint(origin: str, size: int, fill: int = 1) -> SignedCheckpoint:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from evidence.keys.ed25519 import KeySigner
@@ -92,7 +94,7 @@ def checkpoint(origin: str, size: int, fill: int = 1) -> SignedCheckpoint:
     return sign_note(origin, size, bytes([fill]) * 32, KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(32))))
 
 
-def test_a_new_log_is_empty(open_store: OpenStore) -> None:
+def test_new_log_is_empty(open_store: OpenStore) -> None:
     with open_store() as store:
         assert store.size() == 0
         assert store.nodes([]) == []
@@ -103,36 +105,36 @@ def test_a_new_log_is_empty(open_store: OpenStore) -> None:
             store.nodes([(0, 0)])
 
 
-def test_entries_come_back_in_order_and_exact(open_store: OpenStore) -> None:
+def test_entries_round_trip_in_order(open_store: OpenStore) -> None:
     append_all(open_store, *range(5))
     append_all(open_store, *range(5, 19))
     with open_store() as store:
         assert store.size() == 19
-        assert [store.entry(number) for number in range(19)] == [entry(number) for number in range(19)]
+        assert [store.entry(number) for number in range(19)] == [create_entry(number) for number in range(19)]
         for missing in (19, -1):
             with pytest.raises(NotFoundError):
                 store.entry(missing)
 
 
-def test_nodes_are_those_of_the_tree_whatever_the_transactions_were(open_store: OpenStore) -> None:
+def test_nodes_are_independent_of_transactions(open_store: OpenStore) -> None:
     for first, last in ((0, 1), (1, 2), (2, 7), (7, 8), (8, 21)):
         append_all(open_store, *range(first, last))
-    expected = expected_nodes(21)
+    expected = compute_expected_nodes(21)
     with open_store() as store:
         assert store.nodes(list(expected)) == list(expected.values())
         assert store.nodes([(2, 1), (0, 3), (2, 1)]) == [expected[2, 1], expected[0, 3], expected[2, 1]]
 
 
 @pytest.mark.parametrize("span", [(0, 21), (1, 10), (4, 1), (5, 0), (0, -1), (-1, 0)])
-def test_a_subtree_that_is_not_complete_is_not_found(open_store: OpenStore, span: tuple[int, int]) -> None:
+def test_incomplete_subtree_is_not_found(open_store: OpenStore, span: tuple[int, int]) -> None:
     append_all(open_store, *range(21))
     with open_store() as store, pytest.raises(NotFoundError):
         store.nodes([(0, 0), span])
 
 
-def test_a_transaction_sees_its_own_nodes_and_the_earlier_ones(open_store: OpenStore) -> None:
+def test_transaction_sees_own_and_earlier_nodes(open_store: OpenStore) -> None:
     append_all(open_store, *range(3))
-    expected = expected_nodes(8)
+    expected = compute_expected_nodes(8)
     with open_store() as store, store.sequencer() as transaction:
         assert transaction.size == 3
         append(transaction, *range(3, 8))
@@ -140,19 +142,19 @@ def test_a_transaction_sees_its_own_nodes_and_the_earlier_ones(open_store: OpenS
         assert {key: transaction.node(*key) for key in expected} == expected
 
 
-def test_an_error_inside_leaves_nothing_behind(open_store: OpenStore) -> None:
+def test_failed_transaction_leaves_nothing(open_store: OpenStore) -> None:
     append_all(open_store, *range(3))
     with pytest.raises(ZeroDivisionError):
         append_and_fail(open_store, *range(100, 110))
     append_all(open_store, *range(3, 8))
     with open_store() as store:
         assert store.size() == 8
-        assert [store.entry(number) for number in range(8)] == [entry(number) for number in range(8)]
-        expected = expected_nodes(8)
+        assert [store.entry(number) for number in range(8)] == [create_entry(number) for number in range(8)]
+        expected = compute_expected_nodes(8)
         assert store.nodes(list(expected)) == list(expected.values())
 
 
-def test_others_see_nothing_before_the_block_ends(open_store: OpenStore) -> None:
+def test_uncommitted_entries_are_invisible_to_others(open_store: OpenStore) -> None:
     sizes: list[int] = []
 
     def look() -> None:
@@ -161,12 +163,12 @@ def test_others_see_nothing_before_the_block_ends(open_store: OpenStore) -> None
 
     with open_store() as store, store.sequencer() as transaction:
         append(transaction, 0, 1)
-        in_thread(look)
-    in_thread(look)
+        run_in_thread(look)
+    run_in_thread(look)
     assert sizes == [0, 2]
 
 
-def test_only_one_holds_the_sequencer(open_store: OpenStore) -> None:
+def test_sequencer_is_exclusive(open_store: OpenStore) -> None:
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -174,7 +176,7 @@ def test_only_one_holds_the_sequencer(open_store: OpenStore) -> None:
             for _ in range(10):
                 with open_store() as store, store.sequencer() as transaction:
                     append(transaction, transaction.size)
-        except BaseException as error:  # noqa: BLE001 - told by the main thread
+        except BaseException as error:  # noqa: BLE001 - asserted in the main thread
             failures.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -185,29 +187,33 @@ def test_only_one_holds_the_sequencer(open_store: OpenStore) -> None:
     assert failures == []
     with open_store() as store:
         assert store.size() == 40
-        expected = expected_nodes(40)
+        expected = compute_expected_nodes(40)
         assert store.nodes(list(expected)) == list(expected.values())
 
 
-def test_the_largest_checkpoint_of_the_newest_origin_is_the_latest(open_store: OpenStore) -> None:
+def test_latest_checkpoint_is_largest_of_newest_origin(open_store: OpenStore) -> None:
     with open_store() as store:
-        for saved in (checkpoint("a.example/log", 9), checkpoint("b.example/log", 10), checkpoint("b.example/log", 4)):
+        for saved in (
+            create_checkpoint("a.example/log", 9),
+            create_checkpoint("b.example/log", 10),
+            create_checkpoint("b.example/log", 4),
+        ):
             store.add_checkpoint(saved)
-        store.add_checkpoint(checkpoint("a.example/log", 11))
+        store.add_checkpoint(create_checkpoint("a.example/log", 11))
     with open_store() as store:
-        assert store.latest_checkpoint() == checkpoint("b.example/log", 10)
+        assert store.latest_checkpoint() == create_checkpoint("b.example/log", 10)
 
 
-def test_a_checkpoint_may_be_kept_twice_but_not_contradicted(open_store: OpenStore) -> None:
+def test_checkpoint_may_be_repeated_but_not_contradicted(open_store: OpenStore) -> None:
     with open_store() as store:
-        store.add_checkpoint(checkpoint("a.example/log", 5))
-        store.add_checkpoint(checkpoint("a.example/log", 5))
-        store.add_checkpoint(checkpoint("b.example/log", 5, fill=2))
+        store.add_checkpoint(create_checkpoint("a.example/log", 5))
+        store.add_checkpoint(create_checkpoint("a.example/log", 5))
+        store.add_checkpoint(create_checkpoint("b.example/log", 5, fill=2))
     with open_store() as store, pytest.raises(IntegrityError):
-        store.add_checkpoint(checkpoint("a.example/log", 5, fill=2))
+        store.add_checkpoint(create_checkpoint("a.example/log", 5, fill=2))
 
 
-def in_thread(work: Callable[[], None]) -> None:
+def run_in_thread(work: Callable[[], None]) -> None:
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()

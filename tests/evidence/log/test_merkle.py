@@ -81,17 +81,17 @@ def naive_subproof(old: int, leaves: list[bytes], *, complete: bool) -> list[byt
     return [*naive_subproof(old - split, leaves[split:], complete=False), naive_root(leaves[:split])]
 
 
-def numbered_leaves(count: int) -> list[bytes]:
+def create_leaves(count: int) -> list[bytes]:
     return [b"leaf %d" % number for number in range(count)]
 
 
 @pytest.mark.parametrize(("size", "expected"), list(enumerate(ROOTS, start=1)))
-def test_the_known_vectors_come_out(size: int, expected: str) -> None:
+def test_roots_match_known_vectors(size: int, expected: str) -> None:
     tree = Tree(LEAVES)
     assert merkle.compute_root(size, tree.node).hex() == expected
 
 
-def test_the_known_proofs_come_out() -> None:
+def test_proofs_match_known_vectors() -> None:
     tree = Tree(LEAVES)
     assert [item.hex() for item in merkle.prove_inclusion(5, 8, tree.node)] == [
         "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
@@ -105,14 +105,14 @@ def test_the_known_proofs_come_out() -> None:
     ]
 
 
-def test_the_root_of_nothing_is_the_digest_of_nothing() -> None:
+def test_root_of_empty_tree_is_digest_of_nothing() -> None:
     assert merkle.compute_root(0, Tree([]).node) == naive_root([]) == merkle.EMPTY_ROOT
 
 
 @given(st.integers(1, 130), st.data())
-def test_inclusion_proofs_equal_the_naive_ones_and_verify(size: int, data: st.DataObject) -> None:
-    leaves = numbered_leaves(size)
-    tree = Tree(numbered_leaves(140))
+def test_inclusion_proofs_match_naive_implementation(size: int, data: st.DataObject) -> None:
+    leaves = create_leaves(size)
+    tree = Tree(create_leaves(140))
     index = data.draw(st.integers(0, size - 1))
     path = merkle.prove_inclusion(index, size, tree.node)
     root = merkle.compute_root(size, tree.node)
@@ -122,9 +122,9 @@ def test_inclusion_proofs_equal_the_naive_ones_and_verify(size: int, data: st.Da
 
 
 @given(st.integers(1, 130), st.data())
-def test_consistency_proofs_equal_the_naive_ones_and_verify(new: int, data: st.DataObject) -> None:
-    leaves = numbered_leaves(new)
-    tree = Tree(numbered_leaves(140))
+def test_consistency_proofs_match_naive_implementation(new: int, data: st.DataObject) -> None:
+    leaves = create_leaves(new)
+    tree = Tree(create_leaves(140))
     old = data.draw(st.integers(1, new))
     path = merkle.prove_consistency(old, new, tree.node)
     assert path == naive_subproof(old, leaves, complete=True)
@@ -134,16 +134,16 @@ def test_consistency_proofs_equal_the_naive_ones_and_verify(new: int, data: st.D
 
 
 @given(st.integers(2, 70), st.data())
-def test_a_changed_proof_never_verifies(size: int, data: st.DataObject) -> None:
-    tree = Tree(numbered_leaves(size))
+def test_changed_proof_never_verifies(size: int, data: st.DataObject) -> None:
+    tree = Tree(create_leaves(size))
     index = data.draw(st.integers(0, size - 1))
     old = data.draw(st.integers(1, size - 1))
     root, old_root = merkle.compute_root(size, tree.node), merkle.compute_root(old, tree.node)
-    leaf = merkle.compute_leaf_hash(numbered_leaves(size)[index])
+    leaf = merkle.compute_leaf_hash(create_leaves(size)[index])
     path, link = merkle.prove_inclusion(index, size, tree.node), merkle.prove_consistency(old, size, tree.node)
-    for broken in broken_paths(path, data):
+    for broken in list_broken_paths(path, data):
         assert not merkle.verify_inclusion(leaf, index, size, broken, root)
-    for broken in broken_paths(link, data):
+    for broken in list_broken_paths(link, data):
         assert not merkle.verify_consistency(old, size, old_root, root, broken)
     assert not merkle.verify_inclusion(leaf, data.draw(st.integers(0, size - 1).filter(index.__ne__)), size, path, root)
     assert not merkle.verify_inclusion(leaf, size, size, path, root)
@@ -152,7 +152,7 @@ def test_a_changed_proof_never_verifies(size: int, data: st.DataObject) -> None:
     assert not merkle.verify_consistency(old, 4 * size, old_root, root, link)
 
 
-def broken_paths(path: list[bytes], data: st.DataObject) -> list[list[bytes]]:
+def list_broken_paths(path: list[bytes], data: st.DataObject) -> list[list[bytes]]:
     position = data.draw(st.integers(0, len(path) - 1))
     flipped = bytearray(path[position])
     flipped[data.draw(st.integers(0, 31))] ^= 1 << data.draw(st.integers(0, 7))
@@ -164,8 +164,8 @@ def broken_paths(path: list[bytes], data: st.DataObject) -> list[list[bytes]]:
     ]
 
 
-def test_every_tree_continues_the_empty_one_and_itself() -> None:
-    tree = Tree(numbered_leaves(5))
+def test_every_tree_continues_the_empty_tree_and_itself() -> None:
+    tree = Tree(create_leaves(5))
     root = merkle.compute_root(5, tree.node)
     assert merkle.prove_consistency(0, 5, tree.node) == merkle.prove_consistency(5, 5, tree.node) == []
     assert merkle.verify_consistency(0, 5, merkle.EMPTY_ROOT, root, [])
@@ -174,8 +174,8 @@ def test_every_tree_continues_the_empty_one_and_itself() -> None:
     assert not merkle.verify_consistency(5, 5, root, merkle.EMPTY_ROOT, [])
 
 
-def test_proofs_of_what_is_not_there_are_refused() -> None:
-    tree = Tree(numbered_leaves(3))
+def test_proofs_for_missing_leaves_are_rejected() -> None:
+    tree = Tree(create_leaves(3))
     with pytest.raises(ValueError, match="no leaf 3"):
         merkle.prove_inclusion(3, 3, tree.node)
     with pytest.raises(ValueError, match="cannot continue"):

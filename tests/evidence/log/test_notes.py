@@ -17,7 +17,7 @@ from evidence.log.notes import (
 from exhibit.errors import IntegrityError, WrongUseError
 
 SIGNER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
-OTHER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+OTHER_SIGNER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 ROOT = bytes(range(100, 132))
 VKEY = format_verifier_key("example.org/log", SIGNER.public_key)
 NOTE = sign_note("example.org/log", 7, ROOT, SIGNER).note
@@ -31,26 +31,26 @@ GO_NOTE = (
 )
 
 
-def test_a_signed_checkpoint_verifies_and_states_what_was_signed() -> None:
+def test_signed_checkpoint_verifies_and_round_trips() -> None:
     checkpoint = verify_note(NOTE, VKEY)
     assert (checkpoint.origin, checkpoint.size, checkpoint.root) == ("example.org/log", 7, ROOT)
     assert checkpoint.note == NOTE
 
 
-def test_the_form_is_that_of_the_standard() -> None:
+def test_note_follows_the_standard() -> None:
     lines = NOTE.split("\n")
     assert lines[:4] == ["example.org/log", "7", base64.b64encode(ROOT).decode(), ""]
     assert lines[4].startswith("— example.org/log ")
     assert lines[5:] == [""]
 
 
-def test_a_key_made_by_another_program_is_read() -> None:
+def test_key_created_by_go_is_read() -> None:
     name, key = parse_verifier_key(GO_VKEY)
     assert name == "PeterNeumann"
     assert format_verifier_key(name, key) == GO_VKEY
 
 
-def test_a_signature_made_by_another_program_is_read_and_holds() -> None:
+def test_signature_created_by_go_verifies() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from evidence.log.notes import _parse_signature
@@ -63,7 +63,7 @@ def test_a_signature_made_by_another_program_is_read_and_holds() -> None:
 
 
 @given(st.integers(0, len(NOTE) - 1), st.characters(codec="utf-8"))
-def test_no_changed_character_goes_through(position: int, character: str) -> None:
+def test_changed_character_is_rejected(position: int, character: str) -> None:
     changed = NOTE[:position] + character + NOTE[position + 1 :]
     if changed == NOTE:
         return
@@ -72,33 +72,33 @@ def test_no_changed_character_goes_through(position: int, character: str) -> Non
 
 
 @given(st.text())
-def test_text_that_is_no_note_is_refused_with_a_sentence(text: str) -> None:
+def test_malformed_note_is_rejected(text: str) -> None:
     with pytest.raises(IntegrityError):
         parse_note(text)
 
 
 @pytest.mark.parametrize("character", ["\0", "\ud800"])
-def test_a_note_that_has_no_bytes_or_no_place_in_a_table_is_refused(character: str) -> None:
+def test_note_with_nul_or_surrogate_is_rejected(character: str) -> None:
     with pytest.raises(IntegrityError, match="is not a signed note"):
         verify_note(NOTE.replace("\n\n", f"\n{character}\n\n"), VKEY)
 
 
-def test_a_note_by_an_unknown_key_is_distinguished_from_a_wrong_one() -> None:
-    forged = sign_note("example.org/log", 7, ROOT, OTHER).note
+def test_unknown_key_is_distinguished_from_invalid_signature() -> None:
+    forged = sign_note("example.org/log", 7, ROOT, OTHER_SIGNER).note
     with pytest.raises(UntrustedIssuerError):
         verify_note(forged, VKEY)
     with pytest.raises(UntrustedIssuerError):
         verify_note(sign_note("other.example/log", 7, ROOT, SIGNER).note, VKEY)
 
 
-def test_a_known_key_under_another_logs_note_does_not_speak_for_that_log() -> None:
+def test_known_key_does_not_sign_for_other_log() -> None:
     body = sign_note("other.example/log", 7, ROOT, SIGNER).note.split("\n\n")[0] + "\n"
     line = base64.b64encode(compute_key_id("example.org/log", SIGNER.public_key) + SIGNER.sign(body.encode())).decode()
     with pytest.raises(UntrustedIssuerError):
         verify_note(f"{body}\n— example.org/log {line}\n", VKEY)
 
 
-def test_a_second_spelling_of_the_same_signature_is_refused() -> None:
+def test_non_canonical_signature_encoding_is_rejected() -> None:
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     last = NOTE[-3]
     assert NOTE.endswith(f"{last}=\n")
@@ -108,32 +108,32 @@ def test_a_second_spelling_of_the_same_signature_is_refused() -> None:
         verify_note(respelled, VKEY)
 
 
-def test_signatures_of_other_log_witnesses_are_ignored() -> None:
-    line = sign_note("witness.example", 7, ROOT, OTHER).note.split("\n")[4]
+def test_signatures_of_log_witnesses_are_ignored() -> None:
+    line = sign_note("witness.example", 7, ROOT, OTHER_SIGNER).note.split("\n")[4]
     assert verify_note(f"{NOTE}{line}\n", VKEY).size == 7
     assert len(parse_note(f"{NOTE}{line}\n").signatures) == 2
 
 
-def test_a_second_wrong_signature_by_the_known_key_is_not_passed_over() -> None:
+def test_additional_invalid_signature_of_known_key_is_rejected() -> None:
     line = sign_note("example.org/log", 8, ROOT, SIGNER).note.split("\n")[4]
     with pytest.raises(IntegrityError, match="is invalid"):
         verify_note(f"{NOTE}{line}\n", VKEY)
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a+b", "line\nbreak"])
-def test_a_name_that_would_break_the_format_is_refused(name: str) -> None:
+def test_invalid_log_name_is_rejected_when_signing(name: str) -> None:
     with pytest.raises(WrongUseError):
         sign_note(name, 7, ROOT, SIGNER)
 
 
 @pytest.mark.parametrize("vkey", ["", "name", VKEY[:-4], VKEY.replace("example", "another"), "a+b+c", "a+00000000+!!"])
-def test_a_broken_verifier_key_is_refused(vkey: str) -> None:
+def test_malformed_verifier_key_is_rejected(vkey: str) -> None:
     with pytest.raises(WrongUseError):
         verify_note(NOTE, vkey)
 
 
 @pytest.mark.parametrize("name", ["", "our log", "a+b", "a\x7fb", "a\x85b", "a\u200bb", "x" * 201])
-def test_a_name_that_no_log_can_have_is_refused_wherever_it_comes_from(name: str) -> None:
+def test_invalid_log_name_is_rejected_everywhere(name: str) -> None:
     with pytest.raises(WrongUseError):
         format_verifier_key(name, SIGNER.public_key)
     with pytest.raises(IntegrityError):

@@ -18,7 +18,7 @@ from evidence.verdict.result import Check, State, Verdict
 from evidence.verify.checks.proofs import MAX_RENEWALS
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
-from exhibit.entries import EntryType, canonical
+from exhibit.entries import EntryType, encode_canonical
 from exhibit.errors import ExitCode
 from registry.log import proofs
 from registry.log.log import submit
@@ -31,10 +31,10 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_an_entry_reads_back_and_its_path_leads_to_the_checkpoint(scene: Scene) -> None:
+def test_entry_round_trips_and_path_leads_to_checkpoint(scene: Scene) -> None:
     proof = scene.proofs.entry
     assert proof is not None
-    assert from_plain(LogProof, to_plain(proof), where="entry") == proof
+    assert from_plain(LogProof, to_plain(proof), location="entry") == proof
     root = parse_note(proof.checkpoint).root
     assert merkle.verify_inclusion(proof.entry.leaf_hash, proof.sequence, proof.size, proof.path, root)
     for changed in ({"time": datetime(2020, 1, 1, tzinfo=UTC)}, {"type": EntryType.CASE}, {"commitment": bytes(32)}):
@@ -43,10 +43,10 @@ def test_an_entry_reads_back_and_its_path_leads_to_the_checkpoint(scene: Scene) 
 
 
 @pytest.mark.parametrize("wrong", [{"salt": "00"}, {"sequence": -1}, {"size": 0}, {"path": ["zz"]}, {"more": 1}])
-def test_a_proof_of_another_form_is_refused(scene: Scene, wrong: dict[str, object]) -> None:
+def test_malformed_proof_is_rejected(scene: Scene, wrong: dict[str, object]) -> None:
     plain = to_plain(scene.proofs.entry)
     with pytest.raises(FormatError):
-        from_plain(LogProof, {**plain, **wrong}, where="entry")
+        from_plain(LogProof, {**plain, **wrong}, location="entry")
 
 
 LOG = LogProof(0, EntryType.SLICE, datetime(2026, 11, 20, tzinfo=UTC), bytes(32), bytes(32), {}, 1, (), "")
@@ -55,7 +55,7 @@ RECORDS = [
         f"https://shop.example/{number}",
         "https://shop.example/a.jpg",
         "https://cdn.example/a.jpg",
-        Digest.of(bytes([number])),
+        Digest.from_bytes(bytes([number])),
         200,
         (("Content-Type", "image/jpeg"),),
         "203.0.113.9",
@@ -66,9 +66,9 @@ RECORDS = [
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 7])
-def test_each_record_is_proven_at_its_own_place_only(count: int) -> None:
+def test_record_is_proven_only_at_its_own_index(count: int) -> None:
     tree = SliceTree([compute_record_leaf(data) for data in RECORDS[:count]])
-    opening = tree.opening({"crawl": "7"})
+    opening = tree.build_opening({"crawl": "7"})
     assert opening == {"crawl": "7", "root": tree.root.hex(), "count": count}
     for index, record in enumerate(RECORDS[:count]):
         proof = tree.prove(index, record, LOG)
@@ -79,13 +79,13 @@ def test_each_record_is_proven_at_its_own_place_only(count: int) -> None:
             )
 
 
-def test_every_field_of_a_record_counts() -> None:
+def test_every_field_changes_the_record_leaf() -> None:
     record = RECORDS[0]
     changes: list[dict[str, Any]] = [
         {"page_url": ""},
         {"image_url": ""},
         {"final_url": ""},
-        {"picture": Digest.of(b"x")},
+        {"picture": Digest.from_bytes(b"x")},
         {"status": 404},
         {"headers": ()},
         {"peer": ""},
@@ -101,65 +101,61 @@ def find_check(verdict: Verdict, name: str) -> Check:
     return check
 
 
-def first_time(proofs: Proofs) -> datetime:
-    """Return the earliest time of receipts accurate to a second. A block counts two hours after its date."""
+def get_first_time(proofs: Proofs) -> datetime:
+    """Return the earliest time of receipts, except blocks, which count two hours after their date."""
     receipts = [anchor.receipt for anchor in proofs.anchors if anchor.receipt.kind != "opentimestamps"]
     return min(receipt.time for receipt in receipts if receipt.time is not None)
 
 
 @pytest.mark.long
-def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: RenewedBundle, tmp_path: Path) -> None:
-    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "renewed.zip"))
+def test_consistent_later_checkpoint_passes(renewed_bundle: RenewedBundle, tmp_path: Path) -> None:
+    verdict = Verifier(renewed_bundle.scene.trust).verify(renewed_bundle.write(tmp_path / "renewed.zip"))
     assert verdict.outcome is ExitCode.DONE
-    assert find_check(verdict, f"renewal:{renewed.size}").state is State.PASSED
-    stamp = find_check(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
-    assert (stamp.state, stamp.time) == (State.PASSED, renewed.later.receipt.time)
-    assert f"{renewed.size} entries" in stamp.sentence
+    assert find_check(verdict, f"renewal:{renewed_bundle.size}").state is State.PASSED
+    stamp = find_check(verdict, f"anchor:later-{renewed_bundle.size}-second-look.tsr")
+    assert (stamp.state, stamp.time) == (State.PASSED, renewed_bundle.later.receipt.time)
+    assert f"{renewed_bundle.size} entries" in stamp.sentence
 
 
-def test_the_oldest_valid_timestamp_counts_and_a_younger_one_if_no_other_is_left(
-    renewed: RenewedBundle, tmp_path: Path
-) -> None:
-    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "both.zip"))
-    assert find_check(verdict, "time").time == first_time(renewed.scene.proofs)
-    alone = replace(renewed.proofs, anchors=(renewed.later,))
-    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "alone.zip", alone))
+def test_oldest_valid_timestamp_counts(renewed_bundle: RenewedBundle, tmp_path: Path) -> None:
+    verdict = Verifier(renewed_bundle.scene.trust).verify(renewed_bundle.write(tmp_path / "both.zip"))
+    assert find_check(verdict, "time").time == get_first_time(renewed_bundle.scene.proofs)
+    alone = replace(renewed_bundle.proofs, anchors=(renewed_bundle.later,))
+    verdict = Verifier(renewed_bundle.scene.trust).verify(renewed_bundle.write(tmp_path / "alone.zip", alone))
     assert verdict.outcome is ExitCode.DONE
-    assert find_check(verdict, "time").time == renewed.later.receipt.time
-    assert find_check(verdict, "time").sentence.endswith(f"(later-{renewed.size}-second-look.tsr).")
+    assert find_check(verdict, "time").time == renewed_bundle.later.receipt.time
+    assert find_check(verdict, "time").sentence.endswith(f"(later-{renewed_bundle.size}-second-look.tsr).")
 
 
-def test_a_later_checkpoint_that_continues_nothing_fails_and_its_receipt_with_it(
-    renewed: RenewedBundle, tmp_path: Path
-) -> None:
-    [renewal] = renewed.proofs.renewals
+def test_inconsistent_later_checkpoint_fails_with_its_receipt(renewed_bundle: RenewedBundle, tmp_path: Path) -> None:
+    [renewal] = renewed_bundle.proofs.renewals
     for path in ((), tuple(reversed(renewal.path)), renewal.path[:-1]):
-        wrong = replace(renewed.proofs, renewals=(replace(renewal, path=path),), anchors=(renewed.later,))
-        verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "wrong.zip", wrong))
+        wrong = replace(renewed_bundle.proofs, renewals=(replace(renewal, path=path),), anchors=(renewed_bundle.later,))
+        verdict = Verifier(renewed_bundle.scene.trust).verify(renewed_bundle.write(tmp_path / "wrong.zip", wrong))
         assert {check.name for check in verdict.failures} == {
-            f"renewal:{renewed.size}",
-            f"anchor:later-{renewed.size}-second-look.tsr",
+            f"renewal:{renewed_bundle.size}",
+            f"anchor:later-{renewed_bundle.size}-second-look.tsr",
         }
         assert find_check(verdict, "time").state is State.NOT_CHECKED
 
 
 @pytest.mark.parametrize("what", ["junk", "twice", "another", "many", "missing"])
-def test_a_list_of_renewals_that_cannot_be_is_named(renewed: RenewedBundle, tmp_path: Path, what: str) -> None:
-    files = read_files(renewed.write(tmp_path / "whole.zip"))
+def test_invalid_renewals_are_reported(renewed_bundle: RenewedBundle, tmp_path: Path, what: str) -> None:
+    files = read_files(renewed_bundle.write(tmp_path / "whole.zip"))
     [record] = json.loads(files[RENEWALS_PATH])
     lists = {
         "junk": b"[1]",
-        "twice": canonical([record, record]),
-        "another": canonical([{**record, "file": "proofs/log/checkpoint"}]),
-        "many": canonical([{**record, "size": record["size"] + more} for more in range(MAX_RENEWALS + 1)]),
-        "missing": canonical([{**record, "file": "proofs/log/checkpoint-1"}]),
+        "twice": encode_canonical([record, record]),
+        "another": encode_canonical([{**record, "file": "proofs/log/checkpoint"}]),
+        "many": encode_canonical([{**record, "size": record["size"] + more} for more in range(MAX_RENEWALS + 1)]),
+        "missing": encode_canonical([{**record, "file": "proofs/log/checkpoint-1"}]),
     }
     files[RENEWALS_PATH] = lists[what]
-    verdict = Verifier(renewed.scene.trust).verify(write_zip(tmp_path / "wrong.zip", update_bag(files)))
+    verdict = Verifier(renewed_bundle.scene.trust).verify(write_zip(tmp_path / "wrong.zip", update_bag(files)))
     assert {check.name.partition(":")[0] for check in verdict.failures} & {"renewals", "renewal"}
 
 
-def test_a_bundle_that_is_written_much_later_contains_the_newest_timestamped_checkpoint(
+def test_late_bundle_contains_newest_timestamped_checkpoint(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = []
@@ -169,7 +165,7 @@ def test_a_bundle_that_is_written_much_later_contains_the_newest_timestamped_che
         rows.append(sign_checkpoint(inline.services))
     first, second, third, fourth = [row for row in rows if row is not None]
     for row in (first, second, third, fourth):
-        digest = Digest.of(row.note.encode())
+        digest = Digest.from_bytes(row.note.encode())
         AnchorReceipt.objects.create(
             kind="rfc3161", witness="a", digest=digest, checkpoint=row, state="todo" if row == fourth else "done"
         )

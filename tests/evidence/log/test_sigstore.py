@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from evidence.bundle.bag import public_pem
+from evidence.bundle.bag import encode_public_key
 from evidence.keys.ed25519 import FileSigner
 from evidence.log.append_only import Log
 from evidence.log.notes import parse_verifier_key
 from tests.assets.folder_log import FolderLogStore
-from tests.evidence.log.test_append_only import entries
+from tests.evidence.log.test_append_only import create_entries
 
 PYTHON = os.environ.get("SIGSTORE_PYTHON", "")
 SIZES = (1, 2, 3, 7, 8, 64, 100, 257)
@@ -48,18 +48,18 @@ for line in sys.stdin:
 pytestmark = pytest.mark.skipif(not PYTHON, reason="SIGSTORE_PYTHON names no environment with sigstore")
 
 
-def proofs(folder: Path) -> list[dict[str, Any]]:
+def create_proof_rows(folder: Path) -> list[dict[str, Any]]:
     """Return a proof of each kind of position in trees of several sizes."""
     log = Log(FolderLogStore(folder / "log"), FileSigner(folder / "log.pem"), "example.org/log")
-    leaves = entries(max(SIZES))
-    vkey = log.vkey()
-    pem = public_pem(parse_verifier_key(vkey)[1]).decode()
+    leaves = create_entries(max(SIZES))
+    vkey = log.get_verifier_key()
+    pem = encode_public_key(parse_verifier_key(vkey)[1]).decode()
     rows, grown = [], 0
     for size in SIZES:
         log.append(leaves[grown:size])
-        grown, head = size, log.checkpoint()
+        grown, head = size, log.sign_checkpoint()
         for index in sorted({0, size // 2, size - 1}):
-            path = [node.hex() for node in log.inclusion(index, size)]
+            path = [node.hex() for node in log.prove_inclusion(index, size)]
             leaf = {"leaf": leaves[index].leaf_bytes.decode(), "index": index, "size": size, "path": path}
             key = {"pem": pem, "key_id": vkey.split("+")[1], "root": head.root.hex(), "note": head.note}
             rows.append({**leaf, **key})
@@ -73,13 +73,13 @@ def run_sigstore(rows: list[dict[str, Any]]) -> list[str]:
     return ran.stdout.splitlines()
 
 
-def test_sigstore_accepts_every_proof_and_every_checkpoint(tmp_path: Path) -> None:
-    rows = proofs(tmp_path)
+def test_sigstore_accepts_proofs_and_checkpoints(tmp_path: Path) -> None:
+    rows = create_proof_rows(tmp_path)
     assert run_sigstore(rows) == ["good"] * len(rows)
 
 
-def test_sigstore_refuses_what_was_changed(tmp_path: Path) -> None:
-    good = proofs(tmp_path)[-2]
+def test_sigstore_rejects_changed_proofs(tmp_path: Path) -> None:
+    good = create_proof_rows(tmp_path)[-2]
     wrong = [
         {**good, "leaf": good["leaf"].replace("seal", "case")},
         {**good, "index": good["index"] + 1},

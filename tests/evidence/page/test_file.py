@@ -11,14 +11,14 @@ import pytest
 
 from evidence import page as package
 from evidence.__main__ import main
-from evidence.page import SCRIPTS, page
+from evidence.page import SCRIPTS, build_page
 from evidence.verdict.trust import load_trust
 
 FOLDER = Path(package.__file__).parent
 
 
-def test_only_the_script_and_the_style_inside_may_run_and_nothing_may_be_fetched() -> None:
-    text = page().decode()
+def test_only_included_scripts_run_and_nothing_is_fetched() -> None:
+    text = build_page().decode()
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)
     assert policy is not None
     assert policy[1].startswith("default-src 'none'; ")
@@ -29,31 +29,29 @@ def test_only_the_script_and_the_style_inside_may_run_and_nothing_may_be_fetched
     assert not re.findall(r"(?:src|href)=[\"']?(?:https?:|//)", text)
 
 
-def test_every_script_is_joined() -> None:
+def test_every_script_is_included() -> None:
     assert {path.stem for path in FOLDER.glob("*.js")} == set(SCRIPTS)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_no_script_makes_markup_or_code_from_text(name: str) -> None:
+def test_scripts_never_create_markup_or_code_from_text(name: str) -> None:
     text = (FOLDER / f"{name}.js").read_text("utf-8")
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "fetch("):
         assert word not in text, word
 
 
-def test_a_trust_list_is_built_in_and_cannot_leave_its_place() -> None:
+def test_trust_list_is_escaped() -> None:
     trust = replace(load_trust(), note="</script><script>alert(1)</script>")
-    text = page(trust).decode()
+    text = build_page(trust).decode()
     assert "<script>alert" not in text
     [inside] = re.findall(r'id="trust">(.*?)</script>', text)
     assert json.loads(inside)["note"] == trust.note
 
 
-def test_the_command_writes_it_with_a_list_of_ones_own(
-    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
-) -> None:
+def test_command_writes_page_with_given_trust_list(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     path = tmp_path / "trust.json"
     path.write_bytes(replace(load_trust(), note="Our court's list.").to_json())
     assert main(["page", "--trust", str(path)]) == 0
     assert b"Our court's list." in capsysbinary.readouterr().out
     assert main(["page"]) == 0
-    assert capsysbinary.readouterr().out == page()
+    assert capsysbinary.readouterr().out == build_page()

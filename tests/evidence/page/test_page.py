@@ -18,7 +18,7 @@ from evidence.keys.ed25519 import KeySigner
 from evidence.verdict.trust import Requirements, Trust, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from tests.assets.browser import Chromium
 from tests.assets.bundle_changes import Files, flip_bit, position_of_share, remove_file
 from tests.assets.bundles import Scene, make_scene, reseal
@@ -30,20 +30,20 @@ from tests.assets.trust_conflicts import conflicting_trust_lists
 from tests.assets.verify_page import RESULT, Page, verify_in_python
 
 pytestmark = pytest.mark.timeout(300)
-CHECKED = {
+PASSED_CHECKS = {
     "container", "manifest", "files", "bag", "tools", "signature", "key", "entry", "inclusion", "checkpoint",
     "consistency",
 }  # fmt: skip
 CHECKPOINT, ENTRY = "proofs/log/checkpoint", "proofs/log/entry.json"
-COSIGNED = "proofs/anchors/checkpoint-test-witness.cosigned"
+COSIGNATURE_PATH = "proofs/anchors/checkpoint-test-witness.cosigned"
 Change = Callable[[Files], Files]
 
 
-def with_file(name: str, data: bytes) -> Change:
+def add_file(name: str, data: bytes) -> Change:
     return lambda files: {**files, name: data}
 
 
-BROKEN: dict[str, tuple[Change, str]] = {
+BROKEN_FILES: dict[str, tuple[Change, str]] = {
     "a sealed picture": (flip_bit("data/work/01.jpg"), "file:data/work/01.jpg"),
     "the facts": (flip_bit("data/facts.json"), "file:data/facts.json"),
     "the manifest": (flip_bit("data/manifest.json"), "manifest"),
@@ -55,13 +55,13 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "signature",
     ),
     "a picture missing": (remove_file("data/work/01.jpg"), "files"),
-    "a file too many": (with_file("data/extra.txt", b"x"), "files"),
+    "a file too many": (add_file("data/extra.txt", b"x"), "files"),
     "the signature": (flip_bit("proofs/signature"), "signature"),
     "the key's file": (flip_bit("proofs/key.json"), "key"),
     "the key's other file": (flip_bit("proofs/key.pem"), "key"),
     "the log's entry": (flip_bit(ENTRY, position_of_share(0.5)), "entry"),
     "what opens the log's entry": (
-        lambda files: {**files, ENTRY: canonical({**json.loads(files[ENTRY]), "salt": "00" * 32})}, "entry"
+        lambda files: {**files, ENTRY: encode_canonical({**json.loads(files[ENTRY]), "salt": "00" * 32})}, "entry"
     ),
     "the place in the log": (
         flip_bit("proofs/log/inclusion.json", lambda data: data.index(b'"path":["') + 20), "inclusion"
@@ -73,36 +73,37 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "the proof of consistency": (
         flip_bit("proofs/log/consistency.json", lambda data: data.index(b'"path":["') + 20), "consistency"
     ),
-    "a cosignature": (flip_bit(COSIGNED, lambda data: len(data) - 30), f"anchor:{COSIGNED.rpartition('/')[2]}"),
-    "the list of receipts": (with_file("proofs/anchors/index.json", b"{}"), "anchors"),
+    "a cosignature": (flip_bit(COSIGNATURE_PATH, lambda data: len(data) - 30),
+        f"anchor:{COSIGNATURE_PATH.rpartition('/')[2]}"),
+    "the list of receipts": (add_file("proofs/anchors/index.json", b"{}"), "anchors"),
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def cosigned(scene: Scene) -> tuple[Proofs, Trust]:
+def cosigned_proofs(scene: Scene) -> tuple[Proofs, Trust]:
     return add_cosignature(scene.log, scene.proofs, scene.trust)
 
 
 @pytest.mark.long
-def test_of_a_good_bundle_it_says_what_holds_and_names_all_that_is_left(page: Page, bundle: Path) -> None:
+def test_valid_bundle_passes_and_unchecked_items_are_listed(page: Page, bundle: Path) -> None:
     outcome, states = page.check(bundle)
     passed = {name for name, state in states.items() if state == "passed" and not name.startswith("file:")}
-    assert (outcome, passed) == ("holds", CHECKED)
+    assert (outcome, passed) == ("holds", PASSED_CHECKS)
     unchecked = {name for name, state in states.items() if state == "not checked"}
     assert len(unchecked) == len(states) - len(passed) - sum(name.startswith("file:") for name in states)
     assert unchecked >= {"facts", "time", "order", "registration", "slice", "capture", "pictures", "match", "sheet"}
     assert any(name.endswith(".tsr") for name in unchecked)
-    assert f"{len(unchecked)} checks require exhibit verify." in page.text
+    assert f"Checks that only exhibit verify runs: {len(unchecked)}." in page.text
     assert f"exhibit verify {bundle.name}" in page.text
     assert "python3 -I verify.py" in page.text
-    for word in ("Complete", "existed no later than", "All checks passed"):
+    for word in ("Complete", "proves existence no later than {time}", "All checks passed"):
         assert word not in page.text
     heading = str(page.tab.evaluate(f"{RESULT}.querySelector('h2').textContent"))
     assert heading
     assert "holds" not in heading
 
 
-PARTIES = {
+SITE_OUTCOMES = {
     "copies.example": "holds",
     "COPIES.example.": "holds",
     "example": "incomplete",
@@ -116,17 +117,17 @@ PARTIES = {
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", PARTIES)
-def test_pages_on_another_host_than_the_site_fail(scene: Scene, page: Page, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", SITE_OUTCOMES)
+def test_pages_on_host_of_other_site_fail(scene: Scene, page: Page, tmp_path: Path, name: str) -> None:
     facts = replace(scene.facts, party=replace(scene.facts.party, name=name))
     path = reseal(scene, facts).write(tmp_path / "party.zip")
     outcome, states = page.check(path)
-    assert (outcome, states.get("party", "holds").replace("not checked", "incomplete")) == (PARTIES[name],) * 2
+    assert (outcome, states.get("party", "holds").replace("not checked", "incomplete")) == (SITE_OUTCOMES[name],) * 2
     by_command = {check.name: str(check.state) for check in Verifier(scene.trust).verify(path).checks}["party"]
     assert by_command == "failed" or outcome == "holds"
 
 
-OTHER_CASES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+INCONSISTENT_FACTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "another owner": (lambda facts: facts["owner"].update(name="Bob"), "facts"),
     "another number": (lambda facts: facts.update(number="C-9"), "facts"),
     "another bundle": (lambda facts: facts.update(bundle=2), "facts"),
@@ -138,15 +139,13 @@ OTHER_CASES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", OTHER_CASES)
-def test_facts_of_another_case_and_a_decision_by_nobody_fail(
-    scene: Scene, page: Page, tmp_path: Path, name: str
-) -> None:
-    change, check = OTHER_CASES[name]
+@pytest.mark.parametrize("name", INCONSISTENT_FACTS)
+def test_inconsistent_facts_fail(scene: Scene, page: Page, tmp_path: Path, name: str) -> None:
+    change, check = INCONSISTENT_FACTS[name]
 
     def lie(facts: dict[str, Any], files: Files, _: Scene) -> None:
         change(facts)
-        files["data/facts.json"] = canonical(facts)
+        files["data/facts.json"] = encode_canonical(facts)
 
     whole = read_files(scene.write(tmp_path / "whole.zip"))
     files, trust = forge_bundle(scene, whole, Invention(facts=lie))
@@ -157,7 +156,7 @@ def test_facts_of_another_case_and_a_decision_by_nobody_fail(
     assert verify_in_python(tmp_path / "case.zip", trust)[1][check] == "failed"
 
 
-FACTS = {
+MALFORMED_FACTS = {
     "a number for a text": lambda facts: facts["work"].update(title=7),
     "a field of nobody": lambda facts: facts.update(verified=True),
     "a field missing": lambda facts: facts.pop("decision"),
@@ -168,9 +167,11 @@ FACTS = {
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", FACTS)
-def test_facts_that_have_not_their_form_fail(scene: Scene, page: Page, bundle: Path, tmp_path: Path, name: str) -> None:
-    files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lambda facts, *_: FACTS[name](facts)))
+@pytest.mark.parametrize("name", MALFORMED_FACTS)
+def test_malformed_facts_fail(scene: Scene, page: Page, bundle: Path, tmp_path: Path, name: str) -> None:
+    files, trust = forge_bundle(
+        scene, read_files(bundle), Invention(facts=lambda facts, *_: MALFORMED_FACTS[name](facts))
+    )
     page.use_trust_list(trust)
     outcome, states = page.check(write_zip(tmp_path / "facts.zip", files))
     page.use_trust_list(scene.trust)
@@ -178,7 +179,7 @@ def test_facts_that_have_not_their_form_fail(scene: Scene, page: Page, bundle: P
 
 
 @pytest.mark.long
-def test_without_an_earlier_checkpoint_nothing_holds(scene: Scene, page: Page, tmp_path: Path) -> None:
+def test_bundle_without_earlier_checkpoint_is_incomplete(scene: Scene, page: Page, tmp_path: Path) -> None:
     [sighting], work = scene.facts.sightings, replace(scene.facts.work, registration=None)
     path = reseal(scene, replace(scene.facts, work=work, sightings=(replace(sighting, slice=None),))).write(
         tmp_path / "b.zip"
@@ -188,12 +189,12 @@ def test_without_an_earlier_checkpoint_nothing_holds(scene: Scene, page: Page, t
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("what", BROKEN)
-def test_what_was_tampered_with_fails_by_name(
-    scene: Scene, page: Page, cosigned: tuple[Proofs, Trust], tmp_path: Path, what: str
+@pytest.mark.parametrize("what", BROKEN_FILES)
+def test_tampered_file_fails_its_check(
+    scene: Scene, page: Page, cosigned_proofs: tuple[Proofs, Trust], tmp_path: Path, what: str
 ) -> None:
-    change, check = BROKEN[what]
-    proofs, trust = cosigned
+    change, check = BROKEN_FILES[what]
+    proofs, trust = cosigned_proofs
     page.use_trust_list(trust)
     whole = read_files(scene.write(tmp_path / "whole.zip", proofs))
     outcome, states = page.check(write_zip(tmp_path / "changed.zip", update_bag(change(whole))))
@@ -202,14 +203,14 @@ def test_what_was_tampered_with_fails_by_name(
 
 
 @pytest.mark.long
-def test_a_file_outside_of_the_sealed_ones_is_held_by_the_bag(page: Page, bundle: Path, tmp_path: Path) -> None:
+def test_unsealed_files_are_covered_by_bag(page: Page, bundle: Path, tmp_path: Path) -> None:
     for name in ("bag-info.txt", "proofs/anchors/manifest-test-authority.tsr", "verify.py"):
         outcome, states = page.check(write_zip(tmp_path / "b.zip", flip_bit(name)(read_files(bundle))))
         assert (outcome, states["bag"]) == ("failed", "failed"), name
 
 
 @pytest.mark.long
-def test_no_byte_of_the_zip_can_be_changed(page: Page, bundle: Path, tmp_path: Path) -> None:
+def test_every_changed_zip_byte_fails(page: Page, bundle: Path, tmp_path: Path) -> None:
     draw, original, paths = random.Random(20261128), bundle.read_bytes(), []
     directory = original.rindex(b"PK\x05\x06") - original.count(b"PK\x01\x02") * 70
     for number in range(120):
@@ -223,10 +224,10 @@ def test_no_byte_of_the_zip_can_be_changed(page: Page, bundle: Path, tmp_path: P
 
 
 @pytest.mark.long
-def test_a_cosignature_counts_as_often_as_the_list_asks(
-    scene: Scene, page: Page, cosigned: tuple[Proofs, Trust], bundle: Path, tmp_path: Path
+def test_required_cosignatures_are_counted(
+    scene: Scene, page: Page, cosigned_proofs: tuple[Proofs, Trust], bundle: Path, tmp_path: Path
 ) -> None:
-    proofs, trust = cosigned
+    proofs, trust = cosigned_proofs
     page.use_trust_list(trust)
     outcome, states = page.check(scene.write(tmp_path / "cosigned.zip", proofs))
     assert (outcome, states["cosigned"], states["anchor:checkpoint-test-witness.cosigned"]) == (
@@ -241,9 +242,7 @@ def test_a_cosignature_counts_as_often_as_the_list_asks(
 
 
 @pytest.mark.long
-def test_keys_that_nobody_pinned_are_not_taken_for_somebodys(
-    scene: Scene, page: Page, bundle: Path, tmp_path: Path
-) -> None:
+def test_unpinned_keys_are_not_trusted(scene: Scene, page: Page, bundle: Path, tmp_path: Path) -> None:
     page.use_trust_list(load_trust())
     outcome, states = page.check(bundle)
     page.use_trust_list(scene.trust)
@@ -256,7 +255,7 @@ def test_keys_that_nobody_pinned_are_not_taken_for_somebodys(
 
 
 @pytest.mark.long
-def test_a_key_of_somebody_else_or_a_revoked_one_does_not_pass(scene: Scene, page: Page, bundle: Path) -> None:
+def test_key_of_other_owner_or_revoked_key_does_not_pass(scene: Scene, page: Page, bundle: Path) -> None:
     [key] = scene.trust.keys
     for other, outcome, state in (
         (replace(key, owner="Bob"), "failed", "failed"),
@@ -269,7 +268,7 @@ def test_a_key_of_somebody_else_or_a_revoked_one_does_not_pass(scene: Scene, pag
 
 
 @pytest.mark.long
-def test_counter_signatures_hold_by_the_owners_device_alone(scene: Scene, page: Page, tmp_path: Path) -> None:
+def test_countersignature_requires_pinned_device_of_owner(scene: Scene, page: Page, tmp_path: Path) -> None:
     device, [key] = KeySigner(Ed25519PrivateKey.generate()), scene.trust.keys
     of_device = replace(key, public=device.public_key, use="device")
     name = f"countersignature:{device.public_key.hex()[:16]}"
@@ -288,7 +287,7 @@ def test_counter_signatures_hold_by_the_owners_device_alone(scene: Scene, page: 
 
 
 @pytest.mark.long
-def test_a_folder_is_read_and_a_repacked_zip_has_to_be_unpacked(page: Page, bundle: Path, tmp_path: Path) -> None:
+def test_folder_is_read_and_repacked_zip_must_be_unpacked(page: Page, bundle: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle) as whole:
         whole.extractall(tmp_path / "bag")
     (tmp_path / "bag" / ".DS_Store").write_bytes(b"x")
@@ -312,7 +311,7 @@ def test_a_folder_is_read_and_a_repacked_zip_has_to_be_unpacked(page: Page, bund
 
 
 @pytest.mark.long
-def test_what_is_no_bundle_is_called_so(page: Page, tmp_path: Path) -> None:
+def test_non_bundle_is_reported(page: Page, tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_bytes(b"no ZIP")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.txt").write_bytes(b"a")
@@ -321,14 +320,14 @@ def test_what_is_no_bundle_is_called_so(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_several_bundles_are_checked_one_after_the_other(page: Page, bundle: Path, tmp_path: Path) -> None:
+def test_multiple_bundles_are_checked_in_turn(page: Page, bundle: Path, tmp_path: Path) -> None:
     bad = write_zip(tmp_path / "bad.zip", flip_bit("data/work/01.jpg")(read_files(bundle)))
     assert [outcome for outcome, _ in page.check_all([bundle, bad])] == ["holds", "failed"]
     assert page.tab.evaluate(f"{RESULT}.dataset.outcome") == "failed"
 
 
 @pytest.mark.long
-def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_path: Path) -> None:
+def test_copy_reports_withheld_files(scene: Scene, page: Page, tmp_path: Path) -> None:
     withheld = Withheld(("data/work/01.jpg", "data/work/documents/01.pdf"), "The original is for the court.")
     path = scene.write(tmp_path / "copy.zip", replace(scene.proofs, withheld=withheld))
     outcome, states = page.check(path)
@@ -337,9 +336,7 @@ def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_p
 
 
 @pytest.mark.long
-def test_pictures_and_the_sheet_are_shown_only_with_their_sealed_bytes(
-    page: Page, bundle: Path, tmp_path: Path
-) -> None:
+def test_pictures_and_sheet_are_shown_only_when_unchanged(page: Page, bundle: Path, tmp_path: Path) -> None:
     page.check(bundle)
     images = f"[...{RESULT}.querySelectorAll('img')].map((one) => [one.alt, one.naturalWidth])"
     page.tab.wait(f"{images}.every(([, width]) => width)")
@@ -355,7 +352,7 @@ def test_pictures_and_the_sheet_are_shown_only_with_their_sealed_bytes(
 
 
 @pytest.mark.long
-def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:
+def test_sealed_content_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:
     [sighting] = scene.facts.sightings
     changed_facts = replace(
         sighting,
@@ -381,7 +378,7 @@ def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pa
 
 
 @pytest.mark.long
-def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checked(page: Page, bundle: Path) -> None:
+def test_each_row_states_its_source_and_that_it_is_unchecked(page: Page, bundle: Path) -> None:
     page.check(bundle)
     values = page.tab.evaluate(
         f"[...{RESULT}.querySelectorAll('dd > .said')].map((one) => "
@@ -401,7 +398,7 @@ def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checke
 
 
 @pytest.mark.long
-def test_nothing_but_the_page_itself_may_run_or_be_fetched(page: Page) -> None:
+def test_page_runs_and_fetches_nothing_else(page: Page) -> None:
     assert page.tab.evaluate("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')") == "refused"
     page.tab.evaluate(
         "(() => { const script = document.createElement('script'); script.textContent = 'document.title = \"owned\"';"
@@ -411,7 +408,7 @@ def test_nothing_but_the_page_itself_may_run_or_be_fetched(page: Page) -> None:
 
 
 @pytest.mark.long
-def test_without_ed25519_in_the_browser_no_signature_is_said_to_hold(
+def test_browser_without_ed25519_passes_no_signature(
     browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path
 ) -> None:
     tab = browser.tab()
@@ -426,7 +423,7 @@ def test_without_ed25519_in_the_browser_no_signature_is_said_to_hold(
 
 
 @pytest.mark.long
-def test_every_control_can_be_reached_by_the_keyboard_and_has_a_name(page: Page, bundle: Path) -> None:
+def test_controls_are_focusable_and_labelled(page: Page, bundle: Path) -> None:
     page.check(bundle)
     nameless = page.tab.evaluate(
         "[...document.querySelectorAll('input, a, summary')].filter((one) => one.tabIndex < 0 || "
@@ -437,12 +434,12 @@ def test_every_control_can_be_reached_by_the_keyboard_and_has_a_name(page: Page,
 
 
 @pytest.mark.long
-def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs, Trust]) -> None:
-    _, trust = cosigned
+def test_malformed_trust_list_is_rejected(page: Page, cosigned_proofs: tuple[Proofs, Trust]) -> None:
+    _, trust = cosigned_proofs
     [witness], [key], plain = trust.cosigners, trust.keys, json.loads(trust.to_json())
     slips = [
-        canonical({**plain, "logs": [{**plain["logs"][0], "vkey": plain["logs"][0]["vkey"][:-2]}]}),
-        canonical({**plain, "more": 1}),
+        encode_canonical({**plain, "logs": [{**plain["logs"][0], "vkey": plain["logs"][0]["vkey"][:-2]}]}),
+        encode_canonical({**plain, "more": 1}),
         trust.to_json().replace(b'{"authorities"', b'{"dated":"2026-01-01","authorities"'),
         b"\xef\xbb\xbf" + trust.to_json(),
         b"[" * 70 + b"]" * 70,
@@ -461,7 +458,7 @@ def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs
 
 
 @pytest.mark.long
-def test_a_trust_list_in_which_a_key_has_two_names_is_refused(scene: Scene, page: Page) -> None:
+def test_trust_list_with_conflicting_keys_is_rejected(scene: Scene, page: Page) -> None:
     for what, (trust, lines) in conflicting_trust_lists(scene.trust).items():
         message = page.select_trust_list(trust.to_json())
         assert all(line in message for line in lines), (what, message)

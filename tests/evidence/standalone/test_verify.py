@@ -8,8 +8,8 @@ import pytest
 from tests import ASSETS, CHECKOUT
 
 VECTORS = ASSETS / "vectors"
-NEEDED = {"cryptography", "rfc8785", "asn1crypto", "opentimestamps", "numpy", "PIL", "lxml"}
-BLOCKED = (
+REQUIRED_PACKAGES = {"cryptography", "rfc8785", "asn1crypto", "opentimestamps", "numpy", "PIL", "lxml"}
+BLOCKED_PACKAGES = (
     "django", "psycopg", "celery", "redis", "kombu", "cv2", "faiss", "onnxruntime", "imagehash", "scipy", "scrapy",
     "twisted", "requests", "warcio", "typst", "click", "registry", "crawler", "indexer", "workers", "desk",
 )  # fmt: skip
@@ -31,13 +31,13 @@ sys.exit(code)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = f"BLOCKED = {BLOCKED!r}\nNEEDED = {NEEDED!r}\n{PROGRAM}"
+    program = f"BLOCKED = {BLOCKED_PACKAGES!r}\nNEEDED = {REQUIRED_PACKAGES!r}\n{PROGRAM}"
     line = [sys.executable, "-c", program, *arguments]
     return subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.long
-def test_a_bundle_is_complete_without_everything_that_the_verifier_does_not_need() -> None:
+def test_bundle_verifies_with_required_packages_only() -> None:
     name = "bundle"
     done = run("verify", str(VECTORS / f"{name}.zip"), "--trust", str(VECTORS / f"{name}.trust.json"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -45,14 +45,14 @@ def test_a_bundle_is_complete_without_everything_that_the_verifier_does_not_need
 
 
 @pytest.mark.long
-def test_the_page_is_written_without_them_too() -> None:
+def test_page_is_written_with_required_packages_only() -> None:
     assert run("page").returncode == 0
 
 
 @pytest.mark.long
-def test_what_it_needs_is_documented() -> None:
+def test_required_packages_are_documented() -> None:
     loaded = run("page").stderr.split("loaded ", 1)[1].split()
     text = (CHECKOUT / "docs" / "reference" / "stand-alone.md").read_text("utf-8")
-    assert set(loaded) <= NEEDED
-    for name in NEEDED:
+    assert set(loaded) <= REQUIRED_PACKAGES
+    for name in REQUIRED_PACKAGES:
         assert name.lower().replace("_", "-") in text.lower().replace("pillow", "pil"), name

@@ -6,14 +6,14 @@ import pytest
 
 from evidence.formats.codec import FormatError
 from evidence.log.notes import format_verifier_key, parse_verifier_key
-from evidence.verdict.trust import DEFAULT, Trust, load_trust
+from evidence.verdict.trust import DEFAULT_PATH, Trust, load_trust
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from tests.assets.bundles import Scene
 from tests.assets.trust_conflicts import conflicting_trust_lists
 
 
-def test_the_shipped_list_is_dated_and_holds_self_signed_roots_for_real_use_only() -> None:
+def test_shipped_list_contains_only_self_signed_production_roots() -> None:
     trust = load_trust()
     assert len(trust.dated) == len("2026-11-20")
     assert trust.note
@@ -26,7 +26,7 @@ def test_the_shipped_list_is_dated_and_holds_self_signed_roots_for_real_use_only
             assert root.not_valid_before_utc < now()
 
 
-def test_the_bitcoin_main_chain_counts_by_its_work() -> None:
+def test_bitcoin_main_chain_requires_minimum_work() -> None:
     [chain] = load_trust().chains
     assert (chain.network, chain.blocks) == ("main", ())
     assert chain.minimum_difficulty >= 5e13
@@ -59,33 +59,33 @@ def test_the_bitcoin_main_chain_counts_by_its_work() -> None:
         ),
     ],
 )
-def test_a_list_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str, new: str, words: str) -> None:
+def test_malformed_list_is_rejected_with_location(tmp_path: Path, old: str, new: str, words: str) -> None:
     path = tmp_path / "trust.json"
-    path.write_text(DEFAULT.read_text("utf-8").replace(old, new), "utf-8")
+    path.write_text(DEFAULT_PATH.read_text("utf-8").replace(old, new), "utf-8")
     with pytest.raises(WrongUseError, match=words):
         load_trust(path)
 
 
-def test_a_key_has_one_role_and_one_name(scene: Scene) -> None:
+def test_each_key_has_a_single_role_and_name(scene: Scene) -> None:
     for what, (trust, lines) in conflicting_trust_lists(scene.trust).items():
         with pytest.raises(FormatError) as refused:
             Trust.from_json(trust.to_json())
         assert all(line in refused.value.message for line in lines), (what, refused.value.message)
 
 
-def test_a_restarted_log_may_keep_its_key(scene: Scene) -> None:
+def test_restarted_log_may_keep_its_key(scene: Scene) -> None:
     [log] = scene.trust.logs
     again = replace(log, vkey=format_verifier_key("again.example/log", parse_verifier_key(log.vkey)[1]))
     trust = replace(scene.trust, logs=(log, again))
     assert Trust.from_json(trust.to_json()) == trust
 
 
-def test_a_list_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+def test_missing_list_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="cannot be read"):
         load_trust(tmp_path / "none.json")
 
 
-def test_a_trust_list_reads_back_and_names_what_is_wrong(scene: Scene) -> None:
+def test_trust_list_round_trips_and_rejects_invalid_field(scene: Scene) -> None:
     assert Trust.from_json(scene.trust.to_json()) == scene.trust
     plain = json.loads(scene.trust.to_json())
     plain["authorities"][0]["label"] = ""

@@ -1,4 +1,4 @@
-"""Test that the table covers every field of the facts, and that changes to all but mere statements are detected."""
+"""Test that the table covers every field of the facts, and that changes to verifiable fields are detected."""
 
 import dataclasses
 import json
@@ -14,9 +14,9 @@ import pytest
 from evidence.facts.case import CaseFacts
 from evidence.facts.field_origins import BACKINGS, FieldOrigin
 from evidence.verify.verifier import Verifier
-from exhibit.clock import parse_rfc3339, rfc3339
+from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.digests import Digest
-from registry.bundles.verifier_drawings import MAKERS
+from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
 from tests.assets.bundle_changes import Files
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.complete_case import whole_case
@@ -37,37 +37,37 @@ OTHER_VALUES = {
     "decision.decision": "licensed",
 }
 """Another value for fields with few values."""
-BY_COMMAND = {"words", "drawings"}  # checks that generate drawings and sentences again
+COMMAND_ONLY_CHECKS = {"words", "drawings"}  # checks that generate drawings and sentences again
 
 
-def leaf_paths(kind: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - a type
+def list_leaf_paths(kind: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - a type
     """Yield the paths of all fields without subfields."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
-        yield from leaf_paths(next(argument for argument in arguments if argument is not type(None)), path)
+        yield from list_leaf_paths(next(argument for argument in arguments if argument is not type(None)), path)
     elif origin is tuple:
         whole = len(arguments) == 2 and arguments[1] is Ellipsis
-        yield from leaf_paths(arguments[0], f"{path}[]") if whole else [f"{path}[]"]
+        yield from list_leaf_paths(arguments[0], f"{path}[]") if whole else [f"{path}[]"]
     elif dataclasses.is_dataclass(kind) and kind is not Digest:
         hints = typing.get_type_hints(kind, include_extras=True)
         for field in dataclasses.fields(kind):
-            yield from leaf_paths(hints[field.name], f"{path}.{field.name}" if path else field.name)
+            yield from list_leaf_paths(hints[field.name], f"{path}.{field.name}" if path else field.name)
     else:
         yield path
 
 
-def another_value(value: Any) -> Any:  # noqa: ANN401 - JSON
+def change_value(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Return another value of the same kind."""
     if isinstance(value, bool | int | float):
         return not value if isinstance(value, bool) else value + (7 if isinstance(value, int) else 40)
     if isinstance(value, list):
-        return [another_value(value[0]), *value[1:]]
+        return [change_value(value[0]), *value[1:]]
     if isinstance(value, dict):
-        return {**value, min(value): another_value(value[min(value)])} if value else {"more": 1}
+        return {**value, min(value): change_value(value[min(value)])} if value else {"more": 1}
     if re.fullmatch(r"[0-9a-f]{64}", value):
         return "ab" * 32
     if re.fullmatch(r"\d{4}-\d\d-\d\dT.*Z", value):
-        return rfc3339(parse_rfc3339(shift_time(-48)(value)))
+        return format_rfc3339(parse_rfc3339(shift_time(-48)(value)))
     return re.sub(r"[01]", lambda digit: str(1 - int(digit[0])), value) if re.fullmatch("[01]+", value) else f"{value}x"
 
 
@@ -84,12 +84,12 @@ def change_field(facts: Facts, path: str) -> None:
     value = plain[place] if last == "[]" else plain.get(place, False)  # omitted while it is false
     assert value is not None, f"The whole case says nothing of {path}."
     plain[place] = (
-        "seal" if path.endswith(".type") else OTHER_VALUES[path] if path in OTHER_VALUES else another_value(value)
+        "seal" if path.endswith(".type") else OTHER_VALUES[path] if path in OTHER_VALUES else change_value(value)
     )
 
 
-def invention_with_change(path: str) -> Invention:
-    """Change a field of the facts, and what the manifest repeats of it."""
+def create_invention(path: str) -> Invention:
+    """Change a field of the facts, and its copy in the manifest."""
     visited: Facts = {}
 
     def lie(facts: Facts, _files: Files, _scene: Scene) -> None:
@@ -104,36 +104,34 @@ def invention_with_change(path: str) -> Invention:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Files]:
+def full_case(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Files]:
     scene = whole_case(make_scene(tmp_path_factory.mktemp("whole")))
     return scene, read_files(scene.write(scene.folder / "whole.zip"))
 
 
-def test_each_field_has_a_line_in_the_table_and_each_line_a_field() -> None:
-    assert set(BACKINGS) == set(leaf_paths(CaseFacts))
+def test_table_covers_every_field() -> None:
+    assert set(BACKINGS) == set(list_leaf_paths(CaseFacts))
 
 
 @pytest.mark.long
-def test_the_whole_case_says_something_in_each_field_and_nothing_in_it_fails(
-    whole: tuple[Scene, Files], tmp_path: Path
-) -> None:
-    scene, files = whole
+def test_complete_case_fills_every_field_and_passes(full_case: tuple[Scene, Files], tmp_path: Path) -> None:
+    scene, files = full_case
     for path in BACKINGS:
         change_field(json.loads(files["data/facts.json"]), path)
     forgery, trust = forge_bundle(scene, files, Invention())
-    verdict = Verifier(trust, MAKERS).verify(write_zip(tmp_path / "b.zip", forgery))
+    verdict = Verifier(trust, VERIFIER_FUNCTIONS).verify(write_zip(tmp_path / "b.zip", forgery))
     assert {check.name: check.sentence for check in verdict.failures} == {}
 
 
 @pytest.mark.parametrize("path", BACKINGS)
-def test_a_changed_field_fails_a_check_or_is_attributed_to_its_source(
-    whole: tuple[Scene, Files], tmp_path: Path, path: str
+def test_changed_field_fails_or_is_attributed_to_its_source(
+    full_case: tuple[Scene, Files], tmp_path: Path, path: str
 ) -> None:
-    scene, files = whole
+    scene, files = full_case
     backing = BACKINGS[path]
-    if backing.standing is not FieldOrigin.CHECKED and not backing.check:
+    if backing.origin is not FieldOrigin.CHECKED and not backing.check:
         return
-    forgery, trust = forge_bundle(scene, files, invention_with_change(path))
-    makers = MAKERS if backing.check in BY_COMMAND else None
+    forgery, trust = forge_bundle(scene, files, create_invention(path))
+    makers = VERIFIER_FUNCTIONS if backing.check in COMMAND_ONLY_CHECKS else None
     failed = {check.name for check in Verifier(trust, makers).verify(write_zip(tmp_path / "b.zip", forgery)).failures}
     assert {name.partition(":")[0] for name in failed} & {backing.check, "facts"}, f"{backing.check} doesn't see it"

@@ -11,22 +11,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evidence.__main__ import main
 from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import KeySigner
-from evidence.verify.contradictions import Contradiction, contradictions, shared_finds
+from evidence.verify.contradictions import Contradiction, compare_statements, find_shared_sightings
 from evidence.verify.verifier import Verifier
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
 from tests.assets.bundles import Scene, append_entry, reseal
 
 
-def contradictions_with(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contradiction, ...]:
+def compare_with_later_bundle(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contradiction, ...]:
     """Return the contradictions between the scene's bundle and a later one with other facts."""
     later = reseal(scene, replace(facts, bundle=facts.bundle + 1))
     paths = [scene.write(folder / "A.zip"), later.write(folder / "B.zip")]
     verdicts = [Verifier(scene.trust).verify(path) for path in paths]
-    return contradictions(verdict.account for verdict in verdicts)
+    return compare_statements(verdict.account for verdict in verdicts)
 
 
-def test_a_case_that_went_on_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+def test_continued_case_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
     facts, (sighting,) = scene.facts, scene.facts.sightings
     later = facts.written_at + timedelta(seconds=1)
     again = replace(
@@ -34,11 +34,11 @@ def test_a_case_that_went_on_contradicts_nothing(scene: Scene, tmp_path: Path) -
     )
     sighting = replace(sighting, last_seen=facts.written_at, captures=())
     grown = replace(facts, sightings=(sighting,), decision=again, work=replace(facts.work, title="Corrected"))
-    assert contradictions_with(scene, grown, tmp_path) == ()
+    assert compare_with_later_bundle(scene, grown, tmp_path) == ()
 
 
 @pytest.mark.parametrize("what", ["seen", "registered", "opened", "party", "decision", "visit", "figures"])
-def test_facts_that_contradict_an_earlier_bundle_are_named(scene: Scene, tmp_path: Path, what: str) -> None:
+def test_contradiction_with_earlier_bundle_is_reported(scene: Scene, tmp_path: Path, what: str) -> None:
     facts, (sighting,), (match,) = scene.facts, scene.facts.sightings, scene.facts.matches
     day = timedelta(days=1)
     assert sighting.first_seen is not None
@@ -52,7 +52,7 @@ def test_facts_that_contradict_an_earlier_bundle_are_named(scene: Scene, tmp_pat
         "visit": replace(facts, sightings=(replace(sighting, captures=(visit, *sighting.captures[1:])),)),
         "figures": replace(facts, matches=(replace(match, verification=replace(match.verification, dense=0.5)),)),
     }[what]
-    [contradiction] = contradictions_with(scene, changed, tmp_path)
+    [contradiction] = compare_with_later_bundle(scene, changed, tmp_path)
     words = {
         "seen": "the first retrieval", "registered": "registration time", "party": "the party",
         "opened": "the time at which the case was opened", "decision": "the decision", "visit": "the visit",
@@ -63,17 +63,15 @@ def test_facts_that_contradict_an_earlier_bundle_are_named(scene: Scene, tmp_pat
     assert contradiction.sentence.startswith(f"Contradiction in {about} of ")
 
 
-def test_a_work_is_registered_once_in_all_its_cases(scene: Scene, tmp_path: Path) -> None:
+def test_registration_of_a_work_must_agree_across_cases(scene: Scene, tmp_path: Path) -> None:
     facts = scene.facts
     earlier = replace(facts.work, registered_at=facts.work.registered_at - timedelta(days=900))
-    [contradiction] = contradictions_with(scene, replace(facts, number="C-8", work=earlier), tmp_path)
+    [contradiction] = compare_with_later_bundle(scene, replace(facts, number="C-8", work=earlier), tmp_path)
     assert contradiction.sentence.startswith(f"Contradiction in work {facts.work.number} of ")
-    assert contradictions_with(scene, replace(facts, number="C-8"), tmp_path) == ()
+    assert compare_with_later_bundle(scene, replace(facts, number="C-8"), tmp_path) == ()
 
 
-def test_a_work_that_was_declared_again_is_no_contradiction_and_one_change_has_one_entry(
-    scene: Scene, tmp_path: Path
-) -> None:
+def test_changed_declaration_is_no_contradiction(scene: Scene, tmp_path: Path) -> None:
     work = scene.facts.work
     assert work.registration is not None
 
@@ -83,24 +81,24 @@ def test_a_work_that_was_declared_again_is_no_contradiction_and_one_change_has_o
         proof = append_entry(scene.log, EntryType.REGISTRATION, opening)
         return replace(scene.facts, bundle=2, work=replace(work, title=title, registration=proof))
 
-    assert contradictions_with(scene, replace(anew("Corrected"), bundle=1), tmp_path) == ()
+    assert compare_with_later_bundle(scene, replace(anew("Corrected"), bundle=1), tmp_path) == ()
     both = [reseal(scene, facts) for facts in (anew("Corrected"), replace(anew("Otherwise"), bundle=3))]
     paths = [changed_scene.write(tmp_path / f"{place}.zip") for place, changed_scene in enumerate(both)]
-    [contradiction] = contradictions(Verifier(scene.trust).verify(path).account for path in paths)
+    [contradiction] = compare_statements(Verifier(scene.trust).verify(path).account for path in paths)
     assert contradiction.fact == ("the log entry of the registration", "1")
 
 
-def test_what_another_key_seals_under_the_same_names_contradicts_nobody(scene: Scene, tmp_path: Path) -> None:
+def test_bundle_sealed_by_other_key_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
     stranger = replace(scene, owner_key=KeySigner(Ed25519PrivateKey.generate()))
     decided = replace(scene.facts.decision, by="The court")
     forged = reseal(stranger, replace(scene.facts, decision=decided))
     paths = [scene.write(tmp_path / "A.zip"), forged.write(tmp_path / "B.zip")]
     accounts = [Verifier(scene.trust).verify(path).account for path in paths]
     assert None not in accounts
-    assert contradictions(accounts) == ()
+    assert compare_statements(accounts) == ()
 
 
-def test_two_bundles_of_one_number_contradict_each_other_and_the_command_says_so(
+def test_bundles_with_same_number_contradict_each_other(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = reseal(scene, replace(scene.facts, not_checked=("None.",)))
@@ -118,7 +116,7 @@ def test_two_bundles_of_one_number_contradict_each_other_and_the_command_says_so
     assert json.loads(capsys.readouterr().out)["contradictions"] == []
 
 
-def test_a_match_that_two_cases_share_is_reported_and_fails_neither(
+def test_match_shared_by_two_cases_is_reported_without_failure(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [sighting] = scene.facts.sightings
@@ -132,7 +130,7 @@ def test_a_match_that_two_cases_share_is_reported_and_fails_neither(
         reseal(scene, facts).write(tmp_path / f"{n}.zip") for n, facts in enumerate((again, same_case, other_place))
     ]
     accounts = [Verifier(scene.trust).verify(path).account for path in paths]
-    assert [item.cases[1][2] for item in shared_finds(accounts)] == ["C-8"]
+    assert [item.cases[1][2] for item in find_shared_sightings(accounts)] == ["C-8"]
     trust = tmp_path / "trust.json"
     trust.write_bytes(scene.trust.to_json())
     alone = main(["verify", str(paths[1]), "--trust", str(trust)])
@@ -151,11 +149,11 @@ def test_a_match_that_two_cases_share_is_reported_and_fails_neither(
         ("", "", False), ("https://copies.example/?page=2", "", False),
     ],
 )  # fmt: skip
-def test_a_match_is_the_same_however_its_address_is_written(
+def test_shared_match_is_found_for_any_url_spelling(
     scene: Scene, tmp_path: Path, page: str, image: str, *, is_shared: bool
 ) -> None:
     [sighting] = scene.facts.sightings
     other = replace(scene.facts, number="C-8", sightings=(replace(sighting, page_url=page, image_url=image),))
     paths = [scene.write(tmp_path / "A.zip"), reseal(scene, other).write(tmp_path / "B.zip")]
     accounts = [Verifier(scene.trust).verify(path).account for path in paths]
-    assert bool(shared_finds(accounts)) is is_shared
+    assert bool(find_shared_sightings(accounts)) is is_shared

@@ -13,7 +13,7 @@ import pytest
 from evidence.__main__ import main
 from evidence.formats.container import MAX_ENTRIES, NoBundleError
 from evidence.verify import packages
-from evidence.verify.packages import places_of, verified
+from evidence.verify.packages import find_bundles, verify_location
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
 from tests.assets.bundles import Scene
@@ -23,7 +23,7 @@ CONTENTS = {"CONTENTS.txt": b"Bundles for the court\n"}
 
 
 @pytest.fixture(scope="module")
-def broken(bundle: Path) -> bytes:
+def broken_bundle(bundle: Path) -> bytes:
     """Return the bundle with one byte of an image changed."""
     files = read_files(bundle)
     name = next(name for name in files if name.startswith("data/work/01."))
@@ -40,18 +40,18 @@ def package_files(bundle: Path, **more: bytes) -> dict[str, bytes]:
     }
 
 
-def deflated(files: dict[str, bytes]) -> bytes:
+def deflate_files(files: dict[str, bytes]) -> bytes:
     return pack_otherwise(files)
 
 
-def nested_package(files: dict[str, bytes]) -> bytes:
+def nest_package(files: dict[str, bytes]) -> bytes:
     """Return a package that was put into a folder and zipped again."""
     return pack_otherwise(
         {"case file/court.zip": zip_bytes({**files, **CONTENTS}), "case file/letter.txt": b"Dear court"}
     )
 
 
-def unpacked(files: dict[str, bytes]) -> bytes:
+def pack_unpacked_folders(files: dict[str, bytes]) -> bytes:
     """Return a ZIP of folders with the unpacked bundles."""
     every: dict[str, bytes] = {}
     for name, data in files.items():
@@ -60,13 +60,13 @@ def unpacked(files: dict[str, bytes]) -> bytes:
     return pack_otherwise(every)
 
 
-@pytest.mark.parametrize("pack", [zip_bytes, deflated, nested_package, unpacked])
-def test_each_bundle_of_a_package_is_checked_however_it_was_packed(
+@pytest.mark.parametrize("pack", [zip_bytes, deflate_files, nest_package, pack_unpacked_folders])
+def test_each_bundle_of_package_is_checked_for_any_packing(
     scene: Scene, bundle: Path, tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes]
 ) -> None:
     path = tmp_path / "court.zip"
     path.write_bytes(pack(package_files(bundle)))
-    verdicts = [verified(Verifier(scene.trust), place) for place in places_of(path)]
+    verdicts = [verify_location(Verifier(scene.trust), place) for place in find_bundles(path)]
     assert [verdict.outcome for verdict in verdicts] == [ExitCode.DONE, ExitCode.DONE]
     assert [verdict.bundle.removesuffix(".zip").rpartition("/")[2] for verdict in verdicts] == [
         "studio-case-1-bundle-1",
@@ -75,7 +75,7 @@ def test_each_bundle_of_a_package_is_checked_however_it_was_packed(
     assert all(verdict.bundle.startswith("court.zip/") for verdict in verdicts)
 
 
-def test_a_folder_of_bundles_is_a_package_too(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_folder_of_bundles_is_a_package(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     folder = tmp_path / "from the court"
     (folder / "deeper").mkdir(parents=True)
     (folder / "one.zip").write_bytes(bundle.read_bytes())
@@ -84,17 +84,17 @@ def test_a_folder_of_bundles_is_a_package_too(scene: Scene, bundle: Path, tmp_pa
     for name, data in read_files(bundle).items():
         (folder / "unpacked" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "unpacked" / name).write_bytes(data)
-    places = places_of(folder)
+    places = find_bundles(folder)
     assert sorted(place.title for place in places) == [
         "from the court/deeper/court.zip/studio-case-1-bundle-1.zip",
         "from the court/deeper/court.zip/studio-case-2-bundle-1.zip",
         "from the court/one.zip",
         "from the court/unpacked",
     ]
-    assert {verified(Verifier(scene.trust), place).outcome for place in places} == {ExitCode.DONE}
+    assert {verify_location(Verifier(scene.trust), place).outcome for place in places} == {ExitCode.DONE}
 
 
-def test_a_bundle_that_somebody_renamed_is_not_passed_over(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_renamed_bundle_is_found(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     sheet = zip_bytes({"types.xml": b"<Types/>"})
     files = {
         "case-1.zip.txt": bundle.read_bytes(),
@@ -111,24 +111,24 @@ def test_a_bundle_that_somebody_renamed_is_not_passed_over(scene: Scene, bundle:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     for path in (package, folder):
-        places = places_of(path)
+        places = find_bundles(path)
         assert [place.title.rpartition("/")[2] for place in places] == ["case-1.zip.txt", "case-2.zi_", "case-3"]
-        assert {verified(Verifier(scene.trust), place).outcome for place in places} == {ExitCode.DONE}
+        assert {verify_location(Verifier(scene.trust), place).outcome for place in places} == {ExitCode.DONE}
 
 
-def test_a_bundle_is_none_and_is_checked_as_before(bundle: Path, tmp_path: Path) -> None:
+def test_single_bundle_is_not_a_package(bundle: Path, tmp_path: Path) -> None:
     files = read_files(bundle)
     wrapped = tmp_path / "wrapped.zip"
     wrapped.write_bytes(pack_otherwise({f"bundle (2)/{name}": data for name, data in files.items()}))
     torn = tmp_path / "torn.zip"
     torn.write_bytes(bundle.read_bytes()[:-400])
     for path in (bundle, wrapped, torn):
-        assert [(place.path, place.package) for place in places_of(path)] == [(path, None)]
+        assert [(place.path, place.package) for place in find_bundles(path)] == [(path, None)]
 
 
 @pytest.mark.long
-def test_the_result_of_a_package_is_the_most_severe_of_its_bundles(
-    scene: Scene, bundle: Path, broken: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_package_result_is_most_severe_of_its_bundles(
+    scene: Scene, bundle: Path, broken_bundle: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listed = tmp_path / "trust.json"
     listed.write_bytes(scene.trust.to_json())
@@ -138,7 +138,7 @@ def test_the_result_of_a_package_is_the_most_severe_of_its_bundles(
     output = capsys.readouterr().out
     assert "Total 2: 2 complete." in output
     assert f"complete    {path}/studio-case-1-bundle-1.zip" in output
-    path.write_bytes(zip_bytes(package_files(bundle, **{"third.zip": broken})))
+    path.write_bytes(zip_bytes(package_files(bundle, **{"third.zip": broken_bundle})))
     assert main(["verify", str(path), "--trust", str(listed), "--json"]) == 1
     plain = json.loads(capsys.readouterr().out)
     assert (plain["verdict"], plain["exit_code"], plain["split_views"]) == ("failed", 1, [])
@@ -154,14 +154,14 @@ def test_the_result_of_a_package_is_the_most_severe_of_its_bundles(
     assert "1 complete, 1 no bundle" in capsys.readouterr().out
 
 
-def test_a_bundle_in_a_package_that_is_damaged_fails_alone(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_damaged_bundle_in_package_fails_alone(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "court.zip"
     path.write_bytes(zip_bytes(package_files(bundle, **{"a-torn.zip": bundle.read_bytes()[:-400]})))
-    outcomes = [verified(Verifier(scene.trust), place).outcome for place in places_of(path)]
+    outcomes = [verify_location(Verifier(scene.trust), place).outcome for place in find_bundles(path)]
     assert outcomes == [ExitCode.CHECK_FAILED, ExitCode.DONE, ExitCode.DONE]
 
 
-def zip_with(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
+def create_zip(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for entry, data in entries:
@@ -169,9 +169,7 @@ def zip_with(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
     return out.getvalue()
 
 
-def test_names_that_lead_elsewhere_links_and_secrets_are_not_taken_out(
-    scene: Scene, bundle: Path, tmp_path: Path
-) -> None:
+def test_unsafe_names_links_and_encrypted_files_are_not_extracted(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     link = zipfile.ZipInfo("link.zip")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     hostile = {"../../escaped.zip": bundle.read_bytes(), "/etc/rooted.zip": bundle.read_bytes()}
@@ -179,43 +177,43 @@ def test_names_that_lead_elsewhere_links_and_secrets_are_not_taken_out(
     inside = [(zipfile.ZipInfo(f"case/{name}"), b"x") for name in ("bagit.txt", "../../../escaped.txt")]
     path = tmp_path / "deep" / "down" / "court.zip"
     path.parent.mkdir(parents=True)
-    path.write_bytes(zip_with(*entries, (link, b"/etc/passwd"), *inside))
-    outcomes = {place.title: verified(Verifier(scene.trust), place).outcome for place in places_of(path)}
+    path.write_bytes(create_zip(*entries, (link, b"/etc/passwd"), *inside))
+    outcomes = {place.title: verify_location(Verifier(scene.trust), place).outcome for place in find_bundles(path)}
     assert outcomes["court.zip/link.zip"] == outcomes["court.zip/case"] == ExitCode.CHECK_FAILED
-    assert outcomes["court.zip/../../escaped.zip"] == ExitCode.DONE  # its name is only displayed
+    assert outcomes["court.zip/../../escaped.zip"] == ExitCode.DONE  # the name is displayed, but never used as a path
     assert not list(tmp_path.rglob("escaped*"))
-    data = bytearray(zip_with((zipfile.ZipInfo("secret.zip"), bundle.read_bytes())))
+    data = bytearray(create_zip((zipfile.ZipInfo("secret.zip"), bundle.read_bytes())))
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         struct.pack_into("<H", data, data.rindex(mark) + at if at == 8 else at, 1)
     path.write_bytes(bytes(data))
-    (place,) = places_of(path)
+    (place,) = find_bundles(path)
     with pytest.raises(NoBundleError, match="is encrypted"):
-        verified(Verifier(scene.trust), place)
+        verify_location(Verifier(scene.trust), place)
 
 
-def test_bombs_are_refused_before_they_fill_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "FREE_EXPANSION", 1 << 20)
+def test_bombs_are_rejected_before_extraction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "UNCHECKED_EXPANSION_BYTES", 1 << 20)
     layer = bytes(1 << 22)
     for _ in range(2):
-        layer = zip_with(*((zipfile.ZipInfo(f"{number}.zip"), layer) for number in range(8)))
+        layer = create_zip(*((zipfile.ZipInfo(f"{number}.zip"), layer) for number in range(8)))
     path = tmp_path / "bomb.zip"
     path.write_bytes(layer)
-    with pytest.raises(NoBundleError, match="more than a package"):
-        places_of(path)
+    with pytest.raises(NoBundleError, match="far larger than a package"):
+        find_bundles(path)
     deep = zip_bytes({"some.txt": b"x"})
     for _ in range(6):
         deep = zip_bytes({"inner.zip": deep})
     path.write_bytes(deep)
     with pytest.raises(NoBundleError, match="ZIPs are nested more than"):
-        places_of(path)
-    many = zip_with(*((zipfile.ZipInfo(f"{number}"), b"") for number in range(MAX_ENTRIES + 1)))
+        find_bundles(path)
+    many = create_zip(*((zipfile.ZipInfo(f"{number}"), b"") for number in range(MAX_ENTRIES + 1)))
     path.write_bytes(many)
-    assert [(place.path, place.package) for place in places_of(path)] == [(path, None)]  # its own check refuses it
+    assert [(place.path, place.package) for place in find_bundles(path)] == [(path, None)]  # the verifier rejects it
 
 
 SHEET = b"%PDF-1.7\n"
-KINDS = {
-    "sheet.pdf": (SHEET, "is a PDF", "Give that bundle"),
+OTHER_FILES = {
+    "sheet.pdf": (SHEET, "is a PDF", "Use the ZIP of that bundle"),
     "capture.wacz": (
         zip_bytes({"datapackage.json": b"{}", "archive/data.warc": b""}),
         "web archive (WACZ)",
@@ -229,12 +227,12 @@ KINDS = {
     "table.xlsx": (
         pack_otherwise({"[Content_Types].xml": b""}),
         "is an office document, not a bundle",
-        "Give the ZIPs of their bundles",
+        "Use the ZIPs of their bundles",
     ),
     "record.warc": (
         b"WARC/1.1\r\n",
         "web archive (WARC)",
-        "A recorded visit is verified with its bundle. Give the bundle",
+        "A recorded visit is verified with its bundle. Use that bundle",
     ),
     "picture.jpg": (b"\xff\xd8\xff\xe0", "is a picture", "exhibit identify"),
     "trust.json": (b'{"format": "exhibit-trust/1"}', "is a trust list, not a bundle", "--trust"),
@@ -246,7 +244,7 @@ KINDS = {
     "stamp.ots": (
         b"\0OpenTimestamps\0\0Proof\0",
         "is an OpenTimestamps receipt, not a bundle",
-        "It is in its bundle under proofs/anchors. Give the bundle",
+        "It belongs to a bundle, in proofs/anchors. Use that bundle",
     ),
     "empty.zip": (b"", "is empty", "bundle's ZIP"),
     "backup.tar.gz": (b"\x1f\x8b\x08", "is a gzip file, not a bundle", "Unpack it"),
@@ -254,14 +252,12 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_an_input_that_is_not_a_bundle_is_named_with_what_to_pass_instead(
-    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data, what, instead = KINDS[name]
+@pytest.mark.parametrize("name", OTHER_FILES)
+def test_other_input_is_reported_with_hint(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    data, what, instead = OTHER_FILES[name]
     (tmp_path / name).write_bytes(data)
     with pytest.raises(NoBundleError) as caught:
-        places_of(tmp_path / name)
+        find_bundles(tmp_path / name)
     assert caught.value.message.startswith(name)
     assert what in caught.value.message
     assert instead in caught.value.hint
@@ -269,16 +265,16 @@ def test_an_input_that_is_not_a_bundle_is_named_with_what_to_pass_instead(
     assert what in capsys.readouterr().err
 
 
-def test_a_folder_inside_of_a_bundle_names_the_bundle(bundle: Path, tmp_path: Path) -> None:
+def test_folder_inside_bundle_refers_to_bundle(bundle: Path, tmp_path: Path) -> None:
     for name, data in read_files(bundle).items():
         (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "one" / name).write_bytes(data)
     with pytest.raises(NoBundleError, match=r"The bundle is .*one\."):
-        places_of(tmp_path / "one" / "data" / "work")
+        find_bundles(tmp_path / "one" / "data" / "work")
     (tmp_path / "nothing").mkdir()
     for path, words in (
         (tmp_path / "nothing", "is a folder without a bundle"),
         (tmp_path / "missing.zip", "does not exist"),
     ):
         with pytest.raises(NoBundleError, match=words):
-            places_of(path)
+            find_bundles(path)

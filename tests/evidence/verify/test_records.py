@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from evidence.capture.boxes import Place, draw_boxes
-from evidence.capture.wire import Exchange, write_warc
-from evidence.formats.wacz import WaczPage, write_wacz
+from evidence.capture.wire import Exchange, encode_warc
+from evidence.formats.wacz import WaczPage, build_wacz
 from evidence.verdict.result import Verdict
 from evidence.verify.verifier import Verifier
-from exhibit.clock import parse_rfc3339, rfc3339
+from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode
 from tests.assets.bundle_changes import Files
@@ -32,24 +32,24 @@ from tests.assets.tampering import read_files, write_zip
 pytestmark = pytest.mark.timeout(300)
 EXCHANGE, NETWORK, HTML, IMAGE = CAPTURED
 HOST, PEER = "https://copies.example", "203.0.113.9"
-TRUTH, ELSEWHERE, OTHER_PAGE = f"{HOST}/", "https://saint.example/", b"<p>We copied it."
+PAGE_URL, OTHER_URL, OTHER_PAGE = f"{HOST}/", "https://saint.example/", b"<p>We copied it."
 Visit = Callable[[Facts, Files], None]
 Edit = Callable[[Any], object]
 
 
-def exchange(url: str, answer: bytes, at: datetime, request: bytes | None = None) -> Exchange:
+def create_exchange(url: str, answer: bytes, at: datetime, request: bytes | None = None) -> Exchange:
     return Exchange(at, url, PEER, request_bytes(url) if request is None else bytearray(request), bytearray(answer))
 
 
-def answer(body: bytes, status: str = "200 OK", head: str = "") -> bytes:
+def create_response(body: bytes, status: str = "200 OK", head: str = "") -> bytes:
     return f"HTTP/1.1 {status}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def redirect_response(to: str) -> bytes:
-    return answer(b"", "302 Found", f"Location: {to}\r\n")
+def create_redirect(to: str) -> bytes:
+    return create_response(b"", "302 Found", f"Location: {to}\r\n")
 
 
-def visit_of(facts: Facts) -> Any:  # noqa: ANN401 - JSON
+def get_visit(facts: Facts) -> Any:  # noqa: ANN401 - JSON
     return facts["sightings"][0]["captures"][0]
 
 
@@ -59,13 +59,13 @@ def record_exchanges(
     """Record page, image and additional exchanges; ``wish`` is the request of the page."""
 
     def visit(facts: Facts, files: Files) -> None:
-        at = parse_rfc3339(visit_of(facts)["started"])
+        at = parse_rfc3339(get_visit(facts)["started"])
         every = [
-            (TRUTH, answer(PAGE) if page is None else page, wish),
-            (f"{HOST}/field.jpg", answer(files[IMAGE]) if image is None else image, None),
+            (PAGE_URL, create_response(PAGE) if page is None else page, wish),
+            (f"{HOST}/field.jpg", create_response(files[IMAGE]) if image is None else image, None),
             *((url, data, None) for url, data in more),
         ]
-        files[EXCHANGE] = write_warc([exchange(url, data, at, request) for url, data, request in every], {})
+        files[EXCHANGE] = encode_warc([create_exchange(url, data, at, request) for url, data, request in every], {})
 
     return visit
 
@@ -97,11 +97,11 @@ def change_first_exchange(**changes: object) -> Visit:
     return change_record(lambda record: record["exchanges"][0].update(changes))
 
 
-def change_both(**changes: object) -> Visit:
+def change_facts_and_record(**changes: object) -> Visit:
     """State values of the visit in facts and network record."""
 
     def visit(facts: Facts, files: Files) -> None:
-        visit_of(facts).update(changes)
+        get_visit(facts).update(changes)
         change_record(lambda record: record.update({name: changes[name] for name in changes if name in record}))(
             facts, files
         )
@@ -118,17 +118,17 @@ def remove_fields(*paths: str) -> Visit:
     def visit(facts: Facts, files: Files) -> None:
         for path in paths:
             del files[path]
-            visit_of(facts)["files"].remove(path)
+            get_visit(facts)["files"].remove(path)
 
     return visit
 
 
-def record_of(kind: str) -> Visit:
+def add_record(kind: str) -> Visit:
     """Add a record of another kind after the exchanges."""
 
     def visit(facts: Facts, files: Files) -> None:
-        at = parse_rfc3339(visit_of(facts)["started"])
-        more = write_warc([exchange(TRUTH, b"We copied it.", at)], {"software": "tests"})
+        at = parse_rfc3339(get_visit(facts)["started"])
+        more = encode_warc([create_exchange(PAGE_URL, b"We copied it.", at)], {"software": "tests"})
         head, _, rest = more.partition(b"\r\n\r\n\r\n")
         files[EXCHANGE] += head + b"\r\n\r\n\r\n" if kind == "warcinfo" else b""
         if kind != "warcinfo":
@@ -140,27 +140,34 @@ def record_of(kind: str) -> Visit:
 
 def drop_request(facts: Facts, files: Files) -> None:
     """Record the image's response without its request."""
-    at = parse_rfc3339(visit_of(facts)["started"])
-    page, image = exchange(TRUTH, answer(PAGE), at), exchange(f"{HOST}/field.jpg", answer(files[IMAGE]), at, b"")
-    files[EXCHANGE] = write_warc([page, image], {})
+    at = parse_rfc3339(get_visit(facts)["started"])
+    page, image = (
+        create_exchange(PAGE_URL, create_response(PAGE), at),
+        create_exchange(f"{HOST}/field.jpg", create_response(files[IMAGE]), at, b""),
+    )
+    files[EXCHANGE] = encode_warc([page, image], {})
 
 
 def drop_response(facts: Facts, files: Files) -> None:
-    at = parse_rfc3339(visit_of(facts)["started"])
-    every = [(TRUTH, answer(PAGE)), (f"{HOST}/field.jpg", answer(files[IMAGE])), (f"{HOST}/sorry", b"")]
-    files[EXCHANGE] = write_warc([exchange(url, data, at) for url, data in every], {})
+    at = parse_rfc3339(get_visit(facts)["started"])
+    every = [
+        (PAGE_URL, create_response(PAGE)),
+        (f"{HOST}/field.jpg", create_response(files[IMAGE])),
+        (f"{HOST}/sorry", b""),
+    ]
+    files[EXCHANGE] = encode_warc([create_exchange(url, data, at) for url, data in every], {})
 
 
 def add_to_archive(*more: tuple[str, bytes], after: timedelta = timedelta()) -> Visit:
     """Add exchanges to the archive, derived from the record like those of page and image."""
 
     def visit(facts: Facts, files: Files) -> None:
-        at = parse_rfc3339(visit_of(facts)["started"])
-        beside = write_warc([exchange(url, data, at + after) for url, data in more], {})
+        at = parse_rfc3339(get_visit(facts)["started"])
+        beside = encode_warc([create_exchange(url, data, at + after) for url, data in more], {})
         warc = files[EXCHANGE] + beside.partition(b"\r\n\r\n\r\n")[2].removeprefix(b"\r\n")
         shown_images = json.loads(files[NETWORK])["rendered"]
         page = WaczPage(shown_images["address"], shown_images["title"], at)
-        files[WACZ] = write_wacz(warc, page, facts["software"]["version"])
+        files[WACZ] = build_wacz(warc, page, facts["software"]["version"])
 
     return visit
 
@@ -169,7 +176,7 @@ def add_request(url: str, body: bytes | None, kind: str = "image", **changes: ob
     """State another request of the page."""
 
     def change(record: Any) -> None:  # noqa: ANN401 - JSON
-        digest = None if body is None else Digest.of(body).hex
+        digest = None if body is None else Digest.from_bytes(body).hex
         request_row = {"url": url, "final_url": url, "sha256": digest, "bytes": len(body or b""), "kind": kind}
         record["resources"].append({**record["resources"][0], **request_row, **changes})
 
@@ -197,7 +204,7 @@ def apply_all(*visits: Visit) -> Visit:
     return visit
 
 
-def browser(*visits: Visit) -> Visit:
+def render_visits(*visits: Visit) -> Visit:
     return apply_all(render_visit, *visits)
 
 
@@ -213,9 +220,9 @@ def blank_screenshot(colour: str, spot: tuple[int, int, int, int] = (0, 0, 0, 0)
     return encode_picture(page, "PNG")
 
 
-def of_three_hours(facts: Facts, files: Files) -> None:
-    end = rfc3339(parse_rfc3339(visit_of(facts)["started"]) + timedelta(hours=3))
-    change_both(finished=end)(facts, files)
+def extend_visit(facts: Facts, files: Files) -> None:
+    end = format_rfc3339(parse_rfc3339(get_visit(facts)["started"]) + timedelta(hours=3))
+    change_facts_and_record(finished=end)(facts, files)
     facts["written_at"] = facts["decision"]["at"] = facts["licence_check"]["checked_at"] = end
 
 
@@ -224,16 +231,16 @@ def embed_image(facts: Facts, files: Files) -> None:
     code = base64.b64encode(files[IMAGE]).decode()
     files[f"{FOLDER}/dom.html"] = f'<img src="data:image/jpeg;base64,{code}">'.encode()
     facts["sightings"][0]["image_url"] = "data:image/jpeg;sha-256=1"
-    at = parse_rfc3339(visit_of(facts)["started"])
-    files[EXCHANGE] = write_warc([exchange(TRUTH, answer(PAGE), at)], {})
+    at = parse_rfc3339(get_visit(facts)["started"])
+    files[EXCHANGE] = encode_warc([create_exchange(PAGE_URL, create_response(PAGE), at)], {})
     change_record(lambda record: record["exchanges"].pop())(facts, files)
-    add_to_archive((f"{HOST}/field.jpg", answer(files[IMAGE])))(facts, files)
+    add_to_archive((f"{HOST}/field.jpg", create_response(files[IMAGE])))(facts, files)
 
 
-def image_gone(facts: Facts, files: Files) -> None:
+def claim_image_gone(facts: Facts, files: Files) -> None:
     """Claim that the image was not served, although it was."""
     remove_fields(IMAGE)(facts, files)
-    change_both(outcome="image-gone", image=None)(facts, files)
+    change_facts_and_record(outcome="image-gone", image=None)(facts, files)
 
 
 def add_failure(url: str, at: str = "") -> Visit:
@@ -241,52 +248,58 @@ def add_failure(url: str, at: str = "") -> Visit:
 
 
 PLACE = Place("shown", 40.0, 30.0, 80.0, 60.0)
-MISSING = answer(b"<p>Gone.", "404 Not Found")
-AGAIN = record_exchanges((TRUTH, answer(OTHER_PAGE))), add_redirect(TRUTH, size=len(OTHER_PAGE), place=1)
-MOVED = record_exchanges((ELSEWHERE, answer(OTHER_PAGE)), page=redirect_response(ELSEWHERE))
-OVER_THERE = (
+NOT_FOUND_RESPONSE = create_response(b"<p>Gone.", "404 Not Found")
+SECOND_EXCHANGE = (
+    record_exchanges((PAGE_URL, create_response(OTHER_PAGE))),
+    add_redirect(PAGE_URL, size=len(OTHER_PAGE), place=1),
+)
+MOVED_PAGE = record_exchanges((OTHER_URL, create_response(OTHER_PAGE)), page=create_redirect(OTHER_URL))
+MOVED_PAGE_RECORD = (
     change_first_exchange(status=302, bytes=0),
-    add_redirect(ELSEWHERE, size=len(OTHER_PAGE), place=1),
+    add_redirect(OTHER_URL, size=len(OTHER_PAGE), place=1),
     store_page(OTHER_PAGE),
 )
-SECOND = apply_all(browser(), *AGAIN, add_to_archive(), add_request(TRUTH, OTHER_PAGE, "document"))
+SECOND_VISIT = apply_all(
+    render_visits(), *SECOND_EXCHANGE, add_to_archive(), add_request(PAGE_URL, OTHER_PAGE, "document")
+)
 FORGERIES: dict[str, Visit] = {
     # the record matches the statements
-    "a second answer of the page": record_exchanges((TRUTH, answer(OTHER_PAGE))),
-    "the same answer twice": record_exchanges((TRUTH, answer(PAGE))),
-    "an answer that nobody states": record_exchanges((f"{HOST}/sorry", answer(OTHER_PAGE))),
-    "a redirect that nobody states": record_exchanges((f"{HOST}/sorry", redirect_response(ELSEWHERE))),
-    "a redirect of the page that nobody states": record_exchanges((TRUTH, redirect_response(ELSEWHERE))),
+    "a second answer of the page": record_exchanges((PAGE_URL, create_response(OTHER_PAGE))),
+    "the same answer twice": record_exchanges((PAGE_URL, create_response(PAGE))),
+    "an answer that nobody states": record_exchanges((f"{HOST}/sorry", create_response(OTHER_PAGE))),
+    "a redirect that nobody states": record_exchanges((f"{HOST}/sorry", create_redirect(OTHER_URL))),
+    "a redirect of the page that nobody states": record_exchanges((PAGE_URL, create_redirect(OTHER_URL))),
     "an answer that isn't one": record_exchanges((f"{HOST}/sorry", b"We copied it.")),
     "an answer that is only announced": record_exchanges((f"{HOST}/sorry", b"HTTP/1.1 100 Continue\r\n")),
     "a request that nobody answered": drop_response,
     "an answer for which nobody asked": drop_request,
-    "a record of something": record_of("resource"),
-    "a record about a record": record_of("metadata"),
-    "a record of what was seen before": record_of("revisit"),
-    "two records of the file": record_of("warcinfo"),
+    "a record of something": add_record("resource"),
+    "a record about a record": add_record("metadata"),
+    "a record of what was seen before": add_record("revisit"),
+    "two records of the file": add_record("warcinfo"),
     "an exchange hidden as a failure elsewhere": apply_all(
-        record_exchanges((f"{HOST}/sorry", answer(OTHER_PAGE))), add_failure(f"{HOST}/sorry")
+        record_exchanges((f"{HOST}/sorry", create_response(OTHER_PAGE))), add_failure(f"{HOST}/sorry")
     ),
     "two exchanges hidden as one failure": apply_all(
-        record_exchanges((f"{HOST}/sorry", answer(OTHER_PAGE)), (f"{HOST}/sorry", answer(PAGE))),
-        add_failure(TRUTH, f"{HOST}/sorry")
+        record_exchanges((f"{HOST}/sorry", create_response(OTHER_PAGE)), (f"{HOST}/sorry", create_response(PAGE))),
+        add_failure(PAGE_URL, f"{HOST}/sorry")
     ),
     "an exchange hidden as what a browser asked for": apply_all(
-        record_exchanges((f"{HOST}/sorry", answer(OTHER_PAGE))), change_record(lambda record: record.update(resources=[{
+        record_exchanges((f"{HOST}/sorry", create_response(OTHER_PAGE))),
+            change_record(lambda record: record.update(resources=[{
             "url": f"{HOST}/sorry", "kind": "document", "final_url": f"{HOST}/sorry", "status": 200, "bytes": 1,
             "sha256": None, "failure": "", "dns_answers": [PEER], "peer": PEER, "tls": "TLSv1.3", "certificates": [],
         }]))
     ),
     # the statements match the record
-    "an exchange stated twice": add_redirect(TRUTH, size=len(PAGE)),
+    "an exchange stated twice": add_redirect(PAGE_URL, size=len(PAGE)),
     "an exchange that nobody recorded": add_redirect(f"{HOST}/sorry"),
-    "a redirect that nobody recorded": add_redirect(TRUTH, 302, place=0),
+    "a redirect that nobody recorded": add_redirect(PAGE_URL, 302, place=0),
     "a body of another size": change_first_exchange(bytes=7),
     "a name that is another's": change_first_exchange(host="saint.example"),
     "a port that is another one": change_record(lambda one: one["exchanges"][0]["peer"].update(port=8443)),
     "a server that no name led to": change_first_exchange(dns_answers=[]),
-    # requests belong to the host that they name
+    # requests match their host
     "a request of another host": record_exchanges(wish=b"GET / HTTP/1.1\r\nHost: saint.example\r\n\r\n"),
     "a request of two hosts": record_exchanges(
         wish=b"GET / HTTP/1.1\r\nHost: copies.example\r\nHost: saint.example\r\n\r\n"
@@ -296,134 +309,142 @@ FORGERIES: dict[str, Visit] = {
     "a request that is none": record_exchanges(wish=b"copies.example"),
     # a visit leads from the URLs of page and image, redirect by redirect
     "a page of somebody else": apply_all(
-        record_exchanges((ELSEWHERE, answer(OTHER_PAGE)), page=MISSING),
-        change_first_exchange(status=404, bytes=0), add_redirect(ELSEWHERE), store_page(OTHER_PAGE)
+        record_exchanges((OTHER_URL, create_response(OTHER_PAGE)), page=NOT_FOUND_RESPONSE),
+        change_first_exchange(status=404, bytes=0), add_redirect(OTHER_URL), store_page(OTHER_PAGE)
     ),
     "somebody else's page alone": apply_all(
-        record_exchanges((ELSEWHERE, answer(OTHER_PAGE))), add_redirect(ELSEWHERE, size=len(OTHER_PAGE),
+        record_exchanges((OTHER_URL, create_response(OTHER_PAGE))), add_redirect(OTHER_URL, size=len(OTHER_PAGE),
         place=0), store_page(OTHER_PAGE)
     ),
     "a redirect to another page": apply_all(
-        record_exchanges((ELSEWHERE, answer(OTHER_PAGE)), page=redirect_response(f"{HOST}/new")), *OVER_THERE
+        record_exchanges((OTHER_URL, create_response(OTHER_PAGE)), page=create_redirect(f"{HOST}/new")),
+        *MOVED_PAGE_RECORD
     ),
-    "a page that lies behind its redirect": apply_all(MOVED, *OVER_THERE, store_page(PAGE)),
-    "a page asked for twice": apply_all(*AGAIN),
-    "a page that was there before": apply_all(*AGAIN, record_exchanges((TRUTH, MISSING)), change_record(
+    "a page that lies behind its redirect": apply_all(MOVED_PAGE, *MOVED_PAGE_RECORD, store_page(PAGE)),
+    "a page asked for twice": apply_all(*SECOND_EXCHANGE),
+    "a page that was there before": apply_all(*SECOND_EXCHANGE, record_exchanges((PAGE_URL,
+    NOT_FOUND_RESPONSE)), change_record(
         lambda one: one["exchanges"][1].update(status=404, bytes=0)
     )),
-    "a page that is there and failed": add_failure(TRUTH),
+    "a page that is there and failed": add_failure(PAGE_URL),
     "an image that is there and failed": add_failure(f"{HOST}/field.jpg"),
-    "an image that is said to be gone": image_gone,
+    "an image that is said to be gone": claim_image_gone,
     # a browser's files match its input
-    "a rendered page of somebody else": browser(change_rendered(address=ELSEWHERE)),
-    "a rendered page at another address": browser(change_rendered(address=f"{HOST}/new")),
-    "an image without a place": browser(change_rendered(image_places=[]),
+    "a rendered page of somebody else": render_visits(change_rendered(address=OTHER_URL)),
+    "a rendered page at another address": render_visits(change_rendered(address=f"{HOST}/new")),
+    "an image without a place": render_visits(change_rendered(image_places=[]),
         remove_fields(f"{FOLDER}/screenshot-boxed.png")),
-    "an image beside the page": browser(change_image_place(x=1280)),
-    "an image left of the page": browser(change_image_place(x=-80)),
-    "an image above the page": browser(change_image_place(y=-60)),
-    "an image without a size": browser(change_image_place(width=0)),
-    "an image that is owned": browser(change_image_place(how="owned")),
-    "lines on another page": browser(replace_file("screenshot-boxed.png", draw_boxes(blank_screenshot("gray"),
+    "an image beside the page": render_visits(change_image_place(x=1280)),
+    "an image left of the page": render_visits(change_image_place(x=-80)),
+    "an image above the page": render_visits(change_image_place(y=-60)),
+    "an image without a size": render_visits(change_image_place(width=0)),
+    "an image that is owned": render_visits(change_image_place(how="owned")),
+    "lines on another page": render_visits(replace_file("screenshot-boxed.png", draw_boxes(blank_screenshot("gray"),
         [PLACE]))),
-    "lines around something else": browser(
+    "lines around something else": render_visits(
         replace_file("screenshot-boxed.png", draw_boxes(blank_screenshot("white"), [replace(PLACE, x=500)]))
     ),
-    "no lines": browser(replace_file("screenshot-boxed.png", blank_screenshot("white"))),
-    "another picture within the lines": browser(
+    "no lines": render_visits(replace_file("screenshot-boxed.png", blank_screenshot("white"))),
+    "another picture within the lines": render_visits(
         replace_file("screenshot-boxed.png", draw_boxes(blank_screenshot("white", (50, 40, 60, 40)), [PLACE]))
     ),
-    "a part of the page that is another one": browser(change_rendered(boxed_screenshot_from=300)),
+    "a part of the page that is another one": render_visits(change_rendered(boxed_screenshot_from=300)),
     "a screenshot that is higher than "
-    "the page": browser(replace_file("screenshot.png", blank_screenshot("white", height=1200))),
-    "a screenshot of the whole that is cut": browser(change_rendered(screenshot_is_cut=True)),
+    "the page": render_visits(replace_file("screenshot.png", blank_screenshot("white", height=1200))),
+    "a screenshot of the whole that is cut": render_visits(change_rendered(screenshot_is_cut=True)),
     "The capture contains screenshots of a page that was "
-    "not shown": browser(change_rendered(nothing_shown="net::ERR_FAILED")),
-    "The web archive of the page is missing although its exchanges are recorded": browser(remove_fields(WACZ)),
-    "an archive with an exchange more": browser(add_to_archive((f"{HOST}/sorry", answer(OTHER_PAGE)))),
-    "an archive with a redirect more": browser(add_to_archive((f"{HOST}/sorry", redirect_response(ELSEWHERE)))),
-    "an archive with a second image": browser(add_to_archive((f"{HOST}/field.jpg", answer(OTHER_PAGE)))),
-    "an archive of another day": browser(
-        add_to_archive((f"{HOST}/more", answer(OTHER_PAGE)), after=timedelta(days=-1)),
+    "not shown": render_visits(change_rendered(nothing_shown="net::ERR_FAILED")),
+    "The web archive of the page is missing although its exchanges are recorded": render_visits(remove_fields(WACZ)),
+    "an archive with an exchange more": render_visits(add_to_archive((f"{HOST}/sorry", create_response(OTHER_PAGE)))),
+    "an archive with a redirect more": render_visits(add_to_archive((f"{HOST}/sorry", create_redirect(OTHER_URL)))),
+    "an archive with a second image": render_visits(add_to_archive((f"{HOST}/field.jpg", create_response(OTHER_PAGE)))),
+    "an archive of another day": render_visits(
+        add_to_archive((f"{HOST}/more", create_response(OTHER_PAGE)), after=timedelta(days=-1)),
         add_request(f"{HOST}/more", OTHER_PAGE)
     ),
-    "something asked for twice": browser(add_request(f"{HOST}/field.jpg", None), change_record(
+    "something asked for twice": render_visits(add_request(f"{HOST}/field.jpg", None), change_record(
         lambda record: record["resources"][2].update(sha256=record["resources"][1]["sha256"])
     )),
-    "something asked for that nobody served": browser(add_request(f"{HOST}/more", OTHER_PAGE)),
-    "an answer of another status": browser(change_image_resource(status=404)),
-    "an answer of another server": browser(change_image_resource(peer="198.51.100.7", dns_answers=["198.51.100.7"])),
-    "an answer of a server that no name led to": browser(change_image_resource(dns_answers=[])),
-    "an answer without TLS": browser(change_image_resource(tls=None)),
-    "an answer with a certificate of nobody": browser(change_image_resource(certificates=["ab" * 32])),
+    "something asked for that nobody served": render_visits(add_request(f"{HOST}/more", OTHER_PAGE)),
+    "an answer of another status": render_visits(change_image_resource(status=404)),
+    "an answer of another server": render_visits(change_image_resource(peer="198.51.100.7",
+        dns_answers=["198.51.100.7"])),
+    "an answer of a server that no name led to": render_visits(change_image_resource(dns_answers=[])),
+    "an answer without TLS": render_visits(change_image_resource(tls=None)),
+    "an answer with a certificate of nobody": render_visits(change_image_resource(certificates=["ab" * 32])),
 }  # fmt: skip
-NAMED_CHECKS: dict[str, tuple[Visit, str]] = {
+REPORTED_VISITS: dict[str, tuple[Visit, str]] = {
     "no browser": (apply_all(), "no browser visited the page"),
     "a page that doesn't name it": (
-        apply_all(record_exchanges(page=answer(OTHER_PAGE)),
+        apply_all(record_exchanges(page=create_response(OTHER_PAGE)),
         change_first_exchange(bytes=len(OTHER_PAGE)), store_page(OTHER_PAGE)), "does not contain the image URL"
     ),
     "a part of the page": (
-        apply_all(record_exchanges(page=answer(PAGE, "206 Partial Content")), change_first_exchange(status=206)),
+        apply_all(record_exchanges(page=create_response(PAGE, "206 Partial Content")),
+            change_first_exchange(status=206)),
         "page URL returned status 206",
     ),
     "a part of the image": (
         lambda facts, files: apply_all(
-            record_exchanges(image=answer(files[IMAGE], "206 Partial Content")),
+            record_exchanges(image=create_response(files[IMAGE], "206 Partial Content")),
             change_record(lambda one: one["exchanges"][1].update(status=206)),
         )(facts, files),
         "image URL returned status 206",
     ),
     "an empty page": (
-        apply_all(record_exchanges(page=answer(b"")), change_first_exchange(bytes=0),
+        apply_all(record_exchanges(page=create_response(b"")), change_first_exchange(bytes=0),
         remove_fields(HTML)), "the page that was served is empty"
     ),
-    "a page that led elsewhere": (apply_all(MOVED, *OVER_THERE), "redirected to saint.example"),
+    "a page that led elsewhere": (apply_all(MOVED_PAGE, *MOVED_PAGE_RECORD), "redirected to saint.example"),
     "a page that was gone": (
-        apply_all(record_exchanges(page=MISSING), change_first_exchange(status=404, bytes=0),
-        remove_fields(HTML), change_both(outcome="page-gone")),
+        apply_all(record_exchanges(page=NOT_FOUND_RESPONSE), change_first_exchange(status=404, bytes=0),
+        remove_fields(HTML), change_facts_and_record(outcome="page-gone")),
         "returned status 404",
     ),
     "a page that was refused": (
-        apply_all(record_exchanges(page=answer(b"", "403 Forbidden")), change_first_exchange(status=403,
+        apply_all(record_exchanges(page=create_response(b"", "403 Forbidden")), change_first_exchange(status=403,
         bytes=0), remove_fields(HTML),
-              change_both(outcome="unreachable")),
+              change_facts_and_record(outcome="unreachable")),
         "returned status 403",
     ),
-    "a visit of three hours": (of_three_hours, "the visit took 180 minutes"),
-    "a page with two faces": (apply_all(SECOND, store_page(OTHER_PAGE)), "2 different bodies were served"),
+    "a visit of three hours": (extend_visit, "the visit took 180 minutes"),
+    "a page with two faces": (apply_all(SECOND_VISIT, store_page(OTHER_PAGE)), "2 different responses were"),
     "an image below the page": (
-        browser(change_image_place(y=5000), change_rendered(boxed_screenshot_from=4600)),
-            "its position on the page is not recorded"
+        render_visits(change_image_place(y=5000), change_rendered(boxed_screenshot_from=4600)),
+            "the position of the image is not recorded"
     ),
-    "an image that is linked to": (browser(change_image_place(how="linked")), "it is linked to"),
-    "an image that is offered": (browser(change_image_place(how="offered")), "offered in another size"),
+    "an image that is linked to": (render_visits(change_image_place(how="linked")), "only links to the image"),
+    "an image that is offered": (render_visits(change_image_place(how="offered")), "in another size"),
     "an image that wasn't looked for": (
-        browser(
+        render_visits(
             change_rendered(image_places=[], not_made={"place": "It took too long."}),
                 remove_fields(f"{FOLDER}/screenshot-boxed.png")
         ),
-        "its position on the page is not recorded",
+        "the position of the image is not recorded",
     ),
     "an image that the browser didn't have": (
-        browser(
-            add_to_archive((f"{HOST}/field.jpg", answer(OTHER_PAGE))),
-            change_image_resource(sha256=Digest.of(OTHER_PAGE).hex, bytes=len(OTHER_PAGE))
+        render_visits(
+            add_to_archive((f"{HOST}/field.jpg", create_response(OTHER_PAGE))),
+            change_image_resource(sha256=Digest.from_bytes(OTHER_PAGE).hex, bytes=len(OTHER_PAGE))
         ),
-        "the browser received different bytes",
+        "the browser did not receive the recorded bytes of the image",
     ),
     "a page as PDF of another day": (
-        browser(replace_file("page.pdf", b"/CreationDate (D:20200101000000+00'00')")), "page.pdf does not state"
+        render_visits(replace_file("page.pdf", b"/CreationDate (D:20200101000000+00'00')")),
+        "page.pdf does not contain a date",
     ),
-    "a page as PDF of no day": (browser(replace_file("page.pdf", b"%PDF-1.7")), "page.pdf does not state"),
+    "a page as PDF of no day": (
+        render_visits(replace_file("page.pdf", b"%PDF-1.7")), "page.pdf does not contain a date"
+    ),
     "a saved page of another day": (
-        browser(replace_file("page.mhtml", b"Date: Wed, 01 Jan 2020 00:00:00 GMT\r\n\r\n")), "page.mhtml does not state"
+        render_visits(replace_file("page.mhtml", b"Date: Wed, 01 Jan 2020 00:00:00 GMT\r\n\r\n")),
+        "page.mhtml does not contain a date"
     ),
     "a saved page of somebody else": (
-        browser(replace_file("page.mhtml", b"Snapshot-Content-Location: https://saint.example/\r\n\r\n")),
-        "page.mhtml states the URL 'https://saint.example/'",
+        render_visits(replace_file("page.mhtml", b"Snapshot-Content-Location: https://saint.example/\r\n\r\n")),
+        "page.mhtml contains the URL 'https://saint.example/'",
     ),
-    "an image in the rendered page alone": (browser(embed_image), "only in the rendered page"),
+    "an image in the rendered page alone": (render_visits(embed_image), "only in the rendered page"),
 }  # fmt: skip
 
 
@@ -435,18 +456,16 @@ def verify_visit(scene: Scene, bundle: Path, visit: Visit, path: Path) -> Verdic
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_each_forgery_of_a_record_fails(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+def test_each_forged_record_fails(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     verdict = verify_visit(scene, bundle, FORGERIES[name], tmp_path / "forged.zip")
     names = [check.name for check in verdict.failures]
     assert {"capture:01-1", "wacz:01-1"} & set(names), verdict.sentence
     assert "facts" not in names
 
 
-@pytest.mark.parametrize("name", NAMED_CHECKS)
-def test_what_a_visit_doesnt_show_stands_in_the_first_lines(
-    scene: Scene, bundle: Path, tmp_path: Path, name: str
-) -> None:
-    visit, words = NAMED_CHECKS[name]
+@pytest.mark.parametrize("name", REPORTED_VISITS)
+def test_limits_of_visit_are_stated_in_first_lines(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+    visit, words = REPORTED_VISITS[name]
     verdict = verify_visit(scene, bundle, visit, tmp_path / "named.zip")
     lines = {line.of: line.value for line in verdict.lines}
     states = {str(check.state) for check in verdict.checks if check.name in {"capture:01-1", "wacz:01-1"}}
@@ -454,14 +473,14 @@ def test_what_a_visit_doesnt_show_stands_in_the_first_lines(
     assert all(words in text and "(01-1)" in text for text in (lines["capture"], verdict.sentence)), verdict.sentence
 
 
-def test_a_visit_whose_page_shows_the_picture_needs_no_remark(scene: Scene, bundle: Path, tmp_path: Path) -> None:
-    verdict = verify_visit(scene, bundle, browser(), tmp_path / "shown.zip")
+def test_visit_showing_the_picture_needs_no_remark(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    verdict = verify_visit(scene, bundle, render_visits(), tmp_path / "shown.zip")
     assert verdict.outcome is ExitCode.DONE
     assert {line.of: line.value for line in verdict.lines}["capture"] == "found the picture again"
 
 
 @pytest.mark.parametrize("how", ["white", "gray", "spotted", "elsewhere"])
-def test_a_screenshot_without_the_picture_at_its_stated_place_is_reported(
+def test_screenshot_without_picture_at_stated_place_is_reported(
     scene: Scene, bundle: Path, tmp_path: Path, how: str
 ) -> None:
     """Test images that have a place on the page but are covered, transparent or hidden."""
@@ -469,7 +488,7 @@ def test_a_screenshot_without_the_picture_at_its_stated_place_is_reported(
     page = blank_screenshot(how if how in {"white", "gray"} else "white", spot)
     if how == "elsewhere":
         page = blank_screenshot("white", (900, 30, 80, 60))
-    visit = browser(
+    visit = render_visits(
         replace_file("screenshot.png", page), replace_file("screenshot-boxed.png", draw_boxes(page, [PLACE]))
     )
     verdict = verify_visit(scene, bundle, visit, tmp_path / "blank.zip")

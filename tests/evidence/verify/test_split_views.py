@@ -8,11 +8,11 @@ import pytest
 
 from evidence.__main__ import main
 from evidence.bundle.bag import ConsistencyProof, Proofs
-from evidence.bundle.sealing import seal_opening
+from evidence.bundle.sealing import build_seal_opening
 from evidence.log import merkle
 from evidence.log.append_only import Log
 from evidence.verdict.result import Verdict
-from evidence.verify.split_views import split_views
+from evidence.verify.split_views import find_split_views
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
@@ -21,11 +21,11 @@ from tests.assets.bundles import Scene, append_entry
 from tests.assets.folder_log import FolderLogStore
 
 
-def split_view(scene: Scene, folder: Path, first: bytes, entries: int, name: str = "") -> Scene:
+def create_split_view(scene: Scene, folder: Path, first: bytes, entries: int, name: str = "") -> Scene:
     """Put the same seal into a log of the same name and key with other entries before it."""
     log = Log(FolderLogStore(folder / "other"), scene.log_key, name or scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), first) for _ in range(entries)])
-    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed_case))
+    entry = append_entry(log, EntryType.SEAL, build_seal_opening(scene.sealed_case))
     return replace(scene, log=log, proofs=Proofs(entry))
 
 
@@ -35,19 +35,19 @@ def verify_both(scene: Scene, other: Scene, folder: Path) -> tuple[Verdict, ...]
 
 
 @pytest.mark.parametrize("entries", [2, 1, 3])
-def test_two_stories_are_shown_with_both_notes(scene: Scene, tmp_path: Path, entries: int) -> None:
-    verdicts = verify_both(scene, split_view(scene, tmp_path, b"x" * 32, entries), tmp_path)
+def test_split_view_is_reported_with_both_notes(scene: Scene, tmp_path: Path, entries: int) -> None:
+    verdicts = verify_both(scene, create_split_view(scene, tmp_path, b"x" * 32, entries), tmp_path)
     views = [view for verdict in verdicts for view in verdict.views]
-    splits = split_views(views)
+    splits = find_split_views(views)
     assert splits
     assert {view.bundle for view in splits[0].views} == {"A.zip", "B.zip"}
     assert "signed both" in splits[0].sentence
 
 
-def test_the_command_ends_with_1_and_prints_both_notes(
+def test_command_exits_with_1_and_prints_both_notes(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = split_view(scene, tmp_path, b"x" * 32, 2)
+    other = create_split_view(scene, tmp_path, b"x" * 32, 2)
     paths = [str(scene.write(tmp_path / "A.zip")), str(other.write(tmp_path / "B.zip"))]
     trust = tmp_path / "trust.json"
     trust.write_bytes(scene.trust.to_json())
@@ -64,31 +64,31 @@ def test_the_command_ends_with_1_and_prints_both_notes(
     assert main(["verify", paths[0], paths[0], "--trust", str(trust)]) == ExitCode.DONE
 
 
-def test_a_log_that_only_grows_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+def test_growing_log_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
     assert scene.proofs.entry is not None
-    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(scene.sealed_case))
+    entry = append_entry(scene.log, EntryType.SEAL, build_seal_opening(scene.sealed_case))
     size = scene.proofs.entry.size
-    proofs = Proofs(entry, (ConsistencyProof(size, tuple(scene.log.consistency(size, entry.size))),))
+    proofs = Proofs(entry, (ConsistencyProof(size, tuple(scene.log.prove_consistency(size, entry.size))),))
     verdicts = verify_both(scene, replace(scene, proofs=proofs), tmp_path)
-    assert split_views(view for verdict in verdicts for view in verdict.views) == ()
+    assert find_split_views(view for verdict in verdicts for view in verdict.views) == ()
 
 
-def test_another_log_and_a_forged_checkpoint_contradict_nothing(scene: Scene, tmp_path: Path) -> None:
-    other = split_view(scene, tmp_path, b"x" * 32, 2, "log.elsewhere.example")
-    assert split_views(view for verdict in verify_both(scene, other, tmp_path) for view in verdict.views) == ()
+def test_other_log_or_forged_checkpoint_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+    other = create_split_view(scene, tmp_path, b"x" * 32, 2, "log.elsewhere.example")
+    assert find_split_views(view for verdict in verify_both(scene, other, tmp_path) for view in verdict.views) == ()
     stranger = replace(scene, log_key=scene.owner_key)
-    forged = split_view(stranger, tmp_path / "forged", b"x" * 32, 2)
-    assert split_views(view for verdict in verify_both(scene, forged, tmp_path) for view in verdict.views) == ()
+    forged = create_split_view(stranger, tmp_path / "forged", b"x" * 32, 2)
+    assert find_split_views(view for verdict in verify_both(scene, forged, tmp_path) for view in verdict.views) == ()
 
 
-def test_two_stories_within_one_bundle_fail(scene: Scene, tmp_path: Path) -> None:
-    other = split_view(scene, tmp_path, b"x" * 32, 3)  # the facts contain checkpoints of the first history
+def test_split_view_within_a_bundle_fails(scene: Scene, tmp_path: Path) -> None:
+    other = create_split_view(scene, tmp_path, b"x" * 32, 3)  # the facts contain checkpoints of the first history
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "one.zip"))
     assert "heads" in {check.name for check in verdict.failures}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 13])
-def test_every_range_that_a_proof_gives_is_that_of_the_tree(size: int) -> None:
+def test_proof_ranges_match_the_tree(size: int) -> None:
     leaves = [merkle.compute_leaf_hash(bytes([number])) for number in range(size)]
     nodes: dict[tuple[int, int], bytes] = {}
     for number, leaf in enumerate(leaves):
@@ -103,12 +103,12 @@ def test_every_range_that_a_proof_gives_is_that_of_the_tree(size: int) -> None:
 
     for index in range(size):
         path = merkle.prove_inclusion(index, size, lambda level, place: nodes[level, place])
-        span = merkle.compute_proof_hashes(index, size, path, leaves[index], whole=False)
+        span = merkle.compute_proof_hashes(index, size, path, leaves[index], is_consistency=False)
         assert span == {place: root(*place) for place in span}
         assert (0, size) in span
     for old in range(1, size):
         path = merkle.prove_consistency(old, size, lambda level, place: nodes[level, place])
-        span = merkle.compute_proof_hashes(old - 1, size, path, root(0, old), whole=True)
+        span = merkle.compute_proof_hashes(old - 1, size, path, root(0, old), is_consistency=True)
         assert span == {place: root(*place) for place in span}
         assert (0, size) in span
-    assert merkle.compute_proof_hashes(size, size, [], leaves[0], whole=False) == {}
+    assert merkle.compute_proof_hashes(size, size, [], leaves[0], is_consistency=False) == {}

@@ -12,12 +12,12 @@ from evidence.verify.verifier import Verifier
 from tests.assets.forged_evidence import NOT_REMADE
 from tests.assets.make_vectors import FOLDER, join_pieces, primitives, with_keys
 
-BROKEN = json.loads((FOLDER / "broken.json").read_text("utf-8"))
+BROKEN_VECTORS = json.loads((FOLDER / "broken.json").read_text("utf-8"))
 VARIANTS = json.loads((FOLDER / "variants.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("vector", BROKEN, ids=lambda vector: vector["name"])
-def test_a_broken_bundle_has_the_result_of_the_vector(vector: dict[str, object], tmp_path: Path) -> None:
+@pytest.mark.parametrize("vector", BROKEN_VECTORS, ids=lambda vector: vector["name"])
+def test_broken_bundle_has_result_of_vector(vector: dict[str, object], tmp_path: Path) -> None:
     base = FOLDER / str(vector["base"])
     data = join_pieces(base.read_bytes(), vector["pieces"])  # type: ignore[arg-type]
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
@@ -30,7 +30,7 @@ def test_a_broken_bundle_has_the_result_of_the_vector(vector: dict[str, object],
 
 
 @pytest.mark.parametrize("vector", VARIANTS, ids=lambda vector: vector["name"])
-def test_an_unusual_bundle_has_the_result_of_the_vector(vector: dict[str, Any], tmp_path: Path) -> None:
+def test_unusual_bundle_has_result_of_vector(vector: dict[str, Any], tmp_path: Path) -> None:
     data = join_pieces((FOLDER / vector["base"]).read_bytes(), vector["pieces"])
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
     (tmp_path / "bundle.zip").write_bytes(data)
@@ -40,7 +40,7 @@ def test_an_unusual_bundle_has_the_result_of_the_vector(vector: dict[str, Any], 
     assert {check.name: str(check.state) for check in verdict.checks if check.state != "passed"} == vector["not_passed"]
 
 
-def test_the_unusual_bundles_say_what_they_are_there_for() -> None:
+def test_unusual_bundles_have_expected_results() -> None:
     always = dict.fromkeys(NOT_REMADE - {"drawings"}, "not checked")
     verdicts = {
         vector["name"]: (
@@ -62,9 +62,9 @@ def test_the_unusual_bundles_say_what_they_are_there_for() -> None:
     }
 
 
-def test_the_examples_of_building_blocks_are_those_that_the_code_gives() -> None:
+def test_primitive_vectors_match_code() -> None:
     assert json.loads((FOLDER / "primitives.json").read_text("utf-8")) == primitives()
 
 
-def test_the_vectors_stay_small() -> None:
+def test_vectors_stay_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.glob("*.json")) < 200_000

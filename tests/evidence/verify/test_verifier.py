@@ -11,49 +11,49 @@ import pytest
 from evidence.__main__ import main
 from evidence.bundle.bag import CHECKPOINT_PATH, Proofs, Withheld
 from evidence.verdict.grades import GRADES
-from evidence.verdict.result import State, Verdict, require
+from evidence.verdict.result import UNKNOWN_WITNESS, State, Verdict, require
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.errors import ExitCode
-from registry.bundles.verifier_drawings import MAKERS
+from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
 from tests.assets.bundles import Scene
 from tests.assets.forged_evidence import NOT_REMADE, UNPINNED
 from tests.assets.tampering import pack_otherwise, read_files
 from tests.assets.timestamp_services import LABEL
-from tools.reference.checks import checks
+from tools.reference.checks import load_checks
 
 
 @pytest.fixture
-def unpacked(bundle: Path, tmp_path: Path) -> Path:
+def unpacked_bundle(bundle: Path, tmp_path: Path) -> Path:
     with zipfile.ZipFile(bundle) as packed:
         packed.extractall(tmp_path / "bag")
     return tmp_path / "bag"
 
 
-def states(verdict: Verdict) -> dict[str, State]:
+def get_states(verdict: Verdict) -> dict[str, State]:
     return {check.name: check.state for check in verdict.checks}
 
 
-def test_a_whole_bundle_is_complete_and_every_check_passes(scene: Scene, bundle: Path) -> None:
-    verdict = Verifier(scene.trust, MAKERS).verify(bundle)
-    assert {name for name, state in states(verdict).items() if state is not State.PASSED} == {"rest", UNPINNED}
+def test_complete_bundle_passes_every_check(scene: Scene, bundle: Path) -> None:
+    verdict = Verifier(scene.trust, VERIFIER_FUNCTIONS).verify(bundle)
+    assert {name for name, state in get_states(verdict).items() if state is not State.PASSED} == {"rest", UNPINNED}
     assert verdict.outcome is ExitCode.DONE
-    assert verdict.seal == scene.sealed_case.seal
-    assert verdict.existed_by is not None
-    assert now() - verdict.existed_by < timedelta(hours=1)
+    assert verdict.seal == scene.sealed_case.seal_digest
+    assert verdict.existence_time is not None
+    assert now() - verdict.existence_time < timedelta(hours=1)
     require(verdict)
 
 
-def test_results_based_on_development_timestamp_services_say_so(scene: Scene, bundle: Path) -> None:
+def test_development_timestamp_services_are_reported(scene: Scene, bundle: Path) -> None:
     verdict = Verifier(scene.trust).verify(bundle)
-    assert verdict.development == (LABEL,)
+    assert verdict.development_labels == (LABEL,)
     assert "no legal weight" in verdict.sentence
 
 
-def test_without_pinned_trust_nobody_is_believed(bundle: Path) -> None:
+def test_bundle_without_pinned_trust_is_incomplete(bundle: Path) -> None:
     verdict = Verifier(load_trust()).verify(bundle)
-    unknown = {check.name for check in verdict.checks if check.sentence.startswith("unknown witness")}
+    unknown = {check.name for check in verdict.checks if check.sentence.startswith(UNKNOWN_WITNESS)}
     assert unknown == {
         "key",
         "checkpoint",
@@ -61,20 +61,20 @@ def test_without_pinned_trust_nobody_is_believed(bundle: Path) -> None:
         "registration",
         "registration:01",
         "slice:01",
-        *(name for name in states(verdict) if name.startswith("anchor:")),
+        *(name for name in get_states(verdict) if name.startswith("anchor:")),
     }
     assert verdict.outcome is ExitCode.INCOMPLETE
 
 
-def test_the_unpacked_folder_verifies_too(scene: Scene, unpacked: Path) -> None:
-    verdict = Verifier(scene.trust).verify(unpacked)
+def test_unpacked_folder_verifies(scene: Scene, unpacked_bundle: Path) -> None:
+    verdict = Verifier(scene.trust).verify(unpacked_bundle)
     assert verdict.outcome is ExitCode.DONE
-    assert states(verdict)["container"] is State.NOT_CHECKED
+    assert get_states(verdict)["container"] is State.NOT_CHECKED
 
 
 @pytest.mark.parametrize("folder", ["", "case-7/"])
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_a_repacked_bundle_reads_container_changed_evidence_intact(
+def test_repacked_bundle_is_intact_with_changed_container(
     scene: Scene, bundle: Path, tmp_path: Path, compression: int, folder: str
 ) -> None:
     files = {**read_files(bundle), "__MACOSX/._data": b"left behind"} if folder else read_files(bundle)
@@ -85,9 +85,7 @@ def test_a_repacked_bundle_reads_container_changed_evidence_intact(
     assert "Container changed, evidence intact." in verdict.sentence
 
 
-def test_bytes_around_the_zip_are_refused_since_programs_read_them_differently(
-    scene: Scene, bundle: Path, tmp_path: Path
-) -> None:
+def test_bytes_around_zip_are_rejected(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     for name, data in (("before", b"MZ" * 50 + bundle.read_bytes()), ("after", bundle.read_bytes() + b"tail")):
         path = tmp_path / f"{name}.zip"
         path.write_bytes(data)
@@ -96,83 +94,87 @@ def test_bytes_around_the_zip_are_refused_since_programs_read_them_differently(
         assert [check.name for check in verdict.checks] == ["container"], name
 
 
-def test_a_copy_may_withhold_a_file_and_says_which(scene: Scene, tmp_path: Path) -> None:
+def test_copy_reports_withheld_file(scene: Scene, tmp_path: Path) -> None:
     withheld = Withheld(("data/work/01.jpg",), "The original is for the court.")
     proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, scene.proofs.anchors, withheld)
     verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "copy.zip", proofs))
-    assert verdict.outcome is ExitCode.INCOMPLETE  # without a reduced image nothing shows the match
-    assert states(verdict)["file:data/work/01.jpg"] is State.NOT_CHECKED
-    assert states(verdict)["match:01"] is State.NOT_CHECKED
+    assert verdict.outcome is ExitCode.INCOMPLETE  # a reduced image would be needed to verify the match
+    assert get_states(verdict)["file:data/work/01.jpg"] is State.NOT_CHECKED
+    assert get_states(verdict)["match:01"] is State.NOT_CHECKED
     assert "data/work/01.jpg" in next(check.sentence for check in verdict.checks if check.name == "files")
     assert "1 sealed file is" in verdict.sentence
     assert verdict.to_plain()["withheld"] == ["data/work/01.jpg"]
 
 
-def test_every_name_of_a_check_is_documented(scene: Scene, bundle: Path) -> None:
+def test_every_check_is_documented(scene: Scene, bundle: Path) -> None:
     documented = {
         name.strip("*").partition(":")[0]
-        for group in checks().values()
+        for group in load_checks().values()
         for names in group
         for name in names.split(", ")
     }
-    run = {name.partition(":")[0] for name in states(Verifier(scene.trust).verify(bundle))}
-    graded = {name.strip(":?") for row in GRADES.values() for name in (*row.needed, *row.beside)}
+    run = {name.partition(":")[0] for name in get_states(Verifier(scene.trust).verify(bundle))}
+    graded = {name.strip(":?") for row in GRADES.values() for name in (*row.needed_checks, *row.other_checks)}
     assert run <= documented
-    assert graded - documented <= {"countersignatures", "renewals", "anchors"}  # named with their items
+    assert graded - documented <= {"countersignatures", "renewals", "anchors"}  # documented with their items
 
 
-class TestByOtherPrograms:
-    def test_sha256sum_and_sha512sum_agree(self, unpacked: Path) -> None:
+class TestOtherPrograms:
+    def test_sha256sum_and_sha512sum_agree(self, unpacked_bundle: Path) -> None:
         for program, name in (
             ("sha256sum", "manifest-sha256.txt"),
             ("sha256sum", "tagmanifest-sha256.txt"),
             ("sha512sum", "manifest-sha512.txt"),
         ):
-            subprocess.run([program, "--check", "--strict", "--quiet", name], cwd=unpacked, check=True)
+            subprocess.run([program, "--check", "--strict", "--quiet", name], cwd=unpacked_bundle, check=True)
 
-    def test_bagit_says_it_is_a_valid_bag(self, unpacked: Path) -> None:
+    def test_bagit_accepts_the_bag(self, unpacked_bundle: Path) -> None:
         program = Path(sys.executable).with_name("bagit.py")
         done = subprocess.run(
-            [sys.executable, program, "--validate", "."], cwd=unpacked, capture_output=True, check=False
+            [sys.executable, program, "--validate", "."], cwd=unpacked_bundle, capture_output=True, check=False
         )
         assert done.returncode == 0, done.stderr
 
     @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-    def test_the_lines_that_the_bundle_prints_for_openssl_pass(self, scene: Scene, unpacked: Path) -> None:
-        (unpacked / "ROOT.pem").write_bytes(scene.root_pem)
+    def test_printed_openssl_commands_pass(self, scene: Scene, unpacked_bundle: Path) -> None:
+        (unpacked_bundle / "ROOT.pem").write_bytes(scene.root_pem)
         done = subprocess.run(
-            [sys.executable, "-I", "verify.py"], cwd=unpacked, capture_output=True, text=True, check=False
+            [sys.executable, "-I", "verify.py"], cwd=unpacked_bundle, capture_output=True, text=True, check=False
         )
         lines = [line.strip() for line in done.stdout.splitlines() if line.startswith("    ")]
         commands = [line for line in lines if line.startswith(("printf", "openssl", "cat", "sha256sum", "sha512sum"))]
         assert len([line for line in commands if line.startswith("openssl ts")]) == 2
         assert "proofs/key.pem" not in done.stdout
         for line in commands:
-            program = subprocess.run(["sh", "-c", line], cwd=unpacked, capture_output=True, text=True, check=False)
+            program = subprocess.run(
+                ["sh", "-c", line], cwd=unpacked_bundle, capture_output=True, text=True, check=False
+            )
             assert program.returncode == 0, line + program.stderr
 
     @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-    def test_openssl_refuses_a_changed_manifest(self, scene: Scene, unpacked: Path) -> None:
-        (unpacked / "root.pem").write_bytes(scene.root_pem)
-        manifest = unpacked / "data/manifest.json"
+    def test_openssl_rejects_changed_manifest(self, scene: Scene, unpacked_bundle: Path) -> None:
+        (unpacked_bundle / "root.pem").write_bytes(scene.root_pem)
+        manifest = unpacked_bundle / "data/manifest.json"
         line = ["-in", "proofs/anchors/manifest-test-authority.tsr", "-CAfile", "root.pem"]
         for change, code in ((b"", 0), (b" ", 1)):
             manifest.write_bytes(manifest.read_bytes() + change)
             command = ["openssl", "ts", "-verify", "-data", "data/manifest.json", *line]
-            assert subprocess.run(command, cwd=unpacked, capture_output=True, check=False).returncode == code
+            assert subprocess.run(command, cwd=unpacked_bundle, capture_output=True, check=False).returncode == code
 
 
-class TestTheVerifierInside:
+class TestIncludedVerifier:
     def run(self, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-S", "verify.py", *map(str, arguments)]
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
-    def test_it_passes_with_the_standard_library_alone(self, scene: Scene, unpacked: Path, bundle: Path) -> None:
+    def test_verifier_passes_with_standard_library_only(
+        self, scene: Scene, unpacked_bundle: Path, bundle: Path
+    ) -> None:
         for arguments in ((), (bundle,)):
-            done = self.run(*arguments, cwd=unpacked)
+            done = self.run(*arguments, cwd=unpacked_bundle)
             assert done.returncode == 0, done.stdout + done.stderr
             assert done.stdout.count("passed ") == 7
-            assert scene.sealed_case.seal.hex in done.stdout
+            assert scene.sealed_case.seal_digest.hex in done.stdout
 
     @pytest.mark.parametrize(
         ("name", "check"),
@@ -185,32 +187,32 @@ class TestTheVerifierInside:
             ("VERIFY.md", "bag"),
         ],
     )
-    def test_it_names_what_is_wrong(self, unpacked: Path, name: str, check: str) -> None:
-        path = unpacked / name
+    def test_changed_file_is_reported(self, unpacked_bundle: Path, name: str, check: str) -> None:
+        path = unpacked_bundle / name
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data))
-        done = self.run(cwd=unpacked)
+        done = self.run(cwd=unpacked_bundle)
         assert done.returncode == 1
         assert f"FAILED       {check}" in done.stdout
         assert "Traceback" not in done.stdout + done.stderr
 
-    def test_it_refuses_files_that_are_not_bundles_with_a_message(self, unpacked: Path, tmp_path: Path) -> None:
+    def test_verifier_exits_with_2_for_non_bundle(self, unpacked_bundle: Path, tmp_path: Path) -> None:
         (tmp_path / "text.zip").write_text("no")
-        assert self.run(tmp_path / "text.zip", cwd=unpacked).returncode == 2
-        assert self.run(tmp_path / "nowhere", cwd=unpacked).returncode == 2
+        assert self.run(tmp_path / "text.zip", cwd=unpacked_bundle).returncode == 2
+        assert self.run(tmp_path / "nowhere", cwd=unpacked_bundle).returncode == 2
         (tmp_path / "empty").mkdir()
-        done = self.run(tmp_path / "empty", cwd=unpacked)
+        done = self.run(tmp_path / "empty", cwd=unpacked_bundle)
         assert (done.returncode, done.stderr) == (2, "")
 
 
-class TestTheCommand:
+class TestCommand:
     def trust(self, scene: Scene, folder: Path) -> str:
         path = folder / "trust.json"
         path.write_bytes(scene.trust.to_json())
         return str(path)
 
-    def test_it_prints_a_table_and_returns_0(
+    def test_table_is_printed_with_exit_code_0(
         self, scene: Scene, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["verify", str(bundle), "--trust", self.trust(scene, tmp_path)]) == 0
@@ -223,23 +225,25 @@ class TestTheCommand:
     ) -> None:
         assert main(["verify", str(bundle), "--json", "--trust", self.trust(scene, tmp_path)]) == 0
         plain = json.loads(capsys.readouterr().out)
-        assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, scene.sealed_case.seal.hex)
+        assert (plain["outcome"], plain["exit_code"], plain["seal"]) == (
+            "complete",
+            0,
+            scene.sealed_case.seal_digest.hex,
+        )
         assert {check["name"] for check in plain["checks"] if check["state"] != "passed"} == NOT_REMADE
         grades = {grade["name"]: (grade["state"], grade["by"]) for grade in plain["grades"]}
         assert list(grades) == ["bytes", "owner", "capture", "match", "decision", "log", "time", "sheet"]
         assert [grade["required"] for grade in plain["grades"]] == [True] * 7 + [False]
-        assert grades["owner"] == ("passed", "the pinned key of Ann's Pictures")
+        assert grades["owner"] == ("passed", "the key of Ann's Pictures on the trust list")
         assert grades["time"][0] == "passed"
         assert set(grades["time"][1].split(", ")) == {"Test authority", "Test chain", "Test ledger"}
         assert {time["rests_on"] for time in plain["times"]} >= {"log", "operator's clock", "Test authority"}
 
-    def test_it_returns_4_when_the_minimum_is_missing(self, bundle: Path) -> None:
+    def test_missing_minimum_exits_with_4(self, bundle: Path) -> None:
         assert main(["verify", str(bundle)]) == 4
 
     @pytest.mark.parametrize("content", [b"", b"plain text", b"PK", b"%PDF-1.7"])
-    def test_it_returns_2_for_what_is_no_bundle(
-        self, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_non_bundle_exits_with_2(self, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "file"
         path.write_bytes(content)
         assert main(["verify", str(path)]) == 2
@@ -247,12 +251,12 @@ class TestTheCommand:
         assert main(["verify", str(tmp_path)]) == 2
         assert capsys.readouterr().err.count("error: ") == 3
 
-    def test_it_returns_2_for_a_trust_list_that_is_none(self, bundle: Path, tmp_path: Path) -> None:
+    def test_malformed_trust_list_exits_with_2(self, bundle: Path, tmp_path: Path) -> None:
         path = tmp_path / "trust.json"
         path.write_text('{"format": "exhibit-trust/1"}')
         assert main(["verify", str(bundle), "--trust", str(path)]) == 2
 
 
-def test_the_checkpoint_is_in_the_bundle_as_the_log_signed_it(scene: Scene, bundle: Path) -> None:
+def test_bundle_contains_checkpoint_as_signed(scene: Scene, bundle: Path) -> None:
     assert scene.proofs.entry is not None
     assert read_files(bundle)[CHECKPOINT_PATH].decode() == scene.proofs.entry.checkpoint

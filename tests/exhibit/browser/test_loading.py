@@ -7,7 +7,7 @@ from exhibit.browser.program import find_browser
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
-from evidence.capture.browser.traffic import TOO_SLOW
+from evidence.capture.browser.traffic import TOO_SLOW_SENTENCE
 from tests.assets.browser_captures import (
     capturer_with,
     record,
@@ -28,5 +28,5 @@ def _slow_page(site: Site) -> None:
     captured = visit(slow, site)
     slow.close()
     assert captured.outcome == "unreachable"
-    assert TOO_SLOW in captured.sentence
+    assert TOO_SLOW_SENTENCE in captured.sentence
     assert [failure["reason"] for failure in record(captured)["failures"]] == ["too-slow"]

@@ -14,7 +14,7 @@ if find_browser("").path is None:
 from playwright.async_api import Browser
 
 from exhibit.browser.limits import PageLimits
-from exhibit.browser.running import BrowserLostError, SteeredBrowser
+from exhibit.browser.running import BrowserLostError, ControlledBrowser
 
 pytestmark = pytest.mark.root
 
@@ -23,7 +23,7 @@ async def version(browser: Browser) -> str:
     return browser.version
 
 
-async def open_two_pages_and_kill_browser(steered: SteeredBrowser) -> tuple[list[object], list[int], list[str]]:
+async def open_two_pages_and_kill_browser(steered: ControlledBrowser) -> tuple[list[object], list[int], list[str]]:
     both_open = asyncio.Barrier(2)
 
     async def work(browser: Browser) -> None:
@@ -46,7 +46,7 @@ async def open_two_pages_and_kill_browser(steered: SteeredBrowser) -> tuple[list
 def test_pages_of_killed_browser_fail_and_next_pages_share_a_new_browser() -> None:
     browser = find_browser("").path
     assert browser is not None
-    steered = SteeredBrowser(browser, PageLimits(seconds=20))
+    steered = ControlledBrowser(browser, PageLimits(seconds=20))
     lost, (first, second, ended), versions = asyncio.run(open_two_pages_and_kill_browser(steered))
     assert [type(result) for result in lost] == [BrowserLostError, BrowserLostError]
     assert first != second

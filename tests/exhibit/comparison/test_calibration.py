@@ -3,7 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from exhibit.comparison.calibration import FIGURES, FITTED, Bound, Calibration, between, calibrated, figures
+from exhibit.comparison.calibration import (
+    FIGURES,
+    UNCALIBRATED_REASONS,
+    Calibration,
+    FalseAlarmBound,
+    add_probability,
+    get_figures,
+    interpolate_knots,
+)
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 
@@ -18,8 +26,8 @@ CALIBRATION = Calibration(
     weights=(4.0, -1.0),
     intercept=-2.0,
     knots=((-2.0, 0.1), (2.0, 0.9)),
-    certain=Bound(200, 0),
-    review=Bound(200, 3),
+    certain=FalseAlarmBound(200, 0),
+    review=FalseAlarmBound(200, 3),
 )
 
 
@@ -28,19 +36,19 @@ def verification_with(inliers: int, dense: float) -> Verification:
 
 
 def test_probability_matches_manual_calculation_from_file() -> None:
-    assert CALIBRATION.score(verification_with(0, 0.75)) == 1.0
-    assert CALIBRATION.probability(verification_with(0, 0.75)) == 0.7
-    assert CALIBRATION.probability(replace(verification_with(0, 0.75), reasons=("imprecise",))) == 0.5
+    assert CALIBRATION.compute_score(verification_with(0, 0.75)) == 1.0
+    assert CALIBRATION.compute_probability(verification_with(0, 0.75)) == 0.7
+    assert CALIBRATION.compute_probability(replace(verification_with(0, 0.75), reasons=("imprecise",))) == 0.5
     again = Calibration.from_json(CALIBRATION.to_json())
     assert (again, again.digest) == (CALIBRATION, CALIBRATION.digest)
     assert replace(CALIBRATION, network="other@2").digest != CALIBRATION.digest
 
 
 def test_likelihood_ratio_is_bounded_by_sample_size() -> None:
-    even = CALIBRATION.ratio(0.75)
+    even = CALIBRATION.compute_ratio(0.75)
     assert even.value == pytest.approx(3.0)
     assert not even.limited
-    high, low = CALIBRATION.ratio(0.9999), CALIBRATION.ratio(0.0001)
+    high, low = CALIBRATION.compute_ratio(0.9999), CALIBRATION.compute_ratio(0.0001)
     assert high.limited
     assert low.limited
     assert high.value == pytest.approx(1 / low.value)
@@ -48,41 +56,41 @@ def test_likelihood_ratio_is_bounded_by_sample_size() -> None:
 
 
 def test_bound_belongs_to_the_decision() -> None:
-    assert CALIBRATION.bound(Decision.CERTAIN).failed == 0
-    assert CALIBRATION.bound(Decision.REVIEW).failed == CALIBRATION.bound(Decision.NONE).failed == 3
-    assert "with 3 false alarms" in Bound(200, 3).in_words
-    assert Bound(200, 0).per_million < Bound(200, 3).per_million
+    assert CALIBRATION.get_bound(Decision.CERTAIN).false_alarms == 0
+    assert CALIBRATION.get_bound(Decision.REVIEW).false_alarms == CALIBRATION.get_bound(Decision.NONE).false_alarms == 3
+    assert "with 3 false alarms" in FalseAlarmBound(200, 3).description
+    assert FalseAlarmBound(200, 0).per_million < FalseAlarmBound(200, 3).per_million
 
 
 def test_no_match_and_outdated_figures_have_no_probability() -> None:
     verification = verification_with(30, 0.8)
-    probability = calibrated(verification, CALIBRATION)
+    probability = add_probability(verification, CALIBRATION)
     assert (probability.probability, probability.calibration) == (
-        CALIBRATION.probability(verification),
+        CALIBRATION.compute_probability(verification),
         CALIBRATION.digest,
     )
-    held_back = [replace(verification, reasons=(word,)) for word in FITTED]
+    held_back = [replace(verification, reasons=(word,)) for word in UNCALIBRATED_REASONS]
     for other in (replace(verification, decision=Decision.NONE), replace(verification, pipeline="another"), *held_back):
-        assert calibrated(other, CALIBRATION) == other
-    assert calibrated(probability, None) == verification
+        assert add_probability(other, CALIBRATION) == other
+    assert add_probability(probability, None) == verification
 
 
 def test_probability_requires_half_of_the_work_to_be_aligned() -> None:
     verification = replace(verification_with(30, 0.8), in_place=0.5, drift=0.1)
-    assert calibrated(verification, CALIBRATION).probability == CALIBRATION.probability(verification)
+    assert add_probability(verification, CALIBRATION).probability == CALIBRATION.compute_probability(verification)
     little = replace(verification, in_place=0.4999)
-    assert calibrated(little, CALIBRATION) == little
-    assert CALIBRATION.probability(little) is not None, "what earlier bundles state can still be computed"
+    assert add_probability(little, CALIBRATION) == little
+    assert CALIBRATION.compute_probability(little) is not None, "what earlier bundles state can still be computed"
 
 
 def test_knots_are_interpolated_linearly() -> None:
     knots = ((0.0, 0.1), (1.0, 0.1), (3.0, 0.9))
-    assert [between(score, knots) for score in (-5, 0.5, 2, 3, 9)] == pytest.approx([0.1, 0.1, 0.5, 0.9, 0.9])
+    assert [interpolate_knots(score, knots) for score in (-5, 0.5, 2, 3, 9)] == pytest.approx([0.1, 0.1, 0.5, 0.9, 0.9])
 
 
 def test_figures_are_plain_functions_of_sealed_values() -> None:
     verification = replace(verification_with(0, 0.25), hamming=64, reasons=("imprecise",))
-    values = dict(zip(FIGURES, figures(verification), strict=True))
+    values = dict(zip(FIGURES, get_figures(verification), strict=True))
     assert (values["log-inliers"], values["dense"], values["hash"]) == (0.0, 0.25, 0.5)
     assert (values["imprecise"], values["shared-overlay"]) == (1.0, 0.0)
 

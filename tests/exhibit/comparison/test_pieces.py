@@ -5,14 +5,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from exhibit.comparison.pieces import FEW, MAX_PIECES, hang_together
+from exhibit.comparison.pieces import FEW_PIECES, MAX_PIECES, measure_coherence
 from exhibit.types import Matrix, Piece
 
 SIDE = 40.0
 
 
 def connected_share(pieces: list[Piece], visible: list[int] | None = None) -> float:
-    return hang_together(pieces, [1] * len(pieces) if visible is None else visible)
+    return measure_coherence(pieces, [1] * len(pieces) if visible is None else visible)
 
 
 def grid(count: int, at: "dict[tuple[int, int], tuple[float, float]] | None" = None, shift: float = 0.0) -> list[Piece]:
@@ -44,7 +44,7 @@ def test_scattered_pieces_are_not_connected() -> None:
 
 def test_only_few_pieces_may_be_disconnected() -> None:
     apart = [piece for piece in grid(9) if piece.box[0] % (2 * SIDE) == 0 and piece.box[1] % (2 * SIDE) == 0]
-    assert connected_share(apart[: FEW - 1]) == 1.0
+    assert connected_share(apart[: FEW_PIECES - 1]) == 1.0
     assert connected_share(apart) == 0.0
     assert connected_share([]) == 1.0
     assert connected_share(grid(21)[: MAX_PIECES + 1]) == 0.0

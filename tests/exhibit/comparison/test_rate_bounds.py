@@ -7,12 +7,12 @@ from scipy.special import betaincinv
 
 from exhibit.comparison.rate_bounds import (
     SLOPES,
-    evidence_against,
-    interval_at_any_time,
-    odds_words,
-    per_million,
-    upper_bound,
-    upper_bound_at_any_time,
+    compute_anytime_interval,
+    compute_anytime_upper_bound,
+    compute_evidence_against,
+    compute_upper_bound,
+    format_odds,
+    to_per_million,
 )
 
 ALPHA = 0.05
@@ -23,11 +23,11 @@ ALPHA = 0.05
 )
 def test_bound_matches_clopper_pearson(failures: int, trials: int) -> None:
     expected = betaincinv(failures + 1, trials - failures, 0.95)
-    assert upper_bound(failures, trials) == pytest.approx(expected, rel=1e-9)
+    assert compute_upper_bound(failures, trials) == pytest.approx(expected, rel=1e-9)
 
 
 def test_bound_of_4661_photographs_without_failure_is_643_per_million() -> None:
-    assert per_million(upper_bound(0, 4661)) == 643
+    assert to_per_million(compute_upper_bound(0, 4661)) == 643
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_bound_of_4661_photographs_without_failure_is_643_per_million() -> None:
     ],
 )
 def test_odds_have_two_digits_and_never_exceed_measurements(odds: float, words: str) -> None:
-    assert odds_words(math.log(odds)) == words
+    assert format_odds(math.log(odds)) == words
 
 
 def test_no_trials_or_only_failures_exclude_nothing() -> None:
-    assert upper_bound(0, 0) == upper_bound(3, 3) == 1.0
-    assert interval_at_any_time(0, 0) == (0.0, 1.0)
-    assert interval_at_any_time(5, 5)[1] == 1.0
-    assert interval_at_any_time(0, 5)[0] == 0.0
-    with pytest.raises(ValueError, match="can't have failed"):
-        upper_bound(4, 3)
+    assert compute_upper_bound(0, 0) == compute_upper_bound(3, 3) == 1.0
+    assert compute_anytime_interval(0, 0) == (0.0, 1.0)
+    assert compute_anytime_interval(5, 5)[1] == 1.0
+    assert compute_anytime_interval(0, 5)[0] == 0.0
+    with pytest.raises(ValueError, match="4 of 3"):
+        compute_upper_bound(4, 3)
 
 
 def test_martingale_is_the_ratio_of_mixture_to_rate() -> None:
@@ -68,14 +68,14 @@ def test_martingale_is_the_ratio_of_mixture_to_rate() -> None:
         density = 1 / (math.pi * np.sqrt(rates * (1 - rates)))
         mixture = np.mean(density * rates**failures * (1 - rates) ** (trials - failures))
         expected = math.log(mixture / (0.3**failures * 0.7 ** (trials - failures)))
-        assert evidence_against(0.3, failures, trials) == pytest.approx(expected, abs=0.01)
+        assert compute_evidence_against(0.3, failures, trials) == pytest.approx(expected, abs=0.01)
 
 
 def test_interval_ends_where_evidence_reaches_the_limit() -> None:
-    low, high = interval_at_any_time(9, 120)
+    low, high = compute_anytime_interval(9, 120)
     assert 0 < low < 9 / 120 < high < 1
-    assert evidence_against(low, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
-    assert evidence_against(high, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
+    assert compute_evidence_against(low, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
+    assert compute_evidence_against(high, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
 
 
 @pytest.mark.parametrize("rate", [0.002, 0.05, 0.4])
@@ -93,22 +93,22 @@ def test_fixed_sample_bound_is_invalid_for_sequential_review() -> None:
     random = np.random.default_rng(7)
     failed = (random.random((200, 300)) < 0.2).cumsum(axis=1)
     looks = range(25, 301, 25)
-    bounds = {(k, n): upper_bound(k, n) for n in looks for k in set(failed[:, n - 1].tolist())}
+    bounds = {(k, n): compute_upper_bound(k, n) for n in looks for k in set(failed[:, n - 1].tolist())}
     misled = sum(any(bounds[int(run[n - 1]), n] < 0.2 for n in looks) for run in failed)
     assert misled / 200 > ALPHA
 
 
 @pytest.mark.parametrize(("failures", "trials"), [(0, 100), (0, 4653), (3, 4653), (29, 4653), (300, 30_000)])
 def test_anytime_bound_is_where_mean_over_slopes_is_20(failures: int, trials: int) -> None:
-    rate = upper_bound_at_any_time(failures, trials)
+    rate = compute_anytime_upper_bound(failures, trials)
     terms = [math.exp(-s * failures) / (1 - rate * (1 - math.exp(-s))) ** trials for s in SLOPES]
     assert sum(terms) / len(SLOPES) == pytest.approx(20, rel=1e-6)
-    assert upper_bound(failures, trials) < rate < interval_at_any_time(failures, trials)[1]
+    assert compute_upper_bound(failures, trials) < rate < compute_anytime_interval(failures, trials)[1]
 
 
 def test_anytime_bound_excludes_nothing_without_trials_or_successes() -> None:
-    assert upper_bound_at_any_time(0, 0) == upper_bound_at_any_time(9, 9) == 1.0
-    assert upper_bound_at_any_time(0, 1) == 1.0
+    assert compute_anytime_upper_bound(0, 0) == compute_anytime_upper_bound(9, 9) == 1.0
+    assert compute_anytime_upper_bound(0, 1) == 1.0
 
 
 @pytest.mark.parametrize("rates", [(0.02,), (0.0, 0.06), (0.06, 0.0), (0.001, 0.2, 0.01)])
@@ -123,9 +123,9 @@ def test_combined_installations_keep_error_rate_under_sequential_review(
     least, low = np.zeros(length, np.int64), 0
     for n in range(1, length + 1):
         low = max(low - 1, 0)
-        while upper_bound_at_any_time(low, n) < mean[n - 1]:
+        while compute_anytime_upper_bound(low, n) < mean[n - 1]:
             low += 1
-        while low and upper_bound_at_any_time(low - 1, n) >= mean[n - 1]:
+        while low and compute_anytime_upper_bound(low - 1, n) >= mean[n - 1]:
             low -= 1
         least[n - 1] = low
     assert (failed < least).any(axis=1).mean() <= ALPHA
@@ -138,9 +138,9 @@ def _unrefuted_range(rate: float, length: int) -> tuple[NDArray[np.int64], NDArr
     least, most = np.zeros(length, np.int64), np.zeros(length, np.int64)
     low = high = 0
     for n in range(1, length + 1):
-        while evidence_against(rate, low, n) >= limit:
+        while compute_evidence_against(rate, low, n) >= limit:
             low += 1
-        while high < n and evidence_against(rate, high + 1, n) < limit:
+        while high < n and compute_evidence_against(rate, high + 1, n) < limit:
             high += 1
         least[n - 1], most[n - 1] = low, high
     return least, most

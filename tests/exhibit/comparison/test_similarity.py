@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
 from exhibit.comparison.similarity import (
-    agreement,
     align_pair,
-    crossing_agreement,
-    dense_similarity,
-    enlargement,
+    compute_agreement,
+    compute_crossing_agreement,
+    compute_dense_similarity,
+    measure_enlargement,
     refine_alignment,
 )
 from exhibit.errors import WrongUseError
@@ -46,11 +46,11 @@ def _recompress(picture: Image.Image) -> Image.Image:
 
 
 def test_picture_is_similar_to_itself() -> None:
-    assert dense_similarity(_array(SCENE), _array(SCENE), IDENTITY) == 1.0
+    assert compute_dense_similarity(_array(SCENE), _array(SCENE), IDENTITY) == 1.0
 
 
 def test_unrelated_pictures_are_not_similar() -> None:
-    worst = max(dense_similarity(_array(_scene(seed)), _array(SCENE), IDENTITY) for seed in range(2, 12))
+    worst = max(compute_dense_similarity(_array(_scene(seed)), _array(SCENE), IDENTITY) for seed in range(2, 12))
     assert worst < 0.2
 
 
@@ -61,7 +61,7 @@ def test_tone_and_compression_edits_stay_similar() -> None:
         ImageEnhance.Brightness(SCENE).enhance(0.6),
         ImageEnhance.Contrast(SCENE).enhance(0.5),
     ):
-        assert dense_similarity(_array(edited), _array(SCENE), IDENTITY) > 0.9
+        assert compute_dense_similarity(_array(edited), _array(SCENE), IDENTITY) > 0.9
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.4])
@@ -73,10 +73,10 @@ def test_magnified_small_part_is_similar_to_itself(factor: float) -> None:
     transform = np.array([[1 / factor, 0, 700 + away], [0, 1 / factor, 500 + away], [0, 0, 1]])
     pixels = _array(_recompress(small)), _array(work)
     alignment = refine_alignment(*pixels, transform, (), align_pair(*pixels, transform)[1])
-    agreeing, windows = agreement(*alignment)
+    agreeing, windows = compute_agreement(*alignment)
     assert agreeing > 0.9
     assert windows > 1600
-    assert crossing_agreement(*alignment)[0] > 0.8
+    assert compute_crossing_agreement(*alignment)[0] > 0.8
 
 
 def test_edges_agree_with_any_edge_but_crossing_gradients_do_not() -> None:
@@ -85,12 +85,12 @@ def test_edges_agree_with_any_edge_but_crossing_gradients_do_not() -> None:
     shelf.paste(90, (0, 180, 480, 360))
     shelf.paste(0, (40, 60, 70, 90))
     alignment = align_pair(_array(shelf.convert("RGB")), _array(sea.convert("RGB")), IDENTITY)
-    assert agreement(*alignment)[0] > 0.6
-    assert crossing_agreement(*alignment) == (0.0, 0)
+    assert compute_agreement(*alignment)[0] > 0.6
+    assert compute_crossing_agreement(*alignment) == (0.0, 0)
 
 
 def test_copy_agrees_equally_at_crossing_gradients() -> None:
-    agreeing, windows = crossing_agreement(*align_pair(_array(_recompress(SCENE)), _array(SCENE), IDENTITY))
+    agreeing, windows = compute_crossing_agreement(*align_pair(_array(_recompress(SCENE)), _array(SCENE), IDENTITY))
     assert agreeing > 0.9
     assert windows > 1000
 
@@ -103,13 +103,13 @@ def _scraps(side: int, factor: float) -> list[Piece]:
 
 def test_enlargement_is_derived_from_the_transform() -> None:
     picture, whole = _array(_scene(2)), np.ones((144, 192), np.bool_)
-    assert enlargement(picture.shape, whole, np.diag([3.0, 0.75, 1.0]), ()) == pytest.approx(1.5)
-    assert enlargement(picture.shape, whole, IDENTITY, _scraps(40, 15.0)) == pytest.approx(15)
+    assert measure_enlargement(picture.shape, whole, np.diag([3.0, 0.75, 1.0]), ()) == pytest.approx(1.5)
+    assert measure_enlargement(picture.shape, whole, IDENTITY, _scraps(40, 15.0)) == pytest.approx(15)
     sloping, depth = np.linalg.inv(np.array([[1.0, 0, 0], [0, 1, 0], [0.04, 0, 1]])), 1 + 0.04 * 480 * 0.75
-    assert enlargement(picture.shape, whole, sloping, ()) == pytest.approx(depth**1.5, rel=0.02)
+    assert measure_enlargement(picture.shape, whole, sloping, ()) == pytest.approx(depth**1.5, rel=0.02)
     alignment = refine_alignment(picture, _array(SCENE), IDENTITY, _scraps(40, 15.0), whole)
     assert max(alignment[1].shape) == 480 / 15
-    assert agreement(*alignment)[1] < 800
+    assert compute_agreement(*alignment)[1] < 800
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 2.0])
@@ -117,59 +117,59 @@ def test_different_size_does_not_change_similarity(factor: float) -> None:
     size = (int(480 * factor), int(360 * factor))
     shift = (1 / factor - 1) / 2
     matrix = [[1 / factor, 0.0, shift], [0.0, 1 / factor, shift], [0.0, 0.0, 1.0]]
-    assert dense_similarity(_array(SCENE.resize(size)), _array(SCENE), matrix) > 0.95
+    assert compute_dense_similarity(_array(SCENE.resize(size)), _array(SCENE), matrix) > 0.95
 
 
 def test_mirrored_picture_requires_mirrored_transform() -> None:
     mirrored = _array(SCENE)[:, ::-1]
-    assert dense_similarity(mirrored, _array(SCENE), [[-1, 0, 479], [0, 1, 0], [0, 0, 1]]) > 0.99
-    assert dense_similarity(mirrored, _array(SCENE), IDENTITY) < 0.2
+    assert compute_dense_similarity(mirrored, _array(SCENE), [[-1, 0, 479], [0, 1, 0], [0, 0, 1]]) > 0.99
+    assert compute_dense_similarity(mirrored, _array(SCENE), IDENTITY) < 0.2
 
 
 def test_quarter_turn_is_similar_when_rotated() -> None:
     turned = np.rot90(_array(SCENE), -1)
-    assert dense_similarity(turned, _array(SCENE), [[0, 1, 0], [-1, 0, 359], [0, 0, 1]]) > 0.99
+    assert compute_dense_similarity(turned, _array(SCENE), [[0, 1, 0], [-1, 0, 359], [0, 0, 1]]) > 0.99
 
 
 def test_crop_counts_only_its_visible_area() -> None:
     crop = _array(SCENE.crop((100, 60, 300, 220)))
-    assert dense_similarity(crop, _array(SCENE), [[1, 0, 100], [0, 1, 60], [0, 0, 1]]) > 0.97
-    assert dense_similarity(crop, _array(SCENE), [[1, 0, 130], [0, 1, 60], [0, 0, 1]]) < 0.3
+    assert compute_dense_similarity(crop, _array(SCENE), [[1, 0, 100], [0, 1, 60], [0, 0, 1]]) > 0.97
+    assert compute_dense_similarity(crop, _array(SCENE), [[1, 0, 130], [0, 1, 60], [0, 0, 1]]) < 0.3
 
 
 def test_picture_inside_a_larger_picture_is_similar() -> None:
     page = Image.new("RGB", (1000, 800), "white")
     page.paste(SCENE.resize((240, 180)), (500, 300))
     matrix = [[2.0, 0.0, 0.5 - 1000], [0.0, 2.0, 0.5 - 600], [0.0, 0.0, 1.0]]
-    assert dense_similarity(_array(page), _array(SCENE), matrix) > 0.95
+    assert compute_dense_similarity(_array(page), _array(SCENE), matrix) > 0.95
 
 
 def test_half_replaced_picture_is_half_similar() -> None:
     half = _array(SCENE).copy()
     half[:, 240:] = _array(_scene(9))[:, 240:]
-    assert 0.4 < dense_similarity(half, _array(SCENE), IDENTITY) < 0.65
+    assert 0.4 < compute_dense_similarity(half, _array(SCENE), IDENTITY) < 0.65
 
 
 def test_flat_pictures_and_no_overlap_have_no_similarity() -> None:
     flat = np.full((100, 100, 3), 90, np.uint8)
-    assert dense_similarity(flat, flat, IDENTITY) == 0.0
-    assert dense_similarity(_array(SCENE), _array(SCENE), [[1, 0, 5000], [0, 1, 0], [0, 0, 1]]) == 0.0
-    assert dense_similarity(np.zeros((1, 1, 3), np.uint8), _array(SCENE), IDENTITY) == 0.0
-    assert dense_similarity(_array(SCENE)[:8], _array(SCENE)[:8], IDENTITY) == 0.0
+    assert compute_dense_similarity(flat, flat, IDENTITY) == 0.0
+    assert compute_dense_similarity(_array(SCENE), _array(SCENE), [[1, 0, 5000], [0, 1, 0], [0, 0, 1]]) == 0.0
+    assert compute_dense_similarity(np.zeros((1, 1, 3), np.uint8), _array(SCENE), IDENTITY) == 0.0
+    assert compute_dense_similarity(_array(SCENE)[:8], _array(SCENE)[:8], IDENTITY) == 0.0
 
 
 def test_texture_is_not_similar_to_plain_area() -> None:
     flat = np.full((360, 480, 3), 90, np.uint8)
-    assert dense_similarity(flat, _array(SCENE), IDENTITY) == 0.0
+    assert compute_dense_similarity(flat, _array(SCENE), IDENTITY) == 0.0
 
 
 def test_negative_is_not_similar() -> None:
-    assert dense_similarity(255 - _array(SCENE), _array(SCENE), IDENTITY) < 0.05
+    assert compute_dense_similarity(255 - _array(SCENE), _array(SCENE), IDENTITY) < 0.05
 
 
 def test_collapsed_transform_is_refused() -> None:
     with pytest.raises(WrongUseError):
-        dense_similarity(_array(SCENE), _array(SCENE), np.diag([1.0, 0.0, 1.0]))
+        compute_dense_similarity(_array(SCENE), _array(SCENE), np.diag([1.0, 0.0, 1.0]))
 
 
 def test_similarity_is_deterministic_across_machines() -> None:
@@ -177,8 +177,8 @@ def test_similarity_is_deterministic_across_machines() -> None:
     first = np.stack([(x * 7 + y * 3) % 256, (x * y // 16) % 256, (x // 9 * 40 + y // 7 * 25) % 256], -1)
     second = np.stack([(x * 7 + y * 4) % 256, (x * y // 17) % 256, (x // 9 * 40 + y // 7 * 25) % 256], -1)
     matrix = [[1.02, 0.01, -2.0], [-0.01, 0.99, 1.0], [1e-5, -2e-5, 1.0]]
-    figure = dense_similarity(first.astype(np.uint8), second.astype(np.uint8), matrix)
-    assert figure == dense_similarity(first.astype(np.uint8), second.astype(np.uint8), matrix)
+    figure = compute_dense_similarity(first.astype(np.uint8), second.astype(np.uint8), matrix)
+    assert figure == compute_dense_similarity(first.astype(np.uint8), second.astype(np.uint8), matrix)
     assert figure == pytest.approx(0.357, abs=0.002)
 
 
@@ -197,7 +197,7 @@ def test_reference_definition_gives_the_same_similarity() -> None:
                 covariance = (a * b).mean() - a.mean() * b.mean()
                 agreeing += min(a.var(), b.var()) > 9 and covariance / np.sqrt(a.var() * b.var()) > 0.6
     assert 0.3 < agreeing / textured < 0.7
-    assert dense_similarity(first, second, IDENTITY) == pytest.approx(agreeing / textured, abs=1e-3)
+    assert compute_dense_similarity(first, second, IDENTITY) == pytest.approx(agreeing / textured, abs=1e-3)
 
 
 def _reference_grey(picture: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from exhibit.comparison.warp import overlaps, warp
+from exhibit.comparison.warp import compute_overlaps, warp
 from exhibit.errors import WrongUseError
 from tests.assets.badfiles import generate_photo
 
@@ -91,7 +91,7 @@ def test_invalid_transform_is_refused(matrix: np.ndarray) -> None:
     with pytest.raises(WrongUseError):
         warp(PHOTO, matrix, (80, 60))
     with pytest.raises(WrongUseError):
-        overlaps(matrix, (80, 60), (80, 60))
+        compute_overlaps(matrix, (80, 60), (80, 60))
 
 
 def test_one_pixel_can_be_warped() -> None:
@@ -116,8 +116,8 @@ def test_one_pixel_can_be_warped() -> None:
 def test_overlap_shares_are_calculated(
     matrix: np.ndarray, source: tuple[int, int], target: tuple[int, int], expected: tuple[float, float]
 ) -> None:
-    assert overlaps(matrix, source, target) == pytest.approx(expected, abs=1e-9)
-    assert overlaps(np.asarray(matrix, float) * -2, source, target) == pytest.approx(expected, abs=1e-9)
+    assert compute_overlaps(matrix, source, target) == pytest.approx(expected, abs=1e-9)
+    assert compute_overlaps(np.asarray(matrix, float) * -2, source, target) == pytest.approx(expected, abs=1e-9)
 
 
 @given(
@@ -133,7 +133,7 @@ def test_overlap_shares_match_the_warp_mask(linear: list[float], shift: list[flo
         collapses = not abs(np.linalg.det(matrix)) >= 0.05
     if collapses or min(depths) < 0.2:
         return
-    of_target, of_source = overlaps(matrix, size, size)
+    of_target, of_source = compute_overlaps(matrix, size, size)
     assert 0 <= of_target <= 1
     assert 0 <= of_source <= 1
     enlarged = _scale_matrix(8, 8) @ matrix @ np.linalg.inv(_scale_matrix(8, 8))

@@ -64,53 +64,53 @@ def test_secret_in_invalid_value_is_not_shown(tmp_path: Path, name: str, value: 
 
 
 def test_file_and_environment_values_are_equivalent() -> None:
-    assert values.truth(value=True) == values.truth(" Yes ") == values.truth("1")
-    assert values.whole_number(1, 9)("7") == values.whole_number(1, 9)(7) == 7
-    assert values.texts("a, b,,c ") == values.texts(["a", "b", "", "c"]) == ("a", "b", "c")
-    assert values.day(date(2026, 11, 1)) == values.day("2026-11-01") == "2026-11-01"
-    assert values.networks("10.0.0.0/8,::1") == ("10.0.0.0/8", "::1/128")
-    assert values.one_of("always", "never")("NEVER") == "never"
-    assert (values.path(""), values.day(""), values.web_url("")) == (None, "", "")
-    assert values.web_url("https://a.example/") == "https://a.example"
+    assert values.parse_bool(value=True) == values.parse_bool(" Yes ") == values.parse_bool("1")
+    assert values.build_integer_parser(1, 9)("7") == values.build_integer_parser(1, 9)(7) == 7
+    assert values.parse_texts("a, b,,c ") == values.parse_texts(["a", "b", "", "c"]) == ("a", "b", "c")
+    assert values.parse_day(date(2026, 11, 1)) == values.parse_day("2026-11-01") == "2026-11-01"
+    assert values.parse_networks("10.0.0.0/8,::1") == ("10.0.0.0/8", "::1/128")
+    assert values.build_choice_parser("always", "never")("NEVER") == "never"
+    assert (values.parse_path(""), values.parse_day(""), values.parse_web_url("")) == (None, "", "")
+    assert values.parse_web_url("https://a.example/") == "https://a.example"
     for url in ("", "https://web.archive.org", "https://a.example:8443", "http://127.0.0.1:8000", "http://localhost"):
-        assert values.web_archive_url(url) == url
-    assert values.mail_url("smtp://ann:secret@localhost") == "smtp://ann:secret@localhost"
-    assert values.blobs_url("s3://bucket/where/") == "s3://bucket/where"
-    assert (values.blobs_url("file:///mnt/a%20b/"), values.blobs_url("")) == ("file:///mnt/a%20b", "")
-    assert values.milvus_url("https://milvus.example:19530/pictures/") == "https://milvus.example:19530/pictures"
-    assert values.milvus_url("") == ""
-    assert values.mail_address("Exhibit <exhibit@example.org>") == "Exhibit <exhibit@example.org>"
+        assert values.parse_web_archive_url(url) == url
+    assert values.parse_mail_url("smtp://ann:secret@localhost") == "smtp://ann:secret@localhost"
+    assert values.parse_blobs_url("s3://bucket/where/") == "s3://bucket/where"
+    assert (values.parse_blobs_url("file:///mnt/a%20b/"), values.parse_blobs_url("")) == ("file:///mnt/a%20b", "")
+    assert values.parse_milvus_url("https://milvus.example:19530/pictures/") == "https://milvus.example:19530/pictures"
+    assert values.parse_milvus_url("") == ""
+    assert values.parse_mail_address("Exhibit <exhibit@example.org>") == "Exhibit <exhibit@example.org>"
 
 
 @pytest.mark.parametrize(
     ("check", "value"),
     [
-        (values.text, "two\nlines"),
-        (values.texts, 3),
-        (values.truth, "perhaps"),
-        (values.whole_number(1), "0"),
-        (values.whole_number(1), True),
-        (values.one_of("always", "never"), "sometimes"),
-        (values.price, "0.02 euro"),
-        (values.token, "too short"),
-        (values.web_url, "https://"),
-        (values.mail_url, "smtp://ann:secret@mail.example"),
-        (values.blobs_url, "/mnt/exhibit"),
-        (values.blobs_url, "s3://"),
-        (values.blobs_url, "s3://key:secret@bucket/where"),
-        (values.blobs_url, "az://container?sig=secret"),
-        (values.blobs_url, "file://mnt/exhibit"),
-        (values.milvus_url, "milvus:19530"),
-        (values.milvus_url, "http://root:secret@milvus:19530"),
-        (values.milvus_url, "http://milvus:19530/one/two"),
-        (values.milvus_url, "http://milvus:19530?token=secret"),
-        (values.web_archive_url, "http://web.archive.org"),  # keys would be sent unencrypted
-        (values.web_archive_url, "http://localhost.example"),
-        (values.web_archive_url, "https://access:secret@web.archive.org"),
-        (values.web_archive_url, "https://web.archive.org/save"),
-        (values.languages, "en,en"),
-        (values.time_zone, "Mars/Olympus"),
-        (values.day, "lately"),
+        (values.parse_text, "two\nlines"),
+        (values.parse_texts, 3),
+        (values.parse_bool, "perhaps"),
+        (values.build_integer_parser(1), "0"),
+        (values.build_integer_parser(1), True),
+        (values.build_choice_parser("always", "never"), "sometimes"),
+        (values.parse_price, "0.02 euro"),
+        (values.parse_token, "too short"),
+        (values.parse_web_url, "https://"),
+        (values.parse_mail_url, "smtp://ann:secret@mail.example"),
+        (values.parse_blobs_url, "/mnt/exhibit"),
+        (values.parse_blobs_url, "s3://"),
+        (values.parse_blobs_url, "s3://key:secret@bucket/where"),
+        (values.parse_blobs_url, "az://container?sig=secret"),
+        (values.parse_blobs_url, "file://mnt/exhibit"),
+        (values.parse_milvus_url, "milvus:19530"),
+        (values.parse_milvus_url, "http://root:secret@milvus:19530"),
+        (values.parse_milvus_url, "http://milvus:19530/one/two"),
+        (values.parse_milvus_url, "http://milvus:19530?token=secret"),
+        (values.parse_web_archive_url, "http://web.archive.org"),  # keys would be sent unencrypted
+        (values.parse_web_archive_url, "http://localhost.example"),
+        (values.parse_web_archive_url, "https://access:secret@web.archive.org"),
+        (values.parse_web_archive_url, "https://web.archive.org/save"),
+        (values.parse_languages, "en,en"),
+        (values.parse_time_zone, "Mars/Olympus"),
+        (values.parse_day, "lately"),
     ],
 )
 def test_impossible_value_is_refused(check: Callable[[object], object], value: object) -> None:

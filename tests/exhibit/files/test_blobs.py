@@ -18,12 +18,12 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.files.blobs import BlobStore, FolderBlobStore, blob_store
 from exhibit.files.bucket import Bucket
-from exhibit.machine import SENTENCES, machine_fault
+from exhibit.machine import ERROR_SENTENCES, describe_machine_fault
 from tests import CHECKOUT
 from tests.assets.swift_server import bucket_on
 
 BYTES = bytes(range(256)) * 9
-ABSENT = Digest.of(b"nobody has put this")
+ABSENT = Digest.from_bytes(b"nobody has put this")
 
 
 @pytest.fixture(params=["folder", "memory", "local", "s3"])
@@ -41,7 +41,7 @@ def open_adjacent_store(store: BlobStore, tmp_path: Path) -> BlobStore:
     if isinstance(store, FolderBlobStore):
         return FolderBlobStore(tmp_path / "withheld")
     assert isinstance(store, BlobStore)
-    return BlobStore(store.place, "withheld")
+    return BlobStore(store.medium, "withheld")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> FolderBlobStore:
 
 def test_bytes_are_returned_by_digest(store: BlobStore) -> None:
     digest = store.put(BYTES)
-    assert digest == Digest.of(BYTES)
+    assert digest == Digest.from_bytes(BYTES)
     assert store.get(digest) == BYTES
     assert store.size(digest) == len(BYTES)
     assert digest in store
@@ -76,7 +76,7 @@ def test_second_put_changes_nothing(store: BlobStore, tmp_path: Path) -> None:
     source = tmp_path / "picture"
     source.write_bytes(BYTES)
     assert store.put(BYTES) == store.put(BYTES) == store.put_file(source)
-    assert list(store) == [Digest.of(BYTES)]
+    assert list(store) == [Digest.from_bytes(BYTES)]
 
 
 @pytest.mark.parametrize("as_file", [False, True])
@@ -85,12 +85,12 @@ def test_putting_intact_bytes_repairs_damaged_blob(folder: FolderBlobStore, tmp_
     path = folder.path(digest)
     path.chmod(0o644)
     path.write_bytes(BYTES[:-1] + b"x")
-    assert not folder.is_whole(digest)
+    assert not folder.is_intact(digest)
     source = tmp_path / "picture"
     source.write_bytes(BYTES)
     assert (folder.put_file(source) if as_file else folder.put(BYTES)) == digest
     assert folder.get(digest) == BYTES
-    assert folder.is_whole(digest)
+    assert folder.is_intact(digest)
 
 
 def test_large_file_is_stored_and_read_from_any_offset(store: BlobStore, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_large_file_is_stored_and_read_from_any_offset(store: BlobStore, tmp_pat
     source.write_bytes(b"begin" + bytes(9 << 20) + b"end")
     digest = store.put_file(source)
     assert store.put_file(source) == digest
-    assert (store.size(digest), store.is_whole(digest)) == (source.stat().st_size, True)
+    assert (store.size(digest), store.is_intact(digest)) == (source.stat().st_size, True)
     with store.open(digest) as stream:
         assert stream.seek(-3, os.SEEK_END) == source.stat().st_size - 3
         assert (stream.read(), stream.read()) == (b"end", b"")
@@ -123,12 +123,12 @@ def test_many_blobs_are_stored_read_and_removed_concurrently(store: BlobStore, t
     contents: list[bytes | Path] = [BYTES, large, b"", small, *(bytes([number]) for number in range(20))]
     for _ in range(2):
         store.put_all(contents)
-    digests = [Digest.of(each) if isinstance(each, bytes) else Digest.of_file(each) for each in contents]
+    digests = [Digest.from_bytes(each) if isinstance(each, bytes) else Digest.from_file(each) for each in contents]
     assert sorted(store) == sorted(digests)
-    blobs = store.ahead([*digests, ABSENT])
+    blobs = store.prefetch([*digests, ABSENT])
     for digest in [digests[0], *reversed(digests)]:  # also one already returned, and in another order
-        assert Digest.of(blobs(digest)) == digest
-    for digest in (ABSENT, Digest.of(b"not named before")):
+        assert Digest.from_bytes(blobs(digest)) == digest
+    for digest in (ABSENT, Digest.from_bytes(b"not named before")):
         with pytest.raises(NotFoundError):
             blobs(digest)
     store.remove_all([*digests[1:], ABSENT])
@@ -139,11 +139,11 @@ def test_many_blobs_are_stored_read_and_removed_concurrently(store: BlobStore, t
 
 def test_undamaged_blobs_are_not_reported_as_changed(store: BlobStore) -> None:
     store.put_all([bytes([number]) for number in range(20)])
-    assert [digest for turn in range(0, 256, 16) for digest in store.changed(f"{turn:02x}")] == []
+    assert [digest for turn in range(0, 256, 16) for digest in store.find_damaged(f"{turn:02x}")] == []
 
 
 def test_absent_blob_is_not_intact_and_not_swept(store: BlobStore) -> None:
-    assert not store.is_whole(ABSENT)
+    assert not store.is_intact(ABSENT)
     assert store.sweep(older_than=0) == 0
 
 
@@ -276,7 +276,7 @@ def test_missing_folder_is_a_machine_fault_and_is_not_recreated(tmp_path: Path) 
         for ask in operations:
             with pytest.raises(OSError, match="file handle") as raised:
                 ask()
-            assert machine_fault(raised.value) == SENTENCES[errno.ESTALE]
+            assert describe_machine_fault(raised.value) == ERROR_SENTENCES[errno.ESTALE]
     assert list(store.root.iterdir()) == []
     store.root.rmdir()
     (tmp_path / "unmounted").rename(store.root)

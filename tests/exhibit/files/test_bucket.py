@@ -16,15 +16,23 @@ from obstore.store import MemoryStore, S3Store
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, StorageError
-from exhibit.files.blobs import BlobStore, _unchanged
-from exhibit.files.bucket import BUCKET_MISSING, FULL, OF_ANOTHER, UNCONDITIONAL, Bucket, NamedObjects, open_store
-from exhibit.machine import machine_fault
+from exhibit.files.blobs import BlobStore, _read_unchanged
+from exhibit.files.bucket import (
+    BUCKET_FULL,
+    BUCKET_MISSING,
+    FOREIGN_BUCKET,
+    NO_CONDITIONAL_WRITES,
+    Bucket,
+    NamedObjects,
+    open_store,
+)
+from exhibit.machine import describe_machine_fault
 from tests import CHECKOUT
 from tests.assets.relay import run_relay
 from tests.assets.swift_server import S3, SECRET, USER, bucket_on
 
 BYTES = bytes(range(256)) * 9
-ABSENT = Digest.of(b"nobody has put this")
+ABSENT = Digest.from_bytes(b"nobody has put this")
 
 
 @pytest.fixture
@@ -40,14 +48,14 @@ def error_message(ask: Callable[[], object]) -> str:
     assert failed.value.hint
     assert SECRET not in str(failed.value)
     assert failed.value.__cause__ is None
-    return machine_fault(failed.value)
+    return describe_machine_fault(failed.value)
 
 
 def test_changed_bytes_are_detected_and_rewritten(bucket: Bucket) -> None:
     store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     obstore.put(bucket.objects, f"blobs/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}", b"changed")
-    assert not store.is_whole(digest)
+    assert not store.is_intact(digest)
     with pytest.raises(IntegrityError, match=digest.hex):
         store.get(digest)
     assert store.put(BYTES) == digest
@@ -65,22 +73,22 @@ def test_foreign_objects_in_bucket_are_not_listed(bucket: Bucket) -> None:
 def test_store_ignoring_conditional_writes_is_refused(s3: S3, tmp_path: Path) -> None:
     bucket = bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{s3.heedless_port}")
     for _ in range(2):
-        assert error_message(lambda: bucket.objects) == UNCONDITIONAL
+        assert error_message(lambda: bucket.objects) == NO_CONDITIONAL_WRITES
 
 
 def test_bucket_belongs_to_first_installation(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
-    assert not bucket.examine()
+    assert not bucket.is_claimed()
     digest = BlobStore(bucket, "blobs").put(BYTES)
-    assert bucket.examine()
+    assert bucket.is_claimed()
     name = next(tmp_path.glob("*.made")).stem
     (tmp_path / "other").mkdir()
     other = bucket_on(s3, tmp_path / "other", name=name, owner="them")
     for ask in (
-        other.examine,
+        other.is_claimed,
         partial(BlobStore(other, "blobs").put, b"theirs"),
         partial(BlobStore(other, "blobs").get, digest),
     ):
-        assert error_message(ask) == OF_ANOTHER
+        assert error_message(ask) == FOREIGN_BUCKET
     assert list((tmp_path / "other").glob("*.made")) == []
     own_bucket = bucket_on(s3, tmp_path / "other", name=name)
     assert list(BlobStore(own_bucket, "blobs")) == [digest]
@@ -112,11 +120,11 @@ def test_deleted_bucket_is_not_treated_as_empty(s3: S3, tmp_path: Path, bucket: 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"secret_access_key": "wrong"}, "The bucket rejected these keys: SignatureDoesNotMatch."),
-        ({"access_key_id": "nobody"}, "The bucket rejected these keys: "),
+        ({"secret_access_key": "wrong"}, "The bucket rejected the access keys: SignatureDoesNotMatch."),
+        ({"access_key_id": "nobody"}, "The bucket rejected the access keys: "),
         (
             {"access_key_id": "test:guest", "secret_access_key": "guest"},
-            "The bucket rejected these keys: AccessDenied.",
+            "The bucket rejected the access keys: AccessDenied.",
         ),
         ({"endpoint": "http://127.0.0.1:9"}, "The bucket is not responding."),
         ({"no_such_setting": "1"}, "The bucket cannot be used with the current configuration."),
@@ -144,7 +152,7 @@ def test_keys_and_endpoint_are_read_from_environment(
 def test_full_bucket_is_reported_and_accepts_bytes_after_cleanup(s3: S3, tmp_path: Path) -> None:
     s3.make_bucket("full", **{"X-Container-Meta-Quota-Bytes": "2000"})
     store = BlobStore(bucket_on(s3, tmp_path, name="full"), "blobs")
-    assert error_message(partial(store.put, BYTES)) == FULL
+    assert error_message(partial(store.put, BYTES)) == BUCKET_FULL
     s3.send_request("POST", "/full", **{"X-Container-Meta-Quota-Bytes": "200000"})
     assert store.get(store.put(BYTES)) == BYTES
 
@@ -176,9 +184,9 @@ def test_unresponsive_server_times_out(s3: S3, tmp_path: Path) -> None:
 
 
 def test_file_changed_during_read_is_not_stored() -> None:
-    assert list(_unchanged(io.BytesIO(BYTES), Digest.of(BYTES))) == [BYTES]
+    assert list(_read_unchanged(io.BytesIO(BYTES), Digest.from_bytes(BYTES))) == [BYTES]
     with pytest.raises(IntegrityError, match="changed"):
-        list(_unchanged(io.BytesIO(BYTES), ABSENT))
+        list(_read_unchanged(io.BytesIO(BYTES), ABSENT))
 
 
 @pytest.fixture(params=["memory", "s3"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.files.durable import settle, settle_path, write_once
+from exhibit.files.durable import sync_file, sync_path, write_once
 
 
 def test_first_of_many_writers_leaves_a_whole_private_file(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_write_to_disk_calls_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("os.fsync", synced.append)
     with (tmp_path / "file").open("wb") as file:
         file.write(b"bytes")
-        settle(file)
+        sync_file(file)
         assert (synced, (tmp_path / "file").read_bytes()) == ([file.fileno()], b"bytes")
-    settle_path(tmp_path)
+    sync_path(tmp_path)
     assert len(synced) == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.files.locks import FileLock, holder
+from exhibit.files.locks import FileLock, find_holder
 
 
 def test_lock_reports_its_holder_even_on_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,13 +18,13 @@ def test_lock_reports_its_holder_even_on_full_disk(tmp_path: Path, monkeypatch: 
         return write(handle, data, offset)
 
     lock = FileLock(path)
-    assert lock.take()
-    lock.sign()
+    assert lock.acquire()
+    lock.write_pid()
     monkeypatch.setattr("os.pwrite", full)
     lock.release()
-    assert lock.take()
-    assert holder(path) is None  # taken, but not yet signed
-    lock.sign()
-    assert holder(path) == os.getpid()
+    assert lock.acquire()
+    assert find_holder(path) is None  # taken, but not yet signed
+    lock.write_pid()
+    assert find_holder(path) == os.getpid()
     lock.release()
-    assert holder(path) is None
+    assert find_holder(path) is None

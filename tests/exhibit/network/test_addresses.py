@@ -10,24 +10,24 @@ from hypothesis import given, strategies as st
 
 from exhibit.errors import RefusedError
 from exhibit.network.addresses import (
-    embedded_ipv4,
-    host_of,
-    in_letters,
+    compute_url_key,
+    extract_ipv4,
+    get_registrable_domain,
+    get_url_host,
     is_confusable,
     is_localhost,
     is_public_suffix,
-    is_within,
-    joined,
-    literal_address,
-    normalise,
-    plain_host,
-    read_url,
-    registrable_domain,
-    url_key,
-    without_scheme,
+    is_within_domain,
+    join_urls,
+    normalise_host,
+    normalise_url,
+    parse_literal_address,
+    parse_url,
+    remove_scheme,
+    to_unicode_host,
 )
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import create_guarded_session
 from tests.assets.browser import CHROMIUM, Chromium
 
 CASES = json.loads(Path(__file__).with_name("addresses.json").read_text("utf-8"))
@@ -47,13 +47,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 
 @pytest.mark.parametrize("case", CASES["read"], ids=lambda case: ascii(case["address"])[:60])
 def test_url_parsing_follows_the_standard(case: dict[str, Any]) -> None:
-    parsed = read_url(case["address"], case.get("base", ""))
+    parsed = parse_url(case["address"], case.get("base", ""))
     assert (parsed and parsed.href) == case["href"]
     assert parsed is None or parsed.hostname == case["host"]
     if "base" not in case:
-        assert host_of(case["address"]) == (case.get("host") or "").strip("[]")
+        assert get_url_host(case["address"]) == (case.get("host") or "").strip("[]")
     elif parsed is not None:
-        assert host_of(joined(case["base"], case["address"])) == case["host"].strip("[]")
+        assert get_url_host(join_urls(case["base"], case["address"])) == case["host"].strip("[]")
 
 
 def test_browsers_parse_every_url_identically(browser: Chromium) -> None:
@@ -65,14 +65,14 @@ def test_browsers_parse_every_url_identically(browser: Chromium) -> None:
         elif case["href"] is None:
             assert parsed_url is None, case
         else:
-            assert (normalise(parsed_url[0]), parsed_url[1]) == (normalise(case["href"]), case["host"])
+            assert (normalise_url(parsed_url[0]), parsed_url[1]) == (normalise_url(case["href"]), case["host"])
 
 
 @pytest.mark.parametrize("case", CASES["read"], ids=lambda case: ascii(case["address"])[:60])
 def test_guard_checks_the_connected_host(case: dict[str, Any]) -> None:
     if case["href"] is None or not case["href"].startswith("http"):
         return
-    with guarded_session(Guard()) as session:
+    with create_guarded_session(Guard()) as session:
         try:
             sent = session.prepare_request(requests.Request("GET", case["href"]))
             adapter = session.get_adapter(sent.url or "")
@@ -80,17 +80,17 @@ def test_guard_checks_the_connected_host(case: dict[str, Any]) -> None:
             return
         assert isinstance(adapter, requests.adapters.HTTPAdapter)
         place, _ = adapter.build_connection_pool_key_attributes(sent, verify=True)
-    assert plain_host(place["host"]) == plain_host(case["host"])
+    assert normalise_host(place["host"]) == normalise_host(case["host"])
 
 
 @pytest.mark.parametrize(("first", "other"), CASES["same"])
 def test_equivalent_urls_share_a_key(first: str, other: str) -> None:
-    assert url_key(first) == url_key(other)
+    assert compute_url_key(first) == compute_url_key(other)
 
 
 @pytest.mark.parametrize(("first", "other"), CASES["apart"])
 def test_different_urls_have_different_keys(first: str, other: str) -> None:
-    assert url_key(first) != url_key(other)
+    assert compute_url_key(first) != compute_url_key(other)
 
 
 @pytest.mark.parametrize(("host", "may_be_mistaken"), CASES["confusable"].items())
@@ -99,22 +99,22 @@ def test_confusable_host_is_reported(host: str, may_be_mistaken: bool) -> None: 
 
 
 def test_internationalised_host_is_displayed_in_unicode() -> None:
-    assert in_letters("xn--bcher-kva.example") == "bücher.example"
-    assert in_letters("shop.example") == ""
-    assert in_letters("xn--a.example") == ""
+    assert to_unicode_host("xn--bcher-kva.example") == "bücher.example"
+    assert to_unicode_host("shop.example") == ""
+    assert to_unicode_host("xn--a.example") == ""
 
 
 def test_displayed_url_has_no_user_name() -> None:
-    assert without_scheme("https://saint.example:443@copies.example/a?b=1#c") == "copies.example/a?b=1"
-    assert without_scheme("no address") == "no address"
+    assert remove_scheme("https://saint.example:443@copies.example/a?b=1#c") == "copies.example/a?b=1"
+    assert remove_scheme("no address") == "no address"
 
 
 def test_host_membership_in_a_site_is_decided() -> None:
-    assert is_within("cdn.copies.example", "copies.example")
-    assert is_within("copies.example.", "COPIES.example")
-    assert is_within("www.bücher.example", "xn--bcher-kva.example")
+    assert is_within_domain("cdn.copies.example", "copies.example")
+    assert is_within_domain("copies.example.", "COPIES.example")
+    assert is_within_domain("www.bücher.example", "xn--bcher-kva.example")
     for host, party in (("notcopies.example", "copies.example"), ("example", "copies.example"), ("a.example", "")):
-        assert not is_within(host, party)
+        assert not is_within_domain(host, party)
 
 
 @pytest.mark.parametrize(
@@ -140,23 +140,23 @@ def test_host_membership_in_a_site_is_decided() -> None:
     ],
 )
 def test_url_has_one_normal_form(spelled: str, normal: str) -> None:
-    assert normalise(spelled) == normal
+    assert normalise_url(spelled) == normal
 
 
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_normalisation_is_idempotent(path: str, query: str) -> None:
-    once = normalise(f"http://example.com/{path}?{query}")
-    assert normalise(once) == once
+    once = normalise_url(f"http://example.com/{path}?{query}")
+    assert normalise_url(once) == once
 
 
 @given(st.text(max_size=80))
 def test_any_text_gets_a_key_of_sixteen_bytes(text: str) -> None:
-    assert len(url_key(text)) == 16
+    assert len(compute_url_key(text)) == 16
 
 
 def test_equivalent_spellings_share_a_key_and_different_urls_do_not() -> None:
-    assert url_key("http://EXAMPLE.com:80/a#x") == url_key("http://example.com/a")
-    assert url_key("http://example.com/a") != url_key("http://example.com/A")
+    assert compute_url_key("http://EXAMPLE.com:80/a#x") == compute_url_key("http://example.com/a")
+    assert compute_url_key("http://example.com/a") != compute_url_key("http://example.com/A")
 
 
 @pytest.mark.parametrize(
@@ -176,18 +176,18 @@ def test_equivalent_spellings_share_a_key_and_different_urls_do_not() -> None:
     ],
 )
 def test_site_of_a_host_is_its_registrable_domain(host: str, party: str) -> None:
-    assert registrable_domain(host) == party
+    assert get_registrable_domain(host) == party
 
 
 def test_host_of_a_url_is_lower_case_without_port() -> None:
-    assert host_of("http://User@Example.COM:81/a") == "example.com"
-    assert host_of("no address") == ""
-    assert host_of("http://[::1") == ""
+    assert get_url_host("http://User@Example.COM:81/a") == "example.com"
+    assert get_url_host("no address") == ""
+    assert get_url_host("http://[::1") == ""
 
 
 def refusal_reason(host: str) -> str:
     with pytest.raises(RefusedError) as refused:
-        literal_address(plain_host(host))
+        parse_literal_address(normalise_host(host))
     return refused.value.reason
 
 
@@ -202,24 +202,24 @@ def refusal_reason(host: str) -> str:
     ],
 )
 def test_host_has_one_plain_form(spelling: str, plain: str) -> None:
-    assert plain_host(spelling) == plain
-    assert plain_host(plain) == plain
+    assert normalise_host(spelling) == plain
+    assert normalise_host(plain) == plain
 
 
 def test_ambiguous_host_is_refused() -> None:
     for host in ("", "a b", "a..b", "-a", "a" * 254, "[::1", "exa%6dple.org", "a\0b"):
         with pytest.raises(RefusedError) as refused:
-            plain_host(host)
+            normalise_host(host)
         assert refused.value.reason == "bad-url", host
     with pytest.raises(RefusedError) as refused:
-        plain_host("[fe80::1%25eth0]")
+        normalise_host("[fe80::1%25eth0]")
     assert refused.value.reason == "private-address"
 
 
 def test_numeric_host_is_a_dotted_quad_or_refused() -> None:
-    assert literal_address("93.184.216.34") == IPv4Address("93.184.216.34")
-    assert literal_address("2606:4700::1") == ip_address("2606:4700::1")
-    assert literal_address("1.example") is None
+    assert parse_literal_address("93.184.216.34") == IPv4Address("93.184.216.34")
+    assert parse_literal_address("2606:4700::1") == ip_address("2606:4700::1")
+    assert parse_literal_address("1.example") is None
     for private in ("127.1", "0x7f000001", "2130706433", "0177.0.0.1", "0"):
         assert refusal_reason(private) == "private-address", private
     for public in ("0x5db8d822", "8.8.2056", "256.1.1.1", "1.2.3.4.5", "08.8.8.8"):
@@ -235,9 +235,9 @@ def test_local_machine_is_recognised_by_name() -> None:
 def test_embedded_ip_address_is_found() -> None:
     inner = IPv4Address("10.0.0.1")
     for outer in ("::ffff:10.0.0.1", "64:ff9b::a00:1", "::10.0.0.1"):
-        assert embedded_ipv4(ip_address(outer)) == inner
+        assert extract_ipv4(ip_address(outer)) == inner
     for other in ("::1", "::", "2606:4700::a00:1", "10.0.0.1"):
-        assert embedded_ipv4(ip_address(other)) is None
+        assert extract_ipv4(ip_address(other)) is None
 
 
 @pytest.mark.parametrize(

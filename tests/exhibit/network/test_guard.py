@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from exhibit.errors import RefusedError, ServiceMissingError
-from exhibit.machine import SENTENCES, machine_fault
+from exhibit.machine import ERROR_SENTENCES, describe_machine_fault
 from exhibit.network.guard import Guard
 
 PUBLIC = (
@@ -171,13 +171,13 @@ def test_local_resource_failure_is_not_a_host_fault(
     _fail_with(monkeypatch, error)
     with pytest.raises(ServiceMissingError) as failed:
         Guard().resolve("shop.example", 443)
-    assert machine_fault(failed.value) == message
+    assert describe_machine_fault(failed.value) == message
 
 
 def test_missing_route_means_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolve_to(monkeypatch, "198.41.0.4")
     monkeypatch.setattr("exhibit.network.guard._ROOT_SERVER", ((socket.AF_INET, "255.255.255.255"),))  # forbidden
-    with pytest.raises(ServiceMissingError, match=SENTENCES[errno.ENETDOWN]):
+    with pytest.raises(ServiceMissingError, match=ERROR_SENTENCES[errno.ENETDOWN]):
         Guard().check_network()
 
 

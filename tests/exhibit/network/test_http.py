@@ -26,7 +26,7 @@ from warcio.warcwriter import WARCWriter
 
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.guard import Guard
-from exhibit.network.http import USER_AGENT, connection_facts, guarded_session, read_beginning, read_limited
+from exhibit.network.http import USER_AGENT, create_guarded_session, get_connection_facts, read_beginning, read_limited
 from tests import CHECKOUT
 
 LOOPBACK = Guard(allowed_networks=("127.0.0.1/32",))
@@ -139,23 +139,23 @@ def site() -> Iterator[str]:
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    with guarded_session(LOOPBACK, timeout=5) as http_session:
+    with create_guarded_session(LOOPBACK, timeout=5) as http_session:
         yield http_session
 
 
 def test_allowed_page_is_fetched_with_its_facts(site: str, session: requests.Session) -> None:
     response = session.get(f"{site}/picture")
-    facts = connection_facts(response)
+    facts = get_connection_facts(response)
     assert read_limited(response, 20_000) == PICTURE
     assert (facts.address, facts.answers, facts.tls_version) == ("127.0.0.1", ("127.0.0.1",), None)
     assert facts.certificates == ()
     assert site.endswith(f":{facts.port}")
-    assert connection_facts(response) == facts
+    assert get_connection_facts(response) == facts
     assert _Site.received == [("/picture", site.removeprefix("http://"), USER_AGENT)]
 
 
 def test_private_addresses_are_refused_by_default_without_a_request(site: str) -> None:
-    with guarded_session(Guard()) as strict:
+    with create_guarded_session(Guard()) as strict:
         for url in (site, site.replace("127.0.0.1", "localhost"), site.replace("127.0.0.1", "0x7f000001")):
             with pytest.raises(RefusedError) as refused:
                 strict.get(f"{url}/picture")
@@ -188,7 +188,7 @@ def test_allowed_redirects_are_followed_up_to_a_limit(site: str, session: reques
     response = session.get(f"{site}/redirect?/redirect?/picture")
     assert read_limited(response, 20_000) == PICTURE
     assert [each.status_code for each in response.history] == [302, 302]
-    assert connection_facts(response.history[0]).address == "127.0.0.1"
+    assert get_connection_facts(response.history[0]).address == "127.0.0.1"
     (loop,) = [f"{site}/redirect?/redirect"]
     with pytest.raises(RefusedError) as refused:
         session.get(loop.replace("redirect?/redirect", "redirect?" + "/redirect?" * 12 + "/picture"))
@@ -213,9 +213,9 @@ def test_name_is_resolved_once_and_checked_address_is_used(
     response = session.get(f"{url}/picture")
     assert read_limited(response, 20_000) == PICTURE
     assert resolved == ["rebinding.test"]
-    assert connection_facts(response).answers == ("127.0.0.1",)
+    assert get_connection_facts(response).answers == ("127.0.0.1",)
     assert _Site.received[0][1].startswith("rebinding.test:")
-    with guarded_session(LOOPBACK) as later, pytest.raises(RefusedError) as refused:
+    with create_guarded_session(LOOPBACK) as later, pytest.raises(RefusedError) as refused:
         later.get(f"{url}/picture")
     assert refused.value.reason == "private-address"
 
@@ -223,7 +223,7 @@ def test_name_is_resolved_once_and_checked_address_is_used(
 def test_proxy_environment_is_ignored(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with guarded_session(LOOPBACK) as session:
+    with create_guarded_session(LOOPBACK) as session:
         assert read_limited(session.get(f"{site}/picture"), 20_000) == PICTURE
         with pytest.raises(WrongUseError):
             session.get(f"{site}/picture", proxies={"http": "http://127.0.0.1:9"})
@@ -259,7 +259,7 @@ def test_dripping_body_times_out(site: str, session: requests.Session) -> None:
 
 
 def test_slow_header_times_out(site: str) -> None:
-    with guarded_session(LOOPBACK, timeout=1) as session, pytest.raises(RefusedError) as refused:
+    with create_guarded_session(LOOPBACK, timeout=1) as session, pytest.raises(RefusedError) as refused:
         session.get(f"{site}/slow_head")
     assert refused.value.reason == "too-slow"
 
@@ -267,13 +267,13 @@ def test_slow_header_times_out(site: str) -> None:
 def test_closed_port_is_a_connection_error() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        with guarded_session(LOOPBACK) as session, pytest.raises(requests.ConnectionError):
+        with create_guarded_session(LOOPBACK) as session, pytest.raises(requests.ConnectionError):
             session.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
 
 
 def test_foreign_response_has_no_facts() -> None:
     with pytest.raises(WrongUseError):
-        connection_facts(requests.Response())
+        get_connection_facts(requests.Response())
 
 
 def test_exchange_is_recorded_as_on_the_wire(site: str, session: requests.Session, tmp_path: Path) -> None:
@@ -308,8 +308,8 @@ import sys
 from io import BytesIO
 from warcio.capture_http import capture_http
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session, read_limited
-with capture_http() as writer, guarded_session(Guard(allowed_networks=("127.0.0.1/32",))) as session:
+from exhibit.network.http import create_guarded_session, read_limited
+with capture_http() as writer, create_guarded_session(Guard(allowed_networks=("127.0.0.1/32",))) as session:
     read_limited(session.get(sys.argv[1]), 20000)
 print(writer.get_contents().count(b"WARC-Type: response"))
 """
@@ -370,13 +370,13 @@ def test_tls_name_is_verified_and_chain_is_stored(tmp_path: Path, monkeypatch: p
         socket, "getaddrinfo", lambda host, *a, **k: real("127.0.0.1" if host.endswith(".test") else host, *a, **k)
     )
     for server in _serve(context):
-        with guarded_session(LOOPBACK, timeout=5) as session:
+        with create_guarded_session(LOOPBACK, timeout=5) as session:
             session.verify = str(tmp_path / "roots.pem")
             out = BytesIO()
             with capture_http(WARCWriter(out, gzip=False)):
                 response = session.get(f"https://photos.test:{server.server_port}/picture")
                 assert read_limited(response, 20_000) == PICTURE
-            facts = connection_facts(response)
+            facts = get_connection_facts(response)
             with pytest.raises(requests.exceptions.SSLError):
                 session.get(f"https://other.test:{server.server_port}/picture")
         assert names == ["photos.test", "other.test"]

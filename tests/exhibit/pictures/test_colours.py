@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from exhibit.pictures import colours
-from exhibit.pictures.colours import Conversion, conversion_of
+from exhibit.pictures.colours import Conversion, load_conversion
 from exhibit.pictures.decode import Limits, decode
 from tests.assets.badfiles import difference, encode, generate_photo
 from tests.assets.profiles import ADOBE_RGB, DISPLAY_P3, grey_profile, inks, rgb_profile, srgb_curve, table_profile
@@ -23,7 +23,7 @@ PROFILES = {
 
 def _conversion(profile: bytes, mode: str = "RGB") -> Conversion | None:
     with Image.open(BytesIO(encode(PICTURE.convert(mode), "JPEG", icc_profile=profile))) as picture:
-        return conversion_of(picture)
+        return load_conversion(picture)
 
 
 def _convert_to_profile(profile: bytes) -> Image.Image:
@@ -83,7 +83,7 @@ def test_grey_and_cmyk_are_converted_only_by_their_own_profiles() -> None:
 
 
 def test_few_conversions_are_cached_and_large_profiles_are_not() -> None:
-    assert colours._conversion.cache_info().maxsize == 8
+    assert colours._build_conversion.cache_info().maxsize == 8
     assert _conversion(PROFILES["Adobe RGB"] + bytes(colours.MAX_PROFILE_BYTES)) is None
 
 

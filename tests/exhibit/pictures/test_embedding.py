@@ -9,7 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
-from exhibit.pictures.embedding import PROHIBITED, RightsStatement, with_rights
+from exhibit.pictures.embedding import DATA_MINING_PROHIBITED, RightsStatement, embed_rights
 from exhibit.pictures.metadata import read_metadata
 from exhibit.pictures.xmp import MAX_XMP
 from tests.assets.metadata_files import XMP_NAME, app1, with_segments, xmp
@@ -42,7 +42,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("data", [jpeg(), jpeg(exif=exif(Artist="B")), png(), jpeg(xmp=XMP.encode()), png(AIGC="x")])
 def test_embedded_metadata_round_trips_without_pixel_changes(data: bytes) -> None:
-    embedded = with_rights(data, STATEMENT)
+    embedded = embed_rights(data, STATEMENT)
     metadata = read_metadata(embedded, Limits())
     assert (metadata.title, metadata.author, metadata.credit, metadata.rights) == (
         STATEMENT.title,
@@ -51,11 +51,11 @@ def test_embedded_metadata_round_trips_without_pixel_changes(data: bytes) -> Non
         STATEMENT.rights,
     )
     assert metadata.licence == STATEMENT.licensor
-    assert PROHIBITED in xmp_of(embedded)
+    assert DATA_MINING_PROHIBITED in xmp_of(embedded)
     assert "<plus:CopyrightOwnerName>Studio<" in xmp_of(embedded)
     assert (pixels(embedded) == pixels(data)).all()
-    again = xmp_of(with_rights(embedded, STATEMENT))
-    assert (again.count(PROHIBITED), again.count("plus:LicensorURL>")) == (1, 2)
+    again = xmp_of(embed_rights(embedded, STATEMENT))
+    assert (again.count(DATA_MINING_PROHIBITED), again.count("plus:LicensorURL>")) == (1, 2)
 
 
 def test_other_metadata_is_preserved() -> None:
@@ -64,10 +64,10 @@ def test_other_metadata_is_preserved() -> None:
         png_with_xmp(GENERATED_XMP),
         png_with_xmp(GENERATED_XMP, small=True),
     ):
-        metadata = read_metadata(with_rights(data, STATEMENT), Limits())
+        metadata = read_metadata(embed_rights(data, STATEMENT), Limits())
         assert (metadata.aigc, metadata.author) == (read_metadata(data, Limits()).aigc, "Ann Lee")
-    assert "trainedAlgorithmicMedia" in xmp_of(with_rights(jpeg(xmp=GENERATED_XMP.encode()), STATEMENT))
-    embedded = with_rights(jpeg(xmp=XMP.encode()), RightsStatement(credit="Studio"))
+    assert "trainedAlgorithmicMedia" in xmp_of(embed_rights(jpeg(xmp=GENERATED_XMP.encode()), STATEMENT))
+    embedded = embed_rights(jpeg(xmp=XMP.encode()), RightsStatement(credit="Studio"))
     assert read_metadata(embedded, Limits()).author == "Ann Lee, 陈明"
     assert xmp_of(embedded).count("photoshop:Credit>") == 2
     assert "Agency" not in xmp_of(embedded)
@@ -78,14 +78,14 @@ def test_other_metadata_is_preserved() -> None:
     [b"<a>" * 5_000, b"<unclosed", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"<a/>", b"\xff\xfe\0"],
 )
 def test_unreadable_packet_is_replaced(packet: bytes) -> None:
-    assert read_metadata(with_rights(jpeg(xmp=packet), STATEMENT), Limits()).author == "Ann Lee"
-    bomb = with_rights(png_with_xmp("<a>" + " " * (MAX_XMP << 1), small=True), STATEMENT)
+    assert read_metadata(embed_rights(jpeg(xmp=packet), STATEMENT), Limits()).author == "Ann Lee"
+    bomb = embed_rights(png_with_xmp("<a>" + " " * (MAX_XMP << 1), small=True), STATEMENT)
     assert len(bomb) < 10_000
 
 
 def test_intact_properties_of_damaged_packet_are_preserved() -> None:
     data = with_segments(app1(XMP_NAME + xmp().replace(b"Ann", b"Jos\xe9").replace(b"</rdf:Alt>", b"</rdf:A\xffl>")))
-    metadata = read_metadata(with_rights(data, RightsStatement(creator="Ann Lee")), Limits())
+    metadata = read_metadata(embed_rights(data, RightsStatement(creator="Ann Lee")), Limits())
     assert (metadata.author, metadata.credit, metadata.title, metadata.problems) == ("Ann Lee", "Agency", "", ())
 
 
@@ -99,6 +99,6 @@ def test_other_formats_and_damaged_files_are_refused() -> None:
         b"\xff\xd8\xff\xe1\0\0" * 9,
     ):
         with pytest.raises(RefusedError):
-            with_rights(data, STATEMENT)
+            embed_rights(data, STATEMENT)
     with pytest.raises(RefusedError, match="too long"):
-        with_rights(jpeg(), RightsStatement(rights="x" * 70_000))
+        embed_rights(jpeg(), RightsStatement(rights="x" * 70_000))

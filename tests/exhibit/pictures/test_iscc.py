@@ -10,7 +10,7 @@ from PIL import Image
 
 from exhibit.errors import UnreadablePictureError, WrongUseError
 from exhibit.pictures.decode import Limits
-from exhibit.pictures.iscc import Iscc, iscc_of, read_binding
+from exhibit.pictures.iscc import Iscc, compute_iscc, read_binding
 from tests.assets.badfiles import encode, generate_photo
 
 LIMITS = Limits()
@@ -32,7 +32,7 @@ def test_iscc_matches_reference_library() -> None:
     picture = generate_photo()
     data = encode(picture, "PNG")
     grey = picture.convert("L").resize((32, 32), Image.Resampling.BICUBIC).tobytes()
-    code = iscc_of(data, LIMITS)
+    code = compute_iscc(data, LIMITS)
     assert code.content == iscc_lib.gen_image_code_v0(grey, bits=256)["iscc"]
     assert code.data == iscc_lib.gen_data_code_v0(BytesIO(data), bits=256)["iscc"]
     assert code.instance == iscc_lib.gen_instance_code_v0(BytesIO(data), bits=256)["iscc"]
@@ -41,39 +41,39 @@ def test_iscc_matches_reference_library() -> None:
 
 def test_border_rotation_and_transparency_do_not_change_content_code() -> None:
     picture = generate_photo()
-    plain = iscc_of(encode(picture, "PNG"), LIMITS)
-    bordered = iscc_of(encode(with_frame(picture), "PNG"), LIMITS)
+    plain = compute_iscc(encode(picture, "PNG"), LIMITS)
+    bordered = compute_iscc(encode(with_frame(picture), "PNG"), LIMITS)
     assert (bordered.content, bordered.instance == plain.instance) == (plain.content, False)
     exif = Image.Exif()
     exif[0x0112] = 6
-    turned = iscc_of(encode(picture.rotate(90, expand=True), "PNG", exif=exif), LIMITS)
+    turned = compute_iscc(encode(picture.rotate(90, expand=True), "PNG", exif=exif), LIMITS)
     assert turned.content == plain.content
     clear = Image.new("RGBA", (picture.width + 8, picture.height + 8), (0, 0, 0, 0))
     clear.paste(picture, (4, 4))
-    assert iscc_of(encode(clear, "PNG"), LIMITS).content == plain.content
+    assert compute_iscc(encode(clear, "PNG"), LIMITS).content == plain.content
 
 
 def test_edited_copy_is_near_and_unrelated_picture_is_far() -> None:
-    plain = iscc_of(encode(generate_photo(), "PNG"), LIMITS)
-    copy = iscc_of(encode(generate_photo().resize((192, 128)), "JPEG", quality=60), LIMITS)
+    plain = compute_iscc(encode(generate_photo(), "PNG"), LIMITS)
+    copy = compute_iscc(encode(generate_photo().resize((192, 128)), "JPEG", quality=60), LIMITS)
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 96, 3), dtype=np.uint8))
     assert (
         units_apart(plain.content, copy.content)
         < 26
-        < units_apart(plain.content, iscc_of(encode(noise, "PNG"), LIMITS).content)
+        < units_apart(plain.content, compute_iscc(encode(noise, "PNG"), LIMITS).content)
     )
-    assert iscc_of(encode(Image.new("RGB", (40, 40), "red"), "PNG"), LIMITS).code.startswith("ISCC:K")
+    assert compute_iscc(encode(Image.new("RGB", (40, 40), "red"), "PNG"), LIMITS).code.startswith("ISCC:K")
 
 
 def test_invalid_or_oversized_picture_is_refused_in_the_helper() -> None:
     with pytest.raises(UnreadablePictureError):
-        iscc_of(b"%PDF-1.7", LIMITS)
+        compute_iscc(b"%PDF-1.7", LIMITS)
     with pytest.raises(UnreadablePictureError):
-        iscc_of(encode(generate_photo(), "PNG"), Limits(max_pixels=100))
+        compute_iscc(encode(generate_photo(), "PNG"), Limits(max_pixels=100))
 
 
 def test_binding_round_trips() -> None:
-    code = iscc_of(encode(generate_photo(), "PNG"), LIMITS)
+    code = compute_iscc(encode(generate_photo(), "PNG"), LIMITS)
     assert read_binding(b64encode(code.binding).decode()) == code.bodies
     assert read_binding(urlsafe_b64encode(code.binding).decode().rstrip("=")) == code.bodies
     assert set(code.bodies) == {"content", "data", "instance"}

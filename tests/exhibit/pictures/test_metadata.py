@@ -8,7 +8,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.metadata import FileMetadata, read_metadata
-from exhibit.pictures.xmp import DAMAGED, parse_packet, properties, texts
+from exhibit.pictures.xmp import UNREADABLE_CHAR, list_properties, parse_packet, read_texts
 from tests.assets.metadata_cases import CASES
 from tests.assets.metadata_files import PHOTOSHOP, XMP_NAME, app1, resource, segment, with_segments, xmp
 
@@ -230,8 +230,10 @@ def test_damaged_bytes_never_produce_a_wrong_block_name(code: int) -> None:
     packet = xmp("Zoë")
     for place in range(len(packet)):
         root = parse_packet(packet[:place] + bytes([code]) + packet[place + 1 :]).root
-        names = [texts(value) for name, value in ([] if root is None else properties(root)) if name == "creator"]
-        assert all(name in ([], ["Zoë"]) or DAMAGED in name[0] for name in names), place
+        names = [
+            read_texts(value) for name, value in ([] if root is None else list_properties(root)) if name == "creator"
+        ]
+        assert all(name in ([], ["Zoë"]) or UNREADABLE_CHAR in name[0] for name in names), place
 
 
 def test_hostile_blocks_are_read_quickly() -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode, helper
-from exhibit.pictures.picture_helper import answer
+from exhibit.pictures.picture_helper import handle_request
 from tests.assets.badfiles import (
     encode,
     generate_photo,
@@ -47,10 +47,13 @@ def test_threads_decode_identically() -> None:
 def test_helper_returns_json_responses() -> None:
     request = {"limits": asdict(Limits()), "at_least": None}
     data = encode(generate_photo(), "PNG")
-    response, pixels = answer({**request, "what": "decode"}, data)
+    response, pixels = handle_request({**request, "what": "decode"}, data)
     assert (response["shape"], response["scale"], len(pixels)) == ((64, 96, 3), 1, 64 * 96 * 3)
-    assert answer({**request, "what": "inspect"}, data) == ({"info": {**response["info"], "incomplete": None}}, b"")
-    assert answer({**request, "what": "metadata"}, data)[0]["metadata"]["author"] == ""
-    refused, nothing = answer({**request, "what": "decode"}, b"%PDF-1.7")
+    assert handle_request({**request, "what": "inspect"}, data) == (
+        {"info": {**response["info"], "incomplete": None}},
+        b"",
+    )
+    assert handle_request({**request, "what": "metadata"}, data)[0]["metadata"]["author"] == ""
+    refused, nothing = handle_request({**request, "what": "decode"}, b"%PDF-1.7")
     assert (refused["reason"], nothing) == ("not-a-picture", b"")
     assert "PDF" in refused["sentence"]

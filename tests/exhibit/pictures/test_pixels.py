@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import decode, inspect
-from exhibit.pictures.pixels import is_blank, rgb_pixels
+from exhibit.pictures.pixels import is_blank, render_rgb
 from tests.assets.badfiles import (
     BAD_FILES,
     difference,
@@ -161,10 +161,10 @@ def test_plain_still_picture_is_a_picture() -> None:
 
 def test_reduction_averages_blocks_and_keeps_smaller_edge_blocks() -> None:
     picture = Image.fromarray(np.arange(0, 250, 10, dtype=np.uint8).reshape(5, 5))
-    reduced = rgb_pixels(picture, 2)
+    reduced = render_rgb(picture, 2)
     assert reduced.shape == (3, 3, 3)
     assert reduced[..., 0].tolist() == [[30, 50, 65], [130, 150, 165], [205, 225, 240]]
-    assert rgb_pixels(picture).shape == (5, 5, 3)
+    assert render_rgb(picture).shape == (5, 5, 3)
 
 
 def test_blank_picture_has_one_colour_everywhere() -> None:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, features
 
 from exhibit.pictures.decode import Limits
-from exhibit.pictures.readings import IN_DOUBT, ON_DARK_PAGE, WITHOUT_PROFILE, other_readings
+from exhibit.pictures.readings import IN_DOUBT, ON_DARK_PAGE, WITHOUT_PROFILE, find_other_readings
 from tests.assets.ambiguous_pictures import (
     background_dependent_file,
     colour_dependent_file,
@@ -21,7 +21,7 @@ FIRST, OTHER = textured(1), textured(9)
 
 def messages(data: bytes) -> list[str]:
     """Return the programs in which a file shows another image."""
-    return [reading.words for reading in other_readings(data, Limits())]
+    return [reading.description for reading in find_other_readings(data, Limits())]
 
 
 def encode_picture(picture: Image.Image, kind: str, **options: object) -> bytes:
@@ -44,9 +44,9 @@ def test_file_with_different_picture_without_profile_is_reported(kind: str) -> N
 
 
 def test_file_with_different_picture_on_dark_page_is_reported() -> None:
-    (reading,) = other_readings(background_dependent_file(FIRST, OTHER), Limits())
-    assert reading.usual
-    assert reading.words == ON_DARK_PAGE
+    (reading,) = find_other_readings(background_dependent_file(FIRST, OTHER), Limits())
+    assert reading.is_common
+    assert reading.description == ON_DARK_PAGE
 
 
 @pytest.mark.parametrize(

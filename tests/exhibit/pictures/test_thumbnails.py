@@ -2,31 +2,37 @@ import io
 
 from PIL import Image
 
-from exhibit.pictures.thumbnails import LARGEST, THUMBNAIL_SIDE, exif_with, small_jpeg, thumbnail_of
+from exhibit.pictures.thumbnails import (
+    MAX_THUMBNAIL_BYTES,
+    THUMBNAIL_SIDE,
+    build_thumbnail_exif,
+    create_small_jpeg,
+    read_thumbnail,
+)
 from tests.assets.badfiles import generate_photo
 
 
 def test_thumbnail_round_trips_through_its_file() -> None:
     picture = generate_photo(1200, 800)
-    small = small_jpeg(picture, THUMBNAIL_SIDE)
-    assert small == small_jpeg(picture, THUMBNAIL_SIDE)
+    small = create_small_jpeg(picture, THUMBNAIL_SIDE)
+    assert small == create_small_jpeg(picture, THUMBNAIL_SIDE)
     assert Image.open(io.BytesIO(small)).size == (400, 267)
     out = io.BytesIO()
-    picture.save(out, "JPEG", exif=exif_with(small))
-    assert thumbnail_of(out.getvalue()) == small
+    picture.save(out, "JPEG", exif=build_thumbnail_exif(small))
+    assert read_thumbnail(out.getvalue()) == small
     assert Image.open(io.BytesIO(out.getvalue())).size == (1200, 800)
 
 
 def test_small_picture_is_not_enlarged() -> None:
-    assert Image.open(io.BytesIO(small_jpeg(generate_photo(96, 64), THUMBNAIL_SIDE))).size == (96, 64)
+    assert Image.open(io.BytesIO(create_small_jpeg(generate_photo(96, 64), THUMBNAIL_SIDE))).size == (96, 64)
 
 
 def test_oversized_thumbnail_is_omitted() -> None:
-    assert exif_with(b"\xff\xd8" + bytes(LARGEST)) == b""
+    assert build_thumbnail_exif(b"\xff\xd8" + bytes(MAX_THUMBNAIL_BYTES)) == b""
 
 
 def test_missing_or_damaged_thumbnail_is_not_returned() -> None:
-    plain, out = small_jpeg(generate_photo(), 96), io.BytesIO()
-    generate_photo().save(out, "JPEG", exif=exif_with(b"GIF89a" + bytes(50)))
+    plain, out = create_small_jpeg(generate_photo(), 96), io.BytesIO()
+    generate_photo().save(out, "JPEG", exif=build_thumbnail_exif(b"GIF89a" + bytes(50)))
     for data in (plain, b"", b"no picture", out.getvalue(), out.getvalue()[:60]):
-        assert thumbnail_of(data) is None
+        assert read_thumbnail(data) is None

@@ -26,9 +26,9 @@ def store_pair(folder: Path, copy: bytes, label: Judgement, about: str = "ours /
 
 def test_pair_is_stored_with_bytes_and_verdict(tmp_path: Path) -> None:
     pairs = store_pair(tmp_path, COPY, Judgement.COPY, "ours.jpg,\n/ the\u202e irs.jpg")
-    (pair,) = FiledPairs(tmp_path).pairs()
+    (pair,) = FiledPairs(tmp_path).load_pairs()
     assert (pair.said, pair.decision, pair.by) == ("copy", "none", "Ann")
-    assert (pair.original, pair.copy) == (Digest.of(ORIGINAL).hex, Digest.of(COPY).hex)
+    assert (pair.original, pair.copy) == (Digest.from_bytes(ORIGINAL).hex, Digest.from_bytes(COPY).hex)
     assert pair.about == "ours.jpg, / the irs.jpg"
     assert pairs.read_files(pair) == (ORIGINAL, COPY)
 
@@ -37,22 +37,22 @@ def test_latest_verdict_on_a_pair_counts(tmp_path: Path) -> None:
     for label in (Judgement.COPY, Judgement.DIFFERENT):
         pairs = store_pair(tmp_path, COPY, label)
     store_pair(tmp_path, OTHER, Judgement.COPY)
-    assert [pair.said for pair in pairs.pairs()] == ["different", "copy"]
+    assert [pair.said for pair in pairs.load_pairs()] == ["different", "copy"]
 
 
 def test_purge_removes_stored_pairs(tmp_path: Path) -> None:
     pairs = store_pair(tmp_path, COPY, Judgement.COPY)
     store_pair(tmp_path, OTHER, Judgement.COPY)
-    pairs.remove_picture(Digest.of(COPY))
-    (pair,) = pairs.pairs()
+    pairs.remove_picture(Digest.from_bytes(COPY))
+    (pair,) = pairs.load_pairs()
     assert pairs.read_files(pair) == (ORIGINAL, OTHER)
-    assert not [path for path in tmp_path.rglob("*") if path.name == Digest.of(COPY).hex]
-    assert Digest.of(COPY).hex not in (tmp_path / FOLDER / "pairs.csv").read_text()
+    assert not [path for path in tmp_path.rglob("*") if path.name == Digest.from_bytes(COPY).hex]
+    assert Digest.from_bytes(COPY).hex not in (tmp_path / FOLDER / "pairs.csv").read_text()
 
 
 def test_nothing_is_created_without_stored_pairs(tmp_path: Path) -> None:
-    assert FiledPairs(tmp_path).pairs() == []
-    FiledPairs(tmp_path).remove_picture(Digest.of(COPY))
+    assert FiledPairs(tmp_path).load_pairs() == []
+    FiledPairs(tmp_path).remove_picture(Digest.from_bytes(COPY))
     assert not list(tmp_path.iterdir())
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from indexer import edits
-from indexer.calibration.measure import NEAREST, Bench, Scene, read_photographs
+from indexer.calibration.measure import NEAREST_KIND, Bench, MeasurementContext, read_photographs
 from indexer.picture.descriptor import BUILT_IN
 from tests.assets.photo_archive import PLAN, fill_archive, ignore_progress
 
@@ -19,9 +19,11 @@ def test_duplicate_files_do_not_displace_unrelated_pictures(tmp_path: Path) -> N
         replace(photograph, group=group) if photograph.path < "10" else photograph for photograph in photographs
     ]
     shown_once = [shown_often[0], *(photograph for photograph in shown_often if photograph.group != group)]
-    measurements = [Bench(Scene(archive, tmp_path, tuple(each), PLAN)).measure(0) for each in (shown_often, shown_once)]
+    measurements = [
+        Bench(MeasurementContext(archive, tmp_path, tuple(each), PLAN)).measure(0) for each in (shown_often, shown_once)
+    ]
     often, once = (
-        {photograph.files: photograph.verification for photograph in samples if photograph.kind == NEAREST}
+        {photograph.files: photograph.verification for photograph in samples if photograph.kind == NEAREST_KIND}
         for samples in measurements
     )
     assert often == once
@@ -29,7 +31,7 @@ def test_duplicate_files_do_not_displace_unrelated_pictures(tmp_path: Path) -> N
 
 
 def test_changed_edits_trigger_new_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene(tmp_path, tmp_path, (), PLAN)
+    scene = MeasurementContext(tmp_path, tmp_path, (), PLAN)
     before = scene.identity
     installed = shutil.copytree(Path(edits.__file__).parent, tmp_path / "edits")
     monkeypatch.setattr(edits, "__file__", str(installed / "__init__.py"))

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from exhibit.errors import WrongUseError
-from indexer.calibration.recall import as_dict, measure, recall_from_dict
+from indexer.calibration.recall import measure, recall_from_dict, recall_to_dict
 from indexer.picture.card import read_card
-from indexer.picture.descriptor import BUILT_IN, Descriptor, examine
+from indexer.picture.descriptor import BUILT_IN, Descriptor, examine_model
 from tests.assets.networks import CARD, network
 from tests.assets.textured import encoded, textured
 
@@ -17,14 +17,14 @@ PICTURE = textured(1, (300, 200))
 @pytest.mark.long
 def test_recall_separates_good_network_from_poor_network() -> None:
     photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
-    descriptor = examine(read_card(CARD), network())
+    descriptor = examine_model(read_card(CARD), network())
     edits = ("jpeg70", "crop50", "mirror")
-    own_recall, other = measure([BUILT_IN, descriptor], photos, most=4, edits=edits)
+    own_recall, other = measure([BUILT_IN, descriptor], photos, max_photos=4, edits=edits)
     assert own_recall.by_edit["jpeg70"].first == other.by_edit["jpeg70"].first == 1
     assert own_recall.overall.first > other.overall.first
     assert (own_recall.photos, own_recall.references, own_recall.pairs) == (4, 14, 4 * 13 * len(edits))
     assert other.overall.never <= other.overall.rare <= other.overall.few
-    assert recall_from_dict(as_dict(own_recall)) == own_recall
+    assert recall_from_dict(recall_to_dict(own_recall)) == own_recall
 
 
 @pytest.mark.long
@@ -32,7 +32,7 @@ def test_near_duplicate_pictures_are_not_negatives() -> None:
     twice = [
         partial(encoded, textured(seed // 2, (240, 180)), "JPEG", quality) for seed in range(44) for quality in (80,)
     ]
-    recall = measure([BUILT_IN], twice, most=3, edits=("jpeg70",))[0]
+    recall = measure([BUILT_IN], twice, max_photos=3, edits=("jpeg70",))[0]
     assert recall.overall.first == 1
     assert recall.pairs < 3 * (recall.references - 1)
 
@@ -41,12 +41,12 @@ def test_near_duplicate_pictures_are_not_negatives() -> None:
 def test_photographs_of_one_picture_are_refused() -> None:
     same = [partial(encoded, PICTURE, "JPEG", quality) for quality in range(60, 82)]
     with pytest.raises(WrongUseError, match="the same picture"):
-        measure([BUILT_IN], same, most=3, edits=("jpeg70",))
+        measure([BUILT_IN], same, max_photos=3, edits=("jpeg70",))
 
 
 def test_too_few_photographs_are_refused() -> None:
     with pytest.raises(WrongUseError, match="at least 20"):
-        measure([BUILT_IN], [partial(encoded, PICTURE)] * 5, most=3, edits=("jpeg70",))
+        measure([BUILT_IN], [partial(encoded, PICTURE)] * 5, max_photos=3, edits=("jpeg70",))
 
 
 class Indifferent(Descriptor):
@@ -67,5 +67,5 @@ class Broken(Indifferent):
 @pytest.mark.parametrize("kind", [Indifferent, Broken])
 def test_network_with_constant_vectors_finds_nothing(kind: type[Descriptor]) -> None:
     photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
-    recall = measure([kind(BUILT_IN.card, BUILT_IN.space, bytes)], photos, most=3, edits=("jpeg70",))[0]
+    recall = measure([kind(BUILT_IN.card, BUILT_IN.space, bytes)], photos, max_photos=3, edits=("jpeg70",))[0]
     assert (recall.overall.first, recall.overall.few, recall.overall.never) == (0, 0, 0)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from exhibit.comparison.calibration import calibrated
+from exhibit.comparison.calibration import add_probability
 from exhibit.types import Decision, Verification
 from indexer.calibration.shipped import shipped_calibration
-from indexer.compare.decision import reject_at_glance, verify
+from indexer.compare.decision import reject_quickly, verify
 from indexer.compare.figures import Figures
 from indexer.compare.nearest_hash import find_nearest_hash
-from indexer.compare.weighing import shipped
+from indexer.compare.odds_model import load_shipped_model
 from indexer.edits import apply
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy
@@ -52,10 +52,10 @@ def test_decision_includes_figures_needed_to_reproduce_it(registered: Features) 
         result.drift,
     )
     figures = Figures.from_dict(json.loads(json.dumps(result.figures)))
-    assert result.related == pytest.approx(shipped().related.odds(figures), abs=1e-4)
-    assert result.exposure == pytest.approx(shipped().exposure.odds(figures), abs=1e-4)
-    assert reject_at_glance(crop, registered) is None
-    stranger = reject_at_glance(cached_features(jpeg(textured(77))), registered)
+    assert result.related == pytest.approx(load_shipped_model().related.compute_log_odds(figures), abs=1e-4)
+    assert result.exposure == pytest.approx(load_shipped_model().exposure.compute_log_odds(figures), abs=1e-4)
+    assert reject_quickly(crop, registered) is None
+    stranger = reject_quickly(cached_features(jpeg(textured(77))), registered)
     assert stranger is not None
     assert (stranger.glance, stranger.decision, stranger.related) == (True, Decision.NONE, None)
 
@@ -66,14 +66,14 @@ def fail_if_called() -> LocalFeatures:
 
 def test_matching_hash_skips_quick_features(registered: Features) -> None:
     mirrored = replace(cached_features(edited_copy("mirrored")), later_quick=Lazy(fail_if_called))
-    assert reject_at_glance(mirrored, registered) is None
+    assert reject_quickly(mirrored, registered) is None
     with pytest.raises(AssertionError, match="quick features"):
-        reject_at_glance(replace(cached_features(jpeg(textured(77))), later_quick=Lazy(fail_if_called)), registered)
+        reject_quickly(replace(cached_features(jpeg(textured(77))), later_quick=Lazy(fail_if_called)), registered)
 
 
 def test_distant_hash_adds_no_evidence_to_quick_comparison(registered: Features) -> None:
     stranger = cached_features(jpeg(textured(66)))
-    promise = reject_at_glance(stranger, registered)
+    promise = reject_quickly(stranger, registered)
     assert promise is not None
     assert (promise.hamming, promise.figures["hamming"], promise.figures["agreeing"]) == (104, 256, 0)
 
@@ -273,9 +273,9 @@ def test_different_pictures_on_same_device_mockup_have_no_probability(
     first, other = (cached_features(jpeg(drawn_device(textured(seed, (600, 450)), body, screen))) for seed in (71, 72))
     result, calibration = verify(other, first), shipped_calibration()
     assert calibration is not None
-    assert result.decision in {Decision.RESEMBLES, Decision.REVIEW}
+    assert result.decision in {Decision.RELATED, Decision.REVIEW}
     assert not {"shared-overlay", "imprecise"}.isdisjoint(result.reasons)
-    assert calibrated(result, calibration).probability is None
+    assert add_probability(result, calibration).probability is None
 
 
 def test_imprecise_copy_shares_more_than_an_overlay(registered: Features) -> None:
@@ -330,7 +330,7 @@ def test_unrelated_pictures_on_same_page_share_nothing_significant() -> None:
 @pytest.mark.long
 def test_unrelated_pictures_under_same_caption_share_nothing_significant() -> None:
     first, other = (cached_features(jpeg(add_caption(textured(seed)))) for seed in (41, 42))
-    assert [round(box.top) for box in other.masked] == [360]
+    assert [round(box.top) for box in other.masked_boxes] == [360]
     assert verify(first, other).decision is Decision.NONE
     assert verify(cached_features(jpeg(textured(42))), other).decision is Decision.CERTAIN
 
@@ -343,7 +343,7 @@ def test_unrelated_pictures_under_one_text_bar_are_rarely_reviewed(overlay: str)
         for number in range(50, 62)
     ]
     results = [verify(index, other) for index, other in pairs]
-    assert {index.decision for index in results} <= {Decision.NONE, Decision.RESEMBLES, Decision.REVIEW}
+    assert {index.decision for index in results} <= {Decision.NONE, Decision.RELATED, Decision.REVIEW}
     assert sum(index.decision is Decision.REVIEW for index in results) <= 2
     assert all("shared-overlay" in index.reasons for index in results if index.decision is Decision.REVIEW)
 
@@ -353,7 +353,7 @@ def test_text_pages_are_distinguished_by_their_text(registered: Features) -> Non
     page, other = cached_features(encoded(text_page(1))), cached_features(encoded(text_page(2)))
     assert verify(cached_features(encoded(text_page(1))), page).decision is Decision.CERTAIN
     assert verify(cached_features(encoded(text_page(1), "JPEG", 90)), page).decision is Decision.CERTAIN
-    assert verify(other, page).decision in {Decision.NONE, Decision.RESEMBLES}
+    assert verify(other, page).decision in {Decision.NONE, Decision.RELATED}
 
 
 def test_flat_work_is_never_certain() -> None:
@@ -382,7 +382,7 @@ def test_pictures_without_keypoints_are_handled(registered: Features) -> None:
     assert verify(registered, tiny).decision is Decision.NONE
 
 
-@pytest.mark.parametrize(("radius", "decision"), [(4, Decision.REVIEW), (6, Decision.RESEMBLES)], ids=str)
+@pytest.mark.parametrize(("radius", "decision"), [(4, Decision.REVIEW), (6, Decision.RELATED)], ids=str)
 def test_blurred_copy_is_not_certain(registered: Features, radius: int, decision: Decision) -> None:
     result = verify(cached_features(jpeg(PICTURE.filter(ImageFilter.GaussianBlur(radius)))), registered)
     assert result.decision is decision

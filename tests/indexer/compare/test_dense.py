@@ -2,10 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from exhibit.comparison.similarity import dense_similarity
+from exhibit.comparison.similarity import compute_dense_similarity
 from exhibit.pictures.decode import decode
 from indexer.compare.decision import verify
-from indexer.compare.dense import agreeing_area, compare_windows, dense_agreement, largest_disagreement
+from indexer.compare.dense import (
+    compare_windows,
+    compute_agreeing_area,
+    compute_dense_agreement,
+    find_largest_disagreement,
+)
 from indexer.picture.features import Features
 from tests.assets.edited_pictures import EDITS, PICTURE, cached_features, edited_copy
 from tests.assets.textured import encoded, textured
@@ -21,17 +26,17 @@ def test_fast_dense_check_matches_reference(registered: Features, edit: str) -> 
     data = edited_copy(edit)
     features = cached_features(data)
     transform = np.array(verify(features, registered).transform)
-    fast = dense_agreement(features, registered, transform).share
-    slow = dense_similarity(decode(data).pixels, np.asarray(PICTURE), transform)
+    fast = compute_dense_agreement(features, registered, transform).fraction
+    slow = compute_dense_similarity(decode(data).pixels, np.asarray(PICTURE), transform)
     assert fast == pytest.approx(slow, abs=0.03)
 
 
 def test_dense_checks_agree_for_work_smaller_than_frame() -> None:
     work, copy = (textured(31, (128, 96)).filter(blur) for blur in (ImageFilter.GaussianBlur(0), ImageFilter.EMBOSS))
     shift = np.array([[0.99, 0.005, 1.4], [-0.01, 0.99, -1.0], [0, 0, 1]])
-    fast = dense_agreement(cached_features(encoded(copy)), cached_features(encoded(work)), shift).share
+    fast = compute_dense_agreement(cached_features(encoded(copy)), cached_features(encoded(work)), shift).fraction
     assert 0.1 < fast < 0.9
-    assert fast == pytest.approx(dense_similarity(np.asarray(copy), np.asarray(work), shift), abs=0.03)
+    assert fast == pytest.approx(compute_dense_similarity(np.asarray(copy), np.asarray(work), shift), abs=0.03)
 
 
 def with_patch(patch: Image.Image) -> Features:
@@ -44,7 +49,7 @@ def with_patch(patch: Image.Image) -> Features:
 def test_difference_requires_texture_in_both_pictures(registered: Features) -> None:
     other, plain = (with_patch(patch) for patch in (textured(90, (240, 160)), Image.new("RGB", (240, 160), "red")))
     shares = [
-        largest_disagreement(pair, pair)
+        find_largest_disagreement(pair, pair)
         for pair in (compare_windows(features, registered, np.eye(3)) for features in (other, plain))
     ]
     assert shares == [pytest.approx(0.16, abs=0.05), pytest.approx(0, abs=0.03)]
@@ -64,6 +69,6 @@ def test_plain_surroundings_count_when_linear_brightness_fits() -> None:
         before_wall(wall)
         for wall in (rising.point(lambda grey: 40 + grey // 3), rising.point(lambda grey: 90 + grey // 4), falling)
     )
-    shares = [agreeing_area(compare_windows(features, work, np.eye(3)), work) for features in (brighter, other)]
+    shares = [compute_agreeing_area(compare_windows(features, work, np.eye(3)), work) for features in (brighter, other)]
     assert [agreeing < 0.25 for agreeing, _ in shares] == [True, True]
     assert [alike for _, alike in shares] == [pytest.approx(1, abs=0.05), pytest.approx(0.3, abs=0.15)]

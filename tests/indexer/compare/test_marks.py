@@ -23,7 +23,7 @@ def marks(work: Features, other_works: list[Features]) -> tuple[Box, ...]:
 
 
 def registered(work: Features, others: list[Features]) -> Features:
-    boxes = tuple(box.scaled(work.info.width, work.info.height) for box in marks(work, others))
+    boxes = tuple(box.scale_by(work.info.width, work.info.height) for box in marks(work, others))
     assert boxes
     return replace(work, marked=boxes)
 

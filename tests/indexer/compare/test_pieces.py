@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exhibit.comparison.similarity import dense_similarity
+from exhibit.comparison.similarity import compute_dense_similarity
 from exhibit.types import Decision
 from indexer.compare.decision import verify
-from indexer.compare.geometry import find_agreeing, find_correspondences
+from indexer.compare.geometry import find_agreeing_matches, find_correspondences
 from indexer.compare.pieces import align_in_pieces
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
@@ -84,7 +84,7 @@ def test_pieces_are_derived_from_the_pictures(registered: Features, name: str) -
     verification = verify(cached_features(data), registered)
     pixels = np.asarray(COPIES[name].convert("RGB"))
     assert verification.transform is not None
-    again = dense_similarity(pixels, PIXELS, verification.transform, verification.pieces)
+    again = compute_dense_similarity(pixels, PIXELS, verification.transform, verification.pieces)
     assert again == pytest.approx(verification.dense, abs=0.02)
 
 
@@ -134,6 +134,6 @@ def test_other_exposure_of_a_scene_is_not_certain(step: float) -> None:
 
 def test_few_matches_have_no_neighbourhoods() -> None:
     points = np.arange(20.0).reshape(10, 2)
-    agrees, linear = find_agreeing(points, points)
+    agrees, linear = find_agreeing_matches(points, points)
     assert not agrees.any()
     assert linear.shape == (10, 2, 2)

@@ -60,7 +60,7 @@ def test_rotation_has_a_direction(degrees: int) -> None:
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
     change = derive_change(translation(199.5, 99.5) @ turn @ translation(-399.5, -399.5), (800, 800), WORK)
     assert change is not None
-    assert (change.rotation, round(change.share, 2)) == (degrees, 1)
+    assert (change.rotation, round(change.fraction, 2)) == (degrees, 1)
 
 
 def test_reasons_to_hold_a_work_are_distinguished() -> None:

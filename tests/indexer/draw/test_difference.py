@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.draw.difference import HIGHLIGHT, find_differences
+from indexer.draw.difference import HIGHLIGHT_COLOUR, find_differences
 from indexer.draw.draw import View
-from indexer.draw.marks import OUTLINE
+from indexer.draw.marks import OUTLINE_COLOUR
 from tests.assets.drawing_pairs import (
     IDENTITY,
     MIRRORED,
@@ -34,7 +34,7 @@ def test_difference_marks_only_added_content() -> None:
     near[145:205, 195:285] = True
     assert not (changed & ~near[:, ::-1]).any()
     pixels = drawing_pixels(View.DIFFERENCE, drawn_pair).astype(int)
-    orange = pixels[..., 0] - pixels[..., 2] > HIGHLIGHT[0] // 2
+    orange = pixels[..., 0] - pixels[..., 2] > HIGHLIGHT_COLOUR[0] // 2
     assert orange.mean() == pytest.approx(80 * 50 / (480 * 360), rel=0.15)
 
 
@@ -60,5 +60,5 @@ def test_difference_shows_small_copy_with_page_margin() -> None:
     page.paste(PICTURE, (200, 100))
     pixels = drawing_pixels(View.DIFFERENCE, build_pair(page, np.array([[1.0, 0, -200], [0, 1, -100], [0, 0, 1]])))
     assert pixels.shape[1] == 1600
-    x0, _, right, _ = bounding_box(pixel_positions(pixels, OUTLINE))
+    x0, _, right, _ = bounding_box(pixel_positions(pixels, OUTLINE_COLOUR))
     assert (right - x0) / 1600 == pytest.approx(480 / 576, abs=0.02)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, thumbnail_of
-from indexer.draw.draw import SUFFIXES, View, draw, draw_small, jpeg
+from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, read_thumbnail
+from indexer.draw.draw import DRAW_BY_SUFFIX, View, draw, draw_small, encode_jpeg
 from indexer.draw.pair import Pair
 from tests.assets.drawing_pairs import CROP, CROPPED, IDENTITY, PICTURE, build_pair, build_verification, drawing_pixels
 from tests.assets.textured import encoded
@@ -33,7 +33,7 @@ def test_large_drawings_are_limited_to_1600_pixels() -> None:
 
 def test_noise_is_drawn() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (400, 600, 3), dtype=np.uint8)
-    assert np.abs(np.asarray(Image.open(BytesIO(jpeg(noise)))).astype(int) - noise).mean() < 20
+    assert np.abs(np.asarray(Image.open(BytesIO(encode_jpeg(noise)))).astype(int) - noise).mean() < 20
 
 
 @pytest.mark.parametrize("view", View)
@@ -61,13 +61,13 @@ def test_unusual_transforms_are_drawn(view: View) -> None:
 
 def test_file_format_follows_extension() -> None:
     drawn_pair = build_pair(PICTURE, IDENTITY)
-    assert SUFFIXES[".png"](View.OVERLAY, drawn_pair).startswith(b"\x89PNG")
-    assert SUFFIXES[".jpg"](View.OVERLAY, drawn_pair).startswith(b"\xff\xd8")
+    assert DRAW_BY_SUFFIX[".png"](View.OVERLAY, drawn_pair).startswith(b"\x89PNG")
+    assert DRAW_BY_SUFFIX[".jpg"](View.OVERLAY, drawn_pair).startswith(b"\xff\xd8")
 
 
 def test_drawing_includes_its_thumbnail() -> None:
     data = draw(View.OVERLAY, build_pair(PICTURE.crop(CROP), CROPPED))
-    thumbnail = thumbnail_of(data)
+    thumbnail = read_thumbnail(data)
     assert thumbnail is not None
     with Image.open(BytesIO(thumbnail)) as small, Image.open(BytesIO(data)) as whole:
         assert max(small.size) == THUMBNAIL_SIDE

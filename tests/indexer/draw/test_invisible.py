@@ -5,7 +5,7 @@ from PIL import Image
 
 from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Verification
-from indexer.draw.invisible import add_mark, chance_probability, compare_cells
+from indexer.draw.invisible import add_mark, compare_cells, compute_chance_probability
 from indexer.draw.pair import Pair
 from tests.assets.textured import encoded, textured
 
@@ -23,7 +23,7 @@ def pair_of(found: bytes, registered: bytes, shift: float = 0.0) -> Pair:
 def test_false_alarm_rate_matches_documented_rate() -> None:
     registered = encoded(textured(1))
     cells = compare_cells(pair_of(encoded(textured(1), "JPEG"), registered))
-    by_chance = np.array([chance_probability(cells, seed) for seed in SEEDS])
+    by_chance = np.array([compute_chance_probability(cells, seed) for seed in SEEDS])
     for bound in (0.3, 0.1, 0.01, 0.001):
         assert (by_chance <= bound).mean() <= bound
     assert by_chance.min() > 1e-6
@@ -36,12 +36,12 @@ def test_invisible_mark_is_faint_and_reliable() -> None:
     watermarked = add_mark(pixels, SEEDS[7])
     assert 1 <= np.abs(watermarked.astype(int) - pixels).mean() < 3
     cells = compare_cells(pair_of(encoded(Image.fromarray(watermarked)), registered))
-    assert chance_probability(cells, SEEDS[7]) < 1e-50
-    assert chance_probability(cells, SEEDS[8]) > 1e-6
+    assert compute_chance_probability(cells, SEEDS[7]) < 1e-50
+    assert compute_chance_probability(cells, SEEDS[8]) > 1e-6
 
 
 def test_no_shared_mark_reports_nothing() -> None:
     registered = encoded(textured(1))
     cells = compare_cells(pair_of(registered, registered, shift=5000.0))
     assert not cells.any()
-    assert chance_probability(cells, SEEDS[1]) == 1.0
+    assert compute_chance_probability(cells, SEEDS[1]) == 1.0

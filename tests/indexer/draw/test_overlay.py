@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from indexer.draw.draw import View
-from indexer.draw.marks import OUTLINE
+from indexer.draw.marks import OUTLINE_COLOUR
 from tests.assets.drawing_pairs import (
     CROP,
     CROPPED,
@@ -21,7 +21,9 @@ def test_overlay_places_crop_and_fades_remainder() -> None:
     assert pixels.shape[:2] == (round(360 * factor), 1600)
     assert tuple(pixels[round(135 * factor), round(200 * factor)]) == (0, 128, 128)
     assert pixels[: round(50 * factor)].min() >= 150
-    assert bounding_box(pixel_positions(pixels, OUTLINE)) == pytest.approx([value * factor for value in CROP], abs=4)
+    assert bounding_box(pixel_positions(pixels, OUTLINE_COLOUR)) == pytest.approx(
+        [value * factor for value in CROP], abs=4
+    )
 
 
 def test_overlay_of_whole_copy_shows_registered_strips() -> None:

@@ -31,5 +31,5 @@ def test_pieces_outside_found_picture_are_clipped(view: View) -> None:
     drawn_pair = Pair.from_verification(DATA, DATA, build_verification(IDENTITY, pieces=moved))
     assert drawing_pixels(view, drawn_pair).size
     shown_view = drawn_pair.registered_source.render(drawn_pair.registered_source.frame, (480, 360))
-    _, point = drawn_pair.warp_found(drawn_pair.first, shown_view)
+    _, point = drawn_pair.warp_found_picture(drawn_pair.first_copy, shown_view)
     assert [bool(point[:, x].all()) for x in (60, 180, 270, 330, 420)] == [True, True, False, True, False]

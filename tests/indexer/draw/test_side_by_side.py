@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from indexer.draw.draw import View
-from indexer.draw.marks import CORNERS, OUTLINE
+from indexer.draw.marks import CORNERS, OUTLINE_COLOUR
 from tests.assets.drawing_pairs import (
     CROP,
     CROPPED,
@@ -33,11 +33,11 @@ def test_side_by_side_outlines_shared_part_and_magnifies_small_parts() -> None:
     assert whole.shape == (620, 1600, 3)
     assert crop.shape[1] == 1600
     assert crop.shape[0] > 1100
-    x0, top, right, bottom = bounding_box(pixel_positions(crop[:620, :800], OUTLINE))
+    x0, top, right, bottom = bounding_box(pixel_positions(crop[:620, :800], OUTLINE_COLOUR))
     assert (x0 - 40) / 720 == pytest.approx(100 / 480, abs=0.01)
     assert (top - 40) / 540 == pytest.approx(60 / 360, abs=0.01)
     assert (right - x0, bottom - top) == pytest.approx((300, 225), abs=4)
-    x0, top, right, bottom = bounding_box(pixel_positions(crop[:620, 800:], OUTLINE))
+    x0, top, right, bottom = bounding_box(pixel_positions(crop[:620, 800:], OUTLINE_COLOUR))
     assert (right - x0, bottom - top) == pytest.approx((720, 540), abs=4)
 
 
@@ -79,9 +79,9 @@ def test_each_of_several_copies_is_outlined_and_shown() -> None:
     second = MIRRORED @ np.array([[1.0, 0, -510], [0, 1, -20], [0, 0, 1]])
     pixels = drawing_pixels(View.SIDE_BY_SIDE, build_pair(sheet, IDENTITY, second))
     factor = 720 / 1000
-    outlined = pixel_positions(pixels[:560, 840:1560], OUTLINE)
+    outlined = pixel_positions(pixels[:560, 840:1560], OUTLINE_COLOUR)
     for x in (0, 510):
         inside = outlined[(outlined[:, 0] > x * factor + 20) & (outlined[:, 0] < (x + 480) * factor - 20)]
         assert len(inside) > 200
-    *_, right, _ = bounding_box(pixel_positions(pixels[pixels.shape[0] - 200 :], OUTLINE))
+    *_, right, _ = bounding_box(pixel_positions(pixels[pixels.shape[0] - 200 :], OUTLINE_COLOUR))
     assert right > 1500

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from indexer.draw.overlay import TINTS, draw_survival
+from indexer.draw.overlay import CELL_COLOURS, draw_survival
 from tests.assets.drawing_pairs import DATA, PICTURE
 
 
@@ -18,5 +18,5 @@ def test_each_cell_shows_surviving_share() -> None:
     assert np.abs(preserved - whole[:height, :width]).mean() < 5
     assert np.ptp(plain.mean(axis=(0, 1))) == 0
     for tinted, sign in ((structure, "1"), (nothing, "0")):
-        away = tinted.mean(axis=(0, 1)) - np.array(TINTS[sign]) / 2
+        away = tinted.mean(axis=(0, 1)) - np.array(CELL_COLOURS[sign]) / 2
         assert np.ptp(away) < 1  # the same grey remains in each channel

@@ -18,6 +18,6 @@ def test_mirrored_meme_has_its_strip_on_top() -> None:
 
 def test_crop_ends_smaller_and_four_step_chain_varies_with_seed() -> None:
     assert catalogue.captioned_crop(compose_scene()).width < 0.6 * PICTURE.width
-    chains = [catalogue.any_four(compose_scene(seed)) for seed in range(4)]
+    chains = [catalogue.apply_four_edits(compose_scene(seed)) for seed in range(4)]
     assert len({picture.tobytes() for picture in chains}) == 4
-    assert catalogue.any_four(compose_scene(2)) == chains[2]
+    assert catalogue.apply_four_edits(compose_scene(2)) == chains[2]

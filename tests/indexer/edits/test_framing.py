@@ -26,12 +26,14 @@ def test_crop_keeps_its_area_share_inside_the_picture(area: float) -> None:
 def test_sizes_match_their_names() -> None:
     assert framing.resize(0.25)(compose_scene()).size == (60, 45)
     assert framing.resize(0.001)(compose_scene()).size == (framing.MIN_SIDE, framing.MIN_SIDE)
-    assert framing.thumbnail(compose_scene()).size == (120, 90)
-    assert framing.square(compose_scene()).size == (480, 480)
-    assert framing.banner(compose_scene()).size == (960, 400)
+    assert framing.create_thumbnail(compose_scene()).size == (120, 90)
+    assert framing.crop_square(compose_scene()).size == (480, 480)
+    assert framing.crop_banner(compose_scene()).size == (960, 400)
     assert framing.pad(compose_scene()).size == (WIDTH * 14 // 10, HEIGHT * 14 // 10)
-    assert framing.stretch(compose_scene()).size in ((320, 180), (240, 240))
-    assert framing.barrel(compose_scene()).size == framing.perspective(0.18)(compose_scene()).size == SIZE
+    assert framing.stretch_side(compose_scene()).size in ((320, 180), (240, 240))
+    assert (
+        framing.distort_barrel(compose_scene()).size == framing.change_perspective(0.18)(compose_scene()).size == SIZE
+    )
     assert PICTURE.size == SIZE
 
 
@@ -52,7 +54,7 @@ def test_frame_is_even_around_the_whole_picture() -> None:
 
 
 def test_cut_out_shows_page_only_at_corners() -> None:
-    for edited in (framing.avatar(compose_scene()), framing.round_corners(compose_scene())):
+    for edited in (framing.crop_avatar(compose_scene()), framing.round_corners(compose_scene())):
         assert edited.getpixel((0, 0)) == (255, 255, 255)
         middle = (edited.width // 2 - 9, edited.height // 2 - 9, edited.width // 2 + 9, edited.height // 2 + 9)
         assert np.asarray(edited.crop(middle)).min() < 255

@@ -22,7 +22,7 @@ def changed_pixels(edited: Image.Image) -> NDArray[np.bool_]:
         (overlays.add_stickers, 0.01, 0.4),
         (overlays.add_big_sticker, 0.05, 0.4),
         (overlays.add_watermark, 0.03, 0.6),
-        (overlays.lower_third, 0.2, 0.5),
+        (overlays.add_lower_third, 0.2, 0.5),
         (overlays.add_mosaic, 0.05, 0.25),
     ],
 )
@@ -35,13 +35,13 @@ def test_big_sticker_is_centred_and_news_bar_is_at_bottom() -> None:
     middle = changed_pixels(overlays.add_big_sticker(compose_scene()))
     assert not middle[:, :30].any()
     assert middle[60:120, 90:150].mean() > 0.3
-    news = changed_pixels(overlays.lower_third(compose_scene()))
+    news = changed_pixels(overlays.add_lower_third(compose_scene()))
     assert news[round(HEIGHT * 0.75) :].mean() > 0.99
     assert not news[round(HEIGHT * 0.3) : round(HEIGHT * 0.7)].any()
 
 
 def test_meme_has_text_strip_above_whole_picture() -> None:
-    meme = overlays.meme(compose_scene())
+    meme = overlays.add_meme_text(compose_scene())
     strip = meme.height - HEIGHT
     assert meme.crop((0, strip, WIDTH, meme.height)) == PICTURE
     words = np.asarray(meme.crop((0, 0, WIDTH, strip)).convert("L"))
@@ -53,4 +53,4 @@ def test_film_has_bars_and_full_width_banner() -> None:
     assert film.size == (WIDTH, WIDTH * 9 // 16)
     assert film.crop((0, 0, WIDTH, 10)).getbbox() is None
     assert film.crop((0, 40, WIDTH, 80)) == PICTURE.crop((0, 63, WIDTH, 103))
-    assert overlays.make_advert(compose_scene()).size == (960, 420)
+    assert overlays.create_advert(compose_scene()).size == (960, 420)

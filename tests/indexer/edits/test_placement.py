@@ -13,7 +13,7 @@ def tile_likenesses(sheet: Image.Image, tile: tuple[int, int], places: list[tupl
 
 
 def test_collage_has_picture_in_one_tile_and_others_elsewhere() -> None:
-    sheet = placement.collage(2, 2, (100, 80), 10)(compose_scene())
+    sheet = placement.create_collage(2, 2, (100, 80), 10)(compose_scene())
     assert sheet.size == (210, 170)
     tiles = tile_likenesses(sheet, (100, 80), [(0, 0), (110, 0), (0, 90), (110, 90)])
     assert sorted(score > 0.99 for score in tiles) == [False, False, False, True]
@@ -21,7 +21,7 @@ def test_collage_has_picture_in_one_tile_and_others_elsewhere() -> None:
 
 
 def test_one_of_three_panels_is_the_picture() -> None:
-    tiles = tile_likenesses(placement.panels(compose_scene()), (480, 280), [(0, 0), (0, 330), (0, 660)])
+    tiles = tile_likenesses(placement.create_panels(compose_scene()), (480, 280), [(0, 0), (0, 330), (0, 660)])
     assert sorted(score > 0.99 for score in tiles) == [False, False, True]
 
 
@@ -32,11 +32,11 @@ def test_halves_are_side_by_side() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("change", [placement.place_on_background(0.4), placement.inset])
+@pytest.mark.parametrize("change", [placement.place_on_background(0.4), placement.place_as_inset])
 def test_picture_in_picture_is_small_and_whole(change: Change) -> None:
     edited = change(compose_scene())
     assert edited.width == placement.BACKGROUND_WIDTH
-    width = round(900 * (0.4 if change is not placement.inset else 0.36))
+    width = round(900 * (0.4 if change is not placement.place_as_inset else 0.36))
     small = PICTURE.resize((width, round(width * 0.75)), Image.Resampling.LANCZOS)
     corner = small.getpixel((0, 0))
     places = [(x, y) for y in range(edited.height - small.height + 1) for x in range(edited.width - width + 1)]

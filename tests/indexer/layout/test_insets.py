@@ -25,7 +25,7 @@ def find_inset_in(picture: Image.Image) -> Box | None:
 def test_picture_pasted_on_picture_is_an_inset(seed: int, colour: str) -> None:
     box = find_inset_in(with_inset(seed, colour=colour))
     assert box is not None
-    assert box.intersection_over_union(Box(*PLACE, PLACE[0] + 300, PLACE[1] + 225)) > 0.9
+    assert box.compute_intersection_over_union(Box(*PLACE, PLACE[0] + 300, PLACE[1] + 225)) > 0.9
 
 
 @pytest.mark.parametrize("seed", range(6))

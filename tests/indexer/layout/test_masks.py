@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.layout.masks import find_inside, find_masked_boxes, remove_boxes
+from indexer.layout.masks import find_masked_boxes, find_points_inside, remove_boxes
 from indexer.layout.orientation import Box
 from indexer.layout.pages import classify_composition
 from tests.assets.textured import collage_with, page_with, text_page, textured
@@ -74,4 +74,4 @@ def test_page_mask_keeps_only_its_picture() -> None:
 
 def test_points_on_pixel_edges_count_as_inside() -> None:
     points = np.array([[9.4, 5], [9.6, 5], [19.4, 5], [19.6, 5]], np.float32)
-    assert find_inside(points, [Box(10, 0, 20, 10)]).tolist() == [False, True, True, False]
+    assert find_points_inside(points, [Box(10, 0, 20, 10)]).tolist() == [False, True, True, False]

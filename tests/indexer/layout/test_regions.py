@@ -36,7 +36,9 @@ def sheet(columns: int, rows: int, gap: int) -> tuple[Image.Image, list[Box]]:
 def share_found(boxes: list[Box], picture: Image.Image) -> float:
     among = regions_of(picture)
     return float(
-        np.mean([max((box.intersection_over_union(match) for match in among), default=0) > 0.75 for box in boxes])
+        np.mean(
+            [max((box.compute_intersection_over_union(match) for match in among), default=0) > 0.75 for box in boxes]
+        )
     )
 
 
@@ -59,7 +61,7 @@ def test_nested_pictures_are_found() -> None:
     picture.paste(within, (600, 60))
     boxes = regions_of(picture)
     for expected in (Box(600, 60, 1160, 480), Box(630, 310, 830, 460)):
-        assert max(box.intersection_over_union(expected) for box in boxes) > 0.85
+        assert max(box.compute_intersection_over_union(expected) for box in boxes) > 0.85
 
 
 @pytest.mark.parametrize("seed", range(6))

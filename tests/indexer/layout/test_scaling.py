@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from indexer.layout.scaling import shrink_to, size_of
+from indexer.layout.scaling import get_size, shrink_to
 
 
 def test_large_picture_is_area_averaged_and_small_picture_is_unchanged() -> None:
@@ -16,5 +16,5 @@ def test_large_picture_is_area_averaged_and_small_picture_is_unchanged() -> None
 def test_reduced_sides_are_never_zero(shape: tuple[int, ...]) -> None:
     small = shrink_to(np.zeros(shape, np.uint8), 4)
     assert max(small.shape[:2]) == 4
-    assert size_of(small) == (small.shape[1], small.shape[0])
+    assert get_size(small) == (small.shape[1], small.shape[0])
     assert min(small.shape) >= 1

@@ -14,18 +14,18 @@ from tests.assets.networks import CARD
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ("name = [", "isn't TOML"),
+        ("name = [", "not valid TOML"),
         (CARD.replace('licence = "CC0-1.0"', ""), "licence"),
-        (CARD.replace('"colours"', '"../colours"'), "can't be used"),
-        (CARD.replace('"colours"', '"descriptor"'), "Exhibit's own"),
-        (CARD.replace('version = "1"', 'version = "1/2"'), "can't be used"),
+        (CARD.replace('"colours"', '"../colours"'), r"\.\./colours is not valid"),
+        (CARD.replace('"colours"', '"descriptor"'), "descriptor is reserved"),
+        (CARD.replace('version = "1"', 'version = "1/2"'), "1/2 is not valid"),
         (CARD.replace("mean = [128, 128, 128]", "mean = [128]"), "three numbers"),
-        (CARD.replace("deviation = [64, 64, 64]", "deviation = [64, 0, 64]"), "more than 0"),
+        (CARD.replace("deviation = [64, 64, 64]", "deviation = [64, 0, 64]"), "deviation .*greater than 0"),
         (CARD.replace("width = 64", "width = true", 1), "whole number"),
-        (CARD.replace("width = 64", "width = 4096", 1), "between 16 and 1024"),
+        (CARD.replace("width = 64", "width = 4096", 1), "16 to 1024"),
         (CARD.replace("[output]", 'resize = "cut"\n[output]'), "one of squash, crop, pad"),
-        (CARD + "colour = 3", "means nothing here"),
-        ("input = 3", "is a table"),
+        (CARD + "colour = 3", r"unknown key: output\.colour"),
+        ("input = 3", "input must be a table"),
     ],
 )
 def test_invalid_card_is_refused_with_a_message(wrong: str, sentence: str) -> None:
@@ -36,8 +36,8 @@ def test_invalid_card_is_refused_with_a_message(wrong: str, sentence: str) -> No
 def test_card_round_trips_and_has_its_space_name() -> None:
     card = read_card(CARD)
     assert card_from_dict(asdict(card)) == card
-    other = create_space(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.of(b"x"))
-    assert create_space(card, Digest.of(b"x")).parameters != other.parameters
+    other = create_space(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.from_bytes(b"x"))
+    assert create_space(card, Digest.from_bytes(b"x")).parameters != other.parameters
 
 
 def test_documentation_example_cards_are_valid() -> None:

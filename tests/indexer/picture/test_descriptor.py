@@ -18,11 +18,11 @@ from indexer.picture.descriptor import (
     WITHOUT_OVERFLOW,
     Descriptor,
     GuardedDescriptor,
-    examine,
-    prepare,
+    examine_model,
+    prepare_input,
 )
 from indexer.picture.features import compute_fingerprints, extract
-from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.features_file import features_from_bytes, features_to_bytes
 from indexer.picture.spaces import DESCRIPTOR
 from tests.assets.networks import CARD, GRID, SIDE, WIDTH, heavy_network, network
 from tests.assets.textured import encoded, textured
@@ -32,7 +32,7 @@ PICTURE = textured(1, (300, 200))
 
 def refusal_message(text: str, data: bytes) -> str:
     with pytest.raises(WrongUseError) as error:
-        examine(read_card(text), data)
+        examine_model(read_card(text), data)
     return str(error.value)
 
 
@@ -46,8 +46,8 @@ def test_descriptor_matches_exact_arithmetic_on_every_processor() -> None:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # in floating point
     session = onnxruntime.InferenceSession(MODEL.read_bytes(), options, providers=["CPUExecutionProvider"])
-    exact = session.run(None, {"x": prepare(pixels, BUILT_IN.card)})[0][0]
-    assert float(BUILT_IN.vectors([pixels])[0] @ exact) > 0.99 * float(np.linalg.norm(exact))
+    exact = session.run(None, {"x": prepare_input(pixels, BUILT_IN.card)})[0][0]
+    assert float(BUILT_IN.compute_vectors([pixels])[0] @ exact) > 0.99 * float(np.linalg.norm(exact))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_both_kernels_return_identical_vectors(monkeypatch: pytest.MonkeyPatch) 
     vectors = []
     for has in (True, False):
         monkeypatch.setattr(descriptors, "has_vnni", lambda has=has: has)
-        vectors.append(Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes).vectors(pictures))
+        vectors.append(Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes).compute_vectors(pictures))
     assert (vectors[0] == vectors[1]).all()
 
 
 def test_network_of_other_size_and_width_describes_pictures() -> None:
-    network_of_mine = examine(read_card(CARD), network())
-    vectors = network_of_mine.vectors([np.asarray(PICTURE), np.asarray(textured(2))])
+    network_of_mine = examine_model(read_card(CARD), network())
+    vectors = network_of_mine.compute_vectors([np.asarray(PICTURE), np.asarray(textured(2))])
     assert vectors.shape == (2, WIDTH)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1])
@@ -110,20 +110,20 @@ def test_network_of_other_size_and_width_describes_pictures() -> None:
     ]
     assert [fingerprint.part for fingerprint in stored] == ["whole"]
     assert {len(fingerprint.vector) for fingerprint in stored} == {WIDTH * 4}
-    again = from_bytes(to_bytes(features), lambda: features, network_of_mine.space)
+    again = features_from_bytes(features_to_bytes(features), lambda: features, network_of_mine.space)
     assert (again.embeddings["whole"] == features.embeddings["whole"]).all()
 
 
 def test_picture_without_direction_matches_nothing() -> None:
     flat = np.full((80, 80, 3), 128, np.uint8)
-    assert not examine(read_card(CARD), network()).vectors([flat]).any()
+    assert not examine_model(read_card(CARD), network()).compute_vectors([flat]).any()
 
 
 @pytest.mark.parametrize("take", ["first", "mean"])
 def test_first_row_or_mean_of_output_rows_is_used(take: str) -> None:
     text = CARD.replace(f"width = {WIDTH}", f'width = {GRID * GRID}\ntake = "{take}"')
-    vector = examine(read_card(text), network(rows=True)).vectors([np.asarray(PICTURE)])[0]
-    plane = prepare(np.asarray(PICTURE), read_card(CARD))[0].reshape(3, GRID, SIDE // GRID, GRID, SIDE // GRID)
+    vector = examine_model(read_card(text), network(rows=True)).compute_vectors([np.asarray(PICTURE)])[0]
+    plane = prepare_input(np.asarray(PICTURE), read_card(CARD))[0].reshape(3, GRID, SIDE // GRID, GRID, SIDE // GRID)
     cells = plane.mean((2, 4)).reshape(3, -1)
     expected = cells[0] if take == "first" else cells.mean(0)
     assert vector == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
@@ -135,18 +135,18 @@ def test_unusable_network_is_refused_with_a_message() -> None:
     assert re.search(r"\b3x16\b.*\b48\b", refusal_message(CARD, network(rows=True)))
     assert "1x3x64x32" in refusal_message(CARD.replace("width = 64", "width = 32", 1), whole)
     assert "no output tokens" in refusal_message(CARD + 'name = "tokens"', whole)
-    assert "weights in other files" in refusal_message(CARD, network(elsewhere=True))
-    assert "float32 is needed" in refusal_message(CARD, network(kind=10))
-    assert "isn't an ONNX file" in refusal_message(CARD, b"<html>not found</html>")
-    assert "isn't an ONNX file" in refusal_message(CARD, whole[:-7])
-    assert "can't open the file" in refusal_message(CARD, b"")
+    assert "stored in other files" in refusal_message(CARD, network(elsewhere=True))
+    assert "must be float32" in refusal_message(CARD, network(kind=10))
+    assert "not an ONNX file" in refusal_message(CARD, b"<html>not found</html>")
+    assert "not an ONNX file" in refusal_message(CARD, whole[:-7])
+    assert "cannot open the file" in refusal_message(CARD, b"")
 
 
 def test_self_normalising_network_receives_raw_levels() -> None:
     plain = CARD.replace("mean = [128, 128, 128]", "mean = [0, 0, 0]").replace("[64, 64, 64]", "[1, 1, 1]")
-    unscaled, scaled = (examine(read_card(plain), network(kind=kind)) for kind in (2, 1))
+    unscaled, scaled = (examine_model(read_card(plain), network(kind=kind)) for kind in (2, 1))
     picture = [np.asarray(PICTURE)]
-    assert unscaled.vectors(picture) == pytest.approx(scaled.vectors(picture), abs=1e-5)
+    assert unscaled.compute_vectors(picture) == pytest.approx(scaled.compute_vectors(picture), abs=1e-5)
     assert "uint8" in refusal_message(CARD, network(kind=2))
 
 
@@ -157,7 +157,7 @@ def test_picture_is_preprocessed_as_the_card_states() -> None:
 
     def input_of(**settings: object) -> np.ndarray:
         values = {"mean": (0.0, 0.0, 0.0), "deviation": (1.0, 1.0, 1.0), **settings}
-        return prepare(red, Card("n", "1", "l", "s", 20, 20, 8, **values))  # type: ignore[arg-type]
+        return prepare_input(red, Card("n", "1", "l", "s", 20, 20, 8, **values))  # type: ignore[arg-type]
 
     assert input_of().shape == (1, 3, 20, 20)
     assert input_of(layout="nhwc").shape == (1, 20, 20, 3)
@@ -172,7 +172,7 @@ def test_picture_is_preprocessed_as_the_card_states() -> None:
 
 def guarded_descriptor(data: bytes, text: str = CARD) -> GuardedDescriptor:
     card = read_card(text)
-    return GuardedDescriptor(card, create_space(card, Digest.of(data)), lambda: data)
+    return GuardedDescriptor(card, create_space(card, Digest.from_bytes(data)), lambda: data)
 
 
 def test_third_party_network_in_own_process_returns_same_vectors() -> None:
@@ -181,15 +181,15 @@ def test_third_party_network_in_own_process_returns_same_vectors() -> None:
     CARD.replace("[output]", '[output]\ntake = "mean"')
                                               .replace(f"width = {WIDTH}", f"width = {GRID * GRID}"))  # fmt: skip
     pictures = [np.asarray(PICTURE), np.asarray(textured(2))]
-    expected = examine(by_rows.card, network()).vectors(pictures)
-    assert (by_rows.vectors(pictures) == expected).all()
+    expected = examine_model(by_rows.card, network()).compute_vectors(pictures)
+    assert (by_rows.compute_vectors(pictures) == expected).all()
     assert descriptors.helper.process is not None
-    assert other.vectors(pictures).shape == (2, GRID * GRID)
+    assert other.compute_vectors(pictures).shape == (2, GRID * GRID)
     larger = guarded_descriptor(network(side=128), CARD.replace("= 64\n", "= 128\n"))
-    assert larger.vectors(pictures).shape == (2, WIDTH)  # the helper holds two at a time
-    assert (by_rows.vectors(pictures) == expected).all()
+    assert larger.compute_vectors(pictures).shape == (2, WIDTH)  # the helper holds two at a time
+    assert (by_rows.compute_vectors(pictures) == expected).all()
     descriptors.helper.process.kill()
-    assert (by_rows.vectors(pictures) == expected).all()
+    assert (by_rows.compute_vectors(pictures) == expected).all()
 
 
 @pytest.mark.long
@@ -209,5 +209,5 @@ def test_forbidden_operators_are_refused_only_for_third_party_networks() -> None
         guarded_descriptor(network(elsewhere=True)).open()
     with pytest.raises(WrongUseError, match="loops or branches"):
         guarded_descriptor(network() + b"\xca\x01\x00").open()
-    with pytest.raises(WrongUseError, match="its card says"):
+    with pytest.raises(WrongUseError, match="its card requires 40"):
         guarded_descriptor(network(), CARD.replace(f"width = {WIDTH}", "width = 40")).open()

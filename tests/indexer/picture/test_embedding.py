@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
 from indexer.picture.features import Features, compute_fingerprints, compute_work_fingerprints, extract
-from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.features_file import features_from_bytes, features_to_bytes
 from indexer.picture.spaces import PANELS, WHOLE, WORK_PARTS
 from tests.assets.edited_pictures import PICTURE, cached_features
 from tests.assets.textured import collage_with, encoded
@@ -44,7 +44,7 @@ def test_network_runs_once_for_work_vectors_and_on_request_for_parts() -> None:
     network, data = Counted(), encoded(collage_with(PICTURE, 3))
     features = extract(data, descriptor=network)
     stored = compute_work_fingerprints(features.digest, features)
-    again = from_bytes(to_bytes(features), partial(extract, data, descriptor=network))
+    again = features_from_bytes(features_to_bytes(features), partial(extract, data, descriptor=network))
     assert (again.embedding == features.embedding).all()
     assert network.runs == 1
     assert stored == [

@@ -32,7 +32,7 @@ def features() -> Features:
 
 
 def test_features_record_measured_input(features: Features) -> None:
-    assert features.digest == Digest.of(DATA)
+    assert features.digest == Digest.from_bytes(DATA)
     assert features.info == PictureInfo(480, 360, "PNG", 1)
     assert features.low_information == ()
 

@@ -5,7 +5,7 @@ import pytest
 
 from exhibit.errors import IntegrityError
 from indexer.picture.features import Features
-from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.features_file import features_from_bytes, features_to_bytes
 from indexer.picture.spaces import (
     PIPELINE,
 )
@@ -19,7 +19,7 @@ def features() -> Features:
 
 
 def test_features_round_trip(features: Features) -> None:
-    again = from_bytes(to_bytes(features), lambda: features)
+    again = features_from_bytes(features_to_bytes(features), lambda: features)
     assert (again.digest, again.info, again.quality, again.content) == (
         features.digest,
         features.info,
@@ -30,35 +30,35 @@ def test_features_round_trip(features: Features) -> None:
     assert (again.grey == features.grey).all()
     assert (again.local.points == features.local.points).all()
     assert (again.local.descriptors == features.local.descriptors).all()
-    assert (again.quick.points == features.quick.points).all()
-    assert (again.quick.descriptors == features.quick.descriptors).all()
+    assert (again.quick_features.points == features.quick_features.points).all()
+    assert (again.quick_features.descriptors == features.quick_features.descriptors).all()
     assert (again.embedding == features.embedding).all()
     assert again.panels == features.panels
     assert again.low_information == features.low_information
 
 
 def test_damaged_or_foreign_bytes_are_not_features(features: Features) -> None:
-    data = to_bytes(features)
+    data = features_to_bytes(features)
     for damaged in (b"", data[:1000], data[:-40], data.replace(PIPELINE.encode(), b"match-0")):
         with pytest.raises(IntegrityError):
-            from_bytes(damaged, lambda: features)
+            features_from_bytes(damaged, lambda: features)
 
 
 def test_pickled_objects_are_refused(features: Features) -> None:
-    with np.load(io.BytesIO(to_bytes(features))) as archive:
+    with np.load(io.BytesIO(features_to_bytes(features))) as archive:
         arrays = dict(archive)
     file = io.BytesIO()
     np.savez(file, **{**arrays, "embedding": np.array([{}], object)}, allow_pickle=True)
     with pytest.raises(IntegrityError):
-        from_bytes(file.getvalue(), lambda: features)
+        features_from_bytes(file.getvalue(), lambda: features)
 
 
 def test_arrays_are_read_in_either_order_and_when_empty(features: Features) -> None:
-    with np.load(io.BytesIO(to_bytes(features))) as archive:
+    with np.load(io.BytesIO(features_to_bytes(features))) as archive:
         arrays = dict(archive)
     file = io.BytesIO()
     np.savez(file, **{**arrays, "descriptors": np.asfortranarray(arrays["descriptors"]), "points": np.zeros((0, 2))})
-    again = from_bytes(file.getvalue(), lambda: features)
+    again = features_from_bytes(file.getvalue(), lambda: features)
     assert (again.local.descriptors == features.local.descriptors).all()
     assert again.local.points.shape == (0, 2)
 
@@ -66,4 +66,4 @@ def test_arrays_are_read_in_either_order_and_when_empty(features: Features) -> N
 def test_inset_round_trips() -> None:
     page = cached_features(encoded(with_inset(8), "JPEG"))
     assert page.inset is not None
-    assert from_bytes(to_bytes(page), lambda: page).inset == page.inset
+    assert features_from_bytes(features_to_bytes(page), lambda: page).inset == page.inset

@@ -5,7 +5,7 @@ import pytest
 
 from indexer.layout.single_thread import cv2
 from indexer.picture.local_features import (
-    CONTRAST,
+    MIN_CONTRAST,
     MIRROR,
     QUICK_KEYPOINTS,
     compute_local_features,
@@ -22,19 +22,19 @@ def test_mirrored_picture_has_mirrored_descriptors() -> None:
     away = np.linalg.norm(mirrored.points[:, None] - moved, axis=2)
     pairs = [(row, int(away[row].argmin())) for row in range(len(mirrored)) if away[row].min() < 0.3]
     assert len(pairs) > len(mirrored) * 0.6
-    unlike = [np.linalg.norm(mirrored.units[first] - straight.units[other, MIRROR]) for first, other in pairs]
+    unlike = [np.linalg.norm(mirrored.unit_rows[first] - straight.unit_rows[other, MIRROR]) for first, other in pairs]
     assert np.median(unlike) < 0.2
 
 
 def test_local_features_match_opencv() -> None:
     picture = grey_picture(4)
-    opencv = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
+    opencv = cv2.SIFT_create(contrastThreshold=MIN_CONTRAST, enable_precise_upscale=True)
     keypoints, reference = opencv.detectAndCompute(picture, None)
     actual = compute_local_features(picture, SIZE, len(keypoints))
     near = np.linalg.norm(np.array([keypoint.pt for keypoint in keypoints])[:, None] - actual.points, axis=2) < 0.3
     is_near = near.any(axis=1)
     roots = np.sqrt(reference / reference.sum(axis=1, keepdims=True))  # of unit length
-    alike = np.where(near, roots @ actual.units.T, -1).max(axis=1)
+    alike = np.where(near, roots @ actual.unit_rows.T, -1).max(axis=1)
     assert len(keypoints) > 300
     assert is_near.mean() > 0.8
     assert np.median(alike[is_near]) > 0.98

@@ -34,10 +34,11 @@ def test_forbidden_operators_are_detected() -> None:
         protobuf_field(7, protobuf_field(1, protobuf_field(7, b"com.example"))),
         protobuf_field(7, protobuf_field(1, protobuf_field(5, protobuf_field(6, b"")))),
     )
+    # Field 25, empty
     loops, a_function = (
         protobuf_field(7, protobuf_field(1, protobuf_field(5, protobuf_field(11, b"")))),
         b"\xca\x01\x00",
-    )  # field 25, empty
+    )
     for model in (of_others, a_loop, loops, a_function):
         assert has_nonstandard_operators(model)
 
@@ -54,5 +55,5 @@ def test_non_onnx_file_is_refused() -> None:
         b"\x08" + b"\xff" * 12,
         b"\x0f",
     ):
-        with pytest.raises(WrongUseError, match="isn't an ONNX file"):
+        with pytest.raises(WrongUseError, match="not an ONNX file"):
             has_external_data(data)

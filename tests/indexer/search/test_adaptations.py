@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageFilter
 
-from exhibit.comparison.derived import grade, survival
+from exhibit.comparison.derived import compute_grade, compute_survival
 from exhibit.comparison.similarity import align_pair
 from exhibit.types import Decision, Verification
 from indexer.compare.decision import verify
@@ -31,12 +31,12 @@ def compare_both(picture: Image.Image) -> tuple[Verification, Verification]:
 def test_redrawn_picture_is_derived_and_verifier_agrees() -> None:
     plain, derived = compare_both(redraw())
     assert plain.decision is Decision.NONE
-    assert derived.decision is Decision.RESEMBLES
+    assert derived.decision is Decision.RELATED
     assert derived.reasons == ("derived",)
     assert derived.mirrored
     assert derived.transform is not None
-    assert grade(derived.survival) in (2, 3)
-    again = survival(*align_pair(np.asarray(redraw()), np.asarray(PICTURE), derived.transform))
+    assert compute_grade(derived.survival) in (2, 3)
+    again = compute_survival(*align_pair(np.asarray(redraw()), np.asarray(PICTURE), derived.transform))
     away = sum(map(str.__ne__, "".join(again), "".join(derived.survival)))
     assert away <= 0.1 * sum(map(len, again))
 
@@ -50,7 +50,7 @@ def test_unrelated_picture_verdict_is_unchanged() -> None:
 def test_copy_only_gains_the_map() -> None:
     plain, derived = compare_both(PICTURE.filter(ImageFilter.GaussianBlur(1)))
     assert derived.decision is plain.decision is Decision.CERTAIN
-    assert grade(derived.survival) == 5
+    assert compute_grade(derived.survival) == 5
     assert derived.transform == plain.transform
 
 

@@ -7,7 +7,7 @@ import pytest
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from indexer.picture.features import extract
-from indexer.picture.features_file import from_bytes
+from indexer.picture.features_file import features_from_bytes
 from indexer.search.cache import FeatureCache
 from tests.assets.textured import encoded, textured
 
@@ -22,7 +22,7 @@ class TestFeatureCache:
             loads.append(1)
             return DATA
 
-        digest, folder = Digest.of(DATA), tmp_path / "features"  # does not exist yet
+        digest, folder = Digest.from_bytes(DATA), tmp_path / "features"  # does not exist yet
         first = FeatureCache(folder).get(digest, load)
         second = FeatureCache(folder).get(digest, load)
         assert len(loads) == 1
@@ -30,23 +30,23 @@ class TestFeatureCache:
 
     @pytest.mark.parametrize("damage", [lambda data: data[:500], lambda _: b"", lambda data: b"x" * len(data)])
     def test_measures_again_what_is_damaged(self, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-        FeatureCache(tmp_path).get(Digest.of(DATA), lambda: DATA)
+        FeatureCache(tmp_path).get(Digest.from_bytes(DATA), lambda: DATA)
         (stored,) = tmp_path.rglob("*.npz")
         stored.write_bytes(damage(stored.read_bytes()))
-        assert FeatureCache(tmp_path).get(Digest.of(DATA), lambda: DATA).info.width == 480
-        assert from_bytes(stored.read_bytes(), partial(extract, DATA)).digest == Digest.of(DATA)
+        assert FeatureCache(tmp_path).get(Digest.from_bytes(DATA), lambda: DATA).info.width == 480
+        assert features_from_bytes(stored.read_bytes(), partial(extract, DATA)).digest == Digest.from_bytes(DATA)
 
     def test_keeps_no_more_in_memory_than_it_may(self, tmp_path: Path) -> None:
         cache = FeatureCache(tmp_path, capacity_in_memory=1)
         first, other = (encoded(textured(seed, (160, 120))) for seed in (1, 2))
-        cache.get(Digest.of(first), lambda: first)
-        cache.get(Digest.of(other), lambda: other)
-        assert list(cache._recent) == [Digest.of(other)]
+        cache.get(Digest.from_bytes(first), lambda: first)
+        cache.get(Digest.from_bytes(other), lambda: other)
+        assert list(cache._recent) == [Digest.from_bytes(other)]
 
     def test_refuses_bytes_of_another_picture(self, tmp_path: Path) -> None:
         with pytest.raises(IntegrityError):
-            FeatureCache(tmp_path).get(Digest.of(b"another"), lambda: DATA)
+            FeatureCache(tmp_path).get(Digest.from_bytes(b"another"), lambda: DATA)
 
     def test_leaves_no_half_written_file(self, tmp_path: Path) -> None:
-        FeatureCache(tmp_path).get(Digest.of(DATA), lambda: DATA)
+        FeatureCache(tmp_path).get(Digest.from_bytes(DATA), lambda: DATA)
         assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".npz"]

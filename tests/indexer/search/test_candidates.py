@@ -8,16 +8,16 @@ from exhibit.types import Space
 from indexer.picture.features import Features, compute_fingerprints, extract
 from indexer.picture.spaces import DESCRIPTOR, PHASH, STORED_LOCAL_FEATURES, WORK_PARTS
 from indexer.search.candidates import (
-    FEW_VOTED,
-    MAX_VOTED,
-    PROMINENCE,
+    FEW_VOTED_WORKS,
+    MAX_VOTE_CANDIDATES,
+    MIN_PROMINENCE,
     Candidate,
     find_descriptor_candidates,
     find_hash_candidates,
     find_vote_candidates,
     interleave,
     iterate_distinct,
-    select_prominent,
+    select_prominent_works,
 )
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.votes.index import Vote, VoteIndex
@@ -108,7 +108,7 @@ def test_mirrored_piece_in_other_picture_is_found_by_votes(hashes: BruteForceInd
     picture.paste(textured(5, SIZE).crop((40, 30, 280, 210)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (480, 350))
     features = extract(encoded(picture))
     assert 5 not in numbers(*find_hash_candidates([features], hashes))
-    assert numbers(find_vote_candidates(features.quick, votes))[0] == 5
+    assert numbers(find_vote_candidates(features.quick_features, votes))[0] == 5
 
 
 def test_candidate_is_listed_once_within_distance_limit(descriptors: BruteForceIndex) -> None:
@@ -119,14 +119,14 @@ def test_candidate_is_listed_once_within_distance_limit(descriptors: BruteForceI
 
 def test_random_votes_yield_no_candidates() -> None:
     chance = [Vote(number, 1.0) for number in range(40)]
-    assert select_prominent(chance) == []
-    heavy = [Vote(99, PROMINENCE + 0.1), *chance]
-    assert numbers(select_prominent(heavy)) == [99]
+    assert select_prominent_works(chance) == []
+    heavy = [Vote(99, MIN_PROMINENCE + 0.1), *chance]
+    assert numbers(select_prominent_works(heavy)) == [99]
 
 
 def test_highest_votes_are_compared_among_few_works() -> None:
-    few = [Vote(number, 1.0) for number in range(FEW_VOTED)]
-    assert numbers(select_prominent(few)) == [*range(MAX_VOTED)]
+    few = [Vote(number, 1.0) for number in range(FEW_VOTED_WORKS)]
+    assert numbers(select_prominent_works(few)) == [*range(MAX_VOTE_CANDIDATES)]
 
 
 def test_candidate_sources_alternate() -> None:

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract
 from indexer.search.explanation import FIGURES, Explanation, Gate, explain
-from indexer.search.parts import downgrade_weak
+from indexer.search.parts import downgrade_weak_match
 from indexer.search.search import compare_without_search, find_works
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
@@ -37,7 +37,9 @@ def gate(explained: Explanation[int], name: str) -> Gate:
 
 
 def figures(explained: Explanation[int], name: str) -> dict[str, tuple[float, float | None, bool]]:
-    return {figure.name: (figure.figure or 0.0, figure.limit, figure.holds) for figure in gate(explained, name).figures}
+    return {
+        figure.name: (figure.figure or 0.0, figure.limit, figure.is_met) for figure in gate(explained, name).figures
+    }
 
 
 def bend(picture: Image.Image, pixels: float, period: float) -> Image.Image:
@@ -155,11 +157,11 @@ def test_earlier_candidates_are_listed(shelf: Shelf) -> None:
     both.paste(textured(4, SIZE), (0, 0))
     both.paste(textured(WORK, SIZE).crop((0, 0, 300, 225)).resize((400, 300)), (400, 0))
     places = {work: explain_picture(shelf, both, work) for work in (4, WORK)}
-    assert places[4].before == ()
-    assert places[WORK].before[0] == 4  # what else resembles it depends on the processor
-    assert WORK not in places[WORK].before
+    assert places[4].works_before == ()
+    assert places[WORK].works_before[0] == 4  # what else resembles it depends on the processor
+    assert WORK not in places[WORK].works_before
     for place in places.values():
-        assert figures(place, "naming")["place"][0] == len(place.before) + 1
+        assert figures(place, "naming")["place"][0] == len(place.works_before) + 1
 
 
 @pytest.mark.long
@@ -174,7 +176,10 @@ def test_insufficient_agreement_is_shown_with_its_threshold(shelf: Shelf) -> Non
     data = encoded(textured(WORK, SIZE), "JPEG")
 
     def weak(_: Features, verifications: Mapping[int, Verification]) -> dict[int, Verification]:
-        return {work: downgrade_weak(replace(verification, dense=0.34)) for work, verification in verifications.items()}
+        return {
+            work: downgrade_weak_match(replace(verification, dense=0.34))
+            for work, verification in verifications.items()
+        }
 
     explained = explain(data, {WORK: shelf.works[WORK]}, shelf, adjust=weak)
     assert (explained.decision, explained.reasons) == (Decision.REVIEW, ("weak-agreement",))

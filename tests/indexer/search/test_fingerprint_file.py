@@ -11,11 +11,11 @@ from exhibit.errors import RefusedError
 from exhibit.types import Decision, Json
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.features import extract
-from indexer.picture.perceptual_hash import compute_orientation_hashes, estimate_orientation_hashes, shrink
+from indexer.picture.perceptual_hash import compute_orientation_hashes, estimate_orientation_hashes, shrink_for_hash
 from indexer.search.fingerprint_file import (
-    MAX_FILE,
+    FINGERPRINT_PIPELINE,
+    MAX_FILE_BYTES,
     MAX_WORKS,
-    PRINTS,
     StatedFile,
     StatedPicture,
     match_fingerprints,
@@ -43,7 +43,7 @@ def test_fingerprint_file_round_trips() -> None:
     assert stated_picture().whole == features.hashes["whole"].hex()
     vectors = {
         (fingerprint.space, fingerprint.part): fingerprint.vector
-        for fingerprint in stated_picture().fingerprints(features.digest)
+        for fingerprint in stated_picture().to_fingerprints(features.digest)
     }
     assert np.allclose(np.frombuffer(vectors["descriptor@1", "whole"], "<f4"), features.embeddings["whole"])
 
@@ -105,15 +105,15 @@ def test_non_fingerprint_file_is_refused(data: bytes) -> None:
 
 
 def test_unknown_version_is_refused_with_next_step() -> None:
-    other = file_with().replace(PRINTS.encode(), b"prints-0")
+    other = file_with().replace(FINGERPRINT_PIPELINE.encode(), b"prints-0")
     with pytest.raises(RefusedError, match=r"prints-0.*prints-1") as refused:
         parse_fingerprint_file(other)
     assert "exhibit fingerprint" in str(refused.value.hint)
 
 
 def test_fingerprint_file_size_and_works_are_limited() -> None:
-    with pytest.raises(RefusedError, match=f"{MAX_FILE:,} bytes") as refused:
-        parse_fingerprint_file(b" " * (MAX_FILE + 1))
+    with pytest.raises(RefusedError, match=f"{MAX_FILE_BYTES:,} bytes") as refused:
+        parse_fingerprint_file(b" " * (MAX_FILE_BYTES + 1))
     assert refused.value.reason == "too-many-bytes"
     plain = json.loads(file_with())
     plain["works"] *= MAX_WORKS + 1
@@ -134,7 +134,7 @@ def test_picture_with_too_little_information_is_refused(picture: Image.Image) ->
 
 def test_rotated_hashes_approximate_hashes_of_rotated_pictures() -> None:
     for seed in range(3):
-        own = compute_orientation_hashes(shrink(Image.open(io.BytesIO(photograph(seed))).convert("L")))
+        own = compute_orientation_hashes(shrink_for_hash(Image.open(io.BytesIO(photograph(seed))).convert("L")))
         apart = np.unpackbits(estimate_orientation_hashes(own[0]) ^ own, axis=1).sum(axis=1)
         assert len(apart) == len(ORIENTATIONS)
         assert apart.max() <= 24
@@ -142,11 +142,11 @@ def test_rotated_hashes_approximate_hashes_of_rotated_pictures() -> None:
 
 
 def test_fingerprint_matches_need_review_and_have_no_probability() -> None:
-    results = match_fingerprints({7: 12}, [8, 7], identical=8)
+    results = match_fingerprints({7: 12}, [8, 7], identical_number=8)
     assert {other: (verification.hamming, verification.reasons) for other, verification in results.items()} == {
         7: (12, ("prints",)),
         8: (256, ("prints", "same-bytes")),
     }
     assert {
         (verification.decision, verification.probability, verification.pipeline) for verification in results.values()
-    } == {(Decision.REVIEW, None, PRINTS)}
+    } == {(Decision.REVIEW, None, FINGERPRINT_PIPELINE)}

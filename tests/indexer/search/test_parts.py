@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from exhibit.comparison.similarity import dense_similarity
+from exhibit.comparison.similarity import compute_dense_similarity
 from exhibit.types import Decision, Verification
-from indexer.compare.decision import Examined
+from indexer.compare.decision import DetailedVerification
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR
-from indexer.search.parts import downgrade_weak
-from indexer.search.search import compare, compare_closely, compare_pictures, compare_without_search, find_works
+from indexer.search.parts import downgrade_weak_match
+from indexer.search.search import compare_pair, compare_pictures, compare_thoroughly, compare_without_search, find_works
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
 
@@ -55,7 +55,7 @@ def test_part_verdict_matches_whole_picture_verdict(shelf: Shelf) -> None:
     verification = find_in(shelf, encoded(page))[7]
     work = np.asarray(textured(7, SIZE))
     assert verification.dense == pytest.approx(
-        dense_similarity(np.asarray(page), work, verification.transform or ()), abs=0.02
+        compute_dense_similarity(np.asarray(page), work, verification.transform or ()), abs=0.02
     )
 
 
@@ -67,9 +67,9 @@ def test_pair_comparison_matches_search_result(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     features = extract(data)
     alone = compare_without_search(features, lambda: data, shelf.works[7])
-    assert isinstance(alone, Examined)
+    assert isinstance(alone, DetailedVerification)
     among = find_in(shelf, data)[7]
-    assert isinstance(among, Examined)
+    assert isinstance(among, DetailedVerification)
     assert replace(among, limit=0.0) == replace(alone, limit=0.0)  # more is needed among more works
     assert compare_without_search(features, lambda: data, shelf.works[8]).decision is Decision.NONE
 
@@ -86,10 +86,10 @@ def test_explicit_pair_is_compared_more_closely_than_in_search(shelf: Shelf) -> 
     wall = textured(960, (1300, 950))
     wall.paste(textured(7, SIZE).resize((150, 113), Image.Resampling.LANCZOS), (700, 420))
     data, features = encoded(wall, "JPEG"), extract(encoded(wall, "JPEG"))
-    assert compare(features, shelf.works[7]).decision is Decision.NONE  # so small a work is missed at first glance
-    assert compare_closely(features, lambda: data, shelf.works[7]).decision is Decision.CERTAIN
+    assert compare_pair(features, shelf.works[7]).decision is Decision.NONE  # so small a work is missed at first glance
+    assert compare_thoroughly(features, lambda: data, shelf.works[7]).decision is Decision.CERTAIN
     assert compare_pictures(encoded(textured(7, SIZE)), data).decision is Decision.CERTAIN
-    assert compare_closely(features, lambda: data, shelf.works[8]).decision is Decision.NONE
+    assert compare_thoroughly(features, lambda: data, shelf.works[8]).decision is Decision.NONE
     sheeted = encoded(sheet(textured(7, SIZE)), "JPEG")
     assert compare_pictures(encoded(textured(7, SIZE)), sheeted).decision is Decision.CERTAIN
 
@@ -109,6 +109,6 @@ def test_strip_is_searched_section_by_section(shelf: Shelf) -> None:
 def test_certain_match_requires_verifier_agreement(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     verification = find_in(shelf, data)[7]
-    assert downgrade_weak(verification) == verification
-    held_back = downgrade_weak(replace(verification, dense=0.49))
+    assert downgrade_weak_match(verification) == verification
+    held_back = downgrade_weak_match(replace(verification, dense=0.49))
     assert (held_back.decision, held_back.reasons[-1]) == (Decision.REVIEW, "weak-agreement")

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo.pictures import textured
+from demo.pictures import generate_textured
 from exhibit.pictures.decode import Limits
 from exhibit.types import Metric, Space
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
 from indexer.picture.features import extract
-from indexer.picture.perceptual_hash import compute_orientation_hashes, shrink
+from indexer.picture.perceptual_hash import compute_orientation_hashes, shrink_for_hash
 from indexer.picture.spaces import DESCRIPTOR, PHASH
-from indexer.search.seen_pictures import WorkQueries, create_work_queries, orient, search_seen_pictures
+from indexer.search.seen_pictures import WorkQueries, apply_orientation, create_work_queries, search_seen_pictures
 from tests.assets.brute_force import BruteForceIndex
 from tests.assets.rows import encode_jpeg
 from tests.assets.textured import collage_with
@@ -26,16 +26,16 @@ UNITS = Space("units", "1", Metric.COSINE, 4)
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_picture_rotation_matches_hash_rotation(orientation: int) -> None:
-    picture = textured(3, (300, 200))
-    turned = Image.fromarray(orient(np.asarray(picture), orientation)).convert("L")
-    hashes = compute_orientation_hashes(shrink(picture.convert("L")))
-    distances = np.bitwise_count(hashes ^ compute_orientation_hashes(shrink(turned))[0]).sum(1)
+    picture = generate_textured(3, (300, 200))
+    turned = Image.fromarray(apply_orientation(np.asarray(picture), orientation)).convert("L")
+    hashes = compute_orientation_hashes(shrink_for_hash(picture.convert("L")))
+    distances = np.bitwise_count(hashes ^ compute_orientation_hashes(shrink_for_hash(turned))[0]).sum(1)
     assert distances.argmin() == orientation
     assert distances.min() <= 8
 
 
 def test_work_search_uses_all_orientations_parts_and_rotated_views() -> None:
-    data = encode_jpeg(collage_with(textured(4, (320, 240)), 3))
+    data = encode_jpeg(collage_with(generate_textured(4, (320, 240)), 3))
     features = extract(data)
     assert features.panels
     queries = create_work_queries(data, features, BUILT_IN, Limits())
@@ -47,7 +47,7 @@ def test_work_search_uses_all_orientations_parts_and_rotated_views() -> None:
 
 @pytest.mark.parametrize("colour", ["white", "black", "gray"])
 def test_small_work_on_plain_background_is_found_by_whole_picture_data(colour: str) -> None:
-    work, strangers = textured(4, (320, 240)), [textured(seed, (320, 240)) for seed in range(20, 28)]
+    work, strangers = generate_textured(4, (320, 240)), [generate_textured(seed, (320, 240)) for seed in range(20, 28)]
     picture = Image.new("RGB", (800, 600), colour)
     picture.paste(work, (260, 190))
     index = BruteForceIndex(DESCRIPTOR)
@@ -59,8 +59,8 @@ def test_small_work_on_plain_background_is_found_by_whole_picture_data(colour: s
 
 
 def test_bundled_network_needs_few_rotated_views_and_custom_needs_all() -> None:
-    photograph = np.asarray(textured(9, (320, 240)))
-    views = BUILT_IN.vectors([orient(photograph, orientation) for orientation in ORIENTATIONS])
+    photograph = np.asarray(generate_textured(9, (320, 240)))
+    views = BUILT_IN.compute_vectors([apply_orientation(photograph, orientation) for orientation in ORIENTATIONS])
     expected = views[[0, *BUILT_IN.extra_orientations]]
     assert (views @ expected.T).max(axis=1).min() > ALIKE
     data = encode_jpeg(Image.fromarray(photograph))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from exhibit.types import Decision, Piece, Relation, Verification
 from indexer.search.search import compare_pictures
-from indexer.search.series import SERIES, compute_precision, derive_relation, review_ambiguous
+from indexer.search.series import SERIES, compute_precision, derive_relation, downgrade_ambiguous_matches
 from tests.assets.exposures import exposure
 from tests.assets.textured import encoded, textured
 
@@ -21,7 +21,7 @@ def pair(in_place: float, drift: float = 0.0, decision: Decision = Decision.CERT
 
 
 def decisions_of(verifications: Sequence[Verification], series: Sequence[int]) -> list[str]:
-    results = review_ambiguous(
+    results = downgrade_ambiguous_matches(
         dict(enumerate(verifications)), lambda work: [other for other in series if other != work]
     )
     return [str(verification.decision) for verification in results.values()]
@@ -53,7 +53,7 @@ def test_non_matching_or_uncompared_sibling_changes_nothing() -> None:
 
 def test_identical_bytes_outrank_every_other_exposure() -> None:
     same = replace(CERTAIN, in_place=None, drift=None, reasons=("same-bytes",))
-    results = review_ambiguous({1: same, 2: pair(0.99)}, lambda work: [3 - work])
+    results = downgrade_ambiguous_matches({1: same, 2: pair(0.99)}, lambda work: [3 - work])
     assert results[1] == same
     assert (results[2].decision, results[2].reasons) == (Decision.REVIEW, (SERIES,))
 

@@ -89,7 +89,7 @@ def milvus_place(space: Space, archive: Archive) -> Place:
         open=lambda: archive.index(space),
         harm=harm,
         litter=lambda: archive.server.create(space),
-        leftovers=lambda: len(archive.server.names()),
+        leftovers=lambda: len(archive.server.list_names()),
     )
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from exhibit.types import Metric, Space
 from indexer.picture.spaces import PHASH
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.faiss_rows import READ_ALL_FROM, VectorRows, cell_count
-from indexer.vectors.robust_bits import ROBUST
+from indexer.vectors.faiss_rows import MIN_HITS_TO_READ_ALL, VectorRows, choose_cell_count
+from indexer.vectors.robust_bits import ROBUST_BITS
 from tests.assets.brute_force import BruteForceIndex
 from tests.assets.indexes import BITS
 
@@ -76,7 +76,7 @@ def flip_bits(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
     chance = np.random.default_rng(5)
     rates = np.full((16, 16), 0.23)
     rates[0, 0] = 1e-9
-    for place, rate in ROBUST:
+    for place, rate in ROBUST_BITS:
         rates[place] = rate
     share = (rates / rates.sum()).ravel()
     masks = np.zeros((len(hashes), 256), np.uint8)
@@ -87,7 +87,7 @@ def flip_bits(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("within", [None, 20, 90, 110])
-@pytest.mark.parametrize("k", [READ_ALL_FROM, 250])
+@pytest.mark.parametrize("k", [MIN_HITS_TO_READ_ALL, 250])
 def test_large_result_requests_match_brute_force(
     both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8], k: int, within: float | None
 ) -> None:
@@ -104,11 +104,11 @@ def test_changes_match_brute_force_before_and_after_flush(
     for index in both:
         index.upsert(changed, hashes[: len(changed)])
     assert listed.remove(removed) == brute.remove(removed)
-    reference = brute.search(hashes[:30], k=READ_ALL_FROM, within=115)
-    assert listed.search(hashes[:30], k=READ_ALL_FROM, within=115) == reference
+    reference = brute.search(hashes[:30], k=MIN_HITS_TO_READ_ALL, within=115)
+    assert listed.search(hashes[:30], k=MIN_HITS_TO_READ_ALL, within=115) == reference
     listed.flush(HASHED * 3)
     again = FaissIndex(PHASH, tmp_path)
-    assert again.search(hashes[:30], k=READ_ALL_FROM, within=115) == reference
+    assert again.search(hashes[:30], k=MIN_HITS_TO_READ_ALL, within=115) == reference
     assert (len(again), again.check()) == (len(brute), [])
 
 
@@ -185,4 +185,4 @@ def test_segment_with_cells_is_compact_and_convertible(tmp_path: Path, vectors: 
 
 
 def test_small_segments_have_no_cells() -> None:
-    assert [cell_count(rows) for rows in (49_999, 50_000, 1_000_000)] == [0, 512, 2048]
+    assert [choose_cell_count(rows) for rows in (49_999, 50_000, 1_000_000)] == [0, 512, 2048]

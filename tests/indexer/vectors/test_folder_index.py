@@ -18,7 +18,7 @@ from exhibit.errors import ExhibitError, IntegrityError
 from exhibit.types import Space
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.manifest import Manifest, publish, read_manifest, write_lock
+from indexer.vectors.manifest import Manifest, publish_manifest, read_manifest, write_lock
 from indexer.votes.index import VoteIndex
 from tests.assets.indexes import BITS, UNITS, SeedSource, filled_index, numbers, vectors
 from tests.assets.local_feature_works import works
@@ -163,7 +163,7 @@ def test_duplicate_numbers_are_detected(opened: Opened, tmp_path: Path, space: S
     index = opened()
     index.replace([rows(index, 1, 2, 3)], 3)
     present = read_manifest(tmp_path, space.id)
-    publish(tmp_path, Manifest(space.id, 2, 3, present.segments * 2), present)
+    publish_manifest(tmp_path, Manifest(space.id, 2, 3, present.segments * 2), present)
     assert len(index.check()) == 3
 
 

@@ -9,9 +9,9 @@ from indexer.vectors.manifest import (
     MANIFEST_NAME,
     Manifest,
     Segment,
-    manifest_to_replace,
-    publish,
+    publish_manifest,
     read_manifest,
+    read_manifest_to_replace,
     write_lock,
 )
 
@@ -27,20 +27,20 @@ def segment(folder: Path, name: str, removed: str | None = None) -> Segment:
 
 def test_unreferenced_files_are_deleted(tmp_path: Path) -> None:
     old = Manifest("bits@1", 1, 5, (segment(tmp_path, "segment-1-0"),))
-    publish(tmp_path, old, EMPTY)
+    publish_manifest(tmp_path, old, EMPTY)
     removed = "removed-2-segment-2-0.npy"
     new = Manifest("bits@1", 2, 9, (segment(tmp_path, "segment-2-0", removed),))
-    publish(tmp_path, new, old)
+    publish_manifest(tmp_path, new, old)
     assert read_manifest(tmp_path, "bits@1") == new
     assert {path.stem for path in tmp_path.glob("segment-*")} == {"segment-1-0", "segment-2-0"}  # for a slow reader
-    publish(tmp_path, new, new)
+    publish_manifest(tmp_path, new, new)
     remaining = {MANIFEST_NAME, "segment-2-0.faiss", "segment-2-0.npy", removed}
     assert {path.name for path in tmp_path.iterdir()} == remaining
 
 
 def test_missing_manifest_is_empty_and_damaged_or_foreign_is_refused(tmp_path: Path) -> None:
     assert read_manifest(tmp_path, "bits@1") == EMPTY
-    publish(tmp_path, Manifest("bits@1", 1), EMPTY)
+    publish_manifest(tmp_path, Manifest("bits@1", 1), EMPTY)
     with pytest.raises(IntegrityError):
         read_manifest(tmp_path, "other@1")
     whole = (tmp_path / MANIFEST_NAME).read_text()
@@ -54,7 +54,7 @@ def test_manifest_after_damage_has_generation_above_every_file(tmp_path: Path) -
     segment(tmp_path, "segment-00000007-0001")
     segment(tmp_path, "segment-odd-0001")
     (tmp_path / MANIFEST_NAME).write_text("{")
-    assert manifest_to_replace(tmp_path, "bits@1") == Manifest("bits@1", generation=7)
+    assert read_manifest_to_replace(tmp_path, "bits@1") == Manifest("bits@1", generation=7)
 
 
 def test_writers_take_turns_and_full_disk_is_reported(tmp_path: Path) -> None:

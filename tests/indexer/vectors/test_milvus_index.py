@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError, StorageError
-from exhibit.machine import machine_fault
+from exhibit.machine import describe_machine_fault
 from exhibit.types import Metric, Space
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors import milvus_index
@@ -33,8 +33,8 @@ def archive(milvus_server: Server, tmp_path: Path) -> Archive:
 class DeadlyArchive(Archive):
     """An archive whose writing process is killed after Milvus has everything, but before that is recorded."""
 
-    def write(self, standing: IndexState) -> None:
-        del standing
+    def write(self, state: IndexState) -> None:
+        del state
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -161,7 +161,7 @@ def test_collection_is_repaired_to_match_database(archive: Archive) -> None:
 
 def test_dropped_collection_is_reported(archive: Archive) -> None:
     _, index = make_indexes(BITS, archive, clustered_vectors(BITS, 40))
-    (name,) = archive.server.names()
+    (name,) = archive.server.list_names()
     archive.server.call("drop_collection", name)
     for ask in (lambda: index.search(vectors(BITS, [5]), k=1), lambda: len(archive.index(BITS))):
         with pytest.raises(IntegrityError, match="no such index"):
@@ -191,7 +191,7 @@ def test_dead_milvus_is_reported_immediately_and_resumes(milvus_server: Server, 
     for ask in (index.flush, lambda: index.search(vectors(BITS, [5]), k=1), lambda: len(archive.index(BITS))):
         with pytest.raises(StorageError) as failed:
             ask()
-        assert machine_fault(failed.value) == failed.value.message == NO_RESPONSE
+        assert describe_machine_fault(failed.value) == failed.value.message == NO_RESPONSE
     milvus_server.start()
     assert len(archive.index(BITS)) == 2  # waits until it is loaded
     assert [hit.number for hit in index.search(vectors(BITS, [30]), k=9)[0]] == [3, 2, 1]
@@ -203,11 +203,11 @@ def test_unresponsive_milvus_is_reported(milvus_server: Server, archive: Archive
     assert archive.server.call("get_server_version").startswith("v2")
     milvus_server.freeze()
     try:
-        with pytest.raises(StorageError, match="doesn't answer"):
+        with pytest.raises(StorageError, match="not responding"):
             archive.server.call("list_collections", timeout=2.0)
     finally:
         milvus_server.thaw()
-    assert archive.server.names() == []
+    assert archive.server.list_names() == []
 
 
 def test_missing_library_is_reported_with_its_install_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 
 from indexer.vectors.robust_bits import (
     MAX_BITS,
-    ROBUST,
+    ROBUST_BITS,
     choose_lists,
     compute_keys,
     count_key_bits,
@@ -12,7 +12,7 @@ from indexer.vectors.robust_bits import (
 
 def test_keys_use_robust_bits_and_unflipped_key_is_most_likely() -> None:
     square = np.zeros((16, 16), np.uint8)
-    for place, _ in ROBUST[:3]:
+    for place, _ in ROBUST_BITS[:3]:
         square[place] = 1
     packed = np.packbits(square.reshape(1, 256), axis=1)
     assert compute_keys(packed, MAX_BITS).tolist() == [0b111]

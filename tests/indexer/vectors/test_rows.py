@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from exhibit.errors import WrongUseError
-from indexer.vectors.rows import compute_cosine_distances, empty_vectors, to_rows, validate_rows
+from indexer.vectors.rows import compute_cosine_distances, create_empty_vectors, to_rows, validate_rows
 from tests.assets.indexes import BITS, UNITS, numbers, vectors
 
 
 def test_stored_bytes_become_rows_of_their_space() -> None:
     rows = vectors(UNITS, [1, 2])
     assert (to_rows(UNITS, [row.tobytes() for row in rows]) == rows).all()
-    assert to_rows(BITS, []).shape == empty_vectors(BITS).shape == (0, 8)
+    assert to_rows(BITS, []).shape == create_empty_vectors(BITS).shape == (0, 8)
 
 
 def test_rows_are_sorted_and_unique_with_last_vector() -> None:

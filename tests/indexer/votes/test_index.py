@@ -15,8 +15,8 @@ from exhibit.errors import WrongUseError
 from indexer.picture.local_features import MIRROR, to_unit_rows
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import read_manifest
-from indexer.votes.codec import CODE_PARTS, PART_BITS, compute_codec_digest, shipped_codec, train_codec
-from indexer.votes.index import NEIGHBOURS, Vote, VoteIndex, count_votes
+from indexer.votes.codec import CODE_PARTS, PART_BITS, compute_codec_digest, load_shipped_codec, train_codec
+from indexer.votes.index import NEIGHBOUR_COUNT, Vote, VoteIndex, count_votes
 from tests.assets.local_feature_works import descriptors, filled_index, numbers, works
 
 EVERY_LIST = 1024
@@ -27,14 +27,14 @@ def expected_votes(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int,
     codes, owners = [], []
     for number, seed in works.items():
         rows = to_unit_rows(descriptors(seed))
-        codes.append(shipped_codec().pq.compute_codes(rows))
+        codes.append(load_shipped_codec().pq.compute_codes(rows))
         owners += [number] * len(rows)
     if not owners:
         return {}
     votes: dict[int, float] = {}
     for part in (query, query[: -(-len(query) // 2), MIRROR]):
         away = squared_distances(to_unit_rows(part), np.concatenate(codes))
-        nearest = np.argsort(away, axis=1, kind="stable")[:, :NEIGHBOURS]
+        nearest = np.argsort(away, axis=1, kind="stable")[:, :NEIGHBOUR_COUNT]
         for vote in count_votes(np.take_along_axis(away, nearest, axis=1), np.array(owners)[nearest]):
             votes[vote.number] = max(votes.get(vote.number, 0), vote.weight * len(query) / len(part))
     return votes
@@ -42,7 +42,7 @@ def expected_votes(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int,
 
 def squared_distances(queries: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return squared distances of descriptors and codes, as sums over tables of integers, 255 for a query's widest."""
-    centres = vector_to_array(shipped_codec().pq.centroids).reshape(CODE_PARTS, 1 << PART_BITS, -1)
+    centres = vector_to_array(load_shipped_codec().pq.centroids).reshape(CODE_PARTS, 1 << PART_BITS, -1)
     tables = ((queries.reshape(len(queries), CODE_PARTS, 1, -1) - centres) ** 2).sum(axis=3)
     least, spans = tables.min(axis=2), np.ptp(tables, axis=2)
     step = np.maximum(spans.max(axis=1) / 255, spans.sum(axis=1) / 65535)
@@ -167,7 +167,9 @@ def test_index_can_be_rebuilt_with_its_own_codec(
     VoteIndex(tmp_path).replace([works(1), works(2, 5)], 5, codec)
     assert reader.votes(descriptors(1))[0].number == 1
     assert reader.reopen()
-    assert compute_codec_digest(reader.codec) == compute_codec_digest(codec) != compute_codec_digest(shipped_codec())
+    assert (
+        compute_codec_digest(reader.codec) == compute_codec_digest(codec) != compute_codec_digest(load_shipped_codec())
+    )
     reader.upsert(*works(9))
     reader.flush(9)
     again = VoteIndex(tmp_path)

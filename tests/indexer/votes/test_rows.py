@@ -4,16 +4,16 @@ from types import SimpleNamespace
 import numpy as np
 
 from indexer.picture.local_features import MIRROR, to_unit_rows
-from indexer.votes.codec import empty_like, faiss, shipped_codec
-from indexer.votes.rows import BLOCK, PROBES, VoteRows, find_nearest_lists, pack_codes, unpack_codes
+from indexer.votes.codec import create_empty_copy, faiss, load_shipped_codec
+from indexer.votes.rows import BLOCK_CODES, PROBES, VoteRows, find_nearest_lists, pack_codes, unpack_codes
 from tests.assets.local_feature_works import descriptors, filled_index, works
 
 
 def test_codes_are_packed_as_in_faiss() -> None:
-    index, rows = empty_like(shipped_codec()), to_unit_rows(descriptors(1, 3_000))
+    index, rows = create_empty_copy(load_shipped_codec()), to_unit_rows(descriptors(1, 3_000))
     index.add_with_ids(rows, np.arange(len(rows)))
     lists, codes = index.quantizer.search(rows, 1)[1].ravel(), index.pq.compute_codes(rows)
-    for number in np.flatnonzero(np.bincount(lists) > BLOCK // 2):
+    for number in np.flatnonzero(np.bincount(lists) > BLOCK_CODES // 2):
         actual = pack_codes(codes[lists == number])
         expected = faiss.rev_swig_ptr(index.invlists.get_codes(int(number)), actual.size)
         assert (actual.ravel() == expected).all()
@@ -29,7 +29,7 @@ def test_processes_share_segment_lists(tmp_path: Path) -> None:
 
 
 def test_lists_and_neighbours_match_faiss() -> None:
-    rows = VoteRows.in_memory(shipped_codec())
+    rows = VoteRows.in_memory(load_shipped_codec())
     rows.add(*works(*range(1, 9)))
     for vectors_given in (descriptors(4, 300), descriptors(9, 300)[:, MIRROR]):
         queries = to_unit_rows(vectors_given)

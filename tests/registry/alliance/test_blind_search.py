@@ -14,12 +14,12 @@ from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from indexer.picture.features import extract
 from indexer.search.fingerprint_file import StatedPicture
 from registry.alliance import blind_search, partners
-from registry.alliance.blind_search import answer_points, index_page, search
+from registry.alliance.blind_search import build_index_page, evaluate_points, search
 from registry.log.local_log import get_log
 from registry.matches.match import match_pictures
 from registry.models import Agreement, LogSubmission, Partner, Picture, Sighting
 from registry.services.services import Services
-from registry.works.fingerprint_registration import register_stated
+from registry.works.fingerprint_registration import register_stated_picture
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
@@ -39,7 +39,7 @@ def add_seen_pictures(services: Services, *pictures: bytes, private: bool = Fals
 
 def add_self_as_partner(services: Services, url: str) -> Partner:
     key = format_cosigner_key("b/witness", new_signer().public_key)
-    return partners.add("itself", url, get_log(services).vkey(), key, by="operator")
+    return partners.add_partner("itself", url, get_log(services).get_verifier_key(), key, by="operator")
 
 
 def make_agreement(partner: Partner, queries: int = 1_000, fields: tuple[str, ...] = ("digest", "page")) -> Agreement:
@@ -52,15 +52,15 @@ def list_log_entries() -> list[str]:
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_only_what_matches_is_learnt(services: Services, live_server: LiveServer) -> None:
+def test_blind_search_discloses_only_matches(services: Services, live_server: LiveServer) -> None:
     partner = add_self_as_partner(services, live_server.url.replace("localhost", "127.0.0.1"))
     row = make_agreement(partner)
     register(services, owner("studio"), photograph(1))
     add_seen_pictures(services, photograph(1), recompress(photograph(1)), photograph(2))
     matches = search(services, partner).matches
-    assert [(match.exact, match.disclosed_values["digest"]) for match in matches] == [
-        (True, Digest.of(photograph(1)).hex),
-        (False, Digest.of(recompress(photograph(1))).hex),
+    assert [(match.is_exact, match.disclosed_values["digest"]) for match in matches] == [
+        (True, Digest.from_bytes(photograph(1)).hex),
+        (False, Digest.from_bytes(recompress(photograph(1))).hex),
     ]
     assert set(matches[0].disclosed_values) == {"digest", "page"}
     row.refresh_from_db()
@@ -71,15 +71,13 @@ def test_only_what_matches_is_learnt(services: Services, live_server: LiveServer
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_work_of_which_only_fingerprints_were_stated_is_looked_for_by_the_stated_digest(
-    services: Services, live_server: LiveServer
-) -> None:
+def test_work_registered_by_fingerprints_is_searched_by_its_digest(services: Services, live_server: LiveServer) -> None:
     partner = add_self_as_partner(services, live_server.url.replace("localhost", "127.0.0.1"))
     make_agreement(partner)
     data = photograph(1)
-    register_stated(services, owner("studio"), StatedPicture.from_features("a.jpg", len(data), extract(data)))
+    register_stated_picture(services, owner("studio"), StatedPicture.from_features("a.jpg", len(data), extract(data)))
     add_seen_pictures(services, data, recompress(data))
-    assert sorted(match.exact for match in search(services, partner).matches) == [False, True]
+    assert sorted(match.is_exact for match in search(services, partner).matches) == [False, True]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -90,14 +88,14 @@ def test_digest_shared_by_pictures_is_queried_once(services: Services, live_serv
     register(services, owner("studio"), photograph(1))
     register(services, owner("agency"), resaved)
     add_seen_pictures(services, photograph(1))
-    assert [match.exact for match in search(services, partner).matches] == [True, False]
+    assert [match.is_exact for match in search(services, partner).matches] == [True, False]
     row.refresh_from_db()
     assert 18 <= row.used - 1 < 2 * 17
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_incomplete_search_returns_matches_and_the_reason(
+def test_incomplete_search_returns_matches_and_reason(
     services: Services, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blind_search, "PAGE", 1)
@@ -106,30 +104,30 @@ def test_incomplete_search_returns_matches_and_the_reason(
     register(services, owner("studio"), photograph(1))
     add_seen_pictures(services, photograph(1), recompress(photograph(1)))
     part = search(services, partner)
-    assert ([match.exact for match in part.matches], "allows 18 queries" in part.missing) == ([True], True)
+    assert ([match.is_exact for match in part.matches], "18 queries" in part.failure) == ([True], True)
     Agreement.objects.update(queries=100)
     monkeypatch.setattr(blind_search, "MAX_PAGES", 1)
     part = search(services, partner)
-    assert ([match.exact for match in part.matches], "too long" in part.missing) == ([True], True)
+    assert ([match.is_exact for match in part.matches], "reached its limit" in part.failure) == ([True], True)
     monkeypatch.setattr(blind_search, "MAX_PAGES", 9)
-    assert search(services, partner).missing == ""
+    assert search(services, partner).failure == ""
     monkeypatch.setattr(blind_search, "SEARCH_SECONDS", 0.0)
     with pytest.raises(ServiceMissingError):  # nothing was searched
         search(services, partner)
 
 
-def test_the_index_shows_nothing_by_itself(services: Services, signer_of_b: Partner) -> None:
-    make_agreement(signer_of_b)
+def test_index_pages_are_unlinkable(services: Services, partner_b: Partner) -> None:
+    make_agreement(partner_b)
     add_seen_pictures(services, photograph(1), recompress(photograph(1)))
-    first, second = (index_page(services, signer_of_b, 0) for _ in range(2))
+    first, second = (build_index_page(services, partner_b, 0) for _ in range(2))
     assert len(first["entries"]) == 2 * 17
     assert not {entry[:32] for entry in first["entries"]} & {entry[:32] for entry in second["entries"]}
     assert len({entry[:32] for entry in first["entries"]}) == 2 * 17  # equal parts of hashes do not look equal
     assert {len(record) for record in first["records"]} == {2 * 1_052}
-    partners.end_agreement(partners.agreement_with(signer_of_b).pk, by="operator")  # type: ignore[union-attr]
+    partners.end_agreement(partners.get_newest_agreement(partner_b).pk, by="operator")  # type: ignore[union-attr]
 
 
-def test_long_addresses_are_cut_and_stay_readable() -> None:
+def test_long_record_fields_are_truncated() -> None:
     details = {"page": "https://a.example/" + "画" * 380, "image": '"' * 300, "seen": "2026-11-25T00:00:00.000000Z"}
     encrypted = blind_search._encrypt_record(b"k" * 16, b"salt", details)
     assert len(encrypted) == 1_052
@@ -140,32 +138,32 @@ def test_long_addresses_are_cut_and_stay_readable() -> None:
 
 
 @pytest.fixture
-def signer_of_b(services: Services) -> Partner:
+def partner_b(services: Services) -> Partner:
     return partner_of(new_signer())
 
 
-def test_what_was_seen_privately_or_purged_is_not_in_it(services: Services, signer_of_b: Partner) -> None:
-    make_agreement(signer_of_b)
+def test_index_excludes_private_and_purged_pictures(services: Services, partner_b: Partner) -> None:
+    make_agreement(partner_b)
     add_seen_pictures(services, photograph(1), private=True)
-    assert index_page(services, signer_of_b, 0)["records"] == []
+    assert build_index_page(services, partner_b, 0)["records"] == []
     Sighting.objects.update(private_to=None)
-    assert len(index_page(services, signer_of_b, 0)["records"]) == 1
+    assert len(build_index_page(services, partner_b, 0)["records"]) == 1
     Picture.objects.update(bytes_state="purged")
-    assert index_page(services, signer_of_b, 0)["records"] == []
+    assert build_index_page(services, partner_b, 0)["records"] == []
 
 
-def test_excess_queries_are_refused_and_logged(services: Services, signer_of_b: Partner) -> None:
+def test_excess_queries_are_rejected_and_logged(services: Services, partner_b: Partner) -> None:
     with pytest.raises(RefusedError):
-        answer_points(services, signer_of_b, [POINT])
-    row = make_agreement(signer_of_b, queries=2)
-    assert len(answer_points(services, signer_of_b, [POINT])[1]) == 1
+        evaluate_points(services, partner_b, [POINT])
+    row = make_agreement(partner_b, queries=2)
+    assert len(evaluate_points(services, partner_b, [POINT])[1]) == 1
     for _ in range(3):
         with pytest.raises(RefusedError) as error_info:
-            answer_points(services, signer_of_b, [POINT] * 2)
+            evaluate_points(services, partner_b, [POINT] * 2)
         assert error_info.value.reason == "agreement"
     Agreement.objects.filter(pk=row.pk).update(until=now())
     with pytest.raises(RefusedError):
-        index_page(services, signer_of_b, 0)
+        build_index_page(services, partner_b, 0)
     messages = list_log_entries()
     assert sum("blind search answered" in message for message in messages) == 1
     assert sum("blind search refused" in message for message in messages) == 1  # requests cannot fill the log
@@ -173,13 +171,13 @@ def test_excess_queries_are_refused_and_logged(services: Services, signer_of_b: 
     assert row.used == 1
 
 
-def test_keys_are_of_one_agreement(services: Services, signer_of_b: Partner) -> None:
-    first = answer_points(services, signer_of_b, [POINT]) if make_agreement(signer_of_b) else None
+def test_keys_differ_between_agreements(services: Services, partner_b: Partner) -> None:
+    first = evaluate_points(services, partner_b, [POINT]) if make_agreement(partner_b) else None
     with pytest.raises(ConflictError):
-        make_agreement(signer_of_b)
+        make_agreement(partner_b)
     partners.end_agreement(first[0].pk, by="operator")  # type: ignore[index]
-    make_agreement(signer_of_b)
-    assert answer_points(services, signer_of_b, [POINT])[1] != first[1]  # type: ignore[index]
+    make_agreement(partner_b)
+    assert evaluate_points(services, partner_b, [POINT])[1] != first[1]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -196,18 +194,18 @@ def test_keys_are_of_one_agreement(services: Services, signer_of_b: Partner) -> 
     ids=lambda answers: str(answers)[:40],
 )
 def test_invalid_partner_response_is_reported(
-    services: Services, signer_of_b: Partner, monkeypatch: pytest.MonkeyPatch, answers: dict[str, dict[str, object]]
+    services: Services, partner_b: Partner, monkeypatch: pytest.MonkeyPatch, answers: dict[str, dict[str, object]]
 ) -> None:
     register(services, owner("studio"), photograph(1))
     monkeypatch.setattr(
         blind_search, "call_partner", lambda *given, **_: {"points": [POINT] * 17} | answers.get(given[2], {})
     )
     with pytest.raises(ServiceMissingError):
-        search(services, signer_of_b)
+        search(services, partner_b)
     assert any("blind search asked" in message for message in list_log_entries())
 
 
-def test_unreachable_partner_is_reported(services: Services, signer_of_b: Partner) -> None:
+def test_unreachable_partner_is_reported(services: Services, partner_b: Partner) -> None:
     register(services, owner("studio"), photograph(1))
     with pytest.raises(ServiceMissingError):
-        search(services, signer_of_b)
+        search(services, partner_b)

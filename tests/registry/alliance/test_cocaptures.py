@@ -78,22 +78,22 @@ def capture_case(services: Services, case: Case) -> tuple[Capture, Cocapture | N
     contents = [
         services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files if file["role"] == "cocapture"
     ]
-    results = [from_plain(Cocapture, parse_json(data, what="it"), where="it") for data in contents]
+    results = [from_plain(Cocapture, parse_json(data, label="it"), location="it") for data in contents]
     return row, results[0] if results else None
 
 
-# visits for others
+# Visits on behalf of partners
 
 
-def test_what_is_seen_for_a_partner_is_an_entry_of_our_log(services: Services, shop: Site) -> None:
+def test_visit_for_partner_is_logged(services: Services, shop: Site) -> None:
     row = add_visiting_partner()
     signed = visit_for_partner(services, row, shop.url("/page-0"), shop.url("/image-0.jpg"), CHALLENGE)
     statement = signed.statement
     assert statement.picture is not None
     assert (statement.page.status, statement.page.sha256, statement.picture.sha256) == (
         200,
-        Digest.of(PAGE),
-        Digest.of(COPY),
+        Digest.from_bytes(PAGE),
+        Digest.from_bytes(COPY),
     )
     assert (statement.asked_by, statement.language, statement.content_language, statement.consent) == (
         "b.example/log",
@@ -101,13 +101,13 @@ def test_what_is_seen_for_a_partner_is_an_entry_of_our_log(services: Services, s
         "en",
         False,
     )
-    assert statement.text == Digest.of(b"Sale")
+    assert statement.text == Digest.from_bytes(b"Sale")
     [entry] = LogSubmission.objects.filter(type="cocapture")
     assert entry.opening.content == to_plain(statement)
     assert [request.path for request in shop.requests] == ["/page-0", "/image-0.jpg"]
 
 
-def test_visits_of_a_day_are_counted_before_any_is_made(services: Services, shop: Site) -> None:
+def test_daily_visit_limit_rejects_further_visits(services: Services, shop: Site) -> None:
     row = add_visiting_partner(visits=2)
     record_calls(row, 2)
     visit_for_partner(services, row, shop.url("/page-0"), "", CHALLENGE)
@@ -125,7 +125,7 @@ def add_partner_without_visits() -> Partner:
     return partner_of(new_signer(), "c")
 
 
-def test_a_friend_reaches_no_private_network_through_us(services: Services, shop: Site) -> None:
+def test_partner_visit_cannot_reach_private_network(services: Services, shop: Site) -> None:
     row = add_visiting_partner()
     services.config = replace(services.config, cocapture_networks=())  # the crawler's networks do not count
     for url in (
@@ -141,7 +141,7 @@ def test_a_friend_reaches_no_private_network_through_us(services: Services, shop
     assert shop.requests == []
 
 
-def test_a_redirect_into_a_private_network_is_not_followed(services: Services, shop: Site) -> None:
+def test_redirect_to_private_network_is_not_followed(services: Services, shop: Site) -> None:
     with Site(host="127.0.0.2") as inner:
         inner.routes["/secret"] = Answer(b"secret")
         shop.routes["/away"] = Answer(b"", status=302, headers=(("Location", inner.url("/secret")),))
@@ -152,7 +152,7 @@ def test_a_redirect_into_a_private_network_is_not_followed(services: Services, s
         assert inner.requests == []
 
 
-def test_a_host_that_is_denied_here_is_not_visited_for_others(services: Services, shop: Site) -> None:
+def test_denied_host_is_not_visited_for_partner(services: Services, shop: Site) -> None:
     denylists.deny("127.0.0.1", by="Ann", reason="asked")
     assert (
         visit_for_partner(services, add_visiting_partner(), shop.url("/page-0"), "", CHALLENGE).statement.page.reason
@@ -161,26 +161,26 @@ def test_a_host_that_is_denied_here_is_not_visited_for_others(services: Services
     assert shop.requests == []
 
 
-def test_page_beyond_limits_is_reported(services: Services, shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oversized_page_is_reported(services: Services, shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cocaptures, "PAGE_BYTES", 20)
     statement = visit_for_partner(services, add_visiting_partner(), shop.url("/page-0"), "", CHALLENGE).statement
     assert (statement.page.reason, statement.page.sha256, statement.text) == ("too-many-bytes", None, None)
 
 
-# requests
+# Requests to partners
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_a_partner_that_runs_sees_the_same(
+def test_partner_visit_agrees_with_own_capture(
     services: Services, case: Case, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wiring, "services", lambda: services)  # one installation queries itself
     url = live_server.url.replace("localhost", "127.0.0.1")
-    row = partners.add(
-        "itself", url, get_log(services).vkey(), format_cosigner_key("b/w", new_signer().public_key), by=""
+    row = partners.add_partner(
+        "itself", url, get_log(services).get_verifier_key(), format_cosigner_key("b/w", new_signer().public_key), by=""
     )
-    partners.set_captures(row, ask=True, visits=1, by="operator")
+    partners.set_captures(row, is_requested=True, visits=1, by="operator")
     _, cocapture = capture_case(services, case)
     assert cocapture is not None
     [answer] = cocapture.answers
@@ -194,19 +194,19 @@ def test_a_partner_that_runs_sees_the_same(
 
 def test_no_partner_is_queried_for_private_sources_or_when_disabled(services: Services, case: Case) -> None:
     assert capture_case(services, case)[1] is None
-    partners.set_captures(partner_of(new_signer()), ask=True, by="operator")
+    partners.set_captures(partner_of(new_signer()), is_requested=True, by="operator")
     Sighting.objects.update(private_to=case.owner)
     assert capture_case(services, case)[1] is None
 
 
 def test_unreachable_partner_is_recorded_and_does_not_stop_the_capture(services: Services, case: Case) -> None:
-    partners.set_captures(partner_of(new_signer()), ask=True, by="operator")
+    partners.set_captures(partner_of(new_signer()), is_requested=True, by="operator")
     visit, cocapture = capture_case(services, case)
     assert cocapture is not None
     assert (visit.outcome, [answer.missing for answer in cocapture.answers]) == ("captured", ["no-answer"])
 
 
-def test_a_slow_partner_is_not_waited_for(
+def test_slow_partner_does_not_delay_capture(
     services: Services, case: Case, shop: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cocaptures, "SECONDS", 0.3)
@@ -217,7 +217,7 @@ def test_a_slow_partner_is_not_waited_for(
         return Answer(b"{}")
 
     shop.routes["/api/v1/alliance/capture"] = slow
-    partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")
+    partners.set_captures(partner_of(new_signer(), url=shop.url("")), is_requested=True, by="operator")
     _, cocapture = capture_case(services, case)
     assert not over.is_set()
     over.set()
@@ -225,13 +225,15 @@ def test_a_slow_partner_is_not_waited_for(
     assert [answer.missing for answer in cocapture.answers] in (["too-slow"], ["no-answer"])
 
 
-def test_a_partner_that_is_revoked_meanwhile_is_not_heard(services: Services, case: Case, shop: Site) -> None:
+def test_partner_revoked_during_capture_is_ignored(services: Services, case: Case, shop: Site) -> None:
     row = partner_of(new_signer(), url=shop.url(""))
-    partners.set_captures(row, ask=True, by="operator")
+    partners.set_captures(row, is_requested=True, by="operator")
     pending_answers = cocaptures.request_visits(services, case.captures.get().sighting)
     assert pending_answers is not None
-    partners.revoke(row, by="operator", reason="Its log has forked")
-    visit = next(services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.of(COPY))]))
+    partners.revoke_partner(row, by="operator", reason="Its log has forked")
+    visit = next(
+        services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.from_bytes(COPY))])
+    )
     captured_by_us = pending_answers.join(visit)
     [file] = [file for file in captured_by_us.files if file.role == "cocapture"]
     assert json.loads(file.data)["answers"][0]["missing"] == "revoked"
@@ -249,7 +251,7 @@ def get_partner_answer(services: Services, case: Case) -> PartnerAnswer:
 def test_false_partner_statements_are_detected(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
     signer = new_signer()
     log, other_key = (create_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
-    partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
+    partners.set_captures(partner_of(signer, url=shop.url("")), is_requested=True, by="operator")
 
     def make_answer(used_log: Log = log, /, **lie: object) -> PartnerAnswer:
         shop.routes["/api/v1/alliance/capture"] = lying_partner(used_log, COPY, PAGE, **lie)
@@ -270,13 +272,17 @@ def test_false_partner_statements_are_detected(services: Services, case: Case, s
     assert (other.missing, "picture" in other.differs) == ("", True)
 
 
-def test_a_fault_of_our_own_is_not_the_partners(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
+def test_invalid_own_capture_is_not_blamed_on_partner(
+    services: Services, case: Case, shop: Site, tmp_path: Path
+) -> None:
     signer = new_signer()
-    partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
+    partners.set_captures(partner_of(signer, url=shop.url("")), is_requested=True, by="operator")
     shop.routes["/api/v1/alliance/capture"] = lying_partner(create_log(tmp_path, "b.example/log", signer), COPY, PAGE)
     pending_answers = cocaptures.request_visits(services, case.captures.get().sighting)
     assert pending_answers is not None
-    visit = next(services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.of(COPY))]))
+    visit = next(
+        services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.from_bytes(COPY))])
+    )
     files = tuple(replace(file, data=b"{}") if file.role == "network" else file for file in visit.files)
     with pytest.raises(FormatError):
         pending_answers.join(replace(visit, files=files))
@@ -289,5 +295,5 @@ def test_a_fault_of_our_own_is_not_the_partners(services: Services, case: Case, 
 )
 def test_invalid_response_is_reported(services: Services, case: Case, shop: Site, body: bytes) -> None:
     shop.routes["/api/v1/alliance/capture"] = Answer(body, "application/json")
-    partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")
+    partners.set_captures(partner_of(new_signer(), url=shop.url("")), is_requested=True, by="operator")
     assert get_partner_answer(services, case).missing in {"nonsense", "no-answer"}

@@ -20,8 +20,8 @@ from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from registry.alliance import cosigning, partners
 from registry.alliance.cosigning import (
-    FORKED,
-    SILENT,
+    FORKED_LOG,
+    NO_STATEMENT,
     NotCosignedError,
     add_checkpoint,
     compare_checkpoints,
@@ -29,10 +29,10 @@ from registry.alliance.cosigning import (
     list_cosigned_checkpoints,
     list_forks,
 )
-from registry.log.local_log import get_log, get_witness_signer, witness_name
+from registry.log.local_log import get_log, get_witness_name, get_witness_signer
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
-from registry.models import LogFork, LogOpening, Partner, WitnessedHead
+from registry.models import CosignedCheckpoint, LogFork, LogOpening, Partner
 from registry.services.services import Services
 from tests.assets.error_counts import log_of
 from tests.assets.local_witness import LocalWitness
@@ -50,8 +50,12 @@ def services(inline: SyncRunner) -> Services:
 @pytest.fixture
 def log(db: None, tmp_path: Path) -> Log:
     new_log = log_of(tmp_path)
-    partners.add(
-        "b", "https://b.example", new_log.vkey(), format_cosigner_key("b/witness", new_signer().public_key), by=""
+    partners.add_partner(
+        "b",
+        "https://b.example",
+        new_log.get_verifier_key(),
+        format_cosigner_key("b/witness", new_signer().public_key),
+        by="",
     )
     return new_log
 
@@ -59,8 +63,8 @@ def log(db: None, tmp_path: Path) -> Log:
 def grow_log(log: Log, count: int, old: int) -> bytes:
     """Return a request after ``count`` further entries."""
     log.append([Entry(EntryType.SLICE, now(), bytes([number % 256]) * 32) for number in range(count)])
-    path = [base64.b64encode(step).decode() for step in log.consistency(old, log.size())]
-    return "\n".join([f"old {old}", *path, "", log.checkpoint().note]).encode()
+    path = [base64.b64encode(step).decode() for step in log.prove_consistency(old, log.count_entries())]
+    return "\n".join([f"old {old}", *path, "", log.sign_checkpoint().note]).encode()
 
 
 def get_refusal(services: Services, body: bytes) -> tuple[HTTPStatus, int | None]:
@@ -69,8 +73,8 @@ def get_refusal(services: Services, body: bytes) -> tuple[HTTPStatus, int | None
     return caught.value.status, caught.value.size
 
 
-def test_each_checkpoint_must_extend_the_last(services: Services, log: Log) -> None:
-    vkey = format_cosigner_key(witness_name(services), get_witness_signer(services).public_key)
+def test_checkpoint_must_extend_previous_checkpoint(services: Services, log: Log) -> None:
+    vkey = format_cosigner_key(get_witness_name(services), get_witness_signer(services).public_key)
     for count, old in ((3, 0), (4, 3), (0, 7), (300, 7)):
         body = grow_log(log, count, old)
         note = body.decode().partition("\n\n")[2]
@@ -82,13 +86,13 @@ def test_each_checkpoint_must_extend_the_last(services: Services, log: Log) -> N
 
 
 def test_log_may_start_with_an_empty_checkpoint(services: Services, log: Log) -> None:
-    empty = b"old 0\n\n" + log.checkpoint().note.encode()
+    empty = b"old 0\n\n" + log.sign_checkpoint().note.encode()
     for body in (empty, empty, grow_log(log, 3, 0)):
         assert add_checkpoint(services, body)
     assert not LogFork.objects.exists()
 
 
-def test_impossible_first_checkpoint_is_refused(services: Services) -> None:
+def test_impossible_first_checkpoint_is_rejected(services: Services) -> None:
     signer = new_signer()
     partner = partner_of(signer)
     impossible = sign_note(partner.origin, 0, b"\x01" * 32, signer).note
@@ -98,16 +102,16 @@ def test_impossible_first_checkpoint_is_refused(services: Services) -> None:
     assert not LogFork.objects.exists()  # it contradicts no other checkpoint
 
 
-def test_another_program_would_cosign_what_is_cosigned_here(services: Services, log: Log) -> None:
+def test_independent_cosigner_accepts_same_requests(services: Services, log: Log) -> None:
     cosigner = LocalWitness("")
-    cosigner.add_log(log.vkey())
+    cosigner.add_log(log.get_verifier_key())
     for count, old in ((2, 0), (5, 2), (9, 7)):
         body = grow_log(log, count, old)
         assert cosigner.respond(body)[0] == HTTPStatus.OK
         assert add_checkpoint(services, body)
 
 
-def test_what_is_not_signed_not_known_or_not_shown_is_refused(services: Services, log: Log, tmp_path: Path) -> None:
+def test_unsigned_unknown_or_unproven_checkpoint_is_rejected(services: Services, log: Log, tmp_path: Path) -> None:
     stranger = log_of(tmp_path, "stranger.example")
     assert get_refusal(services, grow_log(stranger, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
     add_checkpoint(services, grow_log(log, 3, 0))
@@ -119,11 +123,11 @@ def test_what_is_not_signed_not_known_or_not_shown_is_refused(services: Services
         assert get_refusal(services, broken) == (HTTPStatus.BAD_REQUEST, None)
     assert get_refusal(services, b"\xff" + body) == (HTTPStatus.BAD_REQUEST, None)
     assert not LogFork.objects.exists()
-    assert WitnessedHead.objects.get().size == 3
+    assert CosignedCheckpoint.objects.get().size == 3
     add_checkpoint(services, body)
 
 
-def test_a_log_that_signs_two_histories_is_caught_and_cosigned_no_more(services: Services, tmp_path: Path) -> None:
+def test_forked_log_is_recorded_and_not_cosigned(services: Services, tmp_path: Path) -> None:
     signer = new_signer()
     partner = partner_of(signer)
     first, other = (sign_note(partner.origin, 5, bytes([root]) * 32, signer).note for root in (1, 2))
@@ -138,11 +142,11 @@ def test_a_log_that_signs_two_histories_is_caught_and_cosigned_no_more(services:
 
 
 def test_revoked_partner_is_not_cosigned(services: Services, log: Log) -> None:
-    partners.revoke(Partner.objects.get(), by="operator", reason="")
+    partners.revoke_partner(Partner.objects.get(), by="operator", reason="")
     assert get_refusal(services, grow_log(log, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
 
 
-def test_it_answers_over_http_as_the_protocol_says(log: Log) -> None:
+def test_add_checkpoint_endpoint_follows_protocol(log: Log) -> None:
     client = Client(enforce_csrf_checks=True)
     body = grow_log(log, 3, 0)
     answer = client.post("/witness/add-checkpoint", body, "text/plain")
@@ -153,12 +157,12 @@ def test_it_answers_over_http_as_the_protocol_says(log: Log) -> None:
     card = client.get("/witness/card").json()
     own_services = wiring.services()
     assert card["witness"] == format_cosigner_key(
-        witness_name(own_services), get_witness_signer(own_services).public_key
+        get_witness_name(own_services), get_witness_signer(own_services).public_key
     )
 
 
 @pytest.mark.long
-def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
+def test_cosigning_requests_are_rate_limited_per_address(log: Log) -> None:
     cache.clear()
     client, body = Client(), grow_log(log, 3, 0)
     status_codes = [client.post("/witness/add-checkpoint", body, "text/plain").status_code for _ in range(61)]
@@ -171,11 +175,15 @@ def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
 
 
 @pytest.fixture
-def itself(services: Services, live_server: LiveServer) -> Partner:
-    """A partner whose site and log are the test's own, with 300 entries and two checkpoints."""
+def self_partner(services: Services, live_server: LiveServer) -> Partner:
+    """A partner backed by the test server and its log, with 300 entries and two checkpoints."""
     url = live_server.url.replace("localhost", "127.0.0.1")
-    row = partners.add(
-        "b", url, get_log(services).vkey(), format_cosigner_key("b/w", new_signer().public_key), by="operator"
+    row = partners.add_partner(
+        "b",
+        url,
+        get_log(services).get_verifier_key(),
+        format_cosigner_key("b/w", new_signer().public_key),
+        by="operator",
     )
     for count in (20, 280):
         for number in range(count):
@@ -186,15 +194,15 @@ def itself(services: Services, live_server: LiveServer) -> Partner:
     return row
 
 
-def assert_cosigned(partner: Partner, note: str) -> None:
+def record_cosigned_checkpoint(partner: Partner, note: str) -> None:
     """Record this checkpoint as cosigned."""
     parsed = parse_note(note)
-    WitnessedHead.objects.create(
+    CosignedCheckpoint.objects.create(
         origin=partner.origin, partner=partner, size=parsed.size, root=parsed.root, note=note, cosigned_at=now()
     )
 
 
-def own_signer(services: Services) -> KeySigner:
+def get_log_signer(services: Services) -> KeySigner:
     signer = get_log(services)._signer
     assert isinstance(signer, KeySigner)
     return signer
@@ -202,9 +210,12 @@ def own_signer(services: Services) -> KeySigner:
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_a_log_that_continues_what_was_cosigned_is_well(services: Services, itself: Partner) -> None:
+def test_consistent_log_has_no_fault(services: Services, self_partner: Partner) -> None:
     assert compare_checkpoints(services) == {}
-    assert_cosigned(itself, sign_note(itself.origin, 20, get_log(services).root(20), own_signer(services)).note)
+    record_cosigned_checkpoint(
+        self_partner,
+        sign_note(self_partner.origin, 20, get_log(services).compute_root(20), get_log_signer(services)).note,
+    )
     assert compare_checkpoints(services) == {}
     row = Partner.objects.get()
     assert row.fault == ""
@@ -231,53 +242,59 @@ def compute_roots(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("size", [1, 256, 299])
-def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, itself: Partner, size: int) -> None:
-    lie = sign_note(itself.origin, size, b"\x01" * 32, own_signer(services)).note
-    assert_cosigned(itself, lie)
-    assert compare_checkpoints(services)["b"].startswith(FORKED)
+def test_fork_is_detected_with_verifiable_proof(services: Services, self_partner: Partner, size: int) -> None:
+    lie = sign_note(self_partner.origin, size, b"\x01" * 32, get_log_signer(services)).note
+    record_cosigned_checkpoint(self_partner, lie)
+    assert compare_checkpoints(services)["b"].startswith(FORKED_LOG)
     fork = LogFork.objects.get()
     known_note, other = parse_note(fork.known), parse_note(fork.other)
     assert (known_note.root, known_note.size) == (b"\x01" * 32, size)
     # without a query: the larger root contains another tree of the smaller size
     small, large = compute_roots(known_note.size, other.size, [bytes.fromhex(step) for step in fork.path])
-    assert (small, large) == (get_log(services).root(size), other.root)
+    assert (small, large) == (get_log(services).compute_root(size), other.root)
     assert small != known_note.root
-    assert has_forked(itself.origin)
-    assert compare_checkpoints(services)["b"].startswith(FORKED)
+    assert has_forked(self_partner.origin)
+    assert compare_checkpoints(services)["b"].startswith(FORKED_LOG)
     assert LogFork.objects.count() == 1
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_log_smaller_than_its_signed_checkpoint_is_reported(services: Services, itself: Partner) -> None:
-    assert_cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
+def test_log_smaller_than_its_signed_checkpoint_is_reported(services: Services, self_partner: Partner) -> None:
+    record_cosigned_checkpoint(
+        self_partner, sign_note(self_partner.origin, 4000, b"\x01" * 32, get_log_signer(services)).note
+    )
     assert "4000" in compare_checkpoints(services)["b"]
     assert not LogFork.objects.exists()
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_what_a_partner_makes_up_about_another_accuses_nobody(services: Services, itself: Partner) -> None:
-    assert_cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, new_signer()).note)
+def test_forged_checkpoint_does_not_accuse_partner(services: Services, self_partner: Partner) -> None:
+    record_cosigned_checkpoint(self_partner, sign_note(self_partner.origin, 20, b"\x01" * 32, new_signer()).note)
     assert compare_checkpoints(services) == {}
     assert not LogFork.objects.exists()
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_a_partner_that_is_away_hides_no_other(services: Services, itself: Partner) -> None:
+def test_unreachable_partner_does_not_hide_other_forks(services: Services, self_partner: Partner) -> None:
     partner_of(new_signer(), "away")
-    assert_cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, own_signer(services)).note)
+    record_cosigned_checkpoint(
+        self_partner, sign_note(self_partner.origin, 20, b"\x01" * 32, get_log_signer(services)).note
+    )
     wrong = compare_checkpoints(services)
     assert "http://127.0.0.1:9/log/checkpoint" in wrong["away"]
     assert "ConnectionError" in wrong["away"]
-    assert wrong["b"].startswith(FORKED)
+    assert wrong["b"].startswith(FORKED_LOG)
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_rollback_of_the_own_log_is_reported(services: Services, itself: Partner) -> None:
-    assert_cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
+def test_rollback_of_own_log_is_reported(services: Services, self_partner: Partner) -> None:
+    record_cosigned_checkpoint(
+        self_partner, sign_note(self_partner.origin, 4000, b"\x01" * 32, get_log_signer(services)).note
+    )
     outcome = compare_checkpoints(services)["b"]
     assert "4000" in outcome
     with translation.override("zh-hans"):  # the row keeps the values for both sentences
@@ -313,20 +330,23 @@ def add_rogue_and_friend(friend: Site, rogue: Site) -> tuple[KeySigner, Partner]
     return key, partner_of(key, "rogue", rogue.url("").rstrip("/"))
 
 
-def checkpoint_of(partner: Partner, size: int, signer: KeySigner, root: int) -> str:
+def make_checkpoint_note(partner: Partner, size: int, signer: KeySigner, root: int) -> str:
     return sign_note(partner.origin, size, bytes([root]) * 32, signer).note
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_histories_of_one_size_are_found_though_the_log_shows_nothing(services: Services) -> None:
+def test_fork_at_equal_size_is_detected_without_log_access(services: Services) -> None:
     with Site() as friend, Site() as site:
         key, rogue = add_rogue_and_friend(friend, site)
-        assert_cosigned(rogue, checkpoint_of(rogue, 5, key, 1))
-        serve_checkpoints(friend, checkpoint_of(rogue, 5, key, 2))
-        assert compare_checkpoints(services)["rogue"].startswith(FORKED)
+        record_cosigned_checkpoint(rogue, make_checkpoint_note(rogue, 5, key, 1))
+        serve_checkpoints(friend, make_checkpoint_note(rogue, 5, key, 2))
+        assert compare_checkpoints(services)["rogue"].startswith(FORKED_LOG)
     fork = LogFork.objects.get()
-    assert {fork.known, fork.other} == {checkpoint_of(rogue, 5, key, root) for root in (1, 2)}
-    assert get_refusal(services, f"old 5\n\n{checkpoint_of(rogue, 5, key, 1)}".encode()) == (HTTPStatus.FORBIDDEN, None)
+    assert {fork.known, fork.other} == {make_checkpoint_note(rogue, 5, key, root) for root in (1, 2)}
+    assert get_refusal(services, f"old 5\n\n{make_checkpoint_note(rogue, 5, key, 1)}".encode()) == (
+        HTTPStatus.FORBIDDEN,
+        None,
+    )
 
 
 def forge_signature(vkey: str, character: str) -> str:
@@ -338,16 +358,16 @@ def forge_signature(vkey: str, character: str) -> str:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("character", ["\0", "\ud800"])
-def test_what_one_partner_makes_up_hides_no_fork_of_another(services: Services, character: str) -> None:
+def test_malformed_partner_data_does_not_hide_fork(services: Services, character: str) -> None:
     with Site() as friend, Site() as site, Site() as odd:
         key, rogue = add_rogue_and_friend(friend, site)
         partner_of(new_signer(), "a", odd.url("").rstrip("/"))
-        assert_cosigned(rogue, checkpoint_of(rogue, 5, key, 1))
-        serve_checkpoints(friend, checkpoint_of(rogue, 5, key, 2))
-        made_up = [forge_signature(vkey, character) for vkey in (rogue.log_key, get_log(services).vkey())]
+        record_cosigned_checkpoint(rogue, make_checkpoint_note(rogue, 5, key, 1))
+        serve_checkpoints(friend, make_checkpoint_note(rogue, 5, key, 2))
+        made_up = [forge_signature(vkey, character) for vkey in (rogue.log_key, get_log(services).get_verifier_key())]
         lie = {"known": f"x{character}", "other": "", "path": []}
         serve_checkpoints(odd, *made_up, forks=[lie, {**lie, "known": made_up[0], "other": made_up[0]}])
-        assert compare_checkpoints(services)["rogue"].startswith(FORKED)
+        assert compare_checkpoints(services)["rogue"].startswith(FORKED_LOG)
     assert not Partner.objects.filter(looked_at=None).exists()
 
 
@@ -365,17 +385,21 @@ def test_failed_comparison_is_reported_and_other_partners_are_compared(
     monkeypatch.setattr(cosigning, "_check_log", fail_comparison)
     with Site() as site:
         partner_of(new_signer(), "a")
-        partners.add(
-            "b", site.url("").rstrip("/"), log.vkey(), format_cosigner_key("b/w", new_signer().public_key), by=""
+        partners.add_partner(
+            "b",
+            site.url("").rstrip("/"),
+            log.get_verifier_key(),
+            format_cosigner_key("b/w", new_signer().public_key),
+            by="",
         )
-        site.routes["/log/checkpoint"] = Answer(log.checkpoint().note.encode())
+        site.routes["/log/checkpoint"] = Answer(log.sign_checkpoint().note.encode())
         serve_checkpoints(site)
         [(name, message)] = compare_checkpoints(services).items()
         assert (name, "LookupError" in message) == ("a", True)
         site.routes["/api/v1/alliance/heads"] = Answer(b'"\\ud800"', "application/json")
-        assert compare_checkpoints(services)["b"].startswith(SILENT)
+        assert compare_checkpoints(services)["b"].startswith(NO_STATEMENT)
         refusal = Answer(b'{"detail": "No partner here has signed this."}', "application/json", status=403)
-        site.routes["/api/v1/alliance/heads"] = refusal  # which does not cooperate
+        site.routes["/api/v1/alliance/heads"] = refusal  # the partner does not take part in comparisons
         assert "b" not in compare_checkpoints(services)
     assert "LookupError" in caplog.text
 
@@ -387,8 +411,8 @@ def test_checkpoint_explained_during_comparison_stays_explained(
     log, look = log_of(tmp_path), cosigning._check_log
     with Site() as friend:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
-        keys = log.vkey(), format_cosigner_key("honest/witness", new_signer().public_key)
-        row = partners.add("honest", "http://127.0.0.1:9", *keys, by="")
+        keys = log.get_verifier_key(), format_cosigner_key("honest/witness", new_signer().public_key)
+        row = partners.add_partner("honest", "http://127.0.0.1:9", *keys, by="")
         add_checkpoint(services, grow_log(log, 3, 0))
         body = grow_log(log, 4, 3)
         serve_checkpoints(friend, body.decode().partition("\n\n")[2])
@@ -420,25 +444,26 @@ def test_checkpoint_explained_during_comparison_stays_explained(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_cosigned_while_a_larger_checkpoint_is_unexplained(services: Services, tmp_path: Path) -> None:
+def test_checkpoint_is_not_cosigned_while_larger_is_unexplained(services: Services, tmp_path: Path) -> None:
     log = log_of(tmp_path)
     with Site() as friend, Site() as site:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
         cosigner = format_cosigner_key("rogue/witness", new_signer().public_key)
-        partners.add("rogue", site.url("").rstrip("/"), log.vkey(), cosigner, by="")
+        partners.add_partner("rogue", site.url("").rstrip("/"), log.get_verifier_key(), cosigner, by="")
         add_checkpoint(services, grow_log(log, 3, 0))
         serve_checkpoints(friend, sign_note(log.origin, 7, b"\x02" * 32, log._signer).note)
         compare_checkpoints(services)
         assert get_refusal(services, grow_log(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
-        serve_checkpoints(friend)  # that it is no longer reported explains nothing
+        serve_checkpoints(friend)  # a checkpoint that is no longer reported stays unexplained
         compare_checkpoints(services)
         assert get_refusal(services, grow_log(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
         assert not LogFork.objects.exists()
+        # The same size with a different root
         assert get_refusal(services, grow_log(log, 2, 3)) == (
             HTTPStatus.FORBIDDEN,
             None,
-        )  # of that size, with another root
-    assert LogFork.objects.get().source == "brought to be cosigned"
+        )
+    assert LogFork.objects.get().source == "submitted for cosigning"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -447,11 +472,11 @@ def test_larger_checkpoint_submitted_by_its_log_is_explained(services: Services,
     with Site() as friend, Site() as site:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
         cosigner = format_cosigner_key("honest/witness", new_signer().public_key)
-        row = partners.add("honest", site.url("").rstrip("/"), log.vkey(), cosigner, by="")
+        row = partners.add_partner("honest", site.url("").rstrip("/"), log.get_verifier_key(), cosigner, by="")
         add_checkpoint(services, grow_log(log, 3, 0))
         body = grow_log(log, 4, 3)
         serve_checkpoints(friend, body.decode().partition("\n\n")[2])
-        compare_checkpoints(services)  # while it does not respond
+        compare_checkpoints(services)  # while the log does not respond
         row.refresh_from_db()
         assert row.unexplained
         assert add_checkpoint(services, body)
@@ -460,23 +485,23 @@ def test_larger_checkpoint_submitted_by_its_log_is_explained(services: Services,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services, tmp_path: Path) -> None:
+def test_only_valid_fork_proofs_are_accepted_and_forwarded(services: Services, tmp_path: Path) -> None:
     log, other = log_of(tmp_path), log_of(tmp_path, "other.example/log")
     grow_log(log, 300, 0)
     small = {size: sign_note(log.origin, size, b"\x01" * 32, log._signer).note for size in (256, 299)}
-    true = sign_note(log.origin, 299, log.root(299), log._signer).note
-    large = log.checkpoint().note
-    path = {size: [step.hex() for step in log.consistency(size, 300)] for size in (256, 299)}
-    path[256].insert(0, log.root(256).hex())
-    honest, (first, second, *rest) = sign_note(log.origin, 256, log.root(256), log._signer).note, path[256]
+    true = sign_note(log.origin, 299, log.compute_root(299), log._signer).note
+    large = log.sign_checkpoint().note
+    path = {size: [step.hex() for step in log.prove_consistency(size, 300)] for size in (256, 299)}
+    path[256].insert(0, log.compute_root(256).hex())
+    honest, (first, second, *rest) = sign_note(log.origin, 256, log.compute_root(256), log._signer).note, path[256]
     moved = [first[:-2], first[-2:] + second, *rest]  # the same bytes are hashed
     lies = [
-        {"known": true, "other": large, "path": path[299]},  # both are true
+        {"known": true, "other": large, "path": path[299]},  # both checkpoints are genuine
         {"known": small[299], "other": large, "path": path[299][:-1]},
         {"known": small[299], "other": large, "path": []},
         {"known": small[299], "other": large, "path": path[256]},
         {"known": sign_note(log.origin, 299, b"\x01" * 32, new_signer()).note, "other": large, "path": path[299]},
-        {"known": small[299], "other": other.checkpoint().note, "path": path[299]},
+        {"known": small[299], "other": other.sign_checkpoint().note, "path": path[299]},
         {"known": small[299], "other": small[299], "path": []},
         {"known": 7, "other": None, "path": {}},
         {"known": honest, "other": large, "path": moved},
@@ -485,13 +510,16 @@ def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services
     with Site() as friend, Site() as site:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
         cosigner = format_cosigner_key("rogue/witness", new_signer().public_key)
-        partners.add("rogue", site.url("").rstrip("/"), log.vkey(), cosigner, by="")
+        partners.add_partner("rogue", site.url("").rstrip("/"), log.get_verifier_key(), cosigner, by="")
         serve_checkpoints(friend, forks=[*lies, 7, None])
         compare_checkpoints(services)
         assert not LogFork.objects.exists()
         for size, note in small.items():
-            serve_checkpoints(friend, forks=[{"log": log.vkey(), "known": note, "other": large, "path": path[size]}])
-            assert compare_checkpoints(services)["rogue"].startswith(FORKED)
-            assert LogFork.objects.get().source == "told by friend"
-            assert [(fork["known"], fork["other"]) for fork in list_forks()] == [(note, large)]  # and forwarded
+            serve_checkpoints(
+                friend, forks=[{"log": log.get_verifier_key(), "known": note, "other": large, "path": path[size]}]
+            )
+            assert compare_checkpoints(services)["rogue"].startswith(FORKED_LOG)
+            assert LogFork.objects.get().source == "reported by friend"
+            # The proof is forwarded
+            assert [(fork["known"], fork["other"]) for fork in list_forks()] == [(note, large)]
             LogFork.objects.all().delete()

@@ -1,4 +1,4 @@
-"""Test partners' keys, and the terms of agreements about blind search."""
+"""Test partners' keys, and the terms of blind search agreements."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from registry.alliance import partners
 from tests.assets.partners import new_signer, partner_of
 
 
-def test_a_key_has_one_role_and_one_name_among_partners(db: None) -> None:
+def test_partner_keys_must_be_unique(db: None) -> None:
     signer, other = new_signer(), new_signer()
     anna = partner_of(signer, "anna")
     other_keys = (
@@ -28,12 +28,12 @@ def test_a_key_has_one_role_and_one_name_among_partners(db: None) -> None:
         (*other_keys, "only one role"),
     ):
         with pytest.raises(ConflictError, match=message):
-            partners.add("b", "https://b.example", log, cosigner, by="operator")
+            partners.add_partner("b", "https://b.example", log, cosigner, by="operator")
     assert partner_of(signer, "anna").pk == anna.pk  # the same keys under the same name
-    assert [row.name for row in partners.list_active()] == ["anna"]
+    assert [row.name for row in partners.list_active_partners()] == ["anna"]
 
 
-def test_terms_that_cannot_be_are_refused(db: None) -> None:
+def test_invalid_agreement_terms_are_rejected(db: None) -> None:
     partner = partner_of(new_signer())
     for fields, days, queries in ((["all"], 1, 1), ([], 1, 1), (["page"], -1, 1), (["page"], 1, 0)):
         with pytest.raises(WrongUseError):

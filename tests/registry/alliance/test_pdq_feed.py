@@ -15,17 +15,25 @@ from PIL import Image
 
 from evidence.keys.ed25519 import KeySigner, is_valid_signature
 from evidence.log.notes import decode_strict_base64, parse_verifier_key, sign_text
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from exhibit.errors import ExhibitError, IntegrityError, RefusedError, ServiceMissingError
 from indexer.picture.features import extract
 from indexer.search.fingerprint_file import StatedPicture
 from registry.alliance import pdq_feed
-from registry.alliance.pdq_feed import MAX_FEED, compute_pdq, feed, find_near, publish, read_feed, withdraw
+from registry.alliance.pdq_feed import (
+    MAX_FEED,
+    build_feed,
+    compute_pdq,
+    find_near_matches,
+    publish,
+    read_feed,
+    withdraw,
+)
 from registry.crawls.sightings import list_public_pictures
 from registry.log.local_log import get_log
 from registry.models import LogOpening, Partner, Picture
 from registry.services.services import Services
-from registry.works.fingerprint_registration import register_stated
+from registry.works.fingerprint_registration import register_stated_picture
 from registry.works.public_works import open_work
 from registry.works.registration import remove_work
 from tests.assets.partners import new_signer, partner_of
@@ -35,39 +43,39 @@ from tests.assets.site_browser import use_services
 from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = pytest.mark.django_db
-SIGNAL = re.compile("^[0-9a-f]{64}$")
-"""The format of a PDQ hash for ThreatExchange's library (``PdqSignal.validate_signal_str``)."""
+PDQ_HASH_PATTERN = re.compile("^[0-9a-f]{64}$")
+"""Format of a PDQ hash as validated by ThreatExchange's library (``PdqSignal.validate_signal_str``)."""
 
 
-def test_nothing_is_published_until_an_owner_wants_it_and_taken_out_when_not_any_more(inline: SyncRunner) -> None:
+def test_feed_lists_only_published_available_works(inline: SyncRunner) -> None:
     services, studio = inline.services, owner("studio")
     work = register(services, studio, photograph(1)).work
     other = register(services, studio, photograph(2)).work
-    assert feed(services)["feed.csv"] == "hash,quality,page\n"
+    assert build_feed(services)["feed.csv"] == "hash,quality,page\n"
     open_work(services, work, contact="", by="Ann")
-    assert feed(services)["feed.txt"] == ""
+    assert build_feed(services)["feed.txt"] == ""
     publish(services, work, by="Ann")
     publish(services, other, by="Ann")
-    assert len(feed(services)["feed.csv"].splitlines()) == 3
+    assert len(build_feed(services)["feed.csv"].splitlines()) == 3
     withdraw(other, by="Ann")
-    (_, line) = feed(services)["feed.csv"].splitlines()
+    (_, line) = build_feed(services)["feed.csv"].splitlines()
     code, quality, page = line.split(",")
-    assert SIGNAL.match(code)
+    assert PDQ_HASH_PATTERN.match(code)
     assert 50 <= int(quality) <= 100
     work.refresh_from_db()
     assert page.endswith(f"/id/{work.public_name}/")
-    assert feed(services)["feed.txt"] == f"pdq {code}\n"  # a line of a file that the library's exchange reads
+    assert build_feed(services)["feed.txt"] == f"pdq {code}\n"  # the line format that the library's exchange reads
     logged = [entry.content for entry in LogOpening.objects.order_by("pk") if "pdq_feed" in entry.content]
     assert [(entry["work"], entry["pdq_feed"]) for entry in logged] == [(1, True), (2, True), (2, False)]
     Picture.objects.filter(work_pictures__work=work).update(bytes_state="purged")
-    assert feed(services)["feed.txt"] == ""
+    assert build_feed(services)["feed.txt"] == ""
     Picture.objects.update(bytes_state="stored")
-    assert feed(services)["feed.txt"]
+    assert build_feed(services)["feed.txt"]
     remove_work(work, by="Ann")
-    assert feed(services)["feed.txt"] == ""
+    assert build_feed(services)["feed.txt"] == ""
 
 
-def test_the_hash_is_that_of_the_reference_and_near_that_of_a_copy(inline: SyncRunner) -> None:
+def test_pdq_hash_matches_reference_implementation(inline: SyncRunner) -> None:
     code, quality = compute_pdq(photograph(1), inline.services.limits)
     bits, same = pdqhash.compute(np.asarray(Image.open(io.BytesIO(photograph(1))).convert("RGB")))
     assert (bytes.fromhex(code), quality) == (np.packbits(bits).tobytes(), same)
@@ -75,16 +83,16 @@ def test_the_hash_is_that_of_the_reference_and_near_that_of_a_copy(inline: SyncR
     assert (int(code, 16) ^ int(copied, 16)).bit_count() <= 31  # ThreatExchange's threshold of a match
 
 
-def test_the_logs_key_signs_what_the_feed_says_and_when(inline: SyncRunner) -> None:
+def test_feed_note_signs_contents_and_time(inline: SyncRunner) -> None:
     services = inline.services
     publish(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
-    files = feed(services)
+    files = build_feed(services)
     body, _, tail = files["feed.note"].rpartition("\n\n")
     form, origin, _time, *entries = body.split("\n")
     assert (form, origin) == ("exhibit-pdq-feed/1", get_log(services).origin)
     fields = {line.partition(" ")[2]: line.partition(" ")[0] for line in entries}
     assert fields == {name: hashlib.sha256(files[name].encode()).hexdigest() for name in ("feed.csv", "feed.txt")}
-    name, key = parse_verifier_key(get_log(services).vkey())
+    name, key = parse_verifier_key(get_log(services).get_verifier_key())
     dash, signer, encoded = tail.rstrip("\n").split(" ")
     raw = decode_strict_base64(encoded)
     assert (dash, signer) == ("—", name)
@@ -93,29 +101,29 @@ def test_the_logs_key_signs_what_the_feed_says_and_when(inline: SyncRunner) -> N
     assert not is_valid_signature(key, raw[4:], f"{body}\n".replace("exhibit", "Exhibit").encode())
 
 
-def test_what_is_plain_or_not_held_isnt_published(inline: SyncRunner) -> None:
+def test_low_quality_or_unavailable_picture_is_not_published(inline: SyncRunner) -> None:
     services, studio = inline.services, owner("studio")
     plain = register(services, studio, encode_jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))).work
     with pytest.raises(RefusedError, match="50"):
         publish(services, plain, by="Ann")
     data = photograph(1)
-    work = register_stated(services, studio, StatedPicture.from_features("a.jpg", len(data), extract(data))).work
+    work = register_stated_picture(
+        services, studio, StatedPicture.from_features("a.jpg", len(data), extract(data))
+    ).work
     with pytest.raises(RefusedError):
         publish(services, work, by="Ann")
-    assert feed(services)["feed.txt"] == ""
+    assert build_feed(services)["feed.txt"] == ""
 
 
-def test_without_the_optional_part_it_is_said_what_to_install(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_pdq_package_is_reported_with_hint(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pdqhash", None)
     with pytest.raises(ServiceMissingError, match="pdq") as missing:
         publish(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
     assert "runtime pdq" in str(missing.value.hint)
-    assert feed(inline.services)["feed.txt"] == ""  # even without it, the published feed is known
+    assert build_feed(inline.services)["feed.txt"] == ""  # the feed itself does not need the package
 
 
-def test_everybody_may_fetch_it(inline: SyncRunner, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feed_is_public(inline: SyncRunner, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
     use_services(monkeypatch, inline.services)
     answers = {kind: client.get(f"/pdq/feed.{kind}") for kind in ("csv", "txt", "note")}
@@ -127,7 +135,7 @@ def test_everybody_may_fetch_it(inline: SyncRunner, client: Client, monkeypatch:
 
 
 class Publisher:
-    """A partner on its own server, which shows any feed."""
+    """A partner with its own server that can serve any feed."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.signer = site, new_signer()
@@ -139,7 +147,7 @@ class Publisher:
         """Publish these hash lines; ``signed_text`` is the text over which the note is signed, if different."""
         text = "".join(f"{line}\n" for line in ("hash,quality,page", *lines))
         digest = hashlib.sha256((text if signed_text is None else signed_text).encode()).hexdigest()
-        body = f"exhibit-pdq-feed/1\n{self.row.origin}\n{at or rfc3339(now())}\n{digest} feed.csv\n"
+        body = f"exhibit-pdq-feed/1\n{self.row.origin}\n{at or format_rfc3339(now())}\n{digest} feed.csv\n"
         self.publish_text(text.encode(), sign_text(body, self.row.origin, signer or self.signer))
 
     def publish_text(self, data: bytes, note: str) -> None:
@@ -170,21 +178,23 @@ def get_refusal(services: Services, partner: Partner) -> ExhibitError:
 
 
 HASH = "0123456789abcdef" * 4
-LONG = f"{HASH},50,https://b.example/{'x' * 401}"
-BAD_LINES = ["", HASH, f"{HASH},49,", f"{HASH},101,", f"{HASH[1:]},60,", f"{HASH.upper()},60,", LONG]
-BAD_LINES += [f"{HASH},60,javascript:alert(1)", f"{HASH},60,https://b.example/\x1b[2J", f"{HASH},60,https://é.example"]
+LONG_ROW = f"{HASH},50,https://b.example/{'x' * 401}"
+INVALID_ROWS = ["", HASH, f"{HASH},49,", f"{HASH},101,", f"{HASH[1:]},60,", f"{HASH.upper()},60,", LONG_ROW]
+INVALID_ROWS += [
+    f"{HASH},60,javascript:alert(1)",
+    f"{HASH},60,https://b.example/\x1b[2J",
+    f"{HASH},60,https://é.example",
+]
 
 
-def test_pictures_seen_here_that_are_like_a_partners_are_found_and_logged(
-    inline: SyncRunner, publisher: Publisher
-) -> None:
+def test_similar_seen_pictures_are_matched_and_logged(inline: SyncRunner, publisher: Publisher) -> None:
     services, page = inline.services, "https://b.example/id/abc/"
     flat = encode_jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))
     add_seen_pictures(services, recompress(photograph(1)), private=True)
     add_seen_pictures(services, recompress(photograph(1)), photograph(2), flat, b"no picture")
     publisher.publish(format_row(services, photograph(3)), format_row(services, photograph(1), page))
     partner_feed = read_feed(services, publisher.row)
-    matches, comparisons = find_near(services, partner_feed, list_public_pictures().order_by("pk"))
+    matches, comparisons = find_near_matches(services, partner_feed, list_public_pictures().order_by("pk"))
     ((bits, feed_entry, where),) = matches
     assert (feed_entry, where.picture.digest, comparisons) == (page, extract(recompress(photograph(1))).digest, 2)
     assert (0 < bits <= 31, where.private_to) == (True, None)
@@ -194,20 +204,18 @@ def test_pictures_seen_here_that_are_like_a_partners_are_found_and_logged(
         "by": "",
         "partner": "b",
         "log": publisher.row.log_key,
-        "feed": rfc3339(partner_feed.at),
+        "feed": format_rfc3339(partner_feed.at),
         "hashes": 2,
     }
 
 
-def test_the_limit_of_thirty_one_bits_counts_and_the_nearest_comes_first(
-    inline: SyncRunner, publisher: Publisher
-) -> None:
+def test_matches_within_31_bits_are_sorted_by_distance(inline: SyncRunner, publisher: Publisher) -> None:
     services = inline.services
     add_seen_pictures(services, photograph(1), photograph(2))
     for bits, number in ((32, 0), (31, 1), (5, 1)):
         far = int(compute_pdq(photograph(1), services.limits)[0], 16) ^ ((1 << bits) - 1)
         publisher.publish(f"{far:064x},60,", format_row(services, photograph(2)))
-        matches, _ = find_near(services, read_feed(services, publisher.row), list_public_pictures())
+        matches, _ = find_near_matches(services, read_feed(services, publisher.row), list_public_pictures())
         assert [bits for bits, *_ in matches] == [0, bits][: number + 1]
 
 
@@ -217,12 +225,12 @@ def test_private_reported_or_removed_pictures_are_not_compared(inline: SyncRunne
     assert not list_public_pictures().exists()
     add_seen_pictures(services, photograph(2))
     publisher.publish()
-    assert find_near(services, read_feed(services, publisher.row), list_public_pictures()) == ([], 1)
+    assert find_near_matches(services, read_feed(services, publisher.row), list_public_pictures()) == ([], 1)
     services.blobs.remove(Picture.objects.latest("pk").digest)
-    assert find_near(services, read_feed(services, publisher.row), list_public_pictures()) == ([], 0)
+    assert find_near_matches(services, read_feed(services, publisher.row), list_public_pictures()) == ([], 0)
 
 
-def test_a_feed_counts_only_when_the_partners_own_key_has_signed_it(inline: SyncRunner, publisher: Publisher) -> None:
+def test_feed_must_be_signed_by_partner_key(inline: SyncRunner, publisher: Publisher) -> None:
     services, other = inline.services, new_signer()
     publisher.publish(f"{HASH},60,", signer=other)
     assert isinstance(get_refusal(services, publisher.row), IntegrityError)
@@ -242,29 +250,27 @@ def test_a_feed_counts_only_when_the_partners_own_key_has_signed_it(inline: Sync
         "— b —\n\n— b",
     ):
         publisher.publish_text(data, broken)
-        assert "hasn't signed" in str(get_refusal(services, publisher.row))
+        assert "is not signed" in str(get_refusal(services, publisher.row))
     origin = publisher.row.origin
     for body in ("x\n", f"exhibit-pdq-feed/2\n{origin}\n", "exhibit-pdq-feed/1\nc.example/log\n"):
         publisher.publish_text(data, sign_text(body, origin, publisher.signer))  # the key also signs checkpoints
-        assert "hasn't signed" in str(get_refusal(services, publisher.row))
+        assert "is not signed" in str(get_refusal(services, publisher.row))
 
 
-def test_a_feed_that_is_older_than_one_that_was_read_is_refused_and_one_of_the_future(
-    inline: SyncRunner, publisher: Publisher
-) -> None:
+def test_outdated_or_future_feed_is_rejected(inline: SyncRunner, publisher: Publisher) -> None:
     services = inline.services
-    ago = [rfc3339(now() - timedelta(days=days)) for days in (3, 2, 1)]
+    ago = [format_rfc3339(now() - timedelta(days=days)) for days in (3, 2, 1)]
     for at in (ago[1], ago[1], ago[2]):
         publisher.publish(at=at)
         read_feed(services, publisher.row)
     for at in (ago[1], ago[0]):
         publisher.publish(at=at)
         assert ago[2] in str(get_refusal(services, publisher.row))
-    publisher.publish(at=rfc3339(now() + timedelta(minutes=6)))
+    publisher.publish(at=format_rfc3339(now() + timedelta(minutes=6)))
     assert isinstance(get_refusal(services, publisher.row), RefusedError)
     publisher.publish(at="yesterday")
     assert isinstance(get_refusal(services, publisher.row), RefusedError)
-    with Site() as site:  # nothing was read of another partner
+    with Site() as site:  # no feed of this partner has been read before
         second_publisher = Publisher.__new__(Publisher)
         second_publisher.site, second_publisher.signer = site, new_signer()
         second_publisher.row = partner_of(second_publisher.signer, "c", site.url(""))
@@ -272,17 +278,15 @@ def test_a_feed_that_is_older_than_one_that_was_read_is_refused_and_one_of_the_f
         assert read_feed(services, second_publisher.row).pages == []
 
 
-@pytest.mark.parametrize("line", BAD_LINES)
-def test_a_feed_with_a_line_that_is_none_is_refused(inline: SyncRunner, publisher: Publisher, line: str) -> None:
+@pytest.mark.parametrize("line", INVALID_ROWS)
+def test_feed_with_invalid_row_is_rejected(inline: SyncRunner, publisher: Publisher, line: str) -> None:
     publisher.publish(f"{HASH},100,https://b.example/id/a/", line)
     message = get_refusal(inline.services, publisher.row)
     assert isinstance(message, RefusedError)
     assert message.hint
 
 
-def test_a_feed_that_is_too_long_is_refused(
-    inline: SyncRunner, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_oversized_feed_is_rejected(inline: SyncRunner, publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     services = inline.services
     monkeypatch.setattr(pdq_feed, "MAX_HASHES", 3)
     publisher.publish(*[f"{HASH},60,"] * 3)
@@ -302,7 +306,7 @@ def test_unreachable_or_redirecting_partner_is_reported(inline: SyncRunner, publ
     moved = publisher.site.routes["/pdq/feed.note"]
     publisher.site.routes["/elsewhere"] = moved
     publisher.site.routes["/pdq/feed.note"] = Answer(status=302, headers=(("Location", "/elsewhere"),))
-    assert "hasn't signed" in str(get_refusal(services, publisher.row))
+    assert "is not signed" in str(get_refusal(services, publisher.row))
     assert not any(request.path == "/elsewhere" for request in publisher.site.requests)
     dead = partner_of(new_signer(), "dead")
     error = get_refusal(services, dead)
@@ -310,7 +314,7 @@ def test_unreachable_or_redirecting_partner_is_reported(inline: SyncRunner, publ
     assert "http://127.0.0.1:9/pdq/feed.note" in str(error)
 
 
-def test_a_feed_that_changes_while_it_is_read_is_fetched_again(inline: SyncRunner, publisher: Publisher) -> None:
+def test_feed_changed_during_read_is_fetched_again(inline: SyncRunner, publisher: Publisher) -> None:
     publisher.publish(f"{HASH},60,")
     whole = publisher.site.routes["/pdq/feed.csv"]
     assert isinstance(whole, Answer)
@@ -319,11 +323,11 @@ def test_a_feed_that_changes_while_it_is_read_is_fetched_again(inline: SyncRunne
     assert len(read_feed(inline.services, publisher.row).pages) == 1
 
 
-def test_what_is_published_here_can_be_read_as_a_partner_does(inline: SyncRunner, publisher: Publisher) -> None:
+def test_own_feed_is_readable_by_partner(inline: SyncRunner, publisher: Publisher) -> None:
     services = inline.services
     publish(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
-    files = feed(services)
-    Partner.objects.update(log_key=get_log(services).vkey())
+    files = build_feed(services)
+    Partner.objects.update(log_key=get_log(services).get_verifier_key())
     publisher.row.refresh_from_db()
     publisher.publish_text(files["feed.csv"].encode(), files["feed.note"])
     assert len(read_feed(services, publisher.row).hashes) == 1

@@ -1,4 +1,4 @@
-"""Test that requests between partners are signed, for one receiver and one call, recent, and accepted once."""
+"""Test that requests between partners are signed, bound to one receiver and call, recent, and accepted once."""
 
 import json
 from datetime import timedelta
@@ -8,10 +8,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.notes import format_cosigner_key
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from registry.alliance import partners
-from registry.alliance.signed_calls import SIGNATURE_PREFIX, call_partner, receive
+from registry.alliance.signed_calls import SIGNATURE_PREFIX, call_partner, receive_request
 from registry.log.local_log import get_log
 from registry.services.services import Services
 from tests.assets.partners import new_signer, partner_of
@@ -21,7 +21,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 def sign_request(services: Services, signer: KeySigner, **other: object) -> tuple[bytes, str]:
     request_body = {"from": "b.example/log", "to": get_log(services).origin, "call": "heads"}
-    body = json.dumps({**request_body, "at": rfc3339(now()), "nonce": "ab" * 16, **other}).encode()
+    body = json.dumps({**request_body, "at": format_rfc3339(now()), "nonce": "ab" * 16, **other}).encode()
     return body, signer.sign(SIGNATURE_PREFIX + body).hex()
 
 
@@ -35,13 +35,13 @@ def signer() -> KeySigner:
     return new_signer()
 
 
-def test_a_request_of_a_partner_is_let_in_once(services: Services, signer: KeySigner) -> None:
+def test_partner_request_is_accepted_once(services: Services, signer: KeySigner) -> None:
     row = partner_of(signer)
     body, signature = sign_request(services, signer)
-    assert receive(services, body, signature, "heads") == row
-    assert partners.calls_since(row, "heads", now() - timedelta(hours=1)) == 1
+    assert receive_request(services, body, signature, "heads") == row
+    assert partners.count_calls(row, "heads", now() - timedelta(hours=1)) == 1
     with pytest.raises(ConflictError):
-        receive(services, body, signature, "heads")
+        receive_request(services, body, signature, "heads")
 
 
 @pytest.mark.parametrize(
@@ -56,43 +56,43 @@ def test_a_request_of_a_partner_is_let_in_once(services: Services, signer: KeySi
     ],
     ids=str,
 )
-def test_what_is_meant_for_another_or_old_is_refused(
+def test_misaddressed_or_outdated_request_is_rejected(
     services: Services, signer: KeySigner, other: dict[str, object]
 ) -> None:
     partner_of(signer)
     with pytest.raises(RefusedError):
-        receive(services, *sign_request(services, signer, **other), "heads")
+        receive_request(services, *sign_request(services, signer, **other), "heads")
 
 
-def test_nobody_signs_for_a_partner_nor_changes_what_it_asks(services: Services, signer: KeySigner) -> None:
+def test_forged_or_altered_request_is_rejected(services: Services, signer: KeySigner) -> None:
     partner_of(signer)
     body, signature = sign_request(services, new_signer())
     with pytest.raises(RefusedError):
-        receive(services, body, signature, "heads")
+        receive_request(services, body, signature, "heads")
     body, signature = sign_request(services, signer)
     with pytest.raises(RefusedError):
-        receive(services, body.replace(b"heads", b"heads "), signature, "heads")
+        receive_request(services, body.replace(b"heads", b"heads "), signature, "heads")
     for broken in (b"", b"[]", b"{}", b"{" * 100_000, b"\xff"):
         with pytest.raises(RefusedError):
-            receive(services, broken, signature, "heads")
+            receive_request(services, broken, signature, "heads")
 
 
-def test_a_revoked_partner_asks_for_nothing(services: Services, signer: KeySigner) -> None:
-    partners.revoke(partner_of(signer), by="operator", reason="Its log has forked")
+def test_request_of_revoked_partner_is_rejected(services: Services, signer: KeySigner) -> None:
+    partners.revoke_partner(partner_of(signer), by="operator", reason="Its log has forked")
     with pytest.raises(RefusedError):
-        receive(services, *sign_request(services, signer), "heads")
+        receive_request(services, *sign_request(services, signer), "heads")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_installations_ask_each_other(services: Services, live_server: LiveServer, signer: KeySigner) -> None:
+def test_installations_call_each_other(services: Services, live_server: LiveServer, signer: KeySigner) -> None:
     url = live_server.url.replace("localhost", "127.0.0.1")
-    itself = partners.add(
-        "itself", url, get_log(services).vkey(), format_cosigner_key("b/witness", signer.public_key), by=""
+    itself = partners.add_partner(
+        "itself", url, get_log(services).get_verifier_key(), format_cosigner_key("b/witness", signer.public_key), by=""
     )
     assert call_partner(services, itself, "heads", {}) == {"heads": [], "forks": []}
     with pytest.raises(RefusedError):
         call_partner(services, itself, "nothing", {})
-    partners.revoke(itself, by="operator", reason="")
+    partners.revoke_partner(itself, by="operator", reason="")
     with pytest.raises(RefusedError):
         call_partner(services, itself, "heads", {})
 
@@ -100,7 +100,7 @@ def test_installations_ask_each_other(services: Services, live_server: LiveServe
 @pytest.mark.parametrize(
     "body", [b'{"heads":' + b"[" * 64 + b"]" * 64 + b"}", b'{"heads": "\\ud800"}', b'{"heads": 1e999}', b"[]"]
 )
-def test_an_answer_is_plain_json_of_a_few_levels(services: Services, signer: KeySigner, body: bytes) -> None:
+def test_invalid_response_is_reported(services: Services, signer: KeySigner, body: bytes) -> None:
     with Site() as site:
         site.routes["/api/v1/alliance/heads"] = Answer(body, "application/json")
         row = partner_of(signer, url=site.url(""))
@@ -108,7 +108,7 @@ def test_an_answer_is_plain_json_of_a_few_levels(services: Services, signer: Key
             call_partner(services, row, "heads", {})
 
 
-def test_what_a_partner_says_against_a_request_is_one_line(services: Services, signer: KeySigner) -> None:
+def test_partner_error_message_is_single_line(services: Services, signer: KeySigner) -> None:
     with Site() as site:
         body = b'{"detail": "Not\\u0000\\n now"}'
         site.routes["/api/v1/alliance/heads"] = Answer(body, "application/json", status=403)

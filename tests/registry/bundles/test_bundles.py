@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evidence.__main__ import main
-from evidence.keys.ed25519 import read_public_key
+from evidence.keys.ed25519 import parse_public_key
 from evidence.verdict.result import State
 from evidence.verdict.trust import TrustedKey, load_trust
 from evidence.verify.verifier import Verifier
@@ -19,13 +19,13 @@ from exhibit.types import DeclaredWork
 from indexer.picture.spaces import PIPELINE
 from registry.bundles.bundles import assemble, load_sealed_case, load_sealed_facts, store_countersignature
 from registry.bundles.deposits import assemble_deposit, make_deposit
-from registry.bundles.facts import weighing_file
+from registry.bundles.facts import build_odds_model_file
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import request_package
 from registry.bundles.sealing import seal_bundles
 from registry.keys.keys import add_device_key, revoke
 from registry.models import Bundle, DeviceKey, LogOpening, Work
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from registry.works.declarations import attach_document, detach_document, edit_work
 from tests.assets.module_scene import inline, stage
 from tests.assets.sealed_bundles import request_bundle
@@ -41,15 +41,17 @@ FIRST, SECOND = "data/work/documents/01.pdf", "data/work/documents/03.bin"
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """A sealed bundle about a work with two documents; a third one was removed before."""
+    """A sealed bundle about a work with two documents; a third document was removed before sealing."""
     row = request_bundle(stage)
     work = Work.objects.get()
     registration = {"office": "USCO", "number": "VA 1", "date": "2021-05-31"}
     declared_work = DeclaredWork(title="Harbour", first_publication="2019-04", registrations=(registration,))
     edit_work(work, declared_work, by="Ann")
-    attach_document(stage.services, work, "Vertrag ü.PDF", CONTRACT, about="Assignment of 2021", by="Ann")
-    detach_document(attach_document(stage.services, work, "wrong.pdf", b"the wrong one", about="", by="Ann"), by="Ann")
-    attach_document(stage.services, work, "scan.with space", SCAN, about="", by="Ann")
+    attach_document(stage.services, work, "Vertrag ü.PDF", CONTRACT, description="Assignment of 2021", by="Ann")
+    detach_document(
+        attach_document(stage.services, work, "wrong.pdf", b"the wrong one", description="", by="Ann"), by="Ann"
+    )
+    attach_document(stage.services, work, "scan.with space", SCAN, description="", by="Ann")
     seal_bundles(stage.services, [row.pk])
     row.refresh_from_db()
     assert row.seal_digest is not None, row.error
@@ -63,7 +65,7 @@ def bundle(inline: SyncRunner) -> Bundle:
 @pytest.fixture
 def device(bundle: Bundle, tmp_path: Path) -> DeviceKey:
     assert main(["make-key", str(tmp_path / "device.key")]) == ExitCode.DONE
-    public = read_public_key((tmp_path / "device.key.pub").read_bytes())
+    public = parse_public_key((tmp_path / "device.key.pub").read_bytes())
     return add_device_key(bundle.case.owner, "laptop", public, by="Ann")
 
 
@@ -74,7 +76,7 @@ def manifest(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
+def test_countersignature_is_stored_and_verified_in_bundle(
     inline: SyncRunner,
     bundle: Bundle,
     device: DeviceKey,
@@ -101,7 +103,7 @@ def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_openssl_alone_signs_and_checks_it_too(
+def test_openssl_creates_and_verifies_countersignature(
     inline: SyncRunner, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
 ) -> None:
     key, signature = str(tmp_path / "device.key"), tmp_path / "by-openssl.sig"
@@ -112,7 +114,7 @@ def test_openssl_alone_signs_and_checks_it_too(
     subprocess.run(["openssl", "pkeyutl", "-verify", *public], check=True, capture_output=True)
 
 
-def test_a_signature_of_nobody_known_or_of_a_revoked_device_is_refused(
+def test_unknown_or_revoked_device_signature_is_rejected(
     inline: SyncRunner, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(WrongUseError):
@@ -123,7 +125,7 @@ def test_a_signature_of_nobody_known_or_of_a_revoked_device_is_refused(
         store_countersignature(inline.services, bundle, (tmp_path / "manifest.json.sig").read_bytes())
 
 
-def test_a_key_file_is_never_overwritten_and_never_read_when_others_may(
+def test_key_file_is_not_overwritten_or_read_if_world_readable(
     manifest: Path, device: DeviceKey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = tmp_path / "device.key"
@@ -137,9 +139,9 @@ def test_a_key_file_is_never_overwritten_and_never_read_when_others_may(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_private_key_is_refused_as_public_key(device: DeviceKey, tmp_path: Path) -> None:
+def test_private_key_is_rejected_as_public_key(device: DeviceKey, tmp_path: Path) -> None:
     with pytest.raises(WrongUseError):
-        read_public_key((tmp_path / "device.key").read_bytes())
+        parse_public_key((tmp_path / "device.key").read_bytes())
 
 
 def write_bundle(inline: SyncRunner, bundle: Bundle, path: Path) -> Path:
@@ -159,14 +161,12 @@ def run_bundled_verifier(path: Path, folder: Path) -> subprocess.CompletedProces
     return subprocess.run([sys.executable, str(program), str(path)], capture_output=True, text=True, check=False)
 
 
-def test_documents_are_sealed_as_files_of_their_own_beside_what_is_declared(
-    inline: SyncRunner, bundle: Bundle, tmp_path: Path
-) -> None:
+def test_work_documents_are_sealed_as_separate_files(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> None:
     contents = load_sealed_case(inline.services, bundle)
     documents = {item.path: item for item in contents.manifest.files if item.role == "title-document"}
     assert {path: (item.sha256, item.media_type) for path, item in documents.items()} == {
-        FIRST: (Digest.of(CONTRACT), "application/pdf"),
-        SECOND: (Digest.of(SCAN), "application/octet-stream"),
+        FIRST: (Digest.from_bytes(CONTRACT), "application/pdf"),
+        SECOND: (Digest.from_bytes(SCAN), "application/octet-stream"),
     }
     work = load_sealed_facts(inline.services, contents).work
     assert [item.title for item in work.attachments] == ["Assignment of 2021 (Vertrag ü.PDF)", "scan.with space"]
@@ -179,13 +179,11 @@ def test_documents_are_sealed_as_files_of_their_own_beside_what_is_declared(
     assert State.FAILED not in check_states.values()
 
 
-def test_odds_of_the_comparison_are_summed_again_from_what_is_sealed(
-    inline: SyncRunner, bundle: Bundle, tmp_path: Path
-) -> None:
+def test_sealed_odds_are_recomputed_by_verifier(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> None:
     facts = load_sealed_facts(inline.services, load_sealed_case(inline.services, bundle))
     [match], [weighing] = facts.matches, facts.weighings
     path = write_bundle(inline, bundle, tmp_path / "whole.zip")
-    used = weighing_file(inline.services, PIPELINE)
+    used = build_odds_model_file(inline.services, PIPELINE)
     assert used is not None
     assert read_files(path)[weighing.file] == used.to_json()
     assert (match.verification.pipeline, match.verification.related is None) == (weighing.pipeline, False)
@@ -194,9 +192,7 @@ def test_odds_of_the_comparison_are_summed_again_from_what_is_sealed(
     assert "FAILED" not in inside.stdout + inside.stderr
 
 
-def test_a_changed_document_is_named_by_the_verifier_and_by_the_one_inside(
-    inline: SyncRunner, bundle: Bundle, tmp_path: Path
-) -> None:
+def test_changed_document_fails_both_verifiers(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> None:
     bundle_path = write_bundle(inline, bundle, tmp_path / "whole.zip")
     assert run_bundled_verifier(bundle_path, tmp_path).returncode == 0
     changed = write_zip(
@@ -208,16 +204,14 @@ def test_a_changed_document_is_named_by_the_verifier_and_by_the_one_inside(
     assert FIRST in inside.stdout + inside.stderr
 
 
-def test_the_other_side_gets_digests_of_documents_and_not_the_documents(
-    inline: SyncRunner, bundle: Bundle, tmp_path: Path
-) -> None:
+def test_opposing_party_copy_lists_document_digests_only(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:
         assemble(inline.services, bundle, out, without_originals="")
     files = read_files(path)
     assert not {FIRST, SECOND} & set(files)
     assert not any(CONTRACT in data or SCAN in data for data in files.values())
-    assert Digest.of(CONTRACT).hex.encode() in files["data/manifest.json"]
+    assert Digest.from_bytes(CONTRACT).hex.encode() in files["data/manifest.json"]
     check_states = run_checks(path)
     assert check_states[f"file:{FIRST}"] is State.NOT_CHECKED
     assert State.FAILED not in check_states.values()
@@ -225,14 +219,14 @@ def test_the_other_side_gets_digests_of_documents_and_not_the_documents(
 
 
 @pytest.mark.long
-def test_a_purged_document_leaves_bundles_and_packages_and_later_seals(
+def test_purged_document_is_omitted_from_bundles_and_packages(
     inline: SyncRunner, bundle: Bundle, tmp_path: Path
 ) -> None:
     package = request_package(bundle.case.owner, [bundle.case.number], "court", by="Ann", reason="")
     make_packages(inline.services, [package.pk])
     package.refresh_from_db()
     [packaged] = [Digest.from_hex(file["digest"]) for file in package.files if "bundle" in file]
-    purge(inline.services, Digest.of(CONTRACT), by="op", reason="An order.")
+    purge_picture(inline.services, Digest.from_bytes(CONTRACT), by="op", reason="An order.")
     assert packaged not in inline.services.blobs
     path = write_bundle(inline, bundle, tmp_path / "after.zip")
     assert b"An order." in read_files(path)["proofs/withheld.json"]

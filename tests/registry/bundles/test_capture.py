@@ -1,4 +1,4 @@
-"""Test captures: what was served is stored, and what may not be visited or stored is reported instead."""
+"""Test captures: served bytes are stored; pages and bytes that must not be visited or stored are reported."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,15 +10,15 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.ports import Captured
-from registry.bundles.capture import BLOCKED, CASE_SNOOZED, VISITS_USED_UP, capture_sightings
-from registry.cases.decisions import confirm, dismiss, reopen
+from exhibit.ports import CaptureResult
+from registry.bundles.capture import BLOCKED_FILES, CASE_SNOOZED, VISIT_LIMIT_REACHED, capture_sightings
+from registry.cases.decisions import confirm_case, dismiss_case, reopen
 from registry.crawls import denylists
 from registry.crawls.budgets import VISITS_PER_DAY
 from registry.due_times import correct_times
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Owner, Sighting, Watch
-from registry.services.disk import NEARLY_FULL
+from registry.services.disk import NEARLY_FULL_MESSAGE
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
@@ -53,19 +53,19 @@ def visit_case(inline: SyncRunner, case: Case) -> Capture:
 
 
 @pytest.mark.long
-def test_what_was_served_is_kept_byte_by_byte(inline: SyncRunner, case: Case) -> None:
+def test_served_bytes_are_stored_unchanged(inline: SyncRunner, case: Case) -> None:
     row = visit_case(inline, case)
     assert (row.state, row.outcome, row.number) == ("done", "captured", 1)
     assert row.next_at is not None
     contents = {file["role"]: inline.services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files}
     assert COPY in contents.values()
     assert b'<img src="image-0.jpg">' in b"".join(contents.values())
-    assert Digest.of(COPY).hex in row.digests
+    assert Digest.from_bytes(COPY).hex in row.digests
     assert case.events.filter(kind="captured").count() == 1
 
 
 @pytest.mark.long
-def test_a_host_that_was_denied_since_is_not_visited(inline: SyncRunner, case: Case, site: Site) -> None:
+def test_newly_denied_host_is_not_visited(inline: SyncRunner, case: Case, site: Site) -> None:
     denylists.deny("127.0.0.1", by="Ann", reason="asked")
     row = visit_case(inline, case)
     assert (row.outcome, "127.0.0.1" in row.sentence) == ("unreachable", True)
@@ -73,19 +73,19 @@ def test_a_host_that_was_denied_since_is_not_visited(inline: SyncRunner, case: C
 
 
 @pytest.mark.long
-def test_bytes_that_may_not_be_stored_are_left_out_and_that_is_said(inline: SyncRunner, case: Case) -> None:
-    denylists.block(Digest.of(COPY), by="Ann", reason="asked")
+def test_blocked_bytes_are_omitted_and_reported(inline: SyncRunner, case: Case) -> None:
+    denylists.block(Digest.from_bytes(COPY), by="Ann", reason="asked")
     row = visit_case(inline, case)
-    assert BLOCKED in row.sentence
+    assert BLOCKED_FILES in row.sentence
     assert {file["role"] for file in row.kept} == {"network", "page"}
     missing = {file["role"]: file["because"] for file in row.files if file not in row.kept}
-    assert missing == dict.fromkeys(("exchange", "captured-image"), Digest.of(COPY).hex)
+    assert missing == dict.fromkeys(("exchange", "captured-image"), Digest.from_bytes(COPY).hex)
 
 
-def test_without_room_a_visit_waits_and_is_no_failure(inline: SyncRunner, case: Case) -> None:
+def test_full_disk_postpones_capture(inline: SyncRunner, case: Case) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     row = visit_case(inline, case)
-    assert (row.state, row.error, row.outcome) == ("todo", NEARLY_FULL, "")
+    assert (row.state, row.error, row.outcome) == ("todo", NEARLY_FULL_MESSAGE, "")
 
 
 @pytest.fixture
@@ -107,10 +107,10 @@ def gallery(inline: SyncRunner, site: Site) -> list[Case]:
 
 
 @pytest.mark.long
-def test_cases_whose_pictures_stand_on_one_page_share_a_visit_and_each_has_its_own_record(
+def test_cases_on_one_page_share_visit_with_separate_records(
     inline: SyncRunner, gallery: list[Case], site: Site
 ) -> None:
-    visit_case(inline, gallery[0])  # the other one is included
+    visit_case(inline, gallery[0])  # the other case is included
     assert sorted(site.requested_paths()) == ["/image-0.jpg", "/image-1.jpg", "/page-0"]
     for case, own_path, other in zip(
         gallery, ("/image-0.jpg", "/image-1.jpg"), ("/image-1.jpg", "/image-0.jpg"), strict=True
@@ -120,68 +120,62 @@ def test_cases_whose_pictures_stand_on_one_page_share_a_visit_and_each_has_its_o
         contents = {file["role"]: inline.services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files}
         exchange = contents["exchange"]
         assert [f"GET {path} ".encode() in exchange for path in ("/page-0", own_path, other)] == [True, True, False]
-        assert case.case_sightings.get().sighting.picture.digest == Digest.of(contents["captured-image"])
-    assert Watch.objects.get().visits_made == 1
+        assert case.case_sightings.get().sighting.picture.digest == Digest.from_bytes(contents["captured-image"])
+    assert Watch.objects.get().visit_count == 1
 
 
 @pytest.mark.long
-def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_held_back(
-    inline: SyncRunner, case: Case, site: Site
-) -> None:
-    Watch.objects.update(budget={"visits": 3}, visits_on=now().astimezone(UTC).date(), visits_made=3)
+def test_daily_visit_limit_does_not_delay_confirmed_case(inline: SyncRunner, case: Case, site: Site) -> None:
+    Watch.objects.update(budget={"visits": 3}, visit_count_date=now().astimezone(UTC).date(), visit_count=3)
     row = visit_case(inline, case)
-    assert (row.state, row.error, row.attempts, site.requests) == ("todo", VISITS_USED_UP, 0, [])
+    assert (row.state, row.error, row.attempts, site.requests) == ("todo", VISIT_LIMIT_REACHED, 0, [])
     assert row.not_before is not None
     assert timedelta(0) < row.not_before - now() <= timedelta(days=1)
     Capture.objects.update(not_before=now() + timedelta(hours=20))
     assert correct_times(7) == 0, "it waits on purpose"
-    confirm(inline.services, case, by="Ann", reason="")
+    confirm_case(inline.services, case, by="Ann", reason="")
     assert visit_case(inline, case).outcome == "captured"
-    assert Watch.objects.get().visits_made == 3
+    assert Watch.objects.get().visit_count == 3
 
 
 @pytest.mark.long
 def test_dismissed_case_is_not_visited_until_it_is_reopened(inline: SyncRunner, case: Case, site: Site) -> None:
-    dismiss(case, by="Ann", reason="Not ours.")
+    dismiss_case(case, by="Ann", reason="Not ours.")
     row = visit_case(inline, case)
-    assert (row.state, row.error, site.requests, Watch.objects.get().visits_made) == ("todo", CASE_SNOOZED, [], 0)
+    assert (row.state, row.error, site.requests, Watch.objects.get().visit_count) == ("todo", CASE_SNOOZED, [], 0)
     assert correct_times(7) == 0, "it waits on purpose"
     reopen(case, by="Ann", reason="A copy.")
     assert visit_case(inline, case).outcome == "captured"
 
 
-def test_yesterdays_visits_do_not_count(inline: SyncRunner, case: Case) -> None:
+def test_visits_of_previous_day_do_not_count(inline: SyncRunner, case: Case) -> None:
     yesterday = now().astimezone(UTC).date() - timedelta(days=1)
-    Watch.objects.update(budget={"visits": 3}, visits_on=yesterday, visits_made=3)
+    Watch.objects.update(budget={"visits": 3}, visit_count_date=yesterday, visit_count=3)
     assert visit_case(inline, case).outcome == "captured"
-    assert Watch.objects.get().visits_made == 1
+    assert Watch.objects.get().visit_count == 1
 
 
 @pytest.mark.long
-def test_what_a_watch_of_another_owner_saw_is_visited_by_the_budget_of_the_cases_owner(
-    inline: SyncRunner, case: Case, site: Site
-) -> None:
+def test_capture_uses_visit_budget_of_case_owner(inline: SyncRunner, case: Case, site: Site) -> None:
     other, today = owner("other"), now().astimezone(UTC).date()
     Watch.objects.update(owner=other, budget={"visits": 0})
     assert other.cases.count() == 0
-    Owner.objects.filter(pk=case.owner_id).update(visits_on=today, visits_made=VISITS_PER_DAY)
-    assert visit_case(inline, case).error == VISITS_USED_UP
+    Owner.objects.filter(pk=case.owner_id).update(visit_count_date=today, visit_count=VISITS_PER_DAY)
+    assert visit_case(inline, case).error == VISIT_LIMIT_REACHED
     Capture.objects.update(not_before=None)
-    Owner.objects.update(visits_made=2)
+    Owner.objects.update(visit_count=2)
     assert visit_case(inline, case).outcome == "captured"
-    assert Watch.objects.get().visits_made == 0
-    assert dict(Owner.objects.values_list("slug", "visits_made")) == {"studio": 3, "other": 2}
+    assert Watch.objects.get().visit_count == 0
+    assert dict(Owner.objects.values_list("slug", "visit_count")) == {"studio": 3, "other": 2}
 
 
 @pytest.mark.long
-def test_a_page_is_visited_when_one_of_the_watches_that_found_something_there_has_visits_left(
-    inline: SyncRunner, gallery: list[Case]
-) -> None:
+def test_page_is_visited_if_any_watch_has_visits_left(inline: SyncRunner, gallery: list[Case]) -> None:
     second, _ = claim_new_slice(gallery[0].owner, "second")
     Sighting.objects.filter(image_url__endswith="/image-1.jpg").update(crawl=second.crawl_id)
     Watch.objects.filter(name="watch").update(budget={"visits": 0})
     assert visit_case(inline, gallery[0]).outcome == "captured"
-    assert dict(Watch.objects.values_list("name", "visits_made")) == {"watch": 0, "second": 1}
+    assert dict(Watch.objects.values_list("name", "visit_count")) == {"watch": 0, "second": 1}
 
 
 @pytest.mark.long
@@ -191,7 +185,7 @@ def test_result_is_recorded_before_the_next_picture_is_requested(
     class Broken:
         """A capturer that is killed after its first image."""
 
-        def capture_all(self, *args: Any) -> Iterator[Captured]:  # noqa: ANN401
+        def capture_all(self, *args: Any) -> Iterator[CaptureResult]:  # noqa: ANN401
             yield next(capturer.capture_all(*args))
             raise InterruptedError
 

@@ -1,4 +1,4 @@
-"""Test that a work's deposit record is a bundle that verifies like any other, and states only what was recorded."""
+"""Test that a work's deposit record verifies like any other bundle, and contains only recorded facts."""
 
 import io
 import zipfile
@@ -9,7 +9,7 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from desk.cli.trust import own_trust
+from desk.cli.trust import build_own_trust
 from evidence.bundle.bag import compute_checkpoint_digest
 from evidence.bundle.manifest import FACTS_PATH
 from evidence.facts.case import CaseFacts
@@ -17,13 +17,13 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
-from registry.bundles.deposits import assemble_deposit, deposit_name, make_deposit, record_files
-from registry.bundles.verifier_drawings import MAKERS
+from registry.bundles.deposits import assemble_deposit, get_deposit_file_stem, load_record_files, make_deposit
+from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
 from registry.log import proofs
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from registry.works.declarations import edit_work
 from registry.works.public_works import close_work, open_work
 from registry.works.registration import make_registration_opening
@@ -40,17 +40,15 @@ def work(inline: SyncRunner) -> Work:
 
 
 def write_deposit(inline: SyncRunner, deposit: Deposit, folder: Path) -> Path:
-    path = folder / f"{deposit_name(deposit)}.zip"
+    path = folder / f"{get_deposit_file_stem(deposit)}.zip"
     with path.open("wb") as file:
         assemble_deposit(inline.services, deposit, file)
     return path
 
 
-def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
-    inline: SyncRunner, work: Work, tmp_path: Path
-) -> None:
+def test_deposit_passes_checks_that_need_no_trust(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
     path = write_deposit(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
-    verdict = Verifier(makers=MAKERS).verify(path)
+    verdict = Verifier(makers=VERIFIER_FUNCTIONS).verify(path)
     assert [check for check in verdict.checks if check.state is State.FAILED] == []
     passed = {check.name for check in verdict.checks if check.state is State.PASSED}
     assert {
@@ -67,23 +65,22 @@ def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
 
 
 @pytest.mark.long
-def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_not_checked(
-    inline: SyncRunner, work: Work, tmp_path: Path
-) -> None:
+def test_added_picture_without_log_entry_is_not_checked(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
     more = [register(inline.services, owner(f"other-{seed}"), photograph(seed)).work.pictures.get() for seed in (2, 3)]
+    # The declaration may change later; these fields may not
     names = (
         "owner",
         "owner_name",
         "picture",
         "work",
-    )  # the declaration may change later; that it belongs to the work may not
+    )
     opening = make_registration_opening(work, more[0].digest)
     submit(EntryType.REGISTRATION, {name: opening[name] for name in names}, work.owner)
     work.work_pictures.create(picture=more[0])
     work.work_pictures.create(picture=more[1])  # bypasses everything that writes to the log
-    edit_work(work, replace(work.declared, title="Autumn hills, later"), by="Ann")
+    edit_work(work, replace(work.declared_work, title="Autumn hills, later"), by="Ann")
     path = write_deposit(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
-    verdict = Verifier(own_trust(inline.services, "")).verify(path)
+    verdict = Verifier(build_own_trust(inline.services, "")).verify(path)
     states = {check.name: str(check.state) for check in verdict.checks if check.name.startswith("registration")}
     assert states == {
         "registration": "passed",
@@ -95,7 +92,7 @@ def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_
     assert make_deposit(inline.services, work, by="Ann").number == 1
 
 
-def test_it_holds_the_exact_bytes_and_what_was_declared(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
+def test_deposit_contains_original_bytes_and_declaration(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
     with zipfile.ZipFile(write_deposit(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)) as archive:
         assert archive.read("data/work/01.jpg") == PICTURE
         facts = CaseFacts.from_json(archive.read(FACTS_PATH))
@@ -106,27 +103,27 @@ def test_it_holds_the_exact_bytes_and_what_was_declared(inline: SyncRunner, work
 
 def test_earlier_registration_is_reported_with_its_date_only(inline: SyncRunner, work: Work) -> None:
     later = register(inline.services, owner("agency"), PICTURE, title="Hills").work
-    ((_, pdf),) = record_files(inline.services, make_deposit(inline.services, later, by="Bob")).items()
+    ((_, pdf),) = load_record_files(inline.services, make_deposit(inline.services, later, by="Bob")).items()
     text = " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
     day = f"{work.registered_at:%Y-%m-%d}"
     assert day in text
     assert "Studio" not in text
 
 
-def test_a_record_whose_picture_was_purged_keeps_its_proofs_and_says_what_is_gone(
+def test_deposit_of_purged_picture_keeps_proofs_and_reports_withheld_files(
     inline: SyncRunner, work: Work, tmp_path: Path
 ) -> None:
     deposit = make_deposit(inline.services, work, by="Ann")
-    purge(inline.services, work.pictures.get().digest, by="Ann", reason="An order of a court.")
+    purge_picture(inline.services, work.pictures.get().digest, by="Ann", reason="An order of a court.")
     verdict = Verifier().verify(write_deposit(inline, deposit, tmp_path))
     withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
     assert withheld == {"file:data/work/01.jpg", "file:data/deposit-record.pdf"}
     assert not verdict.failures
     with pytest.raises(NotFoundError):
-        record_files(inline.services, deposit)
+        load_record_files(inline.services, deposit)
 
 
-def test_a_record_holds_what_renews_its_proofs(
+def test_deposit_contains_renewal_proofs(
     inline: SyncRunner, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proofs, "MIN_RENEWAL_AGE", timedelta(0))
@@ -144,7 +141,7 @@ def test_a_record_holds_what_renews_its_proofs(
         assert f"proofs/log/checkpoint-{later.size}" in archive.namelist()
 
 
-def test_it_is_made_once_for_what_is_declared_and_again_when_that_changes(inline: SyncRunner, work: Work) -> None:
+def test_deposit_is_recreated_only_after_declaration_changes(inline: SyncRunner, work: Work) -> None:
     first = make_deposit(inline.services, work, by="Ann")
     assert make_deposit(inline.services, work, by="Bob") == first
     work.author = "Mara Lindqvist"
@@ -155,9 +152,7 @@ def test_it_is_made_once_for_what_is_declared_and_again_when_that_changes(inline
 
 
 @pytest.mark.long
-def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_address(
-    inline: SyncRunner, work: Work, tmp_path: Path
-) -> None:
+def test_deposit_contains_public_page_if_public_url_is_set(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
     opened = open_work(inline.services, work, contact="", by="Ann")
     assert make_deposit(inline.services, opened, by="Ann").number == 1
     inline.services.config = replace(inline.services.config, public_url="https://exhibit.example.org")
@@ -166,7 +161,7 @@ def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_a
     with zipfile.ZipFile(path) as archive:
         facts = CaseFacts.from_json(archive.read(FACTS_PATH))
     assert (second.number, facts.work.public_page) == (2, f"https://exhibit.example.org/id/{opened.public_name}/")
-    verdict = Verifier(makers=MAKERS).verify(path)
+    verdict = Verifier(makers=VERIFIER_FUNCTIONS).verify(path)
     assert not verdict.failures
     assert "sheet" in {check.name for check in verdict.checks if check.state is State.PASSED}
     close_work(opened, by="Ann")
@@ -176,13 +171,13 @@ def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_a
         assert CaseFacts.from_json(archive.read(FACTS_PATH)).work.public_page == ""
 
 
-def test_its_seal_is_an_entry_of_the_log(inline: SyncRunner, work: Work) -> None:
+def test_deposit_seal_is_logged(inline: SyncRunner, work: Work) -> None:
     deposit = make_deposit(inline.services, work, by="Ann")
     content = LogOpening.objects.get(submission=deposit.submission_id).content
     assert content["manifest"] == deposit.seal_digest.hex
 
 
-def test_a_picture_whose_bytes_are_gone_gives_no_record(inline: SyncRunner, work: Work) -> None:
+def test_purged_picture_cannot_be_deposited(inline: SyncRunner, work: Work) -> None:
     picture = work.pictures.get()
     inline.services.blobs.remove(picture.digest)
     picture.bytes_state = BytesState.PURGED

@@ -8,22 +8,22 @@ import pytest
 
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError
 from exhibit.files.blobs import FolderBlobStore
-from registry.bundles.documents import LazyPictures, languages_of, render_in_each_language
+from registry.bundles.documents import LazyPictures, list_languages, render_in_each_language
 
 
-def make_services(folder: Path, *languages: str) -> Any:  # noqa: ANN401 - some of the ports
+def make_services(folder: Path, *languages: str) -> Any:  # noqa: ANN401 - a partial stand-in
     return SimpleNamespace(blobs=FolderBlobStore(folder), config=SimpleNamespace(languages=languages))
 
 
-def test_the_first_language_has_the_plain_name_and_the_others_say_theirs(tmp_path: Path) -> None:
+def test_file_names_include_further_languages(tmp_path: Path) -> None:
     current_services = make_services(tmp_path, "en", "zh-hans")
-    assert languages_of(current_services) == ["en", "zh-Hans"]
+    assert list_languages(current_services) == ["en", "zh-Hans"]
     files = render_in_each_language(current_services, str.encode, "data/exhibit.pdf", "sheet")
     assert [file.path for file in files] == ["data/exhibit.pdf", "data/exhibit.zh-Hans.pdf"]
     assert [current_services.blobs.get(file.digest) for file in files] == [b"en", b"zh-Hans"]
 
 
-def test_a_missing_font_leaves_out_a_further_language_and_fails_the_first(tmp_path: Path) -> None:
+def test_missing_font_skips_further_language_but_fails_first(tmp_path: Path) -> None:
     def render_sheet(language: str) -> bytes:
         if language == "zh-Hans":
             raise ServiceMissingError("No font.")
@@ -36,7 +36,7 @@ def test_a_missing_font_leaves_out_a_further_language_and_fails_the_first(tmp_pa
 
 
 @pytest.mark.long
-def test_picture_is_generated_on_demand_and_missing_ones_are_omitted() -> None:
+def test_pictures_are_generated_on_demand_and_missing_pictures_are_omitted() -> None:
     requests: list[str] = []
 
     def render(name: str, error: Exception | None = None) -> bytes:

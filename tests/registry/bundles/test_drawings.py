@@ -26,14 +26,14 @@ def seal_bundle(inline: SyncRunner, picture: bytes = b"") -> Bundle:
 
 
 @pytest.mark.long
-def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: SyncRunner) -> None:
+def test_bundle_contains_four_drawings_per_match(inline: SyncRunner) -> None:
     bundle = seal_bundle(inline)
     case = load_sealed_case(inline.services, bundle)
     (match,) = load_sealed_facts(inline.services, case).matches
     assert match.drawings == {str(view): f"data/matches/01/{view.file_name}" for view in View}
     assert match.verification.mirrored
     for role, path in match.drawings.items():
-        file = case.manifest.file(path)
+        file = case.manifest.get_file(path)
         assert file is not None
         assert (file.role, file.media_type) == (role, "image/jpeg")
         assert file.size < 1_000_000
@@ -42,7 +42,7 @@ def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: Syn
 
 
 @pytest.mark.long
-def test_a_report_shows_a_case_that_is_not_sealed_with_drawings_too(inline: SyncRunner) -> None:
+def test_report_shows_drawings_of_unsealed_case(inline: SyncRunner) -> None:
     seal_bundle(inline)
     Case.objects.update(decision=Case.Decision.OPEN)
     report = request_report(Case.objects.get().owner, preparer="Ann")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from registry.bundles.facts import gather_facts, software_facts
-from registry.cases.places import places_of
+from registry.bundles.facts import build_software_facts, gather_facts
+from registry.cases.places import group_by_place
 from registry.matches.match import match_pictures
 from registry.models import CaseSighting, Licence
 from registry.works.licences import NewLicence, add_licences
@@ -12,7 +12,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_a_case_is_gathered_with_its_places_match_and_licences(inline: SyncRunner) -> None:
+def test_case_facts_contain_pages_match_and_licences(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline.services, studio)
     for name in ("second", "third"):  # the same page again
@@ -21,7 +21,7 @@ def test_a_case_is_gathered_with_its_places_match_and_licences(inline: SyncRunne
             record_sightings(inline.services, *claim_new_slice(studio, name), [recompress(photograph(1))]),
         )
     rows = list(CaseSighting.objects.order_by("pk"))
-    assert (len(rows), len(places_of(rows))) == (3, 1)
+    assert (len(rows), len(group_by_place(rows))) == (3, 1)
 
     gathered = gather_facts(inline.services, case, bundle=0, language="en", for_sealing=False)
     (sighting,), (match,) = gathered.facts.sightings, gathered.facts.matches
@@ -33,7 +33,7 @@ def test_a_case_is_gathered_with_its_places_match_and_licences(inline: SyncRunne
     assert match.drawings
     assert [row.pk for row in gathered.matches] == [rows[0].match_id]
     assert gathered.facts.licence_check.outcome == "unsearched"
-    assert gathered.facts.software == software_facts()
+    assert gathered.facts.software == build_software_facts()
 
     add_licences(studio, [NewLicence("Shop", domain="elsewhere.example")], by="Ann")
     check = gather_facts(inline.services, case, bundle=0, language="en", for_sealing=False).facts.licence_check

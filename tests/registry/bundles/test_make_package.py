@@ -1,4 +1,4 @@
-"""Test the step that makes packages: bundle by bundle, and only by one worker."""
+"""Test the step that generates packages: one bundle at a time, by a single worker."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,20 +7,20 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.bundles.make_package import contents_files, make_packages
+from registry.bundles.make_package import make_packages, render_contents_files
 from registry.bundles.packages import request_package
 from registry.bundles.sealing import seal_bundles
-from registry.jobs import job_of
+from registry.jobs import get_job_for_model
 from registry.models import Bundle, Package, Work
-from registry.services.disk import NEARLY_FULL
+from registry.services.disk import NEARLY_FULL_MESSAGE
 from registry.works.declarations import attach_document
 from tests.assets.bundles import empty_pdf
 from tests.assets.rows import owner
 from tests.assets.sealed_bundles import create_sealed_bundle, request_bundle
-from tests.evidence.formats.test_pdf_content import pdf_with
+from tests.evidence.formats.test_pdf_content import create_pdf
 from workers.tasks.sync_runner import SyncRunner
 
-SEAL = Digest.of(b"seal")
+SEAL = Digest.from_bytes(b"seal")
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def generate_package(inline: SyncRunner, package: Package) -> Package:
     return package
 
 
-def test_a_package_waits_for_room_and_for_seals_and_is_made_once(inline: SyncRunner, package: Package) -> None:
+def test_package_waits_for_disk_space_and_seals(inline: SyncRunner, package: Package) -> None:
     floor = inline.services.config.disk_floor_bytes
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
-    assert (generate_package(inline, package).state, package.error) == ("todo", NEARLY_FULL)
+    assert (generate_package(inline, package).state, package.error) == ("todo", NEARLY_FULL_MESSAGE)
     inline.services.config = replace(inline.services.config, disk_floor_bytes=floor)
     seal = Bundle.objects.get().seal_digest
     Bundle.objects.update(seal_digest=None)
@@ -56,22 +56,20 @@ def test_a_package_waits_for_room_and_for_seals_and_is_made_once(inline: SyncRun
     assert generate_package(inline, package).files == files
 
 
-def test_a_bundle_that_will_never_be_sealed_ends_it_with_a_sentence(inline: SyncRunner, package: Package) -> None:
+def test_failed_bundle_fails_package_with_reason(inline: SyncRunner, package: Package) -> None:
     Bundle.objects.update(seal_digest=None, state="failed", error="Opened again.")
     assert generate_package(inline, package).state == "failed"
     assert "Opened again." in package.error
 
 
-def test_what_another_process_took_over_is_left_to_it(
-    inline: SyncRunner, package: Package, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("registry.bundles.make_package.WORK_SECONDS", -1.0)  # its time is over at once
+def test_package_out_of_time_is_requeued(inline: SyncRunner, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.bundles.make_package.WORK_SECONDS", -1.0)  # the time limit is reached immediately
     hints: list[tuple[str, Sequence[int]]] = []
-    inline.services.enqueue = lambda rows, ids, **_: hints.append((job_of(rows).name, ids))
+    inline.services.enqueue = lambda rows, ids, **_: hints.append((get_job_for_model(rows).name, ids))
     assert (generate_package(inline, package).state, package.files, hints) == ("todo", [], [("package", [package.pk])])
 
 
-def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: SyncRunner) -> None:
+def test_contents_list_each_bundle_with_digests_in_each_language(inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     studio, moment = owner("studio"), now()
     work = Work.objects.create(owner=studio, number=1, title="Two\x1b[31m\nparrots", registered_at=moment)
@@ -82,7 +80,7 @@ def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: Syn
         owner=studio, number=1, recipient="other-side", reason="They\nstay.", asked_by="Ann", files=[file]
     )
     package.bundles.add(bundle)
-    files = dict(contents_files(inline.services, package, moment))
+    files = dict(render_contents_files(inline.services, package, moment))
     assert list(files) == ["CONTENTS.txt", "CONTENTS.zh-Hans.txt"]
     for name, data in files.items():
         text = data.decode()
@@ -93,10 +91,10 @@ def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: Syn
 
 
 @pytest.mark.long
-def test_what_documents_of_the_owner_hold_is_listed_for_the_court_alone(inline: SyncRunner) -> None:
+def test_document_warnings_are_listed_only_for_court(inline: SyncRunner) -> None:
     row = request_bundle(inline)
-    attach_document(inline.services, Work.objects.get(), "deed.pdf", pdf_with("script"), about="Deed", by="Ann")
-    attach_document(inline.services, Work.objects.get(), "letter.pdf", empty_pdf(), about="", by="Ann")
+    attach_document(inline.services, Work.objects.get(), "deed.pdf", create_pdf("script"), description="Deed", by="Ann")
+    attach_document(inline.services, Work.objects.get(), "letter.pdf", empty_pdf(), description="", by="Ann")
     seal_bundles(inline.services, [row.pk])
     studio = row.case.owner
     for recipient, has_documents in (("court", True), ("other-side", False)):

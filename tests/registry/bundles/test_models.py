@@ -1,4 +1,4 @@
-"""Test that sealed or timestamped rows are not deleted with others, and that a link leads to one file."""
+"""Test that sealed or timestamped rows are protected from deletion, and that a link has one target."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -11,23 +11,25 @@ from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_link_leads_to_one_package_or_one_report(db: None) -> None:
+def test_link_has_exactly_one_target(db: None) -> None:
     studio = owner("studio")
     report = Report.objects.create(owner=studio, number=1)
     package = Package.objects.create(owner=studio, number=1, recipient="court", asked_by="Ann")
     for number, leads in enumerate(({}, {"report": report, "package": package})):
         with pytest.raises(IntegrityError, match="download_link_to_one_thing"), transaction.atomic():
             DownloadLink.objects.create(
-                owner=studio, number=number, token_digest=Digest.of(b"a"), expires_at=now(), **leads
+                owner=studio, number=number, token_digest=Digest.from_bytes(b"a"), expires_at=now(), **leads
             )
-    DownloadLink.objects.create(owner=studio, number=1, token_digest=Digest.of(b"a"), expires_at=now(), report=report)
+    DownloadLink.objects.create(
+        owner=studio, number=1, token_digest=Digest.from_bytes(b"a"), expires_at=now(), report=report
+    )
     with pytest.raises(ProtectedError), transaction.atomic():
         report.delete()
 
 
-def test_what_is_sealed_holds_its_case_and_two_seals_are_never_the_same(inline: SyncRunner) -> None:
+def test_sealed_bundle_protects_case_and_seals_are_unique(inline: SyncRunner) -> None:
     case = create_case(inline.services, owner("studio"))
-    seal = Digest.of(b"seal")
+    seal = Digest.from_bytes(b"seal")
     bundle = Bundle.objects.create(case=case, number=1, seal_digest=seal)
     with pytest.raises(IntegrityError), transaction.atomic():
         Bundle.objects.create(case=case, number=2, seal_digest=seal)

@@ -1,4 +1,4 @@
-"""Test reading copies of packages: beside the ZIP, in each language, without withheld files, and never blocking it."""
+"""Test printable copies of packages: next to the ZIP, in each language, without withheld files, never blocking it."""
 
 import re
 from collections.abc import Sequence
@@ -7,36 +7,44 @@ from types import SimpleNamespace
 
 import pytest
 
-from evidence.documents.reading_copy.document import ReadingCopy, render_reading_copy
-from evidence.documents.typeset.fonts import installed_fonts
+from evidence.documents.printable_copy.document import PrintableCopy, render_printable_copy
+from evidence.documents.typeset.fonts import load_fonts
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, StorageError
 from registry.bundles.make_package import make_packages
-from registry.bundles.packages import package_name, reading_copies, reading_copy, request_package, skipped_languages
+from registry.bundles.packages import (
+    get_package_file_name,
+    list_printable_copies,
+    list_skipped_languages,
+    open_printable_copy,
+    request_package,
+)
 from registry.bundles.sealing import seal_bundles
 from registry.db import steps
 from registry.models import Bundle, Package, Work
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from registry.works.declarations import attach_document
 from tests.assets.module_scene import inline, stage
 from tests.assets.pdf_text import reader
 from tests.assets.sealed_bundles import create_sealed_bundle, request_bundle
-from tests.evidence.formats.test_pdf_content import pdf_with
+from tests.evidence.formats.test_pdf_content import create_pdf
 from tests.evidence.formats.test_pdf_pages import hostile_pdf
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
 
 STEP = "registry.bundles.make_package"
-RENDER = "registry.bundles.printable_copies.render_reading_copy"
+RENDER = "registry.bundles.printable_copies.render_printable_copy"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """Two sealed bundles of one owner; the first work has two documents, one of them encrypted."""
     row = request_bundle(stage)
-    attach_document(stage.services, Work.objects.get(), "deed.pdf", hostile_pdf(), about="Deed", by="Ann")
-    attach_document(stage.services, Work.objects.get(), "secret.pdf", pdf_with(password="x"), about="Secret", by="Ann")
+    attach_document(stage.services, Work.objects.get(), "deed.pdf", hostile_pdf(), description="Deed", by="Ann")
+    attach_document(
+        stage.services, Work.objects.get(), "secret.pdf", create_pdf(password="x"), description="Secret", by="Ann"
+    )
     seal_bundles(stage.services, [row.pk])
     create_sealed_bundle(stage, row.case.owner, 2)
 
@@ -54,16 +62,16 @@ def generate_package(inline: SyncRunner, package: Package) -> Package:
 
 
 def read_pages(inline: SyncRunner, package: Package, name: str) -> list[str]:
-    _, stream = reading_copy(inline.services, package, name)
+    _, stream = open_printable_copy(inline.services, package, name)
     with stream:
         return [" ".join(page.extract_text().split()) for page in reader(stream.read()).pages]
 
 
 @pytest.mark.long
-def test_a_pdf_lies_beside_the_zip_with_the_documents_of_each_bundle(inline: SyncRunner) -> None:
+def test_printable_copy_contains_documents_of_each_bundle(inline: SyncRunner) -> None:
     package = generate_package(inline, add_package())
-    stem = package_name(package).removesuffix(".zip")
-    [file] = reading_copies(package)
+    stem = get_package_file_name(package).removesuffix(".zip")
+    [file] = list_printable_copies(package)
     assert (file["name"], file["exhibits"]) == (f"{stem}-exhibits.pdf", [1, 2])
     texts = read_pages(inline, package, file["name"])
     full_text = " ".join(texts)
@@ -71,7 +79,7 @@ def test_a_pdf_lies_beside_the_zip_with_the_documents_of_each_bundle(inline: Syn
     seals = [bundle.seal_digest.hex for bundle in Bundle.objects.all() if bundle.seal_digest is not None]
     assert len(seals) == 2
     assert [full_text.replace(" ", "").count(seal) for seal in seals] == [1, 1]  # in the list of exhibits
-    assert "Page 2 of the deed" in full_text  # of the owner's own PDF
+    assert "Page 2 of the deed" in full_text  # from the owner's own PDF
     assert "data/work/documents/02.pdf" in full_text
     contents = next(item for item in package.files if item["name"] == "CONTENTS.txt")
     listing = inline.services.blobs.get(Digest.from_hex(contents["digest"])).decode()
@@ -79,9 +87,9 @@ def test_a_pdf_lies_beside_the_zip_with_the_documents_of_each_bundle(inline: Syn
 
 
 @pytest.mark.long
-def test_the_other_side_gets_neither_originals_nor_their_pages(inline: SyncRunner) -> None:
+def test_opposing_party_copy_contains_no_originals(inline: SyncRunner) -> None:
     package = generate_package(inline, add_package("other-side"))
-    [file] = reading_copies(package)
+    [file] = list_printable_copies(package)
     full_text = " ".join(read_pages(inline, package, file["name"]))
     assert "of the deed" not in full_text
     assert "They stay here." in full_text
@@ -89,13 +97,11 @@ def test_the_other_side_gets_neither_originals_nor_their_pages(inline: SyncRunne
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
-def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.skipif(not load_fonts().chinese_families, reason="no Chinese font here")
+def test_volumes_are_generated_once_in_each_language(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     hints: list[Sequence[int]] = []
-    inline.services.enqueue = lambda rows, ids, **_: hints.append(ids)  # noqa: ARG005 - named so where it is called
+    inline.services.enqueue = lambda rows, ids, **_: hints.append(ids)  # noqa: ARG005 - the caller passes it by name
     monkeypatch.setattr("registry.bundles.printable_copies.IN_A_VOLUME", 1)
     package = generate_package(inline, add_package())
     moments = iter(range(0, 10_000, 6))  # a clock that advances six of ten seconds at each call
@@ -107,8 +113,8 @@ def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
         turns += 1
     assert turns > 2
     assert len(hints) == turns - 1
-    stem = package_name(package).removesuffix(".zip")
-    assert [file["name"].removeprefix(stem) for file in reading_copies(package)] == [
+    stem = get_package_file_name(package).removesuffix(".zip")
+    assert [file["name"].removeprefix(stem) for file in list_printable_copies(package)] == [
         "-exhibits-volume-01.pdf",
         "-exhibits-volume-02.pdf",
         "-exhibits-volume-01.zh-Hans.pdf",
@@ -120,45 +126,45 @@ def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
 
 
 @pytest.mark.long
-def test_a_purge_while_one_is_made_has_it_made_again_without_the_picture(
+def test_purge_during_rendering_regenerates_copy_without_picture(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = Bundle.objects.order_by("pk")[0].case.work.pictures.get().digest
     rendered = list[bytes]()
 
-    def purge_meanwhile(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
-        rendered.append(render_reading_copy(copy, language, time_zone=time_zone))
+    def purge_meanwhile(copy: PrintableCopy, language: str, *, time_zone: str) -> bytes:
+        rendered.append(render_printable_copy(copy, language, time_zone=time_zone))
         if len(rendered) == 1:
-            purge(inline.services, picture, by="operator", reason="An order.")
+            purge_picture(inline.services, picture, by="operator", reason="An order.")
         return rendered[-1]
 
     monkeypatch.setattr(RENDER, purge_meanwhile)
     package = generate_package(inline, add_package())
     assert package.state == "todo"
-    assert Digest.of(rendered[0]) not in inline.services.blobs
+    assert Digest.from_bytes(rendered[0]) not in inline.services.blobs
     assert generate_package(inline, package).state == "done"
-    [file] = reading_copies(package)
+    [file] = list_printable_copies(package)
     full_text = " ".join(read_pages(inline, package, file["name"]))
     assert "An order." in full_text
 
 
-def test_a_pdf_that_cant_be_set_leaves_the_zip_as_it_is(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unrenderable_printable_copy_does_not_fail_package(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> bytes:
         raise ExhibitError("The document could not be set.")
 
     monkeypatch.setattr(RENDER, fail)
     package = generate_package(inline, add_package())
-    assert (package.state, reading_copies(package), package.error) == ("done", [], "")
+    assert (package.state, list_printable_copies(package), package.error) == ("done", [], "")
 
 
 @pytest.mark.long
-def test_a_zip_goes_without_a_pdf_at_which_processes_break_off_again_and_again(
+def test_package_completes_after_repeated_rendering_crashes(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     tries = []
 
-    def break_rendering(_copy: ReadingCopy, language: str, **_: object) -> bytes:
+    def break_rendering(_copy: PrintableCopy, language: str, **_: object) -> bytes:
         tries.append(language)
         raise RuntimeError
 
@@ -171,34 +177,34 @@ def test_a_zip_goes_without_a_pdf_at_which_processes_break_off_again_and_again(
             steps.release_after_error(Package, [package.pk], error)
         Package.objects.update(not_before=None)
     package.refresh_from_db()
-    assert (package.state, reading_copies(package), package.error) == ("done", [], "")
-    assert skipped_languages(package) == list(dict.fromkeys(tries))
+    assert (package.state, list_printable_copies(package), package.error) == ("done", [], "")
+    assert list_skipped_languages(package) == list(dict.fromkeys(tries))
     assert all(tries.count(language) == 2 for language in tries)
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
-def test_a_volume_that_cant_be_set_takes_only_its_language_and_a_passing_fault_takes_nothing(
+@pytest.mark.skipif(not load_fonts().chinese_families, reason="no Chinese font here")
+def test_failed_volume_skips_its_language_and_temporary_error_is_retried(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     monkeypatch.setattr("registry.bundles.printable_copies.IN_A_VOLUME", 1)
     passing = iter([StorageError("The bucket is not responding.")])
 
-    def fail(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
+    def fail(copy: PrintableCopy, language: str, *, time_zone: str) -> bytes:
         if language == "zh-Hans" and (error := next(passing, None)):
             raise error
         if (language, copy.volume) == ("en", 2):
             raise ExhibitError("The document could not be set.")
-        return render_reading_copy(copy, language, time_zone=time_zone)
+        return render_printable_copy(copy, language, time_zone=time_zone)
 
     monkeypatch.setattr(RENDER, fail)
     package = generate_package(inline, add_package())
     assert (package.state, package.error) == ("todo", "The bucket is not responding.")
     Package.objects.update(not_before=None)
     package = generate_package(inline, package)
-    assert (package.state, skipped_languages(package)) == ("done", ["en"])
-    assert [(file["language"], file["exhibits"]) for file in reading_copies(package)] == [
+    assert (package.state, list_skipped_languages(package)) == ("done", ["en"])
+    assert [(file["language"], file["exhibits"]) for file in list_printable_copies(package)] == [
         ("zh-Hans", [1, 1]),
         ("zh-Hans", [2, 2]),
     ]

@@ -1,4 +1,4 @@
-"""Test what is sealed of a case, from its rows."""
+"""Test which rows of a case are sealed."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,9 +16,9 @@ from exhibit.digests import Digest
 from registry.bundles import sealing
 from registry.bundles.bundles import load_sealed_case, load_sealed_facts
 from registry.bundles.facts import GatheredFacts, gather_facts
-from registry.bundles.models import REOPENED
+from registry.bundles.models import REOPENED_CASE
 from registry.bundles.sealing import _request_direct_timestamps
-from registry.cases.decisions import confirm, reopen
+from registry.cases.decisions import confirm_case, reopen
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, Case
 from tests.assets.sealed_bundles import request_bundle
@@ -30,33 +30,31 @@ __all__ = ["unreliable_anchor"]
 
 
 @pytest.mark.long
-def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirmed(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_case_reopened_during_sealing_is_not_sealed(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = request_bundle(inline)
 
     def reopen_meanwhile(*args: object, **kwargs: object) -> GatheredFacts:
         gathered = gather_facts(*args, **kwargs)  # type: ignore[arg-type]
         reopen(Case.objects.get(), by="Ann", reason="A mistake.")
-        confirm(inline.services, Case.objects.get(), by="Bob", reason="No mistake.")
+        confirm_case(inline.services, Case.objects.get(), by="Bob", reason="No mistake.")
         return gathered
 
     monkeypatch.setattr(sealing, "gather_facts", reopen_meanwhile)
     sealing.seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
-    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, REOPENED)
+    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, REOPENED_CASE)
     assert bundle.case.bundles.count() == 2
 
 
 @pytest.mark.long
-def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_newest_bundle(
+def test_confirm_with_wait_waits_for_newest_bundle(
     inline: SyncRunner,
 ) -> None:
     first = request_bundle(inline)
     reopen(first.case, by="Ann", reason="A mistake.")
     sealing.seal_bundles(inline.services, [first.pk])
     first.refresh_from_db()
-    assert (first.state, first.error) == ("failed", REOPENED)
+    assert (first.state, first.error) == ("failed", REOPENED_CASE)
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
     ran = CliRunner().invoke(cases.case_command, ["confirm", "1", "--wait"], obj=desk)
@@ -84,12 +82,10 @@ def test_sheet_names_the_timestamp_services_of_the_crawl_checkpoint(inline: Sync
     assert "Authority" in text
 
 
-def test_so_many_bundles_a_day_are_stamped_directly_as_is_set(
-    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
-) -> None:
+def test_direct_timestamps_per_day_are_limited(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
     limited = SyncRunner(replace(inline.services.config, direct_stamps_a_day=2)).services
     for number in range(4):
-        digest = Digest.of(bytes([number]))
+        digest = Digest.from_bytes(bytes([number]))
         bundle = make_sealed_bundle(bytes([number]), number + 1)
         _request_direct_timestamps(limited, bundle, digest)
     assert AnchorReceipt.objects.filter(bundle__isnull=False).count() == 2

@@ -1,4 +1,4 @@
-"""Test the sentences about a comparison: only what was measured, and a ratio only with a calibration."""
+"""Test the sentences about a comparison: measured values only, and a ratio only with a calibration."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from registry.bundles.sentences import (
     EXPOSURE_ODDS,
     RELATED_ODDS,
     RELATED_PICTURE,
-    UNCALIBRATED,
-    list_unchecked,
-    measurement_sentences,
-    measurement_templates,
+    UNCALIBRATED_RATIO,
+    build_measurement_templates,
+    format_measurements,
+    list_unchecked_items,
 )
 from tests.assets.bundles import CALIBRATION
 
@@ -19,28 +19,28 @@ SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 VERIFICATION = Verification(Decision.CERTAIN, 12, 40, 0.875, SAME, False, 0, 0.5, 1.0, None, "tests")  # noqa: FBT003 - a field
 
 
-def test_only_what_was_measured_is_said() -> None:
-    decision, agreeing, hashes, ratio = measurement_sentences(VERIFICATION)
+def test_sentences_state_only_measured_values() -> None:
+    decision, agreeing, hashes, ratio = format_measurements(VERIFICATION)
     assert "50%" in decision
     assert "40" in agreeing
     assert "12" in hashes
-    assert ratio == UNCALIBRATED
-    turned = " ".join(measurement_sentences(replace(VERIFICATION, mirrored=True, rotation=-90, hamming=256)))
+    assert ratio == UNCALIBRATED_RATIO
+    turned = " ".join(format_measurements(replace(VERIFICATION, mirrored=True, rotation=-90, hamming=256)))
     assert "90°" in turned
     assert "hashes" not in turned
-    assert measurement_sentences(replace(VERIFICATION, transform=None))[0] != decision
+    assert format_measurements(replace(VERIFICATION, transform=None))[0] != decision
 
 
 def test_related_picture_is_described_with_its_likelihood_ratio() -> None:
-    sentences = measurement_sentences(replace(VERIFICATION, decision=Decision.RESEMBLES, related=8.99, exposure=-5.48))
+    sentences = format_measurements(replace(VERIFICATION, decision=Decision.RELATED, related=8.99, exposure=-5.48))
     assert sentences[0] == RELATED_PICTURE
     assert RELATED_ODDS % {"odds": "> 1,000 : 1"} in sentences
     assert EXPOSURE_ODDS % {"odds": "1 : 240"} in sentences
-    assert not any(" : " in sentence for sentence in measurement_sentences(VERIFICATION))
+    assert not any(" : " in sentence for sentence in format_measurements(VERIFICATION))
 
 
-def test_a_ratio_comes_with_what_it_rests_on() -> None:
-    *_, (sentence, values), (rests_on, about) = measurement_templates(
+def test_ratio_is_stated_with_its_calibration() -> None:
+    *_, (sentence, values), (rests_on, about) = build_measurement_templates(
         replace(VERIFICATION, probability=0.9), CALIBRATION
     )
     assert str(values["ratio"]) in sentence % values
@@ -49,6 +49,6 @@ def test_a_ratio_comes_with_what_it_rests_on() -> None:
     assert "400" in rests_on % about
 
 
-def test_what_was_not_checked_is_said_in_each_language() -> None:
-    assert len(list_unchecked("en")) == len(list_unchecked("zh-Hans")) > 0
-    assert not set(list_unchecked("en")) & set(list_unchecked("zh-Hans"))
+def test_unchecked_items_are_listed_in_each_language() -> None:
+    assert len(list_unchecked_items("en")) == len(list_unchecked_items("zh-Hans")) > 0
+    assert not set(list_unchecked_items("en")) & set(list_unchecked_items("zh-Hans"))

@@ -1,4 +1,4 @@
-"""Test timestamp requests from rows: pauses for silent services, and no duplicate or loss after a death."""
+"""Test timestamp requests from rows: back-off for unresponsive services, no duplicates or losses after a crash."""
 
 from datetime import timedelta
 
@@ -16,8 +16,8 @@ from registry.log import service_availability
 from registry.log.log import submit
 from registry.log.proofs import to_receipt
 from registry.log.sequencer import sequence_log, sign_checkpoint
-from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Work
-from registry.services.anchors import anchor_of
+from registry.models import AnchorReceipt, Bundle, Case, Owner, TimestampServiceState, Work
+from registry.services.anchors import build_anchor
 from tests.assets.rows import create_pending_receipts, owner
 from tests.assets.unreliable_anchor import UnreliableAnchor, unreliable_anchor
 from workers.tasks.sync_runner import SyncRunner
@@ -25,22 +25,22 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["unreliable_anchor"]
 
 
-def test_silent_timestamp_service_is_retried_with_growing_pauses(
+def test_unresponsive_timestamp_service_is_retried_with_backoff(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     unreliable_anchor.error = ServiceMissingError("Nobody is there.")
     rows = create_pending_receipts(b"1", b"2", b"3")
     pauses = []
     for _ in range(9):
-        WitnessState.objects.update(ask_after=None)
+        TimestampServiceState.objects.update(ask_after=None)
         AnchorReceipt.objects.update(not_before=None)
         request_timestamps(inline.services, rows)
-        state = WitnessState.objects.get()
+        state = TimestampServiceState.objects.get()
         assert state.ask_after is not None
         last, *earlier_receipts = AnchorReceipt.objects.order_by("-not_before")
         assert {(row.not_before, row.error) for row in earlier_receipts} == {(state.ask_after, "Nobody is there.")}
         assert last.not_before is not None
-        assert last.not_before > state.ask_after  # after a request, the others come first
+        assert last.not_before > state.ask_after  # receipts that were not requested come first
         pauses.append(round((state.ask_after - now()) / timedelta(minutes=1)))
     assert unreliable_anchor.submissions == 9
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
@@ -50,32 +50,32 @@ def test_silent_timestamp_service_is_retried_with_growing_pauses(
     assert AnchorReceipt.objects.get(pk=later[0]).not_before == state.ask_after
 
 
-def test_a_source_of_blocks_that_is_away_keeps_no_digest_from_the_calendars(
+def test_unavailable_bitcoin_node_does_not_block_new_timestamps(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     [old] = create_pending_receipts(b"old")
     AnchorReceipt.objects.update(proof=b"pending")
-    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = ServiceMissingError("The Bitcoin node doesn't answer.")
+    unreliable_anchor.upgrade_errors[Digest.from_bytes(b"old")] = ServiceMissingError(
+        "The Bitcoin node doesn't answer."
+    )
     request_timestamps(inline.services, [old])
     [new] = create_pending_receipts(b"new")
     request_timestamps(inline.services, [new])
     assert AnchorReceipt.objects.get(pk=new).state == "done"
     [health] = service_availability.load_availability().values()
-    assert health.silent_since is not None
+    assert health.unresponsive_since is not None
     assert health.answered_at is not None
     assert health.error == "The Bitcoin node doesn't answer."
 
 
-def test_new_receipts_come_first_and_failing_receipts_block_no_others(
-    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
-) -> None:
+def test_failing_receipts_do_not_block_new_receipts(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
     old, young = create_pending_receipts(b"old", b"young")
     AnchorReceipt.objects.update(proof=b"pending")
-    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = ServiceMissingError("The node refused it.")
+    unreliable_anchor.upgrade_errors[Digest.from_bytes(b"old")] = ServiceMissingError("The node refused it.")
     rows = [old, young, *create_pending_receipts(b"new")]
     request_timestamps(inline.services, rows)
-    assert unreliable_anchor.digests == [Digest.of(b"new"), Digest.of(b"old")]
-    WitnessState.objects.update(ask_after=now())
+    assert unreliable_anchor.digests == [Digest.from_bytes(b"new"), Digest.from_bytes(b"old")]
+    TimestampServiceState.objects.update(ask_after=now())
     pending_receipts = AnchorReceipt.objects.exclude(state="done")
     first = pending_receipts.order_by("not_before").values_list("not_before", flat=True)[0]
     for row in pending_receipts:
@@ -83,10 +83,10 @@ def test_new_receipts_come_first_and_failing_receipts_block_no_others(
         assert first is not None
         row.not_before -= first - now()
         row.save()
-    assert steps.due_ids(AnchorReceipt, inline.services.stale_after, 9) == [young]
+    assert steps.list_due_ids(AnchorReceipt, inline.services.stale_after, 9) == [young]
     AnchorReceipt.objects.filter(pk=old).update(not_before=now())
     request_timestamps(inline.services, rows)
-    assert unreliable_anchor.digests[2:] == [Digest.of(b"young"), Digest.of(b"old")]
+    assert unreliable_anchor.digests[2:] == [Digest.from_bytes(b"young"), Digest.from_bytes(b"old")]
 
 
 @pytest.mark.parametrize("broken", [OverflowError("int too large"), RecursionError(), StopIteration()])
@@ -95,9 +95,9 @@ def test_unexpected_response_postpones_only_its_receipt(
 ) -> None:
     old, young = create_pending_receipts(b"old", b"young")
     AnchorReceipt.objects.update(proof=b"pending")
-    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = broken
+    unreliable_anchor.upgrade_errors[Digest.from_bytes(b"old")] = broken
     request_timestamps(inline.services, [old, young])
-    assert unreliable_anchor.digests == [Digest.of(b"old"), Digest.of(b"young")]
+    assert unreliable_anchor.digests == [Digest.from_bytes(b"old"), Digest.from_bytes(b"young")]
     assert AnchorReceipt.objects.get(pk=old).error.endswith(f"{type(broken).__name__}.")
     assert "moody" in caplog.text
 
@@ -108,12 +108,12 @@ def test_receipt_that_kills_workers_is_claimed_alone_and_retried(
     deadly, other = create_pending_receipts(b"deadly", b"other")
     AnchorReceipt.objects.filter(pk=deadly).update(attempts=7)
     request_timestamps(inline.services, [deadly, other])
-    assert unreliable_anchor.digests == [Digest.of(b"other")]
+    assert unreliable_anchor.digests == [Digest.from_bytes(b"other")]
     request_timestamps(inline.services, [deadly, other])
-    assert unreliable_anchor.digests == [Digest.of(b"other"), Digest.of(b"deadly")]
+    assert unreliable_anchor.digests == [Digest.from_bytes(b"other"), Digest.from_bytes(b"deadly")]
 
 
-def test_pending_receipt_is_requested_less_often_down_to_daily(
+def test_pending_receipt_is_polled_less_often_over_time(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     def pause(age: timedelta) -> timedelta:
@@ -128,7 +128,9 @@ def test_pending_receipt_is_requested_less_often_down_to_daily(
     AnchorReceipt.objects.update(proof=b"pending", bundle=make_sealed_bundle(b"pending"))
     hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 1, 5, 100, 10_000)]
     assert hours == [1 / 6, 1 / 6, 0.5, 10, 24]
-    unreliable_anchor.upgrade_errors[Digest.of(b"pending")] = IntegrityError("The reply is about something else.")
+    unreliable_anchor.upgrade_errors[Digest.from_bytes(b"pending")] = IntegrityError(
+        "The reply is about something else."
+    )
     hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 100)]
     assert hours == [1 / 12, 10]
     unreliable_anchor.upgrade_errors.clear()
@@ -136,26 +138,27 @@ def test_pending_receipt_is_requested_less_often_down_to_daily(
     assert pause(timedelta(hours=100)) == timedelta(minutes=10)
     unreliable_anchor.growth = b""
     assert pause(timedelta(hours=100)) == timedelta(minutes=10)
-    AnchorReceipt.objects.update(grown_at=now() - timedelta(hours=5))
+    AnchorReceipt.objects.update(completed_at=now() - timedelta(hours=5))
     assert pause(timedelta(hours=100)) == timedelta(minutes=30)
 
 
-def test_a_task_ends_before_sealing_has_to_wait_for_long(
+def test_timestamp_task_stops_at_time_limit(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("registry.bundles.timestamp_requests.TASK_SECONDS", -1.0)
     rows = create_pending_receipts(b"1", b"2")
     request_timestamps(inline.services, rows)
     assert unreliable_anchor.submissions == 0
-    assert steps.due_ids(AnchorReceipt, inline.services.stale_after, 9) == rows
+    assert steps.list_due_ids(AnchorReceipt, inline.services.stale_after, 9) == rows
 
 
-def test_unusable_service_stops_neither_the_log_nor_other_services(
+def test_unusable_service_does_not_block_log_or_other_services(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken_config = Rfc3161Config(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
     monkeypatch.setattr(
-        "registry.log.anchors._AnchorCache.get", lambda *_: (anchor_of(broken_config, (), "tests"), unreliable_anchor)
+        "registry.log.anchors._AnchorCache.get",
+        lambda *_: (build_anchor(broken_config, (), "tests"), unreliable_anchor),
     )
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
@@ -168,7 +171,9 @@ def test_unusable_service_stops_neither_the_log_nor_other_services(
     assert "broken" in states["broken"][1]
 
 
-def test_who_was_overtaken_writes_nothing(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
+def test_late_result_does_not_overwrite_completed_receipt(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
     [pk] = create_pending_receipts(b"1")
 
     def overtake(digest: Digest) -> Receipt:
@@ -182,7 +187,7 @@ def test_who_was_overtaken_writes_nothing(inline: SyncRunner, unreliable_anchor:
 
 
 @pytest.mark.parametrize("outcome", ["answer", "silence", "error"])
-def test_who_was_overtaken_leaves_the_claims_of_its_successor_alone(
+def test_late_result_does_not_change_newer_claims(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor, outcome: str
 ) -> None:
     first, second = create_pending_receipts(b"1", b"2")
@@ -208,15 +213,15 @@ def test_receipt_is_retried_forever(inline: SyncRunner, unreliable_anchor: Unrel
     assert AnchorReceipt.objects.get(pk=pk).state == "done"
 
 
-def test_missing_parts_of_recent_timestamps_are_requested_and_old_ones_are_not(
+def test_missing_parts_are_requested_for_recent_timestamps_only(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     young, old, broken = create_pending_receipts(b"1", b"2", b"3")
     request_timestamps(inline.services, [young, old, broken])
-    AnchorReceipt.objects.filter(pk=old).update(grown_at=now() - 2 * REVOCATION_LIST_PERIOD)
+    AnchorReceipt.objects.filter(pk=old).update(completed_at=now() - 2 * REVOCATION_LIST_PERIOD)
     unreliable_anchor.extra_material, unreliable_anchor.upgrade_errors = (
         {"crl-1.pem": b"a list"},
-        {Digest.of(b"3"): IntegrityError("It can't be read.")},
+        {Digest.from_bytes(b"3"): IntegrityError("It can't be read.")},
     )
     assert [complete_timestamps(inline.services), complete_timestamps(inline.services)] == [1, 0]
     rows = AnchorReceipt.objects.in_bulk()
@@ -232,4 +237,4 @@ def make_sealed_bundle(seal: bytes, number: int = 1) -> Bundle:
     studio = Owner.objects.filter(slug="studio").first() or owner("studio")
     work, _ = Work.objects.get_or_create(owner=studio, number=1, defaults={"title": "A work", "registered_at": now()})
     case = Case.objects.create(owner=studio, work=work, number=number, party=f"{number}.example", opened_at=now())
-    return Bundle.objects.create(case=case, number=1, seal_digest=Digest.of(seal), sealed_at=now())
+    return Bundle.objects.create(case=case, number=1, seal_digest=Digest.from_bytes(seal), sealed_at=now())

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.bundles.timestamp_status import TimestampCount, count_timestamps, mark_timestamped, median_waits
+from registry.bundles.timestamp_status import TimestampCount, compute_median_waits, count_timestamps, mark_timestamped
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -22,11 +22,11 @@ from registry.models import (
 )
 from tests.assets.rows import owner
 
-SEAL = Digest.of(b"seal")
+SEAL = Digest.from_bytes(b"seal")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_second_of_two_simultaneous_timestamps_completes_the_bundle() -> None:
+def test_simultaneous_timestamps_complete_bundle_once() -> None:
     studio = owner("studio")
     work = Work.objects.create(owner=studio, number=1, title="A", registered_at=now())
     case = studio.cases.create(number=1, work=work, party="shop.example", opened_at=now())
@@ -54,7 +54,7 @@ def test_second_of_two_simultaneous_timestamps_completes_the_bundle() -> None:
     assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
 
 
-def test_service_counts_once_and_only_with_a_complete_receipt() -> None:
+def test_service_is_counted_once_when_receipt_is_complete() -> None:
     def make_facts(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
         return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
 
@@ -68,17 +68,18 @@ def test_service_counts_once_and_only_with_a_complete_receipt() -> None:
     assert [count_timestamps(facts, needed).enough for needed in (1, 2)] == [True, False]
 
 
-def add_answer(checkpoint: LogCheckpoint, witness: str, hours: float) -> None:
+def add_completed_receipt(checkpoint: LogCheckpoint, witness: str, hours: float) -> None:
     AnchorReceipt.objects.create(
-        kind="evm", witness=witness, digest=Digest.of(f"{checkpoint.pk} {witness}".encode()), checkpoint=checkpoint,
-        state="done", grown_at=checkpoint.made_at + timedelta(hours=hours),
+        kind="evm", witness=witness, digest=Digest.from_bytes(f"{checkpoint.pk} {witness}".encode()),
+        checkpoint=checkpoint,
+        state="done", completed_at=checkpoint.made_at + timedelta(hours=hours),
     )  # fmt: skip
 
 
 @pytest.mark.django_db
-def test_usual_delay_of_a_service_is_the_recent_median() -> None:
+def test_typical_delay_is_recent_median() -> None:
     for size, hours in enumerate((1, 2, 9), 1):
         checkpoint = LogCheckpoint.objects.create(origin="a/log", size=size, root=b"", note="")
-        add_answer(checkpoint, "chain", hours)
-    add_answer(checkpoint, "other", 5)
-    assert median_waits() == {("evm", "chain"): timedelta(hours=2), ("evm", "other"): timedelta(hours=5)}
+        add_completed_receipt(checkpoint, "chain", hours)
+    add_completed_receipt(checkpoint, "other", 5)
+    assert compute_median_waits() == {("evm", "chain"): timedelta(hours=2), ("evm", "other"): timedelta(hours=5)}

@@ -1,4 +1,4 @@
-"""Test that a verifier generates the same drawings and sentences as the bundle contains."""
+"""Test that a verifier generates the drawings and sentences that the bundle contains."""
 
 import io
 
@@ -7,19 +7,19 @@ from PIL import Image
 from exhibit.types import Decision, Verification
 from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
-from registry.bundles.sentences import measurement_sentences
-from registry.bundles.verifier_drawings import MAKERS
+from registry.bundles.sentences import format_measurements
+from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
 from tests.assets.rows import photograph, recompress
 
 SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
-def test_drawings_are_made_once_more_by_role_and_by_the_ending_of_their_name() -> None:
+def test_drawings_are_regenerated_by_role_and_file_extension() -> None:
     found_picture, registered = recompress(photograph(1)), photograph(1)
     same = Verification(Decision.CERTAIN, 0, 90, 1.0, SAME, False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
-    drawings = MAKERS.draw(found_picture, registered, same)
+    drawings = VERIFIER_FUNCTIONS.build_drawer(found_picture, registered, same)
     assert drawings("overlay", ".jpg") == draw(View.OVERLAY, Pair.from_verification(found_picture, registered, same))
     with Image.open(io.BytesIO(drawings("side-by-side", ".png"))) as picture:
         assert picture.format == "PNG"
     none = Verification(Decision.NONE, 256, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")  # noqa: FBT003 - a field
-    assert MAKERS.words(none, None) == measurement_sentences(none)
+    assert VERIFIER_FUNCTIONS.describe_values(none, None) == format_measurements(none)

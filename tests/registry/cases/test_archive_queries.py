@@ -1,23 +1,23 @@
-"""Test that a member can query a web archive for first captures, and that its answer is kept as a statement."""
+"""Test that a member can query a web archive for first captures, and that its response is stored as a statement."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from evidence.facts.archive_answers import ArchiveAnswers
+from evidence.facts.archive_responses import ArchiveAnswers
 from evidence.formats.codec import from_plain, parse_json
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
-from exhibit.network.addresses import host_of
-from exhibit.types import SeenElsewhere, SeenKind
+from exhibit.network.addresses import get_url_host
+from exhibit.types import SourceStatement, SourceStatementKind
 from registry.bundles import facts
 from registry.bundles.facts import gather_facts
 from registry.cases import archive_queries, decisions
-from registry.crawls.outside_statements import to_rows
+from registry.crawls.external_statements import to_rows
 from registry.matches.match import match_pictures
-from registry.models import ArchiveQuestion, Case, LogSubmission, Sighting
-from registry.retention.purge import find_affected_files, purge
+from registry.models import ArchiveLookup, Case, LogSubmission, Sighting
+from registry.retention.purge import find_affected_files, purge_picture
 from registry.services.services import Services
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site import Answer, Site
@@ -26,7 +26,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 COPY = recompress(photograph(1))
 LOOPBACK = ("127.0.0.0/8",)
-INDEX = "/cdx/search/cdx"
+INDEX_PATH = "/cdx/search/cdx"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def case(services: Services) -> Case:
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(services, record_sightings(services, crawl_slice, epoch, [COPY], host="127.0.0.1"))
     case = studio.cases.get()
-    decisions.confirm(services, case, by="Ann", reason="A copy.")
+    decisions.confirm_case(services, case, by="Ann", reason="A copy.")
     case.refresh_from_db()
     return case
 
@@ -66,7 +66,7 @@ def case(services: Services) -> Case:
 PAGE, IMAGE = "http://127.0.0.1/page-0", "http://127.0.0.1/image-0.jpg"
 
 
-def ask_and_answer(services: Services, case: Case) -> ArchiveQuestion:
+def request_and_run_query(services: Services, case: Case) -> ArchiveLookup:
     (row,) = archive_queries.request_queries(services, case, by="Ann")
     archive_queries.run_queries(services, [row.pk])
     row.refresh_from_db()
@@ -74,7 +74,7 @@ def ask_and_answer(services: Services, case: Case) -> ArchiveQuestion:
 
 
 @pytest.mark.long
-def test_each_capture_is_kept_as_the_word_of_the_archive(
+def test_captures_are_stored_as_statements_of_archive(
     services: Services, case: Case, site: Site, archive: WebArchive
 ) -> None:
     smaller = recompress(COPY)
@@ -86,8 +86,8 @@ def test_each_capture_is_kept_as_the_word_of_the_archive(
         ArchivedCapture(IMAGE, "20190303101502", smaller),
         ArchivedCapture(IMAGE, "20260101000000", COPY),
     ]
-    row = ask_and_answer(services, case)
-    where, by = site.url("").rstrip("/"), {"kind": "archive-captured", "by": host_of(site.url(""))}
+    row = request_and_run_query(services, case)
+    where, by = site.url("").rstrip("/"), {"kind": "archive-captured", "by": get_url_host(site.url(""))}
     picture = by | {"of": "picture"}
     assert row.state == "done"
     assert row.elsewhere == [
@@ -96,11 +96,11 @@ def test_each_capture_is_kept_as_the_word_of_the_archive(
         picture | {"stated": "2026-01-01T00:00:00Z", "where": f"{where}/web/20260101000000/{IMAGE}", "same": True},
     ]
     files = {file["role"]: services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files}
-    archive_answers = from_plain(ArchiveAnswers, parse_json(files["archive-answers"], what="it"), where="it")
+    archive_answers = from_plain(ArchiveAnswers, parse_json(files["archive-answers"], label="it"), location="it")
     assert [answer.body for answer in archive_answers.answers] == [
         item.body for item in archive_answers.answers if item.body
     ]
-    assert {answer.asked.partition("?")[0] for answer in archive_answers.answers} == {f"{where}{INDEX}"}
+    assert {answer.asked.partition("?")[0] for answer in archive_answers.answers} == {f"{where}{INDEX_PATH}"}
     assert files["archived-picture"] == smaller
     assert [item.path for item in requests_to(site, "/web/")] == [f"/web/20190303101502id_/{IMAGE}"]
     assert Sighting.objects.get().elsewhere == []
@@ -109,8 +109,8 @@ def test_each_capture_is_kept_as_the_word_of_the_archive(
 
 
 @pytest.mark.long
-def test_that_it_has_none_is_kept_with_the_time(services: Services, case: Case, archive: WebArchive) -> None:
-    row = ask_and_answer(services, case)
+def test_absence_of_captures_is_stored_with_time(services: Services, case: Case, archive: WebArchive) -> None:
+    row = request_and_run_query(services, case)
     assert [(statement["of"], statement.get("stated")) for statement in row.elsewhere] == [
         ("page", None),
         ("picture", None),
@@ -124,12 +124,12 @@ def test_busy_archive_is_retried_later_and_other_errors_are_reported(
     services: Services, case: Case, archive: WebArchive
 ) -> None:
     archive.answer = lambda _: Answer(b"", status=429, headers=(("Retry-After", "90"),))
-    row = ask_and_answer(services, case)
+    row = request_and_run_query(services, case)
     assert (row.state, row.is_postponed, row.elsewhere) == ("todo", True, [])
     assert "later" in row.error
     for odd in (Answer(b"<html>busy", "text/html"), Answer(b"x" * 30_000, "text/plain"), Answer(b"", status=500)):
         archive.answer = lambda _, odd=odd: odd  # type: ignore[misc]
-        ArchiveQuestion.objects.update(state="todo", not_before=None, attempts=99)
+        ArchiveLookup.objects.update(state="todo", not_before=None, attempts=99)
         archive_queries.run_queries(services, [row.pk])
         row.refresh_from_db()
         assert (row.state, row.elsewhere, row.files) == ("failed", [], []), odd
@@ -137,11 +137,11 @@ def test_busy_archive_is_retried_later_and_other_errors_are_reported(
 
 
 @pytest.mark.long
-def test_archives_are_not_queried_for_unconfirmed_cases_or_private_addresses(
+def test_archive_is_not_queried_for_unconfirmed_case_or_private_url(
     services: Services, case: Case, site: Site, archive: WebArchive
 ) -> None:
-    usual = {"decision": "confirmed", "waits": False, "demonstration": False}
-    for other in ({"decision": "open"}, {"waits": True}, {"demonstration": True}):
+    usual = {"decision": "confirmed", "is_pending": False, "demonstration": False}
+    for other in ({"decision": "open"}, {"is_pending": True}, {"demonstration": True}):
         Case.objects.update(**usual | other)
         with pytest.raises(ConflictError):
             archive_queries.request_queries(services, Case.objects.get(), by="Ann")
@@ -157,29 +157,27 @@ def test_archives_are_not_queried_for_unconfirmed_cases_or_private_addresses(
     with pytest.raises(WrongUseError):
         archive_queries.request_queries(services, Case.objects.get(), by="Ann")
     assert site.requests == []
-    assert not ArchiveQuestion.objects.exists()
+    assert not ArchiveLookup.objects.exists()
 
 
 @pytest.mark.long
-def test_a_picture_that_is_purged_goes_with_what_the_archive_served(
-    services: Services, case: Case, archive: WebArchive
-) -> None:
+def test_purged_picture_is_removed_with_archived_copies(services: Services, case: Case, archive: WebArchive) -> None:
     smaller = recompress(COPY)
     archive.captures += [ArchivedCapture(IMAGE, "20190303101502", smaller)]
-    ask_and_answer(services, case)
-    digest = Digest.of(COPY)
-    assert Digest.of(smaller) in {item.digest for item in find_affected_files(services, digest)}
-    purge(services, digest, by="operator", reason="illegal")
-    assert Digest.of(smaller) not in services.blobs
+    request_and_run_query(services, case)
+    digest = Digest.from_bytes(COPY)
+    assert Digest.from_bytes(smaller) in {item.digest for item in find_affected_files(services, digest)}
+    purge_picture(services, digest, by="operator", reason="illegal")
+    assert Digest.from_bytes(smaller) not in services.blobs
 
 
 @pytest.mark.long
-def test_what_others_state_is_among_the_facts_apart_from_what_was_seen(
+def test_statements_of_others_are_separate_from_observations(
     services: Services, case: Case, site: Site, archive: WebArchive
 ) -> None:
     archive.captures += [ArchivedCapture(IMAGE, "20190303101502", COPY)]
-    row = ask_and_answer(services, case)
-    statement = SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated="2018-05-01")
+    row = request_and_run_query(services, case)
+    statement = SourceStatement(kind=SourceStatementKind.PAGE_PUBLISHED, of="page", stated="2018-05-01")
     Sighting.objects.update(elsewhere=to_rows([statement]))
     gathered = gather_facts(services, Case.objects.get(), bundle=1, language="en", for_sealing=True)
     [sighting] = gathered.facts.sightings
@@ -193,7 +191,7 @@ def test_what_others_state_is_among_the_facts_apart_from_what_was_seen(
     [file] = [entry for entry in gathered.files if entry.role == "archive-answers"]
     assert {entry.file for entry in sighting.elsewhere} == {"", file.path}
     assert file.digest.hex == row.files[0]["digest"]
-    [place] = archive_queries.places_to_query(services, case)
+    [place] = archive_queries.list_queryable_places(services, case)
     assert facts.list_answered_questions(case, place) == [row]
-    place.first.picture_id += 1  # a URL shows another image later: the answer was about the first one
+    place.first.picture_id += 1  # the URL now shows another image; the response was about the first image
     assert facts.list_answered_questions(case, place) == []

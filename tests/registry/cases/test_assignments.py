@@ -4,7 +4,7 @@ import pytest
 
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.cases import assignments
-from registry.cases.queue import UNASSIGNED, CaseFilter, State, filter_cases
+from registry.cases.queue import UNASSIGNED, CaseFilter, CaseState, filter_cases
 from registry.members import accounts
 from registry.models import Case, CaseEvent, Owner
 from tests.assets.rows import owner
@@ -19,7 +19,7 @@ def list_assignments(studio: Owner) -> dict[int, int | None]:
 
 
 @pytest.mark.long
-def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_member_leaves(inline: SyncRunner) -> None:
+def test_cases_are_assigned_to_members_and_released_when_they_leave(inline: SyncRunner) -> None:
     studio = create_cases(inline, 3)
     ann, bob = (
         accounts.add_member(studio, f"{name}@example.org", "owner", PASSWORD).user.pk for name in ("ann", "bob")
@@ -27,16 +27,16 @@ def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_membe
     eve = accounts.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD).user.pk
     for numbers, person in (([1, 2], eve), ([1, 99], ann)):
         with pytest.raises(NotFoundError):
-            assignments.assign(studio, numbers, person, by="ann")
+            assignments.assign_cases(studio, numbers, person, by="ann")
     with pytest.raises(WrongUseError):
-        assignments.assign(studio, range(1, 300), ann, by="ann")
+        assignments.assign_cases(studio, range(1, 300), ann, by="ann")
     assert set(list_assignments(studio).values()) == {None}
 
-    assignments.assign(studio, [1], bob, by="ann")
-    changes = assignments.assign(studio, [1, 2, 3], ann, by="ann")
-    assert assignments.assign(studio, [3], ann, by="ann") == []  # no history entry without a change
-    assert assignments.count_by_member(studio, State.NEEDS_DECISION) == {ann: 3}
-    assignments.assign(studio, [2], bob, by="bob")
+    assignments.assign_cases(studio, [1], bob, by="ann")
+    changes = assignments.assign_cases(studio, [1, 2, 3], ann, by="ann")
+    assert assignments.assign_cases(studio, [3], ann, by="ann") == []  # no history entry without a change
+    assert assignments.count_by_member(studio, CaseState.NEEDS_DECISION) == {ann: 3}
+    assignments.assign_cases(studio, [2], bob, by="bob")
     assignments.undo_assignments(studio, changes, by="ann")
     assert list_assignments(studio) == {1: bob, 2: bob, 3: None}  # Bob's later assignments remain
     assert list(filter_cases(studio, CaseFilter(assigned=UNASSIGNED)).values_list("number", flat=True)) == [3]
@@ -44,9 +44,8 @@ def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_membe
 
     accounts.remove_member(studio, bob, by="ann")
     assert set(list_assignments(studio).values()) == {None}
-    assignments.undo_assignments(
-        studio, [assignments.Change(1, bob, None)], by="ann"
-    )  # a member who has left gets none
+    # A member who has left gets none
+    assignments.undo_assignments(studio, [assignments.AssignmentChange(1, bob, None)], by="ann")
     assert set(list_assignments(studio).values()) == {None}
     lines = CaseEvent.objects.filter(case=Case.objects.get(number=2), kind="assigned").order_by("pk")
     assert [(line.actor, line.said) for line in lines] == [

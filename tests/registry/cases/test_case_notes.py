@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import ConflictError, WrongUseError
-from registry.cases.decisions import Choice, DecisionRequest, add_note, decide_each, dispute, uphold
+from registry.cases.decisions import Choice, DecisionRequest, add_note, decide_cases, dispute_decision, uphold_decision
 from registry.models import Case
 from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
@@ -14,7 +14,7 @@ def case(inline: SyncRunner) -> Case:
     return create_case(inline.services, owner("studio"))
 
 
-def test_a_note_stands_in_the_history_with_who_wrote_it(case: Case) -> None:
+def test_note_is_recorded_in_history_with_author(case: Case) -> None:
     add_note(case, by="Ann", text="Ask the gallery first.")
     event = case.events.get(kind="note")
     assert event.actor == "Ann"
@@ -23,12 +23,12 @@ def test_a_note_stands_in_the_history_with_who_wrote_it(case: Case) -> None:
         add_note(case, by="Ann", text=" ")
 
 
-def test_a_dispute_stands_until_it_is_settled(inline: SyncRunner, case: Case) -> None:
+def test_dispute_remains_until_settled(inline: SyncRunner, case: Case) -> None:
     with pytest.raises(ConflictError):
-        dispute(case, by="Ben", reason="It is ours.")
-    decide_each(inline.services, case.owner, [1], DecisionRequest(Choice.DISMISS, "Ann"))
+        dispute_decision(case, by="Ben", reason="It is ours.")
+    decide_cases(inline.services, case.owner, [1], DecisionRequest(Choice.DISMISS, "Ann"))
     case.refresh_from_db()
-    dispute(case, by="Ben", reason="It is ours.")
+    dispute_decision(case, by="Ben", reason="It is ours.")
     assert Case.objects.exclude(disputed_at=None).exists()
-    uphold(Case.objects.get(), by="Ann", reason="I asked.")
-    assert Case.objects.filter(disputed_at=None, decision="cleared").exists()
+    uphold_decision(Case.objects.get(), by="Ann", reason="I asked.")
+    assert Case.objects.filter(disputed_at=None, decision="dismissed").exists()

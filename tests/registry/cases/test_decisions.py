@@ -1,4 +1,4 @@
-"""Test what members do with cases: in bulk, two users at once, undo, disputes."""
+"""Test members' decisions about cases: in bulk, by two users at once, undo, and disputes."""
 
 from collections.abc import Callable
 
@@ -43,66 +43,66 @@ def list_decisions(rights_holder: Owner) -> list[tuple[str, str]]:
     return list(rights_holder.cases.order_by("number").values_list("decision", "decided_by"))
 
 
-def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner, studio: Owner) -> None:
-    results = decisions.decide_each(
+def test_cases_are_confirmed_and_undone_in_bulk(inline: SyncRunner, studio: Owner) -> None:
+    results = decisions.decide_cases(
         inline.services, studio, [1, 2, 3], DecisionRequest(Choice.CONFIRM, "Ann", "No permission.")
     )
     assert all(result.done for result in results)
     assert {case.reason for case in studio.cases.all()} == {"No permission."}
     jobs.capture(inline.services, list(Capture.objects.values_list("pk", flat=True)))
     assert Capture.objects.filter(state="done").count() == 3
-    still = now() + decisions.UNDO_FOR / 2
-    assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # a capture accelerates none of them
-    undone = decisions.decide_each(inline.services, studio, [1, 2, 3], DecisionRequest(Choice.UNDO, "Ann"))
+    still = now() + decisions.UNDO_PERIOD / 2
+    assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # captures do not shorten the delay
+    undone = decisions.decide_cases(inline.services, studio, [1, 2, 3], DecisionRequest(Choice.UNDO, "Ann"))
     assert all(result.done for result in undone)
     assert [decision for decision, _ in list_decisions(studio)] == ["open"] * 3
 
 
-def test_second_decision_is_reported_and_changes_nothing(inline: SyncRunner, studio: Owner) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ann"))
-    results = decisions.decide_each(
+def test_repeated_decision_is_reported_and_changes_nothing(inline: SyncRunner, studio: Owner) -> None:
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ann"))
+    results = decisions.decide_cases(
         inline.services, studio, [1, 2], DecisionRequest(Choice.DISMISS, "Ben", "Not ours.")
     )
     assert [(result.done, result.case.decided_by) for result in results] == [(False, "Ann"), (True, "Ben")]
-    same = decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ben"))
+    same = decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ben"))
     assert [(result.done, result.case.decided_by) for result in same] == [(False, "Ann")]
-    assert not decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.UNDO, "Ben"))[0].done
+    assert not decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.UNDO, "Ben"))[0].done
     assert list_decisions(studio)[0] == ("confirmed", "Ann")
 
 
-def test_nothing_is_decided_when_a_case_is_not_the_owners(inline: SyncRunner, studio: Owner) -> None:
+def test_invalid_bulk_decision_changes_nothing(inline: SyncRunner, studio: Owner) -> None:
     with pytest.raises(NotFoundError):
-        decisions.decide_each(inline.services, studio, [1, 99], DecisionRequest(Choice.CONFIRM, "Ann"))
+        decisions.decide_cases(inline.services, studio, [1, 99], DecisionRequest(Choice.CONFIRM, "Ann"))
     with pytest.raises(WrongUseError):
-        decisions.decide_each(inline.services, studio, range(1, 300), DecisionRequest(Choice.CONFIRM, "Ann"))
+        decisions.decide_cases(inline.services, studio, range(1, 300), DecisionRequest(Choice.CONFIRM, "Ann"))
     with pytest.raises(WrongUseError):
-        decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.LICENSE, "Ann"))
+        decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.LICENSE, "Ann"))
     assert [decision for decision, _ in list_decisions(studio)] == ["open"] * 3
 
 
-def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: SyncRunner, studio: Owner) -> None:
+def test_dispute_is_stored_with_reason_until_settled(inline: SyncRunner, studio: Owner) -> None:
     case = studio.cases.get(number=1)
     with pytest.raises(ConflictError):
-        decisions.dispute(case, by="Ben", reason="It is ours.")
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ann"))
+        decisions.dispute_decision(case, by="Ben", reason="It is ours.")
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ann"))
     with pytest.raises(WrongUseError):
-        decisions.dispute(case, by="Ben", reason="")
-    decisions.dispute(case, by="Ben", reason="It is ours.")
-    assert studio.cases.filter(disputed_at__isnull=False, decision="cleared").count() == 1
-    decisions.uphold(case, by="Ann", reason="I asked the photographer.")
+        decisions.dispute_decision(case, by="Ben", reason="")
+    decisions.dispute_decision(case, by="Ben", reason="It is ours.")
+    assert studio.cases.filter(disputed_at__isnull=False, decision="dismissed").count() == 1
+    decisions.uphold_decision(case, by="Ann", reason="I asked the photographer.")
     assert not studio.cases.filter(disputed_at__isnull=False).exists()
     events = [(event.kind, event.actor, event.sentence) for event in case.events.all()[:2]]
     assert events == [("settled", "Ann", "I asked the photographer."), ("disputed", "Ben", "It is ours.")]
 
 
 def test_new_decision_ends_a_dispute(inline: SyncRunner, studio: Owner) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ann"))
-    decisions.dispute(studio.cases.get(number=1), by="Ben", reason="It is ours.")
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "Ann", "He is right."))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ann"))
+    decisions.dispute_decision(studio.cases.get(number=1), by="Ben", reason="It is ours.")
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "Ann", "He is right."))
     assert studio.cases.get(number=1).disputed_at is None
 
 
-def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: SyncRunner, studio: Owner) -> None:
+def test_note_is_logged_without_author(inline: SyncRunner, studio: Owner) -> None:
     before = LogSubmission.objects.filter(type=EntryType.CASE).count()
     decisions.add_note(studio.cases.get(number=1), by="Ann", text="Ask the gallery first.")
     entries = LogSubmission.objects.filter(type=EntryType.CASE).order_by("pk")
@@ -114,40 +114,40 @@ def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: SyncRunner
 
 @pytest.fixture
 def run_in_terminal(inline: SyncRunner) -> Callable[..., Result]:
-    """A function that confirms cases with the command, as Ann."""
+    """A function that runs the confirm command as Ann."""
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
     return lambda *words: CliRunner().invoke(terminal.case_command, ["confirm", *words, "--by", "Ann"], obj=desk)
 
 
-def test_a_slip_in_a_terminal_is_undone_by_whoever_made_it(
+def test_terminal_confirmation_can_be_undone_by_its_author(
     inline: SyncRunner, studio: Owner, run_in_terminal: Callable[..., Result]
 ) -> None:
     assert run_in_terminal("2", "1").exit_code == 0
     assert Bundle.objects.filter(not_before__gt=now()).count() == 2
-    decisions.decide_each(inline.services, studio, [3], DecisionRequest(Choice.DISMISS, "Ben"))
-    undone = decisions.decide_each(inline.services, studio, [3, 1], DecisionRequest(Choice.UNDO, "Ann"))
+    decisions.decide_cases(inline.services, studio, [3], DecisionRequest(Choice.DISMISS, "Ben"))
+    undone = decisions.decide_cases(inline.services, studio, [3, 1], DecisionRequest(Choice.UNDO, "Ann"))
     assert [result.done for result in undone] == [False, True]
-    assert list_decisions(studio) == [("open", "Ann"), ("confirmed", "Ann"), ("cleared", "Ben")]
+    assert list_decisions(studio) == [("open", "Ann"), ("confirmed", "Ann"), ("dismissed", "Ben")]
 
 
-def test_a_terminal_says_of_each_case_whether_it_was_confirmed(
+def test_terminal_reports_outcome_of_each_case(
     inline: SyncRunner, studio: Owner, run_in_terminal: Callable[..., Result]
 ) -> None:
-    decisions.decide_each(inline.services, studio, [1, 2], DecisionRequest(Choice.DISMISS, "Ben"))
+    decisions.decide_cases(inline.services, studio, [1, 2], DecisionRequest(Choice.DISMISS, "Ben"))
     ran = run_in_terminal("1", "2", "3")
     assert isinstance(ran.exception, ConflictError)
     assert ("3" in ran.stdout, "Case 2" in ran.stderr, "Case 1" in str(ran.exception)) == (True, True, True)
     again = run_in_terminal("3")
     assert (again.exit_code, again.stdout, "3" in again.stderr) == (0, "", True)
-    assert list_decisions(studio) == [("cleared", "Ben"), ("cleared", "Ben"), ("confirmed", "Ann")]
+    assert list_decisions(studio) == [("dismissed", "Ben"), ("dismissed", "Ben"), ("confirmed", "Ann")]
 
 
-def test_a_case_that_has_grown_is_decided_in_a_terminal_as_on_the_site(
+def test_case_with_new_sightings_can_be_decided_in_terminal(
     inline: SyncRunner, studio: Owner, run_in_terminal: Callable[..., Result]
 ) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ben"))
-    studio.cases.filter(number=1).update(waits=True)
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ben"))
+    studio.cases.filter(number=1).update(is_pending=True)
     assert run_in_terminal("1").exit_code == 0
     [_confirmed, grown, *_earlier] = studio.cases.get(number=1).events.all()
     assert [name for name, _ in grown.said] == ["open", "grown"]

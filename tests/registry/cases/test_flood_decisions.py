@@ -1,10 +1,10 @@
-"""Test members' decisions about a held work: process all once, or never, or undo that."""
+"""Test members' decisions about a work on hold: process all matches once, dismiss them, or undo the decision."""
 
 import pytest
 
 from exhibit.errors import ConflictError
 from registry.cases import jobs as cases_jobs
-from registry.cases.flood_decisions import Answer, answer_flood
+from registry.cases.flood_decisions import FloodAction, decide_flood
 from registry.models import Case, CaseSighting, Event, Flood, LookAlike, Owner, Picture, Work, WorkChange
 from registry.services.services import skip_enqueue
 from tests.assets.flood_pictures import find_on_sites, picture_with_mark, set_flood_floor
@@ -19,10 +19,10 @@ SEEN_COUNT, OPENED = 7, 3
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """An owner with a held work: three cases are open, four unrelated images wait."""
+    """An owner with a work on hold: three cases are open, four images are pending."""
     new_owner = owner("studio")
     register(set_flood_floor(stage.services, OPENED), new_owner, photograph(1))
-    stage.run_until_idle()  # its search of past sightings has finished
+    stage.run_until_idle()  # finishes the search of past sightings
     find_on_sites(stage.services, new_owner, [picture_with_mark(number, photograph(1)) for number in range(SEEN_COUNT)])
 
 
@@ -31,66 +31,66 @@ def work(inline: SyncRunner) -> Work:
     return Work.objects.get()
 
 
-def answer_question(inline: SyncRunner, work: Work, answer: Answer) -> None:
-    answer_flood(inline.services, work, answer, by="Ann", reason="I looked.")
+def answer_question(inline: SyncRunner, work: Work, answer: FloodAction) -> None:
+    decide_flood(inline.services, work, answer, by="Ann", reason="I looked.")
 
 
-def count_opened() -> tuple[int, int]:
+def count_cases_and_sightings() -> tuple[int, int]:
     return Case.objects.count(), CaseSighting.objects.count()
 
 
 @pytest.mark.long
-def test_opening_takes_up_everything_once(inline: SyncRunner, work: Work) -> None:
-    assert count_opened() == (OPENED, OPENED)
-    answer_question(inline, work, Answer.OPEN)
+def test_open_decision_processes_all_matches_once(inline: SyncRunner, work: Work) -> None:
+    assert count_cases_and_sightings() == (OPENED, OPENED)
+    answer_question(inline, work, FloodAction.OPEN)
     inline.run_until_idle()
-    assert count_opened() == (SEEN_COUNT, SEEN_COUNT)
+    assert count_cases_and_sightings() == (SEEN_COUNT, SEEN_COUNT)
     assert not Picture.objects.exclude(state="done").exists()
     Flood.objects.update(state="todo")  # as if the worker had died before the end
     Picture.objects.update(state="todo")
     inline.run_until_idle()
-    assert count_opened() == (SEEN_COUNT, SEEN_COUNT)
+    assert count_cases_and_sightings() == (SEEN_COUNT, SEEN_COUNT)
     assert Event.objects.filter(kind="work.held").count() == 1
     change = WorkChange.objects.get()
     assert (change.kind, change.by, change.reason) == ("open", "Ann", "I looked.")
 
 
 @pytest.mark.long
-def test_what_was_opened_is_the_past_from_then_on(inline: SyncRunner, work: Work) -> None:
-    answer_question(inline, work, Answer.OPEN)
+def test_opened_matches_raise_flood_limit(inline: SyncRunner, work: Work) -> None:
+    answer_question(inline, work, FloodAction.OPEN)
     find_on_sites(
         inline.services, work.owner, [picture_with_mark(20 + number, photograph(1)) for number in range(8)], "more"
     )
     inline.run_until_idle()
-    assert count_opened() == (SEEN_COUNT + 8, SEEN_COUNT + 8)
+    assert count_cases_and_sightings() == (SEEN_COUNT + 8, SEEN_COUNT + 8)
     find_on_sites(
         inline.services, work.owner, [picture_with_mark(40 + number, photograph(1)) for number in range(8)], "most"
     )
-    assert Flood.in_force().get().limit == 3 * SEEN_COUNT
+    assert Flood.list_active().get().limit == 3 * SEEN_COUNT
     assert Case.objects.count() == 3 * SEEN_COUNT
 
 
 @pytest.mark.long
-def test_unprocessed_answer_is_found_by_the_tick(inline: SyncRunner, work: Work) -> None:
+def test_unprocessed_answer_is_picked_up_by_tick(inline: SyncRunner, work: Work) -> None:
     inline.services.enqueue = skip_enqueue
-    answer_question(inline, work, Answer.OPEN)
-    assert count_opened() == (OPENED, OPENED)
+    answer_question(inline, work, FloodAction.OPEN)
+    assert count_cases_and_sightings() == (OPENED, OPENED)
     runner = SyncRunner(inline.services.config)
     runner.run_until_idle()
-    assert count_opened() == (SEEN_COUNT, SEEN_COUNT)
+    assert count_cases_and_sightings() == (SEEN_COUNT, SEEN_COUNT)
 
 
 @pytest.mark.long
-def test_what_is_dismissed_opens_no_case_then_or_later(inline: SyncRunner, work: Work) -> None:
-    answer_question(inline, work, Answer.DISMISS)
+def test_dismissed_matches_open_no_case(inline: SyncRunner, work: Work) -> None:
+    answer_question(inline, work, FloodAction.DISMISS)
     assert LookAlike.objects.filter(owner=work.owner, case=None).count() == SEEN_COUNT - OPENED
     more_copies = [picture_with_mark(number, photograph(1)) for number in range(OPENED, SEEN_COUNT)]
     find_on_sites(inline.services, work.owner, more_copies, "elsewhere")
-    find_on_sites(inline.services, work.owner, [picture_with_mark(20, photograph(1))], "new")  # the work stays held
+    find_on_sites(inline.services, work.owner, [picture_with_mark(20, photograph(1))], "new")  # the work stays on hold
     inline.run_until_idle()
-    assert count_opened() == (OPENED, OPENED)
+    assert count_cases_and_sightings() == (OPENED, OPENED)
     assert Event.objects.filter(kind="work.held").count() == 1
-    answer_question(inline, work, Answer.OPEN)
+    answer_question(inline, work, FloodAction.OPEN)
     inline.run_until_idle()
     assert set(Case.objects.values_list("party", flat=True)) == {
         *(f"site-{n}.example" for n in range(3)),
@@ -99,30 +99,30 @@ def test_what_is_dismissed_opens_no_case_then_or_later(inline: SyncRunner, work:
 
 
 @pytest.mark.long
-def test_a_dismissal_is_taken_back(inline: SyncRunner, work: Work) -> None:
-    answer_question(inline, work, Answer.DISMISS)
-    answer_question(inline, work, Answer.UNDO)
+def test_dismissal_can_be_undone(inline: SyncRunner, work: Work) -> None:
+    answer_question(inline, work, FloodAction.DISMISS)
+    answer_question(inline, work, FloodAction.UNDO)
     assert not LookAlike.objects.exists()
-    answer_question(inline, work, Answer.OPEN)
+    answer_question(inline, work, FloodAction.OPEN)
     inline.run_until_idle()
-    assert count_opened() == (SEEN_COUNT, SEEN_COUNT)
+    assert count_cases_and_sightings() == (SEEN_COUNT, SEEN_COUNT)
 
 
-def test_second_answer_is_reported(inline: SyncRunner, work: Work) -> None:
+def test_repeated_flood_decision_is_rejected(inline: SyncRunner, work: Work) -> None:
     with pytest.raises(ConflictError):
-        answer_question(inline, work, Answer.UNDO)
-    answer_question(inline, work, Answer.DISMISS)
+        answer_question(inline, work, FloodAction.UNDO)
+    answer_question(inline, work, FloodAction.DISMISS)
     with pytest.raises(ConflictError):
-        answer_question(inline, work, Answer.DISMISS)
-    answer_question(inline, work, Answer.OPEN)
-    for answer in Answer:
+        answer_question(inline, work, FloodAction.DISMISS)
+    answer_question(inline, work, FloodAction.OPEN)
+    for answer in FloodAction:
         with pytest.raises(ConflictError):
             answer_question(inline, work, answer)
     assert Owner.objects.get().works.get().changes.count() == 2
 
 
 @pytest.mark.long
-def test_a_step_that_is_not_due_takes_nothing_up(inline: SyncRunner, work: Work) -> None:
+def test_release_of_undecided_flood_opens_no_case(inline: SyncRunner, work: Work) -> None:
     cases_jobs.release(inline.services, [Flood.objects.get().pk])
     inline.run_until_idle()
-    assert count_opened() == (OPENED, OPENED)
+    assert count_cases_and_sightings() == (OPENED, OPENED)

@@ -1,4 +1,4 @@
-"""Test a work that is suddenly found on far more sites than before: what counts, and what is held back."""
+"""Test a work with matches on far more sites than usual: which matches count, and which are put on hold."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """An owner with one work, which is held back if more than three different images match it in a day."""
+    """An owner with one work, which is put on hold if more than three different images match it in a day."""
     new_owner = owner("studio")
     register(set_flood_floor(inline.services, 3), new_owner, photograph(1))
     return new_owner
@@ -25,7 +25,7 @@ def make_copies(count: int, first: int = 0) -> list[bytes]:
 
 
 @pytest.mark.long
-def test_a_picture_that_goes_round_opens_a_case_wherever_it_is_seen(inline: SyncRunner, studio: Owner) -> None:
+def test_widely_shared_picture_opens_a_case_per_site(inline: SyncRunner, studio: Owner) -> None:
     find_on_sites(inline.services, studio, [recompressed_copy(number, photograph(1)) for number in range(12)])
     assert Case.objects.count() == Capture.objects.count() == 12
     today = FoundDay.objects.get()
@@ -34,7 +34,7 @@ def test_a_picture_that_goes_round_opens_a_case_wherever_it_is_seen(inline: Sync
 
 
 @pytest.mark.long
-def test_strangers_that_all_match_one_work_open_no_more_cases_than_the_floor(inline: SyncRunner, studio: Owner) -> None:
+def test_unrelated_pictures_open_cases_up_to_flood_limit(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, photograph(2))
     find_on_sites(inline.services, studio, make_copies(7))
     assert Case.objects.count() == Capture.objects.count() == 3
@@ -48,7 +48,7 @@ def test_strangers_that_all_match_one_work_open_no_more_cases_than_the_floor(inl
 
 
 @pytest.mark.long
-def test_one_picture_on_very_many_sites_is_looked_at_too(inline: SyncRunner, studio: Owner) -> None:
+def test_one_picture_on_many_sites_triggers_flood_limit(inline: SyncRunner, studio: Owner) -> None:
     set_flood_floor(inline.services, 1)
     find_on_sites(inline.services, studio, [recompressed_copy(number, photograph(1)) for number in range(12)])
     assert Case.objects.count() == 10
@@ -56,7 +56,7 @@ def test_one_picture_on_very_many_sites_is_looked_at_too(inline: SyncRunner, stu
 
 
 @pytest.mark.long
-def test_many_places_of_one_site_are_one_case_and_count_once(inline: SyncRunner, studio: Owner) -> None:
+def test_many_pages_of_one_site_are_one_case(inline: SyncRunner, studio: Owner) -> None:
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, make_copies(6)))
     assert Case.objects.get().case_sightings.count() == 6
@@ -65,9 +65,7 @@ def test_many_places_of_one_site_are_one_case_and_count_once(inline: SyncRunner,
 
 @pytest.mark.long
 @pytest.mark.parametrize("work_owner", ["its own", "that of other works"])
-def test_as_many_as_three_times_on_the_best_day_are_nothing_unusual(
-    inline: SyncRunner, studio: Owner, work_owner: str
-) -> None:
+def test_flood_limit_is_three_times_the_busiest_day(inline: SyncRunner, studio: Owner, work_owner: str) -> None:
     work = Work.objects.get() if work_owner == "its own" else register(inline.services, studio, photograph(2)).work
     FoundDay.objects.create(work=work, day=now().date() - timedelta(days=40), sites=2, different=2)
     find_on_sites(inline.services, studio, make_copies(8))
@@ -76,7 +74,7 @@ def test_as_many_as_three_times_on_the_best_day_are_nothing_unusual(
 
 
 @pytest.mark.long
-def test_what_a_case_has_is_seen_again_while_its_work_is_held_back(inline: SyncRunner, studio: Owner) -> None:
+def test_existing_cases_get_sightings_while_work_is_on_hold(inline: SyncRunner, studio: Owner) -> None:
     find_on_sites(inline.services, studio, make_copies(5))
     before = Case.objects.count()
     find_on_sites(inline.services, studio, make_copies(5))
@@ -85,7 +83,7 @@ def test_what_a_case_has_is_seen_again_while_its_work_is_held_back(inline: SyncR
 
 
 @pytest.mark.long
-def test_a_new_work_that_matches_much_that_was_seen_before_opens_nothing(inline: SyncRunner, studio: Owner) -> None:
+def test_new_work_matching_many_past_sightings_opens_no_case(inline: SyncRunner, studio: Owner) -> None:
     mark = photograph(3)
     find_on_sites(inline.services, studio, [picture_with_mark(number, mark) for number in range(6)])
     register(inline.services, studio, mark)
@@ -96,6 +94,6 @@ def test_a_new_work_that_matches_much_that_was_seen_before_opens_nothing(inline:
 
 
 @pytest.mark.long
-def test_a_day_that_was_held_back_makes_no_past(inline: SyncRunner, studio: Owner) -> None:
+def test_matches_on_hold_are_not_counted_in_daily_total(inline: SyncRunner, studio: Owner) -> None:
     find_on_sites(inline.services, studio, make_copies(6))
     assert (FoundDay.objects.get().sites, FoundDay.objects.get().different) == (3, 3)

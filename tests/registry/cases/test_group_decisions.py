@@ -1,4 +1,4 @@
-"""Test decisions about groups of cases: made in limited steps, continued after a break, and undone."""
+"""Test decisions about groups of cases: processed in limited steps, resumed after an interruption, and undone."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from exhibit.errors import ConflictError
 from registry import scoped
 from registry.cases import decisions, group_decisions as step
 from registry.cases.decisions import Choice, DecisionRequest
-from registry.cases.queue import CaseFilter, Certainty, State
+from registry.cases.queue import CaseFilter, CaseState, Certainty
 from registry.matches.match import match_pictures
 from registry.models import BulkEdit, Case, GroupDecision, LookAlike, Owner, WorkChange
 from registry.services import batches
@@ -25,17 +25,17 @@ ANN, BEN = "ann@example.org", "ben@example.org"
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """Two works, each found with two parties: cases 1 and 2 belong to the first work, or to the first party."""
+    """Two works, each matched on two sites; cases 1 and 2 share the first work or the first site."""
     return create_cases(inline, 2, ("a.example", "b.example"))
 
 
 def dismiss_group(inline: SyncRunner, rights_holder: Owner) -> GroupDecision:
-    query = CaseFilter(State.ALL, sure=Certainty.CERTAIN, party="a.example")
+    query = CaseFilter(CaseState.ALL, sure=Certainty.CERTAIN, party="a.example")
     return decisions.dismiss_group(inline.services, rights_holder, query, by=ANN, reason="Another photograph.")
 
 
-def case_states(rights_holder: Owner) -> dict[tuple[str, int], tuple[str, bool]]:
-    rows = rights_holder.cases.values_list("party", "work__number", "decision", "waits")
+def get_case_states(rights_holder: Owner) -> dict[tuple[str, int], tuple[str, bool]]:
+    rows = rights_holder.cases.values_list("party", "work__number", "decision", "is_pending")
     return {(site, work): (decision, waits) for site, work, decision, waits in rows}
 
 
@@ -48,43 +48,43 @@ def test_group_is_dismissed_in_steps_and_undone(
     group = dismiss_group(inline, studio)
     assert group.total == 2
     step.decide_groups(inline.services, [group.pk])
-    assert sorted(case_states(studio).values()) == [("cleared", False), *[("open", True)] * 3]  # continued later
+    assert sorted(get_case_states(studio).values()) == [("dismissed", False), *[("open", True)] * 3]  # continued later
     inline.run_until_idle()
-    cleared, open_state = ("cleared", False), ("open", False)  # the same pair elsewhere is among the look-alikes
+    dismissed, open_state = ("dismissed", False), ("open", False)  # the same pair elsewhere is among the look-alikes
     a, b = "a.example", "b.example"
-    assert case_states(studio) == {(a, 1): cleared, (a, 2): cleared, (b, 1): open_state, (b, 2): open_state}
+    assert get_case_states(studio) == {(a, 1): dismissed, (a, 2): dismissed, (b, 1): open_state, (b, 2): open_state}
     assert set(group.cases.values_list("decided_by", "reason")) == {(ANN, "Another photograph.")}
     assert LookAlike.objects.count() == 2
     group.refresh_from_db()
     assert group.state == "done"
     with pytest.raises(ConflictError):
         decisions.undo_group(inline.services, group, by=BEN)
-    decisions.decide_each(
+    decisions.decide_cases(
         inline.services, studio, [group.cases.get(work__number=1).number], DecisionRequest(Choice.REOPEN, BEN)
     )
-    decisions.decide_each(
+    decisions.decide_cases(
         inline.services, studio, [studio.cases.get(party=a, work__number=1).number], DecisionRequest(Choice.COPIES, ANN)
     )
     decisions.undo_group(inline.services, group, by=ANN)
     inline.run_until_idle()
     waits = ("open", True)
-    assert case_states(studio) == {(a, 1): cleared, (a, 2): waits, (b, 1): waits, (b, 2): waits}
+    assert get_case_states(studio) == {(a, 1): dismissed, (a, 2): waits, (b, 1): waits, (b, 2): waits}
     with pytest.raises(ConflictError):
         decisions.undo_group(inline.services, group, by=ANN)
 
 
 @pytest.mark.long
-def test_only_cases_waiting_at_the_time_are_dismissed(inline: SyncRunner, studio: Owner) -> None:
+def test_group_dismissal_affects_only_cases_pending_at_request(inline: SyncRunner, studio: Owner) -> None:
     first, second = studio.cases.filter(party="a.example").order_by("number")
     Case.objects.filter(pk=second.pk).update(opened_at=now() + timedelta(hours=1))
     assert dismiss_group(inline, studio).total == 1
     inline.run_until_idle()
-    assert [Case.objects.get(pk=case.pk).decision for case in (first, second)] == ["cleared", "open"]
+    assert [Case.objects.get(pk=case.pk).decision for case in (first, second)] == ["dismissed", "open"]
     with pytest.raises(ConflictError):
         dismiss_group(inline, studio)
     Case.objects.filter(pk=second.pk).update(opened_at=now())
     late_group = dismiss_group(inline, studio)
-    decisions.decide_each(inline.services, studio, [second.number], DecisionRequest(Choice.CONFIRM, BEN))
+    decisions.decide_cases(inline.services, studio, [second.number], DecisionRequest(Choice.CONFIRM, BEN))
     inline.run_until_idle()
     assert Case.objects.get(pk=second.pk).decided_by == BEN
     assert late_group.cases.count() == 0
@@ -105,14 +105,14 @@ def test_group_is_undone_while_it_is_being_dismissed(
 
     monkeypatch.setattr(step, "decide_in_group", undo_meanwhile)
     step.decide_groups(inline.services, [group.pk])
-    assert len(calls) == 2  # one cleared, and opened again
-    assert set(case_states(studio).values()) == {("open", True)}
+    assert len(calls) == 2  # one dismissed, then reopened
+    assert set(get_case_states(studio).values()) == {("open", True)}
     group.refresh_from_db()
     assert group.state == "done"
 
 
 @pytest.mark.long
-def test_a_licence_that_comes_later_covers_the_open_cases(inline: SyncRunner) -> None:
+def test_new_licence_covers_open_cases(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(1)).work
     crawl_slice, epoch = claim_new_slice(studio)
@@ -130,7 +130,7 @@ def test_a_licence_that_comes_later_covers_the_open_cases(inline: SyncRunner) ->
     assert list_pending_changes(studio) == []
 
 
-def test_one_that_takes_long_goes_on_in_another_message_and_changes_nothing_twice(
+def test_long_bulk_edit_continues_in_next_message_without_duplicates(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     studio = owner("studio")
@@ -138,7 +138,7 @@ def test_one_that_takes_long_goes_on_in_another_message_and_changes_nothing_twic
         register(inline.services, studio, photograph(number))
     monkeypatch.setattr(bulk, "PORTION_SIZE", 2)
     monkeypatch.setattr(batches, "WORK_SECONDS", 0.0)
-    result = bulk.start_bulk_edit(inline.services, studio, scoped.works(studio), "author", "Ann", by="Ann")
+    result = bulk.start_bulk_edit(inline.services, studio, scoped.list_owner_works(studio), "author", "Ann", by="Ann")
     works_jobs.bulk(inline.services, [result.pk])
     row = BulkEdit.objects.get()
     assert (row.state, row.looked_at, row.changed) == ("todo", 2, 2)

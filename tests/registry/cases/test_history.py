@@ -9,9 +9,11 @@ from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_line_keeps_names_and_values_and_is_said_in_the_readers_language(inline: SyncRunner) -> None:
+def test_history_row_stores_values_and_is_localized(inline: SyncRunner) -> None:
     case = create_case(inline.services, owner("studio"))
-    history.record(case, "decided", "Ann", ("covered", {"numbers": "3, 4"}), ("undone", {}), text="See the order.")
+    history.record_event(
+        case, "decided", "Ann", ("covered", {"numbers": "3, 4"}), ("undone", {}), text="See the order."
+    )
     row = CaseEvent.objects.latest("pk")
     assert row.said == [["covered", {"numbers": "3, 4"}], ["undone", {}]]
     assert render_english(row.said, row.sentence) == " ".join(
@@ -23,13 +25,13 @@ def test_a_line_keeps_names_and_values_and_is_said_in_the_readers_language(inlin
     assert chinese != render_english(row.said)
 
 
-def test_sentences_stand_apart_by_a_space_unless_their_script_has_none() -> None:
+def test_chinese_sentences_are_joined_without_space() -> None:
     assert join_sentences(["One.", "", "Two."]) == "One. Two."
     assert join_sentences(["一。", "二。", "Three."]) == "一。二。Three."
     assert join_sentences([]) == ""
 
 
-def test_a_translated_phrase_takes_the_values_of_the_english_one() -> None:
+def test_translated_phrases_use_same_values_as_english() -> None:
     with translation.override("zh-hans"):
         for name, phrase in PHRASES.items():
             values = {part.split(")")[0]: "VALUE" for part in phrase.split("%(")[1:]}

@@ -9,7 +9,7 @@ from exhibit.clock import now
 from registry import scoped
 from registry.cases.decisions import license_use
 from registry.cases.jobs import ledger as look_at_ledger
-from registry.cases.ledger import effects_of
+from registry.cases.ledger import load_effects
 from registry.matches.match import match_pictures
 from registry.models import Case, IndexChange, LedgerChange, LogSubmission, Owner
 from registry.works.licences import NewLicence, add_licences, end_licence, list_pending_changes
@@ -21,11 +21,11 @@ DAY = timedelta(days=1)
 
 
 def review_ledger(inline: SyncRunner, rights_holder: Owner) -> Mapping[str, list[int]]:
-    """Run the step, and return the effect of the last licence change on cases."""
+    """Run the review step, and return the effect of the last licence change on cases."""
     look_at_ledger(inline.services, list_pending_changes(rights_holder))
     last = LedgerChange.objects.filter(owner=rights_holder).latest("pk")
     assert last.state == "done"
-    return effects_of([last]).get(last.pk, {})
+    return load_effects([last]).get(last.pk, {})
 
 
 def make_case(inline: SyncRunner, rights_holder: Owner, host: str, name: str, seed: int = 1) -> Case:
@@ -37,11 +37,11 @@ def make_case(inline: SyncRunner, rights_holder: Owner, host: str, name: str, se
     return Case.objects.latest("pk")
 
 
-def test_a_removed_work_is_searched_no_more_unless_another_owner_has_it(inline: SyncRunner) -> None:
+def test_removed_work_is_unindexed_unless_other_owner_has_it(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     first, second = (register(inline.services, rights_holder, photograph(1)).work for rights_holder in (studio, agency))
     remove_work(first, by="Ann")
-    assert list(scoped.works(studio)) == []
+    assert list(scoped.list_owner_works(studio)) == []
     assert not IndexChange.objects.filter(operation="remove").exists()
     remove_work(second, by="Ann")
     remove_work(second, by="Ann")
@@ -54,11 +54,11 @@ def test_a_removed_work_is_searched_no_more_unless_another_owner_has_it(inline: 
 
 
 @pytest.mark.long
-def test_a_work_that_was_removed_can_be_registered_again(inline: SyncRunner) -> None:
+def test_removed_work_can_be_registered_again(inline: SyncRunner) -> None:
     studio = owner("studio")
     remove_work(register(inline.services, studio, photograph(1)).work, by="Ann")
     second_registration = register(inline.services, studio, photograph(1))
-    assert (second_registration.new, second_registration.work.number) == (True, 2)
+    assert (second_registration.is_new, second_registration.work.number) == (True, 2)
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1))]))
     assert Case.objects.get().work == second_registration.work
@@ -72,11 +72,11 @@ def test_each_change_reports_the_effect_of_its_own_licences(inline: SyncRunner) 
     add_licences(studio, [NewLicence("A", domain="shop.example")])
     look_at_ledger(inline.services, list_pending_changes(studio))
     elsewhere, own_change = LedgerChange.objects.order_by("pk")
-    assert effects_of([elsewhere, own_change]) == {own_change.pk: {"licensed": [case.number]}}
+    assert load_effects([elsewhere, own_change]) == {own_change.pk: {"licensed": [case.number]}}
 
 
 @pytest.mark.long
-def test_interrupted_review_resumes_and_reports_nothing_twice(inline: SyncRunner) -> None:
+def test_interrupted_review_resumes_without_duplicate_reports(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     cases = [make_case(inline, studio, f"{name}.example", name) for name in ("a", "b", "c")]
@@ -88,7 +88,7 @@ def test_interrupted_review_resumes_and_reports_nothing_twice(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_review_interrupted_before_saving_progress_reports_nothing_twice(inline: SyncRunner) -> None:
+def test_review_interrupted_before_saving_progress_reports_no_duplicates(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     (licence,), _ = add_licences(studio, [NewLicence("A", domain="other.example")])

@@ -1,4 +1,4 @@
-"""Test which licence covers a sighting, and which may be meant."""
+"""Test which licence covers a sighting, and which licences are proposed."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -6,7 +6,14 @@ import pytest
 
 from exhibit.clock import now
 from registry.cases import licence_check
-from registry.cases.licence_check import Gap, Ledger, country_of, find_fitting, find_obstacle, load_ledger
+from registry.cases.licence_check import (
+    Ledger,
+    ObstacleReason,
+    find_obstacle,
+    get_country,
+    load_ledger,
+    propose_licences,
+)
 from registry.matches.match import match_pictures
 from registry.models import Case, CaseSighting, Licence, Sighting
 from registry.works.licences import NewLicence, add_licences
@@ -26,26 +33,34 @@ def make_sighting(page: str, host: str = "", site_name: str = "") -> Sighting:
     ("licence", "page", "gap"),
     [
         (Licence(domain="shop.example"), "https://cdn.shop.example/a", None),
-        (Licence(domain="shop.example"), "https://workshop.example/a", Gap.DOMAIN),
+        (Licence(domain="shop.example"), "https://workshop.example/a", ObstacleReason.DOMAIN),
         (Licence(url_pattern="https://shop.example/press/*"), "https://shop.example/press/a", None),
-        (Licence(url_pattern="https://shop.example/press/*"), "https://shop.example/a", Gap.PATTERN),
+        (Licence(url_pattern="https://shop.example/press/*"), "https://shop.example/a", ObstacleReason.PATTERN),
         (Licence(domain="prints.example", account="Harbour"), "https://prints.example/@harbour/7", None),
         (Licence(domain="prints.example", account="harbour"), "https://prints.example/shop/harbour", None),
-        (Licence(domain="prints.example", account="harbour"), "https://prints.example/a/b/harbour", Gap.ACCOUNT),
-        (Licence(domain="prints.example", account="harbour"), "https://prints.example/harbours", Gap.ACCOUNT),
-        (Licence(account="harbour"), "https://prints.example/harbour", Gap.ACCOUNT),
+        (
+            Licence(domain="prints.example", account="harbour"),
+            "https://prints.example/a/b/harbour",
+            ObstacleReason.ACCOUNT,
+        ),
+        (
+            Licence(domain="prints.example", account="harbour"),
+            "https://prints.example/harbours",
+            ObstacleReason.ACCOUNT,
+        ),
+        (Licence(account="harbour"), "https://prints.example/harbour", ObstacleReason.ACCOUNT),
         (Licence(domain="shop.de", territories=["DE"]), "https://shop.de/a", None),
-        (Licence(url_pattern="*/a", territories=["DE"]), "https://shop.fr/a", Gap.TERRITORY),
-        (Licence(url_pattern="*/a", territories=["DE"]), "https://shop.example/a", Gap.UNKNOWN_TERRITORY),
+        (Licence(url_pattern="*/a", territories=["DE"]), "https://shop.fr/a", ObstacleReason.TERRITORY),
+        (Licence(url_pattern="*/a", territories=["DE"]), "https://shop.example/a", ObstacleReason.UNKNOWN_TERRITORY),
         (Licence(domain="shop.de", valid_until=date(2026, 11, 3)), "https://shop.de/a", None),
-        (Licence(domain="shop.de", valid_until=date(2026, 11, 2)), "https://shop.de/a", Gap.OVER),
-        (Licence(domain="shop.de", valid_from=date(2026, 11, 4)), "https://shop.de/a", Gap.NOT_YET),
-        (Licence(), "https://shop.de/a", Gap.NO_PLACE),
+        (Licence(domain="shop.de", valid_until=date(2026, 11, 2)), "https://shop.de/a", ObstacleReason.EXPIRED),
+        (Licence(domain="shop.de", valid_from=date(2026, 11, 4)), "https://shop.de/a", ObstacleReason.NOT_STARTED),
+        (Licence(), "https://shop.de/a", ObstacleReason.NO_PLACE),
     ],
 )
-def test_a_licence_covers_what_its_words_say_and_nothing_else(licence: Licence, page: str, gap: Gap | None) -> None:
+def test_licence_covers_only_matching_sightings(licence: Licence, page: str, gap: ObstacleReason | None) -> None:
     reason = find_obstacle(licence, make_sighting(page))
-    assert (None if reason is None else reason.gap) == gap
+    assert (None if reason is None else reason.reason) == gap
 
 
 @pytest.mark.parametrize(
@@ -54,24 +69,22 @@ def test_a_licence_covers_what_its_words_say_and_nothing_else(licence: Licence, 
         (Licence(domain="shop.de"), "", None),
         (Licence(domain="shop.de", valid_from=date(2016, 1, 1), valid_until=date(2016, 12, 31)), "2016", None),
         (Licence(domain="shop.de", valid_until=date(2016, 1, 31)), "2016-01", None),
-        (Licence(domain="shop.de", valid_from=date(2016, 2, 1)), "2016-01", Gap.NOT_YET),
-        (Licence(domain="shop.de", valid_until=date(2015, 12, 31)), "2016", Gap.OVER),
-        (Licence(domain="shop.de", valid_until=date(2016, 6, 30)), "2016", Gap.UNKNOWN_TIME),
-        (Licence(domain="shop.de", valid_from=date(2016, 6, 30)), "2016", Gap.UNKNOWN_TIME),
-        (Licence(domain="shop.de", valid_until=date(2016, 6, 30)), "", Gap.UNKNOWN_TIME),
+        (Licence(domain="shop.de", valid_from=date(2016, 2, 1)), "2016-01", ObstacleReason.NOT_STARTED),
+        (Licence(domain="shop.de", valid_until=date(2015, 12, 31)), "2016", ObstacleReason.EXPIRED),
+        (Licence(domain="shop.de", valid_until=date(2016, 6, 30)), "2016", ObstacleReason.UNKNOWN_TIME),
+        (Licence(domain="shop.de", valid_from=date(2016, 6, 30)), "2016", ObstacleReason.UNKNOWN_TIME),
+        (Licence(domain="shop.de", valid_until=date(2016, 6, 30)), "", ObstacleReason.UNKNOWN_TIME),
     ],
 )
-def test_a_licence_for_a_time_covers_what_was_seen_surely_within_it(
-    licence: Licence, period: str, gap: Gap | None
-) -> None:
+def test_licence_period_must_contain_sighting_time(licence: Licence, period: str, gap: ObstacleReason | None) -> None:
     shop_place = make_sighting("https://shop.de/a")
     shop_place.last_seen, shop_place.period = None, period
     reason = find_obstacle(licence, shop_place)
-    assert (None if reason is None else reason.gap) == gap
+    assert (None if reason is None else reason.reason) == gap
 
 
-def test_an_ending_that_is_sold_to_everybody_names_no_country() -> None:
-    assert [country_of(host) for host in ("a.de", "a.co.uk", "a.io", "a.com", "192.0.2.1", "localhost")] == [
+def test_country_is_derived_only_from_country_domains() -> None:
+    assert [get_country(host) for host in ("a.de", "a.co.uk", "a.io", "a.com", "192.0.2.1", "localhost")] == [
         "DE",
         "GB",
         "",
@@ -82,7 +95,7 @@ def test_an_ending_that_is_sold_to_everybody_names_no_country() -> None:
 
 
 @pytest.mark.long
-def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
+def test_best_fitting_licence_is_proposed_first(inline: SyncRunner) -> None:
     studio = owner("studio")
     first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
     crawl_slice, epoch = claim_new_slice(studio)
@@ -100,7 +113,7 @@ def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
             NewLicence("All of it", domain="shop.example"),
         ],
     )
-    fits = find_fitting(Case.objects.get())
+    fits = propose_licences(Case.objects.get())
     assert [fit.licence.licensee for fit in fits] == ["All of it", "One page", "Over", "Elsewhere"]
     assert [(fit.covered, fit.of) for fit in fits] == [(2, 2), (1, 2), (0, 2), (0, 2)]
     assert fits[0].obstacle is None
@@ -108,7 +121,7 @@ def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
     assert fits[2].obstacle.text == "it ended on 2020-01-01"
 
 
-def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
+def test_loaded_ledger_agrees_with_rows(inline: SyncRunner) -> None:
     studio = owner("studio")
     first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
     crawl_slice, epoch = claim_new_slice(studio)
@@ -126,10 +139,10 @@ def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
         ],
     )
     sighting = Sighting.objects.get()
-    found_licence = load_ledger(studio.pk).find_covering(first.pk, sighting)
+    found_licence = load_ledger(studio.pk).find_covering_licence(first.pk, sighting)
     assert found_licence is not None
     assert found_licence.licensee == "By pattern"
-    remaining = load_ledger(studio.pk, excluded=frozenset({found_licence.pk})).find_covering(first.pk, sighting)
+    remaining = load_ledger(studio.pk, excluded=frozenset({found_licence.pk})).find_covering_licence(first.pk, sighting)
     assert remaining is not None
     assert remaining.licensee == "By domain"
 
@@ -146,7 +159,7 @@ def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
         ("example/page-*", False),
     ],
 )
-def test_a_pattern_is_found_in_a_loaded_ledger_wherever_the_rule_lets_it_cover(pattern: str, covers: bool) -> None:  # noqa: FBT001
+def test_loaded_ledger_applies_url_patterns(pattern: str, covers: bool) -> None:  # noqa: FBT001
     sighting = Sighting(
         page_url="http://shop.example/page-7",
         image_url="http://images.example/a.jpg",
@@ -156,24 +169,24 @@ def test_a_pattern_is_found_in_a_loaded_ledger_wherever_the_rule_lets_it_cover(p
     )
     licence = Licence(number=1, url_pattern=pattern)
     assert (find_obstacle(licence, sighting) is None) == covers
-    assert (Ledger([(licence, frozenset())]).find_covering(1, sighting) is not None) == covers
+    assert (Ledger([(licence, frozenset())]).find_covering_licence(1, sighting) is not None) == covers
 
 
-def test_a_licence_covers_its_domain_its_time_and_nothing_without_a_place(inline: SyncRunner) -> None:
+def test_licence_covers_its_domain_and_period_only(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
     match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data)))
     sighting = CaseSighting.objects.get().sighting
     today, day = now().date(), timedelta(days=1)
-    assert licence_check.explain_obstacle(Licence(domain="shop.example"), sighting) == ""
-    assert licence_check.explain_obstacle(Licence(domain="op.example"), sighting).endswith("op.example")
-    assert licence_check.explain_obstacle(Licence(domain="shop.example", valid_from=today + day), sighting).startswith(
-        "it begins"
+    assert licence_check.describe_obstacle(Licence(domain="shop.example"), sighting) == ""
+    assert licence_check.describe_obstacle(Licence(domain="op.example"), sighting).endswith("op.example")
+    assert licence_check.describe_obstacle(Licence(domain="shop.example", valid_from=today + day), sighting).startswith(
+        "it starts"
     )
-    assert licence_check.explain_obstacle(Licence(domain="shop.example", valid_until=today - day), sighting).startswith(
-        "it ended"
-    )
-    assert licence_check.explain_obstacle(Licence(url_pattern="shop.example/page-*"), sighting) == ""
-    assert licence_check.explain_obstacle(Licence(url_pattern="shop.example/other-*"), sighting) != ""
-    assert licence_check.explain_obstacle(Licence(), sighting) != ""
+    assert licence_check.describe_obstacle(
+        Licence(domain="shop.example", valid_until=today - day), sighting
+    ).startswith("it ended")
+    assert licence_check.describe_obstacle(Licence(url_pattern="shop.example/page-*"), sighting) == ""
+    assert licence_check.describe_obstacle(Licence(url_pattern="shop.example/other-*"), sighting) != ""
+    assert licence_check.describe_obstacle(Licence(), sighting) != ""

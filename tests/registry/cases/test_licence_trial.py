@@ -4,24 +4,24 @@ import pytest
 
 from exhibit.clock import now
 from registry.cases import licence_trial
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.cases.licence_trial import try_licences
 from registry.models import LogSubmission
-from registry.works.licences import NewLicence, add_licences, normalise
+from registry.works.licences import NewLicence, add_licences, normalise_licence
 from tests.assets.rows import owner, photograph, register
 from tests.registry.cases.test_ledger import DAY, make_case, review_ledger
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline: SyncRunner) -> None:
+def test_trial_reports_effects_without_changing_cases(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     wide, narrow, other = (
         make_case(inline, studio, host, name)
         for host, name in (("a.shop.example", "a"), ("print.example", "b"), ("elsewhere.example", "c"))
     )
-    confirm(inline.services, narrow, by="Ann", reason="")
+    confirm_case(inline.services, narrow, by="Ann", reason="")
     before = LogSubmission.objects.count()
     trial = try_licences(studio, [NewLicence("A", domain="shop.example"), NewLicence("B", url_pattern="*print*")])
     assert trial.counts == {"reopened": 0, "licensed": 1, "decided": 1, "partly": 0}
@@ -33,14 +33,14 @@ def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline
 
 
 @pytest.mark.long
-def test_a_trial_in_pieces_says_what_one_in_one_go_says(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_trial_equals_uninterrupted_trial(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     for name in ("a", "b", "c"):
         make_case(inline, studio, f"{name}.example", name)
     (licence,), _ = add_licences(studio, [NewLicence("A", domain="a.example")])
     review_ledger(inline, studio)
-    new = normalise(NewLicence("A", url_pattern="*c.example/*"))
+    new = normalise_licence(NewLicence("A", url_pattern="*c.example/*"))
     whole = try_licences(studio, [new], replaced_licence=licence)
     assert whole.counts == {"reopened": 1, "licensed": 1, "decided": 0, "partly": 0}
     assert whole.effects == {1: "reopened", 3: "licensed"}

@@ -1,4 +1,4 @@
-"""Test that an owner, a work and a party have one case, with which its data are deleted."""
+"""Test that an owner, a work and a site share one case, and that its evidence is protected."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -10,14 +10,14 @@ from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_case_is_one_matter_of_one_owner_and_keeps_what_it_is_about(inline: SyncRunner) -> None:
+def test_case_is_unique_and_protects_its_evidence(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline.services, studio)
     with pytest.raises(IntegrityError, match="case_identity"), transaction.atomic():
         Case.objects.create(owner=studio, work=case.work, party=case.party, number=2, opened_at=now())
     other = Case.objects.create(owner=studio, work=case.work, party="other.example", number=2, opened_at=now())
     other.refresh_from_db()
-    assert (other.decision, other.waits, other.places, other.standing) == ("open", True, 0, "")
+    assert (other.decision, other.is_pending, other.places, other.standing) == ("open", True, 0, "")
     row = case.case_sightings.get()
     for needed in (row.sighting, row.match, case.work):
         with pytest.raises(ProtectedError), transaction.atomic():
@@ -25,7 +25,7 @@ def test_a_case_is_one_matter_of_one_owner_and_keeps_what_it_is_about(inline: Sy
 
 
 @pytest.mark.long
-def test_a_sighting_loses_its_licence_and_no_more_when_that_goes(inline: SyncRunner) -> None:
+def test_deleted_licence_is_cleared_from_sightings(inline: SyncRunner) -> None:
     case = create_case(inline.services, owner("studio"))
     licence = Licence.objects.create(owner=case.owner, number=1, licensee="A shop")
     case.case_sightings.update(licence=licence)
@@ -33,7 +33,7 @@ def test_a_sighting_loses_its_licence_and_no_more_when_that_goes(inline: SyncRun
     assert CaseSighting.objects.get().licence is None
 
 
-def test_the_newest_line_of_a_history_comes_first(inline: SyncRunner) -> None:
+def test_newest_event_comes_first(inline: SyncRunner) -> None:
     case = create_case(inline.services, owner("studio"))
     moment = now()
     for kind in ("one", "two"):

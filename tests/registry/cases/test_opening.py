@@ -11,7 +11,7 @@ from tests.registry.matches.test_match import crawl_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_matching_twice_gives_the_same_rows(inline: SyncRunner) -> None:
+def test_repeated_matching_creates_no_duplicates(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
@@ -24,7 +24,7 @@ def test_matching_twice_gives_the_same_rows(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_a_matched_picture_that_is_seen_again_extends_its_case(inline: SyncRunner) -> None:
+def test_repeated_sighting_extends_existing_case(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
@@ -34,7 +34,7 @@ def test_a_matched_picture_that_is_seen_again_extends_its_case(inline: SyncRunne
 
 
 @pytest.mark.long
-def test_a_public_sighting_concerns_every_owner_and_a_private_one_only_its_own(inline: SyncRunner) -> None:
+def test_private_sighting_opens_case_only_for_its_owner(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     data = photograph(1)
     register(inline.services, studio, data)
@@ -46,7 +46,7 @@ def test_a_public_sighting_concerns_every_owner_and_a_private_one_only_its_own(i
 
 
 @pytest.mark.long
-def test_a_licence_decides_a_case_and_a_sighting_outside_of_it_takes_that_back(inline: SyncRunner) -> None:
+def test_uncovered_sighting_reopens_licensed_case(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
@@ -70,7 +70,7 @@ def test_registrations_and_decisions_are_submitted_to_the_log(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_opening_a_case_takes_few_statements_and_each_further_one_of_a_batch_fewer(inline: SyncRunner) -> None:
+def test_case_opening_query_count_is_limited(inline: SyncRunner) -> None:
     studio = owner("studio")
     crawl_slice, epoch = claim_new_slice(studio)
     picture_ids = []

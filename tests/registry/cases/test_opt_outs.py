@@ -1,9 +1,9 @@
-"""Test hosts that refuse crawlers, and the known finds on them."""
+"""Test hosts that refuse crawlers, and the known matches on them."""
 
 import pytest
 
 from exhibit.clock import now
-from exhibit.network.addresses import url_key
+from exhibit.network.addresses import compute_url_key
 from registry.cases import decisions, opt_outs
 from registry.cases.opt_outs import OptOut
 from registry.crawls.opt_outs import store_counts
@@ -12,8 +12,8 @@ from tests.assets.rows import claim_new_slice, owner, photograph, record_sightin
 from workers.tasks.sync_runner import SyncRunner
 
 
-def refuse(crawl: Crawl, url: str, reason: str) -> None:
-    Refusal.objects.create(crawl=crawl, key=url_key(url), url=url, reason=reason, at=now())
+def add_refusal(crawl: Crawl, url: str, reason: str) -> None:
+    Refusal.objects.create(crawl=crawl, key=compute_url_key(url), url=url, reason=reason, at=now())
 
 
 @pytest.mark.long
@@ -32,7 +32,7 @@ def test_opt_out_hosts_are_listed_with_their_signals_and_cases(inline: SyncRunne
         "http://other.example/": "tdm-reserved",
         "http://gone.example/": "http-404",
     }.items():
-        refuse(crawl_slice.crawl, url, reason)
+        add_refusal(crawl_slice.crawl, url, reason)
     watch = crawl_slice.crawl.watch
     other = OptOut("other.example", {"tdm-reserved": 1}, [])
     expected = [OptOut(host, {"noai": 1, "robots": 2}, [case.number]), other]
@@ -40,7 +40,7 @@ def test_opt_out_hosts_are_listed_with_their_signals_and_cases(inline: SyncRunne
     store_counts(crawl_slice.crawl_id)
     Refusal.objects.all().delete()
     assert opt_outs.find_opt_outs(watch) == expected, "what has ended is counted once"
-    decisions.dismiss(case, by="Ann", reason="Not ours.")
+    decisions.dismiss_case(case, by="Ann", reason="Not ours.")
     assert {opt_out.host: opt_out.cases for opt_out in opt_outs.find_opt_outs(watch)} == {host: [], "other.example": []}
     for number in range(2, 5):
         Crawl.objects.create(watch=watch, number=number, started_at=now())

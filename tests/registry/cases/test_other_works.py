@@ -1,4 +1,4 @@
-"""Test what else a case's image shows: works of the same owner, and of no other."""
+"""Test which other works of the same owner a case's image shows."""
 
 import io
 
@@ -16,24 +16,26 @@ from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, r
 from workers.tasks.sync_runner import SyncRunner
 
 
-def other_file(quality: int) -> bytes:
-    """Return the first photograph as another file."""
+def encode_at_quality(quality: int) -> bytes:
+    """Return the first photograph, encoded at this quality."""
     return encode_jpeg(Image.open(io.BytesIO(photograph(1))), quality)
 
 
-def register_twice(at: SyncRunner) -> Owner:
-    """An image that an owner registered twice and another owner once, and a copy of it on a site."""
+def register_twice(runner: SyncRunner) -> Owner:
+    """Register an image twice for one owner and once for another, and crawl a copy of it."""
     studio, other_owner = owner("studio"), owner("others")
-    register(at.services, studio, photograph(1), "The harbour")
-    register(at.services, studio, other_file(70), "The harbour, again")
-    register(at.services, studio, photograph(2), "Another picture")
-    register(at.services, other_owner, other_file(80), "Somebody else's")
-    match_pictures(at.services, record_sightings(at.services, *claim_new_slice(studio), [recompress(photograph(1))]))
+    register(runner.services, studio, photograph(1), "The harbour")
+    register(runner.services, studio, encode_at_quality(70), "The harbour, again")
+    register(runner.services, studio, photograph(2), "Another picture")
+    register(runner.services, other_owner, encode_at_quality(80), "Somebody else's")
+    match_pictures(
+        runner.services, record_sightings(runner.services, *claim_new_slice(studio), [recompress(photograph(1))])
+    )
     return studio
 
 
 @pytest.mark.long
-def test_a_case_names_the_other_works_of_its_owner_that_its_picture_shows(inline: SyncRunner) -> None:
+def test_other_works_of_owner_in_same_picture_are_listed(inline: SyncRunner) -> None:
     studio = register_twice(inline)
     first, second = studio.cases.order_by("number")
     works_by_case = find_other_works([first, second])
@@ -46,20 +48,20 @@ def test_a_case_names_the_other_works_of_its_owner_that_its_picture_shows(inline
 
 
 @pytest.mark.long
-def test_related_and_removed_works_are_not_named(inline: SyncRunner) -> None:
+def test_related_and_removed_works_are_omitted(inline: SyncRunner) -> None:
     studio = register_twice(inline)
     case = studio.cases.get(work__title="The harbour")
     match = Match.objects.get(registered__work_pictures__work__title="The harbour, again")
     second_work = Work.objects.get(title="The harbour, again")
     for decision, expected in (
         ("review", [Decision.REVIEW]),
-        ("resembles", []),
+        ("related", []),
         ("none", []),
         ("certain", ["certain"]),
     ):
         Match.objects.filter(pk=match.pk).update(decision=decision)
         assert [work.decision for work in find_other_works([case])[case.pk]] == expected, decision
-    match.pk, match.pipeline, match.decision = None, "later", "resembles"  # a newer version grades the same pair lower
+    match.pk, match.pipeline, match.decision = None, "later", "related"  # a newer version grades the same pair lower
     match.save(force_insert=True)
     assert find_other_works([case])[case.pk] == []
     match.delete()
@@ -71,7 +73,7 @@ def test_related_and_removed_works_are_not_named(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_many_cases_are_answered_by_one_question(inline: SyncRunner) -> None:
+def test_other_works_of_many_cases_need_one_query(inline: SyncRunner) -> None:
     register_twice(inline)
     cases = list(Case.objects.all())
     assert len(cases) > 1

@@ -1,4 +1,4 @@
-"""Test that the helper reads each captured page once, and that requests use the result."""
+"""Test that the sandboxed helper process reads each captured page once, and that requests use the result."""
 
 import time
 
@@ -16,7 +16,7 @@ __all__ = ["inline", "stage", "studio", "two_cases"]
 CREDITED_PAGE = '<img src="/image-0.jpg" alt="by Pexels"> <a href="mailto:Legal@shop.example">write</a>'
 
 
-def test_what_a_page_states_is_kept_and_the_check_reads_no_page(studio: Owner, inline: SyncRunner) -> None:
+def test_page_statements_are_stored_for_case_check(studio: Owner, inline: SyncRunner) -> None:
     store_page(inline, CREDITED_PAGE)
     row = PageReading.objects.get(capture__case__number=1)
     assert [statement["name"] for statement in row.statements] == ["Pexels"]
@@ -26,9 +26,7 @@ def test_what_a_page_states_is_kept_and_the_check_reads_no_page(studio: Owner, i
     assert {point.kind for point in checked.points} == {"reseller"}
 
 
-def test_a_page_that_holds_the_helper_up_is_refused_once_and_the_check_goes_on(
-    studio: Owner, inline: SyncRunner
-) -> None:
+def test_unreadable_page_is_refused_once_and_check_continues(studio: Owner, inline: SyncRunner) -> None:
     tag = "<b" + "".join(f" a{number}=1" for number in range(2_000)) + ">"
     store_page(inline, CREDITED_PAGE + tag)
     row = PageReading.objects.get(capture__case__number=1)
@@ -39,7 +37,7 @@ def test_a_page_that_holds_the_helper_up_is_refused_once_and_the_check_goes_on(
     assert (checked.pages, checked.pending) == (0, 0)
 
 
-def test_no_page_is_long_for_a_request(studio: Owner, inline: SyncRunner) -> None:
+def test_case_check_with_large_page_is_fast(studio: Owner, inline: SyncRunner) -> None:
     store_page(inline, f"<img src='/image-0.jpg'><script>{{{'a.' * (MAX_BYTES // 2)}}}</script> Pexels")
     case = studio.cases.get(number=1)
     start = time.thread_time()
@@ -48,14 +46,14 @@ def test_no_page_is_long_for_a_request(studio: Owner, inline: SyncRunner) -> Non
     assert PageReading.objects.get(capture__case__number=1).is_read
 
 
-def test_a_page_that_is_gone_from_the_store_is_refused(studio: Owner, inline: SyncRunner) -> None:
+def test_page_missing_from_store_is_refused(studio: Owner, inline: SyncRunner) -> None:
     file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": "0" * 64, "size": 1}
     Capture.objects.filter(case__number=1).update(state="done", files=[file])
     read_captured_pages(inline)
     assert PageReading.objects.get(capture__case__number=1).refusal == NOT_STORED
 
 
-def test_a_visit_has_its_page_read_once_and_one_without_a_page_none(studio: Owner, inline: SyncRunner) -> None:
+def test_page_of_visit_is_read_once(studio: Owner, inline: SyncRunner) -> None:
     visits = list(Capture.objects.all())
     capture_sightings(inline.services, [visit.pk for visit in visits])  # no server responds: no page is stored
     assert not PageReading.objects.exists()

@@ -26,7 +26,7 @@ def make_cases(inline: SyncRunner, studio: Owner, count: int) -> None:
             number=number,
             party=site,
             opened_at=now(),
-            waits=True,
+            is_pending=True,
             likelihood=chance.choice((0.5, 0.75)),
             places=chance.randint(1, 2),
         )
@@ -35,31 +35,31 @@ def make_cases(inline: SyncRunner, studio: Owner, count: int) -> None:
 
 
 @pytest.mark.long
-def test_the_next_case_is_the_one_that_the_queue_lists_next(inline: SyncRunner) -> None:
+def test_next_case_follows_queue_order(inline: SyncRunner) -> None:
     studio = owner("studio")
     make_cases(inline, studio, 40)
     listed = [entry.case for entry in queue.list_in_groups(studio, CaseFilter(), 0, 100)]
     assert len(listed) == 40
     numbers = [case.number for case in listed]
-    assert [queue.next_case_number(case) for case in listed] == [*numbers[1:], None]
+    assert [queue.find_next_case_number(case) for case in listed] == [*numbers[1:], None]
 
 
-def test_after_a_decided_case_comes_the_first_that_waits(inline: SyncRunner) -> None:
+def test_next_case_after_decided_case_is_first_waiting(inline: SyncRunner) -> None:
     studio = owner("studio")
     make_cases(inline, studio, 3)
     first, second, third = [entry.case for entry in queue.list_in_groups(studio, CaseFilter(), 0, 100)]
-    Case.objects.filter(pk=first.pk).update(waits=False)
+    Case.objects.filter(pk=first.pk).update(is_pending=False)
     first.refresh_from_db()
-    assert queue.next_case_number(first) == second.number
-    Case.objects.filter(owner=studio).update(waits=False)
+    assert queue.find_next_case_number(first) == second.number
+    Case.objects.filter(owner=studio).update(is_pending=False)
     third.refresh_from_db()
-    assert queue.next_case_number(third) is None
+    assert queue.find_next_case_number(third) is None
 
 
-def test_a_case_that_was_decided_since_it_was_read_has_the_first_behind_it(inline: SyncRunner) -> None:
+def test_decided_case_read_earlier_has_no_next_case(inline: SyncRunner) -> None:
     studio = owner("studio")
     make_cases(inline, studio, 2)
     last = [entry.case for entry in queue.list_in_groups(studio, CaseFilter(), 0, 100)][-1]
-    Case.objects.filter(owner=studio).update(waits=False)
-    assert last.waits
-    assert queue.next_case_number(last) is None
+    Case.objects.filter(owner=studio).update(is_pending=False)
+    assert last.is_pending
+    assert queue.find_next_case_number(last) is None

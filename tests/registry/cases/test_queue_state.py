@@ -1,4 +1,4 @@
-"""Test which cases wait for a person: cleared ones stay away, and new sightings since a decision bring them back."""
+"""Test which cases are pending review: dismissed cases leave the queue, and new sightings return them."""
 
 import io
 from datetime import date
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from registry.cases import decisions
-from registry.cases.decisions import Choice, DecisionRequest, confirm, dismiss, license_use, reopen
+from registry.cases.decisions import Choice, DecisionRequest, confirm_case, dismiss_case, license_use, reopen
 from registry.matches.match import match_pictures
 from registry.models import Case, LookAlike, Owner
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
@@ -19,37 +19,37 @@ def crawl_pictures(inline: SyncRunner, rights_holder: Owner, *pictures: bytes, h
     match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, pictures, host=host))
 
 
-def list_waiting_sites(of: Owner) -> list[str]:
-    return sorted(of.cases.filter(waits=True).values_list("party", flat=True))
+def list_waiting_sites(rights_holder: Owner) -> list[str]:
+    return sorted(rights_holder.cases.filter(is_pending=True).values_list("party", flat=True))
 
 
-def crop_half(data: bytes) -> bytes:
+def crop_right_quarter(data: bytes) -> bytes:
     picture = Image.open(io.BytesIO(data))
     return encode_jpeg(picture.crop((0, 0, picture.width * 3 // 4, picture.height)))
 
 
-def test_a_case_knows_what_the_queue_shows_and_sorts_by(inline: SyncRunner) -> None:
+def test_case_stores_queue_order_values(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data), data)
     case = Case.objects.get()
-    assert (case.waits, case.places) == (True, 2)
+    assert (case.is_pending, case.places) == (True, 2)
     assert case.likelihood >= 0.9
     assert case.shown is not None
     assert case.shown.match.decision == "certain"
 
 
 @pytest.mark.long
-def test_dismissed_case_waits_again_after_another_picture(inline: SyncRunner) -> None:
+def test_dismissed_case_waits_again_after_new_picture(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    crawl_pictures(inline, studio, crop_half(data))
-    dismiss(Case.objects.get(), by="Ann", reason="")
-    crawl_pictures(inline, studio, crop_half(data))
+    crawl_pictures(inline, studio, crop_right_quarter(data))
+    dismiss_case(Case.objects.get(), by="Ann", reason="")
+    crawl_pictures(inline, studio, crop_right_quarter(data))
     assert list_waiting_sites(studio) == []
     crawl_pictures(inline, studio, data)
     assert list_waiting_sites(studio) == ["shop.example"]
-    (outcome,) = decisions.decide_each(
+    (outcome,) = decisions.decide_cases(
         inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ben", "A copy now.")
     )
     assert outcome.done
@@ -58,7 +58,7 @@ def test_dismissed_case_waits_again_after_another_picture(inline: SyncRunner) ->
 
 
 @pytest.mark.long
-def test_a_licensed_case_waits_again_when_nothing_covers_what_it_gains(inline: SyncRunner) -> None:
+def test_licensed_case_waits_again_after_uncovered_sighting(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
@@ -70,21 +70,21 @@ def test_a_licensed_case_waits_again_when_nothing_covers_what_it_gains(inline: S
 
 
 @pytest.mark.long
-def test_a_confirmed_case_asks_nobody_again(inline: SyncRunner) -> None:
+def test_confirmed_case_does_not_wait_again(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
-    confirm(inline.services, Case.objects.get(), by="Ann", reason="")
+    confirm_case(inline.services, Case.objects.get(), by="Ann", reason="")
     crawl_pictures(inline, studio, data)
     assert list_waiting_sites(studio) == []
 
 
 @pytest.mark.long
-def test_a_case_can_be_taken_out_of_the_drawer(inline: SyncRunner) -> None:
+def test_look_alike_case_can_be_returned_to_queue(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
-    dismiss(Case.objects.get(), by="Ann", reason="")
+    dismiss_case(Case.objects.get(), by="Ann", reason="")
     crawl_pictures(inline, studio, recompress(data), host="other.example")
     decisions.return_to_queue(Case.objects.get(party="other.example"), by="Ben")
     assert list_waiting_sites(studio) == ["other.example"]
@@ -96,7 +96,7 @@ def test_dismissed_pair_needs_no_further_decision(inline: SyncRunner) -> None:
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
     crawl_pictures(inline, studio, recompress(data), host="other.example")
-    dismiss(Case.objects.get(party="shop.example"), by="Ann", reason="Another bridge.")
+    dismiss_case(Case.objects.get(party="shop.example"), by="Ann", reason="Another bridge.")
     assert list_waiting_sites(studio) == []
     crawl_pictures(inline, studio, recompress(data), host="third.example")
     assert list_waiting_sites(studio) == []
@@ -104,50 +104,50 @@ def test_dismissed_pair_needs_no_further_decision(inline: SyncRunner) -> None:
     assert (drawer.decision, drawer.captures.count()) == ("open", 0)
     learned = drawer.owner.look_alikes.get()
     assert learned.case is not None
-    assert (learned.case.party, learned.cleared_by) == ("shop.example", "Ann")
+    assert (learned.case.party, learned.dismissed_by) == ("shop.example", "Ann")
 
 
 @pytest.mark.long
-def test_a_near_same_picture_stays_away_and_another_one_does_not(inline: SyncRunner) -> None:
+def test_near_duplicate_of_dismissed_picture_does_not_wait(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    crawl_pictures(inline, studio, crop_half(data))
-    dismiss(Case.objects.get(), by="Ann", reason="")
-    crawl_pictures(inline, studio, recompress(crop_half(data)), host="near.example")
+    crawl_pictures(inline, studio, crop_right_quarter(data))
+    dismiss_case(Case.objects.get(), by="Ann", reason="")
+    crawl_pictures(inline, studio, recompress(crop_right_quarter(data)), host="near.example")
     assert list_waiting_sites(studio) == []
     crawl_pictures(inline, studio, data, host="copy.example")
     assert list_waiting_sites(studio) == ["copy.example"]
 
 
 @pytest.mark.long
-def test_what_one_owner_learned_is_nothing_to_another(inline: SyncRunner) -> None:
+def test_dismissal_does_not_affect_other_owners(inline: SyncRunner) -> None:
     studio, agency, data = owner("studio"), owner("agency"), photograph(1)
     register(inline.services, studio, data)
     register(inline.services, agency, data)
     crawl_pictures(inline, studio, recompress(data))
-    dismiss(studio.cases.get(), by="Ann", reason="")
+    dismiss_case(studio.cases.get(), by="Ann", reason="")
     crawl_pictures(inline, studio, recompress(data), host="other.example")
     assert (list_waiting_sites(studio), list_waiting_sites(agency)) == ([], ["other.example", "shop.example"])
 
 
 @pytest.mark.long
-def test_opening_the_case_again_forgets_what_it_taught(inline: SyncRunner) -> None:
+def test_reopening_case_forgets_its_look_alikes(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
     crawl_pictures(inline, studio, recompress(data), host="other.example")
     case = Case.objects.get(party="shop.example")
-    dismiss(case, by="Ann", reason="")
+    dismiss_case(case, by="Ann", reason="")
     reopen(case, by="Ben", reason="It is ours.")
     assert not LookAlike.objects.exists()
     assert list_waiting_sites(studio) == ["other.example", "shop.example"]
 
 
 @pytest.mark.long
-def test_a_use_that_nobody_minds_teaches_nothing(inline: SyncRunner) -> None:
+def test_dismissed_copy_stores_no_look_alike(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
-    dismiss(Case.objects.get(), by="Ann", reason="A quotation.", copies=True)
+    dismiss_case(Case.objects.get(), by="Ann", reason="A quotation.", copies=True)
     crawl_pictures(inline, studio, recompress(data), host="other.example")
     assert list_waiting_sites(studio) == ["other.example"]

@@ -14,12 +14,12 @@ from PIL import Image
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.ports import Captured
+from exhibit.ports import CaptureResult
 from registry.bundles.capture import capture_sightings
 from registry.cases import history, recaptures
-from registry.cases.decisions import confirm, dismiss
+from registry.cases.decisions import confirm_case, dismiss_case
 from registry.cases.opening import open_cases_of_matches
-from registry.cases.recaptures import Standing, next_visit
+from registry.cases.recaptures import PlaceState, compute_next_visit
 from registry.fingerprints import fingerprints
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Licence, Match, Owner, Picture, Sighting
@@ -28,16 +28,16 @@ from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
 DAYS = 7
-THEN = datetime(2026, 11, 20, tzinfo=UTC)
+LAST_VISIT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def next_visit_in_days(*outcomes: str, first: int = 7) -> int | None:
-    """Return the days until the next visit, after visits with these outcomes, the last one first."""
-    moment = next_visit(outcomes, THEN, first)
-    return None if moment is None else (moment - THEN).days
+    """Return the days until the next visit, given the outcomes of earlier visits, newest first."""
+    moment = compute_next_visit(outcomes, LAST_VISIT, first)
+    return None if moment is None else (moment - LAST_VISIT).days
 
 
-def test_pauses_double_while_nothing_changes_and_are_short_again_when_something_has() -> None:
+def test_visit_interval_doubles_until_something_changes() -> None:
     online = [next_visit_in_days(*["captured"] * times) for times in range(1, 7)]
     assert online == [7, 14, 28, 56, 56, 56]
     assert next_visit_in_days("page-gone", "captured", "captured", "captured") == 7
@@ -45,7 +45,7 @@ def test_pauses_double_while_nothing_changes_and_are_short_again_when_something_
     assert next_visit_in_days("image-changed", "image-changed") == 14
 
 
-def test_a_place_that_stays_away_is_left_alone() -> None:
+def test_unavailable_page_is_abandoned_after_repeated_visits() -> None:
     assert next_visit_in_days("page-gone") == 7
     assert next_visit_in_days("image-gone", "page-gone") == 14
     assert next_visit_in_days("page-gone", "image-gone", "page-gone") is None
@@ -53,13 +53,13 @@ def test_a_place_that_stays_away_is_left_alone() -> None:
     assert next_visit_in_days(*["unreachable"] * 5) is None
 
 
-def test_a_page_that_dropped_the_picture_while_its_file_stays_is_a_standing_of_its_own() -> None:
-    assert recaptures.standing_of("not-shown") == "hidden"
+def test_page_without_picture_has_status_hidden() -> None:
+    assert recaptures.get_place_state("not-shown") == "hidden"
     assert next_visit_in_days("not-shown", "captured", "captured") == 7
-    assert all(f"again-{standing}" in history.PHRASES for standing in Standing)
+    assert all(f"again-{standing}" in history.PHRASES for standing in PlaceState)
 
 
-def test_no_pause_means_no_further_visit() -> None:
+def test_zero_interval_disables_revisits() -> None:
     assert next_visit_in_days("captured", first=0) is None
     assert next_visit_in_days("captured", first=1) == 1
 
@@ -96,7 +96,7 @@ def case(inline: SyncRunner, site: Site) -> Case:
 
 
 def visit_again(inline: SyncRunner) -> list[int]:
-    """Make the next visits due, and make them."""
+    """Make the next visits due, run them, and return their IDs."""
     Capture.objects.update(finished_at=F("finished_at") - timedelta(days=DAYS))
     Capture.objects.exclude(next_at=None).update(next_at=now() - timedelta(seconds=1))
     capture_ids = recaptures.start_due_visits(now(), DAYS)
@@ -104,33 +104,31 @@ def visit_again(inline: SyncRunner) -> list[int]:
     return capture_ids
 
 
-def get_standing(case: Case) -> Standing:
-    ((standing, _),) = recaptures.standings(case.captures.all()).values()
+def get_standing(case: Case) -> PlaceState:
+    ((standing, _),) = recaptures.find_place_states(case.captures.all()).values()
     case.refresh_from_db()
     assert case.standing == standing
     return standing
 
 
-def test_a_case_counts_as_removed_when_all_of_its_places_are(inline: SyncRunner, case: Case) -> None:
+def test_case_is_removed_when_all_its_pages_are(inline: SyncRunner, case: Case) -> None:
     first = case.captures.get()
     other = {"page_key": first.page_key, "image_key": b"other", "sighting": first.sighting, "finished_at": now()}
     case.captures.create(state="done", outcome="image-gone", **other)
-    recaptures.update_standing(case)
+    recaptures.update_place_state(case)
     assert case.standing == "online"
-    assert recaptures.summarize_visits([case])[case.pk].places == {Standing.ONLINE: 1, Standing.REMOVED: 1}
+    assert recaptures.summarize_visits([case])[case.pk].places == {PlaceState.ONLINE: 1, PlaceState.REMOVED: 1}
     case.captures.create(state="done", outcome="unreachable", number=2, **other)
     case.captures.filter(pk=first.pk).update(outcome="page-gone")
-    recaptures.update_standing(case)
+    recaptures.update_place_state(case)
     assert case.standing == "unseen"
     case.captures.filter(number=2).update(outcome="page-gone")
-    recaptures.update_standing(case)
+    recaptures.update_place_state(case)
     assert case.standing == "removed"
 
 
 @pytest.mark.long
-def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(
-    inline: SyncRunner, case: Case, site: Site
-) -> None:
+def test_each_revisit_is_a_separate_capture(inline: SyncRunner, case: Case, site: Site) -> None:
     first = case.captures.get()
     assert first.next_at is not None
     assert first.finished_at is not None
@@ -154,16 +152,14 @@ def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(
 
 
 @pytest.mark.long
-def test_a_place_whose_picture_stays_away_is_not_visited_for_ever(inline: SyncRunner, case: Case, site: Site) -> None:
+def test_revisits_end_when_picture_stays_gone(inline: SyncRunner, case: Case, site: Site) -> None:
     site.routes.clear()
     assert [len(visit_again(inline)) for _ in range(4)] == [1, 1, 1, 0]
     assert case.captures.count() == 4
 
 
 @pytest.mark.long
-def test_looks_that_somebody_asks_for_day_after_day_give_no_place_up(
-    inline: SyncRunner, case: Case, site: Site
-) -> None:
+def test_manual_visits_do_not_end_scheduled_revisits(inline: SyncRunner, case: Case, site: Site) -> None:
     site.routes["/page-0"] = site.routes["/image-0.jpg"] = Answer(b"", status=403)
     for _ in range(6):
         Capture.objects.update(finished_at=F("finished_at") - timedelta(days=1))
@@ -173,24 +169,24 @@ def test_looks_that_somebody_asks_for_day_after_day_give_no_place_up(
     assert (last.outcome, last.next_at is not None) == ("unreachable", True)
 
 
-def test_asking_twice_gives_the_same_rows(inline: SyncRunner, case: Case) -> None:
+def test_starting_due_visits_twice_creates_no_duplicates(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(next_at=now() - timedelta(seconds=1))
     first = recaptures.start_due_visits(now(), DAYS)
-    Capture.objects.filter(number=1).update(next_at=now() - timedelta(seconds=1))  # as in a restored row
+    Capture.objects.filter(number=1).update(next_at=now() - timedelta(seconds=1))  # as in a row restored from a backup
     assert recaptures.start_due_visits(now(), DAYS) == first
     assert case.captures.count() == 2
 
 
 @pytest.mark.long
 def test_dismissed_case_is_not_revisited_and_confirmed_case_is(inline: SyncRunner, case: Case) -> None:
-    confirm(inline.services, case, by="ann", reason="")
+    confirm_case(inline.services, case, by="ann", reason="")
     assert len(visit_again(inline)) == 1
     case.refresh_from_db()
     from registry.cases.decisions import reopen
 
     reopen(case, by="ann", reason="")
     case.refresh_from_db()
-    dismiss(case, by="ann", reason="", copies=False)
+    dismiss_case(case, by="ann", reason="", copies=False)
     assert visit_again(inline) == []
     case.refresh_from_db()
     reopen(case, by="ann", reason="A mistake.")
@@ -198,7 +194,7 @@ def test_dismissed_case_is_not_revisited_and_confirmed_case_is(inline: SyncRunne
 
 
 @pytest.mark.long
-def test_a_visit_that_failed_is_made_again_after_the_first_pause(inline: SyncRunner, case: Case) -> None:
+def test_failed_visit_is_retried_after_first_interval(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(state="failed", next_at=None, claimed_at=now() - timedelta(days=DAYS - 1))
     assert recaptures.start_due_visits(now(), DAYS) == []
     Capture.objects.update(claimed_at=now() - timedelta(days=DAYS + 1))
@@ -211,14 +207,14 @@ def test_a_visit_that_failed_is_made_again_after_the_first_pause(inline: SyncRun
 
 
 @pytest.mark.long
-def test_the_tick_starts_what_is_due(inline: SyncRunner, case: Case) -> None:
+def test_tick_starts_due_visits(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(next_at=now() - timedelta(seconds=1))
     inline.run_until_idle()
     assert list(case.captures.order_by("number").values_list("number", "state")) == [(1, "done"), (2, "done")]
 
 
-def serve_another(inline: SyncRunner, site: Site) -> bytes:
-    """Serve another copy at the same URL, which a second crawl sees."""
+def serve_other_copy(inline: SyncRunner, site: Site) -> bytes:
+    """Serve a different copy at the same URL, and crawl it."""
     other = encode_jpeg(Image.open(BytesIO(photograph(1))), quality=40)
     site.routes["/image-0.jpg"] = Answer(other, media_type="image/jpeg")
     crawl_picture(inline, site, other)
@@ -226,71 +222,65 @@ def serve_another(inline: SyncRunner, site: Site) -> bytes:
 
 
 def crawl_picture(inline: SyncRunner, site: Site, data: bytes) -> list[int]:
-    """Let another crawl see an image on the page; returns the captures that wait."""
+    """Record the image in a new crawl of the page, and return the IDs of pending captures."""
     studio = Owner.objects.get()
     crawl_slice, epoch = claim_new_slice(studio, f"later-{studio.watches.count()}")
     match_pictures(
         inline.services, record_sightings(inline.services, crawl_slice, epoch, [data], host=f"127.0.0.1:{site.port}")
     )
-    picture = Picture.objects.get(digest=Digest.of(data))
+    picture = Picture.objects.get(digest=Digest.from_bytes(data))
     open_cases_of_matches(services=inline.services, found=[picture.pk])
     return list(Capture.objects.filter(state="todo").values_list("pk", flat=True))
 
 
-def picture_digest(case: Case) -> Digest:
-    """Return the digest of the image for which the last visit looked."""
+def get_picture_digest(case: Case) -> Digest:
+    """Return the digest of the image that the last visit searched for."""
     digest: Digest = case.captures.latest("number").sighting.picture.digest
     return digest
 
 
-def test_a_visit_looks_for_the_picture_that_was_seen_at_its_place_last(
-    inline: SyncRunner, case: Case, site: Site
-) -> None:
-    other = serve_another(inline, site)
+def test_revisit_targets_most_recent_picture(inline: SyncRunner, case: Case, site: Site) -> None:
+    other = serve_other_copy(inline, site)
     visit_again(inline)
-    assert (get_standing(case), picture_digest(case)) == ("online", Digest.of(other))
+    assert (get_standing(case), get_picture_digest(case)) == ("online", Digest.from_bytes(other))
     first, second = (row.sighting_id for row in case.captures.order_by("number"))
-    places = recaptures.visits_for((row, row.sighting.picture_id) for row in case.captures.all())
+    places = recaptures.find_last_visits((row, row.sighting.picture_id) for row in case.captures.all())
     assert [row.sighting_id for _, row in places.values()] == [first, second]
 
 
-@pytest.mark.parametrize("moment", [THEN, None])
-def test_what_an_archive_saw_there_long_ago_is_not_looked_for(
+@pytest.mark.parametrize("moment", [LAST_VISIT, None])
+def test_revisit_ignores_archived_sightings(
     inline: SyncRunner, case: Case, site: Site, moment: datetime | None
 ) -> None:
-    other = serve_another(inline, site)
-    Sighting.objects.filter(picture__digest=Digest.of(other)).update(first_seen=moment, last_seen=moment)
-    before = picture_digest(case)
+    other = serve_other_copy(inline, site)
+    Sighting.objects.filter(picture__digest=Digest.from_bytes(other)).update(first_seen=moment, last_seen=moment)
+    before = get_picture_digest(case)
     visit_again(inline)
-    assert (get_standing(case), picture_digest(case)) == ("changed", before)
+    assert (get_standing(case), get_picture_digest(case)) == ("changed", before)
 
 
 def test_visit_skips_licensed_and_related_pictures(inline: SyncRunner, case: Case, site: Site) -> None:
-    first, licensed = picture_digest(case), serve_another(inline, site)
+    first, licensed = get_picture_digest(case), serve_other_copy(inline, site)
     licence = Licence.objects.create(owner=case.owner, number=1, licensee="A shop")
-    case.case_sightings.filter(sighting__picture__digest=Digest.of(licensed)).update(licence=licence)
+    case.case_sightings.filter(sighting__picture__digest=Digest.from_bytes(licensed)).update(licence=licence)
     alike = encode_jpeg(Image.open(BytesIO(photograph(1))), quality=50)
     crawl_picture(inline, site, alike)
-    Match.objects.filter(found__digest=Digest.of(alike)).update(decision="resembles")
+    Match.objects.filter(found__digest=Digest.from_bytes(alike)).update(decision="related")
     visit_again(inline)
-    assert (get_standing(case), picture_digest(case)) == ("changed", first)
+    assert (get_standing(case), get_picture_digest(case)) == ("changed", first)
 
 
-def test_who_confirms_has_the_picture_looked_for_that_came_after_the_visit(
-    inline: SyncRunner, case: Case, site: Site
-) -> None:
-    other = serve_another(inline, site)
-    confirm(inline.services, case, by="ann", reason="")
+def test_confirmation_visits_newest_picture(inline: SyncRunner, case: Case, site: Site) -> None:
+    other = serve_other_copy(inline, site)
+    confirm_case(inline.services, case, by="ann", reason="")
     capture_sightings(inline.services, list(case.captures.filter(state="todo").values_list("pk", flat=True)))
     assert list(case.captures.order_by("number").values_list("outcome", flat=True)) == ["captured", "captured"]
-    assert picture_digest(case) == Digest.of(other)
-    recaptures.visit_changed_places(case)
+    assert get_picture_digest(case) == Digest.from_bytes(other)
+    recaptures.request_visits_of_changed_places(case)
     assert case.captures.count() == 2
 
 
-def test_a_place_where_a_crawl_sees_a_picture_again_is_visited_though_it_was_given_up(
-    inline: SyncRunner, case: Case, site: Site
-) -> None:
+def test_abandoned_page_is_revisited_after_new_sighting(inline: SyncRunner, case: Case, site: Site) -> None:
     served = dict(site.routes)
     site.routes.clear()
     while visit_again(inline):
@@ -305,10 +295,10 @@ def test_a_place_where_a_crawl_sees_a_picture_again_is_visited_though_it_was_giv
 
 
 @pytest.mark.parametrize("state", ["todo", "failed"])
-def test_who_asks_for_a_look_gets_one_though_a_visit_for_a_later_picture_was_put_off_or_failed(
+def test_requested_visit_runs_despite_postponed_or_failed_visit(
     inline: SyncRunner, case: Case, site: Site, state: str
 ) -> None:
-    serve_another(inline, site)
+    serve_other_copy(inline, site)
     last = case.captures.get()
     capture = Capture.objects.get(pk=recaptures.request_next_visit(last))
     recaptures.target_newest_pictures([capture.pk])
@@ -319,16 +309,16 @@ def test_who_asks_for_a_look_gets_one_though_a_visit_for_a_later_picture_was_put
     assert list(case.captures.filter(state="todo").values_list("number", flat=True)) == [2 if state == "todo" else 3]
 
 
-def test_a_visit_that_took_so_long_that_another_began_is_said_of_what_it_looked_for(
+def test_slow_visit_is_recorded_for_its_original_target(
     inline: SyncRunner, case: Case, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, first = type(inline.services.capturer), case.captures.get().sighting_id
     visit = kind.capture_all
 
-    def capture_slowly(*about: Any) -> list[Captured]:  # noqa: ANN401 - as it is called
+    def capture_slowly(*about: Any) -> list[CaptureResult]:  # noqa: ANN401 - forwards all arguments
         captures = list(visit(*about))
-        serve_another(inline, site)
-        Capture.objects.filter(state="doing").update(sighting=Sighting.objects.latest("pk"))  # as when it is claimed
+        serve_other_copy(inline, site)
+        Capture.objects.filter(state="doing").update(sighting=Sighting.objects.latest("pk"))  # as a new claim does
         return captures
 
     monkeypatch.setattr(kind, "capture_all", capture_slowly)

@@ -1,15 +1,15 @@
-"""Test the sample owner: finds for practice that are not logged, notified, visited or sent, and fully deletable."""
+"""Test the sample owner: its practice matches are not logged, notified, visited or sent, and can be deleted."""
 
 from dataclasses import replace
 
 import pytest
 
-from evidence.accuracy.error_rates import CLASSES
+from evidence.accuracy.error_rates import DECISION_CLASSES
 from exhibit.errors import ServiceMissingError, WrongUseError
 from registry.bundles.deposits import make_deposit
 from registry.bundles.packages import request_package
 from registry.cases import queue, sample
-from registry.cases.decisions import Choice, DecisionRequest, decide_each, dismiss_group, request_bundle
+from registry.cases.decisions import Choice, DecisionRequest, decide_cases, dismiss_group, request_bundle
 from registry.crawls import planning
 from registry.keys import keys
 from registry.log.accuracy import compute_accuracy
@@ -57,32 +57,32 @@ def add_sample_owner(inline: SyncRunner, name: str = "ann") -> Owner:
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_sample_cases_can_be_decided_and_undone_without_log_entries_or_events(inline: SyncRunner) -> None:
+def test_sample_cases_are_decided_and_undone_without_log_or_events(inline: SyncRunner) -> None:
     ann = add_sample_owner(inline)
-    assert sample.add_sample(inline.services, User.objects.get()) == ann  # one for each user
+    assert sample.add_sample(inline.services, User.objects.get()) == ann  # one sample for each user
     assert "Sailing regatta" in ann.works.values_list("title", flat=True)
-    assert {case.party for case in ann.cases.all()} == {sample.SHOP, sample.BLOG}
-    assert ann.cases.count() == len(sample.COPIES)
+    assert {case.party for case in ann.cases.all()} == {sample.SHOP_HOST, sample.BLOG_HOST}
+    assert ann.cases.count() == len(sample.SAMPLE_COPIES)
     wish = DecisionRequest(Choice.CONFIRM, by="ann")
-    assert [result.done for result in decide_each(inline.services, ann, [1, 2], wish)] == [True, True]
-    assert [result.done for result in decide_each(inline.services, ann, [1], replace(wish, choice=Choice.UNDO))] == [
+    assert [result.done for result in decide_cases(inline.services, ann, [1, 2], wish)] == [True, True]
+    assert [result.done for result in decide_cases(inline.services, ann, [1], replace(wish, choice=Choice.UNDO))] == [
         True
     ]
     inline.run_until_idle()
     assert ann.cases.get(number=2).decision == "confirmed"
     assert [model.objects.count() for model in (Capture, Bundle, AnchorReceipt, Event)] == [0, 0, 0, 0]
-    assert set(LogSubmission.objects.values_list("type", "owner")) <= {("setting", None)}  # only of the installation
-    assert [compute_accuracy().rate(kind).decided for kind in CLASSES] == [0, 0]
+    assert set(LogSubmission.objects.values_list("type", "owner")) <= {("setting", None)}  # installation entries only
+    assert [compute_accuracy().get_rate(kind).decided for kind in DECISION_CLASSES] == [0, 0]
 
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_nothing_of_it_goes_out(inline: SyncRunner) -> None:
+def test_sample_cannot_be_exported_published_or_sent(inline: SyncRunner) -> None:
     ann = add_sample_owner(inline)
     services, work, case, watch = inline.services, ann.works.first(), ann.cases.first(), ann.watches.get()
     assert work is not None
     assert case is not None
-    decide_each(services, ann, [case.number], DecisionRequest(Choice.CONFIRM, by="ann"))
+    decide_cases(services, ann, [case.number], DecisionRequest(Choice.CONFIRM, by="ann"))
     for go in (
         lambda: request_report(ann, preparer="Ann"),
         lambda: request_package(ann, [case.number], "court", by="ann"),
@@ -101,30 +101,30 @@ def test_nothing_of_it_goes_out(inline: SyncRunner) -> None:
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_it_and_what_is_real_dont_know_of_each_other(inline: SyncRunner) -> None:
+def test_sample_and_real_data_are_independent(inline: SyncRunner) -> None:
     ann, studio = add_sample_owner(inline), owner("studio")
     result = register(inline.services, studio, PHOTOGRAPH.read_bytes())
     inline.run_until_idle()
-    assert result.earlier is None
+    assert result.earlier_registered_at is None
     assert not Case.objects.filter(owner=studio).exists()  # only the sample has cases on the sample sites
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [PHOTOGRAPH.read_bytes()]))
     assert [case.party for case in Case.objects.filter(owner=studio)] == ["shop.example"]
-    assert ann.cases.count() == len(sample.COPIES)
+    assert ann.cases.count() == len(sample.SAMPLE_COPIES)
     add_sample_owner(inline, "bob")
     assert not RegistrationConflict.objects.exists()
 
 
-def work_on(inline: SyncRunner, ann: Owner) -> None:
-    """Do everything else that is possible with the sample owner."""
+def use_all_features(inline: SyncRunner, ann: Owner) -> None:
+    """Use all other features with the sample owner."""
     keys.add_device_key(ann, "laptop", bytes(32), by="ann")
     work = ann.works.get(number=1)
-    edit_work(work, replace(work.declared, title="Another title"), by="ann")
+    edit_work(work, replace(work.declared_work, title="Another title"), by="ann")
     changed = bulk.start_bulk_edit(inline.services, ann, ann.works.all(), "author", "Ann", by="ann")
     bulk.undo_bulk_edit(inline.services, changed, by="ann")
     bulk.start_bulk_edit(inline.services, ann, ann.works.all(), "put", "Harbours", by="ann")
     dismiss_group(inline.services, ann, queue.CaseFilter(), by="ann", reason="")
-    decide_each(inline.services, ann, [2], DecisionRequest(Choice.CONFIRM, by="ann"))
+    decide_cases(inline.services, ann, [2], DecisionRequest(Choice.CONFIRM, by="ann"))
     case = ann.cases.get(number=2)
     demand = demands.create_demand(ann, demands.NewDemand(case.party, [2], None, "EUR", 100, "Usual"), by="ann")
     for corrected in (None, 2):
@@ -134,12 +134,12 @@ def work_on(inline: SyncRunner, ann: Owner) -> None:
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_it_goes_wholly_and_can_come_again(inline: SyncRunner) -> None:
+def test_sample_is_removed_completely_and_can_be_recreated(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, PHOTOGRAPH.read_bytes())
     ann = add_sample_owner(inline)
-    decide_each(inline.services, ann, [1], DecisionRequest(Choice.DISMISS, by="ann"))
-    work_on(inline, ann)
+    decide_cases(inline.services, ann, [1], DecisionRequest(Choice.DISMISS, by="ann"))
+    use_all_features(inline, ann)
     with pytest.raises(WrongUseError):
         sample_removal.remove_sample(studio, by="ann")
     sample_removal.remove_sample(ann, by="ann")
@@ -153,11 +153,11 @@ def test_it_goes_wholly_and_can_come_again(inline: SyncRunner) -> None:
     assert remaining == {"works"}  # the studio's own image remains searchable
     second_sample = sample.add_sample(inline.services, User.objects.get())
     inline.run_until_idle()
-    assert second_sample.cases.count() == len(sample.COPIES)
+    assert second_sample.cases.count() == len(sample.SAMPLE_COPIES)
 
 
 @pytest.mark.django_db
-def test_without_the_pictures_it_says_so(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_sample_pictures_are_reported(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "ASSETS", sample.ASSETS / "none")
     with pytest.raises(ServiceMissingError):
         sample.add_sample(inline.services, User.objects.create_user("ann"))

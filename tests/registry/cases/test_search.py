@@ -1,11 +1,11 @@
-"""Test that cases are found by party, title, number, and parts of the URLs where a work was seen."""
+"""Test that cases are found by site, title, number, and parts of the URLs where a work was seen."""
 
 import pytest
 
 from exhibit.clock import now
 from registry.cases import queue
-from registry.cases.queue import CaseFilter, State
-from registry.cases.search import url_parts
+from registry.cases.queue import CaseFilter, CaseState
+from registry.cases.search import list_url_spellings
 from registry.models import Case, CaseSighting, Owner, Sighting
 from tests.assets.rows import create_studio
 from workers.tasks.sync_runner import SyncRunner
@@ -23,8 +23,8 @@ def studio(inline: SyncRunner) -> Owner:
     return new_owner
 
 
-def search_cases(of: Owner, words: str) -> list[int]:
-    cases = queue.filter_cases(of, CaseFilter(state=State.ALL, words=words))
+def search_cases(rights_holder: Owner, words: str) -> list[int]:
+    cases = queue.filter_cases(rights_holder, CaseFilter(state=CaseState.ALL, words=words))
     return sorted(cases.values_list("number", flat=True))
 
 
@@ -51,7 +51,7 @@ def test_case_is_found_by_its_number_only(studio: Owner, words: str, numbers: li
     assert search_cases(studio, words) == numbers
 
 
-def test_a_case_of_another_owner_is_not_found_by_its_url(studio: Owner) -> None:
+def test_case_of_other_owner_is_not_found_by_url(studio: Owner) -> None:
     other = Owner.objects.create(slug="other", name="Other")
     assert search_cases(other, "shop.example/prints") == search_cases(other, "#1") == []
 
@@ -59,10 +59,10 @@ def test_a_case_of_another_owner_is_not_found_by_its_url(studio: Owner) -> None:
 def test_host_in_unicode_is_found_by_its_ascii_form(studio: Owner) -> None:
     Sighting.objects.update(page_url="https://xn--bcher-kva.example/a")
     assert search_cases(studio, "bücher.example/a") == [1]
-    assert url_parts("https://bücher.example/a") == ["xn--bcher-kva.example/a"]
+    assert list_url_spellings("https://bücher.example/a") == ["xn--bcher-kva.example/a"]
 
 
-def test_a_case_with_several_sightings_is_listed_once(studio: Owner) -> None:
+def test_case_with_several_sightings_is_listed_once(studio: Owner) -> None:
     row = CaseSighting.objects.get()
     sighting = row.sighting
     sighting.pk, sighting.page_key, sighting.page_url = None, b"another", f"{PAGE}&page=2"

@@ -1,4 +1,4 @@
-"""Test that a web archive saves pages for owners who want it, that its answer is kept, and nothing waits for ever."""
+"""Test that a web archive saves pages for owners who enable it, its response is stored, and nothing blocks."""
 
 import logging
 import threading
@@ -29,7 +29,7 @@ PENDING = {"status": "pending"}
 TIMESTAMP = f"{now():%Y%m%d%H%M%S}"
 
 
-ODD: list[tuple[dict[str, object] | Answer, str]] = [
+FAILED_JOBS: list[tuple[dict[str, object] | Answer, str]] = [
     ({"status": "error", "status_ext": "error:blocked-url", "message": "It is blocked."}, "error:blocked-url"),
     ({"status": "error", "status_ext": "<b>" * 100}, "nonsense"),
     ({"status": "error"}, "nonsense"),
@@ -51,7 +51,7 @@ ODD: list[tuple[dict[str, object] | Answer, str]] = [
     (json_response({}, 503), "no-answer"),
     (json_response({}, 404), "no-answer"),
 ]  # fmt: skip
-"""How an archive's job may end otherwise, and what is recorded."""
+"""Unsuccessful responses to an archive job, each with the recorded reason."""
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def case(services: Services, studio: Owner, shop: Site) -> Case:
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(services, record_sightings(services, crawl_slice, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
     case = studio.cases.get()
-    decisions.confirm(services, case, by="Ann", reason="A copy.")
+    decisions.confirm_case(services, case, by="Ann", reason="A copy.")
     case.refresh_from_db()
     return case
 
@@ -105,11 +105,11 @@ def capture_case(services: Services, case: Case) -> tuple[Capture, WebArchive | 
     contents = [
         services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files if file["role"] == "web-archive"
     ]
-    archives = [from_plain(WebArchive, parse_json(data, what="it"), where="it") for data in contents]
+    archives = [from_plain(WebArchive, parse_json(data, label="it"), location="it") for data in contents]
     return row, archives[0] if archives else None
 
 
-def record(services: Services, case: Case) -> WebArchive:
+def capture_web_archive(services: Services, case: Case) -> WebArchive:
     archive_record = capture_case(services, case)[1]
     assert archive_record is not None
     return archive_record
@@ -150,7 +150,7 @@ def test_keys_are_read_from_their_file_and_sent_to_the_archive_only(
         assert archive_record is not None
         assert archive_record.missing == "refused"
         file.write_text("access2:\nsecret2\x00")  # not a valid header
-        assert record(services, case).missing == "no-answer"
+        assert capture_web_archive(services, case).missing == "no-answer"
         file.write_text(KEYS + "\n")
         serve_save_requests(archive, make_success(shop.url("/page-0")))
         row, archive_record = capture_case(services, case)
@@ -167,16 +167,16 @@ def test_keys_are_read_from_their_file_and_sent_to_the_archive_only(
 
 
 @pytest.mark.long
-def test_keys_follow_no_redirect(services: Services, case: Case, archive: Site) -> None:
+def test_redirect_with_keys_is_not_followed(services: Services, case: Case, archive: Site) -> None:
     with Site(host="127.0.0.2") as other:
         archive.routes["/save"] = Answer(b"{}", status=302, headers=(("Location", other.url("/save")),))
-        assert record(services, case).missing == "nonsense"
+        assert capture_web_archive(services, case).missing == "nonsense"
         assert other.requests == []
 
 
 @pytest.mark.long
 def test_other_responses_are_recorded_as_missing(services: Services, case: Case, archive: Site) -> None:
-    for answer, missing in ODD:
+    for answer, missing in FAILED_JOBS:
         serve_save_requests(archive, PENDING, answer)
         row, archive_record = capture_case(services, case)
         assert archive_record == WebArchive(archive.url(""), JOB, missing, ""), answer
@@ -186,7 +186,7 @@ def test_other_responses_are_recorded_as_missing(services: Services, case: Case,
 @pytest.mark.long
 def test_url_is_sent_in_ascii(services: Services, case: Case, archive: Site) -> None:
     serve_save_requests(archive, make_success("https://a.example/b c?d=é&e=%20"))
-    assert record(services, case).address.endswith("/https://a.example/b%20c?d=%C3%A9&e=%20")
+    assert capture_web_archive(services, case).address.endswith("/https://a.example/b%20c?d=%C3%A9&e=%20")
 
 
 @pytest.mark.long
@@ -198,7 +198,7 @@ def test_unreachable_archive_is_recorded_and_does_not_stop_the_capture(services:
     assert archive_record == WebArchive(address, "", "no-answer", "")
 
 
-def test_a_slow_archive_is_not_waited_for(
+def test_slow_archive_does_not_delay_capture(
     services: Services, case: Case, archive: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web_archive, "SECONDS", 0.3)
@@ -210,7 +210,7 @@ def test_a_slow_archive_is_not_waited_for(
 
     serve_save_requests(archive)
     archive.routes[f"/save/status/{JOB}"] = slow
-    archive_record = record(services, case)
+    archive_record = capture_web_archive(services, case)
     assert not over.is_set()
     over.set()
     assert (archive_record.job, archive_record.address) == (JOB, "")
@@ -218,20 +218,20 @@ def test_a_slow_archive_is_not_waited_for(
 
 
 @pytest.mark.long
-def test_one_that_never_ends_is_too_slow(
+def test_unfinished_archive_job_is_reported_too_slow(
     services: Services, case: Case, archive: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web_archive, "SECONDS", 0.3)
     before = set(threading.enumerate())
     serve_save_requests(archive, *[PENDING] * 1000)
-    assert record(services, case) == WebArchive(archive.url(""), JOB, "too-slow", "")
+    assert capture_web_archive(services, case) == WebArchive(archive.url(""), JOB, "too-slow", "")
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
     request_count = len(archive.requests)
-    assert 1 < request_count < 40  # with pauses, and not after the work is done
+    assert 1 < request_count < 40  # with pauses, and none after the capture has finished
 
 
-# which archive is queried, and when
+# Conditions for archiving a page
 
 
 @pytest.mark.long
@@ -251,14 +251,12 @@ def test_archive_is_used_only_if_owner_and_operator_enable_it(
 
 
 @pytest.mark.long
-def test_no_page_is_made_public_that_a_person_has_not_decided_about(
-    services: Services, case: Case, archive: Site
-) -> None:
-    usual = {"decision": "confirmed", "waits": False, "demonstration": False}
-    for other in ({"decision": "open"}, {"waits": True}, {"demonstration": True}):
+def test_undecided_page_is_not_archived(services: Services, case: Case, archive: Site) -> None:
+    usual = {"decision": "confirmed", "is_pending": False, "demonstration": False}
+    for other in ({"decision": "open"}, {"is_pending": True}, {"demonstration": True}):
         Case.objects.update(**usual | other)
         assert capture_case(services, case)[1] is None, other
-    Case.objects.update(**usual | {"decision": "cleared"})
+    Case.objects.update(**usual | {"decision": "dismissed"})
     Capture.objects.update(state="todo")
     capture_sightings(services, [case.captures.get().pk])
     assert case.captures.get().error == CASE_SNOOZED, "nobody visits it at all"
@@ -266,7 +264,7 @@ def test_no_page_is_made_public_that_a_person_has_not_decided_about(
 
 
 @pytest.mark.long
-def test_neither_is_a_private_source_or_one_of_the_operator_s_networks(
+def test_private_sources_and_operator_networks_are_not_archived(
     services: Services, case: Case, archive: Site, studio: Owner
 ) -> None:
     Sighting.objects.update(private_to=studio)
@@ -278,14 +276,14 @@ def test_neither_is_a_private_source_or_one_of_the_operator_s_networks(
 
 
 @pytest.mark.long
-def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
+def test_visited_page_is_revisited_after_undo_period(
     services: Services, studio: Owner, shop: Site, archive: Site
 ) -> None:
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(services, record_sightings(services, crawl_slice, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
     case = studio.cases.get()
-    assert capture_case(services, case)[1] is None  # likely, and captured at once
-    decisions.confirm(services, case, by="Ann", reason="A copy.", undo_for=timedelta(seconds=20))
+    assert capture_case(services, case)[1] is None  # a likely copy, captured at once
+    decisions.confirm_case(services, case, by="Ann", reason="A copy.", undo_period=timedelta(seconds=20))
     second_capture = case.captures.get(number=2)
     assert second_capture.not_before is not None
     assert second_capture.not_before > now()
@@ -293,10 +291,10 @@ def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
     assert (Capture.objects.get(pk=second_capture.pk).state, archive.requests) == ("todo", [])
     assert Bundle.objects.get().sealed_at is None
     serve_save_requests(archive, make_success(shop.url("/page-0")))
-    assert record(services, case).address
+    assert capture_web_archive(services, case).address
     decisions.reopen(case, by="Ann", reason="No.")
     accounts.set_option(studio, "web_archive", enabled=False, by="Ann")
-    decisions.confirm(services, case, by="Ann", reason="A copy.")
+    decisions.confirm_case(services, case, by="Ann", reason="A copy.")
     assert case.captures.count() == 2
 
 
@@ -314,7 +312,7 @@ def test_only_the_public_sighting_of_a_page_is_archived(
     )
     private, public = studio.cases.order_by("pk")
     for case in (private, public):
-        decisions.confirm(services, case, by="Ann", reason="A copy.")
+        decisions.confirm_case(services, case, by="Ann", reason="A copy.")
     Sighting.objects.filter(captures__case=private).update(private_to=studio)
     serve_save_requests(archive, make_success(shop.url("/page-0")))
     Capture.objects.update(state="todo", attempts=0, not_before=None)

@@ -1,4 +1,4 @@
-"""Test the search among an owner's works."""
+"""Test the search in an owner's works."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_works_are_found_by_words_numbers_and_filter(studio: Owner, words: str, 
     assert not work_search.search_works(owner("agency"), words, only).exists()
 
 
-def test_works_say_how_many_cases_they_have_and_when_they_were_seen(inline: SyncRunner) -> None:
+def test_works_report_case_counts_and_sighting_times(inline: SyncRunner) -> None:
     new_owner = owner("studio")
     for seed in (1, 2):
         register(inline.services, new_owner, photograph(seed))
@@ -50,7 +50,7 @@ def test_works_say_how_many_cases_they_have_and_when_they_were_seen(inline: Sync
         inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1))] * 2)
     )
     first = new_owner.works.get(number=1)
-    assert work_search.case_counts(new_owner.works.all()) == {first.pk: 1}
-    assert list(work_search.search_works(new_owner, only="seen")) == [first]
+    assert work_search.count_cases_by_work(new_owner.works.all()) == {first.pk: 1}
+    assert list(work_search.search_works(new_owner, work_filter="seen")) == [first]
     counts = vars(work_search.annotate_seen_times(new_owner.cases.all()).get())
     assert counts["first_seen"] <= counts["last_seen"]

@@ -10,7 +10,7 @@ import pytest
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry.crawls import archive_captures, crawling, watch_settings
-from registry.crawls.watches import arrange
+from registry.crawls.watches import set_up_watch
 from registry.db import steps
 from registry.models import Case, Crawl, FrontierUrl, HostDenial, Inquiry, Owner, Pace, Refusal, Sighting, Watch
 from tests.assets.rows import owner, photograph, recompress, register
@@ -21,7 +21,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 COPY = recompress(photograph(1))
 URL = "http://photos.example/copy.jpg"
-BOTH = pytest.mark.parametrize("name", archive_captures.NAMES)
+EACH_ARCHIVE = pytest.mark.parametrize("name", archive_captures.ARCHIVE_NAMES)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def add_archive_watch(inline: SyncRunner, rights_holder: Owner, name: str, pages
     subject = {"domains": ["photos.example"], **options}
     times = {"every": timedelta(days=7), "by": "Ann"}
     limits = {"budget": {"pages": pages}, "politeness": FAST}
-    return arrange(inline.services, rights_holder, name, [("archive", name)], **times, **limits, **subject)  # type: ignore[arg-type]
+    return set_up_watch(inline.services, rights_holder, name, [("archive", name)], **times, **limits, **subject)  # type: ignore[arg-type]
 
 
 def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
@@ -70,9 +70,9 @@ def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
 
 
 @pytest.mark.long
-@BOTH
+@EACH_ARCHIVE
 @pytest.mark.usefixtures("archived")
-def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_and_a_case(
+def test_archived_copy_becomes_sighting_and_case_at_archive_time(
     name: str, inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
     crawl, inquiry = run(inline, add_archive_watch(inline, studio, name))
@@ -80,7 +80,7 @@ def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_
     sighting = Sighting.objects.get(image_url=URL)
     assert (sighting.first_seen, sighting.last_seen, sighting.period) == (None, None, "2019-03-03T12:00Z")
     (statement,) = sighting.elsewhere
-    expected = ("search-saw", archive_captures.TITLES[name], "2019-03-03T12:00:00Z")
+    expected = ("search-saw", archive_captures.ARCHIVE_TITLES[name], "2019-03-03T12:00:00Z")
     assert (statement["kind"], statement["by"], statement["stated"]) == expected
     archive_path = f"/web/20190303120000/{sighting.image_url}" if name == "wayback" else ""
     assert statement.get("where", "").endswith(archive_path)
@@ -93,8 +93,8 @@ def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_
     assert sighting.final_url.startswith(site.url("/web/20190303120000id_/" if name == "wayback" else "/crawl-data/"))
     assert sighting.peer == f"127.0.0.13:{site.port}"
     assert (sighting.status, sighting.media_type) == (200, "image/jpeg")
-    assert sighting.picture.digest == Digest.of(COPY)
-    assert inline.services.blobs.get(Digest.of(COPY)) == COPY
+    assert sighting.picture.digest == Digest.from_bytes(COPY)
+    assert inline.services.blobs.get(Digest.from_bytes(COPY)) == COPY
     assert Case.objects.get().owner == studio
     assert Sighting.objects.count() == 2
     assert not any("robots" in path for path in site.requested_paths())
@@ -102,8 +102,8 @@ def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_
 
 
 @pytest.mark.long
-@BOTH
-def test_bytes_that_dont_fit_the_digest_of_the_index_are_refused(
+@EACH_ARCHIVE
+def test_bytes_not_matching_index_digest_are_rejected(
     name: str, inline: SyncRunner, studio: Owner, archived: WebArchive
 ) -> None:
     archived.captures[:] = [ArchivedCapture(URL, "20190303120000", COPY, digest=digest(b"other"))]
@@ -114,9 +114,7 @@ def test_bytes_that_dont_fit_the_digest_of_the_index_are_refused(
 
 
 @pytest.mark.long
-def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
-    inline: SyncRunner, studio: Owner, archived: WebArchive
-) -> None:
+def test_mismatched_or_missing_capture_is_rejected(inline: SyncRunner, studio: Owner, archived: WebArchive) -> None:
     later = (("Memento-Datetime", "Mon, 04 Mar 2024 00:00:00 GMT"),)
     answers = {
         "2019": Answer(COPY, "image/jpeg", headers=later),
@@ -136,9 +134,7 @@ def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
     assert not Sighting.objects.exists()
 
 
-def test_a_record_that_a_rate_limit_keeps_back_waits_and_is_not_called_excluded(
-    inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site
-) -> None:
+def test_rate_limited_record_stays_pending(inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site) -> None:
     archived.answer = lambda request: (
         Answer(b"blocked", status=403) if request.path.startswith("/crawl-data/") else None
     )
@@ -153,8 +149,8 @@ def test_a_record_that_a_rate_limit_keeps_back_waits_and_is_not_called_excluded(
 
 
 @pytest.mark.long
-@BOTH
-def test_each_run_takes_as_many_as_it_may_and_the_next_goes_on_so_that_nothing_comes_twice(
+@EACH_ARCHIVE
+def test_runs_continue_where_previous_run_stopped_without_duplicates(
     name: str, inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_captures, "PAGE_SIZE", 4)
@@ -191,7 +187,7 @@ def test_archive_retry_after_is_respected(inline: SyncRunner, studio: Owner, arc
 
 
 @pytest.mark.usefixtures("archived")
-def test_two_watches_ask_an_archive_one_after_the_other(
+def test_watches_query_archive_one_at_a_time(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = watch_settings.start_now(add_archive_watch(inline, studio, "wayback")).inquiries.get()
@@ -205,7 +201,7 @@ def test_two_watches_ask_an_archive_one_after_the_other(
 
 
 @pytest.mark.long
-def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
+def test_killed_worker_continues_with_next_index_page(
     inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_captures, "PAGE_SIZE", 2)
@@ -217,11 +213,11 @@ def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
     with monkeypatch.context() as patch:
         original = archive_captures._store_captures
 
-        def keep_and_die(*args: object) -> bool:
+        def store_and_die(*args: object) -> bool:
             original(*args)  # type: ignore[arg-type]
             raise KeyboardInterrupt
 
-        patch.setattr(archive_captures, "_store_captures", keep_and_die)
+        patch.setattr(archive_captures, "_store_captures", store_and_die)
         row = crawl.inquiries.get()
         steps.claim(Inquiry, [row.pk], inline.services.stale_after)
         with pytest.raises(KeyboardInterrupt):
@@ -233,8 +229,8 @@ def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
     assert len(queries) == len(set(queries)) == 3
 
 
-@BOTH
-def test_an_archive_without_a_picture_says_so(
+@EACH_ARCHIVE
+def test_archive_without_pictures_is_reported(
     name: str, inline: SyncRunner, studio: Owner, archived: WebArchive
 ) -> None:
     archived.captures.clear()
@@ -251,9 +247,7 @@ def test_domain_excluded_by_an_archive_is_reported(inline: SyncRunner, studio: O
 
 @pytest.mark.long
 @pytest.mark.usefixtures("archived")
-def test_a_host_that_isnt_visited_isnt_taken_from_an_archive_either(
-    inline: SyncRunner, studio: Owner, site: Site
-) -> None:
+def test_denied_host_is_not_fetched_from_archive(inline: SyncRunner, studio: Owner, site: Site) -> None:
     HostDenial.objects.create(host="www.photos.example", reason="asked us")
     run(inline, add_archive_watch(inline, studio, "wayback"))
     assert list(Sighting.objects.values_list("image_url", flat=True)) == [URL]
@@ -263,12 +257,12 @@ def test_a_host_that_isnt_visited_isnt_taken_from_an_archive_either(
 
 @pytest.mark.usefixtures("archived")
 def test_estimate_of_a_run_fetches_no_capture(inline: SyncRunner, site: Site) -> None:
-    (estimate,) = archive_captures.estimate(
-        inline.services, ["wayback"], {"pages": 1}, archive_captures.make_subjects(["photos.example"], "", "")
+    (estimate,) = archive_captures.estimate_runs(
+        inline.services, ["wayback"], {"pages": 1}, archive_captures.build_subjects(["photos.example"], "", "")
     )
     assert (estimate.pictures, estimate.more, estimate.indexes, estimate.seconds) == (2, False, 1, 1)
-    (other,) = archive_captures.estimate(
-        inline.services, ["common-crawl"], {}, archive_captures.make_subjects(["photos.example"], "", "")
+    (other,) = archive_captures.estimate_runs(
+        inline.services, ["common-crawl"], {}, archive_captures.build_subjects(["photos.example"], "", "")
     )
     assert (other.pictures, other.more, other.indexes) == (1, True, 2)
     assert not any(path.startswith(("/web/", "/crawl-data/")) for path in site.requested_paths())
@@ -276,7 +270,7 @@ def test_estimate_of_a_run_fetches_no_capture(inline: SyncRunner, site: Site) ->
 
 
 @pytest.mark.long
-def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
+def test_repeated_captures_of_same_picture_are_queued_once(
     inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site
 ) -> None:
     archived.captures[:] = [
@@ -301,7 +295,7 @@ def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
     "text",
     ["", "com", "co.uk", "github.io", "127.0.0.1", "[::1]", "localhost", "no domain.example", "http://", "ex_ample"],
 )
-def test_what_is_no_domain_of_a_site_is_refused_with_what_to_write(text: str) -> None:
+def test_invalid_domain_is_rejected_with_example(text: str) -> None:
     with pytest.raises(WrongUseError) as error:
         archive_captures.parse_domain(text)
     assert "example.com" in str(error.value)
@@ -315,7 +309,7 @@ def test_what_is_no_domain_of_a_site_is_refused_with_what_to_write(text: str) ->
         ("münchen.de", "xn--mnchen-3ya.de"),
     ],
 )
-def test_a_domain_may_be_named_by_an_address_there(text: str, domain: str) -> None:
+def test_domain_is_extracted_from_url(text: str, domain: str) -> None:
     assert archive_captures.parse_domain(text) == domain
 
 
@@ -323,33 +317,33 @@ def test_a_domain_may_be_named_by_an_address_there(text: str, domain: str) -> No
     ("since", "until"),
     [("soon", ""), ("2019-13", ""), ("3000", ""), ("2020", "2019"), ("2019-0", ""), ("201903031", "")],
 )
-def test_a_time_that_is_none_is_refused(since: str, until: str) -> None:
+def test_invalid_time_is_rejected(since: str, until: str) -> None:
     with pytest.raises(WrongUseError):
-        archive_captures.make_subjects(["example.com"], since, until)
+        archive_captures.build_subjects(["example.com"], since, until)
 
 
 @pytest.mark.usefixtures("archived")
 def test_time_is_stored_as_entered_and_requested_in_digits(inline: SyncRunner, site: Site) -> None:
-    subject = archive_captures.make_subjects(["photos.example"], "201903", "2020-01-31")
+    subject = archive_captures.build_subjects(["photos.example"], "201903", "2020-01-31")
     assert (subject["since"], subject["until"]) == ("2019-03", "2020-01-31")
-    (estimate,) = archive_captures.estimate(inline.services, ["wayback"], {}, subject)
+    (estimate,) = archive_captures.estimate_runs(inline.services, ["wayback"], {}, subject)
     assert estimate.pictures == 1
     assert "from=201903&to=20200131" in site.requests[0].path
 
 
-def test_watch_that_no_archive_supports_is_refused(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    def refusal_of(sources: list[tuple[str, str]], **options: object) -> ExhibitError:
+def test_unsupported_archive_watch_is_rejected(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    def get_refusal(sources: list[tuple[str, str]], **options: object) -> ExhibitError:
         times = {"every": timedelta(days=7), "by": "Ann", "budget": {}, "politeness": {}}
         with pytest.raises(ExhibitError) as error:
-            arrange(inline.services, studio, "w", sources, **times, **options)  # type: ignore[arg-type]
+            set_up_watch(inline.services, studio, "w", sources, **times, **options)  # type: ignore[arg-type]
         return error.value
 
-    assert isinstance(refusal_of([("archive", "memento")], domains=["example.com"]), NotFoundError)
-    assert isinstance(refusal_of([("archive", "wayback")]), WrongUseError)
-    assert isinstance(refusal_of([("site", "https://example.com/")], domains=["example.com"]), WrongUseError)
+    assert isinstance(get_refusal([("archive", "memento")], domains=["example.com"]), NotFoundError)
+    assert isinstance(get_refusal([("archive", "wayback")]), WrongUseError)
+    assert isinstance(get_refusal([("site", "https://example.com/")], domains=["example.com"]), WrongUseError)
     mixed_sources = [("archive", "wayback"), ("site", "https://example.com/")]
-    assert isinstance(refusal_of(mixed_sources, domains=["example.com"]), WrongUseError)
+    assert isinstance(get_refusal(mixed_sources, domains=["example.com"]), WrongUseError)
     HostDenial.objects.create(host="example.com", reason="")
-    assert isinstance(refusal_of([("archive", "wayback")], domains=["www.example.com"]), RefusedError)
+    assert isinstance(get_refusal([("archive", "wayback")], domains=["www.example.com"]), RefusedError)
     inline.services.config = replace(inline.services.config, wayback_url="")
-    assert isinstance(refusal_of([("archive", "wayback")], domains=["example.org"]), NotFoundError)
+    assert isinstance(get_refusal([("archive", "wayback")], domains=["example.org"]), NotFoundError)

@@ -2,7 +2,7 @@
 
 from crawler.formats.job import Rendered
 from exhibit.clock import now
-from registry.crawls.budgets import count_unrendered, get_remaining, load_render_gains
+from registry.crawls.budgets import count_unrendered, get_remaining_budget, load_render_gains
 from registry.models import Crawl, CrawlSlice, StepState
 from tests.assets.clocks import YEAR
 from tests.assets.rows import owner
@@ -10,32 +10,40 @@ from tests.assets.shop import create_watch
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_crawl_begun_by_a_clock_ahead_has_no_more_time_than_its_budget(inline: SyncRunner) -> None:
+def test_crawl_started_in_future_does_not_exceed_budget(inline: SyncRunner) -> None:
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/", seconds=60)
     crawl = Crawl.objects.create(watch=new_watch, number=1, state=StepState.DOING, started_at=now() + YEAR)
-    assert get_remaining(crawl).seconds <= 60
+    assert get_remaining_budget(crawl).seconds <= 60
 
 
-def test_what_slices_have_rendered_is_taken_from_the_crawls_budget(inline: SyncRunner) -> None:
+def test_rendered_pages_are_deducted_from_budget(inline: SyncRunner) -> None:
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/", render="auto", render_pages=10)
     crawl = Crawl.objects.create(watch=new_watch, number=1, state=StepState.DOING, started_at=now())
-    assert (get_remaining(crawl).render_pages, get_remaining(crawl).render_seconds) == (10, 1_800)
+    assert (get_remaining_budget(crawl).render_pages, get_remaining_budget(crawl).render_seconds) == (10, 1_800)
     for number, counts in enumerate([{"rendered": 4, "render_seconds": 70.5}, {"pages": 3}, {}]):
         CrawlSlice.objects.create(crawl=crawl, number=number + 1, counts=counts)
-    assert (get_remaining(crawl).render_pages, get_remaining(crawl).render_seconds, get_remaining(crawl).spent) == (
+    assert (
+        get_remaining_budget(crawl).render_pages,
+        get_remaining_budget(crawl).render_seconds,
+        get_remaining_budget(crawl).end_reason,
+    ) == (
         6,
         1_729.5,
         "",
     )
     CrawlSlice.objects.create(crawl=crawl, number=9, counts={"rendered": 40, "render_seconds": 9_000})
-    assert (get_remaining(crawl).render_pages, get_remaining(crawl).render_seconds, get_remaining(crawl).spent) == (
+    assert (
+        get_remaining_budget(crawl).render_pages,
+        get_remaining_budget(crawl).render_seconds,
+        get_remaining_budget(crawl).end_reason,
+    ) == (
         0,
         0,
         "",
     )
 
 
-def test_what_rendering_brought_at_a_host_decides_in_later_slices_and_runs(inline: SyncRunner) -> None:
+def test_rendering_gains_are_carried_to_later_slices_and_runs(inline: SyncRunner) -> None:
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/", render="auto")
 
     def make_slice(run: int, **counts: object) -> Crawl:

@@ -17,14 +17,14 @@ from tests.assets.rows import photograph
 def test_lines_arrive_complete_and_bytes_are_stored_at_the_requested_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crawler_process, "subprocess", subprocess)  # no fork: the command itself
+    monkeypatch.setattr(crawler_process, "subprocess", subprocess)  # runs the command itself instead of forking
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "one.jpg").write_bytes(photograph(1))
     job = Job(bytes_dir=tmp_path / "bytes", sources=(Source(kind=SourceKind.FOLDER, path=folder),))
     with crawl_child(job, tmp_path / "spool", pause=0.05) as lines:
         records = [json.loads(line) for line in lines if line is not None]
-    digest = Digest.of(photograph(1))
+    digest = Digest.from_bytes(photograph(1))
     assert digest.hex in str(records)
     assert [path.read_bytes() for path in job.bytes_dir.rglob("*") if path.is_file()] == [photograph(1)]
     assert (tmp_path / "spool").stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""Test slices of crawls: their holder, their leased hosts, and their end."""
+"""Test slices of crawls: their claims, their leased hosts, and their end."""
 
 from datetime import timedelta
 
@@ -22,10 +22,10 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["shop", "studio"]
 
-LIFE = timedelta(minutes=10)
+CLAIM_LIFETIME = timedelta(minutes=10)
 
 
-def test_what_is_deleted_while_it_runs_ends_and_what_it_saw_stays(inline: SyncRunner, shop: Watch) -> None:
+def test_removed_watch_stops_its_crawl_and_keeps_sightings(inline: SyncRunner, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
@@ -33,16 +33,14 @@ def test_what_is_deleted_while_it_runs_ends_and_what_it_saw_stays(inline: SyncRu
     record_sightings(inline.services, crawl_slice, epoch, [photograph(1)])
     watch_settings.remove_watch(shop, by="Ann")
     assert crawling.is_stopped(crawl_slice.pk)
-    crawling.finish_slice(crawl_slice.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
+    crawling.finish_slice(crawl_slice.pk, epoch, counts={}, suspect=False, build_log_data=lambda _row: {})
     plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason, crawl.pictures) == ("done", "stopped", 1)
     assert Sighting.objects.count() == 1
 
 
-def test_a_place_that_is_removed_is_visited_no_more_and_what_was_seen_there_stays(
-    inline: SyncRunner, shop: Watch
-) -> None:
+def test_removed_source_stops_slice_and_keeps_sightings(inline: SyncRunner, shop: Watch) -> None:
     watch_settings.change_sources(shop, add=[NEWS], by="Ann")
     crawl = watch_settings.start_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=1, max_hosts=1)
@@ -59,18 +57,18 @@ def test_a_place_that_is_removed_is_visited_no_more_and_what_was_seen_there_stay
 def test_page_of_a_match_precedes_new_pages_at_any_depth(shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     urls = [crawling.NewUrl(f"{SHOP[1]}new-{n}", "page", 1, pattern="new") for n in range(3)]
-    find = crawling.NewUrl(f"{SHOP[1]}find", "page", 4, first=True)
+    find = crawling.NewUrl(f"{SHOP[1]}find", "page", 4, is_first=True)
     crawling.add_urls(crawl.pk, [*urls, find])
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=1, max_hosts=1)
     assert crawl_slice is not None
     assert [url.url for url in crawling.list_leased_urls(crawl_slice.pk)] == [find.url]
 
 
-def test_an_overtaken_claimer_writes_nothing_more(inline: SyncRunner) -> None:
+def test_stale_claim_cannot_write(inline: SyncRunner) -> None:
     studio = owner("studio")
     crawl_slice, epoch = claim_new_slice(studio)
     assert crawling.renew_claim(crawl_slice.pk, epoch)
-    CrawlSlice.objects.update(claimed_at=F("claimed_at") - 2 * LIFE)
+    CrawlSlice.objects.update(claimed_at=F("claimed_at") - 2 * CLAIM_LIFETIME)
     later = claim(crawl_slice)
     assert later == epoch + 1
     assert not crawling.renew_claim(crawl_slice.pk, epoch)
@@ -79,7 +77,7 @@ def test_an_overtaken_claimer_writes_nothing_more(inline: SyncRunner) -> None:
     assert record_sightings(inline.services, crawl_slice, later, [photograph(1)])
 
 
-def test_a_host_is_leased_to_one_open_slice_however_long_it_waits(inline: SyncRunner) -> None:
+def test_host_is_leased_to_one_open_slice(inline: SyncRunner) -> None:
     first_owner, other = owner("one"), owner("other")
     first, second = (
         create_watch(rights_holder, f"http://shop.example/{rights_holder.slug}")
@@ -92,13 +90,11 @@ def test_a_host_is_leased_to_one_open_slice_however_long_it_waits(inline: SyncRu
     assert crawl_slice is not None
     HostLease.objects.update(expires_at=now() - timedelta(days=1))
     assert crawling.plan_slice(crawls[1].pk, max_urls=10, max_hosts=10) is None
-    crawling.finish_slice(crawl_slice.pk, claim(crawl_slice), counts={}, suspect=False, opening=lambda _row: {})
+    crawling.finish_slice(crawl_slice.pk, claim(crawl_slice), counts={}, suspect=False, build_log_data=lambda _row: {})
     assert crawling.plan_slice(crawls[1].pk, max_urls=10, max_hosts=10) is not None
 
 
-def test_of_each_host_the_nearest_is_handed_out_and_what_was_begun_in_vain_alone_at_last(
-    inline: SyncRunner, shop: Watch
-) -> None:
+def test_nearest_urls_are_leased_first_and_suspects_alone(inline: SyncRunner, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     crawl.frontier.all().delete()
     deep = [crawling.NewUrl(f"http://{host}.example/{n}", "page", n % 2) for host in "ab" for n in range(6)]
@@ -110,7 +106,9 @@ def test_of_each_host_the_nearest_is_handed_out_and_what_was_begun_in_vain_alone
         assert crawl_slice is not None
         urls = {row.url for row in crawl_slice.urls.all()}
         crawling.mark_urls(crawl_slice, [bytes(row.key) for row in crawl_slice.urls.all()], FrontierUrl.State.REFUSED)
-        crawling.finish_slice(crawl_slice.pk, claim(crawl_slice), counts={}, suspect=False, opening=lambda _row: {})
+        crawling.finish_slice(
+            crawl_slice.pk, claim(crawl_slice), counts={}, suspect=False, build_log_data=lambda _row: {}
+        )
         return urls
 
     assert {url[:16] for url in hand_out(2)} == {"http://a.example", "http://b.example"}

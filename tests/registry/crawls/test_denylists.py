@@ -1,14 +1,14 @@
-"""Test that the operator's rules apply at once, and that removing a missing rule is an error."""
+"""Test that the operator's rules apply immediately, and that removing a missing rule is an error."""
 
 import pytest
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.crawls import crawling, denylists
-from registry.pictures.blocklist import find_blocked
+from registry.pictures.blocklist import find_blocked_digests
 
 
-def test_a_denied_host_is_denied_with_those_below_it_until_it_is_allowed(db: None) -> None:
+def test_denial_covers_subdomains_until_allowed(db: None) -> None:
     denylists.deny("shop.example", by="Ann", reason="asked")
     denylists.deny("shop.example", by="Ann", reason="asked again")
     hosts = ("shop.example", "www.shop.example", "workshop.example", "example")
@@ -22,6 +22,6 @@ def test_a_denied_host_is_denied_with_those_below_it_until_it_is_allowed(db: Non
 
 
 def test_bytes_are_blocked_once(db: None) -> None:
-    first, other = Digest.of(b"1"), Digest.of(b"2")
+    first, other = Digest.from_bytes(b"1"), Digest.from_bytes(b"2")
     assert [denylists.block(first, by="Ann", reason="asked") for _ in range(2)] == [True, False]
-    assert find_blocked([first, other]) == {first}
+    assert find_blocked_digests([first, other]) == {first}

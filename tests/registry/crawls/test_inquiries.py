@@ -1,4 +1,4 @@
-"""Test a crawl's queries of searches: in turn, within limits, continuing where the previous run ended."""
+"""Test a crawl's search queries: in rotation, within limits, and continued where the previous run ended."""
 
 from datetime import timedelta
 
@@ -9,16 +9,16 @@ from indexer.search.fingerprint_file import StatedPicture
 from registry.crawls import inquiries, watch_settings
 from registry.crawls.crawling import NewUrl
 from registry.models import Crawl, FrontierUrl, Inquiry, Owner, Refusal
-from registry.works.fingerprint_registration import register_stated
+from registry.works.fingerprint_registration import register_stated_picture
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
 DAY = timedelta(days=1)
 
 
-def start_inquiry(of: Owner, *words: str, searches: int = 2) -> Inquiry:
+def start_inquiry(rights_holder: Owner, *words: str, searches: int = 2) -> Inquiry:
     new_watch = watch_settings.add_watch(
-        of, "m", [("search", "market")], every=DAY, budget={"searches": searches}, politeness={}, words=words
+        rights_holder, "m", [("search", "market")], every=DAY, budget={"searches": searches}, politeness={}, words=words
     )
     return watch_settings.start_now(new_watch).inquiries.get()
 
@@ -29,7 +29,7 @@ def start_again(row: Inquiry) -> Inquiry:
 
 
 def complete_subjects(row: Inquiry) -> list[inquiries.Subject]:
-    """Return the subjects of a run, each completed."""
+    """Complete all subjects of a run, and return them."""
     Inquiry.objects.filter(pk=row.pk).update(state="doing")
     done = []
     while subject := inquiries.get_next_subject(row):
@@ -39,7 +39,7 @@ def complete_subjects(row: Inquiry) -> list[inquiries.Subject]:
     return done
 
 
-def test_each_run_goes_on_with_the_words_behind_those_of_the_last(db: None) -> None:
+def test_next_run_continues_with_remaining_words(db: None) -> None:
     row = start_inquiry(owner("studio"), "wave", "fuji", "boat")
     assert [subject.words for subject in complete_subjects(row)] == ["wave", "fuji"]
     assert [subject.words for subject in complete_subjects(start_again(row))] == ["boat", "wave"]
@@ -56,7 +56,7 @@ def test_pictures_are_searched_in_rotation_without_removed_works(inline: SyncRun
     assert (numbers, inquiries.count_subjects(row)) == ([1, 3, 1], 2)
 
 
-def test_an_answer_is_kept_for_the_crawl_while_its_claim_stands(db: None) -> None:
+def test_results_are_stored_only_while_claim_is_valid(db: None) -> None:
     row = start_inquiry(owner("studio"), "wave")
     urls = [NewUrl("http://shop.example/a.jpg", "image", 1, "http://shop.example/")] * 2
     assert not inquiries.store_results(row.pk, urls, page="2", pages=1)
@@ -90,13 +90,13 @@ def test_interrupted_run_resumes_with_remaining_subjects(db: None) -> None:
 
 
 @pytest.mark.parametrize("searches", [0, 1])
-def test_a_run_asks_for_no_more_than_its_budget(db: None, searches: int) -> None:
+def test_run_requests_no_more_than_its_budget(db: None, searches: int) -> None:
     assert len(complete_subjects(start_inquiry(owner("studio"), "wave", "fuji", searches=searches))) == searches
 
 
-def test_no_search_is_made_for_a_picture_without_bytes(inline: SyncRunner) -> None:
+def test_picture_without_bytes_is_not_searched(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register_stated(inline.services, studio, StatedPicture.from_features("a.jpg", len(data), extract(data)))
+    register_stated_picture(inline.services, studio, StatedPicture.from_features("a.jpg", len(data), extract(data)))
     assert not inquiries.list_pictures(studio.pk, []).exists()
     register(inline.services, studio, photograph(2))
     assert inquiries.list_pictures(studio.pk, []).count() == 1

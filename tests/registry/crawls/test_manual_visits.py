@@ -1,4 +1,4 @@
-"""Test that a page named by a user is visited once, and that its images become cases without the owner's own watch."""
+"""Test that a page submitted by a user is visited once, and that its images become cases without a watch."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,9 +33,9 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 @pytest.mark.long
-def test_a_page_is_visited_once_and_its_copy_becomes_a_case(inline: SyncRunner, studio: Owner, web: Site) -> None:
+def test_submitted_page_is_visited_once_and_its_copy_becomes_case(inline: SyncRunner, studio: Owner, web: Site) -> None:
     crawl = manual_visits.visit_page(
-        inline.services, studio, f" {web.url('/shop')} ", image=web.url("/lazy.jpg"), by="Ann"
+        inline.services, studio, f" {web.url('/shop')} ", picture_url=web.url("/lazy.jpg"), by="Ann"
     )
     inline.run_until_idle()
     crawl.refresh_from_db()
@@ -54,9 +54,8 @@ def test_a_page_is_visited_once_and_its_copy_becomes_a_case(inline: SyncRunner, 
     assert LogOpening.objects.filter(content__what="page looked at by hand", details__by="Ann").count() == 1
     second_crawl = manual_visits.visit_page(inline.services, studio, web.url("/wave.jpg"), by="Ann")  # an image URL
     assert (second_crawl.watch, second_crawl.number) == (watch, 2)
-    assert (
-        manual_visits.visit_page(inline.services, studio, web.url("/shop"), by="Ann") == second_crawl
-    )  # the current run
+    # The current run
+    assert manual_visits.visit_page(inline.services, studio, web.url("/shop"), by="Ann") == second_crawl
     assert FrontierUrl.objects.filter(crawl=second_crawl).count() == 2
 
 
@@ -70,7 +69,7 @@ def test_a_page_is_visited_once_and_its_copy_becomes_a_case(inline: SyncRunner, 
         ("https://shop.example/" + "a" * 2_000, "bad-url"),
     ],
 )
-def test_what_may_not_be_visited_begins_nothing(inline: SyncRunner, studio: Owner, url: str, reason: str) -> None:
+def test_disallowed_url_starts_no_visit(inline: SyncRunner, studio: Owner, url: str, reason: str) -> None:
     denylists.deny("denied.example", by="Ann", reason="asked")
     with pytest.raises(RefusedError) as error_info:
         manual_visits.visit_page(inline.services, studio, url, by="Ann")

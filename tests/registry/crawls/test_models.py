@@ -1,4 +1,4 @@
-"""Test that watch names can be reused, and that slices leave nothing locked."""
+"""Test that watch names can be reused, and that deleted slices release their locks."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -10,7 +10,7 @@ from tests.assets.rows import claim_new_slice, owner, photograph, record_sightin
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_watch_has_its_name_alone_until_it_is_removed(db: None) -> None:
+def test_watch_name_is_unique_until_removal(db: None) -> None:
     studio = owner("studio")
     Watch.objects.create(owner=studio, number=1, name="shop", sources=[])
     with pytest.raises(IntegrityError, match="watch_name"), transaction.atomic():
@@ -21,7 +21,7 @@ def test_a_watch_has_its_name_alone_until_it_is_removed(db: None) -> None:
     Watch.objects.create(owner=owner("agency"), number=1, name="shop", sources=[])
 
 
-def test_a_slice_that_goes_lets_go_of_its_hosts_and_addresses(db: None) -> None:
+def test_deleted_slice_releases_hosts_and_urls(db: None) -> None:
     crawl_slice, _ = claim_new_slice(owner("studio"))
     assert FrontierUrl.objects.get().slice == crawl_slice
     assert HostLease.objects.get().slice == crawl_slice
@@ -29,7 +29,7 @@ def test_a_slice_that_goes_lets_go_of_its_hosts_and_addresses(db: None) -> None:
     assert (FrontierUrl.objects.get().slice, HostLease.objects.get().slice) == (None, None)
 
 
-def test_a_picture_stays_while_it_was_seen_and_a_sighting_goes_with_its_crawl(inline: SyncRunner) -> None:
+def test_sighting_protects_picture_and_is_deleted_with_crawl(inline: SyncRunner) -> None:
     crawl_slice, epoch = claim_new_slice(owner("studio"))
     [pk] = record_sightings(inline.services, crawl_slice, epoch, [photograph(1)])
     with pytest.raises(ProtectedError), transaction.atomic():

@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import WrongUseError
-from registry.crawls.own_sites import Place, Places, check_sources
+from registry.crawls.own_sites import Place, PlaceSet, check_sources
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from registry.crawls.own_sites import Place, Places, check_sources
         ("folder", "/export/a b", "file:///export/a%20b/c/d.jpg", "file:///export/a%20bc/d.jpg"),
     ],
 )
-def test_a_place_holds_what_lies_there(kind: str, url: str, inside: str, elsewhere: str) -> None:
-    places = Places([Place.of(kind, url)])
+def test_own_site_contains_only_its_urls(kind: str, url: str, inside: str, elsewhere: str) -> None:
+    places = PlaceSet([Place.from_source(kind, url)])
     assert places.contains(inside)
     assert not places.contains(elsewhere)
 
@@ -47,16 +47,15 @@ def test_a_place_holds_what_lies_there(kind: str, url: str, inside: str, elsewhe
         ("search", "tineye"),
     ],
 )
-def test_what_is_everybodys_is_nobodys_own_place(kind: str, url: str) -> None:
+def test_shared_platform_is_not_an_own_site(kind: str, url: str) -> None:
     with pytest.raises(WrongUseError):
         check_sources([(kind, url)])
     check_sources([("site", "https://www.flickr.com/photos/ann/"), ("site", "https://www.instagram.com/ann.lee")])
     check_sources([("site", "https://intranet/"), ("site", "https://pixiv.net/en/users/1"), ("folder", "/")])
 
 
-def test_places_are_few_steps_away_from_any_address() -> None:
-    places = Places([Place("studio.example", "/ann"), Place("studio.example", "/bob")])
+def test_lookup_of_long_urls_is_fast() -> None:
+    places = PlaceSet([Place("studio.example", "/ann"), Place("studio.example", "/bob")])
     assert places.contains(f"https://{'a.' * 100}studio.example/bob{'/' * 1_000_000}")
-    assert not places.contains(
-        f"https://{'a.' * 100_000}studio.example/{'a/' * 1_000_000}"
-    )  # each prefix: out of memory
+    # Storing every prefix would exhaust memory
+    assert not places.contains(f"https://{'a.' * 100_000}studio.example/{'a/' * 1_000_000}")

@@ -1,4 +1,4 @@
-"""Test that pages are revisited when they have probably changed, within an unchanged budget."""
+"""Test that pages are revisited when they have probably changed, within the same budget."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.sentences import Sentence
-from registry.crawls import canaries, page_changes, schedules, watch_settings
+from registry.crawls import copy_checks, page_changes, schedules, watch_settings
 from registry.crawls.crawling import NewUrl, add_urls, make_refusal
 from registry.crawls.page_changes import PageVisit
 from registry.models import Crawl, FrontierUrl, KnownPage, StepState, Watch
@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 
 
 def record_visit(watch_row: Watch, path: str, content: bytes, at: datetime, **refused: str) -> None:
-    """Record a visit to a page of the watch, as the end of a slice does."""
+    """Record a visit to a page of the watch, as is done at the end of a slice."""
     page_changes.store_visits(
         watch_row.pk,
         0,
@@ -38,8 +38,8 @@ def record_history(watch_row: Watch, path: str, changed: str, first: datetime) -
     """Record daily visits; ``x`` in ``changed`` marks each that found the page changed."""
     record_visit(watch_row, path, b"0", first)
     version = 0
-    for day, sign in enumerate(changed, start=1):
-        version += sign == "x"
+    for day, mark in enumerate(changed, start=1):
+        version += mark == "x"
         record_visit(watch_row, path, str(version).encode(), first + day * DAY)
 
 
@@ -48,22 +48,22 @@ def end_crawl(crawl: Crawl) -> None:
     Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE)
 
 
-def start_crawl(of: Watch, **budget: int) -> Crawl:
+def start_crawl(watch: Watch, **budget: int) -> Crawl:
     """Start the next crawl of a watch with a budget."""
-    Watch.objects.filter(pk=of.pk).update(budget=budget)
-    run_now(of)
-    crawl = schedules.start_crawl(of.pk)
+    Watch.objects.filter(pk=watch.pk).update(budget=budget)
+    run_now(watch)
+    crawl = schedules.start_crawl(watch.pk)
     assert crawl is not None
     return crawl
 
 
 def list_pending_urls(crawl: Crawl) -> list[str]:
-    """Return the paths of the waiting pages, without the source."""
+    """Return the paths of pending pages, without the source."""
     rows = crawl.frontier.filter(depth=1).order_by("id")
     return [url.removeprefix(SITE_URL) for url in rows.values_list("url", flat=True)]
 
 
-def test_what_changed_often_or_long_ago_comes_first_and_no_more_than_half(db: None) -> None:
+def test_frequently_changed_or_long_unvisited_pages_come_first(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     first = now() - 9 * DAY
     record_history(new_watch, "/often", "xxxxxxxx", first)
@@ -85,7 +85,7 @@ def test_what_changed_often_or_long_ago_comes_first_and_no_more_than_half(db: No
     assert set(list_pending_urls(rest)) == {"/often", "/long-ago", "/never"}, "and what changed long ago, later"
 
 
-def test_pages_for_which_the_run_before_had_no_time_get_the_other_half(db: None) -> None:
+def test_pages_left_by_previous_run_get_half_of_budget(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     before = start_crawl(new_watch, pages=2)
     rows = [NewUrl(f"{SITE_URL}/new-{n}", "page", 1) for n in range(5)]
@@ -100,7 +100,7 @@ def test_pages_for_which_the_run_before_had_no_time_get_the_other_half(db: None)
     assert not crawl.frontier.filter(host="other.example").exists()
 
 
-def test_pages_of_a_site_that_was_removed_take_no_others_place(db: None) -> None:
+def test_pages_of_removed_site_use_no_budget(db: None) -> None:
     new_watch, other = create_watch(owner("studio"), f"{SITE_URL}/"), ("site", "http://other.example/")
     watch_settings.change_sources(new_watch, add=[other], by="Ann")
     for n in range(9):
@@ -112,7 +112,7 @@ def test_pages_of_a_site_that_was_removed_take_no_others_place(db: None) -> None
     assert list_pending_urls(start_crawl(new_watch, pages=2)) == ["/here"]
 
 
-def test_an_endless_pattern_of_the_run_before_takes_no_more_than_its_turn(db: None) -> None:
+def test_endless_pattern_does_not_crowd_out_other_pages(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     before = start_crawl(new_watch, pages=2)
     months = [NewUrl(f"{SITE_URL}/calendar/{n}", "page", 1, pattern="calendar") for n in range(9)]
@@ -125,7 +125,7 @@ def test_an_endless_pattern_of_the_run_before_takes_no_more_than_its_turn(db: No
     assert {path for path in paths if path.startswith("/goods/")} == {"/goods/0", "/goods/1"}
 
 
-def test_when_nothing_else_waits_the_rest_of_what_is_known_follows(db: None) -> None:
+def test_remaining_known_pages_follow_when_nothing_is_pending(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(6):
         record_visit(new_watch, f"/{n}", b"0", now() - n * DAY)
@@ -139,7 +139,7 @@ def test_when_nothing_else_waits_the_rest_of_what_is_known_follows(db: None) -> 
     assert crawl.frontier.filter(state=FrontierUrl.State.PENDING).count() == 2, "as many as are left of the budget"
 
 
-def test_a_link_to_a_known_page_waits_for_its_turn_unless_the_document_says_that_it_has_changed(db: None) -> None:
+def test_linked_known_page_is_queued_only_if_dated_as_changed(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(3):
         record_visit(new_watch, f"/{n}", b"0", now() - 2 * DAY)
@@ -160,7 +160,7 @@ def test_a_link_to_a_known_page_waits_for_its_turn_unless_the_document_says_that
     assert next_urls(now() + 3 * DAY, None, None, None) == ["/3"], "what will change hasn't"
 
 
-def test_what_has_gone_is_forgotten_and_what_refused_waits_its_turn(db: None) -> None:
+def test_gone_pages_are_deleted_and_refused_pages_stay_due(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for path in ("/gone", "/refused", "/file"):
         record_visit(new_watch, path, b"0", now() - 9 * DAY)
@@ -177,7 +177,7 @@ def test_what_has_gone_is_forgotten_and_what_refused_waits_its_turn(db: None) ->
     ], "changed since"
 
 
-def test_pages_that_have_not_answered_for_long_leave_the_others_their_turn(db: None) -> None:
+def test_unresponsive_pages_do_not_delay_other_pages(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for _ in range(3):
         end_crawl(start_crawl(new_watch))
@@ -200,9 +200,7 @@ def test_unanswered_page_is_requested_again_in_the_next_run(db: None, reason: st
     assert list_pending_urls(start_crawl(new_watch)) == ["/0"]
 
 
-def test_however_many_pages_are_due_or_were_never_visited_none_is_left_or_forgotten(
-    db: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_due_and_unvisited_pages_are_added_beyond_batch_size(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_changes, "MAX_ADDED", 2)
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     before = start_crawl(new_watch)
@@ -222,7 +220,7 @@ def test_however_many_pages_are_due_or_were_never_visited_none_is_left_or_forgot
     assert len([path for path in list_pending_urls(crawl) if path.startswith("/new")]) == 7
 
 
-def test_what_waits_is_not_forgotten_where_the_end_of_a_run_broke_off(db: None) -> None:
+def test_unvisited_pages_survive_interrupted_end_of_run(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     before = start_crawl(new_watch)
     end_crawl(before)
@@ -247,7 +245,7 @@ def test_busy_feed_is_requested_again_and_removed_feed_is_not(db: None) -> None:
     assert set(list_pending_urls(start_crawl(new_watch))) == {"/busy", "/fine"}
 
 
-def test_an_answer_that_nothing_has_changed_counts_as_a_visit_without_a_change(db: None) -> None:
+def test_not_modified_response_counts_as_visit_without_change(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for at, content in ((3, b"a"), (2, b""), (1, b"a"), (0, b"b")):
         record_visit(new_watch, "/", content, now() - at * DAY)
@@ -258,8 +256,8 @@ def test_an_answer_that_nothing_has_changed_counts_as_a_visit_without_a_change(d
 
 def test_page_of_a_known_copy_is_visited_in_each_run(inline: SyncRunner, shop: Watch) -> None:
     source = shop.sources[0]["url"].rstrip("/")
-    url = f"{source}/canary"
-    canaries.add_known_copy(register(inline.services, shop.owner, photograph(1)).work, shop, url, by="Ann")
+    url = f"{source}/known_copy"
+    copy_checks.add_known_copy(register(inline.services, shop.owner, photograph(1)).work, shop, url, by="Ann")
     for n in range(30):
         page_changes.store_visits(shop.pk, 0, [PageVisit(f"{source}/{n}", 1, b"0", now() - 40 * DAY)], {})
     page_changes.store_visits(shop.pk, 0, [PageVisit(url, 1, b"0", now())], {})
@@ -271,7 +269,7 @@ def test_page_of_a_known_copy_is_visited_in_each_run(inline: SyncRunner, shop: W
 
 @pytest.fixture
 def site(inline: SyncRunner) -> Iterator[Shop]:
-    """Fifteen pages with one image each, linked from the first."""
+    """Fifteen pages with one image each, linked from the first page."""
     inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.14") as served:
         new_shop = Shop(served)
@@ -282,9 +280,7 @@ def site(inline: SyncRunner) -> Iterator[Shop]:
 
 
 @pytest.mark.long
-def test_run_by_run_a_site_larger_than_the_budget_is_seen_whole_and_then_its_changes(
-    inline: SyncRunner, site: Shop
-) -> None:
+def test_large_site_is_covered_over_runs_and_changes_are_revisited(inline: SyncRunner, site: Shop) -> None:
     new_watch = create_watch(owner("studio"), site.url("/0"), pages=5)
 
     def run() -> set[str]:
@@ -311,7 +307,7 @@ def test_run_by_run_a_site_larger_than_the_budget_is_seen_whole_and_then_its_cha
 
 
 @pytest.mark.long
-def test_of_many_pages_that_never_change_a_run_asks_a_sample_and_each_comes_within_sixteen_runs(db: None) -> None:
+def test_unchanged_pages_are_sampled_and_all_visited_within_16_runs(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(400):
         page_changes.store_visits(new_watch.pk, 1, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now())], {})
@@ -340,7 +336,7 @@ def test_of_many_pages_that_never_change_a_run_asks_a_sample_and_each_comes_with
 
 
 @pytest.mark.long
-def test_pages_of_a_weekly_watch_come_within_thirty_days(db: None) -> None:
+def test_weekly_watch_visits_all_pages_within_30_days(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     Watch.objects.filter(pk=new_watch.pk).update(interval_seconds=7 * 86_400)
     for n in range(400):
@@ -352,7 +348,7 @@ def test_pages_of_a_weekly_watch_come_within_thirty_days(db: None) -> None:
 
 
 @pytest.mark.long
-def test_changed_sample_causes_requests_for_the_rest_of_the_host(db: None) -> None:
+def test_changed_sample_triggers_visits_to_rest_of_host(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(400):
         page_changes.store_visits(new_watch.pk, 0, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now())], {})
@@ -373,7 +369,7 @@ def test_changed_sample_causes_requests_for_the_rest_of_the_host(db: None) -> No
 
 
 @pytest.mark.long
-def test_what_a_site_says_is_unchanged_is_sampled_by_the_days_alone(db: None) -> None:
+def test_pages_stated_unchanged_are_sampled_by_age_only(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(300):
         fresh = {"fresh_seconds": 90_000} if n < 120 else {}
@@ -391,10 +387,10 @@ def test_what_a_site_says_is_unchanged_is_sampled_by_the_days_alone(db: None) ->
     assert crawl.not_asked == {"stated": 290}
 
 
-def test_page_is_requested_conditionally_every_second_time_except_known_copies(inline: SyncRunner, shop: Watch) -> None:
+def test_conditional_requests_alternate_and_skip_known_copies(inline: SyncRunner, shop: Watch) -> None:
     source = shop.sources[0]["url"].rstrip("/")
-    pages = [f"{source}/{n}" for n in range(10)] + [f"{source}/canary"]
-    canaries.add_known_copy(register(inline.services, shop.owner, photograph(1)).work, shop, pages[-1], by="Ann")
+    pages = [f"{source}/{n}" for n in range(10)] + [f"{source}/known_copy"]
+    copy_checks.add_known_copy(register(inline.services, shop.owner, photograph(1)).work, shop, pages[-1], by="Ann")
     visits = [PageVisit(url, 1, b"0", now(), etag='"1"') for url in pages]
     page_changes.store_visits(shop.pk, 1, visits, {})
     Watch.objects.update(everything=False)
@@ -410,10 +406,8 @@ def test_page_is_requested_conditionally_every_second_time_except_known_copies(i
     assert page_changes.load_validators(crawl, pages) == {}, "of what it sees now the last visit said nothing"
 
 
-def test_a_run_that_asks_for_everything_leaves_nothing_alone_and_the_next_one_does_again(
-    db: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page_changes, "MAX_ADDED", 20)  # however many are known
+def test_full_run_skips_no_pages_and_next_run_is_selective(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_changes, "MAX_ADDED", 20)  # fewer than the known pages
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(40):
         page_changes.store_visits(new_watch.pk, 0, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now(), etag='"1"')], {})

@@ -18,7 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["shop", "studio"]
 
 
-def test_a_time_that_falls_into_a_run_is_passed_over_and_the_next_one_counts(inline: SyncRunner, shop: Watch) -> None:
+def test_run_time_during_running_crawl_is_skipped(inline: SyncRunner, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     make_due(shop)
     start_due_crawls(inline.services)
@@ -33,7 +33,7 @@ def test_a_time_that_falls_into_a_run_is_passed_over_and_the_next_one_counts(inl
     assert Crawl.objects.count() == 2
 
 
-def test_a_time_that_came_while_nothing_ran_is_made_up_for_once(inline: SyncRunner, shop: Watch) -> None:
+def test_missed_run_is_made_up_once(inline: SyncRunner, shop: Watch) -> None:
     end_crawl(watch_settings.start_now(shop))
     make_due(shop)
     for _round in range(2):
@@ -41,9 +41,7 @@ def test_a_time_that_came_while_nothing_ran_is_made_up_for_once(inline: SyncRunn
     assert Crawl.objects.count() == 2
 
 
-def test_a_watch_goes_on_at_its_usual_times_after_a_pause_and_makes_up_for_none(
-    inline: SyncRunner, shop: Watch
-) -> None:
+def test_resumed_watch_keeps_schedule_without_catching_up(inline: SyncRunner, shop: Watch) -> None:
     watch_settings.pause(shop, by="Ann")
     make_due(shop)
     start_due_crawls(inline.services)
@@ -55,7 +53,7 @@ def test_a_watch_goes_on_at_its_usual_times_after_a_pause_and_makes_up_for_none(
     assert shop.next_run_at > now()
 
 
-def test_a_full_disk_starts_nothing_and_still_lets_a_run_be_stopped(inline: SyncRunner, shop: Watch) -> None:
+def test_full_disk_prevents_start_but_allows_stop(inline: SyncRunner, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     with pytest.raises(ServiceMissingError):

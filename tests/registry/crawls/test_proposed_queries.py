@@ -1,4 +1,4 @@
-"""Test that search words come from the works' texts by people, not from camera numbering."""
+"""Test that proposed queries come from texts that people wrote, not from camera file names."""
 
 from exhibit.clock import now
 from registry.crawls import proposed_queries
@@ -13,7 +13,7 @@ def add_works(rights_holder: Owner, *titles: str, author: str = "", keywords: st
         rights_holder.works.create(number=number, title=title, author=author, metadata=metadata, registered_at=now())
 
 
-def test_authors_keywords_collections_and_titles_are_proposed_and_numbers_of_cameras_are_not(db: None) -> None:
+def test_queries_come_from_texts_and_not_camera_names(db: None) -> None:
     studio = owner("studio")
     assert proposed_queries.propose_queries(studio) == []
     add_works(studio, "DSC_0012", "IMG-20240101-WA0003", "P1010101", "12345", "–", "Picture 1", author="Ann Lee, Bob")

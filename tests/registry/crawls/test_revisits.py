@@ -1,11 +1,11 @@
-"""Test that images with expired bytes are requested again: once, where this owner may know of them."""
+"""Test that images with expired bytes are requested again once, if the owner has access to their sightings."""
 
 import re
 
 from django.db import transaction
 
 from exhibit.clock import now
-from exhibit.network.addresses import url_key
+from exhibit.network.addresses import compute_url_key
 from registry.crawls import crawling, revisits
 from registry.crawls.revisits import RevisitCandidate
 from registry.models import Crawl, FrontierUrl, HostDenial, Owner, Picture, Refusal, Revisit, Sighting
@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def add_expired_picture(inline: SyncRunner, seer: Owner, seed: int, *, private: bool = False) -> int:
-    """Record an image without bytes that ``seer`` saw."""
+    """Record an image with expired bytes in a crawl of ``seer``."""
     [pk] = record_sightings(
         inline.services, *claim_new_slice(seer, f"w{seed}", private=private), [photograph(seed)], f"s{seed}.example"
     )
@@ -48,7 +48,7 @@ def test_each_picture_is_requested_once_in_an_unscheduled_crawl(inline: SyncRunn
     assert Revisit.objects.count() == 2
 
 
-def test_nobody_is_led_to_what_another_saw_in_private_or_to_a_denied_host(inline: SyncRunner) -> None:
+def test_revisits_exclude_private_and_denied_urls(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     private_picture, public = (
         add_expired_picture(inline, agency, 2, private=True),
@@ -62,7 +62,7 @@ def test_nobody_is_led_to_what_another_saw_in_private_or_to_a_denied_host(inline
     assert revisits.list_recent_urls(public, studio.pk) == []
 
 
-def test_what_came_of_asking_is_said(inline: SyncRunner) -> None:
+def test_revisit_outcomes_are_recorded(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     pictures = [add_expired_picture(inline, studio, seed) for seed in (2, 3, 4, 5)]
@@ -80,7 +80,7 @@ def test_what_came_of_asking_is_said(inline: SyncRunner) -> None:
         )  # fmt: skip
     Refusal.objects.create(
         crawl=crawl,
-        key=url_key(gone_sighting.image_url),
+        key=compute_url_key(gone_sighting.image_url),
         url=gone_sighting.image_url,
         reason="http-404",
         sentence="Not found.",

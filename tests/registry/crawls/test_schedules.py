@@ -1,4 +1,4 @@
-"""Test when watches are due: by their local time of day, and never twice."""
+"""Test when watches are due: at their local time of day, and never twice."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from tests.assets.shop import create_watch
 __all__ = ["set_clock"]
 
 
-def test_a_clock_that_was_behind_for_a_while_brings_no_crawl_twice(db: None, set_clock: Any) -> None:  # noqa: ANN401
+def test_temporarily_slow_clock_starts_no_crawl_twice(db: None, set_clock: Any) -> None:  # noqa: ANN401
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/")
     Watch.objects.update(interval_seconds=30 * 86_400)
     assert schedules.start_crawl(new_watch.pk) is not None
@@ -32,7 +32,7 @@ def test_a_clock_that_was_behind_for_a_while_brings_no_crawl_twice(db: None, set
     assert timedelta(days=29) < new_watch.next_run_at - now() <= timedelta(days=30)
 
 
-ZONES = {  # a time that is skipped there, and the changes in 2027 to summer time and back
+ZONES = {  # a skipped local time, and the dates in 2027 when summer time starts and ends
     "Europe/Berlin": ("02:30", "03-28", "10-31"),
     "America/New_York": ("02:15", "03-14", "11-07"),
     "Africa/Cairo": ("00:00", "04-30", "10-29"),
@@ -45,15 +45,15 @@ ZONES = {  # a time that is skipped there, and the changes in 2027 to summer tim
 
 @pytest.mark.parametrize("days", [1, 3, 7, 28])
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_time_that_the_clock_skips_is_later_on_that_day_and_as_it_was_from_then_on(zone: str, days: int) -> None:
+def test_run_at_skipped_local_time_is_delayed_that_day_only(zone: str, days: int) -> None:
     at, change, back_change = ZONES[zone]
     when = schedules.TimeOfDay(time.fromisoformat(at), ZoneInfo(zone))
     for day in (date.fromisoformat(f"2027-{change}"), date.fromisoformat(f"2027-{back_change}")):
         first = day - 2 * timedelta(days=days)
-        runs = [when.on(first)]
+        runs = [when.get_time_on(first)]
         for _ in range(4):
             runs.append(schedules.compute_next_run(runs[-1], timedelta(days=days), runs[-1], when))
-        assert runs == [when.on(first + turn * timedelta(days=days)) for turn in range(5)]
+        assert runs == [when.get_time_on(first + turn * timedelta(days=days)) for turn in range(5)]
         wall = [run.astimezone(when.zone).replace(tzinfo=None) for run in runs]
         expected = [datetime.combine(first + turn * timedelta(days=days), when.at) for turn in range(5)]
         delays = [actual - due for actual, due in zip(wall, expected, strict=True)]
@@ -64,14 +64,14 @@ def test_a_time_that_the_clock_skips_is_later_on_that_day_and_as_it_was_from_the
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_time_that_comes_twice_on_a_day_is_run_at_once(zone: str) -> None:
+def test_run_at_repeated_local_time_happens_once(zone: str) -> None:
     _at, _change, back_change = ZONES[zone]
     day, where = date.fromisoformat(f"2027-{back_change}"), ZoneInfo(zone)
     ambiguous_times = [time(hour, 30) for hour in (0, 1, 2, 23) if _occurs_twice(day, time(hour, 30), where)] or [
         time(1, 45)
     ]
     when = schedules.TimeOfDay(ambiguous_times[0], where)
-    runs = [when.on(day - schedules.DAY)]
+    runs = [when.get_time_on(day - schedules.DAY)]
     for _ in range(3):
         runs.append(schedules.compute_next_run(runs[-1], schedules.DAY, runs[-1] + timedelta(minutes=1), when))
     assert [run.astimezone(where).date() for run in runs] == [day + turn * schedules.DAY for turn in range(-1, 3)]
@@ -79,22 +79,22 @@ def test_a_time_that_comes_twice_on_a_day_is_run_at_once(zone: str) -> None:
 
 
 @pytest.mark.parametrize("hours", [1, 6, 12, 36])
-def test_periods_of_hours_are_counted_in_hours_whatever_the_clock_does(hours: int) -> None:
-    every, last = timedelta(hours=hours), _utc("2027-03-27T02:30+01:00")
+def test_hourly_intervals_ignore_clock_changes(hours: int) -> None:
+    every, last = timedelta(hours=hours), _parse_utc("2027-03-27T02:30+01:00")
     for _ in range(50):
         next_time = schedules.compute_next_run(last, every, last)
         assert next_time - last == every
         last = next_time
 
 
-def test_a_watch_keeps_its_time_of_day_through_both_changes(
+def test_watch_keeps_time_of_day_through_clock_changes(
     db: None,
     set_clock: Any,  # noqa: ANN401
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("registry.crawls.schedules.timezone.get_default_timezone", lambda: UTC)
     berlin = ZoneInfo("Europe/Berlin")
-    set_clock(_utc("2027-03-26T12:00+01:00") - datetime.now(UTC))
+    set_clock(_parse_utc("2027-03-26T12:00+01:00") - datetime.now(UTC))
     when = schedules.TimeOfDay(time(2, 30), berlin)
     new_watch = watch_settings.add_watch(
         owner("studio"),
@@ -107,8 +107,8 @@ def test_a_watch_keeps_its_time_of_day_through_both_changes(
     )
     moments = []
     for day in ("2027-03-27", "2027-03-28", "2027-03-29", "2027-10-30", "2027-10-31", "2027-11-01"):
-        set_clock(_utc(f"{day}T04:30:00+02:00") - datetime.now(UTC))
-        schedules.advance(new_watch, now() - timedelta(hours=12))  # as before that day
+        set_clock(_parse_utc(f"{day}T04:30:00+02:00") - datetime.now(UTC))
+        schedules.advance_next_run(new_watch, now() - timedelta(hours=12))  # as on the previous day
         assert new_watch.next_run_at is not None
         moments.append(new_watch.next_run_at.astimezone(berlin).strftime("%m-%d %H:%M"))
         assert schedules.start_crawl(new_watch.pk) is not None
@@ -117,8 +117,8 @@ def test_a_watch_keeps_its_time_of_day_through_both_changes(
     assert moments == ["03-27 02:30", "03-28 03:30", "03-29 02:30", "10-30 02:30", "10-31 02:30", "11-01 02:30"]
 
 
-def test_a_watch_whose_zone_this_machine_does_not_know_goes_on_by_the_hour() -> None:
-    last = _utc("2027-03-27T02:30+01:00")
+def test_unknown_time_zone_falls_back_to_fixed_interval() -> None:
+    last = _parse_utc("2027-03-27T02:30+01:00")
     row = Watch(interval_seconds=86_400, next_run_at=last, time_of_day=time(2, 30), time_zone="Mars/Olympus")
     assert schedules.load_time_of_day(row) is None
     assert (
@@ -139,12 +139,14 @@ def _occurs_twice(day: date, at: time, zone: ZoneInfo) -> bool:
         ("UTC", "2028-02-28T06:00+00:00", "2028-02-28T12:00+00:00", "2028-02-29T06:00+00:00"),
     ],
 )
-def test_a_schedule_keeps_its_time_of_day_through_changes_of_the_clock_and_leap_days(
+def test_schedule_keeps_time_of_day_through_clock_changes_and_leap_days(
     zone: str, last: str, moment: str, expected: str
 ) -> None:
-    when = schedules.TimeOfDay.of(_utc(last), ZoneInfo(zone))
-    assert schedules.compute_next_run(_utc(last), timedelta(days=1), _utc(moment), when) == _utc(expected)
+    when = schedules.TimeOfDay.from_datetime(_parse_utc(last), ZoneInfo(zone))
+    assert schedules.compute_next_run(_parse_utc(last), timedelta(days=1), _parse_utc(moment), when) == _parse_utc(
+        expected
+    )
 
 
-def _utc(text: str) -> datetime:
+def _parse_utc(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(ZoneInfo("UTC"))

@@ -16,7 +16,7 @@ from exhibit.types import Price
 from registry.crawls import budgets, watch_settings
 from registry.crawls.search_keys import (
     delete_key,
-    estimate,
+    estimate_costs,
     get_key,
     get_obstacle,
     record_consent,
@@ -25,7 +25,7 @@ from registry.crawls.search_keys import (
     withdraw_consent,
 )
 from registry.crawls.search_services import get_service
-from registry.crawls.watches import arrange, update_watch
+from registry.crawls.watches import set_up_watch, update_watch
 from registry.master_key import change_master_key
 from registry.models import Crawl, FrontierUrl, Inquiry, LogOpening, Owner, SearchCharge, SearchKey, Sighting, Watch
 from tests.assets.rows import owner, photograph, register
@@ -45,27 +45,27 @@ from tests.assets.site import Answer, ReceivedRequest, Site
 from workers.tasks.sync_runner import SyncRunner
 
 DAY = timedelta(days=1)
-SEARCH = PATHS["tineye"]
+SEARCH_PATH = PATHS["tineye"]
 
 
 @pytest.fixture
 def site(inline: SyncRunner) -> Iterator[Site]:
-    """A shop, TinEye at two hundredths of a dollar per request, and a marketplace for words at one."""
+    """A shop, TinEye at 0.02 USD per request, and a word-searchable marketplace at 0.01 USD."""
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
     with Site() as running:
         copy_tineye_mapping(inline.services.config.data_dir, running)
         add_market_mapping(inline.services.config.data_dir, running)
         write_price(write_mapping(inline, "tineye"), "0.02 USD")
         write_price(write_mapping(inline, "market"), "10 USD", requests=1000)
-        running.routes["/copy.jpg"] = Answer(photograph(9), "image/jpeg")  # unlike any work: nothing is captured
-        running.routes[SEARCH] = tineye_answer([])
+        running.routes["/copy.jpg"] = Answer(photograph(9), "image/jpeg")  # matches no work, so nothing is captured
+        running.routes[SEARCH_PATH] = tineye_answer([])
         running.routes["/offers"] = serve_offers
         yield running
 
 
 @pytest.fixture
 def studio(inline: SyncRunner, site: Site) -> Owner:
-    """An owner of three works, with keys."""
+    """An owner with three works and search keys."""
     new_owner = owner("studio")
     for seed in (1, 2, 3):
         register(inline.services, new_owner, photograph(seed))
@@ -80,7 +80,7 @@ def write_mapping(inline: SyncRunner, name: str) -> Path:
 
 
 def serve_offers(request: ReceivedRequest) -> Answer:
-    """Return a page of the marketplace that is followed by another."""
+    """Return a page of marketplace results that has a next page."""
     return json_response({"data": {"items": [], "next": str(int(query_parameters(request).get("cursor", 0)) + 1)}})
 
 
@@ -88,7 +88,7 @@ def add_search_watch(inline: SyncRunner, rights_holder: Owner, *names: str, name
     settings: dict[str, Any] = {name: budget.pop(name) for name in ("words", "works", "newest") if name in budget}
     sources = [("search", service) for service in names or ("tineye",)]
     arguments: dict[str, Any] = {"every": DAY, "budget": budget, "politeness": {"delay": 0.0}, "by": "Ann"}
-    return arrange(inline.services, rights_holder, name, sources, **arguments, **settings)
+    return set_up_watch(inline.services, rights_holder, name, sources, **arguments, **settings)
 
 
 def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
@@ -98,7 +98,7 @@ def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
     return crawl, crawl.inquiries.earliest("pk")
 
 
-def list_sent_pictures(site: Site, path: str = SEARCH) -> list[bytes]:
+def list_sent_pictures(site: Site, path: str = SEARCH_PATH) -> list[bytes]:
     """Return the first bytes of each image that was sent, in order."""
     return [
         request.body.partition(b"\xff\xd8")[2][:2000]
@@ -112,7 +112,7 @@ def list_costs() -> list[int]:
 
 
 @pytest.mark.long
-def test_no_request_is_sent_that_would_cost_too_much_and_the_next_run_goes_on_from_there(
+def test_run_stops_before_exceeding_budget_and_next_run_continues(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
     watch = add_search_watch(inline, studio, money="0.05 USD")
@@ -130,7 +130,7 @@ def test_no_request_is_sent_that_would_cost_too_much_and_the_next_run_goes_on_fr
 
 
 @pytest.mark.long
-def test_money_that_pays_for_all_exactly_is_enough(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_budget_equal_to_cost_is_sufficient(inline: SyncRunner, studio: Owner, site: Site) -> None:
     _crawl, inquiry = run(inline, add_search_watch(inline, studio, money="0.06 USD"))
     assert (inquiry.outcome, inquiry.asked, inquiry.stopped_at) == ("", 3, {})
     _crawl, inquiry = run(inline, add_search_watch(inline, studio, name="none", money="0 USD"))
@@ -138,9 +138,7 @@ def test_money_that_pays_for_all_exactly_is_enough(inline: SyncRunner, studio: O
 
 
 @pytest.mark.long
-def test_the_money_of_a_month_holds_over_its_runs_and_comes_back_with_the_next_month(
-    inline: SyncRunner, studio: Owner, site: Site
-) -> None:
+def test_monthly_budget_spans_runs_and_resets_each_month(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = add_search_watch(inline, studio, money="1 USD", money_month="0.08 USD")
     assert [run(inline, watch)[1].outcome for _ in range(2)] == ["", "money_month"]
     assert len(list_sent_pictures(site)) == 4
@@ -150,12 +148,12 @@ def test_the_money_of_a_month_holds_over_its_runs_and_comes_back_with_the_next_m
 
 
 class KilledError(BaseException):
-    """The death of the worker."""
+    """Simulate the death of a worker."""
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("last", "requests"), [('INSERT INTO "registry_searchcharge"', 0), ('"asked" =', 1)])
-def test_possible_request_of_a_killed_worker_is_counted_and_repeated(
+def test_request_of_killed_worker_is_charged_and_repeated(
     inline: SyncRunner, studio: Owner, site: Site, last: str, requests: int
 ) -> None:
     crawl = watch_settings.start_now(add_search_watch(inline, studio, money="1 USD"))
@@ -167,7 +165,7 @@ def test_possible_request_of_a_killed_worker_is_counted_and_repeated(
             raise KilledError  # the transaction has ended
         if last in sql:
             if requests:
-                raise KilledError  # before the answer is stored
+                raise KilledError  # before the response is stored
             met.append(sql)
             assert not list_sent_pictures(site)
         return execute(sql, *rest)
@@ -183,8 +181,8 @@ def test_possible_request_of_a_killed_worker_is_counted_and_repeated(
 
 @pytest.mark.long
 @pytest.mark.parametrize("response", [tineye_error(429, "Too many requests."), Answer(b"<h1>Sorry</h1>")])
-def test_a_request_counts_whatever_is_answered(inline: SyncRunner, studio: Owner, site: Site, response: Answer) -> None:
-    site.routes[SEARCH] = response
+def test_failed_requests_are_charged(inline: SyncRunner, studio: Owner, site: Site, response: Answer) -> None:
+    site.routes[SEARCH_PATH] = response
     crawl, inquiry = run(inline, add_search_watch(inline, studio, money="0.05 USD"))
     assert (inquiry.state, inquiry.asked, list_costs()) == ("todo", 0, [20_000])
     for _ in range(2):
@@ -196,7 +194,7 @@ def test_a_request_counts_whatever_is_answered(inline: SyncRunner, studio: Owner
 
 
 @pytest.mark.long
-def test_a_price_that_changes_counts_from_the_next_request_on(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_price_change_applies_from_next_request(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = add_search_watch(inline, studio, searches=1, money="0.07 USD")
     run(inline, watch)
     write_price(write_mapping(inline, "tineye"), "0.03 USD")
@@ -214,9 +212,7 @@ def test_a_price_that_changes_counts_from_the_next_request_on(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_free_requests_of_a_month_are_those_of_all_watches_of_an_owner(
-    inline: SyncRunner, studio: Owner, site: Site
-) -> None:
+def test_free_monthly_requests_are_shared_by_all_watches(inline: SyncRunner, studio: Owner, site: Site) -> None:
     write_price(write_mapping(inline, "tineye"), "0.02 USD", free=4)
     for name in ("a", "b"):
         run(inline, add_search_watch(inline, studio, name=name, money="0.02 USD"))
@@ -225,9 +221,7 @@ def test_free_requests_of_a_month_are_those_of_all_watches_of_an_owner(
 
 
 @pytest.mark.long
-def test_money_that_ends_within_the_pages_of_a_subject_leaves_the_others_their_turn(
-    inline: SyncRunner, studio: Owner, site: Site
-) -> None:
+def test_budget_spent_within_subject_leaves_others_for_next_run(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = add_search_watch(inline, studio, "market", words=["wave", "fuji"], money="0.02 USD")
     _crawl, inquiry = run(inline, watch)
     assert (inquiry.asked, inquiry.stopped_at["left"]) == (2, 1)
@@ -236,12 +230,12 @@ def test_money_that_ends_within_the_pages_of_a_subject_leaves_the_others_their_t
 
 
 @pytest.mark.long
-def test_an_address_that_two_searches_name_is_visited_once(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_url_found_by_two_searches_is_visited_once(inline: SyncRunner, studio: Owner, site: Site) -> None:
     copy_shipped_mapping(inline.services.config.data_dir, "yandex-images", site)
     store_key(inline.services, studio, "yandex-images", "folder:key", by="Ann")
     record_consent(inline.services, studio, "yandex-images", by="Ann")
     image, page = site.url("/copy.jpg"), site.url("/shop/42")
-    site.routes[SEARCH] = tineye_answer([(image, page)])
+    site.routes[SEARCH_PATH] = tineye_answer([(image, page)])
     respelt = {"url": image.replace("http://", "HTTP://"), "pageUrl": page}
     site.routes[PATHS["yandex-images"]] = json_response({"images": [respelt, respelt]})
     watch = add_search_watch(inline, studio, "tineye", "yandex-images", works=[1], money="0.0275 USD")
@@ -256,7 +250,7 @@ def test_an_address_that_two_searches_name_is_visited_once(inline: SyncRunner, s
 
 
 @pytest.mark.long
-def test_selected_works_are_searched_newest_first_without_withdrawn_ones(
+def test_selected_works_are_searched_newest_first_without_removed_works(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
     everything = add_search_watch(inline, studio, name="all", newest=True, searches=2)
@@ -291,7 +285,7 @@ def test_selected_works_are_searched_newest_first_without_withdrawn_ones(
         ((), {"works": [1, 9]}, "Work 9 does not exist"),
     ],
 )
-def test_what_cant_be_is_refused(
+def test_invalid_search_settings_are_rejected(
     inline: SyncRunner, studio: Owner, names: tuple[str, ...], budget: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(WrongUseError, match=why):
@@ -305,14 +299,14 @@ def test_what_cant_be_is_refused(
     assert "money" not in Watch.objects.get().budget
 
 
-def test_what_a_run_costs_is_known_before(inline: SyncRunner, studio: Owner) -> None:
-    [cost] = estimate(inline.services, studio, ["tineye"], budget={})
+def test_run_cost_is_estimated(inline: SyncRunner, studio: Owner) -> None:
+    [cost] = estimate_costs(inline.services, studio, ["tineye"], budget={})
     assert (cost.searches, cost.pages, str(cost.cost)) == (3, 1, "0.06 USD")
-    [cost] = estimate(inline.services, studio, ["tineye"], budget={"searches": 2}, works=[1])
+    [cost] = estimate_costs(inline.services, studio, ["tineye"], budget={"searches": 2}, works=[1])
     assert (cost.searches, str(cost.cost)) == (1, "0.02 USD")
-    [cost] = estimate(inline.services, studio, ["market"], budget={}, words=["wave", "fuji"])
+    [cost] = estimate_costs(inline.services, studio, ["market"], budget={}, words=["wave", "fuji"])
     assert (cost.searches, cost.pages, str(cost.cost)) == (2, 3, "0.06 USD")
-    [cost] = estimate(inline.services, studio, ["ebay-images"], budget={})
+    [cost] = estimate_costs(inline.services, studio, ["ebay-images"], budget={})
     assert cost.cost is None
 
 
@@ -321,7 +315,7 @@ def plain_studio(db: None) -> Owner:
     return owner("studio")
 
 
-def test_a_key_opens_for_its_owner_and_search_alone_and_after_a_new_master_key(
+def test_key_is_bound_to_owner_and_service_and_survives_master_key_change(
     inline: SyncRunner, plain_studio: Owner
 ) -> None:
     store_key(inline.services, plain_studio, "tineye", KEY, by="Ann")
@@ -336,7 +330,7 @@ def test_a_key_opens_for_its_owner_and_search_alone_and_after_a_new_master_key(
     assert get_key(inline.services, plain_studio, "tineye") is None
 
 
-def test_two_part_key_needs_both_parts_and_reports_the_missing_one(inline: SyncRunner, plain_studio: Owner) -> None:
+def test_two_part_key_requires_both_parts(inline: SyncRunner, plain_studio: Owner) -> None:
     services, ebay = inline.services, get_service(inline.services.config, "ebay-images")
     assert get_obstacle(services, plain_studio, "ebay-images", ebay) == "no-key"
     for text in ("the-id", "the-id:", ":secret"):
@@ -353,7 +347,7 @@ def test_two_part_key_needs_both_parts_and_reports_the_missing_one(inline: SyncR
         record_consent(services, plain_studio, "nothing", by="Ann")
 
 
-def test_what_a_key_names_isnt_mixed_with_what_anybody_may_see(inline: SyncRunner, plain_studio: Owner) -> None:
+def test_search_sources_cannot_be_mixed_and_invalid_keys_are_rejected(inline: SyncRunner, plain_studio: Owner) -> None:
     mixed_sources = [("search", "tineye"), ("site", "https://shop.example/")]
     with pytest.raises(WrongUseError):
         watch_settings.add_watch(
@@ -366,9 +360,7 @@ def test_what_a_key_names_isnt_mixed_with_what_anybody_may_see(inline: SyncRunne
             store_key(inline.services, plain_studio, "tineye", text, by="Ann")
 
 
-def test_a_yes_is_kept_in_place_of_an_earlier_one_and_the_log_says_who_took_it_back(
-    inline: SyncRunner, plain_studio: Owner
-) -> None:
+def test_consent_is_replaced_and_withdrawal_is_logged(inline: SyncRunner, plain_studio: Owner) -> None:
     for _ in range(2):
         record_consent(inline.services, plain_studio, "tineye", by="Ann")
     assert plain_studio.search_consents.get().given_by == "Ann"

@@ -14,11 +14,11 @@ from django.db import connection
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
-from exhibit.machine import SENTENCES
+from exhibit.machine import ERROR_SENTENCES
 from registry import scoped
 from registry.crawls import watch_settings
 from registry.crawls.search_keys import delete_key, get_key, record_consent, store_key, withdraw_consent
-from registry.crawls.watches import arrange
+from registry.crawls.watches import set_up_watch
 from registry.models import (
     Case,
     Crawl,
@@ -48,18 +48,18 @@ from tests.assets.site import Answer, ReceivedRequest, Site
 from workers.tasks.sync_runner import SyncRunner
 
 DAY = timedelta(days=1)
-SEARCH = "/rest/search/"
+SEARCH_PATH = "/rest/search/"
 
 
 @pytest.fixture
 def site(inline: SyncRunner) -> Iterator[Site]:
-    """The shop, the search and the marketplace on one site."""
+    """A site with a shop, an image search and a marketplace."""
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
     with Site() as running:
         copy_tineye_mapping(inline.services.config.data_dir, running)
         add_market_mapping(inline.services.config.data_dir, running)
         running.routes["/copy.jpg"] = Answer(recompress(photograph(1)), "image/jpeg")
-        running.routes[SEARCH] = tineye_answer([(running.url("/copy.jpg"), running.url("/shop/42"))])
+        running.routes[SEARCH_PATH] = tineye_answer([(running.url("/copy.jpg"), running.url("/shop/42"))])
         yield running
 
 
@@ -91,9 +91,7 @@ def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
 
 
 @pytest.mark.long
-def test_a_copy_that_a_search_names_becomes_a_private_sighting_and_a_case(
-    inline: SyncRunner, studio: Owner, site: Site
-) -> None:
+def test_copy_found_by_search_becomes_private_sighting_and_case(inline: SyncRunner, studio: Owner, site: Site) -> None:
     stranger = owner("stranger")
     register(inline.services, stranger, photograph(1))
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
@@ -103,21 +101,21 @@ def test_a_copy_that_a_search_names_becomes_a_private_sighting_and_a_case(
     expected = {"kind": "search-saw", "by": "TinEye", "of": "picture", "stated": "2026-03-01"}
     assert sighting.elsewhere == [expected | {"where": site.url("").rstrip("/")}]
     assert Case.objects.get().owner == studio
-    assert not scoped.cases(stranger).exists()
+    assert not scoped.list_owner_cases(stranger).exists()
 
 
 @pytest.mark.long
-def test_the_search_is_sent_a_small_copy_and_the_key(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    site.routes[SEARCH] = tineye_answer([])
+def test_search_request_contains_small_copy_and_key(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    site.routes[SEARCH_PATH] = tineye_answer([])
     run(inline, add_search_watch(inline, studio))
-    [sent] = [request for request in site.requests if request.path == SEARCH]
+    [sent] = [request for request in site.requests if request.path == SEARCH_PATH]
     assert sent.headers["x-api-key"] == KEY
     assert b"\xff\xd8" in sent.body
     assert photograph(1) not in sent.body
 
 
 @pytest.mark.long
-def test_the_key_lies_encrypted_and_stands_nowhere_else(
+def test_key_is_stored_encrypted_only(
     inline: SyncRunner, studio: Owner, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(inline, add_search_watch(inline, studio))
@@ -135,29 +133,29 @@ def test_the_key_lies_encrypted_and_stands_nowhere_else(
 
 
 @pytest.mark.long
-def test_each_run_goes_on_with_the_works_that_come_next(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    site.routes[SEARCH] = tineye_answer([])
+def test_each_run_continues_with_next_works(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    site.routes[SEARCH_PATH] = tineye_answer([])
     for seed in (2, 3):
         register(inline.services, studio, photograph(seed))
     watch = add_search_watch(inline, studio, searches=2)
     cursors = [run(inline, watch)[1].cursor for _ in range(3)]
     assert len(set(cursors)) == 3
-    bodies = [request.body.partition(b"\xff\xd8")[2] for request in site.requests if request.path == SEARCH]
+    bodies = [request.body.partition(b"\xff\xd8")[2] for request in site.requests if request.path == SEARCH_PATH]
     assert len(bodies) == 6
     assert len({body[:2000] for body in bodies[:3]}) == 3
     assert bodies[0][:2000] == bodies[3][:2000]
 
 
 @pytest.mark.long
-def test_busy_search_is_retried_and_nothing_is_lost(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    good = site.routes[SEARCH]
-    site.routes[SEARCH] = tineye_error(429, "Too many requests.", Retry_After="120")
+def test_busy_search_is_retried_without_loss(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    good = site.routes[SEARCH_PATH]
+    site.routes[SEARCH_PATH] = tineye_error(429, "Too many requests.", Retry_After="120")
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
     assert (crawl.state, inquiry.state) == ("doing", "todo")
     assert inquiry.not_before is not None
     assert inquiry.not_before > now() + timedelta(seconds=60)
     assert inquiry.error
-    site.routes[SEARCH] = good
+    site.routes[SEARCH_PATH] = good
     Inquiry.objects.update(not_before=None)
     inline.run_until_idle()
     crawl.refresh_from_db()
@@ -166,10 +164,10 @@ def test_busy_search_is_retried_and_nothing_is_lost(inline: SyncRunner, studio: 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("code", "outcome"), [(402, "quota"), (401, "key")])
-def test_a_key_that_is_used_up_or_refused_ends_the_run_and_says_so(
+def test_exhausted_or_rejected_key_ends_run_with_reason(
     inline: SyncRunner, studio: Owner, site: Site, code: int, outcome: str
 ) -> None:
-    site.routes[SEARCH] = tineye_error(code, "No.")
+    site.routes[SEARCH_PATH] = tineye_error(code, "No.")
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
     assert (crawl.state, inquiry.outcome, inquiry.asked) == ("done", outcome, 0)
 
@@ -178,7 +176,7 @@ def test_a_key_that_is_used_up_or_refused_ends_the_run_and_says_so(
 def test_unsearchable_picture_is_skipped_and_reported(inline: SyncRunner, studio: Owner, site: Site) -> None:
     register(inline.services, studio, photograph(2))
     answers = [tineye_answer([]), tineye_error(400, "The image is too small or too simple.")]
-    site.routes[SEARCH] = lambda _request: answers.pop()
+    site.routes[SEARCH_PATH] = lambda _request: answers.pop()
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
     assert (inquiry.asked, crawl.reason) == (1, "finished")
     assert Refusal.objects.get().reason == "unsearchable"
@@ -186,12 +184,10 @@ def test_unsearchable_picture_is_skipped_and_reported(inline: SyncRunner, studio
 
 
 @pytest.mark.long
-def test_picture_with_missing_bytes_is_reported_and_the_next_is_searched(
-    inline: SyncRunner, studio: Owner, site: Site
-) -> None:
-    site.routes[SEARCH] = tineye_answer([])
+def test_picture_with_missing_bytes_is_reported_and_skipped(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    site.routes[SEARCH_PATH] = tineye_answer([])
     register(inline.services, studio, photograph(2))
-    inline.services.blobs.remove(Digest.of(photograph(1)))
+    inline.services.blobs.remove(Digest.from_bytes(photograph(1)))
     crawl, inquiry = run(inline, add_search_watch(inline, studio))
     assert (crawl.state, inquiry.state, inquiry.asked) == ("done", "done", 1)
     refused = Refusal.objects.get(reason="unsearchable")
@@ -199,26 +195,26 @@ def test_picture_with_missing_bytes_is_reported_and_the_next_is_searched(
 
 
 @pytest.mark.long
-def test_a_machine_that_fails_leaves_no_picture_out(
+def test_local_failure_skips_no_picture(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail_disk_full(*_: object) -> bytes:
         raise ServiceMissingError("There is no helper.") from OSError(errno.EMFILE, "")
 
-    site.routes[SEARCH] = tineye_answer([])
+    site.routes[SEARCH_PATH] = tineye_answer([])
     watch = add_search_watch(inline, studio)
     with monkeypatch.context() as patch:
         patch.setattr("registry.crawls.search_requests.make_preview", fail_disk_full)
         crawl, inquiry = run(inline, watch)
-        assert (inquiry.state, inquiry.attempts, inquiry.error) == ("todo", 0, SENTENCES[errno.EMFILE])
+        assert (inquiry.state, inquiry.attempts, inquiry.error) == ("todo", 0, ERROR_SENTENCES[errno.EMFILE])
     Inquiry.objects.update(not_before=None)
     inline.run_until_idle()
     crawl.refresh_from_db()
     assert (crawl.reason, crawl.inquiries.get().asked, Refusal.objects.count()) == ("finished", 1, 0)
 
 
-def test_a_search_that_fails_is_tried_again(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    site.routes[SEARCH] = Answer(b"<h1>Bad gateway</h1>", status=502)
+def test_failed_search_is_retried(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    site.routes[SEARCH_PATH] = Answer(b"<h1>Bad gateway</h1>", status=502)
     _crawl, inquiry = run(inline, add_search_watch(inline, studio))
     assert (inquiry.state, inquiry.attempts) == ("todo", 1)
     assert "status 502" in inquiry.error
@@ -231,7 +227,7 @@ def test_a_search_that_fails_is_tried_again(inline: SyncRunner, studio: Owner, s
 def test_temporary_error_is_retried_and_private_address_is_not(
     inline: SyncRunner, studio: Owner, site: Site, response: Answer, url: str, state: str
 ) -> None:
-    site.routes[SEARCH] = response
+    site.routes[SEARCH_PATH] = response
     mapping = inline.services.config.data_dir / "searches" / "tineye.toml"
     mapping.write_text(mapping.read_text(encoding="utf-8").replace(site.url(""), url or site.url("")), encoding="utf-8")
     _crawl, inquiry = run(inline, add_search_watch(inline, studio))
@@ -255,8 +251,8 @@ def test_market_is_searched_page_by_page(inline: SyncRunner, studio: Owner, site
 
 
 @pytest.mark.long
-def test_stopping_a_run_ends_what_it_asks(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    site.routes[SEARCH] = tineye_error(429, "Too many requests.")
+def test_stopped_run_ends_its_queries(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    site.routes[SEARCH_PATH] = tineye_error(429, "Too many requests.")
     watch = add_search_watch(inline, studio)
     crawl, _inquiry = run(inline, watch)
     watch_settings.remove_watch(watch, by="Ann")
@@ -267,21 +263,21 @@ def test_stopping_a_run_ends_what_it_asks(inline: SyncRunner, studio: Owner, sit
 
 def list_searched_pictures(site: Site) -> list[bytes]:
     """Return the first bytes of each image that was sent, in order."""
-    return [request.body.partition(b"\xff\xd8")[2][:2000] for request in site.requests if request.path == SEARCH]
+    return [request.body.partition(b"\xff\xd8")[2][:2000] for request in site.requests if request.path == SEARCH_PATH]
 
 
 class KilledError(BaseException):
-    """The death of the worker."""
+    """Simulate the death of a worker."""
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("later", [0, 1, 4])
-def test_stored_response_is_not_requested_again_after_a_kill(
+def test_stored_response_is_not_requested_again_after_crash(
     inline: SyncRunner, studio: Owner, site: Site, later: int
 ) -> None:
     for seed in (2, 3):
         register(inline.services, studio, photograph(seed))
-    site.routes[SEARCH] = tineye_answer([])
+    site.routes[SEARCH_PATH] = tineye_answer([])
     crawl = watch_settings.start_now(add_search_watch(inline, studio))
     since_kept: list[str] = []
     outside = len(connection.savepoint_ids)
@@ -305,7 +301,7 @@ def test_stored_response_is_not_requested_again_after_a_kill(
 
 
 @pytest.mark.long
-def test_without_consent_no_picture_leaves_the_house_until_it_is_given_and_after_it_is_taken_back(
+def test_picture_is_sent_only_while_consent_is_given(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = add_search_watch(inline, studio)
@@ -317,13 +313,13 @@ def test_without_consent_no_picture_leaves_the_house_until_it_is_given_and_after
     assert len(list_searched_pictures(site)) == 1
     for number in (2, 3):
         register(inline.services, studio, photograph(number))
-    between = "registry.crawls.search_requests.time.sleep"  # after one answer, others have their turn
+    between = "registry.crawls.search_requests.time.sleep"  # called after each response
     monkeypatch.setattr(between, lambda _seconds: withdraw_consent(studio, "tineye", by="Ann"))
     assert run(inline, watch)[1].outcome == "no-consent"
     assert len(list_searched_pictures(site)) == 3
 
 
-def test_consent_applies_to_the_host_at_that_time(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_consent_does_not_cover_changed_host(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = add_search_watch(inline, studio)
     mapping = inline.services.config.data_dir / "searches" / "tineye.toml"
     mapping.write_text(mapping.read_text(encoding="utf-8").replace("127.0.0.1", "127.0.0.2"), encoding="utf-8")
@@ -332,9 +328,7 @@ def test_consent_applies_to_the_host_at_that_time(inline: SyncRunner, studio: Ow
 
 
 @pytest.mark.long
-def test_pages_without_a_picture_are_visited_and_what_they_lead_to_isnt(
-    inline: SyncRunner, studio: Owner, site: Site
-) -> None:
+def test_result_pages_are_visited_without_following_links(inline: SyncRunner, studio: Owner, site: Site) -> None:
     copy_shipped_mapping(inline.services.config.data_dir, "etsy", site)
     listing = {"title": "Wave", "url": site.url("/listing/7/wave")}
     site.routes[PATHS["etsy"]] = json_response({"count": 1, "results": [listing]})
@@ -358,11 +352,11 @@ def test_shop_without_a_key_is_searched_once_per_run(inline: SyncRunner, studio:
     item = {"link": "/shop/42", "pictures": [{"href": "/copy.jpg"}]}
     site.routes["/offers"] = json_response({"data": {"items": [item]}})
     settings: Any = {"every": DAY, "budget": {}, "politeness": {"delay": 0.0}, "by": "Ann"}
-    watch = arrange(inline.services, studio, "s", [("search", "shop")], **settings)
+    watch = set_up_watch(inline.services, studio, "s", [("search", "shop")], **settings)
     _crawl, inquiry = run(inline, watch)
     assert (inquiry.asked, inquiry.outcome, Case.objects.count()) == (1, "", 1)
     with pytest.raises(WrongUseError):
-        arrange(inline.services, studio, "t", [("search", "shop")], words=["wave"], **settings)
+        set_up_watch(inline.services, studio, "t", [("search", "shop")], words=["wave"], **settings)
 
 
 def test_nothing_is_requested_without_a_key(inline: SyncRunner, studio: Owner, site: Site) -> None:
@@ -370,4 +364,4 @@ def test_nothing_is_requested_without_a_key(inline: SyncRunner, studio: Owner, s
     delete_key(studio, "tineye", by="Ann")
     _crawl, inquiry = run(inline, watch)
     assert inquiry.outcome == "no-key"
-    assert not [request for request in site.requests if request.path == SEARCH]
+    assert not [request for request in site.requests if request.path == SEARCH_PATH]

@@ -1,4 +1,4 @@
-"""Test sightings of a crawl: stored once, first and last seen, and processed when relevant."""
+"""Test sightings of a crawl: stored once, with first and last times, and queued only when there is new work."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,14 +11,14 @@ from exhibit.types import Sighting
 from registry.crawls import sightings
 from registry.crawls.sightings import store_sightings
 from registry.models import CrawlSlice, Picture, Sighting as Row
-from registry.works.search_version import compute_search_mark
+from registry.works.search_version import compute_search_version
 from tests.assets.rows import claim_new_slice, owner
 
 SIGHTING = Sighting(
     page_url="http://www.example.org/page",
     image_url="http://images.example/a.jpg",
     final_url="http://images.example/a.jpg",
-    digest=Digest.of(b"a"),
+    digest=Digest.from_bytes(b"a"),
     size=1,
     media_type="image/jpeg",
     status=200,
@@ -31,16 +31,16 @@ SIGHTING = Sighting(
 )
 
 
-def keep(to: CrawlSlice, *seen: Sighting) -> list[int]:
+def store_in_slice(crawl_slice: CrawlSlice, *records: Sighting) -> list[int]:
     with transaction.atomic():
-        return store_sightings(to, [(sighting, "A page") for sighting in seen], compute_search_mark())
+        return store_sightings(crawl_slice, [(sighting, "A page") for sighting in records], compute_search_version())
 
 
-def test_site_is_that_of_the_page_and_a_sighting_is_stored_once(db: None) -> None:
+def test_sighting_is_stored_once_with_site_of_page(db: None) -> None:
     crawl_slice, _ = claim_new_slice(owner("studio"))
     assert (
-        keep(crawl_slice, SIGHTING, SIGHTING)
-        == keep(crawl_slice, replace(SIGHTING, context="again"))
+        store_in_slice(crawl_slice, SIGHTING, SIGHTING)
+        == store_in_slice(crawl_slice, replace(SIGHTING, context="again"))
         == [Picture.objects.get().pk]
     )
     row = Row.objects.get()
@@ -49,35 +49,35 @@ def test_site_is_that_of_the_page_and_a_sighting_is_stored_once(db: None) -> Non
     assert sightings.list_by_slice(crawl_slice.pk) == [row]
 
 
-def test_what_has_not_changed_is_first_seen_when_it_came(db: None) -> None:
+def test_not_modified_sighting_keeps_original_first_seen(db: None) -> None:
     studio = owner("studio")
     first, _ = claim_new_slice(studio)
-    keep(first, SIGHTING)
+    store_in_slice(first, SIGHTING)
     later, _ = claim_new_slice(studio, "later")
     CrawlSlice.objects.filter(pk=later.pk).update(crawl=first.crawl.watch.crawls.create(number=2, started_at=now()))
     later.refresh_from_db()
-    keep(later, replace(SIGHTING, fetched_at=now(), not_modified=True))
+    store_in_slice(later, replace(SIGHTING, fetched_at=now(), not_modified=True))
     row = Row.objects.latest("pk")
-    assert (row.first_seen, row.bytes_came) == (SIGHTING.fetched_at, False)
+    assert (row.first_seen, row.received_bytes) == (SIGHTING.fetched_at, False)
     assert row.first_seen is not None
     assert row.last_seen is not None
     assert row.last_seen > row.first_seen
 
 
-def test_a_picture_that_is_done_waits_again_only_when_there_is_something_new_to_do(db: None) -> None:
+def test_processed_picture_is_requeued_only_for_new_work(db: None) -> None:
     studio = owner("studio")
-    keep(claim_new_slice(studio)[0], SIGHTING)
-    done = {"state": "done", "searched": compute_search_mark()}
+    store_in_slice(claim_new_slice(studio)[0], SIGHTING)
+    done = {"state": "done", "searched": compute_search_version()}
     Picture.objects.update(**done)
-    assert keep(claim_new_slice(studio, "b")[0], SIGHTING) == []
+    assert store_in_slice(claim_new_slice(studio, "b")[0], SIGHTING) == []
     changes = ({"bytes_state": "expired"}, {"searched": "an earlier search"}, {"state": "failed"})
     for number, changed in enumerate(changes):
         Picture.objects.update(**done | {"bytes_state": "stored"} | changed)
-        assert len(keep(claim_new_slice(studio, f"c{number}")[0], SIGHTING)) == 1, changed
+        assert len(store_in_slice(claim_new_slice(studio, f"c{number}")[0], SIGHTING)) == 1, changed
     assert Picture.objects.get().bytes_state == "stored"
 
 
-def test_a_private_watch_keeps_what_it_sees_to_its_owner(db: None) -> None:
+def test_private_watch_sightings_are_visible_to_owner_only(db: None) -> None:
     studio = owner("studio")
-    keep(claim_new_slice(studio, private=True)[0], SIGHTING)
+    store_in_slice(claim_new_slice(studio, private=True)[0], SIGHTING)
     assert Row.objects.get().private_to == studio

@@ -1,4 +1,4 @@
-"""Test URLs of lists in the rows: each once, with the position in the list, in a crawl that accepts more."""
+"""Test URLs imported from lists: each stored once, with the list position, in a crawl that stays open."""
 
 import pytest
 from django.db import transaction
@@ -24,26 +24,28 @@ def studio(db: None) -> Owner:
 
 
 @pytest.fixture
-def taking(studio: Owner) -> Watch:
+def list_watch(studio: Owner) -> Watch:
     return url_lists.get_or_create_watch(studio, "lists", by="Ann")
 
 
-def test_a_watch_of_lists_is_public_has_no_schedule_and_follows_no_links(studio: Owner, taking: Watch) -> None:
-    assert watch_settings.is_list_watch(taking)
-    assert (taking.private, taking.next_run_at, taking.budget) == (False, None, {"depth": 0})
-    assert url_lists.get_or_create_watch(studio, "lists", by="Ann") == taking
+def test_list_watch_is_public_unscheduled_and_follows_no_links(studio: Owner, list_watch: Watch) -> None:
+    assert watch_settings.is_list_watch(list_watch)
+    assert (list_watch.private, list_watch.next_run_at, list_watch.budget) == (False, None, {"depth": 0})
+    assert url_lists.get_or_create_watch(studio, "lists", by="Ann") == list_watch
     create_watch(studio, "http://a.example/", "shop")
     with pytest.raises(WrongUseError):
         url_lists.get_or_create_watch(studio, "shop", by="Ann")
     with pytest.raises(WrongUseError):
-        watch_settings.start_now(taking)
-    watch_settings.change_watch(taking, every=watch_settings.MAX_INTERVAL, budget={"pages": 9}, politeness={}, by="Ann")
-    taking.refresh_from_db()
-    assert (taking.next_run_at, taking.budget) == (None, {"depth": 0, "pages": 9})
+        watch_settings.start_now(list_watch)
+    watch_settings.change_watch(
+        list_watch, every=watch_settings.MAX_INTERVAL, budget={"pages": 9}, politeness={}, by="Ann"
+    )
+    list_watch.refresh_from_db()
+    assert (list_watch.next_run_at, list_watch.budget) == (None, {"depth": 0, "pages": 9})
 
 
-def test_urls_are_stored_once_and_duplicates_are_reported(taking: Watch) -> None:
-    row, _ = url_lists.start_list(taking, "/a.csv", "all", "10 1")
+def test_urls_are_stored_once_and_duplicates_are_reported(list_watch: Watch) -> None:
+    row, _ = url_lists.start_list(list_watch, "/a.csv", "all", "10 1")
     assert url_lists.add_list_urls(row, make_urls(1, 2, 3), [("scheme", "a\0b"), ("scheme", "c")], 5) == [
         ("scheme", "a\0b"),
         ("scheme", "c"),
@@ -57,7 +59,7 @@ def test_urls_are_stored_once_and_duplicates_are_reported(taking: Watch) -> None
     assert Crawl.objects.get().state == "doing"
 
 
-def test_only_the_first_addresses_are_kept_as_examples(taking: Watch) -> None:
+def test_skipped_url_examples_are_limited(list_watch: Watch) -> None:
     row = AddressList(path="/a.csv")
     url_lists.count_lines(row, 0, [("host", f"http://a.example/{n}" + "x" * 999) for n in (0, 0, *range(7))], 9)
     url_lists.count_lines(row, 0, [("host", "later")], 1)
@@ -67,53 +69,51 @@ def test_only_the_first_addresses_are_kept_as_examples(taking: Watch) -> None:
     assert len(set(examples)) == url_lists.EXAMPLES
 
 
-def test_one_process_at_a_time_reads_a_list(taking: Watch) -> None:
-    own_list, _ = url_lists.start_list(taking, "/a.csv", "all", "10 1")
-    other_list, _ = url_lists.start_list(taking, "/a.csv", "all", "10 1")
+def test_concurrent_reading_of_list_is_rejected(list_watch: Watch) -> None:
+    own_list, _ = url_lists.start_list(list_watch, "/a.csv", "all", "10 1")
+    other_list, _ = url_lists.start_list(list_watch, "/a.csv", "all", "10 1")
     url_lists.add_list_urls(other_list, make_urls(1), [], 1)
     with pytest.raises(ConflictError):
         url_lists.add_list_urls(own_list, make_urls(2), [], 1)
     assert FrontierUrl.objects.count() == 1
 
 
-def test_a_list_that_has_changed_is_read_from_its_beginning_and_other_filters_are_another_reading(
-    taking: Watch,
+def test_changed_list_is_read_again_and_filters_are_read_separately(
+    list_watch: Watch,
 ) -> None:
-    row, changed = url_lists.start_list(taking, "/a.csv", "all", "10 1")
+    row, changed = url_lists.start_list(list_watch, "/a.csv", "all", "10 1")
     url_lists.add_list_urls(row, make_urls(1, 2), [], 2)
     row.whole = True
     row.save()
-    second_list, changed = url_lists.start_list(taking, "/a.csv", "all", "10 1")
+    second_list, changed = url_lists.start_list(list_watch, "/a.csv", "all", "10 1")
     assert (second_list.lines, second_list.whole, changed) == (2, True, False)
-    other, changed = url_lists.start_list(taking, "/a.csv", "only b.example", "10 1")
+    other, changed = url_lists.start_list(list_watch, "/a.csv", "only b.example", "10 1")
     assert (other.lines, other.whole, changed) == (0, False, False)
-    later, changed = url_lists.start_list(taking, "/a.csv", "all", "12 2")
+    later, changed = url_lists.start_list(list_watch, "/a.csv", "all", "12 2")
     assert (later.lines, later.kept, later.whole, changed) == (0, 0, False, True)
     assert url_lists.add_list_urls(later, make_urls(1, 2, 5), [], 3) == [
         (url_lists.ALREADY_KNOWN, url.url) for url in make_urls(1, 2).values()
     ]
 
 
-def test_lists_go_on_in_a_new_crawl_when_theirs_has_ended_and_wait_for_one_that_is_stopped(
-    inline: SyncRunner, taking: Watch
-) -> None:
-    row, _ = url_lists.start_list(taking, "/a.csv", "all", "10 1")
+def test_list_continues_in_new_crawl_and_waits_for_stopping_crawl(inline: SyncRunner, list_watch: Watch) -> None:
+    row, _ = url_lists.start_list(list_watch, "/a.csv", "all", "10 1")
     url_lists.add_list_urls(row, make_urls(1), [], 1)
     crawl = Crawl.objects.get()
-    assert watch_settings.start_now(taking) == crawl
+    assert watch_settings.start_now(list_watch) == crawl
     crawling.stop_crawl(crawl.pk)
     with pytest.raises(ConflictError):
         url_lists.add_list_urls(row, make_urls(2), [], 1)
     plan_crawls(inline.services, [crawl.pk])
     url_lists.add_list_urls(row, make_urls(2), [], 1)
     assert sorted(Crawl.objects.values_list("number", "state")) == [(1, "done"), (2, "doing")]
-    watch_settings.remove_watch(taking, by="Ann")
+    watch_settings.remove_watch(list_watch, by="Ann")
     with pytest.raises(NotFoundError):
         url_lists.add_list_urls(row, make_urls(3), [], 1)
 
 
-def test_what_lists_name_is_handed_out_as_all_else(inline: SyncRunner, taking: Watch) -> None:
-    row, _ = url_lists.start_list(taking, "/a.csv", "all", "10 1")
+def test_list_urls_are_planned_like_other_urls(inline: SyncRunner, list_watch: Watch) -> None:
+    row, _ = url_lists.start_list(list_watch, "/a.csv", "all", "10 1")
     url_lists.add_list_urls(row, make_urls(*range(30)), [], 30)
     crawl_slice = crawling.plan_slice(row.watch.crawls.get().pk, max_urls=10, max_hosts=2)
     assert crawl_slice is not None

@@ -1,9 +1,9 @@
-"""Test the turns of the pages of each URL pattern in a frontier, and which are skipped."""
+"""Test the order of pages of each URL pattern in a frontier, and which pages are skipped."""
 
 import pytest
 from django.db import transaction
 
-from exhibit.network.addresses import url_key
+from exhibit.network.addresses import compute_url_key
 from registry.crawls import crawling, schedules, url_patterns
 from registry.crawls.crawling import NewUrl
 from registry.models import Crawl, CrawlSlice, FrontierUrl, Owner
@@ -45,7 +45,7 @@ def plan_urls(crawl: Crawl, limit: int) -> list[str]:
 
 
 def record_visits(crawl: Crawl, changes: list[bool | None]) -> CrawlSlice:
-    """Create a slice that visited the first pages of the pattern "day", each of which showed something new or not."""
+    """Create a slice that visited the first pages of the pattern "day"; ``changes`` states which had new content."""
     slice_ = CrawlSlice.objects.create(crawl=crawl, number=1)
     for new, row in zip(changes, crawl.frontier.filter(url__contains="day/").order_by("turn"), strict=False):
         row.state, row.shows_new, row.slice = FrontierUrl.State.DONE, new, slice_
@@ -53,13 +53,13 @@ def record_visits(crawl: Crawl, changes: list[bool | None]) -> CrawlSlice:
     return slice_
 
 
-def leave_out(of: CrawlSlice) -> dict[str, int]:
+def omit_and_count(of: CrawlSlice) -> dict[str, int]:
     with transaction.atomic():
-        counts = url_patterns.omit_patterns(of, pages=5, idle=4)
+        counts = url_patterns.omit_patterns(of, min_pages=5, idle_pages=4)
     return {url.rpartition("/")[0].removeprefix(HOST): pages for url, pages in counts.items()}
 
 
-def test_a_page_has_its_number_among_those_of_its_pattern_however_often_it_is_found(crawl: Crawl) -> None:
+def test_page_keeps_its_number_in_pattern_when_found_again(crawl: Crawl) -> None:
     add_urls(crawl, "day/a", "day/b", "top", "item/a")
     add_urls(crawl, "i.jpg", kind="image")
     assert add_urls(crawl, "day/b", "day/c", "day/a", "day/d") == 2
@@ -75,7 +75,7 @@ def test_a_page_has_its_number_among_those_of_its_pattern_however_often_it_is_fo
     assert list_turns(other, "day/") == {"z": 1}
 
 
-def test_pictures_come_first_then_the_first_pages_of_each_pattern(crawl: Crawl) -> None:
+def test_pictures_precede_first_pages_of_each_pattern(crawl: Crawl) -> None:
     add_urls(crawl, *(f"day/{number}" for number in range(9)))
     add_urls(crawl, "item/1", "item/2")
     add_urls(crawl, "deep/1", depth=2)
@@ -95,31 +95,31 @@ def test_pictures_come_first_then_the_first_pages_of_each_pattern(crawl: Crawl) 
         ([False] * 4, 0),
     ],
 )
-def test_what_waits_of_a_pattern_is_left_out_once_its_last_pages_showed_nothing_new(
+def test_pattern_is_omitted_after_pages_without_new_content(
     crawl: Crawl, changes: list[bool | None], remaining: int
 ) -> None:
     add_urls(crawl, *(f"day/{number}" for number in range(len(changes) + 3)), "item/1")
-    assert leave_out(record_visits(crawl, changes)) == ({"day": remaining} if remaining else {})
+    assert omit_and_count(record_visits(crawl, changes)) == ({"day": remaining} if remaining else {})
     assert crawl.frontier.filter(state="left-out").count() == remaining
     assert list_turns(crawl, "item/") == {"1": 1}
 
 
-def test_a_slice_judges_the_patterns_that_it_visited_and_leaves_out_what_it_did_not_come_to(crawl: Crawl) -> None:
+def test_slice_omits_only_patterns_it_visited(crawl: Crawl) -> None:
     add_urls(crawl, *(f"day/{number}" for number in range(9)))
     ended = record_visits(crawl, [False] * 5)
-    assert leave_out(CrawlSlice.objects.create(crawl=crawl, number=2)) == {}
+    assert omit_and_count(CrawlSlice.objects.create(crawl=crawl, number=2)) == {}
     crawl.frontier.filter(url=f"{HOST}day/5").update(state="leased", slice=ended)
     other = CrawlSlice.objects.create(crawl=crawl, number=3)
     crawl.frontier.filter(url=f"{HOST}day/6").update(state="leased", slice=other)
-    assert leave_out(ended) == {"day": 3}
+    assert omit_and_count(ended) == {"day": 3}
     assert crawl.frontier.get(state="leased").slice == other
 
 
-def test_what_is_found_later_of_a_pattern_that_is_left_out_is_left_out_too_and_counted(crawl: Crawl) -> None:
+def test_later_urls_of_omitted_pattern_are_omitted_and_counted(crawl: Crawl) -> None:
     add_urls(crawl, *(f"day/{number}" for number in range(9)))
     ended = record_visits(crawl, [False] * 5)
-    assert leave_out(ended) == {"day": 4}
+    assert omit_and_count(ended) == {"day": 4}
     assert add_urls(crawl, "day/9", "day/a", "item/1") == 1
-    crawl.refusals.create(key=url_key("day"), url="day", reason="repetitive", at=crawl.started_at)
+    crawl.refusals.create(key=compute_url_key("day"), url="day", reason="repetitive", at=crawl.started_at)
     assert url_patterns.count_omitted(crawl.pk, "repetitive") == {"day": 6}
     assert plan_urls(crawl, 10) == ["item/1"]

@@ -1,4 +1,4 @@
-"""Test running watches: times, pauses, deletion, sources, and two users at once."""
+"""Test changes to watches: times, pauses, removal, sources, and concurrent users."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ import pytest
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from registry import scoped
-from registry.crawls import canaries, crawling, schedules, watch_settings
+from registry.crawls import copy_checks, crawling, schedules, watch_settings
 from registry.crawls.planning import start_due_crawls
 from registry.crawls.watches import update_watch
 from registry.models import Crawl, FrontierUrl, Owner, Watch
@@ -19,7 +19,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["shop", "studio"]
 
 
-def test_a_pause_lets_a_run_go_on_and_starts_no_other(inline: SyncRunner, shop: Watch) -> None:
+def test_paused_watch_finishes_run_and_starts_no_other(inline: SyncRunner, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     assert watch_settings.start_now(shop) == crawl
     watch_settings.pause(shop, by="Ann")
@@ -30,7 +30,7 @@ def test_a_pause_lets_a_run_go_on_and_starts_no_other(inline: SyncRunner, shop: 
     assert watch_settings.start_now(shop) == crawl
 
 
-def test_a_run_that_is_being_stopped_isnt_taken_for_a_new_one(inline: SyncRunner, shop: Watch) -> None:
+def test_stopping_run_blocks_new_run(inline: SyncRunner, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     assert watch_settings.stop_crawl(crawl, by="Ann")
     assert not watch_settings.stop_crawl(crawl, by="Bob")
@@ -41,7 +41,7 @@ def test_a_run_that_is_being_stopped_isnt_taken_for_a_new_one(inline: SyncRunner
     assert watch_settings.start_now(shop).number == 2
 
 
-def test_what_somebody_deletes_nobody_else_sets_going_again(inline: SyncRunner, studio: Owner, shop: Watch) -> None:
+def test_removed_watch_cannot_be_resumed_or_changed(inline: SyncRunner, studio: Owner, shop: Watch) -> None:
     work = register(inline.services, studio, photograph(1)).work
     seen_before = Watch.objects.get(pk=shop.pk)
     watch_settings.remove_watch(shop, by="Ann")
@@ -50,7 +50,7 @@ def test_what_somebody_deletes_nobody_else_sets_going_again(inline: SyncRunner, 
         lambda: watch_settings.change_watch(seen_before, name="new", every=DAY, budget={}, politeness={}, by="Bob"),
         lambda: watch_settings.change_sources(seen_before, add=[NEWS], by="Bob"),
         lambda: watch_settings.remove_watch(seen_before, by="Bob"),
-        lambda: canaries.add_known_copy(work, seen_before, "http://shop.example/hidden", by="Bob"),
+        lambda: copy_checks.add_known_copy(work, seen_before, "http://shop.example/hidden", by="Bob"),
     )
     for action in actions:
         with pytest.raises(NotFoundError):
@@ -58,10 +58,10 @@ def test_what_somebody_deletes_nobody_else_sets_going_again(inline: SyncRunner, 
     make_due(shop)
     start_due_crawls(inline.services)
     assert not Crawl.objects.exists()
-    assert not canaries.list_active(studio).exists()
+    assert not copy_checks.list_active_known_copies(studio).exists()
 
 
-def test_a_setting_leaves_the_time_that_a_run_has_moved_meanwhile(inline: SyncRunner, shop: Watch) -> None:
+def test_settings_change_keeps_concurrently_updated_run_time(inline: SyncRunner, shop: Watch) -> None:
     make_due(shop)
     seen_before = Watch.objects.get(pk=shop.pk)
     start_due_crawls(inline.services)
@@ -71,7 +71,7 @@ def test_a_setting_leaves_the_time_that_a_run_has_moved_meanwhile(inline: SyncRu
     assert (shop.budget["pages"], shop.next_run_at > now()) == (7, True)
 
 
-def test_another_period_counts_from_now_on_and_the_same_one_moves_nothing(inline: SyncRunner, shop: Watch) -> None:
+def test_new_interval_starts_now_and_same_interval_keeps_schedule(inline: SyncRunner, shop: Watch) -> None:
     Watch.objects.update(next_run_at=now() + timedelta(minutes=7))
     for every, least, limit in ((HOUR, timedelta(0), timedelta(minutes=7)), (DAY, 23 * HOUR, DAY)):
         update_watch(inline.services, shop, every=every, budget={}, politeness={}, by="Ann")
@@ -80,7 +80,7 @@ def test_another_period_counts_from_now_on_and_the_same_one_moves_nothing(inline
         assert least < shop.next_run_at - now() <= limit
 
 
-def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> None:
+def test_added_source_is_visited_from_next_run(shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     watch_settings.change_sources(shop, add=[NEWS, SHOP], by="Ann")
     shop.refresh_from_db()
@@ -105,7 +105,7 @@ def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> Non
         ([("search", "tineye")], [SHOP], "cannot combine"),
     ],
 )
-def test_places_that_cant_be_change_nothing(
+def test_invalid_source_changes_are_rejected(
     shop: Watch, add: list[tuple[str, str]], remove: list[tuple[str, str]], message: str
 ) -> None:
     with pytest.raises(WrongUseError, match=message):
@@ -114,7 +114,7 @@ def test_places_that_cant_be_change_nothing(
     assert not logged_openings("watch's sources changed")
 
 
-def test_other_words_are_searched_for_from_the_next_run_on(studio: Owner) -> None:
+def test_changed_words_apply_from_next_run(studio: Owner) -> None:
     market = [("search", "market")]
     new_watch = watch_settings.add_watch(studio, "m", market, every=DAY, budget={}, politeness={}, words=["wave"])
     watch_settings.change_subjects(new_watch, words=["fuji", "wave"], by="Ann")
@@ -128,7 +128,7 @@ def test_other_words_are_searched_for_from_the_next_run_on(studio: Owner) -> Non
     assert schedules.list_due_watches() == []
 
 
-def test_watches_have_names_sources_and_periods_that_make_sense(db: None) -> None:
+def test_invalid_watches_are_rejected(db: None) -> None:
     studio = owner("studio")
     site = ("site", "https://shop.example/")
 
@@ -147,10 +147,10 @@ def test_watches_have_names_sources_and_periods_that_make_sense(db: None) -> Non
     ):
         with pytest.raises(WrongUseError):
             add(name, *sources, every=every)
-    assert [watch.name for watch in scoped.watches(studio)] == ["shop"]
+    assert [watch.name for watch in scoped.list_watches(studio)] == ["shop"]
 
 
-def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> None:
+def test_manual_start_runs_once_and_not_while_paused(db: None) -> None:
     studio = owner("studio")
     source = [("site", "https://shop.example/")]
     watch = watch_settings.add_watch(studio, "shop", source, every=DAY, budget={}, politeness={})
@@ -165,7 +165,7 @@ def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> Non
     assert watch_settings.start_now(watch) == crawl
 
 
-def test_only_a_watch_over_pages_renders_them(studio: Owner) -> None:
+def test_only_page_watches_can_render(studio: Owner) -> None:
     for budget in ({"render": "always"}, {"render_pages": 3}):
         with pytest.raises(WrongUseError):
             watch_settings.add_watch(studio, "f", [("folder", "/photos")], every=DAY, budget=budget, politeness={})

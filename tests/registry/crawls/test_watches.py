@@ -1,4 +1,4 @@
-"""Test that members create and change watches, and that invalid sources and searches are refused without a change."""
+"""Test that members create and change watches, and that invalid sources and searches are rejected unchanged."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ def studio(db: None) -> Owner:
 def arrange_watch(
     inline: SyncRunner, rights_holder: Owner, *places: tuple[str, str], words: tuple[str, ...] = ()
 ) -> Watch:
-    return watches.arrange(
+    return watches.set_up_watch(
         inline.services, rights_holder, "w", places, every=EVERY, budget={}, politeness={}, by="Ann", words=words
     )
 
@@ -35,7 +35,7 @@ def arrange_watch(
 def test_search_and_list_watches_have_default_budgets(inline: SyncRunner, studio: Owner) -> None:
     searching = arrange_watch(inline, studio, TINEYE)
     assert searching.budget["searches"] == get_service(inline.services.config, "tineye").pace.searches
-    watches.arrange(
+    watches.set_up_watch(
         inline.services, studio, "l", [("list", "https://shop.example/a")],
         every=EVERY, budget={"pages": 7}, politeness={}, by="Ann",
     )  # fmt: skip
@@ -63,7 +63,7 @@ def test_invalid_sources_change_nothing(inline: SyncRunner, studio: Owner) -> No
 
 
 @pytest.mark.django_db
-def test_an_address_that_cannot_be_visited_is_named_with_the_reason() -> None:
+def test_unvisitable_url_is_reported_with_reason() -> None:
     HostDenial.objects.create(host="shop.example", reason="opted out")
     services: Any = SimpleNamespace(guard=Guard())
     check_addresses(services, ["https://other.example/"])

@@ -1,4 +1,4 @@
-"""Test the running product's status: durations of steps, and living workers."""
+"""Test worker heartbeats."""
 
 from datetime import timedelta
 
@@ -7,9 +7,9 @@ from registry.db import heartbeats
 from registry.models import Heartbeat
 
 
-def test_a_worker_that_is_silent_for_a_day_is_forgotten(db: None) -> None:
+def test_silent_worker_is_forgotten_after_a_day(db: None) -> None:
     heartbeats.record_heartbeat("worker-background@here", "match,evidence")
     heartbeats.record_heartbeat("worker-background@elsewhere")
     Heartbeat.objects.filter(name="worker-background@elsewhere").update(seen_at=now() - timedelta(days=2))
-    [heartbeat] = heartbeats.heartbeats()
+    [heartbeat] = heartbeats.list_heartbeats()
     assert (heartbeat.name, heartbeat.queues) == ("worker-background@here", "match,evidence")

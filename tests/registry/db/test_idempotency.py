@@ -9,13 +9,13 @@ from exhibit.digests import Digest
 from registry.db import idempotency
 from registry.models import KeptAnswer
 
-REQUEST = Digest.of(b"POST /works")
+REQUEST = Digest.from_bytes(b"POST /works")
 
 
-def test_an_answer_is_given_again_to_its_caller_alone_until_it_is_old(db: None) -> None:
+def test_response_is_repeated_to_its_caller_until_expiry(db: None) -> None:
     assert idempotency.start_request("token:1", "k", REQUEST) is None
     idempotency.store_response("token:1", "k", 201, "{}")
-    second_result = idempotency.start_request("token:1", "k", Digest.of(b"another request"))
+    second_result = idempotency.start_request("token:1", "k", Digest.from_bytes(b"another request"))
     assert second_result is not None
     assert (second_result.status, second_result.body, second_result.request) == (201, "{}", REQUEST)
     assert idempotency.start_request("token:2", "k", REQUEST) is None
@@ -25,7 +25,7 @@ def test_an_answer_is_given_again_to_its_caller_alone_until_it_is_old(db: None) 
     assert idempotency.delete_old_responses() == 1
 
 
-def test_what_failed_left_nothing_and_is_begun_again(db: None) -> None:
+def test_rolled_back_request_can_be_started_again(db: None) -> None:
     with transaction.atomic():
         assert idempotency.start_request("token:1", "k", REQUEST) is None
         transaction.set_rollback(True)

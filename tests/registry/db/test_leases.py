@@ -1,4 +1,4 @@
-"""Test work that one process does at a time: whose turn it is, and when another process takes over."""
+"""Test leases for work that one process does at a time: who holds them, and when another process takes over."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exhibit.clock import now
-from exhibit.machine import this_process
+from exhibit.machine import get_process_identifier
 from registry.db.leases import LEASE_SECONDS, Turn
 from registry.models import Lease
 from tests.assets.clocks import YEAR, set_clock
@@ -20,7 +20,7 @@ def give_lease(holder: str, *, until: timedelta) -> None:
     Lease.objects.update_or_create(name="tick", defaults={"holder": holder, "epoch": 3, "expires_at": now() + until})
 
 
-def test_nobody_takes_the_turn_of_one_who_holds_it(db: None) -> None:
+def test_held_lease_cannot_be_taken(db: None) -> None:
     give_lease(ELSEWHERE, until=timedelta(seconds=LEASE_SECONDS - 5))
     assert not Turn("tick").is_ours()
     assert Turn("another").is_ours()
@@ -31,12 +31,12 @@ def test_nobody_takes_the_turn_of_one_who_holds_it(db: None) -> None:
     ("holder", "until"),
     [
         (ELSEWHERE, timedelta(seconds=-1)),
-        (ELSEWHERE, YEAR),  # by a database clock that was ahead
-        (f"{this_process().rpartition('|')[0]}|1", timedelta(seconds=20)),  # killed on this machine
+        (ELSEWHERE, YEAR),  # set by a database clock that was ahead
+        (f"{get_process_identifier().rpartition('|')[0]}|1", timedelta(seconds=20)),  # killed on this machine
     ],
     ids=["over", "ahead", "killed"],
 )
-def test_a_holder_who_is_gone_is_replaced_at_once(db: None, holder: str, until: timedelta) -> None:
+def test_lease_of_dead_holder_is_taken_at_once(db: None, holder: str, until: timedelta) -> None:
     give_lease(holder, until=until)
     turn = Turn("tick")
     assert turn.is_ours()
@@ -45,16 +45,16 @@ def test_a_holder_who_is_gone_is_replaced_at_once(db: None, holder: str, until: 
     assert timedelta(seconds=LEASE_SECONDS - 10) < time_left <= timedelta(seconds=LEASE_SECONDS)
 
 
-def test_the_clock_of_the_machine_gives_nobody_the_turn(db: None, set_clock: Any) -> None:  # noqa: ANN401
+def test_machine_clock_does_not_affect_leases(db: None, set_clock: Any) -> None:  # noqa: ANN401
     give_lease(ELSEWHERE, until=timedelta(seconds=LEASE_SECONDS - 5))
     set_clock(timedelta(minutes=10))
     assert not Turn("tick").is_ours()
 
 
-def test_late_holder_learns_that_another_holds_the_lease(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_holder_detects_lost_lease(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     turn = Turn("tick")
     assert turn.is_ours()
     give_lease(ELSEWHERE, until=timedelta(seconds=20))
-    assert turn.is_ours()  # it does not query so soon
+    assert turn.is_ours()  # the lease was checked too recently to query again
     monkeypatch.setattr("registry.db.leases.RENEWED", 0.0)
     assert not turn.is_ours()

@@ -1,4 +1,4 @@
-"""Test that one transaction at a time appends: the holder of a lock keeps others waiting until it ends."""
+"""Test that the holder of a lock blocks other transactions until it ends."""
 
 import psycopg
 import pytest
@@ -7,12 +7,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from exhibit.config.config import Config
 from registry.db.locks import Lock, hold, hold_long
-from registry.services.addresses import database_url
+from registry.services.addresses import get_database_url
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_lock_is_held_until_the_transaction_ends_and_is_nobody_elses(config: Config) -> None:
-    with psycopg.connect(database_url(config), autocommit=True, dbname=connection.settings_dict["NAME"]) as other:
+def test_lock_is_held_until_transaction_ends(config: Config) -> None:
+    with psycopg.connect(get_database_url(config), autocommit=True, dbname=connection.settings_dict["NAME"]) as other:
 
         def is_free(lock: Lock) -> bool:
             locks = other.execute("SELECT objid FROM pg_locks WHERE locktype = 'advisory'").fetchall()
@@ -26,7 +26,7 @@ def test_a_lock_is_held_until_the_transaction_ends_and_is_nobody_elses(config: C
         hold(Lock.INDEX)
 
 
-def test_a_long_lock_is_one_connection_s_until_the_block_or_the_connection_ends(db: None) -> None:
+def test_long_lock_is_held_by_one_connection_until_release(db: None) -> None:
     other = connection.copy()
     try:
         with hold_long(Lock.INDEX, -7) as own_lock, hold_long(Lock.INDEX, -7, timeout=0) as second_attempt:

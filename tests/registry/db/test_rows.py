@@ -13,7 +13,7 @@ def test_existing_row_is_returned_and_missing_row_is_reported_with_a_hint() -> N
         require(None, "It isn't there.", "Look elsewhere.")
 
 
-def test_only_what_is_given_is_written() -> None:
+def test_write_updates_only_passed_fields() -> None:
     row = Owner.objects.create(slug="studio", name="Studio")
     row.name = "Not meant to be kept"
     write(row, contact="ann@studio.example")

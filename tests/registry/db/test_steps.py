@@ -1,4 +1,4 @@
-"""Test that a claimer that dies, comes late or aborts does not affect others' rows."""
+"""Test that a claimer that dies, is late or aborts does not affect rows of other claimers."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,62 +16,62 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["set_clock"]
 
-LIFE = timedelta(minutes=10)
+CLAIM_LIFETIME = timedelta(minutes=10)
 
 
 @pytest.fixture
 def pending_ids(inline: SyncRunner) -> list[int]:
-    """Three images that wait for their step."""
+    """Three images pending their step."""
     crawl_slice, epoch = claim_new_slice(owner("studio"))
     return record_sightings(inline.services, crawl_slice, epoch, [photograph(number) for number in range(3)])
 
 
-def die() -> None:
+def expire_claims() -> None:
     """Expire all claims on images."""
-    Picture.objects.filter(state="doing").update(claimed_at=F("claimed_at") - 2 * LIFE)
+    Picture.objects.filter(state="doing").update(claimed_at=F("claimed_at") - 2 * CLAIM_LIFETIME)
 
 
-def test_a_row_is_claimed_once_and_again_when_its_claimer_is_dead(pending_ids: list[int]) -> None:
-    assert steps.claim(Picture, pending_ids, LIFE) == pending_ids
-    assert steps.claim(Picture, pending_ids, LIFE) == []
-    die()
-    assert steps.claim(Picture, pending_ids, LIFE) == pending_ids
+def test_row_is_claimed_again_only_after_claim_expires(pending_ids: list[int]) -> None:
+    assert steps.claim(Picture, pending_ids, CLAIM_LIFETIME) == pending_ids
+    assert steps.claim(Picture, pending_ids, CLAIM_LIFETIME) == []
+    expire_claims()
+    assert steps.claim(Picture, pending_ids, CLAIM_LIFETIME) == pending_ids
 
 
-def test_rows_whose_claimers_died_are_claimed_one_by_one_and_then_given_up(pending_ids: list[int]) -> None:
-    for _ in range(steps.SUSPECT_FROM):
-        steps.claim(Picture, pending_ids, LIFE)
-        die()
+def test_repeatedly_failing_rows_are_claimed_alone_then_failed(pending_ids: list[int]) -> None:
+    for _ in range(steps.MIN_SUSPECT_ATTEMPTS):
+        steps.claim(Picture, pending_ids, CLAIM_LIFETIME)
+        expire_claims()
     first, second, third = pending_ids
-    assert steps.claim(Picture, pending_ids, LIFE) == [first]
-    assert steps.claim(Picture, pending_ids, LIFE) == [second]
+    assert steps.claim(Picture, pending_ids, CLAIM_LIFETIME) == [first]
+    assert steps.claim(Picture, pending_ids, CLAIM_LIFETIME) == [second]
     steps.finish(Picture, [second, third])
-    for _ in range(steps.MAX_ATTEMPTS - steps.SUSPECT_FROM - 1):
-        die()
-        assert steps.claim(Picture, pending_ids, LIFE) == [first]
-    die()
-    assert steps.claim(Picture, pending_ids, LIFE) == []
+    for _ in range(steps.MAX_ATTEMPTS - steps.MIN_SUSPECT_ATTEMPTS - 1):
+        expire_claims()
+        assert steps.claim(Picture, pending_ids, CLAIM_LIFETIME) == [first]
+    expire_claims()
+    assert steps.claim(Picture, pending_ids, CLAIM_LIFETIME) == []
     row = Picture.objects.get(pk=first)
     assert (row.state, "5" in row.error) == ("failed", True)
 
 
-def test_a_late_claimer_can_neither_fail_nor_put_off_what_another_has_done(pending_ids: list[int]) -> None:
-    steps.claim(Picture, pending_ids, LIFE)
+def test_late_claimer_cannot_change_finished_rows(pending_ids: list[int]) -> None:
+    steps.claim(Picture, pending_ids, CLAIM_LIFETIME)
     steps.finish(Picture, pending_ids)
-    steps.fail(Picture, pending_ids[0], "Too late.", retry=True)
-    steps.fail(Picture, pending_ids[1], "Too late.", retry=False)
-    steps.wait(Picture, pending_ids[2], now())
+    steps.record_failure(Picture, pending_ids[0], "Too late.", retry=True)
+    steps.record_failure(Picture, pending_ids[1], "Too late.", retry=False)
+    steps.postpone_by_id(Picture, pending_ids[2], now())
     assert set(Picture.objects.values_list("state", "error")) == {("done", "")}
 
 
-def test_a_living_claimer_keeps_its_rows_when_the_clock_is_set_back(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
+def test_active_claim_survives_clock_set_back(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
     pictures = record_sightings(inline.services, *claim_new_slice(owner("studio")), [photograph(1)])
     set_clock(YEAR)
     assert steps.claim(Picture, pictures, timedelta(minutes=10)) == pictures
     set_clock(timedelta(0))
     correct_times(7)
     assert steps.claim(Picture, pictures, timedelta(minutes=10)) == []
-    Picture.objects.update(claimed_by="")  # by a program that did not identify itself
+    Picture.objects.update(claimed_by="")  # claimed by an unidentified program
     correct_times(7)
     Picture.objects.update(claimed_at=F("claimed_at") - timedelta(minutes=11))
     assert steps.claim(Picture, pictures, timedelta(minutes=10)) == pictures

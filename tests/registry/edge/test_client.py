@@ -1,4 +1,4 @@
-"""Test a contributor's machine from the invitation to a case, with all failures in between."""
+"""Test a contributor from the invitation to a case, including failures."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from exhibit.errors import NotFoundError, RefusedError, ServiceMissingError
 from registry.crawls import denylists
 from registry.crawls.planning import plan_crawls
 from registry.edge import leases
-from registry.edge.client import help_installation
+from registry.edge.client import contribute_to_installation
 from registry.models import Case, Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, HostLease, Picture, Sighting
 from tests.assets.contributors import ContributorInstallation, helped
 from tests.assets.rows import photograph, recompress, register
@@ -21,7 +21,7 @@ __all__ = ["helped"]
 
 
 @pytest.mark.long
-def test_contributor_result_becomes_a_case_after_own_verification(helped: ContributorInstallation) -> None:
+def test_contributor_result_becomes_case_after_verification(helped: ContributorInstallation) -> None:
     register(helped.inline.services, helped.studio, photograph(1))
     helped.inline.run_until_idle()
     helped.shop.image("/copy.jpg", recompress(photograph(1)))
@@ -36,7 +36,7 @@ def test_contributor_result_becomes_a_case_after_own_verification(helped: Contri
     (sighting,) = Sighting.objects.all()
     assert sighting.image_url == helped.shop.url("/copy.jpg")
     assert sighting.slice.contributor is None
-    assert sum(helped.shop.site.count_requests(f"/{number}.jpg") for number in range(4)) <= 5  # one of all was checked
+    assert sum(helped.shop.site.count_requests(f"/{number}.jpg") for number in range(4)) <= 5  # one picture was checked
     outcomes = dict(EdgeResult.objects.values_list("target__url", "outcome"))
     assert outcomes.pop(helped.shop.url("/copy.jpg")) == "here"
     assert set(outcomes.values()) == {"kept"}
@@ -49,7 +49,7 @@ def test_contributor_result_becomes_a_case_after_own_verification(helped: Contri
 
 
 @pytest.mark.long
-def test_what_a_machine_found_is_fetched_here_though_its_crawl_has_ended_meanwhile(
+def test_contributor_match_is_fetched_after_crawl_has_ended(
     helped: ContributorInstallation,
 ) -> None:
     register(helped.inline.services, helped.studio, photograph(1))
@@ -81,7 +81,7 @@ def test_later_work_matches_pictures_measured_by_a_contributor(helped: Contribut
 
 
 @pytest.mark.long
-def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
+def test_lying_contributor_is_removed_and_its_results_are_fetched_again(
     helped: ContributorInstallation,
 ) -> None:
     paths = [f"/{number}.jpg" for number in range(6)]
@@ -102,7 +102,7 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
     assert set(EdgeResult.objects.values_list("outcome", flat=True)) == {"dropped"}
     assert Sighting.objects.count() == Picture.objects.filter(bytes_state="stored").count() == 6
     assert set(FrontierUrl.objects.values_list("state", flat=True)) == {"done"}
-    register(helped.inline.services, helped.studio, photograph(50))  # nothing substituted is found any more
+    register(helped.inline.services, helped.studio, photograph(50))  # falsified results are not matched
     helped.inline.run_until_idle()
     assert Sighting.objects.count() == 6
     with pytest.raises(RefusedError):
@@ -110,7 +110,7 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
 
 
 @pytest.mark.long
-def test_bytes_that_lie_here_already_convict_at_once(helped: ContributorInstallation) -> None:
+def test_stored_bytes_expose_false_results_at_once(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.start_list_crawl(["/0.jpg"])
     helped.inline.run_until_idle()
@@ -128,7 +128,7 @@ def test_bytes_that_lie_here_already_convict_at_once(helped: ContributorInstalla
 
 
 @pytest.mark.long
-def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted(
+def test_changed_picture_is_counted_without_removing_contributor(
     helped: ContributorInstallation,
 ) -> None:
     helped.shop.image("/0.jpg", photograph(50))
@@ -141,7 +141,7 @@ def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted
     assert (row.revoked_at, row.checked, row.wrong, row.suspicion) == (None, 1, 1, 1)
 
 
-def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: ContributorInstallation) -> None:
+def test_missing_picture_does_not_count_as_check(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.start_list_crawl(["/0.jpg"])
     row, machine = helped.invite()
@@ -154,7 +154,7 @@ def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: Contribu
 
 
 @pytest.mark.long
-def test_a_picture_that_does_not_come_there_is_fetched_here(helped: ContributorInstallation) -> None:
+def test_picture_missing_for_contributor_is_fetched_locally(helped: ContributorInstallation) -> None:
     helped.start_list_crawl(["/late.jpg", "/0.jpg"])
     helped.shop.image("/0.jpg", photograph(50))
     _, machine = helped.invite()
@@ -164,19 +164,19 @@ def test_a_picture_that_does_not_come_there_is_fetched_here(helped: ContributorI
     assert Sighting.objects.get().image_url == helped.shop.url("/late.jpg")
 
 
-def test_a_machine_that_is_killed_gets_its_lease_again_and_what_it_brought_is_there_once(
+def test_killed_contributor_gets_its_lease_again_without_duplicates(
     helped: ContributorInstallation,
 ) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.start_list_crawl(["/0.jpg"])
     row, machine = helped.invite()
-    assert helped.hand_out(row) is not None  # and then it is killed
-    Contributor.objects.update(public_key=None)  # its key, which this test does not have
+    assert helped.hand_out(row) is not None  # then the contributor is killed
+    Contributor.objects.update(public_key=None)  # this test does not have the contributor's private key
     assert next(machine) == 1
     assert EdgeResult.objects.count() == 1
 
 
-def test_a_lease_of_a_machine_that_was_killed_is_taken_by_a_worker_and_its_results_are_refused(
+def test_expired_lease_is_taken_by_worker_and_late_results_are_rejected(
     helped: ContributorInstallation,
 ) -> None:
     helped.shop.image("/0.jpg", photograph(50))
@@ -188,12 +188,12 @@ def test_a_lease_of_a_machine_that_was_killed_is_taken_by_a_worker_and_its_resul
     helped.inline.run_until_idle()
     assert Sighting.objects.count() == 1
     with pytest.raises(NotFoundError):
-        leases.deliver(row, lease[0].pk, lease[0].epoch, [], 2)
+        leases.store_delivery(row, lease[0].pk, lease[0].epoch, [], 2)
     assert helped.hand_out(row) is None
     assert CrawlSlice.objects.count() == 1
 
 
-def test_a_host_is_leased_to_one_alone_and_a_lease_comes_again_until_it_is_over(
+def test_host_is_leased_to_one_contributor_and_lease_is_repeated(
     helped: ContributorInstallation,
 ) -> None:
     crawl = helped.start_list_crawl([f"/{number}.jpg" for number in range(60)])
@@ -211,7 +211,7 @@ def test_a_host_is_leased_to_one_alone_and_a_lease_comes_again_until_it_is_over(
 
 
 @pytest.mark.parametrize("kind", ["private", "past", "search", "denied", "page"])
-def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: ContributorInstallation, kind: str) -> None:
+def test_only_public_image_urls_are_leased(helped: ContributorInstallation, kind: str) -> None:
     crawl = helped.start_list_crawl(["/0.jpg"])
     if kind == "private":
         crawl.watch.private = True
@@ -226,7 +226,7 @@ def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: Contribu
     assert helped.hand_out(helped.invite()[0]) is None
 
 
-def test_an_address_on_the_machines_own_network_is_refused_there(helped: ContributorInstallation) -> None:
+def test_contributor_does_not_fetch_from_its_own_network(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.start_list_crawl(["/0.jpg"])
     _, machine = helped.invite(networks=("127.0.0.1/32", "::1/128"))  # the installation's own networks
@@ -240,4 +240,4 @@ def test_deeply_nested_response_is_reported(inline: SyncRunner, tmp_path: Path) 
     with Site() as site:
         site.routes["/api/v1/edge/leases"] = Answer(b"[" * 100_000, "application/json")
         with pytest.raises(ServiceMissingError, match="FormatError"):
-            next(help_installation(config, site.url(""), "token"))
+            next(contribute_to_installation(config, site.url(""), "token"))

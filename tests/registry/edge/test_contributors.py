@@ -1,4 +1,4 @@
-"""Test contributors: invited, bound to one key, excluded."""
+"""Test inviting contributors, binding them to one key, and excluding them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from registry.edge import contributors
 pytestmark = pytest.mark.django_db
 
 
-def test_a_name_belongs_to_one_contributor_until_it_is_removed() -> None:
+def test_contributor_name_is_unique_until_removal() -> None:
     row, token = contributors.invite("Ann", by="operator")
     with pytest.raises(WrongUseError):
         contributors.invite("Ann", by="operator")
@@ -20,7 +20,7 @@ def test_a_name_belongs_to_one_contributor_until_it_is_removed() -> None:
     assert contributors.invite("Ann", by="operator")[0] != row
 
 
-def test_a_key_is_named_once_and_belongs_to_one_alone() -> None:
+def test_key_is_enrolled_once_and_unique() -> None:
     ann, bob = (contributors.invite(name, by="operator")[0] for name in ("Ann", "Bob"))
     contributors.enrol(ann, b"a" * 32)
     contributors.enrol(ann, b"a" * 32)

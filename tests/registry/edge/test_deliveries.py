@@ -1,4 +1,4 @@
-"""Test signed accounts of contributors' work: their contents, and that invalid or changed ones are refused."""
+"""Test signed accounts of contributors' work: their contents, and the rejection of invalid or changed accounts."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from exhibit.errors import ExhibitError
 from registry.edge.accounts import FORMAT, read_account
-from registry.edge.deliveries import signed_account
+from registry.edge.deliveries import sign_account
 from registry.models import Contributor
 from tests.assets.contributors import ContributorInstallation, helped
 from tests.assets.rows import photograph
@@ -17,11 +17,11 @@ __all__ = ["helped"]
 
 def summarize(helped: ContributorInstallation) -> dict[str, Any]:
     rows = {row.pk: {"name": row.name, "pictures": row.pictures} for row in Contributor.objects.order_by("pk")}
-    return signed_account(helped.inline.services, rows)
+    return sign_account(helped.inline.services, rows)
 
 
 @pytest.mark.long
-def test_account_counts_delivered_slices_and_pictures_without_false_ones(helped: ContributorInstallation) -> None:
+def test_account_counts_delivered_slices_and_pictures_without_falsified(helped: ContributorInstallation) -> None:
     for number in range(2):
         helped.shop.image(f"/{number}.jpg", photograph(number))
     helped.start_list_crawl(["/0.jpg", "/1.jpg"])
@@ -36,7 +36,7 @@ def test_account_counts_delivered_slices_and_pictures_without_false_ones(helped:
     assert summarize(helped)["contributors"][0] == {"name": "Ann", "pictures": 0, "slices": 0}
 
 
-def test_what_is_no_account_or_was_changed_is_refused(helped: ContributorInstallation) -> None:
+def test_invalid_or_changed_account_is_rejected(helped: ContributorInstallation) -> None:
     helped.invite()
     summary = summarize(helped)
     other = summary["key"].replace("+", "x+", 1)

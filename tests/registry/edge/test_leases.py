@@ -1,4 +1,4 @@
-"""Test the random checks of results, which detect contributors that falsify a share of them."""
+"""Test the random checks that detect contributors who falsify a fraction of their results."""
 
 import math
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from registry.edge import contributors, leases
 from registry.models import Contributor
 
-LEASE, LEASES, LIAR_COUNT = 50, 4, 100
+LEASE_SIZE, LEASE_COUNT, LIAR_COUNT = 50, 4, 100
 
 
 @pytest.mark.long
@@ -22,7 +22,7 @@ LEASE, LEASES, LIAR_COUNT = 50, 4, 100
         (1000, True, 0.8),
     ],
 )
-def test_a_liar_is_found_within_two_hundred_results(checked: int, *, invents: bool, lies: float) -> None:
+def test_lying_contributor_is_detected_within_200_results(checked: int, *, invents: bool, lies: float) -> None:
     chance = Random(f"{checked} {invents} {lies}")
     count = sum(
         count_results_until_detection(chance, lies, checked=checked, invents=invents) is not None
@@ -32,17 +32,17 @@ def test_a_liar_is_found_within_two_hundred_results(checked: int, *, invents: bo
 
 
 @pytest.mark.django_db
-def test_whoever_always_lies_about_bytes_is_found_with_the_first_check() -> None:
-    assert count_results_until_detection(Random(1), 1.0, checked=1000, invents=False) == LEASE
+def test_false_measurements_are_detected_by_first_check() -> None:
+    assert count_results_until_detection(Random(1), 1.0, checked=1000, invents=False) == LEASE_SIZE
 
 
 @pytest.mark.django_db
-def test_whoever_is_honest_stays_while_one_picture_in_ten_changes() -> None:
+def test_honest_contributor_is_kept_when_ten_percent_of_pictures_change() -> None:
     assert count_results_until_detection(Random(2), 0.1, checked=0, invents=True, times=100) is None
 
 
 def count_results_until_detection(
-    chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASES
+    chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASE_COUNT
 ) -> int | None:
     """Return how many results a contributor sent before it was excluded; None if it was not.
 
@@ -51,15 +51,17 @@ def count_results_until_detection(
     row, _ = contributors.invite(str(chance.random()), by="operator")
     row.checked = checked
     for lease in range(times):
-        false = {result for result in range(LEASE) if chance.random() < lies}
-        sample = set(leases.draw_sample(row, range(LEASE), 2, chance))
+        false = {result for result in range(LEASE_SIZE) if chance.random() < lies}
+        sample = set(leases.draw_sample(row, range(LEASE_SIZE), 2, chance))
         wrong = len(sample & false)
-        if leases.record_verifications(row, right=len(sample) - wrong, wrong=wrong, false=wrong > 0 and not invents):
-            return (lease + 1) * LEASE
+        if leases.record_verifications(
+            row, right_count=len(sample) - wrong, wrong_count=wrong, has_false=wrong > 0 and not invents
+        ):
+            return (lease + 1) * LEASE_SIZE
     return None
 
 
-def test_more_is_checked_of_who_is_new_and_of_who_is_suspected() -> None:
+def test_new_and_suspected_contributors_are_checked_more() -> None:
     row = Contributor(checked=0, suspicion=0)
     assert len(leases.draw_sample(row, range(50), 2)) == 5
     row.checked = leases.MIN_CHECKED
@@ -69,7 +71,7 @@ def test_more_is_checked_of_who_is_new_and_of_who_is_suspected() -> None:
     assert len(leases.draw_sample(row, range(50), 2)) == 25
 
 
-def test_of_each_delivery_one_is_checked_and_no_place_in_it_is_safer_than_another() -> None:
+def test_every_delivery_is_sampled_uniformly() -> None:
     row = Contributor(checked=1000, suspicion=0)
     assert leases.draw_sample(row, [7], 2) == [7]
     assert leases.draw_sample(row, [], 2) == []
@@ -77,9 +79,9 @@ def test_of_each_delivery_one_is_checked_and_no_place_in_it_is_safer_than_anothe
 
 
 @pytest.mark.parametrize("share", [2, 5, 10, 20])
-def test_the_bounds_that_the_docs_tell_are_those_of_the_draw(share: int) -> None:
+def test_documented_bounds_match_sampling(share: int) -> None:
     row = Contributor(checked=1000, suspicion=0)
-    count = LEASES * len(leases.draw_sample(row, range(LEASE), share))
+    count = LEASE_COUNT * len(leases.draw_sample(row, range(LEASE_SIZE), share))
     least = math.ceil(100 * (1 - 0.01 ** (1 / count))) / 100
     text = (Path(__file__).parents[3] / "docs" / "reference" / "edge.md").read_text("utf-8")
     assert f"| {share} | {count} | {least:.2f} |" in text

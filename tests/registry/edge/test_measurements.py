@@ -1,4 +1,4 @@
-"""Test what is transmitted of an image, and when two machines agree about it."""
+"""Test the measurements of an image that are transmitted, and when two machines' measurements agree."""
 
 from io import BytesIO
 
@@ -18,11 +18,11 @@ def measure_picture(data: bytes) -> Measurements:
     return Measurements.from_features(extract(data, Limits()))
 
 
-def test_what_travels_is_what_is_kept_of_a_picture_of_our_own() -> None:
+def test_transmitted_fingerprints_equal_local_fingerprints() -> None:
     features = extract(photograph(1), Limits())
-    name = Digest.of(b"x")
-    received = Measurements.from_bytes(*Measurements.from_features(features).packed)
-    assert list(received.fingerprints(name)) == compute_fingerprints(name, features)
+    name = Digest.from_bytes(b"x")
+    received = Measurements.from_bytes(*Measurements.from_features(features).packed_bytes)
+    assert list(received.iterate_fingerprints(name)) == compute_fingerprints(name, features)
 
 
 def save_as_png(data: bytes) -> bytes:
@@ -31,7 +31,7 @@ def save_as_png(data: bytes) -> bytes:
         return file.getvalue()
 
 
-def test_small_differences_of_libraries_agree_and_other_pictures_do_not() -> None:
+def test_measurements_tolerate_library_differences_only() -> None:
     first = measure_picture(photograph(1))
     bits = first.hashes.copy()
     bits[:, 0] ^= 0b111
@@ -43,8 +43,8 @@ def test_small_differences_of_libraries_agree_and_other_pictures_do_not() -> Non
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 3e38, 2.0])
-def test_a_descriptor_of_another_length_or_of_no_numbers_is_refused(wrong: float) -> None:
-    hashes, _ = measure_picture(photograph(1)).packed
+def test_invalid_descriptor_is_rejected(wrong: float) -> None:
+    hashes, _ = measure_picture(photograph(1)).packed_bytes
     vector = np.zeros((1, SPACE.width), "<f4")
     vector[0, 3] = wrong
     with pytest.raises(WrongUseError):
@@ -52,6 +52,6 @@ def test_a_descriptor_of_another_length_or_of_no_numbers_is_refused(wrong: float
 
 
 @pytest.mark.parametrize(("hashes", "vectors"), [(0, 0), (255, 0), (256 * 12, 0), (256, 1), (256, 1024 * 12)])
-def test_as_many_bytes_as_nobody_can_have_measured_are_refused(hashes: int, vectors: int) -> None:
+def test_impossible_measurement_sizes_are_rejected(hashes: int, vectors: int) -> None:
     with pytest.raises(WrongUseError):
         Measurements.from_bytes(bytes(hashes), bytes(vectors))

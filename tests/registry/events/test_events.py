@@ -1,4 +1,4 @@
-"""Test that an event is recorded once, whichever transaction comes first."""
+"""Test that an event is recorded once by concurrent transactions."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -22,16 +22,16 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["set_clock"]
 
-BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-"""Query that returns a row if another connection waits for this one."""
+BLOCKED_QUERY = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+"""Query that returns a row if this connection blocks another connection."""
 
 
 def record_event(rights_holder: Owner) -> Event | None:
-    return events.record(rights_holder, EventKind.CANARY_MISSED, {"canary": 1}, name="7/1")
+    return events.record(rights_holder, EventKind.KNOWN_COPY_MISSED, {"known_copy": 1}, name="7/1")
 
 
 @pytest.mark.timeout(60)
-def test_of_two_who_write_the_same_event_down_at_once_one_does(transactional_db: None) -> None:
+def test_concurrent_identical_events_are_recorded_once(transactional_db: None) -> None:
     studio = owner("studio")
     Webhook.objects.create(
         owner=studio, number=1, url="https://a.example/", kinds=[], encrypted_secret=b"x", made_by="Ann", made_at=now()
@@ -50,9 +50,9 @@ def test_of_two_who_write_the_same_event_down_at_once_one_does(transactional_db:
         with transaction.atomic(), connection.cursor() as cursor:
             assert record_event(studio) is not None
             second: Future[Event | None] = pool.submit(record_in_thread)
-            cursor.execute(BLOCKED)
+            cursor.execute(BLOCKED_QUERY)
             while cursor.fetchone() is None and not second.done():
-                cursor.execute(BLOCKED)
+                cursor.execute(BLOCKED_QUERY)
         assert second.result(30) is None
     assert (Event.objects.count(), Delivery.objects.count()) == (1, 1)
 

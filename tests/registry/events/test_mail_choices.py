@@ -1,4 +1,4 @@
-"""Test how often a member gets mails, and when the next one is due."""
+"""Test how often a member receives mail, and when the next mail is due."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,15 +22,15 @@ def studio(db: None) -> Owner:
     return new_owner
 
 
-def record_event(to: Owner, kind: EventKind = EventKind.REPORT_READY) -> Event:
-    event = events.record(to, kind, {"report": 1, "title": "A"})
+def record_event(rights_holder: Owner, kind: EventKind = EventKind.REPORT_READY) -> Event:
+    event = events.record(rights_holder, kind, {"report": 1, "title": "A"})
     assert event is not None
     Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
     return event
 
 
 @pytest.mark.parametrize(
-    ("how_often", "moment", "zone", "expected"),
+    ("mail_frequency", "moment", "zone", "expected"),
     [
         ("daily", "2026-11-18T05:00", "", "2026-11-18T07:00"),
         ("daily", "2026-11-18T08:00", "", "2026-11-19T07:00"),
@@ -40,21 +40,21 @@ def record_event(to: Owner, kind: EventKind = EventKind.REPORT_READY) -> Event:
         ("at-once", "2026-11-18T08:00", "", "2026-11-18T08:01"),
     ],
 )
-def test_the_next_mail_goes_in_the_morning_of_the_members_day(
-    monkeypatch: pytest.MonkeyPatch, how_often: str, moment: str, zone: str, expected: str
+def test_next_mail_is_sent_in_member_morning(
+    monkeypatch: pytest.MonkeyPatch, mail_frequency: str, moment: str, zone: str, expected: str
 ) -> None:
     at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
     monkeypatch.setattr(mail_choices, "now", lambda: at)
     monkeypatch.setattr(timezone, "get_default_timezone", lambda: UTC)
-    next_time = mail_choices.next_mail(User(time_zone=zone), how_often)
+    next_time = mail_choices.compute_next_mail_time(User(time_zone=zone), mail_frequency)
     assert next_time.astimezone(UTC).isoformat()[:16] == expected
 
 
-def test_a_member_is_due_when_the_time_has_come_and_there_is_something_to_tell(studio: Owner) -> None:
-    mail_choices.create_missing()
+def test_member_is_due_only_with_events_to_report(studio: Owner) -> None:
+    mail_choices.create_missing_choices()
     row = MailChoice.objects.get()
-    assert row.how_often == "daily"
-    record_event(studio, EventKind.CASE_DECIDED)  # no mail reports that
+    assert row.mail_frequency == "daily"
+    record_event(studio, EventKind.CASE_DECIDED)  # mail does not report this event
     MailChoice.objects.update(not_before=None)
     assert due_rows.list_due_keys(MailChoice, STALE, 9) == []
     record_event(studio)
@@ -65,8 +65,8 @@ def test_a_member_is_due_when_the_time_has_come_and_there_is_something_to_tell(s
 
 def test_events_during_disabled_mail_are_not_sent_later(studio: Owner) -> None:
     ann = User.objects.get()
-    for how_often in (HowOften.NEVER, HowOften.NEVER):
-        mail_choices.set_choice(studio, ann, how_often, by="Ann")
+    for mail_frequency in (HowOften.NEVER, HowOften.NEVER):
+        mail_choices.set_choice(studio, ann, mail_frequency, by="Ann")
     record_event(studio)
     MailChoice.objects.update(not_before=None)
     assert due_rows.list_due_keys(MailChoice, STALE, 9) == []
@@ -82,10 +82,10 @@ def test_mail_pauses_grow_to_15_minutes_and_reset_after_30_quiet_minutes(
     moment, before, pauses = datetime(2026, 11, 18, 8, tzinfo=UTC), None, []
     for _ in range(7):
         monkeypatch.setattr(mail_choices, "now", lambda at=moment: at)
-        following = mail_choices.next_mail(User(), HowOften.AT_ONCE, before)
+        following = mail_choices.compute_next_mail_time(User(), HowOften.AT_ONCE, before)
         pauses.append((following - moment).total_seconds() / 60)
         before, moment = moment, following
     assert pauses == [1, 2, 4, 8, 15, 15, 15]
     later = moment + timedelta(minutes=20)
     monkeypatch.setattr(mail_choices, "now", lambda: later)
-    assert mail_choices.next_mail(User(), HowOften.AT_ONCE, before) - later == mail_choices.MIN_PAUSE
+    assert mail_choices.compute_next_mail_time(User(), HowOften.AT_ONCE, before) - later == mail_choices.MIN_PAUSE

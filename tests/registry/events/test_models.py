@@ -8,7 +8,7 @@ from registry.models import Delivery, Event, EventKind, Owner, Webhook
 from tests.assets.rows import owner
 
 
-def test_what_has_a_name_happens_once_to_an_owner_and_the_rest_as_often_as_it_does(db: None) -> None:
+def test_named_event_is_recorded_once_per_owner(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
 
     def record_named(of: Owner, kind: EventKind, name: str) -> Event:
@@ -16,11 +16,11 @@ def test_what_has_a_name_happens_once_to_an_owner_and_the_rest_as_often_as_it_do
 
     for _ in range(2):
         record_named(studio, EventKind.REPORT_READY, "")
-    record_named(studio, EventKind.CANARY_MISSED, "7/1")
-    record_named(agency, EventKind.CANARY_MISSED, "7/1")
+    record_named(studio, EventKind.KNOWN_COPY_MISSED, "7/1")
+    record_named(agency, EventKind.KNOWN_COPY_MISSED, "7/1")
     record_named(studio, EventKind.NOTICE_DUE, "7/1")
     with pytest.raises(IntegrityError, match="event_once"), transaction.atomic():
-        record_named(studio, EventKind.CANARY_MISSED, "7/1")
+        record_named(studio, EventKind.KNOWN_COPY_MISSED, "7/1")
 
 
 def test_webhook_receives_an_event_once_and_has_its_own_id(db: None) -> None:

@@ -1,4 +1,4 @@
-"""Test past sightings in a real Milvus: new works find them, and nothing is lost if it fails."""
+"""Test past sightings in a Milvus server: new works match them, and nothing is lost if Milvus fails."""
 
 import re
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from indexer.vectors.folder_index import describe_wrong_count
 from indexer.vectors.milvus_index import NO_RESPONSE, MilvusIndex, MilvusRows
 from indexer.vectors.rows import to_rows
 from registry.fingerprints import fingerprints
-from registry.fingerprints.archive import Archive
+from registry.fingerprints.archive import MilvusLedger
 from registry.fingerprints.fingerprints import Collection
-from registry.fingerprints.indexes import index_folder
+from registry.fingerprints.indexes import get_index_folder
 from registry.fingerprints.ports import get_indexes
 from registry.matches.index_upkeep import (
     check_indexes,
@@ -36,13 +36,13 @@ from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, photograph, recompress, register
 from tests.assets.shop import LOOPBACK, Shop, create_watch
 from tests.assets.site import Site
-from workers.operations.backlog import held_up
+from workers.operations.backlog import find_held_up_reasons
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
 WORKS = 3
 SEEN_COUNT = WORKS + 1
-ALL = {f"Work {seed}" for seed in range(WORKS)}
+ALL_TITLES = {f"Work {seed}" for seed in range(WORKS)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,30 +63,30 @@ def crawled_pictures(stage: SyncRunner) -> None:
 
 
 @pytest.fixture
-def archived(inline: SyncRunner, milvus_server: Server) -> Iterator[Services]:
-    """The installation with its archive in Milvus."""
+def milvus_services(inline: SyncRunner, milvus_server: Server) -> Iterator[Services]:
+    """Services of the installation with its archive in Milvus."""
     services = Services(replace(inline.services.config, milvus_url=milvus_server.url))
     list(move_archive(services, to_milvus=True))
     yield services
-    clear(services)
+    clear_archives(services)
 
 
-def open_archives(services: Services) -> list[Archive]:
-    return [Archive(services.config, space) for space in get_indexes(services).spaces]
+def open_archives(services: Services) -> list[MilvusLedger]:
+    return [MilvusLedger(services.config, space) for space in get_indexes(services).spaces]
 
 
-def clear(services: Services) -> None:
+def clear_archives(services: Services) -> None:
     for archive in open_archives(services):
         MilvusIndex(archive.space, archive.server, archive).clear()
 
 
-def collection_of(archive: Archive) -> MilvusRows:
+def open_collection(archive: MilvusLedger) -> MilvusRows:
     standing = archive.read()
     return MilvusRows(archive.space, archive.server, standing.collection, standing.sequence)
 
 
 def find_titles(services: Services) -> set[str]:
-    """Return the works for which a search of all past sightings opens cases."""
+    """Search all past sightings again, and return the titles of works with new cases."""
     Case.objects.all().delete()
     Match.objects.all().delete()
     WorkPicture.objects.update(state="todo", not_before=None, claimed_by="", progress={})
@@ -95,10 +95,10 @@ def find_titles(services: Services) -> set[str]:
 
 
 def count_rows(services: Services) -> int:
-    """Return how many past images a process's index finds by their own hashes."""
+    """Return how many past images the index of these services finds by their own hashes."""
     get_indexes(services).refresh(Collection.PICTURES)
-    index = get_indexes(services).of(Collection.PICTURES, PHASH)
-    last = fingerprints.last_change(Collection.PICTURES, PHASH)
+    index = get_indexes(services).get_index(Collection.PICTURES, PHASH)
+    last = fingerprints.get_last_change(Collection.PICTURES, PHASH)
     stored = [vector for batch in fingerprints.iter_current(Collection.PICTURES, PHASH, last) for _, vector in batch]
     return len({hit.number for hits in index.search(to_rows(PHASH, stored), k=9, within=0) for hit in hits})
 
@@ -107,121 +107,121 @@ def list_problems(services: Services) -> set[str]:
     return {problem for state in check_indexes(services) for problem in state.problems}
 
 
-def test_works_match_earlier_crawls_as_with_faiss(archived: Services) -> None:
-    assert find_titles(archived) == ALL
+def test_milvus_matches_equal_faiss_matches(milvus_services: Services) -> None:
+    assert find_titles(milvus_services) == ALL_TITLES
     assert set(WorkPicture.objects.values_list("state", flat=True)) == {"done"}
-    faiss_services = Services(replace(archived.config, milvus_url=""))
-    assert find_titles(faiss_services) == ALL
+    faiss_services = Services(replace(milvus_services.config, milvus_url=""))
+    assert find_titles(faiss_services) == ALL_TITLES
     assert (
-        len(collection_of(open_archives(archived)[0]))
-        == len(get_indexes(faiss_services).of(Collection.PICTURES, PHASH))
+        len(open_collection(open_archives(milvus_services)[0]))
+        == len(get_indexes(faiss_services).get_index(Collection.PICTURES, PHASH))
         == WORKS + 1
     )
-    repair_indexes(archived)
+    repair_indexes(milvus_services)
     (state,) = [
         index_state
-        for index_state in measure_indexes(archived)
+        for index_state in measure_indexes(milvus_services)
         if (index_state.collection, index_state.space) == ("pictures", PHASH.id)
     ]
-    assert (state.vectors, state.behind, state.size > 0, list_problems(archived)) == (SEEN_COUNT, 0, True, set())
+    assert (state.vectors, state.behind, state.size > 0, list_problems(milvus_services)) == (SEEN_COUNT, 0, True, set())
 
 
-def test_a_milvus_that_is_down_holds_searches_up_until_it_is_back(archived: Services, milvus_server: Server) -> None:
-    assert find_titles(archived) == ALL
+def test_unavailable_milvus_postpones_searches(milvus_services: Services, milvus_server: Server) -> None:
+    assert find_titles(milvus_services) == ALL_TITLES
     milvus_server.kill()
-    for services in (archived, Services(archived.config)):  # in the middle, and at the start
+    for services in (milvus_services, Services(milvus_services.config)):  # running services, and newly started ones
         assert find_titles(services) == set()
-        assert set(held_up().values()) == {NO_RESPONSE}
-    assert {state.vectors for state in measure_indexes(archived) if state.collection == "pictures"} == {0}
+        assert set(find_held_up_reasons().values()) == {NO_RESPONSE}
+    assert {state.vectors for state in measure_indexes(milvus_services) if state.collection == "pictures"} == {0}
     milvus_server.start()
-    assert find_titles(archived) == ALL
-    assert (held_up(), list_problems(archived)) == ({}, set())
+    assert find_titles(milvus_services) == ALL_TITLES
+    assert (find_held_up_reasons(), list_problems(milvus_services)) == ({}, set())
 
 
-def test_upkeep_adds_what_is_missing_and_deletes_what_has_gone(archived: Services) -> None:
-    assert find_titles(archived) == ALL
-    archive = open_archives(archived)[0]
-    rows = collection_of(archive)
+def test_upkeep_restores_missing_and_deletes_obsolete_rows(milvus_services: Services) -> None:
+    assert find_titles(milvus_services) == ALL_TITLES
+    archive = open_archives(milvus_services)[0]
+    rows = open_collection(archive)
     numbers = rows.between(0, rows.upto).tolist()
     rows.delete(np.array(numbers[:1]))
-    assert list_problems(archived) == {describe_wrong_count(SEEN_COUNT - 1, SEEN_COUNT)}
-    repair_indexes(archived)
-    assert (rows.between(0, rows.upto).tolist(), find_titles(archived)) == (numbers, ALL)
-    pictures = fingerprints.pictures_of(Collection.PICTURES, PHASH, [numbers[1]])
+    assert list_problems(milvus_services) == {describe_wrong_count(SEEN_COUNT - 1, SEEN_COUNT)}
+    repair_indexes(milvus_services)
+    assert (rows.between(0, rows.upto).tolist(), find_titles(milvus_services)) == (numbers, ALL_TITLES)
+    pictures = fingerprints.map_pictures(Collection.PICTURES, PHASH, [numbers[1]])
     with transaction.atomic():
         fingerprints.remove_from(Collection.PICTURES, list(pictures.values()))
-    repair_indexes(archived)
+    repair_indexes(milvus_services)
     remaining = [number for number in numbers if number != numbers[1]]
-    assert (rows.between(0, rows.upto).tolist(), list_problems(archived)) == (remaining, set())
+    assert (rows.between(0, rows.upto).tolist(), list_problems(milvus_services)) == (remaining, set())
     rows.write(np.array([numbers[1]]), np.zeros((1, 32), np.uint8))
-    repair_indexes(archived)
+    repair_indexes(milvus_services)
     assert rows.between(0, rows.upto).tolist() == remaining
 
 
 @pytest.mark.parametrize("noticed", ["searched", "by the upkeep"])
-def test_a_collection_that_was_dropped_is_made_again_and_what_does_not_count_goes(
-    archived: Services, noticed: str
+def test_dropped_collection_is_rebuilt_and_unused_collection_is_removed(
+    milvus_services: Services, noticed: str
 ) -> None:
-    assert find_titles(archived) == ALL
-    archive = open_archives(archived)[0]
-    (name,) = archive.server.names()
+    assert find_titles(milvus_services) == ALL_TITLES
+    archive = open_archives(milvus_services)[0]
+    (name,) = archive.server.list_names()
     archive.server.call("drop_collection", name)
-    (problem,) = list_problems(archived)
+    (problem,) = list_problems(milvus_services)
     assert name in problem
     if noticed == "by the upkeep":
-        repair_indexes(archived)
+        repair_indexes(milvus_services)
     collection = archive.server.create(PHASH)
-    assert find_titles(Services(archived.config)) == ALL
-    repair_indexes(archived)
-    assert {name, collection}.isdisjoint(archive.server.names())
-    assert list_problems(archived) == set()
+    assert find_titles(Services(milvus_services.config)) == ALL_TITLES
+    repair_indexes(milvus_services)
+    assert {name, collection}.isdisjoint(archive.server.list_names())
+    assert list_problems(milvus_services) == set()
 
 
-def test_a_restored_installation_leaves_the_collections_of_the_other_alone(archived: Services, tmp_path: Path) -> None:
-    restored = Services(replace(archived.config, data_dir=tmp_path / "restored"))
-    assert count_rows(archived) == count_rows(restored) == SEEN_COUNT
+def test_restored_installation_keeps_collections_of_original(milvus_services: Services, tmp_path: Path) -> None:
+    restored = Services(replace(milvus_services.config, data_dir=tmp_path / "restored"))
+    assert count_rows(milvus_services) == count_rows(restored) == SEEN_COUNT
     list(rebuild_indexes(restored))
     repair_indexes(restored)
-    assert [len(archive.server.names()) for archive in (*open_archives(archived), *open_archives(restored))] == [
+    assert [
+        len(archive.server.list_names()) for archive in (*open_archives(milvus_services), *open_archives(restored))
+    ] == [
         1,
         1,
         1,
         1,
     ]
-    clear(restored)
+    clear_archives(restored)
 
 
-def test_the_archive_is_moved_there_and_back_and_goes_on_where_it_was_broken_off(
-    archived: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_archive_move_resumes_and_can_be_reversed(milvus_services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.fingerprints.indexes.PAGE", 1)
-    drop_archive(archived, from_milvus=True)
-    first = next(move_archive(archived, to_milvus=True))  # and no further
+    drop_archive(milvus_services, from_milvus=True)
+    first = next(move_archive(milvus_services, to_milvus=True))  # interrupted after the first batch
     assert first == (PHASH.id, 1, SEEN_COUNT)
-    assert open_archives(archived)[0].read().sequence > 0
-    moved = list(move_archive(archived, to_milvus=True))
+    assert open_archives(milvus_services)[0].read().sequence > 0
+    moved = list(move_archive(milvus_services, to_milvus=True))
     assert [step for step in moved if step[0] == PHASH.id] == [(PHASH.id, n, SEEN_COUNT) for n in (2, 3, 4, 4)]
-    assert count_rows(archived) == SEEN_COUNT
-    restored = list(move_archive(archived, to_milvus=False))
-    drop_archive(archived, from_milvus=True)
+    assert count_rows(milvus_services) == SEEN_COUNT
+    restored = list(move_archive(milvus_services, to_milvus=False))
+    drop_archive(milvus_services, from_milvus=True)
     assert (PHASH.id, SEEN_COUNT, SEEN_COUNT) in restored
-    assert [archive.server.names() for archive in open_archives(archived)] == [[], []]
-    local_services = Services(replace(archived.config, milvus_url=""))
+    assert [archive.server.list_names() for archive in open_archives(milvus_services)] == [[], []]
+    local_services = Services(replace(milvus_services.config, milvus_url=""))
     assert (count_rows(local_services), list_problems(local_services), find_titles(local_services)) == (
         SEEN_COUNT,
         set(),
-        ALL,
+        ALL_TITLES,
     )
 
 
-def test_missing_archive_entries_are_reported_when_moving(archived: Services) -> None:
-    folder = index_folder(archived.config, Collection.PICTURES, PHASH)
-    list(move_archive(archived, to_milvus=False))
+def test_missing_archive_entries_are_reported_when_moving(milvus_services: Services) -> None:
+    folder = get_index_folder(milvus_services.config, Collection.PICTURES, PHASH)
+    list(move_archive(milvus_services, to_milvus=False))
     index = FaissIndex(PHASH, folder)
-    index.remove(np.array(collection_of(open_archives(archived)[0]).between(0, index.sequence)[:1]))
+    index.remove(np.array(open_collection(open_archives(milvus_services)[0]).between(0, index.sequence)[:1]))
     index.flush(index.sequence)
     with pytest.raises(IntegrityError, match=re.escape(describe_wrong_count(SEEN_COUNT - 1, SEEN_COUNT))):
-        list(move_archive(archived, to_milvus=False))
-    drop_archive(archived, from_milvus=False)
+        list(move_archive(milvus_services, to_milvus=False))
+    drop_archive(milvus_services, from_milvus=False)
     assert not folder.exists()
-    assert (PHASH.id, SEEN_COUNT, SEEN_COUNT) in list(move_archive(archived, to_milvus=False))
+    assert (PHASH.id, SEEN_COUNT, SEEN_COUNT) in list(move_archive(milvus_services, to_milvus=False))

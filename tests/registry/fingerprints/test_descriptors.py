@@ -1,4 +1,4 @@
-"""Test networks as rows: one is active, another is introduced, and nothing is missed when they switch."""
+"""Test descriptor models as rows: a new model replaces the active one without missing matches."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,79 +12,79 @@ from registry.models import DescriptorChoice, DescriptorModel, FingerprintRow, P
 from tests.assets.rows import owner
 
 
-def make_network(name: str, *, data: bytes = b"net") -> DescriptorModel:
+def make_model(name: str, *, data: bytes = b"net") -> DescriptorModel:
     space = Space(name=name, version="1", metric=Metric.COSINE, width=4, parameters=(("sha256", data.hex()),))
-    model = DescriptorModel(name=name, version="1", digest=Digest.of(data), size=3, card={})
+    model = DescriptorModel(name=name, version="1", digest=Digest.from_bytes(data), size=3, card={})
     return descriptors.store_model(model, space)
 
 
 def make_pictures(*names: bytes) -> list[int]:
-    rows = [Picture(digest=Digest.of(name), size=1, width=9, height=9, first_seen=now()) for name in names]
+    rows = [Picture(digest=Digest.from_bytes(name), size=1, width=9, height=9, first_seen=now()) for name in names]
     return [row.pk for row in Picture.objects.bulk_create(rows)]
 
 
-def describe(model: DescriptorModel, *which: int) -> None:
+def store_descriptors(model: DescriptorModel, *which: int) -> None:
     FingerprintRow.objects.bulk_create(
         [FingerprintRow(picture_id=pk, space_id=model.space_id, part="whole", vector=bytes(16)) for pk in which]
     )
 
 
 @pytest.fixture
-def first(db: None) -> DescriptorModel:
+def first_model(db: None) -> DescriptorModel:
     fingerprints.clear_cached_spaces()
-    new_network = make_network("first")
+    new_network = make_model("first")
     assert descriptors.get_choice() is None
     descriptors.get_choice(new_network)
     return new_network
 
 
-def test_a_name_and_version_mean_one_network_for_ever(first: DescriptorModel) -> None:
-    assert make_network("first") == first
+def test_model_name_and_version_are_unique(first_model: DescriptorModel) -> None:
+    assert make_model("first") == first_model
     fingerprints.clear_cached_spaces()
     with pytest.raises(WrongUseError):
-        make_network("first", data=b"other")
+        make_model("first", data=b"other")
 
 
-def test_a_network_serves_once_it_has_described_everything_that_can_be(first: DescriptorModel) -> None:
+def test_model_serves_after_describing_all_available_pictures(first_model: DescriptorModel) -> None:
     a, b, deleted = make_pictures(b"a", b"b", b"gone")
     Picture.objects.filter(pk=deleted).update(bytes_state="expired")
-    new = make_network("new")
+    new = make_model("new")
     assert not descriptors.try_switch(new)
     descriptors.start_building(new)
-    assert descriptors.is_built(new.pk)
+    assert descriptors.is_being_built(new.pk)
     assert descriptors.find_undescribed(new, 1) == ([a], a)
-    describe(new, a)
-    counts = descriptors.count_pictures(new, is_building=True, serves=False)
+    store_descriptors(new, a)
+    counts = descriptors.count_pictures(new, is_building=True, is_serving_model=False)
     assert (counts["described"], counts["waiting"], counts["beyond_reach"]) == (1, 1, 1)
     descriptors.move_cursor(new, 99)
     assert not descriptors.try_switch(new)
     assert new.cursor == 0
     descriptors.record_gaps(new, [(b, "It can't be read."), (b, "again")])
-    assert descriptors.count_pictures(new, is_building=True, serves=False)["failed"] == 1
+    assert descriptors.count_pictures(new, is_building=True, is_serving_model=False)["failed"] == 1
     assert descriptors.try_switch(new)
-    assert (descriptors.is_serving(new.pk), descriptors.is_serving(first.pk)) == (True, False)
+    assert (descriptors.is_serving(new.pk), descriptors.is_serving(first_model.pk)) == (True, False)
     assert DescriptorChoice.objects.get().building is None
 
 
-def test_pictures_of_works_come_first(first: DescriptorModel) -> None:
+def test_pictures_of_works_are_described_first(first_model: DescriptorModel) -> None:
     a, b = make_pictures(b"a", b"b")
     work = owner("studio").works.create(number=1, title="A", registered_at=now())
     work.work_pictures.create(picture_id=b)
-    assert descriptors.find_undescribed(first, 9) == ([b], 0)
-    describe(first, b)
-    assert descriptors.find_undescribed(first, 9) == ([a], a)
+    assert descriptors.find_undescribed(first_model, 9) == ([b], 0)
+    store_descriptors(first_model, b)
+    assert descriptors.find_undescribed(first_model, 9) == ([a], a)
 
 
-def test_a_network_goes_with_its_vectors_unless_it_serves(first: DescriptorModel) -> None:
+def test_model_is_removed_with_vectors_unless_serving(first_model: DescriptorModel) -> None:
     [a] = make_pictures(b"a")
-    new = make_network("new")
-    for model in (first, new):
-        describe(model, a)
+    new = make_model("new")
+    for model in (first_model, new):
+        store_descriptors(model, a)
         with transaction.atomic():
             fingerprints.add_to(fingerprints.Collection.WORKS, [a], ["whole"])
     assert descriptors.find_members(fingerprints.Collection.WORKS, [a]) == [a]
     descriptors.remove_model(new)
-    assert set(FingerprintRow.objects.values_list("space_id", flat=True)) == {first.space_id}
+    assert set(FingerprintRow.objects.values_list("space_id", flat=True)) == {first_model.space_id}
     with pytest.raises(IntegrityError), transaction.atomic():
-        descriptors.remove_model(first)
+        descriptors.remove_model(first_model)
     assert FingerprintRow.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Test files of networks: their contents are what the author signed, and nothing else is read."""
+"""Test model files: their contents are what the author signed, and nothing else is accepted."""
 
 import io
 import zipfile
@@ -11,10 +11,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.keys.ed25519 import KeySigner
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from exhibit.errors import WrongUseError
-from indexer.calibration.recall import Figures, Recall
-from registry.fingerprints.model_files import CARD, NETWORK, compare_claim, model_file, read_model_file, sign_card
+from indexer.calibration.recall import Recall, RecallRates
+from registry.fingerprints.model_files import (
+    CARD_NAME,
+    MODEL_NAME,
+    compare_claim,
+    iterate_model_file,
+    read_model_file,
+    sign_card,
+)
 from tests.assets.networks import network, signed_card
 
 AUTHOR, OTHER = KeySigner(Ed25519PrivateKey.generate()), KeySigner(Ed25519PrivateKey.generate())
@@ -22,7 +29,7 @@ AUTHOR, OTHER = KeySigner(Ed25519PrivateKey.generate()), KeySigner(Ed25519Privat
 
 def write_model(folder: Path, plain: Any, data: bytes = network()) -> Path:  # noqa: ANN401 - any JSON
     path = folder / "model.zip"
-    path.write_bytes(b"".join(model_file(plain, data)))
+    path.write_bytes(b"".join(iterate_model_file(plain, data)))
     return path
 
 
@@ -32,11 +39,11 @@ def get_refusal(path: Path) -> str:
     return str(error.value)
 
 
-def test_a_signed_card_and_its_network_come_out_as_they_went_in(tmp_path: Path) -> None:
+def test_signed_model_file_round_trips(tmp_path: Path) -> None:
     card = signed_card(AUTHOR, author="Heron", terms="Not for resale", price="10 EUR")
     plain = sign_card(card, AUTHOR)
     path = write_model(tmp_path, plain)
-    assert path.read_bytes() == b"".join(model_file(plain, network()))
+    assert path.read_bytes() == b"".join(iterate_model_file(plain, network()))
     plain_card, parsed_card, data = read_model_file(path)
     assert (plain_card, data) == (plain, network())
     assert replace(parsed_card, signature=b"") == card
@@ -53,20 +60,18 @@ def test_a_signed_card_and_its_network_come_out_as_they_went_in(tmp_path: Path) 
         lambda plain: plain["network"].update(mean=[0, 0, 0]),
     ],
 )
-def test_a_card_that_was_changed_or_put_under_another_key_is_refused(
-    change: Callable[[Any], None], tmp_path: Path
-) -> None:
+def test_altered_card_is_rejected(change: Callable[[Any], None], tmp_path: Path) -> None:
     plain = sign_card(signed_card(AUTHOR), AUTHOR)
     change(plain)
     get_refusal(write_model(tmp_path, plain))
 
 
-def test_a_network_that_was_exchanged_after_signing_is_refused(tmp_path: Path) -> None:
+def test_replaced_model_is_rejected(tmp_path: Path) -> None:
     plain = sign_card(signed_card(AUTHOR), AUTHOR)
     get_refusal(write_model(tmp_path, plain, network(rows=True)))
     longer = plain | {"size": plain["size"] + 1}
     del longer["signature"]
-    longer["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(longer)).hex()
+    longer["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + encode_canonical(longer)).hex()
     get_refusal(write_model(tmp_path, longer))
 
 
@@ -82,10 +87,10 @@ def test_a_network_that_was_exchanged_after_signing_is_refused(tmp_path: Path) -
         ({"key": "00"}, "key"),
     ],
 )
-def test_a_card_that_no_author_can_have_made_is_refused(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_invalid_card_is_rejected(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
     plain = sign_card(signed_card(AUTHOR), AUTHOR) | changed
     fields = {name: value for name, value in plain.items() if name != "signature"}
-    plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(fields)).hex()
+    plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + encode_canonical(fields)).hex()
     assert message in get_refusal(write_model(tmp_path, plain))
 
 
@@ -101,27 +106,27 @@ def test_a_card_that_no_author_can_have_made_is_refused(changed: dict[str, Any],
         {"crop\n50": {"first": 1, "few": 1, "rare": 1, "never": 1}},
     ],
 )
-def test_figures_that_are_no_shares_are_refused(by_edit: dict[str, Any], tmp_path: Path) -> None:
+def test_invalid_recall_values_are_rejected(by_edit: dict[str, Any], tmp_path: Path) -> None:
     plain = sign_card(signed_card(AUTHOR), AUTHOR)
     plain["measured"]["by_edit"] = by_edit
     del plain["signature"]
-    plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(plain)).hex()
+    plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + encode_canonical(plain)).hex()
     assert "by_edit" in get_refusal(write_model(tmp_path, plain))
 
 
-def test_a_name_of_exhibit_s_own_and_other_impossible_inputs_are_refused(tmp_path: Path) -> None:
+def test_reserved_name_and_impossible_inputs_are_rejected(tmp_path: Path) -> None:
     card = signed_card(AUTHOR)
     for network_card, message in (
-        (replace(card.network, name="descriptor"), "Exhibit's own"),
-        (replace(card.network, input_width=100_000), "between 16 and 1024"),
-        (replace(card.network, width=1 << 20), "between 8 and 4096"),
+        (replace(card.network, name="descriptor"), "descriptor is reserved"),
+        (replace(card.network, input_width=100_000), "16 to 1024"),
+        (replace(card.network, width=1 << 20), "8 to 4096"),
         (replace(card.network, source="x\x1b[2J"), "unprintable"),
     ):
         assert message in get_refusal(write_model(tmp_path, sign_card(replace(card, network=network_card), AUTHOR)))
 
 
-def test_a_zip_with_more_or_otherwise_packed_is_refused(tmp_path: Path) -> None:
-    plain = canonical(sign_card(signed_card(AUTHOR), AUTHOR))
+def test_unexpected_zip_contents_are_rejected(tmp_path: Path) -> None:
+    plain = encode_canonical(sign_card(signed_card(AUTHOR), AUTHOR))
 
     def make_zip(*members: tuple[str, bytes]) -> Path:
         memory = io.BytesIO()
@@ -131,14 +136,14 @@ def test_a_zip_with_more_or_otherwise_packed_is_refused(tmp_path: Path) -> None:
         (tmp_path / "made.zip").write_bytes(memory.getvalue())
         return tmp_path / "made.zip"
 
-    whole = ((CARD, plain), (NETWORK, network()))
+    whole = ((CARD_NAME, plain), (MODEL_NAME, network()))
     assert read_model_file(make_zip(*whole))[2] == network()
     get_refusal(make_zip(*whole, ("weights.bin", b"w")))
     get_refusal(make_zip(*whole, (".DS_Store", b"w")))
     get_refusal(make_zip(whole[0]))
     get_refusal(make_zip(*whole, ("../../network.onnx", b"w")))
-    get_refusal(make_zip((CARD, b" " * (1 << 20)), whole[1]))
-    assert "canonical" in get_refusal(make_zip((CARD, plain + b"\n"), whole[1]))
+    get_refusal(make_zip((CARD_NAME, b" " * (1 << 20)), whole[1]))
+    assert "canonical" in get_refusal(make_zip((CARD_NAME, plain + b"\n"), whole[1]))
     (tmp_path / "no.zip").write_bytes(b"no zip")
     assert get_refusal(tmp_path / "no.zip")
     with (tmp_path / "huge.zip").open("wb") as file:
@@ -146,12 +151,12 @@ def test_a_zip_with_more_or_otherwise_packed_is_refused(tmp_path: Path) -> None:
     get_refusal(tmp_path / "huge.zip")
 
 
-def test_a_claim_is_held_against_the_same_edits_and_falls_short_beyond_the_tolerance() -> None:
+def test_claim_falls_short_only_beyond_tolerance() -> None:
     claim = signed_card(AUTHOR, crop50=(0.5, 0.9), jpeg70=(1, 1)).measured
 
     def make_recall(works: int = 60, **edits: tuple[float, float]) -> Recall:
-        figures_by_edit = {edit: Figures(first, few, 0, 0) for edit, (first, few) in edits.items()}
-        return Recall(Figures(0, 0, 0, 0), figures_by_edit, 1, works, 1, 1)
+        figures_by_edit = {edit: RecallRates(first, few, 0, 0) for edit, (first, few) in edits.items()}
+        return Recall(RecallRates(0, 0, 0, 0), figures_by_edit, 1, works, 1, 1)
 
     assert not compare_claim(claim, make_recall(crop50=(0.35, 0.8), mirror=(0, 0))).falls_short
     assert compare_claim(claim, make_recall(crop50=(0.34, 0.9))).falls_short
@@ -160,6 +165,6 @@ def test_a_claim_is_held_against_the_same_edits_and_falls_short_beyond_the_toler
         claim, make_recall(works=4, crop50=(0.34, 0.77))
     ).falls_short  # within chance for four works
     assert compare_claim(claim, make_recall(works=10_000, crop50=(0.44, 0.9))).falls_short
-    assert compare_claim(claim, make_recall(mirror=(1, 1))).falls_short  # nothing claimed was measured
+    assert compare_claim(claim, make_recall(mirror=(1, 1))).falls_short  # no claimed edit was measured
     beside = compare_claim(claim, make_recall(crop50=(0.5, 0.9), jpeg70=(0, 1)))
     assert (beside.claimed.first, beside.measured.first, beside.edits) == (0.75, 0.25, 2)

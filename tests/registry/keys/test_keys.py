@@ -1,4 +1,4 @@
-"""Test owners' keys as rows: found by their first digits, revoked once, each action logged."""
+"""Test owners' keys as rows: found by prefix, revoked once, and each action logged."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def list_entries() -> list[str]:
     return [f"{row.content['use']} {row.content['what']}" for row in rows]
 
 
-def test_a_key_is_found_by_its_first_digits_when_they_name_one(db: None) -> None:
+def test_key_is_found_by_unambiguous_prefix(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
     first = keys.add_device_key(studio, "Phone", bytes.fromhex("abcdef01" + "00" * 28), by="Ann")
     keys.add_device_key(studio, "Laptop", bytes.fromhex("abcdef01" + "11" * 28), by="Ann")
@@ -27,7 +27,7 @@ def test_a_key_is_found_by_its_first_digits_when_they_name_one(db: None) -> None
         keys.add_device_key(agency, "Phone", bytes(first.public_key), by="Eve")
 
 
-def test_what_becomes_of_a_key_is_an_entry_and_its_trust_ends_once(db: None) -> None:
+def test_key_actions_are_logged_and_revocation_is_final(db: None) -> None:
     studio = owner("studio")
     row = keys.add_device_key(studio, "Phone", bytes(32), by="Ann")
     since = keys.revoke(row, by="Ann", reason="Lost.")
@@ -38,11 +38,11 @@ def test_what_becomes_of_a_key_is_an_entry_and_its_trust_ends_once(db: None) -> 
     assert list_entries() == ["device created", "device revoked", "device retired"]
 
 
-def test_all_keys_are_listed_by_owner_and_age_and_know_what_they_sign(db: None) -> None:
+def test_keys_are_listed_by_owner_and_age(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
     device = keys.add_device_key(studio, "Phone", bytes(32), by="Ann")
     sealing = SealingKey.objects.create(owner=agency, public_key=b"\1" * 32, encrypted_private_key=b"")
-    assert keys.keys_of() == [sealing, device]
-    assert keys.keys_of(studio) == [device]
-    assert [keys.use_of(key) for key in (sealing, device)] == [keys.Use.SEALING, keys.Use.DEVICE]
-    assert list(keys.rows_of(keys.Use.SEALING)) == [sealing]
+    assert keys.list_keys() == [sealing, device]
+    assert keys.list_keys(studio) == [device]
+    assert [keys.get_key_use(key) for key in (sealing, device)] == [keys.KeyUse.SEALING, keys.KeyUse.DEVICE]
+    assert list(keys.get_key_rows(keys.KeyUse.SEALING)) == [sealing]

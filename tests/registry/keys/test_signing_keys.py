@@ -13,17 +13,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import KeyUsage
 from django.core import serializers
 
-from evidence.keys.at_rest import SEALING, decrypt
-from evidence.keys.ed25519 import KeySigner, unlock
-from exhibit.config.secrets import adopt_next_master_key, master_key, next_master_key
+from evidence.keys.at_rest import SEALING_KEY, decrypt
+from evidence.keys.ed25519 import KeySigner, unlock_sealing_key
+from exhibit.config.secrets import adopt_next_master_key, load_master_key, load_next_master_key
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from registry.bundles.bundles import assemble
-from registry.cases.decisions import confirm, reopen
+from registry.cases.decisions import confirm_case, reopen
 from registry.db.locks import Lock
 from registry.keys import signing_keys
-from registry.keys.keys import Use, add_device_key, find_key, keys_of, retire, revoke
-from registry.keys.signing_keys import document_key, locked_keys_fault, rotate, sealing_key, signer_of
+from registry.keys.keys import KeyUse, add_device_key, find_key, list_keys, retire, revoke
+from registry.keys.signing_keys import describe_locked_keys, get_document_key, get_sealing_key, rotate, signer_of
 from registry.master_key import MasterKeyChange, change_master_key
 from registry.models import LogOpening, Owner, SealingKey
 from registry.services.services import Services
@@ -38,14 +38,14 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def list_key_entries(what: str) -> list[dict[str, Any]]:
-    """Return the openings of entries about keys with this action."""
+    """Return the opened contents of log entries about this key action."""
     rows = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what=what).order_by("pk")
     return [row.content for row in rows]
 
 
-def test_a_sealing_key_is_made_once_and_its_public_half_logged(inline: SyncRunner, studio: Owner) -> None:
-    key = sealing_key(inline.services, studio)
-    assert sealing_key(inline.services, studio) == key
+def test_sealing_key_is_created_once_and_logged(inline: SyncRunner, studio: Owner) -> None:
+    key = get_sealing_key(inline.services, studio)
+    assert get_sealing_key(inline.services, studio) == key
     public = bytes(key.public_key)
     assert signer_of(inline.services, key).public_key == public
     assert list_key_entries("created") == [
@@ -53,33 +53,33 @@ def test_a_sealing_key_is_made_once_and_its_public_half_logged(inline: SyncRunne
     ]
 
 
-def test_after_a_rotation_another_key_seals_and_the_old_one_is_retired(inline: SyncRunner, studio: Owner) -> None:
-    old = sealing_key(inline.services, studio)
-    new = rotate(inline.services, studio, Use.SEALING, by="Ann", reason="yearly")
+def test_rotation_replaces_sealing_key_and_retires_old_key(inline: SyncRunner, studio: Owner) -> None:
+    old = get_sealing_key(inline.services, studio)
+    new = rotate(inline.services, studio, KeyUse.SEALING, by="Ann", reason="yearly")
     old.refresh_from_db()
-    assert sealing_key(inline.services, studio) == new != old
+    assert get_sealing_key(inline.services, studio) == new != old
     assert (old.retired_at is not None, old.revoked_at) == (True, None)
     [opening] = list_key_entries("retired")
     assert opening["public"] == bytes(old.public_key).hex()
     assert "yearly" not in json.dumps(opening)
 
 
-def test_a_revoked_key_seals_no_more_and_the_log_says_since_when(inline: SyncRunner, studio: Owner) -> None:
-    old = sealing_key(inline.services, studio)
+def test_revoked_key_is_replaced_and_time_is_logged(inline: SyncRunner, studio: Owner) -> None:
+    old = get_sealing_key(inline.services, studio)
     since = revoke(old, by="Ann", reason="stolen")
     assert revoke(old, by="Bob", reason="again") == since
     [row] = LogOpening.objects.filter(content__what="revoked")
     assert row.submission.time == since
-    assert sealing_key(inline.services, studio) != old
+    assert get_sealing_key(inline.services, studio) != old
     old.refresh_from_db()
     assert old.revoked_reason == "stolen"
 
 
 @pytest.mark.long
-def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
+def test_key_revoked_during_sealing_seals_nothing(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = sealing_key(inline.services, studio)
+    first = get_sealing_key(inline.services, studio)
 
     def revoke_meanwhile(services: Services, key: SealingKey) -> KeySigner:
         signer = signer_of(services, key)
@@ -96,21 +96,21 @@ def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
 
 
 @pytest.mark.long
-def test_what_was_sealed_before_stands_and_the_next_bundle_has_the_next_key(inline: SyncRunner, studio: Owner) -> None:
+def test_revocation_keeps_old_seal_and_next_bundle_uses_new_key(inline: SyncRunner, studio: Owner) -> None:
     first = create_sealed_bundle(inline, studio)
     assert first.key is not None
     revoke(first.key, by="Ann", reason="stolen")
     reopen(first.case, by="Ann", reason="Again.")
-    confirm(inline.services, first.case, by="Ann", reason="Still a copy.")
+    confirm_case(inline.services, first.case, by="Ann", reason="Still a copy.")
     second = run_until_sealed(inline, first.case.bundles.get(number=2))
     assert second.key != first.key
     first.refresh_from_db()
     assert first.seal_digest is not None
 
 
-def test_a_key_for_documents_signs_with_a_certificate_that_says_who_holds_it(inline: SyncRunner, studio: Owner) -> None:
-    unlocked = document_key(inline.services, studio)
-    assert document_key(inline.services, studio).certificate == unlocked.certificate
+def test_document_key_certificate_names_holder(inline: SyncRunner, studio: Owner) -> None:
+    unlocked = get_document_key(inline.services, studio)
+    assert get_document_key(inline.services, studio).certificate == unlocked.certificate
     certificate = unlocked.certificate
     assert certificate.extensions.get_extension_for_class(KeyUsage).value.content_commitment
     assert "Studio" in certificate.subject.rfc4514_string()
@@ -122,25 +122,25 @@ def test_a_key_for_documents_signs_with_a_certificate_that_says_who_holds_it(inl
         copy.copy(unlocked)
 
 
-def test_all_keys_open_with_a_new_master_key_alone(inline: SyncRunner, studio: Owner) -> None:
-    key, certificate = sealing_key(inline.services, studio), document_key(inline.services, studio).certificate
-    old, before = master_key(inline.services.config), bytes(key.encrypted_private_key)
+def test_master_key_change_reencrypts_all_keys(inline: SyncRunner, studio: Owner) -> None:
+    key, certificate = get_sealing_key(inline.services, studio), get_document_key(inline.services, studio).certificate
+    old, before = load_master_key(inline.services.config), bytes(key.encrypted_private_key)
     assert change_master_key(inline.services, by="Ann", reason="an operator left") == MasterKeyChange(2, ())
     key.refresh_from_db()
     assert bytes(key.encrypted_private_key) != before
-    assert master_key(inline.services.config) != old
+    assert load_master_key(inline.services.config) != old
     assert signer_of(inline.services, key).public_key == bytes(key.public_key)
-    assert document_key(inline.services, studio).certificate == certificate
+    assert get_document_key(inline.services, studio).certificate == certificate
     with pytest.raises(IntegrityError):
-        decrypt(SEALING, bytes(key.encrypted_private_key), old)
+        decrypt(SEALING_KEY, bytes(key.encrypted_private_key), old)
     assert len(list_key_entries("changed")) == 1
 
 
 @pytest.mark.parametrize("at", ["_encrypt_all", "_log_change", "adopt_next_master_key"])
-def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_command(
+def test_interrupted_master_key_change_is_resumed(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    key = sealing_key(inline.services, studio)
+    key = get_sealing_key(inline.services, studio)
 
     def kill(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -151,7 +151,7 @@ def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_comma
             change_master_key(inline.services, by="Ann", reason="left")
     key.refresh_from_db()
     assert signer_of(inline.services, key).public_key == bytes(key.public_key)
-    late_key = sealing_key(inline.services, owner("late"))  # still under the old one
+    late_key = get_sealing_key(inline.services, owner("late"))  # still encrypted with the old master key
     assert change_master_key(inline.services, by="Ann", reason="left") == MasterKeyChange(2, ())
     for row in (key, late_key):
         row.refresh_from_db()
@@ -159,21 +159,21 @@ def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_comma
     assert len(list_key_entries("changed")) == 1
 
 
-def test_a_key_read_just_before_the_master_key_changes_opens_all_the_same(inline: SyncRunner, studio: Owner) -> None:
-    read_before = sealing_key(inline.services, studio)
+def test_key_loaded_before_master_key_change_still_decrypts(inline: SyncRunner, studio: Owner) -> None:
+    read_before = get_sealing_key(inline.services, studio)
     change_master_key(inline.services, by="Ann", reason="left")
     assert signer_of(inline.services, read_before).public_key == bytes(read_before.public_key)
 
 
-def test_without_its_master_key_no_key_opens_and_nothing_is_changed(inline: SyncRunner, studio: Owner) -> None:
-    key = sealing_key(inline.services, studio)
-    next_master_key(inline.services.config)
+def test_missing_master_key_prevents_decryption_and_change(inline: SyncRunner, studio: Owner) -> None:
+    key = get_sealing_key(inline.services, studio)
+    load_next_master_key(inline.services.config)
     adopt_next_master_key(inline.services.config)
     with pytest.raises(IntegrityError):
         signer_of(inline.services, key)
     with pytest.raises(IntegrityError, match="key rotate"):
         change_master_key(inline.services, by="Ann", reason="lost")
-    new = rotate(inline.services, studio, Use.SEALING, by="Ann", reason="lost")
+    new = rotate(inline.services, studio, KeyUse.SEALING, by="Ann", reason="lost")
     lost = bytes(key.encrypted_private_key)
     assert change_master_key(inline.services, by="Ann", reason="lost") == MasterKeyChange(1, (bytes(key.public_key),))
     new.refresh_from_db()
@@ -186,35 +186,35 @@ def test_without_its_master_key_no_key_opens_and_nothing_is_changed(inline: Sync
 
 def test_undecryptable_keys_in_use_are_reported(inline: SyncRunner, studio: Owner) -> None:
     services, folder = inline.services, inline.services.config.data_dir / "secrets"
-    assert locked_keys_fault(services) == ""
-    sealing_key(services, studio)
-    sealing_key(services, owner("other"))
-    assert locked_keys_fault(services) == ""
+    assert describe_locked_keys(services) == ""
+    get_sealing_key(services, studio)
+    get_sealing_key(services, owner("other"))
+    assert describe_locked_keys(services) == ""
     lost = (folder / "master_key").rename(folder / "aside")
-    assert locked_keys_fault(services)
+    assert describe_locked_keys(services)
     assert not (folder / "master_key").exists()
-    master_key(services.config)
-    assert locked_keys_fault(services)
-    rotate(services, studio, Use.SEALING, by="Ann", reason="lost")
-    assert locked_keys_fault(services)  # the other owner's
+    load_master_key(services.config)
+    assert describe_locked_keys(services)
+    rotate(services, studio, KeyUse.SEALING, by="Ann", reason="lost")
+    assert describe_locked_keys(services)  # the other owner's key is still locked
     (folder / "master_key").write_text("damaged")
-    assert locked_keys_fault(services)
+    assert describe_locked_keys(services)
     lost.replace(folder / "master_key")
 
 
-def test_keys_are_rotated_with_the_lock_before_the_rows(
+def test_key_rotation_takes_lock_before_rows(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sealing_key(inline.services, studio)
+    get_sealing_key(inline.services, studio)
     order: list[object] = []
     monkeypatch.setattr(signing_keys, "hold", order.append)
     monkeypatch.setattr(signing_keys, "retire", lambda *_, **__: order.append("a row"))
-    rotate(inline.services, studio, Use.SEALING, by="Ann", reason="x")
+    rotate(inline.services, studio, KeyUse.SEALING, by="Ann", reason="x")
     assert order[:2] == [Lock.KEYS, "a row"]
 
 
-def test_a_key_is_found_by_the_first_digits_of_its_public_half(inline: SyncRunner, studio: Owner) -> None:
-    key = sealing_key(inline.services, studio)
+def test_key_is_found_by_public_key_prefix(inline: SyncRunner, studio: Owner) -> None:
+    key = get_sealing_key(inline.services, studio)
     public = bytes(key.public_key).hex()
     assert find_key(studio, public[:12]) == key
     with pytest.raises(NotFoundError):
@@ -223,31 +223,31 @@ def test_a_key_is_found_by_the_first_digits_of_its_public_half(inline: SyncRunne
         find_key(studio, public[:4])
 
 
-def test_a_device_key_is_noted_once(inline: SyncRunner, studio: Owner) -> None:
+def test_device_key_is_unique(inline: SyncRunner, studio: Owner) -> None:
     add_device_key(studio, "laptop", bytes(32), by="Ann")
     with pytest.raises(WrongUseError):
         add_device_key(owner("agency"), "phone", bytes(32), by="Bob")
-    assert [key.owner.slug for key in keys_of()] == ["studio"]
+    assert [key.owner.slug for key in list_keys()] == ["studio"]
 
 
 @pytest.mark.long
-def test_no_private_key_is_in_a_log_a_dump_or_a_bundle(
+def test_private_keys_never_appear_in_logs_dumps_or_bundles(
     inline: SyncRunner, studio: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     bundle = create_sealed_bundle(inline, studio)
-    unlocked = document_key(inline.services, studio)
-    rotate(inline.services, studio, Use.DOCUMENTS, by="Ann", reason="x")
+    unlocked = get_document_key(inline.services, studio)
+    rotate(inline.services, studio, KeyUse.DOCUMENTS, by="Ann", reason="x")
     assert bundle.key is not None
     retire(bundle.key, by="Ann", reason="x")
     out = io.BytesIO()
     assemble(inline.services, bundle, out)
     with pytest.raises(IntegrityError) as failure:
-        unlock(bytes(bundle.key.encrypted_private_key), bytes(32))
+        unlock_sealing_key(bytes(bundle.key.encrypted_private_key), bytes(32))
     texts = [caplog.text.encode(), out.getvalue(), str(failure.value).encode(), repr(unlocked).encode()]
     texts.append(serializers.serialize("json", [*LogOpening.objects.all(), *SealingKey.objects.all()]).encode())
-    private = decrypt(SEALING, bytes(bundle.key.encrypted_private_key), master_key(inline.services.config))
+    private = decrypt(SEALING_KEY, bytes(bundle.key.encrypted_private_key), load_master_key(inline.services.config))
     scalar = unlocked.private.private_numbers().private_value.to_bytes(32, "big")
-    for secret in (private, scalar, master_key(inline.services.config)):
+    for secret in (private, scalar, load_master_key(inline.services.config)):
         for form in (secret, secret.hex().encode(), base64.b64encode(secret)[:-2]):
             assert not any(form in text for text in texts)

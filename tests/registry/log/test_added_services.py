@@ -8,8 +8,8 @@ from ssl import PEM_cert_to_DER_cert
 import pytest
 
 from evidence.anchors import public_services
-from evidence.anchors.public_services import Offer
-from evidence.development.authority import Authority, run_authority
+from evidence.anchors.public_services import ServiceOffer
+from evidence.development.authority import DevelopmentAuthority, run_authority
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, WrongUseError
@@ -18,24 +18,26 @@ from registry.log.added_services import add_timestamp_service, list_unused_offer
 from registry.log.anchors import get_anchor_configs, get_anchors
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
-from registry.models import AddedWitness, AnchorReceipt, LogOpening
-from workers.operations.health import checks
-from workers.operations.status import status_of
+from registry.models import AddedTimestampService, AnchorReceipt, LogOpening
+from workers.operations.health import run_checks
+from workers.operations.status import collect_status
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
-    """An authority that is offered for selection, and publishes its root on its own page."""
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevelopmentAuthority]:
+    """A timestamp authority that is offered for selection and publishes its root certificate."""
     with run_authority(tmp_path / "authority") as running:
         offer_service(monkeypatch, running)
         yield running
 
 
-def offer_service(monkeypatch: pytest.MonkeyPatch, authority: Authority, *, root: str = "", root_url: str = "") -> None:
-    root = root or Digest.of(PEM_cert_to_DER_cert(authority.root_pem.decode())).hex
+def offer_service(
+    monkeypatch: pytest.MonkeyPatch, authority: DevelopmentAuthority, *, root: str = "", root_url: str = ""
+) -> None:
+    root = root or Digest.from_bytes(PEM_cert_to_DER_cert(authority.root_pem.decode())).hex
     texts: dict[str, str] = dict.fromkeys(("page", "learns", "costs", "takes"), "")
-    offer = Offer(
+    offer = ServiceOffer(
         name="near", kind="rfc3161", title="Near", **texts, settings={"urls": [authority.url]}, root=root,
         root_url=root_url or f"{authority.url}/root.pem",
     )  # fmt: skip
@@ -43,7 +45,7 @@ def offer_service(monkeypatch: pytest.MonkeyPatch, authority: Authority, *, root
 
 
 def sign_next_checkpoint(inline: SyncRunner) -> Sequence[int]:
-    """Return the receipts that are owed for a new checkpoint of the log."""
+    """Sign a new checkpoint of the log, and return the keys of its pending receipts."""
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
@@ -51,13 +53,17 @@ def sign_next_checkpoint(inline: SyncRunner) -> Sequence[int]:
 
 
 def list_failed_checks(inline: SyncRunner) -> list[str]:
-    house = inline.services
-    return [check.name for check in checks(status_of(house), house.config) if not check.ok and "witness" in check.name]
+    services = inline.services
+    return [
+        check.name
+        for check in run_checks(collect_status(services), services.config)
+        if not check.ok and "witness" in check.name
+    ]
 
 
 @pytest.mark.long
 def test_added_service_timestamps_the_next_checkpoint_in_running_processes(
-    inline: SyncRunner, authority: Authority
+    inline: SyncRunner, authority: DevelopmentAuthority
 ) -> None:
     running = SyncRunner(inline.services.config).services
     assert (get_anchors(running), list_failed_checks(inline)) == ((), ["witnesses"])
@@ -81,9 +87,7 @@ def test_added_service_timestamps_the_next_checkpoint_in_running_processes(
         add_timestamp_service(inline.services, "near", by="Ann")
 
 
-def test_its_root_is_made_again_from_the_row_on_a_machine_that_lacks_it(
-    inline: SyncRunner, authority: Authority
-) -> None:
+def test_missing_root_file_is_restored_from_the_database(inline: SyncRunner, authority: DevelopmentAuthority) -> None:
     add_timestamp_service(inline.services, "near", by="Ann")
     [file] = (inline.services.config.data_dir / "roots").iterdir()
     file.unlink()
@@ -93,37 +97,39 @@ def test_its_root_is_made_again_from_the_row_on_a_machine_that_lacks_it(
 
 
 @pytest.mark.parametrize(
-    ("other", "error"),
+    ("offer_fields", "error"),
     [
-        ({"root": "ab" * 32}, IntegrityError),  # the page has another root than the known one
+        ({"root": "ab" * 32}, IntegrityError),  # the page publishes a different root
         ({"root_url": "http://127.0.0.1:9/root.pem"}, ServiceMissingError),
     ],
 )
-def test_nothing_is_added_when_its_root_is_not_the_known_one(
+def test_service_with_unexpected_root_is_rejected(
     inline: SyncRunner,
-    authority: Authority,
+    authority: DevelopmentAuthority,
     monkeypatch: pytest.MonkeyPatch,
-    other: dict[str, str],
+    offer_fields: dict[str, str],
     error: type[Exception],
 ) -> None:
-    offer_service(monkeypatch, authority, **other)
+    offer_service(monkeypatch, authority, **offer_fields)
     with pytest.raises(error):
         add_timestamp_service(inline.services, "near", by="Ann")
-    assert not AddedWitness.objects.exists()
+    assert not AddedTimestampService.objects.exists()
 
 
-def test_nothing_is_added_when_its_stamp_leads_to_another_root(
-    inline: SyncRunner, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_service_whose_timestamp_has_other_root_is_rejected(
+    inline: SyncRunner, authority: DevelopmentAuthority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with run_authority(tmp_path / "other") as other:
         (known_offer,) = public_services.OFFERS
         monkeypatch.setattr(public_services, "OFFERS", (replace(known_offer, settings={"urls": [other.url]}),))
         with pytest.raises(IntegrityError):
             add_timestamp_service(inline.services, "near", by="Ann")
-    assert not AddedWitness.objects.exists()
+    assert not AddedTimestampService.objects.exists()
 
 
-def test_removed_service_is_not_queried_and_its_receipts_stay(inline: SyncRunner, authority: Authority) -> None:
+def test_removed_service_is_not_queried_and_its_receipts_are_kept(
+    inline: SyncRunner, authority: DevelopmentAuthority
+) -> None:
     add_timestamp_service(inline.services, "near", by="Ann")
     request_timestamps(inline.services, sign_next_checkpoint(inline))
     remove_timestamp_service("near", by="Ben")
@@ -134,7 +140,7 @@ def test_removed_service_is_not_queried_and_its_receipts_stay(inline: SyncRunner
         add_timestamp_service(inline.services, "far", by="Ben")
 
 
-def test_every_shipped_service_can_be_configured_and_states_its_costs() -> None:
+def test_shipped_services_are_configurable_and_state_their_costs() -> None:
     from evidence.anchors import KINDS
     from exhibit.config.anchors import AnchorConfig
 

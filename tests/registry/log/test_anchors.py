@@ -9,10 +9,10 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, RefusedError
 from exhibit.network.guard import Guard
-from exhibit.network.operator_urls import named_addresses, named_ports
+from exhibit.network.operator_urls import list_literal_networks, list_ports
 from registry.configuration import load_config
 from registry.log.anchors import get_anchors
-from registry.services.anchors import BrokenAnchor, anchor_of
+from registry.services.anchors import InvalidAnchor, build_anchor
 from registry.services.services import Services
 
 
@@ -23,12 +23,12 @@ def load_toml(folder: Path, toml: str) -> Config:
 
 def make_calendar(**settings: object) -> OpenTimestampsAnchor:
     config = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("https://calendar.example",), **settings)  # type: ignore[arg-type]
-    anchor = anchor_of(config, (), "Exhibit")
+    anchor = build_anchor(config, (), "Exhibit")
     assert isinstance(anchor, OpenTimestampsAnchor)
     return anchor
 
 
-def test_block_headers_come_from_a_node_an_explorer_or_nowhere(tmp_path: Path) -> None:
+def test_block_headers_come_from_node_or_explorer_if_configured(tmp_path: Path) -> None:
     node = make_calendar(bitcoin_source="http://127.0.0.1:8332", bitcoin_credentials=tmp_path / ".cookie")
     assert isinstance(node.blocks, JsonRpcBlocks)
     assert node.blocks.network == "main"
@@ -38,7 +38,7 @@ def test_block_headers_come_from_a_node_an_explorer_or_nowhere(tmp_path: Path) -
 
 
 @pytest.mark.django_db
-def test_files_of_anchors_lie_relative_to_the_data_folder(tmp_path: Path) -> None:
+def test_relative_anchor_files_are_resolved_in_the_data_folder(tmp_path: Path) -> None:
     config = load_toml(
         tmp_path,
         '[[anchors]]\nkind = "opentimestamps"\nname = "b"\nurls = "https://a.example"\n'
@@ -48,29 +48,29 @@ def test_files_of_anchors_lie_relative_to_the_data_folder(tmp_path: Path) -> Non
     assert [anchor.name for anchor in get_anchors(Services(config))] == ["b"]
 
 
-def test_an_anchor_reaches_the_addresses_and_ports_that_the_operator_wrote_and_no_others() -> None:
+def test_anchor_may_reach_only_configured_addresses_and_ports() -> None:
     urls = ("http://127.0.0.1:8545", "https://tsa.example/tsr", "http://localhost:9", "http://[fd00::1]:8332")
-    assert named_addresses(urls) == ("127.0.0.1/32", "127.0.0.1/32", "fd00::1/128")
-    assert named_ports(urls) == (8545, 443, 9, 8332)
+    assert list_literal_networks(urls) == ("127.0.0.1/32", "127.0.0.1/32", "fd00::1/128")
+    assert list_ports(urls) == (8545, 443, 9, 8332)
 
 
-def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settings(
+def test_private_network_host_must_be_allowed_in_the_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("10.1.2.3", 8332))])
     with pytest.raises(RefusedError, match=r"node\.internal\.example"):
         Guard().resolve("node.internal.example", 8332)
 
-    def tip(**settings: object) -> int:
+    def get_tip(**settings: object) -> int:
         blocks = make_calendar(bitcoin_source="http://node.internal.example:8332", **settings).blocks
         assert blocks is not None
-        return blocks.tip()
+        return blocks.get_tip_height()
 
     with pytest.raises(RefusedError):
-        tip()
+        get_tip()
     monkeypatch.setattr("exhibit.network.http._TRIED_ADDRESSES", 0)  # the guard permits it, and no connection is opened
     with pytest.raises(ExhibitError):
-        tip(networks=("10.1.0.0/16",))
+        get_tip(networks=("10.1.0.0/16",))
 
 
 @pytest.mark.django_db
@@ -90,7 +90,7 @@ def test_unusable_service_is_reported_and_others_are_unaffected(tmp_path: Path) 
         with pytest.raises(ConfigError, match="broken"):
             act()
     (tmp_path / "roots.pem").unlink()
-    assert isinstance(anchor_of(config.anchors[0], (), "tests"), BrokenAnchor)
+    assert isinstance(build_anchor(config.anchors[0], (), "tests"), InvalidAnchor)
     wrong = OpenTimestampsConfig(kind="opentimestamps", name="typo", urls=("http://10.0.0.1:85450",))
     with pytest.raises(ConfigError, match="Port out of range"):
-        anchor_of(wrong, (), "tests").submit(Digest(bytes(32)))
+        build_anchor(wrong, (), "tests").submit(Digest(bytes(32)))

@@ -17,8 +17,8 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.cases.jobs import ledger as look_at_ledger
 from registry.cases.ledger import recheck_licences
-from registry.crawls import canaries, denylists, watch_settings
-from registry.log.configuration import log_configuration, to_plain_configuration
+from registry.crawls import copy_checks, denylists, watch_settings
+from registry.log.configuration import log_configuration, to_loggable_dict
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches import calibrations
@@ -26,8 +26,8 @@ from registry.matches.match import match_pictures
 from registry.members import accounts
 from registry.models import (
     Bundle,
-    Canary,
     HostDenial,
+    KnownCopy,
     LedgerChange,
     Licence,
     LogOpening,
@@ -37,7 +37,7 @@ from registry.models import (
     Role,
     User,
 )
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from registry.works import licences
 from registry.works.registration import remove_work
 from tests.assets.bundles import CALIBRATION
@@ -68,7 +68,7 @@ def ann(bundle: Bundle, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> 
     return client
 
 
-def test_a_bundle_taken_from_the_site_is_an_entry_with_who_took_it_apart(ann: Client, bundle: Bundle) -> None:
+def test_bundle_download_is_logged_without_naming_the_user_in_the_opening(ann: Client, bundle: Bundle) -> None:
     address = "/o/studio/downloads/bundles/1/1"
     assert ann.get(address).getvalue()
     [(opening, details)] = list_entries(EntryType.ACCESS)
@@ -80,7 +80,7 @@ def test_a_bundle_taken_from_the_site_is_an_entry_with_who_took_it_apart(ann: Cl
 
 
 @pytest.mark.long
-def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) -> None:
+def test_case_view_is_logged_once_per_day_and_session(ann: Client) -> None:
     for _ in range(3):
         assert ann.get("/o/studio/cases/1/").status_code == 200
     [(opening, details)] = list_entries(EntryType.ACCESS)
@@ -92,7 +92,7 @@ def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) ->
     assert len(list_entries(EntryType.ACCESS)) == 2
 
 
-def test_what_is_taken_on_the_command_line_is_an_entry(
+def test_command_line_downloads_are_logged(
     inline: SyncRunner, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
@@ -105,7 +105,7 @@ def test_what_is_taken_on_the_command_line_is_an_entry(
     assert all(details["by"].endswith("(command line)") for _, details in list_entries(EntryType.ACCESS))
 
 
-def test_opening_and_visiting_a_case_are_entries(bundle: Bundle) -> None:
+def test_case_opening_extension_and_capture_are_logged(bundle: Bundle) -> None:
     entries = list_entries(EntryType.CASE)
     assert [opening["what"] for opening, _ in entries] == ["opened", "extended", "captured"]
     assert entries[0][1]["party"] == bundle.case.party
@@ -119,7 +119,7 @@ def test_opening_and_visiting_a_case_are_entries(bundle: Bundle) -> None:
     assert len(capture.files) > 0
 
 
-def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: SyncRunner) -> None:
+def test_licence_changes_of_a_case_are_logged(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     crawl_slice, epoch = claim_new_slice(studio)
@@ -139,11 +139,11 @@ def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: SyncRunner
     assert case.case_sightings.get().licence is None
 
 
-def test_openings_of_purges_and_removals_name_nobody(inline: SyncRunner) -> None:
+def test_openings_of_purges_and_removals_contain_no_names(inline: SyncRunner) -> None:
     work = register(inline.services, owner("studio"), photograph(1)).work
     remove_work(work, by="Ann Example")
     digest = work.pictures.get().digest
-    purge(inline.services, digest, by="Bob Example", reason="Asked by Carol Example")
+    purge_picture(inline.services, digest, by="Bob Example", reason="Asked by Carol Example")
     sequence_log(inline.services)
     assert find_openings("Example") == []
     assert list_entries(EntryType.REGISTRATION)[-1][1]["by"] == "Ann Example"
@@ -154,7 +154,7 @@ def find_openings(name: str) -> list[dict[str, Any]]:
     return [row.content for row in LogOpening.objects.all() if name in str(row.content)]
 
 
-def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRunner) -> None:
+def test_settings_changes_are_logged_with_their_author(inline: SyncRunner) -> None:
     studio = accounts.add_owner("Studio", by="Ann")
     accounts.add_member(studio, "bob@example.org", "viewer", "a long and good password", by="Ann")
     accounts.change_password(accounts.get_user("bob@example.org"), "another good password", by="Ann")
@@ -169,12 +169,12 @@ def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRu
     denylists.allow("shop.example", by="Ann")
     with pytest.raises(NotFoundError):
         denylists.allow("shop.example", by="Ann")
-    denylists.block(Digest.of(b"x"), by="Ann", reason="asked")
-    denylists.block(Digest.of(b"x"), by="Ann", reason="asked")
+    denylists.block(Digest.from_bytes(b"x"), by="Ann", reason="asked")
+    denylists.block(Digest.from_bytes(b"x"), by="Ann", reason="asked")
     for _ in range(2):
         licences.add_licences(studio, [licences.NewLicence("A shop", domain="shop.example")], by="Ann")
-    calibrations.activate(CALIBRATION, by="Ann")
-    calibrations.activate_shipped(by="Ann")
+    calibrations.activate_calibration(CALIBRATION, by="Ann")
+    calibrations.activate_shipped_calibration(by="Ann")
     entries = list_entries(EntryType.SETTING)
     assert [opening["what"] for opening, _ in entries] == [
         "owner added",
@@ -199,7 +199,7 @@ def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRu
     assert replay(inline.services).problems == []
 
 
-def test_another_configuration_is_an_entry_and_the_same_one_is_not(inline: SyncRunner) -> None:
+def test_configuration_is_logged_only_when_it_changes(inline: SyncRunner) -> None:
     assert log_configuration(inline.services)
     assert not log_configuration(inline.services)
     inline.services.config = replace(inline.services.config, retention_days=31)
@@ -209,21 +209,19 @@ def test_another_configuration_is_an_entry_and_the_same_one_is_not(inline: SyncR
     assert details["settings"]["retention_days"] == 31
 
 
-def test_the_logged_configuration_holds_no_password(inline: SyncRunner) -> None:
+def test_logged_configuration_contains_no_passwords(inline: SyncRunner) -> None:
     config = replace(
         inline.services.config,
         database_url="postgresql://exhibit:hunter2@db.example/exhibit",
         redis_url="redis://:hunter2@redis.example/0",
         mail_url="smtps://ann:hunter2@mail.example",
     )
-    settings = to_plain_configuration(config)
+    settings = to_loggable_dict(config)
     assert (settings["database_url"], settings["redis_url"]) == ("db.example", "redis.example")
     assert "hunter2" not in str(settings)
 
 
-def test_an_entry_is_written_with_its_opening_or_not_at_all(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_setting_is_not_changed_if_its_log_entry_fails(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     studio: Owner = owner("studio")
 
     work = register(inline.services, studio, photograph(1)).work
@@ -231,35 +229,35 @@ def test_an_entry_is_written_with_its_opening_or_not_at_all(
     watch = watch_settings.add_watch(
         studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann"
     )
-    known_copy = canaries.add_known_copy(work, watch, "http://shop.example/planted", by="Ann")
+    known_copy = copy_checks.add_known_copy(work, watch, "http://shop.example/planted", by="Ann")
     before = LogSubmission.objects.count()
     actions: list[Callable[[], object]] = [
         lambda: denylists.deny("shop.example", by="Ann", reason="asked"),
-        lambda: canaries.add_known_copy(work, watch, "http://shop.example/other", by="Ann"),
-        lambda: canaries.withdraw_known_copy(known_copy, by="Ann"),
+        lambda: copy_checks.add_known_copy(work, watch, "http://shop.example/other", by="Ann"),
+        lambda: copy_checks.withdraw_known_copy(known_copy, by="Ann"),
     ]
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
     def list_rows() -> list[object]:
-        return [list(table._default_manager.order_by("pk").values()) for table in (HostDenial, Canary, Licence)]
+        return [list(table._default_manager.order_by("pk").values()) for table in (HostDenial, KnownCopy, Licence)]
 
-    stood = list_rows()
+    rows_before = list_rows()
     with monkeypatch.context() as patch:
         patch.setattr(LogOpening.objects, "bulk_create", fail)
         for action in actions:
             with pytest.raises(KeyboardInterrupt):
                 action()
-            assert list_rows() == stood
+            assert list_rows() == rows_before
     assert LogSubmission.objects.count() == before
-    canaries.withdraw_known_copy(known_copy, by="Ann")
-    canaries.withdraw_known_copy(known_copy, by="Ann")
+    copy_checks.withdraw_known_copy(known_copy, by="Ann")
+    copy_checks.withdraw_known_copy(known_copy, by="Ann")
     entries = list_entries(EntryType.SETTING)
     assert [opening["what"] for opening, _ in entries] == [
         "watch added",
         "licences added",
-        "canary planted",
-        "canary withdrawn",
+        "known copy added",
+        "known copy removed",
     ]
     assert {details["by"] for _, details in entries} == {"Ann"}

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from evidence.anchors.rfc3161.kind import Rfc3161Config
-from registry.log.configuration import log_configuration, to_plain_configuration
+from registry.log.configuration import log_configuration, to_loggable_dict
 from registry.models import LogOpening
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_it_is_put_there_when_it_is_another_than_the_last(inline: SyncRunner) -> None:
+def test_configuration_is_logged_only_if_it_differs_from_the_last(inline: SyncRunner) -> None:
     assert [log_configuration(inline.services) for _ in range(2)] == [True, False]
     inline.services.config = replace(inline.services.config, retention_days=31)
     assert [log_configuration(inline.services) for _ in range(2)] == [True, False]
@@ -18,7 +18,7 @@ def test_it_is_put_there_when_it_is_another_than_the_last(inline: SyncRunner) ->
     assert retention_days == [30, 31]
 
 
-def test_passwords_keys_and_the_folder_stay_out(inline: SyncRunner) -> None:
+def test_logged_configuration_omits_secrets_and_data_folder(inline: SyncRunner) -> None:
     anchor = Rfc3161Config(kind="rfc3161", name="tsa", urls=("https://tsa.example/?key=hidden",))
     config = replace(
         inline.services.config,
@@ -27,7 +27,7 @@ def test_passwords_keys_and_the_folder_stay_out(inline: SyncRunner) -> None:
         metrics_token="hidden",
         anchors=(anchor,),
     )
-    settings = to_plain_configuration(config)
+    settings = to_loggable_dict(config)
     assert "hidden" not in str(settings)
     assert str(config.data_dir) not in str(settings)
     assert (settings["database_url"], settings["mail_url"], settings["metrics_token"]) == (

@@ -1,20 +1,20 @@
-"""Test that checkpoints kept by outsiders are compared with the log, and that a break is recorded under a new name."""
+"""Test that checkpoints saved by third parties are compared with the log, and that a break starts a new origin."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from desk.cli.trust import own_trust
+from desk.cli.trust import build_own_trust
 from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.log.append_only import BrokenHistoryError
 from evidence.log.notes import parse_verifier_key, verify_note
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import checkpoints_in
+from evidence.verify.verifier import list_checkpoints
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
 from registry.log import local_log
-from registry.log.history import Relation, accept_checkpoint, compare_with_files, start_new_origin
+from registry.log.history import CheckpointRelation, accept_checkpoint, compare_with_files, start_new_origin
 from registry.log.local_log import get_log
 from registry.log.log import submit
 from registry.log.replay import replay
@@ -27,9 +27,9 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["log_in_chunks"]
 
 
-def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_under_it(inline: SyncRunner) -> None:
+def test_old_origin_keeps_its_key_in_trust_after_key_loss(inline: SyncRunner) -> None:
     append_and_sign(inline, 1)
-    old = get_log(inline.services).vkey()
+    old = get_log(inline.services).get_verifier_key()
     (inline.services.config.data_dir / "secrets" / "log.key").unlink()
     inline.services._instances.clear()
     submit(EntryType.CASE, {"number": 1})
@@ -39,34 +39,38 @@ def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_u
     start_new_origin(inline.services, by="Ann", reason="The key was lost.", name="example.org/second")
     later = sign_checkpoint(inline.services)
     assert later is not None
-    assert [log.vkey for log in own_trust(inline.services, "").logs] == [old, get_log(inline.services).vkey()]
-    assert parse_verifier_key(old)[1] != parse_verifier_key(get_log(inline.services).vkey())[1]
-    assert verify_note(later.note, get_log(inline.services).vkey()).size == later.size
+    assert [log.vkey for log in build_own_trust(inline.services, "").logs] == [
+        old,
+        get_log(inline.services).get_verifier_key(),
+    ]
+    assert parse_verifier_key(old)[1] != parse_verifier_key(get_log(inline.services).get_verifier_key())[1]
+    assert verify_note(later.note, get_log(inline.services).get_verifier_key()).size == later.size
 
 
-def test_roots_are_written_without_what_else_their_file_says_and_named_when_they_cannot_be_read(
-    inline: SyncRunner, tmp_path: Path
-) -> None:
+def test_trust_contains_only_certificates_and_rejects_unreadable_roots(inline: SyncRunner, tmp_path: Path) -> None:
     [known_authority, *_] = load_trust().authorities
     roots = tmp_path / "roots.pem"
     roots.write_text(f"# 根证书 of {known_authority.name}\n{known_authority.certificates[0]}", "utf-8")
     authority = Rfc3161Config(kind="rfc3161", name="ours", urls=("https://tsa.example/",), roots=roots)
     inline.services.config = replace(inline.services.config, anchors=(authority,))
-    [own_authority] = own_trust(inline.services, "").authorities
+    [own_authority] = build_own_trust(inline.services, "").authorities
     assert own_authority.roots == known_authority.roots[:1]
     assert "根" not in own_authority.certificates[0]
-    for spoil, message in ((lambda: roots.write_bytes(b"\xff"), "holds no root"), (roots.unlink, "cannot be read")):
+    for spoil, message in (
+        (lambda: roots.write_bytes(b"\xff"), "contains no readable root"),
+        (roots.unlink, "cannot be read"),
+    ):
         spoil()
         with pytest.raises(WrongUseError, match=message):
-            own_trust(inline.services, "")
+            build_own_trust(inline.services, "")
 
 
 @pytest.mark.long
-def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: SyncRunner) -> None:
+def test_bundles_are_sealed_after_log_signing_resumes(inline: SyncRunner) -> None:
     append_and_sign(inline, 1)
     checkpoint_path = inline.services.config.data_dir / "log.head"
     checkpoint_path.unlink()
-    with pytest.raises(AssertionError):  # it has a message
+    with pytest.raises(AssertionError):  # the helper expects a sealed bundle
         create_sealed_bundle(inline)
     bundle = Bundle.objects.get()
     assert (bundle.state, bundle.attempts) == (StepState.TODO, 0)
@@ -78,7 +82,7 @@ def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: 
 
 @pytest.fixture
 def saved_checkpoint(log_in_chunks: SyncRunner, tmp_path: Path) -> Path:
-    """A checkpoint kept by an outsider."""
+    """A checkpoint saved by a third party."""
     path = tmp_path / "seen.txt"
     path.write_text(LogCheckpoint.objects.get(size=3).note, "utf-8")
     return path
@@ -92,24 +96,22 @@ def write_other_checkpoint(inline: SyncRunner, origin: str, size: int, path: Pat
     return path
 
 
-def test_a_checkpoint_from_outside_that_is_continued_changes_nothing(
-    log_in_chunks: SyncRunner, saved_checkpoint: Path
-) -> None:
+def test_consistent_external_checkpoint_is_accepted(log_in_chunks: SyncRunner, saved_checkpoint: Path) -> None:
     [result] = compare_with_files(log_in_chunks.services, [saved_checkpoint, saved_checkpoint])
-    assert (result.outcome, result.size) == (Relation.CONTINUED, 3)
+    assert (result.outcome, result.size) == (CheckpointRelation.CONTINUED, 3)
     append_and_sign(log_in_chunks, 1)
-    assert len(checkpoints_in(saved_checkpoint)) == 1
+    assert len(list_checkpoints(saved_checkpoint)) == 1
 
 
 @pytest.mark.parametrize("size", [2, 99])
-def test_one_that_is_not_continued_stops_signing_until_a_new_name_records_the_break(
+def test_inconsistent_checkpoint_stops_signing_until_a_new_origin_starts(
     log_in_chunks: SyncRunner, tmp_path: Path, size: int
 ) -> None:
     old = get_log(log_in_chunks.services).origin
     [result] = compare_with_files(
         log_in_chunks.services, [write_other_checkpoint(log_in_chunks, old, size, tmp_path / "other.txt")]
     )
-    assert result.outcome is Relation.BROKEN
+    assert result.outcome is CheckpointRelation.BROKEN
     with pytest.raises(BrokenHistoryError):
         append_and_sign(log_in_chunks, 1)
     assert replay(log_in_chunks.services).problems
@@ -124,13 +126,13 @@ def test_one_that_is_not_continued_stops_signing_until_a_new_name_records_the_br
     assert (opening.content["seen"]["size"], opening.content["shared"]["size"]) == (size, 21)
     assert "restored" not in str(opening.content)
     [second_comparison] = compare_with_files(log_in_chunks.services, [tmp_path / "other.txt"])
-    assert second_comparison.outcome is Relation.EARLIER_NAME
+    assert second_comparison.outcome is CheckpointRelation.EARLIER_NAME
 
 
-def test_a_name_that_a_restore_has_lost_is_never_used_again(log_in_chunks: SyncRunner, tmp_path: Path) -> None:
+def test_origin_lost_by_a_restore_cannot_be_reused(log_in_chunks: SyncRunner, tmp_path: Path) -> None:
     lost_checkpoint = write_other_checkpoint(log_in_chunks, "exhibit.localhost/log-lost", 5, tmp_path / "lost.txt")
     [result] = compare_with_files(log_in_chunks.services, [lost_checkpoint])
-    assert result.outcome == Relation.BROKEN
+    assert result.outcome == CheckpointRelation.BROKEN
     for used in ("exhibit.localhost/log-lost", "exhibit.localhost/log"):
         with pytest.raises(WrongUseError):
             start_new_origin(log_in_chunks.services, by="Ann", reason="x", name=used)
@@ -141,11 +143,11 @@ def test_a_name_that_a_restore_has_lost_is_never_used_again(log_in_chunks: SyncR
     assert LogCheckpoint.objects.order_by("-pk").first().origin == names[-1]  # type: ignore[union-attr]
 
 
-def test_a_checkpoint_of_somebody_else_says_nothing(log_in_chunks: SyncRunner, tmp_path: Path) -> None:
+def test_checkpoint_of_other_log_is_not_compared(log_in_chunks: SyncRunner, tmp_path: Path) -> None:
     path = tmp_path / "other.txt"
     path.write_text(LogCheckpoint.objects.get(size=3).note.replace("localhost", "elsewhere"), "utf-8")
     [result] = compare_with_files(log_in_chunks.services, [path])
-    assert result.outcome is Relation.ANOTHER_LOG
+    assert result.outcome is CheckpointRelation.ANOTHER_LOG
     path.write_text("nothing", "utf-8")
     with pytest.raises(IntegrityError):
         compare_with_files(log_in_chunks.services, [path])

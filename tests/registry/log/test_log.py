@@ -1,4 +1,4 @@
-"""Test that the log in PostgreSQL is append-only by itself, and complete after an erasure."""
+"""Test that PostgreSQL keeps the log append-only, and that its proofs verify after an erasure."""
 
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,7 @@ def add_entries(inline: SyncRunner, count: int) -> None:
     assert sequence_log(inline.services) == count
 
 
-def test_submissions_get_contiguous_numbers_in_their_order(inline: SyncRunner) -> None:
+def test_submissions_are_numbered_contiguously_in_order(inline: SyncRunner) -> None:
     add_entries(inline, 5)
     add_entries(inline, 3)
     rows = LogEntry.objects.order_by("sequence")
@@ -38,13 +38,13 @@ def test_submissions_get_contiguous_numbers_in_their_order(inline: SyncRunner) -
     )
 
 
-def test_erasing_an_opening_leaves_the_proofs_whole(inline: SyncRunner) -> None:
+def test_inclusion_proof_verifies_after_opening_is_erased(inline: SyncRunner) -> None:
     add_entries(inline, 7)
     LogOpening.objects.filter(submission=LogEntry.objects.get(sequence=3).submission_id).delete()
     checkpoint = sign_checkpoint(inline.services)
     assert checkpoint is not None
     leaf = PostgresLogStore().entry(3).leaf_hash
-    path = get_log(inline.services).inclusion(3, 7)
+    path = get_log(inline.services).prove_inclusion(3, 7)
     assert merkle.verify_inclusion(leaf, 3, 7, path, bytes(checkpoint.root))
 
 
@@ -53,7 +53,7 @@ def test_unchanged_checkpoint_is_not_signed_again(inline: SyncRunner) -> None:
     assert sign_checkpoint(inline.services) == sign_checkpoint(inline.services)
 
 
-def test_only_what_waits_is_looked_at_and_nothing_else_waits(inline: SyncRunner) -> None:
+def test_only_committed_submissions_are_pending_until_sequenced(inline: SyncRunner) -> None:
     add_entries(inline, 3)
     assert not LogWaiting.objects.exists()
     with transaction.atomic():
@@ -72,7 +72,7 @@ def test_only_what_waits_is_looked_at_and_nothing_else_waits(inline: SyncRunner)
     assert not LogWaiting.objects.exists()
 
 
-def test_the_times_of_the_log_stand_still_rather_than_run_backwards(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
+def test_entry_times_never_decrease(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
     for minutes in (0, -30, -20, 10):
         set_clock(timedelta(minutes=minutes))
         submit(EntryType.SETTING, {"minutes": minutes})

@@ -1,4 +1,4 @@
-"""Test that the database itself refuses to change, delete or skip rows of the log."""
+"""Test that the database rejects changes, deletions and gaps in the rows of the log."""
 
 import pytest
 from django.db import Error, connection, transaction
@@ -13,7 +13,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.mark.parametrize("table", ["logentry", "lognode", "logsubmission", "logcheckpoint"])
 @pytest.mark.parametrize("act", ["DELETE FROM registry_{}", "UPDATE registry_{} SET {} = {}"])
-def test_the_database_refuses_to_change_or_delete_what_was_logged(inline: SyncRunner, table: str, act: str) -> None:
+def test_database_rejects_update_or_delete_of_log_rows(inline: SyncRunner, table: str, act: str) -> None:
     add_entries(inline, 2)
     sign_checkpoint(inline.services)
     column = {"lognode": "hash", "logcheckpoint": "note"}.get(table, "commitment")
@@ -21,7 +21,7 @@ def test_the_database_refuses_to_change_or_delete_what_was_logged(inline: SyncRu
         cursor.execute(act.format(table, column, column))
 
 
-def test_the_database_refuses_a_gap(inline: SyncRunner) -> None:
+def test_database_rejects_gap_in_log_entries(inline: SyncRunner) -> None:
     add_entries(inline, 2)
     row = LogEntry.objects.get(sequence=1)
     with pytest.raises(Error, match="no gaps"), transaction.atomic():

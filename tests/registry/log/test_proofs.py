@@ -1,4 +1,4 @@
-"""Test the log proofs of bundles: the checkpoint over a seal with most timestamps, and its renewal."""
+"""Test the log proofs of bundles: selection of the checkpoint with the most timestamps, and its renewal."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from desk.cli.trust import own_trust
+from desk.cli.trust import build_own_trust
 from evidence.verdict.result import State
-from evidence.verify.verifier import Verifier, checkpoints_in
+from evidence.verify.verifier import Verifier, list_checkpoints
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.bundles.bundles import assemble
 from registry.crawls.sightings import to_record
 from registry.log import proofs
-from registry.log.history import Relation, compare_with_files, start_new_origin
+from registry.log.history import CheckpointRelation, compare_with_files, start_new_origin
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Picture, Sighting, StepState
@@ -36,7 +36,7 @@ def scene(stage: SyncRunner) -> None:
 
 @pytest.fixture
 def broken(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The bundle, whose facts contain checkpoints of the old name, proven under the new one."""
+    """The path of a bundle whose facts contain checkpoints of the old origin, proven under the new origin."""
     newest = LogCheckpoint.objects.get(origin="example.org/second")
     monkeypatch.setattr(proofs, "get_best_checkpoint", lambda _: newest)
     path = tmp_path / "bundle.zip"
@@ -45,14 +45,14 @@ def broken(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     return path
 
 
-def test_a_checkpoint_of_the_new_name_renews_one_of_the_old(inline: SyncRunner) -> None:
+def test_checkpoint_of_new_origin_renews_old_checkpoint(inline: SyncRunner) -> None:
     old = LogCheckpoint.objects.exclude(origin="example.org/second").latest("size")
     for number in range(2):
         submit(EntryType.CASE, {"number": number})
     sequence_log(inline.services)
     later = sign_checkpoint(inline.services)
     assert later is not None
-    digest = Digest.of(later.note.encode())
+    digest = Digest.from_bytes(later.note.encode())
     AnchorReceipt.objects.create(kind="rfc3161", witness="w", digest=digest, checkpoint=later, state=StepState.DONE)
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
@@ -63,8 +63,8 @@ def test_a_checkpoint_of_the_new_name_renews_one_of_the_old(inline: SyncRunner) 
     assert proofs.find_renewal(old) == later
 
 
-def test_the_new_name_continues_what_the_old_one_had_and_the_verdict_says_so(inline: SyncRunner, broken: Path) -> None:
-    checks = {check.name: check for check in Verifier(own_trust(inline.services, "")).verify(broken).checks}
+def test_verifier_accepts_checkpoint_of_new_origin_for_old_entries(inline: SyncRunner, broken: Path) -> None:
+    checks = {check.name: check for check in Verifier(build_own_trust(inline.services, "")).verify(broken).checks}
     assert checks["checkpoint"].state is State.PASSED
     assert "example.org/second" in checks["checkpoint"].sentence
     assert checks["consistency"].state is State.PASSED
@@ -72,26 +72,26 @@ def test_the_new_name_continues_what_the_old_one_had_and_the_verdict_says_so(inl
     assert checks["registration"].state is State.PASSED
 
 
-def test_who_pins_the_new_name_alone_still_sees_the_registration_proven(inline: SyncRunner, broken: Path) -> None:
-    trust = own_trust(inline.services, "")
+def test_registration_is_proven_when_only_the_new_origin_is_trusted(inline: SyncRunner, broken: Path) -> None:
+    trust = build_own_trust(inline.services, "")
     checks = {check.name: check for check in Verifier(replace(trust, logs=trust.logs[-1:])).verify(broken).checks}
     assert checks["registration"].state is State.PASSED
     checks = {check.name: check for check in Verifier(replace(trust, logs=())).verify(broken).checks}
     assert checks["checkpoint"].state is State.NOT_CHECKED
 
 
-def test_a_bundle_is_held_against_the_log_with_every_checkpoint_in_it(inline: SyncRunner, broken: Path) -> None:
-    assert len(checkpoints_in(broken)) >= 2
+def test_every_checkpoint_of_a_bundle_is_compared_with_the_log(inline: SyncRunner, broken: Path) -> None:
+    assert len(list_checkpoints(broken)) >= 2
     outcomes = {result.outcome for result in compare_with_files(inline.services, [broken])}
-    assert outcomes == {Relation.CONTINUED, Relation.EARLIER_NAME}
+    assert outcomes == {CheckpointRelation.CONTINUED, CheckpointRelation.EARLIER_NAME}
 
 
 def add_receipt(checkpoint: LogCheckpoint, witness: str) -> None:
-    digest = Digest.of(f"{checkpoint.pk} {witness}".encode())
+    digest = Digest.from_bytes(f"{checkpoint.pk} {witness}".encode())
     AnchorReceipt.objects.create(kind="evm", witness=witness, digest=digest, checkpoint=checkpoint, state="done")
 
 
-def test_of_the_checkpoints_that_cover_a_seal_the_one_with_most_answers_shows_it_best(inline: SyncRunner) -> None:
+def test_checkpoint_with_most_timestamps_is_selected_for_a_seal(inline: SyncRunner) -> None:
     seal = submit(EntryType.SEAL, {"manifest": "00"})
     assert seal is not None
     assert proofs.select_best_checkpoints([seal.pk]) == {}
@@ -110,10 +110,10 @@ def test_of_the_checkpoints_that_cover_a_seal_the_one_with_most_answers_shows_it
     assert proofs.select_best_checkpoints([seal.pk]) == {seal.pk: checkpoints[2].pk}
 
 
-def test_the_record_holds_what_was_seen_last_with_the_headers_in_their_order() -> None:
+def test_record_keeps_last_response_and_header_order() -> None:
     headers, moment = [["Content-Type", "image/jpeg"], ["ETag", '"a"'], ["ETag", '"b"']], now()
     row = Sighting(
-        picture=Picture(digest=Digest.of(b"x")),
+        picture=Picture(digest=Digest.from_bytes(b"x")),
         page_url="https://shop.example/",
         image_url="https://shop.example/a.jpg",
         final_url="https://cdn.example/a.jpg",
@@ -125,7 +125,11 @@ def test_the_record_holds_what_was_seen_last_with_the_headers_in_their_order() -
         last_seen=moment,
     )
     record = to_record(row)
-    assert (record.picture, record.final_url, record.status) == (Digest.of(b"x"), "https://cdn.example/a.jpg", 206)
+    assert (record.picture, record.final_url, record.status) == (
+        Digest.from_bytes(b"x"),
+        "https://cdn.example/a.jpg",
+        206,
+    )
     assert record.headers == tuple((name, value) for name, value in headers)
     assert (record.peer, record.seen) == ("192.0.2.1:443", moment)
     assert record.certificate == f"expired sha256:{'5e' * 32}"

@@ -35,18 +35,18 @@ def run_statement(statement: str) -> None:
         cursor.execute("SET session_replication_role = DEFAULT")
 
 
-def test_a_whole_log_is_whole(log_in_chunks: SyncRunner) -> None:
+def test_intact_log_has_no_problems(log_in_chunks: SyncRunner) -> None:
     submit(EntryType.CASE, {"number": "last"})
     result = replay(log_in_chunks.services)
     assert result.problems == []
     assert (result.entries, result.checkpoints, result.openings, result.erased, result.waiting) == (21, 2, 21, 0, 1)
 
 
-def test_an_empty_log_is_whole(inline: SyncRunner) -> None:
+def test_empty_log_has_no_problems(inline: SyncRunner) -> None:
     assert replay(inline.services).problems == []
 
 
-def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_itself(log_in_chunks: SyncRunner) -> None:
+def test_erased_openings_are_logged_and_leave_the_log_intact(log_in_chunks: SyncRunner) -> None:
     assert erase_openings([9, 5, 5], by="Ann", reason="asked for by mail") == [5, 9]
     assert erase_openings([5], by="Ann", reason="again") == []
     with pytest.raises(NotFoundError, match="99"):
@@ -60,14 +60,20 @@ def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_its
 
 
 TAMPERING_CASES = (
-    ("UPDATE registry_logentry SET time = time + interval '1 day' WHERE sequence = 4", "isn't what was submitted"),
+    (
+        "UPDATE registry_logentry SET time = time + interval '1 day' WHERE sequence = 4",
+        "Entry 4 differs from its submission",
+    ),
     ("UPDATE registry_logentry SET type = 'seal' WHERE sequence = 4", "subtree 4 at level 0"),
     ("DELETE FROM registry_logentry WHERE sequence = 4", "Entry 4 is missing"),
-    ("DELETE FROM registry_logentry WHERE sequence = 20", "A head of 21 entries was signed, and there are 20"),
+    ("DELETE FROM registry_logentry WHERE sequence = 20", "A checkpoint of 21 entries was signed"),
     ("UPDATE registry_lognode SET hash = decode(repeat('00', 32), 'hex') WHERE level = 3 AND index = 1", "level 3"),
     ("DELETE FROM registry_lognode WHERE level = 1 AND index = 2", "subtree 2 at level 1 is missing"),
-    ("INSERT INTO registry_lognode (level, index, hash) VALUES (0, 99, '\\x00')", "1 hashes belong to no entry"),
-    ("UPDATE registry_logcheckpoint SET root = decode(repeat('00', 32), 'hex') WHERE size = 3", "isn't the root"),
+    ("INSERT INTO registry_lognode (level, index, hash) VALUES (0, 99, '\\x00')", "1 hashes do not belong to an entry"),
+    (
+        "UPDATE registry_logcheckpoint SET root = decode(repeat('00', 32), 'hex') WHERE size = 3",
+        "does not match the root",
+    ),
     (
         "UPDATE registry_logcheckpoint SET note = replace(note, E'\\n3\\n', E'\\n4\\n') WHERE size = 3",
         "is invalid",
@@ -75,23 +81,23 @@ TAMPERING_CASES = (
     ("UPDATE registry_logcheckpoint SET origin = 'other' WHERE size = 3", "a name that the log never had"),
     (
         "UPDATE registry_logopening SET content = jsonb_set(content, '{number}', '7')",
-        "something else than its opening",
+        "does not match its opening",
     ),
     ("UPDATE registry_logopening SET details = jsonb_set(details, '{by}', '\"Bob\"')", "The details of entry 0"),
     ("DELETE FROM registry_lognode", "is missing"),
     ("UPDATE registry_logentry SET type = 'gift' WHERE sequence = 4", "subtree 4 at level 0"),
-    ("UPDATE registry_logopening SET content = '[1]'", "The opening of entry 0 can't be read"),
+    ("UPDATE registry_logopening SET content = '[1]'", "The opening of entry 0 cannot be read"),
     (
         "UPDATE registry_logopening SET content = jsonb_build_object('n', 2::numeric ^ 60)",
-        "of entry 0 can't be read",
+        "of entry 0 cannot be read",
     ),
-    ("UPDATE registry_logopening SET content = '{\"n\": 1e5000}'", "of entry 0 can't be read"),
+    ("UPDATE registry_logopening SET content = '{\"n\": 1e5000}'", "of entry 0 cannot be read"),
     ("UPDATE registry_logopening SET details = '[1]'", "The details of entry 0"),
 )
 
 
 @pytest.mark.long
-def test_whatever_was_changed_by_force_is_named(log_in_chunks: SyncRunner) -> None:
+def test_replay_reports_tampered_rows(log_in_chunks: SyncRunner) -> None:
     for statement, message in TAMPERING_CASES:
         with transaction.atomic():
             run_statement(statement)
@@ -101,7 +107,7 @@ def test_whatever_was_changed_by_force_is_named(log_in_chunks: SyncRunner) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_log_that_grows_while_it_is_read_is_whole(
+def test_log_growing_during_replay_has_no_problems(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inline = SyncRunner(replace(config, data_dir=tmp_path))
@@ -129,13 +135,13 @@ def run_in_other_session(act: Callable[[], None]) -> None:
         connection.close()
 
 
-def test_a_submission_that_never_got_an_entry_is_named(log_in_chunks: SyncRunner) -> None:
+def test_submission_without_entry_is_reported(log_in_chunks: SyncRunner) -> None:
     left_out = submit(EntryType.CASE, {"number": "forgotten"}, time=now() - timedelta(hours=2))
     assert left_out is not None
     assert any(re.search(rf"\b{left_out.pk}\b", problem) for problem in replay(log_in_chunks.services).problems)
 
 
-def test_an_empty_log_has_nothing_to_export(inline: SyncRunner) -> None:
+def test_export_of_empty_log_raises_not_found(inline: SyncRunner) -> None:
     assert compute_accuracy().decisions == 0
     with pytest.raises(NotFoundError):
         export_accuracy(inline.services, io.BytesIO())

@@ -9,7 +9,7 @@ from registry.models import LogEntry
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_numbers_follow_the_order_of_submission_over_batches(inline: SyncRunner, monkeypatch: object) -> None:
+def test_batches_are_numbered_in_submission_order(inline: SyncRunner, monkeypatch: object) -> None:
     rows = [submit(EntryType.CASE, {"number": number}) for number in range(5)]
     submissions = [row.pk for row in rows if row]
     monkeypatch.setattr(sequencer, "BATCH", 2)  # type: ignore[attr-defined]
@@ -30,10 +30,10 @@ def test_checkpoint_is_signed_once_for_each_size(inline: SyncRunner) -> None:
     assert sign_checkpoint(inline.services) == first
     submit(EntryType.CASE, {"number": 2})
     sequence_log(inline.services)
-    assert not is_checkpoint_due(inline.services)  # not before its time
+    assert not is_checkpoint_due(inline.services)  # the checkpoint interval has not passed
     submit(EntryType.SEAL, {"manifest": "00"})
     sequence_log(inline.services)
-    assert is_checkpoint_due(inline.services)  # a seal does not wait
+    assert is_checkpoint_due(inline.services)  # a seal makes a checkpoint due immediately
     second = sign_checkpoint(inline.services)
     assert second is not None
     assert (first.size, second.size) == (1, 3)

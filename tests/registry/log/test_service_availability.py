@@ -1,4 +1,4 @@
-"""Test timestamp requests from rows: pauses for silent services, and no duplicate or loss after a death."""
+"""Test timestamp requests: pauses for unresponsive services, and stored responses and errors."""
 
 from desk.schemas.log import TimestampService
 from evidence.facts.case import WitnessFacts
@@ -8,7 +8,7 @@ from registry.bundles.timestamp_requests import request_timestamps
 from registry.bundles.timestamp_status import TimestampCount, count_timestamps
 from registry.log import service_availability
 from registry.log.service_availability import Question
-from registry.models import AnchorReceipt, WitnessState
+from registry.models import AnchorReceipt, TimestampServiceState
 from tests.assets.rows import create_pending_receipts
 from tests.assets.unreliable_anchor import UnreliableAnchor, unreliable_anchor
 from workers.tasks.sync_runner import SyncRunner
@@ -24,13 +24,13 @@ def test_recovered_service_delivers_all_pending_receipts(
     request_timestamps(inline.services, rows)
     [silent] = service_availability.load_availability().values()
     assert (silent.owed, silent.error, silent.answered_at) == (3, "Nobody is there.", None)
-    assert silent.silent_since is not None
+    assert silent.unresponsive_since is not None
     unreliable_anchor.error = None
-    WitnessState.objects.update(ask_after=now())
+    TimestampServiceState.objects.update(ask_after=now())
     AnchorReceipt.objects.update(not_before=None)
     request_timestamps(inline.services, rows)
     [well] = service_availability.load_availability().values()
-    assert (well.owed, well.error, well.silent_since) == (0, "", None)
+    assert (well.owed, well.error, well.unresponsive_since) == (0, "", None)
     assert well.answered_at is not None
     assert set(AnchorReceipt.objects.values_list("state", "error", "qualified")) == {("done", "", "2026-11-01")}
 
@@ -39,7 +39,7 @@ def test_service_with_invalid_response_is_not_silent(inline: SyncRunner, unrelia
     unreliable_anchor.error = IntegrityError("The reply is about something else.")
     request_timestamps(inline.services, create_pending_receipts(b"1", b"2"))
     assert unreliable_anchor.submissions == 2
-    assert not WitnessState.objects.exclude(silent_since=None).exists()
+    assert not TimestampServiceState.objects.exclude(unresponsive_since=None).exists()
     assert set(AnchorReceipt.objects.values_list("error", flat=True)) == {"The reply is about something else."}
     [health] = service_availability.load_availability().values()
     assert (health.error, health.answered_at, health.ask_after) == ("The reply is about something else.", None, None)

@@ -1,4 +1,4 @@
-"""Test concurrent inserts of sightings: a reader up to a number misses no smaller one, whoever commits last."""
+"""Test concurrent index changes: a reader never skips a smaller change number that is committed later."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +24,7 @@ MAX_WAIT_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
-def _no_space_is_remembered(transactional_db: None) -> Iterator[None]:
+def _clear_space_cache(transactional_db: None) -> Iterator[None]:
     fingerprints.clear_cached_spaces()
     yield
     fingerprints.clear_cached_spaces()
@@ -32,16 +32,16 @@ def _no_space_is_remembered(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def executor() -> Iterator[ThreadPoolExecutor]:
-    """Threads, each with its own connections."""
+    """A pool of threads, each with its own database connection."""
     with ThreadPoolExecutor(8) as pool:
         yield pool
 
 
 def add_pictures(number: int) -> list[int]:
-    """Create this many images with a vector each."""
-    rows = [Picture(digest=Digest.of(bytes([place])), size=1, first_seen=now()) for place in range(number)]
+    """Create images with one vector each, and return their keys."""
+    rows = [Picture(digest=Digest.from_bytes(bytes([index])), size=1, first_seen=now()) for index in range(number)]
     pks = [row.pk for row in Picture.objects.bulk_create(rows)]
-    vector = Fingerprint(Digest.of(b""), PHASH.id, "whole", bytes(32))
+    vector = Fingerprint(Digest.from_bytes(b""), PHASH.id, "whole", bytes(32))
     with transaction.atomic():
         fingerprints.store_fingerprints([PHASH], [(pk, vector) for pk in pks])
     return pks
@@ -55,7 +55,7 @@ def add_fingerprints(*pictures: int) -> list[int]:
 
 def list_visible_pictures() -> list[int]:
     """Return the images that a new process reads."""
-    return [change.picture for change in fingerprints.changes_after(PICTURES, PHASH, 0)]
+    return [change.picture for change in fingerprints.list_changes_after(PICTURES, PHASH, 0)]
 
 
 def run_and_disconnect(function: Callable[[], list[int]]) -> list[int]:
@@ -67,8 +67,8 @@ def run_and_disconnect(function: Callable[[], list[int]]) -> list[int]:
 
 @contextmanager
 def open_writer(executor: ThreadPoolExecutor, picture: int) -> Iterator[tuple[int, Event, "Future[None]"]]:
-    """Run a writer with an uncommitted number; yields its server process, the event that lets it commit, the end."""
-    numbered, go_on = Event(), Event()
+    """Run a writer with an uncommitted change; yield its backend PID, the event that permits the commit, its future."""
+    number_assigned, may_commit = Event(), Event()
     pid: list[int] = []
 
     def write() -> None:
@@ -78,22 +78,22 @@ def open_writer(executor: ThreadPoolExecutor, picture: int) -> Iterator[tuple[in
                     cursor.execute("SELECT pg_backend_pid()")
                     pid.append(cursor.fetchone()[0])
                 fingerprints.add_to(PICTURES, [picture], ["whole"])
-                numbered.set()
-                assert go_on.wait(MAX_WAIT_SECONDS)
+                number_assigned.set()
+                assert may_commit.wait(MAX_WAIT_SECONDS)
         finally:
-            numbered.set()
+            number_assigned.set()
             connection.close()
 
-    ended = executor.submit(write)
+    writer = executor.submit(write)
     try:
-        assert numbered.wait(MAX_WAIT_SECONDS)
-        yield pid[0], go_on, ended
+        assert number_assigned.wait(MAX_WAIT_SECONDS)
+        yield pid[0], may_commit, writer
     finally:
-        go_on.set()
+        may_commit.set()
 
 
-def wait_until_one_waits() -> None:
-    """Wait until a connection waits for a lock. The queries take time of their own, so there is no pause."""
+def wait_for_blocked_connection() -> None:
+    """Wait until a lock blocks a connection. The query itself takes time, so there is no sleep between attempts."""
     with connection.cursor() as cursor:
         for turn in count():
             cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
@@ -102,19 +102,18 @@ def wait_until_one_waits() -> None:
             assert turn < 100_000
 
 
-def test_of_two_writers_the_later_number_may_be_committed_first_and_no_reader_misses_the_other(
+def test_reader_waits_for_uncommitted_earlier_change(
     executor: ThreadPoolExecutor,
 ) -> None:
     first, second = add_pictures(2)
-    with open_writer(executor, first) as (_, go_on, ended):
-        executor.submit(run_and_disconnect, partial(add_fingerprints, second)).result(
-            MAX_WAIT_SECONDS
-        )  # waits for nothing
+    with open_writer(executor, first) as (_, may_commit, writer):
+        # Does not block
+        executor.submit(run_and_disconnect, partial(add_fingerprints, second)).result(MAX_WAIT_SECONDS)
         reader = executor.submit(run_and_disconnect, list_visible_pictures)
-        wait_until_one_waits()
+        wait_for_blocked_connection()
         assert not reader.done()
-        go_on.set()
-        ended.result(MAX_WAIT_SECONDS)
+        may_commit.set()
+        writer.result(MAX_WAIT_SECONDS)
         assert reader.result(MAX_WAIT_SECONDS) == [first, second]
 
 
@@ -132,30 +131,30 @@ def test_reader_gets_all_changes_after_its_last_number(executor: ThreadPoolExecu
     changes: list[Change] = []
     start.wait(MAX_WAIT_SECONDS)
     while not all(writer.done() for writer in pool):
-        changes += fingerprints.changes_after(PICTURES, PHASH, changes[-1].number if changes else 0)
-    changes += fingerprints.changes_after(PICTURES, PHASH, changes[-1].number if changes else 0)
+        changes += fingerprints.list_changes_after(PICTURES, PHASH, changes[-1].number if changes else 0)
+    changes += fingerprints.list_changes_after(PICTURES, PHASH, changes[-1].number if changes else 0)
     assert sorted(change.picture for change in changes) == sorted(pictures)
     assert [change.number for change in changes] == sorted({change.number for change in changes})
     for writer in pool:
         writer.result()
 
 
-def test_a_writer_that_is_killed_leaves_a_gap_that_nobody_waits_for(executor: ThreadPoolExecutor) -> None:
+def test_killed_writer_does_not_block_readers(executor: ThreadPoolExecutor) -> None:
     first, second = add_pictures(2)
-    with open_writer(executor, first) as (pid, go_on, ended):
+    with open_writer(executor, first) as (pid, may_commit, writer):
         add_fingerprints(second)
         reader = executor.submit(run_and_disconnect, list_visible_pictures)
-        wait_until_one_waits()
+        wait_for_blocked_connection()
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
         assert reader.result(MAX_WAIT_SECONDS) == [second]
-        go_on.set()
-        assert isinstance(ended.exception(MAX_WAIT_SECONDS), OperationalError)
+        may_commit.set()
+        assert isinstance(writer.exception(MAX_WAIT_SECONDS), OperationalError)
     add_fingerprints(first)
     assert list_visible_pictures() == [second, first]
 
 
-def test_a_removal_waits_for_who_adds_and_takes_back_what_was_added(executor: ThreadPoolExecutor) -> None:
+def test_removal_waits_for_pending_insert_and_removes_it(executor: ThreadPoolExecutor) -> None:
     [picture] = add_pictures(1)
 
     def remove() -> list[int]:
@@ -163,11 +162,11 @@ def test_a_removal_waits_for_who_adds_and_takes_back_what_was_added(executor: Th
             fingerprints.remove_from(PICTURES, [picture])
         return []
 
-    with open_writer(executor, picture) as (_, go_on, _ended):
+    with open_writer(executor, picture) as (_, may_commit, _ended):
         removal = executor.submit(run_and_disconnect, remove)
-        wait_until_one_waits()
-        go_on.set()
+        wait_for_blocked_connection()
+        may_commit.set()
         removal.result(MAX_WAIT_SECONDS)
-    added, removed = fingerprints.changes_after(PICTURES, PHASH, 0)
+    added, removed = fingerprints.list_changes_after(PICTURES, PHASH, 0)
     assert (removed.removes, removed.number > added.number) == (added.number, True)
     assert list(fingerprints.iter_current(PICTURES, PHASH, removed.number)) == []

@@ -1,4 +1,4 @@
-"""Test which calibration gives probabilities: the installation's own before the bundled one, for the active network."""
+"""Test the active calibration: the installation's own takes precedence over the bundled one, for the active model."""
 
 from dataclasses import replace
 
@@ -10,41 +10,41 @@ from registry.matches import calibrations
 from registry.models import CalibrationRow
 from tests.assets.bundles import CALIBRATION
 
-SHIPPED = replace(CALIBRATION, name="shipped")
-OWN = replace(CALIBRATION, name="own")
-NEWER = replace(CALIBRATION, name="newer")
+SHIPPED_CALIBRATION = replace(CALIBRATION, name="shipped")
+OWN_CALIBRATION = replace(CALIBRATION, name="own")
+NEWER_CALIBRATION = replace(CALIBRATION, name="newer")
 
 
-def active_name() -> str | None:
-    active = calibrations.get_active("tests")
+def get_active_name() -> str | None:
+    active = calibrations.get_active_calibration("tests")
     return None if active is None else active.name
 
 
-def test_our_own_goes_before_the_shipped_one_and_the_last_before_earlier_ones(db: None) -> None:
-    assert active_name() is None
+def test_own_calibration_takes_precedence_over_shipped(db: None) -> None:
+    assert get_active_name() is None
     for _ in range(2):
-        calibrations.store_shipped(SHIPPED)
-    assert active_name() == "shipped"
-    for calibration in (OWN, NEWER, OWN):
-        calibrations.activate(calibration, by="Ann")
-    assert active_name() == "own"
-    calibrations.store_shipped(SHIPPED)
+        calibrations.store_shipped(SHIPPED_CALIBRATION)
+    assert get_active_name() == "shipped"
+    for calibration in (OWN_CALIBRATION, NEWER_CALIBRATION, OWN_CALIBRATION):
+        calibrations.activate_calibration(calibration, by="Ann")
+    assert get_active_name() == "own"
+    calibrations.store_shipped(SHIPPED_CALIBRATION)
     assert [row.name for row in calibrations.list_calibrations()] == ["own", "newer", "shipped"]
-    calibrations.activate_shipped(by="Ann")
-    assert active_name() == "shipped"
+    calibrations.activate_shipped_calibration(by="Ann")
+    assert get_active_name() == "shipped"
     assert CalibrationRow.objects.count() == 3
 
 
-def test_a_calibration_of_another_comparison_or_network_is_not_used(db: None) -> None:
-    calibrations.activate(OWN, by="Ann")
-    calibrations.activate(replace(NEWER, network="other@1"), by="Ann")
-    assert active_name() == "own"
-    assert calibrations.get_active("another pipeline") is None
+def test_calibration_of_other_pipeline_or_model_is_not_used(db: None) -> None:
+    calibrations.activate_calibration(OWN_CALIBRATION, by="Ann")
+    calibrations.activate_calibration(replace(NEWER_CALIBRATION, network="other@1"), by="Ann")
+    assert get_active_name() == "own"
+    assert calibrations.get_active_calibration("another pipeline") is None
 
 
-def test_a_calibration_is_found_by_its_digest_as_long_as_it_is_kept(db: None) -> None:
-    calibrations.activate(OWN, by="Ann")
-    calibrations.activate_shipped(by="Ann")
-    assert calibrations.load_calibration(OWN.digest) == OWN
+def test_calibration_is_loaded_by_its_digest(db: None) -> None:
+    calibrations.activate_calibration(OWN_CALIBRATION, by="Ann")
+    calibrations.activate_shipped_calibration(by="Ann")
+    assert calibrations.load_calibration(OWN_CALIBRATION.digest) == OWN_CALIBRATION
     with pytest.raises(NotFoundError):
-        calibrations.load_calibration(Digest.of(b"none"))
+        calibrations.load_calibration(Digest.from_bytes(b"none"))

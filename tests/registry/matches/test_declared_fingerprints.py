@@ -1,4 +1,4 @@
-"""Test stated fingerprints: they find few images and no look-alikes, and the found copies go to the image's owner."""
+"""Test declared fingerprints: a limit of matches, no matches of flat images, and found copies for the image's owner."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -17,7 +17,7 @@ from registry.matches import declared_fingerprints
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Match, Picture, PictureReport
-from registry.works.fingerprint_registration import register_stated
+from registry.works.fingerprint_registration import register_stated_picture
 from tests.assets.rows import encode_jpeg, owner, photograph, recompress
 from tests.registry.works.test_fingerprint_registration import add_seen_pictures, state_picture
 from workers.tasks.sync_runner import SyncRunner
@@ -27,61 +27,65 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.long
 def test_fingerprints_with_too_many_matches_stop_matching(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Test the limit of two crawled copies that fingerprints may find in this installation; a third one ends it."""
+    """Test a limit of two matches: a third crawled copy stops matching for the work."""
     monkeypatch.setattr(declared_fingerprints, "MAX_MATCHES", 2)
     studio, data = owner("studio"), photograph(1)
-    work = register_stated(inline.services, studio, state_picture(data)).work
+    work = register_stated_picture(inline.services, studio, state_picture(data)).work
     copies = [recompress(data), recompress(recompress(data)), data]
-    for place, copy in enumerate(copies):
-        add_seen_pictures(inline.services, studio, copy, name=f"watch{place}")
+    for number, copy in enumerate(copies):
+        add_seen_pictures(inline.services, studio, copy, name=f"watch{number}")
     stand_in = work.pictures.get()
     assert Match.objects.filter(registered=stand_in).count() == 2
     assert find_members(Collection.PRINTS, [stand_in.pk]) == []
     assert work.work_pictures.get().progress["stopped"] == 2
-    later = register_stated(inline.services, studio, state_picture(copies[1])).work  # the same, for past sightings
+    later = register_stated_picture(
+        inline.services, studio, state_picture(copies[1])
+    ).work  # the same, for past sightings
     search_pictures(inline.services, [later.work_pictures.get().pk])
     assert not Match.objects.filter(registered=later.pictures.get()).exists()
     assert later.work_pictures.get().progress["stopped"] == 2
 
 
-def test_a_picture_that_was_looked_at_again_isnt_counted_twice(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rematched_picture_is_not_counted_twice(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(declared_fingerprints, "MAX_MATCHES", 1)
     studio, data = owner("studio"), photograph(1)
-    work = register_stated(inline.services, studio, state_picture(data)).work
+    work = register_stated_picture(inline.services, studio, state_picture(data)).work
     (row,) = add_seen_pictures(inline.services, studio, recompress(data))
     Picture.objects.filter(pk=row).update(searched="", state="todo")
     match_pictures(inline.services, [row])
     assert find_members(Collection.PRINTS, [work.pictures.get().pk]) != []
 
 
-def test_a_flat_picture_is_found_by_no_fingerprints(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flat_or_tiny_picture_does_not_match_declared_fingerprints(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     studio, data = owner("studio"), photograph(1)
-    register_stated(inline.services, studio, state_picture(data))
+    register_stated_picture(inline.services, studio, state_picture(data))
     copy = recompress(data)
     plain = replace(extract(copy), later_low_information=type("", (), {"value": ("flat",)})())
-    row = Picture.objects.create(digest=Digest.of(copy), size=1, first_seen=timezone.now())
+    row = Picture.objects.create(digest=Digest.from_bytes(copy), size=1, first_seen=timezone.now())
     icon = extract(encode_jpeg(Image.open(BytesIO(copy)).resize((40, 30))))
     assert declared_fingerprints.match_declared_fingerprints(inline.services, [(row, extract(copy))])
     assert not declared_fingerprints.match_declared_fingerprints(inline.services, [(row, plain)])
     assert not declared_fingerprints.match_declared_fingerprints(inline.services, [(row, icon)])
 
 
-def test_what_was_found_is_handed_to_whoever_has_the_picture_but_for_what_was_reported(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reported_pictures_are_excluded_from_found_copies(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     studio, data = owner("studio"), photograph(1)
-    register_stated(inline.services, studio, state_picture(data))
+    register_stated_picture(inline.services, studio, state_picture(data))
     copies = [recompress(data), recompress(recompress(data))]
     add_seen_pictures(inline.services, studio, *copies)
     case = studio.cases.get()
-    assert sorted(found_pictures.load_found_pictures(inline.services, case, Digest.of(data)).values()) == sorted(copies)
-    with pytest.raises(WrongUseError, match="was stated of work 1"):
-        found_pictures.load_found_pictures(inline.services, case, Digest.of(copies[0]))
+    assert sorted(
+        found_pictures.load_found_pictures(inline.services, case, Digest.from_bytes(data)).values()
+    ) == sorted(copies)
+    with pytest.raises(WrongUseError, match="was declared for work 1"):
+        found_pictures.load_found_pictures(inline.services, case, Digest.from_bytes(copies[0]))
     monkeypatch.setattr(found_pictures, "MAX_LOOKED_AT", 1)
-    assert len(found_pictures.load_found_pictures(inline.services, case, Digest.of(data))) == 1
+    assert len(found_pictures.load_found_pictures(inline.services, case, Digest.from_bytes(data))) == 1
     monkeypatch.undo()
-    first = Picture.objects.get(digest=Digest.of(copies[0]))
+    first = Picture.objects.get(digest=Digest.from_bytes(copies[0]))
     PictureReport.objects.create(owner=studio, picture=first, case=case, reported_at=timezone.now())
-    assert list(found_pictures.load_found_pictures(inline.services, case, Digest.of(data)).values()) == [copies[1]]
+    assert list(found_pictures.load_found_pictures(inline.services, case, Digest.from_bytes(data)).values()) == [
+        copies[1]
+    ]

@@ -1,11 +1,11 @@
-"""Test that a new network describes all existing images, and becomes active when none is missing."""
+"""Test that a new model computes vectors for all existing images before it becomes active."""
 
 from pathlib import Path
 
 import pytest
 
 from registry.fingerprints import descriptors
-from registry.fingerprints.networks import add_model
+from registry.fingerprints.descriptor_models import add_model
 from registry.matches.descriptor_updates import compute_descriptors
 from registry.matches.match import match_pictures
 from registry.models import DescriptorChoice, DescriptorGap, DescriptorModel, FingerprintRow, Picture
@@ -15,8 +15,8 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def new(inline: SyncRunner, tmp_path: Path) -> DescriptorModel:
-    """A network that is being introduced, with one registered work and one sighted image."""
+def new_model(inline: SyncRunner, tmp_path: Path) -> DescriptorModel:
+    """A model that is being built, with one registered work and one sighted image."""
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     match_pictures(inline.services, record_sightings(inline.services, *claim_new_slice(studio), [photograph(2)]))
@@ -28,22 +28,24 @@ def new(inline: SyncRunner, tmp_path: Path) -> DescriptorModel:
     return model
 
 
-def test_it_serves_when_every_picture_has_a_vector_or_a_reason(inline: SyncRunner, new: DescriptorModel) -> None:
+def test_model_becomes_active_when_every_picture_has_vector_or_gap(
+    inline: SyncRunner, new_model: DescriptorModel
+) -> None:
     lost = Picture.objects.filter(sightings__isnull=False).get()
     inline.services.blobs.remove(lost.digest)
-    compute_descriptors(inline.services, [new.pk])
-    new.refresh_from_db()
-    assert (new.state, DescriptorChoice.objects.get().serving) == ("done", new)
-    described = FingerprintRow.objects.filter(space=new.space, part="whole")
+    compute_descriptors(inline.services, [new_model.pk])
+    new_model.refresh_from_db()
+    assert (new_model.state, DescriptorChoice.objects.get().serving) == ("done", new_model)
+    described = FingerprintRow.objects.filter(space=new_model.space, part="whole")
     assert described.get().picture.work_pictures.exists()
-    assert DescriptorGap.objects.get(model=new).picture == lost
+    assert DescriptorGap.objects.get(model=new_model).picture == lost
 
 
-def test_a_network_that_is_not_wanted_any_more_describes_nothing(inline: SyncRunner, new: DescriptorModel) -> None:
-    descriptors.stop_building(new)
-    DescriptorModel.objects.filter(pk=new.pk).update(state="todo")
-    compute_descriptors(inline.services, [new.pk])
-    new.refresh_from_db()
-    assert new.state == "done"
-    assert DescriptorChoice.objects.get().serving != new
-    assert not FingerprintRow.objects.filter(space=new.space).exists()
+def test_cancelled_model_computes_no_descriptors(inline: SyncRunner, new_model: DescriptorModel) -> None:
+    descriptors.stop_building(new_model)
+    DescriptorModel.objects.filter(pk=new_model.pk).update(state="todo")
+    compute_descriptors(inline.services, [new_model.pk])
+    new_model.refresh_from_db()
+    assert new_model.state == "done"
+    assert DescriptorChoice.objects.get().serving != new_model
+    assert not FingerprintRow.objects.filter(space=new_model.space).exists()

@@ -1,4 +1,4 @@
-"""Test why an image is not found among an owner's works, and what is stored about it."""
+"""Test explanations of a search among an owner's works, and the pairs stored from them."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -13,7 +13,7 @@ from indexer.calibration.filed_pairs import FiledPairs, Judgement
 from registry.crawls import denylists
 from registry.matches.explanations import draw_alignment, explain_search, list_preceding_works, store_pair
 from registry.models import Owner
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from tests.assets.exposures import exposure
 from tests.assets.rows import encode_jpeg, owner, photograph, recompress, register
 from tests.assets.textured import textured
@@ -29,7 +29,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 @pytest.mark.long
-def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: Owner) -> None:
+def test_only_own_works_precede_a_work_in_the_explanation(inline: SyncRunner, studio: Owner) -> None:
     rival = owner("rival")
     register(inline.services, rival, recompress(photograph(3)))
     work = register(inline.services, studio, photograph(3)).work
@@ -43,7 +43,7 @@ def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: 
 
 
 @pytest.mark.long
-def test_both_are_drawn_also_where_one_lies_on_the_other_nowhere(inline: SyncRunner, studio: Owner) -> None:
+def test_alignment_is_drawn_with_and_without_a_match(inline: SyncRunner, studio: Owner) -> None:
     work = studio.works.get(number=1)
     for copy in (recompress(photograph(1)), photograph(50)):
         with Image.open(
@@ -57,7 +57,7 @@ def test_both_are_drawn_also_where_one_lies_on_the_other_nowhere(inline: SyncRun
 
 
 @pytest.mark.long
-def test_what_is_laid_in_pieces_is_drawn_in_pieces(inline: SyncRunner) -> None:
+def test_picture_matched_in_pieces_is_drawn_in_pieces(inline: SyncRunner) -> None:
     whole, (width, height) = textured(1), textured(1).size
     strips = Image.new("RGB", (width + 60, height + 80), "white")
     for place, number in enumerate((2, 0, 1)):
@@ -74,7 +74,7 @@ def test_what_is_laid_in_pieces_is_drawn_in_pieces(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_match_explained_better_by_another_work_needs_review(
+def test_match_explained_better_by_other_work_needs_review(
     inline: SyncRunner,
 ) -> None:
     studio = owner("studio")
@@ -87,7 +87,7 @@ def test_match_explained_better_by_another_work_needs_review(
 
 
 @pytest.mark.long
-def test_a_kept_pair_goes_with_a_purge_and_blocked_bytes_are_not_kept(inline: SyncRunner, studio: Owner) -> None:
+def test_purge_deletes_stored_pair_and_blocked_bytes_are_rejected(inline: SyncRunner, studio: Owner) -> None:
     services, work = inline.services, studio.works.get(number=1)
     copies = [recompress(photograph(1)), photograph(50)]
     for copy in copies:
@@ -95,9 +95,9 @@ def test_a_kept_pair_goes_with_a_purge_and_blocked_bytes_are_not_kept(inline: Sy
             services, work, explain_search(services, work, copy), copy, Judgement.COPY, name="found.jpg", by="Ann"
         )
     kept_pairs = FiledPairs(services.config.data_dir)
-    assert [pair.about for pair in kept_pairs.pairs()] == ["studio work 1 / found.jpg"] * 2
-    purge(services, Digest.of(copies[0]), by="the test", reason="a complaint")
-    assert [pair.copy for pair in kept_pairs.pairs()] == [Digest.of(copies[1]).hex]
+    assert [pair.about for pair in kept_pairs.load_pairs()] == ["studio work 1 / found.jpg"] * 2
+    purge_picture(services, Digest.from_bytes(copies[0]), by="the test", reason="a complaint")
+    assert [pair.copy for pair in kept_pairs.load_pairs()] == [Digest.from_bytes(copies[1]).hex]
     with pytest.raises(RefusedError):
         store_pair(
             services,
@@ -108,7 +108,7 @@ def test_a_kept_pair_goes_with_a_purge_and_blocked_bytes_are_not_kept(inline: Sy
             name="found.jpg",
             by="Ann",
         )
-    denylists.block(Digest.of(photograph(51)), by="the test", reason="a complaint")
+    denylists.block(Digest.from_bytes(photograph(51)), by="the test", reason="a complaint")
     with pytest.raises(RefusedError):
         store_pair(
             services,

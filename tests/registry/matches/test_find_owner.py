@@ -1,4 +1,4 @@
-"""Test the owners of a submitted image: only open works, each owner who claims it, and nothing about others."""
+"""Test owner lookup of a submitted image: it lists every claimant of an opened work and reveals nothing else."""
 
 import pytest
 from PIL import Image, ImageDraw, ImageOps
@@ -19,7 +19,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage"]
 
 HARBOUR, ALLEY = textured(3), textured(2)
-CROPPED = encoded(HARBOUR.crop((40, 30, 300, 250)), "JPEG")
+CROPPED_COPY = encoded(HARBOUR.crop((40, 30, 300, 250)), "JPEG")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,8 +44,8 @@ def open_picture(inline: SyncRunner, rights_holder: Owner, data: bytes, title: s
     )
 
 
-def list_claims(answer: OwnerSearchResult) -> list[tuple[str, str, str]]:
-    return [(claim.work.owner.slug, claim.work.title, str(claim.verdict)) for claim in answer.claims]
+def list_claims(result: OwnerSearchResult) -> list[tuple[str, str, str]]:
+    return [(claim.work.owner.slug, claim.work.title, str(claim.verdict)) for claim in result.claims]
 
 
 def draw_object(picture: Image.Image) -> Image.Image:
@@ -61,17 +61,17 @@ def draw_object(picture: Image.Image) -> Image.Image:
         (encoded(HARBOUR), "same-file"),
         (encoded(HARBOUR, "JPEG"), "changed"),
         (encoded(ImageOps.mirror(draw_object(HARBOUR)), "JPEG"), "changed"),
-        (CROPPED, "part"),
+        (CROPPED_COPY, "part"),
     ],
 )
-def test_what_a_picture_is_to_an_opened_work(inline: SyncRunner, data: bytes, verdict: str) -> None:
+def test_verdict_describes_relation_to_the_opened_work(inline: SyncRunner, data: bytes, verdict: str) -> None:
     answer = find_owners(inline.services, data)
     assert list_claims(answer) == [("studio", "harbour", verdict)]
     assert (str(answer.verdict), answer.owners, answer.more, answer.complete) == (verdict, 1, 0, True)
 
 
 @pytest.mark.long
-def test_the_map_shows_what_differs_and_where_a_part_lies_and_nothing_of_the_registered_picture(
+def test_change_map_locates_changes_and_parts(
     inline: SyncRunner,
 ) -> None:
     def shared_area(data: bytes) -> tuple[float, list[list[int]]]:
@@ -79,25 +79,25 @@ def test_the_map_shows_what_differs_and_where_a_part_lies_and_nothing_of_the_reg
         difference_map = make_change_map(inline.services, claim, data)
         assert difference_map is not None
         assert difference_map.image.startswith(b"\xff\xd8")
-        return difference_map.differing, difference_map.place
+        return difference_map.differing, difference_map.corners
 
     assert shared_area(encoded(HARBOUR, "JPEG", 95))[0] < find_owner.MIN_DIFFERENCE
     assert 0.01 < shared_area(encoded(draw_object(HARBOUR), "JPEG", 95))[0] < 0.1
-    place = shared_area(CROPPED)[1]
+    place = shared_area(CROPPED_COPY)[1]
     edges = [min(x for x, _ in place), min(y for _, y in place), max(x for x, _ in place), max(y for _, y in place)]
     assert edges == pytest.approx([40, 30, 300, 250], abs=4)
     (same,) = find_owners(inline.services, encoded(HARBOUR)).claims
     assert make_change_map(inline.services, same, encoded(HARBOUR)) is None
 
 
-@pytest.mark.parametrize(("how", "data"), [("closed", CROPPED), ("removed", encoded(HARBOUR))])
-def test_closed_and_removed_works_are_not_known_by_their_bytes_nor_by_their_looks(
-    inline: SyncRunner, studio: Owner, data: bytes, how: str
+@pytest.mark.parametrize(("work_state", "data"), [("closed", CROPPED_COPY), ("removed", encoded(HARBOUR))])
+def test_closed_and_removed_works_are_not_found(
+    inline: SyncRunner, studio: Owner, data: bytes, work_state: str
 ) -> None:
     row = studio.works.get(title="harbour")
-    # Another owner's closed work keeps the image in the index, and hides and reveals nothing.
+    # Another owner's closed work keeps the image in the index, which must not affect the result.
     register(inline.services, owner("rival"), encoded(HARBOUR))
-    close_work(row, by="Ann") if how == "closed" else remove_work(row, by="Ann")
+    close_work(row, by="Ann") if work_state == "closed" else remove_work(row, by="Ann")
     answer = find_owners(inline.services, data)
     assert (answer.claims, answer.more, answer.owners, answer.verdict) == ((), 0, 0, Verdict.UNKNOWN)
     unknown = find_owners(inline.services, encoded(textured(77), "JPEG"))
@@ -105,11 +105,10 @@ def test_closed_and_removed_works_are_not_known_by_their_bytes_nor_by_their_look
 
 
 @pytest.mark.long
-def test_a_closed_work_of_a_series_changes_no_answer_about_an_opened_one(inline: SyncRunner, studio: Owner) -> None:
+def test_closed_work_of_a_series_does_not_affect_opened_work(inline: SyncRunner, studio: Owner) -> None:
     hidden_picture, visible_work = recompress(exposure(1)), studio.works.get(title="moment")
-    assert list_claims(find_owners(inline.services, hidden_picture)) == [
-        ("studio", "moment", "changed")
-    ]  # as if no other existed
+    # The closed work has no effect
+    assert list_claims(find_owners(inline.services, hidden_picture)) == [("studio", "moment", "changed")]
     open_work(inline.services, studio.works.get(title="next moment"), contact="", by="Ann")
     assert list_claims(find_owners(inline.services, hidden_picture))[0] == ("studio", "next moment", "changed")
     assert {title: verdict for _, title, verdict in list_claims(find_owners(inline.services, hidden_picture))}[
@@ -120,9 +119,9 @@ def test_a_closed_work_of_a_series_changes_no_answer_about_an_opened_one(inline:
 
 
 @pytest.mark.long
-def test_a_thiefs_file_is_never_answered_with_the_thief_alone(inline: SyncRunner) -> None:
+def test_earlier_registrant_is_listed_before_owner_of_a_stolen_copy(inline: SyncRunner) -> None:
     thief, services = owner("thief"), inline.services
-    for stolen in (CROPPED, encoded(ImageOps.mirror(HARBOUR), "JPEG", 60)):
+    for stolen in (CROPPED_COPY, encoded(ImageOps.mirror(HARBOUR), "JPEG", 60)):
         own_work = open_picture(inline, thief, stolen, "Mine")
         answer = find_owners(services, stolen)
         assert [slug for slug, *_ in list_claims(answer)] == ["studio", "thief"]  # the first registrant is first
@@ -134,14 +133,14 @@ def test_a_thiefs_file_is_never_answered_with_the_thief_alone(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_many_copies_of_one_owner_hide_nobody(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_copies_of_one_owner_do_not_hide_other_owners(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     flood = owner("flood")
     for number in range(14):
         open_picture(inline, flood, encoded(HARBOUR.crop((40, 30, 300, 250)), "JPEG", 60 + number), f"Copy {number}")
     rival = owner("rival")
     open_picture(inline, rival, encoded(HARBOUR.resize((300, 225)), "JPEG"), "Small")
     monkeypatch.setattr(find_owner, "MAX_LISTED_WORKS", 3)
-    answer = find_owners(inline.services, CROPPED)
+    answer = find_owners(inline.services, CROPPED_COPY)
     assert [slug for slug, *_ in list_claims(answer)] == ["studio", "flood", "rival"]
     assert answer.claims[1].work.title == min(title for slug, title, _ in list_claims(answer) if slug == "flood")
     assert answer.more == 13
@@ -149,7 +148,7 @@ def test_many_copies_of_one_owner_hide_nobody(inline: SyncRunner, monkeypatch: p
 
 
 @pytest.mark.long
-def test_a_picture_of_two_works_names_both(inline: SyncRunner) -> None:
+def test_picture_showing_two_works_matches_both(inline: SyncRunner) -> None:
     open_picture(inline, Owner.objects.get(), encoded(ALLEY), "alley")
     sheet = Image.new("RGB", (980, 360), "white")
     sheet.paste(HARBOUR, (0, 0))
@@ -164,7 +163,10 @@ def test_lookup_is_logged_and_nothing_else_is_stored(inline: SyncRunner, studio:
     rows = Picture.objects.count()
     openings = LogOpening.objects.filter(submission__type=EntryType.ACCESS).order_by("pk")
     before = openings.count()
-    known_answer, unknown = find_owners(inline.services, CROPPED), find_owners(inline.services, encoded(textured(77)))
+    known_answer, unknown = (
+        find_owners(inline.services, CROPPED_COPY),
+        find_owners(inline.services, encoded(textured(77))),
+    )
     assert (Picture.objects.count(), Match.objects.count()) == (rows, 0)
     first, second = list(openings)[before:]
     name = studio.works.get(title="harbour").public_name
@@ -176,18 +178,18 @@ def test_lookup_is_logged_and_nothing_else_is_stored(inline: SyncRunner, studio:
     assert {row.submission.owner for row in (first, second)} == {None}
 
 
-def test_a_search_that_is_ended_says_so(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_that_reaches_its_limit_is_reported_incomplete(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(find_owner, "MAX_ROUNDS", 1)
-    answer = find_owners(inline.services, CROPPED)
+    answer = find_owners(inline.services, CROPPED_COPY)
     assert (list_claims(answer), answer.complete) == ([("studio", "harbour", "part")], False)
 
 
-def test_what_is_no_picture_or_too_large_is_refused_before_it_is_decoded(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_or_oversized_upload_is_rejected(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnreadablePictureError):
         find_owners(inline.services, b"\xff\xd8\xff no picture")
     monkeypatch.setattr(find_owner, "MAX_UPLOAD_BYTES", 1000)
     assert get_upload_limits(inline.services).max_bytes == 1000
     with pytest.raises(UnreadablePictureError, match="1,000"):
-        find_owners(inline.services, CROPPED)
+        find_owners(inline.services, CROPPED_COPY)

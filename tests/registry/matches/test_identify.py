@@ -1,4 +1,4 @@
-"""Test which work an image shows, with files, standard input, URLs, and several owners."""
+"""Test identification of works in images from files, standard input and URLs, with several owners."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from desk.cli.common.frame import Desk
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
 from indexer.compare.wording import as_dict
-from registry.matches.identify import fetch, identify
+from registry.matches.identify import fetch_picture, identify_picture
 from registry.models import HostDenial, Match, Owner, Picture
 from registry.works.registration import remove_work
 from tests.assets.documented_keys import json_keys
@@ -58,65 +58,65 @@ def test_only_works_of_the_requesting_owner_are_searched(inline: SyncRunner, stu
     services, rival = inline.services, owner("rival")
     register(services, rival, encoded(OTHER_PICTURE))
     rival_work = register(services, rival, encoded(HARBOUR)).work
-    assert identify(services, studio, make_copy(OTHER_PICTURE)).works == ()
+    assert identify_picture(services, studio, make_copy(OTHER_PICTURE)).works == ()
     for rights_holder, work in ((studio, studio.works.get(number=1)), (rival, rival_work)):
-        (match,) = identify(services, rights_holder, encoded(HARBOUR)).works
+        (match,) = identify_picture(services, rights_holder, encoded(HARBOUR)).works
         assert (match.work, match.verification.decision) == (work, Decision.CERTAIN)
 
 
 @pytest.mark.long
-def test_pictures_of_other_owners_leave_no_work_out(inline: SyncRunner, studio: Owner) -> None:
+def test_many_pictures_of_other_owners_do_not_hide_a_work(inline: SyncRunner, studio: Owner) -> None:
     services, agency = inline.services, owner("agency")
     for number in range(13):
         register(services, studio, encoded(HARBOUR.resize((320 + number, 240))))
     register(services, agency, encoded(ImageOps.expand(HARBOUR, 3)))
-    (match,) = identify(services, agency, encoded(HARBOUR)).works
+    (match,) = identify_picture(services, agency, encoded(HARBOUR)).works
     assert match.work.owner == agency
 
 
 @pytest.mark.long
 def test_every_registration_of_a_picture_is_returned(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, encoded(HARBOUR, "JPEG", 70), "registered twice")
-    matches = identify(inline.services, studio, make_copy(HARBOUR)).works
+    matches = identify_picture(inline.services, studio, make_copy(HARBOUR)).works
     assert [(match.work.title, match.verification.decision) for match in matches] == [
         ("harbour", Decision.CERTAIN),
         ("registered twice", Decision.CERTAIN),
     ]
 
 
-def test_a_removed_work_is_found_no_more(inline: SyncRunner, studio: Owner) -> None:
+def test_removed_work_is_not_identified(inline: SyncRunner, studio: Owner) -> None:
     remove_work(studio.works.get(number=1), by="the test")
-    assert identify(inline.services, studio, encoded(HARBOUR)).works == ()
+    assert identify_picture(inline.services, studio, encoded(HARBOUR)).works == ()
 
 
-def test_nothing_is_stored_of_a_lookup(inline: SyncRunner, studio: Owner, tmp_path: Path) -> None:
+def test_lookup_stores_nothing(inline: SyncRunner, studio: Owner, tmp_path: Path) -> None:
     rows, files = Picture.objects.count(), set((tmp_path / "blobs").rglob("*"))
-    assert identify(inline.services, studio, make_copy(HARBOUR)).works
+    assert identify_picture(inline.services, studio, make_copy(HARBOUR)).works
     assert (Picture.objects.count(), Match.objects.count()) == (rows, 0)
     assert set((tmp_path / "blobs").rglob("*")) == files
 
 
-def test_an_address_is_fetched_through_the_guard_only(inline: SyncRunner) -> None:
+def test_disallowed_url_is_not_fetched(inline: SyncRunner) -> None:
     for url in ("http://127.0.0.1:9/a.jpg", "file:///etc/passwd", "http://user:word@93.184.215.14/a.jpg"):
         with pytest.raises((RefusedError, ServiceMissingError)):
-            fetch(inline.services, url)
+            fetch_picture(inline.services, url)
 
 
 def test_denied_host_is_not_requested_after_a_redirect(inline: SyncRunner) -> None:
     with Site(host="127.0.0.7") as shop, Site(host="127.0.0.8") as denied:
         shop.routes["/a.jpg"] = Answer(b"", status=302, headers=(("Location", denied.url("/a.jpg")),))
         denied.routes["/a.jpg"] = Answer(encoded(HARBOUR), "image/png")
-        assert fetch(inline.services, shop.url("/a.jpg")) == encoded(HARBOUR)
+        assert fetch_picture(inline.services, shop.url("/a.jpg")) == encoded(HARBOUR)
         HostDenial.objects.create(host="127.0.0.8", reason="opted out")
         count = len(denied.requests)
         with pytest.raises(RefusedError, match=r"127\.0\.0\.8"):
-            fetch(inline.services, shop.url("/a.jpg"))
+            fetch_picture(inline.services, shop.url("/a.jpg"))
         assert len(denied.requests) == count == 1
 
 
-def test_what_is_no_picture_is_refused(inline: SyncRunner, studio: Owner) -> None:
+def test_invalid_picture_is_rejected(inline: SyncRunner, studio: Owner) -> None:
     with pytest.raises(UnreadablePictureError):
-        identify(inline.services, studio, b"\xff\xd8\xff no picture")
+        identify_picture(inline.services, studio, b"\xff\xd8\xff no picture")
 
 
 RunIdentify = Callable[..., Result]
@@ -130,20 +130,20 @@ def run_identify(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> RunIden
     monkeypatch.setattr(command, "open_desk", lambda: desk)
 
     def run(*words: object, code: int = 0, stdin: bytes = b"") -> Result:
-        ran = CliRunner().invoke(command.identify_command, [str(word) for word in words], input=stdin)
-        assert ran.exit_code == code, (ran.output, ran.exception)
-        return ran
+        result = CliRunner().invoke(command.identify_command, [str(word) for word in words], input=stdin)
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
 
     return run
 
 
-def parse_images(ran: Result) -> list[dict[str, Any]]:
-    images: list[dict[str, Any]] = json.loads(ran.stdout)["images"]
+def parse_images(result: Result) -> list[dict[str, Any]]:
+    images: list[dict[str, Any]] = json.loads(result.stdout)["images"]
     return images
 
 
 @pytest.mark.long
-def test_each_copy_is_named_with_its_work_drawings_and_proofs(run_identify: RunIdentify, tmp_path: Path) -> None:
+def test_identify_returns_work_with_drawings_and_proofs(run_identify: RunIdentify, tmp_path: Path) -> None:
     picture_path, page, out = tmp_path / "seen here.jpg", tmp_path / "page.png", tmp_path / "proofs"
     picture_path.write_bytes(make_copy(ALLEY))
     page.write_bytes(encoded(page_with(HARBOUR)))
@@ -164,7 +164,7 @@ def test_each_copy_is_named_with_its_work_drawings_and_proofs(run_identify: RunI
 
 
 @pytest.mark.long
-def test_two_pictures_of_one_name_are_written_beside_each_other(run_identify: RunIdentify, tmp_path: Path) -> None:
+def test_pictures_with_the_same_name_are_written_to_separate_folders(run_identify: RunIdentify, tmp_path: Path) -> None:
     paths = [tmp_path / name / "seen.jpg" for name in ("a", "b")]
     for path, quality in zip(paths, (90, 60), strict=True):
         path.parent.mkdir()
@@ -177,7 +177,7 @@ def test_two_pictures_of_one_name_are_written_beside_each_other(run_identify: Ru
 
 
 @pytest.mark.long
-def test_what_cannot_be_read_is_named_and_the_others_are_answered(run_identify: RunIdentify, tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_and_others_identified(run_identify: RunIdentify, tmp_path: Path) -> None:
     picture_path, broken = tmp_path / "seen.jpg", tmp_path / "broken.jpg"
     picture_path.write_bytes(make_copy(ALLEY))
     broken.write_bytes(b"\xff\xd8\xff no picture")
@@ -190,14 +190,14 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(run_identify: 
     for image in (picture_path, urls[0]):
         assert f"{image}: work 2, alley" in mixed_result.stdout
     assert "broken.jpg: " in mixed_result.stderr
-    assert "absent.jpg: It isn't a file." in mixed_result.stderr
+    assert "absent.jpg: The file does not exist" in mixed_result.stderr
     assert "status 404" in mixed_result.stderr
     assert "http://127.0.0.7:1/a.jpg: 127.0.0.7 could not be reached." in mixed_result.stderr
     assert "http://10.0.0.1/a.jpg: " in mixed_result.stderr
 
 
 @pytest.mark.long
-def test_nothing_found_ends_with_1_and_plain_pictures_are_said_to_be_too_plain(
+def test_unmatched_pictures_exit_with_1_and_flat_pictures_are_reported(
     run_identify: RunIdentify, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.jpg"

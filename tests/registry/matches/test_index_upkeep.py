@@ -7,7 +7,7 @@ import pytest
 from indexer.picture.spaces import PHASH
 from indexer.vectors.faiss_index import FaissIndex
 from registry.fingerprints.fingerprints import Collection
-from registry.fingerprints.indexes import index_folder
+from registry.fingerprints.indexes import get_index_folder
 from registry.fingerprints.ports import get_indexes
 from registry.matches import local_feature_upkeep
 from registry.matches.index_upkeep import check_indexes, measure_indexes, rebuild_indexes, repair_indexes
@@ -21,7 +21,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
 
-WORKS = 3
+WORK_COUNT = 3
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,7 +41,7 @@ def studio(inline: SyncRunner) -> Owner:
 def test_damaged_segment_is_reported_and_rebuilt_from_rows(inline: SyncRunner, studio: Owner) -> None:
     assert {item for _, item in rebuild_indexes(inline.services)} >= {"rootsift@1"}
     (state,) = [item for item in measure_indexes(inline.services) if item.space == "rootsift@1"]
-    assert (state.vectors, state.behind, state.entry_size > 0, state.problems) == (WORKS, 0, True, ())
+    assert (state.vectors, state.behind, state.entry_size > 0, state.problems) == (WORK_COUNT, 0, True, ())
     folder = local_feature_upkeep.get_vote_index(inline.services).folder
     (codes,) = folder.glob("*.faiss")
     codes.write_bytes(codes.read_bytes()[:5000])
@@ -51,8 +51,8 @@ def test_damaged_segment_is_reported_and_rebuilt_from_rows(inline: SyncRunner, s
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("noticed", ["opened", "at intervals"])
-def test_an_index_with_a_flipped_byte_is_made_again_by_itself(inline: SyncRunner, studio: Owner, noticed: str) -> None:
+@pytest.mark.parametrize("trigger", ["opened", "at intervals"])
+def test_corrupt_index_is_rebuilt_automatically(inline: SyncRunner, studio: Owner, trigger: str) -> None:
     list(rebuild_indexes(inline.services))
     expected = find_titles(Services(inline.services.config), collage(4))
     for path in inline.services.config.data_dir.glob("indexes/*/segment-*.faiss"):
@@ -60,7 +60,7 @@ def test_an_index_with_a_flipped_byte_is_made_again_by_itself(inline: SyncRunner
         data[-9] ^= 1
         path.write_bytes(data)
     assert any(check.problems for check in check_indexes(inline.services))
-    if noticed == "at intervals":
+    if trigger == "at intervals":
         repair_indexes(inline.services)
     assert find_titles(Services(inline.services.config), collage(4)) == expected == {"Work 4"}
     services = Services(inline.services.config)
@@ -70,7 +70,7 @@ def test_an_index_with_a_flipped_byte_is_made_again_by_itself(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_machines_make_their_indexes_of_the_rows_and_say_the_same(machine: Machine, studio: Owner) -> None:
+def test_machines_build_identical_indexes_from_rows(machine: Machine, studio: Owner) -> None:
     first_machine, second_machine = machine("here"), machine("there")
     assert find_titles(second_machine, collage(4)) == find_titles(first_machine, collage(4)) == {"Work 4"}
     for item in (first_machine, second_machine):
@@ -83,9 +83,9 @@ def test_machines_make_their_indexes_of_the_rows_and_say_the_same(machine: Machi
 
 
 @pytest.mark.long
-def test_one_that_is_ahead_of_restored_rows_is_made_again(inline: SyncRunner, studio: Owner) -> None:
+def test_index_ahead_of_restored_rows_is_rebuilt(inline: SyncRunner, studio: Owner) -> None:
     list(rebuild_indexes(inline.services))
-    folder = index_folder(inline.services.config, Collection.WORKS, PHASH)
+    folder = get_index_folder(inline.services.config, Collection.WORKS, PHASH)
     index = FaissIndex(PHASH, folder)
     index.flush(index.sequence + 1)
     assert find_titles(Services(inline.services.config), collage(4)) == {"Work 4"}
@@ -94,12 +94,10 @@ def test_one_that_is_ahead_of_restored_rows_is_made_again(inline: SyncRunner, st
 
 
 @pytest.mark.long
-def test_a_machine_that_lacks_much_writes_it_down_step_by_step(
-    machine: Machine, studio: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_backlog_is_indexed_in_steps(machine: Machine, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.fingerprints.indexes.PAGE", 2)
     monkeypatch.setattr("registry.fingerprints.indexes.MAX_TAIL", 2)
     first_machine = machine("here")
     assert find_titles(first_machine, collage(4)) == {"Work 4"}
-    index = FaissIndex(PHASH, index_folder(first_machine.config, Collection.WORKS, PHASH))
-    assert 0 < len(index) <= len(get_indexes(first_machine).of(Collection.WORKS, PHASH)) < len(index) + 2
+    index = FaissIndex(PHASH, get_index_folder(first_machine.config, Collection.WORKS, PHASH))
+    assert 0 < len(index) <= len(get_indexes(first_machine).get_index(Collection.WORKS, PHASH)) < len(index) + 2

@@ -1,4 +1,4 @@
-"""Test local votes in the product: works are added and removed during searches, and damage is repaired."""
+"""Test the index of local features: missing features are computed, and outdated or damaged indexes are rebuilt."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from indexer.picture.features import extract
 from indexer.picture.spaces import LOCAL, ROOTSIFT
-from indexer.votes.codec import compute_codec_digest, shipped_codec
+from indexer.votes.codec import compute_codec_digest, load_shipped_codec
 from registry.fingerprints import indexes
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.indexes import CollectionVectors
@@ -23,15 +23,15 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
 
-WORKS = 6
-STORED = CollectionVectors(Collection.WORKS, ROOTSIFT)
+WORK_COUNT = 6
+STORED_VECTORS = CollectionVectors(Collection.WORKS, ROOTSIFT)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """An owner with some works."""
     new_owner = owner("studio")
-    for number in range(WORKS):
+    for number in range(WORK_COUNT):
         register(stage.services, new_owner, photograph(number), f"Work {number}")
 
 
@@ -41,26 +41,26 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 @pytest.mark.long
-def test_works_from_before_there_were_votes_are_measured_in_the_background(inline: SyncRunner, studio: Owner) -> None:
+def test_missing_local_features_are_computed_in_the_background(inline: SyncRunner, studio: Owner) -> None:
     removed, _ = FingerprintRow.objects.filter(part=LOCAL).delete()
-    assert removed >= WORKS
+    assert removed >= WORK_COUNT
     services = Services(inline.services.config)
     get_indexes(services).refresh(Collection.WORKS)
     assert len(get_indexes(services).votes) == 0
-    local_feature_upkeep.maintain(services)
+    local_feature_upkeep.maintain_local_features(services)
     get_indexes(services).refresh(Collection.WORKS)
-    best, *_ = get_indexes(services).votes.votes(extract(collage(4)).quick.descriptors)
-    assert (len(get_indexes(services).votes), best.weight > 10) == (WORKS, True)
-    assert local_feature_upkeep.measure_missing(services) == 0
+    best, *_ = get_indexes(services).votes.votes(extract(collage(4)).quick_features.descriptors)
+    assert (len(get_indexes(services).votes), best.weight > 10) == (WORK_COUNT, True)
+    assert local_feature_upkeep.compute_missing_features(services) == 0
 
 
 def list_problems(inline: SyncRunner) -> list[str]:
-    return local_feature_upkeep.get_vote_index(inline.services).check(STORED)
+    return local_feature_upkeep.get_vote_index(inline.services).check(STORED_VECTORS)
 
 
-def test_a_work_with_fewer_local_features_than_the_database_is_found(inline: SyncRunner, studio: Owner) -> None:
-    last = STORED.last_change()
-    ((numbers, sets),) = STORED.batches(last)
+def test_work_with_missing_local_features_is_reported(inline: SyncRunner, studio: Owner) -> None:
+    last = STORED_VECTORS.last_change()
+    ((numbers, sets),) = STORED_VECTORS.batches(last)
     local_feature_upkeep.get_vote_index(inline.services).replace([(numbers, [sets[0][:0], *sets[1:]])], last)
     (problem,) = list_problems(inline)
     assert f"Number {numbers[0]} has 0" in problem
@@ -75,7 +75,7 @@ def write_other_version(folder: Path) -> None:
 
 
 @pytest.mark.long
-def test_an_index_of_an_unknown_version_is_rebuilt_when_works_are_searched_with_one_line_logged(
+def test_index_of_unknown_version_is_rebuilt_on_search_and_logged_once(
     inline: SyncRunner, studio: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
     list(rebuild_indexes(inline.services))
@@ -87,7 +87,7 @@ def test_an_index_of_an_unknown_version_is_rebuilt_when_works_are_searched_with_
 
 
 @pytest.mark.long
-def test_one_that_serves_meanwhile_is_rebuilt_by_the_upkeep_and_goes_on(inline: SyncRunner, studio: Owner) -> None:
+def test_index_of_unknown_version_is_rebuilt_while_it_serves(inline: SyncRunner, studio: Owner) -> None:
     list(rebuild_indexes(inline.services))
     serving = Services(inline.services.config)
     assert find_titles(serving, collage(4)) == {"Work 4"}
@@ -99,28 +99,28 @@ def test_one_that_serves_meanwhile_is_rebuilt_by_the_upkeep_and_goes_on(inline: 
 
 
 @pytest.mark.long
-def test_a_large_installation_gets_a_codec_of_its_own(
+def test_large_installation_trains_its_own_codec(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list(rebuild_indexes(inline.services))
     reader = Services(inline.services.config)
     assert find_titles(reader, collage(4)) == {"Work 4"}
-    monkeypatch.setattr("indexer.votes.index.MIN_FOR_A_CODEC", WORKS - 1)
+    monkeypatch.setattr("indexer.votes.index.MIN_FOR_A_CODEC", WORK_COUNT - 1)
     monkeypatch.setattr("indexer.votes.index.choose_list_count", lambda _: 1100)
     monkeypatch.setattr("indexer.votes.index.SAMPLES_PER_LIST", 2)
-    local_feature_upkeep.maintain(inline.services)
+    local_feature_upkeep.maintain_local_features(inline.services)
     assert find_titles(reader, collage(4)) == {"Work 4"}
     assert get_indexes(reader).votes.codec.nlist == 1100
     assert not local_feature_upkeep.get_vote_index(inline.services).is_outgrown
 
 
-def test_works_with_hardly_any_local_features_keep_the_codec_they_have(
+def test_works_with_few_local_features_keep_the_shipped_codec(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.votes.index.MIN_FOR_A_CODEC", WORKS - 1)
+    monkeypatch.setattr("indexer.votes.index.MIN_FOR_A_CODEC", WORK_COUNT - 1)
     monkeypatch.setattr("indexer.votes.index.choose_list_count", lambda _: 100_000)
     list(rebuild_indexes(inline.services))
     assert compute_codec_digest(local_feature_upkeep.get_vote_index(inline.services).codec) == compute_codec_digest(
-        shipped_codec()
+        load_shipped_codec()
     )
     assert not local_feature_upkeep.get_vote_index(inline.services).is_outgrown

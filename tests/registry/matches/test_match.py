@@ -1,4 +1,4 @@
-"""Test from a sighting to a case: the owner, the effect of licences, and that nothing happens twice."""
+"""Test matching of sightings with registered works, the cases that it opens, and registration conflicts."""
 
 from io import BytesIO
 
@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from PIL import Image
 
 from desk.schemas.cases import Use
-from registry.bundles.facts import picture_facts
+from registry.bundles.facts import build_picture_facts
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Match, Owner, Picture
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
@@ -23,7 +23,7 @@ def crawl_pictures(
 
 
 @pytest.mark.long
-def test_a_copy_on_a_page_opens_a_case_that_is_captured_at_once(inline: SyncRunner) -> None:
+def test_copy_on_a_page_opens_a_case_with_a_capture(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     work = register(inline.services, studio, data).work
@@ -45,7 +45,7 @@ def test_new_work_matches_pictures_already_seen(inline: SyncRunner) -> None:
     assert Case.objects.get().party == "shop.example"
 
 
-def test_what_a_found_picture_was_compared_with_in_vain_leaves_no_row(inline: SyncRunner) -> None:
+def test_unmatched_comparison_is_not_stored(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(1)).work
     picture_ids = crawl_pictures(inline, studio, photograph(2), recompress(photograph(1)))
@@ -55,7 +55,7 @@ def test_what_a_found_picture_was_compared_with_in_vain_leaves_no_row(inline: Sy
     assert set(Picture.objects.filter(pk__in=picture_ids).values_list("state", flat=True)) == {"done"}
 
 
-def test_the_very_same_bytes_are_matched_too(inline: SyncRunner) -> None:
+def test_identical_bytes_are_matched(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
@@ -63,33 +63,33 @@ def test_the_very_same_bytes_are_matched_too(inline: SyncRunner) -> None:
     assert Case.objects.get().case_sightings.get().match.decision == "certain"
 
 
-def test_registration_conflict_reveals_only_that_an_earlier_one_exists(inline: SyncRunner) -> None:
+def test_registration_conflict_reveals_only_the_earlier_date(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     data = photograph(1)
     first = register(inline.services, studio, data)
-    assert first.earlier is None
-    assert register(inline.services, agency, data).earlier == first.work.registered_at
-    assert register(inline.services, agency, recompress(data)).earlier == first.work.registered_at
+    assert first.earlier_registered_at is None
+    assert register(inline.services, agency, data).earlier_registered_at == first.work.registered_at
+    assert register(inline.services, agency, recompress(data)).earlier_registered_at == first.work.registered_at
 
 
-def test_registering_the_same_picture_twice_gives_the_same_work(inline: SyncRunner) -> None:
+def test_registering_the_same_picture_twice_returns_the_same_work(inline: SyncRunner) -> None:
     studio = owner("studio")
     first, second_registration = (register(inline.services, studio, photograph(1)) for _ in range(2))
-    assert (first.work, first.new, second_registration.new) == (second_registration.work, True, False)
+    assert (first.work, first.is_new, second_registration.is_new) == (second_registration.work, True, False)
 
 
 @pytest.mark.long
-def test_of_the_flat_alone_it_is_said_that_no_match_is_certain(inline: SyncRunner) -> None:
-    from demo.pictures import flat
+def test_only_flat_pictures_are_marked_low_information(inline: SyncRunner) -> None:
+    from demo.pictures import generate_flat
 
     studio = owner("studio")
-    assert register(inline.services, studio, encode_jpeg(flat())).low_information == ("flat",)
+    assert register(inline.services, studio, encode_jpeg(generate_flat())).low_information == ("flat",)
     page = register(inline.services, studio, encode_jpeg(text_page(1)))
     assert (page.low_information, page.work.low_information) == ((), [])
     assert "two-tone" in page.work.pictures.get().low_information  # its hash alone does not distinguish it
 
 
-def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: SyncRunner) -> None:
+def test_undecodable_picture_is_done_with_its_refusal(inline: SyncRunner) -> None:
     match_pictures(inline.services, crawl_pictures(inline, owner("studio"), b"\xff\xd8\xff\xe0 no picture"))
     picture = Picture.objects.get()
     assert picture.state == "done"
@@ -97,7 +97,7 @@ def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: SyncRu
 
 
 @pytest.mark.long
-def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunner) -> None:
+def test_truncated_copy_opens_a_case_that_reports_it(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
@@ -109,7 +109,7 @@ def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunne
     match = use.match
     assert (match.decision, match.found.incomplete, match.registered.incomplete) == ("certain", True, False)
     assert (match.found.format, match.found.width, match.found.height) == ("JPEG", *copy.size)
-    assert picture_facts(match.found, "data/seen/01.jpg").incomplete
-    assert [row.incomplete for row in Use.of_case(case)] == [True]
+    assert build_picture_facts(match.found, "data/seen/01.jpg").incomplete
+    assert [row.incomplete for row in Use.from_case(case)] == [True]
     assert render_to_string("web/broken-off.html", {"picture": match.found}).strip()
     assert not render_to_string("web/broken-off.html", {"picture": match.registered}).strip()

@@ -1,15 +1,15 @@
-"""Test matches and networks as rows."""
+"""Test the database rows of matches and of the active descriptor model."""
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from registry.fingerprints.loaded_networks import install_shipped
+from registry.fingerprints.loaded_models import install_built_in
 from registry.models import DescriptorChoice, Match
 from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_what_was_measured_of_a_pair_is_read_as_it_was_kept(inline: SyncRunner) -> None:
+def test_verification_round_trips_through_match_row(inline: SyncRunner) -> None:
     match = create_case(inline.services, owner("studio")).case_sightings.get().match
     verification = match.verification
     assert verification.decision == "certain"
@@ -24,8 +24,8 @@ def test_what_was_measured_of_a_pair_is_read_as_it_was_kept(inline: SyncRunner) 
     assert Match.objects.latest("pk").verification == verification
 
 
-def test_one_row_says_which_network_serves(inline: SyncRunner) -> None:
-    install_shipped(inline.services.blobs)
+def test_only_one_descriptor_choice_is_stored(inline: SyncRunner) -> None:
+    install_built_in(inline.services.blobs)
     choice = DescriptorChoice.objects.get()
     with pytest.raises(IntegrityError, match="descriptor_choice_single"), transaction.atomic():
         DescriptorChoice.objects.create(pk=2, serving=choice.serving)

@@ -1,4 +1,4 @@
-"""Test the registered works as a search reads them, while works are added and removed."""
+"""Test searches in the registered works while works are added and removed."""
 
 import time
 from dataclasses import replace
@@ -37,12 +37,12 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 @pytest.mark.long
-def test_every_work_of_which_a_picture_shows_a_piece_is_found(inline: SyncRunner, studio: Owner) -> None:
+def test_collage_matches_every_work_it_shows(inline: SyncRunner, studio: Owner) -> None:
     assert find_titles(inline.services, collage(4, 9)) == {"Work 4", "Work 9"}
 
 
 @pytest.mark.long
-def test_a_work_that_is_added_is_found_at_once_by_another_process(inline: SyncRunner, studio: Owner) -> None:
+def test_new_work_is_found_immediately_by_other_processes(inline: SyncRunner, studio: Owner) -> None:
     other, query = Services(inline.services.config), collage(77)
     assert find_titles(other, query) == set()
     started = time.monotonic()
@@ -58,17 +58,19 @@ def make_marked_copy(seed: int) -> bytes:
 
 
 @pytest.mark.long
-def test_whoever_registers_a_picture_later_takes_nothing_from_it(inline: SyncRunner, studio: Owner) -> None:
+def test_marks_of_later_registration_do_not_affect_the_first(inline: SyncRunner, studio: Owner) -> None:
     data = make_marked_copy(1)
     register(inline.services, studio, data)
     rival = owner("rival")
     for picture in (make_marked_copy(2), make_marked_copy(3), data):
         register(inline.services, rival, picture)
-    assert WorkPicture.objects.filter(picture__digest=Digest.of(data)).exclude(marks=[]).get().work.owner == rival
-    assert load_registered_features(inline.services, Digest.of(data)).marked == ()
+    assert (
+        WorkPicture.objects.filter(picture__digest=Digest.from_bytes(data)).exclude(marks=[]).get().work.owner == rival
+    )
+    assert load_registered_features(inline.services, Digest.from_bytes(data)).marked == ()
 
 
-def test_what_a_work_is_to_others_is_found_by_the_features_that_are_there(inline: SyncRunner, studio: Owner) -> None:
+def test_relations_are_found_with_stored_features(inline: SyncRunner, studio: Owner) -> None:
     def fail() -> LocalFeatures:
         raise AssertionError("quick features were measured")
 

@@ -1,4 +1,4 @@
-"""Test a work registered after its copies' bytes have expired: they are requested again where they were seen."""
+"""Test searches in past sightings whose bytes have expired: the images are requested again from their URLs."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +18,7 @@ from exhibit.files.blobs import FolderBlobStore
 from exhibit.types import Decision, Verification
 from indexer.picture.spaces import PIPELINE
 from registry.crawls import revisits
-from registry.db.steps import due_ids
+from registry.db.steps import list_due_ids
 from registry.fingerprints import fingerprints
 from registry.jobs import JOBS
 from registry.matches.match import match_pictures
@@ -34,19 +34,19 @@ from workers.tasks.sync_runner import SyncRunner
 
 Outcome = Revisit.Outcome
 LONG_AGO = timedelta(days=90)
-WORKS = 3
+WORK_COUNT = 3
 
 
 @dataclass
 class World:
-    """An installation that may crawl loopback, a site that it saw long ago, and an owner who registers now."""
+    """An installation that may crawl loopback, a site that was crawled long ago, and an owner without works."""
 
     inline: SyncRunner
     shop: Shop
     studio: Owner
 
-    def age(self) -> None:
-        """Date all sightings far back, and let their bytes expire."""
+    def expire_sightings(self) -> None:
+        """Backdate all sightings, and expire their bytes."""
         past = now() - LONG_AGO
         Picture.objects.update(first_seen=past)
         Sighting.objects.update(first_seen=past, last_seen=past)
@@ -66,10 +66,10 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[World]:
     inline = SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), retention_days=30))
     with Site(host="127.0.0.6") as site:
         shop = Shop(site)
-        for seed in range(WORKS):
+        for seed in range(WORK_COUNT):
             shop.image(f"/copy-{seed}.jpg", recompress(photograph(seed)))
         shop.image("/other.jpg", photograph(60))
-        shop.page("/", *(f"/copy-{seed}.jpg" for seed in range(WORKS)), "/other.jpg")
+        shop.page("/", *(f"/copy-{seed}.jpg" for seed in range(WORK_COUNT)), "/other.jpg")
         studio = owner("studio")
         create_watch(studio, shop.url())
         Watch.objects.create(
@@ -77,7 +77,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[World]:
         )
         inline.run_until_idle()
         new_world = World(inline, shop, studio)
-        new_world.age()
+        new_world.expire_sightings()
         site.requests.clear()
         yield new_world
     fingerprints.clear_cached_spaces()
@@ -93,21 +93,23 @@ def list_outcomes() -> dict[str, str]:
 
 
 @pytest.mark.long
-def test_what_comes_again_is_compared_what_changed_is_new_and_what_has_gone_is_recorded(world: World) -> None:
+def test_revisit_records_unchanged_changed_and_missing_pictures(world: World) -> None:
     world.shop.image("/copy-1.jpg", encode_jpeg(Image.open(BytesIO(photograph(1))), quality=35))
     world.shop.site.routes["/copy-2.jpg"] = Answer(b"gone", "text/plain", status=404)
-    world.register(*range(WORKS))
+    world.register(*range(WORK_COUNT))
 
     assert list_outcomes() == {"copy-0.jpg": Outcome.CAME, "copy-1.jpg": Outcome.CHANGED, "copy-2.jpg": Outcome.GONE}
     assert sorted(Case.objects.values_list("work__title", flat=True)) == ["Work 0", "Work 1"]
     assert set(Match.objects.exclude(decision="none").values_list("decision", flat=True)) == {"certain"}
 
-    sightings = Sighting.objects.filter(picture__digest=Digest.of(recompress(photograph(0)))).order_by("first_seen")
+    sightings = Sighting.objects.filter(picture__digest=Digest.from_bytes(recompress(photograph(0)))).order_by(
+        "first_seen"
+    )
     assert [sighting.found_in for sighting in sightings] == ["img", "seen-before"]
     first_seen_times = [sighting.first_seen for sighting in sightings if sighting.first_seen is not None]
     assert first_seen_times[0] < now() - LONG_AGO / 2 < first_seen_times[1]
     assert sightings[1].page_url == world.shop.url("/")
-    changed = Picture.objects.get(digest=Digest.of(encode_jpeg(Image.open(BytesIO(photograph(1))), quality=35)))
+    changed = Picture.objects.get(digest=Digest.from_bytes(encode_jpeg(Image.open(BytesIO(photograph(1))), quality=35)))
     first_seen_again = changed.sightings.get().first_seen
     assert first_seen_again is not None
     assert first_seen_again > now() - timedelta(hours=1)
@@ -119,14 +121,14 @@ def test_what_comes_again_is_compared_what_changed_is_new_and_what_has_gone_is_r
 
 
 @pytest.mark.long
-def test_a_picture_whose_small_copy_is_unlike_is_left_in_peace(world: World) -> None:
+def test_dissimilar_past_pictures_are_not_requested(world: World) -> None:
     world.register(0)
     assert {path for path in world.shop.site.requested_paths() if path.endswith(".jpg")} == {"/copy-0.jpg"}
     assert WorkPicture.objects.get().progress["asked_again"] == 1
 
 
 @pytest.mark.long
-def test_robots_and_the_guard_hold_for_what_was_seen_before_too(world: World) -> None:
+def test_revisits_obey_robots_and_guard(world: World) -> None:
     world.shop.site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /copy-0\n", "text/plain")
     Sighting.objects.filter(image_url__endswith="copy-1.jpg").update(image_url="http://10.0.0.1/copy-1.jpg")
     world.register(0, 1)
@@ -138,7 +140,7 @@ def test_robots_and_the_guard_hold_for_what_was_seen_before_too(world: World) ->
     assert not [path for path in world.shop.site.requested_paths() if path.endswith(".jpg")]
 
 
-def test_private_sightings_of_another_owner_are_neither_requested_nor_shown(world: World) -> None:
+def test_private_sightings_of_other_owners_are_not_requested_or_shown(world: World) -> None:
     Sighting.objects.filter(image_url__endswith="copy-0.jpg").update(private_to=owner("rival"))
     world.register(0)
     assert not Revisit.objects.exists()
@@ -150,17 +152,17 @@ class DyingBlobStore(FolderBlobStore):
 
     def __init__(self, root: Path, reads: int) -> None:
         super().__init__(root)
-        self.left = reads
+        self.reads_left = reads
 
     def get(self, digest: Digest) -> bytes:
-        self.left -= 1
-        if self.left < 0:
+        self.reads_left -= 1
+        if self.reads_left < 0:
             raise KeyboardInterrupt
         return super().get(digest)
 
 
 @pytest.mark.long
-def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
+def test_killed_search_resumes_with_the_same_rows(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("registry.matches.search_past.STORE_BATCH_SIZE", 1)
@@ -186,9 +188,7 @@ def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
 
 
 @pytest.mark.long
-def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_search_yields_and_completes_later(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.matches.search_past.MAX_STEP_SECONDS", -1.0)
     monkeypatch.setattr("registry.matches.search_past.STORE_BATCH_SIZE", 1)
     studio = owner("studio")
@@ -209,9 +209,7 @@ def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
     assert progress == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
 
 
-def test_of_each_new_work_the_likeliest_pictures_are_compared_before_the_rest_of_any(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_best_candidates_of_each_work_are_compared_first(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.matches.search_past.MAX_AT_ONCE", 1)
     studio = owner("studio")
     crawl_slice, epoch = claim_new_slice(studio)
@@ -228,7 +226,7 @@ def test_of_each_new_work_the_likeliest_pictures_are_compared_before_the_rest_of
     job = JOBS["search"]
     calls = []
     for _ in range(3):
-        for ids in job.batches(due_ids(job.rows, LONG_AGO, 1, job.owner, fresh_first=job.fresh_first)):
+        for ids in job.iterate_batches(list_due_ids(job.model, LONG_AGO, 1, job.owner, fresh_first=job.fresh_first)):
             job(inline.services, ids)
         calls.append(sorted(Match.objects.values_list("registered__work_pictures__work__title", flat=True)))
     assert calls == [["Work 0"], ["Work 0", "Work 1"], ["Work 0", "Work 0", "Work 1"]]
@@ -239,9 +237,7 @@ def test_of_each_new_work_the_likeliest_pictures_are_compared_before_the_rest_of
 
 
 @pytest.mark.long
-def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_the_next(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_works_not_searched_in_a_step_wait_for_the_next(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.matches.search_past.MAX_STEP_SECONDS", -1.0)
     studio = owner("studio")
     crawl_slice, epoch = claim_new_slice(studio)
@@ -257,7 +253,7 @@ def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_t
 
 
 @pytest.mark.long
-def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first(inline: SyncRunner) -> None:
+def test_small_copy_on_a_page_is_found_in_either_order(inline: SyncRunner) -> None:
     page = Image.new("RGB", (960, 720), "white")
     for number in range(4):
         page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))
@@ -272,7 +268,7 @@ def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first
     assert Case.objects.count() == 1
 
 
-def test_unmatched_pair_takes_and_keeps_a_later_result(inline: SyncRunner) -> None:
+def test_only_unmatched_result_is_replaced_by_a_later_result(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(0)).work.pictures.get()
     (picture_id,) = record_sightings(inline.services, *claim_new_slice(studio), [recompress(photograph(0))])
@@ -286,14 +282,14 @@ def test_unmatched_pair_takes_and_keeps_a_later_result(inline: SyncRunner) -> No
 
 
 def crawl_again(inline: SyncRunner, data: bytes) -> None:
-    """Let another crawl see an image."""
+    """Record and match a sighting of an image in another crawl."""
     studio = Owner.objects.get()
     crawl_slice, epoch = claim_new_slice(studio, f"again-{studio.watches.count()}")
     match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [data], host="again.example"))
 
 
 @pytest.mark.long
-def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_again(inline: SyncRunner) -> None:
+def test_match_missed_by_failed_search_is_found_on_next_sighting(inline: SyncRunner) -> None:
     studio, data = owner("studio"), recompress(photograph(0))
     record_sightings(inline.services, *claim_new_slice(studio), [data])
     inline.run_until_idle()
@@ -304,23 +300,23 @@ def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_a
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("why", ["too many", "unreadable"])
-def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, why: str
+@pytest.mark.parametrize("reason", ["too many", "unreadable"])
+def test_picture_left_out_of_a_search_is_found_on_next_sighting(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     studio, data = owner("studio"), recompress(photograph(0))
     nearer = photograph(0) + b"as it is"
     record_sightings(inline.services, *claim_new_slice(studio), [data, nearer])
     inline.run_until_idle()
-    if why == "too many":
+    if reason == "too many":
         monkeypatch.setattr("registry.matches.search_past.MAX_PICTURES", 1)
     else:
-        inline.services.blobs.remove(Digest.of(data))
+        inline.services.blobs.remove(Digest.from_bytes(data))
     register(inline.services, studio, photograph(0))
     inline.run_until_idle()
-    assert not Match.objects.filter(found__digest=Digest.of(data)).exists()
+    assert not Match.objects.filter(found__digest=Digest.from_bytes(data)).exists()
     crawl_again(inline, data)
-    assert Match.objects.get(found__digest=Digest.of(data)).decision == "certain"
+    assert Match.objects.get(found__digest=Digest.from_bytes(data)).decision == "certain"
 
 
 @pytest.mark.long
@@ -336,7 +332,7 @@ def test_several_works_are_searched_in_one_pass_with_the_same_result(inline: Syn
         register(inline.services, studio, photograph(seed), f"Work {seed}")
     search_pictures(inline.services, list(WorkPicture.objects.values_list("pk", flat=True)))
     pairs = {(m.registered.digest, m.found.digest) for m in Match.objects.exclude(decision="none")}
-    assert pairs == {(Digest.of(photograph(seed)), Digest.of(mirrored[seed])) for seed in range(3)}
+    assert pairs == {(Digest.from_bytes(photograph(seed)), Digest.from_bytes(mirrored[seed])) for seed in range(3)}
     assert {row.progress["compared"] for row in WorkPicture.objects.all()} == {1}
     expected_keys = {"related", "vectors", "alike", "compared", "expired", "asked_again"}
     assert set(WorkPicture.objects.all()[0].progress) == expected_keys

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from exhibit.types import Metric, Space
-from registry.fingerprints.fingerprints import clear_cached_spaces, space_id
+from registry.fingerprints.fingerprints import clear_cached_spaces, get_space_id
 from registry.models import SpaceRow
 
 SPACE = Space("trial", "1", Metric.HAMMING, 256)
@@ -14,7 +14,7 @@ SPACE = Space("trial", "1", Metric.HAMMING, 256)
 def test_space_is_recreated_after_a_rollback() -> None:
     clear_cached_spaces()
     with transaction.atomic():
-        space_id(SPACE)
+        get_space_id(SPACE)
         transaction.set_rollback(True)
-    assert SpaceRow.objects.filter(pk=space_id(SPACE)).exists()
-    assert space_id(SPACE) == SpaceRow.objects.get(name="trial").pk
+    assert SpaceRow.objects.filter(pk=get_space_id(SPACE)).exists()
+    assert get_space_id(SPACE) == SpaceRow.objects.get(name="trial").pk

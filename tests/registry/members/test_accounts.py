@@ -10,7 +10,7 @@ from tests.assets.rows import owner
 PASSWORD = "a long and good password"
 
 
-def test_an_owner_has_a_name_and_a_short_name_of_its_own(db: None) -> None:
+def test_owner_names_and_slugs_are_unique(db: None) -> None:
     assert accounts.add_owner("The  Stüdio & Söhne\n").slug == "the-studio-sohne"
     assert accounts.add_owner("写真").slug == "owner-2"
     refused = {
@@ -27,19 +27,19 @@ def test_an_owner_has_a_name_and_a_short_name_of_its_own(db: None) -> None:
     assert Owner.objects.count() == 2
 
 
-def test_taken_owner_name_does_not_reveal_its_holder(db: None) -> None:
+def test_duplicate_owner_name_does_not_reveal_its_owner(db: None) -> None:
     ann = accounts.add_member(accounts.add_owner("Studio"), "ann@example.org", "owner", PASSWORD).user
     eve = accounts.add_member(accounts.add_owner("Agency"), "eve@example.org", "owner", PASSWORD).user
     with pytest.raises(WrongUseError, match="studio"):
-        accounts.create_owner_for(ann, "studio")
+        accounts.create_owner_for_user(ann, "studio")
     with pytest.raises(WrongUseError) as error_info:
-        accounts.create_owner_for(eve, "studio")
+        accounts.create_owner_for_user(eve, "studio")
     assert "studio" not in str(error_info.value).lower()
-    second = accounts.create_owner_for(eve, "Studio!")
+    second = accounts.create_owner_for_user(eve, "Studio!")
     assert (second.slug, Membership.objects.get(owner=second).role) == ("studio-2", "owner")
 
 
-def test_a_known_person_keeps_the_password_and_takes_the_new_role(db: None) -> None:
+def test_existing_user_keeps_password_and_gets_new_role(db: None) -> None:
     studio = accounts.add_owner("Studio")
     accounts.add_member(studio, "Ann@Example.org", "owner", PASSWORD)
     accounts.add_member(studio, "bob@example.org", "viewer", PASSWORD)
@@ -54,9 +54,9 @@ def test_a_known_person_keeps_the_password_and_takes_the_new_role(db: None) -> N
     assert accounts.get_user("bob@example.org").check_password("another password of Bob's")
 
 
-def test_an_operator_begins_with_an_owner_or_with_nothing_at_all(db: None) -> None:
+def test_operator_is_created_with_owner_or_not_at_all(db: None) -> None:
     def make_link() -> object:
-        return invitations.find_open(invitations.invite_operator(by="root"))
+        return invitations.find_open_invitation(invitations.invite_operator(by="root"))
 
     accounts.add_owner("Taken")
     with pytest.raises(WrongUseError):
@@ -75,7 +75,7 @@ def add_member(rights_holder: Owner, name: str, role: Role) -> User:
     return user
 
 
-def test_the_last_in_the_role_of_owner_can_neither_leave_nor_take_another_role(db: None) -> None:
+def test_last_member_in_the_owner_role_cannot_leave_or_change_role(db: None) -> None:
     studio = owner("studio")
     ann, bob = add_member(studio, "ann", Role.OWNER), add_member(studio, "bob", Role.VIEWER)
     with pytest.raises(WrongUseError):
@@ -91,17 +91,17 @@ def test_the_last_in_the_role_of_owner_can_neither_leave_nor_take_another_role(d
     assert [member.user for member in accounts.list_members(studio)] == [bob]
 
 
-def test_whoever_leaves_leaves_no_token_behind(db: None) -> None:
+def test_removed_member_loses_api_tokens(db: None) -> None:
     studio = owner("studio")
     add_member(studio, "ann", Role.OWNER)
     bob = add_member(studio, "bob", Role.REVIEWER)
     _, secret = tokens.create_token(studio, bob, name="script", scopes=[Scope.READ], days=1)
     accounts.remove_member(studio, bob.pk, by="Ann")
-    Membership.objects.create(owner=studio, user=bob)  # and returns
+    Membership.objects.create(owner=studio, user=bob)  # Bob rejoins
     assert tokens.find_token(secret) is None
 
 
-def test_strangers_and_roles_that_there_are_not_are_refused(db: None) -> None:
+def test_unknown_members_and_roles_are_rejected(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
     ann, eve = add_member(studio, "ann", Role.OWNER), add_member(agency, "eve", Role.OWNER)
     with pytest.raises(WrongUseError):

@@ -1,4 +1,4 @@
-"""Test a mail's signed link and a browser's signed mark, and what ends both."""
+"""Test signed links in mails and signed device marks in browsers, and the events that invalidate them."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def ann(db: None) -> User:
     return user
 
 
-def opens_page(signed: str) -> bool:
+def can_open_page(signed: str) -> bool:
     result = devices.read_link(signed)
     assert result is not None
     assert result.path == PATH
@@ -46,39 +46,37 @@ def forget_devices(ann: User) -> None:
         forget_devices,
     ],
 )
-def test_a_link_ends_with_password_address_account_membership_and_lost_devices(
-    ann: User, end: Callable[[User], object]
-) -> None:
+def test_link_expires_when_account_membership_or_devices_change(ann: User, end: Callable[[User], object]) -> None:
     signed = devices.make_link(Owner.objects.get(), ann, PATH)
-    assert opens_page(signed)
+    assert can_open_page(signed)
     end(ann)
     ann.save()
-    assert not opens_page(signed)
+    assert not can_open_page(signed)
 
 
-def test_a_link_ends_after_three_days_and_a_mark_after_half_a_year(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_link_expires_after_three_days_and_device_mark_after_180(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
     signed, device_mark, start = (
         devices.make_link(Owner.objects.get(), ann, PATH),
-        devices.make_device_mark(ann),
+        devices.make_device_token(ann),
         time.time(),
     )
     moment = start
     monkeypatch.setattr(time, "time", lambda: moment)
     for span, link, mark in ((2.9, True, True), (3.1, False, True), (179, False, True), (181, False, False)):
         moment = start + timedelta(days=span).total_seconds()
-        assert (opens_page(signed), devices.is_known_device(device_mark, ann)) == (link, mark), span
+        assert (can_open_page(signed), devices.is_known_device(device_mark, ann)) == (link, mark), span
 
 
-def test_neither_is_the_other_nor_somebody_elses(ann: User) -> None:
-    signed, mark = devices.make_link(Owner.objects.get(), ann, PATH), devices.make_device_mark(ann)
+def test_link_and_device_mark_are_not_interchangeable(ann: User) -> None:
+    signed, mark = devices.make_link(Owner.objects.get(), ann, PATH), devices.make_device_token(ann)
     assert devices.read_link(mark) is None
     assert devices.read_link(signing.dumps([ann.pk, 1, PATH, "x"], salt="another")) is None
     assert not devices.is_known_device(signed, ann)
     assert not devices.is_known_device(mark, User.objects.create_user("bob", "bob@example.org"))
 
 
-def test_that_devices_were_forgotten_stands_in_the_log(ann: User) -> None:
-    mark = devices.make_device_mark(ann)
+def test_forgetting_devices_is_logged(ann: User) -> None:
+    mark = devices.make_device_token(ann)
     devices.forget_devices(ann, by="operator")
     ann.refresh_from_db()
     assert not devices.is_known_device(mark, ann)
@@ -88,7 +86,7 @@ def test_that_devices_were_forgotten_stands_in_the_log(ann: User) -> None:
     assert (opening.details["by"], opening.details["user"]) == ("operator", "ann")
 
 
-def test_what_ended_is_forgotten_with_what_lists_said_of_it(db: None) -> None:
+def test_expired_sessions_are_deleted_with_their_list_entries(db: None) -> None:
     ann = User.objects.create_user("ann")
     for key, hours in (("ended", -1), ("lives", 1)):
         Session.objects.create(session_key=key, session_data="", expire_date=now() + timedelta(hours=hours))

@@ -13,14 +13,14 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.django_db
-def test_a_real_owner_is_neither_refused_nor_deleted() -> None:
+def test_real_owner_is_not_treated_as_sample() -> None:
     studio, person = owner("studio"), User.objects.create_user("ann")
     samples.check_not_sample(studio)
     with pytest.raises(WrongUseError):
         sample_removal.delete_owner(studio)
-    assert samples.get_sample(person) is None
-    sample = samples.create_sample(person)
-    assert (samples.get_sample(person), sample.sample, sample.name) == (sample, True, "Sample (ann)")
+    assert samples.get_sample_owner(person) is None
+    sample = samples.create_sample_owner(person)
+    assert (samples.get_sample_owner(person), sample.sample, sample.name) == (sample, True, "Sample (ann)")
     with pytest.raises(WrongUseError):
         samples.check_not_sample(sample)
     assert not LogSubmission.objects.exists()
@@ -29,9 +29,9 @@ def test_a_real_owner_is_neither_refused_nor_deleted() -> None:
 
 
 @pytest.mark.django_db
-def test_only_whoever_runs_it_takes_it_away(inline: SyncRunner) -> None:
+def test_sample_is_removed_only_by_its_user(inline: SyncRunner) -> None:
     person = User.objects.create_user("ann", "ann@example.org")
-    ann = samples.create_sample(person)
+    ann = samples.create_sample_owner(person)
     eve = Client()
     eve.force_login(User.objects.create_user("eve", "eve@example.org"))
     assert eve.post(f"/o/{ann.slug}/sample/remove").status_code == 404

@@ -1,4 +1,4 @@
-"""Test that API tokens permit no more than their member may do at the moment, and expire."""
+"""Test that API tokens permit only what their member may currently do, and that they expire."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def ann(studio: Owner) -> User:
     return User.objects.get()
 
 
-def test_a_token_permits_what_its_members_role_permits_at_this_moment(studio: Owner, ann: User) -> None:
+def test_token_permits_only_the_current_role_of_its_member(studio: Owner, ann: User) -> None:
     row, secret = tokens.create_token(studio, ann, name="script", scopes=[Scope.WRITE, Scope.READ], days=30)
     assert row.scopes == ["read", "write"]
     assert secret not in str(ApiToken.objects.values())
@@ -40,18 +40,19 @@ def test_a_token_permits_what_its_members_role_permits_at_this_moment(studio: Ow
     assert tokens.list_permitted_scopes(studio, ann) == frozenset()
 
 
-def test_a_token_that_is_unknown_over_or_revoked_opens_nothing(studio: Owner, ann: User) -> None:
+def test_unknown_expired_or_revoked_token_is_rejected(studio: Owner, ann: User) -> None:
     row, secret = tokens.create_token(studio, ann, name="script", scopes=[Scope.READ], days=1)
     assert [
-        tokens.find_token(candidate) for candidate in (secret[:-1], secret.removeprefix(tokens.PREFIX), secret * 9)
+        tokens.find_token(candidate)
+        for candidate in (secret[:-1], secret.removeprefix(tokens.TOKEN_PREFIX), secret * 9)
     ] == [None] * 3
     ApiToken.objects.update(expires_at=now())
     assert tokens.find_token(secret) is None
     ApiToken.objects.update(expires_at=now() + timedelta(days=1))
     with pytest.raises(NotFoundError):
-        tokens.revoke(owner("agency"), row.pk, by="Eve")
+        tokens.revoke_token(owner("agency"), row.pk, by="Eve")
     assert tokens.find_token(secret) is not None
-    tokens.revoke(studio, row.pk, by="Ann")
+    tokens.revoke_token(studio, row.pk, by="Ann")
     assert tokens.find_token(secret) is None
     assert not tokens.list_tokens(studio).exists()
 
@@ -67,13 +68,13 @@ def test_a_token_that_is_unknown_over_or_revoked_opens_nothing(studio: Owner, an
         ("a", ["read"], 367),
     ],
 )
-def test_what_cannot_be_a_token_is_refused(studio: Owner, ann: User, name: str, scopes: list[str], days: int) -> None:
+def test_invalid_token_request_is_rejected(studio: Owner, ann: User, name: str, scopes: list[str], days: int) -> None:
     with pytest.raises(WrongUseError):
         tokens.create_token(studio, ann, name=name, scopes=scopes, days=days)
     assert not ApiToken.objects.exists()
 
 
-def test_the_first_use_of_a_day_is_an_entry_of_the_log_and_the_others_are_none(studio: Owner, ann: User) -> None:
+def test_token_use_is_logged_once_a_day(studio: Owner, ann: User) -> None:
     row, _ = tokens.create_token(studio, ann, name="script", scopes=[Scope.READ], days=30)
 
     def count_uses() -> int:
@@ -90,7 +91,7 @@ def test_the_first_use_of_a_day_is_an_entry_of_the_log_and_the_others_are_none(s
     assert now() - row.used_at < timedelta(minutes=1)
 
 
-def test_an_address_is_good_until_another_is_made_it_is_revoked_or_its_member_leaves(db: None) -> None:
+def test_feed_ends_when_replaced_revoked_or_its_member_leaves(db: None) -> None:
     studio, ann = owner("studio"), User.objects.create_user("ann", "ann@example.org")
     membership = Membership.objects.create(owner=studio, user=ann)
     first = tokens.create_feed(studio, ann, by="Ann")

@@ -1,8 +1,8 @@
-"""Test a notice's possible addressees: addresses on the party's pages, copyright ones first, and the table."""
+"""Test the proposed addressees of a notice: contacts on the site's pages, copyright contacts first, and platforms."""
 
 from exhibit.clock import now
 from registry.models import Capture, FrontierUrl, Owner
-from registry.notices.addressees import Proposal, load_platforms, propose_addressees, to_notice_fields
+from registry.notices.addressees import AddresseeProposal, load_platforms, propose_addressees, to_notice_fields
 from tests.assets.notice_drafts import create_draft, read_captured_pages
 from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
@@ -34,15 +34,15 @@ def test_site_pages_suggest_email_addresses_and_contact_pages(studio: Owner, inl
     assert results[-1].kind == "office"
 
 
-def test_a_proposal_fills_in_what_it_knows_and_empties_nothing() -> None:
-    proposal = Proposal("page", "", "a@shop.example", "", "http://shop.example/", None, first_hand=False)
+def test_proposal_fills_only_known_fields() -> None:
+    proposal = AddresseeProposal("page", "", "a@shop.example", "", "http://shop.example/", None, first_hand=False)
     assert to_notice_fields(proposal) == {
         "addressee_email": "a@shop.example",
         "addressee_source": "http://shop.example/",
     }
 
 
-def test_every_line_of_the_table_says_where_it_was_read_and_how_the_platform_is_reached() -> None:
+def test_every_listed_platform_has_contact_and_source() -> None:
     kinds = {"dmca", "dsa", "prc"}
     for platform in load_platforms():
         assert platform.form or platform.email, platform.name

@@ -1,4 +1,4 @@
-"""Test licences sold by agencies: each names its agency, and while one is asked about a case, no notice is sent."""
+"""Test licences sold by agencies: each names its agency, and an open inquiry to an agency blocks notices."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from exhibit.errors import ConflictError, WrongUseError
-from registry.cases.decisions import Choice, DecisionRequest, decide_each
-from registry.cases.queue import CaseFilter, State, filter_cases
+from registry.cases.decisions import Choice, DecisionRequest, decide_cases
+from registry.cases.queue import CaseFilter, CaseState, filter_cases
 from registry.models import LogOpening, Notice, Owner
 from registry.notices import agencies, notices
 from registry.notices.claim_check import check_cases
@@ -28,50 +28,50 @@ def test_no_notice_is_started_signed_or_mailed_during_an_agency_request(studio: 
     draft, finished = create_draft(studio), create_draft(studio)
     answer_open_points(studio, "No.")
     finished = sign_notice(inline, finished)
-    for nobody in (" ", "x" * 201):
+    for invalid_name in (" ", "x" * 201):
         with pytest.raises(WrongUseError):
-            agencies.record_inquiry(case, nobody, by="ann")
+            agencies.record_inquiry(case, invalid_name, by="ann")
     with pytest.raises(ConflictError):
-        agencies.record_answer(case, "No.", by="ann")
+        agencies.record_reply(case, "No.", by="ann")
     agencies.record_inquiry(case, "  Alamy ", by="ann")
     with pytest.raises(ConflictError, match="Alamy"):
         agencies.record_inquiry(case, "Getty Images", by="ben")
-    assert list(filter_cases(studio, CaseFilter(State.AWAITING_AGENCY)).values_list("number", flat=True)) == [1]
+    assert list(filter_cases(studio, CaseFilter(CaseState.AWAITING_RESELLER)).values_list("number", flat=True)) == [1]
     inline.services.config = replace(inline.services.config, mail_url="smtp://localhost:1")
-    for stopped in (
+    for blocked_action in (
         lambda: notices.create_draft(studio, [1, 2], "dmca", "en", by="ann"),
         lambda: sign_notice(inline, draft),
         lambda: send_by_mail(inline.services, finished, by="ann"),
     ):
         with pytest.raises(WrongUseError, match=r"\b1\b.*Alamy"):
-            stopped()
+            blocked_action()
     assert notices.create_draft(studio, [2], "dmca", "en", by="ann").state == Notice.State.DRAFT
 
     with pytest.raises(WrongUseError):
-        agencies.record_answer(case, " ", by="ann")
-    agencies.record_answer(case, "Not sold by us.", by="ann")
+        agencies.record_reply(case, " ", by="ann")
+    agencies.record_reply(case, "Not sold by us.", by="ann")
     sign_notice(inline, draft)
     assert [event.sentence for event in case.events.filter(kind="agency").order_by("pk")] == ["", "Not sold by us."]
     assert LogOpening.objects.filter(details__words="Not sold by us.", details__agency="Alamy").exists()
     agencies.record_inquiry(case, "Alamy", by="ann")
-    decide_each(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "ann"))
-    assert filter_cases(studio, CaseFilter(State.AWAITING_AGENCY)).exists()
-    decide_each(inline.services, studio, [1], DecisionRequest(Choice.COPIES, "ann", "The gallery says so."))
-    assert not filter_cases(studio, CaseFilter(State.AWAITING_AGENCY)).exists()
+    decide_cases(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "ann"))
+    assert filter_cases(studio, CaseFilter(CaseState.AWAITING_RESELLER)).exists()
+    decide_cases(inline.services, studio, [1], DecisionRequest(Choice.COPIES, "ann", "The gallery says so."))
+    assert not filter_cases(studio, CaseFilter(CaseState.AWAITING_RESELLER)).exists()
     assert LogOpening.objects.filter(details__agency="Alamy").count() == 4
     assert case.events.filter(kind="agency").latest("pk").said == [["agency-spared", {"agency": "Alamy"}]]
     with pytest.raises(ConflictError):
         agencies.record_inquiry(case, "Alamy", by="ann")
 
 
-def test_nobody_changes_the_cases_of_a_draft_that_is_being_signed(studio: Owner) -> None:
+def test_signing_locks_the_cases_of_a_draft(studio: Owner) -> None:
     draft = create_draft(studio)
     with CaptureQueriesContext(connection) as queries, notices.lock_draft(draft):
         pass
     assert any('FROM "registry_case"' in query["sql"] and "FOR NO KEY UPDATE" in query["sql"] for query in queries)
 
 
-def test_a_licence_that_an_agency_sold_says_so_and_whom_to_ask(studio: Owner, inline: SyncRunner) -> None:
+def test_resold_licence_names_its_agency(studio: Owner, inline: SyncRunner) -> None:
     table = b"Kunde;Domain;Bildagentur;Rechnungsnummer\nA shop;elsewhere.example;Bild & Co;R-17\n"
     (licence,), _new = add_licences(studio, list(parse_licence_table(studio, "sold.csv", table)))
     assert (licence.reseller, licence.invoice) == ("Bild & Co", "R-17")

@@ -1,4 +1,4 @@
-"""Test that missing items of a draft are named with their field before it is filed or signed."""
+"""Test that missing fields of a draft are reported before it is signed or filed."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,8 +12,8 @@ from registry.models import Bundle, Case, Owner, Work
 from registry.notices import notices
 from registry.notices.addressees import propose_addressees
 from registry.notices.contents import build_letter
-from registry.notices.signing import compute_read_mark, send_by_mail, sign_draft
-from registry.notices.wording import load_shipped
+from registry.notices.signing import compute_letter_digest, send_by_mail, sign_draft
+from registry.notices.wording import load_shipped_wording
 from tests.assets.notice_drafts import SENDER, create_draft, missing_fields
 from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
@@ -30,7 +30,7 @@ FILING_FIELDS = {
 }
 
 
-def test_a_claim_for_the_board_names_each_missing_field_until_it_has_all(studio: Owner) -> None:
+def test_ccb_claim_reports_missing_fields_until_complete(studio: Owner) -> None:
     row = notices.create_draft(studio, (1, 2), "ccb", "en", by="ann")
     assert missing_fields(row) == [
         "sender_name", "sender_capacity", "sender_email", "sender_address", "sender_telephone",
@@ -51,7 +51,7 @@ def test_a_claim_for_the_board_names_each_missing_field_until_it_has_all(studio:
     ):
         notices.save_fields(row, {"amount": amount, "smaller": smaller}, ["amount", "smaller"])
         assert (missing_fields(row) == []) is fits, amount
-    text = build_letter(notices.get_notice(studio, row.number)).whole
+    text = build_letter(notices.get_notice(studio, row.number)).full_text
     for text_part in (
         "Shop Inc.",
         "1 Main Street, Austin",
@@ -63,7 +63,7 @@ def test_a_claim_for_the_board_names_each_missing_field_until_it_has_all(studio:
         assert text_part in text
 
 
-def test_a_complaint_needs_a_court_a_defendant_and_sealed_evidence_which_it_lists(studio: Owner) -> None:
+def test_court_complaint_requires_court_defendant_and_sealed_evidence(studio: Owner) -> None:
     row = notices.create_draft(studio, (1, 2), "court", "zh-Hans", by="ann")
     fields = {**SENDER, **FILING_FIELDS, "addressee_name": "", "sender_organisation": "某某公司"}
     notices.save_fields(row, fields, fields)
@@ -77,19 +77,19 @@ def test_a_complaint_needs_a_court_a_defendant_and_sealed_evidence_which_it_list
     assert missing_fields(row) == ["sender_code", "case-1", "case-2"]
     notices.save_fields(row, {"sender_code": "9144030071526726XG"}, ["sender_code"])
     for case in Case.objects.all():
-        digest = Digest.of(bytes([case.number]))
+        digest = Digest.from_bytes(bytes([case.number]))
         Bundle.objects.update_or_create(case=case, number=1, defaults={"seal_digest": digest, "sealed_at": now()})
     assert missing_fields(row) == []
     text = build_letter(notices.get_notice(studio, row.number)).text
     for text_part in ("某区人民法院", "Shop Inc.", "王某，经理", "统一社会信用代码：9144030071526726XG", "证据目录"):
         assert text_part in text
     assert text.count(f"软件记录，于{now().year}年{now().month}月{now().day}日封存。") == 2
-    assert text.count("自然人另行填写") == 1  # of the respondent, who has no representative
+    assert text.count("自然人另行填写") == 1  # for the respondent, who has no representative
     notices.save_fields(
         row, {"respondent_representative": "李某", "sender_organisation": ""}, ["respondent_representative"]
     )
     assert "自然人" not in build_letter(notices.get_notice(studio, row.number)).text
-    assert Digest.of(b"\x02").hex in text
+    assert Digest.from_bytes(b"\x02").hex in text
 
 
 def test_invalid_credit_code_stops_a_notice_to_china(studio: Owner) -> None:
@@ -99,7 +99,7 @@ def test_invalid_credit_code_stops_a_notice_to_china(studio: Owner) -> None:
 
 
 @pytest.mark.long
-def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline: SyncRunner) -> None:
+def test_filed_document_is_not_mailed(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio, "ccb")
     fields = {**SENDER, **FILING_FIELDS}
     notices.save_fields(row, fields, fields)
@@ -107,7 +107,7 @@ def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline:
     row = notices.get_notice(studio, row.number)
     assert propose_addressees(row) == []
     sign_draft(
-        inline.services, row, typed_name="Ann Example", shown_mark=compute_read_mark(build_letter(row)), by="ann"
+        inline.services, row, typed_name="Ann Example", shown_digest=compute_letter_digest(build_letter(row)), by="ann"
     )
     row = notices.get_notice(studio, row.number)
     with pytest.raises(WrongUseError):
@@ -116,17 +116,17 @@ def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline:
     with pytest.raises(WrongUseError):
         notices.record_outcome(row, "countered", now().date(), "", by="ann")
     notices.record_outcome(row, "answered", now().date(), "It may be served.", by="ann")
-    assert notices.get_notice(studio, row.number).due_what == "ccb-service"
+    assert notices.get_notice(studio, row.number).due_reason == "ccb-service"
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("language", ["de", "fr"])
-def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entered(
+def test_formal_demand_has_required_fields_and_no_invented_amount(
     studio: Owner, inline: SyncRunner, language: str
 ) -> None:
     row = create_draft(studio, "cease", language)
     assert missing_fields(row) == ["undertaking"]
-    text_part = load_shipped("cease", language).words
+    text_part = load_shipped_wording("cease", language).phrases
     fields = {"undertaking": "none", "sender_address": ""}
     notices.save_fields(row, fields, fields)
     row = notices.get_notice(studio, row.number)
@@ -142,7 +142,7 @@ def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entere
     assert text_part["amount"].format(text="EUR 300") in text.splitlines()
     assert text_part["costs"].format(text="EUR 120") in text.splitlines()
     assert text_part["undertaking_within"].format(day=until) in text
-    assert text.count(until) == 2  # of the undertaking, and of the demand
+    assert text.count(until) == 2  # in the undertaking, and in the demand
     assert text_part["claims_none"] not in text
     assert all(phrase in text for phrase in (text_part["owner"].format(text="Studio"), "http://shop.example/page-0"))
     fields = {"sender_address": "1 High Street", "addressee_email": "shop@example.org"}
@@ -152,7 +152,7 @@ def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entere
         inline.services,
         row,
         typed_name=row.fields["sender_name"],
-        shown_mark=compute_read_mark(build_letter(row)),
+        shown_digest=compute_letter_digest(build_letter(row)),
         by="ann",
     )
     inline.services.config = replace(inline.services.config, mail_url="smtp://mail.example")

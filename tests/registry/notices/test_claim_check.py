@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from exhibit.errors import WrongUseError
-from registry.cases.decisions import dispute
+from registry.cases.decisions import dispute_decision
 from registry.models import Capture, Case, LogOpening, Owner, Sighting
 from registry.notices import notices
 from registry.notices.claim_check import Point, check_cases, find_lost_disputes, save_answer
@@ -27,7 +27,7 @@ def list_points(inline: SyncRunner, studio: Owner, number: int = 1) -> dict[str,
 
 
 def store_page(inline: SyncRunner, page: str) -> None:
-    """Store a captured page for case 1, and have it read."""
+    """Store a captured page for case 1, and read it."""
     digest = inline.services.blobs.put(page.encode()).hex
     file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": digest, "size": len(page)}
     Capture.objects.filter(case__number=1).update(state="done", outcome="captured", files=[file])
@@ -35,9 +35,7 @@ def store_page(inline: SyncRunner, page: str) -> None:
 
 
 @pytest.mark.long
-def test_a_page_that_claims_a_licence_settles_nothing_until_a_member_has_answered(
-    studio: Owner, inline: SyncRunner
-) -> None:
+def test_stated_licence_blocks_signing_until_a_member_answers(studio: Owner, inline: SyncRunner) -> None:
     studio.works.update(author="Ann Example")
     store_page(inline, PAGE.format(""))
     row = create_draft(studio)
@@ -69,9 +67,7 @@ def test_a_page_that_claims_a_licence_settles_nothing_until_a_member_has_answere
 
 
 @pytest.mark.long
-def test_words_about_other_pictures_of_the_page_keep_nothing_from_being_signed(
-    studio: Owner, inline: SyncRunner
-) -> None:
+def test_statements_about_other_pictures_do_not_block_signing(studio: Owner, inline: SyncRunner) -> None:
     other_pictures = "".join(f'<p><img src="/o_cid22_pexels-photo-{n}.jpg" alt="by Unsplash"></p>' for n in range(9))
     store_page(
         inline,
@@ -83,9 +79,7 @@ def test_words_about_other_pictures_of_the_page_keep_nothing_from_being_signed(
     assert list_points(inline, studio)["reseller"].grounds == {"named": ["Pexels"]}
 
 
-def test_ledger_resellers_embedding_own_sites_and_context_are_named_with_their_page(
-    studio: Owner, inline: SyncRunner
-) -> None:
+def test_claim_check_reports_each_objection_with_its_page(studio: Owner, inline: SyncRunner) -> None:
     assert list_points(inline, studio) == {}
     ended = NewLicence("The shop", domain="shop.example", valid_until=date(2020, 1, 1))
     add_licences(studio, [ended, NewLicence("Getty Images Ltd", domain="getty.example")])
@@ -105,10 +99,10 @@ def test_ledger_resellers_embedding_own_sites_and_context_are_named_with_their_p
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def test_disputes_that_a_work_has_lost_are_counted_and_no_others(studio: Owner) -> None:
+def test_only_lost_disputes_of_the_work_are_counted(studio: Owner) -> None:
     case, other = studio.cases.get(number=1), studio.cases.get(number=2)
-    dispute(case, by="Ann", reason="They have a licence.")
+    dispute_decision(case, by="Ann", reason="They have a licence.")
     assert find_lost_disputes([case.work_id]).get(case.work_id) is None
-    Case.objects.filter(pk=case.pk).update(decision="cleared")
+    Case.objects.filter(pk=case.pk).update(decision="dismissed")
     assert find_lost_disputes([case.work_id])[case.work_id]["cases"] == [1]
     assert other.work_id == case.work_id or other.work_id not in find_lost_disputes([other.work_id])

@@ -6,14 +6,14 @@ import pytest
 from django.utils import timezone
 
 from exhibit.clock import now
-from exhibit.types import SeenElsewhere, SeenKind
-from registry.crawls.outside_statements import to_rows
-from registry.db.rows import columns
-from registry.models import ArchiveQuestion, Owner, Work
+from exhibit.types import SourceStatement, SourceStatementKind
+from registry.crawls.external_statements import to_rows
+from registry.db.rows import copy_columns
+from registry.models import ArchiveLookup, Owner, Work
 from registry.notices import notices
 from registry.notices.checker import find_gaps, list_gap_sentences, list_unregistered_in_us
 from registry.notices.contents import build_items, build_letter, split_letter
-from registry.notices.wording import FOLDER, load_shipped
+from registry.notices.wording import FOLDER, load_shipped_wording
 from registry.services.mail import is_address
 from tests.assets.chinese import find_english, find_half_width
 from tests.assets.notice_drafts import create_draft
@@ -21,11 +21,11 @@ from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
-NOTICE_FIELDS = {
+PERMITTED_ENGLISH_WORDS = {
     "Agent", "Ann", "Copyright", "Example", "Harbour", "Kiel", "Road", "Studio", "Two", "harbour", "owner",
     "parrots",
 }  # fmt: skip
-"""Words of people in the scene."""
+"""English words in the test data, which a Chinese notice may contain."""
 
 
 def test_notice_lists_each_case_with_its_pages_and_is_complete(studio: Owner) -> None:
@@ -39,7 +39,7 @@ def test_notice_lists_each_case_with_its_pages_and_is_complete(studio: Owner) ->
     document = build_letter(row, items)
     for phrase in ("Two parrots", "A harbour", "http://shop.example/page-0", "Ann Example", "agent@shop.example"):
         assert phrase in document.text
-    assert document.text != document.signed
+    assert document.text != document.signed_text
     assert list_unregistered_in_us(items) == [1, 2]
 
 
@@ -55,9 +55,12 @@ def test_notice_is_dated_in_the_installation_time_zone(studio: Owner) -> None:
 def test_notice_omits_undeclared_facts(studio: Owner, kind: str, language: str) -> None:
     Work.objects.update(author="", first_publication="", registrations=[])
     row = create_draft(studio, kind, language)
-    text, blank = build_letter(row, build_items(row)).text, load_shipped(kind, language).words["not_stated"]
-    for line in (line for line in text.splitlines() if blank in line):
-        assert line.endswith((f": {blank}", f"：{blank}")), line
+    text, placeholder = (
+        build_letter(row, build_items(row)).text,
+        load_shipped_wording(kind, language).phrases["not_stated"],
+    )
+    for line in (line for line in text.splitlines() if placeholder in line):
+        assert line.endswith((f": {placeholder}", f"：{placeholder}")), line
     assert "None" not in text
     Work.objects.update(author="Ann Example")
     assert "Ann Example" in build_letter(row, build_items(row)).text.partition("Two parrots")[2][:120]
@@ -78,15 +81,15 @@ def test_notice_names_the_archive_capture_and_its_source(studio: Owner, kind: st
     case = studio.cases.get(number=1)
     sighting = case.case_sightings.get().sighting
     make_statement = partial(
-        SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by="Internet Archive", where="https://a.example/1"
+        SourceStatement, kind=SourceStatementKind.ARCHIVE_CAPTURED, by="Internet Archive", where="https://a.example/1"
     )
     statements = [
         make_statement(of="page", stated="2018-01-01T00:00:00Z"),
         make_statement(stated="2019-03-03T23:59:59Z"),
         make_statement(stated=""),
     ]
-    ArchiveQuestion.objects.create(
-        case=case, sighting=sighting, **columns(sighting, "page_key", "image_key"), asked_by="Ann", asked_at=now(),
+    ArchiveLookup.objects.create(
+        case=case, sighting=sighting, **copy_columns(sighting, "page_key", "image_key"), asked_by="Ann", asked_at=now(),
         answered_at=now(), state="done", elsewhere=to_rows(statements),
     )  # fmt: skip
     [line] = [text_line for text_line in build_letter(row).text.splitlines() if "Internet Archive" in text_line]
@@ -106,8 +109,8 @@ def test_chinese_notice_has_no_english_text_of_the_software(studio: Owner) -> No
     for kind in ("prc", "offer"):
         row = create_draft(studio, kind, "zh-Hans")
         document = build_letter(row, build_items(row))
-        assert find_english(f"{document.subject} {document.whole}", NOTICE_FIELDS) == []
-        assert find_half_width(document.whole) == []
+        assert find_english(f"{document.subject} {document.full_text}", PERMITTED_ENGLISH_WORDS) == []
+        assert find_half_width(document.full_text) == []
 
 
 def test_missing_fields_of_a_draft_are_listed_by_case(studio: Owner) -> None:

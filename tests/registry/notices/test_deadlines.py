@@ -18,7 +18,7 @@ __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 @pytest.mark.long
-def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, inline: SyncRunner) -> None:
+def test_counter_notice_pauses_its_cases_until_resolved(studio: Owner, inline: SyncRunner) -> None:
     row = sign_notice(inline, create_draft(studio))
     notices.record_sent_by_hand(row, by="Ann")
     today = now().date()
@@ -26,7 +26,7 @@ def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, i
     for later in ("answered", "online", "removed"):
         notices.record_outcome(row, later, today, "", by="Ann")
     row = notices.get_notice(studio, row.number)
-    assert (row.state, row.due_on, row.due_what) == ("countered", add_business_days(today, 10), "dmca-counter")
+    assert (row.state, row.due_on, row.due_reason) == ("countered", add_business_days(today, 10), "dmca-counter")
     assert [event.kind for event in row.events.all()[:4]] == ["removed", "online", "answered", "countered"]
     with pytest.raises(WrongUseError, match="1"):
         notices.create_draft(studio, (1,), "offer", "en", by="Ann")
@@ -36,7 +36,7 @@ def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, i
         notices.record_outcome(row, "removed", today + timedelta(days=9), "", by="Ann")
 
 
-def test_terms_are_counted_from_the_day_that_a_person_names() -> None:
+def test_deadlines_are_counted_from_the_entered_day() -> None:
     friday = date(2026, 11, 20)
     assert add_business_days(friday, 10) == date(2026, 12, 4)
     assert add_months(date(2026, 8, 31), 6) == date(2027, 2, 28)
@@ -48,12 +48,12 @@ def test_terms_are_counted_from_the_day_that_a_person_names() -> None:
     for (kind, what), expected in due.items():
         due_date = get_next_due(kind, what, friday)
         assert due_date is not None
-        assert (due_date.day, due_date.what) == expected
+        assert (due_date.day, due_date.reason) == expected
     assert get_next_due("dmca", "removed", friday) is None
 
 
 @pytest.mark.parametrize(("reply", "days"), [("30", 30), ("0", 1), ("9" * 30, 14), ("soon", 14), ("400", 365)])
-def test_an_offer_is_due_when_its_answer_is(studio: Owner, inline: SyncRunner, reply: str, days: int) -> None:
+def test_offer_is_due_on_its_reply_date(studio: Owner, inline: SyncRunner, reply: str, days: int) -> None:
     row = create_draft(studio, "offer", "en")
     notices.save_fields(row, {"reply_days": reply}, ["reply_days"])
     today = now().date()
@@ -69,7 +69,7 @@ def test_due_dates_are_notified_once_and_legal_deadlines_in_advance(studio: Owne
     deadlines.record_due_events()
     assert not Event.objects.filter(kind="notice.due").exists()
     today = now().date()
-    Notice.objects.update(due_on=today + timedelta(days=4), due_what="dmca-counter")
+    Notice.objects.update(due_on=today + timedelta(days=4), due_reason="dmca-counter")
     for _ in range(2):
         deadlines.record_due_events()
     event = Event.objects.get(kind="notice.due")
@@ -83,17 +83,15 @@ def test_due_dates_are_notified_once_and_legal_deadlines_in_advance(studio: Owne
     assert not deadlines.list_due(studio, today).exists()
 
 
-def test_a_decision_that_may_be_complained_of_stays_due_while_the_picture_is_online(
-    studio: Owner, inline: SyncRunner
-) -> None:
+def test_appealable_decision_is_due_while_the_picture_is_online(studio: Owner, inline: SyncRunner) -> None:
     row = sign_notice(inline, create_draft(studio, "dsa"))
     notices.record_sent_by_hand(row, by="Ann")
     today = now().date()
     notices.record_outcome(row, "online", today, "", by="Ann")
-    assert notices.get_notice(studio, 1).due_what == "reminder"
+    assert notices.get_notice(studio, 1).due_reason == "reminder"
     for what in ("answered", "online"):
         notices.record_outcome(row, what, today, "", by="Ann")
-        assert (notices.get_notice(studio, 1).due_on, notices.get_notice(studio, 1).due_what) == (
+        assert (notices.get_notice(studio, 1).due_on, notices.get_notice(studio, 1).due_reason) == (
             add_months(today, 6),
             "dsa-complaint",
         )

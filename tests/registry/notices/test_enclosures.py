@@ -1,4 +1,4 @@
-"""Test that a letter lists its enclosures, which are stored when it is signed."""
+"""Test that a notice lists its enclosures, which are stored when it is signed."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +9,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.bundles.deposits import make_deposit
-from registry.bundles.links import links_of
+from registry.bundles.links import list_links
 from registry.models import Bundle, Case, DownloadLink, Notice, Owner, Package
 from registry.notices import notices, senders
 from registry.notices.contents import build_letter
@@ -30,7 +30,7 @@ def list_names(row: Notice) -> list[str]:
 
 
 @pytest.mark.long
-def test_deposit_records_go_with_it_where_they_are_chosen(studio: Owner, inline: SyncRunner) -> None:
+def test_chosen_deposit_records_are_enclosed(studio: Owner, inline: SyncRunner) -> None:
     deposit = make_deposit(inline.services, Case.objects.get(number=1).work, by="ann")
     row = create_draft(studio, "dsa")
     assert "Enclosed" not in build_letter(row).text
@@ -46,11 +46,11 @@ def test_deposit_records_go_with_it_where_they_are_chosen(studio: Owner, inline:
 
 @pytest.mark.long
 @needs_chinese
-def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio: Owner, inline: SyncRunner) -> None:
+def test_business_licence_is_enclosed_only_in_chinese_notices_as_signed(studio: Owner, inline: SyncRunner) -> None:
     fields = {"name": "Ann Example", "code": "9144030071526726XG", "organisation": "某某公司"}
     sender = senders.save_sender(studio, None, fields, by="ann", file=LICENCE, name="营业执照.png")
-    friendly, row = create_draft(studio, "offer"), create_draft(studio, "prc", "zh-Hans")
-    for draft in (friendly, row):
+    offer, row = create_draft(studio, "offer"), create_draft(studio, "prc", "zh-Hans")
+    for draft in (offer, row):
         senders.copy_to_draft(draft, senders.get_sender(studio, sender.number))
         contact = {
             "sender_capacity": "经理",
@@ -59,15 +59,15 @@ def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio
             "sender_email": "a@b.cn",
         }
         notices.save_fields(draft, contact, contact)
-    friendly, row = (notices.get_notice(studio, draft.number) for draft in (friendly, row))
-    assert f"营业执照，SHA-256：{Digest.of(LICENCE).hex}" in build_letter(row).text
+    offer, row = (notices.get_notice(studio, draft.number) for draft in (offer, row))
+    assert f"营业执照，SHA-256：{Digest.from_bytes(LICENCE).hex}" in build_letter(row).text
     notices.save_fields(row, {"sender_organisation": "另一公司"}, ["sender_organisation"])
     assert "营业执照" not in build_letter(row).text
     notices.save_fields(row, {"sender_organisation": fields["organisation"]}, ["sender_organisation"])
     assert "统一社会信用代码：9144030071526726XG" in build_letter(row).text
     row = sign_notice(inline, row)
     assert list_names(row)[2:] == ["business-licence.png"]
-    assert list_names(sign_notice(inline, friendly))[2:] == []
+    assert list_names(sign_notice(inline, offer))[2:] == []
     senders.save_sender(studio, sender.number, {"name": "Bob"}, by="ann", file=b"%PDF-", name="other.pdf")
     senders.remove_sender(studio, sender.number, by="ann")
     row = notices.get_notice(studio, row.number)
@@ -76,7 +76,7 @@ def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio
 
 
 @pytest.mark.long
-def test_a_link_to_the_bundles_of_its_cases_is_made_when_it_is_signed(studio: Owner, inline: SyncRunner) -> None:
+def test_signing_creates_download_link_for_selected_package(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio, "dsa", "en", 1)
     until, file = now() + timedelta(days=9), {"name": "a", "media_type": "b", "digest": "00", "size": 1}
     fields = {
@@ -106,7 +106,7 @@ def test_a_link_to_the_bundles_of_its_cases_is_made_when_it_is_signed(studio: Ow
     assert text is not None
     assert b"https://exhibit.example/d/" in text[0]
     with pytest.raises(WrongUseError):
-        withdraw_signature(create_draft(studio, "prc", "zh-Hans", 2), by="ann")  # is not signed
-    assert not links_of(studio).exclude(revoked_at=None).exists()
+        withdraw_signature(create_draft(studio, "prc", "zh-Hans", 2), by="ann")  # this draft is not signed
+    assert not list_links(studio).exclude(revoked_at=None).exists()
     withdraw_signature(row, by="ann")
-    assert links_of(studio).exclude(revoked_at=None).get() == link
+    assert list_links(studio).exclude(revoked_at=None).get() == link

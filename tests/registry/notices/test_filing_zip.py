@@ -7,7 +7,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from evidence.verify.packages import places_of, verified
+from evidence.verify.packages import find_bundles, verify_location
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -33,7 +33,7 @@ FILING_FIELDS = {
 }
 
 
-def taken(inline: SyncRunner, row: Notice) -> bytes:
+def read_packet(inline: SyncRunner, row: Notice) -> bytes:
     return b"".join(build_packet(inline.services, notices.get_notice(row.owner, row.number))[0])
 
 
@@ -46,10 +46,10 @@ def test_packet_holds_the_document_its_enclosures_and_bundles(inline: SyncRunner
     row = notices.create_draft(case.owner, (case.number,), "court", "zh-Hans", by="ann")
     notices.save_fields(row, SENDER | FILING_FIELDS, SENDER | FILING_FIELDS)
     with pytest.raises(NotFoundError):
-        taken(inline, row)  # not signed
+        read_packet(inline, row)  # not signed
     row = sign_notice(inline, notices.get_notice(case.owner, row.number))
-    case.bundles.create(number=2, seal_digest=Digest.of(b"later"), sealed_at=now() + timedelta(minutes=1))
-    data, seals = taken(inline, row), build_packet(inline.services, row)[1]
+    case.bundles.create(number=2, seal_digest=Digest.from_bytes(b"later"), sealed_at=now() + timedelta(minutes=1))
+    data, seals = read_packet(inline, row), build_packet(inline.services, row)[1]
     assert seals == [str(bundle.seal_digest)]
     assert get_packet_name(row) == "studio-court-packet-1.zip"
     with ZipFile(io.BytesIO(data)) as archive:
@@ -63,22 +63,22 @@ def test_packet_holds_the_document_its_enclosures_and_bundles(inline: SyncRunner
         assert archive.read("studio-case-1-bundle-1.zip") == out.getvalue()
         assert pdf is not None
         assert archive.read("studio-notice-1.pdf") == pdf[0]
-    assert taken(inline, row) == data
+    assert read_packet(inline, row) == data
     pieces = list(build_packet(inline.services, row)[0])
-    assert len(pieces) > len(row.files) + 1  # it is sent in parts
+    assert len(pieces) > len(row.files) + 1  # the ZIP is streamed in parts
     signed_notice = sign_notice(inline, create_draft(case.owner, "dsa", "en", case.number))
     with pytest.raises(NotFoundError):
-        taken(inline, signed_notice)  # goes to the other side, which gets no originals
+        read_packet(inline, signed_notice)  # the opposing party receives no original files
 
 
 @pytest.mark.long
-def test_the_verifier_checks_each_bundle_of_a_packet(inline: SyncRunner, tmp_path: Path) -> None:
+def test_verifier_checks_each_bundle_of_a_packet(inline: SyncRunner, tmp_path: Path) -> None:
     studio = owner("studio")
     seals = [create_sealed_bundle(inline, studio, seed).seal_digest for seed in (1, 2)]
     answer_open_points(studio, "It isn't.")
     row = sign_notice(inline, create_filing(studio))
-    (tmp_path / "packet.zip").write_bytes(taken(inline, row))
-    verdicts = [verified(Verifier(), place) for place in places_of(tmp_path / "packet.zip")]
+    (tmp_path / "packet.zip").write_bytes(read_packet(inline, row))
+    verdicts = [verify_location(Verifier(), place) for place in find_bundles(tmp_path / "packet.zip")]
     assert [(verdict.bundle, verdict.seal, verdict.failures) for verdict in verdicts] == [
         (f"packet.zip/studio-case-{number}-bundle-1.zip", seal, ()) for number, seal in enumerate(seals, 1)
     ]

@@ -1,4 +1,4 @@
-"""Test that a notice's mail is sent at most once, and that a person resolves unknown outcomes."""
+"""Test that a notice's mail is sent at most once, and that a member resolves unknown outcomes."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def notice(db: None) -> Notice:
     return Notice.objects.create(owner=rights_holder, number=1, state="signed", **about)
 
 
-def request_mail(notice: Notice, state: str = "doing") -> NoticeMail:
+def create_mail(notice: Notice, state: str = "doing") -> NoticeMail:
     """Create a mail in this state."""
     notice_mail = mail.queue_mail(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
     NoticeMail.objects.filter(pk=notice_mail.pk).update(state=state)
@@ -26,8 +26,8 @@ def request_mail(notice: Notice, state: str = "doing") -> NoticeMail:
     return notice_mail
 
 
-def test_it_is_begun_once_and_only_while_its_notice_waits_for_it(notice: Notice) -> None:
-    notice_mail = request_mail(notice)
+def test_mail_is_handed_over_once_and_only_while_its_notice_awaits_it(notice: Notice) -> None:
+    notice_mail = create_mail(notice)
     assert [mail.record_handover(notice_mail.pk, FILE) for _ in range(2)] == [True, False]
     mail.record_refusal(notice_mail.pk, "451 Later", is_permanent=False)
     notice_mail.refresh_from_db()
@@ -37,14 +37,14 @@ def test_it_is_begun_once_and_only_while_its_notice_waits_for_it(notice: Notice)
         {},
         "451 Later",
     )
-    assert not mail.record_handover(notice_mail.pk, FILE)  # nobody has claimed it
-    request_mail(notice)
+    assert not mail.record_handover(notice_mail.pk, FILE)  # no worker has claimed it
+    create_mail(notice)
     Notice.objects.update(state="sent")
     assert not mail.record_handover(notice_mail.pk, FILE)
 
 
 def test_mail_requested_twice_is_sent_once_and_refused_mail_is_retried(notice: Notice) -> None:
-    notice_mail = request_mail(notice)
+    notice_mail = create_mail(notice)
     mail.record_handover(notice_mail.pk, FILE)
     mail.record_refusal(notice_mail.pk, "550 Nobody", is_permanent=True)
     notice_mail.refresh_from_db()
@@ -54,11 +54,11 @@ def test_mail_requested_twice_is_sent_once_and_refused_mail_is_retried(notice: N
     assert (second_mail.pk, second_mail.state) == (notice_mail.pk, "todo")
 
 
-def test_of_a_mail_that_may_have_left_only_a_person_says_what_became_of_it(notice: Notice) -> None:
-    for say in (mail.complete_in_doubt, mail.delete_in_doubt):
+def test_mail_in_doubt_is_resolved_only_by_a_member(notice: Notice) -> None:
+    for resolve in (mail.complete_in_doubt, mail.delete_in_doubt):
         with pytest.raises(WrongUseError):
-            say(notice)
-    notice_mail = request_mail(notice)
+            resolve(notice)
+    notice_mail = create_mail(notice)
     with pytest.raises(WrongUseError):
         mail.cancel_mail(notice)
     mail.record_handover(notice_mail.pk, FILE)
@@ -74,12 +74,12 @@ def test_of_a_mail_that_may_have_left_only_a_person_says_what_became_of_it(notic
     assert not NoticeMail.objects.exists()
 
 
-def test_a_restore_doubts_what_waits_and_a_mail_that_waits_can_be_stopped(notice: Notice) -> None:
+def test_restore_puts_pending_mail_in_doubt_and_mail_can_be_cancelled(notice: Notice) -> None:
     mail.cancel_mail(notice)
-    request_mail(notice, "todo")
+    create_mail(notice, "todo")
     mail.cancel_mail(notice)
     assert not NoticeMail.objects.exists()
-    notice_mail = request_mail(notice, "todo")
+    notice_mail = create_mail(notice, "todo")
     mail.mark_pending_as_in_doubt()
     notice_mail.refresh_from_db()
     assert mail.is_in_doubt(notice_mail)

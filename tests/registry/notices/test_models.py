@@ -10,7 +10,7 @@ from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_notice_has_one_mail_and_holds_its_cases(inline: SyncRunner) -> None:
+def test_notice_has_one_mail_and_protects_its_cases(inline: SyncRunner) -> None:
     case = create_case(inline.services, owner("studio"))
     about = {"kind": "dmca", "language": "en", "party": case.party, "created_by": "Ann", "created_at": now()}
     row = Notice.objects.create(owner=case.owner, number=1, **about)
@@ -31,7 +31,7 @@ def test_a_notice_has_one_mail_and_holds_its_cases(inline: SyncRunner) -> None:
     assert not NoticeMail.objects.exists()
 
 
-def test_an_owner_has_one_wording_of_a_kind_in_a_language(db: None) -> None:
+def test_wording_is_unique_for_owner_kind_and_language(db: None) -> None:
     studio = owner("studio")
     words = {"subject": "s", "body": "b", "item": "i", "changed_at": now(), "changed_by": "Ann"}
     for language in ("en", "zh-Hans"):

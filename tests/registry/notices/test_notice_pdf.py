@@ -1,4 +1,4 @@
-"""Test a notice as a PDF: its words, and the images side by side, or the reason for their absence."""
+"""Test the PDF of a notice: its text, and the images side by side or the reason why one is missing."""
 
 import io
 import re
@@ -18,7 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def test_pdf_has_the_notice_and_pictures_and_names_missing_ones(studio: Owner, inline: SyncRunner) -> None:
+def test_pdf_shows_notice_and_pictures_and_lists_missing_pictures(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio)
     lost = Case.objects.get(number=2).shown
     assert lost is not None
@@ -39,9 +39,7 @@ def test_pdf_has_the_notice_and_pictures_and_names_missing_ones(studio: Owner, i
     )
 
 
-def test_a_language_in_which_only_notices_are_written_has_its_own_feet_and_captions(
-    studio: Owner, inline: SyncRunner
-) -> None:
+def test_german_notice_has_german_footer_and_captions(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio, "dsa", "de")
     pdf = render_notice_pdf(inline.services, row, build_letter(row), build_items(row), now())
     reader = pypdf.PdfReader(io.BytesIO(pdf))

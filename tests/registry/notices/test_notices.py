@@ -29,9 +29,9 @@ from registry.notices import addressees, notices, wording
 from registry.notices.checker import list_gap_sentences, list_unregistered_in_us
 from registry.notices.claim_check import check_cases
 from registry.notices.contents import QUESTIONS, build_items, build_letter, split_letter
-from registry.notices.signing import compute_read_mark, load_file, sign_draft
+from registry.notices.signing import compute_letter_digest, load_file, sign_draft
 from registry.works.licences import NewLicence, add_licences
-from registry.works.ownership import record_answer, record_remarks
+from registry.works.ownership import record_remarks, record_reply
 from tests.assets.notice_drafts import (
     ANSWERS,
     answer_open_points,
@@ -47,7 +47,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> None:
+def test_dmca_notice_contains_all_six_elements_for_each_case(studio: Owner) -> None:
     text = build_letter(create_draft(studio)).text
     for element in (
         "____________________ (not signed)",
@@ -65,8 +65,8 @@ def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> No
     ):
         assert element in text
     assert "{" not in text
-    for never in ("infringes", "stolen", "certified", "proves", "admissible"):
-        assert never not in text
+    for forbidden_word in ("infringes", "stolen", "certified", "proves", "admissible"):
+        assert forbidden_word not in text
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,9 @@ def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> No
         ("offer", "zh-Hans", "EUR 200"),
     ],
 )
-def test_each_kind_says_what_it_must(studio: Owner, kind: str, language: str, element: str) -> None:
+def test_notice_contains_the_required_elements_of_its_kind(
+    studio: Owner, kind: str, language: str, element: str
+) -> None:
     row = create_draft(studio, kind, language)
     notices.save_fields(row, {"fee": "EUR 200"}, ["fee"])
     text = build_letter(notices.get_notice(studio, row.number)).text
@@ -90,7 +92,7 @@ def test_each_kind_says_what_it_must(studio: Owner, kind: str, language: str, el
     assert "侵权成立" not in text
 
 
-def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio: Owner, inline: SyncRunner) -> None:
+def test_incomplete_notice_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
     row = notices.create_draft(studio, (1, 2), "dmca", "en", by="ann@example.org")
     assert {"addressee_name", "case-2"} <= set(missing_fields(row))
     with pytest.raises(WrongUseError):
@@ -98,7 +100,7 @@ def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio
             inline.services,
             row,
             typed_name="Ann Example",
-            shown_mark=compute_read_mark(build_letter(row)),
+            shown_digest=compute_letter_digest(build_letter(row)),
             by="ann@example.org",
         )
     row = create_draft(studio)
@@ -111,42 +113,40 @@ def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio
     assert list_gap_sentences(row, build_items(row)) == []
 
 
-def test_a_draft_shows_an_empty_line_and_only_what_was_signed_a_signature(studio: Owner, inline: SyncRunner) -> None:
+def test_draft_has_blank_signature_line_and_signed_notice_a_signature(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio)
     draft = build_letter(row)
-    assert "/s/" not in draft.whole
+    assert "/s/" not in draft.full_text
     row = sign_notice(inline, row)
     stored_file = load_file(inline.services, row, "notice.txt")
     assert stored_file is not None
     assert "/s/ Ann Example\nAnn Example, owner\n" in stored_file[0].decode()
-    text, draft_text = stored_file[0].decode(), draft.whole
+    text, draft_text = stored_file[0].decode(), draft.full_text
     assert text.split("/s/")[0] == draft_text.split("____")[0]
 
 
 @pytest.mark.parametrize(
     ("kind", "language"), [("dsa", "en"), ("offer", "en"), ("prc", "zh-Hans"), ("offer", "zh-Hans")]
 )
-def test_no_kind_of_draft_looks_signed(studio: Owner, kind: str, language: str) -> None:
-    text = build_letter(create_draft(studio, kind, language)).whole
+def test_draft_does_not_look_signed(studio: Owner, kind: str, language: str) -> None:
+    text = build_letter(create_draft(studio, kind, language)).full_text
     assert "____________________" in text
     assert not any(phrase in text for phrase in ("Signed electronically", "电子签署", "/s/"))
 
 
-def test_where_no_licence_was_entered_a_notice_says_that_none_was_searched(studio: Owner) -> None:
+def test_notice_states_if_no_licences_were_entered(studio: Owner) -> None:
     row = create_draft(studio, "dsa")
-    none_entered = wording.load_shipped("dsa", "en").words["licences_none"].partition("{day}")[0]
+    no_licences_text = wording.load_shipped_wording("dsa", "en").phrases["licences_none"].partition("{day}")[0]
     text = build_letter(row).text
-    assert text.count(none_entered) == 2
+    assert text.count(no_licences_text) == 2
     harbour = Case.objects.get(number=2).work
     Licence.objects.create(owner=studio, number=1, licensee="Acme", domain="other.example").works.set([harbour])
     text = build_letter(notices.get_notice(studio, row.number)).text
-    assert text.count(none_entered) == 1
+    assert text.count(no_licences_text) == 1
 
 
 @pytest.mark.long
-def test_what_speaks_against_a_work_is_answered_before_a_notice_is_signed_and_recorded_with_it(
-    studio: Owner, inline: SyncRunner
-) -> None:
+def test_ownership_warnings_are_answered_before_signing_and_logged(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio)
     case = Case.objects.get(number=1)
     type(case.work).objects.filter(pk=case.work_id).update(metadata={"author": "Somebody Else"}, author="Ann Example")
@@ -167,24 +167,24 @@ def test_what_speaks_against_a_work_is_answered_before_a_notice_is_signed_and_re
         ("earlier", "An agency of ours.", "ann"),
     ]
     (remark,) = record_remarks(type(case.work).objects.get(pk=case.work_id))
-    record_answer(remark, by="Ann", reason="A mix-up of names.")
+    record_reply(remark, by="Ann", reason="A mix-up of names.")
     assert [point.kind for point in check_cases([Case.objects.get(number=1)])[1].points] == ["earlier"]
 
 
 @pytest.mark.long
-def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Owner, inline: SyncRunner) -> None:
+def test_changed_notice_or_wrong_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio)
-    mark = compute_read_mark(build_letter(row))
+    mark = compute_letter_digest(build_letter(row))
     notices.save_fields(row, {"further": "One more thing."}, ["further"])
     row = notices.get_notice(studio, row.number)
     with pytest.raises(WrongUseError):
-        sign_draft(inline.services, row, typed_name="Ann Example", shown_mark=mark, by="ann@example.org")
+        sign_draft(inline.services, row, typed_name="Ann Example", shown_digest=mark, by="ann@example.org")
     with pytest.raises(WrongUseError):
         sign_draft(
             inline.services,
             row,
             typed_name="Bob",
-            shown_mark=compute_read_mark(build_letter(row)),
+            shown_digest=compute_letter_digest(build_letter(row)),
             by="ann@example.org",
         )
     assert row.files == []
@@ -194,13 +194,13 @@ def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Ow
 
 
 @pytest.mark.long
-def test_what_is_signed_is_kept_byte_by_byte_and_logged_for_each_case(studio: Owner, inline: SyncRunner) -> None:
+def test_signed_files_are_stored_unchanged_and_logged_for_each_case(studio: Owner, inline: SyncRunner) -> None:
     row = sign_notice(inline, create_draft(studio))
     text, pdf = load_file(inline.services, row, "notice.txt"), load_file(inline.services, row, "notice.pdf")
     assert text is not None
     assert pdf is not None
     assert "One more" not in text[0].decode()
-    assert Digest.of(text[0]) == row.text
+    assert Digest.from_bytes(text[0]) == row.text
     assert "Ann Example" in "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf[0])).pages)
     openings = [opening for opening in LogOpening.objects.all() if opening.content.get("what") == "notice signed"]
     assert len(openings) == 2
@@ -224,7 +224,7 @@ def test_notice_accepts_confirmed_cases_of_one_site_only(studio: Owner, inline: 
         notices.create_draft(owner("agency"), (2,), "dmca", "en", by="Ann")
 
 
-def test_a_place_that_was_found_gone_is_not_listed(studio: Owner) -> None:
+def test_missing_page_is_not_listed(studio: Owner) -> None:
     row = create_draft(studio, "offer", "en", 1)
     Capture.objects.filter(case__number=1).update(state="done", outcome="page-gone", finished_at=now())
     assert "Page:" not in build_letter(row).text
@@ -232,7 +232,7 @@ def test_a_place_that_was_found_gone_is_not_listed(studio: Owner) -> None:
 
 
 @pytest.mark.long
-def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio: Owner, inline: SyncRunner) -> None:
+def test_public_domain_work_blocks_signing_until_answered(studio: Owner, inline: SyncRunner) -> None:
     work = Case.objects.get(number=1).work
     work.author_died, work.first_publication = 1900, "1890"
     work.save()
@@ -243,7 +243,7 @@ def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio
     assert sign_notice(inline, row).state == "signed"
 
 
-def test_a_place_that_a_licence_covers_today_is_not_listed(studio: Owner) -> None:
+def test_licensed_page_is_not_listed(studio: Owner) -> None:
     row = create_draft(studio, "dsa")
     add_licences(studio, [NewLicence("The shop", domain="shop.example", url_pattern="*/page-0")])
     text = build_letter(row).text
@@ -253,9 +253,7 @@ def test_a_place_that_a_licence_covers_today_is_not_listed(studio: Owner) -> Non
     assert missing_fields(row) == ["case-1"]
 
 
-def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers_no_more(
-    studio: Owner, inline: SyncRunner
-) -> None:
+def test_page_last_seen_after_licence_expiry_is_listed(studio: Owner, inline: SyncRunner) -> None:
     today = now().date()
     add_licences(studio, [NewLicence("The shop", domain="shop.example", valid_until=today)])
     row = create_draft(studio, "dsa", "en", 1)
@@ -272,7 +270,7 @@ def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers
 
 
 def test_notice_claims_only_existing_pictures_are_shown(studio: Owner) -> None:
-    row, phrase = create_draft(studio, "dsa"), wording.load_shipped("dsa", "en").words
+    row, phrase = create_draft(studio, "dsa"), wording.load_shipped_wording("dsa", "en").phrases
     assert phrase["shown_all"] in build_letter(row).text
     case_sighting = Case.objects.get(number=1).case_sightings.get()
     Picture.objects.filter(pk=case_sighting.match.found_id).update(bytes_state="purged")
@@ -288,7 +286,7 @@ def test_notice_claims_only_existing_pictures_are_shown(studio: Owner) -> None:
     assert not any(phrase["shown_some"].format(n=n, count=2) in build_letter(row).text for n in (0, 1, 2))
 
 
-def test_somebody_else_who_holds_the_rights_is_named(studio: Owner) -> None:
+def test_notice_names_a_different_rights_holder(studio: Owner) -> None:
     Work.objects.filter(number=1).update(holder="Bea Holder")
     assert "著作权人（权利人声明）：Bea Holder" in build_letter(create_draft(studio, "prc", "zh-Hans")).text
     text = build_letter(create_draft(studio, "dsa")).text
@@ -302,21 +300,21 @@ def test_somebody_else_who_holds_the_rights_is_named(studio: Owner) -> None:
         ({"addressee_email": "agent at shop.example"}, "“agent at shop.example” is not an email address"),
     ],
 )
-def test_an_address_to_which_no_mail_can_go_is_not_signed(studio: Owner, fields: dict[str, str], message: str) -> None:
+def test_notice_with_invalid_email_address_is_incomplete(studio: Owner, fields: dict[str, str], message: str) -> None:
     row = create_draft(studio)
     notices.save_fields(row, fields, fields)
     (missing,) = list_gap_sentences(row, build_items(row))
     assert message in missing
 
 
-def test_two_who_sign_and_change_at_once_come_one_after_the_other(studio: Owner, inline: SyncRunner) -> None:
+def test_notice_changed_concurrently_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio)
-    mark = compute_read_mark(build_letter(row))
+    mark = compute_letter_digest(build_letter(row))
     notices.save_fields(
         notices.get_notice(studio, row.number), {"addressee_email": "other@shop.example"}, ["addressee_email"]
     )
-    with pytest.raises(WrongUseError):  # although this row was read before
-        sign_draft(inline.services, row, typed_name="Ann Example", shown_mark=mark, by="ann@example.org")
+    with pytest.raises(WrongUseError):  # although this row was loaded before the change
+        sign_draft(inline.services, row, typed_name="Ann Example", shown_digest=mark, by="ann@example.org")
 
 
 def test_parts_of_a_long_notice_form_the_notice() -> None:
@@ -328,7 +326,7 @@ def test_parts_of_a_long_notice_form_the_notice() -> None:
     assert split_letter("one\n\ntwo") == ["one\n\ntwo"]
 
 
-def test_works_without_a_registration_in_the_united_states_are_named(studio: Owner) -> None:
+def test_works_without_us_registration_are_listed(studio: Owner) -> None:
     work = Case.objects.get(number=1).work
     for office, unregistered in (("U.S. Copyright Office", [2]), ("United Kingdom IPO", [1, 2])):
         work.registrations = [{"office": office, "number": "VA 1", "date": ""}]
@@ -336,14 +334,14 @@ def test_works_without_a_registration_in_the_united_states_are_named(studio: Own
         assert list_unregistered_in_us(build_items(create_draft(studio))) == unregistered
 
 
-def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> None:
-    base = wording.load_shipped("dmca", "en")
+def test_custom_wording_is_used_and_invalid_wording_rejected(studio: Owner) -> None:
+    base = wording.load_shipped_wording("dmca", "en")
     texts = {"subject": base.subject, "body": base.body, "item": base.item}
     for changed, message in (
-        ({"body": base.body.replace("{good_faith}", "")}, "lacks {good_faith}"),
+        ({"body": base.body.replace("{good_faith}", "")}, "does not contain {good_faith}"),
         ({"body": base.body + "{ownr}"}, "Did you mean {owner}"),
-        ({"body": base.body + " } "}, "not closed or not opened"),
-        ({"item": "{title}"}, "lacks {places}"),
+        ({"body": base.body + " } "}, "unmatched brace"),
+        ({"item": "{title}"}, "does not contain {places}"),
         ({"subject": "a\nb"}, "more than one line"),
         ({"body": base.body + "{owner.pk}"}, "{owner.pk} does not exist"),
     ):
@@ -352,11 +350,11 @@ def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> No
         assert message in str(caught.value)
     wording.save_wording(studio, "dmca", "en", {**texts, "body": "Hello {party},\r\n\r\n" + base.body}, by="Ann")
     assert build_letter(create_draft(studio)).text.startswith("Hello shop.example,\n")
-    wording.restore_shipped(studio, "dmca", "en", by="Ann")
+    wording.restore_shipped_wording(studio, "dmca", "en", by="Ann")
     assert build_letter(create_draft(studio)).text.startswith("To: Copyright Agent")
 
 
-def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: Owner, inline: SyncRunner) -> None:
+def test_addressees_are_proposed_from_captured_pages_and_platform_table(studio: Owner, inline: SyncRunner) -> None:
     page = b'<a href="mailto:info@agency.example">x</a> <a href="mailto:copyright@shop.example?subject=a">y</a> a@b.png'
     file = {
         "role": "page",

@@ -14,12 +14,12 @@ from registry.models import Notice, NoticeMail, NoticeReply, Owner, PictureRepor
 from registry.notices import agencies, mail as notice_mail, notices, replies
 from registry.notices.send_notice import send_notices
 from registry.notices.signing import load_file, send_by_mail
-from registry.retention.purge import purge
-from registry.services.mail import django_mail
+from registry.retention.purge import purge_picture
+from registry.services.mail import build_mail_settings
 from tests.assets.mail_server import MailServer, mail_server
 from tests.assets.notice_drafts import create_draft, set_mail_server, sign_notice
 from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
-from workers.operations.backlog import failures
+from workers.operations.backlog import list_failures
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
@@ -28,19 +28,19 @@ MailFactory = Callable[[MailServer], NoticeMail]
 
 @pytest.fixture
 def make_mail(studio: Owner, inline: SyncRunner, settings: Settings) -> MailFactory:
-    """A function that creates a signed notice whose mail waits for a server."""
+    """A function that creates a signed notice and queues its mail for a server."""
 
-    def made(server: MailServer) -> NoticeMail:
-        for name, value in django_mail(inline.services.config).items():
+    def make(server: MailServer) -> NoticeMail:
+        for name, value in build_mail_settings(inline.services.config).items():
             setattr(settings, name, value)
         settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", server.port, 0.5
         return send_by_mail(inline.services, sign_notice(inline, create_draft(studio)), by="ann@example.org")
 
-    return made
+    return make
 
 
 def send(inline: SyncRunner, mail: NoticeMail) -> NoticeMail:
-    """Run the mail's step again, whenever it is due, and reload the mail."""
+    """Run the mail's step even if it is not due yet, and reload the mail."""
     NoticeMail.objects.filter(pk=mail.pk).update(not_before=None)
     send_notices(inline.services, [mail.pk])
     mail.refresh_from_db()
@@ -48,7 +48,7 @@ def send(inline: SyncRunner, mail: NoticeMail) -> NoticeMail:
 
 
 @pytest.mark.long
-def test_the_bytes_that_are_kept_are_those_that_the_server_took(inline: SyncRunner, make_mail: MailFactory) -> None:
+def test_stored_mail_equals_the_bytes_sent(inline: SyncRunner, make_mail: MailFactory) -> None:
     with mail_server() as server:
         mail = send(inline, make_mail(server))
         send(inline, mail)
@@ -60,13 +60,11 @@ def test_the_bytes_that_are_kept_are_those_that_the_server_took(inline: SyncRunn
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("answer", ["550 5.1.1 Nobody of that name", "554 5.7.1 Not from you"])
-def test_a_mail_that_is_refused_is_given_up_and_sent_again_when_somebody_asks(
-    inline: SyncRunner, make_mail: MailFactory, answer: str
-) -> None:
-    with mail_server(to_recipient=answer) as server:
+@pytest.mark.parametrize("response", ["550 5.1.1 Nobody of that name", "554 5.7.1 Not from you"])
+def test_refused_mail_fails_and_is_resent_on_request(inline: SyncRunner, make_mail: MailFactory, response: str) -> None:
+    with mail_server(to_recipient=response) as server:
         mail = send(inline, make_mail(server))
-        assert (mail.state, mail.error, mail.begun_at) == ("failed", answer, None)
+        assert (mail.state, mail.error, mail.begun_at) == ("failed", response, None)
         server.to_recipient = "250 OK"
         second_mail = send_by_mail(inline.services, Notice.objects.get(), by="ann@example.org")
         assert (second_mail.pk, send(inline, second_mail).state, len(server.mails)) == (mail.pk, "done", 1)
@@ -93,7 +91,7 @@ def test_temporarily_refusing_mail_server_is_retried_forever(
 
 
 @pytest.mark.long
-def test_a_mail_that_waits_does_not_leave_while_a_case_rests(
+def test_mail_is_not_sent_while_agency_inquiry_or_dispute_is_open(
     inline: SyncRunner, make_mail: MailFactory, studio: Owner
 ) -> None:
     with mail_server(greets=False) as server:
@@ -105,17 +103,17 @@ def test_a_mail_that_waits_does_not_leave_while_a_case_rests(
         assert (mail.state, mail.begun_at, server.mails) == ("todo", None, [])
         assert "Alamy" in mail.error
         assert mail.not_before is not None
-        agencies.record_answer(case, "Not sold by us.", by="ann")
+        agencies.record_reply(case, "Not sold by us.", by="ann")
         NoticeReply.objects.create(notice=row, number=1, kind="dispute", at=now())
         mail = send(inline, mail)
         assert (mail.state, server.mails) == ("todo", [])
         assert "Alamy" not in mail.error
-        replies.mark_read(row, by="ann")
+        replies.mark_replies_read(row, by="ann")
         assert (send(inline, mail).state, len(server.mails)) == ("done", 1)
 
 
 @pytest.mark.long
-def test_a_mail_whose_answer_nobody_heard_is_not_sent_again_until_a_person_says_that_it_has_not_left(
+def test_mail_with_unknown_outcome_is_resent_only_after_confirmation(
     inline: SyncRunner, make_mail: MailFactory
 ) -> None:
     with mail_server(after_data="") as server:
@@ -125,11 +123,11 @@ def test_a_mail_whose_answer_nobody_heard_is_not_sent_again_until_a_person_says_
         assert row.state == "signed"
         assert send_by_mail(inline.services, row, by="Ann").pk == mail.pk
         mail = send(inline, mail)
-        for leave in (notices.withdraw_signature, notices.record_sent_by_hand):
+        for complete in (notices.withdraw_signature, notices.record_sent_by_hand):
             with pytest.raises(WrongUseError):
-                leave(row, by="Ann")
+                complete(row, by="Ann")
         assert len(server.mails) == 1
-        assert failures() == []  # a member must answer, not the operator
+        assert list_failures() == []  # a member must resolve this, not the operator
         notices.record_not_sent(row, by="Ann")
         server.after_data = "250 Taken"
         second_mail = send(inline, send_by_mail(inline.services, row, by="Ann"))
@@ -139,7 +137,7 @@ def test_a_mail_whose_answer_nobody_heard_is_not_sent_again_until_a_person_says_
 
 
 @pytest.mark.long
-def test_a_mail_that_has_left_after_all_is_kept_with_its_bytes(inline: SyncRunner, make_mail: MailFactory) -> None:
+def test_mail_confirmed_as_sent_keeps_its_bytes(inline: SyncRunner, make_mail: MailFactory) -> None:
     with mail_server(after_data="") as server:
         send(inline, make_mail(server))
         notices.record_sent_by_mail(Notice.objects.get(), by="Ann")
@@ -149,14 +147,14 @@ def test_a_mail_that_has_left_after_all_is_kept_with_its_bytes(inline: SyncRunne
         assert (row.state, server.mails) == ("sent", [stored_file[0]])
 
 
-def test_the_server_of_these_tests_speaks_the_protocol() -> None:
+def test_mail_server_stub_speaks_smtp() -> None:
     with mail_server() as server, smtplib.SMTP("127.0.0.1", server.port, timeout=5) as client:
         client.sendmail("a@example.org", ["b@example.org"], "Subject: x\r\n\r\n.a line that begins with a point\r\n")
     assert server.mails == [b"Subject: x\r\n\r\n.a line that begins with a point\r\n"]
 
 
 @pytest.mark.long
-def test_notice_with_a_reported_picture_is_not_sent_and_is_signed_again_without_it(
+def test_notice_with_reported_picture_must_be_signed_again(
     inline: SyncRunner, make_mail: MailFactory, studio: Owner
 ) -> None:
     with mail_server() as server:
@@ -186,7 +184,7 @@ def test_purge_removes_signed_documents_that_show_the_picture(
         send(inline, make_mail(server))
     case_sighting = studio.cases.get(number=1).shown
     assert case_sighting is not None
-    purge(inline.services, case_sighting.match.found.digest, by="Ann", reason="An order of a court.")
+    purge_picture(inline.services, case_sighting.match.found.digest, by="Ann", reason="An order of a court.")
     row = Notice.objects.get()
     assert load_file(inline.services, row, "notice.txt") is not None
     for name in ("notice.pdf", "mail.eml"):
@@ -195,7 +193,7 @@ def test_purge_removes_signed_documents_that_show_the_picture(
 
 
 @pytest.mark.long
-def test_a_mail_leaves_once_with_the_signed_bytes(
+def test_mail_is_sent_once_with_the_signed_bytes(
     studio: Owner, inline: SyncRunner, mailoutbox: list[EmailMessage]
 ) -> None:
     row = sign_notice(inline, create_draft(studio))
@@ -209,16 +207,14 @@ def test_a_mail_leaves_once_with_the_signed_bytes(
     assert text is not None
     assert f"{message.subject}\n\n{message.body}".encode() == text[0]
     row = notices.get_notice(studio, row.number)
-    assert (row.state, row.due_what) == ("sent", "reminder")
+    assert (row.state, row.due_reason) == ("sent", "reminder")
     eml = load_file(inline.services, row, "mail.eml")
     assert eml is not None
     assert eml[0] == message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg] # Django's own
     assert first.message_id.encode() in eml[0]
 
 
-def test_what_a_person_has_sent_meanwhile_does_not_leave_again(
-    studio: Owner, inline: SyncRunner, mailoutbox: list[EmailMessage]
-) -> None:
+def test_notice_sent_manually_is_not_mailed(studio: Owner, inline: SyncRunner, mailoutbox: list[EmailMessage]) -> None:
     row = sign_notice(inline, create_draft(studio))
     result = send_by_mail(inline.services, row, by="ann@example.org")
     notices.record_sent_by_hand(row, by="Ann")
@@ -228,7 +224,7 @@ def test_what_a_person_has_sent_meanwhile_does_not_leave_again(
 
 
 @pytest.mark.long
-def test_signature_can_be_withdrawn_while_mail_waits_and_given_again(studio: Owner, inline: SyncRunner) -> None:
+def test_signature_can_be_withdrawn_while_mail_is_pending(studio: Owner, inline: SyncRunner) -> None:
     row = sign_notice(inline, create_draft(studio))
     send_by_mail(inline.services, row, by="ann@example.org")
     notices.withdraw_signature(row, by="Ann")
@@ -237,7 +233,7 @@ def test_signature_can_be_withdrawn_while_mail_waits_and_given_again(studio: Own
     assert sign_notice(inline, row).state == "signed"
 
 
-def test_without_a_mail_server_nothing_is_said_to_be_sent(studio: Owner, inline: SyncRunner) -> None:
+def test_notice_is_not_mailed_without_a_mail_server(studio: Owner, inline: SyncRunner) -> None:
     set_mail_server(inline, "")
     row = sign_notice(inline, create_draft(studio))
     with pytest.raises(WrongUseError):

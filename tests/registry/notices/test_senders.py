@@ -10,7 +10,7 @@ from tests.assets.rows import owner
 SENDER_FIELDS = {"name": " Ann\nExample ", "capacity": "owner", "code": "9144 0300 7152 6726 xg", "telephone": "1" * 99}
 
 
-def test_a_credit_code_is_checked_by_its_last_character() -> None:
+def test_credit_code_check_digit_is_validated() -> None:
     for code in ("9144030071526726XG", "91110000802100433B", "91350100M000100Y43"):
         assert senders.is_credit_code(code)
         for wrong in (code[:-1] + "7", code[:3] + code[4] + code[3] + code[5:], code[:-1], "I" + code[1:], ""):
@@ -18,7 +18,7 @@ def test_a_credit_code_is_checked_by_its_last_character() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_kept_is_short_and_checked_and_each_change_is_logged() -> None:
+def test_sender_fields_are_validated_and_changes_logged() -> None:
     studio = owner("studio")
     before = LogSubmission.objects.filter(type="setting").count()
     sender = senders.save_sender(studio, None, SENDER_FIELDS, by="ann", file=b"%PDF-1.7", name="licence.pdf")
@@ -32,7 +32,7 @@ def test_what_is_kept_is_short_and_checked_and_each_change_is_logged() -> None:
         ({"name": " "}, b"", "Enter the name"),
         ({"name": "A", "code": "9144030071526726XX"}, b"", "not a valid unified social credit code"),
         ({"name": "A"}, b"<html>", "not a PDF"),
-        ({"name": "A"}, b"%PDF-" + bytes(senders.MAX_FILE), "larger than 2 MB"),
+        ({"name": "A"}, b"%PDF-" + bytes(senders.MAX_FILE_BYTES), "larger than 2 MB"),
     ):
         with pytest.raises(WrongUseError, match=message):
             senders.save_sender(studio, None, fields, by="ann", file=file)
@@ -46,7 +46,7 @@ def test_what_is_kept_is_short_and_checked_and_each_change_is_logged() -> None:
 
 
 @pytest.mark.django_db
-def test_an_owner_has_only_so_many_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_senders_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     studio = owner("studio")
     monkeypatch.setattr(senders, "MAX_SENDERS", 1)
     senders.save_sender(studio, None, SENDER_FIELDS, by="ann")

@@ -8,24 +8,24 @@ from registry.notices import wording
 from registry.notices.wording import (
     FOLDER,
     check_wording,
-    fill_in,
-    load_shipped,
-    remove_empty,
-    restore_shipped,
+    fill_placeholders,
+    load_shipped_wording,
+    remove_empty_placeholders,
+    restore_shipped_wording,
     save_wording,
 )
 from tests.assets.rows import owner
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.toml")))
-def test_what_is_shipped_has_all_that_its_kind_needs(name: str) -> None:
+def test_shipped_wording_is_complete(name: str) -> None:
     kind, language = name.split(".")
-    words = load_shipped(kind, language)
+    words = load_shipped_wording(kind, language)
     check_wording(kind, language, words.subject, words.body, words.item)
 
 
-def test_a_wording_that_lacks_something_or_names_what_there_is_not_is_refused() -> None:
-    words = load_shipped("dmca", "en")
+def test_incomplete_wording_or_unknown_placeholder_is_rejected() -> None:
+    words = load_shipped_wording("dmca", "en")
     for subject, body, item, message in (
         ("", words.body, words.item, "empty"),
         ("two\nlines", words.body, words.item, "more than one line"),
@@ -38,15 +38,15 @@ def test_a_wording_that_lacks_something_or_names_what_there_is_not_is_refused() 
 
 
 @pytest.mark.django_db
-def test_an_own_wording_holds_until_the_shipped_one_is_taken_back() -> None:
+def test_custom_wording_applies_until_shipped_is_restored() -> None:
     studio: Owner = owner("studio")
-    base = load_shipped("dmca", "en")
+    base = load_shipped_wording("dmca", "en")
     save_wording(studio, "dmca", "en", {"subject": "Ours", "body": base.body + "\r\nBye", "item": base.item}, by="Ann")
     own = wording.get_wording(studio, "dmca", "en")
     assert (own.subject, own.own, own.statements) == ("Ours", True, base.statements)
     assert own.body.endswith("\nBye")
     assert wording.get_wording(owner("agency"), "dmca", "en") == base
-    restore_shipped(studio, "dmca", "en", by="Ann")
+    restore_shipped_wording(studio, "dmca", "en", by="Ann")
     assert wording.get_wording(studio, "dmca", "en") == base
 
 
@@ -66,11 +66,11 @@ def test_an_own_wording_holds_until_the_shipped_one_is_taken_back() -> None:
         ("作者（权利人声明）：{author}", "作者（权利人声明）：not stated"),
     ],
 )
-def test_a_name_without_a_value_leaves_a_sentence_with_what_leads_to_it(line: str, expected: str) -> None:
+def test_empty_placeholder_is_removed_with_its_lead_in(line: str, expected: str) -> None:
     values = dict.fromkeys(("n", "title", "places"), "x") | {"author": ""}
-    assert remove_empty(line, values, "not stated") == expected
-    assert remove_empty(line, {**values, "author": "Ann"}, "not stated") == line
+    assert remove_empty_placeholders(line, values, "not stated") == expected
+    assert remove_empty_placeholders(line, {**values, "author": "Ann"}, "not stated") == line
 
 
-def test_names_are_filled_in_and_empty_lines_do_not_pile_up() -> None:
-    assert fill_in("{a}\n\n{b}\n\n{c}  \n", {"a": "A {b}", "b": "", "c": "C"}) == "A {b}\n\nC\n"
+def test_placeholders_are_filled_and_blank_lines_collapsed() -> None:
+    assert fill_placeholders("{a}\n\n{b}\n\n{c}  \n", {"a": "A {b}", "b": "", "c": "C"}) == "A {b}\n\nC\n"

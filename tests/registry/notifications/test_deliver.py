@@ -1,4 +1,4 @@
-"""Test webhook deliveries: in order, repeated after pauses, and not for ever."""
+"""Test webhook deliveries: in order, retried after pauses, and paused after days of failures."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +9,7 @@ from exhibit.clock import now
 from registry.events import events
 from registry.models import Delivery, Event, EventKind, Owner, Webhook
 from registry.notifications import webhooks
-from registry.notifications.deliver import MAX_BATCH, MAX_FAILURE_PERIOD, PAUSED_MESSAGE, deliver
+from registry.notifications.deliver import MAX_BATCH, MAX_FAILURE_PERIOD, PAUSED_MESSAGE, deliver_messages
 from tests.assets.rows import owner
 from tests.assets.webhook_receiver import Receiver, receiver, verify_message
 from workers.tasks.sync_runner import SyncRunner
@@ -25,27 +25,27 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def add_webhook(inline: SyncRunner, rights_holder: Owner, url: str, messages: int = 1) -> tuple[Webhook, str]:
-    """Create a webhook with this many waiting messages."""
+    """Create a webhook with this many pending messages."""
     hook, secret = webhooks.add_webhook(inline.services, rights_holder, url, [], by="Ann")
     for number in range(messages):
         events.record(rights_holder, EventKind.REPORT_READY, {"report": number, "title": "A"})
     return hook, secret
 
 
-def list_sent(inline: SyncRunner) -> list[str]:
-    deliver(inline.services, list(Delivery.objects.order_by("pk").values_list("pk", flat=True)))
+def deliver_all(inline: SyncRunner) -> list[str]:
+    deliver_messages(inline.services, list(Delivery.objects.order_by("pk").values_list("pk", flat=True)))
     return list(Delivery.objects.order_by("pk").values_list("state", flat=True))
 
 
-def test_messages_are_signed_and_come_in_their_order(inline: SyncRunner, studio: Owner, receiver: Receiver) -> None:
+def test_messages_are_signed_and_delivered_in_order(inline: SyncRunner, studio: Owner, receiver: Receiver) -> None:
     _hook, secret = add_webhook(inline, studio, receiver.url, MAX_BATCH + 1)
-    assert list_sent(inline) == ["done"] * MAX_BATCH + ["todo"]
+    assert deliver_all(inline) == ["done"] * MAX_BATCH + ["todo"]
     assert [verify_message(request, secret)["data"]["report"] for request in receiver.got] == list(range(MAX_BATCH))
 
 
-def test_one_that_is_not_taken_puts_off_those_behind_it_until_it_is_paused(inline: SyncRunner, studio: Owner) -> None:
+def test_failed_delivery_delays_later_deliveries_until_webhook_is_paused(inline: SyncRunner, studio: Owner) -> None:
     hook, _ = add_webhook(inline, studio, DEAD_URL, 2)
-    assert list_sent(inline) == ["todo", "todo"]
+    assert deliver_all(inline) == ["todo", "todo"]
     hook.refresh_from_db()
     assert (hook.misses, hook.paused_at) == (1, None)
     assert hook.ask_after is not None
@@ -53,17 +53,17 @@ def test_one_that_is_not_taken_puts_off_those_behind_it_until_it_is_paused(inlin
     assert {row.not_before for row in Delivery.objects.all()} == {hook.ask_after}
     Webhook.objects.update(ask_after=None, failing_since=now() - MAX_FAILURE_PERIOD - timedelta(hours=1))
     Delivery.objects.update(not_before=None)
-    list_sent(inline)
+    deliver_all(inline)
     hook.refresh_from_db()
     assert hook.paused_at is not None
     assert Event.objects.filter(kind=EventKind.WEBHOOK_PAUSED).count() == 1
     Delivery.objects.update(not_before=None)
-    list_sent(inline)
+    deliver_all(inline)
     assert set(Delivery.objects.values_list("error", flat=True)) == {PAUSED_MESSAGE}
 
 
 def test_removed_webhook_receives_nothing(inline: SyncRunner, studio: Owner, receiver: Receiver) -> None:
     add_webhook(inline, studio, receiver.url)
     Webhook.objects.update(removed_at=now())
-    assert list_sent(inline) == []
+    assert deliver_all(inline) == []
     assert receiver.got == []

@@ -1,4 +1,4 @@
-"""Test a member's mail: waiting cases with their images, and no mail if none is open."""
+"""Test digest mails: they list pending cases with their images, and are not sent if no case is open."""
 
 import re
 from dataclasses import replace
@@ -18,7 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def list_pages(mail: EmailMultiAlternatives) -> list[str]:
-    """Return the pages to which the links of a mail's text lead."""
+    """Return the page paths of the links in a mail's text."""
     links = [
         devices.read_link(signed) for signed in re.findall(r"http://127\.0\.0\.1:8080/mail/open/(\S+)", str(mail.body))
     ]
@@ -27,12 +27,12 @@ def list_pages(mail: EmailMultiAlternatives) -> list[str]:
 
 
 @pytest.mark.long
-def test_a_mail_shows_what_waits_and_is_not_sent_for_what_was_decided_meanwhile(inline: SyncRunner) -> None:
+def test_digest_shows_pending_cases_and_omits_decided_cases(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline.services, studio)
     user = User.objects.create_user("ann", "ann@example.org", "not used")
     Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
-    choice, _ = MailChoice.objects.get_or_create(user=user, owner=studio, defaults={"told_until": 0})
+    choice, _ = MailChoice.objects.get_or_create(user=user, owner=studio, defaults={"notified_until": 0})
     event_rows = list(Event.objects.order_by("pk"))
     mail = build_digest(inline.services, choice, event_rows)
     assert mail is not None
@@ -55,7 +55,7 @@ def test_a_mail_shows_what_waits_and_is_not_sent_for_what_was_decided_meanwhile(
     blurred = build_digest(inline.services, MailChoice.objects.get(), event_rows)
     assert blurred is not None
     assert blurred.attachments == []
-    decisions.dismiss(case, by="Ann", reason="Ours.")
+    decisions.dismiss_case(case, by="Ann", reason="Ours.")
     assert build_digest(inline.services, choice, event_rows) is None
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "Autumn"})
     ready = build_digest(inline.services, choice, list(Event.objects.order_by("pk")))
@@ -80,7 +80,7 @@ def test_mail_lists_matches_by_site_and_counts_the_rest(inline: SyncRunner) -> N
         Case.objects.create(owner=studio, number=number, work=work, party=site, **fields)
         events.record(studio, EventKind.CASE_OPENED, {"case": number})
     user = User.objects.create_user("ann", "ann@example.org", "not used")
-    choice = MailChoice.objects.create(user=user, owner=studio, told_until=0)
+    choice = MailChoice.objects.create(user=user, owner=studio, notified_until=0)
     mail = build_digest(inline.services, choice, list(Event.objects.order_by("pk")))
     assert mail is not None
     html = str(mail.alternatives[0][0])
@@ -89,19 +89,19 @@ def test_mail_lists_matches_by_site_and_counts_the_rest(inline: SyncRunner) -> N
         assert re.search(r"\d+ Nov \d{4}: shop\.example/", text)
         assert text.index("shop.example · 1 case") < text.index("small-2.example · 1 case")
         assert "other.example · 9 cases" in text
-        assert counted(7, "more cases waiting") in text  # of this party
-        assert counted(6, "more cases waiting") in text  # of parties that the mail does not name
+        assert counted(7, "more cases waiting") in text  # on this site
+        assert counted(6, "more cases waiting") in text  # on sites that the mail omits
     assert list_pages(mail).count("/o/studio/cases/?q=other.example") == 1
     assert len(re.findall("<img", html)) == 12
-    assert len(mail.attachments) == 7  # the work's image once
-    assert mail.subject == "Studio: 19 likely copies"
+    assert len(mail.attachments) == 7  # the work's image is attached once
+    assert mail.subject == "Studio: 19 possible copies"
 
 
-def test_links_are_plain_where_the_operator_lets_none_sign_in(inline: SyncRunner) -> None:
+def test_digest_links_are_plain_when_mail_sign_in_is_disabled(inline: SyncRunner) -> None:
     studio = owner("studio")
     create_case(inline.services, studio)
     user = User.objects.create_user("ann", "ann@example.org", "not used")
-    choice = MailChoice.objects.create(user=user, owner=studio, told_until=0)
+    choice = MailChoice.objects.create(user=user, owner=studio, notified_until=0)
     inline.services.config = replace(inline.services.config, mail_sign_in=False)
     mail = build_digest(inline.services, choice, list(Event.objects.order_by("pk")))
     assert mail is not None

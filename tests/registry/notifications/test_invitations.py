@@ -1,4 +1,4 @@
-"""Test invitations by mail: the link reaches only the address, and a failed mail invites nobody."""
+"""Test invitations by mail: only the address receives the link, and a failed mail creates no invitation."""
 
 from dataclasses import replace
 from unittest.mock import Mock
@@ -14,7 +14,7 @@ from tests.assets.rows import owner
 
 
 @pytest.mark.django_db
-def test_the_link_leaves_by_mail_or_is_handed_to_who_invites(config: Config, mailoutbox: list[EmailMessage]) -> None:
+def test_invitation_link_is_mailed_or_returned(config: Config, mailoutbox: list[EmailMessage]) -> None:
     studio = owner("studio")
     link = invite_by_mail(config, studio, "bo@example.org", Role.VIEWER, by="Ann")
     (sent,) = mailoutbox
@@ -29,7 +29,7 @@ def test_the_link_leaves_by_mail_or_is_handed_to_who_invites(config: Config, mai
 
 
 @pytest.mark.django_db
-def test_nobody_is_invited_when_the_mail_does_not_leave(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_mail_creates_no_invitation(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail.get_connection().__class__, "send_messages", Mock(side_effect=OSError("no server")))
     with pytest.raises(OSError, match="no server"):
         invite_by_mail(config, owner("studio"), "bo@example.org", Role.VIEWER, by="Ann")

@@ -27,14 +27,14 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "receiver", "shop", "work"]
 
 
-def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
+def test_missed_known_copy_reaches_webhook_and_mail(
     inline: SyncRunner, work: Work, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     ann = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
     Membership.objects.create(user=ann, owner=work.owner)
     mail_choices.set_choice(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
-    kinds = [EventKind.CANARY_MISSED]
+    kinds = [EventKind.KNOWN_COPY_MISSED]
     _hook, secret = webhooks.add_webhook(inline.services, work.owner, receiver.url, kinds, by="Ann")
     new_watch = plant_copies(work, shop, "/empty")
     Watch.objects.update(paused=True)
@@ -44,8 +44,8 @@ def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
     inline.run_until_idle()
     (got,) = receiver.got
     payload = verify_message(got, secret)
-    assert payload["type"] == "watch.missed-canary"
-    assert (payload["data"]["canary"], payload["data"]["page"]) == (1, shop.url("/empty"))
+    assert payload["type"] == "watch.missed-known-copy"
+    assert (payload["data"]["known_copy"], payload["data"]["page"]) == (1, shop.url("/empty"))
     Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
     inline.run_until_idle()
     (sent,) = mail.outbox

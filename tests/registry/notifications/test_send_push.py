@@ -11,14 +11,14 @@ import pytest
 from exhibit.clock import now
 from exhibit.network.guard import Guard
 from registry.events import events
-from registry.events.push_browsers import add_browser
+from registry.events.push_subscriptions import add_browser
 from registry.members import accounts, invitations
-from registry.models import Case, Event, EventKind, Membership, Owner, PushBrowser, User
+from registry.models import Case, Event, EventKind, Membership, Owner, PushSubscription, User
 from registry.notifications import due_rows, send_push, webhooks
-from registry.notifications.deliver import MAX_FAILURE_PERIOD, PAUSES
+from registry.notifications.deliver import MAX_FAILURE_PERIOD, RETRY_PAUSES
 from tests.assets.push_service import PushService, Subscriber, push_service
 from tests.assets.rows import owner
-from workers.operations.backlog import backlog
+from workers.operations.backlog import count_rows_by_step
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["push_service"]
@@ -38,7 +38,7 @@ def ann(studio: Owner) -> User:
     return user
 
 
-def register_browser(inline: SyncRunner, user: User, browser: Subscriber) -> PushBrowser:
+def register_browser(inline: SyncRunner, user: User, browser: Subscriber) -> PushSubscription:
     subscription = browser.subscription
     return add_browser(
         inline.services,
@@ -54,7 +54,7 @@ def add_matches(of: Owner, *numbers: int) -> None:
     """Open cases, and let their events settle."""
     for number in numbers:
         work = of.works.create(number=number, title="A", registered_at=now())
-        Case.objects.create(owner=of, work=work, number=number, party="shop.example", waits=True, opened_at=now())
+        Case.objects.create(owner=of, work=work, number=number, party="shop.example", is_pending=True, opened_at=now())
         events.record(of, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": number})
     Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
 
@@ -68,18 +68,23 @@ def test_browser_receives_only_the_number_of_new_matches(
     inline.run_until_idle()
     assert push_service.got == []
     add_matches(studio, 2, 3, 4)
-    Case.objects.filter(number=4).update(decision="cleared", waits=False)
-    assert backlog()["push"]["waiting"] == 1
+    Case.objects.filter(number=4).update(decision="dismissed", is_pending=False)
+    assert count_rows_by_step()["push"]["waiting"] == 1
     inline.run_until_idle()
     ((path, headers, body),) = push_service.got
     assert path == "/push/a"
     assert push_service.claims(headers)["sub"] == "mailto:ann@example.org"
     assert (headers["Content-Encoding"], headers["TTL"], headers["Topic"]) == ("aes128gcm", "86400", "finds")
-    expected = {"title": "2 new matches", "body": "3 waiting for a decision", "lang": "en", "page": "/o/studio/finds/"}
+    expected = {
+        "title": "2 new matches",
+        "body": "3 cases are waiting for a decision",
+        "lang": "en",
+        "page": "/o/studio/finds/",
+    }
     assert json.loads(browser.decrypt(body)) == expected
-    row = PushBrowser.objects.get()
+    row = PushSubscription.objects.get()
     assert row.used_at is not None
-    assert backlog()["push"]["waiting"] == 0
+    assert count_rows_by_step()["push"]["waiting"] == 0
 
 
 def test_matches_within_an_hour_are_sent_together_in_the_member_language(
@@ -92,23 +97,24 @@ def test_matches_within_an_hour_are_sent_together_in_the_member_language(
         add_matches(studio, number)
         inline.run_until_idle()
     assert len(push_service.got) == 1
-    PushBrowser.objects.update(not_before=now())
+    PushSubscription.objects.update(not_before=now())
     inline.run_until_idle()
     payload = json.loads(browser.decrypt(push_service.got[1][2]))
     assert payload["title"] == "2 项新发现"
     assert payload["lang"] == "zh-hans"
 
 
-def test_matches_of_other_owners_and_decided_ones_are_not_notified(
+def test_matches_of_other_owners_and_decided_matches_are_not_notified(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     register_browser(inline, ann, push_service.subscriber())
     add_matches(owner("agency"), 1)
     add_matches(studio, 1)
-    Case.objects.update(decision="cleared", waits=False)
+    Case.objects.update(decision="dismissed", is_pending=False)
     inline.run_until_idle()
     assert push_service.got == []
-    assert due_rows.list_due_keys(PushBrowser, inline.services.stale_after, 9) == []  # nothing is processed repeatedly
+    # Nothing is processed repeatedly
+    assert due_rows.list_due_keys(PushSubscription, inline.services.stale_after, 9) == []
 
 
 def test_message_links_to_its_matches_and_omits_those_before_membership(
@@ -122,21 +128,21 @@ def test_message_links_to_its_matches_and_omits_those_before_membership(
     assert push_service.got == []
     third = owner("third")
     add_matches(third, 1)
-    invitations.accept(invitations.invite(third, ann.email, "viewer", by="test")[0], ann)
+    invitations.accept_invitation(invitations.create_invitation(third, ann.email, "viewer", by="test")[0], ann)
     add_matches(studio, 1)
     inline.run_until_idle()
     add_matches(studio, 2)
     add_matches(agency, 3)
-    PushBrowser.objects.update(not_before=now())
+    PushSubscription.objects.update(not_before=now())
     inline.run_until_idle()
     payloads = [json.loads(browser.decrypt(body)) for _, _, body in push_service.got]
     assert [(payload["title"], payload["body"], payload["page"]) for payload in payloads] == [
-        ("1 new match", "1 waiting for a decision", "/o/studio/finds/"),
-        ("2 new matches", "6 waiting for a decision", "/finds/"),
+        ("1 new match", "1 case is waiting for a decision", "/o/studio/finds/"),
+        ("2 new matches", "6 cases are waiting for a decision", "/finds/"),
     ]
 
 
-def test_member_who_joins_an_owner_still_gets_earlier_matches_of_another(
+def test_member_joining_an_owner_still_gets_earlier_matches_of_others(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     browser, agency = push_service.subscriber(), owner("agency")
@@ -152,7 +158,7 @@ def test_member_who_joins_an_owner_still_gets_earlier_matches_of_another(
 
 @pytest.mark.long
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_browser_to_which_nothing_can_be_sent_for_days_is_left_in_peace_and_says_why(
+def test_browser_failing_for_days_is_ended_with_its_error(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int
 ) -> None:
     register_browser(inline, ann, push_service.subscriber())
@@ -160,32 +166,32 @@ def test_a_browser_to_which_nothing_can_be_sent_for_days_is_left_in_peace_and_sa
     add_matches(studio, 1)
     inline.run_until_idle()
     total_wait = timedelta()
-    while not (row := PushBrowser.objects.get()).ended:
+    while not (row := PushSubscription.objects.get()).ended:
         assert row.not_before is not None
         total_wait += row.not_before - now()
-        PushBrowser.objects.update(not_before=now())
+        PushSubscription.objects.update(not_before=now())
         inline.run_until_idle()
     assert MAX_FAILURE_PERIOD <= total_wait < MAX_FAILURE_PERIOD + timedelta(days=1)
     assert str(status) in str(row.error)
-    assert backlog()["push"]["waiting"] == 0
+    assert count_rows_by_step()["push"]["waiting"] == 0
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_browser_that_takes_no_more_is_removed(
+def test_expired_browser_subscription_is_removed(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int
 ) -> None:
     register_browser(inline, ann, push_service.subscriber())
     push_service.status = status
     add_matches(studio, 1)
     inline.run_until_idle()
-    assert not PushBrowser.objects.exists()
+    assert not PushSubscription.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("status", "headers"),
     [(500, {}), (307, {"Location": "http://169.254.169.254/"}), (403, {}), (429, {"Retry-After": "7200"})],
 )
-def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came_meanwhile(
+def test_rejected_message_is_resent_after_a_pause_with_new_matches(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int, headers: dict[str, str]
 ) -> None:
     browser = push_service.subscriber()
@@ -194,39 +200,39 @@ def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came
     add_matches(studio, 1)
     inline.run_until_idle()
     assert len(push_service.got) == 1  # redirects are not followed
-    row = PushBrowser.objects.get()
+    row = PushSubscription.objects.get()
     assert row.not_before is not None
-    pause = timedelta(seconds=int(headers.get("Retry-After", PAUSES[0].total_seconds())))
+    pause = timedelta(seconds=int(headers.get("Retry-After", RETRY_PAUSES[0].total_seconds())))
     assert timedelta(0) <= now() + pause - row.not_before < timedelta(minutes=1)
     assert str(status) in str(row.error)
     assert (row.misses, row.used_at) == (1, None)
     add_matches(studio, 2)
     push_service.status = 201
-    PushBrowser.objects.update(not_before=now())
+    PushSubscription.objects.update(not_before=now())
     inline.run_until_idle()
     assert json.loads(browser.decrypt(push_service.got[-1][2]))["title"] == "2 new matches"
     row.refresh_from_db()
     assert (row.misses, row.error) == (0, "")
 
 
-def test_one_that_is_removed_while_a_message_is_on_its_way_stays_removed(
+def test_browser_removed_during_delivery_stays_removed(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = register_browser(inline, ann, push_service.subscriber())
     add_matches(studio, 1)
-    keep = send_push._record_result
+    record_result = send_push._record_result
 
-    def remove_meanwhile(*args: Any) -> None:  # noqa: ANN401 - those of the function
-        PushBrowser.objects.filter(pk=row.pk).delete()
-        keep(*args)
+    def remove_before_recording(*args: Any) -> None:  # noqa: ANN401 - those of the function
+        PushSubscription.objects.filter(pk=row.pk).delete()
+        record_result(*args)
 
-    monkeypatch.setattr(send_push, "_record_result", remove_meanwhile)
+    monkeypatch.setattr(send_push, "_record_result", remove_before_recording)
     inline.run_until_idle()
     assert len(push_service.got) == 1
-    assert not PushBrowser.objects.exists()
+    assert not PushSubscription.objects.exists()
 
 
-def test_a_process_that_dies_behind_a_message_sends_it_in_the_place_of_the_first(
+def test_message_resent_after_a_crash_replaces_the_first(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = push_service.subscriber()
@@ -239,8 +245,8 @@ def test_a_process_that_dies_behind_a_message_sends_it_in_the_place_of_the_first
     with monkeypatch.context() as patch:
         patch.setattr(send_push, "_record_result", die)
         with pytest.raises(KeyboardInterrupt):
-            send_push.send_messages(inline.services, [PushBrowser.objects.get().pk])
-    PushBrowser.objects.update(claimed_at=now() - timedelta(hours=1))
+            send_push.send_messages(inline.services, [PushSubscription.objects.get().pk])
+    PushSubscription.objects.update(claimed_at=now() - timedelta(hours=1))
     inline.run_until_idle()
     (_, first, first_body), (_, second, other) = push_service.got
     assert first["Topic"] == second["Topic"]
@@ -249,7 +255,7 @@ def test_a_process_that_dies_behind_a_message_sends_it_in_the_place_of_the_first
     assert len(push_service.got) == 2
 
 
-def test_a_name_that_leads_inwards_is_not_reached(
+def test_name_resolving_to_private_address_is_not_requested(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     register_browser(inline, ann, push_service.subscriber())
@@ -257,10 +263,10 @@ def test_a_name_that_leads_inwards_is_not_reached(
     add_matches(studio, 1)
     inline.run_until_idle()
     assert push_service.got == []
-    assert "127.0.0.1" in str(PushBrowser.objects.get().error)
+    assert "127.0.0.1" in str(PushSubscription.objects.get().error)
 
 
-def test_one_silent_service_keeps_no_other_from_its_messages(
+def test_silent_service_does_not_block_others(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "SECONDS", 0.5)
@@ -270,10 +276,10 @@ def test_one_silent_service_keeps_no_other_from_its_messages(
         add_matches(studio, 1)
         inline.run_until_idle()
     assert [path for path, _, _ in push_service.got] == ["/push/a"]
-    assert PushBrowser.objects.get(used_at=None).error
+    assert PushSubscription.objects.get(used_at=None).error
 
 
-def test_nothing_is_sent_to_whoever_is_disabled_or_where_the_operator_has_switched_it_off(
+def test_disabled_users_get_no_messages_and_push_can_be_disabled(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     register_browser(inline, ann, push_service.subscriber())
@@ -284,7 +290,7 @@ def test_nothing_is_sent_to_whoever_is_disabled_or_where_the_operator_has_switch
     assert push_service.got == []
     inline.services.config = whole
     User.objects.update(is_active=False)
-    PushBrowser.objects.update(not_before=now())
+    PushSubscription.objects.update(not_before=now())
     inline.run_until_idle()
     assert push_service.got == []
-    assert not PushBrowser.objects.exists()
+    assert not PushSubscription.objects.exists()

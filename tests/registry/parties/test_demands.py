@@ -1,4 +1,4 @@
-"""Test demands for money: defaults come from the fee, entries are numbered, and owners are separate."""
+"""Test payment demands: defaults come from the fee, entries are numbered, and owners are isolated."""
 
 from decimal import Decimal
 
@@ -31,7 +31,7 @@ def make_fee(rights_holder: Owner, currency: str = "EUR") -> Fee:
     return demands.get_fee(rights_holder, fees.number, 1)
 
 
-def test_what_isnt_said_is_the_fees(studio: Owner) -> None:
+def test_demand_defaults_come_from_the_fee(studio: Owner) -> None:
     demand = demands.create_demand(studio, NewDemand("shop.example", [1], make_fee(studio)), by="ann")
     assert (demand.currency, demand.basis, demand.asked) == ("EUR", "Own · Website · 1 year", 5000)  # type: ignore[attr-defined]
     other = demands.create_demand(
@@ -42,24 +42,24 @@ def test_what_isnt_said_is_the_fees(studio: Owner) -> None:
         demands.create_demand(studio, NewDemand("shop.example", [1], make_fee(studio), currency="USD"), by="ann")
 
 
-def test_a_demand_is_of_all_its_cases_or_there_is_none(studio: Owner) -> None:
+def test_demand_includes_all_requested_cases_or_is_rejected(studio: Owner) -> None:
     new_demand = NewDemand("shop.example", [1, 2], make_fee(studio))
 
-    def reopen_meanwhile(**_kwargs: object) -> None:
+    def reopen_concurrently(**_kwargs: object) -> None:
         Case.objects.filter(owner=studio, number=2).update(decision=Case.Decision.OPEN)
 
-    post_save.connect(reopen_meanwhile, sender=Demand)
+    post_save.connect(reopen_concurrently, sender=Demand)
     try:
         demand = demands.create_demand(studio, new_demand, by="ann")
     finally:
-        post_save.disconnect(reopen_meanwhile, sender=Demand)
+        post_save.disconnect(reopen_concurrently, sender=Demand)
     assert [case.number for case in demand.cases.order_by("number")] == [1, 2], "which it was asked for"
     with pytest.raises(WrongUseError):
         demands.create_demand(studio, new_demand, by="ann")
     assert Demand.objects.count() == 1
 
 
-def test_the_last_day_named_counts_and_sums_are_by_currency(studio: Owner) -> None:
+def test_last_entered_due_date_applies_and_sums_are_per_currency(studio: Owner) -> None:
     for currency, amount in (("EUR", 100), ("EUR", 50), ("CNY", 7)):
         demands.create_demand(
             studio, NewDemand("shop.example", [1], None, currency, amount, "Fee", localdate()), by="ann"
@@ -71,18 +71,18 @@ def test_the_last_day_named_counts_and_sums_are_by_currency(studio: Owner) -> No
     assert list(demands.sum_by_currency(studio)) == [("CNY", 7, None, None), ("EUR", 150, 80, 30)]
 
 
-def test_fees_and_demands_of_another_owner_are_not_there(studio: Owner) -> None:
+def test_fees_and_demands_of_other_owners_are_not_found(studio: Owner) -> None:
     agency = owner("agency")
     make_fee(studio)
     demands.create_demand(studio, NewDemand("shop.example", [1], None, "EUR", 1, "Fee"), by="ann")
-    for ask in (lambda: demands.get_fee(agency, 1, 1), lambda: demands.get_demand(agency, 1)):
+    for query in (lambda: demands.get_fee(agency, 1, 1), lambda: demands.get_demand(agency, 1)):
         with pytest.raises(NotFoundError):
-            ask()
+            query()
     assert list(demands.iterate_ledger(agency)) == [demands.LEDGER_COLUMNS]
     assert not demands.list_fees(agency)
 
 
-def test_rows_of_money_keep_what_they_rest_on(studio: Owner) -> None:
+def test_demand_and_referenced_fee_cannot_be_deleted(studio: Owner) -> None:
     from django.db.models import ProtectedError
 
     fee = make_fee(studio)
@@ -96,7 +96,7 @@ def test_rows_of_money_keep_what_they_rest_on(studio: Owner) -> None:
     ("text", "currency", "amount"),
     [("1200.5", "EUR", 120_050), (" 0.01 ", "EUR", 1), ("800", "JPY", 800), ("1.234", "KWD", 1234), ("3", "BHD", 3000)],
 )
-def test_an_amount_is_read_exactly_and_written_as_it_was(text: str, currency: str, amount: int) -> None:
+def test_amount_round_trips_exactly(text: str, currency: str, amount: int) -> None:
     assert parse_amount(text, currency) == amount
     assert to_units(amount, currency) == Decimal(text.strip())
 
@@ -105,19 +105,19 @@ def test_an_amount_is_read_exactly_and_written_as_it_was(text: str, currency: st
     ("text", "currency"),
     [("1.5", "JPY"), ("1.234", "EUR"), ("1,000", "EUR"), ("-1", "EUR"), ("1e3", "EUR"), ("", "EUR"), ("٣", "EUR")],
 )
-def test_what_isnt_an_amount_of_the_currency_is_refused(text: str, currency: str) -> None:
+def test_invalid_amount_for_currency_is_rejected(text: str, currency: str) -> None:
     with pytest.raises(WrongUseError, match=currency):
         parse_amount(text, currency)
 
 
-def test_an_amount_has_its_bounds() -> None:
+def test_amount_outside_limits_is_rejected() -> None:
     assert check_amount(MAX_AMOUNT) == MAX_AMOUNT
     for amount in (MAX_AMOUNT + 1, -1):
         with pytest.raises(WrongUseError):
             check_amount(amount)
 
 
-def test_currencies_are_those_of_the_standard() -> None:
+def test_unknown_currency_is_rejected() -> None:
     assert parse_currency(" cny ") == "CNY"
     for text in ("EU", "EUX", "", "R U", "AED\n", "DAFN"[:3]):
         if text.strip() != "AED":

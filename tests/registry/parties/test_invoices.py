@@ -11,17 +11,17 @@ from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import Demand, DemandEntry, Invoice, Owner
 from registry.parties import invoices
-from registry.parties.invoices import Due, NewInvoice
-from registry.parties.periods import compute_sums, list_periods, parse_period
+from registry.parties.invoices import DueAmount, NewInvoice
+from registry.parties.periods import compute_totals, list_periods, parse_period
 from registry.parties.tables import export_ledger_csv
 from tests.assets.pdf_text import metadata_of, text_of
 from tests.assets.rows import owner
-from tests.registry.works.test_registration import Stop, houses, run_together
+from tests.registry.works.test_registration import Pause, run_concurrently, two_services
 
-__all__ = ["houses"]
-DUE = [Due(date(2026, 12, 1), 10_000), Due(date(2027, 1, 1), 15_050)]
+__all__ = ["two_services"]
+INSTALMENTS = [DueAmount(date(2026, 12, 1), 10_000), DueAmount(date(2027, 1, 1), 15_050)]
 TAX = "VAT 19%: 40.00, included"
-NEW = NewInvoice("Studio\n1 Street", "Shop Ltd\n2 Road", "Harbour at dawn\nWebsite", DUE, TAX, "IBAN X")
+NEW_INVOICE = NewInvoice("Studio\n1 Street", "Shop Ltd\n2 Road", "Harbour at dawn\nWebsite", INSTALMENTS, TAX, "IBAN X")
 
 
 def make_agreed_demand(rights_holder: Owner, number: int = 1, amount: int = 25_050) -> Demand:
@@ -38,47 +38,49 @@ def studio(db: None) -> Owner:
     return owner("studio")
 
 
-def test_two_at_once_never_have_one_number(houses: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_invoices_get_different_numbers(two_services: object, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = owner("studio")
     first, other = make_agreed_demand(studio), make_agreed_demand(studio, 2)
-    stop = Stop(monkeypatch, "registry.parties.invoices.now", now)  # its number is chosen, but not yet written
-    run_together(
-        stop, lambda: invoices.issue_invoice(first, NEW, by="ann"), lambda: invoices.issue_invoice(other, NEW, by="bob")
+    pause = Pause(monkeypatch, "registry.parties.invoices.now", now)  # its number is chosen, but not yet written
+    run_concurrently(
+        pause,
+        lambda: invoices.issue_invoice(first, NEW_INVOICE, by="ann"),
+        lambda: invoices.issue_invoice(other, NEW_INVOICE, by="bob"),
     )
     assert list(Invoice.objects.order_by("number").values_list("number", "by")) == [(1, "ann"), (2, "bob")]
 
 
-def test_instalments_add_up_and_one_invoice_stands(studio: Owner) -> None:
+def test_instalments_must_add_up_and_second_invoice_is_rejected(studio: Owner) -> None:
     row = make_agreed_demand(studio)
-    for wrong, why in (
-        (DUE[:1], "add up"),
+    for instalments, message in (
+        (INSTALMENTS[:1], "add up"),
         ([], "1 to 24"),
-        (DUE[::-1], "a date after"),
-        ([*DUE, Due(date(2027, 2, 1), 0)], "needs an amount"),
-        ([Due(date(2030, 1, day), 1) for day in range(1, 26)], "1 to 24"),
+        (INSTALMENTS[::-1], "a date after"),
+        ([*INSTALMENTS, DueAmount(date(2027, 2, 1), 0)], "needs an amount"),
+        ([DueAmount(date(2030, 1, day), 1) for day in range(1, 26)], "1 to 24"),
     ):
-        with pytest.raises(WrongUseError, match=why):
-            invoices.issue_invoice(row, NewInvoice("A", "B", "C", wrong), by="ann")
-    assert invoices.issue_invoice(row, NEW, by="ann").name == f"{localdate().year}-0001"
+        with pytest.raises(WrongUseError, match=message):
+            invoices.issue_invoice(row, NewInvoice("A", "B", "C", instalments), by="ann")
+    assert invoices.issue_invoice(row, NEW_INVOICE, by="ann").name == f"{localdate().year}-0001"
     with pytest.raises(WrongUseError):
-        invoices.issue_invoice(row, NEW, by="ann")
+        invoices.issue_invoice(row, NEW_INVOICE, by="ann")
     with pytest.raises(WrongUseError):
-        invoices.issue_invoice(make_agreed_demand(studio, 2, amount=0), NEW, by="ann")
-    assert invoices.parse_instalments("2026-12-01 100\n\n 1.1.2027  150.50 ", "EUR") == DUE
+        invoices.issue_invoice(make_agreed_demand(studio, 2, amount=0), NEW_INVOICE, by="ann")
+    assert invoices.parse_instalments("2026-12-01 100\n\n 1.1.2027  150.50 ", "EUR") == INSTALMENTS
     for line in ("1/12/2026 100", "2026-12 100", "2026-12-01", "2026-12-01 1,5"):
         with pytest.raises(WrongUseError):
             invoices.parse_instalments(line, "EUR")
 
 
-def test_what_is_received_pays_instalments_in_their_order(studio: Owner) -> None:
-    invoice = invoices.issue_invoice(make_agreed_demand(studio), NEW, by="ann")
+def test_payments_cover_instalments_in_order(studio: Owner) -> None:
+    invoice = invoices.issue_invoice(make_agreed_demand(studio), NEW_INVOICE, by="ann")
     dues = [invoices.get_next_due(invoice, paid) for paid in (0, 4_000, 10_000, 25_049, 25_050)]
-    first, second = DUE
-    assert dues == [first, Due(first.day, 6_000), second, Due(second.day, 1), None]
+    first, second = INSTALMENTS
+    assert dues == [first, DueAmount(first.day, 6_000), second, DueAmount(second.day, 1), None]
 
 
-def test_the_pdf_says_what_was_stated_and_stays_the_same(studio: Owner) -> None:
-    invoice = invoices.issue_invoice(make_agreed_demand(studio), NEW, by="ann")
+def test_invoice_pdf_shows_its_items_and_is_reproducible(studio: Owner) -> None:
+    invoice = invoices.issue_invoice(make_agreed_demand(studio), NEW_INVOICE, by="ann")
     pdf = invoices.render_invoice_pdf(invoice)
     assert pdf == invoices.render_invoice_pdf(invoices.get_invoice(studio, invoice.name))
     assert "pdfaid" in metadata_of(pdf)
@@ -91,29 +93,29 @@ def test_the_pdf_says_what_was_stated_and_stays_the_same(studio: Owner) -> None:
         assert phrase in text, phrase
     assert "owe" not in text
     chinese = invoices.issue_invoice(
-        make_agreed_demand(studio, 2), NewInvoice("摄影室", "商店", "图片", DUE, language="zh-Hans"), by="ann"
+        make_agreed_demand(studio, 2), NewInvoice("摄影室", "商店", "图片", INSTALMENTS, language="zh-Hans"), by="ann"
     )
     assert "不是中华人民共和国税法意义上的发票" in text_of(invoices.render_invoice_pdf(chinese)).replace(" ", "")
 
 
-def test_a_cancellation_has_its_own_number_and_nets_out(studio: Owner) -> None:
+def test_cancellation_has_its_own_number_and_nets_out(studio: Owner) -> None:
     row = make_agreed_demand(studio)
-    invoice = invoices.issue_invoice(row, NEW, by="ann")
+    invoice = invoices.issue_invoice(row, NEW_INVOICE, by="ann")
     with pytest.raises(WrongUseError):
         invoices.cancel_invoice(invoice, " ", by="ann")
-    taken_back = invoices.cancel_invoice(invoice, "=Wrong address", by="ann")
-    assert (taken_back.name, taken_back.amount, taken_back.cancels) == (f"{invoice.year}-0002", -25_050, invoice)
-    for twice in (invoice, taken_back):
+    cancellation = invoices.cancel_invoice(invoice, "=Wrong address", by="ann")
+    assert (cancellation.name, cancellation.amount, cancellation.cancels) == (f"{invoice.year}-0002", -25_050, invoice)
+    for cancelled in (invoice, cancellation):
         with pytest.raises(WrongUseError):
-            invoices.cancel_invoice(twice, "Again", by="ann")
-    text = text_of(invoices.render_invoice_pdf(taken_back))
-    assert f"Cancellation {taken_back.name}" in text
+            invoices.cancel_invoice(cancelled, "Again", by="ann")
+    text = text_of(invoices.render_invoice_pdf(cancellation))
+    assert f"Cancellation {cancellation.name}" in text
     assert f"Invoice {invoice.name} of" in text
     assert "-250.50 EUR" in text.replace("−", "-")
     year = parse_period(str(localdate().year))
-    assert [(entry.currency, entry.invoiced) for entry in compute_sums(studio, year)] == [("EUR", 0)]
-    assert invoices.issue_invoice(row, NEW, by="ann").name == f"{invoice.year}-0003"
-    assert compute_sums(studio, year)[0].invoiced == 25_050
+    assert [(entry.currency, entry.invoiced) for entry in compute_totals(studio, year)] == [("EUR", 0)]
+    assert invoices.issue_invoice(row, NEW_INVOICE, by="ann").name == f"{invoice.year}-0003"
+    assert compute_totals(studio, year)[0].invoiced == 25_050
     assert year.name in list_periods(studio)
     lines = list(csv.DictReader(io.StringIO(export_ledger_csv(studio, year).decode("utf-8-sig"))))
     invoiced = [(entry["invoice"][5:], entry["amount"]) for entry in lines if entry["kind"] == "invoiced"]

@@ -1,4 +1,4 @@
-"""Test lookups: one query per click, about the IP address from which the party's own host was seen."""
+"""Test registry lookups: one query per request, and only for IP addresses of the site's own host."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ __all__ = ["inline", "stage", "studio", "two_cases"]
 @pytest.mark.parametrize(
     ("image", "is_known"), [("http://shop.example/1.jpg", True), ("http://cdn.example/1.jpg", False)]
 )
-def test_the_address_of_somebody_elses_host_is_not_the_partys(
+def test_address_of_a_third_party_host_is_not_queried(
     studio: Owner, inline: SyncRunner, image: str, *, is_known: bool
 ) -> None:
     with Site() as site:
@@ -32,7 +32,7 @@ def test_the_address_of_somebody_elses_host_is_not_the_partys(
         process_lookups(inline.services, [row.pk])
         assert len(site.requests) == count
         assert (f"/net/ip/{HOST_ADDRESS}" in site.requested_paths()) == is_known
-    rdap._registers.clear()
+    rdap._registries.clear()
     party_lookup = PartyLookup.objects.get()
     assert (party_lookup.state, party_lookup.error) == ("done", "")
     assert party_lookup.answers[0]["registrar"] == "Registrar Ltd"

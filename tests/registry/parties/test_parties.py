@@ -1,4 +1,4 @@
-"""Test the counts and contacts of parties, read in few queries."""
+"""Test the counts and contacts of sites, loaded in few queries."""
 
 import pytest
 from django.db import connection
@@ -14,7 +14,7 @@ __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_site_is_counted_in_one_query(studio: Owner) -> None:
-    Case.objects.filter(number=2).update(decision="open", waits=True, standing="removed")
+    Case.objects.filter(number=2).update(decision="open", is_pending=True, standing="removed")
     with CaptureQueriesContext(
         connection,
     ) as queries:
@@ -22,12 +22,12 @@ def test_site_is_counted_in_one_query(studio: Owner) -> None:
     assert len(queries) == 1
     assert (site.cases, site.waiting, site.confirmed, site.removed, site.places) == (2, 1, 1, 1, 2)
     Case.objects.update(party="")
-    assert parties.to_party_lines(parties.list_parties(studio)) == []
+    assert parties.to_party_rows(parties.list_parties(studio)) == []
     with pytest.raises(NotFoundError):
         parties.get_party(studio, "")
 
 
-def test_contacts_are_those_of_notices_each_once_with_its_last(studio: Owner) -> None:
+def test_contacts_are_listed_once_with_their_last_notice(studio: Owner) -> None:
     for _ in range(2):
         create_draft(studio)
     assert parties.list_contacts(studio, "shop.example") == [("Copyright Agent", "agent@shop.example", "", 2)]

@@ -1,4 +1,4 @@
-"""Test the accounts of a month, a quarter or a year: separate currencies, without corrected entries."""
+"""Test payment totals of a month, a quarter or a year: by currency, without corrected entries."""
 
 import io
 from datetime import date
@@ -11,7 +11,7 @@ from exhibit.errors import WrongUseError
 from registry.models import Owner
 from registry.parties import demands
 from registry.parties.demands import NewDemand, NewEntry
-from registry.parties.periods import Sums, compute_sums, list_periods, parse_period
+from registry.parties.periods import PeriodTotals, compute_totals, list_periods, parse_period
 from registry.parties.tables import export_ledger_csv, export_ledger_xlsx
 from tests.assets.rows import owner
 from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
@@ -19,7 +19,7 @@ from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def test_a_period_has_its_first_and_its_last_day_and_anything_else_is_refused() -> None:
+def test_periods_are_parsed_and_invalid_values_rejected() -> None:
     days = {name: parse_period(name) for name in ("2024", "2024-Q1", "2024-02", "2023-Q4")}
     assert [(day.first.isoformat(), day.last.isoformat()) for day in days.values()] == [
         ("2024-01-01", "2024-12-31"),
@@ -32,39 +32,37 @@ def test_a_period_has_its_first_and_its_last_day_and_anything_else_is_refused() 
             parse_period(wrong)
 
 
-def test_sums_are_of_the_days_by_currency_without_what_was_corrected(studio: Owner) -> None:
+def test_sums_are_per_period_and_currency_without_corrected_entries(studio: Owner) -> None:
     year = localdate().year - 1
     for currency, amount in (("EUR", 500), ("JPY", 7)):
         demands.create_demand(
             studio, NewDemand("shop.example", [1], None, currency, amount, '=HYPERLINK("x")'), by="ann"
         )
     euros = demands.get_demand(studio, 1)
-    for kind, amount, day, corrects, why in (
+    for kind, amount, day, corrects, reason in (
         ("agreed", 400, date(year, 2, 1), None, ""),
         ("received", 999, date(year, 3, 31), None, ""),
-        ("received", 100, None, 3, "a slip"),  # on the day of what it corrects
+        ("received", 100, None, 3, "a slip"),  # dated like the entry that it corrects
         ("received", 50, date(year, 4, 1), None, ""),
     ):
-        demands.add_entry(euros, NewEntry(kind, amount, day, None, why, corrects), by="ann")
-    assert compute_sums(studio, parse_period(f"{year}-Q1")) == [Sums("EUR", 0, 400, 0, 100, 300)]
-    assert compute_sums(studio, parse_period(f"{year}-04")) == [Sums("EUR", 0, 0, 0, 50, 250)]
-    assert compute_sums(studio, parse_period(f"{year - 1}")) == []
-    this = {total.currency: total for total in compute_sums(studio, parse_period(str(localdate().year)))}
-    assert (this["EUR"].asked, this["JPY"]) == (500, Sums("JPY", 7, 0, 0, 0, 0))
+        demands.add_entry(euros, NewEntry(kind, amount, day, None, reason, corrects), by="ann")
+    assert compute_totals(studio, parse_period(f"{year}-Q1")) == [PeriodTotals("EUR", 0, 400, 0, 100, 300)]
+    assert compute_totals(studio, parse_period(f"{year}-04")) == [PeriodTotals("EUR", 0, 0, 0, 50, 250)]
+    assert compute_totals(studio, parse_period(f"{year - 1}")) == []
+    this = {total.currency: total for total in compute_totals(studio, parse_period(str(localdate().year)))}
+    assert (this["EUR"].asked, this["JPY"]) == (500, PeriodTotals("JPY", 7, 0, 0, 0, 0))
     assert f"{year}-Q1" in list_periods(studio)
-    assert compute_sums(owner("agency"), parse_period(f"{year}-Q1")) == []
+    assert compute_totals(owner("agency"), parse_period(f"{year}-Q1")) == []
 
     demands.add_entry(euros, NewEntry("asked", 450, None, None, "a slip, too", 1), by="ann")
     demands.add_entry(euros, NewEntry("agreed", 410, date(year, 5, 1)), by="ann")
     demands.add_entry(euros, NewEntry("agreed", 390, None, None, "once more", 2), by="ann")
-    assert (
-        vars(demands.get_demand(studio, 1))["agreed"] == 410
-    )  # the correction of an earlier entry is not the last word
-    assert compute_sums(studio, parse_period(f"{year}-Q1"))[0].agreed == 390
+    # Correcting an earlier entry does not override the latest one
+    assert vars(demands.get_demand(studio, 1))["agreed"] == 410
+    assert compute_totals(studio, parse_period(f"{year}-Q1"))[0].agreed == 390
     quarter = parse_period(f"{year}-Q1")
-    assert (
-        export_ledger_csv(studio, quarter).count(b"\r\n") == 5
-    )  # headers, what was agreed and the slip, each with its correction
+    # A header row, and two entries with one correction each
+    assert export_ledger_csv(studio, quarter).count(b"\r\n") == 5
     (header_row, first, *_rest) = (
         load_workbook(io.BytesIO(export_ledger_xlsx(studio, quarter))).worksheets[0].iter_rows()
     )

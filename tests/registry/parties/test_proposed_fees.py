@@ -1,4 +1,4 @@
-"""Test which line of a fee table fits the known facts of a use, and that nothing is guessed."""
+"""Test the selection of the fee table row that fits the known facts of a use, and that nothing is guessed."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -49,19 +49,19 @@ def dated_studio(studio: Owner) -> Owner:
         ("1/2 page", None), ("1 / 2 pages", None), ("=1+1", None), ("9" * 90 + " px", None),
     ],
 )  # fmt: skip
-def test_a_part_says_what_is_known_or_else_or_what_nobody_knows(text: str, fits: object) -> None:
+def test_fee_part_fits_does_not_fit_or_is_unknown(text: str, fits: object) -> None:
     (part,) = parse_fee(Fee(use=text))
     assert part.fits(USE) is fits
     unknown = replace(USE, longer_side=None, first_seen=None, pages=0, purpose="")
     assert part.fits(unknown) is (fits if part.kind in ("", "web", "domain") else None)
 
 
-def test_of_a_cell_of_very_many_parts_the_rest_is_one_that_nobody_knows() -> None:
+def test_parts_beyond_the_limit_become_one_unknown_part() -> None:
     parts = parse_fee(Fee(use="web;" * 75))
     assert (len(parts), parts[-1].fits(USE)) == (MAX_PARTS, None)
 
 
-def test_a_stroke_parts_what_are_no_numbers_and_days_are_those_of_the_reader() -> None:
+def test_slash_separates_parts_and_days_use_the_active_time_zone() -> None:
     parts = parse_fee(Fee(use="web/commercial", size="up to 1,200 px/1 year / 2 pages, 1/4 page"))
     assert [part.text for part in parts] == ["web", "commercial", "up to 1,200 px", "1 year", "2 pages", "1/4 page"]
     (month,) = parse_fee(Fee(duration="1 month"))
@@ -71,7 +71,7 @@ def test_a_stroke_parts_what_are_no_numbers_and_days_are_those_of_the_reader() -
         assert month.fits(late_use) is True, "it is 3 November there"
 
 
-def test_the_line_that_says_most_and_is_narrowest_is_proposed(dated_studio: Owner) -> None:
+def test_most_specific_and_narrowest_fee_is_proposed(dated_studio: Owner) -> None:
     store_fees(
         dated_studio,
         ("Website", "", "1 year", 100), ("Website", "up to 5000 px", "1 year", 200),
@@ -87,7 +87,7 @@ def test_the_line_that_says_most_and_is_narrowest_is_proposed(dated_studio: Owne
     assert (both.amount, both.currency, [(n, fee.amount) for n, fee in both.lines]) == (300, "EUR", [(2, 150)])
 
 
-def test_what_isnt_known_is_for_a_person_to_choose(dated_studio: Owner) -> None:
+def test_unknown_facts_leave_the_choice_to_the_user(dated_studio: Owner) -> None:
     store_fees(
         dated_studio,
         ("Website", "", "", 100),
@@ -118,7 +118,7 @@ def test_what_isnt_known_is_for_a_person_to_choose(dated_studio: Owner) -> None:
     assert select_fees(dated_studio, SITE, [1])[0].use.purpose == "commercial"
 
 
-def test_lines_that_are_alike_tables_that_both_fit_and_other_currencies_are_not_chosen_among(
+def test_equally_fitting_fees_are_not_chosen_automatically(
     dated_studio: Owner,
 ) -> None:
     store_fees(dated_studio, ("Website", "", "1 year", 100), ("Internet", "", "1 year", 200))
@@ -131,7 +131,7 @@ def test_lines_that_are_alike_tables_that_both_fit_and_other_currencies_are_not_
     assert ([fee.table.currency for fee in proposed_fee.fitting], proposed_fee.fee) == (["EUR", "USD"], None)
 
 
-def test_nothing_is_another_owners_and_licensed_places_are_left_out(dated_studio: Owner) -> None:
+def test_fees_of_other_owners_and_licensed_pages_are_excluded(dated_studio: Owner) -> None:
     agency = owner("agency")
     store_fees(dated_studio, ("Website, up to 5 pages", "", "", 100))
     for rights_holder, site, cases in (

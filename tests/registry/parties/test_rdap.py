@@ -1,4 +1,4 @@
-"""Test RDAP answers: the longest match in the registers, the registrar's own answer, and nothing unsafe."""
+"""Test RDAP queries: the longest match in the registries, the registrar's own response, and no unsafe requests."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from registry.models import RdapAnswer
+from registry.models import RdapRecord
 from registry.parties import rdap
 from registry.parties.rdap import parse_response, query_registries
 from registry.services.services import Services
@@ -20,7 +20,7 @@ def registries() -> Iterator[Site]:
     with Site() as site:
         serve_registries(site)
         yield site
-    rdap._registers.clear()
+    rdap._registries.clear()
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def services(inline: SyncRunner, registries: Site) -> Services:
     return inline.services
 
 
-def asked(services: Services, party: str = "shop.example", peer: str = HOST_ADDRESS) -> list[RdapAnswer]:
+def query_site(services: Services, party: str = "shop.example", peer: str = HOST_ADDRESS) -> list[RdapRecord]:
     return query_registries(services, party, peer)
 
 
 def test_domain_registrar_and_host_network_are_queried(services: Services, registries: Site) -> None:
-    domain, registrar, network = asked(services)
+    domain, registrar, network = query_site(services)
     assert (domain["registrar"], domain["abuse"]) == ("Registrar Ltd", ["abuse@registrar.example"])
     assert (domain["since"], domain["missing"], domain["registrant"]) == ("2019-03-04", "", "")
     assert registrar["url"] == registries.url("/registrar/domain/shop.example")
@@ -49,33 +49,33 @@ def test_domain_registrar_and_host_network_are_queried(services: Services, regis
 def test_registers_are_fetched_once_a_day(
     services: Services, registries: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked(services)
-    asked(services)
+    query_site(services)
+    query_site(services)
     assert registries.count_requests("/dns.json") == 1
     monkeypatch.setattr(rdap, "DAY", -1.0)
-    asked(services)
+    query_site(services)
     assert registries.count_requests("/dns.json") == 2
 
 
 def test_platform_subdomain_is_queried_as_its_registered_domain(services: Services, registries: Site) -> None:
-    asked(services, "shop.example/seller-7")
+    query_site(services, "shop.example/seller-7")
     assert "/reg/domain/shop.example" in registries.requested_paths()
-    rdap._registers.clear()
+    rdap._registries.clear()
     registries.routes["/dns.json"] = respond({"services": [[["io"], [registries.url("/reg/")]]]})
-    asked(services, "somebody.github.io")
+    query_site(services, "somebody.github.io")
     assert "/reg/domain/github.io" in registries.requested_paths()
     assert not [path for path in registries.requested_paths() if "somebody" in path]
 
 
-def test_operator_addresses_are_sent_to_nobody(services: Services, registries: Site) -> None:
+def test_private_addresses_are_not_queried(services: Services, registries: Site) -> None:
     networks = {"services": [[["0.0.0.0/0"], [registries.url("/net/")]]]}
     registries.routes["/ipv4.json"] = respond(networks)
-    assert [answer["about"] for answer in asked(services, peer="10.0.0.7")] == ["domain", "domain"]
+    assert [answer["about"] for answer in query_site(services, peer="10.0.0.7")] == ["domain", "domain"]
     assert not [path for path in registries.requested_paths() if path.startswith("/net/")]
 
 
 def test_missing_registry_or_response_is_reported(services: Services, registries: Site) -> None:
-    assert asked(services, "shop.nowhere", "")[0]["missing"] == "nobody"
+    assert query_site(services, "shop.nowhere", "")[0]["missing"] == "nobody"
     for answer, missing in (
         (respond({}, 404), "not-found"),
         (respond({}, 500), "no-answer"),
@@ -85,20 +85,20 @@ def test_missing_registry_or_response_is_reported(services: Services, registries
         (Answer(status=302, headers=(("Location", "http://10.0.0.1/"),)), "no-answer"),
     ):
         registries.routes["/reg/domain/shop.example"] = answer
-        assert asked(services)[0]["missing"] == missing
+        assert query_site(services)[0]["missing"] == missing
     registries.routes["/dns.json"] = Answer(b'{"services": [1]}')
-    rdap._registers.clear()
-    assert asked(services)[0]["missing"] == "nonsense"
+    rdap._registries.clear()
+    assert query_site(services)[0]["missing"] == "nonsense"
 
 
 def test_servers_on_private_addresses_are_not_queried(services: Services, registries: Site) -> None:
     with Site(host="127.0.0.9") as inside:
         registries.routes["/dns.json"] = respond({"services": [[["example"], [inside.url()]]]})
-        assert asked(services)[0]["missing"] == "no-answer"
+        assert query_site(services)[0]["missing"] == "no-answer"
         assert inside.requests == []
 
 
-def test_whatever_an_answer_holds_is_read_as_far_as_it_can_be() -> None:
+def test_malformed_response_is_parsed_as_far_as_possible() -> None:
     wild = {
         "entities": [1, {"roles": "abuse"}, {"roles": ["abuse"], "vcardArray": ["vcard", [["email"], 3, None]]}],
         "events": {"eventAction": "registration"},

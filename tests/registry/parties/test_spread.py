@@ -1,4 +1,4 @@
-"""Test when a party showed a work on new pages, counted in periods, before and after a notice."""
+"""Test counts of new pages per site and period, before and after a notice."""
 
 from datetime import timedelta
 
@@ -12,13 +12,13 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["studio"]
 
 
-def test_new_places_are_counted_by_period_and_by_what_a_notice_came_before(inline: SyncRunner, studio: Owner) -> None:
+def test_new_pages_are_counted_by_period_before_and_after_notice(inline: SyncRunner, studio: Owner) -> None:
     case = add_spread_case(inline, studio)
     add_sightings(case, JUNE + timedelta(days=19), JUNE + timedelta(days=21))
     cases = list_cases(studio, case.work)
-    assert [row.party for row in cases] == ["shop.example", "laden.de"]  # cleared cases are excluded
+    assert [row.party for row in cases] == ["shop.example", "laden.de"]  # dismissed cases are excluded
     steps = count_new_places(cases, "month")[case.pk]
-    assert [(step.begins.month, step.after_notice, step.places) for step in steps] == [
+    assert [(step.period_start.month, step.after_notice, step.places) for step in steps] == [
         (6, False, 5), (6, True, 1), (7, True, 2),
     ]  # fmt: skip
     assert list_notice_times(cases) == {case.pk: [JUNE + timedelta(days=20)]}
@@ -27,7 +27,7 @@ def test_new_places_are_counted_by_period_and_by_what_a_notice_came_before(inlin
     assert not any(step.after_notice for step in count_new_places(cases, "month")[case.pk])
 
 
-def test_a_case_without_a_sighting_and_another_owners_are_left_out(inline: SyncRunner, studio: Owner) -> None:
+def test_cases_without_sightings_and_of_other_owners_are_excluded(inline: SyncRunner, studio: Owner) -> None:
     case = add_spread_case(inline, studio)
     add_case(case, "empty.example")
     assert list_cases(studio, case.work).count() == 2

@@ -13,7 +13,14 @@ from exhibit.errors import NotFoundError, UnreadablePictureError
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.pictures.decode import Limits
 from registry.models import Picture
-from registry.pictures.previews import LARGE, SMALL, delete_cached, get_preview, get_viewable_bytes, make_preview
+from registry.pictures.previews import (
+    LARGE_SIDE,
+    SMALL_SIDE,
+    delete_cached_files,
+    get_preview,
+    get_viewable_bytes,
+    make_preview,
+)
 from tests.assets.textured import textured
 
 
@@ -33,8 +40,8 @@ def data() -> bytes:
     return out.getvalue()
 
 
-def test_a_preview_is_upright_small_and_says_nothing_of_its_maker(data: bytes) -> None:
-    for side in (SMALL, LARGE):
+def test_preview_is_upright_scaled_and_has_no_metadata(data: bytes) -> None:
+    for side in (SMALL_SIDE, LARGE_SIDE):
         small = make_preview(data, Limits(), side)
         with Image.open(io.BytesIO(small)) as picture:
             assert (picture.format, picture.size) == ("JPEG", (side // 2, side))
@@ -43,23 +50,23 @@ def test_a_preview_is_upright_small_and_says_nothing_of_its_maker(data: bytes) -
         make_preview(b"no picture", Limits())
 
 
-def test_it_is_made_once_and_goes_with_the_picture(services: Any, data: bytes) -> None:  # noqa: ANN401
+def test_preview_is_cached_and_deleted_with_the_picture(services: Any, data: bytes) -> None:  # noqa: ANN401
     digest = services.blobs.put(data)
     first = get_preview(services, digest)
     services.blobs.remove(digest)
     assert get_preview(services, digest) == first
-    delete_cached(services, {digest})
+    delete_cached_files(services, {digest})
     with pytest.raises(NotFoundError):
         get_preview(services, digest)
 
 
-def test_of_an_expired_picture_the_small_one_is_shown(services: Any) -> None:  # noqa: ANN401
+def test_expired_picture_shows_its_thumbnail(services: Any) -> None:  # noqa: ANN401
     small = services.blobs.put(b"small")
-    row = Picture(digest=Digest.of(b"gone"), bytes_state="expired", thumbnail=small)
+    row = Picture(digest=Digest.from_bytes(b"gone"), bytes_state="expired", thumbnail=small)
     assert get_viewable_bytes(services, row) == b"small"
 
 
-def test_what_another_machine_purged_is_shown_by_no_cache_of_this_one(services: Any, data: bytes) -> None:  # noqa: ANN401
+def test_picture_purged_on_other_machine_is_not_served_from_cache(services: Any, data: bytes) -> None:  # noqa: ANN401
     digest = services.blobs.put(data)
     get_preview(services, digest)
     with pytest.raises(NotFoundError):

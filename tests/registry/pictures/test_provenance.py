@@ -1,4 +1,4 @@
-"""Test that a sighted image's C2PA manifest is included."""
+"""Test that the C2PA manifest and the AI label of a sighted image are sealed."""
 
 import io
 
@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: SyncRunner) -> None:
+def test_manifest_of_found_picture_is_sealed(inline: SyncRunner) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
     from tests.assets.c2pa_signed import SIGNER, embed_manifest
 
@@ -25,14 +25,14 @@ def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: Sync
     provenance = load_sealed_facts(inline.services, case).sightings[0].provenance
     assert provenance is not None
     assert (provenance.standing, provenance.signer) == ("valid", SIGNER)
-    file = case.manifest.file(provenance.file)
+    file = case.manifest.get_file(provenance.file)
     assert file is not None
     assert (file.path, file.role) == ("data/sightings/01/c2pa.json", "c2pa")
     assert SIGNER.split(",", maxsplit=1)[0].encode() in inline.services.blobs.get(file.sha256)
 
 
 @pytest.mark.long
-def test_what_a_found_file_says_of_its_making_is_sealed(inline: SyncRunner) -> None:
+def test_ai_label_of_found_picture_is_sealed(inline: SyncRunner) -> None:
     out, label = io.BytesIO(), b"ASCII\0\0\0" + b'{"AIGC": {"Label": "2", "ContentProducer": "Studio"}}'
     with Image.open(io.BytesIO(recompress(WORK))) as picture:
         exif = Image.Exif()

@@ -12,18 +12,18 @@ from exhibit.digests import Digest
 from indexer.draw.draw import View
 from registry.bundles.drawings import load_drawing
 from registry.bundles.sealing import seal_bundles
-from registry.cases.decisions import confirm, reopen
+from registry.cases.decisions import confirm_case, reopen
 from registry.models import Capture, Case, Report
-from registry.pictures.previews import delete_cached
+from registry.pictures.previews import delete_cached_files
 from registry.reports.cases import load_case_content
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from tests.assets.sealed_bundles import request_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(inline: SyncRunner) -> None:
+def test_damaged_picture_is_omitted_and_report_is_generated(inline: SyncRunner) -> None:
     bundle = request_bundle(inline)
     case = Case.objects.get()
     registered = case.work.pictures.get()
@@ -41,7 +41,7 @@ def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(i
     assert Report.objects.values_list("state", "error").get() == ("done", "")
 
 
-def test_a_case_without_a_seal_is_drawn_once_as_small_as_it_is_shown_and_a_purge_drops_that(inline: SyncRunner) -> None:
+def test_drawing_of_unsealed_case_is_cached_at_its_size_until_purged(inline: SyncRunner) -> None:
     request_bundle(inline).delete()
     services, case = inline.services, Case.objects.get()
     digest = case.case_sightings.get().match.found.digest
@@ -58,25 +58,25 @@ def test_a_case_without_a_seal_is_drawn_once_as_small_as_it_is_shown_and_a_purge
     assert make_overlay(CARD_SIDE) == first
     assert path.stat().st_mtime_ns == modified_at
     assert make_overlay(PICTURE_SIDE) != first
-    purge(services, digest, by="Ann", reason="An order.")
+    purge_picture(services, digest, by="Ann", reason="An order.")
     assert make_overlay(CARD_SIDE) is None
     assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
 
 
-def test_what_is_kept_of_a_work_goes_with_its_picture_and_a_whole_folder_may_go(inline: SyncRunner) -> None:
+def test_cached_drawings_are_regenerated_and_deleted_with_the_picture(inline: SyncRunner) -> None:
     request_bundle(inline).delete()
     services, match = inline.services, Case.objects.get().case_sightings.get().match
     drawing = load_drawing(services, match, View.OVERLAY, CARD_SIDE)
     shutil.rmtree(services.config.data_dir / "drawings")
     assert load_drawing(services, match, View.OVERLAY, CARD_SIDE) == drawing
-    delete_cached(services, {Digest.of(b"another")})
+    delete_cached_files(services, {Digest.from_bytes(b"another")})
     assert [*(services.config.data_dir / "drawings").rglob("*.jpg")]
-    delete_cached(services, {match.registered.digest})
+    delete_cached_files(services, {match.registered.digest})
     assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
 
 
 @pytest.mark.long
-def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(inline: SyncRunner) -> None:
+def test_reopened_case_keeps_its_seal_in_the_report(inline: SyncRunner) -> None:
     bundle = request_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
@@ -91,14 +91,14 @@ def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(in
         True,
         "open",
     )
-    confirm(inline.services, case, by="Bob", reason="No mistake.")
+    confirm_case(inline.services, case, by="Bob", reason="No mistake.")
     case.refresh_from_db()
     third = load_case_content(inline.services, case, "en").case
     assert (third.earlier, third.facts.decision.by) == (True, "Bob")
 
 
 @pytest.mark.long
-def test_a_sealed_case_says_how_its_place_stands_since(inline: SyncRunner) -> None:
+def test_sealed_case_shows_current_status_of_its_page(inline: SyncRunner) -> None:
     bundle = request_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
     moment = now()

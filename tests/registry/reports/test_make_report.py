@@ -25,7 +25,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "shop", "work"]
 
 
-def make_report_on(inline: SyncRunner, studio: Owner) -> Report:
+def generate_report(inline: SyncRunner, studio: Owner) -> Report:
     report = request_report(studio, preparer="Ann")
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
@@ -39,12 +39,12 @@ def read_file(inline: SyncRunner, report: Report, suffix: str) -> bytes:
 
 
 @pytest.mark.long
-def test_a_report_states_what_was_crawled_refused_failed_and_found(inline: SyncRunner, work: Work, shop: Shop) -> None:
+def test_report_states_crawl_coverage_refusals_and_failures(inline: SyncRunner, work: Work, shop: Shop) -> None:
     shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
     shop.page("/broken", "/gone.jpg")
     plant_copies(work, shop, "/planted", "/empty", "/closed/planted")
     inline.run_until_idle()
-    report = make_report_on(inline, work.owner)
+    report = generate_report(inline, work.owner)
     (crawl,) = json.loads(read_file(inline, report, ".json"))["coverage"]
     assert (crawl["canaries"], crawl["canaries_found"]) == (3, 1)
     pages = PdfReader(BytesIO(read_file(inline, report, ".pdf"))).pages
@@ -60,6 +60,6 @@ def test_report_without_known_copies_states_that_coverage_was_not_checked(
     new_watch = create_watch(work.owner, shop.url())
     ended = {"sources": new_watch.sources, "started_at": now(), "finished_at": now(), "reason": "finished"}
     Crawl.objects.create(watch=new_watch, number=1, state="done", **ended)
-    pages = PdfReader(BytesIO(read_file(inline, make_report_on(inline, work.owner), ".pdf"))).pages
+    pages = PdfReader(BytesIO(read_file(inline, generate_report(inline, work.owner), ".pdf"))).pages
     text = " ".join(" ".join(page.extract_text().split()) for page in pages)
     assert load_phrases("en").say("coverage.no_canaries") in text

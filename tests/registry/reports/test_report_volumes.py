@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evidence.documents.report import volumes
-from evidence.documents.report.volumes import MadeFile
+from evidence.documents.report.volumes import ReportFile
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.db.fields import StoredFile
@@ -21,34 +21,34 @@ from registry.services.services import Services
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
-IN_A_VOLUME = 3
-CASES = IN_A_VOLUME + 2
+CASES_PER_VOLUME = 3
+CASE_COUNT = CASES_PER_VOLUME + 2
 
 
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with cases for two volumes of the size used here."""
     for module in (volumes, step):
-        monkeypatch.setattr(module, "IN_A_VOLUME", IN_A_VOLUME)
+        monkeypatch.setattr(module, "CASES_PER_VOLUME", CASES_PER_VOLUME)
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     new_owner = owner("studio")
     work = register(inline.services, new_owner, photograph(1)).work
     Case.objects.bulk_create(
         Case(owner=new_owner, work=work, number=number, party=f"shop-{number}.example", opened_at=now())
-        for number in range(1, CASES + 1)
+        for number in range(1, CASE_COUNT + 1)
     )
     return new_owner
 
 
 def list_numbers(inline: SyncRunner, report: Report) -> list[str]:
-    """Return the cases in the report's JSON."""
+    """Return the case numbers in the report's JSON."""
     (file,) = [row for row in report.files if row["name"].endswith(".json")]
     plain = json.loads(inline.services.blobs.get(Digest.from_hex(file["digest"])))
     return [case["facts"]["number"] for case in plain["cases"]]
 
 
 @pytest.mark.long
-def test_all_cases_stand_in_volumes_and_once_in_the_data(inline: SyncRunner, studio: Owner) -> None:
+def test_large_report_is_split_into_volumes_with_complete_data(inline: SyncRunner, studio: Owner) -> None:
     report = request_report(studio, preparer="Ann")
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
@@ -60,12 +60,12 @@ def test_all_cases_stand_in_volumes_and_once_in_the_data(inline: SyncRunner, stu
         "-volume-1.pdf",
         "-volume-2.pdf",
     ]
-    assert list_numbers(inline, report) == [str(number) for number in range(1, CASES + 1)]
+    assert list_numbers(inline, report) == [str(number) for number in range(1, CASE_COUNT + 1)]
     assert not (inline.services.config.data_dir / "reports" / str(report.pk)).exists()
 
 
 @pytest.mark.long
-def test_a_report_whose_time_is_over_is_gone_on_with(
+def test_interrupted_report_resumes_with_next_volume(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step, "MAX_WORK_SECONDS", 0.0)
@@ -76,19 +76,19 @@ def test_a_report_whose_time_is_over_is_gone_on_with(
     folder = inline.services.config.data_dir / "reports" / str(report.pk)
     assert sorted(path.suffix for path in folder.rglob("volume-1.*")) == [".cases", ".csv", ".made", ".pdf", ".rows"]
     assert not list(folder.rglob("volume-2.*"))
-    Case.objects.filter(number=CASES).update(decision=Case.Decision.CLEARED)
+    Case.objects.filter(number=CASE_COUNT).update(decision=Case.Decision.DISMISSED)
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.progress["begun"]) == ("done", 2)
-    assert len(list_numbers(inline, report)) == CASES  # as when it was started
+    assert len(list_numbers(inline, report)) == CASE_COUNT  # as of the report's start
 
 
 @pytest.mark.long
-def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_purge_restarts_a_running_report(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     report = request_report(studio, preparer="Ann")
     original = step._store_file
 
-    def purge_at_end(services: Services, file: MadeFile) -> StoredFile:
+    def purge_at_end(services: Services, file: ReportFile) -> StoredFile:
         monkeypatch.setattr(step, "_store_file", original)
         Report.objects.filter(pk=report.pk).update(progress={})  # as a purge does
         return original(services, file)
@@ -103,7 +103,7 @@ def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, mon
 
 
 @pytest.mark.long
-def test_a_machine_uses_no_part_that_it_made_before_a_report_was_begun_again_elsewhere(
+def test_stale_volumes_of_restarted_report_are_not_used(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(step, "MAX_WORK_SECONDS", 0.0)
@@ -121,9 +121,7 @@ def test_a_machine_uses_no_part_that_it_made_before_a_report_was_begun_again_els
     assert (report.state, list_numbers(inline, report)) == ("done", ["2", "3", "4", "5"])
 
 
-def test_a_volume_that_kills_its_worker_again_and_again_is_given_up(
-    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_report_fails_after_max_attempts(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     report = request_report(studio, preparer="Ann")
 
     def kill(*_: object) -> None:

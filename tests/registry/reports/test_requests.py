@@ -24,7 +24,7 @@ def studio(db: None) -> Owner:
     return owner("studio")
 
 
-def test_each_report_has_the_next_number_and_a_title(studio: Owner) -> None:
+def test_reports_are_numbered_and_titled(studio: Owner) -> None:
     first, second = request_report(studio, preparer="Ann"), request_report(studio, preparer="Ann", title="Autumn")
     assert [(report.number, report.parameters["title"]) for report in (first, second)] == [
         (1, "Report 1 for Studio"),
@@ -48,7 +48,7 @@ def test_failed_report_is_retried_and_a_repeat_is_a_new_report(studio: Owner) ->
     assert parse_request(second_report.parameters) == options
 
 
-def test_a_removed_report_is_gone_with_its_bytes_and_its_number_stays_taken(inline: SyncRunner, studio: Owner) -> None:
+def test_removed_report_deletes_its_bytes_and_number_is_not_reused(inline: SyncRunner, studio: Owner) -> None:
     report = request_report(studio, preparer="Ann")
     digest = inline.services.blobs.put(b"a table")
     file = {"name": "a.csv", "media_type": "text/csv", "digest": digest.hex, "size": 7}
@@ -62,7 +62,7 @@ def test_a_removed_report_is_gone_with_its_bytes_and_its_number_stays_taken(inli
     assert request_report(studio, preparer="Ann").number == 2
 
 
-def test_a_title_that_nobody_gave_is_read_in_the_readers_language() -> None:
+def test_default_title_is_shown_in_the_reader_language() -> None:
     title = make_default_title(3, "Studio")
     assert (get_chosen_title(title, 3, "Studio"), get_chosen_title("Autumn", 3, "Studio")) == ("", "Autumn")
     assert format_title(title, 3, "Studio") == title

@@ -1,4 +1,4 @@
-"""Test the filters of a report: invalid ones are refused, and days are those of the report's time zone."""
+"""Test the filters of a report: invalid filters are rejected, and days are in the report's time zone."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from evidence.formats.codec import to_plain
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import Case, Sighting
 from registry.reports.scope import (
-    EVERYTHING,
+    DEFAULT_SCOPE,
     MAX_WORKS,
     ReportRequest,
     check_request,
@@ -27,7 +27,7 @@ from workers.tasks.sync_runner import SyncRunner
 ZONE = "Asia/Shanghai"
 
 
-def test_numbers_are_read_as_people_type_them() -> None:
+def test_work_numbers_and_ranges_are_parsed() -> None:
     assert parse_work_numbers(" 3, 7–9、12，3 ") == (3, 7, 8, 9, 12)
     assert parse_work_numbers("") == ()
     for text in ("x", "3-", "-3", "3-x", f"1-{MAX_WORKS + 1}", "9" * 10):
@@ -36,14 +36,14 @@ def test_numbers_are_read_as_people_type_them() -> None:
 
 
 @pytest.mark.django_db
-def test_what_cannot_be_meant_is_refused() -> None:
+def test_invalid_report_request_is_rejected() -> None:
     studio = owner("studio")
     check_request(studio, ReportRequest())
     for scope in (
-        replace(EVERYTHING, decisions=()),
-        replace(EVERYTHING, first="2026-11-20", last="2026-11-19"),
-        replace(EVERYTHING, first="20.11.2026"),
-        replace(EVERYTHING, works=(1,)),
+        replace(DEFAULT_SCOPE, decisions=()),
+        replace(DEFAULT_SCOPE, first="2026-11-20", last="2026-11-19"),
+        replace(DEFAULT_SCOPE, first="20.11.2026"),
+        replace(DEFAULT_SCOPE, works=(1,)),
     ):
         with pytest.raises(WrongUseError):
             check_request(studio, ReportRequest(scope))
@@ -51,16 +51,16 @@ def test_what_cannot_be_meant_is_refused() -> None:
         with pytest.raises(WrongUseError):
             check_request(studio, options)
     with pytest.raises(NotFoundError):
-        check_request(studio, ReportRequest(replace(EVERYTHING, watch="nothing")))
+        check_request(studio, ReportRequest(replace(DEFAULT_SCOPE, watch="nothing")))
 
 
-def test_a_row_says_what_was_wanted() -> None:
-    options = ReportRequest(replace(EVERYTHING, works=(3,)), formats=("csv",))
+def test_report_request_round_trips() -> None:
+    options = ReportRequest(replace(DEFAULT_SCOPE, works=(3,)), formats=("csv",))
     assert parse_request(to_plain(options)) == options
     assert parse_request({"title": "An earlier version's"}) == ReportRequest()
 
 
-def test_a_case_counts_on_the_days_of_the_reports_zone(inline: SyncRunner) -> None:
+def test_cases_are_filtered_by_day_in_report_time_zone(inline: SyncRunner) -> None:
     studio = owner("studio")
     create_case(inline.services, studio)
     moment = datetime(2026, 11, 19, 17, tzinfo=UTC)  # already the 20th in Shanghai
@@ -69,14 +69,17 @@ def test_a_case_counts_on_the_days_of_the_reports_zone(inline: SyncRunner) -> No
     def count_listed(scope: ReportScope, zone: str = ZONE) -> int:
         return list_cases(studio, scope, zone).count()
 
-    one_day_scope = replace(EVERYTHING, first="2026-11-20", last="2026-11-20")
+    one_day_scope = replace(DEFAULT_SCOPE, first="2026-11-20", last="2026-11-20")
     assert (count_listed(one_day_scope), count_listed(one_day_scope, "UTC")) == (1, 0)
     assert get_period(one_day_scope, ZONE) == (
         datetime(2026, 11, 19, 16, tzinfo=UTC),
         datetime(2026, 11, 20, 16, tzinfo=UTC),
     )
-    assert (count_listed(replace(EVERYTHING, works=(2,))), count_listed(replace(EVERYTHING, watch="watch"))) == (0, 1)
-    Case.objects.update(decision="cleared")
-    assert (count_listed(EVERYTHING), count_listed(replace(EVERYTHING, decisions=("cleared",)))) == (0, 1)
-    assert [list_crawls(studio, replace(EVERYTHING, watch=name), ZONE).count() for name in ("watch", "x")] == [1, 0]
-    assert [work.number for work in list_works(studio, EVERYTHING)] == [1]
+    assert (count_listed(replace(DEFAULT_SCOPE, works=(2,))), count_listed(replace(DEFAULT_SCOPE, watch="watch"))) == (
+        0,
+        1,
+    )
+    Case.objects.update(decision="dismissed")
+    assert (count_listed(DEFAULT_SCOPE), count_listed(replace(DEFAULT_SCOPE, decisions=("dismissed",)))) == (0, 1)
+    assert [list_crawls(studio, replace(DEFAULT_SCOPE, watch=name), ZONE).count() for name in ("watch", "x")] == [1, 0]
+    assert [work.number for work in list_works(studio, DEFAULT_SCOPE)] == [1]

@@ -1,4 +1,4 @@
-"""Test the removal of expired bytes that matched nothing."""
+"""Test that expired bytes of unmatched images are removed."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])
-def expiring(request: pytest.FixtureRequest, inline: SyncRunner) -> Services:
+def expiring_services(request: pytest.FixtureRequest, inline: SyncRunner) -> Services:
     """Forty images that matched nothing, seen months ago."""
     config = inline.services.config
     if request.param == "bucket":
@@ -43,23 +43,23 @@ class DyingBlobStore(BlobStore):
         raise KeyboardInterrupt
 
 
-def test_of_bytes_that_expire_a_small_picture_stays_wherever_they_lie(expiring: Services) -> None:
-    assert expire_bytes(expiring) == 40
+def test_expired_bytes_are_replaced_by_thumbnails(expiring_services: Services) -> None:
+    assert expire_bytes(expiring_services) == 40
     rows = list(Picture.objects.all())
     assert {row.bytes_state for row in rows} == {"expired"}
-    assert set(expiring.blobs) == {row.thumbnail for row in rows}
-    assert not {row.digest for row in rows} & set(expiring.blobs)
+    assert set(expiring_services.blobs) == {row.thumbnail for row in rows}
+    assert not {row.digest for row in rows} & set(expiring_services.blobs)
 
 
-def test_stopped_in_the_middle_it_loses_no_small_picture_and_goes_on(expiring: Services) -> None:
-    original_store = expiring.blobs
+def test_killed_expiry_loses_no_bytes_and_resumes(expiring_services: Services) -> None:
+    original_store = expiring_services.blobs
     assert isinstance(original_store, BlobStore)
-    expiring.blobs = DyingBlobStore(original_store.place, original_store._folder)
+    expiring_services.blobs = DyingBlobStore(original_store.medium, original_store._folder)
     with pytest.raises(KeyboardInterrupt):
-        expire_bytes(expiring)
+        expire_bytes(expiring_services)
     assert Picture.objects.filter(bytes_state="expired").count() == 0
-    expiring.blobs = original_store
-    assert expire_bytes(expiring) == 40
+    expiring_services.blobs = original_store
+    assert expire_bytes(expiring_services) == 40
     assert set(original_store) == set(Picture.objects.values_list("thumbnail", flat=True))
 
 
@@ -71,10 +71,10 @@ class FullBlobStore(BlobStore):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{len(data)} bytes")
 
 
-def test_where_not_even_small_pictures_fit_bytes_expire_still(expiring: Services) -> None:
-    original_store = expiring.blobs
+def test_bytes_expire_without_thumbnail_when_the_disk_is_full(expiring_services: Services) -> None:
+    original_store = expiring_services.blobs
     assert isinstance(original_store, BlobStore)
-    expiring.blobs = FullBlobStore(original_store.place, original_store._folder)
-    assert expire_bytes(expiring) == 40
+    expiring_services.blobs = FullBlobStore(original_store.medium, original_store._folder)
+    assert expire_bytes(expiring_services) == 40
     assert list(original_store) == []
     assert set(Picture.objects.values_list("bytes_state", "thumbnail")) == {("expired", None)}

@@ -14,7 +14,7 @@ from registry import scoped
 from registry.bundles.bundles import assemble
 from registry.bundles.draft_documents import sign_exhibit_sheet
 from registry.bundles.make_package import make_packages
-from registry.bundles.packages import package_chunks, request_package
+from registry.bundles.packages import request_package, stream_package
 from registry.bundles.sealing import seal_bundles
 from registry.cases.decisions import reopen
 from registry.cases.picture_usage import is_hidden
@@ -42,7 +42,7 @@ from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 
-def with_a_case(inline: SyncRunner, *owners: Owner) -> Picture:
+def create_found_picture(inline: SyncRunner, *owners: Owner) -> Picture:
     data = photograph(1)
     for holder in owners:
         register(inline.services, holder, data)
@@ -53,9 +53,9 @@ def with_a_case(inline: SyncRunner, *owners: Owner) -> Picture:
     return case_sighting.match.found
 
 
-def test_a_reported_picture_of_one_owner_alone_is_removed_at_once(inline: SyncRunner) -> None:
+def test_reported_picture_of_a_single_owner_is_purged_immediately(inline: SyncRunner) -> None:
     studio = owner("studio")
-    picture = with_a_case(inline, studio)
+    picture = create_found_picture(inline, studio)
     with pytest.raises(WrongUseError):
         report_picture(inline.services, studio.cases.get(), by="Ann", reason="")
     assert picture.digest in inline.services.blobs
@@ -63,29 +63,29 @@ def test_a_reported_picture_of_one_owner_alone_is_removed_at_once(inline: SyncRu
     picture.refresh_from_db()
     assert picture.bytes_state == "purged"
     assert picture.digest not in inline.services.blobs
-    assert not scoped.may_see_picture(studio, picture)
+    assert not scoped.can_see_picture(studio, picture)
     assert list_open_reports() == []
 
 
-def test_where_others_have_evidence_of_it_the_operator_decides(inline: SyncRunner) -> None:
+def test_picture_with_evidence_of_other_owners_awaits_operator_decision(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
-    picture = with_a_case(inline, studio, agency)
+    picture = create_found_picture(inline, studio, agency)
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
     assert picture.digest in inline.services.blobs
-    assert not scoped.may_see_picture(studio, picture)
-    assert scoped.may_see_picture(agency, picture)
+    assert not scoped.can_see_picture(studio, picture)
+    assert scoped.can_see_picture(agency, picture)
     assert list_open_reports() == [picture.digest.hex]
 
 
-def test_operator_may_decide_that_a_reported_picture_stays(inline: SyncRunner) -> None:
+def test_operator_may_keep_a_reported_picture(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
-    picture = with_a_case(inline, studio, agency)
+    picture = create_found_picture(inline, studio, agency)
     with pytest.raises(NotFoundError):
         dismiss_reports(picture.digest, by="Olga", reason="A portrait.")
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
-    assert not scoped.may_see_picture(studio, picture)
+    assert not scoped.can_see_picture(studio, picture)
     assert dismiss_reports(picture.digest, by="Olga", reason="A portrait.") == 1
-    assert scoped.may_see_picture(studio, picture)
+    assert scoped.can_see_picture(studio, picture)
     assert list_open_reports() == []
     last = studio.cases.get().events.order_by("pk").last()
     assert last is not None
@@ -94,20 +94,18 @@ def test_operator_may_decide_that_a_reported_picture_stays(inline: SyncRunner) -
     assert list_open_reports() == [picture.digest.hex]
 
 
-def test_what_was_removed_cannot_stay(inline: SyncRunner) -> None:
+def test_reports_of_purged_picture_cannot_be_dismissed(inline: SyncRunner) -> None:
     studio = owner("studio")
-    picture = with_a_case(inline, studio)
+    picture = create_found_picture(inline, studio)
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
     with pytest.raises(NotFoundError):
         dismiss_reports(picture.digest, by="Olga", reason="A portrait.")
 
 
 @pytest.mark.long
-def test_what_a_visit_kept_of_it_is_handed_to_no_member_any_more(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_capture_with_reported_picture_is_not_served(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     studio, agency = owner("studio"), owner("agency")
-    picture = with_a_case(inline, studio, agency)
+    picture = create_found_picture(inline, studio, agency)
     file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": picture.digest.hex, "size": 1}
     capture = studio.cases.get().captures.get()
     studio.cases.get().captures.update(state="done", files=[file])
@@ -123,8 +121,8 @@ def test_what_a_visit_kept_of_it_is_handed_to_no_member_any_more(
 
 
 @pytest.fixture
-def reported_elsewhere(inline: SyncRunner) -> Bundle:
-    """Create a sealed bundle about an image in which another owner is involved."""
+def shared_bundle(inline: SyncRunner) -> Bundle:
+    """Create a sealed bundle of an image that another owner's case shows as well."""
     bundle = request_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
     agency = owner("agency")
@@ -139,10 +137,10 @@ FILES_WITH_PICTURE = {"data/sightings/01/image.jpg", "data/matches/01/overlay.jp
 
 
 @pytest.mark.long
-def test_a_bundle_leaves_out_what_shows_a_reported_picture_for_that_owner_alone(
-    inline: SyncRunner, reported_elsewhere: Bundle, tmp_path: Path
+def test_bundle_withholds_reported_picture_only_from_the_reporting_owner(
+    inline: SyncRunner, shared_bundle: Bundle, tmp_path: Path
 ) -> None:
-    bundle = reported_elsewhere
+    bundle = shared_bundle
     assert set(read_files(write_bundle(inline, bundle, tmp_path))) >= FILES_WITH_PICTURE
     report_picture(inline.services, bundle.case, by="Ann", reason="It may not be kept.")
     bundle_path = write_bundle(inline, bundle, tmp_path)
@@ -159,10 +157,10 @@ def test_a_bundle_leaves_out_what_shows_a_reported_picture_for_that_owner_alone(
 
 
 @pytest.mark.long
-def test_copies_that_were_made_before_are_gone_and_new_ones_do_not_show_the_picture(
-    inline: SyncRunner, reported_elsewhere: Bundle, tmp_path: Path
+def test_existing_copies_are_deleted_and_new_copies_omit_the_picture(
+    inline: SyncRunner, shared_bundle: Bundle, tmp_path: Path
 ) -> None:
-    case = reported_elsewhere.case
+    case = shared_bundle.case
     package = request_package(case.owner, [case.number], "court", by="Ann")
     make_packages(inline.services, [package.pk])
     report = request_report(case.owner, preparer="Ann")
@@ -176,7 +174,7 @@ def test_copies_that_were_made_before_are_gone_and_new_ones_do_not_show_the_pict
     report_picture(inline.services, case, by="Ann", reason="It may not be kept.")
     assert not any(item in inline.services.blobs for item in copies)
     with pytest.raises(NotFoundError):
-        package_chunks(inline.services, Package.objects.get())
+        stream_package(inline.services, Package.objects.get())
     assert "application/pdf" not in {item["media_type"] for item in Report.objects.get().files}
     case = Case.objects.get(pk=case.pk)
     for item in (case, reopen_case(case)):
@@ -186,7 +184,7 @@ def test_copies_that_were_made_before_are_gone_and_new_ones_do_not_show_the_pict
 
 
 def reopen_case(case: Case) -> Case:
-    """Reopen the case, which differs from the sealed decision then."""
+    """Reopen the case, so that its decision differs from the sealed one."""
     reopen(case, by="Ann", reason="A mistake.")
     return Case.objects.get(pk=case.pk)
 
@@ -200,9 +198,9 @@ def write_bundle(inline: SyncRunner, bundle: Bundle, folder: Path) -> Path:
 
 
 @pytest.mark.long
-def test_another_visit_that_met_the_picture_is_handed_out_no_more_either(inline: SyncRunner) -> None:
+def test_other_captures_containing_the_reported_picture_are_hidden(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
-    picture = with_a_case(inline, studio, agency)
+    picture = create_found_picture(inline, studio, agency)
     visit = studio.cases.get().captures.get()
     other = register(inline.services, studio, photograph(2)).work.pictures.get()
     type(visit.sighting).objects.filter(pk=visit.sighting_id).update(picture=other)
@@ -214,7 +212,7 @@ def test_another_visit_that_met_the_picture_is_handed_out_no_more_either(inline:
 
 
 @pytest.mark.long
-def test_a_member_cannot_purge_by_a_report_what_another_owners_visit_met(inline: SyncRunner) -> None:
+def test_report_does_not_purge_picture_in_capture_of_other_owner(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     for holder, seed in ((studio, 1), (agency, 2)):
         register(inline.services, holder, photograph(seed))

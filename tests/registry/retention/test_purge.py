@@ -9,9 +9,9 @@ import pytest
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.files.blobs import FolderBlobStore
-from registry.bundles.bundles import find_purged, load_sealed_case
-from registry.bundles.deposits import make_deposit, record_files
-from registry.cases.decisions import confirm
+from registry.bundles.bundles import find_purged_files, load_sealed_case
+from registry.bundles.deposits import load_record_files, make_deposit
+from registry.cases.decisions import confirm_case
 from registry.crawls import denylists
 from registry.models import (
     Bundle,
@@ -26,7 +26,7 @@ from registry.models import (
 )
 from registry.reports.requests import request_report
 from registry.retention.picture_reports import list_affected_objects
-from registry.retention.purge import find_affected_files, purge
+from registry.retention.purge import find_affected_files, purge_picture
 from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, photograph, recompress, register
 from tests.assets.sealed_bundles import verify
@@ -42,7 +42,7 @@ from tests.assets.shop import (
     run_now,
 )
 from tests.assets.site import Site
-from workers.operations.cleanup import sweep, sweep_here
+from workers.operations.cleanup import remove_leftovers, remove_local_leftovers
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
@@ -72,7 +72,7 @@ def scene(stage: SyncRunner, shop: Shop) -> None:
     register(stage.services, studio, photograph(1))
     create_watch(studio, shop.url())
     stage.run_until_idle()
-    confirm(stage.services, Case.objects.get(), by="Ann", reason="A copy.")
+    confirm_case(stage.services, Case.objects.get(), by="Ann", reason="A copy.")
     stage.run_until_idle()
 
 
@@ -82,37 +82,37 @@ def services(inline: SyncRunner) -> SyncRunner:
 
 
 @pytest.fixture
-def crawled(inline: SyncRunner) -> Owner:
+def studio(inline: SyncRunner) -> Owner:
     return Owner.objects.get()
 
 
 @pytest.mark.long
-def test_a_purge_removes_bytes_everywhere_and_blocks_them(
-    services: SyncRunner, crawled: Owner, shop: Shop, tmp_path: Path
+def test_purge_deletes_bytes_everywhere_and_blocks_them(
+    services: SyncRunner, studio: Owner, shop: Shop, tmp_path: Path
 ) -> None:
-    report = request_report(crawled, preparer="Ann")
+    report = request_report(studio, preparer="Ann")
     services.run_until_idle()
     copy = recompress(photograph(1))
-    carrying = [
+    paths_with_copy = [
         path for path in services.services.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()
     ]
-    assert len(carrying) == 2  # the blob, and the capture's exact record
+    assert len(paths_with_copy) == 2  # the blob, and the capture's exact record
 
-    assert purge(services.services, Digest.of(copy), by="Ann", reason="An order of a court.")
+    assert purge_picture(services.services, Digest.from_bytes(copy), by="Ann", reason="An order of a court.")
 
     remaining = [
         path for path in services.services.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()
     ]
     assert remaining == []
-    assert LogSubmission.objects.get(type="purge").opening.content["digest"] == Digest.of(copy).hex
+    assert LogSubmission.objects.get(type="purge").opening.content["digest"] == Digest.from_bytes(copy).hex
     verdict = verify(services, Bundle.objects.get(), tmp_path)
     withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
     assert {"file:data/sightings/01/image.jpg", "file:data/exhibit.pdf"} <= withheld
     assert not verdict.failures
-    assert not purge(services.services, Digest.of(copy), by="Ann", reason="Again.")
+    assert not purge_picture(services.services, Digest.from_bytes(copy), by="Ann", reason="Again.")
 
-    second_report = request_report(crawled, preparer="Ann")
-    run_now(crawled.watches.get())
+    second_report = request_report(studio, preparer="Ann")
+    run_now(studio.watches.get())
     services.run_until_idle()
     second_report.refresh_from_db()
     assert (second_report.state, second_report.error) == ("done", "")
@@ -124,50 +124,50 @@ def test_a_purge_removes_bytes_everywhere_and_blocks_them(
 
 
 @pytest.mark.long
-def test_a_purge_leaves_no_picture_of_a_registered_work(services: SyncRunner, crawled: Owner, tmp_path: Path) -> None:
-    work = crawled.works.get()
+def test_purge_deletes_all_copies_of_a_registered_picture(services: SyncRunner, studio: Owner, tmp_path: Path) -> None:
+    work = studio.works.get()
     deposit = make_deposit(services.services, work, by="Ann")
-    report = request_report(crawled, preparer="Ann")
+    report = request_report(studio, preparer="Ann")
     report.progress = {"cases": [1], "volumes": 1, "begun": 1}
     report.save()
     folder = services.services.config.data_dir / "reports" / str(report.pk)
     folder.mkdir(parents=True)
     (folder / "volume-1.en.pdf").write_bytes(b"shows it")
 
-    purge(services.services, work.pictures.get().digest, by="Ann", reason="An order of a court.")
+    purge_picture(services.services, work.pictures.get().digest, by="Ann", reason="An order of a court.")
 
     verdict = verify(services, Bundle.objects.get(), tmp_path)
     withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
     assert {"file:data/work/01.jpg", "file:data/work/01-reduced.jpg", "file:data/exhibit.pdf"} <= withheld
     assert not verdict.failures
     with pytest.raises(NotFoundError):
-        record_files(services.services, deposit)
+        load_record_files(services.services, deposit)
     assert not folder.exists()
     services.run_until_idle()
     report.refresh_from_db()
     assert (report.state, report.progress["cases"]) == ("done", [1])
 
 
-def test_a_purge_that_was_killed_before_it_removed_the_bytes_is_ended_by_the_next_sweep(
-    services: SyncRunner, crawled: Owner, monkeypatch: pytest.MonkeyPatch
+def test_killed_purge_is_completed_by_the_next_sweep(
+    services: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy, only_blocked = recompress(photograph(1)), crawled.works.get().pictures.get().digest
+    copy, only_blocked = recompress(photograph(1)), studio.works.get().pictures.get().digest
     with monkeypatch.context() as patch:
         patch.setattr(FolderBlobStore, "remove", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            purge(services.services, Digest.of(copy), by="Ann", reason="An order of a court.")
+            purge_picture(services.services, Digest.from_bytes(copy), by="Ann", reason="An order of a court.")
     assert is_stored(services, copy)
     denylists.block(only_blocked, by="Ann", reason="asked")
-    sweep(services.services)
+    remove_leftovers(services.services)
     assert not any(
         copy in path.read_bytes() for path in (services.services.config.data_dir / "blobs").rglob("*") if path.is_file()
     )
     assert only_blocked in services.services.blobs
 
 
-def test_a_machine_on_which_no_purge_ran_forgets_the_picture_by_itself(services: SyncRunner, crawled: Owner) -> None:
-    digest, folder = Digest.of(recompress(photograph(1))), services.services.config.data_dir
-    purge(services.services, digest, by="Ann", reason="An order of a court.")
+def test_sweep_deletes_local_files_of_pictures_purged_elsewhere(services: SyncRunner, studio: Owner) -> None:
+    digest, folder = Digest.from_bytes(recompress(photograph(1))), services.services.config.data_dir
+    purge_picture(services.services, digest, by="Ann", reason="An order of a court.")
     previews = [folder / "previews" / digest.hex[:2] / f"{digest.hex}-256.jpg"]
     previews += [folder / "features" / "1" / digest.hex[:2] / f"{digest.hex}.npz"]
     previews += [folder / "drawings" / digest.hex[:2] / f"{digest.hex}-{'0' * 64}-overlay.jpg"]
@@ -175,51 +175,53 @@ def test_a_machine_on_which_no_purge_ran_forgets_the_picture_by_itself(services:
     for path in (*previews, *other_previews):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"of another machine")
-    sweep_here(services.services)
+    remove_local_leftovers(services.services)
     assert not any(path.exists() for path in previews)
     assert all(path.exists() for path in other_previews)
 
 
-def test_purging_what_a_page_loaded_beside_leaves_the_record_in_which_it_does_not_stand(
-    services: SyncRunner, crawled: Owner
-) -> None:
-    beside = services.services.blobs.put(photograph(50))
+def test_purging_a_page_resource_keeps_records_that_do_not_contain_it(services: SyncRunner, studio: Owner) -> None:
+    page_resource = services.services.blobs.put(photograph(50))
     visit = Capture.objects.get()
-    visit.digests = [*visit.digests, beside.hex]  # like a browser visit, which stores everything that the page loaded
+    # Like a browser visit, which stores everything that the page loaded
+    visit.digests = [
+        *visit.digests,
+        page_resource.hex,
+    ]
     visit.save()
-    purge(services.services, beside, by="Olga", reason="An order of a court.")
-    assert beside not in services.services.blobs
+    purge_picture(services.services, page_resource, by="Olga", reason="An order of a court.")
+    assert page_resource not in services.services.blobs
     assert all(Digest.from_hex(file["digest"]) in services.services.blobs for file in visit.files)
 
 
 def test_files_of_other_owners_with_a_purged_picture_are_withheld(
-    services: SyncRunner, crawled: Owner, tmp_path: Path
+    services: SyncRunner, studio: Owner, tmp_path: Path
 ) -> None:
-    found_digest = Digest.of(recompress(photograph(1)))
+    found_digest = Digest.from_bytes(recompress(photograph(1)))
     kept_digests = {item.digest for item in find_affected_files(services.services, found_digest) if item.kept}
     assert kept_digests
     listed = list_affected_objects(services.services, Case.objects.get())
     assert {what for what, _is_kept, _files in listed} == {"case 1"}
     assert [files for _what, retained, files in listed if retained] == [len(kept_digests)]
     retained = {item: services.services.blobs.get(item) for item in kept_digests}
-    purge(services.services, found_digest, by="Olga", reason="An order of a court.")
+    purge_picture(services.services, found_digest, by="Olga", reason="An order of a court.")
     withheld_store = FolderBlobStore(services.services.config.data_dir / "withheld")
     assert {item: withheld_store.get(item) for item in kept_digests} == retained
     assert not any(item in services.services.blobs for item in kept_digests)
     verdict = verify(services, Bundle.objects.get(), tmp_path)
     assert not verdict.failures
     contents = load_sealed_case(services.services, Bundle.objects.get())
-    withheld = find_purged(services.services, contents)
+    withheld = find_purged_files(services.services, contents)
     assert withheld is not None
     assert withheld.reason.count("An order of a court.") == 2
 
 
 @pytest.mark.long
 def test_damaged_and_withheld_bytes_are_purged(
-    services: SyncRunner, crawled: Owner, caplog: pytest.LogCaptureFixture
+    services: SyncRunner, studio: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
-    make_deposit(services.services, crawled.works.get(), by="Ann")
-    found_digest, work = Digest.of(recompress(photograph(1))), crawled.works.get().pictures.get().digest
+    make_deposit(services.services, studio.works.get(), by="Ann")
+    found_digest, work = Digest.from_bytes(recompress(photograph(1))), studio.works.get().pictures.get().digest
     usages = {item.digest: item for item in find_affected_files(services.services, found_digest)}
     damaged, *other_digests = (item for item, usage in usages.items() if usage.kept)
     blocked = next(item for item in other_digests if item.hex[:2] not in {damaged.hex[:2], found_digest.hex[:2]})
@@ -230,10 +232,10 @@ def test_damaged_and_withheld_bytes_are_purged(
         blobs.path(item).chmod(0o600)
         blobs.path(item).write_bytes(b"changed")
     blocking_file = withheld_store.root / blocked.hex[:2]
-    blocking_file.write_text("")  # nothing can be set aside in this folder, as on a full disk
+    blocking_file.write_text("")  # no file can be withheld in this folder, as on a full disk
 
     assert {item.digest for item in find_affected_files(services.services, found_digest)} == set(usages)
-    assert purge(services.services, found_digest, by="Olga", reason="An order of a court.")
+    assert purge_picture(services.services, found_digest, by="Olga", reason="An order of a court.")
 
     remaining = {item for item in usages if item in blobs}
     assert found_digest not in blobs
@@ -241,32 +243,32 @@ def test_damaged_and_withheld_bytes_are_purged(
     assert withheld_store.path(damaged).read_bytes() == b"changed"
     assert str(blocked) in caplog.text
     blocking_file.unlink()
-    sweep(services.services)
+    remove_leftovers(services.services)
     assert not any(item in blobs for item in usages)
     assert {item for item in usages if item in withheld_store} == {item for item, usage in usages.items() if usage.kept}
 
     manifest = Bundle.objects.get().manifest
     assert manifest is not None
     blobs.path(manifest).unlink()  # its contents are unknown now; the image is deleted regardless
-    assert purge(services.services, blocked, by="Olga", reason="It shows it.")
+    assert purge_picture(services.services, blocked, by="Olga", reason="It shows it.")
     assert blocked not in withheld_store
-    assert purge(services.services, work, by="Olga", reason="Another order.")
+    assert purge_picture(services.services, work, by="Olga", reason="Another order.")
     assert "case 1" in caplog.text
-    sweep(services.services)
+    remove_leftovers(services.services)
     assert blocked not in withheld_store
 
 
-def test_withheld_file_with_later_purged_bytes_is_removed(services: SyncRunner, crawled: Owner) -> None:
-    found_digest = Digest.of(recompress(photograph(1)))
-    beside = services.services.blobs.put(photograph(50))
+def test_withheld_file_with_later_purged_bytes_is_removed(services: SyncRunner, studio: Owner) -> None:
+    found_digest = Digest.from_bytes(recompress(photograph(1)))
+    page_resource = services.services.blobs.put(photograph(50))
     visit = Capture.objects.get()
     picture_of_page = services.services.blobs.put(b"a screenshot with " + photograph(50))
     visit.files = [*visit.files, {"role": "screenshot", "name": "", "digest": picture_of_page.hex, "size": 1}]
-    visit.digests = [*visit.digests, beside.hex]
+    visit.digests = [*visit.digests, page_resource.hex]
     visit.save()
-    purge(services.services, found_digest, by="Olga", reason="An order of a court.")
+    purge_picture(services.services, found_digest, by="Olga", reason="An order of a court.")
     assert find_files_with(services, photograph(50)) != []
-    purge(services.services, beside, by="Olga", reason="Another order.")
+    purge_picture(services.services, page_resource, by="Olga", reason="Another order.")
     assert find_files_with(services, photograph(50)) == []
     withheld = WithheldFile.objects.get(digest=picture_of_page)
     assert (withheld.kept, withheld.reason) == (False, "Another order.")

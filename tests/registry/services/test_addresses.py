@@ -1,4 +1,4 @@
-"""Test where the servers' sockets are."""
+"""Test the location of the servers' sockets."""
 
 import shutil
 from pathlib import Path
@@ -13,9 +13,9 @@ from workers.servers.embedded import EmbeddedServers
 
 
 @pytest.mark.long
-def test_a_long_path_gets_a_short_folder_for_its_sockets(open_folder: Path) -> None:
+def test_long_data_path_gets_a_short_socket_folder(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / ("d" * 60) / ("e" * 60))})
-    folder = addresses.socket_folder(config)
+    folder = addresses.get_socket_folder(config)
     try:
         with EmbeddedServers(config):
             assert not folder.is_relative_to(config.data_dir)
@@ -25,9 +25,9 @@ def test_a_long_path_gets_a_short_folder_for_its_sockets(open_folder: Path) -> N
 
 
 @pytest.mark.long
-def test_a_folder_for_sockets_that_is_a_link_is_not_used(open_folder: Path) -> None:
+def test_symlinked_socket_folder_is_rejected(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / ("d" * 60) / ("e" * 60))})
-    folder = addresses.socket_folder(config)
+    folder = addresses.get_socket_folder(config)
     folder.symlink_to(open_folder)
     try:
         with pytest.raises(ConfigError):

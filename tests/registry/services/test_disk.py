@@ -1,4 +1,4 @@
-"""Test that disk space is measured in bytes and in files, at its scarcest place."""
+"""Test that free disk space is measured in bytes and in inodes, on each disk that stores data."""
 
 import os
 import re
@@ -11,23 +11,23 @@ from pathlib import Path
 import pytest
 
 from exhibit.config.config import Config
-from exhibit.machine import files_left, keep_in_cache
+from exhibit.machine import count_free_files, write_cache_file
 from registry.configuration import load_config
 from registry.services.disk import disk_is_full, get_free_space
 from registry.services.services import Services
-from workers.operations.checks import disk_check
+from workers.operations.checks import check_disk
 
 pytestmark = pytest.mark.root
 
-INODES = 1_000
+MAX_INODES = 1_000
 
 
 @pytest.fixture
-def few_files(tmp_path: Path) -> Iterator[Path]:
-    """A disk for a thousand files, and for more bytes than they could hold."""
+def small_inode_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk with a thousand inodes, and more bytes than that many small files fill."""
     place = tmp_path / "few"
     place.mkdir()
-    options = f"size=256m,nr_inodes={INODES}"
+    options = f"size=256m,nr_inodes={MAX_INODES}"
     if (
         os.geteuid()
         or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(place)], check=False).returncode
@@ -39,50 +39,52 @@ def few_files(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def _config(folder: Path) -> Config:
+def _make_config(folder: Path) -> Config:
     return replace(load_config({"EXHIBIT_DATA": str(folder)}), disk_floor_bytes=1)
 
 
-def test_the_disk_is_full_at_the_floor_or_at_a_share_of_it(tmp_path: Path) -> None:
+def test_disk_is_full_below_floor_or_fraction_of_it(tmp_path: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(tmp_path / "not" / "made" / "yet")})
     free = shutil.disk_usage(tmp_path).free
     assert not disk_is_full(Services(replace(config, disk_floor_bytes=free // 2)))
     nearly = Services(replace(config, disk_floor_bytes=free * 3 // 2))
     assert disk_is_full(nearly)
-    assert not disk_is_full(nearly, share=0.5)
+    assert not disk_is_full(nearly, fraction=0.5)
 
 
-def test_a_disk_on_which_no_more_files_fit_is_full_though_bytes_are_free(few_files: Path) -> None:
-    config = _config(few_files / "data")
+def test_disk_without_free_inodes_is_full(small_inode_disk: Path) -> None:
+    config = _make_config(small_inode_disk / "data")
     services = Services(config)
     assert not disk_is_full(services)
-    assert disk_check(config).ok
-    (few_files / "data").mkdir()
-    free_files = files_left(few_files) or 0
+    assert check_disk(config).ok
+    (small_inode_disk / "data").mkdir()
+    free_files = count_free_files(small_inode_disk) or 0
     for number in range(free_files - 40):
-        (few_files / f"{number}").touch()
+        (small_inode_disk / f"{number}").touch()
     assert disk_is_full(services)
-    assert not disk_is_full(services, share=0.5)
-    assert re.findall(r"\d+", disk_check(config).sentence) == ["40", "50"]
+    assert not disk_is_full(services, fraction=0.5)
+    assert re.findall(r"\d+", check_disk(config).sentence) == ["40", "50"]
     assert get_free_space(config).free > 100 << 20
     for number in range(20):
-        (few_files / f"more-{number}").touch()
-    assert disk_is_full(services, share=0.5)
-    assert not keep_in_cache(few_files / "data" / "previews" / "one", b"picture", below=few_files / "data")
+        (small_inode_disk / f"more-{number}").touch()
+    assert disk_is_full(services, fraction=0.5)
+    assert not write_cache_file(
+        small_inode_disk / "data" / "previews" / "one", b"picture", base_folder=small_inode_disk / "data"
+    )
 
 
-def test_bytes_that_lie_on_another_disk_count_with_its_files(few_files: Path, tmp_path: Path) -> None:
-    config = replace(_config(tmp_path / "data"), blobs_url=few_files.as_uri())
+def test_separate_blob_disk_is_checked_for_free_inodes(small_inode_disk: Path, tmp_path: Path) -> None:
+    config = replace(_make_config(tmp_path / "data"), blobs_url=small_inode_disk.as_uri())
     assert not disk_is_full(Services(config))
-    for number in range((files_left(few_files) or 0) - 10):
-        (few_files / f"{number}").touch()
+    for number in range((count_free_files(small_inode_disk) or 0) - 10):
+        (small_inode_disk / f"{number}").touch()
     assert disk_is_full(Services(config))
 
 
-def test_a_file_system_that_knows_no_limit_of_files_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_system_without_inode_limit_is_not_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.statvfs(tmp_path)
     values = list(real)
     values[5] = values[6] = values[7] = 0  # f_files, f_ffree and f_favail, as btrfs reports them
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result([*values, 0]))
-    assert get_free_space(_config(tmp_path)).files is None
-    assert not disk_is_full(Services(_config(tmp_path)))
+    assert get_free_space(_make_config(tmp_path)).files is None
+    assert not disk_is_full(Services(_make_config(tmp_path)))

@@ -6,7 +6,7 @@ from exhibit.errors import ConflictError, WrongUseError
 from registry import scoped
 from registry.models import BulkEdit, LogSubmission, Owner, Work, WorkChange
 from registry.works import bulk
-from registry.works.collections import make_collection, remove_collection
+from registry.works.collections import get_or_create_collection, remove_collection
 from registry.works.declarations import edit_work
 from registry.works.registration import remove_work
 from tests.assets.rows import owner, photograph, register
@@ -24,23 +24,29 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def list_authors(rights_holder: Owner) -> list[str]:
-    return list(scoped.works(rights_holder).values_list("author", flat=True))
+    return list(scoped.list_owner_works(rights_holder).values_list("author", flat=True))
 
 
 def set_author(inline: SyncRunner, rights_holder: Owner, value: str = "Ann Lee") -> BulkEdit:
     return bulk.start_bulk_edit(
-        inline.services, rights_holder, scoped.works(rights_holder), "author", value, by="Ann", reason="All are hers."
+        inline.services,
+        rights_holder,
+        scoped.list_owner_works(rights_holder),
+        "author",
+        value,
+        by="Ann",
+        reason="All are hers.",
     )
 
 
-def test_each_work_gets_its_line_of_history_and_its_entry_as_by_hand(inline: SyncRunner, studio: Owner) -> None:
-    first = scoped.work(studio, 1)
-    edit_work(first, first.declared.__class__(title="W0", author="Ann Lee"), by="Ann", reason="By hand.")
+def test_bulk_edit_records_history_and_log_like_single_edits(inline: SyncRunner, studio: Owner) -> None:
+    first = scoped.get_work(studio, 1)
+    edit_work(first, first.declared_work.__class__(title="W0", author="Ann Lee"), by="Ann", reason="By hand.")
     entries = LogSubmission.objects.count()
-    bulk_edit = set_author(inline, studio)
-    assert (bulk_edit.state, bulk_edit.looked_at, bulk_edit.changed) == ("done", 3, 2)
+    edit = set_author(inline, studio)
+    assert (edit.state, edit.looked_at, edit.changed) == ("done", 3, 2)
     assert LogSubmission.objects.count() == entries + 2
-    manual_work, bulk_work = (scoped.work(studio, number) for number in (1, 2))
+    manual_work, bulk_work = (scoped.get_work(studio, number) for number in (1, 2))
     assert manual_work.changes.count() == 1  # it had this value already
     first_change, second_change = manual_work.changes.get(), bulk_work.changes.get()
     assert (second_change.kind, second_change.details, second_change.number) == (
@@ -66,29 +72,27 @@ def test_ownership_warnings_are_checked_again(inline: SyncRunner) -> None:
     assert row.remarks.get().kind == "credit"
 
 
-def test_undo_gives_back_what_nobody_has_changed_since(inline: SyncRunner, studio: Owner) -> None:
-    second = scoped.work(studio, 2)
-    edit_work(second, second.declared.__class__(title="W1", author="Bo"), by="Ann")
+def test_undo_restores_only_unchanged_values(inline: SyncRunner, studio: Owner) -> None:
+    second = scoped.get_work(studio, 2)
+    edit_work(second, second.declared_work.__class__(title="W1", author="Bo"), by="Ann")
     bulk_edit = set_author(inline, studio)
-    third = scoped.work(studio, 3)
-    edit_work(third, third.declared.__class__(title="W2", author="Cy"), by="Ann")
+    third = scoped.get_work(studio, 3)
+    edit_work(third, third.declared_work.__class__(title="W2", author="Cy"), by="Ann")
     undone = bulk.undo_bulk_edit(inline.services, bulk_edit, by="Bob")
     assert list_authors(studio) == ["", "Bo", "Cy"]
     assert (undone.undoes, undone.changed, undone.looked_at) == (bulk_edit, 2, 3)
-    assert scoped.work(studio, 2).changes.first().by == "Bob"  # type: ignore[union-attr]
+    assert scoped.get_work(studio, 2).changes.first().by == "Bob"  # type: ignore[union-attr]
     for other in (bulk_edit, undone):
         with pytest.raises(ConflictError):
             bulk.undo_bulk_edit(inline.services, other, by="Ann")
 
 
 @pytest.mark.long
-def test_many_works_are_changed_by_their_step_in_portions(
-    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_bulk_edit_runs_in_portions(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "PORTION_SIZE", 2)
     bulk_edit = set_author(inline, studio)
     assert (bulk_edit.state, list_authors(studio)) == ("todo", ["", "", ""])
-    remove_work(scoped.work(studio, 3), by="Ann")
+    remove_work(scoped.get_work(studio, 3), by="Ann")
     inline.run_until_idle()
     bulk_edit.refresh_from_db()
     assert (bulk_edit.state, bulk_edit.looked_at, bulk_edit.changed) == ("done", 3, 2)
@@ -101,22 +105,22 @@ def test_many_works_are_changed_by_their_step_in_portions(
     [("title", "X"), ("registered_at", "2020"), ("created", "yesterday"), ("medium", "film"), ("take", "No such"),
      ("put", " "), ("author", "x" * 301)],
 )  # fmt: skip
-def test_what_cannot_be_meant_changes_nothing(inline: SyncRunner, studio: Owner, what: str, value: str) -> None:
+def test_invalid_bulk_edit_is_rejected(inline: SyncRunner, studio: Owner, what: str, value: str) -> None:
     with pytest.raises(WrongUseError):
-        bulk.start_bulk_edit(inline.services, studio, scoped.works(studio), what, value, by="Ann")
+        bulk.start_bulk_edit(inline.services, studio, scoped.list_owner_works(studio), what, value, by="Ann")
     assert not BulkEdit.objects.exists()
     with pytest.raises(WrongUseError):
         bulk.start_bulk_edit(inline.services, studio, Work.objects.exclude(owner=studio), "author", "Ann", by="Ann")
     assert not BulkEdit.objects.exists()
 
 
-def test_works_go_into_a_collection_and_out_of_it_and_back(inline: SyncRunner, studio: Owner) -> None:
-    works, services = scoped.works(studio), inline.services
+def test_collection_changes_can_be_undone(inline: SyncRunner, studio: Owner) -> None:
+    works, services = scoped.list_owner_works(studio), inline.services
     bulk.start_bulk_edit(services, studio, works.filter(number=1), "put", "Harbours", by="Ann")
     add_edit = bulk.start_bulk_edit(services, studio, works, "put", "Harbours", by="Ann")
     (row,) = studio.collections.all()
     assert (row.works.count(), add_edit.changed) == (3, 2)
-    change = scoped.work(studio, 2).changes.get()
+    change = scoped.get_work(studio, 2).changes.get()
     assert (change.kind, change.details) == ("collected", {"collections": {"before": [], "after": ["Harbours"]}})
     bulk.undo_bulk_edit(services, add_edit, by="Ann")
     assert [work.number for work in row.works.all()] == [1]
@@ -125,4 +129,4 @@ def test_works_go_into_a_collection_and_out_of_it_and_back(inline: SyncRunner, s
     bulk.undo_bulk_edit(services, remove_edit, by="Ann")
     assert [work.number for work in row.works.all()] == [1]
     remove_collection(row, by="Ann")
-    assert make_collection(studio, "Harbours", by="Ann").works.count() == 0
+    assert get_or_create_collection(studio, "Harbours", by="Ann").works.count() == 0

@@ -9,27 +9,27 @@ from registry.works import collections
 from tests.assets.rows import owner
 
 
-def test_a_name_stands_for_one_collection_of_an_owner(db: None) -> None:
+def test_collection_names_are_unique_for_an_owner(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
-    collection = collections.make_collection(studio, " Harbours\n", by="Ann")
+    collection = collections.get_or_create_collection(studio, " Harbours\n", by="Ann")
     assert (collection.name, collection.number) == ("Harbours", 1)
-    assert collections.make_collection(studio, "Harbours", by="Bob") == collection
-    other = collections.make_collection(studio, "Towers", by="Ann")
-    assert collections.make_collection(agency, "Harbours", by="Bo") != collection
+    assert collections.get_or_create_collection(studio, "Harbours", by="Bob") == collection
+    other = collections.get_or_create_collection(studio, "Towers", by="Ann")
+    assert collections.get_or_create_collection(agency, "Harbours", by="Bo") != collection
     with pytest.raises(ConflictError):
         collections.rename_collection(other, "Harbours", by="Ann")
     assert collections.find_collection(studio, "Towers") == other
     for wrong in ("", " ", "x" * 201):
         with pytest.raises(WrongUseError):
-            collections.make_collection(studio, wrong, by="Ann")
+            collections.get_or_create_collection(studio, wrong, by="Ann")
     with pytest.raises(NotFoundError):
         collections.get_collection(agency, 2)
 
 
-def test_works_that_are_removed_do_not_count_and_stay_when_a_collection_goes(db: None) -> None:
+def test_removed_works_are_not_counted_and_works_outlive_their_collection(db: None) -> None:
     studio = owner("studio")
     works = [Work.objects.create(owner=studio, number=n, title=str(n), registered_at=now()) for n in (1, 2)]
-    collection = collections.make_collection(studio, "Harbours", by="Ann")
+    collection = collections.get_or_create_collection(studio, "Harbours", by="Ann")
     collection.works.set(works)
     Work.objects.filter(number=2).update(removed_at=now())
     assert collections.annotate_counts(studio.collections.all()).get().count == 1  # type: ignore[attr-defined]
@@ -37,9 +37,9 @@ def test_works_that_are_removed_do_not_count_and_stay_when_a_collection_goes(db:
     assert Work.objects.count() == 2
 
 
-def test_there_is_an_end_to_collections(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_collections_is_limited(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collections, "MAX_COLLECTIONS", 1)
     studio = owner("studio")
-    collections.make_collection(studio, "Harbours", by="Ann")
+    collections.get_or_create_collection(studio, "Harbours", by="Ann")
     with pytest.raises(WrongUseError):
-        collections.make_collection(studio, "Towers", by="Ann")
+        collections.get_or_create_collection(studio, "Towers", by="Ann")

@@ -1,17 +1,17 @@
-"""Test terms of protection: answers of public documents, and no conclusion from a gap."""
+"""Test copyright terms: results follow from published rules, and missing dates give no conclusion."""
 
 from typing import Any
 
 import pytest
 
-from registry.works.copyright_terms import Basis, Dates, Standing, assess, load_rules
+from registry.works.copyright_terms import Basis, Dates, TermStatus, assess_dates, load_rules
 
-OVER, RUNNING, UNKNOWN = Standing.OVER, Standing.RUNNING, Standing.UNKNOWN
+OVER, RUNNING, UNKNOWN = TermStatus.EXPIRED, TermStatus.IN_FORCE, TermStatus.UNKNOWN
 
 
-def get_standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa: ANN401 - any field
-    standings = {finding.country: finding.standing for finding in assess(Dates(**dates), year)}
-    return standings[country]
+def get_status(country: str, year: int = 2026, **dates: Any) -> TermStatus:  # noqa: ANN401 - any field
+    statuses = {finding.country: finding.standing for finding in assess_dates(Dates(**dates), year)}
+    return statuses[country]
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ def get_standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # n
         ("IN", {"died": 1966}, RUNNING),
     ],
 )
-def test_the_dates_decide_where_they_can(country: str, dates: dict[str, Any], expected: Standing) -> None:
-    assert get_standing(country, **dates) == expected
+def test_status_follows_from_the_dates(country: str, dates: dict[str, Any], expected: TermStatus) -> None:
+    assert get_status(country, **dates) == expected
 
 
-def test_a_gap_decides_nothing() -> None:
-    assert {finding.standing for finding in assess(Dates(), 2026)} == {UNKNOWN}
-    assert {finding.standing for finding in assess(Dates(published=1940), 2026)} <= {UNKNOWN, OVER}
-    assert get_standing("EU", published=1900) == UNKNOWN  # the author may have lived long
+def test_missing_dates_give_unknown_status() -> None:
+    assert {finding.standing for finding in assess_dates(Dates(), 2026)} == {UNKNOWN}
+    assert {finding.standing for finding in assess_dates(Dates(published=1940), 2026)} <= {UNKNOWN, OVER}
+    assert get_status("EU", published=1900) == UNKNOWN  # the author may have lived long
 
 
-def test_terms_end_with_the_year() -> None:
-    assert get_standing("EU", 2026, died=1956) == RUNNING
-    assert get_standing("EU", 2027, died=1956) == OVER
-    assert get_standing("US", 2027, published=1931) == OVER
+def test_terms_end_at_the_end_of_the_year() -> None:
+    assert get_status("EU", 2026, died=1956) == RUNNING
+    assert get_status("EU", 2027, died=1956) == OVER
+    assert get_status("US", 2027, published=1931) == OVER
 
 
 def test_each_rule_names_its_source() -> None:
@@ -68,7 +68,7 @@ def test_each_rule_names_its_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("country", "dates", "by", "number"),
+    ("country", "dates", "basis", "number"),
     [
         ("EU", {"died": 1955}, Basis.DEATH, 70),
         ("EU", {"created": 2001}, Basis.DEATH, 70),
@@ -81,8 +81,6 @@ def test_each_rule_names_its_source() -> None:
         ("JP", {"died": 1968}, Basis.DEATH, 70),
     ],
 )
-def test_a_finding_says_which_part_of_the_rule_answered(
-    country: str, dates: dict[str, Any], by: Basis, number: int
-) -> None:
-    [finding] = [item for item in assess(Dates(**dates), 2026) if item.country == country]
-    assert (finding.by, finding.number) == (by, number)
+def test_finding_names_its_basis(country: str, dates: dict[str, Any], basis: Basis, number: int) -> None:
+    [finding] = [item for item in assess_dates(Dates(**dates), 2026) if item.country == country]
+    assert (finding.by, finding.number) == (basis, number)

@@ -10,7 +10,7 @@ from registry.bundles.bundles import load_sealed_facts
 from registry.bundles.deposits import load_sealed_deposit, make_deposit
 from registry.models import BlockedDigest, LogOpening, LogSubmission, Owner, Picture, Work
 from registry.retention.expiry import expire_bytes
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from registry.works import declarations
 from registry.works.declarations import attach_document, detach_document, edit_work
 from registry.works.registration_proofs import get_registration
@@ -23,7 +23,7 @@ def studio(db: None) -> Owner:
     return owner("studio")
 
 
-def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline: SyncRunner, studio: Owner) -> None:
+def test_edit_stores_previous_values_and_is_logged(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     before = get_registration(work)
     registration = {"office": "USCO", "number": "VA 1", "date": ""}
@@ -47,10 +47,10 @@ def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline
     assert after.submission == before.submission  # its registration date does not change
     with pytest.raises(ConflictError):
         edit_work(work, DeclaredWork(title="B"), by="bob", version=0)
-    assert Work.objects.get().declared.title == "Two parrots"
+    assert Work.objects.get().declared_work.title == "Two parrots"
 
 
-def test_what_cannot_be_declared_is_refused(inline: SyncRunner, studio: Owner) -> None:
+def test_invalid_declaration_is_rejected(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     for wrong in ({"title": ""}, {"created": "May"}, {"author_died": 9999}, {"author_kind": "cat"}, {"medium": "song"}):
         with pytest.raises(WrongUseError):
@@ -59,7 +59,7 @@ def test_what_cannot_be_declared_is_refused(inline: SyncRunner, studio: Owner) -
 
 
 @pytest.mark.long
-def test_a_deposit_record_after_a_change_rests_on_the_entry_of_the_change(inline: SyncRunner, studio: Owner) -> None:
+def test_deposit_record_after_edit_uses_the_edited_declaration(inline: SyncRunner, studio: Owner) -> None:
 
     work = register(inline.services, studio, photograph(1)).work
     make_deposit(inline.services, work, by="ann")
@@ -74,37 +74,37 @@ def test_a_deposit_record_after_a_change_rests_on_the_entry_of_the_change(inline
     assert facts.work.registration.opening["title"] == "Two parrots"
 
 
-def test_documents_are_kept_exactly_named_in_the_log_and_limited(
+def test_attachments_are_stored_exactly_logged_and_limited(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = inline.services
     work = register(services, studio, photograph(1)).work
     attachment = attach_document(
-        services, work, "contract.pdf", b"%PDF-1.7 exact", about="Assignment of 2021", by="ann"
+        services, work, "contract.pdf", b"%PDF-1.7 exact", description="Assignment of 2021", by="ann"
     )
-    assert services.blobs.get(Digest.of(b"%PDF-1.7 exact")) == b"%PDF-1.7 exact"
+    assert services.blobs.get(Digest.from_bytes(b"%PDF-1.7 exact")) == b"%PDF-1.7 exact"
     opening = LogOpening.objects.get(content__what="work attachment added")
-    assert (opening.details or {})["digest"] == Digest.of(b"%PDF-1.7 exact").hex
-    BlockedDigest.objects.create(digest=Digest.of(b"blocked"))
+    assert (opening.details or {})["digest"] == Digest.from_bytes(b"%PDF-1.7 exact").hex
+    BlockedDigest.objects.create(digest=Digest.from_bytes(b"blocked"))
     for data in (b"", b"x" * (declarations.MAX_ATTACHMENT_BYTES + 1), b"blocked"):
         with pytest.raises(RefusedError):
-            attach_document(services, work, "a", data, about="", by="ann")
+            attach_document(services, work, "a", data, description="", by="ann")
     monkeypatch.setattr(declarations, "MAX_ATTACHMENTS", 1)
     with pytest.raises(RefusedError, match="1"):
-        attach_document(services, work, "b", b"b", about="", by="ann")
+        attach_document(services, work, "b", b"b", description="", by="ann")
     detach_document(attachment, by="ann")
     detach_document(attachment, by="ann")
     assert LogSubmission.objects.filter(opening__content__what="work attachment removed").count() == 1
     assert [change.kind for change in work.changes.all()] == ["detached", "attached"]
 
 
-def test_a_document_outlives_the_picture_with_the_same_bytes(inline: SyncRunner, studio: Owner) -> None:
+def test_attachment_outlives_expired_picture_with_the_same_bytes(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     data = photograph(2)
-    attach_document(inline.services, work, "scan.jpg", data, about="", by="ann")
+    attach_document(inline.services, work, "scan.jpg", data, description="", by="ann")
     old = now().replace(year=now().year - 1)
-    Picture.objects.create(digest=Digest.of(data), size=len(data), first_seen=old, state="done")
+    Picture.objects.create(digest=Digest.from_bytes(data), size=len(data), first_seen=old, state="done")
     expire_bytes(inline.services)
-    assert Digest.of(data) in inline.services.blobs
-    purge(inline.services, Digest.of(data), by="op", reason="Illegal.")
-    assert Digest.of(data) not in inline.services.blobs
+    assert Digest.from_bytes(data) in inline.services.blobs
+    purge_picture(inline.services, Digest.from_bytes(data), by="op", reason="Illegal.")
+    assert Digest.from_bytes(data) not in inline.services.blobs

@@ -8,7 +8,7 @@ from evidence.facts.provenance import read_provenance
 from evidence.keys import credentials
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, ServiceMissingError, WrongUseError
-from registry.matches.identify import identify
+from registry.matches.identify import identify_picture
 from registry.models import LogOpening, SignedCopy, Work
 from registry.works import exporting
 from registry.works.exporting import ExportOptions, export_pictures, make_tdm_reservation
@@ -26,13 +26,13 @@ def work(inline: SyncRunner) -> Work:
     return new_work
 
 
-def test_a_signed_copy_leads_back_to_its_owner(inline: SyncRunner, work: Work) -> None:
+def test_signed_copy_is_identified_with_its_owner(inline: SyncRunner, work: Work) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
     ((name, data),) = export_pictures(
         inline.services, work, ExportOptions(LICENCES, no_mining=True, signed=True), by="Ann"
     )
     assert name == "00001-1-harbour.jpg"
-    result = identify(inline.services, work.owner, data)
+    result = identify_picture(inline.services, work.owner, data)
     assert [item.work for item in result.works] == [work]
     assert (result.said.metadata.author, result.said.metadata.licence) == ("Ann Lee", LICENCES)
     assert result.said.manifest is not None
@@ -44,7 +44,7 @@ def test_a_signed_copy_leads_back_to_its_owner(inline: SyncRunner, work: Work) -
     assert {use["use"] for use in assertions["cawg.training-mining"]["entries"].values()} == {"notAllowed"}
 
 
-def test_signing_is_an_entry_of_the_log_and_other_copies_are_none(inline: SyncRunner, work: Work) -> None:
+def test_only_signed_copies_are_logged(inline: SyncRunner, work: Work) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
     list(export_pictures(inline.services, work, ExportOptions(no_mining=True), by="Ann"))
     entries = LogOpening.objects.filter(content__what="copy signed")
@@ -52,11 +52,11 @@ def test_signing_is_an_entry_of_the_log_and_other_copies_are_none(inline: SyncRu
     ((_name, data),) = export_pictures(inline.services, work, ExportOptions(signed=True), by="Ann")
     details = entries.get().details
     assert details is not None
-    assert (details["by"], details["digest"], details["work"]) == ("Ann", Digest.of(data).hex, 1)
+    assert (details["by"], details["digest"], details["work"]) == ("Ann", Digest.from_bytes(data).hex, 1)
     assert details["manifest"] == SignedCopy.objects.get().manifest
 
 
-def test_too_large_a_manifest_store_is_not_kept(
+def test_oversized_manifest_store_is_not_stored(
     inline: SyncRunner, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
@@ -72,7 +72,7 @@ def test_training_statement_is_written_only_on_request(inline: SyncRunner, work:
     assert b"DataMining" not in data
 
 
-def test_what_cannot_be_is_refused(inline: SyncRunner, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_export_is_rejected(inline: SyncRunner, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WrongUseError):
         next(
             export_pictures(
@@ -87,5 +87,5 @@ def test_what_cannot_be_is_refused(inline: SyncRunner, work: Work, monkeypatch: 
         next(export_pictures(inline.services, work, ExportOptions("", no_mining=False, signed=False), by="Ann"))
 
 
-def test_reserved_files_are_declared_to_sites() -> None:
+def test_tdm_reservation_lists_reserved_files() -> None:
     assert json.loads(make_tdm_reservation(["a b.jpg"])) == [{"location": "/*a%20b.jpg", "tdm-reservation": 1}]

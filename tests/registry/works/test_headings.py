@@ -10,7 +10,7 @@ from registry.works.spreadsheets import get_column
 
 
 @pytest.mark.parametrize("columns", [work_tables.WORK_COLUMNS, licence_tables.COLUMNS])
-def test_no_heading_names_two_columns_of_a_table(columns: Mapping[str, int]) -> None:
+def test_headings_are_unambiguous(columns: Mapping[str, int]) -> None:
     headings = [heading for column in columns for heading in HEADINGS[column]]
     assert len(headings) == len(set(headings))
     assert {get_column(heading, list_aliases(columns)) for heading in headings} == set(columns)
@@ -30,7 +30,7 @@ def test_no_heading_names_two_columns_of_a_table(columns: Mapping[str, int]) -> 
         ("Datei;U\u0308berschrift;Urheberin;Erstellt am;Bildnachweis", "file title author created credit"),
     ],
 )
-def test_usual_headings_of_works_are_known(headings: str, columns: str) -> None:
+def test_common_work_headings_are_recognised(headings: str, columns: str) -> None:
     assert [get_column(heading, work_tables.WORK_ALIASES) for heading in headings.split(";")] == columns.split()
 
 
@@ -42,5 +42,5 @@ def test_usual_headings_of_works_are_known(headings: str, columns: str) -> None:
         ("图片名称;被授权方;网站;发票号;备注", "works licensee domain invoice reason"),
     ],
 )
-def test_usual_headings_of_licences_are_known(headings: str, columns: str) -> None:
+def test_common_licence_headings_are_recognised(headings: str, columns: str) -> None:
     assert [get_column(heading, licence_tables.ALIASES) for heading in headings.split(";")] == columns.split()

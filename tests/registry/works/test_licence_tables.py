@@ -1,4 +1,4 @@
-"""Test users' licence tables: works by number or file name, and errors with their line."""
+"""Test users' licence tables: works by number or file name, and errors with their row number."""
 
 import io
 from datetime import date, datetime
@@ -24,7 +24,7 @@ def studio(db: None) -> Owner:
     return new_owner
 
 
-def test_works_are_named_by_number_or_file_and_only_the_owners_own(studio: Owner) -> None:
+def test_works_are_found_by_number_or_file_name_of_their_owner(studio: Owner) -> None:
     assert [work.number for work in parse_works(studio, "2；1,\nshoot/b.jpg")] == [2, 1, 2]
     assert parse_works(studio, " ") == ()
     for text, message in (
@@ -36,7 +36,7 @@ def test_works_are_named_by_number_or_file_and_only_the_owners_own(studio: Owner
             parse_works(studio, text)
 
 
-def test_works_that_came_in_a_folder_are_named_by_their_bare_files(studio: Owner) -> None:
+def test_works_in_folders_are_found_by_file_name(studio: Owner) -> None:
     for number, name in (
         (11, "2023/x/c.jpg"),
         (12, "2024/x/c.jpg"),
@@ -61,13 +61,13 @@ def test_works_that_came_in_a_folder_are_named_by_their_bare_files(studio: Owner
     assert [[work.number for work in item.works] for item in table] == [[2, 14]]
 
 
-def test_all_lines_of_a_table_of_licences_that_cannot_be_used_are_errors_at_once(studio: Owner) -> None:
+def test_all_invalid_licence_rows_are_reported_at_once(studio: Owner) -> None:
     table = (
         b"works,licensee,domain,from\n2,A,a.example,\nnone.jpg,B,b.example,\n,C,c.example,soon\n,D,,\n,E,http://x/y,\n"
     )
     with pytest.raises(WrongRowsError) as error_info:
         parse_licence_table(studio, "l.csv", table)
-    assert ([line for line, _problem in error_info.value.rows], error_info.value.sound) == ([3, 4, 5, 6], 1)
+    assert ([line for line, _problem in error_info.value.rows], error_info.value.valid_count) == ([3, 4, 5, 6], 1)
     licences = parse_licence_table(studio, "l.csv", table, skips_invalid=True)
     assert [licence.licensee for licence in licences] == ["A"]
     assert [line for line, _problem in licences.interpretation.skipped] == [3, 4, 5, 6]
@@ -75,7 +75,7 @@ def test_all_lines_of_a_table_of_licences_that_cannot_be_used_are_errors_at_once
         parse_licence_table(studio, "l.csv", b"works,licensee,domain\n")
 
 
-def test_a_table_of_licences_names_the_line_that_cannot_be_used(studio: Owner) -> None:
+def test_invalid_licence_row_is_reported_with_its_number(studio: Owner) -> None:
     table = "works,licensee,domain\n2,Shop,Shop.Example\n,Press,press.example\n"
     first, second = parse_licence_table(studio, "l.csv", table.encode())
     assert ([work.number for work in first.works], first.domain, second.works) == ([2], "shop.example", ())
@@ -83,7 +83,7 @@ def test_a_table_of_licences_names_the_line_that_cannot_be_used(studio: Owner) -
         parse_licence_table(studio, "l.csv", (table.splitlines()[0] + "\n1,A,a.example\nnine,B,b.example\n").encode())
 
 
-def test_licences_are_read_with_their_works_and_days(studio: Owner) -> None:
+def test_licence_works_and_dates_are_parsed(studio: Owner) -> None:
     header, line = "works,licensee,domain,valid_from,valid_until", "shoot/b.jpg; 1 ;,Shop,Shop.Example"
     (new,) = parse_licence_table(studio, "table.csv", f"{header}\n{line},2024-01-01,2024-12-31\n".encode())
     assert ([work.number for work in new.works], new.licensee, new.domain) == ([2, 1], "Shop", "shop.example")
@@ -93,7 +93,7 @@ def test_licences_are_read_with_their_works_and_days(studio: Owner) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("licensee,domain\nShop,\n", "neither domain nor url_pattern"),
+        ("licensee,domain\nShop,\n", "Neither domain nor url_pattern"),
         ("licensee,domain\n,a.example\n", "licensee is empty"),
         ("licensee,domain,valid_from\nShop,a.example,1.2024\n", "“1.2024” is not a date"),
         ("licensee,domain,valid_from\nShop,a.example,01/02/2026\n", "“01/02/2026” could be 2026-02-01 or 2026-01-02"),
@@ -101,9 +101,7 @@ def test_licences_are_read_with_their_works_and_days(studio: Owner) -> None:
         ("licensee,domain,valid_from,valid_until\nS,a.example,2024-02-01,2024-01-01\n", "valid_until is before"),
     ],
 )
-def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(
-    studio: Owner, text: str, sentence: str
-) -> None:
+def test_invalid_licence_table_is_rejected_with_row_number(studio: Owner, text: str, sentence: str) -> None:
     with pytest.raises(WrongUseError) as error_info:
         parse_licence_table(studio, "table.csv", text.encode())
     assert sentence in error_info.value.message
@@ -119,7 +117,9 @@ def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(
     ],
 )
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
-def test_a_spreadsheet_of_customers_is_read_as_people_keep_it(studio: Owner, text: str, encoding: str) -> None:
+def test_customer_spreadsheet_is_parsed_in_common_languages_and_encodings(
+    studio: Owner, text: str, encoding: str
+) -> None:
     table = parse_licence_table(studio, "customers.csv", text.encode(encoding), accepts_likely=True)
     (new,) = table
     assert (new.licensee, new.domain, new.reason) == ("Müller & Söhne", "shop.example", "Größe")
@@ -128,10 +128,10 @@ def test_a_spreadsheet_of_customers_is_read_as_people_keep_it(studio: Owner, tex
     columns = ("licensee", "domain", "valid_from", "valid_until", "reason")
     fields = text.splitlines()[1].split(";")
     assert table.interpretation.headings == tuple(map(Heading, headings, columns, fields))
-    assert table.interpretation.likely is (encoding == "cp1252")
+    assert table.interpretation.is_likely is (encoding == "cp1252")
 
 
-def test_chinese_headings_and_a_workbook_are_read_too(studio: Owner) -> None:
+def test_chinese_headings_and_workbook_are_parsed(studio: Owner) -> None:
     text = "客户名称,域名,生效日期,到期日期,备注\n海港版画,shop.example,2026年1月1日,2026年12月31日,订单\n"
     for encoding in ("gbk", "utf-8"):
         (new,) = parse_licence_table(studio, "l.csv", text.encode(encoding))
@@ -148,7 +148,7 @@ def test_chinese_headings_and_a_workbook_are_read_too(studio: Owner) -> None:
     assert (first.valid_from, second.valid_from) == (date(2026, 2, 1), date(2026, 12, 31))
 
 
-def test_a_site_that_stands_by_its_name_in_a_column_of_addresses_is_the_site(studio: Owner) -> None:
+def test_domain_in_url_column_is_parsed_as_site(studio: Owner) -> None:
     text = "Customer;URL\nA;Shop.example\nB;https://shop.example/a\nC;*.shop.example/*"
     licences = parse_licence_table(studio, "customers.csv", text.encode())
     assert [(licence.domain, licence.url_pattern) for licence in licences] == [
@@ -158,7 +158,7 @@ def test_a_site_that_stands_by_its_name_in_a_column_of_addresses_is_the_site(stu
     ]
 
 
-def test_a_column_is_left_out_only_where_somebody_is_shown_that(studio: Owner) -> None:
+def test_column_is_ignored_only_on_request(studio: Owner) -> None:
     text = "Customer,Discount,Domain\nShop,7,shop.example\n"
     table = parse_licence_table(studio, "l.csv", text.encode(), is_ignored=lambda heading: heading == "Discount")
     assert [item.column for item in table.interpretation.headings] == ["licensee", "", "domain"]
@@ -168,7 +168,7 @@ def test_a_column_is_left_out_only_where_somebody_is_shown_that(studio: Owner) -
     assert [item.invoice for item in table] == [""]
 
 
-def test_the_order_of_days_is_said_and_not_guessed(studio: Owner) -> None:
+def test_ambiguous_day_order_must_be_specified(studio: Owner) -> None:
     text = b"Customer,Domain,From\nShop,shop.example,01/02/2026\nShop,a.example,13/02/2026\n"
     with pytest.raises(WrongUseError, match=r"2.*01/02/2026"):
         parse_licence_table(studio, "l.csv", text)
@@ -176,7 +176,7 @@ def test_the_order_of_days_is_said_and_not_guessed(studio: Owner) -> None:
     assert first.valid_from == date(2026, 2, 1)
 
 
-def test_a_day_is_whole() -> None:
+def test_day_requires_year_month_and_day() -> None:
     assert (parse_day("2024-05-31"), parse_day("2024/5/31"), parse_day("")) == (
         date(2024, 5, 31),
         date(2024, 5, 31),

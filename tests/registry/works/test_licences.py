@@ -10,35 +10,35 @@ from exhibit.errors import WrongUseError
 from registry.cases.decisions import license_use
 from registry.cases.licence_trial import try_licences
 from registry.models import Sighting
-from registry.works.licences import NewLicence, add_licences, change_licence, end_licence, normalise
+from registry.works.licences import NewLicence, add_licences, change_licence, end_licence, normalise_licence
 from tests.assets.rows import owner, photograph, register
 from tests.registry.cases.test_ledger import DAY, make_case, review_ledger
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_the_same_licence_is_kept_once_and_another_beside_it(inline: SyncRunner) -> None:
+def test_identical_licence_is_stored_once(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     work = register(inline.services, studio, photograph(1)).work
     new_licence = NewLicence("A", (work,), "shop.example", reason="Order 7")
     assert add_licences(studio, [new_licence, new_licence])[1] == 1
-    kept_again, new = add_licences(studio, [new_licence, NewLicence("A", (), "shop.example", reason="Order 7")])
-    assert ([row.number for row in kept_again], new) == ([1, 2], 1)
+    stored_licences, new = add_licences(studio, [new_licence, NewLicence("A", (), "shop.example", reason="Order 7")])
+    assert ([row.number for row in stored_licences], new) == ([1, 2], 1)
     assert add_licences(agency, [NewLicence("A", (), "shop.example")])[0][0].number == 1
 
 
-def test_a_reseller_and_an_invoice_are_filled_in_where_the_ledger_lacks_them(inline: SyncRunner) -> None:
+def test_missing_reseller_and_invoice_are_filled_in(inline: SyncRunner) -> None:
     studio = owner("studio")
     old = [NewLicence("A", domain="shop.example"), NewLicence("B", domain="b.example", reseller="Agency")]
     add_licences(studio, old)
     review_ledger(inline, studio)
-    now_said = [
+    new_licences = [
         NewLicence("A", domain="shop.example", reseller="Agency", invoice="7"),
         NewLicence("A", domain="shop.example", reseller="Agency", invoice="8"),
         NewLicence("B", domain="b.example", reseller="Agency", invoice="9"),
         NewLicence("B", domain="b.example", reseller="Agency"),
     ]
     for new in (2, 0):
-        licences, added = add_licences(studio, now_said, by="Ann")
+        licences, added = add_licences(studio, new_licences, by="Ann")
         assert ([row.number for row in licences], added) == ([1, 3, 4, 2], new)
     assert [(row.reseller, row.invoice) for row in studio.licences.order_by("number")] == [
         ("Agency", "7"),
@@ -51,7 +51,7 @@ def test_a_reseller_and_an_invoice_are_filled_in_where_the_ledger_lacks_them(inl
 
 
 @pytest.mark.long
-def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: SyncRunner) -> None:
+def test_ended_licence_covers_only_earlier_uses(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     (licence,), _ = add_licences(studio, [NewLicence("A", domain="shop.example")])
@@ -79,13 +79,13 @@ def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: SyncRunne
 
 
 @pytest.mark.long
-def test_a_changed_licence_lets_go_of_some_cases_and_takes_others(inline: SyncRunner) -> None:
+def test_changed_licence_reopens_and_licenses_cases(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     (licence,), _ = add_licences(studio, [NewLicence("A", domain="shop.example")])
     first, second = make_case(inline, studio, "shop.example", "a"), make_case(inline, studio, "print.example", "b")
     review_ledger(inline, studio)
-    new = normalise(NewLicence("A", domain="https://Print.example/"))
+    new = normalise_licence(NewLicence("A", domain="https://Print.example/"))
     trial = try_licences(studio, [new], replaced_licence=licence)
     assert trial.effects == {first.number: "reopened", second.number: "licensed"}
     assert change_licence(licence, new, by="Ann", reason="Wrong shop") is not None
@@ -110,8 +110,8 @@ def test_use_licensed_by_a_member_is_reviewed_again_after_expiry(inline: SyncRun
 
 
 @pytest.mark.parametrize("host", ["127.0.0.4", "Shop.example.", "https://www.Shop.example/", "münchen.example"])
-def test_a_licence_names_a_host_as_people_write_it(host: str) -> None:
-    assert normalise(NewLicence("A", domain=host)).domain in {
+def test_domain_of_a_licence_is_normalised(host: str) -> None:
+    assert normalise_licence(NewLicence("A", domain=host)).domain in {
         "127.0.0.4",
         "shop.example",
         "www.shop.example",
@@ -122,9 +122,9 @@ def test_a_licence_names_a_host_as_people_write_it(host: str) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ({"licensee": " "}, "not name a licensee"),
-        ({"domain": ""}, "not state where"),
-        ({"domain": "", "url_pattern": "https://*"}, "not state where"),
+        ({"licensee": " "}, "not specify a licensee"),
+        ({"domain": ""}, "not specify where"),
+        ({"domain": "", "url_pattern": "https://*"}, "not specify where"),
         ({"domain": "not a domain"}, "is not a domain"),
         ({"domain": "com"}, "is not a domain"),
         ({"domain": "3"}, "is not a domain"),
@@ -139,6 +139,6 @@ def test_a_licence_names_a_host_as_people_write_it(host: str) -> None:
         ({"valid_from": date(2026, 2, 1), "valid_until": date(2026, 1, 1)}, "before it starts"),
     ],
 )
-def test_a_licence_that_cannot_be_meant_is_refused(words: dict[str, Any], problem: str) -> None:
+def test_invalid_licence_is_rejected(words: dict[str, Any], problem: str) -> None:
     with pytest.raises(WrongUseError, match=problem):
-        normalise(NewLicence(**{"licensee": "A", "domain": "shop.example"} | words))
+        normalise_licence(NewLicence(**{"licensee": "A", "domain": "shop.example"} | words))

@@ -39,7 +39,7 @@ def test_picture_without_caption_or_mark_has_no_description(inline: SyncRunner) 
 
 
 @pytest.mark.long
-def test_the_third_work_with_a_mark_shows_it_on_all_three(inline: SyncRunner) -> None:
+def test_mark_is_detected_on_the_third_work(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, make_marked_copy(1))
     register(inline.services, studio, make_marked_copy(2))
@@ -49,7 +49,7 @@ def test_the_third_work_with_a_mark_shows_it_on_all_three(inline: SyncRunner) ->
 
 
 @pytest.mark.long
-def test_a_mark_is_found_though_other_works_came_between(inline: SyncRunner) -> None:
+def test_mark_is_detected_despite_intervening_works(inline: SyncRunner) -> None:
     studio = owner("studio")
     for seed in (1, 2):
         register(inline.services, studio, make_marked_copy(seed))
@@ -59,7 +59,7 @@ def test_a_mark_is_found_though_other_works_came_between(inline: SyncRunner) -> 
     assert [list_kinds(row) for row in WorkPicture.objects.order_by("pk")] == [["mark"], ["mark"], [], [], [], ["mark"]]
 
 
-def test_works_of_other_owners_and_removed_ones_are_not_looked_at(inline: SyncRunner) -> None:
+def test_works_of_other_owners_and_removed_works_are_ignored(inline: SyncRunner) -> None:
     studio = owner("studio")
     removed = register(inline.services, studio, make_marked_copy(1)).work
     remove_work(removed, by="test")
@@ -69,7 +69,7 @@ def test_works_of_other_owners_and_removed_ones_are_not_looked_at(inline: SyncRu
     assert not WorkPicture.objects.exclude(marks=[]).exists()
 
 
-def test_the_marks_of_the_first_registration_count_and_anybodys_wish_for_derived_works_until_they_are_removed(
+def test_first_registration_sets_marks_and_any_owner_enables_derived(
     inline: SyncRunner,
 ) -> None:
     data = encode_jpeg(textured(51))
@@ -78,18 +78,18 @@ def test_the_marks_of_the_first_registration_count_and_anybodys_wish_for_derived
     for row, marks in zip(rows, ([[0.0, 0.0, 0.5, 0.5]], []), strict=True):
         WorkPicture.objects.filter(work=row.work).update(marks=marks)
     picture = WorkPicture.objects.get(work=rows[0].work).picture
-    registered_picture = RegisteredPicture(picture.digest, [[0.0, 0.0, 0.5, 0.5]], derived=True)
+    registered_picture = RegisteredPicture(picture.digest, [[0.0, 0.0, 0.5, 0.5]], includes_derived=True)
     assert load_registered_pictures([picture.pk]) == {picture.pk: registered_picture}
     remove_work(rows[1].work, by="test")
-    assert load_registered_pictures([picture.pk]) == {picture.pk: replace(registered_picture, derived=False)}
+    assert load_registered_pictures([picture.pk]) == {picture.pk: replace(registered_picture, includes_derived=False)}
     remove_work(rows[0].work, by="test")
     assert load_registered_pictures([picture.pk, 0]) == {
-        picture.pk: replace(registered_picture, marks=[], derived=False)
+        picture.pk: replace(registered_picture, marks=[], includes_derived=False)
     }
 
 
 @pytest.mark.long
-def test_a_stranger_under_the_mark_opens_no_case_and_a_copy_does(inline: SyncRunner) -> None:
+def test_unrelated_picture_with_the_same_mark_opens_no_case(inline: SyncRunner) -> None:
     studio = owner("studio")
     for seed in (1, 2, 3):
         register(inline.services, studio, make_marked_copy(seed))

@@ -11,7 +11,7 @@ from registry.models import Upload, UploadFile, Work
 from tests.assets.rows import owner
 
 
-def test_the_words_of_a_work_follow_what_is_declared(db: None) -> None:
+def test_search_text_follows_the_declaration(db: None) -> None:
     work = Work.objects.create(owner=owner("studio"), number=1, title="Two PARROTS", author="Ann", registered_at=now())
     work.source_name = "IMG_7.JPG"
     work.holder = "Bea"
@@ -21,10 +21,10 @@ def test_the_words_of_a_work_follow_what_is_declared(db: None) -> None:
     assert str(work) == "1: Two PARROTS"
 
 
-def test_what_is_declared_is_read_from_the_row() -> None:
+def test_declaration_round_trips() -> None:
     registration = {"office": "USCO", "number": "VA 1", "date": ""}
     row = Work(number=1, title="A", author="Ann", author_died=1900, registrations=[registration], medium="photograph")
-    declaration = row.declared
+    declaration = row.declared_work
     assert (declaration.title, declaration.author, declaration.author_died, declaration.medium) == (
         "A",
         "Ann",
@@ -33,10 +33,10 @@ def test_what_is_declared_is_read_from_the_row() -> None:
     )
     assert declaration.registrations == (registration,)
     declared_work = DeclaredWork(title="A", holder="Bea", credit="© Ann", created="1999", medium="other")
-    assert Work(**asdict(declared_work)).declared == declared_work
+    assert Work(**asdict(declared_work)).declared_work == declared_work
 
 
-def test_the_same_file_is_one_row_of_an_upload_even_without_bytes(db: None) -> None:
+def test_file_name_is_unique_within_an_upload(db: None) -> None:
     upload = Upload.objects.create(owner=owner("studio"), number=1, started_by="Ann", started_at=now())
     UploadFile.objects.create(upload=upload, name="large.jpg", size=9)
     with pytest.raises(IntegrityError, match="upload_file_identity"), transaction.atomic():

@@ -1,4 +1,4 @@
-"""Test the ownership check at registration, changes of declarations, and a work's documents."""
+"""Test the ownership check at registration and after changes of declarations."""
 
 import io
 
@@ -9,7 +9,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import DeclaredWork
 from registry.models import LogOpening, Owner, OwnershipRemark, Work
 from registry.works.declarations import edit_work
-from registry.works.ownership import PROBLEMS, assess_terms, is_any_name, list_warnings, record_answer
+from registry.works.ownership import PROBLEMS, assess_terms, is_any_name, list_warnings, record_reply
 from registry.works.registration import NewWork, register_work
 from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.rows import owner, photograph, register
@@ -32,7 +32,7 @@ def list_kinds(work: Work) -> set[str]:
     return set(work.remarks.values_list("kind", flat=True))
 
 
-def test_what_the_file_states_fills_gaps_only_if_its_owner_wishes(inline: SyncRunner, studio: Owner) -> None:
+def test_metadata_fills_gaps_only_if_requested(inline: SyncRunner, studio: Owner) -> None:
     tags = {"Artist": "Ann Lee", "Copyright": "Copyright Ann Lee", "DateTimeOriginal": "2020:05:31 10:00:00"}
     first = register_work(inline.services, studio, make_signed_picture(1, **tags), NewWork(source_name="x/a.jpg")).work
     second = register_work(
@@ -45,7 +45,7 @@ def test_what_the_file_states_fills_gaps_only_if_its_owner_wishes(inline: SyncRu
     assert (second.author, second.created, second.rights_statement) == ("Ann Lee", "2020-05-31", "Ours")
 
 
-def test_a_credit_for_somebody_else_is_said_and_recorded_and_decides_nothing(inline: SyncRunner, studio: Owner) -> None:
+def test_different_credit_is_recorded_as_a_remark_and_can_be_answered(inline: SyncRunner, studio: Owner) -> None:
     data = make_signed_picture(1, Artist="Bo Chan", Copyright="(c) 2020 Bo Chan. All rights reserved")
     work = register_work(inline.services, studio, data, NewWork(DeclaredWork(title="A", author="Ann Lee"))).work
     remark = work.remarks.get()
@@ -53,14 +53,14 @@ def test_a_credit_for_somebody_else_is_said_and_recorded_and_decides_nothing(inl
     opening = LogOpening.objects.filter(content__what="ownership check").get()
     assert (opening.details or {})["found"] == {"credit": remark.details}
     with pytest.raises(WrongUseError):
-        record_answer(remark, by="ann", reason="")
-    record_answer(remark, by="ann", reason="We bought the rights in 2021.")
+        record_reply(remark, by="ann", reason="")
+    record_reply(remark, by="ann", reason="We bought the rights in 2021.")
     edit_work(work, DeclaredWork(title="A", author="Ann Lee", credit="Ann"), by="ann")
     remark.refresh_from_db()
     assert (remark.reason, remark.answered_by) == ("We bought the rights in 2021.", "ann")
 
 
-def test_an_undecoded_name_is_neither_declared_nor_held_against_the_owner(inline: SyncRunner, studio: Owner) -> None:
+def test_undecodable_author_is_not_declared_or_compared(inline: SyncRunner, studio: Owner) -> None:
     data = with_iptc_of(photograph(1), dataset(80, "Łęcka".encode("cp1250")), dataset(116, b"Ours"))
     work = register_work(inline.services, studio, data, NewWork(DeclaredWork(author="Łęcka"))).work
     assert (work.metadata.get("author"), list_kinds(work)) == (None, {"credit"})
@@ -68,7 +68,7 @@ def test_an_undecoded_name_is_neither_declared_nor_held_against_the_owner(inline
     assert [problem["field"] for problem in work.metadata[PROBLEMS]] == ["author"]
 
 
-def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, studio: Owner) -> None:
+def test_remark_disappears_and_returns_with_its_cause(inline: SyncRunner, studio: Owner) -> None:
     work = register_work(
         inline.services, studio, make_signed_picture(1, Artist="Bo Chan"), NewWork(DeclaredWork(title="A"))
     ).work
@@ -93,11 +93,11 @@ def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, st
         ("Bo Chan", [""], False),
     ],
 )
-def test_names_are_compared_as_people_write_them(text: str, names: list[str], same: bool) -> None:  # noqa: FBT001
+def test_names_are_matched_in_common_spellings(text: str, names: list[str], same: bool) -> None:  # noqa: FBT001
     assert is_any_name(text, names) is same
 
 
-def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline: SyncRunner, studio: Owner) -> None:
+def test_public_domain_warning_remains_until_answered(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     assert list_warnings(work) == {}
     edit_work(
@@ -108,14 +108,14 @@ def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline
     assert "EU" in countries
     assert "US" not in countries  # no publication was entered
     for item in work.remarks.filter(kind__in=["term", "dedication"]):
-        record_answer(item, by="ann", reason="Our own photograph of it; see the contract.")
+        record_reply(item, by="ann", reason="Our own photograph of it; see the contract.")
     assert list_warnings(Work.objects.get()) == {}
     edit_work(work, DeclaredWork(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
     assert list(list_warnings(Work.objects.get())) == ["term"]  # now expired in the United States, too
     assert {item.standing for item in assess_terms(Work.objects.get())} == {"over"}
 
 
-def test_earlier_registration_by_another_owner_is_shown_with_its_date_only(inline: SyncRunner, studio: Owner) -> None:
+def test_earlier_registration_by_other_owner_shows_only_its_date(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, owner("agency"), photograph(1))
     work = register(inline.services, studio, photograph(1)).work
     conflict = work.conflicts.get()

@@ -1,4 +1,4 @@
-"""Test that many works are measured ahead of their registration."""
+"""Test that many works are measured in parallel before their registration."""
 
 import multiprocessing
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from exhibit.config.config import Config
 from indexer.picture.spaces import PIPELINE
-from registry.fingerprints.networks import add_model, use_model
+from registry.fingerprints.descriptor_models import add_model, use_model
 from registry.models import DescriptorModel
 from registry.works import prefetch
 from registry.works.prefetch import measure_ahead
@@ -21,19 +21,19 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> tuple[Path, Path]:
+def model_files(tmp_path: Path) -> tuple[Path, Path]:
     return network_files(tmp_path)
 
 
-def test_many_works_are_measured_ahead_with_the_network_that_serves(
-    inline: SyncRunner, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_works_are_measured_with_the_active_model(
+    inline: SyncRunner, model_files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(prefetch, "MIN_FILES", 2)
     inline.services.config = replace(inline.services.config, workers=1)
     services, paths = inline.services, [tmp_path / "1.jpg", tmp_path / "2.jpg"]
     for seed, path in enumerate(paths):
         path.write_bytes(photograph(100 + seed))
-    add_model(services, *files)
+    add_model(services, *model_files)
     DescriptorModel.objects.update(measurement={})
     use_model(services, "colours")
     inline.run_until_idle()
@@ -44,7 +44,7 @@ def test_many_works_are_measured_ahead_with_the_network_that_serves(
     assert names == [f"{PIPELINE}-colours@1"] * len(paths)
 
 
-def test_pipes_are_left_alone_and_no_process_outlives_an_interrupt(
+def test_pipes_are_skipped_and_interrupt_kills_child_processes(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(prefetch, "MIN_FILES", 1)
@@ -61,7 +61,7 @@ def test_pipes_are_left_alone_and_no_process_outlives_an_interrupt(
     assert [child.exitcode for child in children] == [-signal.SIGKILL]
 
 
-def test_for_a_few_works_no_process_is_started(config: Config, tmp_path: Path) -> None:
+def test_few_works_start_no_process(config: Config, tmp_path: Path) -> None:
     with measure_ahead(replace(config, data_dir=tmp_path), [tmp_path / "1.jpg"]) as wait:
         wait()
     assert list(tmp_path.iterdir()) == []

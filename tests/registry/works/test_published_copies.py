@@ -9,7 +9,7 @@ from desk.schemas.works import Identification
 from exhibit.clock import now
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches.find_owner import find_owners
-from registry.matches.identify import identify
+from registry.matches.identify import identify_picture
 from registry.models import DocumentKey, LogOpening, Owner, Work
 from registry.works.exporting import ExportOptions, export_pictures
 from registry.works.public_works import open_work
@@ -41,7 +41,7 @@ def make_copy(inline: SyncRunner, work: Work, **options: str | bool) -> bytes:
 
 
 def lookup_copy(inline: SyncRunner, rights_holder: Owner, data: bytes) -> tuple[int, list[str]]:
-    answer = identify(inline.services, rights_holder, data)
+    answer = identify_picture(inline.services, rights_holder, data)
     return answer.marks, [copy.recipient for copy in answer.copies]
 
 
@@ -50,7 +50,7 @@ def open_image(data: bytes) -> Image.Image:
 
 
 @pytest.mark.long
-def test_a_copy_of_a_marked_one_is_known_by_whom_it_was_for(inline: SyncRunner, work: Work) -> None:
+def test_marked_copy_is_traced_to_its_recipient(inline: SyncRunner, work: Work) -> None:
     marked_picture = open_image(make_copy(inline, work, recipient=HERON))
     make_copy(inline, work, recipient=WREN)
     smaller = marked_picture.resize((marked_picture.width * 2 // 3, marked_picture.height * 2 // 3))
@@ -80,7 +80,7 @@ def test_a_copy_of_a_marked_one_is_known_by_whom_it_was_for(inline: SyncRunner, 
 
 
 @pytest.mark.long
-def test_what_was_made_without_the_mark_carries_none(inline: SyncRunner, work: Work) -> None:
+def test_unmarked_copy_has_no_recipient(inline: SyncRunner, work: Work) -> None:
     assert lookup_copy(inline, work.owner, recompress(photograph(1))) == (0, [])
     before = make_copy(inline, work)
     make_copy(inline, work, recipient=HERON)
@@ -95,18 +95,18 @@ def test_what_was_made_without_the_mark_carries_none(inline: SyncRunner, work: W
 
 
 @pytest.mark.long
-def test_all_marks_of_a_picture_are_listed_most_certain_first(inline: SyncRunner, work: Work) -> None:
+def test_all_marks_are_listed_by_certainty(inline: SyncRunner, work: Work) -> None:
     first, second = (open_image(make_copy(inline, work, recipient=name)) for name in (HERON, WREN))
-    answer = identify(inline.services, work.owner, encode_jpeg(Image.blend(first, second, 0.5)))
+    answer = identify_picture(inline.services, work.owner, encode_jpeg(Image.blend(first, second, 0.5)))
     assert {copy.recipient for copy in answer.copies} == {HERON, WREN}
     assert [copy.chance for copy in answer.copies] == sorted(copy.chance for copy in answer.copies)
     assert 0 < answer.copies[1].chance < 1e-6
     make_copy(inline, work, recipient="Owl Prints")
-    second_result = identify(inline.services, work.owner, encode_jpeg(Image.blend(first, second, 0.5)))
-    assert second_result.copies[0].chance / answer.copies[0].chance == pytest.approx(1.5)  # one more was tried
+    second_result = identify_picture(inline.services, work.owner, encode_jpeg(Image.blend(first, second, 0.5)))
+    assert second_result.copies[0].chance / answer.copies[0].chance == pytest.approx(1.5)  # one more seed was tested
 
 
-def test_nobody_else_learns_for_whom_a_copy_was_made(inline: SyncRunner, work: Work) -> None:
+def test_recipient_is_not_disclosed_to_other_owners(inline: SyncRunner, work: Work) -> None:
     data = make_copy(inline, work, recipient=HERON)
     assert lookup_copy(inline, Owner.objects.get(slug="rival"), data) == (0, [])
     open_work(inline.services, work, contact="", by="Ann")
@@ -115,7 +115,7 @@ def test_nobody_else_learns_for_whom_a_copy_was_made(inline: SyncRunner, work: W
     assert HERON not in repr(answer)
 
 
-def test_a_marked_copy_keeps_its_colours_and_looks_the_same(inline: SyncRunner) -> None:
+def test_marked_copy_keeps_its_colour_profile_and_appearance(inline: SyncRunner) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for seed, file_format in ((2, "PNG"), (3, "JPEG")):
         out = io.BytesIO()
@@ -132,7 +132,7 @@ def test_a_marked_copy_keeps_its_colours_and_looks_the_same(inline: SyncRunner) 
         assert "icc_profile" not in copy.info  # it describes the grey levels, not the copy's colours
 
 
-def test_the_entry_of_the_log_says_for_whom_and_with_which_seed(inline: SyncRunner, work: Work) -> None:
+def test_marking_is_logged_with_recipient_and_seed(inline: SyncRunner, work: Work) -> None:
     make_copy(inline, work, recipient=HERON)
     details = LogOpening.objects.get(content__what="copy marked").details
     assert details is not None
@@ -145,38 +145,38 @@ def test_the_entry_of_the_log_says_for_whom_and_with_which_seed(inline: SyncRunn
     assert HERON not in str(LogOpening.objects.get(content__what="copy marked").content)
 
 
-def test_no_mark_is_looked_for_where_the_registered_bytes_are_gone(inline: SyncRunner, work: Work) -> None:
+def test_marks_are_not_searched_without_the_registered_bytes(inline: SyncRunner, work: Work) -> None:
     data = make_copy(inline, work, recipient=HERON)
     inline.services.blobs.remove(work.work_pictures.get().picture.digest)
     assert lookup_copy(inline, work.owner, data) == (0, [])
 
 
 @pytest.mark.long
-def test_a_signed_copy_is_known_by_its_bytes_with_the_key_and_the_log(inline: SyncRunner, work: Work) -> None:
+def test_signed_copy_is_identified_by_its_bytes_key_and_log_entry(inline: SyncRunner, work: Work) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
     data = make_copy(inline, work, signed=True, recipient=HERON)
-    signed, marked = identify(inline.services, work.owner, data).copies
+    signed, marked = identify_picture(inline.services, work.owner, data).copies
     key = DocumentKey.objects.get()
     assert (signed.work, signed.key, signed.revoked) == (1, bytes(key.public_key).hex(), False)
     assert (marked.recipient, marked.key) == (HERON, "")
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
     DocumentKey.objects.update(revoked_at=now())
-    answer = identify(inline.services, work.owner, data)
+    answer = identify_picture(inline.services, work.owner, data)
     assert answer.copies[0].revoked
     published_copy = Identification.from_row(answer).published_copies[0]
     assert published_copy.entry is not None
     assert published_copy.checkpoint is not None
     assert published_copy.checkpoint > published_copy.entry
-    assert [copy.key for copy in identify(inline.services, work.owner, data + b"\0").copies] == [""]
+    assert [copy.key for copy in identify_picture(inline.services, work.owner, data + b"\0").copies] == [""]
 
 
-def test_entries_from_before_keys_were_named_are_read(inline: SyncRunner, work: Work) -> None:
+def test_log_entries_without_key_are_read(inline: SyncRunner, work: Work) -> None:
     make_copy(inline, work, recipient=HERON)
     row = LogOpening.objects.get(content__what="copy marked")
     assert row.details is not None
     row.content["what"], row.details = "copy signed", {"digest": work.work_pictures.get().picture.digest.hex, "work": 1}
     row.save()
-    (copy,) = identify(inline.services, work.owner, photograph(1)).copies
+    (copy,) = identify_picture(inline.services, work.owner, photograph(1)).copies
     assert isinstance(copy, PublishedCopy)
     assert (copy.key, copy.revoked) == ("", False)

@@ -18,7 +18,7 @@ def work(inline: SyncRunner) -> Work:
     return register(inline.services, owner("studio"), photograph(1)).work
 
 
-def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: SyncRunner, work: Work) -> None:
+def test_proof_files_include_entry_and_checkpoint(inline: SyncRunner, work: Work) -> None:
     registration = get_registration(work)
     assert registration is not None
     assert (registration.entry, registration.checkpoint) == (None, None)
@@ -27,17 +27,17 @@ def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: 
     logged = get_registration(work)
     assert logged is not None
     assert (logged.entry, logged.checkpoint) == (0, LogCheckpoint.objects.get())
-    opening = parse_json(files["entry.json"], what="entry.json")["opening"]
+    opening = parse_json(files["entry.json"], label="entry.json")["opening"]
     assert opening["picture"] == sha256(photograph(1)).hexdigest()
     assert make_proof_files(inline.services, work) == files
 
 
-def test_what_the_proofs_of_a_registration_say_to_check_is_there(inline: SyncRunner, work: Work) -> None:
+def test_every_file_named_in_the_readme_exists(inline: SyncRunner, work: Work) -> None:
     make_proof_files(inline.services, work)
     checkpoint = LogCheckpoint.objects.get()
     for kind in ("rfc3161", "opentimestamps", "evm"):
         checkpoint.receipts.all().delete()
-        checkpoint.receipts.create(kind=kind, witness="A", digest=Digest.of(b"checkpoint"), proof=b"proof")
+        checkpoint.receipts.create(kind=kind, witness="A", digest=Digest.from_bytes(b"checkpoint"), proof=b"proof")
         files = make_proof_files(inline.services, work)
         file_names = set(re.findall(r"[\w-]+\.(?:tsr|ots|json)", files["READ-ME.txt"].decode()))
         assert file_names == set(files) - {"READ-ME.txt", "checkpoint"}, kind

@@ -1,16 +1,16 @@
-"""Test which works belong together, from each one's view, and which images are other exposures of one scene."""
+"""Test relations between works, shown for both works, and series of exposures of one scene."""
 
 import pytest
 from django.db import IntegrityError, transaction
 from PIL import Image
 
 from desk.schemas.works import WorkDetails
-from desk.texts.past_searches import RELATIONS
+from desk.texts.past_searches import RELATION_SENTENCES
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Relation
-from registry.cases.work_search import Only, search_works
-from registry.matches.identify import identify
+from registry.cases.work_search import WorkListFilter, search_works
+from registry.matches.identify import identify_picture
 from registry.matches.match import match_pictures
 from registry.models import Case, Match, Owner, Picture, Work, WorkPicture, WorkRelation
 from registry.works import relations
@@ -22,32 +22,32 @@ from tests.assets.textured import textured
 from workers.tasks.sync_runner import SyncRunner
 
 
-def relate(work: Work, other: Work, kind: Relation, in_place: float = 0.5) -> WorkRelation:
-    figures = {"work_shown": 1.0, "other_shown": 0.4, "dense": 0.9, "in_place": in_place, "drift": 0.1}
-    return WorkRelation.objects.create(work=work, other=other, kind=kind, noted_at=now(), **figures)
+def add_relation(work: Work, other: Work, kind: Relation, in_place: float = 0.5) -> WorkRelation:
+    measurements = {"work_shown": 1.0, "other_shown": 0.4, "dense": 0.9, "in_place": in_place, "drift": 0.1}
+    return WorkRelation.objects.create(work=work, other=other, kind=kind, noted_at=now(), **measurements)
 
 
 def make_works(rights_holder: Owner, *pictures: str) -> list[Work]:
-    """Create works of these images, named by any words that stand for their bytes."""
+    """Create one work for each name, which stands in for the bytes of the work's image."""
     new_works = []
     for number, name in enumerate(pictures, rights_holder.works.count() + 1):
         work = Work.objects.create(owner=rights_holder, number=number, title=f"Work {number}", registered_at=now())
         picture, _ = Picture.objects.get_or_create(
-            digest=Digest.of(name.encode()), defaults={"size": 1, "first_seen": now()}
+            digest=Digest.from_bytes(name.encode()), defaults={"size": 1, "first_seen": now()}
         )
         WorkPicture.objects.create(work=work, picture=picture)
         new_works.append(work)
     return new_works
 
 
-def picture_pk(work: Work) -> int:
+def get_picture_pk(work: Work) -> int:
     return work.work_pictures.get().picture_id
 
 
 def test_related_works_show_both_directions(db: None) -> None:
     whole, part, twin = make_works(owner("studio"), "whole", "part", "twin")
-    relate(part, whole, Relation.PART)
-    relate(twin, whole, Relation.DUPLICATE)
+    add_relation(part, whole, Relation.PART)
+    add_relation(twin, whole, Relation.DUPLICATE)
     assert [(other.work, other.kind, other.shown) for other in list_related(whole)] == [
         (part, "whole-of", 1.0),
         (twin, "duplicate", 0.4),
@@ -56,36 +56,36 @@ def test_related_works_show_both_directions(db: None) -> None:
     part.removed_at = now()
     part.save()
     assert [other.work for other in list_related(whole)] == [twin]
-    assert [work.number for work in search_works(whole.owner, only=Only.RELATED)] == [3, 1]
+    assert [work.number for work in search_works(whole.owner, work_filter=WorkListFilter.WITH_RELATED_WORKS)] == [3, 1]
 
 
-def test_a_pair_is_noted_once_whichever_of_the_two_is_named_first(db: None) -> None:
+def test_relation_is_unique_in_either_direction(db: None) -> None:
     first, second = make_works(owner("studio"), "first", "second")
-    relate(first, second, Relation.SERIES)
+    add_relation(first, second, Relation.SERIES)
     with pytest.raises(IntegrityError), transaction.atomic():
-        relate(second, first, Relation.PART)
+        add_relation(second, first, Relation.PART)
 
 
-def test_siblings_are_those_of_a_series_the_nearest_first(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_siblings_of_a_series_are_sorted_by_proximity(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third, twin = make_works(owner("studio"), "first", "second", "third", "twin")
-    relate(second, first, Relation.SERIES, in_place=0.4)
-    relate(third, first, Relation.SERIES, in_place=0.8)
-    relate(twin, first, Relation.DUPLICATE)
-    assert find_siblings([picture_pk(first), picture_pk(twin)]) == {
-        picture_pk(first): [picture_pk(third), picture_pk(second)],
-        picture_pk(twin): [],
+    add_relation(second, first, Relation.SERIES, in_place=0.4)
+    add_relation(third, first, Relation.SERIES, in_place=0.8)
+    add_relation(twin, first, Relation.DUPLICATE)
+    assert find_siblings([get_picture_pk(first), get_picture_pk(twin)]) == {
+        get_picture_pk(first): [get_picture_pk(third), get_picture_pk(second)],
+        get_picture_pk(twin): [],
     }
     monkeypatch.setattr(relations, "MAX_SIBLINGS", 1)
-    assert find_siblings([picture_pk(first)]) == {picture_pk(first): [picture_pk(third)]}
+    assert find_siblings([get_picture_pk(first)]) == {get_picture_pk(first): [get_picture_pk(third)]}
 
 
-def test_whoever_registers_a_picture_later_gives_it_no_siblings(db: None) -> None:
+def test_later_registration_adds_no_siblings_to_earlier_owner(db: None) -> None:
     (first,) = make_works(owner("studio"), "first")
     duplicate, other = make_works(owner("rival"), "first", "other")
-    relate(other, duplicate, Relation.SERIES)
-    assert find_siblings([picture_pk(first), picture_pk(other)]) == {
-        picture_pk(first): [],
-        picture_pk(other): [picture_pk(first)],
+    add_relation(other, duplicate, Relation.SERIES)
+    assert find_siblings([get_picture_pk(first), get_picture_pk(other)]) == {
+        get_picture_pk(first): [],
+        get_picture_pk(other): [get_picture_pk(first)],
     }
 
 
@@ -134,11 +134,11 @@ def test_duplicates_parts_and_series_are_shown_for_both_works(inline: SyncRunner
     }
     relation = WorkDetails.from_row(studio.works.get(number=2)).relations[0]
     assert relation.overlap > 0.9
-    assert relation.sentence == str(RELATIONS["part-of"])
+    assert relation.sentence == str(RELATION_SENTENCES["part-of"])
 
 
 @pytest.mark.long
-def test_of_a_series_the_exposure_that_was_copied_is_certain_and_the_other_left_to_a_person(inline: SyncRunner) -> None:
+def test_copied_exposure_is_certain_and_sibling_needs_review(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(0), exposure(1))
     crawl_picture(inline, studio, recompress(exposure(1)))
@@ -149,7 +149,7 @@ def test_of_a_series_the_exposure_that_was_copied_is_certain_and_the_other_left_
 
 
 @pytest.mark.long
-def test_without_the_other_exposure_nothing_changes(inline: SyncRunner) -> None:
+def test_single_exposure_is_certain(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(0))
     crawl_picture(inline, studio, recompress(exposure(1)))
@@ -157,7 +157,7 @@ def test_without_the_other_exposure_nothing_changes(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_a_new_work_of_a_series_leaves_what_was_seen_before_to_the_exposure_that_was_copied(inline: SyncRunner) -> None:
+def test_later_registered_sibling_needs_review(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(1))
     crawl_picture(inline, studio, recompress(exposure(1)))
@@ -170,7 +170,7 @@ def test_a_new_work_of_a_series_leaves_what_was_seen_before_to_the_exposure_that
 def test_identify_returns_the_same_relations(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(0), exposure(1))
-    answer = identify(inline.services, studio, recompress(exposure(1)))
+    answer = identify_picture(inline.services, studio, recompress(exposure(1)))
     assert [(match.work.number, str(match.verification.decision)) for match in answer.works] == [
         (2, "certain"),
         (1, "review"),
@@ -178,10 +178,10 @@ def test_identify_returns_the_same_relations(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_works_of_others_removed_ones_and_plain_ones_are_no_siblings(inline: SyncRunner) -> None:
+def test_works_of_others_removed_and_flat_works_are_not_siblings(inline: SyncRunner) -> None:
     studio, rival = owner("studio"), owner("rival")
     register_files(inline, studio, exposure(0), exposure(2))
-    register_files(inline, rival, exposure(0), exposure(1))  # the rival's registrations take nothing from the first
+    register_files(inline, rival, exposure(0), exposure(1))  # the rival's registrations do not affect the studio's
     first = studio.works.get(number=1)
     (picture,) = first.pictures.values_list("pk", flat=True)
     assert find_siblings([picture]) == {picture: list(studio.works.get(number=2).pictures.values_list("pk", flat=True))}
@@ -195,7 +195,7 @@ def test_works_of_others_removed_ones_and_plain_ones_are_no_siblings(inline: Syn
 
 
 @pytest.mark.long
-def test_a_picture_with_the_bytes_of_one_exposure_is_that_one(inline: SyncRunner) -> None:
+def test_identical_bytes_identify_the_exposure(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(0), exposure(1))
     crawl_picture(inline, studio, exposure(1))

@@ -22,22 +22,20 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 @pytest.mark.long
-def test_a_picture_that_is_seen_again_is_not_measured_again(inline: SyncRunner, studio: Owner) -> None:
+def test_picture_seen_again_is_not_remeasured(inline: SyncRunner, studio: Owner) -> None:
     data = recompress(photograph(3))
     first, second = claim_new_slice(studio, "first"), claim_new_slice(studio, "second")
     match_pictures(inline.services, record_sightings(inline.services, *first, [data]))
     case = Case.objects.get()
     (picture_id,) = record_sightings(inline.services, *second, [data], host="shop.example")
-    inline.services.blobs.remove(Digest.of(data))
+    inline.services.blobs.remove(Digest.from_bytes(data))
     match_pictures(inline.services, [picture_id])
     assert Picture.objects.get(pk=picture_id).state == "done"
     assert case.case_sightings.count() == 2
 
 
 @pytest.mark.long
-def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes_are_measured(
-    inline: SyncRunner, studio: Owner
-) -> None:
+def test_picture_is_searched_again_after_works_are_remeasured(inline: SyncRunner, studio: Owner) -> None:
     services, data = inline.services, photograph(500)
 
     def crawl_again(name: str) -> list[int]:
@@ -47,17 +45,17 @@ def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes
     search_version.reset_count()
     match_pictures(services, crawl_again("first"))
     assert crawl_again("second") == []
-    local_feature_upkeep.measure_missing(services)
+    local_feature_upkeep.compute_missing_features(services)
     (picture_id,) = crawl_again("third")
     match_pictures(services, [picture_id])
     assert crawl_again("fourth") == []
 
 
 @pytest.mark.long
-def test_a_new_version_of_matching_measures_what_it_sees_again(inline: SyncRunner, studio: Owner) -> None:
+def test_picture_seen_again_is_remeasured_by_new_pipeline(inline: SyncRunner, studio: Owner) -> None:
     data = recompress(photograph(3))
     match_pictures(inline.services, record_sightings(inline.services, *claim_new_slice(studio, "first"), [data]))
-    Picture.objects.filter(digest=Digest.of(data)).update(searched="match-0 descriptor@0")
+    Picture.objects.filter(digest=Digest.from_bytes(data)).update(searched="match-0 descriptor@0")
     Match.objects.update(pipeline="match-0")
     match_pictures(inline.services, record_sightings(inline.services, *claim_new_slice(studio, "second"), [data]))
     assert Match.objects.filter(pipeline=PIPELINE, decision="certain").count() == 1

@@ -8,7 +8,7 @@ from registry.works.signed_copies import MAX_DISTANCE, ManifestMatch, find_manif
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
-NOTHING = bytes(32)
+ZERO_CODE = bytes(32)
 
 
 def flip_bits(bits: int) -> bytes:
@@ -30,17 +30,17 @@ def copies(inline: SyncRunner) -> list[Work]:
     return works
 
 
-def test_the_nearest_come_first_and_none_that_is_too_far(copies: list[Work]) -> None:
-    assert find_manifests({"content": NOTHING}, 10) == [
+def test_nearest_manifests_are_listed_first_up_to_max_distance(copies: list[Work]) -> None:
+    assert find_manifests({"content": ZERO_CODE}, 10) == [
         ManifestMatch("0", 100),
         ManifestMatch("10", 96),
         ManifestMatch("25", 90),
     ]
-    assert find_manifests({"content": NOTHING}, 2) == [ManifestMatch("0", 100), ManifestMatch("10", 96)]
+    assert find_manifests({"content": ZERO_CODE}, 2) == [ManifestMatch("0", 100), ManifestMatch("10", 96)]
 
 
-def test_the_same_bytes_come_before_what_is_like_them(copies: list[Work]) -> None:
-    query = {"content": NOTHING, "instance": bytes([103]) * 32}
+def test_identical_bytes_precede_similar_content(copies: list[Work]) -> None:
+    query = {"content": ZERO_CODE, "instance": bytes([103]) * 32}
     assert find_manifests(query, 2) == [ManifestMatch("26", 100), ManifestMatch("0", 100)]
     assert find_manifests({"data": bytes([2]) * 32}, 10) == [ManifestMatch("25", 100)]
-    assert find_manifests({"instance": NOTHING}, 10) == []
+    assert find_manifests({"instance": ZERO_CODE}, 10) == []

@@ -4,7 +4,7 @@ import pytest
 
 from registry.models import Owner, UploadFile, Work
 from registry.works import uploads
-from registry.works.upload_registration import import_uploads
+from registry.works.upload_registration import register_uploads
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -21,12 +21,12 @@ def upload_files(inline: SyncRunner, rights_holder: Owner, **files: bytes) -> di
     )
     sent = [uploads.SentFile(f"{name}.jpg", len(data), lambda data=data: data) for name, data in files.items()]  # type: ignore[misc]
     uploads.receive_files(inline.services, upload, sent)
-    import_uploads(inline.services, list(upload.files.values_list("pk", flat=True)))
+    register_uploads(inline.services, list(upload.files.values_list("pk", flat=True)))
     return {row.name.removesuffix(".jpg"): row for row in upload.files.all()}
 
 
 @pytest.mark.long
-def test_each_file_ends_with_its_own_result(inline: SyncRunner, studio: Owner) -> None:
+def test_each_file_has_its_own_result(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     files = upload_files(inline, studio, known=photograph(1), new=photograph(2), broken=b"\xff\xd8\xff\xe0 no picture")
     assert {name: row.outcome for name, row in files.items()} == {
@@ -41,12 +41,12 @@ def test_each_file_ends_with_its_own_result(inline: SyncRunner, studio: Owner) -
     assert {row.state for row in files.values()} == {"done"}
 
 
-def test_bytes_wait_no_longer_than_they_are_needed(inline: SyncRunner, studio: Owner) -> None:
+def test_stored_bytes_are_deleted_after_registration(inline: SyncRunner, studio: Owner) -> None:
     files = upload_files(inline, studio, new=photograph(2))
-    room = inline.services.uploads.get_store(files["new"].upload_id)
-    assert files["new"].digest not in room
+    store = inline.services.uploads.get_store(files["new"].upload_id)
+    assert files["new"].digest not in store
     UploadFile.objects.update(state="todo", outcome="", work=None)
     Work.objects.update(removed_at=Work.objects.get().registered_at)
-    import_uploads(inline.services, [files["new"].pk])
+    register_uploads(inline.services, [files["new"].pk])
     row = UploadFile.objects.get()
     assert (row.outcome, row.reason) == ("refused", "missing")

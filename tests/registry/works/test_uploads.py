@@ -12,9 +12,9 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError, WrongUseError
 from registry.db import steps
 from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from registry.works import upload_registration as step, uploads
-from registry.works.upload_registration import import_uploads
+from registry.works.upload_registration import register_uploads
 from registry.works.uploads import Declaration, SentFile
 from registry.works.work_tables import parse_works_table
 from tests.assets.rows import owner, photograph
@@ -36,7 +36,7 @@ def list_results(upload: Upload) -> dict[str, tuple[str, str]]:
 
 
 def process_upload(inline: SyncRunner, upload: Upload) -> None:
-    import_uploads(inline.services, list(upload.files.filter(state=StepState.TODO).values_list("pk", flat=True)))
+    register_uploads(inline.services, list(upload.files.filter(state=StepState.TODO).values_list("pk", flat=True)))
 
 
 @pytest.fixture
@@ -45,9 +45,7 @@ def studio(db: None) -> Owner:
 
 
 @pytest.mark.long
-def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_once(
-    inline: SyncRunner, studio: Owner
-) -> None:
+def test_broken_files_are_reported_and_others_registered_once(inline: SyncRunner, studio: Owner) -> None:
     good = {f"shoot/{n}.jpg": photograph(n) for n in range(6)}
     broken = {
         "cut.jpg": photograph(7)[:600],  # ends before the pixels
@@ -57,9 +55,8 @@ def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_onc
     }
     upload = start_upload(studio, announced=10)
     uploads.receive_files(inline.services, upload, [make_file(name, data) for name, data in {**good, **broken}.items()])
-    uploads.receive_files(
-        inline.services, upload, [make_file("shoot/0.jpg", good["shoot/0.jpg"])]
-    )  # a response was lost
+    # A response was lost
+    uploads.receive_files(inline.services, upload, [make_file("shoot/0.jpg", good["shoot/0.jpg"])])
     uploads.receive_files(inline.services, upload, [make_file("again/0.jpg", good["shoot/0.jpg"])])
     uploads.close_upload(upload)
     process_upload(inline, upload)
@@ -74,12 +71,19 @@ def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_onc
         "noise.jpg": ("refused", "broken"),
     }
     assert Work.objects.count() == LogSubmission.objects.filter(type="registration").count() == 6
-    far = uploads.compute_progress([Upload.objects.get()])[upload.pk]
-    assert (far.announced, far.arrived, far.registered, far.known, far.refused, far.done) == (11, 11, 6, 1, 4, True)
+    progress = uploads.compute_progress([Upload.objects.get()])[upload.pk]
+    assert (
+        progress.announced,
+        progress.arrived,
+        progress.registered,
+        progress.known,
+        progress.refused,
+        progress.done,
+    ) == (11, 11, 6, 1, 4, True)
     assert list(inline.services.uploads.get_store(upload.pk)) == []
 
 
-def test_the_table_declares_by_path_or_name_and_says_what_did_not_come(inline: SyncRunner, studio: Owner) -> None:
+def test_table_declares_by_path_or_name_and_reports_missing_files(inline: SyncRunner, studio: Owner) -> None:
     table = "文件名;作品名称;作者\na.jpg;两只鹦鹉;陈明\ndeep/b.jpg;灯塔;\nc.jpg;海;\n"
     upload = start_upload(studio, table, "gbk")
     uploads.receive_files(
@@ -91,11 +95,11 @@ def test_the_table_declares_by_path_or_name_and_says_what_did_not_come(inline: S
         ("两只鹦鹉", "陈明", "x/a.jpg"),
         ("灯塔", "Ann Lee", "deep/b.jpg"),
     ]
-    assert [line.file for line in uploads.list_lines_without_files(upload)] == ["c.jpg"]
+    assert [line.file for line in uploads.list_rows_without_files(upload)] == ["c.jpg"]
 
 
 @pytest.mark.parametrize(("reads", "title", "author"), [(True, "p", "Bo Chan"), (False, "p", "")])
-def test_what_files_state_is_declared_only_if_their_sender_wishes(
+def test_metadata_is_declared_only_if_requested(
     inline: SyncRunner,
     studio: Owner,
     reads: bool,  # noqa: FBT001 - a parameter
@@ -109,22 +113,22 @@ def test_what_files_state_is_declared_only_if_their_sender_wishes(
     assert (work.title, work.author, work.metadata) == (title, author, {"author": "Bo Chan"})
 
 
-def test_a_table_that_cannot_be_used_begins_nothing(studio: Owner) -> None:
+def test_invalid_table_starts_no_upload(studio: Owner) -> None:
     with pytest.raises(WrongUseError, match="2"):
         start_upload(studio, "file,title\n,nothing\n")
     assert not Upload.objects.exists()
 
 
-def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio: Owner) -> None:
+def test_rejected_files_are_not_stored(inline: SyncRunner, studio: Owner) -> None:
     services = inline.services
     blocked, large, fits = photograph(1), b"\xff\xd8\xff" + b"x" * services.limits.max_bytes, photograph(2)
-    BlockedDigest.objects.create(digest=Digest.of(blocked))
+    BlockedDigest.objects.create(digest=Digest.from_bytes(blocked))
     Owner.objects.update(quota_bytes=len(fits) + 10)
     studio.refresh_from_db()
     upload = start_upload(studio)
     files = [make_file("blocked.jpg", blocked), make_file("large.jpg", large), make_file("fits.jpg", fits)]
-    huge = uploads.LeftOut("huge.tif", 10**9, "too-many-bytes")
-    uploads.receive_files(services, upload, [*files, make_file("over.jpg", photograph(3))], left_out=[huge])
+    huge = uploads.OmittedFile("huge.tif", 10**9, "too-many-bytes")
+    uploads.receive_files(services, upload, [*files, make_file("over.jpg", photograph(3))], omitted_files=[huge])
     assert list_results(upload) == {
         "blocked.jpg": ("refused", "blocked"),
         "large.jpg": ("refused", "too-many-bytes"),
@@ -132,7 +136,7 @@ def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio:
         "fits.jpg": ("", ""),
         "over.jpg": ("refused", "quota"),
     }
-    assert set(services.uploads.get_store(upload.pk)) == {Digest.of(fits)}
+    assert set(services.uploads.get_store(upload.pk)) == {Digest.from_bytes(fits)}
     Owner.objects.update(quota_bytes=None)
     uploads.receive_files(
         services, Upload.objects.get(), [make_file("over.jpg", photograph(3)), make_file("blocked.jpg", blocked)]
@@ -141,7 +145,7 @@ def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio:
     assert list_results(upload)["blocked.jpg"] == ("refused", "blocked")
 
 
-def test_a_mended_file_takes_the_place_of_the_broken_one(inline: SyncRunner, studio: Owner) -> None:
+def test_corrected_file_replaces_the_broken_file(inline: SyncRunner, studio: Owner) -> None:
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1)[:600])])
     process_upload(inline, upload)
@@ -151,7 +155,7 @@ def test_a_mended_file_takes_the_place_of_the_broken_one(inline: SyncRunner, stu
     assert list_results(upload) == {"a.jpg": ("registered", "")}
 
 
-def test_a_full_disk_takes_nothing_and_says_so(inline: SyncRunner, studio: Owner) -> None:
+def test_full_disk_rejects_upload(inline: SyncRunner, studio: Owner) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=1 << 60)
     upload = start_upload(studio)
     with pytest.raises(RefusedError):
@@ -160,12 +164,12 @@ def test_a_full_disk_takes_nothing_and_says_so(inline: SyncRunner, studio: Owner
 
 
 @pytest.mark.long
-def test_files_whose_worker_died_are_taken_by_another(inline: SyncRunner, studio: Owner) -> None:
+def test_files_of_a_dead_worker_are_reclaimed(inline: SyncRunner, studio: Owner) -> None:
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file(f"{n}.jpg", photograph(n)) for n in range(3)])
     ids = list(upload.files.values_list("pk", flat=True))
-    assert steps.claim(UploadFile, ids, inline.services.stale_after) == ids  # and its process is killed
-    import_uploads(inline.services, ids)
+    assert steps.claim(UploadFile, ids, inline.services.stale_after) == ids  # like a worker that was killed afterwards
+    register_uploads(inline.services, ids)
     assert not Work.objects.exists()
     UploadFile.objects.update(claimed_at=now() - inline.services.stale_after - timedelta(seconds=1))
     inline.run_until_idle()
@@ -173,17 +177,17 @@ def test_files_whose_worker_died_are_taken_by_another(inline: SyncRunner, studio
     assert Work.objects.count() == 3
 
 
-def test_the_time_left_follows_the_pace_of_the_last_minutes(inline: SyncRunner, studio: Owner) -> None:
+def test_time_left_follows_recent_rate(inline: SyncRunner, studio: Owner) -> None:
     upload = uploads.start_upload(studio, Declaration(), by="Ann", table=None, announced=10)
     uploads.receive_files(inline.services, upload, [make_file(f"{n}.jpg", photograph(n)) for n in range(6)])
     assert uploads.compute_progress([upload])[upload.pk].seconds_left is None
     first = list(upload.files.order_by("pk").values_list("pk", flat=True))[:4]
-    import_uploads(inline.services, first)
+    register_uploads(inline.services, first)
     upload.files.filter(pk__in=first).update(claimed_at=now() - timedelta(seconds=60))
-    far = uploads.compute_progress([upload])[upload.pk]  # 4 took 60 s; 2 wait, 4 announced ones are missing
-    assert far.seconds_left is not None
-    assert far.seconds_left == pytest.approx(90, abs=10)
-    assert far.minutes_left == 2
+    progress = uploads.compute_progress([upload])[upload.pk]  # 4 files took 60 s; 2 are pending, 4 are missing
+    assert progress.seconds_left is not None
+    assert progress.seconds_left == pytest.approx(90, abs=10)
+    assert progress.minutes_left == 2
     upload.files.filter(pk__in=first).update(claimed_at=now() - uploads.RATE_WINDOW)
     assert uploads.compute_progress([upload])[upload.pk].seconds_left is None
     uploads.close_upload(upload)
@@ -192,7 +196,7 @@ def test_the_time_left_follows_the_pace_of_the_last_minutes(inline: SyncRunner, 
     assert uploads.compute_progress([upload])[upload.pk].seconds_left == 0
 
 
-def test_a_claimer_that_comes_late_changes_no_result(inline: SyncRunner, studio: Owner) -> None:
+def test_late_worker_does_not_change_the_result(inline: SyncRunner, studio: Owner) -> None:
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     late_file = UploadFile.objects.select_related("upload__owner", "line").get()
@@ -201,14 +205,18 @@ def test_a_claimer_that_comes_late_changes_no_result(inline: SyncRunner, studio:
     assert list_results(upload) == {"a.jpg": ("registered", "")}
 
 
-def test_a_file_that_is_given_up_is_a_problem_until_it_is_tried_again(inline: SyncRunner, studio: Owner) -> None:
+def test_failed_file_is_listed_until_retried(inline: SyncRunner, studio: Owner) -> None:
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     stale = now() - inline.services.stale_after * 2
     UploadFile.objects.update(state=StepState.DOING, claimed_at=stale, attempts=steps.MAX_ATTEMPTS)
     inline.run_until_idle()
-    far = uploads.compute_progress([upload])[upload.pk]
-    assert (far.refused, far.waiting, [problem.name for problem in uploads.list_refused(upload)]) == (1, 0, ["a.jpg"])
+    progress = uploads.compute_progress([upload])[upload.pk]
+    assert (progress.refused, progress.waiting, [problem.name for problem in uploads.list_refused_files(upload)]) == (
+        1,
+        0,
+        ["a.jpg"],
+    )
     uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])  # sending it again retries
     assert list_results(upload) == {"a.jpg": ("", "")}
     UploadFile.objects.update(state=StepState.FAILED)
@@ -218,13 +226,13 @@ def test_a_file_that_is_given_up_is_a_problem_until_it_is_tried_again(inline: Sy
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_at_one_picture_register_it_once(inline: SyncRunner) -> None:
+def test_concurrent_workers_register_a_picture_once(inline: SyncRunner) -> None:
     studio = owner("studio")
     first, second = start_upload(studio), start_upload(studio)
     for upload in (first, second):
         uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     ids = [[upload.files.get().pk] for upload in (first, second)]
-    threads = [threading.Thread(target=_make_closing(inline, pk)) for pk in ids]
+    threads = [threading.Thread(target=_make_importer(inline, pk)) for pk in ids]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -233,29 +241,29 @@ def test_two_workers_at_one_picture_register_it_once(inline: SyncRunner) -> None
     assert Work.objects.count() == 1
 
 
-def _make_closing(inline: SyncRunner, ids: Sequence[int]) -> Callable[[], None]:
+def _make_importer(inline: SyncRunner, ids: Sequence[int]) -> Callable[[], None]:
     def run() -> None:
         from django.db import connection
 
         try:
-            import_uploads(inline.services, ids)
+            register_uploads(inline.services, ids)
         finally:
             connection.close()
 
     return run
 
 
-def test_a_purge_reaches_what_waits(inline: SyncRunner, studio: Owner) -> None:
+def test_purge_deletes_pending_uploads(inline: SyncRunner, studio: Owner) -> None:
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
-    purge(inline.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
+    purge_picture(inline.services, Digest.from_bytes(photograph(1)), by="Ann", reason="Illegal.")
     assert list(inline.services.uploads.get_store(upload.pk)) == []
     process_upload(inline, upload)
     assert list_results(upload)["a.jpg"] == ("refused", "missing")
 
 
 @pytest.fixture
-def old_folder(inline: SyncRunner, studio: Owner) -> Upload:
+def idle_upload(inline: SyncRunner, studio: Owner) -> Upload:
     import os
 
     upload = start_upload(studio)
@@ -264,10 +272,10 @@ def old_folder(inline: SyncRunner, studio: Owner) -> Upload:
     return upload
 
 
-def test_the_sweep_leaves_what_waits_and_removes_what_ended(inline: SyncRunner, old_folder: Upload) -> None:
-    room = inline.services.uploads.get_store(old_folder.pk)
-    uploads.delete_idle(inline.services)
-    assert len(list(room)) == 1
+def test_sweep_deletes_only_completed_uploads(inline: SyncRunner, idle_upload: Upload) -> None:
+    store = inline.services.uploads.get_store(idle_upload.pk)
+    uploads.delete_idle_bytes(inline.services)
+    assert len(list(store)) == 1
     UploadFile.objects.update(state=StepState.DONE)
-    uploads.delete_idle(inline.services)
-    assert not (inline.services.config.data_dir / "uploads" / str(old_folder.pk)).exists()
+    uploads.delete_idle_bytes(inline.services)
+    assert not (inline.services.config.data_dir / "uploads" / str(idle_upload.pk)).exists()

@@ -1,4 +1,4 @@
-"""Test a backup made during operation and restored elsewhere: the same log and data, no second history."""
+"""Test backups made while the installation runs: contents, damaged files, secrets and rejected targets."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from desk.cli.backup import _say
+from desk.cli.backup import _echo_summary
 from exhibit.errors import WrongUseError
 from registry.services.services import Services
 from tests.assets.backed_up_installation import SETTINGS, BackedUpInstallation, backed_up, ignore_message
 from tests.assets.stack import connected_to
 from workers.database.backup import back_up
-from workers.database.backup_format import blob_name, members, verify_backup
+from workers.database.backup_format import format_blob_name, iterate_files, verify_backup
 from workers.servers.embedded import EmbeddedServers
 
 __all__ = ["backed_up"]
@@ -24,21 +24,21 @@ PICTURE = b"a picture"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _running(backed_up: BackedUpInstallation, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def _running_servers(backed_up: BackedUpInstallation, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Run the servers of the backed-up installation, and connect this process's Django to them."""
     with django_db_blocker.unblock(), EmbeddedServers(backed_up.config), connected_to(backed_up.config):
         yield
 
 
 @pytest.fixture
-def picture(backed_up: BackedUpInstallation) -> Iterator[str]:
-    """The name of a blob in a backup and in the data folder, which a test damages."""
+def picture_blob(backed_up: BackedUpInstallation) -> Iterator[str]:
+    """Yield the name of a stored blob, which tests damage in the data folder or in a backup."""
     digest = backed_up.services.blobs.put(PICTURE)
-    yield blob_name(digest.hex)
+    yield format_blob_name(digest.hex)
     backed_up.services.blobs.remove(digest)
 
 
-def change(path: Path, data: bytes) -> None:
+def overwrite_file(path: Path, data: bytes) -> None:
     path.chmod(0o600)
     path.write_bytes(data)
 
@@ -49,7 +49,7 @@ def make_unreadable(path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_one_is(
+def test_folder_backup_is_updated_and_stays_valid_until_completion(
     backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     place, settings = tmp_path / "kept", backed_up.config.data_dir / "exhibit.toml"
@@ -77,50 +77,54 @@ def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_on
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["good", "good.tar"])
-def test_a_damaged_file_takes_the_place_of_no_good_copy(
-    backed_up: BackedUpInstallation, picture: str, name: str
+def test_damaged_file_does_not_replace_a_good_copy(
+    backed_up: BackedUpInstallation, picture_blob: str, name: str
 ) -> None:
     backed_up.back_up(name)
-    change(backed_up.config.data_dir / picture, PICTURE[:-1])
+    overwrite_file(backed_up.config.data_dir / picture_blob, PICTURE[:-1])
     result = backed_up.back_up(name)
     assert (verify_backup(backed_up.folder / name), result.damaged) == (result, ())
-    assert [stream.read() for member, stream in members(backed_up.folder / name) if member == picture] == [PICTURE]
+    assert [stream.read() for member, stream in iterate_files(backed_up.folder / name) if member == picture_blob] == [
+        PICTURE
+    ]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["lacking", "lacking.tar"])
-@pytest.mark.parametrize("spoil", [lambda path: change(path, PICTURE[:-1]), make_unreadable], ids=["cut", "unreadable"])
-def test_a_file_that_is_damaged_everywhere_is_named_and_all_else_is_in_the_backup(
-    backed_up: BackedUpInstallation, tmp_path: Path, picture: str, name: str, spoil: Callable[[Path], None]
+@pytest.mark.parametrize(
+    "spoil", [lambda path: overwrite_file(path, PICTURE[:-1]), make_unreadable], ids=["cut", "unreadable"]
+)
+def test_unrecoverable_file_is_reported_and_all_others_are_backed_up(
+    backed_up: BackedUpInstallation, tmp_path: Path, picture_blob: str, name: str, spoil: Callable[[Path], None]
 ) -> None:
     place = tmp_path / name
-    spoil(backed_up.config.data_dir / picture)
+    spoil(backed_up.config.data_dir / picture_blob)
     result = backed_up.back_up(place)
-    assert (verify_backup(place), result.damaged) == (result, (Path(picture).name,))
-    assert picture not in {member for member, _ in members(place)}
+    assert (verify_backup(place), result.damaged) == (result, (Path(picture_blob).name,))
+    assert picture_blob not in {member for member, _ in iterate_files(place)}
     backed_up.services.blobs.put(PICTURE)
     healed = backed_up.back_up(place)
     assert (verify_backup(place), healed.damaged, healed.blobs) == (healed, (), result.blobs + 1)
 
 
 @pytest.mark.long
-def test_changed_copy_in_the_backup_is_replaced_only_by_a_good_one(
-    backed_up: BackedUpInstallation, picture: str
+def test_changed_backup_copy_is_replaced_only_by_valid_bytes(
+    backed_up: BackedUpInstallation, picture_blob: str
 ) -> None:
-    copy = backed_up.folder / "rotten" / picture
+    copy = backed_up.folder / "rotten" / picture_blob
     backed_up.back_up("rotten")
-    change(copy, PICTURE.swapcase())
+    overwrite_file(copy, PICTURE.swapcase())
     result = backed_up.back_up("rotten")
     assert (verify_backup(backed_up.folder / "rotten"), copy.read_bytes()) == (result, PICTURE)
-    change(copy, PICTURE.swapcase())
-    change(backed_up.config.data_dir / picture, PICTURE[:-1])
+    overwrite_file(copy, PICTURE.swapcase())
+    overwrite_file(backed_up.config.data_dir / picture_blob, PICTURE[:-1])
     result = backed_up.back_up("rotten")
     assert (verify_backup(backed_up.folder / "rotten"), result.damaged) == (result, (copy.name,))
     assert copy.read_bytes() == PICTURE.swapcase()
 
 
 @pytest.mark.long
-def test_what_isnt_whole_leaves_no_file(backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_backup_leaves_no_file(backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         backed_up.back_up("never.tar")
@@ -128,7 +132,7 @@ def test_what_isnt_whole_leaves_no_file(backed_up: BackedUpInstallation, monkeyp
 
 
 @pytest.mark.long
-def test_a_file_of_any_length_is_whole(backed_up: BackedUpInstallation) -> None:
+def test_tar_backup_of_any_length_is_valid(backed_up: BackedUpInstallation) -> None:
     settings = backed_up.config.data_dir / "exhibit.toml"
     for more in range(0, 10_240, 2048):  # a TAR file ends at a multiple of ten kilobytes
         settings.write_text(SETTINGS + "#" * more)
@@ -138,16 +142,16 @@ def test_a_file_of_any_length_is_whole(backed_up: BackedUpInstallation) -> None:
 
 
 @pytest.mark.long
-def test_without_keys_there_are_none_in_it(backed_up: BackedUpInstallation) -> None:
+def test_backup_without_keys_contains_no_keys(backed_up: BackedUpInstallation) -> None:
     result = backed_up.back_up("without", keys=False)
     assert result.left_out == ("secrets/",)
     key = (backed_up.config.data_dir / "secrets" / "master_key").read_bytes()
-    assert all(key not in stream.read() for _, stream in members(backed_up.folder / "without"))
+    assert all(key not in stream.read() for _, stream in iterate_files(backed_up.folder / "without"))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("keys", [True, False])
-def test_secrets_that_lie_elsewhere_are_named_as_left_out(
+def test_secrets_outside_the_data_folder_are_reported_as_omitted(
     backed_up: BackedUpInstallation, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, keys: bool
 ) -> None:
     mount = tmp_path / "mount"
@@ -155,20 +159,20 @@ def test_secrets_that_lie_elsewhere_are_named_as_left_out(
     (backed_up.config.data_dir / "secrets").rename(tmp_path / "aside")
     try:
         services = Services(replace(backed_up.config, secrets_dir=str(mount)))
-        result = back_up(services, tmp_path / "backup", keys=keys, tell=ignore_message)
+        result = back_up(services, tmp_path / "backup", keys=keys, report=ignore_message)
     finally:
         (tmp_path / "aside").rename(backed_up.config.data_dir / "secrets")
     assert [Path(name).name for name in result.left_out if name.startswith(str(mount))] == ["master_key", "log.key"]
     assert not any(part.path.startswith("secrets/") for part in result.files)
-    _say(result, tmp_path / "backup")
+    _echo_summary(result, tmp_path / "backup")
     output = capsys.readouterr().out
     assert str(mount / "master_key") in output
-    _say(backed_up.description, backed_up.folder / "backup")
+    _echo_summary(backed_up.description, backed_up.folder / "backup")
     assert "The backup contains the keys" in capsys.readouterr().out
 
 
 @pytest.mark.long
-def test_joined_counts_that_the_site_shows_are_in_it(backed_up: BackedUpInstallation) -> None:
+def test_joined_counts_are_backed_up(backed_up: BackedUpInstallation) -> None:
     joined_path = backed_up.config.data_dir / "joined.json"
     joined_path.write_bytes(b"{}")
     result = backed_up.back_up("with-joined")
@@ -179,15 +183,13 @@ def test_joined_counts_that_the_site_shows_are_in_it(backed_up: BackedUpInstalla
 
 @pytest.mark.long
 @pytest.mark.parametrize("where", ["backup", "../data/backup", "..", "."])
-def test_the_data_folder_and_its_backup_dont_lie_one_within_the_other(
-    backed_up: BackedUpInstallation, where: str
-) -> None:
-    with pytest.raises(WrongUseError, match="one within the other"):
-        back_up(backed_up.services, backed_up.config.data_dir / where, keys=True, tell=ignore_message)
+def test_backup_target_nested_with_data_folder_is_rejected(backed_up: BackedUpInstallation, where: str) -> None:
+    with pytest.raises(WrongUseError, match="cannot contain each other"):
+        back_up(backed_up.services, backed_up.config.data_dir / where, keys=True, report=ignore_message)
 
 
 @pytest.mark.long
-def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_is(backed_up: BackedUpInstallation) -> None:
+def test_folder_with_unrelated_files_is_rejected_and_unchanged(backed_up: BackedUpInstallation) -> None:
     place = backed_up.folder / "home"
     letter = place / "files" / "letter.txt"
     letter.parent.mkdir(parents=True)
@@ -201,7 +203,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_is(backed
 
 
 @pytest.mark.long
-def test_nobody_else_reads_a_backup_in_a_folder_that_others_may_read(backed_up: BackedUpInstallation) -> None:
+def test_backup_in_a_readable_folder_is_private(backed_up: BackedUpInstallation) -> None:
     place = backed_up.folder / "open"
     place.mkdir()
     place.chmod(0o755)

@@ -12,14 +12,14 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from registry.models import Owner, Picture
-from registry.services.addresses import database_url
+from registry.services.addresses import get_database_url
 from registry.services.services import Services
-from registry.services.stores import store_at
+from registry.services.stores import open_blob_store
 from tests.assets.swift_server import S3
 from workers.database.backup import back_up
 from workers.database.backup_format import verify_backup
-from workers.database.dumping import dump_rows, is_empty, migrations_in, restore_rows
-from workers.database.restore import FOLDER, _bytes_back
+from workers.database.dumping import dump_rows, is_empty, read_migrations, restore_rows
+from workers.database.restore import STAGING_FOLDER, _restore_blobs
 
 
 @pytest.fixture
@@ -27,25 +27,23 @@ def database_config(config: Config, transactional_db: None) -> Config:
     """The configuration of this test's database."""
     assert config.database_url
     name = str(connection.settings_dict["NAME"])
-    return replace(config, database_url=psycopg.conninfo.make_conninfo(database_url(config), dbname=name))
+    return replace(config, database_url=psycopg.conninfo.make_conninfo(get_database_url(config), dbname=name))
 
 
-def test_rows_are_written_down_as_one_transaction_sees_them_and_only_put_back_where_there_are_none(
-    database_config: Config, tmp_path: Path
-) -> None:
+def test_dump_is_a_snapshot_and_restores_only_into_an_empty_database(database_config: Config, tmp_path: Path) -> None:
     assert is_empty(database_config)
     Owner.objects.create(slug="studio", name="Studio")
-    Picture.objects.create(digest=Digest.of(b"a"), size=1, first_seen=now())
+    Picture.objects.create(digest=Digest.from_bytes(b"a"), size=1, first_seen=now())
     dump = tmp_path / "rows.dump"
     with psycopg.connect(database_config.database_url) as other:
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         [snapshot] = other.execute("SELECT pg_export_snapshot()").fetchone() or [""]
         Owner.objects.create(slug="later", name="Later")
         dump_rows(database_config, str(snapshot), dump)
-    assert "0001_initial" in migrations_in(dump, "registry")
-    assert migrations_in(dump, "nothing") == set()
+    assert "0001_initial" in read_migrations(dump, "registry")
+    assert read_migrations(dump, "nothing") == set()
     assert not is_empty(database_config)
-    with pytest.raises(WrongUseError, match="There are rows"):
+    with pytest.raises(WrongUseError, match="already contains data"):
         restore_rows(database_config, dump)
     elsewhere = empty_database(database_config)
     restore_rows(elsewhere, dump)
@@ -53,11 +51,11 @@ def test_rows_are_written_down_as_one_transaction_sees_them_and_only_put_back_wh
         assert restored.execute("SELECT slug FROM registry_owner").fetchall() == [("studio",)]
     dump.write_bytes(b"no dump")
     with pytest.raises(ServiceMissingError, match="pg_restore failed"):
-        migrations_in(dump, "registry")
+        read_migrations(dump, "registry")
 
 
 @pytest.mark.long
-def test_bytes_in_a_bucket_are_in_a_backup_and_come_back_in_another_bucket(
+def test_bucket_bytes_are_backed_up_and_restored_to_a_new_bucket(
     database_config: Config, s3: S3, tmp_path: Path
 ) -> None:
     config = replace(database_config, data_dir=tmp_path / "data", blobs_url=s3.url_for(tmp_path / "data"))
@@ -65,20 +63,20 @@ def test_bytes_in_a_bucket_are_in_a_backup_and_come_back_in_another_bucket(
     services, contents = Services(config), [bytes([number]) * 1000 for number in range(1, 9)]
     services.blobs.put_all(contents)
     services.blobs.put(b"a document")
-    services.blobs.remove(Digest.of(contents[0]))
-    described = back_up(services, tmp_path / "backup", keys=True, tell=print)
+    services.blobs.remove(Digest.from_bytes(contents[0]))
+    described = back_up(services, tmp_path / "backup", keys=True, report=print)
     assert (verify_backup(tmp_path / "backup"), described.blobs) == (described, 8)
     new = replace(empty_database(config), data_dir=tmp_path / "new", blobs_url=s3.url_for(tmp_path / "new"))
-    (new.data_dir / FOLDER).mkdir()
-    _bytes_back(new, tmp_path / "backup")
+    (new.data_dir / STAGING_FOLDER).mkdir()
+    _restore_blobs(new, tmp_path / "backup")
     restore_rows(new, tmp_path / "backup" / described.rows.name)
-    store = store_at(new, new.blobs_url)
-    assert set(store) == {*map(Digest.of, contents[1:]), Digest.of(b"a document")}
-    assert all(map(store.is_whole, store))
+    store = open_blob_store(new, new.blobs_url)
+    assert set(store) == {*map(Digest.from_bytes, contents[1:]), Digest.from_bytes(b"a document")}
+    assert all(map(store.is_intact, store))
 
 
 def empty_database(config: Config) -> Config:
-    """Create another database on the same server, which is deleted with it."""
+    """Create a second database on the same server; it is deleted with the server."""
     with psycopg.connect(config.database_url, autocommit=True) as database:
         database.execute("DROP DATABASE IF EXISTS elsewhere")
         database.execute("CREATE DATABASE elsewhere TEMPLATE template0")

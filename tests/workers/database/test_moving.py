@@ -12,15 +12,15 @@ import pytest
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError, WrongUseError
-from exhibit.files.blobs import PIECE, FolderBlobStore, blob_store
-from exhibit.files.bucket import BUCKET_MISSING, OF_ANOTHER
+from exhibit.files.blobs import TRANSFER_BYTES, FolderBlobStore, blob_store
+from exhibit.files.bucket import BUCKET_MISSING, FOREIGN_BUCKET
 from exhibit.files.locks import FileLock
 from registry.configuration import load_config
-from registry.services.stores import WITHHELD, store_at
+from registry.services.stores import WITHHELD, open_blob_store
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.swift_server import S3
-from workers.database.moving import Moved, take_to
+from workers.database.moving import MoveResult, copy_blobs
 from workers.servers.embedded import lock_folder
 
 
@@ -30,75 +30,75 @@ def source_config(tmp_path: Path) -> Config:
     return load_config({"EXHIBIT_DATA": str(tmp_path / "data")})
 
 
-def ignore_progress(_: Moved) -> None:
+def ignore_progress(_: MoveResult) -> None:
     """Ignore progress."""
 
 
 @pytest.mark.long
-def test_bytes_move_to_a_bucket_and_back_including_withheld_ones(s3: S3, source_config: Config, tmp_path: Path) -> None:
+def test_bytes_move_to_a_bucket_and_back_including_withheld_bytes(
+    s3: S3, source_config: Config, tmp_path: Path
+) -> None:
     url = s3.url_for(source_config.data_dir)
-    blobs, withheld_store = blob_store(source_config.data_dir), store_at(source_config, "", WITHHELD)
+    blobs, withheld_store = blob_store(source_config.data_dir), open_blob_store(source_config, "", WITHHELD)
     large = tmp_path / "large"
-    large.write_bytes(b"x" * (PIECE + 1))
+    large.write_bytes(b"x" * (TRANSFER_BYTES + 1))
     digests = {*(blobs.put(bytes([number])) for number in range(30)), blobs.put_file(large), blobs.put(b"")}
     withheld_digest = withheld_store.put(b"withheld")
     progress: list[int] = []
-    moved = take_to(source_config, "", url, lambda moved: progress.append(moved.files))
+    moved = copy_blobs(source_config, "", url, lambda moved: progress.append(moved.files))
     assert (moved.files, moved.damaged, progress) == (33, [], list(range(1, 34)))
     assert moved.size == sum(map(blobs.size, digests)) + len(b"withheld")
-    assert set(store_at(source_config, url)) == digests
-    assert list(store_at(source_config, url, WITHHELD)) == [withheld_digest]
-    assert store_at(source_config, url).is_whole(Digest.of_file(large))
-    assert take_to(source_config, "", url, ignore_progress).copied == 0
+    assert set(open_blob_store(source_config, url)) == digests
+    assert list(open_blob_store(source_config, url, WITHHELD)) == [withheld_digest]
+    assert open_blob_store(source_config, url).is_intact(Digest.from_file(large))
+    assert copy_blobs(source_config, "", url, ignore_progress).copied == 0
 
     other = replace(source_config, data_dir=tmp_path / "other")
     (tmp_path / "other").mkdir()
     (source_config.data_dir / "secrets").rename(tmp_path / "other" / "secrets")
-    assert take_to(other, url, "", ignore_progress).files == 33
+    assert copy_blobs(other, url, "", ignore_progress).files == 33
     assert set(blob_store(other.data_dir)) == digests
     assert not (other.data_dir / "moving").exists()
 
 
-def test_damaged_source_bytes_are_left_and_damaged_target_bytes_rewritten(
-    source_config: Config, tmp_path: Path
-) -> None:
+def test_damaged_source_bytes_are_skipped_and_target_bytes_rewritten(source_config: Config, tmp_path: Path) -> None:
     blobs, url = blob_store(source_config.data_dir), (tmp_path / "there").as_uri()
     whole, changed = blobs.put(b"whole"), blobs.put(b"as it was")
-    take_to(source_config, "", url, ignore_progress)
+    copy_blobs(source_config, "", url, ignore_progress)
     target = FolderBlobStore(tmp_path / "there" / "blobs")
     for store, digest in ((blobs, changed), (target, whole), (target, changed)):
         store.path(digest).chmod(0o600)
         store.path(digest).write_bytes(b"changed")
-    moved = take_to(source_config, "", url, ignore_progress)
+    moved = copy_blobs(source_config, "", url, ignore_progress)
     assert (moved.damaged, moved.files, moved.copied) == ([changed], 1, 1)
     assert target.get(whole) == b"whole"
 
 
 @pytest.mark.long
-def test_a_place_that_is_another_s_or_not_there_is_refused(s3: S3, source_config: Config, tmp_path: Path) -> None:
+def test_foreign_or_missing_bucket_is_rejected(s3: S3, source_config: Config, tmp_path: Path) -> None:
     blob_store(source_config.data_dir).put(b"bytes")
     url = s3.url_for(source_config.data_dir)
-    take_to(source_config, "", url, ignore_progress)
+    copy_blobs(source_config, "", url, ignore_progress)
     other = replace(source_config, data_dir=tmp_path / "other")
     (other.data_dir / "secrets").mkdir(parents=True)
     (other.data_dir / "secrets" / "bucket.toml").write_text(s3.settings())
-    for to, message in ((url, OF_ANOTHER), ("s3://never-made/x", BUCKET_MISSING)):
+    for to, message in ((url, FOREIGN_BUCKET), ("s3://never-made/x", BUCKET_MISSING)):
         with pytest.raises(StorageError, match=message):
-            take_to(other, "", to, ignore_progress)
+            copy_blobs(other, "", to, ignore_progress)
 
 
-def test_two_do_not_move_at_once(source_config: Config, tmp_path: Path) -> None:
+def test_concurrent_move_is_rejected(source_config: Config, tmp_path: Path) -> None:
     blob_store(source_config.data_dir)
     lock = FileLock(lock_folder(source_config) / "moving.lock")
-    assert lock.take()
+    assert lock.acquire()
     with pytest.raises(WrongUseError, match="already"):
-        take_to(source_config, "", (tmp_path / "there").as_uri(), ignore_progress)
+        copy_blobs(source_config, "", (tmp_path / "there").as_uri(), ignore_progress)
     lock.release()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
-def test_after_a_sudden_end_the_same_command_goes_on(
+def test_interrupted_move_resumes_with_the_same_command(
     source_config: Config, tmp_path: Path, how: int, code: int
 ) -> None:
     digests = {blob_store(source_config.data_dir).put(number.to_bytes(2, "big") * 50_000) for number in range(500)}
@@ -112,7 +112,7 @@ def test_after_a_sudden_end_the_same_command_goes_on(
     assert (moving.returncode, "Traceback" in err) == (code, False), err
     store = FolderBlobStore(target)
     assert 5 < len(list(store)) < 500
-    assert all(map(store.is_whole, store))
+    assert all(map(store.is_intact, store))
     assert subprocess.run(command, env=environ, cwd=CHECKOUT, check=True).returncode == 0
     assert set(store) == digests
-    assert all(map(store.is_whole, store))
+    assert all(map(store.is_intact, store))

@@ -1,4 +1,4 @@
-"""Test refused or interrupted restores: any next step (a start, a backup, another restore) works."""
+"""Test rejected and interrupted restores: a start, a backup or a new restore still works afterwards."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.configuration import load_config
-from registry.keys.signing_keys import locked_keys_fault
+from registry.keys.signing_keys import describe_locked_keys
 from registry.log.log import submit
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
@@ -39,11 +39,11 @@ from tests.assets.backed_up_installation import (
 from tests.assets.command_line import CommandLine, forking_command_line
 from tests.assets.processes import find_processes, wait_until
 from tests.assets.stack import connected_to
-from workers.database.backup import log_state
-from workers.database.backup_format import DESCRIPTION, blob_name, members as members_of
-from workers.database.restore import put_back
+from workers.database.backup import get_log_state
+from workers.database.backup_format import DESCRIPTION_NAME, format_blob_name, iterate_files as members_of
+from workers.database.restore import restore_backup
 from workers.servers.embedded import EmbeddedServers
-from workers.servers.keeper import are_kept
+from workers.servers.keeper import are_servers_kept
 
 __all__ = ["backed_up"]
 
@@ -52,7 +52,7 @@ Members = dict[str, bytes]
 
 
 @pytest.fixture
-def own(backed_up: BackedUpInstallation) -> Members:
+def backup_members(backed_up: BackedUpInstallation) -> Members:
     """Return the files of a backup by name."""
     with tarfile.open(backed_up.folder / "all.tar") as tar:
         return {member.name: file.read() for member in tar if (file := tar.extractfile(member)) is not None}
@@ -85,8 +85,8 @@ def make_tar_with_damaged_list(members: Members, to: Path) -> Path:
 
 
 def make_tar_of_other_format(members: Members, to: Path) -> Path:
-    description = json.loads(members[DESCRIPTION]) | {"format": "exhibit-backup/2"}
-    return make_tar(members | {DESCRIPTION: json.dumps(description).encode()}, to)
+    description = json.loads(members[DESCRIPTION_NAME]) | {"format": "exhibit-backup/2"}
+    return make_tar(members | {DESCRIPTION_NAME: json.dumps(description).encode()}, to)
 
 
 def make_invalid_tar(_: Members, to: Path) -> Path:
@@ -95,46 +95,44 @@ def make_invalid_tar(_: Members, to: Path) -> Path:
 
 
 def make_tar_with_settings(members: Members, to: Path, settings: str) -> Path:
-    description, data = json.loads(members[DESCRIPTION]), settings.encode()
-    digest = Digest.of(data).hex
+    description, data = json.loads(members[DESCRIPTION_NAME]), settings.encode()
+    digest = Digest.from_bytes(data).hex
     name, path = f"files/exhibit.toml-{digest[:16]}", "exhibit.toml"
     described = {"name": name, "digest": digest, "size": len(data), "mode": 0o600, "path": path}
     description["files"] = [described, *(entry for entry in description["files"] if entry["path"] != path)]
-    return make_tar(members | {name: data, DESCRIPTION: json.dumps(description).encode()}, to)
+    return make_tar(members | {name: data, DESCRIPTION_NAME: json.dumps(description).encode()}, to)
 
 
 REFUSALS: list[tuple[Callable[[Members, Path], Path], str]] = [
-    (make_invalid_tar, "no whole TAR file"),
-    (make_truncated_tar, "no whole TAR file"),
-    (make_tar_without_blob, "missing or hold other bytes"),
-    (make_tar_with_damaged_list, "missing or hold other bytes"),
+    (make_invalid_tar, "is not a complete TAR file"),
+    (make_truncated_tar, "is not a complete TAR file"),
+    (make_tar_without_blob, "missing or damaged"),
+    (make_tar_with_damaged_list, "missing or damaged"),
     (make_tar_of_other_format, "another version"),
 ]
 
 
 @pytest.mark.long
-def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restore_work(
-    open_folder: Path, own: Members
-) -> None:
+def test_start_backup_and_restore_work_after_failed_restores(open_folder: Path, backup_members: Members) -> None:
     cli = CommandLine(open_folder / "data", {"EXHIBIT_LANGUAGES": "en"})
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
     for spoil, message in REFUSALS:
         with pytest.raises(ExhibitError, match=message):
-            put_back(config, spoil(own, open_folder / "spoiled.tar"), ignore_message)
+            restore_backup(config, spoil(backup_members, open_folder / "spoiled.tar"), ignore_message)
         assert list_files(cli) <= {"locks"}, spoil
     assert message in cli.run("restore", open_folder / "spoiled.tar", code=1).err
-    tar_path = make_tar(own, open_folder / "whole.tar")
+    tar_path = make_tar(backup_members, open_folder / "whole.tar")
     with cli.start("restore", tar_path) as victim:
         wait_until(lambda: (cli.data / "restoring").exists() or victim.poll() is not None)
         os.killpg(victim.pid, signal.SIGKILL)
     wait_until(lambda: not find_processes(cli.data))
     # Other commands run in between, and create their own secrets.
     with forking_command_line(cli) as quick, EmbeddedServers(config):
-        assert_restore_continues(quick, own, open_folder)
+        assert_restore_continues(quick, backup_members, open_folder)
 
 
 @pytest.mark.long
-def test_a_backup_with_the_schema_of_another_version_is_refused_before_anything_is_put_back(
+def test_backup_with_unknown_schema_is_rejected_before_restoring(
     backed_up: BackedUpInstallation, open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), EmbeddedServers(backed_up.config), connected_to(backed_up.config):
@@ -143,7 +141,7 @@ def test_a_backup_with_the_schema_of_another_version_is_refused_before_anything_
         MigrationRecorder(connection).record_unapplied("registry", "0105_squashed_0001_0104")
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with pytest.raises(WrongUseError, match=r"0105_squashed_0001_0104.*: nothing was restored") as error_info:
-        put_back(config, backed_up.folder / "other-schema", ignore_message)
+        restore_backup(config, backed_up.folder / "other-schema", ignore_message)
     assert error_info.value.hint
     assert not {"blobs", "restoring", "exhibit.toml"} & list_files(CommandLine(config.data_dir))
 
@@ -159,7 +157,7 @@ def assert_restore_continues(cli: CommandLine, members: Members, folder: Path) -
     assert len(cli.run_json("log", "verify", code=1)["problems"]) == 1  # the log's checkpoint file is missing
     assert len(cli.api("GET", "works")["items"]) == 1
     cli.run("backup", folder / "again.tar")
-    assert "There are rows" in cli.run("restore", folder / "whole.tar", code=2).err
+    assert "already contains data" in cli.run("restore", folder / "whole.tar", code=2).err
     assert not (cli.data / "restoring").exists()
 
 
@@ -168,7 +166,7 @@ def list_files(cli: CommandLine) -> set[str]:
 
 
 @pytest.mark.parametrize("place", ["backup", pytest.param("all.tar", marks=pytest.mark.long)])
-def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
+def test_restored_installation_has_the_same_log_and_data(
     backed_up: BackedUpInstallation, place: str, django_db_blocker: DjangoDbBlocker
 ) -> None:
     cli = CommandLine(backed_up.folder / f"from-{place}")
@@ -176,7 +174,7 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
     assert "/operator/log/new-origin" in output
     assert "exhibit log verify --against" in output
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
-    wait_until(lambda: not are_kept(config))
+    wait_until(lambda: not are_servers_kept(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         services = Services(config)
         assert summarize(services) == backed_up.answers
@@ -187,7 +185,7 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
         sequence_log(services)
         with pytest.raises(BrokenHistoryError):
             sign_checkpoint(services)
-        assert log_state(services).checkpoint == backed_up.description.log.checkpoint
+        assert get_log_state(services).checkpoint == backed_up.description.log.checkpoint
         connections["default"].close()
     assert (cli.data / "exhibit.toml").read_text() == SETTINGS
     assert (cli.data / "searches" / "market.toml").read_text() == MAPPING
@@ -199,25 +197,25 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
 
 
 @pytest.mark.long
-def test_what_was_damaged_is_said_when_the_backup_is_made_and_when_it_is_restored(
+def test_damaged_files_are_reported_on_backup_and_restore(
     backed_up: BackedUpInstallation,
 ) -> None:
     digest, rotten, place = backed_up.services.blobs.put(b"a picture"), b"A picture", backed_up.folder / "lacking"
-    stored = backed_up.config.data_dir / blob_name(digest.hex)
+    stored = backed_up.config.data_dir / format_blob_name(digest.hex)
     stored.chmod(0o600)
     stored.write_bytes(rotten)
     result = backed_up.cli.run_json("backup", place, code=4)
     backed_up.services.blobs.remove(digest)
     assert result["damaged"] == [digest.hex]
-    (place / blob_name(digest.hex)).parent.mkdir(parents=True, exist_ok=True)
-    (place / blob_name(digest.hex)).write_bytes(rotten)
+    (place / format_blob_name(digest.hex)).parent.mkdir(parents=True, exist_ok=True)
+    (place / format_blob_name(digest.hex)).write_bytes(rotten)
     cli = CommandLine(backed_up.folder / "lacks")
     assert digest.hex in cli.run("restore", place, code=4).out
     assert len(list((cli.data / "blobs").glob("*/*/*"))) == result["blobs"]
 
 
 @pytest.mark.long
-def test_without_its_keys_it_is_said_that_nothing_can_be_sealed(
+def test_restore_without_keys_reports_missing_secrets(
     backed_up: BackedUpInstallation, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), EmbeddedServers(backed_up.config), connected_to(backed_up.config):
@@ -227,18 +225,18 @@ def test_without_its_keys_it_is_said_that_nothing_can_be_sealed(
     assert ("secrets/" in output, "exhibit key rotate" in output) == (True, True)
     shutil.copytree(backed_up.config.data_dir / "secrets", cli.data / "secrets", dirs_exist_ok=True)
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
-    wait_until(lambda: not are_kept(config))
+    wait_until(lambda: not are_servers_kept(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
-        assert locked_keys_fault(Services(config)) == ""
+        assert describe_locked_keys(Services(config)) == ""
 
 
 @pytest.mark.long
-def test_it_is_refused_where_there_are_rows(backed_up: BackedUpInstallation) -> None:
-    assert "There are rows" in backed_up.cli.run("restore", backed_up.folder / "backup", code=2).err
+def test_restore_into_a_non_empty_database_is_rejected(backed_up: BackedUpInstallation) -> None:
+    assert "already contains data" in backed_up.cli.run("restore", backed_up.folder / "backup", code=2).err
 
 
 @pytest.mark.long
-def test_an_interrupted_restore_goes_on_and_settings_that_are_there_stay(backed_up: BackedUpInstallation) -> None:
+def test_interrupted_restore_resumes_and_keeps_existing_settings(backed_up: BackedUpInstallation) -> None:
     cli = CommandLine(backed_up.folder / "interrupted")
     cli.data.mkdir(mode=0o755)
     (cli.data / "exhibit.toml").write_text("retention_days = 7\n")
@@ -255,21 +253,21 @@ def test_an_interrupted_restore_goes_on_and_settings_that_are_there_stay(backed_
 
 
 @pytest.mark.long
-def test_a_disk_that_is_too_small_is_said_before_anything_is_written(
+def test_insufficient_disk_space_is_reported_before_writing(
     backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load_config({"EXHIBIT_DATA": str(backed_up.folder / "small")})
     usage = shutil.disk_usage(backed_up.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
     with pytest.raises(WrongUseError, match="nothing was restored"):
-        put_back(config, backed_up.folder / "backup", ignore_message)
+        restore_backup(config, backed_up.folder / "backup", ignore_message)
     assert not (config.data_dir / "postgres").exists()
     assert not (config.data_dir / "blobs").exists()
     assert backed_up.description.database > 1_000_000
 
 
 @pytest.mark.long
-def test_a_damaged_backup_isnt_restored(backed_up: BackedUpInstallation) -> None:
+def test_damaged_backup_is_not_restored(backed_up: BackedUpInstallation) -> None:
     place = backed_up.folder / "damaged.tar"
     data = (backed_up.folder / "all.tar").read_bytes()
     place.write_bytes(data[: len(data) // 2])
@@ -280,14 +278,14 @@ def test_a_damaged_backup_isnt_restored(backed_up: BackedUpInstallation) -> None
 
 
 @pytest.mark.long
-def test_a_backup_that_leads_out_of_the_data_folder_is_refused(backed_up: BackedUpInstallation) -> None:
-    description = json.loads((backed_up.folder / "backup" / DESCRIPTION).read_bytes())
+def test_backup_with_path_outside_the_data_folder_is_rejected(backed_up: BackedUpInstallation) -> None:
+    description = json.loads((backed_up.folder / "backup" / DESCRIPTION_NAME).read_bytes())
     [part] = [entry for entry in description["files"] if entry["path"] == "exhibit.toml"]
     part["path"] = "../../evil"
     tar = backed_up.folder / "hostile.tar"
     with tarfile.open(tar, "w") as file:
         for name, stream in members_of(backed_up.folder / "backup"):
-            data = json.dumps(description).encode() if name == DESCRIPTION else stream.read()
+            data = json.dumps(description).encode() if name == DESCRIPTION_NAME else stream.read()
             inner = tarfile.TarInfo(name)
             inner.size = len(data)
             file.addfile(inner, io.BytesIO(data))

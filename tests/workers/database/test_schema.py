@@ -10,32 +10,32 @@ from registry.models import CalibrationRow, DescriptorModel
 from workers.database import schema
 
 
-def test_what_comes_along_is_among_the_rows_and_a_second_time_changes_nothing(db: None) -> None:
-    assert not schema.is_behind()
+def test_migrate_adds_shipped_rows_and_is_idempotent(db: None) -> None:
+    assert not schema.is_outdated()
     for _ in range(2):
         assert schema.migrate() is False
         assert (DescriptorModel.objects.filter(shipped=True).count(), CalibrationRow.objects.count()) == (1, 1)
 
 
-def test_a_database_that_lacks_a_migration_is_behind(db: None) -> None:
+def test_database_without_a_migration_is_behind(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'registry'")
-    assert schema.is_behind()
+    assert schema.is_outdated()
 
 
 @pytest.mark.parametrize("name", ["0045_ledger_effects", "0105_squashed_0001_0104", "9999_of_a_later_version"])
-def test_a_database_with_the_schema_of_another_version_is_refused(name: str, db: None) -> None:
+def test_database_with_unknown_migration_is_rejected(name: str, db: None) -> None:
     MigrationRecorder(connection).record_applied("registry", name)
     with pytest.raises(ServiceMissingError, match=name) as error_info:
         schema.migrate()
     assert error_info.value.hint
 
 
-def test_the_migrations_make_what_the_models_say(db: None) -> None:
+def test_migrations_match_the_models(db: None) -> None:
     call_command("makemigrations", "registry", check=True, dry_run=True, verbosity=0)  # exits if migrations are missing
 
 
-def test_a_database_that_refuses_is_said_in_a_sentence(db: None) -> None:
+def test_database_error_is_reported_as_missing_service(db: None) -> None:
     with transaction.atomic():
         with pytest.raises(DatabaseError), connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM nothing")

@@ -14,9 +14,9 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
 from registry.configuration import load_config
-from registry.log.history import Relation, compare_with_files
+from registry.log.history import CheckpointRelation, compare_with_files
 from registry.log.replay import replay
-from registry.models import Bundle, Canary, Case, Licence, Membership, Notice, Watch, Work
+from registry.models import Bundle, Case, KnownCopy, Licence, Membership, Notice, Watch, Work
 from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine
@@ -24,7 +24,7 @@ from tests.assets.processes import wait_until
 from tests.assets.stack import connected_to
 from tests.assets.upgrade_backup import bundle_of
 from workers.servers.embedded import EmbeddedServers
-from workers.servers.keeper import are_kept
+from workers.servers.keeper import are_servers_kept
 
 BACKUPS = CHECKOUT / "tests" / "assets" / "upgrades"
 RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in BACKUPS.glob("*.tar.xz"))
@@ -33,7 +33,7 @@ RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in BACKUPS.glob("*.
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("version", ["this version", *RELEASES])
-def test_a_backup_of_this_version_or_a_release_is_restored_whole(
+def test_backups_of_all_releases_are_restored_completely(
     version: str, open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     archive, tar = BACKUPS / f"{version}.tar.xz", open_folder / "backup.tar"
@@ -44,12 +44,12 @@ def test_a_backup_of_this_version_or_a_release_is_restored_whole(
     cli = CommandLine(open_folder / "data", {"EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"})
     cli.run("restore", tar)
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
-    wait_until(lambda: not are_kept(config))
+    wait_until(lambda: not are_servers_kept(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         services = Services(config)
         assert list(Work.objects.order_by("pk").values_list("title", flat=True)) == ["Work first", "Work second"]
-        assert list(Case.objects.order_by("pk").values_list("decision", flat=True)) == ["confirmed", "cleared"]
-        for model in (Licence, Membership, Notice, Canary, Watch):
+        assert list(Case.objects.order_by("pk").values_list("decision", flat=True)) == ["confirmed", "dismissed"]
+        for model in (Licence, Membership, Notice, KnownCopy, Watch):
             assert model._default_manager.exists(), model.__name__
         out = BytesIO()
         assemble(services, Bundle.objects.get(), out)
@@ -60,12 +60,12 @@ def test_a_backup_of_this_version_or_a_release_is_restored_whole(
             checks = {item.name: item.state for item in Verifier().verify(bundle).checks}
             assert State.FAILED not in checks.values()
             assert checks["tools"] is State.PASSED
-        assert {item.outcome for item in compare_with_files(services, [handed_out])} == {Relation.CONTINUED}
+        assert {item.outcome for item in compare_with_files(services, [handed_out])} == {CheckpointRelation.CONTINUED}
         assert ["log's checkpoint file is missing" in item for item in replay(services).problems] == [True]
         connections["default"].close()
 
 
-def test_every_tagged_version_has_left_a_backup() -> None:
+def test_every_tagged_version_has_a_stored_backup() -> None:
     try:
         result = subprocess.run(
             ["git", "tag", "--list", "v*"], cwd=CHECKOUT, capture_output=True, text=True, check=True

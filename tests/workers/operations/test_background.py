@@ -12,49 +12,49 @@ from registry.matches import local_feature_upkeep
 from registry.matches.index_upkeep import rebuild_indexes
 from registry.models import FingerprintRow, WorkPicture
 from registry.works import uploads
-from registry.works.upload_registration import import_uploads
+from registry.works.upload_registration import register_uploads
 from tests.assets.rows import owner, photograph, register
-from workers.operations.background import going_on
+from workers.operations.background import list_unfinished
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_what_takes_long_says_how_far_it_is_until_it_is_done(inline: SyncRunner) -> None:
+def test_long_running_work_reports_its_progress(inline: SyncRunner) -> None:
     register(inline.services, owner("studio"), photograph(1))
     inline.run_until_idle()
-    assert going_on(inline.services) == []
+    assert list_unfinished(inline.services) == []
     WorkPicture.objects.update(state="doing", progress={"alike": 2000, "compared": 450})
     FingerprintRow.objects.filter(part="local").delete()
-    assert [(progress.done, progress.total) for progress in going_on(inline.services)] == [(450, 2000), (0, 1)]
+    assert [(progress.done, progress.total) for progress in list_unfinished(inline.services)] == [(450, 2000), (0, 1)]
 
 
-def test_uploads_say_how_many_files_are_registered_and_how_long_the_rest_takes(inline: SyncRunner) -> None:
+def test_upload_progress_reports_registered_files_and_remaining_time(inline: SyncRunner) -> None:
     upload = uploads.start_upload(owner("studio"), uploads.Declaration(), by="Ann", table=None, announced=3)
     files = [uploads.SentFile(f"{seed}.jpg", len(photograph(seed)), partial(photograph, seed)) for seed in (1, 2)]
     uploads.receive_files(inline.services, upload, files)
-    (progress,) = going_on(inline.services)
+    (progress,) = list_unfinished(inline.services)
     assert (progress.done, progress.total, progress.seconds_left) == (0, 3, None)
     first = upload.files.earliest("pk").pk
-    import_uploads(inline.services, [first])
+    register_uploads(inline.services, [first])
     upload.files.filter(pk=first).update(claimed_at=now() - timedelta(minutes=1))
-    (under_way, *_) = going_on(inline.services)
+    (under_way, *_) = list_unfinished(inline.services)
     assert (under_way.done, under_way.total) == (1, 3)
     assert under_way.seconds_left == pytest.approx(120, abs=20)
 
 
 @pytest.mark.long
-def test_registered_pictures_that_cannot_be_read_are_no_work_that_waits(inline: SyncRunner) -> None:
+def test_unreadable_registered_pictures_are_not_pending_work(inline: SyncRunner) -> None:
     studio = owner("studio")
     damaged, _ = (register(inline.services, studio, photograph(seed)).work.pictures.get() for seed in (1, 2))
     inline.run_until_idle()
     FingerprintRow.objects.filter(part="local").delete()
     get_features(inline.services).remove(damaged.digest)
     inline.services.blobs.remove(damaged.digest)
-    assert local_feature_upkeep.measure_missing(inline.services) == 1
-    (progress,) = going_on(inline.services)
+    assert local_feature_upkeep.compute_missing_features(inline.services) == 1
+    (progress,) = list_unfinished(inline.services)
     assert (progress.done, progress.total) == (1, 2)
-    assert local_feature_upkeep.measure_missing(inline.services) == 0
+    assert local_feature_upkeep.compute_missing_features(inline.services) == 0
     inline.services.blobs.put(photograph(1))
     list(rebuild_indexes(inline.services))
-    assert going_on(inline.services) == []
+    assert list_unfinished(inline.services) == []
     get_indexes(inline.services).refresh(Collection.WORKS)
     assert len(get_indexes(inline.services).votes) == 2

@@ -1,4 +1,4 @@
-"""Test what delays work, and the message about it."""
+"""Test the causes of delayed work, and their messages."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from exhibit.errors import ServiceMissingError
-from exhibit.machine import SENTENCES, tell_once
+from exhibit.machine import ERROR_SENTENCES, log_once
 from registry.bundles.timestamp_requests import request_timestamps
 from registry.db import steps
 from registry.matches.index_upkeep import rebuild_indexes
@@ -16,17 +16,17 @@ from registry.models import AnchorReceipt, Case, Picture, UploadFile
 from registry.pictures.previews import get_preview
 from registry.services.services import Services
 from registry.works import uploads
-from registry.works.upload_registration import import_uploads
+from registry.works.upload_registration import register_uploads
 from tests.assets.damaged_search import WORKS, inline, stage, truncate_files, waiting_pictures, works_and_pictures
 from tests.assets.rows import create_pending_receipts, owner, photograph
 from tests.assets.unreliable_anchor import UnreliableAnchor, unreliable_anchor
-from workers.operations.backlog import held_up
+from workers.operations.backlog import find_held_up_reasons
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "unreliable_anchor", "waiting_pictures", "works_and_pictures"]
 
 
-def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(
+def test_silent_timestamp_service_clears_earlier_machine_error(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     unreliable_anchor.error = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
@@ -34,39 +34,37 @@ def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(
     with pytest.raises(OSError, match="down") as down:
         request_timestamps(inline.services, rows)
     steps.release_after_error(AnchorReceipt, rows, down.value)
-    assert held_up() == {"witness": SENTENCES[errno.ENETDOWN]}
+    assert find_held_up_reasons() == {"witness": ERROR_SENTENCES[errno.ENETDOWN]}
     unreliable_anchor.error = ServiceMissingError("Nobody is there.")
     AnchorReceipt.objects.update(not_before=None)
     request_timestamps(inline.services, rows)
-    assert held_up() == {}
+    assert find_held_up_reasons() == {}
 
 
 @pytest.mark.long
-def test_what_a_damaged_index_is_needed_for_makes_it_again_and_is_not_held_up(
-    inline: SyncRunner, waiting_pictures: list[int]
-) -> None:
+def test_damaged_index_is_rebuilt_on_use_without_delay(inline: SyncRunner, waiting_pictures: list[int]) -> None:
     list(rebuild_indexes(inline.services))
     truncate_files(inline.services.config.data_dir / "indexes", "works-phash256-*/*.faiss")
     services = Services(inline.services.config)
     upload = uploads.start_upload(owner("agency"), uploads.Declaration(), by="ann", table=None, announced=1)
     uploads.receive_files(services, upload, [uploads.SentFile("a.jpg", len(photograph(70)), lambda: photograph(70))])
-    import_uploads(services, list(UploadFile.objects.values_list("pk", flat=True)))
+    register_uploads(services, list(UploadFile.objects.values_list("pk", flat=True)))
     match_pictures(services, waiting_pictures)
-    assert (Case.objects.count(), held_up()) == (WORKS, {})
+    assert (Case.objects.count(), find_held_up_reasons()) == (WORKS, {})
     assert UploadFile.objects.get().outcome == "registered"
 
 
 @pytest.mark.long
-def test_without_room_for_caches_work_goes_on_and_it_is_said_once(
+def test_work_continues_without_cache_space_and_warns_once(
     inline: SyncRunner, waiting_pictures: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("exhibit.machine.CACHE_RESERVE", 2**62)
-    tell_once.cache_clear()
+    log_once.cache_clear()
     for folder in ("features", "previews"):
         shutil.rmtree(inline.services.config.data_dir / folder, ignore_errors=True)
     services = Services(inline.services.config)
     match_pictures(services, waiting_pictures)
-    assert (Case.objects.count(), held_up()) == (WORKS, {})
+    assert (Case.objects.count(), find_held_up_reasons()) == (WORKS, {})
     for picture in Picture.objects.filter(pk__in=waiting_pictures):
         assert get_preview(services, picture.digest)
     assert not [

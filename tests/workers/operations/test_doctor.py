@@ -16,7 +16,7 @@ from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.development.authority import run_authority
 from evidence.development.chain import run_chain
 from exhibit.config.config import Config
-from exhibit.config.secrets import secret_key
+from exhibit.config.secrets import load_secret_key
 from exhibit.errors import ConfigError
 from exhibit.files.locks import FileLock
 from registry.configuration import load_config
@@ -24,64 +24,68 @@ from tests.assets.clocks import set_clock
 from tests.assets.local_witness import running_witness
 from workers.operations import doctor
 from workers.operations.checks import Check
-from workers.operations.doctor import examine, examine_all
+from workers.operations.doctor import check_everything, check_machine
 from workers.servers.embedded import lock_folder
 
 __all__ = ["set_clock"]
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Config:
+def fresh_config(tmp_path: Path) -> Config:
     return load_config({"EXHIBIT_DATA": str(tmp_path / "data")})
 
 
 def run_checks(config: Config) -> dict[str, Check]:
-    return {check.name: check for check in examine(config)}
+    return {check.name: check for check in check_machine(config)}
 
 
-def test_everything_that_is_needed_is_there_after_a_setup_and_nothing_is_changed(fresh: Config) -> None:
-    checks = run_checks(fresh)
+def test_checks_pass_after_setup_and_change_nothing(fresh_config: Config) -> None:
+    checks = run_checks(fresh_config)
     assert [check for check in checks.values() if check.needed and not check.ok] == []
     assert "18." in checks["PostgreSQL"].sentence
-    assert not fresh.data_dir.exists()
+    assert not fresh_config.data_dir.exists()
 
 
-def test_what_is_missing_comes_with_a_remedy(fresh: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_program_is_reported_with_a_remedy(
+    fresh_config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("browser", "openssl"):
-        check = run_checks(fresh)[name]
+        check = run_checks(fresh_config)[name]
         assert (check.ok, check.needed) == (False, False)
         assert "apt-get install" in check.remedy
 
 
-def test_servers_that_are_just_stopping_are_no_fault_and_silent_ones_are(fresh: Config) -> None:
-    locks = lock_folder(fresh)
+def test_stopping_servers_pass_and_silent_servers_fail(fresh_config: Config) -> None:
+    locks = lock_folder(fresh_config)
     users, servers = FileLock(locks / "users.lock"), FileLock(locks / "servers.lock")
-    assert [lock.take() for lock in (users, servers)] == [True, True]  # like a keeper that is stopping
+    assert [lock.acquire() for lock in (users, servers)] == [True, True]  # like a keeper that is stopping
     exit_stack = ExitStack()
     exit_stack.callback(users.release)
     exit_stack.callback(servers.release)
     stopped = threading.Timer(0.5, exit_stack.close)
     stopped.start()
-    assert "database" not in {check.name for check in examine_all(fresh)}
+    assert "database" not in {check.name for check in check_everything(fresh_config)}
     stopped.join()
-    assert servers.take()
-    assert [check.ok for check in examine_all(fresh) if check.name == "database"] == [False]
+    assert servers.acquire()
+    assert [check.ok for check in check_everything(fresh_config) if check.name == "database"] == [False]
     servers.release()
 
 
-def test_secrets_that_are_missing_beside_a_database_are_said(fresh: Config, tmp_path: Path) -> None:
-    (fresh.data_dir / "postgres").mkdir(parents=True)
-    assert "its secrets aren't here" in run_checks(fresh)["secrets"].sentence
-    missing_check = run_checks(replace(fresh, secrets_dir=str(tmp_path / "mount")))["secrets"]
-    assert (missing_check.ok, f"{tmp_path / 'mount'} isn't there" in missing_check.sentence) == (False, True)
-    secret_key(fresh)
-    check = run_checks(fresh)["secrets"]
-    assert (check.ok, "seen while Exhibit runs" in check.sentence) == (True, True)
+def test_missing_secrets_of_existing_database_are_reported(fresh_config: Config, tmp_path: Path) -> None:
+    (fresh_config.data_dir / "postgres").mkdir(parents=True)
+    assert "secrets of the database are missing" in run_checks(fresh_config)["secrets"].sentence
+    missing_check = run_checks(replace(fresh_config, secrets_dir=str(tmp_path / "mount")))["secrets"]
+    assert (missing_check.ok, f"{tmp_path / 'mount'} does not exist" in missing_check.sentence) == (False, True)
+    load_secret_key(fresh_config)
+    check = run_checks(fresh_config)["secrets"]
+    assert (check.ok, "Run exhibit up" in check.sentence) == (True, True)
 
 
-def test_where_a_setting_is_wrong_it_is_said_first_and_then_what_is_known_without(fresh: Config) -> None:
-    checks = doctor.examine_without_settings(fresh, ConfigError("EXHIBIT_WORKERS can't be used: no.", hint="Look."))
+def test_invalid_setting_is_reported_before_remaining_checks(fresh_config: Config) -> None:
+    checks = doctor.check_without_settings(
+        fresh_config, ConfigError("EXHIBIT_WORKERS can't be used: no.", hint="Look.")
+    )
     assert (checks[0].ok, checks[0].sentence, checks[0].remedy) == (
         False,
         "EXHIBIT_WORKERS can't be used: no.",
@@ -90,29 +94,29 @@ def test_where_a_setting_is_wrong_it_is_said_first_and_then_what_is_known_withou
     assert "data folder" in {check.name for check in checks}
 
 
-def test_a_nearly_full_disk_is_said(fresh: Config) -> None:
-    disk = run_checks(replace(fresh, disk_floor_bytes=2**62))["disk"]
+def test_nearly_full_disk_is_reported(fresh_config: Config) -> None:
+    disk = run_checks(replace(fresh_config, disk_floor_bytes=2**62))["disk"]
     assert not disk.ok
     assert "EXHIBIT_DISK_FLOOR_BYTES" in disk.remedy
 
 
-def test_what_bounds_the_browser_and_what_cannot_is_said(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    # other checks start processes, and would really run as the user that is only simulated here
-    browser_config = replace(fresh, capture_browser=sys.executable)
+def test_browser_limits_are_reported(fresh_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other checks start processes, which would not run as the simulated user.
+    browser_config = replace(fresh_config, capture_browser=sys.executable)
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    as_root = doctor._browser_limits(browser_config)
+    as_root = doctor._check_browser_limits(browser_config)
     assert (as_root.ok, as_root.needed, bool(as_root.remedy)) == (False, False, True)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    as_user = doctor._browser_limits(browser_config)
+    as_user = doctor._check_browser_limits(browser_config)
     assert as_user.ok
     assert f"nice {os.getpriority(os.PRIO_PROCESS, 0)}" in as_user.sentence
-    no_browser_limits = doctor._browser_limits(replace(fresh, capture_browser="none"))
+    no_browser_limits = doctor._check_browser_limits(replace(fresh_config, capture_browser="none"))
     assert no_browser_limits.ok
     assert no_browser_limits.sentence != as_user.sentence
 
 
-def test_external_servers_are_checked(fresh: Config) -> None:
-    own = replace(fresh, database_url="postgresql://x@127.0.0.1:9/x", redis_url="redis://127.0.0.1:9/0")
+def test_external_servers_are_checked(fresh_config: Config) -> None:
+    own = replace(fresh_config, database_url="postgresql://x@127.0.0.1:9/x", redis_url="redis://127.0.0.1:9/0")
     assert "DATABASE_URL" in run_checks(own)["PostgreSQL"].remedy
     assert "REDIS_URL" in run_checks(own)["Redis"].remedy
 
@@ -128,7 +132,7 @@ def test_clock_minutes_off_the_database_is_reported(
     assert ("180 seconds apart" in check.sentence) == ("NTP" in check.remedy) == (minutes != 0)
 
 
-def test_each_timestamp_service_is_checked_and_silent_ones_only_warn(fresh: Config, tmp_path: Path) -> None:
+def test_timestamp_services_are_checked_and_silence_is_only_a_warning(fresh_config: Config, tmp_path: Path) -> None:
     with (
         run_authority(tmp_path / "authority") as authority,
         run_chain(tmp_path / "chain") as chain,
@@ -146,29 +150,33 @@ def test_each_timestamp_service_is_checked_and_silent_ones_only_warn(fresh: Conf
                 kind="evm", name="chain", urls=(dead_url,), chain_id=1, contract=bytes(20), key_variable="NO_KEY"
             ),
         )
-        checks = run_checks(replace(fresh, anchors=anchors))
+        checks = run_checks(replace(fresh_config, anchors=anchors))
     assert checks["witness authority"].ok
     assert "valid until" in checks["witness authority"].sentence
-    assert checks["witness friend"].sentence == "It answers."
+    assert checks["witness friend"].ok
     assert not checks["witness blind"].needed
     for name in ("witness bitcoin", "witness chain"):
         assert (checks[name].ok, checks[name].needed) == (False, False)
         assert checks[name].remedy
 
 
-def test_timestamp_service_has_only_one_check_result(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timestamp_service_has_only_one_check_result(fresh_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     dead_calendar = OpenTimestampsConfig(
         kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True
     )
     earlier = Check("witnesses", ok=True, sentence="1 outside witness answers.", needed=False)
     monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
     monkeypatch.setattr(doctor, "examine_house", lambda _config: ((earlier,), ()))
-    checks = [check for check in examine_all(replace(fresh, anchors=(dead_calendar,))) if "witness" in check.name]
+    checks = [
+        check for check in check_everything(replace(fresh_config, anchors=(dead_calendar,))) if "witness" in check.name
+    ]
     assert [check.ok for check in checks if check.name == "witness calendar"] == [False]
     assert earlier not in checks
 
 
-def test_responding_timestamp_service_is_not_reported_silent(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_responding_timestamp_service_is_not_reported_silent(
+    fresh_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calendar = OpenTimestampsConfig(
         kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True
     )
@@ -178,34 +186,34 @@ def test_responding_timestamp_service_is_not_reported_silent(fresh: Config, monk
     )
     monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
     monkeypatch.setattr(doctor, "examine_house", lambda _config: (rows, ()))
-    checks = examine_all(replace(fresh, anchors=(calendar,)))
+    checks = check_everything(replace(fresh_config, anchors=(calendar,)))
     assert [check.sentence for check in checks if check.name == "witness calendar"] == [
-        doctor._witness(replace(fresh, anchors=(calendar,)), calendar).sentence
+        doctor._check_timestamp_service(replace(fresh_config, anchors=(calendar,)), calendar).sentence
     ]
     assert rows[1] in checks
 
 
-def test_too_few_timestamp_services_are_reported(fresh: Config) -> None:
-    check = run_checks(replace(fresh, witnesses_needed=2))["witnesses"]
+def test_too_few_timestamp_services_are_reported(fresh_config: Config) -> None:
+    check = run_checks(replace(fresh_config, witnesses_needed=2))["witnesses"]
     assert not check.ok
     assert check.remedy
-    assert "witnesses" in run_checks(fresh)
+    assert "witnesses" in run_checks(fresh_config)
 
 
-def test_it_is_said_whether_milvus_answers_where_it_is_set(fresh: Config, request: pytest.FixtureRequest) -> None:
-    assert "archive" not in run_checks(fresh)
+def test_configured_milvus_is_checked(fresh_config: Config, request: pytest.FixtureRequest) -> None:
+    assert "archive" not in run_checks(fresh_config)
     pytest.importorskip("pymilvus", reason="There is no client of Milvus: python3 tools/bootstrap.py milvus")
-    silent = run_checks(replace(fresh, milvus_url="http://127.0.0.1:9"))["archive"]
+    silent = run_checks(replace(fresh_config, milvus_url="http://127.0.0.1:9"))["archive"]
     assert (silent.ok, silent.needed, "not responding" in silent.sentence) == (False, True, True)
     assert "EXHIBIT_MILVUS_URL" in silent.remedy
-    check = run_checks(replace(fresh, milvus_url=request.getfixturevalue("milvus_server").url))["archive"]
+    check = run_checks(replace(fresh_config, milvus_url=request.getfixturevalue("milvus_server").url))["archive"]
     assert check.ok
 
 
-def test_without_its_library_an_archive_in_milvus_says_what_brings_it(
-    fresh: Config, monkeypatch: pytest.MonkeyPatch
+def test_missing_milvus_library_is_reported_with_its_component(
+    fresh_config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     monkeypatch.setitem(sys.modules, "grpc", None)
-    check = run_checks(replace(fresh, milvus_url="http://127.0.0.1:9"))["archive"]
+    check = run_checks(replace(fresh_config, milvus_url="http://127.0.0.1:9"))["archive"]
     assert (check.ok, "optional component" in check.sentence) == (False, True)

@@ -17,126 +17,148 @@ from registry.matches.index_upkeep import IndexState
 from registry.models import Flood, Heartbeat
 from tests.assets.rows import owner, photograph, register
 from workers.operations.checks import Check
-from workers.operations.health import FOR_MILVUS, LONG, SILENT_WITNESS, checks
-from workers.operations.status import Status, Witness, status_of
-from workers.pipeline.celery import all_queues
+from workers.operations.health import LATE_AFTER, MILVUS_THRESHOLD, TIMESTAMP_SERVICE_TIMEOUT, run_checks
+from workers.operations.status import InstallationStatus, TimestampService, collect_status
+from workers.pipeline.celery import list_queues
 from workers.servers.embedded import lock_folder
 from workers.servers.liveness import record_replacement
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def well(inline: SyncRunner) -> Status:
-    """An installation without problems."""
-    heartbeats.record_heartbeat("worker@here", ",".join(sorted(all_queues())))
+def healthy_status(inline: SyncRunner) -> InstallationStatus:
+    """Return the status of an installation without problems."""
+    heartbeats.record_heartbeat("worker@here", ",".join(sorted(list_queues())))
     heartbeats.record_heartbeat(heartbeats.TICK)
-    return status_of(inline.services)
+    return collect_status(inline.services)
 
 
-def failed_checks(status: Status, inline: SyncRunner, **settings: object) -> Mapping[str, Check]:
+def failed_checks(status: InstallationStatus, inline: SyncRunner, **settings: object) -> Mapping[str, Check]:
     config = replace(inline.services.config, witnesses_needed=0, disk_floor_bytes=1, **settings)  # type: ignore[arg-type]
-    return {check.name: check for check in checks(status, config) if not check.ok}
+    return {check.name: check for check in run_checks(status, config) if not check.ok}
 
 
-def test_healthy_status_reports_nothing(inline: SyncRunner, well: Status) -> None:
-    assert failed_checks(well, inline) == {}
+def test_healthy_status_reports_nothing(inline: SyncRunner, healthy_status: InstallationStatus) -> None:
+    assert failed_checks(healthy_status, inline) == {}
 
 
-def test_workers_that_are_missing_silent_or_take_no_queue_are_named(inline: SyncRunner, well: Status) -> None:
-    assert "No worker is running" in failed_checks(replace(well, heartbeats=[]), inline)["workers"].sentence
-    Heartbeat.objects.filter(name="worker@here").update(queues="match", seen_at=well.at)
-    half = failed_checks(replace(well, heartbeats=heartbeats.heartbeats()), inline)
+def test_missing_silent_and_incomplete_workers_are_reported(
+    inline: SyncRunner, healthy_status: InstallationStatus
+) -> None:
+    assert "No worker is running" in failed_checks(replace(healthy_status, heartbeats=[]), inline)["workers"].sentence
+    Heartbeat.objects.filter(name="worker@here").update(queues="match", seen_at=healthy_status.at)
+    half = failed_checks(replace(healthy_status, heartbeats=heartbeats.list_heartbeats()), inline)
     assert "crawl" in half["workers"].sentence
     Heartbeat.objects.filter(name=heartbeats.TICK).delete()
-    assert "tick" in failed_checks(replace(well, heartbeats=heartbeats.heartbeats()), inline)
-    Heartbeat.objects.update(seen_at=well.at - timedelta(hours=2))
-    heartbeats.record_heartbeat("other@here", ",".join(all_queues()))
-    silent = failed_checks(replace(well, heartbeats=heartbeats.heartbeats()), inline)["worker"]
+    assert "tick" in failed_checks(replace(healthy_status, heartbeats=heartbeats.list_heartbeats()), inline)
+    Heartbeat.objects.update(seen_at=healthy_status.at - timedelta(hours=2))
+    heartbeats.record_heartbeat("other@here", ",".join(list_queues()))
+    silent = failed_checks(replace(healthy_status, heartbeats=heartbeats.list_heartbeats()), inline)["worker"]
     assert "worker@here" in silent.sentence
 
 
-def test_a_process_that_hung_and_was_replaced_is_named_once(inline: SyncRunner, well: Status, tmp_path: Path) -> None:
+def test_replaced_process_is_reported_once(
+    inline: SyncRunner, healthy_status: InstallationStatus, tmp_path: Path
+) -> None:
     config = replace(inline.services.config, data_dir=tmp_path)
     lock_folder(config)
     for number in (1, 2):
         record_replacement(config, "worker-background", number)
-    problems = failed_checks(well, inline, data_dir=tmp_path)
+    problems = failed_checks(healthy_status, inline, data_dir=tmp_path)
     assert set(problems) == {"replaced process"}
     assert "worker-background" in problems["replaced process"].sentence
     assert not problems["replaced process"].needed
 
 
-def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: SyncRunner, well: Status) -> None:
+def test_late_failed_and_delayed_steps_are_reported_with_remedies(
+    inline: SyncRunner, healthy_status: InstallationStatus
+) -> None:
     rows = [
-        replace(step, waiting_rows=1200, oldest=well.at - 3 * LONG, failed=2) if step.step == "match" else step
-        for step in well.steps
+        replace(step, waiting_rows=1200, oldest=healthy_status.at - 3 * LATE_AFTER, failed=2)
+        if step.step == "match"
+        else step
+        for step in healthy_status.steps
     ]
-    problems = failed_checks(replace(well, steps=rows, held_up={"seal": "The disk is full."}), inline)
+    problems = failed_checks(replace(healthy_status, steps=rows, held_up={"seal": "The disk is full."}), inline)
     assert "(1,200 in total)" in problems["late"].sentence
     assert problems["given up"].remedy.endswith("/operator/failures/match/retry")
-    assert jobs.label("seal") in problems["held up"].sentence
+    assert jobs.get_label("seal") in problems["held up"].sentence
     assert problems["held up"].sentence.endswith("The disk is full.")
     assert not problems["late"].needed
     slow = [
-        replace(step, waiting_rows=1, oldest=well.at - 3 * LONG) for step in well.steps if step.step == "refingerprint"
+        replace(step, waiting_rows=1, oldest=healthy_status.at - 3 * LATE_AFTER)
+        for step in healthy_status.steps
+        if step.step == "refingerprint"
     ]
-    assert failed_checks(replace(well, steps=slow), inline) == {}
+    assert failed_checks(replace(healthy_status, steps=slow), inline) == {}
 
 
-def test_stopped_log_and_silent_timestamp_service_are_reported(inline: SyncRunner, well: Status) -> None:
-    problems = failed_checks(replace(well, log=replace(well.log, stopped="Two histories.")), inline)
+def test_stopped_log_and_silent_timestamp_service_are_reported(
+    inline: SyncRunner, healthy_status: InstallationStatus
+) -> None:
+    problems = failed_checks(replace(healthy_status, log=replace(healthy_status.log, stopped="Two histories.")), inline)
     assert problems["log"].sentence.endswith("Two histories.")
-    since = well.at - 2 * SILENT_WITNESS
-    silent = Availability(owed=3, error="Nobody.", silent_since=since, answered_at=None, ask_after=None)
-    expected = {since: {"witness w"}, well.at: set(), None: {"receipts of w"}}
+    since = healthy_status.at - 2 * TIMESTAMP_SERVICE_TIMEOUT
+    silent = Availability(owed=3, error="Nobody.", unresponsive_since=since, answered_at=None, ask_after=None)
+    expected = {since: {"witness w"}, healthy_status.at: set(), None: {"receipts of w"}}
     for moment, names in expected.items():
-        health = replace(silent, silent_since=moment)
-        status = replace(well, witnesses=[Witness("evm", "w", False, health, None)])  # noqa: FBT003 - a field
+        health = replace(silent, unresponsive_since=moment)
+        status = replace(healthy_status, witnesses=[TimestampService("evm", "w", False, health, None)])  # noqa: FBT003 - a field
         assert set(failed_checks(status, inline)) == names
 
 
-def test_keys_that_do_not_open_are_said(inline: SyncRunner, well: Status) -> None:
-    check = failed_checks(replace(well, closed_keys="The key cannot be decrypted."), inline)["keys"]
+def test_undecryptable_keys_are_reported(inline: SyncRunner, healthy_status: InstallationStatus) -> None:
+    check = failed_checks(replace(healthy_status, closed_keys="The key cannot be decrypted."), inline)["keys"]
     assert check.needed
     assert check.sentence.endswith("The key cannot be decrypted.")
     assert "exhibit key rotate" in check.remedy
 
 
-def test_little_room_is_said_first(inline: SyncRunner, well: Status) -> None:
-    first, *_ = checks(replace(well, disk=replace(well.disk, free=1, floor=2)), inline.services.config)
+def test_low_disk_space_is_reported_first(inline: SyncRunner, healthy_status: InstallationStatus) -> None:
+    first, *_ = run_checks(
+        replace(healthy_status, disk=replace(healthy_status.disk, free=1, floor=2)), inline.services.config
+    )
     assert (first.name, first.ok) == ("disk", False)
 
 
-def test_a_disk_that_takes_no_more_files_is_said_though_bytes_are_free(inline: SyncRunner, well: Status) -> None:
-    check = failed_checks(replace(well, disk=replace(well.disk, files=9_999, files_floor=10_000)), inline)["disk"]
+def test_low_file_count_limit_is_reported_despite_free_bytes(
+    inline: SyncRunner, healthy_status: InstallationStatus
+) -> None:
+    check = failed_checks(
+        replace(healthy_status, disk=replace(healthy_status.disk, files=9_999, files_floor=10_000)), inline
+    )["disk"]
     assert re.findall(r"[\d,]+\d", check.sentence) == ["9,999", "10,000"]
-    assert "disk" not in failed_checks(replace(well, disk=replace(well.disk, files=None, files_floor=0)), inline)
+    assert "disk" not in failed_checks(
+        replace(healthy_status, disk=replace(healthy_status.disk, files=None, files_floor=0)), inline
+    )
 
 
-def test_a_work_that_is_held_back_is_named_until_its_owner_answers(inline: SyncRunner, well: Status) -> None:
+def test_work_on_hold_is_reported_until_owner_decides(inline: SyncRunner, healthy_status: InstallationStatus) -> None:
     work = register(inline.services, owner("studio"), photograph(1)).work
-    flood = Flood.objects.create(work=work, at=well.at, sites=1320, different=41, limit=30, state="done")
-    check = failed_checks(replace(well, floods=status_of(inline.services).floods), inline)["held work"]
+    flood = Flood.objects.create(work=work, at=healthy_status.at, sites=1320, different=41, limit=30, state="done")
+    check = failed_checks(replace(healthy_status, floods=collect_status(inline.services).floods), inline)["held work"]
     assert all(value in check.sentence for value in ("1", "studio", "1,320"))
     assert check.remedy.endswith("exhibit api GET works/1 --owner studio")
     assert not check.needed
     flood.decision = Flood.Decision.DISMISSED
     flood.save()
-    assert status_of(inline.services).floods == []
+    assert collect_status(inline.services).floods == []
 
 
-def test_milvus_is_suggested_for_many_machines_and_pictures(inline: SyncRunner, well: Status) -> None:
-    many = IndexState("pictures", PHASH.id, FOR_MILVUS, 1, 9, 9)
-    status = replace(well, indexes=[many])
+def test_milvus_is_suggested_for_many_machines_and_pictures(
+    inline: SyncRunner, healthy_status: InstallationStatus
+) -> None:
+    many = IndexState("pictures", PHASH.id, MILVUS_THRESHOLD, 1, 9, 9)
+    status = replace(healthy_status, indexes=[many])
     assert "archive" not in failed_checks(status, inline)
     shared = {"blobs_url": "s3://bucket/exhibit"}
     check = failed_checks(status, inline, **shared)["archive"]
-    assert ("10,000,001 seen pictures" in check.sentence, check.needed) == (True, False)
+    assert ("10,000,001" in check.sentence, check.needed) == (True, False)
     assert "exhibit index rebuild --to milvus" in check.remedy
-    assert "archive" not in failed_checks(replace(well, indexes=[replace(many, behind=0)]), inline, **shared)
+    assert "archive" not in failed_checks(replace(healthy_status, indexes=[replace(many, behind=0)]), inline, **shared)
 
 
-def test_an_index_that_a_machine_never_searches_may_lack_everything(inline: SyncRunner, well: Status) -> None:
+def test_unused_index_may_lag_behind(inline: SyncRunner, healthy_status: InstallationStatus) -> None:
     index_state = IndexState("works", PHASH.id, 0, 3 * MAX_TAIL, 0, 0)
-    assert "index" not in failed_checks(replace(well, indexes=[index_state]), inline)
-    assert "index" in failed_checks(replace(well, indexes=[replace(index_state, vectors=5)]), inline)
+    assert "index" not in failed_checks(replace(healthy_status, indexes=[index_state]), inline)
+    assert "index" in failed_checks(replace(healthy_status, indexes=[replace(index_state, vectors=5)]), inline)

@@ -15,7 +15,7 @@ from registry.configuration import load_config
 from registry.services import addresses
 from tests.assets.own_servers import own, read_values, run_in_own_process, write_value
 from tests.assets.processes import find_processes, wait_until
-from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_answer
+from workers.servers.embedded import EmbeddedServers, ServersBusyError, are_servers_responding
 
 pytestmark = pytest.mark.root
 
@@ -23,24 +23,24 @@ __all__ = ["own"]
 
 
 @pytest.mark.long
-def test_data_of_the_first_start_outlives_a_clean_stop(open_folder: Path) -> None:
+def test_data_persists_after_a_clean_stop(open_folder: Path) -> None:
     own = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(own):
         write_value(own, "a")
-    assert not servers_answer(own)
+    assert not are_servers_responding(own)
     with EmbeddedServers(own):
         assert read_values(own) == (["a"], ["a"])
 
 
 @pytest.mark.long
-def test_nothing_listens_beyond_this_user(own: Config) -> None:
+def test_servers_listen_only_on_private_sockets(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         for number in servers.processes.values():
             process = psutil.Process(number)
             assert not process.net_connections("inet")
             if os.geteuid() == 0:
                 assert 0 not in process.uids()
-        assert addresses.socket_folder(own).stat().st_mode & 0o077 == 0
+        assert addresses.get_socket_folder(own).stat().st_mode & 0o077 == 0
 
 
 CONNECT_SCRIPT = """
@@ -57,10 +57,10 @@ except PermissionError:
 
 @pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_no_other_local_user_gets_anything_from_the_servers(own: Config) -> None:
+def test_other_local_users_cannot_connect(own: Config) -> None:
     nobody = pwd.getpwnam("nobody").pw_uid
     with EmbeddedServers(own) as servers:
-        folder = addresses.socket_folder(own)
+        folder = addresses.get_socket_folder(own)
         users = {psutil.Process(number).uids().real for number in servers.processes.values()}
         assert not users & {0, nobody}
         for user in (nobody, 12_345):
@@ -72,21 +72,21 @@ def test_no_other_local_user_gets_anything_from_the_servers(own: Config) -> None
 
 
 @pytest.mark.long
-def test_who_reaches_the_sockets_is_still_nobody_without_a_password_or_being_this_user(own: Config) -> None:
+def test_sockets_require_a_password_or_the_same_user(own: Config) -> None:
     with EmbeddedServers(own):
-        stranger = redis.Redis(unix_socket_path=str(addresses.redis_socket(own)))
+        stranger = redis.Redis(unix_socket_path=str(addresses.get_redis_socket(own)))
         with stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
         rules = (own.data_dir / "postgres" / "pg_hba.conf").read_text().splitlines()
         assert {rule.split()[3] for rule in rules if rule and not rule.startswith("#")} == {"peer"}
         if os.geteuid() == 0:  # the folders are opened on purpose: the servers themselves authenticate clients
-            for place in (own.data_dir, addresses.socket_folder(own)):
+            for place in (own.data_dir, addresses.get_socket_folder(own)):
                 place.chmod(0o755)
-            for path in addresses.socket_folder(own).iterdir():
+            for path in addresses.get_socket_folder(own).iterdir():
                 path.chmod(0o777)
-            program = f"import psycopg; psycopg.connect({addresses.database_url(own)!r}, dbname='postgres')"
+            program = f"import psycopg; psycopg.connect({addresses.get_database_url(own)!r}, dbname='postgres')"
             command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_read_search"]
-            command += ["--securebits=+no_setuid_fixup", "--ambient-caps=+dac_read_search"]  # it may read this checkout
+            command += ["--securebits=+no_setuid_fixup", "--ambient-caps=+dac_read_search"]  # to read this checkout
             result = subprocess.run(
                 [*command, sys.executable, "-c", program], text=True, capture_output=True, check=False
             )
@@ -94,33 +94,33 @@ def test_who_reaches_the_sockets_is_still_nobody_without_a_password_or_being_thi
 
 
 @pytest.mark.long
-def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
+def test_killed_servers_are_revived_with_their_data(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         write_value(own, "a")
         for number in servers.processes.values():
             os.kill(number, signal.SIGKILL)
         restarted_servers: set[str] = set()
         while restarted_servers != {"postgres", "redis"}:  # limited by the test's timeout
-            restarted_servers |= set(servers.revive())
-        wait_until(lambda: servers_answer(own))
+            restarted_servers |= set(servers.restart_dead_servers())
+        wait_until(lambda: are_servers_responding(own))
         assert read_values(own)[0] == ["a"]
 
 
 @pytest.mark.long
-def test_servers_whose_sockets_somebody_removes_are_reached_again(own: Config) -> None:
+def test_servers_with_removed_sockets_are_restarted(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         write_value(own, "a")
-        assert servers.revive() == []
-        shutil.rmtree(addresses.socket_folder(own))
+        assert servers.restart_dead_servers() == []
+        shutil.rmtree(addresses.get_socket_folder(own))
         restarted_servers: set[str] = set()
         while restarted_servers != {"postgres", "redis"}:  # limited by the test's timeout
-            restarted_servers |= set(servers.revive())
-        wait_until(lambda: servers_answer(own))
+            restarted_servers |= set(servers.restart_dead_servers())
+        wait_until(lambda: are_servers_responding(own))
         assert read_values(own)[0] == ["a"]
 
 
 @pytest.mark.long
-def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place(own: Config) -> None:
+def test_servers_of_moved_folder_do_not_write_to_its_replacement(own: Config) -> None:
     control = own.data_dir / "postgres" / "global" / "pg_control"
     with EmbeddedServers(own):
         write_value(own, "a")
@@ -138,7 +138,7 @@ def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place
 
 
 @pytest.mark.long
-def test_after_kill_9_of_the_one_who_runs_them_the_next_start_recovers_at_once(own: Config) -> None:
+def test_next_start_recovers_after_parent_process_is_killed(own: Config) -> None:
     with run_in_own_process(own):
         write_value(own, "a")
     with EmbeddedServers(own):  # while the orphans may still be ending
@@ -146,16 +146,16 @@ def test_after_kill_9_of_the_one_who_runs_them_the_next_start_recovers_at_once(o
 
 
 @pytest.mark.long
-def test_kill_9_of_the_one_who_runs_them_ends_them(own: Config) -> None:
+def test_servers_stop_when_parent_process_is_killed(own: Config) -> None:
     with run_in_own_process(own):
         assert find_processes(own.data_dir)
     wait_until(lambda: not find_processes(own.data_dir), 20)
 
 
 @pytest.mark.long
-def test_two_do_not_run_the_same_servers(own: Config) -> None:
+def test_second_start_of_the_same_servers_is_rejected(own: Config) -> None:
     with EmbeddedServers(own) as first:
         with pytest.raises(ServersBusyError):
             EmbeddedServers(own).start()
-        assert first.revive() == []
-        assert servers_answer(own)
+        assert first.restart_dead_servers() == []
+        assert are_servers_responding(own)

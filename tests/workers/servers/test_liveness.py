@@ -1,4 +1,4 @@
-"""Test which processes hang, and which were replaced."""
+"""Test the detection of hung processes, and the record of replaced ones."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import pytest
 
 from registry.configuration import load_config
 from tests.assets.processes import wait_until
-from workers.servers.liveness import SHOWN_FOR, HangDetector, record_replacement, replacements
+from workers.servers.liveness import REPORT_PERIOD, HangDetector, list_replacements, record_replacement
 
 WAKING_PROGRAM = "import time\nwhile True: time.sleep(0.02)"
 BUSY_PROGRAM = "while True: pass"
@@ -31,7 +31,7 @@ def run_program(code: str) -> Iterator[psutil.Process]:
             process.kill()
 
 
-def test_a_process_that_is_stopped_hangs_until_it_goes_on() -> None:
+def test_stopped_process_is_hung_until_resumed() -> None:
     with run_program(WAKING_PROGRAM) as process:
         detector = HangDetector(process.pid, limit=0.5)
         process.suspend()
@@ -40,13 +40,13 @@ def test_a_process_that_is_stopped_hangs_until_it_goes_on() -> None:
         wait_until(lambda: not detector.is_hung(), 30)
 
 
-def test_a_process_that_waits_for_something_without_a_limit_hangs() -> None:
+def test_process_waiting_indefinitely_is_hung() -> None:
     with run_program(SLEEPING_PROGRAM) as process:
         wait_until(HangDetector(process.pid, limit=0.5).is_hung, 30)
 
 
 @pytest.mark.parametrize("code", [WAKING_PROGRAM, BUSY_PROGRAM])
-def test_a_process_that_wakes_or_works_does_not_hang(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waking_or_working_process_is_not_hung(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
     with run_program(code) as process:
@@ -58,7 +58,7 @@ def test_a_process_that_wakes_or_works_does_not_hang(code: str, monkeypatch: pyt
             assert not detector.is_hung()
 
 
-def test_while_the_process_that_checks_is_stopped_no_other_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pause_of_the_checking_process_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
     with run_program(SLEEPING_PROGRAM) as process:
@@ -71,7 +71,7 @@ def test_while_the_process_that_checks_is_stopped_no_other_hangs(monkeypatch: py
         assert results == [False, False, False, False, False, True]
 
 
-def test_a_process_that_has_ended_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_process_is_not_hung(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
     with run_program(SLEEPING_PROGRAM) as process:
@@ -81,19 +81,19 @@ def test_a_process_that_has_ended_does_not_hang(monkeypatch: pytest.MonkeyPatch)
         assert not detector.is_hung()
 
 
-def test_replacements_are_kept_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replacements_are_stored_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config({"EXHIBIT_DATA": str(tmp_path)})
-    assert replacements(config) == []
+    assert list_replacements(config) == []
     (tmp_path / "locks").mkdir()
     records = [record_replacement(config, name, number) for number, name in enumerate(("web", "beat"), 1)]
-    assert replacements(config) == records
-    monkeypatch.setattr("workers.servers.liveness.now", lambda: records[-1].at + SHOWN_FOR + timedelta(seconds=1))
-    assert replacements(config) == []
+    assert list_replacements(config) == records
+    monkeypatch.setattr("workers.servers.liveness.now", lambda: records[-1].at + REPORT_PERIOD + timedelta(seconds=1))
+    assert list_replacements(config) == []
 
 
-def test_a_record_that_is_damaged_hides_nothing_that_comes_after_it(tmp_path: Path) -> None:
+def test_truncated_replacement_record_does_not_hide_later_records(tmp_path: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(tmp_path)})
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks" / "replacements.json").write_text('[{"name": "we')
     record = record_replacement(config, "web", 1)
-    assert replacements(config) == [record]
+    assert list_replacements(config) == [record]

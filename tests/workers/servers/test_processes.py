@@ -11,9 +11,16 @@ from types import SimpleNamespace
 import pytest
 
 from exhibit.errors import ServiceMissingError
-from exhibit.logs import last_lines
+from exhibit.logs import read_last_lines
 from workers.servers import processes
-from workers.servers.processes import Child, Kept, ServiceUser, open_log, pauses, trim_logs
+from workers.servers.processes import (
+    ChildSpec,
+    ServiceUser,
+    SupervisedProcess,
+    interruptible_pause,
+    open_log,
+    trim_logs,
+)
 
 pytestmark = pytest.mark.root
 
@@ -27,18 +34,18 @@ def test_long_log_is_rotated_while_its_process_keeps_writing(tmp_path: Path) -> 
     assert (tmp_path / "worker.log.1").stat().st_size == 11 * 1024**2
 
 
-def test_a_short_log_stays(tmp_path: Path) -> None:
+def test_short_log_is_not_rotated(tmp_path: Path) -> None:
     with open_log(tmp_path, "worker") as log:
         log.write(b"one\ntwo\nthree\nfour\n")
     trim_logs(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["worker.log"]
-    assert last_lines(tmp_path, "worker") == "two / three / four"
-    assert last_lines(tmp_path, "absent") == ""
+    assert read_last_lines(tmp_path, "worker") == "two / three / four"
+    assert read_last_lines(tmp_path, "absent") == ""
 
 
-def test_a_pause_ends_at_once_when_a_child_has_ended_before_it_or_during_it() -> None:
+def test_pause_ends_immediately_when_a_child_exits() -> None:
     start = time.monotonic()
-    with pauses() as pause:
+    with interruptible_pause() as pause:
         for order in ("exit 0", "sleep 0.3"):
             with subprocess.Popen(["/bin/sh", "-c", order]) as child:
                 while child.poll() is None:
@@ -48,10 +55,10 @@ def test_a_pause_ends_at_once_when_a_child_has_ended_before_it_or_during_it() ->
     assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
 
 
-def test_a_child_ends_when_its_parent_is_killed() -> None:
+def test_child_ends_when_its_parent_is_killed() -> None:
     parent = (
-        "import os, signal\nfrom workers.servers.processes import Child\n"
-        "child = Child(name='x', command=('/bin/sleep', '600'), orphaned=signal.SIGTERM)\n"
+        "import os, signal\nfrom workers.servers.processes import ChildSpec\n"
+        "child = ChildSpec(name='x', command=('/bin/sleep', '600'), parent_death=signal.SIGTERM)\n"
         "with open(os.devnull, 'ab') as log: started = child.start(log)\n"
         "print(started.pid, flush=True)\nsignal.pause()\n"
     )
@@ -66,22 +73,22 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
         os.close(child)
 
 
-def test_a_child_that_does_not_stop_is_killed_with_what_it_started(tmp_path: Path) -> None:
+def test_unresponsive_child_is_killed_with_its_descendants(tmp_path: Path) -> None:
     command = (
         sys.executable,
         "-c",
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); signal.pause()",
     )
     with open_log(tmp_path, "x") as log:
-        process = Child(name="x", command=command, environ={"PYTHONUNBUFFERED": "1"}).start(log)
-    while not last_lines(tmp_path, "x"):
+        process = ChildSpec(name="x", command=command, environ={"PYTHONUNBUFFERED": "1"}).start(log)
+    while not read_last_lines(tmp_path, "x"):
         assert process.poll() is None
     process.terminate()
-    processes.end([process], seconds=0.2)
+    processes.wait_or_kill([process], seconds=0.2)
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_log_that_no_disk_takes_is_dropped_and_its_process_runs(tmp_path: Path) -> None:
+def test_unwritable_log_is_discarded_and_its_process_runs(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"")  # no folder can be created here, even by root
     with open_log(tmp_path / "log", "web") as log:
         assert log.write(b"a line\n") == 7
@@ -90,9 +97,7 @@ def test_a_log_that_no_disk_takes_is_dropped_and_its_process_runs(tmp_path: Path
     assert (tmp_path / "deleted" / "web.log").read_bytes() == b"a line\n"
 
 
-def test_a_log_is_emptied_even_when_the_disk_has_no_room_for_what_it_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_log_is_emptied_when_it_cannot_be_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail_disk_full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -102,18 +107,16 @@ def test_a_log_is_emptied_even_when_the_disk_has_no_room_for_what_it_held(
     assert (tmp_path / "web.log").stat().st_size == 0
 
 
-def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_crashing_child_is_restarted_with_increasing_delays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [1000.0]
     monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: moment[0]))
-    child = Kept(Child(name="x", command=("/bin/false",)), tmp_path)
+    child = SupervisedProcess(ChildSpec(name="x", command=("/bin/false",)), tmp_path)
     pauses = []
     for _ in range(7):
         child.process.wait()
         assert (child.has_died(), child.has_died()) == (True, False)
         died_at = moment[0]
-        while not child.revive():
+        while not child.restart_if_due():
             moment[0] += 1
         pauses.append(moment[0] - died_at)
     assert pauses == [0, 1, 3, 7, 15, 30, 30]
@@ -121,9 +124,11 @@ def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
-def test_a_child_of_root_has_no_rights_of_root(tmp_path: Path) -> None:
-    user = processes.service_user(tmp_path)
-    child = Child(name="x", command=("/bin/sh", "-c", "/usr/bin/id -u; /bin/grep CapEff /proc/self/status"), user=user)
+def test_child_of_root_runs_without_root_privileges(tmp_path: Path) -> None:
+    user = processes.find_service_user(tmp_path)
+    child = ChildSpec(
+        name="x", command=("/bin/sh", "-c", "/usr/bin/id -u; /bin/grep CapEff /proc/self/status"), user=user
+    )
     with open_log(tmp_path, "x") as log:
         assert child.start(log).wait(20) == 0
     assert user is not None
@@ -132,13 +137,11 @@ def test_a_child_of_root_has_no_rights_of_root(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_root", [True, False])
-def test_without_setpriv_root_starts_no_server_and_nobody_else_needs_it(
-    monkeypatch: pytest.MonkeyPatch, *, is_root: bool
-) -> None:
+def test_setpriv_is_required_only_for_root(monkeypatch: pytest.MonkeyPatch, *, is_root: bool) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    child = Child(name="x", command=("/bin/true",), user=ServiceUser("x", 7, 7) if is_root else None)
+    child = ChildSpec(name="x", command=("/bin/true",), user=ServiceUser("x", 7, 7) if is_root else None)
     if is_root:
         with pytest.raises(ServiceMissingError):
-            child.line()
+            child.build_command()
     else:
-        assert child.line() == ["/bin/true"]
+        assert child.build_command() == ["/bin/true"]

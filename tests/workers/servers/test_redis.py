@@ -11,7 +11,7 @@ __all__ = ["own"]
 
 
 @pytest.mark.long
-def test_the_password_of_redis_stands_in_no_command_line_and_no_environment(own: Config) -> None:
+def test_redis_password_is_not_in_command_line_or_environment(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         password = (own.data_dir / "secrets" / "redis_password").read_text()
         for number in servers.processes.values():

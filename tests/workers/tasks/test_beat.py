@@ -1,4 +1,4 @@
-"""Test the intervals of the tick, by a clock that cannot be set."""
+"""Test the intervals of the tick, which are measured by the monotonic clock."""
 
 import time
 from datetime import timedelta
@@ -14,13 +14,11 @@ from workers.tasks.beat import Roll
 from workers.tasks.sync_runner import SyncRunner
 
 
-class EnoughError(Exception):
-    """Ends a scheduler that would otherwise never end."""
+class StopSchedulerError(Exception):
+    """Raised to stop a scheduler that would otherwise run forever."""
 
 
-def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tick_runs_despite_clock_changes_and_failed_parts(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     moment, ticks = [100.0], list[float]()
 
     def fail(*_: object) -> None:
@@ -29,7 +27,7 @@ def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_
     def sleep(seconds: float) -> None:
         moment[0] += seconds
         if moment[0] > 200:
-            raise EnoughError
+            raise StopSchedulerError
 
     clock = SimpleNamespace(monotonic=lambda: moment[0], process_time=time.process_time, sleep=sleep)
     monkeypatch.setattr(beat, "time", clock)
@@ -37,33 +35,33 @@ def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_
     for name in ("Roll", "send_upkeep"):
         monkeypatch.setattr(beat, name, lambda: fail)
     monkeypatch.setattr("workers.periodic.do_each_minute", fail)
-    monkeypatch.setattr(time, "time", lambda: -moment[0])  # it goes back continuously
-    scheduler = beat.Beat(inline.services)
-    with pytest.raises(EnoughError):
+    monkeypatch.setattr(time, "time", lambda: -moment[0])  # runs backwards
+    scheduler = beat.Scheduler(inline.services)
+    with pytest.raises(StopSchedulerError):
         scheduler.run()
     assert ticks == pytest.approx([100 + 5 * number for number in range(21)])
 
 
-def test_behind_its_turn_it_frees_the_rows_of_its_machine_and_does_nothing_else(
+def test_inactive_scheduler_only_releases_rows_of_its_machine(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
 
     def sleep(_seconds: float) -> None:
-        raise EnoughError
+        raise StopSchedulerError
 
     monkeypatch.setattr(beat, "time", SimpleNamespace(monotonic=time.monotonic, process_time=lambda: 0.0, sleep=sleep))
     monkeypatch.setattr("workers.tasks.beat.Turn.is_ours", lambda _turn: False)
     monkeypatch.setattr("workers.tasks.beat.release_ended", lambda: done.append("freed"))
     monkeypatch.setattr(beat, "tick", lambda _services: done.append("ticked"))
-    scheduler = beat.Beat(inline.services)
-    with pytest.raises(EnoughError):
+    scheduler = beat.Scheduler(inline.services)
+    with pytest.raises(StopSchedulerError):
         scheduler.run()
     assert done == ["freed"]
 
 
 @pytest.mark.django_db
-def test_workers_that_answer_are_seen_and_one_that_answered_while_it_ended_gets_no_row_again(
+def test_responding_workers_are_recorded_and_ended_workers_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = [{"a@here": "crawl", "b@there": "match"}, {"a@here": "crawl"}, {"a@here": "crawl"}]

@@ -1,4 +1,4 @@
-"""Test what a worker does besides its tasks."""
+"""Test a worker's heartbeat: released rows, orphaned pool processes, and hung ones."""
 
 import gc
 import os
@@ -18,7 +18,7 @@ from workers.tasks import heartbeat
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_a_killed_process_has_left_is_free_as_soon_as_another_one_takes_its_place(
+def test_rows_of_a_killed_process_are_released_by_its_replacement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     freed: list[str] = []
@@ -39,7 +39,7 @@ def test_what_a_killed_process_has_left_is_free_as_soon_as_another_one_takes_its
     assert not Heartbeat.objects.exists()
 
 
-def test_a_process_of_the_pool_whose_worker_was_killed_before_it_was_tied_to_it_ends(
+def test_pool_process_exits_if_its_worker_was_killed_at_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended: list[int] = []
@@ -52,7 +52,7 @@ def test_a_process_of_the_pool_whose_worker_was_killed_before_it_was_tied_to_it_
     assert ended == [1]
 
 
-def test_a_process_of_the_pool_that_hangs_is_killed_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hung_pool_process_is_killed_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded: list[tuple[str, int]] = []
     monkeypatch.setattr(heartbeat, "HangDetector", partial(HangDetector, limit=2.0))
     monkeypatch.setattr(heartbeat, "record_replacement", lambda _config, name, pid: recorded.append((name, pid)))

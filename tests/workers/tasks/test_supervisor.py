@@ -21,18 +21,18 @@ import requests
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ExitCode
-from exhibit.files.locks import holder
+from exhibit.files.locks import find_holder
 from registry import jobs
 from registry.configuration import load_config
 from registry.services import addresses
 from tests import CHECKOUT
 from tests.assets.installed import install
 from tests.assets.processes import find_processes, free_port, wait_until
-from workers.servers.embedded import lock_folder, servers_answer
+from workers.servers.embedded import are_servers_responding, lock_folder
 from workers.servers.keeper import ensure_servers
-from workers.servers.liveness import SECONDS_VARIABLE, replacements
-from workers.servers.product import services
-from workers.tasks.supervisor import Status, _refuse_taken_port, is_at_work, running_status, stop_running
+from workers.servers.liveness import SECONDS_VARIABLE, list_replacements
+from workers.servers.product import list_services
+from workers.tasks.supervisor import RunningStatus, _check_port, is_running, read_running_status, stop_supervisor
 
 
 @dataclass
@@ -44,8 +44,8 @@ class Product:
     process: "subprocess.Popen[str]"
 
     @property
-    def status(self) -> Status:
-        status = running_status(self.config)
+    def status(self) -> RunningStatus:
+        status = read_running_status(self.config)
         assert status is not None
         return status
 
@@ -79,14 +79,14 @@ def run_product(folder: Path, **settings: str) -> Iterator[Product]:
 
 @pytest.fixture
 def product(open_folder: Path) -> Iterator[Product]:
-    """A product that the test may stop."""
+    """Run a product that the test may stop."""
     with run_product(open_folder) as running_product:
         yield running_product
 
 
 @pytest.fixture(scope="module")
-def lasting() -> Iterator[Product]:
-    """A product that keeps running whatever a test does to parts of it, until the last test stops it."""
+def shared_product() -> Iterator[Product]:
+    """Run a product shared by the tests of this module; the last one stops it."""
     with tempfile.TemporaryDirectory(prefix="exhibit-lasting-") as name:
         Path(name).chmod(0o755)
         with run_product(Path(name)) as running_product:
@@ -95,7 +95,7 @@ def lasting() -> Iterator[Product]:
 
 def list_replaced(product: Product, since: datetime) -> set[str]:
     """Return the names of workers and scheduler with a heartbeat since a time."""
-    with psycopg.connect(addresses.database_url(product.config)) as connection:
+    with psycopg.connect(addresses.get_database_url(product.config)) as connection:
         rows = connection.execute("SELECT name FROM registry_heartbeat WHERE seen_at > %s", [since]).fetchall()
     return {name.partition("@")[0] for (name,) in rows}
 
@@ -111,39 +111,41 @@ def has_started(product: Product) -> bool:
     return all(process.children() for process in processes.values()) and bool(beat.net_connections("unix"))
 
 
-def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
-    status = lasting.status
-    assert lasting.is_answering()
-    assert status.pid == lasting.process.pid
-    assert {child.name for child in services(lasting.config)} == set(status.processes)
-    lines = (lasting.config.data_dir.parent / "said").read_text().splitlines()
+def test_product_starts_and_reports_running_processes(shared_product: Product) -> None:
+    status = shared_product.status
+    assert shared_product.is_answering()
+    assert status.pid == shared_product.process.pid
+    assert {child.name for child in list_services(shared_product.config)} == set(status.processes)
+    lines = (shared_product.config.data_dir.parent / "said").read_text().splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S", line) for line in lines), lines
     assert lines
 
 
-def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
+def test_second_start_is_rejected_with_a_hint(shared_product: Product) -> None:
     command = [sys.executable, "-m", "workers.tasks.supervisor"]
-    second = subprocess.run(command, env=lasting.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
+    second = subprocess.run(
+        command, env=shared_product.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False
+    )
     assert second.returncode == ExitCode.WRONG_USE
     assert "Traceback" not in second.stderr
     assert "exhibit down" in second.stderr
-    assert lasting.is_answering()
+    assert shared_product.is_answering()
 
 
 @pytest.mark.long
-def test_what_is_killed_comes_back(lasting: Product) -> None:
-    before = lasting.status.processes
-    database = find_server(lasting, "postgres")
+def test_killed_processes_are_restarted(shared_product: Product) -> None:
+    before = shared_product.status.processes
+    database = find_server(shared_product, "postgres")
     for number in (*before.values(), database.pid):
         os.kill(number, signal.SIGKILL)
-    wait_until(lambda: not set(before.values()) & set(lasting.status.processes.values()))
-    wait_until(lambda: lasting.is_answering() and servers_answer(lasting.config))
-    with psycopg.connect(addresses.database_url(lasting.config)) as connection:
+    wait_until(lambda: not set(before.values()) & set(shared_product.status.processes.values()))
+    wait_until(lambda: shared_product.is_answering() and are_servers_responding(shared_product.config))
+    with psycopg.connect(addresses.get_database_url(shared_product.config)) as connection:
         assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
 
 
 @pytest.mark.long
-def test_each_process_that_hangs_is_replaced_and_status_says_so(open_folder: Path) -> None:
+def test_hung_processes_are_replaced_and_reported_in_status(open_folder: Path) -> None:
     with run_product(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
         wait_until(lambda: has_started(product))
         before = product.status.processes
@@ -155,7 +157,9 @@ def test_each_process_that_hangs_is_replaced_and_status_says_so(open_folder: Pat
             wait_until(lambda hung=hung: not any(map(psutil.pid_exists, dict(hung).values())))  # type: ignore[misc]
             assert time.monotonic() - start < 60
             wait_until(product.is_answering)
-            assert set(hung) <= {(replacement.name, replacement.pid) for replacement in replacements(product.config)}
+            assert set(hung) <= {
+                (replacement.name, replacement.pid) for replacement in list_replacements(product.config)
+            }
         wait_until(lambda: not set(before.values()) & set(product.status.processes.values()))
         wait_until(lambda: has_started(product))
         command = [sys.executable, "-m", "desk", "status", "--json"]
@@ -165,7 +169,7 @@ def test_each_process_that_hangs_is_replaced_and_status_says_so(open_folder: Pat
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["redis-server", "postgres"])
-def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(name: str, open_folder: Path) -> None:
+def test_silent_server_causes_no_replacements_and_work_resumes(name: str, open_folder: Path) -> None:
     with run_product(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
         wait_until(lambda: has_started(product))
         before = product.status.processes
@@ -180,94 +184,94 @@ def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(n
             for process in stopped:
                 process.resume()
         resumed = now()
-        wait_until(lambda: list_replaced(product, resumed) >= {"tick", *jobs.QUEUES_OF}, 90)
+        wait_until(lambda: list_replaced(product, resumed) >= {"tick", *jobs.QUEUES_BY_WORKER}, 90)
         assert product.is_answering()
         assert product.status.processes == before
-        assert replacements(product.config) == []
+        assert list_replacements(product.config) == []
 
 
 @pytest.mark.long
-def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(lasting: Product) -> None:
-    data = lasting.config.data_dir
-    wait_until(lambda: has_started(lasting))  # a starting process creates its folder
+def test_moved_data_folder_is_awaited_and_not_recreated(shared_product: Product) -> None:
+    data = shared_product.config.data_dir
+    wait_until(lambda: has_started(shared_product))  # a starting process creates its folder
     withheld_store = data.rename(data.with_name("aside"))
-    wait_until(lambda: f"{data} has gone" in (data.parent / "said").read_text())
+    wait_until(lambda: f"The data folder {data} is missing" in (data.parent / "said").read_text())
     assert not data.exists()
     withheld_store.rename(data)
-    wait_until(lambda: servers_answer(lasting.config) and lasting.is_answering())
+    wait_until(lambda: are_servers_responding(shared_product.config) and shared_product.is_answering())
 
 
 @pytest.mark.long
-def test_a_command_that_uses_the_database_keeps_it_beyond_the_end(open_folder: Path) -> None:
+def test_database_stays_up_while_a_command_uses_it(open_folder: Path) -> None:
     with run_product(open_folder) as product:
         with ensure_servers(product.config):
-            assert stop_running(product.config)
-            assert running_status(product.config) is None
-            assert servers_answer(product.config)
+            assert stop_supervisor(product.config)
+            assert read_running_status(product.config) is None
+            assert are_servers_responding(product.config)
         assert product.process.wait(30) == 0
 
 
 @pytest.mark.long
-def test_servers_of_another_command_are_used_and_replaced_when_they_are_killed(open_folder: Path) -> None:
+def test_servers_of_other_command_are_used_and_replaced_when_killed(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     install(config.data_dir)
     with ensure_servers(config):
-        keeper = holder(lock_folder(config) / "servers.lock")
+        keeper = find_holder(lock_folder(config) / "servers.lock")
         assert keeper is not None
         with run_product(open_folder) as product:
-            assert holder(lock_folder(config) / "servers.lock") == keeper
+            assert find_holder(lock_folder(config) / "servers.lock") == keeper
             os.kill(keeper, signal.SIGKILL)
-            wait_until(lambda: holder(lock_folder(config) / "servers.lock") == product.process.pid)
-            wait_until(lambda: servers_answer(config) and product.is_answering())
+            wait_until(lambda: find_holder(lock_folder(config) / "servers.lock") == product.process.pid)
+            wait_until(lambda: are_servers_responding(config) and product.is_answering())
             product.process.terminate()
-            wait_until(lambda: not is_at_work(config))
+            wait_until(lambda: not is_running(config))
             product.process.terminate()  # again, since the servers are still used
             assert product.process.wait(30) == 0
 
 
 @pytest.mark.long
-def test_it_stops_in_time_with_nothing_left(lasting: Product) -> None:
+def test_product_stops_quickly_without_leftover_processes(shared_product: Product) -> None:
     start = time.monotonic()
-    assert stop_running(lasting.config)
+    assert stop_supervisor(shared_product.config)
     assert time.monotonic() - start < 10
-    assert lasting.process.wait(5) == 0
-    assert find_processes(lasting.config.data_dir) == []
-    assert running_status(lasting.config) is None
-    assert not stop_running(lasting.config)
+    assert shared_product.process.wait(5) == 0
+    assert find_processes(shared_product.config.data_dir) == []
+    assert read_running_status(shared_product.config) is None
+    assert not stop_supervisor(shared_product.config)
 
 
 @pytest.mark.long
-def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_folder: Path) -> None:
+def test_killed_supervisor_leaves_no_processes(product: Product, open_folder: Path) -> None:
     product.process.kill()
     product.process.wait(10)
     wait_until(lambda: not find_processes(open_folder))
-    assert running_status(product.config) is None
+    assert read_running_status(product.config) is None
 
 
 @pytest.mark.long
-def test_down_stops_what_is_just_starting(open_folder: Path) -> None:
+def test_stop_ends_a_starting_product(open_folder: Path) -> None:
     own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(free_port())}
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config(own)
-    killed = Status(1, "", "http://127.0.0.1:1/", {})
+    killed = RunningStatus(1, "", "http://127.0.0.1:1/", {})
     (lock_folder(config) / "supervisor.json").write_text(json.dumps(asdict(killed)))  # as after kill -9
     with subprocess.Popen([sys.executable, "-m", "workers.tasks.supervisor"], env=environ, cwd=CHECKOUT) as process:
-        wait_until((open_folder / "data" / "postgres").exists)  # its first start, which takes long
-        assert running_status(config) is None
-        assert stop_running(config)
+        wait_until((open_folder / "data" / "postgres").exists)  # the first start takes long
+        assert read_running_status(config) is None
+        assert stop_supervisor(config)
         assert process.wait(120) == 0
     wait_until(lambda: not find_processes(open_folder))
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
-def test_a_host_on_which_nothing_can_listen_names_its_setting(host: str, tmp_path: Path) -> None:
+def test_invalid_listen_host_is_reported_with_its_setting(host: str, tmp_path: Path) -> None:
     config = replace(load_config({"EXHIBIT_DATA": str(tmp_path)}), web_host=host)
-    with pytest.raises(ConfigError, match=f"can't listen on {host} port") as error_info:
-        _refuse_taken_port(config)
+    with pytest.raises(ConfigError, match=f"cannot listen on {host} port") as error_info:
+        _check_port(config)
     assert "EXHIBIT_WEB_HOST" in error_info.value.hint
 
 
-def test_a_taken_port_is_named(open_folder: Path) -> None:
+def test_port_in_use_is_reported(open_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(port)}

@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.sentences import Sentence
-from registry.db.steps import STEP_BROKE_OFF
+from registry.db.steps import STEP_INTERRUPTED
 from registry.models import Picture
 from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings
 from workers.tasks.sync_runner import SyncRunner
@@ -19,7 +19,7 @@ def pending_ids(inline: SyncRunner) -> list[int]:
 
 
 @pytest.mark.long
-def test_it_works_until_something_is_so_or_nothing_is_due(inline: SyncRunner, pending_ids: list[int]) -> None:
+def test_runner_runs_until_condition_is_met_or_idle(inline: SyncRunner, pending_ids: list[int]) -> None:
     inline.run_until(lambda: Picture.objects.filter(state="done").exists())
     assert set(Picture.objects.values_list("state", flat=True)) == {"done"}
     Picture.objects.update(state="todo")
@@ -27,7 +27,7 @@ def test_it_works_until_something_is_so_or_nothing_is_due(inline: SyncRunner, pe
     assert set(Picture.objects.values_list("state", flat=True)) == {"done"}
 
 
-def test_rows_of_a_step_that_breaks_off_wait_again(inline: SyncRunner, pending_ids: list[int]) -> None:
+def test_rows_of_a_failed_step_are_queued_again(inline: SyncRunner, pending_ids: list[int]) -> None:
     blobs = inline.services.blobs
     assert isinstance(blobs, FolderBlobStore)
     path = blobs.path(Picture.objects.get(pk=pending_ids[0]).digest)
@@ -35,12 +35,12 @@ def test_rows_of_a_step_that_breaks_off_wait_again(inline: SyncRunner, pending_i
     path.mkdir()  # an error that no step expects
     with pytest.raises(IsADirectoryError):
         inline.run_until_idle()
-    broke_off = str(Sentence(STEP_BROKE_OFF, what="IsADirectoryError"))
+    broke_off = str(Sentence(STEP_INTERRUPTED, what="IsADirectoryError"))
     assert set(Picture.objects.values_list("state", "error")) == {("todo", broke_off)}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_interrupt_that_costs_the_connection_stays_an_interrupt(
+def test_interrupt_with_lost_connection_raises_keyboard_interrupt(
     inline: SyncRunner, pending_ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_args: object) -> None:

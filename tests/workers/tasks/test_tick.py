@@ -17,9 +17,9 @@ from redis import Redis
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.machine import SENTENCES
+from exhibit.machine import ERROR_SENTENCES
 from registry import jobs
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.events import events, mail_choices
 from registry.models import (
     AnchorReceipt,
@@ -35,7 +35,7 @@ from registry.models import (
     User,
 )
 from registry.reports.requests import request_report
-from registry.services.addresses import redis_url
+from registry.services.addresses import get_redis_url
 from registry.services.services import Services
 from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import create_case, create_pending_receipts, owner, photograph, register
@@ -46,7 +46,7 @@ __all__ = ["set_clock"]
 
 
 class RecordingServices(Services):
-    """An installation that records its hints, with one queue for all steps."""
+    """Services that record the rows to be sent, and count the messages of all steps as one queue."""
 
     def __init__(self, inline: SyncRunner) -> None:
         self.rows: dict[str, list[int]] = {}
@@ -54,9 +54,9 @@ class RecordingServices(Services):
         super().__init__(inline.services.config, self._remember, lambda _step: self.messages)
 
     def _remember(self, rows: type[Model], ids: Sequence[int], *, by_user: bool = False) -> None:
-        job = jobs.job_of(rows)
+        job = jobs.get_job_for_model(rows)
         if ids:
-            self.rows.setdefault(job.task(is_requested=by_user), []).extend(ids)
+            self.rows.setdefault(job.get_task_name(is_requested=by_user), []).extend(ids)
             self.messages += -(-len(ids) // job.batch)
 
 
@@ -68,11 +68,13 @@ def recording_services(inline: SyncRunner) -> RecordingServices:
 def make_files(rights_holder: Owner, count: int) -> list[int]:
     """Create files of an upload that wait to be registered."""
     upload = Upload.objects.create(owner=rights_holder, number=1, started_by="Ann", started_at=now())
-    rows = [UploadFile(upload=upload, name=f"{n}.jpg", digest=Digest.of(b"%d" % n), size=1) for n in range(count)]
+    rows = [
+        UploadFile(upload=upload, name=f"{n}.jpg", digest=Digest.from_bytes(b"%d" % n), size=1) for n in range(count)
+    ]
     return [row.pk for row in UploadFile.objects.bulk_create(rows)]
 
 
-def test_a_small_upload_does_not_wait_behind_anothers_large_one(recording_services: RecordingServices) -> None:
+def test_small_upload_does_not_wait_for_large_upload_of_other_owner(recording_services: RecordingServices) -> None:
     limit = jobs.JOBS["register"].batch * jobs.MAX_MESSAGES
     large, small = make_files(owner("agency"), limit * 2), make_files(owner("studio"), 3)
     tick(recording_services)
@@ -82,7 +84,7 @@ def test_a_small_upload_does_not_wait_behind_anothers_large_one(recording_servic
 
 
 @contextmanager
-def no_file_may_grow() -> Iterator[None]:
+def simulate_full_disk() -> Iterator[None]:
     """Simulate a full disk for this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
@@ -98,21 +100,21 @@ def test_checkpoint_write_error_does_not_end_the_tick(inline: SyncRunner, caplog
     tick(services)
     signed = LogCheckpoint.objects.count()
     register(services, owner("agency"), photograph(2))
-    with no_file_may_grow():
+    with simulate_full_disk():
         tick(services)
     assert (LogCheckpoint.objects.count(), signed) == (1, 1)
-    assert SENTENCES[errno.EFBIG] in caplog.text
+    assert ERROR_SENTENCES[errno.EFBIG] in caplog.text
     tick(services)
     assert LogCheckpoint.objects.count() == 2
 
 
-def test_one_owner_alone_has_every_place(recording_services: RecordingServices) -> None:
+def test_single_owner_gets_all_slots(recording_services: RecordingServices) -> None:
     large = make_files(owner("agency"), jobs.JOBS["register"].batch * jobs.MAX_MESSAGES * 2)
     tick(recording_services)
     assert recording_services.rows["register"] == large[: jobs.JOBS["register"].batch * jobs.MAX_MESSAGES]
 
 
-def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(recording_services: RecordingServices) -> None:
+def test_busy_step_leaves_slots_for_other_steps_of_its_queue(recording_services: RecordingServices) -> None:
     receipts = create_pending_receipts(*(b"%d" % n for n in range(jobs.JOBS["witness"].batch * jobs.MAX_MESSAGES)))
     change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
     tick(recording_services)
@@ -138,7 +140,7 @@ def test_free_process_gets_the_next_rows_of_its_queue_only(recording_services: R
     assert recording_services.rows == {"report": [first.pk, second.pk]}
 
 
-def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: SyncRunner) -> None:
+def test_mail_is_queued_despite_a_backlog_of_other_steps(inline: SyncRunner) -> None:
     studio = owner("studio")
     sent: list[str] = []
     ann = User.objects.create_user("ann", "ann@example.org")
@@ -150,21 +152,25 @@ def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: Sync
     def count_queued(step: str) -> int:
         return (
             jobs.MAX_MESSAGES
-            if any(jobs.queues()[other] == jobs.queues()[step] for other in jobs.queues() if other != "mail")
+            if any(
+                jobs.list_queues_by_task()[other] == jobs.list_queues_by_task()[step]
+                for other in jobs.list_queues_by_task()
+                if other != "mail"
+            )
             else 0
         )
 
     tick(
         Services(
             inline.services.config,
-            lambda rows, ids, **_: sent.extend([jobs.job_of(rows).name] * bool(ids)),
+            lambda rows, ids, **_: sent.extend([jobs.get_job_for_model(rows).name] * bool(ids)),
             count_queued,
         )
     )
     assert sent == ["mail"]
 
 
-def test_idle_tick_makes_four_queries_and_none_to_redis(
+def test_idle_tick_makes_four_database_queries_and_no_redis_queries(
     inline: SyncRunner, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     queries: list[str] = []
@@ -173,7 +179,7 @@ def test_idle_tick_makes_four_queries_and_none_to_redis(
         queries.append(step)
         return 0
 
-    services = Services(inline.services.config, queued=count_queued)
+    services = Services(inline.services.config, count_queued=count_queued)
     inline.run_until_idle()
     tick(services)
     with django_assert_num_queries(4):
@@ -182,7 +188,7 @@ def test_idle_tick_makes_four_queries_and_none_to_redis(
 
 
 @pytest.mark.long
-def test_what_a_person_waits_for_goes_through_its_own_queue_although_its_message_was_lost(
+def test_user_requested_rows_use_their_own_queue_after_lost_message(
     recording_services: RecordingServices,
 ) -> None:
     case = create_case(recording_services, owner("studio"))
@@ -191,19 +197,19 @@ def test_what_a_person_waits_for_goes_through_its_own_queue_although_its_message
     tick(recording_services)
     assert recording_services.rows.pop("capture") == captures
     assert "capture_asked" not in recording_services.rows
-    recording_services.messages = 0  # all are confirmed
-    confirm(Services(recording_services.config), case, by="Ann", reason="A copy.")
+    recording_services.messages = 0  # all messages are confirmed
+    confirm_case(Services(recording_services.config), case, by="Ann", reason="A copy.")
     tick(recording_services)
     assert recording_services.rows["capture_asked"] == captures
 
 
-def test_tries_that_a_clock_that_was_ahead_has_counted_lock_nobody_out(
+def test_attempts_counted_by_a_fast_clock_are_cleared(
     inline: SyncRunner,
     set_clock: Any,  # noqa: ANN401
 ) -> None:
     cache.set("tries", [1.0], timeout=366 * 24 * 3600)
-    queue = Redis.from_url(redis_url(inline.services.config))
-    queue.set("a-queue", "waits")
+    queue = Redis.from_url(get_redis_url(inline.services.config))
+    queue.set("a-queue", "is_pending")
     tick(inline.services)
     assert cache.get("tries") == [1.0]
     set_clock(YEAR)
@@ -212,5 +218,5 @@ def test_tries_that_a_clock_that_was_ahead_has_counted_lock_nobody_out(
     set_clock(timedelta(0))
     tick(Services(inline.services.config))
     assert cache.get("tries") is None
-    assert queue.getdel("a-queue") == b"waits"
+    assert queue.getdel("a-queue") == b"is_pending"
     queue.close()

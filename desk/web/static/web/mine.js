@@ -1,4 +1,4 @@
-// Takes a picture or an address that is dropped anywhere on the form; what is dropped is sent by a button alone.
+// Accepts a picture or a URL that is dropped on the form. Dropping does not submit the form.
 "use strict";
 
 const form = document.querySelector("form[data-mine]");
@@ -7,8 +7,8 @@ if (form) {
   form.addEventListener("dragover", (event) => { event.preventDefault(); });
   form.addEventListener("drop", (event) => {
     event.preventDefault();
-    const address = event.dataTransfer.getData("text/uri-list").split("\n").find((line) => /^https?:/.test(line));
-    if (address) form.elements.url.value = address.trim();
+    const url = event.dataTransfer.getData("text/uri-list").split("\n").find((line) => /^https?:/.test(line));
+    if (url) form.elements.url.value = url.trim();
     else if (event.dataTransfer.files.length) form.elements.file.files = event.dataTransfer.files;
   });
 }

@@ -1,15 +1,15 @@
-// Buttons with data-act need a passkey: it is asked for what they would do, and its answer is sent with their form.
+// Buttons with data-act require a passkey: the assertion for their action is requested and submitted with their form.
 (() => {
   "use strict";
-  const { ask, failed } = document.currentScript.dataset;
+  const { ask: optionsUrl, failed: failureMessage } = document.currentScript.dataset;
 
-  async function answered(form, { act, of }) {
+  async function requestAssertion(form, { act, of }) {
     const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
-    const response = await fetch(ask, { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ act, of }) });
+    const response = await fetch(optionsUrl, { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ act, of }) });
     const options = await response.json();
     if (!response.ok) throw new Error(options.problem);
-    const answer = await window.webauthnJSON.get(options).catch(() => { throw new Error(failed); });
-    return JSON.stringify(answer);
+    const assertion = await window.webauthnJSON.get(options).catch(() => { throw new Error(failureMessage); });
+    return JSON.stringify(assertion);
   }
 
   document.addEventListener("submit", async (event) => {
@@ -18,12 +18,12 @@
     event.preventDefault();
     try {
       const field = Object.assign(document.createElement("input"), { type: "hidden", name: "passkey" });
-      field.value = await answered(form, button.dataset);
+      field.value = await requestAssertion(form, button.dataset);
       form.append(field);
       form.requestSubmit(button);
     } catch (error) {
-      const told = form.querySelector(".passkey-told") || button.insertAdjacentElement("afterend", document.createElement("p"));
-      Object.assign(told, { className: "message error passkey-told", role: "alert", textContent: error.message });
+      const messageElement = form.querySelector(".passkey-told") || button.insertAdjacentElement("afterend", document.createElement("p"));
+      Object.assign(messageElement, { className: "message error passkey-told", role: "alert", textContent: error.message });
     }
   });
 })();

@@ -1,10 +1,10 @@
-// Shows a message about finds, and opens the page of finds when it is pressed. It answers no request and keeps nothing.
+// Shows push notifications about matches and opens the matches page on click. Handles no requests and caches nothing.
 "use strict";
 
 self.addEventListener("push", (event) => {
   const { title, body, lang, page } = event.data.json();
   const icon = new URL("/assets/current/web/icon-192.png", self.location).href;
-  // the one that is shown gives way to the next
+  // A new notification replaces the displayed one (same tag).
   event.waitUntil(self.registration.showNotification(title, { body, lang, icon, data: page, tag: "finds", renotify: true }));
 });
 

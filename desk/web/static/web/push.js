@@ -1,63 +1,63 @@
-// Has a browser told of finds, once its person has pressed the button; else says why that isn't possible here.
+// Enables push notifications about matches when the user presses the button, or shows why they are not available.
 (() => {
   "use strict";
-  const place = document.querySelector("[data-push]");
-  if (!place) return;
-  const { push: key, worker, here } = place.dataset;
-  const form = place.querySelector("form");
-  const show = (state) => {
-    for (const one of place.querySelectorAll("[data-when]")) one.hidden = one.dataset.when !== state;
+  const container = document.querySelector("[data-push]");
+  if (!container) return;
+  const { push: publicKey, worker: workerUrl, here: hasSubscription } = container.dataset;
+  const form = container.querySelector("form");
+  const showState = (state) => {
+    for (const element of container.querySelectorAll("[data-when]")) element.hidden = element.dataset.when !== state;
   };
 
-  // whether the browser's maker still sends it what this installation, by its present key, has for it
-  async function listens() {
-    const registration = await navigator.serviceWorker.getRegistration(worker);
-    const bytes = (await registration?.pushManager.getSubscription())?.options.applicationServerKey ?? new ArrayBuffer();
-    const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-    return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "") === key;
+  // Returns whether the browser has a push subscription for the current public key of this installation.
+  async function isSubscriptionCurrent() {
+    const registration = await navigator.serviceWorker.getRegistration(workerUrl);
+    const keyBytes = (await registration?.pushManager.getSubscription())?.options.applicationServerKey ?? new ArrayBuffer();
+    const encodedKey = btoa(String.fromCharCode(...new Uint8Array(keyBytes)));
+    return encodedKey.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "") === publicKey;
   }
 
-  async function state() {
+  async function getState() {
     if (!window.isSecureContext) return "insecure";
     if (!("serviceWorker" in navigator && "PushManager" in window && "Notification" in window)) {
-      const touched = /iPhone|iPad/.test(navigator.userAgent) || (/Mac OS/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
-      return touched && !navigator.standalone ? "install" : "unsupported";
+      const isAppleTouchDevice = /iPhone|iPad/.test(navigator.userAgent) || (/Mac OS/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
+      return isAppleTouchDevice && !navigator.standalone ? "install" : "unsupported";
     }
     if (Notification.permission === "denied") return "denied";
-    const on = here && Notification.permission === "granted" && await listens().catch(() => false);
-    return on ? "on" : "off";
+    const isOn = hasSubscription && Notification.permission === "granted" && await isSubscriptionCurrent().catch(() => false);
+    return isOn ? "on" : "off";
   }
 
-  async function registered() {
-    const registration = await navigator.serviceWorker.register(worker);
-    const coming = registration.installing || registration.waiting;
+  async function registerWorker() {
+    const registration = await navigator.serviceWorker.register(workerUrl);
+    const pendingWorker = registration.installing || registration.waiting;
     if (!registration.active) {
-      await new Promise((done, failed) => {
-        coming.addEventListener("statechange", () => {
-          if (coming.state === "activated") done();
-          else if (coming.state === "redundant") failed();
+      await new Promise((resolve, reject) => {
+        pendingWorker.addEventListener("statechange", () => {
+          if (pendingWorker.state === "activated") resolve();
+          else if (pendingWorker.state === "redundant") reject();
         });
       });
     }
     return registration;
   }
 
-  async function subscribed() {
-    const { pushManager } = await registered();
-    await (await pushManager.getSubscription())?.unsubscribe(); // of somebody else, or for another key
-    return (await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key })).toJSON();
+  async function subscribe() {
+    const { pushManager } = await registerWorker();
+    await (await pushManager.getSubscription())?.unsubscribe(); // it may belong to another account or public key
+    return (await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: publicKey })).toJSON();
   }
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (await Notification.requestPermission() !== "granted") return show(await state());
+    if (await Notification.requestPermission() !== "granted") return showState(await getState());
     try {
-      const { endpoint, keys } = await subscribed();
+      const { endpoint, keys } = await subscribe();
       for (const [name, value] of Object.entries({ endpoint, ...keys })) form.elements[name].value = value;
       form.submit();
     } catch {
-      show("failed");
+      showState("failed");
     }
   });
-  state().then(show);
+  getState().then(showState);
 })();

@@ -1,450 +1,450 @@
-// The queue by keys: one case is current, decisions are sent one after the other while the next case is looked at already;
-// what is confirmed can be ticked and carried on to a bundle or a notice.
-// No key is lost, however fast they come: each waits until those before it are done and its case stands on the page, and
-// is about the case that is current then. So it decides the next one in order, never one twice, and never one that wasn't
-// shown. The cases that follow are fetched before the last one is reached. What the site refuses is open again, and said.
-// Without this file the same buttons are plain forms.
+// Keyboard shortcuts for the case queue. One case is current. Decisions are sent one at a time in the background while
+// the user reviews the next case. Confirmed cases can be ticked and used for a bundle or a notice.
+// No key press is lost: each one is queued until the earlier ones have finished and the next case is displayed. It then
+// applies to the current case. A key therefore never decides a case twice, or a case that was not displayed.
+// More cases are fetched before the last one is reached. If the server refuses a decision, the case is reopened and the
+// error is displayed. Without this script, the same buttons submit plain forms.
 (() => {
   "use strict";
   const form = document.getElementById("decide");
   let items = [...document.querySelectorAll(".item")];
   if (!items.length) return;
-  const said = document.getElementById("said");
-  const undo = document.getElementById("undo");
-  const reason = document.getElementById("reason");
-  const assigning = document.getElementById("assign");
-  const keys = document.getElementById("keys");
-  let next = document.getElementById("next");
-  const AHEAD = 6;
-  const NEAR = 10; // so many before the last one, those that follow are fetched
-  const BEHIND = 90; // so many decided ones stay on the page
-  let current = -1;
-  let whole = null;
-  let sending = Promise.resolve();
-  let waiting = 0;
-  const done = undo && !undo.disabled ? [{ numbers: undo.value.split(" ").slice(1) }] : []; // what can be taken back
-  const typed = []; // what keys ask for that waits, in order
-  let busy = 0; // what keys wait for
-  let words = null; // the reason that was written before the key that is at work
-  let proposing = false;
-  let proposed = null; // the licence that Enter takes
-  let leaving = false;
-  let loading = null;
-  const refused = new Map(); // why the site refused to decide a case, by its number
+  const statusLine = document.getElementById("said");
+  const undoButton = document.getElementById("undo");
+  const reasonField = document.getElementById("reason");
+  const assignForm = document.getElementById("assign");
+  const shortcutsDialog = document.getElementById("keys");
+  let nextLink = document.getElementById("next");
+  const PRELOAD_COUNT = 6;
+  const LOAD_THRESHOLD = 10; // fetch more cases when at most this many are left on the page
+  const MAX_DECIDED_BEHIND = 90; // number of decided cases to keep above the current one
+  let currentIndex = -1;
+  let selectedGroup = null;
+  let sendQueue = Promise.resolve();
+  let pendingCount = 0;
+  const undoStack = undoButton && !undoButton.disabled ? [{ numbers: undoButton.value.split(" ").slice(1) }] : []; // actions that can be undone
+  const keyQueue = []; // commands of keys that have not been run yet, in order
+  let activeCount = 0; // running operations that block queued keys
+  let savedReason = null; // the reason that was entered before the key that is being processed
+  let isLoadingLicences = false;
+  let proposedLicence = null; // the licence that Enter selects
+  let isLeaving = false;
+  let loadingPromise = null;
+  const refusals = new Map(); // error messages of refused decisions, by case number
 
-  const item = (number) => document.getElementById(`case-${number}`);
-  const isOpen = (one) => !one.hasAttribute("data-decided");
-  const open = () => items.filter(isOpen);
-  const say = (sentence) => { if (said) said.textContent = sentence || trouble(); };
-  const trouble = () => (refused.size ? `${said.dataset.stay} ${[...refused.keys()].join(", ")}. ${[...refused.values()].pop()}` : "");
-  const offer = () => { undo.disabled = !done.length; };
+  const findItem = (number) => document.getElementById(`case-${number}`);
+  const isOpen = (item) => !item.hasAttribute("data-decided");
+  const getOpenItems = () => items.filter(isOpen);
+  const showStatus = (message) => { if (statusLine) statusLine.textContent = message || describeRefusals(); };
+  const describeRefusals = () => (refusals.size ? `${statusLine.dataset.stay} ${[...refusals.keys()].join(", ")}. ${[...refusals.values()].pop()}` : "");
+  const updateUndoButton = () => { undoButton.disabled = !undoStack.length; };
 
-  function pump() {
-    while (!busy && typed.length) typed.shift()();
+  function runQueuedKeys() {
+    while (!activeCount && keyQueue.length) keyQueue.shift()();
   }
 
-  // keys wait until this is done
-  function hold(promise) {
-    busy += 1;
-    promise.finally(() => { busy -= 1; pump(); });
+  // Defers queued keys until the promise is settled.
+  function blockKeysUntil(promise) {
+    activeCount += 1;
+    promise.finally(() => { activeCount -= 1; runQueuedKeys(); });
   }
 
-  // another page comes: keys are about the one that is seen
-  function leave() {
-    typed.length = 0;
-    leaving = true;
-    setTimeout(() => { leaving = false; }, 3000); // it didn't
+  // Discards queued keys before navigation: they were meant for the current page.
+  function startLeaving() {
+    keyQueue.length = 0;
+    isLeaving = true;
+    setTimeout(() => { isLeaving = false; }, 3000); // navigation did not happen
   }
 
-  // until what was changed can be seen
-  const painted = () => new Promise((seen) => {
-    requestAnimationFrame(() => setTimeout(seen));
-    setTimeout(seen, 250); // of a page that isn't shown no frame comes
+  // Resolves when the browser has painted the changes.
+  const waitForPaint = () => new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 250); // hidden pages get no animation frames
   });
 
-  function look(index) {
+  function selectItem(index) {
     if (index < 0 || index >= items.length) return;
-    proposed = null;
-    items[current]?.classList.remove("current");
-    current = index;
-    const one = items[index];
-    one.classList.add("current");
-    one.scrollIntoView({ block: "center" });
-    if (document.activeElement !== reason) one.focus({ preventScroll: true }); // a reason is being written
-    for (const later of items.slice(index, index + AHEAD)) {
-      for (const picture of later.querySelectorAll("img")) picture.loading = "eager";
+    proposedLicence = null;
+    items[currentIndex]?.classList.remove("current");
+    currentIndex = index;
+    const item = items[index];
+    item.classList.add("current");
+    item.scrollIntoView({ block: "center" });
+    if (document.activeElement !== reasonField) item.focus({ preventScroll: true }); // keep the focus while a reason is being entered
+    for (const upcomingItem of items.slice(index, index + PRELOAD_COUNT)) {
+      for (const picture of upcomingItem.querySelectorAll("img")) picture.loading = "eager";
     }
-    if (whole && !whole.contains(one)) group(null);
-    if (next && items.length - index <= NEAR) load();
-    hold(painted());
+    if (selectedGroup && !selectedGroup.contains(item)) selectGroup(null);
+    if (nextLink && items.length - index <= LOAD_THRESHOLD) loadNextPage();
+    blockKeysUntil(waitForPaint());
   }
 
-  function step(by) {
-    let index = current + by;
-    while (index >= 0 && index < items.length && !isOpen(items[index]) && open().length) index += by;
-    if (index >= items.length && next && by > 0) {
-      hold(load().then(() => step(by))); // one more try each time: in the end there is no next page
+  function moveSelection(offset) {
+    let index = currentIndex + offset;
+    while (index >= 0 && index < items.length && !isOpen(items[index]) && getOpenItems().length) index += offset;
+    if (index >= items.length && nextLink && offset > 0) {
+      blockKeysUntil(loadNextPage().then(() => moveSelection(offset))); // ends when there is no next page
       return;
     }
-    if (index >= 0 && index < items.length) look(index);
-    if (!open().length) say(said?.dataset.all ?? "");
+    if (index >= 0 && index < items.length) selectItem(index);
+    if (!getOpenItems().length) showStatus(statusLine?.dataset.all ?? "");
   }
 
-  // the cases that follow come below those that are here; done when some have, or there are no more
-  function load() {
-    loading ??= further().finally(() => { loading = null; });
-    return loading;
+  // Appends the next cases to the list. Resolves when cases were added or there are no more.
+  function loadNextPage() {
+    loadingPromise ??= fetchNextItems().finally(() => { loadingPromise = null; });
+    return loadingPromise;
   }
 
-  async function further() {
-    await sending; // what was decided has left the list
-    let address = new URL(next.href);
-    if (next.dataset.skip) address.searchParams.set("skip", next.dataset.skip);
+  async function fetchNextItems() {
+    await sendQueue; // the server's list no longer contains the cases decided so far
+    let url = new URL(nextLink.href);
+    if (nextLink.dataset.skip) url.searchParams.set("skip", nextLink.dataset.skip);
     for (;;) {
-      const page = await fetched(address);
-      const came = append(page);
-      const link = page.getElementById("next");
-      if (!link) { next.remove(); next = null; return; }
-      if (came) { if (next.dataset.skip) aim(); else next.href = link.getAttribute("href"); return; }
-      address = new URL(link.getAttribute("href"), address);
+      const nextDocument = await fetchPage(url);
+      const addedCount = appendItems(nextDocument);
+      const link = nextDocument.getElementById("next");
+      if (!link) { nextLink.remove(); nextLink = null; return; }
+      if (addedCount) { if (nextLink.dataset.skip) updateNextLink(); else nextLink.href = link.getAttribute("href"); return; }
+      url = new URL(link.getAttribute("href"), url);
     }
   }
 
-  async function fetched(address) {
-    for (let pause = 500; ; pause = Math.min(pause * 2, 8000)) {
+  async function fetchPage(url) {
+    for (let delay = 500; ; delay = Math.min(delay * 2, 8000)) {
       try {
-        const answer = await fetch(address);
-        if (answer.redirected || (answer.status >= 400 && answer.status < 500)) {
-          leave();
-          location.href = address; // signed out, or not a member any more
+        const response = await fetch(url);
+        if (response.redirected || (response.status >= 400 && response.status < 500)) {
+          startLeaving();
+          location.href = url; // signed out, or no longer a member
           return await new Promise(() => {});
         }
-        if (answer.ok) { told(); return new DOMParser().parseFromString(await answer.text(), "text/html"); }
-      } catch { /* nobody answers */ }
-      say(said?.dataset.missing ?? "");
-      await new Promise((go) => setTimeout(go, pause));
+        if (response.ok) { clearRequestError(); return new DOMParser().parseFromString(await response.text(), "text/html"); }
+      } catch { /* no response; try again */ }
+      showStatus(statusLine?.dataset.missing ?? "");
+      await new Promise((resolve) => setTimeout(resolve, delay));
     }
   }
 
-  function append(page) {
-    let came = 0;
-    for (const section of page.querySelectorAll(".group")) {
-      const twice = [...section.querySelectorAll(".item")].filter((one) => item(one.dataset.number));
-      for (const one of twice) one.remove();
-      const fresh = section.querySelectorAll(".item").length;
-      if (!fresh) continue;
-      came += fresh;
-      without(section, twice.map((one) => one.dataset.number));
-      for (const one of section.querySelectorAll("[data-key=t]")) one.hidden = !form;
+  function appendItems(nextDocument) {
+    let addedCount = 0;
+    for (const section of nextDocument.querySelectorAll(".group")) {
+      const duplicates = [...section.querySelectorAll(".item")].filter((item) => findItem(item.dataset.number));
+      for (const item of duplicates) item.remove();
+      const newCount = section.querySelectorAll(".item").length;
+      if (!newCount) continue;
+      addedCount += newCount;
+      removeFromGroupActions(section, duplicates.map((item) => item.dataset.number));
+      for (const button of section.querySelectorAll("[data-key=t]")) button.hidden = !form;
       [...document.querySelectorAll(".group")].pop().after(document.adoptNode(section));
     }
-    const at = items[current];
+    const currentItem = items[currentIndex];
     items = [...document.querySelectorAll(".item")];
     for (const section of document.querySelectorAll(".group")) {
-      const rows = rowsOf(section);
-      const last = items.indexOf(rows[rows.length - 1]);
-      if (last < current - BEHIND && !rows.some(isOpen) && !section.querySelector(".pick input:checked")) section.remove();
+      const groupItems = getGroupItems(section);
+      const lastIndex = items.indexOf(groupItems[groupItems.length - 1]);
+      if (lastIndex < currentIndex - MAX_DECIDED_BEHIND && !groupItems.some(isOpen) && !section.querySelector(".pick input:checked")) section.remove();
     }
-    items = items.filter((one) => one.isConnected);
-    current = at ? items.indexOf(at) : current;
-    return came;
+    items = items.filter((item) => item.isConnected);
+    currentIndex = currentItem ? items.indexOf(currentItem) : currentIndex;
+    return addedCount;
   }
 
-  // a group's own buttons name none that stand elsewhere on the page
-  function without(section, numbers) {
-    const kept = (text) => text.split(" ").filter((one) => !numbers.includes(one)).join(" ");
-    for (const one of section.querySelectorAll(".whole button[value]")) one.value = kept(one.value);
-    for (const one of section.querySelectorAll("[data-numbers]")) one.dataset.numbers = kept(one.dataset.numbers);
+  // Removes the numbers of cases that are already on the page from the values of a group's buttons.
+  function removeFromGroupActions(section, numbers) {
+    const removeNumbers = (text) => text.split(" ").filter((number) => !numbers.includes(number)).join(" ");
+    for (const button of section.querySelectorAll(".whole button[value]")) button.value = removeNumbers(button.value);
+    for (const element of section.querySelectorAll("[data-numbers]")) element.dataset.numbers = removeNumbers(element.dataset.numbers);
   }
 
-  // where the list goes on, for whoever follows the link: behind what is still open here
-  function aim() {
-    const address = new URL(next.href);
-    address.searchParams.set("skip", Number(next.dataset.skip) + open().length);
-    next.href = address;
+  // Updates the link to the next page so that it skips the cases still open on this page.
+  function updateNextLink() {
+    const url = new URL(nextLink.href);
+    url.searchParams.set("skip", Number(nextLink.dataset.skip) + getOpenItems().length);
+    nextLink.href = url;
   }
 
-  // that something isn't answered is said no longer
-  function told() {
-    if (said && [said.dataset.failed, said.dataset.missing, said.dataset.unassigned].includes(said.textContent)) say("");
+  // Clears the message about a failed request.
+  function clearRequestError() {
+    if (statusLine && [statusLine.dataset.failed, statusLine.dataset.missing, statusLine.dataset.unassigned].includes(statusLine.textContent)) showStatus("");
   }
 
-  function group(section) {
-    proposed = null;
-    whole?.classList.remove("chosen");
-    whole?.querySelector(".whole")?.removeAttribute("open");
-    whole = section;
-    if (!section) { say(""); return; }
+  function selectGroup(section) {
+    proposedLicence = null;
+    selectedGroup?.classList.remove("chosen");
+    selectedGroup?.querySelector(".whole")?.removeAttribute("open");
+    selectedGroup = section;
+    if (!section) { showStatus(""); return; }
     section.classList.add("chosen");
     section.querySelector(".whole")?.setAttribute("open", "");
-    say(said.dataset.group);
+    showStatus(statusLine.dataset.group);
   }
 
-  // the boxes of what is confirmed, among some rows: only that is carried on to a bundle or a notice
-  const boxes = (rows) => rows.filter((one) => one.dataset.decision === "confirmed").map((one) => one.querySelector(".pick input"));
-  const rowsOf = (section) => items.filter((one) => section.contains(one));
-  const chosen = () => (whole ? rowsOf(whole) : items.slice(Math.max(current, 0), current + 1));
-  const ticked = () => document.querySelectorAll(".pick input:checked").length;
-  const count = () => { document.getElementById("ticked").textContent = `${ticked()} ${said.dataset.ticked}`; };
+  // Returns the checkboxes of the confirmed cases: only these can be used for a bundle or a notice.
+  const getCheckboxes = (groupItems) => groupItems.filter((item) => item.dataset.decision === "confirmed").map((item) => item.querySelector(".pick input"));
+  const getGroupItems = (section) => items.filter((item) => section.contains(item));
+  const getSelectedItems = () => (selectedGroup ? getGroupItems(selectedGroup) : items.slice(Math.max(currentIndex, 0), currentIndex + 1));
+  const countTicked = () => document.querySelectorAll(".pick input:checked").length;
+  const updateTickedCount = () => { document.getElementById("ticked").textContent = `${countTicked()} ${statusLine.dataset.ticked}`; };
 
-  function tick(some) {
-    const wanted = !some.every((one) => one.checked);
-    for (const one of some) one.checked = wanted;
-    count();
+  function toggleCheckboxes(checkboxes) {
+    const shouldCheck = !checkboxes.every((checkbox) => checkbox.checked);
+    for (const checkbox of checkboxes) checkbox.checked = shouldCheck;
+    updateTickedCount();
   }
 
-  async function carry(key) {
-    const section = whole;
-    await sending; // what was confirmed a moment ago goes with it
-    if (!section && !ticked()) tick(boxes(chosen()));
-    if (section ? boxes(rowsOf(section)).length : ticked()) {
-      leave();
+  async function openBundleOrNotice(key) {
+    const section = selectedGroup;
+    await sendQueue; // include cases that were confirmed a moment ago
+    if (!section && !countTicked()) toggleCheckboxes(getCheckboxes(getSelectedItems()));
+    if (section ? getCheckboxes(getGroupItems(section)).length : countTicked()) {
+      startLeaving();
       document.querySelector(section ? `.chosen .carry [data-key="${key}"]` : `#take [data-key="${key}"]`)?.click();
     }
   }
 
-  async function visit(one) {
-    await sending; // what was decided a moment ago is decided there, too
-    leave();
-    one.querySelector("h3 a").click();
+  async function openCase(item) {
+    await sendQueue; // the case page must include the latest decision
+    startLeaving();
+    item.querySelector("h3 a").click();
   }
 
-  async function make(button) {
-    await sending; // what was decided a moment ago goes first
-    leave();
+  async function pressAfterSending(button) {
+    await sendQueue; // send pending decisions first
+    startLeaving();
     button.click();
   }
 
-  // decides what is still open of the cases that a button names
+  // Decides those cases named in a button's value that are still open.
   function decide(value) {
-    const [choice, ...named] = value.split(" ");
-    const numbers = named.filter((one) => item(one) && isOpen(item(one)));
+    const [choice, ...requestedNumbers] = value.split(" ");
+    const numbers = requestedNumbers.filter((number) => findItem(number) && isOpen(findItem(number)));
     if (!numbers.length) return;
     const body = new FormData(form);
-    const made = { numbers };
-    if (words === null) reason.value = ""; else body.set("reason", words);
-    for (const number of numbers) { item(number).setAttribute("data-decided", "sent"); refused.delete(number); }
-    done.push(made);
-    group(null);
-    items[current]?.classList.remove("current");
-    current = items.indexOf(item(numbers[numbers.length - 1]));
-    step(1);
-    offer();
-    inTurn(() => send(body, choice, made));
+    const action = { numbers };
+    if (savedReason === null) reasonField.value = ""; else body.set("reason", savedReason);
+    for (const number of numbers) { findItem(number).setAttribute("data-decided", "sent"); refusals.delete(number); }
+    undoStack.push(action);
+    selectGroup(null);
+    items[currentIndex]?.classList.remove("current");
+    currentIndex = items.indexOf(findItem(numbers[numbers.length - 1]));
+    moveSelection(1);
+    updateUndoButton();
+    enqueue(() => sendDecision(body, choice, action));
   }
 
-  function takeBack() {
-    const last = done.pop();
-    offer();
-    if (last?.assigned) hold(inTurn(() => assign("undo", last.assigned)));
-    else if (last) hold(inTurn(() => (last.numbers.length ? send(new FormData(form), "undo", last) : null)));
+  function undoLast() {
+    const lastAction = undoStack.pop();
+    updateUndoButton();
+    if (lastAction?.assigned) blockKeysUntil(enqueue(() => sendAssignment("undo", lastAction.assigned)));
+    else if (lastAction) blockKeysUntil(enqueue(() => (lastAction.numbers.length ? sendDecision(new FormData(form), "undo", lastAction) : null)));
   }
 
-  function inTurn(deed) {
-    waiting += 1;
-    sending = sending.then(deed).finally(() => { waiting -= 1; });
-    return sending;
+  function enqueue(task) {
+    pendingCount += 1;
+    sendQueue = sendQueue.then(task).finally(() => { pendingCount -= 1; });
+    return sendQueue;
   }
 
-  // made: the cases that were decided together, of which the answer leaves those that this decision holds for
-  async function send(body, choice, made) {
-    const { numbers } = made;
-    let answer = null;
+  // Sends a decision. `action` contains the cases decided together; only those that the server accepted stay in it.
+  async function sendDecision(body, choice, action) {
+    const { numbers } = action;
+    let response = null;
     body.set("decide", [choice, ...numbers].join(" "));
-    for (let pause = 500; !answer; pause = Math.min(pause * 2, 8000)) {
+    for (let delay = 500; !response; delay = Math.min(delay * 2, 8000)) {
       try {
-        answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-        if (answer.status >= 500) answer = null;
-      } catch { answer = null; }
-      if (!answer) { say(said.dataset.failed); await new Promise((go) => setTimeout(go, pause)); }
+        response = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+        if (response.status >= 500) response = null;
+      } catch { response = null; }
+      if (!response) { showStatus(statusLine.dataset.failed); await new Promise((resolve) => setTimeout(resolve, delay)); }
     }
-    told();
+    clearRequestError();
     let outcome = {};
-    try { outcome = await answer.json(); } catch { /* a page came instead: signed out, or not permitted */ }
+    try { outcome = await response.json(); } catch { /* the response is a page: signed out, or not permitted */ }
     if (!outcome.cases) {
-      const why = outcome.error ?? said.dataset.refused;
+      const reasonText = outcome.error ?? statusLine.dataset.refused;
       if (choice === "undo") {
-        done.push(made);
-        typed.length = 0; // what was typed behind it is about a case that it didn't lead back to
-        say(why);
+        undoStack.push(action);
+        keyQueue.length = 0; // later keys were meant for a case that this undo did not return to
+        showStatus(reasonText);
       } else {
-        forget(made, numbers);
-        for (const number of numbers) refuse(number, why);
-        say("");
+        discardAction(action, numbers);
+        for (const number of numbers) showRefusal(number, reasonText);
+        showStatus("");
       }
-      offer();
+      updateUndoButton();
       return;
     }
-    for (const one of outcome.cases) show(one);
-    showLeft(outcome.left);
+    for (const result of outcome.cases) updateItem(result);
+    showRemaining(outcome.left);
     if (choice === "undo") {
-      const first = item(numbers[0]);
-      if (first) look(items.indexOf(first));
-      else say(said.dataset.elsewhere);
+      const firstItem = findItem(numbers[0]);
+      if (firstItem) selectItem(items.indexOf(firstItem));
+      else showStatus(statusLine.dataset.elsewhere);
     } else {
-      made.numbers = outcome.cases.filter((one) => one.done).map((one) => String(one.number));
-      if (!made.numbers.length) forget(made, []);
+      action.numbers = outcome.cases.filter((result) => result.done).map((result) => String(result.number));
+      if (!action.numbers.length) discardAction(action, []);
     }
-    offer();
+    updateUndoButton();
   }
 
-  function showLeft(left) {
-    document.querySelector("#left strong").textContent = left.toLocaleString(document.documentElement.lang);
+  function showRemaining(remaining) {
+    document.querySelector("#left strong").textContent = remaining.toLocaleString(document.documentElement.lang);
   }
 
-  // assigns cases, or takes that back; answers with what takes it back, empty where nothing changed
-  async function assign(name, value) {
-    const body = new FormData(assigning);
-    body.set(name, value);
+  // Assigns cases, or undoes an assignment. Returns the value that undoes it, or an empty string if nothing changed.
+  async function sendAssignment(fieldName, value) {
+    const body = new FormData(assignForm);
+    body.set(fieldName, value);
     let outcome = {};
     try {
-      const answer = await fetch(assigning.action, { method: "POST", body, headers: { Accept: "application/json" } });
-      outcome = await answer.json();
-    } catch { /* nobody answers, or a page came instead: signed out, or not permitted */ }
-    if (!outcome.cases) { say(outcome.error ?? said.dataset.unassigned); return ""; }
-    for (const one of outcome.cases) {
-      const place = item(one.number)?.querySelector(".assigned");
-      if (place) place.innerHTML = one.html; // escaped by the server
+      const response = await fetch(assignForm.action, { method: "POST", body, headers: { Accept: "application/json" } });
+      outcome = await response.json();
+    } catch { /* no response, or the response is a page: signed out, or not permitted */ }
+    if (!outcome.cases) { showStatus(outcome.error ?? statusLine.dataset.unassigned); return ""; }
+    for (const result of outcome.cases) {
+      const assignedElement = findItem(result.number)?.querySelector(".assigned");
+      if (assignedElement) assignedElement.innerHTML = result.html; // escaped by the server
     }
-    showLeft(outcome.left);
-    told();
+    showRemaining(outcome.left);
+    clearRequestError();
     return outcome.undo;
   }
 
-  async function give(value) {
-    const made = await assign("assign", value);
-    if (made) { done.push({ numbers: [], assigned: made }); offer(); }
+  async function assignCases(value) {
+    const undoValue = await sendAssignment("assign", value);
+    if (undoValue) { undoStack.push({ numbers: [], assigned: undoValue }); updateUndoButton(); }
   }
 
-  function forget(made, numbers) {
-    made.numbers = [];
-    if (done.includes(made)) done.splice(done.indexOf(made), 1);
-    for (const number of numbers) item(number)?.removeAttribute("data-decided");
+  function discardAction(action, numbers) {
+    action.numbers = [];
+    if (undoStack.includes(action)) undoStack.splice(undoStack.indexOf(action), 1);
+    for (const number of numbers) findItem(number)?.removeAttribute("data-decided");
   }
 
-  function refuse(number, why) {
-    refused.set(number, why);
-    const place = item(number)?.querySelector(".outcome");
-    if (place) place.textContent = why;
+  function showRefusal(number, reasonText) {
+    refusals.set(number, reasonText);
+    const outcomeElement = findItem(number)?.querySelector(".outcome");
+    if (outcomeElement) outcomeElement.textContent = reasonText;
   }
 
-  function show(one) {
-    const row = item(one.number);
-    if (!row) return;
-    row.querySelector(".outcome").innerHTML = one.html; // escaped by the server
-    row.querySelector(".licences")?.replaceChildren();
-    if (one.open) row.removeAttribute("data-decided"); else row.setAttribute("data-decided", "");
-    row.dataset.decision = one.decision;
-    if (one.decision !== "confirmed") row.querySelector(".pick input").checked = false;
-    count();
-    if (next?.dataset.skip) aim();
+  function updateItem(result) {
+    const item = findItem(result.number);
+    if (!item) return;
+    item.querySelector(".outcome").innerHTML = result.html; // escaped by the server
+    item.querySelector(".licences")?.replaceChildren();
+    if (result.open) item.removeAttribute("data-decided"); else item.setAttribute("data-decided", "");
+    item.dataset.decision = result.decision;
+    if (result.decision !== "confirmed") item.querySelector(".pick input").checked = false;
+    updateTickedCount();
+    if (nextLink?.dataset.skip) updateNextLink();
   }
 
-  async function propose(link) {
-    const place = link.closest(".item, .whole").querySelector(".licences");
+  async function loadLicences(link) {
+    const licencesElement = link.closest(".item, .whole").querySelector(".licences");
     const numbers = link.closest(".whole") ? link.parentElement.dataset.numbers : "";
-    const asked = items[current];
-    proposing = true;
-    proposed = null;
+    const requestedItem = items[currentIndex];
+    isLoadingLicences = true;
+    proposedLicence = null;
     try {
-      const answer = await fetch(`${link.dataset.licences}${numbers ? `?cases=${encodeURIComponent(numbers)}` : ""}`);
-      if (!answer.ok || answer.redirected) { location.href = link.href; return; }
-      place.innerHTML = await answer.text();
-      proposed = items[current] === asked ? place.querySelector("button, a") : null;
-      if (document.activeElement !== reason) proposed?.focus();
+      const response = await fetch(`${link.dataset.licences}${numbers ? `?cases=${encodeURIComponent(numbers)}` : ""}`);
+      if (!response.ok || response.redirected) { location.href = link.href; return; }
+      licencesElement.innerHTML = await response.text();
+      proposedLicence = items[currentIndex] === requestedItem ? licencesElement.querySelector("button, a") : null;
+      if (document.activeElement !== reasonField) proposedLicence?.focus();
     } catch {
-      typed.length = 0; // no licences came to choose from
-      say(said.dataset.missing);
+      keyQueue.length = 0; // there are no licences to choose from
+      showStatus(statusLine.dataset.missing);
     } finally {
-      proposing = false;
+      isLoadingLicences = false;
     }
   }
 
-  function press(key) {
-    const button = (whole ?? items[current])?.querySelector(`[data-key="${key}"]`);
-    if (!button || !(whole || isOpen(items[current]))) return false;
+  function pressButton(key) {
+    const button = (selectedGroup ?? items[currentIndex])?.querySelector(`[data-key="${key}"]`);
+    if (!button || !(selectedGroup || isOpen(items[currentIndex]))) return false;
     button.click();
     return true;
   }
 
-  // takes the licence that is proposed, or another one that was chosen
-  function take() {
-    const one = document.activeElement.closest(".licences") ? document.activeElement : proposed;
-    one?.click();
-    return one;
+  // Presses the proposed licence, or the focused one if there is one.
+  function pressLicence() {
+    const control = document.activeElement.closest(".licences") ? document.activeElement : proposedLicence;
+    control?.click();
+    return control;
   }
 
-  // a key that decides takes the reason along that was written before it, whenever its turn comes
-  function deciding(deed) {
-    const written = reason.value;
-    reason.value = "";
+  // Returns a command that applies the reason entered before the key was pressed, whenever the command is run.
+  function withReason(command) {
+    const enteredReason = reasonField.value;
+    reasonField.value = "";
     return () => {
-      words = written;
-      if (!deed() && written) reason.value = written;
-      words = null;
+      savedReason = enteredReason;
+      if (!command() && enteredReason) reasonField.value = enteredReason;
+      savedReason = null;
     };
   }
 
-  const DO = {
-    j: () => step(1),
-    k: () => step(-1),
-    c: () => press("c"),
-    x: () => press("x"),
+  const SHORTCUTS = {
+    j: () => moveSelection(1),
+    k: () => moveSelection(-1),
+    c: () => pressButton("c"),
+    x: () => pressButton("x"),
     a: () => {
-      const button = (whole ?? items[current])?.querySelector('[data-key="a"]');
-      if (whole && button) hold(make(button)); else button?.click();
+      const button = (selectedGroup ?? items[currentIndex])?.querySelector('[data-key="a"]');
+      if (selectedGroup && button) blockKeysUntil(pressAfterSending(button)); else button?.click();
     },
-    l: () => press("l"),
+    l: () => pressButton("l"),
     m: () => {
-      const button = items[current]?.querySelector('[data-key="m"]');
-      if (button && isOpen(items[current])) hold(make(button));
+      const button = items[currentIndex]?.querySelector('[data-key="m"]');
+      if (button && isOpen(items[currentIndex])) blockKeysUntil(pressAfterSending(button));
     },
-    u: takeBack,
-    r: () => reason?.focus(),
+    u: undoLast,
+    r: () => reasonField?.focus(),
     g: () => {
-      const section = items[current]?.closest(".group");
-      group(whole || !section ? null : section);
+      const section = items[currentIndex]?.closest(".group");
+      selectGroup(selectedGroup || !section ? null : section);
     },
-    t: () => tick(boxes(chosen())),
-    b: () => hold(carry("b")),
-    n: () => hold(carry("n")),
-    v: () => items[current]?.querySelector(".found")?.classList.toggle("asked"),
-    o: () => { if (items[current]) hold(visit(items[current])); },
-    "?": () => keys.showModal(),
-    Escape: () => group(null),
+    t: () => toggleCheckboxes(getCheckboxes(getSelectedItems())),
+    b: () => blockKeysUntil(openBundleOrNotice("b")),
+    n: () => blockKeysUntil(openBundleOrNotice("n")),
+    v: () => items[currentIndex]?.querySelector(".found")?.classList.toggle("asked"),
+    o: () => { if (items[currentIndex]) blockKeysUntil(openCase(items[currentIndex])); },
+    "?": () => shortcutsDialog.showModal(),
+    Escape: () => selectGroup(null),
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || keys.open || leaving) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || shortcutsDialog.open || isLeaving) return;
     if (event.target.matches("input:not([type=checkbox]), select, textarea")) {
-      if (event.target === reason && (event.key === "Enter" || event.key === "Escape")) {
+      if (event.target === reasonField && (event.key === "Enter" || event.key === "Escape")) {
         event.preventDefault();
-        items[Math.max(current, 0)].focus();
+        items[Math.max(currentIndex, 0)].focus();
       }
       return;
     }
     if (localStorage.getItem("keys") === "off" && event.key !== "?") return;
-    if (event.key === "Enter" && (proposing || typed.length)) { // it presses what is about to be proposed
+    if (event.key === "Enter" && (isLoadingLicences || keyQueue.length)) { // press the licence once it is loaded
       event.preventDefault();
-      typed.push(deciding(take));
+      keyQueue.push(withReason(pressLicence));
       return;
     }
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const deed = DO[key];
-    if (!deed || (event.repeat && !"jk".includes(key))) return;
+    const command = SHORTCUTS[key];
+    if (!command || (event.repeat && !"jk".includes(key))) return;
     event.preventDefault();
-    if (key === "r" || key === "?") { deed(); return; } // what is typed next is text
-    typed.push("cx".includes(key) ? deciding(deed) : deed);
-    pump();
+    if (key === "r" || key === "?") { command(); return; } // runs at once: the next keys are text, not shortcuts
+    keyQueue.push("cx".includes(key) ? withReason(command) : command);
+    runQueuedKeys();
   });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-key], #undo, .licences button");
     if (!button) return;
-    if (button.dataset.key === "t") { tick(boxes(rowsOf(button.closest(".group")))); return; }
-    if (button.id === "undo") { event.preventDefault(); takeBack(); return; }
-    if (button.dataset.licences) { event.preventDefault(); hold(propose(button)); return; }
-    if (assigning && button.form === assigning) { event.preventDefault(); hold(inTurn(() => give(button.value))); return; }
+    if (button.dataset.key === "t") { toggleCheckboxes(getCheckboxes(getGroupItems(button.closest(".group")))); return; }
+    if (button.id === "undo") { event.preventDefault(); undoLast(); return; }
+    if (button.dataset.licences) { event.preventDefault(); blockKeysUntil(loadLicences(button)); return; }
+    if (assignForm && button.form === assignForm) { event.preventDefault(); blockKeysUntil(enqueue(() => assignCases(button.value))); return; }
     if (button.form === form && button.value) { event.preventDefault(); decide(button.value); }
   });
 
@@ -452,31 +452,31 @@
     const picture = event.target.closest(".blurs .pair")?.querySelector(".found");
     if (picture && !picture.classList.contains("asked")) { event.preventDefault(); picture.classList.add("asked"); }
   });
-  window.addEventListener("pageshow", () => { leaving = false; });
-  window.addEventListener("beforeunload", (event) => { if (waiting || typed.length) event.preventDefault(); });
+  window.addEventListener("pageshow", () => { isLeaving = false; });
+  window.addEventListener("beforeunload", (event) => { if (pendingCount || keyQueue.length) event.preventDefault(); });
   form?.addEventListener("submit", (event) => {
-    if (event.submitter?.hasAttribute("formaction")) return; // a group that is longer than the page
+    if (event.submitter?.hasAttribute("formaction")) return; // the group has more cases than the page shows
     event.preventDefault();
     if (event.submitter?.value) decide(event.submitter.value);
   });
 
-  for (const one of document.querySelectorAll("[data-key=t]")) one.hidden = false;
+  for (const button of document.querySelectorAll("[data-key=t]")) button.hidden = false;
   if (form) {
-    document.addEventListener("change", (event) => { if (event.target.closest(".pick")) count(); });
-    count();
+    document.addEventListener("change", (event) => { if (event.target.closest(".pick")) updateTickedCount(); });
+    updateTickedCount();
   } else {
-    for (const key of "cxlamurgtbn") delete DO[key]; // whoever may only look
+    for (const key of "cxlamurgtbn") delete SHORTCUTS[key]; // the user has read-only access
   }
 
-  const help = document.getElementById("help");
-  if (help) { help.hidden = false; help.addEventListener("click", () => keys.showModal()); }
-  const on = document.getElementById("keys-on");
-  on.checked = localStorage.getItem("keys") !== "off";
-  on.addEventListener("change", () => localStorage.setItem("keys", on.checked ? "on" : "off"));
-  const first = items.findIndex(isOpen);
-  if (form && first >= 0) {
-    current = first;
-    items[first].classList.add("current");
-    for (const picture of document.querySelectorAll(".item img")) if (items.indexOf(picture.closest(".item")) < AHEAD) picture.loading = "eager";
+  const helpButton = document.getElementById("help");
+  if (helpButton) { helpButton.hidden = false; helpButton.addEventListener("click", () => shortcutsDialog.showModal()); }
+  const shortcutsToggle = document.getElementById("keys-on");
+  shortcutsToggle.checked = localStorage.getItem("keys") !== "off";
+  shortcutsToggle.addEventListener("change", () => localStorage.setItem("keys", shortcutsToggle.checked ? "on" : "off"));
+  const firstOpen = items.findIndex(isOpen);
+  if (form && firstOpen >= 0) {
+    currentIndex = firstOpen;
+    items[firstOpen].classList.add("current");
+    for (const picture of document.querySelectorAll(".item img")) if (items.indexOf(picture.closest(".item")) < PRELOAD_COUNT) picture.loading = "eager";
   }
 })();

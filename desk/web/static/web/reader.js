@@ -1,30 +1,30 @@
-// Tells the site where the browser is, so that times are in the reader's zone; names countries, as the browser does in
-// the page's language; shows the current section where they don't all fit; closes menus that were left; and asks again
-// for a page that says what waits when somebody goes back to it, since it shows what was.
+// Sets a cookie with the browser's time zone, displays region codes as names in the page's language, scrolls the
+// navigation to the current section, closes open menus, and reloads pages with changing content that were restored from
+// the history, because their content may be outdated.
 (() => {
   "use strict";
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
-  if (zone && !document.cookie.split("; ").includes(`zone=${zone}`)) {
-    document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+  const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  if (timeZone && !document.cookie.split("; ").includes(`zone=${timeZone}`)) {
+    document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax`;
   }
   window.addEventListener("pageshow", (event) => {
-    const [way] = performance.getEntriesByType("navigation");
-    const kept = event.persisted || (way?.type === "back_forward" && way.transferSize === 0);
+    const [navigation] = performance.getEntriesByType("navigation");
+    const isRestored = event.persisted || (navigation?.type === "back_forward" && navigation.transferSize === 0);
     const fields = [...document.querySelectorAll("main :is(input, textarea)")];
-    const typed = fields.some((one) => one.value !== one.defaultValue || one.checked !== one.defaultChecked);
-    if (kept && document.querySelector(typed ? "#decide, #decision" : "[data-changes]")) location.reload();
+    const hasUnsavedInput = fields.some((field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked);
+    if (isRestored && document.querySelector(hasUnsavedInput ? "#decide, #decision" : "[data-changes]")) location.reload();
   });
-  const here = document.querySelector(".sections [aria-current]");
-  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 48;
-  const regions = new Intl.DisplayNames([document.documentElement.lang], { type: "region" });
-  for (const one of document.querySelectorAll(".region")) {
-    if (/^[A-Z]{2}$/.test(one.textContent)) one.textContent = regions.of(one.textContent);
+  const currentSection = document.querySelector(".sections [aria-current]");
+  if (currentSection) currentSection.parentElement.scrollLeft = currentSection.offsetLeft - currentSection.parentElement.offsetLeft - 48;
+  const regionNames = new Intl.DisplayNames([document.documentElement.lang], { type: "region" });
+  for (const element of document.querySelectorAll(".region")) {
+    if (/^[A-Z]{2}$/.test(element.textContent)) element.textContent = regionNames.of(element.textContent);
   }
-  const menus = () => document.querySelectorAll("details.account[open]");
+  const getOpenMenus = () => document.querySelectorAll("details.account[open]");
   document.addEventListener("click", (event) => {
-    for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+    for (const menu of getOpenMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") for (const menu of menus()) menu.open = false;
+    if (event.key === "Escape") for (const menu of getOpenMenus()) menu.open = false;
   });
 })();

@@ -1,273 +1,273 @@
-// Sends chosen or dropped files in portions, so that no request is huge; what has arrived is never sent again.
+// Uploads selected or dropped files in batches to limit the size of requests. Does not resend files that were received.
 "use strict";
 (() => {
   const form = document.querySelector("form[data-uploads]");
   if (!form) return;
-  const words = form.dataset;
-  const PORTION_BYTES = 8 * 1024 * 1024, PORTION_FILES = 40, LEFT_OUT = 500, TRIES = 12, LONGEST_PAUSE = 30;
+  const settings = form.dataset;
+  const BATCH_BYTES = 8 * 1024 * 1024, BATCH_FILES = 40, SKIPPED_PER_REQUEST = 500, MAX_ATTEMPTS = 12, MAX_DELAY_SECONDS = 30;
   const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|tiff?|bmp|ico|avif)$/i, TABLE = /\.(csv|tsv|xlsx)$/i;
-  // What lies beside pictures, and what nobody takes for one: as BESIDE_PICTURES in desk/cli/common/files.py.
+  // Sidecar and other non-picture files, ignored silently. Same list as BESIDE_PICTURES in desk/cli/common/files.py.
   const BESIDE = /\.(xmp|aae|thm|csv|xlsx?|ods|numbers|json|txt|md|rtf|docx?|odt|html?|xml|log|db|ini|lnk|url|lrcat|cos)$/i;
-  const status = form.querySelector("[data-status]"), bar = form.querySelector("[data-bar]");
-  const progress = bar.querySelector("progress"), drop = form.querySelector("[data-drop]");
-  const previews = form.querySelector("[data-previews]"), more = form.querySelector("[data-more]"), PREVIEWS = 24;
-  const leftOut = new Set();
-  let dropped = [], unread = [], droppedTable = null, stopped = false, sending = false;
-  let to = words.page ? words : null; // addresses of the upload, once it has begun
+  const statusLine = form.querySelector("[data-status]"), progressPanel = form.querySelector("[data-bar]");
+  const progress = progressPanel.querySelector("progress"), dropZone = form.querySelector("[data-drop]");
+  const previewList = form.querySelector("[data-previews]"), moreLabel = form.querySelector("[data-more]"), MAX_PREVIEWS = 24;
+  const removedKeys = new Set();
+  let droppedEntries = [], unreadablePaths = [], droppedTable = null, isStopped = false, isSending = false;
+  let uploadUrls = settings.page ? settings : null; // URLs of the upload, set once it was created
 
-  const say = (text, values = {}) => {
-    status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  const showStatus = (text, values = {}) => {
+    statusLine.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   };
-  const later = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
-  const inFolder = (name) => name.includes("/");
-  const hidden = (name) => name.split("/").some((part) => part.startsWith("."));
+  const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const isInFolder = (name) => name.includes("/");
+  const isHidden = (name) => name.split("/").some((segment) => segment.startsWith("."));
 
-  const keyOf = (one) => `${one.name}\n${one.file.size}`;
+  const getFileKey = (entry) => `${entry.name}\n${entry.file.size}`;
 
-  function given() {
-    const all = [...dropped];
+  function listEntries() {
+    const entries = [...droppedEntries];
     for (const input of form.querySelectorAll("input[name=files]"))
-      for (const file of input.files) all.push({ name: file.webkitRelativePath || file.name, file });
-    return all;
+      for (const file of input.files) entries.push({ name: file.webkitRelativePath || file.name, file });
+    return entries;
   }
 
-  // Why a file of a folder isn't sent; empty where it is sent, or where nobody takes it for a picture.
-  function reasonToLeaveOut({ name }) {
-    if (!inFolder(name) || TABLE.test(name)) return "";
-    if (hidden(name)) return PICTURE.test(name) && !/\/\._[^/]*$/.test(name) ? "hidden" : "";
+  // Returns why a file in a folder is skipped; an empty string if it is sent or ignored as a non-picture file.
+  function getSkipReason({ name }) {
+    if (!isInFolder(name) || TABLE.test(name)) return "";
+    if (isHidden(name)) return PICTURE.test(name) && !/\/\._[^/]*$/.test(name) ? "hidden" : "";
     return PICTURE.test(name) || BESIDE.test(name) ? "" : "not-a-picture";
   }
 
-  // Name, size and reason of what isn't sent, each once, as the page of the upload lists it.
-  function notSent(files) {
-    const most = Number(words.mostBytes), all = new Map(unread.map((name) => [name, [name, 0, "unreadable"]]));
-    for (const one of given()) {
-      const reason = reasonToLeaveOut(one);
-      if (reason) all.set(keyOf(one), [one.name, one.file.size, reason]);
+  // Returns name, size and reason of each skipped file, without duplicates, for the list on the upload's page.
+  function listSkippedFiles(entries) {
+    const maxBytes = Number(settings.mostBytes), skipped = new Map(unreadablePaths.map((name) => [name, [name, 0, "unreadable"]]));
+    for (const entry of listEntries()) {
+      const reason = getSkipReason(entry);
+      if (reason) skipped.set(getFileKey(entry), [entry.name, entry.file.size, reason]);
     }
-    for (const one of files)
-      if (one.file.size > most) all.set(keyOf(one), [one.name, one.file.size, "too-many-bytes"]);
-    return [...all.values()];
+    for (const entry of entries)
+      if (entry.file.size > maxBytes) skipped.set(getFileKey(entry), [entry.name, entry.file.size, "too-many-bytes"]);
+    return [...skipped.values()];
   }
 
-  function chosen() {
-    const names = new Map();
-    for (const one of given())
-      if (!hidden(one.name) && (!inFolder(one.name) || PICTURE.test(one.name))) names.set(keyOf(one), one);
-    return [...names.values()].filter((one) => !leftOut.has(keyOf(one)));
+  function listEntriesToSend() {
+    const uniqueEntries = new Map();
+    for (const entry of listEntries())
+      if (!isHidden(entry.name) && (!isInFolder(entry.name) || PICTURE.test(entry.name))) uniqueEntries.set(getFileKey(entry), entry);
+    return [...uniqueEntries.values()].filter((entry) => !removedKeys.has(getFileKey(entry)));
   }
 
-  // Shows the first pictures that are chosen, each with its name; what no browser draws has its name alone.
-  function preview(files) {
-    previews.hidden = !files.length;
-    previews.replaceChildren(...files.slice(0, PREVIEWS).map((one) => {
-      const item = document.createElement("li"), image = new Image(), off = document.createElement("button");
+  // Shows previews of the first selected pictures, or a placeholder if the browser cannot display the format.
+  function showPreviews(entries) {
+    previewList.hidden = !entries.length;
+    previewList.replaceChildren(...entries.slice(0, MAX_PREVIEWS).map((entry) => {
+      const listItem = document.createElement("li"), image = new Image(), removeButton = document.createElement("button");
       image.alt = "";
-      image.src = URL.createObjectURL(one.file);
+      image.src = URL.createObjectURL(entry.file);
       image.onload = () => URL.revokeObjectURL(image.src);
-      image.onerror = () => { URL.revokeObjectURL(image.src); image.replaceWith(gone.cloneNode()); };
-      off.type = "button";
-      off.textContent = "×";
-      off.setAttribute("aria-label", words.leave.replace("{name}", one.name));
-      off.onclick = () => { leftOut.add(keyOf(one)); tellChosen(); };
-      item.append(image, one.name, off);
-      if (one.file.size > Number(words.mostBytes)) {
-        const flag = item.appendChild(document.createElement("span"));
+      image.onerror = () => { URL.revokeObjectURL(image.src); image.replaceWith(placeholder.cloneNode()); };
+      removeButton.type = "button";
+      removeButton.textContent = "×";
+      removeButton.setAttribute("aria-label", settings.leave.replace("{name}", entry.name));
+      removeButton.onclick = () => { removedKeys.add(getFileKey(entry)); showSelection(); };
+      listItem.append(image, entry.name, removeButton);
+      if (entry.file.size > Number(settings.mostBytes)) {
+        const flag = listItem.appendChild(document.createElement("span"));
         flag.className = "flag";
-        flag.textContent = words.tooLarge;
+        flag.textContent = settings.tooLarge;
       }
-      return item;
+      return listItem;
     }));
-    more.hidden = files.length <= PREVIEWS;
-    more.textContent = words.more.replace("{n}", (files.length - PREVIEWS).toLocaleString(document.documentElement.lang));
+    moreLabel.hidden = entries.length <= MAX_PREVIEWS;
+    moreLabel.textContent = settings.more.replace("{n}", (entries.length - MAX_PREVIEWS).toLocaleString(document.documentElement.lang));
   }
-  const gone = document.createElement("p");
-  gone.className = "gone";
+  const placeholder = document.createElement("p");
+  placeholder.className = "gone";
 
-  function tellChosen() {
-    const table = tableFile(), files = chosen(), count = files.length;
-    preview(files);
-    const said = [count ? words.chosen : "", table ? words.withTable : ""].filter(Boolean).join(" ");
-    const without = notSent([]).length, lang = document.documentElement.lang;
-    const also = without ? ` ${words.without.replace("{n}", without.toLocaleString(lang))}` : "";
-    say((said || words.nothing) + also, { n: count.toLocaleString(document.documentElement.lang), name: table ? table.name : "" });
+  function showSelection() {
+    const table = getTableFile(), entries = listEntriesToSend(), count = entries.length;
+    showPreviews(entries);
+    const selection = [count ? settings.chosen : "", table ? settings.withTable : ""].filter(Boolean).join(" ");
+    const skippedCount = listSkippedFiles([]).length, lang = document.documentElement.lang;
+    const skippedNote = skippedCount ? ` ${settings.without.replace("{n}", skippedCount.toLocaleString(lang))}` : "";
+    showStatus((selection || settings.nothing) + skippedNote, { n: count.toLocaleString(document.documentElement.lang), name: table ? table.name : "" });
   }
 
-  function tableFile() {
+  function getTableFile() {
     const input = form.querySelector("input[name=table]");
     return input ? input.files[0] || droppedTable : null;
   }
 
-  async function below(entry, path, into) {
+  async function collectFiles(entry, path, collected) {
     try {
       if (entry.isFile) {
-        const file = await new Promise((done, fail) => entry.file(done, fail));
-        into.push({ name: path + file.name, file });
+        const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+        collected.push({ name: path + file.name, file });
       } else if (entry.isDirectory) {
         const reader = entry.createReader();
         for (;;) {
-          const entries = await new Promise((done, fail) => reader.readEntries(done, fail));
-          if (!entries.length) break;
-          for (const one of entries) await below(one, `${path}${entry.name}/`, into);
+          const children = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+          if (!children.length) break;
+          for (const child of children) await collectFiles(child, `${path}${entry.name}/`, collected);
         }
       }
     } catch {
-      unread.push(path + entry.name + (entry.isDirectory ? "/" : "")); // the rest goes on
+      unreadablePaths.push(path + entry.name + (entry.isDirectory ? "/" : "")); // continue with the other files
     }
   }
 
-  async function take(event) {
+  async function handleDrop(event) {
     event.preventDefault();
-    drop.classList.remove("over");
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    const into = [];
-    say(words.reading);
-    for (const entry of entries) await below(entry, "", into);
-    const table = into.find((one) => TABLE.test(one.name));
+    dropZone.classList.remove("over");
+    const droppedItems = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const collected = [];
+    showStatus(settings.reading);
+    for (const droppedItem of droppedItems) await collectFiles(droppedItem, "", collected);
+    const table = collected.find((entry) => TABLE.test(entry.name));
     if (table && form.querySelector("input[name=table]")) droppedTable = table.file;
-    dropped = dropped.concat(into.filter((one) => one !== table || !droppedTable));
-    tellChosen();
+    droppedEntries = droppedEntries.concat(collected.filter((entry) => entry !== table || !droppedTable));
+    showSelection();
   }
 
-  // What the columns of the table are is asked here, and goes with it when the button is pressed again.
-  function choose(html) {
-    const place = document.getElementById("columns");
-    place.innerHTML = html; // escaped by the server
-    place.scrollIntoView({ block: "center" });
-    place.querySelector("select, input:not([type=hidden])")?.focus({ preventScroll: true });
+  // Shows the form that maps the table's columns. Its values are sent with the table when the user submits again.
+  function showColumnForm(html) {
+    const container = document.getElementById("columns");
+    container.innerHTML = html; // escaped by the server
+    container.scrollIntoView({ block: "center" });
+    container.querySelector("select, input:not([type=hidden])")?.focus({ preventScroll: true });
   }
 
-  // Posts what is given, or asks where nothing is; goes on trying while there is no connection.
-  async function ask(address, body) {
-    const headers = { "X-CSRFToken": words.csrf, Accept: "application/json" };
+  // Sends a POST request if there is a body, otherwise GET. Retries on connection errors. Returns the parsed JSON.
+  async function sendRequest(url, body) {
+    const headers = { "X-CSRFToken": settings.csrf, Accept: "application/json" };
     for (let attempt = 0; ; attempt += 1) {
-      let answer = null;
+      let response = null;
       try {
-        answer = await fetch(address, { method: body ? "POST" : "GET", body, headers });
-        if (answer.ok && !answer.redirected) return await answer.json();
+        response = await fetch(url, { method: body ? "POST" : "GET", body, headers });
+        if (response.ok && !response.redirected) return await response.json();
       } catch {
-        answer = null; // no connection, or it was lost within the answer
+        response = null; // no connection, or it was lost during the response
       }
-      if (answer && answer.redirected) throw new Error(words.signedOut);
-      if (answer && ![502, 503, 504].includes(answer.status)) {
-        let sentence = words.stopped;
+      if (response && response.redirected) throw new Error(settings.signedOut);
+      if (response && ![502, 503, 504].includes(response.status)) {
+        let message = settings.stopped;
         try {
-          const refused = await answer.json();
-          sentence = refused.sentence;
-          if (refused.columns) choose(refused.columns);
-        } catch { /* a page, not an answer to a script */ }
-        throw new Error(sentence);
+          const problem = await response.json();
+          message = problem.sentence;
+          if (problem.columns) showColumnForm(problem.columns);
+        } catch { /* the response is a page, not JSON */ }
+        throw new Error(message);
       }
-      if (attempt >= TRIES || stopped) throw new Error(words.stopped);
-      const pause = Math.min(2 ** attempt, LONGEST_PAUSE);
-      say(words.again, { n: pause });
-      await later(pause);
+      if (attempt >= MAX_ATTEMPTS || isStopped) throw new Error(settings.stopped);
+      const delay = Math.min(2 ** attempt, MAX_DELAY_SECONDS);
+      showStatus(settings.again, { n: delay });
+      await wait(delay);
     }
   }
 
-  // Whether a file is still as it was chosen: one that was moved or changed since would end every request it is in.
-  async function readable(file) {
+  // Returns whether a file can still be read. A file that was moved or changed after selection makes its request fail.
+  async function isReadable(file) {
     try {
       await file.slice(0, 1).arrayBuffer();
       return true;
     } catch {
-      return false; // the page of the upload names how many haven't arrived
+      return false; // the upload's page shows how many files are missing
     }
   }
 
-  function* portions(files) {
-    let portion = [], bytes = 0;
-    for (const one of files) {
-      if (portion.length && (bytes + one.file.size > PORTION_BYTES || portion.length >= PORTION_FILES)) {
-        yield portion;
-        portion = [];
-        bytes = 0;
+  function* splitIntoBatches(entries) {
+    let batch = [], batchBytes = 0;
+    for (const entry of entries) {
+      if (batch.length && (batchBytes + entry.file.size > BATCH_BYTES || batch.length >= BATCH_FILES)) {
+        yield batch;
+        batch = [];
+        batchBytes = 0;
       }
-      portion.push(one);
-      bytes += one.file.size;
+      batch.push(entry);
+      batchBytes += entry.file.size;
     }
-    if (portion.length) yield portion;
+    if (batch.length) yield batch;
   }
 
-  async function begin(count) {
+  async function createUpload(count) {
     const body = new FormData(form);
     body.delete("files");
-    const table = tableFile();
+    const table = getTableFile();
     if (table) body.set("table", table, table.name);
     else body.delete("table");
     body.set("announced", count);
-    to = await ask(form.action, body);
-    history.replaceState(null, "", to.page); // whoever loads this page again finds the upload, not another beginning
+    uploadUrls = await sendRequest(form.action, body);
+    history.replaceState(null, "", uploadUrls.page); // reloading opens this upload instead of a new form
   }
 
-  async function send(files) {
-    const most = Number(words.mostBytes), others = notSent(files);
-    const total = others.length + files.filter((one) => one.file.size <= most).length;
-    let rest = files;
-    if (to) {
-      const known = await ask(to.received);
-      const here = new Set(known.files.map(([name, size]) => `${name}\n${size}`));
-      rest = files.filter((one) => !here.has(`${one.name.normalize("NFC")}\n${one.file.size}`));
-    } else await begin(total);
-    const fit = rest.filter((one) => one.file.size <= most);
-    let sent = files.length - rest.length;
-    const tell = () => {
+  async function sendFiles(entries) {
+    const maxBytes = Number(settings.mostBytes), skipped = listSkippedFiles(entries);
+    const total = skipped.length + entries.filter((entry) => entry.file.size <= maxBytes).length;
+    let remaining = entries;
+    if (uploadUrls) {
+      const received = await sendRequest(uploadUrls.received);
+      const receivedKeys = new Set(received.files.map(([name, size]) => `${name}\n${size}`));
+      remaining = entries.filter((entry) => !receivedKeys.has(`${entry.name.normalize("NFC")}\n${entry.file.size}`));
+    } else await createUpload(total);
+    const sendable = remaining.filter((entry) => entry.file.size <= maxBytes);
+    let sentCount = entries.length - remaining.length;
+    const showProgress = () => {
       const lang = document.documentElement.lang;
       progress.max = total;
-      progress.value = sent;
-      say(words.sending, { n: sent.toLocaleString(lang), m: total.toLocaleString(lang) });
+      progress.value = sentCount;
+      showStatus(settings.sending, { n: sentCount.toLocaleString(lang), m: total.toLocaleString(lang) });
     };
-    tell();
-    for (let start = 0; start < others.length; start += LEFT_OUT) {
-      const body = new FormData(), part = others.slice(start, start + LEFT_OUT);
-      body.set("left_out", JSON.stringify(part));
-      await ask(to.files, body);
-      sent += part.length;
+    showProgress();
+    for (let start = 0; start < skipped.length; start += SKIPPED_PER_REQUEST) {
+      const body = new FormData(), batch = skipped.slice(start, start + SKIPPED_PER_REQUEST);
+      body.set("left_out", JSON.stringify(batch));
+      await sendRequest(uploadUrls.files, body);
+      sentCount += batch.length;
     }
-    for (const portion of portions(fit)) {
-      if (stopped) throw new Error(words.stopped);
-      const body = new FormData(), there = [];
-      for (const one of portion) if (await readable(one.file)) there.push(one);
-      for (const one of there) body.append("files", one.file, "file");
-      body.set("names", JSON.stringify(there.map((one) => one.name)));
-      if (there.length) await ask(to.files, body);
-      sent += there.length;
-      tell();
+    for (const batch of splitIntoBatches(sendable)) {
+      if (isStopped) throw new Error(settings.stopped);
+      const body = new FormData(), readableEntries = [];
+      for (const entry of batch) if (await isReadable(entry.file)) readableEntries.push(entry);
+      for (const entry of readableEntries) body.append("files", entry.file, "file");
+      body.set("names", JSON.stringify(readableEntries.map((entry) => entry.name)));
+      if (readableEntries.length) await sendRequest(uploadUrls.files, body);
+      sentCount += readableEntries.length;
+      showProgress();
     }
-    await ask(to.close, new FormData());
-    sending = false;
-    location.assign(to.page);
+    await sendRequest(uploadUrls.close, new FormData());
+    isSending = false;
+    location.assign(uploadUrls.page);
   }
 
   form.classList.add("scripted");
-  drop.querySelector("[data-drop-words]").hidden = false;
-  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
-  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", take);
-  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault()); // beside it
+  dropZone.querySelector("[data-drop-words]").hidden = false;
+  dropZone.addEventListener("dragover", (event) => { event.preventDefault(); dropZone.classList.add("over"); });
+  dropZone.addEventListener("dragleave", () => dropZone.classList.remove("over"));
+  dropZone.addEventListener("drop", handleDrop);
+  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault()); // dropped outside the drop zone
   form.addEventListener("change", (event) => {
-    if (event.target.name === "table") document.getElementById("columns")?.replaceChildren(); // they are another's
+    if (event.target.name === "table") document.getElementById("columns")?.replaceChildren(); // the columns belong to the previous table
   });
-  form.addEventListener("change", (event) => { if (event.target.type === "file") { leftOut.clear(); tellChosen(); } });
-  bar.querySelector("[data-stop]").addEventListener("click", () => { stopped = true; });
-  window.addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); });
+  form.addEventListener("change", (event) => { if (event.target.type === "file") { removedKeys.clear(); showSelection(); } });
+  progressPanel.querySelector("[data-stop]").addEventListener("click", () => { isStopped = true; });
+  window.addEventListener("beforeunload", (event) => { if (isSending) event.preventDefault(); });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (sending) return;
-    const files = chosen();
-    if (!files.length) return say(words.nothing);
-    if (files.length > Number(words.mostFiles)) return say(words.tooMany);
-    sending = true;
-    stopped = false;
-    bar.hidden = false;
+    if (isSending) return;
+    const entries = listEntriesToSend();
+    if (!entries.length) return showStatus(settings.nothing);
+    if (entries.length > Number(settings.mostFiles)) return showStatus(settings.tooMany);
+    isSending = true;
+    isStopped = false;
+    progressPanel.hidden = false;
     const button = form.querySelector("button:not([type=button])");
     button.disabled = true;
     try {
-      await send(files);
+      await sendFiles(entries);
     } catch (error) {
-      say(error.message);
-      sending = false;
-      bar.hidden = true;
+      showStatus(error.message);
+      isSending = false;
+      progressPanel.hidden = true;
       button.disabled = false;
     }
   });

@@ -9,16 +9,16 @@ from django.test import Client
 
 from desk.api.common import limits
 from evidence.keys.ed25519 import KeySigner
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from registry.alliance import partners
-from registry.alliance.signed_calls import SIGNATURE, SIGNATURE_PREFIX
+from registry.alliance.signed_calls import SIGNATURE_HEADER, SIGNATURE_PREFIX
 from registry.log.local_log import get_log
 from registry.models import LogSubmission, Partner
 from tests.assets.pages import numbers_in
 from tests.assets.partners import new_signer, partner_of
 from workers import wiring
 
-ADDRESS = "/api/v1/alliance/capture"
+CAPTURE_URL = "/api/v1/alliance/capture"
 PAGE = {"page": "http://127.0.0.1:9/", "picture": "http://127.0.0.1:9/a.jpg", "challenge": "ab" * 32}
 
 
@@ -34,11 +34,11 @@ def request_capture(signer: KeySigner, **fields: str) -> tuple[int, dict[str, ob
         "from": "b.example/log",
         "to": get_log(wiring.services()).origin,
         "call": "capture",
-        "at": rfc3339(now()),
+        "at": format_rfc3339(now()),
     }
     body = json.dumps({**PAGE, **fields, **envelope, "nonce": secrets.token_hex(16)})
-    headers = {SIGNATURE: signer.sign(SIGNATURE_PREFIX + body.encode()).hex()}
-    response = Client().post(ADDRESS, body, "application/json", headers=headers)
+    headers = {SIGNATURE_HEADER: signer.sign(SIGNATURE_PREFIX + body.encode()).hex()}
+    response = Client().post(CAPTURE_URL, body, "application/json", headers=headers)
     return response.status_code, response.json()
 
 

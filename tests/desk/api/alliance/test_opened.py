@@ -18,7 +18,7 @@ from tests.assets.rows import encode_jpeg, photograph
 from workers import wiring
 
 __all__ = ["decider", "scene", "scene_of_programs"]
-ASK = "/api/v1/id"
+LOOKUP_URL = "/api/v1/id"
 CROPPED = encode_jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
 
 
@@ -29,7 +29,7 @@ def work(scene_of_programs: Scene) -> Work:
 
 
 def post_picture(data: bytes) -> Any:  # noqa: ANN401 - a response of Django's client
-    return Client().post(ASK, {"file": SimpleUploadedFile("seen.jpg", data)})
+    return Client().post(LOOKUP_URL, {"file": SimpleUploadedFile("seen.jpg", data)})
 
 
 def test_program_opens_and_closes_a_work(scene_of_programs: Scene, decider: Program) -> None:

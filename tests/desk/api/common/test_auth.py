@@ -1,4 +1,4 @@
-"""Test which API tokens may do what, and under which name actions are recorded."""
+"""Test the permissions of API tokens, and the author recorded for their actions."""
 
 import json
 import re
@@ -64,7 +64,7 @@ def test_owner_operations_are_visible_to_members_only(scene_of_programs: Scene) 
 
 
 @pytest.mark.long
-def test_a_viewer_reads_and_changes_nothing(scene_of_programs: Scene) -> None:
+def test_viewer_can_read_but_not_change(scene_of_programs: Scene) -> None:
     viewer = create_program(scene_of_programs.studio, "bob")
     document = api.get_openapi_schema()["paths"]
     # trying a licence and identifying an image change nothing
@@ -110,17 +110,17 @@ def test_only_managers_can_read_webhook_urls(scene_of_programs: Scene) -> None:
 
 def test_expired_token_is_rejected(scene_of_programs: Scene, decider: Program) -> None:
     studio = scene_of_programs.studio
-    tokens.revoke(studio, tokens.list_tokens(studio).get().pk, by="Ann")
+    tokens.revoke_token(studio, tokens.list_tokens(studio).get().pk, by="Ann")
     response = decider.client.get(ROOT)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_browser_that_is_signed_in_needs_the_csrf_token(scene_of_programs: Scene) -> None:
+def test_signed_in_browser_needs_csrf_token(scene_of_programs: Scene) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(User.objects.get(username="alice@example.org"))
     assert browser.get(ROOT + "/cases").status_code == 200
-    body = {"decision": "cleared", "reason": "Ours"}
+    body = {"decision": "dismissed", "reason": "Ours"}
     response = browser.post(ROOT + "/cases/1/decisions", json.dumps(body), content_type="application/json")
     assert response.status_code == 403
     browser.get("/sign-in/")
@@ -132,16 +132,16 @@ def test_a_browser_that_is_signed_in_needs_the_csrf_token(scene_of_programs: Sce
     assert second_response.json()["decided_by"] == "alice@example.org"
 
 
-def test_decision_records_its_author_and_a_second_one_conflicts(scene_of_programs: Scene, decider: Program) -> None:
-    status, body = decider.post("/cases/1/decisions", {"decision": "cleared", "reason": "Not ours"})
-    assert (status, body["decision"], body["decided_by"]) == (201, "cleared", "alice@example.org (token program)")
+def test_decision_records_its_author_and_second_decision_conflicts(scene_of_programs: Scene, decider: Program) -> None:
+    status, body = decider.post("/cases/1/decisions", {"decision": "dismissed", "reason": "Not ours"})
+    assert (status, body["decision"], body["decided_by"]) == (201, "dismissed", "alice@example.org (token program)")
     status, body = decider.post("/cases/1/decisions", {"decision": "confirmed"})
     assert (status, body["title"]) == (409, "Conflict")
     assert "reopen" in body["hint"]
     assert decider.post("/cases/1/decisions", {"decision": "open", "reason": "Wrong"})[1]["decision"] == "open"
 
 
-def test_numbers_of_other_owners_in_a_request_are_not_found(scene_of_programs: Scene, decider: Program) -> None:
+def test_objects_of_other_owners_in_a_request_are_not_found(scene_of_programs: Scene, decider: Program) -> None:
     agency = Owner.objects.get(slug="agency")
     for number in (1, 2, 3):
         add_licences(agency, [NewLicence("B", domain=f"{number}.example")])

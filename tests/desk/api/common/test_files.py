@@ -20,4 +20,4 @@ def test_file_downloads_are_logged(scene_of_programs: Scene, decider: Program) -
     details = submissions.latest("pk").opening.details
     assert details is not None
     assert details["by"] == "alice@example.org (token program)"
-    assert Digest.from_hex(Report.objects.get().files[0]["digest"]) == Digest.of(b"a")
+    assert Digest.from_hex(Report.objects.get().files[0]["digest"]) == Digest.from_bytes(b"a")

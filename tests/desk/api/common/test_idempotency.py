@@ -38,7 +38,7 @@ def test_repeated_request_runs_once_and_returns_the_same_response(studio: Owner,
     assert other.post("/reports", {"title": "November"}, key="one")[1]["number"] == first[1]["number"] + 2
 
 
-def test_every_owner_post_accepts_a_key_with_listed_exceptions() -> None:
+def test_every_owner_post_accepts_an_idempotency_key_or_is_exempt() -> None:
     without = {
         f"/api/v1/owners/{{owner}}/{end}"
         for end in (
@@ -62,7 +62,7 @@ def test_every_owner_post_accepts_a_key_with_listed_exceptions() -> None:
             assert takes == (method == "post" and "{owner}" in path and path not in without), (method, path)
 
 
-def test_a_request_that_failed_may_be_sent_again_with_its_key(studio: Owner, alice: Program) -> None:
+def test_failed_request_can_be_retried_with_the_same_key(studio: Owner, alice: Program) -> None:
     assert alice.post("/licences", {"licensee": "Shop"}, key="k")[0] == 422
     assert alice.post("/licences", {"licensee": "Shop"}, key="k")[0] == 422
     assert not KeptAnswer.objects.exists()

@@ -41,14 +41,14 @@ def test_requests_for_other_owners_count_towards_the_limit(
         assert response.headers["RateLimit"].split(";")[1] == f"r={remaining}"
 
 
-def test_identification_is_limited_to_one_at_a_time_and_a_rate(
+def test_identification_is_limited_in_concurrency_and_rate(
     studio: Owner, alice: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def identify_picture() -> Any:  # noqa: ANN401 - Django's answer in tests
         return alice.client.post(ROOT + "/identify", {"file": file_of("a.jpg", b"no picture")})
 
     monkeypatch.setattr(limits, "PATIENCE", 0.01)
-    with limits.SEARCHING:
+    with limits.SEARCH_SLOT:
         busy = identify_picture()
     assert (busy.status_code, busy.headers["Retry-After"]) == (429, "5")
     assert identify_picture().status_code == 422

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from desk.api.api import api
-from desk.api.common.reference import read
+from desk.api.common.reference import read_reference
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site, chromium, site
 
@@ -16,7 +16,7 @@ PAGE = "/api/v1/docs"
 
 @pytest.mark.long
 def test_reference_lists_every_operation_and_its_links_work(client: Client, db: None) -> None:
-    _about, operations, _schemas = read(api)
+    _about, operations, _schemas = read_reference(api)
     assert len(operations) > 100
     start = client.get(PAGE).content.decode()
     for subject in {operation.subject for operation in operations}:

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from desk.api.api import api
-from desk.cli.api import BELOW
+from desk.cli.api import BASE_PATH
 from registry.members import accounts, tokens
 from registry.models import Membership, Owner, Role, Scope, User
 from tests.assets.command_line import Terminal
@@ -39,7 +39,7 @@ def test_operator_paths_are_all_guarded() -> None:
         (method.upper(), path)
         for path, methods in api.get_openapi_schema()["paths"].items()
         for method in methods
-        if path.startswith(f"{BELOW}/operator/")
+        if path.startswith(f"{BASE_PATH}/operator/")
     }
     assert every <= set(OPERATIONS)
     assert len(OPERATIONS) > 50

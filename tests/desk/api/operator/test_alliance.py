@@ -10,12 +10,12 @@ from evidence.development.authority import run_authority
 from evidence.keys.ed25519 import is_valid_signature
 from evidence.log.notes import format_cosigner_key, format_verifier_key
 from exhibit.clock import now
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from registry.alliance import partners
 from registry.alliance.cosigning import record_fork
-from registry.alliance.pdq_feed import feed, publish
-from registry.log.local_log import get_log, get_witness_signer, witness_name
-from registry.models import Contributor, LogOpening, Partner, WitnessState
+from registry.alliance.pdq_feed import build_feed, publish
+from registry.log.local_log import get_log, get_witness_name, get_witness_signer
+from registry.models import Contributor, LogOpening, Partner, TimestampServiceState
 from tests.assets.command_line import Terminal
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import (
@@ -32,7 +32,7 @@ from tests.registry.log.test_added_services import offer_service
 from workers import wiring
 
 
-def add(cli: Terminal, card: dict[str, str], name: str = "anna", code: int = 0) -> None:
+def add_partner(cli: Terminal, card: dict[str, str], name: str = "anna", code: int = 0) -> None:
     """Add a partner by its card."""
     fields = [word for field in ({"name": name} | card).items() for word in ("--field", "=".join(field))]
     cli.run("api", "POST", "/operator/partners", *fields, code=code)
@@ -46,15 +46,15 @@ def new_card(name: str = "b.example/log", url: str = "https://b.example") -> dic
 
 def test_own_card_contains_url_and_keys(cli: Terminal) -> None:
     card, services = cli.api("GET", "/operator/card"), wiring.services()
-    assert card["log"] == get_log(services).vkey()
-    assert card["witness"] == format_cosigner_key(witness_name(services), get_witness_signer(services).public_key)
+    assert card["log"] == get_log(services).get_verifier_key()
+    assert card["witness"] == format_cosigner_key(get_witness_name(services), get_witness_signer(services).public_key)
     assert card["url"].startswith("http")
 
 
-def test_a_partner_is_added_changed_listed_and_revoked(cli: Terminal) -> None:
+def test_partner_is_added_changed_listed_and_revoked(cli: Terminal) -> None:
     card = new_card()
-    add(cli, card)
-    add(cli, card | {"url": "https://c.example"})
+    add_partner(cli, card)
+    add_partner(cli, card | {"url": "https://c.example"})
     (partner,) = cli.api("GET", "/operator/partners")["items"]
     assert (partner["url"], partner["log"], partner["has_fork"]) == ("https://c.example", card["log"], False)
     data = cli.api("POST", "/operator/partners/anna/revoke", reason="The agreement has ended")
@@ -64,7 +64,7 @@ def test_a_partner_is_added_changed_listed_and_revoked(cli: Terminal) -> None:
     assert sorted(whats) == ["partner added", "partner changed", "partner revoked"]
 
 
-def test_fetched_card_must_name_its_own_url(cli: Terminal) -> None:
+def test_fetched_card_must_contain_its_own_url(cli: Terminal) -> None:
     with Site() as site:
         plain = new_card(url=site.url("")) | {"format": "exhibit-partner/1"}
         site.routes["/witness/card"] = Answer(json.dumps(plain).encode(), "application/json")
@@ -77,7 +77,7 @@ def test_fetched_card_must_name_its_own_url(cli: Terminal) -> None:
         cli.run("api", "GET", "/operator/partner-card", "--field", f"url={site.url('')}", code=2)
 
 
-def test_impossible_names_addresses_and_logs_are_refused(cli: Terminal) -> None:
+def test_invalid_partner_cards_are_rejected(cli: Terminal) -> None:
     own = get_log(wiring.services()).origin
     for card in (
         new_card(url="http://b.example"),
@@ -85,7 +85,7 @@ def test_impossible_names_addresses_and_logs_are_refused(cli: Terminal) -> None:
         new_card() | {"witness": new_card()["log"]},
         new_card() | {"name": "Anna Smith"},
     ):
-        add(cli, card, code=2)
+        add_partner(cli, card, code=2)
     assert not Partner.objects.exists()
 
 
@@ -102,7 +102,7 @@ def test_partner_captures_are_switched_individually(cli: Terminal) -> None:
     cli.api("PATCH", "/operator/partners/b/captures", code=2, visits=-1)
 
 
-def test_faults_of_a_log_are_reported_with_the_proof(cli: Terminal) -> None:
+def test_log_faults_are_reported_with_proof(cli: Terminal) -> None:
     assert cli.api("POST", "/operator/partners/compare") == {"faults": {}}
     row = partner_of(new_signer())
     record_fork(row, "one", "other", "a test", (b"\x01" * 32,))
@@ -113,15 +113,15 @@ def test_faults_of_a_log_are_reported_with_the_proof(cli: Terminal) -> None:
 
 
 @pytest.mark.long
-def test_a_partners_feed_is_compared_with_what_was_seen(cli: Terminal) -> None:
+def test_partner_feed_is_compared_with_seen_pictures(cli: Terminal) -> None:
     services = wiring.services()
     to, epoch = claim_new_slice(owner("seer"))
     record_sightings(services, to, epoch, [photograph(1), recompress(photograph(2))], host="shop.invalid")
     publish(services, register(services, owner("studio"), photograph(2)).work, by="Ann")
-    files = feed(services)
+    files = build_feed(services)
     with Site() as site:
         row = partner_of(new_signer(), url=site.url(""))
-        Partner.objects.update(log_key=get_log(services).vkey())
+        Partner.objects.update(log_key=get_log(services).get_verifier_key())
         for kind in ("csv", "note"):
             site.routes[f"/pdq/feed.{kind}"] = Answer(files[f"feed.{kind}"].encode(), "text/plain")
         feed_entry = cli.api("GET", "/operator/partners/b/feed")
@@ -129,11 +129,11 @@ def test_a_partners_feed_is_compared_with_what_was_seen(cli: Terminal) -> None:
         assert feed_entry["found"][0]["bits"] <= 31
         assert cli.api("GET", "/operator/partners/b/feed", most=1)["compared"] == 1
     cli.run("api", "GET", "/operator/partners/b/feed", code=3)
-    partners.revoke(row, by="operator", reason="over")
+    partners.revoke_partner(row, by="operator", reason="over")
     cli.run("api", "GET", "/operator/partners/b/feed", code=2)
 
 
-def test_an_agreement_is_made_listed_and_ended(cli: Terminal) -> None:
+def test_agreement_is_created_listed_and_ended(cli: Terminal) -> None:
     partner_of(new_signer(), "anna")
     terms = json.dumps({"partner": "anna", "fields": ["page", "seen"], "valid_until": "2090-01-01", "queries": 100})
     number = cli.api("POST", "/operator/agreements", "--json", terms)["number"]
@@ -159,17 +159,17 @@ def test_contributor_is_invited_listed_and_removed(cli: Terminal) -> None:
     cli.run("api", "DELETE", "/operator/contributors/Ann", code=2)
 
 
-def test_an_account_of_contributors_is_signed_by_the_log_and_verified(cli: Terminal) -> None:
+def test_contributor_statement_is_signed_by_the_log_and_verified(cli: Terminal) -> None:
     for name in ("Ann", "Bob"):
         cli.api("POST", "/operator/contributors", name=name)
     Contributor.objects.update(pictures=48, seconds=12.6)
     account = cli.api("GET", "/operator/contributors", name="Ann")
     (row,) = account["contributors"]
     assert (row["name"], row["pictures"], row["seconds"], row["key"]) == ("Ann", 48, 13, "")
-    text, key = json.dumps(account), get_log(wiring.services()).vkey()
+    text, key = json.dumps(account), get_log(wiring.services()).get_verifier_key()
     signature = bytes.fromhex(account.pop("signature"))
     assert account["key"] == key
-    assert is_valid_signature(get_log(wiring.services()).public_key, signature, canonical(account))
+    assert is_valid_signature(get_log(wiring.services()).public_key, signature, encode_canonical(account))
     assert cli.api("POST", "/operator/contributors/check", account=text, key=key) == account
     cli.api("POST", "/operator/contributors/check", code=1, account=text, key=key[:-4])
     cli.api("POST", "/operator/contributors/check", code=1, account=text.replace("48", "49"))
@@ -178,8 +178,8 @@ def test_an_account_of_contributors_is_signed_by_the_log_and_verified(cli: Termi
 
 def test_silent_timestamp_service_is_listed_with_missing_receipts(cli: Terminal) -> None:
     create_pending_receipts(b"one", b"two")
-    WitnessState.objects.create(
-        kind="rfc3161", witness="moody", question="submit", silent_since=now(), error="Status 503."
+    TimestampServiceState.objects.create(
+        kind="rfc3161", witness="moody", question="submit", unresponsive_since=now(), error="Status 503."
     )
     (service,) = cli.api("GET", "/operator/witnesses")["items"]
     assert (service["name"], service["configured"], service["pending_receipts"], service["error"]) == (

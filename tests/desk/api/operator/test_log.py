@@ -14,14 +14,14 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def logged(cli: Terminal, inline: SyncRunner, studio: str) -> None:
-    """Entries under a signed checkpoint."""
+def signed_entries(cli: Terminal, inline: SyncRunner, studio: str) -> None:
+    """Create log entries under a signed checkpoint."""
     cli.run("key", "rotate", "--reason", "the first one")
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
 
 
-def test_the_state_of_the_log_and_its_entries_are_shown(cli: Terminal, logged: None) -> None:
+def test_log_status_and_entries_are_shown(cli: Terminal, signed_entries: None) -> None:
     state = cli.api("GET", "/operator/log")
     assert (state["waiting"], state["stopped"], state["head"]["size"]) == (0, "", state["entries"])
     entries = cli.api("GET", "/operator/log/entries", last=1)["items"]
@@ -30,7 +30,7 @@ def test_the_state_of_the_log_and_its_entries_are_shown(cli: Terminal, logged: N
     cli.run("api", "GET", "/operator/log/entries", "--field", "type=seals", code=2)
 
 
-def test_content_is_erased_once_and_the_log_stays_intact(cli: Terminal, logged: None) -> None:
+def test_content_is_erased_once_and_the_log_stays_intact(cli: Terminal, signed_entries: None) -> None:
     request = json.dumps({"sequences": [0], "reason": "requested by mail"})
     assert cli.api("POST", "/operator/log/erasures", "--json", request) == {"erased": [0]}
     assert cli.api("POST", "/operator/log/erasures", "--json", request) == {"erased": []}
@@ -39,7 +39,7 @@ def test_content_is_erased_once_and_the_log_stays_intact(cli: Terminal, logged: 
     cli.run("api", "POST", "/operator/log/erasures", "--json", '{"sequences": [0]}', code=2)
 
 
-def test_signing_continues_under_the_same_or_a_new_name(cli: Terminal, logged: None) -> None:
+def test_signing_continues_under_the_same_or_a_new_name(cli: Terminal, signed_entries: None) -> None:
     before = cli.api("POST", "/operator/log/accept-head", reason="moved to a new disk")
     after = cli.api("POST", "/operator/log/new-origin", reason="restored Monday", name="example.org/new")
     assert (before["origin"] == after["origin"], after["origin"], after["stopped"]) == (False, "example.org/new", "")
@@ -49,7 +49,7 @@ def test_signing_continues_under_the_same_or_a_new_name(cli: Terminal, logged: N
 
 def test_accuracy_is_exported_for_recomputation(cli: Terminal, studio: str, folder: Path) -> None:
     create_case(cli.desk.services, Owner.objects.get())
-    cli.api("POST", "cases/1/decisions", decision="cleared", reason="It is not ours.")
+    cli.api("POST", "cases/1/decisions", decision="dismissed", reason="It is not ours.")
     sequence_log(cli.desk.services)
     sign_checkpoint(cli.desk.services)
     accuracy = cli.api("GET", "/operator/accuracy")

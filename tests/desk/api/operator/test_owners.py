@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evidence.__main__ import main
-from registry.alliance.pdq_feed import feed
+from registry.alliance.pdq_feed import build_feed
 from registry.models import Bundle, Membership, Owner, Role, User
 from tests.assets.command_line import Terminal
 from tests.assets.rows import photograph, register
@@ -26,7 +26,7 @@ def test_options_are_switched_individually(cli: Terminal, studio: str) -> None:
     }
 
 
-def test_a_key_is_listed_revoked_and_exported_as_a_certificate(cli: Terminal, studio: str, folder: Path) -> None:
+def test_key_is_listed_revoked_and_exported_as_a_certificate(cli: Terminal, studio: str, folder: Path) -> None:
     cli.run("key", "rotate", "--reason", "the first one")
     (first,) = cli.api("GET", "keys")["items"]
     assert (first["owner"], first["use"], first["state"]) == (studio, "sealing", "in use")
@@ -40,7 +40,7 @@ def test_a_key_is_listed_revoked_and_exported_as_a_certificate(cli: Terminal, st
 
 
 @pytest.mark.long
-def test_a_bundle_is_countersigned_on_the_owners_device(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
+def test_bundle_is_countersigned_on_the_owners_device(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
     manifest = folder / "manifest.json"
     cli.run("api", "GET", "cases/1/bundles/1/manifest", "--output", manifest)
     assert main(["make-key", str(folder / "device.key")]) == 0
@@ -54,16 +54,16 @@ def test_a_bundle_is_countersigned_on_the_owners_device(cli: Terminal, sealed_ca
     assert cli.api(*sign, signature=signature) == {"case": 1, "bundle": 1, "key": "laptop"}
 
 
-def test_the_hash_of_a_work_is_published_and_withdrawn(cli: Terminal, studio: str) -> None:
+def test_work_hash_is_published_and_withdrawn(cli: Terminal, studio: str) -> None:
     register(cli.desk.services, Owner.objects.get(), photograph(1))
     assert cli.api("PUT", "works/1/feed") is None
-    published = feed(cli.desk.services)["feed.csv"]
+    published = build_feed(cli.desk.services)["feed.csv"]
     cli.api("DELETE", "works/1/feed")
-    assert len(feed(cli.desk.services)["feed.csv"].splitlines()) == len(published.splitlines()) - 1
+    assert len(build_feed(cli.desk.services)["feed.csv"].splitlines()) == len(published.splitlines()) - 1
     cli.run("api", "PUT", "works/2/feed", code=2)
 
 
-def test_a_password_is_replaced_and_an_operator_gets_a_link(cli: Terminal, studio: str) -> None:
+def test_password_is_reset_and_operator_links_are_created(cli: Terminal, studio: str) -> None:
     user = User.objects.create_user(username="ann@example.org", email="ann@example.org")
     Membership.objects.create(user=user, owner=Owner.objects.get(), role=Role.OWNER)
     data = cli.api("POST", "/operator/passwords", email="Ann@example.org")

@@ -1,4 +1,4 @@
-"""Test failed jobs, networks, calibrations, and the operator's rules."""
+"""Test failed jobs, models, calibrations, and the operator's rules."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 
 from exhibit.digests import Digest
 from indexer.calibration.shipped import shipped_calibration
-from registry.fingerprints.loaded_networks import install_shipped
-from registry.fingerprints.networks import measure_model
+from registry.fingerprints.descriptor_models import measure_model
+from registry.fingerprints.loaded_models import install_built_in
 from registry.matches.calibrations import store_shipped
 from registry.matches.match import match_pictures
 from registry.models import Owner, Picture
@@ -34,7 +34,7 @@ def test_failed_jobs_are_listed_dismissed_and_retried(cli: Terminal) -> None:
     cli.run("api", "POST", "/operator/failures/nosuch/retry", code=2)
 
 
-def test_a_host_is_denied_with_a_reason_listed_and_allowed(cli: Terminal) -> None:
+def test_host_is_denied_with_a_reason_listed_and_allowed(cli: Terminal) -> None:
     cli.run("api", "PUT", "/operator/denied-hosts/shop.example", code=2)
     cli.api("PUT", "/operator/denied-hosts/Shop.example", reason="Asked to be left out")
     (denied_host,) = cli.api("GET", "/operator/denied-hosts")["items"]
@@ -46,7 +46,7 @@ def test_a_host_is_denied_with_a_reason_listed_and_allowed(cli: Terminal) -> Non
 
 def test_blocked_bytes_cannot_be_registered_again(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "picture.jpg").write_bytes(photograph(77))
-    digest = Digest.of(photograph(77)).hex
+    digest = Digest.from_bytes(photograph(77)).hex
     cli.api("PUT", f"/operator/blocked-bytes/{digest}", reason="Opt-out")
     (blocked,) = cli.api("GET", "/operator/blocked-bytes")["items"]
     assert (blocked["digest"], blocked["reason"]) == (digest, "Opt-out")
@@ -64,14 +64,14 @@ def test_reported_picture_can_be_allowed_and_is_visible_again(cli: Terminal, stu
         cli.desk.services, record_sightings(cli.desk.services, crawl_slice, epoch, [recompress(photograph(1))])
     )
     report_picture(cli.desk.services, case, by="Ann", reason="It shows a child.")
-    digest = Digest.of(recompress(photograph(1))).hex
+    digest = Digest.from_bytes(recompress(photograph(1))).hex
     assert cli.api("POST", f"/operator/pictures/{digest}/keep", reason="A portrait") == {"rows": 1}
 
 
 def test_purged_picture_does_not_return(cli: Terminal, studio: str, folder: Path) -> None:
     picture = folder / "purged.jpg"
     picture.write_bytes(photograph(78))
-    digest = Digest.of(photograph(78))
+    digest = Digest.from_bytes(photograph(78))
     cli.run("work", "add", picture)
     assert "items" in cli.api("GET", f"/operator/pictures/{digest.hex}/files")
     cli.run("api", "POST", f"/operator/pictures/{digest.hex}/purge", code=2)
@@ -92,8 +92,8 @@ def test_calibrations_are_listed_and_reset(cli: Terminal) -> None:
 
 
 @pytest.mark.long
-def test_a_network_is_used_exported_and_removed(cli: Terminal, folder: Path) -> None:
-    install_shipped(cli.desk.services.blobs)
+def test_model_is_activated_exported_and_removed(cli: Terminal, folder: Path) -> None:
+    install_built_in(cli.desk.services.blobs)
     (model,) = cli.api("GET", "/operator/models")["items"]
     assert model["state"] == "serving"
     cli.run("api", "DELETE", f"/operator/models/{model['name']}", code=2)

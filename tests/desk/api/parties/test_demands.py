@@ -11,11 +11,11 @@ from tests.desk.api.resources.test_notices import program
 
 __all__ = ["program", "studio"]
 
-NEW = {"site": "shop.example", "cases": [1], "amount": 30000, "currency": "EUR", "basis": "Usual fee"}
+NEW_DEMAND = {"site": "shop.example", "cases": [1], "amount": 30000, "currency": "EUR", "basis": "Usual fee"}
 
 
 def test_demand_is_created_agreed_paid_and_corrected(program: Program, studio: Owner) -> None:
-    status, demand = program.post("/demands", NEW)
+    status, demand = program.post("/demands", NEW_DEMAND)
     assert (status, demand["number"], demand["demanded"], demand["received"], demand["cases"]) == (
         201,
         1,
@@ -79,15 +79,15 @@ def test_invalid_demands_are_rejected(program: Program, studio: Owner) -> None:
         {"amount": None},
         {"basis": ""},
     ):
-        assert program.post("/demands", NEW | change)[0] in (400, 422), change
+        assert program.post("/demands", NEW_DEMAND | change)[0] in (400, 422), change
     for fields, missing in (({"fee_table": 1}, "fee"), ({"fee": 1}, "fee_table")):
-        status, body = program.post("/demands", NEW | fields)
+        status, body = program.post("/demands", NEW_DEMAND | fields)
         assert (status, body["detail"]) == (422, f"`{missing}` is missing.")
     assert program.get("/demands")[1]["items"] == []
 
 
-def test_invoice_is_issued_once_and_cancelled_by_another(program: Program, studio: Owner) -> None:
-    program.post("/demands", NEW)
+def test_invoice_is_issued_once_and_cancelled_by_a_second_invoice(program: Program, studio: Owner) -> None:
+    program.post("/demands", NEW_DEMAND)
     program.post("/demands/1/entries", {"kind": "agreed", "amount": 25000, "day": "2026-11-20"})
     fields = {"issuer": "Studio", "payer": "Shop", "subject": "Harbour"}
     parts = [{"day": "2026-12-01", "amount": 10000}, {"day": "2027-01-01", "amount": 15000}]
@@ -111,7 +111,7 @@ def test_invoice_is_issued_once_and_cancelled_by_another(program: Program, studi
 
 
 def test_ledger_workbook_contains_no_formulas(program: Program, studio: Owner) -> None:
-    program.post("/demands", NEW | {"basis": "=1+1"})
+    program.post("/demands", NEW_DEMAND | {"basis": "=1+1"})
     response = program.client.get(f"{ROOT}/demands/ledger?format=xlsx")
     assert response.headers["Content-Type"].endswith("spreadsheetml.sheet")
     sheet = load_workbook(io.BytesIO(response.content)).worksheets[0]

@@ -25,12 +25,12 @@ __all__ = ["decider", "scene", "scene_of_programs"]
 
 def test_cases_are_decided_in_bulk_and_undone(scene_of_programs: Scene, decider: Program) -> None:
     status, body = decider.post(
-        "/cases/decisions", {"cases": [1], "decision": "cleared", "reason": "Ours", "is_copy": True}
+        "/cases/decisions", {"cases": [1], "decision": "dismissed", "reason": "Ours", "is_copy": True}
     )
     assert (status, [outcome["applied"] for outcome in body["outcomes"]], body["remaining"]) == (200, [True], 0)
     second_result = decider.post("/cases/decisions", {"cases": [1], "decision": "confirmed"})[1]
     assert [(outcome["applied"], outcome["case"]["decision"]) for outcome in second_result["outcomes"]] == [
-        (False, "cleared")
+        (False, "dismissed")
     ]
     other = create_program(scene_of_programs.studio, "alice")
     Membership.objects.filter(user__username="bob@example.org").update(role=Role.REVIEWER)
@@ -51,9 +51,9 @@ def test_cases_are_filtered_by_part_of_a_url_or_number(scene_of_programs: Scene,
 
 
 @pytest.mark.long
-def test_a_decision_is_disputed_settled_and_noted(scene_of_programs: Scene, decider: Program) -> None:
+def test_decision_is_disputed_settled_and_annotated(scene_of_programs: Scene, decider: Program) -> None:
     assert decider.post("/cases/1/dispute", {"reason": "Wrong"})[0] == 409  # it is open
-    decider.post("/cases/1/decisions", {"decision": "cleared", "reason": "Ours", "is_copy": True})
+    decider.post("/cases/1/decisions", {"decision": "dismissed", "reason": "Ours", "is_copy": True})
     assert decider.post("/cases/1/dispute", {"reason": "It isn't ours."})[1]["disputed_at"] is not None
     assert [item["number"] for item in decider.get("/cases?state=disputed")[1]["items"]] == [1]
     assert decider.post("/cases/1/settle", {"reason": "It is."})[1]["disputed_at"] is None
@@ -89,18 +89,18 @@ def test_related_picture_is_listed_separately_until_a_program_opens_a_case(
     scene_of_programs: Scene, decider: Program
 ) -> None:
     figures = {"cosine": 0.25, "drift": None}
-    Match.objects.update(decision="resembles", probability=None, related=8.99, exposure=-0.5, figures=figures)
+    Match.objects.update(decision="related", probability=None, related=8.99, exposure=-0.5, figures=figures)
     case = Case.objects.get(number=1)
-    Case.objects.filter(pk=case.pk).update(waits=False)
+    Case.objects.filter(pk=case.pk).update(is_pending=False)
     queue_state.update_case(case.pk)
-    (related,) = decider.get("/cases?state=resembles")[1]["items"]
+    (related,) = decider.get("/cases?state=related")[1]["items"]
     assert (related["number"], related["needs_review"], related["is_related"]) == (1, False, True)
     assert decider.get("/cases?state=look-alikes")[1]["items"] == []
-    assert [item["number"] for item in decider.get("/cases?certainty=resembles")[1]["items"]] == [1]
+    assert [item["number"] for item in decider.get("/cases?certainty=related")[1]["items"]] == [1]
     (use,) = decider.get("/cases/1")[1]["uses"]
-    assert (use["match"], use["related"], use["exposure"], use["figures"]) == ("resembles", 8.99, -0.5, figures)
+    assert (use["match"], use["related"], use["exposure"], use["figures"]) == ("related", 8.99, -0.5, figures)
     assert decider.post("/cases/1/queue-for-review", {})[1]["needs_review"]
-    assert decider.get("/cases?state=resembles")[1]["items"] == []
+    assert decider.get("/cases?state=related")[1]["items"] == []
 
 
 def test_case_lists_other_works_of_its_owner_that_the_picture_shows(scene_of_programs: Scene, decider: Program) -> None:
@@ -119,7 +119,7 @@ def test_case_lists_other_works_of_its_owner_that_the_picture_shows(scene_of_pro
 def test_former_name_of_a_grade_is_rejected_with_the_new_name(decider: Program) -> None:
     status, body = decider.get("/cases?certainty=derived")
     assert status == 400
-    assert "resembles" in str(body)
+    assert "related" in str(body)
 
 
 def test_pictures_reported_as_illegal_are_not_shown(scene_of_programs: Scene, decider: Program) -> None:

@@ -17,8 +17,8 @@ from tests.assets.rows import claim_new_slice
 __all__ = ["alice", "studio"]
 
 
-class Machine:
-    """A contributor whose requests are sent by the test."""
+class ContributorClient:
+    """A client that sends a contributor's signed requests."""
 
     def __init__(self, name: str = "Ann") -> None:
         self.row, secret = contributors.invite(name, by="operator")
@@ -46,24 +46,23 @@ class Machine:
 
 
 @pytest.fixture
-def machine(studio: Owner) -> Machine:
-    """A machine for which one URL is waiting."""
+def contributor_client(studio: Owner) -> ContributorClient:
+    """Return a contributor's client with one URL to lease."""
     row, _ = claim_new_slice(studio)
     CrawlSlice.objects.update(state="todo", epoch=0)
     FrontierUrl.objects.filter(slice=row).update(kind="image")
-    return Machine()
+    return ContributorClient()
 
 
 def test_contributor_token_opens_no_other_operation(studio: Owner) -> None:
-    machine = Machine()
+    contributor_client = ContributorClient()
     for path, operations in api.get_openapi_schema()["paths"].items():
         for method in operations:
             if "/edge/" not in path and path != "/api/v1/id":  # public
                 url = path.replace("{owner}", studio.slug).replace("{number}", "1")
-                expected_statuses = (
-                    (403,) if "/alliance/" in path else (401, 404)
-                )  # unsigned requests are not asked to sign in
-                assert machine.client.generic(method.upper(), url).status_code in expected_statuses, path
+                # Unsigned requests are not asked to sign in
+                expected_statuses = (403,) if "/alliance/" in path else (401, 404)
+                assert contributor_client.client.generic(method.upper(), url).status_code in expected_statuses, path
 
 
 def test_other_tokens_do_not_open_contributor_operations(alice: Program) -> None:
@@ -72,65 +71,73 @@ def test_other_tokens_do_not_open_contributor_operations(alice: Program) -> None
         assert Client().post(f"/api/v1/edge/{what}").status_code == 401
 
 
-def test_lease_contains_urls_but_no_owners(machine: Machine) -> None:
-    status, lease = machine.lease()
+def test_lease_contains_urls_but_no_owners(contributor_client: ContributorClient) -> None:
+    status, lease = contributor_client.lease()
     assert status == 200
     assert set(lease) == {"lease", "epoch", "seconds", "delay", "contact", "targets"}
     assert [set(target) for target in lease["targets"]] == [{"target", "url", "page_url"}]
-    assert machine.lease()[1]["targets"] == lease["targets"]
-    assert Machine("Bob").lease()[1]["targets"] == []
+    assert contributor_client.lease()[1]["targets"] == lease["targets"]
+    assert ContributorClient("Bob").lease()[1]["targets"] == []
 
 
-def test_results_count_once_and_only_with_the_enrolled_key(machine: Machine) -> None:
-    _, lease = machine.lease()
-    honest = {"lease": lease["lease"], "epoch": lease["epoch"], "results": [machine.result(lease)]}
+def test_results_count_once_and_only_with_the_enrolled_key(contributor_client: ContributorClient) -> None:
+    _, lease = contributor_client.lease()
+    honest = {"lease": lease["lease"], "epoch": lease["epoch"], "results": [contributor_client.result(lease)]}
     for signature in (
         "00" * 64,
         "none",
         Ed25519PrivateKey.generate().sign(SIGNATURE_PREFIX + json.dumps(honest).encode()).hex(),
     ):
-        assert machine.post("results", honest, signature)[0] == 422
+        assert contributor_client.post("results", honest, signature)[0] == 422
     assert not EdgeResult.objects.exists()
-    assert machine.submit(lease) == (200, {"pictures": 0})
-    assert machine.submit(lease)[0] == 404
+    assert contributor_client.submit(lease) == (200, {"pictures": 0})
+    assert contributor_client.submit(lease)[0] == 404
     assert EdgeResult.objects.get().outcome == "nothing"
 
 
-def test_lease_of_another_contributor_is_not_found(machine: Machine) -> None:
-    _, lease = machine.lease()
-    bob = Machine("Bob")
+def test_lease_of_other_contributor_is_not_found(contributor_client: ContributorClient) -> None:
+    _, lease = contributor_client.lease()
+    bob = ContributorClient("Bob")
     bob.lease()
     assert bob.submit(lease)[0] == 404
-    assert machine.submit(lease, epoch=9)[0] == 404
+    assert contributor_client.submit(lease, epoch=9)[0] == 404
     assert not EdgeResult.objects.exists()
-    assert machine.submit(lease)[0] == 200
+    assert contributor_client.submit(lease)[0] == 200
 
 
-def test_impossible_results_are_rejected_and_counted_until_the_limit(machine: Machine) -> None:
-    _, lease = machine.lease()
-    invalid_result = machine.result(lease, sha256="ab" * 32, hashes="00" * 256, vectors="0000c07f" * 256)  # NaN
-    assert machine.submit(lease, results=[invalid_result])[0] == 422
-    assert machine.submit(lease, results=[machine.result(lease, target=2**40)])[0] == 422
+def test_invalid_results_are_rejected_and_counted_until_the_limit(contributor_client: ContributorClient) -> None:
+    _, lease = contributor_client.lease()
+    # NaN
+    invalid_result = contributor_client.result(lease, sha256="ab" * 32, hashes="00" * 256, vectors="0000c07f" * 256)
+    assert contributor_client.submit(lease, results=[invalid_result])[0] == 422
+    assert contributor_client.submit(lease, results=[contributor_client.result(lease, target=2**40)])[0] == 422
     assert Contributor.objects.get().wrong == 2
     for _ in range(leases.MAX_SUSPICION - 2):
-        machine.submit(lease, results=[invalid_result])
-    assert machine.submit(lease)[0] == 401
+        contributor_client.submit(lease, results=[invalid_result])
+    assert contributor_client.submit(lease)[0] == 401
     assert Contributor.objects.get().reason
 
 
 @pytest.mark.usefixtures("studio")
 def test_key_is_enrolled_once_and_must_be_valid() -> None:
-    machine = Machine()
-    assert machine.lease(public_key="00" * 32)[0] == 422
-    assert machine.lease(pipeline="match-0 other@1")[0] == 409
-    assert machine.lease()[0] == 200
-    machine.key = Ed25519PrivateKey.generate()
-    assert machine.lease()[0] == 409
-    contributors.remove_contributor(machine.row, by="operator", drop=False)
-    assert machine.lease()[0] == 401
+    contributor_client = ContributorClient()
+    assert contributor_client.lease(public_key="00" * 32)[0] == 422
+    assert contributor_client.lease(pipeline="match-0 other@1")[0] == 409
+    assert contributor_client.lease()[0] == 200
+    contributor_client.key = Ed25519PrivateKey.generate()
+    assert contributor_client.lease()[0] == 409
+    contributors.remove_contributor(contributor_client.row, by="operator", drop=False)
+    assert contributor_client.lease()[0] == 401
 
 
-def test_oversized_body_is_not_read(machine: Machine) -> None:
-    _, lease = machine.lease()
-    assert machine.submit(lease, results=[machine.result(lease, hashes="00" * 3_000_000)])[0] == 413
-    assert machine.submit(lease, results=[machine.result(lease, target=number) for number in range(1, 52)])[0] == 400
+def test_oversized_body_is_not_read(contributor_client: ContributorClient) -> None:
+    _, lease = contributor_client.lease()
+    assert (
+        contributor_client.submit(lease, results=[contributor_client.result(lease, hashes="00" * 3_000_000)])[0] == 413
+    )
+    assert (
+        contributor_client.submit(
+            lease, results=[contributor_client.result(lease, target=number) for number in range(1, 52)]
+        )[0]
+        == 400
+    )

@@ -12,7 +12,7 @@ from tests.assets.desk_scene import Scene, scene
 __all__ = ["decider", "scene", "scene_of_programs"]
 
 
-def test_program_verifies_the_log_by_its_proofs(scene_of_programs: Scene, decider: Program) -> None:
+def test_program_verifies_the_log_with_its_proofs(scene_of_programs: Scene, decider: Program) -> None:
     services = scene_of_programs.inline.services
 
     def ask(path: str) -> dict[str, object]:
@@ -27,7 +27,7 @@ def test_program_verifies_the_log_by_its_proofs(scene_of_programs: Scene, decide
         decider.client.get(ROOT + "/reports/1/files/a.csv").getvalue()
         sequence_log(services)
         sign_checkpoint(services)
-        checkpoints.append(verify_note(str(ask("checkpoint")["checkpoint"]), get_log(services).vkey()))
+        checkpoints.append(verify_note(str(ask("checkpoint")["checkpoint"]), get_log(services).get_verifier_key()))
     old, new = checkpoints
     assert 0 < old.size < new.size
     row = LogEntry.objects.get(sequence=old.size)

@@ -28,8 +28,8 @@ def program(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) 
     return Program(tokens.create_token(studio, user, name="program", scopes=list(Scope), days=1)[1])
 
 
-def test_a_program_drafts_edits_reads_and_discards(program: Program, studio: Owner) -> None:
-    assert program.post("/notices", {"kind": "prc", "cases": [1]})[0] == 422  # none exists in English
+def test_program_drafts_edits_reads_and_discards_notices(program: Program, studio: Owner) -> None:
+    assert program.post("/notices", {"kind": "prc", "cases": [1]})[0] == 422  # this kind has no English text
     assert program.post("/notices", {"kind": "dmca", "cases": [1, 99]})[0] == 404
     status, notice = program.post("/notices", {"kind": "dmca", "cases": [1, 2]})
     assert (status, notice["number"], notice["state"], notice["created_by"]) == (
@@ -85,7 +85,7 @@ def test_events_of_a_notice_are_recorded(program: Program, studio: Owner, inline
     assert program.get("/notices/1/files/nothing.txt")[0] == 404
 
 
-def test_a_token_that_may_not_send_reads_only(program: Program, studio: Owner) -> None:
+def test_token_without_send_scope_is_read_only(program: Program, studio: Owner) -> None:
     user = User.objects.get(username="alice@example.org")
     reader = Program(tokens.create_token(studio, user, name="reads", scopes=[Scope.READ, Scope.WRITE], days=1)[1])
     assert reader.post("/notices", {"kind": "dmca", "cases": [1]})[0] == 403

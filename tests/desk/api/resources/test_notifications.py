@@ -10,7 +10,7 @@ from tests.assets.desk_scene import Scene, scene
 __all__ = ["decider", "scene", "scene_of_programs"]
 
 
-def test_a_webhook_is_tested_paused_resumed_and_removed(scene_of_programs: Scene, decider: Program) -> None:
+def test_webhook_is_tested_paused_resumed_and_removed(scene_of_programs: Scene, decider: Program) -> None:
     status, delivery = decider.post("/webhooks/1/test", {})
     assert (status, delivery["type"], delivery["attempt_count"]) == (202, "test", 0)
     assert [item["id"] for item in decider.get("/webhooks/1/deliveries")[1]["items"]] == [delivery["id"]]

@@ -15,12 +15,12 @@ def test_members_are_invited_changed_and_removed(studio: Owner, alice: Program) 
     status, body = alice.post("/invitations", {"email": "Dora@example.org", "role": "reviewer"})
     assert (status, body["email"], body["role"]) == (201, "dora@example.org", "reviewer")
     secret = body["link"].rstrip("/").rpartition("/")[2]
-    assert invitations.find_open(secret) is not None
+    assert invitations.find_open_invitation(secret) is not None
     assert len(mail.outbox) == 1
     assert "link" not in alice.get("/invitations")[1]["items"][0]
     assert alice.post("/invitations", {"email": "nobody"})[0] == 422
     assert alice.client.delete(f"{ROOT}/invitations/{body['number']}").status_code == 204
-    assert invitations.find_open(secret) is None
+    assert invitations.find_open_invitation(secret) is None
     people = {member["email"]: member["person"] for member in alice.get("/members")[1]["items"]}
     bob = create_program(studio, "bob")
     assert alice.post(f"/members/{people['bob@example.org']}/role", {"role": "reviewer"})[1]["role"] == "reviewer"

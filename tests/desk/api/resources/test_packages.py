@@ -18,7 +18,7 @@ __all__ = ["alice", "studio"]
 
 
 @pytest.mark.long
-def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+def test_bundles_of_several_cases_are_packed_into_a_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     create_sealed_bundle(inline, studio)
     assert alice.post("/packages", {"cases": [2]})[0] == 422

@@ -13,7 +13,7 @@ from tests.assets.desk_scene import Scene, scene
 __all__ = ["decider", "scene", "scene_of_programs"]
 
 
-def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Scene, decider: Program) -> None:
+def test_report_is_limited_regenerated_linked_and_removed(scene_of_programs: Scene, decider: Program) -> None:
     fields = {
         "title": "November", "works": [1], "decisions": ["confirmed"], "formats": ["csv"], "languages": ["en"],
         "start_date": "2026-11-01", "end_date": "2026-11-30", "all_works": True,

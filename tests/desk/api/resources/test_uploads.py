@@ -14,7 +14,7 @@ __all__ = ["alice", "studio"]
 
 
 @pytest.mark.long
-def test_works_are_uploaded_in_portions_with_a_table(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+def test_works_are_uploaded_in_parts_with_a_table(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     table = b"file,title,author\na.jpg,Harbour,A. Example\nmissing.jpg,Nothing,\n"
     status, upload = alice.form("/uploads", {"expected": "3", "rights": "Mine", "table": file_of("w.csv", table)})
     assert (status, upload["expected"], upload["is_complete"]) == (201, 3, False)

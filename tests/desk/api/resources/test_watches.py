@@ -31,7 +31,7 @@ SHOP = {"kind": "site", "url": "https://shop.example/"}
 NEWS = {"kind": "feed", "url": "https://news.example/feed.xml"}
 
 
-def test_a_watch_reaches_no_private_address_and_no_file(studio: Owner, alice: Program) -> None:
+def test_watch_rejects_private_addresses_and_files(studio: Owner, alice: Program) -> None:
     for url in ("http://127.0.0.1/", "http://169.254.169.254/latest/"):
         assert alice.post("/watches", {"name": "w", "sources": [{"url": url}]})[0] == 422
     assert alice.post("/watches", {"name": "w", "sources": [{"kind": "folder", "url": "/etc"}]})[0] == 400
@@ -46,7 +46,7 @@ def test_a_watch_reaches_no_private_address_and_no_file(studio: Owner, alice: Pr
     assert (status, run["watch_number"], run["number"]) == (202, 2, 1)
 
 
-def test_a_watch_is_changed_stopped_and_deleted(alice: Program) -> None:
+def test_watch_is_changed_stopped_and_deleted(alice: Program) -> None:
     alice.post("/watches", {"name": "shop", "sources": [SHOP]})
     status, run = alice.post("/watches/1/run", {})
     assert (status, run["reason"], run["all_pages"]) == (202, "", False)
@@ -87,7 +87,7 @@ def test_watch_runs_at_the_chosen_local_time(alice: Program) -> None:
         assert alice.send("PATCH", "/watches/1", value)[0] == 422
 
 
-def test_concurrent_changes_by_another_member_are_kept(studio: Owner, alice: Program) -> None:
+def test_concurrent_changes_of_other_members_are_preserved(studio: Owner, alice: Program) -> None:
     alice.post("/watches", {"name": "shop", "sources": [SHOP]})
     requests: list[str] = []
 

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from indexer.picture.features import extract
-from indexer.search.fingerprint_file import MAX_FILE, StatedFile, StatedPicture
+from indexer.search.fingerprint_file import MAX_FILE_BYTES, StatedFile, StatedPicture
 from registry.matches import identify as identifying
 from registry.models import Case, Owner, OwnershipRemark, Picture, Work
 from registry.works.declarations import edit_work
@@ -57,7 +57,7 @@ def test_picture_is_registered_once_and_can_be_viewed(studio: Owner, alice: Prog
 
 
 @pytest.mark.long
-def test_copies_for_publishing_come_as_a_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+def test_copies_for_publishing_are_returned_as_a_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     register(inline.services, studio, photograph(1), "Harbour")
     options = {"licence_url": "https://studio.example/licences", "no_training": True}
     response = alice.client.post(f"{ROOT}/works/1/export", options, content_type="application/json")
@@ -108,17 +108,17 @@ def test_identified_picture_is_not_stored(studio: Owner, alice: Program, inline:
     assert sum(1 for path in inline.services.config.data_dir.rglob("*") if path.is_file()) == before
 
 
-def test_a_search_that_takes_too_long_ends(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_search_times_out(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     register(inline.services, studio, photograph(1), "Harbour")
     monkeypatch.setattr(identifying, "MAX_SECONDS", -1.0)
     with pytest.raises(ServiceMissingError):
-        identifying.identify(inline.services, studio, recompress(photograph(1)))
+        identifying.identify_picture(inline.services, studio, recompress(photograph(1)))
 
 
 __all__ = ["alice", "studio"]
 
 
-def test_impossible_date_is_rejected(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+def test_invalid_date_is_rejected(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     day = "2024-02-31"
     new = {"title": "Harbour", "first_publication": day, "file": file_of("a.jpg", photograph(1))}
     status, body = alice.form("/works", new)
@@ -131,7 +131,7 @@ def test_impossible_date_is_rejected(studio: Owner, alice: Program, inline: Sync
     assert alice.get("/works/1/changes")[1]["items"] == []
 
 
-def test_declaration_change_conflicts_with_an_earlier_one(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+def test_declaration_change_conflicts_with_earlier_change(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     register(inline.services, studio, photograph(1))
     new = {
         "author": "B. Example",
@@ -159,7 +159,7 @@ def test_concurrent_declaration_changes_are_kept(studio: Owner, alice: Program, 
     def change_concurrently(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
         if "COUNT" in sql and "registry_workchange" in sql and not requests:
             requests.append(sql)
-            edit_work(work, replace(work.declared, author="Ann"), by="Ann")
+            edit_work(work, replace(work.declared_work, author="Ann"), by="Ann")
         return execute(sql, *how)
 
     with connection.execute_wrapper(change_concurrently):
@@ -217,7 +217,7 @@ def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Progra
     assert status == 200
     (work,) = body["works"]
     assert (work["is_new"], work["title"], body["failed"]) == (True, "harbour", [])
-    assert (work["pictures"][0]["digest"], work["pictures"][0]["has_file"]) == (Digest.of(data).hex, False)
+    assert (work["pictures"][0]["digest"], work["pictures"][0]["has_file"]) == (Digest.from_bytes(data).hex, False)
     assert (
         alice.form("/works/fingerprints", {"file": file_of("works.json", statement)})[1]["works"][0]["is_new"] is False
     )
@@ -230,7 +230,7 @@ def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Progra
     assert (
         alice.form("/works/fingerprints", {"file": file_of("b.json", second_file)})[1]["failed"][0]["reason"] == "quota"
     )
-    status, problem = alice.form("/works/fingerprints", {"file": file_of("c.json", b" " * (MAX_FILE + 1))})
+    status, problem = alice.form("/works/fingerprints", {"file": file_of("c.json", b" " * (MAX_FILE_BYTES + 1))})
     assert (status, problem["reason"]) == (422, "too-many-bytes")
     status, problem = alice.form(
         "/works/fingerprints", {"file": file_of("c.json", statement.replace(b"prints-1", b"x"))}
@@ -239,7 +239,7 @@ def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Progra
 
 
 @pytest.mark.long
-def test_works_in_one_fingerprint_file_are_read_together(
+def test_works_of_a_fingerprint_file_are_read_together(
     studio: Owner, alice: Program, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     pictures = [StatedPicture.from_features(f"{seed}.jpg", 9, extract(photograph(seed))) for seed in (81, 82, 83, 84)]
@@ -274,7 +274,7 @@ def test_bulk_changes_of_works_can_be_undone(studio: Owner, alice: Program, inli
     assert [item["can_undo"] for item in alice.get("/works/changes")[1]["items"]] == [False, True, False]
 
 
-def test_collections_are_made_renamed_and_removed(studio: Owner, alice: Program) -> None:
+def test_collections_are_created_renamed_and_removed(studio: Owner, alice: Program) -> None:
     result = alice.post("/collections", {"name": "Harbours"})
     assert result[0] == 201
     assert alice.post("/collections", {"name": "Harbours"}) == result

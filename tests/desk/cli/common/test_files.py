@@ -6,25 +6,25 @@ from pathlib import Path
 import pytest
 
 from desk.cli.common.files import (
-    left_out_as_json,
-    left_out_in_words,
-    left_out_of,
-    made_folder,
-    pictures_in,
+    create_folder,
+    describe_skipped_files,
+    find_pictures,
+    find_skipped_files,
     read_picture,
+    skipped_to_json,
+    write_atomically,
     write_file,
-    written_whole,
 )
 from exhibit.errors import RefusedError, WrongUseError
 from tests.assets.users import ordinary_user
 
 
-def test_folders_are_searched_for_pictures_and_named_files_are_used_as_given(tmp_path: Path) -> None:
+def test_folders_are_searched_and_listed_files_are_used_directly(tmp_path: Path) -> None:
     (tmp_path / "a" / ".cache").mkdir(parents=True)
     for name in ("a/2.JPG", "a/1.png", "a/.cache/3.jpg", "a/notes.txt", "picture"):
         (tmp_path / name).touch()
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    pictures = pictures_in([tmp_path / "a", tmp_path / "picture", tmp_path / "a" / "1.png"])
+    pictures = find_pictures([tmp_path / "a", tmp_path / "picture", tmp_path / "a" / "1.png"])
     assert [path.name for path in pictures] == ["1.png", "2.JPG", "picture"]
 
 
@@ -52,7 +52,7 @@ def test_skipped_files_of_a_folder_are_listed_with_reasons(open_folder: Path) ->
     (folder / "secret").chmod(0)
     try:
         with ordinary_user():
-            skipped, pictures = left_out_of([folder]), pictures_in([folder])
+            skipped, pictures = find_skipped_files([folder]), find_pictures([folder])
     finally:
         (folder / "secret").chmod(0o700)
     assert sorted(entry.name for entry in pictures) == sorted(expected)
@@ -65,8 +65,8 @@ def test_skipped_files_of_a_folder_are_listed_with_reasons(open_folder: Path) ->
         "secret/": "unreadable",
     }
     assert all(entry.sentence for entry in skipped)
-    assert all(name in left_out_in_words(skipped) for name in (".hidden.jpg", "linked/", "secret/", "a.heic"))
-    assert left_out_as_json(skipped)["passed_over"] == [name for name, reason in reasons.items() if reason == "format"]
+    assert all(name in describe_skipped_files(skipped) for name in (".hidden.jpg", "linked/", "secret/", "a.heic"))
+    assert skipped_to_json(skipped)["passed_over"] == [name for name, reason in reasons.items() if reason == "format"]
 
 
 def test_oversized_file_or_non_file_is_rejected_before_reading(tmp_path: Path) -> None:
@@ -84,10 +84,10 @@ def test_oversized_file_or_non_file_is_rejected_before_reading(tmp_path: Path) -
 def test_file_gets_its_name_only_when_complete(tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     path.write_bytes(b"the earlier one")
-    with pytest.raises(TypeError), written_whole(path) as file:
+    with pytest.raises(TypeError), write_atomically(path) as file:
         file.writelines([b"half", None])  # type: ignore[list-item]
     assert path.read_bytes() == b"the earlier one"
-    with written_whole(path) as file:
+    with write_atomically(path) as file:
         file.write(b"the whole")
         assert path.read_bytes() == b"the earlier one"
     assert path.read_bytes() == b"the whole"
@@ -96,10 +96,10 @@ def test_file_gets_its_name_only_when_complete(tmp_path: Path) -> None:
 
 def test_write_error_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert made_folder(tmp_path / "a" / "b").is_dir()
+    assert create_folder(tmp_path / "a" / "b").is_dir()
     with pytest.raises(WrongUseError, match="below"):
-        made_folder(tmp_path / "file" / "below")
-    with pytest.raises(WrongUseError, match="No such file"), written_whole(tmp_path / "no" / "f"):
+        create_folder(tmp_path / "file" / "below")
+    with pytest.raises(WrongUseError, match="No such file"), write_atomically(tmp_path / "no" / "f"):
         pass
     with pytest.raises(WrongUseError, match="Is a directory"):
         write_file(tmp_path, b"")

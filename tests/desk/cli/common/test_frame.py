@@ -10,14 +10,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from desk.cli.common.frame import ask, examples, person
+from desk.cli.common.frame import confirm, format_examples, get_actor_name
 from exhibit.errors import WrongUseError
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, Terminal
 from tests.assets.installed import install
 from tests.assets.processes import find_processes, wait_until
 
-LISTING = """
+LIST_OWNERS_SCRIPT = """
 import sys
 from desk.cli.main import main
 code = main(["owner", "add", "The Studio", "--json"])
@@ -32,14 +32,14 @@ def test_command_runs_its_own_servers_and_stops_them(
 ) -> None:
     alone = CommandLine(open_folder / "data")
     install(alone.data)
-    command = [sys.executable, "-c", LISTING]
+    command = [sys.executable, "-c", LIST_OWNERS_SCRIPT]
     run = subprocess.run(command, cwd=CHECKOUT, env=alone.environ, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert json.loads(run.stdout)["owner"] == "the-studio"
     wait_until(lambda: not find_processes(open_folder))
 
 
-def test_only_owner_need_not_be_named(cli: Terminal) -> None:
+def test_single_owner_is_selected_by_default(cli: Terminal) -> None:
     assert "exhibit owner add" in cli.run("case", "list", code=2).err
     cli.run("owner", "add", "The Studio")
     for options in ((), ("--owner", "the-studio"), ("--owner", "The Studio")):
@@ -47,20 +47,22 @@ def test_only_owner_need_not_be_named(cli: Terminal) -> None:
     assert "exhibit api GET /owners" in cli.run("case", "list", "--owner", "nobody", code=2).err
 
 
-def test_without_a_terminal_a_confirmation_is_refused() -> None:
+def test_confirmation_requires_a_terminal() -> None:
     with CliRunner().isolation(), pytest.raises(WrongUseError) as error:
-        ask("Delete it?")
+        confirm("Delete it?")
     assert "--yes" in error.value.hint
 
 
 def test_log_records_the_command_line_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ann")
-    assert person() == "ann (command line)"
+    assert get_actor_name() == "ann (command line)"
 
     def unknown_user() -> str:
         raise KeyError
 
     monkeypatch.setattr(getpass, "getuser", unknown_user)
-    assert person().startswith("user ")
-    output = CliRunner().invoke(click.Command("x", epilog=examples("exhibit x 1", "exhibit x 2")), ["--help"]).output
+    assert get_actor_name().startswith("user ")
+    output = (
+        CliRunner().invoke(click.Command("x", epilog=format_examples("exhibit x 1", "exhibit x 2")), ["--help"]).output
+    )
     assert "Examples:\n    exhibit x 1\n    exhibit x 2\n" in output

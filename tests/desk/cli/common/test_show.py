@@ -10,7 +10,7 @@ from desk.cli.common import show
 
 
 def test_tables_are_aligned_also_with_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
-    show.table(("work", "title", "size"), [(7, "灯塔", "a"), (1234, "Lighthouse", "b")])
+    show.echo_table(("work", "title", "size"), [(7, "灯塔", "a"), (1234, "Lighthouse", "b")])
     assert capsys.readouterr().out.splitlines() == [
         " work  title       size",
         "    7  灯塔        a",
@@ -19,35 +19,35 @@ def test_tables_are_aligned_also_with_wide_characters(capsys: pytest.CaptureFixt
 
 
 def test_control_characters_in_foreign_text_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    show.table(("title",), [("\x1b[2J\u202egpj\r\n",)])
-    show.say("a\x1b]0;title\x07b")
+    show.echo_table(("title",), [("\x1b[2J\u202egpj\r\n",)])
+    show.echo_text("a\x1b]0;title\x07b")
     out = capsys.readouterr().out
     assert not any(sign in out for sign in "\x1b\u202e\r\x07")
     assert "�[2J" in out
 
 
-def test_fields_leave_out_what_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
-    show.fields(("title", "A"), ("author", ""), ("first publication", "1870"))
+def test_empty_fields_are_omitted(capsys: pytest.CaptureFixture[str]) -> None:
+    show.echo_fields(("title", "A"), ("author", ""), ("first publication", "1870"))
     assert capsys.readouterr().out.splitlines() == ["title              A", "first publication  1870"]
 
 
 def test_sizes_numbers_and_times_are_formatted() -> None:
-    assert [show.size(count) for count in (0, 1023, 1024, 5 * 1024**2, 3 * 1024**4)] == [
+    assert [show.format_size(count) for count in (0, 1023, 1024, 5 * 1024**2, 3 * 1024**4)] == [
         "0 bytes",
         "1023 bytes",
         "1.0 KiB",
         "5.0 MiB",
         "3.0 TiB",
     ]
-    assert [show.counted(count, "case") for count in (0, 1, 1200)] == ["0 cases", "1 case", "1,200 cases"]
+    assert [show.format_count(count, "case") for count in (0, 1, 1200)] == ["0 cases", "1 case", "1,200 cases"]
     noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
-    assert show.moment(noon, ZoneInfo("Asia/Shanghai")) == "2026-05-01 20:00 CST"
-    assert show.moment(None, ZoneInfo("UTC")) == ""
+    assert show.format_time(noon, ZoneInfo("Asia/Shanghai")) == "2026-05-01 20:00 CST"
+    assert show.format_time(None, ZoneInfo("UTC")) == ""
 
 
-def test_list_is_printed_as_table_json_or_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_is_printed_as_table_json_or_empty_message(capsys: pytest.CaptureFixture[str]) -> None:
     def print_list(*rows: str, as_json: bool = False) -> str:
-        show.listed("names", rows, ("name",), lambda row: [row], nothing="There is none.", as_json=as_json)
+        show.echo_list("names", rows, ("name",), lambda row: [row], empty_message="There is none.", as_json=as_json)
         return capsys.readouterr().out
 
     assert print_list("Ann", "Bo") == "name\nAnn\nBo\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from desk.cli.common.wait import through_a_restart
+from desk.cli.common.wait import retry_during_restart
 from registry.configuration import load_config
 from registry.models import Owner
 from tests.assets.command_line import CommandLine, Terminal, forking_command_line
@@ -27,12 +27,12 @@ def test_command_retries_after_a_database_restart() -> None:
                 cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return not Owner.objects.exists()
 
-    assert through_a_restart(query_database)
+    assert retry_during_restart(query_database)
     assert calls == [0, 1, 2]
 
 
 @pytest.mark.long
-def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Terminal, studio: str, shop: Shop) -> None:
+def test_ctrl_c_ends_wait_cleanly_and_next_run_resumes_immediately(cli: Terminal, studio: str, shop: Shop) -> None:
     request_sent, go_on = threading.Event(), threading.Event()
 
     def interrupt() -> None:
@@ -53,7 +53,7 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Termin
 
 
 @pytest.mark.long  # the same with a separate process, which starts Python and servers
-def test_a_process_of_its_own_ends_with_130_when_it_is_interrupted(open_folder: Path, shop: Shop) -> None:
+def test_interrupted_process_exits_with_130(open_folder: Path, shop: Shop) -> None:
     data, request_event, go_on = open_folder / "data", threading.Event(), threading.Event()
     install(data)
     line = CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CAPTURE_BROWSER": "none"})

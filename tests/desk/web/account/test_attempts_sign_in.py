@@ -89,7 +89,7 @@ def test_session_is_invalid_after_signing_out_or_a_new_password(ann: User) -> No
 
 
 @pytest.mark.parametrize("next_", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
-def test_sign_in_never_redirects_to_another_site(ann: User, next_: str) -> None:
+def test_sign_in_never_redirects_to_other_sites(ann: User, next_: str) -> None:
     client = Client()
     response = client.post("/sign-in/", {"login": ann.email, "password": PASSWORD, "next": next_})
     assert response.headers["Location"] == "/"
@@ -98,7 +98,7 @@ def test_sign_in_never_redirects_to_another_site(ann: User, next_: str) -> None:
 @pytest.mark.parametrize(
     "target_url", ["//evil.example/x", "https://evil.example/o/", "http://testserver@evil.example/"]
 )
-def test_language_choice_never_redirects_to_another_site(db: None, target_url: str) -> None:
+def test_language_choice_never_redirects_to_other_sites(db: None, target_url: str) -> None:
     response = Client().post("/language", {"language": "en"}, headers={"Referer": target_url})
     assert response.headers["Location"] == "/"
 
@@ -114,7 +114,7 @@ def test_forged_address_header_does_not_evade_attempt_counts(ann: User) -> None:
     assert sign_in(Client(headers={"X-Forwarded-For": "198.51.100.1"}), ann) != 302
 
 
-def test_pages_do_not_reveal_who_has_an_account(ann: User, mailoutbox: list[object]) -> None:
+def test_pages_do_not_reveal_account_existence(ann: User, mailoutbox: list[object]) -> None:
     """Enumeration: password reset, sign-in and sign-up respond alike."""
     with override_settings(CONFIG=replace(settings.CONFIG, sign_up="open")):
         for path, fields in (

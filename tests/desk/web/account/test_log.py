@@ -1,4 +1,4 @@
-"""Test that sign-ins and refusals are logged, without the text that was entered."""
+"""Test that sign-ins and failures are logged without the text that was entered."""
 
 import json
 from collections.abc import Callable

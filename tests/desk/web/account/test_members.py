@@ -54,20 +54,20 @@ def studio(db: None) -> Members:
 
 
 @pytest.fixture
-def mailing(config: Config) -> Config:
+def mail_config(config: Config) -> Config:
     return replace(config, mail_url="smtp://localhost", public_url="https://exhibit.example")
 
 
-def browser(person: User | None = None) -> Client:
+def create_browser(person: User | None = None) -> Client:
     client = Client(REMOTE_ADDR="2001:db8::7")
     if person is not None:
         client.force_login(person)
     return client
 
 
-def invite(person: User, email: str, role: str = "viewer") -> tuple[Client, str]:
-    """Submit the invitation form; returns the browser, and the page that asks for the password again."""
-    client = browser(person)
+def submit_invitation(person: User, email: str, role: str = "viewer") -> tuple[Client, str]:
+    """Submit the invitation form; return the client, and the URL that asks for the password again."""
+    client = create_browser(person)
     response = client.post(f"{MEMBERS}invite", {"email": email, "role": role})
     assert response.headers["Location"].startswith("/account/reauthenticate/")
     assert not Invitation.objects.exists()
@@ -76,7 +76,7 @@ def invite(person: User, email: str, role: str = "viewer") -> tuple[Client, str]
 
 def invitation_path(studio: Members, email: str = "dora@example.org", role: str = "reviewer") -> str:
     """Return the path of an invitation's link."""
-    return f"/invitations/{invitations.invite(studio.studio, email, role, by=studio.ann.email)[1]}/"
+    return f"/invitations/{invitations.create_invitation(studio.studio, email, role, by=studio.ann.email)[1]}/"
 
 
 def get_role(email: str) -> str | None:
@@ -88,17 +88,17 @@ def read_log() -> list[str]:
     return [row.content["what"] for row in rows]
 
 
-def test_an_invitation_by_mail_makes_an_account_and_a_member(
-    studio: Members, mailing: Config, mailoutbox: list[EmailMessage]
+def test_mailed_invitation_creates_an_account_and_a_member(
+    studio: Members, mail_config: Config, mailoutbox: list[EmailMessage]
 ) -> None:
-    with override_settings(CONFIG=mailing):
-        ann, confirm_url = invite(studio.ann, "Dora@example.org", "reviewer")
+    with override_settings(CONFIG=mail_config):
+        ann, confirm_url = submit_invitation(studio.ann, "Dora@example.org", "reviewer")
         response = ann.post(confirm_url, {"password": PASSWORD})
     [mail] = mailoutbox
     [secret] = re.findall(r"https://exhibit\.example/invitations/(\S+)/", str(mail.body))
     assert (mail.to, response.status_code) == (["dora@example.org"], 302)
     assert secret not in response.content.decode()
-    dora = browser()
+    dora = create_browser()
     assert "ann@example.org invites dora@example.org" in dora.get(f"/invitations/{secret}/").content.decode()
     assert not User.objects.filter(email="dora@example.org").exists()
     other = dora.post("/sign-up/", {"email": "eve@example.org", "password1": PASSWORD})
@@ -107,30 +107,30 @@ def test_an_invitation_by_mail_makes_an_account_and_a_member(
     assert get_role("dora@example.org") == "reviewer"
     assert EmailAddress.objects.get(email="dora@example.org").verified
     assert dora.get("/o/studio/cases/").status_code == 200
-    assert browser().get(f"/invitations/{secret}/").status_code == 404
+    assert create_browser().get(f"/invitations/{secret}/").status_code == 404
     assert read_log()[-2:] == ["member invited", "member joined"]
     assert "dora" not in str(list(LogOpening.objects.values_list("content", flat=True)))
 
 
 def test_without_mail_the_invitation_link_is_shown_once(studio: Members) -> None:
-    ann, confirm_url = invite(studio.ann, "dora@example.org")
+    ann, confirm_url = submit_invitation(studio.ann, "dora@example.org")
     response = ann.post(confirm_url, {"password": PASSWORD})
     assert "no-store" in response.headers["Cache-Control"]
     [secret] = re.findall(r"/invitations/(\S+)/<", response.content.decode())
-    assert "no-store" in browser().get(f"/invitations/{secret}/").headers["Cache-Control"]
-    assert invitations.find_open(secret) is not None
+    assert "no-store" in create_browser().get(f"/invitations/{secret}/").headers["Cache-Control"]
+    assert invitations.find_open_invitation(secret) is not None
     assert secret not in ann.get(MEMBERS).content.decode()
 
 
 def test_failed_invitation_mail_cancels_the_invitation(
-    studio: Members, mailing: Config, monkeypatch: pytest.MonkeyPatch
+    studio: Members, mail_config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse_connection(*_: object) -> int:
         raise ConnectionRefusedError
 
     monkeypatch.setattr(EmailBackend, "send_messages", refuse_connection)
-    with override_settings(CONFIG=mailing):
-        ann, confirm_url = invite(studio.ann, "d@example.org")
+    with override_settings(CONFIG=mail_config):
+        ann, confirm_url = submit_invitation(studio.ann, "d@example.org")
         ann.post(confirm_url, {"password": PASSWORD})
     assert message_levels(ann.get(MEMBERS)) == ["error"]
     assert not Invitation.objects.exists()
@@ -151,38 +151,42 @@ def test_open_invitations_are_limited_and_members_cannot_be_invited(
         invitation_path(studio, f"{'x' * 60}@{'y' * 60}.{'z' * 60}.example")
 
 
-def test_newer_invitation_revocation_and_expiry_end_a_link(studio: Members, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invitation_link_ends_on_replacement_revocation_or_expiry(
+    studio: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = invitation_path(studio), invitation_path(studio, role="viewer")
-    assert browser().get(first).status_code == 404
-    assert browser().get(second).status_code == 200
-    [row] = invitations.list_open(studio.studio)
-    browser(studio.ann).post(f"/o/studio/invitations/{row.pk}/revoke")
-    assert browser().get(second).status_code == 404
+    assert create_browser().get(first).status_code == 404
+    assert create_browser().get(second).status_code == 200
+    [row] = invitations.list_open_invitations(studio.studio)
+    create_browser(studio.ann).post(f"/o/studio/invitations/{row.pk}/revoke")
+    assert create_browser().get(second).status_code == 404
     third = invitation_path(studio)
 
     def after_two_weeks() -> datetime:
         return clock.now() + timedelta(days=14, seconds=1)
 
     monkeypatch.setattr(invitations, "now", after_two_weeks)
-    assert browser().get(third).status_code == 404
-    assert browser().get(invitation_path(studio)).status_code == 200
+    assert create_browser().get(third).status_code == 404
+    assert create_browser().get(invitation_path(studio)).status_code == 200
 
 
 def test_expired_invitations_are_deleted(studio: Members) -> None:
-    used, still = (invitations.invite(studio.studio, f"{n}@example.org", "viewer", by="test") for n in ("dora", "emma"))
-    taken_back, _ = invitations.invite(studio.studio, "finn@example.org", "viewer", by="test")
-    over, _ = invitations.invite(studio.studio, "gabe@example.org", "viewer", by="test")
+    used, still = (
+        invitations.create_invitation(studio.studio, f"{n}@example.org", "viewer", by="test") for n in ("dora", "emma")
+    )
+    taken_back, _ = invitations.create_invitation(studio.studio, "finn@example.org", "viewer", by="test")
+    over, _ = invitations.create_invitation(studio.studio, "gabe@example.org", "viewer", by="test")
     dora = User.objects.create_user("dora@example.org", "dora@example.org", PASSWORD)
-    invitations.accept(used[0], dora)
-    invitations.revoke(studio.studio, taken_back.pk, by="test")
+    invitations.accept_invitation(used[0], dora)
+    invitations.revoke_invitation(studio.studio, taken_back.pk, by="test")
     Invitation.objects.filter(pk=over.pk).update(expires_at=clock.now())
-    assert invitations.delete_ended() == 3
-    assert browser().get(f"/invitations/{still[1]}/").status_code == 200
-    assert browser().get(f"/invitations/{used[1]}/").status_code == 404
+    assert invitations.delete_ended_invitations() == 3
+    assert create_browser().get(f"/invitations/{still[1]}/").status_code == 200
+    assert create_browser().get(f"/invitations/{used[1]}/").status_code == 404
 
 
-def test_roles_are_given_and_members_removed_and_their_tokens_end(studio: Members) -> None:
-    ann = browser(studio.ann)
+def test_roles_change_and_removed_members_lose_their_tokens(studio: Members) -> None:
+    ann = create_browser(studio.ann)
     _, secret = tokens.create_token(studio.studio, studio.bob, name="Nightly", scopes=["read"], days=1)
     ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "reviewer"})
     assert get_role("bob@example.org") == "reviewer"
@@ -191,12 +195,12 @@ def test_roles_are_given_and_members_removed_and_their_tokens_end(studio: Member
     assert get_role("bob@example.org") is None
     assert tokens.find_token(secret) is None
     assert not tokens.list_tokens(studio.studio).exists()
-    assert browser(studio.bob).get(MEMBERS).status_code == 404
+    assert create_browser(studio.bob).get(MEMBERS).status_code == 404
     assert read_log()[-3:] == ["role given", "token revoked", "member removed"]
 
 
 def test_last_owner_cannot_be_demoted(studio: Members) -> None:
-    ann = browser(studio.ann)
+    ann = create_browser(studio.ann)
     for address, values in (
         (f"{MEMBERS}leave", {"sure": "on"}),
         (f"{MEMBERS}{studio.ann.pk}/role", {"role": "viewer"}),
@@ -218,7 +222,7 @@ def test_last_owner_cannot_be_demoted(studio: Members) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_removal_of_two_owners_keeps_one() -> None:
+def test_concurrent_removal_of_both_owners_keeps_the_last() -> None:
     studio = Members()
     dora = studio.add("dora", "owner")
 
@@ -246,7 +250,7 @@ def test_concurrently_added_owners_get_distinct_names(names: tuple[str, str], sl
 
     def add_owner(person: User, name: str) -> str:
         try:
-            return accounts.create_owner_for(person, name).slug
+            return accounts.create_owner_for_user(person, name).slug
         except WrongUseError:
             return ""
         finally:
@@ -272,7 +276,7 @@ def test_token_requires_the_password_again_and_is_shown_once(ann: User) -> None:
     secret = page.split("<code>")[1].split("</code>")[0]
     assert tokens.find_token(secret) is not None
     assert secret not in client.get("/o/studio/tokens/").content.decode()
-    assert client.post("/o/studio/tokens/make", form).status_code == 200  # once is enough for some minutes
+    assert client.post("/o/studio/tokens/make", form).status_code == 200  # the password stays valid for minutes
     with override_settings(ACCOUNT_REAUTHENTICATION_TIMEOUT=0):
         assert client.post("/o/studio/tokens/make", form).status_code == 302
     assert ApiToken.objects.count() == 2

@@ -141,7 +141,7 @@ def test_sensitive_actions_are_signed_in_the_browser(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_cancelled_passkey_prompt_decides_nothing_and_its_removal_is_notified(site: Site) -> None:
+def test_cancelled_prompt_decides_nothing_and_passkey_removal_is_notified(site: Site) -> None:
     ann = add_passkey_user(site)
     page, studio = ann.page, Owner.objects.get()
     case = make_case(site.inline, studio)

@@ -37,7 +37,7 @@ def test_removing_a_second_factor_requires_it_again(ann: User) -> None:
     assert not Authenticator.objects.filter(user=ann, type__in=["totp", "webauthn"]).exists()
 
 
-def test_security_key_of_another_user_is_not_found(ann: User) -> None:
+def test_security_key_of_other_user_is_not_found(ann: User) -> None:
     accounts.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
     key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
     eve = Client()

@@ -35,7 +35,7 @@ def open_sign_up(config: Config) -> Iterator[None]:
         yield
 
 
-def test_command_line_user_signs_in_with_any_case_of_the_address(ann: User, browser: Callable[[], Client]) -> None:
+def test_email_address_is_case_insensitive_on_sign_in(ann: User, browser: Callable[[], Client]) -> None:
     client = browser()
     attempt_sign_in(client, ann.email.upper())
     assert sign_in(client)
@@ -81,7 +81,7 @@ def test_unknown_address_and_wrong_password_show_the_same_page(ann: User, browse
     assert pages[0] == pages[1]
 
 
-def test_signed_in_user_is_never_redirected_to_another_site(ann: User, browser: Callable[[], Client]) -> None:
+def test_signed_in_user_is_never_redirected_to_other_sites(ann: User, browser: Callable[[], Client]) -> None:
     for bad in ("https://evil.example/", "//evil.example/", "javascript:alert(1)"):
         response = browser().post(SIGN_IN, {"login": ann.email, "password": PASSWORD, "next": bad})
         assert response.status_code == 302
@@ -167,7 +167,7 @@ def test_sign_up_with_a_used_address_notifies_only_its_owner(
     assert ann.check_password(PASSWORD)
 
 
-def test_a_weak_password_is_refused(db: None, open_sign_up: None, browser: Callable[[], Client]) -> None:
+def test_weak_password_is_rejected(db: None, open_sign_up: None, browser: Callable[[], Client]) -> None:
     response = browser().post("/sign-up/", {"email": "dora@example.org", "password1": "password1234"})
     assert "too common" in response.content.decode()
     assert not User.objects.exists()
@@ -208,7 +208,7 @@ def test_unreachable_mail_server_is_reported_on_the_page(
     assert (response.status_code, message_levels(response)) == (200, ["error"])
 
 
-def test_address_equal_to_another_user_name_cannot_be_added(ann: User) -> None:
+def test_address_equal_to_an_existing_user_name_is_rejected(ann: User) -> None:
     User.objects.create_user("new@example.org", "old@example.org", PASSWORD)
     ann.email = "new@example.org"
     ann.save()

@@ -49,7 +49,7 @@ def add_passkey_device(visitor: Visitor) -> None:
     device.send("WebAuthn.addVirtualAuthenticator", {"options": {**kind, **present}})
 
 
-def send(page: Page, field: str, text: str) -> None:
+def submit_field(page: Page, field: str, text: str) -> None:
     """Type into a field by its name, and submit its form."""
     page.locator(f"[name={field}]").fill(text)
     page.locator(f"form:has([name={field}]) button").first.click()
@@ -59,7 +59,7 @@ def check_page(visitor: Visitor) -> None:
     """Verify a page: the requirements of every page, and consistent terms."""
     visitor.check()
     pattern = AVOIDED_TERMS[visitor.page.evaluate("document.documentElement.lang")]
-    commands = visitor.page.locator("main code").all_inner_texts()  # they have the names of fields
+    commands = visitor.page.locator("main code").all_inner_texts()  # they contain field names
     text = visitor.page.locator("main").inner_text()
     for command in commands:
         text = text.replace(command, "")
@@ -73,23 +73,23 @@ def sign_out(page: Page) -> None:
     page.wait_for_url("**/sign-in/**")
 
 
-def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
+def reauthenticate(visitor: Visitor, password: str = PASSWORD) -> None:
     """Authenticate again."""
     visitor.page.wait_for_url("**/reauthenticate/**")
     check_page(visitor)
-    send(visitor.page, "password", password)
+    submit_field(visitor.page, "password", password)
 
 
 @pytest.mark.long
-def test_from_signing_up_to_a_passkey(open_site: Site, mailoutbox: list[EmailMessage]) -> None:
-    """Test a verified address, an authenticator app, a recovery code in its place, and a passkey that suffices."""
+def test_sign_up_flow_ends_with_a_passkey(open_site: Site, mailoutbox: list[EmailMessage]) -> None:
+    """Test a verified address, an authenticator app, a recovery code instead of it, and a passkey alone."""
     dora = open_site.anonymous_visitor(**CHINESE)
     add_passkey_device(dora)
     sign_up(dora, mailoutbox)
     codes = add_authenticator_app(dora)
     sign_out(dora.page)
     sign_in_with(dora, codes[0])
-    add_a_passkey(dora)
+    add_passkey(dora)
     sign_out(dora.page)
     with dora.page.expect_request(
         lambda request: request.method == "POST" and "webauthn" in request.url
@@ -121,7 +121,7 @@ def sign_up(dora: Visitor, mailoutbox: list[EmailMessage]) -> None:
     page.wait_for_url("**/sign-up/**")
     check_page(dora)
     page.locator("[name=email]").fill(EMAIL)
-    send(page, "password1", PASSWORD)
+    submit_field(page, "password1", PASSWORD)
     page.wait_for_url("**/confirm-email/")
     check_page(dora)
     mail = f"{mailoutbox[-1].subject}\n{mailoutbox[-1].body}"
@@ -135,13 +135,13 @@ def sign_up(dora: Visitor, mailoutbox: list[EmailMessage]) -> None:
     check_page(dora)
     assert EmailAddress.objects.get().verified
     page.locator("[name=login]").fill(EMAIL)
-    send(page, "password", PASSWORD)
+    submit_field(page, "password", PASSWORD)
     page.wait_for_url("**/owners/")
     check_page(dora)
 
 
 def add_authenticator_app(dora: Visitor) -> list[str]:
-    """Add an authenticator app; returns the recovery codes that come with it."""
+    """Add an authenticator app; return its recovery codes."""
     page = dora.page
     dora.open("/account/")
     check_page(dora)
@@ -149,11 +149,11 @@ def add_authenticator_app(dora: Visitor) -> list[str]:
     page.wait_for_url("**/2fa/")
     check_page(dora)
     page.locator("a[href*='totp/activate']").click()
-    confirm(dora)
+    reauthenticate(dora)
     page.wait_for_url("**/totp/activate/")
     check_page(dora)
     secret = page.locator("#authenticator_secret").input_value()
-    send(page, "code", totp_code(secret))
+    submit_field(page, "code", totp_code(secret))
     page.wait_for_url("**/recovery-codes/**")
     check_page(dora)
     codes: list[str] = page.locator("#recovery_codes").input_value().split()
@@ -166,22 +166,22 @@ def sign_in_with(dora: Visitor, code: str) -> None:
     """Sign in with a recovery code, after a wrong one."""
     page = dora.page
     page.locator("[name=login]").fill(EMAIL)
-    send(page, "password", PASSWORD)
+    submit_field(page, "password", PASSWORD)
     page.wait_for_url("**/2fa/authenticate/")
     check_page(dora)
-    send(page, "code", "000000")
+    submit_field(page, "code", "000000")
     page.wait_for_selector(".errorlist, [role=alert]")
     check_page(dora)
-    send(page, "code", code)
+    submit_field(page, "code", code)
     page.wait_for_url("**/owners/")
 
 
-def add_a_passkey(dora: Visitor) -> None:
+def add_passkey(dora: Visitor) -> None:
     page = dora.page
     dora.open("/account/2fa/webauthn/")
     check_page(dora)
     page.locator("a[href*='webauthn/add']").click()
-    confirm(dora)
+    reauthenticate(dora)
     page.wait_for_url("**/webauthn/add/")
     check_page(dora)
     page.locator("#id_passwordless").check()
@@ -193,14 +193,14 @@ def add_a_passkey(dora: Visitor) -> None:
 
 
 @pytest.mark.long
-def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
-    """Test that an owner invites a colleague who joins and gets another role, invisibly to strangers."""
+def test_invited_member_joins_and_gets_a_new_role(site: Site) -> None:
+    """Test that an owner invites a colleague who joins and gets another role, invisibly to non-members."""
     studio, appearance = owner("studio"), BrowserSettings(scheme="dark")
     ann, charlie = site.member(studio, **appearance), site.member(owner("agency"), name="charlie", **appearance)
     ann.open("/o/studio/members/")
     check_page(ann)
-    send(ann.page, "email", "dora@example.org")
-    confirm(ann, "not used at all")
+    submit_field(ann.page, "email", "dora@example.org")
+    reauthenticate(ann, "not used at all")
     ann.page.wait_for_selector("main code")
     check_page(ann)
     link = re.sub("^https?://[^/]+", "", ann.page.locator("main code").inner_text())
@@ -213,7 +213,7 @@ def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
     check_page(dora)
     dora.page.locator("main a[href*='sign-up']").click()
     dora.page.locator("[name=email]").fill("dora@example.org")
-    send(dora.page, "password1", PASSWORD)
+    submit_field(dora.page, "password1", PASSWORD)
     dora.page.wait_for_url("**/o/studio/cases/")
     check_page(dora)
     dora.open("/o/studio/members/")
@@ -242,13 +242,13 @@ def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_a_token_is_made_after_the_password(site: Site) -> None:
+def test_token_is_created_after_reauthentication(site: Site) -> None:
     accounts.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
     ann = site.sign_in(User.objects.get(), **CHINESE)
     ann.open("/o/studio/tokens/")
     check_page(ann)
-    send(ann.page, "name", "Nightly")
-    confirm(ann)
+    submit_field(ann.page, "name", "Nightly")
+    reauthenticate(ann)
     ann.page.wait_for_selector("main code")
     check_page(ann)
     assert ann.page.locator("main code").first.inner_text().startswith("exh_")

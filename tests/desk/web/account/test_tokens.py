@@ -1,4 +1,4 @@
-"""Test API tokens: their scopes, their expiry, and what remains of them."""
+"""Test API tokens: scopes, expiry, revocation and the log of their use."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from registry.members import tokens
 from registry.models import ApiToken, LogOpening, Membership, Owner, Role, Scope, User
 from tests.assets.rows import owner
 
-ALL = [scope.value for scope in Scope]
+ALL_SCOPES = [scope.value for scope in Scope]
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def ann(studio: Owner) -> User:
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-    """A function that moves the time forward."""
+def advance_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Return a function that advances the clock."""
 
     def shift_clock(by: timedelta) -> None:
         def moment() -> datetime:
@@ -57,28 +57,28 @@ def test_token_is_found_by_its_secret_which_is_not_stored(studio: Owner, ann: Us
     assert secret not in str(read_details("token made"))
 
 
-def test_expired_token_grants_nothing(studio: Owner, ann: User, later: Callable[[timedelta], None]) -> None:
+def test_expired_token_grants_nothing(studio: Owner, ann: User, advance_time: Callable[[timedelta], None]) -> None:
     _, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read"], days=30)
-    later(timedelta(days=29, hours=23))
+    advance_time(timedelta(days=29, hours=23))
     assert tokens.find_token(secret) is not None
-    later(timedelta(days=30, seconds=1))
+    advance_time(timedelta(days=30, seconds=1))
     assert tokens.find_token(secret) is None
 
 
-def test_revoked_token_grants_nothing_and_the_log_names_who_revoked_it(studio: Owner, ann: User) -> None:
+def test_revoked_token_grants_nothing_and_revocation_is_logged_with_author(studio: Owner, ann: User) -> None:
     row, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read"], days=30)
     with pytest.raises(NotFoundError):
-        tokens.revoke(owner("agency"), row.pk, by="charlie@example.org")
-    tokens.revoke(studio, row.pk, by="bob@example.org")
+        tokens.revoke_token(owner("agency"), row.pk, by="charlie@example.org")
+    tokens.revoke_token(studio, row.pk, by="bob@example.org")
     assert tokens.find_token(secret) is None
     [details] = read_details("token revoked")
     assert (details["by"], details["user"], details["name"]) == ("bob@example.org", "ann@example.org", "Nightly")
     with pytest.raises(NotFoundError):
-        tokens.revoke(studio, row.pk, by="bob@example.org")
+        tokens.revoke_token(studio, row.pk, by="bob@example.org")
 
 
 def test_token_grants_no_more_than_the_members_current_role(studio: Owner, ann: User) -> None:
-    _, secret = tokens.create_token(studio, ann, name="Everything", scopes=ALL, days=30)
+    _, secret = tokens.create_token(studio, ann, name="Everything", scopes=ALL_SCOPES, days=30)
     for role, permitted in ((Role.REVIEWER, set(Scope) - {Scope.MANAGE}), (Role.VIEWER, {Scope.READ})):
         Membership.objects.update(role=role)
         result = tokens.find_token(secret)
@@ -122,7 +122,7 @@ def test_non_member_cannot_create_a_token(studio: Owner, ann: User) -> None:
 
 
 def test_token_use_is_recorded_to_the_minute_and_logged_daily(
-    studio: Owner, ann: User, later: Callable[[timedelta], None]
+    studio: Owner, ann: User, advance_time: Callable[[timedelta], None]
 ) -> None:
     row, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read"], days=30)
     for _ in range(3):
@@ -132,21 +132,21 @@ def test_token_use_is_recorded_to_the_minute_and_logged_daily(
     row.refresh_from_db()
     assert row.used_at is not None
     assert [details["by"] for details in read_details("token used")] == ["ann@example.org (token Nightly)"]
-    later(timedelta(days=1))
+    advance_time(timedelta(days=1))
     result = tokens.find_token(secret)
     assert result is not None
     tokens.record_use(result[0])
     assert len(read_details("token used")) == 2
 
 
-def test_an_owner_lists_its_own_tokens_only(studio: Owner, ann: User) -> None:
+def test_owner_lists_only_its_own_tokens(studio: Owner, ann: User) -> None:
     agency = owner("agency")
     Membership.objects.create(user=ann, owner=agency, role=Role.OWNER)
     active_token, _ = tokens.create_token(studio, ann, name="Kept", scopes=["read"], days=30)
     revoked_token, _ = tokens.create_token(studio, ann, name="Gone", scopes=["read"], days=30)
     tokens.create_token(agency, ann, name="Elsewhere", scopes=["read"], days=30)
-    tokens.revoke(studio, revoked_token.pk, by="ann@example.org")
+    tokens.revoke_token(studio, revoked_token.pk, by="ann@example.org")
     assert list(tokens.list_tokens(studio)) == [active_token]
-    tokens.revoke_all(studio, ann, by="ann@example.org")
+    tokens.revoke_all_tokens(studio, ann, by="ann@example.org")
     assert [row.name for row in tokens.list_tokens(agency)] == ["Elsewhere"]
     assert not tokens.list_tokens(studio).exists()

@@ -13,7 +13,7 @@ from tests.assets.pages import Answer, has_test_id, select
 from tests.assets.rows import owner
 from tests.desk.web.account.test_members import (
     Members,
-    browser,
+    create_browser,
     get_role,
     invitation_path,
     read_log,
@@ -28,7 +28,7 @@ def test_invitation_is_bound_to_its_address_and_must_be_accepted(studio: Members
     link = invitation_path(studio)
     accounts.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
     accounts.add_member(owner("house"), "dora@example.org", "owner", PASSWORD, by="test")
-    eve, dora = (browser(User.objects.get(email=f"{name}@example.org")) for name in ("eve", "dora"))
+    eve, dora = (create_browser(User.objects.get(email=f"{name}@example.org")) for name in ("eve", "dora"))
     assert has_test_id(eve.get(link), "for-another")
     eve.post(link)
     assert not Membership.objects.filter(owner=studio.studio, user__email="eve@example.org").exists()
@@ -39,7 +39,7 @@ def test_invitation_is_bound_to_its_address_and_must_be_accepted(studio: Members
 
 
 def test_form_creates_an_owner_where_permitted(studio: Members, config: Config) -> None:
-    ann = browser(studio.ann)
+    ann = create_browser(studio.ann)
     ann.post("/owners/", {"name": "Second"})
     assert Owner.objects.count() == 1
     User.objects.filter(pk=studio.ann.pk).update(is_staff=True)
@@ -57,7 +57,7 @@ def error_messages(page: Answer) -> list[str]:
 
 
 def test_owner_name_must_be_unique_and_its_holder_is_not_revealed(studio: Members, config: Config) -> None:
-    dora = browser(accounts.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
+    dora = create_browser(accounts.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
     with override_settings(CONFIG=replace(config, sign_up="open")):
         for name in ("Studio", "studio", " STUDIO\u00a0"):
             [problem] = error_messages(dora.post("/owners/", {"name": name}))
@@ -73,8 +73,8 @@ def test_owner_name_must_be_unique_and_its_holder_is_not_revealed(studio: Member
 
 def test_first_link_creates_the_operator_once(db: None, config: Config) -> None:
     early, link = (create_operator_link(config, by="test").removeprefix("http://127.0.0.1:8080") for _ in range(2))
-    assert browser().get(early).status_code == 404
-    client = browser()
+    assert create_browser().get(early).status_code == 404
+    client = create_browser()
     weak = client.post(link, {"email": "ann@example.org", "password": "short", "owner": "Studio"})
     assert "too short" in weak.content.decode()
     assert not User.objects.exists()
@@ -85,16 +85,16 @@ def test_first_link_creates_the_operator_once(db: None, config: Config) -> None:
     assert client.get("/o/studio/works/").status_code == 200
     assert "Successfully signed in" not in client.get("/account/sessions/").content.decode()
     assert b"2001:db8::7" in client.get("/account/sessions/").content
-    assert browser().get(link).status_code == 404
+    assert create_browser().get(link).status_code == 404
     assert invitations.has_operator()
     assert "operator added" in read_log()
 
 
 def test_existing_user_becomes_operator_only_by_confirming(studio: Members, config: Config) -> None:
     link = create_operator_link(config, by="test").removeprefix("http://127.0.0.1:8080")
-    browser().post(link, {"email": "ann@example.org", "password": PASSWORD})
+    create_browser().post(link, {"email": "ann@example.org", "password": PASSWORD})
     assert not invitations.has_operator()
-    ann = browser(studio.ann)
+    ann = create_browser(studio.ann)
     ann.get(link)
     assert not invitations.has_operator()
     ann.post(link)

@@ -14,16 +14,16 @@ from tests.desk.web.cases.test_queue import create_cases, open_queue, wait_for_d
 from workers.tasks.sync_runner import SyncRunner
 
 
-def member(of: Owner, name: str, role: str = "reviewer") -> User:
+def create_member(of: Owner, name: str, role: str = "reviewer") -> User:
     person = User.objects.create_user(name, f"{name}@example.org", "not used")
     Membership.objects.create(user=person, owner=of, role=role)
     return person
 
 
 @pytest.mark.long
-def test_key_assigns_and_unassigns_a_case_and_another_key_undoes(site: Site) -> None:
+def test_keys_assign_and_unassign_a_case_and_undo(site: Site) -> None:
     studio = create_cases(site, 2)
-    bob = member(studio, "bob")
+    bob = create_member(studio, "bob")
     ann = open_queue(site.member(studio, language="zh-CN"))
     page, first = ann.page, ann.page.locator(".item").first
     number = int(first.get_attribute("data-number") or 0)
@@ -62,7 +62,7 @@ def test_key_assigns_and_unassigns_a_case_and_another_key_undoes(site: Site) -> 
 @pytest.mark.long
 def test_case_is_assigned_on_a_phone_without_scripts(site: Site) -> None:
     studio = create_cases(site, 1)
-    member(studio, "bob")
+    create_member(studio, "bob")
     ann = site.member(studio, size=PHONE, javascript=False)
     page = ann.open(reverse("case", args=["studio", 1]))
     page.locator("#assigned summary").click()
@@ -78,17 +78,17 @@ def test_case_is_assigned_on_a_phone_without_scripts(site: Site) -> None:
 def test_queue_offers_only_available_filters(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     use_services(monkeypatch, inline.services)
     studio = create_cases(inline, 1)
-    ann, client = member(studio, "ann"), Client()
+    ann, client = create_member(studio, "ann"), Client()
     client.force_login(ann)
 
     def read_queue(query: str = "") -> str:
         return client.get(reverse("cases", args=["studio"]) + query).content.decode()
 
-    rare = [f"?state={state}" for state in ("disputed", "asked", "resembles", "look-alikes")]
+    rare = [f"?state={state}" for state in ("disputed", "asked", "related", "look-alikes")]
     alone = read_queue()
     assert not any(text in alone for text in ('id="assign"', "Assign to me", "?for=", *rare))
     assert rare[0] in read_queue(rare[0])
-    member(studio, "bob")
+    create_member(studio, "bob")
     assert "Assign to me" in read_queue()
     assert "?for=" not in read_queue()
     Case.objects.update(assigned_to=ann, disputed_at=now())
@@ -103,8 +103,8 @@ def test_non_members_and_viewers_cannot_be_assigned_or_assign(
 ) -> None:
     use_services(monkeypatch, inline.services)
     studio = create_cases(inline, 1)
-    ann, viewer = member(studio, "ann"), member(studio, "vic", "viewer")
-    eve = member(owner("agency"), "eve")
+    ann, viewer = create_member(studio, "ann"), create_member(studio, "vic", "viewer")
+    eve = create_member(owner("agency"), "eve")
     address = reverse("assign-cases", args=["studio"])
     client = Client()
     client.force_login(ann)
@@ -120,18 +120,18 @@ def test_non_members_and_viewers_cannot_be_assigned_or_assign(
 
 
 @pytest.mark.long
-def test_assignment_undo_remains_until_used_and_former_members_are_unassigned(
+def test_assignment_can_be_undone_later_and_former_members_are_unassigned(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_services(monkeypatch, inline.services)
     studio = create_cases(inline, 2)
-    ann, bob = member(studio, "ann"), member(studio, "bob")
+    ann, bob = create_member(studio, "ann"), create_member(studio, "bob")
     client, address, page = Client(), reverse("assign-cases", args=["studio"]), reverse("cases", args=["studio"])
     client.force_login(ann)
     first, second = Case.objects.order_by("number").values_list("number", flat=True)
     Case.objects.filter(number=first).update(assigned_to=bob)
     Case.objects.filter(number=second).update(assigned_to=ann)
-    assert client.post(address, {"to": member(studio, "cat").pk, "case": [first, second]}).status_code == 302
+    assert client.post(address, {"to": create_member(studio, "cat").pk, "case": [first, second]}).status_code == 302
     offered = [client.get(page).context["undo_assigned"] for _twice in range(2)]  # a browser may prefetch
     assert offered[0] == offered[1]
     accounts.remove_member(studio, bob.pk, by="ann")

@@ -1,4 +1,4 @@
-"""Test clearing a whole group on the site: preview, progress, undo, and permissions."""
+"""Test dismissing a whole group of cases on the site: progress, undo, filter, and permissions."""
 
 import re
 
@@ -16,10 +16,10 @@ from tests.desk.web.cases.test_queue import create_cases, open_queue
 
 @pytest.mark.long
 @pytest.mark.parametrize("javascript", [True, False])
-def test_bulk_snooze_beyond_one_page_can_be_undone(
+def test_bulk_dismissal_beyond_one_page_can_be_undone(
     site: Site, monkeypatch: pytest.MonkeyPatch, *, javascript: bool
 ) -> None:
-    monkeypatch.setattr(test_queue_rows, "ROWS", 2)
+    monkeypatch.setattr(test_queue_rows, "ROWS_PER_PAGE", 2)
     studio = create_cases(site, 3)
     ann = open_queue(site.member(studio, javascript=javascript, size=PHONE))
     page = ann.page
@@ -37,7 +37,7 @@ def test_bulk_snooze_beyond_one_page_can_be_undone(
     if javascript:  # without a script the page reloads itself
         page.reload()
     expect(page.locator("#group")).to_contain_text(re.compile(r"\b3\D+3\b"), timeout=20_000)
-    assert set(studio.cases.values_list("decision", flat=True)) == {"cleared"}
+    assert set(studio.cases.values_list("decision", flat=True)) == {"dismissed"}
     assert set(studio.cases.values_list("reason", flat=True)) == {"A logo."}
     open_queue(ann)
     expect(page.locator(".message")).to_contain_text("ann@example.org")
@@ -48,12 +48,12 @@ def test_bulk_snooze_beyond_one_page_can_be_undone(
     if javascript:
         page.reload()
     expect(page.locator("#group")).to_contain_text(re.compile(r"\b0\D+3\b"), timeout=20_000)
-    assert set(studio.cases.values_list("decision", "waits")) == {("open", True)}
+    assert set(studio.cases.values_list("decision", "is_pending")) == {("open", True)}
     expect(ann.buttons_to("undo-group", "studio", number)).to_have_count(0)
 
 
 @pytest.mark.long
-def test_bulk_snooze_applies_to_the_filter_only(site: Site) -> None:
+def test_bulk_dismissal_applies_to_the_filter_only(site: Site) -> None:
     studio = create_cases(site, 1, ("a.example", "b.example"))
     ann = open_queue(site.member(studio))
     expect(ann.page.locator("button[formaction*=put-aside]")).to_have_count(0)
@@ -61,7 +61,7 @@ def test_bulk_snooze_applies_to_the_filter_only(site: Site) -> None:
     ann.page.locator("button[formaction*=put-aside]").click()
     ann.page.locator("#group").wait_for()
     site.inline.run_until_idle()
-    assert dict(studio.cases.values_list("party", "decision")) == {"a.example": "open", "b.example": "cleared"}
+    assert dict(studio.cases.values_list("party", "decision")) == {"a.example": "open", "b.example": "dismissed"}
     stranger, eve = Client(), User.objects.create_user("eve", "eve@example.org", "not used")
     owner("elsewhere").memberships.create(user=eve)
     stranger.force_login(eve)

@@ -11,7 +11,7 @@ from registry.cases.queue import find_seen_times
 from registry.cases.work_search import annotate_seen_times
 from registry.models import Capture, Case, Owner, Role, Sighting, User
 from registry.notices.contents import build_items
-from registry.parties.parties import list_places
+from registry.parties.parties import list_pages
 from tests.assets.notice_drafts import create_draft
 from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
@@ -27,9 +27,9 @@ def test_visit_that_finds_the_picture_online_updates_last_seen(studio: Owner, cl
     notice = create_draft(studio)
     for outcome, expected in (("captured", visited), ("image-gone", crawled)):
         Capture.objects.update(state="done", outcome=outcome, finished_at=visited)
-        assert {row.last_seen for row in Use.of_case(Case.objects.get(pk=case.pk))} == {expected}
+        assert {row.last_seen for row in Use.from_case(Case.objects.get(pk=case.pk))} == {expected}
         assert find_seen_times([case])[case.pk][1] == expected
-        assert {row.last_seen for row in list_places(studio, case.party)} == {expected}
+        assert {row.last_seen for row in list_pages(studio, case.party)} == {expected}
         assert {vars(row)["last_seen"] for row in annotate_seen_times(studio.cases.all())} == {expected}
         assert {place.last_seen for item in build_items(notice) for place in item.places} == {expected}
         places = client.get(reverse("case", args=["studio", 1])).context["places"]

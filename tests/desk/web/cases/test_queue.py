@@ -23,10 +23,10 @@ from workers.tasks.sync_runner import SyncRunner
 
 def create_cases(at: Site | SyncRunner, works: int, hosts: tuple[str, ...] = ("shop.example",)) -> Owner:
     """Create an owner with a case for each work at each host."""
-    return restore_scene(at.inline if isinstance(at, Site) else at, _create_cases, works, hosts)
+    return restore_scene(at.inline if isinstance(at, Site) else at, _add_cases, works, hosts)
 
 
-def _create_cases(inline: SyncRunner, works: int, hosts: tuple[str, ...]) -> Owner:
+def _add_cases(inline: SyncRunner, works: int, hosts: tuple[str, ...]) -> Owner:
     services, studio = inline.services, owner("studio")
     pictures = [photograph(seed) for seed in range(1, works + 1)]
     for number, data in enumerate(pictures, 1):
@@ -71,7 +71,7 @@ def test_keys_decide_undo_and_count(site: Site) -> None:
     page.keyboard.press("c")
     page.keyboard.press("x")
     wait_for_decisions(ann, 2)
-    assert (decisions_by_number(studio)[order[0]], decisions_by_number(studio)[order[1]]) == ("confirmed", "cleared")
+    assert (decisions_by_number(studio)[order[0]], decisions_by_number(studio)[order[1]]) == ("confirmed", "dismissed")
     assert Case.objects.get(number=order[0]).reason == "No permission."
     assert Case.objects.get(number=order[1]).reason == ""
     page.keyboard.press("u")
@@ -88,7 +88,7 @@ def test_keys_decide_undo_and_count(site: Site) -> None:
     expect(page.locator(".item.current")).to_have_attribute("data-number", str(order[0]))
 
 
-def add_cases(at: Site, count: int) -> Owner:
+def add_repeated_cases(at: Site, count: int) -> Owner:
     """Create an owner with ``count`` cases, which repeat three works and fill several pages of the queue."""
     studio = create_cases(at, 3)
     firsts = list(studio.cases.order_by("number"))
@@ -122,7 +122,7 @@ def record_decisions(visitor: Visitor) -> list[tuple[str, list[int]]]:
 @pytest.mark.long
 @pytest.mark.timeout(1800)  # a busy machine takes minutes for some hundred decisions
 def test_fast_keys_decide_consecutive_cases(site: Site) -> None:
-    studio = add_cases(site, 100)
+    studio = add_repeated_cases(site, 100)
     order = [row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000)]
     ann = open_queue(site.member(studio))
     requests = record_decisions(ann)
@@ -136,7 +136,7 @@ def test_fast_keys_decide_consecutive_cases(site: Site) -> None:
 
 @pytest.mark.long
 def test_fast_keys_wait_for_a_slow_site_and_rejections_are_shown(site: Site) -> None:
-    studio = add_cases(site, 36)
+    studio = add_repeated_cases(site, 36)
     order = [row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000)]
     ann = open_queue(site.member(studio))
     requests = record_decisions(ann)
@@ -144,7 +144,7 @@ def test_fast_keys_wait_for_a_slow_site_and_rejections_are_shown(site: Site) -> 
     routes: list[Route] = []
 
     def hold_first(route: Route) -> None:
-        if not routes:  # until all keys were pressed
+        if not routes:  # held until all keys are pressed
             routes.append(route)
         elif len(requests) == 5:
             route.fulfill(status=400, json={"error": "Not now."})
@@ -201,17 +201,17 @@ def test_keys_after_undo_reason_or_licence_apply_to_the_visible_case(site: Site,
     ann.page.keyboard.press("r")
     ann.page.keyboard.type("cx")
     if meanwhile:
-        wait_for_decisions(ann, 1)  # the decision typed before is made
+        wait_for_decisions(ann, 1)  # the earlier key's decision is recorded
     ann.page.keyboard.type("u")
     ann.page.keyboard.press("Enter")
     ann.page.keyboard.press("x")
     wait_for_decisions(ann, 0)
     assert [decisions_by_number(studio)[number] for number in order] == [
         "confirmed",
-        "cleared",
+        "dismissed",
         "licensed",
         "confirmed",
-        "cleared",
+        "dismissed",
     ]
     reasons = dict(studio.cases.values_list("number", "reason"))
     assert [reasons[number] for number in order] == ["", "", "Licence 1.", "", "cxu"]
@@ -297,19 +297,19 @@ def test_concurrent_decision_is_reported_and_back_shows_the_current_queue(site: 
     ann = open_queue(site.member(studio))
     first = ann.page.locator(".item").first
     number = int(first.get_attribute("data-number") or 0)
-    decisions.decide_each(
+    decisions.decide_cases(
         site.services, studio, [number], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours.")
     )
     ann.page.keyboard.press("c")
     expect(first.locator(".outcome")).to_contain_text("ben@example.org")
     expect(first.locator(".outcome")).to_contain_text("Not ours.")
-    assert decisions_by_number(studio)[number] == "cleared"
+    assert decisions_by_number(studio)[number] == "dismissed"
     wait_for_decisions(ann, 3)
     other_numbers = [candidate for candidate in (1, 2, 3, 4) if candidate != number]
-    decisions.decide_each(
+    decisions.decide_cases(
         site.services, studio, other_numbers[:2], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours.")
     )
-    # What a browser tells a page restored from its back/forward cache; Playwright's browsers have none.
+    # The event of a page restored from the back/forward cache, which Playwright's browsers lack.
     ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     wait_for_decisions(ann, 1)
     assert ann.page.locator(".item").count() == 1
@@ -405,7 +405,7 @@ def test_site_is_found_by_name_and_look_alikes_are_listed_separately(
         return [host for host in ("alpha.example", "beta.example") if host in re.sub('value="[^"]*"', "", page)]
 
     assert list_parties({"q": "beta"}) == ["beta.example"]
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ann"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ann"))
     [alike] = list_parties({"state": "look-alikes"})
     assert list_parties({}) == []
     client.post(reverse("case-deed", args=["studio", studio.cases.get(decision="open").number]), {"deed": "take-out"})
@@ -417,26 +417,26 @@ def test_related_pictures_are_counted_and_opened_or_dismissed_by_key(site: Site)
     studio = create_cases(site, 3)
     for case in studio.cases.all():
         matches = Match.objects.filter(case_sightings__case=case)
-        matches.update(decision="resembles", probability=None, related=case.number)
-        Case.objects.filter(pk=case.pk).update(waits=False)
+        matches.update(decision="related", probability=None, related=case.number)
+        Case.objects.filter(pk=case.pk).update(is_pending=False)
     for case in studio.cases.all():
         queue_state.update_case(case.pk)
     ann = open_queue(site.member(studio))
-    ann.page.locator("a[href='?state=resembles']").first.click()
+    ann.page.locator("a[href='?state=related']").first.click()
     items = [element.get_attribute("data-number") for element in ann.page.locator(".item").all()]
-    assert items == ["3", "2", "1"]  # sorted by the odds
+    assert items == ["3", "2", "1"]  # sorted by their odds
     ann.check()
     ann.page.keyboard.press("x")
     expect(ann.page.locator('[data-decided=""]')).to_have_count(1)
-    assert decisions_by_number(studio)[3] == "cleared"
+    assert decisions_by_number(studio)[3] == "dismissed"
     ann.page.keyboard.press("u")
     expect(ann.page.locator("[data-decided]")).to_have_count(0)
-    assert studio.cases.get(number=3).resembles
+    assert studio.cases.get(number=3).is_related
     ann.page.keyboard.press("j")
     ann.page.keyboard.press("m")
     expect(ann.page.locator("#decision details.confirm")).to_be_visible()
     expect(ann.page.locator(".message.success")).to_be_visible()
-    assert [case.number for case in studio.cases.filter(waits=True)] == [2]
+    assert [case.number for case in studio.cases.filter(is_pending=True)] == [2]
 
 
 def test_without_javascript_the_same_buttons_decide_and_undo(site: Site) -> None:
@@ -455,7 +455,7 @@ def test_without_javascript_the_same_buttons_decide_and_undo(site: Site) -> None
 @pytest.mark.long
 def test_confirmed_cases_are_selected_for_a_bundle_or_notice_by_keys(site: Site) -> None:
     studio = create_cases(site, 2, ("a.example", "b.example"))
-    decisions.decide_each(site.services, studio, [1, 2, 3, 4], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
+    decisions.decide_cases(site.services, studio, [1, 2, 3, 4], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
     ann = open_queue(site.member(studio), "?state=confirmed")
     for key in "jtjt":
         ann.page.keyboard.press(key)
@@ -475,7 +475,7 @@ def test_confirmed_cases_are_selected_for_a_bundle_or_notice_by_keys(site: Site)
 @pytest.mark.long
 def test_selected_cases_of_two_sites_work_without_javascript(site: Site) -> None:
     studio = create_cases(site, 1, ("a.example", "b.example"))
-    decisions.decide_each(site.services, studio, [1, 2], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
+    decisions.decide_cases(site.services, studio, [1, 2], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
     page = open_queue(site.member(studio, javascript=False), "?state=confirmed").page
     for box in page.locator(".pick input").all():
         box.check()
@@ -488,7 +488,7 @@ def test_queue_shows_and_filters_by_the_last_visit(site: Site) -> None:
     studio = create_cases(site, 2)
     for case, outcome in zip(studio.cases.order_by("number"), ("captured", "page-gone"), strict=True):
         case.captures.update(state="done", outcome=outcome, finished_at=now())
-        recaptures.update_standing(case)
+        recaptures.update_place_state(case)
     ann = open_queue(site.member(studio))
     ann.page.locator("form.search summary").click()
     ann.page.locator("#now").select_option("removed")
@@ -499,7 +499,7 @@ def test_queue_shows_and_filters_by_the_last_visit(site: Site) -> None:
 
 
 @pytest.mark.long  # measures latency, which says little while other tests use the processors
-def test_each_case_takes_one_key_and_the_next_picture_is_preloaded(site: Site) -> None:
+def test_single_key_decides_a_case_and_next_picture_is_preloaded(site: Site) -> None:
     works = 5
     studio = create_cases(site, works, ("a.example", "b.example"))
     ann = open_queue(site.member(studio))
@@ -511,7 +511,7 @@ def test_each_case_takes_one_key_and_the_next_picture_is_preloaded(site: Site) -
     for _ in range(2 * works):
         keys += 1
         page.evaluate(WAIT_UNTIL_IDLE)
-        page.evaluate(MEASURE)
+        page.evaluate(MEASURE_LATENCY)
         page.keyboard.press("c")
         durations.append(page.evaluate("window.measured"))
     wait_for_decisions(ann, 0)
@@ -533,12 +533,11 @@ WAIT_UNTIL_IDLE = """() => new Promise((told) => {
   };
   requestAnimationFrame(frame);
 })"""
-"""Wait until a dozen frames have been on time: while other tests use the processors, a page is late through no fault
-of its own.
+"""Wait until a dozen frames were on time, so that delays by other tests on the same processors are not measured.
 """
 
 
-MEASURE = """() => {
+MEASURE_LATENCY = """() => {
   window.measured = new Promise((told) => document.addEventListener("keydown", () => {
     const begun = performance.now();
     setTimeout(async () => {
@@ -559,13 +558,13 @@ def test_next_case_follows_in_queue_order(site: Site) -> None:
     first, *other_numbers = [
         int(element.get_attribute("data-number") or 0) for element in ann.page.locator(".item").all()
     ]
-    assert first in (3, 4)  # of the party with most cases, not the likeliest of all
+    assert first in (3, 4)  # of the site with most cases, not the likeliest of all
     ann.open(reverse("case", args=["studio", first]))
     for number in other_numbers:
         ann.page.keyboard.press("j")
         ann.page.wait_for_url(f"**{reverse('case', args=['studio', number])}")
     expect(ann.page.locator("a.next")).to_have_count(0)
-    decisions.decide_each(site.services, studio, [other_numbers[-1]], DecisionRequest(Choice.CONFIRM, "ann"))
+    decisions.decide_cases(site.services, studio, [other_numbers[-1]], DecisionRequest(Choice.CONFIRM, "ann"))
     ann.page.reload()
     assert ann.page.locator("a.next").get_attribute("href") == reverse("case", args=["studio", first])
 

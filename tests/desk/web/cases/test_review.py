@@ -1,4 +1,4 @@
-"""Test reviewing finds one at a time on a phone, and the site as an installable app."""
+"""Test reviewing matches one at a time on a phone, and the site as an installable app."""
 
 import io
 from urllib.parse import urljoin
@@ -15,7 +15,8 @@ from tests.assets.site_browser import Site, tap
 from tests.desk.web.cases.test_queue import create_cases
 from tests.desk.web.cases.test_views import IS_VISIBLE
 
-SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, input:not([type=hidden]), summary)')]
+FIND_SMALL_TARGETS = """(least) => [
+  ...document.querySelectorAll('main :is(a, button, input:not([type=hidden]), summary)')]
   .filter((one) => one.checkVisibility())
   .filter((one) => one.getBoundingClientRect().height < least || one.getBoundingClientRect().width < least)
   .map((one) => one.outerHTML)"""
@@ -30,7 +31,7 @@ SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, input:n
         (390, "zh-CN", ("未获许可", "撤销", "已排除：不是复制件")),
     ],
 )
-def test_matches_are_decided_by_one_tap_and_the_last_is_undone(
+def test_matches_are_decided_by_a_single_tap_and_the_last_is_undone(
     site: Site, width: int, language: str, texts: tuple[str, str, str]
 ) -> None:
     confirm, undo, clear = texts
@@ -40,13 +41,13 @@ def test_matches_are_decided_by_one_tap_and_the_last_is_undone(
     expect(page.get_by_role("slider")).to_be_visible()
     for name in (confirm, clear):
         assert page.get_by_role("button", name=name).evaluate(IS_VISIBLE)
-    assert page.evaluate(SMALL, 44) == []
+    assert page.evaluate(FIND_SMALL_TARGETS, 44) == []
     ann.check()
     tap(page.get_by_role("button", name=confirm))
     expect(page.locator(".finds-head strong")).to_have_text("1")
     first = Case.objects.get(decision="confirmed")
     expect(page.locator(".message")).to_contain_text(str(first.number))
-    assert page.evaluate(SMALL, 44) == []
+    assert page.evaluate(FIND_SMALL_TARGETS, 44) == []
     ann.check()
     tap(page.get_by_role("button", name=clear))
     expect(page.locator(".finds-head strong")).to_have_text("0")
@@ -65,10 +66,10 @@ def test_concurrent_decisions_are_reported_and_skipped_matches_stay_skipped(site
         studio.memberships.create(user=user)
         browser.force_login(user)
     own_case, colleague_case, other = Case.objects.order_by("number")
-    response = client.post("/o/studio/finds/decide", {"decide": f"cleared {own_case.number}", "skip": "1"})
+    response = client.post("/o/studio/finds/decide", {"decide": f"dismissed {own_case.number}", "skip": "1"})
     assert response.headers["Location"].endswith("/o/studio/finds/?skip=1")
     bea.post("/o/studio/finds/decide", {"decide": f"confirmed {colleague_case.number}"})
-    response = client.post("/o/studio/finds/decide", {"decide": f"cleared {colleague_case.number}"}, follow=True)
+    response = client.post("/o/studio/finds/decide", {"decide": f"dismissed {colleague_case.number}"}, follow=True)
     assert message_levels(response) == ["warning"]
     assert f"undo {own_case.number}" in response.content.decode()  # the last decision can still be undone
     assert Case.objects.get(pk=other.pk).decision == "open"
@@ -86,7 +87,7 @@ def test_viewer_cannot_decide_and_non_member_sees_no_matches(site: Site) -> None
     for person, status in (("bea", 403), ("carl", 404)):
         client = Client()
         client.force_login(User.objects.get(email=f"{person}@example.org"))
-        assert client.post("/o/studio/finds/decide", {"decide": "cleared 1"}).status_code == status
+        assert client.post("/o/studio/finds/decide", {"decide": "dismissed 1"}).status_code == status
     assert Case.objects.get().decision == "open"
 
 

@@ -13,7 +13,7 @@ def test_empty_search_offers_decided_cases(studio: Owner, client: Client) -> Non
     user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
     user.memberships.create(owner=studio, role=Role.REVIEWER)
     client.force_login(user)
-    studio.cases.filter(number=1).update(decision="cleared", waits=False)
+    studio.cases.filter(number=1).update(decision="dismissed", is_pending=False)
     page = client.get(reverse("cases", args=["studio"]), {"q": "#1"})
     assert (len(page.context["groups"]), page.context["in_other_states"]) == (0, 1)
     everywhere = client.get(reverse("cases", args=["studio"]), {"q": "#1", "state": "all"})

@@ -12,16 +12,16 @@ from django.urls import reverse
 from PIL import ExifTags, Image, ImageOps
 from playwright.sync_api import Page, expect
 
-from desk.schemas.cases import CaseDetails, with_uses
+from desk.schemas.cases import CaseDetails, prefetch_uses
 from desk.texts.cases import decision_in_words
 from desk.web.cases.views import ACTION_MESSAGES
 from exhibit.clock import now
-from exhibit.types import SeenElsewhere, SeenKind
+from exhibit.types import SourceStatement, SourceStatementKind
 from registry.cases import archive_queries, decisions, history
 from registry.cases.decisions import Choice, DecisionRequest
-from registry.crawls.outside_statements import to_rows
+from registry.crawls.external_statements import to_rows
 from registry.matches.match import match_pictures
-from registry.models import ArchiveQuestion, Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
+from registry.models import ArchiveLookup, Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
 from tests.assets.pages import has_test_id, message_levels, numbers_in, select
 from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, record_sightings, register
@@ -32,12 +32,12 @@ from tests.assets.web_archive_server import ArchivedCapture, WebArchive
 from workers.tasks.sync_runner import SyncRunner
 
 
-def owner_with_case(inline: SyncRunner) -> Owner:
+def create_owner_with_case(inline: SyncRunner) -> Owner:
     """Create a case whose sighted image is the top right part of the work, mirrored."""
-    return restore_scene(inline, _owner_with_case)
+    return restore_scene(inline, _create_owner_with_case)
 
 
-def _owner_with_case(inline: SyncRunner) -> Owner:
+def _create_owner_with_case(inline: SyncRunner) -> Owner:
     services, studio, data = inline.services, owner("studio"), photograph(1)
     register(services, studio, data, "Under the wave")
     picture = Image.open(io.BytesIO(data))
@@ -50,7 +50,7 @@ def _owner_with_case(inline: SyncRunner) -> Owner:
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     use_services(monkeypatch, inline.services)
-    return owner_with_case(inline)
+    return create_owner_with_case(inline)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_case_page_summarises_the_match_and_the_next_steps(studio: Owner, ann: C
     assert has_test_id(page, "nothing-against")
     Sighting.objects.update(context="Photo: CC BY 4.0")
     assert not has_test_id(read_page(ann), "nothing-against")
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ann@example.org"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ann@example.org"))
     assert not has_test_id(read_page(ann), "no-bundle")
 
 
@@ -126,7 +126,7 @@ def test_other_works_in_the_found_picture_are_listed(studio: Owner, ann: Client,
 def test_notes_disputes_and_reopening_are_recorded_with_their_text(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org"))
     url = reverse("case-deed", args=["studio", 1])
     ann.post(url, {"deed": "note", "words": "Ask <b>the gallery</b>."})
     assert "Ask &lt;b&gt;the gallery&lt;/b&gt;." in read_page(ann)
@@ -143,7 +143,7 @@ def test_notes_disputes_and_reopening_are_recorded_with_their_text(
 
 def test_long_history_is_paginated(studio: Owner, ann: Client) -> None:
     for number in range(101):
-        history.record(Case.objects.get(), "note", "ann", text=f"Note {number}.")
+        history.record_event(Case.objects.get(), "note", "ann", text=f"Note {number}.")
     first, second = read_page(ann), read_page(ann, "?history=2")
     assert ("Note 100." in first, "Note 0." in first) == (True, False)
     assert ("Note 100." in second, "Note 0." in second, "Case opened" in second) == (False, True, True)
@@ -175,13 +175,13 @@ def test_reported_picture_lists_affected_files(studio: Owner, ann: Client, inlin
     Capture.objects.update(files=file_facts)
     page = read_page(ann, "?report&history=1")
     along = [numbers_in(line) for line in select(page, "#reporting li").xpath("string()").getall()]
-    assert along == [["1", "1"], ["1", "2"]]  # one file of case 1 is removed, two are set aside
+    assert along == [["1", "1"], ["1", "2"]]  # of case 1, one file is removed and two are set aside
     assert f'hx-get="{case_url()}?history=1"' in page
 
 
 @pytest.mark.long
 def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, inline: SyncRunner) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org"))
 
     def perform_action(name: str) -> str:
         response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
@@ -189,8 +189,8 @@ def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, in
 
     assert all(perform_action(name) == str(ACTION_MESSAGES[name]) for name in ("note", "dispute", "settle"))
     assert perform_action("unknown") == ""
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "ben@example.org"))
-    Case.objects.update(waits=False)
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "ben@example.org"))
+    Case.objects.update(is_pending=False)
     assert select(ann.get(case_url()), ".found")
     assert all(perform_action(name) == str(ACTION_MESSAGES[name]) for name in ("take-out", "report"))
     for address in (case_url(), reverse("cases", args=["studio"])):
@@ -199,7 +199,7 @@ def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, in
 
 
 @pytest.mark.long
-def test_archive_request_is_one_click_and_states_what_is_disclosed(
+def test_archive_request_takes_a_click_and_states_disclosed_data(
     studio: Owner, ann: Client, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, image = "http://127.0.0.1/page-0", "http://127.0.0.1/image-0.jpg"
@@ -210,27 +210,27 @@ def test_archive_request_is_one_click_and_states_what_is_disclosed(
         config = replace(inline.services.config, cocapture_networks=("127.0.0.0/8",), wayback_url=site.url(""))
         monkeypatch.setattr(inline.services, "config", config)
         assert 'value="ask-archive"' not in read_page(ann)  # not confirmed
-        decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
+        decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
         before = read_page(ann)
         assert f"{page}</li>" in before
         assert f"{image}</li>" in before
         assert site.requests == []
         response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": "ask-archive"}, follow=True)
         assert str(ACTION_MESSAGES["ask-archive"]) in response.content.decode()
-        for pk in ArchiveQuestion.objects.filter(state="todo").values_list("pk", flat=True):
+        for pk in ArchiveLookup.objects.filter(state="todo").values_list("pk", flat=True):
             archive_queries.run_queries(inline.services, [pk])
         text = read_page(ann)
     assert "2019-03-03 10:15:02 UTC" in " ".join(select(text, "#elsewhere li::text").getall())
-    full = CaseDetails.from_row(with_uses(Case.objects.filter(number=1)).get())
+    full = CaseDetails.from_row(prefetch_uses(Case.objects.filter(number=1)).get())
     stated = next((item.subject, item.stated_time, item.is_same_picture) for item in full.third_party_statements)
     assert stated == ("picture", "2019-03-03T10:15:02Z", False)
 
 
 @pytest.mark.long
 def test_case_page_is_accessible(site: Site) -> None:
-    ann = site.member(owner_with_case(site.inline), size=PHONE, scheme="dark", language="zh-CN")
-    elsewhere = SeenElsewhere(
-        kind=SeenKind.FEED_PUBLISHED, by="News", stated="2019-03-03", where="https://news.example/feed"
+    ann = site.member(create_owner_with_case(site.inline), size=PHONE, scheme="dark", language="zh-CN")
+    elsewhere = SourceStatement(
+        kind=SourceStatementKind.FEED_PUBLISHED, by="News", stated="2019-03-03", where="https://news.example/feed"
     )
     Sighting.objects.update(elsewhere=to_rows([elsewhere]))
     ann.open(case_url())
@@ -245,27 +245,27 @@ def test_case_page_is_accessible(site: Site) -> None:
 
 @pytest.mark.long
 def test_found_picture_links_to_its_source(site: Site) -> None:
-    ann = site.member(owner_with_case(site.inline))
+    ann = site.member(create_owner_with_case(site.inline))
     page = ann.open(case_url())
     page.wait_for_load_state("networkidle")
     edges = page.evaluate(SHEET_EDGES)
     assert edges == pytest.approx([60 / 320, 0, 1, 200 / 240], abs=0.02)
-    before = scale_of(page)
+    before = read_width(page)
     page.get_by_role("button", name="Zoom in").click()
-    assert scale_of(page) == pytest.approx(before * 1.25, rel=0.01)
+    assert read_width(page) == pytest.approx(before * 1.25, rel=0.01)
     assert page.evaluate(SHEET_EDGES) == pytest.approx(edges, abs=0.01)
     page.keyboard.press("s")
     expect(page.locator(".pane.second")).to_be_visible()
     page.keyboard.press("d")
-    expect(page.locator(".drawing")).to_have_attribute("src", url_pattern("difference.jpg"))
+    expect(page.locator(".drawing")).to_have_attribute("src", build_url_pattern("difference.jpg"))
     page.keyboard.press("p")
-    expect(page.locator(".drawing")).to_have_attribute("src", url_pattern("points.jpg"))
+    expect(page.locator(".drawing")).to_have_attribute("src", build_url_pattern("points.jpg"))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ["chromium", "firefox"], indirect=True)
 def test_case_is_confirmed_on_a_phone_with_two_taps(site: Site) -> None:
-    studio = owner_with_case(site.inline)
+    studio = create_owner_with_case(site.inline)
     ann = site.member(studio, size=PHONE)
     page = ann.open(case_url())
     for summary in page.locator("#decision .choices-of-case > details > summary").all():
@@ -305,11 +305,11 @@ IS_VISIBLE = """(one) => {
 """True if a control can be pressed without scrolling: it is on the screen, and nothing covers it."""
 
 
-def scale_of(page: Page) -> float:
+def read_width(page: Page) -> float:
     return float(page.evaluate("document.querySelector('.under').getBoundingClientRect().width"))
 
 
-def url_pattern(name: str) -> re.Pattern[str]:
+def build_url_pattern(name: str) -> re.Pattern[str]:
     return re.compile(f".*/{name}$")
 
 
@@ -319,20 +319,20 @@ SHEET_EDGES = """() => {
   return [(laid.left - sheet.left) / sheet.width, (laid.top - sheet.top) / sheet.height,
     (laid.right - sheet.left) / sheet.width, (laid.bottom - sheet.top) / sheet.height];
 }"""
-"""Position of the sighted image within the registered one, as shares of it: left, top, right, bottom."""
+"""Position of the sighted image within the registered one, as fractions of its size: left, top, right, bottom."""
 
 
 @pytest.mark.long
-def test_keys_decide_on_the_case_page_and_conflicts_name_the_first_member(site: Site) -> None:
-    studio = owner_with_case(site.inline)
+def test_keys_decide_on_the_case_page_and_conflicts_show_the_first_member(site: Site) -> None:
+    studio = create_owner_with_case(site.inline)
     page = site.member(studio).open(case_url())
     assert page.locator("kbd").first.is_visible()
     page.keyboard.press("x")
     page.keyboard.press("x")
-    expect(page.locator("#decision strong").first).to_have_text(decision_in_words("cleared"))
-    decisions.decide_each(site.services, studio, [1], DecisionRequest(Choice.REOPEN, "ben@example.org"))
+    expect(page.locator("#decision strong").first).to_have_text(decision_in_words("dismissed"))
+    decisions.decide_cases(site.services, studio, [1], DecisionRequest(Choice.REOPEN, "ben@example.org"))
     page.reload()
-    decisions.decide_each(site.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours."))
+    decisions.decide_cases(site.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours."))
     page.keyboard.press("c")
     page.keyboard.press("c")
     expect(page.locator(".message")).to_contain_text("ben@example.org")
@@ -341,12 +341,12 @@ def test_keys_decide_on_the_case_page_and_conflicts_name_the_first_member(site: 
 
 @pytest.mark.long
 def test_sealing_progress_updates_without_reloading(site: Site) -> None:
-    studio = owner_with_case(site.inline)
+    studio = create_owner_with_case(site.inline)
     page = site.member(studio).page
     page.clock.install()
     page.goto(site.base + case_url())
     expect(page.locator("#bundles[hx-get]")).to_have_count(0)
-    decisions.decide_each(site.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ann@example.org"))
+    decisions.decide_cases(site.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ann@example.org"))
     page.reload()
     expect(page.locator("#bundles[hx-get]")).to_have_count(1)
     expect(page.locator("#visits[hx-get]")).to_have_count(1)
@@ -362,7 +362,7 @@ def test_sealing_progress_updates_without_reloading(site: Site) -> None:
 
 @pytest.mark.long
 def test_recent_decision_is_shown_until_it_is_sealed(site: Site) -> None:
-    studio = owner_with_case(site.inline)
+    studio = create_owner_with_case(site.inline)
     page = site.member(studio).page
     page.clock.install()
     page.goto(site.base + case_url())
@@ -376,7 +376,7 @@ def test_recent_decision_is_shown_until_it_is_sealed(site: Site) -> None:
     expect(page.locator(".message.success")).to_be_visible()
 
 
-def test_urls_are_links_and_hostile_ones_are_not(ann: Client) -> None:
+def test_urls_are_links_unless_hostile(ann: Client) -> None:
     assert f'<a class="url" href="{Sighting.objects.get().page_url}" rel="noreferrer noopener nofollow">' in read_page(
         ann
     )

@@ -1,4 +1,4 @@
-"""Test that members can open every page and file of an owner, and strangers get 404 without a sign-in prompt."""
+"""Test that members can open every page and file of an owner, and non-members get 404 without a sign-in prompt."""
 
 import pytest
 from django.core import signing
@@ -7,10 +7,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.http import parse_header_parameters
 
-from desk.api.common.files import download
-from desk.texts.cases import STANDINGS
+from desk.api.common.files import build_download_response
+from desk.texts.cases import STATUS_LABELS
 from exhibit.entries import EntryType
-from registry.cases.recaptures import Standing
+from registry.cases.recaptures import PlaceState
 from registry.events import mail_choices
 from registry.members import invitations, tokens
 from registry.models import (
@@ -32,7 +32,7 @@ from tests.assets.pages import has_test_id
 __all__ = ["scene"]
 
 
-POSTED = {
+POST_ONLY_URLS = {
     "upload-files",
     "close-upload",
     "upload-again",
@@ -60,19 +60,19 @@ POSTED = {
 }
 
 
-POSTED |= {"decide-cases", "decide-find", "case-deed", "put-aside", "undo-group"}  # of cases
-POSTED |= {"edit-works", "undo-bulk-edit", "change-collection", "decide-proposals"}  # of many works
-POSTED |= {"assign-cases", "forget-columns"}
-POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
-POSTED |= {"look-up", "add-entry", "new-invoice", "cancel-invoice"}  # of parties
-POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of decisions that need a passkey
+POST_ONLY_URLS |= {"decide-cases", "decide-find", "case-deed", "put-aside", "undo-group"}  # of cases
+POST_ONLY_URLS |= {"edit-works", "undo-bulk-edit", "change-collection", "decide-proposals"}  # of many works
+POST_ONLY_URLS |= {"assign-cases", "forget-columns"}
+POST_ONLY_URLS |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
+POST_ONLY_URLS |= {"look-up", "add-entry", "new-invoice", "cancel-invoice"}  # of sites
+POST_ONLY_URLS |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of decisions that need a passkey
 
 
 OWN_ACCOUNT_FORMS = {"leave", "make-token", "choose-mail", "change-feed"}
 """Actions of each member, whatever the role."""
 
 
-POSTED |= {
+POST_ONLY_URLS |= {
     "remove-sample",
     "invite",
     "member-role",
@@ -83,33 +83,44 @@ POSTED |= {
 }
 
 
-SEARCHES = {"keep-search-key", "drop-search-key", "search-price", "allow-search", "disallow-search"}
+SEARCH_SETTINGS = {"keep-search-key", "drop-search-key", "search-price", "allow-search", "disallow-search"}
 """An owner's settings of a search."""
 
 
-POSTED |= {"pause-watch", "stop-crawl", "make-watch", "try-search", "keep-trial", *SEARCHES}  # of watches
+# Of watches
+POST_ONLY_URLS |= {
+    "pause-watch",
+    "stop-crawl",
+    "make-watch",
+    "try-search",
+    "keep-trial",
+    *SEARCH_SETTINGS,
+}
 
 
-POSTED |= {"add-webhook", "change-webhook"}  # of notifications
+POST_ONLY_URLS |= {"add-webhook", "change-webhook"}  # of notifications
 
 
-POSTED |= {"plant-canary", "withdraw-canary", "add-sources", "remove-source"}
+POST_ONLY_URLS |= {"add-known-copy", "remove-known-copy", "add-sources", "remove-source"}
 
 
 def test_download_uses_the_foreign_file_name_safely() -> None:
     assert (
-        download(b"", "letter.pdf", "text/plain").headers["Content-Disposition"] == 'attachment; filename="letter.pdf"'
+        build_download_response(b"", "letter.pdf", "text/plain").headers["Content-Disposition"]
+        == 'attachment; filename="letter.pdf"'
     )
     for name in ("a\"; filename*=UTF-8''evil.html; x=\"b.txt", "许可.pdf"):
-        header = download(b"", name, "text/plain").headers["Content-Disposition"]
+        header = build_download_response(b"", name, "text/plain").headers["Content-Disposition"]
         assert parse_header_parameters(header) == ("attachment", {"filename": name})
 
 
 @pytest.mark.long
-def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
+def test_member_can_open_every_page_and_file(scene: Scene) -> None:
     for name, address in scene.addresses().items():
-        expected = 405 if name in POSTED else 404 if name in ("bundle", "paper", "signed", "notice-packet") else 200
-        expected = 302 if name == "new-demand" else expected  # which is about the cases in its URL
+        expected = (
+            405 if name in POST_ONLY_URLS else 404 if name in ("bundle", "paper", "signed", "notice-packet") else 200
+        )
+        expected = 302 if name == "new-demand" else expected  # redirects without cases in its URL
         response = scene.alice.get(address)
         assert response.getvalue() is not None
         assert response.status_code == expected, address
@@ -130,7 +141,7 @@ def test_each_download_by_a_member_is_logged(scene: Scene) -> None:
             assert submissions.count() == before + 1, name
 
 
-def test_record_that_no_checkpoint_can_cover_is_explained(scene: Scene) -> None:
+def test_record_without_a_covering_checkpoint_is_explained(scene: Scene) -> None:
     address = scene.addresses()["deposit"]
     (scene.inline.services.config.data_dir / "log.head").unlink()
     response = scene.alice.get(address, follow=True)
@@ -140,7 +151,7 @@ def test_record_that_no_checkpoint_can_cover_is_explained(scene: Scene) -> None:
 
 def test_case_shows_the_status_of_its_pages_and_screenshots(scene: Scene) -> None:
     page = scene.alice.get(scene.addresses()["case"]).content.decode()
-    assert str(STANDINGS[Standing.ONLINE]) in page
+    assert str(STATUS_LABELS[PlaceState.ONLINE]) in page
     assert f'<img class="page" src="{scene.addresses()["captured"]}"' in page
     file = scene.alice.get(scene.addresses()["captured"])
     assert file.getvalue() == b"a"
@@ -156,12 +167,12 @@ def test_non_member_gets_404_on_every_page_and_file(scene: Scene) -> None:
 
 def test_anonymous_visitor_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
     for name, address in scene.addresses().items():
-        response = Client().post(address) if name in POSTED else Client().get(address)
+        response = Client().post(address) if name in POST_ONLY_URLS else Client().get(address)
         assert response.status_code == 302, address
         assert response.headers["Location"].startswith("/sign-in/"), address
 
 
-FORBIDDEN_FORMS = {"edit-wording", *SEARCHES, "new-search-watch", "try-search", "keep-trial"}
+FORBIDDEN_FORMS = {"edit-wording", *SEARCH_SETTINGS, "new-search-watch", "try-search", "keep-trial"}
 """Pages that exist for every owner from the start, with the same name."""
 
 
@@ -170,7 +181,7 @@ EXPLAINED_PAGES = {"member-role", "remove-member"}
 
 
 @pytest.mark.long
-def test_objects_of_another_owner_are_not_found(scene: Scene) -> None:
+def test_objects_of_other_owners_are_not_found(scene: Scene) -> None:
     owners_own = {pattern.name for pattern in patterns() if pattern.pattern.converters.keys() == {"slug"}}
     for name, address in scene.addresses("agency").items():
         if name not in owners_own | FORBIDDEN_FORMS:
@@ -182,17 +193,19 @@ def test_objects_of_another_owner_are_not_found(scene: Scene) -> None:
     assert Invitation.objects.get().revoked_at is None
 
 
-def test_viewer_reads_and_changes_nothing(scene: Scene) -> None:
+def test_viewer_can_read_but_not_change(scene: Scene) -> None:
     addresses = scene.addresses()
-    assert addresses.keys() >= POSTED
+    assert addresses.keys() >= POST_ONLY_URLS
     for name, address in addresses.items():
         response = scene.bob.get(address)
         assert response.getvalue() is not None
         assert response.status_code in (200, 403, 404, 405), name
-        if name in {*OWN_ACCOUNT_FORMS, "mine"}:  # which queries and changes nothing
+        if name in {*OWN_ACCOUNT_FORMS, "mine"}:  # a query that changes nothing
             continue
         other_response = scene.bob.post(address, {"decision": "confirmed", "sure": "on"})
-        assert other_response.status_code == 403 or (other_response.status_code == 405 and name not in POSTED), name
+        assert other_response.status_code == 403 or (
+            other_response.status_code == 405 and name not in POST_ONLY_URLS
+        ), name
         assert other_response.status_code == 405 or has_test_id(other_response, "not-permitted"), name
     scene.case.refresh_from_db()
     assert scene.case.decision == "open"
@@ -201,7 +214,7 @@ def test_viewer_reads_and_changes_nothing(scene: Scene) -> None:
 OWNER_ONLY = {
     *("invite", "member-role", "remove-member", "revoke-invitation", "revoke-token"),
     *("choose-passkeys", "revoke-key", "web-archive", "remove-sample"),
-    *("add-webhook", "webhook", "change-webhook", *SEARCHES, "edit-wording"),
+    *("add-webhook", "webhook", "change-webhook", *SEARCH_SETTINGS, "edit-wording"),
 }
 """Actions reserved for the role of owner."""
 
@@ -218,11 +231,13 @@ def test_reviewer_can_do_everything_except_owner_actions(scene: Scene) -> None:
 
 
 @pytest.mark.long
-def test_secret_urls_work_for_anyone_who_has_them_and_for_nobody_else(scene: Scene) -> None:
+def test_secret_urls_work_without_an_account_and_reject_changed_secrets(scene: Scene) -> None:
     secret = {
         "link": scene.link_token,
         "feed": tokens.create_feed(scene.studio, scene.ann, by="alice@example.org"),
-        "invitation": invitations.invite(scene.studio, "dora@example.org", "viewer", by="alice@example.org")[1],
+        "invitation": invitations.create_invitation(scene.studio, "dora@example.org", "viewer", by="alice@example.org")[
+            1
+        ],
         "unsubscribe": signing.dumps(mail_choices.get_choice(scene.studio, scene.ann).pk, salt=UNSUBSCRIBE_SALT),
     }
     for name, secret_value in secret.items():
@@ -255,7 +270,7 @@ def test_running_a_watch_now_starts_its_next_crawl(scene: Scene) -> None:
     assert Crawl.objects.filter(number=2, state="doing").exists()
 
 
-def test_a_paused_watch_stays_paused(scene: Scene) -> None:
+def test_paused_watch_stays_paused(scene: Scene) -> None:
     Watch.objects.update(next_run_at=None, paused=True)
     response = scene.alice.post(scene.addresses()["run-watch"], follow=True)
     assert b"is paused" in response.content
@@ -277,9 +292,9 @@ def test_found_picture_is_never_served_unmodified(scene: Scene) -> None:
     assert response.content != scene.inline.services.blobs.get(scene.work.pictures.get().digest)
 
 
-def test_characters_that_cannot_be_stored_are_removed(scene: Scene) -> None:
+def test_unstorable_characters_are_removed(scene: Scene) -> None:
     assert scene.alice.get(scene.addresses()["works"], {"q": "A\0 work"}).status_code == 200
-    form = {"decision": "cleared", "reason": "It is\0 ours. " + "x" * 5_000}
+    form = {"decision": "dismissed", "reason": "It is\0 ours. " + "x" * 5_000}
     assert scene.alice.post(scene.addresses()["decide"], form).status_code == 302
     scene.case.refresh_from_db()
     assert scene.case.reason.startswith("It is ours. x")
@@ -295,6 +310,6 @@ def test_foreign_text_is_escaped(scene: Scene) -> None:
 
 
 def test_downloads_have_a_file_name() -> None:
-    response = download(b"%PDF", "sheet.pdf", "application/pdf")
+    response = build_download_response(b"%PDF", "sheet.pdf", "application/pdf")
     assert response.headers["Content-Disposition"] == 'attachment; filename="sheet.pdf"'
     assert (response.getvalue(), response.headers["Content-Type"]) == (b"%PDF", "application/pdf")

@@ -6,7 +6,7 @@ from django.contrib.messages.storage.cookie import CookieStorage
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
-from desk.web.common.pages import ErrorMessages, page_of
+from desk.web.common.pages import ErrorMessages, get_page
 from desk.web.urls import pages
 from exhibit.errors import WrongUseError
 from registry.models import Owner
@@ -71,9 +71,9 @@ def test_page_number_out_of_range_shows_the_nearest_page(db: None) -> None:
         owner(name)
     rows = Owner.objects.filter(slug__in="abc").order_by("slug")  # beside those of the scene
     for value, number in (("2", 2), ("9", 2), ("-1", 2), ("x", 1), ("", 1)):
-        page = page_of(RequestFactory().get("/", {"visits": value}), rows, "visits", size=2)
+        page = get_page(RequestFactory().get("/", {"visits": value}), rows, "visits", size=2)
         assert (page.number, page.paginator.num_pages) == (number, 2), value
-    assert [row.slug for row in page_of(RequestFactory().get("/", {"visits": "2"}), rows, size=2)] == ["a", "b"]
+    assert [row.slug for row in get_page(RequestFactory().get("/", {"visits": "2"}), rows, size=2)] == ["a", "b"]
 
 
 def test_rejection_is_reported_on_the_next_page_and_a_bug_is_not() -> None:

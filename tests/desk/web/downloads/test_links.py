@@ -16,11 +16,11 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError, WrongUseError
 from registry.bundles.links import (
-    FREE_TRIES,
+    FREE_ATTEMPTS,
     USE_COUNT_RETENTION,
     check_link_password,
-    delete_ended,
-    make_link,
+    create_link,
+    delete_ended_links,
     revoke_link,
 )
 from registry.bundles.packages import expire_packages
@@ -66,7 +66,7 @@ def sign_in(rights_holder: Owner, role: str = Role.REVIEWER) -> Client:
 
 def make_link_token(rights_holder: Owner, what: str = "package", *, password: str = "") -> str:
     to: Package | Report = Package.objects.get() if what == "package" else Report.objects.get()
-    return make_link(rights_holder, to, days=7, by="Ann", password=password)[1]
+    return create_link(rights_holder, to, days=7, by="Ann", password=password)[1]
 
 
 def fetch_error_page(address: str) -> bytes:
@@ -142,7 +142,7 @@ def test_link_password_is_required_and_failures_are_throttled(studio: Owner) -> 
     assert refused_response.status_code == 403
     assert outside.post(f"/d/{token}/a.csv", {"password": "open sesame"}).getvalue() == b"a,b"
     link = DownloadLink.objects.get()
-    for _ in range(FREE_TRIES):
+    for _ in range(FREE_ATTEMPTS):
         with pytest.raises(RefusedError):
             check_link_password(link, "guess")
     with pytest.raises(RefusedError):
@@ -190,7 +190,7 @@ def test_package_is_stored_as_long_as_it_is_linked(studio: Owner, inline: SyncRu
     Package.objects.filter(expires_at__lt=now() + timedelta(days=6)).update(expires_at=now())
     assert expire_packages(inline.services) == 0
     with pytest.raises(WrongUseError, match="90"):
-        make_link(studio, Package.objects.get(), days=91, by="Ann")
+        create_link(studio, Package.objects.get(), days=91, by="Ann")
     Package.objects.update(state="doing")
     with pytest.raises(WrongUseError):
         make_link_token(studio)
@@ -202,11 +202,11 @@ def test_expired_links_are_deleted_and_numbers_are_not_reused(studio: Owner) -> 
     DownloadLink.objects.filter(number=2).update(revoked_at=now() - USE_COUNT_RETENTION)
     DownloadLink.objects.filter(number__in=[1, 5]).update(expires_at=now() - USE_COUNT_RETENTION)
     DownloadLink.objects.filter(number=3).update(expires_at=now())
-    assert delete_ended() == 2
+    assert delete_ended_links() == 2
     assert sorted(DownloadLink.objects.values_list("number", flat=True)) == [3, 4, 5]
     assert Client().get(f"/d/{tokens[3]}").status_code == 200
     make_link_token(studio)
-    assert delete_ended() == 1
+    assert delete_ended_links() == 1
     assert sorted(DownloadLink.objects.values_list("number", flat=True)) == [3, 4, 6]
 
 

@@ -1,4 +1,4 @@
-"""Test a lawyer's path from a party's name to bundles for a court or the other side."""
+"""Test a lawyer's path from a site's name to bundles for a court or the other side."""
 
 import io
 import zipfile
@@ -25,26 +25,26 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def empty(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+def empty_owner(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner without any data."""
     use_services(monkeypatch, inline.services)
-    return _empty_owner(inline)
+    return _create_empty_owner(inline)
 
 
-def _empty_owner(inline: SyncRunner) -> Owner:
+def _create_empty_owner(inline: SyncRunner) -> Owner:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     return owner("studio")
 
 
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    """An owner with three sealed cases: two of shop.invalid, one of another party."""
+    """An owner with three sealed cases: two of shop.invalid, one of another site."""
     use_services(monkeypatch, inline.services)
-    return restore_scene(inline, _sealed_owner)
+    return restore_scene(inline, _create_sealed_owner)
 
 
-def _sealed_owner(inline: SyncRunner) -> Owner:
-    new_owner = _empty_owner(inline)
+def _create_sealed_owner(inline: SyncRunner) -> Owner:
+    new_owner = _create_empty_owner(inline)
     for seed in (1, 2, 3):
         create_sealed_bundle(inline, new_owner, seed)
     Case.objects.filter(number=3).update(party="gallery.example")
@@ -59,13 +59,13 @@ def sign_in(rights_holder: Owner, role: str = Role.REVIEWER) -> Client:
     return client
 
 
-def test_cases_are_filtered_by_site_name_and_selected(empty: Owner) -> None:
+def test_cases_are_filtered_by_site_name_and_selected(empty_owner: Owner) -> None:
     for number, party in enumerate(("shop.invalid", "shop.invalid", "gallery.example"), start=1):
-        work = empty.works.create(number=number, title=f"Work {number}", registered_at=now())
-        fields = {"owner": empty, "work": work, "party": party, "opened_at": now(), "decision": "confirmed"}
-        seal = Digest.of(bytes([number]))
+        work = empty_owner.works.create(number=number, title=f"Work {number}", registered_at=now())
+        fields = {"owner": empty_owner, "work": work, "party": party, "opened_at": now(), "decision": "confirmed"}
+        seal = Digest.from_bytes(bytes([number]))
         Case.objects.create(number=number, **fields).bundles.create(number=1, state="done", seal_digest=seal)
-    lawyer, address = sign_in(empty), reverse("bundles", args=["studio"])
+    lawyer, address = sign_in(empty_owner), reverse("bundles", args=["studio"])
     everything = lawyer.get(address).content.decode()
     assert everything.count('name="case"') == 3
     assert " checked>" not in everything
@@ -82,8 +82,8 @@ def test_cases_are_filtered_by_site_name_and_selected(empty: Owner) -> None:
 @pytest.mark.parametrize(
     "form", [{}, {"case": ["x"], "recipient": "court"}, {"case": ["9" * 99], "recipient": "court"}]
 )
-def test_empty_selection_is_reported(empty: Owner, form: dict[str, object]) -> None:
-    response = sign_in(empty).post(reverse("request-package", args=["studio"]), form, follow=True)
+def test_empty_selection_is_reported(empty_owner: Owner, form: dict[str, object]) -> None:
+    response = sign_in(empty_owner).post(reverse("request-package", args=["studio"]), form, follow=True)
     assert message_levels(response) == ["error"]
     assert not Package.objects.exists()
 
@@ -188,12 +188,11 @@ def test_court_bundle_is_at_most_four_clicks_from_a_site_name_on_a_phone(
     ann.check()
 
 
-def test_manager_enables_archive_requests_after_an_explanation(empty: Owner, inline: SyncRunner) -> None:
+def test_manager_enables_archive_requests_after_an_explanation(empty_owner: Owner, inline: SyncRunner) -> None:
     page, post = reverse("bundles", args=["studio"]), reverse("web-archive", args=["studio"])
-    manager, reviewer = sign_in(empty, Role.OWNER), sign_in(empty)
-    assert (
-        reverse("web-archive", args=["studio"]) not in manager.get(page).content.decode()
-    )  # the operator has set none
+    manager, reviewer = sign_in(empty_owner, Role.OWNER), sign_in(empty_owner)
+    # The operator has set none
+    assert reverse("web-archive", args=["studio"]) not in manager.get(page).content.decode()
     inline.services.config = replace(inline.services.config, web_archive_url="https://web.archive.org")
     assert "web.archive.org" not in reviewer.get(page).content.decode()
     assert reviewer.post(post, {"wanted": "on"}).status_code in (403, 404)

@@ -13,7 +13,7 @@ from django.utils import translation
 from desk.texts.cases import DECISION_LABELS
 from desk.web.downloads.reports import files_of, heading_of, limits_of, title_of
 from evidence.documents.report.facts import ReportScope
-from evidence.documents.report.volumes import MadeFile
+from evidence.documents.report.volumes import ReportFile
 from evidence.formats.codec import to_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -51,9 +51,9 @@ class Desk:
                     inline.services, crawl_slice, epoch, [recompress(data)], host=f"shop-{number}.example"
                 ),
             )
-        self.client = member(self.studio, Role.REVIEWER)
+        self.client = create_member_client(self.studio, Role.REVIEWER)
 
-    def ask(self, **asked: str | list[str]) -> Report:
+    def request_report(self, **asked: str | list[str]) -> Report:
         """Request a report as the form does, and generate it."""
         response = self.client.post("/o/studio/downloads/report", BASE_FORM | asked)
         assert response.status_code == 302, response.content.decode()
@@ -63,9 +63,9 @@ class Desk:
         report.refresh_from_db()
         return report
 
-    def listed(self, **asked: str | list[str]) -> list[str]:
+    def list_reported_cases(self, **asked: str | list[str]) -> list[str]:
         """Return the numbers of the cases in a report."""
-        return [case["facts"]["number"] for case in self.read_json(self.ask(**asked))["cases"]]
+        return [case["facts"]["number"] for case in self.read_json(self.request_report(**asked))["cases"]]
 
     def read_json(self, report: Report) -> dict[str, Any]:
         """Return the contents of a report."""
@@ -75,7 +75,7 @@ class Desk:
         return data
 
 
-def member(of: Owner, role: Role) -> Client:
+def create_member_client(of: Owner, role: Role) -> Client:
     user = User.objects.create_user(username=f"{role}@example.org", email=f"{role}@example.org", password="not used")
     Membership.objects.create(user=user, owner=of, role=role)
     client = Client()
@@ -97,39 +97,41 @@ def test_report_lists_every_work_on_request(desk: Desk) -> None:
     assert (
         'name="every_work" checked>' in desk.client.get("/o/studio/downloads/new-report?every_work=1").content.decode()
     )
-    assert desk.read_json(desk.ask())["works"] == []
-    report = desk.ask(every_work="on")
+    assert desk.read_json(desk.request_report())["works"] == []
+    report = desk.request_report(every_work="on")
     data = desk.read_json(report)
     assert [(work["title"], bool(work["cases"])) for work in data["works"]] == [
         ("Work 1", True), ("Work 2", True), ("Nowhere", False),
     ]  # fmt: skip
     assert (data["looked"]["works"], data["looked"]["found"]) == (3, 2)
     assert len(list(limits_of(report))) == 1
-    assert [work["title"] for work in desk.read_json(desk.ask(every_work="on", works="3"))["works"]] == ["Nowhere"]
+    assert [work["title"] for work in desk.read_json(desk.request_report(every_work="on", works="3"))["works"]] == [
+        "Nowhere"
+    ]
 
 
 @pytest.mark.long
-def test_report_contains_only_what_was_requested(desk: Desk) -> None:
-    assert desk.listed() == ["1", "2"]
-    assert desk.listed(watch="watch-2") == ["2"]
-    assert desk.listed(works="1") == ["1"]
-    assert desk.listed(works="1-2") == ["1", "2"]
-    Case.objects.filter(number=1).update(decision=Case.Decision.CLEARED)
-    assert desk.listed() == ["2"]
-    assert desk.listed(decision=["cleared"]) == ["1"]
+def test_report_contains_only_requested_cases(desk: Desk) -> None:
+    assert desk.list_reported_cases() == ["1", "2"]
+    assert desk.list_reported_cases(watch="watch-2") == ["2"]
+    assert desk.list_reported_cases(works="1") == ["1"]
+    assert desk.list_reported_cases(works="1-2") == ["1", "2"]
+    Case.objects.filter(number=1).update(decision=Case.Decision.DISMISSED)
+    assert desk.list_reported_cases() == ["2"]
+    assert desk.list_reported_cases(decision=["dismissed"]) == ["1"]
 
 
 def test_date_range_limits_a_report(desk: Desk) -> None:
     early = now() - timedelta(days=10)
     Sighting.objects.filter(host="shop-1.example").update(first_seen=early, last_seen=early)
     day = early.date().isoformat()
-    assert desk.listed(last=day) == ["1"]
-    assert desk.listed(first=day, last=day) == ["1"]
-    assert desk.listed(first=(early + timedelta(days=1)).date().isoformat()) == ["2"]
+    assert desk.list_reported_cases(last=day) == ["1"]
+    assert desk.list_reported_cases(first=day, last=day) == ["1"]
+    assert desk.list_reported_cases(first=(early + timedelta(days=1)).date().isoformat()) == ["2"]
 
 
 def test_report_states_its_limits(desk: Desk) -> None:
-    report = desk.ask(watch="watch-2", works="2", first="2026-01-01")
+    report = desk.request_report(watch="watch-2", works="2", first="2026-01-01")
     data = desk.read_json(report)
     assert data["scope"] == {
         "decisions": ["open", "confirmed", "licensed"],
@@ -144,16 +146,16 @@ def test_report_states_its_limits(desk: Desk) -> None:
     page = desk.client.get("/o/studio/downloads/").content.decode()
     assert "watch “watch-2”" in page
     assert "work 2" in page
-    assert desk.read_json(desk.ask())["scope"] is None
+    assert desk.read_json(desk.request_report())["scope"] is None
 
 
 @pytest.mark.long
 def test_only_requested_formats_and_languages_are_generated(desk: Desk) -> None:
-    assert [file["name"] for file in desk.ask(format=["csv", "pdf"]).files] == [
+    assert [file["name"] for file in desk.request_report(format=["csv", "pdf"]).files] == [
         "studio-report-1.csv",
         "studio-report-1.pdf",
     ]
-    chinese = desk.ask(format=["pdf"], language=["en", "zh-Hans"])
+    chinese = desk.request_report(format=["pdf"], language=["en", "zh-Hans"])
     assert chinese.files[0]["name"] == "studio-report-2.pdf"
 
 
@@ -203,8 +205,8 @@ def test_failed_report_is_regenerated_on_request(desk: Desk) -> None:
     assert (report.state, report.error) == ("done", "")
 
 
-def test_finished_report_is_regenerated_as_a_new_one(desk: Desk) -> None:
-    desk.ask(watch="watch-2")
+def test_finished_report_is_regenerated_as_a_new_report(desk: Desk) -> None:
+    desk.request_report(watch="watch-2")
     desk.client.post("/o/studio/downloads/reports/1/again")
     first, second = Report.objects.order_by("number")
     assert second.parameters["scope"] == first.parameters["scope"]
@@ -216,7 +218,7 @@ def test_finished_report_is_regenerated_as_a_new_one(desk: Desk) -> None:
 
 
 def test_removed_report_loses_its_files_and_its_number_is_not_reused(desk: Desk) -> None:
-    first, two = (desk.ask(format=["csv", "json"], decision=["licensed"]) for _ in range(2))
+    first, two = (desk.request_report(format=["csv", "json"], decision=["licensed"]) for _ in range(2))
     digests = {file["name"]: Digest.from_hex(file["digest"]) for report in (first, two) for file in report.files}
     assert digests["studio-report-1.csv"] == digests["studio-report-2.csv"]  # no case, only column names
     desk.client.post("/o/studio/downloads/reports/2/remove")
@@ -226,7 +228,7 @@ def test_removed_report_loses_its_files_and_its_number_is_not_reused(desk: Desk)
     assert digests["studio-report-1.csv"] in desk.inline.services.blobs
     desk.client.post("/o/studio/downloads/reports/1/remove")
     assert digests["studio-report-1.csv"] not in desk.inline.services.blobs
-    assert desk.ask().number == 3
+    assert desk.request_report().number == 3
     removals = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what="report removed")
     assert removals.count() == 2
 
@@ -235,7 +237,7 @@ def test_report_removed_during_generation_leaves_no_files(desk: Desk, monkeypatc
     store_file = step._store_file
     digests: list[Digest] = []
 
-    def store_then_remove(services: Services, file: MadeFile) -> StoredFile:
+    def store_then_remove(services: Services, file: ReportFile) -> StoredFile:
         stored_file = store_file(services, file)
         digests.append(Digest.from_hex(str(stored_file["digest"])))
         desk.client.post("/o/studio/downloads/reports/1/remove")
@@ -253,7 +255,7 @@ def test_bytes_lost_before_recording_are_stored_again(desk: Desk, monkeypatch: p
     store_file = step._store_file
     times: list[StoredFile] = []
 
-    def lose_once(services: Services, file: MadeFile) -> StoredFile:
+    def lose_once(services: Services, file: ReportFile) -> StoredFile:
         stored_file = store_file(services, file)
         if not times:
             services.blobs.remove(Digest.from_hex(str(stored_file["digest"])))
@@ -261,7 +263,7 @@ def test_bytes_lost_before_recording_are_stored_again(desk: Desk, monkeypatch: p
         return stored_file
 
     monkeypatch.setattr(step, "_store_file", lose_once)
-    report = desk.ask()
+    report = desk.request_report()
     assert (report.state, report.files) == ("todo", [])
     Report.objects.update(not_before=None)
     make_reports(desk.inline.services, [report.pk])
@@ -285,25 +287,25 @@ def test_report_form_is_accessible(site: Site) -> None:
     ann.check()
 
 
-def report(scope: ReportScope, title: str = make_default_title(3, "Studio")) -> Report:
+def build_report(scope: ReportScope, title: str = make_default_title(3, "Studio")) -> Report:
     return Report(owner=Owner(name="Studio"), number=3, parameters={"title": title, "scope": to_plain(scope)})
 
 
 def test_default_title_is_in_the_readers_language() -> None:
-    title = title_of(report(ReportScope()))
+    title = title_of(build_report(ReportScope()))
     assert {"3", "Studio"} <= set(title.split())
-    assert heading_of(report(ReportScope(), "<November>")).startswith("<November>: ")
+    assert heading_of(build_report(ReportScope(), "<November>")).startswith("<November>: ")
     with translation.override("zh-hans"):
-        assert title_of(report(ReportScope())) != title
-        assert title_of(report(ReportScope(), "November")) == "November"
+        assert title_of(build_report(ReportScope())) != title
+        assert title_of(build_report(ReportScope(), "November")) == "November"
 
 
-def test_each_report_limit_has_a_phrase() -> None:
-    assert list(limits_of(report(ReportScope()))) == []
+def test_each_report_limit_has_a_description() -> None:
+    assert list(limits_of(build_report(ReportScope()))) == []
     limited = ReportScope(
         watch="shop", works=tuple(range(1, 11)), first="2026-11-01", last="2026-11-20", decisions=("confirmed",)
     )
-    phrases = list(limits_of(report(limited)))
+    phrases = list(limits_of(build_report(limited)))
     values = (
         "shop",
         "1, 2, 3, 4, 5, 6, 7, 8 …",

@@ -43,7 +43,7 @@ def test_foreign_page_is_downloaded_as_bytes_and_screenshot_is_shown(scene: Scen
         assert scene.alice.get(reverse("captured", args=["studio", 1, scene.capture.pk, name])).status_code == 404
 
 
-def test_downloads_are_listed_and_unsealed_ones_are_not_generated(scene: Scene) -> None:
+def test_downloads_are_listed_and_unsealed_bundles_are_not_generated(scene: Scene) -> None:
     page = scene.alice.get(reverse("downloads", args=["studio"])).content.decode()
     assert "For the court" in page
     assert reverse("package", args=["studio", 1]) in page

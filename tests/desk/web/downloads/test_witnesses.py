@@ -1,4 +1,4 @@
-"""Test that a timestamp service's answers are explained without technical terms."""
+"""Test that the status of timestamp services is explained without technical terms."""
 
 import re
 from dataclasses import replace
@@ -13,9 +13,9 @@ from desk.web.downloads.packages import describe_response
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.bundles.proofs import timestamps_of
-from registry.bundles.timestamp_status import TimestampStatus, timestamp_statuses
-from registry.models import AnchorReceipt, Bundle, Case, LogCheckpoint, Owner, WitnessState
+from registry.bundles.proofs import list_bundle_timestamps
+from registry.bundles.timestamp_status import TimestampStatus, load_timestamp_statuses
+from registry.models import AnchorReceipt, Bundle, Case, LogCheckpoint, Owner, TimestampServiceState
 from tests.assets.pages import numbers_at, select
 from tests.assets.rows import owner
 from tests.assets.sealed_bundles import create_sealed_bundle
@@ -39,17 +39,17 @@ def add_receipt(checkpoint: LogCheckpoint, duration: timedelta | None, witness: 
         kind="opentimestamps",
         witness=witness,
         checkpoint=checkpoint,
-        digest=Digest.of(f"{checkpoint.pk} {witness}".encode()),
+        digest=Digest.from_bytes(f"{checkpoint.pk} {witness}".encode()),
         state="todo" if duration is None else "done",
         time=checkpoint.made_at,
-        grown_at=None if duration is None else checkpoint.made_at + duration,
+        completed_at=None if duration is None else checkpoint.made_at + duration,
     )
 
 
 @pytest.fixture
 def bundle(inline: SyncRunner, studio: Owner) -> Bundle:
     """A sealed bundle with a complete receipt of a qualified authority, and two pending ones."""
-    seal = Digest.of(b"seal")
+    seal = Digest.from_bytes(b"seal")
     new_bundle = Bundle.objects.create(
         case=Case.objects.get(), number=1, state="done", seal_digest=seal, sealed_at=now()
     )
@@ -66,13 +66,13 @@ def render_bundle(bundle_row: Bundle) -> str:
 @pytest.mark.parametrize(
     ("hours", "text"),
     [
-        (0.1, "Bitcoin: expected within minutes"),
-        (1, "Bitcoin: expected today"),
-        (4, "Bitcoin: expected tonight"),
-        (11, "Bitcoin: expected tonight"),
-        (20, "Bitcoin: expected tomorrow"),
-        (60, "Bitcoin: expected on 23 Nov 2026"),
-        (-1, "Bitcoin: was expected by 20 Nov 2026, 15:45; requested again"),
+        (0.1, "Bitcoin: timestamp expected within minutes"),
+        (1, "Bitcoin: timestamp expected today"),
+        (4, "Bitcoin: timestamp expected tonight"),
+        (11, "Bitcoin: timestamp expected tonight"),
+        (20, "Bitcoin: timestamp expected tomorrow"),
+        (60, "Bitcoin: timestamp expected on 23 Nov 2026"),
+        (-1, "Bitcoin: timestamp overdue since 20 Nov 2026, 15:45; requested again"),
     ],
 )
 def test_expected_timestamp_is_shown_in_the_readers_day(hours: float, text: str) -> None:
@@ -98,14 +98,14 @@ def test_timestamps_of_many_bundles_need_constant_queries(
     for index, checkpoint in enumerate(LogCheckpoint.objects.order_by("size")):
         add_receipt(checkpoint, None if index == 0 else timedelta(hours=5))
         add_receipt(checkpoint, timedelta(hours=1), "another")
-    answers = timestamp_statuses(bundles)
+    answers = load_timestamp_statuses(bundles)
     for bundle in bundles:
-        assert [item.facts for item in answers[bundle.pk]] == list(timestamps_of(bundle))
+        assert [item.facts for item in answers[bundle.pk]] == list(list_bundle_timestamps(bundle))
     rows = list(Bundle.objects.filter(pk__in=[item.pk for item in bundles]))
     with django_assert_num_queries(5):  # type: ignore[operator]
-        timestamp_statuses(rows[:1])
+        load_timestamp_statuses(rows[:1])
     with django_assert_num_queries(5):  # type: ignore[operator]
-        timestamp_statuses(rows)
+        load_timestamp_statuses(rows)
 
 
 @pytest.mark.long
@@ -116,16 +116,18 @@ def test_expected_timestamp_uses_recent_durations(inline: SyncRunner) -> None:
     AnchorReceipt.objects.all().delete()
     for checkpoint in checkpoints:
         add_receipt(checkpoint, None)
-    [before] = timestamp_statuses([bundle])[bundle.pk]
+    [before] = load_timestamp_statuses([bundle])[bundle.pk]
     other = LogCheckpoint.objects.create(origin="another/log", size=1, root=b"", note="")
     add_receipt(other, timedelta(hours=3))
-    [after] = timestamp_statuses([bundle])[bundle.pk]
+    [after] = load_timestamp_statuses([bundle])[bundle.pk]
     assert before.expected_at is not None
     assert after.expected_at is not None
     assert before.expected_at - after.expected_at == timedelta(hours=9)  # 12 without any history, then 3
-    WitnessState.objects.create(kind="opentimestamps", witness="calendars", silent_since=now(), ask_after=now())
-    [silent_answer] = timestamp_statuses([bundle])[bundle.pk]
-    assert silent_answer.silent_since is not None
+    TimestampServiceState.objects.create(
+        kind="opentimestamps", witness="calendars", unresponsive_since=now(), ask_after=now()
+    )
+    [silent_answer] = load_timestamp_statuses([bundle])[bundle.pk]
+    assert silent_answer.unresponsive_since is not None
 
 
 @pytest.mark.long

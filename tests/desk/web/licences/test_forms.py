@@ -25,24 +25,24 @@ def studio(db: None) -> Owner:
 
 
 def test_fields_and_licence_convert_both_ways(studio: Owner) -> None:
-    new = forms.from_fields(studio, FORM_VALUES)
+    new = forms.parse_licence(studio, FORM_VALUES)
     assert (new.licensee, new.domain, new.valid_from) == ("Harbour Prints", "shop.example", date(2026, 1, 31))
     assert new.territories == ("AT", "DE", "FR")
     add_licences(studio, [new])
-    assert forms.values_of(studio.licences.get()) == FORM_VALUES | {"territories": "AT DE FR"}
+    assert forms.to_fields(studio.licences.get()) == FORM_VALUES | {"territories": "AT DE FR"}
 
 
 def test_overlong_field_is_rejected_not_truncated(studio: Owner) -> None:
     for value in ({"reason": "x" * 100_000}, {"works": "1;" * 50_000}, {"valid_from": "yesterday"}):
         with pytest.raises(WrongUseError):
-            forms.from_fields(studio, FORM_VALUES | value)
+            forms.parse_licence(studio, FORM_VALUES | value)
 
 
 def test_licence_test_continues_only_with_the_same_text(studio: Owner) -> None:
-    mark = forms.trial_digest(studio, FORM_VALUES, None)
-    assert mark == forms.trial_digest(studio, dict(reversed(FORM_VALUES.items())), None)
-    other = forms.trial_digest(studio, FORM_VALUES | {"domain": "other.example"}, None)
-    assert len({mark, other, forms.trial_digest(owner("agency"), FORM_VALUES, None)}) == 3
+    mark = forms.compute_trial_digest(studio, FORM_VALUES, None)
+    assert mark == forms.compute_trial_digest(studio, dict(reversed(FORM_VALUES.items())), None)
+    other = forms.compute_trial_digest(studio, FORM_VALUES | {"domain": "other.example"}, None)
+    assert len({mark, other, forms.compute_trial_digest(owner("agency"), FORM_VALUES, None)}) == 3
     trial = replace(EMPTY_TRIAL, effects={7: "licensed"})
     payload = forms.pack_trial(trial, mark)
     assert forms.unpack_trial(payload, mark) == trial
@@ -51,7 +51,7 @@ def test_licence_test_continues_only_with_the_same_text(studio: Owner) -> None:
 
 
 def test_licence_table_is_returned_only_to_its_owner(studio: Owner) -> None:
-    new = forms.from_fields(studio, FORM_VALUES)
+    new = forms.parse_licence(studio, FORM_VALUES)
     text = forms.pack_licences(studio, [new])
     assert forms.unpack_licences(studio, text) == [new]
     for rights_holder, value in ((owner("agency"), text), (studio, text[:-1])):
@@ -63,7 +63,7 @@ def test_licence_for_deleted_works_is_rejected(
     studio: Owner,
 ) -> None:
     works = (Work.objects.create(owner=studio, number=1, title="Harbour", registered_at=now(), opened_at=now()),)
-    text = forms.pack_licences(studio, [replace(forms.from_fields(studio, FORM_VALUES), works=works)])
+    text = forms.pack_licences(studio, [replace(forms.parse_licence(studio, FORM_VALUES), works=works)])
     assert len(forms.unpack_licences(studio, text)[0].works) == 1
     studio.works.all().delete()
     with pytest.raises(signing.BadSignature):

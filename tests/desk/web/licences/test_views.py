@@ -12,7 +12,7 @@ from desk.texts.numbers import counted
 from desk.web.licences import views
 from exhibit.clock import now
 from registry.cases import licence_trial
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.cases.jobs import ledger as look_at_ledger
 from registry.matches.match import match_pictures
 from registry.models import Case, Licence, Owner, Role, User, Work
@@ -41,20 +41,20 @@ def ann(studio: Owner) -> Client:
     return client
 
 
-def field(page: str, name: str) -> str:
+def read_field(page: str, name: str) -> str:
     match = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert match is not None
     return match[1]
 
 
-def test_licence_is_tested_and_saved_and_the_case_gives_the_reason(
+def test_licence_is_tested_and_saved_and_the_case_shows_the_reason(
     ann: Client, studio: Owner, inline: SyncRunner
 ) -> None:
     form = {"licensee": "Harbour Prints", "domain": "https://shop.example/", "reason": "Order 7"}
     page = ann.post(f"{LEDGER}new", form).content.decode()
     assert counted(1, "cases to license") in page
     assert not Licence.objects.exists()
-    response = ann.post(f"{LEDGER}new", {**form, "save": "1", "tried": field(page, "tried")}, follow=True)
+    response = ann.post(f"{LEDGER}new", {**form, "save": "1", "tried": read_field(page, "tried")}, follow=True)
     assert response.redirect_chain == [(f"{LEDGER}1/", 302)]
     assert message_levels(response) == ["success"]
     look_at_ledger(inline.services, list_pending_changes(studio))
@@ -65,7 +65,7 @@ def test_licence_is_tested_and_saved_and_the_case_gives_the_reason(
 
 def test_changed_text_is_tested_again(ann: Client) -> None:
     form = {"licensee": "Harbour Prints", "domain": "other.example"}
-    mark = field(ann.post(f"{LEDGER}new", form).content.decode(), "tried")
+    mark = read_field(ann.post(f"{LEDGER}new", form).content.decode(), "tried")
     changed_form = {**form, "domain": "shop.example", "save": "1", "tried": mark}
     page = ann.post(f"{LEDGER}new", changed_form).content.decode()
     assert counted(1, "cases to license") in page
@@ -83,17 +83,17 @@ def test_long_licence_test_shows_progress_and_resumes(
     form = {"licensee": "Harbour Prints", "domain": "shop.example"}
     page = ann.post(f"{LEDGER}new", form).content.decode()
     assert numbers_at(page, "so-far") == ["1", "3"]
-    further = {**form, "further": "1", "so-far": field(page, "so-far")}
+    further = {**form, "further": "1", "so-far": read_field(page, "so-far")}
     piece = ann.post(f"{LEDGER}new", further, headers={"HX-Request": "true"}).content.decode()
     assert piece.lstrip().startswith("<section")
     assert numbers_at(piece, "so-far") == ["2", "3"]
     assert counted(1, "cases to license") in piece
-    changed_form = {**further, "domain": "party-2.example", "so-far": field(piece, "so-far")}
+    changed_form = {**further, "domain": "party-2.example", "so-far": read_field(piece, "so-far")}
     assert numbers_at(ann.post(f"{LEDGER}new", changed_form), "so-far") == ["1", "3"]
     table = SimpleUploadedFile("licences.csv", b"licensee,domain\nA,shop.example\n")
     page = ann.post(f"{LEDGER}import", {"file": table}).content.decode()
     for _ in range(3):
-        next_form = {"further": "1", "so-far": field(page, "so-far"), "table": field(page, "table")}
+        next_form = {"further": "1", "so-far": read_field(page, "so-far"), "table": read_field(page, "table")}
         page = ann.post(f"{LEDGER}import", next_form).content.decode()
     assert not has_test_id(page, "so-far")
     assert counted(1, "cases to license") in page
@@ -112,15 +112,15 @@ def test_implausible_fields_are_explained_and_kept(ann: Client) -> None:
         assert f'value="{text["licensee"].replace("<b>", "&lt;b&gt;")}"' in page
 
 
-def test_a_licence_for_many_works_keeps_all_of_them_when_it_is_changed(ann: Client, studio: Owner) -> None:
+def test_changed_licence_keeps_all_its_works(ann: Client, studio: Owner) -> None:
     works = Work.objects.bulk_create(
         Work(owner=studio, number=n, title=f"Work {n}", registered_at=now()) for n in range(2, 402)
     )
     add_licences(studio, [NewLicence("A", tuple(works), "shop.example")])
     page = ann.get(f"{LEDGER}1/edit").content.decode()
-    form = {"licensee": "B", "domain": "shop.example", "works": field(page, "works")}
+    form = {"licensee": "B", "domain": "shop.example", "works": read_field(page, "works")}
     assert len(form["works"]) > 1_000
-    mark = field(ann.post(f"{LEDGER}1/edit", form).content.decode(), "tried")
+    mark = read_field(ann.post(f"{LEDGER}1/edit", form).content.decode(), "tried")
     ann.post(f"{LEDGER}1/edit", {**form, "save": "1", "tried": mark})
     assert Licence.objects.get(licensee="B").works.count() == 400
 
@@ -147,7 +147,7 @@ def test_licence_table_is_tested_and_saved_as_a_whole(ann: Client, studio: Owner
     assert counted(2, "licences read") in page
     assert counted(1, "cases to license") in page
     assert not Licence.objects.exists()
-    signed_table = field(page, "table")
+    signed_table = read_field(page, "table")
     assert select(ann.post(f"{LEDGER}import", {"save": "1", "table": signed_table + "x"}), "[role=alert]")
     ann.post(f"{LEDGER}import", {"save": "1", "table": signed_table})
     assert list(studio.licences.values_list("licensee", "territories")) == [("海港印刷", []), ("B", ["DE"])]
@@ -178,7 +178,7 @@ def test_licence_test_continues_until_all_cases_are_checked(
     register(site.services, studio, data, "Work 2")
     crawl_slice, epoch = claim_new_slice(studio, "again")
     match_pictures(site.services, record_sightings(site.services, crawl_slice, epoch, [recompress(data)]))
-    confirm(site.services, Case.objects.get(number=2), by="Ann", reason="No order.")
+    confirm_case(site.services, Case.objects.get(number=2), by="Ann", reason="No order.")
     add_licences(studio, [NewLicence("Harbour Prints", domain="other.example", territories=("DE", "AT"))])
     monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
     monkeypatch.setattr(views, "MOMENT", 0)
@@ -204,13 +204,13 @@ def test_table_encoding_is_confirmed_and_invalid_rows_are_skipped_on_request(ann
     page = ann.post(f"{LEDGER}import", {"file": SimpleUploadedFile("l.csv", table)}).content.decode()
     assert 'name="column"' not in page
     names = ("answers-of", "carried", "carried-name")
-    form = {name: field(page, name) for name in names} | {"encoding": "windows-1252"}
+    form = {name: read_field(page, name) for name in names} | {"encoding": "windows-1252"}
     page = ann.post(f"{LEDGER}import", form).content.decode()
-    form |= {"headings": field(page, "headings")}
+    form |= {"headings": read_field(page, "headings")}
     page = ann.post(f"{LEDGER}import", {**form, "column": ["licensee", "domain", "valid_from"]}).content.decode()
     assert 'name="skip-rows" type="checkbox"' in page
     page = ann.post(f"{LEDGER}import", {**form, "skip-rows": "1"}).content.decode()
-    ann.post(f"{LEDGER}import", {"save": "1", "table": field(page, "table")})
+    ann.post(f"{LEDGER}import", {"save": "1", "table": read_field(page, "table")})
     assert list(studio.licences.values_list("licensee", flat=True)) == ["Groß"]
     page = ann.post(f"{LEDGER}import", {"file": SimpleUploadedFile("l.csv", table), **form}).content.decode()
     assert 'name="skip-rows" type="checkbox"' in page
@@ -226,7 +226,7 @@ def test_column_mapping_is_saved_once_and_can_be_deleted(ann: Client, studio: Ow
     assert has_test_id(page, "choose-columns")
     assert "&lt;b&gt;Extra&lt;/b&gt;" in page
     assert re.search(r'<option value="domain" selected>', page)
-    table_fields = {name: field(page, name) for name in ("headings", "carried", "carried-name")}
+    table_fields = {name: read_field(page, name) for name in ("headings", "carried", "carried-name")}
     page = ann.post(f"{LEDGER}import", {**table_fields, "column": ["licensee", "domain", ""]}).content.decode()
     assert "&lt;b&gt;Extra&lt;/b&gt;" in page
     assert not has_test_id(bring(), "choose-columns")

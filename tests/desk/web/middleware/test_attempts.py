@@ -23,7 +23,7 @@ from registry.services.services import Services
 from registry.works.licences import NewLicence, add_licences
 from tests.assets.api_programs import ROOT, Program, alice, create_program, decider, scene_of_programs, studio
 from tests.assets.desk_scene import Scene, scene
-from tests.desk.web.common.test_access import POSTED
+from tests.desk.web.common.test_access import POST_ONLY_URLS
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -38,14 +38,14 @@ def reset_attempt_counts() -> Iterator[None]:
 
 
 @pytest.mark.long
-def test_a_form_from_another_site_changes_nothing(scene: Scene) -> None:
+def test_cross_site_form_is_rejected(scene: Scene) -> None:
     """CSRF on every URL that accepts a form."""
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(scene.ann)
     for name, address in scene.addresses().items():
         response = browser.post(address, {"sure": "on"}, headers={"Origin": "https://evil.example"})
         assert response.status_code in (403, 405), name
-        assert response.status_code == 403 or name not in POSTED, name
+        assert response.status_code == 403 or name not in POST_ONLY_URLS, name
 
 
 def test_cross_origin_reads_are_forbidden(scene: Scene) -> None:
@@ -70,7 +70,7 @@ def test_personal_pages_are_not_cached_publicly(scene: Scene) -> None:
         assert scene.alice.get(address).headers["Cache-Control"] == "no-store"
 
 
-PATHS = (
+TRAVERSAL_PATHS = (
     "/d/{token}/..%2f..%2fsecrets%2fsecret_key", "/d/{token}/../../exhibit.toml", "/d/{token}/%2e%2e%2fa.zip",
     "/log/tile/entries/..%2f..%2fsecrets", "/log/tile/0/../../../secrets/secret_key", "/log/tile/0/x001/../001",
     "/o/studio/notices/1/files/..%2fa.csv", "/o/studio/downloads/reports/1/files/%2e%2e%2f%2e%2e%2fexhibit.toml",
@@ -81,7 +81,7 @@ PATHS = (
 
 
 def test_path_traversal_is_rejected(scene: Scene) -> None:
-    for client, path in product((scene.alice, Client()), PATHS):
+    for client, path in product((scene.alice, Client()), TRAVERSAL_PATHS):
         response = client.get(path.replace("{token}", scene.link_token))
         assert response.status_code in (302, 400, 404), path
         assert scene.link_token not in response.headers.get("Location", "") or response.status_code == 302, path
@@ -89,7 +89,7 @@ def test_path_traversal_is_rejected(scene: Scene) -> None:
 
 @pytest.mark.long
 def test_title_is_escaped_on_every_page(scene: Scene) -> None:
-    """Stored XSS: titles, names, parties, file names."""
+    """Stored XSS: titles, names, sites, file names."""
     Work.objects.update(title=XSS, author=XSS, source_name=XSS, holder=XSS, rights_statement=XSS, credit=XSS)
     Owner.objects.filter(slug="studio").update(name=XSS, contact="a@example.org")
     scene.studio.cases.update(party=XSS)
@@ -132,19 +132,19 @@ def test_csv_cells_are_not_formulas(scene: Scene) -> None:
         assert f'\n"{sign}HYPER' not in text.replace("\r\n", "\n"), sign
 
 
-URLS = (
+FORBIDDEN_URLS = (
     "http://127.0.0.1:6379/", "http://[::1]/", "http://169.254.169.254/latest/", "http://0x7f000001/", "http://10.0.0.1/",
     "http://localhost/", "ftp://example.org/", "file:///etc/passwd", "gopher://example.org/", "http://a:b@example.org/",
     "http://example.org:22/", "http://①②⑦.0.0.1/", "https://[::ffff:10.0.0.1]/",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("url", FORBIDDEN_URLS)
 def test_urls_given_by_programs_cannot_reach_private_addresses(
     scene_of_programs: Scene, decider: Program, url: str
 ) -> None:
     """SSRF through webhooks and the sources of watches."""
-    services = replace_guard(scene_of_programs)
+    services = get_restricted_services(scene_of_programs)
     with pytest.raises(RefusedError):
         webhooks.add_webhook(services, scene_of_programs.studio, url, [], by="Ann")
     assert decider.post("/webhooks", {"url": url, "events": []})[0] in (400, 422)
@@ -152,8 +152,8 @@ def test_urls_given_by_programs_cannot_reach_private_addresses(
         assert decider.post("/watches", {"name": "x", "sources": [{"kind": kind, "url": url}]})[0] in (400, 422), kind
 
 
-def replace_guard(scene: Scene) -> Services:
-    """Return the installation without networks that an operator has allowed."""
+def get_restricted_services(scene: Scene) -> Services:
+    """Return the services, after checking that the operator allows no private networks."""
     assert not scene.inline.services.config.allowed_networks
     return scene.inline.services
 
@@ -182,11 +182,11 @@ def test_program_cannot_extend_its_own_scopes(scene_of_programs: Scene, decider:
     """Mass assignment: fields that rows have and requests do not."""
     for body in ({"owner": 2}, {"number": 7}, {"registered_at": "2001-01-01T00:00:00Z"}, {"holder": "x", "pk": 9}):
         assert decider.send("patch", "/works/1", body)[0] == 400, body
-    body = {"decision": "cleared", "reason": "x", "decided_by": "somebody else"}
+    body = {"decision": "dismissed", "reason": "x", "decided_by": "somebody else"}
     assert decider.post("/cases/1/decisions", body)[0] == 400
 
 
-def test_stored_response_of_one_program_is_not_returned_to_another(scene_of_programs: Scene, decider: Program) -> None:
+def test_stored_response_is_not_returned_to_other_programs(scene_of_programs: Scene, decider: Program) -> None:
     """A guessed idempotency key."""
     response = decider.post("/reports", {"title": "Secret title", "formats": ["csv"]}, key="k1")
     assert response[0] in (201, 202)
@@ -221,8 +221,8 @@ def test_search_text_is_not_executed(scene: Scene) -> None:
 
 @pytest.mark.parametrize("text", ["{party.__class__}", "{0}", "{party!r}", "{party[0]}", "{settings}", "{}"])
 def test_wording_template_only_replaces_names(text: str) -> None:
-    """Template injection through letters."""
-    base = wording.load_shipped("dmca", "en")
+    """Template injection through notice wordings."""
+    base = wording.load_shipped_wording("dmca", "en")
     with pytest.raises(WrongUseError):
         wording.check_wording("dmca", "en", base.subject, base.body + text, base.item)
 
@@ -246,9 +246,9 @@ def test_unlimited_creation_is_rejected_at_a_limit(scene_of_programs: Scene, dec
     with pytest.raises(WrongUseError):
         tokens.create_token(studio, person, name="one more", scopes=[Scope.READ], days=1)
     for number in range(invitations.MAX_OPEN):
-        invitations.invite(studio, f"a{number}@example.org", "viewer", by="Ann")
+        invitations.create_invitation(studio, f"a{number}@example.org", "viewer", by="Ann")
     with pytest.raises(WrongUseError):
-        invitations.invite(studio, "one-more@example.org", "viewer", by="Ann")
+        invitations.create_invitation(studio, "one-more@example.org", "viewer", by="Ann")
     for number in range(2, webhooks.MAX_WEBHOOKS + 1):
         Webhook.objects.create(
             owner=studio,
@@ -261,8 +261,8 @@ def test_unlimited_creation_is_rejected_at_a_limit(scene_of_programs: Scene, dec
     assert decider.post("/webhooks", {"url": "https://example.org/", "events": []})[0] == 422
 
 
-def test_invitation_admits_one_person_once(scene: Scene) -> None:
-    row, secret = invitations.invite(scene.studio, "charlie@example.org", "viewer", by="Ann")
+def test_invitation_admits_the_invited_user_once(scene: Scene) -> None:
+    row, secret = invitations.create_invitation(scene.studio, "charlie@example.org", "viewer", by="Ann")
     for client in (scene.bob, Client()):
         client.post(f"/invitations/{secret}/")
     assert Membership.objects.filter(owner=scene.studio).count() == 2
@@ -304,14 +304,14 @@ def test_last_owner_remains(scene: Scene) -> None:
     assert Membership.objects.get(user=scene.ann).role == Role.OWNER
 
 
-def test_concurrent_acceptance_of_an_invitation_admits_one(scene: Scene) -> None:
+def test_concurrent_acceptance_of_an_invitation_admits_a_single_user(scene: Scene) -> None:
     """The same link twice at the same moment: the second request finds it used."""
-    row, _ = invitations.invite(scene.studio, "charlie@example.org", "viewer", by="Ann")
+    row, _ = invitations.create_invitation(scene.studio, "charlie@example.org", "viewer", by="Ann")
     charlie = User.objects.get(username="charlie@example.org")
     with transaction.atomic():
-        assert invitations.accept(row, charlie) is not None
+        assert invitations.accept_invitation(row, charlie) is not None
     with pytest.raises(NotFoundError):
-        invitations.accept(row, charlie)
+        invitations.accept_invitation(row, charlie)
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Test that oversized requests are refused before they are read."""
+"""Test that oversized requests are rejected before they are read."""
 
 from django.test import Client
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from desk.web.middleware.reader import COOKIE
+from desk.web.middleware.reader import DEVICE_COOKIE
 from exhibit.config.config import Config
 from registry.members import devices
 from registry.models import User
@@ -78,7 +78,7 @@ def test_invalid_time_zone_is_ignored(ann: User) -> None:
 
 
 def read_cookie(client: Client) -> str:
-    return client.cookies[COOKIE].value if COOKIE in client.cookies else ""
+    return client.cookies[DEVICE_COOKIE].value if DEVICE_COOKIE in client.cookies else ""
 
 
 def test_browser_is_recognised_during_and_after_its_session_unless_signed_out(
@@ -90,11 +90,11 @@ def test_browser_is_recognised_during_and_after_its_session_unless_signed_out(
     attempt_sign_in(client, ann.email)
     client.get("/account/")
     assert devices.is_known_device(read_cookie(client), ann)
-    cookie = client.cookies[COOKIE]
+    cookie = client.cookies[DEVICE_COOKIE]
     assert cookie["httponly"]
     assert (cookie["samesite"], cookie["max-age"]) == ("Lax", 180 * 24 * 3600)
     client.get("/account/")
-    assert client.cookies[COOKIE].value == cookie.value
+    assert client.cookies[DEVICE_COOKIE].value == cookie.value
     client.session.flush()
     client.get("/account/")
     assert devices.is_known_device(read_cookie(client), ann)

@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from django.urls import resolve
 
 from desk.web.middleware.requests import plain_words, traced
-from exhibit.logs import about
+from exhibit.logs import get_log_context
 from registry.models import Work
 from tests.assets.desk_scene import Scene, scene
 
@@ -36,7 +36,7 @@ def test_request_id_is_in_response_and_log_without_secrets_of_the_url(
     within: list[str] = []
 
     def view(request: HttpRequest) -> HttpResponse:
-        within.append(str(about()["request_id"]))
+        within.append(str(get_log_context()["request_id"]))
         request.resolver_match = resolve("/feeds/the-secret/cases.atom")
         return HttpResponse(status=204)
 

@@ -64,7 +64,7 @@ def test_fair_use_answers_have_no_default(ann: Client) -> None:
 
 
 @pytest.mark.long
-def test_site_with_many_cases_is_notified_in_portions(ann: Client, studio: Owner) -> None:
+def test_site_with_many_cases_is_notified_in_parts(ann: Client, studio: Owner) -> None:
     template_case = Case.objects.get(number=1)
     works = Work.objects.bulk_create(
         Work(owner=studio, number=n, title=f"Work {n}", registered_at=template_case.opened_at) for n in range(3, 106)
@@ -113,14 +113,14 @@ def test_licence_offer_proposes_fees_without_applying_them(ann: Client, studio: 
     assert fees not in collapse_whitespace(ann.get(f"{PAGE}1/edit").content.decode())
 
 
-def test_court_document_names_the_court_and_not_mail(ann: Client) -> None:
+def test_court_document_contains_the_court_and_no_mail_address(ann: Client) -> None:
     ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "court.zh-Hans"})
     form = collapse_whitespace(ann.get(f"{PAGE}1/edit").content.decode())
     assert 'for="addressee_name"' in form
     form_data = {**FIELDS, "respondent_name": "Shop", "respondent_address": "1 Main Street", "relief": "That it end."}
     ann.post(f"{PAGE}1/edit", {**form_data, "addressee_name": "某区人民法院"})
     Bundle.objects.update_or_create(
-        case=Case.objects.get(number=1), number=1, defaults={"seal_digest": Digest.of(b"1"), "sealed_at": now()}
+        case=Case.objects.get(number=1), number=1, defaults={"seal_digest": Digest.from_bytes(b"1"), "sealed_at": now()}
     )
     text = collapse_whitespace(ann.get(f"{PAGE}1/").content.decode())
     for label in ("addressee_email", "Addressee", "an addressee", "the addressee", "Text to be sent"):

@@ -1,4 +1,4 @@
-"""Test senders on the site: stored, refused with a reason, used in a draft in the reader's language."""
+"""Test senders on the site: stored, rejected with a reason, used in a draft in the reader's language."""
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -8,7 +8,7 @@ from registry.notices import notices
 from tests.assets.pages import has_test_id
 from tests.assets.rows import owner
 from tests.assets.source import collapse_whitespace
-from tests.desk.web.notices.test_views import PAGE, ann, person, studio
+from tests.desk.web.notices.test_views import PAGE, ann, create_member_client, studio
 
 __all__ = ["ann", "studio"]
 
@@ -39,9 +39,9 @@ def test_sender_is_saved_and_used_in_a_draft(ann: Client, studio: Owner) -> None
 
 def test_senders_belong_to_their_owner_and_are_editable_by_reviewers(ann: Client, studio: Owner) -> None:
     ann.post(f"{PAGE}senders/", ANN)
-    assert person(studio, "bob", Role.VIEWER).get(f"{PAGE}senders/").status_code == 403
+    assert create_member_client(studio, "bob", Role.VIEWER).get(f"{PAGE}senders/").status_code == 403
     agency = owner("agency")
-    eve = person(agency, "eve", Role.OWNER)
+    eve = create_member_client(agency, "eve", Role.OWNER)
     assert eve.get("/o/agency/notices/senders/1").status_code == 404
     assert eve.get(f"{PAGE}senders/1").status_code == 404
 
@@ -54,7 +54,7 @@ def test_notice_to_an_eu_host_is_offered_in_the_local_language(ann: Client, stud
     ann.post(f"{PAGE}1/edit", {"language": "zh-Hans"})
     assert notices.get_notice(studio, 1).language == "en"
     ann.post(f"{PAGE}1/edit", {"language": "de"})
-    assert "Official languages there" not in ann.get(f"{PAGE}1/edit").content.decode()
+    assert "Official languages in that country" not in ann.get(f"{PAGE}1/edit").content.decode()
     letter = ann.get(f"{PAGE}1/").content.decode()
     assert 'lang="de"' in letter
     ann.post(f"{PAGE}1/edit", {"addressee_country": "PL"})

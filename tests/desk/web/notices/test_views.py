@@ -9,9 +9,9 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from desk.texts.numbers import counted
-from desk.web.notices.words import STATES, WAYS
+from desk.web.notices.words import SENDING_LABELS, STATE_LABELS
 from exhibit.clock import now
-from registry.cases.decisions import confirm
+from registry.cases.decisions import confirm_case
 from registry.cases.history import PHRASES
 from registry.matches.match import match_pictures
 from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, OwnershipRemark, Role, User, Work
@@ -44,10 +44,10 @@ ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "ma
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with two confirmed cases of shop.example."""
     use_services(monkeypatch, inline.services)
-    return restore_scene(inline, _confirmed_owner)
+    return restore_scene(inline, _create_owner_with_confirmed_cases)
 
 
-def _confirmed_owner(inline: SyncRunner) -> Owner:
+def _create_owner_with_confirmed_cases(inline: SyncRunner) -> Owner:
     new_owner = owner("studio")
     for seed in (1, 2):
         register(inline.services, new_owner, photograph(seed), f"Work {seed}")
@@ -57,16 +57,16 @@ def _confirmed_owner(inline: SyncRunner) -> Owner:
         record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(seed)) for seed in (1, 2)]),
     )
     for case in Case.objects.all():
-        confirm(inline.services, case, by="Ann", reason="No order.")
+        confirm_case(inline.services, case, by="Ann", reason="No order.")
     return new_owner
 
 
 @pytest.fixture
 def ann(studio: Owner) -> Client:
-    return person(studio, "ann", Role.REVIEWER)
+    return create_member_client(studio, "ann", Role.REVIEWER)
 
 
-def person(of: Owner, name: str, role: Role) -> Client:
+def create_member_client(of: Owner, name: str, role: Role) -> Client:
     client, email = Client(), f"{name}@example.org"
     user = User.objects.create_user(username=email, email=email, password="not used")
     of.memberships.create(user=user, role=role)
@@ -75,21 +75,21 @@ def person(of: Owner, name: str, role: Role) -> Client:
 
 
 def test_notice_list_shows_a_work_and_the_addressee(ann: Client) -> None:
-    draft_page(ann)
+    open_draft(ann)
     page = collapse_whitespace(ann.get(PAGE).content.decode())
     assert '<img class="thumb" src="/o/studio/pictures/' in page
     assert "Copyright Agent" in page
 
 
-def draft_page(ann: Client) -> str:
-    """Return the page of a draft with complete fields and considered uses."""
+def open_draft(ann: Client) -> str:
+    """Create a draft with complete fields and claim checks; return its URL."""
     response = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"})
     answer_fields = {f"{name}-{case}": text for case in (1, 2) for name, text in ANSWERS.items()}
     ann.post(response.headers["Location"], {**FIELDS, **answer_fields, "case-1": "1", "case-2": "1"})
     return f"{PAGE}1/"
 
 
-def read_mark(page: str) -> str:
+def find_text_digest(page: str) -> str:
     match = re.search(r'name="read" value="([0-9a-f]{64})"', page)
     assert match is not None
     return match[1]
@@ -97,10 +97,10 @@ def read_mark(page: str) -> str:
 
 @pytest.mark.long
 def test_notice_is_drafted_read_signed_sent_and_followed_up(ann: Client, studio: Owner) -> None:
-    address = draft_page(ann)
+    address = open_draft(ann)
     page = ann.get(address).content.decode()
     assert numbers_at(page, "unregistered")[:2] == ["1", "2"]
-    signing = {"read": read_mark(page), "name": "Ann Example"}
+    signing = {"read": find_text_digest(page), "name": "Ann Example"}
     assert message_levels(ann.post(f"{address}sign", signing, follow=True)) == ["error"]
     invalid_form = {**signing, "name": "Bob", "have-read": "1", "authorised": "1"}
     assert message_levels(ann.post(f"{address}sign", invalid_form, follow=True)) == ["error"]
@@ -111,21 +111,21 @@ def test_notice_is_drafted_read_signed_sent_and_followed_up(ann: Client, studio:
     assert b"/s/ Ann Example" in response.content
     assert response.headers["Content-Disposition"] == 'attachment; filename="studio-notice-1.txt"'
     page = ann.post(f"{address}send", {"how": "hand"}, follow=True).content.decode()
-    assert str(WAYS["by hand"]) in page
+    assert str(SENDING_LABELS["by hand"]) in page
     day = notices.get_notice(studio, 1).sent_at
     assert day is not None
     form = {"what": "countered", "day": day.date().isoformat(), "words": "They object."}
     page = ann.post(f"{address}happened", form, follow=True).content.decode()
     assert has_test_id(page, "paused")
     assert "512(g)(2)(C)" in page
-    assert str(STATES[Notice.State.COUNTERED]) in ann.get(PAGE).content.decode()
+    assert str(STATE_LABELS[Notice.State.COUNTERED]) in ann.get(PAGE).content.decode()
     ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
     assert Notice.objects.count() == 1
 
 
 def test_claim_check_is_answered_before_signing(ann: Client, studio: Owner) -> None:
     Work.objects.filter(number=1).update(rights_statement="CC BY 4.0 <script>")
-    address = draft_page(ann)
+    address = open_draft(ann)
     page = collapse_whitespace(ann.get(address).content.decode())
     assert numbers_in(select(page, '[data-testid="gaps"] li').xpath("string()").get("")) == ["1", "1"]
     assert "Creative Commons BY 4.0" in page
@@ -135,7 +135,7 @@ def test_claim_check_is_answered_before_signing(ann: Client, studio: Owner) -> N
     match = re.search(r'name="mark" value="([0-9a-f]{64})"', page)
     assert match is not None
     form = {"mark": match[1], "point": "stated-licence", "notice": "1", "words": "Their copy lacks the credit."}
-    assert person(studio, "eve", Role.VIEWER).post("/o/studio/cases/1/claims", form).status_code == 403
+    assert create_member_client(studio, "eve", Role.VIEWER).post("/o/studio/cases/1/claims", form).status_code == 403
     page = collapse_whitespace(ann.post("/o/studio/cases/1/claims", form, follow=True).content.decode())
     assert "Their copy lacks the credit." in select(page, "#claims").get("")
     assert 'name="read"' in page
@@ -145,7 +145,7 @@ def test_claim_check_is_answered_before_signing(ann: Client, studio: Owner) -> N
 
 
 def test_ownership_warnings_are_shown_before_signing(ann: Client, studio: Owner) -> None:
-    address = draft_page(ann)
+    address = open_draft(ann)
     work = Work.objects.get(number=1)
     Work.objects.filter(pk=work.pk).update(rights_statement="Public domain")
     fields = {"details": {"stated": {"credit": "Bob <b>"}}, "noted_at": now()}
@@ -161,8 +161,8 @@ def test_ownership_warnings_are_shown_before_signing(ann: Client, studio: Owner)
 
 
 def test_changed_text_must_be_read_again(ann: Client, studio: Owner) -> None:
-    address = draft_page(ann)
-    mark_value = read_mark(ann.get(address).content.decode())
+    address = open_draft(ann)
+    mark_value = find_text_digest(ann.get(address).content.decode())
     ann.post(f"{address}edit", {"further": "One more <b>word</b>."})
     signing = {"read": mark_value, "name": "Ann Example", "have-read": "1", "authorised": "1"}
     response = ann.post(f"{address}sign", signing, follow=True)
@@ -173,8 +173,8 @@ def test_changed_text_must_be_read_again(ann: Client, studio: Owner) -> None:
 
 
 def test_viewer_is_read_only_and_wording_requires_an_owner(ann: Client, studio: Owner) -> None:
-    draft_page(ann)
-    bob = person(studio, "bob", Role.VIEWER)
+    open_draft(ann)
+    bob = create_member_client(studio, "bob", Role.VIEWER)
     assert bob.get(f"{PAGE}1/").status_code == 200
     for address in (f"{PAGE}new", f"{PAGE}1/edit", f"{PAGE}wording/dmca.en"):
         assert bob.get(address).status_code == 403
@@ -183,7 +183,7 @@ def test_viewer_is_read_only_and_wording_requires_an_owner(ann: Client, studio: 
 
 
 def test_notice_pages_need_constant_queries(ann: Client, django_assert_max_num_queries: pytest.FixtureRequest) -> None:
-    address = draft_page(ann)
+    address = open_draft(ann)
     for page in (PAGE, f"{PAGE}new?case=1", address, f"{address}edit"):
         with django_assert_max_num_queries(36):  # type: ignore[operator]
             assert ann.get(page).status_code == 200
@@ -191,9 +191,9 @@ def test_notice_pages_need_constant_queries(ann: Client, django_assert_max_num_q
 
 def test_letter_in_parts_is_signed_below_its_last_part(ann: Client, studio: Owner) -> None:
     Work.objects.filter(number=1).update(title="A long title. " * 35)
-    address = draft_page(ann)
+    address = open_draft(ann)
     wording_form = {"body": "\n\n".join(["{items}"] * 40 + ["{contact}{good_faith}{accuracy}{signature}"])}
-    default_wording = wording.load_shipped("dmca", "en")
+    default_wording = wording.load_shipped_wording("dmca", "en")
     wording.save_wording(
         studio,
         "dmca",
@@ -210,9 +210,9 @@ def test_letter_in_parts_is_signed_below_its_last_part(ann: Client, studio: Owne
 
 @pytest.mark.long
 def test_uncertain_mail_delivery_is_reported_and_resolved(ann: Client, studio: Owner) -> None:
-    address = draft_page(ann)
+    address = open_draft(ann)
     form = {
-        "read": read_mark(ann.get(address).content.decode()),
+        "read": find_text_digest(ann.get(address).content.decode()),
         "name": "Ann Example",
         "have-read": "1",
         "authorised": "1",
@@ -235,18 +235,18 @@ def test_uncertain_mail_delivery_is_reported_and_resolved(ann: Client, studio: O
 
 
 def test_due_notices_are_shown_on_the_first_page(ann: Client, studio: Owner) -> None:
-    draft_page(ann)
+    open_draft(ann)
     assert not select(ann.get("/o/studio/cases/"), "#notices-due")
-    Notice.objects.update(state="sent", due_on=now().date() - timedelta(days=2), due_what="reminder")
+    Notice.objects.update(state="sent", due_on=now().date() - timedelta(days=2), due_reason="reminder")
     page = ann.get("/", follow=True).content.decode()
     assert select(page, "#notices-due .flag")
     assert counted(1, "notices due") in ann.get("/owners/").content.decode()
-    bob = person(owner("agency"), "bob", Role.OWNER)
+    bob = create_member_client(owner("agency"), "bob", Role.OWNER)
     assert counted(1, "notices due") not in bob.get("/owners/").content.decode()
 
 
 def sign_letter(visitor: Visitor, number: int) -> None:
-    """Confirm the statements below a letter, and sign it."""
+    """Confirm the statements below a notice, and sign it."""
     page = visitor.page
     page.locator("input[name=have-read]").check()
     page.locator("input[name=authorised]").check()
@@ -256,7 +256,7 @@ def sign_letter(visitor: Visitor, number: int) -> None:
 
 
 @pytest.mark.long
-def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> None:
+def test_notice_is_filled_in_read_and_signed_in_a_browser(site: Site, studio: Owner) -> None:
     notices.create_draft(studio, (2,), "dmca", "en", by="Ann")
     ann = site.member(studio, size=PHONE)
     page = ann.open(reverse("edit-notice", args=["studio", 1]))
@@ -277,8 +277,8 @@ def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> Non
     ann.check()
 
 
-def test_own_wording_is_saved_and_an_invalid_one_explained(ann: Client, studio: Owner) -> None:
-    manager, address = person(studio, "carol", Role.OWNER), f"{PAGE}wording/offer.en"
+def test_custom_wording_is_saved_and_invalid_wording_is_explained(ann: Client, studio: Owner) -> None:
+    manager, address = create_member_client(studio, "carol", Role.OWNER), f"{PAGE}wording/offer.en"
     texts = {
         "subject": "Pictures of {owner}",
         "body": "Hello\n{items}\n{offer}\n{contact}\n{signature}",
@@ -306,5 +306,5 @@ def test_filing_zip_is_offered_only_to_its_owner(studio: Owner, ann: Client, inl
     assert response.headers["Content-Disposition"] == 'attachment; filename="studio-ccb-packet-1.zip"'
     assert response.getvalue().startswith(b"PK")
     assert LogSubmission.objects.filter(type="access").exists()
-    stranger = person(owner("agency"), "charlie", Role.OWNER)
+    stranger = create_member_client(owner("agency"), "charlie", Role.OWNER)
     assert stranger.get(f"{address}packet").status_code == 404

@@ -1,4 +1,4 @@
-"""Test what has a secret URL: the feed, a mail's links, and unsubscribing."""
+"""Test the secret URLs: the feed, links in mails, and unsubscribing."""
 
 import re
 from collections.abc import Callable
@@ -22,7 +22,14 @@ from registry.models import (
 from tests.assets.accounts import PASSWORD, ann, attempt_sign_in, browser, sign_in, totp_code
 from tests.assets.rows import owner
 from tests.assets.source import collapse_whitespace
-from tests.desk.web.notifications.test_mail_notifications import HowOften, member, open_cases, send_due, settle, studio
+from tests.desk.web.notifications.test_mail_notifications import (
+    HowOften,
+    create_member,
+    open_cases,
+    send_due,
+    settle_events,
+    studio,
+)
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "browser", "studio"]
@@ -30,24 +37,24 @@ PATH = "/o/agency/told/"
 
 
 def test_one_click_unsubscribes_and_viewing_the_page_does_not(inline: SyncRunner, studio: Owner) -> None:
-    ann = member(studio, "ann")
+    ann = create_member(studio, "ann")
     mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
-    settle()
+    settle_events()
     (mail,) = send_due(inline)
     address = mail.message()["List-Unsubscribe"].strip("<>").replace("http://127.0.0.1:8080", "")
     client = Client(enforce_csrf_checks=True)
     assert client.get(address).status_code == 200
-    assert MailChoice.objects.get().how_often == HowOften.AT_ONCE
+    assert MailChoice.objects.get().mail_frequency == HowOften.AT_ONCE
     response = client.post(address, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
     assert response.status_code == 200
-    assert MailChoice.objects.get().how_often == HowOften.NEVER
+    assert MailChoice.objects.get().mail_frequency == HowOften.NEVER
     assert LogSubmission.objects.filter(opening__content__what="mail choice").count() == 2
     assert client.post(address[:-2] + "AA").status_code == 404
 
 
 def test_feed_lists_cases_for_anyone_with_its_url(inline: SyncRunner, studio: Owner) -> None:
-    ann = member(studio, "ann")
+    ann = create_member(studio, "ann")
     open_cases(inline, studio, 1)
     client = Client()
     client.force_login(ann)
@@ -66,7 +73,7 @@ def test_feed_lists_cases_for_anyone_with_its_url(inline: SyncRunner, studio: Ow
 
 
 def test_feed_ends_with_membership_or_revocation(inline: SyncRunner, studio: Owner) -> None:
-    ann, bob = member(studio, "ann"), member(studio, "bob")
+    ann, bob = create_member(studio, "ann"), create_member(studio, "bob")
     of_ann, of_bob = (f"/feeds/{tokens.create_feed(studio, person, by='x')}/cases.atom" for person in (ann, bob))
     assert Client().get(of_ann).status_code == 200
     tokens.revoke_feed(studio, ann, by="Ann")
@@ -85,12 +92,12 @@ def phone(ann: User, browser: Callable[[], Client]) -> Client:
     return client
 
 
-def mail_link(ann: User) -> str:
+def create_mail_link(ann: User) -> str:
     return f"/mail/open/{devices.make_link(Owner.objects.get(slug='agency'), ann, PATH)}"
 
 
 def test_mail_link_signs_in_a_known_browser_after_confirmation(ann: User, phone: Client) -> None:
-    link = mail_link(ann)
+    link = create_mail_link(ann)
     phone.get(link)
     page = phone.get(link)  # scanners open links as well: nothing is used up
     assert f"Continue as {ann.email}" in collapse_whitespace(page.content.decode())
@@ -106,12 +113,12 @@ def test_mail_link_signs_in_a_known_browser_after_confirmation(ann: User, phone:
     assert secret.headers["Location"].startswith("/account/reauthenticate/")
 
 
-def test_forwarded_mail_link_signs_nobody_in(ann: User, phone: Client, browser: Callable[[], Client]) -> None:
+def test_forwarded_mail_link_does_not_sign_in(ann: User, phone: Client, browser: Callable[[], Client]) -> None:
     eve = accounts.add_member(owner("other"), "eve@example.org", "owner", PASSWORD).user
     stranger, hers = browser(), browser()
     attempt_sign_in(hers, eve.email)
     hers.get("/account/")
-    link = mail_link(ann)
+    link = create_mail_link(ann)
     assert hers.post(link).headers["Location"] == PATH
     assert hers.get(PATH).status_code == 404  # still Eve
     hers.session.flush()
@@ -125,7 +132,7 @@ def test_forwarded_mail_link_signs_nobody_in(ann: User, phone: Client, browser: 
 def test_mail_link_still_requires_a_second_factor(ann: User, phone: Client) -> None:
     secret = generate_totp_secret()
     TOTP.activate(ann, secret)
-    response = phone.post(mail_link(ann))
+    response = phone.post(create_mail_link(ann))
     assert response.headers["Location"] == "/account/2fa/authenticate/"
     assert not sign_in(phone)
     assert phone.post("/account/2fa/authenticate/", {"code": totp_code(secret)}).headers["Location"] == PATH
@@ -133,7 +140,7 @@ def test_mail_link_still_requires_a_second_factor(ann: User, phone: Client) -> N
 
 
 def test_expired_mail_link_asks_for_the_password(ann: User, phone: Client, config: Config) -> None:
-    link = mail_link(ann)
+    link = create_mail_link(ann)
     with override_settings(CONFIG=replace(config, mail_sign_in=False)):
         assert phone.post(link).headers["Location"] == PATH
     assert not sign_in(phone)
@@ -145,4 +152,4 @@ def test_expired_mail_link_asks_for_the_password(ann: User, phone: Client, confi
 def test_mail_link_form_rejects_other_origins(ann: User, phone: Client) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = phone.cookies
-    assert strict.post(mail_link(ann)).status_code == 403
+    assert strict.post(create_mail_link(ann)).status_code == 403

@@ -8,16 +8,16 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Page, expect
 
-from exhibit.config.secrets import SECRET_KEY, secret_path
+from exhibit.config.secrets import SECRET_KEY, get_secret_path
 from exhibit.sentences import Sentence
-from registry.models import PushBrowser, User
+from registry.models import PushSubscription, User
 from tests.assets.accounts import PASSWORD, ann, attempt_sign_in, browser, sign_in
 from tests.assets.pages import has_test_id
 from tests.assets.push_service import Subscriber
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site, Visitor
 from tests.desk.web.cases.test_queue import create_cases
-from tests.desk.web.cases.test_review import SMALL
+from tests.desk.web.cases.test_review import FIND_SMALL_TARGETS
 
 __all__ = ["ann", "browser"]
 NEW_PASSWORD = f"another {PASSWORD}"
@@ -50,9 +50,9 @@ def set_subscription(ann: Visitor, subscription: dict[str, str] | None) -> None:
     ann.page.context.add_init_script(f"({SUBSCRIBE})({json.dumps(subscription)})")
 
 
-def add_browser(client: Client, endpoint: str = ENDPOINT) -> PushBrowser:
+def add_browser(client: Client, endpoint: str = ENDPOINT) -> PushSubscription:
     client.post("/push/browsers/add", Subscriber(endpoint).subscription, headers={"user-agent": FIREFOX})
-    return PushBrowser.objects.get(endpoint=endpoint)
+    return PushSubscription.objects.get(endpoint=endpoint)
 
 
 @pytest.mark.long
@@ -64,7 +64,7 @@ def test_one_click_enables_push_and_the_message_opens_matches(site: Site) -> Non
     offer = page.locator("form[data-when=off] button")
     expect(offer).to_be_visible()
     assert page.evaluate("Notification.permission") != "granted"  # no permission request before the click
-    assert page.evaluate(SMALL, 44) == []
+    assert page.evaluate(FIND_SMALL_TARGETS, 44) == []
     ann.check()
     context.grant_permissions(["notifications"], origin=site.base)
     client = context.new_cdp_session(page)
@@ -76,7 +76,7 @@ def test_one_click_enables_push_and_the_message_opens_matches(site: Site) -> Non
     expect(page.locator(".message.success")).to_be_visible()
     assert page.url.endswith("/o/studio/finds/")
     expect(offer).to_be_hidden()
-    assert PushBrowser.objects.get().endpoint == ENDPOINT
+    assert PushSubscription.objects.get().endpoint == ENDPOINT
     ann.check()
 
     (registration,) = {item["registrationId"] for item in registrations}
@@ -129,8 +129,8 @@ def test_unsupported_browser_shows_instructions(site: Site, script: str, state: 
     "loses",
     [
         lambda _site, page: page.evaluate("localStorage.clear()"),  # the browser lost its data
-        lambda site, _page: secret_path(site.services.config, SECRET_KEY).unlink(),
-        lambda _site, _page: PushBrowser.objects.update(state="done"),
+        lambda site, _page: get_secret_path(site.services.config, SECRET_KEY).unlink(),
+        lambda _site, _page: PushSubscription.objects.update(state="done"),
     ],
 )
 def test_browser_without_a_subscription_is_offered_the_button_again(
@@ -143,7 +143,7 @@ def test_browser_without_a_subscription_is_offered_the_button_again(
     offer, confirmation = page.locator("form[data-when=off] button"), page.locator("[data-when=on]")
     offer.click()
     expect(confirmation).to_be_visible()
-    before = PushBrowser.objects.get()
+    before = PushSubscription.objects.get()
     loses(site, page)
     page.reload()
     expect(offer).to_be_visible()
@@ -151,7 +151,7 @@ def test_browser_without_a_subscription_is_offered_the_button_again(
     visitor.check()
     offer.click()
     expect(confirmation).to_be_visible()
-    after = PushBrowser.objects.get()
+    after = PushSubscription.objects.get()
     assert (after.pk != before.pk, after.ended) == (True, False)
 
 
@@ -164,7 +164,7 @@ def test_failed_push_subscription_is_reported(site: Site) -> None:
     page.locator("form[data-when=off] button").click()
     expect(page.locator("[data-when=failed]")).to_be_visible()
     visitor.check()
-    assert not PushBrowser.objects.exists()
+    assert not PushSubscription.objects.exists()
 
 
 def test_only_the_member_sees_and_removes_their_browsers(ann: User) -> None:
@@ -182,9 +182,9 @@ def test_only_the_member_sees_and_removes_their_browsers(ann: User) -> None:
     assert bea.post(remove).status_code == 404
     bea.post("/sign-out/")
     assert Client().post(remove).headers["Location"].startswith("/sign-in/")
-    assert PushBrowser.objects.exists()
+    assert PushSubscription.objects.exists()
     assert client.post(remove, follow=True).status_code == 200
-    assert not PushBrowser.objects.exists()
+    assert not PushSubscription.objects.exists()
 
 
 def test_signing_out_ends_push_in_that_browser_only(ann: User, browser: Callable[[], Client]) -> None:
@@ -194,9 +194,9 @@ def test_signing_out_ends_push_in_that_browser_only(ann: User, browser: Callable
     add_browser(phone)
     other = add_browser(desk, ENDPOINT + "b")
     moved_browser = add_browser(phone, ENDPOINT + "c")  # the same browser with a new URL at its service
-    assert set(PushBrowser.objects.all()) == {moved_browser, other}
+    assert set(PushSubscription.objects.all()) == {moved_browser, other}
     phone.post("/sign-out/")
-    assert PushBrowser.objects.get() == other
+    assert PushSubscription.objects.get() == other
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_ending_other_sessions_or_changing_the_password_ends_push_everywhere(
         attempt_sign_in(client, ann.email)
         add_browser(client, f"{ENDPOINT}{number}")
     assert desk.post(address, form).status_code == 302
-    assert not PushBrowser.objects.exists()
+    assert not PushSubscription.objects.exists()
     assert sign_in(desk)
 
 
@@ -226,14 +226,14 @@ def test_lost_phone_gets_no_push_after_other_sessions_are_ended(ann: User, brows
     attempt_sign_in(desk, ann.email)
     assert "Sign out all other sessions" in desk.get("/account/sessions/").content.decode()
     desk.post("/account/sessions/")
-    assert not PushBrowser.objects.exists()
+    assert not PushSubscription.objects.exists()
 
 
 def test_disabled_subscription_shows_its_reason_and_a_fix(ann: User) -> None:
     client = Client()
     client.force_login(ann)
     add_browser(client)
-    PushBrowser.objects.update(state="done", error=Sentence("The server returned status %(status)s.", status=413))
+    PushSubscription.objects.update(state="done", error=Sentence("The server returned status %(status)s.", status=413))
     page = client.get("/account/").content.decode()
     assert "413" in page
     assert has_test_id(page, "ended")
@@ -245,7 +245,7 @@ def test_browser_name_is_escaped(ann: User) -> None:
     client.force_login(ann)
     hostile = '<script>alert(1)</script>"onmouseover="\r\n' + "x" * 5_000
     client.post("/push/browsers/add", Subscriber(ENDPOINT).subscription, headers={"user-agent": hostile})
-    assert len(PushBrowser.objects.get().user_agent) == 300
+    assert len(PushSubscription.objects.get().user_agent) == 300
     page = client.get("/account/").content.decode()
     assert "<script>alert" not in page
     assert '"onmouseover=' not in page

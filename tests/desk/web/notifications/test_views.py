@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from registry.events import events
 from registry.members import tokens
 from registry.models import (
@@ -21,7 +21,7 @@ from tests.assets.accounts import PASSWORD, ann
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site
 from tests.assets.source import collapse_whitespace
-from tests.desk.web.notifications.test_mail_notifications import HowOften, member, studio
+from tests.desk.web.notifications.test_mail_notifications import HowOften, create_member, studio
 
 __all__ = ["ann", "studio"]
 
@@ -52,13 +52,13 @@ def test_feed_is_revoked_without_a_password(ann: User) -> None:
 
 
 def test_member_chooses_notification_settings(studio: Owner) -> None:
-    ann = member(studio, "ann")
+    ann = create_member(studio, "ann")
     client = Client()
     client.force_login(ann)
     client.post("/o/studio/told/mail", {"how-often": "weekly"})
     assert 'value="weekly" checked' in collapse_whitespace(client.get("/o/studio/told/").content.decode())
     client.post("/o/studio/told/mail", {"how-often": "hourly"})
-    assert MailChoice.objects.get().how_often == HowOften.WEEKLY
+    assert MailChoice.objects.get().mail_frequency == HowOften.WEEKLY
 
 
 @pytest.mark.long
@@ -70,7 +70,12 @@ def test_notification_pages_are_accessible(site: Site) -> None:
     Webhook.objects.filter(pk=row.pk).update(failing_since=now(), ask_after=now())
     for number in range(1, 4):
         events.record(studio, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": 1})
-    attempt = {"at": rfc3339(now()), "status": 503, "milliseconds": 87, "sentence": "It answered with status 503."}
+    attempt = {
+        "at": format_rfc3339(now()),
+        "status": 503,
+        "milliseconds": 87,
+        "sentence": "It answered with status 503.",
+    }
     Delivery.objects.update(answers=[attempt, attempt], tries=2, not_before=now())
     Delivery.objects.filter(pk=Delivery.objects.latest("pk").pk).update(state="done", delivered_at=now())
     ann = site.member(studio, size=PHONE, scheme="dark")
@@ -78,7 +83,7 @@ def test_notification_pages_are_accessible(site: Site) -> None:
     ann.check()
     page = ann.open(reverse("told", args=["studio"]))
     ann.check()
-    page.get_by_label("Address", exact=True).fill("https://example.org/another")
+    page.get_by_label("URL", exact=True).fill("https://example.org/another")
     page.get_by_role("button", name="Add webhook").click()
     page.wait_for_url("**/reauthenticate/**")
     ann.check()

@@ -1,4 +1,4 @@
-"""Test money on the site: demands on a basis, corrections by entries only, export, fee tables."""
+"""Test payment demands on the site: their basis, corrections by new entries, export, fee tables."""
 
 import csv
 import io
@@ -15,13 +15,13 @@ from tests.assets.pdf_text import text_of
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, TABLET, Site, use_services
 from tests.assets.source import collapse_whitespace
-from tests.desk.web.notices.test_views import person
+from tests.desk.web.notices.test_views import create_member_client
 from workers.tasks.sync_runner import SyncRunner
 
-TABLE = "use,size,duration,amount\nWebsite,full page,1 year,1200.50\n=1+1,,,99\n"
-ASK = {"party": "shop.example", "case": ["1"], "amount": "300", "currency": "eur", "basis": "Our usual fee"}
-NEW = "demands/new?party=shop.example&case=1&case=2"
-INVOICE = {
+FEE_TABLE = "use,size,duration,amount\nWebsite,full page,1 year,1200.50\n=1+1,,,99\n"
+DEMAND_FORM = {"party": "shop.example", "case": ["1"], "amount": "300", "currency": "eur", "basis": "Our usual fee"}
+NEW_DEMAND_PATH = "demands/new?party=shop.example&case=1&case=2"
+INVOICE_FORM = {
     "issuer": "Studio\n1 Street",
     "payer": "<b>Shop</b>\n2 Road",
     "subject": "Harbour",
@@ -40,14 +40,14 @@ def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
 
 @pytest.fixture
 def ann(studio: Owner) -> Client:
-    return person(studio, "ann", Role.REVIEWER)
+    return create_member_client(studio, "ann", Role.REVIEWER)
 
 
 def read_text(client: Client, address: str) -> str:
     return collapse_whitespace(client.get(address).content.decode()).replace("\u00a0", " ")
 
 
-def import_fees(ann: Client, table: str = TABLE, name: str = "Own prices", currency: str = "eur") -> None:
+def import_fees(ann: Client, table: str = FEE_TABLE, name: str = "Own prices", currency: str = "eur") -> None:
     file = SimpleUploadedFile("fees.csv", table.encode())
     ann.post("/o/studio/fees/", {"name": name, "currency": currency, "file": file})
 
@@ -90,14 +90,17 @@ def test_matching_fee_is_proposed_with_reasons_and_not_applied(studio: Owner, an
         == "/o/studio/party/shop.example"
     )
     assert message_levels(ann.get(f"{invalid_url}&case=7", follow=True)) == ["error"]
-    eve, bob = person(studio, "eve", Role.VIEWER), person(owner("agency"), "bob", Role.OWNER)
+    eve, bob = (
+        create_member_client(studio, "eve", Role.VIEWER),
+        create_member_client(owner("agency"), "bob", Role.OWNER),
+    )
     assert [eve.get(single_url).status_code, bob.get(single_url).status_code] == [403, 404]
     assert bob.get(single_url.replace("studio", "agency")).headers["Location"] == "/o/agency/party/shop.example"
 
 
-def test_prefilled_values_of_one_fee_do_not_carry_over_to_another(studio: Owner, ann: Client) -> None:
+def test_prefilled_values_do_not_carry_over_between_fees(studio: Owner, ann: Client) -> None:
     import_fees(ann, "use,size,amount\nWebsite,up to 5000 px,100\nPoster,,30\n")
-    page = read_text(ann, f"/o/studio/{NEW}")
+    page = read_text(ann, f"/o/studio/{NEW_DEMAND_PATH}")
     prefilled = dict(re.findall(r'name="filled-(\w+)" value="([^"]*)"', page))
     assert prefilled == {
         "fee": "1.1", "amount": "200.00", "currency": "EUR", "basis": "2 × Own prices · Website · up to 5000 px",
@@ -119,8 +122,8 @@ def test_prefilled_values_of_one_fee_do_not_carry_over_to_another(studio: Owner,
     assert Demand.objects.count() == 5
 
 
-def test_entry_is_corrected_by_another_and_kept(studio: Owner, ann: Client) -> None:
-    ann.post("/o/studio/demands/new", ASK)
+def test_corrected_entry_remains_in_the_ledger(studio: Owner, ann: Client) -> None:
+    ann.post("/o/studio/demands/new", DEMAND_FORM)
     entries, page = "/o/studio/demands/1/entries", "/o/studio/demands/1/"
     ann.post(entries, {"kind": "agreed", "amount": "250"})
     ann.post(entries, {"kind": "received", "amount": "100", "day": "2026-11-20"})
@@ -140,7 +143,7 @@ def test_entry_is_corrected_by_another_and_kept(studio: Owner, ann: Client) -> N
 
 
 @pytest.mark.long
-def test_invalid_demand_is_rejected_with_a_sentence(studio: Owner, ann: Client) -> None:
+def test_invalid_demand_is_rejected_with_a_message(studio: Owner, ann: Client) -> None:
     Case.objects.filter(number=2).update(decision="open")
     for change, expected in (
         ({"currency": "EUX"}, "“EUX” is not a currency code."),
@@ -148,20 +151,26 @@ def test_invalid_demand_is_rejected_with_a_sentence(studio: Owner, ann: Client) 
         ({"amount": "1,5"}, "is not a valid amount in EUR."),
         ({"amount": "9" * 16}, "The amount is too large or negative."),
         ({"basis": ""}, "The basis of the amount is missing."),
-        ({"case": ["1", "2"]}, "A payment demand covers at least one case, and cases of one site only."),
-        ({"case": []}, "A payment demand covers at least one case, and cases of one site only."),
+        (
+            {"case": ["1", "2"]},
+            "A payment demand must cover at least one case, and all of its cases must concern the same site.",
+        ),
+        (
+            {"case": []},
+            "A payment demand must cover at least one case, and all of its cases must concern the same site.",
+        ),
     ):
         assert expected in collapse_whitespace(
-            ann.post("/o/studio/demands/new", ASK | change, follow=True).content.decode()
+            ann.post("/o/studio/demands/new", DEMAND_FORM | change, follow=True).content.decode()
         ), change
-    response = ann.post("/o/studio/demands/new", ASK | {"amount": "1,5", "due_on": "2026-12-31"})
+    response = ann.post("/o/studio/demands/new", DEMAND_FORM | {"amount": "1,5", "due_on": "2026-12-31"})
     page = collapse_whitespace(response.content.decode())
     assert response.status_code == 422
     for value in ("1,5", "eur", "Our usual fee", "2026-12-31"):
         assert f'value="{value}"' in page, value
     assert '<input type="hidden" name="case" value="1">' in page
     assert not Demand.objects.exists()
-    ann.post("/o/studio/demands/new", ASK)
+    ann.post("/o/studio/demands/new", DEMAND_FORM)
     late_entry = {"kind": "received", "amount": "1", "day": "2999-01-01"}
     assert message_levels(ann.post("/o/studio/demands/1/entries", late_entry, follow=True)) == ["error"]
     assert message_levels(ann.post("/o/studio/demands/1/entries", {"kind": "given", "amount": "1"}, follow=True)) == [
@@ -171,7 +180,7 @@ def test_invalid_demand_is_rejected_with_a_sentence(studio: Owner, ann: Client) 
 
 def test_ledger_csv_contains_no_formulas(studio: Owner, ann: Client) -> None:
     import_fees(ann)
-    ann.post("/o/studio/demands/new", ASK | {"basis": "=HYPERLINK(1)"})
+    ann.post("/o/studio/demands/new", DEMAND_FORM | {"basis": "=HYPERLINK(1)"})
     ann.post("/o/studio/demands/1/entries", {"kind": "asked", "amount": "200.5", "corrects": "1", "words": "Less"})
     response = ann.get("/o/studio/demands/ledger.csv")
     assert "attachment" in response.headers["Content-Disposition"]
@@ -184,7 +193,7 @@ def test_ledger_csv_contains_no_formulas(studio: Owner, ann: Client) -> None:
     assert lines[0]["currency"] == "EUR"
 
 
-def test_newer_fee_table_is_offered_and_the_old_one_is_kept(studio: Owner, ann: Client) -> None:
+def test_newer_fee_table_is_offered_and_the_old_table_is_stored(studio: Owner, ann: Client) -> None:
     import_fees(ann)
     import_fees(ann, "用途,金额\n网站,800\n", currency="jpy")
     page = read_text(ann, "/o/studio/demands/new?party=shop.example&case=1")
@@ -196,40 +205,40 @@ def test_newer_fee_table_is_offered_and_the_old_one_is_kept(studio: Owner, ann: 
     assert FeeTable.objects.count() == 2
 
 
-def test_viewers_read_only_and_other_owners_find_nothing(studio: Owner, ann: Client) -> None:
+def test_viewers_are_read_only_and_other_owners_get_404(studio: Owner, ann: Client) -> None:
     import_fees(ann)
-    ann.post("/o/studio/demands/new", ASK)
-    eve = person(studio, "eve", Role.VIEWER)
+    ann.post("/o/studio/demands/new", DEMAND_FORM)
+    eve = create_member_client(studio, "eve", Role.VIEWER)
     assert "/o/studio/demands/1/entries" not in read_text(eve, "/o/studio/demands/1/")
     assert eve.post("/o/studio/demands/1/entries", {"kind": "received", "amount": "1"}).status_code == 403
-    bob = person(owner("agency"), "bob", Role.OWNER)
+    bob = create_member_client(owner("agency"), "bob", Role.OWNER)
     assert bob.get("/o/agency/demands/1/").status_code == 404
     assert bob.get("/o/studio/demands/ledger.csv").status_code == 404
     assert b"shop.example" not in bob.get("/o/agency/demands/ledger.csv").content
-    bob.post("/o/agency/demands/new", ASK | {"fee": "1.1"})
+    bob.post("/o/agency/demands/new", DEMAND_FORM | {"fee": "1.1"})
     assert Demand.objects.count() == 1
 
 
 @pytest.mark.long
-def test_invoice_is_issued_for_the_agreed_amount_and_cancelled_by_another(studio: Owner, ann: Client) -> None:
-    ann.post("/o/studio/demands/new", ASK)
+def test_invoice_for_agreed_amount_is_cancelled_by_a_second_invoice(studio: Owner, ann: Client) -> None:
+    ann.post("/o/studio/demands/new", DEMAND_FORM)
     page, new = "/o/studio/demands/1/", "/o/studio/demands/1/invoice"
     assert new not in read_text(ann, page)
-    ann.post(new, INVOICE)
+    ann.post(new, INVOICE_FORM)
     assert not Invoice.objects.exists()
     ann.post("/o/studio/demands/1/entries", {"kind": "agreed", "amount": "250", "day": "2026-11-20"})
     title = Case.objects.get(number=1).work.title
     assert title in read_text(ann, page).split("Items")[1]
     for change, expected in (
         ({"instalments": "2026-12-01 249.99"}, "add up"),
-        ({"instalments": "soon 250"}, "is not a date with an amount"),
+        ({"instalments": "soon 250"}, "is not a date followed by an amount"),
         ({"payer": " "}, "Enter the issuer, the payer and the subject"),
         ({"language": "xx"}, "language"),
     ):
-        page_text = collapse_whitespace(ann.post(new, INVOICE | change).content.decode())
+        page_text = collapse_whitespace(ann.post(new, INVOICE_FORM | change).content.decode())
         assert expected in page_text, change
         assert ">IBAN DE00</textarea>" in page_text.split('<details class="no-print" open>')[1], "what was typed stays"
-    ann.post(new, INVOICE)
+    ann.post(new, INVOICE_FORM)
     invoice = Invoice.objects.get()
     ann.post("/o/studio/demands/1/entries", {"kind": "received", "amount": "120"})
     text = read_text(ann, page)
@@ -238,9 +247,12 @@ def test_invoice_is_issued_for_the_agreed_amount_and_cancelled_by_another(studio
     assert "<b>Shop" not in text
     file = f"/o/studio/invoices/{invoice.name}.pdf"
     assert "<b>Shop</b>" in text_of(ann.get(file).content)
-    eve, bob = person(studio, "eve", Role.VIEWER), person(owner("agency"), "bob", Role.OWNER)
+    eve, bob = (
+        create_member_client(studio, "eve", Role.VIEWER),
+        create_member_client(owner("agency"), "bob", Role.OWNER),
+    )
     cancel = f"/o/studio/invoices/{invoice.name}/cancel"
-    assert [eve.get(file).status_code, eve.post(new, INVOICE).status_code, eve.post(cancel).status_code] == [
+    assert [eve.get(file).status_code, eve.post(new, INVOICE_FORM).status_code, eve.post(cancel).status_code] == [
         200,
         403,
         403,
@@ -248,7 +260,7 @@ def test_invoice_is_issued_for_the_agreed_amount_and_cancelled_by_another(studio
     for slug in ("studio", "agency"):
         at = f"/o/{slug}/invoices/{invoice.name}"
         assert [bob.get(f"{at}.pdf").status_code, bob.post(f"{at}/cancel", {"words": "x"}).status_code] == [404, 404]
-        assert bob.post(f"/o/{slug}/demands/1/invoice", INVOICE).status_code == 404
+        assert bob.post(f"/o/{slug}/demands/1/invoice", INVOICE_FORM).status_code == 404
     assert ann.get("/o/studio/invoices/2026-99999999999999999999.pdf").status_code == 404
     ann.post(cancel, {"words": "Wrong address"})
     text = read_text(ann, page)
@@ -260,17 +272,25 @@ def test_invoice_is_issued_for_the_agreed_amount_and_cancelled_by_another(studio
 @pytest.mark.long
 def test_payment_pages_fit_a_phone_and_are_accessible(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
     new_owner = create_studio(site.inline)
-    client = person(new_owner, "max", Role.OWNER)
+    client = create_member_client(new_owner, "max", Role.OWNER)
     import_fees(client)
-    client.post("/o/studio/demands/new", ASK | {"due_on": "2026-01-31"})
+    client.post("/o/studio/demands/new", DEMAND_FORM | {"due_on": "2026-01-31"})
     client.post("/o/studio/demands/1/entries", {"kind": "received", "amount": "20"})
-    client.post("/o/studio/demands/new", ASK)
+    client.post("/o/studio/demands/new", DEMAND_FORM)
     for number in (1, 2):
         client.post(f"/o/studio/demands/{number}/entries", {"kind": "agreed", "amount": "250"})
-    client.post("/o/studio/demands/1/invoice", INVOICE)
+    client.post("/o/studio/demands/1/invoice", INVOICE_FORM)
     for size in (PHONE, TABLET):
         ann = site.member(new_owner, size=size)
-        for address in ("parties/", "party/shop.example", "demands/", "demands/1/", "demands/2/", "fees/", NEW):
+        for address in (
+            "parties/",
+            "party/shop.example",
+            "demands/",
+            "demands/1/",
+            "demands/2/",
+            "fees/",
+            NEW_DEMAND_PATH,
+        ):
             page = ann.open(f"/o/studio/{address}")
             for details in page.locator("main details").all():
                 details.evaluate("one => one.open = true")

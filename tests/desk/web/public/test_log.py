@@ -6,7 +6,7 @@ import json
 import pytest
 from django.test import Client
 
-from evidence.log.tiles import Tile, parse_tile, to_tile_path
+from evidence.log.tiles import Tile, build_tile_path, parse_tile
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log.local_log import get_log
@@ -43,7 +43,7 @@ def fetch(path: str) -> bytes:
 @pytest.mark.long
 def test_independent_client_finds_every_entry_under_the_signed_root(inline: SyncRunner) -> None:
     add_entries(inline, SIZE)
-    client = TileClient(fetch, get_log(inline.services).vkey())
+    client = TileClient(fetch, get_log(inline.services).get_verifier_key())
     assert client.size == SIZE
     assert client.hash_of(0, SIZE) == client.root
     leaves = client.leaves()
@@ -55,11 +55,11 @@ def test_independent_client_finds_every_entry_under_the_signed_root(inline: Sync
     assert not client.check_inclusion(leaves[0], 1)
 
 
-def test_later_checkpoint_extends_an_earlier_one_by_tiles_alone(inline: SyncRunner) -> None:
+def test_later_checkpoint_extends_earlier_checkpoint_by_tiles(inline: SyncRunner) -> None:
     add_entries(inline, 5)
-    early = TileClient(fetch, get_log(inline.services).vkey())
+    early = TileClient(fetch, get_log(inline.services).get_verifier_key())
     add_entries(inline, 6)
-    later_client = TileClient(fetch, get_log(inline.services).vkey())
+    later_client = TileClient(fetch, get_log(inline.services).get_verifier_key())
     assert later_client.hash_of(0, early.size) == early.root
     assert (early.size, later_client.size) == (5, 11)
     assert fetch("tile/0/000.p/5") == fetch("tile/0/000.p/11")[: 5 * 32]
@@ -96,9 +96,9 @@ def test_tiles_are_cached_for_minutes_and_checkpoints_for_seconds(inline: SyncRu
 @pytest.mark.parametrize("number", [0, 7, 999, 1000, 1234067, 999999999])
 def test_tile_numbers_follow_the_specification(number: int) -> None:
     for width in (1, 255, 256):
-        assert to_tile_path(Tile(number, width)) == tile_suffix(number, width)
+        assert build_tile_path(Tile(number, width)) == tile_suffix(number, width)
         assert parse_tile(tile_suffix(number, width)) == Tile(number, width)
-    assert to_tile_path(Tile(1234067, 256)) == "x001/x234/067"
+    assert build_tile_path(Tile(1234067, 256)) == "x001/x234/067"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def post_picture(data: bytes, name: str = "seen.jpg") -> Any:  # noqa: ANN401 - 
     return Client().post(reverse("ask"), {"file": SimpleUploadedFile(name, data)})
 
 
-def page_text(response: Any) -> str:  # noqa: ANN401
+def strip_csrf_tokens(response: Any) -> str:  # noqa: ANN401
     """Return the response without CSRF tokens."""
     return re.sub(r'value="[A-Za-z0-9]{64}"|"X-CSRFToken": "\w+"', "", response.content.decode())
 
@@ -49,16 +49,16 @@ def test_lookup_page_explains_comparison_and_storage(db: None) -> None:
 @pytest.mark.parametrize(
     ("data", "heading", "expected"),
     [
-        (photograph(1), "The registered file, byte for byte", (False, False)),
+        (photograph(1), "The registered file, unchanged", (False, False)),
         (recompress(photograph(1)), "The registered picture in a different file", (True, True)),
         (CROPPED, "Part of the registered picture", (True, True)),
     ],
 )
-def test_open_work_is_named_with_its_relation_to_the_picture(
+def test_open_work_is_shown_with_its_relation_to_the_picture(
     work: Work, data: bytes, heading: str, expected: tuple[bool, bool]
 ) -> None:
     response = post_picture(data)
-    page = page_text(response)
+    page = strip_csrf_tokens(response)
     assert response.status_code == 200
     assert f"<h2>{heading}</h2>" in page
     assert f'/id/{work.public_name}/"' in page
@@ -71,7 +71,7 @@ def test_closed_removed_and_unknown_works_return_the_same_response(work: Work) -
     close_work(work, by="Ann")
 
     def read_answer(data: bytes) -> str:
-        return re.sub(r"SHA-256 [0-9a-f]{64}", "", page_text(post_picture(data)))
+        return re.sub(r"SHA-256 [0-9a-f]{64}", "", strip_csrf_tokens(post_picture(data)))
 
     unknown = read_answer(photograph(77))
     assert "No work found" in unknown
@@ -80,10 +80,10 @@ def test_closed_removed_and_unknown_works_return_the_same_response(work: Work) -
         assert read_answer(data) == unknown
 
 
-def test_all_owners_who_claim_a_picture_are_named(work: Work, scene: Scene) -> None:
+def test_all_owners_with_a_claim_to_the_picture_are_shown(work: Work, scene: Scene) -> None:
     copied_work = register(scene.inline.services, owner("thief"), CROPPED, "Mine").work
     open_work(wiring.services(), copied_work, contact="", by="thief")
-    page = page_text(post_picture(CROPPED))
+    page = strip_csrf_tokens(post_picture(CROPPED))
     assert numbers_at(page, "several-owners") == ["2"]
     assert page.index(str(work.public_name)) < page.index(str(Work.objects.get(pk=copied_work.pk).public_name))
 
@@ -92,8 +92,8 @@ def test_all_owners_who_claim_a_picture_are_named(work: Work, scene: Scene) -> N
 def test_invalid_picture_is_explained(work: Work, data: bytes, expected: str) -> None:
     response = post_picture(data) if data else Client().post(reverse("ask"), {})
     assert response.status_code == 422
-    assert expected in page_text(response)
-    assert 'role="alert"' in page_text(response)
+    assert expected in strip_csrf_tokens(response)
+    assert 'role="alert"' in strip_csrf_tokens(response)
 
 
 @pytest.mark.long
@@ -136,11 +136,11 @@ def test_rate_limited_lookups_read_no_body(work: Work, address: str) -> None:
 
 def test_anonymous_lookups_queue_separately_from_members(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PATIENCE", 0.01)
-    with limits.ASKED:
+    with limits.PUBLIC_SEARCH_SLOT:
         assert post_picture(photograph(1)).status_code == 429
-        with limits.one_search(1):
+        with limits.limit_member_searches(1):
             pass
-    with limits.SEARCHING:
+    with limits.SEARCH_SLOT:
         assert post_picture(photograph(1)).status_code == 200
 
 

@@ -15,7 +15,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.pictures.decode import decode
 from registry.crawls import denylists
-from registry.db.rows import columns
+from registry.db.rows import copy_columns
 from registry.models import (
     Capture,
     CaseEvent,
@@ -48,17 +48,17 @@ UNREAD, ALL_DECIDED = 'data-testid="unread"', 'data-testid="all-decided"'
 
 
 @pytest.fixture
-def sent(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Notice, str]:
-    """A notice that was sent, and the path in its letter."""
+def sent_notice(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Notice, str]:
+    """Return a sent notice and the reply path in its text."""
     cache.clear()
     use_services(monkeypatch, inline.services)
     return restore_scene(inline, _send_notice)
 
 
 @pytest.fixture
-def studio(sent: tuple[Notice, str]) -> Owner:
+def studio(sent_notice: tuple[Notice, str]) -> Owner:
     """The owner of the notice."""
-    return sent[0].owner
+    return sent_notice[0].owner
 
 
 def _send_notice(inline: SyncRunner) -> tuple[Notice, str]:
@@ -74,8 +74,8 @@ def _send_notice(inline: SyncRunner) -> tuple[Notice, str]:
     return notices.get_notice(studio, row.number), match[1]
 
 
-def test_opening_a_reply_link_changes_nothing(sent: tuple[Notice, str]) -> None:
-    row, path = sent
+def test_opening_a_reply_link_changes_nothing(sent_notice: tuple[Notice, str]) -> None:
+    row, path = sent_notice
     page = Client().get(path)
     assert "Two parrots" in page.content.decode()
     assert "not an admission" in collapse_whitespace(page.content.decode())
@@ -88,8 +88,10 @@ def test_opening_a_reply_link_changes_nothing(sent: tuple[Notice, str]) -> None:
     assert row.sent_at is not None
 
 
-def test_reply_is_logged_and_notified_and_pauses_the_notice_until_read(sent: tuple[Notice, str], studio: Owner) -> None:
-    row, path = sent
+def test_reply_is_logged_and_notified_and_pauses_the_notice_until_read(
+    sent_notice: tuple[Notice, str], studio: Owner
+) -> None:
+    row, path = sent_notice
     file = SimpleUploadedFile("licence.pdf", b"%PDF-1.7 a licence")
     form = {"kind": "licence", "words": "We paid <b>for</b> it.", "contact": "bob@shop.example", "file": file}
     assert Client().post(path, form).status_code == 302
@@ -123,8 +125,8 @@ def test_reply_is_logged_and_notified_and_pauses_the_notice_until_read(sent: tup
     create_draft(studio)
 
 
-def test_empty_oversized_unknown_or_frequent_replies_are_rejected(sent: tuple[Notice, str]) -> None:
-    path = sent[1]
+def test_empty_oversized_unknown_or_frequent_replies_are_rejected(sent_notice: tuple[Notice, str]) -> None:
+    path = sent_notice[1]
     for form in (
         {"kind": "confess", "words": "x"},
         {"kind": "dispute", "words": " "},
@@ -134,15 +136,15 @@ def test_empty_oversized_unknown_or_frequent_replies_are_rejected(sent: tuple[No
     assert not NoticeReply.objects.exists()
     statuses = [Client().post(path, {"kind": "offer"}).status_code for _ in range(5)]
     for number in (1, 2):
-        Client().post(path, {"withdraw": str(number)})  # makes no room for others
+        Client().post(path, {"withdraw": str(number)})  # withdrawn replies count towards the limit
     assert [*statuses, Client().post(path, {"kind": "offer"}).status_code] == [302] * 5 + [422]
 
 
 @pytest.mark.long
 def test_scan_of_20_mb_is_accepted_and_a_rejection_states_the_limits(
-    sent: tuple[Notice, str], studio: Owner, monkeypatch: pytest.MonkeyPatch
+    sent_notice: tuple[Notice, str], studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row, path = sent
+    row, path = sent_notice
 
     def reply_with(**fields: object) -> str:
         page = Client().post(path, {"kind": "licence", **fields})
@@ -166,20 +168,22 @@ def test_scan_of_20_mb_is_accepted_and_a_rejection_states_the_limits(
 
 
 @pytest.mark.long
-def test_large_replies_require_a_notice_link_and_are_limited(sent: tuple[Notice, str]) -> None:
+def test_large_replies_require_a_notice_link_and_are_limited(sent_notice: tuple[Notice, str]) -> None:
     def post_scan(path: str) -> int:
         scan = SimpleUploadedFile("scan.pdf", b"MZ\0" + bytes(1_100_000))
         return Client().post(path, {"kind": "licence", "file": scan}).status_code
 
     assert post_scan("/n/nothing") == post_scan("/sign-in/") == 413
-    assert [post_scan(sent[1]) for _ in range(11)] == [*[422] * 10, 429]
+    assert [post_scan(sent_notice[1]) for _ in range(11)] == [*[422] * 10, 429]
 
 
 @pytest.mark.long
-def test_unread_reply_is_shown_first_everywhere(sent: tuple[Notice, str], studio: Owner, inline: SyncRunner) -> None:
+def test_unread_reply_is_shown_first_everywhere(
+    sent_notice: tuple[Notice, str], studio: Owner, inline: SyncRunner
+) -> None:
     quiet = sign_notice(inline, create_draft(studio, "offer"))
-    Notice.objects.filter(pk=quiet.pk).update(due_on=now().date(), due_what="reminder")
-    row, path = sent
+    Notice.objects.filter(pk=quiet.pk).update(due_on=now().date(), due_reason="reminder")
+    row, path = sent_notice
     Notice.objects.filter(pk=row.pk).update(state="signed", sent_at=None)
     user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
     user.memberships.create(owner=studio, role=Role.REVIEWER)
@@ -194,14 +198,14 @@ def test_unread_reply_is_shown_first_everywhere(sent: tuple[Notice, str], studio
     assert Client().post(path, {"kind": "removed"}).status_code == 302
     cases = read_page("cases", "studio")
     assert ALL_DECIDED not in cases
-    assert str(words.REPLIES[NoticeReply.Kind.REMOVED]) in cases
+    assert str(words.REPLY_LABELS[NoticeReply.Kind.REMOVED]) in cases
     assert cases.index('id="answers-unread"') < cases.index('id="notices-due"')
     decided_page = read_page("cases", "studio", query="?state=confirmed")
     assert UNREAD in decided_page[decided_page.index('id="case-1"') :]
     listed = read_page("notices", "studio")
     assert listed.index('class="flag"') < listed.index(f"notices/{quiet.number}/")
     assert listed.index(f"notices/{row.number}/") < listed.index(f"notices/{quiet.number}/")
-    assert listed.count(str(words.STATES[Notice.State.SIGNED])) == 1  # only of the quiet one
+    assert listed.count(str(words.STATE_LABELS[Notice.State.SIGNED])) == 1  # only for the notice without a reply
     unread_page = read_page("notices", "studio", query="?state=unread")
     assert f"notices/{quiet.number}/" not in unread_page
     assert UNREAD in read_page("case", "studio", 1)
@@ -216,8 +220,8 @@ def test_unread_reply_is_shown_first_everywhere(sent: tuple[Notice, str], studio
     assert ALL_DECIDED in read_page("cases", "studio")
 
 
-def test_removal_claim_triggers_new_visits_and_decides_nothing(sent: tuple[Notice, str], studio: Owner) -> None:
-    row, path = sent
+def test_removal_claim_triggers_new_visits_and_decides_nothing(sent_notice: tuple[Notice, str], studio: Owner) -> None:
+    row, path = sent_notice
     Capture.objects.filter(case__number=1).update(state="done", outcome="captured", finished_at=now())
     Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
     for _twice in range(2):
@@ -231,10 +235,10 @@ def test_removal_claim_triggers_new_visits_and_decides_nothing(sent: tuple[Notic
         create_draft(studio)
 
 
-def test_later_visit_that_finds_the_picture_refutes_the_reply(
-    sent: tuple[Notice, str], studio: Owner, client: Client
+def test_later_visit_that_finds_the_picture_contradicts_the_reply(
+    sent_notice: tuple[Notice, str], studio: Owner, client: Client
 ) -> None:
-    row, path = sent
+    row, path = sent_notice
     Capture.objects.update(state="done", outcome="captured", started_at=now() - timedelta(hours=1), finished_at=now())
     assert client.post(path, {"kind": "removed"}).status_code == 302
     reply = NoticeReply.objects.get()
@@ -242,11 +246,11 @@ def test_later_visit_that_finds_the_picture_refutes_the_reply(
     def reply_counts() -> tuple[bool, int, int]:
         (listed,) = notices.list_notices(studio)
         (removed,) = (outcome.removed for outcome in parties.summarise_outcomes(studio))
-        assert (words.state_of(listed) != str(words.STATES[Notice.State(listed.state)])) is listed.refuted
+        assert (words.describe_state(listed) != str(words.STATE_LABELS[Notice.State(listed.state)])) is listed.refuted
         return listed.refuted, len(list_refuting_visits(reply)), removed
 
     notices.record_outcome(notices.get_notice(studio, row.number), "removed", now().date(), "", by="ann")
-    assert reply_counts() == (False, 0, 1)  # the visits were before it
+    assert reply_counts() == (False, 0, 1)  # the visits were earlier
     first, second = Capture.objects.filter(state="todo").order_by("case__number")
     Capture.objects.filter(pk=first.pk).update(state="done", outcome="captured", started_at=now(), finished_at=now())
     Capture.objects.filter(pk=second.pk).update(state="done", outcome="image-gone", started_at=now(), finished_at=now())
@@ -257,16 +261,16 @@ def test_later_visit_that_finds_the_picture_refutes_the_reply(
     page = client.get(reverse("notice", args=["studio", row.number])).content.decode()
     assert page.count("data-refuted") == 1
     for address in (reverse("notices", args=["studio"]), reverse("case", args=["studio", 1])):
-        assert words.state_of(notices.get_notice(studio, row.number)) in client.get(address).content.decode()
+        assert words.describe_state(notices.get_notice(studio, row.number)) in client.get(address).content.decode()
     Capture.objects.filter(pk=first.pk).update(outcome="page-gone")
     assert reply_counts() == (False, 0, 1)
 
 
 @pytest.mark.long
 def test_visit_results_after_a_removal_claim_are_notified_to_both_sides(
-    sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
+    sent_notice: tuple[Notice, str], studio: Owner, inline: SyncRunner
 ) -> None:
-    row, path = sent
+    row, path = sent_notice
     Capture.objects.update(state="done", outcome="captured", finished_at=now() - timedelta(hours=1))
     assert Client().post(path, {"kind": "removed"}).status_code == 302
     assert has_test_id(Client().get(path).content.decode(), "to-be-visited")
@@ -295,15 +299,15 @@ def test_visit_results_after_a_removal_claim_are_notified_to_both_sides(
     choice = MailChoice(owner=studio, user=user)
     mail = build_digest(inline.services, choice, [event])
     assert mail is not None
-    expected = "Pages visited since: 2, of which found removed: 1. Already found removed before: 0."
+    expected = "Pages visited since then: 2; material removed from 1 of them."
     assert expected in " ".join(mail.body.split())
-    event.delete()  # as all events are after 90 days
+    event.delete()  # events are deleted after 90 days
     Capture.objects.filter(pk=waits.pk).update(outcome="captured", finished_at=now())
     replies.record_visit_results()
     assert not Event.objects.filter(kind="notice.visited").exists()
 
 
-def test_missing_and_failed_visits_after_a_reply_are_reported(sent: tuple[Notice, str]) -> None:
+def test_missing_and_failed_visits_after_a_reply_are_reported(sent_notice: tuple[Notice, str]) -> None:
     def list_events() -> list[tuple[dict[str, int], int]]:
         replies.record_visit_results()
         return [
@@ -311,7 +315,7 @@ def test_missing_and_failed_visits_after_a_reply_are_reported(sent: tuple[Notice
             for event in Event.objects.filter(kind="notice.visited").order_by("pk")
         ]
 
-    path = sent[1]
+    path = sent_notice[1]
     Capture.objects.update(state="done", outcome="page-gone", finished_at=now() - timedelta(hours=1))
     Client().post(path, {"kind": "removed"})
     assert list_events() == [({}, 2)]
@@ -322,16 +326,16 @@ def test_missing_and_failed_visits_after_a_reply_are_reported(sent: tuple[Notice
     assert list_events() == [({}, 2), ({"unseen": 1}, 1)]
 
 
-def test_visit_started_before_the_reply_does_not_count(sent: tuple[Notice, str]) -> None:
+def test_visit_started_before_the_reply_does_not_count(sent_notice: tuple[Notice, str]) -> None:
     Capture.objects.filter(case__number=1).update(state="doing")
     Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
-    assert Client().post(sent[1], {"kind": "removed"}).status_code == 302
+    assert Client().post(sent_notice[1], {"kind": "removed"}).status_code == 302
     assert [(capture.case.number, capture.number) for capture in Capture.objects.filter(state="todo")] == [(1, 2)]
 
 
 @pytest.mark.long
-def test_reply_can_be_withdrawn_until_read(sent: tuple[Notice, str], studio: Owner) -> None:
-    row, path = sent
+def test_reply_can_be_withdrawn_until_read(sent_notice: tuple[Notice, str], studio: Owner) -> None:
+    row, path = sent_notice
     client = Client()
     client.post(path, {"kind": "removed"})
     assert 'name="withdraw"' in client.get(path).content.decode()
@@ -346,24 +350,24 @@ def test_reply_can_be_withdrawn_until_read(sent: tuple[Notice, str], studio: Own
     (look,) = Capture.objects.filter(state="todo")
     assert look.not_before is not None
     assert look.not_before > now() + timedelta(hours=23)  # a second visit of the page on another day
-    assert not replies.list_unread(studio).exists()
+    assert not replies.list_unread_replies(studio).exists()
     assert CaseEvent.objects.filter(said__0__0="notice-reply-back").count() == 4
     client.post(path, {"kind": "dispute", "words": "It is mine."})
-    replies.mark_read(row, by="ann")
+    replies.mark_replies_read(row, by="ann")
     assert client.post(path, {"withdraw": "3"}).status_code == 422
     page = client.get(path).content.decode()
     assert 'name="withdraw"' not in page
 
 
 def test_notice_link_shows_small_pictures_of_its_cases_only(
-    sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
+    sent_notice: tuple[Notice, str], studio: Owner, inline: SyncRunner
 ) -> None:
-    path = sent[1]
+    path = sent_notice[1]
     page = Client().get(path).content.decode()
     assert [f"{path}/{number}.jpg" in page for number in (1, 2, 3)] == [True, True, False]
     response = Client().get(f"{path}/1.jpg")
     assert (response.status_code, response.headers["Content-Type"]) == (200, "image/jpeg")
-    assert max(decode(response.content, inline.services.limits).pixels.shape) <= reply_page.SIDE
+    assert max(decode(response.content, inline.services.limits).pixels.shape) <= reply_page.MAX_SIDE
     notice = sign_notice(inline, create_draft(studio, "offer", "en", 2))
     text = load_file(inline.services, notice, "notice.txt")
     assert text is not None
@@ -377,8 +381,8 @@ def test_notice_link_shows_small_pictures_of_its_cases_only(
     assert f"{path}/2.jpg" not in Client().get(path).content.decode()
 
 
-def test_reply_page_shows_only_what_the_letter_names(
-    sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
+def test_reply_page_shows_only_contents_of_the_notice(
+    sent_notice: tuple[Notice, str], studio: Owner, inline: SyncRunner
 ) -> None:
     case, other = studio.cases.order_by("number")
     use, other_use = case.case_sightings.get(), other.case_sightings.get()
@@ -396,7 +400,7 @@ def test_reply_page_shows_only_what_the_letter_names(
         return sighting
 
     removed_sighting = add_sighting("gone.shop.example", use.match)
-    at = columns(removed_sighting, "page_key", "image_key")
+    at = copy_columns(removed_sighting, "page_key", "image_key")
     fields = {"number": 1, "state": "done", "outcome": "page-gone", "finished_at": now()}
     Capture.objects.create(case=case, sighting=removed_sighting, **at, **fields)
     row = sign_notice(inline, create_draft(studio, "offer"))
@@ -409,8 +413,8 @@ def test_reply_page_shows_only_what_the_letter_names(
     assert reply_page.draw_pictures(inline.services, row, 1) == before
 
 
-def test_wrong_expired_and_withdrawn_links_return_the_same_response(sent: tuple[Notice, str]) -> None:
-    row, path = sent
+def test_wrong_expired_and_withdrawn_links_return_the_same_response(sent_notice: tuple[Notice, str]) -> None:
+    row, path = sent_notice
 
     def fetch_error_page(path: str) -> bytes:
         response = Client().get(path)
@@ -428,8 +432,8 @@ def test_wrong_expired_and_withdrawn_links_return_the_same_response(sent: tuple[
 
 
 @needs_chinese
-def test_withdrawn_signature_disables_the_link_and_page_uses_the_letters_language(
-    studio: Owner, inline: SyncRunner, sent: tuple[Notice, str]
+def test_withdrawn_signature_disables_link_and_page_uses_notice_language(
+    studio: Owner, inline: SyncRunner, sent_notice: tuple[Notice, str]
 ) -> None:
     row = sign_notice(inline, create_draft(studio, "offer", "zh-Hans"))
     text = load_file(inline.services, row, "notice.txt")
@@ -439,7 +443,7 @@ def test_withdrawn_signature_disables_the_link_and_page_uses_the_letters_languag
     assert "您对 Studio 的答复" in Client().get(match[1]).content.decode()
     english = Client(headers={"Accept-Language": "de, en;q=0.5"}).get(match[1]).content.decode()
     assert "Your reply to Studio" in english
-    chinese = Client(headers={"Accept-Language": "zh-TW, zh;q=0.9"}).get(sent[1]).content.decode()
+    chinese = Client(headers={"Accept-Language": "zh-TW, zh;q=0.9"}).get(sent_notice[1]).content.decode()
     assert "您对 Studio 的答复" in chinese
     notices.withdraw_signature(row, by="ann")
     assert Client().get(match[1]).status_code == 404

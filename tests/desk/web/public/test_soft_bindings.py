@@ -1,4 +1,4 @@
-"""Test that a copy without credentials leads to them by a soft binding's value, or by the image itself."""
+"""Test that a copy without credentials resolves to them by a soft binding's value or the image itself."""
 
 import io
 import json
@@ -13,9 +13,9 @@ from django.urls import reverse
 from PIL import Image
 
 from desk.api.common import limits
-from exhibit.pictures.iscc import iscc_of
+from exhibit.pictures.iscc import compute_iscc
 from registry.models import BytesState, SignedCopy, Work
-from registry.retention.purge import purge
+from registry.retention.purge import purge_picture
 from registry.works.exporting import ExportOptions, export_pictures
 from registry.works.public_works import close_work, open_work
 from registry.works.registration import remove_work
@@ -40,8 +40,8 @@ def sign_copy(work: Work) -> tuple[bytes, SignedCopy]:
     return data, SignedCopy.objects.get()
 
 
-def binding_value(picture: bytes) -> str:
-    return b64encode(iscc_of(picture, wiring.services().limits).binding).decode()
+def compute_binding(picture: bytes) -> str:
+    return b64encode(compute_iscc(picture, wiring.services().limits).binding).decode()
 
 
 def query_binding(value: str, **more: str) -> Any:  # noqa: ANN401 - JSON
@@ -62,7 +62,7 @@ def resave(data: bytes, side: int = 0) -> bytes:
 
 def test_copy_without_metadata_resolves_to_its_signed_manifest(work: Work) -> None:
     data, row = sign_copy(work)
-    ((match),) = query_binding(binding_value(resave(data, 300)))
+    ((match),) = query_binding(compute_binding(resave(data, 300)))
     assert match["manifestId"] == row.manifest
     assert 90 <= match["similarityScore"] <= 100
     response = Client().get(reverse("manifest", args=[row.manifest]))
@@ -82,7 +82,7 @@ def test_copy_without_metadata_resolves_to_its_signed_manifest(work: Work) -> No
 
 def test_long_value_or_picture_may_be_posted(work: Work) -> None:
     data, row = sign_copy(work)
-    body = json.dumps({"alg": ALG, "value": binding_value(data)})
+    body = json.dumps({"alg": ALG, "value": compute_binding(data)})
     response = Client(enforce_csrf_checks=True).post(reverse("soft-binding"), body, content_type="application/json")
     other_response = Client(enforce_csrf_checks=True).post(
         reverse("soft-binding-content"), resave(data, 300), content_type="image/jpeg"
@@ -94,22 +94,22 @@ def test_long_value_or_picture_may_be_posted(work: Work) -> None:
 
 
 def test_unrelated_picture_resolves_to_no_manifest(work: Work) -> None:
-    assert query_binding(binding_value(photograph(1))) == []
+    assert query_binding(compute_binding(photograph(1))) == []
     sign_copy(work)
-    assert query_binding(binding_value(photograph(7))) == []
+    assert query_binding(compute_binding(photograph(7))) == []
 
 
 @pytest.mark.parametrize("how", ["closed", "removed", "purged"])
-def test_closed_work_is_indistinguishable_from_an_unknown_one(work: Work, how: str) -> None:
+def test_closed_and_unknown_works_are_indistinguishable(work: Work, how: str) -> None:
     data, row = sign_copy(work)
-    value, address = binding_value(data), reverse("manifest", args=[row.manifest])
+    value, address = compute_binding(data), reverse("manifest", args=[row.manifest])
     assert (len(query_binding(value)), Client().get(address).status_code) == (1, 200)
     if how == "closed":
         close_work(work, by="Ann")
     elif how == "removed":
         remove_work(work, by="Ann")
     else:
-        purge(wiring.services(), work.pictures.get().digest, by="Ann", reason="An order of a court.")
+        purge_picture(wiring.services(), work.pictures.get().digest, by="Ann", reason="An order of a court.")
         assert work.pictures.get().bytes_state == BytesState.PURGED
     assert (query_binding(value), Client().get(address).status_code) == ([], 404)
 
@@ -117,9 +117,9 @@ def test_closed_work_is_indistinguishable_from_an_unknown_one(work: Work, how: s
 def test_plain_picture_is_found_by_its_bytes(work: Work) -> None:
     data, row = sign_copy(work)
     work.pictures.update(low_information=["flat"])
-    assert query_binding(binding_value(resave(data))) == []
-    SignedCopy.objects.update(instance=iscc_of(resave(data), wiring.services().limits).bodies["instance"])
-    assert query_binding(binding_value(resave(data))) == [{"manifestId": row.manifest, "similarityScore": 100}]
+    assert query_binding(compute_binding(resave(data))) == []
+    SignedCopy.objects.update(instance=compute_iscc(resave(data), wiring.services().limits).bodies["instance"])
+    assert query_binding(compute_binding(resave(data))) == [{"manifestId": row.manifest, "similarityScore": 100}]
 
 
 def test_newest_copy_is_stored(work: Work) -> None:
@@ -133,9 +133,9 @@ def test_newest_copy_is_stored(work: Work) -> None:
 def test_invalid_soft_binding_requests_are_explained(work: Work) -> None:
     data, row = sign_copy(work)
     assert query_binding("AAAA") == 400
-    assert query_binding(binding_value(data), alg="com.example.other") == 400
-    assert query_binding(binding_value(data), maxResults="0") == 400
-    assert len(query_binding(binding_value(data), maxResults="1")) == 1
+    assert query_binding(compute_binding(data), alg="com.example.other") == 400
+    assert query_binding(compute_binding(data), maxResults="0") == 400
+    assert len(query_binding(compute_binding(data), maxResults="1")) == 1
     response = Client().post(reverse("soft-binding"), "[]", content_type="application/json")
     assert (response.status_code, response.json()["status"]) == (400, 400)
     text = Client().post(reverse("soft-binding-content"), b"no picture", content_type="image/png")
@@ -149,7 +149,7 @@ def test_invalid_soft_binding_requests_are_explained(work: Work) -> None:
 
 def test_anonymous_pictures_are_measured_one_at_a_time(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PATIENCE", 0.01)
-    with limits.ASKED:
+    with limits.PUBLIC_SEARCH_SLOT:
         response = Client().post(reverse("soft-binding-content"), photograph(7), content_type="image/jpeg")
     assert (response.status_code, response.json()["status"]) == (429, 429)
 

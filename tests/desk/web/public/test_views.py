@@ -16,8 +16,8 @@ from indexer.calibration.shipped import shipped_calibration
 from registry.cases import decisions
 from registry.configuration import load_config
 from registry.db import heartbeats
-from registry.fingerprints.loaded_networks import install_shipped
-from registry.log.configuration import to_plain_configuration
+from registry.fingerprints.loaded_models import install_built_in
+from registry.log.configuration import to_loggable_dict
 from registry.log.local_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.matches import calibrations
@@ -35,10 +35,11 @@ from tests.desk.web.operator.test_views import record_heartbeats
 from workers.tasks.sync_runner import SyncRunner
 
 TOKEN = "a-token-of-some-length"
+MEASUREMENT_HEADING = "Upper limits of the false alarm rate, measured on photographs"
 
 
 @pytest.fixture
-def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
+def services(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
     use_services(monkeypatch, inline.services)
     return inline.services
 
@@ -57,31 +58,31 @@ def sign_in() -> Client:
     return client
 
 
-def test_metrics_require_a_configured_guard(own: Services) -> None:
-    assert get_status(own) == 404
-    assert get_status(own, token=TOKEN) == 200
-    assert get_status(own, token=TOKEN + "x") == 404
-    assert get_status(own, networks=("10.1.0.0/16",)) == 200
-    assert get_status(own, networks=("10.2.0.0/16", "::1/128")) == 404
-    assert get_status(own, networks=("10.1.0.0/16",), address="") == 404
-    assert get_status(own, token="wrong-but-long-enough", networks=("10.1.0.0/16",)) == 404
-    assert get_status(own, token=TOKEN, networks=("10.2.0.0/16",)) == 404
+def test_metrics_require_a_configured_guard(services: Services) -> None:
+    assert get_status(services) == 404
+    assert get_status(services, token=TOKEN) == 200
+    assert get_status(services, token=TOKEN + "x") == 404
+    assert get_status(services, networks=("10.1.0.0/16",)) == 200
+    assert get_status(services, networks=("10.2.0.0/16", "::1/128")) == 404
+    assert get_status(services, networks=("10.1.0.0/16",), address="") == 404
+    assert get_status(services, token="wrong-but-long-enough", networks=("10.1.0.0/16",)) == 404
+    assert get_status(services, token=TOKEN, networks=("10.2.0.0/16",)) == 404
     with override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1):  # the proxy's address is not the client's
-        own.config = replace(own.config, metrics_token="", metrics_networks=("127.0.0.1/32",))
+        services.config = replace(services.config, metrics_token="", metrics_networks=("127.0.0.1/32",))
         outside = Client(REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "127.0.0.1, 192.0.2.7"})
         assert outside.get("/metrics").status_code == 404
-    own.config = replace(own.config, metrics_token=TOKEN, metrics_networks=())
+    services.config = replace(services.config, metrics_token=TOKEN, metrics_networks=())
     assert Client().get("/metrics").status_code == 404
     assert Client().post("/metrics").status_code in (403, 405)
 
 
-def test_metrics_match_the_database(own: Services) -> None:
+def test_metrics_match_the_database(services: Services) -> None:
     record_heartbeats()
-    Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error="x")
-    late_picture = Picture.objects.create(digest=own.blobs.put(b"b"), size=1, first_seen=now())
+    Picture.objects.create(digest=services.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error="x")
+    late_picture = Picture.objects.create(digest=services.blobs.put(b"b"), size=1, first_seen=now())
     Picture.objects.filter(pk=late_picture.pk).update(waits_since=now() - timedelta(hours=2))
-    heartbeats.add_time("match", rows=7, seconds=2.5, processor_seconds=2)
-    own.config = replace(own.config, metrics_token=TOKEN)
+    heartbeats.record_step_time("match", rows=7, seconds=2.5, processor_seconds=2)
+    services.config = replace(services.config, metrics_token=TOKEN)
     response = Client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     metrics = {
         (sample.name, *sorted(sample.labels.values())): sample.value
@@ -99,12 +100,12 @@ def test_metrics_match_the_database(own: Services) -> None:
     assert not re.search(r"http|example", response.content.decode())
 
 
-def test_metrics_token_is_long_and_never_logged(own: Services) -> None:
+def test_metrics_token_is_long_and_never_logged(services: Services) -> None:
     with pytest.raises(ConfigError) as error:
         load_config({"EXHIBIT_METRICS_TOKEN": "short"})
     assert "short" not in str(error.value).replace("EXHIBIT_METRICS_TOKEN", "")
-    own.config = replace(own.config, metrics_token=TOKEN)
-    configuration = to_plain_configuration(own.config)
+    services.config = replace(services.config, metrics_token=TOKEN)
+    configuration = to_loggable_dict(services.config)
     assert configuration["metrics_token"] is True
     assert TOKEN not in str(configuration)
     assert LogSubmission.objects.count() == 0
@@ -113,7 +114,7 @@ def test_metrics_token_is_long_and_never_logged(own: Services) -> None:
 def test_members_see_the_accuracy_of_the_installation(inline: SyncRunner) -> None:
     client = sign_in()
     assert b"no decisions yet" in client.get("/accuracy/").content
-    decisions.dismiss(create_studio(inline).cases.get(), by="Ann", reason="Not ours.")
+    decisions.dismiss_case(create_studio(inline).cases.get(), by="Ann", reason="Not ours.")
     sequence_log(inline.services)
     response = client.get("/accuracy/")
     assert response.status_code == 200
@@ -122,11 +123,11 @@ def test_members_see_the_accuracy_of_the_installation(inline: SyncRunner) -> Non
     assert b"studio" not in response.content
 
 
-def test_joined_counts_are_shown_next_to_the_own_bound(own: Services, caplog: pytest.LogCaptureFixture) -> None:
+def test_joined_counts_are_shown_next_to_the_own_bound(services: Services, caplog: pytest.LogCaptureFixture) -> None:
     client, calibration = sign_in(), shipped_calibration()
     assert calibration is not None
-    assert b"Advance measurements" not in client.get("/accuracy/").content
-    install_shipped(own.blobs)
+    assert MEASUREMENT_HEADING.encode() not in client.get("/accuracy/").content
+    install_built_in(services.blobs)
     calibrations.store_shipped(calibration)
     own_bound = [
         f"{calibration.certain.photographs:,}",
@@ -134,16 +135,16 @@ def test_joined_counts_are_shown_next_to_the_own_bound(own: Services, caplog: py
     ]
     assert read_bounds(client) == [own_bound]
     sources = [
-        Source(Digest.of(part), part.decode(), counts([counted_picture(n) for n in range(at, at + 400)]))
+        Source(Digest.from_bytes(part), part.decode(), counts([counted_picture(n) for n in range(at, at + 400)]))
         for part, at in ((b"a", 0), (b"b", 300))
     ]
-    file = own.config.data_dir / "joined.json"
-    file.write_bytes(sign_statement(get_log(own), join_counts(sources, DAY)))
+    file = services.config.data_dir / "joined.json"
+    file.write_bytes(sign_statement(get_log(services), join_counts(sources, DAY)))
     together, rest = read_bounds(client)[1:]
     assert together == ["700", "5,690", "5,690"]
     assert rest[0] == "300"
     later = [replace(source, stated=replace(source.stated, pipeline="match-0")) for source in sources]
-    file.write_bytes(sign_statement(get_log(own), join_counts(later, DAY)))
+    file.write_bytes(sign_statement(get_log(services), join_counts(later, DAY)))
     assert len(read_bounds(client)) == 1
     file.write_bytes(b"{}")
     assert len(read_bounds(client)) == 1
@@ -151,7 +152,7 @@ def test_joined_counts_are_shown_next_to_the_own_bound(own: Services, caplog: py
 
 
 def read_bounds(client: Client) -> list[list[str]]:
-    page = collapse_whitespace(client.get("/accuracy/").content.decode()).partition("Advance measurements")[2]
+    page = collapse_whitespace(client.get("/accuracy/").content.decode()).partition(MEASUREMENT_HEADING)[2]
     rows = re.findall("<tr><td>.*?</tr>", page)
     return [re.findall(r'<td class="number"[^>]*>([\d,]+)</td>', row) for row in rows]
 

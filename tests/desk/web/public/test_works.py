@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
-from exhibit.pictures.iscc import iscc_of
+from exhibit.pictures.iscc import compute_iscc
 from registry.models import LogOpening, Work
 from registry.works.public_works import build_public_facts, close_work, get_public_url, open_work
 from registry.works.registration import remove_work
@@ -32,7 +32,7 @@ def work(scene: Scene) -> Work:
     return row
 
 
-def read_all(name: str | None) -> tuple[int, int, bytes]:
+def read_public_pages(name: str | None) -> tuple[int, int, bytes]:
     page = Client().get(reverse("public-work", args=[name]))
     text = re.sub(rb"\b[A-Za-z0-9]{64}\b", b"", page.content)  # CSRF tokens
     return page.status_code, Client().get(reverse("public-work-facts", args=[name])).status_code, text
@@ -50,14 +50,14 @@ def test_works_are_closed_by_default_and_public_once_opened(work: Work) -> None:
     assert (data["@type"], data["acquireLicensePage"]) == ("ImageObject", CONTACT)
     assert data["copyrightNotice"] == "All mine"
     digest = work.pictures.get().digest
-    iscc = iscc_of(wiring.services().blobs.get(digest), wiring.services().limits)
+    iscc = compute_iscc(wiring.services().blobs.get(digest), wiring.services().limits)
     assert data["identifier"] == [f"sha256:{digest}", iscc.code]
     assert data["exhibit"]["files"] == [{"sha256": str(digest), "iscc": asdict(iscc)}]
     assert all(unit in page for unit in (iscc.code, iscc.content, iscc.data, iscc.instance))
     assert data["url"] == get_public_url(wiring.services().config, row)
 
 
-def test_public_page_names_all_other_open_claims(work: Work) -> None:
+def test_public_page_lists_all_other_open_claims(work: Work) -> None:
     services = wiring.services()
     other = register(services, owner("rival"), services.blobs.get(work.pictures.get().digest)).work
     first = open_work(services, work, contact="", by="Ann")
@@ -77,7 +77,7 @@ def test_public_page_names_all_other_open_claims(work: Work) -> None:
     assert list_claimants(second) == []
 
 
-def test_deleted_file_has_no_iscc_until_opened_with_one(work: Work) -> None:
+def test_opening_a_work_without_stored_bytes_publishes_no_iscc(work: Work) -> None:
     services, digest = wiring.services(), work.pictures.get().digest
     data = services.blobs.get(digest)
     services.blobs.remove(digest)
@@ -85,19 +85,19 @@ def test_deleted_file_has_no_iscc_until_opened_with_one(work: Work) -> None:
     assert build_public_facts(services.config, row)["identifier"] == [f"sha256:{digest}"]
     services.blobs.put(data)
     row = open_work(services, work, contact="", by="Ann")
-    assert build_public_facts(services.config, row)["identifier"][1:] == [iscc_of(data, services.limits).code]
+    assert build_public_facts(services.config, row)["identifier"][1:] == [compute_iscc(data, services.limits).code]
 
 
 def test_closed_removed_and_unknown_works_return_the_same_response(work: Work) -> None:
     name = open_work(wiring.services(), work, contact="", by="Ann").public_name
-    unknown = read_all("0" * 16)
+    unknown = read_public_pages("0" * 16)
     assert unknown[:2] == (404, 404)
     close_work(work, by="Ann")
-    assert read_all(name)[:2] == (404, 404)
-    assert read_all(name)[2].replace(str(name).encode(), b"0" * 16) == unknown[2]
+    assert read_public_pages(name)[:2] == (404, 404)
+    assert read_public_pages(name)[2].replace(str(name).encode(), b"0" * 16) == unknown[2]
     assert open_work(wiring.services(), work, contact="", by="Ann").public_name == name
     remove_work(work, by="Ann")
-    assert read_all(name)[:2] == (404, 404)
+    assert read_public_pages(name)[:2] == (404, 404)
     with pytest.raises(RefusedError):
         open_work(wiring.services(), work, contact="", by="Ann")
 
@@ -121,7 +121,7 @@ def test_invalid_contact_is_rejected(work: Work, contact: str) -> None:
 
 @pytest.mark.long
 def test_public_page_rate_limit_is_reported(work: Work) -> None:
-    statuses = [read_all("0" * 16)[0] for _ in range(40)]
+    statuses = [read_public_pages("0" * 16)[0] for _ in range(40)]
     assert statuses[0] == 404
     assert statuses[-1] == 429
     cache.clear()

@@ -30,7 +30,7 @@ def test_roles_and_scopes_are_translated() -> None:
     with translation.override("zh-hans"):
         chinese = [role_name(value) for value in Role] + [scope_name(value) for value in Scope]
     assert not set(english) & set(chinese)
-    assert role_name("founder") == "founder"  # a role that no version knows
+    assert role_name("founder") == "founder"  # an unknown role
 
 
 def test_sign_up_is_open_where_the_operator_enables_it(config: Config) -> None:

@@ -25,7 +25,7 @@ def test_time_is_shown_in_the_readers_zone_and_utc() -> None:
         assert render("{{ at|as_last_time }}", at=at) == f"{html}."
 
 
-def test_time_for_anonymous_readers_names_its_zone() -> None:
+def test_time_for_anonymous_readers_includes_its_zone() -> None:
     at = datetime(2024, 5, 31, 22, 30, 1, tzinfo=UTC)
     with timezone.override("Asia/Kolkata"):
         assert render("{{ at|as_time_anywhere }}", at=at).endswith("</time> (UTC+05:30)")
@@ -85,7 +85,7 @@ def test_table_row_labels_columns_and_formats_values() -> None:
     assert linked_row in render(template.replace("row first", "row to"), owner=OWNER)
 
 
-def test_a_field_has_its_label_and_escapes_what_was_typed() -> None:
+def test_field_has_a_label_and_escapes_typed_text() -> None:
     text = '{% field "title" "Title" typed.title maxlength=5 required=True aria_describedby="help" %}'
     assert render(text, typed={"title": '"><script>'}) == (
         '<label for="title">Title</label>\n<input aria-describedby="help" id="title" maxlength="5" name="title" '
@@ -187,7 +187,7 @@ def test_form_includes_a_csrf_token_and_ends_with_its_button() -> None:
     assert "button" not in own
 
 
-def test_one_of_two_texts_is_shown_and_a_link_may_be_plain() -> None:
+def test_either_and_link_to_tags_depend_on_their_condition() -> None:
     assert render('{% either on "yes" no %}{% either off "yes" no %}', on=1, no="<no>") == "yes&lt;no&gt;"
     text = '{% link_to "works" owner.slug label=w unless=gone %}'
     assert render(text, owner=OWNER, w="<W>") == '<a href="/o/works/works/">&lt;W&gt;</a>'
@@ -212,7 +212,7 @@ def test_sentence_takes_values_and_url_takes_a_value() -> None:
     assert render('{{ first|above:"b" }}', first="<a>") == '&lt;a&gt;<br><span class="aside">b</span>'
 
 
-def test_a_list_has_an_entry_for_each() -> None:
+def test_list_renders_every_item() -> None:
     text = '{% items name, n in many class="plain" %}{{ forloop.counter }}{{ name }}{{ n }}{% enditems %}'
     assert render(text, many=[("<a>", 1), ("b", 2)]) == '<ul class="plain"><li>1&lt;a&gt;1</li><li>2b2</li></ul>'
     assert render(text, many=[]) == ""

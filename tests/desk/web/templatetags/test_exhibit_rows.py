@@ -17,9 +17,9 @@ from desk.web.templatetags.exhibit_rows import (
     source_title,
     works_in_words,
 )
-from exhibit.clock import now, rfc3339
+from exhibit.clock import format_rfc3339, now
 from exhibit.config.config import Config
-from indexer.layout.information import COMPOSED
+from indexer.layout.information import COMPOSITION_REASONS
 from registry.crawls.watch_settings import FILE_KINDS
 from registry.models import Work
 from registry.services.services import Services
@@ -29,7 +29,7 @@ from tests.assets.site_browser import use_services
 def test_each_list_of_a_page_has_its_own_pagination() -> None:
     context = RequestContext(RequestFactory().get("/", {"visits": "2", "q": "a b"}))
     pages = Paginator(range(10), 4)
-    middle = paging_of(context, pages.page(2), "history", "Pagination of the history")
+    middle = paging_of(context, pages.page(2), "history", "History pagination")
     assert middle["before"] == "?visits=2&q=a+b&history=1#history"
     assert middle["after"] == "?visits=2&q=a+b&history=3#history"
     assert paging_of(context, pages.page(1), "history", "")["before"] == ""
@@ -38,8 +38,8 @@ def test_each_list_of_a_page_has_its_own_pagination() -> None:
     assert (paging["label"], paging["after"]) == ("Pages", "?visits=2&q=a+b&page=3")
 
 
-def test_work_on_hold_for_more_than_a_collage_is_not_only_composed() -> None:
-    reason = next(iter(COMPOSED))
+def test_work_on_hold_is_composed_only_without_other_reasons() -> None:
+    reason = next(iter(COMPOSITION_REASONS))
     assert is_composed([reason])
     assert not is_composed([reason, "flat"])
     assert not is_composed([])
@@ -57,7 +57,7 @@ def test_sources_and_times_of_rows_are_readable() -> None:
             assert kind_in_words(kind) not in (kind, ""), kind
     assert kind_in_words("later") == "later"
     now_ = now()
-    assert moment(rfc3339(now_)) == now_
+    assert moment(format_rfc3339(now_)) == now_
 
 
 def test_search_shows_its_display_name_and_site_its_url(

@@ -1,4 +1,4 @@
-"""Test crawls on the site: progress while one runs, and refusals."""
+"""Test crawls on the site: their progress, refusals and skipped requests."""
 
 import html
 import re
@@ -8,18 +8,18 @@ import pytest
 from django.test import Client
 from playwright.sync_api import expect
 
-from crawler.reading.limits import LeftOut
+from crawler.reading.limits import OmittedItem
 from desk.schemas.watches import CrawlDetails
-from desk.texts.crawl_refusals import ENDS, LEFT_OUT, left_out_in_words, refusal_in_words
+from desk.texts.crawl_refusals import END_SENTENCES, OMISSION_SENTENCES, describe_omission, describe_refusal
 from desk.texts.numbers import counted
 from exhibit.clock import now
-from exhibit.network.addresses import url_key
+from exhibit.network.addresses import compute_url_key
 from registry.crawls import crawling, watch_settings
 from registry.models import Crawl, HostLease, Picture, Refusal, Watch
 from tests.assets.pages import has_test_id, message_levels, select
 from tests.assets.rows import claim, owner, photograph, record_sightings
 from tests.assets.site_browser import Site
-from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, studio
+from tests.desk.web.watches.test_views import DAY, SHOP, WATCH_URL, ann, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
 SKIP_COUNTS = [(1412, "unchanged"), (1, "stated")]
@@ -29,53 +29,51 @@ __all__ = ["ann", "shop", "studio"]
 
 
 @pytest.mark.long
-def test_progress_is_polled_until_the_run_ends_and_all_is_compared(
-    inline: SyncRunner, ann: Client, shop: Watch
-) -> None:
+def test_progress_is_polled_until_the_run_is_fully_compared(inline: SyncRunner, ann: Client, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
     epoch = claim(crawl_slice)
     record_sightings(inline.services, crawl_slice, epoch, [photograph(1), photograph(2)])
-    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    page = ann.get(f"{WATCH_URL}crawls/1/progress").content.decode()
     assert 'hx-trigger="every 2s"' in page
     assert "<dd>2</dd>" in page
-    crawling.finish_slice(crawl_slice.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
+    crawling.finish_slice(crawl_slice.pk, epoch, counts={}, suspect=False, build_log_data=lambda _row: {})
     crawling.stop_crawl(crawl.pk)
     assert crawling.end_crawl_if_finished(crawl.pk)
-    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
-    assert str(ENDS["stopped"]) in page
+    page = ann.get(f"{WATCH_URL}crawls/1/progress").content.decode()
+    assert str(END_SENTENCES["stopped"]) in page
     assert 'hx-trigger="every 5s"' in page
     inline.run_until_idle()
-    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    page = ann.get(f"{WATCH_URL}crawls/1/progress").content.decode()
     assert "hx-get" not in page
     assert not any(counted(n, reason) in page for n, reason in SKIP_COUNTS)
     Crawl.objects.update(not_asked={reason: n for n, reason in SKIP_COUNTS})
-    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    page = ann.get(f"{WATCH_URL}crawls/1/progress").content.decode()
     assert all(counted(n, reason) in page.replace("&#x27;", "'") for n, reason in SKIP_COUNTS)
-    assert ann.post(f"{ADDRESS}run", {"everything": "yes"}).status_code == 302
+    assert ann.post(f"{WATCH_URL}run", {"everything": "yes"}).status_code == 302
     assert [row.everything for row in Crawl.objects.order_by("number")] == [False, True]
     Crawl.objects.filter(number=2).delete()
     assert Crawl.objects.get().pictures == 2
 
 
 @pytest.mark.long
-def test_pages_of_an_ended_run_update_until_all_is_compared(site: Site) -> None:
+def test_page_of_an_ended_run_updates_until_fully_compared(site: Site) -> None:
     looked_at = watch_settings.add_watch(owner("studio"), "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
     crawl = watch_settings.start_now(looked_at)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
     record_sightings(site.services, crawl_slice, claim(crawl_slice), [photograph(1), photograph(2)])
-    ending = site.member(crawl.watch.owner).open(f"{ADDRESS}crawls/1/")
+    ending = site.member(crawl.watch.owner).open(f"{WATCH_URL}crawls/1/")
     removed_url = "http://shop.example/gone"
     Refusal.objects.create(
-        crawl=crawl, key=url_key(removed_url), url=removed_url, reason="http-404", sentence="", at=now()
+        crawl=crawl, key=compute_url_key(removed_url), url=removed_url, reason="http-404", sentence="", at=now()
     )
     Crawl.objects.update(state="done", finished_at=now())
     expect(ending.get_by_text("ended", exact=False).first).to_be_visible()  # the whole section, not only the numbers
     expect(ending.get_by_role("cell", name=removed_url)).to_be_visible()
     bare = site.member(crawl.watch.owner, javascript=False)
-    pages = [ADDRESS, f"{ADDRESS}crawls/1/"]
+    pages = [WATCH_URL, f"{WATCH_URL}crawls/1/"]
     tabs = []
     for address in pages:
         assert bare.open(address).locator('noscript meta[http-equiv="refresh"][content="10"]').count() == 1
@@ -100,9 +98,9 @@ def test_pages_of_an_ended_run_update_until_all_is_compared(site: Site) -> None:
 def test_stopped_run_starts_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is not None
-    assert message_levels(ann.post(f"{ADDRESS}crawls/1/stop", follow=True)) == ["success"]
+    assert message_levels(ann.post(f"{WATCH_URL}crawls/1/stop", follow=True)) == ["success"]
     assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is None
-    page = ann.get(f"{ADDRESS}crawls/1/")
+    page = ann.get(f"{WATCH_URL}crawls/1/")
     assert page.headers["Cache-Control"] == "private, no-store"
     crawl.slices.update(state="done")
     inline.run_until_idle()
@@ -114,16 +112,16 @@ def test_refusals_are_explained_by_reason(ann: Client, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
     for number, reason in enumerate(("robots", "http-404", "http-404", "http-503")):
         url = f"http://shop.example/{number}"
-        Refusal.objects.create(crawl=crawl, key=url_key(url), url=url, reason=reason, sentence="", at=now())
-    page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
+        Refusal.objects.create(crawl=crawl, key=compute_url_key(url), url=url, reason=reason, sentence="", at=now())
+    page = ann.get(f"{WATCH_URL}crawls/1/").content.decode()
     for reason in ("robots", "http-404", "http-503"):
-        assert refusal_in_words(reason) in html.unescape(page), reason
-    page_text = ann.get(f"{ADDRESS}crawls/1/", {"reason": "http-404"}).content.decode()
+        assert describe_refusal(reason) in html.unescape(page), reason
+    page_text = ann.get(f"{WATCH_URL}crawls/1/", {"reason": "http-404"}).content.decode()
     assert "shop.example/1" in page_text
     assert "shop.example/0" not in page_text
 
 
-ALL = "Everything that was found was fetched and stored."
+ALL_FETCHED = "Everything that was found was fetched and stored."
 NO_REFUSALS = "No requests were refused."
 
 
@@ -142,14 +140,14 @@ def test_skipped_requests_are_counted_by_limit_on_page_and_api(ann: Client, shop
     crawl = add_ended_crawl(
         shop, {**counts, "left_out": {"style-sheets": 2}}, {**counts, "left_out": {"style-sheets": 3, "entries": 1}}
     )
-    page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
-    assert ALL not in page
-    assert re.search(rf'<span class="number">5</span>\s*{re.escape(left_out_in_words("style-sheets"))}', page)
+    page = ann.get(f"{WATCH_URL}crawls/1/").content.decode()
+    assert ALL_FETCHED not in page
+    assert re.search(rf'<span class="number">5</span>\s*{re.escape(describe_omission("style-sheets"))}', page)
     assert CrawlDetails.from_row(crawl, refused={}).skipped == {"entries": 1, "style-sheets": 5}
 
 
 def test_every_skip_reason_has_a_label() -> None:
-    assert set(LEFT_OUT) == set(LeftOut)
+    assert set(OMISSION_SENTENCES) == set(OmittedItem)
 
 
 @pytest.mark.long
@@ -159,9 +157,9 @@ def test_complete_fetch_is_stated_only_when_true(ann: Client, shop: Watch) -> No
     crawl = add_ended_crawl(shop, slice_counts, {"reason": "finished"})
 
     def read_page() -> str:
-        return ann.get(f"{ADDRESS}crawls/1/").content.decode()
+        return ann.get(f"{WATCH_URL}crawls/1/").content.decode()
 
-    assert ALL in read_page()
+    assert ALL_FETCHED in read_page()
     for counts, sentence in (
         ({"pages": 3, "scripts_not_run": 1}, "1 page runs scripts that may add pictures:"),
         ({"pages": 9, "scripts_not_run": 4}, "4 pages run scripts that may add pictures:"),
@@ -170,25 +168,25 @@ def test_complete_fetch_is_stated_only_when_true(ann: Client, shop: Watch) -> No
         crawl.slices.filter(number=2).update(counts=counts)
         assert sentence in read_page()
         assert NO_REFUSALS in read_page()
-        assert ALL not in read_page()
+        assert ALL_FETCHED not in read_page()
     crawl.slices.filter(number=2).update(counts=slice_counts)
     crawl.frontier.update(depth=3)
-    assert ALL not in read_page()
+    assert ALL_FETCHED not in read_page()
     crawl.frontier.update(depth=2)
-    assert ALL in read_page()
+    assert ALL_FETCHED in read_page()
     Crawl.objects.update(reason="budget-pages")
-    assert ALL not in read_page()
+    assert ALL_FETCHED not in read_page()
 
 
 def test_pages_without_executed_scripts_are_counted_with_a_hint(ann: Client, shop: Watch) -> None:
     crawl = add_ended_crawl(shop, {"pages": 20, "scripts_not_run": 5}, {"pages": 20, "scripts_not_run": 7})
-    page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    page = ann.get(f"{WATCH_URL}crawls/1/").content.decode()
     (link,) = re.findall(
         r'12 pages run scripts that may add pictures:\s*<a href="([^"#]+)#id_rendering">render them', page
     )
     assert 'id="id_rendering"' in ann.get(link).content.decode()
     crawl.slices.filter(number=2).update(counts={"pages": 20, "scripts_not_run": 7, "unrendered": {"no-browser": 2}})
-    page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    page = ann.get(f"{WATCH_URL}crawls/1/").content.decode()
     assert has_test_id(page, "no-browser")
     assert "#id_rendering" not in page
 
@@ -198,8 +196,8 @@ def test_host_that_delays_a_run_is_shown_with_its_time(ann: Client, shop: Watch)
     Crawl.objects.filter(pk=crawl.pk).update(state="doing")
     HostLease.objects.create(host="shop.example", expires_at=now() + timedelta(minutes=10))
     HostLease.objects.create(host="other.example", expires_at=now() + timedelta(minutes=10))
-    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    page = ann.get(f"{WATCH_URL}crawls/1/progress").content.decode()
     assert "shop.example" in select(page, '[data-testid="resting"]').get("")
     assert "other.example" not in page
     HostLease.objects.update(expires_at=now())
-    assert not has_test_id(ann.get(f"{ADDRESS}crawls/1/progress"), "resting")
+    assert not has_test_id(ann.get(f"{WATCH_URL}crawls/1/progress"), "resting")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 
-from desk.texts.crawl_refusals import OUTCOMES
+from desk.texts.crawl_refusals import OUTCOME_SENTENCES
 from desk.texts.numbers import counted
 from registry.crawls import watch_settings
 from registry.models import Case, Inquiry, Membership, Owner, Role, Watch
@@ -23,7 +23,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "studio"]
 
-WHERE_URL, ACTIVE_URL = "/o/studio/watches/where/", "/o/studio/watches/under-way/"
+SUGGESTIONS_URL, ACTIVE_URL = "/o/studio/watches/where/", "/o/studio/watches/under-way/"
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def web(inline: SyncRunner, studio: Owner) -> Iterator[Site]:
         yield site
 
 
-def read_page(client: Client, address: str = WHERE_URL) -> str:
+def read_page(client: Client, address: str = SUGGESTIONS_URL) -> str:
     return collapse_whitespace(client.get(address).content.decode())
 
 
@@ -60,7 +60,7 @@ def test_open_collections_are_searched_by_title_and_a_copy_becomes_a_case(
         "flickr-feed", "internet-archive", "mastodon", "openverse", "wikimedia-commons",
     ]  # fmt: skip
     form = {"do": "collections", "words": "Red wave\n", "collection": ["wikimedia-commons", "mastodon", "tineye"]}
-    assert ann.post(WHERE_URL, form).headers["Location"] == ACTIVE_URL
+    assert ann.post(SUGGESTIONS_URL, form).headers["Location"] == ACTIVE_URL
     watch = Watch.objects.get()
     assert [(item["url"], item["words"]) for item in watch.sources] == [
         ("wikimedia-commons", ["Red wave"]), ("mastodon", ["Red wave"]),
@@ -75,7 +75,7 @@ def test_open_collections_are_searched_by_title_and_a_copy_becomes_a_case(
     under_way = read_page(ann, ACTIVE_URL)
     assert f'<a class="button" href="/o/studio/cases/">{counted(1, "finds to look at")}</a>' in under_way
     assert "hx-get" not in under_way
-    ann.post(WHERE_URL, form)  # again: the same watch runs once more
+    ann.post(SUGGESTIONS_URL, form)  # again: the same watch runs once more
     assert (Watch.objects.count(), Watch.objects.get().crawls.count()) == (1, 2)
 
 
@@ -84,7 +84,7 @@ def test_missing_words_or_collections_are_explained_and_choices_kept(ann: Client
         ({"words": "wave"}, "Select at least one source."),
         ({"words": " \n", "collection": "openverse"}, "Enter what to search for."),
     ):
-        response = ann.post(WHERE_URL, {"do": "collections", **form})
+        response = ann.post(SUGGESTIONS_URL, {"do": "collections", **form})
         assert response.status_code == 422
         assert message in response.content.decode()
     assert re.findall(r'name="collection" value="([^"]+)" checked', response.content.decode()) == ["openverse"]
@@ -92,28 +92,29 @@ def test_missing_words_or_collections_are_explained_and_choices_kept(ann: Client
 
 
 @pytest.mark.long
-def test_each_site_becomes_or_joins_a_watch_and_invalid_ones_stay_in_the_form(
+def test_each_site_becomes_or_joins_a_watch_and_invalid_sites_stay_listed(
     ann: Client, inline: SyncRunner, web: Site
 ) -> None:
     form = {"do": "sites", "addresses": f"{web.url('/page')}\n\n http://10.0.0.1/ \nnot a site\nshop\n"}
-    page = collapse_whitespace(ann.post(WHERE_URL, form, follow=True).content.decode())
+    page = collapse_whitespace(ann.post(SUGGESTIONS_URL, form, follow=True).content.decode())
     for message in ("10.0.0.1/: The ", "not a site: The URL is not valid", "shop: The "):
         assert message in page
     watch = Watch.objects.get()
     assert (watch.name, watch.sources) == ("127.0.0.7", [{"kind": "site", "url": web.url("/page")}])
     inline.run_until_idle()
     assert Case.objects.count() == 1
-    ann.post(WHERE_URL, {"do": "sites", "addresses": f"{web.url('/')}\n{web.url('/page')}"})
+    ann.post(SUGGESTIONS_URL, {"do": "sites", "addresses": f"{web.url('/')}\n{web.url('/page')}"})
     assert [source["url"] for source in Watch.objects.get().sources] == [web.url("/page"), web.url("/")]
     Watch.objects.update(own=True)
-    ann.post(WHERE_URL, {"do": "sites", "addresses": web.url("/copies")})  # a suspicious site is not the owner's own
+    # A suspicious site is not the owner's own
+    ann.post(SUGGESTIONS_URL, {"do": "sites", "addresses": web.url("/copies")})
     assert list(Watch.objects.order_by("number").values_list("own", flat=True)) == [True, False]
-    response = ann.post(WHERE_URL, {"do": "sites", "addresses": "http://10.0.0.1/"})
+    response = ann.post(SUGGESTIONS_URL, {"do": "sites", "addresses": "http://10.0.0.1/"})
     assert response.status_code == 422
     assert re.search(
         r"<textarea id=\"addresses\".*?>http://10.0.0.1/</textarea>", collapse_whitespace(response.content.decode())
     )
-    assert ann.post(WHERE_URL, {"do": "sites"}).status_code == 422
+    assert ann.post(SUGGESTIONS_URL, {"do": "sites"}).status_code == 422
 
 
 @pytest.mark.long
@@ -122,13 +123,13 @@ def test_search_is_tested_with_one_picture_before_scheduling(
 ) -> None:
     Membership.objects.update(role=Role.OWNER)
     register(inline.services, studio, photograph(2), "Other")
-    try_url, keep_url = f"{WHERE_URL}tineye/try", f"{WHERE_URL}tineye/keep"
+    try_url, keep_url = f"{SUGGESTIONS_URL}tineye/try", f"{SUGGESTIONS_URL}tineye/keep"
     assert message_levels(ann.post(try_url, {"work": "1"}, follow=True)) == ["error"]
     web.routes["/rest/search/"], good = json_response({}, 401), web.routes["/rest/search/"]
     assert ann.post(try_url, {"work": "1", "key": "wrong"}).headers["Location"] == ACTIVE_URL
     inline.run_until_idle()
-    for address in (WHERE_URL, ACTIVE_URL):
-        assert str(OUTCOMES["key"]) in html.unescape(read_page(ann, address))
+    for address in (SUGGESTIONS_URL, ACTIVE_URL):
+        assert str(OUTCOME_SENTENCES["key"]) in html.unescape(read_page(ann, address))
     assert keep_url not in read_page(ann)
     web.routes["/rest/search/"] = good
     ann.post(try_url, {"work": "1", "key": KEY})
@@ -148,7 +149,7 @@ def test_search_is_tested_with_one_picture_before_scheduling(
     )  # fmt: skip
     inline.run_until_idle()
     assert Inquiry.objects.latest("pk").asked == 2
-    assert ann.post(keep_url).headers["Location"] == WHERE_URL  # the trial no longer exists
+    assert ann.post(keep_url).headers["Location"] == SUGGESTIONS_URL  # the trial no longer exists
 
 
 def test_archives_are_queried_for_domains(ann: Client, web: Site) -> None:
@@ -165,10 +166,10 @@ def test_archives_are_queried_for_domains(ann: Client, web: Site) -> None:
         ({"since": "then"}, "is not a year, month or day"),
         ({"archive": []}, "Select at least one source"),
     ):
-        response = ann.post(WHERE_URL, form | value)
+        response = ann.post(SUGGESTIONS_URL, form | value)
         assert (response.status_code, expected in response.content.decode()) == (422, True)
     for _twice in range(2):
-        assert ann.post(WHERE_URL, form).headers["Location"] == ACTIVE_URL
+        assert ann.post(SUGGESTIONS_URL, form).headers["Location"] == ACTIVE_URL
     watch = Watch.objects.get()
     assert (watch.interval_seconds, watch.private) == (4 * 604_800, True)
     assert watch.sources == [{"kind": "archive", "url": "wayback", "domains": ["shop.example"], "since": "2019"}]
@@ -180,11 +181,11 @@ def test_reviewers_read_and_only_managers_enter_keys(ann: Client, web: Site) -> 
     assert ann.get("/o/rival/watches/where/").status_code == 404
     Membership.objects.update(role=Role.REVIEWER)
     assert 'name="key"' not in read_page(ann)
-    assert ann.post(f"{WHERE_URL}tineye/try", {"work": "1", "key": KEY}).status_code == 403
-    assert ann.post(f"{WHERE_URL}tineye/try", {"work": "1"}).status_code == 403
-    assert ann.post(f"{WHERE_URL}nothing/try", {"work": "1"}).status_code == 404
+    assert ann.post(f"{SUGGESTIONS_URL}tineye/try", {"work": "1", "key": KEY}).status_code == 403
+    assert ann.post(f"{SUGGESTIONS_URL}tineye/try", {"work": "1"}).status_code == 403
+    assert ann.post(f"{SUGGESTIONS_URL}nothing/try", {"work": "1"}).status_code == 404
     Membership.objects.update(role=Role.VIEWER)
-    assert ann.get(WHERE_URL).status_code == 403
+    assert ann.get(SUGGESTIONS_URL).status_code == 403
     assert has_test_id(read_page(ann, ACTIVE_URL), "idle")
     owner("rival")
     assert ann.get("/o/rival/watches/under-way/").status_code == 404

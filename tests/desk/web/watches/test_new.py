@@ -16,10 +16,10 @@ from tests.assets.rows import owner
 from tests.assets.site import Answer, Site
 from tests.assets.site_browser import use_services
 from tests.assets.source import collapse_whitespace
-from tests.desk.web.watches.test_views import fields
+from tests.desk.web.watches.test_views import read_form_fields
 from workers.tasks.sync_runner import SyncRunner
 
-NEW, CREATE_URL = "/o/studio/watches/new", "/o/studio/watches/make"
+NEW_URL, CREATE_URL = "/o/studio/watches/new", "/o/studio/watches/make"
 
 
 @pytest.fixture
@@ -44,36 +44,44 @@ def shop() -> Iterator[Site]:
         yield site
 
 
-def offered_sources(page: str) -> list[str]:
+def read_offered_sources(page: str) -> list[str]:
     return [
         html.unescape(url) for url in re.findall(r'name="source" value="([^"]*)" checked', collapse_whitespace(page))
     ]
 
 
 def test_own_site_is_marked_and_shared_hosts_are_not(ann: Client, shop: Site) -> None:
-    assert '<input type="hidden" name="own" value="yes">' in ann.get(f"{NEW}?own=yes").content.decode()
-    page = ann.post(NEW, {"address": shop.url("/"), "own": "yes"}).content.decode()
+    assert '<input type="hidden" name="own" value="yes">' in ann.get(f"{NEW_URL}?own=yes").content.decode()
+    page = ann.post(NEW_URL, {"address": shop.url("/"), "own": "yes"}).content.decode()
     assert re.search(r'<input type="checkbox" name="own"[^>]* checked', collapse_whitespace(page))
-    form = fields(page) | {"source": offered_sources(page), "offered": offered_sources(page), "own": "on"}
+    form = read_form_fields(page) | {
+        "source": read_offered_sources(page),
+        "offered": read_offered_sources(page),
+        "own": "on",
+    }
     shared = ann.post(CREATE_URL, form | {"source": ["site https://www.flickr.com/"]})
     assert shared.status_code == 422
     assert "flickr.com" in shared.content.decode()
     ann.post(CREATE_URL, form)
     assert Watch.objects.get().own
-    assert 'Your own site: <span class="url">127.0.0.1</span>' in collapse_whitespace(
+    assert 'Your own sites: <span class="url">127.0.0.1</span>' in collapse_whitespace(
         ann.get("/o/studio/watches/1/").content.decode()
     )
     edit = "/o/studio/watches/1/edit"
-    ann.post(edit, fields(ann.get(edit).content.decode()))  # with the box unchecked
+    ann.post(edit, read_form_fields(ann.get(edit).content.decode()))  # with the box unchecked
     assert not Watch.objects.get().own
 
 
 def test_pasted_url_becomes_a_running_watch(ann: Client, shop: Site) -> None:
-    assert 'name="address"' in ann.get(NEW).content.decode()
-    page = ann.post(NEW, {"address": f" {shop.url('/')} "}).content.decode()
+    assert 'name="address"' in ann.get(NEW_URL).content.decode()
+    page = ann.post(NEW_URL, {"address": f" {shop.url('/')} "}).content.decode()
     assert "The shop" in page
-    assert offered_sources(page) == [f"site {shop.url('/')}", f"feed {shop.url('/feed.xml')}"]
-    form = fields(page) | {"source": offered_sources(page), "offered": offered_sources(page), "now": "yes"}
+    assert read_offered_sources(page) == [f"site {shop.url('/')}", f"feed {shop.url('/feed.xml')}"]
+    form = read_form_fields(page) | {
+        "source": read_offered_sources(page),
+        "offered": read_offered_sources(page),
+        "now": "yes",
+    }
     response = ann.post(CREATE_URL, form)
     watch = Watch.objects.get()
     assert response.headers["Location"] == "/o/studio/watches/1/crawls/1/"
@@ -82,11 +90,14 @@ def test_pasted_url_becomes_a_running_watch(ann: Client, shop: Site) -> None:
     assert watch.crawls.get().state == "doing"
 
 
-def test_second_watch_of_a_site_gets_another_name(ann: Client, shop: Site) -> None:
+def test_second_watch_of_a_site_gets_a_different_name(ann: Client, shop: Site) -> None:
     for name in ("127.0.0.1", "127.0.0.1 (2)"):
-        page = ann.post(NEW, {"address": shop.url("/")}).content.decode()
-        assert fields(page)["name"] == name
-        ann.post(CREATE_URL, fields(page) | {"source": offered_sources(page), "offered": offered_sources(page)})
+        page = ann.post(NEW_URL, {"address": shop.url("/")}).content.decode()
+        assert read_form_fields(page)["name"] == name
+        ann.post(
+            CREATE_URL,
+            read_form_fields(page) | {"source": read_offered_sources(page), "offered": read_offered_sources(page)},
+        )
     assert Watch.objects.count() == 2
     assert not Watch.objects.filter(crawls__isnull=False).exists()
 
@@ -96,7 +107,7 @@ def test_second_watch_of_a_site_gets_another_name(ann: Client, shop: Site) -> No
 )
 def test_forged_source_is_rejected(ann: Client, shop: Site, source: str) -> None:
     denylists.deny("denied.example", by="Ann", reason="asked")
-    form = fields(ann.post(NEW, {"address": shop.url("/")}).content.decode())
+    form = read_form_fields(ann.post(NEW_URL, {"address": shop.url("/")}).content.decode())
     response = ann.post(CREATE_URL, form | {"source": [source], "offered": [source]})
     assert response.status_code == 422
     assert 'class="errorlist' in response.content.decode()
@@ -115,7 +126,7 @@ def test_forged_source_is_rejected(ann: Client, shop: Site, source: str) -> None
     ],
 )
 def test_invalid_url_gets_a_clear_message(ann: Client, address: str) -> None:
-    response = ann.post(NEW, {"address": address})
+    response = ann.post(NEW_URL, {"address": address})
     assert response.status_code == 422
     assert select(response, "[role=alert]")
     assert "<script>alert" not in response.content.decode()
@@ -123,14 +134,17 @@ def test_invalid_url_gets_a_clear_message(ann: Client, address: str) -> None:
 
 def test_unreachable_site_can_be_watched(ann: Client, shop: Site) -> None:
     shop.routes["/"] = Answer(status=503)
-    page = ann.post(NEW, {"address": shop.url("/")}).content.decode()
+    page = ann.post(NEW_URL, {"address": shop.url("/")}).content.decode()
     assert "503" in select(page, "#problem").get("")
-    ann.post(CREATE_URL, fields(page) | {"source": offered_sources(page), "offered": offered_sources(page)})
+    ann.post(
+        CREATE_URL,
+        read_form_fields(page) | {"source": read_offered_sources(page), "offered": read_offered_sources(page)},
+    )
     assert Watch.objects.get().sources == [{"kind": "site", "url": shop.url("/")}]
 
 
-def test_site_that_robots_txt_forbids_is_not_offered(ann: Client, shop: Site) -> None:
+def test_site_forbidden_by_robots_txt_is_not_offered(ann: Client, shop: Site) -> None:
     shop.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /\n")
-    response = ann.post(NEW, {"address": shop.url("/")})
+    response = ann.post(NEW_URL, {"address": shop.url("/")})
     assert response.status_code == 422
-    assert offered_sources(response.content.decode()) == []
+    assert read_offered_sources(response.content.decode()) == []

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
-from desk.texts.cases import remarks_of
+from desk.texts.cases import describe_remarks
 from desk.texts.sentences import in_words
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
@@ -72,7 +72,7 @@ def test_case_explains_why_review_is_needed_and_mentions_further_copies(studio: 
     identity = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     Match.objects.update(decision="review", reasons=["imprecise"], further=[identity, identity])
     text = read_page(studio, f"cases/{Case.objects.get().number}/")
-    assert remarks_of(["imprecise"])[0] in text
+    assert describe_remarks(["imprecise"])[0] in text
 
 
 def test_dismissed_correct_copy_is_not_counted_as_an_error(studio: Owner) -> None:
@@ -84,7 +84,7 @@ def test_dismissed_correct_copy_is_not_counted_as_an_error(studio: Owner) -> Non
     assert 'value="copies"' in client.get(address).content.decode()
     client.post(f"{address}decide", {"decision": "copies", "reason": "A quotation."})
     case.refresh_from_db()
-    assert (case.decision, case.reason) == ("cleared", "A quotation.")
+    assert (case.decision, case.reason) == ("dismissed", "A quotation.")
     assert LogOpening.objects.get(submission__type="decision").content["copies"] is True
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 
-from desk.texts.crawl_refusals import OUTCOMES, SPENT
+from desk.texts.crawl_refusals import OUTCOME_SENTENCES, SPENDING_SENTENCES
 from desk.texts.numbers import counted
 from exhibit.clock import now
 from registry.crawls import watch_settings
-from registry.crawls.budgets import RUN
+from registry.crawls.budgets import RUN_COST_KEY
 from registry.crawls.search_keys import get_key
 from registry.models import Inquiry, Owner, Role, SearchKey, User, Watch
 from registry.services.services import Services
@@ -22,7 +22,7 @@ from tests.assets.site import Site, picture
 from tests.assets.site_browser import use_services
 from tests.assets.source import collapse_whitespace
 from tests.assets.web_archive_server import ArchivedCapture, WebArchive
-from tests.desk.web.watches.test_views import fields
+from tests.desk.web.watches.test_views import read_form_fields
 from workers.tasks.sync_runner import SyncRunner
 
 PAGE = "/o/studio/watches/searches/"
@@ -37,7 +37,7 @@ def services(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Se
         yield new_services
 
 
-def member(of: Owner, role: Role, name: str) -> Client:
+def create_member_client(of: Owner, role: Role, name: str) -> Client:
     client, user = Client(), User.objects.create_user(username=name, email=name, password="not used")
     of.memberships.create(user=user, role=role)
     client.force_login(user)
@@ -51,7 +51,7 @@ def studio(services: Services) -> Owner:
 
 @pytest.fixture
 def ann(studio: Owner) -> Client:
-    return member(studio, Role.OWNER, "ann@example.org")
+    return create_member_client(studio, Role.OWNER, "ann@example.org")
 
 
 def test_search_key_is_stored_and_never_shown(ann: Client, studio: Owner, services: Services) -> None:
@@ -83,9 +83,9 @@ def test_consent_is_explained_and_only_owners_grant_it(ann: Client, studio: Owne
     assert '<span class="url">https://tineye.com/terms' in page
     assert "id:secret" in page
     ann.post(f"{PAGE}tineye/key", {"key": KEY})
-    unsent = "You have not allowed copies of your works to be sent to it yet"
+    unsent = "You have not allowed copies of your works to be sent to this service yet"
     assert unsent in collapse_whitespace(ann.get(f"{PAGE}tineye/watch").content.decode())
-    reviewer = member(studio, Role.REVIEWER, "bea@example.org")
+    reviewer = create_member_client(studio, Role.REVIEWER, "bea@example.org")
     for way in ("allow", "disallow"):
         assert reviewer.post(f"{PAGE}tineye/{way}").status_code == 403
     ann.post(f"{PAGE}tineye/allow")
@@ -104,7 +104,7 @@ def test_unknown_search_is_not_found(ann: Client) -> None:
 
 def test_picture_watch_is_created_with_selected_searches(ann: Client, studio: Owner) -> None:
     ann.post(f"{PAGE}tineye/key", {"key": KEY})
-    form = fields(ann.get(f"{PAGE}tineye/watch").content.decode())
+    form = read_form_fields(ann.get(f"{PAGE}tineye/watch").content.decode())
     assert (form["name"], form["searches"]) == ("TinEye", "50")
     ann.post(f"{PAGE}tineye/watch", form | {"searches": "7", "now": "yes"})
     watch = Watch.objects.get()
@@ -115,7 +115,7 @@ def test_picture_watch_is_created_with_selected_searches(ann: Client, studio: Ow
 
 
 def test_word_watch_stores_each_line_once(ann: Client) -> None:
-    form = fields(ann.get(f"{PAGE}market/watch").content.decode())
+    form = read_form_fields(ann.get(f"{PAGE}market/watch").content.decode())
     assert ann.post(f"{PAGE}market/watch", form | {"words": " "}).status_code == 422
     ann.post(f"{PAGE}market/watch", form | {"words": "wave\n\n fuji \nwave"})
     assert Watch.objects.get().sources == [{"kind": "search", "url": "market", "words": ["wave", "fuji"]}]
@@ -124,10 +124,10 @@ def test_word_watch_stores_each_line_once(ann: Client) -> None:
     edit = "/o/studio/watches/1/edit"
     page = ann.get(edit).content.decode()
     assert "wave\nfuji" in page
-    ann.post(edit, fields(page) | {"words": "fuji\nhokusai\n", "searches": "5"})
+    ann.post(edit, read_form_fields(page) | {"words": "fuji\nhokusai\n", "searches": "5"})
     watch = Watch.objects.get()
     assert (watch.sources[0]["words"], watch.budget["searches"]) == (["fuji", "hokusai"], 5)
-    assert ann.post(edit, fields(page) | {"words": " "}).status_code == 422
+    assert ann.post(edit, read_form_fields(page) | {"words": " "}).status_code == 422
 
 
 def test_run_shows_the_search_result(ann: Client, studio: Owner) -> None:
@@ -139,11 +139,14 @@ def test_run_shows_the_search_result(ann: Client, studio: Owner) -> None:
     page = collapse_whitespace(ann.get(address).content.decode())
     assert f"TinEye · {counted(3, 'answers')} · {counted(12, 'addresses')}" in page
     Inquiry.objects.update(state="done", outcome="quota")
-    assert str(OUTCOMES["quota"]) in ann.get(address).content.decode()
+    assert str(OUTCOME_SENTENCES["quota"]) in ann.get(address).content.decode()
 
 
 def test_only_owners_store_keys_and_viewers_cannot_create_watches(studio: Owner, services: Services) -> None:
-    reviewer, viewer = member(studio, Role.REVIEWER, "bea@example.org"), member(studio, Role.VIEWER, "cem@example.org")
+    reviewer, viewer = (
+        create_member_client(studio, Role.REVIEWER, "bea@example.org"),
+        create_member_client(studio, Role.VIEWER, "cem@example.org"),
+    )
     for client in (reviewer, viewer):
         assert client.post(f"{PAGE}tineye/key", {"key": KEY}).status_code == 403
         assert client.post(f"{PAGE}tineye/drop").status_code == 403
@@ -157,7 +160,7 @@ def test_watch_cost_is_estimated_before_and_reported_after(ann: Client, studio: 
     ann.post(f"{PAGE}market/key", {"key": KEY})
     page = collapse_whitespace(ann.get(PAGE).content.decode())
     assert all(figure in page for figure in ("0.0035 USD", "2026-11-23", "1,000", 'data-testid="no-price"'))
-    form = fields(ann.get(f"{PAGE}market/watch").content.decode()) | {"words": "wave\nfuji"}
+    form = read_form_fields(ann.get(f"{PAGE}market/watch").content.decode()) | {"words": "wave\nfuji"}
     for money, reason in (("five", "is not an amount"), ("5 USD", "The price of The market is unknown")):
         response = ann.post(f"{PAGE}market/watch", form | {"money": money})
         assert response.status_code == 422
@@ -181,24 +184,24 @@ def test_watch_cost_is_estimated_before_and_reported_after(ann: Client, studio: 
     stopped = {"spent": "0.04 USD", "limit": "0.05 USD", "left": 1}
     Inquiry.objects.update(state="done", outcome="money", stopped_at=stopped)
     text = collapse_whitespace(ann.get("/o/studio/watches/1/crawls/1/progress").content.decode())
-    assert str(SPENT[RUN]) % stopped in text
+    assert str(SPENDING_SENTENCES[RUN_COST_KEY]) % stopped in text
     assert text.count("0.01 USD") == 2
     page = ann.get("/o/studio/watches/1/edit").content.decode()
-    ann.post("/o/studio/watches/1/edit", fields(page) | {"words": "wave", "money": ""})
+    ann.post("/o/studio/watches/1/edit", read_form_fields(page) | {"words": "wave", "money": ""})
     assert "money" not in Watch.objects.get().budget
 
 
 def test_works_are_selected_for_several_searches(ann: Client, studio: Owner) -> None:
     for number in (1, 2):
         studio.works.create(number=number, title="One", registered_at=now())
-    form = fields(ann.get(f"{PAGE}tineye/watch").content.decode())
+    form = read_form_fields(ann.get(f"{PAGE}tineye/watch").content.decode())
     assert ann.post(f"{PAGE}tineye/watch", form | {"works": "1; 9"}).status_code == 422
     picked = {"works": "2, 1", "newest": "on", "also": ["google-vision", "ebay", "tineye"]}
     ann.post(f"{PAGE}tineye/watch", form | picked)
     expected_source = {"kind": "search", "works": [2, 1], "newest": True}
     assert Watch.objects.get().sources == [expected_source | {"url": name} for name in ("tineye", "google-vision")]
     page = ann.get("/o/studio/watches/1/edit").content.decode()
-    ann.post("/o/studio/watches/1/edit", fields(page) | {"works": ""})
+    ann.post("/o/studio/watches/1/edit", read_form_fields(page) | {"works": ""})
     assert all("works" not in source for source in Watch.objects.get().sources)
 
 
@@ -210,7 +213,7 @@ def test_archive_watch_takes_the_pages_of_a_domain(
     with Site() as site:
         WebArchive([ArchivedCapture("http://photos.example/a.jpg", "20200101000000", picture(1))]).serve(site)
         use_services(monkeypatch, Services(replace(services.config, wayback_url=site.url(""))))
-        form = fields(ann.get(page).content.decode()) | at
+        form = read_form_fields(ann.get(page).content.decode()) | at
         text = collapse_whitespace(ann.post(page, form | {"estimate": "yes"}).content.decode())
         assert text.count("photos.example") >= 2
         assert ann.post(page, form | {"domains": "co.uk"}).status_code == 422
@@ -225,6 +228,6 @@ def test_archive_watch_takes_the_pages_of_a_domain(
     assert "photos.example" in text
     assert "robots.txt" not in text
     edit = ann.get("/o/studio/watches/1/edit").content.decode()
-    ann.post("/o/studio/watches/1/edit", fields(edit) | {"pages": "80"})
+    ann.post("/o/studio/watches/1/edit", read_form_fields(edit) | {"pages": "80"})
     row.refresh_from_db()
     assert (row.sources, row.budget["pages"]) == ([source], 80)

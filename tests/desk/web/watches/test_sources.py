@@ -10,8 +10,8 @@ from registry.crawls import watch_settings
 from registry.models import Owner, Watch
 from tests.assets.pages import message_levels
 from tests.assets.site import Site
-from tests.desk.web.watches.test_new import offered_sources, shop as site
-from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, studio
+from tests.desk.web.watches.test_new import read_offered_sources, shop as site
+from tests.desk.web.watches.test_views import DAY, SHOP, WATCH_URL, ann, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "shop", "site", "studio"]
@@ -24,26 +24,26 @@ def test_pasted_url_is_added_to_a_watch(ann: Client, studio: Owner, inline: Sync
     sources = "/o/studio/watches/1/sources/"
     assert ann.post(sources, {"address": "not a url"}).status_code == 422
     page = ann.post(sources, {"address": site.url("/")}).content.decode()
-    feed = offered_sources(page)[1]
+    feed = read_offered_sources(page)[1]
     assert message_levels(ann.post(f"{sources}add", {"source": feed}, follow=True)) == ["success"]
     assert [source["url"] for source in Watch.objects.get().sources] == ["http://other.example/", site.url("/feed.xml")]
 
 
-def test_source_is_removed_and_the_last_one_is_kept(ann: Client, shop: Watch) -> None:
+def test_source_is_removed_but_the_last_source_is_required(ann: Client, shop: Watch) -> None:
     news = ("feed", "http://news.example/feed.xml")
     watch_settings.change_sources(shop, add=[news], by="Ann")
-    assert f"{ADDRESS}sources/" in ann.get(ADDRESS).content.decode()
-    assert ann.get(f"{ADDRESS}sources/").content.decode().count('name="source"') == 2
-    page = ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(SHOP[0])}, follow=True)
+    assert f"{WATCH_URL}sources/" in ann.get(WATCH_URL).content.decode()
+    assert ann.get(f"{WATCH_URL}sources/").content.decode().count('name="source"') == 2
+    page = ann.post(f"{WATCH_URL}sources/remove", {"source": " ".join(SHOP[0])}, follow=True)
     assert message_levels(page) == ["success"]
     assert 'name="source"' not in page.content.decode()
-    assert message_levels(ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(news)}, follow=True)) == ["error"]
+    assert message_levels(ann.post(f"{WATCH_URL}sources/remove", {"source": " ".join(news)}, follow=True)) == ["error"]
     assert [source["url"] for source in Watch.objects.get().sources] == [news[1]]
 
 
 @pytest.mark.parametrize("source", ["site http://10.0.0.1/", "folder /etc"])
 def test_forged_source_is_rejected(ann: Client, shop: Watch, source: str) -> None:
-    assert message_levels(ann.post(f"{ADDRESS}sources/add", {"source": source}, follow=True)) == ["error"]
+    assert message_levels(ann.post(f"{WATCH_URL}sources/add", {"source": source}, follow=True)) == ["error"]
     assert Watch.objects.get().sources == shop.sources
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from desk.texts.crawl_refusals import end_in_words
+from desk.texts.crawl_refusals import describe_end
 from exhibit.errors import WrongUseError
 from registry import scoped
 from registry.crawls import schedules, watch_settings
@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 SHOP = [("site", "http://shop.example/")]
 
 
-ADDRESS = "/o/studio/watches/1/"
+WATCH_URL = "/o/studio/watches/1/"
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def ann(studio: Owner) -> Client:
     return client
 
 
-def fields(page: str) -> dict[str, str]:
+def read_form_fields(page: str) -> dict[str, str]:
     """Return the values that a form on a page would submit unchanged."""
     page = collapse_whitespace(page)
     inputs = dict(re.findall(r'<input type="(?:text|number|time)" name="([a-z]+)" value="([^"]*)"', page))
@@ -61,16 +61,16 @@ def read_log(what: str) -> list[dict[str, object]]:
 
 
 def test_watch_page_shows_schedule_budget_and_crawl_rules(ann: Client, shop: Watch) -> None:
-    page = ann.get(ADDRESS).content.decode()
+    page = ann.get(WATCH_URL).content.decode()
     for text in ("1,000", "6", "robots.txt"):
         assert text in page, text
 
 
 def test_changes_are_applied_and_logged(ann: Client, shop: Watch) -> None:
-    form = fields(ann.get(f"{ADDRESS}edit").content.decode())
+    form = read_form_fields(ann.get(f"{WATCH_URL}edit").content.decode())
     assert (form["name"], form["every"], form["pages"]) == ("shop", "86400", "1000")
     new = form | {"every": "604800", "weekday": "2", "at": "04:30", "pages": "50", "delay": "2.5", "name": "The shop"}
-    assert ann.post(f"{ADDRESS}edit", new).status_code == 302
+    assert ann.post(f"{WATCH_URL}edit", new).status_code == 302
     shop.refresh_from_db()
     assert (shop.name, shop.interval_seconds, shop.budget["pages"]) == ("The shop", 604_800, 50)
     assert shop.politeness == {"delay": 2.5}
@@ -78,43 +78,41 @@ def test_changes_are_applied_and_logged(ann: Client, shop: Watch) -> None:
     assert (shop.next_run_at.weekday(), shop.next_run_at.strftime("%H:%M")) == (2, "04:30")
     [entry] = read_log("watch changed")
     assert entry["by"] == "ann@example.org"
-    assert "04:30" in ann.get(ADDRESS).content.decode()
+    assert "04:30" in ann.get(WATCH_URL).content.decode()
 
 
 def test_manual_run_keeps_the_schedule_and_opens_the_run(ann: Client, shop: Watch) -> None:
-    response = ann.post(f"{ADDRESS}run")
-    assert response.headers["Location"] == f"{ADDRESS}crawls/1/"
+    response = ann.post(f"{WATCH_URL}run")
+    assert response.headers["Location"] == f"{WATCH_URL}crawls/1/"
     assert Watch.objects.get().next_run_at == shop.next_run_at
-    assert ann.post(f"{ADDRESS}run").headers["Location"] == f"{ADDRESS}crawls/1/"
+    assert ann.post(f"{WATCH_URL}run").headers["Location"] == f"{WATCH_URL}crawls/1/"
     assert Crawl.objects.count() == 1
 
 
 def test_full_disk_is_reported_and_nothing_starts(inline: SyncRunner, ann: Client, shop: Watch) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
-    assert b"The disk is almost full" in ann.post(f"{ADDRESS}run", follow=True).content
+    assert b"The disk is almost full" in ann.post(f"{WATCH_URL}run", follow=True).content
     assert not Crawl.objects.exists()
 
 
 def test_pausing_and_resuming(ann: Client, shop: Watch) -> None:
-    ann.post(f"{ADDRESS}pause", {"to": "pause"})
-    assert "Paused" in ann.get(ADDRESS).content.decode()
-    assert b"is paused" in ann.post(f"{ADDRESS}run", follow=True).content
-    ann.post(f"{ADDRESS}pause", {"to": "resume"})
+    ann.post(f"{WATCH_URL}pause", {"to": "pause"})
+    assert "Paused" in ann.get(WATCH_URL).content.decode()
+    assert b"is paused" in ann.post(f"{WATCH_URL}run", follow=True).content
+    ann.post(f"{WATCH_URL}pause", {"to": "resume"})
     assert not Watch.objects.get().paused
 
 
-def test_deleted_watch_is_gone_and_its_matches_are_kept(
-    inline: SyncRunner, ann: Client, studio: Owner, shop: Watch
-) -> None:
+def test_deleted_watch_leaves_its_matches(inline: SyncRunner, ann: Client, studio: Owner, shop: Watch) -> None:
     crawl = watch_settings.start_now(shop)
-    assert "are kept" in collapse_whitespace(ann.get(f"{ADDRESS}delete").content.decode())
-    ann.post(f"{ADDRESS}delete")
-    assert ann.get(ADDRESS).status_code == 404
-    assert not scoped.watches(studio).exists()
+    assert "are kept" in collapse_whitespace(ann.get(f"{WATCH_URL}delete").content.decode())
+    ann.post(f"{WATCH_URL}delete")
+    assert ann.get(WATCH_URL).status_code == 404
+    assert not scoped.list_watches(studio).exists()
     inline.run_until_idle()
     crawl.refresh_from_db()
     assert crawl.reason == "stopped"
-    assert ann.get(f"{ADDRESS}crawls/1/").status_code == 200
+    assert ann.get(f"{WATCH_URL}crawls/1/").status_code == 200
     assert not schedules.list_due_watches()
     assert read_log("watch removed")
     second_watch = watch_settings.add_watch(studio, "shop", SHOP, every=DAY, budget={}, politeness={})
@@ -131,27 +129,27 @@ def test_watch_list_needs_constant_queries(
         watch_settings.start_now(watch)
     with django_assert_max_num_queries(20):  # type: ignore[operator]
         page = ann.get("/o/studio/watches/").content.decode()
-    assert page.count(end_in_words("")) == 28
+    assert page.count(describe_end("")) == 28
 
 
 def test_unreachable_known_copy_is_reported(inline: SyncRunner, ann: Client, studio: Owner, shop: Watch) -> None:
     register(inline.services, studio, photograph(1))
-    ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "http://shop.example/hidden"})
-    assert not has_test_id(ann.get(ADDRESS), "out-of-reach")
-    ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "http://studio.example/hidden"})
-    assert len(select(ann.get(ADDRESS), '[data-testid="out-of-reach"]')) == 1
+    ann.post(f"{WATCH_URL}known-copies", {"work": "1", "url": "http://shop.example/hidden"})
+    assert not has_test_id(ann.get(WATCH_URL), "out-of-reach")
+    ann.post(f"{WATCH_URL}known-copies", {"work": "1", "url": "http://studio.example/hidden"})
+    assert len(select(ann.get(WATCH_URL), '[data-testid="out-of-reach"]')) == 1
 
 
 def test_known_copy_is_added_and_removed_on_the_page(
     inline: SyncRunner, ann: Client, studio: Owner, shop: Watch
 ) -> None:
     register(inline.services, studio, photograph(1), "The wave")
-    response = ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "https://studio.example/hidden"}, follow=True)
+    response = ann.post(f"{WATCH_URL}known-copies", {"work": "1", "url": "https://studio.example/hidden"}, follow=True)
     page = response.content.decode()
     assert "https://studio.example/hidden" in page
     assert "The wave" in page
-    ann.post(f"{ADDRESS}canaries/1/withdraw")
-    assert "studio.example/hidden" not in ann.get(ADDRESS).content.decode()
+    ann.post(f"{WATCH_URL}known-copies/1/withdraw")
+    assert "studio.example/hidden" not in ann.get(WATCH_URL).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -167,6 +165,6 @@ def test_invalid_known_copy_is_explained(
     inline: SyncRunner, ann: Client, studio: Owner, shop: Watch, work: str, url: str
 ) -> None:
     register(inline.services, studio, photograph(1))
-    response = ann.post(f"{ADDRESS}canaries", {"work": work, "url": url}, follow=True)
+    response = ann.post(f"{WATCH_URL}known-copies", {"work": work, "url": url}, follow=True)
     assert message_levels(response) == ["error"]
     assert not studio.canaries.exists()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from django.urls import reverse
 
-from registry.models import Canary, Crawl, Watch
+from registry.models import Crawl, KnownCopy, Watch
 from tests.assets.rows import owner, photograph, register
 from tests.assets.searches import KEY
 from tests.assets.site import Answer, Site as Shop
@@ -51,13 +51,13 @@ def test_pasted_url_becomes_a_watch_whose_run_is_followed(site: Site, shop: Shop
     page.locator("progress").wait_for(state="detached")
     assert page.locator("[hx-get]").count() == 0
     page.get_by_role("link", name=crawl.watch.name, exact=True).click()
-    page.locator("details.more", has=page.locator("#canary-work")).locator("summary").click()
-    page.locator("#canary-work").fill("1")
-    page.locator("#canary-url").fill(shop.url("/hidden"))
-    ann.buttons_to("plant-canary", "studio", 1).click()
+    page.locator("details.more", has=page.locator("#known-copy-work")).locator("summary").click()
+    page.locator("#known-copy-work").fill("1")
+    page.locator("#known-copy-url").fill(shop.url("/hidden"))
+    ann.buttons_to("add-known-copy", "studio", 1).click()
     page.locator(".message.success").wait_for()
     ann.check()
-    assert Canary.objects.get().work.title == "The wave"
+    assert KnownCopy.objects.get().work.title == "The wave"
     ann.links_to("edit-watch", "studio", 1).first.click()
     ann.check()
     page.locator("#id_every").select_option(label="Every week")

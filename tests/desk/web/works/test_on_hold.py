@@ -1,4 +1,4 @@
-"""Test the page of a work that is held back: what members see and decide, and that others cannot."""
+"""Test the page of a work on hold: the view and decisions of members, and no access for others."""
 
 import pytest
 from django.test import Client
@@ -9,7 +9,7 @@ from tests.assets.pages import has_test_id, message_levels, numbers_at
 from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, site
-from tests.desk.web.works.test_uploads import ann, at
+from tests.desk.web.works.test_uploads import ann, build_url
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "site"]
@@ -17,11 +17,11 @@ __all__ = ["ann", "site"]
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """An owner with a held work: two cases are open, three unrelated images wait."""
-    return restore_scene(inline, _held_owner)
+    """Create an owner with a work on hold: two cases are open, three unrelated images wait."""
+    return restore_scene(inline, _create_owner_with_work_on_hold)
 
 
-def _held_owner(inline: SyncRunner) -> Owner:
+def _create_owner_with_work_on_hold(inline: SyncRunner) -> Owner:
     new_owner = owner("studio")
     register(set_flood_floor(inline.services, 2), new_owner, photograph(1), "A logo")
     find_on_sites(inline.services, new_owner, [picture_with_mark(number, photograph(1)) for number in range(5)])
@@ -30,68 +30,68 @@ def _held_owner(inline: SyncRunner) -> Owner:
 
 @pytest.fixture
 def flood(studio: Owner) -> Flood:
-    """The flood that holds the work back."""
+    """Return the flood that put the work on hold."""
     return Flood.objects.get(work__owner=studio)
 
 
 @pytest.mark.long
 def test_inbox_and_works_link_to_works_on_hold(ann: Client, flood: Flood) -> None:
-    inbox = ann.get(at("cases")).content.decode()
-    assert f'href="{at("works")}?only=held"' in inbox
-    works = ann.get(at("works") + "?only=held").content.decode()
+    inbox = ann.get(build_url("cases")).content.decode()
+    assert f'href="{build_url("works")}?only=held"' in inbox
+    works = ann.get(build_url("works") + "?only=held").content.decode()
     assert "A logo" in works
     assert has_test_id(works, "held")
     Flood.objects.update(decision="dismissed")
-    assert f'href="{at("works")}?only=held"' not in ann.get(at("cases")).content.decode()
+    assert f'href="{build_url("works")}?only=held"' not in ann.get(build_url("cases")).content.decode()
 
 
 def test_hold_page_gives_reasons_and_shows_different_pictures(ann: Client, flood: Flood) -> None:
-    page = ann.get(at("work", 1)).content.decode()
+    page = ann.get(build_url("work", 1)).content.decode()
     assert numbers_at(page, "flood")[:3] == ["3", "3", "2"]
     pictures = Picture.objects.filter(sightings__host__in=[f"site-{number}.example" for number in (2, 3, 4)])
     for picture in pictures:
         assert picture.digest is not None
-        assert f'src="{at("picture", picture.digest.hex)}"' in page
-        assert ann.get(at("picture", picture.digest.hex)).status_code == 200
+        assert f'src="{build_url("picture", picture.digest.hex)}"' in page
+        assert ann.get(build_url("picture", picture.digest.hex)).status_code == 200
 
 
 @pytest.mark.long
-def test_member_opens_the_cases_or_reports_another_work(ann: Client, inline: SyncRunner, flood: Flood) -> None:
-    ann.post(at("answer-held", 1), {"answer": "dismiss", "reason": "A stock logo."})
-    page = ann.get(at("work", 1)).content.decode()
-    assert "ann@example.org stated on" in page
+def test_member_dismisses_or_opens_the_cases_of_a_work_on_hold(ann: Client, inline: SyncRunner, flood: Flood) -> None:
+    ann.post(build_url("answer-held", 1), {"answer": "dismiss", "reason": "A stock logo."})
+    page = ann.get(build_url("work", 1)).content.decode()
+    assert "ann@example.org" in page
     assert "A stock logo." in page
     assert LookAlike.objects.count() == 3
-    ann.post(at("answer-held", 1), {"answer": "undo"})
-    ann.post(at("answer-held", 1), {"answer": "open"})
+    ann.post(build_url("answer-held", 1), {"answer": "undo"})
+    ann.post(build_url("answer-held", 1), {"answer": "open"})
     inline.run_until_idle()
     assert Case.objects.count() == 5
-    page = ann.get(at("work", 1)).content.decode()
+    page = ann.get(build_url("work", 1)).content.decode()
     assert 'id="held"' not in page
-    assert message_levels(ann.post(at("answer-held", 1), {"answer": "open"}, follow=True)) == ["error"]
-    assert "is no answer" in ann.post(at("answer-held", 1), {"answer": "more"}, follow=True).content.decode()
+    assert message_levels(ann.post(build_url("answer-held", 1), {"answer": "open"}, follow=True)) == ["error"]
+    assert "is no answer" in ann.post(build_url("answer-held", 1), {"answer": "more"}, follow=True).content.decode()
 
 
 def test_work_on_hold_is_hidden_from_other_owners(client: Client, ann: Client, flood: Flood) -> None:
     agency = owner("agency")
     digest = Sighting.objects.get(host="site-4.example").picture.digest
     assert digest is not None
-    own_url, other_url = at("picture", digest.hex), at("picture", digest.hex).replace("studio", "agency")
+    own_url, other_url = build_url("picture", digest.hex), build_url("picture", digest.hex).replace("studio", "agency")
     member = flood.work.owner.memberships.get()
     member.owner = agency
     member.save()
     assert ann.get(own_url).status_code == ann.get(other_url).status_code == 404
-    for address in (at("answer-held", 1), at("answer-held", 1).replace("studio", "agency")):
+    for address in (build_url("answer-held", 1), build_url("answer-held", 1).replace("studio", "agency")):
         assert ann.post(address, {"answer": "open"}).status_code == 404
-    assert Flood.in_force().exists()
+    assert Flood.list_active().exists()
 
 
 def test_sightings_of_other_owners_are_not_shown(ann: Client, flood: Flood) -> None:
     private = Sighting.objects.get(host="site-4.example")
     assert private.picture.digest is not None
     Sighting.objects.filter(pk=private.pk).update(private_to=owner("agency"))
-    assert ann.get(at("picture", private.picture.digest.hex)).status_code == 404
-    assert numbers_at(ann.get(at("work", 1)), "waiting")[1] == "2"
+    assert ann.get(build_url("picture", private.picture.digest.hex)).status_code == 404
+    assert numbers_at(ann.get(build_url("work", 1)), "waiting")[1] == "2"
 
 
 @pytest.mark.long
@@ -99,7 +99,7 @@ def test_hold_page_works_on_a_phone_without_scripts(site: Site, studio: Owner) -
     register(set_flood_floor(site.inline.services, 2), studio, photograph(1), "A logo")
     find_on_sites(site.inline.services, studio, [picture_with_mark(number, photograph(1)) for number in range(5)])
     visitor = site.member(studio, size=PHONE)
-    page = visitor.open(at("cases"))
+    page = visitor.open(build_url("cases"))
     visitor.check()
     page.locator("a[href$='?only=held']").click()
     page.get_by_role("link", name="A logo").click()

@@ -1,4 +1,4 @@
-"""Test that checked proposals of works are registered with one click, invisibly to strangers."""
+"""Test that checked proposals of works are registered with one click, invisibly to non-members."""
 
 import re
 
@@ -37,14 +37,14 @@ def test_selected_proposals_become_works_with_their_source(ann: Client, inline: 
     assert len(select(page, '[data-testid="no-author"]')) == 1
     assert not re.search(r'name="picture" value="[0-9a-f]+" checked', page)  # these are small
     assert len(re.findall(r'name="picture" value="[0-9a-f]+" checked', read_page(ann, f"{LIST}?tick=all"))) == 2
-    for value in ([], ["x"], [Digest.of(b"").hex]):
+    for value in ([], ["x"], [Digest.from_bytes(b"").hex]):
         assert message_levels(ann.post(DECIDE, {"picture": value}, follow=True)) == ["error"]
-    response = ann.post(DECIDE, {"picture": [Digest.of(signed_picture).hex], "do": "register"})
+    response = ann.post(DECIDE, {"picture": [Digest.from_bytes(signed_picture).hex], "do": "register"})
     assert response.headers["Location"] == "/o/studio/works/uploads/1/"
     inline.run_until_idle()
     work = read_page(ann, f"/o/studio/works/{Work.objects.get().number}/")
     assert "http://studio.example/page-0" in work
-    ann.post(DECIDE, {"picture": [Digest.of(logo).hex], "do": "dismiss"})
+    ann.post(DECIDE, {"picture": [Digest.from_bytes(logo).hex], "do": "dismiss"})
     assert not list_pending_digests(studio)
     Membership.objects.update(role=Role.VIEWER)
     assert ann.post(DECIDE, {}).status_code == 403

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image, ImageDraw
 
-from desk.texts.masks import MARK
+from desk.texts.masks import MARK_SENTENCE
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.pictures.metadata import read_metadata
@@ -17,17 +17,17 @@ from exhibit.types import DeclaredWork
 from indexer.picture.features import extract
 from indexer.search.fingerprint_file import StatedPicture
 from registry.cases import work_search as searching
-from registry.matches.identify import identify
+from registry.matches.identify import identify_picture
 from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark, Picture, User, Work, WorkChange, WorkPicture
-from registry.works.fingerprint_registration import register_stated
+from registry.works.fingerprint_registration import register_stated_picture
 from registry.works.registration import NewWork, register_work, remove_work
 from tests.assets.pages import has_test_id, message_levels
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
 from tests.assets.site_browser import PHONE, Site, site
 from tests.assets.textured import textured
 from tests.desk.web.works.test_declarations import register_credited
-from tests.desk.web.works.test_uploads import ann, at, studio
+from tests.desk.web.works.test_uploads import ann, build_url, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "site", "studio"]
@@ -38,9 +38,9 @@ def test_copies_for_publishing_are_downloaded_from_the_page_of_a_work(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:
     work = register(inline.services, studio, photograph(1), "Harbour").work
-    assert at("export-work", 1) in ann.get(at("work", 1)).content.decode()
+    assert build_url("export-work", 1) in ann.get(build_url("work", 1)).content.decode()
     form = {"licence_url": "https://studio.example/licences", "no_training": "on"}
-    response = ann.post(at("export-work", 1), form)
+    response = ann.post(build_url("export-work", 1), form)
     assert response.headers["Content-Disposition"] == 'attachment; filename="studio-work-1-for-publishing.zip"'
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         (picture, tdmrep) = archive.namelist()
@@ -48,17 +48,17 @@ def test_copies_for_publishing_are_downloaded_from_the_page_of_a_work(
     metadata = read_metadata(data, inline.services.limits)
     assert (metadata.licence, tdmrep) == ("https://studio.example/licences", "tdmrep.json")
     assert b"DMI-PROHIBITED" in data
-    assert b'name="mark_for"' in ann.get(at("work", 1)).content
-    response = ann.post(at("export-work", 1), {"mark_for": "Heron Magazine"})
+    assert b'name="mark_for"' in ann.get(build_url("work", 1)).content
+    response = ann.post(build_url("export-work", 1), {"mark_for": "Heron Magazine"})
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         (marked_data,) = (archive.read(name) for name in archive.namelist())
-    (copy,) = identify(inline.services, studio, marked_data).copies
+    (copy,) = identify_picture(inline.services, studio, marked_data).copies
     assert copy.recipient == "Heron Magazine"
-    refused_response = ann.post(at("export-work", 1), {"licence_url": "javascript:1"}, follow=True)
+    refused_response = ann.post(build_url("export-work", 1), {"licence_url": "javascript:1"}, follow=True)
     assert message_levels(refused_response) == ["error"]
-    assert b"no_training" not in Client().post(at("export-work", 1)).content
+    assert b"no_training" not in Client().post(build_url("export-work", 1)).content
     remove_work(work, by="Ann")
-    assert ann.post(at("export-work", 1)).status_code == 404
+    assert ann.post(build_url("export-work", 1)).status_code == 404
 
 
 def test_works_are_searchable_by_partial_words_and_number(inline: SyncRunner, studio: Owner) -> None:
@@ -85,7 +85,7 @@ def test_work_shows_its_sightings_with_few_queries(ann: Client, inline: SyncRunn
     register(inline.services, studio, data)
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(data)]))
-    assert "shop.example" in ann.get(at("work", 1)).content.decode()
+    assert "shop.example" in ann.get(build_url("work", 1)).content.decode()
     pictures = WorkPicture.objects.get().picture_id
     many = [
         Work(owner=studio, number=n, title=f"W{n}", registered_at=Work.objects.get().registered_at)
@@ -94,7 +94,7 @@ def test_work_shows_its_sightings_with_few_queries(ann: Client, inline: SyncRunn
     for row in Work.objects.bulk_create(many):
         WorkPicture.objects.create(work=row, picture_id=pictures)
         OwnershipRemark.objects.create(work=row, kind="term", details={"countries": ["EU"]}, noted_at=row.registered_at)
-    for address in (at("works"), at("work", 1), at("edit-work", 1), at("uploads")):
+    for address in (build_url("works"), build_url("work", 1), build_url("edit-work", 1), build_url("uploads")):
         with CaptureQueriesContext(
             connection,
         ) as queries:
@@ -106,7 +106,7 @@ def test_work_shows_its_sightings_with_few_queries(ann: Client, inline: SyncRunn
 def test_ownership_warning_is_answered_in_a_browser(site: Site, studio: Owner) -> None:
     register_credited(site.inline, studio)
     visitor = site.member(studio, size=PHONE)
-    page = visitor.open(at("work", 1))
+    page = visitor.open(build_url("work", 1))
     page.locator("#doubts input[name=reason]").fill("He works for us.")
     page.locator("#doubts form button").click()
     page.locator("#doubts").get_by_text("He works for us.").wait_for()
@@ -119,7 +119,7 @@ def test_long_history_is_paginated_back_to_registration(ann: Client, inline: Syn
         WorkChange(work=row, number=n, at=now(), by="Ann", kind="edited", reason=f"Reason {n}.") for n in range(60)
     ]
     WorkChange.objects.bulk_create(changes)
-    first, second = (ann.get(at("work", 1), {"history": n}).content.decode() for n in (1, 2))
+    first, second = (ann.get(build_url("work", 1), {"history": n}).content.decode() for n in (1, 2))
     assert "Reason 59." in first
     assert "Reason 9." not in first
     assert 'href="?history=2#history"' in first
@@ -139,19 +139,26 @@ def test_work_page_shows_its_caption_and_mark(inline: SyncRunner) -> None:
     client.force_login(user)
     page = client.get(f"/o/studio/works/{work.number}/").content.decode()
     assert "12%" in page
-    assert MARK.partition("%(")[0] + "4%" in page
+    assert MARK_SENTENCE.partition("%(")[0] + "4%" in page
 
 
 @pytest.mark.long
 def test_fingerprint_only_picture_is_marked_as_not_stored(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     data = photograph(1)
-    register_stated(inline.services, studio, StatedPicture.from_features("harbour.jpg", len(data), extract(data)))
+    register_stated_picture(
+        inline.services, studio, StatedPicture.from_features("harbour.jpg", len(data), extract(data))
+    )
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(data)]))
     placeholder = Picture.objects.get(bytes_state="never")
-    pages = [ann.get(at("works")), ann.get(at("work", 1)), ann.get(at("cases")), ann.get(at("case", 1))]
+    pages = [
+        ann.get(build_url("works")),
+        ann.get(build_url("work", 1)),
+        ann.get(build_url("cases")),
+        ann.get(build_url("case", 1)),
+    ]
     for page in pages:
         text = page.content.decode()
         assert has_test_id(text, "only-stated")
         assert f"/{placeholder.digest}" not in text  # its name is confidential
-    assert Digest.of(data).hex in pages[1].content.decode()
+    assert Digest.from_bytes(data).hex in pages[1].content.decode()

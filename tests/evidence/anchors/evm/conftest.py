@@ -10,7 +10,7 @@ from tests.assets.evm_ledger import DIGEST, Ledger, running_ledger
 
 
 @pytest.fixture
-def running() -> Iterator[Ledger]:
+def local_ledger() -> Iterator[Ledger]:
     with running_ledger() as ledger:
         yield ledger
 
@@ -19,6 +19,6 @@ def running() -> Iterator[Ledger]:
 def evm_receipt() -> Receipt:
     with running_ledger() as ledger:
         for number in range(5):
-            other = Digest.of(bytes([number]))
+            other = Digest.from_bytes(bytes([number]))
             ledger.anchor().upgrade(other, ledger.anchor().submit(other))
         return ledger.complete(DIGEST)

@@ -12,7 +12,7 @@ import pytest
 from eth_keyfile import create_keyfile_json
 from eth_utils import to_checksum_address
 
-from evidence.anchors.evm.account import EvmAccount, account_from_environment, account_from_file
+from evidence.anchors.evm.account import EvmAccount, load_account_file, load_account_from_environment
 from exhibit.errors import ConfigError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from registry.configuration import load_config
@@ -23,38 +23,38 @@ from tests.assets.evm_chain import EvmChain, running_evm_chain
 from tests.assets.evm_ledger import ACCOUNT, DIGEST, KEY, Ledger
 
 
-def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:
+def test_key_file_is_private_plaintext_or_encrypted(tmp_path: Path) -> None:
     plain, locked, word = tmp_path / "plain", tmp_path / "locked.json", tmp_path / "word"
     plain.write_text(f"0x{KEY.hex()}\n")
     plain.chmod(0o644)
     with pytest.raises(ConfigError, match="chmod 600"):
-        account_from_file(plain)
+        load_account_file(plain)
     plain.chmod(stat.S_IRUSR)
     locked.write_text(json.dumps(create_keyfile_json(KEY, b"open sesame", iterations=2)))
     word.write_text("open sesame\n")
     word.chmod(0o644)
     with pytest.raises(ConfigError, match=r"/word\b"):
-        account_from_file(locked, word)
+        load_account_file(locked, word)
     word.chmod(0o600)
-    assert account_from_file(plain).address == account_from_file(locked, word).address == ACCOUNT.address
-    assert account_from_environment("KEY", {"KEY": KEY.hex()}).address == ACCOUNT.address
+    assert load_account_file(plain).address == load_account_file(locked, word).address == ACCOUNT.address
+    assert load_account_from_environment("KEY", {"KEY": KEY.hex()}).address == ACCOUNT.address
     word.write_text("guessed")
     for password in (None, word):
         with pytest.raises(ConfigError) as raised:
-            account_from_file(locked, password)
+            load_account_file(locked, password)
         assert "guessed" not in str(raised.value)
 
 
-def test_errors_in_an_encrypted_key_name_the_file_they_come_from(tmp_path: Path) -> None:
+def test_encrypted_key_errors_report_the_file(tmp_path: Path) -> None:
     locked, word = tmp_path / "locked.json", tmp_path / "word"
     keyfile = create_keyfile_json(KEY, b"open sesame", iterations=2)
     locked.write_text(json.dumps(keyfile))
     with pytest.raises(ConfigError, match=r"/word\b"):
-        account_from_file(locked, word)
+        load_account_file(locked, word)
     word.write_bytes(b"\xff")
     word.chmod(0o600)
     with pytest.raises(ConfigError, match=r"/word\b"):
-        account_from_file(locked, word)
+        load_account_file(locked, word)
     word.write_text("open sesame")
     wrong_keyfiles: tuple[dict[str, Any], ...] = (
         {},
@@ -66,29 +66,27 @@ def test_errors_in_an_encrypted_key_name_the_file_they_come_from(tmp_path: Path)
     for other in (*wrong_keyfiles, keyfile | {"crypto": {**keyfile["crypto"], "kdfparams": prf}}):
         locked.write_text(json.dumps(other))
         with pytest.raises(ConfigError, match=r"locked\.json"):
-            account_from_file(locked, word)
+            load_account_file(locked, word)
 
 
 @pytest.mark.parametrize("text", ["no key", "00" * 32, "07" * 31, "ff" * 32, ""])
-def test_what_is_no_key_is_refused_without_repeating_it(tmp_path: Path, text: str) -> None:
+def test_invalid_key_is_rejected_without_echo(tmp_path: Path, text: str) -> None:
     (tmp_path / "key").write_text(text)
     (tmp_path / "key").chmod(0o600)
-    from_files = [partial(account_from_file, tmp_path / name) for name in ("key", "absent")]
-    for call in (*from_files, partial(account_from_environment, "KEY", {"KEY": text})):
+    from_files = [partial(load_account_file, tmp_path / name) for name in ("key", "absent")]
+    for call in (*from_files, partial(load_account_from_environment, "KEY", {"KEY": text})):
         with pytest.raises(ConfigError) as raised:
             call()
         assert not text or text not in str(raised.value)
 
 
-def test_the_key_stands_in_no_text_of_the_account(running: Ledger) -> None:
+def test_key_never_appears_in_account_texts(local_ledger: Ledger) -> None:
     assert repr(ACCOUNT) == f"EvmAccount({to_checksum_address(ACCOUNT.address)})"
     assert KEY.hex() not in repr(vars(ACCOUNT))
-    assert KEY not in running.anchor().submit(DIGEST).proof
+    assert KEY not in local_ledger.anchor().submit(DIGEST).proof
 
 
-def test_without_the_optional_part_plain_keys_are_read_and_encrypted_ones_say_how_to_install_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_extra_allows_plain_keys_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     locked, word = tmp_path / "locked.json", tmp_path / "word"
     locked.write_text(json.dumps(create_keyfile_json(KEY, b"open sesame", iterations=2)))
     word.write_text("open sesame")
@@ -96,7 +94,7 @@ def test_without_the_optional_part_plain_keys_are_read_and_encrypted_ones_say_ho
     monkeypatch.setitem(sys.modules, "eth_keyfile", None)
     assert EvmAccount(KEY).address == ACCOUNT.address
     with pytest.raises(ServiceMissingError, match="Encrypted keys") as raised:
-        account_from_file(locked, word)
+        load_account_file(locked, word)
     assert "runtime evm" in str(raised.value.hint)
     assert not raised.value.retry
 
@@ -111,7 +109,7 @@ class EagerChain(EvmChain):
 
 
 @pytest.mark.django_db
-def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
+def test_command_deploys_contract_and_prints_settings(
     cli: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain = EagerChain([ACCOUNT.address])
@@ -136,8 +134,8 @@ def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
     assert KEY.hex() not in str(response)
 
 
-def test_an_account_with_little_balance_is_reported(running: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "can pay for some" in running.anchor().examine()
-    monkeypatch.setattr(running.chain, "eth_getBalance", lambda *_: hex(10**13))
+def test_low_balance_is_reported(local_ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "can pay for about" in local_ledger.anchor().examine()
+    monkeypatch.setattr(local_ledger.chain, "eth_getBalance", lambda *_: hex(10**13))
     with pytest.raises(ServiceMissingError, match=r"\d more"):
-        running.anchor().examine()
+        local_ledger.anchor().examine()

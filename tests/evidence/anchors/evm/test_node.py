@@ -40,25 +40,25 @@ SEALED_HEADERS: dict[str, tuple[bytes, bytes]] = {
 
 
 @pytest.mark.parametrize("agreement", SEALED_HEADERS)
-def test_a_header_is_written_as_its_chain_hashes_it(agreement: str) -> None:
+def test_header_hashes_as_on_its_chain(agreement: str) -> None:
     extra_data, hashed = SEALED_HEADERS[agreement]
     fields = [bytes([number + 1]) * 32 for number in range(15)]
     fields[12] = hashed
     header = rlp.encode(fields)
-    block = dict(zip(evm_node._HEADER.split(), ["0x" + field.hex() for field in fields], strict=True))
+    block = dict(zip(evm_node._HEADER_FIELDS.split(), ["0x" + field.hex() for field in fields], strict=True))
     block |= {"extraData": "0x" + extra_data.hex(), "hash": "0x" + keccak(header).hex()}
     assert evm_node.encode_header(block) == header
-    with pytest.raises(IntegrityError, match="own form"):
+    with pytest.raises(IntegrityError, match="another header format"):
         evm_node.encode_header({**block, "hash": "0x" + bytes(32).hex()})
 
 
-def test_an_older_node_that_gives_receipts_one_by_one_is_enough(running: Ledger) -> None:
-    running.chain.mutes.add("eth_getBlockReceipts")
-    assert running.complete(DIGEST).state is ReceiptState.COMPLETE
+def test_node_without_block_receipts_is_supported(local_ledger: Ledger) -> None:
+    local_ledger.chain.mutes.add("eth_getBlockReceipts")
+    assert local_ledger.complete(DIGEST).state is ReceiptState.COMPLETE
 
 
-def test_a_node_of_another_chain_is_refused(running: Ledger) -> None:
-    anchor = running.anchor()
+def test_node_of_other_chain_is_rejected(local_ledger: Ledger) -> None:
+    anchor = local_ledger.anchor()
     anchor.chain = 1
     with pytest.raises(ConfigError, match="1337 instead of 1"):
         anchor.submit(DIGEST)
@@ -79,29 +79,31 @@ def serve_altered_responses(chain: EvmChain, method: str, change: Callable[[Any]
 
 
 LIES: tuple[tuple[str, Callable[[Any], object], str], ...] = (
-    ("eth_getBlockByHash", lambda block: block.update(timestamp="0x1"), "headers of its own form"),
-    ("eth_getBlockByHash", lambda block: block.pop("hash"), "a form that is known"),
-    ("eth_getBlockReceipts", lambda receipts: receipts[0].update(cumulativeGasUsed="0x1"), "receipts of its own form"),
+    ("eth_getBlockByHash", lambda block: block.update(timestamp="0x1"), "another header format"),
+    ("eth_getBlockByHash", lambda block: block.pop("hash"), "an unknown form"),
+    ("eth_getBlockReceipts", lambda receipts: receipts[0].update(cumulativeGasUsed="0x1"), "another receipt format"),
 )
 
 
-def seal(block: dict[str, Any]) -> None:
+def to_qbft_block(block: dict[str, Any]) -> None:
     """Turn a block into one of QBFT."""
     extra_data, hashed = SEALED_HEADERS["qbft"]
-    names = [name for name in (*evm_node._HEADER.split(), *evm_node._FORK_FIELDS) if block.get(name) is not None]
-    header = rlp.encode([hashed if name == "extraData" else evm_node._field(name, block[name]) for name in names])
+    names = [name for name in (*evm_node._HEADER_FIELDS.split(), *evm_node._FORK_FIELDS) if block.get(name) is not None]
+    header = rlp.encode(
+        [hashed if name == "extraData" else evm_node._encode_field(name, block[name]) for name in names]
+    )
     block |= {"extraData": "0x" + extra_data.hex(), "hash": "0x" + keccak(header).hex()}
 
 
-def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(running: Ledger) -> None:
-    assert json.loads(running.complete(DIGEST).proof)["sealed"] == ""
-    other = Digest.of(b"another")
-    receipt = running.anchor().submit(other)
-    running.anchor().upgrade(other, receipt)
-    running.chain.mine_blocks()
-    running.chain.mutes.add("eth_getBlockReceipts")  # it would query a hash unknown to the chain
-    with serve_altered_responses(running.chain, "eth_getBlockByHash", seal) as url:
-        upgraded = running.anchor(url=url).upgrade(other, receipt)
+def test_receipt_stores_validator_seals_outside_hash(local_ledger: Ledger) -> None:
+    assert json.loads(local_ledger.complete(DIGEST).proof)["sealed"] == ""
+    other = Digest.from_bytes(b"another")
+    receipt = local_ledger.anchor().submit(other)
+    local_ledger.anchor().upgrade(other, receipt)
+    local_ledger.chain.mine_blocks()
+    local_ledger.chain.mutes.add("eth_getBlockReceipts")  # it would query a hash unknown to the chain
+    with serve_altered_responses(local_ledger.chain, "eth_getBlockByHash", to_qbft_block) as url:
+        upgraded = local_ledger.anchor(url=url).upgrade(other, receipt)
     assert json.loads(upgraded.proof)["sealed"] == SEALED_HEADERS["qbft"][0].hex()
     assert verify_proof(upgraded.proof, other).sealed_extra_data == SEALED_HEADERS["qbft"][0]
 
@@ -109,26 +111,29 @@ def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(
 NONSENSE = ("[]", "null", "{}", "<html>", '{"error": 1}', '{"result": "0xzz"}', '{"result": 7}')
 
 
-def test_a_node_that_lies_or_has_blocks_of_another_form_is_found_out(running: Ledger) -> None:
-    receipt = running.anchor().submit(DIGEST)
-    running.anchor().upgrade(DIGEST, receipt)
-    running.chain.mine_blocks()
+def test_lying_node_is_detected(local_ledger: Ledger) -> None:
+    receipt = local_ledger.anchor().submit(DIGEST)
+    local_ledger.anchor().upgrade(DIGEST, receipt)
+    local_ledger.chain.mine_blocks()
     for method, change, words in LIES:
-        with serve_altered_responses(running.chain, method, change) as url, pytest.raises(ExhibitError, match=words):
-            running.anchor(url=url).upgrade(DIGEST, receipt)
-    assert running.anchor().upgrade(DIGEST, receipt).time is not None
+        with (
+            serve_altered_responses(local_ledger.chain, method, change) as url,
+            pytest.raises(ExhibitError, match=words),
+        ):
+            local_ledger.anchor(url=url).upgrade(DIGEST, receipt)
+    assert local_ledger.anchor().upgrade(DIGEST, receipt).time is not None
 
 
-def test_a_node_that_talks_nonsense_is_a_missing_service(running: Ledger) -> None:
+def test_malformed_node_responses_are_a_missing_service(local_ledger: Ledger) -> None:
     server, answers = LoopbackServer(), list(NONSENSE)
     with server.serve(lambda _: HttpResponse(answers[0].encode())):
         while answers:
             with pytest.raises(ServiceMissingError):
-                running.anchor(url=server.url).submit(DIGEST)
+                local_ledger.anchor(url=server.url).submit(DIGEST)
             answers.pop(0)
 
 
-def test_a_providers_key_in_the_address_is_never_shown(running: Ledger) -> None:
+def test_provider_key_in_url_is_never_shown(local_ledger: Ledger) -> None:
     with pytest.raises(ServiceMissingError) as raised:
-        running.anchor(url="http://127.0.0.1:9/v3/secret-of-mine").submit(DIGEST)
+        local_ledger.anchor(url="http://127.0.0.1:9/v3/secret-of-mine").submit(DIGEST)
     assert "secret-of-mine" not in str(raised.value)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from eth_hash.auto import keccak
 from eth_keys.constants import SECPK1_N
 
-from evidence.anchors.evm.kind import EvmConfig, vouch
+from evidence.anchors.evm.kind import EvmConfig, build_pins
 from evidence.anchors.evm.proofs import recover_signer
 from evidence.formats.codec import FormatError
 from evidence.verdict.trust import Trust
@@ -23,7 +23,7 @@ from tests.assets.timestamp_kinds import bundle_of
 
 
 @pytest.mark.long
-def test_a_signer_is_whose_key_signed_by_another_library() -> None:
+def test_recovered_signer_matches_independent_library() -> None:
     for number in range(1, 25):
         digest = hashlib.sha256(bytes([number])).digest()
         key = ec.derive_private_key(int.from_bytes(hashlib.sha256(digest).digest(), "big"), ec.SECP256K1())
@@ -42,7 +42,7 @@ def test_a_signer_is_whose_key_signed_by_another_library() -> None:
 
 
 @pytest.mark.parametrize("what", STATES)
-def test_enough_seals_of_pinned_validators_make_a_block_count(what: str, tmp_path: Path) -> None:
+def test_block_counts_with_enough_pinned_validator_seals(what: str, tmp_path: Path) -> None:
     kind, pinned, state = STATES[what]
     files, trust = bundle_of([kind])
     path = write_zip(tmp_path / "bundle.zip", files)
@@ -50,13 +50,13 @@ def test_enough_seals_of_pinned_validators_make_a_block_count(what: str, tmp_pat
     assert str(check.state) == state, check.sentence
     if state == "passed":
         count = len(ADDRESSES) if what.startswith("all") else 3
-        assert f" {count} of 4 " in check.sentence
+        assert f" {count} of the 4 validators " in check.sentence
         assert (check.by, check.development) == ("Consortium", "A trial.")
     if what == "two":
-        assert "2 of 4 pinned validators; 3 are required" in check.sentence
+        assert "2 of the 4 validators on the trust list; 3 are required" in check.sentence
 
 
-def test_a_list_asks_for_two_thirds_of_different_validators() -> None:
+def test_list_requires_two_thirds_of_distinct_validators() -> None:
     trust = add_ledger(bundle_of([])[1], ledger())
     assert Trust.from_json(trust.to_json()).ledgers[-1].validators == ADDRESSES
     for wrong, words in (
@@ -71,13 +71,13 @@ def test_a_list_asks_for_two_thirds_of_different_validators() -> None:
             Trust.from_json(replace(trust, ledgers=(wrong,)).to_json())
 
 
-def test_an_installation_vouches_for_the_validators_of_its_settings() -> None:
+def test_installation_vouches_for_configured_validators() -> None:
     config = EvmConfig(
         kind="evm", name="consortium", urls=("https://a.example",), chain_id=7, key_variable="NO_SUCH_KEY",
         validators=ADDRESSES, quorum=3,
     )  # fmt: skip
     assert not any(config.faults.values())
-    [chain] = vouch([config], [], "our word", "for testing")
+    [chain] = build_pins([config], [], "our word", "for testing")
     assert (chain.chain, chain.blocks, chain.validators, chain.quorum) == (7, (), ADDRESSES, 3)
     [fault] = [message for message, is_so in replace(config, quorum=2).faults.items() if is_so]
     assert "two thirds of 4" in fault

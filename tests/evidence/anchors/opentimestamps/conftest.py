@@ -24,11 +24,11 @@ def anchor(chain: Chain) -> OpenTimestampsAnchor:
 
 
 @pytest.fixture(scope="module")
-def complete(tmp_path_factory: pytest.TempPathFactory) -> Receipt:
+def complete_receipt(tmp_path_factory: pytest.TempPathFactory) -> Receipt:
     with run_chain(tmp_path_factory.mktemp("chain")) as chain:
         anchor = anchor_to(chain)
         for other in range(4):
-            anchor.submit(Digest.of(bytes([other])))
+            anchor.submit(Digest.from_bytes(bytes([other])))
         receipt = anchor.submit(DIGEST)
         chain.mine_block()
         return anchor.upgrade(DIGEST, receipt)

@@ -24,13 +24,13 @@ from tests.assets.ots import DATA, DIGEST, SESSION, anchor_to
 CLIENT = Path(sys.executable).with_name("ots")
 
 
-def ots(chain: Chain, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run_ots(chain: Chain, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     node = chain.url.replace("http://", "http://user:password@")
     options = ["--no-cache", "--btc-regtest", "--bitcoin-node", node, "--no-default-whitelist", "-l", chain.url]
     return subprocess.run([CLIENT, *options, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def test_a_receipt_is_pending_until_a_block_attests_it(anchor: OpenTimestampsAnchor, chain: Chain) -> None:
+def test_receipt_is_pending_until_a_block_attests_it(anchor: OpenTimestampsAnchor, chain: Chain) -> None:
     pending = anchor.submit(DIGEST)
     assert (pending.state, pending.time, pending.development) == (ReceiptState.PENDING, None, True)
     assert anchor.upgrade(DIGEST, pending) is pending
@@ -44,39 +44,41 @@ def test_a_receipt_is_pending_until_a_block_attests_it(anchor: OpenTimestampsAnc
     assert anchor.upgrade(DIGEST, complete) is complete
 
 
-def test_a_complete_receipt_is_checked_without_any_server(complete: Receipt) -> None:
-    height, time = proofs.verify_proof(complete.proof, DIGEST, extract_headers(complete.material), "regtest")
-    assert (height, time) == (1, complete.time)
+def test_complete_receipt_verifies_offline(complete_receipt: Receipt) -> None:
+    height, time = proofs.verify_proof(
+        complete_receipt.proof, DIGEST, extract_headers(complete_receipt.material), "regtest"
+    )
+    assert (height, time) == (1, complete_receipt.time)
 
 
 @pytest.mark.long
-def test_the_usual_client_verifies_the_proof(anchor: OpenTimestampsAnchor, chain: Chain, tmp_path: Path) -> None:
+def test_standard_client_verifies_proof(anchor: OpenTimestampsAnchor, chain: Chain, tmp_path: Path) -> None:
     pending = anchor.submit(DIGEST)
     height = chain.mine_block()
     (tmp_path / "manifest.json").write_bytes(DATA)
     (tmp_path / "manifest.json.ots").write_bytes(anchor.upgrade(DIGEST, pending).proof)
-    done = ots(chain, "verify", "manifest.json.ots", cwd=tmp_path)
+    done = run_ots(chain, "verify", "manifest.json.ots", cwd=tmp_path)
     assert f"Bitcoin block {height} attests existence" in done.stdout + done.stderr
     assert done.returncode == 0
     (tmp_path / "manifest.json").write_bytes(DATA + b" ")
-    assert ots(chain, "verify", "manifest.json.ots", cwd=tmp_path).returncode != 0
+    assert run_ots(chain, "verify", "manifest.json.ots", cwd=tmp_path).returncode != 0
 
 
-def test_a_proof_that_the_usual_client_made_is_read(anchor: OpenTimestampsAnchor, chain: Chain, tmp_path: Path) -> None:
+def test_proof_of_standard_client_is_read(anchor: OpenTimestampsAnchor, chain: Chain, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(DATA)
-    stamped = ots(chain, "stamp", "-c", chain.url, "-m", "1", "manifest.json", cwd=tmp_path)
+    stamped = run_ots(chain, "stamp", "-c", chain.url, "-m", "1", "manifest.json", cwd=tmp_path)
     assert stamped.returncode == 0, stamped.stderr
     made_by_client = dataclasses.replace(anchor.submit(DIGEST), proof=(tmp_path / "manifest.json.ots").read_bytes())
     chain.mine_block()
     assert anchor.upgrade(DIGEST, made_by_client).state is ReceiptState.COMPLETE
 
 
-def test_calendars_never_see_the_digest_itself(chain: Chain) -> None:
+def test_calendars_never_see_the_digest(chain: Chain) -> None:
     received: list[bytes] = []
 
     def watch(question: HttpRequest) -> HttpResponse:
         received.append(question.body)
-        return chain.answer(question)
+        return chain.handle_request(question)
 
     server = LoopbackServer()
     with server.serve(watch):
@@ -86,7 +88,7 @@ def test_calendars_never_see_the_digest_itself(chain: Chain) -> None:
     assert DIGEST.raw not in received
 
 
-def test_one_calendar_of_several_is_enough(chain: Chain) -> None:
+def test_single_responding_calendar_is_enough(chain: Chain) -> None:
     stopped = LoopbackServer()
     stopped.close()
     receipt = anchor_to(chain, stopped.url, chain.url).submit(DIGEST)
@@ -96,7 +98,7 @@ def test_one_calendar_of_several_is_enough(chain: Chain) -> None:
         anchor_to(chain, stopped.url).submit(DIGEST)
 
 
-def test_a_calendar_that_talks_nonsense_is_a_missing_service(chain: Chain) -> None:
+def test_malformed_calendar_response_is_a_missing_service(chain: Chain) -> None:
     server = LoopbackServer()
     with (
         server.serve(lambda _: HttpResponse(b"nonsense")),
@@ -105,14 +107,14 @@ def test_a_calendar_that_talks_nonsense_is_a_missing_service(chain: Chain) -> No
         anchor_to(chain, server.url).submit(DIGEST)
 
 
-def test_a_silent_calendar_counts_as_nothing_new(tmp_path: Path) -> None:
+def test_silent_calendar_leaves_receipt_unchanged(tmp_path: Path) -> None:
     with run_chain(tmp_path) as chain:
         anchor = anchor_to(chain)
         receipt = anchor.submit(DIGEST)
     assert anchor.upgrade(DIGEST, receipt) is receipt
 
 
-def test_only_known_calendars_are_asked(anchor: OpenTimestampsAnchor) -> None:
+def test_only_configured_calendars_are_queried(anchor: OpenTimestampsAnchor) -> None:
     requested: list[str] = []
 
     def watch(question: HttpRequest) -> HttpResponse:
@@ -128,7 +130,7 @@ def test_only_known_calendars_are_asked(anchor: OpenTimestampsAnchor) -> None:
     assert requested == []
 
 
-def test_a_calendar_that_names_a_block_without_the_digest_is_found_out(chain: Chain) -> None:
+def test_false_block_attestation_is_rejected(chain: Chain) -> None:
     height = chain.mine_block()
 
     def lie(question: HttpRequest) -> HttpResponse:
@@ -146,13 +148,13 @@ def test_a_calendar_that_names_a_block_without_the_digest_is_found_out(chain: Ch
             anchor.upgrade(DIGEST, receipt)
 
 
-def test_a_receipt_of_another_digest_is_not_upgraded(anchor: OpenTimestampsAnchor) -> None:
+def test_receipt_of_other_digest_is_not_upgraded(anchor: OpenTimestampsAnchor) -> None:
     receipt = anchor.submit(DIGEST)
     with pytest.raises(IntegrityError, match="digest"):
-        anchor.upgrade(Digest.of(b"other"), receipt)
+        anchor.upgrade(Digest.from_bytes(b"other"), receipt)
 
 
-def test_what_the_calendars_gave_is_kept_while_the_node_is_silent(chain: Chain) -> None:
+def test_calendar_responses_are_stored_while_node_is_silent(chain: Chain) -> None:
     stopped = LoopbackServer()
     stopped.close()
     blocks = JsonRpcBlocks(stopped.url, SESSION, "regtest")

@@ -16,15 +16,15 @@ from exhibit.ports import ReceiptState
 from tests.assets.ots import DIGEST, SESSION, anchor_to
 
 
-def test_blocks_that_anybody_can_make_count_in_development_only(chain: Chain) -> None:
+def test_regtest_blocks_count_only_in_development(chain: Chain) -> None:
     blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
-    with pytest.raises(ConfigError, match="anybody can make"):
+    with pytest.raises(ConfigError, match="anyone can create"):
         OpenTimestampsAnchor("local", [chain.url], blocks, development=False, session=SESSION)
     with pytest.raises(ConfigError, match="no calendar"):
         OpenTimestampsAnchor("local", [], blocks, development=True, session=SESSION)
 
 
-def test_the_main_chain_needs_six_confirmations(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_main_chain_needs_six_confirmations(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(opentimestamps.CONFIRMATIONS, "regtest", 6)
     anchor = anchor_to(chain)
     receipt = anchor.submit(DIGEST)
@@ -37,17 +37,17 @@ def test_the_main_chain_needs_six_confirmations(chain: Chain, monkeypatch: pytes
     assert anchor.upgrade(DIGEST, attested).state is ReceiptState.COMPLETE
 
 
-def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
+def test_explorer_headers_equal_node_headers(chain: Chain) -> None:
     chain.mine_block()
     node = JsonRpcBlocks(chain.url, SESSION, "regtest")
-    first = chain.blocks.header(1)
+    first = chain.blocks.get_header(1)
     assert first is not None
 
     def explorer(question: HttpRequest) -> HttpResponse:
         responses = {
             "/api/blocks/tip/height": "1",
-            "/api/block-height/1": parse_header(first).text,
-            f"/api/block/{parse_header(first).text}/header": first.hex(),
+            "/api/block-height/1": parse_header(first).display_hash,
+            f"/api/block/{parse_header(first).display_hash}/header": first.hex(),
         }
         text = responses.get(question.path)
         return HttpResponse((text or "Block not found").encode(), "text/plain", 200 if text else 404)
@@ -55,38 +55,40 @@ def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
     server = LoopbackServer()
     with server.serve(explorer):
         esplora = EsploraBlocks(f"{server.url}/api/", SESSION)
-        assert (esplora.tip(), esplora.header(1)) == (node.tip(), node.header(1)) == (1, first)
+        assert (
+            (esplora.get_tip_height(), esplora.fetch_header(1))
+            == (node.get_tip_height(), node.fetch_header(1))
+            == (1, first)
+        )
         for source in (esplora, node):
             with pytest.raises(ServiceMissingError):
-                source.header(2)
+                source.fetch_header(2)
 
 
-def test_a_node_is_queried_with_the_credentials_that_its_file_holds_at_that_moment(
-    chain: Chain, tmp_path: Path
-) -> None:
+def test_node_credentials_are_reread_from_file(chain: Chain, tmp_path: Path) -> None:
     cookie = tmp_path / ".cookie"
     requests: list[str] = []
 
     def strict(question: HttpRequest) -> HttpResponse:
         requests.append(question.headers.get("authorization", ""))
-        return chain.answer(question) if requests[-1] == expected else HttpResponse(b"", "text/plain", 401)
+        return chain.handle_request(question) if requests[-1] == expected else HttpResponse(b"", "text/plain", 401)
 
     server = LoopbackServer()
     with server.serve(strict):
         blocks = JsonRpcBlocks(server.url, SESSION, "regtest", cookie)
-        with pytest.raises(ServiceMissingError, match=r"cookie can't be read"):
-            blocks.tip()
+        with pytest.raises(ServiceMissingError, match=r"cookie cannot be read"):
+            blocks.get_tip_height()
         for line in ("__cookie__:1a2b", "anna:with:colon"):
             cookie.write_text(f"{line}\n")
             expected = "Basic " + base64.b64encode(line.encode()).decode()
-            assert blocks.tip() == chain.blocks.tip
+            assert blocks.get_tip_height() == chain.blocks.tip_height
         cookie.write_text("anna:guessed")
-        with pytest.raises(ServiceMissingError, match="other credentials") as raised:
-            blocks.tip()
+        with pytest.raises(ServiceMissingError, match="rejected the credentials") as raised:
+            blocks.get_tip_height()
     assert "guessed" not in str(raised.value)
 
 
-def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(chain: Chain) -> None:
+def test_proof_stays_pending_without_block_source(chain: Chain) -> None:
     alone = OpenTimestampsAnchor("local", [chain.url], None, development=True, session=SESSION)
     pending = alone.submit(DIGEST)
     chain.mine_block()
@@ -97,7 +99,7 @@ def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(ch
 
 
 @pytest.mark.parametrize("answer", ["[]", "null", "{}", '{"error": null, "result": "00"}', "<html>", '{"error": 1}'])
-def test_a_node_that_talks_nonsense_is_a_missing_service(answer: str) -> None:
+def test_malformed_node_response_is_a_missing_service(answer: str) -> None:
     server = LoopbackServer()
     with server.serve(lambda _: HttpResponse(answer.encode())), pytest.raises(ServiceMissingError):
-        JsonRpcBlocks(server.url, SESSION, "regtest").header(1)
+        JsonRpcBlocks(server.url, SESSION, "regtest").fetch_header(1)

@@ -42,13 +42,13 @@ def calendar(answer: Callable[[bytes], Timestamp], asked: list[str] | None = Non
         yield server.url
 
 
-def attested(message: bytes, height: int) -> Timestamp:
+def build_attested_stamp(message: bytes, height: int) -> Timestamp:
     stamp = Timestamp(message)
     stamp.attestations.add(BitcoinBlockHeaderAttestation(height))
     return stamp
 
 
-def deep(message: bytes) -> Timestamp:
+def build_deep_stamp(message: bytes) -> Timestamp:
     stamp = tip = Timestamp(message)
     for _ in range(254):
         tip = tip.ops.add(OpAppend(b"x"))
@@ -56,7 +56,7 @@ def deep(message: bytes) -> Timestamp:
     return stamp
 
 
-def long(message: bytes) -> Timestamp:
+def build_long_stamp(message: bytes) -> Timestamp:
     stamp = Timestamp(message)
     for number in range(10):
         tip = stamp.ops.add(OpAppend(bytes([number]) * 1500))
@@ -64,8 +64,10 @@ def long(message: bytes) -> Timestamp:
     return stamp
 
 
-@pytest.mark.parametrize("answer", [deep, long, lambda message: attested(message, 1)])
-def test_what_one_calendar_answers_ruins_nothing_of_another(chain: Chain, answer: Callable[[bytes], Timestamp]) -> None:
+@pytest.mark.parametrize(
+    "answer", [build_deep_stamp, build_long_stamp, lambda message: build_attested_stamp(message, 1)]
+)
+def test_bad_calendar_does_not_spoil_other_calendars(chain: Chain, answer: Callable[[bytes], Timestamp]) -> None:
     with calendar(answer) as url:
         for calendars in ((url, chain.url), (chain.url, url)):
             anchor = anchor_to(chain, *calendars)
@@ -76,8 +78,10 @@ def test_what_one_calendar_answers_ruins_nothing_of_another(chain: Chain, answer
             assert anchor.verify(DIGEST, complete) == complete.time
 
 
-@pytest.mark.parametrize(("answer", "words"), [(deep, "cannot be read"), (long, "did not respond")])
-def test_an_answer_that_is_too_long_or_makes_the_proof_too_deep_is_left_out(
+@pytest.mark.parametrize(
+    ("answer", "words"), [(build_deep_stamp, "cannot be read"), (build_long_stamp, "did not respond")]
+)
+def test_too_long_or_too_deep_response_is_omitted(
     chain: Chain, answer: Callable[[bytes], Timestamp], words: str
 ) -> None:
     with calendar(answer) as url:
@@ -87,9 +91,9 @@ def test_an_answer_that_is_too_long_or_makes_the_proof_too_deep_is_left_out(
             anchor_to(chain, url).submit(DIGEST)
 
 
-def test_a_wrong_path_to_the_same_block_hides_no_good_one(chain: Chain) -> None:
-    height = chain.blocks.tip + 1
-    with calendar(lambda message: attested(message, height)) as url:
+def test_wrong_path_does_not_hide_valid_path_to_same_block(chain: Chain) -> None:
+    height = chain.blocks.tip_height + 1
+    with calendar(lambda message: build_attested_stamp(message, height)) as url:
         anchor = anchor_to(chain, url, chain.url)
         receipt = anchor.submit(DIGEST)
         assert chain.mine_block() == height
@@ -99,7 +103,7 @@ def test_a_wrong_path_to_the_same_block_hides_no_good_one(chain: Chain) -> None:
     assert anchor.verify(DIGEST, complete) == complete.time
 
 
-def test_a_silent_calendar_is_not_waited_for_again_at_once(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_calendar_is_not_retried_immediately(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     requested: list[str] = []
     real = fetch.send_request
 
@@ -121,12 +125,12 @@ def test_a_silent_calendar_is_not_waited_for_again_at_once(chain: Chain, monkeyp
     assert sum(url.startswith(stopped.url) for url in requested) == 3
 
 
-def test_a_part_whose_block_is_known_is_not_asked_for_again(chain: Chain) -> None:
+def test_attested_branch_is_not_requested_again(chain: Chain) -> None:
     requested: list[str] = []
 
     def watch(question: HttpRequest) -> HttpResponse:
         requested.append(question.method)
-        return chain.answer(question)
+        return chain.handle_request(question)
 
     server = LoopbackServer()
     with server.serve(watch):

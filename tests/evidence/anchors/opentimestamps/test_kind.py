@@ -11,8 +11,8 @@ from evidence.anchors.opentimestamps.kind import (
     OpenTimestampsConfig,
     TrustedChain,
     build,
+    build_pins,
     verify,
-    vouch,
 )
 from evidence.formats.errors import UntrustedIssuerError
 from exhibit.digests import Digest
@@ -22,7 +22,7 @@ from tests.assets.ots import DIGEST, SESSION
 CONFIG = OpenTimestampsConfig(kind="opentimestamps", name="Bit", urls=("https://a.example",))
 
 
-def test_blocks_come_from_a_node_or_an_explorer_and_not_from_both() -> None:
+def test_blocks_come_from_node_or_explorer_but_not_both() -> None:
     node = replace(CONFIG, bitcoin_source="https://node.example")
     explorer = replace(CONFIG, bitcoin_explorer="https://explorer.example")
     assert explorer.addresses == ("https://a.example", "https://explorer.example")
@@ -32,16 +32,21 @@ def test_blocks_come_from_a_node_or_an_explorer_and_not_from_both() -> None:
     assert any(replace(node, bitcoin_explorer="https://b.example").faults.values())
 
 
-def test_a_block_for_trials_counts_by_its_hash_and_two_hours_later(complete: Receipt) -> None:
-    material = dict(complete.material)
-    [chain] = vouch((), [(DIGEST, complete)], "", "made at will")
-    attested = verify(DIGEST, complete.proof, material, (chain,), "seal")
-    assert complete.time is not None
-    assert attested.time == complete.time + CLOCK_TOLERANCE
+def test_development_block_counts_by_hash_two_hours_later(complete_receipt: Receipt) -> None:
+    material = dict(complete_receipt.material)
+    [chain] = build_pins((), [(DIGEST, complete_receipt)], "", "made at will")
+    attested = verify(DIGEST, complete_receipt.proof, material, (chain,), "seal")
+    assert complete_receipt.time is not None
+    assert attested.time == complete_receipt.time + CLOCK_TOLERANCE
     assert timedelta(hours=2) == CLOCK_TOLERANCE
     assert attested.label == "made at will"
     main = TrustedChain("Bitcoin", "main", 1.0, (), development=False, label="")
-    for chains in ((), (main,), (replace(chain, blocks=(Digest.of(b"another"),)),), (replace(chain, blocks=()),)):
-        with pytest.raises(UntrustedIssuerError, match="does not meet the rules of any pinned chain"):
-            verify(DIGEST, complete.proof, material, chains, "seal")
-    assert vouch((), [(DIGEST, replace(complete, development=False))], "", "") == ()
+    for chains in (
+        (),
+        (main,),
+        (replace(chain, blocks=(Digest.from_bytes(b"another"),)),),
+        (replace(chain, blocks=()),),
+    ):
+        with pytest.raises(UntrustedIssuerError, match="a chain whose rules block 1 meets"):
+            verify(DIGEST, complete_receipt.proof, material, chains, "seal")
+    assert build_pins((), [(DIGEST, replace(complete_receipt, development=False))], "", "") == ()

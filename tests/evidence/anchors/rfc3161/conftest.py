@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.development.authority import Authority, run_authority
+from evidence.development.authority import DevelopmentAuthority, run_authority
 from exhibit.ports import Receipt
 from tests.assets.timestamp_authorities import DIGEST, anchor_to
 
@@ -16,11 +16,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def authority(folder: Path) -> Iterator[Authority]:
+def authority(folder: Path) -> Iterator[DevelopmentAuthority]:
     with run_authority(folder) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def receipt(authority: Authority) -> Receipt:
+def receipt(authority: DevelopmentAuthority) -> Receipt:
     return anchor_to(authority.url, authority.root_pem).submit(DIGEST)

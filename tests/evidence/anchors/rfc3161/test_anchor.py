@@ -12,7 +12,7 @@ from cryptography import x509
 
 from evidence.anchors.rfc3161 import anchor as rfc3161
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.development.authority import Authority
+from evidence.development.authority import DevelopmentAuthority
 from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.clock import now
 from exhibit.errors import ConfigError, IntegrityError, RefusedError, ServiceMissingError
@@ -23,7 +23,7 @@ from tests.assets.timestamp_authorities import DATA, DIGEST, anchor_to
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
 
 
-def test_a_timestamp_is_complete_at_once_and_close_to_now(authority: Authority, receipt: Receipt) -> None:
+def test_timestamp_is_complete_at_once_with_current_time(authority: DevelopmentAuthority, receipt: Receipt) -> None:
     assert (receipt.kind, receipt.witness, receipt.development) == ("rfc3161", "development", True)
     assert receipt.state is ReceiptState.COMPLETE
     assert receipt.time is not None
@@ -33,7 +33,7 @@ def test_a_timestamp_is_complete_at_once_and_close_to_now(authority: Authority, 
     assert anchor.upgrade(DIGEST, receipt) is receipt
 
 
-def test_chain_and_revocation_lists_go_along(receipt: Receipt) -> None:
+def test_receipt_includes_chain_and_revocation_lists(receipt: Receipt) -> None:
     names = [name for name, _ in receipt.material]
     assert sum(name.startswith("certificate-") for name in names) == 3
     assert sum(name.startswith("crl-") for name in names) == 2
@@ -41,7 +41,7 @@ def test_chain_and_revocation_lists_go_along(receipt: Receipt) -> None:
 
 
 @needs_openssl
-def test_openssl_accepts_the_reply_with_every_revocation_list(receipt: Receipt, tmp_path: Path) -> None:
+def test_openssl_accepts_reply_with_all_revocation_lists(receipt: Receipt, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(DATA)
     (tmp_path / "stamp.tsr").write_bytes(receipt.proof)
     (tmp_path / "trust.pem").write_bytes(b"".join(data for _, data in receipt.material))
@@ -52,22 +52,22 @@ def test_openssl_accepts_the_reply_with_every_revocation_list(receipt: Receipt, 
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode != 0
 
 
-def test_a_second_library_accepts_the_reply(authority: Authority, receipt: Receipt) -> None:
+def test_second_library_accepts_reply(authority: DevelopmentAuthority, receipt: Receipt) -> None:
     root = x509.load_pem_x509_certificate(authority.root_pem)
     response = rfc3161_client.decode_timestamp_response(receipt.proof)
     verifier = rfc3161_client.VerifierBuilder().add_root_certificate(root).build()
     assert verifier.verify_message(response, DATA)
 
 
-def test_an_authority_that_answers_with_an_old_reply_is_found_out(authority: Authority, receipt: Receipt) -> None:
+def test_replayed_reply_is_rejected(authority: DevelopmentAuthority, receipt: Receipt) -> None:
     server = LoopbackServer()
     with server.serve(lambda _: HttpResponse(receipt.proof)), pytest.raises(IntegrityError, match="different request"):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
 
 
-def test_a_refusal_is_reported_in_the_authoritys_own_words(authority: Authority) -> None:
+def test_refusal_includes_reason_of_authority(authority: DevelopmentAuthority) -> None:
     def refuse(question: HttpRequest) -> HttpResponse:
-        return HttpResponse(authority.stamp(question.body[:-1]))
+        return HttpResponse(authority.create_response(question.body[:-1]))
 
     server = LoopbackServer()
     with server.serve(refuse), pytest.raises(ServiceMissingError, match="request"):
@@ -77,13 +77,13 @@ def test_a_refusal_is_reported_in_the_authoritys_own_words(authority: Authority)
 @pytest.mark.parametrize(
     "answer", [HttpResponse(b"busy", "text/plain", 503), HttpResponse(b"x" * (2 << 20)), HttpResponse(b"", status=404)]
 )
-def test_an_authority_that_does_not_serve_is_a_missing_service(authority: Authority, answer: HttpResponse) -> None:
+def test_failing_authority_is_a_missing_service(authority: DevelopmentAuthority, answer: HttpResponse) -> None:
     server = LoopbackServer()
     with server.serve(lambda _: answer), pytest.raises(ServiceMissingError):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
 
 
-def test_an_authority_that_is_not_there_is_a_missing_service(authority: Authority) -> None:
+def test_unreachable_authority_is_a_missing_service(authority: DevelopmentAuthority) -> None:
     server = LoopbackServer()
     server.close()
     with pytest.raises(ServiceMissingError) as raised:
@@ -91,26 +91,26 @@ def test_an_authority_that_is_not_there_is_a_missing_service(authority: Authorit
     assert raised.value.retry
 
 
-def test_a_private_address_is_refused(authority: Authority) -> None:
+def test_private_address_is_rejected(authority: DevelopmentAuthority) -> None:
     with pytest.raises(RefusedError) as raised:
         anchor_to(authority.url, authority.root_pem, guard=Guard()).submit(DIGEST)
     assert raised.value.reason == "private-address"
 
 
-def test_a_timestamp_is_valid_without_the_revocation_lists(authority: Authority, tmp_path: Path) -> None:
+def test_timestamp_is_valid_without_revocation_lists(authority: DevelopmentAuthority, tmp_path: Path) -> None:
     server = LoopbackServer()
-    elsewhere = Authority(tmp_path, "http://127.0.0.1:9")
-    with server.serve(lambda question: HttpResponse(elsewhere.stamp(question.body))):
+    elsewhere = DevelopmentAuthority(tmp_path, "http://127.0.0.1:9")
+    with server.serve(lambda question: HttpResponse(elsewhere.create_response(question.body))):
         receipt = anchor_to(server.url, elsewhere.root_pem).submit(DIGEST)
     assert [name for name, _ in receipt.material if name.startswith("crl-")] == []
 
 
-def test_revocation_lists_that_could_not_be_had_are_added_while_they_hold_at_the_stamped_time(tmp_path: Path) -> None:
+def test_missing_revocation_lists_are_added_later(tmp_path: Path) -> None:
     server, lists = LoopbackServer(), [HttpResponse(b"", status=503)]
-    elsewhere = Authority(tmp_path, server.url)
+    elsewhere = DevelopmentAuthority(tmp_path, server.url)
 
     def answer(question: HttpRequest) -> HttpResponse:
-        return lists[0] if question.path == "/issuing.crl" and lists else elsewhere.answer(question)
+        return lists[0] if question.path == "/issuing.crl" and lists else elsewhere.handle_request(question)
 
     with server.serve(answer):
         early = anchor_to(server.url, elsewhere.root_pem).submit(DIGEST)
@@ -129,17 +129,15 @@ def test_revocation_lists_that_could_not_be_had_are_added_while_they_hold_at_the
     assert (whole.proof, whole.time) == (early.proof, early.time)
 
 
-def test_a_revocation_list_serves_several_timestamps_and_a_list_that_is_too_long_is_left_out(
-    authority: Authority, tmp_path: Path
-) -> None:
+def test_revocation_list_is_reused_and_oversized_is_omitted(authority: DevelopmentAuthority, tmp_path: Path) -> None:
     requested: list[str] = []
     server = LoopbackServer()
-    elsewhere = Authority(tmp_path, server.url)
-    long = b"\x30" * (rfc3161.MAX_REVOCATION_LIST + 1)
+    elsewhere = DevelopmentAuthority(tmp_path, server.url)
+    long = b"\x30" * (rfc3161.MAX_REVOCATION_LIST_BYTES + 1)
 
     def answer(question: HttpRequest) -> HttpResponse:
         requested.append(question.path)
-        return HttpResponse(long) if question.path == "/root.crl" else elsewhere.answer(question)
+        return HttpResponse(long) if question.path == "/root.crl" else elsewhere.handle_request(question)
 
     with server.serve(answer):
         anchor = anchor_to(server.url, elsewhere.root_pem)
@@ -149,9 +147,7 @@ def test_a_revocation_list_serves_several_timestamps_and_a_list_that_is_too_long
     assert sum(name.startswith("crl-") for name, _ in receipt.material) == 1
 
 
-def test_only_some_revocation_lists_are_requested_with_one_timestamp(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_revocation_list_requests_are_limited(authority: DevelopmentAuthority, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         rfc3161, "_list_revocation_urls", lambda _: [f"{authority.url}/{number}" for number in range(50)]
     )
@@ -161,7 +157,7 @@ def test_only_some_revocation_lists_are_requested_with_one_timestamp(
     assert len(requested) == rfc3161.MAX_LISTS
 
 
-def test_an_anchor_without_roots_does_not_start() -> None:
+def test_anchor_without_roots_raises() -> None:
     for roots in ([], [b"not a certificate"]):
         with pytest.raises(ConfigError):
             anchor_to("http://127.0.0.1:9", *roots)

@@ -11,17 +11,17 @@ from cryptography import x509
 
 from evidence.anchors.rfc3161 import stamps as rfc3161
 from evidence.anchors.rfc3161.anchor import create_request
-from evidence.anchors.rfc3161.stamps import Response
+from evidence.anchors.rfc3161.stamps import TimestampResponse
 from evidence.development import certificates
-from evidence.development.authority import Authority
+from evidence.development.authority import DevelopmentAuthority
 from evidence.formats.errors import UntrustedIssuerError
 from exhibit.errors import IntegrityError
 from exhibit.ports import Receipt
 from tests.assets.timestamp_authorities import DIGEST, anchor_to
 
 
-def test_a_reply_whose_certificates_are_out_of_order_verifies(authority: Authority, receipt: Receipt) -> None:
-    response = Response.load(receipt.proof)
+def test_reply_with_unordered_certificates_verifies(authority: DevelopmentAuthority, receipt: Receipt) -> None:
+    response = TimestampResponse.load(receipt.proof)
     signed = response["time_stamp_token"]["content"]
     reordered = cms.CertificateSet()
     for der in sorted((choice.dump() for choice in signed["certificates"]), reverse=True):
@@ -36,16 +36,13 @@ def test_a_reply_whose_certificates_are_out_of_order_verifies(authority: Authori
 
 
 @pytest.mark.long
-def test_a_changed_byte_in_a_certificate_that_the_chain_needs_is_noticed(
-    authority: Authority, receipt: Receipt
-) -> None:
+def test_changed_byte_of_needed_certificate_is_detected(authority: DevelopmentAuthority, receipt: Receipt) -> None:
     anchor, reply = anchor_to(authority.url, authority.root_pem), receipt.proof
     unnoticed = []
     for needed in (authority.hierarchy.unit, authority.hierarchy.issuing):
         start = reply.index(needed.der)
-        unread = (
-            start + len(needed.der) - len(x509.load_der_x509_certificate(needed.der).signature) - 1
-        )  # remaining bits
+        # Remaining bits
+        unread = start + len(needed.der) - len(x509.load_der_x509_certificate(needed.der).signature) - 1
         for place in {*range(start, start + len(needed.der), 7)} - {unread}:
             proof = reply[:place] + bytes([reply[place] ^ 1]) + reply[place + 1 :]
             changed = dataclasses.replace(receipt, proof=proof, material=())
@@ -57,10 +54,10 @@ def test_a_changed_byte_in_a_certificate_that_the_chain_needs_is_noticed(
     assert unnoticed == []
 
 
-def test_a_self_made_authority_is_an_unknown_timestamp_service(authority: Authority, tmp_path: Path) -> None:
-    forger = Authority(tmp_path, authority.url)
-    reply = forger.stamp(create_request(DIGEST, 1))
-    with pytest.raises(UntrustedIssuerError, match="no pinned root"):
+def test_self_signed_authority_is_unknown(authority: DevelopmentAuthority, tmp_path: Path) -> None:
+    forger = DevelopmentAuthority(tmp_path, authority.url)
+    reply = forger.create_response(create_request(DIGEST, 1))
+    with pytest.raises(UntrustedIssuerError, match="root certificate is not listed"):
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
     with pytest.raises(UntrustedIssuerError):
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [forger.root_pem, forger.hierarchy.issuing.pem])
@@ -68,28 +65,28 @@ def test_a_self_made_authority_is_an_unknown_timestamp_service(authority: Author
         rfc3161.verify_reply(reply, DIGEST, [])
 
 
-def test_a_missing_intermediate_is_found_among_the_material(authority: Authority) -> None:
+def test_missing_intermediate_is_found_among_supplied_certificates(authority: DevelopmentAuthority) -> None:
     h = authority.hierarchy
     alone = dataclasses.replace(h, issuing=h.unit)
-    lonely = object.__new__(Authority)
+    lonely = object.__new__(DevelopmentAuthority)
     lonely.url, lonely.hierarchy = authority.url, alone
-    reply = lonely.stamp(create_request(DIGEST, 1))
+    reply = lonely.create_response(create_request(DIGEST, 1))
     with pytest.raises(UntrustedIssuerError):
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
     rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [h.issuing.pem])
 
 
-def test_a_certificate_that_is_not_for_time_stamping_fails(authority: Authority) -> None:
+def test_certificate_without_time_stamping_usage_fails(authority: DevelopmentAuthority) -> None:
     h = authority.hierarchy
-    misused = object.__new__(Authority)
+    misused = object.__new__(DevelopmentAuthority)
     misused.url, misused.hierarchy = authority.url, dataclasses.replace(h, unit=h.issuing)
     with pytest.raises(IntegrityError, match="certificate chain"):
-        rfc3161.verify_reply(misused.stamp(create_request(DIGEST, 1)), DIGEST, [authority.root_pem])
+        rfc3161.verify_reply(misused.create_response(create_request(DIGEST, 1)), DIGEST, [authority.root_pem])
 
 
-def test_a_certificate_that_had_expired_at_the_time_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificate_expired_at_timestamp_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "LIFE", timedelta(hours=1))
-    late = Authority(tmp_path, "http://127.0.0.1:1")
+    late = DevelopmentAuthority(tmp_path, "http://127.0.0.1:1")
     with pytest.raises(IntegrityError, match="certificate chain") as raised:
-        rfc3161.verify_reply(late.stamp(create_request(DIGEST, 1)), DIGEST, [late.root_pem])
+        rfc3161.verify_reply(late.create_response(create_request(DIGEST, 1)), DIGEST, [late.root_pem])
     assert not isinstance(raised.value, UntrustedIssuerError)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority, build, verify, vouch
-from evidence.development.authority import Authority
+from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority, build, build_pins, verify
+from evidence.development.authority import DevelopmentAuthority
 from evidence.formats.errors import UntrustedIssuerError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
@@ -17,13 +17,13 @@ from tests.assets.timestamp_authorities import DIGEST
 
 
 @pytest.fixture
-def config(folder: Path, authority: Authority) -> Rfc3161Config:
+def config(folder: Path, authority: DevelopmentAuthority) -> Rfc3161Config:
     path = folder / "roots.pem"
     path.write_bytes(authority.root_pem)
     return Rfc3161Config(kind="rfc3161", name="Ann", urls=(authority.url,), development=True, roots=path)
 
 
-def test_wrong_settings_are_named(config: Rfc3161Config) -> None:
+def test_invalid_settings_are_reported(config: Rfc3161Config) -> None:
     assert not any(config.faults.values())
     wrong = replace(config, roots=Path("/no/roots"), urls=("http://a", "http://b"), qualified="2024-01-01")
     faults = [message for message, is_so in wrong.faults.items() if is_so]
@@ -31,43 +31,39 @@ def test_wrong_settings_are_named(config: Rfc3161Config) -> None:
     assert [name in fault for name, fault in zip(settings, faults, strict=True)] == [True, True, True]
 
 
-def test_an_authority_that_was_queried_can_be_pickled_to_another_process(
-    config: Rfc3161Config, receipt: Receipt
-) -> None:
-    [pinned_authority] = vouch((config,), (), "for testing", "")
+def test_queried_authority_can_be_pickled(config: Rfc3161Config, receipt: Receipt) -> None:
+    [pinned_authority] = build_pins((config,), (), "for testing", "")
     verify(DIGEST, receipt.proof, dict(receipt.material), (pinned_authority,), "seal")
     assert pickle.loads(pickle.dumps(pinned_authority)) == pinned_authority  # noqa: S301 - made here
 
 
-def test_a_timestamp_names_the_authority_that_the_trust_list_vouches_for(
-    config: Rfc3161Config, receipt: Receipt
-) -> None:
+def test_timestamp_is_attributed_to_pinned_authority(config: Rfc3161Config, receipt: Receipt) -> None:
     anchor = build(config, SESSION)
     assert (anchor.name, anchor.verify(DIGEST, receipt)) == ("Ann", receipt.time)
-    [pinned_authority] = vouch((config, replace(config, roots=None)), (), "for testing", "")
+    [pinned_authority] = build_pins((config, replace(config, roots=None)), (), "for testing", "")
     stranger = TrustedAuthority("Bob", (), development=False, label="")
     attested = verify(DIGEST, receipt.proof, dict(receipt.material), (stranger, pinned_authority), "seal")
-    assert (attested.time, attested.by, attested.label) == (receipt.time, "Ann", "for testing")
+    assert (attested.time, attested.trust_entry, attested.label) == (receipt.time, "Ann", "for testing")
     assert attested.sentence.startswith("Ann (RFC 3161)")
     with pytest.raises(UntrustedIssuerError):
         verify(DIGEST, receipt.proof, dict(receipt.material), (stranger,), "seal")
     with pytest.raises(IntegrityError, match="digest"):
-        verify(Digest.of(b"other"), receipt.proof, dict(receipt.material), (pinned_authority,), "seal")
+        verify(Digest.from_bytes(b"other"), receipt.proof, dict(receipt.material), (pinned_authority,), "seal")
 
 
-def test_roots_that_are_none_are_named(config: Rfc3161Config, tmp_path: Path) -> None:
+def test_invalid_roots_are_reported(config: Rfc3161Config, tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="cannot be read"):
-        vouch((replace(config, roots=tmp_path / "absent"),), (), "", "")
+        build_pins((replace(config, roots=tmp_path / "absent"),), (), "", "")
     (tmp_path / "junk").write_bytes(b"junk")
     with pytest.raises(WrongUseError, match="root certificates of Ann"):
-        vouch((replace(config, roots=tmp_path / "junk"),), (), "", "")
+        build_pins((replace(config, roots=tmp_path / "junk"),), (), "", "")
 
 
-def test_a_timestamp_is_qualified_only_by_the_trust_list(
-    config: Rfc3161Config, authority: Authority, receipt: Receipt, tmp_path: Path
+def test_timestamp_is_qualified_only_by_trust_list(
+    config: Rfc3161Config, authority: DevelopmentAuthority, receipt: Receipt, tmp_path: Path
 ) -> None:
-    [trusted_authority], hierarchy = vouch((config,), (), "for testing", ""), authority.hierarchy
-    stranger = Authority(tmp_path, "http://127.0.0.1:9").hierarchy
+    [trusted_authority], hierarchy = build_pins((config,), (), "for testing", ""), authority.hierarchy
+    stranger = DevelopmentAuthority(tmp_path, "http://127.0.0.1:9").hierarchy
     assert trusted_authority.qualified is None
 
     def time_basis(*pems: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Test what revocation lists say about a timestamp's chain at the time of the timestamp."""
+"""Test the effect of revocation lists on a timestamp's certificate chain at the time of the timestamp."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ReasonFlags
 
 from evidence.anchors.rfc3161.kind import TrustedAuthority, verify
-from evidence.anchors.rfc3161.revocation import load_lists
-from evidence.development.authority import Authority
-from evidence.development.certificates import Holder
+from evidence.anchors.rfc3161.revocation import load_revocation_lists
+from evidence.development.authority import DevelopmentAuthority
+from evidence.development.certificates import CertifiedKey
 from exhibit.errors import IntegrityError
 from exhibit.ports import Receipt
 from tests.assets.timestamp_authorities import DIGEST, anchor_to
@@ -21,9 +21,9 @@ from tests.assets.timestamp_authorities import DIGEST, anchor_to
 DAY = timedelta(days=1)
 
 
-def revoked_list(
-    issuer: Holder,
-    *revoked: tuple[Holder, datetime, ReasonFlags | None],
+def create_revocation_list(
+    issuer: CertifiedKey,
+    *revoked: tuple[CertifiedKey, datetime, ReasonFlags | None],
     begin: datetime | None = None,
     until: datetime | None = None,
     extension: x509.ExtensionType | None = None,
@@ -43,7 +43,7 @@ def revoked_list(
 
 
 def verification_message(
-    authority: Authority, receipt: Receipt, lists: Sequence[bytes], *more: tuple[str, bytes]
+    authority: DevelopmentAuthority, receipt: Receipt, lists: Sequence[bytes], *more: tuple[str, bytes]
 ) -> str:
     """Return the verifier's message about a receipt with these revocation lists instead of its own."""
     pinned = TrustedAuthority("Ann", (authority.root_pem.decode(),), development=False, label="")
@@ -52,64 +52,64 @@ def verification_message(
     return verify(DIGEST, receipt.proof, material, [pinned], "seal").sentence
 
 
-def test_lists_that_name_no_certificate_of_the_chain_and_missing_lists_are_reported(
-    authority: Authority, receipt: Receipt
-) -> None:
+def test_missing_and_clean_revocation_lists_are_reported(authority: DevelopmentAuthority, receipt: Receipt) -> None:
     h = authority.hierarchy
     both = [h.root_crl, h.issuing_crl]
     assert not {"(unit)", "(issuing)"} & set(verification_message(authority, receipt, both).split())
     assert "(unit)" in verification_message(authority, receipt, both[:1])
     assert "(issuing)" in verification_message(authority, receipt, both[1:])
     assert receipt.time is not None
-    old = revoked_list(h.issuing, until=receipt.time - timedelta(hours=1))
+    old = create_revocation_list(h.issuing, until=receipt.time - timedelta(hours=1))
     assert "(unit)" in verification_message(authority, receipt, [h.root_crl, old])
 
 
 @pytest.mark.parametrize("reason", [None, ReasonFlags.superseded, ReasonFlags.key_compromise])
 @pytest.mark.parametrize("role", ["unit", "issuing"])
-def test_a_timestamp_by_a_certificate_that_was_already_revoked_fails(
-    authority: Authority, receipt: Receipt, role: str, reason: ReasonFlags | None
+def test_timestamp_by_already_revoked_certificate_fails(
+    authority: DevelopmentAuthority, receipt: Receipt, role: str, reason: ReasonFlags | None
 ) -> None:
     h = authority.hierarchy
     issuer, holder = (h.issuing, h.unit) if role == "unit" else (h.root, h.issuing)
     assert receipt.time is not None
     with pytest.raises(IntegrityError, match=rf"\({role}\) was revoked on"):
-        verification_message(authority, receipt, [revoked_list(issuer, (holder, receipt.time - DAY, reason))])
+        verification_message(authority, receipt, [create_revocation_list(issuer, (holder, receipt.time - DAY, reason))])
 
 
-def test_a_later_revocation_keeps_a_timestamp_valid_unless_the_key_was_lost_or_no_reason_is_given(
-    authority: Authority, receipt: Receipt
+def test_later_revocation_keeps_timestamp_unless_key_compromised(
+    authority: DevelopmentAuthority, receipt: Receipt
 ) -> None:
     h = authority.hierarchy
     assert receipt.time is not None
     for reason in (ReasonFlags.superseded, ReasonFlags.cessation_of_operation):
         message = verification_message(
-            authority, receipt, [revoked_list(h.issuing, (h.unit, receipt.time + DAY, reason))]
+            authority, receipt, [create_revocation_list(h.issuing, (h.unit, receipt.time + DAY, reason))]
         )
-        assert "was revoked afterwards" in message
+        assert "was revoked later" in message
         assert reason.value in message
     for grave in (ReasonFlags.key_compromise, None):
         with pytest.raises(IntegrityError, match="was revoked on"):
-            verification_message(authority, receipt, [revoked_list(h.issuing, (h.unit, receipt.time + DAY, grave))])
+            verification_message(
+                authority, receipt, [create_revocation_list(h.issuing, (h.unit, receipt.time + DAY, grave))]
+            )
 
 
-def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_whole(
-    authority: Authority, receipt: Receipt, tmp_path_factory: pytest.TempPathFactory
+def test_only_intact_lists_signed_by_the_authority_count(
+    authority: DevelopmentAuthority, receipt: Receipt, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     h = authority.hierarchy
     assert receipt.time is not None
     revoked = (h.unit, receipt.time - DAY, None)
-    stranger = Authority(tmp_path_factory.mktemp("other"), "http://127.0.0.1:9").hierarchy
+    stranger = DevelopmentAuthority(tmp_path_factory.mktemp("other"), "http://127.0.0.1:9").hierarchy
     forged = replace(h.issuing, key=stranger.issuing.key)
     for other in (
-        revoked_list(forged, revoked),
-        revoked_list(h.root, revoked),
-        revoked_list(stranger.issuing, revoked),
+        create_revocation_list(forged, revoked),
+        create_revocation_list(h.root, revoked),
+        create_revocation_list(stranger.issuing, revoked),
     ):
         assert not {"(unit)", "(issuing)"} & set(
             verification_message(authority, receipt, [h.root_crl, h.issuing_crl, other]).split()
         )
-    delta = revoked_list(h.issuing, extension=x509.DeltaCRLIndicator(1))
+    delta = create_revocation_list(h.issuing, extension=x509.DeltaCRLIndicator(1))
     assert "(unit)" in verification_message(authority, receipt, [h.root_crl, delta])
     of_authorities = x509.IssuingDistributionPoint(
         None, None, only_contains_user_certs=False, only_contains_ca_certs=True,
@@ -120,14 +120,16 @@ def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_w
         only_contains_ca_certs=False, only_some_reasons=None, indirect_crl=False, only_contains_attribute_certs=False,
     )  # fmt: skip
     for scope in (of_authorities, of_others):
-        partial = revoked_list(h.issuing, extension=scope)
+        partial = create_revocation_list(h.issuing, extension=scope)
         assert "(unit)" in verification_message(authority, receipt, [h.root_crl, partial])
-    expired = h.unit.certificate.not_valid_after_utc + DAY  # after that, a list may omit its entry
-    late = revoked_list(h.issuing, begin=expired, until=expired + DAY)
+    expired = h.unit.certificate.not_valid_after_utc + DAY  # lists may omit expired certificates
+    late = create_revocation_list(h.issuing, begin=expired, until=expired + DAY)
     assert "(unit)" in verification_message(authority, receipt, [h.root_crl, late])
 
 
-def test_a_way_around_a_revoked_authority_has_to_hold_as_well(authority: Authority, receipt: Receipt) -> None:
+def test_alternative_path_around_revoked_authority_is_checked(
+    authority: DevelopmentAuthority, receipt: Receipt
+) -> None:
     h = authority.hierarchy
     assert receipt.time is not None
     old = h.issuing.certificate
@@ -136,23 +138,23 @@ def test_a_way_around_a_revoked_authority_has_to_hold_as_well(authority: Authori
     for extension in old.extensions:
         builder = builder.add_extension(extension.value, critical=extension.critical)
     expired = builder.sign(h.root.key, hashes.SHA256()).public_bytes(Encoding.PEM)
-    revoked = revoked_list(h.root, (h.issuing, receipt.time - DAY, None))
+    revoked = create_revocation_list(h.root, (h.issuing, receipt.time - DAY, None))
     with pytest.raises(IntegrityError, match="was revoked on"):
         verification_message(authority, receipt, [revoked], ("certificate-old.pem", expired))
 
 
-def test_junk_instead_of_a_revocation_list_is_reported(authority: Authority, receipt: Receipt) -> None:
+def test_malformed_revocation_list_is_reported(authority: DevelopmentAuthority, receipt: Receipt) -> None:
     with pytest.raises(IntegrityError, match="cannot be read"):
         verification_message(authority, receipt, [b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
     with pytest.raises(IntegrityError, match="More than"):
-        load_lists([authority.hierarchy.root_crl] * 17)
+        load_revocation_lists([authority.hierarchy.root_crl] * 17)
 
 
-def test_an_authority_whose_certificate_is_revoked_gives_no_receipt(authority: Authority, receipt: Receipt) -> None:
+def test_revoked_authority_issues_no_receipt(authority: DevelopmentAuthority, receipt: Receipt) -> None:
     anchor = anchor_to(authority.url, authority.root_pem)
     h = authority.hierarchy
     assert receipt.time is not None
-    revoked = revoked_list(h.issuing, (h.unit, receipt.time - DAY, ReasonFlags.key_compromise))
+    revoked = create_revocation_list(h.issuing, (h.unit, receipt.time - DAY, ReasonFlags.key_compromise))
     material = (*receipt.material, ("crl-later.pem", revoked))
     assert anchor.verify(DIGEST, receipt) == receipt.time
     with pytest.raises(IntegrityError, match="was revoked on"):

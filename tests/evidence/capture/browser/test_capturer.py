@@ -1,4 +1,4 @@
-"""Test what the browser capture stores and reports about a page."""
+"""Test the files and the outcome of a page's browser capture."""
 
 import base64
 import errno
@@ -39,10 +39,10 @@ from tests.assets.browser_captures import (
 from tests.assets.site import Answer, ReceivedRequest, Site, picture
 
 
-def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer: BrowserCapturer, site: Site) -> None:
+def test_ongoing_use_is_captured_as_served_and_rendered(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><title>A shop 商店</title><h1>Prints</h1><img src="photo.jpg" width="300">')
     captured = visit(capturer, site)
-    assert (captured.outcome, captured.method, captured.image) == ("captured", "browser", Digest.of(PICTURE))
+    assert (captured.outcome, captured.method, captured.image) == ("captured", "browser", Digest.from_bytes(PICTURE))
     assert captured.sentence.endswith("The rendered page shows the image in one place.")
     assert file_roles(captured) == EVERYTHING
     assert file_data(captured, "captured-image") == PICTURE
@@ -52,14 +52,14 @@ def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer
     network_record = record(captured)
     assert network_record["rendered"]["title"] == "A shop 商店"
     assert network_record["software"]["browser"].startswith("Chromium ")
-    assert {resource["sha256"] for resource in network_record["resources"]} >= {Digest.of(PICTURE).hex}
+    assert {resource["sha256"] for resource in network_record["resources"]} >= {Digest.from_bytes(PICTURE).hex}
     assert {resource["peer"] for resource in network_record["resources"]} == {"127.0.0.1"}
     assert site.requests[0].headers["user-agent"].endswith(f"Safari/537.36 {AGENT}")
     assert site.count_requests("/photo.jpg") == 1
 
 
 @pytest.mark.long
-def test_other_bytes_at_the_address_are_not_called_the_image(capturer: BrowserCapturer, site: Site) -> None:
+def test_other_bytes_at_image_url_are_a_changed_image(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><img src="photo.jpg">')
     site.routes["/photo.jpg"] = Answer(picture(8), media_type="image/jpeg")
     captured = visit(capturer, site)
@@ -68,7 +68,7 @@ def test_other_bytes_at_the_address_are_not_called_the_image(capturer: BrowserCa
 
 
 @pytest.mark.long
-def test_cookies_that_a_browser_refuses_leave_no_page_waiting(capturer: BrowserCapturer, site: Site) -> None:
+def test_rejected_cookies_do_not_block_page(capturer: BrowserCapturer, site: Site) -> None:
     cookies = ("__Host-a=1; Path=/", "__Secure-b=2", "plain=3; Path=/; HttpOnly; SameSite=Strict", "kept=5; Path=/")
     site.page("/", '<!doctype html><script>document.cookie="kept=4"</script><img src="/old.jpg">')
     site.routes["/old.jpg"] = Answer(
@@ -83,29 +83,27 @@ def test_cookies_that_a_browser_refuses_leave_no_page_waiting(capturer: BrowserC
 
 
 @pytest.mark.long
-def test_an_image_inside_the_page_is_found_by_its_digest(capturer: BrowserCapturer, site: Site) -> None:
+def test_inline_image_is_found_by_digest(capturer: BrowserCapturer, site: Site) -> None:
     code = base64.b64encode(PICTURE).decode()
     site.page(
         "/", f"<!doctype html><script>document.write('<img src=\"data:image/jpeg;base64,'+'{code}'+'\">')</script>"
     )
-    captured = visit(capturer, site, image=f"data:image/jpeg;sha-256={Digest.of(PICTURE).hex}")
-    assert (captured.outcome, captured.image) == ("captured", Digest.of(PICTURE))
+    captured = visit(capturer, site, image=f"data:image/jpeg;sha-256={Digest.from_bytes(PICTURE).hex}")
+    assert (captured.outcome, captured.image) == ("captured", Digest.from_bytes(PICTURE))
     assert [row["how"] for row in record(captured)["rendered"]["image_places"]] == ["shown"]
 
 
 @pytest.mark.long
-def test_a_capture_knows_the_digests_of_everything_on_the_page(capturer: BrowserCapturer, site: Site) -> None:
+def test_capture_lists_digests_of_all_page_images(capturer: BrowserCapturer, site: Site) -> None:
     inside = base64.b64encode(picture(8)).decode()
     site.page("/", '<!doctype html><link rel=stylesheet href=s.css><img src="photo.jpg"><img src=other.jpg>')
     site.routes["/s.css"] = Answer(f"p{{background:url(data:image/jpeg;base64,{inside})}}".encode(), "text/css")
     other = site.image("/other.jpg", 9)
-    assert visit(capturer, site).digests >= {Digest.of(data) for data in (PICTURE, other, picture(8))}
+    assert visit(capturer, site).digests >= {Digest.from_bytes(data) for data in (PICTURE, other, picture(8))}
 
 
 @pytest.mark.long
-def test_everything_that_the_page_requested_is_in_the_web_archive(
-    capturer: BrowserCapturer, site: Site, tmp_path: Path
-) -> None:
+def test_web_archive_contains_all_requests_of_page(capturer: BrowserCapturer, site: Site, tmp_path: Path) -> None:
     site.page("/", '<!doctype html><link rel=stylesheet href=s.css><img src="photo.jpg"><script src=s.js></script>')
     site.routes["/s.css"] = Answer(b"h1{}", media_type="text/css")
     site.routes["/s.js"] = Answer(b"fetch('/api',{method:'POST',body:'x=1'})", media_type="text/javascript")
@@ -117,9 +115,9 @@ def test_everything_that_the_page_requested_is_in_the_web_archive(
         index = archive.read("indexes/index.cdxj").decode()
         described = json.loads(archive.read("datapackage.json"))
         seal = json.loads(archive.read("datapackage-digest.json"))
-        assert seal["hash"] == f"sha256:{Digest.of(archive.read('datapackage.json')).hex}"
+        assert seal["hash"] == f"sha256:{Digest.from_bytes(archive.read('datapackage.json')).hex}"
         for resource in described["resources"]:
-            assert resource["hash"] == f"sha256:{Digest.of(archive.read(resource['path'])).hex}"
+            assert resource["hash"] == f"sha256:{Digest.from_bytes(archive.read(resource['path'])).hex}"
     requested = [
         resource.rec_headers.get_header("WARC-Target-URI")
         for resource in ArchiveIterator(BytesIO(warc), no_record_parse=True)
@@ -137,7 +135,7 @@ def test_everything_that_the_page_requested_is_in_the_web_archive(
 
 
 @pytest.mark.long
-def test_cookies_and_redirects_work_as_in_any_browser(capturer: BrowserCapturer, site: Site) -> None:
+def test_cookies_and_redirects_work_as_in_a_browser(capturer: BrowserCapturer, site: Site) -> None:
     first, second = (("Set-Cookie", "first=1; Path=/"), ("Set-Cookie", "second=2; Path=/; HttpOnly"))
     site.routes["/old"] = Answer(
         status=301, headers=(("Location", "/deep/shop?q=1"), ("Set-Cookie", "moved=3; Path=/"))
@@ -158,9 +156,7 @@ def test_cookies_and_redirects_work_as_in_any_browser(capturer: BrowserCapturer,
 
 
 @pytest.mark.long
-def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed_it(
-    capturer: BrowserCapturer, site: Site
-) -> None:
+def test_content_negotiation_is_not_a_changed_image(capturer: BrowserCapturer, site: Site) -> None:
     def by_accept(request: ReceivedRequest) -> Answer:
         return Answer(picture(9) if "apng" in request.headers["accept"] else PICTURE, media_type="image/jpeg")
 
@@ -171,7 +167,7 @@ def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed
     assert site.count_requests("/photo.jpg") == 2
 
 
-again = partial(pytest.param, marks=pytest.mark.long)
+long_param = partial(pytest.param, marks=pytest.mark.long)
 """Outcomes that a capture without a browser reports in the same way."""
 
 
@@ -180,23 +176,23 @@ again = partial(pytest.param, marks=pytest.mark.long)
     ("page", "image", "outcome", "words"),
     [
         (Answer(b"<h1>gone</h1>", status=404), None, "page-gone", "status 404"),
-        again(Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
+        long_param(Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
         (
             Answer(b"<img src=photo.jpg>"),
             Answer(picture(8), media_type="image/jpeg"),
             "image-changed",
             "different bytes",
         ),
-        again(Answer(b"<p>Sold out"), None, "not-shown", "does not show the image"),
-        again(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
-        (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "pass a robot check"),
+        long_param(Answer(b"<p>Sold out"), None, "not-shown", "does not show the image"),
+        long_param(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
+        (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "pass a bot check"),
         (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),
-        again(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a robot check"),
-        again(Answer(b"<script>location='/login'</script>"), None, "unreachable", "redirects to a login"),
+        long_param(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a bot check"),
+        long_param(Answer(b"<script>location='/login'</script>"), None, "unreachable", "redirects to a login"),
         (Answer(b"<input type=password><img src=photo.jpg>"), None, "captured", "in one place"),
     ],
 )
-def test_what_happened_is_the_outcome_and_nothing_else(
+def test_outcome_matches_response(
     capturer: BrowserCapturer, site: Site, page: Answer, image: Answer | None, outcome: str, words: str
 ) -> None:
     site.routes["/"] = page
@@ -210,13 +206,11 @@ def test_what_happened_is_the_outcome_and_nothing_else(
 
 
 @pytest.mark.long
-def test_several_images_of_a_page_share_a_visit_and_each_has_its_own_lines(
-    capturer: BrowserCapturer, site: Site
-) -> None:
+def test_images_of_a_page_share_a_visit_with_separate_boxes(capturer: BrowserCapturer, site: Site) -> None:
     site.routes["/other.jpg"] = Answer(other := PICTURE + b"2", media_type="image/jpeg")
     site.page("/", '<body style="margin:0"><img src="photo.jpg" width="480"><br><img src="other.jpg" width="240">')
     expected = [("/photo.jpg", PICTURE), ("/other.jpg", other), ("/none.jpg", b"none")]
-    images = [(site.url(path), Digest.of(data)) for path, data in expected]
+    images = [(site.url(path), Digest.from_bytes(data)) for path, data in expected]
     row, two, none = capturer.capture_all(site.url("/"), images)
     assert (site.count_requests("/"), site.count_requests("/photo.jpg"), site.count_requests("/other.jpg")) == (1, 1, 1)
     assert [each.outcome for each in (row, two, none)] == ["captured", "captured", "image-gone"]
@@ -229,7 +223,7 @@ def test_several_images_of_a_page_share_a_visit_and_each_has_its_own_lines(
 
 
 @pytest.mark.long
-def test_what_the_machine_lacks_is_no_outcome_of_a_visit(
+def test_missing_machine_resource_is_not_a_visit_outcome(
     capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -240,12 +234,12 @@ def test_what_the_machine_lacks_is_no_outcome_of_a_visit(
         patch.setattr("exhibit.network.http.create_connection", fail)
         for check in (capturer, HttpCapturer(OPEN, AGENT)):
             with pytest.raises(ServiceMissingError, match="files"):
-                check.capture(site.url("/"), site.url("/photo.jpg"), Digest.of(PICTURE))
+                check.capture(site.url("/"), site.url("/photo.jpg"), Digest.from_bytes(PICTURE))
     assert visit(capturer, site).outcome == "captured"
 
 
 @pytest.mark.long
-def test_an_address_that_must_not_be_opened_never_reaches_the_browser(capturer: BrowserCapturer, site: Site) -> None:
+def test_forbidden_url_never_reaches_browser(capturer: BrowserCapturer, site: Site) -> None:
     for address in (
         "file:///etc/passwd",
         "chrome://version",
@@ -254,12 +248,12 @@ def test_an_address_that_must_not_be_opened_never_reaches_the_browser(capturer: 
         "",
         "ftp://127.0.0.1/",
     ):
-        captured = capturer.capture(address, site.url("/photo.jpg"), Digest.of(PICTURE))
+        captured = capturer.capture(address, site.url("/photo.jpg"), Digest.from_bytes(PICTURE))
         assert (captured.outcome, file_roles(captured) & {"dom", "screenshot"}) == ("unreachable", set()), address
 
 
 @pytest.mark.long
-def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
+def test_page_that_crashes_capturer_is_visited_without_browser(
     capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -269,23 +263,21 @@ def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
     monkeypatch.setattr("evidence.capture.browser.capturer.describe_outcome", fail)
     captured = visit(capturer, site)
     assert (captured.outcome, captured.method) == ("captured", "http")
-    assert captured.sentence.endswith("Visited without a browser: Exhibit failed to process the page.")
+    assert captured.sentence.endswith("visited without a browser: Exhibit failed to process the page.")
 
 
-def _start_error() -> ServiceMissingError:
+def _build_start_error() -> ServiceMissingError:
     error = ServiceMissingError("The browser can't be started.")
     error.__cause__ = OSError(errno.EMFILE, "")
     return error
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "", "shot"), MemoryError(), _start_error()], ids=repr)
-def test_what_the_machine_lacks_is_no_reason_to_visit_without_a_browser_for_good(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "", "shot"), MemoryError(), _build_start_error()], ids=repr)
+def test_machine_errors_do_not_disable_browser_permanently(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise error
 
     capturer = BrowserCapturer(Path("browser"), Guard(allowed_networks=("127.0.0.0/8",)), "Exhibit")
     monkeypatch.setattr(capturer.browser, "run", fail)
     with pytest.raises(type(error)):
-        capturer.capture("http://127.0.0.1:9/", "http://127.0.0.1:9/a.jpg", Digest.of(b""))
+        capturer.capture("http://127.0.0.1:9/", "http://127.0.0.1:9/a.jpg", Digest.from_bytes(b""))

@@ -1,4 +1,4 @@
-"""Test that captures of greedy or endless pages end, and that everything served is stored."""
+"""Test that captures of resource-hungry or endless pages end, and that all served files are stored."""
 
 import time
 from collections.abc import Iterator
@@ -28,18 +28,18 @@ ENDLESS = """<p style="height:2000px"></p>
 
 
 @pytest.fixture(scope="module")
-def hurried() -> Iterator[BrowserCapturer]:
+def limited_capturer() -> Iterator[BrowserCapturer]:
     """A capturer for pages that use all available time."""
     capturer = capturer_with(seconds=8, load_seconds=1.5, scroll_seconds=1, resource_seconds=8)
     yield capturer
     capturer.close()
 
 
-FEW = {
+FEW_HOSTILE_PAGES = {
     "a loop": "<script>while(true){}</script>",
     "ever longer": ENDLESS,
 }
-MORE = {
+MORE_HOSTILE_PAGES = {
     "requests without end": "<script>setInterval(()=>fetch('/x?'+Math.random()),1)</script>",
     "elsewhere and elsewhere": "<script>location='/?'+Math.random()</script>",
     "questions": "<script>while(true) alert(1)</script>",
@@ -55,20 +55,22 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize("pages", [FEW, pytest.param(MORE, marks=pytest.mark.long)], ids=["few", "more"])
-def test_hostile_pages_end_and_keep_what_was_served(
-    hurried: BrowserCapturer, site: Site, pages: dict[str, str]
+@pytest.mark.parametrize(
+    "pages", [FEW_HOSTILE_PAGES, pytest.param(MORE_HOSTILE_PAGES, marks=pytest.mark.long)], ids=["few", "more"]
+)
+def test_hostile_pages_end_and_served_files_are_stored(
+    limited_capturer: BrowserCapturer, site: Site, pages: dict[str, str]
 ) -> None:
     site.routes["/slow.js"] = Answer(b"", length=-1, pieces=100, pause=0.2)
     site.routes["/round"] = Answer(status=302, headers=(("Location", "/round"),))
     for what, html in pages.items():
         site.page("/", f'<!doctype html><img src="photo.jpg">{html}')
         started = time.monotonic()
-        captured = visit(hurried, site)
+        captured = visit(limited_capturer, site)
         assert time.monotonic() - started < 75, what
-        assert (captured.outcome, captured.image) == ("captured", Digest.of(PICTURE)), (what, captured.sentence)
+        assert (captured.outcome, captured.image) == ("captured", Digest.from_bytes(PICTURE)), (what, captured.sentence)
         assert PICTURE in file_data(captured, "exchange"), what
-    assert visit(hurried, site, "/calm").method == "browser"
+    assert visit(limited_capturer, site, "/calm").method == "browser"
 
 
 TRAPS = (
@@ -80,9 +82,7 @@ TRAPS = (
 
 
 @pytest.mark.long
-def test_pages_that_set_traps_for_this_program_are_captured_with_the_browser(
-    capturer: BrowserCapturer, site: Site
-) -> None:
+def test_booby_trapped_pages_are_captured_with_browser(capturer: BrowserCapturer, site: Site) -> None:
     site.routes["/br.css"] = Answer(b"no such", media_type="text/css", headers=(("Content-Encoding", "br"),))
     for html in TRAPS:
         site.page("/", f'<!doctype html><img src="photo.jpg">{html}')

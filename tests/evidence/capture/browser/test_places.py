@@ -1,4 +1,4 @@
-"""Test that the places of an image on a rendered page are found however it is used, but only where visible."""
+"""Test that all visible uses of an image on a rendered page are located."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOST, WIDTH = "http://shop.example", 1280
 
 
-def places(capturer: BrowserCapturer, html: str) -> list[Place]:
+def find_places(capturer: BrowserCapturer, html: str) -> list[Place]:
     """Return where a page that is loaded into the browser shows the image."""
     served = {
         "/": f"<!doctype html>{html}".encode(),
@@ -66,8 +66,8 @@ def places(capturer: BrowserCapturer, html: str) -> list[Place]:
         ('<img src="photo.jpg" style="opacity:0"><a href="photo.jpg"><img src="small.jpg"></a>', "linked"),
     ],
 )
-def test_the_image_is_found_however_the_page_uses_it(capturer: BrowserCapturer, html: str, how: str) -> None:
-    assert [place.how for place in places(capturer, html)] == [how]
+def test_image_is_found_in_every_kind_of_use(capturer: BrowserCapturer, html: str, how: str) -> None:
+    assert [place.how for place in find_places(capturer, html)] == [how]
 
 
 @pytest.mark.long
@@ -81,12 +81,12 @@ def test_the_image_is_found_however_the_page_uses_it(capturer: BrowserCapturer, 
         '<img src="small.jpg">',
     ],
 )
-def test_what_cannot_be_seen_is_no_place(capturer: BrowserCapturer, html: str) -> None:
-    assert places(capturer, html) == []
+def test_invisible_image_has_no_place(capturer: BrowserCapturer, html: str) -> None:
+    assert find_places(capturer, html) == []
 
 
 @pytest.mark.long
-def test_a_capture_finds_what_is_loaded_late_led_on_or_served_elsewhere(capturer: BrowserCapturer, site: Site) -> None:
+def test_lazy_framed_and_redirected_images_are_found(capturer: BrowserCapturer, site: Site) -> None:
     site.routes["/frame"] = Answer(status=302, headers=(("Location", "/sub/frame"),))
     site.page("/sub/frame", '<img src="../photo.jpg">')
     site.routes["/copy-of-it.jpg"] = Answer(PICTURE, media_type="image/jpeg")
@@ -113,7 +113,7 @@ def test_a_capture_finds_what_is_loaded_late_led_on_or_served_elsewhere(capturer
         ('<img src="photo.jpg" style="visibility:hidden">', "does not show the image"),
     ],
 )
-def test_no_more_is_said_than_can_be_seen(capturer: BrowserCapturer, site: Site, html: str, words: str) -> None:
+def test_sentence_claims_only_visible_use(capturer: BrowserCapturer, site: Site, html: str, words: str) -> None:
     site.page("/", f"<!doctype html>{html}")
     site.image("/small.jpg", 7)
     captured = visit(capturer, site)

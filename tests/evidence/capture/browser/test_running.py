@@ -17,7 +17,7 @@ if find_browser("").path is None:
 from playwright.async_api import Browser, Error
 
 from evidence.capture.browser.capturer import MAX_ATTEMPTS, BrowserCapturer
-from exhibit.browser.running import memory_of
+from exhibit.browser.running import measure_process_memory
 from tests.assets.browser_captures import (
     AGENT,
     EVERYTHING,
@@ -31,7 +31,7 @@ from tests.assets.site import Answer, ReceivedRequest, Site
 
 
 @pytest.mark.long
-def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site) -> None:
+def test_isolated_browser_has_no_network_access(capturer: BrowserCapturer, site: Site) -> None:
     """Test that without the recorder the browser cannot even reach a URL that the guard allows."""
 
     async def go(browser: Browser) -> list[str]:
@@ -50,7 +50,7 @@ def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site
 
 
 @pytest.mark.long
-def test_one_browser_serves_many_captures_and_a_killed_one_is_replaced(site: Site) -> None:
+def test_browser_is_shared_and_replaced_after_kill(site: Site) -> None:
     site.page("/", '<!doctype html><img src="photo.jpg">')
     capturer = capturer_with(seconds=15)
     assert (visit(capturer, site).method, visit(capturer, site).method) == ("browser", "browser")
@@ -72,7 +72,7 @@ def _is_alive(pid: int) -> bool:
 
 
 @pytest.mark.long
-def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_capture_made_again(site: Site) -> None:
+def test_capture_is_retried_after_repeated_browser_kills(site: Site) -> None:
     capturer = capturer_with(seconds=15)
 
     def kill(_: ReceivedRequest) -> Answer:
@@ -89,8 +89,8 @@ def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_captur
     assert site.count_requests("/") == MAX_ATTEMPTS == 3
 
 
-@pytest.mark.long  # like one that uses too much memory
-def test_a_browser_that_always_dies_leaves_a_capture_without_one(site: Site) -> None:
+@pytest.mark.long  # the case of too much memory is similar
+def test_always_crashing_browser_leads_to_capture_without_browser(site: Site) -> None:
     capturer = capturer_with(seconds=15)
 
     def kill(_: ReceivedRequest) -> Answer:
@@ -102,21 +102,21 @@ def test_a_browser_that_always_dies_leaves_a_capture_without_one(site: Site) -> 
     captured = visit(capturer, site)
     capturer.close()
     assert (captured.outcome, captured.method) == ("captured", "http")
-    assert captured.sentence.endswith("Visited without a browser: The browser ended.")
+    assert captured.sentence.endswith("visited without a browser: The browser exited.")
 
 
 @pytest.mark.long
-def test_a_page_that_takes_too_much_memory_costs_the_browser_its_life(site: Site) -> None:
+def test_browser_is_killed_when_page_uses_too_much_memory(site: Site) -> None:
     capturer = capturer_with(seconds=15, memory_bytes=1)
     site.page("/", '<!doctype html><img src="photo.jpg">')
     captured = visit(capturer, site)
     capturer.close()
-    assert captured.sentence.endswith("Visited without a browser: The page took too much memory.")
-    assert memory_of(os.getpid()) > 1 << 20
+    assert captured.sentence.endswith("visited without a browser: The page used too much memory.")
+    assert measure_process_memory(os.getpid()) > 1 << 20
 
 
 @pytest.mark.long
-def test_a_program_that_is_no_browser_leaves_a_capture_without_one(site: Site, tmp_path: Path) -> None:
+def test_invalid_browser_program_leads_to_capture_without_browser(site: Site, tmp_path: Path) -> None:
     program = tmp_path / "chromium"
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
@@ -125,11 +125,11 @@ def test_a_program_that_is_no_browser_leaves_a_capture_without_one(site: Site, t
     captured = visit(capturer, site)
     capturer.close()
     assert (captured.outcome, captured.method) == ("captured", "http")
-    assert f"The browser {program} can't be started" in captured.sentence
+    assert f"The browser {program} cannot be started" in captured.sentence
 
 
 @pytest.mark.long
-def test_a_browser_that_does_not_start_is_not_tried_with_every_capture(site: Site, tmp_path: Path) -> None:
+def test_failing_browser_start_is_not_retried_for_each_capture(site: Site, tmp_path: Path) -> None:
     program = tmp_path / "chromium"
     program.write_text('#!/bin/sh\necho x >> "$0.log"; exit 1\n')
     program.chmod(0o755)
@@ -153,7 +153,7 @@ sys.stdin.read()
 
 
 @pytest.mark.long
-def test_a_browser_ends_with_its_worker_however_suddenly_that_is(tmp_path: Path) -> None:
+def test_browser_ends_when_worker_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ORPHAN]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None

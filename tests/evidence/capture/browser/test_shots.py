@@ -16,7 +16,7 @@ if find_browser("").path is None:
 
 from evidence.capture.browser.capturer import BrowserCapturer
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.browser.shots import Photographer
+from evidence.capture.browser.shots import PageRecorder
 from tests.assets.browser_captures import (
     file_data,
     record,
@@ -25,16 +25,16 @@ from tests.assets.browser_captures import (
 from tests.assets.site import Site
 
 
-def test_a_long_page_may_take_all_that_the_steps_behind_it_do_not_need() -> None:
+def test_long_page_may_use_time_not_reserved_for_later_steps() -> None:
     limits = BrowserLimits()
-    photographer = Photographer(None, limits, lambda: 63.0)  # type: ignore[arg-type]
-    assert photographer._seconds("screenshot") == 63 - 3 * limits.shot_seconds
-    assert photographer._seconds("page-pdf") == 63
-    late = Photographer(None, limits, lambda: 1.0)  # type: ignore[arg-type]
-    assert late._seconds("screenshot") == limits.shot_seconds
+    photographer = PageRecorder(None, limits, lambda: 63.0)  # type: ignore[arg-type]
+    assert photographer._compute_time_limit("screenshot") == 63 - 3 * limits.shot_seconds
+    assert photographer._compute_time_limit("page-pdf") == 63
+    late = PageRecorder(None, limits, lambda: 1.0)  # type: ignore[arg-type]
+    assert late._compute_time_limit("screenshot") == limits.shot_seconds
 
 
-def test_all_images_share_the_time_that_one_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_share_a_single_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     limits, calls = BrowserLimits(), 0
 
     async def hang(*_: object) -> None:
@@ -52,10 +52,10 @@ def test_all_images_share_the_time_that_one_may_take(monkeypatch: pytest.MonkeyP
     page = Mock(evaluate=AsyncMock())
     with asyncio.Runner(loop_factory=Clock) as runner:
         clock = cast("Clock", runner.get_loop())
-        photographer = Photographer(page, limits, lambda: 63.0)
+        photographer = PageRecorder(page, limits, lambda: 63.0)
         monkeypatch.setattr(photographer, "_find_once", hang)
-        runner.run(photographer._find_all([["http://a.example/1"], ["http://a.example/2"], ["http://a.example/3"]]))
-    assert [shot.missing for shot in photographer.list_shots(3)] == [{"place": "It took too long."}] * 3
+        runner.run(photographer._find_images([["http://a.example/1"], ["http://a.example/2"], ["http://a.example/3"]]))
+    assert [shot.missing_reasons for shot in photographer.list_page_files(3)] == [{"place": "It took too long."}] * 3
     assert calls == 1
 
 
@@ -63,7 +63,7 @@ RED = (214, 0, 42)
 
 
 @pytest.mark.long
-def test_the_place_of_the_image_is_boxed_and_nothing_else_is_changed(capturer: BrowserCapturer, site: Site) -> None:
+def test_image_place_is_boxed_and_other_pixels_are_unchanged(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><body style="margin:0"><img src="photo.jpg" style="margin:40px 60px" width="480">')
     captured = visit(capturer, site)
     (place,) = record(captured)["rendered"]["image_places"]
@@ -78,7 +78,7 @@ def test_the_place_of_the_image_is_boxed_and_nothing_else_is_changed(capturer: B
 
 
 @pytest.mark.long
-def test_an_image_below_what_a_screenshot_holds_gets_one_of_its_own(capturer: BrowserCapturer, site: Site) -> None:
+def test_image_beyond_screenshot_limit_gets_its_own_screenshot(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><body style="margin:0"><div style="height:30000px"></div><img src="photo.jpg">')
     captured = visit(capturer, site)
     rendered = record(captured)["rendered"]

@@ -23,9 +23,9 @@ from tests.assets.browser_captures import (
 )
 from tests.assets.site import Answer, Site
 
-INWARD = ("document", "private-address")
-NOT_DONE = (
-    ('<iframe src="http://10.0.0.1/"></iframe><iframe src="/inward"></iframe>', INWARD),
+PRIVATE_ADDRESS_FAILURE = ("document", "private-address")
+FORBIDDEN_REQUESTS = (
+    ('<iframe src="http://10.0.0.1/"></iframe><iframe src="/inward"></iframe>', PRIVATE_ADDRESS_FAILURE),
     ('<img src="http://169.254.169.254/latest/meta-data">', ("image", "private-address")),
     ('<script>fetch("http://127.0.0.2:1/"); fetch("/inward")</script>', ("fetch", "private-address")),
     ('<script>new WebSocket("ws://10.0.0.1/")</script>', ("websocket", "websocket")),
@@ -39,13 +39,13 @@ NOT_DONE = (
 
 
 @pytest.mark.long
-def test_what_the_page_may_not_do_is_not_done_and_written_down(capturer: BrowserCapturer, site: Site) -> None:
+def test_forbidden_requests_are_blocked_and_recorded(capturer: BrowserCapturer, site: Site) -> None:
     site.routes["/inward"] = Answer(status=302, headers=(("Location", "http://10.0.0.1/"),))
-    everything = "".join(html for html, _ in NOT_DONE)
+    everything = "".join(html for html, _ in FORBIDDEN_REQUESTS)
     for html, what in (
-        (everything, {label for _, label in NOT_DONE}),
-        ('<meta http-equiv="refresh" content="0;url=http://192.168.0.1/admin">', {INWARD}),
-        ('<script>location="http://[::1]/"</script>', {INWARD}),
+        (everything, {label for _, label in FORBIDDEN_REQUESTS}),
+        ('<meta http-equiv="refresh" content="0;url=http://192.168.0.1/admin">', {PRIVATE_ADDRESS_FAILURE}),
+        ('<script>location="http://[::1]/"</script>', {PRIVATE_ADDRESS_FAILURE}),
     ):
         site.page("/", f'<!doctype html><img src="photo.jpg">{html}')
         captured = visit(capturer, site)
@@ -73,7 +73,7 @@ for (const make of [
 
 
 @pytest.mark.long
-def test_nothing_reaches_the_network_but_through_the_recorder(capturer: BrowserCapturer, site: Site) -> None:
+def test_all_traffic_goes_through_recorder(capturer: BrowserCapturer, site: Site) -> None:
     with Site(host="127.0.0.2") as other, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
         udp.settimeout(0.0)
@@ -91,19 +91,19 @@ def test_nothing_reaches_the_network_but_through_the_recorder(capturer: BrowserC
 
 
 @pytest.mark.long
-def test_no_part_of_a_page_is_requested_from_a_denied_host(capturer: BrowserCapturer, site: Site) -> None:
+def test_denied_host_is_never_requested(capturer: BrowserCapturer, site: Site) -> None:
     with Site() as other:
         beyond = other.url("/").replace("127.0.0.1", "localhost")
         site.page("/", f'<!doctype html><img src="photo.jpg"><img src="{beyond}x.jpg"><img src="/there">')
         site.routes["/there"] = Answer(status=302, headers=(("Location", f"{beyond}y.jpg"),))
-        expected = Digest.of(PICTURE)
+        expected = Digest.from_bytes(PICTURE)
         captured = capturer.capture(site.url("/"), site.url("/photo.jpg"), expected, {"localhost"}.__contains__)
         assert other.requests == []
     assert (captured.outcome, failed_resources(captured)) == ("captured", {("image", "denied-host")})
 
 
 @pytest.mark.long
-def test_a_page_that_requests_too_much_is_cut_short(site: Site) -> None:
+def test_page_with_too_many_requests_is_truncated(site: Site) -> None:
     site.page("/", "<!doctype html><img src=photo.jpg>" + "".join(f'<img src="/{n}.jpg">' for n in range(30)))
     for number in range(30):
         site.image(f"/{number}.jpg", number)
@@ -115,10 +115,10 @@ def test_a_page_that_requests_too_much_is_cut_short(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_all_bytes_of_a_page_are_counted_also_of_what_is_too_large(site: Site) -> None:
+def test_oversized_responses_count_towards_page_limit(site: Site) -> None:
     """Test the limit. Without it, a thousand oversized images would transfer a thousand times the maximum."""
     site.page("/", "<!doctype html>" + "".join(f'<img src="/{n}.jpg">' for n in range(60)))
-    for number in range(60):  # without a declared length, each is read up to its limit
+    for number in range(60):  # without a Content-Length, each response is read up to its limit
         site.routes[f"/{number}.jpg"] = Answer(bytes(300_000), media_type="image/jpeg", length=-1)
     small = capturer_with(resource_bytes=100_000, all_bytes=1_000_000, seconds=30)
     captured = visit(small, site, image="/none.jpg")

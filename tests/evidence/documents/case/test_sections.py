@@ -1,4 +1,4 @@
-"""Test the sections of a case: who decided, what licences cover, what visits found, and what is missing."""
+"""Test the sections of a case: decision, licence coverage, visit outcomes, and missing information."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pypdf
 import pytest
 
-from evidence.documents.phrases import load_phrases, standing_unchecked
+from evidence.documents.phrases import list_never_checked_sentences, load_phrases
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from tests.assets.documents_sample import (
     part,
@@ -24,7 +24,7 @@ from tests.evidence.documents.phrases.test_wording import shown_languages
 
 
 @pytest.mark.long
-def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
+def test_demonstration_decision_is_labelled_prominently() -> None:
     facts, pictures = sample_report(1, demonstration=True)
     pages = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages
     page_text = " ".join(pages[0].extract_text().split())
@@ -36,7 +36,7 @@ def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
 
 
 @pytest.mark.long
-def test_an_open_case_says_that_nobody_has_decided() -> None:
+def test_open_case_states_missing_decision() -> None:
     case = sample_case()
     undecided = replace(case, decision=replace(case.decision, decision="open", at=None, by="", reason=""))
     assert phrase("decision.open") in text_of(render_exhibit_sheet(undecided, sample_pictures(), "en"))
@@ -53,7 +53,7 @@ def test_an_open_case_says_that_nobody_has_decided() -> None:
         ("zh-Hans", "some", "涵盖部分发现，并非全部"),
     ],
 )
-def test_the_licences_are_said_to_cover_all_some_or_none_of_it(language: str, covers: str, words: str) -> None:
+def test_licence_coverage_is_stated(language: str, covers: str, words: str) -> None:
     if language not in shown_languages():
         pytest.skip("no font for it is here")
     case = sample_case()
@@ -62,7 +62,7 @@ def test_the_licences_are_said_to_cover_all_some_or_none_of_it(language: str, co
     check = replace(check, result="As it is sealed.", reasons=reasons)
     text = text_of(render_exhibit_sheet(replace(case, licence_check=check), sample_pictures(), language))
     assert words.replace(" ", "") in text.replace(" ", "")
-    assert "As it is sealed" not in text  # the sheet states it once, in its own language
+    assert "As it is sealed" not in text  # the sheet states the result in its own language
     assert load_phrases(language).say("label.licence_notes").replace(" ", "") in text.replace(" ", "")
     report, _ = sample_report(1)
     changed_report = replace(report, cases=(replace(report.cases[0], facts=replace(case, licence_check=check)),))
@@ -70,7 +70,7 @@ def test_the_licences_are_said_to_cover_all_some_or_none_of_it(language: str, co
     assert line["licence_covers"] == covers
 
 
-def test_what_is_missing_reads_not_stated_and_not_recorded() -> None:
+def test_missing_values_read_not_stated_or_not_recorded() -> None:
     case = sample_case()
     work = replace(case.work, author="", registrations=(), registration=None)
     sighting = replace(case.sightings[0], captures=(), slice=None)
@@ -81,7 +81,7 @@ def test_what_is_missing_reads_not_stated_and_not_recorded() -> None:
 
 
 @pytest.mark.long
-def test_a_long_list_says_how_much_of_it_is_shown() -> None:
+def test_long_list_states_how_many_rows_are_shown() -> None:
     case = sample_case()
     many = tuple(replace(sample_sighting(case.sightings[0].picture), number=n) for n in range(1, 51))
     text = text_of(render_exhibit_sheet(replace(case, sightings=many), sample_pictures(), "en"))
@@ -89,13 +89,13 @@ def test_a_long_list_says_how_much_of_it_is_shown() -> None:
 
 
 @pytest.mark.long
-def test_a_case_without_a_bundle_is_not_said_to_be_sealed() -> None:
+def test_unsealed_case_is_not_described_as_sealed() -> None:
     sentence = part("match.both_views")
     assert sentence in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))
     assert sentence not in text_of(render_exhibit_sheet(replace(sample_case(), bundle=0), sample_pictures(), "en"))
 
 
-def test_the_outcome_of_a_visit_is_shown_in_the_words_of_its_record() -> None:
+def test_visit_outcome_is_quoted_from_record() -> None:
     case = sample_case()
     [sighting] = case.sightings
     sentence = "The site asks for a login (status 403), so the page wasn't seen; it may be there for others."
@@ -105,20 +105,20 @@ def test_the_outcome_of_a_visit_is_shown_in_the_words_of_its_record() -> None:
 
 
 @pytest.mark.long
-def test_the_report_names_each_timestamp_service_with_its_state_and_weight(report: str) -> None:
+def test_report_lists_timestamp_services_with_state_and_weight(report: str) -> None:
     assert "Example Time Authority" in report
     assert part("witness.development") in report
     assert "pending" in report
     assert part("witness.no_later") in report
 
 
-def test_timestamp_services_in_production_cause_no_warning() -> None:
+def test_production_timestamp_services_cause_no_warning() -> None:
     case = replace(sample_case(), witnesses=sample_witnesses()[:1])
     assert part("witness.development") not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))
 
 
 @pytest.mark.parametrize("language", shown_languages())
-def test_a_timestamp_service_is_called_qualified_only_by_the_operators_list_and_its_date(language: str) -> None:
+def test_qualified_status_requires_operator_list_and_date(language: str) -> None:
     words = {
         "en": "qualified (eIDAS) according to the operator's list of 2026-11-01",
         "zh-Hans": "截至 2026-11-01 的名录",
@@ -130,8 +130,8 @@ def test_a_timestamp_service_is_called_qualified_only_by_the_operators_list_and_
         assert text.replace(" ", "").count(words[language].replace(" ", "")) == times
 
 
-def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> None:
-    twice = (*standing_unchecked("en"), *standing_unchecked("zh-Hans"), "One of its own.")
+def test_standard_sentences_appear_once_in_document_language() -> None:
+    twice = (*list_never_checked_sentences("en"), *list_never_checked_sentences("zh-Hans"), "One of its own.")
     text = text_of(render_exhibit_sheet(replace(sample_case(), not_checked=twice), sample_pictures(), "en"))
     assert text.count(phrase("unchecked.respondent")) == 1
     assert "One of its own." in text
@@ -145,7 +145,7 @@ def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> 
         ("expired,other-name", "expired, issued for another name; SHA-256 " + "5e" * 32),
     ],
 )
-def test_what_the_servers_certificate_was_stands_with_the_sighting(remark: str, words: str) -> None:
+def test_server_certificate_is_shown_with_sighting(remark: str, words: str) -> None:
     case = sample_case()
     checked = replace(case.sightings[0], certificate=f"{remark} sha256:{'5e' * 32}")
     sheet = render_exhibit_sheet(replace(case, sightings=(checked,)), sample_pictures(), "en")
@@ -155,7 +155,7 @@ def test_what_the_servers_certificate_was_stands_with_the_sighting(remark: str, 
 
 @pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
-def test_the_name_of_a_crawl_stands_in_quotation_marks_that_it_cannot_end(language: str) -> None:
+def test_crawl_name_cannot_escape_quotation_marks(language: str) -> None:
     if language not in shown_languages():
         pytest.skip("no font for it is here")
     case = sample_case()

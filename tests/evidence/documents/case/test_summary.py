@@ -1,4 +1,4 @@
-"""Test page 1 of a sheet: a paragraph for a judge, lines for a clerk, and a box if no visit found the image."""
+"""Test page 1 of a sheet: the summary, the table of facts, and the box for visits that did not find the image."""
 
 import io
 from dataclasses import replace
@@ -24,16 +24,16 @@ OWNER = "Lindqvist Pictures AB"
 QUOTES = str.maketrans({"“": '"', "”": '"', "’": "'", " ": ""})
 
 
-def first_page(case: CaseFacts, language: str = "en") -> str:
+def extract_first_page(case: CaseFacts, language: str = "en") -> str:
     pdf = pypdf.PdfReader(io.BytesIO(render_exhibit_sheet(case, sample_pictures(), language)))
     return " ".join(pdf.pages[0].extract_text().replace("’", "'").split())
 
 
-def summary_text(case: CaseFacts) -> str:
-    return first_page(case).partition(f" {part('picture.side_by_side')}")[0]
+def extract_summary(case: CaseFacts) -> str:
+    return extract_first_page(case).partition(f" {part('picture.side_by_side')}")[0]
 
 
-def with_outcomes(case: CaseFacts, *outcomes: str, method: str = "browser") -> CaseFacts:
+def set_outcomes(case: CaseFacts, *outcomes: str, method: str = "browser") -> CaseFacts:
     """Return the case with a sighting for each outcome of its only visit."""
     first = sample_sighting(case.sightings[0].picture)
     [visit] = first.captures
@@ -45,8 +45,8 @@ def with_outcomes(case: CaseFacts, *outcomes: str, method: str = "browser") -> C
 
 
 @pytest.mark.long
-def test_a_judge_reads_who_claims_what_how_it_was_found_how_alike_who_decided_and_what_is_missing() -> None:
-    text = summary_text(sample_case()).translate(QUOTES)
+def test_summary_states_claim_match_decision_and_gaps() -> None:
+    text = extract_summary(sample_case()).translate(QUOTES)
     parts = (
         phrase("summary.claim", owner=OWNER, title="Herbsthügel · 秋山", party="prints-and-more.example")
         + " (declared).",
@@ -54,7 +54,11 @@ def test_a_judge_reads_who_claims_what_how_it_was_found_how_alike_who_decided_an
         part("summary.again") + " (recorded).",
         phrase("summary.alike", share="94%", dense="93%"),
         phrase(
-            "summary.decided", owner=OWNER, by="Jonas Ek", time=f"{NOON:%Y-%m-%d %H:%M:%S} UTC", decision="Not licensed"
+            "summary.decided",
+            owner=OWNER,
+            by="Jonas Ek",
+            time=f"{NOON:%Y-%m-%d %H:%M:%S} UTC",
+            decision=phrase("decision.confirmed"),
         ),
         phrase("summary.missing", what=f"{phrase('summary.undrawn')}; {phrase('summary.unwitnessed')}")[:-1],
     )
@@ -64,10 +68,10 @@ def test_a_judge_reads_who_claims_what_how_it_was_found_how_alike_who_decided_an
 
 
 @pytest.mark.long
-def test_the_first_page_states_claimant_work_urls_time_digests_and_timestamp_each_with_its_source() -> None:
+def test_first_page_states_facts_with_sources() -> None:
     case = replace(sample_case(), witnesses=sample_witnesses()[:1])
     [sighting], [match] = case.sightings, case.matches
-    rows = first_page(case).partition(part("picture.side_by_side"))[2].partition(phrase("heading.sightings"))[0]
+    rows = extract_first_page(case).partition(part("picture.side_by_side"))[2].partition(phrase("heading.sightings"))[0]
     stated = {
         "owner": f"{OWNER} declared",
         "work": "Herbsthügel · 秋山 · Mara Lindqvist · 2026-014 declared",
@@ -93,7 +97,7 @@ def test_the_first_page_states_claimant_work_urls_time_digests_and_timestamp_eac
         (
             ("not-shown",),
             part("summary.box"),
-            "the picture was not shown at any later visit;",
+            part("summary.unshown"),
         ),
         (("",), part("summary.box_unvisited"), part("summary.unvisited")),
         (
@@ -103,8 +107,8 @@ def test_the_first_page_states_claimant_work_urls_time_digests_and_timestamp_eac
         ),
     ],
 )
-def test_a_box_says_where_visits_did_not_show_the_picture(outcomes: tuple[str, ...], box: str, missing: str) -> None:
-    text = first_page(with_outcomes(sample_case(), *outcomes))
+def test_box_reports_visits_without_picture(outcomes: tuple[str, ...], box: str, missing: str) -> None:
+    text = extract_first_page(set_outcomes(sample_case(), *outcomes))
     boxes = (part("summary.box"), part("summary.box_some"), part("summary.box_unvisited"))
     assert [words in text for words in boxes] == [bool(box) and words in box for words in boxes]
     assert box in text
@@ -114,16 +118,16 @@ def test_a_box_says_where_visits_did_not_show_the_picture(outcomes: tuple[str, .
         assert f"Sighting 2: {phrase('capture.page-gone')}" in text
 
 
-def test_nothing_is_missing_that_is_there() -> None:
-    case = replace(with_outcomes(sample_case(), "captured"), witnesses=sample_witnesses())
-    text = summary_text(case)
+def test_available_items_are_not_reported_missing() -> None:
+    case = replace(set_outcomes(sample_case(), "captured"), witnesses=sample_witnesses())
+    text = extract_summary(case)
     assert part("summary.undrawn") not in text
     assert part("summary.unwitnessed") not in text
     assert phrase("summary.unsearched") not in text
     unlicensed = replace(case, licence_check=replace(case.licence_check, searched=0))
-    assert phrase("summary.unsearched") in summary_text(unlicensed)
+    assert phrase("summary.unsearched") in extract_summary(unlicensed)
     trials = replace(case, witnesses=sample_witnesses()[1:])
-    assert phrase("summary.unwitnessed") in summary_text(trials)
+    assert phrase("summary.unwitnessed") in extract_summary(trials)
 
 
 @pytest.mark.parametrize(
@@ -133,23 +137,23 @@ def test_nothing_is_missing_that_is_there() -> None:
             {"demonstration": True},
             part("summary.switch"),
         ),
-        ({"decision": "open", "at": None}, "No person has decided the case (recorded)."),
-        ({"decision": "cleared"}, "Dismissed: no objection (declared)."),
+        ({"decision": "open", "at": None}, f"{part('summary.undecided')} (recorded)."),
+        ({"decision": "dismissed"}, part("decision.dismissed")),
     ],
 )
-def test_who_decided_is_said_as_it_was(decision: dict[str, object], words: str) -> None:
+def test_decision_maker_is_stated(decision: dict[str, object], words: str) -> None:
     case = sample_case()
-    text = summary_text(replace(case, decision=replace(case.decision, **decision)))  # type: ignore[arg-type]
+    text = extract_summary(replace(case, decision=replace(case.decision, **decision)))  # type: ignore[arg-type]
     assert words in text
     assert part("summary.claim") not in text  # the wording for a person who decided
 
 
 @pytest.mark.parametrize("language", shown_languages())
-def test_many_places_and_long_names_leave_it_on_the_first_page(language: str) -> None:
-    case = with_outcomes(sample_case(), *["not-shown"] * 40)
+def test_many_urls_and_long_names_fit_first_page(language: str) -> None:
+    case = set_outcomes(sample_case(), *["not-shown"] * 40)
     long = "Sehr langer Titel " * 40
     work, owner = replace(case.work, title=long, holder=long, author=long), replace(case.owner, name=long)
-    text = first_page(replace(case, work=work, owner=owner), language)
+    text = extract_first_page(replace(case, work=work, owner=owner), language)
     say = load_phrases(language).say
     assert say("summary.box_more", n=36).replace(" ", "") in text.replace(" ", "")
     assert f"{NOON:%Y-%m-%d}" in text

@@ -9,11 +9,11 @@ import pytest
 from django.utils import translation
 
 import evidence.documents
-from desk.texts.cases import remarks_of
-from evidence.documents.phrases import Phrases, languages, load_phrases
-from evidence.documents.phrases.wording import Wording, figure, percent, zone_named
+from desk.texts.cases import describe_remarks
+from evidence.documents.phrases import Phrases, list_languages, load_phrases
+from evidence.documents.phrases.wording import Wording, format_fraction, format_percent, load_time_zone
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
-from evidence.documents.typeset.fonts import installed_fonts
+from evidence.documents.typeset.fonts import load_fonts
 from evidence.facts.case import LANGUAGES
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
@@ -35,14 +35,14 @@ SOURCES = Path(evidence.documents.__file__).parent
 
 
 def shown_languages() -> list[str]:
-    return list(LANGUAGES) if installed_fonts().chinese else ["en"]
+    return list(LANGUAGES) if load_fonts().chinese_families else ["en"]
 
 
-def test_there_is_a_catalogue_for_each_language_of_the_facts() -> None:
-    assert set(languages()) == set(LANGUAGES)
+def test_each_facts_language_has_a_catalogue() -> None:
+    assert set(list_languages()) == set(LANGUAGES)
 
 
-def test_all_catalogues_have_the_same_keys_and_placeholders() -> None:
+def test_catalogues_have_same_keys_and_placeholders() -> None:
     def names(text: str) -> set[str]:
         return {str(part[1]) for part in string.Formatter().parse(text) if part[1]}
 
@@ -55,7 +55,7 @@ def test_all_catalogues_have_the_same_keys_and_placeholders() -> None:
     assert {key: names(text) for key, text in spoken.items()} == {key: names(key) for key in spoken}
 
 
-def test_every_sentence_that_the_code_uses_is_in_the_catalogue() -> None:
+def test_catalogue_contains_every_used_sentence() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
     keys = load_phrases("en").sentences
     used_keys = set(re.findall(r"""say\(\s*["']([a-z_]+\.[a-z_]+)["']""", source))
@@ -65,7 +65,7 @@ def test_every_sentence_that_the_code_uses_is_in_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_catalogue_holds_a_forbidden_word(language: str) -> None:
+def test_catalogue_contains_no_forbidden_word(language: str) -> None:
     for key, text in load_phrases(language).sentences.items():
         assert not FORBIDDEN.search(f"{key} {text}"), key
 
@@ -73,7 +73,7 @@ def test_no_catalogue_holds_a_forbidden_word(language: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("language", shown_languages())
 @pytest.mark.parametrize("demonstration", [False, True])
-def test_no_rendered_file_holds_a_forbidden_word(language: str, *, demonstration: bool) -> None:
+def test_rendered_files_contain_no_forbidden_word(language: str, *, demonstration: bool) -> None:
     facts, pictures = sample_report(2, demonstration=demonstration)
     case = facts.cases[0].facts
     texts = [
@@ -88,33 +88,33 @@ def test_no_rendered_file_holds_a_forbidden_word(language: str, *, demonstration
         assert match is None, match
 
 
-def test_the_check_for_forbidden_words_sees_them() -> None:
+def test_forbidden_word_pattern_matches() -> None:
     for text in ("it infringes", "This proves ownership", "stolen", "certified", "侵权成立", "admissible"):
         assert FORBIDDEN.search(text), text
     assert not FORBIDDEN.search("涉嫌侵权, improved, provenance")
 
 
-def test_an_unknown_language_is_refused_with_those_that_exist() -> None:
+def test_unknown_language_error_lists_known_languages() -> None:
     with pytest.raises(WrongUseError, match="en, zh-Hans"):
         load_phrases("fr")
 
 
-def test_an_unknown_time_zone_is_refused_by_its_name() -> None:
+def test_unknown_time_zone_is_rejected() -> None:
     with pytest.raises(WrongUseError, match="Mars/Olympus"):
-        zone_named("Mars/Olympus")
+        load_time_zone("Mars/Olympus")
     with pytest.raises(WrongUseError):
-        zone_named("../../etc/passwd")
+        load_time_zone("../../etc/passwd")
 
 
 @pytest.mark.parametrize(
     ("share", "words"), [(0.0, "0%"), (0.949, "94%"), (0.94, "94%"), (0.9999, "99%"), (1.0, "100%")]
 )
 def test_percentages_are_never_rounded_up(share: float, words: str) -> None:
-    assert percent(share) == words
-    assert figure(0.9399) == "0.939"
+    assert format_percent(share) == words
+    assert format_fraction(0.9399) == "0.939"
 
 
-def verification(**changes: object) -> Verification:
+def build_verification(**changes: object) -> Verification:
     facts = sample_case().matches[0].verification
     return replace(facts, **changes)  # type: ignore[arg-type]
 
@@ -131,20 +131,20 @@ def verification(**changes: object) -> Verification:
         ({"transform": None}, "Recorded: no geometric alignment was measured."),
     ],
 )
-def test_an_alignment_is_one_plain_sentence(changes: dict[str, object], words: str) -> None:
-    assert Wording(load_phrases("en")).aligned(verification(**changes)).endswith(words)
+def test_alignment_is_described_in_plain_words(changes: dict[str, object], words: str) -> None:
+    assert Wording(load_phrases("en")).describe_alignment(build_verification(**changes)).endswith(words)
 
 
-def test_local_times_are_left_out_without_a_zone() -> None:
-    assert Wording(load_phrases("en"), zone_named("UTC")).both_times(NOON) == "2026-11-20 12:00:00 UTC"
+def test_local_time_is_omitted_without_time_zone() -> None:
+    assert Wording(load_phrases("en"), load_time_zone("UTC")).format_both_times(NOON) == "2026-11-20 12:00:00 UTC"
 
 
-@pytest.mark.parametrize("language", languages())
-def test_every_remark_of_a_comparison_has_its_words_in_documents_and_on_pages(language: str) -> None:
+@pytest.mark.parametrize("language", list_languages())
+def test_every_remark_has_a_text_in_documents_and_pages(language: str) -> None:
     sentences = load_phrases(language).sentences
     remarks = {key: text for key, text in sentences.items() if key.startswith("remark.")}
     assert {key.removeprefix("remark.") for key in remarks} == set(REASONS)
     with translation.override(language.lower()):
-        on_pages = remarks_of(key.removeprefix("remark.") for key in remarks)
+        on_pages = describe_remarks(key.removeprefix("remark.") for key in remarks)
     assert [sentence[1:-1] for sentence in on_pages] == [sentence[1:] for sentence in remarks.values()]
     assert {sentence[-1] for sentence in on_pages} <= {".", "。"}

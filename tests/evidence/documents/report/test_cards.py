@@ -1,4 +1,4 @@
-"""Test that cards summarise many cases: who decided, where each was seen, which services timestamped it."""
+"""Test that cards summarise many cases: decision, URLs, and timestamp services."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from evidence.documents.report.facts import AT_LENGTH, PlaceStanding
+from evidence.documents.report.facts import MAX_DETAILED_CASES, PageStatus
 from tests.assets.documents_sample import part, phrase, sample_report
 from tests.assets.pdf_text import reader, text_of
 from tests.assets.reports import render_report_pdf
@@ -14,7 +14,7 @@ from tests.assets.reports import render_report_pdf
 
 @pytest.fixture(scope="module")
 def pdf() -> bytes:
-    facts, pictures = sample_report(AT_LENGTH + 1)
+    facts, pictures = sample_report(MAX_DETAILED_CASES + 1)
     return render_report_pdf(facts, pictures, "en")
 
 
@@ -24,27 +24,27 @@ def cards(pdf: bytes) -> str:
 
 
 @pytest.mark.long
-def test_many_cases_stand_on_cards_three_to_a_page(pdf: bytes) -> None:
-    assert len(reader(pdf).pages) <= AT_LENGTH / 3 + 6
+def test_many_cases_appear_on_cards_three_per_page(pdf: bytes) -> None:
+    assert len(reader(pdf).pages) <= MAX_DETAILED_CASES / 3 + 6
 
 
 @pytest.mark.long
-def test_a_card_says_who_decided_where_it_was_seen_and_which_services_timestamped_it(cards: str) -> None:
+def test_card_states_decision_timestamp_and_licence(cards: str) -> None:
     assert "Not licensed: believed to be used without permission declared" in cards
     assert phrase("card.witnessed", time="2026-11-20 12:00:00 UTC", name="Example Time Authority") in cards
     assert phrase("card.licence_none", time="2026-11-20 11:00:00 UTC") in cards
 
 
 @pytest.mark.long
-def test_the_list_of_cases_gives_the_page_of_each(cards: str) -> None:
+def test_case_list_gives_page_numbers(cards: str) -> None:
     listed = re.findall(r"Not licensed: believed to be used without permission 1 (\d+)", cards)
-    assert len(listed) == AT_LENGTH + 1
+    assert len(listed) == MAX_DETAILED_CASES + 1
     assert listed == sorted(listed, key=int)
     assert len(set(listed)) == math.ceil(len(listed) / 3)
 
 
 @pytest.mark.long
-def test_a_digest_on_a_card_is_broken_instead_of_cut(cards: str) -> None:
+def test_digest_on_card_wraps_instead_of_truncating(cards: str) -> None:
     digest = sample_report(1)[0].cases[0].seal
     assert digest is not None
     assert digest.hex not in cards
@@ -52,10 +52,10 @@ def test_a_digest_on_a_card_is_broken_instead_of_cut(cards: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("cases", [1, AT_LENGTH + 1])
-def test_a_report_says_under_which_decision_was_sealed_and_how_the_places_stand(cases: int, cards: str) -> None:
+@pytest.mark.parametrize("cases", [1, MAX_DETAILED_CASES + 1])
+def test_report_states_earlier_decision_and_page_status(cases: int, cards: str) -> None:
     facts, pictures = sample_report(cases)
-    place = PlaceStanding("https://shop.example/", "https://shop.example/a.jpg", "removed", facts.generated_at)
+    place = PageStatus("https://shop.example/", "https://shop.example/a.jpg", "removed", facts.generated_at)
     changed_facts = replace(facts, cases=tuple(replace(case, earlier=True, standings=(place,)) for case in facts.cases))
     text = text_of(render_report_pdf(changed_facts, pictures, "en"))
     assert text.count(phrase("card.earlier_decision")) == cases

@@ -6,11 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from evidence.documents.report.facts import AT_LENGTH, RefusalCount, Volume, json_parts, write_report_json
+from evidence.documents.report.facts import (
+    MAX_DETAILED_CASES,
+    RefusalCount,
+    Volume,
+    build_json_elements,
+    write_report_json,
+)
 from tests.assets.documents_sample import sample_coverage, sample_report
 
 
-def test_failures_are_distinguished_from_pages_that_a_rule_left_out() -> None:
+def test_failures_are_distinguished_from_excluded_pages() -> None:
     failed = {
         reason
         for reason in ("http-404", "http-503", "timeout", "robots", "budget")
@@ -23,17 +29,17 @@ def test_failures_are_distinguished_from_pages_that_a_rule_left_out() -> None:
     assert (more.failed_count, more.refused_count) == (9, 16)
 
 
-def test_few_cases_have_pages_of_their_own_in_every_volume_alike() -> None:
+def test_few_cases_have_own_pages_in_every_volume() -> None:
     report, _ = sample_report(1)
     [case] = report.cases
-    assert replace(report, cases=(case,) * AT_LENGTH).at_length
-    assert not replace(report, cases=(case,) * (AT_LENGTH + 1)).at_length
-    of_many = Volume(number=1, of=2, first=1, cases=AT_LENGTH + 1)
-    assert not replace(report, volume=of_many).at_length
+    assert replace(report, cases=(case,) * MAX_DETAILED_CASES).is_detailed
+    assert not replace(report, cases=(case,) * (MAX_DETAILED_CASES + 1)).is_detailed
+    of_many = Volume(number=1, of=2, first=1, cases=MAX_DETAILED_CASES + 1)
+    assert not replace(report, volume=of_many).is_detailed
 
 
 @pytest.mark.long
-def test_the_report_json_is_canonical_and_names_its_format() -> None:
+def test_report_json_is_canonical_and_states_format() -> None:
     facts, _ = sample_report(2)
     plain = json.loads(facts.to_json())
     assert plain["format"] == "exhibit-report/1"
@@ -43,9 +49,11 @@ def test_the_report_json_is_canonical_and_names_its_format() -> None:
 
 
 @pytest.mark.long
-def test_what_is_written_in_parts_is_what_is_written_at_once() -> None:
+def test_json_written_in_parts_equals_whole() -> None:
     for number in (0, 1, 5):
         facts, _ = sample_report(number)
         out = io.BytesIO()
-        write_report_json(out, facts, [json_parts(facts.cases[start : start + 2]) for start in range(0, number, 2)])
+        write_report_json(
+            out, facts, [build_json_elements(facts.cases[start : start + 2]) for start in range(0, number, 2)]
+        )
         assert out.getvalue() == facts.to_json()

@@ -10,10 +10,10 @@ import pytest
 
 import crawler
 from desk.texts import crawl_refusals
-from evidence.documents.phrases import languages, load_phrases
+from evidence.documents.phrases import list_languages, load_phrases
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.report.facts import FAILED
-from evidence.documents.report.pdf import glossary_section
+from evidence.documents.report.facts import FAILURE_REASONS
+from evidence.documents.report.pdf import build_glossary_section
 from evidence.documents.typeset.blocks import Rows
 from exhibit.reasons import Reason
 from tests.assets.documents_sample import (
@@ -25,32 +25,32 @@ from tests.assets.pdf_text import reader, text_of
 from tests.assets.reports import render_report_pdf
 
 
-def test_a_development_timestamp_service_is_named_on_the_first_page() -> None:
+def test_development_timestamp_service_is_on_first_page() -> None:
     facts, pictures = sample_report(1)
     first = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages[0].extract_text()
     assert part("witness.development_title") in first
 
 
-def test_a_report_without_cases_claims_nothing_about_other_places() -> None:
+def test_empty_report_claims_nothing_about_other_pages() -> None:
     facts, _ = sample_report(0)
     text = text_of(render_report_pdf(facts, {}, "en"))
     assert phrase("report.no_cases") in text
 
 
-def test_the_report_carries_its_data() -> None:
+def test_report_attaches_its_data() -> None:
     facts, by_case = sample_report(2)
     attached = reader(render_report_pdf(facts, by_case, "en")).attachments
     assert attached["report.json"] == [facts.to_json()]
 
 
-def test_a_report_does_not_show_the_costs_of_the_software() -> None:
+def test_report_hides_software_costs() -> None:
     facts, by_case = sample_report(2)
     text = text_of(render_report_pdf(facts, by_case, "en"))
     assert [words for words in ("USD", "processor core") if words in text] == []
     assert b'"cost"' not in facts.to_json()
 
 
-def test_pages_are_numbered_and_named_after_their_case() -> None:
+def test_pages_are_numbered_with_their_case() -> None:
     facts, by_case = sample_report(2)
     pages = reader(render_report_pdf(facts, by_case, "en")).pages
     assert f"1 of {len(pages)}" in pages[0].extract_text()
@@ -60,7 +60,7 @@ def test_pages_are_numbered_and_named_after_their_case() -> None:
 
 
 @pytest.mark.long
-def test_contents_stand_in_reports_of_more_than_three_cases() -> None:
+def test_contents_appear_for_more_than_three_cases() -> None:
     few, few_pictures = sample_report(3)
     many, many_pictures = sample_report(4)
     assert "Contents" not in text_of(render_report_pdf(few, few_pictures, "en"))
@@ -68,7 +68,7 @@ def test_contents_stand_in_reports_of_more_than_three_cases() -> None:
 
 
 @pytest.mark.long
-def test_a_hundred_cases_take_seconds() -> None:
+def test_hundred_cases_render_within_time_limit() -> None:
     facts, by_case = sample_report(100)
     started = time.perf_counter()
     pdf = render_report_pdf(facts, by_case, "en")
@@ -76,7 +76,7 @@ def test_a_hundred_cases_take_seconds() -> None:
     assert len(reader(pdf).pages) > 100 / 3
 
 
-def test_a_report_explains_refusals_in_words(report: str) -> None:
+def test_refusals_are_explained_in_words(report: str) -> None:
     assert "forbidden by robots.txt 24" in report
     assert "address in a private network 1" in report
 
@@ -88,21 +88,21 @@ REASONS = re.compile(
 """Reasons of refusals, named by the crawler and its libraries, that are not a ``Reason``."""
 
 
-def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
+def test_every_refusal_reason_has_a_text() -> None:
     root = Path(crawler.__file__).parents[1]
     sources = [*root.glob("crawler/**/*.py"), *root.glob("exhibit/**/*.py"), root / "registry/crawls/crawling.py"]
     reasons = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
     reasons |= {
         *map(str, Reason),
-        *(reason_code for reason_code in crawl_refusals.REASONS if not reason_code.startswith("http-")),
+        *(reason_code for reason_code in crawl_refusals.REASON_SENTENCES if not reason_code.startswith("http-")),
     }
-    for language in languages():
+    for language in list_languages():
         sentences = load_phrases(language).sentences
         assert {reason for reason in reasons if f"refused.{reason}" not in sentences} == set()
-    assert {"incomplete", "redirects", "broke-off", "bad-encoding", "error", "timeout"} <= set(FAILED)
+    assert {"incomplete", "redirects", "broke-off", "bad-encoding", "error", "timeout"} <= set(FAILURE_REASONS)
 
 
-def test_a_report_lists_for_every_source_why_a_crawl_ended_and_what_was_incomplete(report: str) -> None:
+def test_report_states_why_each_crawl_ended(report: str) -> None:
     squeezed = report.replace(" ", "")
     assert "https://prints.example/ahttps://b.example/" in squeezed
     assert phrase("ended.budget-pages").replace(" ", "") in squeezed
@@ -110,15 +110,15 @@ def test_a_report_lists_for_every_source_why_a_crawl_ended_and_what_was_incomple
     assert f"{phrase('refused.incomplete')} 2" in failed
 
 
-def test_a_report_ends_with_what_its_words_mean(report: str) -> None:
+def test_report_ends_with_glossary(report: str) -> None:
     _, title, rest = report.partition(part("heading.glossary"))
     assert title
     assert phrase("meaning.not_checked") in rest.replace("\u2019", "'")
 
 
-def test_every_term_has_a_meaning_of_its_own_in_each_language() -> None:
-    for language in languages():
-        section = glossary_section(Wording(load_phrases(language)))
+def test_every_term_has_a_distinct_meaning_in_each_language() -> None:
+    for language in list_languages():
+        section = build_glossary_section(Wording(load_phrases(language)))
         [rows] = section.blocks
         assert isinstance(rows, Rows)
         assert len({row.label for row in rows.rows}) == len({row.lines for row in rows.rows}) == len(rows.rows)

@@ -1,4 +1,4 @@
-"""Test that a deposit record states what was declared and recorded, and accuses nobody."""
+"""Test that a deposit record states declared and recorded facts, and makes no accusation."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evidence.documents.sheets.deposit import DEPOSIT_PARTY, SHOWN_PICTURES, render_deposit_record
+from evidence.documents.sheets.deposit import DEPOSIT_PARTY, MAX_PICTURES, render_deposit_record
 from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.documents_sample import NOON, phrase, sample_case, sample_pictures
 from tests.assets.pdf_text import reader, text_of
@@ -19,7 +19,7 @@ def facts() -> CaseFacts:
     return replace(sample_case(), sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
 
 
-def test_it_says_what_was_declared_and_recorded_and_carries_its_facts(facts: CaseFacts) -> None:
+def test_deposit_record_states_and_attaches_facts(facts: CaseFacts) -> None:
     pdf = render_deposit_record(facts, sample_pictures(), "en")
     text = text_of(pdf)
     for words in (
@@ -37,7 +37,7 @@ def test_it_says_what_was_declared_and_recorded_and_carries_its_facts(facts: Cas
 PAGE = "https://exhibit.example.org/id/0123456789abcdef/"
 
 
-def test_an_opened_works_page_stands_there_as_a_code_that_leads_to_it(facts: CaseFacts) -> None:
+def test_public_page_is_shown_as_qr_code(facts: CaseFacts) -> None:
     opened = replace(facts, work=replace(facts.work, public_page=PAGE))
     pdf = render_deposit_record(opened, {}, "en")
     assert PAGE in text_of(pdf).replace(" ", "")
@@ -46,7 +46,7 @@ def test_an_opened_works_page_stands_there_as_a_code_that_leads_to_it(facts: Cas
     assert read_codes(render_deposit_record(facts, {}, "en")) == []
 
 
-def test_an_address_that_is_too_long_for_a_code_is_written_alone(facts: CaseFacts) -> None:
+def test_url_too_long_for_qr_code_is_shown_as_text(facts: CaseFacts) -> None:
     long = replace(facts, work=replace(facts.work, public_page=PAGE + "a" * 5000))
     assert read_codes(render_deposit_record(long, {}, "en")) == []
 
@@ -59,10 +59,10 @@ def read_codes(pdf: bytes) -> list[str]:
     return [content for picture in pictures if (content := cv2.QRCodeDetector().detectAndDecode(picture)[0])]
 
 
-def test_what_is_missing_or_earlier_or_too_much_is_said(facts: CaseFacts) -> None:
+def test_missing_earlier_and_omitted_items_are_stated(facts: CaseFacts) -> None:
     many = replace(facts.work, registration=None, earlier_registration=NOON, pictures=facts.work.pictures * 14)
     text = text_of(render_deposit_record(replace(facts, work=many), {}, "en"))
-    assert phrase("document.listed_of", shown=f"{SHOWN_PICTURES}", all="14") in text
+    assert phrase("document.listed_of", shown=f"{MAX_PICTURES}", all="14") in text
     assert phrase("picture.missing") in text
     assert "2026-11-20" in text
     assert "log.sample.example" not in text

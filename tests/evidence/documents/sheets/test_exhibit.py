@@ -1,4 +1,4 @@
-"""Test the exhibit sheet: where, when, how certain, and according to whom."""
+"""Test the exhibit sheet: URL, time, certainty, and source of each fact."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,12 @@ from PIL import Image
 from evidence.documents.case.comparison import Gallery
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.sheets.exhibit import MAX_SCREENS, first_place, render_exhibit_sheet, screens_sections
+from evidence.documents.sheets.exhibit import (
+    MAX_SCREENSHOTS,
+    build_screenshot_sections,
+    find_picture_offset,
+    render_exhibit_sheet,
+)
 from evidence.documents.typeset.blocks import Lines, Plates, Quiet
 from evidence.documents.typeset.pictures import Album
 from evidence.facts.case import CaptureFacts, CaseFacts
@@ -23,14 +28,14 @@ from tests.assets.documents_sample import (
 from tests.assets.pdf_text import text_of
 
 
-def test_the_sheet_says_where_when_and_how_sure(sheet: str) -> None:
+def test_sheet_states_url_time_and_certainty(sheet: str) -> None:
     for words in (
         "Case 12 · bundle 1 · prints-and-more.example",
         "Autumn Hills — canvas print",
         "HTTP 200 · 203.0.113.9",
         "2026-11-20 09:00:00 UTC · 2026-11-20 17:00:00 +0800 Asia/Shanghai",
         "38 of 256 bits differ",
-        "412 distinct points agree with one transform",
+        "412 distinct points fit one transform",
         "93% (0.937)",
         "Likelihood ratio not calibrated",
         phrase("licence.none_covers", time="2026-11-20 11:00:00 UTC").partition(" ")[2],
@@ -50,7 +55,7 @@ def test_the_sheet_says_where_when_and_how_sure(sheet: str) -> None:
         ("xn--bcher-kva.example", "In Unicode: bücher.example"),
     ],
 )
-def test_a_host_is_shown_in_letters_beside_its_address(party: str, words: str) -> None:
+def test_host_is_shown_in_unicode(party: str, words: str) -> None:
     case = sample_case()
     sheet = text_of(render_exhibit_sheet(replace(case, party=replace(case.party, name=party)), sample_pictures(), "en"))
     assert party in sheet
@@ -58,7 +63,7 @@ def test_a_host_is_shown_in_letters_beside_its_address(party: str, words: str) -
     assert (part("sheet.confusable") in sheet) == ("pypal" in party)
 
 
-def test_digests_and_addresses_can_be_copied_out_whole() -> None:
+def test_digests_and_urls_can_be_copied_whole() -> None:
     pdf = render_exhibit_sheet(sample_case(), sample_pictures(), "en")
     joined = "".join(text_of(pdf).split())
     case = sample_case()
@@ -66,7 +71,7 @@ def test_digests_and_addresses_can_be_copied_out_whole() -> None:
     assert case.sightings[0].picture.digest.hex in joined
 
 
-def test_each_fact_has_its_speaker(sheet: str) -> None:
+def test_each_fact_states_its_source(sheet: str) -> None:
     assert "Rights statement All rights reserved declared" in sheet
     assert "Ships worldwide. stated" in sheet
     assert "Log entry 12 recorded" in sheet
@@ -77,24 +82,24 @@ def test_each_fact_has_its_speaker(sheet: str) -> None:
 WORDING = Wording(load_phrases("en"))
 
 
-def capture_of(number: int, outcome: str = "captured") -> CaptureFacts:
+def build_capture(number: int, outcome: str = "captured") -> CaptureFacts:
     [sighting] = sample_case().sightings
     folder = f"data/sightings/01/capture-{number}"
     return replace(sighting.captures[0], outcome=outcome, files=(f"{folder}/screenshot-boxed.png",))
 
 
-def case_with(*captures: CaptureFacts, places: int = 1) -> CaseFacts:
+def build_case(*captures: CaptureFacts, places: int = 1) -> CaseFacts:
     case = sample_case()
     first = replace(case.sightings[0], captures=captures)
     sightings = (replace(first, number=n, page_url=f"https://shop.example/{n}") for n in range(1, places + 1))
     return replace(case, sightings=tuple(sightings))
 
 
-def test_the_last_screenshot_that_shows_the_picture_stands_there() -> None:
-    case = case_with(capture_of(1), capture_of(2), capture_of(3, "not-shown"))
+def test_last_screenshot_with_picture_is_shown() -> None:
+    case = build_case(build_capture(1), build_capture(2), build_capture(3, "not-shown"))
     pictures = {"data/sightings/01/capture-2/screenshot-boxed.png": encoded(Image.new("RGB", (90, 60)), "PNG")}
     album = Album(400)
-    [section] = screens_sections(case, Gallery(pictures, album, WORDING))
+    [section] = build_screenshot_sections(case, Gallery(pictures, album, WORDING))
     intro, figure, word = section.blocks
     assert isinstance(intro, Lines)
     assert isinstance(figure, Plates)
@@ -102,15 +107,17 @@ def test_the_last_screenshot_that_shows_the_picture_stands_there() -> None:
     assert phrase("capture.screens_said") in word.text
     assert "capture-2/screenshot-boxed.png" in intro.lines[0].text
     assert len(album.files) == 1
-    assert screens_sections(sample_case(), Gallery({}, album, WORDING)) == ()
+    assert build_screenshot_sections(sample_case(), Gallery({}, album, WORDING)) == ()
 
 
-def test_of_many_places_some_are_shown_and_the_others_counted() -> None:
-    [section] = screens_sections(case_with(capture_of(1), places=MAX_SCREENS + 1), Gallery({}, Album(400), WORDING))
-    assert sum(isinstance(block, Plates) for block in section.blocks) == MAX_SCREENS
+def test_excess_screenshots_are_counted() -> None:
+    [section] = build_screenshot_sections(
+        build_case(build_capture(1), places=MAX_SCREENSHOTS + 1), Gallery({}, Album(400), WORDING)
+    )
+    assert sum(isinstance(block, Plates) for block in section.blocks) == MAX_SCREENSHOTS
     last = section.blocks[-2]
     assert isinstance(last, Quiet)
-    assert str(MAX_SCREENS + 1) in last.text
+    assert str(MAX_SCREENSHOTS + 1) in last.text
 
 
 @pytest.mark.parametrize(
@@ -124,6 +131,6 @@ def test_of_many_places_some_are_shown_and_the_others_counted() -> None:
         (None, 0.0),
     ],
 )
-def test_where_the_first_place_begins_is_read_of_a_record_of_any_form(record: object, place: float) -> None:
+def test_first_place_is_read_from_malformed_records(record: object, place: float) -> None:
     pictures = {} if record is None else {"a/network.json": json.dumps(record).encode()}
-    assert first_place(pictures, "a/screenshot-boxed.png") == place
+    assert find_picture_offset(pictures, "a/screenshot-boxed.png") == place

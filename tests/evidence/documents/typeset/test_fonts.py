@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
-from evidence.documents.typeset.fonts import installed_fonts
+from evidence.documents.typeset.fonts import load_fonts
 from exhibit.errors import ServiceMissingError
 from tests.assets.documents_sample import sample_case, sample_report
 from tests.assets.fonts import only_embedded_fonts
@@ -13,14 +13,14 @@ from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
 
 
-def test_chinese_without_a_font_is_refused_with_the_way_to_get_one(pictures: Mapping[str, bytes]) -> None:
+def test_missing_chinese_font_error_explains_installation(pictures: Mapping[str, bytes]) -> None:
     with only_embedded_fonts(), pytest.raises(ServiceMissingError, match="apt-get install fonts-noto-cjk"):
         render_exhibit_sheet(sample_case(), pictures, "zh-Hans")
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not installed_fonts().chinese, reason="no font with Chinese characters is installed")
-def test_the_chinese_documents_speak_chinese(pictures: Mapping[str, bytes]) -> None:
+@pytest.mark.skipif(not load_fonts().chinese_families, reason="no font with Chinese characters is installed")
+def test_chinese_documents_are_in_chinese(pictures: Mapping[str, bytes]) -> None:
     facts, by_case = sample_report(1)
     sheet = text_of(render_exhibit_sheet(sample_case(), pictures, "zh-Hans"))
     report = text_of(render_report_pdf(facts, by_case, "zh-Hans"))

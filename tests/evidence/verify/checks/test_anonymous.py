@@ -1,4 +1,4 @@
-"""Test that the verdict reports a recorded visit that an anonymous reader would not have made in this way."""
+"""Test that the verdict reports recorded visits that differ from those of an anonymous reader."""
 
 import json
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from evidence.capture.http_capturer import PAGE_ACCEPT
-from evidence.capture.wire import Exchange, write_warc
+from evidence.capture.wire import Exchange, encode_warc
 from evidence.formats.records import Record, Response
 from evidence.verdict.result import State, Verdict
-from evidence.verify.checks.anonymous import place_remarks, request_remarks
-from evidence.verify.checks.captures import DOUBTFUL, FOUND_AGAIN
-from evidence.verify.checks.exchanges import Answer, Recording, Request
+from evidence.verify.checks.anonymous import find_request_remarks, find_server_remarks
+from evidence.verify.checks.captures import DOUBTFUL_OUTCOME, FOUND_OUTCOME
+from evidence.verify.checks.exchanges import RecordedResponse, Recording, Request
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
-from exhibit.entries import canonical
+from exhibit.entries import encode_canonical
 from tests.assets.bundle_changes import Files
 from tests.assets.bundles import CAPTURED, PAGE, Scene
 from tests.assets.corpus.deceit import Invention, forge_bundle
@@ -27,11 +27,11 @@ from tests.assets.tampering import read_files, write_zip
 WARC, NETWORK, HTML, IMAGE = CAPTURED
 AGENT = "ExhibitBot/0.1 (+https://example.org/bot)"
 HOST = "Host: copies.example\r\n"
-Tell = Callable[..., Verdict]
+VerifyCapture = Callable[..., Verdict]
 
 
 @pytest.fixture
-def verify_capture(scene: Scene, bundle: Path, tmp_path: Path) -> Tell:
+def verify_capture(scene: Scene, bundle: Path, tmp_path: Path) -> VerifyCapture:
     """A function that verifies a bundle whose capture has other exchanges."""
 
     def tell(
@@ -57,11 +57,11 @@ def verify_capture(scene: Scene, bundle: Path, tmp_path: Path) -> Tell:
             body = chunked if "chunked" in image_head.lower() else files[IMAGE]
             exchanges = [one("/", asked, kind, head, page)]
             exchanges.append(one("/field.jpg", image, "image/jpeg", image_head, body))
-            files[WARC] = write_warc(exchanges, {})
+            files[WARC] = encode_warc(exchanges, {})
             for step, data in zip(network["exchanges"], (page, files[IMAGE]), strict=True):
                 step["bytes"] = len(data)
             network["user_agent"] = agent
-            files[NETWORK] = canonical(network)
+            files[NETWORK] = encode_canonical(network)
             more(facts)
 
         files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lie))
@@ -70,7 +70,7 @@ def verify_capture(scene: Scene, bundle: Path, tmp_path: Path) -> Tell:
     return tell
 
 
-def captures(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
+def get_capture_result(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     """Return the outcome of the visits, and the remarks; nothing else about the visit may fail."""
     checks = {check.name: check for check in verdict.checks}
     assert checks["capture:01-1"].state is State.PASSED, checks["capture:01-1"].sentence
@@ -79,7 +79,7 @@ def captures(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     return checks["captures"].outcome, checks["captures"].remarks
 
 
-def test_the_requests_of_the_product_raise_no_doubt(verify_capture: Tell) -> None:
+def test_own_requests_cause_no_remark(verify_capture: VerifyCapture) -> None:
     own = (
         f"User-Agent: {AGENT}\r\nAccept-Encoding: identity\r\nAccept: {PAGE_ACCEPT}\r\nConnection: keep-alive\r\n"
         'Accept-Language: en-US\r\nsec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"\r\nSec-Fetch-Mode: navigate\r\n'
@@ -87,10 +87,10 @@ def test_the_requests_of_the_product_raise_no_doubt(verify_capture: Tell) -> Non
     )
     image = f"GET /field.jpg HTTP/1.1\r\n{HOST}Referer: https://copies.example/\r\nCookie: a=1; b=2\r\n{own}"
     set_cookies = "Set-Cookie: a=1; path=/\r\nset-cookie: b=2\r\n"
-    outcome, remarks = captures(
+    outcome, remarks = get_capture_result(
         verify_capture(asked=f"GET / HTTP/1.1\r\n{HOST}{own}", image=image, head=set_cookies, agent=AGENT)
     )
-    assert (outcome, len(remarks)) == (FOUND_AGAIN, 1)  # no browser was used
+    assert (outcome, len(remarks)) == (FOUND_OUTCOME, 1)  # no browser was used
 
 
 REQUESTS: dict[str, dict[str, Any]] = {
@@ -124,9 +124,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_request_that_an_anonymous_reader_would_not_send_is_reported(verify_capture: Tell, name: str) -> None:
-    outcome, remarks = captures(verify_capture(**REQUESTS[name]))
-    assert outcome == DOUBTFUL
+def test_unusual_request_is_reported(verify_capture: VerifyCapture, name: str) -> None:
+    outcome, remarks = get_capture_result(verify_capture(**REQUESTS[name]))
+    assert outcome == DOUBTFUL_OUTCOME
     assert any(name in remark for remark in remarks), remarks
 
 
@@ -134,9 +134,7 @@ def test_a_request_that_an_anonymous_reader_would_not_send_is_reported(verify_ca
 @pytest.mark.parametrize(
     "target", ["/admin/../field.jpg", "/%2E/field.jpg", "/field.jpg#secret", "\\field.jpg", "/field.jpg"]
 )
-def test_a_request_that_servers_may_read_otherwise_is_none_for_the_address(
-    verify_capture: Tell, host: str, target: str
-) -> None:
+def test_ambiguous_request_target_fails(verify_capture: VerifyCapture, host: str, target: str) -> None:
     verdict = verify_capture(image=f"GET {target} HTTP/1.1\r\n{host}")
     state = next(check.state for check in verdict.checks if check.name == "capture:01-1")
     assert state is (State.PASSED if (host, target) == (HOST, "/field.jpg") else State.FAILED)
@@ -149,15 +147,15 @@ def test_a_request_that_servers_may_read_otherwise_is_none_for_the_address(
         ("mine.example", "", False), ("mine.example", "copies.example", False), ("mine.com", "com", False),
     ],
 )  # fmt: skip
-def test_a_cookie_counts_for_the_hosts_for_which_it_was_set(by: str, domain: str, *, counts: bool) -> None:
+def test_cookie_counts_for_hosts_in_its_domain(by: str, domain: str, *, counts: bool) -> None:
     at = datetime(2026, 11, 30, tzinfo=UTC)
     to = "other.com" if domain == "com" else "copies.example"
     header = ("Set-Cookie", f"a=1; Path=/; Domain={domain}" if domain else "a=1")
     record = Record("response", f"https://{by}/", at, "203.0.113.9", "", b"", (0, 0))
-    answer = Answer(record, f"https://{by}/", Response(302, (header,), b""), None, None)
+    answer = RecordedResponse(record, f"https://{by}/", Response(302, (header,), b""), None, None)
     url = f"https://{to}/"
     request = Request(url, at + timedelta(seconds=1), "GET", (("Cookie", "a=1"),), has_body=False)
-    doubts = list(request_remarks(Recording([answer], [request], []), (url, url), AGENT))
+    doubts = list(find_request_remarks(Recording([answer], [request], []), (url, url), AGENT))
     assert (not doubts) is counts
 
 
@@ -171,7 +169,7 @@ RESPONSES = {
 
 
 @pytest.mark.parametrize("name", [name for name in RESPONSES if name != "behind"])
-def test_a_response_with_an_ambiguous_end_is_reported(verify_capture: Tell, name: str) -> None:
+def test_response_with_ambiguous_length_is_reported(verify_capture: VerifyCapture, name: str) -> None:
     head = RESPONSES[name]
     length = "" if "ontent-" in head else "Content-Length: 7\r\n"
     check = next(item for item in verify_capture(image_head=head + length).checks if item.name == "capture:01-1")
@@ -181,7 +179,7 @@ def test_a_response_with_an_ambiguous_end_is_reported(verify_capture: Tell, name
     assert doubted, check.sentence
 
 
-SERVED: dict[str, dict[str, Any]] = {
+UNRENDERED_PAGES: dict[str, dict[str, Any]] = {
     "as text": {"kind": "text/plain; charset=utf-8"}, "as bytes": {"kind": "application/octet-stream"},
     "to be saved": {"head": "Content-Disposition: attachment; filename=a.html\r\n"},
     "packed by another": {"head": "Content-Encoding: br\r\n"},
@@ -190,33 +188,33 @@ SERVED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SERVED)
-def test_a_page_that_browsers_do_not_show_is_reported(verify_capture: Tell, name: str) -> None:
-    outcome, remarks = captures(verify_capture(**SERVED[name]))
-    assert (outcome, len(remarks)) == (DOUBTFUL, 2), remarks  # and no browser was used
+@pytest.mark.parametrize("name", UNRENDERED_PAGES)
+def test_page_that_browsers_do_not_render_is_reported(verify_capture: VerifyCapture, name: str) -> None:
+    outcome, remarks = get_capture_result(verify_capture(**UNRENDERED_PAGES[name]))
+    assert (outcome, len(remarks)) == (DOUBTFUL_OUTCOME, 2), remarks  # and no browser was used
 
 
 @pytest.mark.parametrize("kind", ["Text/HTML; charset=gbk", "application/xhtml+xml", ""])
-def test_a_page_that_browsers_show_raises_no_doubt(verify_capture: Tell, kind: str) -> None:
+def test_page_that_browsers_render_causes_no_remark(verify_capture: VerifyCapture, kind: str) -> None:
     again = b'<meta http-equiv=refresh content=300><meta http-equiv=refresh content="9;url=/#top">'
-    outcome, remarks = captures(verify_capture(kind=kind, page=PAGE + again))
-    assert (outcome, len(remarks)) == (FOUND_AGAIN, 1), remarks
+    outcome, remarks = get_capture_result(verify_capture(kind=kind, page=PAGE + again))
+    assert (outcome, len(remarks)) == (FOUND_OUTCOME, 1), remarks
 
 
-def test_a_response_that_ends_early_is_reported(verify_capture: Tell) -> None:
-    _, remarks = captures(verify_capture(image_head="Content-Length: 99999\r\n"))
+def test_truncated_response_is_reported(verify_capture: VerifyCapture) -> None:
+    _, remarks = get_capture_result(verify_capture(image_head="Content-Length: 99999\r\n"))
     assert any("before its Content-Length" in remark for remark in remarks)
 
 
 @pytest.mark.parametrize(("page", "doubts"), [("10.0.0.7", 1), ("127.0.0.1", 1), ("1.1.1.1", 0)])
-def test_a_page_from_a_server_that_the_public_cannot_reach_is_reported(page: str, doubts: int) -> None:
+def test_page_from_private_address_is_reported(page: str, doubts: int) -> None:
     at = datetime(2026, 11, 30, tzinfo=UTC)
     url = "https://copies.example/"
     first, other = (
-        Answer(Record("response", url, at, peer, "", b"", (0, 0)), url, Response(200, (), b""), None, None)
+        RecordedResponse(Record("response", url, at, peer, "", b"", (0, 0)), url, Response(200, (), b""), None, None)
         for peer in (page, "8.8.8.8")
     )
-    assert len(list(place_remarks((url, url), first, other, "8.8.8.8:443"))) == doubts
+    assert len(list(find_server_remarks((url, url), first, other, "8.8.8.8:443"))) == doubts
 
 
 @pytest.mark.parametrize(
@@ -229,12 +227,12 @@ def test_a_page_from_a_server_that_the_public_cannot_reach_is_reported(page: str
         "Date: Mon, 01 Jan 2001 00:00:00 GMT\r\n",
     ],
 )
-def test_a_response_that_is_years_old_is_reported(verify_capture: Tell, head: str) -> None:
+def test_old_cached_response_is_reported(verify_capture: VerifyCapture, head: str) -> None:
     check = next(item for item in verify_capture(image_head=head).checks if item.name == "capture:01-1")
     assert check.state is State.FAILED or any("days old" in remark for remark in check.remarks), check.sentence
 
 
-def test_another_server_than_the_crawls_is_reported(verify_capture: Tell) -> None:
+def test_server_other_than_in_crawl_record_is_reported(verify_capture: VerifyCapture) -> None:
     def other(facts: Facts) -> None:
         facts["sightings"][0]["peer"] = "198.51.100.7:443"
 
@@ -242,7 +240,7 @@ def test_another_server_than_the_crawls_is_reported(verify_capture: Tell) -> Non
         facts["sightings"][0]["peer"] = "203.0.113.9:443"
 
     assert [
-        any("from a different server" in remark for remark in captures(verify_capture(more=more))[1])
+        any("from a different server" in remark for remark in get_capture_result(verify_capture(more=more))[1])
         for more in (other, same)
     ] == [
         True,
@@ -253,21 +251,23 @@ def test_another_server_than_the_crawls_is_reported(verify_capture: Tell) -> Non
 @pytest.mark.parametrize(
     "page", [b"<p>Ours.<!-- field.jpg -->", b"<p>field.jpg", b"<img src=field.jpg width=1 height=1>"]
 )
-def test_a_page_that_only_mentions_the_picture_does_not_show_it(verify_capture: Tell, page: bytes) -> None:
-    outcome, remarks = captures(verify_capture(page=page))
-    assert (outcome, len(remarks)) == (DOUBTFUL, 1)
+def test_page_mentioning_picture_does_not_show_it(verify_capture: VerifyCapture, page: bytes) -> None:
+    outcome, remarks = get_capture_result(verify_capture(page=page))
+    assert (outcome, len(remarks)) == (DOUBTFUL_OUTCOME, 1)
 
 
-def test_a_page_with_a_field_for_a_password_is_called_a_login_form(verify_capture: Tell) -> None:
-    _, remarks = captures(verify_capture(page=PAGE + b"<form><input type=password></form>"))
+def test_password_field_is_reported_as_login_form(verify_capture: VerifyCapture) -> None:
+    _, remarks = get_capture_result(verify_capture(page=PAGE + b"<form><input type=password></form>"))
     assert any("login form" in remark for remark in remarks)
 
 
-def test_doubts_stand_before_the_rest_and_are_not_pushed_aside(verify_capture: Tell) -> None:
+def test_doubts_are_listed_first(verify_capture: VerifyCapture) -> None:
     def many(facts: Facts) -> None:
         facts["sightings"][0]["peer"] = "198.51.100.7"
 
     other_headers = f"GET / HTTP/1.1\r\n{HOST}Cookie: a=1\r\nX-Y: 1\r\n"
-    _, remarks = captures(verify_capture(asked=other_headers, page=PAGE + b"<input type=password>", more=many))
+    _, remarks = get_capture_result(
+        verify_capture(asked=other_headers, page=PAGE + b"<input type=password>", more=many)
+    )
     assert "cookies" in remarks[0]
     assert "headers" in remarks[1]

@@ -9,13 +9,13 @@ from tests.assets.resealing import seal_lie
 from tests.assets.tampering import read_files, write_zip
 
 CAPTURE = "capture:01-1"
-NAMES = [name for name, (_, wanted) in FORGED.items() if CAPTURE in wanted]
+FORGERY_NAMES = [name for name, (_, wanted) in FORGED.items() if CAPTURE in wanted]
 
 
-def test_each_forgery_is_found_out(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_each_forgery_is_detected(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     whole = read_files(bundle)
     results = {}
-    for name in NAMES:
+    for name in FORGERY_NAMES:
         path = write_zip(tmp_path / "forged.zip", seal_lie(whole, FORGED[name][0]))
         checks = Verifier(scene.trust).verify(path).checks
         results[name] = next(str(check.state) for check in checks if check.name == CAPTURE)

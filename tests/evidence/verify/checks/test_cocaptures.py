@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from evidence.facts.cocapture import WORDS
+from evidence.facts.cocapture import COMPARED_PROPERTIES
 from evidence.formats.codec import MAX_JSON_BYTES
 from evidence.verdict.result import State
 from evidence.verify.checks import cocaptures
@@ -21,61 +21,64 @@ from tests.assets.tampering import write_zip
 
 
 @pytest.fixture(scope="module")
-def seen_by_both(tmp_path_factory: pytest.TempPathFactory) -> ConfirmedBundle:
+def confirmed_capture(tmp_path_factory: pytest.TempPathFactory) -> ConfirmedBundle:
     """A bundle whose capture a partner confirmed."""
     return confirm_capture(make_scene(tmp_path_factory.mktemp("scene")), tmp_path_factory.mktemp("seen"))
 
 
-def test_a_capture_seen_by_two_installations_names_both(seen_by_both: ConfirmedBundle, tmp_path: Path) -> None:
-    verdict = Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
+def test_capture_by_two_installations_lists_both(confirmed_capture: ConfirmedBundle, tmp_path: Path) -> None:
+    verdict = Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
     checks = {check.name: check for check in verdict.checks}
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.PASSED, State.PASSED)
-    assert ", ".join(WORDS[name] for name in ("picture", "page", "text")) in checks[CHECK].sentence
+    assert ", ".join(COMPARED_PROPERTIES[name] for name in ("picture", "page", "text")) in checks[CHECK].sentence
     assert "the same server" in checks[CHECK].sentence
-    assert "Each page" in checks[WHOLE].sentence
+    assert "also retrieved each page" in checks[WHOLE].sentence
     assert verdict.failures == ()
     [capture] = [grade for grade in verdict.grades if grade.name == "capture"]
     assert capture.state is State.PASSED
     assert capture.by.endswith(" Ann and Bea")
 
 
-def test_another_address_server_or_page_is_reported_beside_the_same_picture(
-    seen_by_both: ConfirmedBundle, tmp_path: Path
-) -> None:
+def test_different_url_server_or_page_is_reported(confirmed_capture: ConfirmedBundle, tmp_path: Path) -> None:
     elsewhere = "https://elsewhere.example/copy.jpg"
     for changes, words, state in (
         (
-            {"picture": replace(seen_by_both.picture, server="192.0.2.9")},
+            {"picture": replace(confirmed_capture.picture, server="192.0.2.9")},
             "the same URL and a different server ('192.0.2.9')",
             State.NOT_CHECKED,
         ),
         (
-            {"picture": replace(seen_by_both.picture, final_url=elsewhere)},
+            {"picture": replace(confirmed_capture.picture, final_url=elsewhere)},
             f"from a different URL, '{elsewhere}'",
             State.NOT_CHECKED,
         ),
-        ({"page": replace(seen_by_both.statement.page, final_url=elsewhere)}, "Different: address", State.PASSED),
-        ({"page": replace(seen_by_both.statement.page, server="192.0.2.9")}, "Different: server", State.PASSED),
+        (
+            {"page": replace(confirmed_capture.statement.page, final_url=elsewhere)},
+            "Different: final URL",
+            State.PASSED,
+        ),
+        ({"page": replace(confirmed_capture.statement.page, server="192.0.2.9")}, "Different: server", State.PASSED),
     ):
-        files = seen_by_both.seal_answers(seen_by_both.answer_with(**changes))
+        files = confirmed_capture.seal_answers(confirmed_capture.answer_with(**changes))
         checks = {
             check.name: check
-            for check in Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
+            for check in Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
         }
         assert (checks[CHECK].state, checks[WHOLE].state) == (state, state)
         assert words in checks[CHECK].sentence
-        assert ("No one else retrieved the same page of sighting" in checks[WHOLE].sentence) == ("page" in changes)
+        assert ("No partner retrieved the page of sighting" in checks[WHOLE].sentence) == ("page" in changes)
 
 
 @pytest.mark.parametrize("status", [0, 301, 404, 500])
 @pytest.mark.parametrize("what", ["page", "picture"])
-def test_a_partner_that_got_no_page_or_no_picture_did_not_see_it(
-    seen_by_both: ConfirmedBundle, tmp_path: Path, what: str, status: int
+def test_partner_without_page_or_picture_confirms_nothing(
+    confirmed_capture: ConfirmedBundle, tmp_path: Path, what: str, status: int
 ) -> None:
-    visited = seen_by_both.picture if what == "picture" else seen_by_both.statement.page
-    files = seen_by_both.seal_answers(seen_by_both.answer_with(**{what: replace(visited, status=status)}))
+    visited = confirmed_capture.picture if what == "picture" else confirmed_capture.statement.page
+    files = confirmed_capture.seal_answers(confirmed_capture.answer_with(**{what: replace(visited, status=status)}))
     checks = {
-        check.name: check for check in Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
+        check.name: check
+        for check in Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
     }
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
 
@@ -83,24 +86,30 @@ def test_a_partner_that_got_no_page_or_no_picture_did_not_see_it(
 @pytest.mark.parametrize(
     ("by", "words"),
     [
-        ({1: ["B"], 2: ["C"]}, "retrieved by two, run by Ann and, of each sighting, 01: B; 02: C."),
-        ({1: ["B", "C"], 2: ["C"]}, "retrieved by two, run by Ann and, of each sighting, 01: B, C; 02: C."),
-        ({1: ["B", "C"], 2: ["C", "B"]}, "retrieved by three, run by Ann, B and C."),
-        ({1: ["B", "B"], 2: ["B"]}, "retrieved by two, run by Ann and B."),
-        ({1: ["B", "b", "\uff22", " B\u200b"], 2: ["b"]}, "retrieved by two, run by Ann and B."),
+        (
+            {1: ["B"], 2: ["C"]},
+            "retrieved by two installations, run by Ann and others (sighting 01: B; sighting 02: C).",
+        ),
+        (
+            {1: ["B", "C"], 2: ["C"]},
+            "retrieved by two installations, run by Ann and others (sighting 01: B, C; sighting 02: C).",
+        ),
+        ({1: ["B", "C"], 2: ["C", "B"]}, "retrieved by three installations, run by Ann, B and C."),
+        ({1: ["B", "B"], 2: ["B"]}, "retrieved by two installations, run by Ann and B."),
+        ({1: ["B", "b", "\uff22", " B\u200b"], 2: ["b"]}, "retrieved by two installations, run by Ann and B."),
     ],
 )
-def test_eyes_are_counted_for_each_sighting(
-    seen_by_both: ConfirmedBundle, monkeypatch: pytest.MonkeyPatch, by: dict[int, list[str]], words: str
+def test_observers_are_counted_per_sighting(
+    confirmed_capture: ConfirmedBundle, monkeypatch: pytest.MonkeyPatch, by: dict[int, list[str]], words: str
 ) -> None:
     monkeypatch.setattr(cocaptures, "_own_operator", lambda _inspection: "Ann")
-    check = cocaptures._whole(cast("Inspection", None), by, {1: {"B"}})
+    check = cocaptures._summarize_partners(cast("Inspection", None), by, {1: {"B"}})
     assert words in check.sentence
-    assert "No one else retrieved the same page of sighting" in check.sentence
+    assert "No partner retrieved the page of sighting" in check.sentence
 
 
-def test_each_answer_is_read_once(
-    seen_by_both: ConfirmedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_cocapture_file_is_read_only_twice(
+    confirmed_capture: ConfirmedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_file, times = Inspection.read_file, Counter[str]()
 
@@ -109,14 +118,14 @@ def test_each_answer_is_read_once(
         return read_file(itself, name, limit)
 
     monkeypatch.setattr(Inspection, "read_file", count_reads)
-    Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
-    assert times["cocapture.json"] == 2  # for its check, and for the checkpoints in it
+    Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
+    assert times["cocapture.json"] == 2  # once for its check, once for the checkpoints in it
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_each_lie_is_found_out(seen_by_both: ConfirmedBundle, tmp_path: Path, name: str) -> None:
+def test_each_lie_is_detected(confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str) -> None:
     lie, check, state = LIES[name]
-    verdict = Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "lie.zip", lie(seen_by_both)))
+    verdict = Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "lie.zip", lie(confirmed_capture)))
     checks = {item.name: item for item in verdict.checks}
     assert str(checks[check].state) == state, checks[check].sentence
     if check == CHECK:
@@ -124,10 +133,12 @@ def test_each_lie_is_found_out(seen_by_both: ConfirmedBundle, tmp_path: Path, na
 
 
 @pytest.mark.parametrize("name", ["Ann", "ann", "ANN ", "\uff21nn", "A\u200bnn"])
-def test_one_operator_of_both_is_nobody_else(seen_by_both: ConfirmedBundle, tmp_path: Path, name: str) -> None:
-    [pin] = seen_by_both.trust.partners
-    trust = replace(seen_by_both.trust, partners=(replace(pin, operator=name),))
-    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
+def test_partner_with_same_operator_does_not_count(
+    confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str
+) -> None:
+    [pin] = confirmed_capture.trust.partners
+    trust = replace(confirmed_capture.trust, partners=(replace(pin, operator=name),))
+    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
     checks = {check.name: check for check in verdict.checks}
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
     assert f"{name} operates both logs" in checks[CHECK].sentence
@@ -137,27 +148,29 @@ def test_one_operator_of_both_is_nobody_else(seen_by_both: ConfirmedBundle, tmp_
 @pytest.mark.parametrize(
     ("name", "is_told"), [("\u0410nn", True), ("An\u0578", True), ("Анна", False), ("写真館 Bea", False)]
 )
-def test_a_name_in_look_alike_letters_is_reported(
-    seen_by_both: ConfirmedBundle, tmp_path: Path, name: str, *, is_told: bool
+def test_confusable_operator_name_is_reported(
+    confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str, *, is_told: bool
 ) -> None:
-    [pin] = seen_by_both.trust.partners
-    trust = replace(seen_by_both.trust, partners=(replace(pin, operator=name),))
-    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
+    [pin] = confirmed_capture.trust.partners
+    trust = replace(confirmed_capture.trust, partners=(replace(pin, operator=name),))
+    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
     [whole] = [check for check in verdict.checks if check.name == WHOLE]
     assert (whole.state, "with confusable letters" in whole.by) == (State.PASSED, is_told)
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_statements_of_a_web_archive_are_attributed_to_it(
-    seen_by_both: ConfirmedBundle, tmp_path: Path, name: str
+def test_web_archive_statements_are_attributed_to_archive(
+    confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str
 ) -> None:
     lie, state, words = RECORDS[name]
-    whole = Verifier(seen_by_both.trust).verify(
-        write_zip(tmp_path / "seen.zip", seal_lie(seen_by_both.files, lambda *_: None))
+    whole = Verifier(confirmed_capture.trust).verify(
+        write_zip(tmp_path / "seen.zip", seal_lie(confirmed_capture.files, lambda *_: None))
     )
-    verdict = Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "told.zip", seal_lie(seen_by_both.files, lie)))
+    verdict = Verifier(confirmed_capture.trust).verify(
+        write_zip(tmp_path / "told.zip", seal_lie(confirmed_capture.files, lie))
+    )
     [check] = [item for item in verdict.checks if item.name == ARCHIVE_CHECK]
     assert str(check.state) == state, check.sentence
     assert words in check.sentence
     grades = [next(item for item in each.grades if item.name == "capture") for each in (whole, verdict)]
-    assert (grades[0] == grades[1]) == (state == "not checked")  # it improves nothing
+    assert (grades[0] == grades[1]) == (state == "not checked")  # the statement does not improve the grade

@@ -8,7 +8,7 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import Scene
 from tests.assets.tampering import read_files, update_bag, write_zip
-from tests.evidence.verify.test_tampering import failures
+from tests.evidence.verify.test_tampering import list_failures
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from tests.evidence.verify.test_tampering import failures
         "verify.py",
     ],
 )
-def test_a_missing_file_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+def test_missing_file_is_reported(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     files = read_files(bundle)
     del files[name]
     verdict = Verifier(scene.trust).verify(write_zip(tmp_path / "less.zip", files))
@@ -30,12 +30,12 @@ def test_a_missing_file_is_named(scene: Scene, bundle: Path, tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("name", ["data/extra.txt", "data/work/02.jpg", "READ-ME-FIRST.exe"])
-def test_a_file_too_many_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+def test_extra_file_is_reported(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     files = {**read_files(bundle), name: b"x"}
-    assert "files" in failures(Verifier(scene.trust).verify(write_zip(tmp_path / "more.zip", update_bag(files))))
+    assert "files" in list_failures(Verifier(scene.trust).verify(write_zip(tmp_path / "more.zip", update_bag(files))))
 
 
-def test_another_verifier_inside_is_not_vouched_for(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_modified_included_verifier_is_not_trusted(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     files = {**read_files(bundle), "verify.py": b"print('all is well')\n"}
     verdict = Verifier(scene.trust).verify(write_zip(tmp_path / "other.zip", update_bag(files)))
     [tools] = [check for check in verdict.checks if check.name == "tools"]

@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from evidence.verify.checks.embedding import EMBEDDED, MAX_PAGE, asks_for_password, refreshes, use_of
+from evidence.verify.checks.embedding import EMBEDDED, MAX_PAGE_BYTES, asks_for_password, describe_use, list_refreshes
 from exhibit.digests import Digest
 
 BYTES = b"the bytes of an image"
 INLINE = f"data:image/png;base64,{base64.b64encode(BYTES).decode()}"
-EMBEDS = (
+EMBEDDING_MARKUP = (
     "<img src=field.jpg>", "<IMG SRC='/field.jpg#part'>", '<img srcset="o.jpg 1x, field.jpg 2x" src=o.jpg>',
     "<picture><source srcset=x.jpg><source srcset=field.jpg><img src=o.jpg></picture>",
     '<div style="background: url( field.jpg ) 0 0">', '<style>.a{background:url("field.jpg")}</style><div class=a>',
@@ -24,7 +24,7 @@ EMBEDS = (
     '<style>@font-face{src:url(a.woff)}@import "b.css";.a{background:url(field.jpg)}</style><p class=a>',
     '<div style="height:0;padding-bottom:56%"><img src=field.jpg></div>',
 )  # fmt: skip
-SHOWS_NOTHING = (
+NON_EMBEDDING_MARKUP = (
     "<!-- removed: field.jpg --><img src=other.jpg>", "<!-- <img src=field.jpg> -->", "<p>field.jpg</p>",
     "<img alt=field.jpg src=o.jpg>", "<img title=field.jpg src=o.jpg>", "<img data-src=field.jpg>",
     "<p data-image=field.jpg>", "<noscript><img src=field.jpg></noscript>", "<template><img src=field.jpg></template>",
@@ -50,41 +50,41 @@ SHOWS_NOTHING = (
 )  # fmt: skip
 
 
-def use(html: str, url: str = "https://copies.example/field.jpg") -> str:
-    return use_of(html.encode(), url, Digest.of(BYTES), "https://copies.example/")
+def find_use(html: str, url: str = "https://copies.example/field.jpg") -> str:
+    return describe_use(html.encode(), url, Digest.from_bytes(BYTES), "https://copies.example/")
 
 
-@pytest.mark.parametrize("html", EMBEDS)
-def test_markup_that_shows_the_image_embeds_it(html: str) -> None:
-    assert use(html) == EMBEDDED
+@pytest.mark.parametrize("html", EMBEDDING_MARKUP)
+def test_markup_that_shows_image_embeds_it(html: str) -> None:
+    assert find_use(html) == EMBEDDED
 
 
-@pytest.mark.parametrize("html", SHOWS_NOTHING)
-def test_what_names_the_image_without_showing_it_does_not_embed_it(html: str) -> None:
-    assert use(html) != EMBEDDED
+@pytest.mark.parametrize("html", NON_EMBEDDING_MARKUP)
+def test_mention_without_display_does_not_embed_image(html: str) -> None:
+    assert find_use(html) != EMBEDDED
 
 
-def test_what_a_page_says_of_leading_on_is_read_where_browsers_read_it() -> None:
+def test_meta_refresh_is_read_as_browsers_do() -> None:
     page = b"<meta http-equiv=REFRESH content='0; url=/login'><!-- <meta http-equiv=refresh content='1;url=/x'> -->"
-    assert refreshes(page + b"<noscript><meta http-equiv=refresh content='0;url=/plain'></noscript>") == [
+    assert list_refreshes(page + b"<noscript><meta http-equiv=refresh content='0;url=/plain'></noscript>") == [
         "0; url=/login"
     ]
 
 
-def test_an_image_inside_the_page_is_found_by_its_bytes_where_markup_shows_them() -> None:
-    url = f"data:image/png;sha-256={Digest.of(BYTES).hex}"
+def test_inline_image_is_found_by_bytes_where_displayed() -> None:
+    url = f"data:image/png;sha-256={Digest.from_bytes(BYTES).hex}"
     other = "data:image/png;base64,AAAA"
-    assert use(f'<img src="{INLINE}">', url) == use(f'<p style="background:url({INLINE})">', url) == EMBEDDED
+    assert find_use(f'<img src="{INLINE}">', url) == find_use(f'<p style="background:url({INLINE})">', url) == EMBEDDED
     for html in (
         f"<!-- {INLINE} -->",
         f"<script>'{INLINE}'</script>",
         f"<img data-src='{INLINE}'>",
         f"<img src={other}>",
     ):
-        assert use(html, url) != EMBEDDED
+        assert find_use(html, url) != EMBEDDED
 
 
-def test_a_field_for_a_password_is_seen_unless_it_is_hidden() -> None:
+def test_visible_password_field_is_detected() -> None:
     assert asks_for_password(b"<form><INPUT name=p TYPE=' Password '></form>")
     assert not asks_for_password(b"<form hidden><input type=password></form><!-- <input type=password> -->")
     assert not asks_for_password(b"<template><input type=password></template><p>password</p>")
@@ -97,9 +97,9 @@ def test_a_field_for_a_password_is_seen_unless_it_is_hidden() -> None:
         "<input type=password hidden>", '<img src=field.jpg style="', "url(", ";display ", " ", "0", "width:",
     ],
 )  # fmt: skip
-def test_reading_costs_at_most_a_microsecond_a_byte(piece: str) -> None:
-    page = f'<img src=field.jpg style="opacity:{piece * (MAX_PAGE // 4 // len(piece))}'.encode()
+def test_reading_takes_linear_time(piece: str) -> None:
+    page = f'<img src=field.jpg style="opacity:{piece * (MAX_PAGE_BYTES // 4 // len(piece))}'.encode()
     for text in (page, page.partition(b'"')[2].removeprefix(b"opacity:")):
         began = time.process_time()
-        use_of(text, "https://copies.example/field.jpg", None, "https://copies.example/")
-        assert time.process_time() - began < 2e-6 * len(text) + 0.5  # twice that, for slower machines
+        describe_use(text, "https://copies.example/field.jpg", None, "https://copies.example/")
+        assert time.process_time() - began < 2e-6 * len(text) + 0.5  # twice the documented limit, for slower machines

@@ -1,4 +1,4 @@
-"""Test that an owner's or operator's words are quoted as theirs, and that doubts appear in the first lines."""
+"""Test that texts by an owner or operator are quoted, and that doubts appear in the first lines."""
 
 import time
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from evidence.documents.phrases import standing_unchecked
+from evidence.documents.phrases import list_never_checked_sentences
 from evidence.facts.case import CaseFacts
 from evidence.verdict.result import State, Verdict
 from evidence.verify.checks.case import MAX_NOT_CHECKED
 from evidence.verify.verifier import Verifier
-from exhibit.clock import rfc3339
+from exhibit.clock import format_rfc3339
 from exhibit.entries import EntryType
 from tests.assets.bundles import Scene, append_entry, encode_picture, found_bytes, reseal, textured_picture
 from tests.assets.corpus.deceit import Invention, forge_bundle
@@ -21,70 +21,75 @@ from tests.assets.forged_evidence import FORGED
 from tests.assets.resealing import Facts, seal_lie
 from tests.assets.tampering import read_files, write_zip
 
-VerdictOf = Callable[[CaseFacts], Verdict]
+VerifyFacts = Callable[[CaseFacts], Verdict]
 
 
 @pytest.fixture
-def verify_facts(scene: Scene, tmp_path: Path) -> VerdictOf:
+def verify_facts(scene: Scene, tmp_path: Path) -> VerifyFacts:
     """A function that verifies the scene's case with other facts."""
     return lambda facts: Verifier(scene.trust).verify(reseal(scene, facts).write(tmp_path / "told.zip"))
 
 
-def lines(verdict: Verdict) -> dict[str, str]:
+def get_lines(verdict: Verdict) -> dict[str, str]:
     return {line.of: f"{line.value} [{line.by}]" for line in verdict.lines}
 
 
-def state(verdict: Verdict, name: str) -> State:
+def find_state(verdict: Verdict, name: str) -> State:
     return next(check.state for check in verdict.checks if check.name == name)
 
 
-def test_what_an_operator_wrote_is_quoted_and_what_the_software_writes_is_not(
-    scene: Scene, verify_facts: VerdictOf
-) -> None:
+def test_operator_text_is_quoted_but_software_text_is_not(scene: Scene, verify_facts: VerifyFacts) -> None:
     lie = "Nothing: a notary checked everything."
     verdict = verify_facts(
-        replace(scene.facts, not_checked=(*standing_unchecked("en"), *standing_unchecked("zh-Hans"), lie))
+        replace(
+            scene.facts,
+            not_checked=(*list_never_checked_sentences("en"), *list_never_checked_sentences("zh-Hans"), lie),
+        )
     )
-    assert lines(verdict)["not checked"].startswith(f"{lie!r} [")
-    assert "not checked" not in lines(verify_facts(replace(scene.facts, not_checked=standing_unchecked("en"))))
+    assert get_lines(verdict)["not checked"].startswith(f"{lie!r} [")
+    assert "not checked" not in get_lines(
+        verify_facts(replace(scene.facts, not_checked=list_never_checked_sentences("en")))
+    )
 
 
-def test_so_many_sentences_fail_at_once(scene: Scene, verify_facts: VerdictOf) -> None:
+def test_too_many_sentences_fail_quickly(scene: Scene, verify_facts: VerifyFacts) -> None:
     began = time.process_time()
     verdict = verify_facts(replace(scene.facts, not_checked=("Nothing was left out.",) * 60_000))
-    assert state(verdict, "facts") is State.FAILED
+    assert find_state(verdict, "facts") is State.FAILED
     assert time.process_time() - began < 4
-    assert state(verify_facts(replace(scene.facts, not_checked=("A.",) * MAX_NOT_CHECKED)), "facts") is State.PASSED
+    assert (
+        find_state(verify_facts(replace(scene.facts, not_checked=("A.",) * MAX_NOT_CHECKED)), "facts") is State.PASSED
+    )
 
 
 @pytest.mark.parametrize("name", ["\u3164", "\uffa0\u115f", " \u2800", "\u200b", "\u3164 (token x)"])
-def test_a_name_without_a_letter_that_is_seen_is_nobodys(scene: Scene, verify_facts: VerdictOf, name: str) -> None:
+def test_name_without_visible_letter_is_rejected(scene: Scene, verify_facts: VerifyFacts, name: str) -> None:
     assert (
-        state(verify_facts(replace(scene.facts, decision=replace(scene.facts.decision, by=name))), "confirmed")
+        find_state(verify_facts(replace(scene.facts, decision=replace(scene.facts.decision, by=name))), "confirmed")
         is State.FAILED
     )
     party = replace(scene.facts.party, kind="account", name=name.partition(" (")[0])
-    assert state(verify_facts(replace(scene.facts, party=party)), "party") is State.FAILED
+    assert find_state(verify_facts(replace(scene.facts, party=party)), "party") is State.FAILED
     work = replace(scene.facts.work, author=name.partition(" (")[0])
-    assert "no author named" in lines(verify_facts(replace(scene.facts, work=work)))["work"]
+    assert "author not stated" in get_lines(verify_facts(replace(scene.facts, work=work)))["work"]
 
 
-def test_a_registered_file_that_is_the_found_one_is_stated(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_registered_file_identical_to_match_is_reported(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     whole = read_files(bundle)
     verdict = Verifier(scene.trust).verify(bundle)
-    assert "with a file that is byte-for-byte identical to a found file" not in lines(verdict)["registered"] + lines(
-        verdict
-    ).get("pictures", "")
+    assert "with a file that is byte-for-byte identical to a found file" not in get_lines(verdict)[
+        "registered"
+    ] + get_lines(verdict).get("pictures", "")
     name = next(name for name in FORGED if "same bytes" in name)
     same = Verifier(scene.trust).verify(write_zip(tmp_path / "same.zip", seal_lie(whole, FORGED[name][0])))
-    assert "with a file that is byte-for-byte identical to a found file" in lines(same)["registered"]
+    assert "with a file that is byte-for-byte identical to a found file" in get_lines(same)["registered"]
 
 
 @pytest.mark.parametrize("period", ["2016", "2016-01", "2016-01-11"])
-def test_a_work_registered_after_the_match_is_stated(scene: Scene, bundle: Path, tmp_path: Path, period: str) -> None:
+def test_work_registered_after_match_is_reported(scene: Scene, bundle: Path, tmp_path: Path, period: str) -> None:
     def later(facts: Facts, _files: object, scene: Scene) -> None:
         at = scene.facts.work.registered_at + timedelta(days=1)
-        facts["work"]["registered_at"] = rfc3339(at)
+        facts["work"]["registered_at"] = format_rfc3339(at)
 
     def of_archive(facts: Facts, *_: object) -> None:
         facts["sightings"][0].update(first_seen=None, last_seen=None, period=period)
@@ -94,12 +99,12 @@ def test_a_work_registered_after_the_match_is_stated(scene: Scene, bundle: Path,
         (of_archive, f"after a copy had been found, in '{period}'"),
     ):
         files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lie))
-        assert words in lines(Verifier(trust).verify(write_zip(tmp_path / "late.zip", files)))["registered"]
+        assert words in get_lines(Verifier(trust).verify(write_zip(tmp_path / "late.zip", files)))["registered"]
 
 
 @pytest.mark.parametrize("seconds", [30, -30])
-def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_reported(
-    scene: Scene, verify_facts: VerdictOf, seconds: int
+def test_picture_added_after_its_copy_was_seen_is_reported(
+    scene: Scene, verify_facts: VerifyFacts, seconds: int
 ) -> None:
     [sighting], work = scene.facts.sightings, scene.facts.work
     assert sighting.first_seen is not None
@@ -107,7 +112,7 @@ def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_reported(
     added = append_entry(scene.log, EntryType.REGISTRATION, opening, sighting.first_seen + timedelta(seconds=seconds))
     early = sighting.first_seen - timedelta(days=900)
     work = replace(work, registered_at=early, registration=None, further_registrations=(added,))
-    line = lines(verify_facts(replace(scene.facts, work=work)))["registered"]
+    line = get_lines(verify_facts(replace(scene.facts, work=work)))["registered"]
     assert ("a copy" in line) is (seconds > 0)
 
 
@@ -119,15 +124,15 @@ def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_reported(
         (None, ""),
     ],
 )
-def test_a_registered_file_identical_to_the_found_one_is_reported(
-    scene: Scene, verify_facts: VerdictOf, added: bytes | None, words: str
+def test_identical_or_nearly_identical_registered_file_is_reported(
+    scene: Scene, verify_facts: VerifyFacts, added: bytes | None, words: str
 ) -> None:
     [sighting], [match], work = scene.facts.sightings, scene.facts.matches, scene.facts.work
     data = encode_picture(textured_picture(7, (80, 60)), "JPEG") if added is None else found_bytes(1) + added
     own = replace(sighting.picture, digest=scene.blobs.put(data), size=len(data), file=work.pictures[0].file)
     work = replace(work, pictures=(own,), registration=None)
     facts = replace(scene.facts, work=work, matches=(replace(match, work_picture=own.digest),))
-    line = lines(verify_facts(facts))["registered"]
+    line = get_lines(verify_facts(facts))["registered"]
     assert words in line
     assert (
         "with a file that is byte-for-byte identical to a found file" in line,

@@ -12,7 +12,7 @@ from evidence.verify.verifier import Verifier
 from tests.assets.bundles import Scene, reseal
 
 
-def pictures_check(bundle: Path, scene: Scene) -> Check:
+def get_pictures_check(bundle: Path, scene: Scene) -> Check:
     [check] = [item for item in Verifier(scene.trust).verify(bundle).checks if item.name == "pictures"]
     return check
 
@@ -23,13 +23,13 @@ def change_picture(facts: CaseFacts, **changes: Any) -> CaseFacts:  # noqa: ANN4
 
 
 @pytest.mark.parametrize("changes", [{"format": "PNG"}, {"width": 161}, {"width": 120, "height": 160}])
-def test_a_picture_that_is_stated_otherwise_is_named(scene: Scene, tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_picture_with_wrong_format_or_size_is_reported(scene: Scene, tmp_path: Path, changes: dict[str, Any]) -> None:
     lie = reseal(scene, change_picture(scene.facts, **changes))
-    check = pictures_check(lie.write(tmp_path / "lie.zip"), scene)
+    check = get_pictures_check(lie.write(tmp_path / "lie.zip"), scene)
     assert str(check.state) == "failed"
     assert check.sentence.startswith("data/work/01.jpg is a JPEG of 160×120")
 
 
-def test_pictures_as_they_are_stated_pass(scene: Scene, bundle: Path) -> None:
-    check = pictures_check(bundle, scene)
+def test_pictures_with_correct_format_and_size_pass(scene: Scene, bundle: Path) -> None:
+    check = get_pictures_check(bundle, scene)
     assert (str(check.state), check.sentence[:10]) == ("passed", "2 pictures")

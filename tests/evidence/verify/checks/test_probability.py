@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
-from evidence.bundle.sealing import calibration_path
+from evidence.bundle.sealing import get_calibration_path
 from evidence.facts.case import CaseFacts
 from evidence.facts.shipped import CALIBRATIONS
 from evidence.formats.codec import to_plain
 from evidence.standalone import verify as standalone
 from evidence.verdict.result import State, Verdict
-from evidence.verify.checks.probability import calibration_facts
+from evidence.verify.checks.probability import build_calibration_facts
 from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import FIGURES, Calibration
 from exhibit.errors import IntegrityError
@@ -28,34 +28,32 @@ NAME = "probability:01"
 SHIPPED = CHECKOUT / "indexer" / "models" / "calibration.json"
 
 
-def verdict_of(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Verdict:
+def verify_facts(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Verdict:
     """Return the verdict on a bundle with these facts."""
     again = reseal(scene, facts)
     return Verifier(scene.trust).verify(again.write(path, proofs))
 
 
-def state(verdict: Verdict, name: str = NAME) -> State | None:
+def find_state(verdict: Verdict, name: str = NAME) -> State | None:
     return next((check.state for check in verdict.checks if check.name == name), None)
 
 
-def with_verification(facts: CaseFacts, **changes: object) -> CaseFacts:
+def change_verification(facts: CaseFacts, **changes: object) -> CaseFacts:
     match = facts.matches[0]
     changed = replace(match.verification, **changes)  # type: ignore[arg-type]
     return replace(facts, matches=(replace(match, verification=changed),))
 
 
-def test_the_calibration_is_a_file_of_the_bundle_with_its_digest(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_calibration_is_bundled_with_its_digest(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evidence.verify.checks.probability.CALIBRATIONS", {CALIBRATION.digest.hex})
     with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as packed:
         assert Calibration.from_json(packed.read("data/calibrations/01.json")) == CALIBRATION
     verdict = Verifier(scene.trust).verify(tmp_path / "bundle.zip")
-    assert state(verdict) is State.PASSED
+    assert find_state(verdict) is State.PASSED
     assert verdict.outcome == 0
 
 
-def test_a_calibration_that_no_release_contains_is_attributed_to_the_installation(scene: Scene, tmp_path: Path) -> None:
+def test_unknown_calibration_is_attributed_to_installation(scene: Scene, tmp_path: Path) -> None:
     verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "bundle.zip"))
     [check] = [check for check in verdict.checks if check.name == NAME]
     assert (check.state, check.sentence.partition(":")[0]) == (State.NOT_CHECKED, "unknown calibration")
@@ -63,14 +61,14 @@ def test_a_calibration_that_no_release_contains_is_attributed_to_the_installatio
     assert "this software" in line.by
 
 
-def test_the_one_that_comes_along_is_known() -> None:
+def test_shipped_calibration_is_known() -> None:
     assert Calibration.from_json(SHIPPED.read_bytes()).digest.hex in CALIBRATIONS
 
 
 @pytest.mark.parametrize("changes", [{"probability": 0.9999}, {"inliers": 3}, {"hamming": 250}, {"pipeline": "other"}])
-def test_another_probability_or_other_figures_fail(scene: Scene, tmp_path: Path, changes: dict[str, object]) -> None:
-    verdict = verdict_of(scene, with_verification(scene.facts, **changes), tmp_path / "bundle.zip")
-    assert state(verdict) is State.FAILED
+def test_changed_probability_or_measurements_fail(scene: Scene, tmp_path: Path, changes: dict[str, object]) -> None:
+    verdict = verify_facts(scene, change_verification(scene.facts, **changes), tmp_path / "bundle.zip")
+    assert find_state(verdict) is State.FAILED
 
 
 @pytest.mark.parametrize(
@@ -81,63 +79,61 @@ def test_another_probability_or_other_figures_fail(scene: Scene, tmp_path: Path,
         replace(CALIBRATION, pipeline="other"),
     ],
 )
-def test_an_altered_calibration_fails_even_when_it_is_sealed_again(
-    scene: Scene, tmp_path: Path, calibration: Calibration
-) -> None:
+def test_changed_calibration_fails_even_when_resealed(scene: Scene, tmp_path: Path, calibration: Calibration) -> None:
     scene.blobs.put(calibration.to_json())
-    facts = with_verification(scene.facts, calibration=calibration.digest)
-    facts = replace(facts, calibrations=(calibration_facts(calibration, calibration_path(1)),))
-    assert state(verdict_of(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
+    facts = change_verification(scene.facts, calibration=calibration.digest)
+    facts = replace(facts, calibrations=(build_calibration_facts(calibration, get_calibration_path(1)),))
+    assert find_state(verify_facts(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
 
 
-def test_a_bound_that_the_facts_make_smaller_fails(scene: Scene, tmp_path: Path) -> None:
+def test_understated_bound_fails(scene: Scene, tmp_path: Path) -> None:
     calibration = scene.facts.calibrations[0]
     smaller = replace(calibration, certain=replace(calibration.certain, at_most_in_a_million=1))
     facts = replace(scene.facts, calibrations=(smaller,))
-    assert state(verdict_of(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
+    assert find_state(verify_facts(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
 
 
-def test_bytes_that_are_no_calibration_fail(scene: Scene, tmp_path: Path) -> None:
+def test_malformed_calibration_fails(scene: Scene, tmp_path: Path) -> None:
     digest = scene.blobs.put(b'{"format":"exhibit-calibration/1"}')
-    facts = with_verification(scene.facts, calibration=digest)
+    facts = change_verification(scene.facts, calibration=digest)
     facts = replace(facts, calibrations=(replace(scene.facts.calibrations[0], digest=digest),))
-    assert state(verdict_of(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
+    assert find_state(verify_facts(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
 
 
 @pytest.mark.parametrize("lacks", ["calibration", "probability"])
-def test_a_probability_and_its_calibration_stand_together(scene: Scene, tmp_path: Path, lacks: str) -> None:
+def test_probability_and_calibration_require_each_other(scene: Scene, tmp_path: Path, lacks: str) -> None:
     facts = replace(scene.facts, calibrations=()) if lacks == "calibration" else scene.facts
-    facts = with_verification(facts, probability=None) if lacks == "probability" else facts
-    assert state(verdict_of(scene, facts, tmp_path / "bundle.zip"), "facts") is State.FAILED
+    facts = change_verification(facts, probability=None) if lacks == "probability" else facts
+    assert find_state(verify_facts(scene, facts, tmp_path / "bundle.zip"), "facts") is State.FAILED
 
 
-def test_without_a_probability_nothing_is_claimed_and_nothing_checked(scene: Scene, tmp_path: Path) -> None:
-    facts = with_verification(replace(scene.facts, calibrations=()), probability=None, calibration=None)
-    verdict = verdict_of(scene, facts, tmp_path / "bundle.zip")
-    assert state(verdict) is None
-    assert state(verdict, "facts") is State.PASSED
+def test_match_without_probability_has_no_check(scene: Scene, tmp_path: Path) -> None:
+    facts = change_verification(replace(scene.facts, calibrations=()), probability=None, calibration=None)
+    verdict = verify_facts(scene, facts, tmp_path / "bundle.zip")
+    assert find_state(verdict) is None
+    assert find_state(verdict, "facts") is State.PASSED
 
 
-def test_a_withheld_calibration_is_said_not_to_be_checked(scene: Scene, tmp_path: Path) -> None:
+def test_withheld_calibration_is_not_checked(scene: Scene, tmp_path: Path) -> None:
     proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
-    assert state(Verifier(scene.trust).verify(scene.write(tmp_path / "bundle.zip", proofs))) is State.NOT_CHECKED
+    assert find_state(Verifier(scene.trust).verify(scene.write(tmp_path / "bundle.zip", proofs))) is State.NOT_CHECKED
 
 
-def test_the_verifier_inside_names_an_altered_probability(scene: Scene, tmp_path: Path) -> None:
-    again = reseal(scene, with_verification(scene.facts, probability=0.9999))
+def test_included_verifier_detects_changed_probability(scene: Scene, tmp_path: Path) -> None:
+    again = reseal(scene, change_verification(scene.facts, probability=0.9999))
     code, output = verifier_in_process.run_verifier(again.write(tmp_path / "bundle.zip"))
     assert code == 1
     assert "FAILED       probability: match 1" in output
     assert "passed       manifest" in output
 
 
-def test_the_verifier_inside_misses_a_calibration_that_a_probability_needs(scene: Scene, tmp_path: Path) -> None:
+def test_included_verifier_detects_missing_calibration(scene: Scene, tmp_path: Path) -> None:
     again = reseal(scene, replace(scene.facts, calibrations=()))
     code, output = verifier_in_process.run_verifier(again.write(tmp_path / "bundle.zip"))
     assert (code, "FAILED       probability: match 1 " in output) == (1, True)
 
 
-def test_the_verifier_inside_compares_the_bounds_that_the_facts_state(scene: Scene, tmp_path: Path) -> None:
+def test_included_verifier_compares_stated_bounds(scene: Scene, tmp_path: Path) -> None:
     calibration = scene.facts.calibrations[0]
     smaller = replace(calibration, certain=replace(calibration.certain, at_most_in_a_million=1))
     again = reseal(scene, replace(scene.facts, calibrations=(smaller,)))
@@ -145,19 +141,19 @@ def test_the_verifier_inside_compares_the_bounds_that_the_facts_state(scene: Sce
     assert (code, "FAILED       probability: the " in output) == (1, True)
 
 
-def test_the_verifier_inside_knows_which_figures_no_calibration_measures(scene: Scene, tmp_path: Path) -> None:
-    again = reseal(scene, with_verification(scene.facts, reasons=("page",)))
+def test_included_verifier_detects_uncalibrated_measurements(scene: Scene, tmp_path: Path) -> None:
+    again = reseal(scene, change_verification(scene.facts, reasons=("page",)))
     code, output = verifier_in_process.run_verifier(again.write(tmp_path / "bundle.zip"))
     assert (code, "FAILED       probability: a calibration" in output) == (1, True)
 
 
-def test_the_verifier_inside_says_that_a_withheld_calibration_is_not_checked(scene: Scene, tmp_path: Path) -> None:
+def test_included_verifier_does_not_check_withheld_calibration(scene: Scene, tmp_path: Path) -> None:
     proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
     code, output = verifier_in_process.run_verifier(scene.write(tmp_path / "bundle.zip", proofs))
     assert (code, "calibration is withheld" in output) == (0, True)
 
 
-def test_the_verifier_inside_computes_every_figure_as_we_do() -> None:
+def test_included_verifier_computes_same_probabilities() -> None:
     draw = random.Random(4)
     weights = tuple(round(draw.uniform(-2, 3), 6) for _ in FIGURES)
     calibration = replace(CALIBRATION, figures=tuple(FIGURES), weights=weights)
@@ -168,12 +164,12 @@ def test_the_verifier_inside_computes_every_figure_as_we_do() -> None:
             draw.random(), draw.random(), None, "tests", reasons,
             in_place=draw.choice([None, draw.random()]), drift=draw.choice([None, 3.5, draw.random()]),
         )  # fmt: skip
-        expected = calibration.probability(verification)
-        actual = standalone.probability(to_plain(verification), json.loads(calibration.to_json()))
+        expected = calibration.compute_probability(verification)
+        actual = standalone.compute_probability(to_plain(verification), json.loads(calibration.to_json()))
         assert actual == pytest.approx(expected, abs=0.0001)
 
 
-def test_the_sample_calibration_is_sound() -> None:
+def test_sample_calibration_is_valid() -> None:
     assert Calibration.from_json(CALIBRATION.to_json()) == CALIBRATION
     with pytest.raises(IntegrityError):
         Calibration.from_json(CALIBRATION.to_json() + b" ")

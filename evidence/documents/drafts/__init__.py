@@ -1,0 +1,1 @@
+"""Draft documents for a person to complete and sign: certification, environment, list of evidence, personal data."""

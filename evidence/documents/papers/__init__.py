@@ -1,1 +1,0 @@
-"""Draft documents that a person completes and signs: certification, environment, list of evidence, personal data."""
