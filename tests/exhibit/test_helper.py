@@ -101,7 +101,7 @@ guarded = GuardedDescriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
 readers = {
     "page": lambda: parse_document(b"<img src=a.png>", Kind.PAGE, url="https://a.example/", token="a", max_bytes=100),
     "PDF": lambda: extract_pages(hostile_pdf(), 2),
-    "network": lambda: guarded.vectors([decode(pictures["PNG"]).pixels]),
+    "model": lambda: guarded.compute_vectors([decode(pictures["PNG"]).pixels]),
 }
 for name, read in readers.items():
     try:
