@@ -104,8 +104,7 @@ def plan_to_dict(forecast: CapacityPlan) -> dict[str, Any]:
     ]
     per_million = {name: forecast.per_million(amount) for name, amount in totals.items()}
     values = asdict(forecast)
-    values = {"asked": values.pop("request"), **values, "laws": laws}
-    return {**values, **totals, "a_million_pictures": per_million, "machines": dict(forecast.machines)}
+    return {**values, "laws": laws, **totals, "a_million_pictures": per_million, "machines": dict(forecast.machines)}
 
 
 def format_plan(forecast: CapacityPlan) -> list[str]:

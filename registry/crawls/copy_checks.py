@@ -84,7 +84,7 @@ def add_known_copy(work: Work, watch: Watch, url: str, *, by: str) -> KnownCopy:
             raise NotFoundError(Sentence("This watch was deleted in the meantime."))
         if existing_copy := list_active_known_copies(owner).filter(work=work, watch=watch, key=key).first():
             return existing_copy
-        number = get_next_number(owner.canaries)
+        number = get_next_number(owner.known_copies)
         add_licences(owner, [_make_licence(work, page_url)], by=by)
         if not KnownPage.objects.filter(watch=watch, key=key).exists():
             Watch.objects.filter(pk=watch.pk).update(everything=True)  # unchanged pages may link to the page

@@ -435,9 +435,9 @@ class Revisit(models.Model):
 class KnownCopy(Numbered):
     """A copy of a work that the owner placed on their own page to check that a watch finds it."""
 
-    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="canaries")
-    work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="canaries")
-    watch = models.ForeignKey(Watch, on_delete=models.PROTECT, related_name="canaries")
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="known_copies")
+    work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="known_copies")
+    watch = models.ForeignKey(Watch, on_delete=models.PROTECT, related_name="known_copies")
     url = models.TextField(help_text="page that shows the copy")
     key = models.BinaryField(help_text="key of the page's normalised URL")
     leads_to = models.TextField(blank=True, help_text="final URL of the page at the last visit, if different")
@@ -446,5 +446,5 @@ class KnownCopy(Numbered):
     removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(Numbered.Meta):
-        verbose_name_plural = "canaries"
+        verbose_name_plural = "known copies"
         indexes = [Index(fields=["watch", "added_at"], name="canary_of_watch")]

@@ -235,9 +235,9 @@ class Migration(migrations.Migration):
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('number', models.PositiveIntegerField()),
-                    ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.owner')),
-                    ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.work')),
-                    ('watch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='canaries', to='registry.watch')),
+                    ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='known_copies', to='registry.owner')),
+                    ('work', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='known_copies', to='registry.work')),
+                    ('watch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='known_copies', to='registry.watch')),
                     ('url', models.TextField(help_text="page that shows the copy")),
                     ('key', models.BinaryField(help_text="key of the page's normalised URL")),
                     ('leads_to', models.TextField(blank=True, help_text="final URL of the page at the last visit, if different")),
@@ -246,7 +246,7 @@ class Migration(migrations.Migration):
                     ('removed_at', models.DateTimeField(blank=True, null=True)),
                 ],
                 options={
-                    'verbose_name_plural': 'canaries',
+                    'verbose_name_plural': 'known copies',
                     'ordering': ['owner', 'number'],
                     'abstract': False,
                     'indexes': [models.Index(fields=['watch', 'added_at'], name='canary_of_watch')],

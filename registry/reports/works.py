@@ -149,12 +149,12 @@ def build_coverage(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             pictures=pictures.get(crawl.pk, 0),
             bytes_received=received_bytes[crawl.pk],
             refused=tuple(refusals[crawl.pk]),
-            canaries=sum(
+            known_copies=sum(
                 known_copy.outcome is not copy_checks.Outcome.PENDING for known_copy in known_copies.get(crawl.pk, ())
             ),
             ended=crawl.reason,
             further=tuple(source["url"] for source in crawl.sources[1:]),
-            canaries_found=sum(
+            known_copies_found=sum(
                 known_copy.outcome is copy_checks.Outcome.DETECTED for known_copy in known_copies.get(crawl.pk, ())
             ),
         )

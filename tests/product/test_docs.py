@@ -21,7 +21,7 @@ import pytest
 import exhibit
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
 from crawler.formats.lines import PageLine
-from desk.cli.api import METHODS, load_operations
+from desk.cli.api import METHODS, Operation, load_operations
 from desk.cli.main import COMMANDS as COMMAND_NAMES
 from evidence.documents.phrases import load_phrases
 from exhibit import ports
@@ -169,7 +169,6 @@ def check_exhibit_command(documented: Command) -> None:
         assert subcommand is not None, f"there is no command {name}"
         command = subcommand
     if command.name == "api" and words and words[0] in METHODS:
-        check_operation(words[0], words[1])
         check_fields(words)
     options = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
     assert {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"} <= options
@@ -177,28 +176,24 @@ def check_exhibit_command(documented: Command) -> None:
         parse_with_click(command, words)
 
 
-def check_operation(method: str, path: str) -> None:
-    """Verify that the operation in a command or hint exists; values or placeholders stand for its path parameters."""
+def find_operations(method: str, path: str) -> list[Operation]:
+    """Return the operations of a path in a command or hint; values or placeholders stand for its path parameters."""
     segments = path.removeprefix("/api/v1").partition("?")[0].split("/")
-    assert any(
-        operation.method == method
+    operations = [
+        operation
+        for operation in load_operations()
+        if operation.method == method
         and len(parts := operation.path.split("/")) == len(segments)
         and all(map(matches_segment, segments, parts))
-        for operation in load_operations()
-    ), f"the API has no {method} {path}"
+    ]
+    assert operations, f"the API has no {method} {path}"
+    return operations
 
 
 def check_fields(words: list[str]) -> None:
     """Verify that the operation in a command has the fields that the command sends."""
-    path = words[1].removeprefix("/api/v1").partition("?")[0].split("/")
-    matches = [
-        operation
-        for operation in load_operations()
-        if operation.method == words[0]
-        and len(parts := operation.path.split("/")) == len(path)
-        and all(map(matches_segment, path, parts))
-    ]
-    known = {name for operation in matches for name in (*operation.asks, *operation.form, *operation.json)}
+    operations = find_operations(words[0], words[1])
+    known = {name for operation in operations for name in (*operation.asks, *operation.form, *operation.json)}
     for option, value in pairwise(words):
         if option == "--field":
             assert value.partition("=")[0] in known, f"{words[0]} {words[1]} has no field {value}"
@@ -223,13 +218,25 @@ def test_every_command_in_a_hint_exists() -> None:
             command = " ".join(filter(None, hint.groups()[:2]))
             if hint[1] == "api" and hint[3] and str(hint[2]).isupper():
                 try:
-                    check_operation(str(hint[2]), hint[3].rstrip(".,;"))
+                    find_operations(str(hint[2]), hint[3].rstrip(".,;"))
                 except AssertionError as error:
                     wrong.append(f"{name}: {error}")
             elif hint[1] not in ALL or (hint[1] in GROUPS and hint[2] and command not in ALL):
                 wrong.append(f"{name}: exhibit {command}")
     assert count > 100
     assert wrong == []
+
+
+def test_table_of_interfaces_lists_existing_paths() -> None:
+    paths = {operation.path.removeprefix("/") for operation in load_operations()}
+    table = (DOCS / "reference" / "interfaces.md").read_text("utf-8").partition("\n## ")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")]
+    listed = [span for row in rows[1:] for span in SPAN.findall(row[4])]
+    shown = {path.removeprefix("/api/v1/").replace("/N/", "/{number}/") for path in listed}
+    assert len(shown) > 20
+    assert {
+        path for path in shown if not any(known == path or known.startswith(f"{path}/") for known in paths)
+    } == set()
 
 
 def parse_with_click(command: click.Command, arguments: list[str]) -> None:

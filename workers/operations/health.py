@@ -208,7 +208,7 @@ def _check_known_copies(status: InstallationStatus) -> Iterator[Check]:
         remedy = _("Crawls of this watch: exhibit api GET watches/%(watch)s") % {"watch": path}
         yield Check("known_copy", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not status.missed_known_copies:
-        yield Check("canaries", ok=True, sentence=_("No known copy was missed."), needed=False)
+        yield Check("known_copies", ok=True, sentence=_("No known copy was missed."), needed=False)
 
 
 def _check_works_on_hold(status: InstallationStatus) -> Iterator[Check]:

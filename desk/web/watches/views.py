@@ -66,7 +66,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         if is_file_watch(row)
         else describe_politeness({**row.politeness, **_get_robots_overrides(row)}),
         "changing": page_changes.count_weekly_changes(row.pk),
-        "canaries": [
+        "known_copies": [
             (item, last_result, copy_checks.is_in_reach(item)) for item, last_result in describe_last_runs(row)
         ],
         "opt_outs": [

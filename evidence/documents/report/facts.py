@@ -56,8 +56,8 @@ class CrawlCoverage:
     pictures: int  # pictures that were received and examined
     bytes_received: int  # bytes of all responses
     refused: tuple[RefusalCount, ...]  # items that were not fetched or not stored, by reason, including failures
-    canaries: int = 0  # known copies that the owner had published before the start
-    canaries_found: int = 0  # number of these that the crawl found
+    known_copies: int = 0  # known copies that the owner had published before the start
+    known_copies_found: int = 0  # number of these that the crawl found
     ended: str = ""  # reason why the crawl ended, such as ``budget-pages``; empty while it runs
     further: tuple[str, ...] = ()  # further starts of the crawl
 

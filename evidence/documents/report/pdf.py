@@ -262,7 +262,7 @@ def _build_coverage_section(report: ReportFacts, wording: Wording) -> Section:
     running = _format_page_header(report, wording)
     if not report.coverage:
         return Section(title, (Text(wording.say("document.none_recorded")),), 1, running=running)
-    names = ("source", "visited", "pages", "pictures", "refused", "failed", "canaries")
+    names = ("source", "visited", "pages", "pictures", "refused", "failed", "known_copies")
     rows = tuple(_build_crawl_cells(crawl, wording) for crawl in report.coverage[:MAX_CRAWLS])
     blocks: list[Block] = [
         Text(_describe_known_copies(report.coverage, wording)),
@@ -283,12 +283,12 @@ def _format_page_header(report: ReportFacts, wording: Wording) -> str:
 
 def _describe_known_copies(coverage: Iterable[CrawlCoverage], wording: Wording) -> str:
     """Return a sentence with the number of known copies that were found, or that none had been published."""
-    counts = [(run.canaries, run.canaries_found) for run in coverage if run.canaries]
+    counts = [(run.known_copies, run.known_copies_found) for run in coverage if run.known_copies]
     if not counts:
         return wording.say("coverage.no_canaries")
     published_count, found_count = (sum(column) for column in zip(*counts, strict=True))
     return wording.say(
-        "coverage.canaries", planted=f"{published_count:,}", found=f"{found_count:,}", crawls=f"{len(counts):,}"
+        "coverage.known_copies", planted=f"{published_count:,}", found=f"{found_count:,}", crawls=f"{len(counts):,}"
     )
 
 
@@ -308,7 +308,7 @@ def _build_reason_tables(kind: str, counts: Iterable[RefusalCount], wording: Wor
 
 def _build_crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
     finished_text = wording.say("report.unfinished") if crawl.finished is None else wording.format_time(crawl.finished)
-    known_copies_text = wording.say("coverage.found_of", found=crawl.canaries_found, planted=crawl.canaries)
+    known_copies_text = wording.say("coverage.found_of", found=crawl.known_copies_found, planted=crawl.known_copies)
     end_lines = (Line(wording.phrases.get_label("ended", crawl.ended), Style.QUIET),) if crawl.ended else ()
     return (
         Cell(
@@ -316,7 +316,7 @@ def _build_crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ..
         ),
         Cell((Line(wording.format_time(crawl.started)), Line(finished_text), *end_lines)),
         *(build_cell(f"{n:,}") for n in (crawl.pages, crawl.pictures, crawl.refused_count, crawl.failed_count)),
-        build_cell(known_copies_text if crawl.canaries else "—"),
+        build_cell(known_copies_text if crawl.known_copies else "—"),
     )
 
 

@@ -25,7 +25,7 @@ def test_capacity_is_printed_by_stage_within_terminal_width(cli: Terminal) -> No
 
 def test_capacity_json_includes_the_source_of_each_measurement(cli: Terminal) -> None:
     data = cli.run_json(*LARGE_CAPACITY, "--days", "10")
-    assert data["asked"] == {"works": 10**7, "pictures": 10**11, "days": 10, "retention_days": 30}
+    assert data["request"] == {"works": 10**7, "pictures": 10**11, "days": 10, "retention_days": 30}
     assert data["money"] == pytest.approx(sum(stage["money"] for stage in data["stages"]))
     assert data["a_million_pictures"]["money"] == pytest.approx(data["money"] / 10**5)
     laws = {law["name"]: law for law in data["laws"]}

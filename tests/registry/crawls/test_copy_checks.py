@@ -93,7 +93,7 @@ def test_known_copies_need_constant_query_count(
     ]
     with django_assert_max_num_queries(6):
         assert sum(len(item) for item in copy_checks.compute_results(crawls).values()) == 100
-    assert [item.canaries for item in build_coverage(crawls)] == [0] * 5
+    assert [item.known_copies for item in build_coverage(crawls)] == [0] * 5
 
 
 @pytest.mark.long

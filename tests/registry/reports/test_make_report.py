@@ -46,10 +46,10 @@ def test_report_states_crawl_coverage_refusals_and_failures(inline: SyncRunner, 
     inline.run_until_idle()
     report = generate_report(inline, work.owner)
     (crawl,) = json.loads(read_file(inline, report, ".json"))["coverage"]
-    assert (crawl["canaries"], crawl["canaries_found"]) == (3, 1)
+    assert (crawl["known_copies"], crawl["known_copies_found"]) == (3, 1)
     pages = PdfReader(BytesIO(read_file(inline, report, ".pdf"))).pages
     text = " ".join(" ".join(page.extract_text().split()) for page in pages)
-    assert load_phrases("en").say("coverage.canaries", found=1, planted=3, crawls=1) in text
+    assert load_phrases("en").say("coverage.known_copies", found=1, planted=3, crawls=1) in text
     assert "robots.txt" in text
     assert "404" in text
 

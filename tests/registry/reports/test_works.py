@@ -163,5 +163,5 @@ def test_each_crawl_is_listed_with_its_refusals(inline: SyncRunner) -> None:
     coverage = build_coverage([empty.crawl, Crawl.objects.get(pk=part.crawl_id)])
     assert (coverage[0].pictures, coverage[0].bytes_received, coverage[0].refused) == (0, 0, ())
     assert (coverage[1].source, coverage[1].further, coverage[1].pages) == ("https://a.example/", ("b",), 5)
-    assert (coverage[1].pictures, coverage[1].bytes_received, coverage[1].canaries) == (2, 700, 0)
+    assert (coverage[1].pictures, coverage[1].bytes_received, coverage[1].known_copies) == (2, 700, 0)
     assert [(refusal.reason, refusal.count) for refusal in coverage[1].refused] == [("robots", 2), ("status", 1)]

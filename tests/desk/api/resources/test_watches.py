@@ -40,7 +40,7 @@ def test_watch_rejects_private_addresses_and_files(studio: Owner, alice: Program
     assert (status, body["budget"]["pages"]) == (201, 50)
     studio.works.create(number=1, title="One", registered_at=now())
     status, data = alice.post("/watches/1/known-copies", {"work": 1, "url": "http://10.0.0.1/"})
-    assert (status, data["reason"], studio.canaries.count()) == (422, "private-address", 0)
+    assert (status, data["reason"], studio.known_copies.count()) == (422, "private-address", 0)
     assert alice.post("/looks", {"url": "http://10.0.0.1/"})[1]["reason"] == "private-address"
     status, run = alice.post("/looks", {"url": "https://shop.example/42"})
     assert (status, run["watch_number"], run["number"]) == (202, 2, 1)

@@ -167,4 +167,4 @@ def test_invalid_known_copy_is_explained(
     register(inline.services, studio, photograph(1))
     response = ann.post(f"{WATCH_URL}known-copies", {"work": work, "url": url}, follow=True)
     assert message_levels(response) == ["error"]
-    assert not studio.canaries.exists()
+    assert not studio.known_copies.exists()
