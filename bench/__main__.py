@@ -189,26 +189,26 @@ def _build_parser() -> argparse.ArgumentParser:
         type=int,
         help="number of works (default: sealed 2, whole 1,000, retroactive 101, crowd and memory 100,000, others 100)",
     )
-    parser.add_argument("--pictures", type=int, default=10_000, help="pictures for whole (default: 10,000)")
+    parser.add_argument("--pictures", type=int, default=10_000, help="pictures for `whole` (default: 10,000)")
     parser.add_argument(
-        "--changes", type=int, default=10_000, help="changes to bundles for tampering (default: 10,000)"
+        "--changes", type=int, default=10_000, help="changes to bundles for `tampering` (default: 10,000)"
     )
-    parser.add_argument("--bundles", type=int, default=500, help="bundles sealed by evidence (default: 500)")
-    parser.add_argument("--lines", type=int, default=300_000, help="rows of each list for ingest (default: 300,000)")
+    parser.add_argument("--bundles", type=int, default=500, help="bundles sealed by `evidence` (default: 500)")
+    parser.add_argument("--lines", type=int, default=300_000, help="rows of each list for `ingest` (default: 300,000)")
     parser.add_argument("--stamps", type=int, default=300, help="digests sent to each timestamp service (default: 300)")
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=list(capacity.SIZES), help="numbers of crawled pictures for capacity"
+        "--sizes", type=int, nargs="+", default=list(capacity.SIZES), help="numbers of crawled pictures for `capacity`"
     )
     parser.add_argument(
-        "--minutes", type=float, default=10, help="duration of the benchmark idle in minutes (default: 10)"
+        "--minutes", type=float, default=10, help="duration of the `idle` benchmark in minutes (default: 10)"
     )
     parser.add_argument(
         "--reported",
         type=int,
         default=1000,
-        help="maximum cases in the report of the benchmark whole; 0 for no report (default: 1,000)",
+        help="maximum cases in the report of the `whole` benchmark; 0 for no report (default: 1,000)",
     )
-    parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="numbers of cases for reports")
+    parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="case counts for `reports`")
     matching = parser.add_argument_group(
         "matching and crowd", "Photos are assigned to roles at random by the seed, unless a role has its own folders."
     )
@@ -220,15 +220,15 @@ def _build_parser() -> argparse.ArgumentParser:
         "--overlays",
         type=int,
         default=1000,
-        help="pairs of photos with the same overlay, for weighing (default: 1,000)",
+        help="pairs of photos with the same overlay, for `weighing` (default: 1,000)",
     )
     matching.add_argument(
-        "--pages", type=int, default=120, help="pairs of photos on the same page, for weighing (default: 120)"
+        "--pages", type=int, default=120, help="pairs of photos on the same page, for `weighing` (default: 120)"
     )
     matching.add_argument("--singles", type=int, default=20, help="single operations per work (default: 20)")
     matching.add_argument("--chains", type=int, default=10, help="random chains of operations per work (default: 10)")
     matching.add_argument(
-        "--data", default=DEFAULT_DATA_DESCRIPTION, help="description of the pictures in the output of weighing"
+        "--data", default=DEFAULT_DATA_DESCRIPTION, help="description of the pictures in the output of `weighing`"
     )
     matching.add_argument("--mix", type=int, default=200, help="pictures that are timed (default: 200)")
     matching.add_argument("--seed", type=int, default=1, help="random seed (default: 1)")

@@ -112,7 +112,7 @@ def make_copy_query(path: Path, picture: Image.Image, edit: str, neighbours: Seq
 def generate_unrelated_queries(
     photos: Sequence[Path], neighbours: Sequence[Path], edits_per_photo: int, seed: int
 ) -> Iterator[Query]:
-    """Yield each photo unchanged, then in ``edits_per_photo`` of the edits :data:`UNRELATED_EDITS`, in turns.
+    """Yield each photo unchanged, then in ``edits_per_photo`` of the edits :data:`UNRELATED_EDITS`, in rotation.
 
     Args:
         photos: Photos, none of them registered.
@@ -138,7 +138,7 @@ def generate_overlay_pairs(
     Args:
         photos: At least two different photos.
         neighbours: Neighbours, the same for both photos of a pair.
-        overlays: Names of edits, used in turns.
+        overlays: Names of edits, used in rotation.
         count: Number of pairs.
         seed: Seed of all random choices.
     """

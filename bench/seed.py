@@ -401,7 +401,7 @@ def seed_database(services: "Services", sizes: RowCounts) -> None:
     """Fill an empty database.
 
     Raises:
-        SystemExit: An owner exists already.
+        SystemExit: An owner already exists.
     """
     from django.db import connection, transaction
 

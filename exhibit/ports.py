@@ -148,7 +148,7 @@ class CheckpointStore(Protocol):
         """Return the stored checkpoint, or ``None``. Raises ``IntegrityError`` if it is unreadable."""
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
-        """Store the first checkpoint. Does nothing if one is stored already."""
+        """Store the first checkpoint. Does nothing if one is already stored."""
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
         """Replace the stored checkpoint atomically."""

@@ -117,7 +117,7 @@ class Relation(StrEnum):
 
 
 class CaseDecision(StrEnum):
-    """Decision on a case: `open`, `confirmed` (not licensed), `licensed` or `dismissed`."""
+    """Decision on a case; `confirmed` means not licensed."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"

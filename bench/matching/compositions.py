@@ -31,7 +31,7 @@ def measure(choice: QuerySelection, singles: int, chains: int, out: Path, jobs: 
 
     Args:
         choice: Photographs, number of works, and seed; the other fields are ignored.
-        singles: Number of single primitives per work, used in turns, each at two strengths.
+        singles: Number of single primitives per work, used in rotation, each at two strengths.
         chains: Number of random chains of each kind per work.
         out: Folder for the results.
         jobs: Number of processes.

@@ -7,7 +7,7 @@ from bench.primitives.canvas import Canvas, RandomSource, create_grid
 
 
 def caption_below(canvas: Canvas, rng: RandomSource) -> Canvas:
-    """Add a caption bar below."""
+    """Add a caption bar below the picture."""
     bar = round(rng.draw_level(0.1, 0.35) * canvas.size[1])
     background = rng.draw_colour()
     framed = shapes.add_margins(canvas, 0, 0, 0, bar, background)

@@ -57,8 +57,8 @@ class MeasurementPlan:
     """Selection of the pictures to measure.
 
     Attributes:
-        choice: Photographs, numbers of works, unrelated photos and pairs under one overlay, and seed.
-        singles: Number of listed edits per work, and of primitives at each of two strengths; both are used in turns.
+        choice: Selection of photographs: numbers of works, unrelated photos and pairs under one overlay, and the seed.
+        singles: Number of listed edits per work, and of primitives at each of two strengths; both are used in rotation.
         chains: Number of random chains of each kind per work.
         data: Description of the pictures.
     """

@@ -153,7 +153,7 @@ def generate_overlay_queries(
 def _generate_edited_copies(
     works: Iterable[Path], neighbours: Sequence[Path], count: int, seed: int
 ) -> Iterator[MeasurementQuery]:
-    """Yield each picture in ``count`` listed edits, which are used in turns."""
+    """Yield each picture in ``count`` listed edits, which are used in rotation."""
     neighbour_pictures, edits = [open_photo(path) for path in neighbours], cycle(EVERY_EDIT)
     for path in works:
         picture = open_photo(path)

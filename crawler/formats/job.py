@@ -111,8 +111,8 @@ class Limits:
     memory_mb: int = 1_024  # resident memory of the process, MiB
     request_seconds: float = 30.0  # one request
     render_pages: int = 200  # pages rendered in a browser
-    render_seconds: float = 1_800.0  # for rendering all pages
-    render_page_seconds: float = 20.0  # for rendering one page
+    render_seconds: float = 1_800.0  # time limit for rendering all pages
+    render_page_seconds: float = 20.0  # time limit for rendering one page
     render_page_requests: int = 120  # requests of one rendered page
 
     def __post_init__(self) -> None:
@@ -174,7 +174,7 @@ class Known:
 
     etag: str = ""  # as the server sent it, or empty
     last_modified: str = ""  # as the server sent it, or empty
-    digest: Digest | None = None  # of the earlier bytes; without it, only pages are requested conditionally
+    digest: Digest | None = None  # digest of the earlier bytes; without it, only pages are requested conditionally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

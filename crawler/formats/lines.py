@@ -31,7 +31,7 @@ class Signals:
     tdm_policy: str = ""  # URL of the policy, or empty
     robots: tuple[str, ...] = ()  # contents of `meta name=robots` and of one for this crawler
     x_robots_tag: tuple[str, ...] = ()  # values of the X-Robots-Tag header
-    ai: tuple[str, ...] = ()  # on the training of models: `noai`, `noimageai`, Content-Usage and Content-Signal
+    ai: tuple[str, ...] = ()  # signals on model training: `noai`, `noimageai`, Content-Usage and Content-Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +42,13 @@ class PageLine:
     final_url: str  # after redirects
     kind: Kind  # expected kind
     depth: int  # links followed since the source
-    status: int  # of the HTTP response; 0 for a file
+    status: int  # status of the HTTP response; 0 for a file
     fetched_at: datetime | None  # time of the response; `null` if an archive states none
     etag: str = ""  # for the next conditional request, or empty
     last_modified: str = ""  # for the next conditional request, or empty
     fresh_seconds: int = 0  # seconds for which the response stays fresh (`Cache-Control`)
     not_modified: bool = False  # whether the server reported no change; the other results are then empty
-    title: str = ""  # of the document
+    title: str = ""  # title of the document
     language: str = ""  # as declared in the document
     text: str = ""  # 64-bit fingerprint of its visible words, 16 hexadecimal digits; empty for under ten
     words: int = 0  # number of visible words
@@ -93,7 +93,7 @@ class Counts:
     rendered: int = 0  # pages rendered in a browser
     render_seconds: float = 0.0  # total time of these pages
     gained: int = 0  # image URLs found only by rendering
-    rendered_of: Mapping[str, Rendered] = field(default_factory=dict)  # by host; for the next job's `rendered`
+    rendered_of: Mapping[str, Rendered] = field(default_factory=dict)  # results by host, for the next job's `rendered`
     unrendered: Mapping[str, int] = field(default_factory=dict)
     """Pages that should have been rendered but were not: ``no-browser``, ``budget``, ``browser-lost``, ``no-answer``,
     ``error``."""

@@ -28,10 +28,10 @@ _BODIES = ("query", "form", "json", "multipart")
 class Request:
     """Description of the search request."""
 
-    url: str  # the endpoint; its path may hold `{words}` or `{tag}`
+    url: str  # the endpoint; its path can contain `{words}` or `{tag}`
     method: str = "GET"  # `GET` or `POST`
     body: str = "query"  # where the parameters go: `query`, `form`, `json` or `multipart`
-    headers: Mapping[str, str] = field(default_factory=dict)  # with `{key}` where the member's key belongs
+    headers: Mapping[str, str] = field(default_factory=dict)  # HTTP headers; `{key}` stands for the member's key
     parameters: Mapping[str, str] = field(default_factory=dict)
     """:data:`PLACEHOLDERS` are filled in, except `{picture}`; a parameter with an empty `{page}` is omitted."""
     json: Mapping[str, Any] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class Errors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Limits of requests to the service."""
+    """Limits on requests to the service."""
 
     size: int = 50  # results per page, as `{size}`
     pages: int = 1  # pages requested for one image or one set of words
@@ -170,7 +170,7 @@ class Service:
     conditions_in: Mapping[str, Conditions] = field(default_factory=dict)  # the same in other languages, by tag
     price: Price | None = None  # public price, if one was found
     errors: Errors = field(default_factory=Errors)  # meaning of status codes
-    pace: Pace = field(default_factory=Pace)  # limits of requests
+    pace: Pace = field(default_factory=Pace)  # limits on requests
 
     def __post_init__(self) -> None:
         paging_options = (

@@ -87,7 +87,7 @@ def _build_row(case: "schemas.Case") -> list[object]:
 @click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
 @owner_option
 @optional_reason_option
-@click.option("--by", metavar="NAME", help="Person recorded as the author of the decision; your login name by default.")
+@click.option("--by", metavar="NAME", help="Name to record as the person who decided; your login name by default.")
 @click.option(
     "--demonstration", is_flag=True, help="Record that this is a demonstration without a review of the cases."
 )
@@ -113,7 +113,7 @@ def confirm_cases(
     outcomes = decisions.decide_cases(desk.services, owner, numbers, request)
     confirmed = [outcome.case for outcome in outcomes if outcome.case.decision == CaseDecision.CONFIRMED]
     if decided_numbers := [outcome.case.number for outcome in outcomes if outcome.done]:
-        echo_text(f"Decided as not licensed: {_format_numbers(decided_numbers)}.")
+        echo_text(f"Recorded as not licensed: {_format_numbers(decided_numbers)}.")
     refusals = [outcome.refusal for outcome in outcomes if outcome.refusal and outcome.case not in confirmed]
     for refusal in refusals[1:]:
         echo_note(refusal.message)

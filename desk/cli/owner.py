@@ -20,12 +20,12 @@ owner_command = click.Group("owner", help="Manage owners. An owner is a rights h
 @click.option(
     "--slug", default="", metavar="WORD", help="Short name for commands and URLs; derived from NAME by default."
 )
-@click.option("--contact", default="", metavar="TEXT", help="Contact address for documents.")
+@click.option("--contact", default="", metavar="TEXT", help="Contact details shown in documents.")
 @json_option
 def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
     """Add an owner (rights holder) with this NAME.
 
-    List owners with their counts: exhibit api GET /owners
+    To list all owners with their numbers of works, watches, members and open cases: exhibit api GET /owners
     """
     open_desk()
     from desk.schemas import owners as schemas

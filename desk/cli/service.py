@@ -62,7 +62,7 @@ def _install(run_as: str | None) -> None:
     write_file(create_folder(path.parent) / UNIT_NAME, _build_unit(run_as).encode())
     _run_systemctl("daemon-reload")
     _run_systemctl("enable", "--now", UNIT_NAME)
-    echo_text(f"Exhibit runs as a service: {path}")
+    echo_text(f"Exhibit now runs as a service. Unit file: {path}")
     echo_text(f"Log: journalctl {' '.join((*_get_scope_options(), '-u', UNIT_NAME))}")
     if os.geteuid():
         user = pwd.getpwuid(os.geteuid()).pw_name

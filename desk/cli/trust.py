@@ -62,7 +62,7 @@ def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qua
     except codec.FormatError as error:
         raise WrongUseError(error.message, hint="Check --timestamps, --cosigners and --qualified.") from error
     write_file(file, content)
-    echo_text(f"Written to {file}. Deliver the list separately from the bundles.")
+    echo_text(f"Trust list written to {file}. Deliver it separately from the bundles.")
 
 
 def build_own_trust(services: "Services", label: str) -> "lists.Trust":

@@ -79,7 +79,7 @@ def verify_command(
         from evidence import page
 
         write_file(html, page.build_page(trust_list))
-        echo_text(f"Written to {html}. Deliver this page separately from the bundles.")
+        echo_text(f"Verification page written to {html}. Deliver it separately from the bundles.")
     elif not bundles:
         raise WrongUseError("No bundle was given.", hint="Enter ZIP files or folders, or add --html FILE.")
     if not bundles:

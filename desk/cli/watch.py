@@ -111,7 +111,7 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     echo_text(f"Added watch {watch.number}, {watch.name}. First run: {first_run}.")
     echo_text(f"Run it now: exhibit watch run {quote(watch.name)}" + ("" if desk.has_workers else " --wait"))
     if is_own_site:
-        echo_text(f"Proposed works: {PROPOSAL_COMMANDS}")
+        echo_text(f"List proposed works: {PROPOSAL_COMMANDS}")
     _echo_missing_keys(desk, watch)
     if not desk.config.contact and not desk.config.allowed_networks:
         echo_note("Site owners cannot contact you. Set EXHIBIT_CONTACT before you crawl the public web.")
@@ -223,7 +223,9 @@ def _echo_crawl(desk: Desk, crawl: "models.Crawl", *, is_already_running: bool, 
         _echo_omissions(crawl)
         _echo_searches(crawl)
         _echo_proposals(watch)
-        echo_text("Review them: exhibit case list" if cases else f"Skipped URLs: {_format_refusals_command(crawl)}")
+        echo_text(
+            "Review them: exhibit case list" if cases else f"List skipped URLs: {_format_refusals_command(crawl)}"
+        )
     else:
         if not is_already_running:
             echo_text(f"Crawl {crawl.number} of {watch.name} has started.")
@@ -242,7 +244,7 @@ def _echo_proposals(watch: "models.Watch") -> None:
     from registry.matches import proposals
 
     if watch.own and (count := proposals.list_open_watch_proposals(watch).count()):
-        echo_text(f"{format_count(count, 'picture')} proposed as works: {PROPOSAL_COMMANDS}")
+        echo_text(f"{format_count(count, 'picture')} proposed as works. List them: {PROPOSAL_COMMANDS}")
 
 
 def _echo_missing_keys(desk: Desk, watch: "models.Watch") -> None:
@@ -254,7 +256,7 @@ def _echo_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     for name in [name for kind, name in watch_settings.list_sources(watch) if kind == SEARCH and name in services]:
         if obstacle := search_keys.get_obstacle(desk.services, watch.owner, name, services[name]):
             echo_note(
-                f"{reasons[obstacle].format(name)}, so it is not used: exhibit api PUT "
+                f"{reasons[obstacle].format(name)}, so it is not used. To enable it: exhibit api PUT "
                 f"searches/{name}/{REMEDIES[obstacle]}"
             )
 
@@ -270,7 +272,7 @@ def _is_incomplete(crawl: "models.Crawl") -> bool:
         retry_command = "exhibit api POST /operator/failures/match/retry"
         echo_note(f"Failed: {format_count(unmatched_count, 'picture')} not compared. Retry: {retry_command}")
     if has_failed := crawl.state == models.StepState.FAILED:
-        echo_note(f"The crawl failed. Skipped URLs: {_format_refusals_command(crawl)}")
+        echo_note(f"The crawl failed. List skipped URLs: {_format_refusals_command(crawl)}")
     damaged = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")
     for sentence in damaged.values_list("sentence", flat=True)[:MAX_LISTED_ARCHIVES]:
         echo_note(sentence)

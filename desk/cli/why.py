@@ -50,7 +50,12 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
         if keep is not None:
             pairs = filed_pairs.FiledPairs(load_config().data_dir)
             pairs.add(
-                registered, data, filed_pairs.Judgement(keep), explanation, about=description, by=get_actor_name()
+                registered,
+                data,
+                filed_pairs.Judgement(keep),
+                explanation,
+                picture_names=description,
+                by=get_actor_name(),
             )
     elif original.isdecimal():
         desk = open_desk()

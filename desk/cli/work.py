@@ -76,8 +76,8 @@ def add_works(
 ) -> None:
     """Register picture files, and all pictures in folders, as works.
 
-    A .json file written by `exhibit fingerprint` registers works without their pictures. Matches by fingerprints alone
-    require a review.
+    A .json file written by `exhibit fingerprint` registers works without their pictures. Matches found by
+    fingerprint alone must be reviewed.
 
     If files cannot be registered, the command lists them with the reason, registers the others, and exits with 4. A
     picture that is already registered keeps its work and declaration.

@@ -192,7 +192,7 @@ class Use(ResponseBody):
 
 
 class Capture(ResponseBody):
-    """A visit to a page of a case that was recorded as evidence."""
+    """A visit to a page of a case, recorded as evidence."""
 
     id: int = Field(alias="pk", examples=[41], description="Identifier of the capture.")
     page_url: str = Field(
@@ -360,7 +360,7 @@ class DecisionResult(ResponseBody):
 
 
 class DecisionResults(ResponseBody):
-    """Result of a decision about several cases."""
+    """Result of a decision on several cases."""
 
     remaining: int = Field(description="Number of cases that still need a review.", examples=[12])
     outcomes: list[DecisionResult] = Field(description="Results, one for each case.")

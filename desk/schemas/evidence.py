@@ -32,7 +32,7 @@ class Receipt(ResponseBody):
     )
     time: UtcTime | None = Field(description="Time that the receipt proves; null while it is incomplete.")
     qualified_as_of: str | None = Field(
-        description="Date of the operator's trusted list that lists the timestamp service as qualified; null if "
+        description="Date of the operator's trusted list that names the timestamp service as qualified; null if "
         "none does."
     )
 

@@ -147,7 +147,7 @@ class NoticeReply(ResponseBody):
         "for an offer)."
     )
     text: str = Field(alias="words", description="Text of the reply.")
-    contact: str = Field(description="Contact data given by the sender.")
+    contact: str = Field(description="Contact details given by the sender.")
     files: list[NoticeReplyFile] = Field(description="Attached files.")
     at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the reply.")
     pages_still_online: int = Field(description="Number of pages reported as removed that later visits found online.")

@@ -12,7 +12,7 @@ class Owner(ResponseBody):
 
     owner: str = Field(alias="slug", examples=["studio-example"], description="Short name, used in URLs and commands.")
     name: str = Field(examples=["Studio Example"], description="Name of the owner.")
-    contact: str = Field(description="Contact address for documents.")
+    contact: str = Field(description="Contact details shown in documents.")
     works: int = Field(description="Number of works.")
     watches: int = Field(description="Number of watches.")
     open_cases: int = Field(description="Number of open cases.")

@@ -235,8 +235,8 @@ class WatchLimits(RequestBody):
     )
     render: Literal["never", "auto", "always"] | None = Field(
         None,
-        description="Pages to render in a browser: `never` none, `auto` those where more pictures are likely, "
-        "`always` all.",
+        description="Pages to render in a browser: `never` (none), `auto` (pages whose scripts may add pictures) or "
+        "`always` (all).",
     )
     render_pages: StrictInteger | None = Field(
         None, ge=0, le=1_000_000, description="Maximum number of rendered pages per crawl."
@@ -504,7 +504,7 @@ class ReportedPicture(Reason):
 
 
 class NewDecision(RequestBody):
-    """A decision about a case."""
+    """A decision on a case."""
 
     decision: CaseDecision = Field(examples=["confirmed"], description="Decision; `open` reopens a decided case.")
     reason: LongText = Field("", examples=["No permission was given."], description="Reason for the decision.")
@@ -526,7 +526,7 @@ class NewDecisions(NewDecision):
 
 
 class AgencyInquiry(RequestBody):
-    """A picture agency that you asked whether it sold a licence."""
+    """A question to a picture agency about whether it sold a licence."""
 
     agency: Name = Field(examples=["Alamy"], description="Name of the agency.")
 
@@ -543,7 +543,7 @@ class NewAssignment(RequestBody):
 
 
 class NewNote(RequestBody):
-    """A text to store in the history."""
+    """A note to store in the history."""
 
     text: RequiredText = Field(examples=["Asked the photographer."], description="Text of the note.")
 
@@ -577,7 +577,7 @@ class NoticeLanguage(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """Latest state of a notice."""
+    """Latest state of a notice, such as `countered` after a counter-notice, or `online` if the picture remains."""
 
     DRAFT = Notice.State.DRAFT.value
     SIGNED = Notice.State.SIGNED.value
@@ -614,7 +614,7 @@ class NoticeFields(RequestBody):
     addressee_address: Annotated[str, Field(max_length=500, pattern=TEXT_PATTERN)] = Field(
         "", description="Postal address of the addressee."
     )
-    addressee_source: NoticeLine = Field("", description="Source of the addressee's contact data.")
+    addressee_source: NoticeLine = Field("", description="Source of the addressee's contact details.")
     sender_name: NoticeLine = Field("", description="Name of the person who signs.", examples=["Ann Example"])
     sender_capacity: NoticeLine = Field("", examples=["owner"], description="Capacity in which the sender signs.")
     sender_organisation: NoticeLine = Field("", description="Organisation of the sender.")
@@ -630,7 +630,7 @@ class NoticeFields(RequestBody):
     respondent_name: NoticeLine = Field("", description="Name of the respondent, in filings with a board or court.")
     respondent_representative: NoticeLine = Field("", description="Representative of the respondent, in filings.")
     respondent_address: NoticeLine = Field("", description="Address of the respondent, in filings.")
-    respondent_contact: NoticeLine = Field("", description="Contact data of the respondent, in filings.")
+    respondent_contact: NoticeLine = Field("", description="Contact details of the respondent, in filings.")
     facts: LongText = Field("", description="Statement of facts, in filings.")
     relief: LongText = Field("", description="Relief sought, in filings.")
     amount: NoticeLine = Field(

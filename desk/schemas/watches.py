@@ -44,7 +44,7 @@ class Crawl(ResponseBody):
     started_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the crawl was started.")
     finished_at: UtcTime | None = Field(description="Time at which the crawl ended; null until then.")
     pages: int = Field(description="Number of visited pages.")
-    sightings: int = Field(description="Number of sightings: pictures on pages.")
+    sightings: int = Field(description="Number of sightings; a picture found on a page is one sighting.")
     pictures: int = Field(description="Number of different pictures.")
     pictures_waiting: int = Field(alias="waiting", description="Number of pictures that are waiting to be matched.")
     pages_with_scripts: int | None = Field(
@@ -264,7 +264,7 @@ class Price(ResponseBody):
 
     def __str__(self) -> str:
         return (
-            f"{self.amount} for {self.requests:,}, {self.free_requests:,} free per month; as of "
+            f"{self.amount} per {self.requests:,} requests, {self.free_requests:,} free per month; as of "
             f"{self.checked_on or 'an unknown date'}"
         )
 

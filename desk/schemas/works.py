@@ -598,7 +598,7 @@ class FoundWork(LoggedObject):
     )
     pieces: list[AlignedPart] = Field(description="Parts of the registered picture that were aligned separately.")
     survival: list[str] = Field(
-        description="Map of the parts of the work that are preserved: one text per row of "
+        description="Map of the parts of the work that are preserved: one string per row of "
         "cells, one character per cell; empty unless derived works are monitored."
     )
     related: float | None = Field(description=RELATED_DESCRIPTION)

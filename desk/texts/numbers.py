@@ -20,8 +20,8 @@ PLURAL_FORMS: dict[str, Promise] = {
     ),
     "answers not read": ngettext_lazy("%(n)s unread reply", "%(n)s unread replies", "count"),
     "cases decided otherwise": ngettext_lazy(
-        "%(n)s case that a person decided differently would be covered. The decision is kept.",
-        "%(n)s cases that a person decided differently would be covered. The decisions are kept.",
+        "%(n)s case that would be covered already has a different decision by a member. That decision is kept.",
+        "%(n)s cases that would be covered already have different decisions by members. Those decisions are kept.",
         "count",
     ),
     "cases in a report": ngettext_lazy(
@@ -56,7 +56,9 @@ PLURAL_FORMS: dict[str, Promise] = {
         "count",
     ),
     "stayed": ngettext_lazy(
-        "%(n)s case unchanged, decided by a person:", "%(n)s cases unchanged, decided by a person:", "count"
+        "%(n)s case unchanged because a member had decided it:",
+        "%(n)s cases unchanged because a member had decided them:",
+        "count",
     ),
     "licensed": ngettext_lazy("%(n)s case became licensed:", "%(n)s cases became licensed:", "count"),
     "cases not licensed": ngettext_lazy("%(n)s case not licensed", "%(n)s cases not licensed", "count"),

@@ -33,7 +33,7 @@ def describe_search(search: Mapping[str, Any]) -> str:
         ) % {"most": search["stopped"]}
     similar_count, compared_count, is_done = search["alike"], search.get("compared", 0), search["state"] == "done"
     if not similar_count:
-        return _("No similar picture has been seen before.")
+        return _("No previously seen picture is similar.")
     parts = [_("%(compared)s compared") % {"compared": grouped(compared_count)}]
     if search.get("expired"):
         counts = {"expired": grouped(search["expired"]), "asked": grouped(search["asked_again"])}
@@ -45,7 +45,7 @@ def describe_search(search: Mapping[str, Any]) -> str:
     elif not is_done:
         parts.append(_("in progress"))
     values = {"alike": grouped(similar_count), "told": pgettext("between parts of a sentence", ", ").join(parts)}
-    return _("Similar pictures seen before: %(alike)s; %(told)s.") % values
+    return _("Similar previously seen pictures: %(alike)s; %(told)s.") % values
 
 
 def describe_relation(related: RelatedWork) -> str:

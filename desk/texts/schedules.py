@@ -49,7 +49,7 @@ def describe_schedule(watch: Watch) -> str:
         if interval % WEEK == timedelta(0):
             weeks, day = interval // WEEK, WEEKDAYS[time_of_day.weekday]
             sentence = (
-                _("Every %(n)s weeks, %(day)s at %(time)s") if weeks > 1 else _("Every week, %(day)s at %(time)s")
+                _("Every %(n)s weeks on %(day)s at %(time)s") if weeks > 1 else _("Every week on %(day)s at %(time)s")
             )
             return sentence % {"n": weeks, "day": day, "time": time_text}
         days = interval // DAY

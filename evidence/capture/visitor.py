@@ -27,11 +27,11 @@ SecondsLeft = Callable[[], float]  # returns the seconds left
 deny_no_host: HostFilter = frozenset[str]().__contains__  # allows all hosts
 OBSTACLE_SENTENCES = {
     401: Sentence("requires a login"),
-    403: Sentence("refuses this visit"),
+    403: Sentence("denied access"),
     407: Sentence("requires a login"),
-    429: Sentence("refuses frequent visits"),
-    451: Sentence("refuses this visit for legal reasons"),
-    503: Sentence("does not allow visits at the moment"),
+    429: Sentence("denied access because of too many requests"),
+    451: Sentence("denied access for legal reasons"),
+    503: Sentence("was temporarily unavailable"),
 }
 _LOGIN_WORDS = re.compile(r"(?<![a-z])(log[-_]?in|sign[-_]?in|passport|captcha|challenge)(?![a-z])", re.IGNORECASE)
 

@@ -79,7 +79,7 @@ class MadeWithFacts:
 class PictureFacts:
     """One picture."""
 
-    digest: Digest  # of the exact bytes
+    digest: Digest  # digest of the exact bytes
     size: Number  # bytes
     format: str  # Pillow's name, such as ``JPEG``
     width: Number  # pixels, EXIF orientation applied
@@ -202,7 +202,8 @@ class SightingFacts:
     Attributes:
         provenance: Content of the manifest inside the picture, or ``None`` if it was not examined.
         making: Metadata on how the picture was created, or ``None`` if it was not examined.
-        certificate: Result of the crawl's check of the server's certificate, and its SHA-256; empty without TLS.
+        certificate: Result of the crawl's check of the server's certificate, and the certificate's SHA-256; empty
+            without TLS.
         period: A period such as ``2016-01`` if the archive with the picture states a period instead of a time; empty if
             it states no period.
     """

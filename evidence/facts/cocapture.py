@@ -43,9 +43,9 @@ class Visited:
     final_url: str  # URL after redirects
     status: Count  # HTTP status; 0 without a response
     reason: str  # short code for why there is no complete response, or empty
-    sha256: Digest | None  # of the decoded bytes; ``None`` without a complete response with status 200 to 299
+    sha256: Digest | None  # digest of the decoded bytes; ``None`` without a complete response with status 200 to 299
     server: str  # IP address of the server, or empty
-    certificate: Digest | None  # of the server's certificate (DER), or ``None``
+    certificate: Digest | None  # digest of the server's certificate (DER), or ``None``
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ class Statement:
     challenge: Bytes32  # random value of the requester, new for each capture
     page: Visited  # the page
     picture: Visited | None  # ``None`` if the picture is inside the page
-    text: Digest | None  # of the page's text (`extract_text`), or ``None`` without a page
+    text: Digest | None  # digest of the page's text (`extract_text`), or ``None`` without a page
     language: str  # language stated by the page's `html` element, or empty
     consent: bool  # true if the page's bytes mention cookies or consent
     accept_language: str  # header as sent; empty if none was
     content_language: str  # header as received, or empty
-    started: datetime  # by the partner's clock, aware, UTC
-    finished: datetime  # by the partner's clock, aware, UTC
+    started: datetime  # start by the partner's clock, aware, UTC
+    finished: datetime  # end by the partner's clock, aware, UTC
     format: str = COCAPTURE_FORMAT  # :data:`COCAPTURE_FORMAT`
 
 
@@ -72,10 +72,10 @@ class SealedStatement:
 
     statement: Statement  # the opening of the entry
     sequence: Count  # the entry's number in the log, from 0
-    time: datetime  # of the entry
-    salt: Bytes32  # of the commitment
+    time: datetime  # time of the entry
+    salt: Bytes32  # salt of the commitment
     size: Number  # number of leaves of the checkpoint
-    path: tuple[Bytes32, ...]  # of the inclusion proof
+    path: tuple[Bytes32, ...]  # hashes of the inclusion proof
     checkpoint: str  # the checkpoint, a signed note
 
     @property

@@ -100,7 +100,7 @@ class _Sample:
 class _Clock:
     method: str  # description of the measuring method
     samples: tuple[_Sample, ...]  # one for each response with a `Date`
-    offset: float | None  # of the most certain sample, seconds; null without any
+    offset: float | None  # offset of the most certain sample in seconds; null without samples
     uncertainty: float | None  # uncertainty of that sample, seconds
 
 
@@ -120,7 +120,7 @@ class _HostsFile:
 @dataclass(frozen=True, slots=True)
 class _Authorities:
     name: str  # the list's name
-    sha256: Digest  # of the list
+    sha256: Digest  # digest of the list
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,8 @@ class Assertion(Canonical):
     key: bytes  # SubjectPublicKeyInfo, DER: of P-256, or RSA
     authenticator_data: bytes  # as created by the device
     client_data: bytes  # JSON, as created by the browser
-    signature: bytes  # over the authenticator data and the digest of the client data
-    format: str = ASSERTION_FORMAT  # of this file
+    signature: bytes  # signature over the authenticator data and the digest of the client data
+    format: str = ASSERTION_FORMAT  # format of this file
 
     @property
     def counter(self) -> int:

@@ -22,9 +22,9 @@ MAX_PROBLEMS = 20
 UNTRUSTED_CODE = "signingCredential.untrusted"
 """Code for a signer that is not on a trust list. It is ignored, because no trust list is configured."""
 MAX_SECONDS = 20.0
-"""Limit of processor time in seconds for one picture."""
+"""Maximum processor time in seconds for one picture."""
 MAX_MEMORY = 1 << 30
-"""Limit of memory in bytes for one picture."""
+"""Maximum memory in bytes for one picture."""
 
 helper = Helper("evidence.facts.manifest_helper")
 

@@ -63,7 +63,7 @@ def parse_json(data: bytes, *, label: str, limit: int = MAX_JSON_BYTES) -> Json:
         value = _DECODER.decode(text)
         _check_plain(value)
     except RecursionError as error:
-        raise FormatError(f"{label} is nested too deeply.") from error
+        raise FormatError(f"{label} contains JSON that is nested too deeply.") from error
     except ValueError as error:
         raise FormatError(f"{label} is not readable JSON: {_shorten(error)}.") from error
     return value

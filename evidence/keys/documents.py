@@ -19,7 +19,7 @@ from exhibit.errors import IntegrityError
 
 VALIDITY = timedelta(days=3650)
 DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # extended key usage for signing documents (RFC 9336)
-_MAX_NAME_CHARS = 64  # limit of characters in a common name (X.520)
+_MAX_NAME_CHARS = 64  # maximum number of characters in a common name (X.520)
 
 
 @dataclass(frozen=True, slots=True)

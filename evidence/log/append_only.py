@@ -74,10 +74,10 @@ class Log:
 
     ``checkpoint_store`` stores the latest signed checkpoint apart from the log's store. If the store was reset to an
     earlier state, or the stored checkpoint is missing (:func:`load_log_key` creates it with the key), the log signs
-    nothing more. Without ``checkpoint_store``, this protection is off.
+    no further checkpoints. Without ``checkpoint_store``, this protection is off.
 
-    ``former_origins`` lists the names of the log before a break, under which it never signs again. ``keys`` contains
-    the public keys that signed under a name, if they differ from the current key.
+    ``former_origins`` lists the log's former names: each was replaced after entries were lost, and the log never signs
+    under it again. ``keys`` contains the public keys that signed under a name, if they differ from the current key.
     """
 
     def __init__(

@@ -43,7 +43,8 @@ class SightingRecord:
     """Record of one sighting in a crawl slice; its canonical JSON is a leaf of the slice's Merkle tree.
 
     Attributes:
-        certificate: Result of the crawl's check of the server's certificate, and its SHA-256; empty without TLS.
+        certificate: Result of the crawl's check of the server's certificate, and the certificate's SHA-256; empty
+            without TLS.
         period: A period such as ``2016-01`` if an archive states a period instead of an exact time.
     """
 

@@ -74,7 +74,7 @@ function crc32(bytes) {
 
 /** Encode canonical JSON (RFC 8785); throws CheckFailedError for values that are ambiguous (RFC 7493). */
 function toCanonicalText(value, label = "JSON", depth = 0) {
-  ensure(depth <= MAX_DEPTH, `${label} is nested too deeply.`);
+  ensure(depth <= MAX_DEPTH, `${label} contains JSON that is nested too deeply.`);
   if (Array.isArray(value)) return `[${value.map((item) => toCanonicalText(item, label, depth + 1)).join(",")}]`;
   if (value !== null && typeof value === "object") {
     const fields = Object.keys(value).sort().map((name) => `${toCanonicalText(name, label)}:${toCanonicalText(value[name], label, depth + 1)}`);
@@ -218,12 +218,12 @@ async function openZip(file) {
   if (!isZip) throw new NotBundleError(`${file.name} is not a ZIP. Choose the ZIP as downloaded, or the folder that contains bagit.txt.`);
   const endView = new DataView(tail.buffer);
   const [count, length, start] = tail.length === 22 ? [endView.getUint16(10, true), endView.getUint32(12, true), endView.getUint32(16, true)] : [0, 0, 0];
-  if (!count || count > MAX_ENTRIES || length > MAX_ENTRIES * 256 || start + length !== file.size - 22) throw unsupportedZip("its end record does not match its directory");
+  if (!count || count > MAX_ENTRIES || length > MAX_ENTRIES * 256 || start + length !== file.size - 22) throw unsupportedZip("its end record does not match its central directory");
   const directory = await readBytes(start, start + length);
   const entries = [];
   const directoryView = new DataView(directory.buffer);
   for (let position = 0, offset = 0; entries.length < count; ) {
-    if (position + 46 > length) throw unsupportedZip("its directory is truncated");
+    if (position + 46 > length) throw unsupportedZip("its central directory is truncated");
     const [crc, size, nameLength] = [directoryView.getUint32(position + 16, true), directoryView.getUint32(position + 24, true), directoryView.getUint16(position + 28, true)];
     const name = String.fromCharCode(...directory.subarray(position + 46, position + 46 + nameLength));
     if (!NAME.test(name) || (entries.length && entries.at(-1).name >= name)) throw unsupportedZip("its file names or their order differ");
@@ -233,7 +233,7 @@ async function openZip(file) {
   }
   const lastEntry = entries.at(-1);
   const expected = concat(...entries.map(encodeDirectoryEntry), encodeRecord(END, [0x06054b50, 0, 0, count, count, length, start, 0]));
-  if (lastEntry.data + lastEntry.size !== start || !equalBytes(concat(directory, tail), expected)) throw unsupportedZip("its directory contains different data");
+  if (lastEntry.data + lastEntry.size !== start || !equalBytes(concat(directory, tail), expected)) throw unsupportedZip("its central directory contains additional or different data");
   const names = entries.map(({ name }) => name);
   if (!names.includes("bagit.txt")) throw new NotBundleError(`${file.name} is a ZIP without a bundle.`);
   checkNames(names, "The ZIP");

@@ -306,7 +306,7 @@ async function checkKey(inspection, name) {
   if (!pin) throw new NotCheckedError(`No owner on the trust list has the key ${key.public.slice(0, 16)}. Its owner is unknown.`);
   ensure(pin.owner === matter.owner, `The trust list assigns the key to ${pin.owner}, not to the owner in the manifest.`);
   if (pin.revoked) throw new NotCheckedError(`The key of ${pin.owner} was revoked at ${formatTime(new Date(pin.revoked))}. ${COMMAND} checks whether a timestamp covers this signature before that time.`);
-  return makePassed(name, `The trust list names this as the sealing key of ${pin.owner}. According to the manifest, the ${key.holder} holds it.`, { by: pin.owner, ...getDevelopmentLabel(pin) });
+  return makePassed(name, `The trust list names this key as the sealing key of ${pin.owner}. According to the manifest, the ${key.holder} holds it.`, { by: pin.owner, ...getDevelopmentLabel(pin) });
 }
 
 async function checkCountersignature(inspection, stem, name) {

@@ -275,7 +275,7 @@ def load_json(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON valu
     text = read_file(bundle, name).decode()
     punctuation = re.sub(f"(?s){TEXT_PATTERN}?", "", text)  # an unclosed string extends to the end
     depth = max(itertools.accumulate((char in "[{") - (char in "]}") for char in punctuation), default=0)
-    require(depth <= MAX_DEPTH, f"{name} is nested too deeply")
+    require(depth <= MAX_DEPTH, f"{name} contains JSON that is nested too deeply")
     return json.loads(
         text,
         object_pairs_hook=build_object,
@@ -577,7 +577,7 @@ def list_commands(bundle: Folder) -> Iterator[str]:
         load_canonical(bundle, ANCHORS, f"[(?:{pattern}(?:,{pattern})*)?]") if ANCHORS in bundle.names else ()
     ):
         is_listed = HASH.fullmatch(record["digest"]) and {record["file"], *record["material"]} <= bundle.names
-        require(is_listed, "the list of receipts contains a missing file or lacks a digest")
+        require(is_listed, "the list of receipts contains an invalid digest or lists a missing file")
         suffix = " (development)" if record["development"] else ""
         yield f"{record['file']}, name in the bundle {record['witness'][:60]!r}{suffix}:"
         yield from ("    " + line for line in list_receipt_commands(bundle, record))

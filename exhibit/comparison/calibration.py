@@ -187,7 +187,7 @@ class Calibration:
         return calibration
 
 
-_HINT = "Use a calibration that exhibit calibrate has written."
+_HINT = "Use a calibration written by `exhibit calibrate`."
 
 
 def add_probability(verification: Verification, calibration: Calibration | None) -> Verification:

@@ -51,7 +51,7 @@ class AnchorConfig:
 
     @property
     def faults(self) -> dict[str, object]:
-        """Messages of possible errors (missing or conflicting settings), each with a true value if it applies."""
+        """Error messages for missing or conflicting settings, each with a value that is true if the error applies."""
         return {}
 
 

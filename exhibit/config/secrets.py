@@ -63,7 +63,7 @@ def load_installation_id(config: Config) -> str:
 def load_master_key(config: Config) -> bytes:
     """Return the 32-byte key that encrypts owners' signing keys at rest. If it is lost, the signing keys are lost.
 
-    If the next key is mounted, it is used already: all machines read it too, and can decrypt with either key.
+    If the next key is mounted, it is already in use: every machine reads both keys, and can decrypt with either.
     """
     return _load_or_create(config, NEXT_MASTER_KEY if find_mounted_secret(config, NEXT_MASTER_KEY) else MASTER_KEY)
 

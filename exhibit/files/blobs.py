@@ -83,7 +83,7 @@ class BlobStore:
         self.medium, self._folder = medium, folder
 
     def put(self, data: bytes) -> Digest:
-        """Store bytes and return their digest. If they are stored already, only a damaged copy is rewritten."""
+        """Store bytes and return their digest. If they are already stored, only a damaged copy is rewritten."""
         digest = Digest.from_bytes(data)
         if not self.medium.create(self.key(digest), data) and not self.is_intact(digest):
             self.write_unverified(digest, data)

@@ -56,7 +56,7 @@ class FiledPairs:
         judgement: Judgement,
         explanation: "Explanation[Any]",
         *,
-        about: str,
+        picture_names: str,
         by: str,
     ) -> None:
         """Store a pair. If it was filed before, the latest judgement applies.
@@ -69,7 +69,13 @@ class FiledPairs:
         original_name, copy_name = (self._open_file_store().put(data).hex for data in (original, copy))
         self._append(
             FiledPair(
-                format_rfc3339(now()), by, judgement, explanation.decision, original_name, copy_name, to_one_line(about)
+                format_rfc3339(now()),
+                by,
+                judgement,
+                explanation.decision,
+                original_name,
+                copy_name,
+                to_one_line(picture_names),
             )
         )
 

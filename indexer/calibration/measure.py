@@ -207,7 +207,7 @@ class Bench:
         return self.cache.get(self.scene.photographs[number].digest, lambda: self.read_bytes(number))
 
     def measure(self, number: int) -> list[Sample]:
-        """Search for a photograph among the others and, if it is selected, compare its edits."""
+        """Search for a photograph among the others. For ``edited_numbers``, also compare edits and overlays."""
         photograph = self.scene.photographs[number]
         matches = find_works(
             self.load_features(number), lambda: self.read_bytes(number), OtherPhotographs(self, photograph.group)

@@ -38,10 +38,10 @@ Progress = Callable[[int, int], None]
 class RecallRates:
     """Fractions of queries that find their work, by criterion."""
 
-    first: float  # as the nearest match
+    first: float  # share found as the nearest match
     few: float  # among the ten nearest
-    rare: float  # with a similarity above that of all but 1 in 10,000 unrelated pairs
-    never: float  # with a similarity above that of all unrelated pairs
+    rare: float  # share found with a similarity above all but 1 in 10,000 unrelated pairs
+    never: float  # share found with a similarity above all unrelated pairs
 
 
 @dataclass(frozen=True, slots=True)

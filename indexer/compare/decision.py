@@ -379,7 +379,7 @@ def _is_copy(measurement: Measurement, works: int) -> bool:
 
 
 def _replace_local_features(found_picture: Features, local: LocalFeatures) -> Features:
-    return replace(found_picture, later_local=Lazy(lambda: local))
+    return replace(found_picture, lazy_local=Lazy(lambda: local))
 
 
 def _to_verification(

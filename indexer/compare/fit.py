@@ -74,12 +74,12 @@ class Patches:
     registered_points: Points  # float32, shape (n, 2), pixels of the frame
     found_points: Points  # the same
     is_found: NDArray[np.bool_]  # bool, shape (n,): whether the patch was found
-    later_noise: Lazy[NDArray[np.float32]]
+    lazy_noise: Lazy[NDArray[np.float32]]
 
     @property
     def noise(self) -> NDArray[np.float32]:
         """Displacement of each patch that noise alone would cause, in pixels, float32, shape (n,)."""
-        return self.later_noise.value
+        return self.lazy_noise.value
 
     @property
     def shifts(self) -> Points:

@@ -60,7 +60,7 @@ def add_watermark(scene: Scene) -> Image.Image:
 
 
 def add_meme_text(scene: Scene) -> Image.Image:
-    """Add two lines of text on a white strip above."""
+    """Add two lines of text on a white strip above the picture."""
     width, height = scene.picture.size
     strip = int(height * scene.random_source.uniform(0.2, 0.35))
     page = Image.new("RGB", (width, height + strip), WHITE)

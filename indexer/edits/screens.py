@@ -84,7 +84,7 @@ def draw_story(scene: Scene) -> Image.Image:
 
 
 def draw_chat(scene: Scene) -> Image.Image:
-    """Create a chat message: the picture in a rounded bubble, with other bubbles around."""
+    """Create a chat message: the picture in a rounded bubble, among other bubbles."""
     screen = Image.new("RGB", (540, 1000), (236, 229, 221))
     draw = ImageDraw.Draw(screen)
     draw.rectangle((0, 0, 540, 84), fill=(7, 94, 84))

@@ -41,7 +41,7 @@ class Card:
 
     name: str  # short name, such as `sscd`
     version: str  # must change whenever the vector of any picture changes
-    licence: str  # of the weights
+    licence: str  # licence of the weights
     source: str  # origin of the weights
     input_width: int  # pixels
     input_height: int  # pixels
@@ -50,8 +50,8 @@ class Card:
     shorter: int = 0  # for `crop`: shorter side before cropping, pixels; 0 for the size of the input
     channels: Channels = "rgb"  # order of the colour channels
     layout: Layout = "nchw"  # order of the input's axes
-    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)  # of each channel on the scale 0 to 255, subtracted
-    deviation: tuple[float, float, float] = (58.395, 57.12, 57.375)  # of each channel on the scale 0 to 255, divided by
+    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)  # subtracted from each channel (scale 0 to 255)
+    deviation: tuple[float, float, float] = (58.395, 57.12, 57.375)  # divisor of each channel (scale 0 to 255)
     output: str = ""  # name of the output; empty for the first one
     take: Take = "vector"  # the output itself, the first of its rows (one per position), or the mean of the rows
 

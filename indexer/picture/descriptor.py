@@ -92,9 +92,9 @@ class Descriptor:
     def _raw(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self.run(prepare_input(part, self.card))
 
-    def run(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, model_input: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the model on one picture from :func:`prepare_input`; return its output as the card specifies."""
-        levels = ready.astype(np.uint8) if self._session.get_inputs()[0].type == LEVEL_TYPE else ready
+        levels = model_input.astype(np.uint8) if self._session.get_inputs()[0].type == LEVEL_TYPE else model_input
         output = self._session.run([self._output_name], {self._input_name: levels})[0][0]
         if self.card.take == "first":
             output = output[0]
@@ -132,10 +132,10 @@ class GuardedDescriptor(Descriptor):
         """Examine the model now in the sandboxed helper process."""
         self._query_helper({"card": asdict(self.card)}, self._load())
 
-    def run(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, model_input: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the model on one picture in the sandboxed helper process, which receives the model if necessary."""
         for _ in range(3):
-            reply, output = self._query_helper({}, ready.tobytes())
+            reply, output = self._query_helper({}, model_input.tobytes())
             if reply["held"] == self._identity:
                 return np.frombuffer(output.tobytes(), np.float32).reshape(reply["shape"])
             self.open()

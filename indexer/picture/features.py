@@ -107,13 +107,13 @@ class Features:
     """Shape (8n, 32): the eight orientations untrimmed, then trimmed if there is a border, then of each panel and of
     the inset."""
     grey_size: tuple[int, int]  # width and height of the grey picture
-    later_grey: Lazy[NDArray[np.uint8]] = field(repr=False)
-    later_local: Lazy[LocalFeatures] = field(repr=False)
-    later_quick: Lazy[LocalFeatures] = field(repr=False)
-    later_whole: Lazy[NDArray[np.float32]] = field(repr=False)
-    later_within: Lazy[NDArray[np.float32]] = field(repr=False)
-    later_low_information: Lazy[tuple[str, ...]] = field(repr=False)
-    later_masked: Lazy[tuple[Box, ...]] = field(repr=False)
+    lazy_grey: Lazy[NDArray[np.uint8]] = field(repr=False)
+    lazy_local: Lazy[LocalFeatures] = field(repr=False)
+    lazy_quick: Lazy[LocalFeatures] = field(repr=False)
+    lazy_whole: Lazy[NDArray[np.float32]] = field(repr=False)
+    lazy_within: Lazy[NDArray[np.float32]] = field(repr=False)
+    lazy_low_information: Lazy[tuple[str, ...]] = field(repr=False)
+    lazy_masked: Lazy[tuple[Box, ...]] = field(repr=False)
     space: Space = DESCRIPTOR  # of the embeddings
     descriptor: Descriptor = field(default=BUILT_IN, repr=False)  # describes further parts
     marked: tuple[Box, ...] = ()
@@ -123,32 +123,32 @@ class Features:
     @property
     def grey(self) -> NDArray[np.uint8]:
         """Grey picture, uint8, shape (height, width), long side as in :class:`Detail` or less."""
-        return self.later_grey.value
+        return self.lazy_grey.value
 
     @property
     def local(self) -> LocalFeatures:
         """Keypoints in original pixels and their descriptors."""
-        return self.later_local.value
+        return self.lazy_local.value
 
     @property
     def quick_features(self) -> LocalFeatures:
         """Fewer and coarser local features, at a third of the cost, to find candidates; :attr:`local` if small."""
-        return self.local if self.is_small else self.later_quick.value
+        return self.local if self.is_small else self.lazy_quick.value
 
     @cached_property
     def quick_form(self) -> "Features":
         """The same features with the quick local features instead of all."""
-        return replace(self, later_local=self.later_quick)
+        return replace(self, lazy_local=self.lazy_quick)
 
     @property
     def embedding(self) -> NDArray[np.float32]:
         """Descriptor of the whole picture, of unit length: the first of :attr:`embeddings`, computed separately."""
-        return self.later_whole.value
+        return self.lazy_whole.value
 
     @cached_property
     def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
         """Descriptors of unit length, float32, by part: ``whole``, the panels and the inset."""
-        parts = dict(zip(self._inner_names, self.later_within.value, strict=True)) if self.inner_boxes else {}
+        parts = dict(zip(self._inner_names, self.lazy_within.value, strict=True)) if self.inner_boxes else {}
         return {WHOLE: self.embedding, **parts}
 
     @property
@@ -211,7 +211,7 @@ class Features:
     @property
     def low_information(self) -> tuple[str, ...]:
         """All reasons why the picture is hard to identify (:mod:`indexer.layout.information`)."""
-        return self.later_low_information.value
+        return self.lazy_low_information.value
 
     @property
     def flat_reasons(self) -> tuple[str, ...]:
@@ -226,7 +226,7 @@ class Features:
     @property
     def masked_boxes(self) -> tuple[Box, ...]:
         """Rectangles in original pixels that are ignored when a picture is compared with this work."""
-        return self.later_masked.value
+        return self.lazy_masked.value
 
     @cached_property
     def thumbnail(self) -> NDArray[np.uint8]:
@@ -322,13 +322,13 @@ def _measure_features(
             image, small, size, [*([] if content is None else [content]), *inner_boxes]
         ),
         grey_size=(grey.shape[1], grey.shape[0]),
-        later_grey=Lazy(lambda: grey),
-        later_local=local,
-        later_quick=Lazy(lambda: compute_quick_features(grey, size)),
-        later_whole=embedding,
-        later_within=Lazy(lambda: descriptor.compute_vectors([cut_rectangle(pixels, box) for box in reduced])),
-        later_low_information=information,
-        later_masked=Lazy(lambda: find_masked_boxes(grey, information.value, size)),
+        lazy_grey=Lazy(lambda: grey),
+        lazy_local=local,
+        lazy_quick=Lazy(lambda: compute_quick_features(grey, size)),
+        lazy_whole=embedding,
+        lazy_within=Lazy(lambda: descriptor.compute_vectors([cut_rectangle(pixels, box) for box in reduced])),
+        lazy_low_information=information,
+        lazy_masked=Lazy(lambda: find_masked_boxes(grey, information.value, size)),
         space=descriptor.space,
         descriptor=descriptor,
     )
@@ -412,9 +412,9 @@ def invert_features(features: Features) -> Features:
     return replace(
         features,
         hash_variants=~features.hash_variants,
-        later_grey=Lazy(lambda: 255 - features.grey),
-        later_local=Lazy(lambda: _invert_local(features.local)),
-        later_quick=Lazy(lambda: _invert_local(features.quick_features)),
+        lazy_grey=Lazy(lambda: 255 - features.grey),
+        lazy_local=Lazy(lambda: _invert_local(features.local)),
+        lazy_quick=Lazy(lambda: _invert_local(features.quick_features)),
     )
 
 

@@ -110,7 +110,7 @@ def _assemble_features(parts: dict[str, NDArray[Any]], measure: Callable[[], Fea
     if (metadata["pipeline"], metadata["space"]) != (PIPELINE, space.id):
         raise ValueError(metadata["pipeline"])
     info, grey = PictureInfo(*metadata["info"]), parts["grey"]
-    later_grey, size = Lazy(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
+    lazy_grey, size = Lazy(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], metadata["strong"])
     reasons, masked = tuple(metadata["low_information"]), tuple(Box(*edges) for edges in metadata["masked"])
     whole_embedding = parts["embedding"].astype(np.float32)
@@ -123,13 +123,13 @@ def _assemble_features(parts: dict[str, NDArray[Any]], measure: Callable[[], Fea
         inset=None if metadata["inset"] is None else Box(*metadata["inset"]),
         hash_variants=parts["hash_variants"],
         grey_size=(metadata["grey"][0], metadata["grey"][1]),
-        later_grey=later_grey,
-        later_local=Lazy(lambda: local),
-        later_quick=Lazy(lambda: compute_quick_features(later_grey.value, size)),
-        later_whole=Lazy(lambda: whole_embedding),
-        later_within=Lazy(lambda: measure().later_within.value),
-        later_low_information=Lazy(lambda: reasons),
-        later_masked=Lazy(lambda: masked),
+        lazy_grey=lazy_grey,
+        lazy_local=Lazy(lambda: local),
+        lazy_quick=Lazy(lambda: compute_quick_features(lazy_grey.value, size)),
+        lazy_whole=Lazy(lambda: whole_embedding),
+        lazy_within=Lazy(lambda: measure().lazy_within.value),
+        lazy_low_information=Lazy(lambda: reasons),
+        lazy_masked=Lazy(lambda: masked),
         space=space,
     )
 

@@ -60,9 +60,9 @@ FIGURES: Mapping[str, Sentence] = {
     "pieces_excess": Sentence("Patch shift after piecewise alignment (multiple of the shift that noise explains)"),
     "shown": Sentence("Share of the original in place after piecewise alignment"),
     "firm": Sentence("Share of patches in place, reduced for larger shifts and for fewer than 40 patches"),
-    "firm_alone": Sentence("… reduced where a part of one picture shows something else"),
+    "firm_alone": Sentence("… also reduced if part of the overlap shows different content in the two pictures"),
     "pieces_firm": Sentence("Share of the original in place after piecewise alignment, reduced for larger shifts"),
-    "pieces_firm_clear": Sentence("… reduced where a part of one picture shows something else"),
+    "pieces_firm_clear": Sentence("… also reduced if part of the overlap shows different content in the two pictures"),
 }
 """Descriptions of measurements, by the name of the condition or term (:data:`indexer.compare.odds_model.TERMS`)."""
 TERM_FIGURES: Mapping[str, str] = {"hash": "hamming"}

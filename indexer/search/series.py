@@ -44,7 +44,7 @@ def derive_relation(verification: Verification) -> Relation | None:
 def downgrade_ambiguous_matches(
     verifications: Mapping[Key, Verification], siblings: Callable[[Key], Collection[Key]]
 ) -> dict[Key, Verification]:
-    """Downgrade certain matches of one found picture to reviews if another exposure explains them equally well.
+    """Downgrade certain matches of one found picture to reviews if another exposure matches it equally well.
 
     A match stays certain if the picture matches its work clearly more precisely than each sibling, or if it matches
     several of them as precisely as copies do. ``siblings`` returns the other exposures of a work's scene; those not

@@ -1,4 +1,4 @@
-"""Bands of a perceptual hash: samples of its bits, some of which near hashes share (locality-sensitive hashing).
+"""Bands of a perceptual hash: samples of its bits. Similar hashes share some bands (locality-sensitive hashing).
 
 P. Indyk and R. Motwani, "Approximate nearest neighbors", 1998: bit sampling for the Hamming distance.
 """

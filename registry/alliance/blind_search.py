@@ -212,7 +212,7 @@ def _fetch_page(
     services: Services, partner: Partner, cursor: int, counts: dict[str, int], deadline: float
 ) -> dict[str, Any]:
     if counts["pages"] >= MAX_PAGES or time.monotonic() > deadline:
-        raise ServiceMissingError(f"The search at the partner {partner.name} reached its limit of time or of pages.")
+        raise ServiceMissingError(f"The search at the partner {partner.name} reached its time or page limit.")
     counts["pages"] += 1
     return call_partner(services, partner, "blind-index", {"after": cursor}, seconds=60)
 

@@ -213,7 +213,7 @@ class PartnerVisits:
 
 
 def has_visiting_partners() -> bool:
-    """Return True if any active partner is to be requested to visit pages."""
+    """Return True if any active partner is to be asked to visit pages."""
     return partners.list_active_partners().filter(captures=True).exists()
 
 

@@ -103,7 +103,7 @@ def revoke_partner(row: Partner, *, by: str, reason: str) -> None:
 
 
 def set_captures(row: Partner, *, is_requested: bool | None = None, visits: int | None = None, by: str) -> None:
-    """Set whether a partner is requested to visit pages at each capture, and its daily limit of visits here.
+    """Set whether a partner is asked to visit pages at each capture, and its daily limit of visits here.
 
     Arguments that are ``None`` leave the setting unchanged.
     """

@@ -212,7 +212,7 @@ def parse_card(services: Services, data: bytes) -> Card:
         raise WrongUseError("This is not the card of an installation.", hint=hint) from None
     if parse_verifier_key(card.log)[0] == get_log(services).origin:
         hint = "Each installation needs its own log_origin, such as exhibit.example.org/log."
-        raise WrongUseError(f"The partner's log has the name of this log: {get_log(services).origin}.", hint=hint)
+        raise WrongUseError(f"The partner's log has the same name as this log: {get_log(services).origin}.", hint=hint)
     own_keys = {
         get_witness_signer(services).public_key,
         *(parse_verifier_key(vkey)[1] for vkey in get_log(services).list_verifier_keys()),

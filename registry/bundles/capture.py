@@ -181,7 +181,7 @@ def _record_visit(services: Services, row: Capture, visit_result: CaptureResult)
 def _visit_page(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capture, CaptureResult]]:
     """Visit a page and yield the result for each capture, merged with the results of partners and of a web archive.
 
-    Results are yielded one at a time to limit memory use. The web archive is requested once to save the page, for
+    Results are yielded one at a time to limit memory use. The web archive is asked once to save the page, for
     captures of public pages whose cases allow it.
     """
     partner_visits = {row.pk: cocaptures.request_visits(services, row.sighting) for row in rows}

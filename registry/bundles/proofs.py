@@ -6,7 +6,7 @@ from evidence.bundle.bag import AnchorProof, CounterSignature, Proofs
 from evidence.bundle.sealing import SealedCase
 from evidence.facts.case import CaseFacts, WitnessFacts
 from registry.bundles.models import Bundle
-from registry.log.proofs import build_proofs, get_best_checkpoint, list_timestamps, to_receipt, to_witness_facts
+from registry.log.proofs import build_proofs, get_best_checkpoint, list_timestamps, to_receipt, to_timestamp_facts
 from registry.services.services import Services
 
 
@@ -26,5 +26,5 @@ def collect_proofs(services: Services, bundle: Bundle, sealed_bundle: SealedCase
 def list_bundle_timestamps(bundle: Bundle) -> tuple[WitnessFacts, ...]:
     """Return the state of each timestamp service's receipt for a bundle."""
     checkpoint = get_best_checkpoint(bundle.submission_id)
-    direct_timestamps = [to_witness_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
+    direct_timestamps = [to_timestamp_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
     return (*direct_timestamps, *list_timestamps(checkpoint))

@@ -19,7 +19,7 @@ from registry.events import events
 from registry.events.models import EventKind
 from registry.log import service_availability
 from registry.log.models import AnchorReceipt
-from registry.log.proofs import select_best_checkpoints, to_witness_facts
+from registry.log.proofs import select_best_checkpoints, to_timestamp_facts
 
 NOTIFICATION_PERIOD = timedelta(days=60)  # Owners are not notified about timestamps of older bundles.
 MAX_SAMPLES = 200  # number of recent receipts used to estimate waiting times
@@ -132,7 +132,7 @@ def _build_status(
     typical_waits: Mapping[ServiceKey, timedelta],
     availability: Mapping[ServiceKey, service_availability.Availability],
 ) -> TimestampStatus:
-    facts = to_witness_facts(row, subject)
+    facts = to_timestamp_facts(row, subject)
     if row.state == StepState.DONE:
         return TimestampStatus(facts)
     started_at = row.checkpoint.made_at if row.checkpoint is not None else row.bundle and row.bundle.sealed_at

@@ -27,7 +27,7 @@ PHRASES: Mapping[str, str] = {
     "licence-added": Sentence("Licence added: %(numbers)s."),
     "licence-changed": Sentence("Licence changed: %(numbers)s."),
     "licence-ended": Sentence("Licence ended: %(numbers)s."),
-    "stays": Sentence("The decision made by a person remains unchanged."),
+    "stays": Sentence("The decision was made by a member and remains unchanged."),
     "uncovered": Sentence("A new sighting is not covered by any licence."),
     "after-licence": Sentence("A new sighting is later than the end of the licence that a member assigned."),
     "undone": Sentence("Decision undone."),

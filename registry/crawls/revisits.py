@@ -27,7 +27,7 @@ MAX_URLS = 2
 """Maximum number of URLs requested per picture, the latest first."""
 GONE_REASONS = frozenset({"http-404", "http-410"})
 _NEWEST = F("last_seen").desc(nulls_last=True)
-_NO_ADDRESS = Sentence("A picture seen before is similar to this work, but Exhibit no longer knows any of its URLs.")
+_NO_ADDRESS = Sentence("A similar picture was seen earlier, but Exhibit no longer stores a URL for that picture.")
 _RESEMBLED = {
     (True, False): Sentence(
         "A picture seen on %(day)s at %(url)s is similar to this work (hash distance: %(bits)s of 256 bits)."

@@ -19,17 +19,17 @@ def read_account(data: bytes, key: str = "") -> dict[str, Json]:
         IntegrityError: The account was changed, or signed with another key.
     """
     try:
-        account_json = parse_json(data, label="The account", limit=MAX_BYTES)
+        account_json = parse_json(data, label="The statement", limit=MAX_BYTES)
         signature, account_key = bytes.fromhex(account_json.pop("signature")), str(account_json["key"])
         is_valid = account_json["format"] == FORMAT and all(row["name"] for row in account_json["contributors"])
         signed_bytes = encode_canonical(account_json)
     except (FormatError, ValueError, TypeError, KeyError, AttributeError):
         is_valid = False
     if not is_valid:
-        hint = "The operator of the installation creates the account: exhibit api GET /operator/contributors"
-        raise WrongUseError("This is not an account of contributors' results.", hint=hint)
+        hint = "The operator of the installation creates the statement: exhibit api GET /operator/contributors"
+        raise WrongUseError("This is not a statement of contributors' results.", hint=hint)
     if key and key != account_key:
-        raise IntegrityError(f"The account is signed with another key: {account_key}")
+        raise IntegrityError(f"The statement is signed with another key: {account_key}")
     if not is_valid_signature(parse_verifier_key(account_key)[1], signature, signed_bytes):
-        raise IntegrityError("The account was changed after it was signed, or another key signed it.")
+        raise IntegrityError("The statement was changed after it was signed, or another key signed it.")
     return dict(account_json)

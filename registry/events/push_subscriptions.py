@@ -19,7 +19,7 @@ from registry.log import audit_log
 from registry.services.services import Services
 
 MAX_BROWSERS = 10
-"""Limit of browsers per member."""
+"""Maximum number of browsers per member."""
 MAX_ENDPOINT, MAX_KEY = 1_000, 200
 """Maximum numbers of characters that browsers may send."""
 

@@ -147,7 +147,7 @@ def measure_model(
 def use_model(services: Services, model_name: str, *, allow_worse: bool = False, by: str = "") -> DescriptorModel:
     """Start to activate a measured model; it becomes active once the descriptors of all stored pictures are computed.
 
-    If the model is active already, the activation of its replacement is stopped instead.
+    If the model is already active, the activation of its replacement is stopped instead.
 
     Args:
         services: Services of the installation.

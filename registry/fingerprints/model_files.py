@@ -79,15 +79,15 @@ class SignedCard:
 
     format: Literal["exhibit-model/1"]  # name and number of the format
     network: Card  # preprocessing of pictures
-    sha256: Digest  # of the model
-    size: Count  # bytes of the model
+    sha256: Digest  # digest of the model
+    size: Count  # size of the model in bytes
     author: str  # a name or pseudonym
     key: Bytes32  # public key of the author, Ed25519
-    terms: str  # one line, as `author` and `price` at most 2,000 characters
-    price: str  # as text; Exhibit does not handle payments
+    terms: str  # one line; `terms`, `author` and `price` have at most 2,000 characters each
+    price: str  # price in words; Exhibit does not handle payments
     made_at: datetime  # time of the signature, UTC
     measured: Claim  # claimed measurement
-    signature: bytes  # by the key, over SIGNATURE_PREFIX and the canonical JSON of all other fields
+    signature: bytes  # signature by the key over SIGNATURE_PREFIX and the canonical JSON of all other fields
 
     def __post_init__(self) -> None:
         for text in (self.author, self.terms, self.price, self.measured.command):

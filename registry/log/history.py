@@ -1,4 +1,4 @@
-"""The log after a restore: compare it with external checkpoints, and continue it under a new name after a break.
+"""The log after a restore: compare it with external checkpoints, and rename it if entries were lost.
 
 The log never signs a checkpoint whose size is at most that of a checkpoint with another root that a timestamp service
 has received. ``Log.check_history`` checks this before each signature. This module compares checkpoints that only the
@@ -70,14 +70,14 @@ def _compare_note(log: Log, note: str) -> CheckpointComparison:
         log.check_known(checkpoint)
     except BrokenHistoryError as error:
         log.store_checkpoint(checkpoint)
-        sentence = f"{error.message} Exhibit signs no more checkpoints."
+        sentence = f"{error.message} Exhibit no longer signs checkpoints."
         return CheckpointComparison(name, checkpoint.size, CheckpointRelation.BROKEN, sentence)
     if checkpoint.origin == log.origin:
         return CheckpointComparison(
             name,
             checkpoint.size,
             CheckpointRelation.CONTINUED,
-            f"The log continues the checkpoint of {checkpoint.size} entries.",
+            f"The log is consistent with the checkpoint of {checkpoint.size} entries.",
         )
     sentence = "The checkpoint was signed under an earlier name of the log, before a recorded break."
     return CheckpointComparison(name, checkpoint.size, CheckpointRelation.EARLIER_NAME, sentence)

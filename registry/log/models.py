@@ -74,7 +74,7 @@ class LogCheckpoint(models.Model):
 
 
 class LogOrigin(models.Model):
-    """A name under which checkpoints are signed. A new name starts only after a break; the last name is current."""
+    """A name under which checkpoints are signed. A new name starts if entries were lost; the last is current."""
 
     name = models.CharField(max_length=200, unique=True)
     began_at = models.DateTimeField()

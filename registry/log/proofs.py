@@ -136,7 +136,7 @@ def _list_checkpoints(
 
 def find_renewal(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
     """Return the newest checkpoint that renews another: a much later one with a complete receipt."""
-    min_made_at = checkpoint.made_at + MIN_RENEWAL_AGE  # of any name: a break loses no stored entry
+    min_made_at = checkpoint.made_at + MIN_RENEWAL_AGE  # of any name: a new name keeps the stored entries
     rows = LogCheckpoint.objects.filter(size__gt=checkpoint.size, made_at__gte=min_made_at)
     return rows.filter(receipts__state=StepState.DONE).order_by("-size").first()
 
@@ -156,10 +156,10 @@ def _list_receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
 def list_timestamps(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
     """Return the timestamp services of a checkpoint with their states; empty without a checkpoint."""
     rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
-    return tuple(to_witness_facts(row, "checkpoint") for row in rows)
+    return tuple(to_timestamp_facts(row, "checkpoint") for row in rows)
 
 
-def to_witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
+def to_timestamp_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
     """Convert a receipt's row to facts about a timestamp of the ``manifest`` or of the ``checkpoint``."""
     state = "complete" if row.state == StepState.DONE else "asked" if row.proof is None else "pending"
     return WitnessFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)

@@ -63,7 +63,7 @@ def store_pair(
         _load_original(services, work, explanation),
         f"{work.owner.slug} work {work.number} / {name}",
     )
-    FiledPairs(services.config.data_dir).add(original, copy, judgement, explanation, about=description, by=by)
+    FiledPairs(services.config.data_dir).add(original, copy, judgement, explanation, picture_names=description, by=by)
 
 
 def draw_alignment(services: Services, work: Work, explanation: Explanation[int], copy: bytes) -> bytes:

@@ -28,7 +28,7 @@ def match(services: "Services", ids: Sequence[int]) -> None:
 
 
 @job(
-    gettext_noop("new works to compare with pictures seen before"),
+    gettext_noop("new works to compare with previously seen pictures"),
     PAST_SEARCH,
     WorkPicture,
     owner="work__owner",

@@ -163,7 +163,7 @@ def record_relations(services: Services, row: WorkPicture, features: Features) -
     active_pictures = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
     other_pictures = active_pictures.exclude(work=row.work_id).exclude(picture=row.picture_id)
     works = RegisteredWorks(services, other_pictures)
-    features = replace(features, later_quick=features.later_local)
+    features = replace(features, lazy_quick=features.lazy_local)
     results = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
     relations_by_picture = {
         picture: (kind, verification)

@@ -28,4 +28,4 @@ def check_not_sample(owner: Owner) -> None:
     """Raise ``WrongUseError`` for a sample owner: the action would have effects outside Exhibit."""
     if owner.sample:
         sentence = Sentence("This is a sample with fictitious data, so nothing is sent outside Exhibit.")
-        raise WrongUseError(sentence, hint=Sentence("Switch to one of your own owners to do this."))
+        raise WrongUseError(sentence, hint=Sentence("To do this, switch to an owner that is not a sample."))

@@ -83,7 +83,7 @@ def undo_bulk_edit(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
     """Undo a bulk edit: restore the former value of each work that still has the edit's value.
 
     Raises:
-        ConflictError: The edit is not finished, was undone already, or is itself an undo.
+        ConflictError: The edit is not finished, was already undone, or is itself an undo.
     """
     if not BulkEdit.objects.get(pk=bulk.pk).may_be_undone:
         hint = _("It is in progress, has already been undone, or itself undoes another change.")

@@ -139,7 +139,7 @@ def find_stated_picture(owner: Owner, digest: Digest) -> WorkPicture | None:
 
 
 def make_existing_result(work: Work) -> RegistrationResult:
-    """Return the registration result for a work that exists already."""
+    """Return the registration result for a work that already exists."""
     earlier_registered_at = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
     return RegistrationResult(
         work, is_new=False, low_information=tuple(work.low_information), earlier_registered_at=earlier_registered_at
@@ -234,7 +234,9 @@ def make_quota_error(services: Services, owner: Owner) -> RefusedError:
     """Return the error for a used-up quota."""
     quota = owner.quota_bytes or services.config.owner_quota_bytes
     values = {"owner": owner.name, "used": owner.used_bytes, "quota": quota}
-    sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **values)
+    sentence = Sentence(
+        "The storage quota of %(owner)s is too small for this file: %(used)s of %(quota)s bytes are used.", **values
+    )
     return RefusedError(sentence, reason="quota", hint=Sentence("Remove works, or ask the operator for more storage."))
 
 

@@ -41,7 +41,7 @@ def derive_key(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
 
 @dataclass(eq=False)
 class Subscriber:
-    """A browser: the subscription that it gives to a site, and the decryption of its messages (RFC 8291, 3)."""
+    """Simulated browser, which subscribes to a site's push messages and decrypts them (RFC 8291, 3)."""
 
     endpoint: str
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(CURVE))

@@ -96,7 +96,7 @@ def test_interrupted_command_cleans_up_keeps_lines_and_resumes(
     assert 0 < lines_before.count(b"\n") <= COPIES
     if number != signal.SIGKILL:
         assert str(out) in stderr
-    out.write_bytes(lines_before + b'{"work": "half a li')  # as after a sudden end
+    out.write_bytes(lines_before + b'{"work": "half a li')  # incomplete last line, as after a crash
     again = start_command(folders, temporary, out, jobs)
     stderr = again.communicate(timeout=120)[1]
     assert again.returncode == 0, stderr

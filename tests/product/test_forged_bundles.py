@@ -29,7 +29,7 @@ InventionResults = dict[str, tuple[Path, Trust, Outcome]]
 
 
 def expected_checks(name: str) -> set[str]:
-    """Return the checks that report a kind, except those with a question mark, which only the command makes."""
+    """Return the checks that fail for a kind of forgery. Those marked ``?`` are omitted: only the command runs them."""
     return {check for check in KINDS[name][1].split() if not check.endswith("?")}
 
 

@@ -87,7 +87,7 @@ def test_broken_reduced_picture_does_not_hide_other_sizes(
     failures = {
         check.name: check for check in Verifier(trust).verify(write_zip(tmp_path / "forged.zip", files)).failures
     }
-    assert "differs from facts.json" in failures["pictures"].sentence
+    assert "does not match facts.json" in failures["pictures"].sentence
 
 
 def test_number_of_decoded_reduced_pictures_is_limited(

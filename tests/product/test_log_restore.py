@@ -146,7 +146,7 @@ def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.long
-def test_data_folder_copy_restored_after_further_signatures(installation: Installation, open_folder: Path) -> None:
+def test_restored_older_data_folder_is_detected(installation: Installation, open_folder: Path) -> None:
     cli, checkpoint_file, backup = installation.cli, open_folder / "seen.txt", open_folder / "backup"
     with installation.running():
         installation.append_and_sign(5)

@@ -170,7 +170,7 @@ def test_two_installations_cosign_and_a_split_history_is_detected(open_folder: P
         files, report = confirm_by_two(a, b, key, open_folder, trust)
         reply_to_notice(a)
 
-        # an outsider asks for the work's owner, and gets none after it is closed
+        # an outsider looks up the work's owner; after the public page is closed, no owner is returned
         address = a.command_line.run("api", "PUT", "works/1/public", "--json", "{}").json["address"]
         assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
         identify_without_account(a, address)

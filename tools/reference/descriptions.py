@@ -83,6 +83,7 @@ _TYPE_NAMES = {
     str: "text", bool: "boolean", int: "integer", float: "number", Path: "path", datetime: "time", NoneType: "null",
     Any: "any value",
 }  # fmt: skip
+_TYPE_NOUN, _PLURAL = re.compile(r"^(text|boolean|integer|number|path|time|list|object)\b"), r"\1s"
 
 
 def _describe_type(annotation: Any) -> str:  # noqa: ANN401 - annotations are of any kind
@@ -94,9 +95,10 @@ def _describe_type(annotation: Any) -> str:  # noqa: ANN401 - annotations are of
     if origin in {UnionType, typing.Union}:
         return " or ".join(map(_describe_type, parts))
     if origin is tuple:
-        return f"list of {_describe_type(parts[0])}"
+        return f"list of {_TYPE_NOUN.sub(_PLURAL, _describe_type(parts[0]))}"
     if origin is not None and origin is not typing.Annotated:
-        return f"object of {_describe_type(parts[-1])}"
+        value_type = _describe_type(parts[-1])
+        return "object" if value_type == "any value" else f"object with values of type {value_type}"
     return _describe_type(parts[0]) if parts else _TYPE_NAMES.get(annotation, annotation.__name__)
 
 

@@ -61,7 +61,7 @@ def restore_backup(config: Config, backup_path: Path, report: ReportProgress) ->
     """Restore a backup. After an interruption, the same call continues it.
 
     1. Read the whole backup and check it against its description, this data folder and this version.
-    2. Write the blobs, except those that exist already.
+    2. Write the blobs, except those that already exist.
     3. Restore the rows in one transaction, then settings and secrets.
     4. Compare the log's root with the backup's, and rebuild the indexes.
 

@@ -310,8 +310,8 @@ def _check_timestamp_service(service: TimestampService, at: datetime, to_text: T
     else:
         return
     remedy = _(
-        "Sealing continues without this service, and Exhibit will query it again. Check the settings of "
-        "the service: exhibit api GET /operator/witnesses"
+        "Sealing continues without this service, and Exhibit will retry the request. Check the settings "
+        "of the service: exhibit api GET /operator/witnesses"
     )
     yield Check(name, ok=False, sentence=sentence, remedy=remedy, needed=False)
 
@@ -353,22 +353,22 @@ def check_version(config: Config) -> Check:
     values, newest_version = {"version": __version__}, updates.read_newest_version(config)
     if newest_version is None:
         pending_sentence = _(
-            "The current version is %(version)s. Exhibit checks for updates once a day and has not received "
-            "a result yet."
+            "The installed version is %(version)s. Exhibit checks for updates once a day and has not "
+            "received a result yet."
         )
-        sentence = _("The current version is %(version)s. Exhibit does not check for updates.")
+        sentence = _("The installed version is %(version)s. Exhibit does not check for updates.")
         return Check(
             "version", ok=True, sentence=(pending_sentence if config.update_url else sentence) % values, needed=False
         )
     values |= {"newest": newest_version[0], "ago": _format_age(newest_version[1], now())}
     if updates.is_newer(newest_version[0]):
-        sentence = _("Version %(newest)s is available; the current version is %(version)s.") % values
+        sentence = _("Version %(newest)s is available; the installed version is %(version)s.") % values
         remedy = _(
             "Read the release notes, make a backup, then upgrade as described in docs/how-to/operate/upgrade.md."
         )
         return Check("version", ok=False, sentence=sentence, remedy=remedy, needed=False)
     sentence = (
-        _("The current version is %(version)s; the newest known version is %(newest)s, checked %(ago)s ago.") % values
+        _("The installed version is %(version)s; the newest known version is %(newest)s, checked %(ago)s ago.") % values
     )
     return Check("version", ok=True, sentence=sentence, needed=False)
 

@@ -109,7 +109,7 @@ def run_until_unused(config: Config, servers: EmbeddedServers, stop_signals: Seq
 
 
 def main() -> int:
-    """Keep the servers of this process's configuration; return 0 even if another process keeps them already.
+    """Keep the servers of this process's configuration; return 0 even if another process already keeps them.
 
     If the arguments are a command, run it while the servers respond. This is used to restore the log.
     """

@@ -311,7 +311,7 @@ class ServerRights:
             os.chown(path, self.user.user, self.user.group)
 
     def get_creation_rights(self) -> "ServerRights":
-        """Return the rights for creating PostgreSQL's files: ``initdb`` requires a named user."""
+        """Return the rights to run ``initdb``, which requires a named user; ``nobody`` if this one has no name."""
         return ServerRights(find_user(self.user.name) or find_user("nobody")) if self.user else self
 
     def build_child(self, name: str, command: tuple[str, ...], *, folder: Path, stop: signal.Signals) -> ChildSpec:

@@ -96,7 +96,10 @@ class PointsRequest(PartnerRequest):
     """Blinded points to multiply."""
 
     points: list[Annotated[str, Field(pattern=POINT_PATTERN)]] = Field(
-        min_length=1, max_length=MAX_POINTS, description="x coordinates on P-256, hexadecimal.", examples=[["6b" * 32]]
+        min_length=1,
+        max_length=MAX_POINTS,
+        description="x coordinates of blinded points on the curve P-256, hexadecimal.",
+        examples=[["6b" * 32]],
     )
 
 

@@ -124,7 +124,7 @@ def _authenticate(request: HttpRequest) -> Actor:
     if not isinstance(user, User):
         raise build_unauthorized_problem("An API token is required. Send the header Authorization: Bearer exh_…")
     if check_csrf(request) is not None:
-        raise Problem(HTTPStatus.FORBIDDEN, "The CSRF token is missing. Send it in the header X-CSRFToken.")
+        raise Problem(HTTPStatus.FORBIDDEN, "The CSRF token is missing or invalid. Send it in the header X-CSRFToken.")
     return Actor(user, user.get_username(), f"user:{user.pk}", scoped.list_owners(user), None)
 
 

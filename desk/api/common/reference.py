@@ -20,6 +20,7 @@ TYPE_NAMES = {"date-time": "time", "date": "day", "binary": "file"}
 TYPE_NAMES |= {"string": "text", "integer": "whole number", "boolean": "true or false"}
 Schema = Mapping[str, Any]
 _REFERENCE = re.compile(r"\]\(#(\w+)\)")
+_TYPE_NOUN, _PLURAL = re.compile(r"^(text|whole number|number|time|day|file|list|object)\b"), r"\1s"
 
 
 Fields = tuple[tuple[str, str], ...]
@@ -86,7 +87,8 @@ def _list_schemas(document: Schema) -> Iterator[SchemaEntry]:
     for name, schema in sorted(document["components"]["schemas"].items()):
         if not name.startswith(PAGE_PREFIX):
             description = " ".join(schema.get("description", "").replace("``", "`").split())
-            type_sentence = "" if "properties" in schema else f" {describe_type(schema)}."
+            type_prefix = "One of " if "enum" in schema else ""
+            type_sentence = "" if "properties" in schema else f" {type_prefix}{describe_type(schema)}."
             yield SchemaEntry(name, description + type_sentence, _list_fields(schema))
 
 
@@ -98,12 +100,17 @@ def describe_type(schema: Schema) -> str:
         return f"{'a page of ' * name.startswith(PAGE_PREFIX)}[{inner}](#{inner.lower()})"
     for keyword in ("anyOf", "allOf", "oneOf"):
         if keyword in schema:
-            return " or ".join(describe_type(alternative) for alternative in schema[keyword])
+            alternatives = " or ".join(describe_type(alternative) for alternative in schema[keyword])
+            return alternatives.replace("true or false or ", "true, false or ")
     if choices := schema.get("enum", [schema["const"]] if "const" in schema else []):
         return ", ".join(f"`{alternative}`" for alternative in choices)
     if inner := schema.get({"array": "items", "object": "additionalProperties"}.get(schema.get("type", ""), "")):
-        kind = "list" if schema["type"] == "array" else "object"
-        return kind if inner is True else f"{kind} of {describe_type(inner)}"
+        is_list = schema["type"] == "array"
+        if inner is True:
+            return "list" if is_list else "object"
+        inner_type = describe_type(inner)
+        plural = _TYPE_NOUN.sub(_PLURAL, inner_type)
+        return f"list of {plural}" if is_list else f"object with values of type {inner_type}"
     return (
         TYPE_NAMES.get(schema.get("format", ""))
         or TYPE_NAMES.get(schema.get("type", ""))

@@ -51,7 +51,7 @@ class Card(ResponseBody):
 class NewPartner(requests.RequestBody):
     """A partner to add. Confirm its keys with its operator before you add it."""
 
-    name: requests.Name = Field(examples=["anna"], description="Name for the partner, of your choice.")
+    name: requests.Name = Field(examples=["anna"], description="Name that you choose for the partner.")
     url: requests.Url = Field(examples=["https://anna.example"], description="URL of the partner's installation.")
     log: PublicKey = Field(description="Public key of its log.", examples=["anna.example/log+9b84e97f+AX…"])
     witness: PublicKey = Field(description="Public key of its log witness.", examples=["anna.example/w+9b84e97f+BF…"])
@@ -77,7 +77,7 @@ class Captures(requests.RequestBody):
 class PartnerProblems(ResponseBody):
     """Problems with the logs of partners."""
 
-    faults: dict[str, str] = Field(description="Descriptions of the problems, by name of the partner.")
+    faults: dict[str, str] = Field(description="Description of each partner's problems; the keys are partner names.")
 
 
 class Forks(ResponseBody):
@@ -138,14 +138,14 @@ class ContributorToken(ResponseBody):
 
 
 class ContributorAccount(requests.RequestBody):
-    """A signed account of contributors' results, to verify its signature."""
+    """A signed statement of contributors' results, to verify its signature."""
 
-    account: str = Field(max_length=1_000_000, pattern=requests.TEXT_PATTERN, description="The account as JSON text.")
+    account: str = Field(max_length=1_000_000, pattern=requests.TEXT_PATTERN, description="The statement as JSON text.")
     key: str = Field(
         "",
         max_length=500,
         pattern=requests.LINE_PATTERN,
-        description="Public key of the log; by default the key given in the account.",
+        description="Public key of the log; by default the key given in the statement.",
     )
 
 
@@ -274,7 +274,7 @@ def read_partner_feed(request: Call, name: NameParameter, most: MaxPictures = 10
 
 @router.post(PARTNER_PATH + "/search", response=BlindMatches)
 def search_partner(request: Call, name: NameParameter) -> BlindMatches:
-    """Search all pictures that a partner has crawled for your works. The partner learns only the number of works."""
+    """Search a partner's crawled pictures for your works. The partner learns only the number of works."""
     result = blind_search.search(wiring.services(), partners.get_partner(name))
     results = [
         schemas.BlindMatch(
@@ -313,7 +313,7 @@ def end_agreement(request: Call, number: int) -> None:
 
 @router.get("/operator/contributors", response=dict[str, Any])
 def list_contributors(request: Call, name: ContributorFilter = "") -> Any:  # noqa: ANN401 - a signed document
-    """Get an account of the results and checks of contributors, signed with the key of the log."""
+    """Get a statement, signed with the log's key, of contributors' results and the checks of these results."""
     rows = Contributor.objects.order_by("pk")
     selected = list(rows.filter(name=name) if name else rows)
     if name and not selected:
@@ -331,7 +331,7 @@ def invite_contributor(request: Call, new: NewContributor) -> ContributorToken:
 
 @router.post("/operator/contributors/check", response=dict[str, Any])
 def check_contributor_account(request: Call, new: ContributorAccount) -> Any:  # noqa: ANN401 - a signed document
-    """Verify the signature of an account of contributors' results, and return the account."""
+    """Verify the signature of a statement of contributors' results, and return the statement."""
     return accounts.read_account(new.account.encode(), new.key)
 
 

@@ -175,7 +175,10 @@ def countersign_bundle(request: Call, owner: str, number: int, bundle: int, new:
 
 @router.put(OWNER + "/works/{int:number}/feed", response={204: None})
 def publish_work_hash(request: Call, owner: str, number: int) -> None:
-    """Publish the PDQ hashes of a work in the public feed. A hash reveals the rough shape of a picture permanently."""
+    """Publish the PDQ hashes of a work in the public feed.
+
+    A published hash permanently reveals the rough shape of a picture.
+    """
     pdq_feed.publish(wiring.services(), scoped.get_work(get_request_owner(request), number), by=request.auth.by)
 
 

@@ -130,7 +130,7 @@ class ModelUse(requests.RequestBody):
 
     force: requests.Flag = Field(
         default=False,
-        description="Whether to use the model even if its measured recall is below the claim of its card.",
+        description="Whether to use the model even if its measured recall is below the recall claimed on its card.",
     )
 
 
@@ -244,7 +244,7 @@ def list_models(request: Call) -> Models:
 
 @router.post("/operator/models/{name}/measure", response=Measured)
 def measure_model(request: Call, name: ModelName, new: Measurement) -> Measured:
-    """Measure the recall of a model and of the model in use.
+    """Measure the recall of a model, and compare it with the model in use.
 
     This takes several minutes and requires at least 20 photographs.
     """

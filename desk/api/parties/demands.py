@@ -22,7 +22,7 @@ from registry.parties.periods import compute_totals, parse_period
 from registry.parties.proposed_fees import select_fees, sum_proposed_fees
 from registry.parties.tables import export_ledger_csv, export_ledger_xlsx
 
-router = Router(tags=["money"])
+router = Router(tags=["payment demands"])
 DEMANDS = "/owners/{slug:owner}/demands"
 INVOICES = "/owners/{slug:owner}/invoices"
 InvoiceName = Annotated[str, Path(pattern=NAME_PATTERN, description="Invoice number, such as `2026-0001`.")]

@@ -233,7 +233,7 @@ def ask_web_archive(request: Call, owner: str, number: int) -> schemas.CaseSumma
 def report(request: Call, owner: str, number: int, new: requests.ReportedPicture) -> schemas.CaseSummary:
     """Report the found picture as illegal content. It is hidden from all members and then permanently deleted.
 
-    If other owners have evidence of it, the operator decides about the deletion. Repeated requests have no effect, so
+    If other owners have evidence of it, the operator decides whether to delete it. Repeated requests have no effect, so
     the operation does not accept an idempotency key.
     """
     by, reason, passkey = request.auth.by, new.reason.strip(), verify_passkey_response(request.auth.user, new.passkey)

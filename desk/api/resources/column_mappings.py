@@ -10,7 +10,7 @@ from desk.schemas.base import Page
 from registry.models import ColumnMapping
 from registry.works import column_mappings
 
-router = Router(tags=["tables"])
+router = Router(tags=["column mappings"])
 MAPPINGS = "/owners/{slug:owner}/column-mappings"
 
 

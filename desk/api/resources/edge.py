@@ -18,7 +18,7 @@ from registry.edge.measurements import SIGNATURE
 from registry.models import Contributor, Scope
 from workers import wiring
 
-router = Router(tags=["edge"])
+router = Router(tags=["contributors"])
 Hex = Annotated[str, Field(max_length=30_000, pattern="^([0-9a-f]{2})*$")]
 RowNumber = Annotated[requests.StrictInteger, Field(ge=1, le=2**53 - 1)]
 

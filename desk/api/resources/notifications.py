@@ -15,14 +15,14 @@ from registry.models import Delivery
 from registry.notifications import webhooks
 from workers import wiring
 
-router = Router(tags=["being told"])
+router = Router(tags=["notifications"])
 WEBHOOKS, WEBHOOK_PATH = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/{int:number}"
 Message = Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
 
 
 @router.get("/owners/{slug:owner}/events", response=Page[schemas.Event])
 def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Event]:
-    """List events of the last months, with a delay of one minute.
+    """List events of the last 90 days, with a delay of one minute.
 
     To get only new events, store `last` and send it as `cursor` in the next request.
     """
@@ -101,7 +101,7 @@ def list_deliveries(
 @router.post(WEBHOOK_PATH + "/deliveries/{message}/redeliver", response={202: schemas.Delivery}, auth=MANAGE)
 @make_idempotent
 def redeliver_event(request: Call, owner: str, number: int, message: Message) -> schemas.Delivery:
-    """Send an event again. Its ID stays the same, so that the receiver can recognise the repetition."""
+    """Send an event again. Its ID stays the same, so that the receiver can recognise the duplicate."""
     row = scoped.get_message(scoped.get_webhook(get_request_owner(request), number), message)
     webhooks.resend_message(wiring.services(), row)
     return schemas.Delivery.from_row(scoped.get_message(row.webhook, message))

@@ -163,7 +163,8 @@ def add_work(
 def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.RegisteredFingerprints:
     """Register works from a fingerprint file written by `exhibit fingerprint`, without their pictures.
 
-    For pictures that are already registered, the existing works are returned. Matches by fingerprints need a review.
+    For pictures that are already registered, the existing works are returned. Matches found by
+    fingerprint alone must be reviewed.
     """
     registrations, failed = [], []
     for name, result in register_stated_pictures(
@@ -292,7 +293,7 @@ def _collect_changes(new: WorkChanges) -> dict[str, Any]:
 @router.post(WORK_PATH + "/hold", response={201: schemas.WorkDetails}, auth=DECIDE, operation_id="decide_hold")
 @make_idempotent
 def answer_held(request: Call, owner: str, number: int, new: requests.HoldDecision) -> schemas.WorkDetails:
-    """Decide about a work on hold: open its cases, dismiss the matches on hold, or undo the dismissal.
+    """Decide what to do with a work on hold: open its cases, dismiss the matches on hold, or undo the dismissal.
 
     Returns 409 if the work is not on hold, or a decision has already been made.
     """

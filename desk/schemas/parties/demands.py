@@ -151,7 +151,10 @@ class UnknownPart(ResponseBody):
 
     column: str = Field(examples=["size"], description="Column of the fee table.")
     text: str = Field(examples=["full page"], description="Text in the fee table.")
-    kind: str = Field(description="Unknown property of the use; empty if Exhibit cannot interpret the text.")
+    kind: str = Field(
+        description="Property that the condition concerns and that is unknown for the use, such as `purpose` or "
+        "`pixels`; empty if Exhibit cannot interpret the text."
+    )
 
 
 class ProposedFee(ResponseBody):

@@ -33,11 +33,11 @@ class SitePage(ResponseBody):
 
 
 class SiteContact(ResponseBody):
-    """Contact data of an addressee of notices to the site."""
+    """Contact details of an addressee of notices to the site."""
 
     name: str = Field(description="Name of the addressee.")
     email: str = Field(description="Email address of the addressee.")
-    source: str = Field(description="Source of the contact data.")
+    source: str = Field(description="Source of the contact details.")
     notice: int = Field(description="Number of the latest notice to this addressee.")
 
 

@@ -29,7 +29,7 @@ from workers import wiring
 
 @dataclass(frozen=True, slots=True)
 class BundleRow:
-    """Bundle in a list, with a sentence for each timestamp service, and its file in the package."""
+    """Row of a bundle list: the bundle, a sentence for each timestamp service, and the bundle's file in the package."""
 
     bundle: Bundle
     said: list[str]

@@ -85,7 +85,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "state": state if state in FILTERS or state == UNREAD else "",
         "states": [
             (None, _("all")),
-            (UNREAD, _("replied, unread")),
+            (UNREAD, _("unread reply")),
             *((name, label) for name, (label, _states) in FILTERS.items()),
         ],
         "q": party,

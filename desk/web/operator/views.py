@@ -267,7 +267,10 @@ def remove_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
     """Remove a timestamp service that was added on the site."""
     with ErrorMessages(request):
         added_services.remove_timestamp_service(name, by=request.user.get_username())
-        messages.success(request, _("The service is no longer queried. Its existing timestamp receipts are kept."))
+        messages.success(
+            request,
+            _("The service was removed. Exhibit requests no more timestamps from it and keeps its existing receipts."),
+        )
     return redirect("witnesses")
 
 

@@ -23,7 +23,7 @@ MAX_CLOCK_LEAD = timedelta(hours=1)
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")
 _HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
 MAX_REQUESTS = 4
-"""Limit of requests for one checkpoint until the size that the witness knows stays the same."""
+"""Maximum number of requests for one checkpoint until the size that the witness knows stays the same."""
 
 
 @dataclass(eq=False, repr=False)

@@ -38,7 +38,7 @@ MAX_REVOCATION_LIST_BYTES = 700_000
 CACHE_SECONDS = 600.0
 """Seconds for which a fetched revocation list is reused, and an unavailable one is not requested again."""
 
-MAX_LISTS = 8  # limit of revocation lists requested for one timestamp
+MAX_LISTS = 8  # maximum number of revocation lists requested for one timestamp
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 _HTTP_SCHEME = re.compile(r"https?://", re.IGNORECASE)
 

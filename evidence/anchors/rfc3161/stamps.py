@@ -40,7 +40,7 @@ from exhibit.sentences import Sentence
 
 MAX_REPLY_BYTES = 1 << 20
 MAX_CERTIFICATES = 16
-"""Limit of different certificates in a reply and its material: each is compared with every other."""
+"""Maximum number of different certificates in a reply and its material: each is compared with every other."""
 MAX_ACCURACY_SECONDS = 3600  # seconds; less accurate timestamps are rejected
 ACCEPTED_RSA_BITS = range(2048, 4097)
 GRANTED_STATUSES = ("granted", "granted_with_mods")

@@ -14,7 +14,7 @@ from exhibit.sentences import Sentence, concatenate_sentences
 USE_SENTENCES = {
     "shown": Sentence("shows the image"),
     "background": Sentence("shows the image"),
-    "offered": Sentence("offers the image in another size"),
+    "offered": Sentence("lists the image as an alternative size"),
     "linked": Sentence("links to the image"),
 }
 """What a page does with the image, by the way in which it uses its URL."""

@@ -12,7 +12,7 @@ MAX_PLACES = 20
 USE_KINDS = ("shown", "background", "offered", "linked")
 """Ways in which a page uses an image; the first that is found counts.
 
-It shows its bytes, has it as a background, offers it in another size (``srcset``), or links to it around a smaller one.
+It shows its bytes, has it as a background, lists it in another size (``srcset``), or links to it around a smaller one.
 """
 
 ENGINE_NAME = "uses"

@@ -23,7 +23,7 @@ FOOTER_HTML = (
     '<span class="url" style="overflow:hidden;white-space:nowrap;max-width:1000px"></span>'
     '<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>'
 )
-MAX_ATTEMPTS = 5  # limit of searches for the image on a page that keeps navigating
+MAX_ATTEMPTS = 5  # maximum number of searches for the image on a page that keeps navigating
 
 
 @dataclass(slots=True)

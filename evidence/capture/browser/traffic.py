@@ -37,7 +37,7 @@ DROPPED_HEADERS = CONNECTION_HEADERS | {"alt-svc", "content-encoding", "content-
 """Headers of the connection; the last one would redirect later requests inside the browser, past the recorder."""
 TOO_SLOW_SENTENCE = "The server did not return a complete response in time."
 PAGE_NOT_REQUESTED = Sentence("The page could not be requested.")
-MAX_NAVIGATIONS = 5  # limit of successive documents in the page's main frame
+MAX_NAVIGATIONS = 5  # maximum number of successive documents in the page's main frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,8 @@ from exhibit.network.addresses import is_confusable, to_unicode_host
 from exhibit.periods import parse_stated_time
 from exhibit.types import Decision, SourceStatementKind
 
-MAX_REASONS = 100  # limit of reasons for similar licences; the facts have all of them
-MAX_OMITTED_FILES = 60  # limit of lines on omitted files; the facts have all of them
+MAX_REASONS = 100  # maximum number of reasons for similar licences; the facts have all of them
+MAX_OMITTED_FILES = 60  # maximum number of lines on omitted files; the facts have all of them
 THIRD_PARTY_FIELD = "sightings[].elsewhere[].stated"
 GENERAL_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
 

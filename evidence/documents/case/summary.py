@@ -16,7 +16,7 @@ from exhibit.types import CaseDecision, Decision
 
 CAPTURED_OUTCOME, BROWSER_METHOD = "captured", "browser"  # outcome and method of a visit
 MAX_TITLE, MAX_NAME, MAX_URL = 120, 80, 240  # maximum number of characters, so that the content fits on one page
-MAX_BOX_LINES = 4  # limit of visits in the box
+MAX_BOX_LINES = 4  # maximum number of visits in the box
 MAX_PICTURE_HEIGHT = 68  # maximum height of the pictures, millimetres
 
 
@@ -140,7 +140,7 @@ def _describe_omissions(facts: CaseFacts, wording: Wording) -> Iterator[str]:
             yield say("summary.unlogged")
     if facts.licence_check.outcome == "unsearched":
         yield say("summary.unsearched")
-    if not any(witness.state == "complete" and not witness.development for witness in facts.witnesses):
+    if not any(timestamp.state == "complete" and not timestamp.development for timestamp in facts.witnesses):
         yield say("summary.unwitnessed")
     yield say("summary.never")
 
@@ -212,9 +212,9 @@ def _build_use_rows(facts: CaseFacts, wording: Wording) -> Iterator[Row]:
 def _describe_timestamps(facts: CaseFacts, wording: Wording) -> list[str]:
     """Return a line for each complete timestamp, earliest first, or a line that there is none."""
     complete_timestamps = [
-        (witness.development, witness.time, witness.name, witness.kind)
-        for witness in facts.witnesses
-        if witness.state == "complete" and witness.time is not None
+        (timestamp.development, timestamp.time, timestamp.name, timestamp.kind)
+        for timestamp in facts.witnesses
+        if timestamp.state == "complete" and timestamp.time is not None
     ]
     lines = []
     for is_development, time, name, kind in sorted(complete_timestamps):

@@ -5,7 +5,7 @@ from evidence.documents.phrases.wording import Wording
 from evidence.facts.case import CaseFacts
 
 MAX_OWN_SENTENCES = 20
-"""Limit of the installation's own sentences in a document; the attached data has them all."""
+"""Maximum number of the installation's own sentences in a document; the attached data has them all."""
 
 
 def list_own_unchecked_sentences(facts: CaseFacts, wording: Wording) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»「」『』", '"'))
-MAX_TEXT_CHARS = 600  # limit of characters shown of one value; the attached data contains the full text
+MAX_TEXT_CHARS = 600  # maximum number of characters shown of one value; the attached data contains the full text
 
 
 @dataclass(frozen=True, slots=True)

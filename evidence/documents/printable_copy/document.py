@@ -205,4 +205,4 @@ def _build_exhibit_sections(exhibit: Exhibit, wording: Wording) -> Iterator[Sect
     for position, piece in enumerate(exhibit.parts):
         name = f"{exhibit.number}.{position} {piece.title}" if position else f"{title} · {piece.title}"
         label, level = _format_label(exhibit, position), 2 if position else 1
-        yield Section(name, (), level=level, label=label, leaves=piece.leaves, running=running, mark=mark)
+        yield Section(name, (), level=level, label=label, leaves=piece.pages, running=running, mark=mark)

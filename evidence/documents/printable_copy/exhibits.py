@@ -8,7 +8,7 @@ from PIL import Image
 
 from evidence.bundle.manifest import Manifest, ManifestFile
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Leaf
+from evidence.documents.typeset.blocks import EmbeddedPage
 from evidence.documents.typeset.compiler import TypesetFile
 from evidence.facts.case import CaseFacts
 from evidence.formats.pdf_content import is_pdf
@@ -17,9 +17,9 @@ from exhibit.errors import RefusedError, UnreadablePictureError
 from exhibit.pictures.decode import decode
 from exhibit.pictures.thumbnails import create_small_jpeg
 
-MAX_PAGES = 150  # limit of pages in one exhibit
-MAX_BYTES = 48 << 20  # limit of the total size of the page files in one exhibit
-MAX_FILES = 30  # limit of files read for one exhibit
+MAX_PAGES = 150  # maximum number of pages in one exhibit
+MAX_BYTES = 48 << 20  # maximum total size of the page files in one exhibit
+MAX_FILES = 30  # maximum number of files read for one exhibit
 MAX_SECONDS = 120.0  # seconds after which no further file of an exhibit is read
 PICTURE_SIDE = 1800  # pixels on the longer side of a picture
 MIN_PART_HEIGHT = 600  # minimum height in pixels of a part of a long picture
@@ -35,7 +35,7 @@ class ExhibitPart:
     title: str
     source: str  # description of the source
     path: str  # in the bundle
-    leaves: tuple[Leaf, ...]
+    pages: tuple[EmbeddedPage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Exhibit:
     @property
     def page_count(self) -> int:
         """Number of pages in all parts."""
-        return sum(len(piece.leaves) for piece in self.parts)
+        return sum(len(piece.pages) for piece in self.parts)
 
     @property
     def size(self) -> int:
@@ -122,7 +122,7 @@ class _ExhibitBuilder:
     def add_file(self, item: _ExhibitItem, data: bytes) -> None:
         """Add a file as pages, or an omission if a limit of pages, bytes, files or time is reached."""
         say = self.wording.say
-        pages_left = MAX_PAGES - sum(len(piece.leaves) for piece in self.parts)
+        pages_left = MAX_PAGES - sum(len(piece.pages) for piece in self.parts)
         bytes_left = MAX_BYTES - sum(len(file.data) for file in self.files)
         if pages_left <= 0 or self.file_count >= MAX_FILES:
             return self.omit_file(item, say("reading.full"))
@@ -130,16 +130,14 @@ class _ExhibitBuilder:
             return self.omit_file(item, say("reading.late"))
         self.file_count += 1
         try:
-            leaves, files, notes = _build_leaves(
-                item, data, pages_left, self.wording, f"{self.number}-{len(self.parts)}"
-            )
+            pages, files, notes = _build_pages(item, data, pages_left, self.wording, f"{self.number}-{len(self.parts)}")
         except UnreadablePictureError as error:
             return self.omit_file(item, self.wording.phrases.get_label("refused", error.reason))
         except RefusedError as refusal:
             return self.omit_file(item, say(f"reading.why_{refusal.reason}"))
         if sum(len(file.data) for file in files) > bytes_left:
             return self.omit_file(item, say("reading.full"))
-        self.parts.append(ExhibitPart(item.title, item.source, item.path, leaves))
+        self.parts.append(ExhibitPart(item.title, item.source, item.path, pages))
         self.files += files
         self.omissions += [say("reading.left_out", what=item.title, file=item.path, why=note) for note in notes]
         return None
@@ -158,9 +156,9 @@ def _list_items(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Itera
         yield _ExhibitItem(title, say("cnlist.document_source"), document.file)
 
 
-def _build_leaves(
+def _build_pages(
     item: _ExhibitItem, data: bytes, max_pages: int, wording: Wording, name: str
-) -> tuple[tuple[Leaf, ...], list[TypesetFile], list[str]]:
+) -> tuple[tuple[EmbeddedPage, ...], list[TypesetFile], list[str]]:
     """Convert a file to pages; returns the pages, their page files, and sentences on parts that are not shown.
 
     Raises:
@@ -173,19 +171,20 @@ def _build_leaves(
         parts = list(_split_picture(data))
         files = [TypesetFile(f"leaves/{name}-{position}.jpg", part) for position, part in enumerate(parts[:max_pages])]
         omissions = [wording.say("reading.part", shown=max_pages, all=len(parts))] if len(parts) > max_pages else []
-        return tuple(Leaf(file.path, None, wide=False, alt=item.title) for file in files), files, omissions
+        return tuple(EmbeddedPage(file.path, None, wide=False, alt=item.title) for file in files), files, omissions
     pages, path = extract_pages(data, max_pages), f"leaves/{name}.pdf"
-    leaves = [
-        Leaf(path, number, wide=width > height, alt=item.title) for number, (width, height) in enumerate(pages.sizes, 1)
+    embedded_pages = [
+        EmbeddedPage(path, number, wide=width > height, alt=item.title)
+        for number, (width, height) in enumerate(pages.sizes, 1)
     ]
     notes = []
-    if pages.page_count > len(leaves):
-        notes.append(wording.say("reading.part", shown=len(leaves), all=pages.page_count))
+    if pages.page_count > len(embedded_pages):
+        notes.append(wording.say("reading.part", shown=len(embedded_pages), all=pages.page_count))
     if pages.omitted_notes:
         notes.append(wording.say("reading.notes", n=pages.omitted_notes))
     if pages.has_layers:
         notes.append(wording.say("reading.layers"))
-    return tuple(leaves), [TypesetFile(path, pages.data)], notes
+    return tuple(embedded_pages), [TypesetFile(path, pages.data)], notes
 
 
 def _split_picture(data: bytes) -> Iterator[bytes]:

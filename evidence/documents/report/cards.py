@@ -149,11 +149,11 @@ def _build_seal_rows(case: ReportCase, wording: Wording) -> list[Row]:
     return [*rows, wording.build_row("witnessed", "witnesses[].time", _describe_timestamps(case.witnesses, wording))]
 
 
-def _describe_timestamps(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
+def _describe_timestamps(timestamps: tuple[WitnessFacts, ...], wording: Wording) -> str:
     """Return the earliest timestamp; development services are used only if no other service has a timestamp."""
-    complete = [witness for witness in witnesses if witness.time is not None]
-    independent = [witness for witness in complete if not witness.development]
-    earliest = min(independent or complete, key=lambda witness: (witness.time, witness.name), default=None)
+    complete = [timestamp for timestamp in timestamps if timestamp.time is not None]
+    independent = [timestamp for timestamp in complete if not timestamp.development]
+    earliest = min(independent or complete, key=lambda timestamp: (timestamp.time, timestamp.name), default=None)
     if earliest is None or earliest.time is None:
         return wording.say("witness.none")
     key = "card.witnessed_development" if earliest.development else "card.witnessed"

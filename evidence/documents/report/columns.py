@@ -48,24 +48,24 @@ COLUMNS = (
     Column("author", "facts.work.author", width=24, about="as declared"),
     Column("party", "facts.party.name", width=28, about="registrable domain of the page"),
     Column("sighting", "sighting.number", width=8, about="number within the case"),
-    Column("page_url", "sighting.page_url", width=60, about="page that shows the picture"),
-    Column("image_url", "sighting.image_url", width=60, about="picture"),
-    Column("final_url", "sighting.final_url", width=60, about="picture after redirects"),
+    Column("page_url", "sighting.page_url", width=60, about="URL of the page that shows the picture"),
+    Column("image_url", "sighting.image_url", width=60, about="URL of the picture"),
+    Column("final_url", "sighting.final_url", width=60, about="URL of the picture after redirects"),
     Column("http_status", "sighting.status", width=10, about="0 if the source is not HTTP"),
     Column("context", "sighting.context", width=40, about="text around the picture"),
     Column(
         "first_seen_utc", "sighting.first_seen", width=20, about="RFC 3339; empty if a web archive states no exact time"
     ),
-    Column("last_seen_utc", "sighting.last_seen", width=20, about="likewise"),
+    Column("last_seen_utc", "sighting.last_seen", width=20, about="as `first_seen_utc`"),
     Column("found_sha256", "sighting.picture.digest", width=66, about="digest of the exact bytes"),
     Column("registered_sha256", "match.work_picture", width=66, about="digest of the exact bytes"),
     Column("aligned_share_of_registered", "verification.overlap_work", 4, about="0 to 1, by area"),
     Column("aligned_share_of_found", "verification.overlap_picture", 4, about="0 to 1, by area"),
-    Column("mirrored", "verification.mirrored", width=10, about="of the transform"),
-    Column("rotation_degrees", "verification.rotation", about="of the transform, counter-clockwise"),
+    Column("mirrored", "verification.mirrored", width=10, about="whether the found picture is mirrored"),
+    Column("rotation_degrees", "verification.rotation", about="rotation of the found picture, counter-clockwise"),
     Column("dense_share", "verification.dense", 4, about="share of blocks with detail that agree"),
     Column("calibration", "calibration.name", width=24, about="basis of the likelihood ratio"),
-    Column("calibration_sha256", "calibration.digest", width=66, about="its digest"),
+    Column("calibration_sha256", "calibration.digest", width=66, about="digest of the calibration"),
     Column("false_alarms_in_a_million_at_most", "false_alarms", about="upper bound for this decision, 95% confidence"),
     Column("licences_searched", "facts.licence_check.searched", about="number of the owner's licences searched"),
     Column("licences_searched_at_utc", "facts.licence_check.checked_at", width=20, about="time of that search"),
@@ -76,7 +76,7 @@ COLUMNS = (
     Column(
         "decided_by_demonstration_switch", "facts.decision.demonstration", about="`yes`: no person examined the case"
     ),
-    Column("reason", "facts.decision.reason", width=40, about="of the decision"),
+    Column("reason", "facts.decision.reason", width=40, about="reason for the decision"),
     Column(
         "seal_sha256",
         "case.seal",
@@ -130,7 +130,7 @@ _WORK_VALUES = {
         "`found`; `unlisted`: only in cases that the report does not list; `unsafe`: cannot be matched "
         "reliably; `waiting`: not yet compared with all pictures seen before; `not-found`"
     ),
-    "unsafe": "reason",
+    "unsafe": "reason why the work cannot be matched reliably",
     "pictures": "number of pictures",
     "waiting": "number of pictures not yet compared",
     "places": "number of pages",
@@ -192,7 +192,7 @@ class _SightingRow:
 
     @property
     def witnesses(self) -> str:
-        return "; ".join(_describe_timestamp(witness) for witness in self.case.witnesses)
+        return "; ".join(_describe_timestamp(timestamp) for timestamp in self.case.witnesses)
 
     @property
     def ratio(self) -> LikelihoodRatio | None:
@@ -245,10 +245,10 @@ def _read_value(row: _SightingRow | WorkResult, path: str) -> Value:
     return value.hex if isinstance(value, Digest) else value
 
 
-def _describe_timestamp(witness: WitnessFacts) -> str:
-    label = f" ({DEVELOPMENT_LABEL})" if witness.development else ""
-    time = "" if witness.time is None else format_rfc3339(witness.time)
-    return f"{witness.kind} {witness.name}: {witness.state} {time}".rstrip() + label
+def _describe_timestamp(timestamp: WitnessFacts) -> str:
+    label = f" ({DEVELOPMENT_LABEL})" if timestamp.development else ""
+    time = "" if timestamp.time is None else format_rfc3339(timestamp.time)
+    return f"{timestamp.kind} {timestamp.name}: {timestamp.state} {time}".rstrip() + label
 
 
 def _to_cell_value(value: Value, column: Column) -> str | int | Decimal:

@@ -14,9 +14,9 @@ from exhibit.types import Count, Number
 REPORT_FORMAT = "exhibit-report/1"
 MAX_DETAILED_CASES = 24
 """Maximum number of cases that get pages of their own; larger reports show cards, three to a page."""
-CASES_PER_VOLUME = 250  # limit of cases in one volume, so that it fits in an email and needs limited memory
+CASES_PER_VOLUME = 250  # maximum number of cases in one volume, so that it fits in an email and in memory
 WORKS_PER_VOLUME = 1_000
-"""Limit of works in one volume of a report that lists each work: about thirty pages."""
+"""Maximum number of works in one volume of a report that lists each work: about thirty pages."""
 _JSON_START, _JSON_END = b'{"cases":[],', b',"works":[]}'
 """Start and end of the JSON of a report without cases and works: these are the first and last sorted keys."""
 

@@ -226,10 +226,10 @@ def _build_status_sections(case: ReportCase, wording: Wording) -> list[Section]:
 
 def _build_warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
     demonstration_count = sum(case.facts.decision.demonstration for case in report.cases)
-    witnesses = [witness for case in report.cases for witness in case.witnesses]
+    timestamps = [timestamp for case in report.cases for timestamp in case.witnesses]
     sentence = wording.say("decision.demonstrations", n=demonstration_count, all=len(report.cases))
     callouts = (Callout(wording.say("decision.demonstrations_title"), sentence),) if demonstration_count else ()
-    return (*callouts, *of_case.build_development_warning(witnesses, wording))
+    return (*callouts, *of_case.build_development_warning(timestamps, wording))
 
 
 def _format_label(position: int) -> str:

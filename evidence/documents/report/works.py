@@ -10,7 +10,7 @@ from evidence.documents.typeset.blocks import Block, Cell, FactSource, Row, Rows
 from evidence.facts.case import CalibrationFacts
 
 MAX_TITLE_CHARS = 160
-MAX_CASES = 12  # limit of case numbers shown for one work
+MAX_CASES = 12  # maximum number of case numbers shown for one work
 COLUMNS = {"work_number": 0, "work": 7, "result": 8, "places": 0, "cases": 3, "first_seen": 0, "last_seen": 0}
 """Columns with their widths."""
 

@@ -15,8 +15,8 @@ from evidence.documents.phrases.wording import truncate_decimals
 from evidence.documents.report.columns import COLUMNS, WORK_COLUMNS, Column, Value
 from evidence.documents.typeset.compiler import escape_hidden_characters
 
-MAX_ROWS = 1_048_576  # limit of rows in one sheet, set by the format; further rows go to another sheet
-MAX_CHARACTERS = 32_767  # limit of characters in one cell
+MAX_ROWS = 1_048_576  # maximum number of rows in one sheet, set by the format; further rows go to another sheet
+MAX_CHARACTERS = 32_767  # maximum number of characters in one cell
 EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 """Day 0 of the serial dates (ECMA-376 part 1, 18.17.4.1, for dates from 1900-03-01)."""
 SECONDS_PER_DAY = 86_400

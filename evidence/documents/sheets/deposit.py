@@ -36,7 +36,7 @@ PICTURE_SIDE = 1200
 MAX_PICTURES = 12
 PICTURE_HEIGHT = 52
 QR_FILE, QR_HEIGHT = "pictures/page.png", 35
-MAX_URL_CHARS = 300  # limit of characters in a QR code of this size that phones can still read
+MAX_URL_CHARS = 300  # maximum number of characters in a QR code of this size that phones can still read
 CHECK_KEYS = ("check_first", "check_digest", "check_later")
 UNEXAMINED_KEYS = ("declarations", "originality", "earlier", "before")
 
@@ -154,8 +154,8 @@ def _build_proofs_section(facts: CaseFacts, wording: Wording) -> Section:
         ),
         wording.build_row("checkpoint", "work.registration.checkpoint", checkpoint, style=Style.MONO),
     )
-    witnesses = build_timestamp_blocks(facts.witnesses, wording, "covered_no_later")
-    return Section(wording.say("deposit.proofs"), (Rows(rows), *witnesses))
+    timestamp_blocks = build_timestamp_blocks(facts.witnesses, wording, "covered_no_later")
+    return Section(wording.say("deposit.proofs"), (Rows(rows), *timestamp_blocks))
 
 
 def _build_document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:

@@ -21,7 +21,7 @@ FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
 DRAWING_HEIGHTS = ((("side-by-side",), 128), (("overlay", "difference"), 62), (("points",), 66))
 ROOM = DetailLimits(max_sightings=40, max_matches=12, drawing_rows=DRAWING_HEIGHTS, max_plain_height=62)
-MAX_SCREENSHOTS, SCREENSHOT_HEIGHT = 10, 180  # limit of screenshots in a sheet; height of each in millimetres
+MAX_SCREENSHOTS, SCREENSHOT_HEIGHT = 10, 180  # maximum number of screenshots in a sheet; height of each in millimetres
 SCREENSHOT_SUFFIX = "/screenshot-boxed.png"
 RECORD_SUFFIX = "/network.json"
 

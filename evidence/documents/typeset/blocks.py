@@ -172,7 +172,7 @@ Block = Rows | Text | Lead | Lines | Quiet | Bullets | Callout | Plates | Table 
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class EmbeddedPage:
     """A page of a PDF, or a picture, scaled to fill a page above the footer, in a thin frame."""
 
     path: str
@@ -194,7 +194,7 @@ class Section:
     outlined: bool = True
     together: bool = False  # true to keep the section on one page, such as a text with its signature lines
     mark: str = ""  # text before the page number in the footer from this section on, or empty for no change
-    leaves: tuple[Leaf, ...] = ()  # pages after the blocks; without blocks, the title is only a bookmark
+    leaves: tuple[EmbeddedPage, ...] = ()  # pages after the blocks; without blocks, the title is only a bookmark
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ MAX_ROUNDS = 6
 CACHE_LIFETIME_RUNS = 12  # runs after which typst has dropped unused cache entries (10 in its source code)
 _MISSING_GLYPH = re.compile(r'the text `"(.{1,100}?)"` could not be displayed', re.DOTALL)
 _ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
-MAX_MARKS = 8  # limit of combining marks on one letter; more marks would overlap other lines
+MAX_MARKS = 8  # maximum number of combining marks on one letter; more marks would overlap other lines
 _ALLOWED_JOINERS = "\u200c\u200d"  # joiners that some scripts require
 
 
@@ -63,7 +63,7 @@ class PreparedDocument:
             ExhibitError: typst could not typeset it.
         """
         fonts = load_fonts()
-        has_leaves = any(section.leaves for section in self.document.sections)
+        has_embedded_pages = any(section.leaves for section in self.document.sections)
         document = {**to_template_data(self.document), "fonts": fonts.get_families(self.language)}
         hidden_characters: frozenset[str] = frozenset()
         with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:
@@ -79,7 +79,7 @@ class PreparedDocument:
                     result = _compile(
                         root, fonts, self.made_at, {**visible_document, "leaves": False}, ARCHIVAL_STANDARD
                     )
-                    if not has_leaves:
+                    if not has_embedded_pages:
                         return result
                     return _compile(
                         root, fonts, self.made_at, {**visible_document, "leaves": True}, EMBEDDED_PAGES_STANDARD

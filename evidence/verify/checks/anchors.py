@@ -140,7 +140,7 @@ def _check_stated_services(
     }:
         sentence += f" Names on the trust list: {', '.join(distinct_names)[:200]}."
     if any(service.qualified for service in complete_services):
-        sentence += " Only the operator states whether they are qualified."
+        sentence += " That services are qualified is stated only by the operator."
     return (pass_check("witnesses", sentence),)
 
 
@@ -168,7 +168,7 @@ def _find_contradiction(service: WitnessFacts, checks: Sequence[Check]) -> str:
     if times and (
         service.time is None or min(abs(time - clock_delay - service.time) for time in times) > TIME_TOLERANCE
     ):
-        return f"The time in the receipt of {name} differs from facts.json."
+        return f"The time in the receipt of {name} does not match facts.json."
     if any(check.development for check in checks) and not service.development:
         return f"facts.json does not state that {name} is a development service."
     return (

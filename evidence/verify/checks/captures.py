@@ -59,8 +59,8 @@ from exhibit.network.addresses import format_host, get_url_host, get_url_origin,
 from exhibit.pictures.decode import Limits, decode, inspect
 
 Pixels = NDArray[np.uint8]
-MAX_CAPTURES = 400  # limit of checked captures, which bounds the time of a verification
-MAX_COMPARED = 60  # limit of captures whose marked and plain screenshots are compared
+MAX_CAPTURES = 400  # maximum number of checked captures, which bounds the time of a verification
+MAX_COMPARED = 60  # maximum number of captures whose marked and plain screenshots are compared
 MAX_WARC_BYTES = 256 << 20
 MAX_USUAL_DURATION = timedelta(minutes=10)
 """Duration above which a visit gets a remark; the time limits of visits are far lower."""
@@ -81,7 +81,7 @@ REPORT_FILES = {"cocapture": "cocapture.json", "web-archive": "web-archive.json"
 USE_REMARKS = {
     "shown": "",
     "background": "",
-    "offered": "the page offers the image in another size",
+    "offered": "the page lists the image as an alternative size",
     "linked": "the page only links to the image",
 }
 """Remark for each way in which a page uses an image, by the names in the environment record.
@@ -101,7 +101,7 @@ MAX_FLAT_RANGE = 6  # maximum difference in levels between pixels of one colour
 MAX_HEADER_BYTES = 64 << 10  # maximum length of the header of an MHTML page, bytes
 _REFRESH = re.compile(r"""^[\s0-9.]*+[;,\s]\s*+(?:url\s*+=\s*+)?["']?([^\s"'][^"']*)""", re.IGNORECASE)
 _CREATION_DATE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
-MAX_REMARKS = 8  # limit of remarks on all visits of a bundle, doubts first
+MAX_REMARKS = 8  # maximum number of remarks on all visits of a bundle, doubts first
 FOUND_OUTCOME = "found the picture again"
 DOUBTFUL_OUTCOME = "received the same bytes; other visitors may not receive them"
 NOT_FOUND_OUTCOME, NO_VISIT_OUTCOME = "did not find the picture", "no valid visit to the page of sighting {}"
@@ -331,7 +331,7 @@ def _check_records(capture: _Capture, name: str) -> Check:
     )
     expect(
         is_consistent and capture_facts.outcome in OUTCOMES,
-        "The outcome or the times in the environment record differ from facts.json.",
+        "The outcome or the times in the environment record do not match facts.json.",
     )
     _check_image(capture)
     chains = [step.tls.chain for step in network.exchanges if step.tls]
@@ -460,7 +460,7 @@ def _check_image_served(capture: _Capture, ends: VisitEnds, failures: set[str]) 
         is_available = response is not None and response.is_served and to_plain_url(sighting.image_url) not in failures
         has_image = is_available and response is not None and response.digest == sighting.picture.digest
         expect(not has_image, "The recorded exchange served the picture, which facts.json does not mention.")
-        return "The exchange of the page is recorded; no image was stored.", []
+        return "The HTTP exchange for the page is recorded; no image was stored.", []
     remarks = []
     if sighting.image_url[:5].lower() == "data:":
         pages = [(role, capture.read_file(role)) for role in ("page", "dom") if role in capture.files]
@@ -736,7 +736,7 @@ def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     )
     expect(
         not missing_files and not browser_files & missing_roles,
-        "The browser's files differ from the environment record.",
+        "The browser's files are not those that the environment record lists.",
     )
     _check_screenshots(capture, rendered)
 
@@ -756,7 +756,7 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
             info = inspect(capture.read_file(role), Limits(max_bytes=MAX_WARC_BYTES))
         except UnreadablePictureError as error:
             raise FormatError(f"{capture.files[role]} is not a picture.") from error
-        expect((info.format, info.width) == ("PNG", width), "The width of a screenshot differs from the window.")
+        expect((info.format, info.width) == ("PNG", width), "A screenshot is not as wide as the window.")
         sizes[role] = info.height
     screenshot_height = sizes.get("screenshot", 0)
     expect(screenshot_height <= max(rendered.height, height), "A screenshot is taller than the page.")
@@ -840,12 +840,12 @@ def _check_archive(capture: _Capture, name: str) -> Check:
     expected_data = build_wacz(
         warc, WaczPage(address, title, capture.capture_facts.started), capture.facts.software.version
     )
-    expect(expected_data == data, f"{path} differs from its exchanges and the environment record.")
+    expect(expected_data == data, f"{path} does not match its exchanges and the environment record.")
     main_recording, ends = (
         _check_recording(capture, network) if "exchange" in capture.files else (Recording([], [], []), VisitEnds(None))
     )
     get_identity = attrgetter("record.url", "record.date", "record.block")
-    problem = f"{path} lacks an exchange of the page or the image."
+    problem = f"{path} lacks an exchange for the page or the image."
     expect(set(map(get_identity, main_recording.responses)) <= set(map(get_identity, recording.responses)), problem)
     expect_archive_matches(network, recording, ends.image_responses, path)
     loaded_bodies = [
@@ -854,9 +854,8 @@ def _check_archive(capture: _Capture, name: str) -> Check:
         if resource.sha256 is not None
     ]
     bodies = {(exchange.url, exchange.digest) for exchange in recording.responses}
-    _expect_served(
-        set(loaded_bodies) <= bodies, recording.responses, f"The bytes in {path} differ from the environment record."
-    )
+    problem = f"The digests of the files in {path} do not match the environment record."
+    _expect_served(set(loaded_bodies) <= bodies, recording.responses, problem)
     sentence = (
         f"The archive matches its {len(recording.responses)} exchanges, which served the "
         f"{len(loaded_bodies)} listed files."

@@ -140,8 +140,9 @@ MIN_ADJOINING_FRACTION = 0.65
 The pieces of a copy that was cut up are adjacent except along the cuts. Pieces selected individually to fit are not.
 """
 MIN_PIXEL_RATIO = 2.0
-MAX_NOT_CHECKED = 100  # limit of sentences in the facts that state unchecked subjects; Exhibit writes about ten
-MAX_RECOMPUTED = 200  # limit of recomputed matches, which bounds the time of a verification
+# maximum number of sentences in the facts that state unchecked subjects; Exhibit writes about ten
+MAX_NOT_CHECKED = 100
+MAX_RECOMPUTED = 200  # maximum number of recomputed matches, which bounds the time of a verification
 NOT_CHECKED_BY_ROLE = {
     **dict.fromkeys(("screenshot", "screenshot-boxed"), "content of screenshots"),
     **dict.fromkeys(("page-pdf", "mhtml", "dom"), "the rendered page saved as PDF, MHTML or HTML"),
@@ -408,7 +409,7 @@ def _expect_entry_matches(facts: CaseFacts, proof: LogProof) -> None:
     logged_fields = {name: opening.get(name) for name in REGISTERED_FIELDS if is_first or name in opening}
     logged_fields["number"] = str(number) if type(number) is int else number
     wrong_field = min((name for name, value in logged_fields.items() if work[name] != value), default="")
-    expect(not wrong_field, f"The {wrong_field} in the log entry differs from facts.json.")
+    expect(not wrong_field, f"The {wrong_field} in the log entry does not match facts.json.")
 
 
 def _find_first_seen(facts: CaseFacts, picture: object) -> datetime | None:

@@ -44,7 +44,7 @@ MAX_PARTNERS = 16
 """Maximum number of partners' responses at one capture."""
 MAX_ANSWERS = 400
 """Maximum number of partners' responses that are checked in a bundle."""
-MAX_REPORT_BYTES = 64 << 10  # limit of a web archive's report at one capture, bytes
+MAX_REPORT_BYTES = 64 << 10  # maximum size of a web archive's report on one capture, bytes
 _COUNT_WORDS = {1: "two", 2: "three"}
 _EMPTY_TEXT_DIGEST = Digest.from_bytes(extract_text(b""))
 _SAME_PAGE_SENTENCE = "The partner also retrieved each page with the same URL and the same bytes or text."

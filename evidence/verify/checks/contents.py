@@ -38,7 +38,7 @@ LIMITS = Limits(max_bytes=64 << 20)
 JPEG_FORMATS = {"MPO": "JPEG"}  # most programs read a multi-picture JPEG as its first picture
 MIN_COMPARED_SIDE = 64
 """Shorter side in pixels below which a picture is not compared with its reduced version: single pixels dominate."""
-MAX_REDUCED = 200  # limit of reduced pictures that are compared with their originals
+MAX_REDUCED = 200  # maximum number of reduced pictures that are compared with their originals
 FIELDS_PER_SIDE, MAX_FIELD_DIFFERENCE, MIN_DECODED_SIDE = 8, 16.0, 512
 """Settings for the comparison of a picture with its reduced version.
 
@@ -211,7 +211,7 @@ def _describe_picture_difference(
         (JPEG_FORMATS.get(shape.format, shape.format), shape.width, shape.height) for shape in (info, picture)
     )
     if actual != expected:
-        return f"{picture.file} is a {actual[0]} of {actual[1]}×{actual[2]}, which differs from facts.json."
+        return f"{picture.file} is a {actual[0]} of {actual[1]}×{actual[2]}, which does not match facts.json."
     if (
         stand_in
         and np.abs(_compute_field_means(inspection, picture.file) - _compute_field_means(inspection, stand_in)).max()

@@ -15,7 +15,7 @@ from evidence.verify.checks.contents import LIMITS
 from evidence.verify.checks.inspection import Inspection
 from exhibit.pictures.metadata import ORIGIN_FIELDS, read_metadata
 
-MAX_READ = 60  # limit of pictures that are read again
+MAX_READ = 60  # maximum number of pictures that are read again
 READ_FIELDS = ("signer", "signed_at", "generator", "title", "actions")
 TIME_DEPENDENT_CODES = ("expired", "untrusted", "timestamp", "ocsp", "revo")
 """Parts of status codes that depend on the date of the check, such as the expiry of a certificate."""
@@ -38,7 +38,7 @@ def _check_metadata(inspection: Inspection, name: str, sighting: SightingFacts) 
     if sighting.making is not None:
         metadata = read_metadata(data, LIMITS)
         is_same = all(getattr(metadata, field) == getattr(sighting.making, field) for field in ORIGIN_FIELDS)
-        expect(is_same, "The origin stated in the picture file differs from facts.json.")
+        expect(is_same, "The origin stated in the picture file does not match facts.json.")
     return _check_manifest(inspection, name, sighting, data)
 
 
@@ -64,7 +64,8 @@ def _check_manifest(inspection: Inspection, name: str, sighting: SightingFacts, 
         bool(provenance.file) == bool(manifest), "The content credentials in facts.json are not those in the picture."
     )
     wrong_field = next((field for field in READ_FIELDS if getattr(actual, field) != getattr(provenance, field)), "")
-    expect(not wrong_field, f"The {wrong_field} in the content credentials of the picture differs from facts.json.")
+    problem = f"The {wrong_field} in the content credentials of the picture does not match facts.json."
+    expect(not wrong_field, problem)
     if (actual.standing, actual.problems) != (provenance.standing, provenance.problems):
         changed_problems = set(actual.problems) ^ set(provenance.problems)
         is_time_dependent = all(any(part in code.lower() for part in TIME_DEPENDENT_CODES) for code in changed_problems)

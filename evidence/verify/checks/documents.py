@@ -7,7 +7,7 @@ from evidence.formats.pdf_content import MAX_BYTES, inspect_pdf, is_pdf
 from evidence.verdict.result import Check, pass_check, run_check, skip_check
 from evidence.verify.checks.inspection import Inspection
 
-MAX_DOCUMENTS = 60  # limit of documents that are examined
+MAX_DOCUMENTS = 60  # maximum number of documents that are examined
 CONTENT_NAMES = {
     "script": "JavaScript",
     "files": "embedded files",
@@ -21,7 +21,7 @@ UNREAD_REASONS = {
     "damaged": "it cannot be read as a PDF",
     "encrypted": "it is encrypted",
     "large": "it is too large",
-    "packed": "part of it uses an unsupported compression",
+    "packed": "part of the file uses an unsupported compression method",
 }
 
 
@@ -45,12 +45,13 @@ def _check_document(inspection: Inspection, name: str, document: AttachmentFacts
     if not is_pdf(data, file):
         return pass_check(name, "")
     content = inspect_pdf(data)
-    unread_sentence = f"Not examined: {UNREAD_REASONS[content.unread_reason]}." if content.unread_reason else ""
+    unread_reason = UNREAD_REASONS[content.unread_reason] if content.unread_reason else ""
     if content.kinds:
         message = (
             f"{file} contains {', '.join(CONTENT_NAMES[kind] for kind in content.kinds)}. None of it was run or opened."
         )
-        return skip_check(name, f"{message} {unread_sentence}".rstrip())
-    if unread_sentence:
-        return skip_check(name, f"{file}: {unread_sentence}")
+        suffix = f" The file was not fully examined: {unread_reason}." if unread_reason else ""
+        return skip_check(name, message + suffix)
+    if unread_reason:
+        return skip_check(name, f"{file} was not examined: {unread_reason}.")
     return pass_check(name, f"No scripts, embedded files, forms or actions were found in {file}. Nothing was run.")

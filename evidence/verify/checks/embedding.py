@@ -32,7 +32,7 @@ PICTURE_ELEMENTS = frozenset({"img", "source", "picture", "input", "image"})
 _FALLBACK_REMARK = "contains the image as a fallback for other browsers"
 HIDDEN_ELEMENT_REMARKS = {
     "template": "contains the image in a template, which is not displayed",
-    "noscript": "shows the image only without scripts",
+    "noscript": "shows the image only in browsers that do not run scripts",
     "select": "contains the image in a list that shows only text",
     "datalist": "contains the image in a list that shows only text",
     "defs": "contains the image in the definitions of a drawing, which are not displayed",

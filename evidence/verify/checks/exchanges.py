@@ -335,7 +335,7 @@ def expect_archive_matches(
     image_counts = Counter(_build_response_key(response) for response in image_responses)
     actual = Counter(_build_response_key(response) for response in recording.responses)
     missing_keys = {key for key in expected - actual if key[0] not in unread_urls}
-    expect(not missing_keys, f"The bytes in {file} differ from the environment record.")
+    expect(not missing_keys, f"The digests of the files in {file} do not match the environment record.")
     failed_urls = follow_redirects(
         recording.responses, (resource.url for resource in network.resources if resource.failure)
     )

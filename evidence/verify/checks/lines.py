@@ -28,7 +28,7 @@ from evidence.verify.checks.work_lines import (
 )
 from exhibit.network.addresses import format_host, get_url_host, is_confusable
 
-MAX_OWN_SENTENCES = 3  # limit of the operator's own sentences that a line quotes
+MAX_OWN_SENTENCES = 3  # maximum number of the operator's own sentences that a line quotes
 MAX_HOSTS = 5
 MAX_LOG_DELAY = timedelta(days=1)  # maximum usual delay of the log
 MIN_USUAL_FRACTION = 0.4

@@ -33,7 +33,8 @@ ODDS_MODEL_FORMAT = "exhibit-weighing/1"
 TOLERANCE = 0.001
 """Maximum difference between sealed and recomputed odds; odds are sealed with four decimals."""
 IN_PLACE_TOLERANCE = 0.0001  # the match also states the fraction in place, with four decimals
-MAX_ODDS_MODELS = 16  # limit of odds models read; bundles by Exhibit name one for each version of the comparison
+# maximum number of odds models read; bundles by Exhibit name one for each version of the comparison
+MAX_ODDS_MODELS = 16
 DENSE_TOLERANCE = 0.05
 """Maximum by which the similarity in the values may exceed the stated similarity, which covers the whole work."""
 FRACTIONS = (

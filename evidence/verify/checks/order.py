@@ -28,15 +28,17 @@ def check_order(
         seal: Log proof of the seal, or ``None`` without a readable entry.
         receipt_checks: Subject and check of each receipt.
     """
-    witness_times = [Time(subject, check.time, check.by) for subject, check in receipt_checks if check.time is not None]
+    timestamp_times = [
+        Time(subject, check.time, check.by) for subject, check in receipt_checks if check.time is not None
+    ]
     seal_time = Time("sealed", inspection.manifest.sealed_at, CLOCK)
     fact_times = list(_list_fact_times(facts)) if facts is not None else []
     entry_times = [] if seal is None else [Time("entry", seal.time, LOG)]
     pairs = [(event, seal_time) for event in fact_times] + [(seal_time, entry_time) for entry_time in entry_times]
     pairs += [
-        (event, declared_values)
-        for declared_values in witness_times
-        for event in _list_earlier_times(declared_values.subject, fact_times, seal_time, entry_times)
+        (event, timestamp)
+        for timestamp in timestamp_times
+        for event in _list_earlier_times(timestamp.subject, fact_times, seal_time, entry_times)
     ]
     pairs += _list_ordered_pairs(facts) if facts is not None else ()
     try:
@@ -53,9 +55,9 @@ def check_order(
         time.description for time in (*fact_times, seal_time, *entry_times) if time.subject in subjects
     )
     work = None if facts is None else facts.work
-    declared_values = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
-    declared_times = (Time(name, text, DECLARATION) for name, text in declared_values.items() if text)
-    times = (*witness_times, *fact_times, seal_time, *entry_times, *declared_times)
+    timestamp = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
+    declared_times = (Time(name, text, DECLARATION) for name, text in timestamp.items() if text)
+    times = (*timestamp_times, *fact_times, seal_time, *entry_times, *declared_times)
     return pass_check("order", f"No times contradict each other by more than an hour: {description}."), times
 
 

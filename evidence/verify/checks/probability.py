@@ -18,7 +18,7 @@ TOLERANCE = 0.0002
 
 The last of the four decimals may be rounded differently.
 """
-MAX_CALIBRATIONS = 16  # limit of calibrations read; facts by Exhibit name only a few
+MAX_CALIBRATIONS = 16  # maximum number of calibrations read; facts by Exhibit name only a few
 
 
 @dataclass(frozen=True, slots=True)

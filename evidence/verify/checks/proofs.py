@@ -162,7 +162,7 @@ def _check_key(inspection: Inspection) -> Check:
     owner_problem = f"The trust list assigns the key to {key.owner}, not to the owner in the manifest."
     expect(key.owner == manifest.matter.owner, owner_problem)
     holder_text = f"According to the manifest, the {manifest.key.holder} holds it"
-    sentence = f"The trust list names this as the sealing key of {key.owner}. {holder_text}."
+    sentence = f"The trust list names this key as the sealing key of {key.owner}. {holder_text}."
     return pass_check("key", sentence, key.owner, key.label * key.development)
 
 

@@ -169,7 +169,7 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
         if not _has_same_tools(tools):
             sentence = f"{path} is typeset differently by this software or has different content."
             return skip_check("sheet", f"{sentence} {_describe_other_tools(tools)}")
-        return fail_check("sheet", f"{path} differs from facts.json and the sealed files.")
+        return fail_check("sheet", f"{path} is not the document that follows from facts.json and the sealed files.")
     return pass_check("sheet", f"Typeset again from facts.json: every page is identical (PDF files: {len(sheets)}).")
 
 

@@ -104,7 +104,7 @@ def _expect_described_certificate(recorded: NetworkCertificate) -> None:
     wrong_field = next(
         (name for name in fields if getattr(recorded, name) and getattr(recorded, name) != fields[name]), ""
     )
-    expect(not wrong_field, f"The {wrong_field} of a certificate differs from the environment record.")
+    expect(not wrong_field, f"The {wrong_field} of a certificate does not match the environment record.")
 
 
 def _is_valid_for(leaf: x509.Certificate, host: str) -> bool:
@@ -139,13 +139,13 @@ def _expect_clock(network: NetworkRecord, dates_by_exchange: Sequence[Sequence[s
             and sample is not None
             and any(abs(sample.offset - offset) <= MAX_SAMPLE_DIFFERENCE for offset in offsets)
         )
-        expect(is_same, f"The clock of {step.url[:200]} differs from its recorded response.")
-    expect(not samples, "The environment record contains a clock that is in no response.")
+        expect(is_same, f"The clock value for {step.url[:200]} does not match the recorded response.")
+    expect(not samples, "The environment record contains a clock value that is in no recorded response.")
     best = min(clock.samples, key=lambda sample: sample.uncertainty, default=None)
     expected = (None, None) if best is None else (best.offset, best.uncertainty)
     expect(
         (clock.offset, clock.uncertainty) == expected,
-        "The environment record does not contain the clock with the lowest uncertainty.",
+        "The environment record does not use the clock value with the lowest uncertainty.",
     )
 
 

@@ -24,7 +24,7 @@ CaseContent = tuple[str, bytes | Files, Trust]
 
 
 def generate_cases(scratch: Path) -> Iterator[CaseContent]:
-    """Yield every case with its name and trust list. Cases after those of the tables are generated anew at each run."""
+    """Yield every case with its name and trust list. Cases that are not in the tables are generated at each run."""
     trust = load_trust(TRUST)
     yield from ((name, case.make(base()), trust) for name, case in cases().items())
     for kind in (*timestamp_table.kinds(), *receipt_kinds.kinds()):

@@ -1,4 +1,4 @@
-"""Test how a crawl ends: budgets, signals, sudden death."""
+"""Test how a crawl ends: budgets, signals, killed processes."""
 
 import json
 import os

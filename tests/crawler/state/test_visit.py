@@ -52,7 +52,7 @@ def test_images_keep_document_order_regardless_of_arrival() -> None:
     assert [sighting.image_url for sighting in visit.get_sightings()] == [FIRST_IMAGE.url, SECOND_IMAGE.url]
 
 
-def test_abandoned_visit_refuses_pending_images_without_bytes() -> None:
+def test_aborted_visit_refuses_pending_images_and_shortens_data_urls() -> None:
     visit, done = start_visit()
     inline = FoundImage("data:image/png;base64," + "A" * 400, "data-uri")
     for item in (FIRST_IMAGE, SECOND_IMAGE, inline):

@@ -650,7 +650,7 @@ FORGERIES: dict[str, tuple[MakeForgery, Expectation]] = {
     ),
     "a witness that only the facts call qualified": (
         lambda field: _pin_as_production(state_timestamps(QUALIFIED_WITNESS)(field)),
-        {"witnesses": "passed: Only the operator states whether they are qualified"},
+        {"witnesses": "passed: That services are qualified is stated only by the operator"},
     ),
     # keys and revocation
     "a revoked key and a witness of the manifest alone": (

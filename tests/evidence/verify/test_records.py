@@ -414,7 +414,7 @@ REPORTED_VISITS: dict[str, tuple[Visit, str]] = {
             "the position of the image is not recorded"
     ),
     "an image that is linked to": (render_visits(change_image_place(how="linked")), "only links to the image"),
-    "an image that is offered": (render_visits(change_image_place(how="offered")), "in another size"),
+    "an image that is offered": (render_visits(change_image_place(how="offered")), "as an alternative size"),
     "an image that wasn't looked for": (
         render_visits(
             change_rendered(image_places=[], not_made={"place": "It took too long."}),

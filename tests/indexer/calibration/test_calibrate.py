@@ -213,7 +213,7 @@ def test_stored_pairs_are_listed_separately_from_measurements(outcome: Calibrati
         (stranger, Judgement.COPY),
         (own, Judgement.DIFFERENT),
     ):
-        pairs.add(own, copy, label, explain(copy, {0: extract(own)}), about=f"pair {label}", by="Ann")
+        pairs.add(own, copy, label, explain(copy, {0: extract(own)}), picture_names=f"pair {label}", by="Ann")
     told_beside = replace(outcome, kept=tuple(measure_filed_pairs(pairs)))
     decisions = [pair.verification.decision for pair in told_beside.kept]
     assert decisions == [Decision.CERTAIN, Decision.NONE, Decision.CERTAIN]

@@ -20,7 +20,7 @@ SAMPLE_EXPLANATION: Explanation[int] = Explanation(
 
 def store_pair(folder: Path, copy: bytes, label: Judgement, about: str = "ours / theirs") -> FiledPairs:
     pairs = FiledPairs(folder)
-    pairs.add(ORIGINAL, copy, label, SAMPLE_EXPLANATION, about=about, by="Ann")
+    pairs.add(ORIGINAL, copy, label, SAMPLE_EXPLANATION, picture_names=about, by="Ann")
     return pairs
 
 
@@ -59,5 +59,5 @@ def test_nothing_is_created_without_stored_pairs(tmp_path: Path) -> None:
 def test_unreadable_pair_is_not_stored(tmp_path: Path) -> None:
     unread: Explanation[int] = Explanation(Decision.NONE, (Gate("reading", passed=False),), 0)
     with pytest.raises(RefusedError, match="readable pictures"):
-        FiledPairs(tmp_path).add(ORIGINAL, COPY, Judgement.COPY, unread, about="", by="Ann")
+        FiledPairs(tmp_path).add(ORIGINAL, COPY, Judgement.COPY, unread, picture_names="", by="Ann")
     assert not list(tmp_path.iterdir())

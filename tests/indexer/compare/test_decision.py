@@ -65,10 +65,10 @@ def fail_if_called() -> LocalFeatures:
 
 
 def test_matching_hash_skips_quick_features(registered: Features) -> None:
-    mirrored = replace(cached_features(edited_copy("mirrored")), later_quick=Lazy(fail_if_called))
+    mirrored = replace(cached_features(edited_copy("mirrored")), lazy_quick=Lazy(fail_if_called))
     assert reject_quickly(mirrored, registered) is None
     with pytest.raises(AssertionError, match="quick features"):
-        reject_quickly(replace(cached_features(jpeg(textured(77))), later_quick=Lazy(fail_if_called)), registered)
+        reject_quickly(replace(cached_features(jpeg(textured(77))), lazy_quick=Lazy(fail_if_called)), registered)
 
 
 def test_distant_hash_adds_no_evidence_to_quick_comparison(registered: Features) -> None:
@@ -199,7 +199,7 @@ def test_unrelated_pictures_in_same_collage_are_at_most_reviewed() -> None:
 def test_undetected_collage_is_recognised_by_unrelated_panel() -> None:
     sheet = collage_with(textured(22))
     first, same = (cached_features(jpeg(picture)) for picture in (collage_with(textured(21)), sheet.resize((790, 595))))
-    unrecognised = replace(cached_features(jpeg(sheet)), later_low_information=Lazy(lambda: ()))
+    unrecognised = replace(cached_features(jpeg(sheet)), lazy_low_information=Lazy(lambda: ()))
     stranger, copy = verify(first, unrecognised), verify(same, unrecognised)
     assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage",))
     assert copy.decision is Decision.CERTAIN

@@ -16,7 +16,7 @@ def registered() -> Features:
 
 def test_few_points_are_also_fitted_without_perspective(registered: Features) -> None:
     few = LocalFeatures(registered.local.points[:10], registered.local.descriptors[:10], registered.local.strong_count)
-    picture = replace(cached_features(jpeg(PICTURE)), later_local=Lazy(lambda: few))
+    picture = replace(cached_features(jpeg(PICTURE)), lazy_local=Lazy(lambda: few))
     alignment = align(find_correspondences(picture, registered), picture, registered)
     assert alignment is not None
     assert alignment.stiff is not None

@@ -132,7 +132,7 @@ def test_network_skips_pictures_with_insignificant_votes(shelf: Shelf) -> None:
     shelf.asked.clear()
     assert find_works(features, lambda: data, shelf) == []
     assert shelf.asked == ["hashes", "votes"]
-    assert "value" not in vars(features.later_whole)
+    assert "value" not in vars(features.lazy_whole)
 
 
 def test_thumbnail_local_features_alone_trigger_the_network(shelf: Shelf) -> None:
@@ -143,7 +143,7 @@ def test_thumbnail_local_features_alone_trigger_the_network(shelf: Shelf) -> Non
     shelf.asked.clear()
     assert find_works(features, lambda: data, shelf) == []
     assert shelf.asked == ["hashes", "votes"]
-    assert not {"value"} & (vars(features.later_whole).keys() | vars(features.later_quick).keys())
+    assert not {"value"} & (vars(features.lazy_whole).keys() | vars(features.lazy_quick).keys())
     assert search_works(shelf, textured(7, SIZE).crop((60, 40, 330, 250)).resize((135, 105)), "JPEG") == {7}
 
 

@@ -44,7 +44,7 @@ def test_cases_are_assigned_to_members_and_released_when_they_leave(inline: Sync
 
     accounts.remove_member(studio, bob, by="ann")
     assert set(list_assignments(studio).values()) == {None}
-    # A member who has left gets none
+    # A removed member gets no assignments
     assignments.undo_assignments(studio, [assignments.AssignmentChange(1, bob, None)], by="ann")
     assert set(list_assignments(studio).values()) == {None}
     lines = CaseEvent.objects.filter(case=Case.objects.get(number=2), kind="assigned").order_by("pk")

@@ -1,4 +1,4 @@
-"""Test that checkpoints saved by third parties are compared with the log, and that a break starts a new origin."""
+"""Test that checkpoints saved by third parties are compared with the log, and that a conflict requires a new origin."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -28,7 +28,7 @@ __all__ = ["inline", "stage"]
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """A sealed bundle, and a later break of the log."""
+    """A sealed bundle, and a later break in the log's history."""
     create_sealed_bundle(stage)
     start_new_origin(stage.services, by="Ann", reason="restored", name="example.org/second")
     sign_checkpoint(stage.services)

@@ -62,7 +62,7 @@ def test_flat_or_tiny_picture_does_not_match_declared_fingerprints(
     studio, data = owner("studio"), photograph(1)
     register_stated_picture(inline.services, studio, state_picture(data))
     copy = recompress(data)
-    plain = replace(extract(copy), later_low_information=type("", (), {"value": ("flat",)})())
+    plain = replace(extract(copy), lazy_low_information=type("", (), {"value": ("flat",)})())
     row = Picture.objects.create(digest=Digest.from_bytes(copy), size=1, first_seen=timezone.now())
     icon = extract(encode_jpeg(Image.open(BytesIO(copy)).resize((40, 30))))
     assert declared_fingerprints.match_declared_fingerprints(inline.services, [(row, extract(copy))])

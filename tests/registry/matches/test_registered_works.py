@@ -78,6 +78,6 @@ def test_relations_are_found_with_stored_features(inline: SyncRunner, studio: Ow
     copy = register(inline.services, studio, recompress(photograph(5)), "Copy").work
     row = copy.work_pictures.select_related("work", "picture").get()
     get_indexes(inline.services).refresh(Collection.WORKS)
-    features = replace(load_registered_features(inline.services, row.digest), later_quick=Lazy(fail))
+    features = replace(load_registered_features(inline.services, row.digest), lazy_quick=Lazy(fail))
     assert record_relations(inline.services, row, features) == 1
     assert {WorkRelation.objects.get().work.title, WorkRelation.objects.get().other.title} == {"Original", "Copy"}

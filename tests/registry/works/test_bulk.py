@@ -47,7 +47,7 @@ def test_bulk_edit_records_history_and_log_like_single_edits(inline: SyncRunner,
     assert (edit.state, edit.looked_at, edit.changed) == ("done", 3, 2)
     assert LogSubmission.objects.count() == entries + 2
     manual_work, bulk_work = (scoped.get_work(studio, number) for number in (1, 2))
-    assert manual_work.changes.count() == 1  # it had this value already
+    assert manual_work.changes.count() == 1  # it already had this value
     first_change, second_change = manual_work.changes.get(), bulk_work.changes.get()
     assert (second_change.kind, second_change.details, second_change.number) == (
         first_change.kind,

@@ -191,7 +191,7 @@ def test_court_bundle_is_at_most_four_clicks_from_a_site_name_on_a_phone(
 def test_manager_enables_archive_requests_after_an_explanation(empty_owner: Owner, inline: SyncRunner) -> None:
     page, post = reverse("bundles", args=["studio"]), reverse("web-archive", args=["studio"])
     manager, reviewer = sign_in(empty_owner, Role.OWNER), sign_in(empty_owner)
-    # The operator has set none
+    # The operator has not configured a web archive
     assert reverse("web-archive", args=["studio"]) not in manager.get(page).content.decode()
     inline.services.config = replace(inline.services.config, web_archive_url="https://web.archive.org")
     assert "web.archive.org" not in reviewer.get(page).content.decode()

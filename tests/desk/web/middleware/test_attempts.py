@@ -238,7 +238,7 @@ def test_wildcard_pattern_is_fast(scene: Scene) -> None:
 
 
 @pytest.mark.long
-def test_unlimited_creation_is_rejected_at_a_limit(scene_of_programs: Scene, decider: Program) -> None:
+def test_numbers_of_tokens_invitations_and_webhooks_are_limited(scene_of_programs: Scene, decider: Program) -> None:
     """Tokens, webhooks and invitations by the thousand."""
     studio, person = scene_of_programs.studio, scene_of_programs.ann
     for number in range(tokens.MAX_TOKENS - tokens.list_tokens(studio).count()):

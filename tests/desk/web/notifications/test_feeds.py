@@ -107,7 +107,7 @@ def test_mail_link_signs_in_a_known_browser_after_confirmation(ann: User, phone:
     assert phone.post(link).headers["Location"] == PATH
     assert sign_in(phone)
     assert LogSubmission.objects.filter(opening__content__what="mail link followed").count() == 1
-    assert phone.get(link).headers["Location"] == PATH  # signed in already
+    assert phone.get(link).headers["Location"] == PATH  # already signed in
     assert phone.post("/o/agency/members/invite", {"email": "x@example.org", "role": "owner"}).status_code == 403
     secret = phone.post("/o/agency/told/feed", {"do": "make"})  # asks for the password, which was never entered
     assert secret.headers["Location"].startswith("/account/reauthenticate/")

@@ -95,7 +95,7 @@ def test_full_disk_is_reported_and_nothing_starts(inline: SyncRunner, ann: Clien
     assert not Crawl.objects.exists()
 
 
-def test_pausing_and_resuming(ann: Client, shop: Watch) -> None:
+def test_watch_can_be_paused_and_resumed(ann: Client, shop: Watch) -> None:
     ann.post(f"{WATCH_URL}pause", {"to": "pause"})
     assert "Paused" in ann.get(WATCH_URL).content.decode()
     assert b"is paused" in ann.post(f"{WATCH_URL}run", follow=True).content

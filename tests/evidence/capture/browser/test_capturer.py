@@ -184,7 +184,7 @@ long_param = partial(pytest.param, marks=pytest.mark.long)
             "different bytes",
         ),
         long_param(Answer(b"<p>Sold out"), None, "not-shown", "does not show the image"),
-        long_param(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
+        long_param(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "denied access"),
         (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "pass a bot check"),
         (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),
         long_param(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a bot check"),

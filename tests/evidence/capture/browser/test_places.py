@@ -107,13 +107,15 @@ def test_lazy_framed_and_redirected_images_are_found(capturer: BrowserCapturer, 
     [
         (
             '<img src="small.jpg" srcset="small.jpg 1280w, photo.jpg 5000w" sizes="10px" width=90>',
-            "offers the image in another size",
+            "lists the image as an alternative size",
         ),
         ('<a href="photo.jpg"><img src="small.jpg"></a>', "links to the image in one place"),
         ('<img src="photo.jpg" style="visibility:hidden">', "does not show the image"),
     ],
 )
-def test_sentence_claims_only_visible_use(capturer: BrowserCapturer, site: Site, html: str, words: str) -> None:
+def test_variants_links_and_hidden_images_are_described(
+    capturer: BrowserCapturer, site: Site, html: str, words: str
+) -> None:
     site.page("/", f"<!doctype html>{html}")
     site.image("/small.jpg", 7)
     captured = visit(capturer, site)

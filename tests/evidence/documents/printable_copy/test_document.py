@@ -192,7 +192,7 @@ def test_additions_stay_below_the_frame(pdf: bytes) -> None:
 def test_exhibit_reports_pages_omitted_by_limits(
     sealed_document: SealedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sheet = len(sealed_document.create_exhibit(1, "en", {}).parts[0].leaves)
+    sheet = len(sealed_document.create_exhibit(1, "en", {}).parts[0].pages)
     monkeypatch.setattr(exhibits, "MAX_PAGES", sheet + 1)
     exhibit = sealed_document.create_exhibit(1, "en", {})
     assert exhibit.page_count == sheet + 1

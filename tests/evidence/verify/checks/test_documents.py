@@ -48,8 +48,8 @@ def verify_document(scene: Scene, tmp_path: Path) -> Callable[..., Verdict]:
         (create_pdf_with_object_stream(SCRIPT), "not checked", "02.pdf contains JavaScript."),
         (create_pdf("files"), "not checked", "02.pdf contains embedded files."),
         (create_pdf("launch"), "not checked", "02.pdf contains actions that open other files or programs."),
-        (create_pdf(password="x"), "not checked", "02.pdf: Not examined: it is encrypted."),
-        (b"GIF89a", "not checked", "02.pdf: Not examined: it cannot be read as a PDF."),
+        (create_pdf(password="x"), "not checked", "02.pdf was not examined: it is encrypted."),
+        (b"GIF89a", "not checked", "02.pdf was not examined: it cannot be read as a PDF."),
     ],
 )
 def test_active_content_of_document_is_reported(
