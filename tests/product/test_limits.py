@@ -279,7 +279,7 @@ def test_owner_with_exhausted_quota_cannot_register_works(services: SyncRunner) 
     Owner.objects.filter(pk=studio.pk).update(quota_bytes=len(photograph(1)) + 10)
     studio.refresh_from_db()
     register(services.services, studio, photograph(1))
-    with pytest.raises(RefusedError, match="Studio has used") as refused:
+    with pytest.raises(RefusedError, match="storage quota of Studio") as refused:
         register(services.services, studio, photograph(2))
     assert refused.value.reason == "quota"
     assert studio.works.count() == 1
