@@ -96,7 +96,7 @@ def run_all(jobs: Iterable[Task]) -> None:
         try:
             job()
         except Exception as error:
-            logging.getLogger(__name__).exception("Part of the upkeep failed; the rest continues.")
+            logging.getLogger(__name__).exception("A maintenance task failed. The other tasks continue.")
             last_error = error
     if last_error is not None:
         raise last_error

@@ -179,10 +179,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """Results of rendering pages of a host."""
+    """Number of rendered pages of a host, and of those with additional images."""
 
     pages: int = 0  # pages rendered in a browser
-    gained: int = 0  # those that showed images not named in the served page
+    gained: int = 0  # rendered pages that showed images not named in the served page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

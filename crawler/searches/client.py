@@ -72,7 +72,7 @@ class SearchResults:
 
 
 class SearchRefusedError(RefusedError):
-    """A failed search, with the reason ``key``, ``quota``, ``make_busy_error``, ``unsearchable`` or ``failed``.
+    """A failed search, with the reason ``key``, ``quota``, ``busy``, ``unsearchable`` or ``failed``.
 
     The message contains neither the key nor the requested URL. ``wait`` is the number of seconds before the next
     attempt, if the service states it.

@@ -37,10 +37,10 @@ from desk.api.resources import (
 )
 from exhibit.types import Untyped
 
-DESCRIPTION = """HTTP API of this Exhibit installation. Paths contain the short name of an owner. Objects of other
-owners return 404. Times are in UTC (RFC 3339). Lists with a parameter `cursor` are paginated: send `next` of the
-response as `cursor` to get the next page. The list of sites uses `offset` instead. All other lists are complete. In
-a PATCH, omitted fields and null leave a field unchanged."""
+DESCRIPTION = """HTTP API of this Exhibit installation. Paths contain the short name of an owner. Requests for objects
+of other owners return 404. Times are in UTC (RFC 3339). Lists with the parameter `cursor` are paginated: to get the
+next page, send the value of `next` in the response as `cursor`. The list of sites uses `offset` instead. All other
+lists are complete. In a PATCH request, fields that are omitted or null are not changed."""
 EMPTY_BODIES = (b"", b"{}", b"null")
 """Bodies that count as empty."""
 _TYPED_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -103,7 +103,7 @@ def _check_parameter_names(location: str, names: Iterable[str], allowed: Collect
         allowed_text = ", ".join(sorted(allowed)) or "none"
         raise Problem(
             HTTPStatus.BAD_REQUEST,
-            f"Unknown parameter {unknown[0]!r} in the {location}. Known parameters: {allowed_text}.",
+            f"Unknown parameter {unknown[0]!r} in the {location}. Supported parameters: {allowed_text}.",
         )
 
 

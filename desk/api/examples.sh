@@ -23,7 +23,7 @@ curl -sf -H "Authorization: Bearer $TOKEN" -X POST $EXHIBIT/owners/$OWNER/upload
 
 ## Watches and licences
 #
-# In a `PATCH` request, `sources` replaces all sources. `DELETE` permanently removes a watch; its results remain. A
+# In a `PATCH` request, `sources` replaces all sources. `DELETE` permanently removes a watch, but keeps its results. A
 # licence is applied to cases in the background: covered cases become `licensed`. A preview changes nothing. If `next`
 # in its response is a number, send it as `after` and add up the counts.
 
@@ -47,7 +47,7 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
 #
 # Decisions are `confirmed` (*Not licensed* in the web interface), `licensed` and `dismissed` (*Dismissed*).
 # `…/cases/1/undo` reverts a decision of the same caller; nothing is sealed in the first few seconds.
-# `…/cases/decisions` decides many cases; `outcomes` contains the result for each of them. A bundle can be downloaded as
+# `…/cases/decisions` decides many cases; `outcomes` contains the result for each case. A bundle can be downloaded as
 # soon as its `seal` is present. `packages` puts several bundles into one ZIP, for the court or for the other side
 # (without originals). `pdfs` lists the PDFs of numbered exhibits, `missing_pdf_languages` the languages without a PDF.
 

@@ -98,7 +98,7 @@ def find_operation(method: str, path: str) -> Operation:
         return match
     if candidates:
         methods = ", ".join(candidate.method for candidate in candidates)
-        raise WrongUseError(f"{path} does not support {method}.", hint=f"It supports {methods}.")
+        raise WrongUseError(f"{path} does not support {method}.", hint=f"Supported methods: {methods}.")
     paths = {_PARAMETER.sub("1", candidate.path): candidate.path for candidate in load_operations()}
     paths |= {candidate.strip("/").partition("/")[0]: candidate for candidate in reversed(paths.values())}
     similar_paths = [paths[candidate] for candidate in get_close_matches(re.sub(r"\d+|\{\w+\}", "1", path), paths)]
@@ -208,7 +208,7 @@ def api_command(
         if everything:
             parameters = {"limit": str(PAGE_SIZE), **parameters}
         if matched_operation.file and output is None and sys.stdout.isatty():
-            raise WrongUseError("The response is a file.", hint="Add --output FILE.")
+            raise WrongUseError("This operation returns a file.", hint="Add --output FILE.")
         request_body = _build_body(matched_operation, parameters, body, _load_files(matched_operation, files))
         desk = open_desk()
         actor = _build_actor(desk, member, named)
@@ -257,7 +257,7 @@ def _parse_fields(fields: Sequence[str]) -> Iterator[tuple[str, str]]:
     for text in fields:
         name, separator, value = text.partition("=")
         if not separator:
-            raise WrongUseError(f"{text!r} is not a field.", hint="Write --field NAME=VALUE.")
+            raise WrongUseError(f"{text!r} does not have the form NAME=VALUE.", hint="Enter --field NAME=VALUE.")
         yield name, value
 
 
@@ -437,7 +437,9 @@ def _echo_all_pages(
     """Print each row of a list as a line of JSON, page by page."""
     cursor = next((name for name in ("cursor", "offset") if name in operation.asks), None)
     if cursor is None:
-        raise WrongUseError(f"{operation.method} {operation.path} does not return pages of a list.", hint="Omit --all.")
+        raise WrongUseError(
+            f"{operation.method} {operation.path} does not return a paginated list.", hint="Omit --all."
+        )
     page: dict[str, Any] = {"next": parameters.get(cursor)}
     while True:
         page_parameters = {} if page["next"] is None else {cursor: page["next"]}

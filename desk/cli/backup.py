@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("backup", epilog=format_examples("exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar"))
 @click.argument("place", metavar="TARGET", type=ANY_PATH)
 @click.option(
-    "--without-keys", is_flag=True, help="Exclude the folder secrets/, which sealing requires. Store it elsewhere."
+    "--without-keys", is_flag=True, help="Exclude the folder secrets/, which sealing requires. Back it up separately."
 )
 @json_option
 def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
@@ -54,7 +54,7 @@ def _echo_summary(description: "Description", target: Path) -> None:
     for name in description.left_out:
         echo_text(f"Excluded: {name}")
     for digest in description.damaged:
-        echo_text(f"Omitted, because it is damaged: {digest}")
+        echo_text(f"Omitted damaged file: {digest}")
     if description.damaged:
         echo_text("Check the disk. Restore these files from an earlier backup, or add the same pictures again.")
     if secret_names := {

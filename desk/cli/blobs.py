@@ -42,7 +42,9 @@ def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
     old_url = config.blobs_url if source is None else _parse_location(source)
     new_url = _parse_location(to)
     if old_url == new_url:
-        raise WrongUseError("The new location is the current one.", hint="Enter another location with --to.")
+        raise WrongUseError(
+            "The new location is the same as the current location.", hint="Enter another location with --to."
+        )
     from workers.database import moving
 
     was_running = are_workers_running(config)
@@ -86,7 +88,7 @@ def _make_progress_reporter() -> "Callable[[moving.MoveResult], None]":
 def _echo_summary(result: "moving.MoveResult", to: str, *, running: bool) -> None:
     echo_text(f"{format_count(result.files, 'file')} verified in the new location; {result.copied:,} copied.")
     for digest in result.damaged:
-        echo_text(f"Skipped, because it is damaged: {digest}")
+        echo_text(f"Skipped damaged file: {digest}")
     if running:
         echo_text("Exhibit is running, so new files may be missing. Stop it (exhibit down), and run the command again.")
         return
@@ -95,7 +97,7 @@ def _echo_summary(result: "moving.MoveResult", to: str, *, running: bool) -> Non
         if to
         else "Before the next start, unset EXHIBIT_BLOBS_URL."
     )
-    echo_text("Purges do not affect the old location. Delete its files when you no longer need them.")
+    echo_text("Purges do not delete files in the old location. Delete these files when you no longer need them.")
 
 
 def _parse_location(text: str) -> str:

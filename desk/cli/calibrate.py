@@ -154,7 +154,7 @@ def _echo_outcome(outcome: "calibrate.CalibrationResult", *, as_json: bool) -> N
     if outcome.find_false_alarms(Decision.CERTAIN) or outcome.find_false_alarms(Decision.REVIEW):
         echo_text("\nIf two files show the same picture, list them in a file and add --duplicates FILE.")
     if outcome.misjudged_samples:
-        echo_text("\nSaved pairs with a different result:")
+        echo_text("\nSaved pairs whose result differs from the saved label:")
     for pair in outcome.misjudged_samples:
         label = "copy" if pair.copy else "different"
         echo_text(f"  {pair.files[0]}: saved as {label}, result {pair.verification.decision}")
@@ -194,7 +194,7 @@ def _join_counts(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, .
     for path in files:
         counts, key = counting.read_signed_statement(counting.Counts, data := path.read_bytes(), file_label=path.name)
         if trust and key not in keys:
-            echo_note(f"Ignored {path.name}: no trust list contains its key {key}.")
+            echo_note(f"Ignored {path.name}: no trust list contains the signing key {key}.")
         else:
             sources.append(counting.Source(Digest.from_bytes(data), key, counts))
     joined = counting.join_counts(sources, now().date().isoformat())

@@ -80,7 +80,9 @@ def parse_whole_number(text: str) -> int:
             return int(number)
     except InvalidOperation:
         pass
-    raise WrongUseError(f"{text!r} is not a whole number.", hint="Enter 0 to 1,000T, for example 10e6 or 100M.")
+    raise WrongUseError(
+        f"{text!r} is not a whole number.", hint="Enter a number from 0 to 1,000T, for example 10e6 or 100M."
+    )
 
 
 def _load_laws(config: Config) -> Mapping[str, ScalingLaw]:
@@ -169,7 +171,7 @@ def format_law(law: ScalingLaw, forecast: CapacityPlan) -> tuple[str, str, str]:
 def describe_source(law: ScalingLaw) -> str:
     """Describe the source of a figure."""
     if law.own is not None:
-        return f"counted here {law.own.counted:,} times since {law.own.since}"
+        return f"counted on this installation {law.own.counted:,} times since {law.own.since}"
     return f"assumed: {law.assumed}" if law.assumed else f"{law.by}, {law.on}"
 
 

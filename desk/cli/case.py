@@ -26,8 +26,10 @@ case_command = click.Group("case", help="Manage cases. A case contains all uses 
     ),
 )
 @owner_option
-@click.option("--decision", type=click.Choice(DECISIONS), help="Only cases with this decision.")
-@click.option("--search", "words", default="", metavar="TEXT", help="Only cases with TEXT in site, title or URLs.")
+@click.option("--decision", type=click.Choice(DECISIONS), help="List only cases with this decision.")
+@click.option(
+    "--search", "words", default="", metavar="TEXT", help="List only cases with TEXT in the site name, title or URLs."
+)
 @json_option
 def list_cases(*, named: str | None, decision: str | None, words: str, as_json: bool) -> None:
     """List cases (uses of your works).
@@ -121,7 +123,7 @@ def confirm_cases(
         raise refusals[0]
     if unchanged_numbers := [case.number for case in confirmed if case.number not in decided_numbers]:
         reason_note = " To add a note: exhibit api POST cases/N/notes" if reason else ""
-        echo_note(f"Already not licensed, unchanged: {_format_numbers(unchanged_numbers)}.{reason_note}")
+        echo_note(f"Already decided as not licensed, unchanged: {_format_numbers(unchanged_numbers)}.{reason_note}")
     if wait:
         wait_for_seals(desk, confirmed)
         latest_bundles = (

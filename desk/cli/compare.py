@@ -47,7 +47,13 @@ def _make_drawing_option(name: str, text: str) -> Callable[[F], F]:
 )
 @click.argument("work", type=EXISTING_FILE)
 @click.argument("picture", type=EXISTING_FILE, required=False)
-@click.option("--case", "case", type=AT_LEAST_1, metavar="N", help="Case whose found pictures are compared with WORK.")
+@click.option(
+    "--case",
+    "case",
+    type=AT_LEAST_1,
+    metavar="N",
+    help="Number of the case whose found pictures are compared with WORK.",
+)
 @owner_option
 @_make_drawing_option("--side-by-side", "Output file: both pictures side by side, with the common area outlined.")
 @_make_drawing_option("--overlay", "Output file: PICTURE on top of WORK.")

@@ -10,7 +10,7 @@ from registry.configuration import load_config_or_error
 
 @click.command("down", epilog=format_examples("exhibit down"))
 def down_command() -> None:
-    """Stop Exhibit. Works even if a setting is invalid. Exits with 3 if Exhibit is not running."""
+    """Stop Exhibit, even if a setting is invalid. Exits with 3 if Exhibit is not running."""
     from workers.tasks import supervisor
 
     config, fault = load_config_or_error()

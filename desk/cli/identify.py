@@ -217,7 +217,7 @@ def _echo_copies(desk: Desk, identification: "identify.Identification") -> None:
     if identification.marks:
         echo_text(
             f"  {format_count(identification.marks, 'watermark')} checked. A watermark does not show "
-            "the publisher; its absence proves nothing."
+            "who published the picture; its absence proves nothing."
         )
 
 
@@ -226,9 +226,9 @@ def _list_log_fields(desk: Desk, registration: "registration_proofs.Registration
     if registration is None:
         yield "  log", "no entry"
     elif registration.entry is None:
-        yield "  log", "no entry number yet; assigned by workers or with --out"
+        yield "  log", "no entry number yet; workers or --out assign it"
     elif registration.checkpoint is None:
-        yield "  log", f"entry {registration.entry}, not yet in a signed checkpoint; signed by workers or with --out"
+        yield "  log", f"entry {registration.entry}, not yet in a signed checkpoint; workers or --out sign one"
     else:
         yield "  log", f"entry {registration.entry}, in the checkpoint of {registration.checkpoint.size} entries"
     for timestamp in () if registration is None else registration.witnesses:

@@ -88,7 +88,11 @@ def _move_archive(desk: Desk, to: str, *, drop: bool, as_json: bool) -> None:
         index_upkeep.drop_archive(desk.services, from_milvus=to != MILVUS)
     lines = [f"{space}: {format_count(stored, 'entry', 'entries')}, complete." for space, stored in entries.items()]
     if not drop:
-        lines.append("Restart with EXHIBIT_MILVUS_URL set." if to == MILVUS else "Restart without EXHIBIT_MILVUS_URL.")
+        lines.append(
+            "Restart Exhibit with EXHIBIT_MILVUS_URL set."
+            if to == MILVUS
+            else "Restart Exhibit without EXHIBIT_MILVUS_URL."
+        )
         lines.append("Then run this command again with --drop to delete the previous index.")
     echo_result({"to": to, "entries": entries}, *lines, as_json=as_json)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 10.0
 """Seconds between two lines of progress if standard error is not a terminal."""
-SKIPPED_HELP = "Output file for skipped URLs and reasons (CSV)."
+SKIPPED_HELP = "Output file (CSV) for skipped URLs and the reasons."
 _MAX_EXAMPLES = 5
 """Maximum number of file names listed for each reason for skipping files."""
 KINDS = click.Choice(["image", "page"])
@@ -55,11 +55,17 @@ KINDS = click.Choice(["image", "page"])
 @click.option(
     "--exclude-host", "without_hosts", multiple=True, metavar="HOST", help="Skip URLs on this host and its subdomains."
 )
-@click.option("--word", "words", multiple=True, metavar="WORD", help="Only rows with this word in the caption or URL.")
-@click.option("--min-width", type=AT_LEAST_1, metavar="PIXELS", help="Minimum width; rows without a width are kept.")
-@click.option("--min-height", type=AT_LEAST_1, metavar="PIXELS", help="Minimum height; rows without a height are kept.")
 @click.option(
-    "--suffix", "suffixes", multiple=True, metavar="SUFFIX", help="Only pictures with this suffix, such as .jpg."
+    "--word", "words", multiple=True, metavar="WORD", help="Import only rows with this word in the caption or URL."
+)
+@click.option(
+    "--min-width", type=AT_LEAST_1, metavar="PIXELS", help="Minimum width; rows without a width are imported."
+)
+@click.option(
+    "--min-height", type=AT_LEAST_1, metavar="PIXELS", help="Minimum height; rows without a height are imported."
+)
+@click.option(
+    "--suffix", "suffixes", multiple=True, metavar="SUFFIX", help="Import only pictures with this suffix, such as .jpg."
 )
 @click.option("--only", type=KINDS, help="Import only URLs of pictures (image) or of pages (page).")
 @click.option("--column", metavar="NAME", default="", help="Table column that contains the URLs. [default: url]")
@@ -129,7 +135,8 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         planning.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
         if not desk.has_workers:
             echo_note(
-                f"No worker is running. Start one: exhibit up; or: exhibit watch run {quote(given['name'])} --wait"
+                f"No worker is running. Start Exhibit (exhibit up), or run: exhibit watch "
+                f"run {quote(given['name'])} --wait"
             )
     if received_signals:
         remainder = (

@@ -27,7 +27,7 @@ key_command = click.Group("key", help="Manage signing keys of owners, and the ma
 )
 @click.option("--master", is_flag=True, help="Replace the master key and re-encrypt all keys.")
 def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> None:
-    """Replace an owner's signing key. Signatures of the previous key stay valid.
+    """Replace an owner's signing key. Signatures made with the previous key stay valid.
 
     With --master, replace the master key, which encrypts all other keys. After an interruption, run the command again.
     Earlier backups of the database require the previous master key.

@@ -52,7 +52,7 @@ model_command = click.Group(
 )
 @click.argument("file", type=EXISTING_FILE)
 @click.option(
-    "--card", type=EXISTING_FILE, help="Description of an ONNX file (TOML); see docs/reference/descriptors.md."
+    "--card", type=EXISTING_FILE, help="Model card for an ONNX file (TOML); see docs/reference/descriptors.md."
 )
 @click.option(
     "--key", default="", metavar="HEX", help="First digits of the author's public key, obtained from the author."
@@ -162,7 +162,13 @@ def _echo_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, .
         *select_fields(model, "licence", "source"),
         *select_fields(card, "terms", "price"),
         ("claimed", f"R@1 {_format_fraction(claimed.first)}, R@10 {_format_fraction(claimed.few)}"),
-        ("photographs", f"{measurement.photos} in {len(measurement.by_edit)} edits among {measurement.references}"),
+        (
+            "photographs",
+            (
+                f"{measurement.photos} in {len(measurement.by_edit)} edits among {measurement.references} "
+                f"reference photographs"
+            ),
+        ),
         ("measured", f"{format_time(measurement.at, desk.zone)}, {measurement.command}"),
     )
     for remark in remarks:
@@ -190,7 +196,7 @@ def _echo_next_step(name: str, comparison: "model_files.Comparison | None") -> N
 
 def _echo_measurement(measurement: "descriptor_models.RecallComparison") -> None:
     added_recall, serving_recall = measurement.recall, measurement.serving_recall
-    edits = f"{len(added_recall.by_edit)} edits among {added_recall.references}"
+    edits = f"{len(added_recall.by_edit)} edits among {added_recall.references} reference photographs"
     echo_text(f"{added_recall.photos} photographs, each in {edits}; {added_recall.pairs} unrelated pairs.")
     click.echo()
     rows = [

@@ -26,8 +26,9 @@ MAX_BLOCKS = 4000
 """Maximum number of the newest blocks of each kind of chain; a list can have at most 1 MiB."""
 QUALIFIED_HELP = "PEM file of certificates for qualified timestamps, from an eIDAS trusted list."
 LIST_NOTE = (
-    "Created by an installation about itself: the keys of its log and owners, the root certificates that it "
-    "configured, and blocks reported by its own nodes. Compare each item with its source before you rely on the list."
+    "Created by the installation that this list describes: the keys of its log and owners, the root "
+    "certificates that it configured, and blocks reported by its own nodes. "
+    "Compare each item with its source before you rely on the list."
 )
 
 

@@ -67,7 +67,7 @@ watch_command = click.Group("watch", help="Manage watches: scheduled crawls of s
 @options.limit_options
 @json_option
 def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> None:
-    """Add a watch with this NAME and one or more sources. It runs for the first time after one interval, or at --at.
+    """Add a watch with this NAME and one or more sources. The watch first runs after one interval, or at --at.
 
     The crawler follows links within the given sites only; pictures may be on any host. Links on pages from
     --list are not followed unless --depth is set. A watch cannot combine web URLs, files, searches and archives.
@@ -170,8 +170,8 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
 
     If Exhibit is running (exhibit up), its workers perform the crawl. Otherwise, add --wait to crawl in this command.
     If a crawl of the watch is in progress, no other crawl is started. With --wait, the command exits with 4 if a web
-    archive could not be read completely, or if a search service has no valid key or no consent to receive copies of
-    works.
+    archive could not be read completely, or if a search service lacks a valid key or your consent to receive copies
+    of works.
     """
     desk = open_desk()
     owner = desk.get_owner(named)
@@ -251,12 +251,15 @@ def _echo_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     """Print the searches that cannot be used, with the commands that make them available."""
     from registry.crawls import search_keys, search_services, watch_settings
 
-    reasons = {"no-key": "{} has no key", "no-consent": "{} has no consent to receive copies of your works"}
+    reasons = {
+        "no-key": "No key is stored for {}",
+        "no-consent": "You have not consented to sending copies of works to {}",
+    }
     services = search_services.load_services(desk.config)
     for name in [name for kind, name in watch_settings.list_sources(watch) if kind == SEARCH and name in services]:
         if obstacle := search_keys.get_obstacle(desk.services, watch.owner, name, services[name]):
             echo_note(
-                f"{reasons[obstacle].format(name)}, so it is not used. To enable it: exhibit api PUT "
+                f"{reasons[obstacle].format(name)}, so the search is not used. To enable it: exhibit api PUT "
                 f"searches/{name}/{REMEDIES[obstacle]}"
             )
 
@@ -270,7 +273,7 @@ def _is_incomplete(crawl: "models.Crawl") -> bool:
     unmatched_pictures = failed_pictures.exclude(backlog.build_settled_filter(jobs.JOBS["match"]))
     if unmatched_count := unmatched_pictures.distinct().count():
         retry_command = "exhibit api POST /operator/failures/match/retry"
-        echo_note(f"Failed: {format_count(unmatched_count, 'picture')} not compared. Retry: {retry_command}")
+        echo_note(f"{format_count(unmatched_count, 'picture')} could not be compared. Retry: {retry_command}")
     if has_failed := crawl.state == models.StepState.FAILED:
         echo_note(f"The crawl failed. List skipped URLs: {_format_refusals_command(crawl)}")
     damaged = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")

@@ -35,7 +35,10 @@ source_options = combine_options(
         "--warc", multiple=True, metavar="FILE", type=EXISTING_FILE, help="Web archive file: WARC, ARC or WACZ."
     ),
     click.option(
-        "--own-site", "own", is_flag=True, help="Treat the sources as your own sites: propose their pictures as works."
+        "--own-site",
+        "own",
+        is_flag=True,
+        help="Treat the sources as your own sites, and propose their pictures as works.",
     ),
     click.option(
         "--queries",
@@ -63,7 +66,11 @@ archive_options = combine_options(
         help="Public web archive to search for captures of --domain.",
     ),
     click.option(
-        "--domain", "domains", multiple=True, metavar="NAME", help="Domain in --archive, including its subdomains."
+        "--domain",
+        "domains",
+        multiple=True,
+        metavar="NAME",
+        help="Domain to search for in --archive, including its subdomains.",
     ),
     click.option("--from", "since", metavar="DATE", help="Date of the earliest capture: 2019, 2019-03 or 2019-03-31."),
     click.option("--to", "until", metavar="DATE", help="Date of the latest capture, in the format of --from."),
@@ -83,10 +90,16 @@ limit_options = combine_options(
     click.option("--visits", type=AT_LEAST_0, metavar="N", help="Maximum automatic captures per day. [default: 1,000]"),
     click.option("--searches", type=AT_LEAST_1, metavar="N", help="Maximum searches per crawl. [default: 50]"),
     click.option(
-        "--max-cost", "money", metavar="AMOUNT", help="Maximum search costs per crawl, such as 5USD; none: no limit."
+        "--max-cost",
+        "money",
+        metavar="AMOUNT",
+        help="Maximum search costs per crawl, such as 5USD, or none for no limit.",
     ),
     click.option(
-        "--max-cost-month", "money_month", metavar="AMOUNT", help="Maximum search costs per month; none: no limit."
+        "--max-cost-month",
+        "money_month",
+        metavar="AMOUNT",
+        help="Maximum search costs per month, or none for no limit.",
     ),
     click.option(
         "--render",
@@ -127,7 +140,7 @@ def parse_works(options: Mapping[str, Any]) -> list[int] | None:
     if text is None or text == "all":
         return text and []
     if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
-        raise WrongUseError(f"{text!r} is not a list of works.", hint="Enter numbers such as 3,7,12, or all.")
+        raise WrongUseError(f"{text!r} is not a list of work numbers.", hint="Enter numbers such as 3,7,12, or all.")
     return [int(number) for number in text.split(",")]
 
 

@@ -71,7 +71,7 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
             )
     else:
         raise WrongUseError(
-            f"{original} is neither a file nor the number of a work.", hint="List works: exhibit api GET works"
+            f"{original} is neither a file nor a work number.", hint="List works: exhibit api GET works"
         )
     echo_result(
         _to_json(explanation, preceding_works), lambda: _echo_explanation(explanation, preceding_works), as_json=as_json

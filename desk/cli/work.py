@@ -76,8 +76,8 @@ def add_works(
 ) -> None:
     """Register picture files, and all pictures in folders, as works.
 
-    A .json file written by `exhibit fingerprint` registers works without their pictures. Matches found by
-    fingerprint alone must be reviewed.
+    A .json file written by `exhibit fingerprint` registers works without their pictures. Matches that are
+    based on fingerprints alone must be reviewed.
 
     If files cannot be registered, the command lists them with the reason, registers the others, and exits with 4. A
     picture that is already registered keeps its work and declaration.
@@ -239,7 +239,7 @@ def _echo_summary(summary: Mapping[str, Any], skipped: Sequence[SkippedFile]) ->
         echo_note(f"  {failure['file']}: not registered ({failure['reason']}). {failure['sentence']}")
     without_file: Sequence[str] = summary["rows_without_file"]
     for file in without_file[:MAX_ROWS]:
-        echo_note(f"  {file}: in the table, but not among the files.")
+        echo_note(f"  {file}: listed in the table, but not among the files.")
     if len(without_file) > MAX_ROWS:
         echo_note(f"  and {format_count(len(without_file) - MAX_ROWS, 'more row')} without a file.")
     if summary["rows_unused"]:

@@ -21,10 +21,11 @@ UtcTime = Annotated[
 ]
 RELATED_DESCRIPTION = (
     "Natural logarithm of the odds that the picture is related to the work, computed from the measurements. The odds "
-    "are not an observed frequency. Null if they were not computed."
+    "are not an observed frequency. Null if the odds were not computed."
 )
 EXPOSURE_DESCRIPTION = (
-    "Natural logarithm of the odds that the picture shows the same exposure, not another one of the same scene."
+    "Natural logarithm of the odds that the picture shows the same exposure as the work, not another "
+    "photograph of the same scene. Null if the odds were not computed."
 )
 FIGURES_DESCRIPTION = "Measurements by name; a value is null if it could not be measured."
 """Descriptions of fields of comparisons."""
@@ -99,12 +100,13 @@ def _get_attribute(row: object, name: str) -> object:
 
 
 class Page(ResponseBody, Generic[T]):
-    """A page of a list, oldest first."""
+    """One page of a list. The oldest items come first."""
 
-    items: list[T] = Field(description="Items of this page.")
+    items: list[T] = Field(description="Items on this page.")
     next: str | None = Field(description="Cursor of the next page; null at the end of the list.", examples=[None])
     last: str = Field(
-        description="Cursor of the last item. Send it later as `cursor` to get newer items.", examples=["after-12"]
+        description="Cursor of the last item on this page. To get newer items later, send it as `cursor`.",
+        examples=["after-12"],
     )
 
 
@@ -112,17 +114,27 @@ class Problem(ResponseBody):
     """An error, as a problem document (RFC 9457)."""
 
     type: str = Field(examples=["about:blank"], description="URI of the problem type; always `about:blank`.")
-    title: str = Field(examples=["Not Found"], description="Standard phrase of the HTTP status.")
+    title: str = Field(examples=["Not Found"], description="Standard reason phrase of the HTTP status code.")
     status: int = Field(examples=[404], description="HTTP status code.")
-    detail: str = Field("", examples=["Studio Example has no work 7."], description="What happened, and why.")
-    hint: str = Field("", description="How to fix the error; empty or absent if unknown.")
-    reason: str = Field("", description="Stable identifier of the reason, such as `quota`, if there is one.")
-    scope: str = Field("", description="Scope that the token lacks, if a permission is missing.")
+    detail: str = Field(
+        "", examples=["Studio Example has no work 7."], description="Explanation of what happened and why."
+    )
+    hint: str = Field("", description="How to fix the error; empty or absent if no fix is known.")
+    reason: str = Field(
+        "",
+        description="Stable identifier of the cause of the error, such as `quota`; empty or absent if there is none.",
+    )
+    scope: str = Field(
+        "",
+        description=(
+            "Scope that the API token needs for this request; empty or absent unless a permission is missing."
+        ),
+    )
     errors: list["InvalidPart"] = Field([], description="Invalid parts of the request.")
 
 
 class InvalidPart(ResponseBody):
     """An invalid part of a request."""
 
-    where: str = Field(examples=["body/new/name"], description="Location of the invalid value.")
-    detail: str = Field(examples=["Field required"], description="What is expected.")
+    where: str = Field(examples=["body/new/name"], description="Location of the invalid value in the request.")
+    detail: str = Field(examples=["Field required"], description="Explanation of why the value is invalid.")

@@ -33,24 +33,35 @@ from registry.notices.claim_check import check_cases
 class CaseWork(ResponseBody):
     """Summary of the work of a case."""
 
-    number: int = Field(description="Number of the work.")
+    number: int = Field(description="Work number.")
     title: str = Field(description="Title of the work.")
-    file: str = Field(alias="source_name", description="Name of the registered file.")
+    file: str = Field(alias="source_name", description="File name of the registered picture.")
 
 
 class CaseSummary(ResponseBody):
     """A case in a list."""
 
-    number: int = Field(examples=[3], description="Number of the case.")
-    work: CaseWork = Field(description="Work that is used.")
-    site: str = Field(alias="party", examples=["shop.example"], description="Site that uses the work.")
+    number: int = Field(examples=[3], description="Case number.")
+    work: CaseWork = Field(description="Work that the found pictures show.")
+    site: str = Field(alias="party", examples=["shop.example"], description="Site on which the pictures were found.")
     decision: str = Field(
-        examples=["open"], description="`open`, `confirmed` (not licensed), `licensed` or `dismissed`."
+        examples=["open"],
+        description=(
+            "Decision on the case: `open` (no decision yet), `confirmed` (not licensed), `licensed` or `dismissed`."
+        ),
     )
-    decided_at: UtcTime | None = Field(description="Time of the decision; null if the case is open.")
-    decided_by: str = Field(description="Member who decided; empty if the licence ledger did.")
+    decided_at: UtcTime | None = Field(
+        description="Time at which the case was last decided or reopened; null if it has never been decided."
+    )
+    decided_by: str = Field(
+        description=(
+            "Member who last decided or reopened the case, or `licence ledger`; empty if it has never been decided."
+        )
+    )
     reason: str = Field(description="Reason for the decision.")
-    demonstration: bool = Field(description="Whether the case was confirmed for a demonstration, without a review.")
+    demonstration: bool = Field(
+        description="Whether the case was confirmed only for a demonstration, without a review."
+    )
     needs_review: bool = Field(alias="is_pending", description="Whether the case needs a review.")
     is_related: bool = Field(
         alias="is_related",
@@ -62,26 +73,39 @@ class CaseSummary(ResponseBody):
     )
     assigned_to: int | None = Field(
         alias="assigned_to_id",
-        description="Member to whom the case is assigned (`person` of the member); null if unassigned.",
+        description=(
+            "Number of the member to whom the case is assigned (`person` of the member); null if the case is "
+            "unassigned."
+        ),
         examples=[7],
     )
     agency: str = Field(
-        description="Agency most recently asked whether it sold a licence; empty if none was.", examples=[""]
+        description=(
+            "Picture agency that was most recently asked whether it sold a licence; empty if no agency was asked."
+        ),
+        examples=[""],
     )
     agency_asked_at: UtcTime | None = Field(
         alias="asked_at",
-        description="Time at which the agency was asked, while its reply is pending. Notices are blocked meanwhile.",
+        description=(
+            "Time at which the agency was asked; null unless its reply is pending. Until the reply is recorded, "
+            "notices about the case are blocked."
+        ),
     )
     pages: int = Field(
         alias="places",
-        description="Number of pages with a found picture, counted once for each picture on the page.",
+        description=(
+            "Number of pages with found pictures. A page with several found pictures is counted once for each of them."
+        ),
         examples=[2],
     )
     page_status: str = Field(
         alias="standing",
         description=(
-            "Result of the latest visits: `online`, `hidden` (file online but not shown), `changed`, `unseen` "
-            "(could not be visited), or `removed` if the picture was removed from all pages."
+            "State of the found pictures at the latest visits: `online`, `hidden` (the file exists, but the page "
+            "does not show it), `changed` (the URL of the picture returns a different file), `unseen` (the page "
+            "could not be visited) or `removed` (removed from all pages). If the states of the pages differ, the "
+            "first of these values that applies to any page is returned."
         ),
     )
 
@@ -92,9 +116,9 @@ class Calibration(ResponseBody):
     name: str = Field(description="Name of the calibration.")
     digest: Hex
     false_alarms_in_a_million_at_most: int = Field(
-        description="Maximum false alarms per million pictures (upper bound at 95% confidence)."
+        description="Upper bound on the number of false alarms per million pictures, at 95% confidence."
     )
-    photographs: int = Field(description="Number of photographs with which the bound was measured.")
+    photographs: int = Field(description="Number of photographs that were used to measure the bound on false alarms.")
 
     @classmethod
     def from_match(cls, match: models.Match) -> Self | None:
@@ -113,12 +137,15 @@ class Use(ResponseBody):
     page_url: str = Field(alias="sighting.page_url", description="URL of the page.")
     image_url: str = Field(alias="sighting.image_url", description="URL of the picture.")
     first_seen: UtcTime | None = Field(
-        description="Time of the first sighting; null if the web archive gives no time.", examples=[EXAMPLE_TIME]
+        description="Time of the first sighting; null if a web archive gives no exact time.", examples=[EXAMPLE_TIME]
     )
     last_seen: UtcTime | None = Field(examples=[EXAMPLE_TIME], description="Time of the latest sighting.")
     period: str = Field(
         alias="sighting.period",
-        description="Period of the sighting, such as `2016-01`, if a web archive gives a period instead of a time.",
+        description=(
+            "Period of the sighting, such as `2016-01`, if a web archive gives a period instead of a time; empty "
+            "otherwise."
+        ),
         examples=[""],
     )
     picture: Hex = Field(alias="sighting.picture.digest", description="Digest of the found picture.")
@@ -127,19 +154,23 @@ class Use(ResponseBody):
         description="Whether the file is truncated or damaged; null if unknown.",
     )
     comparison: int = Field(
-        alias="match_id", description="Number of the comparison, used to get its drawings.", examples=[97]
+        alias="match_id",
+        description="Comparison number, with which drawings of the comparison can be requested.",
+        examples=[97],
     )
     match: str = Field(
         alias="match.decision",
-        description="`certain`, `review` (possible match) or `related` (related picture).",
+        description="Result of the comparison: `certain`, `review` (possible match) or `related` (related picture).",
         examples=["certain"],
     )
     by_fingerprints: bool = Field(
-        description="Whether only fingerprints were compared, because the file of the work's picture is not stored "
-        "here."
+        description=(
+            "Whether only fingerprints were compared, because the file of the registered picture is not stored "
+            "in this installation."
+        )
     )
     licence: int | None = Field(
-        alias="licence.number", description="Number of the licence that covers the use; null if none does."
+        alias="licence.number", description="Licence number; null if no licence covers the use."
     )
     hamming: int = Field(alias="match.hamming", description="Hamming distance of the perceptual hashes, in bits.")
     inliers: int = Field(alias="match.inliers", description="Number of matching keypoints that fit the alignment.")
@@ -155,9 +186,12 @@ class Use(ResponseBody):
         alias="match.rotation", description="Rotation of the found picture in degrees, counterclockwise."
     )
     probability: float | None = Field(
-        alias="match.probability", description="Probability that the match is correct; null if it is not calibrated."
+        alias="match.probability",
+        description="Probability that the match is correct; null if the probability is not calibrated.",
     )
-    calibration: Calibration | None = Field(description="Calibration of the probability; null if there is none.")
+    calibration: Calibration | None = Field(
+        description="Calibration of the probability; null if the probability is not calibrated."
+    )
 
     @staticmethod
     def resolve_by_fingerprints(row: models.CaseSighting) -> bool:
@@ -198,16 +232,19 @@ class Capture(ResponseBody):
     page_url: str = Field(
         alias="sighting.page_url", examples=["https://shop.example/42"], description="URL of the page."
     )
-    number: int = Field(description="Number of the visit to this page, starting with 1.", examples=[1])
+    number: int = Field(description="Sequence number of the visit to this page, starting with 1.", examples=[1])
     files: list[str] = Field(examples=[["page.png"]], description="Names of the recorded files.")
-    state: str = Field(description="`todo` (pending), `doing` (running), `done` or `failed`.")
+    state: str = Field(description="State of the visit: `todo` (pending), `doing` (running), `done` or `failed`.")
     method: str = Field(description="Method of the visit: `browser`, or `plain` for HTTP requests without a browser.")
-    outcome: str = Field(description="Stable identifier of the result.")
+    outcome: str = Field(description="Stable identifier of the result of the visit, such as `captured` or `page-gone`.")
     page_status: str = Field(
-        description="State of the picture on the page: `online`, `hidden`, `changed`, `unseen` "
-        "or `removed`; empty if unknown."
+        description=(
+            "State of the picture on the page: `online`, `hidden` (the file exists, but the page does not show "
+            "it), `changed` (the URL of the picture returns a different file), `unseen` (the page could not be "
+            "visited) or `removed`; empty until the visit is done."
+        )
     )
-    sentence: str = Field(description="Description of the result.")
+    sentence: str = Field(description="Description of the result of the visit.")
     finished_at: UtcTime | None = Field(description="Time at which the visit ended; null until then.")
     next_visit_at: UtcTime | None = Field(
         alias="next_at", description="Time of the next visit; null if none is planned."
@@ -251,10 +288,12 @@ class Case(CaseSummary):
 class AlsoShown(ResponseBody):
     """Another work of the owner that a found picture shows."""
 
-    number: int = Field(examples=[12], description="Number of the work.")
+    number: int = Field(examples=[12], description="Work number.")
     title: str = Field(description="Title of the work.")
-    file: str = Field(description="Name of the registered file.")
-    decision: str = Field(description="`certain` or `review`.", examples=["certain"])
+    file: str = Field(description="File name of the registered picture.")
+    decision: str = Field(
+        description="Result of the comparison: `certain` or `review` (possible match).", examples=["certain"]
+    )
 
 
 class ThirdPartyStatement(ResponseBody):
@@ -262,17 +301,28 @@ class ThirdPartyStatement(ResponseBody):
 
     page_url: str = Field(examples=["https://shop.example/42"], description="URL of the page.")
     image_url: str = Field(description="URL of the picture.")
-    kind: SourceStatementKind = Field(description="Source and type of the statement.", examples=["archive-captured"])
+    kind: SourceStatementKind = Field(
+        description=(
+            "Source and type of the statement: publication date given by the page (`page-published`), a feed "
+            "(`feed-published`) or a search (`search-published`); time at which a search saw the picture "
+            "(`search-saw`); time of a record in an imported archive (`archive-recorded`); or a capture by a web "
+            "archive, or its absence (`archive-captured`)."
+        ),
+        examples=["archive-captured"],
+    )
     source: str = Field(description="Name of the source; empty if `kind` identifies it.", examples=["Internet Archive"])
     subject: str = Field(description="Subject of the statement: `picture` or `page`.", examples=["picture"])
     stated_time: str = Field(
         description="Stated time in ISO 8601, with the precision of the source; empty if the source gives no time.",
         examples=["2019-03-03T10:15:57Z"],
     )
-    url: str = Field(description="URL where the statement can be checked; empty if there is none.")
+    url: str = Field(description="URL at which the statement can be checked; empty if there is no such URL.")
     received_at: UtcTime = Field(description="Time at which Exhibit received the statement.", examples=[EXAMPLE_TIME])
     is_same_picture: bool | None = Field(
-        description="Whether the statement concerns a picture with the same bytes; null if this cannot be determined."
+        description=(
+            "Whether the statement concerns a picture with the same bytes as the found picture; null if this "
+            "cannot be determined."
+        )
     )
 
     @classmethod
@@ -307,8 +357,8 @@ class CaseDetails(Case):
     third_party_statements: list[ThirdPartyStatement] = Field(
         description="Statements by third parties about when the pictures or pages existed."
     )
-    claim_checks: list[ClaimCheck] = Field(description="Facts that may weaken the claim.")
-    captures: list[Capture] = Field(description="Visits recorded as evidence.")
+    claim_checks: list[ClaimCheck] = Field(description="Claim check of the case: facts that may weaken the claim.")
+    captures: list[Capture] = Field(description="Visits to pages of the case that were recorded as evidence.")
     history: list[CaseEvent] = Field(description="Events of the case, oldest first.")
 
     @staticmethod
@@ -333,12 +383,12 @@ class CaseDetails(Case):
 class LicenceFit(ResponseBody):
     """Extent to which a licence covers a case."""
 
-    licence: int = Field(alias="licence.number", examples=[2], description="Number of the licence.")
+    licence: int = Field(alias="licence.number", examples=[2], description="Licence number.")
     covered_pages: int = Field(alias="covered", description="Number of pages of the case that the licence covers.")
     pages: int = Field(alias="of", description="Number of pages of the case.", examples=[3])
     reason: str = Field(
         alias="why_not",
-        description="Reason why the licence does not cover the other pages.",
+        description="Reason why the licence does not cover the other pages; empty if it covers all pages.",
         examples=["is for other.example"],
     )
 
@@ -346,14 +396,14 @@ class LicenceFit(ResponseBody):
 class LicenceFits(ResponseBody):
     """Licences that may cover a case, most likely first."""
 
-    licences: list[LicenceFit] = Field(description="Licences and the pages that they cover.")
+    licences: list[LicenceFit] = Field(description="Licences, each with the number of pages that it covers.")
 
 
 class DecisionResult(ResponseBody):
     """Result of a decision for one case."""
 
     applied: bool = Field(
-        description="Whether the decision was applied; false if another member decided first.",
+        description="Whether the decision was applied; false if another member decided the case first.",
         examples=[True],
     )
     case: CaseSummary = Field(description="The case after the decision.")
@@ -363,23 +413,27 @@ class DecisionResults(ResponseBody):
     """Result of a decision on several cases."""
 
     remaining: int = Field(description="Number of cases that still need a review.", examples=[12])
-    outcomes: list[DecisionResult] = Field(description="Results, one for each case.")
+    outcomes: list[DecisionResult] = Field(description="Results of the decision, one for each case.")
 
 
 class AssignmentChange(ResponseBody):
     """Change of the member to whom a case is assigned. Members are identified by `person`."""
 
-    case: int = Field(examples=[3], description="Number of the case.")
+    case: int = Field(examples=[3], description="Case number.")
     before: int | None = Field(
-        description="Member assigned before, to undo the change; null if unassigned.", examples=[None]
+        description=(
+            "Previously assigned member; null if the case was unassigned. Assign the case to this member to undo "
+            "the change."
+        ),
+        examples=[None],
     )
-    after: int | None = Field(examples=[7], description="Member now assigned; null if unassigned.")
+    after: int | None = Field(examples=[7], description="Newly assigned member; null if the case is now unassigned.")
 
 
 class Assignments(ResponseBody):
     """Changed assignments. Cases that were already assigned to the member are omitted."""
 
-    changes: list[AssignmentChange] = Field(description="Changes, one for each case.")
+    changes: list[AssignmentChange] = Field(description="Changed assignments, one for each case.")
 
 
 def prefetch_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:
@@ -392,4 +446,6 @@ def prefetch_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:
 class PasskeyChallenge(ResponseBody):
     """Challenge for a passkey to sign."""
 
-    public_key: dict[str, Any] = Field(description="Argument `publicKey` of `navigator.credentials.get`, as JSON.")
+    public_key: dict[str, Any] = Field(
+        description="Value to pass as `publicKey` to `navigator.credentials.get`, as JSON."
+    )

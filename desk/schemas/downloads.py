@@ -20,8 +20,8 @@ CASES_PREFETCH = Prefetch("bundles", models.Bundle.objects.select_related("case"
 class Deposit(ResponseBody):
     """A deposit record: a sealed, logged record of the declaration of a work. It is not an official registration."""
 
-    work: int = Field(alias="work.number", description="Number of the work.")
-    number: int = Field(description="Number of the deposit record.")
+    work: int = Field(alias="work.number", description="Work number.")
+    number: int = Field(description="Deposit record number.")
     seal: Hex = Field(alias="seal_digest", description="Digest of the sealed record.")
     sealed_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the record was sealed.")
     created_by: str = Field(alias="made_by", description="Member who created the record.")
@@ -41,35 +41,43 @@ def _parse_request(row: models.Report) -> "scopes.ReportRequest":
 class Scope(ResponseBody):
     """Works and cases that a report lists."""
 
-    watch: str = Field(description="Name of a watch; all watches if empty.")
-    works: list[int] = Field(description="Numbers of works; all works if empty.")
+    watch: str = Field(description="Name of the watch to which the report is limited; all watches if empty.")
+    works: list[int] = Field(description="Work numbers to which the report is limited; all works if empty.")
     all_works: bool = Field(alias="every_work", description="Whether works without matches are listed too.")
     decisions: list[str] = Field(
         examples=[["open", "confirmed", "licensed"]], description="Decisions of the listed cases."
     )
     start_date: str = Field(
-        alias="first", examples=["2026-11-01"], description="First day of the period; empty if unlimited."
+        alias="first",
+        examples=["2026-11-01"],
+        description="First day of the period that the report covers; empty if the period has no start.",
     )
     end_date: str = Field(
-        alias="last", examples=["2026-11-30"], description="Last day of the period; empty if unlimited."
+        alias="last",
+        examples=["2026-11-30"],
+        description="Last day of the period that the report covers; empty if the period has no end.",
     )
 
 
 class Report(ResponseBody):
     """A report and the names of its files."""
 
-    number: int = Field(examples=[1], description="Number of the report.")
+    number: int = Field(examples=[1], description="Report number.")
     title: str = Field(examples=["November"], description="Title of the report.")
-    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
-    error: str = Field(description="Reason for the failure; empty if there was none.")
-    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the request.")
+    state: str = Field(
+        examples=["done"], description="State of the report: `todo` (pending), `doing` (running), `done` or `failed`."
+    )
+    error: str = Field(description="Reason why the report could not be generated; empty if there was no error.")
+    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the report was requested.")
     scope: Scope = Field(description="Works and cases that the report lists.")
     formats: list[str] = Field(examples=[["pdf", "csv"]], description="File formats: `pdf`, `csv`, `xlsx` or `json`.")
     languages: list[str] = Field(
         description="Languages of the PDFs; the installation's languages if empty.", examples=[["en"]]
     )
-    volumes: int = Field(description="Number of volumes of each file.")
-    files: list[str] = Field(examples=[["studio-example-report-1.pdf"]], description="Names of the files.")
+    volumes: int = Field(description="Number of volumes into which each file is divided.")
+    files: list[str] = Field(
+        examples=[["studio-example-report-1.pdf"]], description="Names of the files of the report."
+    )
 
     @staticmethod
     def resolve_title(row: models.Report) -> object:
@@ -118,17 +126,24 @@ class ListedPackage(ResponseBody):
 class Package(ResponseBody):
     """Bundles of several cases as one ZIP, with printable copies as PDFs."""
 
-    number: int = Field(examples=[1], description="Number of the package.")
+    number: int = Field(examples=[1], description="Package number.")
     recipient: str = Field(
-        examples=["court"], description="`court` or `other-side`. A copy for the other side withholds originals."
+        examples=["court"],
+        description=(
+            "Recipient of the package: `court` or `other-side`. Original files are withheld from the other side."
+        ),
     )
-    reason: str = Field(description="Reason for withholding originals; empty if they are included.")
+    reason: str = Field(description="Reason why original files are withheld; empty if they are included.")
     requested_by: str = Field(alias="asked_by", description="Member who requested the package.")
-    cases: list[int] = Field(examples=[[3]], description="Numbers of the cases.")
-    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
-    error: str = Field(description="Reason for the failure; empty if there was none.")
-    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the request.")
-    generated_at: UtcTime | None = Field(alias="made_at", description="Time at which the files were generated.")
+    cases: list[int] = Field(examples=[[3]], description="Case numbers.")
+    state: str = Field(
+        examples=["done"], description="State of the package: `todo` (pending), `doing` (running), `done` or `failed`."
+    )
+    error: str = Field(description="Reason why the package could not be generated; empty if there was no error.")
+    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the package was requested.")
+    generated_at: UtcTime | None = Field(
+        alias="made_at", description="Time at which the files were generated; null until then."
+    )
     expires_at: UtcTime | None = Field(
         description="Time at which the files are deleted; null until they are generated."
     )
@@ -157,22 +172,25 @@ class Package(ResponseBody):
 class Link(ResponseBody):
     """A download link to a package or a report, for people without an account."""
 
-    number: int = Field(examples=[1], description="Number of the link.")
-    package: int | None = Field(alias="package.number", description="Number of the package; null for a report.")
+    number: int = Field(examples=[1], description="Link number.")
+    package: int | None = Field(alias="package.number", description="Package number; null if the link is for a report.")
     report: int | None = Field(
-        alias="report.number", examples=[1], description="Number of the report; null for a package."
+        alias="report.number", examples=[1], description="Report number; null if the link is for a package."
     )
-    note: str = Field(examples=["For the court clerk"], description="Note for members.")
+    note: str = Field(examples=["For the court clerk"], description="Note about the link, for members.")
     has_password: bool = Field(description="Whether the download requires a password.")
     created_by: str = Field(alias="made_by", description="Member who created the link.")
-    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of creation.")
+    created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the link was created.")
     expires_at: UtcTime = Field(examples=["2026-11-27T12:00:00.000000Z"], description="Time at which the link expires.")
-    revoked_at: UtcTime | None = Field(description="Time at which the link was revoked; null if it was not.")
+    revoked_at: UtcTime | None = Field(description="Time at which the link was revoked; null if it was not revoked.")
     is_valid: bool = Field(
-        description="Whether the link works. It stops working if it expires, is revoked, or its file is deleted."
+        description=(
+            "Whether the link can be used. It can no longer be used when it has expired, was revoked, or its "
+            "files were deleted."
+        )
     )
     downloads: int = Field(description="Number of downloads.")
-    last_used_at: UtcTime | None = Field(description="Time of the latest download; null if there was none.")
+    last_used_at: UtcTime | None = Field(description="Time of the latest download; null if the link was never used.")
 
     @staticmethod
     def resolve_has_password(row: models.DownloadLink) -> bool:
@@ -184,4 +202,4 @@ class Link(ResponseBody):
 class LinkWithUrl(Link):
     """A download link with its URL, which is returned only once."""
 
-    url: str = Field(alias="address", examples=["https://exhibit.example/d/…"], description="URL of the download.")
+    url: str = Field(alias="address", examples=["https://exhibit.example/d/…"], description="Download URL.")

@@ -26,14 +26,22 @@ class Receipt(ResponseBody):
     )
     service: str = Field(alias="name", description="Name of the timestamp service.")
     development: bool = Field(description="Whether the service is a test service without legal weight.")
-    state: str = Field(description="`asked` (requested), `pending` or `complete`.", examples=["complete"])
-    subject: str = Field(
-        description="Object that was timestamped: the `manifest`, or the log `checkpoint` that includes it."
+    state: str = Field(
+        description="State of the receipt: `asked` (requested), `pending` (received, but incomplete) or `complete`.",
+        examples=["complete"],
     )
-    time: UtcTime | None = Field(description="Time that the receipt proves; null while it is incomplete.")
+    subject: str = Field(
+        description=(
+            "Object that was timestamped: `manifest` (list of the sealed files) or `checkpoint` (checkpoint of "
+            "the log that includes the object)."
+        )
+    )
+    time: UtcTime | None = Field(description="Time that the receipt proves; null until the receipt is complete.")
     qualified_as_of: str | None = Field(
-        description="Date of the operator's trusted list that names the timestamp service as qualified; null if "
-        "none does."
+        description=(
+            "Date of the operator's trusted list that names the timestamp service as qualified; null if no "
+            "trusted list names it."
+        )
     )
 
     @staticmethod
@@ -44,7 +52,13 @@ class Receipt(ResponseBody):
 class Manifest(ResponseBody):
     """Content credentials (C2PA) in a picture file. They contain claims by the signer, which are not verified."""
 
-    status: str = Field(alias="standing", description="`none`, `unreadable`, `invalid` or `valid`.", examples=["valid"])
+    status: str = Field(
+        alias="standing",
+        description=(
+            "Status of the content credentials: `none` (the file has none), `unreadable`, `invalid` or `valid`."
+        ),
+        examples=["valid"],
+    )
     signer: str = Field(
         description="Name in the signer's certificate. The certificate is not checked against a trust list."
     )
@@ -52,7 +66,7 @@ class Manifest(ResponseBody):
     generator: str = Field(description="Software that wrote the manifest.")
     title: str = Field(description="Title in the manifest.")
     actions: list[str] = Field(
-        description="Recorded actions, each with its digital source type in parentheses.",
+        description="Actions recorded in the manifest, each with its digital source type in parentheses.",
         examples=[["c2pa.created (digitalCapture)"]],
     )
     problems: list[str] = Field(description="Reasons why the manifest is invalid or unreadable.")
@@ -68,13 +82,14 @@ class MetadataIssue(ResponseBody):
     )
     reason: str = Field(
         description=(
-            "`damaged`, `encoding` (unknown character set), `long` (truncated), `conflict` "
-            "(contradicts another block), or another identifier if the file could not be read."
+            "Stable identifier of the problem: `damaged`, `encoding` (unknown character set), `long` (truncated "
+            "because it is too long), `conflict` (contradicts another block), or another identifier if the file "
+            "could not be read."
         ),
         examples=["encoding"],
     )
     field: str = Field(description="Name of the field; empty if it is unknown.", examples=["author"])
-    text: str = Field(description="Value, with U+FFFD in place of unreadable characters.")
+    text: str = Field(description="Value of the field, with U+FFFD in place of unreadable characters.")
     sentence: str = Field(description="Description of the problem.")
 
     resolve_sentence = staticmethod(metadata_problems.describe_problem)
@@ -101,7 +116,7 @@ class FileStatement(ResponseBody):
         )
     )
     problems: list[MetadataIssue] = Field(
-        alias="metadata.problems", description="Values that are not used, with the reasons."
+        alias="metadata.problems", description="Metadata values that are not used, with the reasons."
     )
     manifest: Manifest | None = Field(
         description="Content credentials; null if the optional component `c2pa` is not installed."
@@ -115,10 +130,12 @@ class FileStatement(ResponseBody):
 class BundleSummary(ResponseBody):
     """A bundle in a list."""
 
-    case: int = Field(alias="case.number", description="Number of the case.")
-    number: int = Field(description="Number of the bundle.")
-    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
-    error: str = Field(description="Reason for the failure; empty if there was none.")
+    case: int = Field(alias="case.number", description="Case number.")
+    number: int = Field(description="Bundle number.")
+    state: str = Field(
+        examples=["done"], description="State of the bundle: `todo` (pending), `doing` (running), `done` or `failed`."
+    )
+    error: str = Field(description="Reason why the bundle could not be sealed; empty if there was no error.")
     seal: Hex | None = Field(alias="seal_digest", description="Digest of the seal; null until the bundle is sealed.")
     sealed_at: UtcTime | None = Field(description="Time at which the bundle was sealed; null until then.")
 
@@ -128,7 +145,10 @@ class TimestampCounts(ResponseBody):
 
     complete: int = Field(description="Number of services with a complete receipt.")
     requested: int = Field(alias="asked", description="Number of services to which a request was sent.")
-    required: int = Field(alias="needed", description="Number of services required for a timestamped bundle.")
+    required: int = Field(
+        alias="needed",
+        description="Number of services whose complete receipts are required before a bundle counts as timestamped.",
+    )
 
 
 class Bundle(BundleSummary):
@@ -164,14 +184,14 @@ class LogCheckpoint(ResponseBody):
     """A signed checkpoint of the log."""
 
     origin: str = Field(examples=["exhibit.example/log"], description="Name of the log.")
-    size: int = Field(description="Number of entries.")
+    size: int = Field(description="Number of log entries that the checkpoint covers.")
     checkpoint: str = Field(alias="note", description="Checkpoint as a C2SP signed note.")
 
 
 class Inclusion(LogCheckpoint):
     """Proof that an entry is in the log (RFC 9162, section 2.1.3), without the content of the entry."""
 
-    sequence: int = Field(description="Number of the entry.")
+    sequence: int = Field(description="Sequence number of the entry in the log.")
     type: str = Field(description="Type of the entry.")
     time: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the entry was written.")
     commitment: Hex = Field(description="Salted SHA-256 commitment to the content.")

@@ -15,15 +15,23 @@ Effect = Literal["reopened", "licensed", "decided", "partly"]
 class Licence(ResponseBody):
     """A licence for a site: a domain, URLs that match a pattern, or an account."""
 
-    number: int = Field(description="Number of the licence.")
+    number: int = Field(description="Licence number.")
     licensee: str = Field(examples=["Example Shop Ltd"], description="Person or organisation that holds the licence.")
-    works: list[int] = Field(description="Numbers of the licensed works; all works if empty.")
-    domain: str = Field(examples=["shop.example"], description="Domain; its subdomains are included.")
-    url_pattern: str = Field(description="URL pattern; `*` matches any characters.")
+    works: list[int] = Field(description="Work numbers; the licence covers all works if the list is empty.")
+    domain: str = Field(
+        examples=["shop.example"],
+        description=(
+            "Domain to which the licence applies, including its subdomains; if `account` is set, the domain of "
+            "the platform."
+        ),
+    )
+    url_pattern: str = Field(description="Pattern of the URLs at which use is permitted; `*` matches any characters.")
     account: str = Field(description="Account on the platform given in `domain`.")
-    territories: list[str] = Field(description="Country codes (ISO 3166-1 alpha-2); all countries if empty.")
-    valid_from: date | None = Field(description="First day; null if unlimited.")
-    valid_until: date | None = Field(description="Last day; null if unlimited.")
+    territories: list[str] = Field(
+        description="Countries in which use is permitted (ISO 3166-1 alpha-2 codes); all countries if empty."
+    )
+    valid_from: date | None = Field(description="First day of the licence; null if it has no start date.")
+    valid_until: date | None = Field(description="Last day of the licence; null if it has no end date.")
     reason: str = Field(description="Note about the licence.")
     reseller: str = Field(description="Agency that sold the licence; empty if the owner sold it.", examples=["Alamy"])
     invoice: str = Field(description="Invoice number.", examples=["R-2026-17"])
@@ -43,9 +51,9 @@ class ImportedLicences(ResponseBody):
     )
     encoding: str = Field(description="Encoding of the CSV table; empty for a workbook.", examples=["utf-8"])
     is_likely: bool = Field(description="Whether the encoding is a guess. If so, check names with non-English letters.")
-    columns: list[NamedColumn] = Field(description="Meaning of each column.")
+    columns: list[NamedColumn] = Field(description="Table headings and their meanings.")
     columns_chosen_by: str = Field(
-        description="Member who chose the column mapping; empty if all headings are known.",
+        description="Member who chose the column mapping; empty if all headings were recognised.",
         examples=[""],
     )
     skipped_rows: list[SkippedRow] = Field(description="Invalid rows that were skipped.")
@@ -57,14 +65,15 @@ class ImportedLicences(ResponseBody):
 class AffectedCase(ResponseBody):
     """A case whose decision the licences would affect."""
 
-    number: int = Field(examples=[3], description="Number of the case.")
-    site: str = Field(alias="party", examples=["shop.example"], description="Site that uses the work.")
-    decision: str = Field(description="Current decision.", examples=["open"])
+    number: int = Field(examples=[3], description="Case number.")
+    site: str = Field(alias="party", examples=["shop.example"], description="Site on which the pictures were found.")
+    decision: str = Field(description="Current decision on the case.", examples=["open"])
     effect: Effect = Field(
         examples=["licensed"],
         description=(
-            "`reopened`, `licensed`, `decided` (decided by a member and unchanged) or `partly` (only some uses "
-            "covered)."
+            "Effect on the case: `reopened` (no longer licensed), `licensed` (becomes licensed), `decided` "
+            "(decided by a member; the decision does not change) or `partly` (only some uses are covered; the "
+            "case stays open)."
         ),
     )
 
@@ -73,11 +82,17 @@ class LicencePreview(ResponseBody):
     """Preview of the effect of licences on cases. Nothing was changed."""
 
     licensed: int = Field(description="Number of open cases that would become licensed.", examples=[41])
-    partly: int = Field(description="Number of open cases with only some uses covered; they would stay open.")
-    decided: int = Field(description="Number of cases with another decision by a member; they would not change.")
+    partly: int = Field(
+        description="Number of open cases in which only some uses are covered; these cases would stay open."
+    )
+    decided: int = Field(
+        description="Number of cases for which a member made another decision; these decisions would not change."
+    )
     reopened: int = Field(description="Number of cases licensed by the ledger that would be reopened.")
     checked: int = Field(alias="looked_at", description="Number of cases checked in this request.", examples=[20_000])
-    cases: list[AffectedCase] = Field(description="First affected cases, most important first.")
+    cases: list[AffectedCase] = Field(
+        description="Affected cases, most important first. The list contains only the first cases."
+    )
     next: int | None = Field(
         alias="after", description="Value of `after` for the next request; null if all cases were checked."
     )

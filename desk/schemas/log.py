@@ -16,7 +16,7 @@ class Checkpoint(ResponseBody):
     """A signed checkpoint of a log."""
 
     origin: str = Field(description="Name of the log.")
-    size: int = Field(description="Number of entries.")
+    size: int = Field(description="Number of log entries that the checkpoint covers.")
     signed_at: UtcTime = Field(alias="made_at", description="Time of the signature.")
     root: HexBytes = Field(description="Root hash, hexadecimal.")
 
@@ -24,7 +24,7 @@ class Checkpoint(ResponseBody):
 class Entry(ResponseBody):
     """A log entry with its content, unless it was erased."""
 
-    sequence: int = Field(description="Number of the entry.")
+    sequence: int = Field(description="Sequence number of the entry in the log.")
     type: str = Field(description="Type of the entry.")
     time: UtcTime = Field(description="Time at which the entry was written.")
     commitment: HexBytes = Field(description="Salted SHA-256 commitment, hexadecimal.")
@@ -46,7 +46,7 @@ class TimestampService(ResponseBody):
     kind: str = Field(description="Type of the service: `rfc3161`, `opentimestamps`, `evm` or `witness` (log witness).")
     name: str = Field(description="Name of the service.")
     development: bool = Field(description="Whether the service is a test service without legal weight.")
-    configured: bool = Field(description="Whether the service is configured now.")
+    configured: bool = Field(description="Whether the service is currently configured.")
     last_response_at: UtcTime | None = Field(
         alias="answered_at", description="Time of the latest response; null if there was none."
     )
@@ -69,10 +69,10 @@ class Key(ResponseBody):
     public: HexBytes = Field(alias="public_key", description="Public key, hexadecimal.")
     holder: str = Field(description="Holder of the private key: `owner` or `operator`.")
     name: str = Field(description="Name of the device; empty for other keys.")
-    state: str = Field(description="`in use`, `retired` or `revoked`.")
-    created_at: UtcTime = Field(description="Time of creation.")
-    retired_at: UtcTime | None = Field(description="Time at which the key was retired; null if it was not.")
-    revoked_at: UtcTime | None = Field(description="Time at which the key was revoked; null if it was not.")
+    state: str = Field(description="State of the key: `in use`, `retired` or `revoked`.")
+    created_at: UtcTime = Field(description="Time at which the key was created.")
+    retired_at: UtcTime | None = Field(description="Time at which the key was retired; null if it was not retired.")
+    revoked_at: UtcTime | None = Field(description="Time at which the key was revoked; null if it was not revoked.")
     revoked_reason: str = Field(description="Reason for the revocation; empty if the key was not revoked.")
 
     @staticmethod
@@ -96,8 +96,8 @@ class Fork(ResponseBody):
     """Two checkpoints of one log that contradict each other."""
 
     log: str = Field(description="Public key of the log.")
-    known: str = Field(description="Smaller checkpoint, or the first of two with the same size.")
-    other: str = Field(description="Larger checkpoint, or the second of two with the same size.")
+    known: str = Field(description="Smaller checkpoint, or the first of two checkpoints of the same size.")
+    other: str = Field(description="Larger checkpoint, or the second of two checkpoints of the same size.")
     path: list[str] = Field(description="Hashes of the proof, hexadecimal; empty for checkpoints of the same size.")
 
 
@@ -113,20 +113,24 @@ class Partner(ResponseBody):
 
     name: str = Field(description="Name of the partner.")
     url: str = Field(description="URL of the partner.")
-    log: str = Field(alias="log_key", description="Public key of its log.")
-    witness: str = Field(alias="witness_key", description="Public key of its log witness.")
+    log: str = Field(alias="log_key", description="Public key of the log of the partner.")
+    witness: str = Field(alias="witness_key", description="Public key of the log witness of the partner.")
     created_at: UtcTime = Field(alias="made_at", description="Time at which the partner was added.")
-    revoked_at: UtcTime | None = Field(description="Time at which the partner was revoked; null if it was not.")
+    revoked_at: UtcTime | None = Field(description="Time at which the partner was revoked; null if it was not revoked.")
     reason: str = Field(description="Reason for the revocation; empty if the partner was not revoked.")
     checked_at: UtcTime | None = Field(
-        alias="looked_at", description="Time of the latest check of its log; null if there was none."
+        alias="looked_at",
+        description="Time of the latest check of the log of the partner; null if it has not been checked.",
     )
-    problem: str = Field(alias="fault", description="Problem with its log; empty if there is none.")
+    problem: str = Field(alias="fault", description="Problem with the log of the partner; empty if there is none.")
     requests_visits: bool = Field(
-        alias="captures", description="Whether the partner is asked to visit the same page for each capture."
+        alias="captures",
+        description="Whether this installation asks the partner to visit the same page for each capture.",
     )
-    daily_visits: int = Field(alias="visits", description="Maximum number of visits that it may request per day.")
-    has_fork: bool = Field(description="Whether its log has signed contradictory checkpoints.")
+    daily_visits: int = Field(
+        alias="visits", description="Maximum number of visits that the partner may request per day."
+    )
+    has_fork: bool = Field(description="Whether the log of the partner has signed contradictory checkpoints.")
 
     @staticmethod
     def resolve_has_fork(row: models.Partner) -> bool:
@@ -134,33 +138,40 @@ class Partner(ResponseBody):
 
 
 class Agreement(ResponseBody):
-    """Permission for a partner to run blind searches here."""
+    """Permission for a partner to run blind searches in this installation."""
 
-    number: int = Field(alias="pk", description="Number of the agreement.")
+    number: int = Field(alias="pk", description="Agreement number.")
     partner: str = Field(alias="partner.name", description="Name of the partner.")
     fields: list[str] = Field(
-        alias="fields", description="Data that is returned for each match: `page`, `image`, `seen`, `digest` or `hash`."
+        alias="fields",
+        description=(
+            "Data that is returned for each match: `page` (URL), `image` (URL), `seen` (time of the sighting), "
+            "`digest` (of the file) or `hash` (perceptual hash)."
+        ),
     )
-    queries: int = Field(description="Maximum number of queries.")
+    queries: int = Field(description="Maximum number of queries that the partner may send.")
     used: int = Field(description="Number of queries used so far.")
-    created_at: UtcTime = Field(alias="made_at", description="Time of creation.")
+    created_at: UtcTime = Field(alias="made_at", description="Time at which the agreement was created.")
     valid_until: UtcTime = Field(alias="until", description="Time at which the agreement expires.")
     ended_at: UtcTime | None = Field(
-        description="Time at which the operator ended the agreement early; null if not ended."
+        description="Time at which the operator ended the agreement early; null if it was not ended early."
     )
 
 
 class BlindMatch(ResponseBody):
-    """A picture crawled by a partner that matches works registered here. The partner provides the details."""
+    """A picture crawled by a partner that matches works registered in this installation.
+
+    The partner provides the details.
+    """
 
     works: list[str] = Field(description="Matching works, each as `OWNER/NUMBER`.")
-    exact: bool = Field(description="Whether the hashes are identical.")
+    exact: bool = Field(description="Whether the perceptual hashes of the pictures are identical.")
     bands: int = Field(description="Number of matching hash bands.")
     told: dict[str, str] = Field(description="Data that the partner discloses under the agreement.")
 
 
 class FeedMatch(ResponseBody):
-    """A picture crawled here whose hash is similar to one in a partner's feed."""
+    """A picture crawled by this installation whose hash is similar to a hash in a partner's feed."""
 
     bits: int = Field(description="Number of bits in which the two hashes differ.")
     theirs: str = Field(description="Hash in the partner's feed.")

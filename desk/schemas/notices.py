@@ -22,28 +22,31 @@ from registry.services.services import Services
 class NoticeSummary(ResponseBody):
     """A notice in a list."""
 
-    number: int = Field(examples=[2], description="Number of the notice.")
+    number: int = Field(examples=[2], description="Notice number.")
     kind: str = Field(examples=["dmca"], description="Type of the notice.")
     language: str = Field(examples=["en"], description="Language of the notice.")
     site: str = Field(
-        alias="party", examples=["shop.example"], description="Site that the cases of the notice are about."
+        alias="party", examples=["shop.example"], description="Site on which the pictures in the notice were found."
     )
-    state: str = Field(description="Latest state.", examples=["draft"])
+    state: str = Field(description="Current state of the notice.", examples=["draft"])
     created_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the draft was created.")
     created_by: str = Field(description="Member who created the draft.")
-    signed_at: UtcTime | None = Field(description="Time of the signature; null if it is not signed.")
+    signed_at: UtcTime | None = Field(description="Time at which the notice was signed; null if it is not signed.")
     signed_by: str = Field(description="Member who signed the notice; empty if it is not signed.")
-    sent_at: UtcTime | None = Field(description="Time at which the notice was sent; null if it was not.")
-    has_unread_reply: bool = Field(alias="unread", description="Whether there is a reply that no member has read.")
+    sent_at: UtcTime | None = Field(description="Time at which the notice was sent; null if it has not been sent.")
+    has_unread_reply: bool = Field(
+        alias="unread", description="Whether the notice has a reply that no member has read."
+    )
     is_refuted: bool = Field(
-        alias="refuted", description="Whether a later visit found a picture online that was reported as removed."
+        alias="refuted", description="Whether a picture that was reported as removed was found online by a later visit."
     )
     due_on: date | None = Field(description="Date by which the notice must be reviewed; null if there is no deadline.")
     due_reason: str = Field(
         alias="due_reason",
         description=(
-            "Reason for the deadline: `dmca-counter`, `prc-statement` and `dsa-complaint` are "
-            "statutory deadlines; `reminder` is set by Exhibit."
+            "Reason for the deadline: `reminder` (set by Exhibit), or a legal deadline: `dmca-counter` and "
+            "`prc-statement` (after a counter-notice), `dsa-complaint` (complaint about a platform's decision), "
+            "`court-filing`, or `ccb-service` (service of a claim)."
         ),
         examples=["reminder"],
     )
@@ -52,18 +55,18 @@ class NoticeSummary(ResponseBody):
 class NoticedCase(ResponseBody):
     """A case in a notice."""
 
-    number: int = Field(alias="row.case.number", description="Number of the case.")
+    number: int = Field(alias="row.case.number", description="Case number.")
     pages: int = Field(alias="places", description="Number of pages that the notice concerns.")
     answers: dict[str, str] = Field(
-        alias="row.answers", description="Answers to the questions about fair use, by question."
+        alias="row.answers", description="Answers to the questions about fair use, by identifier of the question."
     )
 
 
 class ClaimEvidence(ResponseBody):
-    """A quotation from a page that supports a finding. It proves nothing."""
+    """A quotation from a page that supports a finding. It does not prove the finding."""
 
     url: str = Field(alias="page", description="URL of the page.")
-    quote: str = Field(alias="words", description="Quotation.")
+    quote: str = Field(alias="words", description="Quotation from the page.")
     capture: int | None = Field(
         alias="visit", description="Identifier of the capture that recorded the page; null if a crawl read it."
     )
@@ -80,14 +83,14 @@ class ClaimAnswer(ResponseBody):
 class ClaimFinding(ResponseBody):
     """A fact that may weaken a claim. It does not change the case."""
 
-    kind: str = Field(examples=["page-licence"], description="Type of the fact.")
-    sentence: str = Field(description="Description of the fact.")
+    kind: str = Field(examples=["stated-licence"], description="Type of the finding.")
+    sentence: str = Field(description="Description of the finding.")
     basis: dict[str, Any] = Field(
         alias="grounds",
         description="Facts on which the finding is based. An answer stays valid while they are unchanged.",
     )
-    evidence: list[ClaimEvidence] = Field(description="Quotations.")
-    answer: ClaimAnswer | None = Field(description="A member's answer; null if there is none.")
+    evidence: list[ClaimEvidence] = Field(description="Quotations from pages that support the finding.")
+    answer: ClaimAnswer | None = Field(description="A member's answer to the finding; null if there is none.")
 
     resolve_sentence = staticmethod(claims.describe_point)
 
@@ -95,12 +98,15 @@ class ClaimFinding(ResponseBody):
 class ClaimCheck(ResponseBody):
     """Findings that may weaken the claim of a case. A notice cannot be signed while a finding is unanswered."""
 
-    case: int = Field(description="Number of the case.")
+    case: int = Field(description="Case number.")
     case_pages: int = Field(alias="places", description="Number of pages of the case.")
     pages_read: int = Field(alias="pages", description="Number of recorded pages that were read.")
     names_cc_licence: bool = Field(
         alias="friendly_first",
-        description="Whether a page mentions a Creative Commons licence. If so, consider an informal request first.",
+        description=(
+            "Whether a page mentions a Creative Commons licence. If so, consider an informal request before you "
+            "send a notice."
+        ),
     )
     findings: list[ClaimFinding] = Field(alias="points", description="Facts that may weaken the claim.")
 
@@ -126,13 +132,13 @@ class NoticeEvent(ResponseBody):
     kind: str = Field(examples=["drafted"], description="Type of the event.")
     day: date | None = Field(description="Date of the event; null if it is the date of `at`.")
     by: str = Field(description="Member or component of Exhibit that recorded the event.")
-    note: str = Field(alias="words", description="Note by the member.")
+    note: str = Field(alias="words", description="Note by the member; empty if there is none.")
 
 
 class NoticeReplyFile(ResponseBody):
     """A file attached to a reply. It comes from an untrusted sender."""
 
-    number: int = Field(examples=[1], description="Number of the file.")
+    number: int = Field(examples=[1], description="File number.")
     name: str = Field(description="File name.")
     size: int = Field(description="Size in bytes.")
     digest: Hex
@@ -141,22 +147,30 @@ class NoticeReplyFile(ResponseBody):
 class NoticeReply(ResponseBody):
     """A reply on the reply page whose URL is in the notice. Anyone who has the notice can reply."""
 
-    number: int = Field(examples=[1], description="Number of the reply.")
+    number: int = Field(examples=[1], description="Reply number.")
     kind: str = Field(
-        description="`licence` (has a licence), `removed`, `credit` (credit corrected), `dispute` or `offer` (asks "
-        "for an offer)."
+        description=(
+            "Type of the reply: `licence` (the sender claims to have a licence), `removed` (the picture was "
+            "removed), `credit` (the credit was corrected), `dispute` (the sender disputes the claim) or `offer` "
+            "(the sender asks for an offer)."
+        )
     )
     text: str = Field(alias="words", description="Text of the reply.")
     contact: str = Field(description="Contact details given by the sender.")
     files: list[NoticeReplyFile] = Field(description="Attached files.")
     at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the reply.")
-    pages_still_online: int = Field(description="Number of pages reported as removed that later visits found online.")
-    seen_at: UtcTime | None = Field(
-        description="Time at which a member read the reply; null if unread. Deadlines are paused until then."
+    pages_still_online: int = Field(
+        description="Number of pages that the sender reported as removed but that later visits found online."
     )
-    seen_by: str = Field(description="Member who read the reply; empty if unread.")
+    seen_at: UtcTime | None = Field(
+        description=(
+            "Time at which a member read the reply; null if it is unread. Until a member reads it, Exhibit's own "
+            "reminders about the notice are suspended. Legal deadlines continue."
+        )
+    )
+    seen_by: str = Field(description="Member who read the reply; empty if it is unread.")
     withdrawn_at: UtcTime | None = Field(
-        description="Time at which the sender withdrew the reply; null if they did not."
+        description="Time at which the sender withdrew the reply; null if it was not withdrawn."
     )
 
     @staticmethod
@@ -169,14 +183,18 @@ class NoticeReply(ResponseBody):
 
 
 class NoticeMail(ResponseBody):
-    """Email that sends the notice."""
+    """Email with which a notice is sent."""
 
-    to: str = Field(description="Recipient.")
-    state: str = Field(examples=["todo"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
+    to: str = Field(description="Email address of the recipient.")
+    state: str = Field(
+        examples=["todo"], description="State of the email: `todo` (pending), `doing` (running), `done` or `failed`."
+    )
     error: str = Field(description="Latest error; empty if there was none.")
     may_have_been_sent: bool = Field(
-        description="Whether the response of the mail server is unknown. A member must then record in the web "
-        "interface whether it was sent."
+        description=(
+            "Whether the mail server's response is unknown, so that the email may or may not have been sent. If "
+            "so, a member must record in the web interface whether it was sent."
+        )
     )
 
     @staticmethod
@@ -190,14 +208,14 @@ class NoticeDetails(NoticeSummary):
     fields: dict[str, str] = Field(description="Values of the draft's fields.")
     text: str = Field(description="Text of the letter.")
     claim_checks: list[ClaimCheck] = Field(
-        alias="claims", description="Facts that may weaken the claims; empty once the notice was sent."
+        alias="claims", description="Facts that may weaken the claims; empty after the notice is sent."
     )
-    missing: list[str] = Field(description="Items that are missing before the notice can be signed.")
+    missing: list[str] = Field(description="Items that must be completed before the notice can be signed.")
     cases: list[NoticedCase] = Field(description="Cases in the notice.")
     files: list[NoticeFile] = Field(description="Files of the notice.")
     events: list[NoticeEvent] = Field(description="History of the notice, newest first.")
     replies: list[NoticeReply] = Field(description="Replies from the reply page.")
-    mail: NoticeMail | None = Field(description="Email that sends the notice; null if there is none.")
+    mail: NoticeMail | None = Field(description="Email with which the notice is sent; null if there is none.")
 
     @staticmethod
     def resolve_events(row: models.Notice) -> object:

@@ -15,21 +15,27 @@ EventId = Annotated[str, BeforeValidator(lambda pk: f"evt_{pk}" if isinstance(pk
 class Webhook(ResponseBody):
     """A URL that receives signed events (Standard Webhooks)."""
 
-    number: int = Field(description="Number of the webhook.")
+    number: int = Field(description="Webhook number.")
     url: str = Field(examples=["https://example.org/hooks/exhibit"], description="URL that receives the events.")
     events: list[str] = Field(
         alias="kinds", description="Types of events that are sent; all types if empty.", examples=[["case.opened"]]
     )
-    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME], description="Time of creation.")
+    created_at: UtcTime = Field(
+        alias="made_at", examples=[EXAMPLE_TIME], description="Time at which the webhook was created."
+    )
     paused_at: UtcTime | None = Field(description="Time at which the webhook was paused; null if it is active.")
     pause_reason: str = Field(alias="pause_reason", description="Reason for the pause; empty if the webhook is active.")
-    failing_since: UtcTime | None = Field(description="Time at which deliveries started to fail; null if they succeed.")
+    failing_since: UtcTime | None = Field(
+        description="Time at which deliveries started to fail; null if deliveries succeed."
+    )
 
 
 class WebhookWithSecret(Webhook):
     """A webhook with its secret, which is returned only once."""
 
-    secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], description="Secret that signs events.")
+    secret: str = Field(
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], description="Secret key with which events are signed."
+    )
 
 
 class DeliveryAttempt(ResponseBody):
@@ -38,7 +44,9 @@ class DeliveryAttempt(ResponseBody):
     at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the attempt.")
     status: int = Field(description="HTTP status code of the response; 0 if there was no response.", examples=[200])
     milliseconds: int = Field(description="Duration of the attempt in milliseconds.")
-    sentence: Annotated[str, BeforeValidator(from_plain)] = Field(description="Description of the result.")
+    sentence: Annotated[str, BeforeValidator(from_plain)] = Field(
+        description="Description of the result of the attempt."
+    )
 
 
 class Delivery(ResponseBody):
@@ -49,11 +57,13 @@ class Delivery(ResponseBody):
     )
     type: str = Field(alias="event.kind", examples=["case.opened"], description="Type of the event.")
     timestamp: UtcTime = Field(alias="event.at", examples=[EXAMPLE_TIME], description="Time of the event.")
-    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
-    attempt_count: int = Field(alias="tries", description="Number of attempts.")
+    state: str = Field(
+        examples=["done"], description="State of the delivery: `todo` (pending), `doing` (running), `done` or `failed`."
+    )
+    attempt_count: int = Field(alias="tries", description="Number of delivery attempts.")
     delivered_at: UtcTime | None = Field(description="Time of the successful delivery; null until then.")
     next_attempt_at: UtcTime | None = Field(description="Time of the next attempt; null if none is planned.")
-    attempts: list[DeliveryAttempt] = Field(alias="answers", description="Latest attempts.")
+    attempts: list[DeliveryAttempt] = Field(alias="answers", description="Latest delivery attempts.")
 
     @staticmethod
     def resolve_next_attempt_at(row: models.Delivery) -> datetime | None:
@@ -61,7 +71,7 @@ class Delivery(ResponseBody):
 
 
 class Event(ResponseBody):
-    """An event, as it is also sent to webhooks."""
+    """An event. Webhooks receive the same data."""
 
     id: EventId = Field(alias="pk", examples=["evt_17"], description="ID of the event.")
     type: str = Field(alias="kind", examples=["case.opened"], description="Type of the event.")
@@ -69,5 +79,5 @@ class Event(ResponseBody):
     data: dict[str, Any] = Field(
         alias="about",
         examples=[{"case": 3, "party": "shop.example", "work": 12}],
-        description="Numbers and names of the affected objects.",
+        description="Numbers and names of the objects that the event concerns.",
     )

@@ -131,7 +131,9 @@ class HoldDecision(RequestBody):
         "dismissal.",
         examples=["open"],
     )
-    reason: LongText = Field("", description="Reason; stored in the history.")
+    reason: LongText = Field(
+        "", description="Reason for the action. It is recorded in the log and in the history of the work."
+    )
 
 
 class CollectionName(RequestBody):
@@ -147,13 +149,14 @@ class WorkFilter(RequestBody):
         "",
         max_length=200,
         pattern=TEXT_PATTERN,
-        description="Part of the title, author, rights holder or file name; or the number of a work.",
+        description="Text to find in the title, author, rights holder or file name; or a work number.",
     )
     only: WorkListFilter | None = Field(
-        None, description="Only works in this group, such as `doubtful` (ownership warnings) or `held` (on hold)."
+        None,
+        description="Select only works in this group, such as `doubtful` (ownership warnings) or `held` (on hold).",
     )
-    upload: Number | None = Field(None, description="Only works of this upload, by its number.")
-    collection: Number | None = Field(None, description="Only works of this collection, by its number.")
+    upload: Number | None = Field(None, description="Select only works of the upload with this number.")
+    collection: Number | None = Field(None, description="Select only works of the collection with this number.")
 
 
 class ProposedPictures(RequestBody):
@@ -168,7 +171,7 @@ class BulkChange(RequestBody):
     """A change to many works, selected either by number or by a filter."""
 
     works: Annotated[list[Number], Field(max_length=1_000)] | None = Field(
-        None, examples=[[1, 2]], description="Numbers of the works; null to use `filter`."
+        None, examples=[[1, 2]], description="Work numbers; null to use `filter`."
     )
     filter: WorkFilter | None = Field(None, description="Filter that selects the works, if `works` is null.")
     field: BulkField = Field(
@@ -176,7 +179,7 @@ class BulkChange(RequestBody):
         examples=["author"],
     )
     value: LongText = Field(description="New value, or the name of the collection.", examples=["A. Example"])
-    reason: LongText = Field("", description="Reason; stored in the history.")
+    reason: LongText = Field("", description="Reason for the change. It is recorded in the history of each work.")
 
 
 class OfficialRegistration(RequestBody):
@@ -191,7 +194,8 @@ class Reason(RequestBody):
     """A reason for an action."""
 
     reason: RequiredText = Field(
-        examples=["It is a pseudonym of mine."], description="Reason; stored in the log or history."
+        examples=["It is a pseudonym of mine."],
+        description="Reason for the action. It is recorded in the log or in the history of the affected object.",
     )
 
 
@@ -271,21 +275,23 @@ CaptureDate = Annotated[str, Field(max_length=10, pattern="^[0-9]{4}(-[0-9]{2}){
 
 
 class WatchTimes(RequestBody):
-    """Time of day of the crawls. Intervals of hours are counted from this time."""
+    """Time of day at which crawls start. Intervals of hours are counted from this time."""
 
     at: str | None = Field(
         None,
         pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$",
         examples=["02:30"],
-        description="Time of day of the crawls, such as `02:30`.",
+        description="Time of day at which crawls start, such as `02:30`.",
     )
-    weekday: Weekday | None = Field(None, description="Day of the week, for intervals of whole weeks.")
+    weekday: Weekday | None = Field(
+        None, description="Day of the week on which crawls start, for intervals of whole weeks."
+    )
     time_zone: str | None = Field(
         None,
         max_length=64,
         pattern="^[A-Za-z0-9_+/-]+$",
         examples=["Europe/Berlin"],
-        description="Time zone of `at`; by default that of the installation.",
+        description="Time zone of `at`; by default the time zone of the installation.",
     )
 
 
@@ -314,7 +320,9 @@ class NewWatch(WatchLimits, WatchTimes):
     works: WorkNumbers = []
     newest_first: Flag = Field(
         default=False,
-        description="Start each search with the newest work, instead of continuing where the last crawl ended.",
+        description=(
+            "Whether each search starts with the newest work instead of continuing where the last crawl ended."
+        ),
     )
     own_site: Flag = Field(
         default=False,
@@ -343,9 +351,17 @@ class WatchChange(WatchLimits, WatchTimes):
     queries: SearchQueries | None = Field(None, description="Queries, for searches whose `input` is `words`.")
     works: WorkNumbers | None = Field(None, description="Works to search for; all works if empty.")
     newest_first: Flag | None = Field(
-        None, description="Start each search with the newest work, instead of continuing where the last crawl ended."
+        None,
+        description=(
+            "Whether each search starts with the newest work instead of continuing where the last crawl ended."
+        ),
     )
-    own_site: Flag | None = Field(None, description="Whether the sources are your own sites.")
+    own_site: Flag | None = Field(
+        None,
+        description=(
+            "Whether the sources are your own sites. Pictures there are proposed as works and never open cases."
+        ),
+    )
     interval_seconds: StrictInteger | None = Field(
         None, ge=60, le=315_360_000, examples=[604_800], description="Interval between crawls in seconds."
     )
@@ -371,7 +387,9 @@ class NewSearchKey(RequestBody):
 class NewSearchPrice(RequestBody):
     """The owner's own price for a search, used instead of the vendor's public price."""
 
-    amount: Annotated[Amount, Field(min_length=4)] = Field(description="Price of the number of requests in `requests`.")
+    amount: Annotated[Amount, Field(min_length=4)] = Field(
+        description="Price for the number of requests given in `requests`."
+    )
     requests: Number = Field(1, description="Number of requests for this price.")
     free_requests: StrictInteger = Field(
         0, ge=0, le=10**9, description="Number of free requests per calendar month (UTC)."
@@ -388,8 +406,8 @@ class PageVisit(RequestBody):
 class NewKnownCopy(RequestBody):
     """A known copy: a copy that you published on one of your own pages, to check that the watch finds it."""
 
-    work: Number = Field(description="Number of the work.")
-    url: Url = Field(description="URL of the page.")
+    work: Number = Field(description="Work number.")
+    url: Url = Field(description="URL of the page on which you published the copy.")
 
 
 class NewColumn(RequestBody):
@@ -428,16 +446,23 @@ class NewLicence(RequestBody):
 
     licensee: Name = Field(examples=["Example Shop Ltd"], description="Person or organisation that holds the licence.")
     works: list[Number] = Field(
-        [], max_length=10_000, description="Numbers of works; all current and future works if empty."
+        [],
+        max_length=10_000,
+        description="Work numbers; the licence covers all current and future works if the list is empty.",
     )
     domain: str = Field(
         "",
         max_length=253,
         pattern=DOMAIN_PATTERN,
-        description="Domain, not a URL; its subdomains are included.",
+        description=(
+            "Domain (not a URL) to which the licence applies, including its subdomains; if `account` is set, the "
+            "domain of the platform."
+        ),
         examples=["shop.example"],
     )
-    url_pattern: LongText = Field("", description="URL pattern; `*` matches any characters.")
+    url_pattern: LongText = Field(
+        "", description="Pattern of the URLs at which use is permitted; `*` matches any characters."
+    )
     account: str = Field(
         "", max_length=200, pattern=TEXT_PATTERN, description="Account on the platform given in `domain`."
     )
@@ -445,19 +470,21 @@ class NewLicence(RequestBody):
         [],
         max_length=250,
         examples=[["CN", "DE"]],
-        description="Country codes (ISO 3166-1 alpha-2); all countries if empty.",
+        description="Countries in which use is permitted (ISO 3166-1 alpha-2 codes); all countries if empty.",
     )
-    valid_from: Date | None = Field(None, description="First day; unlimited if null.")
-    valid_until: Date | None = Field(None, description="Last day; unlimited if null.")
+    valid_from: Date | None = Field(None, description="First day of the licence; null if it has no start date.")
+    valid_until: Date | None = Field(None, description="Last day of the licence; null if it has no end date.")
     reason: LongText = Field("", description="Note about the licence.")
     reseller: str = Field("", max_length=200, pattern=LINE_PATTERN, description="Agency that sold the licence, if any.")
     invoice: str = Field("", max_length=100, pattern=LINE_PATTERN, description="Invoice number.")
 
 
 class LicenceUpdate(NewLicence):
-    """All terms of a licence."""
+    """Complete terms of a licence, which replace its current terms."""
 
-    change_reason: LongText = Field("", description="Reason for the change; stored in the history.")
+    change_reason: LongText = Field(
+        "", description="Reason for the change. It is recorded in the history of the licence."
+    )
 
 
 class LicencePreviewRequest(RequestBody):
@@ -465,16 +492,19 @@ class LicencePreviewRequest(RequestBody):
 
     licences: list[NewLicence] = Field(min_length=1, max_length=1_000, description="Licences; at most 4 MiB in total.")
     replaces: Number | None = Field(
-        None, description="Number of the licence whose terms would be replaced; null for new licences."
+        None,
+        description="Number of the licence whose terms the new terms would replace; null to preview new licences.",
     )
-    after: StrictInteger = Field(0, ge=0, le=2_147_483_647, description="Value of `next` in the previous response.")
+    after: StrictInteger = Field(
+        0, ge=0, le=2_147_483_647, description="Value of `next` in the previous response; 0 for the first request."
+    )
 
 
 class LicenceEnd(RequestBody):
     """End of a licence."""
 
     last_day: Date = Field(examples=["2026-12-31"], description="Last day of the licence.")
-    reason: LongText = Field(description="Reason; stored in the history.")
+    reason: LongText = Field(description="Reason why the licence ends. It is recorded in the history of the licence.")
 
 
 class NewWebhook(RequestBody):
@@ -489,44 +519,55 @@ PasskeyResponse = dict[str, Any]
 
 
 class PasskeyRequest(RequestBody):
-    """An action that a passkey signs."""
+    """An action to sign with a passkey."""
 
     action: Literal["confirm", "purge"] = Field(
-        examples=["confirm"], description="`confirm` (the decision) or `purge` (the report of a picture)."
+        examples=["confirm"],
+        description=(
+            "Action to sign: `confirm` (set the decision `confirmed`) or `purge` (report a picture as illegal content)."
+        ),
     )
-    case: Number = Field(examples=[3], description="Number of the case.")
+    case: Number = Field(examples=[3], description="Case number.")
 
 
 class ReportedPicture(Reason):
     """Report of a picture as illegal content."""
 
-    passkey: PasskeyResponse | None = Field(None, description="Response of the passkey, if the owner requires one.")
+    passkey: PasskeyResponse | None = Field(
+        None, description="Response of the passkey, if the owner requires passkeys."
+    )
 
 
 class NewDecision(RequestBody):
     """A decision on a case."""
 
-    decision: CaseDecision = Field(examples=["confirmed"], description="Decision; `open` reopens a decided case.")
+    decision: CaseDecision = Field(
+        examples=["confirmed"], description="Decision on the case; `open` reopens a decided case."
+    )
     reason: LongText = Field("", examples=["No permission was given."], description="Reason for the decision.")
-    licence: Number | None = Field(None, description="Number of the licence that permits the use, for `licensed`.")
+    licence: Number | None = Field(None, description="For `licensed`: number of the licence that permits the use.")
     is_copy: Flag = Field(
-        default=False, description="For `dismissed`: whether the pictures are copies whose use is acceptable."
+        default=False,
+        description=(
+            "For `dismissed`: whether the pictures are copies whose use is acceptable. If false, they are not copies."
+        ),
     )
     passkey: PasskeyResponse | None = Field(
-        None, description="Response of the passkey for `confirmed`, if the owner requires one."
+        None, description="For `confirmed`: response of the passkey, if the owner requires passkeys."
     )
 
 
 class NewDecisions(NewDecision):
     """One decision for several cases."""
 
-    cases: list[Number] = Field(
-        min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Numbers of the cases."
-    )
+    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Case numbers.")
 
 
 class AgencyInquiry(RequestBody):
-    """A question to a picture agency about whether it sold a licence."""
+    """An inquiry that you made to a picture agency about whether it sold a licence.
+
+    Exhibit sends nothing to the agency.
+    """
 
     agency: Name = Field(examples=["Alamy"], description="Name of the agency.")
 
@@ -534,22 +575,24 @@ class AgencyInquiry(RequestBody):
 class NewAssignment(RequestBody):
     """Cases, and the member to whom they are assigned."""
 
-    cases: list[Number] = Field(
-        min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Numbers of the cases."
-    )
+    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Case numbers.")
     member: Number | None = Field(
-        description="Member (`person` of the member); null to unassign the cases.", examples=[7]
+        description="Number of the member (`person` of the member); null to unassign the cases.", examples=[7]
     )
 
 
 class NewNote(RequestBody):
-    """A note to store in the history."""
+    """A note to record in the history of a case."""
 
     text: RequiredText = Field(examples=["Asked the photographer."], description="Text of the note.")
 
 
 class NoticeKind(StrEnum):
-    """Type of a notice, by the law on which it is based."""
+    """Type of a notice.
+
+    A takedown notice under US (`dmca`), EU (`dsa`) or Chinese law (`prc`); `offer` (licence offer), `cease` (formal
+    demand), `ccb` (claim for the US Copyright Claims Board) or `court` (court filing).
+    """
 
     DMCA = Notice.Kind.DMCA.value
     DSA = Notice.Kind.DSA.value
@@ -577,7 +620,11 @@ class NoticeLanguage(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """Latest state of a notice, such as `countered` after a counter-notice, or `online` if the picture remains."""
+    """Current state of a notice.
+
+    For example `answered` (the addressee replied), `countered` (a counter-notice was received) or `online` (the picture
+    is still online).
+    """
 
     DRAFT = Notice.State.DRAFT.value
     SIGNED = Notice.State.SIGNED.value
@@ -598,7 +645,7 @@ class NewNotice(RequestBody):
         description="Language of the notice. Not every type is available in every language.",
         examples=["en"],
     )
-    cases: list[Number] = Field(min_length=1, max_length=100, description="Numbers of the cases.", examples=[[1]])
+    cases: list[Number] = Field(min_length=1, max_length=100, description="Case numbers.", examples=[[1]])
 
 
 NoticeLine = Annotated[str, Field(max_length=300, pattern=LINE_PATTERN)]
@@ -625,14 +672,20 @@ class NoticeFields(RequestBody):
         "", description="Unified social credit code of a Chinese organisation (GB 32100-2015)."
     )
     sender_representative: NoticeLine = Field(
-        "", description="Representative of the organisation, with their position."
+        "", description="Representative of the sender's organisation, with their position."
     )
     respondent_name: NoticeLine = Field("", description="Name of the respondent, in filings with a board or court.")
-    respondent_representative: NoticeLine = Field("", description="Representative of the respondent, in filings.")
-    respondent_address: NoticeLine = Field("", description="Address of the respondent, in filings.")
-    respondent_contact: NoticeLine = Field("", description="Contact details of the respondent, in filings.")
-    facts: LongText = Field("", description="Statement of facts, in filings.")
-    relief: LongText = Field("", description="Relief sought, in filings.")
+    respondent_representative: NoticeLine = Field(
+        "", description="Representative of the respondent, in filings with a board or court."
+    )
+    respondent_address: NoticeLine = Field(
+        "", description="Address of the respondent, in filings with a board or court."
+    )
+    respondent_contact: NoticeLine = Field(
+        "", description="Contact details of the respondent, in filings with a board or court."
+    )
+    facts: LongText = Field("", description="Statement of facts, in filings with a board or court.")
+    relief: LongText = Field("", description="Relief sought, in filings with a board or court.")
     amount: NoticeLine = Field(
         "", description="Amount claimed in a filing, or damages in a formal demand. Exhibit does not propose an amount."
     )
@@ -653,7 +706,7 @@ class NoticeFields(RequestBody):
     reply_days: StrictInteger = Field(
         14, ge=1, le=365, description="Number of days to reply to an offer or a formal demand."
     )
-    further: LongText = Field("", description="Additional text by the sender.")
+    further: LongText = Field("", description="Additional text from the sender.")
 
 
 OutcomeState = Literal[
@@ -666,4 +719,4 @@ class NewNoticeEvent(RequestBody):
 
     state: OutcomeState = Field(examples=["removed"], description="New state of the notice.")
     day: Date | None = Field(None, description="Date of the event; today by default.")
-    note: LongText = Field("", description="Note; stored in the history.")
+    note: LongText = Field("", description="Note about the event. It is recorded in the history of the notice.")

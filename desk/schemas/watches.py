@@ -25,7 +25,7 @@ class Source(ResponseBody):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = Field(examples=["site"], description="Type of the source.")
+    kind: str = Field(examples=["site"], description="Type of the source, such as `site`, `sitemap`, `feed` or `list`.")
     url: str = Field(
         "", exclude_if=lambda url: not url, examples=["https://shop.example/"], description="URL of the source."
     )
@@ -35,11 +35,16 @@ class Crawl(ResponseBody):
     """A crawl of a watch."""
 
     watch: str = Field(alias="watch.name", description="Name of the watch.")
-    watch_number: int = Field(alias="watch.number", description="Number of the watch.")
-    number: int = Field(description="Number of the crawl.")
-    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
+    watch_number: int = Field(alias="watch.number", description="Watch number.")
+    number: int = Field(description="Crawl number.")
+    state: str = Field(
+        examples=["done"], description="State of the crawl: `todo` (pending), `doing` (running), `done` or `failed`."
+    )
     reason: str = Field(
-        description="Reason why the crawl ended, such as `finished` or `budget-pages`; empty until then."
+        description=(
+            "Reason why the crawl ended, such as `finished` or `budget-pages` (maximum number of pages reached); "
+            "empty until then."
+        )
     )
     started_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the crawl was started.")
     finished_at: UtcTime | None = Field(description="Time at which the crawl ended; null until then.")
@@ -57,16 +62,16 @@ class Crawl(ResponseBody):
     not_requested: dict[str, int] = Field(
         alias="not_asked",
         description=(
-            "Numbers of known pages that were skipped: `unchanged` in recent visits, or `stated` as unchanged by "
-            "the site."
+            "Number of known pages that were skipped, by reason: `unchanged` (unchanged in recent visits) or "
+            "`stated` (unchanged according to the site)."
         ),
         examples=[{"unchanged": 412}],
     )
     hosts_waiting: dict[str, UtcTime] = Field(
         alias="waits_for",
         description=(
-            "Hosts to which requests are postponed, with the time: the host requested a pause, or its robots.txt was "
-            "not available."
+            "Hosts to which requests are postponed, with the time until which they are postponed. Either the "
+            "host requested a pause, or its robots.txt was not available."
         ),
     )
 
@@ -102,11 +107,16 @@ class SearchUsage(ResponseBody):
     requests: int = Field(alias="asked", description="Number of completed requests.")
     results: int = Field(alias="found", description="Number of URLs returned.")
     outcome: str = Field(
-        description="Reason why the search was not completed; empty if it was.", examples=["no-consent"]
+        description="Stable identifier of the reason why the search was not completed; empty if it was completed.",
+        examples=["no-consent"],
     )
-    spent: list[str] = Field(examples=[["0.04 USD"]], description="Costs, one amount for each currency.")
+    spent: list[str] = Field(
+        examples=[["0.04 USD"]], description="Costs of the requests, one amount for each currency."
+    )
     searches_left: int | None = Field(
-        description="Number of searches skipped because the budget was used up; null if it was not."
+        description=(
+            "Number of searches that were skipped because the budget was used up; null if the budget was not used up."
+        )
     )
 
     @staticmethod
@@ -147,8 +157,8 @@ class Refusal(ResponseBody):
     """A URL that a crawl skipped: it was not fetched, or not stored."""
 
     url: str = Field(description="URL that was skipped.")
-    page_url: str = Field(description="URL of the page that links to it.")
-    reason: str = Field(examples=["robots"], description="Stable identifier of the reason.")
+    page_url: str = Field(description="URL of the page that links to the skipped URL.")
+    reason: str = Field(examples=["robots"], description="Stable identifier of the reason why the URL was skipped.")
     sentence: str = Field(description="Description of the reason.")
 
 
@@ -156,9 +166,11 @@ class UnreadablePicture(ResponseBody):
     """A fetched file that cannot be read as a picture."""
 
     url: str = Field(alias="image_url", description="URL of the file.")
-    page_url: str = Field(description="URL of the page that links to it.")
+    page_url: str = Field(description="URL of the page that links to the file.")
     reason: str = Field(
-        alias="picture.refusal", examples=["not-a-picture"], description="Stable identifier of the reason."
+        alias="picture.refusal",
+        examples=["not-a-picture"],
+        description="Stable identifier of the reason why the file cannot be read.",
     )
 
 
@@ -171,7 +183,7 @@ class RunCrawl(CrawlDetails):
 class Watch(ResponseBody):
     """A watch: a schedule of crawls of sites, feeds, searches or web archives."""
 
-    number: int = Field(description="Number of the watch.")
+    number: int = Field(description="Watch number.")
     name: str = Field(examples=["shop"], description="Name of the watch.")
     sources: list[Source] = Field(description="Sources of the watch.")
     interval_seconds: int = Field(
@@ -181,20 +193,27 @@ class Watch(ResponseBody):
         description="Limits of the crawls, with the names used in requests, such as `pages`, `images` or `depth`."
     )
     spent_this_month: list[str] = Field(
-        description="Known costs of its searches in this calendar month (UTC), one amount for each currency.",
+        description=(
+            "Known costs of the searches of the watch in this calendar month (UTC), one amount for each currency."
+        ),
         examples=[["0.04 USD"]],
     )
     politeness: dict[str, Any] = Field(
-        description="Settings for requests to sites, such as `delay`: minimum delay in seconds between requests to a "
-        "host."
+        description=(
+            "Settings for requests to sites, such as `delay` (minimum delay in seconds between requests to the "
+            "same host)."
+        )
     )
     private: bool = Field(description="Whether the watch may access private networks.")
-    own_site: bool = Field(alias="own", description="Whether its sources are the owner's own sites.")
+    own_site: bool = Field(alias="own", description="Whether the sources of the watch are the owner's own sites.")
     paused: bool = Field(description="Whether the watch is paused.")
-    next_run_at: UtcTime | None = Field(examples=[EXAMPLE_TIME], description="Time of the next crawl; null if none.")
-    at: str | None = Field(examples=["02:30"], description="Time of day of its crawls; null if not set.")
+    next_run_at: UtcTime | None = Field(
+        examples=[EXAMPLE_TIME], description="Time of the next crawl; null if no crawl is scheduled."
+    )
+    at: str | None = Field(examples=["02:30"], description="Time of day at which crawls start; null if it is not set.")
     weekday: str | None = Field(
-        examples=["monday"], description="Day of the week of its crawls, for intervals of whole weeks; null if not set."
+        examples=["monday"],
+        description="Day of the week on which crawls start, for intervals of whole weeks; null if it is not set.",
     )
     time_zone: str = Field(examples=["Europe/Berlin"], description="Time zone of `at`.")
     last_crawl: Crawl | None = Field(description="Latest crawl; null if there is none.")
@@ -237,25 +256,29 @@ class OptOut(ResponseBody):
     reasons: dict[str, int] = Field(
         alias="how",
         description=(
-            "Number of URLs by reason: `robots`, `tdm-reserved`, `noai` or `denied-host` (operator's deny list)."
+            "Number of URLs by reason: `robots` (robots.txt), `tdm-reserved` (text and data mining reserved), "
+            "`noai` (directive against AI use) or `denied-host` (operator's deny list)."
         ),
         examples=[{"robots": 12}],
     )
     cases: list[int] = Field(
-        description="Numbers of your cases with matches on the host, except dismissed cases.", examples=[[3, 7]]
+        description="Your cases with matches on the host, by case number; dismissed cases are omitted.",
+        examples=[[3, 7]],
     )
 
 
 class OptOuts(ResponseBody):
     """Hosts that opted out of automated access, or are on the operator's deny list."""
 
-    items: list[OptOut] = Field(description="Hosts; hosts with matches come first.")
+    items: list[OptOut] = Field(
+        description="Hosts that opted out or are on the deny list; hosts with matches come first."
+    )
 
 
 class Price(ResponseBody):
     """Price of a search."""
 
-    amount: str = Field(examples=["3.50 USD"], description="Price of the number of requests in `requests`.")
+    amount: str = Field(examples=["3.50 USD"], description="Price for the number of requests given in `requests`.")
     requests: int = Field(description="Number of requests for this price.", examples=[1000])
     free_requests: int = Field(
         alias="free", description="Number of free requests per calendar month (UTC).", examples=[1000]
@@ -273,7 +296,7 @@ class Estimate(ResponseBody):
     """Maximum number of requests to a search in one crawl, and their cost if no request is free."""
 
     search: str = Field(examples=["tineye"], description="Short name of the search.")
-    searches: int = Field(description="Number of searches: pictures of works, or queries.")
+    searches: int = Field(description="Number of searches, one for each picture of a work or for each query.")
     requests: int = Field(alias="pages", description="Maximum number of requests per search.")
     cost: str | None = Field(examples=["1.44 USD"], description="Maximum cost; null if the price is unknown.")
 
@@ -283,11 +306,11 @@ class Estimate(ResponseBody):
 
 
 class ArchiveEstimate(ResponseBody):
-    """Captures listed on the first page of a web archive's index, and the size of a crawl."""
+    """Estimated size of a crawl of a web archive, based on the first page of the archive's index."""
 
     archive: str = Field(examples=["wayback"], description="Name of the web archive.")
     domain: str = Field(examples=["shop.example"], description="Domain searched in the archive.")
-    pictures: int = Field(description="Number of different pictures listed on that page.")
+    pictures: int = Field(description="Number of different pictures listed on the first page of the index.")
     has_more: bool = Field(alias="more", description="Whether the index has further pages.")
     indexes: int = Field(description="Number of indexes that are queried one after another.")
     max_pictures: int = Field(alias="most", description="Maximum number of pictures per crawl.")
@@ -298,15 +321,17 @@ class HostEstimate(ResponseBody):
     """Number of listed pages on one host."""
 
     host: str = Field(examples=["shop.example"], description="Host name.")
-    urls: int = Field(description="Number of URLs.")
-    seconds: float = Field(description="Minimum duration in seconds, with the delay between requests to a host.")
+    urls: int = Field(description="Number of listed URLs on the host.")
+    seconds: float = Field(
+        description="Minimum duration in seconds, given the delay between requests to the same host."
+    )
 
 
 class ListEstimate(ResponseBody):
     """Estimated requests for the pages in lists. Links on the pages are not counted."""
 
-    urls: int = Field(description="Number of URLs.")
-    hosts: int = Field(description="Number of hosts.")
+    urls: int = Field(description="Number of listed URLs.")
+    hosts: int = Field(description="Number of hosts of the listed URLs.")
     seconds: float = Field(
         description="Minimum duration of a crawl in seconds. Requests to different hosts are sent in parallel."
     )
@@ -332,12 +357,15 @@ class Estimates(ResponseBody):
 class Search(ResponseBody):
     """An image search or marketplace that a watch can use with the owner's key."""
 
-    search: str = Field(examples=["tineye"], description="Short name.")
+    search: str = Field(examples=["tineye"], description="Short name of the search.")
     name: str = Field(examples=["TinEye"], description="Name of the search.")
     description: str = Field(alias="about", description="Description of the search.")
     input: str = Field(
         alias="takes",
-        description="Input of the search: `pictures` of works, `words` (queries), or `nothing` if it lists everything.",
+        description=(
+            "What the search takes as input: `pictures` (of works), `words` (queries), or `nothing` if it lists "
+            "everything."
+        ),
         examples=["pictures"],
     )
     vendor_price: str = Field(
@@ -351,15 +379,22 @@ class Search(ResponseBody):
         description="Format of the key: `key`, `id:secret`, or empty if no key is needed.",
         examples=["key"],
     )
-    key_added_at: UtcTime | None = Field(description="Time at which the key was stored; null if there is none.")
-    key_added_by: str = Field(description="Member who stored the key; empty if there is none.")
+    key_added_at: UtcTime | None = Field(description="Time at which the key was stored; null if no key is stored.")
+    key_added_by: str = Field(description="Member who stored the key; empty if no key is stored.")
     consent_given_at: UtcTime | None = Field(
-        description="Time of the consent to send copies of works; null if there is none."
+        description=(
+            "Time at which a member consented to sending copies of works to the vendor; null if there is no consent."
+        )
     )
-    consent_given_by: str = Field(description="Member who gave the consent; empty if there is none.")
+    consent_given_by: str = Field(
+        description="Member who gave the consent to send copies of works; empty if there is no consent."
+    )
     missing: str = Field(
         alias="lacks",
-        description="Reason why the search cannot be used: `no-key` or `no-consent`; empty if it can.",
+        description=(
+            "Reason why the search cannot be used: `no-key` (no key is stored) or `no-consent` (no consent to "
+            "send copies of works); empty if it can be used."
+        ),
         examples=["no-key"],
     )
 
@@ -400,20 +435,24 @@ class Searches(ResponseBody):
 
 
 class KnownCopyResult(ResponseBody):
-    """Result of a known copy in the latest crawl."""
+    """Result of the latest crawl for a known copy."""
 
     outcome: str = Field(
-        examples=["found"], description="`found`, `waiting` (in progress), `not-found` or `not-visited`."
+        examples=["found"],
+        description=(
+            "Result for the known copy: `found`, `waiting` (in progress), `not-found`, or `not-visited` (the "
+            "crawl did not visit the page)."
+        ),
     )
-    reason: str = Field(description="Reason why the copy was not found; empty if it was.")
+    reason: str = Field(description="Reason why the known copy was not found; empty if it was found.")
 
 
 class KnownCopy(ResponseBody):
     """A known copy: a copy that the owner published on one of their own pages, to check that a watch finds it."""
 
-    number: int = Field(description="Number of the known copy.")
-    work: int = Field(alias="work.number", description="Number of the work.")
-    url: str = Field(description="URL of the page.")
+    number: int = Field(description="Known copy number.")
+    work: int = Field(alias="work.number", description="Work number.")
+    url: str = Field(description="URL of the page with the copy.")
     watch: str = Field(alias="watch.name", description="Name of the watch.")
     added_by: str = Field(description="Member who added the known copy.")
     added_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the known copy was added.")

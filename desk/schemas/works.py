@@ -43,7 +43,9 @@ class Picture(ResponseBody):
     """A picture of a work."""
 
     digest: Hex
-    has_file: bool = Field(description="Whether the file is stored here; false if only its fingerprints are stored.")
+    has_file: bool = Field(
+        description="Whether the file is stored in this installation; false if only fingerprints are stored."
+    )
     format: str = Field(alias="picture.format", examples=["jpeg"], description="File format.")
     width: int | None = Field(alias="picture.width", description="Width in pixels.")
     height: int | None = Field(alias="picture.height", description="Height in pixels.")
@@ -86,10 +88,10 @@ class EarlierRegistration(ResponseBody):
 class Work(ResponseBody):
     """A registered work."""
 
-    number: int = Field(examples=[12], description="Number of the work.")
+    number: int = Field(examples=[12], description="Work number.")
     title: str = Field(examples=["Harbour at dawn"], description="Title of the work.")
     author: str = Field(description="Author of the work; empty if unknown.")
-    file: str = Field(alias="source_name", description="Name of the registered file.", examples=["harbour.jpg"])
+    file: str = Field(alias="source_name", description="File name of the registered picture.", examples=["harbour.jpg"])
     rights: str = Field(alias="rights_statement", description="Rights statement.")
     first_publication: str = Field(
         examples=["2024-05-31"], description="Date of first publication: year, month or day."
@@ -97,11 +99,13 @@ class Work(ResponseBody):
     registrations: list[dict[str, str]] = Field(
         description="Registrations with copyright offices: `office`, `number` and `date`."
     )
-    registered_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the registration.")
+    registered_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the work was registered.")
     flags: list[str] = Field(
         alias="low_information",
-        description="Reasons why no match with this work can be certain, such as `flat` or `page`; empty for most "
-        "works.",
+        description=(
+            "Stable identifiers of the reasons why no match with this work can be certain, such as `flat` "
+            "(little detail) or `page` (the picture is a page of a document); empty for most works."
+        ),
     )
     earlier_registrations: list[EarlierRegistration] = Field(description="Earlier registrations by other owners.")
     metadata_problems: list[MetadataIssue] = Field(
@@ -116,20 +120,24 @@ class Work(ResponseBody):
 class WorkCase(ResponseBody):
     """Summary of a case of a work."""
 
-    number: int = Field(description="Number of the case.")
-    site: str = Field(alias="party", description="Site that uses the work.")
-    decision: str = Field(description="Decision: `open`, `confirmed` (not licensed), `licensed` or `dismissed`.")
+    number: int = Field(description="Case number.")
+    site: str = Field(alias="party", description="Site on which the pictures were found.")
+    decision: str = Field(
+        description=(
+            "Decision on the case: `open` (no decision yet), `confirmed` (not licensed), `licensed` or `dismissed`."
+        )
+    )
 
 
 class Statement(ResponseBody):
     """A value in a file or declaration."""
 
     field: str = Field(examples=["Author"], description="Name of the field.")
-    text: str = Field(examples=["B. Somebody"], description="Value.")
+    text: str = Field(examples=["B. Somebody"], description="Value of the field.")
 
 
 class OwnershipWarning(ResponseBody):
-    """An ownership warning. Review it before you enforce the work. It blocks nothing."""
+    """An ownership warning. Review it before you enforce the work. Warnings do not block any action."""
 
     kind: str = Field(examples=["credit"], description="`credit`, `manifest`, `term` or `dedication` (public domain).")
     sentence: str = Field(
@@ -140,9 +148,13 @@ class OwnershipWarning(ResponseBody):
     created_at: UtcTime = Field(
         alias="noted_at", examples=[EXAMPLE_TIME], description="Time at which the warning was created."
     )
-    answered_at: UtcTime | None = Field(description="Time of the answer; null if there is none.")
+    answered_at: UtcTime | None = Field(
+        description="Time at which a member answered the warning; null if there is no answer."
+    )
     answered_by: str = Field(description="Member who answered the warning; empty if there is no answer.")
-    reason: str = Field(description="Answer: the reason why the warning does not apply; empty if there is none.")
+    reason: str = Field(
+        description="Member's answer: the reason why the warning does not apply; empty if there is no answer."
+    )
 
     @staticmethod
     def resolve_sentence(row: models.OwnershipRemark) -> str:
@@ -159,31 +171,33 @@ class Term(ResponseBody):
     country: str = Field(examples=["CN"], description="Country code (ISO 3166-1 alpha-2).")
     status: str = Field(
         alias="standing",
-        description="`running` (not expired), `over` (may have expired) or `unknown`.",
+        description="Status of the copyright term: `running` (not expired), `over` (may have expired) or `unknown`.",
         examples=["running"],
     )
-    rule: str = Field(alias="source", description="Legal rule.")
+    rule: str = Field(alias="source", description="Legal rule that determines the term.")
 
 
 class Relation(ResponseBody):
     """Another work of the owner with common content, according to a comparison of the pictures."""
 
-    work: int = Field(alias="work.number", examples=[13], description="Number of the other work.")
+    work: int = Field(alias="work.number", examples=[13], description="Work number of the other work.")
     title: str = Field(
         alias="work.title", examples=["Harbour at dawn, a moment later"], description="Title of the other work."
     )
     kind: str = Field(
         description=(
-            "Relation of this work to the other: `duplicate`, `part-of`, `whole-of` or "
-            "`series` (another picture of the same scene)."
+            "Relation of this work to the other: `duplicate` (shows the same picture), `part-of` (shows a part "
+            "of the other work), `whole-of` (contains the other work) or `series` (another picture of the same "
+            "scene)."
         ),
         examples=["series"],
     )
     overlap: float = Field(
         alias="shown",
         description=(
-            "For `part-of` and `whole-of`, fraction of the part that the whole shows; otherwise fraction of this "
-            "work's picture that the other picture shows; from 0 to 1."
+            "For `part-of` and `whole-of`, the fraction of the smaller work's picture that the larger one shows; "
+            "otherwise, the fraction of this work's picture that the other picture shows. The value is from 0 to "
+            "1."
         ),
         examples=[0.97],
     )
@@ -198,11 +212,11 @@ class Relation(ResponseBody):
 class Document(ResponseBody):
     """A document attached to a work, such as proof of the chain of title."""
 
-    number: int = Field(examples=[1], description="Number of the document.")
+    number: int = Field(examples=[1], description="Document number.")
     name: str = Field(examples=["contract.pdf"], description="File name.")
     about: str = Field(examples=["Transfer of rights"], description="Subject of the document.")
     digest: Hex | None = Field(description="Digest of the file; null if the file was purged.")
-    bytes: int = Field(alias="size", examples=[48213], description="Size in bytes.")
+    bytes: int = Field(alias="size", examples=[48213], description="Size of the file in bytes.")
     added_by: str = Field(description="Member who added the document.")
     added_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the document was added.")
 
@@ -210,7 +224,7 @@ class Document(ResponseBody):
 class Change(ResponseBody):
     """An entry in the history of a work."""
 
-    number: int = Field(examples=[1], description="Number of the change.")
+    number: int = Field(examples=[1], description="Change number.")
     at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time of the change.")
     by: str = Field(examples=["ann@example.org"], description="Member who made the change.")
     kind: str = Field(examples=["edited"], description="Type of the change.")
@@ -236,13 +250,25 @@ class Hold(ResponseBody):
     """Hold on a work that was suddenly found on far more sites than usual. During the hold, no cases are opened."""
 
     since: UtcTime = Field(alias="at", description="Time at which the hold started.", examples=[EXAMPLE_TIME])
-    sites: int = Field(description="Number of sites with new matches on that day.", examples=[320])
-    distinct_sites: int = Field(
-        alias="different", description="Number of these sites with a picture unlike any found before.", examples=[41]
+    sites: int = Field(
+        description="Number of sites with new matches on the day on which the hold started.", examples=[320]
     )
-    limit: int = Field(description="Limit that was exceeded.", examples=[30])
-    reason: str = Field(description="Description of the reason.")
-    decision: str = Field(description="`dismissed`; empty if no decision has been made.", examples=[""])
+    distinct_sites: int = Field(
+        alias="different",
+        description="Number of sites, among those in `sites`, with a picture unlike any found before.",
+        examples=[41],
+    )
+    limit: int = Field(
+        description=(
+            "Limit on new sites per day that was exceeded. Sites in `distinct_sites` count fully; groups of "
+            "other sites count as one."
+        ),
+        examples=[30],
+    )
+    reason: str = Field(description="Description of the reason for the hold.")
+    decision: str = Field(
+        description="Decision on the matches on hold: `dismissed`; empty if no decision has been made.", examples=[""]
+    )
 
     resolve_reason = staticmethod(ownership.describe_hold)
 
@@ -250,12 +276,16 @@ class Hold(ResponseBody):
 class WorkDetails(Work):
     """A work with its declaration, ownership warnings, cases and search progress."""
 
-    author_kind: str = Field(examples=["person"], description="`person`, `anonymous` or `organisation`.")
+    author_kind: str = Field(
+        examples=["person"], description="Type of the author: `person`, `anonymous` or `organisation`."
+    )
     author_died: int | None = Field(description="Year of the author's death; null if not declared.")
-    holder: str = Field(description="Rights holder; empty if it is the owner.")
+    holder: str = Field(description="Rights holder; empty if the owner is the rights holder.")
     credit: str = Field(description="Credit line.")
     created: str = Field(examples=["2024-05"], description="Date of creation: year, month or day.")
-    medium: str = Field(examples=["photograph"], description="`photograph` or `other`; empty if not declared.")
+    medium: str = Field(
+        examples=["photograph"], description="Type of the work: `photograph` or `other`; empty if not declared."
+    )
     version: int = Field(
         description="Version of the declaration: the number of changes. Send it with a change to detect conflicts.",
         examples=[2],
@@ -265,9 +295,9 @@ class WorkDetails(Work):
     )
     ownership_warnings: list[OwnershipWarning] = Field(description="Ownership warnings, including answered ones.")
     terms: list[Term] = Field(description="Copyright terms by country.")
-    documents: list[Document] = Field(description="Attached documents.")
+    documents: list[Document] = Field(description="Documents attached to the work.")
     hold: Hold | None = Field(description="Hold on the work; null if there is none.")
-    collections: list[str] = Field(description="Names of its collections.")
+    collections: list[str] = Field(description="Names of the collections that contain the work.")
     relations: list[Relation] = Field(description="Other works of the owner with common content.")
     cases: list[WorkCase] = Field(description="Cases of the work.")
     search: list[dict[str, Any]] = Field(
@@ -329,8 +359,8 @@ class RefusedWork(ResponseBody):
     """A work that was not registered."""
 
     file: str = Field(description="File name in the fingerprint file.")
-    reason: str = Field(description="Stable identifier of the reason.")
-    sentence: str = Field(description="Description of the reason.")
+    reason: str = Field(description="Stable identifier of the reason why the work was not registered.")
+    sentence: str = Field(description="Description of the reason why the work was not registered.")
 
 
 class RegisteredFingerprints(ResponseBody):
@@ -397,10 +427,11 @@ class DiscardedProposals(ResponseBody):
 class Upload(ResponseBody):
     """An upload of files to register as works."""
 
-    number: int = Field(examples=[1], description="Number of the upload.")
+    number: int = Field(examples=[1], description="Upload number.")
     author: str = Field(description="Author of files for which no other author is declared.")
     rights: str = Field(
-        alias="rights_statement", description="Rights statement of files for which no other one is declared."
+        alias="rights_statement",
+        description="Rights statement of files for which no other rights statement is declared.",
     )
     use_metadata: bool = Field(
         alias="reads_metadata", description="Whether the metadata of files is used where nothing else is declared."
@@ -453,7 +484,7 @@ class Upload(ResponseBody):
 class SkippedRow(ResponseBody):
     """A skipped row of a table."""
 
-    row: int = Field(description="Number of the row in the table.", examples=[7])
+    row: int = Field(description="Row number in the table.", examples=[7])
     problem: str = Field(
         description="Reason why the row was skipped.", examples=["title has more than 500 characters."]
     )
@@ -464,7 +495,7 @@ class StartedUpload(Upload):
 
     columns_chosen_by: str = Field(
         alias="columns_by",
-        description="Member who chose the column mapping; empty if all headings are known.",
+        description="Member who chose the column mapping; empty if all headings were recognised.",
         examples=[""],
     )
     skipped_rows: list[SkippedRow] = Field(description="Invalid rows of the table that were skipped.")
@@ -483,7 +514,7 @@ class NamedColumn(ResponseBody):
 class ColumnMapping(ResponseBody):
     """A saved column mapping."""
 
-    number: int = Field(alias="pk", description="Number of the mapping.")
+    number: int = Field(alias="pk", description="Column mapping number.")
     kind: str = Field(description="Type of table: `works` or `licences`.", examples=["works"])
     columns: list[NamedColumn] = Field(description="Table headings and their meanings.")
     by: str = Field(description="Member who saved the mapping.")
@@ -500,20 +531,27 @@ class UploadFile(ResponseBody):
     name: str = Field(examples=["2024/harbour.jpg"], description="File name with its folders.")
     bytes: int = Field(alias="size", description="Size in bytes.")
     digest: Hex | None = Field(description="Digest of the file; null if the file was not read.")
-    state: str = Field(examples=["done"], description="`todo` (pending), `doing` (running), `done` or `failed`.")
+    state: str = Field(
+        examples=["done"], description="State of the file: `todo` (pending), `doing` (running), `done` or `failed`."
+    )
     outcome: str = Field(
-        description="`registered`, `known` (already registered) or `refused`; empty while the file is waiting.",
+        description=(
+            "Result for the file: `registered`, `known` (already registered) or `refused`; empty while the file "
+            "is waiting."
+        ),
         examples=["registered"],
     )
-    reason: str = Field(description="Stable identifier of the reason why the file was not registered; empty if it was.")
+    reason: str = Field(
+        description=(
+            "Stable identifier of the reason why the file was not registered; empty if the file was registered."
+        )
+    )
     explanation: str = Field(
         description="Reason why the file was not registered, or the columns in which a table row differs from an "
         "existing work."
     )
-    remedy: str = Field(description="How to fix the problem; empty if there is none.")
-    work: int | None = Field(
-        alias="work.number", examples=[12], description="Number of the work; null if there is none."
-    )
+    remedy: str = Field(description="How to fix the problem; empty if there is no problem.")
+    work: int | None = Field(alias="work.number", examples=[12], description="Work number; null if there is none.")
     metadata_problems: list[MetadataIssue] = Field(
         description="Metadata values of the file that are not used, with the reasons."
     )
@@ -551,11 +589,11 @@ class LoggedObject(ResponseBody):
     """Log entry of an object."""
 
     entry: int | None = Field(
-        alias="log.entry", description="Number of the log entry; null until the entry is written."
+        alias="log.entry", description="Sequence number of the log entry; null until the entry is written."
     )
     checkpoint: int | None = Field(
         alias="log.checkpoint.size",
-        description="Size of the signed checkpoint that includes the entry; null if none does.",
+        description="Size of the signed checkpoint that includes the log entry; null if no checkpoint includes it.",
     )
     receipts: list[Receipt] = Field(description="Timestamp receipts of the checkpoint.")
 
@@ -567,31 +605,40 @@ class LoggedObject(ResponseBody):
 class FoundWork(LoggedObject):
     """A work that a picture shows, with the measurements of the comparison (see docs/reference/stand-alone.md)."""
 
-    number: int = Field(alias="work.number", examples=[12], description="Number of the work.")
+    number: int = Field(alias="work.number", examples=[12], description="Work number.")
     title: str = Field(alias="work.title", examples=["Harbour at dawn"], description="Title of the work.")
-    file: str = Field(alias="work.source_name", description="Name of the registered file.")
+    file: str = Field(alias="work.source_name", description="File name of the registered picture.")
     picture: Hex = Field(alias="picture.digest", description="Digest of the registered picture.")
     decision: str = Field(
-        description="`certain`, `review` (possible match) or `related` (related picture).", examples=["certain"]
+        description="Result of the comparison: `certain`, `review` (possible match) or `related` (related picture).",
+        examples=["certain"],
     )
     probability: float | None = Field(
-        description="Probability that the match is correct; null if it is not calibrated."
+        description="Probability that the match is correct; null if the probability is not calibrated."
     )
-    calibration: Hex | None = Field(description="Digest of the calibration; null if there is none.")
+    calibration: Hex | None = Field(
+        description="Digest of the calibration of the probability; null if the probability is not calibrated."
+    )
     hamming: int = Field(description="Hamming distance of the perceptual hashes, in bits.")
     inliers: int = Field(description="Number of matching keypoints that fit the alignment.")
     dense: float = Field(description="Fraction of the textured blocks in the overlap whose pixels agree, from 0 to 1.")
     in_place: float | None = Field(
-        description="Fraction of the checked patches that are where the transform places them, from 0 to 1; null if "
-        "not measured."
+        description=(
+            "Fraction of the checked patches that are located where the transform places them, from 0 to 1; null "
+            "if not measured."
+        )
     )
     drift: float | None = Field(
-        description="Common displacement in pixels of neighbouring patches from their places in the transform; null if "
-        "not measured."
+        description=(
+            "Displacement, in pixels, that neighbouring patches share relative to where the transform places "
+            "them; null if not measured."
+        )
     )
     transform: list[list[float]] | None = Field(
-        description="3×3 matrix from pixels of the found picture to pixels of the registered "
-        "picture; null if they cannot be aligned."
+        description=(
+            "3×3 matrix from pixels of the found picture to pixels of the registered picture; null if the "
+            "pictures cannot be aligned."
+        )
     )
     further: list[list[list[float]]] = Field(
         description="Transforms of further copies of the work in the same picture."
@@ -612,7 +659,7 @@ class FoundWork(LoggedObject):
     pipeline: str = Field(description="Version of the matching pipeline.")
     sentences: list[str] = Field(description="Descriptions of the measurements.")
     registered_at: UtcTime = Field(
-        alias="work.registered_at", examples=[EXAMPLE_TIME], description="Time of the registration."
+        alias="work.registered_at", examples=[EXAMPLE_TIME], description="Time at which the work was registered."
     )
 
     @classmethod
@@ -637,20 +684,25 @@ class ProvenWork(FoundWork):
 class PublishedCopy(LoggedObject):
     """A copy that the owner exported for publication. The record does not show who published it."""
 
-    work: int = Field(examples=[12], description="Number of the work.")
-    created_at: UtcTime = Field(alias="log.submission.time", examples=[EXAMPLE_TIME], description="Time of the export.")
+    work: int = Field(examples=[12], description="Work number.")
+    created_at: UtcTime = Field(
+        alias="log.submission.time", examples=[EXAMPLE_TIME], description="Time at which the copy was exported."
+    )
     key: str = Field(
         description="Key of the owner that signed the content credentials, if the file is identical to "
         "this copy; otherwise empty."
     )
-    revoked: bool = Field(description="Whether this key was revoked.")
+    revoked: bool = Field(description="Whether the key in `key` was revoked.")
     recipient: str = Field(
         description="Recipient for whom the copy was watermarked, if the picture contains the watermark; otherwise "
         "empty."
     )
     max_chance: float = Field(
         alias="chance",
-        description="Upper bound of the probability that a picture without a watermark matches one this well.",
+        description=(
+            "Upper bound on the probability that a picture without a watermark matches the watermark at least as "
+            "well as this picture."
+        ),
     )
 
 
@@ -659,7 +711,8 @@ class Identification(ResponseBody):
 
     digest: Hex = Field(alias="features.digest", description="Digest of the picture.")
     low_detail: list[str] = Field(
-        alias="features.flat_reasons", description="Reasons why only nearly exact copies can be recognised."
+        alias="features.flat_reasons",
+        description="Reasons why only nearly exact copies of the picture can be recognised; empty if there are none.",
     )
     works: list[FoundWork] = Field(description="Works that the picture shows, most certain first.")
     file_statement: FileStatement = Field(
@@ -677,16 +730,16 @@ class Identification(ResponseBody):
 class IdentifiedFile(Identification):
     """Result for a picture given to a command."""
 
-    image: str = Field(description="File or URL as given.")
+    image: str = Field(description="File name or URL, as given to the command.")
     works: list[ProvenWork]  # type: ignore[assignment]
 
 
 class UnreadFile(ResponseBody):
     """A picture given to a command that could not be processed."""
 
-    image: str = Field(description="File or URL as given.")
-    reason: str = Field(description="Stable identifier of the reason.")
-    sentence: str = Field(description="Description of the reason.")
+    image: str = Field(description="File name or URL, as given to the command.")
+    reason: str = Field(description="Stable identifier of the reason why the picture could not be processed.")
+    sentence: str = Field(description="Description of the reason why the picture could not be processed.")
     works: list[ProvenWork] = []
 
 

@@ -175,7 +175,7 @@ def describe_prior_decision(case: Case) -> str:
 GAP_SENTENCES = {
     ObstacleReason.NO_PLACE: gettext_lazy("specifies no domain, URL or account"),
     ObstacleReason.DOMAIN: gettext_lazy("applies only to the domain %(value)s"),
-    ObstacleReason.PATTERN: gettext_lazy("applies only to URLs like %(value)s"),
+    ObstacleReason.PATTERN: gettext_lazy("applies only to URLs that match %(value)s"),
     ObstacleReason.ACCOUNT: gettext_lazy("applies only to the account %(value)s"),
     ObstacleReason.TERRITORY: gettext_lazy(
         "applies only in %(value)s; the top-level domain belongs to another country"

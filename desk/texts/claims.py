@@ -14,12 +14,12 @@ from registry.notices.claim_check import ClaimCheckRow, Point, PointKind
 
 POINT_SENTENCES = {
     PointKind.LEDGER: gettext_lazy(
-        "One of your licences covers some pages of the case, or fails to cover them only because of its "
-        "period or territory."
+        "One of your licences covers some pages of the case, or would cover them at another time or in "
+        "another territory."
     ),
     PointKind.RESELLER: gettext_lazy(
-        "The work was provided to or found at a company that resells licences, or is credited to one. "
-        "Was a licence for this use sold by that company?"
+        "The work was supplied to a company that resells licences, was found on its site, or is "
+        "credited to it. Did that company sell a licence for this use?"
     ),
     PointKind.STATED_LICENCE: gettext_lazy(
         "The page or the work's own metadata mentions a licence or permission. Such a statement is "

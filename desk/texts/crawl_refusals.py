@@ -88,7 +88,9 @@ OMISSION_SENTENCES: dict[str, Promise] = {
     ),
     OmittedItem.ENTRIES: gettext_lazy("Sitemap, list and feed entries without a usable URL."),
     OmittedItem.FRAMES: gettext_lazy("Embedded frames: nested too deeply, or unreadable."),
-    OmittedItem.PAGE_ENDS: gettext_lazy("The ends of rendered pages that are too long."),
+    OmittedItem.PAGE_ENDS: gettext_lazy(
+        "Rendered pages: the page is longer than the crawler reads; its end was skipped."
+    ),
     OmittedItem.SCRIPTS: gettext_lazy("Image URLs in scripts: the page contains more URLs than the crawler reads."),
     OmittedItem.STYLE_SHEETS: gettext_lazy(
         "Style sheets: the page links or imports more style sheets than the crawler reads."

@@ -41,7 +41,9 @@ def describe_search(search: Mapping[str, Any]) -> str:
     if search["state"] == "failed":
         parts.append(_("failed"))
     elif not is_done and search["state"] == "todo" and "at_once" in search:
-        parts.append(_("the less similar pictures are compared after the most similar ones for every new work"))
+        parts.append(
+            _("the less similar pictures are compared later, after the most similar pictures of every new work")
+        )
     elif not is_done:
         parts.append(_("in progress"))
     values = {"alike": grouped(similar_count), "told": pgettext("between parts of a sentence", ", ").join(parts)}

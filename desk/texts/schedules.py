@@ -186,7 +186,10 @@ def _describe_capture(estimate: archived.ArchiveEstimate) -> Iterator[str]:
         yield f"{sentence} {_('Check the spelling, or give it more time.')}"
         return
     yield (
-        _("A run fetches at most %(most)s of them and takes %(minutes)s min or longer at the archive's rate limit.")
+        _(
+            "A run fetches at most %(most)s of these pictures and takes %(minutes)s min or longer at the "
+            "archive's rate limit."
+        )
         % values
     )
     yield (
@@ -218,5 +221,5 @@ def _describe_spending(costs_per_run: Sequence[Money], spending_limits: Mapping[
             "money": money(spending_limits[MONTH_COST_KEY]),
             "n": grouped(spending_limits[MONTH_COST_KEY].millionths // run_cost),
         }
-        sentences.append(_("Number of runs at this cost within %(money)s per month: %(n)s.") % values)
+        sentences.append(_("Runs per month at this cost, within the limit of %(money)s per month: %(n)s.") % values)
     return sentences

@@ -19,7 +19,7 @@ PROBLEM_SENTENCES = {
     "truncated": gettext_lazy("The file is incomplete: part of the picture is missing."),
     "broken": gettext_lazy("The file is damaged."),
     "blocked": gettext_lazy("The operator does not allow this file here."),
-    "quota": gettext_lazy("There was not enough storage for your works."),
+    "quota": gettext_lazy("The storage quota for your works was used up."),
     "missing": gettext_lazy("The file was not received completely."),
     "hidden": gettext_lazy("Hidden files are not uploaded."),
     "unreadable": gettext_lazy("The browser could not read the file."),
@@ -135,10 +135,10 @@ COLUMN_LABELS = {
 def describe_format(table: TableInterpretation) -> str:
     """Describe the detected format of a table."""
     if not table.encoding:
-        sentence = _("Read as a workbook, sheet “%(sheet)s”.") % {"sheet": table.sheet}
+        sentence = _("The table was read from the sheet “%(sheet)s” of the workbook.") % {"sheet": table.sheet}
         return " ".join(filter(None, (sentence, describe_unread_sheets(table))))
     values = {"encoding": ENCODING_NAMES[table.encoding], "separator": SEPARATOR_NAMES[table.separator]}
-    return _("Read as %(encoding)s, separated by %(separator)s.") % values
+    return _("The table was read as %(encoding)s, with columns separated by %(separator)s.") % values
 
 
 def describe_unread_sheets(table: TableInterpretation) -> str:

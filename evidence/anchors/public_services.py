@@ -89,7 +89,7 @@ OFFERS: tuple[ServiceOffer, ...] = (
         title="OpenTimestamps",
         page="https://opentimestamps.org",
         learns=gettext_noop(
-            "Three calendars learn that something is timestamped and the address of this installation, but "
+            "Three calendars learn the address of this installation and that it requests a timestamp, but "
             "not the digest. A block explorer learns which block is queried."
         ),
         costs=gettext_noop("None."),

@@ -35,7 +35,7 @@ It is empty, so a file store never accepts that file as its original.
 
 
 class FileCheckpointStore:
-    """Checkpoint store in a local file that is bound to its location on the disk (port ``HeadStore``)."""
+    """Checkpoint store in a local file that is bound to its location on the disk (port ``CheckpointStore``)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -77,7 +77,7 @@ class FileCheckpointStore:
 
 
 class BucketCheckpointStore:
-    """Checkpoint store in a bucket that all machines share (port ``HeadStore``), with a local file for each machine.
+    """Checkpoint store in a bucket that all machines share (port ``CheckpointStore``), with a local file on each.
 
     An object is replaced only if it has not changed since this process read it. A process that has lost the lock
     without noticing therefore cannot store an older checkpoint. If the bucket has no object yet, the local file of a

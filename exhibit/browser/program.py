@@ -38,6 +38,6 @@ def find_browser(setting: str) -> BrowserSearchResult:
     path = next(filter(None, map(shutil.which, (setting,) if setting else BROWSER_NAMES)), None)
     if path:
         return BrowserSearchResult(Path(path), f"{path} is used for captures.")
-    problem = f"There is no program {setting}" if setting else "Chromium is not installed"
+    problem = f"The program {setting} was not found" if setting else "Chromium is not installed"
     sentence = f"{problem}. Pages are captured as the server returns them, without screenshots."
     return BrowserSearchResult(None, sentence, BROWSER_HINT)

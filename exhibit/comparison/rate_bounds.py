@@ -114,7 +114,7 @@ def compute_anytime_upper_bound(failures: int, trials: int) -> float:
 
 def _check_counts(failures: int, trials: int) -> None:
     if not 0 <= failures <= trials:
-        raise ValueError(f"{failures} of {trials} cannot have failed")
+        raise ValueError(f"the number of failures must be from 0 to {trials}, not {failures}")
 
 
 def _find_zero(function: Callable[[float], float], low: float, high: float) -> float:

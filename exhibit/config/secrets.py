@@ -83,7 +83,7 @@ def load_next_master_key(config: Config) -> bytes:
     If the current key is mounted, the next one must be mounted as well. Raises ``ConfigError`` if it is not.
     """
     if find_mounted_secret(config, MASTER_KEY) and not find_mounted_secret(config, NEXT_MASTER_KEY):
-        hint = f"On every machine, create the new one next to it as {NEXT_MASTER_KEY}: openssl rand -hex 32"
+        hint = f"On every machine, create the new key in this folder as {NEXT_MASTER_KEY}: openssl rand -hex 32"
         raise ConfigError(f"The master key is in {config.secrets_dir}, which Exhibit does not change.", hint=hint)
     return _load_or_create(config, NEXT_MASTER_KEY)
 

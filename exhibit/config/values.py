@@ -107,7 +107,9 @@ def build_url_parser(*schemes: str) -> Callable[[object], str]:
     def check(value: object) -> str:
         value_text = parse_text(value)
         if value_text and urlsplit(value_text).scheme not in schemes:
-            raise ValueError(f"it must be a URL that starts with {' or '.join(f'{scheme}:' for scheme in schemes)}")
+            raise ValueError(
+                f"the value must be a URL that starts with {' or '.join(f'{scheme}:' for scheme in schemes)}"
+            )
         return value_text
 
     return check

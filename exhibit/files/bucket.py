@@ -93,7 +93,8 @@ class Bucket:
         if owner not in {None, self._owner}:
             raise StorageError(
                 FOREIGN_BUCKET,
-                hint=f"Use another bucket or prefix. If that installation is gone, remove the object {MARKER} there.",
+                hint=f"Use another bucket or prefix. If that installation no longer exists, delete the object "
+                f"{MARKER}.",
             )
         return owner is not None
 

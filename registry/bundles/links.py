@@ -71,7 +71,7 @@ def _lock_target(item: Package | Report) -> dict[str, Package | Report]:
     row = lock_and_reload(item)
     if row.state != StepState.DONE or not row.files:
         raise WrongUseError(
-            _("The file for this download link does not exist yet."), hint=_("Wait until it has been generated.")
+            _("The file for this download link does not exist yet."), hint=_("Wait until the file has been generated.")
         )
     return {"package" if isinstance(item, Package) else "report": row}
 

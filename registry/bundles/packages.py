@@ -160,11 +160,11 @@ def open_printable_copy(services: Services, package: Package, name: str) -> tupl
     """
     file = next((file for file in list_printable_copies(package) if file["name"] == name), None)
     if file is None or package.made_at is None:
-        raise NotFoundError(_("This PDF is no longer stored."), hint=_("Request it again."))
+        raise NotFoundError(_("This PDF is no longer stored."), hint=_("Request the file again."))
     digest = Digest.from_hex(file["digest"])
     if digest not in services.blobs:
         raise NotFoundError(
-            _("The operator has permanently removed a picture in this PDF."), hint=_("Request it again.")
+            _("The operator has permanently removed a picture in this PDF."), hint=_("Request the file again.")
         )
     return file, services.blobs.open(digest)
 
@@ -180,11 +180,11 @@ def stream_package(services: Services, package: Package) -> Iterator[bytes]:
         NotFoundError: The ZIP has not been generated yet, or some of its files were removed.
     """
     if not package.files or package.made_at is None:
-        raise NotFoundError(_("This ZIP is no longer stored."), hint=_("Request it again."))
+        raise NotFoundError(_("This ZIP is no longer stored."), hint=_("Request the file again."))
     files = _select_zip_files(package.files)
     if not all(Digest.from_hex(file["digest"]) in services.blobs for file in files):
         raise NotFoundError(
-            _("The operator has permanently removed a picture in this ZIP."), hint=_("Request it again.")
+            _("The operator has permanently removed a picture in this ZIP."), hint=_("Request the file again.")
         )
     return iterate_zip_chunks(_list_zip_members(services, files))
 

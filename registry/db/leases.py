@@ -34,7 +34,7 @@ class Turn:
         self._name, self._requested_at, self.epoch = name, float("-inf"), 0
 
     def is_ours(self) -> bool:
-        """Take or renew the lease; return True if this process holds it. A fresh lease is not queried."""
+        """Take or renew the lease; return True if this process holds it. A recent renewal needs no query."""
         if self.epoch and time.monotonic() - self._requested_at < RENEWED:
             return True
         self._requested_at, self.epoch = time.monotonic(), 0

@@ -67,7 +67,7 @@ def add_browser(
         was_known = _forget(user, endpoint, former_identity)
         if user.push_browsers.count() >= MAX_BROWSERS:
             message = _("You already receive notifications in %(number)d browsers.") % {"number": MAX_BROWSERS}
-            raise WrongUseError(message, hint=_("Remove one under “Your account”."))
+            raise WrongUseError(message, hint=_("Remove a browser under “Your account” before you add another one."))
         values = {"user_agent": to_one_line(user_agent)[:300] or "–", "made_at": now(), "notified_until": newest_event}
         keys = {"public_key": key_bytes, "auth": secret}
         row, is_new = PushSubscription.objects.get_or_create(

@@ -50,7 +50,10 @@ def create_token(owner: Owner, user: User, *, name: str, scopes: Collection[str]
     if not 1 <= days <= MAX_DAYS:
         raise WrongUseError(_("An API token can be valid for 1 to 366 days."))
     if _list_valid_tokens().filter(owner=owner, user=user).count() >= MAX_TOKENS:
-        raise WrongUseError(_("There are already %(number)d API tokens. Revoke one first.") % {"number": MAX_TOKENS})
+        raise WrongUseError(
+            _("There are already %(number)d API tokens. Revoke an API token before you create another one.")
+            % {"number": MAX_TOKENS}
+        )
     secret = TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     ordered_scopes = [scope.value for scope in Scope if scope in scopes]
     columns = {

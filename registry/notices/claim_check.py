@@ -167,7 +167,7 @@ def save_answer(case: Case, kind: str, digest: str, text: str, *, by: str) -> No
     point = next((point for point in points if (point.kind, point.mark) == (kind, digest)), None)
     if point is None:
         raise WrongUseError(
-            _("The point has changed since it was displayed."), hint=_("Read it again, then answer it.")
+            _("The point has changed since it was displayed."), hint=_("Read the point again, then answer it.")
         )
     grounds, text = dict(point.grounds), text.strip()[:MAX_ANSWER_LENGTH]
     with transaction.atomic():

@@ -1,7 +1,7 @@
 """Delivery state of a signed notice's email, which is sent at most once.
 
 Exhibit records the start before it sends the email to the mail server. If the process or the connection ends before the
-server responds, it is unknown whether the email was sent. The email is then in doubt, and a member decides.
+server responds, it is unknown whether the email was sent. The delivery is then uncertain, and a member decides.
 """
 
 from collections.abc import Mapping
@@ -94,22 +94,24 @@ def record_doubt(pk: int) -> None:
 
 
 def mark_pending_as_in_doubt() -> None:
-    """Mark every pending email as in doubt. After a restore, it is unknown what was sent since the backup."""
+    """Mark every pending email as uncertain. After a restore, it is unknown what was sent since the backup."""
     pending_mails = NoticeMail.objects.filter(state__in=UNFINISHED)
     pending_mails.update(state=StepState.FAILED, error=DOUBT_MESSAGE, begun_at=Coalesce("begun_at", now()))
 
 
 def delete_in_doubt(notice: Notice) -> None:
-    """Delete an email in doubt after a member's statement that it was not sent. The caller has locked its notice.
+    """Delete an email with uncertain delivery after a member stated that it was not sent.
+
+    The caller has locked its notice.
 
     Raises:
-        WrongUseError: No email of the notice is in doubt.
+        WrongUseError: The notice has no email with uncertain delivery.
     """
     _lock_in_doubt(notice).delete()
 
 
 def complete_in_doubt(notice: Notice) -> NoticeMail:
-    """Complete an email in doubt after a member's statement that it was sent; raises as :func:`delete_in_doubt`."""
+    """Complete an uncertain email after a member's statement that it was sent; raises as :func:`delete_in_doubt`."""
     mail = _lock_in_doubt(notice)
     write(mail, state=StepState.DONE)
     return mail
@@ -118,7 +120,5 @@ def complete_in_doubt(notice: Notice) -> NoticeMail:
 def _lock_in_doubt(row: Notice) -> NoticeMail:
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=row).first()
     if mail is None or not is_in_doubt(mail):
-        raise WrongUseError(
-            _("Notice %(number)d has no email whose sending status is unknown.") % {"number": row.number}
-        )
+        raise WrongUseError(_("Notice %(number)d has no email with unknown sending status.") % {"number": row.number})
     return mail

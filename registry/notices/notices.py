@@ -307,10 +307,10 @@ def record_sent_by_hand(row: Notice, *, by: str) -> None:
 
 
 def record_not_sent(row: Notice, *, by: str) -> None:
-    """Record a member's statement that an email in doubt was not sent. The notice can be sent again.
+    """Record a member's statement that an email with uncertain delivery was not sent. The notice can be sent again.
 
     Raises:
-        WrongUseError: No email of the notice is in doubt.
+        WrongUseError: The notice has no email with uncertain delivery.
     """
     with lock_row(row) as locked_row:
         mail.delete_in_doubt(locked_row)
@@ -318,7 +318,7 @@ def record_not_sent(row: Notice, *, by: str) -> None:
 
 
 def record_sent_by_mail(row: Notice, *, by: str) -> None:
-    """Record a member's statement that an email in doubt was sent.
+    """Record a member's statement that an email with uncertain delivery was sent.
 
     Raises the same errors as :func:`delete_in_doubt`.
     """
@@ -352,7 +352,7 @@ def record_outcome(row: Notice, outcome: str, day: date, text: str, *, by: str) 
         WrongUseError: The outcome is not possible for this notice, or the day is out of range.
     """
     if outcome not in OUTCOMES or (row.kind in FILINGS and outcome == State.COUNTERED):
-        raise WrongUseError(_("Select what happened."))
+        raise WrongUseError(_("Select an event."))
     with lock_row(row) as locked_row:
         if locked_row.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or locked_row.sent_at is None:
             raise WrongUseError(_("Notice %(number)d has not been sent.") % {"number": locked_row.number})

@@ -72,7 +72,7 @@ def sign_draft(
         draft = build_letter(locked_notice, items)
         if shown_digest != compute_letter_digest(draft):
             raise WrongUseError(
-                _("The notice has changed since it was displayed."), hint=_("Read it again, then sign it.")
+                _("The notice has changed since it was displayed."), hint=_("Read the notice again, then sign it.")
             )
         if " ".join(typed_name.split()).casefold() != " ".join(locked_notice.fields["sender_name"].split()).casefold():
             sentence = _("The typed name is not %(name)s.") % {"name": locked_notice.fields["sender_name"]}
@@ -129,7 +129,7 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             a claim-check point is unanswered.
     """
     if notice.kind in notices.FILINGS:
-        raise WrongUseError(_("A person has to file this document. Exhibit does not send it by email."))
+        raise WrongUseError(_("You must file this document yourself. Exhibit does not send it by email."))
     if not services.config.mail_url:
         message = _("The notice cannot be sent from here because no mail server is configured.")
         raise WrongUseError(
@@ -158,8 +158,8 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             raise WrongUseError(
                 unanswered_sentences[0],
                 hint=_(
-                    "Since the notice was signed, new facts that may weaken the claim have been found. Answer them "
-                    "first."
+                    "New facts that may weaken the claim were found after the notice was signed. Answer these "
+                    "points before you send the notice."
                 ),
             )
         name = build_message_id(services.config, f"notice-{locked_notice.pk}.{str(locked_notice.text)[:16]}")

@@ -95,7 +95,7 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
     with lock_row(owner):
         if owner.webhooks.filter(removed_at=None).count() >= MAX_WEBHOOKS:
             sentence = _("There are already %(number)d webhooks.") % {"number": MAX_WEBHOOKS}
-            raise WrongUseError(sentence, hint=_("Remove one first."))
+            raise WrongUseError(sentence, hint=_("Remove a webhook before you add another one."))
         hold(Lock.KEYS)  # The master key must not be rotated meanwhile.
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
         row.kinds = [kind.value for kind in EVENT_KINDS if kind in kinds]

@@ -167,7 +167,7 @@ def add_entry(row: Demand, new_entry: NewEntry, *, by: str) -> DemandEntry:
         WrongUseError: The kind or amount is invalid, the day is in the future, or the correction is not possible.
     """
     if new_entry.kind not in Kind.values:
-        raise WrongUseError(_("Select what happened."))
+        raise WrongUseError(_("Select an event."))
     check_amount(new_entry.amount)
     with lock_row(row) as locked_row:
         corrected_entry = None

@@ -147,7 +147,9 @@ def issue_invoice(demand: Demand, new_invoice: NewInvoice, *, by: str) -> Invoic
         if agreed_entry is None or not agreed_entry.amount:
             raise WrongUseError(_("No amount has been agreed."), hint=_("Record the agreed amount first."))
         if locked_demand.invoices.filter(cancels=None, cancellation=None).exists():
-            raise WrongUseError(_("An invoice already exists."), hint=_("Cancel it before you create another one."))
+            raise WrongUseError(
+                _("An invoice already exists."), hint=_("Cancel the existing invoice before you create another one.")
+            )
         texts = {name: value.strip() for name, value in asdict(new_invoice).items() if isinstance(value, str)}
         if not (texts["issuer"] and texts["payer"] and texts["subject"]):
             raise WrongUseError(_("Enter the issuer, the payer and the subject of the invoice."))
@@ -176,7 +178,7 @@ def cancel_invoice(row: Invoice, reason: str, *, by: str) -> Invoice:
         raise WrongUseError(_("Enter the reason for the cancellation."))
     with lock_row(row.owner) as owner:
         if row.cancels_id is not None or Invoice.objects.filter(cancels=row).exists():
-            hint = _("It has already been cancelled, or is itself a cancellation.")
+            hint = _("The invoice has already been cancelled, or is itself a cancellation invoice.")
             raise WrongUseError(_("This invoice cannot be cancelled."), hint=hint)
         invoice_fields = copy_columns(row, *_COPIED_FIELDS) | {
             "amount": -row.amount,

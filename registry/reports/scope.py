@@ -48,10 +48,10 @@ def check_request(owner: Owner, request: ReportRequest) -> None:
     if not scope.decisions or not set(scope.decisions) <= set(CaseDecision):
         raise WrongUseError(
             _("No decision was selected. A report lists the cases with the selected decisions."),
-            hint=_("Select at least one."),
+            hint=_("Select at least one option."),
         )
     if not request.formats or not set(request.formats) <= set(FORMATS):
-        raise WrongUseError(_("No format was selected."), hint=_("Select at least one."))
+        raise WrongUseError(_("No format was selected."), hint=_("Select at least one option."))
     if not set(request.languages) <= set(LANGUAGES):
         raise WrongUseError(_("No PDF is available in this language."), hint=_("Select English or Chinese."))
     days = [_parse_day(day) for day in (scope.first, scope.last) if day]

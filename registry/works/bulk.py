@@ -86,7 +86,7 @@ def undo_bulk_edit(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
         ConflictError: The edit is not finished, was already undone, or is itself an undo.
     """
     if not BulkEdit.objects.get(pk=bulk.pk).may_be_undone:
-        hint = _("It is in progress, has already been undone, or itself undoes another change.")
+        hint = _("The change is in progress, has already been undone, or itself undoes another change.")
         raise ConflictError(_("This change cannot be undone."), hint=hint)
     changed_works = Work.objects.filter(changes__bulk=bulk, removed_at=None)
     return _create_bulk_edit(

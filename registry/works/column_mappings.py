@@ -132,7 +132,7 @@ def remember_choice(
         or required_column not in chosen_columns
         or len(set(chosen_columns)) < len(chosen_columns)
     ):
-        hint = _("Include %(needed)s, and each of the other columns at most once: %(columns)s.")
+        hint = _("The table must contain %(needed)s, and each of the other columns at most once: %(columns)s.")
         values = {
             "needed": required_column,
             "columns": ", ".join(name for name in available_columns if name != required_column),

@@ -82,7 +82,9 @@ def attach_document(
     if find_blocked_digests([digest]):
         raise RefusedError(_("The operator does not allow this file here."), reason="blocked")
     if len(data) > get_remaining_quota(services, work.owner):
-        raise RefusedError(_("No storage space is left."), reason="quota", hint=_("Ask the operator for more storage."))
+        raise RefusedError(
+            _("The storage quota is used up."), reason="quota", hint=_("Ask the operator for more storage.")
+        )
     services.blobs.put(data)
     with lock_row(work.owner) as owner:
         use_quota(services, owner, len(data))

@@ -402,11 +402,11 @@ def _decode_csv(
 
 def _check_format(name: str, data: bytes) -> None:
     """Raise ``WrongUseError`` for file formats other than CSV."""
-    hint = _("Save it as XLSX or CSV UTF-8.")
+    hint = _("Save the table as XLSX or CSV UTF-8.")
     if data.startswith(workbooks.OLE_SIGNATURE):
         text = _("%(name)s is a workbook from an old version of Excel.")
         if "EncryptedPackage".encode("utf-16-le") in data:
-            text, hint = _("%(name)s is protected by a password."), _("Save it without a password.")
+            text, hint = _("%(name)s is protected by a password."), _("Save the workbook without a password.")
         raise WrongUseError(text % {"name": name}, hint=hint)
     first_bytes = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if other_format := next(
@@ -430,8 +430,8 @@ def make_encoding_error(name: str, data: bytes) -> EncodingError:
     """Return the error for a table whose encoding cannot be determined, with the possible encodings."""
     text = _("The encoding of %(name)s cannot be determined with certainty: it is not UTF-8, UTF-16 or GBK.")
     candidates = find_encodings(data)
-    hint = _("Save it as CSV UTF-8 or XLSX.")
+    hint = _("Save the table as CSV UTF-8 or XLSX.")
     if candidates:
         names = ", ".join(candidate.encoding for candidate in candidates)
-        hint = _("Choose its encoding (%(names)s), or save it as CSV UTF-8.") % {"names": names}
+        hint = _("Choose the encoding of the table (%(names)s), or save the table as CSV UTF-8.") % {"names": names}
     return EncodingError(text % {"name": name}, hint=hint, candidates=candidates)

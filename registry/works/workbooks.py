@@ -102,7 +102,8 @@ def make_too_long_error(name: str) -> WrongUseError:
     """Return the error for a workbook with too many lines."""
     sentence = _("%(name)s has more than %(most)d rows.") % {"name": name, "most": MAX_LINES}
     return WrongUseError(
-        sentence, hint=_("Save it as CSV UTF-8, which can have up to %(most)d rows, or split it.") % _CSV_LIMITS
+        sentence,
+        hint=_("Save the table as CSV UTF-8, which can have up to %(most)d rows, or split the table.") % _CSV_LIMITS,
     )
 
 
@@ -152,7 +153,7 @@ def _iterate_lines(name: str, data: bytes, title: str, deadline: float) -> Itera
             pair[0] is None and pair[1] is not None and (number, position) not in empty_results
             for position, pair in pairs
         ):
-            hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
+            hint = _("Open the workbook in a spreadsheet program and save it again, or save it as CSV UTF-8.")
             yield Line(number, WrongUseError(_("The file does not contain the result of a formula."), hint=hint))
             continue
         if values.count(None) == len(values):
@@ -225,7 +226,7 @@ def _check_row_order(name: str, text: bytes) -> None:
             last_number += 1
         elif (number := int(number_match[1][:12])) <= last_number:
             sentence = _("The rows of %(name)s are not in order: row %(number)d comes after row %(last)d.")
-            hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
+            hint = _("Open the workbook in a spreadsheet program and save it again, or save it as CSV UTF-8.")
             raise WrongUseError(sentence % {"name": name, "number": number, "last": last_number}, hint=hint)
         else:
             last_number = number
@@ -312,7 +313,9 @@ def _run_guarded(name: str, function: Callable[[], T]) -> T:
         raise
     except Exception as error:  # openpyxl may raise any error for malformed files
         text = _("%(name)s cannot be read as a workbook.")
-        raise WrongUseError(text % {"name": name}, hint=_("Save it again as XLSX, or as CSV UTF-8.")) from error
+        raise WrongUseError(
+            text % {"name": name}, hint=_("Save the workbook again as XLSX, or as CSV UTF-8.")
+        ) from error
 
 
 def _iterate_guarded(name: str, lines: Iterator[Line]) -> Iterator[Line]:
@@ -335,7 +338,9 @@ def _check_package(name: str, data: bytes) -> None:
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")
         if format_file:
             text = _("%(name)s is in the format %(format)s, which is not supported.")
-        raise WrongUseError(text % {"name": name, "format": format_file}, hint=_("Save it as XLSX or CSV UTF-8."))
+        raise WrongUseError(
+            text % {"name": name, "format": format_file}, hint=_("Save the table as XLSX or CSV UTF-8.")
+        )
 
 
 def _to_text(value: object) -> str:

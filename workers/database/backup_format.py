@@ -30,7 +30,7 @@ _NAME_PREFIXES = (".backup-", "database-", "blobs-", FILES_PREFIX)
 """Name prefixes by which files of a backup are recognised."""
 _NAME_BACKUP_HINT = "Enter the folder or the TAR file that `exhibit backup` wrote."
 _OTHER_BACKUP_HINT = "Create another backup, or use an earlier one."
-_OTHER_FORMAT_HINT = "Restore it with the version that created it. Backups from before version 1.0 cannot be converted."
+_OTHER_FORMAT_HINT = "Restore it with that version. Backups from before version 1.0 cannot be converted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +135,8 @@ def verify_backup(backup_path: Path) -> Description:
     contents = _read_contents(backup_path)
     if contents.description is None:
         if not contents.blobs and not any(name.startswith(_NAME_PREFIXES) for name in contents.digests):
-            raise IntegrityError(
-                f"{backup_path} is not a backup: it contains no files of a backup.", hint=_NAME_BACKUP_HINT
-            )
-        hint = "It was interrupted. To continue: exhibit backup" if backup_path.is_dir() else _OTHER_BACKUP_HINT
+            raise IntegrityError(f"{backup_path} is not a backup: it contains no backup files.", hint=_NAME_BACKUP_HINT)
+        hint = "The backup was interrupted. To continue: exhibit backup" if backup_path.is_dir() else _OTHER_BACKUP_HINT
         raise IntegrityError(f"{backup_path} is not a complete backup: it has no {DESCRIPTION_NAME}.", hint=hint)
     _compare_with_description(contents, contents.description)
     return contents.description
@@ -210,7 +208,7 @@ def _compare_with_description(contents: _BackupContents, description: Descriptio
     ]
     if damaged_names:
         names = ", ".join(damaged_names[:3])
-        sentence = f"In the backup, {len(damaged_names):,} files are missing or damaged: {names}."
+        sentence = f"{len(damaged_names):,} files in the backup are missing or damaged, including {names}."
         raise IntegrityError(sentence, hint=_OTHER_BACKUP_HINT)
 
 

@@ -48,7 +48,7 @@ def copy_blobs(config: Config, source: str, target: str, progress: ReportProgres
         WrongUseError: Another call is in progress, or one location lies within the other.
     """
     _refuse_nested(_resolve_folders(config, source), _resolve_folders(config, target))
-    busy_error = WrongUseError("Files are already being moved.", hint="Wait until that has finished.")
+    busy_error = WrongUseError("Files are already being moved.", hint="Wait until the move has finished.")
     scratch, result = config.data_dir / "moving", MoveResult()
     with hold_exclusively(lock_folder(config) / "moving.lock", busy_error):
         shutil.rmtree(scratch, ignore_errors=True)  # A killed process may have left it.
@@ -75,7 +75,7 @@ def _resolve_folders(config: Config, url: str) -> list[Path]:
 def _refuse_nested(old: list[Path], new: list[Path]) -> None:
     """Raise ``WrongUseError`` for nested locations, because their copies would be copied again."""
     if old and old == new:
-        raise WrongUseError("The files are already stored there.")
+        raise WrongUseError("The files are already stored in the new location.")
     if any(path.is_relative_to(other) or other.is_relative_to(path) for path in old for other in new):
         hint = "Choose a folder next to the current folder."
         raise WrongUseError("The two locations cannot contain each other.", hint=hint)

@@ -148,7 +148,7 @@ def _check_free_space(config: Config, backup_path: Path, description: Descriptio
     free_bytes = shutil.disk_usage(config.data_dir).free
     if needed_bytes > free_bytes:
         sentence = (
-            f"The backup takes {needed_bytes / _GIB:.1f} GiB, and {free_bytes / _GIB:.1f} "
+            f"The backup requires {needed_bytes / _GIB:.1f} GiB, but only {free_bytes / _GIB:.1f} "
             f"GiB are free in {config.data_dir}"
         )
         raise WrongUseError(f"{sentence}: nothing was restored.", hint=DISK_SPACE_HINT)
@@ -157,8 +157,8 @@ def _check_free_space(config: Config, backup_path: Path, description: Descriptio
     needed_files = missing_blobs + len(description.files) + (0 if config.database_url else DATABASE_FILE_COUNT)
     if (free_files := count_free_files(config.data_dir)) is not None and needed_files > free_files:
         sentence = (
-            f"The backup requires about {needed_files:,} files (inodes), and {free_files:,} more "
-            f"fit into {config.data_dir}"
+            f"The backup requires about {needed_files:,} files (inodes), but only {free_files:,} more "
+            f"can be created in {config.data_dir}"
         )
         raise WrongUseError(f"{sentence}: nothing was restored.", hint=DISK_SPACE_HINT)
 
@@ -195,7 +195,7 @@ def _check_schema(dump: Path, description: Description) -> None:
     """Raise ``WrongUseError`` for a dump with migrations that this version does not have."""
     if unknown := find_unknown_migrations(read_migrations(dump, "registry")):
         schema = f"the schema of another version of Exhibit ({description.version}, migration {unknown[-1]})"
-        hint = "Restore it with the version that created it. Backups from before version 1.0 cannot be converted."
+        hint = "Restore it with that version. Backups from before version 1.0 cannot be converted."
         raise WrongUseError(f"The backup has {schema}: nothing was restored.", hint=hint)
 
 
@@ -288,7 +288,7 @@ def _finish_restore(config: Config, description: Description) -> tuple[LogState,
     services = Services(config)
     log = get_log_state(services)
     if (log.entries, log.root) != (description.log.entries, description.log.root):
-        raise IntegrityError("The restored log differs from the log of the backup.", hint="Create another backup.")
+        raise IntegrityError("The restored log differs from the log in the backup.", hint="Create another backup.")
     for _ in rebuild_indexes(services):
         pass
     return log, get_log(services).describe_signing_stop(), describe_locked_keys(services)

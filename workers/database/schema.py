@@ -20,7 +20,7 @@ from workers.database.restore import find_unknown_migrations, resume_restore
 
 _ADVISORY_LOCK_ID = 0x45584D47
 _OTHER_SCHEMA_HINT = (
-    "Start the version that created it. A database from before version 1.0 cannot be converted: "
+    "Start the version of Exhibit that created the database. A database from before version 1.0 cannot be converted: "
     "set EXHIBIT_DATA to an empty folder, or DATABASE_URL to an empty database."
 )
 
@@ -88,7 +88,7 @@ def is_outdated() -> bool:
     if unknown_names := find_unknown_migrations({name for label, name in applied_migrations if label == "registry"}):
         sentence = (
             f"The database has the schema of another version of Exhibit ({unknown_names[-1]}), "
-            "which this one cannot use."
+            "which this version cannot use."
         )
         raise ServiceMissingError(sentence, hint=_OTHER_SCHEMA_HINT)
     files = ((app.label, path) for app in apps.get_app_configs() for path in Path(app.path).glob("migrations/[!_]*.py"))

@@ -111,10 +111,10 @@ def check_search_mappings(config: Config) -> Check:
 
     problems = [f"{OWN_FOLDER}/{name}: {reason}" for name, reason in list_broken_mappings(config).items()]
     if problems:
-        sentence = _("Some search mappings cannot be read and are not available. %(files)s") % {
+        sentence = _("Some search mappings cannot be read, so their services are not available. %(files)s") % {
             "files": " ".join(problems)
         }
-        remedy = _("Correct them as described in docs/reference/search-mappings.md.")
+        remedy = _("Correct the search mappings as described in docs/reference/search-mappings.md.")
         return Check("searches", ok=False, sentence=sentence, remedy=remedy, needed=False)
     count = len(load_services(config))
     sentence = ngettext(

@@ -69,7 +69,7 @@ def check_everything(config: Config) -> tuple[Check, ...]:
 def check_without_settings(config: Config, fault: ConfigError) -> tuple[Check, ...]:
     """Run the checks that are possible with an invalid setting, when only the data folder is known."""
     settings_check = Check(
-        "settings", ok=False, sentence=fault.message, remedy=fault.hint or "Correct it, then try again."
+        "settings", ok=False, sentence=fault.message, remedy=fault.hint or "Correct the setting, then try again."
     )
     return (
         settings_check,
@@ -78,7 +78,7 @@ def check_without_settings(config: Config, fault: ConfigError) -> tuple[Check, .
 
 
 def _build_database_check(config: Config) -> Check:
-    start_remedy = f"Read {config.data_dir / 'log' / 'postgres.log'}; then run exhibit down and exhibit up."
+    start_remedy = f"Read {config.data_dir / 'log' / 'postgres.log'}, then run exhibit down and exhibit up."
     remedy = "Start the database, or correct DATABASE_URL." if config.database_url else start_remedy
     return Check("database", ok=False, sentence="The database should be running, but does not respond.", remedy=remedy)
 
@@ -120,7 +120,7 @@ def _check_data_folder(config: Config) -> Check:
         return Check("data folder", ok=False, sentence=sentence, remedy="Set EXHIBIT_DATA to another folder.")
     user = find_service_user(config.data_dir)
     if user is not None and not user.has_access(existing_folder):
-        sentence = f"{folder} is inside a private folder; Exhibit gives the servers permission to pass through it."
+        sentence = f"{folder} is inside a private folder; Exhibit gives the servers permission to traverse that folder."
         alternative = f"With EXHIBIT_DATA=/var/lib/exhibit, the user {user.name} needs no such permission."
         return Check("data folder", ok=True, sentence=sentence, remedy=f"No action is needed. {alternative}")
     return Check("data folder", ok=True, sentence=f"{folder} is usable.")
@@ -158,7 +158,7 @@ def _check_blob_store(config: Config) -> Check:
 
 def _check_database(config: Config) -> Check:
     if config.database_url:
-        remedy = "" if database_answers(config) else "Start it, or correct DATABASE_URL."
+        remedy = "" if database_answers(config) else "Start the database, or correct DATABASE_URL."
         sentence = f"The database at DATABASE_URL {'does not respond' if remedy else 'responds'}."
         if (
             not remedy
@@ -175,7 +175,7 @@ def _check_database(config: Config) -> Check:
 def _check_redis(config: Config) -> Check:
     if config.redis_url:
         remedy = "" if is_redis_responding(config) else "Start Redis, or correct REDIS_URL."
-        sentence = f"The Redis at REDIS_URL {'does not respond' if remedy else 'responds'}."
+        sentence = f"The Redis server at REDIS_URL {'does not respond' if remedy else 'responds'}."
         return Check("Redis", ok=not remedy, sentence=sentence, remedy=remedy)
     return _check_program("Redis", find_redis_program)
 
@@ -217,7 +217,8 @@ def _check_browser_limits(config: Config) -> Check:
         return Check(name, ok=True, sentence="No browser is used.", needed=False)
     max_memory, priority, remedy = BrowserLimits().memory_bytes / GIB, os.getpriority(os.PRIO_PROCESS, 0), ""
     sentence = (
-        f"The browser may use {max_memory:.0f} GiB, and has the priority of its parent process (here nice {priority})."
+        f"The browser may use {max_memory:.0f} GiB, and has the priority of its parent process (nice {priority} in "
+        f"this process)."
     )
     machine_memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
     if not Path("/proc/self/statm").exists():
@@ -244,7 +245,7 @@ def _check_mail(config: Config) -> Check:
     if config.mail_url:
         sentence = f"Emails are sent through {urlsplit(config.mail_url).hostname}, from {get_sender(config)}."
         return Check("mail", ok=True, sentence=sentence, needed=False)
-    sentence = f"Emails are not sent, but written as files to {get_mail_folder(config)}."
+    sentence = f"Emails are not sent, but saved as files in {get_mail_folder(config)}."
     return Check("mail", ok=False, sentence=sentence, remedy="Set EXHIBIT_MAIL_URL.", needed=False)
 
 

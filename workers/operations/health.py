@@ -134,7 +134,10 @@ def _check_replacements(status: InstallationStatus, config: Config) -> Iterator[
 
 def _check_reports(status: InstallationStatus) -> Iterator[Check]:
     for digest in status.reported_digests:
-        sentence = _("A member reported a picture as illegal: %(digest)s. Other owners are affected, so you decide.")
+        sentence = _(
+            "A member reported the picture %(digest)s as illegal. It is also evidence of other owners, so "
+            "you decide whether to remove it."
+        )
         remedy = _(
             "Remove the picture permanently: exhibit api POST /operator/pictures/%(digest)s/purge --field "
             "reason=… Or show the picture again: exhibit api POST /operator/pictures/%(digest)s/keep "
@@ -146,7 +149,7 @@ def _check_reports(status: InstallationStatus) -> Iterator[Check]:
 
 def _check_held_up_steps(status: InstallationStatus, to_text: Translator) -> Iterator[Check]:
     for step, reason in status.held_up.items():
-        sentence = _("Blocked: %(what)s. %(why)s") % {"what": jobs.translate_label(step), "why": to_text(reason)}
+        sentence = _("Blocked tasks: %(what)s. %(why)s") % {"what": jobs.translate_label(step), "why": to_text(reason)}
         yield Check(
             "held up", ok=False, sentence=sentence, remedy=_("Fix the cause. The tasks then continue automatically.")
         )
@@ -176,10 +179,10 @@ def _check_failures(status: InstallationStatus) -> Iterator[Check]:
     for step in status.steps:
         if step.failed:
             values = {"what": jobs.translate_label(step.step), "count": f"{step.failed:,}"}
-            sentence = _("Failed: %(count)s (%(what)s).") % values
+            sentence = _("Failed tasks: %(count)s (%(what)s).") % values
             remedy = _(
-                "Reasons: exhibit api GET /operator/failures. "
-                "After fixing them: exhibit api POST /operator/failures/%(step)s/retry"
+                "To list the reasons: exhibit api GET /operator/failures. To retry after you have fixed them: "
+                "exhibit api POST /operator/failures/%(step)s/retry"
             ) % {"step": step.step}
             yield Check("given up", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not any(step.failed for step in status.steps):
@@ -205,7 +208,7 @@ def _check_known_copies(status: InstallationStatus) -> Iterator[Check]:
         values = {"watch": known_copy.watch.name, "owner": known_copy.watch.owner.name, "number": known_copy.number}
         sentence = _("The watch %(watch)s of %(owner)s missed its known copy %(number)s.") % values
         path = f"{known_copy.watch.number}/crawls --owner {known_copy.watch.owner.slug}"
-        remedy = _("Crawls of this watch: exhibit api GET watches/%(watch)s") % {"watch": path}
+        remedy = _("To list the crawls of this watch: exhibit api GET watches/%(watch)s") % {"watch": path}
         yield Check("known_copy", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not status.missed_known_copies:
         yield Check("known_copies", ok=True, sentence=_("No known copy was missed."), needed=False)
@@ -227,7 +230,8 @@ def _check_indexes(status: InstallationStatus) -> Iterator[Check]:
             yield Check("index", ok=False, sentence=sentence, remedy=_("Rebuild the index: exhibit index rebuild"))
         elif _is_outdated(index):
             sentence = _(
-                "The index %(index)s is %(behind)s changes behind. Each process applies the missing changes by itself."
+                "The index %(index)s is %(behind)s changes behind. Each process applies the missing changes "
+                "automatically."
             )
             remedy = _("Rebuild the index: exhibit index rebuild")
             yield Check("index", ok=False, sentence=sentence % values, remedy=remedy, needed=False)
@@ -253,8 +257,8 @@ def _check_archive_size(status: InstallationStatus, config: Config) -> Iterator[
     is_shared = bool(config.blobs_url) and not config.blobs_url.startswith("file:")
     if is_shared and not config.milvus_url and seen_pictures > MILVUS_THRESHOLD:
         sentence = _(
-            "Each machine stores its own copy of %(count)s previously seen pictures; Milvus would store "
-            "them once for all machines."
+            "Each machine stores its own index of %(count)s previously seen pictures; Milvus would store "
+            "one index for all machines."
         )
         remedy = _("To switch to Milvus, follow docs/how-to/operate/use-milvus.md: exhibit index rebuild --to milvus")
         yield Check(

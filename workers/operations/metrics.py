@@ -71,16 +71,16 @@ def _build_families(status: InstallationStatus, config: Config) -> Iterator[Metr
     yield from _build_timestamp_gauges(status)
     failed_checks = [check for check in health.run_checks(status, config) if not check.ok]
     single_values = {
-        "disk_free_bytes": ("Free disk space at the data folder.", status.disk.free),
-        "disk_floor_bytes": ("Free disk space below which crawling stops.", status.disk.floor),
-        "disk_free_files": ("Free inodes at the data folder.", status.disk.files),
-        "database_bytes": ("Size of the database.", status.disk.database),
+        "disk_free_bytes": ("Free disk space for the data folder in bytes.", status.disk.free),
+        "disk_floor_bytes": ("Free disk space in bytes below which crawling stops.", status.disk.floor),
+        "disk_free_files": ("Free inodes for the data folder.", status.disk.files),
+        "database_bytes": ("Size of the database in bytes.", status.disk.database),
         "crawls_under_way": ("Crawls in progress.", len(status.crawls.under_way)),
         "watches_late": ("Watches whose next crawl is overdue.", status.crawls.late_watches),
         "canaries_missed": ("Known copies that the last crawls missed.", len(status.missed_known_copies)),
         "works_held": ("Works on hold that are waiting for a decision.", len(status.floods)),
         "log_entries_signed": ("Entries in the latest signed checkpoint.", status.log.size),
-        "log_stopped": ("1 if checkpoints are no longer signed.", int(bool(status.log.stopped))),
+        "log_stopped": ("1 if checkpoints are no longer signed, 0 otherwise.", int(bool(status.log.stopped))),
         "amiss": ("Problems on the operator's status page.", len(failed_checks)),
     }
     for name, (text, value) in single_values.items():

@@ -69,7 +69,9 @@ def wait_for_servers(config: Config, stop: Callable[[], object] = bool) -> None:
             deadline = time.monotonic() + _SECONDS_FOR_ANOTHER
         if time.monotonic() - started > _FULL_DISK_SECONDS and is_full(config.data_dir):
             hint = f"Free disk space in {config.data_dir}. Running processes then continue."
-            raise ServiceMissingError(f"{ERROR_SENTENCES[errno.ENOSPC]} The embedded servers cannot write.", hint=hint)
+            raise ServiceMissingError(
+                f"{ERROR_SENTENCES[errno.ENOSPC]} The embedded servers cannot write data.", hint=hint
+            )
         if keeper.returncode or time.monotonic() > deadline or stop():
             log_line = read_last_lines(config.data_dir / "log", "keeper", 1)
             raise ServiceMissingError(

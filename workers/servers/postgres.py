@@ -43,7 +43,7 @@ def postgres_programs() -> Path:
             return folder
     raise ServiceMissingError(
         "Embedded PostgreSQL is not available on this platform.",
-        hint="Run `make setup` again, or set DATABASE_URL to a PostgreSQL of your own.",
+        hint="Run `make setup` again, or set DATABASE_URL to your own PostgreSQL server.",
         retry=False,
     )
 
@@ -67,7 +67,7 @@ class EmbeddedPostgres:
         try:
             user = pwd.getpwuid(os.geteuid()).pw_name.replace('"', '""')
         except KeyError:
-            hint = "Add the user to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own."
+            hint = "Add the user to /etc/passwd, or set DATABASE_URL to your own PostgreSQL server."
             raise ConfigError(f"There is no user with the ID {os.geteuid()}.", hint=hint) from None
         name = addresses.DATABASE_USER
         self._rights.write_private_file(self.folder / "pg_ident.conf", f'{name} "{user}" {name}\n')

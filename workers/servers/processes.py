@@ -100,7 +100,7 @@ class ChildSpec:
             if self.user:
                 hint = "Install util-linux, or run Exhibit as an ordinary user."
                 raise ServiceMissingError(
-                    "setpriv is not installed; servers need it to drop root privileges.", hint=hint
+                    "setpriv is not installed. The servers need it to drop root privileges.", hint=hint
                 )
             return list(self.command)
         privilege_options: list[str] = []

@@ -28,7 +28,7 @@ class Roll:
         self._previous_names: set[str] = set()
 
     def __call__(self) -> None:
-        """Query the workers once. A new worker is recorded at its second response: it may be stopping at its first."""
+        """Query the workers once. A new worker is recorded only at its second response, since it may be stopping."""
         queues_by_worker = living_workers()
         for name in heartbeats.update_seen([heartbeats.TICK, *queues_by_worker]) & (
             {heartbeats.TICK} | self._previous_names

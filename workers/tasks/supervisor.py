@@ -79,7 +79,8 @@ def run_supervisor(config: Config, on_ready: Callable[[RunningStatus], None]) ->
             try:
                 if changed_files := restrict_permissions(config.data_dir):
                     _print_line(
-                        f"Removed access by other users: {changed_files} files and folders in {config.data_dir}."
+                        f"Files and folders in {config.data_dir} to which other users no longer have access: "
+                        f"{changed_files}."
                     )
                 with hold_shared(_get_users_lock_path(config)):
                     _Supervisor(config, servers, stop_signals, lock).run(on_ready)
@@ -92,7 +93,8 @@ def run_supervisor(config: Config, on_ready: Callable[[RunningStatus], None]) ->
                     servers.stop()
         if servers.processes:
             _print_line(
-                "Another command uses the database. The database stops when that command ends, or now with Ctrl-C."
+                "Another command uses the database. The database stops when that command ends, or when you press "
+                "Ctrl-C."
             )
             with collect_stop_signals() as stop_signals:
                 run_until_unused(config, servers, stop_signals)
@@ -203,7 +205,8 @@ class _Supervisor:
         if had_data and not self._has_data:
             self._servers.stop()
             _print_line(
-                f"The data folder {self._config.data_dir} is missing; process {os.getpid()} waits until it is back."
+                f"The data folder {self._config.data_dir} is missing; process {os.getpid()} waits until the folder "
+                f"is available again."
             )
         return self._has_data
 
@@ -218,7 +221,7 @@ class _Supervisor:
         for supervised in self._processes:
             if supervised.has_died():
                 _kill_session(supervised.process)
-                _print_line(f"{supervised.child.name} exited with {supervised.process.returncode}; restarting it.")
+                _print_line(f"{supervised.child.name} exited with code {supervised.process.returncode}; restarting it.")
             try:
                 changed |= supervised.restart_if_due()
             except OSError as error:

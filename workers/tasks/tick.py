@@ -50,11 +50,11 @@ def tick(services: Services) -> None:
         try:
             sign_checkpoint(services)
         except BrokenHistoryError as error:  # Everything else continues. `exhibit status` also reports this error.
-            log_once(f"The checkpoint of the log is not signed: {error}", logging.ERROR)
+            log_once(f"The checkpoint of the log could not be signed: {error}", logging.ERROR)
         except (ExhibitError, OSError) as error:  # The checkpoint file cannot be written.
             if not describe_machine_fault(error):
                 raise
-            log_once(f"The checkpoint of the log is not signed: {describe_machine_fault(error)}", logging.ERROR)
+            log_once(f"The checkpoint of the log could not be signed: {describe_machine_fault(error)}", logging.ERROR)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Operations that partners call. Each request is signed with the partner's log key and accepted once.
 
-API tokens do not work here; a partner must have been added. Partners request checkpoints, blinded points and the
-blind index, and visits to pages.
+These operations accept no API tokens; the caller must have been added as a partner. Partners request checkpoints,
+blinded points, the blind index, and visits to pages.
 """
 
 from http import HTTPStatus
@@ -98,7 +98,7 @@ class PointsRequest(PartnerRequest):
     points: list[Annotated[str, Field(pattern=POINT_PATTERN)]] = Field(
         min_length=1,
         max_length=MAX_POINTS,
-        description="x coordinates of blinded points on the curve P-256, hexadecimal.",
+        description="x-coordinates of the blinded points on the curve P-256, in hexadecimal.",
         examples=[["6b" * 32]],
     )
 
@@ -107,25 +107,25 @@ class IndexRequest(PartnerRequest):
     """A request for a page of the blind index."""
 
     after: requests.StrictInteger = Field(
-        ge=0, le=2**62, description="Value of `next` in the previous page; 0 for the first page.", examples=[0]
+        ge=0, le=2**62, description="Value of `next` in the previous response; 0 for the first page.", examples=[0]
     )
 
 
 class Points(ResponseBody):
     """Points multiplied by the key of the agreement."""
 
-    points: list[str] = Field(description="Multiplied points, in the order of the request.")
-    agreement: int = Field(description="Number of the agreement.")
-    left: int = Field(description="Number of queries that remain in the agreement.")
+    points: list[str] = Field(description="Multiplied points, in the same order as in the request.")
+    agreement: int = Field(description="Agreement number.")
+    left: int = Field(description="Number of queries that the agreement still allows.")
 
 
 class IndexPage(ResponseBody):
     """A page of the blind index. Its entries can be found and decrypted only with matching elements."""
 
-    salt: str = Field(description="Salt of this page, hexadecimal.")
-    entries: list[str] = Field(description="Encrypted entries, hexadecimal.")
-    records: list[str] = Field(description="Encrypted records of pictures, hexadecimal.")
-    next: int | None = Field(description="Value of `after` for the next request; null at the end.")
+    salt: str = Field(description="Salt of this page, in hexadecimal.")
+    entries: list[str] = Field(description="Encrypted index entries, in hexadecimal.")
+    records: list[str] = Field(description="Encrypted records of pictures, in hexadecimal.")
+    next: int | None = Field(description="Value of `after` for the next request; null on the last page.")
 
 
 @router.post("/alliance/blind-points", response=Points, auth=PARTNER)
@@ -137,7 +137,7 @@ def blind_points(request: PartnerCall, new: PointsRequest) -> Points:
 
 @router.post("/alliance/blind-index", response=IndexPage, auth=PARTNER)
 def blind_index(request: PartnerCall, new: IndexRequest) -> IndexPage:
-    """Get a page of the blind index of pictures crawled here. Each page counts as one query."""
+    """Get a page of the blind index of pictures that this installation crawled. Each page counts as one query."""
     return IndexPage(**build_index_page(wiring.services(), request.auth, new.after))
 
 
@@ -146,7 +146,7 @@ URL_PATTERN = r"https?://[^\x00-\x1f\x7f]*"
 
 
 class CaptureRequest(PartnerRequest):
-    """A page and a picture on it to visit."""
+    """A page to visit, with a picture that appears on the page."""
 
     page: str = Field(
         pattern=f"^{URL_PATTERN}$",
@@ -161,21 +161,21 @@ class CaptureRequest(PartnerRequest):
         examples=["https://shop.example/sale.jpg"],
     )  # fmt: skip
     challenge: str = Field(
-        pattern="^[0-9a-f]{64}$", description="Random value, new for each capture.", examples=["5c" * 32]
+        pattern="^[0-9a-f]{64}$", description="Random value, generated for each capture.", examples=["5c" * 32]
     )
 
 
 class Seen(ResponseBody):
-    """Result of a visit, as a log entry of the visiting installation, with its inclusion proof."""
+    """Result of a visit, as a log entry of the visiting installation, with the inclusion proof of the entry."""
 
     statement: dict[str, Any] = Field(
         description="Content of the log entry; see docs/reference/protocols.md for its fields."
     )
-    sequence: int = Field(description="Number of the log entry.")
-    time: str = Field(description="Time at which the entry was written.")
-    salt: str = Field(description="Salt of the commitment, hexadecimal.")
-    size: int = Field(description="Size of the checkpoint.")
-    path: list[str] = Field(description="Hashes of the inclusion proof, hexadecimal.")
+    sequence: int = Field(description="Log entry number.")
+    time: str = Field(description="Time at which the log entry was written.")
+    salt: str = Field(description="Salt of the commitment in the log entry, in hexadecimal.")
+    size: int = Field(description="Number of log entries in the checkpoint.")
+    path: list[str] = Field(description="Hashes of the inclusion proof, in hexadecimal.")
     checkpoint: str = Field(description="Checkpoint as a C2SP signed note.")
 
 

@@ -28,53 +28,67 @@ class PublicPageSettings(requests.RequestBody):
     """Settings of a public page."""
 
     contact: requests.ShortText = Field(
-        "", description="Contact for licences: a URL or an email address; empty for none.", examples=[EXAMPLE_CONTACT]
+        "",
+        description="Contact for licence requests: a URL or an email address; empty if there is none.",
+        examples=[EXAMPLE_CONTACT],
     )
 
 
 class PublicPage(ResponseBody):
     """The public page of a work."""
 
-    work: int = Field(alias="number", examples=[12], description="Number of the work.")
+    work: int = Field(alias="number", examples=[12], description="Work number.")
     address: str = Field(examples=[EXAMPLE_URL], description="URL of the page.")
-    contact: str = Field(alias="licence_contact", examples=[EXAMPLE_CONTACT], description="Contact for licences.")
+    contact: str = Field(
+        alias="licence_contact",
+        examples=[EXAMPLE_CONTACT],
+        description="Contact for licence requests; empty if there is none.",
+    )
     opened_at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the page was published.")
 
 
 class ClaimedWork(ResponseBody):
-    """A work with a public page that the picture shows. Its declarations are not verified."""
+    """A work that the picture shows and that has a public page. The declarations about the work are not verified."""
 
-    title: str = Field(alias="work.title", examples=["Harbour at dawn"], description="Title as declared.")
-    author: str = Field(alias="work.author", description="Author as declared.")
-    holder: str = Field(examples=["Studio"], description="Rights holder as declared; by default the owner.")
+    title: str = Field(alias="work.title", examples=["Harbour at dawn"], description="Title of the work, as declared.")
+    author: str = Field(alias="work.author", description="Author of the work, as declared.")
+    holder: str = Field(examples=["Studio"], description="Rights holder, as declared; the owner if none was declared.")
     address: str = Field(
         description="URL of the public page. The file `work.json` under this URL contains more details.",
         examples=[EXAMPLE_URL],
     )
     registered_at: UtcTime = Field(
-        alias="work.registered_at", examples=[EXAMPLE_TIME], description="Time of the registration."
+        alias="work.registered_at", examples=[EXAMPLE_TIME], description="Time at which the work was registered."
     )
-    verdict: Verdict = Field(description="Relation of the picture to the work.", examples=["part"])
+    verdict: Verdict = Field(
+        description="Relation of the picture to the work: `same-file` (identical file), `changed` (changed copy), "
+        "`part` (shows only part of the work) or `perhaps` (possible match).",
+        examples=["part"],
+    )
     width: int = Field(alias="picture.width", description="Width of the registered picture in pixels.", examples=[480])
     height: int = Field(
         alias="picture.height", examples=[360], description="Height of the registered picture in pixels."
     )
     shown: float | None = Field(
         alias="verification.overlap_work",
-        description="Fraction of the registered picture that is shown, from 0 to 1; null if not compared.",
+        description="Fraction of the registered picture that the uploaded picture shows, from 0 to 1; null if the "
+        "pictures were not compared.",
     )
     mirrored: bool | None = Field(
-        alias="verification.mirrored", description="Whether the picture is mirrored; null if not compared."
+        alias="verification.mirrored",
+        description="Whether the uploaded picture is mirrored; null if the pictures were not compared.",
     )
     place: list[list[int]] = Field(
-        description="Corners of the shown part, in pixels of the registered picture; empty if not compared."
+        description="Corners of the common area, in pixels of the registered picture; empty if the pictures were not "
+        "compared."
     )
     differing: float | None = Field(
-        description="Fraction of the common area that differs, from 0 to 1; null if not compared.", examples=[0.02]
+        description="Fraction of the common area that differs, from 0 to 1; null if the pictures were not compared.",
+        examples=[0.02],
     )
     map: str = Field(
-        description="JPEG in base64 with the uploaded picture in grey and the differences in orange; "
-        "empty if not compared."
+        description="Base64-encoded JPEG that shows the uploaded picture in grey and the differences in orange; "
+        "empty if the pictures were not compared."
     )
 
 
@@ -87,20 +101,24 @@ class OwnerSearchResult(ResponseBody):
     )
     claims: list[ClaimedWork] = Field(
         description=(
-            "Works with public pages that the picture shows, earliest registration first. The list contains "
-            "one work of each owner before any second work. The order does not prove authorship."
+            "Works that the picture shows and that have public pages, earliest registration first. One work of each "
+            "owner is listed before the second work of any owner. The order does not prove authorship."
         )
     )
     more: int = Field(
-        description="Number of further works that were found to match or look the same; more may exist.", examples=[0]
+        description="Number of further works that match the picture or look the same but are not listed; there may "
+        "be more.",
+        examples=[0],
     )
     owners: int = Field(
-        description=("Number of owners who claim the picture. Claims of several owners contradict each other."),
+        description=(
+            "Number of owners who claim the picture. If there are several, their claims contradict each other."
+        ),
         examples=[1],
     )
     complete: bool = Field(description="Whether the search was completed.", examples=[True])
     too_plain: list[str] = Field(
-        description="Reasons why only nearly exact copies can be recognised; empty for most pictures."
+        description="Reasons why only nearly exact copies of the picture can be recognised; empty for most pictures."
     )
 
 
@@ -123,7 +141,8 @@ def close_public_page(request: Call, owner: str, number: int) -> None:
 def ask(request: HttpRequest, file: File[SentFile]) -> OwnerSearchResult:
     """Find the owner of a picture among works with public pages. No token is needed.
 
-    Requests are limited by IP address. The picture is not stored; its digest and the result are entered in the log.
+    The number of requests from each IP address is limited. The picture is not stored. Its digest and the result are
+    entered in the log.
     """
     return search_public_owners(file)
 

@@ -27,7 +27,7 @@ SANDBOX_POLICY = "default-src 'none'; form-action 'self'; frame-ancestors 'none'
 def read_uploaded_picture(file: "UploadedFile[bytes]", limits: Limits) -> bytes:
     """Return the bytes of an uploaded picture. Raises ``RefusedError`` without reading it if it is too large."""
     if (file.size or 0) > limits.max_bytes:
-        raise RefusedError(f"The picture has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
+        raise RefusedError(f"The picture file is larger than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
     data: bytes = file.read()
     return data
 
@@ -41,7 +41,7 @@ def build_zip_response(row: Package) -> StreamingHttpResponse:
     """Return a response that generates the ZIP of a package while it is sent.
 
     Raises:
-        NotFoundError: The package is not available, or no longer.
+        NotFoundError: The package is not available, or is no longer available.
     """
     chunks, size = stream_package(wiring.services(), row), compute_package_size(wiring.services(), row)
     headers = {
@@ -55,7 +55,7 @@ def build_pdf_response(row: Package, name: str) -> HttpResponseBase:
     """Return a response with a printable copy (PDF) of a package.
 
     Raises:
-        NotFoundError: The PDF is not available, or no longer.
+        NotFoundError: The PDF is not available, or is no longer available.
     """
     file, stream = open_printable_copy(wiring.services(), row, name)
     return build_download_response(stream, name, file["media_type"])
@@ -73,7 +73,7 @@ def build_filing_response(row: Notice) -> tuple[StreamingHttpResponse, list[str]
 
 
 def build_download_response(content: bytes | BinaryIO, name: str, media_type: str) -> HttpResponseBase:
-    """Return a response that downloads a file under this name, and forbids browsers to run its content."""
+    """Return a response that downloads a file under this name, and prevents browsers from running its content."""
     if isinstance(content, bytes):
         headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}  # noqa: FBT003 - Django's
         response: HttpResponseBase = HttpResponse(content, content_type=media_type, headers=headers)

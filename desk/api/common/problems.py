@@ -44,7 +44,7 @@ _REFUSAL_STATUSES = {
 
 
 _EXPECTATIONS = {
-    "extra_forbidden": "Unknown field.",
+    "extra_forbidden": "This field is not supported.",
     **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_type"), "Enter a date such as 2026-01-31."),
     **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "Enter a whole number."),
     **dict.fromkeys(("bool_parsing", "bool_type"), "Enter true or false."),

@@ -26,7 +26,12 @@ from workers import wiring
 router = Router(tags=["operator"], auth=OPERATOR)
 PARTNER_PATH = "/operator/partners/{name}"
 NameParameter = Annotated[
-    str, Path(max_length=200, pattern=requests.NONEMPTY_LINE_PATTERN, description="Name, as listed.")
+    str,
+    Path(
+        max_length=200,
+        pattern=requests.NONEMPTY_LINE_PATTERN,
+        description="Name of the partner, contributor or timestamp service.",
+    ),
 ]
 DisclosedField = Annotated[str, Field(max_length=20, pattern=requests.NONEMPTY_LINE_PATTERN)]
 PublicKey = Annotated[str, Field(max_length=500, pattern=requests.NONEMPTY_LINE_PATTERN)]
@@ -34,9 +39,11 @@ CardUrl = Annotated[
     str, Query(max_length=2_000, pattern=requests.URL_PATTERN, description="URL of the partner's installation.")
 ]
 ContributorFilter = Annotated[
-    str, Query(max_length=200, pattern=requests.LINE_PATTERN, description="Only the contributor with this name.")
+    str, Query(max_length=200, pattern=requests.LINE_PATTERN, description="Return only the contributor with this name.")
 ]
-MaxPictures = Annotated[int, Query(ge=1, le=2**31, description="Maximum number of pictures, newest first.")]
+MaxPictures = Annotated[
+    int, Query(ge=1, le=2**31, description="Maximum number of pictures to compare, starting with the newest.")
+]
 
 
 class Card(ResponseBody):
@@ -44,17 +51,19 @@ class Card(ResponseBody):
 
     format: str = Field(description="Format of the card, with its version.")
     url: str = Field(description="URL of the installation.")
-    log: str = Field(description="Public key of the log.")
-    witness: str = Field(description="Public key of the log witness.")
+    log: str = Field(description="Public key of the installation's log.")
+    witness: str = Field(description="Public key of the installation's log witness.")
 
 
 class NewPartner(requests.RequestBody):
-    """A partner to add. Confirm its keys with its operator before you add it."""
+    """A partner to add. Before you add it, confirm the public keys with the operator of the partner."""
 
     name: requests.Name = Field(examples=["anna"], description="Name that you choose for the partner.")
     url: requests.Url = Field(examples=["https://anna.example"], description="URL of the partner's installation.")
-    log: PublicKey = Field(description="Public key of its log.", examples=["anna.example/log+9b84e97f+AX…"])
-    witness: PublicKey = Field(description="Public key of its log witness.", examples=["anna.example/w+9b84e97f+BF…"])
+    log: PublicKey = Field(description="Public key of the partner's log.", examples=["anna.example/log+9b84e97f+AX…"])
+    witness: PublicKey = Field(
+        description="Public key of the partner's log witness.", examples=["anna.example/w+9b84e97f+BF…"]
+    )
 
 
 class Partners(ResponseBody):
@@ -64,10 +73,10 @@ class Partners(ResponseBody):
 
 
 class Captures(requests.RequestBody):
-    """Settings of visits that partners make for each other. Null leaves a field unchanged."""
+    """Settings for visits that partners make for each other. Fields that are null are not changed."""
 
     requests_visits: requests.Flag | None = Field(
-        None, description="Whether to request a visit by the partner for each capture."
+        None, description="Whether to ask the partner to visit the page of each capture."
     )
     daily_visits: Annotated[requests.StrictInteger, Field(ge=0, le=100_000)] | None = Field(
         None, description="Maximum number of visits per day that this installation makes for the partner."
@@ -77,35 +86,37 @@ class Captures(requests.RequestBody):
 class PartnerProblems(ResponseBody):
     """Problems with the logs of partners."""
 
-    faults: dict[str, str] = Field(description="Description of each partner's problems; the keys are partner names.")
+    faults: dict[str, str] = Field(description="Problems with the log of each partner, by partner name.")
 
 
 class Forks(ResponseBody):
     """Pairs of signed checkpoints that contradict each other."""
 
-    forks: list[schemas.Fork] = Field(description="Pairs of checkpoints.")
+    forks: list[schemas.Fork] = Field(description="Pairs of signed checkpoints that contradict each other.")
 
 
 class FeedMatches(ResponseBody):
-    """Pictures crawled here that are similar to those in a partner's feed."""
+    """Pictures crawled by this installation that are similar to pictures in a partner's feed."""
 
-    feed_at: UtcTime = Field(description="Time of the feed.")
+    feed_at: UtcTime = Field(description="Time at which the feed was generated.")
     hashes: int = Field(description="Number of hashes in the feed.")
     compared: int = Field(description="Number of pictures compared with the feed.")
-    found: list[schemas.FeedMatch] = Field(description="Similar pictures.")
+    found: list[schemas.FeedMatch] = Field(description="Crawled pictures that are similar to pictures in the feed.")
 
 
 class NewAgreement(requests.RequestBody):
-    """Permission for a partner to search the pictures crawled here. Neither side discloses its pictures."""
+    """Permission for a partner to search pictures crawled by this installation. Neither side discloses its pictures."""
 
     partner: requests.Name = Field(examples=["anna"], description="Name of the partner.")
     fields: list[DisclosedField] = Field(
         max_length=5,
-        description="Data to return for each match: `page`, `image`, `seen`, `digest` or `hash`.",
+        description="Data to return for each match: `page` (URL of the page), `image` (URL of the picture), `seen` "
+        "(time of the first sighting), `digest` (SHA-256 digest of the picture) or `hash` (perceptual hash of "
+        "the picture).",
         examples=[["page", "seen"]],
     )
     valid_until: requests.Date = Field(description="Last day of the agreement.")
-    queries: requests.Number = Field(examples=[100_000], description="Maximum number of queries.")
+    queries: requests.Number = Field(examples=[100_000], description="Maximum number of queries under the agreement.")
 
 
 class Agreements(ResponseBody):
@@ -115,10 +126,10 @@ class Agreements(ResponseBody):
 
 
 class BlindMatches(ResponseBody):
-    """Result of a blind search at a partner."""
+    """Result of a blind search of a partner's crawled pictures."""
 
     found: list[schemas.BlindMatch] = Field(
-        description="Pictures crawled by the partner that match works registered here."
+        description="Pictures crawled by the partner that match works registered in this installation."
     )
     missing: str = Field(description="Reason why the search is incomplete; empty if it is complete.")
 
@@ -138,7 +149,7 @@ class ContributorToken(ResponseBody):
 
 
 class ContributorAccount(requests.RequestBody):
-    """A signed statement of contributors' results, to verify its signature."""
+    """A signed statement about contributors' results, whose signature is to be verified."""
 
     account: str = Field(max_length=1_000_000, pattern=requests.TEXT_PATTERN, description="The statement as JSON text.")
     key: str = Field(
@@ -150,10 +161,10 @@ class ContributorAccount(requests.RequestBody):
 
 
 class TimestampServices(ResponseBody):
-    """Timestamp services, and the required number of them."""
+    """Timestamp services, and the number of services that a bundle requires."""
 
-    items: list[schemas.TimestampService] = Field(description="Timestamp services.")
-    needed: int = Field(description="Number of services required for a bundle.")
+    items: list[schemas.TimestampService] = Field(description="Timestamp services in use.")
+    needed: int = Field(description="Number of timestamp services required for a bundle.")
 
 
 class AvailableService(ResponseBody):
@@ -163,20 +174,22 @@ class AvailableService(ResponseBody):
     title: str = Field(description="Full name of the service.")
     learns: str = Field(description="Data that the service receives.")
     costs: str = Field(description="Price of the service.")
-    takes: str = Field(description="Typical duration until a timestamp is complete.")
+    takes: str = Field(description="Typical time until a timestamp is complete.")
     page: str = Field(description="URL of the service's website.")
 
 
 class AvailableServices(ResponseBody):
     """Public timestamp services that can be added."""
 
-    items: list[AvailableService] = Field(description="Services that have not been added.")
+    items: list[AvailableService] = Field(description="Public timestamp services that have not been added.")
 
 
 class NewTimestampService(requests.RequestBody):
     """A public timestamp service to add."""
 
-    name: requests.Name = Field(examples=["freetsa"], description="Name of the service, as listed.")
+    name: requests.Name = Field(
+        examples=["freetsa"], description="Name of the service, as in the list of available services."
+    )
 
 
 class ContractRequest(requests.RequestBody):
@@ -186,7 +199,7 @@ class ContractRequest(requests.RequestBody):
         "",
         max_length=200,
         pattern=requests.LINE_PATTERN,
-        description="Hash of a transaction that was sent earlier. If it is given, no new transaction is sent.",
+        description="Hash of a transaction that was sent earlier. If a hash is given, no new transaction is sent.",
     )
 
 
@@ -195,35 +208,38 @@ class Contract(ResponseBody):
 
     transaction: str = Field(description="Hash of the transaction.")
     contract: str | None = Field(
-        description="Address of the contract, for exhibit.toml; null until the transaction is in a block."
+        description="Address of the contract, to enter in exhibit.toml; null until a block contains the transaction."
     )
 
 
 @router.get("/operator/card", response=Card)
 def get_own_card(request: Call) -> Card:
-    """Get the card of this installation, to give to operators of partners."""
+    """Get the card of this installation, which you send to the operators of partners."""
     return Card(**signed_calls.build_own_card(wiring.services()))
 
 
 @router.get("/operator/partner-card", response=Card)
 def get_partner_card(request: Call, url: CardUrl) -> Card:
-    """Get the card of another installation. Confirm its keys with its operator before you add it as a partner."""
+    """Get the card of another installation.
+
+    Before you add the installation as a partner, confirm the public keys with its operator.
+    """
     card = signed_calls.parse_card(wiring.services(), signed_calls.fetch_card(wiring.services(), url))
     if card.url.rstrip("/") != url.rstrip("/"):
-        hint = "If its operator gave you that URL, use it instead."
+        hint = "If the operator of the installation gave you this URL, use it instead."
         raise WrongUseError(f"The card contains a different URL, {card.url}.", hint=hint)
     return Card(format=card.format, url=card.url, log=card.log, witness=card.witness)
 
 
 @router.get("/operator/partners", response=Partners)
 def list_partners(request: Call) -> Partners:
-    """List partners and problems of their logs."""
+    """List partners, and problems with their logs."""
     return Partners(items=schemas.Partner.from_rows(Partner.objects.order_by("name", "pk")))
 
 
 @router.post("/operator/partners", response={201: schemas.Partner})
 def add_partner(request: Call, new: NewPartner) -> schemas.Partner:
-    """Add a partner, or update the URL and keys of an existing one. Exhibit then cosigns its log."""
+    """Add a partner, or update the URL and keys of an existing one. Exhibit then cosigns the partner's log."""
     card_fields = {"format": signed_calls.FORMAT, "url": new.url, "log": new.log, "witness": new.witness}
     card = signed_calls.parse_card(wiring.services(), json.dumps(card_fields).encode())
     row = partners.add_partner(new.name, card.url, card.log, card.witness, by=request.auth.by)
@@ -255,15 +271,15 @@ def compare_partner_logs(request: Call) -> PartnerProblems:
 
 @router.get("/operator/forks", response=Forks)
 def list_forks(request: Call) -> Forks:
-    """List pairs of checkpoints that contradict each other. They prove to anyone that a log was forked."""
+    """List pairs of checkpoints that contradict each other. Each pair proves that a log was forked."""
     return Forks(forks=[schemas.Fork(**fork) for fork in cosigning.list_forks()])
 
 
 @router.get(PARTNER_PATH + "/feed", response=FeedMatches)
 def read_partner_feed(request: Call, name: NameParameter, most: MaxPictures = 10_000) -> FeedMatches:
-    """Find pictures crawled here whose PDQ hashes are similar to those in a partner's feed.
+    """Find pictures crawled by this installation whose PDQ hashes are similar to those in a partner's feed.
 
-    Similar hashes do not prove that pictures are the same.
+    Similar hashes do not prove that two pictures are the same.
     """
     feed = pdq_feed.read_feed(wiring.services(), partners.get_partner(name))
     pictures = sightings.list_public_pictures().filter(bytes_state="stored").order_by("-pk")[:most]
@@ -274,7 +290,10 @@ def read_partner_feed(request: Call, name: NameParameter, most: MaxPictures = 10
 
 @router.post(PARTNER_PATH + "/search", response=BlindMatches)
 def search_partner(request: Call, name: NameParameter) -> BlindMatches:
-    """Search a partner's crawled pictures for your works. The partner learns only the number of works."""
+    """Search a partner's crawled pictures for works registered in this installation.
+
+    The partner learns only the number of works.
+    """
     result = blind_search.search(wiring.services(), partners.get_partner(name))
     results = [
         schemas.BlindMatch(
@@ -290,14 +309,17 @@ def search_partner(request: Call, name: NameParameter) -> BlindMatches:
 
 @router.get("/operator/agreements", response=Agreements)
 def list_agreements(request: Call) -> Agreements:
-    """List agreements about blind searches, and the queries used."""
+    """List agreements about blind searches, with the number of queries used."""
     rows = Agreement.objects.select_related("partner").order_by("pk")
     return Agreements(items=schemas.Agreement.from_rows(rows))
 
 
 @router.post("/operator/agreements", response={201: schemas.Agreement})
 def add_agreement(request: Call, new: NewAgreement) -> schemas.Agreement:
-    """Allow a partner to run blind searches here. Neither side discloses its pictures."""
+    """Allow a partner to run blind searches of pictures crawled by this installation.
+
+    Neither side discloses its pictures.
+    """
     expires_at = datetime.combine(date.fromisoformat(str(new.valid_until)), time(), UTC)
     row = partners.create_agreement(
         partners.get_partner(new.partner), new.fields, expires_at, new.queries, by=request.auth.by
@@ -313,7 +335,7 @@ def end_agreement(request: Call, number: int) -> None:
 
 @router.get("/operator/contributors", response=dict[str, Any])
 def list_contributors(request: Call, name: ContributorFilter = "") -> Any:  # noqa: ANN401 - a signed document
-    """Get a statement, signed with the log's key, of contributors' results and the checks of these results."""
+    """Get a statement about contributors' results and the checks of these results, signed with the log's key."""
     rows = Contributor.objects.order_by("pk")
     selected = list(rows.filter(name=name) if name else rows)
     if name and not selected:
@@ -331,13 +353,13 @@ def invite_contributor(request: Call, new: NewContributor) -> ContributorToken:
 
 @router.post("/operator/contributors/check", response=dict[str, Any])
 def check_contributor_account(request: Call, new: ContributorAccount) -> Any:  # noqa: ANN401 - a signed document
-    """Verify the signature of a statement of contributors' results, and return the statement."""
+    """Verify the signature of a statement about contributors' results, and return the statement."""
     return accounts.read_account(new.account.encode(), new.key)
 
 
 @router.delete("/operator/contributors/{name}", response={204: None})
 def remove_contributor(request: Call, name: NameParameter, discard_results: bool = False) -> None:  # noqa: FBT002 - query option
-    """Remove a contributor. With `discard_results`, this installation fetches their URLs again."""
+    """Remove a contributor. With `discard_results`, their results are discarded, and the URLs are fetched again."""
     contributors.remove_contributor(contributors.get_contributor(name), by=request.auth.by, drop=discard_results)
 
 
@@ -370,7 +392,7 @@ def list_available_timestamp_services(request: Call) -> AvailableServices:
 
 @router.post("/operator/witnesses", response={204: None})
 def add_timestamp_service(request: Call, new: NewTimestampService) -> None:
-    """Add a public timestamp service after a trial request."""
+    """Add a public timestamp service. Exhibit sends a trial request first."""
     added_services.add_timestamp_service(wiring.services(), new.name, by=request.auth.by)
 
 
@@ -392,7 +414,7 @@ def deploy_contract(request: Call, name: NameParameter, new: ContractRequest) ->
         None,
     )
     if anchor_config is None:
-        raise NotFoundError(f"No EVM chain is configured under the name {name}.", hint="Add it to exhibit.toml first.")
+        raise NotFoundError(f"No EVM chain named {name} is configured.", hint="Add the chain to exhibit.toml first.")
     anchor = evm.build(anchor_config, build_session(anchor_config, config.allowed_networks, "Exhibit"))
     transaction_hash = new.transaction or anchor.deploy()
     receipt = anchor.find_deployed_contract(transaction_hash)

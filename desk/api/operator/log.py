@@ -27,8 +27,8 @@ class LogState(ResponseBody):
     """State of the log."""
 
     origin: str = Field(description="Current name of the log.")
-    entries: int = Field(description="Number of entries.")
-    waiting: int = Field(description="Number of entries that have no number yet.")
+    entries: int = Field(description="Number of log entries.")
+    waiting: int = Field(description="Number of entries that are waiting for an entry number.")
     head: schemas.Checkpoint | None = Field(description="Latest signed checkpoint; null if there is none.")
     public_keys: list[str] = Field(
         description="Public keys of the log under its current and earlier names, newest first."
@@ -52,14 +52,14 @@ class Erasure(requests.Reason):
     """Log entries whose content is to be erased."""
 
     sequences: list[Annotated[requests.StrictInteger, Field(ge=0, le=2**53)]] = Field(
-        min_length=1, max_length=1_000, examples=[[17, 23]], description="Numbers of the entries."
+        min_length=1, max_length=1_000, examples=[[17, 23]], description="Numbers of the log entries to erase."
     )
 
 
 class Erased(ResponseBody):
     """Result of erasing the content of log entries."""
 
-    erased: list[int] = Field(description="Numbers of the entries whose content this request erased.")
+    erased: list[int] = Field(description="Numbers of the log entries whose content this request erased.")
 
 
 @router.get("/operator/log", response=LogState)
@@ -86,7 +86,7 @@ def list_log_entries(request: Call, type: EntryType | None = None, last: EntryCo
 
 @router.post("/operator/log/erasures", response=Erased)
 def erase_log_entries(request: Call, new: Erasure) -> Erased:
-    """Erase the content of log entries permanently. The entries and the log's integrity remain.
+    """Permanently erase the content of log entries. The entries remain, and the log can still be verified.
 
     Later bundles cannot contain the erased content.
     """
@@ -97,7 +97,8 @@ def erase_log_entries(request: Call, new: Erasure) -> Erased:
 def accept_log_checkpoint(request: Call, new: requests.Reason) -> LogState:
     """Confirm that nothing was signed after the latest known checkpoint, and resume signing under the same name.
 
-    Use this after a data folder was moved, or restored without loss. Fails if the log contradicts a known checkpoint.
+    Use this operation after a data folder was moved, or was restored without loss. The operation fails if the log
+    contradicts a known checkpoint.
     """
     history.accept_checkpoint(wiring.services(), by=request.auth.by, reason=new.reason)
     return get_log_state(request)
@@ -105,7 +106,7 @@ def accept_log_checkpoint(request: Call, new: requests.Reason) -> LogState:
 
 @router.post("/operator/log/new-origin", response=LogState)
 def start_log_origin(request: Call, new: NewOrigin) -> LogState:
-    """Start signing under a new name, and record the break. Use this after a restore that lost entries.
+    """Start signing the log under a new name, and record the break. Use this operation if a restore lost log entries.
 
     Existing bundles stay valid. Verifiers need the new public key of the log; run `exhibit trust FILE` to export it.
     """
@@ -121,7 +122,7 @@ def get_accuracy(request: Call) -> Any:  # noqa: ANN401 - a JSON document
 
 @router.get("/operator/accuracy/decisions", openapi_extra=describe_file_response("application/jsonl"))
 def get_accuracy_decisions(request: Call) -> HttpResponseBase:
-    """Export log entries about decisions, without names or URLs, to recompute the statistics elsewhere.
+    """Export log entries about decisions, without names or URLs, to recompute the statistics outside Exhibit.
 
     Check the export with `python -m evidence accuracy FILE --trust LIST`.
     """

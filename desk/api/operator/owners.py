@@ -29,18 +29,22 @@ router = Router(tags=["operator"], auth=OPERATOR)
 OWNER = "/owners/{slug:owner}"
 BUNDLE = OWNER + "/cases/{int:number}/bundles/{int:bundle}"
 KeyPrefix = Annotated[
-    str, Path(pattern="^[0-9a-f]{8,200}$", description="First hexadecimal digits of the public key, at least 8.")
+    str, Path(pattern="^[0-9a-f]{8,200}$", description="At least the first 8 hexadecimal digits of the public key.")
 ]
 
 
 class OwnerOptions(requests.RequestBody):
-    """Options of an owner. Null leaves an option unchanged."""
+    """Options of an owner. Options that are null are not changed."""
 
     derived_works: requests.Flag | None = Field(
-        None, description="List works derived from the owner's works as matches."
+        None, description="Whether to list works derived from the owner's works as matches."
     )
-    web_archive: requests.Flag | None = Field(None, description="Save pages of confirmed cases in a web archive.")
-    requires_passkeys: requests.Flag | None = Field(None, description="Require a passkey for sensitive actions.")
+    web_archive: requests.Flag | None = Field(
+        None, description="Whether to save pages of confirmed cases in a web archive."
+    )
+    requires_passkeys: requests.Flag | None = Field(
+        None, description="Whether to require a passkey for sensitive actions."
+    )
 
 
 class Options(ResponseBody):
@@ -64,7 +68,7 @@ class NewDeviceKey(requests.RequestBody):
 
     name: requests.Name = Field(examples=["laptop"], description="Name of the device.")
     public_key: str = Field(
-        max_length=10_000, pattern=requests.TEXT_PATTERN, description="Public key, PEM or hexadecimal."
+        max_length=10_000, pattern=requests.TEXT_PATTERN, description="Public key, in PEM format or in hexadecimal."
     )
 
 
@@ -79,13 +83,13 @@ class Countersignature(requests.RequestBody):
 class Countersigned(ResponseBody):
     """A countersigned bundle."""
 
-    case: int = Field(description="Number of the case.")
-    bundle: int = Field(description="Number of the bundle.")
+    case: int = Field(description="Case number.")
+    bundle: int = Field(description="Bundle number.")
     key: str = Field(description="Name of the device key.")
 
 
 class UserEmail(requests.RequestBody):
-    """A user, identified by the email address."""
+    """A user, identified by email address."""
 
     email: str = Field(
         min_length=3,
@@ -148,8 +152,8 @@ def get_certificate(request: Call, owner: str) -> HttpResponseBase:
     """Download the certificate (PEM) for the PDF signatures of an owner, to install it in PDF readers."""
     row = get_request_owner(request).document_keys.order_by("-pk").first()
     if row is None or row.revoked_at is not None:
-        hint = "exhibit key rotate --use documents"
-        raise NotFoundError(f"{get_request_owner(request).name} has no valid key for documents.", hint=hint)
+        hint = "Create a key: exhibit key rotate --use documents --reason TEXT"
+        raise NotFoundError(f"{get_request_owner(request).name} has no valid key for signing documents.", hint=hint)
     pem = x509.load_der_x509_certificate(bytes(row.certificate)).public_bytes(serialization.Encoding.PEM)
     return build_download_response(pem, f"{get_request_owner(request).slug}.pem", "application/x-pem-file")
 

@@ -44,16 +44,17 @@ ModelName = Annotated[
     ),
 ]
 Host = Annotated[str, Path(max_length=253, pattern=requests.DOMAIN_PATTERN, description="Host name.")]
-Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of the file, hexadecimal.")]
+Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of the file, in hexadecimal.")]
 TextParameter = Annotated[
-    str, Query(description="Value for the card of the model.", max_length=1_000, pattern=requests.LINE_PATTERN)
+    str, Query(description="Text for this field of the model card.", max_length=1_000, pattern=requests.LINE_PATTERN)
 ]
 KeyFile = Annotated[
     str,
     Query(
         max_length=1_000,
         pattern=requests.LINE_PATTERN,
-        description="PEM file with the author's private key; by default this installation's key.",
+        description="Path of a PEM file with the author's private key; by default, the author key of this "
+        "installation is used.",
     ),
 ]
 
@@ -65,7 +66,7 @@ class Failure(ResponseBody):
     error: str = Field(description="Reason for the failure.")
     count: int = Field(description="Number of failed jobs.")
     since: UtcTime = Field(description="Time of the first failure.")
-    dismissed: bool = Field(description="Whether the failure is no longer reported.")
+    dismissed: bool = Field(description="Whether the failure was dismissed and is no longer reported.")
 
 
 class Failures(ResponseBody):
@@ -86,8 +87,10 @@ class Model(ResponseBody):
     name: str = Field(description="Name of the model.")
     version: str = Field(description="Version of the model.")
     state: str = Field(
-        description="`serving` (in use), `building` (descriptors are being computed), `failed`, "
-        "`measured`, `shipped` or `added`."
+        description="State of the model: `serving` (in use), `building` (descriptors are being computed), `failed` "
+        "(descriptors "
+        "cannot be computed), `measured` (recall was measured), `shipped` (included with Exhibit, not measured) or "
+        "`added` (not measured)."
     )
     width: int = Field(description="Number of components of a descriptor.")
     size: int = Field(description="Size of the file in bytes.")
@@ -98,14 +101,17 @@ class Model(ResponseBody):
     beyond_reach: int = Field(description="Number of pictures without descriptors whose files are no longer stored.")
     failed: int = Field(description="Number of pictures for which the model failed.")
     error: str = Field(description="Reason why descriptors cannot be computed; empty if they can.")
-    measured_at: UtcTime | None = Field(description="Time of the measurement; null if not measured.")
-    recall: dict[str, Any] | None = Field(description="Measured recall; null if not measured.")
-    author: str = Field(description="Author according to the card, for a model by another author.")
-    key: str = Field(description="Public key that signed the card, hexadecimal.")
-    terms: str = Field(description="Terms of use according to the card.")
-    price: str = Field(description="Price according to the card.")
+    measured_at: UtcTime | None = Field(
+        description="Time at which the recall was measured; null if it was not measured."
+    )
+    recall: dict[str, Any] | None = Field(description="Measured recall; null if the recall was not measured.")
+    author: str = Field(description="Author named in the model card, for a model by another author.")
+    key: str = Field(description="Public key for the signature of the model card, in hexadecimal.")
+    terms: str = Field(description="Terms of use stated in the model card.")
+    price: str = Field(description="Price stated in the model card.")
     compared: dict[str, Any] | None = Field(
-        description="Recall as claimed by the card and as measured here; null if there is no card."
+        description="Recall claimed in the model card and recall measured in this installation; null if one of them "
+        "is missing."
     )
 
     @staticmethod
@@ -122,7 +128,7 @@ class Model(ResponseBody):
 class Models(ResponseBody):
     """A list of models that compute descriptors of pictures."""
 
-    items: list[Model] = Field(description="Models.")
+    items: list[Model] = Field(description="Models that compute descriptors of pictures.")
 
 
 class ModelUse(requests.RequestBody):
@@ -141,7 +147,7 @@ class Measurement(requests.RequestBody):
         "",
         max_length=1_000,
         pattern=requests.LINE_PATTERN,
-        description="Folder with photographs on this machine; by default the registered works are used.",
+        description="Path of a folder with photographs on this machine; by default, the registered works are used.",
     )
     works: Annotated[requests.StrictInteger, Field(ge=4, le=500)] = Field(
         60, description="Number of works to search for."
@@ -170,8 +176,8 @@ class DeniedHost(ResponseBody):
     """A host that Exhibit never visits."""
 
     host: str = Field(description="Host name; its subdomains are included.")
-    since: UtcTime = Field(alias="created_at", description="Time at which the host was added.")
-    reason: str = Field(description="Reason for the denial.")
+    since: UtcTime = Field(alias="created_at", description="Time at which the host was added to the deny list.")
+    reason: str = Field(description="Reason why the host is denied.")
 
 
 class DeniedHosts(ResponseBody):
@@ -201,21 +207,21 @@ class AffectedFile(ResponseBody):
     owner: str = Field(description="Short name of the owner.")
     what: str = Field(description="Object to which the file belongs, such as `case 3`.")
     kept: bool = Field(
-        description="Whether the file is only hidden, not removed, because it shows the picture "
-        "without containing its bytes."
+        description="Whether the file is hidden instead of removed, because it shows the picture "
+        "but does not contain the bytes of the picture's file."
     )
 
 
 class AffectedFiles(ResponseBody):
     """A list of files that are affected when a picture is purged."""
 
-    items: list[AffectedFile] = Field(description="Files that are removed or withheld.")
+    items: list[AffectedFile] = Field(description="Files that are removed or hidden.")
 
 
 class PurgeResult(ResponseBody):
     """Result of a purge."""
 
-    removed: bool = Field(description="Whether the file of the picture was stored here.")
+    removed: bool = Field(description="Whether the file of the picture was stored in this installation.")
 
 
 @router.get("/operator/failures", response=Failures)

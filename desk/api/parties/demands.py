@@ -27,7 +27,8 @@ DEMANDS = "/owners/{slug:owner}/demands"
 INVOICES = "/owners/{slug:owner}/invoices"
 InvoiceName = Annotated[str, Path(pattern=NAME_PATTERN, description="Invoice number, such as `2026-0001`.")]
 DemandFilter = Annotated[
-    int | None, Query(ge=1, le=2_147_483_647, description="Only invoices of this payment demand, by its number.")
+    int | None,
+    Query(ge=1, le=2_147_483_647, description="Return only invoices of the payment demand with this number."),
 ]
 PeriodParameter = Annotated[
     str,
@@ -38,21 +39,26 @@ PeriodFilter = Annotated[
     Query(
         max_length=7,
         pattern="^[0-9Q-]*$",
-        description="Only entries of this year, quarter or month, such as `2026-Q3`.",
+        description="Include only entries of this year, quarter or month, such as `2026-Q3`.",
     ),
 ]
 LedgerFormat = Annotated[
     Literal["csv", "xlsx"], Query(description="File format: CSV, or a workbook with typed dates and amounts.")
 ]
 SiteFilter = Annotated[
-    str, Query(max_length=260, pattern=requests.TEXT_PATTERN, description="Only payment demands to this site.")
+    str, Query(max_length=260, pattern=requests.TEXT_PATTERN, description="Return only payment demands to this site.")
 ]
-SiteParameter = Annotated[str, Query(max_length=260, pattern=requests.TEXT_PATTERN, description="Site of the cases.")]
-CaseNumbers = Annotated[
+SiteParameter = Annotated[
     str,
     Query(
-        pattern="^[0-9]{1,9}(,[0-9]{1,9}){0,199}$", description="Numbers of cases, separated by commas, such as `3,4`."
+        max_length=260,
+        pattern=requests.TEXT_PATTERN,
+        description="Site (domain or account) on which the cases were found.",
     ),
+]
+CaseNumbers = Annotated[
+    str,
+    Query(pattern="^[0-9]{1,9}(,[0-9]{1,9}){0,199}$", description="Case numbers, separated by commas, such as `3,4`."),
 ]
 
 
@@ -97,7 +103,7 @@ def get_ledger(request: Call, owner: str, period: PeriodFilter = "", format: Led
 
 @router.get(DEMANDS + "/totals", response=schemas.Totals)
 def get_demand_totals(request: Call, owner: str, period: PeriodParameter) -> schemas.Totals:
-    """Get the amounts demanded, agreed, invoiced and received in a period, and those outstanding on its last day."""
+    """Get the amounts demanded, agreed, invoiced and received in a period, and the amounts outstanding at its end."""
     sums = compute_totals(get_request_owner(request), parse_period(period))
     return schemas.Totals(totals=[schemas.PeriodTotals.from_row(row) for row in sums])
 
@@ -120,7 +126,10 @@ def add_demand_entry(request: Call, owner: str, number: int, new: schemas.NewEnt
 @router.post(DEMANDS + "/{int:number}/invoices", response={201: schemas.Invoice}, auth=WRITE)
 @make_idempotent
 def issue_invoice(request: Call, owner: str, number: int, new: schemas.NewInvoice) -> schemas.Invoice:
-    """Issue an invoice for the agreed amount, dated today. It can be cancelled, but not changed. It is not sent."""
+    """Issue an invoice for the agreed amount, dated today. Exhibit does not send the invoice.
+
+    An invoice can be cancelled, but not changed.
+    """
     row, values = demands.get_demand(get_request_owner(request), number), new.model_dump(exclude={"instalments"})
     dues = [DueAmount(instalment.day, instalment.amount) for instalment in new.instalments]
     invoice_row = invoices.issue_invoice(row, invoices.NewInvoice(**values, instalments=dues), by=request.auth.by)
@@ -181,7 +190,10 @@ def propose_fees(request: Call, owner: str, site: SiteParameter, cases: CaseNumb
 @router.post("/owners/{slug:owner}/fee-tables", response={201: schemas.FeeTable}, auth=WRITE)
 @make_idempotent
 def add_fee_table(request: Call, owner: str, new: schemas.NewFeeTable) -> schemas.FeeTable:
-    """Add a fee table. Fee proposals then use it instead of an earlier table with the same name, which is kept."""
+    """Add a fee table. Fee proposals then use it instead of an earlier table with the same name.
+
+    The earlier table is kept.
+    """
     rows = [Fee(**fee.model_dump()) for fee in new.fees]
     table = demands.save_fee_table(get_request_owner(request), new.name, new.currency, rows, by=request.auth.by)
     return schemas.FeeTable.from_row(table)

@@ -16,9 +16,12 @@ from workers import wiring
 router = Router(tags=["sites"])
 SITES = "/owners/{slug:owner}/sites"
 NameFilter = Annotated[
-    str, Query(max_length=260, pattern=requests.TEXT_PATTERN, description="Part of the site's name.")
+    str,
+    Query(max_length=260, pattern=requests.TEXT_PATTERN, description="Text that the name of the site must contain."),
 ]
-Name = Annotated[str, Path(max_length=260, pattern=requests.TEXT_PATTERN, description="Host name or account.")]
+Name = Annotated[
+    str, Path(max_length=260, pattern=requests.TEXT_PATTERN, description="Host name or account of the site.")
+]
 Offset = Annotated[
     int, Query(ge=0, le=1_000_000, description="Number of sites to skip: the value of `next` in the previous response.")
 ]
@@ -26,7 +29,7 @@ Offset = Annotated[
 
 @router.get(SITES, response=schemas.Sites)
 def list_sites(request: Call, owner: str, q: NameFilter = "", offset: Offset = 0, limit: Limit = 50) -> schemas.Sites:
-    """List the sites in the owner's cases, sorted by number of confirmed cases, then of waiting cases."""
+    """List the sites in the owner's cases, sorted by the number of confirmed cases, then of undecided cases."""
     sites = parties.to_party_rows(parties.list_parties(get_request_owner(request), q)[offset : offset + limit + 1])
     has_more = len(sites) > limit
     return schemas.Sites(items=schemas.SiteSummary.from_rows(sites[:limit]), next=offset + limit if has_more else None)
@@ -34,7 +37,7 @@ def list_sites(request: Call, owner: str, q: NameFilter = "", offset: Offset = 0
 
 @router.get("/owners/{slug:owner}/notice-statistics", response=schemas.AllNoticeStatistics)
 def get_notice_statistics(request: Call, owner: str) -> schemas.AllNoticeStatistics:
-    """Get statistics of sent notices by type: removals, replies, and median times in days."""
+    """Get statistics about sent notices by type: removals, replies, and median times in days."""
     return schemas.AllNoticeStatistics(
         items=schemas.NoticeStatistics.from_rows(parties.summarise_outcomes(get_request_owner(request)))
     )
@@ -43,7 +46,10 @@ def get_notice_statistics(request: Call, owner: str) -> schemas.AllNoticeStatist
 @router.post("/owners/{slug:owner}/site-lookups", response={201: schemas.SiteLookup}, auth=WRITE)
 @make_idempotent
 def look_up_site(request: Call, owner: str, named: schemas.SiteName) -> schemas.SiteLookup:
-    """Look up a site in domain and IP registries (RDAP), which receive its name. Results are reused for one day."""
+    """Look up a site in domain and IP registries (RDAP). Results are reused for one day.
+
+    The registries receive the name of the site.
+    """
     return schemas.SiteLookup.from_row(
         request_lookup(wiring.services(), get_request_owner(request), named.site, by=request.auth.by)
     )

@@ -32,7 +32,7 @@ from workers import wiring
 
 router = Router(tags=["cases"])
 CASES, CASE_PATH = "/owners/{slug:owner}/cases", "/owners/{slug:owner}/cases/{int:number}"
-SEARCH_DESCRIPTION = "Part of the site name, work title, page URL or picture URL; or the number of a case."
+SEARCH_DESCRIPTION = "Text contained in the site name, work title, page URL or picture URL, or a case number."
 
 
 class CaseFilters(requests.RequestBody):
@@ -40,18 +40,24 @@ class CaseFilters(requests.RequestBody):
 
     state: queue.CaseState = Field(
         queue.CaseState.ALL,
-        description="Only cases in this state, such as `waiting` (needs a decision), `asked` (awaiting a reply from an "
-        "agency) or `related` (only related pictures).",
+        description="Return only cases in this state, such as `waiting` (a decision is needed), `asked` (a reply "
+        "from a picture "
+        "agency is awaited), `related` (only related pictures) or `look-alikes` (only look-alikes).",
     )
-    decision: CaseDecision | None = Field(None, description="Only cases with this decision.")
-    site: str = Field("", max_length=260, pattern=requests.TEXT_PATTERN, description="Only cases of this site.")
-    work: int | None = Field(None, ge=1, le=2_147_483_647, description="Only cases of this work, by its number.")
+    decision: CaseDecision | None = Field(None, description="Return only cases with this decision.")
+    site: str = Field("", max_length=260, pattern=requests.TEXT_PATTERN, description="Return only cases of this site.")
+    work: int | None = Field(
+        None, ge=1, le=2_147_483_647, description="Return only cases of the work with this number."
+    )
     q: str = Field("", max_length=2_000, pattern=requests.TEXT_PATTERN, description=SEARCH_DESCRIPTION)
-    certainty: queue.Certainty = Field(queue.Certainty.ANY, description="Only cases with a match of this certainty.")
+    certainty: queue.Certainty = Field(
+        queue.Certainty.ANY, description="Return only cases with a match of this certainty."
+    )
     assigned_to: str = Field(
         "",
         pattern=f"^({queue.UNASSIGNED}|[0-9]{{1,9}})?$",
-        description="Only cases assigned to this member (`person` of the member); `nobody` for unassigned cases.",
+        description="Return only cases assigned to the member with this number (`person` in the list of members), or "
+        "unassigned cases (`nobody`).",
     )
 
 
@@ -81,7 +87,7 @@ def get_case(request: Call, owner: str, number: int) -> schemas.CaseDetails:
 
 @router.get(CASE_PATH + "/licences", response=schemas.LicenceFits, operation_id="list_licences_for_case")
 def list_licences_for(request: Call, owner: str, number: int) -> schemas.LicenceFits:
-    """List licences that may cover a case, most likely first, with the reason why they do not cover some pages."""
+    """List licences that may cover a case, most likely first, with the pages that they do not cover and why."""
     licence_fits = propose_licences(scoped.get_case(get_request_owner(request), number))
     return schemas.LicenceFits(
         licences=[schemas.LicenceFit.from_row(fit, reason=describe_obstacle(fit.obstacle)) for fit in licence_fits]
@@ -90,7 +96,7 @@ def list_licences_for(request: Call, owner: str, number: int) -> schemas.Licence
 
 @router.get(CASE_PATH + "/comparisons/{int:comparison}/{view}", openapi_extra=describe_file_response(MEDIA_TYPE))
 def get_drawing(request: Call, owner: str, number: int, comparison: int, view: View) -> HttpResponse:
-    """Get a drawing of a comparison. `comparison` is listed in the `uses` of the case."""
+    """Get a drawing of a comparison. The comparison numbers are listed in the `uses` of the case."""
     row = scoped.get_case(get_request_owner(request), number)
     match = Match.objects.filter(pk=comparison, case_sightings__case=row).exclude(transform=None).first()
     if match is None or not scoped.can_see_picture(get_request_owner(request), match.found):
@@ -115,7 +121,7 @@ def decide_case(request: Call, owner: str, number: int, new: requests.NewDecisio
 @router.post(CASES + "/decisions", response=schemas.DecisionResults, auth=DECIDE)
 @make_idempotent
 def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> schemas.DecisionResults:
-    """Apply one decision to several cases. Cases that are no longer open are unchanged."""
+    """Apply one decision to several cases. Cases that are no longer open are not changed."""
     outcomes = decisions.decide_cases(
         wiring.services(), get_request_owner(request), sorted(new.cases), _build_decision_request(request, new)
     )
@@ -179,7 +185,7 @@ def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> sch
 @router.post(CASE_PATH + "/settle", response={201: schemas.CaseSummary}, auth=DECIDE, operation_id="settle_dispute")
 @make_idempotent
 def settle(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseSummary:
-    """Settle a dispute: the decision stays in force."""
+    """Settle a dispute. The decision stays in force."""
     return _apply_action(
         request, number, lambda row: decisions.uphold_decision(row, by=request.auth.by, reason=new.reason)
     )
@@ -233,8 +239,8 @@ def ask_web_archive(request: Call, owner: str, number: int) -> schemas.CaseSumma
 def report(request: Call, owner: str, number: int, new: requests.ReportedPicture) -> schemas.CaseSummary:
     """Report the found picture as illegal content. It is hidden from all members and then permanently deleted.
 
-    If other owners have evidence of it, the operator decides whether to delete it. Repeated requests have no effect, so
-    the operation does not accept an idempotency key.
+    If other owners have evidence of the picture, the operator decides whether to delete it. Repeated requests have no
+    effect, so the operation does not accept an idempotency key.
     """
     by, reason, passkey = request.auth.by, new.reason.strip(), verify_passkey_response(request.auth.user, new.passkey)
     action = partial(report_picture, wiring.services(), by=by, reason=reason, passkey=passkey)
@@ -255,7 +261,7 @@ def _summarize_outcome(outcome: DecisionOutcome) -> schemas.CaseSummary:
     if not outcome.done:
         by = f" by {row.decided_by}" if row.decided_by else ""
         hint = "Review the case. If the decision is wrong, reopen the case first, with a reason."
-        raise ConflictError(f"Case {row.number} is {row.decision}{by}.", hint=hint)
+        raise ConflictError(f"Case {row.number} was already decided as {row.decision}{by}.", hint=hint)
     return schemas.CaseSummary.from_row(row)
 
 

@@ -27,7 +27,7 @@ class LeaseRequest(requests.RequestBody):
     """A request for URLs to fetch. The public key is stored with the first request and cannot be changed."""
 
     public_key: str = Field(
-        pattern="^[0-9a-f]{64}$", description="Ed25519 public key, hexadecimal.", examples=["9f" * 32]
+        pattern="^[0-9a-f]{64}$", description="Ed25519 public key, in hexadecimal.", examples=["9f" * 32]
     )
     pipeline: str = Field(
         pattern="^[0-9A-Za-z@:., +_-]{1,200}$",
@@ -39,27 +39,27 @@ class LeaseRequest(requests.RequestBody):
 class EdgeResult(requests.RequestBody):
     """Result for one URL. If the digest is empty, no picture was fetched."""
 
-    target: RowNumber = Field(examples=[71], description="Number of the URL in the lease.")
+    target: RowNumber = Field(examples=[71], description="Number that identifies the URL in the lease.")
     sha256: str = Field(
         "",
         pattern="^([0-9a-f]{64})?$",
-        description="SHA-256 digest of the exact bytes, hexadecimal.",
+        description="SHA-256 digest of the bytes of the picture file, in hexadecimal.",
         examples=["9f" * 32],
     )
     hashes: Hex = Field(
-        "", description="Hashes of the picture and its parts in all orientations, 32 bytes each, hexadecimal."
+        "", description="Hashes of the picture and its parts in all orientations, 32 bytes each, in hexadecimal."
     )
     vectors: Hex = Field(
-        "", description="Descriptors of the picture and of pictures inside it: float32, little endian, hexadecimal."
+        "", description="Descriptors of the picture and of pictures inside it: float32, little-endian, in hexadecimal."
     )
 
 
 class EdgeDelivery(requests.RequestBody):
     """Results of a lease. URLs without a result are included in a later lease."""
 
-    lease: RowNumber = Field(examples=[12], description="Number of the lease.")
+    lease: RowNumber = Field(examples=[12], description="Lease number.")
     epoch: RowNumber = Field(examples=[1], description="Epoch of the lease.")
-    results: list[EdgeResult] = Field(max_length=50, description="Results, one for each URL.")
+    results: list[EdgeResult] = Field(max_length=50, description="One result for each URL.")
 
 
 class Call(HttpRequest):
@@ -94,7 +94,7 @@ EDGE = Edge(Scope.READ)
 
 @router.post("/edge/leases", response=schemas.EdgeLease, auth=EDGE)
 def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
-    """Lease URLs to fetch. If the contributor still holds a lease, it is returned again."""
+    """Lease URLs to fetch. If the contributor still holds a lease, that lease is returned again."""
     services = wiring.services()
     lease = deliveries.assign_lease(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
     if lease is None:
@@ -107,7 +107,7 @@ def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
 
 @router.post("/edge/results", response=schemas.AcceptedPictures, auth=EDGE)
 def bring_results(request: Call, new: EdgeDelivery) -> schemas.AcceptedPictures:
-    """Return the results of a lease. This is possible only once.
+    """Submit the results of a lease. They can be submitted only once.
 
     The header `Exhibit-Signature` signs the body (see docs/reference/edge.md).
     """

@@ -35,20 +35,30 @@ log_router = Router(tags=["log"])
 CASE = "/owners/{slug:owner}/cases/{int:number}"
 BUNDLE_PATH = CASE + "/bundles/{int:bundle}"
 Language = Annotated[
-    str, Query(max_length=10, description="Language of a printable copy; by default the document's own language.")
+    str,
+    Query(
+        max_length=10,
+        description="Language of a printable copy of the document; by default, the language of the document itself.",
+    ),
 ]
 WithheldContent = Annotated[
-    Literal["originals"] | None, Query(description="Content to withhold in a copy for the other side.")
+    Literal["originals"] | None, Query(description="Content to withhold from a copy for the other side.")
 ]
 WithholdingReason = Annotated[
     str,
-    Query(max_length=1_000, pattern=TEXT_PATTERN, description="Reason for withholding content; included in the copy."),
+    Query(
+        max_length=1_000,
+        pattern=TEXT_PATTERN,
+        description="Reason for withholding content. It is included in the copy.",
+    ),
 ]
 DocumentName = Annotated[
     str,
     Path(
         pattern="^[a-z0-9-]{1,40}$",
-        description="Document: `cover`, `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`.",
+        description="Document: `cover` (cover page), `us-902` (certification under FRE 902(13) and (14)), "
+        "`cn-evidence-list` (list of evidence for China), `cn-environment` (record of the capture environment "
+        "for China) or `personal-data` (note on personal data in the bundle).",
     ),
 ]
 
@@ -118,7 +128,7 @@ def get_draft_document(
     CASE + "/captures/{int:capture}/files/{name}", openapi_extra=describe_file_response("application/octet-stream")
 )
 def get_capture_file(request: Call, owner: str, number: int, capture: int, name: FileName) -> HttpResponseBase:
-    """Download a file recorded by a capture. It comes from an untrusted site."""
+    """Download a file recorded by a capture. The file comes from an untrusted site."""
     row = (
         scoped.get_case(get_request_owner(request), number)
         .captures.select_related("sighting__picture")
@@ -136,7 +146,9 @@ def get_capture_file(request: Call, owner: str, number: int, capture: int, name:
 
 CheckpointSize = Annotated[
     int | None,
-    Query(ge=1, le=2**53, description="Number of entries in the checkpoint; by default the latest checkpoint."),
+    Query(
+        ge=1, le=2**53, description="Number of entries in the checkpoint; by default, the latest checkpoint is used."
+    ),
 ]
 
 
@@ -151,7 +163,7 @@ def prove_inclusion(request: Call, sequence: int, size: CheckpointSize = None) -
     """Prove that a signed checkpoint of the log includes an entry."""
     checkpoint = _get_checkpoint(size)
     row = LogEntry.objects.filter(sequence=sequence, sequence__lt=checkpoint.size).first()
-    row = require(row, f"No signed checkpoint includes an entry {sequence}.")
+    row = require(row, f"No signed checkpoint includes log entry {sequence}.")
     path = [step.hex() for step in get_log(wiring.services()).prove_inclusion(sequence, checkpoint.size)]
     values = {"sequence": sequence, "type": row.type, "time": row.time, "commitment": bytes(row.commitment).hex()}
     return schemas.Inclusion.from_row(checkpoint, path=path, **values)

@@ -39,13 +39,14 @@ PREVIEW_SECONDS = 1.0
 
 
 class LicenceImport(requests.RequestBody):
-    """Options of an import."""
+    """Options for importing licences."""
 
     days: str = Field(
         "",
         max_length=9,
         pattern=f"^({'|'.join(DAY_ORDERS)})?$",
-        description="Order in dates such as 01/02/2026: `day-month` or `month-day`. If empty, such dates are rejected.",
+        description="Order of day and month in dates such as 01/02/2026: `day-month` or `month-day`. If empty, such "
+        "dates are rejected.",
     )
     encoding: requests.Encoding = ""
     skip_rows: bool = Field(default=False, description="Whether to skip invalid rows and list them in the response.")
@@ -67,7 +68,8 @@ def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit =
 def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[schemas.Licence]:
     """Add a licence. Affected cases are checked in the background. An identical licence is not added twice.
 
-    If an existing licence differs only by a missing reseller or invoice number, the value is added to it.
+    If an existing licence differs only because its reseller or invoice number is missing, the missing value is added
+    to that licence.
     """
     owner_row = get_request_owner(request)
     saved, added = add_licences(owner_row, [_build_licence(owner_row, new)], by=request.auth.by)
@@ -146,7 +148,7 @@ def try_some(request: Call, owner: str, trial: requests.LicencePreviewRequest) -
     """Preview the effect of new or changed licences on cases. Nothing is changed.
 
     A request checks cases for about one second. If `next` is not null, send it as `after` in another request, and add
-    up the numbers.
+    up the counts of all responses.
     """
     owner_row = get_request_owner(request)
     row = None if trial.replaces is None else scoped.get_licence(owner_row, trial.replaces)

@@ -22,9 +22,15 @@ from workers import wiring
 router = Router(tags=["notices"])
 NOTICES, NOTICE_PATH = "/owners/{slug:owner}/notices", "/owners/{slug:owner}/notices/{int:number}"
 SiteFilter = Annotated[
-    str, Query(max_length=260, pattern=requests.TEXT_PATTERN, description="Only notices to this site.")
+    str, Query(max_length=260, pattern=requests.TEXT_PATTERN, description="Return only notices to this site.")
 ]
-StateFilter = Annotated[requests.NoticeState | None, Query(description="Only notices in this state.")]
+StateFilter = Annotated[
+    requests.NoticeState | None,
+    Query(
+        description="Return only notices in this state, such as "
+        "`countered` (a counter-notice was received) or `online` (the picture remains online)."
+    ),
+]
 
 
 @router.get(NOTICES, response=Page[schemas.NoticeSummary])
@@ -40,7 +46,11 @@ def list_notices(
 
 @router.get(NOTICE_PATH, response=schemas.NoticeDetails)
 def get_notice(request: Call, owner: str, number: int) -> schemas.NoticeDetails:
-    """Get a notice with its text: the draft as it would be sent now, with its missing items, or the signed text."""
+    """Get a notice with its text.
+
+    For a draft, the response contains the text that would be sent now and the items that are missing; for other
+    notices, it contains the signed text.
+    """
     return _build_details(request, number)
 
 
@@ -50,7 +60,7 @@ def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.
     """Draft a notice about confirmed cases of one site. Nothing is sent.
 
     Answering the fair-use questions, signing and sending require a member who is signed in to the web interface. The
-    API has no operations for them.
+    API has no operations for these steps.
     """
     for number in set(new.cases):  # Refuse unknown cases; otherwise the letter would silently omit them.
         scoped.get_case(get_request_owner(request), number)
@@ -78,7 +88,7 @@ def discard_notice(request: Call, owner: str, number: int) -> None:
 @router.post(NOTICE_PATH + "/events", response={201: schemas.NoticeDetails}, auth=SEND)
 @make_idempotent
 def add_notice_event(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> schemas.NoticeDetails:
-    """Record an event for a sent notice. A counter-notice pauses the cases of the notice until it is resolved."""
+    """Record an event for a sent notice. A counter-notice pauses the cases of the notice until a member resolves it."""
     row, day = notices.get_notice(get_request_owner(request), number), new.day or timezone.localdate()
     notices.record_outcome(row, new.state.value, day, new.note.strip(), by=request.auth.by)
     return _build_details(request, number)
@@ -89,7 +99,7 @@ def add_notice_event(request: Call, owner: str, number: int, new: requests.NewNo
     openapi_extra=describe_file_response("application/octet-stream"),
 )
 def get_reply_file(request: Call, owner: str, number: int, reply: int, file: int) -> HttpResponseBase:
-    """Download a file attached to a reply. It comes from an untrusted sender."""
+    """Download a file attached to a reply. The file comes from an untrusted sender."""
     file_row = replies.get_file(notices.get_notice(get_request_owner(request), number), reply, file)
     log_download(request, EvidenceKind.DRAFT_DOCUMENT, notice=number, reply=reply, file=file)
     return build_download_response(bytes(file_row.data), file_row.name, "application/octet-stream")

@@ -24,7 +24,7 @@ Message = Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
 def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Event]:
     """List events of the last 90 days, with a delay of one minute.
 
-    To get only new events, store `last` and send it as `cursor` in the next request.
+    To get only new events, store the value of `last` in the response, and send it as `cursor` in the next request.
     """
     return get_page(events.list_settled_events(get_request_owner(request)), schemas.Event, cursor, limit)
 
@@ -59,7 +59,7 @@ def remove_webhook(request: Call, owner: str, number: int) -> None:
 @router.post(WEBHOOK_PATH + "/test", response={202: schemas.Delivery}, auth=MANAGE)
 @make_idempotent
 def test_webhook(request: Call, owner: str, number: int) -> schemas.Delivery:
-    """Send a test event to a webhook. The delivery shows the result."""
+    """Send a test event to a webhook. The returned delivery contains the result."""
     row = events.record_test(scoped.get_webhook(get_request_owner(request), number))
     wiring.services().enqueue(Delivery, [row.pk])
     return schemas.Delivery.from_row(row)
@@ -101,7 +101,7 @@ def list_deliveries(
 @router.post(WEBHOOK_PATH + "/deliveries/{message}/redeliver", response={202: schemas.Delivery}, auth=MANAGE)
 @make_idempotent
 def redeliver_event(request: Call, owner: str, number: int, message: Message) -> schemas.Delivery:
-    """Send an event again. Its ID stays the same, so that the receiver can recognise the duplicate."""
+    """Send an event again. The event keeps its ID, so that the receiver can recognise the duplicate."""
     row = scoped.get_message(scoped.get_webhook(get_request_owner(request), number), message)
     webhooks.resend_message(wiring.services(), row)
     return schemas.Delivery.from_row(scoped.get_message(row.webhook, message))

@@ -29,12 +29,13 @@ class NewPackage(requests.RequestBody):
     """A package of the latest bundles of confirmed cases."""
 
     cases: list[requests.Number] = Field(
-        min_length=1, max_length=packing.MAX_BUNDLES, examples=[[3]], description="Numbers of the cases."
+        min_length=1, max_length=packing.MAX_BUNDLES, examples=[[3]], description="Case numbers."
     )
     recipient: Package.Recipient = Field(
-        Package.Recipient.COURT, description="Recipient. A copy for the other side withholds originals."
+        Package.Recipient.COURT,
+        description="Recipient of the package. Originals are withheld from a copy for the other side.",
     )
-    reason: requests.LongText = Field("", description="Reason for withholding originals; included in the copies.")
+    reason: requests.LongText = Field("", description="Reason for withholding originals. It is included in the copies.")
 
 
 @router.get(PACKAGES, response=Page[schemas.Package])
@@ -126,13 +127,13 @@ class NewLink(requests.RequestBody):
         max_length=200,
         pattern=requests.LINE_PATTERN,
         examples=["For the court clerk"],
-        description="Note for members.",
+        description="Note about the link, which only members can see.",
     )
     password: str = Field(
         "",
         max_length=200,
         pattern=requests.TEXT_PATTERN,
-        description="Password that the download requires in addition to the link; none if empty.",
+        description="Password that the download requires in addition to the link; if empty, no password is required.",
     )
 
 

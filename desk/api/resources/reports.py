@@ -45,25 +45,30 @@ class NewReport(requests.RequestBody):
         "", max_length=200, pattern=requests.LINE_PATTERN, examples=["November"], description="Title of the report."
     )
     watch: str = Field(
-        "", max_length=200, pattern=requests.LINE_PATTERN, description="Name of a watch; all watches if empty."
+        "",
+        max_length=200,
+        pattern=requests.LINE_PATTERN,
+        description="Name of the watch to include; if empty, all watches are included.",
     )
-    works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Numbers of works; all works if empty.")
-    all_works: requests.Flag = Field(default=False, description="Whether to list works without matches too.")
+    works: list[requests.Number] = Field(
+        [], max_length=MAX_WORKS, description="Numbers of the works to include; if empty, all works are included."
+    )
+    all_works: requests.Flag = Field(default=False, description="Whether to include works without matches.")
     decisions: list[CaseDecision] = Field(
         [CaseDecision.OPEN, CaseDecision.CONFIRMED, CaseDecision.LICENSED],
         min_length=1,
         max_length=4,
-        description="Only cases with one of these decisions.",
+        description="Include only cases with one of these decisions.",
     )
     start_date: requests.Date | None = Field(
-        None, examples=["2026-11-01"], description="First day of the period; unlimited if null."
+        None, examples=["2026-11-01"], description="First day of the period; if null, the period has no start date."
     )
     end_date: requests.Date | None = Field(
-        None, examples=["2026-11-30"], description="Last day of the period; unlimited if null."
+        None, examples=["2026-11-30"], description="Last day of the period; if null, the period has no end date."
     )
     formats: list[Format] = Field(list(Format), min_length=1, max_length=4, description="File formats to generate.")
     languages: list[requests.Language] = Field(
-        [], max_length=2, description="Languages of the PDFs; the installation's languages if empty."
+        [], max_length=2, description="Languages of the PDFs; if empty, the languages of the installation are used."
     )
 
 

@@ -37,18 +37,18 @@ class NewUpload(requests.RequestBody):
     author: requests.ShortText = Field(
         "",
         examples=["A. Example"],
-        description="Author of files without an "
-        "author in the table. It takes precedence over the metadata of the files.",
+        description="Author of the files that have no "
+        "author in the table. This value takes precedence over the metadata of the files.",
     )
     rights: requests.LongText = Field(
         "",
-        description="Rights statement of files without one in the table. It "
-        "takes precedence over the metadata of the files.",
+        description="Rights statement for the files that have none in the table. This "
+        "value takes precedence over the metadata of the files.",
     )
     use_metadata: bool = Field(
         default=True,
         description="Whether to use the metadata of files (EXIF, IPTC, XMP) for values declared "
-        "neither in the table nor here.",
+        "neither in the table nor in this request.",
     )
     encoding: requests.Encoding = ""
     skip_rows: bool = Field(
@@ -78,7 +78,13 @@ class Result(StrEnum):
     REFUSED = "refused"
 
 
-ResultFilter = Annotated[Result | None, Query(description="Only files with this result.")]
+ResultFilter = Annotated[
+    Result | None,
+    Query(
+        description="Return only files with this result: `waiting`, "
+        "`registered`, `known` (registered earlier) or `refused`."
+    ),
+]
 
 
 @router.get(UPLOADS, response=Page[schemas.Upload])
@@ -117,7 +123,7 @@ def get_upload(request: Call, owner: str, number: int) -> schemas.Upload:
 @router.post(UPLOAD_PATH + "/files", response={202: schemas.Upload}, auth=WRITE)
 @make_idempotent
 def send_files(request: Call, owner: str, number: int, files: UploadedFiles, named: Form[FileNames]) -> schemas.Upload:
-    """Send a portion of files. They are registered in the background. Files sent before are ignored."""
+    """Send a portion of files. They are registered in the background. Files that were sent earlier are ignored."""
     names = named.names or [str(file.name) for file in files]
     if len(names) != len(files):
         raise Problem(
@@ -133,7 +139,7 @@ def send_files(request: Call, owner: str, number: int, files: UploadedFiles, nam
 @router.post(UPLOAD_PATH + "/close", response=schemas.Upload, auth=WRITE)
 @make_idempotent
 def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
-    """Close an upload after all files were sent. Files sent later are still accepted."""
+    """Close an upload after all files have been sent. Files that are sent later are still accepted."""
     uploading.close_upload(scoped.get_upload(get_request_owner(request), number))
     return schemas.Upload.from_row(scoped.get_upload(get_request_owner(request), number))
 
@@ -151,7 +157,7 @@ def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
 def list_files(
     request: Call, owner: str, number: int, only: ResultFilter = None, cursor: Cursor = "", limit: Limit = 50
 ) -> Page[schemas.UploadFile]:
-    """List the files of an upload with their results: the work, or the reason for a refusal and its remedy."""
+    """List the files of an upload with their results: the work, or the reason for the refusal and what to do."""
     upload = scoped.get_upload(get_request_owner(request), number)
     if only is Result.REFUSED:
         rows = uploading.list_refused_files(upload)
@@ -166,7 +172,7 @@ def list_files(
 def list_lines(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
 ) -> Page[schemas.UploadRow]:
-    """List rows of the table for which no file was received."""
+    """List the rows of the table for which no file was received."""
     return get_page(
         uploading.list_rows_without_files(scoped.get_upload(get_request_owner(request), number)),
         schemas.UploadRow,

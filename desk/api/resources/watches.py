@@ -31,7 +31,9 @@ from workers import wiring
 
 router = Router(tags=["watches"])
 WATCHES, WATCH_PATH = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
-AllPagesOption = Annotated[bool, Query(description="Also request pages that have not changed for a long time.")]
+AllPagesOption = Annotated[
+    bool, Query(description="Whether to also request pages that have not changed for a long time.")
+]
 ARCHIVE_FIELDS = {"domains", "since", "until"}
 
 
@@ -44,7 +46,7 @@ def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
 @router.post(WATCHES, response={201: schemas.Watch}, auth=WRITE)
 @make_idempotent
 def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watch:
-    """Add a watch of sites, sitemaps, feeds, lists of pages, web archives, or searches with your own keys."""
+    """Add a watch for sites, sitemaps, feeds, lists of pages or web archives, or for searches with your own keys."""
     if sum(map(bool, (new.search, new.sources, new.archives))) != 1:
         raise WrongUseError("Enter exactly one of `sources`, `search` and `archives`.", hint="Omit the others.")
     row = set_up_watch(
@@ -72,7 +74,7 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
 def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Estimates:
     """Estimate the requests and costs of a watch without adding it.
 
-    Only the first page of a web archive's index is requested.
+    For a web archive, only the first page of its index is requested.
     """
     estimates = estimate_costs(
         wiring.services(), get_request_owner(request), _list_searches(new), budget=new.budget, **new.subjects
@@ -101,7 +103,7 @@ def get_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 
 @router.patch(WATCH_PATH, response=schemas.Watch, auth=WRITE)
 def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> schemas.Watch:
-    """Update a watch. Omitted fields and earlier results are unchanged."""
+    """Update a watch. Omitted fields and earlier results are not changed."""
     row = scoped.find_watch_by_number(get_request_owner(request), number)
     previous_sources = watch_settings.list_sources(row)
     interval = timedelta(seconds=new.interval_seconds or row.interval_seconds)
@@ -170,7 +172,7 @@ def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", lim
 
 @router.get(WATCH_PATH + "/crawls/{int:crawl}", response=schemas.CrawlDetails)
 def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.CrawlDetails:
-    """Get a crawl with its refusals by reason."""
+    """Get a crawl with the number of skipped URLs by reason."""
     row = scoped.get_crawl(get_request_owner(request), number, crawl)
     return schemas.CrawlDetails.from_row(row, refused=scoped.count_refusals(row))
 
@@ -266,7 +268,7 @@ def list_searches(request: Call, owner: str) -> schemas.Searches:
 
 @router.put(KEY_PATH, response=schemas.Search, auth=MANAGE)
 def set_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
-    """Store the key for a search, encrypted. It replaces an earlier key and is never returned."""
+    """Store the key for a search in encrypted form. It replaces an earlier key, and is never returned."""
     store_key(wiring.services(), get_request_owner(request), service, new.key, by=request.auth.by)
     return _get_search(request, service)
 
@@ -279,20 +281,20 @@ def delete_search_key(request: Call, owner: str, service: str) -> None:
 
 @router.put(CONSENT_PATH, response=schemas.Search, auth=MANAGE)
 def give_search_consent(request: Call, owner: str, service: str) -> schemas.Search:
-    """Give consent to send small copies of your works to a search. The consent is logged and can be withdrawn."""
+    """Consent to sending small copies of your works to a search service. The consent is logged and can be withdrawn."""
     record_consent(wiring.services(), get_request_owner(request), service, by=request.auth.by)
     return _get_search(request, service)
 
 
 @router.delete(CONSENT_PATH, response={204: None}, auth=MANAGE)
 def withdraw_search_consent(request: Call, owner: str, service: str) -> None:
-    """Withdraw the consent for a search. No more copies of your works are sent to it."""
+    """Withdraw the consent for a search service. No more copies of your works are sent to the service."""
     withdraw_consent(get_request_owner(request), service, by=request.auth.by)
 
 
 @router.put(PRICE_PATH, response=schemas.Search, auth=MANAGE)
 def set_search_price(request: Call, owner: str, service: str, new: requests.NewSearchPrice) -> schemas.Search:
-    """Set your own price for a search. It is used for costs and budgets from the next request on."""
+    """Set your own price for a search. The price applies to the costs and budgets of all later requests."""
     set_price(
         wiring.services(),
         get_request_owner(request),

@@ -49,16 +49,20 @@ DEPOSIT_PATH = WORK_PATH + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=requests.TEXT_PATTERN)]
 AttentionFilter = Annotated[
     searching.WorkListFilter | None,
-    QueryValue(description="Only works in this group, such as `doubtful` (ownership warnings) or `held` (on hold)."),
+    QueryValue(
+        description="Return only works in this group: `doubtful` (ownership warnings), `unsafe` (no match can "
+        "be certain), `seen` (has cases), `authorless` (no author), `held` (on hold) or `related` (common content "
+        "with another work)."
+    ),
 ]
 CollectionFilter = Annotated[
-    int | None, QueryValue(ge=1, le=2_147_483_647, description="Only works of this collection, by its number.")
+    int | None, QueryValue(ge=1, le=2_147_483_647, description="Return only works in the collection with this number.")
 ]
 UploadFilter = Annotated[
-    int | None, QueryValue(ge=1, le=2_147_483_647, description="Only works of this upload, by its number.")
+    int | None, QueryValue(ge=1, le=2_147_483_647, description="Return only works from the upload with this number.")
 ]
 PictureDigest = Annotated[
-    str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of the picture, hexadecimal.")
+    str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of the picture, in hexadecimal.")
 ]
 
 
@@ -69,7 +73,7 @@ class Size(IntEnum):
     LARGE = LARGE_SIDE
 
 
-PreviewSize = Annotated[Size, QueryValue(description="Length of the longer side in pixels.")]
+PreviewSize = Annotated[Size, QueryValue(description="Length of the longer side of the preview in pixels.")]
 
 
 class NewWorkDeclaration(requests.RequestBody):
@@ -82,13 +86,13 @@ class NewWorkDeclaration(requests.RequestBody):
 
 
 class WorkChanges(requests.RequestBody):
-    """Changes to a declaration. Omitted fields are unchanged."""
+    """Changes to a declaration. Omitted fields are not changed."""
 
     title: requests.Title | None = Field(None, examples=["Harbour at dawn"], description="Title of the work.")
     author: requests.ShortText | None = Field(None, examples=["A. Example"], description="Author of the work.")
     author_kind: Work.AuthorKind | None = Field(None, description="Type of author.")
     author_died: requests.StrictInteger | None = Field(
-        None, ge=0, le=9_999, description="Year of the author's death; 0 to remove it."
+        None, ge=0, le=9_999, description="Year of the author's death; 0 removes the year."
     )
     holder: requests.ShortText | None = Field(
         None, description="Rights holder, if it is not the owner account of this work."
@@ -106,13 +110,16 @@ class WorkChanges(requests.RequestBody):
         None, description="Registrations with copyright offices."
     )
     reason: requests.LongText = Field(
-        "", examples=["The name was misspelt."], description="Reason for the change; stored in the history."
+        "",
+        examples=["The name was misspelt."],
+        description="Reason for the change. It is recorded in the history of the work.",
     )
     version: requests.StrictInteger | None = Field(
         None,
         ge=0,
         le=2_147_483_647,
-        description="Version that you have read. The request returns 409 if the work has changed since then.",
+        description="Version of the work that you have read. The request returns 409 if the work has changed since "
+        "then.",
     )
 
 
@@ -127,7 +134,7 @@ def list_works(  # noqa: PLR0913, PLR0917 - query parameters
     cursor: Cursor = "",
     limit: Limit = 50,
 ) -> Page[schemas.Work]:
-    """List works. `q` searches title, author, holder, file name and number."""
+    """List works. `q` searches the title, author, rights holder, file name and number."""
     rows = searching.search_works(get_request_owner(request), q, only or "", upload, collection)
     return get_page(schemas.prefetch_pictures(rows), schemas.Work, cursor, limit)
 
@@ -163,8 +170,8 @@ def add_work(
 def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.RegisteredFingerprints:
     """Register works from a fingerprint file written by `exhibit fingerprint`, without their pictures.
 
-    For pictures that are already registered, the existing works are returned. Matches found by
-    fingerprint alone must be reviewed.
+    For pictures that are already registered, the existing works are returned. Matches that
+    are based on fingerprints alone must be reviewed.
     """
     registrations, failed = [], []
     for name, result in register_stated_pictures(
@@ -220,7 +227,7 @@ def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdi
 @router.post(BULK_EDIT_PATH + "/undo", response={201: BulkEdit}, auth=WRITE)
 @make_idempotent
 def undo_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
-    """Undo a bulk edit. Fields that were edited since then are unchanged."""
+    """Undo a bulk edit. Fields that were edited since then are not changed."""
     edit = bulk.undo_bulk_edit(
         wiring.services(), scoped.get_bulk_edit(get_request_owner(request), number), by=request.auth.by
     )
@@ -259,7 +266,7 @@ def remove_collection(request: Call, owner: str, number: int) -> None:
 
 @router.get(WORK_PATH, response=schemas.WorkDetails)
 def get_work(request: Call, owner: str, number: int) -> schemas.WorkDetails:
-    """Get a work with its cases, and the progress of the search among pictures crawled before the registration."""
+    """Get a work with its cases, and the progress of the search among pictures crawled before it was registered."""
     return schemas.WorkDetails.from_row(scoped.get_work(get_request_owner(request), number))
 
 
@@ -295,7 +302,7 @@ def _collect_changes(new: WorkChanges) -> dict[str, Any]:
 def answer_held(request: Call, owner: str, number: int, new: requests.HoldDecision) -> schemas.WorkDetails:
     """Decide what to do with a work on hold: open its cases, dismiss the matches on hold, or undo the dismissal.
 
-    Returns 409 if the work is not on hold, or a decision has already been made.
+    Returns 409 if the work is not on hold, or if a decision has already been made.
     """
     row = scoped.get_work(get_request_owner(request), number)
     decide_flood(wiring.services(), row, new.action, by=request.auth.by, reason=new.reason)
@@ -304,12 +311,12 @@ def answer_held(request: Call, owner: str, number: int, new: requests.HoldDecisi
 
 @router.delete(WORK_PATH, response={204: None}, auth=WRITE)
 def remove_work(request: Call, owner: str, number: int) -> None:
-    """Remove a work: Exhibit no longer searches for copies. Its cases, evidence and log entries remain."""
+    """Remove a work. Exhibit no longer searches for copies of it. Its cases, evidence and log entries remain."""
     registration.remove_work(scoped.get_work(get_request_owner(request), number), by=request.auth.by)
 
 
 class CopyOptions(requests.RequestBody):
-    """Options for copies for publication."""
+    """Options for exporting copies for publication."""
 
     licence_url: str = Field(
         "",
@@ -325,7 +332,9 @@ class CopyOptions(requests.RequestBody):
         default=False, description="Whether to add content credentials (C2PA), signed with the owner's key."
     )
     mark_for: requests.ShortText = Field(
-        "", description="Recipient for whom to add an invisible watermark; none if empty. The picture is re-encoded."
+        "",
+        description="Recipient that an invisible watermark in the copy identifies; if empty, no watermark is "
+        "added. Adding a watermark re-encodes the picture.",
     )
 
 
@@ -379,7 +388,7 @@ def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpRes
 
 @router.get(DEPOSIT_PATH + "/record", openapi_extra=describe_file_response("application/pdf"))
 def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
-    """Download the readable PDF of a deposit record, in the installation's first language."""
+    """Download the human-readable PDF of a deposit record, in the installation's first language."""
     files = deposits.load_record_files(
         wiring.services(), scoped.get_deposit(get_request_owner(request), number, deposit)
     )
@@ -415,7 +424,7 @@ class NewDocument(requests.RequestBody):
 def list_changes(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
 ) -> Page[schemas.Change]:
-    """List the changes to the declaration of a work, with member and reason."""
+    """List the changes to the declaration of a work, with the member and the reason for each change."""
     return get_page(scoped.get_work(get_request_owner(request), number).changes.all(), schemas.Change, cursor, limit)
 
 

@@ -102,8 +102,8 @@ _UNSUPPORTED_FORMAT = (
     "In folders, Exhibit reads only JPEG, PNG, WebP, GIF, TIFF, BMP, ICO and AVIF files with their usual suffixes. "
     "Export or rename the others."
 )
-_HIDDEN_FILE = "Hidden files and folders are skipped. Rename them, or add them to the command."
-_LINKED_FOLDER = "Links to folders are not followed. Add the target folder to the command."
+_HIDDEN_FILE = "Hidden files and folders are skipped. Rename them, or pass them as arguments."
+_LINKED_FOLDER = "Links to folders are not followed. Pass the target folder as an argument."
 
 
 def _list_pictures(path: Path) -> Iterator[InputFile]:

@@ -17,8 +17,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 owner_option = click.option(
     "--owner", "named", metavar="OWNER", help="Short name of the owner; required if there are several owners."
 )
-reason_option = click.option("--reason", required=True, metavar="TEXT", help="Reason, recorded in the log.")
-optional_reason_option = click.option("--reason", default="", metavar="TEXT", help="Reason, recorded in the log.")
+reason_option = click.option("--reason", required=True, metavar="TEXT", help="Reason to record in the log.")
+optional_reason_option = click.option("--reason", default="", metavar="TEXT", help="Reason to record in the log.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 

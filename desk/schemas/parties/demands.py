@@ -21,16 +21,20 @@ EntryKind = Literal["asked", "agreed", "received"]
 class DemandEntry(ResponseBody):
     """An amount that was demanded, agreed or received."""
 
-    number: int = Field(description="Number of the entry.")
-    kind: str = Field(examples=["asked"], description="`asked` (amount demanded), `agreed` or `received`.")
+    number: int = Field(description="Entry number.")
+    kind: str = Field(
+        examples=["asked"], description="Type of the entry: `asked` (amount demanded), `agreed` or `received`."
+    )
     amount: int = Field(description=UNIT_DESCRIPTION)
     day: date = Field(description="Date of the entry.")
-    due_on: date | None = Field(description="Date on which the payment is due.")
-    corrects: int | None = Field(alias="corrects.number", description="Number of the entry that this one replaces.")
-    corrected_by: int | None = Field(
-        alias="correction.number", description="Number of the entry that replaces this one."
+    due_on: date | None = Field(description="Date on which the payment is due; null if there is none.")
+    corrects: int | None = Field(
+        alias="corrects.number", description="Number of the entry that this one replaces; null if it replaces none."
     )
-    note: str = Field(alias="words", description="Note.")
+    corrected_by: int | None = Field(
+        alias="correction.number", description="Number of the entry that replaces this one; null if none does."
+    )
+    note: str = Field(alias="words", description="Note about the entry.")
     by: str = Field(description="Member who recorded the entry.")
     at: UtcTime = Field(examples=[EXAMPLE_TIME], description="Time at which the entry was recorded.")
 
@@ -38,23 +42,30 @@ class DemandEntry(ResponseBody):
 class DemandSummary(ResponseBody):
     """A payment demand with its totals."""
 
-    number: int = Field(description="Number of the payment demand.")
+    number: int = Field(description="Payment demand number.")
     site: str = Field(alias="party", examples=["shop.example"], description="Site from which payment is demanded.")
     currency: str = Field(examples=["EUR"], description="Currency code (ISO 4217).")
     basis: str = Field(description="Basis of the amount.")
-    fee_table: int | None = Field(alias="fee.table.number", description="Number of the fee table on which it is based.")
-    fee: int | None = Field(alias="fee.number", description="Number of the row in the fee table.")
-    demanded: int | None = Field(alias="asked", description=f"Latest amount demanded, if any. {UNIT_DESCRIPTION}")
+    fee_table: int | None = Field(
+        alias="fee.table.number",
+        description="Number of the fee table on which the amount is based; null if there is none.",
+    )
+    fee: int | None = Field(alias="fee.number", description="Row number in the fee table; null if there is none.")
+    demanded: int | None = Field(
+        alias="asked", description=f"Latest amount demanded; null if there is none. {UNIT_DESCRIPTION}"
+    )
     agreed: int | None = Field(description="Latest amount agreed; null if there is none.")
     received: int | None = Field(description="Total amount received; null if there is none.")
-    due_on: date | None = Field(description="Date on which the payment is due.")
-    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME], description="Time of creation.")
+    due_on: date | None = Field(description="Date on which the payment is due; null if there is none.")
+    created_at: UtcTime = Field(
+        alias="made_at", examples=[EXAMPLE_TIME], description="Time at which the payment demand was created."
+    )
 
 
 class Demand(DemandSummary):
     """A payment demand with its cases and entries."""
 
-    cases: list[int] = Field(description="Numbers of the cases.")
+    cases: list[int] = Field(description="Case numbers.")
     entries: list[DemandEntry] = Field(description="Amounts demanded, agreed and received.")
 
     @staticmethod
@@ -77,20 +88,21 @@ class Invoice(ResponseBody):
     """An invoice for an agreed amount, or a cancellation. Neither can be changed."""
 
     name: str = Field(description="Invoice number. Numbers are consecutive within a year.", examples=["2026-0001"])
-    demand: int = Field(alias="demand.number", description="Number of the payment demand.")
+    demand: int = Field(alias="demand.number", description="Payment demand number.")
     cancels: str | None = Field(
-        alias="cancels.name", description="Number of the invoice that this cancellation cancels; null for an invoice."
+        alias="cancels.name", description="Invoice number of the cancelled invoice; null unless this is a cancellation."
     )
     cancelled_by: str | None = Field(
-        alias="cancellation.name", description="Number of the cancellation of this invoice; null if there is none."
+        alias="cancellation.name",
+        description="Invoice number of the cancellation; null if the invoice is not cancelled.",
     )
     day: date = Field(description="Invoice date.")
-    agreed_on: date = Field(description="Date of the agreement.")
+    agreed_on: date = Field(description="Date on which the amount was agreed.")
     issuer: str = Field(description="Name and address of the issuer.")
     payer: str = Field(description="Name and address of the payer.")
     subject: str = Field(description="Goods or service that is invoiced.")
     currency: str = Field(examples=["EUR"], description="Currency code (ISO 4217).")
-    amount: int = Field(description=f"Negative for a cancellation. {UNIT_DESCRIPTION}")
+    amount: int = Field(description=f"Invoice amount; negative for a cancellation. {UNIT_DESCRIPTION}")
     tax: str = Field(description="Tax statement by the owner. Exhibit does not calculate taxes.")
     payment: str = Field(description="Payment instructions.")
     cancel_reason: str = Field(alias="words", description="Reason for the cancellation; empty for an invoice.")
@@ -120,7 +132,7 @@ class Totals(ResponseBody):
 class Fee(ResponseBody):
     """A row of a fee table."""
 
-    number: int = Field(description="Number of the row.")
+    number: int = Field(description="Row number in the fee table.")
     use: str = Field(description="Type of use.")
     size: str = Field(description="Size of the picture.")
     duration: str = Field(description="Duration of the use.")
@@ -128,20 +140,22 @@ class Fee(ResponseBody):
 
 
 class FeeTable(ResponseBody):
-    """A fee table. Fee proposals use only the newest of several tables with the same name."""
+    """A fee table. If several tables have the same name, only the newest is used to propose fees."""
 
-    number: int = Field(description="Number of the fee table.")
+    number: int = Field(description="Fee table number.")
     name: str = Field(description="Name of the fee table.")
     currency: str = Field(description="Currency code (ISO 4217) of the fees.")
-    created_at: UtcTime = Field(alias="made_at", examples=[EXAMPLE_TIME], description="Time of creation.")
-    created_by: str = Field(alias="made_by", description="Member who added the table.")
-    fees: list[Fee] = Field(description="Rows of the table.")
+    created_at: UtcTime = Field(
+        alias="made_at", examples=[EXAMPLE_TIME], description="Time at which the fee table was added."
+    )
+    created_by: str = Field(alias="made_by", description="Member who added the fee table.")
+    fees: list[Fee] = Field(description="Rows of the fee table.")
 
 
 class FittingFee(Fee):
     """A row of a fee table that applies to a use."""
 
-    table: int = Field(alias="table.number", examples=[1], description="Number of the fee table.")
+    table: int = Field(alias="table.number", examples=[1], description="Fee table number.")
     name: str = Field(alias="table.name", description="Name of the fee table.", examples=["Own prices"])
     currency: str = Field(alias="table.currency", examples=["EUR"], description="Currency code (ISO 4217).")
 
@@ -152,15 +166,17 @@ class UnknownPart(ResponseBody):
     column: str = Field(examples=["size"], description="Column of the fee table.")
     text: str = Field(examples=["full page"], description="Text in the fee table.")
     kind: str = Field(
-        description="Property that the condition concerns and that is unknown for the use, such as `purpose` or "
-        "`pixels`; empty if Exhibit cannot interpret the text."
+        description=(
+            "Property of the use that the condition requires and that is unknown, such as `purpose` or `pixels`; "
+            "empty if Exhibit cannot interpret the text."
+        )
     )
 
 
 class ProposedFee(ResponseBody):
     """Known facts about the uses of a case, and applicable fees."""
 
-    case: int = Field(alias="use.case", examples=[1], description="Number of the case.")
+    case: int = Field(alias="use.case", examples=[1], description="Case number.")
     first_seen: UtcTime | None = Field(
         alias="use.first_seen",
         examples=[EXAMPLE_TIME],
@@ -171,20 +187,26 @@ class ProposedFee(ResponseBody):
         examples=[EXAMPLE_TIME],
         description="Time of the latest sighting; null if it is unknown.",
     )
-    pages: int = Field(alias="use.pages", description="Number of pages without a licence.")
+    pages: int = Field(alias="use.pages", description="Number of pages with uses that no licence covers.")
     longer_side: int | None = Field(
         alias="use.longer_side",
         description="Length of the longer side of the largest picture in pixels; null if unknown.",
     )
     purpose: str = Field(
         alias="use.purpose",
-        description="Purpose of the use that a member recorded in a notice: `commercial`, `plain` or `comment`; "
-        "empty if none.",
+        description=(
+            "Purpose of the use that a member recorded in a notice: `commercial`, `plain` (illustration or "
+            "decoration) or `comment` (such as criticism or news reporting); empty if none was recorded."
+        ),
     )
-    notice: int | None = Field(alias="use.notice", description="Number of that notice; null if there is none.")
-    proposed: FittingFee | None = Field(alias="fee", description="Proposed row; null if you must choose one.")
+    notice: int | None = Field(
+        alias="use.notice", description="Number of the notice in which the purpose was recorded; null if there is none."
+    )
+    proposed: FittingFee | None = Field(
+        alias="fee", description="Proposed row of a fee table; null if you must choose a row."
+    )
     fitting: list[FittingFee] = Field(description="Most specific applicable row of each fee table.")
-    unknown: list[UnknownPart] = Field(description="Reasons why other rows could not be checked.")
+    unknown: list[UnknownPart] = Field(description="Conditions because of which other rows could not be checked.")
 
 
 class ProposedFees(ResponseBody):
@@ -192,7 +214,7 @@ class ProposedFees(ResponseBody):
 
     items: list[ProposedFee] = Field(description="Proposals, one for each case.")
     amount: int | None = Field(
-        description=f"Total; null unless each case has a fee in the same currency. {UNIT_DESCRIPTION}"
+        description=f"Total of the fees; null unless each case has a fee in the same currency. {UNIT_DESCRIPTION}"
     )
     currency: str | None = Field(
         examples=["EUR"], description="Currency code (ISO 4217) of the total; null if there is no total."
@@ -202,21 +224,24 @@ class ProposedFees(ResponseBody):
 class NewEntry(RequestBody):
     """An entry to add to a payment demand."""
 
-    kind: EntryKind = Field(examples=["received"], description="`asked` (amount demanded), `agreed` or `received`.")
+    kind: EntryKind = Field(
+        examples=["received"], description="Type of the entry: `asked` (amount demanded), `agreed` or `received`."
+    )
     amount: Amount
     day: Date | None = Field(None, description="Date of the entry; today by default.")
     due_on: Date | None = Field(None, description="Date on which the payment is due.")
-    note: LongText = Field("", description="Note; required for a correction.")
+    note: LongText = Field("", description="Note about the entry; required for a correction.")
     corrects: Number | None = Field(None, description="Number of the entry of the same kind that this one replaces.")
 
 
 class NewDemand(SiteName):
-    """A payment demand for confirmed cases. Its amount comes from a fee table or is given with its basis."""
+    """A payment demand for confirmed cases. The amount comes from a fee table or is given together with its basis."""
 
-    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[1]], description="Numbers of the cases.")
-    fee_table: Number | None = Field(None, description="Number of a fee table.")
+    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[1]], description="Case numbers.")
+    fee_table: Number | None = Field(None, description="Number of the fee table on which the amount is based.")
     fee: Number | None = Field(
-        None, description="Number of the row in the fee table. It sets the currency and amount unless they are given."
+        None,
+        description="Row number in the fee table. The row sets the currency and the amount unless they are given.",
     )
     amount: Amount | None = Field(None, description="Amount to demand.")
     currency: Currency | None = Field(None, description="Currency code (ISO 4217); by default that of the fee.")
@@ -240,7 +265,7 @@ class NewFeeTable(RequestBody):
 
     name: Name = Field(examples=["Own prices"], description="Name of the fee table.")
     currency: Currency
-    fees: list[NewFee] = Field(min_length=1, max_length=MAX_FEES, description="Rows of the table.")
+    fees: list[NewFee] = Field(min_length=1, max_length=MAX_FEES, description="Rows of the fee table.")
 
 
 class NewInstalment(RequestBody):

@@ -14,7 +14,9 @@ from registry.parties import parties
 class SiteSummary(ResponseBody):
     """A site in a list."""
 
-    site: str = Field(alias="party", examples=["shop.example"], description="Host name or account.")
+    site: str = Field(
+        alias="party", examples=["shop.example"], description="Domain or account on which the pictures were found."
+    )
     cases: int = Field(description="Number of cases.")
     waiting: int = Field(description="Number of cases that need a review.")
     confirmed: int = Field(description="Number of cases with the decision `confirmed` (not licensed).")
@@ -26,7 +28,7 @@ class SiteSummary(ResponseBody):
 class SitePage(ResponseBody):
     """A page of a site with a picture that was found in a case."""
 
-    case: int = Field(description="Number of the case.")
+    case: int = Field(description="Case number.")
     page_url: str = Field(description="URL of the page.")
     first_seen: UtcTime | None = Field(description="Time of the first sighting; null if the web archive gives no time.")
     last_seen: UtcTime | None = Field(description="Time of the latest sighting.")
@@ -44,14 +46,14 @@ class SiteContact(ResponseBody):
 class RegistryRecord(ResponseBody):
     """Registry data (RDAP, RFC 9083). Values that the registry does not provide are empty."""
 
-    about: str = Field(description="`domain` or `ip`.")
+    about: str = Field(description="Type of the object that was looked up: `domain` or `ip` (IP address).")
     query: str = Field(description="Domain name or IP address that was looked up.")
     url: str = Field(description="URL of the request.")
     at: str = Field(examples=[EXAMPLE_TIME], description="Time of the response.")
     missing: str = Field(
         description=(
-            "Reason why there is no data: `nobody` (no registry), `not-found`, `no-answer` or"
-            " `nonsense` (invalid response); empty if there is data."
+            "Reason why there is no data: `nobody` (no registry is responsible), `not-found`, `no-answer` (no "
+            "response from the registry) or `nonsense` (invalid response); empty if there is data."
         )
     )
     registrant: str = Field(description="Holder of the domain or network.")
@@ -65,24 +67,26 @@ class RegistryRecord(ResponseBody):
 class SiteLookup(ResponseBody):
     """Result of a registry lookup."""
 
-    state: str = Field(description="`todo` (pending), `doing` (running), `done` or `failed`.", examples=["done"])
-    requested_at: UtcTime = Field(alias="asked_at", examples=[EXAMPLE_TIME], description="Time of the request.")
+    state: str = Field(
+        description="State of the lookup: `todo` (pending), `doing` (running), `done` or `failed`.", examples=["done"]
+    )
+    requested_at: UtcTime = Field(
+        alias="asked_at", examples=[EXAMPLE_TIME], description="Time at which the lookup was requested."
+    )
     requested_by: str = Field(alias="asked_by", description="Member who requested the lookup.")
-    error: str = Field(description="Reason for the failure; empty if there was none.")
+    error: str = Field(description="Reason why the lookup failed; empty if it did not fail.")
     answers: list[RegistryRecord] = Field(description="Data from the registries.")
 
 
 class Site(SiteSummary):
     """A site with its cases, works, pages, notices and contacts."""
 
-    case_numbers: list[int] = Field(description="Numbers of up to 100 cases; cases that need a review come first.")
-    works: list[int] = Field(
-        description="Numbers of up to 100 works found on the site; works with the most cases come first."
-    )
-    notices: list[int] = Field(description="Numbers of up to 100 notices to the site.")
-    seen_at: list[SitePage] = Field(description="Up to 100 pages with the latest sightings.")
+    case_numbers: list[int] = Field(description="Case numbers, at most 100; cases that need a review come first.")
+    works: list[int] = Field(description="Work numbers, at most 100; works with the most cases come first.")
+    notices: list[int] = Field(description="Notice numbers, at most 100.")
+    seen_at: list[SitePage] = Field(description="Pages with the latest sightings, at most 100.")
     contacts: list[SiteContact] = Field(description="Addressees of notices to the site.")
-    lookup: SiteLookup | None = Field(description="Registry lookup; null if there is none.")
+    lookup: SiteLookup | None = Field(description="Registry lookup of the site; null if none was requested.")
 
     @classmethod
     def load(cls, owner: models.Owner, name: str) -> Self:
@@ -111,7 +115,10 @@ class Sites(ResponseBody):
     """A list of sites."""
 
     items: list[SiteSummary] = Field(
-        description="Sites, sorted by number of confirmed cases, then of waiting cases, highest first."
+        description=(
+            "Sites, sorted in descending order by the number of confirmed cases and then by the number of cases "
+            "that need a review."
+        )
     )
     next: int | None = Field(description="Value of `offset` for the next request; null at the end of the list.")
 
@@ -121,7 +128,7 @@ class NoticeStatistics(ResponseBody):
 
     kind: str = Field(examples=["dmca"], description="Type of the notices.")
     sent: int = Field(description="Number of notices sent.")
-    removed: int = Field(description="Number of notices followed by a removal.")
+    removed: int = Field(description="Number of notices after which the pictures were removed.")
     answered: int = Field(description="Number of notices with a reply.")
     days_to_removal: int | None = Field(
         description="Median number of days from sending to removal; null if there was no removal."
@@ -141,5 +148,9 @@ class SiteName(RequestBody):
     """Site that appears in the owner's cases."""
 
     site: str = Field(
-        min_length=1, max_length=260, pattern="^[!-~]+$", examples=["shop.example"], description="Host name or account."
+        min_length=1,
+        max_length=260,
+        pattern="^[!-~]+$",
+        examples=["shop.example"],
+        description="Domain or account, as shown in the cases.",
     )

@@ -264,7 +264,7 @@ def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -
         texts = {name: request.POST.get(name, "") for name in texts}
         try:
             wording.save_wording(owner, kind, language, texts, by=by)
-            messages.success(request, _("The template was saved. Drafts use it from now on."))
+            messages.success(request, _("The template was saved. Exhibit now uses it for drafts."))
             return redirect("wordings", slug=owner.slug)
         except WrongUseError as error:
             problem = in_words(error)

@@ -161,7 +161,11 @@ def add_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
     with ErrorMessages(request):
         added_services.add_timestamp_service(wiring.services(), name, by=request.user.get_username())
         messages.success(
-            request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
+            request,
+            _(
+                "The service was added: it responded to the trial request. Exhibit will use it from the next "
+                "log checkpoint onwards."
+            ),
         )
     return redirect("witnesses")
 
@@ -187,7 +191,11 @@ def add_custom_timestamp_service(request: HttpRequest) -> HttpResponse:
         )
         added_services.add_custom_service(wiring.services(), kind, name, settings, roots=pem, by=by)
         messages.success(
-            request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
+            request,
+            _(
+                "The service was added: it responded to the trial request. Exhibit will use it from the next "
+                "log checkpoint onwards."
+            ),
         )
         return redirect("witnesses")
     rejected_values = {name: fields.get(name, "") for name in ("name", "urls", *SERVICE_SETTINGS)}
@@ -269,7 +277,10 @@ def remove_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
         added_services.remove_timestamp_service(name, by=request.user.get_username())
         messages.success(
             request,
-            _("The service was removed. Exhibit requests no more timestamps from it and keeps its existing receipts."),
+            _(
+                "The service was removed. Exhibit no longer requests timestamps from it, and keeps the receipts "
+                "that it has already received."
+            ),
         )
     return redirect("witnesses")
 

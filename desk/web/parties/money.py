@@ -223,7 +223,7 @@ def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
             currency = clean_text(request.POST.get("currency", ""))
             lines = parse_fee_table(file.name or "", file.read(), currency)
             demands.save_fee_table(owner, name, currency, lines, by=request.user.get_username())
-            messages.success(request, _("The table was saved. Its fees can be selected from now on."))
+            messages.success(request, _("The table was saved. You can now select its fees."))
         return redirect("fees", slug=owner.slug)
     values = {"page": get_page(request, demands.list_fee_tables(owner).prefetch_related("fees"), size=10)}
     return render_page(request, owner, "web/fees.html", values)

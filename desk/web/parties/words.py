@@ -54,7 +54,7 @@ def format_fee(row: Fee) -> str:
 def build_fee_options(available_fees: Iterable[Fee]) -> list[tuple[str, str]]:
     """Return form options for fees, including "none"; empty if there are no fees."""
     options = [(f"{row.table.number}.{row.number}", format_fee(row)) for row in available_fees]
-    return [("", _("No fee from a table: enter your own amount")), *options] if options else []
+    return [("", _("Custom amount, not from a fee table")), *options] if options else []
 
 
 def describe_purpose(use: KnownUse) -> str:

@@ -89,7 +89,7 @@ def _list_bounds() -> list[tuple[str, int, list[int]]]:
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Return 200 if database and broker respond within two seconds, otherwise 503.
+    """Return 200 if database and broker respond within :data:`SECONDS_FOR_HEALTH`, otherwise 503.
 
     The JSON body has a boolean for each check, including one for free disk space, which does not affect the status.
     """

@@ -81,8 +81,8 @@ class WatchForm(forms.Form):
         choices=lambda: tuple(first_watches.list_archives(wiring.services()).items()),
         initial=lambda: next(iter(first_watches.list_archives(wiring.services())), ""),
         help_text=_(
-            "The first archive in the list contains many pictures of many sites. The second archive "
-            "contains few pictures of very many sites."
+            "The first archive in the list contains many pictures from many sites. The second archive "
+            "contains few pictures from each of a very large number of sites."
         ),
     )
     domains = forms.CharField(
@@ -138,7 +138,10 @@ class WatchForm(forms.Form):
     )
     money_month = forms.CharField(label=_("Spending limit for searches per month"), required=False, max_length=20)
     depth = forms.IntegerField(
-        label=_("Link depth from the sources"), min_value=0, max_value=50, help_text=_("0 visits only the sources.")
+        label=_("Link depth from the sources"),
+        min_value=0,
+        max_value=50,
+        help_text=_("Enter 0 to visit only the sources."),
     )
     rendering = forms.ChoiceField(
         label=_("Pages rendered in a browser"),

@@ -164,7 +164,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     row = _get_site_watch(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")
     watch_settings.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
-    return _("The source is no longer visited. The results from it are kept.")
+    return _("The source was removed. The watch no longer visits it. Results from the source are kept.")
 
 
 def _get_site_watch(owner: Owner, number: int) -> Watch:

@@ -154,7 +154,13 @@ def add_known_copy(request: HttpRequest, owner: Owner, number: int) -> None:
     except WrongUseError:
         messages.error(request, _("This watch does not visit pages, so it cannot find a known copy."))
     else:
-        messages.success(request, _("From its next run onwards, this watch is expected to find the known copy."))
+        messages.success(
+            request,
+            _(
+                "The known copy was added. Exhibit checks in each run of this watch, starting with the next "
+                "one, whether the run finds the copy."
+            ),
+        )
 
 
 @decider_post(back="watch")
@@ -162,4 +168,4 @@ def withdraw_known_copy(request: HttpRequest, owner: Owner, number: int, known_c
     """Withdraw a known copy."""
     row = scoped.get_known_copy(owner, known_copy)
     copy_checks.withdraw_known_copy(row, by=request.user.get_username())
-    return _("The watch is no longer expected to find the known copy. Results of earlier runs are kept.")
+    return _("The known copy was removed from this watch. Results of earlier runs are kept.")

@@ -27,7 +27,7 @@ MAX_FILES = 400
 
 
 def check_elsewhere(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """Yield a check for each file of archive responses."""
+    """Yield a check for each file with archive responses."""
     files = [
         (sighting, number, path)
         for sighting in facts.sightings

@@ -41,7 +41,7 @@ def test_measured_values_of_this_installation_are_marked(
     heartbeats.record_step_time("match", rows=ENOUGH, seconds=9, processor_seconds=50)
     (match,) = (law for law in cli.run_json(*LARGE_CAPACITY)["laws"] if law["name"] == "match")
     assert (match["own"]["value"], match["own"]["counted"]) == (50.0, ENOUGH)
-    assert f"counted here {ENOUGH:,} times since 20" in " ".join(cli.run(*LARGE_CAPACITY).out.split())
+    assert f"counted on this installation {ENOUGH:,} times since 20" in " ".join(cli.run(*LARGE_CAPACITY).out.split())
 
 
 def test_prices_come_from_the_data_folder_or_a_selected_file(cli: Terminal, tmp_path: Path) -> None:
