@@ -162,7 +162,7 @@ class RowWriter:
             for picture, vector in zip(pictures, islice(vectors, len(pictures)), strict=True)
         ]
         fingerprints.store_fingerprints((PHASH, DESCRIPTOR), rows)
-        fingerprints.add_to(Collection.PICTURES, pictures, PICTURE_PARTS)
+        fingerprints.add_to_collection(Collection.PICTURES, pictures, PICTURE_PARTS)
 
 
 SEARCHING_WORKS, WORKS_PER_PASS = 40, 4

@@ -22,7 +22,7 @@ from evidence.bundle.sealing import ContentFile, SealedCase, build_seal_opening,
 from evidence.log.proofs import LogProof
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
-from exhibit.entries import Entry, EntryType, commit
+from exhibit.entries import Entry, EntryType, compute_commitment
 from exhibit.ports import Receipt
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.timestamp_authorities import stamping
@@ -111,7 +111,7 @@ def _seal_case(scene: Scene, number: int) -> SealedCase:
 def _log_cases(scene: Scene, cases: list[SealedCase]) -> list[LogProof]:
     """Log one entry for each case, under one checkpoint."""
     openings = [build_seal_opening(case) for case in cases]
-    commitments = [commit(opening) for opening in openings]
+    commitments = [compute_commitment(opening) for opening in openings]
     entries = [Entry(EntryType.SEAL, now(), commitment) for commitment, _ in commitments]
     sequences = scene.log.append(entries)
     checkpoint = scene.log.sign_checkpoint()

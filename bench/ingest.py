@@ -89,14 +89,14 @@ def _ingest_list(path: Path) -> Row:
     django.setup()
     from crawler.lists.line import LineFilter
     from exhibit.network.guard import Guard
-    from registry.crawls.list_ingestion import IngestOptions, ingest
+    from registry.crawls.list_ingestion import IngestOptions, ingest_lists
     from registry.crawls.url_lists import get_or_create_watch
     from registry.models import Owner
 
     watch = get_or_create_watch(Owner.objects.get(slug=OWNER_SLUG), "bench", by="bench")
     server, is_early = _make_server_clock(), 0.0
     start_time, own_seconds, server_seconds = time.perf_counter(), time.process_time(), server()
-    for progress, _left_out in ingest(
+    for progress, _left_out in ingest_lists(
         [path], IngestOptions(watch=watch, line_filter=LineFilter(min_width=200), guard=Guard())
     ):
         if not is_early and progress.fraction > 0.25:

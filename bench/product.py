@@ -160,7 +160,7 @@ class Product:
             budget={"pages": 10_000, "render": "never"},
             politeness={"delay": 0, "concurrency_per_host": 8, "autothrottle": False},
         )
-        run = planning.start_now(self.services, watch)
+        run = planning.start_crawl_now(self.services, watch)
         while pending_slice := CrawlSlice.objects.filter(crawl=run, state="todo").first():
             crawl.crawl_slice(self.services, pending_slice.pk)
             planning.plan_crawls(self.services, [run.pk])
@@ -177,7 +177,7 @@ class Product:
         from registry.crawls.watches import set_up_watch
         from registry.models import CrawlSlice, Inquiry
 
-        wayback.SECONDS = 0.0
+        wayback.REQUEST_INTERVAL_SECONDS = 0.0
         self.services.config = replace(self.services.config, wayback_url=url)
         watch = self._owner.watches.filter(name=name).first() or set_up_watch(
             self.services,
@@ -190,7 +190,7 @@ class Product:
             domains=[domain],
             by=OWNER_SLUG,
         )
-        run = planning.start_now(self.services, watch)
+        run = planning.start_crawl_now(self.services, watch)
         while True:
             inquiries = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
             pending_slice = CrawlSlice.objects.filter(crawl=run, state="todo").first()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crawler.formats.job import Job, Limits, Politeness, Render, Source, SourceKind, UserAgent
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines, to_json
-from exhibit.errors import ExitCode, WrongUseError, run_program
+from exhibit.errors import ExitCode, InvalidRequestError, run_program
 from exhibit.files.private import set_private_umask
 from exhibit.pipes import ArgumentParser, exit_on_closed_pipe
 
@@ -57,7 +57,7 @@ def _run_job(options: argparse.Namespace) -> ExitCode:
         if options.out.is_file() and not job.has_file_sources:
             running_path.write_text(job.to_json(), encoding="utf-8")
     except OSError as error:
-        raise WrongUseError(f"{options.out} cannot be written: {error.strerror}.") from error
+        raise InvalidRequestError(f"{options.out} cannot be written: {error.strerror}.") from error
     exit_code = run(job, _Writer(descriptor, job).write, earlier_lines)
     running_path.unlink(missing_ok=True)
     return exit_code
@@ -133,11 +133,13 @@ def _build_job(options: argparse.Namespace) -> Job:
     if options.what == "-":
         return Job.from_json(sys.stdin.buffer.read())
     if "://" not in options.what and not Path(options.what).exists():
-        raise WrongUseError(f"{options.what} does not exist.", hint="Enter a URL, a folder, a WARC file or a JSON job.")
+        raise InvalidRequestError(
+            f"{options.what} does not exist.", hint="Enter a URL, a folder, a WARC file or a JSON job."
+        )
     if options.what.endswith(".json"):
         return Job.from_json(Path(options.what).read_bytes())
     if options.bytes is None:
-        raise WrongUseError("No output folder for pictures was given.", hint="Add --bytes DIR.")
+        raise InvalidRequestError("No output folder for pictures was given.", hint="Add --bytes DIR.")
     contact = options.contact
     return Job(
         bytes_dir=options.bytes,
@@ -155,11 +157,11 @@ def _build_source(options: argparse.Namespace) -> Source:
     if "://" in argument:
         kind = SourceKind(options.source)
         return Source(kind=kind, urls=(argument,)) if kind is SourceKind.LIST else Source(kind=kind, url=argument)
-    from crawler.crawling.archives import is_archive  # noqa: PLC0415 - its readers take a moment to load, and a URL needs none
+    from crawler.crawling.archives import is_archive_file  # noqa: PLC0415 - its readers take a moment to load, and a URL needs none
 
     path = Path(argument)
     names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir()]
-    return Source(kind=SourceKind.WARC if any(map(is_archive, names)) else SourceKind.FOLDER, path=path)
+    return Source(kind=SourceKind.WARC if any(map(is_archive_file, names)) else SourceKind.FOLDER, path=path)
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -19,7 +19,7 @@ from exhibit.errors import RefusedError
 from exhibit.network.addresses import (
     get_url_host,
     get_url_origin,
-    has_same_domain,
+    have_same_domain,
     is_localhost,
     normalise_host,
     parse_literal_address,
@@ -29,7 +29,7 @@ from exhibit.network.http import create_guarded_session, read_beginning
 from exhibit.reasons import Reason
 
 DeniedCheck = Callable[[str], bool]  # returns True for hosts that must not be contacted
-SECONDS = 12.0
+PROBE_SECONDS = 12.0
 REQUEST_SECONDS = 5.0
 PAGE_BYTES = 2_000_000
 """Bytes read from the start of a response: enough to detect its kind and the first links."""
@@ -71,7 +71,7 @@ class SiteProbe:
 
 
 def inspect_site(
-    address: str, guard: Guard, agent: UserAgent, is_denied: DeniedCheck, *, seconds: float = SECONDS
+    address: str, guard: Guard, agent: UserAgent, is_denied: DeniedCheck, *, seconds: float = PROBE_SECONDS
 ) -> SiteProbe:
     """Probe a site; without a scheme, ``https`` is tried before ``http``.
 
@@ -173,7 +173,7 @@ class _SiteProber:
             Proposal(kind, address)
             for kind, addresses in ((SourceKind.SITEMAP, sitemaps), (SourceKind.FEED, feeds))
             for address in list(dict.fromkeys(addresses))[:MAX_PROPOSALS]
-            if has_same_domain(address, url)
+            if have_same_domain(address, url)
             and (get_url_origin(address) != get_url_origin(url) or policy.allows(address))
             if len(address) <= MAX_URL_LENGTH and self._may_visit(address)
         ]
@@ -191,7 +191,7 @@ class _SiteProber:
             if (
                 policy.allows(url)
                 and (response := self._fetch(url)).status == 200
-                and has_same_domain(response.url, url)
+                and have_same_domain(response.url, url)
             ):
                 return bool(
                     parse_document(response.body, Kind.SITEMAP, url=response.url, max_bytes=4 * PAGE_BYTES).links

@@ -9,7 +9,7 @@ from demo.display import Display
 from demo.image_stock import ASSETS
 from demo.run import STAGE_COUNT, run_demo
 from demo.table import format_summary, format_table
-from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, InvalidRequestError
 from exhibit.interrupts import install_interrupt_handlers
 
 MARKER_NAME = "made-by-demo.txt"
@@ -54,10 +54,10 @@ def _prepare_folder(folder: Path) -> Path:
     """Create the output folder. The folder of an earlier demonstration is emptied; other folders must be empty.
 
     Raises:
-        WrongUseError: The folder contains other files.
+        InvalidRequestError: The folder contains other files.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER_NAME).exists():
-        raise WrongUseError(f"{folder} contains other files.", hint="Choose an empty or new folder with --out.")
+        raise InvalidRequestError(f"{folder} contains other files.", hint="Choose an empty or new folder with --out.")
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

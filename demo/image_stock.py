@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.errors import UnreadablePictureError, WrongUseError
+from exhibit.errors import InvalidRequestError, UnreadablePictureError
 from exhibit.pictures.decode import decode
 from indexer.picture.perceptual_hash import compute_orientation_hashes, shrink_for_hash
 
@@ -36,10 +36,10 @@ def choose_works(folder: Path, limit: int = 24) -> list[Path]:
     to exactly one work.
 
     Raises:
-        WrongUseError: The folder is missing, or has fewer than four suitable images.
+        InvalidRequestError: The folder is missing, or has fewer than four suitable images.
     """
     if not folder.is_dir():
-        raise WrongUseError(f"There is no folder {folder}.", hint="Give a folder of pictures: PHOTOS=DIR.")
+        raise InvalidRequestError(f"There is no folder {folder}.", hint="Give a folder of pictures: PHOTOS=DIR.")
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     selection: list[Path] = []
     known_hashes: list[Hashes] = []
@@ -52,7 +52,7 @@ def choose_works(folder: Path, limit: int = 24) -> list[Path]:
         if len(selection) == limit:
             break
     if len(selection) < 4:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{folder} holds {len(selection)} pictures that the demonstration can use; it needs at least four.",
             hint=f"Put different photographs with sides of at least {MIN_SIDE} px directly into the folder.",
         )

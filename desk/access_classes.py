@@ -1,7 +1,7 @@
 """Access classes of URLs: the required identification, and limits on request size and rate.
 
 The middleware uses this table to reject large requests before it parses them. The settings take the rate limits of
-endpoints without accounts from it. The web server accepts at most :data:`MAX_REQUEST` from any caller.
+endpoints without accounts from it. The web server accepts at most :data:`MAX_REQUEST_BYTES` from any caller.
 """
 
 import re
@@ -13,15 +13,15 @@ from django.http import HttpRequest
 
 KIB = 1024
 MIB = 1024 * KIB
-MAX_REQUEST = 128 * MIB
+MAX_REQUEST_BYTES = 128 * MIB
 """Maximum bytes of a member's request, including files."""
-MAX_TEXT = 4 * MIB
+MAX_TEXT_BYTES = 4 * MIB
 """Maximum bytes of a request without files: JSON or form fields."""
-MAX_ANONYMOUS = MIB
+MAX_ANONYMOUS_BYTES = MIB
 """Maximum bytes of an unidentified caller's request."""
-MAX_WITH_PICTURE = 17 * MIB
+MAX_PICTURE_REQUEST_BYTES = 17 * MIB
 """Maximum bytes of a form with one image, where strangers may upload a large one."""
-MAX_WITH_FILES = 61 * MIB
+MAX_FILES_REQUEST_BYTES = 61 * MIB
 """Maximum bytes of a form with files from the holder of a notice's link."""
 
 
@@ -35,20 +35,20 @@ class RequiredIdentity(StrEnum):
     NOBODY = "nobody"
 
 
-def _bearer_token(request: HttpRequest) -> str:
+def _get_bearer_token(request: HttpRequest) -> str:
     return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 
 def _is_member(request: HttpRequest) -> bool:
     from registry.members import tokens
 
-    return request.user.is_authenticated or tokens.find_token(_bearer_token(request)) is not None
+    return request.user.is_authenticated or tokens.find_token(_get_bearer_token(request)) is not None
 
 
 def _is_contributor(request: HttpRequest) -> bool:
     from registry.edge import contributors
 
-    return contributors.find_by_token(_bearer_token(request)) is not None
+    return contributors.find_contributor_by_token(_get_bearer_token(request)) is not None
 
 
 def _is_reader(request: HttpRequest) -> bool:
@@ -77,14 +77,14 @@ class AccessClass:
         rate: Rate limit per IP address in allauth's format; empty where callers are limited individually
             (``api_requests_a_minute``) or not at all.
         action: Name of the rate limit.
-        large_request_rate: Additional rate limit of requests that exceed ``MAX_ANONYMOUS``.
+        large_request_rate: Additional rate limit of requests that exceed ``MAX_ANONYMOUS_BYTES``.
     """
 
     name: str
     path_pattern: str
     required_identity: RequiredIdentity
-    anonymous_max_bytes: int = MAX_ANONYMOUS
-    identified_max_bytes: int = MAX_ANONYMOUS
+    anonymous_max_bytes: int = MAX_ANONYMOUS_BYTES
+    identified_max_bytes: int = MAX_ANONYMOUS_BYTES
     rate: str = ""
     action: str = ""
     large_request_rate: str = ""
@@ -106,15 +106,16 @@ class AccessClass:
 
 ACCESS_CLASSES = (
     AccessClass("results of contributors", "/api/v1/edge/", RequiredIdentity.CONTRIBUTOR,
-    identified_max_bytes=MAX_TEXT),
+    identified_max_bytes=MAX_TEXT_BYTES),
     AccessClass("calls of partners", "/api/v1/alliance/", RequiredIdentity.PARTNER),
     AccessClass(
-        "whose a picture is", "(/api/v1/id|/id/)$", RequiredIdentity.NOBODY, anonymous_max_bytes=MAX_WITH_PICTURE,
+        "whose a picture is", "(/api/v1/id|/id/)$", RequiredIdentity.NOBODY,
+        anonymous_max_bytes=MAX_PICTURE_REQUEST_BYTES,
         rate="10/m/ip,100/h/ip", action="asked",
     ),
     AccessClass("pictures of notices", "/n/[^/]+/", RequiredIdentity.NOBODY, rate="120/m/ip", action="reply-pictures"),
     AccessClass(
-        "answers to notices", "/n/", RequiredIdentity.READER, identified_max_bytes=MAX_WITH_FILES,
+        "answers to notices", "/n/", RequiredIdentity.READER, identified_max_bytes=MAX_FILES_REQUEST_BYTES,
         rate="30/m/ip", action="reply", large_request_rate="10/m/ip,60/h/ip",
     ),
     AccessClass("pictures for soft bindings", "/c2pa/matches/byContent", RequiredIdentity.NOBODY,
@@ -123,8 +124,8 @@ ACCESS_CLASSES = (
     AccessClass("invitations", "/invitations/", RequiredIdentity.NOBODY, rate="20/m/ip", action="invitation"),
     AccessClass("links and public pages", "/(c2pa|pdq|id|witness|d|mail)/", RequiredIdentity.NOBODY,
     rate="60/m/ip", action="link"),
-    AccessClass("the API", "/api/", RequiredIdentity.MEMBER, identified_max_bytes=MAX_REQUEST),
-    AccessClass("the site", "/", RequiredIdentity.MEMBER, identified_max_bytes=MAX_REQUEST),
+    AccessClass("the API", "/api/", RequiredIdentity.MEMBER, identified_max_bytes=MAX_REQUEST_BYTES),
+    AccessClass("the site", "/", RequiredIdentity.MEMBER, identified_max_bytes=MAX_REQUEST_BYTES),
 )  # fmt: skip
 """The first match applies."""
 

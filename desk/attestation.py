@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from fido2.attestation.base import AttestationResult, AttestationVerifier
 from fido2.webauthn import AuthenticatorData, RegistrationResponse
 
-from exhibit.errors import ConfigError, WrongUseError
+from exhibit.errors import ConfigError, InvalidRequestError
 
 
 def is_attestation_required() -> bool:
@@ -31,7 +31,7 @@ def verify_passkey_attestation(credential: Mapping[str, Any], valid_at: datetime
         The ``aaguid`` and ``format`` of the device, or None if the operator does not require attestation.
 
     Raises:
-        WrongUseError: No trusted manufacturer attests the passkey, or its type is not allowed.
+        InvalidRequestError: No trusted manufacturer attests the passkey, or its type is not allowed.
         ConfigError: The settings cannot be used.
     """
     if not is_attestation_required():
@@ -49,11 +49,11 @@ def verify_passkey_attestation(credential: Mapping[str, Any], valid_at: datetime
             "Use a type of security key or device that the operator allows, and allow the browser to "
             "disclose the type of the device."
         )
-        raise WrongUseError(sentence, hint=hint) from error
+        raise InvalidRequestError(sentence, hint=hint) from error
     aaguid = str(UUID(bytes=model.ljust(16, b"\0")))
     if aaguid not in (settings.CONFIG.passkey_aaguids or [aaguid]):
         sentence = _("The operator does not allow this type of passkey (AAGUID %(aaguid)s).") % {"aaguid": aaguid}
-        raise WrongUseError(sentence, hint=_("Use another passkey, or ask the operator to allow this type."))
+        raise InvalidRequestError(sentence, hint=_("Use another passkey, or ask the operator to allow this type."))
     return {"aaguid": aaguid, "format": attestation.fmt}
 
 

@@ -19,7 +19,7 @@ from fido2.utils import websafe_encode
 from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, UserVerificationRequirement
 
 from desk.attestation import verify_passkey_attestation
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry import scoped
 from registry.cases import signed_decisions
 from registry.db.rows import get_next_number
@@ -43,7 +43,7 @@ def create_challenge(owner: Owner, user: User, act: str, object_id: str) -> dict
 
     Raises:
         NotFoundError: The owner has no such object.
-        WrongUseError: The action is unknown, or the user has no suitable passkey.
+        InvalidRequestError: The action is unknown, or the user has no suitable passkey.
     """
     known_act = next((candidate for candidate in PasskeyAction if candidate == act), None)
     credentials = _list_credentials(user)
@@ -51,7 +51,7 @@ def create_challenge(owner: Owner, user: User, act: str, object_id: str) -> dict
         problem = _("You have no passkey.") if known_act else _("This action cannot be signed.")
         if known_act and auth.get_credentials(user):
             problem = _("None of your passkeys is of a type that the operator accepts for this action.")
-        raise WrongUseError(
+        raise InvalidRequestError(
             problem, hint=_("Add a passkey first. Go to “Account” and open “Two-factor authentication and passkeys”.")
         )
     server = auth.get_server()
@@ -86,7 +86,8 @@ def verify_passkey_response(user: User, submitted: Mapping[str, Any] | str | Non
     """Verify a passkey's response from a browser or program; return None if there is none.
 
     Raises:
-        WrongUseError: The response is unreadable, not from a passkey of the user, or matches no pending challenge.
+        InvalidRequestError: The response is unreadable, not from a passkey of the user, or matches no pending
+        challenge.
     """
     if not submitted:
         return None
@@ -100,7 +101,7 @@ def verify_passkey_response(user: User, submitted: Mapping[str, Any] | str | Non
         }
         credential = auth.get_server().authenticate_complete(state, _list_credentials(user), data)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as error:
-        raise WrongUseError(_("The passkey's response is not valid.")) from error
+        raise InvalidRequestError(_("The passkey's response is not valid.")) from error
     authenticator = auth.get_authenticator_by_credential_id(user, credential.credential_id)
     assert authenticator is not None
     key = _public_key_bytes(credential.public_key)
@@ -112,7 +113,7 @@ def _list_credentials(user: User) -> list[AttestedCredentialData]:
     """Return the user's passkeys that may sign sensitive actions: all, or the attested ones if required."""
     credentials = []
     for row in Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN):
-        with contextlib.suppress(WrongUseError):
+        with contextlib.suppress(InvalidRequestError):
             verify_passkey_attestation(row.data.get("credential", {}), row.created_at)
             credentials.append(row.wrap().authenticator_data.credential_data)
     return credentials
@@ -122,7 +123,7 @@ def _public_key_bytes(key: CoseKey) -> bytes:
     """Return a passkey's public key (SubjectPublicKeyInfo).
 
     Raises:
-        WrongUseError: Verifiers do not support this kind of key.
+        InvalidRequestError: Verifiers do not support this kind of key.
     """
     parameters: Mapping[int, Any] = key
 
@@ -134,7 +135,7 @@ def _public_key_bytes(key: CoseKey) -> bytes:
     elif isinstance(key, RS256):
         public_key = RSAPublicNumbers(read_number(-2), read_number(-1)).public_key()
     else:
-        raise WrongUseError(_("Passkeys of this type cannot sign decisions."), hint=_("Use another passkey."))
+        raise InvalidRequestError(_("Passkeys of this type cannot sign decisions."), hint=_("Use another passkey."))
     return bytes(public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
@@ -165,6 +166,6 @@ def _get_public_key(row: Authenticator) -> bytes | None:
     """Return a passkey's public key; None for other authenticators, and for unreadable or unsupported keys."""
     if row.type != Authenticator.Type.WEBAUTHN:
         return None
-    with contextlib.suppress(WrongUseError, KeyError, ValueError):
+    with contextlib.suppress(InvalidRequestError, KeyError, ValueError):
         return _public_key_bytes(row.wrap().authenticator_data.credential_data.public_key)
     return None

@@ -21,7 +21,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import WSGIServer
 from waitress.utilities import Error
 
-from desk.access_classes import KIB, MAX_REQUEST, MIB
+from desk.access_classes import KIB, MAX_REQUEST_BYTES, MIB
 from exhibit.errors import run_program
 from exhibit.helper import return_freed_memory
 from exhibit.machine import is_full
@@ -114,7 +114,7 @@ class Server(WSGIServer):
             "outbuf_overflow": MEMORY_BUFFER_BYTES,
             "outbuf_high_watermark": RESPONSE_BUFFER_BYTES,
             "max_request_header_size": 32 * KIB,
-            "max_request_body_size": MAX_REQUEST + 1,  # waitress rejects this size as well.
+            "max_request_body_size": MAX_REQUEST_BYTES + 1,  # waitress rejects this size as well.
             "asyncore_use_poll": True,  # select() cannot handle more than 1,024 files.
             "clear_untrusted_proxy_headers": False,  # Django honours the `proxies` setting.
             "ident": None,

@@ -4,7 +4,7 @@ import gc
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from desk.access_classes import MAX_TEXT, RATES
+from desk.access_classes import MAX_TEXT_BYTES, RATES
 from exhibit.config.secrets import load_secret_key
 from exhibit.files.private import set_private_umask
 from registry.configuration import load_config
@@ -162,7 +162,7 @@ CSRF_TRUSTED_ORIGINS = [CONFIG.public_url] if CONFIG.public_url else []
 
 globals().update(build_mail_settings(CONFIG))
 DATA_UPLOAD_MAX_NUMBER_FILES = 1_000
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_TEXT
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_TEXT_BYTES
 
 LOGGING = {
     "version": 1,

@@ -67,7 +67,7 @@ def _verify(options: argparse.Namespace) -> ExitCode:
     verifier, places = Verifier(load_trust(options.trust)), find_bundles_at(options.bundles)
     if len(options.bundles) == len(places) == 1 and isinstance(places[0], RefusedPath):
         raise places[0].error
-    results = [place.error if isinstance(place, RefusedPath) else _verify_place(verifier, place) for place in places]
+    results = [place.error if isinstance(place, RefusedPath) else _verify_location(verifier, place) for place in places]
     split_checkpoints = find_split_views(
         view for result in results if isinstance(result, Verdict) for view in result.views
     )
@@ -104,9 +104,9 @@ def _verify(options: argparse.Namespace) -> ExitCode:
     return outcome
 
 
-def _verify_place(verifier: Verifier, place: BundleLocation) -> Verdict | ExhibitError:
+def _verify_location(verifier: Verifier, location: BundleLocation) -> Verdict | ExhibitError:
     try:
-        return verify_location(verifier, place)
+        return verify_location(verifier, location)
     except ExhibitError as error:
         return error
 
@@ -116,7 +116,7 @@ def get_exit_code(result: Verdict | ExhibitError) -> ExitCode:
     return result.outcome if isinstance(result, Verdict) else result.exit_code
 
 
-def get_outcome_word(result: Verdict | ExhibitError) -> str:
+def get_outcome_name(result: Verdict | ExhibitError) -> str:
     """Return the outcome as the word that the JSON output uses."""
     return str(result.to_plain()["outcome"]) if isinstance(result, Verdict) else "no-bundle"
 
@@ -124,13 +124,17 @@ def get_outcome_word(result: Verdict | ExhibitError) -> str:
 def find_contradictions(results: Sequence[Verdict | ExhibitError]) -> tuple[Contradiction, ...]:
     """Return the contradictions between bundles of one case."""
     verdicts = [verdict for verdict in results if isinstance(verdict, Verdict)]
-    return compare_statements(verdict.account for verdict in verdicts if verdict.account is not None)
+    return compare_statements(
+        verdict.bundle_statements for verdict in verdicts if verdict.bundle_statements is not None
+    )
 
 
 def find_shared_matches(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedSighting, ...]:
     """Return the matches that more than one case relies on; no failure, because a picture may show two works."""
     verdicts = [verdict for verdict in results if isinstance(verdict, Verdict)]
-    return find_shared_sightings(verdict.account for verdict in verdicts if verdict.account is not None)
+    return find_shared_sightings(
+        verdict.bundle_statements for verdict in verdicts if verdict.bundle_statements is not None
+    )
 
 
 def results_to_dict(
@@ -145,7 +149,7 @@ def results_to_dict(
     """
     bundles = []
     for item, result in zip(places, results, strict=True):
-        entry: dict[str, Any] = {"file": item.file, "verdict": get_outcome_word(result)}
+        entry: dict[str, Any] = {"file": item.file, "verdict": get_outcome_name(result)}
         if isinstance(item, BundleLocation) and item.package is not None:
             entry["package"] = str(item.package)
         if isinstance(result, Verdict):
@@ -174,16 +178,16 @@ def results_to_dict(
     }
 
 
-def format_result(place: BundleLocation | RefusedPath, result: Verdict | ExhibitError) -> str:
+def format_result(location: BundleLocation | RefusedPath, result: Verdict | ExhibitError) -> str:
     """Format the result of one path or bundle as text."""
     if isinstance(result, Verdict):
         return format_verdict(result)
-    return replace_unprintable(f"{_to_single_line(place.file)}\n{result.message}\n{result.hint}".strip())
+    return replace_unprintable(f"{_to_single_line(location.file)}\n{result.message}\n{result.hint}".strip())
 
 
 def format_summary(places: Sequence[BundleLocation | RefusedPath], results: Sequence[Verdict | ExhibitError]) -> str:
     """Return one line for each bundle, and a total line."""
-    outcomes = [get_outcome_word(result).replace("-", " ") for result in results]
+    outcomes = [get_outcome_name(result).replace("-", " ") for result in results]
     lines = [f"{outcome:<10}  {_to_single_line(place.file)}" for place, outcome in zip(places, outcomes, strict=True)]
     return replace_unprintable("\n".join([*lines, summarize_outcomes(outcomes)]))
 

@@ -82,7 +82,7 @@ def encode_canonical(value: Json) -> bytes:
     return rfc8785.dumps(value)
 
 
-def commit(opening: Mapping[str, Any], salt: bytes | None = None) -> tuple[bytes, bytes]:
+def compute_commitment(opening: Mapping[str, Any], salt: bytes | None = None) -> tuple[bytes, bytes]:
     """Return the commitment to an opening (plain JSON) and its salt, 32 bytes each. The default salt is random."""
     salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
     return hashlib.sha256(salt + encode_canonical(dict(opening))).digest(), salt

@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
 
     DONE = 0
     CHECK_FAILED = 1
-    WRONG_USE = 2
+    INVALID_REQUEST = 2
     SERVICE_MISSING = 3
     INCOMPLETE = 4
     INTERRUPTED = 130
@@ -72,24 +72,24 @@ class ExhibitError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
-class WrongUseError(ExhibitError):
+class InvalidRequestError(ExhibitError):
     """The request or its arguments are not valid."""
 
-    exit_code = ExitCode.WRONG_USE
+    exit_code = ExitCode.INVALID_REQUEST
 
 
-class ConflictError(WrongUseError):
+class ConflictError(InvalidRequestError):
     """The state has changed in the meantime, for example because another user has decided the case."""
 
 
-class ConfigError(WrongUseError):
+class ConfigError(InvalidRequestError):
     """A setting has an unusable value. The message names the setting."""
 
 
 class NotFoundError(ExhibitError):
     """The object does not exist or belongs to another owner. The message is the same in both cases."""
 
-    exit_code = ExitCode.WRONG_USE
+    exit_code = ExitCode.INVALID_REQUEST
 
 
 class ServiceMissingError(ExhibitError):
@@ -111,7 +111,7 @@ class RefusedError(ExhibitError):
     ``reason`` is a short stable identifier for statistics, such as ``private-address`` or ``too-many-pixels``.
     """
 
-    exit_code = ExitCode.WRONG_USE
+    exit_code = ExitCode.INVALID_REQUEST
 
     def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)

@@ -38,7 +38,7 @@ _OUT_OF_MEMORY_STATUS = 12
 _STALLED_STATUS = 1000
 _WRITE_FAILURE_STATUSES = (errno.EFBIG, errno.ENOSPC)  # exit status of a helper that cannot write its result
 _START_SECONDS = 60.0
-_PATIENCE = 6  # the parent waits this multiple of the CPU time limit, because the machine may be busy
+_TIMEOUT_FACTOR = 6  # the parent waits this multiple of the CPU time limit, because the machine may be busy
 _REUSED_BYTES = 1 << 25  # bytes of shared memory that are reused for the next file
 _STATM = Path("/proc/self/statm")
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _MAX_ARENAS = -3, -1, -8  # parameters of mallopt(3)
@@ -118,7 +118,7 @@ class Helper:
         channel, memory = self._connection or self._start()
         shared, text = memory.fileno(), json.dumps(request).encode()
         try:
-            channel.settimeout(_START_SECONDS + _PATIENCE * seconds)
+            channel.settimeout(_START_SECONDS + _TIMEOUT_FACTOR * seconds)
             with _shared_memory():
                 _write(shared, data)
             channel.sendall(_HEADER.pack(len(text), len(data)) + text)

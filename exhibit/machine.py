@@ -40,9 +40,9 @@ ERROR_SENTENCES = {
     errno.EAGAIN: Sentence("No more processes can be started."),
     errno.ENETDOWN: Sentence("This machine has no network connection."),
 }
-CACHE_RESERVE = 64 * 1024**2
+CACHE_RESERVE_BYTES = 64 * 1024**2
 """Bytes that caches leave free for data that cannot be computed again."""
-FILES_RESERVE = 10_000
+FREE_INODES_RESERVE = 10_000
 _MIN_FREE_BYTES, _MIN_FREE_FILES = 16 * 1024**2, 16
 """Minimum free bytes (a segment of PostgreSQL's write-ahead log) and inodes that the servers need to continue."""
 _FILE_ERRORS = (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTCONN)
@@ -51,8 +51,8 @@ DATABASE_NOT_RESPONDING = Sentence("The database is not responding.")
 REDIS_NOT_RESPONDING = Sentence("Redis is not responding.")
 DATABASE_FULL = Sentence("The database cannot write data: its disk is full or failing.")
 REDIS_FAILING = Sentence("Redis is not responding, or its disk or memory is full.")
-_DATABASE_DOWN = ("08", "53", "57P")
-_DATABASE_DISK = ("53100", "25006", "58", "XX001", "XX002")
+_UNAVAILABLE_SQLSTATES = ("08", "53", "57P")
+_DISK_SQLSTATES = ("53100", "25006", "58", "XX001", "XX002")
 """Disk full, read-only server (a standby, or after a failure), damaged pages."""
 
 
@@ -99,10 +99,10 @@ def _describe_database_error(error: "psycopg.Error") -> str:
     import psycopg  # noqa: PLC0415 - as above
 
     state = error.sqlstate or ""
-    if state.startswith(_DATABASE_DISK):
+    if state.startswith(_DISK_SQLSTATES):
         return DATABASE_FULL
     is_disconnected = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
-    return DATABASE_NOT_RESPONDING if is_disconnected or state.startswith(_DATABASE_DOWN) else ""
+    return DATABASE_NOT_RESPONDING if is_disconnected or state.startswith(_UNAVAILABLE_SQLSTATES) else ""
 
 
 def is_full(path: Path) -> bool:
@@ -119,7 +119,7 @@ def count_free_files(path: Path) -> int | None:
 
 def compute_min_free_files(path: Path) -> int:
     """Return the number of free inodes below which a disk counts as almost full: 10,000, or 5% on small disks."""
-    return min(FILES_RESERVE, os.statvfs(path).f_files // 20)
+    return min(FREE_INODES_RESERVE, os.statvfs(path).f_files // 20)
 
 
 def write_cache_file(path: Path, data: bytes, *, base_folder: Path) -> bool:
@@ -134,7 +134,7 @@ def write_cache_file(path: Path, data: bytes, *, base_folder: Path) -> bool:
             folder.mkdir(exist_ok=True)
         files = count_free_files(path.parent)
         has_files = files is None or files >= compute_min_free_files(path.parent)
-        if has_room := has_files and shutil.disk_usage(path.parent).free >= CACHE_RESERVE:
+        if has_room := has_files and shutil.disk_usage(path.parent).free >= CACHE_RESERVE_BYTES:
             draft.write_bytes(data)
             draft.replace(path)
     except OSError:
@@ -162,7 +162,7 @@ def parse_process_host(name: str) -> str:
     return name.partition("|")[0]
 
 
-def has_ended(name: str) -> bool:
+def has_process_ended(name: str) -> bool:
     """Return True if a process has ended. Returns False if it runs, or if it runs on another host or in a container.
 
     ``name`` is an identifier of :func:`get_process_identifier`. Without a readable ``/proc``, start times are unknown

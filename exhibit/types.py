@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, TypeAlias
 
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence
 
 Count = Annotated[int, 0]
@@ -307,11 +307,11 @@ class Money:
 
 
 def parse_money(text: str) -> Money:
-    """Parse an amount such as ``4.99 USD``. Raises ``WrongUseError``."""
+    """Parse an amount such as ``4.99 USD``. Raises ``InvalidRequestError``."""
     match = _MONEY.fullmatch(text.strip())
     if match is None:
         message = Sentence("“%(given)s” is not an amount of money.", given=text.strip()[:40])
-        raise WrongUseError(message, hint=Sentence("Include the currency, for example 4.99 USD."))
+        raise InvalidRequestError(message, hint=Sentence("Include the currency, for example 4.99 USD."))
     return Money(int(match[1]) * 1_000_000 + int((match[2] or "").ljust(6, "0")), match[3])
 
 
@@ -327,7 +327,7 @@ class Price:
     def __post_init__(self) -> None:
         parse_money(self.amount)
         if not (1 <= self.requests <= 10**9 and 0 <= self.free <= 10**9):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 Sentence("A price must cover at least one request, and the number of free requests cannot be negative.")
             )
 

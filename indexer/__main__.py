@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.comparison.calibration import add_probability
-from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, InvalidRequestError, UnreadablePictureError
 from exhibit.interrupts import ignore_signals, install_interrupt_handlers
 from exhibit.pipes import ArgumentParser, exit_on_closed_pipe
 from exhibit.types import Decision
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except UnreadablePictureError as error:
         print(f"error: {error}", file=sys.stderr)
-        return int(ExitCode.WRONG_USE)
+        return int(ExitCode.INVALID_REQUEST)
     except ExhibitError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
@@ -178,7 +178,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidRequestError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 @contextmanager
@@ -205,7 +205,7 @@ def _open_replacement(path: Path) -> Iterator[BinaryIO]:
             yield file
         part.replace(path)
     except OSError as error:
-        raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error
+        raise InvalidRequestError(f"{path} cannot be written: {error.strerror}.") from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -65,7 +65,7 @@ def iterate_due_times(recapture_days: int) -> Iterator[DueTime]:
     yield DueTime(Webhook, "ask_after", DAY)
     yield DueTime(Webhook, "failing_since", NO_WAIT)
     yield DueTime(DownloadLink, "locked_until", DAY)
-    yield DueTime(HostLease, "expires_at", crawling.MAX_REST, Q(slice=None))
+    yield DueTime(HostLease, "expires_at", crawling.MAX_PAUSE, Q(slice=None))
     yield DueTime(Heartbeat, "seen_at", NO_WAIT)
     yield DueTime(Session, "expire_date", timedelta(seconds=settings.SESSION_COOKIE_AGE))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.translation import gettext, gettext_noop
 
 if TYPE_CHECKING:
@@ -166,11 +166,11 @@ def list_periodic_jobs() -> list[Job]:
 
 
 def get_job(name: str) -> Job:
-    """Return the periodic job with this name; raises ``WrongUseError`` if there is none."""
+    """Return the periodic job with this name; raises ``InvalidRequestError`` if there is none."""
     named_job = JOBS.get(name)
     if named_job is None or not named_job.periodic:
         names = ", ".join(job.name for job in list_periodic_jobs())
-        raise WrongUseError(f"There is no step {name!r}.", hint=f"Steps: {names}.")
+        raise InvalidRequestError(f"There is no step {name!r}.", hint=f"Steps: {names}.")
     return named_job
 
 

@@ -12,10 +12,10 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
 from registry.crawls.models import SearchKey
 from registry.db.locks import Lock, hold
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.events.models import Webhook
 from registry.keys.models import DocumentKey, SealingKey
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.models import LogOpening
 from registry.services.secret_fingerprints import store_next_fingerprint
 from registry.services.services import Services
@@ -77,7 +77,7 @@ def _encrypt_all(services: Services, new_master_key: bytes) -> tuple[int, tuple[
             key_prefix = bytes(row.public_key).hex()[:16]
             raise IntegrityError(f"The key {key_prefix} matches neither master key.", hint=_LOST_HINT) from error
         if encrypted != stored_key:
-            write(row, encrypted_private_key=encrypted)
+            update_row(row, encrypted_private_key=encrypted)
             changed_count += 1
     return changed_count + _encrypt_secrets(old_master_key, new_master_key), tuple(lost_public_keys)
 
@@ -98,4 +98,4 @@ def _log_change(new_master_key: bytes, *, by: str, reason: str) -> None:
     """Record the change in the log once, even if it was interrupted and resumed."""
     name = hashlib.sha256(b"exhibit master key\n" + new_master_key).hexdigest()[:16]
     if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():
-        submit(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})
+        submit_entry(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})

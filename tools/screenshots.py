@@ -148,7 +148,7 @@ def _prepare_cases(owner: "models.Owner") -> dict[str, object]:
     draft_notice = notices.create_draft(owner, other_numbers[:NOTICED_COUNT], "dmca", "en", by=USER_EMAIL)
     _write_notice(draft_notice, "Harbour Hosting", "", "")
     for case in reopened:
-        decisions.reopen(case, by=USER_EMAIL, reason="Shown undecided in the documentation.")
+        decisions.reopen_decided_case(case, by=USER_EMAIL, reason="Shown undecided in the documentation.")
     _record_reply(sent_notice)
     return {"case": reopened[0].number, "party": first.party, "notice": draft_notice.number}
 
@@ -173,7 +173,7 @@ def _record_reply(notice: "models.Notice") -> None:
     from registry.notices import notices
 
     sent_at = now() - timedelta(days=NOTICE_SENT_DAYS_AGO)
-    rows.write(notice, state="sent", created_at=sent_at, signed_at=sent_at, signed_by=USER_EMAIL, sent_at=sent_at)
+    rows.update_row(notice, state="sent", created_at=sent_at, signed_at=sent_at, signed_by=USER_EMAIL, sent_at=sent_at)
     notices.record_outcome(
         notice, "answered", sent_at.date() + timedelta(days=6), "They ask for a licence.", by=USER_EMAIL
     )

@@ -39,7 +39,7 @@ def list_minute_jobs(services: Services) -> tuple[Task, ...]:
     )
 
 
-def do_each_minute(services: Services) -> None:
+def run_minute_jobs(services: Services) -> None:
     """Run the jobs of each minute. Raises the last error, after all have run."""
     run_all(list_minute_jobs(services))
 

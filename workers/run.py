@@ -20,13 +20,13 @@ def main(arguments: list[str]) -> int:
     if name in jobs.QUEUES_BY_WORKER and len(queues) == 1:
         if not set(queue_names := queues.pop().split(",")) <= set(jobs.QUEUES_BY_WORKER[name]):
             print(f"The queues of {name} are {', '.join(jobs.QUEUES_BY_WORKER[name])}.", file=sys.stderr)
-            return int(ExitCode.WRONG_USE)
+            return int(ExitCode.INVALID_REQUEST)
         children[name] = build_worker(config, name, queue_names)
     if name in children and not queues:
         child = children[name]
         os.execvpe(child.command[0], child.command, dict(child.environ or os.environ))  # noqa: S606 - no shell is needed
     print(f"Enter one of: {', '.join(children)}.", file=sys.stderr)
-    return int(ExitCode.WRONG_USE)
+    return int(ExitCode.INVALID_REQUEST)
 
 
 if __name__ == "__main__":

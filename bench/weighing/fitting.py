@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.weighing.pairs import Pair, PairKind
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.compare.figures import Figures
 from indexer.compare.odds_model import TERMS, OddsModel, Provenance, Question
 
@@ -100,13 +100,13 @@ class FittingData:
         """Fit an odds model to the selected pairs that are not held out.
 
         Raises:
-            WrongUseError: There are no copies, unrelated pairs or other exposures among them.
+            InvalidRequestError: There are no copies, unrelated pairs or other exposures among them.
         """
         selected = selected & ~self.held_out
         copies, unrelated = selected & (self.kinds == PairKind.COPY), selected & (self.kinds == PairKind.UNRELATED)
         exposures = selected & (self.kinds == PairKind.EXPOSURE)
         if not (copies.any() and unrelated.any() and exposures.any()):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 "A weighing can't be fitted without copies, strangers and look-alikes.",
                 hint="Name --photos, --unrelated and --lookalikes with more pictures.",
             )
@@ -215,7 +215,7 @@ def _fit_question(
 def _fit_exposure(rows: Floats, copies: Mask, negatives: Mask) -> Question:
     """Fit the exposure part to related pairs only, with equal total weight of copies and other pairs."""
     if not (copies.any() and negatives.any()):
-        raise WrongUseError(
+        raise InvalidRequestError(
             "No look-alike has to do with the others of its scene: nothing can be fitted to tell them from copies.",
             hint="Name a folder of --lookalikes with other photographs of the same scenes.",
         )

@@ -21,7 +21,7 @@ from bench.queries import list_photos
 from bench.weighing import pairs, questions
 from bench.weighing.pairs import MeasuredQuery, Pair, PairKind, parse_measured_query
 from bench.weighing.questions import LookAlikeList, MeasurementQuery
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.compare.figures import Figures, add_pieces, compute_initial_figures, measure_alignments
 from indexer.compare.geometry import CachedMatches
 from indexer.compare.nearest_hash import find_nearest_hash
@@ -124,11 +124,11 @@ def load_measurements(out: Path) -> tuple[MeasurementDescription, list[Pair]]:
     """Return the saved measurements.
 
     Raises:
-        WrongUseError: There are no measurements.
+        InvalidRequestError: There are no measurements.
     """
     folder = next((file.parent for file in out.glob(f"pairs/*/{RESULTS_NAME}")), None)
     if folder is None:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"No pairs were measured in {out}.", hint="`python -m bench weighing --photos FOLDER …` measures them."
         )
     about = MeasurementDescription(**json.loads((folder / ABOUT_NAME).read_text(encoding="utf-8")))

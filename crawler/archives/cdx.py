@@ -14,7 +14,8 @@ from exhibit.network.addresses import parse_url
 from exhibit.periods import parse_capture_time
 from exhibit.types import Untyped
 
-LETTERS = {"a": "url", "b": "timestamp", "m": "mime", "s": "status", "k": "digest", "S": "length", "V": "offset",
+FIELD_NAMES_BY_LETTER = {"a": "url", "b": "timestamp", "m": "mime", "s": "status", "k": "digest", "S": "length",
+    "V": "offset",
            "g": "filename"}  # fmt: skip
 """Field names for the letters of a CDX legend that Exhibit reads."""
 _JSON_START, _COLUMN_SEPARATOR = re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
@@ -116,7 +117,7 @@ def format_timestamp(at: datetime) -> str:
 
 
 def parse_fields(text: str, legend: Sequence[str]) -> Mapping[str, str]:
-    """Parse a line into fields, by their names in :data:`LETTERS`.
+    """Parse a line into fields, by their names in :data:`FIELD_NAMES_BY_LETTER`.
 
     A CDXJ line names its own fields; a CDX line is read by the letters of the legend.
 
@@ -126,12 +127,12 @@ def parse_fields(text: str, legend: Sequence[str]) -> Mapping[str, str]:
     json_start = _JSON_START.search(text)
     if json_start is None:
         columns = dict(zip(legend, _COLUMN_SEPARATOR.split(text), strict=False))
-        return {name: columns.get(letter, "") for letter, name in LETTERS.items()}
+        return {name: columns.get(letter, "") for letter, name in FIELD_NAMES_BY_LETTER.items()}
     try:
         data = json.loads(text[json_start.start() :])
     except RecursionError as error:
         raise ValueError from error
-    fields = {name: _get_first_text(data, _FIELD_NAMES.get(name, (name,))) for name in LETTERS.values()}
+    fields = {name: _get_first_text(data, _FIELD_NAMES.get(name, (name,))) for name in FIELD_NAMES_BY_LETTER.values()}
     fields["mime"] = fields["mime"] or "-"
     leading_columns = text[: json_start.start()].split()
     return fields if fields["timestamp"] or len(leading_columns) < 2 else fields | {"timestamp": leading_columns[1]}

@@ -20,7 +20,7 @@ from exhibit.network.addresses import get_url_origin
 
 NAME: Final = "common-crawl"
 TITLE: Final = "Common Crawl"
-SECONDS = 2.0
+REQUEST_INTERVAL_SECONDS = 2.0
 """Minimum time between two requests to the index, which many clients share."""
 STATUSES: Final = StatusCodes(busy=(403, 429, 503), back_off=300.0)
 """403: the content network blocks clients that send too many requests; no domain is withheld."""
@@ -56,7 +56,7 @@ class CommonCrawl:
         seconds: float | None = None,
         reserve_turn: Callable[[float], float] | None = None,
     ) -> None:
-        self.seconds = SECONDS if seconds is None else seconds
+        self.seconds = REQUEST_INTERVAL_SECONDS if seconds is None else seconds
         self._url, self._data_url = url.rstrip("/"), data_url.rstrip("/")
         self._client = IndexClient(session, TITLE, self.seconds, STATUSES, reserve_turn)
         self._cached_indexes: tuple[Index, ...] = ()

@@ -16,7 +16,7 @@ from crawler.archives.index_client import IndexClient, StatusCodes
 
 NAME: Final = "wayback"
 TITLE: Final = "Wayback Machine"
-SECONDS = 2.5
+REQUEST_INTERVAL_SECONDS = 2.5
 """Minimum time between two requests to the index, which returns 429 for more than one request a second."""
 STATUSES: Final = StatusCodes(withheld=(403, 451), busy=(429, 503))
 """403: the owner of the domain asked to be excluded ("Blocked Site Error")."""
@@ -38,7 +38,7 @@ class Wayback:
         seconds: float | None = None,
         reserve_turn: Callable[[float], float] | None = None,
     ) -> None:
-        self.seconds = SECONDS if seconds is None else seconds
+        self.seconds = REQUEST_INTERVAL_SECONDS if seconds is None else seconds
         self._url = url.rstrip("/")
         self._client = IndexClient(session, TITLE, self.seconds, STATUSES, reserve_turn)
 

@@ -18,7 +18,7 @@ from crawler.formats.lines import PageLine, RefusalLine, build_image_line
 from crawler.reading import bodies
 from crawler.reading.archives import MAX_RATIO, MAX_SKIPPED_BYTES, Cause, Damage, Record, read_records
 from crawler.reading.helper import parse_document
-from crawler.reading.sniff import Content, sniff
+from crawler.reading.sniff import ContentKind, sniff
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.machine import raise_machine_fault
@@ -34,7 +34,7 @@ _RECORD_SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".arc", ".arc.gz")
 _WACZ_SUFFIX = ".wacz"
 ARCHIVE_SUFFIXES = (*_RECORD_SUFFIXES, _WACZ_SUFFIX)
 """File name suffixes of web archives: WARC (ISO 28500), ARC, and WACZ, which packs WARC files."""
-POSITION = re.compile(r"[0-9]{1,18}(\+[0-9]{1,9})?")
+POSITION_PATTERN = re.compile(r"[0-9]{1,18}(\+[0-9]{1,9})?")
 _END_POSITION = "9" * 18
 """Position after a file that cannot be read further, for a reason other than its records."""
 UNREADABLE = Reason.UNREADABLE
@@ -65,7 +65,7 @@ SCREENSHOT = "screenshot"
 OVERHEAD_BYTES = 1 << 20  # bytes allowed in addition to a body, for headers and chunk framing
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})\b")
 _HEADERS_END = re.compile(rb"\n\r*\n")  # also matching the text before it would take quadratic time on a run of \r
-_FOLD = re.compile(r"\r?\n[ \t]+")
+_FOLDED_LINE_BREAK = re.compile(r"\r?\n[ \t]+")
 _HASH_SIZES = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")}
 _MAX_PACKAGE_BYTES = 8 << 20
 _SEGMENTS_MISSING = Sentence("The archive stores this record in segments, and some segments are missing.")
@@ -124,7 +124,7 @@ class EarlierRecords:
                 cast("OrderedDict[object, object]", entries).popitem(last=False)
 
 
-def is_archive(name: str) -> bool:
+def is_archive_file(name: str) -> bool:
     """Return True if a file of this name is a web archive."""
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
@@ -174,7 +174,7 @@ def _read_parts(
             raise
         except Exception as error:  # noqa: BLE001 - a parser that gets hostile bytes may raise anything
             raise_machine_fault(error)
-            cause = Cause.BOMB if isinstance(error, _BombError) else None
+            cause = Cause.BOMB if isinstance(error, _DecompressionBombError) else None
             yield _END_POSITION, part, _build_unreadable_line(path, part, Damage(position, is_end=True, cause=cause))
 
 
@@ -204,7 +204,7 @@ def _list_packed_files(wacz: zipfile.ZipFile, name: str, levels: int) -> Iterato
             try:
                 with zipfile.ZipFile(_open_member(wacz, member)) as inner_wacz:
                     yield from list(_list_packed_files(inner_wacz, member_path, levels - 1)) or [member_path]
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, _BombError):
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, _DecompressionBombError):
                 yield member_path
         elif is_wacz:
             yield member_path
@@ -233,7 +233,7 @@ def _find_missing_parts(path: Path, name: str) -> list[Sentence]:
     return [Sentence(_PART_MISSING.template, file=name, part=part) for part in missing_paths]
 
 
-class _BombError(Exception):
+class _DecompressionBombError(Exception):
     """A file in a packed archive decompresses to far more data than any reader accepts."""
 
 
@@ -257,7 +257,7 @@ def _open_part(path: Path, name: str, part: str) -> IO[bytes]:
 def _open_member(wacz: zipfile.ZipFile, member: str) -> IO[bytes]:
     info = wacz.getinfo(member)
     if info.file_size > MAX_SKIPPED_BYTES + MAX_RATIO * info.compress_size:
-        raise _BombError
+        raise _DecompressionBombError
     return wacz.open(info)
 
 
@@ -401,7 +401,7 @@ class StoredResponse:
         )
         self.content_type = content_type
         self.media_type = content_type.partition(";")[0].strip().lower()
-        self.is_picture = self.media_type.startswith("image/") or sniff(self.payload) is Content.IMAGE
+        self.is_picture = self.media_type.startswith("image/") or sniff(self.payload) is ContentKind.IMAGE
 
     def read_body(self) -> bytes:
         """Return the body.
@@ -465,8 +465,8 @@ def _process_http_response(crawl: Crawl, response: StoredResponse, earlier: Earl
             return _skip_record(crawl, error.reason)
         return RefusalLine(url=response.url, reason=error.reason, sentence=error.message)
     content = sniff(data)
-    is_picture = content is Content.IMAGE or (
-        content is Content.UNKNOWN and response.media_type in _UNKNOWN_MEDIA_TYPES
+    is_picture = content is ContentKind.IMAGE or (
+        content is ContentKind.UNKNOWN and response.media_type in _UNKNOWN_MEDIA_TYPES
     )
     if not is_picture and not response.media_type.startswith("image/"):
         _remember_page_images(earlier, crawl, data, response)
@@ -541,7 +541,7 @@ def _remember_page_images(earlier: EarlierRecords, crawl: Crawl, data: bytes, re
 
 def _parse_headers(header_bytes: bytes) -> Headers:
     """Parse the fields of an HTTP head, without its first line."""
-    text = _FOLD.sub(" ", header_bytes.decode("latin-1").replace("\0", ""))
+    text = _FOLDED_LINE_BREAK.sub(" ", header_bytes.decode("latin-1").replace("\0", ""))
     pairs = (line.rstrip("\r").partition(":") for line in text.split("\n")[1:])
     return tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
 

@@ -29,7 +29,7 @@ from crawler.fetching.responses import (
     get_header,
     get_media_type,
     send_request,
-    to_fetched,
+    to_fetched_picture,
 )
 from crawler.formats.lines import Refusal
 from crawler.reading.archives import Record, read_records
@@ -55,7 +55,7 @@ _ARCHIVE_BUSY = Sentence("The archive asked Exhibit to retry later.")
 _RECORD_MISSING = "The archive does not contain this capture at the listed position."
 
 
-class Captures:
+class CaptureFetcher:
     """Fetches captures for visits.
 
     Args:
@@ -162,7 +162,7 @@ class Captures:
             raise RefusedError(problem[1], reason=problem[0])
         if not crawl.budget.reserve("bytes", len(body)):
             raise RefusedError("The job had used up its budget.", reason=Reason.BUDGET)
-        facts = to_fetched(response, crawl.spool.put(body), size=len(body))
+        facts = to_fetched_picture(response, crawl.spool.put(body), size=len(body))
         period = f"{statement.at:%Y-%m-%dT%H:%MZ}"  # the capture time; Exhibit did not observe the image at that time
         return replace(facts, media_type=content_type, status=status, fetched_at=None, period=period)
 

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from crawler.crawling.archives import (
-    POSITION,
+    POSITION_PATTERN,
     UNREADABLE,
     EarlierRecords,
     Outcome,
-    is_archive,
+    is_archive_file,
     read_archive,
     report_unfinished_records,
 )
@@ -23,7 +23,7 @@ from crawler.formats.lines import EndLine, PageLine, RefusalLine, build_image_li
 from crawler.reading.document import normalise_text
 from crawler.state.crawl import Crawl
 from exhibit.digests import Digest
-from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError, RefusedError
 from exhibit.files.regular import open_regular_file
 from exhibit.reasons import Reason
 from exhibit.types import FetchedPicture, Untyped
@@ -43,7 +43,7 @@ def read_files(crawl: Crawl) -> ExitCode:
         ``INCOMPLETE`` if an archive could not be read completely, else ``DONE``.
 
     Raises:
-        WrongUseError: A path does not exist.
+        InvalidRequestError: A path does not exist.
     """
     reason, position, code = "finished", "", ExitCode.DONE
     for position, line in _read_files(crawl):
@@ -90,7 +90,7 @@ def count_files(kind: SourceKind, path: Path) -> Iterator[FileSummary]:
     """Count the images that would be imported from files; the same object is yielded after each step.
 
     Raises:
-        WrongUseError: The path does not exist.
+        InvalidRequestError: The path does not exist.
     """
     summary = FileSummary(path)
     # Counting does not need to parse pages
@@ -114,7 +114,7 @@ def _read_files(crawl: Crawl) -> Iterator[Step]:
     for source in crawl.job.sources:
         path = source.path
         if path is None or not path.exists():
-            raise WrongUseError(f"job.sources: the path does not exist: {path}.")
+            raise InvalidRequestError(f"job.sources: the path does not exist: {path}.")
         yield from (_read_folder if source.kind is SourceKind.FOLDER else _read_archives)(crawl, path, source.after)
 
 
@@ -185,16 +185,16 @@ def _read_archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
     The position consists of the record's position in its file and the file's path below the folder or in a WACZ file.
     """
     record_position, _, last_path = after.partition(" ")
-    if after and not (last_path and POSITION.fullmatch(record_position)):
+    if after and not (last_path and POSITION_PATTERN.fullmatch(record_position)):
         hint = "Enter the position from the last line of the previous job, or no position."
-        raise WrongUseError(f"job.sources: {after!r} is not a position in a WARC file.", hint=hint)
+        raise InvalidRequestError(f"job.sources: {after!r} is not a position in a WARC file.", hint=hint)
     earlier = EarlierRecords()
     for file in _list_files(path, Path(last_path).parts):
         if file.is_dir():
             position = f"0 {_get_relative_path(path, file)}"
             if not file.is_symlink() and position != after:
                 yield position, _build_unreadable_line(file, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-        elif file == path or is_archive(file.name):
+        elif file == path or is_archive_file(file.name):
             for position, name, line in read_archive(
                 crawl, file, _get_relative_path(path, file), (last_path, record_position), earlier
             ):

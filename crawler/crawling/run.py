@@ -15,8 +15,8 @@ from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from crawler.crawling.files import read_files
 from crawler.crawling.spider import CrawlSpider
 from crawler.fetching import gate
-from crawler.fetching.certificates import Certificates, Https, load_authorities
-from crawler.fetching.cookies import Cookies
+from crawler.fetching.certificates import CertificateMiddleware, HttpsDownloadHandler, load_authorities
+from crawler.fetching.cookies import CookieMiddleware
 from crawler.fetching.resolver import make_resolver_class
 from crawler.formats.job import MIB, Job
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
@@ -57,7 +57,7 @@ def run(job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | Re
 
     Raises:
         ServiceMissingError: The folder for the bytes cannot be written.
-        WrongUseError: The certificate authorities of the job cannot be read.
+        InvalidRequestError: The certificate authorities of the job cannot be read.
     """
     if not job.follow:
         _limit_memory(job.limits.memory_mb)
@@ -104,7 +104,7 @@ class _JobRun:
         budget = self._crawl.budget
         if budget.seconds_left <= 0:
             self._stop_job("budget-seconds")
-        elif budget.is_memory_exceeded:
+        elif budget.is_memory_limit_exceeded:
             self._stop_job("memory")
         else:
             self._reactor.callLater(max(0.0, min(_CHECK_SECONDS, budget.seconds_left)), self._check_limits)
@@ -181,18 +181,18 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
         "TWISTED_DNS_RESOLVER": make_resolver_class(crawl.guard, crawl.resolver_errors),
         "DOWNLOADER_MIDDLEWARES_BASE": {},
         "DOWNLOADER_MIDDLEWARES": {
-            gate.Gate: 50,
+            gate.AccessMiddleware: 50,
             DownloadTimeoutMiddleware: 350,
-            gate.RetryAfter: 540,
+            gate.RetryAfterMiddleware: 540,
             RetryMiddleware: 550,
-            gate.Encodings: 590,
-            gate.Redirects: 600,
-            Cookies: 700,
-            Certificates: 900,
+            gate.DecodingMiddleware: 590,
+            gate.RedirectPolicyMiddleware: 600,
+            CookieMiddleware: 700,
+            CertificateMiddleware: 900,
         },
         "SPIDER_MIDDLEWARES_BASE": {},
         "EXTENSIONS_BASE": {},
-        "DOWNLOAD_HANDLERS": {"https": Https, "data": None, "file": None, "ftp": None, "s3": None},
+        "DOWNLOAD_HANDLERS": {"https": HttpsDownloadHandler, "data": None, "file": None, "ftp": None, "s3": None},
         "CONCURRENT_ITEMS": 1,  # asyncio tasks that Scrapy creates for each response; none of them waits here
         "CONCURRENT_REQUESTS": politeness.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": politeness.concurrency_per_host,

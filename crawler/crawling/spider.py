@@ -7,28 +7,28 @@ from scrapy import Request, Spider, signals
 from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
-from crawler.crawling.captures import CAPTURE, Captures
+from crawler.crawling.captures import CAPTURE, CaptureFetcher
 from crawler.crawling.visitors import (
     PAGE_ACCEPT,
-    MissingPages,
-    VisitorParameters,
+    MissingPageDetector,
+    VisitorParameterDetector,
     get_modified_dates,
     remove_visitor_parameters,
 )
 from crawler.fetching.documents import collect_facts, forbids_ai_use, forbids_following, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
-from crawler.fetching.images import IMAGE, NO_AI, Images
+from crawler.fetching.images import IMAGE, NO_AI, ImageFetcher
 from crawler.fetching.responses import Crawler, Response, build_failure_refusal, build_status_refusal, send_request
-from crawler.fetching.style_sheets import SHEET, StyleSheets
+from crawler.fetching.style_sheets import SHEET, StyleSheetFetcher
 from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, RefusalLine
 from crawler.reading.document import Document, FoundImage, is_visitable, resolve_url
 from crawler.reading.limits import MAX_SITEMAP_BYTES
-from crawler.reading.sniff import Content, sniff
+from crawler.reading.sniff import ContentKind, sniff
 from crawler.rendering.renderer import PageRenderer
 from crawler.state.crawl import Crawl, Frontier
 from crawler.state.novelty import SKIP_REASON, get_target_pattern
-from crawler.state.pace import Pace
+from crawler.state.pace import RequestPacer
 from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.addresses import get_url_host
@@ -72,13 +72,13 @@ class CrawlSpider(Spider):
         self._is_opening = False
         self._active_visits: set[Visit] = set()
         self._frontier = Frontier(per_host=crawl.job.politeness.concurrency_per_host)
-        self._images = Images(crawl, self._send)
-        self._captures = Captures(crawl, self._send)
-        self._sheets = StyleSheets(crawl, self._images, self._send)
+        self._images = ImageFetcher(crawl, self._send)
+        self._captures = CaptureFetcher(crawl, self._send)
+        self._sheets = StyleSheetFetcher(crawl, self._images, self._send)
         self._rendering = PageRenderer(crawl, self._images, self._download, self.process_rendered)
         self._reported_sitemap_hosts: set[str] = set()
-        self._missing_pages = MissingPages(crawl, self._send)
-        self._visitor_parameters = VisitorParameters(crawl, self._send)
+        self._missing_pages = MissingPageDetector(crawl, self._send)
+        self._visitor_parameters = VisitorParameterDetector(crawl, self._send)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Untyped, **kwargs: Untyped) -> "CrawlSpider":
@@ -93,7 +93,7 @@ class CrawlSpider(Spider):
 
     def handle_opened(self) -> None:
         """Create the pace, which requires Scrapy's downloader."""
-        self.crawl.pace = Pace(self.crawl.job.politeness, self.crawler.engine.downloader)
+        self.crawl.pace = RequestPacer(self.crawl.job.politeness, self.crawler.engine.downloader)
 
     async def start(self) -> AsyncIterator[Request]:
         """Open the first visits."""
@@ -212,7 +212,7 @@ class CrawlSpider(Spider):
             visit.release()
             return
         refusal = build_status_refusal(response, target.url)
-        if refusal is None and sniff(response.body) is Content.IMAGE:
+        if refusal is None and sniff(response.body) is ContentKind.IMAGE:
             self._record_direct_image(visit, response)
             return
         if refusal is None and not self.crawl.budget.reserve("bytes", len(response.body)):

@@ -59,7 +59,7 @@ class _RepeatedPage:
     visits: list[Visit] = field(default_factory=list)  # visits that need the result
 
 
-class VisitorParameters:
+class VisitorParameterDetector:
     """Detects URL parameters that identify the visitor, such as session ids.
 
     A parameter identifies the visitor if several links of one page have it with the same value, which is not in the
@@ -132,7 +132,7 @@ class VisitorParameters:
         _release_visits(self._repeated_pages.pop(failure.request.meta[_ORIGIN]))  # type: ignore[attr-defined] # Scrapy adds it
 
 
-class MissingPages:
+class MissingPageDetector:
     """Requests a URL that cannot exist from each site, once, to learn its page for missing content.
 
     The status is not sufficient: many sites send 200 (Bar-Yossef et al., "Sic transit gloria telae", WWW 2004).

@@ -26,7 +26,7 @@ from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
 from crawler.fetching.responses import CERTIFICATE, Crawler, Response, Server, get_server
 from crawler.state.crawl import Crawl
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.network.addresses import parse_literal_address
 
 _TIMEOUT_SECONDS = 5.0
@@ -44,7 +44,7 @@ PROTOCOLS = [b"h2", b"http/1.1"] if find_spec("h2") and find_spec("priority") el
 """Protocols offered in a handshake: HTTP/2 if the optional dependency ``http2`` is installed."""
 
 
-class Certificates:
+class CertificateMiddleware:
     """Downloader middleware that records the certificate of each TLS response."""
 
     def __init__(self, crawl: Crawl) -> None:
@@ -52,7 +52,7 @@ class Certificates:
         self._checks: dict[tuple[str, int, str], asyncio.Task[str]] = {}
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> "Certificates":
+    def from_crawler(cls, crawler: Crawler) -> "CertificateMiddleware":
         """Create the middleware, as Scrapy requires."""
         return cls(crawler.spider.crawl)
 
@@ -80,7 +80,7 @@ def load_authorities(ca_bundle: Path | None) -> SSL.Context:
     """Load the certificate authorities of a file (PEM), or those of certifi.
 
     Raises:
-        WrongUseError: The file contains no certificates in PEM.
+        InvalidRequestError: The file contains no certificates in PEM.
     """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_alpn_protos(PROTOCOLS)
@@ -88,7 +88,7 @@ def load_authorities(ca_bundle: Path | None) -> SSL.Context:
         context.load_verify_locations(str(ca_bundle or certifi.where()))
     except SSL.Error as error:
         message = f"No certificates can be read from {ca_bundle}."
-        raise WrongUseError(message, hint="Set ca_bundle to a file with PEM certificates.") from error
+        raise InvalidRequestError(message, hint="Set ca_bundle to a file with PEM certificates.") from error
     return context
 
 
@@ -151,7 +151,7 @@ def _perform_handshake(raw_socket: socket.socket, connection: SSL.Connection, ho
         timer.cancel()
 
 
-class Https(HTTP11DownloadHandler):
+class HttpsDownloadHandler(HTTP11DownloadHandler):
     """Scrapy download handler for ``https``, with HTTP/1.1 or HTTP/2."""
 
     def __init__(self, crawler: Crawler) -> None:

@@ -19,7 +19,7 @@ _MAX_SITES = 200
 _Key: TypeAlias = tuple[str, str, str]
 
 
-class Cookies:
+class CookieMiddleware:
     """Stores cookies and sends them back to their servers (RFC 6265).
 
     Some servers redirect endlessly if their cookie is missing. The number and size of cookies per site are limited, so
@@ -27,7 +27,7 @@ class Cookies:
     """
 
     def __init__(self) -> None:
-        policy = _Policy()
+        policy = _CookiePolicy()
         self._jar = policy.jar = CookieJar(policy)
 
     def process_request(self, request: Request) -> None:
@@ -42,7 +42,7 @@ class Cookies:
         return response
 
 
-class _Policy(DefaultCookiePolicy):
+class _CookiePolicy(DefaultCookiePolicy):
     """Rejects cookies for public suffixes, large cookies, and cookies over http that conflict with https-only ones.
 
     The source is RFC 6265bis, 5.7 (draft 20), steps "public suffix" and "leave secure cookies alone". New cookies

@@ -10,8 +10,8 @@ from crawler.reading.helper import parse_document
 from crawler.reading.limits import MAX_SITEMAP_BYTES
 from crawler.reading.markup import detect_kind
 from crawler.reading.policy import SitePolicy
-from crawler.reading.sniff import Content, sniff
-from crawler.state.visit import Facts
+from crawler.reading.sniff import ContentKind, sniff
+from crawler.state.visit import ResponseFacts
 from exhibit.errors import RefusedError
 from exhibit.reasons import Reason
 
@@ -39,14 +39,14 @@ def read_document(response: Response, kind: Kind, max_bytes: int, token: str) ->
     return kind, parse_document(response.body, kind, **metadata, max_bytes=size_limit, token=token)
 
 
-def collect_facts(response: Response, document: Document, policy: SitePolicy | None) -> Facts:
+def collect_facts(response: Response, document: Document, policy: SitePolicy | None) -> ResponseFacts:
     """Return the facts of a response, with all machine-readable signals as observed."""
     x_robots = get_header_fields(response, "X-Robots-Tag")
     ai = [word for word in _AI_WORDS if any(word in text.lower() for text in (*x_robots, *document.robots))]
     content_usage = get_header(response, "Content-Usage")
     rule = policy.find_reservation(response.url) if policy is not None else None
     reservation = get_header(response, "tdm-reservation").strip() or document.tdm_reservation
-    return Facts(
+    return ResponseFacts(
         final_url=response.url,
         status=response.status,
         etag=get_header(response, "ETag"),
@@ -115,6 +115,6 @@ def _is_text(response: Response) -> bool:
         return False
     return (
         not response.body
-        or sniff(response.body) in (Content.OTHER, Content.VECTOR)
+        or sniff(response.body) in (ContentKind.OTHER, ContentKind.VECTOR)
         or declared_type.startswith("text/")
     )

@@ -40,7 +40,7 @@ _TEMPORARY_FAILURES = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.INCO
 _PRIORITY = 1_000
 
 
-class Gate:
+class AccessMiddleware:
     """Refuses requests that a rule forbids: the network guard, the deny list, the scope, robots.txt, TDMRep.
 
     Raises ``RequestRefusedError`` into Scrapy, so that the errback of the request receives a reason.
@@ -51,7 +51,7 @@ class Gate:
         self._policy_tasks: dict[str, asyncio.Task[SitePolicy]] = {}
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> "Gate":
+    def from_crawler(cls, crawler: Crawler) -> "AccessMiddleware":
         """Create the middleware, as Scrapy requires."""
         return cls(crawler, crawler.spider.crawl)
 
@@ -149,7 +149,7 @@ def _make_retry_error(host: str) -> RequestRefusedError:
     return RequestRefusedError(Reason.RETRY_AFTER, f"The host {host} requested a longer pause.")
 
 
-class Encodings:
+class DecodingMiddleware:
     """Decodes content encodings, and keeps the original headers for the record.
 
     Images are requested with ``identity``. A response that is encoded nevertheless is decoded, as browsers would do to
@@ -160,7 +160,7 @@ class Encodings:
         self._max_bytes = max_bytes
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> "Encodings":
+    def from_crawler(cls, crawler: Crawler) -> "DecodingMiddleware":
         """Create the middleware, as Scrapy requires."""
         return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
 
@@ -187,7 +187,7 @@ class Encodings:
         return response.replace(headers=headers, body=body)
 
 
-class Redirects(RedirectMiddleware):
+class RedirectPolicyMiddleware(RedirectMiddleware):
     """Follows redirects; the page that shows an image is disclosed only to its own site."""
 
     def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
@@ -204,14 +204,14 @@ class Redirects(RedirectMiddleware):
             request.headers["Referer"] = referer
 
 
-class RetryAfter:
+class RetryAfterMiddleware:
     """Waits after 429 or 503, for robots.txt requests too, and reports every response to the pace."""
 
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> "RetryAfter":
+    def from_crawler(cls, crawler: Crawler) -> "RetryAfterMiddleware":
         """Create the middleware, as Scrapy requires."""
         middleware = cls(crawler.spider.crawl)
         crawler.signals.connect(middleware.record_latency, signal=signals.response_downloaded)

@@ -21,14 +21,14 @@ from crawler.fetching.responses import (
     get_header,
     get_header_fields,
     send_request,
-    to_fetched,
+    to_fetched_picture,
 )
 from crawler.formats.lines import PageLine, Refusal, Signals
 from crawler.reading.document import FoundImage
 from crawler.reading.sniff import VECTOR_SENTENCE, check_picture, has_vector_suffix
 from crawler.state.crawl import Crawl
 from crawler.state.novelty import TEMPORARY_REASONS
-from crawler.state.visit import Facts, Visit
+from crawler.state.visit import ResponseFacts, Visit
 from exhibit.reasons import Reason
 from exhibit.types import FetchedPicture
 
@@ -44,7 +44,7 @@ _FETCHED_FIELDS = fields(FetchedPicture)
 _BUDGET_EXHAUSTED = "A limit of the job was reached."
 
 
-class Images:
+class ImageFetcher:
     """Fetches images for visits.
 
     Args:
@@ -152,13 +152,13 @@ class Images:
         if crawl.job.politeness.obey_reservations and (refusal := self._check_reservations(response, url)):
             return refusal
         if unchanged_digest is not None:
-            return to_fetched(response, unchanged_digest, size=0, not_modified=True)
+            return to_fetched_picture(response, unchanged_digest, size=0, not_modified=True)
         body = response.body
         if refusal := self._check_body(body, url):
             return refusal
         if not crawl.budget.reserve("bytes", len(body)):
             return Refusal(url, Reason.BUDGET, _BUDGET_EXHAUSTED)
-        return to_fetched(response, crawl.spool.put(body), size=len(body))
+        return to_fetched_picture(response, crawl.spool.put(body), size=len(body))
 
     def _check_reservations(self, response: Response, url: str) -> Refusal | None:
         if get_header(response, "tdm-reservation").strip() == "1":
@@ -186,7 +186,7 @@ class Images:
             if not visit.is_over:
                 visit.record_result(image, result)
 
-    def _read_data_url(self, url: str, facts: Facts) -> FetchedPicture | Refusal:
+    def _read_data_url(self, url: str, facts: ResponseFacts) -> FetchedPicture | Refusal:
         """Return the image that a ``data:`` URL contains (RFC 2397)."""
         shown_url, budget = url[:40], self._crawl.budget
         media_type, data = _decode_data_url(url)

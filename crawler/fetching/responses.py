@@ -17,7 +17,7 @@ from exhibit.network.addresses import (
     get_url_host,
     get_url_origin,
     get_url_port,
-    has_same_domain,
+    have_same_domain,
     join_urls,
     parse_url,
     remove_fragment,
@@ -63,7 +63,7 @@ def send_request(
     return None
 
 
-def to_fetched(response: Response, digest: Digest, *, size: int, not_modified: bool = False) -> FetchedPicture:
+def to_fetched_picture(response: Response, digest: Digest, *, size: int, not_modified: bool = False) -> FetchedPicture:
     """Return the facts of a response whose bytes are stored or known, including the Host header that was sent."""
     return FetchedPicture(
         final_url=response.url,
@@ -131,7 +131,7 @@ def compute_referer(url: str, page: str) -> str:
     The whole page URL is sent to the same origin, only the origin to another origin of the same site, and nothing to
     other sites or from https to http (Referrer Policy, 3.7 and 3.8).
     """
-    if page == url or not has_same_domain(url, page) or (page.startswith("https:") and not url.startswith("https:")):
+    if page == url or not have_same_domain(url, page) or (page.startswith("https:") and not url.startswith("https:")):
         return ""
     parts, origin = parse_url(page), get_url_origin(page)
     if parts is None or parts.username or parts.password:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scrapy import Request
 from twisted.python.failure import Failure
 
-from crawler.fetching.images import Images
+from crawler.fetching.images import ImageFetcher
 from crawler.fetching.responses import Response, get_header, send_request
 from crawler.reading.document import FoundImage, is_visitable, resolve_url
 from crawler.reading.helper import parse_sheet
@@ -35,7 +35,7 @@ class _Sheet:
 _UNREAD_SHEET = _Sheet(is_unread=True)
 
 
-class StyleSheets:
+class StyleSheetFetcher:
     """Fetches style sheets for visits, and requests their images.
 
     Sheets beyond the limits and unreadable sheets are counted for the first visit that names them.
@@ -46,7 +46,7 @@ class StyleSheets:
         send: Passes a request to Scrapy's engine.
     """
 
-    def __init__(self, crawl: Crawl, images: Images, send: Callable[[Request], None]) -> None:
+    def __init__(self, crawl: Crawl, images: ImageFetcher, send: Callable[[Request], None]) -> None:
         self._crawl, self._images, self._send = crawl, images, send
         self._pending_visits: dict[str, list[Visit]] = {}
         self._sheets: dict[str, _Sheet] = {}

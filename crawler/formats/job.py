@@ -10,7 +10,7 @@ from typing import Self
 
 from crawler.formats.strict import parse_json, read_as, write_json
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.network.addresses import get_registrable_domain, get_url_host
 from exhibit.types import SourceStatement
 
@@ -68,7 +68,7 @@ class Source:
         for name in ("url", "urls", "path"):
             if bool(getattr(self, name)) != (name == required_field):
                 verb = "needs" if name == required_field else "has no"
-                raise WrongUseError(f"sources: a source of kind {self.kind} {verb} {name}.")
+                raise InvalidRequestError(f"sources: a source of kind {self.kind} {verb} {name}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,11 +156,11 @@ class UserAgent:
 
     def __post_init__(self) -> None:
         if not self.token or not self.token.replace("-", "").replace("_", "").isalpha() or not self.token.isascii():
-            raise WrongUseError("user_agent.token must consist of letters, _ and -.")
+            raise InvalidRequestError("user_agent.token must consist of letters, _ and -.")
         for name in ("version", "url", "email"):
             text = getattr(self, name)
             if not text.isascii() or not text.isprintable() or set(text) & set(" ();"):
-                raise WrongUseError(f"user_agent.{name} must be ASCII without spaces, brackets and semicolons.")
+                raise InvalidRequestError(f"user_agent.{name} must be ASCII without spaces, brackets and semicolons.")
 
     def to_header(self) -> str:
         """Return the User-Agent header, such as ``ExhibitBot/0.1 (+https://example.org/bot; bot@example.org)``."""
@@ -169,7 +169,7 @@ class UserAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class EarlierVisit:
     """Data of an earlier visit to a URL, for a conditional request (RFC 9110, 13)."""
 
     etag: str = ""  # as the server sent it, or empty
@@ -178,7 +178,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class RenderingCounts:
     """Number of rendered pages of a host, and of those with additional images."""
 
     pages: int = 0  # pages rendered in a browser
@@ -216,27 +216,27 @@ class Job:
     ca_bundle: Path | None = None  # certificate authorities (PEM) to use instead of certifi's
     denied_hosts: Mapping[str, str] = field(default_factory=dict)
     """Hosts that are not visited, with all hosts below, and the reason: opt-outs and the operator's own list."""
-    known: Mapping[str, Known] = field(default_factory=dict)  # earlier visits by URL
+    known: Mapping[str, EarlierVisit] = field(default_factory=dict)  # earlier visits by URL
     scope: Scope = field(default_factory=Scope)  # hosts whose pages are followed
     render: Render = Render.NEVER
     """Pages that a browser renders after they have been read as served.
 
     The values are: none, those where rendering is likely to add images,
     or all. Without a browser none is rendered, and the counts report it."""
-    rendered: Mapping[str, Rendered] = field(default_factory=dict)  # results of earlier jobs, by host
+    rendered: Mapping[str, RenderingCounts] = field(default_factory=dict)  # results of earlier jobs, by host
     browser: str = ""  # path of the browser; if empty, the first installed Chromium; `none` for no browser
 
     def __post_init__(self) -> None:
         if bool(self.sources) == bool(self.urls):
-            raise WrongUseError("job: enter either sources or urls.")
+            raise InvalidRequestError("job: enter either sources or urls.")
         file_kinds = {source.kind for source in self.sources} & {SourceKind.FOLDER, SourceKind.WARC}
         if file_kinds and len(file_kinds) != len({source.kind for source in self.sources}):
-            raise WrongUseError("job.sources: folders and WARC files cannot be combined with web URLs.")
+            raise InvalidRequestError("job.sources: folders and WARC files cannot be combined with web URLs.")
         for index, network in enumerate(self.allowed_networks):
             try:
                 ip_network(network)
             except ValueError as error:
-                raise WrongUseError(f"job.allowed_networks[{index}] is not a network: {network!r}.") from error
+                raise InvalidRequestError(f"job.allowed_networks[{index}] is not a network: {network!r}.") from error
 
     @property
     def has_file_sources(self) -> bool:
@@ -267,7 +267,7 @@ class Job:
         """Parse a job.
 
         Raises:
-            WrongUseError: A field cannot be used; the message names it.
+            InvalidRequestError: A field cannot be used; the message names it.
         """
         return read_as(cls, parse_json(text, "The job"), "job")
 
@@ -281,4 +281,4 @@ def _build_targets(source: Source) -> tuple[Target, ...]:
 
 def _check_minimum(group: str, name: str, value: float, minimum: float) -> None:
     if not (math.isfinite(value) and value >= minimum):
-        raise WrongUseError(f"{group}.{name} must be at least {minimum}, not {value}.")
+        raise InvalidRequestError(f"{group}.{name} must be at least {minimum}, not {value}.")

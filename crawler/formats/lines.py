@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from crawler.formats.job import Kind, Link, Rendered
+from crawler.formats.job import Kind, Link, RenderingCounts
 from crawler.formats.strict import parse_json, read_as, write_json
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence, to_plain
 from exhibit.types import Sighting, Untyped
 
@@ -93,7 +93,9 @@ class Counts:
     rendered: int = 0  # pages rendered in a browser
     render_seconds: float = 0.0  # total time of these pages
     gained: int = 0  # image URLs found only by rendering
-    rendered_of: Mapping[str, Rendered] = field(default_factory=dict)  # results by host, for the next job's `rendered`
+    rendered_of: Mapping[str, RenderingCounts] = field(
+        default_factory=dict
+    )  # results by host, for the next job's `rendered`
     unrendered: Mapping[str, int] = field(default_factory=dict)
     """Pages that should have been rendered but were not: ``no-browser``, ``budget``, ``browser-lost``, ``no-answer``,
     ``error``."""
@@ -149,11 +151,11 @@ def from_json(text: str | bytes) -> Line:
     """Parse a line.
 
     Raises:
-        WrongUseError: A field cannot be read; the message names it.
+        InvalidRequestError: A field cannot be read; the message names it.
     """
     value = parse_json(text, "The line")
     if not isinstance(value, dict) or value.get("type") not in _TYPES:
-        raise WrongUseError("A line must be an object whose type is page, refusal or end.")
+        raise InvalidRequestError("A line must be an object whose type is page, refusal or end.")
     sentence_parts = value.pop("said", "")
     line = read_as(_TYPES[value.pop("type")], value, "line")
     return (

@@ -12,20 +12,20 @@ from typing import Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, g
 
 from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Untyped
 
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[object, str], Any]
-"""Converts a value; raises ``WrongUseError``, which names the given location."""
+"""Converts a value; raises ``InvalidRequestError``, which names the given location."""
 
 
 def parse_json(text: str | bytes, label: str) -> object:
-    """Parse JSON text; raises ``WrongUseError``, whose message starts with ``label``."""
+    """Parse JSON text; raises ``InvalidRequestError``, whose message starts with ``label``."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise WrongUseError(f"{label} is not valid JSON: {error}.") from error
+        raise InvalidRequestError(f"{label} is not valid JSON: {error}.") from error
 
 
 def read_as(cls: type[T], value: object, location: str) -> T:
@@ -35,7 +35,7 @@ def read_as(cls: type[T], value: object, location: str) -> T:
     or ``Any``.
 
     Raises:
-        WrongUseError: The message names the field below ``location`` and the expected type.
+        InvalidRequestError: The message names the field below ``location`` and the expected type.
     """
     if not isinstance(value, Mapping):
         raise _make_type_error(location, "an object", value)
@@ -45,7 +45,7 @@ def read_as(cls: type[T], value: object, location: str) -> T:
             raise _make_unknown_field_error(f"{location}.{name}", str(name), list(readers))
     missing = [name for name in required if name not in value]
     if missing:
-        raise WrongUseError(f"{location}.{missing[0]} is missing.")
+        raise InvalidRequestError(f"{location}.{missing[0]} is missing.")
     return cls(**{name: readers[name](item, f"{location}.{name}") for name, item in value.items()})
 
 
@@ -156,12 +156,12 @@ def _to_plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-def _make_type_error(location: str, expected: str, value: object) -> WrongUseError:
+def _make_type_error(location: str, expected: str, value: object) -> InvalidRequestError:
     text = repr(value)
-    return WrongUseError(f"{location} must be {expected}, not {text if len(text) <= 60 else text[:57] + '...'}.")
+    return InvalidRequestError(f"{location} must be {expected}, not {text if len(text) <= 60 else text[:57] + '...'}.")
 
 
-def _make_unknown_field_error(location: str, name: str, names: list[str]) -> WrongUseError:
+def _make_unknown_field_error(location: str, name: str, names: list[str]) -> InvalidRequestError:
     close_matches = difflib.get_close_matches(name, names, n=1)
     hint = f"Did you mean {close_matches[0]}?" if close_matches else "Known fields: " + ", ".join(names) + "."
-    return WrongUseError(f"{location} is not a known field.", hint=hint)
+    return InvalidRequestError(f"{location} is not a known field.", hint=hint)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
-from crawler.crawling.archives import ARCHIVE_SUFFIXES, is_archive
+from crawler.crawling.archives import ARCHIVE_SUFFIXES, is_archive_file
 from crawler.lists.line import IMAGE, Line
 from crawler.lists.tables import ParquetRows, read_cdx, read_csv, read_wat
 from crawler.reading.archives import MAX_WINDOW
@@ -76,10 +76,12 @@ def find_files(paths: Sequence[Path]) -> FoundFiles:
         files = [path for path in entries if isinstance(path, Path)]
         skipped_paths |= {path.path: path for path in entries if isinstance(path, SkippedPath)}
         skipped_paths |= {
-            file: SkippedPath(file, "format") for file in files if not (is_list(file.name) or is_archive(file.name))
+            file: SkippedPath(file, "format")
+            for file in files
+            if not (is_list_file(file.name) or is_archive_file(file.name))
         }
-        list_files = [file for file in files if is_list(file.name)]
-        has_archives = any(is_archive(file.name) for file in files)
+        list_files = [file for file in files if is_list_file(file.name)]
+        has_archives = any(is_archive_file(file.name) for file in files)
         if not (list_files or has_archives):
             problem = "contains no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
             hint = f"Supported file names: {', '.join((*LIST_SUFFIXES, *ARCHIVE_SUFFIXES))}"
@@ -89,7 +91,7 @@ def find_files(paths: Sequence[Path]) -> FoundFiles:
     return FoundFiles(tuple(lists), tuple(archives), tuple(skipped_paths.values()))
 
 
-def is_list(name: str) -> bool:
+def is_list_file(name: str) -> bool:
     """Return True if a file of this name is a list."""
     return name.lower().endswith(LIST_SUFFIXES) or bool(_CDX_PART_NAME.fullmatch(name))
 
@@ -106,7 +108,7 @@ def _walk_folder(folder: Path) -> Iterator[Path | SkippedPath]:
         for name in sorted(names):
             file = Path(parent) / name
             if name.startswith("."):
-                if is_list(name) or is_archive(name):
+                if is_list_file(name) or is_archive_file(name):
                     yield SkippedPath(file, "hidden")
             elif file.is_symlink():
                 yield SkippedPath(file, "link")
@@ -207,7 +209,7 @@ def download_bucket(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, i
         for item in (entry for batch in obstore.list(store) for entry in batch):
             path_parts, modified_at = _split_path(item["path"]), int(item["last_modified"].timestamp())
             path = folder.joinpath(*path_parts)
-            is_wanted = is_list(path.name) or is_archive(path.name)
+            is_wanted = is_list_file(path.name) or is_archive_file(path.name)
             if not (path_parts and is_wanted) or _is_downloaded(path, item["size"], modified_at):
                 continue
             yield item["path"], item["size"]

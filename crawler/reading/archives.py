@@ -278,7 +278,7 @@ class _UnpackedStream:
         """Return the first line of the next record; empty lines before it are skipped."""
         empty_bytes = 0
         while True:
-            if not self._unpacked and not self._fill():
+            if not self._unpacked and not self._fill_buffer():
                 return b""
             member, offset = self.member_offset, self._stream.tell() - len(self._unpacked)
             if (line := self.read_line()).strip():
@@ -293,7 +293,7 @@ class _UnpackedStream:
     def read_line(self) -> bytes:
         """Return one line; empty at the end."""
         while (end := self._unpacked.find(b"\n")) < 0 and len(self._unpacked) <= _MAX_HEAD_BYTES:
-            if not self._fill():
+            if not self._fill_buffer():
                 break
         if end < 0 and len(self._unpacked) > _MAX_HEAD_BYTES:
             raise _DamagedError
@@ -303,7 +303,7 @@ class _UnpackedStream:
         """Return the next bytes; fewer at the end."""
         result = bytearray()
         with suppress(_DamagedError, zlib.error):  # searching for the next record reports the error
-            while len(result) < size and (self._unpacked or self._fill()):
+            while len(result) < size and (self._unpacked or self._fill_buffer()):
                 result += self._pop_bytes(size - len(result))
         return bytes(result)
 
@@ -326,7 +326,7 @@ class _UnpackedStream:
         del self._unpacked[:size]
         return data
 
-    def _fill(self) -> bool:
+    def _fill_buffer(self) -> bool:
         """Read more bytes; return False at the end.
 
         Raises:

@@ -44,7 +44,7 @@ def find_images(tag: str, name: str, value: str, element: Untyped) -> list[str]:
     if not value or _OTHER_ATTRIBUTES.search(name) or (name == "srcset" and tag in IMAGE_TAGS):
         return []
     if name.startswith("on"):
-        return list(scripts.find_in_text(value))
+        return list(scripts.find_urls_in_text(value))
     return [address for address in _find_urls(tag, name, value.strip()) if "{" not in address]
 
 
@@ -53,7 +53,7 @@ def _find_urls(tag: str, name: str, value: str) -> Iterator[str]:
     if "url(" in value:
         yield from css.read_sheet(value)[0]
     elif value[:1] in "[{<" and value:
-        yield from dict.fromkeys((*scripts.find_in_json(value), *scripts.find_in_text(value)))
+        yield from dict.fromkeys((*scripts.find_urls_in_json(value), *scripts.find_urls_in_text(value)))
     elif "srcset" in name or name.endswith(("bgset", "-set")):
         yield from map(find_largest, value.split("|") if name.endswith("bgset") else [value])
     elif len(parts := [part for part in _SEPARATORS.split(value) if part]) > 1 and all(map(has_image_suffix, parts)):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import brotli
 
-from crawler.reading.sniff import Content, sniff
+from crawler.reading.sniff import ContentKind, sniff
 from exhibit.errors import RefusedError
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
@@ -122,7 +122,7 @@ def _is_complete_range(content_range: str) -> bool:
 
 
 def _is_decoded(body: bytes) -> bool:
-    return sniff(body) is Content.IMAGE or body.lstrip()[:1] == b"<"
+    return sniff(body) is ContentKind.IMAGE or body.lstrip()[:1] == b"<"
 
 
 def _join_chunks(payload: bytes) -> bytes:

@@ -20,8 +20,8 @@ from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 helper = Helper("crawler.reading.helper")
-SECONDS = 8.0
-MEMORY = 768 * 1024 * 1024
+CPU_SECONDS = 8.0
+MAX_MEMORY_BYTES = 768 * 1024 * 1024
 _DEATH_SENTENCES = {
     "time": Sentence("Reading the page took too long."),
     "memory": Sentence("Reading the page took too much memory."),
@@ -57,7 +57,7 @@ def parse_statements(data: bytes, picture_url: str) -> PageStatements:
 
 def _send_to_helper(request: Mapping[str, Any], data: bytes) -> dict[str, Any]:
     try:
-        reply, _ = helper.send_request(request, data, seconds=SECONDS, memory=MEMORY)
+        reply, _ = helper.send_request(request, data, seconds=CPU_SECONDS, memory=MAX_MEMORY_BYTES)
     except HelperDiedError as error:
         raise RefusedError(_DEATH_SENTENCES[error.reason], reason=Reason.UNREADABLE) from error
     if "reason" in reply:

@@ -50,7 +50,7 @@ def find_images(root: Untyped) -> tuple[list[str], int]:
     """Return image URLs in the scripts of a parsed page, as written, and the number of URLs above the limit.
 
     JSON is searched by its keys, everything else for quoted URLs that have an image suffix and are not concatenated.
-    JSON-LD is left to :func:`find_in_json_ld`.
+    JSON-LD is left to :func:`find_images_in_json_ld`.
     """
     addresses: dict[str, None] = {}
     for script in root.iter("script", "textarea"):
@@ -59,12 +59,12 @@ def find_images(root: Untyped) -> tuple[list[str], int]:
         if not text or kind == "application/ld+json":
             continue
         if kind in _JSON_TYPES:
-            addresses.update(dict.fromkeys(find_in_json(text)))
-        addresses.update(dict.fromkeys(find_in_text(text)))
+            addresses.update(dict.fromkeys(find_urls_in_json(text)))
+        addresses.update(dict.fromkeys(find_urls_in_text(text)))
     return list(islice(addresses, MAX_SCRIPT_PICTURES)), max(0, len(addresses) - MAX_SCRIPT_PICTURES)
 
 
-def find_in_text(text: str) -> Iterator[str]:
+def find_urls_in_text(text: str) -> Iterator[str]:
     """Yield quoted URLs with an image suffix; bare file names only if they are a whole element or value."""
     if not _IMAGE_NAME.search(text[:MAX_SCRIPT_CHARS]):
         return
@@ -94,7 +94,7 @@ def _is_complete_url(address: str, text_before: str, text_after: str) -> bool:
     ) and not _NAME_KEYS.search(text_before)
 
 
-def find_in_json(text: str) -> Iterator[str]:
+def find_urls_in_json(text: str) -> Iterator[str]:
     """Yield JSON strings that have an image suffix, or are URLs under a key that suggests an image."""
     try:
         value: Json = json.loads(text)
@@ -149,7 +149,7 @@ def _unescape_match(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else match["sign"]
 
 
-def find_in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
+def find_images_in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
     """Return URLs and captions of images in the JSON-LD of a parsed page, as written, and publication dates.
 
     extruct parses the scripts; this function searches the objects. Scripts that cannot be read are skipped, as broken

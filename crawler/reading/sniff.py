@@ -17,7 +17,7 @@ IMAGE_SUFFIXES = (
 )  # fmt: skip
 
 
-class Content(StrEnum):
+class ContentKind(StrEnum):
     """Kind of content that the first bytes indicate."""
 
     IMAGE = "image"
@@ -61,19 +61,19 @@ _PNM = re.compile(rb"P[1-7]\s")
 _TEXT_BYTES = re.compile(rb"[\t\n\f\r\x20-\x7e\x80-\xff]+")
 
 
-def sniff(data: bytes) -> Content:
+def sniff(data: bytes) -> ContentKind:
     """Detect the kind of content, after WHATWG MIME Sniffing, 6 and 7, extended by formats of photographs.
 
     ``UNKNOWN`` means that only decoding can decide.
     """
     head = data[:SNIFFED_BYTES]
     if head.startswith(_IMAGE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or _is_bitmap(head):
-        return Content.IMAGE
+        return ContentKind.IMAGE
     if head[4:8] == b"ftyp":
-        return Content.IMAGE if any(brand in head[8:40] for brand in _IMAGE_BRANDS) else Content.OTHER
+        return ContentKind.IMAGE if any(brand in head[8:40] for brand in _IMAGE_BRANDS) else ContentKind.OTHER
     if not head or head.startswith(_OTHER_SIGNATURES) or head[:4] == b"RIFF":
-        return Content.OTHER
-    return Content.IMAGE if _PNM.match(head) else _sniff_text(head)
+        return ContentKind.OTHER
+    return ContentKind.IMAGE if _PNM.match(head) else _sniff_text(head)
 
 
 def check_picture(data: bytes, max_bytes: int) -> tuple[str, str] | None:
@@ -81,9 +81,9 @@ def check_picture(data: bytes, max_bytes: int) -> tuple[str, str] | None:
     if len(data) > max_bytes:
         return Reason.TOO_LARGE, "The file exceeds the size limit."
     content = sniff(data)
-    if content is Content.VECTOR:
+    if content is ContentKind.VECTOR:
         return Reason.VECTOR_IMAGE, VECTOR_SENTENCE
-    return (Reason.NOT_AN_IMAGE, "The bytes are not an image.") if content is Content.OTHER else None
+    return (Reason.NOT_AN_IMAGE, "The bytes are not an image.") if content is ContentKind.OTHER else None
 
 
 def has_image_suffix(url: str) -> bool:
@@ -106,10 +106,10 @@ def _is_bitmap(head: bytes) -> bool:
     return head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00"
 
 
-def _sniff_text(head: bytes) -> Content:
+def _sniff_text(head: bytes) -> ContentKind:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(b"<"):
-        return Content.VECTOR if b"<svg" in text else Content.OTHER
+        return ContentKind.VECTOR if b"<svg" in text else ContentKind.OTHER
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return Content.OTHER
-    return Content.OTHER if _TEXT_BYTES.fullmatch(head) and b"\x80" not in head[:4] else Content.UNKNOWN
+        return ContentKind.OTHER
+    return ContentKind.OTHER if _TEXT_BYTES.fullmatch(head) and b"\x80" not in head[:4] else ContentKind.UNKNOWN

@@ -184,7 +184,7 @@ class _Reader:
         """Read the trees of a page, or of a frame in it."""
         for tree in roots:
             self.walk(tree)
-            images, published = scripts.find_in_json_ld(tree)
+            images, published = scripts.find_images_in_json_ld(tree)
             for address, words in images:
                 self.add_image(address, "json-ld", normalise_text(words))
             self.json_ld_dates |= published

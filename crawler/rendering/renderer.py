@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from crawler.fetching.images import Images
+from crawler.fetching.images import ImageFetcher
 from crawler.fetching.responses import Response
 from crawler.formats.job import MIN_GAIN_FRACTION, Kind, Render
 from crawler.formats.lines import Refusal
@@ -68,7 +68,7 @@ class PageRenderer:
     def __init__(
         self,
         crawl: Crawl,
-        images: Images,
+        images: ImageFetcher,
         download: "Download",
         on_rendered: Callable[[Visit, Response, Document], None],
     ) -> None:

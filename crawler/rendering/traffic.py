@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 from playwright.async_api import Request as Asked, Route
 from scrapy import Request
 
-from crawler.fetching.images import Images
+from crawler.fetching.images import ImageFetcher
 from crawler.fetching.responses import Response, compute_referer, to_header_pairs
 from crawler.formats.lines import Refusal
-from crawler.reading.sniff import Content, sniff
+from crawler.reading.sniff import ContentKind, sniff
 from crawler.state.crawl import Crawl
 from exhibit.browser.loading import PageTraffic
 from exhibit.network.addresses import remove_fragment
@@ -76,7 +76,7 @@ class Traffic(PageTraffic):
     """All requests of one page, whose own response is already available. The page does not wait for its images."""
 
     crawl: Crawl
-    images: Images
+    images: ImageFetcher
     download: Download
     asset_cache: AssetCache
     document: Response | None  # the page's own response, until requested
@@ -88,7 +88,7 @@ class Traffic(PageTraffic):
     def _is_awaited(self, request: Asked) -> bool:
         return request.resource_type != "image"
 
-    async def _answer(self, route: Route) -> None:
+    async def _respond(self, route: Route) -> None:
         result = await self._get_response(route.request)
         if result is None or self._closed:
             await route.abort("blockedbyclient")
@@ -114,7 +114,7 @@ class Traffic(PageTraffic):
         if kind in CACHED_TYPES:
             return await self.asset_cache.get(url, lambda: self._fetch(url, headers))
         result = await self._fetch(url, headers)
-        if result is not None and result.status == 200 and sniff(result.body) is Content.IMAGE:
+        if result is not None and result.status == 200 and sniff(result.body) is ContentKind.IMAGE:
             self.pictures[url] = None
         return result
 
@@ -145,7 +145,7 @@ class Traffic(PageTraffic):
 
 
 async def fetch_resource(
-    crawl: Crawl, images: Images, download: Download, url: str, page_url: str, headers: Mapping[str, str]
+    crawl: Crawl, images: ImageFetcher, download: Download, url: str, page_url: str, headers: Mapping[str, str]
 ) -> BrowserResponse | None:
     """Fetch a URL that a page requests; ``None`` if there is no response or the budget is exhausted."""
     request_headers = crawl.build_headers(headers.get("accept", "*/*")) | {
@@ -158,7 +158,7 @@ async def fetch_resource(
         response = await download(Request(url, headers=request_headers, meta=meta, dont_filter=True))
     except Exception:  # noqa: BLE001 - Scrapy raises the errors of its handlers and middlewares; the page goes without
         return None
-    if response.status == 200 and sniff(response.body) is Content.IMAGE:
+    if response.status == 200 and sniff(response.body) is ContentKind.IMAGE:
         images.store_if_image(response)
     elif not crawl.budget.reserve("bytes", len(response.body)):
         return None

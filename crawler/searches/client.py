@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 import requests
 
 from crawler.reading.document import MAX_URL_LENGTH, is_visitable, normalise_text, resolve_url
-from crawler.searches.mapping import PLACEHOLDER, ResultPaths, Service
+from crawler.searches.mapping import PLACEHOLDER, ResultPaths, SearchService
 from exhibit.errors import RefusedError
 from exhibit.network.addresses import get_url_origin
 from exhibit.network.guard import Guard
@@ -68,7 +68,7 @@ class SearchResults:
     hits: tuple[SearchHit, ...]  # images and the pages that show them
     result_count: int  # number of results, usable or not
     next_page: str  # for `SearchRequest.page`; empty at the end, and if offsets or page numbers are used
-    more: bool  # whether another page can be requested
+    has_more: bool  # whether another page can be requested
 
 
 class SearchRefusedError(RefusedError):
@@ -84,7 +84,11 @@ class SearchRefusedError(RefusedError):
 
 
 def request_results(
-    service: Service, key: str, request: SearchRequest, guard: Guard, before_request: Callable[[], None] = lambda: None
+    service: SearchService,
+    key: str,
+    request: SearchRequest,
+    guard: Guard,
+    before_request: Callable[[], None] = lambda: None,
 ) -> SearchResults:
     """Request one page of results. Redirects are not followed, so that the key is sent to no other host.
 
@@ -119,7 +123,7 @@ def request_results(
 
 
 def _fetch_page(
-    session: requests.Session, service: Service, values: dict[str, str], request: SearchRequest
+    session: requests.Session, service: SearchService, values: dict[str, str], request: SearchRequest
 ) -> SearchResults:
     next_url = request.page if service.has_next_links else ""
     url = PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=""), service.request.url)
@@ -138,12 +142,12 @@ def _fetch_page(
     )
     page = _read_results(service, value, request, next_page)
     if any(part and part in unquote_plus(page.next_page) for part in (values["key"], values["secret"])):
-        return replace(page, next_page="", more=False)  # The database must not contain keys.
+        return replace(page, next_page="", has_more=False)  # The database must not contain keys.
     return page
 
 
 def _send_request(
-    session: requests.Session, service: Service, method: str, url: str, **arguments: Untyped
+    session: requests.Session, service: SearchService, method: str, url: str, **arguments: Untyped
 ) -> tuple[requests.Response, bytes]:
     try:
         response = session.request(method, url, allow_redirects=False, **arguments)
@@ -152,7 +156,7 @@ def _send_request(
         raise _make_failed_error(Sentence("%(name)s could not be reached.", name=service.name)) from None
 
 
-def _get_access_token(session: requests.Session, service: Service, key: str) -> tuple[str, bytes]:
+def _get_access_token(session: requests.Session, service: SearchService, key: str) -> tuple[str, bytes]:
     """Return the value of ``{key}``, the key or its access token (RFC 6749, 4.4 and 2.3.1), and its cache key."""
     if service.token is None:
         return key, b""
@@ -178,7 +182,7 @@ def _get_access_token(session: requests.Session, service: Service, key: str) -> 
     return token, b""
 
 
-def _build_values(service: Service, key: str, token: str, request: SearchRequest) -> dict[str, str]:
+def _build_values(service: SearchService, key: str, token: str, request: SearchRequest) -> dict[str, str]:
     """Return the values of all placeholders."""
     first_page, size = service.request.first_page, service.pace.size
     client_id, _colon, secret = key.partition(":")
@@ -202,7 +206,7 @@ def _split_tags(words: str) -> list[str]:
 
 
 def _build_arguments(
-    service: Service, values: dict[str, str], search_request: SearchRequest, *, is_next_url: bool
+    service: SearchService, values: dict[str, str], search_request: SearchRequest, *, is_next_url: bool
 ) -> dict[str, Any]:
     """Return the request arguments besides headers; the URL of a next page already contains its parameters."""
     request = service.request
@@ -227,7 +231,7 @@ def _fill_text(text: str, values: dict[str, str]) -> str:
     return PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
-def _fill_json(service: Service, value: Json, values: dict[str, str]) -> Json:
+def _fill_json(service: SearchService, value: Json, values: dict[str, str]) -> Json:
     """Fill the placeholders of a JSON body; a text that is only the placeholder of a number becomes that number."""
     if isinstance(value, str):
         placeholder = PLACEHOLDER.fullmatch(value)
@@ -248,7 +252,7 @@ def _parse_json(body: bytes) -> object:
         return None
 
 
-def _check_status(service: Service, response: requests.Response, value: object) -> None:
+def _check_status(service: SearchService, response: requests.Response, value: object) -> None:
     status, errors = response.status_code, service.errors
     if service.answer.code:
         code = next(iter(_get_values(value, service.answer.code)), None)
@@ -267,14 +271,14 @@ def _check_status(service: Service, response: requests.Response, value: object) 
         raise _make_failed_error(Sentence("%(name)s returned a response that is not JSON.", name=service.name))
 
 
-def _find_next_page(service: Service, value: object) -> str:
+def _find_next_page(service: SearchService, value: object) -> str:
     """Return the next page, or its URL, that the response names; empty if there is none."""
     path = service.answer.next or service.answer.link
     page = next(iter(_get_values(value, path)), "") if path else ""
     return str(page) if isinstance(page, str | int) and not isinstance(page, bool) else ""
 
 
-def _read_results(service: Service, value: object, request: SearchRequest, next_page: str) -> SearchResults:
+def _read_results(service: SearchService, value: object, request: SearchRequest, next_page: str) -> SearchResults:
     answer, base = service.answer, service.request.url
     lists = [(paths, list(islice(_get_values(value, paths.results), _MAX_RESULTS))) for paths in (answer, *answer.also)]
     hits = (hit for paths, results in lists for result in results for hit in _read_hits(service, paths, result))
@@ -293,7 +297,7 @@ def _read_results(service: Service, value: object, request: SearchRequest, next_
     )
 
 
-def _read_hits(service: Service, paths: ResultPaths, result: object) -> Iterator[SearchHit]:
+def _read_hits(service: SearchService, paths: ResultPaths, result: object) -> Iterator[SearchHit]:
     """Yield the images of a result with their page, or the page alone; skips URLs that cannot be visited."""
     base = service.request.url
     page, title = resolve_url(base, _get_text(result, paths.page)), normalise_text(_get_text(result, paths.title))
@@ -307,7 +311,7 @@ def _read_hits(service: Service, paths: ResultPaths, result: object) -> Iterator
             yield SearchHit(image, page or image, title, _read_dates(service, paths, result))
 
 
-def _read_dates(service: Service, paths: ResultPaths, result: object) -> tuple[SourceStatement, ...]:
+def _read_dates(service: SearchService, paths: ResultPaths, result: object) -> tuple[SourceStatement, ...]:
     """Return the dates on which an image was seen or published, as stated by the result."""
     dates = []
     for kind, path in (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crawler.formats.strict import read_as
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.network.addresses import get_url_host
 from exhibit.types import Json, Price
 
@@ -25,7 +25,7 @@ _BODIES = ("query", "form", "json", "multipart")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RequestMapping:
     """Description of the search request."""
 
     url: str  # the endpoint; its path can contain `{words}` or `{tag}`
@@ -42,25 +42,25 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.method not in ("GET", "POST"):
-            raise WrongUseError("request.method must be GET or POST.")
+            raise InvalidRequestError("request.method must be GET or POST.")
         if self.body not in _BODIES or (self.method == "GET" and self.body != "query"):
-            raise WrongUseError(f"request.body must be one of {', '.join(_BODIES)}; with GET, it must be query.")
+            raise InvalidRequestError(f"request.body must be one of {', '.join(_BODIES)}; with GET, it must be query.")
         if not self.url.startswith(("http://", "https://")):
-            raise WrongUseError("request.url must be an http or https URL.")
+            raise InvalidRequestError("request.url must be an http or https URL.")
         if _BRACE.search(_PATH_WORDS.sub(r"\1", self.url)):
-            raise WrongUseError("request.url may contain only the placeholders {words} and {tag}, in its path.")
+            raise InvalidRequestError("request.url may contain only the placeholders {words} and {tag}, in its path.")
         if self.json and (self.method != "POST" or self.body != "query" or self.picture):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 "request.json requires request.method = POST, and excludes request.body and request.picture."
             )
         if self.picture and self.body == "query":
-            raise WrongUseError("request.picture requires request.body = form, json or multipart.")
+            raise InvalidRequestError("request.picture requires request.body = form, json or multipart.")
         for path, text in self._iterate_texts():
             for name in PLACEHOLDER.findall(text):
                 if name not in PLACEHOLDERS or (name == "picture" and not path.startswith("json")):
                     names = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
                     hint = f"Use one of {names}; {{picture}} is allowed only in request.json."
-                    raise WrongUseError(
+                    raise InvalidRequestError(
                         f"request.{path} contains {{{name}}}, which is not a placeholder that is allowed here.",
                         hint=hint,
                     )
@@ -71,11 +71,13 @@ class Request:
         return {name for _where, text in self._iterate_texts() for name in PLACEHOLDER.findall(text)}
 
     def _iterate_texts(self) -> Iterator[tuple[str, str]]:
-        return _texts({"url": self.url, "headers": self.headers, "parameters": self.parameters, "json": self.json})
+        return _iterate_json_texts(
+            {"url": self.url, "headers": self.headers, "parameters": self.parameters, "json": self.json}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class TokenRequest:
     """Access token request for a key ``id:secret``: OAuth 2.0 client credentials with HTTP Basic authentication."""
 
     url: str  # the token endpoint
@@ -83,7 +85,7 @@ class Token:
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
-            raise WrongUseError("token.url must be an http or https URL.")
+            raise InvalidRequestError("token.url must be an http or https URL.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ class ResultPaths:
 
     def __post_init__(self) -> None:
         if not (self.image or self.page):
-            raise WrongUseError("answer.image or answer.page must be the path of a URL in a result.")
+            raise InvalidRequestError("answer.image or answer.page must be the path of a URL in a result.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,7 @@ class ResponsePaths(ResultPaths):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errors:
+class ErrorStatuses:
     """Meaning of HTTP status codes."""
 
     key: tuple[int, ...] = (401, 403)  # the key is not accepted
@@ -129,7 +131,7 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class RequestLimits:
     """Limits on requests to the service."""
 
     size: int = 50  # results per page, as `{size}`
@@ -139,15 +141,15 @@ class Pace:
 
     def __post_init__(self) -> None:
         if not (1 <= self.size <= 1_000 and 1 <= self.pages <= 100 and 1 <= self.searches <= 100_000):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 "pace.size must be from 1 to 1,000, pace.pages from 1 to 100, and pace.searches from 1 to 100,000."
             )
         if not 0 <= self.seconds <= 60:
-            raise WrongUseError("pace.seconds must be from 0 to 60.")
+            raise InvalidRequestError("pace.seconds must be from 0 to 60.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class UsageConditions:
     """Conditions of using the service, in words for members."""
 
     costs: str = ""  # public price of the vendor, and when it was looked up
@@ -156,21 +158,21 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class SearchService:
     """Mapping of an image search or a marketplace."""
 
     name: str  # name shown to members
-    request: Request  # the search request
+    request: RequestMapping  # the search request
     answer: ResponsePaths  # paths in the response
     about: str = ""  # sentence for members: what the service searches, and what it receives
     about_in: Mapping[str, str] = field(default_factory=dict)  # the same in other languages, by tag such as `zh-hans`
     keys: str = ""  # URL of a page that provides keys, or empty
-    token: Token | None = None  # how to get an access token, if one is needed
-    conditions: Conditions = field(default_factory=Conditions)  # conditions of use
-    conditions_in: Mapping[str, Conditions] = field(default_factory=dict)  # the same in other languages, by tag
+    token: TokenRequest | None = None  # how to get an access token, if one is needed
+    conditions: UsageConditions = field(default_factory=UsageConditions)  # conditions of use
+    conditions_in: Mapping[str, UsageConditions] = field(default_factory=dict)  # the same in other languages, by tag
     price: Price | None = None  # public price, if one was found
-    errors: Errors = field(default_factory=Errors)  # meaning of status codes
-    pace: Pace = field(default_factory=Pace)  # limits on requests
+    errors: ErrorStatuses = field(default_factory=ErrorStatuses)  # meaning of status codes
+    pace: RequestLimits = field(default_factory=RequestLimits)  # limits on requests
 
     def __post_init__(self) -> None:
         paging_options = (
@@ -181,7 +183,7 @@ class Service:
         )
         if sum(map(bool, paging_options)) > 1:
             fields = "request.first_page, answer.next, answer.link, answer.link_header"
-            raise WrongUseError(f"{fields}: set only one of these.")
+            raise InvalidRequestError(f"{fields}: set only one of these.")
 
     @property
     def takes(self) -> str:
@@ -213,32 +215,32 @@ class Service:
         return bool(self.answer.link) or self.answer.link_header
 
 
-def read_service(text: str) -> Service:
+def read_service(text: str) -> SearchService:
     """Parse a mapping.
 
     Raises:
-        WrongUseError: A field cannot be used; the message names it.
+        InvalidRequestError: A field cannot be used; the message names it.
     """
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise WrongUseError(f"The mapping is not valid TOML: {error}.") from error
-    return read_as(Service, value, "mapping")
+        raise InvalidRequestError(f"The mapping is not valid TOML: {error}.") from error
+    return read_as(SearchService, value, "mapping")
 
 
-def _texts(value: Json, path: str = "") -> Iterator[tuple[str, str]]:
+def _iterate_json_texts(value: Json, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield every text of a value with its path.
 
     Raises:
-        WrongUseError: The value contains a type that JSON does not have.
+        InvalidRequestError: The value contains a type that JSON does not have.
     """
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            yield from _texts(item, f"{path}.{name}".lstrip("."))
+            yield from _iterate_json_texts(item, f"{path}.{name}".lstrip("."))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _texts(item, f"{path}[{index}]")
+            yield from _iterate_json_texts(item, f"{path}[{index}]")
     elif not isinstance(value, int | float):
-        raise WrongUseError(f"request.{path} must be a text, a number, true or false, a list or a table.")
+        raise InvalidRequestError(f"request.{path} must be a text, a number, true or false, a list or a table.")

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from crawler.formats.job import Limits, Rendered
+from crawler.formats.job import Limits, RenderingCounts
 from crawler.formats.lines import Counts, PageLine
 
 _STATM = Path("/proc/self/statm")
@@ -27,7 +27,7 @@ class Budget:
         self._omitted_counts: Counter[str] = Counter()
         self._rendered_pages = self._gained_images = 0
         self._render_seconds = 0.0
-        self._rendered_by_host: dict[str, Rendered] = {}
+        self._rendered_by_host: dict[str, RenderingCounts] = {}
         self._unrendered_counts: Counter[str] = Counter()
         self._scripts_not_run = 0
         self.exhausted_limit = ""
@@ -69,8 +69,8 @@ class Budget:
         """Record the time that the rendering of a host's page took, and the number of image URLs that it added."""
         self._render_seconds += seconds
         self._gained_images += gained
-        earlier = self._rendered_by_host.get(host, Rendered())
-        self._rendered_by_host[host] = Rendered(pages=earlier.pages + 1, gained=earlier.gained + (gained > 0))
+        earlier = self._rendered_by_host.get(host, RenderingCounts())
+        self._rendered_by_host[host] = RenderingCounts(pages=earlier.pages + 1, gained=earlier.gained + (gained > 0))
 
     def cancel_rendering(self, reason: str, seconds: float) -> None:
         """Release the reservation of :meth:`reserve_rendering` if the page was not rendered. The time still counts."""
@@ -110,7 +110,7 @@ class Budget:
         return self._limits.seconds - self.seconds
 
     @property
-    def is_memory_exceeded(self) -> bool:
+    def is_memory_limit_exceeded(self) -> bool:
         """True if the process uses more memory than allowed; its peak counts where current usage is unavailable."""
         try:
             resident = int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")

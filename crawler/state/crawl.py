@@ -8,12 +8,12 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler.formats.job import Job, Kind, Known, Target
+from crawler.formats.job import EarlierVisit, Job, Kind, Target
 from crawler.formats.lines import Counts, Line, PageLine, RefusalLine
 from crawler.reading.policy import SitePolicy
 from crawler.reading.sniff import check_picture
 from crawler.state.budget import Budget
-from crawler.state.novelty import Novelty, get_target_pattern
+from crawler.state.novelty import NoveltyTracker, get_target_pattern
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
@@ -25,7 +25,7 @@ from exhibit.types import FetchedPicture, Untyped
 if TYPE_CHECKING:
     from OpenSSL import SSL
 
-    from crawler.state.pace import Pace
+    from crawler.state.pace import RequestPacer
 
 
 class Crawl:
@@ -35,7 +35,7 @@ class Crawl:
         ServiceMissingError: The folder cannot be written.
     """
 
-    pace: "Pace"  # set when Scrapy's downloader exists
+    pace: "RequestPacer"  # set when Scrapy's downloader exists
     authorities: "SSL.Context"  # trusted certificate authorities; set if servers are contacted
 
     def __init__(self, job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | RefusalLine] = ()) -> None:
@@ -45,7 +45,7 @@ class Crawl:
         self.spool = Spool(job.bytes_dir)
         self.guard = Guard(allowed_networks=job.allowed_networks)
         self.budget = Budget(job.limits)
-        self.novelty = Novelty()
+        self.novelty = NoveltyTracker()
         self.scope = job.resolve_scope()
         self.resolver_errors: dict[str, RefusedError] = {}  # errors of the resolver, by host
         self.policies: dict[str, SitePolicy] = {}  # crawling rules, by origin
@@ -98,7 +98,7 @@ class Crawl:
         """Return the rules of a URL's origin, or ``None`` if they have not been requested."""
         return self.policies.get(get_url_origin(url))
 
-    def get_known_image(self, url: str) -> Known | None:
+    def get_known_image(self, url: str) -> EarlierVisit | None:
         """Return the earlier visit to an image if its bytes are known."""
         earlier_visit = self._get_earlier_visit(url)
         return earlier_visit if earlier_visit.digest else None
@@ -109,8 +109,8 @@ class Crawl:
         headers = {"If-None-Match": earlier_visit.etag, "If-Modified-Since": earlier_visit.last_modified}
         return {name: value for name, value in headers.items() if value}
 
-    def _get_earlier_visit(self, url: str) -> Known:
-        return (self.known_visits.get(normalise_url(url)) if self.known_visits else None) or Known()
+    def _get_earlier_visit(self, url: str) -> EarlierVisit:
+        return (self.known_visits.get(normalise_url(url)) if self.known_visits else None) or EarlierVisit()
 
 
 class Spool:

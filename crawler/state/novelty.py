@@ -90,7 +90,7 @@ def describe_skipped_pages(pattern: str, pages: int) -> Sentence:
     )
 
 
-class Novelty:
+class NoveltyTracker:
     """Images, texts and patterns of the pages that one job has processed."""
 
     def __init__(self) -> None:

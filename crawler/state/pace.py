@@ -15,7 +15,7 @@ _FIRST_WAIT_SECONDS = 5.0
 _MIN_DELAY = 0.01
 
 
-class Pace:
+class RequestPacer:
     """Adjusts the slots of Scrapy's downloader."""
 
     def __init__(self, politeness: Politeness, downloader: Downloader) -> None:

@@ -13,7 +13,7 @@ from exhibit.types import FetchedPicture, Sighting, SourceStatement, SourceState
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ResponseFacts:
     """Facts from the response to a visit."""
 
     final_url: str
@@ -39,7 +39,7 @@ class Visit:
 
     def __init__(self, target: Target, on_done: Callable[["Visit"], None], started: float) -> None:
         self.target, self.started = target, started
-        self.facts = Facts(final_url=target.url, status=0)
+        self.facts = ResponseFacts(final_url=target.url, status=0)
         self.document = Document()
         self.links: tuple[Link, ...] = ()
         self.modified: dict[str, datetime] = {}
@@ -140,7 +140,7 @@ class Visit:
             },
             render_seconds=round(self.render_seconds, 3),
             scripts_not_run=self.document.has_scripts and not self.render_seconds,
-            **{fact.name: getattr(self.facts, fact.name) for fact in fields(Facts)},
+            **{fact.name: getattr(self.facts, fact.name) for fact in fields(ResponseFacts)},
         )
 
     def build_image_line(self, sighting: Sighting) -> PageLine:

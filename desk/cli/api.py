@@ -17,9 +17,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from desk.cli.common.files import read_required_file, write_atomically
-from desk.cli.common.frame import Desk, exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import CommandContext, exit_with, format_examples, get_actor_name, open_command_context
 from desk.cli.common.show import echo_note, echo_table, echo_text
-from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError, NotFoundError
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -87,7 +87,7 @@ def find_operation(method: str, path: str) -> Operation:
     """Find the operation for a method and a path.
 
     Raises:
-        WrongUseError: The path does not support the method.
+        InvalidRequestError: The path does not support the method.
         NotFoundError: There is no such path. The hint lists similar paths.
     """
     candidates = sorted(
@@ -98,7 +98,7 @@ def find_operation(method: str, path: str) -> Operation:
         return match
     if candidates:
         methods = ", ".join(candidate.method for candidate in candidates)
-        raise WrongUseError(f"{path} does not support {method}.", hint=f"Supported methods: {methods}.")
+        raise InvalidRequestError(f"{path} does not support {method}.", hint=f"Supported methods: {methods}.")
     paths = {_PARAMETER.sub("1", candidate.path): candidate.path for candidate in load_operations()}
     paths |= {candidate.strip("/").partition("/")[0]: candidate for candidate in reversed(paths.values())}
     similar_paths = [paths[candidate] for candidate in get_close_matches(re.sub(r"\d+|\{\w+\}", "1", path), paths)]
@@ -197,9 +197,11 @@ def api_command(
         _echo_operations(word or "")
         return
     if not paths:
-        raise WrongUseError("No path was given.", hint=f"List operations with {method}: exhibit api --list {method}")
+        raise InvalidRequestError(
+            "No path was given.", hint=f"List operations with {method}: exhibit api --list {method}"
+        )
     if len(paths) > 1 and (method.upper() != "GET" or not output or Path(output).is_file()):
-        raise WrongUseError("Several paths require GET and an output folder.", hint="Add --output FOLDER.")
+        raise InvalidRequestError("Several paths require GET and an output folder.", hint="Add --output FOLDER.")
     for path in paths:
         path, _, query = path.removeprefix(BASE_PATH).partition("?")  # noqa: PLW2901 - removes the base path and the query
         owner_match = _OWNER_PATH.fullmatch(path)
@@ -208,18 +210,18 @@ def api_command(
         if everything:
             parameters = {"limit": str(PAGE_SIZE), **parameters}
         if matched_operation.file and output is None and sys.stdout.isatty():
-            raise WrongUseError("This operation returns a file.", hint="Add --output FILE.")
+            raise InvalidRequestError("This operation returns a file.", hint="Add --output FILE.")
         request_body = _build_body(matched_operation, parameters, body, _load_files(matched_operation, files))
-        desk = open_desk()
-        actor = _build_actor(desk, member, named)
-        full_path = path if path.startswith("/") else f"/owners/{_find_owner_slug(desk, actor, named)}/{path}"
-        send_request = partial(_call_api, desk, actor, matched_operation, full_path, request_body)
+        context = open_command_context()
+        actor = _build_actor(context, member, named)
+        full_path = path if path.startswith("/") else f"/owners/{_find_owner_slug(context, actor, named)}/{path}"
+        send_request = partial(_call_api, context, actor, matched_operation, full_path, request_body)
         if everything:
             _echo_all_pages(matched_operation, parameters, send_request)
         else:
             response = send_request(parameters)
             _write_response(response, str(_get_output_path(Path(str(output)), response)) if len(paths) > 1 else output)
-        if method.upper() == "POST" and not desk.has_workers:
+        if method.upper() == "POST" and not context.has_workers:
             echo_note("No worker is running: background jobs wait until you start Exhibit with `exhibit up`.")
 
 
@@ -227,7 +229,7 @@ def _get_output_path(folder: Path, response: "HttpResponseBase") -> Path:
     """Return the path for a response in a folder, with the file name from the response. Creates the folder."""
     match = re.search(r'filename="([^"]+)"', response.headers.get("Content-Disposition", ""))
     if match is None:
-        raise WrongUseError("This operation returns no file.", hint="Enter one path, or omit --output.")
+        raise InvalidRequestError("This operation returns no file.", hint="Enter one path, or omit --output.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder / Path(match[1]).name
 
@@ -257,7 +259,7 @@ def _parse_fields(fields: Sequence[str]) -> Iterator[tuple[str, str]]:
     for text in fields:
         name, separator, value = text.partition("=")
         if not separator:
-            raise WrongUseError(f"{text!r} does not have the form NAME=VALUE.", hint="Enter --field NAME=VALUE.")
+            raise InvalidRequestError(f"{text!r} does not have the form NAME=VALUE.", hint="Enter --field NAME=VALUE.")
         yield name, value
 
 
@@ -279,7 +281,7 @@ def _load_files(operation: Operation, files: Sequence[str]) -> "dict[str, list[U
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     if files and not operation.files:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{operation.method} {operation.path} does not accept files.", hint=_describe_usage(operation)
         )
     files_by_name: dict[str, list[UploadedFile[bytes]]] = {}
@@ -308,7 +310,7 @@ def _build_body(
 ) -> RequestBody:
     """Build the body of a request, and remove its fields from the query parameters."""
     if body is not None and not operation.json:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{operation.method} {operation.path} does not accept JSON.", hint=_describe_usage(operation)
         )
     if body is not None:
@@ -341,7 +343,7 @@ def _read_json(text: str) -> str:
     """Read the JSON body from the argument, a file (@FILE) or standard input (-).
 
     Raises:
-        WrongUseError: The file cannot be read, or the text is not valid JSON.
+        InvalidRequestError: The file cannot be read, or the text is not valid JSON.
     """
     try:
         if text in {"-", "@-"}:
@@ -350,14 +352,14 @@ def _read_json(text: str) -> str:
             text = Path(text[1:]).read_text("utf-8")
         json.loads(text)
     except OSError as error:
-        raise WrongUseError(f"{text[1:]} cannot be read: {error.strerror}.") from error
+        raise InvalidRequestError(f"{text[1:]} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         hint = 'Quote it: --json \'{"title": "Dawn"}\'. Or use --field.'
-        raise WrongUseError(f"The body is not valid JSON: {error}.", hint=hint) from error
+        raise InvalidRequestError(f"The body is not valid JSON: {error}.", hint=hint) from error
     return text
 
 
-def _build_actor(desk: Desk, member: str | None, owner_slug: str | None) -> "Actor":
+def _build_actor(context: CommandContext, member: str | None, owner_slug: str | None) -> "Actor":
     """Build the caller: a member with their role, or the operator."""
     from desk.api.common.auth import Actor
     from registry import models, scoped
@@ -369,19 +371,24 @@ def _build_actor(desk: Desk, member: str | None, owner_slug: str | None) -> "Act
         by = f"{user.get_username()} (command line)"
         return Actor(user, by, f"user:{user.pk}", scoped.list_owners(user), None)
     if owner_slug is not None:
-        owners = owners.filter(pk=desk.get_owner(owner_slug).pk)
+        owners = owners.filter(pk=context.get_owner(owner_slug).pk)
     operator_user = models.User(username=get_actor_name())  # The operator needs no account, so this row is not saved.
     return Actor(operator_user, get_actor_name(), get_actor_name(), owners, frozenset(models.Scope), is_operator=True)
 
 
-def _find_owner_slug(desk: Desk, actor: "Actor", owner_slug: str | None) -> str:
+def _find_owner_slug(context: CommandContext, actor: "Actor", owner_slug: str | None) -> str:
     """Return the short name of the requested owner, or that of the only accessible owner."""
     own_slugs = list(actor.owners[:2])
-    return own_slugs[0].slug if owner_slug is None and len(own_slugs) == 1 else desk.get_owner(owner_slug).slug
+    return own_slugs[0].slug if owner_slug is None and len(own_slugs) == 1 else context.get_owner(owner_slug).slug
 
 
 def _call_api(
-    desk: Desk, actor: "Actor", operation: Operation, path: str, body: RequestBody, parameters: Mapping[str, Any]
+    context: CommandContext,
+    actor: "Actor",
+    operation: Operation,
+    path: str,
+    body: RequestBody,
+    parameters: Mapping[str, Any],
 ) -> "HttpResponseBase":
     """Call the API in this process and return its response. If it is a problem, print its message and exit."""
     from django.test import RequestFactory
@@ -391,7 +398,7 @@ def _call_api(
 
     celery.set_short_timeouts()
     url = f"{BASE_PATH}{path}{'?' * bool(parameters)}{urlencode(parameters, doseq=True)}"
-    factory = RequestFactory(headers={"Host": f"{desk.config.web_host}:{desk.config.web_port}"})
+    factory = RequestFactory(headers={"Host": f"{context.config.web_host}:{context.config.web_port}"})
     if body.form is not None:
         request = factory.post(url, dict(body.form))
     else:
@@ -413,7 +420,7 @@ def _exit_with_problem(status: int, problem: Mapping[str, Any]) -> NoReturn:
     echo_note("\n".join(filter(None, (problem["detail"], problem.get("hint")))))
     for part in problem.get("errors", ()):
         echo_note(f"  {part['where']}: {part['detail']}")
-    exit_with(EXIT_CODES.get(status, ExitCode.WRONG_USE))
+    exit_with(EXIT_CODES.get(status, ExitCode.INVALID_REQUEST))
 
 
 def _write_response(response: "HttpResponseBase", output: str | None) -> None:
@@ -437,7 +444,7 @@ def _echo_all_pages(
     """Print each row of a list as a line of JSON, page by page."""
     cursor = next((name for name in ("cursor", "offset") if name in operation.asks), None)
     if cursor is None:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{operation.method} {operation.path} does not return a paginated list.", hint="Omit --all."
         )
     page: dict[str, Any] = {"next": parameters.get(cursor)}

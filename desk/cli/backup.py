@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import exit_with, format_examples, open_desk
+from desk.cli.common.frame import exit_with, format_examples, open_command_context
 from desk.cli.common.options import ANY_PATH, json_option
 from desk.cli.common.show import echo_json, echo_note, echo_text, format_count
 from exhibit.config.secrets import MASTER_KEY, NEXT_MASTER_KEY
 from exhibit.errors import ExitCode
 
 if TYPE_CHECKING:
-    from workers.database.backup_format import Description
+    from workers.database.backup_format import BackupDescription
 
 
 @click.command("backup", epilog=format_examples("exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar"))
@@ -27,10 +27,10 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
     Exhibit may be running. If TARGET is a folder, only new files are copied, and the previous backup stays valid until
     the new one is complete. After an interruption, run the command again. Exits with 4 if damaged files were omitted.
     """
-    desk = open_desk()
+    context = open_command_context()
     from workers.database import backup
 
-    description = backup.back_up(desk.services, place, keys=not without_keys, report=echo_note)
+    description = backup.back_up(context.services, place, keys=not without_keys, report=echo_note)
     if as_json:
         log = {"origin": description.log.origin, "entries": description.log.entries, "root": description.log.root}
         file_names = [f"files/{part.path}" for part in description.files]
@@ -48,7 +48,7 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
         exit_with(ExitCode.INCOMPLETE)
 
 
-def _echo_summary(description: "Description", target: Path) -> None:
+def _echo_summary(description: "BackupDescription", target: Path) -> None:
     headline = "Backup verified, but incomplete" if description.damaged else "Backup verified"
     echo_text(f"{headline}: {target}. {format_count(description.log.entries, 'entry', 'entries')} in the log.")
     for name in description.left_out:

@@ -10,7 +10,7 @@ from desk.cli.common.frame import are_workers_running, exit_with, format_example
 from desk.cli.common.options import json_option
 from desk.cli.common.show import echo_json, echo_note, echo_text, format_count, format_size
 from exhibit.config import values
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError
 from registry.configuration import load_config
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
     old_url = config.blobs_url if source is None else _parse_location(source)
     new_url = _parse_location(to)
     if old_url == new_url:
-        raise WrongUseError(
+        raise InvalidRequestError(
             "The new location is the same as the current location.", hint="Enter another location with --to."
         )
     from workers.database import moving
@@ -104,4 +104,4 @@ def _parse_location(text: str) -> str:
     try:
         return "" if text == DATA_FOLDER else values.parse_blobs_url(text)
     except ValueError as error:
-        raise WrongUseError(f"The URL is invalid: {error}.") from None  # The URL may contain a key.
+        raise InvalidRequestError(f"The URL is invalid: {error}.") from None  # The URL may contain a key.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.files import write_file
-from desk.cli.common.frame import format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import ANY_PATH, EXISTING_FILE, OUTPUT_FILE, json_option
 from desk.cli.common.show import echo_fields, echo_json_and_exit, echo_note, echo_table, echo_text, format_count
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Decision, Untyped
 
 if TYPE_CHECKING:
@@ -98,31 +98,33 @@ def calibrate_command(
         _join_counts(joined, out, trust)
         return
     if folder is None:
-        raise WrongUseError("No folder was given.", hint="Add --folder DIR, or --join FILE --out FILE.")
+        raise InvalidRequestError("No folder was given.", hint="Add --folder DIR, or --join FILE --out FILE.")
     from indexer.calibration import calibrate, filed_pairs, measure
 
     plan, jobs = measure.Plan(how["edited"]), how["jobs"]
     if dry_run:
         echo_text(calibrate.describe_plan(calibrate.CalibrationInputs(folder, folder, "", "", plan, (), jobs)))
         return
-    desk = open_desk()
+    context = open_command_context()
     from registry.fingerprints.ports import get_descriptors
     from registry.log import accuracy
     from registry.matches import calibrations
 
     groups = () if how["same"] is None else calibrate.read_groups(how["same"])
-    scratch = desk.config.data_dir / "calibration"
+    scratch = context.config.data_dir / "calibration"
     name = folder.resolve().name
     description = f"The folder {name[:80]} of this installation"
-    model_file = get_descriptors(desk.services).get_serving_file(desk.config.data_dir)
+    model_file = get_descriptors(context.services).get_serving_file(context.config.data_dir)
     order = calibrate.CalibrationInputs(
         folder, scratch, f"{name[:40]}-{now():%Y-%m}", description, plan, groups, jobs, model_file
     )
     outcome = calibrate.calibrate(order, _make_progress_reporter())
     if counts is not None:
-        write_file(counts, accuracy.sign_counts(desk.services, outcome, list_photographs=not without_list))
+        write_file(counts, accuracy.sign_counts(context.services, outcome, list_photographs=not without_list))
     calibrations.activate_calibration(outcome.calibration, by=get_actor_name())
-    outcome = replace(outcome, kept=tuple(calibrate.measure_filed_pairs(filed_pairs.FiledPairs(desk.config.data_dir))))
+    outcome = replace(
+        outcome, kept=tuple(calibrate.measure_filed_pairs(filed_pairs.FiledPairs(context.config.data_dir)))
+    )
     shutil.rmtree(scratch, ignore_errors=True)  # Private: they contain a small grey copy of each photograph.
     _echo_outcome(outcome, as_json=as_json)
 
@@ -183,8 +185,8 @@ def _outcome_to_dict(outcome: "calibrate.CalibrationResult") -> dict[str, object
 def _join_counts(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, ...]) -> None:
     """Combine signed counts of several installations into one bound on false alarms."""
     if out is None:
-        raise WrongUseError("No output file was given.", hint="Add --out FILE.")
-    desk = open_desk()
+        raise InvalidRequestError("No output file was given.", hint="Add --out FILE.")
+    context = open_command_context()
     from evidence.accuracy import counts as counting
     from evidence.verdict import trust as lists
     from registry.log.local_log import get_log
@@ -198,7 +200,7 @@ def _join_counts(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, .
         else:
             sources.append(counting.Source(Digest.from_bytes(data), key, counts))
     joined = counting.join_counts(sources, now().date().isoformat())
-    write_file(out, counting.sign_statement(get_log(desk.services), joined))
+    write_file(out, counting.sign_statement(get_log(context.services), joined))
     names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # Name and key ID of the log.
     parts = [
         (name, replace(joined, sources=(single_source,)))

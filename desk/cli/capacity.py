@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from desk.cli.common.frame import format_examples, open_desk
+from desk.cli.common.frame import format_examples, open_command_context
 from desk.cli.common.options import ANY_PATH, json_option
 from desk.cli.common.show import align_columns, echo_result, format_count, format_size
 from exhibit.config.config import Config
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.configuration import load_config
 from workers.operations.capacity import (
     GIB,
@@ -70,7 +70,7 @@ def parse_whole_number(text: str) -> int:
     """Parse a whole number in the usual notations: ``10e6``, ``1_000_000``, ``100M``.
 
     Raises:
-        WrongUseError: The text is not a whole number from 0 to ``MAX_NUMBER``.
+        InvalidRequestError: The text is not a whole number from 0 to ``MAX_NUMBER``.
     """
     digits = text.strip().lower().replace("_", "").replace(",", "")
     multiplier = MULTIPLIERS.get(digits[-1:], 1)
@@ -80,7 +80,7 @@ def parse_whole_number(text: str) -> int:
             return int(number)
     except InvalidOperation:
         pass
-    raise WrongUseError(
+    raise InvalidRequestError(
         f"{text!r} is not a whole number.", hint="Enter a number from 0 to 1,000T, for example 10e6 or 100M."
     )
 
@@ -89,7 +89,7 @@ def _load_laws(config: Config) -> Mapping[str, ScalingLaw]:
     """Load the laws of this installation, or the included ones if it has no database."""
     if not (config.database_url or (config.data_dir / "postgres").exists()):
         return load_shipped_laws()
-    return load_local_laws(open_desk().services)
+    return load_local_laws(open_command_context().services)
 
 
 def plan_to_dict(forecast: CapacityPlan) -> dict[str, Any]:

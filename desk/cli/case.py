@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import DECISIONS, format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import DECISIONS, format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import AT_LEAST_1, json_option, optional_reason_option, owner_option
 from desk.cli.common.show import echo_list, echo_note, echo_text, truncate
 from desk.cli.common.wait import exit_if_unsealed, wait_for_seals
@@ -36,7 +36,7 @@ def list_cases(*, named: str | None, decision: str | None, words: str, as_json: 
 
     Get a case with its pages, evidence and history: exhibit api GET cases/N
     """
-    owner = open_desk().get_owner(named)
+    owner = open_command_context().get_owner(named)
     from desk.schemas import cases as schemas
     from registry import scoped
     from registry.cases import search
@@ -101,18 +101,18 @@ def confirm_cases(
 
     Cases already decided as not licensed are unchanged.
     """
-    desk = open_desk()
-    owner = desk.get_owner(named)
+    context = open_command_context()
+    owner = context.get_owner(named)
     from registry import models
     from registry.cases import decisions
 
     request = decisions.DecisionRequest(
-        decisions.Choice.CONFIRM,
+        decisions.DecisionChoice.CONFIRM,
         by=decisions.DEMONSTRATION_ACTOR if demonstration else by or get_actor_name(),
         reason=reason.strip(),
         undo_period=decisions.NO_DELAY if wait else decisions.UNDO_PERIOD,
     )
-    outcomes = decisions.decide_cases(desk.services, owner, numbers, request)
+    outcomes = decisions.decide_cases(context.services, owner, numbers, request)
     confirmed = [outcome.case for outcome in outcomes if outcome.case.decision == CaseDecision.CONFIRMED]
     if decided_numbers := [outcome.case.number for outcome in outcomes if outcome.done]:
         echo_text(f"Recorded as not licensed: {_format_numbers(decided_numbers)}.")
@@ -125,12 +125,12 @@ def confirm_cases(
         reason_note = " To add a note: exhibit api POST cases/N/notes" if reason else ""
         echo_note(f"Already decided as not licensed, unchanged: {_format_numbers(unchanged_numbers)}.{reason_note}")
     if wait:
-        wait_for_seals(desk, confirmed)
+        wait_for_seals(context, confirmed)
         latest_bundles = (
             models.Bundle.objects.filter(case__in=confirmed).order_by("case_id", "-number").distinct("case_id")
         )
         exit_if_unsealed(latest_bundles.select_related("case"))
-    elif not desk.has_workers:
+    elif not context.has_workers:
         echo_note(
             "No worker is running, so the evidence is not sealed yet. Start Exhibit with `exhibit up`, or add --wait."
         )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from desk.cli.common.files import read_picture, write_file
-from desk.cli.common.frame import format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import AT_LEAST_1, EXISTING_FILE, OUTPUT_FILE, json_option, owner_option
 from desk.cli.common.show import echo_fields, echo_json, echo_text
 from exhibit.digests import Digest
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.types import Decision, Verification
 
 if TYPE_CHECKING:
@@ -81,17 +81,17 @@ def compare_command(
         _compare(work, picture, drawings, as_json=as_json)
         return
     if picture is not None or case is None:
-        raise WrongUseError(
+        raise InvalidRequestError(
             "Enter either PICTURE or --case.", hint="exhibit compare WORK PICTURE, or exhibit compare WORK --case N"
         )
-    desk = open_desk()
-    owner = desk.get_owner(named)
+    context = open_command_context()
+    owner = context.get_owner(named)
     from registry import scoped
     from registry.cases import found_pictures
     from registry.log import audit_log
 
-    row, data = scoped.get_case(owner, case), read_picture(work, desk.services.limits.max_bytes)
-    copies = found_pictures.load_found_pictures(desk.services, row, Digest.from_bytes(data))
+    row, data = scoped.get_case(owner, case), read_picture(work, context.services.limits.max_bytes)
+    copies = found_pictures.load_found_pictures(context.services, row, Digest.from_bytes(data))
     audit_log.log_access(
         audit_log.EvidenceKind.CASE, audit_log.AccessKind.VIEWED, owner, by=get_actor_name(), case=case
     )

@@ -18,7 +18,7 @@ from desk.cli.common.files import (
 from desk.cli.common.frame import exit_with, format_examples
 from desk.cli.common.options import EXISTING_PATH, OUTPUT_FILE, json_option
 from desk.cli.common.show import echo_note, echo_result, format_count, track_progress
-from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError, RefusedError
 
 if TYPE_CHECKING:
     from indexer.search import fingerprint_file
@@ -48,7 +48,7 @@ def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) ->
         except RefusedError as error:
             failed.append({"file": file.name, "reason": error.reason, "sentence": str(error)})
     if len(pictures) > fingerprint_file.MAX_WORKS:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"A fingerprint file can contain at most {fingerprint_file.MAX_WORKS:,} works.",
             hint="Split the pictures into several files.",
         )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.files import create_folder, read_picture, write_file
-from desk.cli.common.frame import Desk, exit_with, format_examples, open_desk
+from desk.cli.common.frame import CommandContext, exit_with, format_examples, open_command_context
 from desk.cli.common.options import OUTPUT_FOLDER, json_option, owner_option
 from desk.cli.common.show import echo_fields, echo_json, echo_note, echo_text, format_count, format_time, track_progress
-from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, InvalidRequestError, RefusedError
 
 if TYPE_CHECKING:
     from desk.schemas import works as schemas
@@ -69,41 +69,41 @@ def identify_command(
     server does not respond.
     """
     if images.count(STANDARD_INPUT) > 1:
-        raise WrongUseError("Standard input can be read only once.", hint="Enter - only once.")
-    desk = open_desk()
-    owner = desk.get_owner(named)
-    results = [_identify_picture(desk, owner, image, out) for image in track_progress(images, "Identifying")]
+        raise InvalidRequestError("Standard input can be read only once.", hint="Enter - only once.")
+    context = open_command_context()
+    owner = context.get_owner(named)
+    results = [_identify_picture(context, owner, image, out) for image in track_progress(images, "Identifying")]
     if as_json:
         echo_json({"images": [_to_schema(result) for result in results]})
     else:
-        _echo_results(desk, results, details=details)
+        _echo_results(context, results, details=details)
     if errors := [result.error for result in results if result.error is not None]:
         exit_with(max(error.exit_code for error in errors))
     if not any(result.works for result in results):
         exit_with(ExitCode.CHECK_FAILED)
 
 
-def _identify_picture(desk: Desk, owner: "models.Owner", image: str, out: Path | None) -> _Result:
+def _identify_picture(context: CommandContext, owner: "models.Owner", image: str, out: Path | None) -> _Result:
     from registry.matches import identify
 
     try:
-        data = _read_image(desk, image)
-        identification = identify.identify_picture(desk.services, owner, data)
+        data = _read_image(context, image)
+        identification = identify.identify_picture(context.services, owner, data)
         digest, works = identification.features.digest.hex, []
         for work in identification.works:
             folder = (out or Path()) / f"{_make_folder_name(image)}-{digest[:8]}-work-{work.work.number}"
-            works.append((work, [] if out is None else _write_proofs(desk, work, data, folder)))
+            works.append((work, [] if out is None else _write_proofs(context, work, data, folder)))
     except ExhibitError as error:
         return _Result(image, error=error)
     return _Result(image, works, identification)
 
 
-def _read_image(desk: Desk, image: str) -> bytes:
+def _read_image(context: CommandContext, image: str) -> bytes:
     from registry.matches import identify
 
-    max_bytes = desk.services.limits.max_bytes
+    max_bytes = context.services.limits.max_bytes
     if image.lower().startswith(("http://", "https://")):
-        return identify.fetch_picture(desk.services, image)
+        return identify.fetch_picture(context.services, image)
     if image != STANDARD_INPUT:
         return read_picture(Path(image), max_bytes)
     data = sys.stdin.buffer.read(max_bytes + 1)
@@ -118,17 +118,17 @@ def _make_folder_name(image: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "picture"
 
 
-def _write_proofs(desk: Desk, match: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
+def _write_proofs(context: CommandContext, match: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
     """Write the drawings and proofs of a work, and return their paths."""
     from indexer.draw import draw
     from registry.matches import identify
     from registry.works import registration_proofs
 
-    pair = identify.make_pair(desk.services, match, data)
+    pair = identify.make_pair(context.services, match, data)
     files = {} if pair is None else {view.file_name: draw.draw(view, pair) for view in draw.View}
     files |= {
         f"registration/{name}": content
-        for name, content in registration_proofs.make_proof_files(desk.services, match.work).items()
+        for name, content in registration_proofs.make_proof_files(context.services, match.work).items()
     }
     for name, content in files.items():
         write_file(create_folder((folder / name).parent) / Path(name).name, content)
@@ -145,7 +145,7 @@ def _to_schema(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile"
     return schemas.IdentifiedFile.from_row(result.identification, image=result.image, works=works)
 
 
-def _echo_results(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
+def _echo_results(context: CommandContext, results: Sequence[_Result], *, details: bool) -> None:
     from indexer.search import explanation as explaining
 
     for result in results:
@@ -164,8 +164,8 @@ def _echo_results(desk: Desk, results: Sequence[_Result], *, details: bool) -> N
         if identification.features.info.incomplete:
             echo_text(f"  {explaining.TRUNCATED_FILE}")
         for match, files in result.works:
-            _echo_work(desk, result.image, match, files, details=details)
-        _echo_copies(desk, identification)
+            _echo_work(context, result.image, match, files, details=details)
+        _echo_copies(context, identification)
         _echo_statement(identification)
 
 
@@ -173,14 +173,16 @@ def _echo_statement(identification: "identify.Identification") -> None:
     """Print the statements in a file, and its unreadable metadata."""
     from desk.texts import metadata_problems, ownership
 
-    if rows := ownership.build_file_statement_rows(identification.said):
+    if rows := ownership.build_file_statement_rows(identification.file_statement):
         echo_text("  Unverified statements in the file:")
         echo_fields(*((f"    {name}", text) for name, text in rows))
-    for sentence in metadata_problems.describe_problems(identification.said.metadata.problems):
+    for sentence in metadata_problems.describe_problems(identification.file_statement.metadata.problems):
         echo_text(f"  {sentence}")
 
 
-def _echo_work(desk: Desk, image: str, match: "identify.FoundWork", files: list[str], *, details: bool) -> None:
+def _echo_work(
+    context: CommandContext, image: str, match: "identify.FoundWork", files: list[str], *, details: bool
+) -> None:
     from desk.texts import cases
     from registry.bundles import sentences
 
@@ -196,13 +198,13 @@ def _echo_work(desk: Desk, image: str, match: "identify.FoundWork", files: list[
     for remark in cases.describe_remarks(verification.reasons):
         echo_text(f"  {remark}")
     echo_fields(
-        ("  registered", format_time(work.registered_at, desk.zone)),
-        *(_list_log_fields(desk, match.log) if details else ()),
+        ("  registered", format_time(work.registered_at, context.zone)),
+        *(_list_log_fields(context, match.log) if details else ()),
         ("  written", f"{commonpath(files)} ({format_count(len(files), 'file')})" if files else ""),
     )
 
 
-def _echo_copies(desk: Desk, identification: "identify.Identification") -> None:
+def _echo_copies(context: CommandContext, identification: "identify.Identification") -> None:
     for copy in identification.copies:
         text = f"Identical to an exported copy of work {copy.work}, signed with the owner's key"
         if copy.recipient:
@@ -211,9 +213,9 @@ def _echo_copies(desk: Desk, identification: "identify.Identification") -> None:
         echo_text(f"  {text}.")
         key, made_at = (
             f"{copy.key}{', revoked' if copy.revoked else ''}",
-            format_time(copy.log.submission.time, desk.zone),
+            format_time(copy.log.submission.time, context.zone),
         )
-        echo_fields(("  key", key), ("  exported", made_at), *_list_log_fields(desk, copy.log))
+        echo_fields(("  key", key), ("  exported", made_at), *_list_log_fields(context, copy.log))
     if identification.marks:
         echo_text(
             f"  {format_count(identification.marks, 'watermark')} checked. A watermark does not show "
@@ -221,7 +223,9 @@ def _echo_copies(desk: Desk, identification: "identify.Identification") -> None:
         )
 
 
-def _list_log_fields(desk: Desk, registration: "registration_proofs.Registration | None") -> Iterator[tuple[str, str]]:
+def _list_log_fields(
+    context: CommandContext, registration: "registration_proofs.Registration | None"
+) -> Iterator[tuple[str, str]]:
     """Yield rows with the log entry of an object and its timestamps."""
     if registration is None:
         yield "  log", "no entry"
@@ -232,7 +236,7 @@ def _list_log_fields(desk: Desk, registration: "registration_proofs.Registration
     else:
         yield "  log", f"entry {registration.entry}, in the checkpoint of {registration.checkpoint.size} entries"
     for timestamp in () if registration is None else registration.witnesses:
-        status = f"existed no later than {format_time(timestamp.time, desk.zone)}" if timestamp.time else "pending"
+        status = f"existed no later than {format_time(timestamp.time, context.zone)}" if timestamp.time else "pending"
         yield (
             "  timestamp",
             f"{timestamp.name}: {status}{' (test service, no legal weight)' if timestamp.development else ''}",

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, exit_with, format_examples, open_desk
+from desk.cli.common.frame import CommandContext, exit_with, format_examples, open_command_context
 from desk.cli.common.options import json_option
 from desk.cli.common.show import echo_note, echo_result, echo_table, echo_text, format_count, format_size
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError
 
 if TYPE_CHECKING:
     from registry.matches import index_upkeep
@@ -30,11 +30,11 @@ def check_indexes(*, as_json: bool) -> None:
 
     Exits with 1 if an index is damaged.
     """
-    desk = open_desk()
+    context = open_command_context()
     from registry.matches import index_upkeep
 
-    states = index_upkeep.check_indexes(desk.services)
-    work_size = index_upkeep.measure_work_size(desk.services, states)
+    states = index_upkeep.check_indexes(context.services)
+    work_size = index_upkeep.measure_work_size(context.services, states)
     result = {"indexes": [asdict(state) for state in states], "each_work": asdict(work_size)}
     echo_result(result, lambda: _echo_states(states, work_size), as_json=as_json)
     if any(state.problems for state in states):
@@ -63,29 +63,29 @@ def rebuild_indexes(*, to: str | None, drop: bool, as_json: bool) -> None:
     Exits with 1 if entries are missing, with 3 if Milvus does not respond.
     """
     if drop and to is None:
-        raise WrongUseError("--drop requires the new location.", hint="Add --to.")
-    desk = open_desk()
+        raise InvalidRequestError("--drop requires the new location.", hint="Add --to.")
+    context = open_command_context()
     if to is not None:
-        _move_archive(desk, to, drop=drop, as_json=as_json)
+        _move_archive(context, to, drop=drop, as_json=as_json)
         return
     from registry.matches import index_upkeep
 
-    rebuilt = index_upkeep.rebuild_indexes(desk.services)
+    rebuilt = index_upkeep.rebuild_indexes(context.services)
     results = [{"collection": str(collection), "space": str(space)} for collection, space in rebuilt]
     lines = [f"Rebuilt {result['collection']} in {result['space']}." for result in results]
     echo_result({"rebuilt": results}, *lines, as_json=as_json)
 
 
-def _move_archive(desk: Desk, to: str, *, drop: bool, as_json: bool) -> None:
+def _move_archive(context: CommandContext, to: str, *, drop: bool, as_json: bool) -> None:
     from registry.matches import index_upkeep
 
     entries: dict[str, int] = {}
-    for space, stored, required in index_upkeep.move_archive(desk.services, to_milvus=to == MILVUS):
+    for space, stored, required in index_upkeep.move_archive(context.services, to_milvus=to == MILVUS):
         entries[space] = stored
         if stored < required:
             echo_note(f"{space}: {stored:,} of {required:,}")
     if drop:
-        index_upkeep.drop_archive(desk.services, from_milvus=to != MILVUS)
+        index_upkeep.drop_archive(context.services, from_milvus=to != MILVUS)
     lines = [f"{space}: {format_count(stored, 'entry', 'entries')}, complete." for space, stored in entries.items()]
     if not drop:
         lines.append(

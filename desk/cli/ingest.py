@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from desk.cli.common.frame import Desk, exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import CommandContext, exit_with, format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import AT_LEAST_1, EXISTING_PATH, json_option, owner_option
 from desk.cli.common.show import echo_note, echo_result, echo_table, echo_text, format_count, format_size, truncate
 from exhibit.config.secrets import BUCKET, get_secret_path
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError
 from exhibit.files.delimited import format_csv
 from exhibit.plain import replace_unprintable
 from exhibit.types import Json
@@ -93,14 +93,14 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
     After an interruption, run the command again. Exits with 4 if a list could not be read completely.
     """
     if not paths and not given["buckets"]:
-        raise WrongUseError("No list was given.", hint="Enter files or folders, or add --bucket URL.")
-    desk = open_desk()
+        raise InvalidRequestError("No list was given.", hint="Enter files or folders, or add --bucket URL.")
+    context = open_command_context()
     from crawler.lists import files
     from registry.crawls import forecasts, list_ingestion, planning, url_lists, watch_settings
 
-    sources = files.find_files([*paths, *(_fetch_bucket(desk, url) for url in given["buckets"])])
+    sources = files.find_files([*paths, *(_fetch_bucket(context, url) for url in given["buckets"])])
     filters = _build_filter(given)
-    owner = desk.get_owner(named)
+    owner = context.get_owner(named)
     with _catch_signals() as received_signals:
         watch = None if given["dry_run"] else url_lists.get_or_create_watch(owner, given["name"], by=get_actor_name())
         hosts = forecasts.HostForecast.from_politeness(url_lists.get_politeness(owner, given["name"]))
@@ -109,7 +109,7 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
             return bool(received_signals)
 
         ingest_options = list_ingestion.IngestOptions(
-            watch, filters, desk.services.guard, given["column"], given["kind"], is_stopping, hosts
+            watch, filters, context.services.guard, given["column"], given["kind"], is_stopping, hosts
         )
         results = _read_lists(sources, ingest_options, given["skipped"])
         archive_sources = [("warc", path) for path in sources.archives]
@@ -117,7 +117,7 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
             count_archives(archive_sources, is_stopping) if given["dry_run"] and not received_signals else []
         )
     archives_message = (
-        "" if given["dry_run"] or received_signals else _import_archives(desk, owner, given["name"], sources)
+        "" if given["dry_run"] or received_signals else _import_archives(context, owner, given["name"], sources)
     )
     skipped_files = _group_skipped_files(sources)
     values: dict[str, Json] = {
@@ -132,8 +132,8 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         echo_forecast(hosts if sources.lists else None, counted_files)
     if watch is not None:
         crawl = watch_settings.get_running_crawl(watch)
-        planning.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
-        if not desk.has_workers:
+        planning.plan_crawls(context.services, [] if crawl is None else [crawl.pk])
+        if not context.has_workers:
             echo_note(
                 f"No worker is running. Start Exhibit (exhibit up), or run: exhibit watch "
                 f"run {quote(given['name'])} --wait"
@@ -148,10 +148,10 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         exit_with(ExitCode.INCOMPLETE)
 
 
-def _fetch_bucket(desk: Desk, url: str) -> Path:
+def _fetch_bucket(context: CommandContext, url: str) -> Path:
     from crawler.lists import files
 
-    config = desk.services.config
+    config = context.services.config
     folder = files.get_download_folder(url, config.data_dir / "lists")
     for name, count in files.download_bucket(url, folder, get_secret_path(config, BUCKET)):
         echo_note(f"{name}: {format_size(count)}")
@@ -187,7 +187,7 @@ def _read_lists(
     is_terminal, last_shown = sys.stderr.isatty(), 0.0
     if skipped is not None:
         skipped.write(format_csv([("file", "reason", "address", "sentence")]))
-    for result, skipped_rows in list_ingestion.ingest(sources.lists, options):
+    for result, skipped_rows in list_ingestion.ingest_lists(sources.lists, options):
         results_by_path[result.path] = result
         is_finished = bool(result.problem or result.row.whole)
         if is_terminal or is_finished or time.monotonic() - last_shown > REPORT_SECONDS:
@@ -222,14 +222,14 @@ def _sort_by_count(skipped: Mapping[str, "url_lists.SkippedCount"]) -> list[tupl
     return sorted(skipped.items(), key=lambda entry: (-entry[1][0], entry[0]))
 
 
-def _import_archives(desk: Desk, owner: "models.Owner", name: str, sources: "files.FoundFiles") -> str:
+def _import_archives(context: CommandContext, owner: "models.Owner", name: str, sources: "files.FoundFiles") -> str:
     """Add web archives to their own watch, and return a message about it; empty if there are none."""
     from registry.crawls import planning
 
     if not sources.archives:
         return ""
     watch, crawl = planning.read_archives(
-        desk.services, owner, f"{name} archives", sources.archives, by=get_actor_name()
+        context.services, owner, f"{name} archives", sources.archives, by=get_actor_name()
     )
     return f"Web archives: {'added to' if crawl else 'already in'} the watch {watch.name}."
 

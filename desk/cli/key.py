@@ -2,11 +2,11 @@
 
 import click
 
-from desk.cli.common.frame import Desk, format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import CommandContext, format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import owner_option, reason_option
 from desk.cli.common.show import echo_text, format_count
 from exhibit.config.secrets import NEXT_MASTER_KEY, find_mounted_secret
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 USES = ("sealing", "documents")
 key_command = click.Group("key", help="Manage signing keys of owners, and the master key that encrypts them.")
@@ -34,27 +34,27 @@ def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> Non
 
     List keys: exhibit api GET keys. Revoke a key: exhibit api POST keys/KEY/revoke --field reason=TEXT
     """
-    desk = open_desk()
+    context = open_command_context()
     if master:
         if named is not None:
-            raise WrongUseError("The master key does not belong to an owner.", hint="Omit --owner.")
-        _rotate_master(desk, reason)
+            raise InvalidRequestError("The master key does not belong to an owner.", hint="Omit --owner.")
+        _rotate_master(context, reason)
         return
-    owner = desk.get_owner(named)
+    owner = context.get_owner(named)
     from registry.keys import signing_keys as keys
     from registry.keys.keys import KeyUse
 
-    key = keys.rotate(desk.services, owner, KeyUse(use), by=get_actor_name(), reason=reason)
+    key = keys.rotate_key(context.services, owner, KeyUse(use), by=get_actor_name(), reason=reason)
     echo_text(f"{owner.name} now uses the key {bytes(key.public_key).hex()[:16]}.")
     echo_text("Export the new public key for verifiers: exhibit trust FILE")
 
 
-def _rotate_master(desk: Desk, reason: str) -> None:
+def _rotate_master(context: CommandContext, reason: str) -> None:
     from registry.master_key import change_master_key
 
-    change = change_master_key(desk.services, by=get_actor_name(), reason=reason)
+    change = change_master_key(context.services, by=get_actor_name(), reason=reason)
     next_step = "Back up the folder secrets/ now."
-    if mounted_key := find_mounted_secret(desk.config, NEXT_MASTER_KEY):
+    if mounted_key := find_mounted_secret(context.config, NEXT_MASTER_KEY):
         next_step = f"Replace master_key with {mounted_key} on every machine now."
     echo_text(f"Encrypted {format_count(change.key_count, 'key')} with the new master key. {next_step}")
     if change.lost_public_keys:

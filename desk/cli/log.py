@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.frame import Desk, exit_with, format_examples, open_desk
+from desk.cli.common.frame import CommandContext, exit_with, format_examples, open_command_context
 from desk.cli.common.options import EXISTING_PATH, json_option
 from desk.cli.common.show import echo_result, echo_table, format_count
-from exhibit.errors import ExitCode, IntegrityError, WrongUseError
+from exhibit.errors import ExitCode, IntegrityError, InvalidRequestError
 from exhibit.types import Json
 
 log_command = click.Group("log", help="Verify the append-only log of registrations, crawls, decisions, seals and keys.")
@@ -39,13 +39,13 @@ def verify_log(*, files: tuple[Path, ...], as_json: bool) -> None:
 
     Exits with 1 if a check fails. State of the log: exhibit api GET /operator/log
     """
-    desk = open_desk()
+    context = open_command_context()
     if files:
-        _compare(desk, files, as_json=as_json)
+        _compare(context, files, as_json=as_json)
         return
     from registry.log import replay
 
-    result = replay.replay(desk.services)
+    result = replay.replay(context.services)
     checked = f"{format_count(result.checkpoints, 'checkpoint')}, {format_count(result.openings, 'content record')}"
     problems = [f"FAILED  {problem}" for problem in result.problems]
     summary = f"{format_count(len(result.problems), 'problem')} found." if problems else "The log is valid."
@@ -54,14 +54,14 @@ def verify_log(*, files: tuple[Path, ...], as_json: bool) -> None:
     exit_with(ExitCode.CHECK_FAILED if problems else ExitCode.DONE)
 
 
-def _compare(desk: Desk, files: Sequence[Path], *, as_json: bool) -> None:
+def _compare(context: CommandContext, files: Sequence[Path], *, as_json: bool) -> None:
     """Compare the log with bundles or checkpoints; exit with 1 if it does not continue one of them."""
     from registry.log import history
 
     try:
-        comparisons = history.compare_with_files(desk.services, files)
+        comparisons = history.compare_with_files(context.services, files)
     except IntegrityError as error:  # The file is damaged; this is no evidence against the log.
-        raise WrongUseError(error.message, hint=error.hint) from error
+        raise InvalidRequestError(error.message, hint=error.hint) from error
     checkpoints: list[dict[str, Json]] = [asdict(comparison) for comparison in comparisons]
     rows = [
         (comparison["origin"], comparison["size"], comparison["outcome"], comparison["sentence"])

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from exhibit import __version__
-from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, InvalidRequestError
 from exhibit.files.private import set_private_umask
 from exhibit.interrupts import install_interrupt_handlers
 from exhibit.machine import describe_machine_fault
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _echo_error("Interrupted.", ExitCode.INTERRUPTED)
     except click.ClickException as error:
         _explain_error(error).show()
-        return int(ExitCode.WRONG_USE)
+        return int(ExitCode.INVALID_REQUEST)
     except ExhibitError as error:
         _reraise_when_debugging()
         return _echo_error("\n".join(filter(None, (error.message, error.hint))), error.exit_code)
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     argv = sys.argv[1:] if arguments is None else arguments
     if any(remove_control_chars(text) != text and not os.path.lexists(text) for text in argv):
-        raise WrongUseError("An argument contains a control character or bytes in a wrong encoding. Remove them.")
+        raise InvalidRequestError("An argument contains a control character or bytes in a wrong encoding. Remove them.")
     try:
         code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
     except click.exceptions.NoSuchCommand as error:
@@ -184,7 +184,7 @@ def _report_unexpected_error(error: Exception) -> int:
     if fault := describe_machine_fault(error):
         return _echo_error(fault + _describe_error_file(error), ExitCode.SERVICE_MISSING)
     if name == "DataError":  # Usually an input that is too long or contains an invalid character.
-        return _echo_error(f"The database rejected a value: {lines[0] if lines else name}.", ExitCode.WRONG_USE)
+        return _echo_error(f"The database rejected a value: {lines[0] if lines else name}.", ExitCode.INVALID_REQUEST)
     sentence = f"Unexpected error: {name}{': ' + lines[0] if lines else ''}."
     return _echo_error(f"{sentence}\nSet EXHIBIT_DEBUG=true to see the traceback.", ExitCode.CHECK_FAILED)
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, confirm, exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import (
+    CommandContext,
+    confirm,
+    exit_with,
+    format_examples,
+    get_actor_name,
+    open_command_context,
+)
 from desk.cli.common.options import EXISTING_FILE, EXISTING_FOLDER, json_option, yes_option
 from desk.cli.common.show import (
     echo_fields,
@@ -20,7 +27,7 @@ from desk.cli.common.show import (
     format_time,
     select_fields,
 )
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError
 
 if TYPE_CHECKING:
     from indexer.calibration import recall
@@ -90,29 +97,29 @@ def add_model(
     is_shared = zipfile.is_zipfile(file)
     if is_shared == (card is not None):
         hint = "Add --card for an ONNX file. Omit --card for an exported ZIP, which contains its card."
-        raise WrongUseError("FILE and --card do not match.", hint=hint)
-    desk = open_desk()
+        raise InvalidRequestError("FILE and --card do not match.", hint=hint)
+    context = open_command_context()
     from registry.fingerprints import descriptor_models, shared_models
 
     remarks: tuple[str, ...] = ()
     if card is not None:
-        row = descriptor_models.add_model(desk.services, file, card, by=get_actor_name())
+        row = descriptor_models.add_model(context.services, file, card, by=get_actor_name())
     else:
         offer = shared_models.read_signed_model(file, key, allow_older=anyway)
         remarks = offer.remarks
         if not as_json:
-            _echo_card(desk, offer.card, remarks)
+            _echo_card(context, offer.card, remarks)
         if not yes:
             confirm("Add and measure this model?")
-        row = shared_models.import_signed_model(desk.services, offer, by=get_actor_name())
+        row = shared_models.import_signed_model(context.services, offer, by=get_actor_name())
     name = f"{row.name}@{row.version}"
     reason, result = "", None
     try:
-        result = _measure(desk, name, photos, works)
-    except WrongUseError as error:
+        result = _measure(context, name, photos, works)
+    except InvalidRequestError as error:
         reason = error.message
     comparison = (
-        descriptor_models.compare_with_claim(descriptor_models.get_model(desk.services, name)) if result else None
+        descriptor_models.compare_with_claim(descriptor_models.get_model(context.services, name)) if result else None
     )
     if as_json:
         output = {"name": row.name, "version": row.version, "remarks": remarks, "error": reason}
@@ -133,7 +140,9 @@ def add_model(
         exit_with(ExitCode.CHECK_FAILED)
 
 
-def _measure(desk: Desk, name: str, photos: Path | None, works: int) -> "descriptor_models.RecallComparison":
+def _measure(
+    context: CommandContext, name: str, photos: Path | None, works: int
+) -> "descriptor_models.RecallComparison":
     from registry.fingerprints import descriptor_models
 
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
@@ -141,7 +150,7 @@ def _measure(desk: Desk, name: str, photos: Path | None, works: int) -> "descrip
         def progress(done: int, total: int) -> None:
             bar.update(100 * done // total - bar.pos)
 
-        return descriptor_models.measure_model(desk.services, name, photos, works, progress)
+        return descriptor_models.measure_model(context.services, name, photos, works, progress)
 
 
 def _comparison_to_dict(measurement: "descriptor_models.RecallComparison") -> dict[str, object]:
@@ -151,14 +160,14 @@ def _comparison_to_dict(measurement: "descriptor_models.RecallComparison") -> di
     return {measurement.name: recall.recall_to_dict(measurement.recall), "beside": serving_recall}
 
 
-def _echo_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, ...]) -> None:
+def _echo_card(context: CommandContext, card: "model_files.SignedCard", remarks: tuple[str, ...]) -> None:
     model, measurement = card.network, card.measured
     claimed = measurement.mean_recall
     echo_fields(
         ("model", f"{model.name} {model.version}, {model.width} components, {format_size(card.size)}"),
         ("author", card.author),
         ("key", card.key.hex()),
-        ("created", format_time(card.made_at, desk.zone)),
+        ("created", format_time(card.made_at, context.zone)),
         *select_fields(model, "licence", "source"),
         *select_fields(card, "terms", "price"),
         ("claimed", f"R@1 {_format_fraction(claimed.first)}, R@10 {_format_fraction(claimed.few)}"),
@@ -169,13 +178,13 @@ def _echo_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, .
                 f"reference photographs"
             ),
         ),
-        ("measured", f"{format_time(measurement.at, desk.zone)}, {measurement.command}"),
+        ("measured", f"{format_time(measurement.at, context.zone)}, {measurement.command}"),
     )
     for remark in remarks:
         echo_note(remark)
 
 
-def _echo_next_step(name: str, comparison: "model_files.Comparison | None") -> None:
+def _echo_next_step(name: str, comparison: "model_files.ClaimComparison | None") -> None:
     """Print the claims of a model's card beside its measurements, and the command to use the model."""
     command = f"exhibit api POST /operator/models/{name}/use"
     if comparison is None:

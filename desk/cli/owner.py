@@ -2,7 +2,7 @@
 
 import click
 
-from desk.cli.common.frame import format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import json_option
 from desk.cli.common.show import echo_result
 
@@ -27,7 +27,7 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
 
     To list all owners with their numbers of works, watches, members and open cases: exhibit api GET /owners
     """
-    open_desk()
+    open_command_context()
     from desk.schemas import owners as schemas
     from registry.members import accounts
 

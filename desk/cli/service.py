@@ -13,7 +13,7 @@ from desk.cli.common.files import create_folder, write_file
 from desk.cli.common.frame import format_examples
 from desk.cli.common.show import echo_text
 from exhibit.config.config import FILE_NAME, Config
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from registry.configuration import load_config
 
 CHECKOUT = Path(exhibit.__file__).parents[1]
@@ -74,7 +74,7 @@ def _install(run_as: str | None) -> None:
 def _remove() -> None:
     path = _get_unit_path()
     if not path.exists():
-        raise WrongUseError(f"The service is not installed: {path} does not exist.", hint="Nothing was changed.")
+        raise InvalidRequestError(f"The service is not installed: {path} does not exist.", hint="Nothing was changed.")
     _run_systemctl("disable", "--now", UNIT_NAME)
     path.unlink()
     _run_systemctl("daemon-reload")
@@ -85,18 +85,19 @@ def _check_settings(config: Config) -> None:
     """Check that the service can start with the same settings.
 
     Raises:
-        WrongUseError: Exhibit is already running, or environment variables contain settings that the service lacks.
+        InvalidRequestError: Exhibit is already running, or environment variables contain settings that the service
+        lacks.
     """
     from workers.tasks import supervisor
 
     # Check only an existing lock: one created by root here could not be acquired by the service's user.
     lock = config.data_dir / "locks" / "supervisor.lock"
     if lock.exists() and (running := supervisor.read_running_status(config)) is not None:
-        raise WrongUseError(f"Exhibit is already running: {running.address}", hint="Stop it first: exhibit down")
+        raise InvalidRequestError(f"Exhibit is already running: {running.address}", hint="Stop it first: exhibit down")
     variables = {name for name in os.environ if name.startswith("EXHIBIT_")} | {"DATABASE_URL", "REDIS_URL"}
     if lost_variables := sorted(name for name in variables - {"EXHIBIT_DATA"} if os.environ.get(name)):
         hint = f"Move them to {config.data_dir / FILE_NAME} and unset them."
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"The service cannot read these environment variables: {', '.join(lost_variables)}.", hint=hint
         )
 
@@ -106,7 +107,7 @@ def _build_unit(run_as: str | None) -> str:
     config = load_config()
     root = os.geteuid() == 0
     if run_as is not None and not root:
-        raise WrongUseError("Only root can choose another user.", hint="Omit --run-as, or use sudo.")
+        raise InvalidRequestError("Only root can choose another user.", hint="Omit --run-as, or use sudo.")
     return UNIT_TEMPLATE.format(
         documentation=_escape(str(CHECKOUT / "docs" / "how-to" / "operate" / "run-as-a-service.md")).replace(
             " ", "%%20"
@@ -123,13 +124,13 @@ def _build_user_lines(data: Path, user: str) -> str:
     """Build the lines of the unit file that set the user.
 
     Raises:
-        WrongUseError: The data folder belongs to another user.
+        InvalidRequestError: The data folder belongs to another user.
     """
     if data == SYSTEM_DATA_FOLDER:
         return f"User={user}\nStateDirectory={data.name}\nStateDirectoryMode=0700\n"
     if data.exists() and data.stat().st_uid != pwd.getpwnam(user).pw_uid:
         hint = f"Change its owner (chown -R {user}: {data}), or choose another user."
-        raise WrongUseError(f"{data} does not belong to {user}.", hint=hint)
+        raise InvalidRequestError(f"{data} does not belong to {user}.", hint=hint)
     return f"User={user}\n"
 
 
@@ -137,13 +138,13 @@ def _find_user(name: str | None) -> str:
     """Return the user of the service: the given one, or the owner of the checkout.
 
     Raises:
-        WrongUseError: There is no such user.
+        InvalidRequestError: There is no such user.
     """
     try:
         return pwd.getpwnam(name).pw_name if name else pwd.getpwuid(CHECKOUT.stat().st_uid).pw_name
     except KeyError as error:
         hint = "Create the user: useradd --system --create-home exhibit"
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"There is no user {name}." if name else "The owner of this checkout does not exist as a user.", hint=hint
         ) from error
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from desk.cli.common.frame import are_workers_running, exit_with, format_examples, open_desk
+from desk.cli.common.frame import are_workers_running, exit_with, format_examples, open_command_context
 from desk.cli.common.options import json_option
 from desk.cli.common.show import echo_fields, echo_result, echo_table, echo_text, format_count, format_time
 from exhibit.clock import format_rfc3339, parse_rfc3339
@@ -43,7 +43,7 @@ def status_command(*, as_json: bool) -> None:
     status, disk = supervisor.read_running_status(config), checks.check_disk(config)
     has_servers = bool(config.database_url and config.redis_url)
     is_running = fault is None and (status is not None or has_servers)
-    is_database_silent = is_running and not postgres.database_answers(config)
+    is_database_silent = is_running and not postgres.is_database_responding(config)
     # Check Redis first, because opening the session would wait for a stopped Redis.
     is_redis_silent = is_running and not redis.is_redis_responding(config)
     work, outage = (
@@ -89,15 +89,15 @@ def _read_work_or_outage() -> tuple[dict[str, Any], str]:
 
 def _read_work() -> dict[str, Any]:
     """Return the jobs by step, their obstacles, the progress of background jobs, and the reason why signing stopped."""
-    desk = open_desk()
+    context = open_command_context()
     from registry.log.local_log import get_log
     from workers.operations import background, backlog
 
     return {
         "waiting": backlog.count_rows_by_step(),
         "held_up": backlog.find_held_up_reasons(),
-        "background": [asdict(activity) for activity in background.list_unfinished(desk.services)],
-        "log_stopped": get_log(desk.services).describe_signing_stop(),
+        "background": [asdict(activity) for activity in background.list_unfinished_work(context.services)],
+        "log_stopped": get_log(context.services).describe_signing_stop(),
     }
 
 

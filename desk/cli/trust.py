@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from desk.cli.common.files import read_required_file, write_file
-from desk.cli.common.frame import format_examples, open_desk
+from desk.cli.common.frame import format_examples, open_command_context
 from desk.cli.common.options import OUTPUT_FILE
 from desk.cli.common.show import echo_text
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 
 if TYPE_CHECKING:
     from evidence.verdict import trust as lists
@@ -55,13 +55,13 @@ def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qua
     from evidence.verdict import trust as lists
 
     required = lists.Requirements(witnesses=witnesses, cosigners=cosigners)
-    trust = replace(build_own_trust(open_desk().services, label), requires=required)
+    trust = replace(build_own_trust(open_command_context().services, label), requires=required)
     if qualified is not None:
         trust = mark_qualified_certificates(trust, qualified)
     try:
         content = lists.Trust.from_json(trust.to_json(), what="The list").to_json()
     except codec.FormatError as error:
-        raise WrongUseError(error.message, hint="Check --timestamps, --cosigners and --qualified.") from error
+        raise InvalidRequestError(error.message, hint="Check --timestamps, --cosigners and --qualified.") from error
     write_file(file, content)
     echo_text(f"Trust list written to {file}. Deliver it separately from the bundles.")
 
@@ -70,7 +70,7 @@ def build_own_trust(services: "Services", label: str) -> "lists.Trust":
     """Build the trust list with this installation's keys and the root certificates that it configured.
 
     Raises:
-        WrongUseError: The root certificates cannot be read.
+        InvalidRequestError: The root certificates cannot be read.
     """
     from evidence import anchors
     from evidence.verdict import trust as lists
@@ -108,7 +108,7 @@ def mark_qualified_certificates(trust: "lists.Trust", path: Path) -> "lists.Trus
         The trust list with the qualified certificates of each authority.
 
     Raises:
-        WrongUseError: The file cannot be read, or contains no certificates.
+        InvalidRequestError: The file cannot be read, or contains no certificates.
     """
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -118,7 +118,7 @@ def mark_qualified_certificates(trust: "lists.Trust", path: Path) -> "lists.Trus
     try:
         certificates = stamps.load_certificates([read_required_file(path, lists.MAX_TRUST_BYTES)])
     except IntegrityError as error:
-        raise WrongUseError(f"{path} contains no readable certificates.") from error
+        raise InvalidRequestError(f"{path} contains no readable certificates.") from error
     results = [
         replace(
             authority,

@@ -5,10 +5,10 @@ import sys
 
 import click
 
-from desk.cli.common.frame import format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import owner_option
 from desk.cli.common.show import echo_text
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 ROLES = ("owner", "reviewer", "viewer")
 user_command = click.Group("user", help="Manage users who can sign in to the web interface.")
@@ -35,7 +35,7 @@ def add_user(*, email: str, named: str | None, role: str | None, generate: bool)
 
     Reset the password of an account: exhibit api POST /operator/passwords --field email=EMAIL
     """
-    owner = open_desk().get_owner(named)
+    owner = open_command_context().get_owner(named)
     from registry.members import accounts
 
     if role is None and (membership := owner.memberships.filter(user__email__iexact=email).first()) is not None:
@@ -54,7 +54,7 @@ def _get_password(*, generate: bool) -> str:
     if generate:
         return secrets.token_urlsafe(12)
     if not sys.stdin.isatty():
-        raise WrongUseError(
+        raise InvalidRequestError(
             "A new account requires a password.", hint="Run the command in a terminal, or add --generate-password."
         )
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)

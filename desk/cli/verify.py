@@ -13,7 +13,7 @@ from desk.cli.common.files import write_file
 from desk.cli.common.frame import exit_with, format_examples
 from desk.cli.common.options import ANY_PATH, OUTPUT_FILE, json_option
 from desk.cli.common.show import echo_json, echo_text, track_progress
-from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, InvalidRequestError
 
 if TYPE_CHECKING:
     from evidence.verdict import result as verdicts, trust as lists
@@ -81,7 +81,7 @@ def verify_command(
         write_file(html, page.build_page(trust_list))
         echo_text(f"Verification page written to {html}. Deliver it separately from the bundles.")
     elif not bundles:
-        raise WrongUseError("No bundle was given.", hint="Enter ZIP files or folders, or add --html FILE.")
+        raise InvalidRequestError("No bundle was given.", hint="Enter ZIP files or folders, or add --html FILE.")
     if not bundles:
         return
     sources = packages.find_bundles_at(bundles)
@@ -110,7 +110,7 @@ def _apply_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int |
     """Return the trust list with the required numbers of timestamp services and cosigners from the options.
 
     Raises:
-        WrongUseError: The list contains fewer services than required.
+        InvalidRequestError: The list contains fewer services than required.
     """
     from evidence.formats import codec
     from evidence.verdict import trust as lists
@@ -125,7 +125,9 @@ def _apply_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int |
     try:
         return lists.Trust.from_json(adjusted.to_json(), what="Your minimum")
     except codec.FormatError as error:
-        raise WrongUseError(error.message, hint="Add --trust with a list that contains enough services.") from error
+        raise InvalidRequestError(
+            error.message, hint="Add --trust with a list that contains enough services."
+        ) from error
 
 
 def _verify_all(
@@ -143,16 +145,20 @@ def _make_verifier(trust: "lists.Trust") -> "verifiers.Verifier":
     from evidence.verify import verifier as verifiers
     from registry.bundles import verifier_drawings
 
-    return verifiers.Verifier(trust, verifier_drawings.VERIFIER_FUNCTIONS)
+    return verifiers.Verifier(trust, verifier_drawings.CONTENT_GENERATORS)
 
 
 def _verify_bundle(
-    verifier: "verifiers.Verifier", place: "packages.BundleLocation | packages.RefusedPath"
+    verifier: "verifiers.Verifier", location: "packages.BundleLocation | packages.RefusedPath"
 ) -> "verdicts.Verdict | ExhibitError":
     from evidence.verify import packages
 
     try:
-        return place.error if isinstance(place, packages.RefusedPath) else packages.verify_location(verifier, place)
+        return (
+            location.error
+            if isinstance(location, packages.RefusedPath)
+            else packages.verify_location(verifier, location)
+        )
     except ExhibitError as error:
         return error
 

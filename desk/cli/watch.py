@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli import watch_options as options
-from desk.cli.common.frame import Desk, check_crawling_allowed, exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import (
+    CommandContext,
+    check_crawling_allowed,
+    exit_with,
+    format_examples,
+    get_actor_name,
+    open_command_context,
+)
 from desk.cli.common.options import json_option, owner_option
 from desk.cli.common.show import echo_json, echo_json_and_exit, echo_note, echo_text, format_count, format_time
 from desk.cli.common.wait import wait_until
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError
 from exhibit.types import Json
 
 if TYPE_CHECKING:
@@ -79,8 +86,8 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     archives = given["archives"]
     if not sources and not search_names and not archives:
         hint = "Add --site, --sitemap, --feed, --list, --folder, --warc, --search or --archive."
-        raise WrongUseError("A watch requires a source.", hint=hint)
-    desk = open_desk()
+        raise InvalidRequestError("A watch requires a source.", hint=hint)
+    context = open_command_context()
     from desk.schemas import watches as schemas
     from desk.texts import schedules
     from registry.crawls import archive_captures, search_keys, watches
@@ -88,9 +95,9 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     settings = {"budget": options.parse_budget(given), **options.parse_subjects(given)}
     domains = archive_captures.build_subjects(given["domains"], given["since"], given["until"])
     if given["dry_run"]:
-        _echo_estimates(desk, sources, given, domains)
+        _echo_estimates(context, sources, given, domains)
     if search_names:
-        estimates = search_keys.estimate_costs(desk.services, desk.get_owner(named), search_names, **settings)
+        estimates = search_keys.estimate_costs(context.services, context.get_owner(named), search_names, **settings)
         for line in schedules.describe_costs(estimates, settings["budget"]):
             (echo_text if given["dry_run"] else echo_note)(line)
     if given["dry_run"]:
@@ -104,26 +111,26 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     }
     is_own_site = bool(given["own"])
     watch = watches.set_up_watch(
-        desk.services, desk.get_owner(named), name, sources, own=is_own_site, by=get_actor_name(), **settings
+        context.services, context.get_owner(named), name, sources, own=is_own_site, by=get_actor_name(), **settings
     )
     echo_json_and_exit(schemas.Watch.from_row(watch), is_requested=as_json)
-    first_run = format_time(watch.next_run_at, desk.zone)
+    first_run = format_time(watch.next_run_at, context.zone)
     echo_text(f"Added watch {watch.number}, {watch.name}. First run: {first_run}.")
-    echo_text(f"Run it now: exhibit watch run {quote(watch.name)}" + ("" if desk.has_workers else " --wait"))
+    echo_text(f"Run it now: exhibit watch run {quote(watch.name)}" + ("" if context.has_workers else " --wait"))
     if is_own_site:
         echo_text(f"List proposed works: {PROPOSAL_COMMANDS}")
-    _echo_missing_keys(desk, watch)
-    if not desk.config.contact and not desk.config.allowed_networks:
+    _echo_missing_keys(context, watch)
+    if not context.config.contact and not context.config.allowed_networks:
         echo_note("Site owners cannot contact you. Set EXHIBIT_CONTACT before you crawl the public web.")
 
 
 def _echo_estimates(
-    desk: Desk, sources: Sequence[tuple[str, str]], settings: Mapping[str, Json], domains: "Subjects"
+    context: CommandContext, sources: Sequence[tuple[str, str]], settings: Mapping[str, Json], domains: "Subjects"
 ) -> None:
     """Print the content of lists, files and archives.
 
     Raises:
-        WrongUseError: The sources cannot be estimated without visiting them.
+        InvalidRequestError: The sources cannot be estimated without visiting them.
     """
     from desk.cli.ingest import count_archives, echo_forecast
     from desk.texts import schedules
@@ -133,13 +140,13 @@ def _echo_estimates(
     files = [(kind, Path(address)) for kind, address in sources if kind in watch_settings.FILE_KINDS]
     if not (settings["searches_asked"] or settings["archives"] or listed_urls or files):
         hint = "--dry-run works with --search, --archive, --list, --folder and --warc."
-        raise WrongUseError("The size of a site is unknown before its first crawl.", hint=hint)
+        raise InvalidRequestError("The size of a site is unknown before its first crawl.", hint=hint)
     hosts = forecasts.HostForecast.from_politeness(options.parse_politeness(settings))
     hosts.add(listed_urls)
     echo_forecast(hosts if listed_urls else None, count_archives(files, lambda: False))
     if settings["archives"]:
         estimates = archive_captures.estimate_runs(
-            desk.services, settings["archives"], options.parse_budget(settings), domains
+            context.services, settings["archives"], options.parse_budget(settings), domains
         )
         for line in schedules.describe_captures(estimates):
             echo_text(line)
@@ -173,30 +180,32 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
     archive could not be read completely, or if a search service lacks a valid key or your consent to receive copies
     of works.
     """
-    desk = open_desk()
-    owner = desk.get_owner(named)
+    context = open_command_context()
+    owner = context.get_owner(named)
     from registry import scoped
     from registry.crawls import planning, revisits, watch_settings
 
     watch = scoped.get_watch(owner, name)
-    if watch.paused and not revisits.is_past(watch):
+    if watch.paused and not revisits.is_revisit_watch(watch):
         hint = f"Resume it first: exhibit api POST watches/{watch.number}/resume"
-        raise WrongUseError(f"The watch {name} is paused.", hint=hint)
+        raise InvalidRequestError(f"The watch {name} is paused.", hint=hint)
     running_crawl = watch_settings.get_running_crawl(watch)
-    check_crawling_allowed(desk.config)
-    crawl = planning.start_now(desk.services, watch, everything=everything)
+    check_crawling_allowed(context.config)
+    crawl = planning.start_crawl_now(context.services, watch, everything=everything)
     if is_already_running := running_crawl == crawl:
         next_crawl_note = " The next crawl requests all pages." if everything else ""
         echo_note(f"Crawl {crawl.number} of {name} is already in progress.{next_crawl_note}")
     if wait:
-        _wait_for(desk, crawl)
+        _wait_for(context, crawl)
         crawl.refresh_from_db()
-    _echo_crawl(desk, crawl, is_already_running=is_already_running, wait=wait, as_json=as_json)
+    _echo_crawl(context, crawl, is_already_running=is_already_running, wait=wait, as_json=as_json)
     if _is_incomplete(crawl):
         exit_with(ExitCode.INCOMPLETE)
 
 
-def _echo_crawl(desk: Desk, crawl: "models.Crawl", *, is_already_running: bool, wait: bool, as_json: bool) -> None:
+def _echo_crawl(
+    context: CommandContext, crawl: "models.Crawl", *, is_already_running: bool, wait: bool, as_json: bool
+) -> None:
     """Print that a crawl has started, or with ``wait`` its result."""
     from desk.schemas import watches as schemas
     from registry import scoped
@@ -229,8 +238,8 @@ def _echo_crawl(desk: Desk, crawl: "models.Crawl", *, is_already_running: bool, 
     else:
         if not is_already_running:
             echo_text(f"Crawl {crawl.number} of {watch.name} has started.")
-        _echo_missing_keys(desk, watch)
-        if not desk.has_workers:
+        _echo_missing_keys(context, watch)
+        if not context.has_workers:
             echo_note("No worker is running, so the crawl is waiting. Start Exhibit with `exhibit up`, or add --wait.")
 
 
@@ -247,7 +256,7 @@ def _echo_proposals(watch: "models.Watch") -> None:
         echo_text(f"{format_count(count, 'picture')} proposed as works. List them: {PROPOSAL_COMMANDS}")
 
 
-def _echo_missing_keys(desk: Desk, watch: "models.Watch") -> None:
+def _echo_missing_keys(context: CommandContext, watch: "models.Watch") -> None:
     """Print the searches that cannot be used, with the commands that make them available."""
     from registry.crawls import search_keys, search_services, watch_settings
 
@@ -255,9 +264,9 @@ def _echo_missing_keys(desk: Desk, watch: "models.Watch") -> None:
         "no-key": "No key is stored for {}",
         "no-consent": "You have not consented to sending copies of works to {}",
     }
-    services = search_services.load_services(desk.config)
+    services = search_services.load_services(context.config)
     for name in [name for kind, name in watch_settings.list_sources(watch) if kind == SEARCH and name in services]:
-        if obstacle := search_keys.get_obstacle(desk.services, watch.owner, name, services[name]):
+        if obstacle := search_keys.get_obstacle(context.services, watch.owner, name, services[name]):
             echo_note(
                 f"{reasons[obstacle].format(name)}, so the search is not used. To enable it: exhibit api PUT "
                 f"searches/{name}/{REMEDIES[obstacle]}"
@@ -339,7 +348,7 @@ def _echo_searches(crawl: "models.Crawl") -> None:
         echo_text(costs)
 
 
-def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
+def _wait_for(context: CommandContext, crawl: "models.Crawl") -> None:
     """Wait until a crawl has finished and the pictures that it saw are matched."""
     from registry import models
     from registry.crawls import crawling
@@ -358,4 +367,4 @@ def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
         total = visited + remaining + models.Picture.objects.filter(sightings__crawl=crawl).distinct().count()
         return total - remaining - count_unmatched(), total
 
-    wait_until(desk, is_done, label=f"Crawling {crawl.watch.name}", count_progress=count_progress)
+    wait_until(context, is_done, label=f"Crawling {crawl.watch.name}", count_progress=count_progress)

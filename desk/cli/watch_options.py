@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.common.options import AT_LEAST_1, EXISTING_FILE, EXISTING_FOLDER, combine_options
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from registry.crawls import schedules
@@ -134,13 +134,15 @@ def parse_works(options: Mapping[str, Any]) -> list[int] | None:
     """Parse the numbers of works; an empty list means all works. Return None if the option is missing.
 
     Raises:
-        WrongUseError: The option is invalid.
+        InvalidRequestError: The option is invalid.
     """
     text = options["works"]
     if text is None or text == "all":
         return text and []
     if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
-        raise WrongUseError(f"{text!r} is not a list of work numbers.", hint="Enter numbers such as 3,7,12, or all.")
+        raise InvalidRequestError(
+            f"{text!r} is not a list of work numbers.", hint="Enter numbers such as 3,7,12, or all."
+        )
     return [int(number) for number in text.split(",")]
 
 
@@ -148,7 +150,7 @@ def parse_time_of_day(options: Mapping[str, Any]) -> "schedules.TimeOfDay | None
     """Parse the time of day of crawls; None if the option is missing.
 
     Raises:
-        WrongUseError: The option is invalid.
+        InvalidRequestError: The option is invalid.
     """
     from registry.crawls import schedules
 
@@ -167,14 +169,14 @@ def parse_sources(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the kind and the URL or path of each source.
 
     Raises:
-        WrongUseError: A list is empty or cannot be read.
+        InvalidRequestError: A list is empty or cannot be read.
     """
     for kind in ("site", "sitemap", "feed"):
         yield from ((kind, address) for address in options[kind])
     for file in options["lists"]:
         addresses = _read_lines(file)
         if not addresses:
-            raise WrongUseError(f"{file.name} contains no URL.", hint="Write one page URL per line.")
+            raise InvalidRequestError(f"{file.name} contains no URL.", hint="Write one page URL per line.")
         yield from (("list", address) for address in addresses)
     for kind in ("folder", "warc"):
         yield from ((kind, str(path.resolve())) for path in options[kind])
@@ -185,9 +187,9 @@ def _read_lines(file: Path) -> list[str]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUseError(f"{file.name} is not a UTF-8 text file.") from error
+        raise InvalidRequestError(f"{file.name} is not a UTF-8 text file.") from error
     if len(lines) > MAX_LISTED:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{file.name} has more than {MAX_LISTED:,} lines.",
             hint="Import it instead: exhibit ingest",
         )

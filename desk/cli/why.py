@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.files import read_picture
-from desk.cli.common.frame import exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import exit_with, format_examples, get_actor_name, open_command_context
 from desk.cli.common.options import EXISTING_FILE, json_option, owner_option
 from desk.cli.common.show import echo_fields, echo_note, echo_result, echo_table, echo_text
 from desk.cli.compare import MAX_BYTES, measure_file
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError
 from exhibit.types import Decision, Json
 from registry.configuration import load_config
 
@@ -58,19 +58,25 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
                 by=get_actor_name(),
             )
     elif original.isdecimal():
-        desk = open_desk()
+        context = open_command_context()
         from registry import scoped
         from registry.matches import explanations
 
-        work = scoped.get_work(desk.get_owner(named), int(original))
-        explanation = explanations.explain_search(desk.services, work, data)
+        work = scoped.get_work(context.get_owner(named), int(original))
+        explanation = explanations.explain_search(context.services, work, data)
         preceding_works = explanations.list_preceding_works(work, explanation)
         if keep is not None:
             explanations.store_pair(
-                desk.services, work, explanation, data, filed_pairs.Judgement(keep), name=copy.name, by=get_actor_name()
+                context.services,
+                work,
+                explanation,
+                data,
+                filed_pairs.Judgement(keep),
+                name=copy.name,
+                by=get_actor_name(),
             )
     else:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{original} is neither a file nor a work number.", hint="List works: exhibit api GET works"
         )
     echo_result(

@@ -15,7 +15,14 @@ from desk.cli.common.files import (
     read_picture,
     skipped_to_json,
 )
-from desk.cli.common.frame import Desk, describe_full_disk, exit_with, format_examples, get_actor_name, open_desk
+from desk.cli.common.frame import (
+    CommandContext,
+    describe_full_disk,
+    exit_with,
+    format_examples,
+    get_actor_name,
+    open_command_context,
+)
 from desk.cli.common.options import EXISTING_FILE, EXISTING_PATH, json_option, owner_option
 from desk.cli.common.show import echo_note, echo_result, echo_text, format_count, track_progress
 from desk.cli.common.tables import (
@@ -26,7 +33,7 @@ from desk.cli.common.tables import (
     parse_column_options,
     table_options,
 )
-from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError, RefusedError
 from exhibit.types import DeclaredWork
 
 if TYPE_CHECKING:
@@ -89,14 +96,16 @@ def add_works(
     files, skipped_files = find_pictures(paths), find_skipped_files(paths)
     if not files:
         skipped_text = f" {describe_skipped_files(skipped_files)}" if skipped_files else ""
-        raise WrongUseError(f"No pictures found.{skipped_text}", hint="Enter picture files, or folders with pictures.")
-    desk = open_desk()
+        raise InvalidRequestError(
+            f"No pictures found.{skipped_text}", hint="Enter picture files, or folders with pictures."
+        )
+    context = open_command_context()
     from registry.models import ColumnMapping
     from registry.works import registration, work_tables
 
-    if hint := describe_full_disk(desk.config):
+    if hint := describe_full_disk(context.config):
         raise RefusedError("The disk is full.", reason="disk", hint=hint)
-    owner = desk.get_owner(named)
+    owner = context.get_owner(named)
     columns = parse_column_options(owner, ColumnMapping.Kind.WORKS, named_columns)
     table: work_tables.WorksTable | None = None
     if csv_file is not None:
@@ -108,7 +117,7 @@ def add_works(
     declarations: Mapping[str, DeclaredWork] = table or {}
     registrations: list[tuple[str, registration.RegistrationResult]] = []
     failures: list[dict[str, Any]] = []
-    for name, result in _register_files(desk, owner, files, declarations, metadata=metadata):
+    for name, result in _register_files(context, owner, files, declarations, metadata=metadata):
         if isinstance(result, RefusedError):
             failures.append({"file": name, "reason": result.reason, "sentence": str(result)})
         else:
@@ -133,7 +142,7 @@ def add_works(
 
 
 def _register_files(
-    desk: Desk,
+    context: CommandContext,
     owner: "models.Owner",
     files: Sequence[InputFile],
     declarations: "Mapping[str, DeclaredWork]",
@@ -152,16 +161,16 @@ def _register_files(
             yield file.name, error
         else:
             yield from fingerprint_registration.register_stated_pictures(
-                desk.services, owner, track_progress(fingerprints, "Registering"), declarations
+                context.services, owner, track_progress(fingerprints, "Registering"), declarations
             )
     files = [file for file in files if file not in fingerprint_files]
-    with prefetch.measure_ahead(desk.config, [file.path for file in files]) as wait_for_measurement:
+    with prefetch.prefetch_features(context.config, [file.path for file in files]) as wait_for_measurement:
         for file in track_progress(files, "Registering"):
             wait_for_measurement()
             try:
-                data = read_picture(file.path, desk.services.limits.max_bytes)
+                data = read_picture(file.path, context.services.limits.max_bytes)
                 new_work = _build_new_work(file, declarations, metadata=metadata)
-                yield file.name, registration.register_work(desk.services, owner, data, new_work)
+                yield file.name, registration.register_work(context.services, owner, data, new_work)
             except RefusedError as error:
                 yield file.name, error
 

@@ -20,7 +20,7 @@ from evidence.facts.case import ElsewhereFacts
 from exhibit.periods import get_earliest_time, get_latest_time
 from exhibit.types import Decision, SourceStatementKind
 from registry import models
-from registry.bundles.facts import QUESTIONS_PREFETCH, list_third_party_statements
+from registry.bundles.facts import ARCHIVE_LOOKUPS_PREFETCH, list_third_party_statements
 from registry.bundles.sentences import FINGERPRINTS_ONLY
 from registry.cases import recaptures
 from registry.cases.history import render_english
@@ -342,7 +342,7 @@ class ThirdPartyStatement(ResponseBody):
     @classmethod
     def from_case(cls, row: models.Case) -> list[Self]:
         """Return the statements about a case's pages."""
-        prefetch_related_objects([row], QUESTIONS_PREFETCH)
+        prefetch_related_objects([row], ARCHIVE_LOOKUPS_PREFETCH)
         return [
             cls._from_facts(page.first, facts)
             for number, page in enumerate(group_by_place(list_case_sightings(row, for_sealing=False)), 1)

@@ -12,7 +12,7 @@ from registry import models
 from registry.notices.checker import list_gap_sentences
 from registry.notices.claim_check import ClaimCheckRow, check_cases, list_unanswered_sentences, list_unread_sentences
 from registry.notices.contents import build_items, build_letter
-from registry.notices.mail import is_in_doubt
+from registry.notices.mail import has_uncertain_delivery
 from registry.notices.notices import UNSENT_STATES
 from registry.notices.refuted_takedowns import list_refuting_visits
 from registry.notices.signing import TEXT_NAME, load_file
@@ -199,7 +199,7 @@ class NoticeMail(ResponseBody):
 
     @staticmethod
     def resolve_may_have_been_sent(row: models.NoticeMail) -> bool:
-        return is_in_doubt(row)
+        return has_uncertain_delivery(row)
 
 
 class NoticeDetails(NoticeSummary):

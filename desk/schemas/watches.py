@@ -94,7 +94,7 @@ class Crawl(ResponseBody):
                 "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
                 "pictures_waiting": uncompared.get(row.pk, 0),
                 "pages_with_scripts": unrun_scripts[row.pk],
-                "hosts_waiting": crawling.list_resting_hosts(row),
+                "hosts_waiting": crawling.list_paused_hosts(row),
             }
             for row in rows
         ]

@@ -11,7 +11,7 @@ from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from evidence.documents.phrases import load_phrases
 from exhibit.comparison.calibration import FalseAlarmBound
-from exhibit.comparison.derived import DERIVED_REASON, compute_grade
+from exhibit.comparison.derived import DERIVED_REASON, grade_survival_map
 from exhibit.digests import Digest
 from exhibit.network.addresses import is_confusable, remove_scheme, to_unicode_host
 from exhibit.types import CaseDecision, Decision, Verification
@@ -97,7 +97,7 @@ def describe_sightings(case: Case, first_seen: datetime | None) -> str:
     }
 
 
-def mailed(case: Case, first: datetime | None) -> list[str]:
+def describe_case_for_email(case: Case, first: datetime | None) -> list[str]:
     """Return the lines about a case in an email: certainty, overlap with the work, page and date, false alarm rate."""
     if case.shown is None:
         return [describe_sightings(case, first)]
@@ -114,7 +114,7 @@ def describe_overlap(match: Match | Verification) -> str:
     """Describe the fraction of the work that the found picture shows, and whether it is mirrored or rotated."""
     if DERIVED_REASON in match.reasons:
         return _("How much of your picture is preserved: grade %(grade)s of 5.") % {
-            "grade": compute_grade(match.survival)
+            "grade": grade_survival_map(match.survival)
         }
     if match.transform is None:
         fingerprints_only = FINGERPRINTS_ONLY in match.reasons

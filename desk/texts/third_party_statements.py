@@ -17,7 +17,7 @@ def describe_statements(facts: Sequence[ElsewhereFacts]) -> list[tuple[str, str]
 
 def get_unverified_note() -> str:
     """Return a note that names the sources of these statements and says that they were not verified."""
-    return _load_wording().say("elsewhere.unchecked")
+    return _load_wording().render("elsewhere.unchecked")
 
 
 def _load_wording() -> Wording:

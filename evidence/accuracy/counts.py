@@ -19,7 +19,7 @@ from evidence.log.notes import parse_verifier_key
 from exhibit.comparison.calibration import FalseAlarmBound
 from exhibit.digests import Digest
 from exhibit.entries import encode_canonical
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.types import Count, Decision, Number
 
 SAME_PICTURE_DISTANCE = 40  # maximum distance, of 256 bits, between perceptual hashes of two files of one photograph
@@ -109,17 +109,17 @@ def join_counts(sources: Sequence[Source], date: str) -> JoinedCounts:
         date: Date of the joined counts, ISO 8601.
 
     Raises:
-        WrongUseError: A file is listed twice, the files have different versions, or no photographs remain.
+        InvalidRequestError: A file is listed twice, the files have different versions, or no photographs remain.
     """
     if len({source.digest for source in sources}) < len(sources):
-        raise WrongUseError("Two of the files contain the same counts.", hint="Enter each file only once.")
+        raise InvalidRequestError("Two of the files contain the same counts.", hint="Enter each file only once.")
     versions = sorted({f"{source.stated.pipeline} with {source.stated.network}" for source in sources})
     if len(versions) > 1:
         sentence = f"They were measured with {' and '.join(versions)}, which cannot be combined."
-        raise WrongUseError(sentence, hint="Combine the files of each version separately.")
+        raise InvalidRequestError(sentence, hint="Combine the files of each version separately.")
     if not any(source.stated.pictures for source in sources):
         hint = "At least one file must contain a list of its photographs and be signed with a trusted key."
-        raise WrongUseError("No photographs are left to count.", hint=hint)
+        raise InvalidRequestError("No photographs are left to count.", hint=hint)
     sorted_sources = sorted(sources, key=lambda source: source.digest)
     # Of each counted photograph
     source_digests, failed_decisions, hashes = (
@@ -186,7 +186,7 @@ def read_signed_statement(kind: type[T], data: bytes, *, file_label: str) -> tup
         The statement and the key that signed it.
 
     Raises:
-        WrongUseError: The file does not contain a statement of this class.
+        InvalidRequestError: The file does not contain a statement of this class.
         IntegrityError: The signature is invalid.
     """
     try:
@@ -198,4 +198,4 @@ def read_signed_statement(kind: type[T], data: bytes, *, file_label: str) -> tup
         return from_plain(kind, file.statement, location=file_label), file.key
     except FormatError as error:
         option = "--counts" if kind is Counts else "--join"
-        raise WrongUseError(error.message, hint=f"Create one: exhibit calibrate {option}") from error
+        raise InvalidRequestError(error.message, hint=f"Create one: exhibit calibrate {option}") from error

@@ -25,7 +25,7 @@ from evidence.verdict.trust import Trust
 from evidence.verify.checks.proofs import check_note
 from exhibit.clock import format_rfc3339, now
 from exhibit.entries import Entry, EntryType, encode_canonical
-from exhibit.errors import ExitCode, IntegrityError, WrongUseError
+from exhibit.errors import ExitCode, IntegrityError, InvalidRequestError
 from exhibit.types import Json
 
 ACCURACY_FORMAT = "exhibit-accuracy/1"
@@ -119,15 +119,15 @@ def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
     """Check the result of :func:`write_accuracy` and compute the error rate.
 
     Raises:
-        WrongUseError: The file cannot be read or has a different format.
+        InvalidRequestError: The file cannot be read or has a different format.
     """
     try:
         with path.open("rb") as file:
             return _check_file(file, path.name, trust)
     except OSError as error:
-        raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidRequestError(f"{path} cannot be read: {error.strerror}.") from error
     except FormatError as error:
-        raise WrongUseError(
+        raise InvalidRequestError(
             error.message, hint="Create one: exhibit api GET /operator/accuracy/decisions --output FILE"
         ) from error
 

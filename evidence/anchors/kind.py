@@ -35,8 +35,8 @@ class AnchorKind:
     ``PendingProofError`` if it is incomplete, and ``UntrustedIssuerError`` if no entry of the trust list verifies it.
 
     ``build_pins`` builds entries of a trust list, given the settings of the installation's services of this kind, its
-    complete receipts with their digests, and the labels of pins and of development pins. It raises ``WrongUseError`` if
-    a file in the settings cannot be read.
+    complete receipts with their digests, and the labels of pins and of development pins. It raises
+    ``InvalidRequestError`` if a file in the settings cannot be read.
     """
 
     name: str  # name in settings and receipts

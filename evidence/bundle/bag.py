@@ -29,7 +29,7 @@ from evidence.log.proofs import LogProof, Renewal, create_renewal_files
 from evidence.standalone import FOLDER as STANDALONE
 from exhibit.digests import CHUNK_BYTES, Digest
 from exhibit.entries import encode_canonical
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.files.blobs import BlobStore
 from exhibit.ports import Receipt
 from exhibit.types import Count
@@ -117,7 +117,7 @@ def write_bundle(out: BinaryIO, sealed_case: SealedCase, proofs: Proofs, blobs: 
     """Write a bundle to a stream, which may be unseekable; the same input gives the same bytes.
 
     Raises:
-        WrongUseError: A file that must not be withheld is listed as withheld.
+        InvalidRequestError: A file that must not be withheld is listed as withheld.
         NotFoundError: A sealed file is missing.
     """
     tags = {
@@ -146,7 +146,7 @@ def create_proof_files(sealed_case: SealedCase, proofs: Proofs) -> dict[str, byt
     if proofs.withheld is not None:
         allowed = {file.path for file in sealed_case.manifest.files} - {FACTS_PATH}
         if unknown_paths := sorted(set(proofs.withheld.files) - allowed):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 f"{unknown_paths[0]} cannot be withheld: only sealed files other than the facts can be withheld."
             )
         files[WITHHELD_PATH] = encode_canonical(to_plain(proofs.withheld))
@@ -286,12 +286,14 @@ def create_key_file(path: Path) -> bytes:
         The public key, 32 bytes.
     """
     if path.exists():
-        raise WrongUseError(f"The file {path} already exists.", hint="Choose another name. Keys are never overwritten.")
+        raise InvalidRequestError(
+            f"The file {path} already exists.", hint="Choose another name. Keys are never overwritten."
+        )
     try:
         public = FileSigner(path).public_key
         path.with_name(f"{path.name}.pub").write_bytes(encode_public_key(public))
     except OSError as error:
-        raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error
+        raise InvalidRequestError(f"{path} cannot be written: {error.strerror}.") from error
     return public
 
 
@@ -301,15 +303,15 @@ def countersign_manifest(key_path: Path, manifest_path: Path, signature_path: Pa
     Raises:
         ConfigError: The key cannot be read, or is readable by other users.
         FormatError: The file is not a manifest.
-        WrongUseError: A file cannot be read or written.
+        InvalidRequestError: A file cannot be read or written.
     """
     signer = load_signer(key_path)
     try:
         data = manifest_path.read_bytes()
         if len(data) > MAX_MANIFEST_BYTES:
-            raise WrongUseError(f"{manifest_path} is too large for a manifest.")
+            raise InvalidRequestError(f"{manifest_path} is too large for a manifest.")
         parsed_manifest = Manifest.from_json(data)
         signature_path.write_bytes(signer.sign(data))
     except OSError as error:
-        raise WrongUseError(f"{os.fspath(error.filename)} cannot be used: {error.strerror}.") from error
+        raise InvalidRequestError(f"{os.fspath(error.filename)} cannot be used: {error.strerror}.") from error
     return parsed_manifest, Digest.from_bytes(data), signer.public_key

@@ -90,7 +90,7 @@ def seal_case(
         FormatError: File names conflict with each other, or a file is wrongly listed as left out.
         IntegrityError: The bytes of a file do not match its digest, or a file that the facts name is missing.
     """
-    all_files = _add_stand_ins([*files, *_create_fact_files(facts, blobs)])
+    all_files = _assign_reduced_pictures([*files, *_create_fact_files(facts, blobs)])
     _check_mentioned_files(facts, {file.path: file.digest for file in all_files})
     manifest = Manifest(
         matter=SealedMatter(facts.owner.name, facts.number, facts.bundle),
@@ -152,7 +152,7 @@ def get_reduced_path(path: str) -> str:
     return str(original.with_name(f"{original.stem}-reduced.jpg"))
 
 
-def create_stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
+def create_reduced_picture(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
     """Create the reduced version of a picture and store it; raises ``UnreadablePictureError``."""
     picture = Image.fromarray(decode(data, at_least=2 * MAX_REDUCED_SIDE).pixels)
     picture.thumbnail((MAX_REDUCED_SIDE, MAX_REDUCED_SIDE), Image.Resampling.LANCZOS)
@@ -251,7 +251,7 @@ def _list_stated_files(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
     ]
 
 
-def _add_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
+def _assign_reduced_pictures(files: list[ContentFile]) -> list[ContentFile]:
     """Set the stand-in of each file whose reduced version is in the list, and return the files."""
     stand_in_paths = {file.path for file in files if file.role == STAND_IN}
     paths = [(file, get_reduced_path(file.path)) for file in files]

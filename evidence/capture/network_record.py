@@ -86,7 +86,7 @@ def _describe_exchange(step: VisitStep) -> dict[str, Any]:
         "answered": format_rfc3339(step.responded_at),
         "bytes": step.size,
         "host": facts.host,
-        "dns_answers": list(facts.answers),
+        "dns_answers": list(facts.dns_answers),
         "peer": {"address": facts.address, "port": facts.port},
         "tls": None if facts.tls_version is None else tls,
     }

@@ -13,7 +13,7 @@ import requests
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from evidence.anchors.fetch import send_request
-from evidence.anchors.rfc3161.stamps import parse_refusal, parse_reply
+from evidence.anchors.rfc3161.stamps import parse_refusal, parse_response
 from evidence.keys.documents import DocumentKey
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.types import Untyped
@@ -90,7 +90,7 @@ def _check_reply(body: bytes, nonce: int, hint: str) -> None:
         reason = parse_refusal(body)
         if reason is not None:
             raise ServiceMissingError(f"The timestamp authority rejected the request: {reason}.", hint=hint)
-        if parse_reply(body).nonce != nonce:
+        if parse_response(body).nonce != nonce:
             raise ServiceMissingError("The timestamp authority responded to another request.", hint=hint)
     except IntegrityError as error:
         sentence = f"The timestamp authority returned an invalid response: {error.message}"

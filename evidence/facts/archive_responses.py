@@ -18,9 +18,9 @@ from exhibit.network.addresses import get_url_host, parse_url
 from exhibit.periods import parse_capture_time
 from exhibit.types import Count, SourceStatement, SourceStatementKind
 
-ARCHIVE_ANSWERS_ROLE = "archive-answers"
+ARCHIVE_RESPONSES_ROLE = "archive-answers"
 """Role of the file in a manifest."""
-ANSWERS_FORMAT = "exhibit-archive-answers/1"
+ARCHIVE_RESPONSES_FORMAT = "exhibit-archive-answers/1"
 _ARCHIVE_NAMES = {"web.archive.org": "Internet Archive"}
 _WWW = re.compile(r"^www\d*\.")
 _SESSION_PATH = re.compile(r";jsessionid=[0-9a-z]{32}$")
@@ -70,7 +70,7 @@ class ArchiveAnswers(Canonical):
     archive: str  # URL of the archive
     answers: tuple[ArchiveAnswer, ...]  # in the order of the requests
     copies: tuple[ArchivedCopy, ...] = ()  # captures of the picture that were downloaded
-    format: str = ANSWERS_FORMAT  # :data:`ANSWERS_FORMAT`
+    format: str = ARCHIVE_RESPONSES_FORMAT  # :data:`ARCHIVE_RESPONSES_FORMAT`
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import Bytes32, Canonical, to_plain
 from evidence.log.proofs import LogProof
 from exhibit.digests import Digest
-from exhibit.entries import EntryType, commit
+from exhibit.entries import EntryType, compute_commitment
 from exhibit.types import Count, Number
 
 COCAPTURE_FORMAT = "exhibit-cocapture/1"
@@ -83,7 +83,7 @@ class SealedStatement:
         """Proof of the entry, with the commitment computed from statement and salt."""
         opening = dict(to_plain(self.statement))
         inclusion_fields = (self.size, self.path, self.checkpoint)
-        commitment = commit(opening, self.salt)[0]
+        commitment = compute_commitment(opening, self.salt)[0]
         return LogProof(
             self.sequence, EntryType.COCAPTURE, self.time, commitment, self.salt, opening, *inclusion_fields
         )

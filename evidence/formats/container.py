@@ -18,7 +18,7 @@ from typing import Protocol
 
 from evidence.formats.codec import FormatError
 from exhibit.digests import CHUNK_BYTES, Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 MAX_ZIP_BYTES = 0xFFFFFFFE
 MAX_ENTRIES = 10_000
@@ -44,7 +44,7 @@ class ContainerError(FormatError):
     """The container cannot be read, or reading it would be unsafe."""
 
 
-class NoBundleError(WrongUseError):
+class NoBundleError(InvalidRequestError):
     """The input is not a bundle."""
 
 

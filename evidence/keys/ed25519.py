@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from evidence.keys.at_rest import SEALING_KEY, decrypt, encrypt
-from exhibit.errors import ConfigError, WrongUseError
+from exhibit.errors import ConfigError, InvalidRequestError
 from exhibit.files.durable import write_once
 
 _HEX_DIGITS = 64
@@ -115,18 +115,20 @@ def load_mounted_signer(path: Path) -> KeySigner:
 
 
 def parse_public_key(data: bytes) -> bytes:
-    """Parse an Ed25519 public key, in PEM or as 64 hexadecimal digits, to 32 bytes; raises ``WrongUseError``."""
+    """Parse an Ed25519 public key, in PEM or as 64 hexadecimal digits, to 32 bytes; raises ``InvalidRequestError``."""
     hint = "Enter a PEM file written by `openssl pkey -in KEY -pubout`, never the private key itself."
     try:
         text = data.decode("ascii").strip()
         is_hex = len(text) == _HEX_DIGITS
         public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)) if is_hex else load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
-        raise WrongUseError("This is not a readable public key.", hint=hint) from None
+        raise InvalidRequestError("This is not a readable public key.", hint=hint) from None
     if not isinstance(public, Ed25519PublicKey):
-        raise WrongUseError("This is not an Ed25519 key.", hint="Create one: openssl genpkey -algorithm ed25519")
+        raise InvalidRequestError("This is not an Ed25519 key.", hint="Create one: openssl genpkey -algorithm ed25519")
     if not is_valid_point(raw := public.public_bytes_raw()):
-        raise WrongUseError("This key is not secure: it is of small order, or is not in canonical form.", hint=hint)
+        raise InvalidRequestError(
+            "This key is not secure: it is of small order, or is not in canonical form.", hint=hint
+        )
     return raw
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     derive_private_key,
 )
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
@@ -70,7 +70,7 @@ def _multiply(key: EllipticCurvePrivateKey, x: bytes) -> bytes:
     try:
         point = EllipticCurvePublicKey.from_encoded_point(_CURVE, b"\2" + x)
     except ValueError:
-        raise WrongUseError("This is not the x coordinate of a point of P-256.") from None
+        raise InvalidRequestError("This is not the x coordinate of a point of P-256.") from None
     return key.exchange(ECDH(), point)
 
 
@@ -89,7 +89,7 @@ class OprfServer:
         """Multiply a blinded point by the key, both as x coordinates (32 bytes).
 
         Raises:
-            WrongUseError: ``x`` is not the x coordinate of a point.
+            InvalidRequestError: ``x`` is not the x coordinate of a point.
         """
         return _multiply(self._key, x)
 
@@ -115,7 +115,7 @@ class OprfClient:
         """Compute the function's value, 32 bytes, from the server's response.
 
         Raises:
-            WrongUseError: The response is not the x coordinate of a point.
+            InvalidRequestError: The response is not the x coordinate of a point.
         """
         inverse_key = derive_private_key(pow(self.blinding_factor, -1, ORDER), _CURVE)
         return _compute_output(self.element, _multiply(inverse_key, evaluated))

@@ -10,7 +10,7 @@ from evidence.keys.ed25519 import FileSigner, create_key_folder
 from evidence.log import merkle
 from evidence.log.notes import check_name, format_verifier_key, sign_note, verify_note
 from exhibit.entries import Entry
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.files.durable import sync_path
 from exhibit.ports import CheckpointStore, LogStore, SignedCheckpoint, Signer, StoredCheckpoint
 from exhibit.sentences import Sentence, concatenate_sentences
@@ -144,7 +144,7 @@ class Log:
         """
         latest = self._store.latest_checkpoint()
         if latest is not None:
-            self.check_known(latest)
+            self.check_known_checkpoint(latest)
         if self._checkpoint_store is None:
             return
         try:
@@ -161,7 +161,7 @@ class Log:
             raise BrokenHistoryError(missing_message, hint=VERIFY_HINT)
         for checkpoint in stored.all_checkpoints:
             if checkpoint != latest:
-                self.check_known(checkpoint)
+                self.check_known_checkpoint(checkpoint)
         if stored.is_copied:
             moved_message = Sentence(
                 "The log's checkpoint file (%(size)s entries) was copied here, for example when a folder was "
@@ -178,7 +178,7 @@ class Log:
             return error.sentence
         return ""
 
-    def check_known(self, checkpoint: SignedCheckpoint) -> None:
+    def check_known_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
         """Check that a checkpoint signed by this log's key is consistent with the log's history.
 
         Raises:
@@ -245,12 +245,15 @@ class Log:
         """Return the inclusion proof of an entry in the first ``size`` leaves.
 
         Raises:
-            WrongUseError: The log has fewer leaves, or the entry is not among them.
+            InvalidRequestError: The log has fewer leaves, or the entry is not among them.
         """
         return self._compute_proof(lambda node: merkle.prove_inclusion(sequence, size, node), size)
 
     def prove_consistency(self, old: int, new: int) -> list[bytes]:
-        """Return the consistency proof from size ``old`` to ``new``; raises ``WrongUseError`` for impossible sizes."""
+        """Return the consistency proof from size ``old`` to ``new``.
+
+        Raises ``InvalidRequestError`` for impossible sizes.
+        """
         return self._compute_proof(lambda node: merkle.prove_consistency(old, new, node), new)
 
     def sign(self, statement: bytes) -> bytes:
@@ -275,11 +278,11 @@ class Log:
 
     def _compute_proof(self, compute: Callable[[merkle.NodeHashGetter], list[bytes]], size: int) -> list[bytes]:
         if size > self._store.size():
-            raise WrongUseError(f"The log does not have {size} entries.")
+            raise InvalidRequestError(f"The log does not have {size} entries.")
         try:
             return self._compute_with_nodes(compute)
         except ValueError as error:
-            raise WrongUseError(f"There is no such proof: {error}.") from error
+            raise InvalidRequestError(f"There is no such proof: {error}.") from error
 
     def _compute_with_nodes(self, compute: Callable[[merkle.NodeHashGetter], list[bytes]]) -> list[bytes]:
         """Run a computation twice: first to collect the positions of its nodes, then with all nodes fetched at once."""

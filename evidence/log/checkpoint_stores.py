@@ -23,7 +23,7 @@ from exhibit.ports import SignedCheckpoint, StoredCheckpoint
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
-    from exhibit.files.bucket import NamedObjects
+    from exhibit.files.bucket import BucketFolder
 
 
 OBJECT_NAME = "log.head"
@@ -84,7 +84,7 @@ class BucketCheckpointStore:
     machine that used a file store becomes the object.
     """
 
-    def __init__(self, objects: "NamedObjects", local_path: Path) -> None:
+    def __init__(self, objects: "BucketFolder", local_path: Path) -> None:
         self._objects, self._local_store, self._version = objects, FileCheckpointStore(local_path), ""
 
     def read(self) -> StoredCheckpoint | None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from evidence.formats.errors import UntrustedIssuerError
 from evidence.keys.ed25519 import is_valid_point, is_valid_signature
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.ports import SignedCheckpoint, Signer
 
 ED25519 = b"\x01"
@@ -53,10 +53,10 @@ def check_name(name: str) -> str:
     """Return the name if it is valid for a log and its key (visible ASCII, no plus).
 
     Raises:
-        WrongUseError: The name is not valid.
+        InvalidRequestError: The name is not valid.
     """
     if not _NAME.fullmatch(name):
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{name!r} cannot name a log.", hint="Use one such as example.org/log, without spaces or +."
         )
     return name
@@ -74,18 +74,18 @@ def format_verifier_key(name: str, public_key: bytes, algorithm: bytes = ED25519
 
 
 def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, bytes]:
-    """Return the name and the 32-byte public key; raises ``WrongUseError`` if the text is not such a key."""
+    """Return the name and the 32-byte public key; raises ``InvalidRequestError`` if the text is not such a key."""
     name, _, rest = vkey.partition("+")
     key_id, _, encoded = rest.partition("+")
     raw = decode_strict_base64(encoded) or b""
     key_owner = "log" if algorithm == ED25519 else "witness"
     is_valid = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
     if not is_valid or compute_key_id(name, raw[1:], algorithm).hex() != key_id:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"This is not a {key_owner}'s public key.", hint="It reads name+8 hexadecimal digits+base64."
         )
     if not is_valid_point(raw[1:]):
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"The public key of this {key_owner} is not secure: small order, or not canonical (RFC 8032)."
         )
     return name, raw[1:]
@@ -126,7 +126,7 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
     Raises:
         IntegrityError: The text is not a checkpoint, or the signature by this key is invalid.
         UntrustedIssuerError: No signature is by this key, or the checkpoint is of a log with another name.
-        WrongUseError: ``vkey`` is not a verifier key.
+        InvalidRequestError: ``vkey`` is not a verifier key.
     """
     name, public_key = parse_verifier_key(vkey)
     note = parse_note(text)
@@ -145,7 +145,10 @@ def format_cosigner_key(name: str, public_key: bytes) -> str:
 
 
 def parse_cosigner_key(vkey: str) -> tuple[str, bytes]:
-    """Return the name and the 32-byte key of a log witness; raises ``WrongUseError`` if the text is not such a key."""
+    """Return the name and the 32-byte key of a log witness.
+
+    Raises ``InvalidRequestError`` if the text is not such a key.
+    """
     return parse_verifier_key(vkey, COSIGNATURE)
 
 
@@ -166,7 +169,7 @@ def verify_cosignature(note: Note, vkey: str) -> datetime:
     Raises:
         UntrustedIssuerError: No signature is by the key of the log witness.
         IntegrityError: A signature is invalid.
-        WrongUseError: ``vkey`` is not the key of a log witness.
+        InvalidRequestError: ``vkey`` is not the key of a log witness.
     """
     name, public_key = parse_cosigner_key(vkey)
     key_id = compute_key_id(name, public_key, COSIGNATURE)

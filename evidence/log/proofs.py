@@ -11,7 +11,7 @@ from evidence.formats.codec import Bytes32, to_plain
 from evidence.log import merkle
 from evidence.log.notes import parse_note
 from exhibit.digests import Digest
-from exhibit.entries import Entry, EntryType, commit, encode_canonical
+from exhibit.entries import Entry, EntryType, compute_commitment, encode_canonical
 from exhibit.types import Count, Number
 
 RENEWALS_PATH = "proofs/log/renewals.json"
@@ -111,7 +111,7 @@ def create_renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:
 def matches_commitment(opening: Mapping[str, Any], salt: bytes, commitment: bytes) -> bool:
     """Return True if the commitment is the hash of the salt and the opening."""
     try:
-        return hmac.compare_digest(commit(opening, salt)[0], commitment)
+        return hmac.compare_digest(compute_commitment(opening, salt)[0], commitment)
     except ValueError:
         return False
 

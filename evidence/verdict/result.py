@@ -10,7 +10,7 @@ from evidence.formats.errors import PendingProofError, UntrustedIssuerError
 from evidence.verdict.grades import Grade, State, compute_grades
 from exhibit.clock import format_rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
+from exhibit.errors import ExitCode, IntegrityError, InvalidRequestError, NotFoundError
 
 __all__ = [
     "Check",
@@ -24,7 +24,7 @@ __all__ = [
     "find_worst_state",
     "format_time",
     "pass_check",
-    "require",
+    "raise_first_failure",
     "run_check",
     "skip_check",
 ]  # fmt: skip
@@ -121,9 +121,9 @@ def skip_check(name: str, sentence: str) -> Check:
     return Check(name, State.NOT_CHECKED, sentence)
 
 
-def expect(holds: object, problem: str) -> None:
+def expect(condition: object, problem: str) -> None:
     """Raise ``FormatError`` with this message if the condition is false."""
-    if not holds:
+    if not condition:
         raise FormatError(problem)
 
 
@@ -131,7 +131,7 @@ def run_check(name: str, check_function: Callable[P, str | Check], *args: P.args
     """Call a function and convert its result, or the error that it raises, into a check.
 
     ``NotFoundError``, ``PendingProofError`` and ``UntrustedIssuerError`` mean that the check could not be run;
-    ``FormatError``, ``IntegrityError`` and ``WrongUseError`` mean that it failed.
+    ``FormatError``, ``IntegrityError`` and ``InvalidRequestError`` mean that it failed.
     """
     try:
         result = check_function(*args, **kwargs)
@@ -141,7 +141,7 @@ def run_check(name: str, check_function: Callable[P, str | Check], *args: P.args
         return skip_check(name, f"{UNKNOWN_WITNESS}: {error.message}")
     except NotFoundError as error:
         return skip_check(name, error.message)
-    except (FormatError, IntegrityError, WrongUseError) as error:
+    except (FormatError, IntegrityError, InvalidRequestError) as error:
         return fail_check(name, error.message)
     return pass_check(name, result) if isinstance(result, str) else result
 
@@ -164,7 +164,7 @@ class Verdict:
     required_grades: tuple[str, ...] | None = None
     times: tuple[Time, ...] = ()
     views: tuple[Any, ...] = ()
-    account: Any = None
+    bundle_statements: Any = None
     lines: tuple[Line, ...] = ()  # summary: decision, site, work, and facts that no check can examine
 
     @property
@@ -256,7 +256,7 @@ class Verdict:
             yield f"This verdict is based on development services, which have no legal weight: {labels}."
 
 
-def require(verdict: Verdict) -> None:
+def raise_first_failure(verdict: Verdict) -> None:
     """Raise ``IntegrityError`` with the sentence of the first check that failed."""
     for check in verdict.failures:
         raise IntegrityError(f"{check.name}: {check.sentence}")
@@ -264,7 +264,7 @@ def require(verdict: Verdict) -> None:
 
 def find_most_severe(outcomes: Iterable[ExitCode]) -> ExitCode:
     """Return the most severe of several outcomes."""
-    order = (ExitCode.CHECK_FAILED, ExitCode.WRONG_USE, ExitCode.INCOMPLETE, ExitCode.DONE)
+    order = (ExitCode.CHECK_FAILED, ExitCode.INVALID_REQUEST, ExitCode.INCOMPLETE, ExitCode.DONE)
     return min(outcomes, key=order.index, default=ExitCode.DONE)
 
 

@@ -18,7 +18,7 @@ from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
 from evidence.keys.ed25519 import is_valid_point
 from evidence.log.notes import parse_cosigner_key, parse_verifier_key
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.plain import fold_name
 from exhibit.types import OPTIONAL
 
@@ -143,7 +143,7 @@ def _check_pins(trust: Trust, source: str) -> None:
         for vkey in vkeys:
             try:
                 parse(vkey)
-            except WrongUseError as error:
+            except InvalidRequestError as error:
                 raise FormatError(f"{source}: {vkey[:80]!a}: {error.message} {error.hint}".strip()) from error
 
 
@@ -186,9 +186,12 @@ def _check_certificates(authority: TrustedAuthority, source: str) -> None:
 
 
 def load_trust(path: Path = DEFAULT_PATH) -> Trust:
-    """Read a trust list from a file; raises ``WrongUseError`` if the file cannot be read or is not a trust list."""
+    """Read a trust list from a file.
+
+    Raises ``InvalidRequestError`` if the file cannot be read or is not a trust list.
+    """
     try:
         return Trust.from_json(path.read_bytes(), what=path.name)
     except (OSError, FormatError) as error:
         reason = error.message if isinstance(error, FormatError) else f"{path} cannot be read."
-        raise WrongUseError(reason, hint="docs/reference/trust-list.md describes the trust list.") from error
+        raise InvalidRequestError(reason, hint="docs/reference/trust-list.md describes the trust list.") from error

@@ -124,7 +124,7 @@ def extract_statements(
         (log_key, owner, facts.number, unpinned_key),
         (log_key, owner, f"{WORK_PREFIX}{facts.work.number}", unpinned_key),
     )
-    seal = ("the seal of bundle", str(facts.bundle)), inspection.seal.hex
+    seal = ("the seal of bundle", str(facts.bundle)), inspection.seal_digest.hex
     statements = {(case, fact): value for fact, value in (seal, *_list_fixed_case_facts(facts))}
     statements |= {(work, fact): value for fact, value in _list_fixed_work_facts(facts)}
     sightings = frozenset(
@@ -149,14 +149,14 @@ def _identify_log(inspection: Inspection, facts: CaseFacts) -> tuple[str, str]:
     return "", ""
 
 
-def compare_statements(accounts: Iterable[BundleStatements]) -> tuple[Contradiction, ...]:
+def compare_statements(statements: Iterable[BundleStatements]) -> tuple[Contradiction, ...]:
     """Find the contradictions among bundles of one case or work, in the order of the bundles.
 
     A bundle that is listed twice does not contradict itself.
     """
     accounts_by_fact: dict[tuple[CaseKey, FactKey], BundleStatements] = {}
     results = []
-    for account in accounts:
+    for account in statements:
         for (case, fact), value in account.values_by_fact.items():
             first_account = accounts_by_fact.setdefault((case, fact), account)
             if (first_value := first_account.values_by_fact[case, fact]) != value:
@@ -167,11 +167,11 @@ def compare_statements(accounts: Iterable[BundleStatements]) -> tuple[Contradict
     return tuple(results)
 
 
-def find_shared_sightings(accounts: Iterable[BundleStatements]) -> tuple[SharedSighting, ...]:
+def find_shared_sightings(statements: Iterable[BundleStatements]) -> tuple[SharedSighting, ...]:
     """Find the sightings on which several cases rely, once for each pair of cases, in the order of the bundles."""
     accounts_by_sighting: dict[tuple[str, str], BundleStatements] = {}
     shared_sightings: dict[tuple[object, ...], SharedSighting] = {}
-    for account in accounts:
+    for account in statements:
         for page_url, picture in sorted(account.sightings):
             first_account = accounts_by_sighting.setdefault((page_url, picture), account)
             if first_account.case != account.case:

@@ -35,10 +35,10 @@ from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, describe_omission, inspect, list_log_proofs, measure_files
 from evidence.verify.checks.lines import build_first_lines
 from evidence.verify.checks.order import check_order
-from evidence.verify.checks.remade import Makers
+from evidence.verify.checks.remade import ContentGenerators
 from evidence.verify.contradictions import BundleStatements, extract_statements
 from evidence.verify.split_views import CheckpointView, find_split_views, list_views
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Verifier:
     """
 
     trust: Trust = field(default_factory=load_trust)
-    makers: Makers | None = None
+    generators: ContentGenerators | None = None
 
     def verify(self, path: Path, display_name: str = "") -> Verdict:
         """Check a bundle and return the verdict.
@@ -64,32 +64,43 @@ class Verifier:
         name = display_name or path.name
         try:
             with open_bundle(path) as contents:
-                return _check_all(name, contents, self.trust, self.makers)
+                return _check_all(name, contents, self.trust, self.generators)
         except FormatError as error:
             return Verdict(name, None, self.trust.dated, (fail_check("container", error.message),))
 
 
-def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | None) -> Verdict:
+def _check_all(name: str, contents: Contents, trust: Trust, generators: ContentGenerators | None) -> Verdict:
     try:
         inspection = inspect(contents, trust)
     except FormatError as error:
         checks = [_check_container(contents, State.FAILED), fail_check("manifest", error.message)]
         return Verdict(name, None, trust.dated, tuple(checks))
-    checks, times, views, lines, statements = _run_checks(name, inspection, makers)
+    checks, times, views, lines, statements = _run_checks(name, inspection, generators)
     container_check = _check_container(contents, find_worst_state(check.state for check in checks), inspection)
     all_checks = (container_check, *checks)
     required_grades = trust.requirements.grades
-    left_out = inspection.left_out
+    left_out = inspection.withheld_files
     return Verdict(
-        name, inspection.seal, trust.dated, all_checks, left_out, required_grades, times, views, statements, lines
+        name,
+        inspection.seal_digest,
+        trust.dated,
+        all_checks,
+        left_out,
+        required_grades,
+        times,
+        views,
+        statements,
+        lines,
     )
 
 
 def _run_checks(
-    name: str, inspection: Inspection, makers: Makers | None
+    name: str, inspection: Inspection, generators: ContentGenerators | None
 ) -> tuple[list[Check], tuple[Time, ...], tuple[CheckpointView, ...], tuple[Line, ...], BundleStatements | None]:
     file_count = len(inspection.manifest.files)
-    manifest_sentence = f"Canonical JSON (RFC 8785) that lists {file_count} files; seal digest {inspection.seal}."
+    manifest_sentence = (
+        f"Canonical JSON (RFC 8785) that lists {file_count} files; seal digest {inspection.seal_digest}."
+    )
     checks = [pass_check("manifest", manifest_sentence), *check_contents(inspection)]
     facts, check = read_facts(inspection)
     log_checks = list(proofs.check_log(inspection, facts))
@@ -106,7 +117,7 @@ def _run_checks(
     checks += [*timestamp_checks.checks, order_check]
     checks += proofs.check_signers(inspection, timestamp_checks.log_time)
     if facts is not None and check.state is State.PASSED:
-        checks += check_case(inspection, facts, makers)
+        checks += check_case(inspection, facts, generators)
     views = list_views(name, inspection, facts)
     checks += [fail_check("heads", view.sentence) for view in find_split_views(views)[:1]]
     statements = extract_statements(name, inspection, facts, {check.name: check.state for check in checks})
@@ -121,7 +132,9 @@ def _build_omission_check(path: str, omitted_file: LeftOutFacts) -> Check:
 
 
 def _check_container(contents: Contents, other_state: State, inspection: Inspection | None = None) -> Check:
-    measurements, broken = (inspection.measurements, inspection.broken) if inspection else measure_files(contents)
+    measurements, broken = (
+        (inspection.measurements, inspection.unreadable_files) if inspection else measure_files(contents)
+    )
     if broken:
         return fail_check("container", next(iter(broken.values())))
     members = [
@@ -149,7 +162,7 @@ def list_checkpoints(path: Path) -> list[str]:
     """List the distinct signed notes in a bundle (ZIP or folder), or the single note in a file.
 
     Raises:
-        WrongUseError: The path is neither a bundle nor a readable file.
+        InvalidRequestError: The path is neither a bundle nor a readable file.
         NoBundleError: The path cannot be opened as a bundle.
         FormatError: The facts cannot be read.
         IntegrityError: A checkpoint cannot be read.
@@ -161,7 +174,7 @@ def list_checkpoints(path: Path) -> list[str]:
         with path.open("rb") as file:
             data = file.read(MAX_NOTE + 1)
     except OSError as error:
-        raise WrongUseError(f"{path} is neither a bundle nor a readable checkpoint.") from error
+        raise InvalidRequestError(f"{path} is neither a bundle nor a readable checkpoint.") from error
     return [_read_note(data, path.name)]
 
 

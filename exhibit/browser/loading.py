@@ -62,13 +62,13 @@ class PageTraffic(ABC):
         self._in_flight += is_awaited
         try:
             with suppress(Error):  # the page or the browser has been closed
-                await self._answer(route)
+                await self._respond(route)
         finally:
             self._in_flight -= is_awaited
             self._idle_since = time.monotonic()
 
     @abstractmethod
-    async def _answer(self, route: Route) -> None: ...
+    async def _respond(self, route: Route) -> None: ...
 
     def _is_awaited(self, _request: Request) -> bool:
         return True

@@ -3,7 +3,7 @@
 A calibration is data, not code. Bundles contain its canonical JSON (RFC 8785). With that file and the measurements,
 anybody can recompute the probability with a pocket calculator:
 
-1. Compute ``score = intercept + Σ weight · figure`` over the named figures (:data:`FIGURES`).
+1. Compute ``score = intercept + Σ weight · figure`` over the named figures (:data:`MEASUREMENT_FUNCTIONS`).
 2. Interpolate the probability linearly between the knots (pairs of score and probability). It is constant before the
    first and after the last knot.
 """
@@ -48,7 +48,7 @@ _JSON_FIELDS = (
 )  # fmt: skip
 """Fields that are stored in the JSON unchanged."""
 
-FIGURES: Mapping[str, Callable[[Verification], float]] = {
+MEASUREMENT_FUNCTIONS: Mapping[str, Callable[[Verification], float]] = {
     "log-inliers": lambda pair: math.log1p(pair.inliers),
     "dense": lambda pair: pair.dense,
     "hash": lambda pair: max(0.0, 1 - pair.hamming / UNRELATED_DISTANCE),
@@ -63,9 +63,11 @@ FIGURES: Mapping[str, Callable[[Verification], float]] = {
 """Inputs of a model by name. Each is a plain function of the stored and sealed measurements of a pair."""
 
 
-def get_figures(verification: Verification, names: Sequence[str] = tuple(FIGURES)) -> tuple[float, ...]:
+def get_measurements(
+    verification: Verification, names: Sequence[str] = tuple(MEASUREMENT_FUNCTIONS)
+) -> tuple[float, ...]:
     """Return the measurements of a pair in the order of their names."""
-    return tuple(FIGURES[name](verification) for name in names)
+    return tuple(MEASUREMENT_FUNCTIONS[name](verification) for name in names)
 
 
 def is_calibrated(verification: Verification) -> bool:
@@ -151,7 +153,7 @@ class Calibration:
 
     def compute_score(self, verification: Verification) -> float:
         """Return the weighted sum of the measurements. Raises ``ValueError`` or ``ArithmeticError`` if invalid."""
-        values = get_figures(verification, self.figures)
+        values = get_measurements(verification, self.figures)
         score = self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, values, strict=True))
         if not math.isfinite(score):
             raise ArithmeticError("a score must be finite")
@@ -241,7 +243,7 @@ def _parse_fields(record: dict[str, Any]) -> dict[str, Any]:
 def _is_valid(calibration: Calibration) -> bool:
     numbers = (*calibration.weights, calibration.intercept, *(number for knot in calibration.knots for number in knot))
     return (
-        set(calibration.figures) <= set(FIGURES)
+        set(calibration.figures) <= set(MEASUREMENT_FUNCTIONS)
         and len(set(calibration.figures)) == len(calibration.figures) == len(calibration.weights)
         and bool(calibration.knots)
         and all(map(math.isfinite, numbers))

@@ -30,7 +30,7 @@ GRADES = (
 """Grades with the required kind of survival, and the minimum fraction of the informative cells that must have it."""
 
 
-def compute_survival(found_grey: Grey, mask: Mask, work: Grey) -> tuple[str, ...]:
+def compute_survival_map(found_grey: Grey, mask: Mask, work: Grey) -> tuple[str, ...]:
     """Compute the survival map: for each cell of a work, the kind of content that survives in the aligned image.
 
     Args:
@@ -70,7 +70,7 @@ def compute_survival(found_grey: Grey, mask: Mask, work: Grey) -> tuple[str, ...
     return tuple("".join(row) for row in codes)
 
 
-def compute_grade(survival_map: Sequence[str]) -> int:
+def grade_survival_map(survival_map: Sequence[str]) -> int:
     """Grade a survival map from 0 (no more than chance explains) to 5 (almost all pixels of the work survive)."""
     informative_cells = "".join(survival_map).replace(PLAIN_CELL, "")
     if len(informative_cells) < MIN_INFORMATIVE_CELLS:

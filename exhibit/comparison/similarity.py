@@ -71,7 +71,7 @@ def compute_dense_similarity(
         pieces: Piecewise alignment, with transforms likewise.
 
     Raises:
-        WrongUseError: A transform cannot be inverted.
+        InvalidRequestError: A transform cannot be inverted.
     """
     return compute_agreement(*align_pair(found_pixels, registered, transform, pieces))[0]
 
@@ -242,12 +242,12 @@ def compute_crossing_agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[f
     if not textured.size:
         return 0.0, 0
     inner = sum_windows(np.pad(mask.astype(np.float64), 1), 3) > 8.5
-    first, second = (_gradients_cross(picture, inner) for picture in pictures)
+    first, second = (_find_crossing_gradients(picture, inner) for picture in pictures)
     count, total = int((agree & first & second).sum()), int((textured & (first | second)).sum())
     return (count / total if total else 0.0), count
 
 
-def _gradients_cross(picture: Floats, inner: Mask) -> Mask:
+def _find_crossing_gradients(picture: Floats, inner: Mask) -> Mask:
     """Return the windows in which the smaller eigenvalue of the structure tensor exceeds a tenth of the larger one."""
     down, across = (gradient * inner for gradient in np.gradient(picture))
     xx, xy, yy = (sum_windows(product) for product in (across * across, across * down, down * down))

@@ -3,13 +3,13 @@
 Coordinates: pixel ``(x, y)`` has its centre at integers, ``x`` to the right, ``y`` down, so that an image of width
 ``w`` covers ``-0.5 … w - 0.5``. This is OpenCV's convention; transforms measured with it need no shift.
 A transform, 3×3, maps homogeneous source points ``(x, y, 1)`` to destination points, and may include mirroring.
-Singular transforms raise ``WrongUseError``. Sizes are width and height.
+Singular transforms raise ``InvalidRequestError``. Sizes are width and height.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -78,10 +78,10 @@ def _orient_transform(transform: ArrayLike, source_size: Size) -> Floats:
     """Return the normalised matrix, with a sign that makes the third coordinate of the source's centre positive."""
     matrix = np.array(transform, np.float64)
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
-        raise WrongUseError("A transform is a 3×3 matrix of finite numbers.")
+        raise InvalidRequestError("A transform is a 3×3 matrix of finite numbers.")
     matrix /= np.abs(matrix).max(initial=_EPSILON)
     if abs(np.linalg.det(matrix)) < 1e-18:
-        raise WrongUseError("This transform collapses the picture.")
+        raise InvalidRequestError("This transform collapses the picture.")
     width, height = source_size
     depth = matrix[2] @ np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
     return np.asarray(matrix if depth >= 0 else -matrix, np.float64)

@@ -13,7 +13,7 @@ REDIS_PASSWORD = "redis_password"  # noqa: S105 - the name of its file
 INSTALLATION = "installation"
 BUCKET, MILVUS_TOKEN, WEB_ARCHIVE_KEYS = "bucket.toml", "milvus_token", "web_archive_keys"
 _KEYS = (MASTER_KEY, NEXT_MASTER_KEY, SECRET_KEY, LOG_KEY)
-_MOUNTABLE = (*_KEYS, REDIS_PASSWORD, INSTALLATION, BUCKET, MILVUS_TOKEN, WEB_ARCHIVE_KEYS)
+_MOUNTABLE_SECRETS = (*_KEYS, REDIS_PASSWORD, INSTALLATION, BUCKET, MILVUS_TOKEN, WEB_ARCHIVE_KEYS)
 _KEY_BYTES = 32
 
 
@@ -31,7 +31,7 @@ def check_mount(config: Config) -> None:
 
 def list_mounted_secrets(config: Config) -> list[Path]:
     """Return the paths of all secrets in the folder of ``secrets_dir``."""
-    return [path for name in _MOUNTABLE if (path := find_mounted_secret(config, name)) is not None]
+    return [path for name in _MOUNTABLE_SECRETS if (path := find_mounted_secret(config, name)) is not None]
 
 
 def find_mounted_secret(config: Config, name: str) -> Path | None:

@@ -50,8 +50,8 @@ class StorageMedium(Protocol):
     def write(self, key: str, data: bytes | Iterator[bytes]) -> None:
         """Write the bytes of a key atomically. They survive a power failure once the call returns."""
 
-    def move(self, key: str, to: "StorageMedium", new: str) -> None:
-        """Move the bytes of a key to the key ``new`` of another store ``to`` of the same kind."""
+    def move(self, key: str, target: "StorageMedium", target_key: str) -> None:
+        """Move the bytes of a key to the key ``target_key`` of another store ``target`` of the same kind."""
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove keys. Missing keys are ignored."""
@@ -85,7 +85,7 @@ class BlobStore:
     def put(self, data: bytes) -> Digest:
         """Store bytes and return their digest. If they are already stored, only a damaged copy is rewritten."""
         digest = Digest.from_bytes(data)
-        if not self.medium.create(self.key(digest), data) and not self.is_intact(digest):
+        if not self.medium.create(self.get_key(digest), data) and not self.is_intact(digest):
             self.write_unverified(digest, data)
         return digest
 
@@ -113,7 +113,7 @@ class BlobStore:
 
     def get(self, digest: Digest) -> bytes:
         """Return the bytes. Raises ``NotFoundError`` if absent, ``IntegrityError`` if they do not match the digest."""
-        return verify_blob(self.medium.read(self.key(digest)), digest)
+        return verify_blob(self.medium.read(self.get_key(digest)), digest)
 
     def prefetch(self, digests: Iterable[Digest]) -> Callable[[Digest], bytes]:
         """Return a function that works like :meth:`get`, and prefetches several of these blobs in parallel."""
@@ -121,26 +121,26 @@ class BlobStore:
 
     def open(self, digest: Digest) -> BinaryIO:
         """Open a stream of the bytes without verification, for large files if the reader computes the digest."""
-        return self.medium.open(self.key(digest))
+        return self.medium.open(self.get_key(digest))
 
     def size(self, digest: Digest) -> int:
         """Return the size in bytes. Raises ``NotFoundError`` if absent."""
-        return self.medium.size(self.key(digest))
+        return self.medium.size(self.get_key(digest))
 
     def remove(self, digest: Digest) -> bool:
         """Remove the bytes. Returns False if they were absent."""
         is_present = digest in self
         if is_present:
-            self.medium.remove([self.key(digest)])
+            self.medium.remove([self.get_key(digest)])
         return is_present
 
     def remove_all(self, digests: Iterable[Digest]) -> None:
         """Remove the bytes of all these digests. Absent ones are ignored."""
-        self.medium.remove([self.key(digest) for digest in digests])
+        self.medium.remove([self.get_key(digest) for digest in digests])
 
-    def move(self, digest: Digest, to: Self) -> None:
+    def move(self, digest: Digest, target: Self) -> None:
         """Move bytes unchanged, even if damaged, to another store with a medium of the same kind."""
-        self.medium.move(self.key(digest), to.medium, to.key(digest))
+        self.medium.move(self.get_key(digest), target.medium, target.get_key(digest))
 
     def sweep(self, older_than: float = 3600.0) -> int:
         """Remove leftovers of killed writers older than ``older_than`` seconds. Returns their number."""
@@ -160,9 +160,9 @@ class BlobStore:
 
     def write_unverified(self, digest: Digest, data: bytes | Iterator[bytes]) -> None:
         """Write bytes under a digest without verification, even if they do not match it."""
-        self.medium.write(self.key(digest), data)
+        self.medium.write(self.get_key(digest), data)
 
-    def key(self, digest: Digest) -> str:
+    def get_key(self, digest: Digest) -> str:
         """Return the key of a digest, present or not."""
         return self._build_key(f"{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}")
 
@@ -232,21 +232,21 @@ class FolderMedium:
                 for chunk in (data,) if isinstance(data, bytes) else data:
                     file.write(chunk)
                 sync_file(file)
-            self.move_in(draft, key)
+            self.import_file(draft, key)
         finally:
             draft.unlink(missing_ok=True)
 
-    def move(self, key: str, to: StorageMedium, new: str) -> None:
+    def move(self, key: str, target: StorageMedium, target_key: str) -> None:
         """Rename the file on the same disk, which needs no space, or copy it to another disk."""
-        assert isinstance(to, FolderMedium)
+        assert isinstance(target, FolderMedium)
         try:
             with self._locate(key) as path:
-                to.move_in(path, new)
+                target.import_file(path, target_key)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             with self.open(key) as file:
-                to.write(new, iter(lambda: file.read(CHUNK_BYTES), b""))
+                target.write(target_key, iter(lambda: file.read(CHUNK_BYTES), b""))
             self.remove([key])
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -260,7 +260,7 @@ class FolderMedium:
     def keys(self, below: str) -> Iterator[str]:
         """Yield file names. Unfinished and unrelated files may be among them."""
         self._check_exists()
-        for folder, _, names in os.walk(self.root / below, onerror=_raise_unreadable):
+        for folder, _, names in os.walk(self.root / below, onerror=_raise_unreadable_folder_error):
             relative_folder = Path(folder).relative_to(self.root).as_posix()
             yield from (f"{relative_folder}/{name}" for name in names)
 
@@ -280,7 +280,7 @@ class FolderMedium:
             path.unlink(missing_ok=True)
         return len(leftovers)
 
-    def move_in(self, draft: Path, key: str) -> None:
+    def import_file(self, draft: Path, key: str) -> None:
         """Move a finished file on the same disk to its key."""
         path = self.root / key
         if not path.parent.is_dir():
@@ -313,9 +313,9 @@ class FolderBlobStore(BlobStore):
         super().__init__(FolderMedium(root, marker))
         self.root = root
 
-    def path(self, digest: Digest) -> Path:
+    def get_path(self, digest: Digest) -> Path:
         """Return the path of a digest, present or not."""
-        return self.root / self.key(digest)
+        return self.root / self.get_key(digest)
 
 
 class _BlobPrefetcher:
@@ -365,7 +365,7 @@ def build_missing_error(key: str) -> NotFoundError:
     return NotFoundError(Sentence("The bytes of %(digest)s are not stored here.", digest=key.rpartition("/")[2]))
 
 
-def blob_store(data_dir: Path) -> FolderBlobStore:
+def get_blob_store(data_dir: Path) -> FolderBlobStore:
     """Return the blob store of a data folder."""
     return FolderBlobStore(data_dir / "blobs", marker=data_dir / "blobs.made")
 
@@ -383,7 +383,7 @@ def _read_unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
         raise IntegrityError(Sentence("The file was changed while it was being read."), hint=Sentence("Try again."))
 
 
-def _raise_unreadable(error: OSError) -> None:
+def _raise_unreadable_folder_error(error: OSError) -> None:
     """Raise an error of an unreadable folder, which must not count as empty. Removed folders are ignored."""
     if not isinstance(error, FileNotFoundError):
         raise error

@@ -142,11 +142,11 @@ class Bucket:
                     raise
                 return b""
 
-    def move(self, key: str, to: StorageMedium, new: str) -> None:
+    def move(self, key: str, target: StorageMedium, target_key: str) -> None:
         """Rename the object within the store."""
-        assert to is self or isinstance(to, Bucket)
+        assert target is self or isinstance(target, Bucket)
         with self._access_object(key) as objects:
-            obstore.rename(objects, key, new)
+            obstore.rename(objects, key, target_key)
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove many objects with one request."""
@@ -242,7 +242,7 @@ class Bucket:
         return self._open_store()
 
 
-class NamedObjects:
+class BucketFolder:
     """Objects below one folder of a bucket, by name. All failures of the bucket raise ``StorageError``."""
 
     def __init__(self, bucket: Bucket, folder: str) -> None:

@@ -30,11 +30,11 @@ MAX_ROW_LINES = 1_000
 """Maximum number of lines that one row may span."""
 MAX_SHOWN_LENGTH = 80
 """Maximum number of characters shown of a line with a problem."""
-_BLOCK = 1 << 18
+_BLOCK_BYTES = 1 << 18
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_UNDECODABLE = "\udfff"
+_UNDECODABLE_CHAR = "\udfff"
 """Replacement for bytes that cannot be decoded. It never occurs in text."""
-codecs.register_error("exhibit-marked", lambda error: (_UNDECODABLE, error.end))  # type: ignore[attr-defined]
+codecs.register_error("exhibit-marked", lambda error: (_UNDECODABLE_CHAR, error.end))  # type: ignore[attr-defined]
 
 
 class RowProblem(StrEnum):
@@ -65,7 +65,7 @@ class DelimitedTable:
         *,
         is_heading: Callable[[str], bool] = lambda _head: False,
         starts_row: Callable[[Sequence[str], Sequence[str]], bool] = lambda _heads, _cells: False,
-        sample: int = _BLOCK,
+        sample: int = _BLOCK_BYTES,
         encoding: str = "",
     ) -> None:
         """Read the header row.
@@ -117,11 +117,11 @@ class DelimitedTable:
                 break
         if first is None:
             return separators[0], [], 0
-        self._lines.put_back([first])
+        self._lines.push_back([first])
 
         def count_known_headings(separator: str) -> tuple[int, int]:
             try:
-                cells = next(csv.reader([first.text[:_BLOCK]], delimiter=separator), [])
+                cells = next(csv.reader([first.text[:_BLOCK_BYTES]], delimiter=separator), [])
             except csv.Error:  # a field longer than the limit of the csv module
                 return 0, 0
             return sum(is_heading(cell.strip()) for cell in cells), len(cells)
@@ -192,7 +192,7 @@ class DelimitedTable:
                 if width and len(cells) != width:
                     break
                 return cells
-        self._lines.put_back(further_lines)
+        self._lines.push_back(further_lines)
         return None
 
     def _is_row(self, text: str, separator: str, width: int) -> bool:
@@ -263,7 +263,7 @@ class _LineReader:
         """Return the next line, or ``None`` at the end."""
         return self._pushed_back.popleft() if self._pushed_back else next(self._lines, None)
 
-    def put_back(self, lines: Sequence[_Line]) -> None:
+    def push_back(self, lines: Sequence[_Line]) -> None:
         """Push lines back, to be returned next."""
         self._pushed_back.extendleft(reversed(lines))
 
@@ -292,7 +292,7 @@ def _read_lines(stream: BinaryIO, sample: int, decoder: _Decoder) -> Iterator[_L
     number, remainder, is_truncated, size, block = 1, "", False, sample, b" "
     while block:
         block = stream.read1(size)  # type: ignore[attr-defined]
-        size = _BLOCK
+        size = _BLOCK_BYTES
         *lines, remainder = f"{remainder}{newline_decoder.decode(block, final=not block)}".split("\n")
         for line in lines:
             yield _check_line(number, line, is_truncated=is_truncated)
@@ -305,9 +305,9 @@ def _read_lines(stream: BinaryIO, sample: int, decoder: _Decoder) -> Iterator[_L
 
 def _check_line(number: int, text: str, *, is_truncated: bool) -> _Line:
     if is_truncated or len(text) > MAX_LINE_LENGTH:
-        return _Line(number, text[:MAX_SHOWN_LENGTH].replace(_UNDECODABLE, "\ufffd"), RowProblem.TOO_LONG)
-    if _UNDECODABLE in text:
-        return _Line(number, text.replace(_UNDECODABLE, "\ufffd"), RowProblem.ENCODING)
+        return _Line(number, text[:MAX_SHOWN_LENGTH].replace(_UNDECODABLE_CHAR, "\ufffd"), RowProblem.TOO_LONG)
+    if _UNDECODABLE_CHAR in text:
+        return _Line(number, text.replace(_UNDECODABLE_CHAR, "\ufffd"), RowProblem.ENCODING)
     return _Line(number, text, RowProblem.NOT_TEXT) if "\0" in text else _Line(number, text)
 
 
@@ -342,7 +342,7 @@ _EAST_ASIAN_CHARS = re.compile("[\u2e80-\u9fff\uac00-\ud7a3]")
 _SCRIPTS = re.compile(r"^(LATIN|CYRILLIC|GREEK|HANGUL|CJK|HIRAGANA|KATAKANA|THAI)")
 MAX_COMPARED_LINES = 200
 """Number of lines with non-ASCII letters that are used to compare encodings."""
-MAX_STRANGENESS = 0.5
+MAX_IMPLAUSIBLE_FRACTION = 0.5
 SAMPLE_LINES, MAX_SAMPLE_LENGTH = 3, 120
 """Number of sample lines of a text in an encoding, and maximum characters of each."""
 
@@ -359,8 +359,8 @@ def find_encodings(data: bytes) -> list[EncodingCandidate]:
     readings: dict[tuple[str, ...], tuple[float, str]] = {}
     for name, encoding in ENCODINGS.items():
         lines = _decode_non_ascii_lines(data, encoding)
-        score = _compute_strangeness("\n".join(lines))
-        if lines and score < MAX_STRANGENESS and lines not in readings:
+        score = _compute_implausible_fraction("\n".join(lines))
+        if lines and score < MAX_IMPLAUSIBLE_FRACTION and lines not in readings:
             readings[lines] = score, name
     # The samples are the lines in which the encodings differ most.
     distinct_counts = [len(set(column)) for column in zip(*readings, strict=False)]
@@ -374,7 +374,7 @@ def find_encodings(data: bytes) -> list[EncodingCandidate]:
 
 def _decode_non_ascii_lines(data: bytes, encoding: str) -> tuple[str, ...]:
     """Decode the first lines with non-ASCII letters; none if the beginning is not valid in this encoding."""
-    head = data[_find_non_ascii(data) :][:_BLOCK]
+    head = data[_find_non_ascii(data) :][:_BLOCK_BYTES]
     for bom, _encoding in _BOMS:
         head = head.removeprefix(bom)
     try:
@@ -389,11 +389,11 @@ def _decode_non_ascii_lines(data: bytes, encoding: str) -> tuple[str, ...]:
 
 def _find_non_ascii(data: bytes) -> int:
     """Return the offset of the first line with non-ASCII bytes or an escape sequence; 0 for text with NUL bytes."""
-    match = None if b"\0" in data[:_BLOCK] else _NON_ASCII.search(data)
+    match = None if b"\0" in data[:_BLOCK_BYTES] else _NON_ASCII.search(data)
     return 0 if match is None else max(data.rfind(b"\n", 0, match.start()), data.rfind(b"\r", 0, match.start())) + 1
 
 
-def _compute_strangeness(text: str) -> float:
+def _compute_implausible_fraction(text: str) -> float:
     """Return the fraction of the non-ASCII characters that are unlikely in any table, 0 to 1.
 
     Symbols within words, control characters, words in several scripts, and capitals and East Asian characters after
@@ -408,7 +408,7 @@ def _compute_strangeness(text: str) -> float:
             strange_count += len(chars)
             continue
         strange_count += sum(
-            unicodedata.category(char) in _STRANGE_CATEGORIES and char not in _COMMON_SYMBOLS for char in chars
+            unicodedata.category(char) in _IMPLAUSIBLE_CATEGORIES and char not in _COMMON_SYMBOLS for char in chars
         )
         strange_count += len(_SYMBOL_IN_WORD.findall(word))
         strange_count += sum(a.islower() and b.isupper() for a, b in pairwise(word) if b > "\x7f")
@@ -418,7 +418,7 @@ def _compute_strangeness(text: str) -> float:
 
 _COMMON_SYMBOLS = frozenset("©®™°€£¥«»“”„‘’–—…·•ªº²³½×¿¡")
 _SYMBOL_IN_WORD = re.compile("(?<=[^\\W\\d_])[©®™°€£¥§“”„…•ªº²³½×¿¡](?=[^\\W\\d_])")
-_STRANGE_CATEGORIES = frozenset({"Cc", "Cn", "Co", "Cs", "Sm", "Sk", "No", "Lm", "So", "Sc", "Cf"})
+_IMPLAUSIBLE_CATEGORIES = frozenset({"Cc", "Cn", "Co", "Cs", "Sm", "Sk", "No", "Lm", "So", "Sc", "Cf"})
 
 
 def detect_encoding(data: bytes) -> str:
@@ -434,7 +434,7 @@ def detect_encoding(data: bytes) -> str:
             return encoding
     zero_count, non_ascii_count = data.count(0), len(data.translate(None, bytes(range(128))))
     if _is_valid(data, "utf-8") and zero_count * 5 < len(data):
-        return "" if _ESCAPE_SEQUENCE.search(data) or _may_be_two_byte(data) else "utf-8"
+        return "" if _ESCAPE_SEQUENCE.search(data) or _may_be_double_byte(data) else "utf-8"
     if zero_count and max(zero_count, non_ascii_count) * 5 >= len(data):
         # Every other byte of a separator is zero; the position of the zeros shows the byte order.
         encoding = "utf-16-be" if data[0::2].count(0) > data[1::2].count(0) else "utf-16-le"
@@ -444,7 +444,7 @@ def detect_encoding(data: bytes) -> str:
     if _looks_like_gbk(data):
         return "" if _may_be_other_encoding(data) else "gb18030"
     text = data.decode("cp1252", "exhibit-marked")
-    return "" if _UNDECODABLE in text or _UNLIKELY_TEXT.search(text) else "cp1252"
+    return "" if _UNDECODABLE_CHAR in text or _UNLIKELY_TEXT.search(text) else "cp1252"
 
 
 def _is_valid(data: bytes, encoding: str) -> bool:
@@ -456,12 +456,12 @@ def _is_valid(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _may_be_two_byte(data: bytes) -> bool:
+def _may_be_double_byte(data: bytes) -> bool:
     """Return True if valid UTF-8 may also be short words in a two-byte encoding, such as 小雪 in GBK.
 
     In that case, all non-ASCII characters have two bytes in UTF-8, and some of them are rare letters.
     """
-    text = data[_find_non_ascii(data) :][:_BLOCK].decode("utf-8", "ignore")
+    text = data[_find_non_ascii(data) :][:_BLOCK_BYTES].decode("utf-8", "ignore")
     chars = [char for char in text if char > "\x7f"]
     rare_count = sum(bool(_RARE_LETTERS.match(char)) for char in chars)
     return rare_count * 4 >= max(1, len(chars)) and all(char <= "\u07ff" for char in chars)
@@ -469,7 +469,7 @@ def _may_be_two_byte(data: bytes) -> bool:
 
 def _is_mostly_utf_8(data: bytes) -> bool:
     """Return True if at least two non-ASCII lines, and the majority of them, are valid UTF-8."""
-    lines = [line for line in re.split(rb"[\r\n]+", data[:_BLOCK])[:-1] if not line.isascii()]
+    lines = [line for line in re.split(rb"[\r\n]+", data[:_BLOCK_BYTES])[:-1] if not line.isascii()]
     valid_count = sum(_is_valid(line, "utf-8") for line in lines)
     return valid_count > 1 and valid_count * 2 > len(lines)
 
@@ -480,7 +480,7 @@ def _may_be_other_encoding(text: bytes) -> bool:
     Only short texts are ambiguous. Chinese words use characters from the whole GB 2312 table. In EUC-KR and EUC-JP,
     everyday words use only a part of it, and in Cyrillic encodings all non-ASCII bytes are letters.
     """
-    data = text[:_BLOCK]
+    data = text[:_BLOCK_BYTES]
     with suppress(UnicodeDecodeError):
         chars = [char for char in codecs.getincrementaldecoder("cp949")().decode(data) if char > "\x7f"]
         if sum("가" <= char <= "힣" for char in chars) >= 0.8 * sum(char.isalpha() for char in chars):

@@ -31,7 +31,7 @@ class FileLock:
         return True
 
     def write_pid(self) -> None:
-        """Write the PID of this process into the held lock, so that :func:`find_holder` can return it."""
+        """Write the PID of this process into the held lock, so that :func:`find_holder_pid` can return it."""
         assert self._handle is not None
         self._write(str(os.getpid()))
         self._has_pid = True
@@ -82,7 +82,7 @@ def is_free(path: Path) -> bool:
     return is_acquired
 
 
-def find_holder(path: Path) -> int | None:
+def find_holder_pid(path: Path) -> int | None:
     """Return the PID that the process holding the lock has written into it, or None."""
     if is_free(path):
         return None

@@ -31,7 +31,7 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNSAFE = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_NOT_IN_HOSTS = re.compile(r"[\x00-\x20/?#@\\:]")
+_INVALID_HOST_CHARS = re.compile(r"[\x00-\x20/?#@\\:]")
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -164,7 +164,7 @@ def is_listed_suffix(name: str, *, private: bool = False) -> bool:
     return not _load_suffixes()(_to_ascii_host(name.strip().strip(".")), include_psl_private_domains=private).domain
 
 
-def has_same_domain(first: str, other: str) -> bool:
+def have_same_domain(first: str, other: str) -> bool:
     """Return True if two URLs have the same registrable domain, and thus the same owner."""
     return get_registrable_domain(get_url_host(first)) == get_registrable_domain(get_url_host(other))
 
@@ -193,7 +193,7 @@ def is_confusable(host: str) -> bool:
     Follows UTS 39, "highly restrictive": a label may mix only scripts that are commonly written together.
     """
     return any(
-        _is_mixed(label) or _looks_latin(label) or _ASCII_LOOKALIKES & set(label)
+        _mixes_scripts(label) or _looks_latin(label) or _ASCII_LOOKALIKES & set(label)
         for label in (to_unicode_host(host) or host).split(".")
     )
 
@@ -269,7 +269,7 @@ def _load_suffixes() -> "TLDExtract":
 @lru_cache(maxsize=20_000)
 def _to_ascii_host(host: str) -> str:
     """Return a host in lower case, with internationalised names in ``xn--`` form if the standard defines one."""
-    if host.isascii() or _NOT_IN_HOSTS.search(host):
+    if host.isascii() or _INVALID_HOST_CHARS.search(host):
         return host.lower()
     return get_url_host(f"http://{host}/") or host.lower()
 
@@ -286,7 +286,7 @@ def _normalise_escape(match: re.Match[str]) -> str:
     return character if character in _UNRESERVED else f"%{match[1].upper()}"
 
 
-def _is_mixed(label: str) -> bool:
+def _mixes_scripts(label: str) -> bool:
     scripts = {unicodedata.name(char, "?").split()[0] for char in label if char.isalpha()}
     return len(scripts) > 1 and not any(scripts - {"LATIN"} <= combination for combination in _SCRIPTS_WITH_LATIN)
 

@@ -39,7 +39,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 _ROOT_SERVER = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
 
 _GLOBAL_V6 = IPv6Network("2000::/3")
-_FORBIDDEN = tuple(
+_FORBIDDEN_NETWORKS = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8",  # this network
@@ -113,7 +113,7 @@ class Guard:
         if self._is_allowed(parsed) or (embedded_address is not None and self._is_allowed(embedded_address)):
             return
         if not _is_public(parsed if embedded_address is None else embedded_address):
-            raise _private_address_error(address)
+            raise _build_private_address_error(address)
         if port is not None:
             self._check_port(port)
 
@@ -163,13 +163,13 @@ class Guard:
             for address in addresses:
                 self.check_address(address, port)
         except RefusedError as error:
-            raise (_private_address_error(host) if error.reason == Reason.PRIVATE_ADDRESS else error) from None
+            raise (_build_private_address_error(host) if error.reason == Reason.PRIVATE_ADDRESS else error) from None
 
     def _get_loopback_addresses(self, port: int) -> list[str]:
         """Return the allowed loopback addresses. ``localhost`` is never sent to a name server (RFC 6761, 6.3)."""
         addresses = [address for address in _LOOPBACK if self._is_allowed(ipaddress.ip_address(address))]
         if not addresses:
-            raise _private_address_error("localhost")
+            raise _build_private_address_error("localhost")
         for address in addresses:
             self.check_address(address, port)
         return addresses
@@ -237,10 +237,10 @@ def _parse_host_and_port(url: str) -> tuple[str, int]:
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
     is_global = isinstance(address, IPv4Address) or address in _GLOBAL_V6
-    return is_global and not any(address in network for network in _FORBIDDEN)
+    return is_global and not any(address in network for network in _FORBIDDEN_NETWORKS)
 
 
-def _private_address_error(address: str) -> RefusedError:
+def _build_private_address_error(address: str) -> RefusedError:
     return RefusedError(
         Sentence("The IP address %(address)s is not on the public internet.", address=address),
         reason=Reason.PRIVATE_ADDRESS,

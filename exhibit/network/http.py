@@ -26,7 +26,7 @@ from urllib3.util.connection import create_connection
 from warcio.capture_http import RecordingHTTPConnection
 
 from exhibit import __version__
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.machine import raise_machine_fault
 from exhibit.network.addresses import join_urls, remove_fragment
 from exhibit.network.guard import Guard
@@ -36,9 +36,9 @@ from exhibit.types import Untyped
 
 MAX_REDIRECTS = 10
 USER_AGENT = f"Exhibit/{__version__}"
-_REDIRECT_BODY = 64 * 1024
+_MAX_REDIRECT_BODY_BYTES = 64 * 1024
 _CHUNK_BYTES = 64 * 1024
-_TRIED_ADDRESSES = 4
+_MAX_TRIED_ADDRESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ConnectionFacts:
     """Facts about the connection of a response."""
 
     host: str  # resolved name, or literal address
-    answers: tuple[str, ...]  # all addresses of the name, all checked
+    dns_answers: tuple[str, ...]  # all addresses of the name, all checked
     address: str  # address of the peer, from the socket
     port: int  # port of the peer
     tls_version: str | None = None  # such as `TLSv1.3`, or `None` without TLS
@@ -114,7 +114,7 @@ class _ConnectionRecord:
 def _get_connection_record(response: requests.Response) -> _ConnectionRecord:
     record = getattr(response.raw, "exhibit_wire", None)
     if not isinstance(record, _ConnectionRecord):
-        raise WrongUseError("This response was not received in a guarded session.")
+        raise InvalidRequestError("This response was not received in a guarded session.")
     return record
 
 
@@ -176,7 +176,7 @@ class _GuardedAdapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: Untyped, **_kwargs: Untyped) -> Untyped:
         """Refuse proxies, because they would connect to unchecked addresses."""
-        raise WrongUseError(f"A guarded session does not use the proxy {proxy}.")
+        raise InvalidRequestError(f"A guarded session does not use the proxy {proxy}.")
 
     def send(self, request: requests.PreparedRequest, *args: Untyped, **kwargs: Untyped) -> requests.Response:
         """Send with the session's timeout. The body of a redirect is read here, within limits."""
@@ -191,7 +191,7 @@ class _GuardedAdapter(HTTPAdapter):
 def _read_redirect_body(redirect: requests.Response, seconds: float) -> None:
     """Read the body of a redirect within limits and drop long bodies. ``requests`` would read it without limits."""
     try:
-        body = read_limited(redirect, _REDIRECT_BODY, seconds)
+        body = read_limited(redirect, _MAX_REDIRECT_BODY_BYTES, seconds)
     except (RefusedError, requests.RequestException):
         body = b""
     redirect._content = body  # noqa: SLF001 - where requests stores a body that was read
@@ -206,7 +206,7 @@ class _GuardedMixin:
     def _new_conn(self: Any) -> socket.socket:
         self.exhibit_answers = self.guard.resolve(self.host, self.port)
         failure: OSError | None = None
-        for address in self.exhibit_answers[:_TRIED_ADDRESSES]:
+        for address in self.exhibit_answers[:_MAX_TRIED_ADDRESSES]:
             try:
                 connection = create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
             except OSError as error:
@@ -241,9 +241,9 @@ class _GuardedHTTPSConnection(_GuardedMixin, HTTPSConnection, RecordingHTTPConne
     pass
 
 
-def _collect_facts(host: str, answers: tuple[str, ...], sock: socket.socket) -> ConnectionFacts:
+def _collect_facts(host: str, dns_answers: tuple[str, ...], sock: socket.socket) -> ConnectionFacts:
     address, port = sock.getpeername()[:2]
-    endpoints = (host, answers, address, port)
+    endpoints = (host, dns_answers, address, port)
     if not isinstance(sock, ssl.SSLSocket):
         return ConnectionFacts(*endpoints)
     cipher = sock.cipher()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.pictures import picture_file
 from exhibit.pictures.decode import Limits, query_helper
 
@@ -67,17 +67,17 @@ def compute_iscc_in_process(data: bytes, limits: Limits) -> Iscc:
 def read_binding(value: str) -> dict[str, bytes]:
     """Return the unit bodies in a soft binding's value, by ``content``, ``data`` and ``instance``. Skips other units.
 
-    Accepts base64 in both alphabets, with or without padding. Raises ``WrongUseError`` for anything else, and if there
-    is no such unit.
+    Accepts base64 in both alphabets, with or without padding. Raises ``InvalidRequestError`` for anything else, and if
+    there is no such unit.
     """
     text = value.strip().translate(str.maketrans("-_ ", "+/+")).rstrip("=")
     if len(value) > MAX_VALUE:
-        raise WrongUseError(f"The value has more than {MAX_VALUE} characters.")
+        raise InvalidRequestError(f"The value has more than {MAX_VALUE} characters.")
     try:
         raw = b64decode(text + "=" * (-len(text) % 4), validate=True)
         units = iscc_lib.iscc_decompose(b32encode(raw).decode().rstrip("="))
     except ValueError:
-        raise WrongUseError("The value is not a base64 encoding of ISCC units.") from None
+        raise InvalidRequestError("The value is not a base64 encoding of ISCC units.") from None
     raw_units = [_decode_unit(unit) for unit in units if raw[0] < _FIRST_COMPOSITE_BYTE]
     bodies = {
         _UNIT_KINDS[unit[:HEADER_BYTES]]: unit[HEADER_BYTES:]
@@ -85,7 +85,7 @@ def read_binding(value: str) -> dict[str, bytes]:
         if unit[:HEADER_BYTES] in _UNIT_KINDS
     }
     if not bodies:
-        raise WrongUseError("The value has no Content-Code Image, Data-Code or Instance-Code of 256 bits.")
+        raise InvalidRequestError("The value has no Content-Code Image, Data-Code or Instance-Code of 256 bits.")
     return bodies
 
 

@@ -144,13 +144,13 @@ def _merge_blocks(contents: Sequence[_BlockContent]) -> FileMetadata:
         for name, values in content.fields:
             certain_texts = []
             for value in values[:MAX_ENTRIES]:
-                text, reason = _decode_certain(value[:MAX_VALUE], encodings)
+                text, reason = _decode_and_assess(value[:MAX_VALUE], encodings)
                 if reason:
                     problems.setdefault((content.block, reason, name), []).append(text)
                 elif text:
                     certain_texts.append(text)
             joined_text = ", ".join(dict.fromkeys(certain_texts))
-            if name in _COMPARED_FIELDS and _are_conflicting(joined_text, metadata.get(name, "")):
+            if name in _COMPARED_FIELDS and _contradict(joined_text, metadata.get(name, "")):
                 problems.setdefault((content.block, CONFLICT, name), []).append(joined_text)
             if joined_text and name not in metadata:
                 metadata[name] = joined_text[:MAX_TEXT]
@@ -160,13 +160,13 @@ def _merge_blocks(contents: Sequence[_BlockContent]) -> FileMetadata:
     return FileMetadata(**metadata, problems=tuple(items[:MAX_PROBLEMS]))
 
 
-def _are_conflicting(text: str, other: str) -> bool:
+def _contradict(text: str, other: str) -> bool:
     """Return True if two texts contradict each other. IPTC and EXIF may contain a truncated copy of the XMP."""
     first_text, second_text = ("".join(filter(str.isalnum, normalise_text(value))) for value in (text, other))
     return bool(first_text and second_text) and first_text not in second_text and second_text not in first_text
 
 
-def _decode_certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
+def _decode_and_assess(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
     """Return a text and the reason why it is uncertain. The reason is empty if the text is certain."""
     if isinstance(value, bytes):
         decoded = decode_if_unambiguous(value, encodings)

@@ -54,11 +54,11 @@ def collect_blocks(picture: Image.Image, data: bytes) -> Blocks:
         "GIF": lambda: _add_gif(picture, data, blocks),
         "TIFF": lambda: _add_tiff(data, blocks),
     }
-    readers.get(picture.format or "", lambda: _add_items(picture, blocks))()
+    readers.get(picture.format or "", lambda: _add_avif(picture, blocks))()
     return blocks
 
 
-def _add_items(picture: Image.Image, blocks: Blocks) -> None:
+def _add_avif(picture: Image.Image, blocks: Blocks) -> None:
     """Add the blocks that Pillow found, for AVIF."""
     for name, packets in (("exif", blocks.exif), ("xmp", blocks.xmp)):
         block = picture.info.get(name)

@@ -15,9 +15,9 @@ import numpy as np
 from exhibit.comparison.similarity import Grey, align_pair, blur_masked, match_windows
 from exhibit.pictures.decode import Limits, decode
 
-IN_DOUBT = "to programs that handle duplicate, misplaced or corrupt parts of it differently ({})"
-WITHOUT_PROFILE = "to programs that ignore its colour profile"
-ON_DARK_PAGE = "on a dark page, where another background shows through"
+PARTS_READ_DIFFERENTLY = "to programs that handle duplicate, misplaced or corrupt parts of it differently ({})"
+PROFILE_IGNORED = "to programs that ignore its colour profile"
+SHOWN_ON_DARK_PAGE = "on a dark page, where another background shows through"
 MIN_DECODED_SIDE = 512
 """Minimum pixels of the longer side after decoding."""
 MIN_TEXTURED_FRACTION, MIN_MATCHING_FRACTION = 0.05, 0.5
@@ -43,12 +43,12 @@ def find_other_readings(data: bytes, limits: Limits) -> Iterator[AlternativeRead
     Images are compared by the windows of :mod:`exhibit.comparison.similarity`. An inverted image counts as the same
     image. Raises the errors of :func:`exhibit.pictures.decode.decode`.
     """
-    if doubtful_part := find_doubtful_part(data):
-        yield AlternativeReading(IN_DOUBT.format(doubtful_part))
+    if doubtful_part := find_ambiguous_part(data):
+        yield AlternativeReading(PARTS_READ_DIFFERENTLY.format(doubtful_part))
     default = decode(data, limits, at_least=MIN_DECODED_SIDE)
     for reading, other_limits in (
-        (AlternativeReading(WITHOUT_PROFILE), replace(limits, profiles=False)),
-        (AlternativeReading(ON_DARK_PAGE, is_common=True), replace(limits, dark=True)),
+        (AlternativeReading(PROFILE_IGNORED), replace(limits, profiles=False)),
+        (AlternativeReading(SHOWN_ON_DARK_PAGE, is_common=True), replace(limits, dark=True)),
     ):
         other = decode(data, other_limits, at_least=MIN_DECODED_SIDE)
         if not np.array_equal(other.pixels, default.pixels):
@@ -68,7 +68,7 @@ def _shows_other_picture(reading: Grey, shown_grey: Grey) -> bool:
     return bool((matching & textured).sum() < MIN_MATCHING_FRACTION * textured.sum())
 
 
-def find_doubtful_part(data: bytes) -> str:
+def find_ambiguous_part(data: bytes) -> str:
     """Return the name of a part that programs may handle differently; empty for most files.
 
     Such a part is duplicate, misplaced, or has a wrong checksum. Checks the chunks of a PNG (third edition, table 7),
@@ -77,7 +77,7 @@ def find_doubtful_part(data: bytes) -> str:
     """
     try:
         if data.startswith(_PNG):
-            return _find_doubtful_chunk(data)
+            return _find_ambiguous_chunk(data)
         if data.startswith(_JPEG):
             return "" if _is_complete(list(_read_profile_segments(data))) else "ICC_PROFILE"
     except (struct.error, IndexError):
@@ -85,7 +85,7 @@ def find_doubtful_part(data: bytes) -> str:
     return "clap" if data[4:8] == _AVIF and _CROP_BOX in data else ""
 
 
-def _find_doubtful_chunk(data: bytes) -> str:
+def _find_ambiguous_chunk(data: bytes) -> str:
     kinds, offset = set[bytes](), len(_PNG)
     while offset + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, offset)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exhibit.clock import now
 from exhibit.comparison.calibration import Calibration
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Decision
 from indexer.calibration.filed_pairs import FiledPairs, Judgement
 from indexer.calibration.measure import (
@@ -73,7 +73,7 @@ def calibrate(inputs: CalibrationInputs, progress: Progress) -> CalibrationResul
     """Measure the photographs, fit the calibration and compute its bounds.
 
     Raises:
-        WrongUseError: The folder cannot be used, or has too few photographs.
+        InvalidRequestError: The folder cannot be used, or has too few photographs.
         ServiceMissingError: A process died, most likely because of memory.
     """
     descriptor = BUILT_IN if inputs.network is None else inputs.network.create_descriptor()
@@ -107,7 +107,7 @@ def describe_plan(inputs: CalibrationInputs) -> str:
     """Describe the planned measurements and their approximate duration.
 
     Raises:
-        WrongUseError: There are too few files.
+        InvalidRequestError: There are too few files.
     """
     require_enough_photographs(inputs.folder, files := len(list_files(inputs.folder)))
     edited_count = min(files, inputs.plan.edited)
@@ -123,16 +123,16 @@ def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
     """Read groups of files that show the same picture: one per line, with paths separated by tabs or ``;``.
 
     Raises:
-        WrongUseError: The file cannot be read, or names a file twice.
+        InvalidRequestError: The file cannot be read, or names a file twice.
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUseError(f"{path} cannot be read as a UTF-8 text file.") from error
+        raise InvalidRequestError(f"{path} cannot be read as a UTF-8 text file.") from error
     groups = [tuple(filter(None, (path.strip() for path in line.replace("\t", ";").split(";")))) for line in lines]
     occurrences = Counter(path for group in groups for path in group)
     if duplicates := [path for path, count in occurrences.items() if count > 1]:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{path.name} lists {duplicates[0]} twice.", hint="List all files of one picture on one line."
         )
     return tuple(group for group in groups if group)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Space, Verification
 from indexer import edits
@@ -113,11 +113,11 @@ def read_photographs(
         The photographs, sorted by path and without duplicate files, and the files that could not be read.
 
     Raises:
-        WrongUseError: The path is not a folder, a group names a missing file, or there are too few photographs.
+        InvalidRequestError: The path is not a folder, a group names a missing file, or there are too few photographs.
     """
     paths = list_files(folder)
     if unknown_paths := sorted({path for group in same_picture_groups for path in group} - set(paths)):
-        raise WrongUseError(f"{unknown_paths[0]} is not a file in {folder}.")
+        raise InvalidRequestError(f"{unknown_paths[0]} is not a file in {folder}.")
     cache = FeatureCache(scratch, 1, descriptor=descriptor)
     files_by_digest, skipped_files = dict[Digest, tuple[str, bytes]](), list[Skipped]()
     for finished_count, path in enumerate(paths, 1):
@@ -139,10 +139,10 @@ def read_photographs(
 
 
 def require_enough_photographs(folder: Path, count: int) -> None:
-    """Raise ``WrongUseError`` if the folder has too few photographs for a calibration."""
+    """Raise ``InvalidRequestError`` if the folder has too few photographs for a calibration."""
     if count < MIN_PHOTOGRAPHS:
         hint = f"At least {MIN_PHOTOGRAPHS} are required. A useful calibration requires several thousand."
-        raise WrongUseError(f"{folder} contains {count} different photographs.", hint=hint)
+        raise InvalidRequestError(f"{folder} contains {count} different photographs.", hint=hint)
 
 
 def measure(context: MeasurementContext, jobs: int, progress: Progress) -> list[Sample]:

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.comparison.calibration import FIGURES, Calibration, FalseAlarmBound, get_figures, is_calibrated
-from exhibit.errors import WrongUseError
+from exhibit.comparison.calibration import (
+    MEASUREMENT_FUNCTIONS,
+    Calibration,
+    FalseAlarmBound,
+    get_measurements,
+    is_calibrated,
+)
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Decision, Verification
 
 PRIOR = 0.5
@@ -53,17 +59,17 @@ def fit(
         The calibration.
 
     Raises:
-        WrongUseError: There are too few photographs, or the samples are all copies or all other pairs.
+        InvalidRequestError: There are too few photographs, or the samples are all copies or all other pairs.
     """
     samples = [sample for sample in samples if is_calibrated(sample.verification)]
     photographs = {sample.photograph for sample in samples}
     halves = [[sample for sample in samples if _select_half(sample.photograph) == half] for half in (0, 1)]
     if len(photographs) < MIN_PHOTOGRAPHS or any({sample.copy for sample in half} != {True, False} for half in halves):
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{len(photographs)} photographs are not enough for a calibration.",
             hint=f"At least {MIN_PHOTOGRAPHS} different photographs are required. Use several thousand.",
         )
-    names = tuple(FIGURES)
+    names = tuple(MEASUREMENT_FUNCTIONS)
     coefficients = fit_logistic_regression(
         _build_matrix(halves[0], names), _get_copy_flags(halves[0]), _compute_weights(halves[0])
     )
@@ -143,7 +149,7 @@ def _probability_limits(samples: Sequence[Sample]) -> tuple[float, float]:
 
 
 def _build_matrix(samples: Sequence[Sample], names: Sequence[str]) -> Floats:
-    return np.array([get_figures(sample.verification, names) for sample in samples], np.float64)
+    return np.array([get_measurements(sample.verification, names) for sample in samples], np.float64)
 
 
 def _get_copy_flags(samples: Sequence[Sample]) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from exhibit.errors import UnreadablePictureError, WrongUseError
+from exhibit.errors import InvalidRequestError, UnreadablePictureError
 from exhibit.pictures.decode import decode
 from indexer.edits import EDITS, LONG_SIDE, apply
 from indexer.layout.orientation import ORIENTATIONS
@@ -90,7 +90,7 @@ def measure(
         The measurements of each model.
 
     Raises:
-        WrongUseError: There are too few photographs, or all show the same picture.
+        InvalidRequestError: There are too few photographs, or all show the same picture.
     """
     shuffled = [photos[index] for index in np.random.default_rng(seed).permutation(len(photos))]
     trials = [_ModelTrial(descriptor) for descriptor in descriptors]
@@ -104,7 +104,7 @@ def measure(
         for trial in trials:
             trial.register(np.asarray(image))
     if len(hashes) < MIN_PHOTOS:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"There are {len(hashes) + len(neighbours)} photographs to measure on; at least "
             f"{MIN_PHOTOS + NEIGHBOUR_COUNT} "
             "are required. Several hundred are better.",
@@ -118,7 +118,9 @@ def measure(
             progress(done, len(works) * len(edits))
     is_unrelated = _find_unrelated_pairs(np.stack(hashes))[: len(works)]
     if not is_unrelated.any():
-        raise WrongUseError("All photographs show the same picture.", hint="Enter a folder of different photographs.")
+        raise InvalidRequestError(
+            "All photographs show the same picture.", hint="Enter a folder of different photographs."
+        )
     return [trial.compute_recall(is_unrelated) for trial in trials]
 
 

@@ -140,7 +140,7 @@ class Pair:
 
         Raises:
             UnreadablePictureError: A picture cannot be decoded.
-            WrongUseError: A transform cannot be inverted.
+            InvalidRequestError: A transform cannot be inverted.
         """
         sources = Source(found_picture, limits), Source(registered_picture, limits)
         sizes = sources[0].size, sources[1].size

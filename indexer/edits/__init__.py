@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.edits.catalogue import DESIGN, EDITS, FURTHER, OVERLAYS, PAGES, Edit
 from indexer.edits.scene import Scene
 
@@ -43,11 +43,11 @@ def apply(name: str, picture: Image.Image, other_pictures: Sequence[Image.Image]
         The edited copy.
 
     Raises:
-        WrongUseError: There is no edit of that name.
+        InvalidRequestError: There is no edit of that name.
     """
     edit = EDITS.get(name)
     if edit is None:
-        raise WrongUseError(f"There is no edit {name}.", hint=f"Edits: {', '.join(EDITS)}.")
+        raise InvalidRequestError(f"There is no edit {name}.", hint=f"Edits: {', '.join(EDITS)}.")
     reduced = _reduce(picture)
     chance = random.Random(f"{name}:{seed}")
     edited_picture = edit.change(Scene(reduced, [_reduce(other) for other in other_pictures] or [reduced], chance))

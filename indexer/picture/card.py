@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, get_args
 
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Metric, Space
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -67,17 +67,17 @@ def read_card(text: str) -> Card:
     """Parse a card in TOML.
 
     Raises:
-        WrongUseError: A value is missing or invalid.
+        InvalidRequestError: A value is missing or invalid.
     """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise WrongUseError(f"The card is not valid TOML: {error}.") from error
+        raise InvalidRequestError(f"The card is not valid TOML: {error}.") from error
     values = _flatten(data)
     try:
         card = Card(**values)
     except TypeError as error:
-        raise WrongUseError(f"The card is incomplete: {str(error).partition(') ')[2]}.", hint=_HINT) from error
+        raise InvalidRequestError(f"The card is incomplete: {str(error).partition(') ')[2]}.", hint=_HINT) from error
     validate_card(card)
     return card
 
@@ -120,11 +120,11 @@ def _flatten(data: Mapping[str, Any]) -> dict[str, Any]:
     for table, names in _TABLES.items():
         part = data.get(table, {}) if table else {key: value for key, value in data.items() if key not in _TABLES}
         if not isinstance(part, dict):
-            raise WrongUseError(f"In the card, {table} must be a table: [{table}].", hint=_HINT)
+            raise InvalidRequestError(f"In the card, {table} must be a table: [{table}].", hint=_HINT)
         for key, value in part.items():
             location = f"{table}.{key}" if table else key
             if key not in names:
-                raise WrongUseError(f"The card contains an unknown key: {location}.", hint=_HINT)
+                raise InvalidRequestError(f"The card contains an unknown key: {location}.", hint=_HINT)
             values[names[key]] = _convert_value(location, names[key], value)
     return values
 
@@ -133,19 +133,23 @@ def _convert_value(location: str, name: str, value: object) -> object:
     """Return a value of the correct type.
 
     Raises:
-        WrongUseError: The value has another type.
+        InvalidRequestError: The value has another type.
     """
     if name in {"mean", "deviation"}:
         numbers = value if isinstance(value, list) else []
         if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):
-            raise WrongUseError(f"In the card, {location} must be three numbers, one for each channel.", hint=_HINT)
+            raise InvalidRequestError(
+                f"In the card, {location} must be three numbers, one for each channel.", hint=_HINT
+            )
         return tuple(float(number) for number in numbers)
     if name in {"input_width", "input_height", "shorter", "width"}:
         if type(value) is not int:
-            raise WrongUseError(f"In the card, {location} must be a whole number.", hint=_HINT)
+            raise InvalidRequestError(f"In the card, {location} must be a whole number.", hint=_HINT)
         return value
     if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
-        raise WrongUseError(f"In the card, {location} must be a text of at most {MAX_TEXT} characters.", hint=_HINT)
+        raise InvalidRequestError(
+            f"In the card, {location} must be a text of at most {MAX_TEXT} characters.", hint=_HINT
+        )
     return _check_choice(location, value, name)
 
 
@@ -154,12 +158,12 @@ def _check_choice(location: str, value: str, name: str) -> str:
         "resize": tuple(Resize), "channels": get_args(Channels), "layout": get_args(Layout), "take": get_args(Take),
     }  # fmt: skip
     if name in choices and value not in choices[name]:
-        raise WrongUseError(f"In the card, {location} must be one of {', '.join(choices[name])}.", hint=_HINT)
+        raise InvalidRequestError(f"In the card, {location} must be one of {', '.join(choices[name])}.", hint=_HINT)
     return Resize(value) if name == "resize" else value
 
 
 def validate_card(card: Card) -> None:
-    """Raise ``WrongUseError`` for a card with invalid values."""
+    """Raise ``InvalidRequestError`` for a card with invalid values."""
     texts = [value for value in asdict(card).values() if isinstance(value, str)]
     problems = {
         f"A text of the card has more than {MAX_TEXT} characters, or unprintable ones.": not all(
@@ -177,4 +181,4 @@ def validate_card(card: Card) -> None:
     }
     for sentence, is_violated in problems.items():
         if is_violated:
-            raise WrongUseError(sentence, hint=_HINT)
+            raise InvalidRequestError(sentence, hint=_HINT)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, ServiceMissingError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError, ServiceMissingError
 from exhibit.helper import Helper, HelperDiedError, HelperResult, serve
 from exhibit.types import Space, Untyped
 from indexer.layout.orientation import ORIENTATIONS, Box
@@ -125,7 +125,7 @@ class GuardedDescriptor(Descriptor):
     """Untrusted model, which is examined and runs in the sandboxed helper process, within limits of time and memory.
 
     Raises:
-        WrongUseError: The model cannot be used, or exceeds the limits.
+        InvalidRequestError: The model cannot be used, or exceeds the limits.
     """
 
     def open(self) -> None:
@@ -139,7 +139,7 @@ class GuardedDescriptor(Descriptor):
             if reply["held"] == self._identity:
                 return np.frombuffer(output.tobytes(), np.float32).reshape(reply["shape"])
             self.open()
-        raise WrongUseError(_FAILURES["crash"])  # the process crashed with each picture
+        raise InvalidRequestError(_FAILURES["crash"])  # the process crashed with each picture
 
     @property
     def _identity(self) -> str:
@@ -151,9 +151,9 @@ class GuardedDescriptor(Descriptor):
                 {**question, "held": self._identity}, data, seconds=SECONDS, memory=MEMORY
             )
         except HelperDiedError as died:
-            raise WrongUseError(_FAILURES[died.reason]) from died
+            raise InvalidRequestError(_FAILURES[died.reason]) from died
         if "refused" in reply:
-            raise WrongUseError(reply["refused"], hint=reply["hint"])
+            raise InvalidRequestError(reply["refused"], hint=reply["hint"])
         return reply, output
 
 
@@ -172,7 +172,7 @@ def answer_request(question: Mapping[str, Any], data: bytes) -> HelperResult:
         elif model := _loaded_models.get(question["held"]):
             output = np.ascontiguousarray(model.run(np.frombuffer(data, np.float32).reshape(model.card.shape)))
             return {"held": question["held"], "shape": output.shape}, output.tobytes()
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         return {"refused": error.message, "hint": error.hint}, b""
     except Exception as error:  # noqa: BLE001 - the runtime's own errors have no common root
         return {"refused": f"The model cannot process a picture: {str(error)[:200]}", "hint": ""}, b""
@@ -251,39 +251,41 @@ def examine_model(card: Card, data: bytes, *, is_untrusted: bool = False) -> Des
     An untrusted model may use only standard operators.
 
     Raises:
-        WrongUseError: The model cannot be used; the message states the reason.
+        InvalidRequestError: The model cannot be used; the message states the reason.
     """
     if len(data) > MAX_FILE_BYTES:
-        raise WrongUseError(f"The file has {len(data)} bytes; the maximum is {MAX_FILE_BYTES}.")
+        raise InvalidRequestError(f"The file has {len(data)} bytes; the maximum is {MAX_FILE_BYTES}.")
     if has_external_data(data):
-        raise WrongUseError(
+        raise InvalidRequestError(
             "The weights are stored in other files.",
             hint="Save the model as one file: onnx.save(model, path, save_as_external_data=False).",
         )
     if is_untrusted and has_nonstandard_operators(data):
         message = "The model contains non-standard operators, functions, loops or branches."
-        raise WrongUseError(message, hint="The author must export it without these.")
+        raise InvalidRequestError(message, hint="The author must export it without these.")
     try:
         session = open_session(data)
     except Exception as error:  # ONNX Runtime's errors have no common base class
         message_lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise WrongUseError(f"ONNX Runtime cannot open the file: {message_lines[0][:200]}") from error
+        raise InvalidRequestError(f"ONNX Runtime cannot open the file: {message_lines[0][:200]}") from error
     _check_input(card, session)
     names = [output.name for output in session.get_outputs()]
     if card.output and card.output not in names:
-        raise WrongUseError(f"The model has no output {card.output}.", hint=f"Its outputs are {', '.join(names)}.")
+        raise InvalidRequestError(
+            f"The model has no output {card.output}.", hint=f"Its outputs are {', '.join(names)}."
+        )
     return _test_descriptor(Descriptor(card, create_space(card, Digest.from_bytes(data)), lambda: data))
 
 
 def _check_input(card: Card, session: Untyped) -> None:
     inputs = session.get_inputs()
     if len(inputs) != 1:
-        raise WrongUseError(f"The model has {len(inputs)} inputs, but must have one: the picture.")
+        raise InvalidRequestError(f"The model has {len(inputs)} inputs, but must have one: the picture.")
     if inputs[0].type not in {FLOAT_TYPE, LEVEL_TYPE}:
-        raise WrongUseError(f"The input of the model is {inputs[0].type}; it must be float32 or uint8.")
+        raise InvalidRequestError(f"The input of the model is {inputs[0].type}; it must be float32 or uint8.")
     if inputs[0].type == LEVEL_TYPE and (any(card.mean) or any(deviation != 1 for deviation in card.deviation)):
         hint = "Set mean = [0, 0, 0] and deviation = [1, 1, 1] in [input]."
-        raise WrongUseError("The model uses unscaled uint8 levels.", hint=hint)
+        raise InvalidRequestError("The model uses unscaled uint8 levels.", hint=hint)
     shape = inputs[0].shape
     has_card_shape = len(shape) == len(card.shape) and all(
         not isinstance(actual, int) or actual == required for actual, required in zip(shape, card.shape, strict=True)
@@ -291,14 +293,16 @@ def _check_input(card: Card, session: Untyped) -> None:
     if not has_card_shape:
         actual = "x".join(str(side) for side in shape)
         required = "x".join(str(side) for side in card.shape)
-        raise WrongUseError(f"The model input is {actual}; its card requires {required}.", hint="Correct [input].")
+        raise InvalidRequestError(
+            f"The model input is {actual}; its card requires {required}.", hint="Correct [input]."
+        )
 
 
 def _test_descriptor(descriptor: Descriptor) -> Descriptor:
     """Test a descriptor on two pictures and return it.
 
     Raises:
-        WrongUseError: The results cannot be used.
+        InvalidRequestError: The results cannot be used.
     """
     pictures = list(np.random.default_rng(0).integers(0, 256, (2, 300, 400, 3), np.uint8))
     try:
@@ -306,20 +310,20 @@ def _test_descriptor(descriptor: Descriptor) -> Descriptor:
         repeated_vectors = descriptor._raw(pictures[0])  # noqa: SLF001
     except Exception as error:  # ONNX Runtime's errors have no common base class
         message_lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise WrongUseError(f"The model cannot process a picture: {message_lines[0][:200]}") from error
+        raise InvalidRequestError(f"The model cannot process a picture: {message_lines[0][:200]}") from error
     width = descriptor.card.width
     if raw_vectors[0].shape != (width,):
         shape_text = "x".join(str(side) for side in raw_vectors[0].shape) or "side number"
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"The model returns {shape_text}; its card requires {width}.",
             hint="Correct width, name or take in [output].",
         )
     if not all(np.isfinite(vector).all() for vector in raw_vectors):
-        raise WrongUseError("The model returns numbers that are not finite.")
+        raise InvalidRequestError("The model returns numbers that are not finite.")
     if not np.array_equal(raw_vectors[0], repeated_vectors):
-        raise WrongUseError("The model returns varying results for a picture.", hint="Export for inference.")
+        raise InvalidRequestError("The model returns varying results for a picture.", hint="Export for inference.")
     if np.allclose(raw_vectors[0], raw_vectors[1]):
-        raise WrongUseError("The model returns the same numbers for different pictures.")
+        raise InvalidRequestError("The model returns the same numbers for different pictures.")
     return descriptor
 
 

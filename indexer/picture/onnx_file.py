@@ -7,7 +7,7 @@ that lead to tensors are followed.
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_DEPTH = 32
@@ -33,7 +33,7 @@ def has_external_data(data: bytes) -> bool:
     """Return True if a tensor of an ONNX file is stored in another file.
 
     Raises:
-        WrongUseError: The data is not an ONNX file.
+        InvalidRequestError: The data is not an ONNX file.
     """
     return any(
         kind == _TENSOR and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1))
@@ -47,7 +47,7 @@ def has_nonstandard_operators(data: bytes) -> bool:
     A crafted picture could keep a loop running for hours.
 
     Raises:
-        WrongUseError: The data is not an ONNX file.
+        InvalidRequestError: The data is not an ONNX file.
     """
     return any(
         (kind == _NODE and number == _DOMAIN and bytes(value) not in _STANDARD)
@@ -61,7 +61,7 @@ def _iterate_fields(data: bytes) -> Iterator[_Field]:
     try:
         yield from _walk_message(memoryview(data), _MODEL, 0)
     except (IndexError, ValueError) as error:
-        raise WrongUseError("The file is not an ONNX file, or is truncated.") from error
+        raise InvalidRequestError("The file is not an ONNX file, or is truncated.") from error
 
 
 def _walk_message(message: memoryview, kind: int, depth: int) -> Iterator[_Field]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.comparison.derived import DERIVED_REASON, PLAIN_CELL, compute_grade, compute_survival
+from exhibit.comparison.derived import DERIVED_REASON, PLAIN_CELL, compute_survival_map, grade_survival_map
 from exhibit.types import Decision, Verification
 from indexer.compare.decision import add_transform
 from indexer.compare.dense import compute_dense_agreement, warp_to_thumbnail
@@ -46,7 +46,7 @@ def add_survival(found_picture: Features, registered_picture: Features, verifica
         warped_picture = warp_to_thumbnail(
             found_picture, registered_picture, np.array(verification.transform), verification.pieces
         )
-        return replace(verification, survival=compute_survival(*warped_picture, registered_picture.thumbnail))
+        return replace(verification, survival=compute_survival_map(*warped_picture, registered_picture.thumbnail))
     if registered_picture.low_information:
         return verification
     options = [
@@ -62,7 +62,7 @@ def add_survival(found_picture: Features, registered_picture: Features, verifica
     )
     survival_chars = "".join(survival_rows)
     if (
-        compute_grade(survival_rows) < MIN_GRADE
+        grade_survival_map(survival_rows) < MIN_GRADE
         or 1 - survival_chars.count(PLAIN_CELL) / len(survival_chars) < MIN_INFORMATIVE_FRACTION
     ):
         return verification
@@ -103,7 +103,7 @@ def _propose_alignments(
 
 def _compute_survival(found_picture: Features, registered_picture: Features, transform: Floats) -> tuple[str, ...]:
     warped, mask = warp_to_thumbnail(found_picture, registered_picture, transform)
-    return compute_survival(warped, mask, registered_picture.thumbnail) if mask.mean() >= MIN_SHOWN_FRACTION else ()
+    return compute_survival_map(warped, mask, registered_picture.thumbnail) if mask.mean() >= MIN_SHOWN_FRACTION else ()
 
 
 def _count_surviving(option: tuple[tuple[str, ...], Floats]) -> int:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from exhibit.types import Decision, Space, Verification
 from indexer.picture.features import Features, compute_local_fingerprint, compute_work_fingerprints, extract
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT
@@ -86,10 +86,10 @@ def list_files(folder: Path) -> list[str]:
     """List all files below a folder as sorted relative paths, without hidden files and links to folders.
 
     Raises:
-        WrongUseError: The path is not a folder, or cannot be read.
+        InvalidRequestError: The path is not a folder, or cannot be read.
     """
     if not folder.is_dir():
-        raise WrongUseError(f"{folder} is not a folder.")
+        raise InvalidRequestError(f"{folder} is not a folder.")
     paths = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -115,7 +115,7 @@ def match_folders(
         Skipped files, works without certain matches, and matches: works first, then pictures in order.
 
     Raises:
-        WrongUseError: A folder cannot be read, or contains no work.
+        InvalidRequestError: A folder cannot be read, or contains no work.
         ServiceMissingError: A process died, most likely because of memory.
     """
     for item in match_pictures(works, pictures, scratch, jobs, progress, lambda _, files: files):
@@ -143,7 +143,7 @@ def match_pictures(
             registered_files.append(work)
         progress("works", len(registered_files), len(work_files))
     if not registered_files:
-        raise WrongUseError(f"No picture in {works} could be read.")
+        raise InvalidRequestError(f"No picture in {works} could be read.")
     context = _write_indexes(WorkerContext(pictures, scratch, works), registered_files)
     remaining_files = choose(registered_files, picture_files)
     for done, result in enumerate(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from exhibit.comparison.calibration import Calibration, add_probability
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.compare.wording import as_dict
 from indexer.picture.spaces import PIPELINE
 from indexer.search.folders import Match, RegisteredFile, Skipped
@@ -23,7 +23,7 @@ class MatchesFile:
     works have been measured.
 
     Raises:
-        WrongUseError: The file cannot be written.
+        InvalidRequestError: The file cannot be written.
     """
 
     def __init__(self, path: Path, pictures: Path, calibration: Calibration | None) -> None:
@@ -128,4 +128,4 @@ class MatchesFile:
         try:
             yield
         except OSError as error:
-            raise WrongUseError(f"{self.path} cannot be written: {error.strerror}.") from error
+            raise InvalidRequestError(f"{self.path} cannot be written: {error.strerror}.") from error

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Metric, Space
 
 
@@ -33,11 +33,13 @@ def validate_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:
     """Return the vectors as contiguous rows.
 
     Raises:
-        WrongUseError: The vectors do not belong to the space.
+        InvalidRequestError: The vectors do not belong to the space.
     """
     empty = create_empty_vectors(space)
     if vectors.ndim != 2 or vectors.shape[1] != empty.shape[1] or vectors.dtype != empty.dtype:
-        raise WrongUseError(f"These vectors do not belong to the space {space.id}: {vectors.dtype} {vectors.shape}.")
+        raise InvalidRequestError(
+            f"These vectors do not belong to the space {space.id}: {vectors.dtype} {vectors.shape}."
+        )
     return np.ascontiguousarray(vectors)
 
 
@@ -47,11 +49,11 @@ def validate_rows(
     """Return rows sorted by number, each number once with its last vector.
 
     Raises:
-        WrongUseError: The lengths differ.
+        InvalidRequestError: The lengths differ.
     """
     vectors = validate_vectors(space, vectors)
     if len(numbers) != len(vectors):
-        raise WrongUseError(f"{len(numbers)} numbers came with {len(vectors)} vectors.")
+        raise InvalidRequestError(f"{len(numbers)} numbers came with {len(vectors)} vectors.")
     unique, last = np.unique(np.asarray(numbers, np.int64)[::-1], return_index=True)
     return unique, vectors[::-1][last]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from exhibit.types import Untyped
 from indexer.picture.local_features import DESCRIPTOR_WIDTH, to_unit_rows
 
@@ -52,10 +52,10 @@ def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Un
     The same sample and seed give the same codec on one kind of machine.
 
     Raises:
-        WrongUseError: There are fewer descriptors than lists.
+        InvalidRequestError: There are fewer descriptors than lists.
     """
     if len(descriptors) < lists:
-        raise WrongUseError(f"{len(descriptors)} local features are too few for {lists} lists.")
+        raise InvalidRequestError(f"{len(descriptors)} local features are too few for {lists} lists.")
     centres = (
         faiss.IndexHNSWFlat(DESCRIPTOR_WIDTH, GRAPH_NEIGHBOUR_COUNT)
         if lists >= GRAPH_FROM

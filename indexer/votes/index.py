@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.ports import VectorSource
 from exhibit.types import Untyped
 from indexer.picture.local_features import DESCRIPTOR_WIDTH, MIRROR, to_unit_rows
@@ -79,7 +79,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         """Add works to the tail, replacing existing ones; of equal numbers the last one counts.
 
         Raises:
-            WrongUseError: The descriptors have another shape.
+            InvalidRequestError: The descriptors have another shape.
         """
         latest = dict(
             sorted(zip(numbers.tolist(), map(validate_descriptors, vectors), strict=True), key=lambda pair: pair[0])
@@ -124,7 +124,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         first half of the descriptors votes for the mirrored picture.
 
         Raises:
-            WrongUseError: The descriptors have another shape.
+            InvalidRequestError: The descriptors have another shape.
         """
         if not len(self) or not len(validate_descriptors(descriptors)):
             return []
@@ -217,10 +217,10 @@ def validate_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the descriptors unchanged after validation.
 
     Raises:
-        WrongUseError: The descriptors are not rows of 128 bytes.
+        InvalidRequestError: The descriptors are not rows of 128 bytes.
     """
     if descriptors.ndim != 2 or descriptors.shape[1] != DESCRIPTOR_WIDTH or descriptors.dtype != np.uint8:
-        raise WrongUseError(f"These are not local features: {descriptors.dtype} {descriptors.shape}.")
+        raise InvalidRequestError(f"These are not local features: {descriptors.dtype} {descriptors.shape}.")
     return descriptors
 
 

@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.oprf import OprfClient, OprfServer
 from exhibit.clock import format_rfc3339
-from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError, ServiceMissingError
 from exhibit.plain import to_one_line
 from indexer.picture.spaces import PHASH, WHOLE
 from indexer.vectors.bands import BAND_COUNT, list_elements
@@ -38,7 +38,7 @@ from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
-PAGE = 100
+PAGE_SIZE = 100
 """Number of pictures per page of the index; a page counts as one query."""
 MAX_POINTS = 1_000
 """Maximum number of points per request."""
@@ -71,7 +71,7 @@ def build_index_page(services: Services, partner: Partner, after: int) -> dict[s
     """
     row = partners.spend_queries(partner, 1, "index")
     oprf_key = _derive_key(services, row)
-    pictures = list(list_public_pictures().filter(pk__gt=after).order_by("pk")[:PAGE])
+    pictures = list(list_public_pictures().filter(pk__gt=after).order_by("pk")[:PAGE_SIZE])
     hashes = _load_hashes(picture.pk for picture in pictures)
     salt, occurrences, entries, records = secrets.token_bytes(16), Counter[bytes](), [], []
     secrets.SystemRandom().shuffle(pictures)
@@ -88,7 +88,7 @@ def build_index_page(services: Services, partner: Partner, after: int) -> dict[s
                 ).hex()
             )
     last_number = max((picture.pk for picture in pictures), default=0)
-    next_number = last_number if len(pictures) == PAGE else None
+    next_number = last_number if len(pictures) == PAGE_SIZE else None
     return {"salt": salt.hex(), "entries": sorted(entries), "records": records, "next": next_number}
 
 
@@ -143,7 +143,7 @@ class BlindSearchResult:
     failure: str
 
 
-def search(services: Services, partner: Partner) -> BlindSearchResult:
+def search_partner_pictures(services: Services, partner: Partner) -> BlindSearchResult:
     """Search a partner's pictures for the pictures of all registered works, for up to :data:`SEARCH_SECONDS`.
 
     The log records the search, even if it fails.
@@ -156,7 +156,7 @@ def search(services: Services, partner: Partner) -> BlindSearchResult:
     try:
         result = _search(services, partner, counts)
         counts["found"] = len(result.matches)
-    except (ValueError, KeyError, TypeError, AttributeError, FormatError, WrongUseError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, FormatError, InvalidRequestError) as error:
         raise ServiceMissingError(f"The partner {partner.name} sent invalid data: {type(error).__name__}.") from error
     finally:
         if counts["points"]:
@@ -195,7 +195,7 @@ def _search(services: Services, partner: Partner, counts: dict[str, int]) -> Bli
     try:
         while cursor is not None:
             page = _fetch_page(services, partner, cursor, counts, deadline)
-            _open_records(page, outputs, matches, counts["pages"])
+            _decrypt_records(page, outputs, matches, counts["pages"])
             previous, cursor = cursor, page["next"]
             if cursor is not None and int(cursor) <= previous:
                 raise ValueError
@@ -217,7 +217,7 @@ def _fetch_page(
     return call_partner(services, partner, "blind-index", {"after": cursor}, seconds=60)
 
 
-def _open_records(
+def _decrypt_records(
     page: Mapping[str, Any],
     outputs: Iterable[tuple[list[int], bytes, bytes]],
     matches: dict[tuple[int, int, int], BlindMatch],
@@ -226,10 +226,10 @@ def _open_records(
     """Decrypt the records of an index page that match an output, and add them to ``matches``."""
     salt, records = bytes.fromhex(page["salt"]), [bytes.fromhex(record) for record in page["records"]]
     entries = {entry[:16]: entry[16:] for entry in map(bytes.fromhex, page["entries"])}
-    if len(records) > PAGE or len(page["entries"]) > PAGE * (1 + BAND_COUNT):
+    if len(records) > PAGE_SIZE or len(page["entries"]) > PAGE_SIZE * (1 + BAND_COUNT):
         raise ValueError
     for pictures, element, output in outputs:
-        for occurrence in range(PAGE):
+        for occurrence in range(PAGE_SIZE):
             tag, mask = _derive_masks(output, salt, occurrence)
             if (masked_entry := entries.get(tag)) is None:
                 break
@@ -245,7 +245,9 @@ def _open_records(
                 raise ValueError from None
             is_exact = element.startswith(b"digest")
             disclosed_values = {
-                name: to_one_line(str(record_values[name]))[:500] for name in partners.FIELDS if name in record_values
+                name: to_one_line(str(record_values[name]))[:500]
+                for name in partners.DISCLOSABLE_FIELDS
+                if name in record_values
             }
             for picture in pictures:
                 key = (picture, page_number, position)

@@ -44,19 +44,19 @@ from registry.crawls.crawling import load_denials
 from registry.crawls.models import Sighting
 from registry.db.locks import Lock, hold_long
 from registry.log.local_log import get_log
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.proofs import get_covering_checkpoint, prove_inclusion
 from registry.services.services import Services
 
 CALL_NAME = "capture"
-SECONDS = 55.0
+WAIT_FOR_PARTNERS_SECONDS = 55.0
 """Maximum time to wait for a partner's response, in seconds."""
 VISIT_SECONDS = 30.0
 """Maximum duration of a visit for a partner, in seconds, for page and picture together."""
 WAIT_SECONDS = 15.0
 """Maximum time in seconds that a visit for a partner waits for earlier visits to finish."""
 PAGE_BYTES = 8 * MIB
-MAX_STATEMENT = 128 << 10
+MAX_STATEMENT_BYTES = 128 << 10
 MISSING_REASONS = {
     "no-answer": Sentence("no response arrived"),
     "too-slow": Sentence("the response arrived too late"),
@@ -86,7 +86,7 @@ def visit_for_partner(
         if not is_locked:
             raise RefusedError("Other visits are still in progress.", reason="visits")
         statement = _observe_page(services, partner, page, picture, challenge)
-    submission = submit(EntryType.COCAPTURE, dict(to_plain(statement)))
+    submission = submit_entry(EntryType.COCAPTURE, dict(to_plain(statement)))
     assert submission is not None  # only entries of sample owners are not submitted
     proof = prove_inclusion(services, submission, get_covering_checkpoint(services, [submission]))
     assert proof is not None
@@ -145,7 +145,9 @@ class _PartnerRequest:
 
     def send(self, services: Services, signed_call: tuple[bytes, str]) -> None:
         try:
-            self.results.append(send_request(services, self.partner, CALL_NAME, signed_call, seconds=SECONDS))
+            self.results.append(
+                send_request(services, self.partner, CALL_NAME, signed_call, seconds=WAIT_FOR_PARTNERS_SECONDS)
+            )
         except RefusedError as error:  # by the partner, by this installation's limits, or by its address guard
             self.results.append("refused" if error.reason == "partner" else "no-answer")
         except ExhibitError:
@@ -162,8 +164,11 @@ class PartnerVisits:
     deadline: float  # on the monotonic clock
     requests: Sequence[tuple[_PartnerRequest, threading.Thread]]
 
-    def join(self, capture_result: CaptureResult) -> CaptureResult:
-        """Add the partners' observations to a capture. Wait until :data:`SECONDS` after the requests were sent."""
+    def add_observations(self, capture_result: CaptureResult) -> CaptureResult:
+        """Add the partners' observations to a capture.
+
+        Wait until :data:`WAIT_FOR_PARTNERS_SECONDS` after the requests were sent.
+        """
         for _, thread in self.requests:
             thread.join(max(0.0, self.deadline - time.monotonic()))
         active_partners = {row.pk for row in partners.list_active_partners()}
@@ -172,18 +177,18 @@ class PartnerVisits:
             NetworkRecord, parse_json(own_files["network"], label="the record"), location="the record"
         )
         partner_answers = tuple(
-            self._build_answer(request, capture_result, active_partners, network_record, own_files.get("page"))
+            self._build_response(request, capture_result, active_partners, network_record, own_files.get("page"))
             for request, _ in self.requests
         )
         data = Cocapture(self.challenge, partner_answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
         sentence = concatenate_sentences(
             capture_result.sentence,
-            *map(_describe_answer, sorted(partner_answers, key=lambda request: request.missing != "")),
+            *map(_describe_response, sorted(partner_answers, key=lambda request: request.missing != "")),
         )
         return replace(capture_result, sentence=sentence, files=(*capture_result.files, file))
 
-    def _build_answer(
+    def _build_response(
         self,
         request: _PartnerRequest,
         capture_result: CaptureResult,
@@ -198,7 +203,7 @@ class PartnerVisits:
         if isinstance(result, str):
             return replace(missing_answer, missing=result)
         try:
-            if len(encode_canonical(result)) > MAX_STATEMENT:
+            if len(encode_canonical(result)) > MAX_STATEMENT_BYTES:
                 return replace(missing_answer, missing="nonsense")
             sealed_statement = from_plain(SealedStatement, result, location="the response")
             page_url, picture = self.sighting.page_url, self.sighting.image_url
@@ -234,7 +239,7 @@ def request_visits(services: Services, sighting: Sighting) -> PartnerVisits | No
         "picture": "" if is_embedded else sighting.image_url,
         "challenge": challenge.hex(),
     }
-    deadline, requests = time.monotonic() + SECONDS, []
+    deadline, requests = time.monotonic() + WAIT_FOR_PARTNERS_SECONDS, []
     for row in rows:
         request = _PartnerRequest(row)
         # Signed here because the thread must not use the database
@@ -245,7 +250,7 @@ def request_visits(services: Services, sighting: Sighting) -> PartnerVisits | No
     return PartnerVisits(sighting, get_log(services).origin, challenge, deadline, requests)
 
 
-def _describe_answer(answer: PartnerAnswer) -> str:
+def _describe_response(answer: PartnerAnswer) -> str:
     name = answer.name
     if answer.missing:
         reason = MISSING_REASONS[answer.missing]

@@ -29,7 +29,7 @@ from exhibit.ports import SignedCheckpoint
 from exhibit.sentences import Sentence, concatenate_sentences
 from registry.alliance import partners, signed_calls
 from registry.alliance.models import CosignedCheckpoint, LogFork, Partner
-from registry.db.rows import lock_row, write
+from registry.db.rows import lock_row, update_row
 from registry.log import audit_log
 from registry.log.local_log import get_log, get_witness_name, get_witness_signer
 from registry.services.services import Services
@@ -82,7 +82,7 @@ def add_checkpoint(services: Services, body: bytes) -> str:
     """
     old_size, path, text = _parse_request(body)
     note = parse_note(text)
-    partner = partners.find_by_log(note.origin)
+    partner = partners.find_partner_by_log(note.origin)
     if partner is None:
         raise NotCosignedError("This log is not the log of a partner.", HTTPStatus.NOT_FOUND)
     with lock_row(partner) as partner:
@@ -111,10 +111,10 @@ def add_checkpoint(services: Services, body: bytes) -> str:
             refusal = NotCosignedError(reason, HTTPStatus.UNPROCESSABLE_ENTITY)
         else:
             cosigned_at = now()
-            write(
+            update_row(
                 last_cosigned, size=checkpoint.size, root=checkpoint.root, note=checkpoint.note, cosigned_at=cosigned_at
             )
-            write(partner, unexplained="")
+            update_row(partner, unexplained="")
     if refusal is not None:  # outside the transaction, so that stored proofs are committed
         raise refusal
     return cosign(note.body, get_witness_name(services), get_witness_signer(services), cosigned_at)
@@ -223,7 +223,7 @@ def compare_checkpoints(services: Services) -> dict[str, str]:
         own_notes = _filter_by_origin(get_log(services).origin, statements[partner.name].checkpoints)
         with _collect_faults(partner) as faults:
             log_fault, unexplained = _check_log(services, partner, notes)
-            _store_unexplained(partner, unexplained)
+            _store_unexplained_checkpoint(partner, unexplained)
             faults.extend((log_fault, _find_own_fault(services, own_notes)))
         # An unreachable partner is reported once
         fault = concatenate_sentences(*faults) or statements[partner.name].fault
@@ -254,12 +254,12 @@ def _collect_faults(partner: Partner) -> Iterator[list[str]]:
         )
 
 
-def _store_unexplained(partner: Partner, note: str) -> None:
+def _store_unexplained_checkpoint(partner: Partner, note: str) -> None:
     """Store the largest unexplained checkpoint, unless the stored checkpoint or the key has changed in the meantime."""
     with lock_row(partner) as row:
         is_unchanged = (row.log_key, row.unexplained) == (partner.log_key, partner.unexplained)
         if is_unchanged and (not note or parse_note(note).size > _get_cosigned_size(row)):
-            write(row, unexplained=note)
+            update_row(row, unexplained=note)
 
 
 def _get_cosigned_size(partner: Partner) -> int:
@@ -295,7 +295,7 @@ def _store_fork(fork: object, source: str) -> None:
         and len(steps) <= MAX_PATH + 1
     ):
         return
-    partner = partners.find_by_log(known_note[:300].partition("\n")[0])
+    partner = partners.find_partner_by_log(known_note[:300].partition("\n")[0])
     if partner is None or has_forked(partner.origin):
         return
     try:
@@ -333,7 +333,7 @@ def _check_log(services: Services, partner: Partner, notes: CosignedNotes) -> tu
     unexplained_note = largest_checkpoint.note if largest_checkpoint and largest_checkpoint.size > cosigned_size else ""
     try:
         with signed_calls.open_session(services, partner.url, SECONDS) as session:
-            fetch = _make_fetch(session, partner)
+            fetch = _make_fetch_function(session, partner)
             checkpoint = verify_note(fetch("checkpoint", MAX_NOTE).decode("utf-8", "replace"), partner.log_key)
             tree = _Tree(checkpoint.size, fetch)
             if tree.compute_root(checkpoint.size) != checkpoint.root:
@@ -408,7 +408,7 @@ def _find_own_fault(services: Services, notes: Sequence[str]) -> str:
     return ""
 
 
-def _make_fetch(session: requests.Session, partner: Partner) -> Callable[[str, int], bytes]:
+def _make_fetch_function(session: requests.Session, partner: Partner) -> Callable[[str, int], bytes]:
     deadline = time.monotonic() + TOTAL_SECONDS
 
     def fetch(path: str, max_bytes: int) -> bytes:

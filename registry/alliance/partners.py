@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 from evidence.log.notes import check_name, parse_cosigner_key, parse_verifier_key
 from exhibit.clock import format_rfc3339, now
 from exhibit.config.anchors import parse_short_name
-from exhibit.errors import ConflictError, NotFoundError, RefusedError, WrongUseError, is_accepted
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError, RefusedError, is_accepted
 from registry.alliance.models import Agreement, Partner, PartnerCall
-from registry.db.rows import require, write
+from registry.db.rows import require, update_row
 from registry.log import audit_log
 
 CALL_RETENTION = timedelta(days=32)
 """Time for which requests are stored; it must cover a month so that monthly limits can be counted."""
-FIELDS = ("page", "image", "seen", "digest", "hash")
+DISCLOSABLE_FIELDS = ("page", "image", "seen", "digest", "hash")
 """Fields that may be disclosed about a matching picture."""
 MAX_QUERIES = 10_000_000
 _REFUSAL_LOG_INTERVAL = timedelta(hours=1)
@@ -40,9 +40,9 @@ def get_partner(name: str) -> Partner:
     )
 
 
-def find_by_log(origin: str) -> Partner | None:
+def find_partner_by_log(origin: str) -> Partner | None:
     """Return the active partner whose log has a name, or ``None``. ``origin`` may be untrusted input."""
-    if not is_accepted(check_name, origin, WrongUseError):
+    if not is_accepted(check_name, origin, InvalidRequestError):
         return None
     return next(
         (row for row in list_active_partners().filter(log_key__startswith=f"{origin}+") if row.origin == origin), None
@@ -58,14 +58,14 @@ def add_partner(name: str, url: str, log_key: str, witness_key: str, *, by: str)
     """Add another installation as a partner, or update the URL and keys of the partner with this name.
 
     Raises:
-        WrongUseError: The name is invalid.
+        InvalidRequestError: The name is invalid.
         ConflictError: Another partner's log has the same name, another partner has one of the keys, or log and cosigner
             have the same key: each key must have a single role and name.
     """
     try:
         parse_short_name(name)
     except ValueError as error:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("A partner name can contain only lowercase letters, digits, dots and hyphens.")
         ) from error
     with transaction.atomic():
@@ -74,7 +74,7 @@ def add_partner(name: str, url: str, log_key: str, witness_key: str, *, by: str)
         if row.log_key != log_key:
             row.unexplained = ""
         row.url, row.log_key, row.witness_key, row.fault = url, log_key, witness_key, ""
-        other_partner = find_by_log(row.origin)
+        other_partner = find_partner_by_log(row.origin)
         if other_partner is not None and other_partner.pk != row.pk:
             raise ConflictError(
                 _("The log of another partner, %(name)s, already uses this name.") % {"name": other_partner.name}
@@ -108,7 +108,7 @@ def set_captures(row: Partner, *, is_requested: bool | None = None, visits: int 
     Arguments that are ``None`` leave the setting unchanged.
     """
     with transaction.atomic():
-        write(
+        update_row(
             row,
             captures=row.captures if is_requested is None else is_requested,
             visits=row.visits if visits is None else visits,
@@ -145,14 +145,16 @@ def create_agreement(partner: Partner, fields: Iterable[str], until: datetime, q
     """Allow a partner to run blind searches here.
 
     Raises:
-        WrongUseError: The terms are invalid.
+        InvalidRequestError: The terms are invalid.
         ConflictError: An earlier agreement is still in force.
     """
-    disclosed_fields = [name for name in FIELDS if name in set(fields)]
-    if not disclosed_fields or set(fields) - set(FIELDS):
-        raise WrongUseError("The fields are missing or unknown.", hint=f"Choose from: {', '.join(FIELDS)}")
+    disclosed_fields = [name for name in DISCLOSABLE_FIELDS if name in set(fields)]
+    if not disclosed_fields or set(fields) - set(DISCLOSABLE_FIELDS):
+        raise InvalidRequestError(
+            "The fields are missing or unknown.", hint=f"Choose from: {', '.join(DISCLOSABLE_FIELDS)}"
+        )
     if until <= now() or not 0 < queries <= MAX_QUERIES:
-        raise WrongUseError("The end must be in the future, and the number of queries from 1 to 10,000,000.")
+        raise InvalidRequestError("The end must be in the future, and the number of queries from 1 to 10,000,000.")
     with transaction.atomic():
         Partner.objects.select_for_update().get(pk=partner.pk)
         if (newest_agreement := get_newest_agreement(partner)) and _get_end_reason(newest_agreement) is None:

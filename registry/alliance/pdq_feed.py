@@ -24,10 +24,10 @@ from exhibit.pictures.decode import Limits, decode
 from registry.alliance.models import Partner
 from registry.alliance.signed_calls import MAX_CLOCK_DIFFERENCE, fetch_file, open_session
 from registry.crawls.models import Sighting
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.log import audit_log
 from registry.log.local_log import get_log
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.models import LogOpening
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
@@ -67,7 +67,7 @@ def compute_pdq(data: bytes, limits: Limits) -> tuple[str, int]:
     return np.packbits(bits).tobytes().hex(), int(quality)
 
 
-def publish(services: Services, work: Work, *, by: str) -> None:
+def publish_hashes(services: Services, work: Work, *, by: str) -> None:
     """Add a work's pictures to the feed, and log it.
 
     Raises:
@@ -85,11 +85,11 @@ def publish(services: Services, work: Work, *, by: str) -> None:
         hashed_pictures.append((row, f"{code},{quality}"))
     with transaction.atomic():
         for row, pdq in hashed_pictures:
-            write(row, pdq=pdq)
+            update_row(row, pdq=pdq)
         _log_change(work, by, published=True)
 
 
-def withdraw(work: Work, *, by: str) -> None:
+def withdraw_hashes(work: Work, *, by: str) -> None:
     """Remove a work from the feed; copies fetched earlier are not affected."""
     with transaction.atomic():
         if work.work_pictures.exclude(pdq="").update(pdq=""):
@@ -214,4 +214,4 @@ def find_near_matches(
 
 def _log_change(work: Work, by: str, *, published: bool) -> None:
     opening = {"owner": work.owner.slug, "pdq_feed": published, "work": work.number}
-    submit(EntryType.REGISTRATION, opening, work.owner, details={"by": by})
+    submit_entry(EntryType.REGISTRATION, opening, work.owner, details={"by": by})

@@ -19,7 +19,7 @@ from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.ed25519 import is_valid_signature
 from evidence.log.notes import format_cosigner_key, parse_cosigner_key, parse_verifier_key
 from exhibit.clock import format_rfc3339, now, parse_rfc3339
-from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError, ServiceMissingError
 from exhibit.network.addresses import get_url_host, get_url_origin
 from exhibit.network.guard import Guard
 from exhibit.network.http import create_guarded_session, read_limited
@@ -157,7 +157,7 @@ def receive_request(
         )
     except (FormatError, ValueError, KeyError, TypeError):
         raise RefusedError("This is not a valid request from a partner.", reason="partner") from None
-    partner = partners.find_by_log(sender)
+    partner = partners.find_partner_by_log(sender)
     raw_signature = bytes.fromhex(signature) if _SIGNATURE_FORMAT.fullmatch(signature) else b""
     if partner is None or not is_valid_signature(
         parse_verifier_key(partner.log_key)[1], raw_signature, SIGNATURE_PREFIX + body
@@ -173,7 +173,7 @@ def receive_request(
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class InstallationCard:
     """An installation's URL and public keys, as it states them."""
 
     url: str  # URL of its site
@@ -184,7 +184,7 @@ class Card:
     def __post_init__(self) -> None:
         scheme = get_url_origin(self.url).partition(":")[0]
         if scheme != "https" and not (scheme == "http" and get_url_host(self.url) in LOCAL_HOSTS):
-            raise WrongUseError("The URL of a partner must start with https://.")
+            raise InvalidRequestError("The URL of a partner must start with https://.")
         if self.format != FORMAT or to_one_line(self.url) != self.url or len(self.url) > 300:
             raise ValueError
         parse_verifier_key(self.log)
@@ -202,23 +202,28 @@ def build_own_card(services: Services) -> dict[str, str]:
     }
 
 
-def parse_card(services: Services, data: bytes) -> Card:
-    """Parse another installation's card; raises ``WrongUseError`` if it is invalid, or this installation's own."""
+def parse_card(services: Services, data: bytes) -> InstallationCard:
+    """Parse another installation's card.
+
+    Raises ``InvalidRequestError`` if it is invalid, or this installation's own.
+    """
     try:
         fields = parse_json(data, label="the card", limit=MAX_CARD)
-        card = Card(**{name: str(value) for name, value in fields.items()})
+        card = InstallationCard(**{name: str(value) for name, value in fields.items()})
     except (FormatError, ValueError, TypeError, AttributeError):
         hint = "The partner's operator creates the card: exhibit api GET /operator/card"
-        raise WrongUseError("This is not the card of an installation.", hint=hint) from None
+        raise InvalidRequestError("This is not the card of an installation.", hint=hint) from None
     if parse_verifier_key(card.log)[0] == get_log(services).origin:
         hint = "Each installation needs its own log_origin, such as exhibit.example.org/log."
-        raise WrongUseError(f"The partner's log has the same name as this log: {get_log(services).origin}.", hint=hint)
+        raise InvalidRequestError(
+            f"The partner's log has the same name as this log: {get_log(services).origin}.", hint=hint
+        )
     own_keys = {
         get_witness_signer(services).public_key,
         *(parse_verifier_key(vkey)[1] for vkey in get_log(services).list_verifier_keys()),
     }
     if own_keys & {parse_verifier_key(card.log)[1], parse_cosigner_key(card.witness)[1]}:
-        raise WrongUseError("The card contains a key of this installation, which cannot be its own partner.")
+        raise InvalidRequestError("The card contains a key of this installation, which cannot be its own partner.")
     return card
 
 

@@ -15,15 +15,15 @@ from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import is_valid_signature
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from exhibit.sentences import Sentence
 from registry.bundles.models import Bundle, Countersignature
 from registry.bundles.picture_usage import list_reported_paths
 from registry.bundles.proofs import collect_proofs
 from registry.cases import history
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.log.audit_log import AccessKind, EvidenceKind, log_access
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.models import AnchorReceipt
 from registry.log.proofs import get_best_checkpoint
 from registry.pictures.models import BlockedDigest, WithheldFile
@@ -64,7 +64,9 @@ def write_to_temporary_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
     return file
 
 
-def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_originals: str | None = None) -> None:
+def write_bundle_zip(
+    services: Services, bundle: Bundle, out: BinaryIO, *, without_originals: str | None = None
+) -> None:
     """Write a bundle's ZIP with the proofs that exist so far.
 
     Files that were purged, or that show an image reported as illegal, are withheld; the bundle states this.
@@ -100,7 +102,7 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
 def find_withheld_files(
     services: Services, bundle: Bundle, sealed_bundle: SealedCase, *, without_originals: str | None = None
 ) -> Withheld | None:
-    """Return the files withheld from a sealed bundle with the reasons, as in :func:`assemble`, or None."""
+    """Return the files withheld from a sealed bundle with the reasons, as in :func:`write_bundle_zip`, or None."""
     withheld = _find_purged_or_reported(services, bundle, sealed_bundle)
     if without_originals is None:
         return withheld
@@ -149,7 +151,7 @@ def store_countersignature(services: Services, bundle: Bundle, signature: bytes)
 
     Raises:
         NotFoundError: The bundle is not sealed yet.
-        WrongUseError: The signature was not made by a valid device key of the owner.
+        InvalidRequestError: The signature was not made by a valid device key of the owner.
     """
     manifest = load_sealed_case(services, bundle).manifest.to_json()
     with transaction.atomic():  # Lock the keys to serialize this with revocations.
@@ -158,12 +160,12 @@ def store_countersignature(services: Services, bundle: Bundle, signature: bytes)
         if key is None:
             sentence = f"The signature is not by a device key of {bundle.case.owner.name}, or covers another manifest."
             hint = "List keys: exhibit api GET keys. Get the manifest: exhibit api GET cases/N/bundles/N/manifest"
-            raise WrongUseError(sentence, hint=hint)
+            raise InvalidRequestError(sentence, hint=hint)
         row, is_new = Countersignature.objects.get_or_create(bundle=bundle, key=key, defaults={"signature": signature})
         if is_new:
             opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.from_bytes(manifest).hex}
             opening |= {"signature": signature.hex(), "what": "countersignature"}
-            write(row, submission=submit(EntryType.SEAL, opening, bundle.case.owner))
+            update_row(row, submission=submit_entry(EntryType.SEAL, opening, bundle.case.owner))
             phrase_values = {"number": bundle.number, "name": key.name}
             history.record_event(bundle.case, "countersigned", "", ("countersigned", phrase_values))
     return row

@@ -14,11 +14,11 @@ from exhibit.ports import CaptureResult
 from exhibit.sentences import Sentence, concatenate_sentences
 from registry.alliance import cocaptures
 from registry.bundles.models import Bundle
-from registry.bundles.sealing import WAIT_FOR_CAPTURES
+from registry.bundles.sealing import CAPTURES_POLL_INTERVAL
 from registry.cases import history, log_entries, page_readings, recaptures, web_archive
 from registry.cases.history import HistoryPhrase
 from registry.cases.models import Capture, Case
-from registry.cases.picture_usage import is_shown
+from registry.cases.picture_usage import shows_picture
 from registry.crawls import budgets
 from registry.crawls.crawling import load_denials
 from registry.crawls.models import Sighting
@@ -28,7 +28,7 @@ from registry.db.fields import StoredFile
 from registry.db.rows import copy_columns
 from registry.pictures import scoped
 from registry.pictures.blocklist import find_blocked_digests
-from registry.services.disk import NEARLY_FULL_MESSAGE, disk_is_full
+from registry.services.disk import NEARLY_FULL_MESSAGE, is_disk_full
 from registry.services.services import Services
 
 BLOCKED_FILES = Sentence(
@@ -58,7 +58,7 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
     """
     max_rows = 1 if cocaptures.has_visiting_partners() else MAX_PLACES_PER_VISIT  # A partner makes one visit at a time.
     claimed_ids = steps.claim(Capture, _add_due_captures(services, ids, max_rows), services.stale_after)
-    if disk_is_full(services, fraction=0.5):
+    if is_disk_full(services, fraction=0.5):
         steps.hold_up(Capture, claimed_ids, NEARLY_FULL_MESSAGE)
         return
     recaptures.target_newest_pictures(claimed_ids)
@@ -98,13 +98,13 @@ def _capture_rows(services: Services, rows: Sequence[Capture]) -> None:
     """
     snoozed_rows = [row for row in rows if row.case.decision not in recaptures.REVISITED_DECISIONS]
     if snoozed_rows:
-        _postpone(snoozed_rows, now() + SNOOZED_INTERVAL, CASE_SNOOZED)
+        _postpone_captures(snoozed_rows, now() + SNOOZED_INTERVAL, CASE_SNOOZED)
     rows = [row for row in rows if row not in snoozed_rows]
     denied_results = {row.pk: denied_result for row in rows if (denied_result := _build_denied_result(row.sighting))}
     rows_to_visit = [row for row in rows if row.pk not in denied_results]
     next_visit_at = None if _find_requested_cases(rows_to_visit) else _take_visit_from_budget(rows_to_visit)
     if next_visit_at is not None:
-        _postpone(rows_to_visit, next_visit_at, VISIT_LIMIT_REACHED)
+        _postpone_captures(rows_to_visit, next_visit_at, VISIT_LIMIT_REACHED)
     for row in rows:
         if row.pk in denied_results:
             _record_visit(services, row, denied_results[row.pk])
@@ -137,7 +137,7 @@ def _find_requested_cases(rows: Sequence[Capture]) -> set[int]:
     return set(bundles.values_list("case", flat=True))
 
 
-def _postpone(rows: Sequence[Capture], due_at: datetime, reason: Sentence) -> None:
+def _postpone_captures(rows: Sequence[Capture], due_at: datetime, reason: Sentence) -> None:
     """Postpone captures, except those whose bundle was requested or whose case was decided in the meantime."""
     with transaction.atomic():
         cases = Case.objects.select_for_update(no_key=True).filter(pk__in={row.case_id for row in rows})
@@ -174,7 +174,7 @@ def _record_visit(services: Services, row: Capture, visit_result: CaptureResult)
         page_readings.request_reading(services, Capture.objects.get(pk=row.pk))
     pending_bundles = Bundle.objects.filter(case=row.case, state="todo")
     # Bundles whose decision can still be undone have a longer delay, which stays unchanged.
-    pending_bundles.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)
+    pending_bundles.filter(not_before__lte=now() + CAPTURES_POLL_INTERVAL).update(not_before=None)
     services.enqueue(Bundle, list(pending_bundles.values_list("pk", flat=True)))
 
 
@@ -200,7 +200,7 @@ def _visit_page(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[C
     for place_rows, visit_result in zip(places.values(), results, strict=True):
         for row in place_rows:
             visits = partner_visits[row.pk]
-            merged_result = visit_result if visits is None else visits.join(visit_result)
+            merged_result = visit_result if visits is None else visits.add_observations(visit_result)
             yield (
                 row,
                 merged_result if add_archive is None or row not in disclosable_rows else add_archive(merged_result),
@@ -237,7 +237,7 @@ def _store_files(services: Services, case: Case, visit_result: CaptureResult) ->
             (
                 blocked_digest
                 for blocked_digest in refused_digests
-                if is_shown(blocked_digest, file.role, digest, file.data)
+                if shows_picture(blocked_digest, file.role, digest, file.data)
             ),
             None,
         )

@@ -22,9 +22,9 @@ from registry.bundles.documents import LazyPictures, list_languages, render_in_e
 from registry.bundles.facts import build_software_facts, build_work_facts
 from registry.bundles.models import Deposit
 from registry.db.rows import get_next_number, lock_row
-from registry.keys.signing_keys import KEY_HOLDER, check_not_revoked, get_sealing_key, signer_of
+from registry.keys.signing_keys import KEY_HOLDER, check_not_revoked, get_sealing_key, unlock_signer
 from registry.log.audit_log import log_change
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import (
     build_proofs,
@@ -59,7 +59,7 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
     key = get_sealing_key(services, work.owner)
     files = _render_records(services, facts)
     sealed_record = seal_case(
-        facts, files, signer_of(services, key), holder=KEY_HOLDER, sealed_at=now(), blobs=services.blobs
+        facts, files, unlock_signer(services, key), holder=KEY_HOLDER, sealed_at=now(), blobs=services.blobs
     )
     with lock_row(work):
         existing_deposit = work.deposits.filter(number=number).first()
@@ -70,7 +70,7 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
         if warnings:
             details = {"record": number, "warned": warnings, "work": work.number}
             log_change("deposit record made", by=by, owner=work.owner, details=details)
-        entry = submit(EntryType.SEAL, build_seal_opening(sealed_record), work.owner)
+        entry = submit_entry(EntryType.SEAL, build_seal_opening(sealed_record), work.owner)
         assert entry is not None  # Sample works have no deposit records.
         return Deposit.objects.create(
             work=work,
@@ -90,7 +90,7 @@ def get_deposit_file_stem(deposit: Deposit) -> str:
     return f"{work.owner.slug}-work-{work.number}-deposit-record-{deposit.number}"
 
 
-def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> None:
+def write_deposit_zip(services: Services, deposit: Deposit, out: BinaryIO) -> None:
     """Write a deposit record's ZIP with the proofs that exist so far. Sign a checkpoint first if none covers it yet.
 
     Purged files are withheld, and the record states this.

@@ -37,7 +37,7 @@ def render_draft_document(services: Services, bundle: Bundle, kind: str, languag
     Raises:
         NotFoundError: The bundle is not sealed yet.
         ServiceMissingError: A font for Chinese text is not installed.
-        WrongUseError: The kind or language is unknown.
+        InvalidRequestError: The kind or language is unknown.
     """
     sealed_bundle = load_sealed_case(services, bundle)
     sealed_facts = DraftInput(

@@ -9,8 +9,8 @@ from django.db.models import Prefetch, prefetch_related_objects
 from evidence.bundle import sealing
 from evidence.bundle.sealing import ContentFile
 from evidence.documents.made_with import describe_environment
-from evidence.documents.sheets.exhibit import ROOM
-from evidence.facts.archive_responses import ARCHIVE_ANSWERS_ROLE
+from evidence.documents.sheets.exhibit import DETAIL_LIMITS
+from evidence.facts.archive_responses import ARCHIVE_RESPONSES_ROLE
 from evidence.facts.case import (
     AbsenceCode,
     AttachmentFacts,
@@ -36,7 +36,7 @@ from evidence.facts.case import (
 )
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.log.proofs import LogProof, SliceProof, SliceTree, compute_record_leaf
-from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, build_weighing_facts
+from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, build_odds_model_facts
 from evidence.verify.checks.probability import build_calibration_facts
 from exhibit import __version__
 from exhibit.clock import now
@@ -99,7 +99,7 @@ def gather_facts(services: Services, case: Case, *, bundle: int, language: str, 
         for_sealing: Include log proofs and store the calibration and odds model files.
     """
     rows = list_case_sightings(case, for_sealing=for_sealing)
-    prefetch_related_objects([case], QUESTIONS_PREFETCH)
+    prefetch_related_objects([case], ARCHIVE_LOOKUPS_PREFETCH)
     places = group_by_place(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     absences = find_absent_files(services, case) if for_sealing else {}
@@ -213,7 +213,7 @@ def _list_omitted_files(
 
 def build_software_facts() -> SoftwareFacts:
     """Build the facts about the software and the model in use."""
-    model_choice = descriptors.get_choice()
+    model_choice = descriptors.get_descriptor_choice()
     if model_choice is None:
         built_in_digest = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
         model = ModelFacts(DESCRIPTOR.name, DESCRIPTOR.version, built_in_digest)
@@ -293,7 +293,7 @@ class _Proofs:
         if log_proof is None:
             return None
         if sighting.slice_id not in self.trees:
-            rows = seen.list_by_slice(sighting.slice_id)
+            rows = seen.list_sightings_by_slice(sighting.slice_id)
             tree = SliceTree([compute_record_leaf(to_record(row)) for row in rows])
             self.trees[sighting.slice_id] = tree, {row.pk: position for position, row in enumerate(rows)}
         tree, positions = self.trees[sighting.slice_id]
@@ -366,21 +366,25 @@ def list_third_party_statements(
         for statement in from_rows(row.elsewhere):
             default_url = row.page_url if statement.kind == SourceStatementKind.PAGE_PUBLISHED else ""
             facts_by_statement.setdefault(
-                statement, _build_elsewhere_facts(replace(statement, where=statement.where or default_url), known_since)
+                statement,
+                _build_third_party_facts(replace(statement, where=statement.where or default_url), known_since),
             )
     statements, files = sorted(facts_by_statement.values(), key=_get_sort_key)[:MAX_STATEMENTS], []
-    for count, question in enumerate(list_answered_questions(case, place), 1):
-        file = next(stored_file for stored_file in question.files if stored_file["role"] == ARCHIVE_ANSWERS_ROLE)
+    for count, question in enumerate(list_completed_lookups(case, place), 1):
+        file = next(stored_file for stored_file in question.files if stored_file["role"] == ARCHIVE_RESPONSES_ROLE)
         path = f"{sealing.get_sighting_folder(number)}/archive-answers-{count}.json"
-        files.append(ContentFile(path, ARCHIVE_ANSWERS_ROLE, sealing.JSON_MEDIA_TYPE, Digest.from_hex(file["digest"])))
+        files.append(
+            ContentFile(path, ARCHIVE_RESPONSES_ROLE, sealing.JSON_MEDIA_TYPE, Digest.from_hex(file["digest"]))
+        )
         assert question.answered_at is not None
         statements += [
-            _build_elsewhere_facts(statement, question.answered_at, path) for statement in from_rows(question.elsewhere)
+            _build_third_party_facts(statement, question.answered_at, path)
+            for statement in from_rows(question.elsewhere)
         ]
     return tuple(sorted(statements, key=_get_sort_key)), files
 
 
-def _build_elsewhere_facts(statement: SourceStatement, known_since: datetime, file: str = "") -> ElsewhereFacts:
+def _build_third_party_facts(statement: SourceStatement, known_since: datetime, file: str = "") -> ElsewhereFacts:
     return ElsewhereFacts(
         **copy_columns(statement, "kind", "by", "of", "stated", "where", "same"), learnt=known_since, file=file
     )
@@ -391,7 +395,7 @@ def _get_sort_key(facts: ElsewhereFacts) -> tuple[str, datetime]:
     return facts.stated or "~", facts.learnt
 
 
-def list_answered_questions(case: Case, place: Place) -> list[ArchiveLookup]:
+def list_completed_lookups(case: Case, place: Place) -> list[ArchiveLookup]:
     """Return the completed archive queries about a place of a case, oldest first."""
     rows = [
         row
@@ -401,8 +405,8 @@ def list_answered_questions(case: Case, place: Place) -> list[ArchiveLookup]:
     return sorted((row for row in rows if row.state == StepState.DONE), key=lambda row: row.pk)
 
 
-QUESTIONS_PREFETCH = Prefetch("archive_questions", ArchiveLookup.objects.select_related("sighting"))
-"""Prefetch of the archive queries that :func:`list_answered_questions` reads, for many cases at once."""
+ARCHIVE_LOOKUPS_PREFETCH = Prefetch("archive_questions", ArchiveLookup.objects.select_related("sighting"))
+"""Prefetch of the archive queries that :func:`list_completed_lookups` reads, for many cases at once."""
 
 
 def _build_capture_facts(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
@@ -436,7 +440,7 @@ def _build_match_facts(
     verification = match.verification
     is_shown = match.found.digest not in absences and match.registered.digest not in absences
     is_aligned = verification.transform is not None and is_shown
-    has_details = is_aligned and number <= ROOM.max_matches
+    has_details = is_aligned and number <= DETAIL_LIMITS.max_matches
 
     def build_path(view: View, *, is_drawn: bool) -> str | None:
         return f"{sealing.get_match_folder(number)}/{view.file_name}" if is_drawn else None
@@ -487,7 +491,7 @@ def _list_odds_model_facts(
         for file in files:
             services.blobs.put(file.to_json())
     return tuple(
-        build_weighing_facts(file, sealing.get_odds_model_path(number)) for number, file in enumerate(files, 1)
+        build_odds_model_facts(file, sealing.get_odds_model_path(number)) for number, file in enumerate(files, 1)
     )
 
 

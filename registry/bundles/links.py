@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError, RefusedError
 from registry.accounts.models import Owner
 from registry.bundles.models import DownloadLink, Package, Report
 from registry.db.claimable import StepState
@@ -32,11 +32,11 @@ def create_link(
         The link, and the secret token of its URL, of which only the digest is stored.
 
     Raises:
-        WrongUseError: ``days`` is not within 1 to :data:`MAX_DAYS`, or the files do not exist.
+        InvalidRequestError: ``days`` is not within 1 to :data:`MAX_DAYS`, or the files do not exist.
     """
     if not 1 <= days <= MAX_DAYS:
         sentence = _("A download link is valid for 1 to %(most)s days.") % {"most": MAX_DAYS}
-        raise WrongUseError(sentence, hint=_("Choose a shorter period. You can create another link later."))
+        raise InvalidRequestError(sentence, hint=_("Choose a shorter period. You can create another link later."))
     token, expires_at = secrets.token_urlsafe(32), now() + timedelta(days=days)
     with lock_row(owner):
         target_columns = _lock_target(item)
@@ -66,11 +66,11 @@ def _lock_target(item: Package | Report) -> dict[str, Package | Report]:
     """Lock a link's package or report for the transaction, and return it by the name of its column.
 
     Raises:
-        WrongUseError: Its files have not been generated.
+        InvalidRequestError: Its files have not been generated.
     """
     row = lock_and_reload(item)
     if row.state != StepState.DONE or not row.files:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("The file for this download link does not exist yet."), hint=_("Wait until the file has been generated.")
         )
     return {"package" if isinstance(item, Package) else "report": row}

@@ -20,11 +20,11 @@ from evidence.facts.case import WitnessFacts
 from evidence.formats.container import MAX_ZIP_BYTES
 from exhibit.clock import now
 from exhibit.digests import CHUNK_BYTES, Digest
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from exhibit.machine import describe_machine_fault
 from exhibit.sentences import Sentence, concatenate_sentences
 from registry.bundles import packages as packing
-from registry.bundles.bundles import assemble, get_bundle_file_name, load_sealed_case, load_sealed_facts
+from registry.bundles.bundles import get_bundle_file_name, load_sealed_case, load_sealed_facts, write_bundle_zip
 from registry.bundles.documents import LazyPictures, list_languages
 from registry.bundles.file_removal import remove_unused_files
 from registry.bundles.models import Bundle, Package
@@ -35,7 +35,7 @@ from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.fields import StoredFile
 from registry.pictures.file_removal import are_all_stored
-from registry.services.disk import NEARLY_FULL_MESSAGE, disk_is_full
+from registry.services.disk import NEARLY_FULL_MESSAGE, is_disk_full
 from registry.services.services import Services
 
 WORK_SECONDS = 10.0
@@ -44,7 +44,7 @@ WORK_SECONDS = 10.0
 CONTENTS_NAME = "CONTENTS"
 """File name (stem) of the contents list in a package: each bundle, its digests, and its timestamps."""
 
-WAIT_FOR_SEAL = timedelta(seconds=5)
+SEAL_POLL_INTERVAL = timedelta(seconds=5)
 
 MAX_PDF_ATTEMPTS = 2
 """Maximum number of attempts at one PDF. After that, the package is finished without it."""
@@ -54,20 +54,20 @@ def make_packages(services: Services, ids: Sequence[int]) -> None:
     """Build each pending package, bundle by bundle. A build that exceeds the working time continues in another task."""
     for pk in steps.claim(Package, ids, services.stale_after):
         package = Package.objects.select_related("owner").get(pk=pk)
-        if disk_is_full(services):
+        if is_disk_full(services):
             steps.hold_up(Package, [pk], NEARLY_FULL_MESSAGE)
             continue
         with steps.guard_processing(Package, [pk]):
             try:
                 if _build_bundles(services, package):
-                    steps.postpone_by_id(Package, pk, now() + WAIT_FOR_SEAL)
+                    steps.postpone_by_id(Package, pk, now() + SEAL_POLL_INTERVAL)
                 elif not _finish_package(services, package):
-                    _postpone(services, package)
+                    _requeue_package(services, package)
             except InterruptedError:  # The time limit was reached, or the package was removed or restarted.
-                _postpone(services, package)
+                _requeue_package(services, package)
 
 
-def _postpone(services: Services, package: Package) -> None:
+def _requeue_package(services: Services, package: Package) -> None:
     """Continue the build in another task, unless another process has taken over the package."""
     if steps.postpone(package, None):
         services.enqueue(Package, [package.pk])
@@ -104,7 +104,7 @@ def _build_bundles(services: Services, package: Package) -> int:
             if bundle.state == StepState.FAILED:  # The bundle will never be sealed.
                 sentence = Sentence("Case %(number)s could not be sealed.", number=bundle.case.number)
                 hint = Sentence("Decide the case again, then request the ZIP again.")
-                raise WrongUseError(concatenate_sentences(sentence, bundle.error), hint=hint)
+                raise InvalidRequestError(concatenate_sentences(sentence, bundle.error), hint=hint)
         else:
             _add_file(services, package, _write_bundle_file(services, package, bundle))
     if not unsealed_count:
@@ -148,7 +148,7 @@ def _write_bundle_file(services: Services, package: Package, bundle: Bundle) -> 
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder) as temporary:
         out = cast("BinaryIO", temporary)
-        assemble(services, bundle, out, without_originals=package.withholding_reason)
+        write_bundle_zip(services, bundle, out, without_originals=package.withholding_reason)
         out.flush()
         return _store_file(services, Path(out.name), get_bundle_file_name(bundle, package.bundle_suffix)) | {
             "bundle": bundle.pk
@@ -168,7 +168,7 @@ def _add_file(services: Services, package: Package, file: StoredFile) -> None:
     if packing.compute_size_with_file(services, package, file) > MAX_ZIP_BYTES:
         remove_unused_files(services, [file])
         sentence = Sentence("The bundles exceed 4 GiB in total.")
-        raise WrongUseError(sentence, hint=Sentence("Select fewer cases."))
+        raise InvalidRequestError(sentence, hint=Sentence("Select fewer cases."))
     package.files = [*package.files, file]
     with transaction.atomic():
         is_recorded = are_all_stored(services, [file]) and _save_progress(package)
@@ -231,33 +231,38 @@ def render_contents_files(services: Services, package: Package, made_at: datetim
             document_lines = _describe_documents(services, package, bundle, wording)
             lines += ["", *_describe_bundle(bundle, files[bundle.pk], timestamps[bundle.pk], document_lines, wording)]
         lines += _list_pdfs(package, wording)
-        lines += ["", wording.say("package.check"), wording.say("package.later"), wording.say("document.footer")]
+        lines += [
+            "",
+            wording.render("package.check"),
+            wording.render("package.later"),
+            wording.render("document.footer"),
+        ]
         language_suffix = "" if index == 0 else f".{language}"
         yield f"{CONTENTS_NAME}{language_suffix}.txt", ("\n".join(lines) + "\n").encode()
 
 
 def _format_contents_header(package: Package, made_at: datetime, wording: Wording) -> Iterator[str]:
-    yield wording.say(f"package.{package.recipient}")
+    yield wording.render(f"package.{package.recipient}")
     yield ""
     values = {"time": wording.format_both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
-    yield wording.say("package.made", **values)
+    yield wording.render("package.made", **values)
     if package.recipient == Recipient.OTHER_SIDE:
         phrase = "withheld" if package.reason else "withheld_silently"
-        yield wording.say(f"package.{phrase}", reason=_to_single_line(package.reason))
+        yield wording.render(f"package.{phrase}", reason=_to_single_line(package.reason))
 
 
 def _list_pdfs(package: Package, wording: Wording) -> Iterator[str]:
     """List the PDFs next to the ZIP, if any."""
     pdfs = packing.list_printable_copies(package)
     if pdfs:
-        yield from ("", wording.say("package.reading"))
+        yield from ("", wording.render("package.reading"))
     for file in pdfs:
         yield from _describe_file(file, wording)
 
 
 def _describe_file(file: StoredFile, wording: Wording) -> Iterator[str]:
-    yield "  " + wording.say("package.file", name=file["name"], size=f"{file['size']:,}")
-    yield "  " + wording.say("package.sha256", digest=file["digest"])
+    yield "  " + wording.render("package.file", name=file["name"], size=f"{file['size']:,}")
+    yield "  " + wording.render("package.sha256", digest=file["digest"])
 
 
 def _describe_documents(services: Services, package: Package, bundle: Bundle, wording: Wording) -> list[str]:
@@ -281,26 +286,28 @@ def _describe_bundle(
     case = bundle.case
     assert bundle.seal_digest is not None
     assert bundle.sealed_at is not None
-    yield wording.say(
+    yield wording.render(
         "report.case_heading",
         case=case.number,
         title=_to_single_line(case.work.title),
         party=_to_single_line(case.party),
     )
     yield from _describe_file(file, wording)
-    yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.format_time(bundle.sealed_at))
+    yield "  " + wording.render(
+        "package.seal", digest=bundle.seal_digest.hex, time=wording.format_time(bundle.sealed_at)
+    )
     yield from (f"  {line}" for line in document_lines)
     for timestamp in timestamps:
         yield "  " + _describe_timestamp(timestamp, wording)
     if not timestamps:
-        yield "  " + wording.say("package.no_witness")
+        yield "  " + wording.render("package.no_witness")
 
 
 def _describe_timestamp(timestamp: WitnessFacts, wording: Wording) -> str:
-    sentence = wording.say("package.waiting", name=timestamp.name)
+    sentence = wording.render("package.waiting", name=timestamp.name)
     if timestamp.time is not None:
-        sentence = wording.say("package.complete", name=timestamp.name, time=wording.format_time(timestamp.time))
-    return f"{sentence} {wording.say('package.development')}" if timestamp.development else sentence
+        sentence = wording.render("package.complete", name=timestamp.name, time=wording.format_time(timestamp.time))
+    return f"{sentence} {wording.render('package.development')}" if timestamp.development else sentence
 
 
 def _to_single_line(text: str) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _, ngettext
 from evidence.formats.container import Member, compute_zip_size, iterate_zip_chunks
 from exhibit.clock import now
 from exhibit.digests import CHUNK_BYTES, Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.accounts.models import Owner
 from registry.bundles.file_removal import remove_unused_files
 from registry.bundles.models import Bundle, Package
@@ -41,23 +41,24 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
         reason: Reason for withholding originals, stated in packages for the other side.
 
     Raises:
-        WrongUseError: No case is given, there are more than :data:`MAX_BUNDLES`, or a case has no bundle that is or
+        InvalidRequestError: No case is given, there are more than :data:`MAX_BUNDLES`, or a case has no bundle that is
+        or
             will be sealed.
     """
     samples.check_not_sample(owner)
     if recipient not in Recipient.values:
-        raise WrongUseError(_("No recipient was selected."), hint=_("Select the court or the other side."))
+        raise InvalidRequestError(_("No recipient was selected."), hint=_("Select the court or the other side."))
     numbers = sorted(set(cases))
     if not numbers:
-        raise WrongUseError(_("No case was selected."), hint=_("Select the cases whose bundles you need."))
+        raise InvalidRequestError(_("No case was selected."), hint=_("Select the cases whose bundles you need."))
     if len(numbers) > MAX_BUNDLES:
         message = ngettext("One ZIP contains at most %(n)s case.", "One ZIP contains at most %(n)s cases.", MAX_BUNDLES)
-        raise WrongUseError(message % {"n": MAX_BUNDLES}, hint=_("Request several ZIP files."))
+        raise InvalidRequestError(message % {"n": MAX_BUNDLES}, hint=_("Request several ZIP files."))
     with lock_row(owner):
         newest_by_case = find_newest_bundles(owner, numbers)
         if missing := [number for number in numbers if number not in newest_by_case]:
             sentence = _("Case %(number)s has no sealed bundle.") % {"number": missing[0]}
-            raise WrongUseError(
+            raise InvalidRequestError(
                 sentence, hint=_("A case is sealed after a member decides that the use is not licensed.")
             )
         number = get_next_number(Package.objects.filter(owner=owner))

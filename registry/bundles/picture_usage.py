@@ -21,7 +21,7 @@ def find_bundles_with_picture(digest: Digest) -> QuerySet[Bundle]:
     )
 
 
-def list_showing_files(
+def list_files_showing_picture(
     sealed_bundle: SealedCase, facts: CaseFacts, digest: Digest, captured_digests: Collection[Digest]
 ) -> Iterator[Digest]:
     """Yield the digests of a bundle's reduced images, drawings of matches and exhibit sheets that show an image.
@@ -46,5 +46,9 @@ def list_reported_paths(services: Services, owner: Owner, sealed_bundle: SealedC
         captured_digests = {
             *list_files_with_picture(services, digest, find_visits_with_picture(digest).filter(case__owner=owner))
         }
-        digests |= {digest, *captured_digests, *list_showing_files(sealed_bundle, facts, digest, captured_digests)}
+        digests |= {
+            digest,
+            *captured_digests,
+            *list_files_showing_picture(sealed_bundle, facts, digest, captured_digests),
+        }
     return sorted(file.path for file in sealed_bundle.manifest.files if file.sha256 in digests)

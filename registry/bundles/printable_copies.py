@@ -21,7 +21,7 @@ from registry.bundles.packages import get_package_file_name, list_printable_copi
 from registry.db.fields import StoredFile
 from registry.services.services import Services
 
-IN_A_VOLUME = 40
+EXHIBITS_PER_VOLUME = 40
 """Maximum number of exhibits in a volume."""
 MAX_VOLUME_PAGES, MAX_VOLUME_BYTES, SECONDS = 400, 48 << 20, 100.0
 """Limits at which a volume is complete: its pages, its bytes, and the seconds spent on reading its exhibits."""
@@ -79,7 +79,7 @@ def make_volume(
             raise InterruptedError
         pages, size = sum(exhibit.page_count for exhibit in exhibits), sum(exhibit.size for exhibit in exhibits)
         if (
-            len(exhibits) >= IN_A_VOLUME
+            len(exhibits) >= EXHIBITS_PER_VOLUME
             or pages >= MAX_VOLUME_PAGES
             or size >= MAX_VOLUME_BYTES
             or time.monotonic() > deadline

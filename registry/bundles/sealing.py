@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 from evidence.anchors import KINDS
-from evidence.bundle.sealing import ContentFile, SealedCase, build_seal_opening, create_stand_in, seal_case
+from evidence.bundle.sealing import ContentFile, SealedCase, build_seal_opening, create_reduced_picture, seal_case
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import AbsenceCode
 from evidence.log.append_only import BrokenHistoryError
@@ -28,16 +28,16 @@ from registry.db.rows import lock_and_reload, lock_row
 from registry.events import events
 from registry.events.models import EventKind
 from registry.keys.models import SealingKey
-from registry.keys.signing_keys import KEY_HOLDER, check_not_revoked, get_sealing_key, signer_of
+from registry.keys.signing_keys import KEY_HOLDER, check_not_revoked, get_sealing_key, unlock_signer
 from registry.log import service_availability
 from registry.log.anchors import get_anchors
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import get_or_create_receipt
 from registry.pictures.models import Picture
 from registry.services.services import Services
 
-WAIT_FOR_CAPTURES = timedelta(seconds=2)
-WAIT_FOR_LOG = timedelta(minutes=1)
+CAPTURES_POLL_INTERVAL = timedelta(seconds=2)
+LOG_POLL_INTERVAL = timedelta(minutes=1)
 REPLACEABLE_ABSENCES = frozenset({AbsenceCode.REPORTED, AbsenceCode.PURGED, AbsenceCode.LOST})
 """Reasons for missing files that a new visit may replace."""
 
@@ -50,17 +50,17 @@ def seal_bundles(services: Services, ids: Sequence[int]) -> None:
             steps.record_failure(Bundle, pk, REOPENED_CASE, retry=False)
             continue
         if _has_unfinished_visits(bundle.case):
-            steps.postpone_by_id(Bundle, pk, now() + WAIT_FOR_CAPTURES)
+            steps.postpone_by_id(Bundle, pk, now() + CAPTURES_POLL_INTERVAL)
             continue
         if new_visits := queue_new_visits(services, bundle.case):
-            steps.postpone_by_id(Bundle, pk, now() + WAIT_FOR_CAPTURES)
+            steps.postpone_by_id(Bundle, pk, now() + CAPTURES_POLL_INTERVAL)
             services.enqueue(Capture, new_visits, by_user=True)
             continue
         with steps.guard_processing(Bundle, [pk]):
             try:
                 _seal_bundle(services, bundle)
             except BrokenHistoryError as error:  # Wait for the operator; the bundle itself is valid.
-                steps.postpone_by_id(Bundle, pk, now() + WAIT_FOR_LOG, error.sentence)
+                steps.postpone_by_id(Bundle, pk, now() + LOG_POLL_INTERVAL, error.sentence)
 
 
 def _has_unfinished_visits(case: Case) -> bool:
@@ -134,10 +134,10 @@ def _seal_content(services: Services, gathered_facts: GatheredFacts, key: Sealin
         if picture.file not in gathered_facts.facts.omitted_files
     ]
     files += [
-        create_stand_in(picture.file, services.blobs.get(picture.digest), services.blobs)
+        create_reduced_picture(picture.file, services.blobs.get(picture.digest), services.blobs)
         for picture in registered_pictures
     ]
-    signer = signer_of(services, key)
+    signer = unlock_signer(services, key)
     return seal_case(gathered_facts.facts, files, signer, holder=KEY_HOLDER, sealed_at=now(), blobs=services.blobs)
 
 
@@ -157,7 +157,7 @@ def _is_outdated(services: Services, case: Case, gathered_facts: GatheredFacts) 
 
 
 def _record_seal(services: Services, bundle: Bundle, sealed_bundle: SealedCase, key: SealingKey) -> None:
-    submission = submit(EntryType.SEAL, build_seal_opening(sealed_bundle), bundle.case.owner)
+    submission = submit_entry(EntryType.SEAL, build_seal_opening(sealed_bundle), bundle.case.owner)
     Bundle.objects.filter(pk=bundle.pk).update(
         seal_digest=sealed_bundle.seal_digest,
         manifest=sealed_bundle.seal_digest,
@@ -170,7 +170,7 @@ def _record_seal(services: Services, bundle: Bundle, sealed_bundle: SealedCase, 
     steps.finish(Bundle, [bundle.pk])
     history.record_event(bundle.case, "sealed", "", ("sealed", {"number": bundle.number}))
     details = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed_bundle.seal_digest.hex}
-    events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, details, name=sealed_bundle.seal_digest.hex)
+    events.record_event(bundle.case.owner, EventKind.BUNDLE_SEALED, details, name=sealed_bundle.seal_digest.hex)
     _request_direct_timestamps(services, bundle, sealed_bundle.seal_digest)
 
 

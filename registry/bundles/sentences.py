@@ -3,7 +3,7 @@
 from evidence.documents.phrases import list_never_checked_sentences
 from evidence.documents.phrases.wording import format_fraction, format_percent, format_ratio
 from exhibit.comparison.calibration import Calibration
-from exhibit.comparison.derived import DERIVED_REASON, compute_grade
+from exhibit.comparison.derived import DERIVED_REASON, grade_survival_map
 from exhibit.comparison.odds import UNCOMPARED_DISTANCE
 from exhibit.comparison.rate_bounds import format_odds
 from exhibit.types import Decision, Verification
@@ -98,7 +98,7 @@ def build_measurement_templates(
         templates.append((AGREEMENT, {"blocks": format_percent(verification.dense), "points": verification.inliers}))
     if verification.survival:
         templates += [
-            (SURVIVAL_GRADE, {"grade": compute_grade(verification.survival)}),
+            (SURVIVAL_GRADE, {"grade": grade_survival_map(verification.survival)}),
             *([(ADAPTATION_NOTE, {})] if is_derived else []),
         ]
     if verification.mirrored:

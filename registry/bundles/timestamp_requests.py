@@ -43,7 +43,7 @@ TASK_SECONDS = 60.0  # No request is started after this time, because sealing us
 
 _EARLIEST_TIME = datetime.min.replace(tzinfo=UTC)
 
-Question = TimestampServiceState.Question
+RequestKind = TimestampServiceState.RequestKind
 
 
 def request_timestamps(services: Services, ids: Sequence[int]) -> None:
@@ -53,7 +53,7 @@ def request_timestamps(services: Services, ids: Sequence[int]) -> None:
     one but not the other: calendars accept digests while the block source is unreachable.
     """
     anchors = {(anchor.kind, anchor.name): anchor for anchor in get_anchors(services)}
-    outages: dict[tuple[Anchor, Question], tuple[datetime, str]] = {}
+    outages: dict[tuple[Anchor, RequestKind], tuple[datetime, str]] = {}
     service_availability.cap_attempts(ids)
     deadline = time.monotonic() + TASK_SECONDS
     rows = AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))
@@ -68,9 +68,9 @@ def request_timestamps(services: Services, ids: Sequence[int]) -> None:
         if time.monotonic() > deadline:
             steps.postpone(row, now())
             continue
-        request = (anchor, get_next_question(row))
-        outage = outages.get(request) or service_availability.get_silence(
-            anchor.kind, anchor.name, get_next_question(row)
+        request = (anchor, get_next_request_kind(row))
+        outage = outages.get(request) or service_availability.get_outage(
+            anchor.kind, anchor.name, get_next_request_kind(row)
         )
         if outage is None:
             outage = _send_request(row, anchor, services.config.witnesses_needed)
@@ -98,9 +98,9 @@ def complete_timestamps(services: Services) -> int:
     return count
 
 
-def get_next_question(row: AnchorReceipt) -> Question:
+def get_next_request_kind(row: AnchorReceipt) -> RequestKind:
     """Return the type of the next request for a receipt."""
-    return Question.SUBMIT if row.proof is None else Question.UPGRADE
+    return RequestKind.SUBMIT if row.proof is None else RequestKind.UPGRADE
 
 
 def _send_request(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str] | None:
@@ -109,7 +109,7 @@ def _send_request(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[date
     Returns:
         If the service does not respond, the time before which it is not queried again, and the reason; else None.
     """
-    request_key = (anchor.kind, anchor.name, get_next_question(row))
+    request_key = (anchor.kind, anchor.name, get_next_request_kind(row))
     try:
         receipt = anchor.submit(row.digest) if row.proof is None else anchor.upgrade(row.digest, to_receipt(row))
     except SupersededError:  # A later checkpoint covers this one, so the receipt is no longer needed.
@@ -119,7 +119,7 @@ def _send_request(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[date
         if describe_machine_fault(error):
             raise
         max_pause = DEVELOPMENT_INTERVAL if anchor.development else service_availability.MAX_PAUSE
-        retry_at = service_availability.record_silence(*request_key, error.sentence, max_pause)
+        retry_at = service_availability.record_no_response(*request_key, error.sentence, max_pause)
         # Postpone it twice as long as the others, in case only this receipt fails.
         steps.postpone(row, retry_at + (retry_at - now()), error.sentence)
         return retry_at, error.sentence

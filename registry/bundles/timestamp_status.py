@@ -70,7 +70,7 @@ def mark_timestamped(receipt: AnchorReceipt, needed: int) -> None:
     for row in timestamped_rows:
         if Bundle.objects.filter(pk=row.pk, timestamped_at=None).update(timestamped_at=now()):
             details = {"bundle": row.number, "case": row.case.number, "seal": str(row.seal_digest)}
-            events.record(row.case.owner, EventKind.BUNDLE_WITNESSED, details)
+            events.record_event(row.case.owner, EventKind.BUNDLE_WITNESSED, details)
 
 
 def _count_for_bundle(row: Bundle, needed: int) -> TimestampCount:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify.checks.remade import Makers
+from evidence.verify.checks.remade import ContentGenerators
 from exhibit.types import Verification
 from indexer.draw.draw import DRAW_BY_SUFFIX, View
 from indexer.draw.pair import Pair
@@ -14,4 +14,4 @@ def _make_renderer(found: bytes, registered: bytes, verification: Verification) 
     return lambda role, suffix: DRAW_BY_SUFFIX.get(suffix, DRAW_BY_SUFFIX[".jpg"])(View(role), pair)
 
 
-VERIFIER_FUNCTIONS = Makers(_make_renderer, format_measurements)
+CONTENT_GENERATORS = ContentGenerators(_make_renderer, format_measurements)

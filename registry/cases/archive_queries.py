@@ -14,10 +14,10 @@ import requests
 from django.db import transaction
 
 from crawler.archives.index_client import IndexClient
-from crawler.archives.wayback import SECONDS, STATUSES
+from crawler.archives.wayback import REQUEST_INTERVAL_SECONDS, STATUSES
 from crawler.searches.client import SearchRefusedError
 from evidence.facts.archive_responses import (
-    ARCHIVE_ANSWERS_ROLE,
+    ARCHIVE_RESPONSES_ROLE,
     ArchiveAnswer,
     ArchiveAnswers,
     ArchivedCopy,
@@ -29,7 +29,7 @@ from evidence.facts.archive_responses import (
 )
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError, RefusedError
 from exhibit.network.addresses import get_url_host, get_url_port
 from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
@@ -94,12 +94,12 @@ def request_queries(services: Services, case: Case, *, by: str) -> list[ArchiveL
 
     Raises:
         ConflictError: No member has confirmed the case.
-        WrongUseError: The operator has configured no archive.
+        InvalidRequestError: The operator has configured no archive.
         NotFoundError: The case has no public URL that an archive could have captured.
     """
     samples.check_not_sample(case.owner)
     if not get_archive_url(services):
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("No web archive is configured."),
             hint=Sentence("The operator can configure one with the setting wayback_url."),
         )
@@ -166,7 +166,9 @@ class _ArchiveSession:
         pictures: list[bytes] = []
         copies: list[ArchivedCopy] = []
         with open_session(self.services, archive) as session:
-            client = IndexClient(session, get_archive_name(archive), SECONDS, STATUSES, make_turn_function(archive))
+            client = IndexClient(
+                session, get_archive_name(archive), REQUEST_INTERVAL_SECONDS, STATUSES, make_turn_function(archive)
+            )
             for subject, url in list_urls(self.row.sighting):
                 self._query(client, subject, url, [])
                 first_seen = self.row.sighting.first_seen
@@ -225,7 +227,9 @@ def _store(services: Services, row: ArchiveLookup, answers: ArchiveAnswers, pict
     refused_digests = find_blocked_digests(map(Digest.from_bytes, pictures)) | {
         *scoped.list_reported_digests(row.case.owner)
     }
-    files = [_store_file(services, ARCHIVE_ANSWERS_ROLE, "archive-answers.json", "application/json", answers.to_json())]
+    files = [
+        _store_file(services, ARCHIVE_RESPONSES_ROLE, "archive-answers.json", "application/json", answers.to_json())
+    ]
     for picture_bytes in (
         picture_data for picture_data in pictures if Digest.from_bytes(picture_data) not in refused_digests
     ):

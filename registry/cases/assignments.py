@@ -12,7 +12,7 @@ from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Membership, Owner, User
 from registry.cases import history, scoped
@@ -39,7 +39,7 @@ def assign_cases(owner: Owner, numbers: Sequence[int], user_id: int | None, *, b
 
     Raises:
         NotFoundError: A case does not exist, or ``user_id`` is not a member of the owner. No case is assigned then.
-        WrongUseError: No case is given, or more than :data:`~registry.list_owner_cases.queue.MAX_CASES`.
+        InvalidRequestError: No case is given, or more than :data:`~registry.list_owner_cases.queue.MAX_CASES`.
     """
     return _assign_cases(owner, dict.fromkeys(numbers, user_id), by=by)
 
@@ -86,10 +86,10 @@ def count_by_member(owner: Owner, state: CaseState) -> dict[int | None, int]:
 
 def _assign_cases(owner: Owner, assignments: dict[int, int | None], *, by: str) -> list[AssignmentChange]:
     if not assignments:
-        raise WrongUseError(_("No case was specified."))
+        raise InvalidRequestError(_("No case was specified."))
     if len(assignments) > MAX_CASES:
         hint = Sentence("You can assign at most %(most)s cases at once.", most=MAX_CASES)
-        raise WrongUseError(Sentence("%(count)s cases are selected.", count=len(assignments)), hint=hint)
+        raise InvalidRequestError(Sentence("%(count)s cases are selected.", count=len(assignments)), hint=hint)
     changes = []
     with transaction.atomic():
         user_ids = {assignee_id for assignee_id in assignments.values() if assignee_id is not None}

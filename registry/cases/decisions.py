@@ -14,7 +14,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry.accounts.models import Owner
@@ -35,7 +35,7 @@ from registry.cases.queue import MAX_CASES, CaseFilter, CaseState, filter_cases
 from registry.cases.record_decision import Decider, notify_case_opened, record_decision
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import get_next_number, lock_and_reload, lock_row, write
+from registry.db.rows import get_next_number, lock_and_reload, lock_row, update_row
 from registry.keys import passkeys
 from registry.keys.models import PasskeyQuestion
 from registry.keys.passkeys import PasskeyAction, PasskeyResponse
@@ -55,7 +55,7 @@ _DECISION_NAMES = {
 }
 
 
-class Choice(StrEnum):
+class DecisionChoice(StrEnum):
     """A decision that a member can make; ``UNDO`` reverses the same member's decision."""
 
     CONFIRM = CaseDecision.CONFIRMED.value
@@ -70,7 +70,7 @@ class Choice(StrEnum):
 class DecisionRequest:
     """A decision as requested by a member."""
 
-    choice: Choice
+    choice: DecisionChoice
     by: str  # :data:`DEMONSTRATION_ACTOR` if no member has reviewed the case
     reason: str = ""
     licence: Licence | None = None  # for ``LICENSE``
@@ -104,10 +104,10 @@ def decide_cases(
 
     Raises:
         NotFoundError: A case does not exist. No case is decided then.
-        WrongUseError: There are more than :data:`MAX_CASES` cases, or the licence is missing.
+        InvalidRequestError: There are more than :data:`MAX_CASES` cases, or the licence is missing.
     """
-    if request.choice is Choice.LICENSE and request.licence is None:
-        raise WrongUseError(
+    if request.choice is DecisionChoice.LICENSE and request.licence is None:
+        raise InvalidRequestError(
             Sentence("No licence is selected."), hint=Sentence("Choose the licence that permits the use.")
         )
     return [_decide_and_report(services, case, request) for case in _load_cases(owner, numbers)]
@@ -158,7 +158,7 @@ def confirm_case(
 
     Raises:
         ConflictError: The case is already decided and must be reopened first.
-        WrongUseError: The owner requires a passkey signature, and ``passkey`` is missing or does not sign this
+        InvalidRequestError: The owner requires a passkey signature, and ``passkey`` is missing or does not sign this
             decision.
     """
     with transaction.atomic():
@@ -231,7 +231,7 @@ def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
             raise ConflictError(Sentence("This decision has already been undone, or was made by another member."))
         row.undone_at, row.looked_until, row.taught_until = now(), 0, 0
         if row.state not in UNFINISHED:  # an unfinished job reads the change by itself
-            write(row, **steps.build_reset_columns())
+            update_row(row, **steps.build_reset_columns())
         row.save()
     services.enqueue(GroupDecision, [row.pk])
 
@@ -240,7 +240,7 @@ def decide_in_group(services: Services, group: GroupDecision, case: Case) -> Non
     """Dismiss one case of a group, or reopen it if the group decision was reversed. Other decisions are not changed."""
     if group.undone_at is None:
         with suppress(ConflictError):
-            _decide(services, case, DecisionRequest(Choice.DISMISS, group.by, group.reason), group)
+            _decide(services, case, DecisionRequest(DecisionChoice.DISMISS, group.by, group.reason), group)
         return
     group_id = group.pk
     _reopen_if_allowed(
@@ -261,7 +261,7 @@ def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
         record_decision(case, Case.Decision.LICENSED, by=by, reason=reason, phrases=phrases)
 
 
-def reopen(case: Case, *, by: str, reason: str) -> None:
+def reopen_decided_case(case: Case, *, by: str, reason: str) -> None:
     """Reopen a decided case. Its history and bundles are not changed.
 
     A licence assigned by a member is removed from the case, and look-alikes learned from the case are deleted.
@@ -274,7 +274,7 @@ def reopen(case: Case, *, by: str, reason: str) -> None:
 
 
 def undo_decision(case: Case, *, by: str) -> None:
-    """Reopen a case, as :func:`reopen` does, if ``by`` made the decision.
+    """Reopen a case, as :func:`reopen_decided_case` does, if ``by`` made the decision.
 
     Raises:
         ConflictError: The case is open, or was decided by another member or by the ledger.
@@ -288,7 +288,7 @@ def dispute_decision(case: Case, *, by: str, reason: str) -> None:
 
     Raises:
         ConflictError: The case is open.
-        WrongUseError: The reason is empty.
+        InvalidRequestError: The reason is empty.
     """
     reason = _require_text(reason, Sentence("Explain what is wrong with the decision."))
     with lock_row(case) as row:
@@ -309,7 +309,7 @@ def uphold_decision(case: Case, *, by: str, reason: str) -> None:
 
     Raises:
         ConflictError: The decision is not disputed.
-        WrongUseError: The reason is empty.
+        InvalidRequestError: The reason is empty.
     """
     reason = _require_text(reason, Sentence("Explain why the decision is upheld."))
     with lock_row(case) as row:
@@ -321,7 +321,7 @@ def uphold_decision(case: Case, *, by: str, reason: str) -> None:
 
 
 def add_note(case: Case, *, by: str, text: str) -> None:
-    """Add a note to a case for the other members; raises ``WrongUseError`` if it is empty."""
+    """Add a note to a case for the other members; raises ``InvalidRequestError`` if it is empty."""
     text = _require_text(text, Sentence("Enter the text of the note."))
     with transaction.atomic():
         history.record_event(case, "note", by, text=text)
@@ -347,7 +347,7 @@ def _load_cases(owner: Owner, numbers: Sequence[int]) -> list[Case]:
     distinct_numbers = list(dict.fromkeys(numbers))
     if len(distinct_numbers) > MAX_CASES:
         hint = Sentence("You can decide at most %(most)s cases at once.", most=MAX_CASES)
-        raise WrongUseError(Sentence("%(count)s cases are selected.", count=len(distinct_numbers)), hint=hint)
+        raise InvalidRequestError(Sentence("%(count)s cases are selected.", count=len(distinct_numbers)), hint=hint)
     rows = {row.number: row for row in scoped.list_owner_cases(owner).filter(number__in=distinct_numbers)}
     missing = [number for number in distinct_numbers if number not in rows]
     if missing:
@@ -367,18 +367,18 @@ def _decide_and_report(services: Services, case: Case, request: DecisionRequest)
 
 def _decide(services: Services, case: Case, request: DecisionRequest, group: GroupDecision | None = None) -> None:
     choice, by, reason = request.choice, request.by, request.reason
-    if choice not in (Choice.REOPEN, Choice.UNDO):
+    if choice not in (DecisionChoice.REOPEN, DecisionChoice.UNDO):
         _reopen_if_allowed(case, lambda locked_case: locked_case.is_pending, by=by, phrases=[("grown", {})])
-    if choice is Choice.REOPEN:
-        reopen(case, by=by, reason=reason)
-    elif choice is Choice.UNDO:
+    if choice is DecisionChoice.REOPEN:
+        reopen_decided_case(case, by=by, reason=reason)
+    elif choice is DecisionChoice.UNDO:
         undo_decision(case, by=by)
-    elif choice is Choice.CONFIRM:
+    elif choice is DecisionChoice.CONFIRM:
         confirm_case(services, case, by=by, reason=reason, undo_period=request.undo_period, passkey=request.passkey)
-    elif choice is Choice.LICENSE and request.licence is not None:
+    elif choice is DecisionChoice.LICENSE and request.licence is not None:
         license_use(case, request.licence, by=by, reason=reason)
     else:
-        dismiss_case(case, by=by, reason=reason, copies=choice is Choice.COPIES, group=group)
+        dismiss_case(case, by=by, reason=reason, copies=choice is DecisionChoice.COPIES, group=group)
 
 
 def _reopen_if_allowed(
@@ -405,7 +405,7 @@ def _reopen_if_allowed(
 
 def _require_text(text: str, hint: str) -> str:
     if not text.strip():
-        raise WrongUseError(Sentence("The text is empty."), hint=hint)
+        raise InvalidRequestError(Sentence("The text is empty."), hint=hint)
     return text.strip()
 
 

@@ -145,7 +145,7 @@ def _count_new_sites(
     counts = {"different": distinct_count, "limit": limit, "sites": site_count}
     Flood.objects.create(work=work, at=now(), state=StepState.DONE, **counts)
     audit_log.log_change("work held back", by="", owner=work.owner, details={"work": work.number, **counts})
-    events.record(work.owner, EventKind.WORK_HELD, {"work": work.number, **counts})
+    events.record_event(work.owner, EventKind.WORK_HELD, {"work": work.number, **counts})
     return False
 
 

@@ -13,7 +13,7 @@ from registry.db import steps
 from registry.services.batches import process_in_portions
 from registry.services.services import Services
 
-CASES_AT_ONCE = 50
+BATCH_SIZE = 50
 
 
 def decide_groups(services: Services, ids: Sequence[int]) -> None:
@@ -28,8 +28,8 @@ def _process_group(services: Services, pk: int) -> bool:
     """
     with transaction.atomic():
         group = GroupDecision.objects.select_for_update(no_key=True, of=("self",)).select_related("owner").get(pk=pk)
-        own_cases = list(_remaining_cases(group)[:CASES_AT_ONCE])
-        other_cases = [] if own_cases else list(_affected_cases(group)[:CASES_AT_ONCE])
+        own_cases = list(_list_remaining_cases(group)[:BATCH_SIZE])
+        other_cases = [] if own_cases else list(_list_affected_cases(group)[:BATCH_SIZE])
         if not own_cases and not other_cases:
             steps.finish(GroupDecision, [pk])
             return True
@@ -42,7 +42,7 @@ def _process_group(services: Services, pk: int) -> bool:
     return False
 
 
-def _remaining_cases(group: GroupDecision) -> QuerySet[Case]:
+def _list_remaining_cases(group: GroupDecision) -> QuerySet[Case]:
     """Return the group's cases that are still to be dismissed or, after a reversal, to be reopened."""
     if group.undone_at is None:
         rows = filter_cases(group.owner, CaseFilter(**group.wanted)).filter(opened_at__lte=group.at)
@@ -51,7 +51,7 @@ def _remaining_cases(group: GroupDecision) -> QuerySet[Case]:
     return rows.filter(pk__gt=group.looked_until).order_by("pk")
 
 
-def _affected_cases(group: GroupDecision) -> QuerySet[Case, int]:
+def _list_affected_cases(group: GroupDecision) -> QuerySet[Case, int]:
     """Return the primary keys of other cases that contain look-alikes which the group's cases added or removed."""
     rows = queue_state.find_affected_cases(group.owner_id, Case.objects.filter(decided_in=group))
     return rows.filter(pk__gt=group.taught_until).order_by("pk").values_list("pk", flat=True)

@@ -17,12 +17,12 @@ from registry.cases.licence_check import Ledger, find_covering_licence, list_lic
 from registry.cases.models import Case, CaseSighting, LedgerEffect
 from registry.cases.record_decision import LEDGER_ACTOR, Decider, is_licensed_by_person, record_decision
 from registry.db import steps
-from registry.db.rows import write
-from registry.log.log import submit_all
+from registry.db.rows import update_row
+from registry.log.log import submit_entries
 from registry.works.models import LedgerChange
 
 UNCOVERED_SIGHTING: Sequence[HistoryPhrase] = (("uncovered", {}),)
-CASES_AT_ONCE = 200
+BATCH_SIZE = 200
 Effect = LedgerEffect.Effect
 
 
@@ -36,7 +36,7 @@ def apply_to_next_cases(pk: int) -> bool:
     """
     change = LedgerChange.objects.get(pk=pk)
     licences = list(change.licences.values_list("pk", flat=True))
-    cases = list(_list_candidate_cases(change, licences)[:CASES_AT_ONCE])
+    cases = list(_list_candidate_cases(change, licences)[:BATCH_SIZE])
     if not cases:
         steps.finish(LedgerChange, [pk])
         return True
@@ -44,7 +44,7 @@ def apply_to_next_cases(pk: int) -> bool:
     for case in cases:
         if case.pk in affected_ids:
             _apply_to_case(change, case.pk, licences)
-    write(change, looked_until=cases[-1].pk)
+    update_row(change, looked_until=cases[-1].pk)
     return False
 
 
@@ -158,8 +158,10 @@ def recheck_licences(case: Case) -> None:
     changed_rows = []
     for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
         previous_licence = row.licence_id
-        write(row, licence=find_covering_licence(list_licences(case.work), row.sighting), licences_searched_at=now())
+        update_row(
+            row, licence=find_covering_licence(list_licences(case.work), row.sighting), licences_searched_at=now()
+        )
         if row.licence_id != previous_licence:
             changed_rows.append(row)
     if changed_rows:
-        submit_all([log_entries.build_extension_entry(case, changed_rows)])
+        submit_entries([log_entries.build_extension_entry(case, changed_rows)])

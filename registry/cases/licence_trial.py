@@ -20,7 +20,7 @@ from registry.works.models import Licence
 MAX_LISTED = 50
 """Maximum number of cases that a trial lists; all affected cases are counted."""
 
-CASES_AT_ONCE = 1_000
+BATCH_SIZE = 1_000
 """Initial batch size; it is doubled after each quick batch."""
 
 QUICK_SECONDS = 0.05
@@ -78,7 +78,7 @@ def try_licences(
         previous: The result of an earlier call, to continue it.
         seconds: Time limit in seconds, after which a partial result is returned.
     """
-    deadline, batch_size = time.monotonic() + seconds, CASES_AT_ONCE
+    deadline, batch_size = time.monotonic() + seconds, BATCH_SIZE
     rows = [
         (new_licence.to_row(owner, number), new_licence)
         for number, new_licence in enumerate(new_licences, get_next_number(owner.licences))

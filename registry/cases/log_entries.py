@@ -7,7 +7,7 @@ from exhibit.entries import EntryType
 from exhibit.types import Json
 from registry.cases.models import Case, CaseSighting
 from registry.db.fields import StoredFile
-from registry.log.log import NewEntry, submit_all
+from registry.log.log import NewEntry, submit_entries
 
 
 def build_opening_entry(case: Case) -> NewEntry:
@@ -32,12 +32,12 @@ def build_extension_entry(case: Case, rows: Iterable[CaseSighting]) -> NewEntry:
 def log_capture(case: Case, outcome: str, files: Iterable[StoredFile]) -> None:
     """Add a capture to the log with the digests of its files, so that they cannot be replaced before sealing."""
     stored_files = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
-    submit_all([_build_case_entry(case, "captured", {"files": stored_files, "outcome": outcome})])
+    submit_entries([_build_case_entry(case, "captured", {"files": stored_files, "outcome": outcome})])
 
 
 def log_action(case: Case, action: str, *, by: str, **about: Json) -> None:
     """Log an action on a case that is not a decision, such as a note, a dispute, a view or a notice."""
-    submit_all([_build_case_entry(case, action, {"by": by, **about})])
+    submit_entries([_build_case_entry(case, action, {"by": by, **about})])
 
 
 def _build_case_entry(case: Case, action: str, extra_details: Mapping[str, Any]) -> NewEntry:

@@ -26,7 +26,7 @@ from registry.cases.record_decision import (
 from registry.crawls import own_sites
 from registry.crawls.models import Sighting
 from registry.db.claimable import StepState
-from registry.log.log import NewEntry, submit_all
+from registry.log.log import NewEntry, submit_entries
 from registry.matches.match_storage import matches_stored
 from registry.pictures.models import BytesState
 from registry.services.services import Services
@@ -211,7 +211,7 @@ def _extend_cases(
     for key, group in gained_rows.items():
         entries += [] if key in existing_pks else [log_entries.build_opening_entry(cases[key])]
         entries += [log_entries.build_extension_entry(cases[key], group)]
-    submit_all(entries)
+    submit_entries(entries)
     for key, case in cases.items():
         pairs = zip(gained_rows[key], candidates_by_case[key], strict=True)
         relevant_rows = [row for row, candidate in pairs if candidate.decision != Decision.RELATED]

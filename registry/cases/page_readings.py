@@ -12,7 +12,7 @@ from exhibit.errors import NotFoundError, RefusedError
 from exhibit.sentences import Sentence
 from registry.cases.models import Capture, PageReading
 from registry.db import steps
-from registry.services.mail import is_address
+from registry.services.mail import is_email_address
 from registry.services.services import Services
 
 MAX_BYTES = 1024 * 1024
@@ -52,7 +52,7 @@ def read_pages(services: Services, ids: Sequence[int]) -> None:
             addresses = [
                 address
                 for address in page_statements.addresses
-                if is_address(address) and not address.endswith(_FILE_SUFFIXES)
+                if is_email_address(address) and not address.endswith(_FILE_SUFFIXES)
             ]
             with transaction.atomic():
                 PageReading.objects.filter(pk=pk).update(

@@ -61,11 +61,11 @@ def list_files_with_picture(services: Services, digest: Digest, visits: Iterable
     for row in visits:
         for role, file in ((file["role"], Digest.from_hex(file["digest"])) for file in row.files):
             is_readable = role in EMBEDDING_ROLES and file in services.blobs
-            if is_shown(digest, role, file, read_unverified(services, file) if is_readable else b""):
+            if shows_picture(digest, role, file, read_unverified(services, file) if is_readable else b""):
                 yield file
 
 
-def is_shown(digest: Digest, role: str, file: Digest, data: bytes) -> bool:
+def shows_picture(digest: Digest, role: str, file: Digest, data: bytes) -> bool:
     """Return True if a captured file of a visit that received an image contains or shows it.
 
     The bytes are examined only if the role is one of :data:`EMBEDDING_ROLES`.
@@ -99,7 +99,7 @@ def _contains_picture(role: str, data: bytes, digest: Digest) -> bool:
     )
 
 
-def is_hidden(owner: Owner, visit: Capture) -> bool:
+def is_visit_hidden(owner: Owner, visit: Capture) -> bool:
     """Return True if a visit's files are withheld because it received a picture that was reported or purged."""
     if scoped.find_hidden_pictures(owner, [visit.sighting.picture]):
         return True

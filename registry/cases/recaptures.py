@@ -18,7 +18,7 @@ from exhibit.types import Decision
 from registry.cases.models import Capture, Case, CaseSighting
 from registry.crawls.models import Sighting
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.pictures.models import BytesState
 
 MAX_INTERVAL_FACTOR = 8
@@ -144,7 +144,7 @@ def target_newest_pictures(ids: Iterable[int]) -> None:
             ordered = sightings.order_by(
                 F("private_to").desc(nulls_first=True), F("last_seen").desc(nulls_last=True), "-pk"
             )
-            write(row, sighting=ordered.first())
+            update_row(row, sighting=ordered.first())
 
 
 def request_visits_of_changed_places(case: Case) -> None:
@@ -268,7 +268,7 @@ def summarize_visits(cases: Iterable[Case]) -> dict[int, VisitSummary]:
 def update_place_state(case: Case) -> None:
     """Update the overall state of a case's places, in a transaction that has locked the case."""
     summary = summarize_visits([case]).get(case.pk)
-    write(case, standing="" if summary is None else next(state for state in PlaceState if summary.places[state]))
+    update_row(case, standing="" if summary is None else next(state for state in PlaceState if summary.places[state]))
 
 
 def get_place_key(row: Capture | Sighting) -> tuple[bytes, bytes]:

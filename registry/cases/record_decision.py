@@ -12,10 +12,10 @@ from registry.cases import history, log_entries, queue_state
 from registry.cases.history import HistoryPhrase
 from registry.cases.models import Case, GroupDecision
 from registry.db.claimable import StepState
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.events import events
 from registry.events.models import EventKind
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.models import LogSubmission
 
 FINAL_DECISIONS = (Case.Decision.LICENSED, Case.Decision.DISMISSED)
@@ -80,7 +80,7 @@ def record_decision(  # noqa: PLR0913 - all arguments are keyword arguments, and
     )
     if case.is_related and decision != Case.Decision.DISMISSED:
         notify_case_opened(case)
-    write(
+    update_row(
         case,
         **decision_columns,
         disputed_at=None,
@@ -93,7 +93,7 @@ def record_decision(  # noqa: PLR0913 - all arguments are keyword arguments, and
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record_event(case, str(decision), by, (phrase, {}), *phrases, text=reason)
     if case.asked_at is not None and decision in FINAL_DECISIONS:
-        write(case, asked_at=None)
+        update_row(case, asked_at=None)
         history.record_event(case, "agency", by, ("agency-spared", {"agency": case.agency}))
         log_entries.log_action(case, "agency asked no more", by=by, agency=case.agency)
     log_content = {
@@ -108,8 +108,8 @@ def record_decision(  # noqa: PLR0913 - all arguments are keyword arguments, and
     }
     log_details = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
     event_details = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
-    events.record(case.owner, EventKind.CASE_DECIDED, event_details)
-    return submit(
+    events.record_event(case.owner, EventKind.CASE_DECIDED, event_details)
+    return submit_entry(
         EntryType.DECISION, log_content, case.owner, decided_at, {**log_details, "by": by, "reason": full_reason}
     )
 
@@ -146,4 +146,4 @@ def is_licensed_by_person(case: Case) -> bool:
 def notify_case_opened(case: Case) -> None:
     """Notify subscribers of a new case."""
     details = {"party": case.party, "work": case.work.number}
-    events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **details})
+    events.record_event(case.owner, EventKind.CASE_OPENED, {"case": case.number, **details})

@@ -41,22 +41,22 @@ SAMPLE_COPIES = (
 UNRELATED_FOLDERS = ("unrelated", "lookalikes")  # the blog shows one picture of each folder; none of them is a copy
 
 
-def add_sample(services: Services, person: User) -> Owner:
+def add_sample(services: Services, user: User) -> Owner:
     """Create a user's sample owner, or return the existing one. The workers process it within a minute.
 
     Raises:
         ServiceMissingError: The demonstration's pictures are not installed.
     """
-    if existing_sample := samples.get_sample_owner(person):
+    if existing_sample := samples.get_sample_owner(user):
         return existing_sample
     if not (ASSETS / "works").is_dir():
         hint = Sentence("The pictures are in demo/ in the source code.")
         raise ServiceMissingError(Sentence("The sample pictures are not installed."), hint=hint)
-    with lock_row(person):  # prevents two concurrent requests from creating two samples
-        if existing_sample := samples.get_sample_owner(person):
+    with lock_row(user):  # prevents two concurrent requests from creating two samples
+        if existing_sample := samples.get_sample_owner(user):
             return existing_sample
-        owner = samples.create_sample_owner(person)
-        _upload_works(services, owner, person.get_username())
+        owner = samples.create_sample_owner(user)
+        _upload_works(services, owner, user.get_username())
         picture_ids = _create_crawl(services, owner)
     services.enqueue(Picture, picture_ids)
     return owner

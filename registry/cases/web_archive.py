@@ -30,9 +30,9 @@ from registry.cases.models import Case
 from registry.crawls.models import Sighting
 from registry.services.services import Services
 
-SECONDS = 55.0
+SAVE_TIMEOUT_SECONDS = 55.0
 """Maximum time to wait for the archive, in seconds."""
-PAUSE = 5.0
+POLL_SECONDS = 5.0
 """Interval between status requests, in seconds."""
 MAX_RESPONSE = 4 << 20
 """Maximum size of a response, in bytes. Responses list every resource that the page loaded."""
@@ -56,9 +56,10 @@ def is_enabled_for(services: Services, case: Case) -> bool:
 def start_saving(services: Services, case: Case, sighting: Sighting) -> Callable[[CaptureResult], CaptureResult] | None:
     """Start saving a sighting's page in a thread; return ``None`` if the page must not be saved.
 
-    The returned function waits for the archive's response, for :data:`SECONDS` at most, and adds it to a capture.
+    The returned function waits for the archive's response, for :data:`SAVE_TIMEOUT_SECONDS` at most, and adds it to a
+    capture.
     """
-    page, deadline = sighting.page_url, time.monotonic() + SECONDS
+    page, deadline = sighting.page_url, time.monotonic() + SAVE_TIMEOUT_SECONDS
     if not is_enabled_for(services, case) or sighting.private_to_id is not None or not _is_public(services, page):
         return None
     results = [WebArchive(services.config.web_archive_url, "", "too-slow", "")]
@@ -102,9 +103,9 @@ def _save_page(services: Services, page: str, results: list[WebArchive], deadlin
         job_status = _send_request(services, deadline, "POST", "/save", form)
         while job_status.get("status", "pending") == "pending":
             results.append(replace(results[0], job=_parse_token(job_status.get("job_id", results[-1].job))))
-            if time.monotonic() + PAUSE > deadline:
+            if time.monotonic() + POLL_SECONDS > deadline:
                 return  # the time limit is reached, so the result stays "too-slow"
-            time.sleep(PAUSE)
+            time.sleep(POLL_SECONDS)
             job_status = _send_request(services, deadline, "GET", f"/save/status/{results[-1].job}")
         if job_status["status"] == "success":
             original_url = quote(job_status["original_url"], safe=_SAFE_CHARACTERS)

@@ -21,7 +21,7 @@ from crawler.reading.document import MAX_URL_LENGTH
 from crawler.searches.client import SearchRefusedError
 from exhibit.clock import now
 from exhibit.config.config import Config
-from exhibit.errors import NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError, RefusedError
 from exhibit.network.addresses import get_url_host, is_public_suffix, parse_literal_address
 from exhibit.network.http import create_guarded_session
 from exhibit.periods import parse_stated_time
@@ -83,7 +83,7 @@ def get_archive_client(services: Services, name: str) -> Archive:
 
 
 def parse_domain(text: str) -> str:
-    """Parse a domain from user input, which may be a URL; raises ``WrongUseError`` if it contains none.
+    """Parse a domain from user input, which may be a URL; raises ``InvalidRequestError`` if it contains none.
 
     Public suffixes such as ``co.uk`` and ``github.io`` are rejected, because they do not belong to a single site.
     """
@@ -95,28 +95,31 @@ def parse_domain(text: str) -> str:
     )
     if not host or parse_literal_address(host) is not None or is_public_suffix(host, private=True):
         sentence = Sentence("“%(given)s” is not the domain of a site.", given=stripped[:80])
-        raise WrongUseError(sentence, hint=Sentence("Use this format: example.com"))
+        raise InvalidRequestError(sentence, hint=Sentence("Use this format: example.com"))
     return host
 
 
 def parse_period(text: str) -> str:
-    """Parse a year, month or day; return it in ISO 8601, such as ``2019-03``. Raises ``WrongUseError`` if invalid."""
+    """Parse a year, month or day; return it in ISO 8601, such as ``2019-03``.
+
+    Raises ``InvalidRequestError`` if invalid.
+    """
     stripped = text.strip()
     if stripped and (not _DIGITS.fullmatch(stripped) or parse_stated_time(stripped) == (None, "")):
         sentence = Sentence("“%(given)s” is not a year, month or day, or is in the future.", given=stripped[:40])
-        raise WrongUseError(sentence, hint=Sentence("Use this format: 2019, 2019-03 or 2019-03-31"))
+        raise InvalidRequestError(sentence, hint=Sentence("Use this format: 2019, 2019-03 or 2019-03-31"))
     digits = stripped.replace("-", "")
     return "-".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
 
 def build_subjects(domains: Sequence[str], since: str | None, until: str | None) -> Subjects:
-    """Build a watch's archive query in its stored form; raises ``WrongUseError`` for invalid input."""
+    """Build a watch's archive query in its stored form; raises ``InvalidRequestError`` for invalid input."""
     start, end = parse_period(since or ""), parse_period(until or "")
     if start and end and start > end.ljust(len(start), "~"):
-        raise WrongUseError(Sentence("The period ends before it starts."))
+        raise InvalidRequestError(Sentence("The period ends before it starts."))
     domain_names = list(dict.fromkeys(map(parse_domain, domains)))
     if len(domain_names) > MAX_DOMAINS:
-        raise WrongUseError(Sentence("A watch can have at most %(most)d domains.", most=MAX_DOMAINS))
+        raise InvalidRequestError(Sentence("A watch can have at most %(most)d domains.", most=MAX_DOMAINS))
     return {"domains": domain_names, "since": start, "until": end}
 
 
@@ -151,7 +154,7 @@ def estimate_runs(
     """Estimate a run for the first domains, each from its first index page that lists pictures.
 
     Raises:
-        WrongUseError: The query is invalid.
+        InvalidRequestError: The query is invalid.
         NotFoundError: An archive is not configured.
         RefusedError: An archive does not respond.
     """

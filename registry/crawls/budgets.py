@@ -12,13 +12,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 
-from crawler.formats.job import MIN_GAIN_FRACTION, Rendered
+from crawler.formats.job import MIN_GAIN_FRACTION, RenderingCounts
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.types import Money, Price, parse_money
 from registry.accounts.models import Owner
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, Inquiry, SearchCharge, Watch
-from registry.db.rows import write
+from registry.db.rows import update_row
 
 RENDER_PAGES, RENDER_SECONDS = 200, 1_800
 RENDERING: Mapping[str, int | str] = {"render": "auto", "render_pages": RENDER_PAGES, "render_seconds": RENDER_SECONDS}
@@ -89,7 +89,7 @@ def get_remaining_budget(crawl: Crawl) -> RemainingBudget:
     )
 
 
-def load_render_gains(crawl: Crawl) -> dict[str, Rendered]:
+def load_render_gains(crawl: Crawl) -> dict[str, RenderingCounts]:
     """Return the gain from rendering for each host, from the slices of a crawl and of the watch's latest runs.
 
     If earlier runs gained too little, only a few of a host's pages are counted, fewer than a decision requires
@@ -108,7 +108,7 @@ def load_render_gains(crawl: Crawl) -> dict[str, Rendered]:
         pages, gained_pages = earlier_counts[host, "pages"], earlier_counts[host, "gained"]
         if not gained_pages or gained_pages < MIN_GAIN_FRACTION * pages:
             pages, gained_pages = 0 if crawl.number % RETRY_RUN_INTERVAL == 0 else min(pages, MAX_COUNTED_PAGES), 0
-        results[host] = Rendered(
+        results[host] = RenderingCounts(
             pages=pages + current_counts[host, "pages"], gained=gained_pages + current_counts[host, "gained"]
         )
     return results
@@ -135,7 +135,7 @@ class OverBudgetError(RefusedError):
 
 
 def parse_limits(budget: Mapping[str, str]) -> dict[str, Money]:
-    """Parse a watch's cost limits, by budget key; raises ``WrongUseError`` for invalid amounts."""
+    """Parse a watch's cost limits, by budget key; raises ``InvalidRequestError`` for invalid amounts."""
     return {name: parse_money(budget[name]) for name in (RUN_COST_KEY, MONTH_COST_KEY) if budget.get(name)}
 
 
@@ -178,7 +178,7 @@ def reserve_visit(payer: Watch | Owner) -> datetime | None:
         visit_count, limit = get_visits_today(row)
         if visit_count >= limit:
             return _get_midnight() + timedelta(days=1)
-        write(row, visit_count_date=_get_midnight().date(), visit_count=visit_count + 1)
+        update_row(row, visit_count_date=_get_midnight().date(), visit_count=visit_count + 1)
     return None
 
 

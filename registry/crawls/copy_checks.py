@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, WrongUseError
-from exhibit.network.addresses import compute_url_key, has_same_domain, normalise_url
+from exhibit.errors import InvalidRequestError, NotFoundError
+from exhibit.network.addresses import compute_url_key, have_same_domain, normalise_url
 from exhibit.sentences import Sentence
 from exhibit.types import Decision
 from registry.accounts.models import Owner
@@ -35,7 +35,7 @@ MAX_REPORT_AGE = timedelta(days=30)
 MATCH_DECISIONS = (Decision.CERTAIN, Decision.REVIEW)
 
 
-class Outcome(StrEnum):
+class KnownCopyOutcome(StrEnum):
     """A crawl's result for a known copy."""
 
     DETECTED = "found"
@@ -46,18 +46,18 @@ class Outcome(StrEnum):
     @property
     def is_missed(self) -> bool:
         """True if a working watch would have found the known copy."""
-        return self in (Outcome.NOT_FOUND, Outcome.NOT_VISITED)
+        return self in (KnownCopyOutcome.NOT_FOUND, KnownCopyOutcome.NOT_VISITED)
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class KnownCopyResult:
     """The result of one crawl for one known copy.
 
     ``reason`` is the reason of the refusal if the page was not visited.
     """
 
     known_copy: KnownCopy
-    outcome: Outcome
+    outcome: KnownCopyOutcome
     reason: str = ""
 
 
@@ -69,15 +69,15 @@ def add_known_copy(work: Work, watch: Watch, url: str, *, by: str) -> KnownCopy:
 
     Raises:
         NotFoundError: The watch has been deleted in the meantime.
-        WrongUseError: ``url`` is not the URL of a web page, or the watch does not visit pages.
+        InvalidRequestError: ``url`` is not the URL of a web page, or the watch does not visit pages.
     """
     page_url = normalise_url(url)
     if not page_url.startswith(("http://", "https://")):
         sentence = Sentence("%(url)s is not the URL of a page.", url=url)
-        raise WrongUseError(sentence, hint=Sentence("Enter a URL that starts with http:// or https://."))
+        raise InvalidRequestError(sentence, hint=Sentence("Enter a URL that starts with http:// or https://."))
     if watch.private:
         sentence = Sentence("The watch %(name)s does not visit pages.", name=watch.name)
-        raise WrongUseError(sentence, hint=Sentence("Choose a watch that visits pages."))
+        raise InvalidRequestError(sentence, hint=Sentence("Choose a watch that visits pages."))
     key, owner = compute_url_key(page_url), work.owner
     with lock_row(owner):
         if Watch.objects.filter(pk=watch.pk).exclude(removed_at=None).exists():
@@ -97,7 +97,7 @@ def add_known_copy(work: Work, watch: Watch, url: str, *, by: str) -> KnownCopy:
 
 def is_in_reach(known_copy: KnownCopy) -> bool:
     """Return True if the watch covers the known copy's site; otherwise no crawl can find the copy."""
-    return any(has_same_domain(known_copy.url, source["url"]) for source in known_copy.watch.sources)
+    return any(have_same_domain(known_copy.url, source["url"]) for source in known_copy.watch.sources)
 
 
 def record_redirects(watch: Watch, pages: Iterable[tuple[str, str]]) -> None:
@@ -122,7 +122,7 @@ def record_redirects(watch: Watch, pages: Iterable[tuple[str, str]]) -> None:
         "owner", "work"
     ):
         target = targets[bytes(known_copy.key)]
-        target = target if has_same_domain(known_copy.url, target) else ""
+        target = target if have_same_domain(known_copy.url, target) else ""
         if known_copy.leads_to == target:
             continue
         if target:
@@ -148,7 +148,7 @@ def list_active_known_copies(owner: Owner) -> QuerySet[KnownCopy]:
     return KnownCopy.objects.filter(owner=owner, removed_at=None).select_related("work", "watch").order_by("number")
 
 
-def compute_results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
+def compute_results(crawls: Sequence[Crawl]) -> dict[int, list[KnownCopyResult]]:
     """Return each crawl's results for the known copies active at its start, by the crawl's primary key.
 
     Crawls without such copies are omitted.
@@ -174,7 +174,7 @@ def compute_results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
     }
 
 
-def list_recent_misses(owner: Owner | None = None) -> list[tuple[Crawl, Result]]:
+def list_recent_misses(owner: Owner | None = None) -> list[tuple[Crawl, KnownCopyResult]]:
     """Return the known copies that each watch missed in its last crawl, optionally of one owner only.
 
     Crawls that a user stopped are ignored, because they may not have visited everything.
@@ -199,7 +199,7 @@ def record_misses() -> None:
             watch, known_copy = crawl.watch, miss.known_copy
             about = {"known_copy": known_copy.number, "page": known_copy.url, "watch": watch.number, "name": watch.name}
             event = {**about, "reason": miss.reason, "crawl": crawl.number}
-            events.record(watch.owner, EventKind.KNOWN_COPY_MISSED, event, name=f"{crawl.pk}/{known_copy.number}")
+            events.record_event(watch.owner, EventKind.KNOWN_COPY_MISSED, event, name=f"{crawl.pk}/{known_copy.number}")
 
 
 def was_active(known_copy: KnownCopy, crawl: Crawl) -> bool:
@@ -210,7 +210,7 @@ def was_active(known_copy: KnownCopy, crawl: Crawl) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _CrawlFacts:
     """Sightings and refusals of crawls on pages with known copies."""
 
     # By crawl and page: pictures, with True if compared
@@ -219,7 +219,7 @@ class _Facts:
     refusal_reasons: Mapping[tuple[int, bytes], str]  # by crawl and page: the reason why it was not visited
 
 
-def _load_facts(copies_by_crawl: Mapping[Crawl, Sequence[KnownCopy]]) -> _Facts:
+def _load_facts(copies_by_crawl: Mapping[Crawl, Sequence[KnownCopy]]) -> _CrawlFacts:
     crawls = [crawl.pk for crawl in copies_by_crawl]
     active_known_copies = [known_copy for known_copies in copies_by_crawl.values() for known_copy in known_copies]
     keys = {key for known_copy in active_known_copies for key in _list_keys(known_copy)}
@@ -241,7 +241,7 @@ def _load_facts(copies_by_crawl: Mapping[Crawl, Sequence[KnownCopy]]) -> _Facts:
     refusal_reasons = {
         (crawl, bytes(key)): reason for crawl, key, reason in refusals.values_list("crawl", "key", "reason")
     }
-    return _Facts(pictures_by_page, copies_by_work, refusal_reasons)
+    return _CrawlFacts(pictures_by_page, copies_by_work, refusal_reasons)
 
 
 def _list_keys(known_copy: KnownCopy) -> list[bytes]:
@@ -249,14 +249,14 @@ def _list_keys(known_copy: KnownCopy) -> list[bytes]:
     return [bytes(known_copy.key), *([compute_url_key(known_copy.leads_to)] if known_copy.leads_to else [])]
 
 
-def _compute_result(crawl: Crawl, known_copy: KnownCopy, facts: _Facts) -> Result:
+def _compute_result(crawl: Crawl, known_copy: KnownCopy, facts: _CrawlFacts) -> KnownCopyResult:
     keys = [(crawl.pk, key) for key in _list_keys(known_copy)]
     pictures = {
         picture: is_compared for key in keys for picture, is_compared in facts.pictures_by_page.get(key, {}).items()
     }
     if facts.copies_by_work.get(known_copy.work_id, set()) & pictures.keys():
-        return Result(known_copy, Outcome.DETECTED)
+        return KnownCopyResult(known_copy, KnownCopyOutcome.DETECTED)
     if crawl.finished_at is None or not all(pictures.values()):
-        return Result(known_copy, Outcome.PENDING)
+        return KnownCopyResult(known_copy, KnownCopyOutcome.PENDING)
     reason = "" if pictures else next((facts.refusal_reasons[key] for key in keys if key in facts.refusal_reasons), "")
-    return Result(known_copy, Outcome.NOT_VISITED if reason else Outcome.NOT_FOUND, reason)
+    return KnownCopyResult(known_copy, KnownCopyOutcome.NOT_VISITED if reason else KnownCopyOutcome.NOT_FOUND, reason)

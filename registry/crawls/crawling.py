@@ -27,9 +27,9 @@ from registry.crawls.external_statements import from_rows, to_rows
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal
 from registry.db.bulk import copy_values, to_storable
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import copy_columns, get_next_number, write
+from registry.db.rows import copy_columns, get_next_number, update_row
 from registry.db.steps import build_due_condition
-from registry.log.log import submit
+from registry.log.log import submit_entry
 
 LEASE_TIME = timedelta(minutes=30)
 MAX_HOST = 253
@@ -48,7 +48,7 @@ PAST = "past"
 BULK = "bulk"
 """Kind of a watch's source for URLs from bulk lists (:mod:`registry.crawls.url_lists`)."""
 
-HAND = "hand"
+MANUAL = "hand"
 """Kind of a watch's source for URLs that a user enters one at a time (:mod:`registry.crawls.manual_visits`)."""
 
 SEARCH = "search"
@@ -63,13 +63,13 @@ CAPTURE = "capture"
 MAX_ATTEMPTS = 4
 """Number of interrupted attempts after which a URL is refused."""
 
-MIN_REST = timedelta(minutes=1)
+MIN_PAUSE = timedelta(minutes=1)
 """Pause for a host that states none; doubled for each consecutive pause without a successful visit."""
 
-MAX_REST = timedelta(hours=1)
+MAX_PAUSE = timedelta(hours=1)
 """A host that requests a longer pause is left to the next crawl."""
 
-MAX_RESTS = 3
+MAX_PAUSES = 3
 """Maximum number of consecutive pauses for a host without a successful visit."""
 
 WRITE_BATCH_SIZE = 5_000
@@ -184,7 +184,7 @@ def plan_slice(crawl_id: int, *, max_urls: int, max_hosts: int) -> CrawlSlice | 
     return slice_row
 
 
-def _list_visitable(crawl: Crawl, remaining: RemainingBudget) -> QuerySet[FrontierUrl]:
+def _list_visitable_urls(crawl: Crawl, remaining: RemainingBudget) -> QuerySet[FrontierUrl]:
     """Return the URLs that the budget still allows.
 
     Only images are returned if the page budget is spent, and no new hosts if the host budget is spent.
@@ -204,22 +204,25 @@ def _lease_hosts(crawl: Crawl, remaining: RemainingBudget, limit: int) -> list[s
         hosts = _list_pending_hosts(crawl.pk, limit * 4)
     else:
         hosts = list(
-            _list_visitable(crawl, remaining).values_list("host", flat=True).distinct().order_by("host")[: limit * 4]
+            _list_visitable_urls(crawl, remaining)
+            .values_list("host", flat=True)
+            .distinct()
+            .order_by("host")[: limit * 4]
         )
     HostLease.objects.bulk_create([HostLease(host=host, expires_at=now()) for host in hosts], ignore_conflicts=True)
     ended_slices = CrawlSlice.objects.filter(state__in=[StepState.DONE, StepState.FAILED])
     free_leases = HostLease.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(
-        (Q(slice=None) & ~_is_resting()) | Q(slice__in=ended_slices), host__in=hosts
+        (Q(slice=None) & ~_build_paused_condition()) | Q(slice__in=ended_slices), host__in=hosts
     )
     return [lease.host for lease in free_leases.order_by("host")[: min(limit, remaining.hosts or limit)]]
 
 
-def _is_resting() -> Q:
+def _build_paused_condition() -> Q:
     """Return the query condition for leases of resting hosts, which have no slice and have not expired."""
     return Q(slice=None, expires_at__gt=now())
 
 
-def list_resting_hosts(crawl: Crawl) -> dict[str, datetime]:
+def list_paused_hosts(crawl: Crawl) -> dict[str, datetime]:
     """Return the hosts that a crawl is pausing for, with the time when each pause ends.
 
     The host requested the pause, or its robots.txt is unavailable.
@@ -227,7 +230,7 @@ def list_resting_hosts(crawl: Crawl) -> dict[str, datetime]:
     if crawl.state != StepState.DOING:
         return {}
     pending_urls = crawl.frontier.filter(state=FrontierUrl.State.PENDING, host=OuterRef("host"))
-    rows = HostLease.objects.filter(_is_resting(), Exists(pending_urls)).order_by("host")
+    rows = HostLease.objects.filter(_build_paused_condition(), Exists(pending_urls)).order_by("host")
     return dict(rows.values_list("host", "expires_at"))
 
 
@@ -302,9 +305,9 @@ def _select_urls(crawl_id: int, hosts: Sequence[str], remaining: RemainingBudget
     Among those, pictures come first, then the first pages of each URL pattern. Pages flagged as first count as the
     nearest, so that a new sitemap cannot delay pages with matches.
     """
-    rows = _list_nearest(crawl_id, hosts, remaining, limit, suspect=False)
+    rows = _list_nearest_urls(crawl_id, hosts, remaining, limit, suspect=False)
     if not rows:
-        return [pk for pk, _is_page in _list_nearest(crawl_id, hosts, remaining, 1, suspect=True)]
+        return [pk for pk, _is_page in _list_nearest_urls(crawl_id, hosts, remaining, 1, suspect=True)]
     selected_keys, pages = [], 0
     for pk, is_page in rows:
         pages += is_page
@@ -313,7 +316,7 @@ def _select_urls(crawl_id: int, hosts: Sequence[str], remaining: RemainingBudget
     return selected_keys
 
 
-def _list_nearest(
+def _list_nearest_urls(
     crawl_id: int, hosts: Sequence[str], remaining: RemainingBudget, limit: int, *, suspect: bool
 ) -> list[tuple[int, bool]]:
     """Return up to ``limit`` pending URLs with a page flag, reading at most ``limit`` rows per host."""
@@ -361,7 +364,9 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
             "claimed_by": get_process_identifier(),
             "contributor": None,
         }
-        write(row, **claim_columns, epoch=row.epoch + 1, attempts=row.attempts + 1, started_at=row.started_at or now())
+        update_row(
+            row, **claim_columns, epoch=row.epoch + 1, attempts=row.attempts + 1, started_at=row.started_at or now()
+        )
         HostLease.objects.filter(slice=row).update(expires_at=now() + LEASE_TIME)
     return row.epoch
 
@@ -423,22 +428,25 @@ def finish_slice(
         _return_urls(row, breaks=int(suspect))
         HostLease.objects.filter(slice=row).update(slice=None, expires_at=now())
         if paused_hosts:
-            counts = {**counts, "waiting": {host: _rest_host(row, host, pause) for host, pause in paused_hosts.items()}}
-        current_time, entry = now(), submit(EntryType.SLICE, build_log_data(row), row.crawl.watch.owner)
+            counts = {
+                **counts,
+                "waiting": {host: _pause_host(row, host, pause) for host, pause in paused_hosts.items()},
+            }
+        current_time, entry = now(), submit_entry(EntryType.SLICE, build_log_data(row), row.crawl.watch.owner)
         final_state = {"state": StepState.DONE, "held_since": None, "error": ""}
-        write(row, finished_at=current_time, counts=dict(counts), submission=entry, **final_state)
+        update_row(row, finished_at=current_time, counts=dict(counts), submission=entry, **final_state)
     return True
 
 
-def _rest_host(row: CrawlSlice, host: str, pause: HostPause) -> int:
+def _pause_host(row: CrawlSlice, host: str, pause: HostPause) -> int:
     """Let a host with pending URLs rest, or refuse its URLs; return the number of consecutive rests."""
     was_visited = row.urls.filter(host=host, state=FrontierUrl.State.DONE).exists()
     previous_slice = row.crawl.slices.filter(counts__waiting__has_key=host).order_by("-number").first()
     rests = 1 if was_visited or previous_slice is None else int(previous_slice.counts["waiting"][host]) + 1
-    if rests > MAX_RESTS or pause.seconds > MAX_REST.total_seconds():
+    if rests > MAX_PAUSES or pause.seconds > MAX_PAUSE.total_seconds():
         _refuse_host(row.crawl_id, host, pause)
         return rests
-    rest = max(timedelta(seconds=pause.seconds), MIN_REST * 2 ** (rests - 1))
+    rest = max(timedelta(seconds=pause.seconds), MIN_PAUSE * 2 ** (rests - 1))
     HostLease.objects.bulk_create([HostLease(host=host, expires_at=now())], ignore_conflicts=True)
     HostLease.objects.filter(host=host, slice=None).update(expires_at=now() + rest)
     return rests
@@ -498,13 +506,13 @@ def end_crawl_if_finished(crawl_id: int) -> bool:
         if (
             not crawl.reason
             and not remaining.end_reason
-            and (_list_visitable(crawl, remaining).exists() or open_inquiries.exists())
+            and (_list_visitable_urls(crawl, remaining).exists() or open_inquiries.exists())
         ):
             return False
         open_inquiries.update(state=StepState.DONE, outcome=crawl.reason or remaining.end_reason)
         count = crawl.sightings.aggregate(count=Count("picture", distinct=True))["count"]
         reason = crawl.reason or _get_end_reason(crawl, remaining)
-        write(crawl, state=StepState.DONE, finished_at=now(), reason=reason, pictures=count)
+        update_row(crawl, state=StepState.DONE, finished_at=now(), reason=reason, pictures=count)
     return True
 
 

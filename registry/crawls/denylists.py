@@ -9,14 +9,14 @@ from registry.log import audit_log
 from registry.pictures.models import BlockedDigest
 
 
-def deny(host: str, *, by: str, reason: str) -> None:
+def deny_host(host: str, *, by: str, reason: str) -> None:
     """Stop visiting a host and its subdomains."""
     with transaction.atomic():
         HostDenial.objects.update_or_create(host=host, defaults={"reason": reason})
         audit_log.log_change("host denied", by=by, details={"host": host, "reason": reason})
 
 
-def allow(host: str, *, by: str) -> None:
+def allow_host(host: str, *, by: str) -> None:
     """Remove a host from the deny list; raises ``NotFoundError`` if it is not listed."""
     with transaction.atomic():
         deleted_count, _ = HostDenial.objects.filter(host=host).delete()
@@ -27,7 +27,7 @@ def allow(host: str, *, by: str) -> None:
         audit_log.log_change("host allowed", by=by, details={"host": host})
 
 
-def block(digest: Digest, *, by: str, reason: str) -> bool:
+def block_digest(digest: Digest, *, by: str, reason: str) -> bool:
     """Block bytes from being stored; return True if they were not blocked before."""
     with transaction.atomic():
         _, is_new = BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})

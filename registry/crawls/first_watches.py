@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from crawler.searches.mapping import Service
+from crawler.searches.mapping import SearchService
 from crawler.site_probe import check_address
-from exhibit.errors import ExhibitError, WrongUseError
-from exhibit.network.addresses import get_url_host, has_same_domain
+from exhibit.errors import ExhibitError, InvalidRequestError
+from exhibit.network.addresses import get_url_host, have_same_domain
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.crawls import archive_captures, planning, scoped, watch_settings
@@ -38,12 +38,14 @@ def watch_sites(
             url = add_scheme(address)
             check_address(url, services.guard)
             check_addresses(services, [url])
-            crawl = planning.start_now(services, _get_or_create_site_watch(services, owner, url, when=when, by=by))
+            crawl = planning.start_crawl_now(
+                services, _get_or_create_site_watch(services, owner, url, when=when, by=by)
+            )
         except ExhibitError as error:
             refused_sites.append((address, error))
         else:
             crawls[crawl.pk] = crawl
-    limit_error = WrongUseError(Sentence("You can add at most %(most)s sites at a time.", most=MAX_SITES))
+    limit_error = InvalidRequestError(Sentence("You can add at most %(most)s sites at a time.", most=MAX_SITES))
     return list(crawls.values()), refused_sites + [(address, limit_error) for address in entries[MAX_SITES:]]
 
 
@@ -51,7 +53,7 @@ def _get_or_create_site_watch(services: Services, owner: Owner, url: str, *, whe
     source = ("site", url)
     for watch in scoped.list_watches(owner).filter(own=False):  # the sites to monitor are not the owner's own
         if watch_settings.is_site_watch(watch) and any(
-            has_same_domain(known_url, url) for _kind, known_url in watch_settings.list_sources(watch)
+            have_same_domain(known_url, url) for _kind, known_url in watch_settings.list_sources(watch)
         ):
             watch_settings.change_sources(watch, add=[source], by=by)
             return watch
@@ -64,13 +66,14 @@ def watch_collections(
 ) -> Crawl:
     """Search open collections once a week, one query per line of ``text``, starting now.
 
-    Repeated calls with the same words and collections reuse the watch. Raises ``WrongUseError`` for invalid input.
+    Repeated calls with the same words and collections reuse the watch. Raises ``InvalidRequestError`` for invalid
+    input.
     """
     sources = [(SEARCH, item) for item in dict.fromkeys(names)]
     if not sources:
-        raise WrongUseError(Sentence("Select at least one source."))
+        raise InvalidRequestError(Sentence("Select at least one source."))
     if not (words := split_queries(text)):
-        raise WrongUseError(Sentence("Enter what to search for."))
+        raise InvalidRequestError(Sentence("Enter what to search for."))
     matching_watches = (
         item
         for item in scoped.list_watches(owner)
@@ -82,7 +85,7 @@ def watch_collections(
         free_name = watch_settings.make_free_name(owner, name)
         settings: dict[str, Any] = {"every": WEEK, "when": when, "budget": {"searches": len(words)}, "politeness": {}}
         watch = set_up_watch(services, owner, free_name, sources, words=words, by=by, **settings)
-    return planning.start_now(services, watch)
+    return planning.start_crawl_now(services, watch)
 
 
 def list_archives(services: Services) -> dict[str, str]:
@@ -99,10 +102,10 @@ def watch_archives(
     """
     source_urls = [(ARCHIVE, item) for item in dict.fromkeys(names)]
     if not source_urls:
-        raise WrongUseError(Sentence("Select at least one source."))
+        raise InvalidRequestError(Sentence("Select at least one source."))
     query = archive_captures.build_subjects([line for line in text.splitlines() if line.strip()], since, None)
     if not query["domains"]:
-        raise WrongUseError(Sentence("Enter a domain."), hint=Sentence("Use this format: example.com"))
+        raise InvalidRequestError(Sentence("Enter a domain."), hint=Sentence("Use this format: example.com"))
     sources = [
         {"kind": kind, "url": url, **{key: value for key, value in query.items() if value}} for kind, url in source_urls
     ]
@@ -112,7 +115,7 @@ def watch_archives(
         watch = set_up_watch(
             services, owner, watch_settings.make_free_name(owner, name), source_urls, by=by, **query, **settings
         )
-    return planning.start_now(services, watch)
+    return planning.start_crawl_now(services, watch)
 
 
 def find_trial(owner: Owner, search: str) -> Watch | None:
@@ -138,7 +141,7 @@ def start_trial(services: Services, owner: Owner, search: str, work: int, *, by:
         watch = set_up_watch(services, owner, name, [(SEARCH, search)], works=[work], newest=True, **settings)
     else:
         update_watch(services, watch, budget={}, politeness={}, works=[work], by=by)
-    return planning.start_now(services, watch)
+    return planning.start_crawl_now(services, watch)
 
 
 def convert_trial(services: Services, watch: Watch, *, when: TimeOfDay, by: str) -> Crawl:
@@ -147,9 +150,9 @@ def convert_trial(services: Services, watch: Watch, *, when: TimeOfDay, by: str)
     budget = {"searches": get_service(services.config, search).pace.searches}
     update_watch(services, watch, every=WEEK, when=when, budget=budget, politeness={}, works=[], newest=False, by=by)
     watch.refresh_from_db()
-    return planning.start_now(services, watch)
+    return planning.start_crawl_now(services, watch)
 
 
-def get_max_results(service: Service) -> int:
+def get_max_results(service: SearchService) -> int:
     """Return the maximum number of results of a search service for one picture or query."""
     return service.pace.size * service.pace.pages

@@ -14,7 +14,7 @@ from registry.crawls.crawling import ARCHIVE, CAPTURE, SEARCH, NewUrl, add_urls
 from registry.crawls.models import Crawl, FrontierUrl, Inquiry, Refusal
 from registry.db import steps
 from registry.db.claimable import StepState
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.works.models import WorkPicture
 
 DEFAULT_SUBJECTS = 50
@@ -123,13 +123,13 @@ def store_results(
         if row is None:
             return False
         found_count = row.found + add_urls(row.crawl_id, new_urls)
-        write(row, found=found_count, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
+        update_row(row, found=found_count, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
         if finished_subject is not None:
-            advance(pk, finished_subject)
+            advance_past_subject(pk, finished_subject)
     return True
 
 
-def advance(pk: int, subject: Subject) -> None:
+def advance_past_subject(pk: int, subject: Subject) -> None:
     """Move an inquiry on to the next subject."""
     claimed_inquiry = Inquiry.objects.filter(pk=pk, state=StepState.DOING, left__gt=0)
     claimed_inquiry.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
@@ -142,7 +142,7 @@ def refuse_subject(row: Inquiry, subject: Subject, message: str, reason: str = R
     identity = {"crawl_id": row.crawl_id, "key": compute_url_key(url), "url": url, "reason": reason}
     with transaction.atomic():
         Refusal.objects.bulk_create([Refusal(sentence=message, at=now(), **identity)], ignore_conflicts=True)
-        advance(row.pk, subject)
+        advance_past_subject(row.pk, subject)
 
 
 def end_over_budget(row: Inquiry, subject: Subject, outcome: str, amounts: Mapping[str, str]) -> None:
@@ -152,7 +152,7 @@ def end_over_budget(row: Inquiry, subject: Subject, outcome: str, amounts: Mappi
     """
     with transaction.atomic():
         if row.pages:
-            advance(row.pk, subject)
+            advance_past_subject(row.pk, subject)
             row.refresh_from_db(fields=["left"])
         Inquiry.objects.filter(pk=row.pk).update(stopped_at={**amounts, "left": count_remaining(row)})
         end_inquiry(row.pk, outcome)

@@ -16,13 +16,13 @@ from crawler.state.novelty import (
 )
 from registry.crawls import crawling, page_changes, url_patterns, watch_settings
 from registry.crawls.models import Crawl, Refusal
-from registry.crawls.revisits import is_past
+from registry.crawls.revisits import is_revisit_watch
 
 
 def record_visits(crawl: Crawl, pages: Iterable[PageLine], refusals: Iterable[RefusalLine]) -> None:
     """Record visits to pages of a scheduled watch over sites, in the transaction that marks the pages as visited."""
     watch = crawl.watch
-    if watch.private or watch_settings.is_list_watch(watch) or is_past(watch):
+    if watch.private or watch_settings.is_list_watch(watch) or is_revisit_watch(watch):
         return
     visits = [
         page_changes.PageVisit(
@@ -73,7 +73,7 @@ def omit_patterns(slice_id: int, epoch: int) -> None:
             _record_refusals(row.crawl_id, {compute_pattern(url): pages for url, pages in counts.items()})
 
 
-def record_omitted(crawl_id: int) -> None:
+def record_omitted_pages(crawl_id: int) -> None:
     """Record the number of pages that a finished crawl omitted, including those discovered later."""
     _record_refusals(crawl_id, url_patterns.count_omitted(crawl_id, SKIP_REASON))
 

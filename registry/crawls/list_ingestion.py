@@ -18,7 +18,7 @@ from registry.crawls.crawling import NewUrl
 from registry.crawls.forecasts import HostForecast
 from registry.crawls.models import AddressList, Watch
 
-BATCH = 20_000
+BATCH_SIZE = 20_000
 """Number of lines per transaction; bounds memory and the work lost if the process is killed."""
 
 SkippedLine = tuple[str, str]
@@ -63,7 +63,7 @@ class IngestOptions:
     hosts: HostForecast = field(default_factory=HostForecast)  # counts the accepted URLs if there is no watch
 
 
-def ingest(paths: Sequence[Path], options: IngestOptions) -> Iterator[tuple[ListProgress, list[SkippedLine]]]:
+def ingest_lists(paths: Sequence[Path], options: IngestOptions) -> Iterator[tuple[ListProgress, list[SkippedLine]]]:
     """Read lists, continuing where earlier runs stopped; yield progress and skipped lines after each batch.
 
     If a list cannot be read any further, its ``problem`` states the reason, and the next list is read. If stopped,
@@ -150,7 +150,7 @@ def _iterate_batches(lines: Iterator[Line], options: IngestOptions) -> Iterator[
     while pending_error is None:
         batch = _Batch()
         try:
-            for line in islice(lines, BATCH):
+            for line in islice(lines, BATCH_SIZE):
                 batch.add(line, options)
         except RefusedError as error:
             pending_error = error

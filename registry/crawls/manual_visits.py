@@ -14,17 +14,17 @@ from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.crawls import planning, schedules, watch_settings
 from registry.crawls.budgets import RENDERING
-from registry.crawls.crawling import HAND, NewUrl, add_urls
+from registry.crawls.crawling import MANUAL, NewUrl, add_urls
 from registry.crawls.models import Crawl, Watch
 from registry.crawls.watches import check_addresses
 from registry.db.claimable import StepState
 from registry.db.rows import lock_row
 from registry.log import audit_log
 from registry.members import samples
-from registry.services.disk import disk_is_full
+from registry.services.disk import is_disk_full
 from registry.services.services import Services
 
-SOURCE = (HAND, "pages that a person asked for")
+SOURCE = (MANUAL, "pages that a person asked for")
 MAX_URL_LENGTH = 2_000
 BUDGET = {"depth": 0, "images": 2_000, "bytes": 500_000_000, "seconds": 3_600, **RENDERING}
 """Budget of a run, which visits pages added while it is running."""
@@ -52,7 +52,7 @@ def visit_page(services: Services, owner: Owner, url: str, *, by: str, picture_u
     if not urls or max(map(len, urls)) > MAX_URL_LENGTH:
         raise RefusedError(Sentence("This is not the URL of a page."), reason=Reason.BAD_URL)
     check_addresses(services, urls)
-    if disk_is_full(services):
+    if is_disk_full(services):
         message = Sentence("The disk is almost full, and crawling has stopped.")
         raise ServiceMissingError(message, hint=Sentence("Contact the operator."))
     page, *images = urls
@@ -73,7 +73,7 @@ def add_scheme(address: str) -> str:
 
 def _get_or_start_crawl(owner: Owner, *, by: str) -> Crawl:
     """Return the owner's running crawl of manual visits, or a new one; the caller holds the owner's lock."""
-    watches = owner.watches.filter(removed_at=None, sources__contains=[{"kind": HAND}])
+    watches = owner.watches.filter(removed_at=None, sources__contains=[{"kind": MANUAL}])
     watch = watches.first() or _create_watch(owner, by=by)
     running_crawl = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
     return running_crawl or schedules.create_crawl(watch, now())

@@ -8,16 +8,16 @@ from django.db.models import Count, F, Func, TextField, Value
 from exhibit.network.addresses import get_url_host
 from exhibit.reasons import Reason
 from registry.crawls.models import Crawl, Refusal
-from registry.db.rows import write
+from registry.db.rows import update_row
 
 REASONS = (Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.DENIED_HOST)
 """Refusals stated by a site itself, and those by the operator's deny list, which contains sites' requests."""
 
 
-def store_counts(crawl_id: int) -> None:
+def store_opt_out_counts(crawl_id: int) -> None:
     """Store the opt-out counts of a finished crawl, so that hundreds of thousands of refusals are counted only once."""
     crawl = Crawl.objects.get(pk=crawl_id)
-    write(crawl, opt_outs=count_refused_hosts([crawl.pk]).get(crawl.pk, {}))
+    update_row(crawl, opt_outs=count_refused_hosts([crawl.pk]).get(crawl.pk, {}))
 
 
 def count_refused_hosts(crawls: Sequence[int]) -> dict[int, dict[str, dict[str, int]]]:

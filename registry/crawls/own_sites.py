@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.network.addresses import (
     get_registrable_domain,
     get_url_host,
@@ -96,16 +96,16 @@ class PlaceSet:
 
 
 def check_sources(sources: Iterable[tuple[str, str]]) -> None:
-    """Raise ``WrongUseError`` for sources that cannot be an owner's own sites."""
+    """Raise ``InvalidRequestError`` for sources that cannot be an owner's own sites."""
     for kind, url in sources:
         if kind not in KINDS:
-            raise WrongUseError(
+            raise InvalidRequestError(
                 Sentence("Only sites, pages, sitemaps, feeds and folders can be your own sites."),
                 hint=Sentence("Create a separate watch for the other sources."),
             )
         place = Place.from_source(kind, url)
         if kind != "folder" and _is_shared(place):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 Sentence(
                     "%(host)s is shared by many users, so the whole host cannot be your own site.", host=place.host
                 ),

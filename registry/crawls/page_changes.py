@@ -41,7 +41,7 @@ from registry.crawls.crawling import NewUrl, add_urls
 from registry.crawls.models import Crawl, FrontierUrl, KnownPage, Refusal, Watch
 from registry.db.bulk import to_storable
 from registry.db.claimable import StepState
-from registry.db.rows import write
+from registry.db.rows import update_row
 
 MAX_ADDED = 10_000
 """Number of known pages added to a frontier at a time."""
@@ -109,7 +109,7 @@ class PageVisit:
     last_modified: str = ""
 
 
-def start(crawl: Crawl) -> None:
+def select_first_pages(crawl: Crawl) -> None:
     """Select the first pages of a crawl that has just started, if its watch knows any.
 
     A crawl with ``everything`` set follows all links, like a first crawl, if its budget covers all known pages.
@@ -119,20 +119,20 @@ def start(crawl: Crawl) -> None:
     known_count = KnownPage.objects.filter(watch=crawl.watch_id)[:max_pages].count()
     if not known_count or (crawl.everything and (pages is None or known_count < max_pages)):
         return
-    write(crawl, by_change=True)
+    update_row(crawl, by_change=True)
     previous_crawl = _find_previous_crawl(crawl)
     if previous_crawl is not None and previous_crawl.opt_outs is None:  # it was interrupted before its end was recorded
         _carry_over(previous_crawl)
     known_limit = max_pages // 2
-    add_urls(crawl.pk, _list_previous_lists(crawl))
-    due_count = _add_all_due(crawl, known_limit)
+    add_urls(crawl.pk, _list_previous_sitemaps_and_feeds(crawl))
+    due_count = _add_all_due_pages(crawl, known_limit)
     if known_count >= max_pages:  # the budget cannot cover everything, so the sample is added at once
-        sample = _list_sample(crawl, known_limit - due_count)
-        write(crawl, sampled=len(sample) < known_limit - due_count)
+        sample = _list_sampled_pages(crawl, known_limit - due_count)
+        update_row(crawl, sampled=len(sample) < known_limit - due_count)
         add_urls(crawl.pk, sample)
-        add_urls(crawl.pk, _list_unvisited(crawl, max_pages - known_limit))
+        add_urls(crawl.pk, _list_unvisited_pages(crawl, max_pages - known_limit))
     else:
-        add_urls(crawl.pk, _list_unvisited(crawl, MAX_ADDED))
+        add_urls(crawl.pk, _list_unvisited_pages(crawl, MAX_ADDED))
 
 
 def add_due_pages(crawl_id: int) -> None:
@@ -147,16 +147,17 @@ def add_due_pages(crawl_id: int) -> None:
             return
         if crawl.sampled:
             add_urls(
-                crawl_id, [*_list_on_changed_hosts(crawl, remaining.pages), *_list_unvisited(crawl, remaining.pages)]
+                crawl_id,
+                [*_list_pages_on_changed_hosts(crawl, remaining.pages), *_list_unvisited_pages(crawl, remaining.pages)],
             )
             return
-        sample_limit = remaining.pages - _add_all_due(crawl, remaining.pages)
-        sample = _list_sample(crawl, sample_limit)
-        write(crawl, sampled=len(sample) < sample_limit)
+        sample_limit = remaining.pages - _add_all_due_pages(crawl, remaining.pages)
+        sample = _list_sampled_pages(crawl, sample_limit)
+        update_row(crawl, sampled=len(sample) < sample_limit)
         add_urls(crawl_id, sample)
 
 
-def finish(crawl_id: int) -> None:
+def count_skipped_pages(crawl_id: int) -> None:
     """Count the known pages that a finished crawl skipped; pages that it did not reach are left to the next crawl."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
@@ -174,7 +175,7 @@ def finish(crawl_id: int) -> None:
         for authority, is_stated, pages in rows:
             if _get_domain(authority) in domains:
                 counts["stated" if is_stated else "unchanged"] += pages
-        write(crawl, not_asked={reason: pages for reason, pages in counts.items() if pages})
+        update_row(crawl, not_asked={reason: pages for reason, pages in counts.items() if pages})
     _carry_over(crawl)
 
 
@@ -187,7 +188,7 @@ def _carry_over(crawl: Crawl) -> None:
     if not crawl.by_change or crawl.reason == "finished":
         return
     last_key = 0
-    while rows := list(_list_unreached(crawl).filter(pk__gt=last_key).order_by("pk")[:MAX_ADDED]):
+    while rows := list(_list_unreached_pages(crawl).filter(pk__gt=last_key).order_by("pk")[:MAX_ADDED]):
         last_key = rows[-1].pk
         pending_keys = {row.url: row.pk for row in rows if row.state == FrontierUrl.State.PENDING}
         in_scope = _to_new_urls(crawl, [(url, 0) for url in pending_keys])
@@ -354,7 +355,7 @@ def _query_pages(sql: str, crawl: Crawl, **parameters: object) -> list[tuple[Any
         return rows
 
 
-def _add_all_due(crawl: Crawl, limit: int) -> int:
+def _add_all_due_pages(crawl: Crawl, limit: int) -> int:
     """Add due pages in batches, at most ``limit``; return the number added."""
     added_count = 0
     while added_count < limit:
@@ -379,7 +380,7 @@ def _list_due_pages(crawl: Crawl, limit: int) -> list[NewUrl]:
     return _to_new_urls(crawl, rows)
 
 
-def _list_sample(crawl: Crawl, limit: int) -> list[NewUrl]:
+def _list_sampled_pages(crawl: Crawl, limit: int) -> list[NewUrl]:
     """Return each host's least recently requested pages, among those that have never changed."""
     rows = _query_pages(
         f"""
@@ -403,7 +404,7 @@ def _list_sample(crawl: Crawl, limit: int) -> list[NewUrl]:
     return _to_new_urls(crawl, rows)
 
 
-def _list_on_changed_hosts(crawl: Crawl, limit: int) -> list[NewUrl]:
+def _list_pages_on_changed_hosts(crawl: Crawl, limit: int) -> list[NewUrl]:
     """Return the other known pages of hosts where a quarter of the sampled pages has changed in this run."""
     rows = _query_pages(
         f"""
@@ -420,7 +421,7 @@ def _list_on_changed_hosts(crawl: Crawl, limit: int) -> list[NewUrl]:
     return _to_new_urls(crawl, rows)
 
 
-def _list_previous_lists(crawl: Crawl) -> list[NewUrl]:
+def _list_previous_sitemaps_and_feeds(crawl: Crawl) -> list[NewUrl]:
     """Return the previous run's sitemaps and feeds, because the pages that link to them may be skipped this time."""
     if (previous_crawl := _find_previous_crawl(crawl)) is None:
         return []
@@ -434,13 +435,13 @@ def _list_previous_lists(crawl: Crawl) -> list[NewUrl]:
     ]
 
 
-def _list_unvisited(crawl: Crawl, limit: int) -> list[NewUrl]:
+def _list_unvisited_pages(crawl: Crawl, limit: int) -> list[NewUrl]:
     """Return pages that the previous run did not reach or could not load, alternating between URL patterns."""
-    unreached_urls = _list_unreached(crawl).order_by("state", "depth", "turn", "id")
+    unreached_urls = _list_unreached_pages(crawl).order_by("state", "depth", "turn", "id")
     return _assign_patterns(crawl, unreached_urls.values_list("url", "depth")[: min(limit, MAX_ADDED)])
 
 
-def _list_unreached(crawl: Crawl) -> QuerySet[FrontierUrl]:
+def _list_unreached_pages(crawl: Crawl) -> QuerySet[FrontierUrl]:
     """Return the previous run's frontier rows of pages that it did not reach or could not load."""
     if (previous_crawl := _find_previous_crawl(crawl)) is None:
         return FrontierUrl.objects.none()

@@ -7,9 +7,9 @@ from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.crawls import crawling, opt_outs, page_changes, schedules, scoped, watch_settings
-from registry.crawls.known_pages import record_omitted
+from registry.crawls.known_pages import record_omitted_pages
 from registry.crawls.models import Crawl, CrawlSlice, Watch
-from registry.services.disk import disk_is_full
+from registry.services.disk import is_disk_full
 from registry.services.services import Services
 
 URLS_PER_SLICE = 200
@@ -20,14 +20,14 @@ def start_due_crawls(services: Services) -> None:
     """Start the crawls of due watches, unless the disk is nearly full."""
     schedules.skip_missed_runs()
     due_watches = schedules.list_due_watches()
-    if not due_watches or disk_is_full(services):
+    if not due_watches or is_disk_full(services):
         return
     for watch_id in due_watches:
         if crawl := schedules.start_crawl(watch_id):
             plan_crawls(services, [crawl.pk])
 
 
-def start_now(services: Services, watch: Watch, *, everything: bool = False) -> Crawl:
+def start_crawl_now(services: Services, watch: Watch, *, everything: bool = False) -> Crawl:
     """Start a crawl of the watch immediately, outside its schedule, or return the one that is running.
 
     Args:
@@ -41,12 +41,12 @@ def start_now(services: Services, watch: Watch, *, everything: bool = False) -> 
 
     Raises:
         ServiceMissingError: The disk is nearly full.
-        WrongUseError: The watch is paused, or only requests previously seen pictures.
+        InvalidRequestError: The watch is paused, or only requests previously seen pictures.
     """
-    if disk_is_full(services):
+    if is_disk_full(services):
         message = Sentence("The disk is almost full, and crawling has stopped.")
         raise ServiceMissingError(message, hint=Sentence("Contact the operator."))
-    crawl = watch_settings.start_now(watch, everything=everything)
+    crawl = watch_settings.start_crawl_now(watch, everything=everything)
     plan_crawls(services, [crawl.pk])
     return crawl
 
@@ -68,7 +68,7 @@ def remove_watch(services: Services, watch: Watch, *, by: str) -> None:
 def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[Path], *, by: str) -> tuple[Watch, bool]:
     """Create or extend a watch that reads WARC, ARC and WACZ files, or folders of them, once.
 
-    Returns the watch, and True if it has new files to read. Raises ``WrongUseError`` for invalid settings.
+    Returns the watch, and True if it has new files to read. Raises ``InvalidRequestError`` for invalid settings.
     """
     sources = [("warc", str(path)) for path in paths]
     watch = scoped.list_watches(owner).filter(name=name).first()
@@ -79,13 +79,13 @@ def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[P
         return watch, False
     else:
         watch_settings.change_sources(watch, add=sources, by=by)
-    start_now(services, watch)
+    start_crawl_now(services, watch)
     return watch, True
 
 
 def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
     """Lease pending URLs to new slices, unless the disk is nearly full, and end crawls that are complete."""
-    is_full = disk_is_full(services)
+    is_full = is_disk_full(services)
     for crawl_id in crawl_ids:
         page_changes.add_due_pages(crawl_id)
         while not is_full and (
@@ -93,6 +93,6 @@ def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
         ):
             services.enqueue(CrawlSlice, [slice_row.pk])
         if crawling.end_crawl_if_finished(crawl_id):
-            record_omitted(crawl_id)
-            page_changes.finish(crawl_id)
-            opt_outs.store_counts(crawl_id)
+            record_omitted_pages(crawl_id)
+            page_changes.count_skipped_pages(crawl_id)
+            opt_outs.store_opt_out_counts(crawl_id)

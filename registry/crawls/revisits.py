@@ -45,7 +45,7 @@ _RESEMBLED = {
     ),
 }
 """Sentences by two flags: hashes are close, and small copies were compared."""
-_SAME = Sentence("The same bytes were retrieved again.")
+_SAME_BYTES = Sentence("The same bytes were retrieved again.")
 _CHANGED = Sentence("Its file was no longer stored, and the URL now returns different bytes.")
 _NO_LONGER_SERVED = Sentence("Its file was no longer stored, and the URL no longer returns the picture:")
 _UNREACHED = Sentence("Its file was no longer stored and could not be retrieved again:")
@@ -62,7 +62,7 @@ class RevisitCandidate:
     dense: float | None = None  # fraction of pixels that agree
 
 
-def request_again(owner_id: int, registered_picture: int, candidates: Sequence[RevisitCandidate]) -> None:
+def request_pictures_again(owner_id: int, registered_picture: int, candidates: Sequence[RevisitCandidate]) -> None:
     """Request pictures that are similar to a registered one again, in the owner's crawl. Call it in a transaction.
 
     Earlier requests are kept and not repeated.
@@ -112,7 +112,7 @@ def list_visible_sightings(owner_id: int) -> QuerySet[Sighting]:
     return Sighting.objects.filter(Q(private_to=None) | Q(private_to_id=owner_id))
 
 
-def filter_visible(owner_id: int, pictures: Iterable[int]) -> set[int]:
+def filter_visible_pictures(owner_id: int, pictures: Iterable[int]) -> set[int]:
     """Return the given pictures that are visible to this owner."""
     return set(list_visible_sightings(owner_id).filter(picture__in=list(pictures)).values_list("picture_id", flat=True))
 
@@ -120,7 +120,9 @@ def filter_visible(owner_id: int, pictures: Iterable[int]) -> set[int]:
 def _get_or_start_crawl(owner_id: int) -> Crawl:
     """Return the owner's running revisit crawl, or a new one."""
     owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
-    watch = next((watch for watch in owner.watches.filter(name=NAME) if is_past(watch)), None) or _create_watch(owner)
+    watch = next(
+        (watch for watch in owner.watches.filter(name=NAME) if is_revisit_watch(watch)), None
+    ) or _create_watch(owner)
     running_crawl = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
     return running_crawl or schedules.create_crawl(watch, now())
 
@@ -131,7 +133,7 @@ def _create_watch(owner: Owner) -> Watch:
     return Watch.objects.create(owner=owner, number=number, name=name, sources=[SOURCE], paused=True)
 
 
-def is_past(watch: Watch) -> bool:
+def is_revisit_watch(watch: Watch) -> bool:
     """Return True if a watch only requests previously seen pictures again; such a watch has no schedule."""
     return any(source["kind"] == PAST for source in watch.sources)
 
@@ -161,9 +163,9 @@ def _get_outcome(row: Revisit, *, received_bytes: bool) -> tuple[Outcome, str]:
     if last_sighting is None:
         return Outcome.UNREACHED, _NO_ADDRESS
     day = last_sighting.period or "—" if last_sighting.last_seen is None else last_sighting.last_seen.date().isoformat()
-    description = _describe_earlier(row, day=day, url=last_sighting.image_url)
+    description = _describe_earlier_sighting(row, day=day, url=last_sighting.image_url)
     if received_bytes:
-        return Outcome.CAME, concatenate_sentences(description, _SAME)
+        return Outcome.CAME, concatenate_sentences(description, _SAME_BYTES)
     images = [image for _, image in list_recent_urls(row.found_id, row.owner_id)]
     keys = [compute_url_key(image) for image in images]
     if Sighting.objects.filter(crawl=row.crawl, image_key__in=keys).exists():
@@ -175,7 +177,7 @@ def _get_outcome(row: Revisit, *, received_bytes: bool) -> tuple[Outcome, str]:
     return Outcome.UNREACHED, concatenate_sentences(description, _UNREACHED, reason)
 
 
-def _describe_earlier(row: Revisit, **values: str) -> str:
+def _describe_earlier_sighting(row: Revisit, **values: str) -> str:
     """Describe when and where the picture was seen, with the measurements of its similarity."""
     has_hash, has_small_copy = row.hamming < 256, row.inliers is not None and row.dense is not None
     measurements: dict[str, object] = {"bits": row.hamming} if has_hash else {}

@@ -12,9 +12,9 @@ from typing import Any
 from django.db import transaction
 
 from crawler.formats.job import (
+    EarlierVisit,
     Job,
     Kind,
-    Known,
     Limits,
     Link,
     Politeness,
@@ -46,12 +46,12 @@ from registry.crawls.budgets import get_remaining_budget, load_render_gains
 from registry.crawls.crawler_process import crawl_child
 from registry.crawls.known_pages import omit_patterns
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
-from registry.crawls.revisits import is_past
+from registry.crawls.revisits import is_revisit_watch
 from registry.crawls.sightings import to_record
 from registry.db import steps
 from registry.pictures import blocklist
 from registry.pictures.models import Picture
-from registry.services.disk import disk_is_full
+from registry.services.disk import is_disk_full
 from registry.services.services import Services, build_contact_fields
 from registry.works.search_version import compute_search_version
 
@@ -115,7 +115,7 @@ def crawl_slice(services: Services, slice_id: int) -> None:
     3. Store its pages while it runs, one transaction per batch; each page is stored completely or not at all.
     4. End the slice: write one log entry, release leases, and return unfinished URLs to the frontier.
     """
-    if disk_is_full(services):
+    if is_disk_full(services):
         return
     epoch = crawling.claim_slice(slice_id, services.stale_after)
     if epoch is None:
@@ -134,7 +134,7 @@ def _process_slice(services: Services, slice_id: int, epoch: int) -> None:
     spool = services.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
     counts: dict[str, Any] = {"reason": "broke off again and again"}
     if row.attempts <= MAX_CLAIMS:
-        counts = run_child(services, row, epoch, spool)
+        counts = run_child_process(services, row, epoch, spool)
     shutil.rmtree(spool, ignore_errors=True)
     refused_counts = counts.get("refused")
     is_suspect = counts["reason"] not in NORMAL_ENDS and not (
@@ -148,7 +148,7 @@ def _process_slice(services: Services, slice_id: int, epoch: int) -> None:
         services.enqueue(Crawl, [row.crawl_id])
 
 
-def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, Any]:
+def run_child_process(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, Any]:
     """Run the child process and store its results; return its counts, the reason for its end, and paused hosts."""
     urls = crawling.list_leased_urls(row.pk)
     if not urls or row.crawl.reason:
@@ -175,9 +175,11 @@ def make_job(
     sources: tuple[Source, ...] = ()
     if file is not None:
         sources = (Source(kind=SourceKind(file.kind), path=Path(file.url), after=file.position),)
-    found_in = SEEN_BEFORE if is_past(watch) else crawling.SEARCH if watch_settings.is_search_watch(watch) else ""
+    found_in = (
+        SEEN_BEFORE if is_revisit_watch(watch) else crawling.SEARCH if watch_settings.is_search_watch(watch) else ""
+    )
     if watch_settings.is_list_watch(watch):
-        found_in = crawling.HAND if watch_settings.is_manual_watch(watch) else SourceKind.LIST
+        found_in = crawling.MANUAL if watch_settings.is_manual_watch(watch) else SourceKind.LIST
     targets = tuple(
         Target(
             url=url.url,
@@ -229,21 +231,22 @@ def _make_limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
     )
 
 
-def _load_known_content(crawl: Crawl, targets: Sequence[Target]) -> dict[str, Known]:
+def _load_known_content(crawl: Crawl, targets: Sequence[Target]) -> dict[str, EarlierVisit]:
     """Return validators and digests from earlier crawls for the slice's pages and their images."""
     pages = [target.url for target in targets if target.kind is Kind.PAGE]
     page_validators = page_changes.load_validators(crawl, pages)
     known_by_url = {
-        url: Known(etag=tag, last_modified=modified_since) for url, (tag, modified_since) in page_validators.items()
+        url: EarlierVisit(etag=tag, last_modified=modified_since)
+        for url, (tag, modified_since) in page_validators.items()
     }
     pages_with_images = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
     for url, (tag, modified_since, digest) in sightings.load_validators(crawl.watch_id, pages_with_images).items():
-        known_by_url[url] = Known(etag=tag, last_modified=modified_since, digest=digest)
+        known_by_url[url] = EarlierVisit(etag=tag, last_modified=modified_since, digest=digest)
     return known_by_url
 
 
 def _make_scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK, crawling.HAND, crawling.ARCHIVE}
+    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK, crawling.MANUAL, crawling.ARCHIVE}
     hosts = [get_url_host(source["url"]) for source in sources if source["kind"] not in without_host]
     return Scope(domains=tuple(dict.fromkeys(get_registrable_domain(host) for host in hosts)))
 
@@ -295,7 +298,7 @@ def _store_lines(
         stored_at = time.monotonic()
         if not store_batch(services, slice_id, epoch, batch, spool):
             return {**counts, "reason": "taken over"}
-        if disk_is_full(services):
+        if is_disk_full(services):
             return {**counts, "reason": "disk-full"}
         if crawling.is_stopped(slice_id):
             return {**counts, "reason": crawling.STOPPED}
@@ -351,7 +354,8 @@ def store_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spo
             row.crawl_id, {url.key: url for url in _iterate_links(row.crawl, batch.pages)}
         )
         known_digests = (
-            sightings.filter_seen(row.crawl, {sighting.digest for _, sighting in page_sightings}) | blocked_digests
+            sightings.filter_seen_digests(row.crawl, {sighting.digest for _, sighting in page_sightings})
+            | blocked_digests
         )
         copy_checks.record_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         pending_pictures = sightings.store_sightings(row, titled_sightings, compute_search_version())
@@ -460,5 +464,5 @@ def build_log_data(row: CrawlSlice) -> dict[str, object]:
     This data is part of the evidence bundles of every owner whose work was seen, so it must not reveal the watch.
     """
     facts = {"crawl": row.crawl_id, "slice": row.number}
-    leaves = [compute_record_leaf(to_record(sighting)) for sighting in sightings.list_by_slice(row.pk)]
+    leaves = [compute_record_leaf(to_record(sighting)) for sighting in sightings.list_sightings_by_slice(row.pk)]
     return SliceTree(leaves).build_opening(facts) if leaves else {**facts, "count": 0}

@@ -9,13 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from exhibit.clock import MAX_CLOCK_SKEW, now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence
 from registry.crawls import inquiries, page_changes
-from registry.crawls.crawling import ARCHIVE, BULK, HAND, PAST, SEARCH, NewUrl, add_urls
+from registry.crawls.crawling import ARCHIVE, BULK, MANUAL, PAST, SEARCH, NewUrl, add_urls
 from registry.crawls.models import Crawl, Watch
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import get_next_number, write
+from registry.db.rows import get_next_number, update_row
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -64,31 +64,34 @@ def parse_time_of_day(
     Values that are not given are taken from ``previous``; a new schedule uses the installation's time zone.
 
     Raises:
-        WrongUseError: The time, weekday or zone is invalid, or there is a weekday but runs are not whole weeks apart.
+        InvalidRequestError: The time, weekday or zone is invalid, or there is a weekday but runs are not whole weeks
+        apart.
     """
     if at is weekday is zone is None:
         return None
     if at is None and previous is None:
-        raise WrongUseError("A weekday or a time zone requires a time of day.", hint="Add the time of day.")
+        raise InvalidRequestError("A weekday or a time zone requires a time of day.", hint="Add the time of day.")
     time_of_day = previous or TimeOfDay(time(), timezone.get_default_timezone())
     if at is not None:
         try:
             time_of_day = replace(time_of_day, at=datetime.strptime(at, "%H:%M").time())  # noqa: DTZ007 - of no day
         except ValueError:
             message = f"{at!r} is not a time of day."
-            raise WrongUseError(message, hint="Use this format: 02:30.") from None
+            raise InvalidRequestError(message, hint="Use this format: 02:30.") from None
     if zone is not None:
         try:
             time_of_day = replace(time_of_day, zone=ZoneInfo(zone))
         except (ZoneInfoNotFoundError, ValueError, OSError):
             message = f"{zone!r} is not a time zone."
-            raise WrongUseError(message, hint="Use this format: Europe/Berlin.") from None
+            raise InvalidRequestError(message, hint="Use this format: Europe/Berlin.") from None
     if weekday is not None:
         if weekday not in WEEKDAYS:
             message = f"{weekday!r} is not a weekday."
-            raise WrongUseError(message, hint="Use this format: monday.")
+            raise InvalidRequestError(message, hint="Use this format: monday.")
         if every % WEEK:
-            raise WrongUseError(f"Only weekly watches have a weekday: {weekday}.", hint="Set the interval to 7 days.")
+            raise InvalidRequestError(
+                f"Only weekly watches have a weekday: {weekday}.", hint="Set the interval to 7 days."
+            )
         time_of_day = replace(time_of_day, weekday=WEEKDAYS.index(weekday))
     return time_of_day
 
@@ -116,13 +119,13 @@ def compute_first_run(interval: timedelta, time_of_day: TimeOfDay) -> datetime:
     """Return the first time of a schedule from now on; with several runs a day, further times follow on that day.
 
     Raises:
-        WrongUseError: The interval does not fit a fixed time of day.
+        InvalidRequestError: The interval does not fit a fixed time of day.
     """
     if interval % DAY and DAY % interval:
         message = Sentence(
             "A time of day can be set only if the interval is a whole number of days or divides a day evenly."
         )
-        raise WrongUseError(message, hint=Sentence("Choose an interval such as 6 hours, one day or 7 days."))
+        raise InvalidRequestError(message, hint=Sentence("Choose an interval such as 6 hours, one day or 7 days."))
     current_time = now()
     today = current_time.astimezone(time_of_day.zone).date()
     if interval < DAY:
@@ -213,7 +216,7 @@ def start_crawl(watch_id: int) -> Crawl | None:
         return None if has_run else create_crawl(watch, current_time)
 
 
-def start_unscheduled(watch_id: int, *, everything: bool = False) -> Crawl | None:
+def start_unscheduled_crawl(watch_id: int, *, everything: bool = False) -> Crawl | None:
     """Start an unscheduled crawl of the watch; return ``None`` if one is running or the watch is paused."""
     with transaction.atomic():
         watch = _lock_watch(watch_id)
@@ -234,10 +237,10 @@ def create_crawl(watch: Watch, started_at: datetime, *, everything: bool = False
     columns = {"state": StepState.DOING, "started_at": started_at, "sources": watch.sources}
     crawl = Crawl.objects.create(watch=watch, number=number, everything=everything or watch.everything, **columns)
     if watch.everything:
-        write(watch, everything=False)
+        update_row(watch, everything=False)
     inquiries.create_inquiries(crawl, watch.sources)
-    unvisited_kinds = (PAST, SEARCH, BULK, HAND, ARCHIVE)
+    unvisited_kinds = (PAST, SEARCH, BULK, MANUAL, ARCHIVE)
     sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in unvisited_kinds]
     add_urls(crawl.pk, [NewUrl(url, "page" if kind in ("site", "list") else kind, 0) for kind, url in sources])
-    page_changes.start(crawl)
+    page_changes.select_first_pages(crawl)
     return crawl

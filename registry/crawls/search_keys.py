@@ -10,11 +10,11 @@ from typing import Any, Unpack
 from django.db import transaction
 from django.db.models import QuerySet
 
-from crawler.searches.mapping import Service
+from crawler.searches.mapping import SearchService
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import now
 from exhibit.config.secrets import load_master_keys
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.sentences import Sentence
 from exhibit.types import Money, Price
 from registry.accounts.models import Owner
@@ -35,17 +35,17 @@ def store_key(services: Services, owner: Owner, service: str, key: str, *, by: s
 
     Raises:
         NotFoundError: The service does not exist.
-        WrongUseError: The key is malformed.
+        InvalidRequestError: The key is malformed.
     """
     key_form = get_service(services.config, service).key_form
     key_text = key.strip()
     if not key_text or len(key_text) > MAX_KEY or not key_text.isascii() or not key_text.isprintable():
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("This is not a valid key."), hint=Sentence("Paste it on one line, as the service shows it.")
         )
     if key_form == "id:secret" and not all(key_text.partition(":")):
         hint = Sentence("This key has two parts. Enter them on one line, separated by a colon: id:secret.")
-        raise WrongUseError(Sentence("This is not a valid key."), hint=hint)
+        raise InvalidRequestError(Sentence("This is not a valid key."), hint=hint)
     with transaction.atomic():
         hold(Lock.KEYS)  # prevents a concurrent change of the master key
         encrypted_key = encrypt(
@@ -75,7 +75,7 @@ def get_key(services: Services, owner: Owner, service: str) -> str | None:
     return None
 
 
-def get_obstacle(services: Services, owner: Owner, name: str, service: Service) -> str:
+def get_obstacle(services: Services, owner: Owner, name: str, service: SearchService) -> str:
     """Return the reason why a search service may not be queried, or an empty string.
 
     Reasons are ``no-key`` and ``no-consent`` (to send copies of works).
@@ -87,7 +87,7 @@ def get_obstacle(services: Services, owner: Owner, name: str, service: Service) 
     return "no-consent"
 
 
-def get_price(owner: Owner, name: str, service: Service) -> Price | None:
+def get_price(owner: Owner, name: str, service: SearchService) -> Price | None:
     """Return the price of an owner's request: the owner's setting or the mapping's price, or ``None`` if unknown."""
     own_price = owner.search_keys.filter(service=name).values_list("price", flat=True).first()
     return Price(**own_price) if own_price else service.price
@@ -96,26 +96,26 @@ def get_price(owner: Owner, name: str, service: Service) -> Price | None:
 def set_price(services: Services, owner: Owner, name: str, price: Price | None, *, by: str) -> None:
     """Set an owner's price as of today, or reset it to the mapping's price.
 
-    Raises ``WrongUseError`` if the owner has no key.
+    Raises ``InvalidRequestError`` if the owner has no key.
     """
     service = get_service(services.config, name)
     stored_price = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
     with transaction.atomic():
         if not owner.search_keys.filter(service=name).update(price=stored_price):
             hint = Sentence("A price can be set only for a stored key.")
-            raise WrongUseError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
+            raise InvalidRequestError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
         log_change("search price set", by=by, owner=owner, details={"service": name, "price": stored_price})
 
 
 def record_consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
     """Record an owner's consent to send copies of works to a search service, replacing an earlier one.
 
-    The consent is valid only for the service's current host. Raises ``WrongUseError`` for services that search for
-    words.
+    The consent is valid only for the service's current host. Raises ``InvalidRequestError`` for services that search
+    for words.
     """
     service = get_service(services.config, name)
     if not service.takes_pictures:
-        raise WrongUseError(Sentence("Exhibit does not send pictures to %(name)s.", name=service.name))
+        raise InvalidRequestError(Sentence("Exhibit does not send pictures to %(name)s.", name=service.name))
     with transaction.atomic():
         values = {"host": service.host, "given_by": by, "given_at": now()}
         SearchConsent.objects.update_or_create(owner=owner, service=name, defaults=values)
@@ -190,7 +190,7 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
     """Reject a money limit that would prevent every request.
 
     Raises:
-        WrongUseError: A service's price is unknown or in another currency.
+        InvalidRequestError: A service's price is unknown or in another currency.
     """
     for limit, name in product(budgets.parse_limits(budget).values(), names):
         service = get_service(services.config, name)
@@ -212,4 +212,4 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
             '\'{"amount": "3.50USD", "requests": 1000}\'',
             search=name,
         )
-        raise WrongUseError(message, hint=hint)
+        raise InvalidRequestError(message, hint=hint)

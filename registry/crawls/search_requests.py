@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from crawler.searches.client import SearchRefusedError, SearchRequest, SearchResults, request_results
-from crawler.searches.mapping import Service
+from crawler.searches.mapping import SearchService
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
 from exhibit.machine import describe_machine_fault
@@ -77,7 +77,7 @@ def _continue_inquiry(services: Services, row: Inquiry) -> None:
             time.sleep(service.pace.seconds)
 
 
-def _query_page(services: Services, row: Inquiry, service: Service, key: str, subject: Subject) -> bool:
+def _query_page(services: Services, row: Inquiry, service: SearchService, key: str, subject: Subject) -> bool:
     """Request one page of results for a subject; return True to continue."""
     query = _make_query(services, row, service, subject)
     if query is None:
@@ -99,7 +99,7 @@ def _query_page(services: Services, row: Inquiry, service: Service, key: str, su
     return _store_results(row, service, subject, result)
 
 
-def _make_query(services: Services, row: Inquiry, service: Service, subject: Subject) -> SearchRequest | None:
+def _make_query(services: Services, row: Inquiry, service: SearchService, subject: Subject) -> SearchRequest | None:
     """Return the query to send (words or a reduced copy of the picture), or ``None`` if the picture cannot be sent."""
     offset = row.pages * service.pace.size
     if subject.picture is None:
@@ -116,14 +116,14 @@ def _make_query(services: Services, row: Inquiry, service: Service, subject: Sub
     return SearchRequest(picture=data, page=row.page, offset=offset)
 
 
-def _store_results(row: Inquiry, service: Service, subject: Subject, results: SearchResults) -> bool:
+def _store_results(row: Inquiry, service: SearchService, subject: Subject, results: SearchResults) -> bool:
     urls = [
         NewUrl(item.image, "image", 1, item.page, item.title, elsewhere=item.elsewhere)
         if item.image
         else NewUrl(item.page, "page", 1)
         for item in results.hits
     ]
-    has_next = results.more and row.pages + 1 < service.pace.pages
+    has_next = results.has_more and row.pages + 1 < service.pace.pages
     page, finished_subject = (results.next_page, None) if has_next else ("", subject)
     return inquiries.store_results(row.pk, urls, page=page, pages=row.pages + 1, finished_subject=finished_subject)
 

@@ -33,7 +33,7 @@ def list_public_pictures() -> QuerySet[Picture]:
     return Picture.objects.filter(Exists(public_sightings), ~Exists(reports), ~Q(bytes_state=BytesState.PURGED))
 
 
-def filter_seen(crawl: Crawl, digests: Iterable[Digest]) -> set[Digest]:
+def filter_seen_digests(crawl: Crawl, digests: Iterable[Digest]) -> set[Digest]:
     """Return the digests of pictures that a crawl has already seen.
 
     For a crawl that visits only changed pages, earlier crawls of its watch count as well.
@@ -83,7 +83,7 @@ def store_sightings(
         rows[identity] = _to_row(slice_row, sighting, title, identity, first_seen)
     copy_into(rows.values(), conflict=("crawl_id", "page_key", "image_key", "picture_id"))
     _restore_expired([pictures[sighting.digest] for sighting, _ in titled_sightings if not sighting.not_modified])
-    return _requeue(list(pictures.values()), search_version, slice_row.crawl.watch)
+    return _requeue_pictures(list(pictures.values()), search_version, slice_row.crawl.watch)
 
 
 def _to_row(
@@ -136,7 +136,7 @@ def _restore_expired(pictures: Sequence[int]) -> None:
     failed_pictures.update(**{**steps.build_reset_columns(), "attempts": steps.MAX_ATTEMPTS - 1})
 
 
-def _requeue(pictures: Sequence[int], search_version: str, watch: Watch) -> list[int]:
+def _requeue_pictures(pictures: Sequence[int], search_version: str, watch: Watch) -> list[int]:
     """Reset locked pictures that need processing because of a new sighting; return all pending ones.
 
     Pictures from an owner's own site are always processed again, because they may be proposed as works.
@@ -158,7 +158,7 @@ def _requeue(pictures: Sequence[int], search_version: str, watch: Watch) -> list
     return sorted(pending_pictures.values_list("pk", flat=True))
 
 
-def list_by_slice(slice_id: int) -> list[SightingRow]:
+def list_sightings_by_slice(slice_id: int) -> list[SightingRow]:
     """Return a slice's sightings in the order of its log entry: by page key, image key and digest."""
     rows = SightingRow.objects.filter(slice_id=slice_id).select_related("picture")
     return list(rows.order_by("page_key", "image_key", "picture__digest"))

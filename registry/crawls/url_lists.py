@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import transaction
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
 from exhibit.network.addresses import compute_url_key
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
@@ -27,13 +27,13 @@ SOURCE = (BULK, "lists read by exhibit ingest")
 
 
 def get_or_create_watch(owner: Owner, name: str, *, by: str) -> Watch:
-    """Return or create the owner's watch with this name; raises ``WrongUseError`` if it has other sources."""
+    """Return or create the owner's watch with this name; raises ``InvalidRequestError`` if it has other sources."""
     try:
         watch = scoped.get_watch(owner, name)
     except NotFoundError:
         return watch_settings.add_watch(owner, name, [SOURCE], every=timedelta(days=1), budget={}, politeness={}, by=by)
     if watch_settings.list_sources(watch) != [SOURCE]:
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("The watch %(name)s already has other sources.", name=watch.name),
             hint=Sentence("Choose another name. URL lists need a separate watch."),
         )

@@ -7,14 +7,14 @@ from typing import Any, TypedDict, Unpack
 from django.db import transaction
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.crawls import budgets, copy_checks, crawling, own_sites, page_changes, revisits, schedules, scoped
 from registry.crawls.models import Crawl, Watch
 from registry.crawls.schedules import TimeOfDay
 from registry.db.claimable import UNFINISHED
-from registry.db.rows import get_next_number, lock_row, require, write
+from registry.db.rows import get_next_number, lock_row, require, update_row
 from registry.log import audit_log
 from registry.members import samples
 
@@ -42,7 +42,7 @@ DEFAULT_BUDGETS: Mapping[str, Mapping[str, int | str]] = {
 _GROUPS = {
     crawling.SEARCH: SEARCHES,
     crawling.BULK: LISTS,
-    crawling.HAND: LISTS,
+    crawling.MANUAL: LISTS,
     crawling.ARCHIVE: ARCHIVES,
 }
 _DOMAINS = frozenset({"domains", "since", "until"})
@@ -72,7 +72,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     own: bool = False,
     **search_subjects: Unpack[Subjects],
 ) -> Watch:
-    """Create a scheduled watch; use :func:`start_now` to run it earlier.
+    """Create a scheduled watch; use :func:`start_crawl_now` to run it earlier.
 
     Results from files, archives and searches with the owner's key are private to the owner; results from the public web
     are not.
@@ -90,7 +90,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
         **search_subjects: Subjects of searches or archives.
 
     Raises:
-        WrongUseError: The settings are invalid, or the name is taken.
+        InvalidRequestError: The settings are invalid, or the name is taken.
     """
     samples.check_not_sample(owner)
     group = _get_single_group(kind for kind, _url in sources)
@@ -98,9 +98,11 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     budget = _normalise_budget(group, {**DEFAULT_BUDGETS[group], **budget})
     subjects = {name: value for name, value in search_subjects.items() if value}
     if subjects.keys() - _DOMAINS and group != SEARCHES:
-        raise WrongUseError(Sentence("Only watches that use a search service can have words or works to search for."))
+        raise InvalidRequestError(
+            Sentence("Only watches that use a search service can have words or works to search for.")
+        )
     if (group == ARCHIVES) != ("domains" in subjects) or (subjects.keys() & _DOMAINS and group != ARCHIVES):
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("A watch that searches a web archive requires domains. Other watches cannot have domains."),
             hint=Sentence("Specify the archive and the domain: --archive wayback --domain example.com"),
         )
@@ -145,7 +147,7 @@ def change_watch(  # noqa: PLR0913 - as add_watch
 
     Raises:
         NotFoundError: The watch has been deleted in the meantime.
-        WrongUseError: The settings are invalid.
+        InvalidRequestError: The settings are invalid.
     """
     _check_schedulable(watch)
     with transaction.atomic():
@@ -170,7 +172,9 @@ def change_watch(  # noqa: PLR0913 - as add_watch
             own_sites.check_sources(list_sources(row))
         has_more_pages |= own and not row.own  # known pictures may be proposed
         everything = row.everything or has_more_pages
-        write(row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **changed_times)
+        update_row(
+            row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **changed_times
+        )
         if has_more_pages:  # pages must not count as unchanged, even if the next run cannot cover all of them
             row.known_pages.update(etag="", last_modified="")
         audit_log.log_change(
@@ -202,8 +206,8 @@ def change_sources(
         if is_queried or _get_single_group(kind for kind, _url in new_sources) != _get_single_group(
             kind for kind, _url in previous_sources
         ):
-            raise WrongUseError(Sentence("A watch cannot combine files, searches and web URLs."))
-        write(row, sources=[{"kind": kind, "url": url} for kind, url in new_sources])
+            raise InvalidRequestError(Sentence("A watch cannot combine files, searches and web URLs."))
+        update_row(row, sources=[{"kind": kind, "url": url} for kind, url in new_sources])
         added_sources, removed_sources = (
             sorted({*new_sources} - {*previous_sources}),
             sorted({*previous_sources} - {*new_sources}),
@@ -226,18 +230,18 @@ def change_subjects(watch: Watch, *, by: str, **search_subjects: Unpack[Subjects
     with transaction.atomic():
         row = _lock_watch(watch)
         if not is_search_watch(row):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 Sentence("Only watches that use a search service can have words or works to search for.")
             )
         searches_words = bool(list_search_words(row))
         if "words" in subjects and not (subjects["words"] and searches_words):
-            raise WrongUseError(Sentence("Enter what to search for."))
+            raise InvalidRequestError(Sentence("Enter what to search for."))
         if searches_words and (subjects.get("works") or subjects.get("newest")):
-            raise WrongUseError(Sentence("This watch searches by words, not by works."))
+            raise InvalidRequestError(Sentence("This watch searches by words, not by works."))
         sources = [{name: value for name, value in {**source, **subjects}.items() if value} for source in row.sources]
         if sources == row.sources:
             return
-        write(row, sources=sources)
+        update_row(row, sources=sources)
         audit_log.log_change("watch's words changed", by=by, owner=watch.owner, details={"watch": row.name, **subjects})
 
 
@@ -261,9 +265,9 @@ def _lock_watch(watch: Watch) -> Watch:
 def _get_single_group(kinds: Iterable[str]) -> str:
     groups = {_get_group(kind) for kind in kinds}
     if not groups:
-        raise WrongUseError(Sentence("A watch needs at least one source."))
+        raise InvalidRequestError(Sentence("A watch needs at least one source."))
     if len(groups) > 1:
-        raise WrongUseError(Sentence("A watch cannot combine files, searches and web URLs."))
+        raise InvalidRequestError(Sentence("A watch cannot combine files, searches and web URLs."))
     return groups.pop()
 
 
@@ -291,7 +295,7 @@ def is_list_watch(watch: Watch) -> bool:
 
 def is_manual_watch(watch: Watch) -> bool:
     """Return True if a watch visits single pages once, at a user's request (:mod:`registry.crawls.manual_visits`)."""
-    return any(source["kind"] == crawling.HAND for source in watch.sources)
+    return any(source["kind"] == crawling.MANUAL for source in watch.sources)
 
 
 def is_unscheduled(watch: Watch) -> bool:
@@ -301,7 +305,7 @@ def is_unscheduled(watch: Watch) -> bool:
 
 def is_site_watch(watch: Watch) -> bool:
     """Return True if a watch visits sites or pages that a user entered."""
-    return {_get_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_past(watch)
+    return {_get_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_revisit_watch(watch)
 
 
 def _compute_changed_schedule(watch: Watch, every: timedelta, when: TimeOfDay | None) -> dict[str, Any]:
@@ -335,9 +339,9 @@ def _describe_settings(watch: Watch) -> dict[str, Any]:
 
 def _check_name_and_interval(name: str, every: timedelta) -> None:
     if not MIN_INTERVAL <= every <= MAX_INTERVAL:
-        raise WrongUseError(Sentence("The interval of a watch must be between one minute and ten years."))
+        raise InvalidRequestError(Sentence("The interval of a watch must be between one minute and ten years."))
     if not name or name.isdecimal():
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("%(name)s cannot be the name of a watch.", name=f"{name!r}"),
             hint=Sentence("Choose a name that contains at least one letter."),
         )
@@ -347,22 +351,22 @@ def _normalise_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
     """Return a budget in its stored form; an empty money amount means no limit."""
     set_values = {name: value for name, value in budget.items() if value != ""}
     if group != SEARCHES and set_values.keys() & {"searches", budgets.RUN_COST_KEY, budgets.MONTH_COST_KEY}:
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence(
                 "Only watches that use a search service can have a maximum number of searches or a spending limit."
             )
         )
     if group in (SEARCHES, FILES, ARCHIVES) and set_values.keys() & budgets.RENDERING.keys():
-        raise WrongUseError(Sentence("Only a watch that visits pages can render them."))
+        raise InvalidRequestError(Sentence("Only a watch that visits pages can render them."))
     money_limits = budgets.parse_limits(set_values)
     if len({limit.currency for limit in money_limits.values()}) > 1:
-        raise WrongUseError(Sentence("Use the same currency for the spending limits per run and per month."))
+        raise InvalidRequestError(Sentence("Use the same currency for the spending limits per run and per month."))
     return set_values | {name: str(limit) for name, limit in money_limits.items()}
 
 
 def _check_name_is_free(owner: Owner, name: str) -> None:
     if scoped.list_watches(owner).filter(name=name).exists():
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("%(owner)s already has a watch named %(name)s.", owner=owner.name, name=f"{name!r}"),
             hint=Sentence("Choose another name."),
         )
@@ -382,7 +386,7 @@ def remove_watch(watch: Watch, *, by: str) -> None:
 
     Raises:
         NotFoundError: The watch has already been deleted.
-        WrongUseError: The watch only requests previously seen pictures.
+        InvalidRequestError: The watch only requests previously seen pictures.
     """
     _check_schedulable(watch)
     with transaction.atomic():
@@ -409,12 +413,12 @@ def _stop_crawl(watch: Watch) -> None:
         crawling.stop_crawl(running_crawl.pk)
 
 
-def pause(watch: Watch, *, by: str = "") -> None:
+def pause_watch(watch: Watch, *, by: str = "") -> None:
     """Pause a watch; a running crawl continues. Raises the errors of :func:`remove_watch`."""
     _set_paused(watch, by=by, is_paused=True)
 
 
-def resume(watch: Watch, *, by: str = "") -> None:
+def resume_watch(watch: Watch, *, by: str = "") -> None:
     """Resume a watch at its next regular time; raises the errors of :func:`remove_watch`."""
     _set_paused(watch, by=by, is_paused=False)
 
@@ -425,7 +429,7 @@ def _set_paused(watch: Watch, *, by: str, is_paused: bool) -> None:
         row = _lock_watch(watch)
         if row.paused == is_paused:
             return
-        write(row, paused=is_paused)
+        update_row(row, paused=is_paused)
         schedules.advance_next_run(row, now())
         entry_title = "watch paused" if is_paused else "watch resumed"
         audit_log.log_change(entry_title, by=by, owner=watch.owner, details={"watch": row.name})
@@ -433,11 +437,11 @@ def _set_paused(watch: Watch, *, by: str, is_paused: bool) -> None:
 
 def _check_schedulable(watch: Watch) -> None:
     samples.check_not_sample(watch.owner)
-    if revisits.is_past(watch):
+    if revisits.is_revisit_watch(watch):
         hint = Sentence(
             "It starts automatically when a new work is similar to pictures whose files are no longer stored."
         )
-        raise WrongUseError(Sentence("%(watch)s has no schedule.", watch=watch.name), hint=hint)
+        raise InvalidRequestError(Sentence("%(watch)s has no schedule.", watch=watch.name), hint=hint)
 
 
 def get_running_crawl(watch: Watch) -> Crawl | None:
@@ -445,7 +449,7 @@ def get_running_crawl(watch: Watch) -> Crawl | None:
     return watch.crawls.filter(state__in=UNFINISHED).order_by("-number").first()
 
 
-def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
+def start_crawl_now(watch: Watch, *, everything: bool = False) -> Crawl:
     """Start a crawl of the watch immediately, outside its schedule, or return the one that is running.
 
     With ``everything``, the crawl requests every page unconditionally; if a crawl is already running, this applies to
@@ -453,23 +457,23 @@ def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
 
     Raises:
         ConflictError: The running crawl is ending.
-        WrongUseError: The watch is paused or has no schedule.
+        InvalidRequestError: The watch is paused or has no schedule.
     """
     _check_schedulable(watch)
     if is_manual_watch(watch):
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("%(watch)s visits only URLs that a person enters.", watch=watch.name),
             hint=Sentence("Visit a page: exhibit api POST looks --field url=URL"),
         )
     if is_list_watch(watch) and get_running_crawl(watch) is None:
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("All URLs in the lists of this watch have been visited."),
             hint=Sentence("Import another list: exhibit ingest FILE --watch %(name)s", name=watch.name),
         )
-    if new_crawl := schedules.start_unscheduled(watch.pk, everything=everything):
+    if new_crawl := schedules.start_unscheduled_crawl(watch.pk, everything=everything):
         return new_crawl
     if Watch.objects.filter(pk=watch.pk, paused=True).exists():
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("The watch %(name)s is paused.", name=watch.name), hint=Sentence("Resume it first.")
         )
     running_crawl = get_running_crawl(watch)

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from crawler.formats.job import UserAgent
 from crawler.site_probe import SiteProbe, inspect_site
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.network.addresses import get_url_host
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
@@ -30,7 +30,7 @@ Source = tuple[str, str]
 """Kind and URL of a source."""
 
 
-class Settings(watch_settings.Subjects, TypedDict):
+class WatchSettings(watch_settings.Subjects, TypedDict):
     """Further settings of a watch, as accepted by :func:`registry.crawls.watch_settings.add_watch`."""
 
     every: timedelta
@@ -42,7 +42,7 @@ class Settings(watch_settings.Subjects, TypedDict):
 
 
 def set_up_watch(
-    services: Services, owner: Owner, name: str, sources: Sequence[Source], **settings: Unpack[Settings]
+    services: Services, owner: Owner, name: str, sources: Sequence[Source], **settings: Unpack[WatchSettings]
 ) -> Watch:
     """Create a watch.
 
@@ -54,7 +54,7 @@ def set_up_watch(
     Raises:
         NotFoundError: A search service or archive does not exist.
         RefusedError: A URL may not be visited.
-        WrongUseError: The settings are invalid.
+        InvalidRequestError: The settings are invalid.
     """
     _check_sources(services, sources)
     defaults = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
@@ -131,7 +131,7 @@ def _check_archives(services: Services, names: Sequence[str]) -> None:
 def _check_works(owner: Owner, works: Sequence[int]) -> None:
     existing_numbers = scoped.list_owner_works(owner).filter(number__in=works).values_list("number", flat=True)
     for number in sorted({*works} - {*existing_numbers})[:1]:
-        raise WrongUseError(Sentence("Work %(number)s does not exist.", number=number))
+        raise InvalidRequestError(Sentence("Work %(number)s does not exist.", number=number))
 
 
 def _list_searches(sources: Sequence[Source]) -> list[str]:

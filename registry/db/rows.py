@@ -20,7 +20,7 @@ def require(value: Value | None, message: str, hint: str = "") -> Value:
     return value
 
 
-def write(row: Model, **values: object) -> None:
+def update_row(row: Model, **values: object) -> None:
     """Set these values on a row and save only these columns."""
     for name, value in values.items():
         setattr(row, name, value)

@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, RowNumber
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
-from exhibit.machine import describe_machine_fault, get_process_identifier, has_ended, parse_process_host
+from exhibit.machine import describe_machine_fault, get_process_identifier, has_process_ended, parse_process_host
 from exhibit.sentences import Sentence
 from registry.db.claimable import Claimable, StepState
 from registry.db.statements import Statement
@@ -201,7 +201,7 @@ def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], 
     """
     claimers, released_count = _build_claimers_query(tuple(models)).fetch_rows(), 0
     lost_hosts = silent_hosts() - {parse_process_host(get_process_identifier())} if claimers else set()
-    ended_claimers = {name for _, name in claimers if has_ended(name) or parse_process_host(name) in lost_hosts}
+    ended_claimers = {name for _, name in claimers if has_process_ended(name) or parse_process_host(name) in lost_hosts}
     model_names = {model for model, name in claimers if name in ended_claimers}
     for model in [model for model in models if model.__name__ in model_names]:
         rows = _filter_claimed(model).filter(claimed_by__in=ended_claimers)

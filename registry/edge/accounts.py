@@ -4,7 +4,7 @@ from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.ed25519 import is_valid_signature
 from evidence.log.notes import parse_verifier_key
 from exhibit.entries import encode_canonical
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.types import Json
 
 FORMAT = "exhibit-edge-account/1"
@@ -15,7 +15,7 @@ def read_account(data: bytes, key: str = "") -> dict[str, Json]:
     """Parse an account and verify its signature with the log's ``key``, or else with the key that it contains.
 
     Raises:
-        WrongUseError: The data is not an account.
+        InvalidRequestError: The data is not an account.
         IntegrityError: The account was changed, or signed with another key.
     """
     try:
@@ -27,7 +27,7 @@ def read_account(data: bytes, key: str = "") -> dict[str, Json]:
         is_valid = False
     if not is_valid:
         hint = "The operator of the installation creates the statement: exhibit api GET /operator/contributors"
-        raise WrongUseError("This is not a statement of contributors' results.", hint=hint)
+        raise InvalidRequestError("This is not a statement of contributors' results.", hint=hint)
     if key and key != account_key:
         raise IntegrityError(f"The statement is signed with another key: {account_key}")
     if not is_valid_signature(parse_verifier_key(account_key)[1], signature, signed_bytes):

@@ -16,7 +16,7 @@ from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.ed25519 import FileSigner
 from exhibit.config.config import Config, ensure_data_dir
 from exhibit.digests import Digest
-from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError, ServiceMissingError
 from exhibit.network.addresses import get_url_host, get_url_origin
 from exhibit.network.guard import Guard
 from exhibit.network.http import create_guarded_session, read_limited
@@ -34,13 +34,13 @@ def contribute_to_installation(config: Config, url: str, token: str) -> Iterator
     """Process leases of an installation indefinitely; yield the number of pictures delivered after each lease.
 
     Raises:
-        WrongUseError: Tokens may not be sent to this URL.
+        InvalidRequestError: Tokens may not be sent to this URL.
         RefusedError: The installation refuses, with its explanation.
         ServiceMissingError: The installation does not respond.
     """
     scheme = get_url_origin(url).partition(":")[0]
     if scheme != "https" and not (scheme == "http" and get_url_host(url) in LOCAL_HOSTS):
-        raise WrongUseError("The URL of the installation must start with https://.")
+        raise InvalidRequestError("The URL of the installation must start with https://.")
     folder = ensure_data_dir(config) / "edge"
     folder.mkdir(mode=0o700, exist_ok=True)
     signer = FileSigner(folder / f"{Digest.from_bytes(token.encode()).hex[:16]}.pem")

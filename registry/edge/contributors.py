@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError
 from exhibit.plain import to_one_line
 from registry.crawls import revisits
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
@@ -24,18 +24,18 @@ Outcome = EdgeResult.Outcome
 _TOKEN_BYTES = 32
 
 
-def invite(name: str, *, by: str) -> tuple[Contributor, str]:
-    """Invite a contributor; return the row and the token, which is not stored. Raises ``WrongUseError``."""
+def invite_contributor(name: str, *, by: str) -> tuple[Contributor, str]:
+    """Invite a contributor; return the row and the token, which is not stored. Raises ``InvalidRequestError``."""
     name, secret = to_one_line(name)[:100], TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     if not name or Contributor.objects.filter(name=name, revoked_at=None).exists():
-        raise WrongUseError(_("Enter a name that no other contributor has."))
+        raise InvalidRequestError(_("Enter a name that no other contributor has."))
     with transaction.atomic():
         row = Contributor.objects.create(name=name, digest=Digest.from_bytes(secret.encode()), made_at=now())
         audit_log.log_change("contributor invited", by=by, details={"contributor": row.pk, "name": name})
     return row, secret
 
 
-def find_by_token(secret: str) -> Contributor | None:
+def find_contributor_by_token(secret: str) -> Contributor | None:
     """Return the contributor with a token; ``None`` if the token is unknown or revoked."""
     row = Contributor.objects.filter(digest=Digest.from_bytes(secret.encode()), revoked_at=None).first()
     if row is not None:
@@ -43,7 +43,7 @@ def find_by_token(secret: str) -> Contributor | None:
     return row
 
 
-def enrol(row: Contributor, public_key: bytes) -> None:
+def record_public_key(row: Contributor, public_key: bytes) -> None:
     """Record a contributor's key (Ed25519, 32 bytes) permanently; raises ``ConflictError`` for a different one."""
     with transaction.atomic():
         known_key = lock_contributor(row).public_key
@@ -67,25 +67,26 @@ def get_contributor(name: str) -> Contributor:
     return require(row, f"There is no contributor {name!r}.", "List all: exhibit api GET /operator/contributors")
 
 
-def remove_contributor(row: Contributor, *, by: str, reason: str = "", drop: bool) -> None:
+def remove_contributor(row: Contributor, *, by: str, reason: str = "", discard_results: bool) -> None:
     """Remove a contributor; its leases become available to others.
 
-    With ``drop``, its results are discarded and no longer searched, and this installation fetches their URLs itself.
+    With ``discard_results``, its results are discarded and no longer searched, and this installation fetches their URLs
+    itself.
     """
     with transaction.atomic():
         Contributor.objects.filter(pk=row.pk).update(revoked_at=now(), reason=reason)
         leases = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
         leases.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
-        dropped_count = _drop_results(row) if drop else 0
+        dropped_count = _discard_results(row) if discard_results else 0
         about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped_count}
         audit_log.log_change("contributor thrown out", by=by, details=about)
 
 
-def _drop_results(row: Contributor) -> int:
+def _discard_results(row: Contributor) -> int:
     Contributor.objects.filter(pk=row.pk).update(pictures=0, seconds=0)
     results = row.results.exclude(outcome__in=[Outcome.NOTHING, Outcome.DROPPED])
     queue_own_visits(results.filter(outcome__in=[Outcome.CAME, Outcome.KEPT]))
-    vectors.remove_from(
+    vectors.remove_from_collection(
         vectors.Collection.PICTURES, list(results.exclude(picture=None).values_list("picture", flat=True))
     )
     return results.update(outcome=Outcome.DROPPED, state=StepState.DONE, hashes=b"", vectors=b"")

@@ -13,7 +13,7 @@ from evidence.keys.ed25519 import is_valid_point, is_valid_signature
 from exhibit.clock import format_rfc3339, now
 from exhibit.digests import Digest
 from exhibit.entries import encode_canonical
-from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, RefusedError
 from exhibit.types import Json
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
 from registry.db.claimable import StepState
@@ -23,7 +23,7 @@ from registry.edge.measurements import PIPELINE_VERSION, SIGNATURE_PREFIX, SPACE
 from registry.edge.models import Contributor, EdgeResult
 from registry.fingerprints.ports import get_descriptors
 from registry.log.local_log import get_log
-from registry.services.disk import disk_is_full
+from registry.services.disk import is_disk_full
 from registry.services.services import Services
 
 SIGNATURE_FORMAT = re.compile("[0-9a-f]{128}")
@@ -38,15 +38,15 @@ def assign_lease(
 
     Raises:
         ConflictError: This installation measures pictures with another version or model.
-        WrongUseError: The public key is invalid.
+        InvalidRequestError: The public key is invalid.
     """
     if pipeline != PIPELINE_VERSION or get_descriptors(services).serving.space != SPACE:
         hint = "Both installations need the same version of Exhibit, and its included model."
         raise ConflictError(f"This installation does not measure pictures with {pipeline}.", hint=hint)
     if not is_valid_point(public_key):
-        raise WrongUseError("This is not an Ed25519 public key.")
-    contributors.enrol(contributor, public_key)
-    lease = None if disk_is_full(services) else leases.get_or_assign_lease(contributor)
+        raise InvalidRequestError("This is not an Ed25519 public key.")
+    contributors.record_public_key(contributor, public_key)
+    lease = None if is_disk_full(services) else leases.get_or_assign_lease(contributor)
     if lease is None:
         return None
     row, targets = lease
@@ -62,7 +62,7 @@ def receive_results(
     Raises:
         RefusedError: The signature is invalid.
         NotFoundError: The contributor has no such lease.
-        WrongUseError: The results are impossible, which counts against the contributor.
+        InvalidRequestError: The results are impossible, which counts against the contributor.
     """
     signature_bytes = bytes.fromhex(signature) if SIGNATURE_FORMAT.fullmatch(signature) else b""
     if not is_valid_signature(bytes(contributor.public_key or b""), signature_bytes, SIGNATURE_PREFIX + body):
@@ -71,7 +71,7 @@ def receive_results(
         rows = [_build_result(contributor, result) for result in delivery["results"]]
         percentage = services.config.edge_recheck_share
         crawl, received_ids = leases.store_delivery(contributor, delivery["lease"], delivery["epoch"], rows, percentage)
-    except WrongUseError:
+    except InvalidRequestError:
         with transaction.atomic():
             leases.record_verifications(contributors.lock_contributor(contributor), wrong_count=1)
         raise

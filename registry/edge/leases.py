@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from exhibit.sentences import Sentence
 from registry.crawls import crawling
 from registry.crawls.models import CrawlSlice, FrontierUrl, HostLease
@@ -24,7 +24,7 @@ from registry.edge.models import Contributor, EdgeResult
 MAX_TARGETS = 50
 """Maximum number of URLs per lease; the other URLs of its slice return to the frontier."""
 _MAX_EXAMINED = 200
-_PRIVATE_KINDS = (crawling.PAST, crawling.SEARCH, crawling.HAND, crawling.ARCHIVE)
+_PRIVATE_KINDS = (crawling.PAST, crawling.SEARCH, crawling.MANUAL, crawling.ARCHIVE)
 """Kinds of sources whose URLs reveal the content of works, or the sites that an owner suspects.
 
 They contain pictures that were similar to a work, search results, URLs entered by a user, and a domain's pictures in
@@ -110,7 +110,7 @@ def store_delivery(
 
     Raises:
         NotFoundError: The contributor has no such lease.
-        WrongUseError: A URL is not part of the lease, or appears twice.
+        InvalidRequestError: A URL is not part of the lease, or appears twice.
     """
     with transaction.atomic():
         locked_contributor = lock_contributor(contributor)
@@ -118,7 +118,7 @@ def store_delivery(
         if row is None or row.contributor_id != contributor.pk:
             raise NotFoundError("The lease does not exist, or it has ended.", hint="Request a new lease.")
         if row.urls.filter(pk__in=[result.target_id for result in results]).count() != len(results):
-            raise WrongUseError("A result is for a URL outside this lease, or a URL occurs twice.")
+            raise InvalidRequestError("A result is for a URL outside this lease, or a URL occurs twice.")
         for result in results:
             if result.digest is None:
                 result.outcome, result.state = Outcome.NOTHING, StepState.DONE
@@ -169,6 +169,6 @@ def record_verifications(
     is_removed = has_false or contributor.suspicion >= MAX_SUSPICION
     if is_removed:
         remove_contributor(
-            contributor, by="", reason=FALSE_MEASUREMENTS if has_false else TOO_MANY_DIFFERENCES, drop=True
+            contributor, by="", reason=FALSE_MEASUREMENTS if has_false else TOO_MANY_DIFFERENCES, discard_results=True
         )
     return is_removed

@@ -13,7 +13,7 @@ from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
 from crawler.state.novelty import TEMPORARY_REASONS
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import UnreadablePictureError, WrongUseError
+from exhibit.errors import InvalidRequestError, UnreadablePictureError
 from exhibit.pictures import decode
 from exhibit.types import Fingerprint
 from indexer.picture.descriptor import BUILT_IN
@@ -56,7 +56,7 @@ class Measurements:
 
     @classmethod
     def from_bytes(cls, hashes: bytes, vectors: bytes) -> "Measurements":
-        """Parse received measurements; raises ``WrongUseError`` for impossible values."""
+        """Parse received measurements; raises ``InvalidRequestError`` for impossible values."""
         parts, hash_remainder = divmod(len(hashes), ORIENTATIONS * PHASH.width // 8)
         descriptor_count, vector_remainder = divmod(len(vectors), 4 * SPACE.width)
         if (
@@ -65,11 +65,13 @@ class Measurements:
             or not 1 <= parts <= len(HASH_PARTS)
             or descriptor_count > len(DESCRIPTOR_PARTS)
         ):
-            raise WrongUseError("The hashes or descriptors have a wrong length.")
+            raise InvalidRequestError("The hashes or descriptors have a wrong length.")
         descriptors = np.frombuffer(vectors, "<f4").reshape(descriptor_count, SPACE.width)
         lengths = np.linalg.norm(descriptors.astype(np.float64), axis=1)
         if not ((np.abs(lengths - 1) <= UNIT_TOLERANCE) | (lengths == 0)).all():  # NaN also fails
-            raise WrongUseError("A descriptor does not have unit length, or contains a value that is not a number.")
+            raise InvalidRequestError(
+                "A descriptor does not have unit length, or contains a value that is not a number."
+            )
         return cls(np.frombuffer(hashes, np.uint8).reshape(-1, PHASH.width // 8), descriptors)
 
     @property

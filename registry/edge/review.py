@@ -156,5 +156,5 @@ def _store_placeholders(
     vectors.store_fingerprints(
         (PHASH, SPACE), [(picture, fingerprint) for picture, fingerprint in stored_fingerprints if picture]
     )
-    vectors.add_to(Collection.PICTURES, [picture.pk for picture in pictures], PICTURE_PARTS)
+    vectors.add_to_collection(Collection.PICTURES, [picture.pk for picture in pictures], PICTURE_PARTS)
     EdgeResult.objects.bulk_update(rows, ["picture", "outcome"])

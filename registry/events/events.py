@@ -17,7 +17,7 @@ SETTLING_PERIOD = timedelta(minutes=1)
 """More recent events may be out of order: an event with a lower number may still be in an open transaction."""
 
 
-def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str = "") -> Event | None:
+def record_event(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str = "") -> Event | None:
     """Record an event in the transaction of the change and queue it for webhooks.
 
     Args:
@@ -57,7 +57,7 @@ def get_newest_number(owner: Owner) -> int:
     return Event.objects.filter(owner=owner).order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def list_after(owner: Owner, number: int, kinds: Sequence[EventKind]) -> list[Event]:
+def list_events_after(owner: Owner, number: int, kinds: Sequence[EventKind]) -> list[Event]:
     """Return the owner's settled events of these kinds after event ``number``, oldest first."""
     return list(list_settled_events(owner).filter(pk__gt=number, kind__in=kinds).order_by("pk"))
 

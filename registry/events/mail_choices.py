@@ -9,7 +9,7 @@ from django.utils import timezone
 from exhibit.clock import now
 from registry.accounts.models import Membership, Owner, User
 from registry.db import steps
-from registry.db.rows import lock_row, write
+from registry.db.rows import lock_row, update_row
 from registry.events import events
 from registry.events.models import Event, EventKind, MailChoice
 from registry.log import audit_log
@@ -35,20 +35,20 @@ MIN_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(minutes=15)
 
 The minimum applies after half a quiet hour; then each pause is twice the time since the last mail, up to the maximum.
 """
-HowOften = MailChoice.HowOften
+MailFrequency = MailChoice.MailFrequency
 
 
-def get_choice(owner: Owner, user: User) -> MailChoice:
+def get_mail_settings(owner: Owner, user: User) -> MailChoice:
     """Return a member's mail settings; the default is a daily mail."""
     initial_values = {
         "notified_until": events.get_newest_number(owner),
-        "not_before": compute_next_mail_time(user, HowOften.DAILY),
+        "not_before": compute_next_mail_time(user, MailFrequency.DAILY),
     }
     return MailChoice.objects.get_or_create(owner=owner, user=user, defaults=initial_values)[0]
 
 
-def set_choice(
-    owner: Owner, user: User, mail_frequency: HowOften, *, by: str, sends_replies_at_once: bool | None = None
+def set_mail_settings(
+    owner: Owner, user: User, mail_frequency: MailFrequency, *, by: str, sends_replies_at_once: bool | None = None
 ) -> None:
     """Record a member's mail settings.
 
@@ -61,16 +61,18 @@ def set_choice(
         by: Account recorded in the audit log.
         sends_replies_at_once: Report replies to notices immediately; unchanged if ``None``.
     """
-    with lock_row(get_choice(owner, user)) as row:
+    with lock_row(get_mail_settings(owner, user)) as row:
         if sends_replies_at_once is not None and row.sends_replies_at_once != sends_replies_at_once:
-            write(row, sends_replies_at_once=sends_replies_at_once)
+            update_row(row, sends_replies_at_once=sends_replies_at_once)
             about = {"answers at once": sends_replies_at_once, "user": user.get_username()}
             audit_log.log_change("mail choice", by=by, owner=owner, details=about)
         if row.mail_frequency == mail_frequency:
             return
-        last_reported = events.get_newest_number(owner) if row.mail_frequency == HowOften.NEVER else row.notified_until
-        next_mail_at = None if mail_frequency == HowOften.AT_ONCE else compute_next_mail_time(user, mail_frequency)
-        write(
+        last_reported = (
+            events.get_newest_number(owner) if row.mail_frequency == MailFrequency.NEVER else row.notified_until
+        )
+        next_mail_at = None if mail_frequency == MailFrequency.AT_ONCE else compute_next_mail_time(user, mail_frequency)
+        update_row(
             row,
             mail_frequency=mail_frequency,
             notified_until=last_reported,
@@ -86,23 +88,23 @@ def compute_next_mail_time(user: User, mail_frequency: str, last_mail_at: dateti
     The pause between immediate mails grows while mails follow each other closely; ``last_mail_at`` is the time of the
     last mail.
     """
-    if mail_frequency == HowOften.AT_ONCE:
+    if mail_frequency == MailFrequency.AT_ONCE:
         elapsed = now() - last_mail_at if last_mail_at else 2 * MAX_PAUSE
         return now() + (MIN_PAUSE if elapsed >= 2 * MAX_PAUSE else min(max(2 * elapsed, MIN_PAUSE), MAX_PAUSE))
     local_time = now().astimezone(get_time_zone(user))
     day = local_time.date() + timedelta(days=0 if local_time.time() < MAIL_TIME else 1)
-    if mail_frequency == HowOften.WEEKLY:
+    if mail_frequency == MailFrequency.WEEKLY:
         day += timedelta(days=-day.weekday() % 7)
     return datetime.combine(day, MAIL_TIME, local_time.tzinfo)
 
 
-def schedule_soon(owner: Owner) -> None:
+def schedule_mails_soon(owner: Owner) -> None:
     """Schedule mails about an event that is about to be recorded, for when it has settled, unless members opted out."""
     for member in owner.memberships.select_related("user"):
-        get_choice(owner, member.user)
+        get_mail_settings(owner, member.user)
     soon = now() + events.SETTLING_PERIOD
     rows = MailChoice.objects.filter(
-        owner=owner, sends_replies_at_once=True, mail_frequency__in=(HowOften.DAILY, HowOften.WEEKLY)
+        owner=owner, sends_replies_at_once=True, mail_frequency__in=(MailFrequency.DAILY, MailFrequency.WEEKLY)
     )
     rows.filter(not_before__gt=soon).update(not_before=soon)
 
@@ -113,7 +115,7 @@ def compute_time_after_mail(row: MailChoice, notified_until: int) -> datetime:
     The next mail is sent soon if a reply to a notice has not been reported yet.
     """
     next_mail_at = compute_next_mail_time(row.user, row.mail_frequency, row.sent_at)
-    if not row.sends_replies_at_once or row.mail_frequency == HowOften.AT_ONCE:
+    if not row.sends_replies_at_once or row.mail_frequency == MailFrequency.AT_ONCE:
         return next_mail_at
     unreported_events = Event.objects.filter(owner=row.owner, pk__gt=notified_until, kind__in=IMMEDIATE_KINDS)
     return min(next_mail_at, now() + events.SETTLING_PERIOD) if unreported_events.exists() else next_mail_at
@@ -128,7 +130,7 @@ def create_missing_choices() -> None:
     """Create default mail settings for members without settings."""
     choices = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
     for member in Membership.objects.filter(~Exists(choices)).select_related("owner", "user")[:1000]:
-        get_choice(member.owner, member.user)
+        get_mail_settings(member.owner, member.user)
 
 
 def build_news_condition(at: datetime | None = None) -> Q:
@@ -136,4 +138,4 @@ def build_news_condition(at: datetime | None = None) -> Q:
     new_events = Event.objects.filter(
         owner=OuterRef("owner"), pk__gt=OuterRef("notified_until"), kind__in=REPORTED_KINDS
     )
-    return ~Q(mail_frequency=HowOften.NEVER) & Q(Exists(new_events.filter(events.build_settled_condition(at))))
+    return ~Q(mail_frequency=MailFrequency.NEVER) & Q(Exists(new_events.filter(events.build_settled_condition(at))))

@@ -101,7 +101,7 @@ class Delivery(Claimable):
 class MailChoice(Claimable):
     """A member's settings for mails about an owner's events. ``not_before`` is the time of the next possible mail."""
 
-    class HowOften(models.TextChoices):
+    class MailFrequency(models.TextChoices):
         """Frequency of mails, if there are events to report."""
 
         AT_ONCE = "at-once", _("immediately")
@@ -111,7 +111,7 @@ class MailChoice(Claimable):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mail_choices")
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="mail_choices")
-    mail_frequency = models.CharField(max_length=8, choices=HowOften.choices, default=HowOften.DAILY)
+    mail_frequency = models.CharField(max_length=8, choices=MailFrequency.choices, default=MailFrequency.DAILY)
     sends_replies_at_once = models.BooleanField(
         default=True, db_default=True, help_text="replies to notices are sent at once instead of daily or weekly"
     )

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.plain import to_one_line
 from registry.accounts.models import Owner, User
 from registry.db.rows import lock_row, require
@@ -49,25 +49,28 @@ def add_browser(
 
     Raises:
         RefusedError: The endpoint may not be reached.
-        WrongUseError: Push is switched off, the endpoint is not https or belongs to another user, the keys are invalid,
+        InvalidRequestError: Push is switched off, the endpoint is not https or belongs to another user, the keys are
+        invalid,
             or the member has too many browsers.
     """
     if not services.config.push:
-        raise WrongUseError(_("The operator has turned off push notifications."))
+        raise InvalidRequestError(_("The operator has turned off push notifications."))
     if len(endpoint) > MAX_ENDPOINT or not endpoint.isascii() or not endpoint.lower().startswith("https://"):
-        raise WrongUseError(_("The browser provided an address that cannot be used."))
+        raise InvalidRequestError(_("The browser provided an address that cannot be used."))
     services.guard.check_url(endpoint)
     try:
         key_bytes, secret = (base64.urlsafe_b64decode(text[:MAX_KEY] + "==") for text in (public_key, auth))
         web_push.check_keys(key_bytes, secret)
     except ValueError:
-        raise WrongUseError(_("The browser provided keys that cannot be used.")) from None
+        raise InvalidRequestError(_("The browser provided keys that cannot be used.")) from None
     newest_event = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     with lock_row(user):
-        was_known = _forget(user, endpoint, former_identity)
+        was_known = _forget_browser(user, endpoint, former_identity)
         if user.push_browsers.count() >= MAX_BROWSERS:
             message = _("You already receive notifications in %(number)d browsers.") % {"number": MAX_BROWSERS}
-            raise WrongUseError(message, hint=_("Remove a browser under “Your account” before you add another one."))
+            raise InvalidRequestError(
+                message, hint=_("Remove a browser under “Your account” before you add another one.")
+            )
         values = {"user_agent": to_one_line(user_agent)[:300] or "–", "made_at": now(), "notified_until": newest_event}
         keys = {"public_key": key_bytes, "auth": secret}
         row, is_new = PushSubscription.objects.get_or_create(
@@ -75,13 +78,13 @@ def add_browser(
         )
         if not is_new:
             message = _("Another user receives notifications in this browser.")
-            raise WrongUseError(message, hint=_("Sign that user out in this browser, then try again."))
+            raise InvalidRequestError(message, hint=_("Sign that user out in this browser, then try again."))
         if not was_known:  # log each browser once, not each click
             _log_change("push browser added", row)
     return row
 
 
-def _forget(user: User, endpoint: str, former_identity: str) -> bool:
+def _forget_browser(user: User, endpoint: str, former_identity: str) -> bool:
     """Delete a browser that registers again; return True if it was registered before."""
     browser = find_push_browser(user, former_identity)
     condition = Q(pk=browser.pk) if browser is not None else Q()

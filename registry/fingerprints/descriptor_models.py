@@ -15,7 +15,7 @@ from django.db.models import Q
 from evidence.formats.codec import from_plain
 from exhibit.clock import format_rfc3339, now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from indexer.calibration.recall import Progress, Recall, measure, recall_from_dict, recall_to_dict
 from indexer.edits import EDITS
 from indexer.picture.card import read_card
@@ -25,7 +25,7 @@ from registry.db.rows import copy_columns
 from registry.fingerprints import descriptors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.indexes import get_index_folder, open_index
-from registry.fingerprints.model_files import CARD_NAME, Comparison, SignedCard, compare_claim
+from registry.fingerprints.model_files import CARD_NAME, ClaimComparison, SignedCard, compare_claim
 from registry.fingerprints.models import DescriptorModel
 from registry.fingerprints.ports import get_descriptor_features, get_descriptors
 from registry.log import audit_log
@@ -59,7 +59,7 @@ class ModelState:
     key: str  # public key of the card's signature, hexadecimal
     terms: str
     price: str
-    compared: Comparison | None  # the card's claim and this installation's measurement
+    compared: ClaimComparison | None  # the card's claim and this installation's measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class RecallComparison:
 
 
 def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
-    """Add the operator's own model after a test run; raises ``WrongUseError`` if the model cannot be used."""
+    """Add the operator's own model after a test run; raises ``InvalidRequestError`` if the model cannot be used."""
     description = read_card(_read_limited(card, MAX_CARD_BYTES).decode("utf-8", "replace"))
     data = _read_limited(file, MAX_FILE_BYTES)
     descriptor = examine_model(description, data)
@@ -111,7 +111,7 @@ def measure_model(
         The recall of both models.
 
     Raises:
-        WrongUseError: There are too few photographs.
+        InvalidRequestError: There are too few photographs.
     """
     row = get_model(services, model_name)
     seed = 0 if row.shared is None else secrets.randbelow(1 << 31)  # no model can be trained for random edits
@@ -156,24 +156,26 @@ def use_model(services: Services, model_name: str, *, allow_worse: bool = False,
         by: Account recorded in the audit log.
 
     Raises:
-        WrongUseError: The model is active, was not measured, or has a lower recall than its card claims.
+        InvalidRequestError: The model is active, was not measured, or has a lower recall than its card claims.
     """
     row = get_model(services, model_name)
     if row.pk == get_descriptors(services).serving_row.pk:
         building_row = get_descriptors(services).building_row
         if building_row is None:
-            raise WrongUseError(f"{row} is already in use.")
+            raise InvalidRequestError(f"{row} is already in use.")
         with transaction.atomic():
             descriptors.stop_building(building_row)
             audit_log.log_change("network kept", by=by, details={"network": str(row)})
         return row
     if row.measurement is None and not row.shipped:
         hint = f"Measure the model: exhibit api POST /operator/models/{_format_id(row)}/measure"
-        raise WrongUseError(f"{row} has not been measured, so its recall is unknown.", hint=hint)
+        raise InvalidRequestError(f"{row} has not been measured, so its recall is unknown.", hint=hint)
     comparison = compare_with_claim(row)
     falls_short = comparison is not None and comparison.falls_short
     if falls_short and not allow_worse:
-        raise WrongUseError(f"{row} has a lower recall than its card claims.", hint="To use it anyway, set `force`.")
+        raise InvalidRequestError(
+            f"{row} has a lower recall than its card claims.", hint="To use it anyway, set `force`."
+        )
     log_details = {"network": str(row), "digest": row.digest.hex, **({"falls_short": True} if falls_short else {})}
     with transaction.atomic():
         descriptors.start_building(row)
@@ -184,14 +186,14 @@ def use_model(services: Services, model_name: str, *, allow_worse: bool = False,
 
 
 def drop_model(services: Services, model_name: str, *, by: str = "") -> DescriptorModel:
-    """Remove a model and all its vectors; raises ``WrongUseError`` if it is active or built in."""
+    """Remove a model and all its vectors; raises ``InvalidRequestError`` if it is active or built in."""
     row = get_model(services, model_name)
     if row.pk == get_descriptors(services).serving_row.pk:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{row} is in use.", hint="Use another model first: exhibit api POST /operator/models/NAME/use"
         )
     if get_descriptors(services).is_built_in(row):
-        raise WrongUseError(f"{row} is included in this version of Exhibit, so it cannot be deleted.")
+        raise InvalidRequestError(f"{row} is included in this version of Exhibit, so it cannot be deleted.")
     descriptor, digest = get_descriptors(services).get_descriptor(row), row.digest
     with transaction.atomic():
         descriptors.remove_model(row)
@@ -219,7 +221,7 @@ def get_model(services: Services, model_name: str) -> DescriptorModel:
 
     Raises:
         NotFoundError: No model has this name and version.
-        WrongUseError: Several versions match.
+        InvalidRequestError: Several versions match.
     """
     get_descriptors(services).refresh()
     name, _, version = model_name.partition("@")
@@ -229,7 +231,7 @@ def get_model(services: Services, model_name: str) -> DescriptorModel:
         raise NotFoundError(f"There is no model {model_name}.", hint="List models: exhibit api GET /operator/models")
     if len(matches) > 1:
         names = ", ".join(_format_id(row) for row in matches)
-        raise WrongUseError(f"There are several versions of {name}.", hint=f"Choose one: {names}")
+        raise InvalidRequestError(f"There are several versions of {name}.", hint=f"Choose one: {names}")
     return matches[0]
 
 
@@ -258,7 +260,7 @@ def _build_model_state(services: Services, row: DescriptorModel) -> ModelState:
     )
 
 
-def compare_with_claim(row: DescriptorModel) -> Comparison | None:
+def compare_with_claim(row: DescriptorModel) -> ClaimComparison | None:
     """Compare the claim on an imported model's card with the measurement made here; ``None`` if either is missing."""
     if row.shared is None or not row.measurement:
         return None
@@ -279,7 +281,7 @@ def _format_id(row: DescriptorModel) -> str:
 def _read_limited(path: Path, max_bytes: int) -> bytes:
     try:
         if path.stat().st_size > max_bytes:
-            raise WrongUseError(f"{path} has more than {max_bytes} bytes.")
+            raise InvalidRequestError(f"{path} has more than {max_bytes} bytes.")
         return path.read_bytes()
     except OSError as error:
-        raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidRequestError(f"{path} cannot be read: {error.strerror}.") from error

@@ -6,12 +6,12 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Space
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.fingerprints.fingerprints import Collection, get_space_id
 from registry.fingerprints.models import (
     DescriptorChoice,
@@ -28,12 +28,12 @@ NOTHING_TO_DESCRIBE = ""
 """Reason for a gap that is not a fault; for example, icons have no vectors."""
 
 
-def get_choice(built_in: DescriptorModel | None = None) -> DescriptorChoice | None:
+def get_descriptor_choice(built_in: DescriptorModel | None = None) -> DescriptorChoice | None:
     """Return the row with the serving model; create it with the model ``built_in`` if it is missing."""
     choice = DescriptorChoice.objects.select_related("serving__space", "building__space").filter(pk=1).first()
     if choice is None and built_in is not None:
         DescriptorChoice.objects.get_or_create(pk=1, defaults={"serving": built_in})
-        return get_choice()
+        return get_descriptor_choice()
     return choice
 
 
@@ -41,7 +41,7 @@ def store_model(model: DescriptorModel, space: Space) -> DescriptorModel:
     """Store a model; an existing model with the same name, version and bytes is returned instead.
 
     Raises:
-        WrongUseError: The name and version belong to another file or card.
+        InvalidRequestError: The name and version belong to another file or card.
     """
     with transaction.atomic():
         model.space, model.state = (
@@ -57,11 +57,11 @@ def store_model(model: DescriptorModel, space: Space) -> DescriptorModel:
 def _get_space_id(model: DescriptorModel, space: Space) -> int:
     try:
         return get_space_id(space)
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         if model.shipped:
             raise
         message = f"{space.id} already exists with another file or another card."
-        raise WrongUseError(message, hint="Enter another version in the card.") from error
+        raise InvalidRequestError(message, hint="Enter another version in the card.") from error
 
 
 def is_serving(model: int) -> bool:
@@ -92,7 +92,7 @@ def start_building(model: DescriptorModel) -> None:
     """Start to build a model; a model that is being built is replaced, but its vectors and state are kept."""
     with transaction.atomic():
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
-        write(choice, building=model)
+        update_row(choice, building=model)
         DescriptorGap.objects.filter(model=model).delete()
         DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, **steps.build_reset_columns())
 
@@ -155,7 +155,7 @@ def record_gaps(model: DescriptorModel, gaps: Sequence[tuple[int, str]]) -> None
     DescriptorGap.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def try_switch(model: DescriptorModel) -> bool:
+def activate_if_complete(model: DescriptorModel) -> bool:
     """Make a model the serving model if it has described all pictures; otherwise restart it to find the missing ones.
 
     Measuring locks the choice until the vectors are stored (:func:`is_serving`), so no picture is overlooked. Returns
@@ -168,7 +168,7 @@ def try_switch(model: DescriptorModel) -> bool:
         if _filter_undescribed(model).exists():
             move_cursor(model, 0)
             return False
-        write(choice, serving=model, building=None)
+        update_row(choice, serving=model, building=None)
         audit_log.log_change("network serves", by="", details={"network": str(model), "digest": model.digest.hex})
     return True
 

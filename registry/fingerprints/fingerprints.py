@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Fingerprint, Metric, Space
 from registry.db.bulk import copy_into
 from registry.db.locks import Lock, hold, share
@@ -34,7 +34,7 @@ def get_space_id(space: Space) -> int:
     """Return the primary key of a space's row, created on first use.
 
     Raises:
-        WrongUseError: Stored vectors of this name and version were computed with other parameters.
+        InvalidRequestError: Stored vectors of this name and version were computed with other parameters.
     """
     if space in _SPACE_IDS:
         return _SPACE_IDS[space]
@@ -47,7 +47,7 @@ def get_space_id(space: Space) -> int:
         message = (
             f"The vectors of {space.id} in this database were measured with other {' and '.join(changed_properties)}."
         )
-        raise WrongUseError(message, hint=hint)
+        raise InvalidRequestError(message, hint=hint)
     transaction.on_commit(lambda: _SPACE_IDS.update({space: row.pk}))
     return row.pk
 
@@ -64,7 +64,7 @@ def store_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Finger
     copy_into(records, conflict=("picture_id", "space_id", "part"))
 
 
-def add_to(collection: Collection, pictures: Sequence[int], parts: Iterable[str]) -> None:
+def add_to_collection(collection: Collection, pictures: Sequence[int], parts: Iterable[str]) -> None:
     """Append additions of these parts of these pictures, except those that are already in the collection.
 
     Must run inside a transaction. If many processes add concurrently, it must be the last statement, because readers
@@ -88,7 +88,7 @@ def add_to(collection: Collection, pictures: Sequence[int], parts: Iterable[str]
     _append(collection, additions_sql, pictures=list(pictures), parts=list(parts))
 
 
-def remove_from(collection: Collection, pictures: Sequence[int]) -> None:
+def remove_from_collection(collection: Collection, pictures: Sequence[int]) -> None:
     """Append removals of these pictures' fingerprints from the collection. Must run inside a transaction."""
     hold(Lock.PICTURES if collection == Collection.PICTURES else Lock.INDEX)
     removals_sql = """
@@ -130,7 +130,7 @@ def list_changes_after(collection: Collection, space: Space, number: int, limit:
     ]
 
 
-def iter_current(
+def iterate_current_entries(
     collection: Collection, space: Space, last_number: int, batch: int = 20_000
 ) -> Iterator[list[tuple[int, bytes]]]:
     """Yield numbers and vectors of additions that no change up to ``last_number`` has reverted, in batches."""
@@ -147,7 +147,9 @@ def iter_current(
         number = rows[-1][0]
 
 
-def count_current(collection: Collection, space: Space, last_number: int, last_removal: int | None = None) -> int:
+def count_current_entries(
+    collection: Collection, space: Space, last_number: int, last_removal: int | None = None
+) -> int:
     """Count the additions up to ``last_number`` that no removal (up to ``last_removal``, if given) reverts."""
     reverting_changes = IndexChange.objects.filter(
         collection=collection, space_id=get_space_id(space), removes__lte=last_number
@@ -177,7 +179,7 @@ def get_last_change(collection: Collection, space: Space) -> int:
         return changes.order_by("-number").values_list("number", flat=True).first() or 0
 
 
-def count_later(last_numbers: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Collection, str], int]:
+def count_later_changes(last_numbers: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Collection, str], int]:
     """Count the changes after a number for each collection and space, by collection and space id, in one query."""
     ids = {space: get_space_id(space) for space in {space for _, space in last_numbers}}
     keys = {(ids[space], collection): (collection, space.id) for collection, space in last_numbers}

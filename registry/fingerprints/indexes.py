@@ -32,7 +32,7 @@ from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.archive import MilvusLedger
 from registry.fingerprints.fingerprints import Change, Collection
 
-PAGE = 20_000
+PAGE_SIZE = 20_000
 MAX_TAIL = 20_000
 """Changes that each process holds in its own memory before they become a segment that all processes map."""
 VOTES_PAGE, VOTES_MAX_TAIL = 500, 2_000
@@ -54,7 +54,7 @@ class CollectionVectors:
     @property
     def page(self) -> int:
         """Number of changes to read at once."""
-        return VOTES_PAGE if self.space.metric is Metric.VOTES else PAGE
+        return VOTES_PAGE if self.space.metric is Metric.VOTES else PAGE_SIZE
 
     @property
     def max_tail(self) -> int:
@@ -67,12 +67,12 @@ class CollectionVectors:
 
     def batches(self, upto: int) -> Iterator[tuple[NDArray[np.int64], Any]]:
         """Yield numbers (ascending) and vectors of the additions that no change up to ``upto`` has reverted."""
-        for rows in vectors.iter_current(self.collection, self.space, upto, self.page):
+        for rows in vectors.iterate_current_entries(self.collection, self.space, upto, self.page):
             yield _to_arrays(self.space, rows)
 
     def count(self, upto: int, by: int | None = None) -> int:
         """Count the additions up to ``upto`` minus those that changes up to ``by`` revert (by default all)."""
-        return vectors.count_current(self.collection, self.space, upto, by)
+        return vectors.count_current_entries(self.collection, self.space, upto, by)
 
     def changes_after(self, number: int) -> list[Change]:
         """Return the next page of changes."""
@@ -152,7 +152,7 @@ class Indexes:
                     is_locked = True
                     self._reopen(index, collection)
                     continue
-                _apply(index, changes)
+                _apply_changes(index, changes)
                 self._applied[key] = changes[-1].number
                 self._unflushed[key] += len(changes)
                 if self._unflushed[key] >= source.max_tail and time.monotonic() >= self._flush_after:
@@ -239,12 +239,12 @@ def replay_all(index: StoredIndex, collection: Collection) -> Iterator[int]:
     """
     source = CollectionVectors(collection, index.space)
     while changes := source.changes_after(index.sequence):
-        _apply(index, changes)
+        _apply_changes(index, changes)
         index.flush(changes[-1].number)
         yield index.sequence
 
 
-def _apply(index: StoredIndex, changes: list[Change]) -> None:
+def _apply_changes(index: StoredIndex, changes: list[Change]) -> None:
     """Apply changes, additions first.
 
     This order is safe, because a removal contains the number of the addition that it reverts.

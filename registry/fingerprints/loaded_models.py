@@ -35,10 +35,10 @@ class LoadedDescriptors:
         """Read the rows again if they have changed."""
         if self._choice is not None and not descriptors.has_changed(self._choice):
             return
-        self._choice = descriptors.get_choice()
+        self._choice = descriptors.get_descriptor_choice()
         if self._choice is None:
             install_built_in(self._blobs())
-            self._choice = descriptors.get_choice()
+            self._choice = descriptors.get_descriptor_choice()
 
     @property
     def _current_choice(self) -> DescriptorChoice:
@@ -97,11 +97,11 @@ class LoadedDescriptors:
     def _get_model_path(self, digest: Digest, folder: Path) -> Path:
         """Return the path of a model on this machine: the blob itself, or a local copy if blobs are in a bucket."""
         if isinstance(blobs := self._blobs(), FolderBlobStore):
-            return blobs.path(digest)
+            return blobs.get_path(digest)
         local_store = FolderBlobStore(folder)
         if not local_store.is_intact(digest):
             local_store.put(blobs.get(digest))
-        return local_store.path(digest)
+        return local_store.get_path(digest)
 
     def _open_descriptor(self, row: DescriptorModel) -> Descriptor:
         if self.is_built_in(row):
@@ -125,7 +125,7 @@ def install_built_in(blobs: BlobStore) -> None:
             name=card.name, version=card.version, digest=digest, size=size, card=asdict(card), shipped=True
         )
         stored_model = descriptors.store_model(new_model, BUILT_IN.space)
-        choice = descriptors.get_choice(stored_model)
+        choice = descriptors.get_descriptor_choice(stored_model)
         if (
             choice is not None
             and choice.serving_id != stored_model.pk

@@ -18,7 +18,7 @@ from evidence.formats.zipread import ZipContents
 from evidence.keys.ed25519 import is_valid_signature
 from exhibit.digests import Digest
 from exhibit.entries import encode_canonical
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.plain import to_one_line
 from exhibit.ports import Signer
 from exhibit.types import Count, Json
@@ -42,7 +42,7 @@ _EDIT = re.compile("[a-z0-9_-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RecallClaim:
     """The measurement that a card claims."""
 
     at: datetime  # end of the measurement
@@ -70,7 +70,7 @@ class Claim:
     @property
     def mean_recall(self) -> RecallRates:
         """Mean recall over all edits."""
-        return average_figures([RecallRates(**values) for values in self.by_edit.values()])
+        return average_recall([RecallRates(**values) for values in self.by_edit.values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class SignedCard:
     terms: str  # one line; `terms`, `author` and `price` have at most 2,000 characters each
     price: str  # price in words; Exhibit does not handle payments
     made_at: datetime  # time of the signature, UTC
-    measured: Claim  # claimed measurement
+    measured: RecallClaim  # claimed measurement
     signature: bytes  # signature by the key over SIGNATURE_PREFIX and the canonical JSON of all other fields
 
     def __post_init__(self) -> None:
@@ -105,14 +105,14 @@ def sign_card(card: SignedCard, signer: Signer) -> dict[str, Json]:
 
 
 def parse_card(card_json: Json) -> SignedCard:
-    """Read a card and verify its signature; raises ``WrongUseError``."""
+    """Read a card and verify its signature; raises ``InvalidRequestError``."""
     try:
         card = from_plain(SignedCard, card_json, location=CARD_NAME)
     except FormatError as error:
-        raise WrongUseError(f"This is not the card of a model: {error}", hint=_HINT) from error
+        raise InvalidRequestError(f"This is not the card of a model: {error}", hint=_HINT) from error
     content = {name: value for name, value in card_json.items() if name != "signature"}
     if not is_valid_signature(card.key, card.signature, SIGNATURE_PREFIX + encode_canonical(content)):
-        raise WrongUseError("The card was changed after it was signed, or another key signed it.", hint=_HINT)
+        raise InvalidRequestError("The card was changed after it was signed, or another key signed it.", hint=_HINT)
     validate_card(card.network)
     return card
 
@@ -128,28 +128,30 @@ def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
     """Read a model file: the card as signed, the parsed card, and the model, which is not loaded.
 
     Raises:
-        WrongUseError: The file is not a model file or is too large, or its signature or digest is wrong.
+        InvalidRequestError: The file is not a model file or is too large, or its signature or digest is wrong.
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES + MAX_CARD_BYTES + 1024:
-            raise WrongUseError(f"{path} has more than {MAX_FILE_BYTES} bytes.")
+            raise InvalidRequestError(f"{path} has more than {MAX_FILE_BYTES} bytes.")
         with closing(ZipContents(path)) as contents:
             if contents.names != (CARD_NAME, MODEL_NAME) or contents.leftover_files:
-                raise WrongUseError(f"{path} must contain only {CARD_NAME} and {MODEL_NAME}.", hint=_HINT)
+                raise InvalidRequestError(f"{path} must contain only {CARD_NAME} and {MODEL_NAME}.", hint=_HINT)
             card_json = parse_canonical(read_all(contents, CARD_NAME, MAX_CARD_BYTES), label=CARD_NAME)
             card = parse_card(card_json)
             model_bytes = read_all(contents, MODEL_NAME, MAX_FILE_BYTES)
     except (NoBundleError, FormatError) as error:
-        raise WrongUseError(f"{path} is not a model file: {error}", hint=_HINT) from error
+        raise InvalidRequestError(f"{path} is not a model file: {error}", hint=_HINT) from error
     except OSError as error:
-        raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidRequestError(f"{path} cannot be read: {error.strerror}.") from error
     if (Digest.from_bytes(model_bytes), len(model_bytes)) != (card.sha256, card.size):
-        raise WrongUseError("The model is not the one that its author signed.", hint="Ask the author for the file.")
+        raise InvalidRequestError(
+            "The model is not the one that its author signed.", hint="Ask the author for the file."
+        )
     return card_json, card, model_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ClaimComparison:
     """A card's claim and this installation's measurement, over the edits that both include."""
 
     claimed: RecallRates
@@ -158,17 +160,17 @@ class Comparison:
     falls_short: bool  # measured R@1 or R@10 is too far below the claim, or no edits are in common
 
 
-def compare_claim(claim: Claim, measurement: Recall) -> Comparison:
+def compare_claim(claim: RecallClaim, measurement: Recall) -> ClaimComparison:
     """Compare a card's claim with a measurement."""
     edits = measurement.by_edit.keys() & claim.by_edit.keys()
-    claimed_mean = average_figures([RecallRates(**claim.by_edit[edit]) for edit in edits])
-    measured_mean = average_figures([measurement.by_edit[edit] for edit in edits])
+    claimed_mean = average_recall([RecallRates(**claim.by_edit[edit]) for edit in edits])
+    measured_mean = average_recall([measurement.by_edit[edit] for edit in edits])
     pairs = (claimed_mean.first, measured_mean.first), (claimed_mean.few, measured_mean.few)
     falls_short = not edits or any(
         claimed_fraction - measured_fraction > _compute_allowed_shortfall(claimed_fraction, measurement.photos)
         for claimed_fraction, measured_fraction in pairs
     )
-    return Comparison(claimed_mean, measured_mean, len(edits), falls_short)
+    return ClaimComparison(claimed_mean, measured_mean, len(edits), falls_short)
 
 
 def _compute_allowed_shortfall(claimed_fraction: float, works: int) -> float:
@@ -180,7 +182,7 @@ def _compute_allowed_shortfall(claimed_fraction: float, works: int) -> float:
     return TOLERANCE + CHANCE_QUANTILE * math.sqrt(fraction * (1 - fraction) / (works + 4))
 
 
-def average_figures(values: Sequence[RecallRates]) -> RecallRates:
+def average_recall(values: Sequence[RecallRates]) -> RecallRates:
     """Return the unweighted mean recall over several edits, or zeros if there are none."""
     return RecallRates(
         *(

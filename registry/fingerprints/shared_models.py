@@ -10,7 +10,7 @@ from evidence.formats.codec import to_plain
 from exhibit.clock import now, parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import encode_canonical
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.plain import to_one_line
 from exhibit.ports import Signer
 from exhibit.types import Json
@@ -20,7 +20,7 @@ from registry.fingerprints import descriptors
 from registry.fingerprints.descriptor_models import get_model, parse_recall
 from registry.fingerprints.model_files import (
     MAX_TEXT,
-    Claim,
+    RecallClaim,
     SignedCard,
     iterate_model_file,
     parse_card,
@@ -51,13 +51,13 @@ def export_model(
     The card of an own model is signed now. An imported model keeps its author's card.
 
     Raises:
-        WrongUseError: The model was not measured or is built in, or a text is not allowed in a card.
+        InvalidRequestError: The model was not measured or is built in, or a text is not allowed in a card.
     """
     row = get_model(services, model_name)
     if row.shipped:
-        raise WrongUseError(f"{row} is included in Exhibit, so it cannot be exported.")
+        raise InvalidRequestError(f"{row} is included in Exhibit, so it cannot be exported.")
     if row.shared is not None and (author or terms or price):
-        raise WrongUseError(f"{row} is by another author, so its card cannot be changed.")
+        raise InvalidRequestError(f"{row} is by another author, so its card cannot be changed.")
     card_json = row.shared or _make_signed_card(
         row, to_one_line(author) or services.config.log_origin, terms, price, signer
     )
@@ -75,13 +75,13 @@ def export_model(
 def _make_signed_card(row: DescriptorModel, author: str, terms: str, price: str, signer: Signer) -> dict[str, Json]:
     texts = tuple(map(to_one_line, (author, terms, price)))
     if max(map(len, texts)) > MAX_TEXT:
-        raise WrongUseError(f"Author, terms and price can have at most {MAX_TEXT} characters each.")
+        raise InvalidRequestError(f"Author, terms and price can have at most {MAX_TEXT} characters each.")
     measurement = row.measurement or {}
     if "set" not in measurement:
         hint = f"Measure the model: exhibit api POST /operator/models/{row.name}@{row.version}/measure"
-        raise WrongUseError(f"A card requires a measurement, and {row} has no current one.", hint=hint)
+        raise InvalidRequestError(f"A card requires a measurement, and {row} has no current one.", hint=hint)
     recall = parse_recall(measurement)
-    claim = Claim(
+    claim = RecallClaim(
         parse_rfc3339(measurement["measured_at"]), measurement["command"], Digest.from_hex(measurement["set"]),
         recall.photos, recall.references, recall.pairs, recall.milliseconds,
         {edit: asdict(edit_recall) for edit, edit_recall in recall.by_edit.items()},
@@ -103,17 +103,19 @@ def read_signed_model(path: Path, key_prefix: str = "", *, allow_older: bool = F
         allow_older: Accept a card older than that of the same author's model on this installation.
 
     Raises:
-        WrongUseError: The file is invalid or signed with another key, or this installation has a newer card.
+        InvalidRequestError: The file is invalid or signed with another key, or this installation has a newer card.
     """
     card_json, card, model_bytes = read_model_file(path)
     if not card.key.hex().startswith(key_prefix.lower()):
-        raise WrongUseError(f"The card is signed by another key: {card.key.hex()}.")
+        raise InvalidRequestError(f"The card is signed by another key: {card.key.hex()}.")
     existing_cards = [parse_card(row.shared) for row in DescriptorModel.objects.exclude(shared=None)]
     same_model_cards = [
         other for other in existing_cards if (other.key, other.network.name) == (card.key, card.network.name)
     ]
     if not allow_older and any(other.made_at > card.made_at for other in same_model_cards):
-        raise WrongUseError("A newer card of this model is installed.", hint="To add the older card, use --force.")
+        raise InvalidRequestError(
+            "A newer card of this model is installed.", hint="To add the older card, use --force."
+        )
     names = {
         other.key.hex()
         for other in existing_cards
@@ -124,7 +126,7 @@ def read_signed_model(path: Path, key_prefix: str = "", *, allow_older: bool = F
 
 
 def import_signed_model(services: Services, signed_model: SignedModel, *, by: str = "") -> DescriptorModel:
-    """Store an imported model after testing that it matches its card; raises ``WrongUseError`` if it does not."""
+    """Store an imported model after testing that it matches its card; raises ``InvalidRequestError`` if it does not."""
     card = signed_model.card
     space = create_space(card.network, card.sha256)
     GuardedDescriptor(card.network, space, lambda: signed_model.model_bytes).open()
@@ -132,7 +134,7 @@ def import_signed_model(services: Services, signed_model: SignedModel, *, by: st
     existing_row = DescriptorModel.objects.filter(name=card.network.name, version=card.network.version).first()
     if existing_row is not None and (existing_row.shared is None or existing_row.shared["key"] != card.key.hex()):
         signer_text = "your own" if existing_row.shared is None else f"signed by {existing_row.shared['key']}"
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"{existing_row} already exists, {signer_text}.",
             hint="Delete that model first: exhibit api DELETE /operator/models/NAME",
         )

@@ -10,11 +10,11 @@ from django.db.models import QuerySet
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.accounts.models import Owner
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.keys.models import DeviceKey, DocumentKey, SealingKey
-from registry.log.log import submit
+from registry.log.log import submit_entry
 
 AnyKey = SealingKey | DocumentKey | DeviceKey
 MIN_DIGITS = 8
@@ -59,27 +59,27 @@ def find_key(owner: Owner, prefix: str) -> AnyKey:
 
     Raises:
         NotFoundError: No key has this prefix.
-        WrongUseError: The prefix is too short, or several keys have it.
+        InvalidRequestError: The prefix is too short, or several keys have it.
     """
     hint = "List them: exhibit api GET keys"
     if len(prefix) < MIN_DIGITS:
-        raise WrongUseError(f"Enter at least {MIN_DIGITS} digits of the public key.", hint=hint)
+        raise InvalidRequestError(f"Enter at least {MIN_DIGITS} digits of the public key.", hint=hint)
     matches = [key for key in list_keys(owner) if bytes(key.public_key).hex().startswith(prefix.lower())]
     if not matches:
         raise NotFoundError(f"{owner.name} has no key {prefix}.", hint=hint)
     if len(matches) > 1:
-        raise WrongUseError(f"{len(matches)} keys start with {prefix}.", hint="Enter more digits.")
+        raise InvalidRequestError(f"{len(matches)} keys start with {prefix}.", hint="Enter more digits.")
     return matches[0]
 
 
-def retire(key: AnyKey, *, by: str, reason: str) -> None:
+def retire_key(key: AnyKey, *, by: str, reason: str) -> None:
     """Stop using a key. Its earlier signatures stay valid. Call this inside a transaction."""
     retired_at = now()
-    write(key, retired_at=retired_at)
+    update_row(key, retired_at=retired_at)
     log_key_change(key, "retired", retired_at, {"by": by, "reason": reason})
 
 
-def revoke(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | None = None) -> datetime:
+def revoke_owner_key(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | None = None) -> datetime:
     """Revoke a key: signatures that it makes from now on are invalid. The time is recorded in the log.
 
     Args:
@@ -96,15 +96,15 @@ def revoke(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | No
         if row.revoked_at is not None:
             return row.revoked_at
         revoked_at = now()
-        write(row, revoked_at=revoked_at, revoked_reason=reason)
+        update_row(row, revoked_at=revoked_at, revoked_reason=reason)
         log_key_change(row, "revoked", revoked_at, {"by": by, "reason": reason, **(details or {})})
         return revoked_at
 
 
 def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> DeviceKey:
-    """Record the public key of a device of the owner; raises ``WrongUseError`` if the key is known."""
+    """Record the public key of a device of the owner; raises ``InvalidRequestError`` if the key is known."""
     if any(bytes(key.public_key) == public_key for key in list_keys()):
-        raise WrongUseError("This key was already added.", hint="List them: exhibit api GET keys")
+        raise InvalidRequestError("This key was already added.", hint="List them: exhibit api GET keys")
     with transaction.atomic():
         row = DeviceKey.objects.create(owner=owner, name=name, public_key=public_key)
         log_key_change(row, "created", row.created_at, {"by": by, "name": name})
@@ -119,4 +119,4 @@ def log_key_change(key: AnyKey, event: str, time: datetime, details: dict[str, A
         "use": str(get_key_use(key)),
         "what": event,
     }
-    submit(EntryType.KEY, opening, key.owner, time, details)
+    submit_entry(EntryType.KEY, opening, key.owner, time, details)

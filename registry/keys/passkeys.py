@@ -18,11 +18,11 @@ from evidence.formats.codec import FormatError, from_plain, to_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ConflictError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner, User
 from registry.keys.models import PasskeyQuestion
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.models import LogSubmission
 from registry.members.accounts import set_option
 
@@ -62,10 +62,10 @@ def create_signature_request(
 
 
 def get_signature_request(user: User, challenge: bytes) -> PasskeyQuestion:
-    """Return a user's signature request; raises ``WrongUseError`` if it is unknown, expired or another user's."""
+    """Return a user's signature request; raises ``InvalidRequestError`` if it is unknown, expired or another user's."""
     row = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
     if row is None or now() - row.asked_at > MAX_DECISION_AGE:
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("The passkey response is too old, has already been used, or belongs to another user."),
             hint=_RETRY_HINT,
         )
@@ -75,13 +75,13 @@ def get_signature_request(user: User, challenge: bytes) -> PasskeyQuestion:
 def verify_response(
     row: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, bytes], key_entry: int
 ) -> PasskeyResponse:
-    """Verify a response with its public key (SubjectPublicKeyInfo); raises ``WrongUseError`` if it is invalid."""
+    """Verify a response with its public key (SubjectPublicKeyInfo); raises ``InvalidRequestError`` if it is invalid."""
     statement = from_plain(SignedDecision, row.statement, location="the statement")
     assertion = Assertion(statement, key, *parts)
     try:
         check_assertion(assertion)
     except FormatError as error:
-        raise WrongUseError(error.message, hint=_RETRY_HINT) from error
+        raise InvalidRequestError(error.message, hint=_RETRY_HINT) from error
     return PasskeyResponse(row, assertion, key_entry)
 
 
@@ -100,7 +100,7 @@ def log_passkey_event(
         "what": event,
     }
     opening |= {} if attested is None else {"attested": dict(attested)}
-    entry = submit(EntryType.KEY, opening, details={"name": name})
+    entry = submit_entry(EntryType.KEY, opening, details={"name": name})
     assert entry is not None  # only entries of a sample owner are skipped
     return entry
 
@@ -108,7 +108,10 @@ def log_passkey_event(
 def requires_passkey(
     owner: Owner, action: PasskeyAction, subject: Mapping[str, Any], response: PasskeyResponse | None
 ) -> bool:
-    """Return True if an action requires a passkey; raises ``WrongUseError`` if the required response is not valid."""
+    """Return True if an action requires a passkey.
+
+    Raises ``InvalidRequestError`` if the required response is not valid.
+    """
     if not Owner.objects.filter(pk=owner.pk, passkeys=True).exists():
         return False
     if response is None:
@@ -116,14 +119,16 @@ def requires_passkey(
         hint = Sentence(
             "Do this in the web interface, one item at a time. Terminals and batch actions cannot request a passkey."
         )
-        raise WrongUseError(sentence, hint=hint)
+        raise InvalidRequestError(sentence, hint=hint)
     statement = response.assertion.statement
     is_matching = response.question.owner_id == owner.pk and (statement.act, statement.subject) == (
         action,
         dict(subject),
     )
     if not is_matching or now() - response.question.asked_at > MAX_DECISION_AGE:
-        raise WrongUseError(Sentence("The passkey signed different content, or signed too long ago."), hint=_RETRY_HINT)
+        raise InvalidRequestError(
+            Sentence("The passkey signed different content, or signed too long ago."), hint=_RETRY_HINT
+        )
     return True
 
 
@@ -133,7 +138,7 @@ def consume_response(
     """Consume the passkey response of an action, in the action's transaction; returns ``None`` if none is required.
 
     Raises:
-        WrongUseError: As in :func:`requires_passkey`.
+        InvalidRequestError: As in :func:`requires_passkey`.
         ConflictError: The response has already been used.
     """
     if not requires_passkey(owner, action, subject, response) or response is None:

@@ -18,7 +18,7 @@ from registry.accounts.models import Owner
 from registry.db.locks import Lock, hold
 from registry.db.rows import lock_and_reload, lock_row
 from registry.keys import keys, passkeys
-from registry.keys.keys import AnyKey, KeyUse, log_key_change, retire
+from registry.keys.keys import AnyKey, KeyUse, log_key_change, retire_key
 from registry.keys.models import DocumentKey, SealingKey
 from registry.keys.passkeys import PasskeyAction, PasskeyResponse
 from registry.services.secret_fingerprints import get_encryption_key
@@ -36,7 +36,7 @@ def get_sealing_key(services: Services, owner: Owner) -> SealingKey:
         return _get_current_key(owner.sealing_keys.all()) or _create_sealing_key(services, owner)
 
 
-def signer_of(services: Services, key: SealingKey) -> KeySigner:
+def unlock_signer(services: Services, key: SealingKey) -> KeySigner:
     """Unlock a sealing key; raises ``IntegrityError`` if no master key decrypts it."""
     return _unlock_with_master_keys(
         services, key, lambda row, master: unlock_sealing_key(bytes(row.encrypted_private_key), master)
@@ -64,7 +64,7 @@ def describe_locked_keys(services: Services) -> str:
         if not get_secret_path(services.config, MASTER_KEY).exists():
             return Sentence("The master key is missing.")
         try:
-            signer_of(services, key)
+            unlock_signer(services, key)
         except (IntegrityError, ConfigError) as error:
             return error.message
     return ""
@@ -82,27 +82,27 @@ def check_not_revoked(key: SealingKey) -> None:
         )
 
 
-def revoke(key: AnyKey, *, by: str, reason: str, passkey: PasskeyResponse | None = None) -> datetime:
+def revoke_key(key: AnyKey, *, by: str, reason: str, passkey: PasskeyResponse | None = None) -> datetime:
     """Revoke a key, with a passkey signature if the owner requires one. Returns the time of revocation.
 
     Raises:
-        WrongUseError: The owner requires a passkey and ``passkey`` is not a valid response.
+        InvalidRequestError: The owner requires a passkey and ``passkey`` is not a valid response.
     """
     with transaction.atomic():
         assertion = passkeys.consume_response(
             key.owner, PasskeyAction.REVOKE, passkeys.build_key_subject(key.public_key), passkey
         )
-        return keys.revoke(key, by=by, reason=reason, details=passkeys.build_log_details(assertion))
+        return keys.revoke_owner_key(key, by=by, reason=reason, details=passkeys.build_log_details(assertion))
 
 
-def rotate(services: Services, owner: Owner, use: KeyUse, *, by: str, reason: str) -> AnyKey:
+def rotate_key(services: Services, owner: Owner, use: KeyUse, *, by: str, reason: str) -> AnyKey:
     """Replace the sealing or document key with a new one and return it. Earlier signatures stay valid."""
     with lock_row(owner):
         hold(Lock.KEYS)  # before the rows are locked, as in a change of the master key, to avoid deadlocks
         rows = owner.sealing_keys.all() if use is KeyUse.SEALING else owner.document_keys.all()
         for key in rows.select_for_update():
             if key.active:
-                retire(key, by=by, reason=reason)
+                retire_key(key, by=by, reason=reason)
         return (_create_sealing_key if use is KeyUse.SEALING else _create_document_key)(services, owner)
 
 

@@ -13,7 +13,7 @@ from evidence.anchors.rfc3161.stamps import load_certificates
 from exhibit.clock import now
 from exhibit.config.anchors import AnchorConfig, parse_short_name
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError, NotFoundError
 from exhibit.network.addresses import get_url_origin
 from exhibit.network.guard import Guard
 from exhibit.network.operator_urls import list_ports
@@ -43,7 +43,7 @@ def add_timestamp_service(services: Services, name: str, *, by: str) -> AddedTim
 
     Raises:
         NotFoundError: No built-in timestamp service has this name.
-        WrongUseError: The name is in use.
+        InvalidRequestError: The name is in use.
         ServiceMissingError: The timestamp service does not respond.
         IntegrityError: Its response is invalid, or its root certificate is not the known one.
     """
@@ -52,7 +52,7 @@ def add_timestamp_service(services: Services, name: str, *, by: str) -> AddedTim
         names = ", ".join(offer.name for offer in public_services.OFFERS)
         raise NotFoundError(f"There is no public timestamp service {name}.", hint=f"Choose from: {names}.")
     if any(anchor.name == name for anchor in get_anchor_configs(services)):
-        raise WrongUseError(f"The timestamp service {name} already exists.")
+        raise InvalidRequestError(f"The timestamp service {name} already exists.")
     config = services.config
     row = AddedTimestampService(name=name, kind=offer.kind, settings=dict(offer.settings), added_by=by, added_at=now())
     fetch_config = AnchorConfig(kind=offer.kind, name=name, urls=offer.urls)
@@ -78,19 +78,19 @@ def add_custom_service(
         by: Account recorded in the audit log.
 
     Raises:
-        WrongUseError: The settings are invalid or the name is in use.
+        InvalidRequestError: The settings are invalid or the name is in use.
         RefusedError: The IP address of a URL is in a private network that is not in ``allowed_networks``.
         ServiceMissingError: The timestamp service does not respond.
         IntegrityError: Its response is invalid.
     """
     if kind not in KINDS:
-        raise WrongUseError(f"There is no kind of timestamp service {kind!r}.")
+        raise InvalidRequestError(f"There is no kind of timestamp service {kind!r}.")
     if any(anchor.name == name for anchor in get_anchor_configs(services)):
-        raise WrongUseError(f"The timestamp service {name} already exists.")
+        raise InvalidRequestError(f"The timestamp service {name} already exists.")
     filled_settings = {key: value for key, value in settings.items() if value}
     for key in filled_settings.keys() & {"key_file", "password_file"}:
         if not _FILE_NAME_PATTERN.fullmatch(str(filled_settings[key])):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 Sentence("Enter the name of a file in %(folder)s, without a path.", folder=CHAIN_KEYS_FOLDER)
             )
         filled_settings[key] = f"{CHAIN_KEYS_FOLDER}/{filled_settings[key]}"
@@ -100,7 +100,7 @@ def add_custom_service(
     try:
         urls = _read_settings(row, services.config.data_dir).addresses
     except ValueError as error:
-        raise WrongUseError(f"The settings are invalid: {error}.") from None
+        raise InvalidRequestError(f"The settings are invalid: {error}.") from None
     ports = frozenset((80, 443, *list_ports(urls)))
     guard = Guard(allowed_networks=services.config.allowed_networks, allowed_ports=ports)
     for url in urls:
@@ -140,7 +140,7 @@ def _test_and_store(services: Services, row: AddedTimestampService) -> AddedTime
             log_details = {"name": name, "kind": row.kind, "urls": redact_urls(settings)}
             audit_log.log_change("witness added", by=row.added_by, details=log_details)
     except DuplicateError as error:
-        raise WrongUseError(f"The timestamp service {name} already exists.") from error
+        raise InvalidRequestError(f"The timestamp service {name} already exists.") from error
     return row
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from exhibit.entries import EntryType
 from exhibit.types import Json
 from registry.accounts.models import Owner
-from registry.log.log import submit
+from registry.log.log import submit_entry
 
 
 class EvidenceKind(StrEnum):
@@ -39,7 +39,7 @@ def log_access(
     evidence_kind: EvidenceKind, access_kind: AccessKind, owner: Owner, *, by: str, **log_details: Json
 ) -> None:
     """Record an access in the log, before the evidence is sent."""
-    submit(
+    submit_entry(
         EntryType.ACCESS,
         {"way": str(access_kind), "what": str(evidence_kind)},
         owner,
@@ -49,4 +49,4 @@ def log_access(
 
 def log_change(event: str, *, by: str, owner: Owner | None = None, details: Mapping[str, Any]) -> None:
     """Record a changed setting in the log, in the same transaction; ``by`` is empty for the installation itself."""
-    submit(EntryType.SETTING, {"what": event}, owner, details={"by": by, **details})
+    submit_entry(EntryType.SETTING, {"what": event}, owner, details={"by": by, **details})

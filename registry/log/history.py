@@ -19,11 +19,11 @@ from evidence.log.notes import check_name, format_verifier_key, parse_verifier_k
 from evidence.verify.verifier import list_checkpoints
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.ports import SignedCheckpoint, StoredCheckpoint
 from registry.db.locks import Lock, hold
 from registry.log.local_log import get_log
-from registry.log.log import load_newest_checkpoint, load_origins, start_origin, submit
+from registry.log.log import load_newest_checkpoint, load_origins, start_origin, submit_entry
 from registry.log.sequencer import sequence_log
 from registry.services.services import Services
 
@@ -63,11 +63,11 @@ def _compare_note(log: Log, note: str) -> CheckpointComparison:
     _, public = parse_verifier_key(log.get_verifier_key())
     try:
         checkpoint = verify_note(note, verifier_keys.get(name) or format_verifier_key(name, public))
-    except (IntegrityError, WrongUseError):
+    except (IntegrityError, InvalidRequestError):
         sentence = "The checkpoint is not signed with a key of this log."
         return CheckpointComparison(name, 0, CheckpointRelation.ANOTHER_LOG, sentence)
     try:
-        log.check_known(checkpoint)
+        log.check_known_checkpoint(checkpoint)
     except BrokenHistoryError as error:
         log.store_checkpoint(checkpoint)
         sentence = f"{error.message} Exhibit no longer signs checkpoints."
@@ -99,13 +99,13 @@ def accept_checkpoint(services: Services, *, by: str, reason: str) -> SignedChec
         log = get_log(services)
         stored_before = log.read_stored_checkpoint()
         newest_checkpoint = load_newest_checkpoint(log.origin) or log.create_empty_checkpoint()
-        log.check_known(newest_checkpoint)
+        log.check_known_checkpoint(newest_checkpoint)
         for checkpoint in () if stored_before is None else stored_before.all_checkpoints:
-            log.check_known(checkpoint)
+            log.check_known_checkpoint(checkpoint)
             if checkpoint.origin == log.origin and checkpoint.size > newest_checkpoint.size:
                 newest_checkpoint = checkpoint
         opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_to_dict(newest_checkpoint)}
-        submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
+        submit_entry(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
     _store_if_unchanged(services, newest_checkpoint, stored_before=stored_before)
     return newest_checkpoint
 
@@ -123,7 +123,7 @@ def start_new_origin(services: Services, *, by: str, reason: str, name: str = ""
         The new name.
 
     Raises:
-        WrongUseError: The name is invalid or was used before.
+        InvalidRequestError: The name is invalid or was used before.
     """
     with transaction.atomic():
         hold(Lock.LOG)
@@ -140,7 +140,7 @@ def start_new_origin(services: Services, *, by: str, reason: str, name: str = ""
             [*log.former_origins, log.origin, *(checkpoint.origin for checkpoint in known_checkpoints)]
         )
         if new_name in used_names:
-            raise WrongUseError(
+            raise InvalidRequestError(
                 f"The log already had the name {new_name}.", hint="A name cannot be used again. Enter another name."
             )
         opening: dict[str, Any] = {"from": log.origin, "to": new_name, "version": ORIGIN_VERSION, "what": "began"}
@@ -148,7 +148,7 @@ def start_new_origin(services: Services, *, by: str, reason: str, name: str = ""
         opening["seen"] = (
             None if largest_checkpoint is None else {**_to_dict(largest_checkpoint), "note": largest_checkpoint.note}
         )
-        submission = submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
+        submission = submit_entry(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
         for origin in used_names:
             if origin not in load_origins():  # nothing was signed here yet, or a restore lost the name
                 start_origin(origin, None)

@@ -11,7 +11,7 @@ from django.db.models import Min, Q
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import SALT_BYTES, Entry, EntryType, commit, encode_canonical
+from exhibit.entries import SALT_BYTES, Entry, EntryType, compute_commitment, encode_canonical
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.accounts.models import Owner
@@ -43,7 +43,7 @@ class NewEntry(NamedTuple):
     details: Mapping[str, Any] | None = None
 
 
-def submit(
+def submit_entry(
     type_: EntryType,
     opening: Mapping[str, Any],
     owner: Owner | None = None,
@@ -62,15 +62,15 @@ def submit(
         The submission; ``None`` for a sample owner, whose actions are not logged. Entries without an owner are always
         logged.
     """
-    return submit_all([NewEntry(type_, opening, owner, time, details)])[0]
+    return submit_entries([NewEntry(type_, opening, owner, time, details)])[0]
 
 
-def submit_all(new_entries: Sequence[NewEntry]) -> list[LogSubmission | None]:
-    """Submit entries in this order, each as :func:`submit` does."""
+def submit_entries(new_entries: Sequence[NewEntry]) -> list[LogSubmission | None]:
+    """Submit entries in this order, each as :func:`submit_entry` does."""
     log_flags = [new_entry.owner is None or not new_entry.owner.sample for new_entry in new_entries]
     new_entries = [new_entry for new_entry, is_logged in zip(new_entries, log_flags, strict=True) if is_logged]
     contents = [_add_details_digest(new_entry.opening, new_entry.details) for new_entry in new_entries]
-    commitments = [commit(content) for _, content in contents]
+    commitments = [compute_commitment(content) for _, content in contents]
     with transaction.atomic(savepoint=False):
         default_time = _adjust_for_clock(now()) if any(new_entry.time is None for new_entry in new_entries) else now()
         rows = LogSubmission.objects.bulk_create(
@@ -158,7 +158,7 @@ def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[in
         )
         if erased_sequences:
             openings.delete()
-            submit(
+            submit_entry(
                 EntryType.PURGE, {"entries": erased_sequences, "what": "opening"}, details={"by": by, "reason": reason}
             )
         return erased_sequences

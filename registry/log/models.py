@@ -134,7 +134,7 @@ class AnchorReceipt(Claimable):
 class TimestampServiceState(models.Model):
     """Recent availability of a timestamp service for one kind of request. While it is down, all its receipts wait."""
 
-    class Question(models.TextChoices):
+    class RequestKind(models.TextChoices):
         """Kind of request: timestamp a digest, or complete a receipt."""
 
         SUBMIT = "submit"
@@ -142,7 +142,7 @@ class TimestampServiceState(models.Model):
 
     kind = models.CharField(max_length=16)
     witness = models.CharField(max_length=100)
-    question = models.CharField(max_length=8, choices=Question.choices, default=Question.SUBMIT)
+    question = models.CharField(max_length=8, choices=RequestKind.choices, default=RequestKind.SUBMIT)
     answered_at = models.DateTimeField(null=True, blank=True)
     unresponsive_since = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0, help_text="consecutive requests without a response")

@@ -13,7 +13,7 @@ from evidence.log import merkle
 from evidence.log.notes import verify_note
 from exhibit.clock import format_rfc3339
 from exhibit.digests import Digest
-from exhibit.entries import commit, encode_canonical
+from exhibit.entries import compute_commitment, encode_canonical
 from exhibit.errors import ExhibitError
 from registry.log.local_log import get_log
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
@@ -118,7 +118,7 @@ def _check_row(
     result.openings += 1
     details = opening.details
     try:
-        if commit(opening.content, bytes(opening.salt))[0] != commitment:
+        if compute_commitment(opening.content, bytes(opening.salt))[0] != commitment:
             result.add_problem(f"Entry {row.sequence} has a commitment that does not match its opening.")
         elif details is not None and opening.content.get("details") != Digest.from_bytes(encode_canonical(details)).hex:
             result.add_problem(f"The details of entry {row.sequence} do not match the digest in its opening.")

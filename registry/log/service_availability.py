@@ -17,7 +17,7 @@ FIRST_PAUSE = timedelta(minutes=1)
 MAX_PAUSE = timedelta(hours=1)
 DAY = timedelta(days=1)
 
-Question = TimestampServiceState.Question
+RequestKind = TimestampServiceState.RequestKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +42,28 @@ def cap_attempts(ids: Iterable[int]) -> None:
     receipts.update(attempts=MIN_SUSPECT_ATTEMPTS)
 
 
-def get_silence(kind: str, service: str, question: Question) -> tuple[datetime, str] | None:
+def get_outage(kind: str, service: str, request_kind: RequestKind) -> tuple[datetime, str] | None:
     """Return the time of the next request to an unavailable timestamp service, and its error.
 
     Returns ``None`` if a request may be sent now.
     """
-    states = TimestampServiceState.objects.filter(kind=kind, witness=service, question=question)
+    states = TimestampServiceState.objects.filter(kind=kind, witness=service, question=request_kind)
     row = states.filter(ask_after__gt=now()).first()
     return None if row is None or row.ask_after is None else (row.ask_after, row.error)
 
 
-def record_response(kind: str, service: str, question: Question, error: str = "") -> None:
+def record_response(kind: str, service: str, request_kind: RequestKind, error: str = "") -> None:
     """Record a response, even an invalid one, or wrong settings. Requests for other receipts may continue."""
     new_state: dict[str, object] = {"unresponsive_since": None, "failures": 0, "ask_after": None, "error": error}
     if not error:
         new_state["answered_at"] = now()
-    TimestampServiceState.objects.update_or_create(kind=kind, witness=service, question=question, defaults=new_state)
+    TimestampServiceState.objects.update_or_create(
+        kind=kind, witness=service, question=request_kind, defaults=new_state
+    )
 
 
-def record_silence(
-    kind: str, service: str, question: Question, error: str, max_pause: timedelta = MAX_PAUSE
+def record_no_response(
+    kind: str, service: str, request_kind: RequestKind, error: str, max_pause: timedelta = MAX_PAUSE
 ) -> datetime:
     """Record that a timestamp service did not respond; return the time of the next request.
 
@@ -69,7 +71,7 @@ def record_silence(
     """
     with transaction.atomic():
         states = TimestampServiceState.objects.select_for_update()
-        row, _ = states.get_or_create(kind=kind, witness=service, question=question)
+        row, _ = states.get_or_create(kind=kind, witness=service, question=request_kind)
         pause = min(FIRST_PAUSE * 2 ** min(row.failures, 10), max_pause)
         row.failures += 1
         row.unresponsive_since = row.unresponsive_since or now()

@@ -6,13 +6,13 @@ from django.db import transaction
 
 from exhibit.config.config import Config
 from exhibit.config.editable_settings import (
-    WRITABLE,
+    WRITABLE_SETTINGS,
     list_fixed_settings,
     parse_setting,
     read_editable_settings,
     write_settings,
 )
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.db.locks import Lock, hold
 from registry.log import audit_log
 
@@ -28,7 +28,7 @@ def change_settings(config: Config, values: Mapping[str, str], *, by: str) -> di
         stored_settings = read_editable_settings(config.data_dir)
         changed_settings = {
             name: values[name].strip()
-            for name in WRITABLE
+            for name in WRITABLE_SETTINGS
             if name in values
             and name not in list_fixed_settings()
             and values[name].strip() != stored_settings.get(name, "")
@@ -53,5 +53,5 @@ def _normalize(name: str, value: str) -> str:
     """Return a value as Exhibit would read it after a restart, or unchanged if it would be rejected."""
     try:
         return parse_setting(name, value) if value else ""
-    except WrongUseError:
+    except InvalidRequestError:
         return value

@@ -9,7 +9,7 @@ from exhibit.clock import now
 from exhibit.comparison.calibration import SHIPPED_MODEL, Calibration
 from exhibit.digests import Digest
 from registry.db.rows import require
-from registry.fingerprints.descriptors import get_choice
+from registry.fingerprints.descriptors import get_descriptor_choice
 from registry.log import audit_log
 from registry.matches.models import CalibrationRow
 
@@ -41,7 +41,7 @@ def get_active_calibration(pipeline: str) -> Calibration | None:
 
     The own calibration that was activated last takes precedence, then the newest built-in calibration.
     """
-    descriptor_choice = get_choice()
+    descriptor_choice = get_descriptor_choice()
     model_name = (
         SHIPPED_MODEL
         if descriptor_choice is None

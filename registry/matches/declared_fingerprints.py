@@ -124,7 +124,7 @@ def _drop_unspecific_works(pairs: Pairs) -> Pairs:
     }
     if unspecific_works:
         with transaction.atomic():
-            vectors.remove_from(Collection.PRINTS, sorted(unspecific_works))
+            vectors.remove_from_collection(Collection.PRINTS, sorted(unspecific_works))
             for row in (
                 WorkPicture.objects.select_for_update(no_key=True).filter(picture__in=unspecific_works).order_by("pk")
             ):

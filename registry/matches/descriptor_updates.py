@@ -48,7 +48,7 @@ def _continue_computation(services: Services, row: DescriptorModel) -> None:
         if batch:
             is_unfinished = _compute_batch(services, row, batch, cursor)
         else:
-            is_unfinished = not descriptors.try_switch(row) and descriptors.is_being_built(row.pk)
+            is_unfinished = not descriptors.activate_if_complete(row) and descriptors.is_being_built(row.pk)
         if not is_unfinished:
             steps.finish(DescriptorModel, [row.pk])
             get_descriptors(services).refresh()
@@ -80,7 +80,7 @@ def _compute_batch(services: Services, row: DescriptorModel, batch: Sequence[int
         hold(Lock.INDEX)  # so that either this transaction or a concurrent removal of a work sees the other
         share(Lock.PICTURES)  # likewise for the removal of a picture
         for collection, parts in ((Collection.WORKS, WORK_PARTS), (Collection.PICTURES, PICTURE_PARTS)):
-            vectors.add_to(collection, descriptors.find_members(collection, batch), parts)
+            vectors.add_to_collection(collection, descriptors.find_members(collection, batch), parts)
         descriptors.move_cursor(row, cursor)
     return True
 

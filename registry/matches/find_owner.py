@@ -26,12 +26,12 @@ from indexer.search.search import MIN_EXPLAINED_FRACTION
 from registry.fingerprints.fingerprints import Collection, map_pictures
 from registry.fingerprints.indexes import MAX_NEIGHBOURS
 from registry.fingerprints.ports import get_descriptors, get_indexes
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.matches.identify import WorksSubset
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
-from registry.works.public_works import list_open_works
+from registry.works.public_works import list_public_works
 
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 """Maximum size in bytes of a picture in a public search."""
@@ -56,7 +56,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PublicWorkMatch:
     """A work in the public search that the picture shows."""
 
     work: Work
@@ -79,7 +79,7 @@ class OwnerSearchResult:
     """Result of a search for one picture."""
 
     digest: Digest
-    claims: tuple[Claim, ...]  # the first of each owner, in order of registration
+    claims: tuple[PublicWorkMatch, ...]  # the first of each owner, in order of registration
     more: int  # number of further matching or similar works that are not named; at least this many
     owners: int  # number of owners who claim the picture
     complete: bool  # True if the search was completed
@@ -107,9 +107,9 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     limits = get_upload_limits(services)
     features = extract(data, limits, descriptor=get_descriptors(services).serving)
     get_indexes(services).refresh(Collection.WORKS)
-    opened_pictures = WorkPicture.objects.filter(work__in=list_open_works()).select_related("work__owner", "picture")
+    opened_pictures = WorkPicture.objects.filter(work__in=list_public_works()).select_related("work__owner", "picture")
     claims = {
-        row.work_id: Claim(row.work, row.picture, Verdict.SAME, None)
+        row.work_id: PublicWorkMatch(row.work, row.picture, Verdict.SAME, None)
         for row in opened_pictures.filter(picture__digest=features.digest)
     }
     deadline, remaining_pictures, is_complete = time.monotonic() + MAX_SECONDS, opened_pictures, False
@@ -130,7 +130,7 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
         rows = list(remaining_pictures.filter(picture__in=matches))
         for row in rows:
             verification = matches[row.picture_id]
-            claim = Claim(row.work, row.picture, _to_verdict(verification), verification)
+            claim = PublicWorkMatch(row.work, row.picture, _to_verdict(verification), verification)
             earlier_claim = claims.get(row.work_id, claim)
             # The most certain claim
             claims[row.work_id] = min(
@@ -145,7 +145,9 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     ordered_claims = _interleave_owners(claims.values())
     owners = len({claim.work.owner_id for claim in claims.values()})
     work_ids = claims.keys() | (
-        _find_same_looking(services, opened_pictures, features) if claims and not features.plain_reasons else set()
+        _find_works_with_same_appearance(services, opened_pictures, features)
+        if claims and not features.plain_reasons
+        else set()
     )
     further_count = len(work_ids - {claim.work.pk for claim in ordered_claims[:MAX_LISTED_WORKS]})
     result = OwnerSearchResult(
@@ -158,11 +160,11 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     )
     facts = {"verdict": str(result.verdict), "works": [claim.work.public_name for claim in result.claims]}
     details = {"digest": features.digest.hex, **facts}
-    submit(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)
+    submit_entry(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)
     return result
 
 
-def make_change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | None:
+def make_change_map(services: Services, claim: PublicWorkMatch, data: bytes) -> ChangeMap | None:
     """Return the location and differences of a picture in a work; ``None`` if there is no alignment."""
     if claim.verification is None or claim.verification.transform is None:
         return None
@@ -172,7 +174,9 @@ def make_change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap 
     return ChangeMap(draw_small(View.DIFFERENCE, pair), compute_differing_fraction(pair), corners)
 
 
-def _find_same_looking(services: Services, opened_pictures: QuerySet[WorkPicture], features: Features) -> set[int]:
+def _find_works_with_same_appearance(
+    services: Services, opened_pictures: QuerySet[WorkPicture], features: Features
+) -> set[int]:
     """Return works in the public search with a nearly identical hash, whether or not they were compared."""
     hits = WorksSubset(services, opened_pictures).hashes.search(
         features.hash_variants, k=MAX_NEIGHBOURS, within=MAX_SAME_DISTANCE
@@ -188,13 +192,13 @@ def _to_verdict(verification: Verification) -> Verdict:
     return Verdict.CHANGED if verification.overlap_work >= MIN_EXPLAINED_FRACTION else Verdict.PART
 
 
-def _interleave_owners(claims: Iterable[Claim]) -> list[Claim]:
+def _interleave_owners(matches: Iterable[PublicWorkMatch]) -> list[PublicWorkMatch]:
     """Sort claims: the first work of each owner, then the second of each, so that one owner cannot hide the others.
 
     Certain claims precede possible ones; among equals, the earlier registration comes first.
     """
-    claims_by_owner: dict[int, list[Claim]] = defaultdict(list)
-    for claim in sorted(claims, key=_sort_key):
+    claims_by_owner: dict[int, list[PublicWorkMatch]] = defaultdict(list)
+    for claim in sorted(matches, key=_sort_key):
         claims_by_owner[claim.work.owner_id].append(claim)
     ranked_claims = [
         (position, _sort_key(claim), claim)
@@ -204,5 +208,5 @@ def _interleave_owners(claims: Iterable[Claim]) -> list[Claim]:
     return [claim for _, _, claim in sorted(ranked_claims, key=lambda ranked_claim: ranked_claim[:2])]
 
 
-def _sort_key(claim: Claim) -> tuple[bool, object, int]:
+def _sort_key(claim: PublicWorkMatch) -> tuple[bool, object, int]:
     return claim.verdict is Verdict.POSSIBLE, claim.work.registered_at, claim.work.pk

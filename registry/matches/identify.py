@@ -60,7 +60,7 @@ class Identification:
 
     features: Features
     works: tuple[FoundWork, ...]
-    said: FileStatement  # the file's own metadata
+    file_statement: FileStatement  # the file's own metadata
     copies: tuple[PublishedCopy, ...]  # the owner's published copies with the same bytes or the same embedded mark
     marks: int  # number of marks searched for; 0 if no copy of these works is marked
 

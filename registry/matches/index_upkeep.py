@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from exhibit.config.config import Config
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.ports import IndexStats, StoredIndex
 from indexer.picture.spaces import PHASH, ROOTSIFT
 from registry.fingerprints import fingerprints as vectors
@@ -122,7 +122,7 @@ def _make_found_indexes(services: Services, *, in_milvus: bool) -> Iterator[Stor
 def _select_config(config: Config, *, to_milvus: bool) -> Config:
     if to_milvus and not config.milvus_url:
         hint = "Set EXHIBIT_MILVUS_URL for this command; see docs/how-to/operate/use-milvus.md."
-        raise WrongUseError("The URL of Milvus is not set.", hint=hint)
+        raise InvalidRequestError("The URL of Milvus is not set.", hint=hint)
     return config if to_milvus else replace(config, milvus_url="")
 
 
@@ -146,5 +146,5 @@ def _measure_indexes(services: Services, *, check_contents: bool) -> list[IndexS
         states.append(
             IndexState(str(collection), index.space.id, stats.count, 0, stats.size, entry_size, tuple(problems))
         )
-    changes_behind = vectors.count_later(sequences)
+    changes_behind = vectors.count_later_changes(sequences)
     return [replace(state, behind=changes_behind[Collection(state.collection), state.space]) for state in states]

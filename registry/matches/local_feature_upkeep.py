@@ -86,6 +86,6 @@ def _compute_features(services: Services, pictures: list[int]) -> int:
         vectors.store_fingerprints([ROOTSIFT], new_fingerprints)
         hold(Lock.INDEX)  # so that either this transaction or a concurrent removal of a work sees the other
         active_pictures = find_members(Collection.WORKS, [picture for picture, _ in new_fingerprints])
-        vectors.add_to(Collection.WORKS, active_pictures, WORK_PARTS)
+        vectors.add_to_collection(Collection.WORKS, active_pictures, WORK_PARTS)
     reset_count()
     return len(new_fingerprints)

@@ -128,7 +128,7 @@ def _store_fingerprints(services: Services, measured_pictures: Sequence[Measured
         sizes = ([getattr(info, name) for info in infos] for name in ("format", "width", "height", "incomplete"))
         with connection.cursor() as cursor:
             cursor.execute(_UPDATE_INFO_SQL, [pictures, *sizes])
-        vectors.add_to(Collection.PICTURES, pictures, PICTURE_PARTS)
+        vectors.add_to_collection(Collection.PICTURES, pictures, PICTURE_PARTS)
 
 
 def _compare_with_works(

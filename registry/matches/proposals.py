@@ -17,7 +17,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from exhibit.clock import format_rfc3339, now
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError, NotFoundError
 from exhibit.network.addresses import get_url_path
 from exhibit.sentences import Sentence
 from exhibit.types import Decision
@@ -292,7 +292,7 @@ def register_proposals(services: Services, owner: Owner, pictures: Sequence[Dige
     rejects remain proposals.
 
     Raises:
-        WrongUseError: No open proposal is selected, or there are too many.
+        InvalidRequestError: No open proposal is selected, or there are too many.
         RefusedError: The disk is full.
     """
     samples.check_not_sample(owner)
@@ -320,10 +320,10 @@ def dismiss_proposals(owner: Owner, pictures: Sequence[Digest], *, by: str) -> i
 
 def _load_selected_proposals(owner: Owner, pictures: Sequence[Digest]) -> list[Proposal]:
     if len(pictures) > MAX_AT_ONCE:
-        raise WrongUseError(Sentence("You can select at most %(most)s pictures at a time.", most=MAX_AT_ONCE))
+        raise InvalidRequestError(Sentence("You can select at most %(most)s pictures at a time.", most=MAX_AT_ONCE))
     rows = list(list_open_proposals(owner).filter(picture__digest__in=list(pictures)).order_by("pk"))
     if not rows:
-        raise WrongUseError(Sentence("Select at least one picture."))
+        raise InvalidRequestError(Sentence("Select at least one picture."))
     return rows
 
 

@@ -129,58 +129,58 @@ def _find_candidates(services: Services, searches: Sequence[WorkSearch]) -> None
         _set_candidates(services, search, candidates, vector_count)
 
 
-def _set_candidates(services: Services, work: WorkSearch, candidates: Sequence[Candidate], vector_count: int) -> None:
+def _set_candidates(services: Services, search: WorkSearch, candidates: Sequence[Candidate], vector_count: int) -> None:
     pictures = get_indexes(services).map_pictures(Collection.PICTURES, candidates)
     pictures_by_hit = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
     hash_distances = {
         pictures_by_hit[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id
     }
     nearest_pictures = iterate_distinct(candidates, pictures_by_hit.get, MAX_PICTURES)
-    work.distances = {picture: hash_distances.get(picture, NO_HASH_DISTANCE) for picture in nearest_pictures}
+    search.distances = {picture: hash_distances.get(picture, NO_HASH_DISTANCE) for picture in nearest_pictures}
     promising_pictures = {pictures_by_hit[hit] for hit in candidates if is_promising(hit)}
-    work.promising_pictures = {picture for picture in work.distances if picture in promising_pictures}
-    work.skipped_pictures = {
+    search.promising_pictures = {picture for picture in search.distances if picture in promising_pictures}
+    search.skipped_pictures = {
         picture for picture in pictures_by_hit.values() if picture is not None
-    } - work.distances.keys()
-    _save_progress(work, vectors=vector_count, alike=len(work.distances))
+    } - search.distances.keys()
+    _save_progress(search, vectors=vector_count, alike=len(search.distances))
 
 
-def _continue_search(services: Services, work: WorkSearch, deadline: float) -> None:
-    if "related" not in work.row.progress:
-        _save_progress(work, related=record_relations(services, work.row, work.features))
-    compared_ids = match_storage.list_compared_pictures(work.row.picture_id, PIPELINE) & work.distances.keys()
-    uncompared = [picture for picture in work.distances if picture not in compared_ids]
+def _continue_search(services: Services, search: WorkSearch, deadline: float) -> None:
+    if "related" not in search.row.progress:
+        _save_progress(search, related=record_relations(services, search.row, search.features))
+    compared_ids = match_storage.list_compared_pictures(search.row.picture_id, PIPELINE) & search.distances.keys()
+    uncompared = [picture for picture in search.distances if picture not in compared_ids]
     states = [BytesState.STORED, BytesState.EXPIRED]
     rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(uncompared)
     stored_pictures = [rows[pk] for pk in uncompared if pk in rows and rows[pk].bytes_state == BytesState.STORED]
-    is_first = "at_once" not in work.row.progress and len(stored_pictures) > MAX_AT_ONCE
-    promising_pictures = [picture for picture in stored_pictures if picture.pk in work.promising_pictures]
+    is_first = "at_once" not in search.row.progress and len(stored_pictures) > MAX_AT_ONCE
+    promising_pictures = [picture for picture in stored_pictures if picture.pk in search.promising_pictures]
     compared_pictures = promising_pictures[:MAX_AT_ONCE] if is_first else stored_pictures
     for start in range(0, len(compared_pictures), STORE_BATCH_SIZE):
         batch = compared_pictures[start : start + STORE_BATCH_SIZE]
-        _compare_pictures(services, work, batch)
-        _save_progress(work, compared=len(compared_ids) + start + len(batch))
+        _compare_pictures(services, search, batch)
+        _save_progress(search, compared=len(compared_ids) + start + len(batch))
         if time.monotonic() > deadline:
-            steps.postpone_by_id(WorkPicture, work.row.pk, now())
+            steps.postpone_by_id(WorkPicture, search.row.pk, now())
             return
     if is_first:
         with transaction.atomic():
-            _send_signal(services, work)
-            _save_progress(work, at_once=len(compared_pictures))
-            steps.postpone_by_id(WorkPicture, work.row.pk, now())
+            _send_signal(services, search)
+            _save_progress(search, at_once=len(compared_pictures))
+            steps.postpone_by_id(WorkPicture, search.row.pk, now())
         return
     expired_ids = [pk for pk in uncompared if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
-    visible_ids = revisits.filter_visible(work.row.work.owner_id, expired_ids)
+    visible_ids = revisits.filter_visible_pictures(search.row.work.owner_id, expired_ids)
     expired_pictures = [rows[pk] for pk in expired_ids if pk in visible_ids]
-    revisit_candidates = list(_iterate_revisit_candidates(services, work, expired_pictures))
+    revisit_candidates = list(_iterate_revisit_candidates(services, search, expired_pictures))
     contributed_urls = _list_contributed_urls([pk for pk in expired_ids if pk not in visible_ids][:MAX_REQUESTS])
     with transaction.atomic():
-        _send_signal(services, work)
-        revisits.request_again(work.row.work.owner_id, work.row.picture_id, revisit_candidates)
+        _send_signal(services, search)
+        revisits.request_pictures_again(search.row.work.owner_id, search.row.picture_id, revisit_candidates)
         if contributed_urls:
-            revisits.queue_visits(work.row.work.owner_id, contributed_urls)
-        _save_progress(work, expired=len(expired_pictures), asked_again=len(revisit_candidates))
-        steps.finish(WorkPicture, [work.row.pk])
+            revisits.queue_visits(search.row.work.owner_id, contributed_urls)
+        _save_progress(search, expired=len(expired_pictures), asked_again=len(revisit_candidates))
+        steps.finish(WorkPicture, [search.row.pk])
 
 
 def _list_contributed_urls(pictures: Iterable[int]) -> list[tuple[str, str]]:
@@ -200,25 +200,29 @@ def _send_signal(services: Services, search: WorkSearch) -> None:
         match_storage.matches_stored.send(None, services=services, registered=[search.row.picture_id])
 
 
-def _compare_pictures(services: Services, work: WorkSearch, pictures: Sequence[Picture]) -> None:
+def _compare_pictures(services: Services, search: WorkSearch, pictures: Sequence[Picture]) -> None:
     """Compare a work with some pictures and store the results, in its own transaction."""
-    rows, works = [], RegisteredWorks(services, registered_pictures={work.row.picture_id: work.registered_picture})
+    rows, works = [], RegisteredWorks(services, registered_pictures={search.row.picture_id: search.registered_picture})
     for picture in pictures:
         try:
             features = extract(services.blobs.get(picture.digest), services.limits)
             rows.append(
-                (work.row.picture_id, picture.pk, works.compare_pair(features, work.row.picture_id, work.features))
+                (
+                    search.row.picture_id,
+                    picture.pk,
+                    works.compare_pair(features, search.row.picture_id, search.features),
+                )
             )
         except ExhibitError as error:  # expired in the meantime, or damaged after it was measured
             if describe_machine_fault(error):
                 raise
-            work.skipped_pictures.add(picture.pk)
+            search.skipped_pictures.add(picture.pk)
     with transaction.atomic():
         match_storage.store_matches(rows)
 
 
 def _iterate_revisit_candidates(
-    services: Services, work: WorkSearch, expired_pictures: Sequence[Picture]
+    services: Services, search: WorkSearch, expired_pictures: Sequence[Picture]
 ) -> Iterator[RevisitCandidate]:
     """Yield pictures whose small copy resembles the work, or that have no small copy; most likely matches first."""
     count = 0
@@ -226,13 +230,13 @@ def _iterate_revisit_candidates(
         if count == MAX_REQUESTS:
             return
         if position % STORE_BATCH_SIZE == 0:
-            _save_progress(work)
-        verification = _compare_small_copy(services, work, picture)
+            _save_progress(search)
+        verification = _compare_small_copy(services, search, picture)
         if verification is not None and verification.decision is Decision.NONE:
             continue
         count += 1
         measurements = (None, None) if verification is None else (verification.inliers, verification.dense)
-        yield RevisitCandidate(picture.pk, work.distances[picture.pk], *measurements)
+        yield RevisitCandidate(picture.pk, search.distances[picture.pk], *measurements)
 
 
 def _compare_small_copy(services: Services, search: WorkSearch, picture: Picture) -> Verification | None:

@@ -9,11 +9,11 @@ from django.dispatch import Signal
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.plain import has_visible_letter, to_one_line
 from registry.accounts.models import Invitation, Membership, Owner, Role, User
 from registry.db.locks import Lock, hold
-from registry.db.rows import require, write
+from registry.db.rows import require, update_row
 from registry.events import push_subscriptions
 from registry.log import audit_log
 from registry.members import devices, invitations, tokens
@@ -33,13 +33,13 @@ def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> 
     """Add an owner. Documents show the name and contact; an empty slug is derived from the name.
 
     Raises:
-        WrongUseError: The name or slug is taken or invalid.
+        InvalidRequestError: The name or slug is taken or invalid.
     """
     name = to_one_line(name)
     requested_slug = slug or slugify(name)[:MAX_SLUG_LENGTH].strip("-") or f"owner-{Owner.objects.count() + 1}"
     if requested_slug != slugify(requested_slug) or len(requested_slug) > MAX_SLUG_LENGTH:
         hint = "Use at most 50 lower-case letters (a to z), digits and hyphens."
-        raise WrongUseError(f"{requested_slug!r} is not a valid short name.", hint=hint)
+        raise InvalidRequestError(f"{requested_slug!r} is not a valid short name.", hint=hint)
     with transaction.atomic():
         hold(Lock.OWNERS)  # so that only one of two concurrent calls gets the name
         _check_name(name, visible_owners=Owner.objects.all())
@@ -53,7 +53,7 @@ def create_owner_for_user(user: User, name: str, *, contact: str = "") -> Owner:
     the operator and members of that owner learn which owner has it.
 
     Raises:
-        WrongUseError: The name is taken or invalid.
+        InvalidRequestError: The name is taken or invalid.
     """
     name, by = to_one_line(name), user.get_username()
     visible_owners = Owner.objects.all() if is_operator(user) else Owner.objects.filter(memberships__user=user)
@@ -90,15 +90,18 @@ def set_option(owner: Owner, option: str, *, enabled: bool, by: str, **details: 
 
 
 def _check_name(name: str, *, visible_owners: QuerySet[Owner]) -> None:
-    """Raise ``WrongUseError`` if another owner has the name: names identify pinned keys, so they must be unique."""
+    """Raise ``InvalidRequestError`` if another owner has the name.
+
+    Names identify pinned keys, so they must be unique.
+    """
     if not has_visible_letter(name):
-        raise WrongUseError(_("Enter a name for the owner."))
+        raise InvalidRequestError(_("Enter a name for the owner."))
     if len(name) > MAX_NAME_LENGTH:
-        raise WrongUseError(_("A name can have at most %(most)s characters.") % {"most": MAX_NAME_LENGTH})
+        raise InvalidRequestError(_("A name can have at most %(most)s characters.") % {"most": MAX_NAME_LENGTH})
     if visible_owners.filter(name__iexact=name).exists():
-        raise WrongUseError(_("An owner named “%(name)s” already exists.") % {"name": name})
+        raise InvalidRequestError(_("An owner named “%(name)s” already exists.") % {"name": name})
     if Owner.objects.filter(name__iexact=name).exists():
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("This name cannot be used here."),
             hint=_("Add something that makes the name unique, such as a place."),
         )
@@ -110,7 +113,7 @@ def _create_owner(name: str, requested_slug: str, *, contact: str, by: str) -> O
         if is_new:
             audit_log.log_change("owner added", by=by, owner=owner, details={"owner": requested_slug, "name": name})
     if not is_new:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"The short name {requested_slug!r} is used by {owner.name}.", hint="Choose another with --slug."
         )
     return owner
@@ -120,12 +123,14 @@ def create_operator(invitation: Invitation, email: str, password: str, owner: st
     """Create the account of an operator and, if named, an owner, in one transaction.
 
     Raises:
-        WrongUseError: The address, password or name is invalid, or the address is in use.
+        InvalidRequestError: The address, password or name is invalid, or the address is in use.
         NotFoundError: The invitation is no longer open.
     """
     with transaction.atomic():
         if is_user(email):
-            raise WrongUseError(_("An account with this address already exists. Sign in, then open the link again."))
+            raise InvalidRequestError(
+                _("An account with this address already exists. Sign in, then open the link again.")
+            )
         user = _create_user(email, password)
         invitations.accept_invitation(invitation, user)
         user.refresh_from_db()
@@ -156,7 +161,7 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
     An existing user keeps the current password.
 
     Raises:
-        WrongUseError: The address or password is invalid, or the owner would have no member in the role of owner.
+        InvalidRequestError: The address or password is invalid, or the owner would have no member in the role of owner.
     """
     with transaction.atomic():
         user = User.objects.filter(email__iexact=email).first()
@@ -192,7 +197,7 @@ def _create_user(email: str, password: str) -> User:
 
 
 def change_password(user: User, password: str, *, by: str = "") -> None:
-    """Change a user's password and log it; raises ``WrongUseError`` as :func:`set_password` does."""
+    """Change a user's password and log it; raises ``InvalidRequestError`` as :func:`set_password` does."""
     with transaction.atomic():
         set_password(user, password)
         devices.forget_devices(user, by=by)
@@ -200,11 +205,11 @@ def change_password(user: User, password: str, *, by: str = "") -> None:
 
 
 def set_password(user: User, password: str) -> None:
-    """Set a user's password; raises ``WrongUseError`` if it is too short or too common."""
+    """Set a user's password; raises ``InvalidRequestError`` if it is too short or too common."""
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise WrongUseError(_("This password cannot be used."), hint=" ".join(error.messages)) from None
+        raise InvalidRequestError(_("This password cannot be used."), hint=" ".join(error.messages)) from None
     user.set_password(password)
     user.save()
 
@@ -219,15 +224,15 @@ def change_role(owner: Owner, user_id: int, role: str, *, by: str) -> Membership
 
     Raises:
         NotFoundError: The user is not a member.
-        WrongUseError: The owner would have no member in the role of owner.
+        InvalidRequestError: The owner would have no member in the role of owner.
     """
     if role not in Role.values:
-        raise WrongUseError(_("Choose a role."))
+        raise InvalidRequestError(_("Choose a role."))
     with transaction.atomic():
         row = _lock_membership(owner, user_id)
         if row.role != role:
             _check_owner_remains(owner, row, role)
-            write(row, role=role)
+            update_row(row, role=role)
             log_details = {"owner": owner.slug, "role": role, "user": row.user.email}
             audit_log.log_change("role given", by=by, owner=owner, details=log_details)
     return row
@@ -240,7 +245,7 @@ def remove_member(owner: Owner, user_id: int, *, by: str) -> Membership:
 
     Raises:
         NotFoundError: The user is not a member.
-        WrongUseError: The owner would have no member in the role of owner.
+        InvalidRequestError: The owner would have no member in the role of owner.
     """
     with transaction.atomic():
         row = _lock_membership(owner, user_id)
@@ -265,6 +270,6 @@ def _lock_membership(owner: Owner, user_id: int) -> Membership:
 def _check_owner_remains(owner: Owner, row: Membership, role: str) -> None:
     other_owners = Membership.objects.filter(owner=owner, role=Role.OWNER, user__is_active=True).exclude(pk=row.pk)
     if row.role == Role.OWNER and role != Role.OWNER and not other_owners.exists():
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("At least one member must have the role of owner. Give the role to another member first.")
         )

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.accounts.models import Invitation, Membership, Owner, Role, User
 from registry.db.locks import Lock, hold
-from registry.db.rows import lock_row, require, write
+from registry.db.rows import lock_row, require, update_row
 from registry.events import push_subscriptions
 from registry.log import audit_log
 
@@ -34,30 +34,31 @@ def create_invitation(owner: Owner, email: str, role: str, *, by: str) -> tuple[
         The row, and the secret of the link, which is not stored.
 
     Raises:
-        WrongUseError: The address or role is invalid, the user is already a member, or too many invitations are open.
+        InvalidRequestError: The address or role is invalid, the user is already a member, or too many invitations are
+        open.
     """
     email = email.strip().lower()
     check_email(email)
     if role not in Role.values:
-        raise WrongUseError(_("Choose a role."))
+        raise InvalidRequestError(_("Choose a role."))
     if Membership.objects.filter(owner=owner, user__email__iexact=email).exists():
-        raise WrongUseError(_("%(email)s is already a member.") % {"email": email})
+        raise InvalidRequestError(_("%(email)s is already a member.") % {"email": email})
     with lock_row(owner):
         if list_open_invitations(owner).exclude(email=email).count() >= MAX_OPEN:
-            raise WrongUseError(_("Too many invitations are pending. Revoke some first."))
+            raise InvalidRequestError(_("Too many invitations are pending. Revoke some first."))
         row, secret = _create_invitation(timedelta(days=VALIDITY_DAYS), owner=owner, email=email, role=role, by=by)
         _log_invitation("member invited", row, by=by)
     return row, secret
 
 
 def check_email(email: str) -> None:
-    """Raise ``WrongUseError`` for text that is not an email address or is too long for a user name."""
+    """Raise ``InvalidRequestError`` for text that is not an email address or is too long for a user name."""
     try:
         validate_email(email)
     except ValidationError:
-        raise WrongUseError(_("“%(email)s” is not an email address.") % {"email": email[:200]}) from None
+        raise InvalidRequestError(_("“%(email)s” is not an email address.") % {"email": email[:200]}) from None
     if len(email) > MAX_EMAIL_LENGTH:
-        raise WrongUseError(_("This email address is too long."))
+        raise InvalidRequestError(_("This email address is too long."))
 
 
 def invite_operator(*, by: str) -> str:
@@ -93,11 +94,11 @@ def accept_invitation(invitation: Invitation, user: User) -> Membership | None:
 
     Raises:
         NotFoundError: The invitation is no longer open.
-        WrongUseError: The invitation is for another user.
+        InvalidRequestError: The invitation is for another user.
     """
     by = user.get_username()
     if invitation.email and invitation.email.lower() != user.email.lower():
-        raise WrongUseError(_("The invitation is for %(email)s.") % {"email": invitation.email})
+        raise InvalidRequestError(_("The invitation is for %(email)s.") % {"email": invitation.email})
     with transaction.atomic():
         if not list_open_invitations().filter(pk=invitation.pk).update(accepted_at=now()):
             raise NotFoundError(_("This invitation is no longer valid. Ask for a new one."))
@@ -119,7 +120,7 @@ def revoke_invitation(owner: Owner, number: int, *, by: str) -> None:
     with transaction.atomic():
         row = list_open_invitations(owner).select_for_update().filter(pk=number).first()
         row = require(row, _("Invitation not found."))
-        write(row, revoked_at=now())
+        update_row(row, revoked_at=now())
         _log_invitation("invitation taken back", row, by=by)
 
 

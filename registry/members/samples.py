@@ -5,7 +5,7 @@ Data of a sample owner is never logged, reported, visited, sealed or sent. Sampl
 
 from django.utils.translation import gettext as _
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Membership, Owner, Role, User
 from registry.members.accounts import make_unique_slug
@@ -25,7 +25,7 @@ def create_sample_owner(user: User) -> Owner:
 
 
 def check_not_sample(owner: Owner) -> None:
-    """Raise ``WrongUseError`` for a sample owner: the action would have effects outside Exhibit."""
+    """Raise ``InvalidRequestError`` for a sample owner: the action would have effects outside Exhibit."""
     if owner.sample:
         sentence = Sentence("This is a sample with fictitious data, so nothing is sent outside Exhibit.")
-        raise WrongUseError(sentence, hint=Sentence("To do this, switch to an owner that is not a sample."))
+        raise InvalidRequestError(sentence, hint=Sentence("To do this, switch to an owner that is not a sample."))

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.plain import to_one_line
 from registry.accounts.models import SCOPES_BY_ROLE, ApiToken, Membership, Owner, Role, Scope, User
-from registry.db.rows import require, write
+from registry.db.rows import require, update_row
 from registry.events.models import Feed
 from registry.log import audit_log
 
@@ -39,18 +39,19 @@ def create_token(owner: Owner, user: User, *, name: str, scopes: Collection[str]
         Its row, and the token itself, which is not stored.
 
     Raises:
-        WrongUseError: The name is empty, the days are out of range, scopes are missing, unknown or beyond the role, or
+        InvalidRequestError: The name is empty, the days are out of range, scopes are missing, unknown or beyond the
+        role, or
             the member has too many tokens.
     """
     name = to_one_line(name)[:100]
     if not name:
-        raise WrongUseError(_("Enter a name for the API token."))
+        raise InvalidRequestError(_("Enter a name for the API token."))
     if not scopes or set(scopes) - set(list_permitted_scopes(owner, user)):
-        raise WrongUseError(_("Choose the permissions of the API token, within your role."))
+        raise InvalidRequestError(_("Choose the permissions of the API token, within your role."))
     if not 1 <= days <= MAX_DAYS:
-        raise WrongUseError(_("An API token can be valid for 1 to 366 days."))
+        raise InvalidRequestError(_("An API token can be valid for 1 to 366 days."))
     if _list_valid_tokens().filter(owner=owner, user=user).count() >= MAX_TOKENS:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("There are already %(number)d API tokens. Revoke an API token before you create another one.")
             % {"number": MAX_TOKENS}
         )
@@ -114,7 +115,7 @@ def revoke_token(owner: Owner, number: int, *, by: str) -> ApiToken:
     with transaction.atomic():
         token = list_tokens(owner).select_for_update(of=("self",)).filter(pk=number).first()
         token = require(token, _("API token not found."))
-        write(token, revoked_at=now())
+        update_row(token, revoked_at=now())
         _log_token_event("token revoked", token, by=by)
     return token
 

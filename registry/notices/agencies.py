@@ -5,13 +5,13 @@ from django.utils.translation import gettext as _
 
 from crawler.reading.statements import load_resellers
 from exhibit.clock import now
-from exhibit.errors import ConflictError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.cases.record_decision import FINAL_DECISIONS
-from registry.db.rows import lock_row, write
+from registry.db.rows import lock_row, update_row
 from registry.notices.claim_check import ClaimCheckRow, PointKind
 from registry.works.models import Licence
 
@@ -23,12 +23,12 @@ def record_inquiry(case: Case, agency: str, *, by: str) -> None:
     """Record that a member has asked an agency whether it licensed this use. Exhibit sends nothing.
 
     Raises:
-        WrongUseError: The name is missing or too long.
+        InvalidRequestError: The name is missing or too long.
         ConflictError: An inquiry is already open, or the case is licensed or dismissed.
     """
     agency = " ".join(agency.split())
     if not agency or len(agency) > MAX_NAME_LENGTH:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("Enter the name of the agency."), hint=_("At most %(most)d characters.") % {"most": MAX_NAME_LENGTH}
         )
     with lock_row(case) as row:
@@ -40,7 +40,7 @@ def record_inquiry(case: Case, agency: str, *, by: str) -> None:
                     "Case %(number)s is licensed or dismissed, so no agency needs to be contacted.", number=row.number
                 )
             )
-        write(row, agency=agency, asked_at=now())
+        update_row(row, agency=agency, asked_at=now())
         history.record_event(row, "agency", by, ("agency-asked", {"agency": agency}))
         log_entries.log_action(row, "agency asked", by=by, agency=agency)
 
@@ -49,16 +49,18 @@ def record_reply(case: Case, reply: str, *, by: str) -> None:
     """Record the agency's reply, as described by a member. Notices may be sent again.
 
     Raises:
-        WrongUseError: The text is empty.
+        InvalidRequestError: The text is empty.
         ConflictError: No inquiry is open.
     """
     reply = reply.strip()[:MAX_ANSWER_LENGTH]
     if not reply:
-        raise WrongUseError(_("The text is empty."), hint=_("Record the agency's reply, or that it did not reply."))
+        raise InvalidRequestError(
+            _("The text is empty."), hint=_("Record the agency's reply, or that it did not reply.")
+        )
     with lock_row(case) as row:
         if row.asked_at is None:
             raise ConflictError(Sentence("No question to an agency is open for case %(number)s.", number=row.number))
-        write(row, asked_at=None)
+        update_row(row, asked_at=None)
         history.record_event(row, "agency", by, ("agency-answered", {"agency": row.agency}), text=reply)
         log_entries.log_action(row, "agency answered", by=by, agency=row.agency, words=reply)
 

@@ -10,7 +10,7 @@ from registry.notices.contents import FAIR_USE_ANSWERS, FIELDS, QUESTIONS, Notic
 from registry.notices.models import Notice, NoticeCase
 from registry.notices.notices import FILINGS
 from registry.notices.senders import is_credit_code
-from registry.services.mail import is_address
+from registry.services.mail import is_email_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def find_gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
     if notice.kind == Notice.Kind.CCB and fields["amount"]:
         items_missing += _check_amount(fields)
     for name in ("addressee_email", "sender_email"):
-        if (address := fields[name]) and not is_address(address):
+        if (address := fields[name]) and not is_email_address(address):
             items_missing.append(Gap(name, _("“%(given)s” is not an email address.") % {"given": address[:100]}))
     bundles = (
         enclosures.load_last_bundles([item.row.case for item in items]) if notice.kind == Notice.Kind.COURT else {}

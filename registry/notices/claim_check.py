@@ -19,7 +19,7 @@ from crawler.reading.statements import RightsStatement, StatementKind, find_stat
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import encode_canonical
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.network.addresses import get_registrable_domain, get_url_host
 from registry.accounts.models import User
 from registry.cases import history, log_entries, recaptures
@@ -157,16 +157,16 @@ def save_answer(case: Case, kind: str, digest: str, text: str, *, by: str) -> No
     """Save and log a member's answer to a point. It is valid until the point's grounds change.
 
     Raises:
-        WrongUseError: The answer is empty, or the point changed since it was shown (:attr:`Point.mark`).
+        InvalidRequestError: The answer is empty, or the point changed since it was shown (:attr:`Point.mark`).
     """
     if not text.strip():
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("The text is empty."), hint=_("Enter what you know about the point, and the source of this information.")
         )
     points = check_cases([case])[case.number].points
     point = next((point for point in points if (point.kind, point.mark) == (kind, digest)), None)
     if point is None:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("The point has changed since it was displayed."), hint=_("Read the point again, then answer it.")
         )
     grounds, text = dict(point.grounds), text.strip()[:MAX_ANSWER_LENGTH]

@@ -19,7 +19,7 @@ from registry.cases.recaptures import PlaceState
 from registry.crawls.external_statements import from_rows
 from registry.crawls.models import Sighting
 from registry.db.claimable import StepState
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.notices import enclosures, senders
 from registry.notices.deadlines import get_reply_days
 from registry.notices.models import Notice, NoticeCase
@@ -205,7 +205,7 @@ def _build_page(
 def save_shown_matches(item: NoticeItem) -> None:
     """Save the pages that a letter lists for a case, and the match that it shows, as part of signing."""
     keys = (recaptures.get_place_key(place.sighting) for place in item.current_places[:MAX_PLACES])
-    write(item.row, places=[[page.hex(), image.hex()] for page, image in keys], shown=item.shown)
+    update_row(item.row, places=[[page.hex(), image.hex()] for page, image in keys], shown=item.shown)
 
 
 MAX_PART_LENGTH = 30_000  # Maximum number of characters in one part of a letter on a page.

@@ -69,7 +69,7 @@ def record_due_events() -> None:
                     "due": row.due_on.isoformat(),
                     "what": row.due_reason,
                 }
-                events.record(row.owner, EventKind.NOTICE_DUE, event_data)
+                events.record_event(row.owner, EventKind.NOTICE_DUE, event_data)
 
 
 def get_reply_days(fields: Mapping[str, Any]) -> int:

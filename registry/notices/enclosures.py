@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.bundles.deposits import load_record_files
 from registry.bundles.links import MAX_DAYS, create_link, filter_valid_links, list_links, revoke_link
 from registry.bundles.models import Bundle, Deposit, Package
@@ -95,14 +95,16 @@ def create_package_link(services: Services, notice: Notice, wording: Wording, *,
     """Create a download link for the selected package of bundles and return it in a sentence; empty without a package.
 
     Raises:
-        WrongUseError: The package no longer exists, or the site has no public address.
+        InvalidRequestError: The package no longer exists, or the site has no public address.
     """
     number = str(notice.fields.get("package", ""))
     if not number.isdecimal():
         return ""
     row = list_packages(notice).filter(number=int(number[:9])).first()
     if row is None or not services.config.public_url:
-        raise WrongUseError(_("The ZIP with the bundles no longer exists."), hint=_("Choose another ZIP, or none."))
+        raise InvalidRequestError(
+            _("The ZIP with the bundles no longer exists."), hint=_("Choose another ZIP, or none.")
+        )
     download_link, token = create_link(notice.owner, row, days=MAX_DAYS, by=by, note=_get_link_note(notice))
     link_url = f"{services.config.public_url}/d/{token}"
     return wording.format_phrase("bundles", day=wording.format_day(download_link.expires_at), link=link_url)

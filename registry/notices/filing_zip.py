@@ -7,7 +7,7 @@ from zipfile import ZipFile, ZipInfo
 
 from exhibit.digests import CHUNK_BYTES
 from exhibit.errors import NotFoundError
-from registry.bundles.bundles import assemble, get_bundle_file_name, write_to_temporary_file
+from registry.bundles.bundles import get_bundle_file_name, write_bundle_zip, write_to_temporary_file
 from registry.bundles.models import Bundle
 from registry.notices.enclosures import load_last_bundles
 from registry.notices.models import Notice
@@ -62,7 +62,8 @@ def _generate_zip(services: Services, signed_files: dict[str, bytes], bundles: l
     """Yield the ZIP. Bundles are assembled one at a time, so that only one of them is on disk."""
     sources = {name: partial(io.BytesIO, data) for name, data in sorted(signed_files.items())}
     writers = {
-        get_bundle_file_name(row): partial(write_to_temporary_file, partial(assemble, services, row)) for row in bundles
+        get_bundle_file_name(row): partial(write_to_temporary_file, partial(write_bundle_zip, services, row))
+        for row in bundles
     }
     buffer = _ZipBuffer()
     with ZipFile(buffer, "w") as archive:

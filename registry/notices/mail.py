@@ -13,16 +13,16 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.notices.models import Notice, NoticeMail
 
 RETRY_DELAY = timedelta(minutes=10)
 """Time before a mail server that temporarily refused an email is tried again."""
 
-DOUBT_MESSAGE = "The email may have been sent: the mail server's response is missing. A member must check."
+UNCERTAIN_DELIVERY_MESSAGE = "The email may have been sent: the mail server's response is missing. A member must check."
 
 
 def queue_mail(notice: Notice, to: str, message_id: str, *, by: str) -> NoticeMail:
@@ -36,7 +36,7 @@ def queue_mail(notice: Notice, to: str, message_id: str, *, by: str) -> NoticeMa
     return row
 
 
-def is_in_doubt(mail: NoticeMail) -> bool:
+def has_uncertain_delivery(mail: NoticeMail) -> bool:
     """Return True if it is unknown whether an email was sent, so that a member has to decide."""
     return mail.state == StepState.FAILED and mail.begun_at is not None
 
@@ -45,17 +45,17 @@ def cancel_mail(notice: Notice) -> None:
     """Cancel a pending or refused email of a notice that the caller has locked.
 
     Raises:
-        WrongUseError: The email is being sent, or may have been sent.
+        InvalidRequestError: The email is being sent, or may have been sent.
     """
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=notice).first()
     if mail is None:
         return
-    if is_in_doubt(mail):
-        raise WrongUseError(
+    if has_uncertain_delivery(mail):
+        raise InvalidRequestError(
             _("The notice may have been sent by email."), hint=_("First record whether the email was sent.")
         )
     if mail.state == StepState.DOING:
-        raise WrongUseError(_("The notice is being sent by email."), hint=_("Try again in a few minutes."))
+        raise InvalidRequestError(_("The notice is being sent by email."), hint=_("Try again in a few minutes."))
     mail.delete()
 
 
@@ -69,7 +69,7 @@ def record_handover(pk: int, file: Mapping[str, Any]) -> bool:
         mail = NoticeMail.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING).first()
         if mail is None or mail.begun_at is not None or mail.notice.state != Notice.State.SIGNED:
             return False
-        write(mail, begun_at=now(), file=dict(file))
+        update_row(mail, begun_at=now(), file=dict(file))
     return True
 
 
@@ -88,37 +88,43 @@ def record_connection_failure(pk: int, sentence: str, *, is_permanent: bool) -> 
         steps.postpone_by_id(NoticeMail, pk, now() + RETRY_DELAY, sentence)
 
 
-def record_doubt(pk: int) -> None:
+def record_uncertain_delivery(pk: int) -> None:
     """Record that it is unknown whether the mail server accepted an email."""
-    steps.record_failure(NoticeMail, pk, DOUBT_MESSAGE, retry=False)
+    steps.record_failure(NoticeMail, pk, UNCERTAIN_DELIVERY_MESSAGE, retry=False)
 
 
-def mark_pending_as_in_doubt() -> None:
+def mark_pending_as_uncertain() -> None:
     """Mark every pending email as uncertain. After a restore, it is unknown what was sent since the backup."""
     pending_mails = NoticeMail.objects.filter(state__in=UNFINISHED)
-    pending_mails.update(state=StepState.FAILED, error=DOUBT_MESSAGE, begun_at=Coalesce("begun_at", now()))
+    pending_mails.update(state=StepState.FAILED, error=UNCERTAIN_DELIVERY_MESSAGE, begun_at=Coalesce("begun_at", now()))
 
 
-def delete_in_doubt(notice: Notice) -> None:
+def delete_uncertain_mail(notice: Notice) -> None:
     """Delete an email with uncertain delivery after a member stated that it was not sent.
 
     The caller has locked its notice.
 
     Raises:
-        WrongUseError: The notice has no email with uncertain delivery.
+        InvalidRequestError: The notice has no email with uncertain delivery.
     """
-    _lock_in_doubt(notice).delete()
+    _lock_uncertain_mail(notice).delete()
 
 
-def complete_in_doubt(notice: Notice) -> NoticeMail:
-    """Complete an uncertain email after a member's statement that it was sent; raises as :func:`delete_in_doubt`."""
-    mail = _lock_in_doubt(notice)
-    write(mail, state=StepState.DONE)
+def complete_uncertain_mail(notice: Notice) -> NoticeMail:
+    """Complete an uncertain email after a member's statement that it was sent.
+
+    Raises:
+        InvalidRequestError: The delivery of no email of the notice is uncertain.
+    """
+    mail = _lock_uncertain_mail(notice)
+    update_row(mail, state=StepState.DONE)
     return mail
 
 
-def _lock_in_doubt(row: Notice) -> NoticeMail:
+def _lock_uncertain_mail(row: Notice) -> NoticeMail:
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=row).first()
-    if mail is None or not is_in_doubt(mail):
-        raise WrongUseError(_("Notice %(number)d has no email with unknown sending status.") % {"number": row.number})
+    if mail is None or not has_uncertain_delivery(mail):
+        raise InvalidRequestError(
+            _("Notice %(number)d has no email with unknown sending status.") % {"number": row.number}
+        )
     return mail

@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.accounts.scoped import make_number_lookup
 from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.db.fields import StoredFile
-from registry.db.rows import lock_and_reload, lock_row, write
+from registry.db.rows import lock_and_reload, lock_row, update_row
 from registry.members import samples
 from registry.notices import mail
 from registry.notices.deadlines import DueDate, get_next_due, get_reply_days
@@ -88,12 +88,12 @@ def create_draft(owner: Owner, numbers: Sequence[int], kind: str, language: str,
     """Create a draft notice about confirmed cases of one site. The sender is copied from the owner's last notice.
 
     Raises:
-        WrongUseError: A case is not confirmed or is paused, there are too many cases, or they belong to several
+        InvalidRequestError: A case is not confirmed or is paused, there are too many cases, or they belong to several
             sites.
     """
     samples.check_not_sample(owner)
     if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
-        raise WrongUseError(_("The notice does not exist."))
+        raise InvalidRequestError(_("The notice does not exist."))
     cases = list(Case.objects.filter(owner=owner, number__in=numbers).order_by("number"))
     _check_cases(cases)
     with lock_row(owner):
@@ -119,15 +119,17 @@ def create_draft(owner: Owner, numbers: Sequence[int], kind: str, language: str,
 
 def _check_cases(cases: Sequence[Case]) -> None:
     if not cases:
-        raise WrongUseError(_("No cases selected."), hint=_("Select at least one case."))
+        raise InvalidRequestError(_("No cases selected."), hint=_("Select at least one case."))
     if len(cases) > MAX_CASES:
-        raise WrongUseError(_("A notice covers at most %(n)d cases.") % {"n": MAX_CASES})
+        raise InvalidRequestError(_("A notice covers at most %(n)d cases.") % {"n": MAX_CASES})
     if len({case.party for case in cases}) > 1:
-        raise WrongUseError(_("A notice concerns only one site."), hint=_("Select only cases about the same site."))
+        raise InvalidRequestError(
+            _("A notice concerns only one site."), hint=_("Select only cases about the same site.")
+        )
     for case in cases:
         if case.decision != Case.Decision.CONFIRMED:
             message = _("No member has decided that case %(number)d is not licensed.") % {"number": case.number}
-            raise WrongUseError(
+            raise InvalidRequestError(
                 message, hint=_("A notice can cover a case only after a member decides that the use is not licensed.")
             )
     check_not_paused(cases)
@@ -137,21 +139,22 @@ def _check_cases(cases: Sequence[Case]) -> None:
     for row in paused_cases[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
         message = _("Case %(case)d is paused: notice %(notice)d received a counter-notice.") % numbers
-        raise WrongUseError(message, hint=_("First record on that notice how it was resolved."))
+        raise InvalidRequestError(message, hint=_("First record on that notice how it was resolved."))
 
 
 def check_not_paused(cases: Iterable[Case]) -> None:
     """Check that no case is paused. Pass current rows of the cases.
 
     Raises:
-        WrongUseError: A reply to a notice about one of the cases is unread, or an inquiry with an agency about one of
+        InvalidRequestError: A reply to a notice about one of the cases is unread, or an inquiry with an agency about
+        one of
             them is open.
     """
     cases = list(cases)
     for case in cases:
         if case.asked_at is not None:
             values = {"case": case.number, "agency": case.agency}
-            raise WrongUseError(
+            raise InvalidRequestError(
                 Sentence(
                     "Case %(case)s is paused until %(agency)s's reply on whether it sold a licence is recorded.",
                     **values,
@@ -163,7 +166,7 @@ def check_not_paused(cases: Iterable[Case]) -> None:
     )
     for row in unread_cases.select_related("case", "notice")[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
-        raise WrongUseError(
+        raise InvalidRequestError(
             Sentence("Case %(case)s is paused until the reply to notice %(notice)s is marked as read.", **numbers),
             hint=Sentence("First read the reply on the page of that notice."),
         )
@@ -173,12 +176,12 @@ def save_fields(row: Notice, values: Mapping[str, str], names: Iterable[str], *,
     """Save fields of a draft, and its sender if given.
 
     Raises:
-        WrongUseError: The notice is already signed or discarded.
+        InvalidRequestError: The notice is already signed or discarded.
     """
     with transaction.atomic():
         locked_row = _lock_draft(row)
         fields = {**locked_row.fields, **{name: values.get(name, "") for name in names}}
-        write(locked_row, fields=fields, **({} if sender is None else {"sender": sender}))
+        update_row(locked_row, fields=fields, **({} if sender is None else {"sender": sender}))
     row.fields = locked_row.fields
 
 
@@ -186,13 +189,13 @@ def change_language(row: Notice, language: str) -> None:
     """Change the language of a draft.
 
     Raises:
-        WrongUseError: The kind is not available in this language, or the notice is already signed or discarded.
+        InvalidRequestError: The kind is not available in this language, or the notice is already signed or discarded.
     """
     with transaction.atomic():
         locked_row = _lock_draft(row)
         if language not in LANGUAGES[Notice.Kind(locked_row.kind)]:
-            raise WrongUseError(_("The notice does not exist."))
-        write(locked_row, language=language)
+            raise InvalidRequestError(_("The notice does not exist."))
+        update_row(locked_row, language=language)
 
 
 def save_considerations(row: Notice, case: int, answers: Mapping[str, str]) -> None:
@@ -200,7 +203,7 @@ def save_considerations(row: Notice, case: int, answers: Mapping[str, str]) -> N
 
     Raises:
         NotFoundError: The case is not in the notice.
-        WrongUseError: The notice is already signed or discarded.
+        InvalidRequestError: The notice is already signed or discarded.
     """
     with transaction.atomic():
         _lock_draft(row)
@@ -213,7 +216,7 @@ def discard_draft(row: Notice, *, by: str) -> None:
     """Discard a draft. Its number is not reused."""
     with transaction.atomic():
         locked_row = _lock_draft(row)
-        write(locked_row, state=State.DISCARDED)
+        update_row(locked_row, state=State.DISCARDED)
         add_event(locked_row, "discarded", by=by)
 
 
@@ -222,7 +225,7 @@ def lock_draft(row: Notice) -> Iterator[Notice]:
     """Lock a draft and its cases for the duration of the block, in a transaction.
 
     Raises:
-        WrongUseError: The notice is already signed or discarded, or a case no longer allows a notice.
+        InvalidRequestError: The notice is already signed or discarded, or a case no longer allows a notice.
     """
     with transaction.atomic():
         locked_row = _lock_draft(row)
@@ -243,7 +246,7 @@ def record_signature(
 
     ``claims`` maps case numbers to the claim check with the members' answers. ``details`` is added to the log entries.
     """
-    write(locked_notice, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
+    update_row(locked_notice, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
     add_event(locked_notice, "signed", by=by)
     for case in locked_notice.notice_cases.select_related("case__work", "case__owner"):
         log_details = {
@@ -260,12 +263,12 @@ def withdraw_signature(row: Notice, *, by: str) -> None:
     """Turn a signed, unsent notice back into a draft, and delete its signed files and pending email.
 
     Raises:
-        WrongUseError: The notice is not signed, or an email of it is being sent or may have been sent.
+        InvalidRequestError: The notice is not signed, or an email of it is being sent or may have been sent.
     """
     with transaction.atomic():
         locked_row = lock_signed(row)
         mail.cancel_mail(locked_row)
-        write(
+        update_row(
             locked_row,
             state=State.DRAFT,
             signed_at=None,
@@ -284,11 +287,11 @@ def lock_signed(row: Notice) -> Notice:
     """Lock a signed, unsent notice until the end of the caller's transaction.
 
     Raises:
-        WrongUseError: The notice is not signed, or has been sent.
+        InvalidRequestError: The notice is not signed, or has been sent.
     """
     locked_row = lock_and_reload(row)
     if locked_row.state != State.SIGNED:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("Notice %(number)d has not been signed, or has already been sent.") % {"number": locked_row.number}
         )
     return locked_row
@@ -310,20 +313,20 @@ def record_not_sent(row: Notice, *, by: str) -> None:
     """Record a member's statement that an email with uncertain delivery was not sent. The notice can be sent again.
 
     Raises:
-        WrongUseError: The notice has no email with uncertain delivery.
+        InvalidRequestError: The notice has no email with uncertain delivery.
     """
     with lock_row(row) as locked_row:
-        mail.delete_in_doubt(locked_row)
+        mail.delete_uncertain_mail(locked_row)
         add_event(locked_row, "not left", by=by)
 
 
 def record_sent_by_mail(row: Notice, *, by: str) -> None:
     """Record a member's statement that an email with uncertain delivery was sent.
 
-    Raises the same errors as :func:`delete_in_doubt`.
+    Raises the same errors as :func:`delete_uncertain_mail`.
     """
     with lock_row(row) as locked_row:
-        file = mail.complete_in_doubt(locked_row).file  # Empty if the email was pending in a restored backup.
+        file = mail.complete_uncertain_mail(locked_row).file  # Empty if the email was pending in a restored backup.
         record_sent(locked_row, "mail", by=by, files=[file] if file else [])
 
 
@@ -333,7 +336,7 @@ def record_sent(row: Notice, method: str, *, by: str, files: Sequence[StoredFile
         if locked_row.state != State.SIGNED:
             return
         due = get_next_due(locked_row.kind, State.SENT, localdate(), get_reply_days(locked_row.fields))
-        write(locked_row, state=State.SENT, sent_at=now(), files=[*locked_row.files, *files], **_to_columns(due))
+        update_row(locked_row, state=State.SENT, sent_at=now(), files=[*locked_row.files, *files], **_to_columns(due))
         add_event(locked_row, "sent", by=by, text=method)
         for case in list_cases(locked_row):
             log_entries.log_action(
@@ -349,19 +352,21 @@ def record_outcome(row: Notice, outcome: str, day: date, text: str, *, by: str) 
     history but change neither the state nor the deadline.
 
     Raises:
-        WrongUseError: The outcome is not possible for this notice, or the day is out of range.
+        InvalidRequestError: The outcome is not possible for this notice, or the day is out of range.
     """
     if outcome not in OUTCOMES or (row.kind in FILINGS and outcome == State.COUNTERED):
-        raise WrongUseError(_("Select an event."))
+        raise InvalidRequestError(_("Select an event."))
     with lock_row(row) as locked_row:
         if locked_row.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or locked_row.sent_at is None:
-            raise WrongUseError(_("Notice %(number)d has not been sent.") % {"number": locked_row.number})
+            raise InvalidRequestError(_("Notice %(number)d has not been sent.") % {"number": locked_row.number})
         if not localdate(locked_row.sent_at) - timedelta(days=1) <= day <= localdate() + timedelta(days=1):
-            raise WrongUseError(_("The day is earlier than the day on which the notice was sent, or is in the future."))
+            raise InvalidRequestError(
+                _("The day is earlier than the day on which the notice was sent, or is in the future.")
+            )
         if locked_row.state != State.COUNTERED or outcome in (State.COUNTERED, State.RESOLVED):
             # The deadline for a complaint continues.
             keeps_deadline = outcome == State.ONLINE and locked_row.due_reason == "dsa-complaint"
-            write(
+            update_row(
                 locked_row,
                 state=State(outcome),
                 **({} if keeps_deadline else _to_columns(get_next_due(locked_row.kind, outcome, day))),
@@ -378,7 +383,9 @@ def _lock_draft(row: Notice) -> Notice:
         message = _("Notice %(number)d has been signed or discarded and cannot be changed.") % {
             "number": locked_row.number
         }
-        raise WrongUseError(message, hint=_("Withdraw the signature first. This is possible until the notice is sent."))
+        raise InvalidRequestError(
+            message, hint=_("Withdraw the signature first. This is possible until the notice is sent.")
+        )
     return locked_row
 
 

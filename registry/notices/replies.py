@@ -28,7 +28,7 @@ from registry.cases import history, log_entries, recaptures
 from registry.cases.models import Capture
 from registry.cases.recaptures import PlaceState
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import lock_row, require, write
+from registry.db.rows import lock_row, require, update_row
 from registry.events import events, mail_choices
 from registry.events.models import EventKind
 from registry.notices.models import Notice, NoticeReply, NoticeReplyFile
@@ -137,9 +137,9 @@ def save_reply(
             if kind == NoticeReply.Kind.REMOVED and case.decision in recaptures.REVISITED_DECISIONS:
                 recaptures.request_visits(case, now() if last_reported is None else max(now(), last_reported + DAY))
                 history.record_event(case, "notice", "", ("notice-said-removed", {"number": locked_row.number}))
-        mail_choices.schedule_soon(locked_row.owner)
+        mail_choices.schedule_mails_soon(locked_row.owner)
         event = {"notice": locked_row.number, "party": locked_row.party, "reply": new_reply.number, "kind": kind}
-        events.record(locked_row.owner, EventKind.NOTICE_REPLIED, event)
+        events.record_event(locked_row.owner, EventKind.NOTICE_REPLIED, event)
     return new_reply
 
 
@@ -220,7 +220,7 @@ def record_visit_results() -> None:
             if updated and (counts or removed_before):
                 event_data = {"notice": reply.notice.number, "party": reply.notice.party, "reply": reply.number}
                 event_data |= {"places": counts, "removed_before": removed_before}
-                events.record(reply.notice.owner, EventKind.NOTICE_VISITED, event_data)
+                events.record_event(reply.notice.owner, EventKind.NOTICE_VISITED, event_data)
 
 
 def _count_visit_results(reply: NoticeReply) -> tuple[dict[str, int], int]:
@@ -250,7 +250,7 @@ def mark_replies_read(row: Notice, *, by: str) -> None:
             return
         locked_row.replies.filter(seen_at=None).update(seen_at=now(), seen_by=by)
         if locked_row.due_reason == "reminder" and locked_row.due_on is not None:
-            write(
+            update_row(
                 locked_row,
                 due_on=locked_row.due_on + timedelta(days=(localdate() - localdate(unread_replies[0].at)).days),
             )

@@ -8,14 +8,14 @@ from functools import cached_property
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from exhibit.types import Untyped
 from registry.db import steps
 from registry.db.fields import StoredFile
 from registry.notices import mail, notices
 from registry.notices.models import Notice, NoticeMail
 from registry.notices.signing import PDF_NAME, TEXT_NAME, load_file, store_mail
-from registry.services.mail import REFUSALS, describe_error, get_sender, is_final
+from registry.services.mail import REFUSALS, describe_error, get_sender, is_permanent_error
 from registry.services.services import Services
 
 
@@ -43,7 +43,7 @@ def send_notices(services: Services, ids: Sequence[int]) -> None:
 
 def _send(services: Services, row: NoticeMail) -> None:
     if row.begun_at is not None:  # The process that sent it ended before it recorded the result.
-        mail.record_doubt(row.pk)
+        mail.record_uncertain_delivery(row.pk)
         return
     if row.notice.state != Notice.State.SIGNED:
         steps.finish(NoticeMail, [row.pk])
@@ -71,7 +71,7 @@ def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: St
     """Send an email to the mail server, at most once. If one of its cases was paused meanwhile, postpone the email."""
     try:
         file = _record_handover(services, row, message)
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         mail.record_connection_failure(row.pk, error.sentence, is_permanent=False)
         return
     try:
@@ -81,16 +81,16 @@ def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: St
                 notices.record_sent(row.notice, "mail", by=row.by, files=[file])
                 steps.finish(NoticeMail, [row.pk])
     except REFUSALS as error:
-        mail.record_refusal(row.pk, describe_error(error), is_permanent=is_final(error))
+        mail.record_refusal(row.pk, describe_error(error), is_permanent=is_permanent_error(error))
     except (OSError, smtplib.SMTPException):
-        mail.record_doubt(row.pk)
+        mail.record_uncertain_delivery(row.pk)
 
 
 def _record_handover(services: Services, row: NoticeMail, message: StoredEmail) -> StoredFile | None:
     """Record that an email is now sent to the server, and store its bytes; return None if it may not be sent.
 
     Raises:
-        WrongUseError: A case of its notice is paused.
+        InvalidRequestError: A case of its notice is paused.
     """
     with transaction.atomic():
         notices.check_not_paused(notices.lock_cases(row.notice))

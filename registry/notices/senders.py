@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.plain import to_one_line
 from registry.accounts.models import Owner
 from registry.accounts.scoped import make_number_lookup
@@ -50,7 +50,7 @@ def save_sender(
 
     Raises:
         NotFoundError: The owner has no sender with this number.
-        WrongUseError: The name or code is invalid, or the file is too large or of another type.
+        InvalidRequestError: The name or code is invalid, or the file is too large or of another type.
     """
     values = {
         field: to_one_line(new_values.get(field, "")).strip()[:max_length]
@@ -58,20 +58,20 @@ def save_sender(
     }
     values["code"] = values["code"].replace(" ", "").upper()
     if not values["name"]:
-        raise WrongUseError(_("Enter the name of the signer."))
+        raise InvalidRequestError(_("Enter the name of the signer."))
     if values["code"] and not is_credit_code(values["code"]):
-        raise WrongUseError(
+        raise InvalidRequestError(
             _(
                 "This is not a valid unified social credit code. A valid code has 18 characters, the last of "
                 "which is a check character."
             )
         )
     if len(file) > MAX_FILE_BYTES or (file and not file.startswith(tuple(FILE_SIGNATURES))):
-        raise WrongUseError(_("The file is larger than 2 MB, or is not a PDF, JPEG or PNG file."))
+        raise InvalidRequestError(_("The file is larger than 2 MB, or is not a PDF, JPEG or PNG file."))
     with lock_row(owner):
         rows = Sender.objects.filter(owner=owner)
         if number is None and rows.count() >= MAX_SENDERS:
-            raise WrongUseError(_("The maximum of %(n)d senders has been reached.") % {"n": MAX_SENDERS})
+            raise InvalidRequestError(_("The maximum of %(n)d senders has been reached.") % {"n": MAX_SENDERS})
         new_number = get_next_number(rows)
         file_values = {"file": file, "file_name": to_one_line(name)[-200:]} if file else {}
         sender_row = Sender(owner=owner, number=new_number) if number is None else get_sender(owner, number)
@@ -93,7 +93,7 @@ def copy_to_draft(row: Notice, sender_row: Sender) -> None:
     """Copy a sender into a draft. In letters to China, the business licence is then enclosed.
 
     Raises:
-        WrongUseError: The notice is already signed or discarded.
+        InvalidRequestError: The notice is already signed or discarded.
     """
     values = {f"sender_{field}": str(getattr(sender_row, field)) for field in MAX_FIELD_LENGTHS}
     notices.save_fields(row, values, values, sender=sender_row)

@@ -7,11 +7,11 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from exhibit.sentences import Sentence
 from registry.cases.picture_usage import find_cases_with_picture
 from registry.db.fields import StoredFile
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.keys import passkeys
 from registry.keys.passkeys import PasskeyAction, PasskeyResponse
 from registry.notices import enclosures, mail, notices, replies
@@ -56,7 +56,8 @@ def sign_draft(
         passkey: Passkey response, if the owner requires passkeys to sign notices.
 
     Raises:
-        WrongUseError: Required information is missing, the name or the letter differs, or a required passkey response
+        InvalidRequestError: Required information is missing, the name or the letter differs, or a required passkey
+        response
             is missing or invalid.
     """
     with notices.lock_draft(notice) as locked_notice:
@@ -68,15 +69,15 @@ def sign_draft(
             *list_unread_sentences(checks),
         ]
         if gap_sentences:
-            raise WrongUseError(gap_sentences[0], hint=_("The notice was not signed."))
+            raise InvalidRequestError(gap_sentences[0], hint=_("The notice was not signed."))
         draft = build_letter(locked_notice, items)
         if shown_digest != compute_letter_digest(draft):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 _("The notice has changed since it was displayed."), hint=_("Read the notice again, then sign it.")
             )
         if " ".join(typed_name.split()).casefold() != " ".join(locked_notice.fields["sender_name"].split()).casefold():
             sentence = _("The typed name is not %(name)s.") % {"name": locked_notice.fields["sender_name"]}
-            raise WrongUseError(sentence, hint=_("Type the signer's name exactly as it appears in the notice."))
+            raise InvalidRequestError(sentence, hint=_("Type the signer's name exactly as it appears in the notice."))
         details = passkeys.build_log_details(
             passkeys.consume_response(
                 locked_notice.owner,
@@ -94,7 +95,7 @@ def sign_draft(
             link = f"{services.config.public_url}/n/{token}"
             sentence = wording.format_phrase("answer", link=link, day=wording.format_day(valid_until))
             signed_letter = replace(signed_letter, text=f"{signed_letter.text}\n{sentence}\n")
-            write(locked_notice, reply_token=Digest.from_bytes(token.encode()), reply_until=valid_until)
+            update_row(locked_notice, reply_token=Digest.from_bytes(token.encode()), reply_until=valid_until)
         text = signed_letter.full_text.encode()
         pdf = render_notice_pdf(services, locked_notice, signed_letter, items, now(), link)
         files = [
@@ -125,14 +126,15 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     """Queue the email of a signed notice. Queuing it again has no effect.
 
     Raises:
-        WrongUseError: The notice is not signed, has no address or may not be emailed, no mail server is configured, or
+        InvalidRequestError: The notice is not signed, has no address or may not be emailed, no mail server is
+        configured, or
             a claim-check point is unanswered.
     """
     if notice.kind in notices.FILINGS:
-        raise WrongUseError(_("You must file this document yourself. Exhibit does not send it by email."))
+        raise InvalidRequestError(_("You must file this document yourself. Exhibit does not send it by email."))
     if not services.config.mail_url:
         message = _("The notice cannot be sent from here because no mail server is configured.")
-        raise WrongUseError(
+        raise InvalidRequestError(
             message, hint=_("Download the PDF or the text, send it yourself, and record here that you sent it.")
         )
     with transaction.atomic():
@@ -145,17 +147,17 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
                 "attachments."
             )
             hint = _("Download the PDF or the text, send it yourself, and record here that you sent it.")
-            raise WrongUseError(message, hint=hint)
+            raise InvalidRequestError(message, hint=hint)
         to = str(locked_notice.fields.get("addressee_email", ""))
         if not to:
             message = _("The addressee has no email address.")
             hint = _("Download the PDF or the text, send it yourself, and record here that you sent it.")
-            raise WrongUseError(message, hint=hint)
+            raise InvalidRequestError(message, hint=hint)
         checks = check_cases(cases)
         if unread_sentences := list_unread_sentences(checks):
-            raise WrongUseError(unread_sentences[0], hint=_("Try again in a minute."))
+            raise InvalidRequestError(unread_sentences[0], hint=_("Try again in a minute."))
         if unanswered_sentences := list_unanswered_sentences(checks):
-            raise WrongUseError(
+            raise InvalidRequestError(
                 unanswered_sentences[0],
                 hint=_(
                     "New facts that may weaken the claim were found after the notice was signed. Answer these "

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.accounts.models import Owner
 from registry.log import audit_log
 from registry.notices.models import Notice, NoticeWording
@@ -156,7 +156,7 @@ def check_wording(kind: str, language: str, subject: str, body: str, item: str) 
     """Check a wording.
 
     Raises:
-        WrongUseError: The wording cannot be filled in, or lacks a placeholder that the law requires.
+        InvalidRequestError: The wording cannot be filled in, or lacks a placeholder that the law requires.
     """
     for text, part in (
         (subject, _("the subject")),
@@ -164,9 +164,9 @@ def check_wording(kind: str, language: str, subject: str, body: str, item: str) 
         (item, _("the section for each work")),
     ):
         if not text.strip() or len(text) > MAX_WORDING_LENGTH:
-            raise WrongUseError(_("%(what)s is empty or too long.") % {"what": part.capitalize()})
+            raise InvalidRequestError(_("%(what)s is empty or too long.") % {"what": part.capitalize()})
     if "\n" in subject.strip():
-        raise WrongUseError(_("The subject has more than one line."))
+        raise InvalidRequestError(_("The subject has more than one line."))
     _check_placeholders(subject, list_placeholders(kind, language), _("the subject"))
     _check_placeholders(body, list_placeholders(kind, language), _("the notice text"))
     _check_placeholders(item, ITEM_PLACEHOLDERS, _("the section for each work"))
@@ -205,10 +205,10 @@ def _check_placeholders(text: str, allowed_names: tuple[str, ...], where: str) -
                 if close_names
                 else _("The available placeholders are listed next to the text.")
             )
-            raise WrongUseError(message, hint=hint)
+            raise InvalidRequestError(message, hint=hint)
     if "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
         message = _("There is an unmatched brace in %(where)s.") % {"where": where}
-        raise WrongUseError(message, hint=_("Placeholders are written in braces, for example {owner}."))
+        raise InvalidRequestError(message, hint=_("Placeholders are written in braces, for example {owner}."))
 
 
 def _check_required_placeholders(text: str, required: tuple[str, ...], where: str) -> None:
@@ -217,4 +217,4 @@ def _check_required_placeholders(text: str, required: tuple[str, ...], where: st
     if missing_placeholders:
         missing_names = ", ".join(f"{{{name}}}" for name in missing_placeholders)
         message = _("%(where)s does not contain %(names)s.") % {"names": missing_names, "where": where.capitalize()}
-        raise WrongUseError(message, hint=_("A notice must contain this information."))
+        raise InvalidRequestError(message, hint=_("A notice must contain this information."))

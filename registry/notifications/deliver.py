@@ -116,4 +116,4 @@ def _record_result(row: Delivery, reply: DeliveryResult) -> None:
         )
         steps.postpone_by_id(Delivery, row.pk, retry_at, reply.error)
         if (reply.is_gone or now() - failing_since > MAX_FAILURE_PERIOD) and pause_webhook(hook, reply.error, by=""):
-            events.record(hook.owner, EventKind.WEBHOOK_PAUSED, {"webhook": hook.number, "address": hook.url})
+            events.record_event(hook.owner, EventKind.WEBHOOK_PAUSED, {"webhook": hook.number, "address": hook.url})

@@ -22,7 +22,7 @@ def invite_by_mail(config: Config, owner: Owner, email: str, role: str, *, by: s
         emailed link proves that the address belongs to the user.
 
     Raises:
-        WrongUseError: As in :func:`registry.members.invitations.create_invitation`.
+        InvalidRequestError: As in :func:`registry.members.invitations.create_invitation`.
         OSError: The mail server does not respond. No invitation is created.
         smtplib.SMTPException: The mail server refuses the email. No invitation is created.
     """

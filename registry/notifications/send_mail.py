@@ -14,7 +14,7 @@ from registry.db import steps
 from registry.events import events, mail_choices
 from registry.events.models import MailChoice
 from registry.notifications.digests import build_digest
-from registry.services.mail import REFUSALS, describe_error, is_final
+from registry.services.mail import REFUSALS, describe_error, is_permanent_error
 from registry.services.services import Services
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def send_digests(services: Services, ids: Sequence[int]) -> None:
         row = MailChoice.objects.select_related("user", "owner").get(pk=pk)
         if not row.user.is_active or not row.owner.memberships.filter(user=row.user).exists():
             row.delete()
-        elif row.mail_frequency == MailChoice.HowOften.NEVER:
+        elif row.mail_frequency == MailChoice.MailFrequency.NEVER:
             steps.postpone_by_id(MailChoice, pk, now())
         elif is_unreachable:
             steps.postpone_by_id(MailChoice, pk, now() + RETRY_DELAY, NOT_ACCEPTED_ERROR)
@@ -44,7 +44,7 @@ def send_digests(services: Services, ids: Sequence[int]) -> None:
 
 def _send_digest(services: Services, row: MailChoice) -> bool:
     """Send one email if there are new events. Return False if the server was unreachable."""
-    new_events = events.list_after(row.owner, row.notified_until, mail_choices.REPORTED_KINDS)
+    new_events = events.list_events_after(row.owner, row.notified_until, mail_choices.REPORTED_KINDS)
     mail = build_digest(services, row, new_events) if new_events else None
     try:
         if mail is not None:
@@ -52,7 +52,10 @@ def _send_digest(services: Services, row: MailChoice) -> bool:
     except REFUSALS as error:
         log.warning("An email to a member was rejected: %s", describe_error(error))
         steps.postpone_by_id(
-            MailChoice, row.pk, now() + (LONG_RETRY_DELAY if is_final(error) else RETRY_DELAY), NOT_ACCEPTED_ERROR
+            MailChoice,
+            row.pk,
+            now() + (LONG_RETRY_DELAY if is_permanent_error(error) else RETRY_DELAY),
+            NOT_ACCEPTED_ERROR,
         )
         return True
     except (smtplib.SMTPException, OSError) as error:
@@ -68,7 +71,7 @@ def _send_digest(services: Services, row: MailChoice) -> bool:
         next_mail_at = mail_choices.compute_time_after_mail(row, last_event_id)
         if mail is not None:
             MailChoice.objects.filter(pk=row.pk).update(sent_at=now())
-        elif row.mail_frequency == MailChoice.HowOften.AT_ONCE:
+        elif row.mail_frequency == MailChoice.MailFrequency.AT_ONCE:
             next_mail_at = now()
         steps.postpone_by_id(MailChoice, row.pk, next_mail_at)
     return True

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import format_rfc3339, now
 from exhibit.config.secrets import load_master_keys
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.machine import describe_machine_fault
 from exhibit.network.http import create_guarded_session
 from exhibit.sentences import Sentence
@@ -35,7 +35,7 @@ from registry.services.secret_fingerprints import get_encryption_key
 from registry.services.services import Services
 
 PREFIX = "whsec_"
-SECONDS = 10.0  # Timeout for each part of a request, after which the webhook counts as unresponsive.
+REQUEST_TIMEOUT_SECONDS = 10.0  # Timeout for each part of a request, after which the webhook counts as unresponsive.
 MAX_WEBHOOKS = 20  # Maximum number of webhooks per owner.
 MAX_SENT_ON_RESUME = 50  # Messages sent at once when a webhook is resumed. The tick sends the others.
 PAUSED_BY_MEMBER, PAUSED_BY_PROGRAM = Sentence("Paused by a member."), Sentence("Paused through the API.")
@@ -84,18 +84,18 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
 
     Raises:
         RefusedError: The URL is not allowed.
-        WrongUseError: A kind is unknown, the URL is too long, or the owner has too many webhooks.
+        InvalidRequestError: A kind is unknown, the URL is too long, or the owner has too many webhooks.
     """
     if len(url) > MAX_URL_LENGTH:
-        raise WrongUseError(_("The URL is too long."))
+        raise InvalidRequestError(_("The URL is too long."))
     services.guard.check_url(url)
     if set(kinds) - set(EVENT_KINDS):
-        raise WrongUseError(_("Unknown event type."))
+        raise InvalidRequestError(_("Unknown event type."))
     secret = secrets.token_bytes(32)
     with lock_row(owner):
         if owner.webhooks.filter(removed_at=None).count() >= MAX_WEBHOOKS:
             sentence = _("There are already %(number)d webhooks.") % {"number": MAX_WEBHOOKS}
-            raise WrongUseError(sentence, hint=_("Remove a webhook before you add another one."))
+            raise InvalidRequestError(sentence, hint=_("Remove a webhook before you add another one."))
         hold(Lock.KEYS)  # The master key must not be rotated meanwhile.
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
         row.kinds = [kind.value for kind in EVENT_KINDS if kind in kinds]
@@ -178,7 +178,9 @@ def post(services: Services, url: str, body: bytes, headers: Mapping[str, str]) 
     started_at, monotonic_start = now(), time.monotonic()
     status, error_message, retry_at = 0, "", None
     try:
-        with create_guarded_session(services.guard, timeout=SECONDS, user_agent=services.user_agent) as session:
+        with create_guarded_session(
+            services.guard, timeout=REQUEST_TIMEOUT_SECONDS, user_agent=services.user_agent
+        ) as session:
             response = session.post(url, body, headers=headers, allow_redirects=False)
             response.close()
         status, retry_at = response.status_code, _parse_retry_after(response.headers.get("Retry-After", ""), started_at)

@@ -14,7 +14,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.accounts.scoped import make_number_lookup
@@ -102,7 +102,7 @@ def parse_demand_form(
     """Parse a demand form: ``fee`` as ``TABLE.LINE``, ``amount`` such as ``1200.50``, ``currency``, ``basis``.
 
     Raises:
-        WrongUseError: A value cannot be parsed.
+        InvalidRequestError: A value cannot be parsed.
         NotFoundError: The owner does not have the fee.
     """
     table, _dot, line = fields["fee"].partition(".")
@@ -117,7 +117,8 @@ def create_demand(owner: Owner, new_demand: NewDemand, *, by: str) -> Demand:
     """Demand payment from a party for some of its confirmed cases, by a fee or by an amount with its basis.
 
     Raises:
-        WrongUseError: A case belongs to another party or is not confirmed, the amount or basis is missing, or the fee
+        InvalidRequestError: A case belongs to another party or is not confirmed, the amount or basis is missing, or the
+        fee
             is in another currency.
     """
     fee = new_demand.fee
@@ -125,11 +126,11 @@ def create_demand(owner: Owner, new_demand: NewDemand, *, by: str) -> Demand:
     amount = new_demand.amount if new_demand.amount is not None or fee is None else fee.amount
     currency = parse_currency(new_demand.currency or (fee.table.currency if fee else ""))
     if not basis or amount is None:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("The basis of the amount is missing."), hint=_("Enter the basis of the amount, or choose a fee.")
         )
     if fee and fee.table.currency != currency:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("The selected fee is in %(currency)s, but the demand is in another currency.")
             % {"currency": fee.table.currency}
         )
@@ -146,14 +147,14 @@ def load_claimable_cases(owner: Owner, party: str, cases: Sequence[int]) -> list
     """Return cases for which payment can be demanded from a party, by their numbers.
 
     Raises:
-        WrongUseError: A case is not a confirmed case of this party, or there are none or too many.
+        InvalidRequestError: A case is not a confirmed case of this party, or there are none or too many.
     """
     numbers = set(cases)
     rows = Case.objects.filter(owner=owner, party=party, decision=Case.Decision.CONFIRMED, number__in=numbers)
     confirmed_cases = list(rows.order_by("number")) if 0 < len(numbers) <= MAX_CASES else []
     if not numbers or len(confirmed_cases) < len(numbers):
         hint = _("Select only cases about the same site that a member has decided are not licensed.")
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("A payment demand must cover at least one case, and all of its cases must concern the same site."),
             hint=hint,
         )
@@ -164,10 +165,10 @@ def add_entry(row: Demand, new_entry: NewEntry, *, by: str) -> DemandEntry:
     """Record a payment event. A correction names the entry it replaces and gives a reason.
 
     Raises:
-        WrongUseError: The kind or amount is invalid, the day is in the future, or the correction is not possible.
+        InvalidRequestError: The kind or amount is invalid, the day is in the future, or the correction is not possible.
     """
     if new_entry.kind not in Kind.values:
-        raise WrongUseError(_("Select an event."))
+        raise InvalidRequestError(_("Select an event."))
     check_amount(new_entry.amount)
     with lock_row(row) as locked_row:
         corrected_entry = None
@@ -177,10 +178,10 @@ def add_entry(row: Demand, new_entry: NewEntry, *, by: str) -> DemandEntry:
             ).first()
             if corrected_entry is None or not new_entry.words.strip():
                 hint = _("Specify an entry of the same type that has not been corrected yet, and the reason.")
-                raise WrongUseError(_("The entry to correct is missing."), hint=hint)
+                raise InvalidRequestError(_("The entry to correct is missing."), hint=hint)
         day = new_entry.day or (localdate() if corrected_entry is None else corrected_entry.day)
         if day > now().date() + timedelta(days=1):
-            raise WrongUseError(_("The day is in the future."))
+            raise InvalidRequestError(_("The day is in the future."))
         values = asdict(new_entry) | {
             "day": day,
             "corrects": corrected_entry,
@@ -272,12 +273,12 @@ def save_fee_table(owner: Owner, name: str, currency: str, lines: Iterable[Fee],
     An older table of the same name is no longer offered, but is kept for demands that use it.
 
     Raises:
-        WrongUseError: The name or the rows are missing, or there are too many rows.
+        InvalidRequestError: The name or the rows are missing, or there are too many rows.
     """
     rows = list(lines)
     if not name.strip() or not 1 <= len(rows) <= MAX_FEES:
         message = _("A fee table needs a name and at most %(n)d rows.") % {"n": MAX_FEES}
-        raise WrongUseError(message)
+        raise InvalidRequestError(message)
     with lock_row(owner):
         number, code = get_next_number(owner.fee_tables), parse_currency(currency)
         columns = {"name": name.strip(), "currency": code, "made_at": now(), "made_by": by}
@@ -292,12 +293,12 @@ def parse_currency(text: str) -> str:
     """Return a currency code in upper case.
 
     Raises:
-        WrongUseError: The code is not in ISO 4217.
+        InvalidRequestError: The code is not in ISO 4217.
     """
     code = text.strip().upper()
     if len(code) != 3 or not code.isalpha() or code not in _CURRENCY_CODES:
         message = Sentence("“%(given)s” is not a currency code.", given=text.strip()[:40])
-        raise WrongUseError(
+        raise InvalidRequestError(
             message, hint=Sentence("Enter the three-letter code of the currency, for example EUR or CNY.")
         )
     return code
@@ -307,14 +308,14 @@ def parse_amount(text: str, currency: str) -> int:
     """Parse an amount such as ``120.50`` into the currency's smallest unit.
 
     Raises:
-        WrongUseError: The text is not an amount in this currency.
+        InvalidRequestError: The text is not an amount in this currency.
     """
     decimals, digits_match = _count_decimals(currency), _AMOUNT.fullmatch(text.strip())
     if digits_match is None or len(digits_match[2] or "") > decimals:
         message = Sentence(
             "“%(given)s” is not a valid amount in %(currency)s.", given=text.strip()[:40], currency=currency
         )
-        raise WrongUseError(
+        raise InvalidRequestError(
             message, hint=Sentence("Enter digits and a decimal point without the currency, for example 1200.50.")
         )
     return check_amount(int(digits_match[1] + (digits_match[2] or "").ljust(decimals, "0")))
@@ -324,10 +325,10 @@ def check_amount(amount: int) -> int:
     """Return the amount if it is within the limits.
 
     Raises:
-        WrongUseError: The amount is negative or exceeds ``MAX_AMOUNT``.
+        InvalidRequestError: The amount is negative or exceeds ``MAX_AMOUNT``.
     """
     if not 0 <= amount <= MAX_AMOUNT:
-        raise WrongUseError(Sentence("The amount is too large or negative."))
+        raise InvalidRequestError(Sentence("The amount is too large or negative."))
     return amount
 
 

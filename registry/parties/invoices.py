@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from evidence.documents.phrases import load_phrases
 from evidence.documents.sheets.invoice import InvoiceFacts, render_invoice
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.accounts.models import Owner
 from registry.db.rows import copy_columns, get_next_number, lock_row, require
 from registry.parties.demands import check_amount, parse_amount, to_units
@@ -119,7 +119,7 @@ def parse_instalments(text: str, currency: str) -> list[DueAmount]:
     """Parse instalments, one per line, each a day and an amount, such as ``2026-12-15 250.00``.
 
     Raises:
-        WrongUseError: A line is not a day followed by an amount.
+        InvalidRequestError: A line is not a day followed by an amount.
     """
     return [_parse_instalment(line, currency) for line in text.splitlines() if line.strip()]
 
@@ -131,28 +131,29 @@ def _parse_instalment(line: str, currency: str) -> DueAmount:
     except ValueError as error:
         message = _("“%(given)s” is not a date followed by an amount.") % {"given": line.strip()[:40]}
         hint = _("Enter each instalment on its own line, for example 2026-12-15 250.00.")
-        raise WrongUseError(message, hint=hint) from error
+        raise InvalidRequestError(message, hint=hint) from error
 
 
 def issue_invoice(demand: Demand, new_invoice: NewInvoice, *, by: str) -> Invoice:
     """Issue an invoice for the agreed amount, dated today, with the year's next number.
 
     Raises:
-        WrongUseError: No amount is agreed, a valid invoice exists, a required field is empty, or the instalments do not
+        InvalidRequestError: No amount is agreed, a valid invoice exists, a required field is empty, or the instalments
+        do not
             add up to the amount.
     """
     load_phrases(new_invoice.language)
     with lock_row(demand.owner) as owner, lock_row(demand) as locked_demand:
         agreed_entry = get_agreed_entry(locked_demand)
         if agreed_entry is None or not agreed_entry.amount:
-            raise WrongUseError(_("No amount has been agreed."), hint=_("Record the agreed amount first."))
+            raise InvalidRequestError(_("No amount has been agreed."), hint=_("Record the agreed amount first."))
         if locked_demand.invoices.filter(cancels=None, cancellation=None).exists():
-            raise WrongUseError(
+            raise InvalidRequestError(
                 _("An invoice already exists."), hint=_("Cancel the existing invoice before you create another one.")
             )
         texts = {name: value.strip() for name, value in asdict(new_invoice).items() if isinstance(value, str)}
         if not (texts["issuer"] and texts["payer"] and texts["subject"]):
-            raise WrongUseError(_("Enter the issuer, the payer and the subject of the invoice."))
+            raise InvalidRequestError(_("Enter the issuer, the payer and the subject of the invoice."))
         _check_instalments(new_invoice.instalments, agreed_entry.amount)
         invoice_fields = texts | {
             "agreed_on": agreed_entry.day,
@@ -172,14 +173,14 @@ def cancel_invoice(row: Invoice, reason: str, *, by: str) -> Invoice:
     """Cancel an invoice by issuing a cancellation with its own number.
 
     Raises:
-        WrongUseError: No reason is given, or the invoice was cancelled or is a cancellation itself.
+        InvalidRequestError: No reason is given, or the invoice was cancelled or is a cancellation itself.
     """
     if not reason.strip():
-        raise WrongUseError(_("Enter the reason for the cancellation."))
+        raise InvalidRequestError(_("Enter the reason for the cancellation."))
     with lock_row(row.owner) as owner:
         if row.cancels_id is not None or Invoice.objects.filter(cancels=row).exists():
             hint = _("The invoice has already been cancelled, or is itself a cancellation invoice.")
-            raise WrongUseError(_("This invoice cannot be cancelled."), hint=hint)
+            raise InvalidRequestError(_("This invoice cannot be cancelled."), hint=hint)
         invoice_fields = copy_columns(row, *_COPIED_FIELDS) | {
             "amount": -row.amount,
             "cancels": row,
@@ -212,12 +213,12 @@ def render_invoice_pdf(row: Invoice) -> bytes:
 def _check_instalments(instalments: Sequence[DueAmount], amount: int) -> None:
     if not 1 <= len(instalments) <= MAX_INSTALMENTS:
         message = _("An invoice can have 1 to %(n)d instalments.") % {"n": MAX_INSTALMENTS}
-        raise WrongUseError(message, hint=_("For a single payment, enter one instalment."))
+        raise InvalidRequestError(message, hint=_("For a single payment, enter one instalment."))
     days = [instalment.day for instalment in instalments]
     if days != sorted(set(days)) or not all(check_amount(instalment.amount) for instalment in instalments):
-        raise WrongUseError(_("Each instalment needs an amount and a date after the previous instalment."))
+        raise InvalidRequestError(_("Each instalment needs an amount and a date after the previous instalment."))
     if sum(instalment.amount for instalment in instalments) != amount:
-        raise WrongUseError(_("The instalments do not add up to the agreed amount."))
+        raise InvalidRequestError(_("The instalments do not add up to the agreed amount."))
 
 
 def _create_numbered_invoice(owner: Owner, demand: Demand, by: str, **invoice_fields: object) -> Invoice:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import F
 
-from exhibit.network.addresses import has_same_domain
+from exhibit.network.addresses import have_same_domain
 from registry.cases.models import CaseSighting
 from registry.db import steps
 from registry.parties.models import PartyLookup
@@ -33,5 +33,5 @@ def _get_peer(row: PartyLookup) -> str:
     rows = sightings.order_by(F("sighting__last_seen").desc(nulls_last=True)).values_list(
         "sighting__peer", "sighting__page_url", "sighting__final_url"
     )
-    own_peers = (peer for peer, page, image in rows[:20] if has_same_domain(page, image))
+    own_peers = (peer for peer, page, image in rows[:20] if have_same_domain(page, image))
     return next(own_peers, "").rpartition(":")[0].strip("[]")

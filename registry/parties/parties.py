@@ -18,7 +18,7 @@ from registry.cases.models import Case, CaseSighting
 from registry.cases.recaptures import build_last_online_subquery
 from registry.db import steps
 from registry.db.claimable import StepState
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.notices.models import Notice, NoticeEvent
 from registry.notices.notices import State
 from registry.notices.refuted_takedowns import annotate_refuted
@@ -32,7 +32,7 @@ MAX_LOOKUP_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class PartyRow:
+class PartySummary:
     """A party's row in a list."""
 
     party: str
@@ -55,7 +55,7 @@ class PartyPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class NoticeOutcome:
     """The outcome of notices of one kind, as recorded by members."""
 
     kind: str
@@ -95,14 +95,15 @@ def list_parties(owner: Owner, search_text: str = "") -> QuerySet[Case, Any]:
     return party_rows.order_by("-confirmed", "-waiting", "party")
 
 
-def to_party_rows(rows: Iterable[dict[str, Any]]) -> list[PartyRow]:
-    """Convert rows of :func:`list_parties` to :class:`PartyRow`."""
+def to_party_rows(rows: Iterable[dict[str, Any]]) -> list[PartySummary]:
+    """Convert rows of :func:`list_parties` to :class:`PartySummary`."""
     return [
-        PartyRow(**{"places" if name == "all_places" else name: value for name, value in row.items()}) for row in rows
+        PartySummary(**{"places" if name == "all_places" else name: value for name, value in row.items()})
+        for row in rows
     ]
 
 
-def get_party(owner: Owner, name: str) -> PartyRow:
+def get_party(owner: Owner, name: str) -> PartySummary:
     """Return one party of an owner.
 
     Raises:
@@ -166,7 +167,7 @@ def request_lookup(owner: Owner, name: str, *, by: str) -> PartyLookup:
         rows = PartyLookup.objects.select_for_update(no_key=True)
         row, is_new = rows.get_or_create(owner=owner, party=name, defaults=values)
         if not is_new and is_outdated(row):
-            write(row, **values, **steps.build_reset_columns())
+            update_row(row, **values, **steps.build_reset_columns())
     return row
 
 
@@ -182,7 +183,7 @@ def get_lookup(owner: Owner, name: str) -> PartyLookup | None:
     return PartyLookup.objects.filter(owner=owner, party=name).first()
 
 
-def summarise_outcomes(owner: Owner) -> list[Outcome]:
+def summarise_outcomes(owner: Owner) -> list[NoticeOutcome]:
     """Summarise the outcomes of sent notices by kind."""
     event_day = Coalesce("day", TruncDate("at"))
 
@@ -202,8 +203,8 @@ def summarise_outcomes(owner: Owner) -> list[Outcome]:
     return [_summarise_kind(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
 
 
-def _summarise_kind(kind: str, rows: list[tuple[date, date | None, date | None]]) -> Outcome:
+def _summarise_kind(kind: str, rows: list[tuple[date, date | None, date | None]]) -> NoticeOutcome:
     removal_days = [max(0, (day - sent_on).days) for sent_on, day, _ in rows if day is not None]
     reply_days = [max(0, (day - sent_on).days) for sent_on, _, day in rows if day is not None]
     medians = [median_low(days) if days else None for days in (removal_days, reply_days)]
-    return Outcome(kind, len(rows), len(removal_days), len(reply_days), *medians)
+    return NoticeOutcome(kind, len(rows), len(removal_days), len(reply_days), *medians)

@@ -8,7 +8,7 @@ from datetime import date
 
 from django.db.models import Sum
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.parties.models import DemandEntry, Invoice
@@ -42,12 +42,12 @@ def parse_period(text: str) -> Period:
     """Parse the name of a period, such as ``2026-Q3``.
 
     Raises:
-        WrongUseError: The text is not the name of a period.
+        InvalidRequestError: The text is not the name of a period.
     """
     name_match = _PERIOD_NAME.fullmatch(text)
     if name_match is None:
         message = Sentence("“%(given)s” is not a month, quarter or year.", given=text[:40])
-        raise WrongUseError(message, hint=Sentence("Enter a period such as 2026, 2026-Q3 or 2026-07."))
+        raise InvalidRequestError(message, hint=Sentence("Enter a period such as 2026, 2026-Q3 or 2026-07."))
     year, quarter, month = int(name_match[1]), name_match[2], name_match[3]
     first, last = (int(month), int(month)) if month else (1, 12)
     if quarter:

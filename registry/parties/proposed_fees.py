@@ -142,7 +142,7 @@ def select_fees(owner: Owner, party: str, cases: Sequence[int]) -> list[Proposed
     """Return the known facts and the fitting fees for some of a party's confirmed cases.
 
     Raises:
-        WrongUseError: A case is not a confirmed case of this party.
+        InvalidRequestError: A case is not a confirmed case of this party.
     """
     part_indexes: dict[FeePart, int] = {}
     lines = [

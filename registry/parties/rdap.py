@@ -19,7 +19,7 @@ import requests
 from django.utils.translation import gettext as _
 
 from exhibit.clock import format_rfc3339, now
-from exhibit.errors import ExhibitError, WrongUseError, is_accepted
+from exhibit.errors import ExhibitError, InvalidRequestError, is_accepted
 from exhibit.network.addresses import get_registered_name
 from exhibit.network.http import create_guarded_session, read_limited
 from exhibit.plain import remove_control_chars
@@ -27,7 +27,7 @@ from registry.accounts.models import Owner
 from registry.members import samples
 from registry.parties import parties
 from registry.parties.models import PartyLookup, RdapRecord
-from registry.services.mail import is_address
+from registry.services.mail import is_email_address
 from registry.services.services import Services
 
 MAX_RESPONSE_BYTES = 2 << 20
@@ -43,12 +43,12 @@ def request_lookup(services: Services, owner: Owner, party: str, *, by: str) -> 
     """Queue a registry lookup of a party at a member's request.
 
     Raises:
-        WrongUseError: The owner is a sample, or the operator has not enabled lookups.
+        InvalidRequestError: The owner is a sample, or the operator has not enabled lookups.
         NotFoundError: The owner has no case of this party.
     """
     samples.check_not_sample(owner)
     if not services.config.rdap_url:
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("Registry queries are disabled on this installation."), hint=_("Ask the operator to set rdap_url.")
         )
     row = parties.request_lookup(owner, party, by=by)
@@ -111,7 +111,7 @@ def parse_response(query_type: str, query: str, url: str, response: Mapping[str,
         network=network,
         country=to_text(response.get("country")) or _get_country(registrant),
         since=to_text(next(registration_dates, ""))[:10],
-        abuse=[email for email in dict.fromkeys(emails) if is_address(email)][:5],
+        abuse=[email for email in dict.fromkeys(emails) if is_email_address(email)][:5],
     )
 
 

@@ -19,7 +19,7 @@ def parse_fee_table(name: str, data: bytes, currency: str) -> list[Fee]:
     """Parse the rows of a fee table.
 
     Raises:
-        WrongUseError: A row is invalid. The error names the row and the problem.
+        InvalidRequestError: A row is invalid. The error names the row and the problem.
     """
     code = parse_currency(currency)
 

@@ -40,7 +40,7 @@ from registry.reports.scope import (
     DEFAULT_SCOPE,
     get_period,
     list_cases,
-    list_cases_of_any_decision,
+    list_cases_regardless_of_decision,
     list_crawls,
     list_works,
     parse_request,
@@ -141,7 +141,7 @@ def _finish_report(services: Services, report: Report, files: list[StoredFile]) 
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
         details = {"report": report.number, "title": report.parameters["title"]}
-        events.record(report.owner, EventKind.REPORT_READY, details)
+        events.record_event(report.owner, EventKind.REPORT_READY, details)
         return True
 
 
@@ -150,7 +150,7 @@ def _build_report_facts(services: Services, report: Report, scope: ReportScope, 
     owner, zone = report.owner, services.config.time_zone
     crawls = list(list_crawls(owner, scope, zone))
     current_time = now()
-    cases = list_cases_of_any_decision(owner, scope, zone).order_by()
+    cases = list_cases_regardless_of_decision(owner, scope, zone).order_by()
     decision_counts = dict(cases.values_list("decision").annotate(count=Count("pk")))
     picture_count = (
         Sighting.objects.filter(crawl__in=[crawl.pk for crawl in crawls]).values("picture").distinct().count()

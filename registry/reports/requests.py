@@ -23,7 +23,7 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", request: Rep
     """Request a report for an owner. Without a title, it is named by its number.
 
     Raises:
-        WrongUseError: A report with this scope or format is not possible.
+        InvalidRequestError: A report with this scope or format is not possible.
         NotFoundError: The owner has no such watch.
     """
     samples.check_not_sample(owner)

@@ -13,7 +13,7 @@ from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import FORMATS
 from evidence.facts.case import LANGUAGES
 from evidence.formats.codec import from_plain, to_plain
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import CaseDecision
 from registry.accounts.models import Owner
 from registry.cases.models import Case, CaseSighting
@@ -41,22 +41,22 @@ def check_request(owner: Owner, request: ReportRequest) -> None:
     """Check a report's parameters.
 
     Raises:
-        WrongUseError: A parameter is invalid.
+        InvalidRequestError: A parameter is invalid.
         NotFoundError: A watch or work does not belong to the owner.
     """
     scope = request.scope
     if not scope.decisions or not set(scope.decisions) <= set(CaseDecision):
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("No decision was selected. A report lists the cases with the selected decisions."),
             hint=_("Select at least one option."),
         )
     if not request.formats or not set(request.formats) <= set(FORMATS):
-        raise WrongUseError(_("No format was selected."), hint=_("Select at least one option."))
+        raise InvalidRequestError(_("No format was selected."), hint=_("Select at least one option."))
     if not set(request.languages) <= set(LANGUAGES):
-        raise WrongUseError(_("No PDF is available in this language."), hint=_("Select English or Chinese."))
+        raise InvalidRequestError(_("No PDF is available in this language."), hint=_("Select English or Chinese."))
     days = [_parse_day(day) for day in (scope.first, scope.last) if day]
     if days != sorted(days):
-        raise WrongUseError(_("The last day is before the first day."), hint=_("Swap the two dates."))
+        raise InvalidRequestError(_("The last day is before the first day."), hint=_("Swap the two dates."))
     if len(scope.works) > MAX_WORKS:
         raise _make_too_many_works_error()
     if scope.watch:
@@ -67,7 +67,7 @@ def check_request(owner: Owner, request: ReportRequest) -> None:
             "owner": owner.name,
             "number": missing_numbers[0],
         }
-        raise WrongUseError(sentence, hint=_("The number of a work is shown on its page."))
+        raise InvalidRequestError(sentence, hint=_("The number of a work is shown on its page."))
 
 
 def parse_request(parameters: Mapping[str, Any]) -> ReportRequest:
@@ -81,11 +81,11 @@ def list_cases(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
 
     Days in the scope are in the given time zone (IANA name).
     """
-    rows = list_cases_of_any_decision(owner, scope, zone)
+    rows = list_cases_regardless_of_decision(owner, scope, zone)
     return rows.filter(decision__in=scope.decisions)
 
 
-def list_cases_of_any_decision(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
+def list_cases_regardless_of_decision(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
     """Return the cases in scope regardless of their decision, without related pictures that no member has accepted."""
     rows = list_owner_cases(owner).filter(is_related=False)
     if scope.works:
@@ -138,14 +138,14 @@ def parse_work_numbers(text: str) -> tuple[int, ...]:
     """Parse work numbers such as ``3, 7-9`` into ascending order.
 
     Raises:
-        WrongUseError: The text contains other words, or too many works.
+        InvalidRequestError: The text contains other words, or too many works.
     """
     numbers: set[int] = set()
     for part in filter(None, (word.strip() for word in text.replace("、", ",").replace("，", ",").split(","))):
         first, dash, last = (word.strip() for word in part.replace("–", "-").partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_DIGITS:
             sentence = _("“%(text)s” is not a work number.") % {"text": part[:40]}
-            raise WrongUseError(sentence, hint=_("Enter numbers such as 3, 7-9."))
+            raise InvalidRequestError(sentence, hint=_("Enter numbers such as 3, 7-9."))
         if int(last or first) - int(first) >= MAX_WORKS:
             raise _make_too_many_works_error()
         numbers.update(range(int(first), int(last or first) + 1))
@@ -157,7 +157,7 @@ def _parse_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         sentence = _("“%(text)s” is not a date.") % {"text": text[:40]}
-        raise WrongUseError(sentence, hint=_("Enter a date such as 2026-11-30.")) from None
+        raise InvalidRequestError(sentence, hint=_("Enter a date such as 2026-11-30.")) from None
 
 
 def _get_start_of_day(day: str, zone: str) -> datetime:
@@ -168,6 +168,6 @@ def _get_end_of_day(day: str, zone: str) -> datetime:
     return _get_start_of_day((_parse_day(day) + timedelta(days=1)).isoformat(), zone)
 
 
-def _make_too_many_works_error() -> WrongUseError:
+def _make_too_many_works_error() -> InvalidRequestError:
     sentence = _("A report covers at most %(most)s works.") % {"most": MAX_WORKS}
-    return WrongUseError(sentence, hint=_("Leave the field empty to include all works."))
+    return InvalidRequestError(sentence, hint=_("Leave the field empty to include all works."))

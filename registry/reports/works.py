@@ -23,7 +23,7 @@ from registry.crawls import copy_checks
 from registry.crawls.models import Crawl, CrawlSlice, Refusal, Sighting
 from registry.db.claimable import StepState
 from registry.matches import calibrations
-from registry.reports.scope import build_sighting_filter, list_cases_of_any_decision, list_works
+from registry.reports.scope import build_sighting_filter, list_cases_regardless_of_decision, list_works
 from registry.works.models import WorkPicture
 
 PLACE_COUNT = Count(Func(F("case"), F("sighting__page_key"), F("sighting__image_key"), function="ROW"), distinct=True)
@@ -52,7 +52,7 @@ def build_accounts(
     cases: dict[int, list[int]] = defaultdict(list)
     unlisted_counts = Counter[int]()
     for key, number in (
-        list_cases_of_any_decision(owner, scope, zone).filter(work__in=keys).values_list("work", "number")
+        list_cases_regardless_of_decision(owner, scope, zone).filter(work__in=keys).values_list("work", "number")
     ):
         if number in listed_cases:
             cases[key].append(number)
@@ -150,12 +150,14 @@ def build_coverage(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             bytes_received=received_bytes[crawl.pk],
             refused=tuple(refusals[crawl.pk]),
             known_copies=sum(
-                known_copy.outcome is not copy_checks.Outcome.PENDING for known_copy in known_copies.get(crawl.pk, ())
+                known_copy.outcome is not copy_checks.KnownCopyOutcome.PENDING
+                for known_copy in known_copies.get(crawl.pk, ())
             ),
             ended=crawl.reason,
             further=tuple(source["url"] for source in crawl.sources[1:]),
             known_copies_found=sum(
-                known_copy.outcome is copy_checks.Outcome.DETECTED for known_copy in known_copies.get(crawl.pk, ())
+                known_copy.outcome is copy_checks.KnownCopyOutcome.DETECTED
+                for known_copy in known_copies.get(crawl.pk, ())
             ),
         )
         for crawl in crawls

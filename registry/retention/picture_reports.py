@@ -6,7 +6,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.bundles.file_removal import remove_unused_files
@@ -46,14 +46,14 @@ def report_picture(
         passkey: Passkey assertion, if the owner requires passkeys for purges.
 
     Raises:
-        WrongUseError: There is no reason or no image, or a required passkey assertion is missing or invalid.
+        InvalidRequestError: There is no reason or no image, or a required passkey assertion is missing or invalid.
     """
     samples.check_not_sample(case.owner)
     if not reason:
         hint = Sentence("Describe what the picture shows, without details.")
-        raise WrongUseError(Sentence("The text is empty."), hint=hint)
+        raise InvalidRequestError(Sentence("The text is empty."), hint=hint)
     if case.shown is None:
-        raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
+        raise InvalidRequestError(Sentence("Case %(number)s shows no picture.", number=case.number))
     picture = case.shown.match.found
     assert picture.digest is not None
     passkeys.requires_passkey(case.owner, PasskeyAction.PURGE, passkeys.build_picture_subject(picture.digest), passkey)

@@ -18,7 +18,7 @@ from registry.bundles.bundles import load_sealed_case, load_sealed_facts
 from registry.bundles.deposits import RECORD_ROLE, load_sealed_deposit
 from registry.bundles.models import Bundle, Deposit, Package, Report
 from registry.bundles.packages import is_printable_copy
-from registry.bundles.picture_usage import find_bundles_with_picture, list_showing_files
+from registry.bundles.picture_usage import find_bundles_with_picture, list_files_showing_picture
 from registry.cases.picture_usage import (
     CARRYING_ROLES,
     find_cases_about_picture,
@@ -32,7 +32,7 @@ from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.ports import get_features
 from registry.keys import passkeys
 from registry.keys.passkeys import PasskeyAction, PasskeyResponse
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.notices.models import Notice
 from registry.pictures.file_removal import read_unverified, remove_from_all_stores, remove_or_withhold
 from registry.pictures.models import BlockedDigest, BytesState, Picture, WithheldFile
@@ -85,7 +85,8 @@ def purge_picture(
         True if the bytes were stored here.
 
     Raises:
-        WrongUseError: An affected owner requires passkeys for purges, and the passkey assertion is missing or invalid.
+        InvalidRequestError: An affected owner requires passkeys for purges, and the passkey assertion is missing or
+        invalid.
     """
     with transaction.atomic():
         concerns_owner = Q(cases__in=find_cases_with_picture(digest)) | Q(works__work_pictures__picture__digest=digest)
@@ -103,8 +104,8 @@ def purge_picture(
                 affected_files.append(AffectedFile(picture.thumbnail, "", "small picture", kept=False))
             Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
             SignedCopy.objects.filter(work_picture__picture=picture).delete()  # The file's data may show the image.
-            vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
-            vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
+            vectors.remove_from_collection(vectors.Collection.WORKS, [picture.pk])
+            vectors.remove_from_collection(vectors.Collection.PICTURES, [picture.pk])
         get_features(services).remove(digest)
         uploads.delete_bytes(services, digest)
         FiledPairs(services.config.data_dir).remove_picture(digest)
@@ -116,7 +117,7 @@ def purge_picture(
         }
         details = {"by": by, "reason": reason, "removed": digests[False], "withheld": digests[True]}
         details |= passkeys.build_log_details(next(iter(signatures), None))
-        submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=details)
+        submit_entry(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=details)
     was_stored = remove_from_all_stores(services, digest)
     delete_cached_files(services, {digest})
     for report in restarted_reports:
@@ -188,7 +189,7 @@ def _iterate_affected_files(services: Services, digest: Digest) -> Iterator[Affe
         object_name = f"case {bundle.case.number}"
         with _skip_unreadable(bundle.case.owner.slug, object_name):
             sealed_content = load_sealed_case(services, bundle)
-            for file in list_showing_files(
+            for file in list_files_showing_picture(
                 sealed_content, load_sealed_facts(services, sealed_content), digest, captured_digests
             ):
                 yield AffectedFile(file, bundle.case.owner.slug, object_name, kept=True)

@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.db.models import Q
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.accounts.models import Owner
 from registry.cases.models import Case
 from registry.fingerprints import fingerprints as vectors
@@ -18,10 +18,10 @@ def delete_owner(owner: Owner) -> None:
     """Delete a sample owner. Image rows are retained, since they contain no personal data.
 
     Raises:
-        WrongUseError: The owner is not a sample.
+        InvalidRequestError: The owner is not a sample.
     """
     if not owner.sample:
-        raise WrongUseError(f"{owner.name} is not a sample owner.")
+        raise InvalidRequestError(f"{owner.name} is not a sample owner.")
     with transaction.atomic():
         Owner.objects.select_for_update().get(pk=owner.pk)
         entries = DemandEntry.objects.filter(demand__owner=owner)
@@ -43,7 +43,7 @@ def remove_sample(owner: Owner, *, by: str) -> None:
     """Remove a sample owner with all its data. The bytes of its images expire like those of any unmatched image.
 
     Raises:
-        WrongUseError: The owner is not a sample.
+        InvalidRequestError: The owner is not a sample.
     """
     with transaction.atomic():
         picture_ids = set(Picture.objects.filter(sightings__private_to=owner).values_list("pk", flat=True))
@@ -54,6 +54,6 @@ def remove_sample(owner: Owner, *, by: str) -> None:
             Q(sightings__isnull=False) | Q(work_pictures__isnull=False), pk__in=picture_ids
         )
         unused_ids = sorted(picture_ids - set(used_pictures.values_list("pk", flat=True)))
-        vectors.remove_from(vectors.Collection.PICTURES, unused_ids)
+        vectors.remove_from_collection(vectors.Collection.PICTURES, unused_ids)
         Match.objects.filter(found__in=unused_ids).delete()  # Their bytes may expire from now on.
         Picture.objects.filter(pk__in=unused_ids).update(searched="")

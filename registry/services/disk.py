@@ -34,7 +34,7 @@ class FreeSpace:
         return self.floor * fraction - self.free, files
 
 
-def disk_is_full(services: Services, *, fraction: float = 1.0) -> bool:
+def is_disk_full(services: Services, *, fraction: float = 1.0) -> bool:
     """Return True if less space is left than ``fraction`` times the floor, in bytes or in files.
 
     At the floor, crawls stop, and works and packages are postponed. At half of it, captures are postponed too.

@@ -75,7 +75,7 @@ def describe_error(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def is_final(error: Exception) -> bool:
+def is_permanent_error(error: Exception) -> bool:
     """Return True if a server's refusal is permanent rather than temporary (RFC 5321, 4.2.1: 4yz)."""
     return not describe_error(error).startswith("4")
 
@@ -112,6 +112,6 @@ def _has_attachment(part: Message, digests: Collection[str]) -> bool:
     return original in digests or (isinstance(data, bytes) and Digest.from_bytes(data).hex in digests)
 
 
-def is_address(text: str) -> bool:
+def is_email_address(text: str) -> bool:
     """Return True if the text is a valid e-mail address."""
     return is_accepted(validate_email, text, ValidationError)

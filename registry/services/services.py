@@ -15,7 +15,7 @@ from registry.services.stores import WITHHELD, NumberedStores, get_named_objects
 if TYPE_CHECKING:
     from django.db.models import Model
 
-    from exhibit.files.bucket import NamedObjects
+    from exhibit.files.bucket import BucketFolder
     from exhibit.pictures.decode import Limits
 
 Instance = TypeVar("Instance")
@@ -104,7 +104,7 @@ class Services:
         return WEIGHTS_FOLDER
 
     @cached_property
-    def objects(self) -> "NamedObjects | None":
+    def objects(self) -> "BucketFolder | None":
         """The configured bucket, if there is one."""
         return get_named_objects(self.config)
 

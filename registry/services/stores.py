@@ -16,13 +16,13 @@ from exhibit.config.config import Config
 from exhibit.config.secrets import BUCKET, INSTALLATION, get_secret_path, load_installation_id
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
-from exhibit.files.blobs import BlobStore, FolderBlobStore, FolderMedium, StorageMedium, blob_store, is_missing
+from exhibit.files.blobs import BlobStore, FolderBlobStore, FolderMedium, StorageMedium, get_blob_store, is_missing
 from exhibit.files.durable import write_once
 from exhibit.ports import CheckpointStore
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
-    from exhibit.files.bucket import Bucket, NamedObjects
+    from exhibit.files.bucket import Bucket, BucketFolder
 
 BLOBS, WITHHELD = "blobs", "withheld"
 """Names of the stores of available bytes, and of bytes that a purge has withheld: retained, but not available."""
@@ -36,7 +36,7 @@ class NumberedStores:
 
     def get_store(self, number: int) -> BlobStore:
         """Return the store with a number. Its folder exists only while it is not empty."""
-        return BlobStore(self._location, self._store_path(number))
+        return BlobStore(self._location, self._get_store_path(number))
 
     def iterate_idle(self, seconds: float) -> Iterator[int]:
         """Yield the numbers of stores that have not changed for this number of seconds."""
@@ -47,9 +47,9 @@ class NumberedStores:
 
     def clear(self, number: int) -> None:
         """Delete a store with all its contents, as far as possible."""
-        self._location.clear(self._store_path(number))
+        self._location.clear(self._get_store_path(number))
 
-    def _store_path(self, number: int) -> str:
+    def _get_store_path(self, number: int) -> str:
         return f"{self._folder}/{number}".strip("/")
 
 
@@ -60,7 +60,7 @@ def open_blob_store(config: Config, url: str, name: str = BLOBS) -> BlobStore:
         StorageError: The bucket's optional component is not installed, or the URL belongs to another installation.
     """
     if not url:
-        return blob_store(config.data_dir) if name == BLOBS else FolderBlobStore(config.data_dir / name)
+        return get_blob_store(config.data_dir) if name == BLOBS else FolderBlobStore(config.data_dir / name)
     if (location := parse_folder_url(url)) is not None:
         _check_folder(config, url, location)
         return FolderBlobStore(location / name, config.data_dir / f"{name}-{_compute_url_key(url)}.made")
@@ -84,19 +84,19 @@ def get_numbered_stores(config: Config, name: str) -> NumberedStores:
     return NumberedStores(FolderMedium(config.data_dir / name))
 
 
-def get_named_objects(config: Config, folder: str = "") -> "NamedObjects | None":
+def get_named_objects(config: Config, folder: str = "") -> "BucketFolder | None":
     """Return access to named objects of the bucket, below a folder; ``None`` without a bucket."""
     if (bucket := get_bucket(config)) is None:
         return None
-    from exhibit.files.bucket import NamedObjects
+    from exhibit.files.bucket import BucketFolder
 
-    return NamedObjects(bucket, folder)
+    return BucketFolder(bucket, folder)
 
 
 class SharedObjects:
     """Data that machines share in the bucket and can generate again (port ``Shared`` of the feature cache)."""
 
-    def __init__(self, objects: "NamedObjects") -> None:
+    def __init__(self, objects: "BucketFolder") -> None:
         self._objects = objects
 
     def get(self, name: str) -> bytes | None:
@@ -122,7 +122,7 @@ class SharedObjects:
                 self._objects.remove(name)
 
 
-def get_checkpoint_store(config: Config, objects: "NamedObjects | None") -> CheckpointStore:
+def get_checkpoint_store(config: Config, objects: "BucketFolder | None") -> CheckpointStore:
     """Return the store of the log's last signed checkpoint: in the bucket, or in the data folder."""
     path = config.data_dir / OBJECT_NAME
     return FileCheckpointStore(path) if objects is None else BucketCheckpointStore(objects, path)
@@ -135,7 +135,7 @@ def check_store(config: Config) -> None:
     if url and location is None:
         _open_bucket(config, url, load_installation_id(config) if has_identity else "").is_claimed()
         return
-    marker = _marker_path(config, url)
+    marker = _get_marker_path(config, url)
     if location is not None and marker.exists() and has_identity:
         _check_folder(config, url, location)
     folder = config.data_dir / BLOBS if location is None else location / BLOBS
@@ -151,7 +151,7 @@ def parse_folder_url(url: str) -> Path | None:
 
 def _check_folder(config: Config, url: str, location: Path) -> None:
     """Raise ``StorageError`` if a separate folder is missing, or belongs to another installation."""
-    marker, claim_marker = location / "installation", _marker_path(config, url)
+    marker, claim_marker = location / "installation", _get_marker_path(config, url)
     if not claim_marker.exists():
         location.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_once(marker, load_installation_id(config).encode())
@@ -164,7 +164,7 @@ def _check_folder(config: Config, url: str, location: Path) -> None:
         raise StorageError(Sentence("%(place)s belongs to another Exhibit installation.", place=location), hint=hint)
 
 
-def _marker_path(config: Config, url: str) -> Path:
+def _get_marker_path(config: Config, url: str) -> Path:
     """Return the file in the data folder that records that the folder of the exact bytes was created."""
     return config.data_dir / (f"{BLOBS}-{_compute_url_key(url)}.made" if url else f"{BLOBS}.made")
 

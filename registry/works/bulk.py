@@ -13,13 +13,13 @@ from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
 from exhibit.types import DeclaredWork, Json
 from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.rows import get_next_number, lock_row
-from registry.log.log import submit_all
+from registry.log.log import submit_entries
 from registry.services.services import Services
 from registry.works import scoped
 from registry.works.collections import ADD, REMOVE, find_collection, get_or_create_collection
@@ -61,21 +61,21 @@ def start_bulk_edit(
         reason: Reason recorded in the history.
 
     Raises:
-        WrongUseError: The value is invalid, the collection does not exist, or no work is chosen.
+        InvalidRequestError: The value is invalid, the collection does not exist, or no work is chosen.
     """
     if operation == ADD:
         value = get_or_create_collection(owner, value, by=by).name
     elif operation == REMOVE:
         if (row := find_collection(owner, value)) is None:
-            raise WrongUseError(_("There is no collection named “%(name)s”.") % {"name": value})
+            raise InvalidRequestError(_("There is no collection named “%(name)s”.") % {"name": value})
         value = row.name
     elif operation in FIELDS:
         fields: dict[str, Any] = {"title": "–", operation: value}
         value = getattr(normalise_declaration(DeclaredWork(**fields)), operation)
         if len(value) > MAX_LENGTHS.get(operation, 1_000):
-            raise WrongUseError(_("The text is too long."))
+            raise InvalidRequestError(_("The text is too long."))
     else:
-        raise WrongUseError(_("This option is not available."))
+        raise InvalidRequestError(_("This option is not available."))
     return _create_bulk_edit(services, owner, works, by=by, reason=reason, what=operation, value=value)
 
 
@@ -119,7 +119,7 @@ def _create_bulk_edit(services: Services, owner: Owner, works: QuerySet[Work], *
         BulkEdit.objects.filter(pk=edit.pk).update(works=ArraySubquery(keys))
         edit.refresh_from_db()
         if not edit.works:
-            raise WrongUseError(_("No works are selected."))
+            raise InvalidRequestError(_("No works are selected."))
         if len(edit.works) <= PORTION_SIZE:
             change_portion(edit.pk)
         else:
@@ -142,7 +142,7 @@ def _apply_field(bulk: BulkEdit, rows: list[Work]) -> int:
         setattr(row, name, new_values[row.pk])
         changes.append(_make_change(bulk, row, "edited", difference, change_numbers[row.pk]))
         log_entries.append(make_declaration_entry(row, change_numbers[row.pk], by=bulk.by, reason=bulk.reason))
-    for row, submission in zip(rows, submit_all(log_entries), strict=True):
+    for row, submission in zip(rows, submit_entries(log_entries), strict=True):
         row.declaration = submission
     Work.objects.bulk_update(rows, [name, "declaration"])
     WorkChange.objects.bulk_create(changes)

@@ -5,7 +5,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError
 from exhibit.plain import to_one_line
 from registry.accounts.models import Owner
 from registry.accounts.scoped import make_number_lookup
@@ -44,7 +44,7 @@ def get_or_create_collection(owner: Owner, name: str, *, by: str) -> Collection:
         if (existing_collection := find_collection(owner, name)) is not None:
             return existing_collection
         if owner.collections.count() >= MAX_COLLECTIONS:
-            raise WrongUseError(_("There can be at most %(most)d collections.") % {"most": MAX_COLLECTIONS})
+            raise InvalidRequestError(_("There can be at most %(most)d collections.") % {"most": MAX_COLLECTIONS})
         number = get_next_number(owner.collections)
         collection = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
         log_change("collection made", by=by, owner=owner, details={"collection": number, "name": name})
@@ -76,5 +76,7 @@ def remove_collection(row: Collection, *, by: str) -> None:
 def _check_name(name: str) -> str:
     name = to_one_line(name).strip()
     if not name or len(name) > MAX_NAME:
-        raise WrongUseError(_("Enter a name of at most %(most)d characters for the collection.") % {"most": MAX_NAME})
+        raise InvalidRequestError(
+            _("Enter a name of at most %(most)d characters for the collection.") % {"most": MAX_NAME}
+        )
     return name

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import encode_canonical
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from exhibit.plain import remove_control_chars
 from registry.accounts.models import Owner
 from registry.db.rows import require
@@ -73,13 +73,15 @@ class Columns:
         """Choose columns by the text of their headings, in any order. Other headings are interpreted automatically.
 
         Raises:
-            WrongUseError: A column is unknown.
+            InvalidRequestError: A column is unknown.
         """
         columns = _COLUMNS[self._kind]
         for column in columns_by_heading.values():
             if column not in columns:
                 hint = _("The first row can contain these column names: %(columns)s") % {"columns": ", ".join(columns)}
-                raise WrongUseError(_("There is no column named “%(column)s”.") % {"column": column[:100]}, hint=hint)
+                raise InvalidRequestError(
+                    _("There is no column named “%(column)s”.") % {"column": column[:100]}, hint=hint
+                )
         self._columns_by_heading = {heading.strip(): column for heading, column in columns_by_heading.items()}
 
     @contextmanager
@@ -123,7 +125,7 @@ def remember_choice(
     Headings are limited as in :func:`can_be_assigned`.
 
     Raises:
-        WrongUseError: A table with these columns could not be read.
+        InvalidRequestError: A table with these columns could not be read.
     """
     headings, columns = [heading.strip() for heading, _column in pairs], [column for _heading, column in pairs]
     chosen_columns, available_columns, required_column = list(filter(None, columns)), _COLUMNS[kind], _REQUIRED[kind]
@@ -137,7 +139,7 @@ def remember_choice(
             "needed": required_column,
             "columns": ", ".join(name for name in available_columns if name != required_column),
         }
-        raise WrongUseError(_("A table with these columns cannot be read."), hint=hint % values)
+        raise InvalidRequestError(_("A table with these columns cannot be read."), hint=hint % values)
     mapping = Columns(owner, kind, columns, compute_headings_digest(headings))
     mapping(headings)
     mapping.remember(by=by)

@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, RefusedError
 from exhibit.plain import remove_control_chars, to_one_line
 from exhibit.types import DeclaredWork
 from registry.db.locks import Lock, hold
 from registry.db.rows import get_next_number, lock_row
 from registry.log.audit_log import log_change
-from registry.log.log import NewEntry, submit_all
+from registry.log.log import NewEntry, submit_entries
 from registry.pictures.blocklist import find_blocked_digests
 from registry.services.services import Services
 from registry.works.models import Work, WorkAttachment
@@ -37,7 +37,7 @@ def edit_work(work: Work, declaration: DeclaredWork, *, by: str, reason: str = "
         version: Number of changes when the member opened the form; not checked if ``None``.
 
     Raises:
-        WrongUseError: A value such as a date is invalid.
+        InvalidRequestError: A value such as a date is invalid.
         ConflictError: The work has been changed since ``version``.
     """
     declaration = normalise_declaration(declaration)
@@ -54,7 +54,7 @@ def edit_work(work: Work, declaration: DeclaredWork, *, by: str, reason: str = "
         for name, value in after.items():
             setattr(row, name, value)
         change = add_change(row, "edited", differences, by=by, reason=reason)
-        row.declaration = submit_all([make_declaration_entry(row, change.number, by=by, reason=reason)])[0]
+        row.declaration = submit_entries([make_declaration_entry(row, change.number, by=by, reason=reason)])[0]
         row.save(update_fields=[*after, "declaration"])
         record_remarks(row, by=by)
     work.refresh_from_db()
@@ -120,16 +120,16 @@ def detach_document(attachment: WorkAttachment, *, by: str) -> None:
 
 
 def normalise_declaration(declaration: DeclaredWork) -> DeclaredWork:
-    """Normalize a declaration: ISO 8601 dates, single-line texts. Raise ``WrongUseError`` for invalid values."""
+    """Normalize a declaration: ISO 8601 dates, single-line texts. Raise ``InvalidRequestError`` for invalid values."""
     lines: dict[str, Any] = {
         name: to_one_line(getattr(declaration, name)) for name in ("title", "author", "holder", "credit")
     }
     declaration = replace(declaration, **lines, rights_statement=remove_control_chars(declaration.rights_statement))
     if not declaration.title:
-        raise WrongUseError(_("Enter a title for the work."))
+        raise InvalidRequestError(_("Enter a title for the work."))
     created, published = parse_date(declaration.created), parse_date(declaration.first_publication)
     if declaration.author_died is not None and not 1 <= declaration.author_died <= now().year:
-        raise WrongUseError(_("“%(given)s” is not a year in the past.") % {"given": declaration.author_died})
+        raise InvalidRequestError(_("“%(given)s” is not a year in the past.") % {"given": declaration.author_died})
     if declaration.author_kind not in Work.AuthorKind.values or declaration.medium not in Work.Medium.values:
-        raise WrongUseError(_("This option is not available."))
+        raise InvalidRequestError(_("This option is not available."))
     return replace(declaration, created=created, first_publication=published)

@@ -17,7 +17,7 @@ from evidence.keys.credentials import add_credentials
 from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from exhibit.pictures.decode import decode, query_helper
 from exhibit.pictures.embedding import RightsStatement, embed_rights
 from exhibit.pictures.iscc import compute_iscc
@@ -53,7 +53,7 @@ def export_pictures(services: Services, work: Work, options: ExportOptions, *, b
     without them can be identified.
 
     Raises:
-        WrongUseError: The licensor's address is not a web URL, or the owner is a sample.
+        InvalidRequestError: The licensor's address is not a web URL, or the owner is a sample.
         NotFoundError: A picture's bytes are no longer stored.
         RefusedError: A picture has another format.
         ServiceMissingError: The optional component ``c2pa`` is missing.
@@ -61,7 +61,7 @@ def export_pictures(services: Services, work: Work, options: ExportOptions, *, b
     samples.check_not_sample(work.owner)
     licensor = options.licensor
     if licensor and (not licensor.startswith(("https://", "http://")) or len(licensor) > MAX_URL_LENGTH):
-        raise WrongUseError(Sentence("The licensing URL does not start with https:// or http://."))
+        raise InvalidRequestError(Sentence("The licensing URL does not start with https:// or http://."))
     statement = RightsStatement(
         title=work.title,
         creator=work.author,

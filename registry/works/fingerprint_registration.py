@@ -71,7 +71,7 @@ def register_stated_picture(
         hold(Lock.INDEX)
         hashes = [vector.vector for vector in stored_vectors if (vector.space, vector.part) == (PHASH.id, WHOLE)]
         near_pictures = find_similar_pictures(services, estimate_all_orientations(hashes))
-        vectors.add_to(vectors.Collection.PRINTS, [placeholder.pk], WORK_PARTS)
+        vectors.add_to_collection(vectors.Collection.PRINTS, [placeholder.pk], WORK_PARTS)
         existing_picture = Picture.objects.filter(digest=digest).values_list("pk", flat=True).first()
         earlier_registered_at = record_conflicts(work, existing_picture or placeholder.pk, near_pictures)
         record_remarks(work, is_new=True)

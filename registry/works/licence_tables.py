@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.accounts.models import Owner
 from registry.works import scoped
 from registry.works.headings import list_aliases
@@ -66,7 +66,7 @@ def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five 
         skips_invalid: Skip invalid rows and list them in ``interpretation`` instead of raising an error.
 
     Raises:
-        WrongUseError: The table is invalid. The message contains the row and the problem.
+        InvalidRequestError: The table is invalid. The message contains the row and the problem.
         HeadingsError: Columns are unknown and the user has not chosen their meaning.
         WrongRowsError: Rows are invalid and ``skips_invalid`` is not set.
     """
@@ -84,14 +84,17 @@ def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five 
     for line, (works, licence) in table.rows:
         try:
             licences.append((line, normalise_licence(replace(licence, works=_resolve_names(owner, works, by_name)))))
-        except WrongUseError as error:
+        except InvalidRequestError as error:
             errors.append((line, error))
     interpretation = ParsedTable(name, licences, table.interpretation, errors).check_rows(skips_invalid=skips_invalid)
     return LicenceTable(tuple(licence for _line, licence in licences), interpretation)
 
 
 def parse_works(owner: Owner, text: str) -> tuple[Work, ...]:
-    """Parse numbers or file names of works, separated by ``;``, commas or line breaks. Raises ``WrongUseError``."""
+    """Parse numbers or file names of works, separated by ``;``, commas or line breaks.
+
+    Raises ``InvalidRequestError``.
+    """
     for separator in ",;；，\n":
         text = text.replace(separator, ";")
     names = split_parts(text)
@@ -141,7 +144,7 @@ def _resolve_names(owner: Owner, names: Sequence[str], by_name: Mapping[str, Seq
             if by_name[name]:
                 sentence = f"{sentence} {_describe_candidates(by_name[name])}"
                 hint = _("Enter the number of the work, or its file name including the folder.")
-            raise WrongUseError(sentence, hint=hint)
+            raise InvalidRequestError(sentence, hint=hint)
     return tuple(by_name[name][0] for name in names)
 
 
@@ -158,10 +161,10 @@ def _to_licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], Ne
     """Return the numbers or file names of a row's works (empty for all works), and the licence without them."""
     if not (row["domain"] or row["url_pattern"]):
         text = _("Neither domain nor url_pattern is filled in.")
-        raise WrongUseError(text, hint=_("A licence must specify where the use is permitted."))
+        raise InvalidRequestError(text, hint=_("A licence must specify where the use is permitted."))
     first_day, last_day = (parse_day(row[column], order) for column in ("valid_from", "valid_until"))
     if first_day and last_day and last_day < first_day:
-        raise WrongUseError(_("valid_until is before valid_from."))
+        raise InvalidRequestError(_("valid_until is before valid_from."))
     domain, address = row["domain"], row["url_pattern"]
     if not domain and not any(char in address for char in "/*"):  # a host name without a path
         domain, address = address, ""

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError, is_accepted
+from exhibit.errors import InvalidRequestError, is_accepted
 from exhibit.network.addresses import parse_url
 from registry.accounts.models import Owner
 from registry.db.claimable import StepState
@@ -51,18 +51,20 @@ def normalise_licence(licence: NewLicence) -> NewLicence:
     """Normalize and validate a licence.
 
     Raises:
-        WrongUseError: A value is invalid, or the licensee or the site is missing. The message names the value.
+        InvalidRequestError: A value is invalid, or the licensee or the site is missing. The message names the value.
     """
     domain = _normalise_domain(licence.domain)
     if not licence.licensee.strip():
-        raise WrongUseError(_("The licence does not specify a licensee."), hint=_("Enter who may use the works."))
+        raise InvalidRequestError(_("The licence does not specify a licensee."), hint=_("Enter who may use the works."))
     if licence.account and not domain:
-        raise WrongUseError(_("The platform of the account is missing."), hint=_("Enter the domain of the platform."))
+        raise InvalidRequestError(
+            _("The platform of the account is missing."), hint=_("Enter the domain of the platform.")
+        )
     if not domain and not _SCHEME.sub("", licence.url_pattern.strip()).strip("*:/. "):
         hint = _("A permission for everyone is not a licence. Enter a domain or a URL pattern.")
-        raise WrongUseError(_("The licence does not specify where the use is permitted."), hint=hint)
+        raise InvalidRequestError(_("The licence does not specify where the use is permitted."), hint=hint)
     if licence.valid_from and licence.valid_until and licence.valid_until < licence.valid_from:
-        raise WrongUseError(_("The licence ends before it starts."))
+        raise InvalidRequestError(_("The licence ends before it starts."))
     sale_limits = (licence.reseller, 200), (licence.invoice, 100)
     for text, max_length in (
         (licence.licensee, 300),
@@ -72,7 +74,7 @@ def normalise_licence(licence: NewLicence) -> NewLicence:
     ):
         if len(text.strip()) > max_length:
             message = _("“%(given)s…” has more than %(most)d characters.")
-            raise WrongUseError(message % {"given": text.strip()[:40], "most": max_length})
+            raise InvalidRequestError(message % {"given": text.strip()[:40], "most": max_length})
     texts = {name: getattr(licence, name).strip() for name in _TEXT_FIELDS}
     return replace(licence, **texts, domain=domain, territories=_normalise_territories(licence.territories))
 
@@ -155,17 +157,17 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
     """Set the last day of a licence. Uses until then are still covered; later sightings are not.
 
     Raises:
-        WrongUseError: The licence already ends by that day, or the reason is missing.
+        InvalidRequestError: The licence already ends by that day, or the reason is missing.
     """
     if not reason.strip():
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("The reason is missing."), hint=_("Enter why the licence ends. The reason is stored with the licence.")
         )
     with lock_row(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         if row.valid_until is not None and row.valid_until <= last_day:
             values = {"number": row.number, "day": row.valid_until.isoformat()}
-            raise WrongUseError(_("Licence %(number)d already ends on %(day)s.") % values)
+            raise InvalidRequestError(_("Licence %(number)d already ends on %(day)s.") % values)
         previous_terms = to_terms(row)
         first_day = row.valid_from
         if first_day is not None and last_day < first_day:
@@ -234,7 +236,7 @@ def _normalise_domain(value: str) -> str:
     is_number = is_accepted(IPv4Address, name) and name not in text  # browsers accept 3 and 12.5 as addresses, too
     if url is None or is_number or not (_DOMAIN.fullmatch(name) or is_accepted(ip_address, name)):
         message = _("“%(given)s” is not a domain.") % {"given": text[:100]}
-        raise WrongUseError(message, hint=_("Enter a domain without a path, for example shop.example."))
+        raise InvalidRequestError(message, hint=_("Enter a domain without a path, for example shop.example."))
     if url.href != f"{url.protocol}//{url.hostname}/" or url.hostname.startswith("*"):
         message = _("“%(given)s” contains more than a domain.") % {"given": text[:100]}
         pattern = f"{url.host.removeprefix('*.')}{url.pathname.rstrip('/*')}/*"
@@ -242,7 +244,7 @@ def _normalise_domain(value: str) -> str:
             "For the whole site and its subdomains, enter %(name)s. For a part of it, leave the domain "
             "empty and enter a url_pattern, such as %(pattern)s."
         )
-        raise WrongUseError(message, hint=hint % {"name": name, "pattern": pattern[:200]})
+        raise InvalidRequestError(message, hint=hint % {"name": name, "pattern": pattern[:200]})
     return name
 
 
@@ -251,5 +253,5 @@ def _normalise_territories(values: Sequence[str]) -> tuple[str, ...]:
     for country in countries:
         if not _COUNTRY.fullmatch(country):
             message = _("“%(given)s” is not a country code.") % {"given": country[:40]}
-            raise WrongUseError(message, hint=_("Enter two letters for each country, for example DE, AT, CN."))
+            raise InvalidRequestError(message, hint=_("Enter two letters for each country, for example DE, AT, CN."))
     return tuple(countries)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from evidence.facts.provenance import extract_authors, read_provenance
 from exhibit.clock import format_rfc3339, now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.metadata import read_metadata
 from registry.db.rows import get_next_number, lock_row
@@ -77,10 +77,10 @@ def record_remarks(work: Work, *, by: str = "", is_new: bool = False) -> list[Ow
 
 
 def record_reply(remark: OwnershipRemark, *, by: str, reason: str) -> None:
-    """Record why a remark does not invalidate the claim; raises ``WrongUseError`` without a reason."""
+    """Record why a remark does not invalidate the claim; raises ``InvalidRequestError`` without a reason."""
     if not reason:
         hint = _("Explain what you know, for example about a contract, a date or a mix-up of names.")
-        raise WrongUseError(_("Enter a reason."), hint=hint)
+        raise InvalidRequestError(_("Enter a reason."), hint=hint)
     with lock_row(remark.work.owner):
         remarks = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)
         remarks.update(reason=reason, answered_by=by, answered_at=now())

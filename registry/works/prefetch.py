@@ -28,7 +28,7 @@ _MAX_SECONDS = 60.0
 
 
 @contextmanager
-def measure_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
+def prefetch_features(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
     """Compute features of files into the feature cache, in order, before the files are registered.
 
     Yields a function to call before each registration: it waits until that file has been measured. Files that cannot be

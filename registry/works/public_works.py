@@ -16,8 +16,8 @@ from exhibit.errors import RefusedError, UnreadablePictureError, is_accepted
 from exhibit.pictures.iscc import compute_iscc
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
-from registry.db.rows import write
-from registry.log.log import submit
+from registry.db.rows import update_row
+from registry.log.log import submit_entry
 from registry.members import samples
 from registry.services.addresses import build_absolute_url
 from registry.services.services import Services
@@ -27,7 +27,7 @@ MAX_CONTACT = 300
 URL_SCHEMES = {"http", "https"}
 
 
-def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
+def publish_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
     """Make a work public, with a contact for licences: a web address, an e-mail address, or none.
 
     A work that is opened again keeps its URL. The ISCC of each registered file is computed if missing; a file that
@@ -35,14 +35,14 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
 
     Raises:
         RefusedError: The contact is invalid, or the work was removed.
-        WrongUseError: The owner is a sample.
+        InvalidRequestError: The owner is a sample.
     """
     samples.check_not_sample(work.owner)
     contact = normalise_contact(contact)
     for work_picture in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
         with suppress(UnreadablePictureError):
             if work_picture.picture.digest in services.blobs:
-                write(
+                update_row(
                     work_picture,
                     iscc=asdict(compute_iscc(services.blobs.get(work_picture.picture.digest), services.limits)),
                 )
@@ -53,24 +53,24 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
         if row.opened_at is not None and row.licence_contact == contact:
             return row
         name = row.public_name or secrets.token_hex(8)
-        write(row, public_name=name, opened_at=now(), licence_contact=contact)
+        update_row(row, public_name=name, opened_at=now(), licence_contact=contact)
         _log_change(row, is_open=True, by=by)
     return row
 
 
-def close_work(work: Work, *, by: str) -> None:
+def unpublish_work(work: Work, *, by: str) -> None:
     """Make a work private. From then on, its URL responds as if the work had never existed."""
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.opened_at is None:
             return
-        write(row, opened_at=None)
+        update_row(row, opened_at=None)
         _log_change(row, is_open=False, by=by)
 
 
-def find_open_work(name: str) -> Work | None:
+def find_public_work(name: str) -> Work | None:
     """Return the open work with this public name; ``None`` if it is closed, removed or unknown."""
-    return list_open_works().select_related("owner", "registration__entry").filter(public_name=name).first()
+    return list_public_works().select_related("owner", "registration__entry").filter(public_name=name).first()
 
 
 def get_public_url(config: Config, work: Work) -> str | None:
@@ -137,7 +137,7 @@ def build_public_facts(config: Config, work: Work) -> dict[str, Untyped]:
 
 def list_other_claims(work: Work) -> QuerySet[Work]:
     """Return other owners' open works with the same or nearly the same picture, earliest registration first."""
-    claims = list_open_works().filter(Q(conflicts__earlier=work) | Q(pk__in=work.conflicts.values("earlier")))
+    claims = list_public_works().filter(Q(conflicts__earlier=work) | Q(pk__in=work.conflicts.values("earlier")))
     return claims.exclude(owner=work.owner_id).select_related("owner").order_by("registered_at", "pk").distinct()
 
 
@@ -160,9 +160,9 @@ def _get_creator_type(work: Work) -> str:
 
 def _log_change(work: Work, *, is_open: bool, by: str) -> None:
     opening = {"owner": work.owner.slug, "work": work.number, "public": is_open}
-    submit(EntryType.REGISTRATION, opening, work.owner, details={"by": by, "contact": work.licence_contact})
+    submit_entry(EntryType.REGISTRATION, opening, work.owner, details={"by": by, "contact": work.licence_contact})
 
 
-def list_open_works() -> QuerySet[Work]:
+def list_public_works() -> QuerySet[Work]:
     """Return the works that are public now. Requests without an account can access only these works."""
     return Work.objects.filter(removed_at=None).exclude(opened_at=None)

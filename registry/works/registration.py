@@ -24,11 +24,11 @@ from registry.accounts.models import Owner
 from registry.db.bulk import copy_into
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
-from registry.db.rows import get_next_number, lock_and_reload, lock_row, write
+from registry.db.rows import get_next_number, lock_and_reload, lock_row, update_row
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.loaded_models import ModelChangedError
 from registry.fingerprints.ports import get_descriptors, get_features, get_indexes
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.pictures.blocklist import find_blocked_digests
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
@@ -78,7 +78,7 @@ def register_work(
     Raises:
         UnreadablePictureError: The picture cannot be decoded.
         RefusedError: The bytes are blocked, or the quota is used up.
-        WrongUseError: A date is invalid.
+        InvalidRequestError: A date is invalid.
     """
     created, first_publication = (
         parse_date(new_work.declaration.created),
@@ -113,10 +113,10 @@ def remove_work(work: Work, *, by: str) -> None:
         other_rows = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
         pictures_in_use = set(other_rows.values_list("picture_id", flat=True))
         unused_pictures = [picture for picture in pictures if picture not in pictures_in_use]
-        vectors.remove_from(vectors.Collection.WORKS, unused_pictures)
-        vectors.remove_from(vectors.Collection.PRINTS, unused_pictures)
+        vectors.remove_from_collection(vectors.Collection.WORKS, unused_pictures)
+        vectors.remove_from_collection(vectors.Collection.PRINTS, unused_pictures)
         opening = {"owner": owner.slug, "removed": True, "work": work.number}
-        submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
+        submit_entry(EntryType.REGISTRATION, opening, owner, details={"by": by})
 
 
 def find_work(owner: Owner, digest: Digest) -> Work | None:
@@ -222,12 +222,12 @@ def use_quota(services: Services, owner: Owner, size: int) -> None:
     """
     if size > (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes:
         raise make_quota_error(services, owner)
-    write(owner, used_bytes=owner.used_bytes + size)
+    update_row(owner, used_bytes=owner.used_bytes + size)
 
 
 def free_quota(owner: Owner, size: int) -> None:
     """Subtract bytes from the used quota of an owner. The row must be current and locked by this transaction."""
-    write(owner, used_bytes=owner.used_bytes - size)
+    update_row(owner, used_bytes=owner.used_bytes - size)
 
 
 def make_quota_error(services: Services, owner: Owner) -> RefusedError:
@@ -301,7 +301,7 @@ def make_work(
 def submit_registration(work: Work, digest: Digest, **further_facts: object) -> None:
     """Save a new work with its log entry, which commits to the declaration and to the digest of its picture."""
     opening = make_registration_opening(work, digest) | further_facts
-    work.registration = work.declaration = submit(EntryType.REGISTRATION, opening, work.owner, work.registered_at)
+    work.registration = work.declaration = submit_entry(EntryType.REGISTRATION, opening, work.owner, work.registered_at)
     work.save()
 
 
@@ -312,7 +312,7 @@ def _replace_stated_picture(row: WorkPicture, features: Features, metadata: Mapp
     fingerprints are retained until the comparison of the pictures replaces them.
     """
     work = row.work
-    vectors.remove_from(vectors.Collection.PRINTS, [row.picture_id])
+    vectors.remove_from_collection(vectors.Collection.PRINTS, [row.picture_id])
     work.conflicts.all().delete()
     work.low_information, work.metadata, work.registered_at = list(features.review_reasons), dict(metadata), now()
     submit_registration(work, features.digest)
@@ -338,7 +338,7 @@ def _store_work_picture(
     )
     hold(Lock.INDEX)  # before the index is refreshed, so that it does not include uncommitted changes
     near_pictures = set() if features.low_information else find_similar_pictures(services, features.hash_variants)
-    vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
+    vectors.add_to_collection(vectors.Collection.WORKS, [picture], WORK_PARTS)
     return near_pictures
 
 

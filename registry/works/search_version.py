@@ -25,7 +25,7 @@ def compute_search_version() -> str:
     the model alone until these are measured), and the number of failed searches among pictures seen earlier, with the
     latest one. A picture that is seen again under another version is searched again.
     """
-    descriptor_choice = descriptors.get_choice()
+    descriptor_choice = descriptors.get_descriptor_choice()
     failed_searches = WorkPicture.objects.filter(state=StepState.FAILED, work__removed_at=None).aggregate(
         Count("pk"), Max("pk")
     )

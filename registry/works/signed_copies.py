@@ -7,7 +7,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from registry.works.models import SignedCopy
-from registry.works.public_works import list_open_works
+from registry.works.public_works import list_public_works
 
 BITS = 256
 MAX_DISTANCE = 25
@@ -53,4 +53,4 @@ def load_manifest_store(manifest: str) -> bytes | None:
 
 
 def _list_open_copies() -> QuerySet[SignedCopy]:
-    return SignedCopy.objects.filter(work_picture__work__in=list_open_works())
+    return SignedCopy.objects.filter(work_picture__work__in=list_public_works())

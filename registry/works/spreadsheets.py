@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from django.utils.translation import gettext as _, ngettext
 
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.files.delimited import DelimitedTable, EncodingCandidate, RowProblem, detect_encoding, find_encodings
 from exhibit.plain import remove_control_chars
 from registry.works import workbooks
@@ -56,7 +56,7 @@ class TableStart:
     rows: tuple[tuple[str, ...], ...]  # the fields of the first rows below
 
 
-class HeadingsError(WrongUseError):
+class HeadingsError(InvalidRequestError):
     """A table's headings cannot be interpreted; the user has to choose columns."""
 
     def __init__(self, message: str, *, hint: str, table_start: TableStart) -> None:
@@ -64,7 +64,7 @@ class HeadingsError(WrongUseError):
         self.table_start = table_start
 
 
-class EncodingError(WrongUseError):
+class EncodingError(InvalidRequestError):
     """The encoding of a table cannot be determined; the user has to choose it."""
 
     def __init__(self, message: str, *, hint: str, candidates: Sequence[EncodingCandidate]) -> None:
@@ -72,10 +72,10 @@ class EncodingError(WrongUseError):
         self.candidates = tuple(candidates)
 
 
-class WrongRowsError(WrongUseError):
+class InvalidRowsError(InvalidRequestError):
     """Some rows of a table are invalid; the others can be used if the user agrees."""
 
-    def __init__(self, name: str, rows: Sequence[tuple[int, WrongUseError]], valid_count: int) -> None:
+    def __init__(self, name: str, rows: Sequence[tuple[int, InvalidRequestError]], valid_count: int) -> None:
         text = _("%(name)s, row %(line)d: %(problem)s")
         lines = [
             text % {"name": name, "line": line, "problem": error.message} for line, error in rows[:MAX_DESCRIBED_ERRORS]
@@ -122,7 +122,7 @@ class ParsedTable(Generic[Row]):
     name: str
     rows: list[tuple[int, Row]]
     interpretation: TableInterpretation
-    errors: list[tuple[int, WrongUseError]]
+    errors: list[tuple[int, InvalidRequestError]]
 
     def check_rows(self, *, skips_invalid: bool) -> TableInterpretation:
         """Return the table's interpretation with the skipped rows, or raise an error for invalid rows.
@@ -132,15 +132,15 @@ class ParsedTable(Generic[Row]):
 
         Raises:
             WrongRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
-            WrongUseError: The table has no rows.
+            InvalidRequestError: The table has no rows.
         """
         errors = sorted(self.errors, key=lambda row: row[0])
         if errors and not (skips_invalid and self.rows):
-            raise WrongRowsError(self.name, errors, len(self.rows))
+            raise InvalidRowsError(self.name, errors, len(self.rows))
         if not self.rows:
             sentence = _("%(name)s has no rows below the headings.") % {"name": self.name}
             hint = _("Check that the table was saved completely and that its rows are in the first sheet.")
-            raise WrongUseError(sentence, hint=hint)
+            raise InvalidRequestError(sentence, hint=hint)
         return replace(self.interpretation, skipped=tuple((line, error.message) for line, error in errors))
 
 
@@ -183,7 +183,7 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
         columns: The maximum number of characters in a field, by column. Columns missing from the table are empty.
         required_column: The column that must exist and be filled.
         aliases: Alternative names of columns, in lower case.
-        convert: Converts a row, given its number in the file; raises ``WrongUseError`` for an invalid one.
+        convert: Converts a row, given its number in the file; raises ``InvalidRequestError`` for an invalid one.
         is_ignored: Returns True for the heading of a column to ignore.
         choose_columns: Returns the columns that the user chose, for headings that are not clear.
         encoding: Python's name of the encoding; detected if empty.
@@ -192,10 +192,10 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     Raises:
         EncodingError: The encoding cannot be determined.
         HeadingsError: The headings cannot be interpreted.
-        WrongUseError: The file is not a table, or exceeds the limits.
+        InvalidRequestError: The file is not a table, or exceeds the limits.
     """
     if len(data) > MAX_BYTES:
-        raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
+        raise InvalidRequestError(_("%(name)s is too large for a table.") % {"name": name})
     sheet = workbooks.open_sheet(name, data) if data.startswith(workbooks.ZIP_SIGNATURE) else None
     csv = _decode_csv(name, data, {*columns, *aliases}, aliases, encoding) if sheet is None else None
     if csv is not None and csv.encoding == LIKELY_ENCODING and not (encoding or accepts_likely):
@@ -203,26 +203,26 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     rows: Iterator[tuple[int, Cells]] = (
         _iterate_csv_rows(csv) if csv is not None else sheet.lines if sheet is not None else iter(())
     )
-    lines = ((line, cells) for line, cells in rows if isinstance(cells, WrongUseError) or any(cells))
+    lines = ((line, cells) for line, cells in rows if isinstance(cells, InvalidRequestError) or any(cells))
     first, headings = next(lines, (0, ()))
-    if isinstance(headings, WrongUseError):
-        raise WrongRowsError(name, [(first, headings)], 0)
+    if isinstance(headings, InvalidRequestError):
+        raise InvalidRowsError(name, [(first, headings)], 0)
     try:
         assigned_columns = _assign_columns(
             name, headings, columns, required_column, aliases, is_ignored, choose_columns
         )
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         raise _add_table_start(error, headings, columns, aliases, lines) from None
     max_lines = MAX_LINES if sheet is None else workbooks.MAX_LINES
     examples: dict[int, str] = {}
     valid_rows: list[tuple[int, Row]] = []
-    errors: list[tuple[int, WrongUseError]] = []
+    errors: list[tuple[int, InvalidRequestError]] = []
     for count, (line, cells) in enumerate(lines):
         if count == max_lines:
             raise _make_too_long_error(name) if sheet is None else workbooks.make_too_long_error(name)
         try:
             valid_rows.append((line, convert(line, _parse_row(cells, assigned_columns, columns, required_column))))
-        except WrongUseError as problem:
+        except InvalidRequestError as problem:
             errors.append((line, problem))
         else:
             _add_examples(examples, cells)
@@ -244,7 +244,7 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
 
 def _add_examples(examples: dict[int, str], cells: Cells) -> None:
     """Add the first non-empty field of each column."""
-    if not isinstance(cells, WrongUseError) and len(examples) < len(cells):
+    if not isinstance(cells, InvalidRequestError) and len(examples) < len(cells):
         for position, cell in enumerate(cells):
             if cell:
                 examples.setdefault(position, remove_control_chars(cell))
@@ -269,32 +269,34 @@ def get_column(cell: str, aliases: Mapping[str, str]) -> str:
 def _parse_row(
     cells: Cells, row_columns: Sequence[str], columns: Mapping[str, int], required: str
 ) -> Mapping[str, str]:
-    """Return the fields of a row by column. Raises ``WrongUseError``."""
-    if isinstance(cells, WrongUseError):
+    """Return the fields of a row by column. Raises ``InvalidRequestError``."""
+    if isinstance(cells, InvalidRequestError):
         raise cells
     if len(cells) != len(row_columns):
-        raise WrongUseError(_("The row does not have %(count)d fields.") % {"count": len(row_columns)})
+        raise InvalidRequestError(_("The row does not have %(count)d fields.") % {"count": len(row_columns)})
     fields = dict.fromkeys(columns, "")
     fields |= {column: cell for column, cell in zip(row_columns, cells, strict=True) if column}
     if not fields[required]:
-        raise WrongUseError(_("%(column)s is empty.") % {"column": required})
+        raise InvalidRequestError(_("%(column)s is empty.") % {"column": required})
     for column, text in fields.items():
         if len(text) > columns[column]:
             values = {"column": column, "most": columns[column]}
-            raise WrongUseError(_("%(column)s has more than %(most)d characters.") % values)
+            raise InvalidRequestError(_("%(column)s has more than %(most)d characters.") % values)
         fields[column] = remove_control_chars(text)
         if _UNREADABLE_CHAR in text:
             sentence = _(
                 "%(column)s contains replacement characters where another program could not read the text: “%(given)s”."
             )
             hint = _("Correct the text in the original program, and save the table again as CSV UTF-8 or XLSX.")
-            raise WrongUseError(sentence % {"column": column, "given": fields[column][:MAX_SAMPLE_LENGTH]}, hint=hint)
+            raise InvalidRequestError(
+                sentence % {"column": column, "given": fields[column][:MAX_SAMPLE_LENGTH]}, hint=hint
+            )
         if _FAILED_FORMULA.fullmatch(text):
             sentence = _("%(column)s contains “%(given)s” because its formula failed.") % {
                 "column": column,
                 "given": text,
             }
-            raise WrongUseError(sentence, hint=_("Correct the formula, or replace it with its result."))
+            raise InvalidRequestError(sentence, hint=_("Correct the formula, or replace it with its result."))
     return fields
 
 
@@ -306,9 +308,9 @@ _PROBLEMS: Mapping[RowProblem, Callable[[], str]] = {
 }
 
 
-def _make_too_long_error(name: str) -> WrongUseError:
+def _make_too_long_error(name: str) -> InvalidRequestError:
     sentence = _("%(name)s has more than %(most)d rows.") % {"name": name, "most": MAX_LINES}
-    return WrongUseError(sentence, hint=_("Split the table."))
+    return InvalidRequestError(sentence, hint=_("Split the table."))
 
 
 def _assign_columns(
@@ -320,7 +322,7 @@ def _assign_columns(
     is_ignored: Callable[[str], bool],
     choose_columns: ColumnChooser,
 ) -> list[str]:
-    """Return the column of each heading, empty for an ignored one. Raises ``WrongUseError``."""
+    """Return the column of each heading, empty for an ignored one. Raises ``InvalidRequestError``."""
     names = [get_column(cell, aliases) for cell in cells]
     is_clear = columns.keys() >= set(names) and required in names and len(set(names)) == len(names)
     chosen_columns = None if is_clear else choose_columns(cells)
@@ -335,24 +337,24 @@ def _assign_columns(
     assigned_columns = [column if column in columns else "" for column in assigned_columns]
     if unknown:
         text = _("%(name)s has an unknown column “%(column)s”.")
-        raise WrongUseError(text % {"name": name, "column": unknown[0][:100]}, hint=hint)
+        raise InvalidRequestError(text % {"name": name, "column": unknown[0][:100]}, hint=hint)
     if required not in assigned_columns:
         text = _("%(name)s has no column “%(column)s”.")
-        raise WrongUseError(text % {"name": name, "column": required}, hint=hint)
+        raise InvalidRequestError(text % {"name": name, "column": required}, hint=hint)
     duplicate = next((column for column in assigned_columns if column and assigned_columns.count(column) > 1), None)
     if duplicate is not None:
         text = _("%(name)s has the column “%(column)s” twice.")
-        raise WrongUseError(text % {"name": name, "column": duplicate}, hint=hint)
+        raise InvalidRequestError(text % {"name": name, "column": duplicate}, hint=hint)
     return assigned_columns
 
 
 def _add_table_start(
-    error: WrongUseError,
+    error: InvalidRequestError,
     headings: Sequence[str],
     columns: Mapping[str, int],
     aliases: Mapping[str, str],
     lines: Iterator[tuple[int, Cells]],
-) -> WrongUseError:
+) -> InvalidRequestError:
     """Return the error with the first rows of the table, if the user can choose its columns."""
     if not can_be_assigned(headings):
         return error
@@ -360,7 +362,7 @@ def _add_table_start(
     guesses = tuple(column if column in columns and names.count(column) == 1 else "" for column in names)
     rows = []
     for _line, cells in islice(lines, MAX_SAMPLE_ROWS):
-        if not isinstance(cells, WrongUseError):
+        if not isinstance(cells, InvalidRequestError):
             rows.append(
                 tuple(remove_control_chars(cell)[:MAX_SAMPLE_LENGTH] for cell in (*cells, *[""] * len(headings)))[
                     : len(headings)
@@ -373,7 +375,7 @@ def _add_table_start(
 def _decode_csv(
     name: str, data: bytes, known_columns: Collection[str], aliases: Mapping[str, str], encoding: str
 ) -> DelimitedTable:
-    """Decode a CSV table. Raises ``WrongUseError``."""
+    """Decode a CSV table. Raises ``InvalidRequestError``."""
     _check_format(name, data)
 
     def starts_with_name(headings: Sequence[str], cells: Sequence[str]) -> bool:
@@ -394,26 +396,26 @@ def _decode_csv(
         if not (encoding or detect_encoding(data)):
             raise make_encoding_error(name, data) from error
         line = data[:10].lower().startswith(b"sep=") + 1
-        raise WrongRowsError(name, [(line, WrongUseError(_PROBLEMS[RowProblem.QUOTES]()))], 0) from error
+        raise InvalidRowsError(name, [(line, InvalidRequestError(_PROBLEMS[RowProblem.QUOTES]()))], 0) from error
     if not table.encoding:
         raise make_encoding_error(name, data)
     return table
 
 
 def _check_format(name: str, data: bytes) -> None:
-    """Raise ``WrongUseError`` for file formats other than CSV."""
+    """Raise ``InvalidRequestError`` for file formats other than CSV."""
     hint = _("Save the table as XLSX or CSV UTF-8.")
     if data.startswith(workbooks.OLE_SIGNATURE):
         text = _("%(name)s is a workbook from an old version of Excel.")
         if "EncryptedPackage".encode("utf-16-le") in data:
             text, hint = _("%(name)s is protected by a password."), _("Save the workbook without a password.")
-        raise WrongUseError(text % {"name": name}, hint=hint)
+        raise InvalidRequestError(text % {"name": name}, hint=hint)
     first_bytes = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if other_format := next(
         (format_name for signature, format_name in _OTHER_FORMATS if first_bytes.startswith(signature)), ""
     ):
         text = _("%(name)s is in the format %(format)s, which is not supported.")
-        raise WrongUseError(text % {"name": name, "format": other_format}, hint=hint)
+        raise InvalidRequestError(text % {"name": name, "format": other_format}, hint=hint)
 
 
 def _iterate_csv_rows(table: DelimitedTable) -> Iterator[tuple[int, Cells]]:
@@ -423,7 +425,7 @@ def _iterate_csv_rows(table: DelimitedTable) -> Iterator[tuple[int, Cells]]:
         if problem is None or problem is RowProblem.FIELDS:
             yield line, [cell.strip() for cell in cells]
         else:
-            yield line, WrongUseError(_PROBLEMS[problem]())
+            yield line, InvalidRequestError(_PROBLEMS[problem]())
 
 
 def make_encoding_error(name: str, data: bytes) -> EncodingError:

@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from registry import jobs
 from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.rows import get_next_number, lock_row
 from registry.pictures.blocklist import find_blocked_digests
-from registry.services.disk import disk_is_full
+from registry.services.disk import is_disk_full
 from registry.services.services import Services
 from registry.works.models import Upload, UploadFile, UploadLine
 from registry.works.ownership import PROBLEMS
@@ -110,7 +110,7 @@ def start_upload(
     table: WorksTable | None,
     announced: int,
 ) -> Upload:
-    """Start an upload, with the declarations of a table if given. Raises ``WrongUseError`` for too many files."""
+    """Start an upload, with the declarations of a table if given. Raises ``InvalidRequestError`` for too many files."""
     if announced > MAX_FILES:
         raise _make_too_many_error()
     with lock_row(owner):
@@ -138,7 +138,7 @@ def receive_files(
     Files that the client omitted are recorded as refused with its reason. If an error is raised, nothing was accepted.
 
     Raises:
-        WrongUseError: There are too many files.
+        InvalidRequestError: There are too many files.
         RefusedError: The disk is full. A later attempt may succeed.
     """
     if upload.files.count() + len(files) + len(omitted_files) > MAX_FILES:
@@ -179,7 +179,7 @@ def receive_files(
 
 def check_disk_space(services: Services) -> None:
     """Raise ``RefusedError`` if the disk is too full for uploads. A later attempt may succeed."""
-    if disk_is_full(services):
+    if is_disk_full(services):
         hint = _("Contact the operator, and upload the remaining files later.")
         raise RefusedError(_("No space is left on the disk."), reason="disk", hint=hint)
 
@@ -312,6 +312,6 @@ def _store_files(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
         return sorted(pending_files.values_list("pk", flat=True))
 
 
-def _make_too_many_error() -> WrongUseError:
+def _make_too_many_error() -> InvalidRequestError:
     text = _("An upload can have at most %(most)d files.") % {"most": MAX_FILES}
-    return WrongUseError(text, hint=_("Start another upload for the remaining files."))
+    return InvalidRequestError(text, hint=_("Start another upload for the remaining files."))

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from exhibit.errors import WrongUseError, is_accepted
+from exhibit.errors import InvalidRequestError, is_accepted
 from exhibit.plain import to_one_line
 from exhibit.types import DeclaredWork
 from registry.works.headings import list_aliases
@@ -42,13 +42,13 @@ _TIME_OF_DAY = re.compile(
 
 
 def read_table_bytes(path: Path) -> bytes:
-    """Read the bytes of a table, up to one more than the maximum. Raises ``WrongUseError``."""
+    """Read the bytes of a table, up to one more than the maximum. Raises ``InvalidRequestError``."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         text = _("%(name)s cannot be read: %(problem)s.")
-        raise WrongUseError(text % {"name": path, "problem": error.strerror}) from error
+        raise InvalidRequestError(text % {"name": path, "problem": error.strerror}) from error
 
 
 class WorksTable(dict[str, DeclaredWork]):
@@ -76,14 +76,14 @@ def parse_works_table(
         EncodingError: The encoding is uncertain, and the user has not chosen one.
         HeadingsError: The headings cannot be interpreted.
         WrongRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
-        WrongUseError: As raised by :func:`registry.works.spreadsheets.read_table`.
+        InvalidRequestError: As raised by :func:`registry.works.spreadsheets.read_table`.
     """
     rows: dict[str, int] = {}
 
     def parse_row(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
         file = normalise_name(row["file"])
         if (earlier_line := rows.setdefault(file, line)) != line:
-            raise WrongUseError(_("%(file)s is already in row %(line)d.") % {"file": file, "line": earlier_line})
+            raise InvalidRequestError(_("%(file)s is already in row %(line)d.") % {"file": file, "line": earlier_line})
         dates = {column: parse_date(row[column]) for column in ("first_publication", "created")}
         return file, parse_declaration({**row, **dates, "registrations": _parse_registrations(row["registrations"])})
 
@@ -185,26 +185,26 @@ def _to_iso_day(year: str, month: int, day: int) -> str:
 
 
 def _check_day_order(text: str) -> None:
-    """Raise ``WrongUseError`` for an ambiguous day; the message contains both readings."""
+    """Raise ``InvalidRequestError`` for an ambiguous day; the message contains both readings."""
     readings = {to_iso_date(text, order) for order in DAY_ORDERS} - {""}
     if len(readings) > 1 and not to_iso_date(text):
         first, second = sorted(readings, reverse=True)
         values = {"given": text, "first": first, "second": second}
         sentence = _("“%(given)s” could be %(first)s or %(second)s.") % values
-        raise WrongUseError(
+        raise InvalidRequestError(
             sentence, hint=_("Write %(first)s, or specify whether the day or the month comes first.") % values
         )
 
 
 def parse_date(text: str) -> str:
-    """Parse a date in the formats of :func:`to_iso_date`. Raise ``WrongUseError`` if it is invalid.
+    """Parse a date in the formats of :func:`to_iso_date`. Raise ``InvalidRequestError`` if it is invalid.
 
     The result is empty for an empty text and for an unknown EXIF date (zeros or blanks between colons).
     """
     iso = to_iso_date(text)
     if text and not iso and not _UNKNOWN_DATE.fullmatch(text):
         _check_day_order(text)
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("“%(given)s” is not a date.") % {"given": text}, hint=_("Use the format 2024-05-31 or 2024.")
         )
     return iso
@@ -220,17 +220,20 @@ def _parse_registrations(text: str) -> Iterator[dict[str, str]]:
         registration = parse_registration(part)
         if registration is None:
             message = _("“%(given)s” is not a valid registration.") % {"given": part[:100]}
-            raise WrongUseError(message, hint=_("Use the format office|number|date."))
+            raise InvalidRequestError(message, hint=_("Use the format office|number|date."))
         yield registration
 
 
 def parse_day(text: str, order: str = "") -> date | None:
-    """Parse a day in the formats of :func:`to_iso_date`; ``None`` if empty. Raises ``WrongUseError`` if invalid."""
+    """Parse a day in the formats of :func:`to_iso_date`; ``None`` if empty.
+
+    Raises ``InvalidRequestError`` if invalid.
+    """
     iso = to_iso_date(text, order)
     if text and len(iso) != len("2024-05-31"):
         if not order:
             _check_day_order(text)
-        raise WrongUseError(
+        raise InvalidRequestError(
             _("“%(given)s” is not a date.") % {"given": text[:40]}, hint=_("Use the format 2024-05-31.")
         )
     return date.fromisoformat(iso) if iso else None

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.utils.translation import gettext as _
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 MAX_LINES = 20_000
 """Maximum number of rows, without headings and empty rows. Lower than for CSV, as workbooks are slower to read."""
@@ -60,7 +60,7 @@ _OTHER_FORMATS = {
 """Members that identify the formats of other programs."""
 
 T = TypeVar("T")
-Cells = Sequence[str] | WrongUseError
+Cells = Sequence[str] | InvalidRequestError
 """The fields of a row, or the reason why the row is invalid."""
 
 
@@ -84,7 +84,7 @@ def open_sheet(name: str, data: bytes) -> OpenedSheet:
     """Open the first non-empty sheet. Visible sheets are preferred to hidden ones.
 
     Raises:
-        WrongUseError: The file is not a workbook, is damaged, or exceeds the limits.
+        InvalidRequestError: The file is not a workbook, is damaged, or exceeds the limits.
     """
     _check_package(name, data)
     data = _run_guarded(name, lambda: _make_readable(data))
@@ -98,10 +98,10 @@ def open_sheet(name: str, data: bytes) -> OpenedSheet:
     )
 
 
-def make_too_long_error(name: str) -> WrongUseError:
+def make_too_long_error(name: str) -> InvalidRequestError:
     """Return the error for a workbook with too many lines."""
     sentence = _("%(name)s has more than %(most)d rows.") % {"name": name, "most": MAX_LINES}
-    return WrongUseError(
+    return InvalidRequestError(
         sentence,
         hint=_("Save the table as CSV UTF-8, which can have up to %(most)d rows, or split the table.") % _CSV_LIMITS,
     )
@@ -154,7 +154,7 @@ def _iterate_lines(name: str, data: bytes, title: str, deadline: float) -> Itera
             for position, pair in pairs
         ):
             hint = _("Open the workbook in a spreadsheet program and save it again, or save it as CSV UTF-8.")
-            yield Line(number, WrongUseError(_("The file does not contain the result of a formula."), hint=hint))
+            yield Line(number, InvalidRequestError(_("The file does not contain the result of a formula."), hint=hint))
             continue
         if values.count(None) == len(values):
             continue
@@ -162,14 +162,14 @@ def _iterate_lines(name: str, data: bytes, title: str, deadline: float) -> Itera
         if not width:  # a table may start in any column
             first_column = next((position for position, cell in enumerate(cells) if cell), 0)
         if any(cells[:first_column]):
-            yield Line(number, WrongUseError(_("The row has a field to the left of the first heading.")))
+            yield Line(number, InvalidRequestError(_("The row has a field to the left of the first heading.")))
             continue
         cells = cells[first_column:]
         last_filled = max((position for position, cell in enumerate(cells, 1) if cell), default=0)
         width = width or last_filled
         if last_filled > MAX_COLUMNS:
             sentence = _("The row has more than %(most)d columns.") % {"most": MAX_COLUMNS}
-            yield Line(number, WrongUseError(sentence, hint=_("Remove columns that are not needed.")))
+            yield Line(number, InvalidRequestError(sentence, hint=_("Remove columns that are not needed.")))
         else:
             yield Line(number, cells[: max(width, last_filled)])
 
@@ -219,7 +219,7 @@ def _fill_merged(
 
 
 def _check_row_order(name: str, text: bytes) -> None:
-    """Raise ``WrongUseError`` if rows are not in order: openpyxl would skip some."""
+    """Raise ``InvalidRequestError`` if rows are not in order: openpyxl would skip some."""
     last_number = 0
     for row in _ROW.finditer(text):
         if (number_match := _ROW_NUMBER.search(row[1])) is None:
@@ -227,7 +227,7 @@ def _check_row_order(name: str, text: bytes) -> None:
         elif (number := int(number_match[1][:12])) <= last_number:
             sentence = _("The rows of %(name)s are not in order: row %(number)d comes after row %(last)d.")
             hint = _("Open the workbook in a spreadsheet program and save it again, or save it as CSV UTF-8.")
-            raise WrongUseError(sentence % {"name": name, "number": number, "last": last_number}, hint=hint)
+            raise InvalidRequestError(sentence % {"name": name, "number": number, "last": last_number}, hint=hint)
         else:
             last_number = number
 
@@ -303,17 +303,17 @@ def _load_workbook(name: str, data: bytes, deadline: float, *, uses_computed_val
 def _run_guarded(name: str, function: Callable[[], T]) -> T:
     """Return the result of ``function``.
 
-    Any error that openpyxl raises for a malformed file becomes a ``WrongUseError``.
+    Any error that openpyxl raises for a malformed file becomes a ``InvalidRequestError``.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return function()
-    except WrongUseError:
+    except InvalidRequestError:
         raise
     except Exception as error:  # openpyxl may raise any error for malformed files
         text = _("%(name)s cannot be read as a workbook.")
-        raise WrongUseError(
+        raise InvalidRequestError(
             text % {"name": name}, hint=_("Save the workbook again as XLSX, or as CSV UTF-8.")
         ) from error
 
@@ -330,15 +330,15 @@ def _check_package(name: str, data: bytes) -> None:
             unpacked_size = sum(info.file_size for info in package.infolist())
             names = {info.filename for info in package.infolist()}
     except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:  # RuntimeError: newer ZIP version
-        raise WrongUseError(_("%(name)s is damaged.") % {"name": name}) from error
+        raise InvalidRequestError(_("%(name)s is damaged.") % {"name": name}) from error
     if unpacked_size > MAX_UNPACKED:
-        raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
+        raise InvalidRequestError(_("%(name)s is too large for a table.") % {"name": name})
     if not any(re.fullmatch(r"xl/workbook\d*\.xml", file_name, re.IGNORECASE) for file_name in names):
         format_file = next((format_name for member, format_name in _OTHER_FORMATS.items() if member in names), "")
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")
         if format_file:
             text = _("%(name)s is in the format %(format)s, which is not supported.")
-        raise WrongUseError(
+        raise InvalidRequestError(
             text % {"name": name, "format": format_file}, hint=_("Save the table as XLSX or CSV UTF-8.")
         )
 

@@ -10,7 +10,7 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.configuration import load_config
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Bundle, Case, Notice, NoticeMail, Work
@@ -21,7 +21,7 @@ from tests.assets.rows import owner
 from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.stack import connected_to
 from workers.database.backup import back_up, get_log_state
-from workers.database.backup_format import Description
+from workers.database.backup_format import BackupDescription
 from workers.servers.embedded import EmbeddedServers
 from workers.tasks.sync_runner import SyncRunner
 
@@ -37,7 +37,7 @@ def summarize(services: Services) -> dict[str, object]:
     """Return a summary of an installation's data, to compare a restored installation with the original."""
     bundle = Bundle.objects.get()
     out = io.BytesIO()
-    assemble(services, bundle, out)
+    write_bundle_zip(services, bundle, out)
     return {
         "works": list(Work.objects.order_by("number").values_list("number", "title", "pictures__digest")),
         "cases": list(Case.objects.values_list("number", "party", "decision")),
@@ -72,7 +72,7 @@ class BackedUpInstallation:
         self.back_up("all.tar")
         self.answers = summarize(self.services)
 
-    def back_up(self, name: str | Path, *, keys: bool = True) -> Description:
+    def back_up(self, name: str | Path, *, keys: bool = True) -> BackupDescription:
         """Back up into a folder, by name beside the data folder or at any path."""
         return back_up(self.services, self.folder / name, keys=keys, report=ignore_message)
 

@@ -54,7 +54,7 @@ from exhibit.clock import format_rfc3339, now
 from exhibit.comparison.calibration import Calibration, FalseAlarmBound, add_probability
 from exhibit.comparison.similarity import compute_dense_similarity
 from exhibit.digests import Digest
-from exhibit.entries import Entry, EntryType, commit
+from exhibit.entries import Entry, EntryType, compute_commitment
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.network.addresses import get_url_host, get_url_port
 from exhibit.network.http import ConnectionFacts
@@ -198,7 +198,7 @@ def with_consistency_proofs(log: Log, facts: CaseFacts, size: int) -> tuple[Cons
 
 def append_entry(log: Log, kind: EntryType, opening: dict[str, object], time: datetime | None = None) -> LogProof:
     """Append an entry, dated now or at ``time``, and prove its inclusion under a new checkpoint."""
-    commitment, salt = commit(opening)
+    commitment, salt = compute_commitment(opening)
     entry = Entry(kind, time or now(), commitment)
     [sequence] = log.append([entry])
     checkpoint = log.sign_checkpoint()

@@ -13,7 +13,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from desk.cli.common.frame import Desk
+from desk.cli.common.frame import CommandContext
 from desk.cli.main import main
 from tests import CHECKOUT
 
@@ -155,7 +155,7 @@ class Terminal(Commands):
         desk: The services and settings that its commands use.
     """
 
-    desk: Desk
+    desk: CommandContext
 
     @property
     def data(self) -> Path:

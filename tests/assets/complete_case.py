@@ -13,7 +13,7 @@ from evidence.bundle.sealing import (
     seal_case,
 )
 from evidence.facts.archive_responses import (
-    ARCHIVE_ANSWERS_ROLE,
+    ARCHIVE_RESPONSES_ROLE,
     ArchiveAnswer,
     ArchiveAnswers,
     compute_sha1,
@@ -38,10 +38,10 @@ from evidence.facts.provenance import read_provenance
 from evidence.formats.codec import to_plain
 from evidence.log.proofs import SightingRecord, SliceTree, compute_record_leaf
 from evidence.verify.checks.contents import LIMITS
-from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, build_weighing_facts
+from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, build_odds_model_facts
 from exhibit.clock import now
 from exhibit.comparison.calibration import add_probability
-from exhibit.comparison.derived import compute_survival
+from exhibit.comparison.derived import compute_survival_map
 from exhibit.comparison.similarity import align_pair
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -209,7 +209,7 @@ def _complete_match(scene: Scene, facts: CaseFacts, found_data: bytes) -> CaseFa
     match_facts = replace(
         match.verification, related=round(related, 4), exposure=round(exposure, 4), figures=FIGURES, in_place=0.92,
         drift=0.1, pieces=pieces, further=(HALF_MIRRORED,),
-        survival=compute_survival(*align_pair(found_pixels, registered_pixels, HALF_MIRRORED, pieces)),
+        survival=compute_survival_map(*align_pair(found_pixels, registered_pixels, HALF_MIRRORED, pieces)),
         reasons=("plainly",),
         probability=None, calibration=None,
     )  # fmt: skip
@@ -220,7 +220,7 @@ def _complete_match(scene: Scene, facts: CaseFacts, found_data: bytes) -> CaseFa
         words=format_measurements(match_facts, CALIBRATION),
         difference="data/matches/01/difference.jpg", points="data/matches/01/points.jpg",
     )  # fmt: skip
-    return replace(facts, matches=(match,), weighings=(build_weighing_facts(WEIGHING, get_odds_model_path(1)),))
+    return replace(facts, matches=(match,), weighings=(build_odds_model_facts(WEIGHING, get_odds_model_path(1)),))
 
 
 def _passkey(scene: Scene, facts: CaseFacts) -> PasskeyFacts:
@@ -259,5 +259,5 @@ def _files(scene: Scene, facts: CaseFacts, found_data: bytes) -> list[ContentFil
         *drawings,
         *page_files,
         manifest,
-        ContentFile(ANSWERS_FILE, ARCHIVE_ANSWERS_ROLE, "application/json", answers),
+        ContentFile(ANSWERS_FILE, ARCHIVE_RESPONSES_ROLE, "application/json", answers),
     ]

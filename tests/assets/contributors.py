@@ -36,7 +36,7 @@ class ContributorInstallation:
 
     def invite(self, name: str = "Ann", networks: tuple[str, ...] = (LOOPBACK,)) -> tuple[Contributor, Iterator[int]]:
         """Invite a contributor; returns its row, and its machine as an iterator: each ``next`` processes one lease."""
-        row, token = contributors.invite(name, by="operator")
+        row, token = contributors.invite_contributor(name, by="operator")
         config = replace(self.inline.services.config, data_dir=self.folder / name, allowed_networks=networks)
         return row, contribute_to_installation(config, self.url, token)
 

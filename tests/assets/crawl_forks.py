@@ -70,7 +70,7 @@ def crawl(files: list[str], environ: dict[str, str], arguments: list[str], secon
     sys.stdin = open(0)  # noqa: SIM115 - as long as the process
     os.environ.clear()
     os.environ.update(environ)
-    helper.SECONDS = seconds
+    helper.CPU_SECONDS = seconds
     signal.alarm(alarm)
     sys.exit(main(arguments))
 

@@ -94,7 +94,7 @@ class ForkedCrawl:
     """Process IDs of crawls that have not been waited for."""
 
     def __init__(
-        self, files: list[str], arguments: list[str], *, seconds: float = helper.SECONDS, alarm: int = 0
+        self, files: list[str], arguments: list[str], *, seconds: float = helper.CPU_SECONDS, alarm: int = 0
     ) -> None:
         request = {"files": files, "arguments": arguments, "seconds": seconds, "alarm": alarm}
         self.pid = _send_request(request | {"environ": dict(os.environ)})

@@ -204,7 +204,7 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
 
 def phrase(key: str, **values: str) -> str:
     """Return the English phrase for a key, as in documents."""
-    return load_phrases("en").say(key, **values)
+    return load_phrases("en").render(key, **values)
 
 
 def part(key: str, language: str = "en") -> str:

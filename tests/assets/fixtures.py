@@ -11,7 +11,7 @@ import pytest
 from django.utils import translation
 from numpy.typing import NDArray
 
-from desk.cli.common.frame import Desk
+from desk.cli.common.frame import CommandContext
 from desk.cli.main import exhibit
 from exhibit.config.config import Config
 from indexer.picture import features
@@ -169,7 +169,7 @@ def cli(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """The command line of this test's own installation, without running workers."""
     change_settings(inline, database_url="", redis_url="", allowed_networks=(LOOPBACK,), contact="tests@example.org")
     lock_folder(inline.services.config)
-    desk = Desk(inline.services.config)
+    desk = CommandContext(inline.services.config)
     desk.__dict__["services"] = inline.services
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     for name, value in (("EXHIBIT_DATA", str(desk.config.data_dir)), ("DATABASE_URL", ""), ("REDIS_URL", "")):
@@ -186,7 +186,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """
     for name, value in (("EXHIBIT_DATA", str(tmp_path / "nowhere")), ("DATABASE_URL", ""), ("REDIS_URL", "")):
         monkeypatch.setenv(name, value)
-    return Terminal(Desk(load_config()))
+    return Terminal(CommandContext(load_config()))
 
 
 @pytest.fixture

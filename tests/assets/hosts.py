@@ -176,13 +176,13 @@ def _database(address: str) -> None:
     from registry.services import addresses
     from workers.servers.embedded import EmbeddedServers
     from workers.servers.postgres import EmbeddedPostgres
-    from workers.servers.processes import ServerRights, find_service_user, open_log
+    from workers.servers.processes import ServerPermissions, find_service_user, open_log
     from workers.servers.redis import EmbeddedRedis
 
     config = load_config()
     with EmbeddedServers(config):
         pass
-    rights = ServerRights(find_service_user(config.data_dir))
+    rights = ServerPermissions(find_service_user(config.data_dir))
     postgres, redis = EmbeddedPostgres(config, rights), EmbeddedRedis(config, rights)
     listens: dict[EmbeddedPostgres | EmbeddedRedis, tuple[str, ...]] = {
         postgres: ("-c", f"listen_addresses={address}"),

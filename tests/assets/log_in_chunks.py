@@ -4,7 +4,7 @@ import pytest
 
 from exhibit.entries import EntryType
 from registry.log import replay as log_replay
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 
@@ -12,7 +12,7 @@ from workers.tasks.sync_runner import SyncRunner
 def append_and_sign(inline: SyncRunner, count: int) -> None:
     """Append entries to the log and sign a checkpoint."""
     for number in range(count):
-        submit(EntryType.CASE, {"number": number}, details={"by": "Ann"})
+        submit_entry(EntryType.CASE, {"number": number}, details={"by": "Ann"})
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
 

@@ -22,7 +22,7 @@ from evidence.log.proofs import Renewal, SliceTree, create_renewal_files
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
-from exhibit.entries import commit, encode_canonical
+from exhibit.entries import compute_commitment, encode_canonical
 from tests.assets.bundle_changes import Change, Files, flip_bit, remove_file
 from tests.assets.tampering import read_files, update_bag
 
@@ -178,7 +178,7 @@ def primitives() -> dict[str, Any]:
     signer = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
     opening = {"b": [1, 2.5, 1e21], "a": '雪 " \\ \n', "\ue000": None, "😀": True}
     salt = bytes(range(32, 64))
-    commitment, _ = commit(opening, salt)
+    commitment, _ = compute_commitment(opening, salt)
     leaves = [merkle.compute_leaf_hash(str(number).encode()) for number in range(7)]
     tree, smaller = SliceTree(leaves), SliceTree(leaves[:3])
     note = sign_note("log.example", 7, tree.root, signer)

@@ -10,7 +10,7 @@ from pathlib import Path
 from exhibit.digests import Digest
 from exhibit.ports import Signer
 from indexer.picture.card import read_card
-from registry.fingerprints.model_files import Claim, SignedCard
+from registry.fingerprints.model_files import RecallClaim, SignedCard
 
 SIDE, GRID = 64, 4
 WIDTH = 3 * GRID * GRID
@@ -143,7 +143,7 @@ def signed_card(
     data = data or network()
     recalls = edits or {"crop50": (0.5, 0.9)}
     by_edit = {edit: {"first": first, "few": few, "rare": 0, "never": 0} for edit, (first, few) in recalls.items()}
-    claim = Claim(
+    claim = RecallClaim(
         made_at, "colours@1 measured with --works 60", Digest.from_bytes(b"photographs"), 4, 14, 52, 1.5, by_edit
     )
     digest_and_size = Digest.from_bytes(data), len(data)

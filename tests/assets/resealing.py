@@ -15,7 +15,7 @@ from evidence.log.notes import sign_note
 from evidence.verify.checks.captures import FILE_NAMES
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.entries import Entry, EntryType, commit, encode_canonical
+from exhibit.entries import Entry, EntryType, compute_commitment, encode_canonical
 from tests.assets.bundle_changes import Files
 from tests.assets.tampering import update_bag
 
@@ -54,7 +54,7 @@ def sign_files(files: Files, change: Callable[[Facts], None] = lambda _: None) -
 
 def log_with_unpinned_key(kind: EntryType, opening: dict[str, object], time: str) -> Facts:
     """Return a proof of a log with a single entry and an unknown key, in the form used in facts."""
-    commitment, salt = commit(opening)
+    commitment, salt = compute_commitment(opening)
     entry = Entry(kind, parse_rfc3339(time), commitment)
     signer = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
     note = sign_note("log.stranger.example", 1, entry.leaf_hash, signer).note

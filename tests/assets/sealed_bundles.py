@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evidence.verdict.result import Verdict
 from evidence.verify.verifier import Verifier
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.cases.decisions import confirm_case
 from registry.crawls import crawling
 from registry.crawls.run_slice import build_log_data
@@ -80,7 +80,7 @@ def run_until_sealed(inline: SyncRunner, bundle: Bundle) -> Bundle:
 def verify(inline: SyncRunner, bundle: Bundle, folder: Path) -> Verdict:
     """Return the verifier's report on a bundle as it would be downloaded now."""
     out = BytesIO()
-    assemble(inline.services, bundle, out)
+    write_bundle_zip(inline.services, bundle, out)
     path = folder / "bundle.zip"
     path.write_bytes(out.getvalue())
     return Verifier().verify(path)

@@ -13,7 +13,7 @@ from exhibit.config.config import Config
 from exhibit.files.locks import FileLock
 from registry.services.addresses import get_database_url
 from tests import CHECKOUT
-from workers.servers.postgres import postgres_programs
+from workers.servers.postgres import find_postgres_programs
 
 SCHEMA_FOLDER = CHECKOUT / "var" / "tests"
 
@@ -54,5 +54,5 @@ def _schema_path() -> Path:
 
 
 def _run_program(config: Config, program: str, *words: str) -> None:
-    command = [str(postgres_programs() / program), f"--dbname={get_database_url(config)}", *words]
+    command = [str(find_postgres_programs() / program), f"--dbname={get_database_url(config)}", *words]
     subprocess.run(command, env=os.environ, check=True)

@@ -72,9 +72,9 @@ def fill_installation(inline: Any) -> None:  # noqa: ANN401 - Django isn't set u
     watch = studio.watches.get(name="second")
     with transaction.atomic():
         copy_checks.add_known_copy(other.work, watch, "http://second.example/hidden", by="Ann")
-    watch_settings.pause(watch, by="Ann")
-    denylists.deny("denied.example", by="Ann", reason="They asked.")
-    denylists.block(services.blobs.put(b"blocked"), by="Ann", reason="An order.")
+    watch_settings.pause_watch(watch, by="Ann")
+    denylists.deny_host("denied.example", by="Ann", reason="They asked.")
+    denylists.block_digest(services.blobs.put(b"blocked"), by="Ann", reason="An order.")
     about = {"kind": "dmca", "language": "en", "party": "first.invalid", "created_by": "Ann"}
     notice = Notice.objects.create(owner=studio, number=1, created_at=timezone.now(), **about)
     NoticeMail.objects.create(notice=notice, to="host@example.org", by="Ann", message_id="<1@example.org>")
@@ -123,7 +123,7 @@ def main(target: Path) -> None:
             from workers.database.schema import migrate
 
             migrate()
-            from registry.bundles.bundles import assemble
+            from registry.bundles.bundles import write_bundle_zip
             from registry.models import Bundle, DescriptorModel
             from workers.database.backup import back_up
             from workers.tasks.sync_runner import SyncRunner
@@ -134,7 +134,7 @@ def main(target: Path) -> None:
             back_up(inline.services, whole, keys=True, report=lambda _: None)
             remove_network(whole, target, DescriptorModel.objects.get().digest.hex)
             handed_out = io.BytesIO()
-            assemble(inline.services, Bundle.objects.get(), handed_out)
+            write_bundle_zip(inline.services, Bundle.objects.get(), handed_out)
             bundle_of(target).write_bytes(lzma.compress(handed_out.getvalue(), preset=9))
     for file in (target, bundle_of(target)):
         size = file.stat().st_size

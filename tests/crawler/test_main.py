@@ -38,7 +38,7 @@ def test_crawl_ends_when_its_output_is_closed(tmp_path: Path) -> None:
         (["roots.json"], "No certificates can be read from job.json."),
     ],
 )
-def test_invalid_usage_is_reported_in_a_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_invalid_usage_is_reported_in_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "job.json").write_text('{"bytes_dir": "x", "urls": [{"url": "a"}], "limits": {"pages": "many"}}')
     (tmp_path / "roots.json").write_text('{"bytes_dir": "x", "urls": [{"url": "http://a/"}], "ca_bundle": "job.json"}')
     command = [sys.executable, "-m", "crawler", *arguments]
@@ -133,7 +133,7 @@ def test_killed_crawl_resumes(tmp_path: Path, nth: int) -> None:
     ] * 2
 
 
-def test_finished_or_different_crawl_starts_from_the_beginning(tmp_path: Path) -> None:
+def test_crawl_starts_from_the_beginning_if_the_last_one_finished_or_differs(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
         large_site(site, pages=2, images=1)
@@ -157,7 +157,9 @@ def test_finished_or_different_crawl_starts_from_the_beginning(tmp_path: Path) -
         ("auto", "add --render always to render all of them."),
     ],
 )
-def test_standalone_crawl_reports_unseen_content_and_next_step(tmp_path: Path, render: str, how: str) -> None:
+def test_standalone_crawl_reports_pages_that_need_rendering_and_the_option_for_it(
+    tmp_path: Path, render: str, how: str
+) -> None:
     with Site() as site:
         site.page(
             "/", "<script src=a.js></script>" + "<img src=i.jpg>" + "<p>Words and words. " * 99 + "<a href=2>2</a>"

@@ -36,7 +36,7 @@ def list_proposals(probe: SiteProbe, site: Site) -> list[tuple[str, str]]:
     return [(str(proposal.kind), proposal.url.removeprefix(site.url(""))) for proposal in probe.proposals]
 
 
-def test_site_sitemaps_and_own_feeds_are_proposed(site: Site) -> None:
+def test_sitemaps_and_feeds_of_the_same_site_are_proposed(site: Site) -> None:
     robots = f"User-agent: *\nCrawl-delay: 3\nDisallow: /cart\nSitemap: {site.url('/map.xml')}\n"
     site.routes["/robots.txt"] = Answer(robots.encode(), "text/plain")
     probe = probe_site(site.url("/"))
@@ -53,7 +53,7 @@ def test_sitemap_at_default_location_is_found(site: Site) -> None:
     assert ("sitemap", "/sitemap.xml") not in list_proposals(probe_site(site.url("/")), site)
 
 
-def test_large_sitemap_is_recognised_by_its_start_and_others_are_not(site: Site) -> None:
+def test_large_sitemap_is_recognised_by_its_first_bytes_and_other_files_are_not(site: Site) -> None:
     entries = b"<url><loc>http://127.0.0.1/a</loc></url>" * 60_000
     site.routes["/sitemap.xml"] = Answer(b"<urlset>" + entries + b"</urlset>", XML)
     assert len(entries) > PAGE_BYTES
@@ -71,7 +71,7 @@ def test_large_page_and_robots_txt_are_searched_up_to_the_limit(site: Site) -> N
     assert list_proposals(probe, site) == [("site", "/"), ("feed", "/feed.xml")]
 
 
-def test_sitemap_of_linked_domain_is_not_proposed(site: Site) -> None:
+def test_sitemap_on_a_linked_domain_is_not_proposed(site: Site) -> None:
     with Site(host="127.0.0.2") as other:
         other.routes["/sitemap.xml"] = SITEMAP
         site.routes["/sitemap.xml"] = Answer(status=302, headers=(("Location", other.url("/sitemap.xml")),))
@@ -87,7 +87,7 @@ def test_sitemap_of_linked_domain_is_not_proposed(site: Site) -> None:
         (FEED, SourceKind.FEED),
     ],
 )
-def test_sitemap_or_feed_address_is_recognised(site: Site, answer: Answer, kind: SourceKind) -> None:
+def test_sitemap_or_feed_url_is_recognised(site: Site, answer: Answer, kind: SourceKind) -> None:
     site.routes["/given"] = answer
     assert list_proposals(probe_site(site.url("/given")), site) == [(str(kind), "/given")]
 
@@ -131,7 +131,7 @@ def test_text_mining_reservation_is_reported(site: Site) -> None:
         (f"https://shop.example/{'x' * 3000}", "bad-url"),
     ],
 )
-def test_invalid_site_address_is_refused_with_reason(address: str, reason: str) -> None:
+def test_invalid_site_url_is_refused_with_a_reason(address: str, reason: str) -> None:
     with pytest.raises(RefusedError) as refused:
         probe_site(address)
     assert refused.value.reason == reason
@@ -144,7 +144,7 @@ def test_site_redirecting_to_private_network_is_refused(site: Site) -> None:
     assert refused.value.reason == "private-address"
 
 
-def test_dripping_response_does_not_block_the_probe(site: Site) -> None:
+def test_slowly_sent_response_does_not_block_the_probe(site: Site) -> None:
     site.routes["/"] = Answer(b"<p>", pieces=200, pause=0.1, length=-1)
     start = time.monotonic()
     with pytest.raises(RefusedError) as refused:

@@ -17,7 +17,7 @@ from demo.pictures import generate_flat, generate_textured
 from demo.plan import Plan
 from demo.serving import REDIRECTS_NAME, serve_sites
 from demo.sites import build_sites
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 BASES = ("http://127.0.0.2:8001", "http://127.0.0.3:8002", "http://127.0.0.4:8003")
 
@@ -57,7 +57,7 @@ def test_same_works_and_seed_give_same_bytes_and_plan(built_sites: tuple[Path, P
 
 
 @pytest.mark.long
-def test_each_edit_is_planted_four_times_and_each_work_two_or_three_times(built_sites: tuple[Path, Plan]) -> None:
+def test_each_edit_is_used_for_four_copies_and_each_work_for_two_or_three(built_sites: tuple[Path, Plan]) -> None:
     _, plan = built_sites
     assert Counter(use.edit for use in plan.planted_uses) == dict.fromkeys(EDIT_NAMES, 4)
     assert set(Counter(use.work for use in plan.planted_uses).values()) == {2, 3}
@@ -65,7 +65,7 @@ def test_each_edit_is_planted_four_times_and_each_work_two_or_three_times(built_
 
 
 @pytest.mark.long
-def test_sites_contain_three_hundred_pictures_with_unique_addresses(built_sites: tuple[Path, Plan]) -> None:
+def test_sites_contain_300_pictures_with_unique_urls(built_sites: tuple[Path, Plan]) -> None:
     _, plan = built_sites
     groups = (plan.planted_uses, plan.licensed_uses, plan.lookalike_images, plan.unrelated_images, plan.traps)
     addresses = [sighting.image_url for group in groups for sighting in group]
@@ -85,7 +85,7 @@ def test_every_copy_opens_and_is_linked_from_page_feed_or_sitemap(built_sites: t
 
 
 @pytest.mark.long
-def test_licensed_works_are_not_planted_on_licensed_site(built_sites: tuple[Path, Plan]) -> None:
+def test_licensed_site_contains_no_unlicensed_copies_of_licensed_works(built_sites: tuple[Path, Plan]) -> None:
     _, plan = built_sites
     assert len(plan.licensed_uses) == 8
     assert not {(use.work, use.site) for use in plan.licensed_uses} & {
@@ -94,7 +94,7 @@ def test_licensed_works_are_not_planted_on_licensed_site(built_sites: tuple[Path
 
 
 @pytest.mark.long
-def test_expired_licence_covers_planted_works(built_sites: tuple[Path, Plan]) -> None:
+def test_expired_licence_names_only_works_planted_on_its_site(built_sites: tuple[Path, Plan]) -> None:
     _, plan = built_sites
     (ended,) = (terms for terms in plan.licences if terms.valid_until < "2026")
     on_its_site = {use.work for use in plan.planted_uses if urlsplit(use.image_url).hostname == ended.domain}
@@ -112,7 +112,7 @@ def test_robots_txt_forbids_exactly_the_listed_copies(built_sites: tuple[Path, P
 
 
 @pytest.mark.long
-def test_broken_files_are_invalid_and_redirects_target_private_addresses(built_sites: tuple[Path, Plan]) -> None:
+def test_broken_files_are_undecodable_and_redirects_target_private_addresses(built_sites: tuple[Path, Plan]) -> None:
     root, plan = built_sites
     kinds = Counter(trap.kind for trap in plan.traps)
     assert set(kinds) == {
@@ -180,14 +180,14 @@ def test_related_pictures_yield_one_work(folder_with_duplicates: Path) -> None:
 
 @pytest.mark.long
 def test_folder_with_too_few_pictures_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError, match="0"):
+    with pytest.raises(InvalidRequestError, match="0"):
         choose_works(tmp_path)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         choose_works(tmp_path / "nowhere")
 
 
 @pytest.mark.long
-def test_registering_shipped_pictures_leaves_other_pictures() -> None:
+def test_shipped_pictures_that_are_registered_are_not_used_as_lookalikes() -> None:
     shipped = sorted((ASSETS / "lookalikes").iterdir())
     assert set(load_stock(shipped[:3]).lookalikes) == set(shipped[3:])
     assert set(load_stock(choose_works(ASSETS / "works")).lookalikes) == set(shipped)
@@ -246,7 +246,7 @@ def test_files_outside_the_folder_are_not_served(site_server: tuple[str, Path]) 
 @pytest.mark.parametrize(
     ("name", "suffix", "frames"), [("avif", ".avif", 1), ("animated webp", ".webp", 3), ("16-bit png", ".png", 1)]
 )
-def test_copies_have_the_format_of_their_extension(name: str, suffix: str, frames: int) -> None:
+def test_file_format_of_each_copy_matches_its_extension(name: str, suffix: str, frames: int) -> None:
     original = generate_textured(3, (400, 300))
     copy = edit_picture(name, original, [original] * 3, 1)
     assert copy == edit_picture(name, original, [original] * 3, 1)

@@ -46,7 +46,7 @@ def build_tally(*cases: ReportedCase, refusals: tuple[CrawlRefusal, ...] = ()) -
     return compute_tally(PLAN, cases, refusals)
 
 
-def test_copy_in_its_work_case_is_found_and_other_is_missed() -> None:
+def test_copy_with_a_case_for_its_work_is_found_and_copy_without_is_missed() -> None:
     result = build_tally(build_case("a.jpg", COPY.image_url))
     assert result.planted_counts["grey"] == result.matched_counts["grey"] == 1
     assert (result.planted_counts["cropped"], result.matched_counts["cropped"]) == (1, 0)
@@ -54,7 +54,7 @@ def test_copy_in_its_work_case_is_found_and_other_is_missed() -> None:
     assert result.false_alarms == ()
 
 
-def test_copy_matched_to_other_work_is_missed_and_a_false_alarm() -> None:
+def test_copy_matched_to_other_work_counts_as_missed_and_as_false_alarm() -> None:
     result = build_tally(build_case("b.jpg", COPY.image_url))
     assert COPY in result.missed_uses
     assert [alarm.image_url for alarm in result.false_alarms] == [COPY.image_url]
@@ -76,7 +76,7 @@ def test_lookalike_is_a_false_alarm_when_certain_or_confirmed() -> None:
     assert build_tally(build_case("a.jpg", url, "review", state="confirmed")).false_alarms
 
 
-def test_licensed_use_is_spared_raised_or_unnoticed() -> None:
+def test_licensed_use_is_counted_as_licensed_reported_or_not_found() -> None:
     spared = build_tally(build_case("c.jpg", LICENSED.image_url, licence=1))
     raised = build_tally(build_case("c.jpg", LICENSED.image_url))
     unnoticed = build_tally()
@@ -85,7 +85,7 @@ def test_licensed_use_is_spared_raised_or_unnoticed() -> None:
     assert [counts.unnoticed_uses for counts in (spared, raised, unnoticed)] == [(), (), (LICENSED,)]
 
 
-def test_trap_without_recorded_refusal_is_reported() -> None:
+def test_trap_url_without_recorded_refusal_is_reported() -> None:
     assert build_tally().unrefused_traps == (TRAP,)
     refused = build_tally(refusals=(CrawlRefusal(TRAP.image_url, "private-address"),))
     assert (refused.unrefused_traps, refused.refusal_counts) == ((), {"private-address": 1})

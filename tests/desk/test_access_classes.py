@@ -11,7 +11,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
 
 from desk import access_classes
-from desk.access_classes import ACCESS_CLASSES, MAX_ANONYMOUS, MAX_REQUEST, MAX_TEXT, find_access_class
+from desk.access_classes import (
+    ACCESS_CLASSES,
+    MAX_ANONYMOUS_BYTES,
+    MAX_REQUEST_BYTES,
+    MAX_TEXT_BYTES,
+    find_access_class,
+)
 from desk.api.api import api
 from indexer.search import fingerprint_file
 from registry.alliance import cosigning
@@ -80,9 +86,9 @@ def test_every_valid_request_passes_its_endpoint(path: str, schema: dict[str, An
     schemas = DOCUMENT["components"]["schemas"]
     name = schema["$ref"].rpartition("/")[2]
     if name in OVERSIZED_SCHEMAS:
-        assert f"{MAX_TEXT // access_classes.MIB} MiB" in json.dumps(schemas[name])
+        assert f"{MAX_TEXT_BYTES // access_classes.MIB} MiB" in json.dumps(schemas[name])
     else:
-        assert MaxSize(schemas).compute(schema) <= min(MAX_TEXT, find_access_class(path).identified_max_bytes)
+        assert MaxSize(schemas).compute(schema) <= min(MAX_TEXT_BYTES, find_access_class(path).identified_max_bytes)
 
 
 def test_every_valid_file_passes_its_endpoint() -> None:
@@ -98,7 +104,7 @@ def test_every_valid_file_passes_its_endpoint() -> None:
 
 
 def test_server_body_limit_is_the_largest_endpoint_limit() -> None:
-    assert max(max(door.identified_max_bytes, door.anonymous_max_bytes) for door in ACCESS_CLASSES) == MAX_REQUEST
+    assert max(max(door.identified_max_bytes, door.anonymous_max_bytes) for door in ACCESS_CLASSES) == MAX_REQUEST_BYTES
 
 
 def test_size_limit_depends_on_the_sender(ann: User) -> None:
@@ -110,16 +116,16 @@ def test_size_limit_depends_on_the_sender(ann: User) -> None:
     member = Client()
     member.force_login(ann)
     _, secret = tokens.create_token(Owner.objects.get(), ann, name="Nightly", scopes=["read"], days=1)
-    assert max_body("/o/studio/works/add") == MAX_ANONYMOUS
-    assert max_body("/o/studio/works/add", member) == MAX_REQUEST
-    assert max_body("/api/v1/owners/studio/works", secret=secret) == MAX_REQUEST
-    assert max_body("/api/v1/owners/studio/works", secret=secret + "x") == MAX_ANONYMOUS
-    assert max_body("/api/v1/edge/results", secret=secret) == MAX_ANONYMOUS
-    assert max_body("/id/") > 16 * MAX_ANONYMOUS
+    assert max_body("/o/studio/works/add") == MAX_ANONYMOUS_BYTES
+    assert max_body("/o/studio/works/add", member) == MAX_REQUEST_BYTES
+    assert max_body("/api/v1/owners/studio/works", secret=secret) == MAX_REQUEST_BYTES
+    assert max_body("/api/v1/owners/studio/works", secret=secret + "x") == MAX_ANONYMOUS_BYTES
+    assert max_body("/api/v1/edge/results", secret=secret) == MAX_ANONYMOUS_BYTES
+    assert max_body("/id/") > 16 * MAX_ANONYMOUS_BYTES
 
 
 def test_only_contributors_can_post_the_largest_delivery(ann: User) -> None:
-    row, secret = contributors.invite("Ann", by="operator")
+    row, secret = contributors.invite_contributor("Ann", by="operator")
     result = {"target": 2**53 - 1, "sha256": "ab" * 32, "hashes": "00" * 15_000, "vectors": "00" * 15_000}
     data = json.dumps({"lease": 1, "epoch": 1, "results": [result] * 50})
     assert len(data) > 3_000_000
@@ -135,7 +141,7 @@ def test_only_contributors_can_post_the_largest_delivery(ann: User) -> None:
 
 
 def test_valid_notice_link_permits_larger_uploads(ann: User) -> None:
-    large = str(MAX_ANONYMOUS + 1)
+    large = str(MAX_ANONYMOUS_BYTES + 1)
     assert Client().post("/n/made-up", CONTENT_LENGTH=large).status_code == 413
     member = Client()
     member.force_login(ann)

@@ -76,7 +76,7 @@ def test_attestation_is_not_requested_by_default(client: Client) -> None:
     assert not LogOpening.objects.filter(content__attested__isnull=False).exists()
 
 
-def test_passkey_of_a_trusted_maker_is_added_and_its_model_is_logged(
+def test_passkey_of_a_trusted_manufacturer_is_added_and_its_model_is_logged(
     client: Client, require_attestation: Callable[..., Any]
 ) -> None:
     with require_attestation():
@@ -147,7 +147,9 @@ def test_attestation_of_a_different_key_is_rejected(client: Client, require_atte
         assert count_passkeys() == 0
 
 
-def test_only_listed_models_of_a_maker_are_accepted(client: Client, require_attestation: Callable[..., Any]) -> None:
+def test_only_listed_models_of_a_manufacturer_are_accepted(
+    client: Client, require_attestation: Callable[..., Any]
+) -> None:
     with require_attestation(OLD_MODEL):
         assert f"AAGUID {MODEL}" in submit_passkey(client, maker=MAKER)
         assert count_passkeys() == 0
@@ -175,7 +177,7 @@ def test_unreadable_certificates_prevent_adding_and_are_reported(
         assert count_passkeys() == 0
 
 
-def test_sensitive_actions_require_passkeys_of_currently_trusted_makers(
+def test_sensitive_actions_require_passkeys_of_currently_trusted_manufacturers(
     client: Client, ann: User, require_attestation: Callable[..., Any]
 ) -> None:
     Owner.objects.update(passkeys=True)

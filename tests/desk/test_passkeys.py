@@ -20,7 +20,7 @@ def test_only_managers_control_passkey_requirements(scene: Scene, role: str) -> 
     assert response.status_code == (422 if role == "reviewer" else 403)
 
 
-def test_lists_programs_and_other_actions_are_rejected_without_a_passkey(scene: Scene) -> None:
+def test_bulk_decisions_api_calls_and_other_actions_are_rejected_without_a_passkey(scene: Scene) -> None:
     Owner.objects.filter(slug="studio").update(passkeys=True)
     alice = scene.alice
     alice.post(reverse("decide-cases", args=["studio"]), {"decide": "confirmed 1"})

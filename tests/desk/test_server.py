@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from desk import server
-from desk.access_classes import KIB, MAX_REQUEST, MIB
+from desk.access_classes import KIB, MAX_REQUEST_BYTES, MIB
 from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.local_web_server import LARGE, RunningServer, parse, read_all, run_test_server
@@ -37,7 +37,7 @@ def site(folder: Path) -> Iterator[RunningServer]:
         yield http_server
 
 
-def test_slow_bodies_occupy_no_thread_and_arrive_complete(site: RunningServer) -> None:
+def test_slowly_sent_request_bodies_block_no_thread_and_arrive_complete(site: RunningServer) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(site.connect(SLOW_POST))) for _ in range(20)]
         for _ in range(6):
@@ -47,14 +47,14 @@ def test_slow_bodies_occupy_no_thread_and_arrive_complete(site: RunningServer) -
         assert {parse(read_all(client)) for client in slow} == {(200, b"6 bytes")}
 
 
-def test_slow_headers_occupy_no_thread(site: RunningServer) -> None:
+def test_slowly_sent_request_headers_block_no_thread(site: RunningServer) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(site.connect(b"GET / HTTP/1.1\r\nX: "))) for _ in range(20)]
         wait_until(lambda: site.connections == len(slow), 20)
         assert site.request() == (200, b"0 bytes")
 
 
-def test_unread_responses_occupy_no_thread_and_little_memory(site: RunningServer) -> None:
+def test_responses_that_clients_do_not_read_block_no_thread_and_use_little_memory(site: RunningServer) -> None:
     before = forget_peak_memory()
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(site.connect(GET_LARGE, reads_slowly=True))) for _ in range(40)]
@@ -96,14 +96,14 @@ def test_body_arrives_complete_with_or_without_content_length(site: RunningServe
 
 
 def test_oversized_body_is_rejected_by_its_length(site: RunningServer) -> None:
-    with closing(site.connect(SLOW_POST.replace(b" 6", f" {MAX_REQUEST + 1}".encode()))) as client:
+    with closing(site.connect(SLOW_POST.replace(b" 6", f" {MAX_REQUEST_BYTES + 1}".encode()))) as client:
         assert parse(read_all(client))[0] == 413
-    with closing(site.connect(SLOW_POST.replace(b" 6", f" {MAX_REQUEST}".encode()) + b"a")):
+    with closing(site.connect(SLOW_POST.replace(b" 6", f" {MAX_REQUEST_BYTES}".encode()) + b"a")):
         wait_until(lambda: site.connections == 1, 20)
     assert site.pages.requested == []
 
 
-def test_body_that_exceeds_disk_space_is_rejected(
+def test_request_body_that_exceeds_free_disk_space_is_rejected(
     site: RunningServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as full:
@@ -186,7 +186,7 @@ def test_request_folder_is_cleared_at_start(tmp_path: Path) -> None:
     assert list(server.prepare_buffer_folder(tmp_path).iterdir()) == []
 
 
-def test_bodies_on_disk_have_no_name(site: RunningServer, folder: Path) -> None:
+def test_request_bodies_are_buffered_in_unnamed_temporary_files(site: RunningServer, folder: Path) -> None:
     with closing(site.connect(SLOW_POST.replace(b" 6", b" 400000") + b"a" * 300_000)):
         wait_until(lambda: site.connections == 1, 20)
         assert list(folder.iterdir()) == []
@@ -202,6 +202,6 @@ def test_connection_limit_follows_the_open_file_limit(monkeypatch: pytest.Monkey
     assert limits[-1] == (3250, 1 << 20)
 
 
-def test_serving_process_caches_few_measured_pictures() -> None:
+def test_web_process_caches_only_a_few_measured_pictures() -> None:
     import_module("desk.wsgi")
     assert wiring.services().features_in_memory < Services.features_in_memory / 10

@@ -7,11 +7,11 @@ from exhibit.errors import (
     ExhibitError,
     ExitCode,
     IntegrityError,
+    InvalidRequestError,
     NotFoundError,
     RefusedError,
     ServiceMissingError,
     UnreadablePictureError,
-    WrongUseError,
     is_accepted,
 )
 
@@ -31,11 +31,11 @@ def test_error_text_has_sentence_and_hint() -> None:
     [
         (ExhibitError("x"), ExitCode.CHECK_FAILED),
         (IntegrityError("x"), ExitCode.CHECK_FAILED),
-        (RefusedError("x", reason="y"), ExitCode.WRONG_USE),
-        (UnreadablePictureError("x", reason="y"), ExitCode.WRONG_USE),
-        (WrongUseError("x"), ExitCode.WRONG_USE),
-        (ConfigError("x"), ExitCode.WRONG_USE),
-        (NotFoundError("x"), ExitCode.WRONG_USE),
+        (RefusedError("x", reason="y"), ExitCode.INVALID_REQUEST),
+        (UnreadablePictureError("x", reason="y"), ExitCode.INVALID_REQUEST),
+        (InvalidRequestError("x"), ExitCode.INVALID_REQUEST),
+        (ConfigError("x"), ExitCode.INVALID_REQUEST),
+        (NotFoundError("x"), ExitCode.INVALID_REQUEST),
         (ServiceMissingError("x"), ExitCode.SERVICE_MISSING),
     ],
 )

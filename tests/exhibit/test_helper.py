@@ -28,11 +28,11 @@ def test_killed_helper_is_restarted() -> None:
 
 
 @pytest.mark.long
-def test_stalled_helper_does_not_fail_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stalled_helper_is_replaced_and_the_picture_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(generate_photo(), "PNG")
     expected = decode(data).pixels
     assert helper.process is not None
-    monkeypatch.setattr("exhibit.helper._PATIENCE", -56 / Limits().seconds)  # 4 seconds in total
+    monkeypatch.setattr("exhibit.helper._TIMEOUT_FACTOR", -56 / Limits().seconds)  # 4 seconds in total
     os.kill(helper.process.pid, signal.SIGSTOP)
     assert (decode(data).pixels == expected).all()
 
@@ -52,7 +52,7 @@ except Exception as error:
 
 @pytest.mark.long
 @pytest.mark.parametrize("most", [1_000, 200_000], ids=["the file doesn't fit", "its pixels don't"])
-def test_out_of_memory_does_not_fail_a_good_picture(most: int, tmp_path: Path) -> None:
+def test_out_of_memory_is_reported_as_missing_service_and_not_as_unreadable_picture(most: int, tmp_path: Path) -> None:
     picture = tmp_path / "good.jpg"
     picture.write_bytes(encode(generate_photo(640, 480), "JPEG"))
     assert 1_000 < picture.stat().st_size < 200_000
@@ -62,7 +62,7 @@ def test_out_of_memory_does_not_fail_a_good_picture(most: int, tmp_path: Path) -
 
 
 @pytest.mark.long
-def test_picture_crashing_the_helper_is_refused_and_next_is_read() -> None:
+def test_picture_that_crashes_the_helper_is_refused_and_the_next_is_read() -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(HOSTILE_PICTURES["seven_million_strips.tif"](), Limits(max_pixels=10_000_000))
     assert refused.value.reason == "too-many-pixels"

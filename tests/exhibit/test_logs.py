@@ -14,7 +14,7 @@ from exhibit.logs import JsonLines, TextLines, add_log_context, get_log_context,
 from tests.assets.desk_scene import patterns
 
 
-def test_log_line_has_its_context_and_stays_on_one_line() -> None:
+def test_log_record_includes_its_context_on_a_single_line() -> None:
     record = logging.makeLogRecord({"name": "a", "levelname": "ERROR", "msg": "two\nlines of %s", "args": ("x",)})
     record.status = 404
     with add_log_context(request_id="r", task_id=""), add_log_context(task="exhibit.match"):
@@ -89,7 +89,7 @@ SECRET_LINES = (
 
 
 @pytest.mark.parametrize("line", SECRET_LINES)
-def test_third_party_secrets_are_never_logged(line: str) -> None:
+def test_secrets_in_messages_of_libraries_are_never_logged(line: str) -> None:
     assert SECRET[:20] not in redact_secrets(line)
     exc_info = (ValueError, ValueError(line), None)
     for formatter in (TextLines("%(message)s"), JsonLines()):
@@ -106,11 +106,11 @@ def test_third_party_secrets_are_never_logged(line: str) -> None:
         '  File "/usr/lib/python3.11/site-packages/django/core/handlers/exception.py", line 55, in inner',
     ],
 )
-def test_useful_details_stay_in_logs(line: str) -> None:
+def test_redaction_keeps_lines_without_secrets_unchanged(line: str) -> None:
     assert redact_secrets(line) == line
 
 
-def test_every_product_handler_redacts() -> None:
+def test_every_log_handler_redacts_secrets() -> None:
     configured = logging.config.DictConfigurator({"version": 1})
     logs: Any = settings.LOGGING
     for name, formatter_settings in logs["formatters"].items():

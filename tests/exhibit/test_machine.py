@@ -29,7 +29,7 @@ from exhibit.machine import (
     ERROR_SENTENCES,
     describe_machine_fault,
     get_process_identifier,
-    has_ended,
+    has_process_ended,
     read_stat_fields,
 )
 from exhibit.network.guard import Guard
@@ -43,7 +43,7 @@ from tests.assets.rows import claim_new_slice, owner, photograph, recompress, re
 from tests.assets.shop import LOOPBACK, Shop, change_settings, create_watch
 from workers.operations import health, status
 from workers.operations.backlog import find_held_up_reasons, list_failures
-from workers.tasks.release_rows import release_ended
+from workers.tasks.release_rows import release_rows_of_ended_processes
 from workers.tasks.sync_runner import SyncRunner
 
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)
@@ -63,10 +63,10 @@ class FailingDisk(FolderBlobStore):
     error = errno.ENOSPC
 
     def get(self, digest: Digest) -> bytes:
-        raise OSError(self.error, os.strerror(self.error), str(self.path(digest)))
+        raise OSError(self.error, os.strerror(self.error), str(self.get_path(digest)))
 
     def open(self, digest: Digest) -> BinaryIO:
-        raise OSError(self.error, os.strerror(self.error), str(self.path(digest)))
+        raise OSError(self.error, os.strerror(self.error), str(self.get_path(digest)))
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_every_job_delays_its_rows_on_database_failure(inline: SyncRunner, monke
 
 
 @pytest.mark.long
-def test_crawl_with_unwritable_spool_waits_without_refusing_addresses(
+def test_crawl_with_unwritable_spool_waits_without_refusing_urls(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_settings(inline, allowed_networks=(LOOPBACK,))
@@ -183,9 +183,7 @@ def test_full_disk_of_crawler_is_reported_by_its_child_process(
     assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished"]
 
 
-def test_crawl_without_network_waits_and_refuses_no_address(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_crawl_without_network_waits_and_refuses_no_urls(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
 
@@ -280,19 +278,19 @@ def test_rows_of_killed_process_are_released_and_live_rows_are_not(
 ) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)
     with claim_in_other_process(studio_pictures) as other:
-        release_ended()
+        release_rows_of_ended_processes()
         assert set(rows.values_list("state", flat=True)) == {"doing"}
         other.kill()
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # now a zombie
-        release_ended()
+        release_rows_of_ended_processes()
         assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
 
 
 def test_reused_process_id_does_not_keep_a_claim() -> None:
     place, number, started = get_process_identifier().rsplit("|", 2)
-    assert not has_ended(get_process_identifier())
-    assert has_ended(f"{place}|{number}|{int(started) + 1}")
-    assert not has_ended(f"elsewhere|pid:[1]|{number}|{int(started) + 1}")  # cannot be known from here
+    assert not has_process_ended(get_process_identifier())
+    assert has_process_ended(f"{place}|{number}|{int(started) + 1}")
+    assert not has_process_ended(f"elsewhere|pid:[1]|{number}|{int(started) + 1}")  # cannot be known from here
 
 
 def test_row_with_repeated_worker_crashes_waits_longer_each_time(studio_pictures: list[int]) -> None:
@@ -303,7 +301,7 @@ def test_row_with_repeated_worker_crashes_waits_longer_each_time(studio_pictures
         for pk in studio_pictures:  # suspects are claimed one at a time
             steps.claim(Picture, [pk], timedelta(minutes=10))
         rows.update(claimed_by=get_process_identifier() + "0")
-        release_ended()
+        release_rows_of_ended_processes()
         until = rows.values_list("not_before", flat=True).first()
         pauses.append(0.0 if until is None else (until - now()).total_seconds())
     assert pauses == pytest.approx([0, 20, 80], abs=2)
@@ -316,16 +314,16 @@ def test_claim_of_live_process_survives_file_descriptor_exhaustion() -> None:
         name = f"{place}|{other.pid}|{read_stat_fields(other.pid)[19]}"
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
-            assert not has_ended(name)
+            assert not has_process_ended(name)
             own = get_process_identifier()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert own == get_process_identifier()
         other.kill()
-    assert has_ended(name)
+    assert has_process_ended(name)
 
 
-def test_resource_intensive_row_is_soon_retried_alone(studio_pictures: list[int]) -> None:
+def test_row_that_exhausts_resources_is_soon_retried_alone(studio_pictures: list[int]) -> None:
     for _ in range(2):
         Picture.objects.update(not_before=None)
         assert steps.claim(Picture, studio_pictures, timedelta(minutes=10)) == studio_pictures
@@ -343,7 +341,7 @@ def test_resource_intensive_row_is_soon_retried_alone(studio_pictures: list[int]
         ((0, *[30] * 7, 2), 5),  # no broker carries some of them
     ],
 )
-def test_rows_of_lost_machine_are_released_only_when_it_alone_is_silent(
+def test_rows_of_a_machine_are_released_if_only_that_machine_stops_responding(
     pauses: tuple[int, ...], unheard: int, studio_pictures: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)
@@ -359,6 +357,6 @@ def test_rows_of_lost_machine_are_released_only_when_it_alone_is_silent(
         moment += pause
         if number >= unheard:
             heartbeats.record_heartbeat("worker-background@another")
-        release_ended()
+        release_rows_of_ended_processes()
         states += rows.values_list("state", flat=True).distinct()
     assert states == [*["doing"] * (len(pauses) - 1), "todo"]

@@ -29,7 +29,7 @@ EVENING = datetime(2016, 1, 11, 23, 24, 3, tzinfo=UTC)
         ("2016-12-31T23:59:60Z", datetime(2016, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
     ],
 )
-def test_moment_is_parsed_in_each_form_as_utc(text: str, moment: datetime) -> None:
+def test_time_in_each_notation_is_parsed_as_utc(text: str, moment: datetime) -> None:
     assert parse_stated_time(text) == (moment, "")
 
 
@@ -45,7 +45,7 @@ def test_moment_is_parsed_in_each_form_as_utc(text: str, moment: datetime) -> No
         ("201601112324", "2016-01-11T23:24Z", date(2016, 1, 11), date(2016, 1, 11)),
     ],
 )
-def test_period_keeps_its_precision_and_days(text: str, period: str, first: date, last: date) -> None:
+def test_period_keeps_the_precision_and_days_of_its_times(text: str, period: str, first: date, last: date) -> None:
     assert parse_stated_time(text) == (None, period)
     assert get_period_days(period) == (first, last)
 
@@ -61,7 +61,7 @@ def test_invalid_or_future_time_is_omitted(text: str) -> None:
     assert parse_stated_time(text) == (None, "")
 
 
-def test_unknown_time_never_sorts_first_or_last() -> None:
+def test_unknown_time_is_never_the_earliest_or_latest() -> None:
     assert (get_earliest_time([None, EVENING]), get_latest_time([EVENING, None])) == (EVENING, EVENING)
     assert get_earliest_time([None]) is get_latest_time([]) is None
 

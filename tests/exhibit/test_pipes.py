@@ -51,7 +51,7 @@ def test_program_read_to_the_end_keeps_its_exit_code(tmp_path: Path) -> None:
         assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
 
 
-def test_other_broken_pipe_still_raises(tmp_path: Path) -> None:
+def test_broken_pipe_other_than_closed_output_still_raises(tmp_path: Path) -> None:
     program = (
         "import os\n"
         "from exhibit.pipes import exit_on_closed_pipe\n"

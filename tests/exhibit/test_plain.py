@@ -15,12 +15,12 @@ from exhibit.plain import fold_name, has_visible_letter, remove_control_chars, r
         ("山水 é 😀 \u200fשלום", "山水 é 😀 \u200fשלום"),
     ],
 )
-def test_control_characters_are_removed_and_words_stay(text: str, expected: str) -> None:
+def test_control_characters_are_removed_and_words_are_kept(text: str, expected: str) -> None:
     assert remove_control_chars(text) == expected
     assert remove_control_chars(expected) == expected
 
 
-def test_one_line_has_single_spaces() -> None:
+def test_text_is_reduced_to_one_line_with_single_spaces() -> None:
     assert to_one_line("  Two\n\n lines\t\x07 of  words ") == "Two lines of words"
 
 
@@ -34,7 +34,7 @@ def test_spaces_of_every_width_are_kept_and_deceptive_characters_are_not() -> No
 
 
 @pytest.mark.parametrize("name", ["Ann", "山水", "7", "\u200bÉ", "ـب"])
-def test_name_has_a_visible_letter(name: str) -> None:
+def test_text_with_a_visible_letter_is_accepted_as_a_name(name: str) -> None:
     assert has_visible_letter(name)
 
 

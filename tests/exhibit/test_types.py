@@ -5,18 +5,18 @@ import pytest
 
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import DeclaredWork, FetchedPicture, Metric, Price, Sighting, Space, parse_money
 
 
-def test_stored_vector_size_follows_its_metric() -> None:
+def test_vector_size_in_bytes_depends_on_the_metric() -> None:
     space = Space("phash256", "2", Metric.HAMMING, 256)
     assert space.id == "phash256@2"
     sizes = {metric: replace(space, metric=metric).vector_bytes for metric in Metric}
     assert sizes == {Metric.HAMMING: 32, Metric.COSINE: 1024, Metric.VOTES: 256}
 
 
-def test_image_fetched_once_is_seen_on_each_page() -> None:
+def test_image_fetched_once_has_a_sighting_on_each_page() -> None:
     image = FetchedPicture(
         final_url="http://a/i",
         digest=Digest.from_bytes(b"i"),
@@ -52,7 +52,7 @@ def test_money_round_trips_exactly() -> None:
     ):  # fmt: skip
         assert (parse_money(text).millionths, str(parse_money(text))) == (millionths, text_expected)
     for wrong in ("", "5", "USD", "-1 USD", "1.0000001 USD", "1,5 USD", "1 usd", "٣ USD", "1e3 USD", "5 USD 6"):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             parse_money(wrong)
 
 
@@ -61,5 +61,5 @@ def test_bulk_price_per_request_is_never_rounded_down() -> None:
     assert Price(amount="1 USD", requests=3).each.millionths == 333_334
     wrong: list[dict[str, Any]] = [{"requests": 0}, {"free": -1}, {"amount": "free"}]
     for value in wrong:
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             Price(**{"amount": "1 USD", **value})

@@ -80,7 +80,7 @@ def leftovers(temporary: Path) -> list[psutil.Process]:
         pytest.param(signal.SIGKILL, 1, marks=pytest.mark.long),
     ],
 )
-def test_interrupted_command_cleans_up_keeps_lines_and_resumes(
+def test_interrupted_match_command_keeps_written_lines_and_resumes(
     folders: tuple[Path, Path], temporary: Path, tmp_path: Path, number: signal.Signals, jobs: int
 ) -> None:
     out = tmp_path / "matches.jsonl"

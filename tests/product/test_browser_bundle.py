@@ -19,8 +19,8 @@ from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
-from registry.bundles.bundles import assemble
-from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
+from registry.bundles.bundles import write_bundle_zip
+from registry.bundles.verifier_drawings import CONTENT_GENERATORS
 from registry.cases.decisions import confirm_case
 from registry.fingerprints import fingerprints
 from registry.models import AnchorReceipt
@@ -64,9 +64,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner
 
 
 @pytest.mark.long
-def test_bundle_contains_page_appearance_and_verifies(
-    world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
-) -> None:
+def test_bundle_with_browser_screenshots_verifies(world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path) -> None:
     inline, trust = world
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
@@ -83,7 +81,7 @@ def test_bundle_contains_page_appearance_and_verifies(
     assert (capture.method, capture.outcome) == ("browser", "captured")
     path = tmp_path / "bundle.zip"
     with path.open("wb") as out:
-        assemble(inline.services, case.bundles.get(), out)
+        write_bundle_zip(inline.services, case.bundles.get(), out)
     with zipfile.ZipFile(path) as bundle:
         names = {name.removeprefix("data/sightings/01/capture-1/") for name in bundle.namelist()}
         facts = json.loads(bundle.read("data/facts.json"))
@@ -91,14 +89,14 @@ def test_bundle_contains_page_appearance_and_verifies(
     assert names >= CAPTURE_ROLES
     assert roles >= {"screenshot", "screenshot-boxed", "wacz", "mhtml", "page-pdf", "dom"}
     assert facts["sightings"][0]["captures"][0]["method"] == "browser"
-    verdict = Verifier(add_own_keys(inline.services, trust), VERIFIER_FUNCTIONS).verify(path)
+    verdict = Verifier(add_own_keys(inline.services, trust), CONTENT_GENERATORS).verify(path)
     assert verdict.outcome is ExitCode.DONE, [item for item in verdict.checks if item.state != "passed"]
     states = {item.name: str(item.state) for item in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}
 
 
 @pytest.mark.long
-def test_page_with_reported_picture_is_sealed_without_its_views(
+def test_page_with_reported_picture_is_sealed_without_its_screenshots(
     world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
 ) -> None:
     inline, trust = world
@@ -117,13 +115,13 @@ def test_page_with_reported_picture_is_sealed_without_its_views(
     )
     path = tmp_path / "bundle.zip"
     with path.open("wb") as out:
-        assemble(inline.services, case.bundles.get(), out)
+        write_bundle_zip(inline.services, case.bundles.get(), out)
     with zipfile.ZipFile(path) as bundle:
         absences = {
             absence["role"]: absence["why"] for absence in json.loads(bundle.read("data/facts.json"))["left_out"]
         }
     assert absences == dict.fromkeys(("screenshot", "screenshot-boxed", "page-pdf", "mhtml", "wacz"), "reported")
-    verdict = Verifier(add_own_keys(inline.services, trust), VERIFIER_FUNCTIONS).verify(path)
+    verdict = Verifier(add_own_keys(inline.services, trust), CONTENT_GENERATORS).verify(path)
     states = {check.name: str(check.state) for check in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "capture:01-2", "captures", "sheet")} == {"passed"}
     assert (verdict.outcome, verdict.failures) == (ExitCode.DONE, ())

@@ -26,7 +26,7 @@ def away(inline: SyncRunner, s3: S3) -> SyncRunner:
 
 
 @pytest.mark.long
-def test_bytes_are_shown_quarantined_and_removed_in_a_bucket(away: SyncRunner) -> None:
+def test_bytes_in_a_bucket_are_shown_withheld_and_removed(away: SyncRunner) -> None:
     register(away.services, owner("studio"), photograph(1))
     services, picture_digest, table = (
         away.services,
@@ -47,7 +47,7 @@ def test_bytes_are_shown_quarantined_and_removed_in_a_bucket(away: SyncRunner) -
 
 
 @pytest.mark.long
-def test_pictures_wait_while_the_bucket_is_unresponsive(away: SyncRunner, s3: S3) -> None:
+def test_matching_of_pictures_waits_while_the_bucket_is_unresponsive(away: SyncRunner, s3: S3) -> None:
     studio = owner("studio")
     register(away.services, studio, photograph(1))
     picture_ids = record_sightings(away.services, *claim_new_slice(studio), [recompress(photograph(1)), photograph(2)])
@@ -64,7 +64,7 @@ def test_pictures_wait_while_the_bucket_is_unresponsive(away: SyncRunner, s3: S3
 
 
 @pytest.mark.long
-def test_other_processes_find_local_network_file(away: SyncRunner, tmp_path: Path) -> None:
+def test_changed_local_copy_of_a_model_file_is_restored_from_the_bucket(away: SyncRunner, tmp_path: Path) -> None:
     blobs = away.services.blobs
     digest = blobs.put(b"a network")
     for _ in range(2):

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from registry.cases import decisions
-from registry.cases.decisions import Choice, DecisionOutcome, DecisionRequest
+from registry.cases.decisions import DecisionChoice, DecisionOutcome, DecisionRequest
 from registry.cases.record_decision import record_decision
 from registry.models import Case, Owner
 from tests.assets.rows import create_case, owner
@@ -22,7 +22,7 @@ BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(p
 def studio(inline: SyncRunner) -> Owner:
     """An owner whose only case Ben has dismissed."""
     case = create_case(inline.services, owner("studio"))
-    decisions.decide_cases(inline.services, case.owner, [1], DecisionRequest(Choice.DISMISS, "Ben"))
+    decisions.decide_cases(inline.services, case.owner, [1], DecisionRequest(DecisionChoice.DISMISS, "Ben"))
     return case.owner
 
 
@@ -47,14 +47,15 @@ def decide_concurrently(second: Callable[[], list[DecisionOutcome]], first: Call
         return done.result(30)[0]
 
 
-def test_grown_case_is_decided_by_one_of_two_concurrent_members(inline: SyncRunner, studio: Owner) -> None:
+def test_concurrent_decision_does_not_overwrite_the_first_members_decision(inline: SyncRunner, studio: Owner) -> None:
     Case.objects.update(is_pending=True)
 
     def by_ann(case: Case) -> None:
         record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
     outcome = decide_concurrently(
-        lambda: decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Cleo")), by_ann
+        lambda: decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "Cleo")),
+        by_ann,
     )
     assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")
 
@@ -65,6 +66,7 @@ def test_undo_keeps_concurrent_decisions_of_other_members(inline: SyncRunner, st
         record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
     outcome = decide_concurrently(
-        lambda: decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.UNDO, "Ben")), by_ann
+        lambda: decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.UNDO, "Ben")),
+        by_ann,
     )
     assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")

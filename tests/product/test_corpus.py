@@ -17,7 +17,7 @@ from evidence.verdict.trust import load_trust
 from evidence.verify.packages import find_bundles, verify_location
 from evidence.verify.verifier import Verifier
 from exhibit.entries import encode_canonical
-from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, InvalidRequestError
 from tests import CHECKOUT
 from tests.assets.bundle_changes import Files
 from tests.assets.corpus import TRUST, base, cases, write_case
@@ -142,7 +142,7 @@ def test_zip_without_top_level_bundle_never_passes(places: dict[str, Path]) -> N
 
 
 @pytest.mark.long
-def test_polyglot_zip_is_passed_unopened_to_the_verifier(
+def test_ambiguous_zip_is_passed_unopened_to_the_verifier(
     places: dict[str, Path],
 ) -> None:
     path = places["zips: an evil ZIP as comment"]
@@ -244,7 +244,7 @@ def folders_checked_by_hand() -> list[str]:
 
 
 @pytest.mark.long
-def test_manual_commands_return_same_results(places: dict[str, Path], tmp_path: Path) -> None:
+def test_commands_of_the_verification_manual_return_same_results(places: dict[str, Path], tmp_path: Path) -> None:
     wrong = {}
     for name in folders_checked_by_hand():
         [state] = [
@@ -291,7 +291,7 @@ def test_ambiguous_trust_lists_are_refused(tmp_path: Path) -> None:
     for number, (what, data) in enumerate(trust_lists().items()):
         path = tmp_path / f"{number}.json"
         path.write_bytes(data)
-        with contextlib.suppress(WrongUseError):
+        with contextlib.suppress(InvalidRequestError):
             load_trust(path)
             accepted.add(what)
     assert accepted >= {"indented", "another order", "a ledger by 1.0", "revoked on a day"}

@@ -11,7 +11,7 @@ from desk.cli.trust import build_own_trust
 from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import Verifier
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.bundles.timestamp_requests import request_timestamps
 from registry.log.local_log import get_log
 from registry.log.sequencer import sign_checkpoint
@@ -43,7 +43,7 @@ def test_sealed_bundle_includes_cosignature_and_trust_list_may_require_it(
     sign_checkpoint(inline.services)
     inline.run_until(lambda: not pending_receipts(), pause=0.05)
     out = BytesIO()
-    assemble(inline.services, bundle, out)
+    write_bundle_zip(inline.services, bundle, out)
     path = tmp_path / "bundle.zip"
     path.write_bytes(out.getvalue())
     trust = replace(build_own_trust(inline.services, ""), requires=Requirements(1, cosigners=1))

@@ -21,7 +21,7 @@ import pytest
 import requests
 from pytest_django import DjangoDbBlocker
 
-from exhibit.files.locks import find_holder
+from exhibit.files.locks import find_holder_pid
 from registry.configuration import load_config
 from registry.models import Crawl, CrawlSlice, StepState
 from registry.services import addresses
@@ -115,7 +115,7 @@ def command_output(stack: Stack, command: str) -> str:
 
 
 @pytest.mark.long
-def test_dead_process_restarts_when_supervisor_output_is_closed(stack: Stack) -> None:
+def test_killed_process_is_restarted_even_if_supervisor_output_is_closed(stack: Stack) -> None:
     before = read_running_status(stack.config)
     assert before is not None
     os.kill(before.processes["beat"], signal.SIGKILL)
@@ -129,12 +129,12 @@ def test_dead_process_restarts_when_supervisor_output_is_closed(stack: Stack) ->
 
 
 @pytest.mark.long
-def test_down_finds_supervisor_despite_unreadable_status_file(stack: Stack) -> None:
+def test_down_command_finds_supervisor_despite_unreadable_status_file(stack: Stack) -> None:
     path = lock_folder(stack.config) / "supervisor.json"
     whole = path.read_bytes()
     path.write_bytes(whole[:20])
     assert read_running_status(stack.config) is None
-    assert find_holder(lock_folder(stack.config) / "supervisor.lock") == stack.process.pid
+    assert find_holder_pid(lock_folder(stack.config) / "supervisor.lock") == stack.process.pid
     path.write_bytes(whole)
 
 
@@ -163,7 +163,7 @@ def test_rows_of_killed_pool_process_are_reclaimed_within_15_seconds(stack: Stac
 
 
 @pytest.mark.long
-def test_frozen_database_is_reported_within_seconds_and_recovers(stack: Stack) -> None:
+def test_suspended_database_is_reported_within_seconds_and_work_resumes(stack: Stack) -> None:
     assert is_well(stack)
     frozen = [*stack.postmaster()[0].children(), *stack.postmaster()]
     for process in frozen:
@@ -185,7 +185,7 @@ def test_frozen_database_is_reported_within_seconds_and_recovers(stack: Stack) -
 
 
 @pytest.mark.long
-def test_frozen_redis_is_reported_within_seconds_and_workers_resume(stack: Stack) -> None:
+def test_suspended_redis_is_reported_within_seconds_and_workers_resume(stack: Stack) -> None:
     wait_until(lambda: is_well(stack))
     place = f"http://127.0.0.1:{stack.config.web_port}/sign-in/"
     (frozen,) = stack.redis()
@@ -248,7 +248,7 @@ def _fill_the_write_ahead_log(stack: Stack) -> None:
 
 
 @pytest.mark.long
-def test_stack_is_still_running(stack: Stack) -> None:
+def test_all_services_are_still_running_after_the_failures(stack: Stack) -> None:
     assert psutil.Process(stack.process.pid).is_running()
     worker_count = sum(service.name.startswith("worker") for service in list_services(stack.config))
     wait_until(lambda: len(stack.workers()) == worker_count)

@@ -9,7 +9,7 @@ import pytest
 
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
-from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
+from registry.bundles.verifier_drawings import CONTENT_GENERATORS
 from tests.assets.bundles import Scene
 from tests.assets.corpus import kinds
 from tests.assets.corpus.deceit import Invention, forge_bundle
@@ -52,12 +52,12 @@ def test_forgeries_are_numerous_and_uniquely_identified() -> None:
     assert len(KINDS) == sum(map(len, FAMILIES.values())) >= 350
 
 
-def test_each_failing_check_belongs_to_one_kind() -> None:
+def test_each_failing_check_belongs_to_one_kind_of_forgery() -> None:
     assert {name: kinds.kinds_of(name) for name in kinds.failing_checks() if len(kinds.kinds_of(name)) != 1} == {}
     assert len(kinds.NEW) >= 50
 
 
-def test_unmodified_forgery_base_is_complete(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_bundle_before_forging_verifies_as_complete(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     files, trust = forge_bundle(scene, read_files(bundle), Invention())
     assert verify_in_python(write_zip(tmp_path / "b.zip", files), trust)[0] == "complete"
 
@@ -70,13 +70,13 @@ def test_python_verifier_fails_expected_checks(inventions: InventionResults) -> 
     } == {}
 
 
-def test_command_reports_checks_that_need_regeneration(inventions: InventionResults) -> None:
+def test_verify_command_reports_failed_checks_that_regenerate_documents(inventions: InventionResults) -> None:
     wrong = {}
     for name in (name for name in inventions if "?" in KINDS[name][1]):
         path, trust, _ = inventions[name]
         states = {
             failed_check.name
-            for failed_check in Verifier(trust, VERIFIER_FUNCTIONS).verify(path).checks
+            for failed_check in Verifier(trust, CONTENT_GENERATORS).verify(path).checks
             if failed_check.state == "failed"
         }
         if not {check.rstrip("?") for check in KINDS[name][1].split()} <= states:

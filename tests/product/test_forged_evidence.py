@@ -12,7 +12,7 @@ from evidence.verdict.trust import Requirements
 from evidence.verify.checks import contents
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
-from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
+from registry.bundles.verifier_drawings import CONTENT_GENERATORS
 from tests.assets.bundle_changes import Files
 from tests.assets.bundles import Scene, encode_picture, textured_picture
 from tests.assets.corpus.deceit import Invention, forge_bundle
@@ -27,7 +27,7 @@ from tests.assets.tampering import read_files, write_zip
 def test_only_the_forged_item_is_reported(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     lie, expected = FORGED[name]
     path = write_zip(tmp_path / "forged.zip", seal_lie(read_files(bundle), lie))
-    checks = {check.name: check for check in Verifier(scene.trust, VERIFIER_FUNCTIONS).verify(path).checks}
+    checks = {check.name: check for check in Verifier(scene.trust, CONTENT_GENERATORS).verify(path).checks}
     states = {check_name: str(check.state) for check_name, check in checks.items()}
     assert {check_name: states[check_name] for check_name in expected} == expected, [
         checks[check_name].sentence for check_name in expected
@@ -43,13 +43,13 @@ def test_sheet_of_other_tools_does_not_satisfy_required_sheet(scene: Scene, bund
     invention = Invention(facts=_expected_states("a sheet of other tools"))
     files, trust = forge_bundle(scene, read_files(bundle), invention)
     path = write_zip(tmp_path / "forged.zip", files)
-    verdict = Verifier(trust, VERIFIER_FUNCTIONS).verify(path)
+    verdict = Verifier(trust, CONTENT_GENERATORS).verify(path)
     assert verdict.outcome is ExitCode.DONE
     assert "sheet" in {grade.name for grade in verdict.grades if not grade.required and grade.state is not State.PASSED}
     asking = replace(trust, requires=Requirements(1, ("sheet",)))
-    assert Verifier(asking, VERIFIER_FUNCTIONS).verify(path).outcome is ExitCode.INCOMPLETE
+    assert Verifier(asking, CONTENT_GENERATORS).verify(path).outcome is ExitCode.INCOMPLETE
     assert (
-        Verifier(replace(scene.trust, requires=Requirements(1, ("sheet",))), VERIFIER_FUNCTIONS).verify(bundle).outcome
+        Verifier(replace(scene.trust, requires=Requirements(1, ("sheet",))), CONTENT_GENERATORS).verify(bundle).outcome
         is ExitCode.DONE
     )
 
@@ -58,19 +58,19 @@ def test_sheet_of_other_tools_does_not_satisfy_required_sheet(scene: Scene, bund
 def test_sighting_without_agreeing_capture_is_not_shown(scene: Scene, bundle: Path, tmp_path: Path, lie: str) -> None:
     dropped = {"no capture": lambda facts, *_: facts["sightings"][0].update(captures=[])}
     files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=dropped.get(lie) or _expected_states(lie)))
-    verdict = Verifier(trust, VERIFIER_FUNCTIONS).verify(write_zip(tmp_path / "forged.zip", files))
+    verdict = Verifier(trust, CONTENT_GENERATORS).verify(write_zip(tmp_path / "forged.zip", files))
     assert {grade.name for grade in verdict.grades if grade.state is State.NOT_CHECKED} >= {"capture"}
     assert verdict.outcome is not ExitCode.DONE
 
 
-def test_substitute_with_different_picture_is_reported(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_replacement_file_with_different_picture_is_reported(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
         files["data/work/01-reduced.jpg"] = encode_picture(textured_picture(9, (640, 480)), "JPEG")
 
     files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lie, manifest=_has_stand_in))
     failures = [
         check.name
-        for check in Verifier(trust, VERIFIER_FUNCTIONS).verify(write_zip(tmp_path / "forged.zip", files)).failures
+        for check in Verifier(trust, CONTENT_GENERATORS).verify(write_zip(tmp_path / "forged.zip", files)).failures
     ]
     assert failures == ["pictures"]
 

@@ -49,7 +49,7 @@ def site(inline: SyncRunner) -> Iterator[Site]:
 
 
 @pytest.mark.long
-def test_documents_with_impossible_contents_keep_valid_pictures(inline: SyncRunner, site: Site) -> None:
+def test_valid_pictures_of_documents_with_invalid_contents_are_kept(inline: SyncRunner, site: Site) -> None:
     links = "".join(f"<a href='/{place}'>x</a>" for place in range(len(DOCUMENTS)))
     site.page("/", links)
     for place, odd in enumerate(DOCUMENTS.values()):
@@ -63,7 +63,7 @@ def test_documents_with_impossible_contents_keep_valid_pictures(inline: SyncRunn
 
 
 @pytest.mark.long
-def test_impossible_responses_affect_nothing_else(inline: SyncRunner, site: Site) -> None:
+def test_malformed_http_responses_do_not_affect_other_pages(inline: SyncRunner, site: Site) -> None:
     odd = "".join(f"<img src='/odd-{place}.jpg'>" for place in range(len(ANSWERS)))
     site.page("/", f"<img src='/good.jpg'>{odd}")
     for place, answer in enumerate(ANSWERS.values()):

@@ -29,7 +29,7 @@ MISHAPS_A_PLAY = 12
 
 @pytest.mark.long
 @pytest.mark.timeout(40 * ROUNDS + 500)
-def test_interrupted_run_leaves_same_state_as_undisturbed_run(
+def test_interrupted_run_leaves_same_state_as_uninterrupted_run(
     open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     random = Random(SEED)

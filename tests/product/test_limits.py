@@ -16,7 +16,7 @@ from crawler.formats.job import Job
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
-from exhibit.files.blobs import FolderBlobStore, blob_store
+from exhibit.files.blobs import FolderBlobStore, get_blob_store
 from exhibit.pictures.decode import helper
 from registry.cases.decisions import confirm_case
 from registry.crawls import planning, run_slice as crawl
@@ -36,7 +36,7 @@ from registry.models import (
 )
 from registry.reports.requests import request_report
 from registry.retention.expiry import expire_bytes
-from registry.services.disk import disk_is_full
+from registry.services.disk import is_disk_full
 from registry.works.registration import remove_work
 from tests.assets.command_line import CommandLine
 from tests.assets.rows import owner, photograph, recompress, register
@@ -73,12 +73,12 @@ def test_unmatched_bytes_expire_and_matched_bytes_stay(services: SyncRunner, cra
 def test_machine_faults_delay_expiry_of_affected_bytes_only(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    blobs = blob_store(inline.services.config.data_dir)
+    blobs = get_blob_store(inline.services.config.data_dir)
     digests = [blobs.put(photograph(seed)) for seed in (50, 51, 52)]
     for digest in digests:
         Picture.objects.create(digest=digest, size=1, first_seen=now(), state=StepState.DONE)
     move_into_past()
-    unreadable = blobs.path(digests[0])
+    unreadable = blobs.get_path(digests[0])
     unreadable.unlink()
     unreadable.mkdir()
     with monkeypatch.context() as patched:
@@ -97,7 +97,7 @@ def test_machine_faults_delay_expiry_of_affected_bytes_only(
 
 def test_free_space_is_reported_without_recreating_a_moved_data_folder(inline: SyncRunner) -> None:
     inline.services.config.data_dir.rename(inline.services.config.data_dir.with_name("moved"))
-    assert not disk_is_full(inline.services)
+    assert not is_disk_full(inline.services)
     assert not inline.services.config.data_dir.exists()
 
 
@@ -123,7 +123,7 @@ def test_expired_bytes_are_fetched_again_and_matched_with_newer_works(
 
 
 @pytest.mark.long
-def test_recently_seen_picture_does_not_expire_by_its_first_day(services: SyncRunner, crawled: Owner) -> None:
+def test_picture_seen_again_recently_does_not_expire(services: SyncRunner, crawled: Owner) -> None:
     Picture.objects.update(first_seen=F("first_seen") - MONTHS)
     assert expire_bytes(services.services) == 0
 
@@ -180,7 +180,7 @@ def test_status_reports_crawling_stopped_by_nearly_full_disk(tmp_path: Path) -> 
 
 
 @pytest.mark.long
-def test_full_disk_ends_slice_and_its_pages_are_visited_later(services: SyncRunner, shop: Shop) -> None:
+def test_full_disk_ends_crawl_slice_and_its_pages_are_visited_later(services: SyncRunner, shop: Shop) -> None:
     for number in range(30):
         shop.page(f"/{number}", OTHER)
     create_watch(owner("studio"), shop.url())
@@ -228,7 +228,7 @@ def crawl_without_matching(services: SyncRunner) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-def test_folder_of_any_size_is_imported_in_slices(
+def test_large_folder_is_imported_in_several_slices(
     services: SyncRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = (folder / "00.png").read_bytes()
@@ -262,7 +262,7 @@ def test_folder_import_resumes_after_repeated_reader_crashes(
 @pytest.mark.usefixtures("folder")
 def test_folder_delayed_by_full_disk_is_imported_later(services: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     full = chain([False, True], repeat(object=False))
-    monkeypatch.setattr(crawl, "disk_is_full", lambda _: next(full))
+    monkeypatch.setattr(crawl, "is_disk_full", lambda _: next(full))
     services.run_until_idle()
     assert CrawlSlice.objects.get(number=1).counts["reason"] == "disk-full"
     assert (Crawl.objects.get().reason, Sighting.objects.count()) == ("finished", 20)
@@ -291,7 +291,7 @@ def test_owner_with_exhausted_quota_cannot_register_works(services: SyncRunner) 
 
 @pytest.mark.long
 @pytest.mark.parametrize("pages", [1, 2])
-def test_page_budget_is_exact_across_slices(services: SyncRunner, shop: Shop, pages: int) -> None:
+def test_page_budget_is_exact_across_crawl_slices(services: SyncRunner, shop: Shop, pages: int) -> None:
     for number in range(9):
         shop.page(f"/{number}", OTHER)
     create_watch(owner("studio"), shop.url(), pages=pages)

@@ -18,7 +18,7 @@ from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from registry.configuration import load_config
 from registry.keys.keys import KeyUse
-from registry.keys.signing_keys import get_document_key, rotate, signer_of
+from registry.keys.signing_keys import get_document_key, rotate_key, unlock_signer
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.master_key import change_master_key
@@ -42,9 +42,9 @@ from django.db import transaction
 from registry.configuration import load_config
 from exhibit.entries import EntryType
 from registry.keys.keys import KeyUse
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.models import Owner
-from registry.keys.signing_keys import get_document_key, rotate, get_sealing_key
+from registry.keys.signing_keys import get_document_key, rotate_key, get_sealing_key
 from registry.master_key import change_master_key
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
@@ -54,10 +54,10 @@ get_sealing_key(services, owner), get_document_key(services, owner)
 print("busy", flush=True)
 for number in itertools.count():
     for each in range(40):
-        submit(EntryType.CASE, {"number": number, "each": each}, owner)
+        submit_entry(EntryType.CASE, {"number": number, "each": each}, owner)
     sequence_log(services)
     sign_checkpoint(services)
-    rotate(services, owner, KeyUse.SEALING if number % 2 else KeyUse.DOCUMENTS, by="Ann", reason="a test")
+    rotate_key(services, owner, KeyUse.SEALING if number % 2 else KeyUse.DOCUMENTS, by="Ann", reason="a test")
     change_master_key(services, by="Ann", reason="a test")
 """
 
@@ -78,7 +78,7 @@ def check_keys(services: Services) -> None:
     """Verify that every key can be decrypted, and that each owner has one of each kind in use."""
     for owner in Owner.objects.all():
         for key in SealingKey.objects.filter(owner=owner):
-            assert signer_of(services, key).public_key == bytes(key.public_key)
+            assert unlock_signer(services, key).public_key == bytes(key.public_key)
         assert SealingKey.objects.filter(owner=owner, retired_at=None).count() == 1
         assert DocumentKey.objects.filter(owner=owner, retired_at=None).count() == 1
         get_document_key(services, owner)
@@ -106,7 +106,7 @@ def test_log_is_complete_and_every_key_opens_after_crashes(
         owner = Owner.objects.get()
         change_master_key(services, by="Ann", reason="the last")
         assert not (config.data_dir / "secrets" / "master_key.next").exists()
-        rotate(services, owner, KeyUse.SEALING, by="Ann", reason="the last")
+        rotate_key(services, owner, KeyUse.SEALING, by="Ann", reason="the last")
         sequence_log(services)
         sign_checkpoint(services)
         replayed = replay(services)

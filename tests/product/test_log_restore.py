@@ -19,7 +19,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
 from registry.configuration import load_config
 from registry.keys.signing_keys import get_document_key, get_sealing_key
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Owner
 from registry.services.addresses import get_database_url
@@ -32,8 +32,8 @@ from tests.assets.stack import connected_to
 from tests.assets.stored_schema import restore_schema
 from workers.database.schema import migrate
 from workers.servers.embedded import EmbeddedServers
-from workers.servers.keeper import are_servers_kept
-from workers.servers.postgres import postgres_programs
+from workers.servers.keeper import are_servers_supervised
+from workers.servers.postgres import find_postgres_programs
 
 
 class Installation:
@@ -41,7 +41,7 @@ class Installation:
 
     def __init__(self, cli: CommandLine) -> None:
         self.data, self.cli = cli.data, cli
-        self._programs = postgres_programs()
+        self._programs = find_postgres_programs()
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -55,7 +55,7 @@ class Installation:
             migrate()
             services = Services(config)
             for number in range(count):
-                submit(EntryType.CASE, {"number": number})
+                submit_entry(EntryType.CASE, {"number": number})
             sequence_log(services)
             try:
                 head = sign_checkpoint(services)
@@ -83,7 +83,9 @@ def installation(open_folder: Path, django_db_blocker: DjangoDbBlocker) -> Itera
 
 
 @pytest.mark.long
-def test_database_dump_restored_after_further_signatures(installation: Installation, open_folder: Path) -> None:
+def test_older_database_dump_restored_after_further_signatures_blocks_signing(
+    installation: Installation, open_folder: Path
+) -> None:
     cli, checkpoint_file, dump = installation.cli, open_folder / "seen.txt", open_folder / "exhibit.dump"
     with installation.running():
         installation.append_and_sign(5)
@@ -169,7 +171,7 @@ def test_restored_older_data_folder_is_detected(installation: Installation, open
 
 
 @pytest.mark.long
-def test_shipped_database_refuses_log_changes_and_dump_has_no_private_key(
+def test_embedded_database_refuses_log_changes_and_dump_has_no_private_key(
     installation: Installation, open_folder: Path
 ) -> None:
     config = load_config({"EXHIBIT_DATA": str(installation.data)})
@@ -226,7 +228,9 @@ def test_moved_data_folder_resumes_after_operator_confirmation(installation: Ins
 
 
 @pytest.mark.long
-def test_restore_into_empty_folder_signs_no_second_history(installation: Installation, open_folder: Path) -> None:
+def test_restored_log_in_an_empty_folder_does_not_sign_a_conflicting_history(
+    installation: Installation, open_folder: Path
+) -> None:
     checkpoint_file, dump, data = open_folder / "seen.txt", open_folder / "exhibit.dump", installation.data
     with installation.running():
         installation.append_and_sign(5)
@@ -249,10 +253,10 @@ def test_restore_into_empty_folder_signs_no_second_history(installation: Install
 
     begin_anew()  # as docs/reference/log.md says
     words = ["--dbname", get_database_url(load_config({"EXHIBIT_DATA": str(data)})), "--clean", "--if-exists"]
-    restore = [str(postgres_programs() / "pg_restore"), *words, "--single-transaction", str(dump)]
+    restore = [str(find_postgres_programs() / "pg_restore"), *words, "--single-transaction", str(dump)]
     command = [sys.executable, "-m", "workers.servers.keeper", *restore]
     subprocess.run(command, cwd=CHECKOUT, env=installation.cli.environ, check=True, timeout=120)
-    wait_until(lambda: not are_servers_kept(load_config({"EXHIBIT_DATA": str(data)})))
+    wait_until(lambda: not are_servers_supervised(load_config({"EXHIBIT_DATA": str(data)})))
     with installation.running():
         cli = installation.cli
         assert "is missing. At least 5 entries" in installation.append_and_sign(7)[1]

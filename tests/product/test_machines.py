@@ -16,7 +16,7 @@ from exhibit.entries import EntryType
 from registry.fingerprints.ports import get_features
 from registry.log.history import accept_checkpoint, start_new_origin
 from registry.log.local_log import get_log
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log
 from registry.models import LogCheckpoint, StepState, Upload, UploadFile, Work
@@ -88,7 +88,7 @@ def test_purge_and_sweep_reach_files_received_by_other_machine(pair: Pair, monke
 
 
 @pytest.mark.long
-def test_restored_old_rows_block_signing_until_break_is_recorded(pair: Pair) -> None:
+def test_older_log_rows_restored_block_signing_until_the_break_is_recorded(pair: Pair) -> None:
     first, second = pair
     append_and_sign(first, 2)
     backup = transaction.savepoint()
@@ -115,7 +115,7 @@ def test_restored_old_rows_block_signing_until_break_is_recorded(pair: Pair) -> 
 def test_machine_killed_while_signing_is_replaced_immediately(pair: Pair) -> None:
     first, second = pair
     append_and_sign(first, 2)
-    submit(EntryType.CASE, {"number": 3})
+    submit_entry(EntryType.CASE, {"number": 3})
     sequence_log(first.services)
     database, config = connection.settings_dict, first.services.config
     environ = {

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Notice, NoticeMail
 from registry.notices import mail as notice_mail, notices
 from tests.assets.mail_server import mail_server
@@ -38,9 +38,9 @@ def test_crash_between_sending_and_recording_sends_no_duplicate(inline: SyncRunn
         assert process.returncode == -signal.SIGKILL
         mail.refresh_from_db()
         assert (mail.state, len(server.mails)) == ("doing", 1)
-        with pytest.raises(WrongUseError, match="is being sent by email"):
+        with pytest.raises(InvalidRequestError, match="is being sent by email"):
             notices.withdraw_signature(Notice.objects.get(), by="Ann")
         NoticeMail.objects.update(claimed_at=now() - timedelta(days=1))
         mail = send(inline, mail)
-        assert notice_mail.is_in_doubt(mail)
+        assert notice_mail.has_uncertain_delivery(mail)
         assert len(server.mails) == 1

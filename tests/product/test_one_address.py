@@ -23,7 +23,7 @@ SERVED_PICTURES = 3
 @pytest.mark.parametrize(
     ("served", "outcome"), [(None, "image-gone"), (2, "captured"), (0, "image-changed"), (3, "image-changed")]
 )
-def test_bundle_with_pictures_served_in_turn_by_one_address_passes(
+def test_bundle_with_different_pictures_served_at_one_url_passes(
     inline: SyncRunner, shop: Shop, tmp_path: Path, served: int | None, outcome: str
 ) -> None:
     change_settings(inline, anchors=(), languages=("en",), allowed_networks=(LOOPBACK,))

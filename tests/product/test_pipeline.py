@@ -14,7 +14,7 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.cases.decisions import confirm_case
 from registry.crawls import crawling
 from registry.crawls.run_slice import build_log_data
@@ -90,13 +90,13 @@ def is_sealed_and_timestamped() -> bool:
 
 def verify_bundle(inline: SyncRunner, bundle: Bundle, trust: Trust, folder: Path) -> Verdict:
     out = BytesIO()
-    assemble(inline.services, bundle, out)
+    write_bundle_zip(inline.services, bundle, out)
     path = folder / f"bundle-{bundle.pk}.zip"
     path.write_bytes(out.getvalue())
     return Verifier(add_own_keys(inline.services, trust)).verify(path)
 
 
-def test_pipeline_runs_from_site_to_verified_bundles(
+def test_pictures_on_a_site_lead_to_cases_and_verified_bundles(
     world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
     inline, trust = world
@@ -227,7 +227,7 @@ def test_lookalike_picture_opens_no_case(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_bundle_waits_for_the_first_slice_with_its_sighting(inline: SyncRunner) -> None:
+def test_bundle_waits_for_the_end_of_the_first_crawl_slice_with_its_sighting(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     planned, epoch = claim_new_slice(studio)

@@ -20,11 +20,11 @@ from evidence.verdict.result import State, Verdict
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from registry.bundles import sealing
-from registry.bundles.bundles import assemble, load_sealed_case, load_sealed_facts
+from registry.bundles.bundles import load_sealed_case, load_sealed_facts, write_bundle_zip
 from registry.bundles.facts import GatheredFacts, gather_facts
 from registry.bundles.packages import request_package, request_package_again, stream_package
 from registry.cases import recaptures
-from registry.cases.decisions import confirm_case, reopen
+from registry.cases.decisions import confirm_case, reopen_decided_case
 from registry.crawls.planning import remove_watch
 from registry.db import steps
 from registry.models import Bundle, BytesState, Capture, Case, Owner, Package, Picture, Report, StepState, WithheldFile
@@ -112,7 +112,7 @@ class ActionScene:
 
     def verify(self, bundle: Bundle) -> tuple[Verdict, bytes]:
         out = BytesIO()
-        assemble(self.inline.services, bundle, out)
+        write_bundle_zip(self.inline.services, bundle, out)
         path = self.folder / "bundle.zip"
         path.write_bytes(out.getvalue())
         return Verifier().verify(path), out.getvalue()
@@ -268,7 +268,7 @@ CAPTURE_FILES = [
 
 @pytest.mark.long
 @pytest.mark.parametrize(("deed", "act"), CAPTURE_FILES)
-def test_every_job_finishes_after_each_action(world: ActionScene, deed: str, act: str) -> None:
+def test_every_job_finishes_after_each_purge_action(world: ActionScene, deed: str, act: str) -> None:
     ACTS[act](world, DEEDS[deed])
     stuck = {**Bundle.objects.exclude(state="done").in_bulk(), **Report.objects.exclude(state="done").in_bulk()}
     assert not stuck
@@ -341,7 +341,7 @@ def test_allowed_pictures_are_in_the_bundle_of_a_new_decision(world: ActionScene
     _report_and_hold(world)
     expect_sealed(world, DEEDS["reported, and the operator decides"], world.seal(world.case))
     dismiss_reports(Digest.from_bytes(UNLAWFUL), by="Olga", reason="A portrait.")
-    reopen(world.case, by="Ann", reason="It may stay.")
+    reopen_decided_case(world.case, by="Ann", reason="It may stay.")
     recaptures.request_next_visit(world.case.captures.get(number=2))
     bundle = world.seal(world.case)
     sealed_files = load_sealed_case(world.inline.services, bundle)
@@ -359,7 +359,7 @@ def test_failed_zip_is_regenerated_with_latest_bundles(world: ActionScene) -> No
     world.inline.run_until_idle()
     package.refresh_from_db()
     assert package.state == "failed"
-    reopen(world.case, by="Ann", reason="A mistake.")
+    reopen_decided_case(world.case, by="Ann", reason="A mistake.")
     second = world.seal(world.case)
     request_package_again(package, by="Ann")
     world.inline.run_until_idle()
@@ -368,7 +368,9 @@ def test_failed_zip_is_regenerated_with_latest_bundles(world: ActionScene) -> No
 
 
 @pytest.mark.long
-def test_picture_purged_during_sealing_is_not_sealed(world: ActionScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_picture_purged_during_sealing_is_not_in_the_bundle(
+    world: ActionScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gather_and_purge(*arguments: object, **options: object) -> GatheredFacts:
         result = gather_facts(*arguments, **options)  # type: ignore[arg-type]
         if not WithheldFile.objects.exists():

@@ -28,7 +28,7 @@ from registry.services.services import Services
 from tests.assets.flood_pictures import picture_with_mark, set_flood_floor
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.shop import create_watch, run_now
-from workers.periodic import do_each_minute
+from workers.periodic import run_minute_jobs
 from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import tick
 
@@ -80,7 +80,7 @@ def test_concurrent_ticks_start_every_job_once(config: Config, tmp_path: Path) -
 
     def tick_once(services: Services) -> None:
         start.wait(30)
-        do_each_minute(services)
+        run_minute_jobs(services)
         tick(services)
         connection.close()
 
@@ -98,7 +98,7 @@ def test_concurrent_ticks_start_every_job_once(config: Config, tmp_path: Path) -
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_unrelated_matches_hold_a_work_once(config: Config, tmp_path: Path) -> None:
+def test_work_is_put_on_hold_once_by_concurrent_unrelated_matches(config: Config, tmp_path: Path) -> None:
     fingerprints.clear_cached_spaces()
     studio, floor = owner("studio"), 4
     both = [set_flood_floor(SyncRunner(replace(config, data_dir=tmp_path)).services, floor) for _ in range(2)]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from exhibit.ports import Receipt
 from exhibit.types import Sighting as Seen
 from indexer.picture.spaces import PHASH
@@ -20,7 +20,7 @@ from registry.bundles.capture import capture_sightings
 from registry.bundles.facts import gather_facts
 from registry.bundles.sealing import seal_bundles
 from registry.bundles.timestamp_requests import request_timestamps
-from registry.cases.decisions import confirm_case, dismiss_case, license_use, reopen
+from registry.cases.decisions import confirm_case, dismiss_case, license_use, reopen_decided_case
 from registry.crawls import crawling
 from registry.crawls.run_slice import build_log_data
 from registry.crawls.sightings import store_sightings
@@ -93,7 +93,7 @@ def test_bundle_does_not_reveal_the_watching_owner(inline: SyncRunner) -> None:
     assert "agency" not in facts_text
 
 
-def test_licence_search_uses_current_state(inline: SyncRunner) -> None:
+def test_unsealed_licence_check_uses_current_licences(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     Case.objects.update(decision="confirmed")
@@ -115,7 +115,7 @@ def test_reopened_case_revokes_manual_licence(inline: SyncRunner) -> None:
     case = create_case(inline, studio, studio)
     wrong = Licence.objects.create(owner=studio, number=1, licensee="Other", domain="other.example")
     license_use(case, wrong, by="Ann", reason="")
-    reopen(case, by="Ann", reason="The wrong one.")
+    reopen_decided_case(case, by="Ann", reason="The wrong one.")
     assert set(case.case_sightings.values_list("licence", flat=True)) == {None}
 
 
@@ -123,12 +123,12 @@ def test_reopened_case_is_not_sealed(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = create_case(inline, studio, studio)
     confirm_case(inline.services, case, by="Ann", reason="A copy.")
-    reopen(case, by="Ann", reason="Too early.")
+    reopen_decided_case(case, by="Ann", reason="Too early.")
     dismiss_case(case, by="Ann", reason="It is ours.")
     seal_bundles(inline.services, list(Bundle.objects.values_list("pk", flat=True)))
     bundle = Bundle.objects.get()
     assert (bundle.state, bundle.seal_digest) == ("failed", None)
-    reopen(case, by="Ann", reason="No, it isn't.")
+    reopen_decided_case(case, by="Ann", reason="No, it isn't.")
     confirm_case(inline.services, case, by="Ann", reason="A copy.")
     assert Bundle.objects.latest("number").number == 2
 
@@ -142,7 +142,7 @@ def test_report_states_the_current_decision(inline: SyncRunner) -> None:
     confirm_case(inline.services, case, by="Ann", reason="A copy.")
     seal_bundles(inline.services, list(Bundle.objects.values_list("pk", flat=True)))
     assert Bundle.objects.get().seal_digest is not None
-    reopen(case, by="Ann", reason="Not so sure.")
+    reopen_decided_case(case, by="Ann", reason="Not so sure.")
     report = request_report(studio, preparer="Ann")
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
@@ -289,5 +289,5 @@ def test_incompatible_vectors_are_refused(inline: SyncRunner) -> None:
     register(inline.services, owner("studio"), photograph(0))
     clear_cached_spaces()
     other = replace(PHASH, parameters=(("grey", "mean of the channels"),))
-    with pytest.raises(WrongUseError, match="other parameters"):
+    with pytest.raises(InvalidRequestError, match="other parameters"):
         get_space_id(other)

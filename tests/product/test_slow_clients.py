@@ -76,4 +76,4 @@ def test_unloadable_web_application_exits_with_reason(tmp_path: Path) -> None:
     environ = os.environ | {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_LANGUAGES": "tlh"}
     command = [sys.executable, "-m", "desk.server", "127.0.0.1", "0"]
     run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
-    assert (run.returncode, "tlh" in run.stderr, "Traceback" in run.stderr) == (ExitCode.WRONG_USE, True, False)
+    assert (run.returncode, "tlh" in run.stderr, "Traceback" in run.stderr) == (ExitCode.INVALID_REQUEST, True, False)

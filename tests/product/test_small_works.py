@@ -44,7 +44,9 @@ def long_strip() -> bytes:
 
 
 @pytest.mark.parametrize("make_picture", [contact_sheet, cropped_contact_sheet, long_strip])
-def test_bundle_with_small_work_in_picture_passes(inline: SyncRunner, tmp_path: Path, make_picture: object) -> None:
+def test_bundle_of_a_picture_that_contains_a_small_work_passes(
+    inline: SyncRunner, tmp_path: Path, make_picture: object
+) -> None:
     assert callable(make_picture)
     bundle = request_bundle(inline, make_picture())
     match = Match.objects.get(decision__in=(Decision.CERTAIN, Decision.REVIEW))

@@ -35,7 +35,7 @@ from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.rows import create_case, owner, photograph
 from tests.assets.stack import Stack, retry_on_database_error, running_stack
-from workers.pipeline.celery import make_app, send_upkeep
+from workers.pipeline.celery import make_app, send_upkeep_messages
 
 REPORT_FORM = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
 NAMES = {
@@ -166,7 +166,7 @@ def test_workers_send_heartbeats_until_exit(stack: Stack) -> None:
 
 def is_swept(stack: Stack, folders: list[Path]) -> bool:
     """Return True if an upkeep removes folders at once; a worker that has just started receives only the next one."""
-    send_upkeep(make_app(stack.config))
+    send_upkeep_messages(make_app(stack.config))
     with suppress(AssertionError):
         wait_until(lambda: not any(folder.exists() for folder in folders), 5)
     return not any(folder.exists() for folder in folders)

@@ -136,7 +136,7 @@ def confirm_by_two(
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_two_installations_cosign_and_a_split_history_is_detected(open_folder: Path) -> None:
+def test_two_installations_cosign_checkpoints_and_detect_a_split_history(open_folder: Path) -> None:
     with three_installations(open_folder) as installations:
         a, b, c = (installations[name] for name in NAMES)
         picture = open_folder / "work.jpg"

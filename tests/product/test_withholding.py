@@ -5,17 +5,17 @@ from pathlib import Path
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.tampering import read_files
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_redacted_copy_lacks_original_and_still_compares(inline: SyncRunner, tmp_path: Path) -> None:
+def test_redacted_copy_lacks_the_original_and_its_comparison_still_verifies(inline: SyncRunner, tmp_path: Path) -> None:
     bundle = create_sealed_bundle(inline)
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:
-        assemble(inline.services, bundle, out, without_originals="The original is for the court.")
+        write_bundle_zip(inline.services, bundle, out, without_originals="The original is for the court.")
     files = read_files(path)
     checks = {check.name: check for check in Verifier(load_trust()).verify(path).checks}
     [withheld] = [name for name, check in checks.items() if "replaced by" in check.sentence]

@@ -117,7 +117,7 @@ def test_photographer_opens_case_from_mail_and_has_it_sealed(
     site: Site, studio: Owner, ways: ScreenAndLanguage
 ) -> None:
     ann = site.member(studio, **ways.look)
-    mail_choices.set_choice(studio, User.objects.get(), MailChoice.HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(studio, User.objects.get(), MailChoice.MailFrequency.AT_ONCE, by="Ann")
     create_cases(site, studio, range(1, 2))
     Event.objects.update(at=now() - 2 * events.SETTLING_PERIOD)
     send_digests(site.services, due_rows.list_due_keys(MailChoice, site.services.stale_after, 100))
@@ -149,7 +149,7 @@ def test_photographer_opens_case_from_mail_and_has_it_sealed(
 
 @pytest.mark.long
 @for_screens_and_languages("desk-en")
-def test_clerk_empties_the_queue(site: Site, studio: Owner, ways: ScreenAndLanguage) -> None:
+def test_reviewer_decides_every_case_in_the_queue(site: Site, studio: Owner, ways: ScreenAndLanguage) -> None:
     create_cases(site, studio, range(1, 4))
     create_cases(site, studio, range(4, 6), "gallery.invalid")
     studio.licences.create(number=1, licensee="Gallery", domain="gallery.invalid")
@@ -250,7 +250,7 @@ def test_lawyer_downloads_one_zip_and_one_sheet(
 
 @pytest.mark.long
 @for_screens_and_languages("desk-zh")
-def test_operator_follows_displayed_instructions(site: Site, ways: ScreenAndLanguage) -> None:
+def test_operator_resolves_problems_by_the_displayed_instructions(site: Site, ways: ScreenAndLanguage) -> None:
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
     visitor: Visitor = site.sign_in(boss, **ways.look)
     page = visitor.open("/operator/")

@@ -15,7 +15,7 @@ from registry.bundles.timestamp_requests import is_checkpoint_due
 from registry.crawls import schedules
 from registry.db import steps
 from registry.due_times import correct_times
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Picture, TimestampServiceState, Watch
 from tests.assets.clocks import YEAR, set_clock
@@ -96,7 +96,7 @@ def test_due_times_are_corrected_after_clock_was_a_year_ahead(inline: SyncRunner
     new_watch.refresh_from_db()
     assert new_watch.next_run_at is not None
     assert now() < new_watch.next_run_at <= now() + timedelta(seconds=new_watch.interval_seconds)
-    submit(EntryType.SETTING, {"a": 1})
+    submit_entry(EntryType.SETTING, {"a": 1})
     sequence_log(inline.services)
     assert is_checkpoint_due(inline.services)
     assert correct_times(7) == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry import jobs
 from registry.configuration import load_config
 from registry.db import steps
@@ -24,7 +24,7 @@ def test_every_queue_has_a_worker_and_every_job_an_owner() -> None:
     )
 
 
-def test_every_job_runs_without_rows(inline: SyncRunner) -> None:
+def test_every_job_runs_without_error_if_it_has_no_rows(inline: SyncRunner) -> None:
     for job in jobs.JOBS.values():
         job(inline.services, [])  # raises an error if an import is missing
         assert not (job.periodic and steps.list_due_ids(job.model, inline.services.stale_after, 1))
@@ -43,5 +43,5 @@ def test_job_has_a_label_and_unknown_job_is_rejected() -> None:
     assert jobs.translate_label("tick") == "scheduled tasks to start"
     assert jobs.translate_label("unknown") == "unknown"
     for name in ("unknown", "plan"):  # "plan" has no rows
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             jobs.get_job(name)

@@ -89,7 +89,7 @@ def test_wheel_with_wrong_hash_is_refused_and_not_cached(
     assert list((tmp_path / ".uv").iterdir()) == []
 
 
-def test_index_password_is_sent(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_of_the_package_index_is_sent(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://ann:p%40ss@{index}/private/simple")
     assert bootstrap.is_new_enough(bootstrap.fetch_uv())
 
@@ -109,7 +109,7 @@ def test_unreachable_index_is_reported_without_its_password(monkeypatch: pytest.
     assert "secret" not in str(caught.value)
 
 
-def test_pip_index_is_the_fallback_for_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_package_index_of_pip_is_used_if_none_is_set_for_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     assert bootstrap.get_index_url() == "https://pypi.org/simple"
@@ -119,7 +119,7 @@ def test_pip_index_is_the_fallback_for_uv(monkeypatch: pytest.MonkeyPatch) -> No
     assert bootstrap.get_index_url() == "https://uv.example/simple"
 
 
-def test_unknown_platform_error_requests_uv_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_for_unknown_platform_tells_the_user_to_install_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "UV_WHEELS", {})
     with pytest.raises(bootstrap.BootstrapError, match="Install uv yourself"):
         bootstrap.fetch_uv()
@@ -138,7 +138,9 @@ def test_python_in_inaccessible_folder_is_reported(open_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("is_there", "message"), [(True, "does not exist"), (False, "not set up")])
-def test_unusable_interpreter_is_not_reported_as_missing_setup(tmp_path: Path, *, is_there: bool, message: str) -> None:
+def test_unusable_interpreter_is_reported_as_such_and_not_as_missing_setup(
+    tmp_path: Path, *, is_there: bool, message: str
+) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(CHECKOUT / "bin" / "exhibit", tmp_path / "bin" / "exhibit")

@@ -73,5 +73,5 @@ def test_test_failing_twice_fails_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_impossible_run_exits_like_pytest(tmp_path: Path) -> None:
+def test_run_that_cannot_import_tests_exits_with_the_code_of_pytest(tmp_path: Path) -> None:
     assert run_suite(tmp_path, test_odd=UNIMPORTABLE_TEST).returncode == 2

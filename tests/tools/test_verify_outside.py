@@ -102,7 +102,7 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
     "what", [pytest.param(what, marks=pytest.mark.long if number % 3 else ()) for number, what in enumerate(CHANGES)]
 )
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_change_is_detected_despite_matching_bag_manifest(
+def test_changed_file_is_detected_despite_an_updated_bag_manifest(
     bundle_files: Files, roots: Path, tmp_path: Path, what: str
 ) -> None:
     change, expected = CHANGES[what]
@@ -164,7 +164,7 @@ def test_bundle_files_are_never_executed(bundle_files: Files, roots: Path, tmp_p
 @pytest.mark.parametrize(
     "name", ["docs/reference/verify-by-hand.md", "evidence/standalone/VERIFY.md", "tools/outside/*.sh"]
 )
-def test_documented_commands_run_python_isolated_from_the_folder(name: str) -> None:
+def test_documented_commands_run_python_in_isolated_mode(name: str) -> None:
     text = "".join(path.read_text("utf-8") for path in CHECKOUT.glob(name))
     calls = re.findall(r"python3 +(-\S*|verify\.py)", text)
     assert set(calls) == {"-I"}
@@ -180,7 +180,7 @@ def forge_header(bits: int) -> bytes:
 
 
 @pytest.mark.long
-def test_without_a_node_only_headers_with_main_chain_work_are_accepted(
+def test_only_headers_with_main_chain_work_are_accepted_without_a_bitcoin_node(
     bundle_files: Files, roots: Path, tmp_path: Path
 ) -> None:
     folder = unpack_files(bundle_files, tmp_path / "bag")
@@ -198,7 +198,7 @@ def test_header_difficulty_matches_its_work() -> None:
     assert verify_outside.compute_difficulty(forge_header(0x20FFFFFF)) == 0
 
 
-def test_unrelated_receipts_do_not_pass(bundle_files: Files, roots: Path, tmp_path: Path) -> None:
+def test_receipts_of_earlier_checkpoints_do_not_pass(bundle_files: Files, roots: Path, tmp_path: Path) -> None:
     earlier = {name.replace("/checkpoint-test-", "/earlier-00-test-"): data for name, data in bundle_files.items()}
     assert run_sections(unpack_files(earlier, tmp_path), roots, BITCOIN_SECTION)[BITCOIN_SECTION].state == "FAILED"
 
@@ -245,7 +245,7 @@ def test_missing_inputs_and_programs_are_reported(
 
 
 @pytest.mark.long
-def test_unknown_authority_fails(bundle_files: Files, tmp_path: Path) -> None:
+def test_timestamp_of_unknown_authority_fails(bundle_files: Files, tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl isn't installed")
     (tmp_path / "other").mkdir()
@@ -259,14 +259,14 @@ def test_unknown_authority_fails(bundle_files: Files, tmp_path: Path) -> None:
     )
 
 
-def test_every_script_lists_its_programs() -> None:
+def test_every_verification_script_lists_the_programs_it_needs() -> None:
     named_sections = sections()
     assert len(named_sections) >= 11
     assert all(section.requirements for section in named_sections)
 
 
 @pytest.mark.long
-def test_command_exits_with_1_on_failure(
+def test_verification_script_exits_with_1_on_failure(
     bundle_files: Files,
     roots: Path,
     tmp_path: Path,
@@ -282,7 +282,7 @@ def test_command_exits_with_1_on_failure(
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_cosignatures_are_verified_by_openssl_with_external_keys(
+def test_cosignatures_are_verified_by_openssl_with_keys_from_outside_the_bundle(
     scene: Scene, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cosigned, trust = add_cosignature(scene.log, scene.proofs, scene.trust)
@@ -311,7 +311,7 @@ def test_cosignatures_are_verified_by_openssl_with_external_keys(
 
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-def test_second_installation_observations_are_verified_with_external_keys(
+def test_observations_of_partner_are_verified_with_keys_from_outside_the_bundle(
     roots: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     confirmed = confirm_capture(make_scene(tmp_path_factory.mktemp("other")), tmp_path)

@@ -6,7 +6,7 @@ from exhibit.errors import ExitCode
 from workers import run
 
 
-def test_run_executes_the_process_and_lists_valid_names_on_error(
+def test_run_command_executes_the_process_or_lists_valid_names(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     became: list[str] = []
@@ -26,7 +26,7 @@ def test_run_executes_the_process_and_lists_valid_names_on_error(
         ["worker-background", "seal"],
         ["worker-interactive", "asked", "mail"],
     ):
-        assert run.main(wrong) == ExitCode.WRONG_USE
+        assert run.main(wrong) == ExitCode.INVALID_REQUEST
     assert "worker-background" in capsys.readouterr().err
     with pytest.raises(EndedHereError):
         run.main(["worker-background"])

@@ -1,6 +1,6 @@
 """Reference page of the fields of crawl jobs, their output lines and matches, from their dataclasses."""
 
-from crawler.formats.job import Job, Known, Limits, Politeness, Rendered, Scope, Source, Target, UserAgent
+from crawler.formats.job import EarlierVisit, Job, Limits, Politeness, RenderingCounts, Scope, Source, Target, UserAgent
 from crawler.formats.lines import Counts, EndLine, PageLine, Refusal, RefusalLine, Signals
 from exhibit.types import Sighting, SourceStatement, SourceStatementKind, Verification
 from indexer.compare.wording import REASONS
@@ -25,7 +25,7 @@ A line of `python -m indexer match` also has `work` and `picture`, the paths rel
 hexadecimal.
 
 """
-JOB_CLASSES = (Job, Source, Target, Limits, Politeness, UserAgent, Known, Scope, Rendered)
+JOB_CLASSES = (Job, Source, Target, Limits, Politeness, UserAgent, EarlierVisit, Scope, RenderingCounts)
 LINE_CLASSES = (PageLine, Sighting, SourceStatement, Signals, Refusal, RefusalLine, EndLine, Counts)
 
 

@@ -2,7 +2,7 @@
 
 from indexer.calibration.recall import RecallRates
 from indexer.picture.card import Card, Resize
-from registry.fingerprints.model_files import Claim, SignedCard
+from registry.fingerprints.model_files import RecallClaim, SignedCard
 from tools.reference.descriptions import format_field_table, format_table, read_descriptions
 
 NAME = "network-cards.md"
@@ -23,7 +23,7 @@ def page() -> str:
         INTRODUCTION + format_field_table(Card),
         f"### Resize\n\n{format_table(('Value', 'Description'), resizes)}",
         format_field_table(SignedCard, "Signed card"),
-        format_field_table(Claim, "Measurement"),
+        format_field_table(RecallClaim, "Measurement"),
         format_field_table(RecallRates, "Shares of an edit"),
     )
     return "\n".join(parts)

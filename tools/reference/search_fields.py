@@ -5,14 +5,14 @@ from pathlib import Path
 from crawler import searches
 from crawler.searches.mapping import (
     PLACEHOLDERS,
-    Conditions,
-    Errors,
-    Pace,
-    Request,
+    ErrorStatuses,
+    RequestLimits,
+    RequestMapping,
     ResponsePaths,
     ResultPaths,
-    Service,
-    Token,
+    SearchService,
+    TokenRequest,
+    UsageConditions,
     read_service,
 )
 from exhibit.types import Price
@@ -43,12 +43,13 @@ def page() -> str:
         rows.append((f"`{path.stem}`", service.takes, description, key, volume, costs, service.conditions.terms))
     headings = ("Service", "Receives", "Description", "Key", "Pages × results", "Costs", "Terms")
     parts = (
-        format_field_table(Service, "The mapping"),
+        format_field_table(SearchService, "The mapping"),
         *(
             format_field_table(kind, f"`{name}`")
             for name, kind in (
-                ("request", Request), ("token", Token), ("answer", ResponsePaths), ("answer.also", ResultPaths),
-                ("errors", Errors), ("pace", Pace), ("conditions", Conditions), ("price", Price),
+                ("request", RequestMapping), ("token", TokenRequest), ("answer", ResponsePaths),
+                ("answer.also", ResultPaths),
+                ("errors", ErrorStatuses), ("pace", RequestLimits), ("conditions", UsageConditions), ("price", Price),
             )
         ),
     )  # fmt: skip

@@ -1,6 +1,14 @@
 """Reference page of the request limits of the site, from the table of its endpoints."""
 
-from desk.access_classes import ACCESS_CLASSES, MAX_ANONYMOUS, MAX_REQUEST, MAX_TEXT, MIB, AccessClass, RequiredIdentity
+from desk.access_classes import (
+    ACCESS_CLASSES,
+    MAX_ANONYMOUS_BYTES,
+    MAX_REQUEST_BYTES,
+    MAX_TEXT_BYTES,
+    MIB,
+    AccessClass,
+    RequiredIdentity,
+)
 from tools.reference.descriptions import format_table
 
 NAME = "site-limits.md"
@@ -13,8 +21,8 @@ arrived completely.
 
 - **Connections**: 1,000, fewer if `ulimit -n` is lower. One without data for 120 seconds is closed. When all are taken,
   the older half of those that wait for their clients is closed each second.
-- **Sizes**: 32 KiB of headers, {MAX_REQUEST // MIB} MiB of body, {MAX_TEXT // MIB} MiB without files. Larger requests
-  return 413.
+- **Sizes**: 32 KiB of headers, {MAX_REQUEST_BYTES // MIB} MiB of body, {MAX_TEXT_BYTES // MIB} MiB without
+  files. Larger requests return 413.
 - **Disk**: bodies and responses above 64 KiB are stored in `requests/` of the data folder. If the disk is full, larger
   bodies return 507.
 
@@ -32,7 +40,9 @@ def page() -> str:
 def format_row(access_class: AccessClass) -> tuple[str, ...]:
     """Return the cells of an endpoint."""
     higher_size = (
-        "–" if access_class.identified_max_bytes == MAX_ANONYMOUS else f"{access_class.identified_max_bytes // MIB} MiB"
+        "–"
+        if access_class.identified_max_bytes == MAX_ANONYMOUS_BYTES
+        else f"{access_class.identified_max_bytes // MIB} MiB"
     )
     rate = access_class.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", ")
     required_identity = (

@@ -22,7 +22,7 @@ from exhibit.clock import format_rfc3339, now
 from exhibit.config.config import FILE_NAME, Config
 from exhibit.config.secrets import INSTALLATION, REDIS_PASSWORD, list_mounted_secrets
 from exhibit.digests import CHUNK_BYTES, Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from exhibit.files.blobs import BlobStore
 from exhibit.files.durable import sync_file, sync_path
 from exhibit.files.locks import hold_exclusively
@@ -34,8 +34,8 @@ from registry.services.services import Services
 from workers.database.backup_format import (
     DESCRIPTION_NAME,
     FILES_PREFIX,
+    BackupDescription,
     BackupFile,
-    Description,
     LogState,
     format_blob_name,
     verify_written,
@@ -56,7 +56,7 @@ _EXCLUDED_SECRETS = {REDIS_PASSWORD, INSTALLATION}
 KEY_FILE_ATTRIBUTES = ("roots", "key_file", "password_file", "bitcoin_credentials")
 
 
-def back_up(services: Services, target: Path, *, keys: bool, report: ReportProgress) -> Description:
+def back_up(services: Services, target: Path, *, keys: bool, report: ReportProgress) -> BackupDescription:
     """Write a backup and verify it. Exhibit may keep running.
 
     All rows are from one point in time. The blobs are copied afterwards, so every row has its blob, except blobs that
@@ -76,14 +76,14 @@ def back_up(services: Services, target: Path, *, keys: bool, report: ReportProgr
         The description of the backup.
 
     Raises:
-        WrongUseError: The target cannot be used.
+        InvalidRequestError: The target cannot be used.
         IntegrityError: The written data differs when read again, for example on a failing disk.
     """
     target, data_dir = target.resolve(), services.config.data_dir.resolve()
     if target.is_relative_to(data_dir) or data_dir.is_relative_to(target):
         hint = "Choose a target on another disk."
-        raise WrongUseError("The target and the data folder cannot contain each other.", hint=hint)
-    busy_error = WrongUseError("Another backup is in progress.", hint="Wait until it has finished.")
+        raise InvalidRequestError("The target and the data folder cannot contain each other.", hint=hint)
+    busy_error = InvalidRequestError("Another backup is in progress.", hint="Wait until it has finished.")
     target_context = _open_tar(target) if target.suffix == ".tar" else _open_folder(target)
     try:
         with (
@@ -94,13 +94,13 @@ def back_up(services: Services, target: Path, *, keys: bool, report: ReportProgr
             report("Verifying the backup.")
             partial_target.publish(description)
     except OSError as error:
-        raise WrongUseError(f"{target} cannot be written: {error.strerror or error}.") from error
+        raise InvalidRequestError(f"{target} cannot be written: {error.strerror or error}.") from error
     return description
 
 
 def _write_backup(
     services: Services, target: "_FolderTarget | _TarTarget", *, keys: bool, report: ReportProgress
-) -> Description:
+) -> BackupDescription:
     made_at, data_dir = format_rfc3339(now()), services.config.data_dir
     with tempfile.TemporaryDirectory(dir=target.parent_folder, prefix=_PARTIAL_PREFIX) as folder:
         draft, digest_list = Path(folder) / "draft", Path(folder) / "listed"
@@ -116,10 +116,10 @@ def _write_backup(
                 replace(_add_file(target, draft, f"{FILES_PREFIX}{relative_path}-"), mode=mode, path=relative_path)
             )
         report("Copying the files.")
-        count, damaged = _blobs(services.blobs, target, draft, digest_list)
+        count, damaged = _copy_blobs(services.blobs, target, draft, digest_list)
         report(f"{count:,} pictures and other files copied.")
         list_part = _add_file(target, digest_list, "blobs-", ".txt")
-    return Description(
+    return BackupDescription(
         made_at, __version__, rows, list_part, count, tuple(parts), log, tuple(excluded_names), database, tuple(damaged)
     )
 
@@ -171,7 +171,7 @@ def _list_files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     return included, excluded_names if keys else [*excluded_names, "secrets/"]
 
 
-def _blobs(
+def _copy_blobs(
     blobs: BlobStore, target: "_FolderTarget | _TarTarget", draft: Path, list_path: Path
 ) -> tuple[int, list[str]]:
     """Copy all blobs and list their digests. Blobs that expire in the meantime are left out.
@@ -240,7 +240,9 @@ def _open_folder(folder: Path) -> "Iterator[_FolderTarget]":
     unknown_names = sorted(path.name for path in folder.iterdir() if not _TOP_LEVEL_PATTERN.fullmatch(path.name))
     if unknown_names:
         hint = "Choose an empty folder, or a folder that contains only a backup."
-        raise WrongUseError(f"{folder} contains a file that is not part of a backup: {unknown_names[0]}.", hint=hint)
+        raise InvalidRequestError(
+            f"{folder} contains a file that is not part of a backup: {unknown_names[0]}.", hint=hint
+        )
     for leftover in folder.glob(f"{_PARTIAL_PREFIX}*"):  # The process that created it was killed.
         shutil.rmtree(leftover)
     yield _FolderTarget(folder)
@@ -285,7 +287,7 @@ class _FolderTarget:
         path.chmod(0o600)  # Access is controlled by the folder.
         path.replace(target)
 
-    def publish(self, description: Description) -> None:
+    def publish(self, description: BackupDescription) -> None:
         os.sync()
         verify_written(self.parent_folder, description, self._verified_names)
         partial_path = self.parent_folder / (DESCRIPTION_NAME + ".partial")
@@ -323,7 +325,7 @@ class _TarTarget:
             self._append(name, path.stat().st_size, file)
         path.unlink()
 
-    def publish(self, description: Description) -> None:
+    def publish(self, description: BackupDescription) -> None:
         data = description.to_json()
         self._append(DESCRIPTION_NAME, len(data), io.BytesIO(data))
         self._tar.close()

@@ -55,7 +55,7 @@ class LogState:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class BackupDescription:
     """The contents of a backup."""
 
     made_at: str  # RFC 3339.
@@ -74,22 +74,24 @@ class Description:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=2).encode()
 
 
-def parse_description(data: bytes) -> Description:
-    """Parse a description, the inverse of :meth:`Description.to_json`.
+def parse_description(data: bytes) -> BackupDescription:
+    """Parse a description, the inverse of :meth:`BackupDescription.to_json`.
 
     Raises:
         IntegrityError: The data is not a description in this format.
     """
     try:
         values: dict[str, Any] = json.loads(data)
-        if values.pop("format") != FORMAT or values.keys() != {field.name for field in fields(Description)}:
+        if values.pop("format") != FORMAT or values.keys() != {field.name for field in fields(BackupDescription)}:
             raise IntegrityError("The backup has the format of another version of Exhibit.", hint=_OTHER_FORMAT_HINT)
         parts = {name: BackupFile(**values.pop(name)) for name in ("rows", "listed")}
         files = tuple(BackupFile(**part) for part in values.pop("files"))
         log = LogState(**values.pop("log"))
         left_out, damaged = tuple(values.pop("left_out")), tuple(values.pop("damaged"))
         rows, listed = parts["rows"], parts["listed"]
-        return Description(**values, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged)
+        return BackupDescription(
+            **values, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"The backup's {DESCRIPTION_NAME} cannot be read.", hint=_OTHER_BACKUP_HINT) from error
 
@@ -125,7 +127,7 @@ def iterate_files(backup_path: Path) -> Iterator[tuple[str, BufferedReader]]:
         raise NotFoundError(f"There is no backup {backup_path}.") from error
 
 
-def verify_backup(backup_path: Path) -> Description:
+def verify_backup(backup_path: Path) -> BackupDescription:
     """Read a whole backup and verify every byte against its description.
 
     Raises:
@@ -142,7 +144,9 @@ def verify_backup(backup_path: Path) -> Description:
     return contents.description
 
 
-def verify_written(backup_path: Path, description: Description, verified_names: AbstractSet[str] = frozenset()) -> None:
+def verify_written(
+    backup_path: Path, description: BackupDescription, verified_names: AbstractSet[str] = frozenset()
+) -> None:
     """Verify a backup that was just written and whose description is added last.
 
     Args:
@@ -163,7 +167,7 @@ class _BackupContents:
     digests: dict[str, str]
     blobs: set[bytes]
     digest_lists: dict[str, bytes]
-    description: Description | None = None
+    description: BackupDescription | None = None
 
 
 def _read_contents(backup_path: Path, verified_names: AbstractSet[str] = frozenset()) -> _BackupContents:
@@ -197,7 +201,7 @@ def _record_file(contents: _BackupContents, name: str, stream: BufferedReader) -
         contents.digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _compare_with_description(contents: _BackupContents, description: Description) -> None:
+def _compare_with_description(contents: _BackupContents, description: BackupDescription) -> None:
     parts = (description.rows, description.listed, *description.files)
     damaged_names = [part.name for part in parts if contents.digests.get(part.name) != part.digest]
     digests = contents.digest_lists.get(description.listed.name, b"").decode("ascii", "replace").split()

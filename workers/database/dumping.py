@@ -8,9 +8,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from exhibit.config.config import Config
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from registry.services.addresses import get_database_url
-from workers.servers.postgres import postgres_programs
+from workers.servers.postgres import find_postgres_programs
 
 _IDENTITY_TABLES = ("registry_owner", "registry_user", "registry_logentry")
 """Tables whose rows show that a database is in use."""
@@ -30,13 +30,13 @@ def restore_rows(config: Config, dump: Path) -> None:
     """Restore a dump into an empty database, completely or not at all.
 
     Raises:
-        WrongUseError: The database is not empty.
+        InvalidRequestError: The database is not empty.
         ServiceMissingError: pg_restore failed.
     """
     with psycopg.connect(get_database_url(config), autocommit=True) as connection:
         if _has_rows(connection):
             hint = "Restore into another data folder, or set DATABASE_URL to an empty database."
-            raise WrongUseError("The database already contains data. Nothing was restored.", hint=hint)
+            raise InvalidRequestError("The database already contains data. Nothing was restored.", hint=hint)
         if _list_tables(connection):  # Created by an earlier command that opened the database.
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute("CREATE SCHEMA public")
@@ -94,7 +94,7 @@ def _run_program(program: str, *arguments: str, **environ: str) -> str:
     Raises:
         ServiceMissingError: The program failed; the message contains its error output.
     """
-    command = [str(postgres_programs() / program), *arguments]
+    command = [str(find_postgres_programs() / program), *arguments]
     result = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
     if result.returncode:
         last_lines = " / ".join(result.stderr.strip().splitlines()[-2:])

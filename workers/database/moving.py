@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, StorageError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError, StorageError
 from exhibit.files.blobs import BlobStore, FolderBlobStore
 from exhibit.files.locks import hold_exclusively
 from exhibit.sentences import Sentence
@@ -45,10 +45,10 @@ def copy_blobs(config: Config, source: str, target: str, progress: ReportProgres
 
     Raises:
         StorageError: A location cannot be used.
-        WrongUseError: Another call is in progress, or one location lies within the other.
+        InvalidRequestError: Another call is in progress, or one location lies within the other.
     """
-    _refuse_nested(_resolve_folders(config, source), _resolve_folders(config, target))
-    busy_error = WrongUseError("Files are already being moved.", hint="Wait until the move has finished.")
+    _check_not_nested(_resolve_folders(config, source), _resolve_folders(config, target))
+    busy_error = InvalidRequestError("Files are already being moved.", hint="Wait until the move has finished.")
     scratch, result = config.data_dir / "moving", MoveResult()
     with hold_exclusively(lock_folder(config) / "moving.lock", busy_error):
         shutil.rmtree(scratch, ignore_errors=True)  # A killed process may have left it.
@@ -72,13 +72,13 @@ def _resolve_folders(config: Config, url: str) -> list[Path]:
     return [] if location is None else [(location / name).resolve() for name in (BLOBS, WITHHELD)]
 
 
-def _refuse_nested(old: list[Path], new: list[Path]) -> None:
-    """Raise ``WrongUseError`` for nested locations, because their copies would be copied again."""
+def _check_not_nested(old: list[Path], new: list[Path]) -> None:
+    """Raise ``InvalidRequestError`` for nested locations, because their copies would be copied again."""
     if old and old == new:
-        raise WrongUseError("The files are already stored in the new location.")
+        raise InvalidRequestError("The files are already stored in the new location.")
     if any(path.is_relative_to(other) or other.is_relative_to(path) for path in old for other in new):
         hint = "Choose a folder next to the current folder."
-        raise WrongUseError("The two locations cannot contain each other.", hint=hint)
+        raise InvalidRequestError("The two locations cannot contain each other.", hint=hint)
 
 
 def _copy_in_parallel(

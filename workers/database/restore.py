@@ -13,14 +13,14 @@ from pathlib import Path
 
 from exhibit.config.config import Config, ensure_data_dir
 from exhibit.digests import Digest
-from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseError
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, InvalidRequestError
 from exhibit.files.locks import FileLock, hold_exclusively
 from exhibit.machine import count_free_files
 from registry.configuration import load_config
 from registry.services.stores import get_checkpoint_store, get_named_objects, open_blob_store
 from workers.database.backup_format import (
     BLOBS_PREFIX,
-    Description,
+    BackupDescription,
     LogState,
     format_blob_name,
     get_relative_path,
@@ -48,7 +48,7 @@ _DATABASE_NOT_EMPTY_HINT = "Restore into another data folder (EXHIBIT_DATA), or 
 class RestoreResult:
     """The result of a restore."""
 
-    description: Description
+    description: BackupDescription
     log: LogState  # State according to the restored rows; equal to that in the backup.
     has_settings_conflict: (
         bool  # True if settings or searches were saved next to existing ones, or cannot be used here.
@@ -67,7 +67,8 @@ def restore_backup(config: Config, backup_path: Path, report: ReportProgress) ->
 
     Raises:
         IntegrityError: The backup is damaged, or the restored log differs from the backup's.
-        WrongUseError: Exhibit is running, the database has rows, the backup has another version's schema, or the disk
+        InvalidRequestError: Exhibit is running, the database has rows, the backup has another version's schema, or the
+        disk
             is too small.
     """
     with _hold_locks(config):
@@ -78,7 +79,7 @@ def restore_backup(config: Config, backup_path: Path, report: ReportProgress) ->
         with ensure_servers(config):
             started_digest = _read_text(data_dir / STAGING_FOLDER / _STARTED_FILE_NAME)
             if not is_empty(config) and started_digest != description.rows.digest:
-                raise WrongUseError(_DATABASE_NOT_EMPTY, hint=_DATABASE_NOT_EMPTY_HINT)
+                raise InvalidRequestError(_DATABASE_NOT_EMPTY, hint=_DATABASE_NOT_EMPTY_HINT)
         report("Restoring the files.")
         try:
             dump = _stage_files(data_dir / STAGING_FOLDER, backup_path, description)
@@ -91,7 +92,7 @@ def restore_backup(config: Config, backup_path: Path, report: ReportProgress) ->
             has_settings_conflict = _restore_files(config)
         except OSError as error:
             hint = "Fix the problem, and run the same command again to continue."
-            raise WrongUseError(f"{data_dir} cannot be written: {error.strerror or error}.", hint=hint) from error
+            raise InvalidRequestError(f"{data_dir} cannot be written: {error.strerror or error}.", hint=hint) from error
         config = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
         with ensure_servers(config):
             report("Rebuilding the indexes.")
@@ -127,7 +128,9 @@ def resume_restore(config: Config) -> Callable[[], None]:
 def _hold_locks(config: Config) -> Iterator[None]:
     """Hold the locks that prevent starts and other restores in this data folder during the block."""
     folder = lock_folder(config)
-    running_error = WrongUseError("Exhibit is running with this data folder.", hint="Stop Exhibit first: exhibit down")
+    running_error = InvalidRequestError(
+        "Exhibit is running with this data folder.", hint="Stop Exhibit first: exhibit down"
+    )
     with (
         hold_exclusively(folder / "supervisor.lock", running_error, within=0.5) as lock,
         hold_exclusively(folder / "restore.lock", running_error, within=0.5),
@@ -136,11 +139,11 @@ def _hold_locks(config: Config) -> Iterator[None]:
         yield
 
 
-def _check_free_space(config: Config, backup_path: Path, description: Description) -> None:
+def _check_free_space(config: Config, backup_path: Path, description: BackupDescription) -> None:
     """Check that the disk has room for the data still to be written.
 
     Raises:
-        WrongUseError: The disk has too little free space or too few free inodes.
+        InvalidRequestError: The disk has too little free space or too few free inodes.
     """
     row_bytes = 0 if config.database_url else description.database
     blobs_folder = backup_path / BLOBS_PREFIX if config.blobs_url else config.data_dir / BLOBS_PREFIX
@@ -151,7 +154,7 @@ def _check_free_space(config: Config, backup_path: Path, description: Descriptio
             f"The backup requires {needed_bytes / _GIB:.1f} GiB, but only {free_bytes / _GIB:.1f} "
             f"GiB are free in {config.data_dir}"
         )
-        raise WrongUseError(f"{sentence}: nothing was restored.", hint=DISK_SPACE_HINT)
+        raise InvalidRequestError(f"{sentence}: nothing was restored.", hint=DISK_SPACE_HINT)
     file_count = sum(len(names) for _parent, _folders, names in os.walk(config.data_dir / BLOBS_PREFIX))
     missing_blobs = 0 if config.blobs_url else max(0, description.blobs - file_count)
     needed_files = missing_blobs + len(description.files) + (0 if config.database_url else DATABASE_FILE_COUNT)
@@ -160,10 +163,10 @@ def _check_free_space(config: Config, backup_path: Path, description: Descriptio
             f"The backup requires about {needed_files:,} files (inodes), but only {free_files:,} more "
             f"can be created in {config.data_dir}"
         )
-        raise WrongUseError(f"{sentence}: nothing was restored.", hint=DISK_SPACE_HINT)
+        raise InvalidRequestError(f"{sentence}: nothing was restored.", hint=DISK_SPACE_HINT)
 
 
-def _stage_files(staging_folder: Path, backup_path: Path, description: Description) -> Path:
+def _stage_files(staging_folder: Path, backup_path: Path, description: BackupDescription) -> Path:
     """Write dump and files into the staging folder, and check that this version can use them.
 
     Returns:
@@ -191,12 +194,12 @@ def _stage_files(staging_folder: Path, backup_path: Path, description: Descripti
     return dump
 
 
-def _check_schema(dump: Path, description: Description) -> None:
-    """Raise ``WrongUseError`` for a dump with migrations that this version does not have."""
+def _check_schema(dump: Path, description: BackupDescription) -> None:
+    """Raise ``InvalidRequestError`` for a dump with migrations that this version does not have."""
     if unknown := find_unknown_migrations(read_migrations(dump, "registry")):
         schema = f"the schema of another version of Exhibit ({description.version}, migration {unknown[-1]})"
         hint = "Restore it with that version. Backups from before version 1.0 cannot be converted."
-        raise WrongUseError(f"The backup has {schema}: nothing was restored.", hint=hint)
+        raise InvalidRequestError(f"The backup has {schema}: nothing was restored.", hint=hint)
 
 
 def find_unknown_migrations(applied_names: set[str]) -> list[str]:
@@ -270,10 +273,10 @@ def _clean_up_rows() -> None:
     from registry.notices import mail
 
     Heartbeat.objects.all().delete()  # Rows of workers on other machines.
-    mail.mark_pending_as_in_doubt()
+    mail.mark_pending_as_uncertain()
 
 
-def _finish_restore(config: Config, description: Description) -> tuple[LogState, str, str]:
+def _finish_restore(config: Config, description: BackupDescription) -> tuple[LogState, str, str]:
     """Update the schema and check that the log is that of the backup."""
     from workers.database.schema import migrate
 

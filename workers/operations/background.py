@@ -22,7 +22,7 @@ class Progress:
     seconds_left: int | None = None  # None if the speed is unknown.
 
 
-def list_unfinished(services: Services) -> list[Progress]:
+def list_unfinished_work(services: Services) -> list[Progress]:
     """Return all unfinished background work."""
     return [*_list_uploads(), *_list_searches(), *_list_models(services), *_list_local_features()]
 

@@ -167,7 +167,7 @@ class Failure:
     def key(self) -> str:
         """The reason as stored in the column.
 
-        It identifies the rows for :func:`dismiss` and :func:`retry_failed`.
+        It identifies the rows for :func:`dismiss_failures` and :func:`retry_failed`.
         """
         return to_text(self.error)
 
@@ -206,7 +206,7 @@ def _filter_by_reason(rows: QuerySet[Claimable], key: str | None) -> QuerySet[Cl
     return rows if key is None else rows.annotate(key=Cast("error", TextField())).filter(key=key)
 
 
-def dismiss(step: str, key: str | None = None, *, by: str) -> int:
+def dismiss_failures(step: str, key: str | None = None, *, by: str) -> int:
     """Dismiss failed rows of a step, for one reason or for all, so that they are no longer reported.
 
     A row that fails again for another reason is reported again. The rows themselves do not change.
@@ -215,7 +215,7 @@ def dismiss(step: str, key: str | None = None, *, by: str) -> int:
         The number of dismissed rows.
 
     Raises:
-        WrongUseError: There is no such step.
+        InvalidRequestError: There is no such step.
     """
     with transaction.atomic():
         rows = _list_unsettled_failures(jobs.get_job(step)).exclude(_build_dismissal_condition(step))
@@ -238,7 +238,7 @@ def retry_failed(enqueue: Enqueue, step: str, key: str | None = None) -> int:
         The number of rows.
 
     Raises:
-        WrongUseError: There is no such step.
+        InvalidRequestError: There is no such step.
     """
     job = jobs.get_job(step)
     rows = _list_unsettled_failures(job)

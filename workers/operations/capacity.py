@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, TypeAdapter
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Money, parse_money
 
 if TYPE_CHECKING:
@@ -200,13 +200,13 @@ def read_prices(path: Path) -> Prices:
     """Read a price file.
 
     Raises:
-        WrongUseError: A price is missing or invalid.
+        InvalidRequestError: A price is missing or invalid.
     """
     try:
         return TypeAdapter(Prices).validate_python(tomllib.loads(path.read_text("utf-8-sig")))
     except (OSError, ValueError) as error:  # Pydantic, TOML and UTF-8 errors are all ValueErrors.
         sentence = f"{path} is not a valid price file. {error}"
-        raise WrongUseError(sentence, hint=f"Copy {PRICES_FILE}, and change its prices.") from error
+        raise InvalidRequestError(sentence, hint=f"Copy {PRICES_FILE}, and change its prices.") from error
 
 
 def find_prices_file(data_dir: Path) -> Path:
@@ -219,14 +219,16 @@ def build_plan(request: CapacityRequest, laws: Mapping[str, ScalingLaw], prices:
     """Compute a plan.
 
     Raises:
-        WrongUseError: There are no images or no days.
+        InvalidRequestError: There are no images or no days.
     """
     if request.pictures < 1 or request.days < 1:
-        raise WrongUseError("A plan needs at least one picture and one day.", hint="Example: --pictures 1M --days 30")
+        raise InvalidRequestError(
+            "A plan needs at least one picture and one day.", hint="Example: --pictures 1M --days 30"
+        )
     law_values = {name: law.evaluate(request.works, request.pictures) for name, law in laws.items()}
     stages = [
         _assign_machines(needs, request.days, prices)
-        for needs in _iterate_needs(request, law_values, request.works * prices.new_works)
+        for needs in _iterate_stages(request, law_values, request.works * prices.new_works)
     ]
     table = tomllib.loads(MEASURED_FILE.read_text("utf-8"))
     changes = [
@@ -238,7 +240,7 @@ def build_plan(request: CapacityRequest, laws: Mapping[str, ScalingLaw], prices:
     return CapacityPlan(request, stages, list(laws.values()), changes, prices, table["left_out"])
 
 
-def _iterate_needs(request: CapacityRequest, law_values: Mapping[str, float], new_works: float) -> Iterator[Stage]:
+def _iterate_stages(request: CapacityRequest, law_values: Mapping[str, float], new_works: float) -> Iterator[Stage]:
     """Yield the requirements of each stage at this size. Times in laws are CPU milliseconds."""
     works, pictures, cases = request.works, request.pictures, request.pictures * law_values["case"] / MILLION
     stored_pictures = pictures * min(1.0, request.retention_days / request.days)
@@ -274,21 +276,21 @@ def _iterate_needs(request: CapacityRequest, law_values: Mapping[str, float], ne
     )
 
 
-def _assign_machines(needs: Stage, days: int, prices: Prices) -> Stage:
+def _assign_machines(stage: Stage, days: int, prices: Prices) -> Stage:
     """Assign machines to a stage: the smallest type with enough memory."""
-    rented_hours = needs.core_hours / prices.busy
+    rented_hours = stage.core_hours / prices.busy
     cores, core_memory = rented_hours / (days * 24), prices.core_memory_gib
-    shared_memory = needs.memory_gib + (needs.disk_gib * prices.database_memory if needs.stage == "rows" else 0)
-    fitting_machines = (kind for kind in prices.machines if kind.memory_gib >= needs.machine_gib + core_memory)
+    shared_memory = stage.memory_gib + (stage.disk_gib * prices.database_memory if stage.stage == "rows" else 0)
+    fitting_machines = (kind for kind in prices.machines if kind.memory_gib >= stage.machine_gib + core_memory)
     machine = next(fitting_machines, prices.machines[-1])
-    cores_per_machine = min(machine.cores, max(1.0, (machine.memory_gib - needs.machine_gib) / core_memory))
-    machines = max(cores / cores_per_machine, shared_memory / machine.memory_gib, needs.disk_gib / machine.disk_gib)
-    memory = shared_memory + cores * core_memory + machines * needs.machine_gib
-    monthly_cost = memory * prices.memory_gib_month + needs.disk_gib * prices.disk_gib_month
-    monthly_cost += needs.store_gib * prices.store_gib_month
+    cores_per_machine = min(machine.cores, max(1.0, (machine.memory_gib - stage.machine_gib) / core_memory))
+    machines = max(cores / cores_per_machine, shared_memory / machine.memory_gib, stage.disk_gib / machine.disk_gib)
+    memory = shared_memory + cores * core_memory + machines * stage.machine_gib
+    monthly_cost = memory * prices.memory_gib_month + stage.disk_gib * prices.disk_gib_month
+    monthly_cost += stage.store_gib * prices.store_gib_month
     money = rented_hours * prices.core_hour + days / MONTH_DAYS * monthly_cost
-    money += needs.requests / MILLION * prices.requests_million + needs.egress_gib * prices.egress_gib
-    return replace(needs, memory_gib=memory, kind=machine.kind, machines=machines, cores=cores, money=money)
+    money += stage.requests / MILLION * prices.requests_million + stage.egress_gib * prices.egress_gib
+    return replace(stage, memory_gib=memory, kind=machine.kind, machines=machines, cores=cores, money=money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +347,7 @@ def load_local_laws(services: "Services") -> dict[str, ScalingLaw]:
     from registry.fingerprints.fingerprints import Collection
     from registry.matches.index_upkeep import measure_indexes, measure_work_size
     from registry.models import Picture, StepTime
-    from workers.operations.status import measure_disk
+    from workers.operations.status import measure_disk_usage
 
     since = StepTime.objects.filter(day__gte=_get_period_start()).aggregate(first=Min("day"))["first"]
     states = measure_indexes(services)
@@ -354,7 +356,7 @@ def load_local_laws(services: "Services") -> dict[str, ScalingLaw]:
     counts = [*_measure_laws(), ("work_index", size.indexes * size.works, size.works)]
     counts += [("work_features", size.features * size.works, size.works)]
     if pictures >= ENOUGH_ON_DISK:
-        counts += [("archive", seen_pictures, pictures), ("rows", measure_disk(services).database, pictures)]
+        counts += [("archive", seen_pictures, pictures), ("rows", measure_disk_usage(services).database, pictures)]
     measurements = {
         name: LocalMeasurement(total / count, count, str(since or _get_period_start()), size.works, pictures)
         for name, total, count in counts

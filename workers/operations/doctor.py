@@ -28,8 +28,8 @@ from workers.operations.checks import (
     check_timestamp_services,
 )
 from workers.servers.embedded import lock_folder
-from workers.servers.keeper import are_servers_kept
-from workers.servers.postgres import database_answers, get_database_time, postgres_programs
+from workers.servers.keeper import are_servers_supervised
+from workers.servers.postgres import find_postgres_programs, get_database_time, is_database_responding
 from workers.servers.processes import find_service_user
 from workers.servers.redis import find_redis_program, is_redis_responding
 
@@ -88,12 +88,12 @@ def _check_rows(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig, 
     if not _check_secrets(config).ok:  # Only users who can read the secrets may see the rows.
         return (), ()
     with hold_shared(lock_folder(config) / "users.lock"):  # The lock is granted after stopping servers have ended.
-        if database_answers(config):
-            return examine_house(config)
-        return ((_build_database_check(config),) if are_servers_kept(config) else ()), ()
+        if is_database_responding(config):
+            return run_operator_checks(config)
+        return ((_build_database_check(config),) if are_servers_supervised(config) else ()), ()
 
 
-def examine_house(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig, ...]]:
+def run_operator_checks(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig, ...]]:
     """Run the checks of the operator's page in English; also return the timestamp services that were added there."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     import django
@@ -140,7 +140,7 @@ def _check_secrets(config: Config) -> Check:
         return Check("secrets", ok=False, sentence=sentence, remedy=remedy)
     limitation = (
         " Run exhibit up to check whether they decrypt owners' keys."
-        if embedded and not are_servers_kept(config)
+        if embedded and not are_servers_supervised(config)
         else ""
     )
     return Check("secrets", ok=True, sentence=f"The secrets are in {folder}.{limitation}")
@@ -158,7 +158,7 @@ def _check_blob_store(config: Config) -> Check:
 
 def _check_database(config: Config) -> Check:
     if config.database_url:
-        remedy = "" if database_answers(config) else "Start the database, or correct DATABASE_URL."
+        remedy = "" if is_database_responding(config) else "Start the database, or correct DATABASE_URL."
         sentence = f"The database at DATABASE_URL {'does not respond' if remedy else 'responds'}."
         if (
             not remedy
@@ -169,7 +169,7 @@ def _check_database(config: Config) -> Check:
                 f" The clocks of the database and of this machine are {abs(clock_difference):.0f} seconds apart."
             )
         return Check("PostgreSQL", ok=not remedy, sentence=sentence, remedy=remedy)
-    return _check_program("PostgreSQL", lambda: postgres_programs() / "postgres")
+    return _check_program("PostgreSQL", lambda: find_postgres_programs() / "postgres")
 
 
 def _check_redis(config: Config) -> Check:

@@ -125,11 +125,11 @@ def collect_status(services: Services, max_rows: int | None = None) -> Installat
         held_up=find_held_up_reasons(max_rows),
         queues=find_oldest_by_queue(backlogs),
         heartbeats=heartbeats.list_heartbeats(),
-        crawls=_collect_crawls(services),
+        crawls=_collect_crawl_status(services),
         indexes=measure_indexes(services),
         witnesses=_collect_timestamp_services(services),
-        log=_collect_log(services),
-        disk=measure_disk(services),
+        log=_collect_log_status(services),
+        disk=measure_disk_usage(services),
         missed_known_copies=[result.known_copy for _, result in copy_checks.list_recent_misses()],
         usage_by_step=heartbeats.load_usage_since(now() - timedelta(days=COST_PERIOD_DAYS)),
         reported_digests=list_open_reports(),
@@ -139,11 +139,13 @@ def collect_status(services: Services, max_rows: int | None = None) -> Installat
     )
 
 
-def _collect_crawls(services: Services) -> CrawlStatus:
+def _collect_crawl_status(services: Services) -> CrawlStatus:
     under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended_crawls = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended_crawls.annotate(count=Count("pk")).order_by("-count"))
-    under_way = under_way.annotate(rendered=_build_sum("rendered"), render_seconds=_build_sum("render_seconds"))
+    under_way = under_way.annotate(
+        rendered=_build_count_sum("rendered"), render_seconds=_build_count_sum("render_seconds")
+    )
     watches = Watch.objects.filter(removed_at=None, paused=False, owner__sample=False)
     lacks_contact = not services.config.contact and watches.exists()
     return CrawlStatus(
@@ -151,7 +153,7 @@ def _collect_crawls(services: Services) -> CrawlStatus:
     )
 
 
-def _build_sum(name: str) -> Sum:
+def _build_count_sum(name: str) -> Sum:
     """Return the sum of a count over the slices of a crawl; 0 if no slice has this count."""
     return Sum(Cast(KeyTextTransform(name, "slices__counts"), FloatField()), default=0.0)
 
@@ -173,14 +175,14 @@ def _find_last_receipts(anchors: Sequence[tuple[str, str]]) -> Mapping[tuple[str
     return {(kind, name): time for kind, name, time in queries[0].union(*queries[1:], all=True)}
 
 
-def _collect_log(services: Services) -> LogStatus:
+def _collect_log_status(services: Services) -> LogStatus:
     count = RawSQL("SELECT count(*) FROM registry_logwaiting", ())
     newest = LogCheckpoint.objects.annotate(waiting=count).order_by("-pk").values_list("waiting", "size", "made_at")
     waiting_entries, size, signed_at = newest.first() or (LogWaiting.objects.count(), 0, None)
     return LogStatus(waiting_entries, size, signed_at, get_log(services).describe_signing_stop())
 
 
-def measure_disk(services: Services) -> DiskUsage:
+def measure_disk_usage(services: Services) -> DiskUsage:
     """Return the free space on the data folder's disk and the size of the database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")

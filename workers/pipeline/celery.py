@@ -148,7 +148,7 @@ def enqueue(rows: "type[Model]", ids: Sequence[int], *, by_user: bool = False) -
     transaction.on_commit(partial(send_messages, jobs.get_job_for_model(rows), list(ids), by_user=by_user))
 
 
-def send_upkeep(celery_app: Celery = app) -> None:
+def send_upkeep_messages(celery_app: Celery = app) -> None:
     """Send messages for the hourly jobs, to one worker and to every machine. The next one replaces a lost message."""
     expires = UPKEEP_INTERVAL_SECONDS + 2 * MAX_CLOCK_SKEW.total_seconds()  # The clocks of two machines may differ.
     with contextlib.suppress(OperationalError, RedisError):
@@ -170,7 +170,7 @@ def count_messages(task: str) -> int:
     return 0
 
 
-def living_workers(seconds: float = 1.0) -> dict[str, str]:
+def find_responding_workers(seconds: float = 1.0) -> dict[str, str]:
     """Return the workers on all machines that respond within this time, with their queues separated by commas."""
     try:
         queues_by_worker = app.control.inspect(timeout=seconds).active_queues() or {}

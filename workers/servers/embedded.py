@@ -15,8 +15,8 @@ from exhibit.files.locks import FileLock
 from exhibit.files.private import restrict_permissions
 from exhibit.logs import read_last_lines
 from exhibit.machine import read_stat_fields
-from workers.servers.postgres import EmbeddedPostgres, database_answers
-from workers.servers.processes import ServerRights, SupervisedProcess, find_service_user, wait_or_kill
+from workers.servers.postgres import EmbeddedPostgres, is_database_responding
+from workers.servers.processes import ServerPermissions, SupervisedProcess, find_service_user, wait_or_kill
 from workers.servers.redis import EmbeddedRedis, is_embedded_redis_responding
 
 _SECONDS_OF_RETRIES = 10.0
@@ -38,7 +38,7 @@ class EmbeddedServers:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._rights = ServerRights(find_service_user(config.data_dir))
+        self._rights = ServerPermissions(find_service_user(config.data_dir))
         self._lock = FileLock(lock_folder(config) / "servers.lock")
         self._servers: list[Server] = []
         self._processes: dict[str, SupervisedProcess] = {}
@@ -156,7 +156,7 @@ def lock_folder(config: Config) -> Path:
 
 def are_servers_responding(config: Config) -> bool:
     """Return True if the servers that the configuration embeds respond."""
-    return (bool(config.database_url) or database_answers(config)) and (
+    return (bool(config.database_url) or is_database_responding(config)) and (
         bool(config.redis_url) or is_embedded_redis_responding(config)
     )
 

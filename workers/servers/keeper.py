@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError, run_program
-from exhibit.files.locks import FileLock, find_holder, hold_shared, is_free
+from exhibit.files.locks import FileLock, find_holder_pid, hold_shared, is_free
 from exhibit.files.private import set_private_umask
 from exhibit.logs import read_last_lines
 from exhibit.machine import ERROR_SENTENCES, is_full
@@ -61,11 +61,11 @@ def wait_for_servers(config: Config, stop: Callable[[], object] = bool) -> None:
     """
     keeper, started = None, time.monotonic()
     deadline = started + _SECONDS_FOR_ANOTHER
-    while not (are_servers_kept(config) and are_servers_responding(config)):
+    while not (are_servers_supervised(config) and are_servers_responding(config)):
         if keeper is None or keeper.poll() == 0:  # It found another keeper, which may be stopping.
             keeper = start_keeper(config)
         # A keeper started here fails by itself if the servers make no progress.
-        if find_holder(lock_folder(config) / "servers.lock") == keeper.pid:
+        if find_holder_pid(lock_folder(config) / "servers.lock") == keeper.pid:
             deadline = time.monotonic() + _SECONDS_FOR_ANOTHER
         if time.monotonic() - started > _FULL_DISK_SECONDS and is_full(config.data_dir):
             hint = f"Free disk space in {config.data_dir}. Running processes then continue."
@@ -80,7 +80,7 @@ def wait_for_servers(config: Config, stop: Callable[[], object] = bool) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def are_servers_kept(config: Config) -> bool:
+def are_servers_supervised(config: Config) -> bool:
     """Return True if a process keeps the servers or they are external. Orphaned servers also respond for a while."""
     if config.database_url and config.redis_url:
         return True

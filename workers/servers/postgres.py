@@ -16,7 +16,7 @@ from psycopg import sql
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ServiceMissingError
 from registry.services import addresses
-from workers.servers.processes import ChildSpec, ServerRights
+from workers.servers.processes import ChildSpec, ServerPermissions
 
 _INITDB_OPTIONS = (
     "--auth-local=reject",
@@ -30,7 +30,7 @@ _INITDB_OPTIONS = (
 )
 
 
-def postgres_programs() -> Path:
+def find_postgres_programs() -> Path:
     """Return the folder with ``initdb`` and ``postgres``, version 18.
 
     Raises:
@@ -54,7 +54,7 @@ class EmbeddedPostgres:
     name = "postgres"
     pid_file = "postmaster.pid"
 
-    def __init__(self, config: Config, rights: ServerRights) -> None:
+    def __init__(self, config: Config, rights: ServerPermissions) -> None:
         self._config = config
         self._rights = rights
         self.folder = config.data_dir / self.name
@@ -78,9 +78,9 @@ class EmbeddedPostgres:
         draft_folder = self.folder / "new"
         shutil.rmtree(draft_folder, ignore_errors=True)
         draft_folder.mkdir(mode=0o700)
-        rights = self._rights.get_creation_rights()
+        rights = self._rights.get_initdb_permissions()
         rights.change_owner(draft_folder)
-        program = str(postgres_programs() / "initdb")
+        program = str(find_postgres_programs() / "initdb")
         arguments = ("-D", str(draft_folder), f"--username={addresses.DATABASE_USER}", *_INITDB_OPTIONS)
         child = rights.build_child(self.name, (program, *arguments), folder=draft_folder, stop=signal.SIGINT)
         result = subprocess.run(child.build_command(), env=child.environ, capture_output=True, text=True, check=False)
@@ -109,12 +109,12 @@ class EmbeddedPostgres:
             "max_logical_replication_workers": "0",  # Replication is not used.
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = (str(postgres_programs() / "postgres"), "-D", str(self.folder), *options)
+        command = (str(find_postgres_programs() / "postgres"), "-D", str(self.folder), *options)
         return self._rights.build_child(self.name, command, folder=self.folder, stop=signal.SIGINT)
 
     def is_responding(self) -> bool:
         """Return True if the server accepts connections."""
-        return database_answers(self._config, "postgres")
+        return is_database_responding(self._config, "postgres")
 
     def finish_start(self) -> None:
         """Create Exhibit's database if it does not exist."""
@@ -125,7 +125,7 @@ class EmbeddedPostgres:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
-def database_answers(config: Config, name: str = addresses.DATABASE_NAME) -> bool:
+def is_database_responding(config: Config, name: str = addresses.DATABASE_NAME) -> bool:
     """Return True if PostgreSQL accepts connections to one of its databases."""
     try:
         psycopg.connect(addresses.get_database_url(config), dbname=name, connect_timeout=10).close()

@@ -268,7 +268,7 @@ def wait_or_kill(processes: Sequence["subprocess.Popen[bytes]"], *, seconds: flo
 
 
 @dataclass(frozen=True, slots=True)
-class ServerRights:
+class ServerPermissions:
     """File permissions for the user of the servers, or for the user of this process if it is not root."""
 
     user: ServiceUser | None
@@ -310,9 +310,9 @@ class ServerRights:
         if self.user:
             os.chown(path, self.user.user, self.user.group)
 
-    def get_creation_rights(self) -> "ServerRights":
+    def get_initdb_permissions(self) -> "ServerPermissions":
         """Return the rights to run ``initdb``, which requires a named user; ``nobody`` if this one has no name."""
-        return ServerRights(find_user(self.user.name) or find_user("nobody")) if self.user else self
+        return ServerPermissions(find_user(self.user.name) or find_user("nobody")) if self.user else self
 
     def build_child(self, name: str, command: tuple[str, ...], *, folder: Path, stop: signal.Signals) -> ChildSpec:
         """Return the specification of a server process with minimal privileges.

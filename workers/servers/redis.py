@@ -11,7 +11,7 @@ from exhibit.config.config import Config
 from exhibit.config.secrets import load_redis_password
 from exhibit.errors import ServiceMissingError
 from registry.services import addresses
-from workers.servers.processes import ChildSpec, ServerRights
+from workers.servers.processes import ChildSpec, ServerPermissions
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -43,7 +43,7 @@ class EmbeddedRedis:
     name = "redis"
     pid_file = "redis.pid"
 
-    def __init__(self, config: Config, rights: ServerRights) -> None:
+    def __init__(self, config: Config, rights: ServerPermissions) -> None:
         self._config = config
         self._rights = rights
         self.folder = config.data_dir / self.name

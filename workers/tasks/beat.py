@@ -10,18 +10,18 @@ from functools import partial
 from django.db import connection
 
 from registry.db import heartbeats
-from registry.db.leases import Turn
+from registry.db.leases import LeaseHolder
 from registry.services.services import Services
 from workers import periodic
-from workers.pipeline.celery import TASK_SECONDS, UPKEEP_INTERVAL_SECONDS, living_workers, send_upkeep
-from workers.tasks.release_rows import release_ended
+from workers.pipeline.celery import TASK_SECONDS, UPKEEP_INTERVAL_SECONDS, find_responding_workers, send_upkeep_messages
+from workers.tasks.release_rows import release_rows_of_ended_processes
 from workers.tasks.tick import tick
 
 MINUTE_JOB_SECONDS = 60.0
 """Interval of the per-minute jobs in seconds."""
 
 
-class Roll:
+class HeartbeatRecorder:
     """Records the workers that respond, and the scheduler itself."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Roll:
 
     def __call__(self) -> None:
         """Query the workers once. A new worker is recorded only at its second response, since it may be stopping."""
-        queues_by_worker = living_workers()
+        queues_by_worker = find_responding_workers()
         for name in heartbeats.update_seen([heartbeats.TICK, *queues_by_worker]) & (
             {heartbeats.TICK} | self._previous_names
         ):
@@ -45,17 +45,17 @@ class Scheduler:
     """
 
     def __init__(self, services: Services) -> None:
-        self._services, self._turn = services, Turn(heartbeats.TICK)
+        self._services, self._turn = services, LeaseHolder(heartbeats.TICK)
         self._clock = sched.scheduler(time.monotonic, time.sleep)
         self._busy_seconds, self._processor_seconds = 0.0, time.process_time()
 
     def run(self) -> None:
         """Run until a signal arrives."""
-        self._repeat(heartbeats.BEAT_SECONDS, Roll())
-        self._repeat(UPKEEP_INTERVAL_SECONDS, send_upkeep)
-        self._repeat(MINUTE_JOB_SECONDS, partial(periodic.do_each_minute, self._services))
+        self._repeat(heartbeats.BEAT_SECONDS, HeartbeatRecorder())
+        self._repeat(UPKEEP_INTERVAL_SECONDS, send_upkeep_messages)
+        self._repeat(MINUTE_JOB_SECONDS, partial(periodic.run_minute_jobs, self._services))
         # The active scheduler cannot see the processes of other machines, so each one checks its own.
-        self._repeat(self._services.config.tick_seconds, partial(tick, self._services), release_ended)
+        self._repeat(self._services.config.tick_seconds, partial(tick, self._services), release_rows_of_ended_processes)
         self._repeat(MINUTE_JOB_SECONDS, self._record_usage)
         self._clock.run()
 
@@ -64,7 +64,7 @@ class Scheduler:
     ) -> None:
         self._clock.enter(seconds, 0, self._repeat, (seconds, action, fallback))
         started = time.monotonic()
-        _run_safely(action if _run_safely(self._turn.is_ours) else fallback)
+        _run_safely(action if _run_safely(self._turn.take_or_renew) else fallback)
         self._busy_seconds += time.monotonic() - started
 
     def _record_usage(self) -> None:

@@ -21,9 +21,9 @@ from registry.configuration import load_config
 from registry.db import heartbeats
 from workers.pipeline.celery import list_queues
 from workers.servers.liveness import WAKE_SECONDS, HangDetector, record_replacement
-from workers.tasks.release_rows import release_ended
+from workers.tasks.release_rows import release_rows_of_ended_processes
 
-_main = os.getpid()
+_main_pid = os.getpid()
 """Process ID of the main process, inherited by forked processes."""
 _SECONDS_BETWEEN_CHECKS = 5.0
 """Seconds between two checks of the pool's processes."""
@@ -43,7 +43,7 @@ def _freeze_objects(**_: object) -> None:
 @worker_process_init.connect
 def _exit_without_main(**_: object) -> None:
     """Exit if the main process was killed before Celery could tie this forked process to it."""
-    if os.getppid() != _main:
+    if os.getppid() != _main_pid:
         os._exit(1)
 
 
@@ -62,7 +62,7 @@ def _sleep_repeatedly() -> NoReturn:
 def _record_start(sender: Untyped, **_: object) -> None:
     queues = list_queues() & {queue.name for queue in sender.task_consumer.queues}
     _write_safely(heartbeats.record_start, str(sender.hostname), ",".join(sorted(queues)))
-    _write_safely(release_ended)  # Releases the rows of the worker that this one replaces.
+    _write_safely(release_rows_of_ended_processes)  # Releases the rows of the worker that this one replaces.
     worker_before_create_process.connect(_release_rows)
     detectors: dict[int, HangDetector] = {}
     sender.hub.call_repeatedly(_SECONDS_BETWEEN_CHECKS, _kill_hung, sender, detectors)
@@ -86,7 +86,7 @@ def _record_end(sender: Untyped, **_: object) -> None:
 
 def _release_rows(**_: object) -> None:
     """Release the rows of a killed process of this worker when another one replaces it."""
-    _write_safely(release_ended)
+    _write_safely(release_rows_of_ended_processes)
 
 
 def _write_safely(write: Untyped, *arguments: object) -> None:

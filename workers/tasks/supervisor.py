@@ -15,14 +15,14 @@ from pathlib import Path
 
 from exhibit.clock import format_rfc3339, now
 from exhibit.config.config import Config
-from exhibit.errors import ConfigError, ServiceMissingError, WrongUseError, run_program
-from exhibit.files.locks import FileLock, find_holder, hold_exclusively, hold_shared, is_free, is_shared
+from exhibit.errors import ConfigError, InvalidRequestError, ServiceMissingError, run_program
+from exhibit.files.locks import FileLock, find_holder_pid, hold_exclusively, hold_shared, is_free, is_shared
 from exhibit.files.private import restrict_permissions, set_private_umask
 from exhibit.logs import read_last_lines
 from registry.configuration import load_config
 from registry.services.addresses import get_local_url
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, are_servers_responding, lock_folder
-from workers.servers.keeper import are_servers_kept, run_until_unused
+from workers.servers.keeper import are_servers_supervised, run_until_unused
 from workers.servers.liveness import HangDetector, record_replacement
 from workers.servers.processes import SupervisedProcess, collect_stop_signals, interruptible_pause, trim_logs
 from workers.servers.product import CHECKOUT, build_environment, list_services
@@ -37,7 +37,7 @@ _CHECK_SECONDS = 2.0
 _TRIM_SECONDS = 60.0
 
 
-class AlreadyRunningError(WrongUseError):
+class AlreadyRunningError(InvalidRequestError):
     """Raised if Exhibit is already running for this data folder."""
 
 
@@ -124,7 +124,7 @@ def stop_supervisor(config: Config, *, seconds: float = 20.0) -> bool:
         ServiceMissingError: It has not stopped, and has made no progress for ``seconds``.
     """
     path = lock_folder(config) / "supervisor.lock"
-    pid = find_holder(path)
+    pid = find_holder_pid(path)
     if pid is None:
         return False
     with contextlib.suppress(ProcessLookupError):
@@ -242,7 +242,7 @@ class _Supervisor:
         if self._servers.processes:
             for name in self._servers.restart_dead_servers():
                 _print_line(f"{name} exited; restarting it.")
-        elif not are_servers_kept(self._config):
+        elif not are_servers_supervised(self._config):
             try:
                 self._start_servers()
             except (ServiceMissingError, OSError) as error:

@@ -49,7 +49,7 @@ class SyncRunner:
         """Run the tick. The per-minute jobs cost ten times as much, so they run only if no message is pending."""
         tick.tick(self.services)
         if not self._waiting:
-            periodic.do_each_minute(self.services)
+            periodic.run_minute_jobs(self.services)
             tick.tick(self.services)
 
     def _run_job(self, job: Job, ids: Sequence[int]) -> None:

@@ -123,18 +123,18 @@ TASKS = {name: _build_task(job, name) for job in jobs.JOBS.values() for name in 
 
 
 @app.task(name="exhibit.retain")
-def expire_bytes() -> None:
+def run_hourly_jobs() -> None:
     """Run the hourly jobs, then send the task for the long ones, so that both never occupy two processes at once."""
-    periodic.run_all((*periodic.list_hourly_jobs(services()), keep_up_votes.delay))
+    periodic.run_all((*periodic.list_hourly_jobs(services()), maintain_local_features.delay))
 
 
 @app.task(name="exhibit.sweep")
-def sweep() -> None:
+def run_machine_jobs() -> None:
     """Run the hourly jobs of every machine."""
     periodic.run_all(periodic.list_machine_jobs(services()))
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_TASK_SECONDS)
-def keep_up_votes() -> None:
+def maintain_local_features() -> None:
     """Run the hourly jobs that may take long. The next message replaces a lost one."""
     periodic.run_all(periodic.list_long_hourly_jobs(services()))

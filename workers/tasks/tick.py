@@ -24,9 +24,9 @@ from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, StepStat
 from registry.notifications import due_rows
 from registry.services.services import Services
 from workers.servers.redis import clear_rate_limits
-from workers.tasks.release_rows import release_ended
+from workers.tasks.release_rows import release_rows_of_ended_processes
 
-_clock: dict[str, float] = {}
+_clock_offsets: dict[str, float] = {}
 """Offset in seconds between the wall clock and the monotonic clock when this process last checked."""
 _log_configuration_once = cache(log_configuration)
 """Writes the configuration to the log once per process, because it does not change while the process runs."""
@@ -35,7 +35,7 @@ _log_configuration_once = cache(log_configuration)
 def tick(services: Services) -> None:
     """Run one round: crawls, pending rows of each step, and the log. If nothing is due, this takes four queries."""
     _log_configuration_once(services)
-    release_ended()
+    release_rows_of_ended_processes()
     _check_clock(services)
     for (condition,) in _build_crawl_query().fetch_rows():
         if condition == "due":
@@ -125,6 +125,6 @@ def _send_rows(services: Services, job: jobs.Job, task: str, messages: int) -> N
 def _check_clock(services: Services) -> None:
     """Clear the site's rate-limit counters if the wall clock was set back."""
     offset = now().timestamp() - time.monotonic()
-    if offset < _clock.get("ahead", offset) - MAX_CLOCK_SKEW.total_seconds():
+    if offset < _clock_offsets.get("ahead", offset) - MAX_CLOCK_SKEW.total_seconds():
         clear_rate_limits(services.config)
-    _clock["ahead"] = offset
+    _clock_offsets["ahead"] = offset

@@ -13,9 +13,9 @@ from desk.api.common.limits import limit_public_searches
 from desk.schemas import requests
 from desk.schemas.base import EXAMPLE_TIME, Hex, ResponseBody, UtcTime
 from registry import scoped
-from registry.matches.find_owner import Claim, Verdict, find_owners, get_upload_limits, make_change_map
+from registry.matches.find_owner import PublicWorkMatch, Verdict, find_owners, get_upload_limits, make_change_map
 from registry.services.services import Services
-from registry.works.public_works import close_work, get_public_url, open_work
+from registry.works.public_works import get_public_url, publish_work, unpublish_work
 from workers import wiring
 
 router = Router(tags=["works"])
@@ -125,7 +125,7 @@ class OwnerSearchResult(ResponseBody):
 @router.put(PUBLIC_PAGE_PATH, response=PublicPage, auth=WRITE)
 def open_public_page(request: Call, owner: str, number: int, new: PublicPageSettings) -> PublicPage:
     """Publish a work on a public page, or change the contact on its page. The change is logged."""
-    row = open_work(
+    row = publish_work(
         wiring.services(), scoped.get_work(get_request_owner(request), number), contact=new.contact, by=request.auth.by
     )
     return PublicPage.from_row(row, address=get_public_url(wiring.services().config, row))
@@ -134,20 +134,20 @@ def open_public_page(request: Call, owner: str, number: int, new: PublicPageSett
 @router.delete(PUBLIC_PAGE_PATH, response={204: None}, auth=WRITE)
 def close_public_page(request: Call, owner: str, number: int) -> None:
     """Remove the public page of a work. Its URL then returns 404. The change is logged."""
-    close_work(scoped.get_work(get_request_owner(request), number), by=request.auth.by)
+    unpublish_work(scoped.get_work(get_request_owner(request), number), by=request.auth.by)
 
 
 @router.post("/id", response=OwnerSearchResult, auth=None, operation_id="find_owner")
-def ask(request: HttpRequest, file: File[SentFile]) -> OwnerSearchResult:
+def find_owner(request: HttpRequest, file: File[SentFile]) -> OwnerSearchResult:
     """Find the owner of a picture among works with public pages. No token is needed.
 
     The number of requests from each IP address is limited. The picture is not stored. Its digest and the result are
     entered in the log.
     """
-    return search_public_owners(file)
+    return search_public_works(file)
 
 
-def search_public_owners(file: "UploadedFile[bytes]") -> OwnerSearchResult:
+def search_public_works(file: "UploadedFile[bytes]") -> OwnerSearchResult:
     """Search the works with public pages for an uploaded picture, for the web interface and the API.
 
     Raises:
@@ -162,7 +162,7 @@ def search_public_owners(file: "UploadedFile[bytes]") -> OwnerSearchResult:
         )
 
 
-def _build_claimed_work(services: Services, claim: Claim, data: bytes) -> ClaimedWork:
+def _build_claimed_work(services: Services, claim: PublicWorkMatch, data: bytes) -> ClaimedWork:
     change_map = make_change_map(services, claim, data)
     return ClaimedWork.from_row(
         claim,

@@ -19,7 +19,7 @@ from exhibit.sentences import Sentence
 from registry.services.addresses import get_redis_url
 
 WINDOW_SECONDS = 60
-PATIENCE = 2.0
+SLOT_WAIT_SECONDS = 2.0
 """Maximum time in seconds that a search waits for the previous search in this process."""
 SEARCH_SLOT = threading.BoundedSemaphore(1)
 """Held by the search in progress; other requests continue in other threads."""
@@ -72,7 +72,7 @@ def _check_identification_rate(caller_id: str) -> None:
 
 @contextmanager
 def _hold_slot(slot: threading.BoundedSemaphore) -> Iterator[None]:
-    if not slot.acquire(timeout=PATIENCE):
+    if not slot.acquire(timeout=SLOT_WAIT_SECONDS):
         raise _build_rate_limit_problem(Sentence("Another picture is being identified. Try again in 5 seconds."), 5)
     try:
         yield
@@ -111,7 +111,7 @@ def _increment_request_count(caller_id: str) -> tuple[int, int]:
     now = int(time.time())
     key, seconds_left = f"exhibit:api:{caller_id}:{now // WINDOW_SECONDS}", WINDOW_SECONDS - now % WINDOW_SECONDS
     try:
-        with _redis().pipeline() as pipeline:
+        with _get_redis().pipeline() as pipeline:
             pipeline.incr(key)
             pipeline.expire(key, WINDOW_SECONDS)
             return int(pipeline.execute()[0]), seconds_left
@@ -124,5 +124,5 @@ def _build_rate_limit_problem(sentence: str, seconds: int) -> Problem:
 
 
 @cache
-def _redis() -> redis.Redis:
+def _get_redis() -> redis.Redis:
     return redis.Redis.from_url(get_redis_url(settings.CONFIG), socket_timeout=1, socket_connect_timeout=1)

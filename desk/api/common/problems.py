@@ -12,7 +12,14 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from desk.schemas.requests import PATTERN_MESSAGES
-from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, ServiceMissingError, WrongUseError
+from exhibit.errors import (
+    ConflictError,
+    ExhibitError,
+    InvalidRequestError,
+    NotFoundError,
+    RefusedError,
+    ServiceMissingError,
+)
 from exhibit.types import Json
 
 MEDIA_TYPE = "application/problem+json"
@@ -86,7 +93,7 @@ def get_error_status(error: ExhibitError) -> int:
     kinds: tuple[tuple[type[ExhibitError], int], ...] = (
         (NotFoundError, HTTPStatus.NOT_FOUND),
         (ConflictError, HTTPStatus.CONFLICT),
-        (WrongUseError, HTTPStatus.UNPROCESSABLE_ENTITY),
+        (InvalidRequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
         (RefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
         (ServiceMissingError, HTTPStatus.SERVICE_UNAVAILABLE),
     )

@@ -12,7 +12,7 @@ from desk.api.common.auth import OPERATOR, Call
 from desk.schemas import log as schemas, owners as owner_schemas, requests
 from desk.schemas.base import ResponseBody, UtcTime
 from evidence.anchors.evm import kind as evm
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.alliance import blind_search, cosigning, partners, pdq_feed, signed_calls
 from registry.crawls import sightings
 from registry.edge import accounts, contributors, deliveries
@@ -227,7 +227,7 @@ def get_partner_card(request: Call, url: CardUrl) -> Card:
     card = signed_calls.parse_card(wiring.services(), signed_calls.fetch_card(wiring.services(), url))
     if card.url.rstrip("/") != url.rstrip("/"):
         hint = "If the operator of the installation gave you this URL, use it instead."
-        raise WrongUseError(f"The card contains a different URL, {card.url}.", hint=hint)
+        raise InvalidRequestError(f"The card contains a different URL, {card.url}.", hint=hint)
     return Card(format=card.format, url=card.url, log=card.log, witness=card.witness)
 
 
@@ -294,7 +294,7 @@ def search_partner(request: Call, name: NameParameter) -> BlindMatches:
 
     The partner learns only the number of works.
     """
-    result = blind_search.search(wiring.services(), partners.get_partner(name))
+    result = blind_search.search_partner_pictures(wiring.services(), partners.get_partner(name))
     results = [
         schemas.BlindMatch(
             works=blind_search.list_works(match.picture),
@@ -347,7 +347,7 @@ def list_contributors(request: Call, name: ContributorFilter = "") -> Any:  # no
 @router.post("/operator/contributors", response={201: ContributorToken})
 def invite_contributor(request: Call, new: NewContributor) -> ContributorToken:
     """Invite a contributor, and create a token for their machine."""
-    row, token = contributors.invite(new.name, by=request.auth.by)
+    row, token = contributors.invite_contributor(new.name, by=request.auth.by)
     return ContributorToken(name=row.name, token=token, url=addresses.build_absolute_url(wiring.services().config))
 
 
@@ -360,7 +360,9 @@ def check_contributor_account(request: Call, new: ContributorAccount) -> Any:  #
 @router.delete("/operator/contributors/{name}", response={204: None})
 def remove_contributor(request: Call, name: NameParameter, discard_results: bool = False) -> None:  # noqa: FBT002 - query option
     """Remove a contributor. With `discard_results`, their results are discarded, and the URLs are fetched again."""
-    contributors.remove_contributor(contributors.get_contributor(name), by=request.auth.by, drop=discard_results)
+    contributors.remove_contributor(
+        contributors.get_contributor(name), by=request.auth.by, discard_results=discard_results
+    )
 
 
 @router.get("/operator/witnesses", response=TimestampServices)

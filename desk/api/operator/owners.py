@@ -143,7 +143,7 @@ def add_device_key(request: Call, owner: str, new: NewDeviceKey) -> schemas.Key:
 def revoke_key(request: Call, owner: str, key: KeyPrefix, new: requests.Reason) -> schemas.Key:
     """Revoke a key. Signatures that were timestamped before the revocation stay valid."""
     row = key_rows.find_key(get_request_owner(request), key)
-    keys.revoke(row, by=request.auth.by, reason=new.reason)
+    keys.revoke_key(row, by=request.auth.by, reason=new.reason)
     return schemas.Key.from_row(key_rows.find_key(get_request_owner(request), key))
 
 
@@ -183,13 +183,13 @@ def publish_work_hash(request: Call, owner: str, number: int) -> None:
 
     A published hash permanently reveals the rough shape of a picture.
     """
-    pdq_feed.publish(wiring.services(), scoped.get_work(get_request_owner(request), number), by=request.auth.by)
+    pdq_feed.publish_hashes(wiring.services(), scoped.get_work(get_request_owner(request), number), by=request.auth.by)
 
 
 @router.delete(OWNER + "/works/{int:number}/feed", response={204: None})
 def withdraw_work_hash(request: Call, owner: str, number: int) -> None:
     """Remove the PDQ hashes of a work from the public feed. Hashes that others have downloaded are not deleted."""
-    pdq_feed.withdraw(scoped.get_work(get_request_owner(request), number), by=request.auth.by)
+    pdq_feed.withdraw_hashes(scoped.get_work(get_request_owner(request), number), by=request.auth.by)
 
 
 @router.post("/operator/passwords", response={201: NewPassword})

@@ -17,7 +17,7 @@ from desk.schemas.base import Hex, ResponseBody, UtcTime
 from evidence.keys.ed25519 import FileSigner
 from exhibit.comparison.calibration import Calibration
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.network.addresses import get_url_host
 from indexer.calibration import recall
 from indexer.picture.spaces import PIPELINE
@@ -239,7 +239,7 @@ def retry_failures(request: Call, step: Step) -> ChangedRows:
 @router.post("/operator/failures/{step}/dismiss", response=ChangedRows)
 def dismiss_failures(request: Call, step: Step) -> ChangedRows:
     """Dismiss the failed jobs of a processing step. They are not reported again until they are retried."""
-    return ChangedRows(rows=backlog.dismiss(step, by=request.auth.by))
+    return ChangedRows(rows=backlog.dismiss_failures(step, by=request.auth.by))
 
 
 @router.get("/operator/models", response=Models)
@@ -332,14 +332,14 @@ def deny_host(request: Call, host: Host, new: requests.Reason) -> None:
     """Add a host to the deny list, including its subdomains."""
     name = get_url_host(f"http://{host}/")
     if not name:
-        raise WrongUseError(f"{host!r} is not a host name.", hint="Enter a host name such as shop.example.")
-    denylists.deny(name, by=request.auth.by, reason=new.reason)
+        raise InvalidRequestError(f"{host!r} is not a host name.", hint="Enter a host name such as shop.example.")
+    denylists.deny_host(name, by=request.auth.by, reason=new.reason)
 
 
 @router.delete("/operator/denied-hosts/{host}", response={204: None})
 def allow_host(request: Call, host: Host) -> None:
     """Remove a host from the deny list."""
-    denylists.allow(get_url_host(f"http://{host}/") or host, by=request.auth.by)
+    denylists.allow_host(get_url_host(f"http://{host}/") or host, by=request.auth.by)
 
 
 @router.get("/operator/blocked-bytes", response=BlockedFiles)
@@ -351,7 +351,7 @@ def list_blocked_bytes(request: Call) -> BlockedFiles:
 @router.put("/operator/blocked-bytes/{digest}", response={204: None})
 def block_bytes(request: Call, digest: Sha256, new: requests.Reason) -> None:
     """Block a digest: files with it are never stored again. To delete stored files, purge the picture instead."""
-    denylists.block(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
+    denylists.block_digest(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
 
 
 @router.post("/operator/pictures/{digest}/keep", response=ChangedRows)

@@ -14,7 +14,7 @@ from desk.schemas import requests
 from desk.schemas.base import Page
 from desk.schemas.parties import demands as schemas
 from evidence.documents.report.volumes import FORMATS
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Fee, Owner
 from registry.parties import demands, invoices
 from registry.parties.invoices import NAME_PATTERN, DueAmount, render_invoice_pdf
@@ -84,7 +84,9 @@ def _get_fee(owner: Owner, new: schemas.NewDemand) -> Fee | None:
         return None
     if new.fee_table is None or new.fee is None:
         missing_field = "fee_table" if new.fee_table is None else "fee"
-        raise WrongUseError(f"`{missing_field}` is missing.", hint="Enter both `fee_table` and `fee` (the row number).")
+        raise InvalidRequestError(
+            f"`{missing_field}` is missing.", hint="Enter both `fee_table` and `fee` (the row number)."
+        )
     return demands.get_fee(owner, new.fee_table, new.fee)
 
 

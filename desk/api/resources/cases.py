@@ -22,7 +22,7 @@ from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry import scoped
 from registry.bundles.drawings import load_pair
 from registry.cases import archive_queries, assignments, decisions, queue
-from registry.cases.decisions import Choice, DecisionOutcome, DecisionRequest
+from registry.cases.decisions import DecisionChoice, DecisionOutcome, DecisionRequest
 from registry.cases.licence_check import propose_licences
 from registry.log.audit_log import AccessKind, EvidenceKind, log_access
 from registry.models import Case, Match
@@ -86,7 +86,7 @@ def get_case(request: Call, owner: str, number: int) -> schemas.CaseDetails:
 
 
 @router.get(CASE_PATH + "/licences", response=schemas.LicenceFits, operation_id="list_licences_for_case")
-def list_licences_for(request: Call, owner: str, number: int) -> schemas.LicenceFits:
+def list_licences_for_case(request: Call, owner: str, number: int) -> schemas.LicenceFits:
     """List licences that may cover a case, most likely first, with the pages that they do not cover and why."""
     licence_fits = propose_licences(scoped.get_case(get_request_owner(request), number))
     return schemas.LicenceFits(
@@ -139,7 +139,7 @@ def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> schem
 def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseSummary:
     """Undo your own decision. Returns 409 if another member has decided the case since then."""
     (outcome,) = decisions.decide_cases(
-        wiring.services(), get_request_owner(request), [number], DecisionRequest(Choice.UNDO, request.auth.by)
+        wiring.services(), get_request_owner(request), [number], DecisionRequest(DecisionChoice.UNDO, request.auth.by)
     )
     return _summarize_outcome(outcome)
 
@@ -175,7 +175,7 @@ def add_note(request: Call, owner: str, number: int, new: requests.NewNote) -> s
 
 @router.post(CASE_PATH + "/dispute", response={201: schemas.CaseSummary}, auth=DECIDE, operation_id="dispute_decision")
 @make_idempotent
-def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseSummary:
+def dispute_case(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseSummary:
     """Dispute the decision of a case. The decision stays in force until it is changed."""
     return _apply_action(
         request, number, lambda row: decisions.dispute_decision(row, by=request.auth.by, reason=new.reason)
@@ -184,7 +184,7 @@ def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> sch
 
 @router.post(CASE_PATH + "/settle", response={201: schemas.CaseSummary}, auth=DECIDE, operation_id="settle_dispute")
 @make_idempotent
-def settle(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseSummary:
+def settle_dispute(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseSummary:
     """Settle a dispute. The decision stays in force."""
     return _apply_action(
         request, number, lambda row: decisions.uphold_decision(row, by=request.auth.by, reason=new.reason)
@@ -198,7 +198,7 @@ def settle(request: Call, owner: str, number: int, new: requests.Reason) -> sche
     operation_id="queue_case_for_review",
 )
 @make_idempotent
-def take_out(request: Call, owner: str, number: int) -> schemas.CaseSummary:
+def queue_case_for_review(request: Call, owner: str, number: int) -> schemas.CaseSummary:
     """Move a case with a look-alike or a related picture to the cases that need a review."""
     return _apply_action(request, number, lambda row: decisions.return_to_queue(row, by=request.auth.by))
 
@@ -225,7 +225,7 @@ def record_agency_reply(request: Call, owner: str, number: int, new: requests.Ne
     CASE_PATH + "/archive-lookup", response={201: schemas.CaseSummary}, auth=DECIDE, operation_id="look_up_in_archive"
 )
 @make_idempotent
-def ask_web_archive(request: Call, owner: str, number: int) -> schemas.CaseSummary:
+def look_up_in_archive(request: Call, owner: str, number: int) -> schemas.CaseSummary:
     """Ask a web archive when it captured the pages and pictures of a confirmed case.
 
     The archive receives up to five URLs. Results appear in `third_party_statements` of the case after a few seconds.
@@ -236,7 +236,7 @@ def ask_web_archive(request: Call, owner: str, number: int) -> schemas.CaseSumma
 
 
 @router.post(CASE_PATH + "/report", response={201: schemas.CaseSummary}, auth=DECIDE, operation_id="report_picture")
-def report(request: Call, owner: str, number: int, new: requests.ReportedPicture) -> schemas.CaseSummary:
+def report_case_picture(request: Call, owner: str, number: int, new: requests.ReportedPicture) -> schemas.CaseSummary:
     """Report the found picture as illegal content. It is hidden from all members and then permanently deleted.
 
     If other owners have evidence of the picture, the operator decides whether to delete it. Repeated requests have no
@@ -248,7 +248,11 @@ def report(request: Call, owner: str, number: int, new: requests.ReportedPicture
 
 
 def _build_decision_request(request: Call, new: requests.NewDecision) -> DecisionRequest:
-    choice = Choice.COPIES if new.is_copy and new.decision == CaseDecision.DISMISSED else Choice(new.decision.value)
+    choice = (
+        DecisionChoice.COPIES
+        if new.is_copy and new.decision == CaseDecision.DISMISSED
+        else DecisionChoice(new.decision.value)
+    )
     licence = None if new.licence is None else scoped.get_licence(get_request_owner(request), new.licence)
     passkey = verify_passkey_response(request.auth.user, new.passkey)
     return DecisionRequest(choice, request.auth.by, new.reason, licence, passkey=passkey)

@@ -82,7 +82,7 @@ class Edge(Permitted):
             Problem: The token is invalid (401), or the contributor exceeds the rate limit (429).
         """
         kind, _, secret = request.headers.get("Authorization", "").partition(" ")
-        row = contributors.find_by_token(secret.strip()) if kind.lower() == BEARER else None
+        row = contributors.find_contributor_by_token(secret.strip()) if kind.lower() == BEARER else None
         if row is None:
             raise build_unauthorized_problem("The token does not belong to a contributor, or it was revoked.")
         limits.count_request(request, f"edge:{row.pk}")

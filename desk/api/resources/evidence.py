@@ -16,14 +16,14 @@ from desk.schemas.requests import TEXT_PATTERN
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry import scoped
-from registry.bundles.bundles import assemble, get_bundle_file_name, write_to_temporary_file
+from registry.bundles.bundles import get_bundle_file_name, write_bundle_zip, write_to_temporary_file
 from registry.bundles.draft_documents import (
     get_draft_file_name,
     get_signed_sheet_file_name,
     render_draft_document,
     sign_exhibit_sheet,
 )
-from registry.cases.picture_usage import is_hidden
+from registry.cases.picture_usage import is_visit_hidden
 from registry.db.rows import require
 from registry.log.audit_log import EvidenceKind
 from registry.log.local_log import get_log
@@ -98,7 +98,9 @@ def get_bundle_file(
     """
     row = scoped.get_bundle(get_request_owner(request), number, bundle)
     withholding_reason = None if withhold is None else reason
-    file = write_to_temporary_file(partial(assemble, wiring.services(), row, without_originals=withholding_reason))
+    file = write_to_temporary_file(
+        partial(write_bundle_zip, wiring.services(), row, without_originals=withholding_reason)
+    )
     log_download(request, EvidenceKind.BUNDLE, bundle=bundle, case=number, seal=str(row.seal_digest))
     name = get_bundle_file_name(row) if withhold is None else get_bundle_file_name(row, f"-without-{withhold}.zip")
     return build_download_response(file, name, "application/zip")
@@ -137,7 +139,7 @@ def get_capture_file(request: Call, owner: str, number: int, capture: int, name:
     )
     file = next((file for file in row.kept if file["name"] == name), None) if row else None
     digest = Digest.from_hex(file["digest"]) if file else None
-    is_blocked = row is not None and is_hidden(get_request_owner(request), row)
+    is_blocked = row is not None and is_visit_hidden(get_request_owner(request), row)
     if digest is None or is_blocked or digest not in wiring.services().blobs:
         raise NotFoundError("This capture has no such file.")
     log_download(request, EvidenceKind.CAPTURE, case=number, file=name)
@@ -153,7 +155,7 @@ CheckpointSize = Annotated[
 
 
 @log_router.get("/log/checkpoint", response=schemas.LogCheckpoint, operation_id="get_log_checkpoint")
-def get_head(request: Call) -> schemas.LogCheckpoint:
+def get_log_checkpoint(request: Call) -> schemas.LogCheckpoint:
     """Get the latest signed checkpoint of the log."""
     return schemas.LogCheckpoint.from_row(_get_checkpoint(None))
 

@@ -13,7 +13,7 @@ from desk.api.common.pagination import Cursor, Limit, get_page
 from desk.schemas import licences as schemas, requests
 from desk.schemas.base import Page
 from desk.schemas.works import NamedColumn, SkippedRow
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.files.delimited import ENCODINGS
 from registry import scoped
 from registry.cases.licence_trial import EFFECT_ORDER, EMPTY_TRIAL, list_trial_cases, try_licences
@@ -87,7 +87,7 @@ def import_licences(request: Call, owner: str, how: Form[LicenceImport], table: 
     """
     owner_row = get_request_owner(request)
     if (table.size or 0) > MAX_BYTES:
-        raise WrongUseError("The table is larger than 2 MiB.", hint="Split it into several tables.")
+        raise InvalidRequestError("The table is larger than 2 MiB.", hint="Split it into several tables.")
     columns = Columns(owner_row, ColumnMapping.Kind.LICENCES)
     name, data = str(table.name), table.read()
     encoding = ENCODINGS.get(how.encoding, "")
@@ -116,7 +116,7 @@ def import_licences(request: Call, owner: str, how: Form[LicenceImport], table: 
 
 @router.post(LICENCES + "/{int:number}/end", response=schemas.Licence, auth=WRITE, operation_id="end_licence")
 @make_idempotent
-def end(request: Call, owner: str, number: int, last: requests.LicenceEnd) -> schemas.Licence:
+def set_licence_end(request: Call, owner: str, number: int, last: requests.LicenceEnd) -> schemas.Licence:
     """End a licence on a given day. Uses up to that day stay covered; later uses are not covered."""
     end_licence(
         scoped.get_licence(get_request_owner(request), number), last.last_day, by=request.auth.by, reason=last.reason
@@ -132,7 +132,7 @@ def get_licence(request: Call, owner: str, number: int) -> schemas.Licence:
 
 
 @router.put(LICENCES + "/{int:number}", response=schemas.Licence, auth=WRITE, operation_id="change_licence")
-def change(request: Call, owner: str, number: int, new: requests.LicenceUpdate) -> schemas.Licence:
+def replace_licence(request: Call, owner: str, number: int, new: requests.LicenceUpdate) -> schemas.Licence:
     """Replace all terms of a licence. Affected cases are checked in the background.
 
     Cases licensed by the ledger that are no longer covered are reopened. Decisions by members are unchanged.
@@ -144,7 +144,7 @@ def change(request: Call, owner: str, number: int, new: requests.LicenceUpdate) 
 
 
 @router.post(LICENCES + "/preview", response=schemas.LicencePreview, operation_id="preview_licences")
-def try_some(request: Call, owner: str, trial: requests.LicencePreviewRequest) -> schemas.LicencePreview:
+def preview_licences(request: Call, owner: str, trial: requests.LicencePreviewRequest) -> schemas.LicencePreview:
     """Preview the effect of new or changed licences on cases. Nothing is changed.
 
     A request checks cases for about one second. If `next` is not null, send it as `after` in another request, and add

@@ -51,7 +51,7 @@ def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit =
 
 @router.post(PACKAGES, response={202: schemas.Package}, auth=WRITE, operation_id="request_package")
 @make_idempotent
-def ask_for_package(request: Call, owner: str, new: NewPackage) -> schemas.Package:
+def request_package(request: Call, owner: str, new: NewPackage) -> schemas.Package:
     """Request a package of the latest bundles of confirmed cases, as one ZIP and as PDFs.
 
     It is generated in the background; poll until `is_ready` is true.
@@ -72,7 +72,7 @@ def get_package(request: Call, owner: str, number: int) -> schemas.Package:
     PACKAGE_PATH + "/regenerate", response={202: schemas.Package}, auth=WRITE, operation_id="regenerate_package"
 )
 @make_idempotent
-def again(request: Call, owner: str, number: int) -> schemas.Package:
+def regenerate_package(request: Call, owner: str, number: int) -> schemas.Package:
     """Generate a package again as a new package, with the latest bundles and receipts.
 
     A failed package is retried and keeps its number.
@@ -83,7 +83,7 @@ def again(request: Call, owner: str, number: int) -> schemas.Package:
 
 
 @router.delete(PACKAGE_PATH, response={204: None}, auth=WRITE, operation_id="remove_package")
-def remove(request: Call, owner: str, number: int) -> None:
+def remove_package(request: Call, owner: str, number: int) -> None:
     """Delete a package and its files. The bundles of the cases remain."""
     remove_row(wiring.services(), scoped.get_package(get_request_owner(request), number), by=request.auth.by)
 

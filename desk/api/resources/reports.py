@@ -80,7 +80,7 @@ def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
 
 @router.post(REPORTS, response={202: schemas.Report}, auth=WRITE, operation_id="request_report")
 @make_idempotent
-def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
+def create_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
     """Request a report. It is generated in the background; poll until `state` is `done`."""
     days = {
         name: day.isoformat() for name, day in (("first", new.start_date), ("last", new.end_date)) if day is not None
@@ -103,13 +103,13 @@ def get_report(request: Call, owner: str, number: int) -> schemas.Report:
 
 @router.post(REPORT_PATH + "/regenerate", response={202: schemas.Report}, auth=WRITE, operation_id="regenerate_report")
 @make_idempotent
-def again(request: Call, owner: str, number: int) -> schemas.Report:
+def regenerate_report(request: Call, owner: str, number: int) -> schemas.Report:
     """Generate a report again as a new report. A failed report is retried and keeps its number."""
     return _enqueue_report(repeat_report(scoped.get_report(get_request_owner(request), number), by=request.auth.by))
 
 
 @router.delete(REPORT_PATH, response={204: None}, auth=WRITE, operation_id="remove_report")
-def remove(request: Call, owner: str, number: int) -> None:
+def delete_report(request: Call, owner: str, number: int) -> None:
     """Delete a report and its files. Its number is not reused."""
     remove_report(wiring.services(), scoped.get_report(get_request_owner(request), number), by=request.auth.by)
 

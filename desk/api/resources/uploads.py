@@ -146,7 +146,7 @@ def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
 
 @router.post(UPLOAD_PATH + "/retry", response={202: schemas.Upload}, auth=WRITE, operation_id="retry_upload")
 @make_idempotent
-def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
+def retry_upload(request: Call, owner: str, number: int) -> schemas.Upload:
     """Retry the failed files of an upload."""
     row = scoped.get_upload(get_request_owner(request), number)
     uploading.retry_failed(wiring.services(), row)
@@ -154,7 +154,7 @@ def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
 
 
 @router.get(UPLOAD_PATH + "/files", response=Page[schemas.UploadFile], operation_id="list_upload_files")
-def list_files(
+def list_upload_files(
     request: Call, owner: str, number: int, only: ResultFilter = None, cursor: Cursor = "", limit: Limit = 50
 ) -> Page[schemas.UploadFile]:
     """List the files of an upload with their results: the work, or the reason for the refusal and what to do."""
@@ -169,7 +169,7 @@ def list_files(
 
 
 @router.get(UPLOAD_PATH + "/unmatched-rows", response=Page[schemas.UploadRow], operation_id="list_unmatched_rows")
-def list_lines(
+def list_unmatched_rows(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
 ) -> Page[schemas.UploadRow]:
     """List the rows of the table for which no file was received."""

@@ -11,7 +11,7 @@ from desk.api.common.idempotency import make_idempotent
 from desk.api.common.pagination import Cursor, Limit, get_page
 from desk.schemas import requests, watches as schemas
 from desk.schemas.base import Page
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Price
 from registry import scoped
 from registry.cases import opt_outs
@@ -48,7 +48,7 @@ def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
 def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watch:
     """Add a watch for sites, sitemaps, feeds, lists of pages or web archives, or for searches with your own keys."""
     if sum(map(bool, (new.search, new.sources, new.archives))) != 1:
-        raise WrongUseError("Enter exactly one of `sources`, `search` and `archives`.", hint="Omit the others.")
+        raise InvalidRequestError("Enter exactly one of `sources`, `search` and `archives`.", hint="Omit the others.")
     row = set_up_watch(
         wiring.services(),
         get_request_owner(request),
@@ -137,7 +137,7 @@ def remove_watch(request: Call, owner: str, number: int) -> None:
 @make_idempotent
 def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
     """Pause a watch. A crawl in progress continues."""
-    watch_settings.pause(scoped.find_watch_by_number(get_request_owner(request), number), by=request.auth.by)
+    watch_settings.pause_watch(scoped.find_watch_by_number(get_request_owner(request), number), by=request.auth.by)
     return schemas.Watch.from_row(scoped.find_watch_by_number(get_request_owner(request), number))
 
 
@@ -145,7 +145,7 @@ def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 @make_idempotent
 def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
     """Resume the schedule of a paused watch."""
-    watch_settings.resume(scoped.find_watch_by_number(get_request_owner(request), number), by=request.auth.by)
+    watch_settings.resume_watch(scoped.find_watch_by_number(get_request_owner(request), number), by=request.auth.by)
     return schemas.Watch.from_row(scoped.find_watch_by_number(get_request_owner(request), number))
 
 
@@ -153,7 +153,7 @@ def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 @make_idempotent
 def run_watch(request: Call, owner: str, number: int, all_pages: AllPagesOption = False) -> schemas.Crawl:  # noqa: FBT002
     """Start a crawl now. If one is in progress, it is returned instead."""
-    crawl = planning.start_now(
+    crawl = planning.start_crawl_now(
         wiring.services(), scoped.find_watch_by_number(get_request_owner(request), number), everything=all_pages
     )
     return schemas.Crawl.from_row(crawl)

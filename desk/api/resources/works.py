@@ -20,7 +20,7 @@ from desk.schemas import downloads, requests, works as schemas
 from desk.schemas.base import Page
 from desk.schemas.owners import BulkEdit, Collection
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError, RefusedError
 from exhibit.types import DeclaredWork
 from indexer.search.fingerprint_file import MAX_FILE_BYTES, parse_fingerprint_file
 from registry import scoped
@@ -167,7 +167,7 @@ def add_work(
     WORKS + "/fingerprints", response=schemas.RegisteredFingerprints, auth=WRITE, operation_id="register_fingerprints"
 )
 @make_idempotent
-def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.RegisteredFingerprints:
+def register_fingerprints(request: Call, owner: str, file: File[UploadedFile]) -> schemas.RegisteredFingerprints:
     """Register works from a fingerprint file written by `exhibit fingerprint`, without their pictures.
 
     For pictures that are already registered, the existing works are returned. Matches that
@@ -210,7 +210,7 @@ def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdi
     Large bulk edits run in the background.
     """
     if (new.works is None) == (new.filter is None):
-        raise WrongUseError("Enter either `works` or `filter`.")
+        raise InvalidRequestError("Enter either `works` or `filter`.")
     if (criteria := new.filter) is None:
         selected = bulk.get_works_by_number(get_request_owner(request), new.works or ())
     else:
@@ -299,7 +299,7 @@ def _collect_changes(new: WorkChanges) -> dict[str, Any]:
 
 @router.post(WORK_PATH + "/hold", response={201: schemas.WorkDetails}, auth=DECIDE, operation_id="decide_hold")
 @make_idempotent
-def answer_held(request: Call, owner: str, number: int, new: requests.HoldDecision) -> schemas.WorkDetails:
+def decide_hold(request: Call, owner: str, number: int, new: requests.HoldDecision) -> schemas.WorkDetails:
     """Decide what to do with a work on hold: open its cases, dismiss the matches on hold, or undo the dismissal.
 
     Returns 409 if the work is not on hold, or if a decision has already been made.
@@ -344,7 +344,7 @@ class CopyOptions(requests.RequestBody):
     operation_id="export_work",
     openapi_extra=describe_file_response("application/zip"),
 )
-def export(request: Call, owner: str, number: int, new: CopyOptions) -> HttpResponseBase:
+def export_work(request: Call, owner: str, number: int, new: CopyOptions) -> HttpResponseBase:
     """Download copies of a work with rights metadata, as a ZIP. Pixels change only if a watermark is added."""
     row = scoped.get_work(get_request_owner(request), number)
     options = ExportOptions(new.licence_url, new.no_training, new.sign, new.mark_for.strip())
@@ -378,10 +378,10 @@ def create_deposit(request: Call, owner: str, number: int) -> downloads.Deposit:
 @router.get(
     DEPOSIT_PATH + "/file", operation_id="get_deposit_file", openapi_extra=describe_file_response("application/zip")
 )
-def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
+def get_deposit_file(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """Download a deposit record with its current receipts, as a ZIP for `exhibit verify`."""
     row: Deposit = scoped.get_deposit(get_request_owner(request), number, deposit)
-    file = write_to_temporary_file(partial(deposits.assemble_deposit, wiring.services(), row))
+    file = write_to_temporary_file(partial(deposits.write_deposit_zip, wiring.services(), row))
     log_download(request, EvidenceKind.DEPOSIT, number=deposit, work=number)
     return build_download_response(file, f"{deposits.get_deposit_file_stem(row)}.zip", "application/zip")
 
@@ -448,13 +448,13 @@ def answer_ownership_warning(
 
 @router.post(WORK_PATH + "/documents", response={201: schemas.Document}, auth=WRITE, operation_id="attach_document")
 @make_idempotent
-def attach(
+def attach_document(
     request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]
 ) -> schemas.Document:
     """Attach a document to a work, such as proof of the chain of title. Its digest is logged."""
     row = scoped.get_work(get_request_owner(request), number)
     if (file.size or 0) > declaring.MAX_ATTACHMENT_BYTES:
-        raise WrongUseError("The document is too large.")
+        raise InvalidRequestError("The document is too large.")
     attachment = declaring.attach_document(
         wiring.services(), row, str(file.name), file.read(), description=new.about, by=request.auth.by
     )

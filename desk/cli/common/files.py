@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.files.regular import open_regular_file
 from exhibit.types import Json
 
@@ -166,24 +166,24 @@ def read_required_file(path: Path, max_bytes: int) -> bytes:
     """Return the bytes of a file that the command requires.
 
     Raises:
-        WrongUseError: The file cannot be read, or is larger than ``max_bytes``.
+        InvalidRequestError: The file cannot be read, or is larger than ``max_bytes``.
     """
     try:
         return read_picture(path, max_bytes)
     except RefusedError as error:
-        raise WrongUseError(f"{path} cannot be read. {error.message}") from error
+        raise InvalidRequestError(f"{path} cannot be read. {error.message}") from error
 
 
 def create_folder(folder: Path) -> Path:
     """Create a folder if it does not exist, and return it.
 
     Raises:
-        WrongUseError: The folder cannot be created.
+        InvalidRequestError: The folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WrongUseError(f"The folder {folder} cannot be created: {error.strerror}.") from error
+        raise InvalidRequestError(f"The folder {folder} cannot be created: {error.strerror}.") from error
     return folder
 
 
@@ -192,7 +192,7 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file that replaces ``path`` when the context ends without an error.
 
     Raises:
-        WrongUseError: The file cannot be written.
+        InvalidRequestError: The file cannot be written.
     """
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
@@ -201,16 +201,16 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
                 yield file
             temporary.replace(path)
     except OSError as error:
-        raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error
+        raise InvalidRequestError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a file in place, which may also be a device or a pipe.
 
     Raises:
-        WrongUseError: The file cannot be written.
+        InvalidRequestError: The file cannot be written.
     """
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error
+        raise InvalidRequestError(f"{path} cannot be written: {error.strerror}.") from error

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from exhibit.config.config import Config
-from exhibit.errors import ExitCode, NotFoundError, ServiceMissingError, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError, NotFoundError, ServiceMissingError
 from exhibit.types import CaseDecision
 from registry.configuration import load_config
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DECISIONS = tuple(case_decision.value for case_decision in CaseDecision)
 
 
-class Desk:
+class CommandContext:
     """Context of a running command, with available database and Redis servers and a migrated schema."""
 
     def __init__(self, config: Config) -> None:
@@ -58,7 +58,7 @@ class Desk:
 
         Raises:
             NotFoundError: There is no such owner, or no owner yet.
-            WrongUseError: No name is given, and there are several owners.
+            InvalidRequestError: No name is given, and there are several owners.
         """
         from registry import models, scoped
 
@@ -72,7 +72,7 @@ class Desk:
             raise NotFoundError(message, hint=f'Add an owner: exhibit owner add "NAME"{sample_hint}')
         if len(owners) > 1:
             slugs = ", ".join(row.slug for row in owners)
-            raise WrongUseError("There are several owners.", hint=f"Choose one with --owner: {slugs}")
+            raise InvalidRequestError("There are several owners.", hint=f"Choose one with --owner: {slugs}")
         return owners[0]
 
 
@@ -89,16 +89,16 @@ def are_workers_running(config: Config) -> bool:
     return celery.is_worker_responding()
 
 
-def open_desk() -> Desk:
+def open_command_context() -> CommandContext:
     """Return the command's context. The first call connects to running servers, or starts them for this command."""
     context = click.get_current_context()
-    if (desk := context.find_object(Desk)) is None:
+    if (desk := context.find_object(CommandContext)) is None:
         context.obj = desk = context.with_resource(_open_session())
     return desk
 
 
 @contextmanager
-def _open_session() -> Iterator[Desk]:
+def _open_session() -> Iterator[CommandContext]:
     from workers.database import schema
     from workers.servers import keeper
 
@@ -106,7 +106,7 @@ def _open_session() -> Iterator[Desk]:
     with keeper.ensure_servers(config):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
         schema.migrate()
-        yield Desk(config)
+        yield CommandContext(config)
 
 
 def describe_full_disk(config: Config) -> str:
@@ -134,10 +134,12 @@ def confirm(question: str) -> None:
     """Ask for a confirmation, and abort the command without it.
 
     Raises:
-        WrongUseError: Standard input is not a terminal.
+        InvalidRequestError: Standard input is not a terminal.
     """
     if not sys.stdin.isatty():
-        raise WrongUseError("This command requires confirmation.", hint="Run the command in a terminal, or add --yes.")
+        raise InvalidRequestError(
+            "This command requires confirmation.", hint="Run the command in a terminal, or add --yes."
+        )
     click.confirm(question, abort=True)
 
 

@@ -8,7 +8,7 @@ import click
 
 from desk.cli.common.options import combine_options
 from desk.cli.common.show import echo_note
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.files.delimited import ENCODINGS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def parse_column_options(owner: "Owner", kind: "ColumnMapping.Kind", assignments
     """Return the owner's mapping of table headings, extended by the command's options.
 
     Raises:
-        WrongUseError: An option is not HEADING=COLUMN, or there is no such column.
+        InvalidRequestError: An option is not HEADING=COLUMN, or there is no such column.
     """
     from registry.works.column_mappings import Columns
 
@@ -51,7 +51,7 @@ def parse_column_options(owner: "Owner", kind: "ColumnMapping.Kind", assignments
     if invalid_assignment := next(
         (assignment for assignment, pair in zip(assignments, pairs, strict=True) if not pair[0].strip()), None
     ):
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"“{invalid_assignment}” does not have the form HEADING=COLUMN.", hint="Enter --column HEADING=COLUMN."
         )
     columns.choose({heading: column.strip() for heading, _separator, column in pairs})
@@ -73,9 +73,9 @@ def explain_table_errors() -> Iterator[None]:
     """Add the options that help to errors about a table that cannot be read.
 
     Raises:
-        WrongUseError: The table cannot be read without another option.
+        InvalidRequestError: The table cannot be read without another option.
     """
-    from registry.works.spreadsheets import EncodingError, HeadingsError, WrongRowsError
+    from registry.works.spreadsheets import EncodingError, HeadingsError, InvalidRowsError
 
     try:
         yield
@@ -85,15 +85,15 @@ def explain_table_errors() -> Iterator[None]:
         for candidate in error.candidates[:MAX_CANDIDATES]:
             echo_note(f"  --encoding {candidate.encoding}: {candidate.lines[0]}")
         hint = "Choose the encoding in which the text is readable, or save the table as CSV UTF-8."
-        raise WrongUseError(error.message, hint=hint) from error
+        raise InvalidRequestError(error.message, hint=hint) from error
     except HeadingsError as error:
         hint = f"{error.hint}\nUse --column HEADING=COLUMN to assign a column, or --ignore-column HEADING to ignore it."
-        raise WrongUseError(error.message, hint=hint) from error
-    except WrongRowsError as error:
+        raise InvalidRequestError(error.message, hint=hint) from error
+    except InvalidRowsError as error:
         if not error.valid_count:
             raise
         hint = f"{error.hint}\nUse --skip-rows to skip them and import the other {error.valid_count:,}.".strip()
-        raise WrongUseError(error.message, hint=hint) from error
+        raise InvalidRequestError(error.message, hint=hint) from error
 
 
 def echo_unread_parts(interpretation: "TableInterpretation") -> None:

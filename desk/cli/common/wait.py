@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from desk.cli.common.frame import Desk, are_workers_running, exit_with
+from desk.cli.common.frame import CommandContext, are_workers_running, exit_with
 from desk.cli.common.show import echo_note
 from exhibit.errors import ExitCode
 
@@ -30,7 +30,7 @@ ProgressCounter = Callable[[], tuple[int, int]]
 
 
 def wait_until(
-    desk: Desk, is_done: Callable[[], bool], *, label: str, count_progress: ProgressCounter | None = None
+    context: CommandContext, is_done: Callable[[], bool], *, label: str, count_progress: ProgressCounter | None = None
 ) -> None:
     """Wait until a condition is met, and show the progress on standard error.
 
@@ -47,8 +47,8 @@ def wait_until(
 
             return retry_during_restart(update_and_check)
 
-        if not (desk.has_workers and _wait_for_workers(desk, poll)) and not poll():
-            sync_runner.SyncRunner(desk.config).run_until(poll)
+        if not (context.has_workers and _wait_for_workers(context, poll)) and not poll():
+            sync_runner.SyncRunner(context.config).run_until(poll)
 
 
 def exit_if_unsealed(bundles: "Iterable[models.Bundle]") -> None:
@@ -70,7 +70,7 @@ def exit_if_unsealed(bundles: "Iterable[models.Bundle]") -> None:
         exit_with(ExitCode.INCOMPLETE)
 
 
-def wait_for_seals(desk: Desk, cases: "Sequence[models.Case]") -> None:
+def wait_for_seals(context: CommandContext, cases: "Sequence[models.Case]") -> None:
     """Wait until the bundles of the cases are sealed and timestamped, or their first attempt has failed."""
     from registry import models
     from registry.bundles import bundles as bundling
@@ -87,7 +87,7 @@ def wait_for_seals(desk: Desk, cases: "Sequence[models.Case]") -> None:
         total = requested.count()
         return total - unsealed.count(), total
 
-    wait_until(desk, is_done, label="Capturing and sealing", count_progress=count_sealed)
+    wait_until(context, is_done, label="Capturing and sealing", count_progress=count_sealed)
 
 
 def retry_during_restart(query: Callable[[], T]) -> T:
@@ -105,13 +105,13 @@ def retry_during_restart(query: Callable[[], T]) -> T:
             time.sleep(POLL_SECONDS)
 
 
-def _wait_for_workers(desk: Desk, poll: Callable[[], bool]) -> bool:
+def _wait_for_workers(context: CommandContext, poll: Callable[[], bool]) -> bool:
     """Poll until the condition is met. Return False if workers stop before that."""
     last_check = time.monotonic()
     while not poll():
         time.sleep(POLL_SECONDS)
         if time.monotonic() - last_check > WORKER_CHECK_SECONDS:
-            if not are_workers_running(desk.config):
+            if not are_workers_running(context.config):
                 return False
             last_check = time.monotonic()
     return True

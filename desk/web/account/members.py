@@ -77,7 +77,7 @@ def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
 
 
 @member_post(back="members")
-def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
+def leave_owner(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     """End the user's own membership."""
     if not request.POST.get("sure"):
         return None

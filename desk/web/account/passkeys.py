@@ -32,7 +32,7 @@ def request_challenge(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 @member_page("web/security.html")
-def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
+def show_security(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the passkey requirement and all keys. Only managers see the passkeys of other members."""
     manages = is_manager(owner)
     filters = {"user__memberships__owner": owner} if manages else {"user": get_user(request)}
@@ -42,7 +42,7 @@ def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 
 @manager_post(back="security")
-def choose(request: HttpRequest, owner: Owner) -> str:
+def set_passkey_requirement(request: HttpRequest, owner: Owner) -> str:
     """Turn the passkey requirement for sensitive actions on or off."""
     is_required, passkey_response = (
         request.POST.get("wanted") == "on",
@@ -58,5 +58,5 @@ def revoke_key(request: HttpRequest, owner: Owner) -> None:
     with ErrorMessages(request):
         row, reason = find_key(owner, request.POST.get("key", "")), clean_text(request.POST.get("reason", ""))
         passkey_response = verify_passkey_response(get_user(request), request.POST.get("passkey"))
-        signing_keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=passkey_response)
+        signing_keys.revoke_key(row, by=request.user.get_username(), reason=reason, passkey=passkey_response)
         messages.success(request, _("The key was revoked. Inform everyone who verifies your bundles."))

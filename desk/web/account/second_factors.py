@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from desk.attestation import is_attestation_required, verify_passkey_attestation
 from desk.texts.sentences import in_words
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Untyped
 from registry.models import User
 
@@ -62,7 +62,7 @@ class NewKey(_NamedKeyForm, AddWebAuthnForm):
         if "credential" in cleaned_data:
             try:
                 verify_passkey_attestation(cleaned_data["credential"], now())
-            except WrongUseError as error:
+            except InvalidRequestError as error:
                 raise ValidationError(in_words(error)) from error
         return cleaned_data
 

@@ -26,7 +26,7 @@ from desk.web.common.pages import FORM, ErrorMessages, manager_post
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
 from registry.cases import sample
-from registry.db.rows import write
+from registry.db.rows import update_row
 from registry.events import push_subscriptions
 from registry.members import accounts, devices, invitations
 from registry.models import Invitation, Owner, Role, User
@@ -155,7 +155,7 @@ def accept_pending_invitation(request: HttpRequest, user: User, **_kwargs: objec
 def sync_user_name(user: User, **_kwargs: object) -> None:
     """Set the user name, which appears in records, to the new email address."""
     if not User.objects.filter(username=user.email).exclude(pk=user.pk).exists():
-        write(user, username=user.email)
+        update_row(user, username=user.email)
 
 
 @receiver([password_changed, password_reset])

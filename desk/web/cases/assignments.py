@@ -15,7 +15,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text, get_user, parse_number
 from desk.web.common.pages import decider_page, decider_post
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry import scoped
 from registry.cases import assignments, queue
 from registry.cases.assignments import AssignmentChange
@@ -72,7 +72,7 @@ def get_recent_assignment(request: HttpRequest, owner: Owner) -> dict[str, Any]:
 
 
 @decider_page("web/cases-assign.html")
-def choose(request: HttpRequest, owner: Owner) -> dict[str, object]:
+def choose_assignee(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the chosen cases and the members they can be assigned to."""
     numbers = _parse_numbers(request.GET.getlist("case"))[:MAX_CASES]
     rows = scoped.list_owner_cases(owner).filter(number__in=numbers).select_related("assigned_to")
@@ -89,7 +89,7 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
     is_script = request.headers.get("Accept") == "application/json"
     try:
         changes = _apply_assignment(request, owner)
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         if is_script:
             return JsonResponse({"error": in_words(error)}, status=400)
         messages.error(request, in_words(error))
@@ -155,7 +155,7 @@ def _parse_changes(text: str) -> list[AssignmentChange]:
     """Parse the result of :func:`_serialize_changes`.
 
     Raises:
-        WrongUseError: The text is invalid.
+        InvalidRequestError: The text is invalid.
     """
     changes = []
     for item in text.split()[: MAX_CASES + 1]:
@@ -165,6 +165,6 @@ def _parse_changes(text: str) -> list[AssignmentChange]:
             or parse_number(number) is None
             or any(key and parse_number(key) is None for key in members)
         ):
-            raise WrongUseError(_("No case was specified."))
+            raise InvalidRequestError(_("No case was specified."))
         changes.append(AssignmentChange(int(number), parse_number(members[0]), parse_number(members[1])))
     return changes

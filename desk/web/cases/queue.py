@@ -21,11 +21,11 @@ from desk.web.cases import assignments
 from desk.web.common.access import clean_text, may_decide, parse_number
 from desk.web.common.pages import decider_post, member_page, render_page
 from exhibit.clock import now
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from exhibit.types import CaseDecision
 from registry import scoped
 from registry.cases import decisions, floods, queue, recaptures
-from registry.cases.decisions import UNDO_PERIOD, Choice, DecisionOutcome, DecisionRequest
+from registry.cases.decisions import UNDO_PERIOD, DecisionChoice, DecisionOutcome, DecisionRequest
 from registry.cases.licence_check import propose_licences
 from registry.cases.other_works import find_other_works
 from registry.cases.queue import CaseFilter, CaseState, Certainty, GroupKey, GroupOrder, ListedCase
@@ -132,7 +132,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
 
 @member_page("web/cases-licences.html")
-def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
+def list_licences_for_case(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """Show the licences that may permit the uses in a case, most likely first, and apply one to the listed cases."""
     case = scoped.get_case(owner, number)
     numbers = [number for number in map(parse_number, request.GET.get("cases", "").split()) if number] or [number]
@@ -153,12 +153,14 @@ def decide_from_form(request: HttpRequest, owner: Owner) -> tuple[str, list[Deci
     choice, _colon, licence = action.partition(":")
     numbers = [number for number in map(parse_number, number_texts) if number]
     if not numbers or len(numbers) != len(number_texts):
-        raise WrongUseError(gettext("No case was specified."))
-    if choice not in set(Choice):
-        raise WrongUseError(f"{choice!r} is no decision.")
-    granted_licence = scoped.get_licence(owner, parse_number(licence) or 0) if choice == Choice.LICENSE else None
+        raise InvalidRequestError(gettext("No case was specified."))
+    if choice not in set(DecisionChoice):
+        raise InvalidRequestError(f"{choice!r} is no decision.")
+    granted_licence = (
+        scoped.get_licence(owner, parse_number(licence) or 0) if choice == DecisionChoice.LICENSE else None
+    )
     decision_request = DecisionRequest(
-        Choice(choice), request.user.get_username(), clean_text(request.POST.get("reason", "")), granted_licence
+        DecisionChoice(choice), request.user.get_username(), clean_text(request.POST.get("reason", "")), granted_licence
     )
     outcomes = decisions.decide_cases(wiring.services(), owner, numbers, decision_request)
     decided_numbers = [outcome.case.number for outcome in outcomes if outcome.done]
@@ -166,7 +168,7 @@ def decide_from_form(request: HttpRequest, owner: Owner) -> tuple[str, list[Deci
         decisions_by_owner = request.session.get(LAST_DECISIONS_KEY, {})
         request.session[LAST_DECISIONS_KEY] = {
             **decisions_by_owner,
-            owner.slug: [] if choice == Choice.UNDO else decided_numbers,
+            owner.slug: [] if choice == DecisionChoice.UNDO else decided_numbers,
         }
     return choice, outcomes
 
@@ -176,7 +178,7 @@ def _show_outcomes(request: HttpRequest, choice: str, outcomes: Sequence[Decisio
         reopened_text = ngettext("%(n)s case was reopened.", "%(n)s cases were reopened.", done_count)
         decided_text = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done_count)
         messages.success(
-            request, (reopened_text if choice == Choice.UNDO else decided_text) % {"n": grouped(done_count)}
+            request, (reopened_text if choice == DecisionChoice.UNDO else decided_text) % {"n": grouped(done_count)}
         )
     for outcome in outcomes:
         if not outcome.done:

@@ -43,7 +43,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @member_page()
 @cache_control(private=True, no_store=True)
-def finds(request: HttpRequest, owner: Owner) -> HttpResponse:
+def review_matches(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show the next match to review, after the skipped ones, with a button to undo the last decision."""
     remaining = queue.count_pending_cases(owner)
     skip = min(parse_number(request.GET.get("skip")) or 0, max(remaining - 1, 0))
@@ -54,14 +54,14 @@ def finds(request: HttpRequest, owner: Owner) -> HttpResponse:
         "undo_for": UNDO_PERIOD.seconds,
         "skip": skip,
         "later": skip + 1 if skip + 1 < remaining else None,
-        "last": _find_last_decided(request, owner) if may_decide(owner) else None,
+        "last": _find_last_decided_case(request, owner) if may_decide(owner) else None,
         "push": push.get_push_setup(request),
         "others": [other_owner for other_owner in scoped.list_owners(get_user(request)) if other_owner != owner],
     }
     return render_page(request, owner, "web/finds.html", values)
 
 
-def _find_last_decided(request: HttpRequest, owner: Owner) -> Case | None:
+def _find_last_decided_case(request: HttpRequest, owner: Owner) -> Case | None:
     numbers = request.session.get(LAST_DECISIONS_KEY, {}).get(owner.slug, [])
     decided_cases = scoped.list_owner_cases(owner).filter(
         number__in=numbers[:1], decided_by=request.user.get_username()
@@ -70,7 +70,7 @@ def _find_last_decided(request: HttpRequest, owner: Owner) -> Case | None:
 
 
 @decider_post()
-def decide_find(request: HttpRequest, owner: Owner) -> HttpResponse:
+def decide_match(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Decide a match or undo the last decision, then show the next match."""
     with ErrorMessages(request):
         for outcome in decide_from_form(request, owner)[1]:

@@ -27,11 +27,11 @@ from exhibit.periods import get_earliest_time, get_latest_time
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry import scoped
 from registry.bundles.drawings import draw_survival_map, load_pair
-from registry.bundles.facts import QUESTIONS_PREFETCH, list_third_party_statements
+from registry.bundles.facts import ARCHIVE_LOOKUPS_PREFETCH, list_third_party_statements
 from registry.bundles.proofs import list_bundle_timestamps
 from registry.bundles.timestamp_status import count_timestamps
 from registry.cases import archive_queries, decisions, queue, recaptures
-from registry.cases.decisions import Choice, DecisionRequest
+from registry.cases.decisions import DecisionChoice, DecisionRequest
 from registry.cases.licence_check import SIGHTINGS_PREFETCH, load_ledger, propose_licences
 from registry.cases.other_works import find_other_works
 from registry.cases.places import Place, get_archive_query_key, group_by_place
@@ -95,7 +95,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     rows = newest_sightings[:MAX_SIGHTINGS]
     licences = {row.sighting_id: row.licence for row in rows}
     bundles = list(map(_load_timestamps, row.bundles.select_related("submission__entry").order_by("-number")))
-    prefetch_related_objects([row], "captures", QUESTIONS_PREFETCH, SIGHTINGS_PREFETCH)
+    prefetch_related_objects([row], "captures", ARCHIVE_LOOKUPS_PREFETCH, SIGHTINGS_PREFETCH)
     row.shown = next((item for item in row.case_sightings.all() if item.pk == row.shown_id), None)
     captures = sorted(row.captures.all(), key=lambda item: item.pk)
     last_online = recaptures.find_last_online_times(captures)
@@ -297,11 +297,11 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     by, reason = request.user.get_username(), clean_text(request.POST.get("reason", ""))
     choice, licence = request.POST.get("decision", ""), parse_number(request.POST.get("licence"))
     with ErrorMessages(request):
-        if choice not in set(Choice):
+        if choice not in set(DecisionChoice):
             return redirect("case", slug=owner.slug, number=number)
         granted_licence = scoped.get_licence(owner, licence) if licence is not None else None
         passkey = verify_passkey_response(get_user(request), request.POST.get("passkey"))
-        decision_request = DecisionRequest(Choice(choice), by, reason, granted_licence, passkey=passkey)
+        decision_request = DecisionRequest(DecisionChoice(choice), by, reason, granted_licence, passkey=passkey)
         (outcome,) = decisions.decide_cases(wiring.services(), owner, [number], decision_request)
         if not outcome.done:
             messages.error(request, cases.describe_prior_decision(outcome.case))

@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 
 from desk.texts.uploads import COLUMN_LABELS
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError, is_accepted
+from exhibit.errors import InvalidRequestError, is_accepted
 from exhibit.files.delimited import ENCODINGS
 from registry.cases.history import join_sentences
 from registry.models import ColumnMapping, Owner
 from registry.works.column_mappings import Columns, compute_headings_digest
-from registry.works.spreadsheets import EncodingError, HeadingsError, WrongRowsError
+from registry.works.spreadsheets import EncodingError, HeadingsError, InvalidRowsError
 
 MAX_CARRIED_BYTES = 2 * 1024 * 1024
 """Maximum bytes of a table that a hidden field carries until its columns are chosen. Larger files are chosen again."""
@@ -57,7 +57,7 @@ def read_table_answers(request: HttpRequest, table: tuple[str, bytes] | None) ->
 
 
 def build_table_questions(
-    error: WrongUseError, table: tuple[str, bytes] | None, request: HttpRequest
+    error: InvalidRequestError, table: tuple[str, bytes] | None, request: HttpRequest
 ) -> dict[str, Any]:
     """Return the template data of a question about a table: encoding, columns, or skipping of rows.
 
@@ -77,7 +77,7 @@ def build_table_questions(
         return values | {"encodings": error.candidates}
     if isinstance(error, HeadingsError):
         return values | _build_column_values(error, request)
-    if isinstance(error, WrongRowsError) and error.valid_count:
+    if isinstance(error, InvalidRowsError) and error.valid_count:
         return values | {
             "wrong_rows": error.rows[:MAX_SHOWN_ROWS],
             "wrong": len(error.rows),

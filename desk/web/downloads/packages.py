@@ -122,7 +122,7 @@ def _build_values(row: Package) -> dict[str, object]:
 
 
 @decider_post(back="package")
-def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+def regenerate_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Request the same cases again, with current timestamp receipts."""
     row = packing.request_package_again(scoped.get_package(owner, number), by=request.user.get_username())
     wiring.services().enqueue(Package, [row.pk])

@@ -100,7 +100,7 @@ def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
 
 
 @decider_post(back="downloads")
-def report_again(request: HttpRequest, owner: Owner, number: int) -> None:
+def regenerate_report(request: HttpRequest, owner: Owner, number: int) -> None:
     """Request the same report again."""
     report = scoped.get_report(owner, number)
     wiring.services().enqueue(Report, [making.repeat_report(report, by=request.user.get_username()).pk])

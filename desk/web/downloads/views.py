@@ -13,14 +13,14 @@ from desk.web.common.pages import ErrorMessages, get_page, member_page
 from evidence.documents.drafts.rendering import DRAFT_DOCUMENTS
 from exhibit.digests import Digest
 from registry import scoped
-from registry.bundles.bundles import assemble, get_bundle_file_name, write_to_temporary_file
+from registry.bundles.bundles import get_bundle_file_name, write_bundle_zip, write_to_temporary_file
 from registry.bundles.draft_documents import (
     get_draft_file_name,
     get_signed_sheet_file_name,
     render_draft_document,
     sign_exhibit_sheet,
 )
-from registry.cases.picture_usage import is_hidden
+from registry.cases.picture_usage import is_visit_hidden
 from registry.log.audit_log import EvidenceKind
 from registry.models import Owner
 from workers import wiring
@@ -48,7 +48,7 @@ def capture_file(request: HttpRequest, owner: Owner, number: int, capture: int, 
     """Send a file of a capture. Screenshots are displayed; all other files are sent as downloads."""
     row = scoped.get_case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((file for file in row.kept if file["name"] == name), None) if row else None
-    if row is None or file is None or is_hidden(owner, row):
+    if row is None or file is None or is_visit_hidden(owner, row):
         raise Http404
     digest = Digest.from_hex(file["digest"])
     if digest not in wiring.services().blobs:
@@ -79,7 +79,7 @@ def draft_document(request: HttpRequest, owner: Owner, number: int, paper: str) 
 
 
 @member_page()
-def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
+def signed_exhibit_sheet(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """Send the exhibit sheet of a bundle as a signed PDF."""
     row = scoped.get_bundle(owner, case, number)
     if row.seal_digest is None:
@@ -95,6 +95,6 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """Send a bundle with its current timestamp receipts."""
     row = scoped.get_bundle(owner, case, number)
-    file = write_to_temporary_file(partial(assemble, wiring.services(), row))
+    file = write_to_temporary_file(partial(write_bundle_zip, wiring.services(), row))
     log_download(request, EvidenceKind.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
     return build_download_response(file, get_bundle_file_name(row), "application/zip")

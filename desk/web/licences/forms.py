@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.web.common.access import MAX_FIELD
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry import scoped
 from registry.cases.licence_trial import EMPTY_TRIAL, Trial
 from registry.models import Licence, Owner
@@ -45,12 +45,12 @@ def parse_licence(owner: Owner, values: Mapping[str, str]) -> NewLicence:
     """Convert form fields to a licence.
 
     Raises:
-        WrongUseError: A field is invalid or too long.
+        InvalidRequestError: A field is invalid or too long.
     """
     if len(values["works"]) > MAX_WORKS_LENGTH or any(
         len(values[name]) > MAX_FIELD for name in FIELDS if name != "works"
     ):
-        raise WrongUseError(_("A field is too long."), hint=_("Shorten the text; Exhibit does not truncate it."))
+        raise InvalidRequestError(_("A field is too long."), hint=_("Shorten the text; Exhibit does not truncate it."))
     fields: dict[str, Any] = {**values, "works": parse_works(owner, values["works"])}
     fields |= {name: parse_day(values[name]) for name in DATE_FIELDS}
     territories = tuple(values["territories"].replace(",", " ").replace(";", " ").split())

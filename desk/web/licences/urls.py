@@ -9,6 +9,6 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/licences/<int:number>/", views.licence, name="licence"),
     path("o/<slug:slug>/licences/new", views.edit_licence, name="new-licence"),
     path("o/<slug:slug>/licences/<int:number>/edit", views.edit_licence, name="edit-licence"),
-    path("o/<slug:slug>/licences/<int:number>/end", views.end, name="end-licence"),
+    path("o/<slug:slug>/licences/<int:number>/end", views.save_licence_end, name="end-licence"),
     path("o/<slug:slug>/licences/import", views.import_licences, name="import-licences"),
 ]

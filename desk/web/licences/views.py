@@ -22,7 +22,7 @@ from desk.web.common.columns import (
 )
 from desk.web.common.pages import FORM, decider_form, get_page, member_page, render_page
 from desk.web.licences import forms
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry import scoped
 from registry.cases.ledger import load_effects
 from registry.cases.licence_trial import EMPTY_TRIAL, list_trial_cases, try_licences
@@ -33,7 +33,7 @@ from registry.works.spreadsheets import HeadingsError
 from registry.works.work_tables import parse_day
 from workers import wiring
 
-MOMENT = 0.15
+TRIAL_SECONDS = 0.15
 """Maximum seconds per request for a trial. After that, the page shows the progress and continues the trial."""
 
 STATUS_FILTERS = {
@@ -107,7 +107,7 @@ def edit_licence(request: HttpRequest, owner: Owner, number: int | None = None) 
         return render_page(request, owner, "web/licence-form.html", {**context, "values": values})
     try:
         new_licence = forms.parse_licence(owner, values)
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         return render_page(
             request, owner, "web/licence-form.html", {**context, "values": values, "problem": in_words(error)}
         )
@@ -132,7 +132,7 @@ def edit_licence(request: HttpRequest, owner: Owner, number: int | None = None) 
 
 
 @decider_form(back="licence")
-def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
+def save_licence_end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
     """End a licence on a day, with a reason."""
     row = scoped.get_licence(owner, number)
     context = {"licence": row, "day": timezone.localdate().isoformat()}
@@ -141,7 +141,7 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
     last_day, reason = clean_text(request.POST.get("day", "")), clean_text(request.POST.get("reason", ""))
     try:
         end_licence(row, parse_day(last_day) or timezone.localdate(), by=request.user.get_username(), reason=reason)
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         form_values = {**context, "day": last_day, "reason": reason, "problem": in_words(error)}
         return render_page(request, owner, "web/licence-end.html", form_values)
     _enqueue_changes(owner)
@@ -181,7 +181,7 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
                 context |= {"headings": parse_info.headings, "understood": forms.pack_parse_info(parse_info)}
     except signing.BadSignature:
         context["problem"] = _("The table was modified after it was read. Choose it again.")
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         context |= build_table_questions(error, _read_uploaded_table(request), request)
         if not isinstance(error, HeadingsError) or "column" in request.POST:
             context["problem"] = in_words(error)
@@ -192,11 +192,11 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _run_trial(
     request: HttpRequest, owner: Owner, new_licences: list[NewLicence], digest: str, row: Licence | None
 ) -> dict[str, object]:
-    """Run a trial for at most ``MOMENT`` seconds, continuing an earlier trial of the same values."""
+    """Run a trial for at most ``TRIAL_SECONDS`` seconds, continuing an earlier trial of the same values."""
     previous_trial = (
         forms.unpack_trial(request.POST.get("so-far", ""), digest) if "further" in request.POST else EMPTY_TRIAL
     )
-    trial = try_licences(owner, new_licences, replaced_licence=row, previous=previous_trial, seconds=MOMENT)
+    trial = try_licences(owner, new_licences, replaced_licence=row, previous=previous_trial, seconds=TRIAL_SECONDS)
     packed_trial = "" if trial.after is None else forms.pack_trial(trial, digest)
     case_count = Case.objects.filter(owner=owner).count() if packed_trial else trial.looked_at
     cases = [(case, EFFECT_LABELS[effect]) for case, effect in list_trial_cases(owner, trial)]
@@ -214,7 +214,7 @@ def _parse_table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]
     order, table = request.POST.get("order", ""), _read_uploaded_table(request)
     if table is None:
         message = _("No table was received, or the table is too large.")
-        raise WrongUseError(message, hint=_("Split the table into several tables."))
+        raise InvalidRequestError(message, hint=_("Split the table into several tables."))
     known_order = order if order in forms.DATE_ORDERS else ""
     columns = read_columns(request, owner, ColumnMapping.Kind.LICENCES)
     answers = read_table_answers(request, table)

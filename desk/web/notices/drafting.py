@@ -18,7 +18,7 @@ from desk.web.common.access import clean_text, get_user, parse_number
 from desk.web.common.pages import FORM, ErrorMessages, decider_form, render_page
 from desk.web.notices import words
 from desk.web.parties.words import format_amount
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Case, Notice, Owner, Sender
 from registry.notices import notices, senders
 from registry.notices.addressees import propose_addressees, to_notice_fields
@@ -57,7 +57,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
         try:
             draft = notices.create_draft(owner, numbers, kind, language, by=request.user.get_username())
             return redirect("edit-notice", slug=owner.slug, number=draft.number)
-        except WrongUseError as error:
+        except InvalidRequestError as error:
             problem = in_words(error)
     kinds = [
         (
@@ -166,7 +166,7 @@ def _build_fee_proposal(row: Notice, items: Sequence[NoticeItem]) -> dict[str, o
     query = urlencode({"party": row.party, "case": cases}, doseq=True)
     try:
         proposal = sum_proposed_fees(select_fees(row.owner, row.party, cases))
-    except WrongUseError:  # The decision of a case has changed since.
+    except InvalidRequestError:  # The decision of a case has changed since.
         return {}
     if proposal is None:
         return {"fee_reasons": f"?{query}"}
@@ -248,7 +248,7 @@ def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResp
                 senders.save_sender(owner, row.number if row else None, values, by=by, file=data, name=name)
                 messages.success(request, _("The sender was saved. You can select it in drafts."))
             return redirect("senders", slug=owner.slug)
-        except WrongUseError as error:
+        except InvalidRequestError as error:
             problem = in_words(error)
     status = 400 if problem else 200
     rows = Sender.objects.filter(owner=owner).defer("file")

@@ -16,7 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/notices/<int:number>/happened", views.track_notice, name="track-notice"),
     path("o/<slug:slug>/notices/<int:number>/files/<str:name>", views.notice_file, name="notice-file"),
     path("o/<slug:slug>/notices/<int:number>/packet", views.notice_packet, name="notice-packet"),
-    path("o/<slug:slug>/notices/<int:number>/seen", views.see_replies, name="see-replies"),
+    path("o/<slug:slug>/notices/<int:number>/seen", views.mark_replies_seen, name="see-replies"),
     path(
         "o/<slug:slug>/notices/<int:number>/replies/<int:reply>/files/<int:file>", views.reply_file, name="reply-file"
     ),

@@ -20,7 +20,7 @@ from desk.web.common.access import clean_text, get_user, is_manager, log_downloa
 from desk.web.common.pages import ErrorMessages, decider_post, get_page, manager_form, member_page, render_page
 from desk.web.notices import words
 from desk.web.notices.drafting import CLAIM_CHECK_ID, build_gap_links
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.cases.work_search import build_thumbnail_subquery
 from registry.log.audit_log import EvidenceKind
 from registry.models import Notice, NoticeReply, NoticeReplyFile, NoticeWording, Owner, WorkPicture
@@ -28,7 +28,7 @@ from registry.notices import notices, replies, wording
 from registry.notices.checker import Gap, find_gaps, list_unregistered_in_us
 from registry.notices.claim_check import check_cases, list_unanswered_sentences, list_unread_sentences
 from registry.notices.contents import MAX_PLACES, build_items, build_letter, split_letter
-from registry.notices.mail import is_in_doubt
+from registry.notices.mail import has_uncertain_delivery
 from registry.notices.refuted_takedowns import list_refuting_visits
 from registry.notices.signing import (
     TEXT_NAME,
@@ -143,7 +143,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         ],
         "said_removed": row.replies.filter(seen_at=None, kind=NoticeReply.Kind.REMOVED).exists(),
         "mail": mail,
-        "maybe": mail is not None and is_in_doubt(mail),
+        "maybe": mail is not None and has_uncertain_delivery(mail),
         "can_mail": row.kind not in notices.FILINGS
         and bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),
         "today": timezone.localdate().isoformat(),
@@ -156,7 +156,7 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
     row = notices.get_notice(owner, number)
     with ErrorMessages(request):
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
-            raise WrongUseError(_("Confirm that you have read the notice and are authorised to sign it."))
+            raise InvalidRequestError(_("Confirm that you have read the notice and are authorised to sign it."))
         typed_name, digest = clean_text(request.POST.get("name", "")), request.POST.get("read", "")
         passkey = verify_passkey_response(get_user(request), request.POST.get("passkey"))
         sign_draft(
@@ -218,7 +218,7 @@ def notice_packet(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 
 
 @decider_post(back="notice")
-def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
+def mark_replies_seen(request: HttpRequest, owner: Owner, number: int) -> None:
     """Record that a member has read the replies, so that the notice is no longer paused by them."""
     replies.mark_replies_read(notices.get_notice(owner, number), by=request.user.get_username())
 
@@ -266,7 +266,7 @@ def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -
             wording.save_wording(owner, kind, language, texts, by=by)
             messages.success(request, _("The template was saved. Exhibit now uses it for drafts."))
             return redirect("wordings", slug=owner.slug)
-        except WrongUseError as error:
+        except InvalidRequestError as error:
             problem = in_words(error)
     values = {
         "kind": words.describe_kind(kind, language),

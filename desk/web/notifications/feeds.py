@@ -104,5 +104,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     is_done = request.method == "POST"
     if is_done:
-        mail_choices.set_choice(choice.owner, choice.user, MailChoice.HowOften.NEVER, by=choice.user.get_username())
+        mail_choices.set_mail_settings(
+            choice.owner, choice.user, MailChoice.MailFrequency.NEVER, by=choice.user.get_username()
+        )
     return render(request, "web/unsubscribe.html", {"choice": choice, "done": is_done})

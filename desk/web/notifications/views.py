@@ -36,8 +36,8 @@ def notification_settings(request: HttpRequest, owner: Owner) -> dict[str, objec
 
 def _build_values(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {
-        "choice": mail_choices.get_choice(owner, get_user(request)),
-        "choices": MailChoice.HowOften.choices,
+        "choice": mail_choices.get_mail_settings(owner, get_user(request)),
+        "choices": MailChoice.MailFrequency.choices,
         "feed": Feed.objects.filter(owner=owner, user=get_user(request)).first(),
         "webhooks": scoped.list_webhooks(owner),
         "kinds": [(kind.value, kind.label) for kind in webhooks.EVENT_KINDS],
@@ -47,13 +47,13 @@ def _build_values(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 
 @member_post(back="told")
-def choose_mail(request: HttpRequest, owner: Owner) -> None:
+def set_mail_frequency(request: HttpRequest, owner: Owner) -> None:
     """Set how often the member gets email about this owner."""
     frequency = request.POST.get("how-often", "")
-    if frequency in MailChoice.HowOften.values:
-        choice, by = MailChoice.HowOften(frequency), request.user.get_username()
+    if frequency in MailChoice.MailFrequency.values:
+        choice, by = MailChoice.MailFrequency(frequency), request.user.get_username()
         replies_at_once = "answers-at-once" in request.POST
-        mail_choices.set_choice(owner, get_user(request), choice, by=by, sends_replies_at_once=replies_at_once)
+        mail_choices.set_mail_settings(owner, get_user(request), choice, by=by, sends_replies_at_once=replies_at_once)
         messages.success(request, _("Your choice was saved."))
 
 

@@ -12,6 +12,6 @@ urlpatterns: list[URLPattern] = [
     path("operator/witnesses/own", views.add_custom_timestamp_service, name="add-own-witness"),
     path("operator/witnesses/<slug:name>/add", views.add_timestamp_service, name="add-witness"),
     path("operator/witnesses/<str:name>/remove", views.remove_timestamp_service, name="remove-witness"),
-    path("operator/retry", views.retry, name="operator-retry"),
+    path("operator/retry", views.retry_failures, name="operator-retry"),
     path("operator/leave", views.leave, name="operator-leave"),
 ]

@@ -16,8 +16,13 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text
 from desk.web.common.pages import FORM, ErrorMessages, operator_view, require_reauthentication
 from exhibit.config.config import FILE_NAME
-from exhibit.config.editable_settings import WRITABLE, list_fixed_settings, parse_setting, read_editable_settings
-from exhibit.errors import ExhibitError, WrongUseError, is_accepted
+from exhibit.config.editable_settings import (
+    WRITABLE_SETTINGS,
+    list_fixed_settings,
+    parse_setting,
+    read_editable_settings,
+)
+from exhibit.errors import ExhibitError, InvalidRequestError, is_accepted
 from registry import jobs
 from registry.db.heartbeats import SILENCE_TIMEOUT
 from registry.log import added_services
@@ -28,7 +33,7 @@ from registry.models import AddedTimestampService, Contributor
 from registry.notifications.operators import notify_of_address_change
 from workers import wiring
 from workers.operations import health
-from workers.operations.backlog import MAX_COUNTED_ROWS, dismiss, retry_failed
+from workers.operations.backlog import MAX_COUNTED_ROWS, dismiss_failures, retry_failed
 from workers.operations.capacity import COST_PERIOD_DAYS, compute_costs
 from workers.operations.status import InstallationStatus, collect_status
 
@@ -178,9 +183,9 @@ def add_custom_timestamp_service(request: HttpRequest) -> HttpResponse:
     fields, certificate = request.POST, request.FILES.get("roots")
     with ErrorMessages(request):
         if certificate is not None and (certificate.size or 0) > MAX_ROOTS_BYTES:
-            raise WrongUseError(_("The root certificate file is too large."))
+            raise InvalidRequestError(_("The root certificate file is too large."))
         if certificate is None and fields.get("kind") == "rfc3161":
-            raise WrongUseError(_("Choose the file with the root certificates of the service."))
+            raise InvalidRequestError(_("Choose the file with the root certificates of the service."))
         settings: dict[str, object] = {name: clean_text(fields.get(name, "")) for name in SERVICE_SETTINGS}
         settings["urls"] = fields.get("urls", "").split()
         pem = certificate.read().decode("ascii", "replace") if certificate is not None else ""
@@ -211,7 +216,8 @@ def site_settings(request: HttpRequest) -> HttpResponse:
     config = wiring.services().config
     file_settings, environment_names = read_editable_settings(config.data_dir), list_fixed_settings()
     values_set = {
-        name: getattr(config, name) if name in environment_names else file_settings.get(name, "") for name in WRITABLE
+        name: getattr(config, name) if name in environment_names else file_settings.get(name, "")
+        for name in WRITABLE_SETTINGS
     }
     return _render_settings(request, values_set)
 
@@ -219,13 +225,13 @@ def site_settings(request: HttpRequest) -> HttpResponse:
 @require_reauthentication
 def _write_settings(request: HttpRequest) -> HttpResponse:
     submitted_values, by = (
-        {name: clean_text(request.POST.get(name, "")) for name in WRITABLE},
+        {name: clean_text(request.POST.get(name, "")) for name in WRITABLE_SETTINGS},
         request.user.get_username(),
     )
     invalid_labels = [
         SETTING_LABELS[name][0]
-        for name in WRITABLE
-        if not is_accepted(partial(parse_setting, name), submitted_values[name], WrongUseError)
+        for name in WRITABLE_SETTINGS
+        if not is_accepted(partial(parse_setting, name), submitted_values[name], InvalidRequestError)
     ]
     if invalid_labels:
         template = _(
@@ -293,7 +299,7 @@ def _describe_waiting_time(status: InstallationStatus, queue: str) -> str:
 
 @require_POST
 @operator_view
-def retry(request: HttpRequest) -> HttpResponse:
+def retry_failures(request: HttpRequest) -> HttpResponse:
     """Retry failed rows of a step, for one reason or all."""
     with ErrorMessages(request):
         count = retry_failed(wiring.services().enqueue, *_parse_failure_key(request))
@@ -310,7 +316,7 @@ def retry(request: HttpRequest) -> HttpResponse:
 def leave(request: HttpRequest) -> HttpResponse:
     """Dismiss failures that cannot be fixed, so that they are no longer reported."""
     with ErrorMessages(request):
-        count = dismiss(*_parse_failure_key(request), by=request.user.get_username())
+        count = dismiss_failures(*_parse_failure_key(request), by=request.user.get_username())
         text = ngettext("%(count)s failed task is now ignored.", "%(count)s failed tasks are now ignored.", count)
         messages.success(request, text % {"count": grouped(count)})
     return redirect("operator")

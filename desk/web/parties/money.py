@@ -14,7 +14,7 @@ from desk.web.common.pages import ErrorMessages, decider_form, decider_post, get
 from desk.web.downloads.reports import LANGUAGE_LABELS
 from desk.web.parties import words
 from evidence.documents.report.volumes import FORMATS
-from exhibit.errors import WrongUseError, is_accepted
+from exhibit.errors import InvalidRequestError, is_accepted
 from exhibit.plain import to_one_line
 from registry.models import DemandEntry, Owner
 from registry.parties import demands, invoices
@@ -219,7 +219,7 @@ def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
         with ErrorMessages(request):
             file, name = request.FILES.get("file"), clean_text(request.POST.get("name", ""))
             if file is None or (file.size or 0) > MAX_TABLE:
-                raise WrongUseError(_("Choose a table of at most 2 MB."))
+                raise InvalidRequestError(_("Choose a table of at most 2 MB."))
             currency = clean_text(request.POST.get("currency", ""))
             lines = parse_fee_table(file.name or "", file.read(), currency)
             demands.save_fee_table(owner, name, currency, lines, by=request.user.get_username())
@@ -232,7 +232,7 @@ def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _parse_period(request: HttpRequest) -> Period | None:
     """Return the period in the query string, or None if missing or invalid."""
     name = clean_text(request.GET.get("period", ""))
-    return parse_period(name) if name and is_accepted(parse_period, name, WrongUseError) else None
+    return parse_period(name) if name and is_accepted(parse_period, name, InvalidRequestError) else None
 
 
 def _parse_day(request: HttpRequest, name: str) -> date | None:

@@ -76,7 +76,7 @@ def _select_pictures(work: str) -> QuerySet[WorkPicture]:
     return WorkPicture.objects.filter(work=OuterRef(work))
 
 
-def _suggest_next_step(line: parties.PartyRow, *, is_sealed: bool, has_notice: bool) -> str:
+def _suggest_next_step(line: parties.PartySummary, *, is_sealed: bool, has_notice: bool) -> str:
     """Return the suggested next step: decide open cases, write the first notice, download a bundle, or none."""
     if line.waiting:
         return "decide"

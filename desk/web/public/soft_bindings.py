@@ -12,13 +12,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from desk.access_classes import MAX_ANONYMOUS
+from desk.access_classes import MAX_ANONYMOUS_BYTES
 from desk.api.common.limits import limit_public_searches
 from desk.api.common.problems import Problem
 from desk.texts.sentences import in_words
 from desk.web.common.pages import FORM
 from evidence.keys.credentials import SOFT_BINDING
-from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError, NotFoundError, RefusedError
 from exhibit.pictures.iscc import compute_iscc, read_binding
 from exhibit.types import Untyped
 from registry.works.signed_copies import find_manifests, load_manifest_store
@@ -43,7 +43,7 @@ def _limit_rate(action: str) -> Callable[[View], View]:
             if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
                 return response
             error_response = _build_error_response(
-                WrongUseError("Too many requests; go on in a minute."), HTTPStatus.TOO_MANY_REQUESTS
+                InvalidRequestError("Too many requests; go on in a minute."), HTTPStatus.TOO_MANY_REQUESTS
             )
             error_response["Retry-After"] = "60"
             return error_response
@@ -62,30 +62,30 @@ def algorithms(_request: HttpRequest) -> JsonResponse:
 @require_http_methods(FORM)
 @csrf_exempt
 @_limit_rate("link")
-def by_binding(request: HttpRequest) -> JsonResponse:
+def find_by_binding(request: HttpRequest) -> JsonResponse:
     """Return the IDs of the manifests that match the value of a soft binding."""
     try:
         parameters = request.GET if request.method != "POST" else _parse_body(request)
         return _find_matches(request, str(parameters.get("alg", "")), str(parameters.get("value", "")))
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         return _build_error_response(error, 400)
 
 
 @require_POST
 @csrf_exempt
 @_limit_rate("content")
-def by_content(request: HttpRequest) -> JsonResponse:
+def find_by_content(request: HttpRequest) -> JsonResponse:
     """Return the IDs of the manifests that match an uploaded picture. The picture is not stored."""
     services = wiring.services()
-    limits = replace(services.limits, max_bytes=MAX_ANONYMOUS, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
+    limits = replace(services.limits, max_bytes=MAX_ANONYMOUS_BYTES, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
     try:
         with limit_public_searches():
-            iscc = compute_iscc(request.read(MAX_ANONYMOUS + 1), limits)
+            iscc = compute_iscc(request.read(MAX_ANONYMOUS_BYTES + 1), limits)
         value = b64encode(iscc.binding).decode()
         return _find_matches(request, request.GET.get("alg", SOFT_BINDING), value)
     except RefusedError as refused_error:
         return _build_error_response(refused_error, 415)
-    except WrongUseError as usage_error:
+    except InvalidRequestError as usage_error:
         return _build_error_response(usage_error, 400)
     except Problem as busy_error:
         return _build_error_response(busy_error, busy_error.status)
@@ -96,7 +96,7 @@ def by_content(request: HttpRequest) -> JsonResponse:
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
     """Return a manifest store exactly as it was signed."""
     if request.GET.get("returnActiveManifest", "false").lower() == "true":
-        return _build_error_response(WrongUseError("Only whole manifest stores are kept here."), 400)
+        return _build_error_response(InvalidRequestError("Only whole manifest stores are kept here."), 400)
     if not name.isprintable() or (store := load_manifest_store(name)) is None:
         return _build_error_response(NotFoundError("There is no such manifest here."), 404)
     return HttpResponse(store, content_type="application/c2pa", headers=HEADERS)
@@ -104,20 +104,20 @@ def manifest(request: HttpRequest, name: str) -> HttpResponse:
 
 def _parse_body(request: HttpRequest) -> dict[str, Untyped]:
     try:
-        body = json.loads(request.read(MAX_ANONYMOUS))
+        body = json.loads(request.read(MAX_ANONYMOUS_BYTES))
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise WrongUseError("The body isn't a JSON object with alg and value.")
+        raise InvalidRequestError("The body isn't a JSON object with alg and value.")
     return body
 
 
 def _find_matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
     if algorithm != SOFT_BINDING:
-        raise WrongUseError(f"Only the algorithm {SOFT_BINDING} is known here.")
+        raise InvalidRequestError(f"Only the algorithm {SOFT_BINDING} is known here.")
     limit = request.GET.get("maxResults", str(DEFAULT_RESULTS))
     if not limit.isascii() or not limit.isdecimal() or not int(limit[:4]) >= 1:
-        raise WrongUseError("maxResults is a number from 1 on.")
+        raise InvalidRequestError("maxResults is a number from 1 on.")
     results = find_manifests(read_binding(value), min(int(limit[:4]), MAX_RESULTS))
     match_data = [{"manifestId": result.manifest, "similarityScore": result.score} for result in results]
     return JsonResponse({"matches": match_data}, headers=HEADERS)

@@ -27,7 +27,7 @@ from registry.matches import calibrations
 from workers import wiring
 from workers.operations.checks import check_disk
 from workers.operations.metrics import render_metrics as house_metrics
-from workers.servers.postgres import database_answers
+from workers.servers.postgres import is_database_responding
 from workers.servers.redis import is_redis_responding
 
 SECONDS_FOR_HEALTH = 1.5
@@ -101,7 +101,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def _is_database_available() -> bool:
-    return database_answers(settings.CONFIG, str(settings.DATABASES["default"]["NAME"]))
+    return is_database_responding(settings.CONFIG, str(settings.DATABASES["default"]["NAME"]))
 
 
 @require_safe

@@ -10,16 +10,16 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from desk.api.alliance.opened import search_public_owners
+from desk.api.alliance.opened import search_public_works
 from desk.api.common.problems import Problem, get_error_status
 from desk.texts.sentences import in_words
 from desk.web.common.pages import FORM
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from exhibit.types import Untyped
 from registry.alliance import pdq_feed as pdq_feeds
 from registry.matches.find_owner import MAX_UPLOAD_BYTES, MIN_DIFFERENCE, Verdict
 from registry.models import Work
-from registry.works.public_works import build_public_facts, find_open_work
+from registry.works.public_works import build_public_facts, find_public_work
 from workers import wiring
 
 
@@ -56,7 +56,7 @@ def pdq_feed(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _find_work(name: str) -> tuple[Work, dict[str, Untyped]]:
-    if (work := find_open_work(name)) is None:
+    if (work := find_public_work(name)) is None:
         raise Http404
     return work, build_public_facts(wiring.services().config, work)
 
@@ -93,8 +93,8 @@ def look_up_picture(request: HttpRequest) -> HttpResponse:
         headers["X-Robots-Tag"] = "noindex, nofollow"
         try:
             if (file := request.FILES.get("file")) is None:
-                raise WrongUseError(_("Choose a file."))
-            lookup_result = search_public_owners(file)
+                raise InvalidRequestError(_("Choose a file."))
+            lookup_result = search_public_works(file)
             values |= {
                 "found": lookup_result,
                 "claims": [(VERDICT_LABELS[claim.verdict], claim) for claim in lookup_result.claims],

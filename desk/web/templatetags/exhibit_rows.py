@@ -11,8 +11,8 @@ from django.template.defaulttags import querystring
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext, gettext_lazy as _
 
-from crawler.searches.mapping import Conditions, Service
-from desk.texts.cases import decision_in_words, mailed, standing_in_words, who_in_words
+from crawler.searches.mapping import SearchService, UsageConditions
+from desk.texts.cases import decision_in_words, describe_case_for_email, standing_in_words, who_in_words
 from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import counted, grouped, money
 from desk.texts.ownership import bulk_in_words
@@ -20,8 +20,8 @@ from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, files_of, heading_of, limits_of, title_of
 from indexer.layout.information import COMPOSITION_REASONS
 from registry.crawls.archive_captures import ARCHIVE_TITLES
-from registry.crawls.crawling import ARCHIVE, HAND, MAX_COUNTED, SEARCH
-from registry.crawls.revisits import is_past
+from registry.crawls.crawling import ARCHIVE, MANUAL, MAX_COUNTED, SEARCH
+from registry.crawls.revisits import is_revisit_watch
 from registry.crawls.search_services import load_services
 from registry.crawls.watch_settings import is_list_watch, is_manual_watch, is_unscheduled
 from registry.models import Case, Work
@@ -34,7 +34,7 @@ _TEXT_FILTERS = (
     decision_in_words,
     grouped,
     in_words,
-    mailed,
+    describe_case_for_email,
     money,
     standing_in_words,
 )
@@ -49,7 +49,7 @@ _EVIDENCE_FILTERS = (
     witness_kind,
     witness_subject,
 )
-for said in (*_TEXT_FILTERS, *_EVIDENCE_FILTERS, is_past, is_manual_watch, is_unscheduled, is_list_watch):
+for said in (*_TEXT_FILTERS, *_EVIDENCE_FILTERS, is_revisit_watch, is_manual_watch, is_unscheduled, is_list_watch):
     register.filter(said.__name__, said)
 
 
@@ -92,13 +92,13 @@ def is_composed(reasons: Collection[str]) -> bool:
 
 
 @register.filter
-def about(service: Service) -> str:
+def about(service: SearchService) -> str:
     """Return a search service's description, in the reader's language if available."""
     return service.about_in.get(get_language() or "", service.about)
 
 
 @register.filter
-def conditions(service: Service) -> Conditions:
+def conditions(service: SearchService) -> UsageConditions:
     """Return a search service's terms, in the reader's language if available."""
     return service.conditions_in.get(get_language() or "", service.conditions)
 
@@ -113,7 +113,7 @@ def search_title(service: str) -> str:
 @register.filter
 def source_title(source: Mapping[str, Any]) -> str:
     """Return the label of a watch's source: a URL or folder, or the name of a search service or archive."""
-    if source["kind"] == HAND:
+    if source["kind"] == MANUAL:
         return gettext("Pages requested individually")
     return search_title(source["url"]) if source["kind"] in (SEARCH, ARCHIVE) else str(source["url"])
 

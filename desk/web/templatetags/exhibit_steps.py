@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.web.common.access import get_user
-from registry.crawls.crawling import HAND
+from registry.crawls.crawling import MANUAL
 from registry.log.anchors import get_anchor_configs
 from registry.members.accounts import is_operator
 from registry.models import UNFINISHED, Case, Crawl, Owner, UploadFile, Watch, Work
@@ -17,7 +17,7 @@ register = template.Library()
 
 PAGES_WITH_STEPS = frozenset({"cases", "works", "add-works", "upload", "watches", "watch", "crawl", "where"})
 """Pages that show the steps."""
-MANUAL_SOURCES = [{"kind": HAND}]
+MANUAL_SOURCES = [{"kind": MANUAL}]
 """Sources of the built-in watch for single visits. Members do not create it, and it has no schedule."""
 
 

@@ -64,7 +64,7 @@ def build_progress(crawl: Crawl) -> dict[str, object]:
         "lacked_browser": partial(crawling.has_lacked_browser, crawl),  # Lazy: costs a query.
         "not_asked": describe_skipped_pages(crawl),
         "proposed": proposals.list_open_watch_proposals(crawl.watch).count() if crawl.watch.own else 0,
-        "resting": crawling.list_resting_hosts(crawl).items(),
+        "resting": crawling.list_paused_hosts(crawl).items(),
     }
 
 

@@ -11,7 +11,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from crawler.formats.job import Politeness
-from crawler.searches.mapping import Service
+from crawler.searches.mapping import SearchService
 from desk.texts.schedules import describe_schedule
 from registry.crawls import archive_captures, first_watches, own_sites
 from registry.crawls.budgets import RENDERING, VISITS_KEY, VISITS_PER_DAY
@@ -180,7 +180,7 @@ class WatchForm(forms.Form):
         *,
         watch: Watch | None = None,
         name: str = "",
-        service: Service | None = None,
+        service: SearchService | None = None,
         archive: bool = False,
         own: bool = False,
     ) -> None:
@@ -255,7 +255,7 @@ class WatchForm(forms.Form):
         """Parse the subjects of an archive query.
 
         Raises:
-            WrongUseError: A domain or time is invalid.
+            InvalidRequestError: A domain or time is invalid.
         """
         values = self.cleaned_data
         return archive_captures.build_subjects(values["domains"].split(), values["since"], values["until"])
@@ -264,7 +264,7 @@ class WatchForm(forms.Form):
         """Parse the subjects of search queries.
 
         Raises:
-            WrongUseError: A work does not exist.
+            InvalidRequestError: A work does not exist.
         """
         values = self.cleaned_data
         result: dict[str, Any] = {"words": split_queries(values["words"])} if "words" in values else {}

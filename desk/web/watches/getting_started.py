@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
-from crawler.searches.mapping import Service
+from crawler.searches.mapping import SearchService
 from desk.texts.crawl_refusals import describe_inquiry, describe_refusal
 from desk.texts.schedules import describe_costs
 from desk.texts.sentences import in_words
@@ -22,7 +22,7 @@ from desk.web.common.pages import decider_form, decider_post, member_page, rende
 from desk.web.watches.crawls import build_progress, build_statistics
 from desk.web.watches.forms import NIGHT_START
 from exhibit.clock import now
-from exhibit.errors import ExhibitError, RefusedError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError, RefusedError
 from exhibit.plain import remove_control_chars
 from exhibit.sentences import Sentence
 from registry import scoped
@@ -48,7 +48,7 @@ MAX_MATCHES = 6
 
 
 @decider_form()
-def where(request: HttpRequest, owner: Owner) -> HttpResponse:
+def choose_sources(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show the options, or start the chosen sites, collections or archives."""
     action = request.POST.get("do", "") if request.method == "POST" else ""
     values: dict[str, object] = {}
@@ -117,7 +117,7 @@ def try_service(request: HttpRequest, owner: Owner, service: str) -> HttpRespons
     if key:
         store_key(services, owner, service, key, by=_get_user_name(request))
     if (obstacle := get_obstacle(services, owner, service, search_service)) == "no-key":
-        raise WrongUseError(Sentence("There is no key for %(name)s.", name=search_service.name))
+        raise InvalidRequestError(Sentence("There is no key for %(name)s.", name=search_service.name))
     if obstacle:
         record_consent(services, owner, service, by=_get_user_name(request))
     first_watches.start_trial(services, owner, service, work.number, by=_get_user_name(request))
@@ -135,7 +135,7 @@ def continue_trial(request: HttpRequest, owner: Owner, service: str) -> HttpResp
 
 @member_page()
 @cache_control(private=True, no_store=True)
-def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
+def show_recent_crawls(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show the crawls that are running or were started recently, with their results."""
     is_recent = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - RECENT_PERIOD)
     crawls = list(scoped.list_owner_crawls(owner).filter(is_recent)[:MAX_CRAWLS])
@@ -191,7 +191,7 @@ def _build_offers(owner: Owner) -> dict[str, object]:
     }
 
 
-def _build_engine_values(owner: Owner, name: str, service: Service) -> dict[str, object]:
+def _build_engine_values(owner: Owner, name: str, service: SearchService) -> dict[str, object]:
     """Return the template data of an image search: whether a key is needed, and the result of its trial."""
     services = wiring.services()
     trial = first_watches.find_trial(owner, name)
@@ -210,7 +210,7 @@ def _build_engine_values(owner: Owner, name: str, service: Service) -> dict[str,
     }
 
 
-def _list_open_collections() -> dict[str, Service]:
+def _list_open_collections() -> dict[str, SearchService]:
     """List the search services that accept queries and need no key, by name."""
     search_services = load_services(wiring.services().config)
     collections = {name: item for name, item in search_services.items() if item.takes == "words" and not item.key_form}

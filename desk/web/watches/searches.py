@@ -11,7 +11,7 @@ from desk.web.common.access import is_manager, parse_number
 from desk.web.common.pages import decider_form, manager_post, member_page, render_page
 from desk.web.watches.forms import WatchForm
 from desk.web.watches.views import start_watch
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from exhibit.sentences import Sentence
 from exhibit.types import Price
 from registry.crawls import archive_captures, crawling, search_keys, watch_settings
@@ -40,45 +40,45 @@ def save_key(request: HttpRequest, owner: Owner, service: str) -> None:
     """Store the owner's key for a search service."""
     try:
         store_key(wiring.services(), owner, service, request.POST.get("key", ""), by=request.user.get_username())
-    except WrongUseError:
+    except InvalidRequestError:
         messages.error(request, _("This is not a valid key. Paste it as the service shows it, on one line."))
     else:
         messages.success(request, _("The key was saved in encrypted form. It will not be shown again."))
 
 
 @manager_post(back="searches")
-def drop(request: HttpRequest, owner: Owner, service: str) -> str:
+def delete_service_key(request: HttpRequest, owner: Owner, service: str) -> str:
     """Delete the owner's key for a search service."""
     search_keys.delete_key(owner, service, by=request.user.get_username())
     return _("The key was removed.")
 
 
 @manager_post(back="searches")
-def allow(request: HttpRequest, owner: Owner, service: str) -> None:
+def give_consent(request: HttpRequest, owner: Owner, service: str) -> None:
     """Allow copies of the owner's works to be sent to a search service."""
     record_consent(wiring.services(), owner, service, by=request.user.get_username())
 
 
 @manager_post(back="searches")
-def disallow(request: HttpRequest, owner: Owner, service: str) -> None:
+def revoke_consent(request: HttpRequest, owner: Owner, service: str) -> None:
     """Withdraw the consent to send copies of works."""
     search_keys.withdraw_consent(owner, service, by=request.user.get_username())
 
 
 @manager_post(back="searches")
-def price(request: HttpRequest, owner: Owner, service: str) -> str:
+def set_service_price(request: HttpRequest, owner: Owner, service: str) -> str:
     """Set the owner's price for a search service. Without an amount, the public price applies."""
     fields = {name: request.POST.get(name, "").strip() for name in ("amount", "requests", "free")}
     request_count, free_requests = parse_number(fields["requests"] or "1"), parse_number(fields["free"] or "0")
     if request_count is None or free_requests is None:
-        raise WrongUseError(Sentence("Enter the numbers of requests in digits."))
+        raise InvalidRequestError(Sentence("Enter the numbers of requests in digits."))
     new_price = Price(amount=fields["amount"], requests=request_count, free=free_requests) if fields["amount"] else None
     set_price(wiring.services(), owner, service, new_price, by=request.user.get_username())
     return _("Saved.")
 
 
 @decider_form()
-def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
+def create_archive_watch(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Create a watch that fetches the captures of given domains from a web archive."""
     services = wiring.services()
     form = WatchForm(
@@ -103,7 +103,7 @@ def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 @decider_form()
-def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+def create_search_watch(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """Create a watch that queries a search service with the owner's key."""
     services = wiring.services()
     search_service = get_service(services.config, service)

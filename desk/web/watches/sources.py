@@ -24,7 +24,7 @@ from workers import wiring
 
 
 @decider_form()
-def new(request: HttpRequest, owner: Owner) -> HttpResponse:
+def choose_site(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show a form for a site's URL, and the sources found at the entered URL."""
     if request.method != "POST":
         return render_page(request, owner, "web/watch-new.html", {"address": "", "own": "own" in request.GET})
@@ -142,7 +142,7 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @decider_post(back="watch-sources")
-def add(request: HttpRequest, owner: Owner, number: int) -> None:
+def add_sources(request: HttpRequest, owner: Owner, number: int) -> None:
     """Add the chosen sources to the watch."""
     row = _get_site_watch(owner, number)
     selected_sources = [(str(source.kind), source.url) for source in parse_sources(request.POST.getlist("source"))]
@@ -159,7 +159,7 @@ def add(request: HttpRequest, owner: Owner, number: int) -> None:
 
 
 @decider_post(back="watch-sources")
-def remove(request: HttpRequest, owner: Owner, number: int) -> str:
+def remove_source(request: HttpRequest, owner: Owner, number: int) -> str:
     """Remove a source from the watch."""
     row = _get_site_watch(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")

@@ -14,12 +14,12 @@ from desk.web.common.access import clean_text, parse_number
 from desk.web.common.pages import ErrorMessages, decider_form, decider_post, get_page, member_page, render_page
 from desk.web.watches.crawls import build_progress, find_unfinished_crawl
 from desk.web.watches.forms import WatchForm, is_file_watch
-from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError, NotFoundError, RefusedError
 from registry import scoped
 from registry.cases import opt_outs
 from registry.crawls import copy_checks, own_sites, page_changes, planning, watch_settings, watches as arranging
 from registry.crawls.budgets import list_month_charges, sum_charges
-from registry.crawls.revisits import is_past
+from registry.crawls.revisits import is_revisit_watch
 from registry.matches import proposals
 from registry.models import Crawl, Owner, Watch
 from workers import wiring
@@ -37,7 +37,7 @@ def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 
 def _build_row(watch: Watch, last_crawl: Crawl | None, match_count: int, open_count: int) -> dict[str, object]:
-    schedule_text = "" if is_past(watch) or watch_settings.is_list_watch(watch) else describe_schedule(watch)
+    schedule_text = "" if is_revisit_watch(watch) or watch_settings.is_list_watch(watch) else describe_schedule(watch)
     return {
         "watch": watch,
         "schedule": schedule_text,
@@ -58,7 +58,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     crawl = find_unfinished_crawl(row)
     return {
         "watch": row,
-        "schedule": "" if is_past(row) else describe_schedule(row),
+        "schedule": "" if is_revisit_watch(row) else describe_schedule(row),
         "budget": describe_budget(row.budget),
         "visits_used_up": describe_used_up_visits(row),
         "spent": format_amounts(sum_charges(list_month_charges(row.pk))) if watch_settings.is_search_watch(row) else "",
@@ -115,7 +115,7 @@ def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def start_watch(request: HttpRequest, row: Watch, *, everything: bool = False) -> HttpResponse:
     """Start a watch and redirect to its crawl. If it cannot start, redirect to the watch and show the reason."""
     with ErrorMessages(request):
-        new_crawl = planning.start_now(wiring.services(), row, everything=everything)
+        new_crawl = planning.start_crawl_now(wiring.services(), row, everything=everything)
         return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=new_crawl.number)
     return redirect("watch", slug=row.owner.slug, number=row.number)
 
@@ -124,7 +124,7 @@ def start_watch(request: HttpRequest, row: Watch, *, everything: bool = False) -
 def pause(request: HttpRequest, owner: Owner, number: int) -> None:
     """Pause or resume the watch."""
     row = scoped.find_watch_by_number(owner, number)
-    change = watch_settings.resume if request.POST.get("to") == "resume" else watch_settings.pause
+    change = watch_settings.resume_watch if request.POST.get("to") == "resume" else watch_settings.pause_watch
     change(row, by=request.user.get_username())
 
 
@@ -151,7 +151,7 @@ def add_known_copy(request: HttpRequest, owner: Owner, number: int) -> None:
         messages.error(request, _("No work has this number."))
     except RefusedError:
         messages.error(request, _("This is not the URL of a page. Enter a URL that starts with http:// or https://."))
-    except WrongUseError:
+    except InvalidRequestError:
         messages.error(request, _("This watch does not visit pages, so it cannot find a known copy."))
     else:
         messages.success(

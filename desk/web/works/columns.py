@@ -18,7 +18,7 @@ def list_columns(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 
 @decider_post(back="columns")
-def forget(request: HttpRequest, owner: Owner, mapping: int) -> str:
+def forget_mapping(request: HttpRequest, owner: Owner, mapping: int) -> str:
     """Delete a column mapping, so that the member is asked again about the next table with these headings."""
     column_mappings.delete_mapping(owner, mapping)
     return _(

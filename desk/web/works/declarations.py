@@ -11,14 +11,14 @@ from desk.texts import ownership
 from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text, log_download, parse_number
 from desk.web.common.pages import decider_form, decider_post, member_page, render_page
-from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError, NotFoundError
 from exhibit.types import DeclaredWork
 from registry import scoped
 from registry.log.audit_log import EvidenceKind
 from registry.models import Owner, Work
 from registry.works import declarations as declaring
 from registry.works.ownership import record_reply as answer_remark
-from registry.works.public_works import close_work, open_work
+from registry.works.public_works import publish_work, unpublish_work
 from registry.works.registration import remove_work
 from registry.works.work_tables import parse_registration
 from workers import wiring
@@ -71,14 +71,14 @@ def answer_warning(request: HttpRequest, owner: Owner, number: int, remark: int)
 
 
 @decider_post(back="work")
-def attach(request: HttpRequest, owner: Owner, number: int) -> str:
+def attach_document(request: HttpRequest, owner: Owner, number: int) -> str:
     """Attach a document to a work."""
     row = scoped.get_work(owner, number)
     file = request.FILES.get("file")
     if file is None:
-        raise WrongUseError(_("Choose a file."))
+        raise InvalidRequestError(_("Choose a file."))
     if (file.size or 0) > declaring.MAX_ATTACHMENT_BYTES:
-        raise WrongUseError(_("The document is too large."))
+        raise InvalidRequestError(_("The document is too large."))
     about, by = clean_text(request.POST.get("about", "")), request.user.get_username()
     declaring.attach_document(wiring.services(), row, str(file.name), file.read(), description=about, by=by)
     return _("The document was saved byte for byte; its digest is in the log.")
@@ -99,7 +99,7 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
 
 
 @decider_post(back="work")
-def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> None:
+def detach_document(request: HttpRequest, owner: Owner, number: int, attachment: int) -> None:
     """Remove a document from a work."""
     declaring.detach_document(scoped.get_attachment(owner, number, attachment), by=request.user.get_username())
 
@@ -117,14 +117,14 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
 def publish_page(request: HttpRequest, owner: Owner, number: int) -> str:
     """Publish a page about a work, or change its contact."""
     row, contact = scoped.get_work(owner, number), clean_text(request.POST.get("contact", ""))
-    open_work(wiring.services(), row, contact=contact, by=request.user.get_username())
+    publish_work(wiring.services(), row, contact=contact, by=request.user.get_username())
     return _("Anyone can now view the public page of this work.")
 
 
 @decider_post(back="work")
-def close(request: HttpRequest, owner: Owner, number: int) -> str:
+def unpublish_page(request: HttpRequest, owner: Owner, number: int) -> str:
     """Close a work's public page. Its URL then responds as if it had never existed."""
-    close_work(scoped.get_work(owner, number), by=request.user.get_username())
+    unpublish_work(scoped.get_work(owner, number), by=request.user.get_username())
     return _("The public page was closed.")
 
 
@@ -148,7 +148,7 @@ def _parse_declaration(request: HttpRequest) -> DeclaredWork:
     fields: dict[str, Any] = {name: clean_text(text) for name, text in _read_fields(request).items()}
     death_year = fields["author_died"]
     if death_year and not (death_year.isascii() and death_year.isdecimal() and len(death_year) <= 4):
-        raise WrongUseError(_("“%(given)s” is not a year.") % {"given": death_year})
+        raise InvalidRequestError(_("“%(given)s” is not a year.") % {"given": death_year})
     lines = [line.strip() for line in request.POST.get("registrations", "").splitlines()]
     registrations = [(line, parse_registration(line)) for line in lines[:50] if line]
     invalid_line = next((line for line, registration in registrations if registration is None), None)
@@ -156,7 +156,7 @@ def _parse_declaration(request: HttpRequest) -> DeclaredWork:
         text = _(
             "“%(given)s” is not a valid registration. Use the format office | number | date; the date is optional."
         )
-        raise WrongUseError(text % {"given": invalid_line[:100]})
+        raise InvalidRequestError(text % {"given": invalid_line[:100]})
     return DeclaredWork(
         **fields
         | {name: fields[name][:limit] for name, limit in MAX_LENGTHS.items()}

@@ -11,7 +11,7 @@ from desk.api.common.problems import Problem
 from desk.texts.cases import describe_remarks
 from desk.texts.sentences import in_words
 from desk.web.common.pages import decider_form
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from indexer.calibration.filed_pairs import Judgement
 from registry import scoped
 from registry.cases.history import join_sentences
@@ -26,7 +26,7 @@ CHOICES = {
 
 
 @decider_form("web/why.html")
-def why(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
+def explain_match(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """Show the form and the search result of the file. No case or decision is created."""
     work = scoped.get_work(owner, number)
     values: dict[str, object] = {"work": work, "choices": CHOICES.items()}
@@ -41,7 +41,7 @@ def why(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
 def _explain_file(request: HttpRequest, work: Work) -> dict[str, object]:
     file, services, is_stored = request.FILES.get("copy"), wiring.services(), request.POST.get("keep") in CHOICES
     if file is None:
-        raise WrongUseError(_("Choose a file."))
+        raise InvalidRequestError(_("Choose a file."))
     data = read_uploaded_picture(file, services.limits)
     with limit_member_searches(request.user.pk or 0):
         explanation = asking.explain_search(services, work, data)

@@ -54,7 +54,7 @@ EDITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class WorkCard:
     """Work as shown in a list."""
 
     work: Work
@@ -71,12 +71,12 @@ def prefetch_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
     )
 
 
-def build_cards(rows: Iterable[Work]) -> list[Card]:
+def build_cards(rows: Iterable[Work]) -> list[WorkCard]:
     """Return the cards of works fetched with :func:`prefetch_cards`."""
     works = list(rows)
     counts = searching.count_cases_by_work(works)
     on_hold = set(Flood.list_active().filter(work__in=works).values_list("work", flat=True))
-    return [Card(row, counts.get(row.pk, 0), row.pk in on_hold, ownership.summarize_warnings(row)) for row in works]
+    return [WorkCard(row, counts.get(row.pk, 0), row.pk in on_hold, ownership.summarize_warnings(row)) for row in works]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from desk.texts.ownership import CHANGE_LABELS, describe_hold
 from desk.web.common.access import clean_text
 from desk.web.common.pages import decider_post
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry import scoped
 from registry.cases.flood_decisions import FloodAction, decide_flood
 from registry.cases.floods import find_distinct_candidates
@@ -43,7 +43,7 @@ def decide_hold(request: HttpRequest, owner: Owner, number: int) -> str:
     """Open the cases of a work on hold, dismiss the matches, or undo the dismissal."""
     row, decision = scoped.get_work(owner, number), request.POST.get("answer", "")
     if decision not in set(FloodAction):
-        raise WrongUseError(f"{decision!r} is no answer.")
+        raise InvalidRequestError(f"{decision!r} is no answer.")
     by, reason = request.user.get_username(), clean_text(request.POST.get("reason", ""))
     decide_flood(wiring.services(), row, FloodAction(decision), by=by, reason=reason)
     return str(CHANGE_LABELS[decision])

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from desk.texts.numbers import grouped
 from desk.web.common.pages import decider_post, get_page, member_page
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.matches import proposals as proposing
 from registry.models import Owner, Watch
 from workers import wiring
@@ -54,4 +54,4 @@ def _parse_digests(texts: Iterable[str]) -> list[Digest]:
     try:
         return [Digest.from_hex(text) for text in texts]
     except ValueError as error:
-        raise WrongUseError(_("Select at least one picture.")) from error
+        raise InvalidRequestError(_("Select at least one picture.")) from error

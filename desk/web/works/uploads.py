@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from desk.access_classes import MAX_REQUEST
+from desk.access_classes import MAX_REQUEST_BYTES
 from desk.texts import metadata_problems, uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text, parse_number
@@ -25,8 +25,8 @@ from desk.web.common.columns import (
     read_table_answers,
 )
 from desk.web.common.pages import decider_form, decider_post, get_page, member_page, render_page
-from desk.web.works.listing import Card, build_cards, prefetch_cards
-from exhibit.errors import ExhibitError, RefusedError, WrongUseError
+from desk.web.works.listing import WorkCard, build_cards, prefetch_cards
+from exhibit.errors import ExhibitError, InvalidRequestError, RefusedError
 from exhibit.files.delimited import format_csv
 from exhibit.types import DeclaredWork
 from indexer.search.fingerprint_file import MAX_FILE_BYTES, MAX_WORKS, parse_fingerprint_file
@@ -52,7 +52,7 @@ JSON = "application/json"
 
 
 @decider_form()
-def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+def new_upload(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Show the form, or start an upload. Without scripts, the request includes the files."""
     if request.method != "POST":
         return render_page(request, owner, "web/add-works.html", _get_limits())
@@ -69,7 +69,7 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             uploading.receive_files(wiring.services(), upload, _read_uploaded_files(request))
             uploading.close_upload(upload)
     except ExhibitError as error:
-        values = build_table_questions(error, table_file, request) if isinstance(error, WrongUseError) else {}
+        values = build_table_questions(error, table_file, request) if isinstance(error, InvalidRequestError) else {}
         if values:
             return _ask_about_table(request, owner, error, values)
         return _build_error_response(request, error, reverse("add-works", args=[owner.slug]))
@@ -115,7 +115,7 @@ def register_fingerprints(request: HttpRequest, owner: Owner) -> dict[str, objec
             values |= _register_fingerprints(request, owner)
         except ExhibitError as error:
             values["problem"] = in_words(error)
-            if isinstance(error, WrongUseError):
+            if isinstance(error, InvalidRequestError):
                 values |= build_table_questions(error, read_table(request, "table"), request)
     return values
 
@@ -123,7 +123,7 @@ def register_fingerprints(request: HttpRequest, owner: Owner) -> dict[str, objec
 def _register_fingerprints(request: HttpRequest, owner: Owner) -> dict[str, object]:
     file, table_file = request.FILES.get("file"), read_table(request, "table")
     if file is None:
-        raise WrongUseError(_("Choose a file."))
+        raise InvalidRequestError(_("Choose a file."))
     columns = read_columns(request, owner, ColumnMapping.Kind.WORKS)
     table = _parse_table(request, table_file, columns)
     declarations: Mapping[str, DeclaredWork] = table or {}
@@ -208,13 +208,13 @@ def _list_differing_files(row: Upload) -> list[tuple[UploadFile, str]]:
     return [(file, columns) for file, columns in compared_files if columns][:MAX_SHOWN_LINES]
 
 
-def _build_new_cards(row: Upload) -> list[Card]:
+def _build_new_cards(row: Upload) -> list[WorkCard]:
     rows = searching.search_works(row.owner, upload=row.number).order_by("number")
     return build_cards(prefetch_cards(rows)[:MAX_NEW_WORKS])
 
 
 @decider_post()
-def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+def receive_files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Receive files of an upload."""
     row = scoped.get_upload(owner, number)
     try:
@@ -225,7 +225,7 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 
 @member_page()
-def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
+def received_files(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
     """Return the names and sizes of the received files, so that the browser does not send them again."""
     return JsonResponse(
         {"files": list(uploading.list_received_files(scoped.get_upload(owner, number)).values_list("name", "size"))}
@@ -233,7 +233,7 @@ def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
 
 
 @decider_post()
-def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+def close_upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Mark an upload as complete."""
     row = scoped.get_upload(owner, number)
     uploading.close_upload(row)
@@ -247,7 +247,7 @@ def retry_failed(request: HttpRequest, owner: Owner, number: int) -> None:
 
 
 @member_page()
-def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
+def export_results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
     """Send the result for each file as CSV."""
     headers = {"Content-Disposition": f'attachment; filename="{owner.slug}-upload-{number}-results.csv"'}
     lines = _iter_result_lines(scoped.get_upload(owner, number))
@@ -286,7 +286,7 @@ def _iter_in_batches(rows: "QuerySet[Any, T]", size: int = 2_000) -> Iterator[T]
 def _get_limits() -> dict[str, int]:
     return {
         "most_bytes": wiring.services().limits.max_bytes,
-        "most_request": MAX_REQUEST,
+        "most_request": MAX_REQUEST_BYTES,
         "most_files": uploading.MAX_FILES,
     }
 

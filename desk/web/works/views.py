@@ -38,7 +38,7 @@ from workers import wiring
 
 
 @decider_post(back="works")
-def derived(request: HttpRequest, owner: Owner) -> None:
+def set_derived_search(request: HttpRequest, owner: Owner) -> None:
     """Turn the search for derived works on or off."""
     accounts.set_option(owner, "derived", enabled=not owner.derived, by=request.user.get_username())
 
@@ -118,7 +118,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
     """Send a deposit record with its current timestamp receipts."""
     row = scoped.get_deposit(owner, number, deposit)
     with ErrorMessages(request):
-        file = write_to_temporary_file(partial(deposits.assemble_deposit, wiring.services(), row))
+        file = write_to_temporary_file(partial(deposits.write_deposit_zip, wiring.services(), row))
         log_download(request, EvidenceKind.DEPOSIT, owner, number=deposit, work=number)
         name = f"{deposits.get_deposit_file_stem(row)}.zip"
         return build_download_response(file, name, "application/zip")
@@ -126,7 +126,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
 
 
 @member_page()
-def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
+def deposit_record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """Send the PDF of a deposit record, in the installation's first language."""
     row = scoped.get_deposit(owner, number, deposit)
     with ErrorMessages(request):

@@ -22,8 +22,8 @@ from evidence.anchors.rfc3161.stamps import (
     find_root,
     load_certificates,
     parse_refusal,
-    parse_reply,
-    verify_reply,
+    parse_response,
+    verify_response,
 )
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -87,12 +87,12 @@ class Rfc3161Anchor:
                 "The timestamp authority %(name)s refused the request: %(why)s.", name=self.name, why=reason
             )
             raise ServiceMissingError(message)
-        timestamp = parse_reply(reply)
+        timestamp = parse_response(reply)
         if timestamp.nonce != nonce:
             raise IntegrityError(
                 Sentence("The timestamp authority %(name)s responded to a different request.", name=self.name)
             )
-        stamped_time = verify_reply(reply, digest, self.roots_pem)
+        stamped_time = verify_response(reply, digest, self.roots_pem)
         material = tuple(self._list_material(timestamp))
         self._check_revocation(timestamp, material)
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped_time)
@@ -105,7 +105,7 @@ class Rfc3161Anchor:
         Raises:
             IntegrityError: The timestamp cannot be read.
         """
-        timestamp = parse_reply(receipt.proof)
+        timestamp = parse_response(receipt.proof)
         lists = [load_revocation_list(data) for name, data in receipt.material if name.startswith("crl-")]
         if receipt.time is None or len(lists) >= len(self._list_revocation_list_urls(timestamp)):
             return receipt
@@ -121,8 +121,8 @@ class Rfc3161Anchor:
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """Verify the timestamp with this authority's roots and return its time; raises ``IntegrityError``."""
         intermediates = [data for name, data in receipt.material if name.startswith("certificate-")]
-        stamped_time = verify_reply(receipt.proof, digest, self.roots_pem, intermediates)
-        self._check_revocation(parse_reply(receipt.proof), receipt.material)
+        stamped_time = verify_response(receipt.proof, digest, self.roots_pem, intermediates)
+        self._check_revocation(parse_response(receipt.proof), receipt.material)
         return stamped_time
 
     def examine(self) -> str:

@@ -12,7 +12,7 @@ from evidence.formats.errors import UntrustedIssuerError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.types import OPTIONAL
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ def verify(
 ) -> Attestation:
     """Verify a response against the pinned authorities: the roots of one of them must have issued it."""
     from evidence.anchors.rfc3161.revocation import check_revocation, load_revocation_lists
-    from evidence.anchors.rfc3161.stamps import is_issued_under, load_certificates, parse_reply, verify_timestamp
+    from evidence.anchors.rfc3161.stamps import is_issued_under, load_certificates, parse_response, verify_timestamp
 
     intermediates = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
     lists = load_revocation_lists(data for file, data in material.items() if file.startswith("crl-"))
-    timestamp, failure = parse_reply(proof), None
+    timestamp, failure = parse_response(proof), None
     for authority in authorities:
         try:
             time = verify_timestamp(timestamp, digest, authority.roots, intermediates)
@@ -146,9 +146,9 @@ def _load_roots(authority: str, roots: Path) -> tuple[str, ...]:
     try:
         certificates = load_certificates([roots.read_bytes()])
     except OSError as error:
-        raise WrongUseError(f"The roots of {authority}, {roots}, cannot be read: {error.strerror}.") from error
+        raise InvalidRequestError(f"The roots of {authority}, {roots}, cannot be read: {error.strerror}.") from error
     except IntegrityError as error:
-        raise WrongUseError(f"{roots} contains no readable root certificates of {authority}.") from error
+        raise InvalidRequestError(f"{roots} contains no readable root certificates of {authority}.") from error
     return tuple(certificate.public_bytes(Encoding.PEM).decode() for certificate in certificates)
 
 

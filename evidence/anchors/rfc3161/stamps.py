@@ -38,7 +38,7 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 
-MAX_REPLY_BYTES = 1 << 20
+MAX_RESPONSE_BYTES = 1 << 20
 MAX_CERTIFICATES = 16
 """Maximum number of different certificates in a reply and its material: each is compared with every other."""
 MAX_ACCURACY_SECONDS = 3600  # seconds; less accurate timestamps are rejected
@@ -75,7 +75,9 @@ class ParsedTimestamp:
     certificates: tuple[x509.Certificate, ...]  # all certificates in the response, including the signer's
 
 
-def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermediates: Sequence[bytes] = ()) -> datetime:
+def verify_response(
+    response: bytes, digest: Digest, roots: Sequence[bytes], intermediates: Sequence[bytes] = ()
+) -> datetime:
     """Verify a response completely: digest, signature, and a chain to a pinned root at the time of the timestamp.
 
     Certificate files are PEM (one or several) or DER. Intermediates help to build the chain but are not trusted.
@@ -88,7 +90,9 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
         IntegrityError: The response is invalid.
         UntrustedIssuerError: The response is consistent, but none of the roots has issued it.
     """
-    return verify_timestamp(parse_reply(reply), digest, load_certificates(roots), load_certificates(intermediates))
+    return verify_timestamp(
+        parse_response(response), digest, load_certificates(roots), load_certificates(intermediates)
+    )
 
 
 def verify_timestamp(
@@ -97,7 +101,7 @@ def verify_timestamp(
     roots: Sequence[x509.Certificate],
     intermediates: Sequence[x509.Certificate],
 ) -> datetime:
-    """Verify a parsed response as :func:`verify_reply` does, and return the same time."""
+    """Verify a parsed response as :func:`verify_response` does, and return the same time."""
     if timestamp.digest != digest:
         raise IntegrityError(f"The timestamp is for a different digest: {timestamp.digest}.")
     pool = tuple(dict.fromkeys([*timestamp.certificates, *intermediates]))
@@ -112,7 +116,7 @@ def verify_timestamp(
     return timestamp.latest_time
 
 
-def parse_reply(reply: bytes) -> ParsedTimestamp:
+def parse_response(response: bytes) -> ParsedTimestamp:
     """Parse a response and check its consistency.
 
     It must have exactly one signer, whose certificate the signature names, and a valid signature.
@@ -120,18 +124,18 @@ def parse_reply(reply: bytes) -> ParsedTimestamp:
     Raises:
         IntegrityError: The request was not granted, the response is not for SHA-256, or it is inconsistent.
     """
-    if len(reply) > MAX_REPLY_BYTES:
+    if len(response) > MAX_RESPONSE_BYTES:
         raise IntegrityError("The timestamp response is too long.")
     try:
-        return _parse_reply(reply)
+        return _parse_response(response)
     except PARSE_ERRORS as error:
         raise IntegrityError(Sentence("The timestamp response cannot be read.")) from error
 
 
-def parse_refusal(reply: bytes) -> str | None:
+def parse_refusal(response: bytes) -> str | None:
     """Return the reason for a refusal, or ``None`` if granted; raises ``IntegrityError`` for invalid responses."""
     try:
-        status = TimestampResponse.load(reply, strict=True)["status"].native
+        status = TimestampResponse.load(response, strict=True)["status"].native
         if status["status"] in GRANTED_STATUSES:
             return None
         reasons = [*(status["status_string"] or []), *sorted(status["fail_info"] or []), str(status["status"])]
@@ -300,8 +304,8 @@ _AUTHORITY_POLICY = (
 """Requirements for a certificate above it (RFC 5280, 6.1)."""
 
 
-def _parse_reply(reply: bytes) -> ParsedTimestamp:
-    response = TimestampResponse.load(reply, strict=True)
+def _parse_response(encoded_response: bytes) -> ParsedTimestamp:
+    response = TimestampResponse.load(encoded_response, strict=True)
     token = response["time_stamp_token"]
     if response["status"]["status"].native not in GRANTED_STATUSES or not isinstance(token, cms.ContentInfo):
         raise IntegrityError("The authority refused the timestamp.")

@@ -166,7 +166,7 @@ class BrowserCapturer:
     async def _observe_page(
         self,
         page: Page,
-        photographer: PageRecorder,
+        recorder: PageRecorder,
         observation: PageObservation,
         page_url: str,
         images: Sequence[tuple[str, Digest]],
@@ -178,8 +178,8 @@ class BrowserCapturer:
         observation.wall_signs = await find_wall_signs(page)
         with suppress(Error, TimeoutError):
             observation.title = (await asyncio.wait_for(page.title(), SCRIPT_SECONDS))[:500]
-        observation.dom_html = await photographer.read_dom()
-        await photographer.record_page([_list_candidate_urls(observation, *image) for image in images])
+        observation.dom_html = await recorder.read_dom()
+        await recorder.record_page([_list_candidate_urls(observation, *image) for image in images])
 
     def _create_capture(
         self, started_at: datetime, observation: PageObservation, image_url: str, expected: Digest, denied: HostFilter

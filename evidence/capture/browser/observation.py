@@ -123,7 +123,7 @@ def describe_resource(resource: Resource) -> dict[str, Any]:
         "bytes": len(visit.body or b""),
         "sha256": None if visit.body is None else Digest.from_bytes(visit.body).hex,
         "failure": visit.reason,
-        "dns_answers": list(connection.answers) if connection else [],
+        "dns_answers": list(connection.dns_answers) if connection else [],
         "peer": connection.address if connection else "",
         "tls": connection.tls_version if connection else None,
         "certificates": [Digest.from_bytes(certificate).hex for certificate in connection.certificates]

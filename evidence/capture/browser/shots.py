@@ -123,7 +123,7 @@ class PageRecorder:
             async with asyncio.timeout_at(deadline):
                 for _ in range(MAX_ATTEMPTS):
                     navigations.clear()
-                    await self._find_once(urls, image_files)
+                    await self._find_image_once(urls, image_files)
                     if image_files.places or all(frame.parent_frame for frame in navigations):
                         return
             image_files.missing_reasons["place"] = "The page repeatedly redirected to other URLs."
@@ -133,7 +133,7 @@ class PageRecorder:
         finally:
             self.page.remove_listener("framenavigated", record_navigation)
 
-    async def _find_once(self, urls: Sequence[str], image_files: PageFiles) -> None:
+    async def _find_image_once(self, urls: Sequence[str], image_files: PageFiles) -> None:
         elements = await find_elements(self.page, urls)
         for _, element in elements[:1]:  # triggers lazy loading
             with suppress(Error):  # invisible elements raise an error

@@ -74,7 +74,7 @@ class Traffic(PageTraffic):
         if len(self.refusals) < self.limits.requests:
             self.refusals.append({"url": url[:2000], "kind": kind, "reason": reason})
 
-    async def _answer(self, route: Route) -> None:
+    async def _respond(self, route: Route) -> None:
         try:
             await self._forward_request(route, route.request)
         except ServiceMissingError as error:

@@ -9,7 +9,7 @@ from evidence.documents.typeset.blocks import Block, Plate, Plates, Row, Rows, S
 from evidence.documents.typeset.pictures import DRAWING_ROLES, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
 from evidence.facts.shipped import CALIBRATIONS, is_shipped
-from exhibit.comparison.derived import compute_grade
+from exhibit.comparison.derived import grade_survival_map
 from exhibit.comparison.rate_bounds import format_odds
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision, Verification
@@ -30,7 +30,7 @@ class DetailLimits:
     # Drawings of an aligned match by row: roles, height limit in mm
     drawing_rows: tuple[tuple[tuple[str, ...], int], ...]
     max_plain_height: int  # maximum height in mm of the two pictures of a match without an alignment
-    has_all_measurements: bool = True  # true for all measurements; false for the result only
+    includes_all_measurements: bool = True  # true for all measurements; false for the result only
 
     @property
     def drawing_roles(self) -> frozenset[str]:
@@ -48,17 +48,17 @@ class Gallery:
 
     def create_plate(self, role: str, path: str, column_count: int) -> Plate:
         """Create a picture with its caption, or with the reason why it cannot be shown, for a row of pictures."""
-        caption = self.wording.say(f"picture.{role.replace('-', '_')}")
+        caption = self.wording.render(f"picture.{role.replace('-', '_')}")
         data = self.pictures.get(path)
         if data is None:
-            return Plate(None, self.wording.say("picture.missing"), caption, caption)
+            return Plate(None, self.wording.render("picture.missing"), caption, caption)
         try:
             return Plate(
                 self.album.add_picture(data, column_count, drawing=role in DRAWING_ROLES), "", caption, caption
             )
         except UnreadablePictureError as error:
             reason = self.wording.phrases.get_label("refused", error.reason)
-            return Plate(None, self.wording.say("picture.unreadable", reason=reason), caption, caption)
+            return Plate(None, self.wording.render("picture.unreadable", reason=reason), caption, caption)
 
     def create_row(self, files: Mapping[str, str], max_height: int) -> Plates:
         """Create a row of pictures from their paths by role.
@@ -83,14 +83,14 @@ def build_comparison_blocks(
     verification = match.verification
     sentences = [wording.describe_alignment(verification)]
     if verification.transform is not None:
-        sentences.append(wording.say("match.aligned_picture", share=format_percent(verification.overlap_picture)))
-        sentences.append(wording.say("match.agreeing", share=format_percent(verification.dense)))
+        sentences.append(wording.render("match.aligned_picture", share=format_percent(verification.overlap_picture)))
+        sentences.append(wording.render("match.agreeing", share=format_percent(verification.dense)))
     if verification.decision is Decision.RELATED:
-        sentences.append(wording.say("match.related_only"))
-    build_rows = _build_all_measurement_rows if limits.has_all_measurements else _build_result_rows
+        sentences.append(wording.render("match.related_only"))
+    build_rows = _build_all_measurement_rows if limits.includes_all_measurements else _build_result_rows
     return [
         *_build_plates(facts, match, gallery, limits, side_by_side=side_by_side),
-        Text(wording.say("document.sentences").join(sentences)),
+        Text(wording.render("document.sentences").join(sentences)),
         build_rows(verification, facts.find_calibration(match), wording),
     ]
 
@@ -124,17 +124,17 @@ def _build_all_measurement_rows(
     verification: Verification, calibration: CalibrationFacts | None, wording: Wording
 ) -> Rows:
     def describe_fraction(value: float) -> str:
-        return wording.say("match.share", share=format_percent(value), figure=format_fraction(value))
+        return wording.render("match.share", share=format_percent(value), figure=format_fraction(value))
 
     is_compared = verification.hamming < NOT_COMPARED_DISTANCE
     distance = (
-        wording.say("match.hamming", n=verification.hamming) if is_compared else wording.say("match.hamming_none")
+        wording.render("match.hamming", n=verification.hamming) if is_compared else wording.render("match.hamming_none")
     )
     rows = [wording.build_row("hash_distance", _FIELD_PREFIX + "hamming", distance)]
     if verification.transform is not None:
         rows += [
             wording.build_row(
-                "inliers", _FIELD_PREFIX + "inliers", wording.say("match.inliers", n=verification.inliers)
+                "inliers", _FIELD_PREFIX + "inliers", wording.render("match.inliers", n=verification.inliers)
             ),
             wording.build_row("dense", _FIELD_PREFIX + "dense", describe_fraction(verification.dense)),
             wording.build_row(
@@ -146,18 +146,18 @@ def _build_all_measurement_rows(
         ]
     odds = (("related", verification.related), ("exposure", verification.exposure))
     if odds_texts := [
-        wording.say(f"match.{name}", odds=format_odds(log_odds)) for name, log_odds in odds if log_odds is not None
+        wording.render(f"match.{name}", odds=format_odds(log_odds)) for name, log_odds in odds if log_odds is not None
     ]:
         rows.append(wording.build_row("odds", _FIELD_PREFIX + "related", *odds_texts, style=Style.QUIET))
     rows.append(_build_ratio_row(verification, calibration, wording))
     if calibration is not None:
         if verification.probability is not None:
-            prior = wording.say("match.prior", prior=format_fraction(calibration.prior))
+            prior = wording.render("match.prior", prior=format_fraction(calibration.prior))
             rows.append(wording.build_row("prior", "calibrations[].prior", prior))
         calibration_lines = describe_calibration(calibration, wording, _get_bound_name(verification), with_name=True)
         rows.append(wording.build_row("calibration", "calibrations[].name", *calibration_lines))
     if verification.survival:
-        survival_text = wording.say("match.survival", grade=compute_grade(verification.survival))
+        survival_text = wording.render("match.survival", grade=grade_survival_map(verification.survival))
         rows.append(
             wording.build_row(
                 "survival", _FIELD_PREFIX + "survival[]", survival_text, *verification.survival, style=Style.MONO
@@ -197,10 +197,10 @@ def describe_ratio(
     """Describe the likelihood ratio with a group of phrases, or state that there is no calibration."""
     ratio = None if calibration is None else calibration.compute_ratio(verification.probability)
     if ratio is None or calibration is None:
-        return wording.say("match.not_calibrated")
+        return wording.render("match.not_calibrated")
     phrase = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
     photographs = f"{calibration.photographs:,}"
-    return wording.say(f"{group}.{phrase}", ratio=format_ratio(ratio.value), photographs=photographs)
+    return wording.render(f"{group}.{phrase}", ratio=format_ratio(ratio.value), photographs=photographs)
 
 
 def describe_calibration(
@@ -211,12 +211,12 @@ def describe_calibration(
     With ``with_name``, the sentences include the calibration's name and digest.
     """
     data = wording.translate(calibration.data)
-    lines = [wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
+    lines = [wording.render("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
     lines = lines if with_name else [data]
     for decision in decisions:
         bound = {"certain": calibration.certain, "review": calibration.review}[decision]
         counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
-        lines.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
+        lines.append(wording.render(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
     if not is_shipped(calibration.digest, CALIBRATIONS):
-        lines.append(wording.say("match.calibration_unknown"))
+        lines.append(wording.render("match.calibration_unknown"))
     return lines

@@ -53,7 +53,9 @@ def build_title_chain_rows(work: WorkFacts, files: Mapping[str, bytes], wording:
     rows = [wording.build_row("chain", "work.attachments[].title", *title_lines)]
     if sentences := describe_pdf_contents(work, files, wording):
         lines = tuple(map(Line, sentences))
-        rows.append(Row(wording.say("label.chain_holds"), lines, wording.say("speaker.checked", check="document")))
+        rows.append(
+            Row(wording.render("label.chain_holds"), lines, wording.render("speaker.checked", check="document"))
+        )
     return rows
 
 
@@ -66,10 +68,14 @@ def describe_pdf_contents(work: WorkFacts, files: Mapping[str, bytes], wording: 
             continue
         pdf_content = inspect_pdf(data)
         if pdf_content.kinds:
-            contents = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in pdf_content.kinds)
-            sentences.append(wording.say("pdf.holds", file=name, what=contents))
+            contents = wording.render("document.joined").join(
+                wording.render(f"pdf.{kind}") for kind in pdf_content.kinds
+            )
+            sentences.append(wording.render("pdf.holds", file=name, what=contents))
         if pdf_content.unread_reason:
-            sentences.append(wording.say("pdf.unread", file=name, why=wording.say(f"pdf.{pdf_content.unread_reason}")))
+            sentences.append(
+                wording.render("pdf.unread", file=name, why=wording.render(f"pdf.{pdf_content.unread_reason}"))
+            )
     return sentences
 
 
@@ -103,17 +109,17 @@ def build_work_section(
     compared_digests = {match.work_picture for match in facts.matches}
     for picture in work.pictures:
         if picture.digest in compared_digests or not compared_digests:
-            size = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
+            size = wording.render("picture.size", width=picture.width, height=picture.height, format=picture.format)
             field = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
             rows.append(wording.build_row("registered_picture", field, size, *describe_truncation(picture, wording)))
             rows.append(wording.build_row("digest", "work.pictures[].digest", picture.digest.hex, style=Style.MONO))
     return Section(
-        wording.say("heading.work"), (Rows(_filter_rows(rows, omitted_labels, wording), together=False),), level
+        wording.render("heading.work"), (Rows(_filter_rows(rows, omitted_labels, wording), together=False),), level
     )
 
 
 def _filter_rows(rows: Iterable[Row], omitted_labels: frozenset[str], wording: Wording) -> tuple[Row, ...]:
-    labels = {wording.say(f"label.{name}") for name in omitted_labels}
+    labels = {wording.render(f"label.{name}") for name in omitted_labels}
     return tuple(row for row in rows if row.label not in labels)
 
 
@@ -127,15 +133,15 @@ def build_sightings_section(
         for sighting in sightings
     ]
     if len(facts.sightings) > limits.max_sightings:
-        blocks.append(Quiet(wording.say("document.listed_of", shown=limits.max_sightings, all=len(facts.sightings))))
+        blocks.append(Quiet(wording.render("document.listed_of", shown=limits.max_sightings, all=len(facts.sightings))))
     if not blocks:
-        blocks.append(Text(wording.say("document.none_recorded")))
-    return Section(wording.say("heading.sightings"), tuple(blocks), level)
+        blocks.append(Text(wording.render("document.none_recorded")))
+    return Section(wording.render("heading.sightings"), tuple(blocks), level)
 
 
 def describe_truncation(picture: PictureFacts, wording: Wording) -> tuple[str, ...]:
     """Return a sentence if a picture's file is truncated, or an empty tuple."""
-    return (wording.say("picture.incomplete"),) if picture.incomplete else ()
+    return (wording.render("picture.incomplete"),) if picture.incomplete else ()
 
 
 def _build_sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
@@ -146,7 +152,7 @@ def _build_sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row
         part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part
     )
     found_picture = sighting.picture
-    size = wording.say(
+    size = wording.render(
         "picture.size", width=found_picture.width, height=found_picture.height, format=found_picture.format
     )
     certificate = describe_certificate_check(sighting, wording)
@@ -160,7 +166,7 @@ def _build_sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row
         *build_seen_rows(sighting, wording),
         *build_third_party_rows(sighting, wording),
         wording.build_row(
-            "method", "sightings[].crawl", wording.say("method.crawl", crawl=wording.replace_quotes(sighting.crawl))
+            "method", "sightings[].crawl", wording.render("method.crawl", crawl=wording.replace_quotes(sighting.crawl))
         ),
         wording.build_row("capture", "sightings[].captures[].sentence", *describe_captures(sighting.captures, wording)),
         wording.build_row(
@@ -188,7 +194,7 @@ def describe_first_seen(sighting: SightingFacts, wording: Wording) -> str:
     """Return the time, in UTC, or period when the picture was first seen, or a phrase if it is unknown."""
     if sighting.first_seen is not None:
         return wording.format_time(sighting.first_seen)
-    return wording.say("time.period", period=sighting.period) if sighting.period else wording.say("time.unknown")
+    return wording.render("time.period", period=sighting.period) if sighting.period else wording.render("time.unknown")
 
 
 def build_third_party_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
@@ -196,7 +202,7 @@ def build_third_party_rows(sighting: SightingFacts, wording: Wording) -> tuple[R
     if not sighting.elsewhere:
         return ()
     lines = {line: None for text in list_third_party_lines(sighting.elsewhere, wording) for line in text if line}
-    return (wording.build_row("elsewhere", THIRD_PARTY_FIELD, *lines, wording.say("elsewhere.unchecked")),)
+    return (wording.build_row("elsewhere", THIRD_PARTY_FIELD, *lines, wording.render("elsewhere.unchecked")),)
 
 
 def list_third_party_lines(statements: Sequence[ElsewhereFacts], wording: Wording) -> list[tuple[str, str]]:
@@ -213,14 +219,14 @@ def describe_third_party_statement(statement: ElsewhereFacts, wording: Wording) 
     """Describe a statement in a sentence, followed by one that compares an archive's bytes with the picture."""
     values = {"by": wording.phrases.get_label("archive", statement.by), "time": format_stated_time(statement, wording)}
     if statement.kind != SourceStatementKind.ARCHIVE_CAPTURED:
-        return wording.say(f"elsewhere.{statement.kind}", **values)
+        return wording.render(f"elsewhere.{statement.kind}", **values)
     subject = "page" if statement.of == "page" else "picture"
     if not statement.stated:
-        return wording.say(f"elsewhere.none-{subject}", **values | {"time": wording.format_time(statement.learnt)})
-    sentences = [wording.say(f"elsewhere.captured-{subject}", **values)]
+        return wording.render(f"elsewhere.none-{subject}", **values | {"time": wording.format_time(statement.learnt)})
+    sentences = [wording.render(f"elsewhere.captured-{subject}", **values)]
     if statement.same is not None:
-        sentences.append(wording.say("elsewhere.same" if statement.same else "elsewhere.other"))
-    return wording.say("document.sentences").join(sentences)
+        sentences.append(wording.render("elsewhere.same" if statement.same else "elsewhere.other"))
+    return wording.render("document.sentences").join(sentences)
 
 
 def format_stated_time(statement: ElsewhereFacts, wording: Wording) -> str:
@@ -232,25 +238,25 @@ def format_stated_time(statement: ElsewhereFacts, wording: Wording) -> str:
 def describe_certificate_check(sighting: SightingFacts, wording: Wording) -> str:
     """Describe the crawl's check of the server's certificate; empty if there was none."""
     codes, _, digest = sighting.certificate.partition(" ")
-    problems = wording.say("document.joined").join(
+    problems = wording.render("document.joined").join(
         wording.phrases.get_label("certificate", code) for code in codes.split(",")
     )
-    return wording.say("certificate.line", words=problems, digest=digest.removeprefix("sha256:")) if codes else ""
+    return wording.render("certificate.line", words=problems, digest=digest.removeprefix("sha256:")) if codes else ""
 
 
 def _build_provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tuple[Row, ...]:
     """Build rows on the manifest inside the picture, with their sources, or a row that it was not examined."""
     if provenance is None:
-        return (wording.build_row("provenance", FactSource.RECORDED, wording.say("provenance.not_checked")),)
-    problems = wording.say("document.joined").join(provenance.problems)
-    result = wording.say(f"provenance.{provenance.standing}", problems=problems)
+        return (wording.build_row("provenance", FactSource.RECORDED, wording.render("provenance.not_checked")),)
+    problems = wording.render("document.joined").join(provenance.problems)
+    result = wording.render(f"provenance.{provenance.standing}", problems=problems)
     rows = [wording.build_row("provenance", "sightings[].provenance.standing", result)]
     if provenance.file:
         fields = {name: getattr(provenance, name) for name in ("signer", "signed_at", "generator", "title")}
-        sentences = [wording.say(f"provenance.{name}", value=value) for name, value in fields.items() if value]
+        sentences = [wording.render(f"provenance.{name}", value=value) for name, value in fields.items() if value]
         if provenance.actions:
             sentences.append(
-                wording.say("provenance.actions", value=wording.say("document.joined").join(provenance.actions))
+                wording.render("provenance.actions", value=wording.render("document.joined").join(provenance.actions))
             )
         rows.append(wording.build_row("provenance_stated", "sightings[].provenance.signer", *sentences))
     return tuple(rows)
@@ -261,16 +267,16 @@ def _build_making_rows(making: MakingFacts | None, wording: Wording) -> tuple[Ro
     if making is None:
         return ()
     fields = {"source_type": making.source_type, "aigc": making.aigc}
-    sentences = [wording.say(f"making.{name}", value=value) for name, value in fields.items() if value]
+    sentences = [wording.render(f"making.{name}", value=value) for name, value in fields.items() if value]
     if not sentences:
-        return (wording.build_row("making", FactSource.RECORDED, wording.say("making.none")),)
+        return (wording.build_row("making", FactSource.RECORDED, wording.render("making.none")),)
     return (wording.build_row("making", "sightings[].making.source_type", *sentences),)
 
 
 def describe_unicode_host(host: str, wording: Wording) -> list[str]:
     """Return the Unicode form of a host in ``xn--`` form, with a warning if it looks like another host."""
     unicode_host = to_unicode_host(host)
-    return [wording.say("sheet.confusable" if is_confusable(host) else "sheet.letters", text=unicode_host)] * bool(
+    return [wording.render("sheet.confusable" if is_confusable(host) else "sheet.letters", text=unicode_host)] * bool(
         unicode_host
     )
 
@@ -278,13 +284,13 @@ def describe_unicode_host(host: str, wording: Wording) -> list[str]:
 def describe_captures(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
     """Return a line for each visit, followed by its quoted observation, or a line that there was no visit."""
     if not captures:
-        return [wording.say("capture.none")]
+        return [wording.render("capture.none")]
     lines = []
     for capture in captures:
         outcome = wording.phrases.get_label("capture", capture.outcome)
         method = wording.phrases.get_label("fetched", capture.method)
         lines.append(
-            wording.say("capture.line", outcome=outcome, time=wording.format_time(capture.finished), method=method)
+            wording.render("capture.line", outcome=outcome, time=wording.format_time(capture.finished), method=method)
         )
         if capture.sentence:
             lines.append(wording.quote_text(wording.translate(capture.sentence)))
@@ -302,25 +308,27 @@ def build_comparison_section(
     wording = gallery.wording
     for match in facts.matches[: limits.max_matches]:
         if len(facts.matches) > 1:
-            match_label = wording.say("match.several", n=match.number, all=len(facts.matches))
+            match_label = wording.render("match.several", n=match.number, all=len(facts.matches))
             blocks.append(Lines((Line(match_label),), leads=True))
         blocks.extend(
             build_comparison_blocks(facts, match, gallery, limits, side_by_side=match is not first_page_match)
         )
     if len(facts.matches) > limits.max_matches:
-        blocks.append(Quiet(wording.say("document.listed_of", shown=limits.max_matches, all=len(facts.matches))))
+        blocks.append(Quiet(wording.render("document.listed_of", shown=limits.max_matches, all=len(facts.matches))))
     if not facts.matches:
-        blocks.append(Text(wording.say("match.not_aligned")))
+        blocks.append(Text(wording.render("match.not_aligned")))
     elif facts.bundle:
-        blocks.append(Quiet(wording.say("match.both_views" if limits.has_all_measurements else "match.in_sheet")))
-    return Section(wording.say("heading.comparison"), tuple(blocks), level)
+        blocks.append(
+            Quiet(wording.render("match.both_views" if limits.includes_all_measurements else "match.in_sheet"))
+        )
+    return Section(wording.render("heading.comparison"), tuple(blocks), level)
 
 
 def build_licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """Build the section on the search of the owner's licences."""
     check = facts.licence_check
     phrases = {"all": "covers", "some": "covers_some", "none": "none_covers", "unsearched": "unsearched"}
-    result = wording.say(f"licence.{phrases[check.outcome]}", time=wording.format_time(check.checked_at))
+    result = wording.render(f"licence.{phrases[check.outcome]}", time=wording.format_time(check.checked_at))
     rows = [
         wording.build_row("licence_result", "licence_check.result", result),
         wording.build_row("records", "licence_check.searched", str(check.searched)),
@@ -329,19 +337,19 @@ def build_licence_section(facts: CaseFacts, wording: Wording, level: int) -> Sec
     if check.reasons:
         reasons = [wording.quote_text(wording.translate(reason)) for reason in check.reasons[:MAX_REASONS]]
         if len(check.reasons) > MAX_REASONS:
-            reasons.append(wording.say("document.listed_of", shown=MAX_REASONS, all=len(check.reasons)))
+            reasons.append(wording.render("document.listed_of", shown=MAX_REASONS, all=len(check.reasons)))
         rows.append(wording.build_row("licence_notes", "licence_check.reasons[]", *reasons))
     blocks: list[Block] = [Rows(tuple(rows))]
     if any(sighting.elsewhere for sighting in facts.sightings):
-        blocks.append(Quiet(wording.say("elsewhere.licences")))
-    return Section(wording.say("heading.licences"), tuple(blocks), level)
+        blocks.append(Quiet(wording.render("elsewhere.licences")))
+    return Section(wording.render("heading.licences"), tuple(blocks), level)
 
 
 def build_decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """Build the section on the decision: result, deciding person, time and reason."""
     decision = facts.decision
     if decision.at is None:
-        return Section(wording.say("label.decision"), (Text(wording.say("decision.open")),), level)
+        return Section(wording.render("label.decision"), (Text(wording.render("decision.open")),), level)
     field = "decision.demonstration" if decision.demonstration else "decision.decision"
     decided_by = wording.translate(decision.by) if decision.demonstration else decision.by
     rows = (
@@ -352,20 +360,20 @@ def build_decision_section(facts: CaseFacts, wording: Wording, level: int) -> Se
         wording.build_time_row("decided_at", decision.at, "decision.at"),
         wording.build_row("reason", "decision.reason", wording.translate(decision.reason)),
     )
-    return Section(wording.say("label.decision"), (Rows(rows),), level)
+    return Section(wording.render("label.decision"), (Rows(rows),), level)
 
 
 def describe_decision(facts: CaseFacts, wording: Wording) -> str:
     """Describe the decision; decisions by the switch for demonstrations are labelled as such."""
     if facts.decision.demonstration:
-        return wording.say("decision.demonstration_title")
+        return wording.render("decision.demonstration_title")
     return wording.phrases.get_label("decision", facts.decision.decision)
 
 
 def build_unchecked_section(wording: Wording, own_sentences: Sequence[str] = ()) -> Section:
     """Build the section on unchecked facts: first those of this case, then those that the software never checks."""
     return Section(
-        wording.say("heading.unchecked"),
+        wording.render("heading.unchecked"),
         (Bullets((*own_sentences, *list_never_checked_sentences(wording.phrases.language))),),
     )
 
@@ -376,35 +384,37 @@ def build_omitted_files_section(facts: CaseFacts, wording: Wording) -> tuple[Sec
         return ()
     lines = []
     for omitted_file in facts.left_out[:MAX_OMITTED_FILES]:
-        date = wording.say("document.no_time") if omitted_file.since is None else wording.format_day(omitted_file.since)
+        date = (
+            wording.render("document.no_time") if omitted_file.since is None else wording.format_day(omitted_file.since)
+        )
         lines.append(
-            wording.say(
+            wording.render(
                 f"left_out.{omitted_file.why}", file=omitted_file.file, day=date, digest=omitted_file.digest.hex
             )
         )
     blocks: list[Block] = [Bullets(tuple(lines))]
     if len(facts.left_out) > MAX_OMITTED_FILES:
-        blocks.append(Quiet(wording.say("document.listed_of", shown=MAX_OMITTED_FILES, all=len(facts.left_out))))
-    return (Section(wording.say("heading.left_out"), tuple(blocks)),)
+        blocks.append(Quiet(wording.render("document.listed_of", shown=MAX_OMITTED_FILES, all=len(facts.left_out))))
+    return (Section(wording.render("heading.left_out"), tuple(blocks)),)
 
 
 def build_limits_section(wording: Wording) -> Section:
     """Build the section on the limits of the records."""
-    return Section(wording.say("heading.limits"), (wording.build_bullets("limits", GENERAL_LIMITS),))
+    return Section(wording.render("heading.limits"), (wording.build_bullets("limits", GENERAL_LIMITS),))
 
 
 def build_demonstration_warning(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
     """Build a warning that no person examined the case, if the switch for demonstrations confirmed it."""
     if not facts.decision.demonstration:
         return ()
-    return (Callout(wording.say("decision.demonstration_title"), wording.say("decision.demonstration")),)
+    return (Callout(wording.render("decision.demonstration_title"), wording.render("decision.demonstration")),)
 
 
 def build_development_warning(timestamps: Sequence[WitnessFacts], wording: Wording) -> tuple[Block, ...]:
     """Build a warning about missing legal weight, if a timestamp service is for development."""
     if not any(timestamp.development for timestamp in timestamps):
         return ()
-    return (Callout(wording.say("witness.development_title"), wording.say("witness.development_note")),)
+    return (Callout(wording.render("witness.development_title"), wording.render("witness.development_note")),)
 
 
 def format_best_overlap(facts: CaseFacts) -> str:
@@ -425,10 +435,12 @@ def build_proofs_section(facts: CaseFacts, wording: Wording) -> Section:
     if rows := build_log_rows(facts, wording):
         blocks.append(Rows(rows, together=False))
     if facts.witnesses:
-        blocks.append(Text(wording.say("witness.covers", entries=wording.join_numbers(_list_covered_entries(facts)))))
+        blocks.append(
+            Text(wording.render("witness.covers", entries=wording.join_numbers(_list_covered_entries(facts))))
+        )
     blocks += build_timestamp_blocks(facts.witnesses, wording, "covered_no_later")
-    blocks.append(Text(wording.say("witness.later")))
-    return Section(wording.say("heading.proofs"), tuple(blocks))
+    blocks.append(Text(wording.render("witness.later")))
+    return Section(wording.render("heading.proofs"), tuple(blocks))
 
 
 def _list_covered_entries(facts: CaseFacts) -> list[int]:
@@ -448,8 +460,8 @@ def build_log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
             proofs.setdefault(sighting.slice.log.sequence, sighting.slice.log)
     rows: list[Row] = []
     for proof in proofs.values():
-        checkpoint = wording.say("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
-        entry = wording.say("witness.slice_entry", sequence=proof.sequence, time=wording.format_time(proof.time))
+        checkpoint = wording.render("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
+        entry = wording.render("witness.slice_entry", sequence=proof.sequence, time=wording.format_time(proof.time))
         rows.append(wording.build_row("entry", "sightings[].slice.log.sequence", entry))
         rows.append(wording.build_row("checkpoint", "sightings[].slice.log.checkpoint", checkpoint, style=Style.MONO))
     return tuple(rows)
@@ -463,25 +475,27 @@ def build_timestamp_blocks(
     The phrase ``meaning_phrase`` states which facts the timestamps prove.
     """
     if not timestamps:
-        return [Text(wording.say("witness.none"))]
+        return [Text(wording.render("witness.none"))]
     header = wording.get_headings(("witness", "state", "time", "weight"))
     blocks: list[Block] = [
         Table(header, tuple(_build_timestamp_cells(timestamp, wording) for timestamp in timestamps), (4, 2, 4, 4))
     ]
     if any(timestamp.state == "complete" for timestamp in timestamps):
-        blocks.append(Quiet(wording.say(f"witness.{meaning_phrase}")))
+        blocks.append(Quiet(wording.render(f"witness.{meaning_phrase}")))
     if any(timestamp.state == "pending" for timestamp in timestamps):
-        blocks.append(Quiet(wording.say("witness.pending_note")))
+        blocks.append(Quiet(wording.render("witness.pending_note")))
     return blocks
 
 
 def _build_timestamp_cells(timestamp: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
     kind = wording.phrases.get_label("witness", f"kind_{timestamp.kind}")
     subject = wording.phrases.get_label("witness", f"subject_{timestamp.subject}")
-    time_text = wording.format_time(timestamp.time) if timestamp.time is not None else wording.say("document.no_time")
-    weight = wording.say("witness.development" if timestamp.development else "witness.outside")
+    time_text = (
+        wording.format_time(timestamp.time) if timestamp.time is not None else wording.render("document.no_time")
+    )
+    weight = wording.render("witness.development" if timestamp.development else "witness.outside")
     if timestamp.qualified and timestamp.state == "complete":
-        weight = wording.say("witness.qualified", date=timestamp.qualified)
+        weight = wording.render("witness.qualified", date=timestamp.qualified)
     return (
         Cell((Line(timestamp.name), Line(f"{kind} · {subject}", Style.QUIET))),
         build_cell(wording.phrases.get_label("witness", timestamp.state)),

@@ -23,7 +23,7 @@ MAX_PICTURE_HEIGHT = 68  # maximum height of the pictures, millimetres
 def build_summary(facts: CaseFacts, gallery: Gallery) -> tuple[Block, ...]:
     """Build the summary, the pictures of the best match, the main facts, and the box if needed."""
     wording, match = gallery.wording, find_best_match(facts)
-    text = Lead(wording.say("document.sentences").join(_write_sentences(facts, wording)))
+    text = Lead(wording.render("document.sentences").join(_iterate_sentences(facts, wording)))
     pictures = () if match is None else (gallery.create_row(_select_pictures(facts, match), MAX_PICTURE_HEIGHT),)
     return (
         text,
@@ -56,36 +56,38 @@ def _select_pictures(facts: CaseFacts, match: MatchFacts) -> dict[str, str]:
     return {"side-by-side": side_by_side} if side_by_side else list_compared_pictures(facts, match)
 
 
-def _write_sentences(facts: CaseFacts, wording: Wording) -> Iterator[str]:
+def _iterate_sentences(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     """Yield sentences on the claim, the sightings, the similarity, the decision, and missing evidence."""
     names = {"owner": facts.owner.name, "holder": facts.work.holder, "party": facts.party.name}
     names = {name: wording.clip_text(text, MAX_NAME) for name, text in names.items()}
-    title = wording.clip_text(facts.work.title or wording.say("document.unknown"), MAX_TITLE)
+    title = wording.clip_text(facts.work.title or wording.render("document.unknown"), MAX_TITLE)
     is_confirmed = facts.decision.decision == CaseDecision.CONFIRMED and not facts.decision.demonstration
     claim_phrase = "claim" if is_confirmed else "about"
     claim_phrase += "_for" if facts.work.holder else ""
-    yield _write_sentence(f"summary.{claim_phrase}", "owner.name", wording, title=title, **names)
+    yield _format_sentence(f"summary.{claim_phrase}", "owner.name", wording, title=title, **names)
     if not is_confirmed and facts.party.name:
-        yield _write_sentence("summary.concerns", "party.name", wording, party=names["party"])
+        yield _format_sentence("summary.concerns", "party.name", wording, party=names["party"])
     if facts.sightings:
         key = "summary.found_first" if len(facts.sightings) > 1 else "summary.found"
         values = {"time": _describe_first_seen(facts, wording), "n": len(facts.sightings), "owner": names["owner"]}
-        yield _write_sentence(key, "sightings[].first_seen", wording, **values)
+        yield _format_sentence(key, "sightings[].first_seen", wording, **values)
     if visit := _find_last_showing_visit(facts):
         texts = {
             "time": wording.format_time(visit.finished),
             "method": wording.phrases.get_label("fetched", visit.method),
         }
-        yield _write_sentence("summary.again", "sightings[].captures[].outcome", wording, **texts)
+        yield _format_sentence("summary.again", "sightings[].captures[].outcome", wording, **texts)
     yield from _describe_similarity(facts, wording)
     yield _describe_decision(facts, wording)
-    yield wording.say("summary.missing", what=wording.say("report.between").join(_describe_omissions(facts, wording)))
+    yield wording.render(
+        "summary.missing", what=wording.render("report.between").join(_describe_omissions(facts, wording))
+    )
 
 
-def _write_sentence(sentence: str, source: str, wording: Wording, **values: object) -> str:
+def _format_sentence(sentence: str, source: str, wording: Wording, **values: object) -> str:
     """Format a sentence with its source."""
     source_name = wording.get_source_label(source).replace(":\n", ": ").replace("\n", "")
-    return wording.say("summary.said", sentence=wording.say(sentence, **values), word=source_name)
+    return wording.render("summary.said", sentence=wording.render(sentence, **values), word=source_name)
 
 
 def _describe_similarity(facts: CaseFacts, wording: Wording) -> Iterator[str]:
@@ -95,13 +97,13 @@ def _describe_similarity(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     verification, field = match.verification, "matches[].verification."
     fractions = {"dense": format_percent(verification.dense), "share": format_percent(verification.overlap_work)}
     if match.picture == match.work_picture:
-        yield _write_sentence("summary.same", "matches[].picture", wording)
+        yield _format_sentence("summary.same", "matches[].picture", wording)
     elif verification.transform is None:
-        yield _write_sentence("summary.unlaid", f"{field}decision", wording)
+        yield _format_sentence("summary.unlaid", f"{field}decision", wording)
     else:
-        yield _write_sentence("summary.alike", f"{field}dense", wording, **fractions)
+        yield _format_sentence("summary.alike", f"{field}dense", wording, **fractions)
     if verification.decision in {Decision.REVIEW, Decision.RELATED}:
-        yield _write_sentence(f"summary.{verification.decision}", f"{field}decision", wording)
+        yield _format_sentence(f"summary.{verification.decision}", f"{field}decision", wording)
 
 
 def _get_extent_key(match: MatchFacts) -> tuple[bool, bool, float]:
@@ -113,20 +115,20 @@ def _get_extent_key(match: MatchFacts) -> tuple[bool, bool, float]:
 def _describe_decision(facts: CaseFacts, wording: Wording) -> str:
     decision = facts.decision
     if decision.at is None:
-        return _write_sentence("summary.undecided", "decision.demonstration", wording)
+        return _format_sentence("summary.undecided", "decision.demonstration", wording)
     time = wording.format_time(decision.at)
     if decision.demonstration:
-        return _write_sentence("summary.switch", "decision.demonstration", wording, time=time)
+        return _format_sentence("summary.switch", "decision.demonstration", wording, time=time)
     decided_by, decision_text = wording.clip_text(decision.by, MAX_NAME), describe_decision(facts, wording)
     owner = wording.clip_text(facts.owner.name, MAX_NAME)
-    return _write_sentence(
+    return _format_sentence(
         "summary.decided", "decision.by", wording, owner=owner, by=decided_by, time=time, decision=decision_text
     )
 
 
 def _describe_omissions(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     """Yield sentences on missing evidence, most severe first; the last is on facts that are never checked."""
-    say = wording.say
+    say = wording.render
     if facts.sightings:
         unshown_sightings = _list_unshown_sightings(facts)
         if len(unshown_sightings) == len(facts.sightings):
@@ -193,7 +195,7 @@ def _build_use_rows(facts: CaseFacts, wording: Wording) -> Iterator[Row]:
     match = find_best_match(facts)
     if facts.sightings:
         first_sighting, further_count = facts.sightings[0], len(facts.sightings) - 1
-        further_text = wording.say("summary.more", n=further_count) if further_count else ""
+        further_text = wording.render("summary.more", n=further_count) if further_count else ""
         page_url, *image_urls = (
             wording.clip_text(url, MAX_URL)
             for url in dict.fromkeys((first_sighting.page_url, first_sighting.image_url, first_sighting.final_url))
@@ -219,9 +221,9 @@ def _describe_timestamps(facts: CaseFacts, wording: Wording) -> list[str]:
     lines = []
     for is_development, time, name, kind in sorted(complete_timestamps):
         kind_name = wording.phrases.get_label("witness", f"kind_{kind}")
-        line = wording.say("sheet.timestamp", time=wording.format_time(time), name=name, kind=kind_name)
-        lines.append(" · ".join((line, *[wording.say("witness.development")] * is_development)))
-    return lines or [wording.say("witness.none")]
+        line = wording.render("sheet.timestamp", time=wording.format_time(time), name=name, kind=kind_name)
+        lines.append(" · ".join((line, *[wording.render("witness.development")] * is_development)))
+    return lines or [wording.render("witness.none")]
 
 
 def _build_unshown_box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:
@@ -231,17 +233,17 @@ def _build_unshown_box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...
         return ()
     lines = []
     for sighting in unshown_sightings[:MAX_BOX_LINES]:
-        visit_text = wording.say("capture.none")
+        visit_text = wording.render("capture.none")
         if sighting.captures:
             visit = sighting.captures[-1]
             outcome = wording.phrases.get_label("capture", visit.outcome)
             method = wording.phrases.get_label("fetched", visit.method)
-            visit_text = wording.say(
+            visit_text = wording.render(
                 "capture.line", outcome=outcome, time=wording.format_time(visit.finished), method=method
             )
-        lines.append(wording.say("summary.box_line", n=sighting.number, met=visit_text))
+        lines.append(wording.render("summary.box_line", n=sighting.number, met=visit_text))
     if len(unshown_sightings) > MAX_BOX_LINES:
-        lines.append(wording.say("summary.box_more", n=len(unshown_sightings) - MAX_BOX_LINES))
+        lines.append(wording.render("summary.box_more", n=len(unshown_sightings) - MAX_BOX_LINES))
     title = (
         "box_some"
         if len(unshown_sightings) < len(facts.sightings)
@@ -249,4 +251,4 @@ def _build_unshown_box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...
         if _list_visits(facts)
         else "box_unvisited"
     )
-    return (Callout(wording.say(f"summary.{title}"), wording.say("document.sentences").join(lines)),)
+    return (Callout(wording.render(f"summary.{title}"), wording.render("document.sentences").join(lines)),)

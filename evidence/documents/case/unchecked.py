@@ -13,7 +13,7 @@ def list_own_unchecked_sentences(facts: CaseFacts, wording: Wording) -> tuple[st
     sentences = list_operator_sentences(facts.not_checked)
     quoted_sentences = [wording.quote_text(sentence) for sentence in sentences[:MAX_OWN_SENTENCES]]
     omission_note = (
-        [wording.say("document.listed_of", shown=MAX_OWN_SENTENCES, all=len(sentences))]
+        [wording.render("document.listed_of", shown=MAX_OWN_SENTENCES, all=len(sentences))]
         if len(sentences) > MAX_OWN_SENTENCES
         else []
     )

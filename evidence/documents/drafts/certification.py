@@ -32,7 +32,7 @@ FURTHER_REQUIREMENTS = ("further_11", "further_12", "further_702", "further_erro
 
 def build_certification(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Build the draft, with blank fields for signer, date, place, and the signer's own checks."""
-    say = wording.say
+    say = wording.render
     algorithm = Rows((build_plain_row(wording, "us902.algorithm", say("us902.algorithm_value")),))
     comparison_blanks = build_blank_fields(wording, "compared_by", "compared_at", "compared_with", "compared_result")
     return (
@@ -102,7 +102,7 @@ def _build_sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row
 
 
 def _list_limits(case: DraftInput, wording: Wording) -> tuple[str, ...]:
-    general_limits = tuple(wording.say(f"limits.{key}") for key in GENERAL_LIMITS)
+    general_limits = tuple(wording.render(f"limits.{key}") for key in GENERAL_LIMITS)
     return (
         *general_limits,
         *list_never_checked_sentences(wording.phrases.language),

@@ -17,7 +17,7 @@ SHORT_DIGEST_CHARS = 16  # number of hexadecimal digits of the seal digest that 
 
 def build_cover(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Return the sections of the cover: bundle, sheets, timestamps, and blank fields for the submitter."""
-    say, seal_hex = wording.say, case.seal.hex
+    say, seal_hex = wording.render, case.seal_digest.hex
     entry = say("document.no_time") if case.sequence is None else str(case.sequence)
     rows = (
         build_plain_row(wording, "paper.file_name", case.file_name, style=Style.MONO),

@@ -25,7 +25,7 @@ MAX_RECORDS = 40
 
 def build_environment_record(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Return the sections of the draft, with blank fields for statements by the person responsible for the machine."""
-    say = wording.say
+    say = wording.render
     sections = [
         _build_capture_section(number, record, case, wording)
         for number, record in enumerate(case.networks[:MAX_RECORDS], 1)
@@ -48,13 +48,13 @@ def build_environment_record(case: DraftInput, wording: Wording) -> tuple[Sectio
 
 def _build_capture_section(number: int, record: NetworkRecordFile, case: DraftInput, wording: Wording) -> Section:
     exchanges = [item for item in _to_sequence(record.content.get("exchanges")) if isinstance(item, Mapping)]
-    time = _format_time(exchanges[0].get("sent"), wording) if exchanges else wording.say("document.no_time")
+    time = _format_time(exchanges[0].get("sent"), wording) if exchanges else wording.render("document.no_time")
     blocks: list[Block] = [Rows(tuple(_build_machine_rows(record, wording)), together=False)]
     blocks += [Rows(tuple(_build_exchange_rows(exchange, wording))) for exchange in exchanges[:MAX_EXCHANGES]]
     if len(exchanges) > MAX_EXCHANGES:
         placeholders = {"shown": MAX_EXCHANGES, "all": len(exchanges), "path": record.path}
-        blocks.append(Quiet(wording.say("environment.more_exchanges", **placeholders)))
-    title = wording.say("environment.capture", n=number, time=time)
+        blocks.append(Quiet(wording.render("environment.more_exchanges", **placeholders)))
+    title = wording.render("environment.capture", n=number, time=time)
     return Section(title, tuple(blocks), running=format_page_header(case, wording))
 
 
@@ -62,7 +62,7 @@ def _format_time(value: object, wording: Wording) -> str:
     try:
         return wording.format_time(parse_rfc3339(str(value)))
     except ValueError:
-        return wording.say("document.no_time")
+        return wording.render("document.no_time")
 
 
 def _build_machine_rows(record: NetworkRecordFile, wording: Wording) -> list[Row]:
@@ -90,9 +90,9 @@ def _describe_proxy(record: Mapping[str, Any], wording: Wording) -> list[str]:
     if "used" not in record:
         return []
     variables = _to_sequence(record.get("environment_variables"))
-    sentences = [wording.say("environment.proxy_used" if record["used"] else "environment.proxy_none")]
+    sentences = [wording.render("environment.proxy_used" if record["used"] else "environment.proxy_none")]
     if variables:
-        sentences.append(wording.say("environment.proxy_variables", names=", ".join(map(str, variables))))
+        sentences.append(wording.render("environment.proxy_variables", names=", ".join(map(str, variables))))
     return sentences
 
 
@@ -100,15 +100,15 @@ def _describe_hosts_file(record: Mapping[str, Any], wording: Wording) -> list[st
     if not record.get("sha256"):
         return []
     hosts = _to_sequence(record.get("names_visited_hosts"))
-    clean_sentence = wording.say("environment.hosts_clean")
-    sentence = wording.say("environment.hosts_named", names=", ".join(map(str, hosts))) if hosts else clean_sentence
+    clean_sentence = wording.render("environment.hosts_clean")
+    sentence = wording.render("environment.hosts_named", names=", ".join(map(str, hosts))) if hosts else clean_sentence
     return [sentence, str(record.get("path", "")), f"SHA-256 {record['sha256']}"]
 
 
 def _describe_clock(record: Mapping[str, Any], wording: Wording) -> str:
     if record.get("offset") is None:
         return ""
-    return wording.say("environment.clock_value", offset=record["offset"], uncertainty=record.get("uncertainty"))
+    return wording.render("environment.clock_value", offset=record["offset"], uncertainty=record.get("uncertainty"))
 
 
 def _build_exchange_rows(record: Mapping[str, Any], wording: Wording) -> list[Row]:

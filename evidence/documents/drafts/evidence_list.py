@@ -29,7 +29,7 @@ class _EvidenceItem:
 
 def build_evidence_list(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Return the sections of the draft, with blank fields for purposes, submitter, matter and date."""
-    say = wording.say
+    say = wording.render
     headings = (say("column.work_number"), *(say(f"cnlist.{name}") for name in ("item", "source", "purpose")))
     rows = tuple(_build_item_cells(number, item, wording) for number, item in enumerate(_list_items(case, wording), 1))
     return (
@@ -45,18 +45,18 @@ def build_evidence_list(case: DraftInput, wording: Wording) -> tuple[Section, ..
 
 def _build_item_cells(number: int, item: _EvidenceItem, wording: Wording) -> tuple[Cell, ...]:
     first, *rest = item.files
-    files = wording.say("cnlist.many", path=first, n=len(rest)) if rest else first
+    files = wording.render("cnlist.many", path=first, n=len(rest)) if rest else first
     url_lines = (Line(wording.clip_text(item.url, MAX_URL_LENGTH), Style.MONO),) if item.url else ()
     return (
         build_cell(str(number)),
         Cell((Line(item.description), *url_lines, Line(files, Style.MONO))),
         build_cell(item.source),
-        Cell((Line(""), Line(""), Line(f"（{wording.say('paper.open')}）", Style.QUIET))),
+        Cell((Line(""), Line(""), Line(f"（{wording.render('paper.open')}）", Style.QUIET))),
     )
 
 
 def _list_items(case: DraftInput, wording: Wording) -> Iterator[_EvidenceItem]:
-    facts, say = case.facts, wording.say
+    facts, say = case.facts, wording.render
     for picture in facts.work.pictures:
         title = wording.clip_text(facts.work.title, MAX_TITLE)
         description = say("cnlist.work", title=title, width=picture.width, height=picture.height)
@@ -78,7 +78,7 @@ def _list_items(case: DraftInput, wording: Wording) -> Iterator[_EvidenceItem]:
     if sheets:
         yield _EvidenceItem(say("sheet.header"), say("cnlist.made"), sheets)
     yield _EvidenceItem(
-        say("cnlist.seal", digest=case.seal.hex), say("cnlist.made"), (MANIFEST_PATH, SIGNATURE_PATH, KEY_PATH)
+        say("cnlist.seal", digest=case.seal_digest.hex), say("cnlist.made"), (MANIFEST_PATH, SIGNATURE_PATH, KEY_PATH)
     )
     yield _EvidenceItem(_describe_timestamps(case, wording), say("cnlist.proofs_source"), ("proofs/",))
 
@@ -88,12 +88,12 @@ def _describe_timestamps(case: DraftInput, wording: Wording) -> str:
     complete = [timestamp for timestamp in case.witnesses if timestamp.state == "complete"]
     independent = {(proof.kind, proof.name) for proof in complete if not proof.development}
     development = {(proof.kind, proof.name) for proof in complete if proof.development}
-    sentence = wording.say("cnlist.proofs", n=len(independent))
-    return sentence + wording.say("cnlist.development", n=len(development)) if development else sentence
+    sentence = wording.render("cnlist.proofs", n=len(independent))
+    return sentence + wording.render("cnlist.development", n=len(development)) if development else sentence
 
 
 def _list_sighting_items(sighting: SightingFacts, wording: Wording) -> Iterator[_EvidenceItem]:
-    say, folder = wording.say, get_sighting_folder(sighting.number)
+    say, folder = wording.render, get_sighting_folder(sighting.number)
     description = say("cnlist.sighting", time=describe_first_seen(sighting, wording))
     url = sighting.page_url or sighting.image_url
     peer = sighting.peer or say("document.unknown")

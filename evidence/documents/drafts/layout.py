@@ -49,20 +49,20 @@ class DraftInput:
     file_name: str  # file name of the bundle as downloaded
 
     @property
-    def seal(self) -> Digest:
+    def seal_digest(self) -> Digest:
         """The seal digest."""
         return self.manifest.seal_digest
 
 
 def build_blank_fields(wording: Wording, *names: str, lines: int = 1) -> Blanks:
     """Return blank fields with the labels of these names; ``lines`` is the number of empty lines of each."""
-    return Blanks(tuple(wording.say(f"field.{name}") for name in names), lines)
+    return Blanks(tuple(wording.render(f"field.{name}") for name in names), lines)
 
 
 def build_signature_section(name: str, wording: Wording) -> Section:
     """Return a section that explains the signature, with blank signature fields, on one page."""
-    blocks = (Text(wording.say(f"{name}.signed_for")), build_blank_fields(wording, "name", "signature", "date"))
-    return Section(wording.say("paper.sign"), blocks, together=True)
+    blocks = (Text(wording.render(f"{name}.signed_for")), build_blank_fields(wording, "name", "signature", "date"))
+    return Section(wording.render("paper.sign"), blocks, together=True)
 
 
 def build_plain_row(wording: Wording, label: str, *texts: str, style: Style = Style.PLAIN) -> Row:
@@ -71,7 +71,7 @@ def build_plain_row(wording: Wording, label: str, *texts: str, style: Style = St
     ``label`` is the full key of a phrase, such as ``label.seal``.
     """
     lines = tuple(Line(wording.clip_text(text), style) for text in texts if text)
-    return Row(wording.say(label), lines or (Line(wording.say("document.unknown"), Style.QUIET),), NO_SOURCE)
+    return Row(wording.render(label), lines or (Line(wording.render("document.unknown"), Style.QUIET),), NO_SOURCE)
 
 
 def build_system_rows(case: DraftInput, wording: Wording) -> Rows:
@@ -79,15 +79,15 @@ def build_system_rows(case: DraftInput, wording: Wording) -> Rows:
     facts, key = case.facts, case.manifest.key
     software = facts.software
     models = [f"{model.name} {model.version} {model.digest.hex if model.digest else ''}" for model in software.models]
-    entry = wording.say("document.no_time") if case.sequence is None else str(case.sequence)
-    holder = wording.say(f"paper.holder_{key.holder}")
+    entry = wording.render("document.no_time") if case.sequence is None else str(case.sequence)
+    holder = wording.render(f"paper.holder_{key.holder}")
     return Rows(
         (
             build_plain_row(wording, "label.software", f"{software.name} {software.version}"),
             build_plain_row(wording, "label.pipeline", software.pipeline, style=Style.MONO),
             build_plain_row(wording, "paper.model", *models, style=Style.MONO),
             build_plain_row(wording, "paper.sealed_at", wording.format_time(case.manifest.sealed_at)),
-            build_plain_row(wording, "label.seal", case.seal.hex, style=Style.MONO),
+            build_plain_row(wording, "label.seal", case.seal_digest.hex, style=Style.MONO),
             build_plain_row(wording, "paper.key", f"{key.algorithm} {key.public.hex()}", holder, style=Style.MONO),
             build_plain_row(wording, "label.seal_entry", entry),
         )
@@ -97,7 +97,7 @@ def build_system_rows(case: DraftInput, wording: Wording) -> Rows:
 def build_file_table(case: DraftInput, wording: Wording) -> list[Block]:
     """Return a table of every sealed file with its size and SHA-256."""
     files = case.manifest.files
-    headings = (wording.say("paper.file"), wording.say("paper.size"), wording.say("label.digest"))
+    headings = (wording.render("paper.file"), wording.render("paper.size"), wording.render("label.digest"))
     entries = ((file.path, f"{file.size:,}", file.sha256.hex) for file in files[:MAX_FILES])
     rows = tuple(
         (build_cell(path, Style.MONO), build_cell(size), build_cell(digest, Style.MONO))
@@ -105,10 +105,10 @@ def build_file_table(case: DraftInput, wording: Wording) -> list[Block]:
     )
     blocks: list[Block] = [Table(headings, rows, (3, 0, 4))]
     if len(files) > MAX_FILES:
-        blocks.append(Quiet(wording.say("paper.more_files", shown=MAX_FILES, all=len(files))))
+        blocks.append(Quiet(wording.render("paper.more_files", shown=MAX_FILES, all=len(files))))
     return blocks
 
 
 def format_page_header(case: DraftInput, wording: Wording) -> str:
     """Return the page header, with the numbers of the case and the bundle."""
-    return wording.say("paper.running", case=case.facts.number, bundle=case.facts.bundle)
+    return wording.render("paper.running", case=case.facts.number, bundle=case.facts.bundle)

@@ -10,7 +10,7 @@ from evidence.documents.typeset.blocks import Bullets, Section
 
 def build_privacy_note(case: DraftInput, wording: Wording) -> tuple[Section, ...]:
     """Return the sections of the note, with blank fields for the balancing of interests and all decisions."""
-    say = wording.say
+    say = wording.render
     context_count = sum(bool(sighting.context) for sighting in case.facts.sightings)
     other_sentences = (say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact"))
     data_sentences = (say("privacy.words", n=context_count), *other_sentences)

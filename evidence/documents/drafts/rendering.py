@@ -15,7 +15,7 @@ from evidence.documents.phrases.wording import Wording, load_time_zone
 from evidence.documents.typeset.blocks import Block, Callout, Document, Section
 from evidence.documents.typeset.compiler import PreparedDocument, TypesetFile
 from evidence.documents.typeset.pictures import render_qr_code
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 MANIFEST_FILE = "manifest.json"
 
@@ -50,24 +50,24 @@ def render_draft_pdf(kind: str, case: DraftInput, *, language: str = "", time_zo
 
     Raises:
         ServiceMissingError: No font for the language is installed.
-        WrongUseError: The kind or the language is unknown.
+        InvalidRequestError: The kind or the language is unknown.
     """
     draft = DRAFT_DOCUMENTS.get(kind)
     if draft is None:
-        raise WrongUseError(
+        raise InvalidRequestError(
             f"There is no draft document {kind!r}.", hint=f"Choose one of: {', '.join(DRAFT_DOCUMENTS)}."
         )
     wording = Wording(load_phrases(language or draft.language), load_time_zone(time_zone), clip="paper.clipped")
     document = _build_document(case, draft, wording)
     files = (
         TypesetFile(MANIFEST_FILE, case.manifest.to_json()),
-        TypesetFile(QR_CODE_FILE, render_qr_code(case.seal.hex)),
+        TypesetFile(QR_CODE_FILE, render_qr_code(case.seal_digest.hex)),
     )
     return PreparedDocument(document, files, wording.phrases.language, case.made_at).render_pdf()
 
 
 def _build_document(case: DraftInput, draft: DraftDocument, wording: Wording) -> Document:
-    say, facts, group = wording.say, case.facts, draft.group
+    say, facts, group = wording.render, case.facts, draft.group
     return Document(
         title=wording.clip_text(f"{say(f'{group}.header')} · {facts.number}", 200),
         author=f"{facts.software.name} {facts.software.version}",
@@ -79,7 +79,7 @@ def _build_document(case: DraftInput, draft: DraftDocument, wording: Wording) ->
         ),
         header=say(f"{group}.header"),
         language=wording.get_language_settings(),
-        stamp=say("paper.stamp", file=wording.clip_text(case.file_name, 60), seal=case.seal.hex),
+        stamp=say("paper.stamp", file=wording.clip_text(case.file_name, 60), seal=case.seal_digest.hex),
         opening=_build_notices(case, group, wording),
         sections=draft.build_sections(case, wording),
         data=(MANIFEST_FILE, say("paper.attachment")),
@@ -88,7 +88,7 @@ def _build_document(case: DraftInput, draft: DraftDocument, wording: Wording) ->
 
 def _build_notices(case: DraftInput, group: str, wording: Wording) -> tuple[Block, ...]:
     """Return the notice that the document is an unsigned draft, the notice on its purpose, and warnings."""
-    say, draft_title = wording.say, wording.phrases.find_first("draft_title", group, "paper")
+    say, draft_title = wording.render, wording.phrases.find_first("draft_title", group, "paper")
     has_notice = f"{group}.notice" in wording.phrases.sentences
     notices = (Callout(say("paper.notice_title"), say(f"{group}.notice")),) if has_notice else ()
     warnings = (*build_demonstration_warning(case.facts, wording), *build_development_warning(case.witnesses, wording))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 CATALOGUE_FOLDER = Path(__file__).parent
 STORED_SENTENCES_PREFIX = "spoken."
@@ -27,7 +27,7 @@ class Phrases:
     language: str  # ``en`` or ``zh-Hans``
     sentences: dict[str, str]  # by key, such as ``label.case``, with placeholders in braces
 
-    def say(self, key: str, **values: object) -> str:
+    def render(self, key: str, **values: object) -> str:
         """Return the sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""
         return self.sentences[key].format_map(values)
 
@@ -60,7 +60,7 @@ class Phrases:
                 return " ".join((*sentences, rest)) if sentences else text
             match, key = max(candidates, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
             sentences.append(
-                self.say(key, **{name: self.translate(value) for name, value in match.groupdict().items()})
+                self.render(key, **{name: self.translate(value) for name, value in match.groupdict().items()})
             )
             rest = rest[match.end() :].lstrip()
         return "".join(sentences)
@@ -73,10 +73,10 @@ def list_languages() -> tuple[str, ...]:
 
 @cache
 def load_phrases(language: str) -> Phrases:
-    """Return the catalogue of a language; raises ``WrongUseError`` if there is none."""
+    """Return the catalogue of a language; raises ``InvalidRequestError`` if there is none."""
     if language not in list_languages():
         hint = f"Choose one of: {', '.join(list_languages())}."
-        raise WrongUseError(f"Documents cannot be generated in the language {language!r}.", hint=hint)
+        raise InvalidRequestError(f"Documents cannot be generated in the language {language!r}.", hint=hint)
     sentences: dict[str, str] = {}
     for path in sorted((CATALOGUE_FOLDER / language).glob("*.toml")):
         groups = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -85,8 +85,11 @@ def load_phrases(language: str) -> Phrases:
 
 
 def list_never_checked_sentences(language: str) -> tuple[str, ...]:
-    """Return the sentences on aspects that are never checked; raises ``WrongUseError`` for an unknown language."""
-    return tuple(load_phrases(language).say(f"unchecked.{key}") for key in NEVER_CHECKED_KEYS)
+    """Return the sentences on aspects that are never checked.
+
+    Raises ``InvalidRequestError`` for an unknown language.
+    """
+    return tuple(load_phrases(language).render(f"unchecked.{key}") for key in NEVER_CHECKED_KEYS)
 
 
 def list_operator_sentences(sentences: Sequence[str]) -> tuple[str, ...]:

@@ -61,12 +61,12 @@ def render_printable_copy(copy: PrintableCopy, language: str, *, time_zone: str 
 
 
 def load_wording(language: str, time_zone: str) -> Wording:
-    """Return the wording of a printable copy; raises ``WrongUseError`` for an unknown language or zone."""
+    """Return the wording of a printable copy; raises ``InvalidRequestError`` for an unknown language or zone."""
     return Wording(load_phrases(language), load_time_zone(time_zone), clip="paper.clipped")
 
 
 def _build_document(copy: PrintableCopy, wording: Wording) -> Document:
-    say, parties = wording.say, _list_party_names(copy, wording)
+    say, parties = wording.render, _list_party_names(copy, wording)
     owner = wording.clip_text(copy.owner, MAX_NAME_CHARS)
     page_number_text = wording.phrases.sentences["reading.page_of"]
     volume = say("reading.volume", n=copy.volume) if copy.volume else ""
@@ -76,7 +76,7 @@ def _build_document(copy: PrintableCopy, wording: Wording) -> Document:
         description=say("reading.description"),
         kicker=say("reading.kicker"),
         heading=say("reading.header"),
-        subtitle=say("reading.subtitle", owner=owner, party=wording.say("document.joined").join(parties)),
+        subtitle=say("reading.subtitle", owner=owner, party=wording.render("document.joined").join(parties)),
         header=say("reading.header"),
         language={**wording.get_language_settings(), "page_of": f"{volume}{page_number_text}"},
         large_headings=True,
@@ -93,13 +93,13 @@ def _list_party_names(copy: PrintableCopy, wording: Wording) -> list[str]:
         dict.fromkeys(wording.clip_text(exhibit.facts.party.name, MAX_NAME_CHARS) for exhibit in copy.exhibits)
     )
     overflow_sentences = (
-        [wording.say("reading.more_parties", n=len(names) - MAX_PARTIES)] if len(names) > MAX_PARTIES else []
+        [wording.render("reading.more_parties", n=len(names) - MAX_PARTIES)] if len(names) > MAX_PARTIES else []
     )
     return [*names[:MAX_PARTIES], *overflow_sentences]
 
 
 def _build_cover(copy: PrintableCopy, parties: Sequence[str], wording: Wording) -> Iterator[Block]:
-    say, first, last = wording.say, copy.exhibits[0].number, copy.exhibits[-1].number
+    say, first, last = wording.render, copy.exhibits[0].number, copy.exhibits[-1].number
     yield Lead(say(f"reading.{copy.recipient}"))
     rows = [
         build_plain_row(wording, "reading.owner", wording.clip_text(copy.owner, MAX_NAME_CHARS)),
@@ -143,7 +143,7 @@ def _build_cover(copy: PrintableCopy, parties: Sequence[str], wording: Wording) 
 
 def _build_list_section(copy: PrintableCopy, wording: Wording) -> Iterator[Section]:
     """Yield the section that lists the exhibits and their parts, with page numbers."""
-    say, purpose = wording.say, wording.phrases.language in LANGUAGES_WITH_PURPOSE
+    say, purpose = wording.render, wording.phrases.language in LANGUAGES_WITH_PURPOSE
     names = ("item", "source", *(("purpose",) if purpose else ()))
     headings = (say("column.work_number"), *(say(f"cnlist.{name}") for name in names), say("reading.page_column"))
     widths = (0, 10, 5, *((4,) if purpose else ()), 0)
@@ -161,7 +161,7 @@ def _build_list_section(copy: PrintableCopy, wording: Wording) -> Iterator[Secti
 
 
 def _build_list_rows(exhibit: Exhibit, wording: Wording, *, purpose: bool) -> Iterator[tuple[Cell, ...]]:
-    say, facts = wording.say, exhibit.facts
+    say, facts = wording.render, exhibit.facts
     title = wording.clip_text(facts.work.title or say("document.unknown"), MAX_NAME_CHARS)
     party = wording.clip_text(facts.party.name, MAX_NAME_CHARS)
     heading = say("report.case_heading", case=facts.number, title=title, party=party)
@@ -196,7 +196,7 @@ def _format_label(exhibit: Exhibit, position: int) -> str:
 
 def _build_exhibit_sections(exhibit: Exhibit, wording: Wording) -> Iterator[Section]:
     """Yield the sections of an exhibit, or a page that lists the omissions if no part can be shown."""
-    say, facts = wording.say, exhibit.facts
+    say, facts = wording.render, exhibit.facts
     title, mark = say("reading.exhibit", n=exhibit.number), say("reading.mark", n=exhibit.number)
     running = f"{title} · {say('sheet.running', case=facts.number, bundle=facts.bundle)}"
     if not exhibit.parts:

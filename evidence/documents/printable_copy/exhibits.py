@@ -94,9 +94,11 @@ def build_exhibit(
     for item in _list_items(facts, manifest, wording):
         manifest_file = manifest.get_file(item.path)
         if item.path in withheld:
-            builder.omit_file(item, wording.say("reading.withheld", why=wording.translate(withheld[item.path])).strip())
+            builder.omit_file(
+                item, wording.render("reading.withheld", why=wording.translate(withheld[item.path])).strip()
+            )
         elif manifest_file is None or (data := read_file(manifest_file)) is None:
-            builder.omit_file(item, wording.say("reading.missing"))
+            builder.omit_file(item, wording.render("reading.missing"))
         else:
             builder.add_file(item, data)
     return Exhibit(
@@ -116,12 +118,12 @@ class _ExhibitBuilder:
         self.deadline = time.monotonic() + MAX_SECONDS
 
     def omit_file(self, item: _ExhibitItem, reason: str) -> None:
-        sentence = self.wording.say("reading.left_out", what=item.title, file=item.path, why=reason)
+        sentence = self.wording.render("reading.left_out", what=item.title, file=item.path, why=reason)
         self.omissions.append(sentence)
 
     def add_file(self, item: _ExhibitItem, data: bytes) -> None:
         """Add a file as pages, or an omission if a limit of pages, bytes, files or time is reached."""
-        say = self.wording.say
+        say = self.wording.render
         pages_left = MAX_PAGES - sum(len(piece.pages) for piece in self.parts)
         bytes_left = MAX_BYTES - sum(len(file.data) for file in self.files)
         if pages_left <= 0 or self.file_count >= MAX_FILES:
@@ -145,7 +147,7 @@ class _ExhibitBuilder:
 
 def _list_items(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Iterator[_ExhibitItem]:
     """Yield the files to show, in display order."""
-    say = wording.say
+    say = wording.render
     preferred_path = f"data/exhibit.{wording.phrases.language}.pdf"
     sheets = [file.path for file in manifest.files if file.role == SHEET_ROLE]
     sheet = preferred_path if preferred_path in sheets else min(sheets, key=len, default="")
@@ -170,7 +172,7 @@ def _build_pages(
             raise RefusedError("It is neither a PDF nor a picture.", reason="kind")
         parts = list(_split_picture(data))
         files = [TypesetFile(f"leaves/{name}-{position}.jpg", part) for position, part in enumerate(parts[:max_pages])]
-        omissions = [wording.say("reading.part", shown=max_pages, all=len(parts))] if len(parts) > max_pages else []
+        omissions = [wording.render("reading.part", shown=max_pages, all=len(parts))] if len(parts) > max_pages else []
         return tuple(EmbeddedPage(file.path, None, wide=False, alt=item.title) for file in files), files, omissions
     pages, path = extract_pages(data, max_pages), f"leaves/{name}.pdf"
     embedded_pages = [
@@ -179,11 +181,11 @@ def _build_pages(
     ]
     notes = []
     if pages.page_count > len(embedded_pages):
-        notes.append(wording.say("reading.part", shown=len(embedded_pages), all=pages.page_count))
+        notes.append(wording.render("reading.part", shown=len(embedded_pages), all=pages.page_count))
     if pages.omitted_notes:
-        notes.append(wording.say("reading.notes", n=pages.omitted_notes))
+        notes.append(wording.render("reading.notes", n=pages.omitted_notes))
     if pages.has_layers:
-        notes.append(wording.say("reading.layers"))
+        notes.append(wording.render("reading.layers"))
     return tuple(embedded_pages), [TypesetFile(path, pages.data)], notes
 
 

@@ -26,10 +26,10 @@ PLATES_PER_ROW = 1
 def build_case_card(case: ReportCase, label: str, gallery: Gallery) -> Card:
     """Return the card of one case; ``label`` is the target of links to it."""
     facts, wording = case.facts, gallery.wording
-    title = wording.clip_text(facts.work.title or wording.say("document.unknown"), MAX_NAME_CHARS)
+    title = wording.clip_text(facts.work.title or wording.render("document.unknown"), MAX_NAME_CHARS)
     party = wording.clip_text(facts.party.name, MAX_NAME_CHARS)
     return Card(
-        title=wording.say("report.case_heading", case=facts.number, title=title, party=party),
+        title=wording.render("report.case_heading", case=facts.number, title=title, party=party),
         label=label,
         plates=_build_plates(facts, gallery),
         rows=tuple(_build_rows(case, wording)),
@@ -75,7 +75,7 @@ def _build_rows(case: ReportCase, wording: Wording) -> list[Row]:
     search_time = wording.format_time(facts.licence_check.checked_at)
     rows.append(
         wording.build_row(
-            "licences", "licence_check.result", wording.say(f"card.licence_{licence_key}", time=search_time)
+            "licences", "licence_check.result", wording.render(f"card.licence_{licence_key}", time=search_time)
         )
     )
     return [*rows, *_build_seal_rows(case, wording)]
@@ -93,7 +93,7 @@ def _build_sighting_rows(facts: CaseFacts, first_sighting: SightingFacts, wordin
     pages = [wording.clip_text(first_sighting.page_url or first_sighting.image_url, MAX_URL_CHARS)]
     rows = [wording.build_row("page_url", "sightings[].page_url", *pages, style=Style.MONO)]
     if len(facts.sightings) > 1:
-        more_text = wording.say("card.more_places", n=len(facts.sightings) - 1)
+        more_text = wording.render("card.more_places", n=len(facts.sightings) - 1)
         rows[0] = Row(rows[0].label, (*rows[0].lines, Line(more_text, Style.QUIET)), rows[0].speaker)
     if first_sighting.page_url:
         image = wording.clip_text(first_sighting.image_url, MAX_URL_CHARS)
@@ -111,7 +111,7 @@ def _build_sighting_rows(facts: CaseFacts, first_sighting: SightingFacts, wordin
             wording.build_row("seen", FactSource.STATED, describe_first_seen(first_sighting, wording)),
             *statement_rows,
         ]
-    period = wording.say("report.period", first=wording.format_time(first_seen), last=wording.format_time(last_seen))
+    period = wording.render("report.period", first=wording.format_time(first_seen), last=wording.format_time(last_seen))
     return [*rows, wording.build_row("seen", "sightings[].first_seen", period), *statement_rows]
 
 
@@ -121,11 +121,11 @@ def _build_status_row(case: ReportCase, wording: Wording) -> list[Row]:
         return []
     counts = Counter(status.standing for status in case.standings)
     labels = [f"{wording.phrases.get_label('standing', name)} ({count})" for name, count in sorted(counts.items())]
-    status_text = wording.say("document.joined").join(labels)
+    status_text = wording.render("document.joined").join(labels)
     time = wording.format_time(max(status.at for status in case.standings))
     return [
         wording.build_row(
-            "last_visit", FactSource.RECORDED, wording.say("standing.line", standing=status_text, time=time)
+            "last_visit", FactSource.RECORDED, wording.render("standing.line", standing=status_text, time=time)
         )
     ]
 
@@ -133,7 +133,7 @@ def _build_status_row(case: ReportCase, wording: Wording) -> list[Row]:
 def _build_measurement_rows(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row]:
     verification = match.verification
     aligned = verification.transform is not None and verification.decision is not Decision.NONE
-    alignment = wording.describe_alignment(verification) if aligned else wording.say("match.not_aligned")
+    alignment = wording.describe_alignment(verification) if aligned else wording.render("match.not_aligned")
     ratio = describe_ratio("card", verification, facts.find_calibration(match), wording)
     field = "matches[].verification."
     comparison_row = wording.build_row("compared", f"{field}{'overlap_work' if aligned else 'decision'}", alignment)
@@ -142,10 +142,10 @@ def _build_measurement_rows(facts: CaseFacts, match: MatchFacts, wording: Wordin
 
 def _build_seal_rows(case: ReportCase, wording: Wording) -> list[Row]:
     if case.seal is None:
-        return [wording.build_row("seal", FactSource.RECORDED, wording.say("card.not_sealed"))]
+        return [wording.build_row("seal", FactSource.RECORDED, wording.render("card.not_sealed"))]
     rows = [wording.build_row("seal", FactSource.RECORDED, case.seal.hex, style=Style.MONO)]
     if case.earlier:
-        rows.append(wording.build_row("sealed_under", FactSource.RECORDED, wording.say("card.earlier_decision")))
+        rows.append(wording.build_row("sealed_under", FactSource.RECORDED, wording.render("card.earlier_decision")))
     return [*rows, wording.build_row("witnessed", "witnesses[].time", _describe_timestamps(case.witnesses, wording))]
 
 
@@ -155,8 +155,8 @@ def _describe_timestamps(timestamps: tuple[WitnessFacts, ...], wording: Wording)
     independent = [timestamp for timestamp in complete if not timestamp.development]
     earliest = min(independent or complete, key=lambda timestamp: (timestamp.time, timestamp.name), default=None)
     if earliest is None or earliest.time is None:
-        return wording.say("witness.none")
+        return wording.render("witness.none")
     key = "card.witnessed_development" if earliest.development else "card.witnessed"
-    return wording.say(
+    return wording.render(
         key, time=wording.format_time(earliest.time), name=wording.clip_text(earliest.name, MAX_NAME_CHARS)
     )

@@ -41,8 +41,8 @@ PICTURE_SIDE, CARD_SIDE = 1000, THUMBNAIL_SIDE
 """Longer side in pixels of a picture that is alone in its row; drawings contain their own thumbnail for cards."""
 MIN_CASES_FOR_CONTENTS = 4  # minimum number of cases for a table of contents
 DRAWING_HEIGHTS = ((("side-by-side",), 82), (("overlay", "difference"), 44))
-ROOM = DetailLimits(
-    max_sightings=6, max_matches=3, drawing_rows=DRAWING_HEIGHTS, max_plain_height=48, has_all_measurements=False
+DETAIL_LIMITS = DetailLimits(
+    max_sightings=6, max_matches=3, drawing_rows=DRAWING_HEIGHTS, max_plain_height=48, includes_all_measurements=False
 )
 MAX_CRAWLS = 60
 MAX_SOURCES = 4
@@ -60,7 +60,7 @@ def prepare_report(report: ReportFacts, pictures: Mapping[str, Pictures], langua
     path in the facts of the case.
 
     Raises:
-        WrongUseError: The language or the time zone is unknown.
+        InvalidRequestError: The language or the time zone is unknown.
     """
     wording = Wording(load_phrases(language), load_time_zone(report.time_zone))
     album = Album(PICTURE_SIDE if report.is_detailed else CARD_SIDE)
@@ -90,12 +90,14 @@ def _build_all_case_sections(report: ReportFacts, galleries: Sequence[Gallery], 
             section for position, case, gallery in entries for section in _build_case_sections(position, case, gallery)
         ]
     cards = (build_case_card(case, _format_label(position), gallery) for position, case, gallery in entries)
-    blocks: tuple[Block, ...] = (Text(wording.say("card.opening")), *cards)
-    return [Section(wording.say("heading.cases"), blocks, running=_format_page_header(report, wording), new_page=True)]
+    blocks: tuple[Block, ...] = (Text(wording.render("card.opening")), *cards)
+    return [
+        Section(wording.render("heading.cases"), blocks, running=_format_page_header(report, wording), new_page=True)
+    ]
 
 
 def _build_about_section(report: ReportFacts, wording: Wording) -> Section:
-    period = wording.say(
+    period = wording.render(
         "report.period", first=wording.format_time(report.period_start), last=wording.format_time(report.period_end)
     )
     rows = [
@@ -110,36 +112,36 @@ def _build_about_section(report: ReportFacts, wording: Wording) -> Section:
         last = volume.first + len(report.cases) - 1
         positions = {"first": volume.first, "last": last, "all": volume.cases}
         key = "report.volume" if report.cases or not volume.works else "report.volume_works"
-        volume_text = wording.say(key, number=volume.number, of=volume.of, **positions)
+        volume_text = wording.render(key, number=volume.number, of=volume.of, **positions)
         rows.insert(2, wording.build_row("volume", FactSource.RECORDED, volume_text))
     if report.scope is not None:
         rows.insert(1, wording.build_row("scope", FactSource.RECORDED, *_describe_limits(report.scope, wording)))
     running = _format_page_header(report, wording)
-    return Section(wording.say("heading.about"), (Rows(tuple(rows)),), 2, running=running, outlined=False)
+    return Section(wording.render("heading.about"), (Rows(tuple(rows)),), 2, running=running, outlined=False)
 
 
 def _describe_limits(scope: ReportScope, wording: Wording) -> list[str]:
     """Return one sentence for each limit of the report."""
-    decisions = wording.say("report.between").join(
+    decisions = wording.render("report.between").join(
         wording.phrases.get_label("decision", name) for name in scope.decisions
     )
-    limits = [wording.say("report.scope_decisions", decisions=decisions)]
+    limits = [wording.render("report.scope_decisions", decisions=decisions)]
     if scope.watch:
-        limits.append(wording.say("report.scope_watch", watch=scope.watch))
+        limits.append(wording.render("report.scope_watch", watch=scope.watch))
     if scope.works:
-        limits.append(wording.say("report.scope_works", works=", ".join(map(str, scope.works))))
+        limits.append(wording.render("report.scope_works", works=", ".join(map(str, scope.works))))
     if scope.every_work:
-        limits.append(wording.say("report.scope_every_work"))
+        limits.append(wording.render("report.scope_every_work"))
     if scope.first:
-        limits.append(wording.say("report.scope_first", day=scope.first))
+        limits.append(wording.render("report.scope_first", day=scope.first))
     if scope.last:
-        limits.append(wording.say("report.scope_last", day=scope.last))
+        limits.append(wording.render("report.scope_last", day=scope.last))
     return limits
 
 
 def _build_summary(report: ReportFacts, wording: Wording) -> Section:
     blocks: list[Block] = [
-        Figures(tuple(Figure(f"{getattr(report.summary, name):,}", wording.say(f"figure.{name}")) for name in group))
+        Figures(tuple(Figure(f"{getattr(report.summary, name):,}", wording.render(f"figure.{name}")) for name in group))
         for group in (("works", "pages", "pictures", "cases"), ("confirmed", "licensed", "dismissed", "open"))
     ]
     if report.cases:
@@ -147,8 +149,8 @@ def _build_summary(report: ReportFacts, wording: Wording) -> Section:
         rows = tuple(_build_case_cells(position, case, wording) for position, case in enumerate(report.cases))
         blocks.append(Table(wording.get_headings(column_names), rows, (0, 10, 9, 0, 0, 9, 0, 0)))
     elif not report.volume or not report.volume.cases:
-        blocks.append(Text(wording.say("report.no_cases")))
-    return Section(wording.say("report.summary"), tuple(blocks), 1)
+        blocks.append(Text(wording.render("report.no_cases")))
+    return Section(wording.render("report.summary"), tuple(blocks), 1)
 
 
 def _build_case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell, ...]:
@@ -156,7 +158,7 @@ def _build_case_cells(position: int, case: ReportCase, wording: Wording) -> tupl
     first_seen = get_earliest_time(sighting.first_seen for sighting in facts.sightings)
     return (
         Cell((Line(facts.number),), _format_label(position)),
-        build_cell(wording.clip_text(facts.work.title or wording.say("document.unknown"), MAX_TITLE_CHARS)),
+        build_cell(wording.clip_text(facts.work.title or wording.render("document.unknown"), MAX_TITLE_CHARS)),
         build_cell(wording.clip_text(facts.party.name, 80)),
         build_cell("—" if first_seen is None else wording.format_day(first_seen)),
         build_cell(of_case.format_best_overlap(facts)),
@@ -168,26 +170,26 @@ def _build_case_cells(position: int, case: ReportCase, wording: Wording) -> tupl
 
 def _build_case_sections(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
     facts, wording = case.facts, gallery.wording
-    title = wording.clip_text(facts.work.title or wording.say("document.unknown"), MAX_TITLE_CHARS)
+    title = wording.clip_text(facts.work.title or wording.render("document.unknown"), MAX_TITLE_CHARS)
     party = wording.clip_text(facts.party.name, 80)
     heading = Section(
-        wording.say("report.case_heading", case=facts.number, title=title, party=party),
+        wording.render("report.case_heading", case=facts.number, title=title, party=party),
         of_case.build_demonstration_warning(facts, wording),
         label=_format_label(position),
-        running=wording.say("report.case_running", case=facts.number, party=party),
+        running=wording.render("report.case_running", case=facts.number, party=party),
         new_page=True,
     )
     unchecked = tuple(Text(sentence) for sentence in list_own_unchecked_sentences(facts, wording))
     return [
         heading,
-        of_case.build_comparison_section(facts, gallery, 2, ROOM),
-        of_case.build_sightings_section(facts, wording, 2, ROOM),
+        of_case.build_comparison_section(facts, gallery, 2, DETAIL_LIMITS),
+        of_case.build_sightings_section(facts, wording, 2, DETAIL_LIMITS),
         *_build_status_sections(case, wording),
         of_case.build_licence_section(facts, wording, 2),
         of_case.build_decision_section(facts, wording, 2),
         of_case.build_work_section(facts, wording, 2),
         _build_proofs_section(case, wording),
-        *([Section(wording.say("heading.unchecked"), unchecked, 2)] if unchecked else []),
+        *([Section(wording.render("heading.unchecked"), unchecked, 2)] if unchecked else []),
     ]
 
 
@@ -198,19 +200,19 @@ def _build_proofs_section(case: ReportCase, wording: Wording) -> Section:
         wording.build_row("seal", FactSource.RECORDED, case.seal.hex if case.seal is not None else "", style=Style.MONO)
     )
     if case.earlier:
-        rows.append(wording.build_row("sealed_under", FactSource.RECORDED, wording.say("card.earlier_decision")))
+        rows.append(wording.build_row("sealed_under", FactSource.RECORDED, wording.render("card.earlier_decision")))
     if case.seal_sequence is not None:
         rows.append(wording.build_row("seal_entry", FactSource.RECORDED, str(case.seal_sequence)))
     blocks: list[Block] = [Rows(tuple(rows), together=False), *of_case.build_timestamp_blocks(case.witnesses, wording)]
-    return Section(wording.say("heading.proofs"), tuple(blocks), 2)
+    return Section(wording.render("heading.proofs"), tuple(blocks), 2)
 
 
 def _build_status_sections(case: ReportCase, wording: Wording) -> list[Section]:
     """Return the section on the availability of each page at its last visit."""
     rows = []
-    for page_status in case.standings[: ROOM.max_sightings]:
+    for page_status in case.standings[: DETAIL_LIMITS.max_sightings]:
         status = wording.phrases.get_label("standing", page_status.standing)
-        sentence = wording.say("standing.line", standing=status, time=wording.format_time(page_status.at))
+        sentence = wording.render("standing.line", standing=status, time=wording.format_time(page_status.at))
         rows.append(
             wording.build_row(
                 "last_visit", FactSource.RECORDED, sentence, page_status.page_url or page_status.image_url
@@ -220,15 +222,15 @@ def _build_status_sections(case: ReportCase, wording: Wording) -> list[Section]:
         return []
     blocks: list[Block] = [Rows(tuple(rows), together=False)]
     if len(case.standings) > len(rows):
-        blocks.append(Quiet(wording.say("document.listed_of", shown=len(rows), all=len(case.standings))))
-    return [Section(wording.say("heading.standing"), tuple(blocks), 2)]
+        blocks.append(Quiet(wording.render("document.listed_of", shown=len(rows), all=len(case.standings))))
+    return [Section(wording.render("heading.standing"), tuple(blocks), 2)]
 
 
 def _build_warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
     demonstration_count = sum(case.facts.decision.demonstration for case in report.cases)
     timestamps = [timestamp for case in report.cases for timestamp in case.witnesses]
-    sentence = wording.say("decision.demonstrations", n=demonstration_count, all=len(report.cases))
-    callouts = (Callout(wording.say("decision.demonstrations_title"), sentence),) if demonstration_count else ()
+    sentence = wording.render("decision.demonstrations", n=demonstration_count, all=len(report.cases))
+    callouts = (Callout(wording.render("decision.demonstrations_title"), sentence),) if demonstration_count else ()
     return (*callouts, *of_case.build_development_warning(timestamps, wording))
 
 
@@ -237,7 +239,7 @@ def _format_label(position: int) -> str:
 
 
 def _build_document(report: ReportFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
-    say = wording.say
+    say = wording.render
     first, last = wording.format_day(report.period_start), wording.format_day(report.period_end)
     return Document(
         title=wording.clip_text(report.title or say("report.header"), 200),
@@ -258,10 +260,10 @@ def _build_document(report: ReportFacts, wording: Wording, sections: tuple[Secti
 
 def _build_coverage_section(report: ReportFacts, wording: Wording) -> Section:
     """Return the section on coverage: a table of crawls, and tables of refusals and failures by reason."""
-    title = wording.say("heading.coverage")
+    title = wording.render("heading.coverage")
     running = _format_page_header(report, wording)
     if not report.coverage:
-        return Section(title, (Text(wording.say("document.none_recorded")),), 1, running=running)
+        return Section(title, (Text(wording.render("document.none_recorded")),), 1, running=running)
     names = ("source", "visited", "pages", "pictures", "refused", "failed", "known_copies")
     rows = tuple(_build_crawl_cells(crawl, wording) for crawl in report.coverage[:MAX_CRAWLS])
     blocks: list[Block] = [
@@ -269,7 +271,7 @@ def _build_coverage_section(report: ReportFacts, wording: Wording) -> Section:
         Table(wording.get_headings(names), rows, (6, 5, 0, 0, 0, 0, 0)),
     ]
     if len(report.coverage) > MAX_CRAWLS:
-        blocks.append(Text(wording.say("document.listed_of", shown=MAX_CRAWLS, all=len(report.coverage))))
+        blocks.append(Text(wording.render("document.listed_of", shown=MAX_CRAWLS, all=len(report.coverage))))
     refusals = [refusal for crawl in report.coverage for refusal in crawl.refused]
     blocks += _build_reason_tables("refused", (refusal for refusal in refusals if not refusal.is_failure), wording)
     blocks += _build_reason_tables("failed", (refusal for refusal in refusals if refusal.is_failure), wording)
@@ -285,9 +287,9 @@ def _describe_known_copies(coverage: Iterable[CrawlCoverage], wording: Wording) 
     """Return a sentence with the number of known copies that were found, or that none had been published."""
     counts = [(run.known_copies, run.known_copies_found) for run in coverage if run.known_copies]
     if not counts:
-        return wording.say("coverage.no_canaries")
+        return wording.render("coverage.no_canaries")
     published_count, found_count = (sum(column) for column in zip(*counts, strict=True))
-    return wording.say(
+    return wording.render(
         "coverage.known_copies", planted=f"{published_count:,}", found=f"{found_count:,}", crawls=f"{len(counts):,}"
     )
 
@@ -303,12 +305,14 @@ def _build_reason_tables(kind: str, counts: Iterable[RefusalCount], wording: Wor
     rows = tuple(
         (build_cell(_describe_reason(reason, wording)), build_cell(f"{count:,}")) for reason, count in sorted_totals
     )
-    return [Table((wording.say(f"coverage.{kind}"), wording.say("column.count")), rows, (1, 0))]
+    return [Table((wording.render(f"coverage.{kind}"), wording.render("column.count")), rows, (1, 0))]
 
 
 def _build_crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
-    finished_text = wording.say("report.unfinished") if crawl.finished is None else wording.format_time(crawl.finished)
-    known_copies_text = wording.say("coverage.found_of", found=crawl.known_copies_found, planted=crawl.known_copies)
+    finished_text = (
+        wording.render("report.unfinished") if crawl.finished is None else wording.format_time(crawl.finished)
+    )
+    known_copies_text = wording.render("coverage.found_of", found=crawl.known_copies_found, planted=crawl.known_copies)
     end_lines = (Line(wording.phrases.get_label("ended", crawl.ended), Style.QUIET),) if crawl.ended else ()
     return (
         Cell(
@@ -324,7 +328,7 @@ def _build_source_lines(crawl: CrawlCoverage, wording: Wording) -> tuple[Line, .
     sources = (crawl.source, *crawl.further)
     lines = tuple(Line(wording.clip_text(source, MAX_SOURCE_CHARS), Style.MONO) for source in sources[:MAX_SOURCES])
     omitted_count = len(sources) - len(lines)
-    return (*lines, Line(wording.say("card.more_places", n=omitted_count), Style.QUIET)) if omitted_count else lines
+    return (*lines, Line(wording.render("card.more_places", n=omitted_count), Style.QUIET)) if omitted_count else lines
 
 
 def _describe_reason(reason: str, wording: Wording) -> str:
@@ -337,5 +341,5 @@ def _describe_reason(reason: str, wording: Wording) -> str:
 def build_glossary_section(wording: Wording) -> Section:
     """Return the glossary section: the terms with their meanings in this document."""
     labels = {term: wording.phrases.find_first(term, "term", "label", "column", "field") for term in TERMS}
-    rows = tuple(Row(label, (Line(wording.say(f"meaning.{term}")),), "") for term, label in labels.items())
-    return Section(wording.say("heading.glossary"), (Rows(rows, together=False),))
+    rows = tuple(Row(label, (Line(wording.render(f"meaning.{term}")),), "") for term, label in labels.items())
+    return Section(wording.render("heading.glossary"), (Rows(rows, together=False),))

@@ -54,8 +54,8 @@ def render_deposit_record(facts: CaseFacts, pictures: Pictures, language: str, *
         _build_record_section(facts, wording),
         _build_pictures_section(facts.work.pictures, gallery),
         _build_proofs_section(facts, wording),
-        Section(wording.say("heading.unchecked"), (wording.build_bullets("unexamined", UNEXAMINED_KEYS),)),
-        Section(wording.say("deposit.check"), (wording.build_bullets("deposit", CHECK_KEYS),)),
+        Section(wording.render("heading.unchecked"), (wording.build_bullets("unexamined", UNEXAMINED_KEYS),)),
+        Section(wording.render("deposit.check"), (wording.build_bullets("deposit", CHECK_KEYS),)),
     )
     files = [*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json())]
     if _has_qr_code(facts):
@@ -81,8 +81,8 @@ def _build_declaration(facts: CaseFacts, files: Pictures, wording: Wording) -> S
         *((wording.build_row("credit", "work.credit", work.credit),) if work.credit else ()),
         *build_title_chain_rows(work, files, wording),
     )
-    running = wording.say("deposit.running", work=facts.work.number, number=facts.bundle)
-    return Section(wording.say("deposit.declared"), (Rows(rows),), running=running)
+    running = wording.render("deposit.running", work=facts.work.number, number=facts.bundle)
+    return Section(wording.render("deposit.declared"), (Rows(rows),), running=running)
 
 
 def _build_record_section(facts: CaseFacts, wording: Wording) -> Section:
@@ -90,7 +90,7 @@ def _build_record_section(facts: CaseFacts, wording: Wording) -> Section:
     earlier_sentences = (
         ()
         if earlier_registration is None
-        else (wording.say("deposit.earlier", day=wording.format_day(earlier_registration)),)
+        else (wording.render("deposit.earlier", day=wording.format_day(earlier_registration)),)
     )
     rows = (
         wording.build_row("work_number", "work.number", facts.work.number),
@@ -103,12 +103,12 @@ def _build_record_section(facts: CaseFacts, wording: Wording) -> Section:
         wording.build_time_row("made_at", facts.written_at),
         wording.build_row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
     )
-    blocks: list[Block] = [Rows(rows), Quiet(wording.say("sheet.speakers"))]
+    blocks: list[Block] = [Rows(rows), Quiet(wording.render("sheet.speakers"))]
     if page := facts.work.public_page:
-        blocks.append(Text(wording.say("deposit.public", page=page)))
+        blocks.append(Text(wording.render("deposit.public", page=page)))
     if _has_qr_code(facts):
         blocks.append(Plates((Plate(QR_FILE, "", "", page),), QR_HEIGHT))
-    return Section(wording.say("deposit.recorded"), tuple(blocks))
+    return Section(wording.render("deposit.recorded"), tuple(blocks))
 
 
 def _has_qr_code(facts: CaseFacts) -> bool:
@@ -125,12 +125,12 @@ def _build_pictures_section(pictures: Sequence[PictureFacts], gallery: Gallery) 
             Rows(_build_picture_rows(picture, wording)),
         ]
     if len(pictures) > MAX_PICTURES:
-        blocks.append(Text(wording.say("document.listed_of", shown=MAX_PICTURES, all=len(pictures))))
-    return Section(wording.say("column.pictures"), tuple(blocks))
+        blocks.append(Text(wording.render("document.listed_of", shown=MAX_PICTURES, all=len(pictures))))
+    return Section(wording.render("column.pictures"), tuple(blocks))
 
 
 def _build_picture_rows(picture: PictureFacts, wording: Wording) -> tuple[Row, ...]:
-    dimensions = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
+    dimensions = wording.render("picture.size", width=picture.width, height=picture.height, format=picture.format)
     return (
         wording.build_row(
             "registered_picture",
@@ -138,7 +138,7 @@ def _build_picture_rows(picture: PictureFacts, wording: Wording) -> tuple[Row, .
             dimensions,
             *describe_truncation(picture, wording),
         ),
-        wording.build_row("size", "work.pictures[].size", wording.say("picture.bytes", n=f"{picture.size:,}")),
+        wording.build_row("size", "work.pictures[].size", wording.render("picture.bytes", n=f"{picture.size:,}")),
         wording.build_row("digest", "work.pictures[].digest", picture.digest.hex, style=Style.MONO),
     )
 
@@ -146,8 +146,8 @@ def _build_picture_rows(picture: PictureFacts, wording: Wording) -> tuple[Row, .
 def _build_proofs_section(facts: CaseFacts, wording: Wording) -> Section:
     proof = facts.work.registration
     if proof is None:
-        return Section(wording.say("deposit.proofs"), (Text(wording.say("deposit.not_logged")),))
-    checkpoint = wording.say("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
+        return Section(wording.render("deposit.proofs"), (Text(wording.render("deposit.not_logged")),))
+    checkpoint = wording.render("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
     rows = (
         wording.build_row(
             "registration_entry", "work.registration.sequence", f"{proof.sequence} · {wording.format_time(proof.time)}"
@@ -155,11 +155,11 @@ def _build_proofs_section(facts: CaseFacts, wording: Wording) -> Section:
         wording.build_row("checkpoint", "work.registration.checkpoint", checkpoint, style=Style.MONO),
     )
     timestamp_blocks = build_timestamp_blocks(facts.witnesses, wording, "covered_no_later")
-    return Section(wording.say("deposit.proofs"), (Rows(rows), *timestamp_blocks))
+    return Section(wording.render("deposit.proofs"), (Rows(rows), *timestamp_blocks))
 
 
 def _build_document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
-    say = wording.say
+    say = wording.render
     work = facts.work
     notice = Callout(say("deposit.notice_title"), say("deposit.notice"))
     return Document(

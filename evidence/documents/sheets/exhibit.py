@@ -20,7 +20,7 @@ from exhibit.errors import UnreadablePictureError
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
 DRAWING_HEIGHTS = ((("side-by-side",), 128), (("overlay", "difference"), 62), (("points",), 66))
-ROOM = DetailLimits(max_sightings=40, max_matches=12, drawing_rows=DRAWING_HEIGHTS, max_plain_height=62)
+DETAIL_LIMITS = DetailLimits(max_sightings=40, max_matches=12, drawing_rows=DRAWING_HEIGHTS, max_plain_height=62)
 MAX_SCREENSHOTS, SCREENSHOT_HEIGHT = 10, 180  # maximum number of screenshots in a sheet; height of each in millimetres
 SCREENSHOT_SUFFIX = "/screenshot-boxed.png"
 RECORD_SUFFIX = "/network.json"
@@ -34,7 +34,7 @@ def render_exhibit_sheet(facts: CaseFacts, pictures: Pictures, language: str, *,
 
     Raises:
         ServiceMissingError: No font for the language is installed.
-        WrongUseError: The language or the zone is unknown.
+        InvalidRequestError: The language or the zone is unknown.
     """
     wording = Wording(load_phrases(language), load_time_zone(time_zone))
     gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
@@ -46,12 +46,12 @@ def render_exhibit_sheet(facts: CaseFacts, pictures: Pictures, language: str, *,
 def _build_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     wording, first_page_labels = gallery.wording, list_first_page_labels(facts)
     return (
-        of_case.build_sightings_section(facts, wording, 1, ROOM, first_page_labels),
+        of_case.build_sightings_section(facts, wording, 1, DETAIL_LIMITS, first_page_labels),
         of_case.build_work_section(facts, wording, 1, gallery.pictures, first_page_labels),
         of_case.build_licence_section(facts, wording, 1),
         of_case.build_decision_section(facts, wording, 1),
         *build_screenshot_sections(facts, gallery),
-        of_case.build_comparison_section(facts, gallery, 1, ROOM, find_best_match(facts)),
+        of_case.build_comparison_section(facts, gallery, 1, DETAIL_LIMITS, find_best_match(facts)),
         of_case.build_proofs_section(facts, wording),
         *of_case.build_omitted_files_section(facts, wording),
         of_case.build_unchecked_section(wording, list_own_unchecked_sentences(facts, wording)),
@@ -66,16 +66,16 @@ def _build_about_section(facts: CaseFacts, wording: Wording) -> Section:
         wording.build_row("bundle", "bundle", str(facts.bundle)),
         wording.build_time_row("opened_at", facts.opened_at, "opened_at"),
         wording.build_time_row("made_at", facts.written_at, "written_at"),
-        wording.build_row("preparer", FactSource.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
+        wording.build_row("preparer", FactSource.RECORDED, wording.render("sheet.preparer", owner=facts.owner.name)),
         wording.build_row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
     )
-    blocks = (Rows(rows), Quiet(wording.say("sheet.speakers")), Quiet(wording.say("sheet.seal_apart")))
-    return Section(wording.say("heading.about"), blocks, 1)
+    blocks = (Rows(rows), Quiet(wording.render("sheet.speakers")), Quiet(wording.render("sheet.seal_apart")))
+    return Section(wording.render("heading.about"), blocks, 1)
 
 
 def _build_document(facts: CaseFacts, gallery: Gallery) -> Document:
     wording, first_section, *sections = gallery.wording, *_build_sections(facts, gallery)
-    say, development_warnings = wording.say, of_case.build_development_warning(facts.witnesses, wording)
+    say, development_warnings = wording.render, of_case.build_development_warning(facts.witnesses, wording)
     running = say("sheet.running", case=facts.number, bundle=facts.bundle)
     return Document(
         title=wording.clip_text(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
@@ -103,7 +103,7 @@ def build_screenshot_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Secti
     wording, pictures = gallery.wording, gallery.pictures
     screenshots = _list_screenshots(facts, wording)
     for numbers, path, time in screenshots[:MAX_SCREENSHOTS]:
-        caption = wording.say("capture.screen", n=wording.join_numbers(numbers), time=time, path=path)
+        caption = wording.render("capture.screen", n=wording.join_numbers(numbers), time=time, path=path)
         blocks.append(Lines((Line(caption),), leads=True))
         data = pictures.get(path)
         screenshot_pictures = (
@@ -115,14 +115,14 @@ def build_screenshot_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Secti
     if len(screenshots) > MAX_SCREENSHOTS:
         blocks.append(
             Quiet(
-                wording.say(
+                wording.render(
                     "capture.more_screens", shown=MAX_SCREENSHOTS, all=len(screenshots), path=screenshots[-1][1]
                 )
             )
         )
     if blocks:
-        blocks.append(Quiet(wording.say("capture.screens_said")))
-    return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
+        blocks.append(Quiet(wording.render("capture.screens_said")))
+    return (Section(wording.render("heading.screens"), tuple(blocks)),) if blocks else ()
 
 
 def _list_screenshots(facts: CaseFacts, wording: Wording) -> list[tuple[list[int], str, str]]:

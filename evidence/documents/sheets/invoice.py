@@ -38,14 +38,14 @@ def render_invoice(facts: InvoiceFacts, language: str) -> bytes:
 
     Raises:
         ServiceMissingError: No font for the language is installed.
-        WrongUseError: The language is unknown.
+        InvalidRequestError: The language is unknown.
     """
     wording = Wording(load_phrases(language))
     return PreparedDocument(_build_document(facts, wording), (), language, facts.made_at).render_pdf()
 
 
 def _build_document(facts: InvoiceFacts, wording: Wording) -> Document:
-    say = wording.say
+    say = wording.render
     kind = "cancellation" if facts.cancelled_invoice else "invoice"
     title = say(f"invoice.{kind}", name=facts.name)
     issuer = facts.issuer.splitlines()[0]
@@ -75,7 +75,9 @@ def _build_party_rows(facts: InvoiceFacts, wording: Wording) -> Rows:
             _build_row(
                 wording,
                 "cancels",
-                wording.say("invoice.one", name=facts.cancelled_invoice, day=facts.cancelled_invoice_date.isoformat()),
+                wording.render(
+                    "invoice.one", name=facts.cancelled_invoice, day=facts.cancelled_invoice_date.isoformat()
+                ),
             ),
             _build_row(wording, "why", facts.words),
         )
@@ -94,32 +96,32 @@ def _build_party_rows(facts: InvoiceFacts, wording: Wording) -> Rows:
 
 def _build_amount_section(facts: InvoiceFacts, wording: Wording) -> Section:
     amount = _format_money(facts.amount, facts.currency)
-    rows = [Row(wording.say("invoice.amount"), (Line(amount, Style.STRONG),), NO_SOURCE)]
+    rows = [Row(wording.render("invoice.amount"), (Line(amount, Style.STRONG),), NO_SOURCE)]
     if facts.tax:
         rows.append(_build_row(wording, "tax", facts.tax))
     if facts.payment and not facts.cancelled_invoice:
         rows.append(_build_row(wording, "payment", facts.payment))
-    return Section(wording.say("invoice.sum"), (Rows(tuple(rows), together=False),))
+    return Section(wording.render("invoice.sum"), (Rows(tuple(rows), together=False),))
 
 
 def _build_instalment_sections(facts: InvoiceFacts, wording: Wording) -> tuple[Section, ...]:
     if not facts.instalments:
         return ()
-    headings = tuple(wording.say(f"invoice.{name}") for name in ("number", "due", "amount"))
+    headings = tuple(wording.render(f"invoice.{name}") for name in ("number", "due", "amount"))
     rows = tuple(
         (build_cell(str(n)), build_cell(day.isoformat()), build_cell(_format_money(amount, facts.currency)))
         for n, (day, amount) in enumerate(facts.instalments, 1)
     )
-    return (Section(wording.say("invoice.instalments"), (Table(headings, rows, (0, 1, 1)),)),)
+    return (Section(wording.render("invoice.instalments"), (Table(headings, rows, (0, 1, 1)),)),)
 
 
 def _build_note_section(wording: Wording) -> Section:
-    return Section(wording.say("invoice.about"), (Quiet(wording.say("invoice.stated")),), together=True)
+    return Section(wording.render("invoice.about"), (Quiet(wording.render("invoice.stated")),), together=True)
 
 
 def _build_row(wording: Wording, label: str, text: str) -> Row:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return Row(wording.say(f"invoice.{label}"), tuple(map(Line, lines)), NO_SOURCE)
+    return Row(wording.render(f"invoice.{label}"), tuple(map(Line, lines)), NO_SOURCE)
 
 
 def _format_money(amount: Decimal, currency: str) -> str:

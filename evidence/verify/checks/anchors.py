@@ -255,7 +255,7 @@ def _list_subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged
         subjects.setdefault(compute_checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
     if inspection.has_file(CHECKPOINT_PATH):
         subjects[compute_checkpoint_digest(read_checkpoint(inspection))] = f"{prefix}checkpoint"
-    subjects[inspection.seal] = "manifest"
+    subjects[inspection.seal_digest] = "manifest"
     return subjects
 
 

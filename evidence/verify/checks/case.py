@@ -28,15 +28,15 @@ from evidence.verify.checks.contents import LIMITS, check_pictures, join_first_n
 from evidence.verify.checks.credentials import check_credentials
 from evidence.verify.checks.decision import check_confirmed, check_decision
 from evidence.verify.checks.documents import check_documents
-from evidence.verify.checks.elsewhere import check_elsewhere
-from evidence.verify.checks.inspection import STAND_IN_SENTENCE, Inspection
+from evidence.verify.checks.elsewhere import check_archive_responses
+from evidence.verify.checks.inspection import REDUCED_PICTURE_SENTENCE, Inspection
 from evidence.verify.checks.odds import check_odds, read_odds_models
 from evidence.verify.checks.order import SLACK
 from evidence.verify.checks.party import WORK_RECORD_KIND, check_party, check_work_record
 from evidence.verify.checks.probability import check_probability, read_calibrations
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouching_log, read_own_checkpoint
-from evidence.verify.checks.remade import Makers, check_regenerated, is_sheet
-from exhibit.comparison.derived import compute_survival
+from evidence.verify.checks.remade import ContentGenerators, check_regenerated, is_sheet
+from exhibit.comparison.derived import compute_survival_map
 from exhibit.comparison.odds import MAX_COPIES
 from exhibit.comparison.pieces import measure_coherence
 from exhibit.comparison.similarity import (
@@ -56,7 +56,7 @@ from exhibit.comparison.similarity import (
 from exhibit.comparison.warp import compute_overlaps, measure_rotation
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, encode_canonical
-from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError, NotFoundError
 from exhibit.network.addresses import get_url_origin
 from exhibit.periods import get_earliest_time, get_period_days
 from exhibit.pictures.decode import DecodedPicture, decode
@@ -172,7 +172,7 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
     return facts, run_check("facts", _check_facts_fit, inspection, facts)
 
 
-def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) -> Iterator[Check]:
+def check_case(inspection: Inspection, facts: CaseFacts, generators: ContentGenerators | None) -> Iterator[Check]:
     """Check registration, slices, captures and matches, and list the content that no check examines."""
     own_checkpoint_record = read_own_checkpoint(inspection)
     yield from _check_registrations(inspection, own_checkpoint_record, facts)
@@ -188,7 +188,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     yield from check_captures(inspection, facts)
     yield from check_cocaptures(inspection, facts)
     yield from check_web_archives(inspection, facts)
-    yield from check_elsewhere(inspection, facts)
+    yield from check_archive_responses(inspection, facts)
     yield check_pictures(inspection, facts)
     yield from check_documents(inspection, facts)
     yield from check_credentials(inspection, facts)
@@ -206,11 +206,11 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
             yield check_probability(match, calibrations)
         if (match.verification.related, match.verification.exposure) != (None, None):
             yield check_odds(match, odds_models, facts.decision)
-    yield from check_regenerated(inspection, facts, calibrations, makers)
-    yield from _check_rest(inspection, facts)
+    yield from check_regenerated(inspection, facts, calibrations, generators)
+    yield from _report_unchecked_content(inspection, facts)
 
 
-def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+def _report_unchecked_content(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     """Report the sealed files and facts that no check examines (``rest``)."""
     stand_ins = {file.stand_in for file in inspection.manifest.files}
     known_paths = {FACTS_PATH, *(path for path, _ in list_mentioned_files(facts))}
@@ -500,7 +500,7 @@ def _check_match_and_decision(
 def _check_match(inspection: Inspection, match: MatchFacts, pictures: Pictures, decode_file: Decoder | None) -> Check:
     """Compare the found picture with the registered one; without a decoder, nothing is recomputed."""
     name = f"match:{match.number:02d}"
-    _expect_turn_matches_alignment(match, pictures[0])
+    _expect_rotation_matches_alignment(match, pictures[0])
     if match.work_picture == match.picture:
         identity_remark = f"{pictures[1].file} is byte-for-byte identical to the found file"
         return replace(pass_check(name, _check_same_bytes(match, pictures)), similarity=1.0, remarks=(identity_remark,))
@@ -511,7 +511,7 @@ def _check_match(inspection: Inspection, match: MatchFacts, pictures: Pictures, 
     try:
         files = [_find_sealed_file(inspection, picture) for picture in pictures]
         return _check_other_readings(_compare_files(name, match, pictures, files, decode_file), inspection, files)
-    except (WrongUseError, ArithmeticError, ValueError) as error:
+    except (InvalidRequestError, ArithmeticError, ValueError) as error:
         raise FormatError("The alignment cannot be applied.") from error
     except FormatError:
         raise
@@ -603,7 +603,7 @@ def _check_same_bytes(match: MatchFacts, pictures: Pictures) -> str:
     return "The found picture is byte-for-byte identical to the registered one."
 
 
-def _expect_turn_matches_alignment(match: MatchFacts, found_picture: PictureFacts) -> None:
+def _expect_rotation_matches_alignment(match: MatchFacts, found_picture: PictureFacts) -> None:
     """Raise ``FormatError`` if a match states mirroring, rotation or areas that contradict its alignment."""
     verification = match.verification
     if verification.transform is None:
@@ -671,7 +671,7 @@ def _recompute_match(name: str, match: MatchFacts, pictures: Pictures, files: li
         alignment = _warp_pair(verification, pictures, pixels)
         dense, textured = compute_agreement(*alignment)
         if verification.survival:
-            _expect_survival(verification.survival, compute_survival(*alignment))
+            _expect_survival(verification.survival, compute_survival_map(*alignment))
         for copy in verification.further[:MAX_COPIES]:
             copy_agreement = compute_agreement(
                 *_warp_pair(replace(verification, transform=copy, pieces=()), pictures, pixels)
@@ -694,7 +694,7 @@ def _recompute_match(name: str, match: MatchFacts, pictures: Pictures, files: li
     expect(abs(dense - verification.dense) <= TOLERANCE, problem)
     is_reduced = any(file != picture_fraction.file for picture_fraction, file in zip(pictures, files, strict=True))
     message = f"Aligning one picture with the other gives the value in the bundle: {values_text}."
-    message += STAND_IN_SENTENCE * is_reduced
+    message += REDUCED_PICTURE_SENTENCE * is_reduced
     piece_fraction = (
         min(1.0, float(alignment[1].mean()) / max(work_fraction, AREA_TOLERANCE)) if verification.pieces else 1.0
     )

@@ -36,7 +36,7 @@ from evidence.verify.checks.inspection import Inspection, list_log_proofs
 from evidence.verify.checks.proofs import expect_logged, find_signer, read_checkpoint
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError, NotFoundError
 from exhibit.network.addresses import is_confusable
 from exhibit.plain import fold_name
 
@@ -161,7 +161,7 @@ def _summarize_partners(
             f"No partner on the trust list retrieved the picture of sighting {unseen_numbers} at a capture.",
         )
     distinct_names = {number: _list_distinct_names(by) for number, by in names_by_sighting.items()}
-    min_count, own_operator = min(map(len, distinct_names.values())), _own_operator(inspection)
+    min_count, own_operator = min(map(len, distinct_names.values())), _get_own_operator(inspection)
     by = f"retrieved by {_COUNT_WORDS.get(min_count, 'several')} installations, run by {own_operator}"
     if len({frozenset(map(fold_name, names)) for names in distinct_names.values()}) == 1:  # the same for each sighting
         names = next(iter(distinct_names.values()))
@@ -200,7 +200,7 @@ def _check_response(bundle: _Bundle, visit: _Visit, challenge: bytes, response: 
         )
     try:
         origin, key = parse_verifier_key(response.log)
-    except WrongUseError as error:
+    except InvalidRequestError as error:
         raise FormatError(f"The key of {quoted_name} cannot be read.") from error
     own_logs = [log for log in trust.logs if log.vkey.partition("+")[0] in bundle.log_names]
     is_own_log = origin in bundle.log_names or key in [parse_verifier_key(log.vkey)[1] for log in own_logs]
@@ -234,7 +234,7 @@ def _check_response(bundle: _Bundle, visit: _Visit, challenge: bytes, response: 
         f"{partner_name} also visited the page at {time_text}. {source_sentence} Identical: "
         f"{agrees}. Different: {differs}."
     )
-    if reason := _explain_unseen(sealed_statement.statement, network):
+    if reason := _explain_differing_visit(sealed_statement.statement, network):
         raise NotFoundError(f"{message} It does not confirm the sighting: {reason}.")
     is_same_page = "page" in comparison[0] or (
         "text" in comparison[0] and sealed_statement.statement.text != _EMPTY_TEXT_DIGEST
@@ -264,7 +264,7 @@ def _compare_sources(statement: Statement, network: NetworkRecord) -> str:
     return f"Its picture came from the same URL and {server_text}."
 
 
-def _explain_unseen(statement: Statement, network: NetworkRecord) -> str:
+def _explain_differing_visit(statement: Statement, network: NetworkRecord) -> str:
     """Return the reason why a partner's visit differs (failed page or picture, another server); else empty."""
     for part, resource in (("page", statement.page), ("picture", statement.picture)):
         if resource is not None and not 200 <= resource.status < 300:
@@ -308,7 +308,7 @@ def _list_own_log_names(inspection: Inspection, facts: CaseFacts) -> tuple[froze
     return frozenset(names), frozenset(signed_names)
 
 
-def _own_operator(inspection: Inspection) -> str:
+def _get_own_operator(inspection: Inspection) -> str:
     """Return the operator (by the trust list) or the name of the pinned log that signed the bundle's checkpoint."""
     try:
         log = find_signer(inspection.trust, read_checkpoint(inspection))

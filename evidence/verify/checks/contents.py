@@ -122,10 +122,10 @@ def _check_file(inspection: Inspection, file: ManifestFile) -> Check:
     name = f"file:{file.path}"
     measurement = inspection.measurements.get(file.path)
     if measurement is None:
-        if file.path in inspection.withheld and file.path not in inspection.broken:
+        if file.path in inspection.withheld and file.path not in inspection.unreadable_files:
             suffix = f"; replaced by {file.stand_in}" if file.stand_in else ""
             return skip_check(name, f"Withheld from this copy; its digest is sealed{suffix}.")
-        return fail_check(name, inspection.broken.get(file.path, "The file is missing."))
+        return fail_check(name, inspection.unreadable_files.get(file.path, "The file is missing."))
     if (measurement.size, measurement.sha256, measurement.sha512) != (file.size, file.sha256, file.sha512):
         return fail_check(
             name, f"The file differs from the sealed file: SHA-256 is {measurement.sha256}, not {file.sha256}."
@@ -136,9 +136,9 @@ def _check_file(inspection: Inspection, file: ManifestFile) -> Check:
 def _check_bag(inspection: Inspection) -> str:
     names = [name for name in inspection.contents.names if not name.startswith("data/") and name not in BAG_FILES]
     for name in (*names, *BAG_FILES):
-        expect(name not in inspection.broken, inspection.broken.get(name, ""))
+        expect(name not in inspection.unreadable_files, inspection.unreadable_files.get(name, ""))
     tag_digests = {name: inspection.measurements[name].sha256 for name in names}
-    expected = bag.create_bag_files(inspection.manifest, frozenset(inspection.left_out), tag_digests)
+    expected = bag.create_bag_files(inspection.manifest, frozenset(inspection.withheld_files), tag_digests)
     for name in BAG_FILES:
         measurement = inspection.measurements.get(name)
         if measurement is None:
@@ -182,7 +182,7 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
         try:
             info, stand_in = (
                 inspect(inspection.read_sealed_file(file, LIMITS.max_bytes), LIMITS),
-                _find_stand_in(inspection, picture),
+                _find_reduced_picture(inspection, picture),
             )
             remaining -= bool(stand_in)
             if info.frames > 1 and info.format not in JPEG_FORMATS:
@@ -204,7 +204,7 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
 
 
 def _describe_picture_difference(
-    inspection: Inspection, picture: PictureFacts, info: PictureInfo, stand_in: str
+    inspection: Inspection, picture: PictureFacts, info: PictureInfo, reduced_path: str
 ) -> str:
     """Return a sentence if a picture differs from the facts or from its reduced version; else empty."""
     actual, expected = (
@@ -213,15 +213,17 @@ def _describe_picture_difference(
     if actual != expected:
         return f"{picture.file} is a {actual[0]} of {actual[1]}×{actual[2]}, which does not match facts.json."
     if (
-        stand_in
-        and np.abs(_compute_field_means(inspection, picture.file) - _compute_field_means(inspection, stand_in)).max()
+        reduced_path
+        and np.abs(
+            _compute_field_means(inspection, picture.file) - _compute_field_means(inspection, reduced_path)
+        ).max()
         > MAX_FIELD_DIFFERENCE
     ):
-        return f"{stand_in} does not show the same picture as {picture.file}, which it replaces."
+        return f"{reduced_path} does not show the same picture as {picture.file}, which it replaces."
     return ""
 
 
-def _find_stand_in(inspection: Inspection, picture: PictureFacts) -> str:
+def _find_reduced_picture(inspection: Inspection, picture: PictureFacts) -> str:
     """Return the path of a picture's reduced version if both are suitable for a comparison; else empty."""
     file = inspection.manifest.get_file(picture.file)
     if file is None or file.stand_in is None or not inspection.is_sealed(file.stand_in):

@@ -19,7 +19,7 @@ def check_decision(
 ) -> Check:
     """Check that the passkey signed the decision of this case; raises ``FormatError`` with the contradiction."""
     expect(passkey.file == ASSERTION_PATH, f"The passkey assertion must be in {ASSERTION_PATH}.")
-    if passkey.file in inspection.left_out:
+    if passkey.file in inspection.withheld_files:
         raise NotFoundError(f"{passkey.file} is withheld from this copy.")
     expect(inspection.is_sealed(passkey.file), f"{passkey.file} is missing or differs from the sealed file.")
     assertion = inspection.read_as(Assertion, passkey.file)

@@ -20,13 +20,13 @@ from evidence.verify.checks.inspection import Inspection
 from exhibit.network.addresses import compute_url_key, get_url_origin
 from exhibit.types import SourceStatementKind
 
-MAX_ANSWERS = 256 << 10
+MAX_RESPONSES_BYTES = 256 << 10
 """Maximum size of a file with an archive's responses about one sighting, in bytes."""
 MAX_FILES = 400
 """Maximum number of files with archive responses that are checked in a bundle."""
 
 
-def check_elsewhere(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+def check_archive_responses(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     """Yield a check for each file with archive responses."""
     files = [
         (sighting, number, path)
@@ -48,7 +48,9 @@ def check_elsewhere(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]
 
 def _check_archive_file(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     archive_answers = from_plain(
-        ArchiveAnswers, parse_canonical(inspection.read_sealed_file(path, MAX_ANSWERS), label=path), location=path
+        ArchiveAnswers,
+        parse_canonical(inspection.read_sealed_file(path, MAX_RESPONSES_BYTES), label=path),
+        location=path,
     )
     urls = {"page": sighting.page_url, "picture": sighting.image_url}
     has_own_urls = all(

@@ -15,7 +15,9 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 
 T = TypeVar("T")
-STAND_IN_SENTENCE = " A reduced picture replaced a withheld one; only the holder of the sealing key vouches for it."
+REDUCED_PICTURE_SENTENCE = (
+    " A reduced picture replaced a withheld one; only the holder of the sealing key vouches for it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Inspection:
     contents: Contents
     trust: Trust
     measurements: dict[str, FileMeasurement]
-    broken: dict[str, str]
+    unreadable_files: dict[str, str]
     manifest: Manifest
     manifest_bytes: bytes
     withheld: frozenset[str]
@@ -33,12 +35,12 @@ class Inspection:
     omitted_files: Mapping[str, LeftOutFacts] = field(default_factory=dict)
 
     @property
-    def seal(self) -> Digest:
+    def seal_digest(self) -> Digest:
         """Seal digest: the SHA-256 of the manifest."""
         return Digest.from_bytes(self.manifest_bytes)
 
     @property
-    def left_out(self) -> tuple[str, ...]:
+    def withheld_files(self) -> tuple[str, ...]:
         """Sealed files that this copy withholds and does not contain."""
         paths = (file.path for file in self.manifest.files)
         return tuple(path for path in paths if path in self.withheld and not self.has_file(path))
@@ -51,7 +53,7 @@ class Inspection:
 
     def has_file(self, name: str) -> bool:
         """Return True if the bundle has a file of this name."""
-        return name in self.measurements or name in self.broken
+        return name in self.measurements or name in self.unreadable_files
 
     def is_sealed(self, name: str) -> bool:
         """Return True if the manifest lists this file and the bundle contains exactly its bytes."""
@@ -61,7 +63,7 @@ class Inspection:
     def read_file(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
         """Return a file's bytes; raises ``FormatError`` if it is missing, unreadable or too large."""
         if name not in self.measurements:
-            raise FormatError(self.broken.get(name, f"{name} is missing."))
+            raise FormatError(self.unreadable_files.get(name, f"{name} is missing."))
         return read_all(self.contents, name, limit)
 
     def read_sealed_file(self, name: str, limit: int) -> bytes:

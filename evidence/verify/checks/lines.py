@@ -15,7 +15,7 @@ from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts
 from evidence.facts.field_origins import BACKINGS, ORIGIN_LABELS, FieldOrigin
 from evidence.facts.shipped import CALIBRATIONS, is_shipped
 from evidence.verdict.result import Check, Line, State, find_worst_state, format_time
-from evidence.verify.checks.inspection import STAND_IN_SENTENCE, Inspection
+from evidence.verify.checks.inspection import REDUCED_PICTURE_SENTENCE, Inspection
 from evidence.verify.checks.order import SLACK
 from evidence.verify.checks.work_lines import (
     build_file_lines,
@@ -92,7 +92,7 @@ def _build_case_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Lin
         else f"{', '.join(values[:3]) or 'none'}, not recomputed"
     )
     line = _build_line("similarity", value + _describe_coverage(checks), "matches[].verification.dense", checks)
-    if any(STAND_IN_SENTENCE in check.sentence for check in checks):
+    if any(REDUCED_PICTURE_SENTENCE in check.sentence for check in checks):
         value_with_note = f"{line.value}; a reduced picture was used for a withheld one"
         line = replace(
             line,

@@ -171,9 +171,9 @@ OddsModels = Mapping[str, WeighingFile | Check]
 """Odds models by version of the comparison, or the check that replaces all odds based on the model."""
 
 
-def build_weighing_facts(weighing: WeighingFile, file: str) -> WeighingFacts:
+def build_odds_model_facts(odds_model: WeighingFile, file: str) -> WeighingFacts:
     """Build the facts of an odds model in a file."""
-    return WeighingFacts(weighing.pipeline, Digest.from_bytes(weighing.to_json()), file)
+    return WeighingFacts(odds_model.pipeline, Digest.from_bytes(odds_model.to_json()), file)
 
 
 def read_odds_models(inspection: Inspection, facts: CaseFacts) -> OddsModels:
@@ -194,7 +194,7 @@ def _read_odds_model(inspection: Inspection, entry: WeighingFacts) -> WeighingFi
     try:
         record = parse_canonical(inspection.read_file(entry.file), label=entry.file)
         weighing = from_plain(WeighingFile, record, location=entry.file)
-        is_same = build_weighing_facts(weighing, entry.file) == entry
+        is_same = build_odds_model_facts(weighing, entry.file) == entry
         expect(is_same, f"{entry.file} is not the set of weights listed in facts.json.")
     except FormatError as error:
         return fail_check("odds", error.message)
@@ -222,11 +222,13 @@ def check_odds(match: MatchFacts, odds_models: OddsModels, decided: DecisionFact
     return run_check(name, _check_sealed_odds, name, verification, odds_model, decided)
 
 
-def _check_sealed_odds(name: str, verification: Verification, weighing: WeighingFile, decided: DecisionFacts) -> Check:
+def _check_sealed_odds(
+    name: str, verification: Verification, odds_model: WeighingFile, decided: DecisionFacts
+) -> Check:
     if verification.related is None or verification.exposure is None:
         raise FormatError("Only one of the two log-odds is stated.")
     try:
-        related, exposure = weighing.compute_odds(verification.figures)
+        related, exposure = odds_model.compute_odds(verification.figures)
     except (ValueError, ArithmeticError) as error:
         raise FormatError("Log-odds cannot be computed from these values.") from error
     values_text = (
@@ -238,12 +240,12 @@ def _check_sealed_odds(name: str, verification: Verification, weighing: Weighing
     problem = (
         _find_impossible_value(verification)
         or _find_contradiction(verification)
-        or _explain_unsupported_decision(verification, weighing, related, exposure)
+        or _explain_unsupported_decision(verification, odds_model, related, exposure)
     )
     expect(not problem, problem)
     if verification.decision is Decision.RELATED and decided.demonstration:
         return skip_check(name, "The picture is only related to the work; the demonstration setting opened the case.")
-    digest = Digest.from_bytes(weighing.to_json())
+    digest = Digest.from_bytes(odds_model.to_json())
     short_digest = digest.hex[:12]
     message = f"The values and weights of {verification.pipeline} ({short_digest}) give the log-odds: {values_text}."
     message = f"{message} The decision {verification.decision} follows from them."
@@ -286,13 +288,13 @@ def _find_contradiction(verification: Verification) -> str:
 
 
 def _explain_unsupported_decision(
-    verification: Verification, weighing: WeighingFile, related: float, exposure: float
+    verification: Verification, odds_model: WeighingFile, related: float, exposure: float
 ) -> str:
     """Return the reason why the odds do not support the decision; else empty.
 
     The check uses the base limit, because the increase of the limit with the number of works is not sealed.
     """
-    review, certain = weighing.exposure.review, weighing.exposure.certain
+    review, certain = odds_model.exposure.review, odds_model.exposure.certain
     lower_limit = {Decision.CERTAIN: certain, Decision.REVIEW: review, Decision.RELATED: -math.inf}.get(
         verification.decision
     )
@@ -301,8 +303,8 @@ def _explain_unsupported_decision(
         upper_limit = math.inf  # a reason restricted the decision to review
     if lower_limit is None:
         return f"Log-odds are stated for a match with the decision {verification.decision}."
-    if related < weighing.related.limit - TOLERANCE:
-        return f"The log-odds are below {weighing.related.limit:g}, the limit for a related picture."
+    if related < odds_model.related.limit - TOLERANCE:
+        return f"The log-odds are below {odds_model.related.limit:g}, the limit for a related picture."
     if lower_limit - TOLERANCE <= exposure < upper_limit + TOLERANCE:
         return ""
     return (

@@ -1,7 +1,7 @@
 """Checks of generated content by regeneration: drawings, the exhibit sheet, and sentences of matches.
 
-Other packages supply the functions that generate drawings and sentences (:class:`Makers`); without these functions,
-nothing is compared.
+Other packages supply the functions that generate drawings and sentences (:class:`ContentGenerators`); without these
+functions, nothing is compared.
 """
 
 import re
@@ -32,7 +32,7 @@ NOT_REGENERATED = "Not regenerated here; exhibit verify runs this check."
 
 
 @dataclass(frozen=True, slots=True)
-class Makers:
+class ContentGenerators:
     """Functions of other packages that generate content of a bundle: drawings, and sentences on a comparison.
 
     ``build_drawer`` takes the found picture, the registered one and the comparison. It returns a function that draws
@@ -44,19 +44,24 @@ class Makers:
 
 
 def check_regenerated(
-    inspection: Inspection, facts: CaseFacts, calibrations: Calibrations, makers: Makers | None
+    inspection: Inspection, facts: CaseFacts, calibrations: Calibrations, generators: ContentGenerators | None
 ) -> Iterator[Check]:
     """Check ``drawings``, ``sheet`` and ``words``, each only if the bundle has such content."""
     sheets = [file.path for file in inspection.manifest.files if is_sheet(file.path)]
     drawn_matches = [match for match in facts.matches if match.drawings]
     if drawn_matches:
         yield _run_check(
-            "drawings", facts, makers, lambda *made_with: _check_drawings(inspection, facts, drawn_matches, *made_with)
+            "drawings",
+            facts,
+            generators,
+            lambda *made_with: _check_drawings(inspection, facts, drawn_matches, *made_with),
         )
     if sheets:
-        yield _run_check("sheet", facts, makers, lambda _, tools: _check_sheets(inspection, facts, sheets, tools))
+        yield _run_check("sheet", facts, generators, lambda _, tools: _check_sheets(inspection, facts, sheets, tools))
     if facts.matches:
-        yield _run_check("words", facts, makers, lambda made_with, _: _check_sentences(facts, calibrations, made_with))
+        yield _run_check(
+            "words", facts, generators, lambda made_with, _: _check_sentences(facts, calibrations, made_with)
+        )
 
 
 def is_sheet(path: str) -> bool:
@@ -65,19 +70,26 @@ def is_sheet(path: str) -> bool:
 
 
 def _run_check(
-    name: str, facts: CaseFacts, makers: Makers | None, check_function: Callable[[Makers, MadeWithFacts], Check]
+    name: str,
+    facts: CaseFacts,
+    generators: ContentGenerators | None,
+    check_function: Callable[[ContentGenerators, MadeWithFacts], Check],
 ) -> Check:
-    if makers is None:
+    if generators is None:
         return skip_check(name, NOT_REGENERATED)
     try:
-        return check_function(makers, facts.made_with)
+        return check_function(generators, facts.made_with)
     except (ExhibitError, ArithmeticError, ValueError) as error:
         reason = error.message if isinstance(error, ExhibitError) else "The alignment cannot be applied."
         return skip_check(name, f"It could not be regenerated. {reason}")
 
 
 def _check_drawings(
-    inspection: Inspection, facts: CaseFacts, matches: Sequence[MatchFacts], makers: Makers, tools: MadeWithFacts
+    inspection: Inspection,
+    facts: CaseFacts,
+    matches: Sequence[MatchFacts],
+    generators: ContentGenerators,
+    tools: MadeWithFacts,
 ) -> Check:
     registered = {picture.digest: picture.file for picture in facts.work.pictures}
     found_files = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
@@ -87,7 +99,7 @@ def _check_drawings(
             return fail_check("drawings", f"Match {match.number} has drawings but no alignment.")
         files = (found_files[match.picture], registered[match.work_picture])
         found_data, work = (inspection.read_sealed_file(path, LIMITS.max_bytes) for path in files)
-        draw = makers.build_drawer(found_data, work, match.verification)
+        draw = generators.build_drawer(found_data, work, match.verification)
         for role, path in match.drawings.items():
             count += 1
             difference = _compute_max_difference(
@@ -184,12 +196,12 @@ def _describe_other_tools(tools: MadeWithFacts) -> str:
     return f"It was made with other tools: {tool_names}, documents {tools.documents.hex[:12]}. Verify it with them."
 
 
-def _check_sentences(facts: CaseFacts, calibrations: Calibrations, makers: Makers) -> Check:
+def _check_sentences(facts: CaseFacts, calibrations: Calibrations, generators: ContentGenerators) -> Check:
     for match in facts.matches:
         calibration = calibrations.get(match.verification.calibration)
         if isinstance(calibration, Check):
             return skip_check("words", f"The text of match {match.number} uses a calibration that is not included.")
-        if match.words != makers.describe_values(match.verification, calibration):
+        if match.words != generators.describe_values(match.verification, calibration):
             if facts.software.version != __version__:
                 return skip_check(
                     "words", f"The text of match {match.number} was generated by a different software version."

@@ -179,7 +179,11 @@ def describe_documents(inspection: Inspection, facts: CaseFacts) -> str:
     for document in facts.work.attachments:
         file = inspection.manifest.get_file(document.file)
         reason = (
-            "withheld" if document.file in inspection.left_out else "an empty file" if file and not file.size else ""
+            "withheld"
+            if document.file in inspection.withheld_files
+            else "an empty file"
+            if file and not file.size
+            else ""
         )
         reason = "not in this bundle" if document.file in facts.omitted_files else reason
         parts.append(quote_value(document.title) + f" ({reason})" * bool(reason))

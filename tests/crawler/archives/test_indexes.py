@@ -70,7 +70,7 @@ BOTH = pytest.mark.parametrize("name", ["wayback", "common-crawl"])
 
 @BOTH
 @pytest.mark.usefixtures("archived")
-def test_domain_pictures_are_listed_by_page_with_earliest_capture(name: str, site: Site) -> None:
+def test_pictures_of_a_domain_are_listed_by_page_with_their_earliest_capture(name: str, site: Site) -> None:
     captures = list_captures(open_archive(name, site), DOMAIN)
     first = find_earliest_captures(captures)
     assert {capture.url for capture in captures} == {
@@ -109,7 +109,7 @@ def test_all_captures_of_an_address_are_listed(site: Site) -> None:
 
 @BOTH
 @pytest.mark.usefixtures("archived")
-def test_archive_without_the_domain_returns_no_captures(name: str, site: Site) -> None:
+def test_archive_that_lacks_the_domain_returns_no_captures(name: str, site: Site) -> None:
     assert not list_captures(
         open_archive(name, site), CaptureQuery(url="nobody.example", whole_domain=True, only_pictures=True)
     )
@@ -140,7 +140,7 @@ CC, WAYBACK = common_crawl.STATUSES, wayback.STATUSES
         ),
     ],
 )
-def test_archive_error_explains_next_step(
+def test_archive_error_message_includes_a_hint(
     name: str, answer: Answer, reason: str, wait: float | None, site: Site, archived: WebArchive
 ) -> None:
     archived.answer = lambda _: answer
@@ -177,7 +177,7 @@ def test_wayback_machine_is_queried_by_url_key(site: Site, archived: WebArchive)
     assert all("fl=urlkey%2Ctimestamp%2C" in path for path in site.requested_paths())
 
 
-def test_endless_index_is_abandoned_with_constant_memory(
+def test_reading_an_endless_index_stops_with_constant_memory(
     site: Site, archived: WebArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crawler.archives.index_client.MAX_BYTES", 100_000)
@@ -201,7 +201,7 @@ def test_index_is_requested_only_from_configured_host(site: Site, archived: WebA
 
 
 @pytest.mark.usefixtures("archived")
-def test_requests_keep_minimum_interval_of_archive(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_to_an_archive_keep_its_minimum_interval(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[float] = []
     monkeypatch.setattr("crawler.archives.index_client.time.sleep", rests.append)
     list_captures(open_archive("wayback", site, seconds=9.0), DOMAIN)

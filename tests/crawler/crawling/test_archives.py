@@ -172,7 +172,7 @@ def test_bytes_with_wrong_digest_are_refused(tmp_path: Path) -> None:
     assert done.refusals == dict.fromkeys(("wrong.jpg", "bad-block.jpg", "file.jpg"), "wrong-digest")
 
 
-def test_statuses_count_as_in_a_crawl_and_skipped_records_are_counted(tmp_path: Path) -> None:
+def test_archived_statuses_are_treated_as_in_a_crawl_and_skipped_records_are_counted(tmp_path: Path) -> None:
     data = picture(1)
     size = len(data)
     whole, part = f"Content-Range: bytes 0-{size - 1}/{size}", f"Content-Range: bytes 0-{size - 1}/{size + 1}"
@@ -285,7 +285,7 @@ def test_zstd_archive_is_read_with_embedded_dictionary(tmp_path: Path, form: str
         )
 
 
-def test_undecodable_zstd_archive_explains_next_step(tmp_path: Path) -> None:
+def test_undecodable_zstd_archive_is_reported_with_a_hint(tmp_path: Path) -> None:
     data = record("1.jpg", http_response(picture(1), JPEG))
     trained = zstd.train_dict([record(f"{n}.html", http_response(b"<p>%d" % n)) for n in range(300)], 4096)
     coded = zstd.compress(data, zstd_dict=trained)
@@ -350,7 +350,7 @@ def arc(name: str, block: bytes, kind: str = "image/jpeg", length: str = "") -> 
     return f"{URL}{name} 192.0.2.1 20200102030405 {kind} {length or len(block)}\n".encode() + block + b"\n"
 
 
-def test_archives_of_other_tools_are_read(tmp_path: Path) -> None:
+def test_archives_written_by_other_tools_are_read(tmp_path: Path) -> None:
     head = b"filedesc://a.arc 0.0.0.0 20200102030405 text/plain 9\n1 0 Test\n\n"
     kinds = {"0.jpg": "", "1.jpg": "image/jpeg; q=1", "2.jpg": "image/jpeg 200 SUM - 0 a.arc"}
     parts = [arc(name, http_response(picture(n), JPEG), kind) for n, (name, kind) in enumerate(kinds.items())]

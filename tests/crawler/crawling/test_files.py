@@ -16,7 +16,7 @@ from crawler.formats.job import Job, Limits, Source, SourceKind
 from crawler.formats.lines import EndLine, Line, PageLine
 from crawler.state.budget import Budget
 from crawler.state.crawl import Crawl
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from tests.assets.crawling import crawl
 from tests.assets.site import picture
 from tests.assets.users import ordinary_user
@@ -27,7 +27,7 @@ def test_invalid_position_returns_readable_message(tmp_path: Path, after: str) -
     archive = tmp_path / "a.warc"
     archive.write_bytes(b"")
     source = Source(kind=SourceKind.WARC, path=archive, after=after)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         read_files(Crawl(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))
 
 
@@ -35,7 +35,7 @@ def test_invalid_position_returns_readable_message(tmp_path: Path, after: str) -
     ("error", "ends"),
     [(OSError(errno.EIO, os.strerror(errno.EIO)), ServiceMissingError), (MemoryError(), MemoryError)],
 )
-def test_local_read_failure_does_not_mark_archive_unreadable(
+def test_local_read_error_does_not_mark_the_archive_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, ends: type[Exception]
 ) -> None:
     archive = tmp_path / "a.warc"
@@ -92,7 +92,7 @@ def run_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
         after = end.position
 
 
-def test_unreadable_files_and_folders_and_folder_links_are_counted(open_folder: Path) -> None:
+def test_unreadable_files_folders_and_links_to_folders_are_counted(open_folder: Path) -> None:
     photos = open_folder / "photos"
     photos.mkdir()
     photos.chmod(0o755)

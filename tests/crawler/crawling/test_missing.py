@@ -33,7 +33,7 @@ def test_soft_404_pages_count_as_not_found(tmp_path: Path) -> None:
     assert {url for url, reason in done.refusals.items() if reason == "not-found"} < page_urls  # a logo was seen there
 
 
-def test_soft_404_probe_respects_robots_and_needs_repeated_pages(tmp_path: Path) -> None:
+def test_soft_404_probe_respects_robots_txt_and_runs_only_after_repeated_pages(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f'<a href="/p/{name}">x</a>' for name in "abcd"))
         site.routes["/robots.txt"] = Answer(b"User-agent: *\nAllow: /$\nAllow: /p/\nDisallow: /", "text/plain")

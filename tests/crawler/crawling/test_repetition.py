@@ -11,7 +11,7 @@ from tests.assets.crawling import WORDS, crawl
 from tests.assets.site import Answer, ReceivedRequest, Site
 
 
-def test_endless_calendar_is_skipped_and_rest_of_site_is_crawled(tmp_path: Path) -> None:
+def test_endless_calendar_is_skipped_and_the_rest_of_the_site_is_crawled(tmp_path: Path) -> None:
     with Site() as site:
         months = "".join(f'<a href="/calendar/{n // 12}/{n % 12}">{n}</a>' for n in range(300))
         items = "".join(f'<a href="/item/{n}">{n}</a>' for n in range(60))
@@ -86,7 +86,7 @@ def test_gallery_with_repeated_text_and_different_pictures_is_complete(tmp_path:
     assert len({sighting.page_url for sighting in done.sightings}) >= 80
 
 
-def test_picture_counts_on_each_page_and_refusal_is_reported_once(tmp_path: Path) -> None:
+def test_picture_on_many_pages_is_recorded_for_each_page_and_its_refusal_reported_once(tmp_path: Path) -> None:
     with Site() as site:
         sheet = "a{background:url(/i/css.jpg)}" + "".join(f".i{n}{{background:url(/{n}.svg)}}" for n in range(30))
         site.routes["/s.css"] = Answer(sheet.encode(), "text/css")
@@ -109,7 +109,7 @@ def test_picture_counts_on_each_page_and_refusal_is_reported_once(tmp_path: Path
 
 
 @pytest.mark.parametrize("words", ["Photos Next Previous Imprint", " ".join(WORDS.split()[:30])], ids=["few", "some"])
-def test_list_pages_with_shared_text_keep_all_links(tmp_path: Path, words: str) -> None:
+def test_links_of_list_pages_with_identical_text_are_all_followed(tmp_path: Path, words: str) -> None:
     with Site() as site:
         for page in range(12):
             links = "".join(f"<a href=/photo?id={page}-{n}></a>" for n in range(3))

@@ -31,7 +31,7 @@ from workers.servers.product import CHECKOUT
         ({"depth": 0}, "finished"),
     ],
 )
-def test_budget_ends_crawl_exactly(tmp_path: Path, limits: dict[str, int], reason: str) -> None:
+def test_crawl_stops_exactly_at_its_budget(tmp_path: Path, limits: dict[str, int], reason: str) -> None:
     with Site() as site:
         large_site(site, pages=6, images=4)
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url("/0")}], limits={"depth": 9} | limits)
@@ -58,7 +58,7 @@ def test_memory_limit_ends_crawl(tmp_path: Path) -> None:
     assert (done.end.reason, done.code, done.pages) == ("memory", 4, [])
 
 
-def test_exact_budget_does_not_end_crawl_early(tmp_path: Path) -> None:
+def test_crawl_that_needs_exactly_its_budget_completes(tmp_path: Path) -> None:
     with Site() as site:
         large_site(site, pages=2, images=1)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"pages": 2, "images": 2}}
@@ -75,7 +75,7 @@ def test_hosts_beyond_budget_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_time_limit_leaves_late_pages_to_next_slice(tmp_path: Path) -> None:
+def test_pages_left_at_the_time_limit_are_deferred_to_the_next_crawl_slice(tmp_path: Path) -> None:
     slow = Answer(b"\xff\xd8\xff", "image/jpeg", length=100_000, pieces=600, pause=0.1)
     with Site() as site:
         site.page("/early", '<img src="/ok.jpg"><img src="/slow.jpg">')
@@ -97,7 +97,9 @@ def test_time_limit_leaves_late_pages_to_next_slice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 4), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)]
 )
-def test_signal_ends_crawl_with_complete_pages(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_crawl_stopped_by_a_signal_writes_only_complete_pages(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     out = tmp_path / "lines"
     with Site() as site:
         large_site(site, pages=60, images=3)
@@ -133,7 +135,7 @@ def test_slow_page_parsing_is_refused_and_signal_is_handled(tmp_path: Path) -> N
 
 
 @pytest.mark.long
-def test_page_is_deferred_when_its_reader_process_is_killed(tmp_path: Path) -> None:
+def test_page_is_reported_as_error_when_the_process_that_parses_it_is_killed(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
         site.routes["/"] = Answer(HOSTILE_DOCUMENTS["attributes"]()[1])  # takes some time to read
@@ -154,7 +156,7 @@ def reader_processes(process: int) -> list[psutil.Process]:
 
 
 @pytest.mark.long
-def test_sudden_kill_leaves_whole_pages_and_files(tmp_path: Path) -> None:
+def test_killed_crawler_leaves_only_complete_page_lines_and_files(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
         large_site(site, pages=80, images=5)
@@ -174,7 +176,7 @@ def test_sudden_kill_leaves_whole_pages_and_files(tmp_path: Path) -> None:
         assert Digest.from_file(tmp_path / "bytes" / name).hex == name
 
 
-def test_slice_ends_with_its_parent_process(tmp_path: Path) -> None:
+def test_crawler_process_ends_when_its_parent_process_is_killed(tmp_path: Path) -> None:
     with Site() as site:
         site.routes["/"] = Answer(b"<p>", length=100_000, pieces=1_000, pause=0.1)
         job = {"bytes_dir": str(tmp_path / "b"), "urls": [{"url": site.url()}], "follow": False}
@@ -191,7 +193,7 @@ def test_slice_ends_with_its_parent_process(tmp_path: Path) -> None:
         wait_for(lambda: not is_running(child), seconds=10)  # its request alone would take 30 s
 
 
-def test_slice_with_dead_parent_sends_no_requests(tmp_path: Path) -> None:
+def test_crawler_process_sends_no_requests_when_its_output_is_closed_at_start(tmp_path: Path) -> None:
     with Site() as site:
         site.routes["/"] = Answer(b"<p>")
         job = {"bytes_dir": str(tmp_path / "b"), "urls": [{"url": site.url()}], "follow": False}
@@ -225,7 +227,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @pytest.mark.long
-def test_slice_memory_is_limited() -> None:
+def test_memory_of_the_crawler_process_is_limited() -> None:
     take = "from crawler.crawling.run import _limit_memory; _limit_memory(64); bytearray(2 << 30)"
     done = subprocess.run([sys.executable, "-c", take], capture_output=True, text=True, check=False, cwd=CHECKOUT)
     assert "MemoryError" in done.stderr

@@ -87,7 +87,7 @@ def test_image_is_found_in_every_supported_markup(site: Site, crawled: CrawlResu
     assert crawled.bytes_of(sighting) == route.body
 
 
-def test_inline_image_is_stored_under_address_without_its_bytes(crawled: CrawlResult) -> None:
+def test_inline_image_is_stored_under_a_shortened_data_url(crawled: CrawlResult) -> None:
     (sighting,) = (item for item in crawled.sightings if item.found_in == "data-uri")
     assert crawled.bytes_of(sighting) == INLINE
     assert sighting.image_url == f"data:image/jpeg;sha-256={Digest.from_bytes(INLINE)}"
@@ -132,7 +132,7 @@ def test_text_around_image_is_stored(site: Site, crawled: CrawlResult) -> None:
         assert words in context
 
 
-def test_image_on_two_pages_is_fetched_once_and_seen_twice(site: Site, crawled: CrawlResult) -> None:
+def test_image_on_two_pages_is_fetched_once_and_recorded_for_both(site: Site, crawled: CrawlResult) -> None:
     assert site.count_requests("/i/img.jpg") == 1
     pages = [sighting.page_url for sighting in crawled.sightings if sighting.image_url == site.url("/i/img.jpg")]
     assert pages == [site.url(), site.url("/next")]
@@ -212,7 +212,7 @@ def test_feed_yields_entries_and_media(tmp_path: Path) -> None:
     assert site.count_requests("/talk.mp3") == 0
 
 
-def test_slice_processes_only_its_addresses_and_reports_links(tmp_path: Path) -> None:
+def test_crawl_slice_visits_only_its_urls_and_reports_links(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/a", '<a href="/b">b</a><img src="/i/a.jpg">')
         site.image("/i/a.jpg")
@@ -237,7 +237,7 @@ def test_slice_processes_only_its_addresses_and_reports_links(tmp_path: Path) ->
     assert done.sighting(site.url("/looks-like-a-page")).found_in == "page"
 
 
-def test_page_with_two_hundred_images_is_one_line(tmp_path: Path) -> None:
+def test_page_with_200_images_is_written_as_a_single_line(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f'<img src="/i/{n}.jpg">' for n in range(200)))
         for n in range(200):
@@ -268,7 +268,7 @@ def test_session_ids_in_urls_do_not_duplicate_page_visits(tmp_path: Path) -> Non
     assert sorted(items) == sorted(site.url(f"/item?id={item}") for item in range(40))
 
 
-def test_page_pictures_finish_before_next_page_is_requested(tmp_path: Path) -> None:
+def test_pictures_of_a_page_are_fetched_before_the_next_page_is_requested(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f"<a href=/{n}>{n}</a>" for n in range(5)))
         for n in range(5):
@@ -291,7 +291,7 @@ def test_page_pictures_finish_before_next_page_is_requested(tmp_path: Path) -> N
     assert done.end.reason == "budget-pages"
 
 
-def test_stopped_job_completes_pictures_of_requested_pages(tmp_path: Path) -> None:
+def test_stopped_crawl_still_fetches_pictures_of_requested_pages(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f"<a href=/{n}>{n}</a>" for n in range(9)))
         for n in range(9):

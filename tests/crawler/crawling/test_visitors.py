@@ -47,7 +47,7 @@ def test_session_id_in_path_is_removed() -> None:
 
 
 @given(st.text(alphabet="a1/?&=;(S)-%#", max_size=60))
-def test_normalised_address_is_stable_for_any_input(text: str) -> None:
+def test_url_normalisation_is_idempotent_for_any_input(text: str) -> None:
     cleaned = remove_visitor_parameters(f"https://a.example/{text}")
     assert cleaned.startswith("https://a.example/")
     assert remove_visitor_parameters(cleaned) == cleaned
@@ -82,7 +82,7 @@ class Shop:
 
 
 @pytest.mark.parametrize("name", ["x", "sid"])
-def test_products_are_requested_once_despite_unknown_session_parameter(tmp_path: Path, name: str) -> None:
+def test_each_product_is_requested_once_despite_an_unknown_session_parameter(tmp_path: Path, name: str) -> None:
     random = Random(name)
     with Site() as site:
         shop = Shop(site, lambda: f"&{name}={random.getrandbits(64):016x}")
@@ -93,7 +93,7 @@ def test_products_are_requested_once_despite_unknown_session_parameter(tmp_path:
     assert starts == (1 if name == "sid" else 2)
 
 
-def test_constant_session_parameter_stays_in_addresses(tmp_path: Path) -> None:
+def test_constant_session_parameter_is_kept_in_urls(tmp_path: Path) -> None:
     with Site() as site:
         shop = Shop(site, lambda: "&edition=2026a7f3")
         crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 20})
@@ -102,7 +102,7 @@ def test_constant_session_parameter_stays_in_addresses(tmp_path: Path) -> None:
     assert len(requested_items) == len(set(requested_items))
 
 
-def test_product_parameter_is_not_a_session_id_when_one_value_is_random(tmp_path: Path) -> None:
+def test_product_parameter_with_a_single_random_value_is_not_a_session_id(tmp_path: Path) -> None:
     picks = iter(range(1_000))
 
     def start(_: ReceivedRequest) -> Answer:
@@ -120,7 +120,7 @@ def test_product_parameter_is_not_a_session_id_when_one_value_is_random(tmp_path
     assert len({sighting.digest for sighting in done.sightings}) == 20
 
 
-def test_site_is_crawled_unchanged_when_second_response_fails(tmp_path: Path) -> None:
+def test_urls_are_kept_unchanged_when_the_second_request_to_detect_session_ids_fails(tmp_path: Path) -> None:
     answers = iter([200, 500, 500, 500, 500])
 
     def start(_: ReceivedRequest) -> Answer:

@@ -98,7 +98,7 @@ def test_changed_certificate_is_not_reported_as_valid(
     assert sighting.certificate == f"not-checked sha256:{first.digest}"
 
 
-def test_certificate_is_from_final_redirect_target(
+def test_recorded_certificate_is_that_of_the_final_redirect_target(
     authority: CertificateHolder, sites: ExitStack, tmp_path: Path
 ) -> None:
     good, bad = CertificateHolder.create("127.0.0.2", authority), CertificateHolder.create("127.0.0.3", authority, PAST)

@@ -4,7 +4,7 @@ import pytest
 from scrapy import Request
 from scrapy.http import Response
 
-from crawler.fetching.cookies import Cookies
+from crawler.fetching.cookies import CookieMiddleware
 from tests.assets.crawling import crawl
 from tests.assets.site import Answer, ReceivedRequest, Site, picture
 
@@ -23,13 +23,13 @@ def test_site_requiring_a_cookie_is_crawled(tmp_path: Path) -> None:
     assert done.refusals == {}
 
 
-def send_cookies(cookies: Cookies, url: str, **headers: str) -> str:
+def send_cookies(cookies: CookieMiddleware, url: str, **headers: str) -> str:
     request = Request(url, headers=headers)
     cookies.process_request(request)
     return (request.headers.get("Cookie") or b"").decode()
 
 
-def receive(cookies: Cookies, url: str, *lines: str) -> None:
+def receive(cookies: CookieMiddleware, url: str, *lines: str) -> None:
     cookies.process_response(Request(url), Response(url, headers={"Set-Cookie": list(lines)}))
 
 
@@ -47,18 +47,18 @@ def receive(cookies: Cookies, url: str, *lines: str) -> None:
     ],
 )
 def test_cookie_is_sent_only_to_matching_hosts(line: str, where: set[str]) -> None:
-    cookies = Cookies()
+    cookies = CookieMiddleware()
     receive(cookies, "https://www.a.co.uk/", line)
     every = ("https://www.a.co.uk/x", "https://img.a.co.uk/", "https://b.co.uk/", "https://other.example/")
     assert {url for url in every if send_cookies(cookies, url)} == where
 
 
 def test_redirect_does_not_leak_cookies() -> None:
-    assert send_cookies(Cookies(), "https://b.example/", Cookie="of=a") == ""
+    assert send_cookies(CookieMiddleware(), "https://b.example/", Cookie="of=a") == ""
 
 
 def test_cookie_storage_per_server_is_limited() -> None:
-    cookies = Cookies()
+    cookies = CookieMiddleware()
     for number in range(200):
         receive(cookies, f"https://h{number}.a.co.uk/", f"c{number}=1; Domain=a.co.uk")
     receive(cookies, "https://a.co.uk/", "new=2; Domain=a.co.uk")
@@ -81,7 +81,7 @@ def test_cookie_storage_per_server_is_limited() -> None:
     ],
 )
 def test_http_cannot_overwrite_secure_cookies(line: str) -> None:
-    cookies = Cookies()
+    cookies = CookieMiddleware()
     receive(cookies, "https://www.a.co.uk/x", "a=1; Secure; Path=/x; Domain=a.co.uk")
     receive(cookies, "http://www.a.co.uk/x/", line)
     assert send_cookies(cookies, "https://www.a.co.uk/x/y") == "a=1"
@@ -90,7 +90,7 @@ def test_http_cannot_overwrite_secure_cookies(line: str) -> None:
 
 
 def test_http_cannot_shadow_secure_cookies() -> None:
-    cookies = Cookies()
+    cookies = CookieMiddleware()
     receive(cookies, "https://a.co.uk/", "a=1; Secure; Path=/x", "b=1")
     receive(cookies, "http://a.co.uk/", "a=2; Path=/", "a=3; Path=/xy", "b=2", "c=2")
     receive(cookies, "http://b.co.uk/", "a=4")
@@ -101,8 +101,8 @@ def test_http_cannot_shadow_secure_cookies() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "github.io"])
-def test_domain_equal_to_host_makes_host_only_cookie(host: str) -> None:
-    cookies = Cookies()
+def test_cookie_whose_domain_equals_the_host_is_host_only(host: str) -> None:
+    cookies = CookieMiddleware()
     receive(cookies, f"http://{host}:8000/", f"a=1; Domain={host}")
     assert send_cookies(cookies, f"http://{host}:8000/x") == "a=1"
     assert not send_cookies(cookies, f"http://x.{host}/")

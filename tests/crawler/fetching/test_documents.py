@@ -20,7 +20,7 @@ from tests.assets.crawling import crawl
 from tests.assets.site import Answer, Site
 
 
-def test_nofollow_page_links_are_not_followed(tmp_path: Path) -> None:
+def test_links_of_a_nofollow_page_are_not_followed(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", '<meta name="ExhibitBot" content="nofollow"><a href="/next">next</a>')
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
@@ -59,7 +59,7 @@ def response(body: bytes, **headers: str) -> Response:
     return Response("http://a.example/page", body=body, headers=header_fields)
 
 
-def test_feed_or_sitemap_at_page_address_is_parsed_as_such() -> None:
+def test_feed_or_sitemap_served_at_a_page_url_is_parsed_as_feed_or_sitemap() -> None:
     feed = b"<rss version='2.0'><channel><title>News</title></channel></rss>"
     sitemap = b"<?xml version='1.0'?><urlset><url><loc>http://a.example/1</loc></url></urlset>"
     of_json = b'{"version": "https://jsonfeed.org/version/1", "items": []}'
@@ -72,7 +72,7 @@ def test_feed_or_sitemap_at_page_address_is_parsed_as_such() -> None:
         assert refused.value.reason == "not-a-page"
 
 
-def test_machine_directives_rank_header_over_page_over_file() -> None:
+def test_tdm_reservation_in_header_overrides_page_and_page_overrides_file() -> None:
     policy = SitePolicy(
         reservations=(Reservation("/", is_reserved=True, policy="http://a.example/p"),), ai_signals=("ai=n",)
     )
@@ -118,7 +118,7 @@ def test_header_directive_for_other_crawler_is_ignored(headers: list[str], *, co
     assert forbids_following(Signals(x_robots_tag=following), "ExhibitBot") is concerns_us
 
 
-def test_refresh_redirects_are_followed_under_the_usual_rules(
+def test_refresh_redirects_are_followed_under_the_same_rules_as_links(
     tmp_path: Path,
 ) -> None:
     with Site() as site, Site(host="127.0.0.2") as other:

@@ -28,7 +28,7 @@ def redirect_to(url: str) -> Answer:
     return Answer(status=302, headers=(("Location", url),))
 
 
-def test_private_network_is_not_visited_without_permission(tmp_path: Path) -> None:
+def test_private_network_is_not_visited_unless_allowed(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "<p>private")
         port = site.port
@@ -65,7 +65,7 @@ def test_each_redirect_hop_is_checked(tmp_path: Path) -> None:
     assert site.count_requests("/loop.jpg") == MAX_REDIRECTS + 1
 
 
-def test_page_redirect_stays_in_scope_and_image_redirect_may_leave_it(tmp_path: Path) -> None:
+def test_page_redirect_out_of_scope_is_refused_and_image_redirect_is_followed(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as other:
         other.page("/", "<p>other")
         picture = other.image("/i.jpg")
@@ -92,7 +92,7 @@ def test_robots_rules_apply_to_own_token_for_pages_and_images(tmp_path: Path) ->
     assert done.pages[0].signals.ai == ("ai-train=no",)
 
 
-def test_server_error_on_robots_blocks_visit_and_missing_robots_does_not(tmp_path: Path) -> None:
+def test_server_error_for_robots_txt_blocks_visits_and_missing_robots_txt_does_not(tmp_path: Path) -> None:
     hosts = {"127.0.0.1": 503, "127.0.0.2": 404, "127.0.0.3": 403, "127.0.0.4": 429}
     sites = [Site(host=host) for host in hosts]
     with sites[0], sites[1], sites[2], sites[3]:
@@ -110,7 +110,7 @@ def test_server_error_on_robots_blocks_visit_and_missing_robots_does_not(tmp_pat
 
 
 @pytest.mark.parametrize("failing", ["503", "429", "reset", "cut"])
-def test_robots_request_is_retried_after_one_failure(tmp_path: Path, failing: str) -> None:
+def test_robots_txt_request_is_retried_after_one_failure(tmp_path: Path, failing: str) -> None:
     first = {
         "503": Answer(status=503, headers=(("Retry-After", "1"),)),
         "429": Answer(status=429, headers=(("Retry-After", "1"),)),
@@ -133,7 +133,7 @@ def test_robots_request_is_retried_after_one_failure(tmp_path: Path, failing: st
 
 
 @pytest.mark.parametrize("failing", ["long", "timeout", "reset", "fault"])
-def test_site_with_failing_robots_is_deferred(tmp_path: Path, failing: str) -> None:
+def test_site_with_failing_robots_txt_is_deferred(tmp_path: Path, failing: str) -> None:
     answer = {
         "long": Answer(status=503, headers=(("Retry-After", "600"),)),
         "timeout": Answer(b"", length=1_000, pieces=20, pause=0.5),
@@ -174,7 +174,7 @@ def test_unreachable_server_is_not_retried(tmp_path: Path) -> None:
     assert (done.refusals, done.end.counts.waiting) == ({url: "unreachable"}, {})
 
 
-def test_robots_redirect_is_followed_and_oversized_file_is_truncated(tmp_path: Path) -> None:
+def test_redirected_robots_txt_is_followed_and_oversized_robots_txt_is_truncated(tmp_path: Path) -> None:
     with Site() as site:
         site.routes["/robots.txt"] = redirect_to("/real.txt")
         padding = "# padding\n" * 60_000
@@ -185,7 +185,7 @@ def test_robots_redirect_is_followed_and_oversized_file_is_truncated(tmp_path: P
     assert done.refusals == {site.url("/no"): "robots"}
 
 
-def test_reservations_and_signals_are_recorded_and_followed(tmp_path: Path) -> None:
+def test_tdm_reservations_and_ai_signals_are_recorded_and_obeyed(tmp_path: Path) -> None:
     rules = b'[{"location": "/kept/*", "tdm-reservation": 1}, {"location": "/", "tdm-reservation": 0}]'
     with Site() as site:
         site.routes["/.well-known/tdmrep.json"] = Answer(rules, media_type="application/json")

@@ -75,7 +75,7 @@ def crawl_images(folder: Path, site: str, *paths: str) -> CrawlResult:
 
 
 @pytest.mark.long
-def test_pictures_use_http2_after_server_offer_under_usual_rules(tmp_path: Path) -> None:
+def test_pictures_are_fetched_over_http2_if_the_server_offers_it(tmp_path: Path) -> None:
     with running_server(tmp_path) as (site, log):
         result = crawl_images(tmp_path, site, "/1.jpg", "/moved.jpg", "/kept/2.jpg", "/3.jpg")
         request_lines = log.read_text().splitlines()[1:]

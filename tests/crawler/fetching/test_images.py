@@ -6,7 +6,7 @@ import pytest
 from scrapy import Request
 from scrapy.http import Response
 
-from crawler.fetching.images import Images
+from crawler.fetching.images import ImageFetcher
 from crawler.formats.job import Job, Limits, Target
 from crawler.reading.document import FoundImage
 from crawler.state.crawl import Crawl
@@ -41,7 +41,7 @@ def test_not_modified_image_has_no_bytes(tmp_path: Path) -> None:
     assert {page.url: page.not_modified for page in again.pages} == {site.url(): False, site.url("/same"): True}
 
 
-def test_unmodified_picture_with_new_reservation_is_not_seen_again(tmp_path: Path) -> None:
+def test_unmodified_picture_with_a_new_reservation_is_refused(tmp_path: Path) -> None:
     def reserved(request: ReceivedRequest) -> Answer:
         headers = (("X-Robots-Tag", "noai" if request.path == "/i.jpg" else "otherbot: noai"),)
         return Answer(b"", media_type="", status=304, length=-1, headers=headers)
@@ -55,7 +55,7 @@ def test_unmodified_picture_with_new_reservation_is_not_seen_again(tmp_path: Pat
     assert [item.reason for item in done.pages[0].refusals] == ["noai"]
 
 
-def test_image_bytes_stay_exact_and_wrapped_image_is_unwrapped(tmp_path: Path) -> None:
+def test_image_bytes_are_stored_unchanged_except_for_content_encoding(tmp_path: Path) -> None:
     plain, odd = picture(7), picture(8) + b"\0trailing bytes\xff"
     with Site() as site:
         site.page("/", '<img src="/wrapped.jpg"><img src="/odd.jpg"><img src="/broken.jpg"><img src="/moved.jpg">')
@@ -95,7 +95,9 @@ def test_picture_requiring_page_referer_is_fetched(tmp_path: Path) -> None:
         ("http://me:secret@a.example/p", "http://a.example/i.jpg", None),
     ],
 )
-def test_referer_is_sent_only_to_own_site(page: str, image: str, referer: str | None, tmp_path: Path) -> None:
+def test_referer_is_sent_only_to_the_site_of_the_page(
+    page: str, image: str, referer: str | None, tmp_path: Path
+) -> None:
     images = RequestedImages(tmp_path)
     visit = Visit(Target(url=page), images.done.append, started=0.0)
     images.images.request_image(visit, FoundImage(image, "img", page_url=page))
@@ -111,7 +113,7 @@ class RequestedImages:
         self.done: list[Visit] = []
         job = Job(bytes_dir=folder, urls=(Target(url=PAGE),), limits=Limits(**limits))
         self.crawl = Crawl(job, lambda _line: None)
-        self.images = Images(self.crawl, self.requests.append)
+        self.images = ImageFetcher(self.crawl, self.requests.append)
 
     def visit(self, *urls: str) -> Visit:
         visit = Visit(Target(url=PAGE), self.done.append, started=0.0)
@@ -128,7 +130,7 @@ class RequestedImages:
 PAGE, URL = "http://a.example/page", "http://a.example/i.jpg"
 
 
-def test_address_on_several_pages_is_requested_once(tmp_path: Path) -> None:
+def test_image_url_on_several_pages_is_requested_once(tmp_path: Path) -> None:
     images = RequestedImages(tmp_path)
     first, second = images.visit(URL), images.visit(URL, URL)
     images.respond(0, picture(1))
@@ -138,7 +140,7 @@ def test_address_on_several_pages_is_requested_once(tmp_path: Path) -> None:
     assert {item.get_sightings()[0].digest for item in images.done} == {Digest.from_bytes(picture(1))}
 
 
-def test_inline_image_is_decoded_and_refused_separately(tmp_path: Path) -> None:
+def test_each_inline_image_is_decoded_or_refused_separately(tmp_path: Path) -> None:
     images, packed = RequestedImages(tmp_path), base64.b64encode(picture(2)).decode()
     visit = images.visit(
         f"data:image/jpeg;base64,{packed.rstrip('=')}",

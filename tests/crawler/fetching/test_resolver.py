@@ -81,7 +81,7 @@ def test_resolver_returns_only_checked_addresses(host: str, port: int, reason: s
     assert {name: error.reason for name, error in refused.items()} == ({host: reason} if reason else {})
 
 
-def test_name_server_is_not_queried_twice() -> None:
+def test_host_name_is_resolved_only_once() -> None:
     names = Names({"rebound.example": ["93.184.216.34"]})
     test_resolver: Any = make_resolver_class(Guard(), {})
     resolver = test_resolver.from_crawler(None, SimpleNamespace(nameResolver=names))

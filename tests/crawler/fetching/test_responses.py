@@ -13,7 +13,7 @@ from crawler.fetching.responses import (
     build_failure_refusal,
     build_status_refusal,
     get_peer,
-    to_fetched,
+    to_fetched_picture,
 )
 from crawler.formats.job import Kind
 from exhibit.digests import Digest
@@ -71,8 +71,10 @@ def build_response(status: int = 200, address: str | None = "192.0.2.7", **heade
     return Response("http://a.example/i", status=status, headers=header_fields, request=request, ip_address=at)
 
 
-def test_response_facts_match_transmitted_data() -> None:
-    facts = to_fetched(build_response(Content_Type="Image/JPEG; q=1", Via="a\0b"), Digest.from_bytes(b"x"), size=1)
+def test_recorded_response_matches_the_transmitted_response() -> None:
+    facts = to_fetched_picture(
+        build_response(Content_Type="Image/JPEG; q=1", Via="a\0b"), Digest.from_bytes(b"x"), size=1
+    )
     assert (facts.media_type, facts.status, facts.peer) == ("image/jpeg", 200, "192.0.2.7:80")
     assert facts.request_headers == (("Host", "a.example"), ("Accept", "image/*"))
     assert ("Via", "ab") in facts.response_headers
@@ -80,7 +82,7 @@ def test_response_facts_match_transmitted_data() -> None:
     assert get_peer(build_response(address=None)) == ""
 
 
-def test_each_failure_has_its_reason() -> None:
+def test_each_kind_of_failure_is_recorded_with_its_own_reason() -> None:
     def reason(error: BaseException | None) -> str:
         errors = {"inner.example": RefusedError("It is private.", reason="private-address")}
         return build_failure_refusal(error, "http://inner.example/", errors).reason

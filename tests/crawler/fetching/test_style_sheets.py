@@ -5,8 +5,8 @@ import pytest
 from scrapy import Request
 from scrapy.http import Response
 
-from crawler.fetching.images import IMAGE, Images
-from crawler.fetching.style_sheets import SHEET, StyleSheets
+from crawler.fetching.images import IMAGE, ImageFetcher
+from crawler.fetching.style_sheets import SHEET, StyleSheetFetcher
 from crawler.formats.job import Job, Target
 from crawler.reading.limits import MAX_IMPORTED_SHEETS, MAX_STYLE_SHEETS, OmittedItem
 from crawler.state.crawl import Crawl
@@ -22,7 +22,7 @@ class RequestedSheets:
         self.requests: list[Request] = []
         crawl = Crawl(Job(bytes_dir=folder, urls=(Target(url=PAGE),)), lambda _line: None)
         send: Callable[[Request], None] = self.requests.append
-        self.sheets = StyleSheets(crawl, Images(crawl, send), send)
+        self.sheets = StyleSheetFetcher(crawl, ImageFetcher(crawl, send), send)
 
     def respond(self, url: str, body: bytes, status: int = 200) -> None:
         (request,) = (item for item in self.requests if item.meta.get(SHEET) == url)
@@ -54,7 +54,7 @@ def test_shared_style_sheet_is_fetched_once_for_all_pages(requested_sheets: Requ
         assert [refusal.url for refusal in page.get_refusals()] == ["http://a.example/i.jpg"]
 
 
-def test_imports_are_followed_at_any_depth_once_each(requested_sheets: RequestedSheets) -> None:
+def test_style_sheet_imports_are_followed_at_any_depth_and_once_each(requested_sheets: RequestedSheets) -> None:
     page = visit()
     requested_sheets.sheets.request_sheets(page, [SHEET_URL])
     requested_sheets.respond(SHEET_URL, b'@import "1.css"; @import "file:///etc/passwd";')
@@ -65,7 +65,7 @@ def test_imports_are_followed_at_any_depth_once_each(requested_sheets: Requested
     assert requested_sheets.urls(IMAGE) == [f"http://a.example/css/{depth}.jpg" for depth in range(1, 5)]
 
 
-def test_import_depth_is_limited_and_excess_is_counted(requested_sheets: RequestedSheets) -> None:
+def test_style_sheet_import_depth_is_limited_and_excess_is_counted(requested_sheets: RequestedSheets) -> None:
     page = visit()
     requested_sheets.sheets.request_sheets(page, [SHEET_URL])
     for depth in range(MAX_IMPORTED_SHEETS + 1):
@@ -75,7 +75,7 @@ def test_import_depth_is_limited_and_excess_is_counted(requested_sheets: Request
     assert page.build_line().left_out == {OmittedItem.STYLE_SHEETS: 1}
 
 
-def test_own_host_style_sheets_come_first_and_excess_is_counted_once(requested_sheets: RequestedSheets) -> None:
+def test_style_sheets_of_the_same_host_come_first_and_excess_is_counted_once(requested_sheets: RequestedSheets) -> None:
     other_urls = [f"http://cdn.example/{number}.css" for number in range(MAX_STYLE_SHEETS)]
     site = [f"http://static.shop.org/{number}.css" for number in range(3)]
     own = [f"http://www.shop.org/{number}.css" for number in range(5)]

@@ -5,7 +5,7 @@ import pytest
 
 from crawler.formats.job import Job, Kind, Scope, UserAgent
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 SMALLEST = {"bytes_dir": "b", "urls": [{"url": "http://example.org/"}]}
 
@@ -62,14 +62,14 @@ def test_job_round_trips_through_json() -> None:
     ],
 )
 def test_invalid_job_error_names_its_field(change: dict[str, Any], field: str) -> None:
-    with pytest.raises(WrongUseError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         Job.from_json(json.dumps(SMALLEST | change))
     assert field in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "[", "5", "[]", "null", "[" * 100_000])
 def test_non_job_input_is_refused(text: str) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         Job.from_json(text)
 
 

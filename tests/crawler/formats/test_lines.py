@@ -18,7 +18,7 @@ from crawler.formats.lines import (
 )
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 
@@ -71,7 +71,7 @@ def test_line_starts_with_its_type() -> None:
 
 
 @given(st.text(alphabet=st.characters(codec=None)))
-def test_any_text_makes_a_readable_line(text: str) -> None:
+def test_line_with_any_text_round_trips(text: str) -> None:
     line = from_json(to_json(RefusalLine(url=text, reason="error", sentence=text)))
     assert isinstance(line, RefusalLine)
     assert line.url == text.encode("utf-8", "replace").decode()
@@ -87,7 +87,7 @@ def test_truncated_line_is_skipped() -> None:
     [b"", b"[]", b'{"type":"other"}', b'{"type":"end"}', b'{"type":"refusal","url":"a","reason":"b","sentence":1}'],
 )
 def test_non_line_input_is_refused(text: bytes) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         from_json(text)
 
 

@@ -9,7 +9,7 @@ import pytest
 from crawler.formats.strict import parse_json, read_as, write_json
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 
 class Colour(StrEnum):
@@ -78,16 +78,16 @@ def test_missing_fields_use_defaults_and_integer_is_a_number() -> None:
     ],
 )
 def test_error_names_field_and_expected_type(change: dict[str, object], message: str) -> None:
-    with pytest.raises(WrongUseError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         read_as(Outer, NEEDED | change, "it")
     assert message in str(caught.value)
     assert len(caught.value.message) < 120
 
 
 def test_missing_field_is_reported() -> None:
-    with pytest.raises(WrongUseError, match=r"it\.digest"):
+    with pytest.raises(InvalidRequestError, match=r"it\.digest"):
         read_as(Outer, {name: value for name, value in NEEDED.items() if name != "digest"}, "it")
-    with pytest.raises(WrongUseError, match="it"):
+    with pytest.raises(InvalidRequestError, match="it"):
         read_as(Outer, [], "it")
-    with pytest.raises(WrongUseError, match="the job"):
+    with pytest.raises(InvalidRequestError, match="the job"):
         parse_json("{", "the job")

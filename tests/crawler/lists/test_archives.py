@@ -33,7 +33,7 @@ def describe_page(*links: Mapping[str, object], **head: object) -> bytes:
     return json.dumps({"Envelope": {"Payload-Metadata": {"HTTP-Response-Metadata": page}}}).encode()
 
 
-def test_page_images_and_links_become_lines_with_their_page() -> None:
+def test_images_and_links_of_a_page_are_written_as_lines_with_its_url() -> None:
     links: list[dict[str, object]] = [
         {"path": "IMG@/src", "url": "wave.jpg", "alt": "The  wave"},
         {"path": "A@/href", "url": "/other#part", "text": "more"},
@@ -97,7 +97,7 @@ def test_cdxj_separates_images_from_pages_by_type() -> None:
     assert lines[3].url == "http://a.example/2.jpg"
 
 
-def test_entry_without_type_is_classified_by_address() -> None:
+def test_entry_without_media_type_is_classified_by_url() -> None:
     def line(**fields: object) -> str:
         return f"example,a)/x 20260101000000 {json.dumps(fields)}\n"
 
@@ -110,7 +110,7 @@ def test_entry_without_type_is_classified_by_address() -> None:
     assert old == Line("http://a.example/1.png")
 
 
-def test_index_accepts_varied_types_statuses_and_blanks() -> None:
+def test_index_lines_with_unusual_types_statuses_and_blanks_are_parsed() -> None:
     def line(**fields: object) -> str:
         return f"example,a)/x 20260101000000 {json.dumps(fields)}\n"
 
@@ -132,7 +132,7 @@ def test_index_accepts_varied_types_statuses_and_blanks() -> None:
     assert cdx(f"\ufeff CDX\ta\tm\ts\n{image}\timage/jpeg\t200\n") == [Line(image)]
 
 
-def test_cdx_uses_its_legend_or_the_default_legend() -> None:
+def test_cdx_columns_come_from_its_header_line_or_the_default_columns() -> None:
     usual = "example,a)/1 20260101 http://a.example/1.jpg image/jpeg 200 SHA - - 100 5 x.warc.gz\n"
     assert cdx(usual) == [Line("http://a.example/1.jpg")]
     assert cdx(" CDX a b m s\nhttp://a.example/ 20260101 text/html -\n") == [Line("http://a.example/", PAGE)]

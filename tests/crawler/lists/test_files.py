@@ -44,7 +44,7 @@ def write_lists(folder: Path) -> list[Path]:
     return sorted([*(folder / name for name in files), folder / "f.parquet"])
 
 
-def test_every_format_resumes_after_any_line_and_reports_progress(tmp_path: Path) -> None:
+def test_reading_resumes_after_any_line_in_every_format_and_reports_progress(tmp_path: Path) -> None:
     for path in write_lists(tmp_path):
         file = ListFile(path)
         assert [line.url for line in file.read_lines()] == URLS, path
@@ -95,7 +95,7 @@ def load_refused(path: Path) -> tuple[list[Line], RefusedError]:
     return got, error.value
 
 
-def test_damaged_file_explains_next_step_and_yields_readable_rows(tmp_path: Path) -> None:
+def test_damaged_file_is_reported_with_a_hint_and_its_readable_rows_are_returned(tmp_path: Path) -> None:
     for path in write_lists(tmp_path):
         whole = path.read_bytes()
         path.write_bytes(b"")

@@ -26,7 +26,7 @@ GUARD = Guard()
         ("http://a.example/" + "a" * 9_000, "too-long"),
     ],
 )
-def test_address_format_is_validated(url: str, reason: str) -> None:
+def test_url_format_is_validated(url: str, reason: str) -> None:
     assert LineFilter().get_skip_reason(Line(url), GUARD) == reason
     assert not reason or SKIP_REASONS[reason].endswith(".")
 
@@ -57,7 +57,7 @@ def test_word_filter_matches_caption_and_size_filter_needs_a_size() -> None:
     assert large.get_skip_reason(Line(url, width=900, height=199), GUARD) == "too-small"
 
 
-def test_page_has_no_suffix_and_can_be_excluded_as_a_page() -> None:
+def test_page_urls_without_a_file_suffix_can_be_excluded() -> None:
     page = Line("http://a.example/shop", PAGE)
     assert LineFilter(suffixes=(".jpg",)).get_skip_reason(page, GUARD) == ""
     assert LineFilter(only="image").get_skip_reason(page, GUARD) == "only"

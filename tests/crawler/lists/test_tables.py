@@ -43,7 +43,7 @@ def test_custom_column_can_be_set_and_error_lists_available_columns() -> None:
         read_table("url\n", "image")
 
 
-def test_list_without_header_finds_address_column_in_first_row() -> None:
+def test_url_column_of_a_list_without_header_is_found_from_the_first_row() -> None:
     assert read_table(f"{URL}\n{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
     assert read_table(f"a wave\t{URL}\nboats\t{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
     with pytest.raises(RefusedError, match="image"):
@@ -72,7 +72,7 @@ def test_unclosed_quote_loses_only_its_row_and_is_reported() -> None:
     "later",
     ['{0},15"\n', '"{0}","x"\n', '{0},"x"\n', '{0},"open, too\n{0},x\n', '{0},"a\nb"\n', '"{0}",x\n{0},"x ""y"""\n'],
 )
-def test_unclosed_quote_does_not_swallow_later_addresses(later: str) -> None:
+def test_urls_after_an_unclosed_quote_are_still_read(later: str) -> None:
     text = f'url,caption\n{URL},x\n{URL}?2,"open\n{URL}?3,x\n' + later.format(f"{URL}?4") + f"{URL}?5,x\n"
     lines = read_table(text)
     lost = [line.url.partition(":")[0] for line in lines if line.problem]
@@ -93,7 +93,7 @@ def test_encoding_is_detected_from_late_text() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"url\x00\n", b"\xff\xd8\xff\xe0"])
-def test_binary_or_empty_list_is_refused_with_next_step(data: bytes) -> None:
+def test_binary_or_empty_list_is_refused_with_a_hint(data: bytes) -> None:
     with pytest.raises(RefusedError) as error:
         read_table(data)
     assert error.value.hint
@@ -122,7 +122,7 @@ def test_parquet_is_read_by_row_group_from_any_row(parquet_list: Path) -> None:
         assert rows(parquet_list, after) == every[after:]
 
 
-def test_truncated_or_damaged_parquet_or_missing_address_column_is_refused(parquet_list: Path) -> None:
+def test_truncated_or_damaged_parquet_or_missing_url_column_is_refused(parquet_list: Path) -> None:
     whole = parquet_list.read_bytes()
     for data in (whole[:-20], whole[:100], b"PAR1", b"P", whole[:-60] + b"\xff" * 40 + whole[-20:]):
         parquet_list.write_bytes(data)
@@ -139,7 +139,7 @@ def test_truncated_or_damaged_parquet_or_missing_address_column_is_refused(parqu
     [pa.binary(), pa.large_binary(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()), pa.string()],
     ids=str,
 )
-def test_addresses_are_read_from_any_column_type(tmp_path: Path, kind: pa.DataType) -> None:
+def test_urls_are_read_from_any_column_type(tmp_path: Path, kind: pa.DataType) -> None:
     path = tmp_path / "list.parquet"
     texts = pa.array([URL, "Größe", None]).cast(kind) if not pa.types.is_dictionary(kind) else None
     texts = pa.array([URL, "Größe", None]).dictionary_encode() if texts is None else texts
@@ -147,13 +147,13 @@ def test_addresses_are_read_from_any_column_type(tmp_path: Path, kind: pa.DataTy
     assert rows(path) == [Line(URL, context="Größe"), Line(URL)]
 
 
-def test_non_text_cells_are_rows_without_address(tmp_path: Path) -> None:
+def test_rows_with_non_text_cells_have_no_url(tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"
     parquet.write_table(pa.table({"url": [1, None]}), path)
     assert problems(rows(path)) == ["no-address"] * 2
 
 
-def test_unreadable_cell_does_not_lose_other_addresses(tmp_path: Path) -> None:
+def test_urls_next_to_an_unreadable_cell_are_still_read(tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"
     broken = pa.array([b"Caf\xe9", b"\xff"], pa.binary())
     text = pa.Array.from_buffers(pa.string(), 2, broken.buffers())
@@ -170,7 +170,9 @@ def test_unreadable_cell_does_not_lose_other_addresses(tmp_path: Path) -> None:
         assert [(line.url, line.problem) for line in rows(path)] == [(URL, "")] * 2
 
 
-def test_missing_optional_dependency_explains_installation(parquet_list: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_optional_dependency_is_reported_with_its_install_command(
+    parquet_list: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(RefusedError) as error:
         rows(parquet_list)

@@ -27,7 +27,7 @@ def test_largest_srcset_candidate_is_selected(srcset: str, largest: str) -> None
 
 
 @given(st.text(alphabet="a, 1wx.()\n\t", max_size=80))
-def test_any_srcset_is_readable(text: str) -> None:
+def test_parsing_any_text_as_srcset_raises_no_error(text: str) -> None:
     for url, size in parse_srcset(text):
         assert url
         assert size >= 0

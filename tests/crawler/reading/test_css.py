@@ -44,11 +44,11 @@ def test_imported_style_sheets_are_found() -> None:
 
 
 @given(st.text(alphabet="url(')\"\\;{}@import/*: a", max_size=120))
-def test_any_style_sheet_is_readable(text: str) -> None:
+def test_parsing_any_text_as_style_sheet_raises_no_error(text: str) -> None:
     css.read_sheet(text)
 
 
-def test_unclosed_comments_are_skipped_once() -> None:
+def test_unclosed_css_comments_are_skipped_in_one_pass() -> None:
     assert css.read_sheet('@import "a.css"; a{b:url(x.jpg)}' + "/* " * LONG) == (["x.jpg"], ["a.css"])
 
 

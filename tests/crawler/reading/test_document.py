@@ -49,7 +49,7 @@ def test_plain_text_has_no_control_characters() -> None:
     assert len(normalise_text("x" * 10_000)) == 500
 
 
-def test_overlong_address_is_omitted() -> None:
+def test_overlong_url_is_omitted() -> None:
     assert resolve_url(PAGE_URL, "x" * MAX_URL_LENGTH) == ""
     assert resolve_url(PAGE_URL, "x" * 4_000) != ""
     assert len(resolve_url(PAGE_URL, "data:image/png;base64," + "A" * LONG)) > LONG
@@ -64,7 +64,7 @@ def test_overlong_address_is_omitted() -> None:
         ("/a b", "/a%20b"),
     ],
 )
-def test_unstorable_characters_are_escaped_in_addresses(address: str, url: str) -> None:
+def test_unstorable_characters_are_escaped_in_urls(address: str, url: str) -> None:
     assert resolve_url(PAGE_URL, address) == f"http://example.org{url}"
 
 

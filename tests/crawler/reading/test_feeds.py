@@ -106,7 +106,7 @@ def test_json_feed_version_is_recognised_in_every_form(version: str) -> None:
     ]
 
 
-def test_json_feed_with_non_text_values_yields_no_addresses() -> None:
+def test_json_feed_with_non_text_values_yields_no_urls() -> None:
     item = {"url": ["x"], "image": {"url": "/a.jpg"}, "banner_image": True, "content_html": 7, "title": None}
     feed = {"version": "https://jsonfeed.org/version/1", "icon": ["/i.png"], "items": [{**item, "attachments": [item]}]}
     assert read_feed(json.dumps(feed).encode(), PAGE_URL, 1 << 20) == Document()
@@ -149,7 +149,7 @@ def test_empty_legacy_feed_is_a_feed(data: bytes) -> None:
         ("<media:thumbnail url='/1.png'/>", "1.png"),
     ],
 )
-def test_feed_level_pictures_are_found(channel: str, image: str) -> None:
+def test_picture_of_the_feed_itself_is_found(channel: str, image: str) -> None:
     data = f"""<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"
         xmlns:media="http://search.yahoo.com/mrss/"><channel><title>T</title>{channel}</channel></rss>"""
     assert [item.url for item in read_feed(data.encode(), PAGE_URL, 1 << 20).images] == [f"http://example.org/{image}"]
@@ -175,7 +175,7 @@ def test_sitemap_video_thumbnail_is_found() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
+def test_feed_of_arbitrary_bytes_is_parsed_or_refused(data: bytes) -> None:
     with suppress(RefusedError):
         read_sitemap(data, PAGE_URL, 1_000)
     with suppress(RefusedError):
@@ -325,7 +325,7 @@ FIRST_ENTRY, SECOND_ENTRY = (
         f"<urlset nowrap><!-- {SECOND_ENTRY} --><url><loc><![CDATA[https://s.example/1?a=1&b=2]]></loc></url>{SECOND_ENTRY}</urlset>",
     ],
 )
-def test_malformed_sitemap_is_read_to_the_end(text: str) -> None:
+def test_entries_after_malformed_sitemap_markup_are_read(text: str) -> None:
     document = read_sitemap(text.encode(), PAGE_URL, 1 << 20)
     assert [link.url for link in document.links] == ["https://s.example/1?a=1&b=2", "https://s.example/2"]
     assert not document.left_out
@@ -338,7 +338,7 @@ def test_malformed_sitemap_is_read_to_the_end(text: str) -> None:
         f"<urlset><!--{FIRST_ENTRY}{SECOND_ENTRY}</urlset>",
     ],
 )
-def test_unparsed_sitemap_addresses_are_counted(text: str) -> None:
+def test_unparsed_sitemap_urls_are_counted(text: str) -> None:
     document = read_sitemap(text.encode(), PAGE_URL, 1 << 20)
     assert len(document.links) + document.left_out.get(OmittedItem.ENTRIES, 0) == 2
 

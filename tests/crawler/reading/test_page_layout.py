@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from crawler.reading.helper import SECONDS
+from crawler.reading.helper import CPU_SECONDS
 from crawler.reading.page_statements import read_statements
 from exhibit.errors import RefusedError
 
@@ -37,7 +37,7 @@ def statements_near(page: str, url: str = OWN_PICTURE) -> dict[str, bool]:
     ],
 )
 @pytest.mark.parametrize("page", ["{0}{1}", "{1}{0}"])
-def test_text_about_other_picture_is_ignored(neighbour: str, page: str) -> None:
+def test_statement_about_other_picture_is_ignored(neighbour: str, page: str) -> None:
     own_picture = '<div><img src="/img/banner.jpg" alt="Our banner"></div>'
     assert statements_near(f"<html><body><h1>Blog</h1>{page.format(neighbour, own_picture)}</body></html>") == {}
 
@@ -55,11 +55,11 @@ def test_text_about_other_picture_is_ignored(neighbour: str, page: str) -> None:
         '<script>[{"url":"/img/banner.jpg","by":"Pexels"},{"url":"/1.jpg"}]</script><img src="/img/banner.jpg">',
     ],
 )
-def test_text_about_the_picture_is_adjacent(page: str) -> None:
+def test_statement_next_to_the_picture_applies_to_the_picture(page: str) -> None:
     assert statements_near(page)["Pexels"] is True
 
 
-def test_picture_file_name_counts() -> None:
+def test_source_is_recognised_from_the_file_name_of_the_picture() -> None:
     assert statements_near(
         '<img src="/a.jpg"><img src="/pexels-photo-1.jpg">', "http://a.example/pexels-photo-1.jpg"
     ) == {"Pexels": True}
@@ -73,12 +73,12 @@ def test_picture_file_name_counts() -> None:
         ("11.jpg", "http://a.example/11.jpg"),
     ],
 )
-def test_picture_is_recognised_in_any_address_form(src: str, url: str) -> None:
+def test_picture_is_recognised_in_any_spelling_of_its_url(src: str, url: str) -> None:
     other_pictures = '<p><img src="/1.jpg" alt="Alamy"></p><p><img src="/image" alt="iStock"></p>'
     assert statements_near(f'<p><img src="{src}" alt="Pexels"></p>{other_pictures}', url) == {"Pexels": True}
 
 
-def test_statements_apply_to_page_when_picture_is_not_found() -> None:
+def test_licence_statement_applies_to_the_page_if_the_picture_is_not_found() -> None:
     assert statements_near(f'<p><img src="/1.jpg">{CC}</p>')["BY 4.0"] is False
 
 
@@ -87,7 +87,7 @@ def test_licence_below_other_pictures_may_belong_to_page() -> None:
     assert statements_near(f'<main><img src="/img/banner.jpg">{strip}<p>{CC}</p></main>') == {"BY 4.0": False}
 
 
-def test_page_wide_statement_applies_to_page_and_badge_is_not_a_picture() -> None:
+def test_licence_badge_in_the_footer_applies_to_the_page_and_is_not_a_picture() -> None:
     badge = f'{CC[:-13]}<img src="https://i.creativecommons.org/l/by/4.0/88x31.png"></a>'
     rest = '<div><img src="/img/banner.jpg"></div><div><img src="/1.jpg"></div>' + "x" * 2_000
     for footer in (
@@ -108,7 +108,7 @@ def test_page_layout_is_read_quickly(part: str) -> None:
     start = time.thread_time()
     with suppress(RefusedError):  # a tag of far too many attributes
         statements_near(page)
-    assert time.thread_time() - start < SECONDS / 2
+    assert time.thread_time() - start < CPU_SECONDS / 2
 
 
 @pytest.mark.parametrize("part", ["a.", "a.jpg", "(((((.jpg", "x.jpg.jpg"])

@@ -58,7 +58,7 @@ Disallow: /~user
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_group_matches_crawler_with_or_without_version(agent: str, end: str, mark: bytes) -> None:
+def test_robots_group_matches_crawler_with_or_without_version(agent: str, end: str, mark: bytes) -> None:
     lines = ["User-agent: *", "Disallow: /all", "", f"User-agent: {agent}", "Disallow: /own", "Crawl-delay: 3"]
     policy = parse_robots(200, mark + end.join(lines).encode(), "ExhibitBot")
     assert [policy.allows(f"http://e.org{path}") for path in ("/own", "/all")] == [False, True]
@@ -66,7 +66,7 @@ def test_group_matches_crawler_with_or_without_version(agent: str, end: str, mar
 
 
 @pytest.mark.parametrize("agent", ["Exhibit", "Bot", "ExhibitBot-Images", "MyExhibitBot", "bot/0.1", "", "e*x*h"])
-def test_group_of_other_crawler_is_ignored(agent: str) -> None:
+def test_robots_group_of_other_crawler_is_ignored(agent: str) -> None:
     policy = parse_robots(200, f"User-agent: {agent}\nDisallow: /\nCrawl-delay: 9".encode(), "ExhibitBot")
     assert policy.allows("http://e.org/")
     assert policy.crawl_delay == 0
@@ -86,7 +86,7 @@ def test_group_of_other_crawler_is_ignored(agent: str) -> None:
     ],
 )
 @pytest.mark.parametrize("agents", [("ExhibitBot", "other"), ("other", "ExhibitBot"), ("a", "*"), ("*", "b")])
-def test_only_rules_end_a_user_agent_list(between: str, agents: tuple[str, str]) -> None:
+def test_only_rule_lines_end_a_user_agent_list(between: str, agents: tuple[str, str]) -> None:
     body = f"User-agent: {agents[0]}\n{between}\nUser-agent: {agents[1]}\nDisallow: /own\n\nUser-agent: z\nDisallow: /"
     policy = parse_robots(200, body.encode(), "ExhibitBot")
     assert [policy.allows(f"http://e.org{path}") for path in ("/own", "/")] == [False, True]
@@ -94,7 +94,7 @@ def test_only_rules_end_a_user_agent_list(between: str, agents: tuple[str, str])
     assert policy.crawl_delay == (5 if is_ours else 0), "a delay counts for the agents before it"
 
 
-def test_groups_of_same_crawler_are_merged() -> None:
+def test_robots_groups_of_same_crawler_are_merged() -> None:
     body = b"""User-agent: ExhibitBot/0.1
 Disallow: /a
 User-agent: *
@@ -135,7 +135,7 @@ def test_robots_txt_yields_sitemaps_delays_and_signals() -> None:
     assert policy.ai_signals == ("search=yes, ai-train=no",)
 
 
-def test_reservations_apply_first_matching_rule_to_paths() -> None:
+def test_first_matching_tdm_reservation_rule_applies_to_a_path() -> None:
     body = b"""[{"location": "/free/*", "tdm-reservation": 0}, {"location": "/*.jpg$", "tdm-reservation": 1,
         "tdm-policy": "http://e.org/p"}, {"location": "/exact$", "tdm-reservation": "1"}, 5, {"location": 5}]"""
     policy = parse_robots(404, b"", "x").with_reservations(parse_reservations(body))

@@ -51,20 +51,20 @@ def test_embedded_json_is_searched_by_key() -> None:
     ]
 
 
-def test_json_ld_follows_its_own_rules() -> None:
+def test_json_ld_is_parsed_by_json_ld_rules() -> None:
     assert read_script_image_urls('<script type="application/ld+json">{"logo": "/no.jpg"}</script>') == []
 
 
 @pytest.mark.parametrize("piece", ["'a.jpg ", "'a/.jpg", '"', "\\u0022", "'x.jpg?", "[", '{"image":', "&quot;"])
 def test_repeated_script_fragments_are_read_in_linear_time(piece: str) -> None:
-    list(scripts.find_in_text(piece * LONG))
-    list(scripts.find_in_json(piece * LONG))
+    list(scripts.find_urls_in_text(piece * LONG))
+    list(scripts.find_urls_in_json(piece * LONG))
 
 
 @given(st.text(alphabet="'\"/.jpg[],:{}\\u002Fx&?", max_size=150))
-def test_any_script_is_readable(text: str) -> None:
-    list(scripts.find_in_text(text))
-    list(scripts.find_in_json(text))
+def test_parsing_any_text_as_script_raises_no_error(text: str) -> None:
+    list(scripts.find_urls_in_text(text))
+    list(scripts.find_urls_in_json(text))
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ def images(html: str) -> list[tuple[str, str]]:
     return [(image.url, image.found_in) for image in read_page(html, PAGE_URL).images]
 
 
-def test_base_applies_to_every_address() -> None:
+def test_base_element_applies_to_every_url() -> None:
     assert images('<base href="/c/"><img src="i.jpg">') == [("http://example.org/c/i.jpg", "img")]
 
 
-def test_repeated_image_is_found_once_at_first_position() -> None:
+def test_repeated_image_is_listed_once_with_its_first_element() -> None:
     assert images('<a href="i.jpg"><img src="i.jpg" alt="x"></a>') == [("http://example.org/a/i.jpg", "a")]
 
 
@@ -69,7 +69,7 @@ def test_images_are_found_in_any_attribute_of_any_element(element: str, expected
     assert [url.rpartition("/")[2] for url, _ in images(element)] == expected
 
 
-def test_preloaded_style_sheet_is_a_sheet_and_lazy_frame_is_a_page() -> None:
+def test_preloaded_style_sheet_is_a_style_sheet_and_lazy_frame_is_a_page() -> None:
     document = read_page("<link rel=preload as=style href=s.css><iframe data-src=f></iframe>", PAGE_URL)
     assert [*document.sheets, *(link.url for link in document.links)] == [
         "http://example.org/a/s.css",
@@ -77,7 +77,7 @@ def test_preloaded_style_sheet_is_a_sheet_and_lazy_frame_is_a_page() -> None:
     ]
 
 
-def test_srcdoc_frame_uses_page_base_to_limited_depth() -> None:
+def test_srcdoc_frames_use_the_base_of_the_page_up_to_a_maximum_depth() -> None:
     def framed(page: str) -> str:
         return f'<iframe srcdoc="{escape(page)}"></iframe>'
 
@@ -113,7 +113,7 @@ def test_tags_in_scripts_and_comments_are_ignored(aside: str) -> None:
     read_page("<p>" + aside.format(words), PAGE_URL)
 
 
-def test_first_base_with_valid_address_counts() -> None:
+def test_first_base_element_with_a_valid_url_is_used() -> None:
     assert images('<base target="_blank"><base href="/c/"><img src="i.jpg">') == [("http://example.org/c/i.jpg", "img")]
     assert images('<base href="data:,x"><img src="i.jpg">') == [("http://example.org/a/i.jpg", "img")]
 
@@ -202,7 +202,7 @@ def test_refresh_follows_html_standard_in_page_and_header(content: str, address:
         assert [link.url for link in document.links] == [to] * bool(to)
 
 
-def test_noscript_refresh_uses_page_base_and_header_refresh_does_not() -> None:
+def test_noscript_refresh_uses_the_base_element_and_refresh_header_does_not() -> None:
     html = "<base href=/b/><noscript><meta http-equiv=refresh content='0;n'></noscript>"
     assert [link.url for link in read_page(html, PAGE_URL).links] == ["http://example.org/b/n"]
     assert [link.url for link in read_page("<base href=/b/>", PAGE_URL, refresh="0;n").links] == [
@@ -249,12 +249,12 @@ def test_text_is_truncated_and_scripts_are_excluded() -> None:
 
 
 @given(st.text(max_size=200), st.sampled_from(["", "<figure><figcaption>", "<picture><source srcset=", "<img src="]))
-def test_any_page_is_readable(text: str, start: str) -> None:
+def test_parsing_any_text_as_page_raises_no_error(text: str, start: str) -> None:
     read_page(start + text, PAGE_URL)
 
 
 @pytest.mark.long
-def test_multiple_captions_apply_to_pictures_before_the_first() -> None:
+def test_first_of_many_captions_applies_to_the_pictures_before_it() -> None:
     pictures = "".join(f"<img src={number}.jpg>" for number in range(20_000))
     images = read_page(f"<figure>{pictures}{'<figcaption>Words</figcaption>' * 20_000}</figure>", PAGE_URL).images
     assert len(images) == 20_000
@@ -263,7 +263,7 @@ def test_multiple_captions_apply_to_pictures_before_the_first() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("element", ["<a href=p{}>x</a>", "<img src=p{}.jpg>", "<link rel=stylesheet href=p{}.css>"])
-def test_long_base_address_is_not_repeated_endlessly(element: str) -> None:
+def test_total_length_of_urls_with_a_long_base_is_limited(element: str) -> None:
     base = "http://example.org/" + "y" * (MAX_URL_LENGTH - 100)
     page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(16_000))
     document = read_page(page, PAGE_URL)

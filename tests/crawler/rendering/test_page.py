@@ -51,7 +51,7 @@ def images_on(crawled: CrawlResult, site: Site, path: str) -> dict[str, str]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("path", PICTURES)
-def test_script_rendered_pictures_are_found(crawled: CrawlResult, site: Site, path: str) -> None:
+def test_pictures_added_by_scripts_are_found(crawled: CrawlResult, site: Site, path: str) -> None:
     pattern = path.removesuffix(".html")
     assert images_on(crawled, site, path) == {
         f"{pattern}/{number}": "rendered" for number in range(1, PICTURES[path] + 1)
@@ -100,7 +100,7 @@ def test_endless_page_is_scrolled_to_a_limit(crawled: CrawlResult, site: Site) -
 
 
 @pytest.mark.long
-def test_page_with_endless_script_is_read_as_served(crawled: CrawlResult, site: Site) -> None:
+def test_page_with_endless_script_is_parsed_without_rendering(crawled: CrawlResult, site: Site) -> None:
     assert images_on(crawled, site, "/stuck.html") == {"/there.jpg": "img"}
     counts = crawled.end.counts
     assert (counts.unrendered, counts.rendered) == ({"no-answer": 1}, len(PICTURES) + len(EXTRA) - 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crawler.formats.job import Rendered
+from crawler.formats.job import RenderingCounts
 from crawler.formats.lines import PageLine
 from tests.assets.crawling import CrawlResult, Value, crawl
 from tests.assets.scripted_pages import LOREM, SCRIPT, SHELL, page, serve_complete, serve_scripted
@@ -45,14 +45,14 @@ def test_auto_mode_renders_only_script_generated_pages(tmp_path: Path) -> None:
         assert expected <= image_urls
         assert image_urls - {item.image_url for item in never.sightings} == expected
         assert (auto.end.counts.rendered, auto.end.counts.gained) == (len(scripted), len(expected))
-        assert auto.end.counts.rendered_of == {"127.0.0.2": Rendered(pages=len(scripted), gained=len(scripted))}
+        assert auto.end.counts.rendered_of == {"127.0.0.2": RenderingCounts(pages=len(scripted), gained=len(scripted))}
         assert known_crawl.end.counts.rendered == 0, "where it brought nothing, it isn't tried again"
         assert (never.end.counts.rendered, never.end.counts.unrendered) == (0, {})
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_pages_gaining_only_style_sheet_pictures_stop_further_rendering(tmp_path: Path) -> None:
+def test_rendering_stops_for_a_host_when_it_adds_only_style_sheet_pictures(tmp_path: Path) -> None:
     with Site() as site:
         paths = [f"/{number}.html" for number in range(4)]
         for path in paths:
@@ -66,7 +66,7 @@ def test_pages_gaining_only_style_sheet_pictures_stop_further_rendering(tmp_path
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_page_with_header_picture_is_rendered_normally(tmp_path: Path) -> None:
+def test_page_that_shows_only_a_logo_is_rendered(tmp_path: Path) -> None:
     fill = "for (const n of [1, 2]) { const one = new Image(); one.src = `/fill/${n}`; document.body.append(one) }"
     with Site() as site:
         page(site, "/shop.html", '<img src="/logo.png" alt="Us"><h1>Prints</h1>', fill)
@@ -82,7 +82,7 @@ def test_page_with_header_picture_is_rendered_normally(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_scripts_are_checked_once_before_speculative_rendering(
+def test_pages_whose_scripts_mention_no_images_do_not_use_up_the_rendering_trial(
     tmp_path: Path,
 ) -> None:
     """Test that the first pages, which show nothing and mention no images, do not use up a later page's only trial."""
@@ -120,7 +120,7 @@ def test_unrendered_script_pages_are_counted_and_marked(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_exhausted_budget_leaves_remaining_pages_as_served(tmp_path: Path) -> None:
+def test_pages_after_the_rendering_budget_is_spent_are_parsed_without_rendering(tmp_path: Path) -> None:
     with Site() as site:
         scripted = serve_scripted(site)
         crawled = crawl_rendered(site, tmp_path, *scripted, render="always", limits={"render_pages": 2})
@@ -134,7 +134,7 @@ def test_exhausted_budget_leaves_remaining_pages_as_served(tmp_path: Path) -> No
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
-def test_paywall_and_login_are_reported_and_page_with_login_link_is_not(tmp_path: Path) -> None:
+def test_paywall_and_login_page_are_reported_and_page_with_login_link_is_not(tmp_path: Path) -> None:
     with Site() as site:
         page(site, "/wall.html", "", f"document.body.innerHTML = `{CHECK}`")
         page(site, "/login.html", "", f"document.body.innerHTML = `{LOGIN}`")
@@ -147,14 +147,14 @@ def test_paywall_and_login_are_reported_and_page_with_login_link_is_not(tmp_path
 
 
 @pytest.mark.long
-def test_server_side_wall_is_reported(tmp_path: Path) -> None:
+def test_bot_challenge_sent_by_the_server_is_reported_as_a_wall(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", CHECK, status=403, headers=(("cf-mitigated", "challenge"),))
         assert crawl_rendered(site, tmp_path, "/").refusals == {site.url("/"): "wall"}
 
 
 @pytest.mark.long
-def test_missing_browser_is_reported_once_and_pages_are_read_as_served(tmp_path: Path) -> None:
+def test_missing_browser_is_reported_once_and_pages_are_parsed_without_rendering(tmp_path: Path) -> None:
     with Site() as site:
         scripted = serve_scripted(site)
         crawled = crawl_rendered(site, tmp_path, *scripted, render="always", browser="none")

@@ -22,7 +22,7 @@ def read_served(site: Site, path: str) -> Document:
     return read_html(answer.body.decode())
 
 
-def test_generated_pages_are_recognised() -> None:
+def test_script_generated_pages_are_recognised() -> None:
     with Site() as site:
         scripted, whole = serve_scripted(site), serve_complete(site)
         assert [path for path in scripted if not is_worth_rendering(read_served(site, path), RenderingHistory())] == []
@@ -73,7 +73,7 @@ def test_page_with_few_pictures_is_rendered_when_scripts_build_it(body: str, *, 
     assert is_worth_rendering(read_html(SHELL.format(body, "")), RenderingHistory()) is worth
 
 
-def test_rendering_gain_of_a_host_decides_for_its_other_pages() -> None:
+def test_earlier_rendering_results_of_a_host_decide_which_pages_are_rendered() -> None:
     images = tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9))
     plain = Document(images=images, characters=4_000, scripts=1)
     scripted = Document(needs_scripts=True)
@@ -88,7 +88,7 @@ def test_rendering_gain_of_a_host_decides_for_its_other_pages() -> None:
     assert not is_worth_rendering(plain, RenderingHistory(rendered_pages=5, gaining_pages=1))
 
 
-def test_ambiguous_page_is_rendered_once() -> None:
+def test_ambiguous_pages_are_rendered_again_only_if_the_first_added_pictures() -> None:
     short, busy = Document(scripts=1, characters=9), Document(scripts=9, characters=4_000)
     for document in (short, busy):
         assert is_worth_rendering(document, RenderingHistory())
@@ -100,6 +100,6 @@ def test_page_without_scripts_is_never_rendered() -> None:
     assert not is_worth_rendering(Document(), RenderingHistory(rendered_pages=4, gaining_pages=4))
 
 
-def test_drawn_canvas_is_not_a_gained_picture() -> None:
+def test_drawn_canvas_does_not_count_as_a_picture_added_by_rendering() -> None:
     document = Document(images=(FoundImage("data:image/png;base64,AAAA", "rendered"),))
     assert count_pictures(document) == 0

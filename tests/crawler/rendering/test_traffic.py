@@ -120,7 +120,7 @@ def test_third_party_requests_use_crawl_headers_without_secrets(world: World) ->
 
 
 @pytest.mark.long
-def test_page_requests_are_limited(world: World) -> None:
+def test_number_of_requests_of_a_rendered_page_is_limited(world: World) -> None:
     assert sum(path.startswith("/many/") for path in world.site.requested_paths()) == 20
 
 
@@ -131,7 +131,7 @@ def test_script_navigation_becomes_a_link(world: World) -> None:
 
 
 @pytest.mark.long
-def test_shared_script_is_fetched_once_and_each_page_is_fetched(world: World) -> None:
+def test_script_shared_by_pages_is_fetched_once(world: World) -> None:
     assert world.site.count_requests("/yes.js") == 1
     assert {world.site.count_requests(f"/{name}.html") for name in ("asking", "twice-1", "twice-2")} == {1}
 

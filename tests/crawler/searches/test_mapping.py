@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from crawler.searches.client import SearchRefusedError, SearchRequest, SearchResults, request_results
-from crawler.searches.mapping import Service, read_service
-from exhibit.errors import WrongUseError
+from crawler.searches.mapping import SearchService, read_service
+from exhibit.errors import InvalidRequestError
 from exhibit.network.guard import Guard
 from registry.crawls.search_services import BUILT_IN_FOLDER
 from tests.assets.searches import (
@@ -50,11 +50,11 @@ def site() -> Iterator[Site]:
         yield running
 
 
-def load_shipped_mapping(name: str, site: Site, folder: Path) -> Service:
+def load_shipped_mapping(name: str, site: Site, folder: Path) -> SearchService:
     return read_service(copy_shipped_mapping(folder, name, site).read_text(encoding="utf-8"))
 
 
-def query_service(service: Service, key: str = PAIR, offset: int = 0) -> SearchResults:
+def query_service(service: SearchService, key: str = PAIR, offset: int = 0) -> SearchResults:
     what = (
         SearchRequest(picture=JPEG, offset=offset)
         if service.takes_pictures
@@ -63,7 +63,7 @@ def query_service(service: Service, key: str = PAIR, offset: int = 0) -> SearchR
     return request_results(service, key, what, GUARD)
 
 
-def query_refused(service: Service, key: str = PAIR) -> SearchRefusedError:
+def query_refused(service: SearchService, key: str = PAIR) -> SearchRefusedError:
     with pytest.raises(SearchRefusedError) as raised:
         query_service(service, key)
     assert "secret" not in str(raised.value)
@@ -75,7 +75,7 @@ def test_bundled_mapping_parses_documented_response(name: str, site: Site, tmp_p
     site.routes[PATHS[name]], places = DOCUMENTED[name]
     result = query_service(load_shipped_mapping(name, site, tmp_path))
     assert tuple((place.image, place.page) for place in result.hits) == places
-    assert not result.more
+    assert not result.has_more
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -138,16 +138,14 @@ def test_invalid_key_is_distinguished_from_refused_picture(name: str, site: Site
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(WRONG_KEY)))
-def test_keyless_search_refusing_requests_is_a_failure_not_an_invalid_key(
-    name: str, site: Site, tmp_path: Path
-) -> None:
+def test_refusal_by_a_search_without_key_is_not_reported_as_invalid_key(name: str, site: Site, tmp_path: Path) -> None:
     site.routes[PATHS[name]] = json_response({"error": "This method requires an authenticated user"}, 401)
     error = query_refused(load_shipped_mapping(name, site, tmp_path))
     assert error.reason == "failed"
     assert "401" in str(error)
 
 
-def test_commons_and_openverse_use_their_own_pagination(site: Site, tmp_path: Path) -> None:
+def test_commons_and_openverse_results_are_paginated_by_the_rules_of_each_api(site: Site, tmp_path: Path) -> None:
     more = {"continue": {"gsroffset": 50, "continue": "gsroffset||"}, "query": {"pages": []}}
     site.routes[PATHS["wikimedia-commons"]] = json_response(more)
     commons = load_shipped_mapping("wikimedia-commons", site, tmp_path)
@@ -157,12 +155,12 @@ def test_commons_and_openverse_use_their_own_pagination(site: Site, tmp_path: Pa
     assert query_parameters(site.requests[0])["gsrsearch"] == "red wave"
     site.routes[PATHS["openverse"]] = json_response({"result_count": 30, "results": [{}] * 20})
     openverse = load_shipped_mapping("openverse", site, tmp_path)
-    assert query_service(openverse, offset=0).more
-    assert not query_service(openverse, offset=20).more
+    assert query_service(openverse, offset=0).has_more
+    assert not query_service(openverse, offset=20).has_more
     assert [query_parameters(request)["page"] for request in site.requests[2:]] == ["1", "2"]
 
 
-def test_mastodon_follows_link_header_only_on_its_own_host(site: Site, tmp_path: Path) -> None:
+def test_mastodon_link_header_to_other_host_is_not_followed(site: Site, tmp_path: Path) -> None:
     tag = PATHS["mastodon"]
     mastodon = load_shipped_mapping("mastodon", site, tmp_path)
     following = site.url(f"{tag}?max_id=7&only_media=true")
@@ -170,14 +168,14 @@ def test_mastodon_follows_link_header_only_on_its_own_host(site: Site, tmp_path:
         [mastodon_status(7)], Link=f'<{following}>; rel="next", <{site.url(tag)}>; rel="prev"'
     )
     result = query_service(mastodon)
-    assert (result.next_page, result.more) == (following, True)
+    assert (result.next_page, result.has_more) == (following, True)
     request_results(mastodon, "", SearchRequest(words="red wave", page=result.next_page), GUARD)
     assert [query_parameters(request) for request in site.requests] == [
         {"only_media": "true", "limit": "40"},
         {"max_id": "7", "only_media": "true"},
     ]
     site.routes[tag] = json_response([mastodon_status(7)], Link='<https://other.example/next>; rel="next"')
-    assert not query_service(mastodon).more
+    assert not query_service(mastodon).has_more
 
 
 def test_search_words_become_one_mastodon_tag_or_flickr_tags(site: Site, tmp_path: Path) -> None:
@@ -193,7 +191,7 @@ def test_search_words_become_one_mastodon_tag_or_flickr_tags(site: Site, tmp_pat
 def test_words_are_inserted_into_url_path_but_never_host() -> None:
     text = (BUILT_IN_FOLDER / "mastodon.toml").read_text(encoding="utf-8")
     for url in ("https://{words}/api", "https://{words}.example/", "https://a.example/?q={words}", "https://{key}.e/"):
-        with pytest.raises(WrongUseError, match=r"request\.url"):
+        with pytest.raises(InvalidRequestError, match=r"request\.url"):
             read_service(text.replace("https://mastodon.social/api/v1/timelines/tag/{tag}", url))
 
 
@@ -248,13 +246,13 @@ def test_internet_archive_returns_titles_and_publication_dates(site: Site, tmp_p
 
 
 @pytest.mark.parametrize("name", ["ebay", "ebay-images"])
-def test_ebay_paginates_by_offset_with_one_token(name: str, site: Site, tmp_path: Path) -> None:
+def test_ebay_search_paginates_by_offset_with_a_single_access_token(name: str, site: Site, tmp_path: Path) -> None:
     service = load_shipped_mapping(name, site, tmp_path)
     service = replace(service, pace=replace(service.pace, size=2))
     site.routes[PATHS[name]] = lambda request: ebay_answer(3, int(query_parameters(request)["offset"]))
     site.routes[EBAY_TOKEN] = ebay_token(f"for {name}")
     first, second = query_service(service), query_service(service, offset=2)
-    assert (first.more, second.more) == (True, False)
+    assert (first.has_more, second.has_more) == (True, False)
     assert not set(first.hits) & set(second.hits)
     assert site.count_requests(EBAY_TOKEN) == 1
     token, *searches = site.requests
@@ -267,7 +265,7 @@ def test_ebay_paginates_by_offset_with_one_token(name: str, site: Site, tmp_path
     assert not searches[0].body or base64.b64decode(json.loads(searches[0].body)["image"]) == JPEG
 
 
-def test_rejected_token_is_renewed_once(site: Site, tmp_path: Path) -> None:
+def test_rejected_access_token_is_renewed_once(site: Site, tmp_path: Path) -> None:
     tokens = iter(["first", "second", "third"])
     site.routes[EBAY_TOKEN] = lambda _request: ebay_token(next(tokens))
     good, expired = {"first"}, json_response({"errors": [{"errorId": 1001}]}, 401)
@@ -289,7 +287,7 @@ def test_rejected_token_is_renewed_once(site: Site, tmp_path: Path) -> None:
     assert site.count_requests(EBAY_TOKEN) == 3
 
 
-def test_token_is_cached_until_expiry_for_its_own_key(site: Site, tmp_path: Path) -> None:
+def test_access_token_is_cached_per_key_until_it_expires(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["ebay"]] = ebay_answer()
     service = load_shipped_mapping("ebay", site, tmp_path)
     site.routes[EBAY_TOKEN] = ebay_token(expires_in=1)
@@ -316,7 +314,7 @@ def test_token_is_cached_until_expiry_for_its_own_key(site: Site, tmp_path: Path
         (Answer(status=302, headers=(("Location", "/elsewhere"),)), "failed", None),
     ],
 )
-def test_search_is_skipped_without_a_token(
+def test_search_is_skipped_without_an_access_token(
     token_response: Answer, reason: str, wait: float | None, site: Site, tmp_path: Path
 ) -> None:
     site.routes[EBAY_TOKEN] = token_response
@@ -347,8 +345,8 @@ def test_pagination_ends_at_first_partial_page(site: Site) -> None:
     site.routes["/offers"] = lambda request: json_response(
         {"data": {"items": items[:2] if query_parameters(request)["cursor"] == "1" else items[2:]}}
     )
-    assert request_results(service, "k", SearchRequest(words="x"), GUARD).more
-    assert not request_results(service, "k", SearchRequest(words="x", offset=2), GUARD).more
+    assert request_results(service, "k", SearchRequest(words="x"), GUARD).has_more
+    assert not request_results(service, "k", SearchRequest(words="x", offset=2), GUARD).has_more
     assert [query_parameters(request)["cursor"] for request in site.requests] == ["1", "2"]
 
 
@@ -367,7 +365,7 @@ def test_next_link_is_followed_unchanged_without_leaking_the_key(link: str, aske
     service = read_service(text.replace("[request]\n", '[request]\nheaders = { x-key = "{key}" }\n'))
     site.routes["/offers"] = json_response({"data": {"items": [], "next": link}})
     result = request_results(service, "the/key", SearchRequest(words="x"), GUARD)
-    assert (result.more, result.next_page) == (bool(asked_next), asked_next and site.url(asked_next))
+    assert (result.has_more, result.next_page) == (bool(asked_next), asked_next and site.url(asked_next))
     if asked_next:
         request_results(service, "the/key", SearchRequest(words="x", page=result.next_page, offset=2), GUARD)
         assert site.requests[-1].path == asked_next
@@ -427,5 +425,5 @@ def test_full_catalogue_listing_needs_no_key_or_words(site: Site) -> None:
 )
 def test_invalid_mapping_error_names_field_and_expected_value(old: str, new: str, message: str) -> None:
     assert old in MARKET
-    with pytest.raises(WrongUseError, match=message):
+    with pytest.raises(InvalidRequestError, match=message):
         read_service(MARKET.replace(old, new, 1).format(url="https://market.example"))

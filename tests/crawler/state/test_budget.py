@@ -18,4 +18,4 @@ def test_budget_reports_the_first_exceeded_limit() -> None:
     assert budget.reserve("images")
     assert budget.reserve_host("a")
     assert not budget.reserve_host("b")
-    assert not budget.is_memory_exceeded
+    assert not budget.is_memory_limit_exceeded

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.formats.job import Job, Known, Politeness, Target
+from crawler.formats.job import EarlierVisit, Job, Politeness, Target
 from crawler.state.crawl import Crawl
 from exhibit.digests import Digest
 
@@ -12,8 +12,8 @@ DIGEST = Digest.from_bytes(b"x")
 @pytest.fixture
 def crawl(tmp_path: Path) -> Crawl:
     known_pictures = {
-        "HTTP://A.example:80/i.jpg": Known(etag='"1"', digest=DIGEST),
-        "http://a.example/page": Known(last_modified="Fri, 20 Nov 2026 09:00:00 GMT"),
+        "HTTP://A.example:80/i.jpg": EarlierVisit(etag='"1"', digest=DIGEST),
+        "http://a.example/page": EarlierVisit(last_modified="Fri, 20 Nov 2026 09:00:00 GMT"),
     }
     job = Job(
         bytes_dir=tmp_path / "bytes",

@@ -7,7 +7,7 @@ def urls(frontier: Frontier, count: int) -> list[str]:
     return [target.url for target in popped if target is not None]
 
 
-def test_frontier_alternates_hosts_and_yields_each_address_once() -> None:
+def test_frontier_alternates_hosts_and_yields_each_url_once() -> None:
     frontier = Frontier(per_host=2)
     for url in ("http://a/1", "http://a/2", "http://a/3", "http://b/1", "http://A:80/1#x"):
         frontier.add(Target(url=url))
@@ -18,7 +18,7 @@ def test_frontier_alternates_hosts_and_yields_each_address_once() -> None:
     assert not frontier.add(Target(url="http://a/1"))
 
 
-def test_patterns_alternate_at_equal_depth_and_lower_depth_comes_first() -> None:
+def test_frontier_yields_lower_depths_first_and_alternates_url_patterns() -> None:
     frontier = Frontier(per_host=99)
     for depth, path in [(2, "deep"), *((1, f"day/{n}") for n in range(3)), (1, "item/1"), (1, "item/2"), (0, "named")]:
         frontier.add(Target(url=f"http://a/{path}", depth=depth))
@@ -26,7 +26,7 @@ def test_patterns_alternate_at_equal_depth_and_lower_depth_comes_first() -> None
     assert paths == ["named", "day/0", "item/1", "day/1", "item/2", "day/2", "deep"]
 
 
-def test_processed_address_is_never_queued_again() -> None:
+def test_processed_url_is_never_queued_again() -> None:
     frontier = Frontier(per_host=2)
     frontier.skip("http://a/1")
     assert not frontier.add(Target(url="http://A:80/1"))

@@ -15,7 +15,7 @@ from crawler.state.novelty import (
     MAX_IDLE_PAGES,
     MIN_PAGES,
     MIN_WORDS,
-    Novelty,
+    NoveltyTracker,
     compute_pattern,
     describe_skipped_pages,
     get_target_pattern,
@@ -53,7 +53,7 @@ def page_line(url: str, pictures: Iterable[int], text: str = "") -> PageLine:
 
 def visit_site(site: GeneratedSite) -> tuple[int, set[int]]:
     """Return how many pages of a site are visited, and the images on them."""
-    novelty, count, pictures = Novelty(), 0, set[int]()
+    novelty, count, pictures = NoveltyTracker(), 0, set[int]()
     for url, pictures_on_page in site:
         pattern = compute_pattern(url)
         if not novelty.should_skip(pattern):
@@ -90,15 +90,15 @@ def archive() -> GeneratedSite:
 
 
 @pytest.mark.parametrize(("site", "pages"), [(calendar, 50), (facets, 340), (items, 5_000), (archive, 420)])
-def test_endless_pattern_ends_without_losing_pictures(site: object, pages: int) -> None:
+def test_endless_url_pattern_is_skipped_without_losing_pictures(site: object, pages: int) -> None:
     assert callable(site)
     every = {number for _, pictures_on_page in site() for number in pictures_on_page}
     count, pictures = visit_site(site())
     assert (count, pictures) == (pages, every)
 
 
-def test_skipped_addresses_are_counted_and_reported() -> None:
-    novelty = Novelty()
+def test_skipped_urls_are_counted_and_reported() -> None:
+    novelty = NoveltyTracker()
     for url, pictures_on_page in calendar():
         if not novelty.should_skip(compute_pattern(url)):
             novelty.remember_page(page_line(url, pictures_on_page), compute_pattern(url))
@@ -108,8 +108,8 @@ def test_skipped_addresses_are_counted_and_reported() -> None:
 
 
 @pytest.mark.parametrize("why", [{"refusals": (Refusal("http://a/1", "timeout", ""),)}, {"not_modified": True}])
-def test_page_with_pending_picture_does_not_count_against_pattern(why: dict[str, Any]) -> None:
-    novelty = Novelty()
+def test_page_with_pending_picture_does_not_lead_to_skipping_its_url_pattern(why: dict[str, Any]) -> None:
+    novelty = NoveltyTracker()
     for _ in range(MIN_PAGES + MAX_IDLE_PAGES):
         line = replace(page_line("http://a/", []), **why)
         novelty.remember_page(line, "p")
@@ -135,7 +135,7 @@ def test_page_with_pending_picture_does_not_count_against_pattern(why: dict[str,
         ("http://[a/", "http://[a/"),
     ],
 )
-def test_addresses_of_one_template_share_a_pattern(url: str, pattern: str) -> None:
+def test_urls_of_one_template_share_a_pattern(url: str, pattern: str) -> None:
     assert compute_pattern(url) == pattern
 
 
@@ -143,7 +143,7 @@ WORDS = [f"word{number}" for number in range(300)]
 
 
 def test_near_duplicate_page_without_new_picture_is_a_repetition() -> None:
-    novelty = Novelty()
+    novelty = NoveltyTracker()
     text, nearly, other = (compute_fingerprint(words) for words in (WORDS, [*WORDS, "more"], WORDS[::-1]))
     assert text != other
     novelty.remember_page(page_line("http://a/1", [1], text), "")
@@ -155,7 +155,7 @@ def test_near_duplicate_page_without_new_picture_is_a_repetition() -> None:
 
 
 def test_short_page_is_a_repetition_only_without_new_links() -> None:
-    novelty = Novelty()
+    novelty = NoveltyTracker()
     text = compute_fingerprint(WORDS)
     known_link, new_link = (Link(url=f"http://a/{name}", kind=Kind.PAGE, depth=2) for name in ("known", "fresh"))
     novelty.remember_page(novelty.remove_reported(replace(page_line("http://a/1", [], text), links=(known_link,))), "")
@@ -165,8 +165,8 @@ def test_short_page_is_a_repetition_only_without_new_links() -> None:
     assert novelty.is_repeat(replace(page, words=MIN_WORDS, links=(known_link, new_link)))
 
 
-def test_list_continues_while_it_links_to_active_patterns() -> None:
-    novelty = Novelty()
+def test_list_page_is_not_a_repetition_while_it_links_to_active_patterns() -> None:
+    novelty = NoveltyTracker()
 
     def of_list(number: int, path: str) -> PageLine:
         link = Link(url=f"http://a/{path}/{number}", kind=Kind.PAGE, depth=2)
@@ -192,20 +192,20 @@ def test_list_continues_while_it_links_to_active_patterns() -> None:
         ("http://a/about?us", 1, "a/about?us"),
     ],
 )
-def test_explicit_or_unique_addresses_have_no_pattern(url: str, depth: int, pattern: str) -> None:
+def test_explicit_or_unique_urls_have_no_pattern(url: str, depth: int, pattern: str) -> None:
     assert get_target_pattern(Link(url=url, kind=Kind.PAGE, depth=depth)) == pattern
     assert get_target_pattern(Link(url=url, kind=Kind.IMAGE, depth=depth)) == ""
 
 
 @pytest.mark.parametrize(("bits", "repeats"), [(0, True), (1 << 63 | 1 << 20 | 1, True), (0xF << 30, False)])
-def test_three_differing_bits_are_near_at_any_position(*, bits: int, repeats: bool) -> None:
-    novelty = Novelty()
+def test_fingerprints_that_differ_in_three_bits_are_near_duplicates(*, bits: int, repeats: bool) -> None:
+    novelty = NoveltyTracker()
     novelty.remember_page(page_line("http://a/1", [], f"{0x0123456789ABCDEF:016x}"), "")
     assert novelty.is_repeat(page_line("http://a/2", [], f"{0x0123456789ABCDEF ^ bits:016x}")) == repeats
 
 
 def test_links_and_refusals_are_reported_once_except_on_retry() -> None:
-    novelty = Novelty()
+    novelty = NoveltyTracker()
     refusals = Refusal("http://a/x.svg", "vector-image", ""), Refusal("http://a/i", "timeout", "")
     link = Link(url="http://a/2", kind=Kind.PAGE, depth=2)
     line = replace(page_line("http://a/", []), refusals=refusals, links=(link,))

@@ -1,7 +1,7 @@
 from crawler.formats.job import Kind, Target
 from crawler.formats.lines import Refusal
 from crawler.reading.document import Document, FoundImage
-from crawler.state.visit import Facts, Visit
+from crawler.state.visit import ResponseFacts, Visit
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import FetchedPicture
@@ -23,11 +23,11 @@ def image(url: str) -> FetchedPicture:
 def start_visit() -> tuple[Visit, list[Visit]]:
     done: list[Visit] = []
     visit = Visit(Target(url=PAGE, depth=2), done.append, started=0.0)
-    visit.facts, visit.document = Facts(final_url=PAGE, status=200), Document(title="Title")
+    visit.facts, visit.document = ResponseFacts(final_url=PAGE, status=200), Document(title="Title")
     return visit, done
 
 
-def test_visit_completes_once_when_nothing_is_pending() -> None:
+def test_visit_completes_once_when_all_images_have_a_result() -> None:
     visit, done = start_visit()
     assert [visit.add_image(item) for item in (FIRST_IMAGE, SECOND_IMAGE, FIRST_IMAGE)] == [True, True, False]
     visit.release()
@@ -43,7 +43,7 @@ def test_visit_completes_once_when_nothing_is_pending() -> None:
     assert [refusal.reason for refusal in visit.get_refusals()] == ["http-404"]
 
 
-def test_images_keep_document_order_regardless_of_arrival() -> None:
+def test_images_keep_document_order_regardless_of_response_order() -> None:
     visit, _ = start_visit()
     visit.add_image(FIRST_IMAGE)
     visit.add_image(SECOND_IMAGE)
@@ -65,7 +65,7 @@ def test_aborted_visit_refuses_pending_images_and_shortens_data_urls() -> None:
     assert done == []
 
 
-def test_single_image_has_a_line_with_response_facts() -> None:
+def test_image_visited_directly_has_a_line_with_its_response() -> None:
     visit, _ = start_visit()
     visit.add_image(FIRST_IMAGE)
     visit.record_result(FIRST_IMAGE, image(FIRST_IMAGE.url))

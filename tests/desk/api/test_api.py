@@ -125,7 +125,7 @@ def test_operations_conform_to_their_specification(mode: GenerationMode, token: 
     config = SchemathesisConfig.from_dict(CONFIG)
     schema = schemathesis.openapi.from_wsgi(DOCUMENT, application, config=config)
     broken = []
-    _, of_contributor = contributors.invite("Ann", by="operator")
+    _, of_contributor = contributors.invite_contributor("Ann", by="operator")
     for path, method in OPERATIONS:
         opens = of_contributor if "/edge/" in path else token
         if (error := find_violation(schema[path][method], mode, opens)) is not None:

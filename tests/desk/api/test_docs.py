@@ -116,7 +116,7 @@ BACKGROUND_STEPS = {
 """Functions that run before the lines that refer to them."""
 
 
-def test_posts_accept_a_key_unless_they_return_a_secret_or_are_safe_to_repeat() -> None:
+def test_post_operations_accept_an_idempotency_key_unless_they_are_exempt() -> None:
     without = set()
     for operations in api.get_openapi_schema()["paths"].values():
         if "operator" in operations.get("post", {}).get("tags", ()):  # only for `exhibit api`

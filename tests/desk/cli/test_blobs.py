@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.files.blobs import blob_store
+from exhibit.files.blobs import get_blob_store
 from exhibit.files.locks import FileLock
 from tests.assets.command_line import Terminal
 from workers.servers.embedded import lock_folder
 from workers.tasks.supervisor import RunningStatus
 
 
-def test_next_settings_and_remaining_files_are_reported(cli: Terminal, tmp_path: Path) -> None:
-    url, blobs = (tmp_path / "there").as_uri(), blob_store(cli.data)
+def test_blobs_move_reports_the_setting_to_change_and_the_files_left(cli: Terminal, tmp_path: Path) -> None:
+    url, blobs = (tmp_path / "there").as_uri(), get_blob_store(cli.data)
     digest = blobs.put(b"one more")
     blobs.put(b"and another")
     count = len(list(blobs))
@@ -25,8 +25,8 @@ def test_next_settings_and_remaining_files_are_reported(cli: Terminal, tmp_path:
     assert data == {"files": count, "copied": 0, "size": 0, "damaged": [], "running": False}
     second_result = cli.run("blobs", "move", "--from", url, "--to", "data-folder")
     assert "unset EXHIBIT_BLOBS_URL" in second_result.out
-    blobs.path(digest).chmod(0o600)
-    blobs.path(digest).write_bytes(b"changed")
+    blobs.get_path(digest).chmod(0o600)
+    blobs.get_path(digest).write_bytes(b"changed")
     cli.run("blobs", "move", "--to", url)  # it is complete there
     (tmp_path / "there" / "blobs" / digest.hex[:2] / digest.hex[2:4] / digest.hex).unlink()
     assert str(digest) in cli.run("blobs", "move", "--to", url, code=1).out
@@ -46,7 +46,7 @@ def test_next_settings_and_remaining_files_are_reported(cli: Terminal, tmp_path:
     ],
 )
 def test_invalid_targets_are_rejected(cli: Terminal, to: str, message: str) -> None:
-    blobs = blob_store(cli.data)
+    blobs = get_blob_store(cli.data)
     (cli.data / "linked").symlink_to(blobs.root)
     before = sorted(blobs.root.rglob("*"))
     result = cli.run("blobs", "move", "--to", to.format(data=cli.data), code=2)
@@ -61,7 +61,7 @@ def test_target_that_contains_the_source_is_rejected(cli: Terminal, tmp_path: Pa
     assert result.err
 
 
-def test_move_ends_incomplete_while_exhibit_runs(cli: Terminal, tmp_path: Path) -> None:
+def test_blobs_move_exits_as_incomplete_while_exhibit_is_running(cli: Terminal, tmp_path: Path) -> None:
     run = lock_folder(cli.desk.config)
     supervisor = FileLock(run / "supervisor.lock")
     assert supervisor.acquire()

@@ -57,7 +57,7 @@ def test_calibration_stores_only_its_counts(cli: Terminal, folder: Path) -> None
     assert cli.api("POST", "/operator/calibrations/reset")["in_use"] is None
 
 
-def test_own_calibration_is_used_until_reset_to_shipped_calibration(cli: Terminal) -> None:
+def test_local_calibration_is_used_until_reset_to_the_shipped_calibration(cli: Terminal) -> None:
     assert cli.api("POST", "/operator/calibrations/reset") == {"in_use": None, "items": []}
     install_built_in(cli.desk.services.blobs)
     calibration = shipped_calibration()

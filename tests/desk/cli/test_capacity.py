@@ -6,7 +6,7 @@ import pytest
 
 from desk.cli.capacity import format_number, parse_whole_number
 from exhibit.config.config import Config
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.db import heartbeats
 from tests.assets.command_line import Terminal
 from workers.operations.capacity import ENOUGH, PRICES_FILE
@@ -59,13 +59,13 @@ def test_prices_come_from_the_data_folder_or_a_selected_file(cli: Terminal, tmp_
     ("text", "number"),
     [("10e6", 10**7), ("1_000_000", 10**6), ("100M", 10**8), ("1.5k", 1500), ("2,000", 2000), ("100b", 10**11)],
 )
-def test_large_numbers_are_read_in_common_notations(text: str, number: int) -> None:
+def test_whole_numbers_are_parsed_in_common_notations(text: str, number: int) -> None:
     assert parse_whole_number(text) == number
 
 
 @pytest.mark.parametrize("text", ["", "many", "-3", "1.5", "nan", "1e400", "M", "10 M M", "inf", "2e15"])
 def test_invalid_number_is_rejected_with_a_message(text: str) -> None:
-    with pytest.raises(WrongUseError) as error:
+    with pytest.raises(InvalidRequestError) as error:
         parse_whole_number(text)
     assert repr(text) in error.value.message
     assert "100M" in error.value.hint

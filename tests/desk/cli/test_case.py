@@ -83,7 +83,7 @@ def test_demonstration_confirmation_is_sealed_and_labelled(cli: Terminal, studio
 
 
 @pytest.mark.long
-def test_confirmation_with_unsealable_evidence_exits_with_4(cli: Terminal, studio: str) -> None:
+def test_confirming_a_case_whose_evidence_cannot_be_sealed_exits_with_4(cli: Terminal, studio: str) -> None:
     create_case(cli.desk.services, Owner.objects.get())
     CrawlSlice.objects.update(state="done")  # no more results
     [blob] = (cli.data / "blobs").rglob(Digest.from_bytes(photograph(1)).hex)

@@ -18,7 +18,7 @@ from tests.assets.rows import claim_new_slice, photograph, recompress, record_si
 
 
 @pytest.mark.long
-def test_compare_needs_no_server_and_draws_pictures(alone: Terminal, folder: Path) -> None:
+def test_compare_command_needs_no_server_and_writes_drawings(alone: Terminal, folder: Path) -> None:
     work, copy, other = (folder / name for name in ("work.jpg", "copy.jpg", "other.jpg"))
     work.write_bytes(photograph(1))
     copy.write_bytes(recompress(photograph(1)))
@@ -38,7 +38,7 @@ def test_compare_needs_no_server_and_draws_pictures(alone: Terminal, folder: Pat
 
 
 @pytest.mark.long
-def test_redrawn_copy_is_graded_with_a_map(alone: Terminal, folder: Path) -> None:
+def test_redrawn_copy_is_graded_and_drawn_as_a_map(alone: Terminal, folder: Path) -> None:
     draw_scene(1).save(folder / "work.png")
     draw_scene(1, as_outline=True).save(folder / "drawn.png")
     data = alone.run_json("compare", folder / "work.png", folder / "drawn.png", "--map", folder / "map.png")

@@ -127,7 +127,7 @@ def test_skipped_rows_are_written_and_dry_run_stores_nothing(cli: Terminal, stud
     cli.run("ingest", path, "--watch", "x", "--skipped", folder / "no" / "x", code=2)
 
 
-def test_order_of_hosts_does_not_change_the_import(cli: Terminal, studio: str, folder: Path) -> None:
+def test_import_result_does_not_depend_on_the_order_of_hosts(cli: Terminal, studio: str, folder: Path) -> None:
     path = write_list(folder, "http://a.example/1.jpg,x,", "http://b.example/1.jpg,x,")
     hosts = [("--host", f"{name}.example") for name in "abcdefgh"]
     cli.run("ingest", path, "--watch", "lists", *(word for host in hosts for word in host))
@@ -194,7 +194,7 @@ class InterruptingGuard(Guard):
 def test_interrupted_import_resumes_with_the_same_command(
     cli: Terminal, studio: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(list_ingestion, "BATCH", 10)
+    monkeypatch.setattr(list_ingestion, "BATCH_SIZE", 10)
     urls = [f"http://a.example/{n}.jpg" for n in range(100)]
     path = write_list(folder, *(f"{url},," for url in urls))
     cli.desk.services.__dict__["guard"] = InterruptingGuard(interrupted_url=urls[35])

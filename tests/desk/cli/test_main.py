@@ -72,7 +72,7 @@ def test_every_error_prints_a_message_and_sets_its_exit_code(
     ("number", "before"),
     [(signal.SIGINT, signal.SIG_IGN), (signal.SIGTERM, signal.SIG_DFL), (signal.SIGHUP, signal.SIG_DFL)],
 )
-def test_interrupt_terminate_and_hangup_end_a_command_alike(
+def test_sigint_sigterm_and_sighup_end_a_command_in_the_same_way(
     failing_command: ModuleType, capsys: pytest.CaptureFixture[str], number: signal.Signals, before: signal.Handlers
 ) -> None:
     failing_command.__dict__["__getattr__"] = lambda _: signal.raise_signal(number)
@@ -91,7 +91,7 @@ def test_debug_mode_shows_the_traceback(failing_command: ModuleType, monkeypatch
         main(["fail"])
 
 
-def test_wrong_usage_exits_with_2_and_an_error_message(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_usage_exits_with_2_and_an_error_message(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, expected in (
         (["wrok", "add"], "'work'"),
         (["verfi"], "'verify'"),
@@ -104,7 +104,7 @@ def test_wrong_usage_exits_with_2_and_an_error_message(capsys: pytest.CaptureFix
         (["case", "confirm"], "NUMBERS"),
         (["case", "list", "--owner", "\x1b[2J"], "control character"),
     ):
-        assert main(arguments) == ExitCode.WRONG_USE
+        assert main(arguments) == ExitCode.INVALID_REQUEST
         output = capsys.readouterr()
         assert (output.out, expected in output.err) == ("", True)
 
@@ -181,7 +181,7 @@ def test_commands_load_no_django_before_they_need_it() -> None:
 
 def test_invalid_setting_is_reported(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXHIBIT_WORKRES", "3")
-    assert main(["status"]) == ExitCode.WRONG_USE
+    assert main(["status"]) == ExitCode.INVALID_REQUEST
     assert "EXHIBIT_WORKRES" in capsys.readouterr().err
 
 

@@ -24,7 +24,7 @@ def test_model_file_and_card_must_be_valid(cli: Terminal, folder: Path) -> None:
 
 
 @pytest.mark.long
-def test_model_is_measured_when_added(cli: Terminal, folder: Path) -> None:
+def test_recall_of_a_model_is_measured_when_it_is_added(cli: Terminal, folder: Path) -> None:
     install_built_in(cli.desk.services.blobs)
     photos = folder / "photos"
     photos.mkdir()

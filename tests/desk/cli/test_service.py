@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from desk.cli import service
 from desk.cli.service import UNIT_NAME, service_command
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from exhibit.files.locks import FileLock
 from workers.tasks.supervisor import RunningStatus
 
@@ -60,7 +60,7 @@ def test_service_is_installed_started_and_removed(units: Path) -> None:
     run_service_command("--remove")
     assert not (units / UNIT_NAME).exists()
     assert read_systemctl_calls(units)[2:] == [f"disable --now {UNIT_NAME}", "daemon-reload"]
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         run_service_command("--remove")
 
 
@@ -90,7 +90,7 @@ def test_running_instance_is_stopped_first(units: Path, tmp_path: Path) -> None:
     lock = FileLock(locks / "supervisor.lock")
     assert lock.acquire()
     (locks / "supervisor.json").write_text(json.dumps(asdict(RunningStatus(1, "now", "here", {}))))
-    with pytest.raises(WrongUseError, match="here") as error:
+    with pytest.raises(InvalidRequestError, match="here") as error:
         run_service_command()
     assert "exhibit down" in error.value.hint
     assert not units.exists()
@@ -99,10 +99,12 @@ def test_running_instance_is_stopped_first(units: Path, tmp_path: Path) -> None:
     assert (units / UNIT_NAME).exists()
 
 
-def test_settings_unavailable_to_the_service_are_reported(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_that_the_service_would_not_see_are_reported(
+    units: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in (("REDIS_URL", "redis://127.0.0.1/0"), ("EXHIBIT_WEB_PORT", "8081"), ("DATABASE_URL", "")):
         monkeypatch.setenv(name, value)
-    with pytest.raises(WrongUseError, match=r"EXHIBIT_WEB_PORT, REDIS_URL\.") as error:
+    with pytest.raises(InvalidRequestError, match=r"EXHIBIT_WEB_PORT, REDIS_URL\.") as error:
         run_service_command()
     assert "exhibit.toml" in error.value.hint
     assert not units.exists()
@@ -111,7 +113,7 @@ def test_settings_unavailable_to_the_service_are_reported(units: Path, monkeypat
 
 def test_unit_write_error_is_reported(units: Path) -> None:
     (units / UNIT_NAME).mkdir(parents=True)
-    with pytest.raises(WrongUseError, match=UNIT_NAME):
+    with pytest.raises(InvalidRequestError, match=UNIT_NAME):
         run_service_command()
 
 
@@ -122,15 +124,17 @@ def test_without_systemd_no_unit_is_written(units: Path, monkeypatch: pytest.Mon
     assert not units.exists()
 
 
-def test_only_root_selects_a_user_who_must_own_the_data(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WrongUseError, match="nobody-of-this-name" if IS_ROOT else "root"):
+def test_only_root_can_select_a_service_user_and_that_user_must_own_the_data(
+    units: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidRequestError, match="nobody-of-this-name" if IS_ROOT else "root"):
         run_service_command("--print", "--run-as", "nobody-of-this-name")
     if not IS_ROOT:
         return
     data = units.parents[2] / "data"
     data.mkdir()
     monkeypatch.setenv("EXHIBIT_DATA", str(data))
-    with pytest.raises(WrongUseError, match="nobody"):
+    with pytest.raises(InvalidRequestError, match="nobody"):
         run_service_command("--print", "--run-as", "nobody")
     monkeypatch.delenv("EXHIBIT_DATA")
     unit = run_service_command("--print", "--run-as", "nobody").output

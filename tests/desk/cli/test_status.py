@@ -20,7 +20,7 @@ def test_status_without_running_services_queries_nothing(cli: Terminal) -> None:
 
 
 @pytest.mark.long
-def test_status_lists_waiting_work_with_own_servers(
+def test_status_lists_waiting_rows_when_servers_are_external(
     cli: Terminal, studio: str, monkeypatch: pytest.MonkeyPatch, config: Config
 ) -> None:
     create_case(cli.desk.services, Owner.objects.get())

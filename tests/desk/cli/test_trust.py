@@ -21,7 +21,7 @@ from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.alliance import partners
 from registry.log.local_log import get_log
 from registry.models import AnchorReceipt, StepState
@@ -52,7 +52,7 @@ def add_receipt(kind: StampKind) -> AnchorReceipt:
 
 
 @pytest.mark.parametrize("kind", [LEDGER, BLOCK], ids=["evm", "opentimestamps"])
-def test_chain_receipts_count_under_the_exported_trust_list(
+def test_blockchain_receipts_are_accepted_under_the_exported_trust_list(
     inline: SyncRunner, kind: StampKind, tmp_path: Path
 ) -> None:
     path = write_zip(tmp_path / "bundle.zip", bundle_of([kind])[0])
@@ -85,10 +85,10 @@ def test_capture_partners_are_pinned_with_their_operator(inline: SyncRunner) -> 
 def test_trust_list_minimum_must_be_between_one_and_all(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, count: str
 ) -> None:
-    monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(services=inline.services))
+    monkeypatch.setattr(cli_trust, "open_command_context", lambda: SimpleNamespace(services=inline.services))
     path = tmp_path / "list.json"
     result = CliRunner().invoke(cli_trust.trust_command, [str(path), "--timestamps", count])
-    assert isinstance(result.exception, WrongUseError)
+    assert isinstance(result.exception, InvalidRequestError)
     assert f"requires {count} timestamp services" in result.exception.message
     assert not path.exists()
 
@@ -96,7 +96,7 @@ def test_trust_list_minimum_must_be_between_one_and_all(
 def test_trust_list_that_fails_validation_is_not_written(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(services=inline.services))
+    monkeypatch.setattr(cli_trust, "open_command_context", lambda: SimpleNamespace(services=inline.services))
     key = parse_verifier_key(get_log(inline.services).get_verifier_key())[1]
     names = [format_cosigner_key(f"{name}.example/w", key) for name in ("a", "b")]
     anchors = tuple(
@@ -106,13 +106,13 @@ def test_trust_list_that_fails_validation_is_not_written(
     inline.services.config = replace(inline.services.config, anchors=anchors)
     path = tmp_path / "list.json"
     result = CliRunner().invoke(cli_trust.trust_command, [str(path)])
-    assert isinstance(result.exception, WrongUseError)
+    assert isinstance(result.exception, InvalidRequestError)
     assert "logs 1" in result.exception.message
     assert "cosigners 1" in result.exception.message
     assert not path.exists()
 
 
-def test_pending_receipt_contains_no_block(inline: SyncRunner) -> None:
+def test_pending_blockchain_receipt_adds_no_block_to_the_trust_list(inline: SyncRunner) -> None:
     row = add_receipt(LEDGER)
     AnchorReceipt.objects.filter(pk=row.pk).update(state=StepState.TODO)
     assert build_own_trust(inline.services, "").ledgers == ()
@@ -132,7 +132,7 @@ def test_trust_list_takes_certificates_from_a_qualified_trusted_list(scene: Scen
     assert mark_qualified_certificates(trust, path).authorities[0].qualified == ()
     path.write_bytes(b"nothing")
     for file, message in ((path, "contains no readable certificates"), (tmp_path / "absent", "cannot be read")):
-        with pytest.raises(WrongUseError, match=message):
+        with pytest.raises(InvalidRequestError, match=message):
             mark_qualified_certificates(trust, file)
     broken = replace(trust, authorities=(replace(pinned, qualified=("junk",)),))
     with pytest.raises(FormatError, match="of Ann cannot be read"):

@@ -11,7 +11,7 @@ from tests.assets.processes import find_processes, free_port, wait_until
 
 
 @pytest.mark.long
-def test_up_starts_once_and_reports_what_runs(open_folder: Path) -> None:
+def test_repeated_up_commands_start_services_once_and_report_them(open_folder: Path) -> None:
     settings = {"EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
     alone = CommandLine(open_folder / "data", settings)
     install(alone.data)

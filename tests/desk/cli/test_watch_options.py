@@ -8,7 +8,7 @@ import pytest
 
 from desk.cli import watch_options
 from desk.cli.watch_options import parse_interval
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 
 def build_options(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - as click gives it
@@ -30,10 +30,10 @@ def test_sources_come_from_options_lists_and_files(tmp_path: Path) -> None:
         ("folder", str(tmp_path.resolve())),
     ]
     listed.write_text("# nothing\n", "utf-8")
-    with pytest.raises(WrongUseError, match="list"):
+    with pytest.raises(InvalidRequestError, match="list"):
         list(watch_options.parse_sources(build_options(lists=(listed,))))
     listed.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(WrongUseError, match="list"):
+    with pytest.raises(InvalidRequestError, match="list"):
         list(watch_options.parse_sources(build_options(lists=(listed,))))
 
 
@@ -65,7 +65,7 @@ def test_works_and_budget_come_from_options() -> None:
     assert watch_options.parse_works(build_options()) is None
     assert [watch_options.parse_works(build_options(works=text)) for text in ("all", "7", "3,12")] == [[], [7], [3, 12]]
     for value in ("", "3,", "a", "1-3"):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             watch_options.parse_works(build_options(works=value))
     limits = {"money": "5USD", "money_month": "none"}
     assert watch_options.parse_budget(build_options(**limits)) == {"money": "5USD", "money_month": ""}

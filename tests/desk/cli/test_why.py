@@ -9,7 +9,7 @@ from tests.assets.documented_keys import json_keys
 from tests.assets.rows import photograph, recompress, register
 
 
-def test_comparing_two_files_needs_no_server_and_reports_the_failed_gate(alone: Terminal, folder: Path) -> None:
+def test_why_compares_two_files_without_a_server_and_reports_the_failed_gate(alone: Terminal, folder: Path) -> None:
     for name, data in (
         ("work.jpg", photograph(1)),
         ("copy.jpg", recompress(photograph(1))),
@@ -33,7 +33,7 @@ def test_comparing_two_files_needs_no_server_and_reports_the_failed_gate(alone: 
     assert not alone.data.exists()
 
 
-def test_file_is_compared_with_all_works_and_the_pair_is_stored(cli: Terminal, studio: str, folder: Path) -> None:
+def test_why_compares_a_file_with_a_work_and_saves_the_pair(cli: Terminal, studio: str, folder: Path) -> None:
     for seed, title in ((1, "The First"), (2, "The Second")):
         register(cli.desk.services, Owner.objects.get(), photograph(seed), title)
     (folder / "copy.jpg").write_bytes(recompress(photograph(1)))
@@ -45,7 +45,7 @@ def test_file_is_compared_with_all_works_and_the_pair_is_stored(cli: Terminal, s
     assert "3" in cli.run("why", "3", folder / "copy.jpg", code=2).err
 
 
-def test_unknown_target_is_wrong_usage_and_invalid_picture_is_reported(alone: Terminal, folder: Path) -> None:
+def test_unknown_target_is_a_usage_error_and_invalid_picture_is_reported(alone: Terminal, folder: Path) -> None:
     (folder / "work.jpg").write_bytes(photograph(1))
     (folder / "notes.txt").write_text("no picture")
     assert "missing.jpg" in alone.run("why", "missing.jpg", folder / "work.jpg", code=2).err

@@ -13,7 +13,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_timestamps_of_a_bundle_count_only_after_sealing(inline: SyncRunner) -> None:
+def test_timestamps_of_a_bundle_are_listed_only_after_sealing(inline: SyncRunner) -> None:
     row = create_sealed_bundle(inline)
     models.AnchorReceipt.objects.create(kind="rfc3161", witness="ours", digest=row.seal_digest, state="todo")
     bundle = Bundle.from_row(row)

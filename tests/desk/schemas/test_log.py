@@ -12,7 +12,7 @@ from tests.assets.rows import owner
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_entry_includes_its_opening_until_erased(inline: SyncRunner) -> None:
+def test_log_entry_includes_its_opening_until_it_is_erased(inline: SyncRunner) -> None:
     add_device_key(owner("studio"), "laptop", bytes(32), by="Ann")
     sequence_log(inline.services)
     entry = Entry.from_row(LogEntry.objects.get(sequence=0))
@@ -27,7 +27,7 @@ def test_entry_includes_its_opening_until_erased(inline: SyncRunner) -> None:
     assert (Checkpoint.from_row(checkpoint).size, len(Checkpoint.from_row(checkpoint).root)) == (checkpoint.size, 64)
 
 
-def test_key_shows_its_holder_and_whether_it_is_in_use(inline: SyncRunner) -> None:
+def test_signing_key_is_returned_with_its_holder_and_status(inline: SyncRunner) -> None:
     row = add_device_key(owner("studio"), "laptop", bytes(32), by="Ann")
     key = Key.from_row(row)
     assert (key.owner, key.use, key.holder, key.name, key.state) == (

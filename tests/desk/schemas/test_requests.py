@@ -25,7 +25,7 @@ def test_control_characters_are_rejected() -> None:
     assert NewNote(text="灯塔\nline two").text == "灯塔\nline two"
 
 
-def test_limits_are_applied_within_bounds() -> None:
+def test_watch_limits_are_validated_and_stored() -> None:
     fields = {
         "name": "shop",
         "sources": [{"url": "https://a.example/"}],

@@ -34,7 +34,7 @@ def test_known_copy_is_returned_with_its_last_run(inline: SyncRunner) -> None:
     assert KnownCopy.from_row(row).last_result is None
 
 
-def test_search_shows_its_inputs_but_no_key(inline: SyncRunner) -> None:
+def test_search_is_returned_with_its_inputs_but_without_its_key(inline: SyncRunner) -> None:
     searches = {search.search: search for search in Search.from_services(inline.services, owner("studio"))}
     assert (searches["tineye"].input, searches["tineye"].key_added_at) == ("pictures", None)
     assert "key" not in {name for name in Search.model_fields if not name.startswith("key_added")}

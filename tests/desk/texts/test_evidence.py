@@ -18,7 +18,7 @@ CALENDAR = WitnessFacts("opentimestamps", "alice", development=False, state="pen
 NO_RECEIPTS = TimestampCount(0, 0, 1)
 
 
-def test_steps_after_a_decision_are_listed_before_it() -> None:
+def test_steps_that_will_follow_a_decision_are_listed_before_the_decision() -> None:
     studio = Owner()
     steps = build_evidence_steps(Case(owner=studio), [], [], None)
     assert [(step.target, step.done) for step in steps[1:]] == [("visits", False), ("decision", False)]

@@ -37,7 +37,7 @@ def test_ownership_warnings_state_the_claim_and_its_effect() -> None:
     assert (manifest.statements, bool(manifest.consequence)) == ((("", "Bo, Cy"),), True)
 
 
-def test_warnings_are_sentences_in_a_row() -> None:
+def test_each_ownership_warning_is_described_in_one_sentence() -> None:
     earlier = {"registered_at": "2026-05-01T12:00:00.000000Z", "alike": "near"}
     first, second = describe_warnings({EARLIER: earlier, "credit": {"stated": {"author": "Bo"}}})
     assert "1 May 2026" in first

@@ -17,7 +17,7 @@ def parse_utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def test_late_run_does_not_shift_later_runs() -> None:
+def test_late_run_of_a_watch_does_not_shift_later_runs() -> None:
     assert schedules.compute_next_run(parse_utc("2026-11-20T03:00"), DAY, parse_utc("2026-11-20T09:17")) == parse_utc(
         "2026-11-21T03:00"
     )
@@ -48,7 +48,7 @@ def test_daily_schedule_keeps_its_time_across_dst_changes() -> None:
         (WEEK, 4, "2026-11-27T02:20"),
     ],
 )
-def test_first_run_is_the_next_scheduled_time(
+def test_first_run_of_a_watch_is_at_the_next_scheduled_time(
     monkeypatch: pytest.MonkeyPatch, every: timedelta, weekday: int, expected: str
 ) -> None:
     monkeypatch.setattr("registry.crawls.schedules.now", lambda: parse_utc("2026-11-20T09:40"))  # a Friday

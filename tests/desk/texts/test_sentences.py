@@ -15,7 +15,7 @@ from evidence.capture.visitor import OBSTACLE_SENTENCES, Visit, VisitStep
 from exhibit.browser.loading import BOTH_WALL_SIGNS, WALL_SIGNS
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.network.http import ConnectionFacts
 from exhibit.sentences import Sentence, concatenate_sentences, from_plain, to_plain
 from registry.cases import history
@@ -72,7 +72,7 @@ def test_every_error_on_a_page_is_translatable(module: str) -> None:
 
 def test_error_is_formatted_from_its_template_and_values() -> None:
     hint = Sentence("You can decide at most %(most)s cases at once.", most=200)
-    error = WrongUseError(
+    error = InvalidRequestError(
         Sentence("%(owner)s already has a watch named %(name)s.", owner="A. B.", name="Shop"), hint=hint
     )
     assert str(pickle.loads(pickle.dumps(error.message))) == "A. B. already has a watch named Shop."  # noqa: S301 - made here
@@ -81,7 +81,7 @@ def test_error_is_formatted_from_its_template_and_values() -> None:
         assert in_words(pickle.loads(pickle.dumps(error.message))) == "A. B. 已有名为 Shop 的监测。"  # noqa: S301
 
 
-def test_sentence_fragment_is_translated_only_in_context() -> None:
+def test_sentence_fragment_is_translated_only_inside_its_sentence() -> None:
     with translation.override("zh-hans"):
         assert in_words(
             Sentence("Case %(number)s has already been decided: %(decision)s.", number=3, decision="licensed")
@@ -112,7 +112,7 @@ def test_every_visit_obstacle_is_translated() -> None:
 
 
 def test_error_with_a_hint_is_translated() -> None:
-    error = WrongUseError(Sentence("The text is empty."), hint=Sentence("Explain why the decision is upheld."))
+    error = InvalidRequestError(Sentence("The text is empty."), hint=Sentence("Explain why the decision is upheld."))
     assert str(error) == "The text is empty. Explain why the decision is upheld."
     with translation.override("zh-hans"):
         assert in_words(error) == in_words(error.sentence) == "没有填写内容。请说明为何维持原决定。"

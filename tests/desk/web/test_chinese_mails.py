@@ -52,8 +52,8 @@ def test_chinese_digest_contains_no_english(inline: SyncRunner, reader: User, ti
     letter = Notice.objects.create(owner=studio, number=4, **fields)
     NoticeReply.objects.create(notice=letter, number=1, kind="removed", at=now())  # not read by any member
     for kind, details in EVENT_DETAILS.items():
-        events.record(studio, kind, {**details, "title": title})
-    choice = mail_choices.get_choice(studio, reader)
+        events.record_event(studio, kind, {**details, "title": title})
+    choice = mail_choices.get_mail_settings(studio, reader)
     mail = build_digest(inline.services, choice, list(Event.objects.order_by("pk")))
     assert mail is not None
     for text in (str(mail.subject), str(mail.body), visible_text(str(mail.alternatives[0][0]))):

@@ -88,7 +88,7 @@ def test_control_characters_in_a_table_are_removed() -> None:
 
 @pytest.mark.parametrize("sign", ["\x1b[2J", "\u202e", "\udc80"])
 def test_command_rejects_control_characters(sign: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["owner", "add", f"Studio{sign}"]) == ExitCode.WRONG_USE
+    assert main(["owner", "add", f"Studio{sign}"]) == ExitCode.INVALID_REQUEST
     output = capsys.readouterr().err
     assert "control character" in output
     assert sign not in output

@@ -96,7 +96,7 @@ def test_wide_screens_limit_line_length_and_print_hides_controls(site: Site) -> 
 
 @pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-def test_sections_fit_a_line_on_a_phone_and_show_the_current_section(site: Site, language: str) -> None:
+def test_section_links_fit_one_line_on_a_phone_and_show_the_current_section(site: Site, language: str) -> None:
     scene = restore_scene(site.inline, PaymentDemandScene)
     alice = site.sign_in(scene.ann, size=PHONE, language=language)
     for name in ("cases", "downloads"):

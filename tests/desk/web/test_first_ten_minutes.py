@@ -53,7 +53,7 @@ def shop(site: Site) -> Iterator[Shop]:
 
 
 @pytest.mark.long
-def test_from_the_first_link_to_the_first_match(site: Site, shop: Shop, tmp_path: Path) -> None:
+def test_new_owner_gets_from_invitation_link_to_first_match(site: Site, shop: Shop, tmp_path: Path) -> None:
     clicks, ann = Clicks(), site.anonymous_visitor(size=PHONE)
     page = ann.open(reverse("invitation", args=[invitations.invite_operator(by="")]))
     page.locator("input[name=email]").fill("ann@example.org")

@@ -73,7 +73,7 @@ def test_cross_site_posts_are_rejected(ann: User) -> None:
 
 
 @pytest.mark.long
-def test_all_but_open_pages_require_signing_in(ann: User) -> None:
+def test_all_pages_except_public_pages_require_signing_in(ann: User) -> None:
     for name, address in addresses().items():
         response = Client().get(address)
         if response.status_code == 405:
@@ -85,7 +85,7 @@ def test_all_but_open_pages_require_signing_in(ann: User) -> None:
         )
 
 
-def test_every_url_without_an_owner_is_assigned_to_a_test(scene: Scene) -> None:
+def test_every_url_without_an_owner_is_covered_by_a_test(scene: Scene) -> None:
     """Test that every URL without an owner is listed, so that a new one is assigned to a test."""
     names = {pattern.name for pattern in patterns() if pattern.name and "slug" not in pattern.pattern.converters}
     own = {"home", "start", "owners", "add-sample", "accuracy", "blur", "account", "usersessions_list"}

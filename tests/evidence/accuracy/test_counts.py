@@ -23,7 +23,7 @@ from evidence.accuracy.counts import (
 from evidence.log.append_only import Log
 from exhibit.comparison.calibration import FalseAlarmBound
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.types import Decision
 from indexer.picture.spaces import PIPELINE
 from tests import CHECKOUT
@@ -44,21 +44,21 @@ def log(tmp_path: Path) -> Log:
     return log_of(tmp_path)
 
 
-def test_photographs_of_all_sources_share_a_bound() -> None:
+def test_photographs_of_all_sources_are_counted_in_one_bound() -> None:
     joined = join_sources([counted_picture(n) for n in range(300)], [counted_picture(n) for n in range(300, 700)])
     assert joined.bounds[Decision.CERTAIN] == FalseAlarmBound(700, 0)
     assert joined.bounds[Decision.CERTAIN].per_million == 4271
     assert all(not each.stated.pictures for each in joined.sources)
 
 
-def test_duplicate_bytes_count_once_and_as_failed() -> None:
+def test_photograph_in_two_sources_counts_once_with_its_worse_result() -> None:
     first = [counted_picture(1), counted_picture(2), counted_picture(3, Decision.REVIEW)]
     second = [counted_picture(2, Decision.CERTAIN), counted_picture(3, Decision.REVIEW), counted_picture(4)]
     for joined in (join_sources(first, second), join_sources(second, first)):
         assert joined.bounds == {Decision.CERTAIN: FalseAlarmBound(4, 1), Decision.REVIEW: FalseAlarmBound(4, 1)}
 
 
-def test_near_duplicate_of_photograph_counts_once() -> None:
+def test_near_duplicate_photographs_count_once() -> None:
     saved = [
         counted_picture(1, bits=SAME_PICTURE_DISTANCE, saved=" again"),
         counted_picture(2, bits=SAME_PICTURE_DISTANCE + 1, saved=" other"),
@@ -84,7 +84,7 @@ def test_source_order_does_not_change_counts() -> None:
     assert join_counts(sources, DAY) == join_counts(sources[::-1], DAY)
 
 
-def test_unlisted_counts_are_reported_but_not_added() -> None:
+def test_counts_without_a_photograph_list_are_reported_but_not_added() -> None:
     joined = join_counts(
         [source([counted_picture(1)]), source([counted_picture(2), counted_picture(3)], "b", listed=False)], DAY
     )
@@ -92,7 +92,7 @@ def test_unlisted_counts_are_reported_but_not_added() -> None:
     assert sorted((each.stated.photographs, each.counted) for each in joined.sources) == [(1, 1), (2, 0)]
 
 
-def test_largest_source_excludes_all_files_of_its_key() -> None:
+def test_bound_without_largest_source_excludes_all_files_signed_by_its_key() -> None:
     large = [source([counted_picture(n) for n in range(start, start + 9)], "a") for start in (0, 20)]
     joined = join_counts([*large, source([counted_picture(50, Decision.CERTAIN), counted_picture(51)], "b")], DAY)
     assert joined.without_largest.bounds[Decision.CERTAIN] == FalseAlarmBound(2, 1)
@@ -115,8 +115,8 @@ def test_largest_source_excludes_all_files_of_its_key() -> None:
         ),
     ],
 )
-def test_unjoinable_sources_raise_with_hint(sources: list[Source], expected: str) -> None:
-    with pytest.raises(WrongUseError, match=expected) as caught:
+def test_sources_that_cannot_be_joined_are_rejected_with_a_hint(sources: list[Source], expected: str) -> None:
+    with pytest.raises(InvalidRequestError, match=expected) as caught:
         join_counts(sources, DAY)
     assert caught.value.hint
 
@@ -137,31 +137,31 @@ def test_altered_file_is_detected(log: Log) -> None:
         assert "Request the original file from the sender" in caught.value.hint
 
 
-def test_list_with_different_counts_is_rejected(log: Log) -> None:
+def test_photograph_list_that_contradicts_the_counts_is_rejected(log: Log) -> None:
     counted_pictures = counts([counted_picture(1), counted_picture(2)])
     object.__setattr__(counted_pictures, "photographs", 3)
-    with pytest.raises(WrongUseError, match="the list of photographs gives different counts"):
+    with pytest.raises(InvalidRequestError, match="the list of photographs gives different counts"):
         read_signed_statement(Counts, sign_statement(log, counted_pictures), file_label="counts.json")
 
 
 def test_more_failures_than_photographs_are_rejected(log: Log) -> None:
     joined = join_sources([counted_picture(1)])
     object.__setattr__(joined.sources[0], "review", 2)
-    with pytest.raises(WrongUseError, match="more failures than photographs") as caught:
+    with pytest.raises(InvalidRequestError, match="more failures than photographs") as caught:
         read_signed_statement(JoinedCounts, sign_statement(log, joined), file_label="joined.json")
     assert "exhibit calibrate --join" in caught.value.hint
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"key":"x","signature":"","statement":{}}', b"\xff", b"[" * 99])
 def test_other_files_are_rejected_with_hint(data: bytes) -> None:
-    with pytest.raises(WrongUseError, match=r"counts\.json|public key") as caught:
+    with pytest.raises(InvalidRequestError, match=r"counts\.json|public key") as caught:
         read_signed_statement(Counts, data, file_label="counts.json")
     assert caught.value.hint
 
 
 def test_joined_file_is_rejected_as_counts(log: Log) -> None:
     data = sign_statement(log, join_sources([counted_picture(1)]))
-    with pytest.raises(WrongUseError, match="counts"):
+    with pytest.raises(InvalidRequestError, match="counts"):
         read_signed_statement(Counts, data, file_label="joined.json")
 
 

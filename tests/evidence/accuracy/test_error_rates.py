@@ -10,7 +10,7 @@ from exhibit.comparison.rate_bounds import compute_anytime_interval
 from tests.evidence.accuracy.test_file import HISTORY, count, decision, undo_decision
 
 
-def test_first_judgement_of_each_case_counts() -> None:
+def test_only_the_first_decision_of_each_case_counts() -> None:
     rates = count(HISTORY)
     assert (rates.certain, rates.review) == (ErrorRate(3, 1, 0), ErrorRate(2, 1, 0))
     assert (rates.decisions, rates.changed, rates.other) == (9, 1, 3)
@@ -37,7 +37,7 @@ def test_related_pictures_count_in_no_rate() -> None:
     assert (rates.certain, rates.review, rates.other) == (ErrorRate(1, 0, 0), ErrorRate(0, 0, 0), 2)
 
 
-def test_erased_decisions_count_as_worst_case() -> None:
+def test_erased_decisions_widen_the_error_interval_by_the_worst_case() -> None:
     interval = count([decision(number) for number in range(50)])
     erased = count([*(decision(number) for number in range(50)), None, None])
     assert erased.certain == ErrorRate(50, 0, 2)

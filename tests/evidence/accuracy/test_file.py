@@ -19,8 +19,8 @@ from evidence.log.append_only import Log
 from evidence.verdict.result import State
 from evidence.verdict.trust import Trust, TrustedLog, load_trust
 from exhibit.clock import now
-from exhibit.entries import Entry, EntryType, commit
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.entries import Entry, EntryType, compute_commitment
+from exhibit.errors import ExitCode, InvalidRequestError
 from tests.assets.folder_log import FolderLogStore
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ class LoggedFile:
         self.entries: list[LoggedEntry] = []
 
     def add(self, kind: EntryType, opening: dict[str, Any]) -> None:
-        commitment, salt = commit(opening)
+        commitment, salt = compute_commitment(opening)
         entry = Entry(kind, now(), commitment)
         self.log.append([entry])
         opened = kind is EntryType.DECISION
@@ -97,7 +97,7 @@ def log_file(tmp_path: Path) -> LoggedFile:
     return log_to_write
 
 
-def test_outsider_uses_logged_times_for_slips(log_file: LoggedFile) -> None:
+def test_accuracy_check_uses_logged_times_for_undone_decisions(log_file: LoggedFile) -> None:
     log_file.add(EntryType.DECISION, decision(9, "dismissed"))
     log_file.add(EntryType.DECISION, undo_decision(9))
     late = replace(log_file.entries[-1].entry, time=log_file.entries[-2].entry.time + SLIP_PERIOD * 2)
@@ -109,18 +109,18 @@ def test_outsider_uses_logged_times_for_slips(log_file: LoggedFile) -> None:
     text = log_file.write().read_text()
     assert '"undone_within_seconds":60' in text
     log_file.path.write_text(text.replace('"undone_within_seconds":60', '"undone_within_seconds":900'))
-    with pytest.raises(WrongUseError, match="900"):
+    with pytest.raises(InvalidRequestError, match="900"):
         check_accuracy(log_file.path, log_file.trust)
 
 
-def test_outsider_gets_same_rates_without_database(log_file: LoggedFile) -> None:
+def test_accuracy_check_of_exported_log_gives_same_rates_as_database(log_file: LoggedFile) -> None:
     verdict = check_accuracy(log_file.write(), log_file.trust)
     assert verdict.outcome is ExitCode.DONE
     assert verdict.size == 18
     assert verdict.accuracy == count(HISTORY)
 
 
-def test_unpinned_log_is_incomplete(log_file: LoggedFile) -> None:
+def test_accuracy_check_of_unpinned_log_is_incomplete(log_file: LoggedFile) -> None:
     verdict = check_accuracy(log_file.write(), load_trust())
     assert verdict.outcome is ExitCode.INCOMPLETE
     assert verdict.accuracy == count(HISTORY)
@@ -169,7 +169,7 @@ def alter_machine_decision(lines: Lines) -> Lines:
 
 def alter_and_commit_again(lines: Lines) -> Lines:
     opening = {**lines[4]["opening"], "copies": True}
-    commitment, salt = commit(opening)
+    commitment, salt = compute_commitment(opening)
     lines[4] |= {"opening": opening, "salt": salt.hex(), "commitment": commitment.hex()}
     return lines
 
@@ -231,9 +231,9 @@ def test_checkpoint_of_other_size_is_rejected(log_file: LoggedFile) -> None:
 def test_file_of_other_type_is_rejected(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         check_accuracy(path, load_trust())
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         check_accuracy(tmp_path / "nowhere", load_trust())
 
 
@@ -243,7 +243,7 @@ def test_file_of_other_type_is_rejected(tmp_path: Path, content: bytes) -> None:
 def test_malformed_entry_is_rejected_with_its_number(log_file: LoggedFile, line: str) -> None:
     lines = log_file.write().read_text("utf-8").splitlines(keepends=True)
     log_file.path.write_text("".join([*lines[:3], line + "\n", *lines[4:]]), "utf-8")
-    with pytest.raises(WrongUseError, match="entry 2"):
+    with pytest.raises(InvalidRequestError, match="entry 2"):
         check_accuracy(log_file.path, log_file.trust)
 
 

@@ -129,7 +129,7 @@ def test_digest_is_timestamped_close_to_now(anchor_setup: AnchorSetup) -> None:
     assert anchor.upgrade(DIGEST, receipt) == receipt
 
 
-def test_upgrade_without_news_returns_same_receipt(anchor_setup: AnchorSetup) -> None:
+def test_upgrade_without_new_data_returns_same_receipt(anchor_setup: AnchorSetup) -> None:
     receipt = anchor_setup.anchor.submit(DIGEST)
     assert anchor_setup.anchor.upgrade(DIGEST, receipt) == receipt
 
@@ -157,7 +157,7 @@ def test_unreachable_timestamp_service_can_be_retried(anchor_setup: AnchorSetup)
     assert raised.value.retry
 
 
-def test_material_names_are_unique_and_safe(anchor_setup: AnchorSetup) -> None:
+def test_file_names_of_timestamp_material_are_unique_and_safe(anchor_setup: AnchorSetup) -> None:
     receipt = anchor_setup.anchor.submit(DIGEST)
     anchor_setup.speak()
     names = [name for name, _ in anchor_setup.anchor.upgrade(DIGEST, receipt).material]

@@ -23,7 +23,7 @@ def test_request_method_follows_body_and_response_is_limited() -> None:
             send_request(SESSION, server.url, b"xy", max_bytes=5)
 
 
-def test_key_in_url_is_hidden_and_guard_refusals_propagate() -> None:
+def test_api_key_in_url_is_redacted_and_guard_refusals_propagate() -> None:
     with pytest.raises(ServiceMissingError) as raised:
         send_request(SESSION, "http://127.0.0.1:9/v3/secret-of-mine")
     assert str(raised.value) == "http://127.0.0.1:9 did not respond."

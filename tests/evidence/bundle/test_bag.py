@@ -9,7 +9,7 @@ import pytest
 from evidence.bundle.bag import Proofs, Withheld
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError
 from tests.assets.bundles import Scene
 from tests.assets.forged_evidence import NOT_REMADE
 from tests.assets.tampering import read_files
@@ -20,7 +20,7 @@ def test_same_input_gives_same_bytes(scene: Scene, bundle: Path, tmp_path: Path)
     assert scene.write(tmp_path / "again.zip").read_bytes() == bundle.read_bytes()
 
 
-def test_proofs_grow_while_sealed_files_stay(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_proofs_are_added_to_a_bundle_without_changing_sealed_files(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     young = scene.write(tmp_path / "young.zip", Proofs())
     verdict = Verifier(scene.trust).verify(young)
     assert verdict.outcome is ExitCode.INCOMPLETE
@@ -38,7 +38,7 @@ def test_proofs_grow_while_sealed_files_stay(scene: Scene, bundle: Path, tmp_pat
     }
 
 
-def test_restarted_test_chain_does_not_stop_download(scene: Scene, tmp_path: Path) -> None:
+def test_bundle_can_be_written_after_the_development_chain_restarts(scene: Scene, tmp_path: Path) -> None:
     [blocks] = [anchored for anchored in scene.proofs.anchors if anchored.receipt.kind == "opentimestamps"]
     assert blocks.receipt.time is not None
     [(name, header)] = blocks.receipt.material
@@ -53,6 +53,6 @@ def test_restarted_test_chain_does_not_stop_download(scene: Scene, tmp_path: Pat
     assert "anchor:checkpoint-anew.ots" not in names
 
 
-def test_facts_cannot_be_withheld(scene: Scene, tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError, match="facts"):
+def test_facts_file_cannot_be_withheld_from_a_bundle(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequestError, match="facts"):
         scene.write(tmp_path / "copy.zip", Proofs(withheld=Withheld(("data/facts.json",), "")))

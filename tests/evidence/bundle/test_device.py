@@ -7,7 +7,7 @@ import pytest
 from evidence.bundle.bag import countersign_manifest, create_key_file, encode_public_key
 from evidence.formats.codec import FormatError
 from evidence.keys.ed25519 import is_valid_signature, parse_public_key
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from tests.assets.bundles import Scene
 
 
@@ -24,13 +24,13 @@ def test_manifest_is_signed_byte_for_byte(scene: Scene, tmp_path: Path) -> None:
 
 def test_failed_signing_leaves_no_signature(tmp_path: Path) -> None:
     create_key_file(tmp_path / "key")
-    with pytest.raises(WrongUseError, match="already"):
+    with pytest.raises(InvalidRequestError, match="already"):
         create_key_file(tmp_path / "key")
-    with pytest.raises(WrongUseError, match="cannot be written"):
+    with pytest.raises(InvalidRequestError, match="cannot be written"):
         create_key_file(tmp_path / "key" / "below")
     (tmp_path / "note").write_bytes(b"pay Bob")
     with pytest.raises(FormatError):
         countersign_manifest(tmp_path / "key", tmp_path / "note", tmp_path / "out")
-    with pytest.raises(WrongUseError, match="absent cannot be used"):
+    with pytest.raises(InvalidRequestError, match="absent cannot be used"):
         countersign_manifest(tmp_path / "key", tmp_path / "absent", tmp_path / "out")
     assert not (tmp_path / "out").exists()

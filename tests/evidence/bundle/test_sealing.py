@@ -43,7 +43,7 @@ def test_facts_round_trip(scene: Scene) -> None:
     assert CaseFacts.from_json(scene.facts.to_json()) == scene.facts
 
 
-def test_facts_of_other_format_are_rejected(scene: Scene) -> None:
+def test_facts_of_unknown_format_are_rejected(scene: Scene) -> None:
     raw = scene.facts.to_json().replace(b"exhibit-facts/1", b"exhibit-facts/9")
     with pytest.raises(FormatError, match="exhibit-facts/9"):
         CaseFacts.from_json(raw)
@@ -61,7 +61,7 @@ def test_missing_blob_cannot_be_sealed(scene: Scene) -> None:
         seal_case(scene.facts, [missing], scene.owner_key, holder="owner", sealed_at=now(), blobs=scene.blobs)
 
 
-def test_changed_facts_change_the_seal(scene: Scene) -> None:
+def test_changed_facts_change_the_seal_digest(scene: Scene) -> None:
     other = reseal(scene, replace(scene.facts, language="zh-Hans"))
     assert other.sealed_case.seal_digest != scene.sealed_case.seal_digest
 

@@ -10,12 +10,12 @@ from evidence.bundle.sealing import (
     MAX_REDUCED_SIDE,
     ContentFile,
     build_seal_opening,
-    create_stand_in,
+    create_reduced_picture,
     get_reduced_path,
     seal_case,
 )
 from evidence.verdict.result import Check, State
-from evidence.verify.checks.inspection import STAND_IN_SENTENCE
+from evidence.verify.checks.inspection import REDUCED_PICTURE_SENTENCE
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import EntryType
@@ -50,7 +50,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         for file in original.sealed_case.manifest.files
         if file.role not in FROM_FACTS
     ]
-    files.append(create_stand_in(ORIGINAL, registered_bytes(1), original.blobs))
+    files.append(create_reduced_picture(ORIGINAL, registered_bytes(1), original.blobs))
     sealed_case = seal_case(
         original.facts, files, original.owner_key, holder="operator", sealed_at=now(), blobs=original.blobs
     )
@@ -82,7 +82,7 @@ def test_comparison_uses_and_reports_reduced_picture(scene: Scene, tmp_path: Pat
     assert ORIGINAL not in read_files(path)
     result = find_check(scene, path, "match:01")
     assert result.state is State.PASSED
-    assert STAND_IN_SENTENCE in result.sentence
+    assert REDUCED_PICTURE_SENTENCE in result.sentence
     assert "replaced by" in find_check(scene, path, f"file:{ORIGINAL}").sentence
     assert Verifier(scene.trust).verify(path).outcome is not ExitCode.CHECK_FAILED
 
@@ -97,7 +97,9 @@ def test_wrong_reduced_picture_fails(scene: Scene, tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_large_picture_is_reduced(scene: Scene, tmp_path: Path) -> None:
-    file = create_stand_in("data/work/02.png", encode_picture(textured_picture(3, (1600, 1200)), "PNG"), scene.blobs)
+    file = create_reduced_picture(
+        "data/work/02.png", encode_picture(textured_picture(3, (1600, 1200)), "PNG"), scene.blobs
+    )
     info = decode(scene.blobs.get(file.digest)).info
     assert max(info.width, info.height) == MAX_REDUCED_SIDE
     assert file.path == "data/work/02-reduced.jpg"
@@ -105,7 +107,7 @@ def test_large_picture_is_reduced(scene: Scene, tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-def test_page_shows_and_reports_reduced_picture(scene: Scene, tmp_path: Path) -> None:
+def test_verification_page_shows_and_reports_reduced_picture(scene: Scene, tmp_path: Path) -> None:
     path = write_copy_for_defendant(scene, tmp_path / "copy.zip")
     with running_tab(tmp_path / "profile") as tab:
         page = Page(tab, scene.trust, tmp_path)

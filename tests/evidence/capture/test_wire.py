@@ -12,7 +12,7 @@ from tests.assets.exact_site import PAGE, Site, answer, capture, file
 from tests.evidence.capture.test_http_capturer import CHUNKED
 
 
-def test_record_contains_bytes_on_the_wire(site: Site, tmp_path: Path) -> None:
+def test_network_record_contains_the_transmitted_bytes(site: Site, tmp_path: Path) -> None:
     site.answers["/shop"] = CHUNKED
     captured = capture(site)
     warc = file(captured, "exchange")

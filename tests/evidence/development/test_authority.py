@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evidence.anchors.rfc3161.anchor import create_request
-from evidence.anchors.rfc3161.stamps import verify_reply
+from evidence.anchors.rfc3161.stamps import verify_response
 from evidence.development.authority import DevelopmentAuthority, run_authority
 from evidence.development.server import LoopbackServer
 from exhibit.errors import ConfigError
@@ -24,7 +24,7 @@ def test_restarted_authority_reuses_root_with_new_url(tmp_path: Path) -> None:
         receipt = anchor_to(second.url, root).submit(DIGEST)
     holding.close()
     assert sum(name.startswith("crl-") for name, _ in receipt.material) == 2
-    assert verify_reply(old, DIGEST, [root]) < datetime.now(UTC) + timedelta(seconds=2)
+    assert verify_response(old, DIGEST, [root]) < datetime.now(UTC) + timedelta(seconds=2)
 
 
 def test_damaged_folder_raises(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ def get_revocation_url(certificate: x509.Certificate) -> str:
     return str(point.full_name[0].value)
 
 
-def test_certificates_state_no_legal_weight(tmp_path: Path) -> None:
+def test_development_certificates_state_that_they_have_no_legal_weight(tmp_path: Path) -> None:
     hierarchy = load_hierarchy(tmp_path, "http://127.0.0.1:9")
     for holder in (hierarchy.root, hierarchy.issuing, hierarchy.unit):
         assert "no legal weight" in holder.certificate.subject.rfc4514_string()

@@ -37,7 +37,7 @@ def test_blocks_are_mined_periodically(tmp_path: Path) -> None:
     assert receipt.time is not None
 
 
-def test_invalid_calls_return_an_error(tmp_path: Path) -> None:
+def test_invalid_rpc_calls_return_an_error(tmp_path: Path) -> None:
     chain = Chain(tmp_path, "http://127.0.0.1:9")
     odd: list[object] = [{"method": "nothing"}, {"method": "getblockhash", "params": []}, [], {"params": 1}]
     for call in odd:
@@ -46,7 +46,7 @@ def test_invalid_calls_return_an_error(tmp_path: Path) -> None:
         assert json.loads(answer.body)["error"] is not None
 
 
-def test_chain_with_foreign_block_does_not_start(tmp_path: Path) -> None:
+def test_chain_folder_without_its_first_block_is_rejected(tmp_path: Path) -> None:
     with run_chain(tmp_path) as chain:
         chain.mine_block()
     header = (tmp_path / "headers").read_bytes()[80:]

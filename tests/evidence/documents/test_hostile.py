@@ -81,7 +81,7 @@ def extract_text_starts(pdf: bytes) -> list[float]:
 
 
 @pytest.mark.long
-def test_hostile_sheet_stays_on_the_page() -> None:
+def test_hostile_text_on_a_sheet_stays_inside_the_page() -> None:
     for what, text in HOSTILE.items():
         starts = extract_text_starts(render_exhibit_sheet(hostile_case(text), sample_pictures(), "en"))
         assert starts, what
@@ -91,13 +91,13 @@ def test_hostile_sheet_stays_on_the_page() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("text", list_hostile_params(1), ids=str)
-def test_hostile_report_stays_on_the_page(text: str) -> None:
+def test_hostile_text_in_a_report_stays_inside_the_page(text: str) -> None:
     _, pictures = sample_report(1)
     assert max(extract_text_starts(render_report_pdf(hostile_report(HOSTILE[text], 1), pictures, "en"))) < RIGHT_EDGE
 
 
 @pytest.mark.long
-def test_hostile_cards_stay_on_the_page() -> None:
+def test_hostile_text_on_cards_stays_inside_the_page() -> None:
     report, pictures = sample_report(MAX_DETAILED_CASES + 1)
     texts = list(HOSTILE.values())
     cases = tuple(
@@ -109,7 +109,7 @@ def test_hostile_cards_stay_on_the_page() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("text", list_hostile_params(2), ids=str)
-def test_hostile_deposit_records_and_documents_stay_on_the_page(text: str) -> None:
+def test_hostile_text_in_deposit_records_and_documents_stays_inside_the_page(text: str) -> None:
     case = hostile_case(HOSTILE[text])
     record = replace(case, sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
     assert max(extract_text_starts(render_deposit_record(record, sample_pictures(), "en"))) < RIGHT_EDGE

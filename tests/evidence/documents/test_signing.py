@@ -91,7 +91,9 @@ def test_changed_byte_is_detected(key: DocumentKey, sheet: bytes) -> None:
     assert signature.compute_digest() != digest_value
 
 
-def test_authority_timestamps_the_signature(key: DocumentKey, sheet: bytes, authority: TrialAuthority) -> None:
+def test_pdf_signature_is_timestamped_by_the_authority(
+    key: DocumentKey, sheet: bytes, authority: TrialAuthority
+) -> None:
     signed = sign_pdf(sheet, key, name="Lindqvist", reason="Sealed", authority=create_authority_client(authority))
     status = validate_signature(signed, key, authority.root_pem)
     assert status.timestamp_validity is not None
@@ -100,7 +102,7 @@ def test_authority_timestamps_the_signature(key: DocumentKey, sheet: bytes, auth
     assert abs((status.timestamp_validity.timestamp - now()).total_seconds()) < 300
 
 
-def test_silent_authority_is_reported(key: DocumentKey, sheet: bytes) -> None:
+def test_unresponsive_timestamp_authority_is_reported(key: DocumentKey, sheet: bytes) -> None:
     session = create_guarded_session(
         Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((9,))), user_agent="t"
     )

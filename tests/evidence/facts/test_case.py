@@ -70,7 +70,7 @@ def test_malformed_measurements_are_rejected(figures: object) -> None:
         CaseFacts.from_json(encode_canonical(plain))
 
 
-def test_licence_check_outcome_follows_coverage() -> None:
+def test_licence_check_outcome_depends_on_licence_coverage() -> None:
     check = sample_case().licence_check
     assert replace(check, covered=True).outcome == "all"
     assert replace(check, covered=False, partly=True).outcome == "some"
@@ -78,13 +78,13 @@ def test_licence_check_outcome_follows_coverage() -> None:
     assert (none.outcome, replace(none, searched=0).outcome) == ("none", "unsearched")
 
 
-def test_only_existing_drawings_have_a_role() -> None:
+def test_role_is_assigned_only_to_drawings_that_exist() -> None:
     [match] = sample_case().matches
     assert list(match.drawings) == ["side-by-side", "overlay", "difference", "points"]
     assert set(replace(match, overlay=None, points=None).drawings) == {"side-by-side", "difference"}
 
 
-def test_ratio_excludes_prior() -> None:
+def test_likelihood_ratio_excludes_the_prior() -> None:
     ratio = CALIBRATION.compute_ratio(0.5)
     assert ratio is not None
     assert ratio.value == pytest.approx(4)

@@ -57,7 +57,7 @@ def test_language_and_consent_banner_are_detected() -> None:
     assert not mentions_consent(PAGE)
 
 
-def test_same_visit_agrees_in_everything() -> None:
+def test_identical_visits_agree_in_every_field() -> None:
     seen_by_other = statement(now())
     agrees, differs = compare_statement(seen_by_other, NETWORK, PAGE, Digest.from_bytes(IMAGE))
     assert (agrees, differs) == (tuple(name for name in COMPARED_PROPERTIES if name != "language"), ())
@@ -87,7 +87,7 @@ def test_each_difference_is_reported(name: str, other: dict[str, dict[str, objec
     assert name not in agrees
 
 
-def test_different_language_is_reported_but_missing_is_not() -> None:
+def test_different_language_is_reported_but_missing_language_is_not() -> None:
     page = b'<html lang="en">A'
     seen_by_other = replace(statement(now()), language="de", text=Digest.from_bytes(extract_text(page)))
     assert "language" in compare_statement(seen_by_other, NETWORK, page, None)[1]

@@ -100,7 +100,7 @@ class TestFolders:
         os.mkfifo(root / "data/pipe")
         assert "device" in refusal_message(root)
 
-    def test_file_manager_leftovers_are_ignored(self, tmp_path: Path) -> None:
+    def test_metadata_files_of_file_managers_are_ignored(self, tmp_path: Path) -> None:
         root = self.folder(tmp_path / "bag")
         (root / "data/.DS_Store").write_bytes(b"x")
         contents = FolderContents(root)

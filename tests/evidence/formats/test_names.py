@@ -37,7 +37,7 @@ def test_name_used_as_file_and_folder_is_rejected(tmp_path: Path) -> None:
     assert "folder" in refusal_message(write_zip(tmp_path, zip_by_python(("data", b"one"), ("data/a.txt", b"two"))))
 
 
-def test_file_names_and_leftovers_are_recognised() -> None:
+def test_valid_file_names_and_file_manager_metadata_are_recognised() -> None:
     for name in ("data/work/01.jpg", "a", "a-b_c.D", "x" * MAX_NAME_CHARS, "console/nullable.txt"):
         assert is_valid_name(name), name
     for name in ("", "a/", ".a", "a.", "-a", "x" * (MAX_NAME_CHARS + 1), "data/CON.txt", "lpt1/a", "a/../b", "ä"):

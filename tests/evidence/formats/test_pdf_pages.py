@@ -152,7 +152,7 @@ def test_killed_helper_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_self_referencing_page_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pdf_page_that_refers_to_itself_does_not_loop_forever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_pages, "MAX_SECONDS", 5.0)
     writer = pypdf.PdfWriter()
     page = writer.add_blank_page(100, 100)

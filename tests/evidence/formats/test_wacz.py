@@ -33,7 +33,7 @@ def test_bodies_with_unknown_encoding_are_indexed_as_received(encoding: str) -> 
     assert line["digest"] == f"sha256:{Digest.from_bytes(b'no such encoding').hex}"
 
 
-def test_compressed_bomb_is_not_unpacked() -> None:
+def test_compression_bomb_in_a_body_is_not_unpacked() -> None:
     bomb = gzip.compress(bytes(50 << 20))
     tracemalloc.start()
     create_archive(bomb, "Content-Encoding: gzip")

@@ -39,7 +39,7 @@ def test_duplicate_names_are_rejected(tmp_path: Path, twin: str) -> None:
     assert "twice" in refusal_message(write_zip(tmp_path, zip_by_python(("data/a.txt", b"one"), (twin, b"two"))))
 
 
-def test_link_is_rejected(tmp_path: Path) -> None:
+def test_zip_with_symbolic_link_is_rejected(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("data/a.txt")
     link.create_system = 3
     link.external_attr = 0o120777 << 16
@@ -70,11 +70,11 @@ def create_zip_bomb() -> bytes:
 
 
 @pytest.mark.long
-def test_bomb_is_rejected_by_declared_size(tmp_path: Path) -> None:
+def test_zip_bomb_is_rejected_by_declared_size(tmp_path: Path) -> None:
     assert "when unpacked" in refusal_message(write_zip(tmp_path, create_zip_bomb()))
 
 
-def test_bomb_with_false_size_is_not_unpacked(tmp_path: Path) -> None:
+def test_zip_bomb_with_false_size_is_not_unpacked(tmp_path: Path) -> None:
     data = bytearray(create_zip_bomb())
     for place in (22, data.index(b"PK\x01\x02") + 24):
         struct.pack_into("<I", data, place, 1000)

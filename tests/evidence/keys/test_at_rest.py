@@ -13,7 +13,7 @@ from tests.evidence.keys.test_ed25519 import ENCRYPTED, MASTER
 
 
 @given(st.integers(0, len(ENCRYPTED) - 1), st.integers(0, 7))
-def test_flipped_bit_is_rejected(position: int, bit: int) -> None:
+def test_flipped_bit_in_encrypted_key_is_rejected(position: int, bit: int) -> None:
     changed = bytearray(ENCRYPTED)
     changed[position] ^= 1 << bit
     with pytest.raises(IntegrityError):
@@ -27,7 +27,7 @@ def test_truncated_key_and_short_master_key_are_rejected() -> None:
         generate_sealing_key(bytes(16))
 
 
-def test_repeated_encryptions_differ() -> None:
+def test_encrypting_a_key_twice_gives_different_ciphertexts() -> None:
     assert generate_sealing_key(MASTER) != generate_sealing_key(MASTER)
 
 

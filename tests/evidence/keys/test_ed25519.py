@@ -21,13 +21,13 @@ from evidence.keys.ed25519 import (
 )
 from evidence.log.notes import compute_key_id, parse_verifier_key
 from evidence.verdict.trust import DEFAULT_PATH, load_trust
-from exhibit.errors import ConfigError, IntegrityError, WrongUseError
+from exhibit.errors import ConfigError, IntegrityError, InvalidRequestError
 
 MASTER = bytes(range(32))
 PUBLIC, ENCRYPTED = generate_sealing_key(MASTER)
 
 
-def test_missing_key_file_is_created_private(tmp_path: Path) -> None:
+def test_missing_key_file_is_created_with_private_permissions(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "log.pem"
     signer = FileSigner(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -36,7 +36,7 @@ def test_missing_key_file_is_created_private(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_concurrent_starts_share_a_key(tmp_path: Path) -> None:
+def test_processes_started_concurrently_use_the_same_new_key(tmp_path: Path) -> None:
     keys: list[bytes] = []
     barrier = threading.Barrier(8)
 
@@ -115,15 +115,15 @@ def test_universal_signature_of_small_order_key_is_rejected() -> None:
 @pytest.mark.parametrize("key", UNSOUND_KEYS, ids=bytes.hex)
 def test_unsound_keys_are_rejected_everywhere(key: bytes, tmp_path: Path) -> None:
     assert not is_valid_point(key)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         parse_public_key(key.hex().encode())
     encoded = base64.b64encode(b"\x01" + key).decode()
-    with pytest.raises(WrongUseError, match="small order"):
+    with pytest.raises(InvalidRequestError, match="small order"):
         parse_verifier_key(f"log.example+{compute_key_id('log.example', key).hex()}+{encoded}")
     path = tmp_path / "trust.json"
     pinned = f'"keys": [{{"owner": "Ann", "public": "{key.hex()}", "development": false, "label": ""}}]'
     path.write_text(DEFAULT_PATH.read_text("utf-8").replace('"keys": []', pinned), "utf-8")
-    with pytest.raises(WrongUseError, match="small order"):
+    with pytest.raises(InvalidRequestError, match="small order"):
         load_trust(path)
 
 

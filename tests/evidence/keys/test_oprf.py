@@ -3,7 +3,7 @@
 import pytest
 
 from evidence.keys.oprf import OprfClient, OprfServer, hash_to_curve
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 
 SUITE = b"QUUX-V01-CS02-with-P256_XMD:SHA-256_SSWU_RO_"
 POINTS = {  # RFC 9380, J.1.1
@@ -23,7 +23,7 @@ def test_points_match_standard_vectors(message: bytes) -> None:
     assert tuple(f"{part:064x}" for part in hash_to_curve(message, SUITE)) == POINTS[message]
 
 
-def test_both_sides_agree_and_queries_are_unlinkable() -> None:
+def test_both_parties_compute_the_same_value_and_queries_are_unlinkable() -> None:
     b = OprfServer(b"k" * 48)
     first, second = OprfClient(b"work"), OprfClient(b"work")
     assert first.blind() != second.blind()
@@ -37,5 +37,5 @@ def test_both_sides_agree_and_queries_are_unlinkable() -> None:
 
 @pytest.mark.parametrize("x", [b"", b"\0", b"\xff" * 32, b"\0" * 31 + b"\1"], ids=repr)
 def test_invalid_point_is_rejected(x: bytes) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         OprfServer(b"k" * 48).evaluate(x)

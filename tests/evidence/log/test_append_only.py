@@ -12,8 +12,8 @@ from evidence.log import merkle
 from evidence.log.append_only import BrokenHistoryError, Log, load_log_key
 from evidence.log.checkpoint_stores import FileCheckpointStore
 from evidence.log.notes import verify_note
-from exhibit.entries import Entry, EntryType, commit
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.entries import Entry, EntryType, compute_commitment
+from exhibit.errors import IntegrityError, InvalidRequestError
 from tests.assets.folder_log import FolderLogStore
 
 
@@ -24,7 +24,10 @@ def log(tmp_path: Path) -> Log:
 
 def create_entries(count: int, start: int = 0) -> list[Entry]:
     time = datetime(2026, 11, 20, tzinfo=UTC)
-    return [Entry(EntryType.SEAL, time, commit({"n": number}, bytes(32))[0]) for number in range(start, start + count)]
+    return [
+        Entry(EntryType.SEAL, time, compute_commitment({"n": number}, bytes(32))[0])
+        for number in range(start, start + count)
+    ]
 
 
 def test_entries_get_consecutive_sequence_numbers(log: Log) -> None:
@@ -51,7 +54,7 @@ def test_unchanged_log_is_not_signed_again(log: Log) -> None:
     assert log.sign_checkpoint() == log.sign_checkpoint()
 
 
-def test_rolled_back_store_signs_nothing_until_new_origin(tmp_path: Path) -> None:
+def test_log_restored_to_an_older_state_signs_nothing_until_a_new_origin_starts(tmp_path: Path) -> None:
     head = FileCheckpointStore(tmp_path / "log.head")
     signer = load_log_key(tmp_path / "log.pem", head, "example.org/log")
     Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head).append(create_entries(2))
@@ -77,14 +80,14 @@ def test_rolled_back_store_signs_nothing_until_new_origin(tmp_path: Path) -> Non
 def test_proofs_for_missing_entries_are_rejected(log: Log) -> None:
     log.append(create_entries(3))
     for sequence, size in ((3, 3), (0, 4)):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             log.prove_inclusion(sequence, size)
     for old, new in ((3, 2), (3, 4)):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             log.prove_consistency(old, new)
 
 
-def test_restored_log_does_not_sign_under_its_name(log: Log, tmp_path: Path) -> None:
+def test_restored_log_does_not_sign_under_its_old_name(log: Log, tmp_path: Path) -> None:
     log.append(create_entries(3))
     log.sign_checkpoint()
     log.append(create_entries(3, 3))

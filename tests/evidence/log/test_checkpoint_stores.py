@@ -13,7 +13,7 @@ from evidence.log.append_only import VERIFY_HINT, BrokenHistoryError, Log, load_
 from evidence.log.checkpoint_stores import BucketCheckpointStore, FileCheckpointStore
 from evidence.log.notes import verify_note
 from exhibit.errors import ConfigError, ServiceMissingError, StorageError
-from exhibit.files.bucket import Bucket, NamedObjects
+from exhibit.files.bucket import Bucket, BucketFolder
 from exhibit.ports import CheckpointStore, SignedCheckpoint
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.swift_server import bucket_on
@@ -65,7 +65,7 @@ def test_crash_while_creating_key_leaves_usable_log(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.head", "log.pem"]
 
 
-def test_no_key_is_created_beside_missing_data_folder(tmp_path: Path) -> None:
+def test_no_key_is_created_if_the_data_folder_is_missing(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for make in (
         FileSigner,
@@ -91,7 +91,7 @@ def test_damaged_checkpoint_blocks_signing(tmp_path: Path) -> None:
     assert log.sign_checkpoint().size == 4
 
 
-def test_key_without_stored_checkpoint_blocks_signing(tmp_path: Path) -> None:
+def test_existing_key_without_stored_checkpoint_blocks_signing(tmp_path: Path) -> None:
     log, head = open_log(tmp_path)
     assert log.sign_checkpoint().size == 0
     log.append(create_entries(1))
@@ -107,7 +107,7 @@ def test_key_without_stored_checkpoint_blocks_signing(tmp_path: Path) -> None:
         assert each.sign_checkpoint().size == 1
 
 
-def test_empty_checkpoint_binds_no_origin(tmp_path: Path) -> None:
+def test_checkpoint_of_an_empty_log_does_not_fix_the_origin(tmp_path: Path) -> None:
     _, head = open_log(tmp_path)
     log = Log(
         FolderLogStore(tmp_path / "log"),
@@ -144,7 +144,7 @@ def test_checkpoint_location_is_independent_of_time_zone(tmp_path: Path, monkeyp
         assert log.sign_checkpoint().size == number + 1
 
 
-def test_interrupted_stat_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_stat_command_leaves_the_checkpoint_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, head = open_log(tmp_path)
     log.append(create_entries(1))
     log.sign_checkpoint()
@@ -195,7 +195,7 @@ def create_memory_bucket(tmp_path: Path) -> Bucket:
 
 
 def create_store_factory(bucket: Bucket, folder: Path) -> StoreFactory:
-    return lambda name: BucketCheckpointStore(NamedObjects(bucket, ""), folder / f"{name}.head")
+    return lambda name: BucketCheckpointStore(BucketFolder(bucket, ""), folder / f"{name}.head")
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_checkpoint_is_created_once_and_replaced_in_every_store(store_factory: S
     assert log.read_stored_checkpoint() is not None
 
 
-def test_rows_restored_from_backup_sign_nothing(store_factory: StoreFactory, tmp_path: Path) -> None:
+def test_log_rows_restored_from_a_backup_are_not_signed(store_factory: StoreFactory, tmp_path: Path) -> None:
     log = open_restorable_log(tmp_path, store_factory("a"))
     log.append(create_entries(2))
     log.sign_checkpoint()
@@ -243,7 +243,7 @@ def test_rows_restored_from_backup_sign_nothing(store_factory: StoreFactory, tmp
             back.sign_checkpoint()
 
 
-def test_second_machine_never_signs_a_smaller_size(shared_store_factory: StoreFactory, tmp_path: Path) -> None:
+def test_second_machine_never_signs_a_smaller_log(shared_store_factory: StoreFactory, tmp_path: Path) -> None:
     """Test rule 7, with a restored database and the last checkpoint signed by another machine."""
     for machine in ("a", "b"):
         log = open_restorable_log(tmp_path, shared_store_factory(machine))
@@ -267,7 +267,7 @@ def test_bucket_rollback_is_detected_by_local_record(tmp_path: Path) -> None:
     log.append(create_entries(2))
     log.sign_checkpoint()
     shutil.copytree(tmp_path / "rows", tmp_path / "backup")
-    objects = NamedObjects(Bucket(lambda: store, "us", tmp_path / "made"), "")
+    objects = BucketFolder(Bucket(lambda: store, "us", tmp_path / "made"), "")
     [older, _] = objects.get("log.head") or (b"", "")
     log.append(create_entries(3, 2))
     log.sign_checkpoint()
@@ -287,7 +287,7 @@ def test_bucket_rollback_is_detected_by_local_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["memory", pytest.param("s3", marks=pytest.mark.long)])
-def test_late_process_does_not_replace_newer_checkpoint(
+def test_delayed_process_does_not_replace_a_newer_checkpoint(
     request: pytest.FixtureRequest, tmp_path: Path, where: str
 ) -> None:
     bucket = bucket_on(request.getfixturevalue("s3"), tmp_path) if where == "s3" else create_memory_bucket(tmp_path)
@@ -329,7 +329,7 @@ def test_unreadable_object_blocks_signing_until_rewritten(tmp_path: Path) -> Non
     log.append(create_entries(1))
     signed = log.sign_checkpoint()
     for damaged in (b"", b"no note", b"\xff"):
-        NamedObjects(bucket, "").put("log.head", damaged)
+        BucketFolder(bucket, "").put("log.head", damaged)
         with pytest.raises(BrokenHistoryError) as refused:
             log.check_history()
         assert refused.value.hint == VERIFY_HINT

@@ -18,7 +18,7 @@ from evidence.log.notes import (
     sign_note,
     verify_cosignature,
 )
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from tests.assets.local_witness import LocalWitness
 from tests.assets.partners import new_signer
 
@@ -57,10 +57,10 @@ def test_cosignature_is_bound_to_checkpoint_time_and_key() -> None:
 def test_log_key_is_not_a_cosigner_key() -> None:
     assert parse_cosigner_key(VKEY) == ("w.example", SIGNER.public_key)
     for vkey in (format_verifier_key("w.example", SIGNER.public_key), "", "w+0+", VKEY.replace("w.", "v."), VKEY[:-4]):
-        with pytest.raises(WrongUseError, match="witness"):
+        with pytest.raises(InvalidRequestError, match="witness"):
             parse_cosigner_key(vkey)
     small = format_cosigner_key("w.example", b"\x01" + b"\0" * 31)
-    with pytest.raises(WrongUseError, match="small order"):
+    with pytest.raises(InvalidRequestError, match="small order"):
         parse_cosigner_key(small)
 
 

@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 
 from evidence.log import merkle
-from exhibit.entries import Entry, EntryType, commit
+from exhibit.entries import Entry, EntryType, compute_commitment
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import LogStore, LogTransaction, SignedCheckpoint
 from registry.log.log import PostgresLogStore
@@ -54,7 +54,7 @@ def open_store(request: pytest.FixtureRequest) -> OpenStore:
 
 def create_entry(number: int) -> Entry:
     time = datetime(2026, 11, 20, 9, 30, tzinfo=UTC) + timedelta(microseconds=number)
-    return Entry(list(EntryType)[number % len(EntryType)], time, commit({"number": number}, bytes(32))[0])
+    return Entry(list(EntryType)[number % len(EntryType)], time, compute_commitment({"number": number}, bytes(32))[0])
 
 
 def append(transaction: LogTransaction, *numbers: int) -> None:
@@ -116,7 +116,7 @@ def test_entries_round_trip_in_order(open_store: OpenStore) -> None:
                 store.entry(missing)
 
 
-def test_nodes_are_independent_of_transactions(open_store: OpenStore) -> None:
+def test_tree_nodes_do_not_depend_on_how_entries_are_grouped_into_transactions(open_store: OpenStore) -> None:
     for first, last in ((0, 1), (1, 2), (2, 7), (7, 8), (8, 21)):
         append_all(open_store, *range(first, last))
     expected = compute_expected_nodes(21)
@@ -132,7 +132,7 @@ def test_incomplete_subtree_is_not_found(open_store: OpenStore, span: tuple[int,
         store.nodes([(0, 0), span])
 
 
-def test_transaction_sees_own_and_earlier_nodes(open_store: OpenStore) -> None:
+def test_transaction_reads_committed_and_its_own_new_nodes(open_store: OpenStore) -> None:
     append_all(open_store, *range(3))
     expected = compute_expected_nodes(8)
     with open_store() as store, store.sequencer() as transaction:
@@ -168,7 +168,7 @@ def test_uncommitted_entries_are_invisible_to_others(open_store: OpenStore) -> N
     assert sizes == [0, 2]
 
 
-def test_sequencer_is_exclusive(open_store: OpenStore) -> None:
+def test_only_one_sequencer_can_run_at_a_time(open_store: OpenStore) -> None:
     failures: list[BaseException] = []
 
     def work() -> None:

@@ -164,7 +164,7 @@ def list_broken_paths(path: list[bytes], data: st.DataObject) -> list[list[bytes
     ]
 
 
-def test_every_tree_continues_the_empty_tree_and_itself() -> None:
+def test_every_tree_is_consistent_with_the_empty_tree_and_with_itself() -> None:
     tree = Tree(create_leaves(5))
     root = merkle.compute_root(5, tree.node)
     assert merkle.prove_consistency(0, 5, tree.node) == merkle.prove_consistency(5, 5, tree.node) == []

@@ -14,7 +14,7 @@ from evidence.log.notes import (
     sign_note,
     verify_note,
 )
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 
 SIGNER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 OTHER_SIGNER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -91,7 +91,7 @@ def test_unknown_key_is_distinguished_from_invalid_signature() -> None:
         verify_note(sign_note("other.example/log", 7, ROOT, SIGNER).note, VKEY)
 
 
-def test_known_key_does_not_sign_for_other_log() -> None:
+def test_signature_by_known_key_for_other_log_is_rejected() -> None:
     body = sign_note("other.example/log", 7, ROOT, SIGNER).note.split("\n\n")[0] + "\n"
     line = base64.b64encode(compute_key_id("example.org/log", SIGNER.public_key) + SIGNER.sign(body.encode())).decode()
     with pytest.raises(UntrustedIssuerError):
@@ -122,19 +122,19 @@ def test_additional_invalid_signature_of_known_key_is_rejected() -> None:
 
 @pytest.mark.parametrize("name", ["", "two words", "a+b", "line\nbreak"])
 def test_invalid_log_name_is_rejected_when_signing(name: str) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         sign_note(name, 7, ROOT, SIGNER)
 
 
 @pytest.mark.parametrize("vkey", ["", "name", VKEY[:-4], VKEY.replace("example", "another"), "a+b+c", "a+00000000+!!"])
 def test_malformed_verifier_key_is_rejected(vkey: str) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         verify_note(NOTE, vkey)
 
 
 @pytest.mark.parametrize("name", ["", "our log", "a+b", "a\x7fb", "a\x85b", "a\u200bb", "x" * 201])
 def test_invalid_log_name_is_rejected_everywhere(name: str) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         format_verifier_key(name, SIGNER.public_key)
     with pytest.raises(IntegrityError):
         parse_note(NOTE.replace("example.org/log\n7", f"{name}\n7"))

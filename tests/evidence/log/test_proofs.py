@@ -21,7 +21,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType, encode_canonical
 from exhibit.errors import ExitCode
 from registry.log import proofs
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.bundles import Scene
@@ -66,7 +66,7 @@ RECORDS = [
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 7])
-def test_record_is_proven_only_at_its_own_index(count: int) -> None:
+def test_inclusion_proof_of_a_record_is_valid_only_at_its_index(count: int) -> None:
     tree = SliceTree([compute_record_leaf(data) for data in RECORDS[:count]])
     opening = tree.build_opening({"crawl": "7"})
     assert opening == {"crawl": "7", "root": tree.root.hex(), "count": count}
@@ -79,7 +79,7 @@ def test_record_is_proven_only_at_its_own_index(count: int) -> None:
             )
 
 
-def test_every_field_changes_the_record_leaf() -> None:
+def test_changing_any_field_changes_the_record_leaf() -> None:
     record = RECORDS[0]
     changes: list[dict[str, Any]] = [
         {"page_url": ""},
@@ -117,7 +117,7 @@ def test_consistent_later_checkpoint_passes(renewed_bundle: RenewedBundle, tmp_p
     assert f"{renewed_bundle.size} entries" in stamp.sentence
 
 
-def test_oldest_valid_timestamp_counts(renewed_bundle: RenewedBundle, tmp_path: Path) -> None:
+def test_oldest_valid_timestamp_is_used(renewed_bundle: RenewedBundle, tmp_path: Path) -> None:
     verdict = Verifier(renewed_bundle.scene.trust).verify(renewed_bundle.write(tmp_path / "both.zip"))
     assert find_check(verdict, "time").time == get_first_time(renewed_bundle.scene.proofs)
     alone = replace(renewed_bundle.proofs, anchors=(renewed_bundle.later,))
@@ -127,7 +127,7 @@ def test_oldest_valid_timestamp_counts(renewed_bundle: RenewedBundle, tmp_path: 
     assert find_check(verdict, "time").sentence.endswith(f"(later-{renewed_bundle.size}-second-look.tsr).")
 
 
-def test_inconsistent_later_checkpoint_fails_with_its_receipt(renewed_bundle: RenewedBundle, tmp_path: Path) -> None:
+def test_inconsistent_later_checkpoint_and_its_receipt_fail(renewed_bundle: RenewedBundle, tmp_path: Path) -> None:
     [renewal] = renewed_bundle.proofs.renewals
     for path in ((), tuple(reversed(renewal.path)), renewal.path[:-1]):
         wrong = replace(renewed_bundle.proofs, renewals=(replace(renewal, path=path),), anchors=(renewed_bundle.later,))
@@ -155,12 +155,12 @@ def test_invalid_renewals_are_reported(renewed_bundle: RenewedBundle, tmp_path: 
     assert {check.name.partition(":")[0] for check in verdict.failures} & {"renewals", "renewal"}
 
 
-def test_late_bundle_contains_newest_timestamped_checkpoint(
+def test_bundle_sealed_later_contains_the_newest_timestamped_checkpoint(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = []
     for number in range(4):
-        submit(EntryType.CASE, {"number": number})
+        submit_entry(EntryType.CASE, {"number": number})
         sequence_log(inline.services)
         rows.append(sign_checkpoint(inline.services))
     first, second, third, fourth = [row for row in rows if row is not None]

@@ -28,7 +28,7 @@ def test_malformed_tile_path_is_not_found(path: str) -> None:
         parse_tile(path)
 
 
-def test_log_has_only_filled_tiles() -> None:
+def test_tile_is_complete_only_if_the_log_has_all_its_entries() -> None:
     assert Tile(0, 17).is_complete_in(17)
     assert not Tile(0, 17).is_complete_in(16)
     assert Tile(1, 1).is_complete_in(257)

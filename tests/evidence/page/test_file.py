@@ -17,7 +17,7 @@ from evidence.verdict.trust import load_trust
 FOLDER = Path(package.__file__).parent
 
 
-def test_only_included_scripts_run_and_nothing_is_fetched() -> None:
+def test_verification_page_runs_only_included_scripts_and_fetches_nothing() -> None:
     text = build_page().decode()
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)
     assert policy is not None
@@ -48,7 +48,9 @@ def test_trust_list_is_escaped() -> None:
     assert json.loads(inside)["note"] == trust.note
 
 
-def test_command_writes_page_with_given_trust_list(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_command_writes_verification_page_with_the_given_trust_list(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     path = tmp_path / "trust.json"
     path.write_bytes(replace(load_trust(), note="Our court's list.").to_json())
     assert main(["page", "--trust", str(path)]) == 0

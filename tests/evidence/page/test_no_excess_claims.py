@@ -121,7 +121,9 @@ def list_excess_claims(untruth: CorpusItem, path: Path, trust: Trust, result: Ou
 
 
 @pytest.mark.long
-def test_page_never_passes_a_check_that_fails(browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_verification_page_never_passes_a_check_that_the_verifier_fails(
+    browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
     page = Page(browser.tab(), scene.trust, tmp_path)
     by_trust: dict[bytes, dict[Path, CorpusItem]] = {}
     for number, untruth in enumerate(list_corpus_items(scene, bundle, tmp_path)):

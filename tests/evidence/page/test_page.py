@@ -203,7 +203,7 @@ def test_tampered_file_fails_its_check(
 
 
 @pytest.mark.long
-def test_unsealed_files_are_covered_by_bag(page: Page, bundle: Path, tmp_path: Path) -> None:
+def test_changed_unsealed_file_fails_the_bag_check(page: Page, bundle: Path, tmp_path: Path) -> None:
     for name in ("bag-info.txt", "proofs/anchors/manifest-test-authority.tsr", "verify.py"):
         outcome, states = page.check(write_zip(tmp_path / "b.zip", flip_bit(name)(read_files(bundle))))
         assert (outcome, states["bag"]) == ("failed", "failed"), name
@@ -255,7 +255,7 @@ def test_unpinned_keys_are_not_trusted(scene: Scene, page: Page, bundle: Path, t
 
 
 @pytest.mark.long
-def test_key_of_other_owner_or_revoked_key_does_not_pass(scene: Scene, page: Page, bundle: Path) -> None:
+def test_signature_by_key_of_other_owner_or_revoked_key_does_not_pass(scene: Scene, page: Page, bundle: Path) -> None:
     [key] = scene.trust.keys
     for other, outcome, state in (
         (replace(key, owner="Bob"), "failed", "failed"),
@@ -287,7 +287,9 @@ def test_countersignature_requires_pinned_device_of_owner(scene: Scene, page: Pa
 
 
 @pytest.mark.long
-def test_folder_is_read_and_repacked_zip_must_be_unpacked(page: Page, bundle: Path, tmp_path: Path) -> None:
+def test_bundle_folder_is_verified_and_repacked_zip_must_be_unpacked_first(
+    page: Page, bundle: Path, tmp_path: Path
+) -> None:
     with zipfile.ZipFile(bundle) as whole:
         whole.extractall(tmp_path / "bag")
     (tmp_path / "bag" / ".DS_Store").write_bytes(b"x")
@@ -320,14 +322,14 @@ def test_non_bundle_is_reported(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_multiple_bundles_are_checked_in_turn(page: Page, bundle: Path, tmp_path: Path) -> None:
+def test_several_bundles_are_checked_one_after_the_other(page: Page, bundle: Path, tmp_path: Path) -> None:
     bad = write_zip(tmp_path / "bad.zip", flip_bit("data/work/01.jpg")(read_files(bundle)))
     assert [outcome for outcome, _ in page.check_all([bundle, bad])] == ["holds", "failed"]
     assert page.tab.evaluate(f"{RESULT}.dataset.outcome") == "failed"
 
 
 @pytest.mark.long
-def test_copy_reports_withheld_files(scene: Scene, page: Page, tmp_path: Path) -> None:
+def test_redacted_copy_reports_its_withheld_files(scene: Scene, page: Page, tmp_path: Path) -> None:
     withheld = Withheld(("data/work/01.jpg", "data/work/documents/01.pdf"), "The original is for the court.")
     path = scene.write(tmp_path / "copy.zip", replace(scene.proofs, withheld=withheld))
     outcome, states = page.check(path)
@@ -378,7 +380,7 @@ def test_sealed_content_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pat
 
 
 @pytest.mark.long
-def test_each_row_states_its_source_and_that_it_is_unchecked(page: Page, bundle: Path) -> None:
+def test_each_row_states_its_source_and_that_it_was_not_checked(page: Page, bundle: Path) -> None:
     page.check(bundle)
     values = page.tab.evaluate(
         f"[...{RESULT}.querySelectorAll('dd > .said')].map((one) => "
@@ -398,7 +400,7 @@ def test_each_row_states_its_source_and_that_it_is_unchecked(page: Page, bundle:
 
 
 @pytest.mark.long
-def test_page_runs_and_fetches_nothing_else(page: Page) -> None:
+def test_verification_page_blocks_other_scripts_and_requests(page: Page) -> None:
     assert page.tab.evaluate("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')") == "refused"
     page.tab.evaluate(
         "(() => { const script = document.createElement('script'); script.textContent = 'document.title = \"owned\"';"
@@ -408,7 +410,7 @@ def test_page_runs_and_fetches_nothing_else(page: Page) -> None:
 
 
 @pytest.mark.long
-def test_browser_without_ed25519_passes_no_signature(
+def test_signatures_do_not_pass_in_a_browser_without_ed25519(
     browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path
 ) -> None:
     tab = browser.tab()

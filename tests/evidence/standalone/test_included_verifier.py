@@ -51,7 +51,7 @@ def withhold(*names: str) -> Change:
     return change
 
 
-def test_package_is_not_a_failure_and_lists_its_bundles(bundle_files: Files, tmp_path: Path) -> None:
+def test_package_is_not_reported_as_failed_and_its_bundles_are_listed(bundle_files: Files, tmp_path: Path) -> None:
     bundle_path = write_zip(tmp_path / "studio-case-1-bundle-1.zip", bundle_files)
     court = write_zip(tmp_path / "court.zip", {bundle_path.name: bundle_path.read_bytes(), "CONTENTS.txt": b"Bundles"})
     for path in (court, tmp_path):
@@ -123,7 +123,7 @@ FAILURES: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("what", FAILURES)
-def test_lie_is_reported_without_traceback(bundle_files: Files, tmp_path: Path, what: str) -> None:
+def test_false_statement_is_reported_without_traceback(bundle_files: Files, tmp_path: Path, what: str) -> None:
     change, words = FAILURES[what]
     code, text = run_verifier(write_zip(tmp_path / "b.zip", update_bag(change(bundle_files))))
     assert code == 1

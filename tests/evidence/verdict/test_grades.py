@@ -22,7 +22,7 @@ def replace_check(name: str, to: Check | None) -> list[Check]:
     return [check for check in PASSED_CHECKS if check.name != name] + ([to] if to is not None else [])
 
 
-def test_grade_passes_with_all_checks_and_states_who_vouches() -> None:
+def test_grade_passes_with_all_checks_and_names_the_source_of_trust() -> None:
     assert {result.name: (result.state, result.by) for result in compute_grades(PASSED_CHECKS, None)} == {
         "bytes": (State.PASSED, "digests, recomputed"),
         "owner": (State.PASSED, "the key of Ann on the trust list"),
@@ -49,7 +49,7 @@ def test_single_missing_or_failed_check_decides_grade(checks: list[Check], state
     assert bool(result.by) is (state is State.PASSED)
 
 
-def test_grade_without_evidence_is_listed_only_if_required() -> None:
+def test_grade_without_evidence_is_listed_only_if_the_trust_list_requires_it() -> None:
     assert find_grade("match", PASSED_CHECKS) is None
     required_grade = find_grade("match", PASSED_CHECKS, ("match",))
     assert required_grade is not None
@@ -76,7 +76,7 @@ def test_sheet_is_required_only_by_trust_list() -> None:
         assert result.required is required
 
 
-def test_check_name_prefix_gives_no_grade() -> None:
+def test_check_whose_name_only_starts_like_a_graded_check_gives_no_grade() -> None:
     assert set(GRADES) > {"capture"}
     assert find_grade("capture", [*PASSED_CHECKS, pass_check("slice", "")]) is None
     assert find_grade("capture", [*PASSED_CHECKS, pass_check("slice:01", "")]) is not None

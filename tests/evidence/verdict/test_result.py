@@ -15,7 +15,7 @@ from evidence.verdict.result import (
     find_most_severe,
     find_worst_state,
     pass_check,
-    require,
+    raise_first_failure,
     skip_check,
 )
 from exhibit.digests import Digest
@@ -38,7 +38,7 @@ def test_complete_result_states_earliest_timestamp_service() -> None:
         "Complete: no check failed, and the whole bundle existed no later than 2026-11-20 12:00:00 UTC "
         "according to an authority."
     )
-    require(COMPLETE_VERDICT)
+    raise_first_failure(COMPLETE_VERDICT)
     plain = COMPLETE_VERDICT.to_plain()
     assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, Digest.from_bytes(b"").hex)
     assert plain["existed_no_later_than"] == "2026-11-20T12:00:00.000000Z"
@@ -58,7 +58,7 @@ def test_failures_are_listed_and_counted() -> None:
     assert wrong.outcome is ExitCode.CHECK_FAILED
     assert wrong.sentence == "Failed: file:0, file:1, file:2, file:3, file:4 and 2 more."
     with pytest.raises(IntegrityError, match="file:0: Other bytes"):
-        require(wrong)
+        raise_first_failure(wrong)
 
 
 def test_missing_required_check_makes_result_incomplete() -> None:
@@ -91,11 +91,11 @@ def test_notes_follow_the_result() -> None:
     assert with_notes.times[0].description == "sealed 2026-11-20 12:00:00 UTC by the operator's clock"
 
 
-def test_most_severe_result_counts() -> None:
+def test_result_is_that_of_the_most_severe_check() -> None:
     done, incomplete, wrong = ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.CHECK_FAILED
     assert find_most_severe([done, incomplete]) is incomplete
-    assert find_most_severe([incomplete, ExitCode.WRONG_USE, done]) is ExitCode.WRONG_USE
-    assert find_most_severe([ExitCode.WRONG_USE, wrong]) is wrong
+    assert find_most_severe([incomplete, ExitCode.INVALID_REQUEST, done]) is ExitCode.INVALID_REQUEST
+    assert find_most_severe([ExitCode.INVALID_REQUEST, wrong]) is wrong
     assert find_most_severe([]) is done
     assert find_worst_state([State.PASSED, State.NOT_CHECKED]) is State.NOT_CHECKED
     assert find_worst_state([State.FAILED, State.NOT_CHECKED]) is State.FAILED

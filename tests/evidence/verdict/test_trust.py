@@ -8,7 +8,7 @@ from evidence.formats.codec import FormatError
 from evidence.log.notes import format_verifier_key, parse_verifier_key
 from evidence.verdict.trust import DEFAULT_PATH, Trust, load_trust
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from tests.assets.bundles import Scene
 from tests.assets.trust_conflicts import conflicting_trust_lists
 
@@ -62,7 +62,7 @@ def test_bitcoin_main_chain_requires_minimum_work() -> None:
 def test_malformed_list_is_rejected_with_location(tmp_path: Path, old: str, new: str, words: str) -> None:
     path = tmp_path / "trust.json"
     path.write_text(DEFAULT_PATH.read_text("utf-8").replace(old, new), "utf-8")
-    with pytest.raises(WrongUseError, match=words):
+    with pytest.raises(InvalidRequestError, match=words):
         load_trust(path)
 
 
@@ -73,7 +73,7 @@ def test_each_key_has_a_single_role_and_name(scene: Scene) -> None:
         assert all(line in refused.value.message for line in lines), (what, refused.value.message)
 
 
-def test_restarted_log_may_keep_its_key(scene: Scene) -> None:
+def test_log_with_a_new_origin_may_keep_its_key(scene: Scene) -> None:
     [log] = scene.trust.logs
     again = replace(log, vkey=format_verifier_key("again.example/log", parse_verifier_key(log.vkey)[1]))
     trust = replace(scene.trust, logs=(log, again))
@@ -81,7 +81,7 @@ def test_restarted_log_may_keep_its_key(scene: Scene) -> None:
 
 
 def test_missing_list_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError, match="cannot be read"):
+    with pytest.raises(InvalidRequestError, match="cannot be read"):
         load_trust(tmp_path / "none.json")
 
 

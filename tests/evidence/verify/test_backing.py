@@ -16,7 +16,7 @@ from evidence.facts.field_origins import BACKINGS, FieldOrigin
 from evidence.verify.verifier import Verifier
 from exhibit.clock import format_rfc3339, parse_rfc3339
 from exhibit.digests import Digest
-from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
+from registry.bundles.verifier_drawings import CONTENT_GENERATORS
 from tests.assets.bundle_changes import Files
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.complete_case import whole_case
@@ -109,7 +109,7 @@ def full_case(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Files]:
     return scene, read_files(scene.write(scene.folder / "whole.zip"))
 
 
-def test_table_covers_every_field() -> None:
+def test_table_of_field_sources_covers_every_field() -> None:
     assert set(BACKINGS) == set(list_leaf_paths(CaseFacts))
 
 
@@ -119,7 +119,7 @@ def test_complete_case_fills_every_field_and_passes(full_case: tuple[Scene, File
     for path in BACKINGS:
         change_field(json.loads(files["data/facts.json"]), path)
     forgery, trust = forge_bundle(scene, files, Invention())
-    verdict = Verifier(trust, VERIFIER_FUNCTIONS).verify(write_zip(tmp_path / "b.zip", forgery))
+    verdict = Verifier(trust, CONTENT_GENERATORS).verify(write_zip(tmp_path / "b.zip", forgery))
     assert {check.name: check.sentence for check in verdict.failures} == {}
 
 
@@ -132,6 +132,6 @@ def test_changed_field_fails_or_is_attributed_to_its_source(
     if backing.origin is not FieldOrigin.CHECKED and not backing.check:
         return
     forgery, trust = forge_bundle(scene, files, create_invention(path))
-    makers = VERIFIER_FUNCTIONS if backing.check in COMMAND_ONLY_CHECKS else None
+    makers = CONTENT_GENERATORS if backing.check in COMMAND_ONLY_CHECKS else None
     failed = {check.name for check in Verifier(trust, makers).verify(write_zip(tmp_path / "b.zip", forgery)).failures}
     assert {name.partition(":")[0] for name in failed} & {backing.check, "facts"}, f"{backing.check} doesn't see it"

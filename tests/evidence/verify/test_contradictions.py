@@ -23,10 +23,10 @@ def compare_with_later_bundle(scene: Scene, facts: CaseFacts, folder: Path) -> t
     later = reseal(scene, replace(facts, bundle=facts.bundle + 1))
     paths = [scene.write(folder / "A.zip"), later.write(folder / "B.zip")]
     verdicts = [Verifier(scene.trust).verify(path) for path in paths]
-    return compare_statements(verdict.account for verdict in verdicts)
+    return compare_statements(verdict.bundle_statements for verdict in verdicts)
 
 
-def test_continued_case_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+def test_later_bundle_of_the_same_case_causes_no_contradiction(scene: Scene, tmp_path: Path) -> None:
     facts, (sighting,) = scene.facts, scene.facts.sightings
     later = facts.written_at + timedelta(seconds=1)
     again = replace(
@@ -71,7 +71,7 @@ def test_registration_of_a_work_must_agree_across_cases(scene: Scene, tmp_path: 
     assert compare_with_later_bundle(scene, replace(facts, number="C-8"), tmp_path) == ()
 
 
-def test_changed_declaration_is_no_contradiction(scene: Scene, tmp_path: Path) -> None:
+def test_changed_declaration_causes_no_contradiction(scene: Scene, tmp_path: Path) -> None:
     work = scene.facts.work
     assert work.registration is not None
 
@@ -84,16 +84,16 @@ def test_changed_declaration_is_no_contradiction(scene: Scene, tmp_path: Path) -
     assert compare_with_later_bundle(scene, replace(anew("Corrected"), bundle=1), tmp_path) == ()
     both = [reseal(scene, facts) for facts in (anew("Corrected"), replace(anew("Otherwise"), bundle=3))]
     paths = [changed_scene.write(tmp_path / f"{place}.zip") for place, changed_scene in enumerate(both)]
-    [contradiction] = compare_statements(Verifier(scene.trust).verify(path).account for path in paths)
+    [contradiction] = compare_statements(Verifier(scene.trust).verify(path).bundle_statements for path in paths)
     assert contradiction.fact == ("the log entry of the registration", "1")
 
 
-def test_bundle_sealed_by_other_key_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+def test_bundle_sealed_by_other_key_causes_no_contradiction(scene: Scene, tmp_path: Path) -> None:
     stranger = replace(scene, owner_key=KeySigner(Ed25519PrivateKey.generate()))
     decided = replace(scene.facts.decision, by="The court")
     forged = reseal(stranger, replace(scene.facts, decision=decided))
     paths = [scene.write(tmp_path / "A.zip"), forged.write(tmp_path / "B.zip")]
-    accounts = [Verifier(scene.trust).verify(path).account for path in paths]
+    accounts = [Verifier(scene.trust).verify(path).bundle_statements for path in paths]
     assert None not in accounts
     assert compare_statements(accounts) == ()
 
@@ -129,7 +129,7 @@ def test_match_shared_by_two_cases_is_reported_without_failure(
     paths += [
         reseal(scene, facts).write(tmp_path / f"{n}.zip") for n, facts in enumerate((again, same_case, other_place))
     ]
-    accounts = [Verifier(scene.trust).verify(path).account for path in paths]
+    accounts = [Verifier(scene.trust).verify(path).bundle_statements for path in paths]
     assert [item.cases[1][2] for item in find_shared_sightings(accounts)] == ["C-8"]
     trust = tmp_path / "trust.json"
     trust.write_bytes(scene.trust.to_json())
@@ -155,5 +155,5 @@ def test_shared_match_is_found_for_any_url_spelling(
     [sighting] = scene.facts.sightings
     other = replace(scene.facts, number="C-8", sightings=(replace(sighting, page_url=page, image_url=image),))
     paths = [scene.write(tmp_path / "A.zip"), reseal(scene, other).write(tmp_path / "B.zip")]
-    accounts = [Verifier(scene.trust).verify(path).account for path in paths]
+    accounts = [Verifier(scene.trust).verify(path).bundle_statements for path in paths]
     assert bool(find_shared_sightings(accounts)) is is_shared

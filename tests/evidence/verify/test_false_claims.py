@@ -36,7 +36,7 @@ from exhibit.entries import EntryType, encode_canonical
 from exhibit.network.addresses import get_url_host
 from exhibit.network.http import ConnectionFacts
 from exhibit.pictures.decode import decode
-from exhibit.pictures.readings import WITHOUT_PROFILE
+from exhibit.pictures.readings import PROFILE_IGNORED
 from exhibit.types import Matrix, Piece, Verification
 from registry.bundles.sentences import format_measurements
 from tests.assets.ambiguous_pictures import background_dependent_file, colour_dependent_file
@@ -831,7 +831,7 @@ FALSE_CLAIMS: dict[str, tuple[Invention | Lie, Expected]] = {
             change_sighting(colour_dependent_file(textured_picture(1), textured_picture(9))),
             change_comparison(IDENTITY_TRANSFORM),
         ),
-        {"match:01": "not checked", "says:match:01": WITHOUT_PROFILE},
+        {"match:01": "not checked", "says:match:01": PROFILE_IGNORED},
     ),
     "a registered picture that is another one without its profile": (
         apply_all(
@@ -1086,7 +1086,7 @@ def test_each_false_claim_in_full_case_fails_or_is_attributed(
         ({"case/exhibit.pdf": empty_pdf()}, "'case/exhibit.pdf'"),
     ],
 )
-def test_file_beside_bundle_is_attributed_to_its_author(
+def test_unsealed_file_next_to_the_bundle_is_attributed_to_its_author(
     owner_scene: Scene, bundle_files: Files, tmp_path: Path, beside: Files, words: str
 ) -> None:
     files, trust = forge_bundle(owner_scene, bundle_files, Invention())

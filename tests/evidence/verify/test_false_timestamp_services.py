@@ -909,7 +909,7 @@ def test_hidden_bundle_in_package_is_detected(
     trust.write_bytes(honest_cases.scene.trust.to_json())
     code = main(["verify", str(path), "--trust", str(trust)])
     output = capsys.readouterr()
-    assert code in {ExitCode.CHECK_FAILED, ExitCode.WRONG_USE}, output.out
+    assert code in {ExitCode.CHECK_FAILED, ExitCode.INVALID_REQUEST}, output.out
     assert words in " ".join((output.out + output.err).split())
     assert "\nIn all 1" not in output.out
 
@@ -926,7 +926,7 @@ def test_bundle_behind_symbolic_link_is_reported(
     for name in ("bad.zip", "case"):
         (folder / name).symlink_to(elsewhere / name)
     trust.write_bytes(honest_cases.scene.trust.to_json())
-    assert main(["verify", str(folder), "--trust", str(trust)]) == ExitCode.WRONG_USE
+    assert main(["verify", str(folder), "--trust", str(trust)]) == ExitCode.INVALID_REQUEST
     output = capsys.readouterr().out
     assert "court/bad.zip' is a link" in output
     assert "2 no bundle, 1 complete" in output

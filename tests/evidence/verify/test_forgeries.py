@@ -269,7 +269,7 @@ def test_picture_added_with_own_entry_is_registered_later(scene: Scene, tmp_path
     assert "A copy had" in check.sentence
 
 
-def test_colluding_log_date_is_attributed_to_log(scene: Scene, tmp_path: Path) -> None:
+def test_false_date_confirmed_by_the_log_is_attributed_to_the_log(scene: Scene, tmp_path: Path) -> None:
     log = Log(FolderLogStore(tmp_path / "log"), scene.log_key, scene.log.origin)
     other = date_registration(-3650 * DAY)(date_slice(HOUR / 2)(replace(scene, log=log)))
     # Logged later

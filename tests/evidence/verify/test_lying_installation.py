@@ -784,14 +784,14 @@ def list_results(verdict: Verdict) -> Expected:
     return states | {f"line:{line.of}": f"{line.value} [{line.by}]" for line in verdict.lines}
 
 
-def test_table_contains_many_lies() -> None:
+def test_table_contains_at_least_60_false_statements() -> None:
     assert (
         len(LIES) == sum(map(len, (TIME_LIES, SIGHTING_LIES, MATCH_LIES, STATEMENT_LIES, LOG_LIES, NETWORK_LIES))) >= 60
     )
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_each_lie_fails_or_is_attributed_to_its_source(
+def test_each_false_statement_fails_or_is_attributed_to_its_source(
     owner_bundle: tuple[Scene, Files], tmp_path: Path, name: str
 ) -> None:
     lie, expected = LIES[name]

@@ -322,7 +322,9 @@ def verify_lie(scene: Scene, whole: Files, lie: Invention | Lie, path: Path) -> 
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_each_lie_of_owner_fails_or_is_attributed_to_its_source(owner_scene: Scene, tmp_path: Path, name: str) -> None:
+def test_each_false_statement_of_owner_fails_or_is_attributed_to_its_source(
+    owner_scene: Scene, tmp_path: Path, name: str
+) -> None:
     lie, expected = LIES[name]
     verdict = verify_lie(owner_scene, read_files(owner_scene.write(tmp_path / "whole.zip")), lie, tmp_path / "lie.zip")
     states = {check.name: str(check.state) for check in verdict.checks}

@@ -61,7 +61,7 @@ def pack_unpacked_folders(files: dict[str, bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("pack", [zip_bytes, deflate_files, nest_package, pack_unpacked_folders])
-def test_each_bundle_of_package_is_checked_for_any_packing(
+def test_each_bundle_of_a_package_is_checked_however_it_is_packed(
     scene: Scene, bundle: Path, tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes]
 ) -> None:
     path = tmp_path / "court.zip"
@@ -154,7 +154,7 @@ def test_package_result_is_most_severe_of_its_bundles(
     assert "1 complete, 1 no bundle" in capsys.readouterr().out
 
 
-def test_damaged_bundle_in_package_fails_alone(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_damaged_bundle_in_package_does_not_fail_the_other_bundles(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "court.zip"
     path.write_bytes(zip_bytes(package_files(bundle, **{"a-torn.zip": bundle.read_bytes()[:-400]})))
     outcomes = [verify_location(Verifier(scene.trust), place).outcome for place in find_bundles(path)]
@@ -191,7 +191,7 @@ def test_unsafe_names_links_and_encrypted_files_are_not_extracted(scene: Scene, 
         verify_location(Verifier(scene.trust), place)
 
 
-def test_bombs_are_rejected_before_extraction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zip_bombs_are_rejected_before_extraction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "UNCHECKED_EXPANSION_BYTES", 1 << 20)
     layer = bytes(1 << 22)
     for _ in range(2):
@@ -265,7 +265,7 @@ def test_other_input_is_reported_with_hint(tmp_path: Path, name: str, capsys: py
     assert what in capsys.readouterr().err
 
 
-def test_folder_inside_bundle_refers_to_bundle(bundle: Path, tmp_path: Path) -> None:
+def test_folder_inside_a_bundle_is_rejected_with_a_hint_to_the_bundle(bundle: Path, tmp_path: Path) -> None:
     for name, data in read_files(bundle).items():
         (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "one" / name).write_bytes(data)

@@ -464,7 +464,9 @@ def test_each_forged_record_fails(scene: Scene, bundle: Path, tmp_path: Path, na
 
 
 @pytest.mark.parametrize("name", REPORTED_VISITS)
-def test_limits_of_visit_are_stated_in_first_lines(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+def test_limitations_of_a_visit_are_stated_in_the_first_lines(
+    scene: Scene, bundle: Path, tmp_path: Path, name: str
+) -> None:
     visit, words = REPORTED_VISITS[name]
     verdict = verify_visit(scene, bundle, visit, tmp_path / "named.zip")
     lines = {line.of: line.value for line in verdict.lines}
@@ -473,7 +475,7 @@ def test_limits_of_visit_are_stated_in_first_lines(scene: Scene, bundle: Path, t
     assert all(words in text and "(01-1)" in text for text in (lines["capture"], verdict.sentence)), verdict.sentence
 
 
-def test_visit_showing_the_picture_needs_no_remark(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_visit_that_shows_the_picture_causes_no_remark(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     verdict = verify_visit(scene, bundle, render_visits(), tmp_path / "shown.zip")
     assert verdict.outcome is ExitCode.DONE
     assert {line.of: line.value for line in verdict.lines}["capture"] == "found the picture again"

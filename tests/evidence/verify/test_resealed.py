@@ -20,7 +20,7 @@ UNCHECKED_LIES = {"a bound that is too small", "a field too many"}
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_both_verifiers_report_lie(tmp_path: Path, name: str) -> None:
+def test_both_verifiers_report_the_false_statement(tmp_path: Path, name: str) -> None:
     lie, expected = LIES[name]
     path = write_zip(tmp_path / "lie.zip", seal_lie(BUNDLE_FILES, lie))
     states = {check.name: str(check.state) for check in Verifier(TRUST).verify(path).checks}

@@ -64,7 +64,7 @@ def test_command_exits_with_1_and_prints_both_notes(
     assert main(["verify", paths[0], paths[0], "--trust", str(trust)]) == ExitCode.DONE
 
 
-def test_growing_log_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+def test_growing_log_causes_no_contradiction(scene: Scene, tmp_path: Path) -> None:
     assert scene.proofs.entry is not None
     entry = append_entry(scene.log, EntryType.SEAL, build_seal_opening(scene.sealed_case))
     size = scene.proofs.entry.size
@@ -73,7 +73,7 @@ def test_growing_log_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
     assert find_split_views(view for verdict in verdicts for view in verdict.views) == ()
 
 
-def test_other_log_or_forged_checkpoint_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+def test_other_log_or_forged_checkpoint_causes_no_contradiction(scene: Scene, tmp_path: Path) -> None:
     other = create_split_view(scene, tmp_path, b"x" * 32, 2, "log.elsewhere.example")
     assert find_split_views(view for verdict in verify_both(scene, other, tmp_path) for view in verdict.views) == ()
     stranger = replace(scene, log_key=scene.owner_key)

@@ -17,7 +17,7 @@ VARIANTS = json.loads((FOLDER / "variants.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("vector", BROKEN_VECTORS, ids=lambda vector: vector["name"])
-def test_broken_bundle_has_result_of_vector(vector: dict[str, object], tmp_path: Path) -> None:
+def test_broken_bundle_has_the_result_stated_in_its_test_vector(vector: dict[str, object], tmp_path: Path) -> None:
     base = FOLDER / str(vector["base"])
     data = join_pieces(base.read_bytes(), vector["pieces"])  # type: ignore[arg-type]
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
@@ -30,7 +30,7 @@ def test_broken_bundle_has_result_of_vector(vector: dict[str, object], tmp_path:
 
 
 @pytest.mark.parametrize("vector", VARIANTS, ids=lambda vector: vector["name"])
-def test_unusual_bundle_has_result_of_vector(vector: dict[str, Any], tmp_path: Path) -> None:
+def test_unusual_bundle_has_the_result_stated_in_its_test_vector(vector: dict[str, Any], tmp_path: Path) -> None:
     data = join_pieces((FOLDER / vector["base"]).read_bytes(), vector["pieces"])
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
     (tmp_path / "bundle.zip").write_bytes(data)
@@ -66,5 +66,5 @@ def test_primitive_vectors_match_code() -> None:
     assert json.loads((FOLDER / "primitives.json").read_text("utf-8")) == primitives()
 
 
-def test_vectors_stay_small() -> None:
+def test_test_vector_files_stay_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.glob("*.json")) < 200_000

@@ -11,12 +11,12 @@ import pytest
 from evidence.__main__ import main
 from evidence.bundle.bag import CHECKPOINT_PATH, Proofs, Withheld
 from evidence.verdict.grades import GRADES
-from evidence.verdict.result import UNKNOWN_WITNESS, State, Verdict, require
+from evidence.verdict.result import UNKNOWN_WITNESS, State, Verdict, raise_first_failure
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.errors import ExitCode
-from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
+from registry.bundles.verifier_drawings import CONTENT_GENERATORS
 from tests.assets.bundles import Scene
 from tests.assets.forged_evidence import NOT_REMADE, UNPINNED
 from tests.assets.tampering import pack_otherwise, read_files
@@ -36,13 +36,13 @@ def get_states(verdict: Verdict) -> dict[str, State]:
 
 
 def test_complete_bundle_passes_every_check(scene: Scene, bundle: Path) -> None:
-    verdict = Verifier(scene.trust, VERIFIER_FUNCTIONS).verify(bundle)
+    verdict = Verifier(scene.trust, CONTENT_GENERATORS).verify(bundle)
     assert {name for name, state in get_states(verdict).items() if state is not State.PASSED} == {"rest", UNPINNED}
     assert verdict.outcome is ExitCode.DONE
     assert verdict.seal == scene.sealed_case.seal_digest
     assert verdict.existence_time is not None
     assert now() - verdict.existence_time < timedelta(hours=1)
-    require(verdict)
+    raise_first_failure(verdict)
 
 
 def test_development_timestamp_services_are_reported(scene: Scene, bundle: Path) -> None:
@@ -94,7 +94,7 @@ def test_bytes_around_zip_are_rejected(scene: Scene, bundle: Path, tmp_path: Pat
         assert [check.name for check in verdict.checks] == ["container"], name
 
 
-def test_copy_reports_withheld_file(scene: Scene, tmp_path: Path) -> None:
+def test_redacted_copy_reports_its_withheld_file(scene: Scene, tmp_path: Path) -> None:
     withheld = Withheld(("data/work/01.jpg",), "The original is for the court.")
     proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, scene.proofs.anchors, withheld)
     verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "copy.zip", proofs))
@@ -257,6 +257,6 @@ class TestCommand:
         assert main(["verify", str(bundle), "--trust", str(path)]) == 2
 
 
-def test_bundle_contains_checkpoint_as_signed(scene: Scene, bundle: Path) -> None:
+def test_bundle_contains_the_checkpoint_exactly_as_signed(scene: Scene, bundle: Path) -> None:
     assert scene.proofs.entry is not None
     assert read_files(bundle)[CHECKPOINT_PATH].decode() == scene.proofs.entry.checkpoint

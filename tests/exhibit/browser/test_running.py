@@ -43,7 +43,7 @@ async def open_two_pages_and_kill_browser(steered: ControlledBrowser) -> tuple[l
 
 
 @pytest.mark.long
-def test_pages_of_killed_browser_fail_and_next_pages_share_a_new_browser() -> None:
+def test_pages_of_a_killed_browser_fail_and_later_pages_use_one_new_browser() -> None:
     browser = find_browser("").path
     assert browser is not None
     steered = ControlledBrowser(browser, PageLimits(seconds=20))

@@ -4,12 +4,12 @@ from dataclasses import replace
 import pytest
 
 from exhibit.comparison.calibration import (
-    FIGURES,
+    MEASUREMENT_FUNCTIONS,
     UNCALIBRATED_REASONS,
     Calibration,
     FalseAlarmBound,
     add_probability,
-    get_figures,
+    get_measurements,
     interpolate_knots,
 )
 from exhibit.errors import IntegrityError
@@ -55,14 +55,14 @@ def test_likelihood_ratio_is_bounded_by_sample_size() -> None:
     assert 30 < high.value < 34  # 100 photographs without a failure: at most 3 in 100
 
 
-def test_bound_belongs_to_the_decision() -> None:
+def test_each_decision_has_its_own_false_alarm_bound() -> None:
     assert CALIBRATION.get_bound(Decision.CERTAIN).false_alarms == 0
     assert CALIBRATION.get_bound(Decision.REVIEW).false_alarms == CALIBRATION.get_bound(Decision.NONE).false_alarms == 3
     assert "with 3 false alarms" in FalseAlarmBound(200, 3).description
     assert FalseAlarmBound(200, 0).per_million < FalseAlarmBound(200, 3).per_million
 
 
-def test_no_match_and_outdated_figures_have_no_probability() -> None:
+def test_no_match_and_outdated_measurements_have_no_probability() -> None:
     verification = verification_with(30, 0.8)
     probability = add_probability(verification, CALIBRATION)
     assert (probability.probability, probability.calibration) == (
@@ -83,14 +83,14 @@ def test_probability_requires_half_of_the_work_to_be_aligned() -> None:
     assert CALIBRATION.compute_probability(little) is not None, "what earlier bundles state can still be computed"
 
 
-def test_knots_are_interpolated_linearly() -> None:
+def test_values_between_calibration_knots_are_interpolated_linearly() -> None:
     knots = ((0.0, 0.1), (1.0, 0.1), (3.0, 0.9))
     assert [interpolate_knots(score, knots) for score in (-5, 0.5, 2, 3, 9)] == pytest.approx([0.1, 0.1, 0.5, 0.9, 0.9])
 
 
-def test_figures_are_plain_functions_of_sealed_values() -> None:
+def test_calibration_inputs_are_computed_from_sealed_values_only() -> None:
     verification = replace(verification_with(0, 0.25), hamming=64, reasons=("imprecise",))
-    values = dict(zip(FIGURES, get_figures(verification), strict=True))
+    values = dict(zip(MEASUREMENT_FUNCTIONS, get_measurements(verification), strict=True))
     assert (values["log-inliers"], values["dense"], values["hash"]) == (0.0, 0.25, 0.5)
     assert (values["imprecise"], values["shared-overlay"]) == (1.0, 0.0)
 
@@ -115,7 +115,7 @@ def test_invalid_calibration_is_refused(change: dict[str, object]) -> None:
         Calibration.from_json(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode())
 
 
-def test_lowered_bound_is_refused() -> None:
+def test_false_alarm_bound_that_contradicts_the_counts_is_refused() -> None:
     changed = CALIBRATION.to_json().replace(b'"at_most_in_a_million":', b'"at_most_in_a_million":1')
     with pytest.raises(IntegrityError):
         Calibration.from_json(changed)

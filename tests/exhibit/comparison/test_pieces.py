@@ -31,7 +31,7 @@ def test_pieces_of_a_bent_copy_are_connected() -> None:
     assert connected_share(grid(6, shift=3.0)) == 1.0
 
 
-def test_rearranged_copy_is_connected_except_along_the_cut() -> None:
+def test_pieces_of_a_rearranged_copy_are_connected_except_along_the_cut() -> None:
     moved = {(column, row): (500.0, 90.0) for column in range(3, 6) for row in range(6)}
     assert 0.85 < connected_share(grid(6, moved)) < 1.0
 
@@ -42,7 +42,7 @@ def test_scattered_pieces_are_not_connected() -> None:
     assert connected_share(grid(6, anywhere)) < 0.1
 
 
-def test_only_few_pieces_may_be_disconnected() -> None:
+def test_fewer_pieces_than_the_minimum_count_as_connected() -> None:
     apart = [piece for piece in grid(9) if piece.box[0] % (2 * SIDE) == 0 and piece.box[1] % (2 * SIDE) == 0]
     assert connected_share(apart[: FEW_PIECES - 1]) == 1.0
     assert connected_share(apart) == 0.0
@@ -76,7 +76,7 @@ def test_weak_pieces_do_not_connect_scattered_pieces(name: str) -> None:
     assert connected_share([*decoys, *free], [visible] * len(decoys) + [1500] * len(free)) < 0.2
 
 
-def test_connected_pair_does_not_support_isolated_pieces() -> None:
+def test_two_connected_pieces_do_not_make_isolated_pieces_connected() -> None:
     apart = [piece for piece in grid(9) if piece.box[0] % (2 * SIDE) == 0 and piece.box[1] % (2 * SIDE) == 0]
     x0, top, right, bottom = apart[0].box
     halves = [Piece((x0, top, 20.0, bottom), STILL), Piece((20.0, top, right, bottom), STILL)]

@@ -49,11 +49,11 @@ def test_bound_of_4661_photographs_without_failure_is_643_per_million() -> None:
         (1e-12, "< 1 : 1,000"),
     ],
 )
-def test_odds_have_two_digits_and_never_exceed_measurements(odds: float, words: str) -> None:
+def test_formatted_odds_have_two_digits_and_never_exceed_the_computed_odds(odds: float, words: str) -> None:
     assert format_odds(math.log(odds)) == words
 
 
-def test_no_trials_or_only_failures_exclude_nothing() -> None:
+def test_bound_is_100_percent_without_trials_or_with_only_failures() -> None:
     assert compute_upper_bound(0, 0) == compute_upper_bound(3, 3) == 1.0
     assert compute_anytime_interval(0, 0) == (0.0, 1.0)
     assert compute_anytime_interval(5, 5)[1] == 1.0
@@ -99,14 +99,14 @@ def test_fixed_sample_bound_is_invalid_for_sequential_review() -> None:
 
 
 @pytest.mark.parametrize(("failures", "trials"), [(0, 100), (0, 4653), (3, 4653), (29, 4653), (300, 30_000)])
-def test_anytime_bound_is_where_mean_over_slopes_is_20(failures: int, trials: int) -> None:
+def test_anytime_bound_is_where_the_mean_evidence_over_slopes_reaches_20(failures: int, trials: int) -> None:
     rate = compute_anytime_upper_bound(failures, trials)
     terms = [math.exp(-s * failures) / (1 - rate * (1 - math.exp(-s))) ** trials for s in SLOPES]
     assert sum(terms) / len(SLOPES) == pytest.approx(20, rel=1e-6)
     assert compute_upper_bound(failures, trials) < rate < compute_anytime_interval(failures, trials)[1]
 
 
-def test_anytime_bound_excludes_nothing_without_trials_or_successes() -> None:
+def test_anytime_bound_is_trivial_without_trials_or_successes() -> None:
     assert compute_anytime_upper_bound(0, 0) == compute_anytime_upper_bound(9, 9) == 1.0
     assert compute_anytime_upper_bound(0, 1) == 1.0
 

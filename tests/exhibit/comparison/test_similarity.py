@@ -13,7 +13,7 @@ from exhibit.comparison.similarity import (
     measure_enlargement,
     refine_alignment,
 )
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Piece
 from tests.assets.badfiles import encode
 
@@ -65,7 +65,7 @@ def test_tone_and_compression_edits_stay_similar() -> None:
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.4])
-def test_magnified_small_part_is_similar_to_itself(factor: float) -> None:
+def test_small_copy_of_a_part_is_similar_when_magnified(factor: float) -> None:
     work = _scene(1, 1600, 1200)
     part = work.crop((700, 500, 1000, 720))
     small = part.resize((round(300 * factor), round(220 * factor)))
@@ -89,7 +89,7 @@ def test_edges_agree_with_any_edge_but_crossing_gradients_do_not() -> None:
     assert compute_crossing_agreement(*alignment) == (0.0, 0)
 
 
-def test_copy_agrees_equally_at_crossing_gradients() -> None:
+def test_copy_agrees_at_crossing_gradients() -> None:
     agreeing, windows = compute_crossing_agreement(*align_pair(_array(_recompress(SCENE)), _array(SCENE), IDENTITY))
     assert agreeing > 0.9
     assert windows > 1000
@@ -101,7 +101,7 @@ def _scraps(side: int, factor: float) -> list[Piece]:
     return [Piece(box, ((factor, 0, box[0] - 90), (0, factor, box[1] - 90), (0, 0, 1))) for box in boxes]
 
 
-def test_enlargement_is_derived_from_the_transform() -> None:
+def test_enlargement_factor_is_computed_from_the_transform() -> None:
     picture, whole = _array(_scene(2)), np.ones((144, 192), np.bool_)
     assert measure_enlargement(picture.shape, whole, np.diag([3.0, 0.75, 1.0]), ()) == pytest.approx(1.5)
     assert measure_enlargement(picture.shape, whole, IDENTITY, _scraps(40, 15.0)) == pytest.approx(15)
@@ -126,18 +126,18 @@ def test_mirrored_picture_requires_mirrored_transform() -> None:
     assert compute_dense_similarity(mirrored, _array(SCENE), IDENTITY) < 0.2
 
 
-def test_quarter_turn_is_similar_when_rotated() -> None:
+def test_picture_rotated_by_a_quarter_turn_is_similar_under_its_transform() -> None:
     turned = np.rot90(_array(SCENE), -1)
     assert compute_dense_similarity(turned, _array(SCENE), [[0, 1, 0], [-1, 0, 359], [0, 0, 1]]) > 0.99
 
 
-def test_crop_counts_only_its_visible_area() -> None:
+def test_similarity_of_a_crop_uses_only_its_visible_area() -> None:
     crop = _array(SCENE.crop((100, 60, 300, 220)))
     assert compute_dense_similarity(crop, _array(SCENE), [[1, 0, 100], [0, 1, 60], [0, 0, 1]]) > 0.97
     assert compute_dense_similarity(crop, _array(SCENE), [[1, 0, 130], [0, 1, 60], [0, 0, 1]]) < 0.3
 
 
-def test_picture_inside_a_larger_picture_is_similar() -> None:
+def test_picture_is_similar_to_a_larger_picture_that_contains_it() -> None:
     page = Image.new("RGB", (1000, 800), "white")
     page.paste(SCENE.resize((240, 180)), (500, 300))
     matrix = [[2.0, 0.0, 0.5 - 1000], [0.0, 2.0, 0.5 - 600], [0.0, 0.0, 1.0]]
@@ -150,7 +150,7 @@ def test_half_replaced_picture_is_half_similar() -> None:
     assert 0.4 < compute_dense_similarity(half, _array(SCENE), IDENTITY) < 0.65
 
 
-def test_flat_pictures_and_no_overlap_have_no_similarity() -> None:
+def test_flat_pictures_and_pictures_without_overlap_have_no_similarity() -> None:
     flat = np.full((100, 100, 3), 90, np.uint8)
     assert compute_dense_similarity(flat, flat, IDENTITY) == 0.0
     assert compute_dense_similarity(_array(SCENE), _array(SCENE), [[1, 0, 5000], [0, 1, 0], [0, 0, 1]]) == 0.0
@@ -168,7 +168,7 @@ def test_negative_is_not_similar() -> None:
 
 
 def test_collapsed_transform_is_refused() -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         compute_dense_similarity(_array(SCENE), _array(SCENE), np.diag([1.0, 0.0, 1.0]))
 
 

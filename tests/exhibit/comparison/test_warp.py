@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from exhibit.comparison.warp import compute_overlaps, warp
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from tests.assets.badfiles import generate_photo
 
 PHOTO = np.asarray(generate_photo(80, 60))
@@ -15,7 +15,7 @@ def _scale_matrix(across: float, down: float) -> np.ndarray:
     return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
 
 
-def test_identity_changes_nothing() -> None:
+def test_identity_transform_leaves_the_picture_unchanged() -> None:
     warped, mask = warp(PHOTO, IDENTITY, (80, 60))
     assert np.array_equal(warped, PHOTO)
     assert warped.dtype == np.uint8
@@ -28,19 +28,19 @@ def test_grey_pictures_stay_grey() -> None:
     assert mask.shape == (60, 80)
 
 
-def test_mirror_transform_mirrors() -> None:
+def test_mirror_transform_mirrors_the_picture() -> None:
     warped, mask = warp(PHOTO, [[-1, 0, 79], [0, 1, 0], [0, 0, 1]], (80, 60))
     assert np.array_equal(warped, PHOTO[:, ::-1])
     assert mask.all()
 
 
-def test_quarter_turn_rotates() -> None:
+def test_quarter_turn_transform_rotates_the_picture() -> None:
     warped, mask = warp(PHOTO, [[0, -1, 59], [1, 0, 0], [0, 0, 1]], (60, 80))
     assert np.array_equal(warped, np.rot90(PHOTO, -1))
     assert mask.all()
 
 
-def test_shift_leaves_outside_black_and_masked() -> None:
+def test_pixels_outside_a_shifted_picture_are_black_and_masked_out() -> None:
     warped, mask = warp(PHOTO, [[1, 0, 10], [0, 1, -5], [0, 0, 1]], (80, 60))
     assert np.array_equal(warped[:55, 10:], PHOTO[5:, :70])
     assert mask[:55, 10:].all()
@@ -49,14 +49,14 @@ def test_shift_leaves_outside_black_and_masked() -> None:
     assert not warped[~mask].any()
 
 
-def test_half_pixel_shift_is_rounded_mean_of_two() -> None:
+def test_half_pixel_shift_averages_two_pixels_and_rounds() -> None:
     row = np.array([[0, 10, 21, 255]], np.uint8)
     warped, mask = warp(row, [[1.0, 0.0, -0.5], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], (4, 1))
     assert warped.tolist() == [[5, 16, 138, 0]]
     assert mask.tolist() == [[True, True, True, False]]
 
 
-def test_perspective_reads_each_value_from_its_source() -> None:
+def test_perspective_transform_reads_each_pixel_from_its_source_position() -> None:
     matrix = np.array([[0.9, 0.1, 3.0], [-0.05, 1.1, 2.0], [0.001, 0.002, 1.0]])
     y, x = np.mgrid[0:60, 0:80].astype(np.float64)
     plane = np.round(x + y).astype(np.uint8)
@@ -75,7 +75,7 @@ def test_points_behind_the_horizon_are_hidden() -> None:
     assert not mask[:, 40:].any()
 
 
-def test_matrix_scale_is_irrelevant() -> None:
+def test_scaling_the_transform_matrix_does_not_change_the_result() -> None:
     matrix = np.array([[0.9, 0.1, 3.0], [-0.05, 1.1, 2.0], [0.001, 0.002, 1.0]])
     first, mask = warp(PHOTO, matrix, (70, 50))
     for factor in (-1.0, 1e-6, 1e6):
@@ -88,13 +88,13 @@ def test_matrix_scale_is_irrelevant() -> None:
     "matrix", [np.zeros((3, 3)), np.diag([1.0, 0.0, 1.0]), np.eye(2), np.full((3, 3), np.nan), np.ones((3, 3))]
 )
 def test_invalid_transform_is_refused(matrix: np.ndarray) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         warp(PHOTO, matrix, (80, 60))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         compute_overlaps(matrix, (80, 60), (80, 60))
 
 
-def test_one_pixel_can_be_warped() -> None:
+def test_picture_of_one_pixel_can_be_warped() -> None:
     warped, mask = warp(np.full((1, 1, 3), 7, np.uint8), IDENTITY, (2, 2))
     assert warped[0, 0].tolist() == [7, 7, 7]
     assert mask.tolist() == [[True, False], [False, False]]

@@ -24,7 +24,7 @@ bitcoin_source = "http://127.0.0.1:8332"
 """
 
 
-def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
+def test_timestamp_services_are_read_from_tables_of_the_settings_file(tmp_path: Path) -> None:
     (tmp_path / "roots.pem").write_text("-")
     assert load_settings(tmp_path, ANCHORS).anchors == (
         Rfc3161Config(
@@ -81,7 +81,9 @@ def test_operator_list_date_accepts_every_date_form(tmp_path: Path, day: str) ->
         ('bitcoin_source = "http', 'networks = ["10.0.0.1/8"]\nbitcoin_source = "http', "bitcoin.*host bits"),
     ],
 )
-def test_invalid_anchor_stops_with_reason(tmp_path: Path, before: str, after: str, message: str) -> None:
+def test_invalid_timestamp_service_setting_is_reported_with_a_reason(
+    tmp_path: Path, before: str, after: str, message: str
+) -> None:
     (tmp_path / "roots.pem").write_text("-")
     with pytest.raises(ConfigError, match=rf"anchors.*{message}"):
         load_settings(tmp_path, ANCHORS.replace(before, after))
@@ -125,7 +127,7 @@ def test_blockchain_is_configured_with_files_in_data_folder(tmp_path: Path) -> N
         ("gas_price = 0", 'roots = "roots.pem"', "roots is not a setting .*evm"),
     ],
 )
-def test_unusable_blockchain_configuration_stops_with_reason(
+def test_unusable_blockchain_settings_are_reported_with_a_reason(
     tmp_path: Path, before: str, after: str, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=rf"anchors.*chain: .*{message}"):

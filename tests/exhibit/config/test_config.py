@@ -46,7 +46,7 @@ def test_environment_lists_are_comma_separated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "toml", ["web_port = true", 'debug = "perhaps"', "workers = 1.0", "languages = 3", "contact = 5"]
 )
-def test_wrong_type_in_file_stops_with_setting_name(tmp_path: Path, toml: str) -> None:
+def test_value_of_wrong_type_is_reported_with_the_setting_name(tmp_path: Path, toml: str) -> None:
     with pytest.raises(ConfigError, match=rf"{toml.split(maxsplit=1)[0]} in .*exhibit\.toml"):
         load_settings(tmp_path, toml)
 
@@ -76,7 +76,7 @@ def test_largest_accepted_numbers_can_be_logged(tmp_path: Path) -> None:
     assert b"9007199254740991" in encode_canonical(to_loggable_dict(config))
 
 
-def test_unknown_name_stops_with_suggested_name(tmp_path: Path) -> None:
+def test_unknown_setting_is_reported_with_a_similar_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="EXHIBIT_WORKERS"):
         load_settings(tmp_path, EXHIBIT_WORKER="3")
     with pytest.raises(ConfigError, match="retention_days"):
@@ -94,7 +94,7 @@ def test_windows_encoded_file_is_read_or_its_encoding_is_reported(tmp_path: Path
     assert "UTF-8" in raised.value.hint
 
 
-def test_invalid_toml_stops_with_position(tmp_path: Path) -> None:
+def test_invalid_toml_is_reported_with_its_position(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exhibit\.toml cannot be read.*line 1"):
         load_settings(tmp_path, "workers: 2")
 

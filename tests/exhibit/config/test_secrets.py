@@ -23,13 +23,13 @@ def test_secrets_are_created_once_and_private(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"master_key", "secret_key"}
 
 
-def test_concurrent_starts_agree_on_the_secret(tmp_path: Path) -> None:
+def test_processes_started_concurrently_use_the_same_new_secret(tmp_path: Path) -> None:
     config = load_settings(tmp_path)
     with ThreadPoolExecutor(16) as pool:
         assert len(set(pool.map(lambda _: secrets.load_master_key(config), range(64)))) == 1
 
 
-def test_damaged_secret_stops_and_is_not_replaced(tmp_path: Path) -> None:
+def test_damaged_secret_is_reported_and_not_replaced(tmp_path: Path) -> None:
     config = load_settings(tmp_path)
     secrets.load_master_key(config)
     path = tmp_path / "secrets" / "master_key"

@@ -39,10 +39,10 @@ from tests.assets.settings_file import load_settings
         ("EXHIBIT_OWNER_QUOTA_BYTES", str(2**53)),
     ],
 )
-def test_invalid_value_stops_with_setting_name(tmp_path: Path, name: str, value: str) -> None:
+def test_invalid_value_is_reported_with_the_setting_name(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
         load_settings(tmp_path, **{name: value})
-    assert caught.value.exit_code is ExitCode.WRONG_USE
+    assert caught.value.exit_code is ExitCode.INVALID_REQUEST
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,6 @@ def test_file_and_environment_values_are_equivalent() -> None:
         (values.parse_day, "lately"),
     ],
 )
-def test_impossible_value_is_refused(check: Callable[[object], object], value: object) -> None:
+def test_value_outside_the_allowed_range_is_refused(check: Callable[[object], object], value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         check(value)

@@ -16,7 +16,7 @@ from obstore.store import LocalStore, MemoryStore
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
-from exhibit.files.blobs import BlobStore, FolderBlobStore, blob_store
+from exhibit.files.blobs import BlobStore, FolderBlobStore, get_blob_store
 from exhibit.files.bucket import Bucket
 from exhibit.machine import ERROR_SENTENCES, describe_machine_fault
 from tests import CHECKOUT
@@ -72,7 +72,7 @@ def test_stored_file_may_be_deleted_afterwards(store: BlobStore, tmp_path: Path)
     assert store.get(digest) == BYTES
 
 
-def test_second_put_changes_nothing(store: BlobStore, tmp_path: Path) -> None:
+def test_storing_the_same_bytes_again_changes_nothing(store: BlobStore, tmp_path: Path) -> None:
     source = tmp_path / "picture"
     source.write_bytes(BYTES)
     assert store.put(BYTES) == store.put(BYTES) == store.put_file(source)
@@ -82,7 +82,7 @@ def test_second_put_changes_nothing(store: BlobStore, tmp_path: Path) -> None:
 @pytest.mark.parametrize("as_file", [False, True])
 def test_putting_intact_bytes_repairs_damaged_blob(folder: FolderBlobStore, tmp_path: Path, *, as_file: bool) -> None:
     digest = folder.put(BYTES)
-    path = folder.path(digest)
+    path = folder.get_path(digest)
     path.chmod(0o644)
     path.write_bytes(BYTES[:-1] + b"x")
     assert not folder.is_intact(digest)
@@ -191,7 +191,7 @@ def test_concurrent_writers_store_same_and_different_bytes(store: BlobStore) -> 
 
 def test_changed_bytes_are_detected(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
-    path = folder.path(digest)
+    path = folder.get_path(digest)
     path.chmod(0o644)
     path.write_bytes(BYTES[:-1] + b"x")
     with pytest.raises(IntegrityError, match=digest.hex):
@@ -200,14 +200,14 @@ def test_changed_bytes_are_detected(folder: FolderBlobStore) -> None:
 
 def test_truncated_blob_is_rewritten(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
-    path = folder.path(digest)
+    path = folder.get_path(digest)
     path.chmod(0o644)
     path.write_bytes(BYTES[:7])
     folder.put(BYTES)
     assert folder.get(digest) == BYTES
 
 
-def test_blob_is_stored_in_fanned_out_folder_and_read_only(folder: FolderBlobStore) -> None:
+def test_blob_is_stored_read_only_in_subfolders_named_after_its_digest(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
     path = folder.root / digest.hex[:2] / digest.hex[2:4] / digest.hex
     assert path.read_bytes() == BYTES
@@ -233,7 +233,7 @@ for number in itertools.count():
 """
 
 
-def test_killed_writer_leaves_whole_blobs_and_sweepable_files(folder: FolderBlobStore) -> None:
+def test_killed_writer_leaves_only_complete_blobs_and_temporary_files(folder: FolderBlobStore) -> None:
     writer = subprocess.Popen(
         [sys.executable, "-c", _ENDLESS_WRITER, str(folder.root)],
         stdout=subprocess.PIPE,
@@ -258,13 +258,13 @@ def test_killed_writer_leaves_whole_blobs_and_sweepable_files(folder: FolderBlob
     assert set(folder) == set(digests)
 
 
-def test_missing_folder_is_a_machine_fault_and_is_not_recreated(tmp_path: Path) -> None:
+def test_missing_blob_folder_is_a_machine_fault_and_is_not_recreated(tmp_path: Path) -> None:
     """Test the empty mount point of a disk that is no longer mounted."""
-    store = blob_store(tmp_path)
+    store = get_blob_store(tmp_path)
     digest = store.put(BYTES)
     store.root.rename(tmp_path / "unmounted")
     store.root.mkdir()
-    again = blob_store(tmp_path)
+    again = get_blob_store(tmp_path)
     for each in (store, again):
         operations: list[Callable[[], object]] = [
             partial(each.get, digest),
@@ -284,15 +284,15 @@ def test_missing_folder_is_a_machine_fault_and_is_not_recreated(tmp_path: Path) 
 
 
 def test_copy_without_empty_folders_is_usable(tmp_path: Path) -> None:
-    store = blob_store(tmp_path)
+    store = get_blob_store(tmp_path)
     digest = store.put(BYTES)
     (store.root / "incoming").rmdir()
-    assert digest in list(blob_store(tmp_path))
+    assert digest in list(get_blob_store(tmp_path))
 
 
-def test_foreign_file_is_not_listed(folder: FolderBlobStore) -> None:
+def test_unrelated_file_in_the_blob_folder_is_not_listed(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
-    (folder.path(digest).parent / "notes.txt").write_text("mine", encoding="utf-8")
+    (folder.get_path(digest).parent / "notes.txt").write_text("mine", encoding="utf-8")
     assert list(folder) == [digest]
 
 

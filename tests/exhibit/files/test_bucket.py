@@ -23,7 +23,7 @@ from exhibit.files.bucket import (
     FOREIGN_BUCKET,
     NO_CONDITIONAL_WRITES,
     Bucket,
-    NamedObjects,
+    BucketFolder,
     open_store,
 )
 from exhibit.machine import describe_machine_fault
@@ -62,7 +62,7 @@ def test_changed_bytes_are_detected_and_rewritten(bucket: Bucket) -> None:
     assert store.get(digest) == BYTES
 
 
-def test_foreign_objects_in_bucket_are_not_listed(bucket: Bucket) -> None:
+def test_unrelated_objects_in_the_bucket_are_not_listed(bucket: Bucket) -> None:
     store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     for name in ("notes.txt", f"blobs/{digest.hex}", f"blobs/ab/cd/{digest.hex}", f"withheld/ab/cd/abcd{'0' * 60}"):
@@ -70,7 +70,7 @@ def test_foreign_objects_in_bucket_are_not_listed(bucket: Bucket) -> None:
     assert list(store) == [digest]
 
 
-def test_store_ignoring_conditional_writes_is_refused(s3: S3, tmp_path: Path) -> None:
+def test_object_store_that_ignores_conditional_writes_is_refused(s3: S3, tmp_path: Path) -> None:
     bucket = bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{s3.heedless_port}")
     for _ in range(2):
         assert error_message(lambda: bucket.objects) == NO_CONDITIONAL_WRITES
@@ -94,7 +94,7 @@ def test_bucket_belongs_to_first_installation(s3: S3, tmp_path: Path, bucket: Bu
     assert list(BlobStore(own_bucket, "blobs")) == [digest]
 
 
-def test_missing_bucket_does_not_fail_pictures(s3: S3, tmp_path: Path) -> None:
+def test_missing_bucket_is_reported_as_missing_service(s3: S3, tmp_path: Path) -> None:
     store = BlobStore(bucket_on(s3, tmp_path, name="never-made"), "blobs")
     operations: list[Callable[[], object]] = [
         partial(store.get, ABSENT),
@@ -137,7 +137,7 @@ def test_invalid_keys_and_locations_are_reported_in_a_sentence(
     assert error_message(partial(store.put, BYTES)).startswith(sentence)
 
 
-def test_keys_and_endpoint_are_read_from_environment(
+def test_bucket_keys_and_endpoint_are_read_from_the_environment(
     s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: Bucket
 ) -> None:
     environment = {"ACCESS_KEY_ID": USER, "SECRET_ACCESS_KEY": SECRET, "ALLOW_HTTP": "true"}
@@ -157,7 +157,7 @@ def test_full_bucket_is_reported_and_accepts_bytes_after_cleanup(s3: S3, tmp_pat
     assert store.get(store.put(BYTES)) == BYTES
 
 
-def test_retried_put_after_lost_response_stores_bytes_once(s3: S3, tmp_path: Path) -> None:
+def test_put_retried_after_a_lost_response_stores_bytes_once(s3: S3, tmp_path: Path) -> None:
     with run_relay(s3.port) as relay:
         store = BlobStore(bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{relay.port}"), "blobs")
         store.put(b"something before")
@@ -190,14 +190,14 @@ def test_file_changed_during_read_is_not_stored() -> None:
 
 
 @pytest.fixture(params=["memory", "s3"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path) -> NamedObjects:
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> BucketFolder:
     if request.param == "s3":
-        return NamedObjects(bucket_on(request.getfixturevalue("s3"), tmp_path), "here")
+        return BucketFolder(bucket_on(request.getfixturevalue("s3"), tmp_path), "here")
     store = MemoryStore()
-    return NamedObjects(Bucket(lambda: store, "us", tmp_path / "made"), "here")
+    return BucketFolder(Bucket(lambda: store, "us", tmp_path / "made"), "here")
 
 
-def test_bytes_keep_their_name_until_replaced(objects: NamedObjects) -> None:
+def test_named_object_is_replaced_by_put_but_not_by_create(objects: BucketFolder) -> None:
     assert objects.get("a") is None
     objects.put("a", b"first")
     objects.put("a", b"second")
@@ -215,7 +215,7 @@ def test_bytes_keep_their_name_until_replaced(objects: NamedObjects) -> None:
     assert sorted(dict(objects.names())) == ["deep/b"]
 
 
-def test_second_of_two_conflicting_replacements_is_refused(objects: NamedObjects) -> None:
+def test_second_of_two_conflicting_replacements_is_refused(objects: BucketFolder) -> None:
     objects.create("a", b"first")
     [first, mark] = objects.get("a") or (b"", "")
     assert first == b"first"

@@ -113,12 +113,12 @@ def test_encoding_is_detected_from_words(text: str, encoding: str) -> None:
         ("山田太郎", "iso2022_jp"), ("a.jpg,小雪\n", "gbk"), ("Jiří Dvořák", "mac_latin2"),
     ],
 )  # fmt: skip
-def test_improbable_encoding_for_western_text_is_not_chosen(text: str, encoding: str) -> None:
+def test_improbable_encoding_is_not_chosen_for_western_text(text: str, encoding: str) -> None:
     assert detect_encoding(text.encode(encoding)) == ""
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_yield_rows_or_problems(data: bytes) -> None:
+def test_reading_any_bytes_yields_rows_or_problems(data: bytes) -> None:
     try:
         rows = list(table(data))
     except RefusedError:

@@ -7,7 +7,7 @@ import pytest
 from exhibit.files.durable import sync_file, sync_path, write_once
 
 
-def test_first_of_many_writers_leaves_a_whole_private_file(tmp_path: Path) -> None:
+def test_only_the_first_of_concurrent_writers_creates_the_private_file(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     texts = [bytes([number]) * 5_000 for number in range(24)]
     with ThreadPoolExecutor(8) as pool:

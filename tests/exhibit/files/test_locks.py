@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.files.locks import FileLock, find_holder
+from exhibit.files.locks import FileLock, find_holder_pid
 
 
 def test_lock_reports_its_holder_even_on_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +23,8 @@ def test_lock_reports_its_holder_even_on_full_disk(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("os.pwrite", full)
     lock.release()
     assert lock.acquire()
-    assert find_holder(path) is None  # taken, but not yet signed
+    assert find_holder_pid(path) is None  # taken, but not yet signed
     lock.write_pid()
-    assert find_holder(path) == os.getpid()
+    assert find_holder_pid(path) == os.getpid()
     lock.release()
-    assert find_holder(path) is None
+    assert find_holder_pid(path) is None

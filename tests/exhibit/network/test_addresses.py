@@ -109,7 +109,7 @@ def test_displayed_url_has_no_user_name() -> None:
     assert remove_scheme("no address") == "no address"
 
 
-def test_host_membership_in_a_site_is_decided() -> None:
+def test_host_is_recognised_as_part_of_a_site() -> None:
     assert is_within_domain("cdn.copies.example", "copies.example")
     assert is_within_domain("copies.example.", "COPIES.example")
     assert is_within_domain("www.bücher.example", "xn--bcher-kva.example")
@@ -139,7 +139,7 @@ def test_host_membership_in_a_site_is_decided() -> None:
         ("http://[::1/", "http://[::1/"),
     ],
 )
-def test_url_has_one_normal_form(spelled: str, normal: str) -> None:
+def test_spellings_of_a_url_have_one_normal_form(spelled: str, normal: str) -> None:
     assert normalise_url(spelled) == normal
 
 
@@ -150,7 +150,7 @@ def test_normalisation_is_idempotent(path: str, query: str) -> None:
 
 
 @given(st.text(max_size=80))
-def test_any_text_gets_a_key_of_sixteen_bytes(text: str) -> None:
+def test_any_text_gets_a_16_byte_key(text: str) -> None:
     assert len(compute_url_key(text)) == 16
 
 

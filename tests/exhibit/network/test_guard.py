@@ -93,7 +93,7 @@ def test_nonstandard_ports_are_refused(url: str) -> None:
     assert refused.value.reason == "port"
 
 
-def test_allowed_network_is_open_on_every_port() -> None:
+def test_allowed_network_may_be_visited_on_every_port() -> None:
     guard = Guard(allowed_networks=("127.0.0.1/32", "fd12::/16"))
     guard.check_url("http://127.0.0.1:8123/")
     guard.check_url("http://[fd12::5]:9000/")
@@ -165,7 +165,7 @@ def _fail_with(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     ],
     ids=["descriptors", "name servers"],
 )
-def test_local_resource_failure_is_not_a_host_fault(
+def test_local_resource_shortage_is_not_blamed_on_the_host(
     monkeypatch: pytest.MonkeyPatch, error: OSError, message: str
 ) -> None:
     _fail_with(monkeypatch, error)
@@ -174,14 +174,14 @@ def test_local_resource_failure_is_not_a_host_fault(
     assert describe_machine_fault(failed.value) == message
 
 
-def test_missing_route_means_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_route_is_reported_as_missing_network(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolve_to(monkeypatch, "198.41.0.4")
     monkeypatch.setattr("exhibit.network.guard._ROOT_SERVER", ((socket.AF_INET, "255.255.255.255"),))  # forbidden
     with pytest.raises(ServiceMissingError, match=ERROR_SENTENCES[errno.ENETDOWN]):
         Guard().check_network()
 
 
-def test_failing_name_is_a_host_fault_when_operator_network_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_name_lookup_is_blamed_on_the_host_if_networks_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     _fail_with(monkeypatch, socket.gaierror(socket.EAI_AGAIN, "no name server answers"))
     with pytest.raises(RefusedError) as refused:
         Guard(allowed_networks=("10.0.0.0/8",)).resolve("shop.example", 443)
@@ -209,7 +209,7 @@ def test_non_address_is_not_checked_as_an_address() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["{}", "{:#x}", "{:#o}"]))
-def test_numeric_host_never_passes(value: int, form: str) -> None:
+def test_url_with_numeric_host_is_always_refused(value: int, form: str) -> None:
     with pytest.raises(RefusedError):
         Guard().check_url(f"http://{form.format(value).replace('0o', '0')}/")
 

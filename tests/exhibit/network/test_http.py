@@ -24,7 +24,7 @@ from warcio.capture_http import capture_http
 from warcio.cli import main as warcio_main
 from warcio.warcwriter import WARCWriter
 
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.network.guard import Guard
 from exhibit.network.http import USER_AGENT, create_guarded_session, get_connection_facts, read_beginning, read_limited
 from tests import CHECKOUT
@@ -147,7 +147,7 @@ def test_allowed_page_is_fetched_with_its_facts(site: str, session: requests.Ses
     response = session.get(f"{site}/picture")
     facts = get_connection_facts(response)
     assert read_limited(response, 20_000) == PICTURE
-    assert (facts.address, facts.answers, facts.tls_version) == ("127.0.0.1", ("127.0.0.1",), None)
+    assert (facts.address, facts.dns_answers, facts.tls_version) == ("127.0.0.1", ("127.0.0.1",), None)
     assert facts.certificates == ()
     assert site.endswith(f":{facts.port}")
     assert get_connection_facts(response) == facts
@@ -213,7 +213,7 @@ def test_name_is_resolved_once_and_checked_address_is_used(
     response = session.get(f"{url}/picture")
     assert read_limited(response, 20_000) == PICTURE
     assert resolved == ["rebinding.test"]
-    assert get_connection_facts(response).answers == ("127.0.0.1",)
+    assert get_connection_facts(response).dns_answers == ("127.0.0.1",)
     assert _Site.received[0][1].startswith("rebinding.test:")
     with create_guarded_session(LOOPBACK) as later, pytest.raises(RefusedError) as refused:
         later.get(f"{url}/picture")
@@ -225,7 +225,7 @@ def test_proxy_environment_is_ignored(site: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with create_guarded_session(LOOPBACK) as session:
         assert read_limited(session.get(f"{site}/picture"), 20_000) == PICTURE
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             session.get(f"{site}/picture", proxies={"http": "http://127.0.0.1:9"})
 
 
@@ -241,7 +241,7 @@ def test_body_of_exact_limit_is_read(site: str, session: requests.Session) -> No
         assert read_limited(session.get(f"{site}/{path}"), len(PICTURE)) == PICTURE
 
 
-def test_body_prefix_can_be_read(site: str, session: requests.Session) -> None:
+def test_beginning_of_a_response_body_can_be_read(site: str, session: requests.Session) -> None:
     for path in ("picture", "chunked"):
         assert read_beginning(session.get(f"{site}/{path}"), 9_000) == PICTURE[:9_000]
         assert read_beginning(session.get(f"{site}/{path}"), 20_000) == PICTURE
@@ -252,13 +252,13 @@ def test_body_prefix_can_be_read(site: str, session: requests.Session) -> None:
     assert refused.value.reason == "too-slow"
 
 
-def test_dripping_body_times_out(site: str, session: requests.Session) -> None:
+def test_slowly_sent_response_body_times_out(site: str, session: requests.Session) -> None:
     with pytest.raises(RefusedError) as refused:
         read_limited(session.get(f"{site}/drip"), 9_000, seconds=0.2)
     assert refused.value.reason == "too-slow"
 
 
-def test_slow_header_times_out(site: str) -> None:
+def test_slowly_sent_response_header_times_out(site: str) -> None:
     with create_guarded_session(LOOPBACK, timeout=1) as session, pytest.raises(RefusedError) as refused:
         session.get(f"{site}/slow_head")
     assert refused.value.reason == "too-slow"
@@ -271,12 +271,12 @@ def test_closed_port_is_a_connection_error() -> None:
             session.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
 
 
-def test_foreign_response_has_no_facts() -> None:
-    with pytest.raises(WrongUseError):
+def test_response_of_other_http_client_is_rejected() -> None:
+    with pytest.raises(InvalidRequestError):
         get_connection_facts(requests.Response())
 
 
-def test_exchange_is_recorded_as_on_the_wire(site: str, session: requests.Session, tmp_path: Path) -> None:
+def test_exchange_is_recorded_as_transmitted(site: str, session: requests.Session, tmp_path: Path) -> None:
     path = tmp_path / "exchange.warc"
     with path.open("wb") as out, capture_http(WARCWriter(out, gzip=False, warc_version="1.1")):
         for name in ("redirect?/picture", "chunked"):

@@ -109,7 +109,7 @@ def _rendered_pixels(tab: Tab, data: bytes, kind: str) -> NDArray[np.uint8]:
 
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-def test_ordinary_files_are_decoded_as_in_chromium(tmp_path: Path) -> None:
+def test_pictures_are_decoded_as_in_chromium(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(f"<!doctype html><script>{SHOW}</script>", encoding="utf-8")
     away = {}

@@ -82,7 +82,7 @@ def test_truncated_file_is_read_as_far_as_possible(kind: str, options: dict[str,
 
 
 @pytest.mark.parametrize(("kind", "size"), [("JPEG", 600), ("PNG", 60)])
-def test_file_without_visible_content_is_refused(kind: str, size: int) -> None:
+def test_truncated_file_without_visible_content_is_refused(kind: str, size: int) -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(encode(PICTURE, kind)[:size])
     assert refused.value.reason == "truncated"
@@ -106,7 +106,7 @@ def test_damaged_file_of_one_colour_is_read() -> None:
     assert (decoded.pixels == (200, 30, 30)).all()
 
 
-def test_tolerant_mode_ends_with_the_file() -> None:
+def test_tolerant_decoding_applies_to_one_file_only() -> None:
     whole = encode(PICTURE, "JPEG")
     picture_file.decode(whole[: len(whole) // 2], Limits())
     assert not ImageFile.LOAD_TRUNCATED_IMAGES

@@ -78,7 +78,7 @@ def test_extremely_wide_picture_can_be_reduced() -> None:
     assert decode(encode(Image.new("RGB", (2000, 1), "blue"), "JPEG"), at_least=100).pixels.shape[1] >= 100
 
 
-def test_oversized_input_is_refused_unread() -> None:
+def test_oversized_input_is_refused_without_reading() -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(encode(generate_photo(), "PNG"), Limits(max_bytes=100))
     assert refused.value.reason == "too-many-bytes"

@@ -69,7 +69,7 @@ def test_each_hostile_picture_stays_within_time_and_memory(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["one_tile_20000.tif", "one_tile_65536.tif", "first_frame_13300.gif", "frame_beyond_the_screen.gif"]
 )
-def test_tiles_and_frames_have_picture_limits(name: str) -> None:
+def test_tiles_and_frames_are_limited_in_size_like_pictures(name: str) -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(HOSTILE_PICTURES[name]())
     assert refused.value.reason == "too-many-pixels"

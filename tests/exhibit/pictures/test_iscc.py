@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exhibit.errors import UnreadablePictureError, WrongUseError
+from exhibit.errors import InvalidRequestError, UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.iscc import Iscc, compute_iscc, read_binding
 from tests.assets.badfiles import encode, generate_photo
@@ -27,7 +27,7 @@ def with_frame(picture: Image.Image) -> Image.Image:
     return whole
 
 
-def test_iscc_matches_reference_library() -> None:
+def test_iscc_equals_that_of_the_reference_library() -> None:
     assert iscc_lib.conformance_selftest()
     picture = generate_photo()
     data = encode(picture, "PNG")
@@ -53,7 +53,7 @@ def test_border_rotation_and_transparency_do_not_change_content_code() -> None:
     assert compute_iscc(encode(clear, "PNG"), LIMITS).content == plain.content
 
 
-def test_edited_copy_is_near_and_unrelated_picture_is_far() -> None:
+def test_iscc_of_edited_copy_is_near_and_iscc_of_unrelated_picture_is_far() -> None:
     plain = compute_iscc(encode(generate_photo(), "PNG"), LIMITS)
     copy = compute_iscc(encode(generate_photo().resize((192, 128)), "JPEG", quality=60), LIMITS)
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 96, 3), dtype=np.uint8))
@@ -72,7 +72,7 @@ def test_invalid_or_oversized_picture_is_refused_in_the_helper() -> None:
         compute_iscc(encode(generate_photo(), "PNG"), Limits(max_pixels=100))
 
 
-def test_binding_round_trips() -> None:
+def test_soft_binding_round_trips() -> None:
     code = compute_iscc(encode(generate_photo(), "PNG"), LIMITS)
     assert read_binding(b64encode(code.binding).decode()) == code.bodies
     assert read_binding(urlsafe_b64encode(code.binding).decode().rstrip("=")) == code.bodies
@@ -87,7 +87,7 @@ VECTOR_2 = (
 """From IEP-0020: Content-Codes of 64 and 128 bits, and a Data-Code of 256."""
 
 
-def test_shorter_units_are_skipped() -> None:
+def test_iscc_units_of_shorter_length_are_skipped() -> None:
     binding = read_binding(b64encode(bytes.fromhex(VECTOR_2)).decode())
     assert {name: body.hex() for name, body in binding.items()} == {"data": VECTOR_2[-64:]}
 
@@ -111,12 +111,12 @@ def test_shorter_units_are_skipped() -> None:
         ),
     ],
 )
-def test_invalid_value_is_refused(value: str) -> None:
-    with pytest.raises(WrongUseError):
+def test_invalid_soft_binding_value_is_refused(value: str) -> None:
+    with pytest.raises(InvalidRequestError):
         read_binding(value)
 
 
-def test_overlong_value_is_refused_before_parsing() -> None:
+def test_overlong_soft_binding_value_is_refused_before_parsing() -> None:
     binding = Iscc("", *("ISCC:" + "GADQLNA7GRZESMRF2J7NZPNWGI3II2ST5YUN5SS6GVQ2ZQGJXPPYDNI",) * 3).binding
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         read_binding(b64encode(binding * 40).decode())

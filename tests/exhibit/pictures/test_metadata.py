@@ -68,7 +68,7 @@ def test_keywords_are_read_from_iptc_and_windows_tags() -> None:
     assert metadata_of(jpeg(exif=tags)).keywords == "harbour, dawn"
 
 
-def test_iptc_is_read() -> None:
+def test_iptc_metadata_is_read() -> None:
     data = with_iptc(jpeg(), n5=b"Two parrots", n80=b"Ann Lee", n110=b"Agency", n116="© Ann".encode(), n55=b"20200531")
     assert metadata_of(data) == FileMetadata("Two parrots", "Ann Lee", "2020-05-31", "© Ann", "Agency")
 
@@ -176,7 +176,7 @@ def test_source_type_and_ai_label_are_read_from_xmp() -> None:
         jpeg(exif=exif_with_comment(b"\0" * 8 + b'{"AIGC":' + LABEL.encode() + b"}\0\0")),
     ],
 )
-def test_label_outside_xmp_is_read(data: bytes) -> None:
+def test_ai_label_outside_xmp_is_read(data: bytes) -> None:
     assert metadata_of(data).aigc == LABEL_TEXT
 
 
@@ -194,21 +194,21 @@ def test_label_outside_xmp_is_read(data: bytes) -> None:
         '{"Label": "' + "1" * 20_000 + '"}',
     ],
 )
-def test_invalid_label_is_ignored(label: str) -> None:
+def test_invalid_ai_label_is_ignored(label: str) -> None:
     for data in (png(AIGC=label), jpeg(exif=exif_with_comment(b"ASCII\0\0\0" + label.encode()))):
         assert metadata_of(data).aigc in ("", "Label: \ufffd")
 
 
-def test_overlong_label_is_truncated() -> None:
+def test_overlong_ai_label_is_truncated() -> None:
     assert len(metadata_of(png(AIGC='{"Label": "' + "1" * 9_000 + '", "ProduceID": "p"}')).aigc) == 300
 
 
-def test_unrelated_comment_is_not_a_label() -> None:
+def test_unrelated_comment_is_not_an_ai_label() -> None:
     assert metadata_of(jpeg(exif=exif_with_comment(b"ASCII\0\0\0" + b'{"a": 1}'))).aigc == ""
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_valid_blocks_are_read_and_invalid_blocks_are_reported(name: str) -> None:
+def test_valid_metadata_blocks_are_read_and_invalid_blocks_are_reported(name: str) -> None:
     case = CASES[name]
     metadata = metadata_of(case.make())
     problems = sorted((problem.block, problem.reason, problem.field) for problem in metadata.problems)
@@ -225,7 +225,7 @@ def test_unreadable_file_is_reported() -> None:
 
 
 @pytest.mark.parametrize("code", [0x00, 0x1C, 0x3C, 0xFF])
-def test_damaged_bytes_never_produce_a_wrong_block_name(code: int) -> None:
+def test_damaged_file_never_produces_a_wrong_metadata_block_name(code: int) -> None:
     """Overwrite every byte of equal blocks once, and test that a name is correct, absent, or marked as damaged."""
     packet = xmp("Zoë")
     for place in range(len(packet)):
@@ -236,7 +236,7 @@ def test_damaged_bytes_never_produce_a_wrong_block_name(code: int) -> None:
         assert all(name in ([], ["Zoë"]) or UNREADABLE_CHAR in name[0] for name in names), place
 
 
-def test_hostile_blocks_are_read_quickly() -> None:
+def test_hostile_metadata_blocks_are_read_quickly() -> None:
     """Test that blocks that make a reader search repeatedly take less than a second of processor time."""
     blocks = [b"\x1c" * 60_000, (b"\x1c\x02\x50\xea\x60" * 12_000)[:60_000], b"\x1c\x02\x50\0\1a" * 10_000]
     files = [with_segments(*[segment(0xED, PHOTOSHOP + resource(block))] * 20) for block in blocks]

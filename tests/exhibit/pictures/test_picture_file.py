@@ -65,7 +65,7 @@ def test_first_frame_with_content_is_used() -> None:
     assert difference(picture.pixels, PHOTO) < 20
 
 
-def test_still_picture_outside_the_animation_is_skipped() -> None:
+def test_still_picture_that_is_not_part_of_the_animation_is_skipped() -> None:
     still = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
     data = encode(still, "PNG", save_all=True, default_image=True, append_images=[generate_photo(), still])
     assert np.array_equal(decode(data).pixels, PHOTO)
@@ -74,7 +74,7 @@ def test_still_picture_outside_the_animation_is_skipped() -> None:
     assert np.array_equal(decode(data).pixels, np.asarray(still))
 
 
-def test_damage_after_a_good_frame_is_harmless() -> None:
+def test_damage_after_a_complete_frame_does_not_prevent_decoding() -> None:
     data = blank_then_photo()
     assert decode(data[: len(data) // 2]).pixels.shape == (64, 96, 3)
 

@@ -28,7 +28,7 @@ def test_endlessly_reading_decoder_is_terminated() -> None:
     assert after.children_user + after.children_system - before.children_user - before.children_system < 5
 
 
-def test_threads_decode_identically() -> None:
+def test_concurrent_threads_decode_identically() -> None:
     data = encode(generate_photo(), "PNG")
     results: list[bool] = []
     threads = [

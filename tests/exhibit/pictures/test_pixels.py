@@ -117,7 +117,7 @@ def test_first_of_equal_pages_and_larger_of_nested_pages_is_used() -> None:
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
-def test_largest_page_is_used_in_pillow_files(compression: str) -> None:
+def test_largest_page_is_used_in_files_written_by_pillow(compression: str) -> None:
     pages = [generate_photo(24, 16), generate_photo(240, 160), generate_photo(120, 80)]
     for how in ({}, {"big_tiff": True}):
         out = BytesIO()
@@ -155,7 +155,7 @@ def test_raw_photograph_is_refused_despite_preview(name: str) -> None:
         assert refused.value.hint
 
 
-def test_plain_still_picture_is_a_picture() -> None:
+def test_single_coloured_still_picture_is_accepted() -> None:
     assert (decode(encode(Image.new("RGB", (9, 9), (1, 2, 3)), "PNG")).pixels == (1, 2, 3)).all()
 
 
@@ -167,7 +167,7 @@ def test_reduction_averages_blocks_and_keeps_smaller_edge_blocks() -> None:
     assert render_rgb(picture).shape == (5, 5, 3)
 
 
-def test_blank_picture_has_one_colour_everywhere() -> None:
+def test_picture_is_blank_only_if_it_has_one_colour_everywhere() -> None:
     pixels = np.full((40, 30, 3), 7, np.uint8)
     assert is_blank(pixels)
     pixels[39, 29, 2] = 8

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, features
 
 from exhibit.pictures.decode import Limits
-from exhibit.pictures.readings import IN_DOUBT, ON_DARK_PAGE, WITHOUT_PROFILE, find_other_readings
+from exhibit.pictures.readings import PARTS_READ_DIFFERENTLY, PROFILE_IGNORED, SHOWN_ON_DARK_PAGE, find_other_readings
 from tests.assets.ambiguous_pictures import (
     background_dependent_file,
     colour_dependent_file,
@@ -40,13 +40,13 @@ def emblem() -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_file_with_different_picture_without_profile_is_reported(kind: str) -> None:
-    assert messages(colour_dependent_file(FIRST, OTHER, kind)) == [WITHOUT_PROFILE]
+    assert messages(colour_dependent_file(FIRST, OTHER, kind)) == [PROFILE_IGNORED]
 
 
 def test_file_with_different_picture_on_dark_page_is_reported() -> None:
     (reading,) = find_other_readings(background_dependent_file(FIRST, OTHER), Limits())
     assert reading.is_common
-    assert reading.description == ON_DARK_PAGE
+    assert reading.description == SHOWN_ON_DARK_PAGE
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_file_with_different_picture_on_dark_page_is_reported() -> None:
     ],
 )
 def test_duplicate_or_misplaced_statements_are_reported(data: bytes, what: str) -> None:
-    expected = [IN_DOUBT.format(what)] if what else []
+    expected = [PARTS_READ_DIFFERENTLY.format(what)] if what else []
     assert messages(data)[: len(expected) or None] == expected
 
 
@@ -71,7 +71,7 @@ def test_avif_crop_rectangle_is_reported() -> None:
     data = encoded(FIRST, "AVIF")
     clap = b"\0\0\0\x28clap" + bytes(32)
     assert messages(data) == []
-    assert messages(data + clap) == [IN_DOUBT.format("clap")]
+    assert messages(data + clap) == [PARTS_READ_DIFFERENTLY.format("clap")]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from demo.pictures import generate_textured
 from evidence.accuracy.counts import SAME_PICTURE_DISTANCE
 from exhibit.comparison.calibration import Calibration, FalseAlarmBound, add_probability
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.types import Decision
 from indexer.__main__ import main
 from indexer.calibration.calibrate import (
@@ -76,7 +76,7 @@ def test_each_photograph_counts_once_across_duplicate_files(outcome: Calibration
 
 
 @pytest.mark.long
-def test_resaved_file_has_similar_hash_and_unrelated_file_does_not(outcome: CalibrationResult) -> None:
+def test_file_saved_again_has_a_similar_hash_and_unrelated_file_does_not(outcome: CalibrationResult) -> None:
     hashes = {photograph.path: int.from_bytes(photograph.hash) for photograph in outcome.photographs}
     near, far = (hashes["03.jpg"] ^ hashes[path] for path in ("other.jpg", "04.jpg"))
     assert near.bit_count() <= SAME_PICTURE_DISTANCE < far.bit_count()
@@ -145,7 +145,7 @@ def test_several_processes_return_same_result(
 
 
 @pytest.mark.long
-def test_custom_served_network_is_measured_and_reported(order: CalibrationInputs, tmp_path: Path) -> None:
+def test_calibration_measures_and_reports_a_custom_network(order: CalibrationInputs, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(network())
     (tmp_path / "net.toml").write_text(CARD)
     file = DescriptorFile(read_card(CARD), Digest.from_bytes(network()), tmp_path / "net.onnx")
@@ -163,9 +163,9 @@ def test_custom_served_network_is_measured_and_reported(order: CalibrationInputs
 def test_too_small_folder_is_refused_with_a_message(order: CalibrationInputs, tmp_path: Path) -> None:
     for seed in range(3):
         (tmp_path / f"{seed}.jpg").write_bytes(encode_jpeg(generate_textured(seed, (160, 120))))
-    with pytest.raises(WrongUseError, match="contains 3 different photographs"):
+    with pytest.raises(InvalidRequestError, match="contains 3 different photographs"):
         calibrate(CalibrationInputs(tmp_path, order.scratch, "small", "Small", PLAN), ignore_progress)
-    with pytest.raises(WrongUseError, match="is not a folder"):
+    with pytest.raises(InvalidRequestError, match="is not a folder"):
         calibrate(CalibrationInputs(tmp_path / "nowhere", order.scratch, "small", "Small", PLAN), ignore_progress)
 
 
@@ -175,16 +175,16 @@ def test_groups_are_read_and_validated(order: CalibrationInputs, tmp_path: Path)
     path.write_text("a.jpg; b.jpg\n\nc.jpg\td.jpg\n", "utf-8")
     assert read_groups(path) == (("a.jpg", "b.jpg"), ("c.jpg", "d.jpg"))
     path.write_text("a.jpg;b.jpg\na.jpg;c.jpg\n", "utf-8")
-    with pytest.raises(WrongUseError, match=r"a\.jpg twice"):
+    with pytest.raises(InvalidRequestError, match=r"a\.jpg twice"):
         read_groups(path)
-    with pytest.raises(WrongUseError, match="cannot be read as a UTF-8 text file"):
+    with pytest.raises(InvalidRequestError, match="cannot be read as a UTF-8 text file"):
         read_groups(tmp_path / "nowhere")
-    with pytest.raises(WrongUseError, match=r"gone\.jpg is not a file"):
+    with pytest.raises(InvalidRequestError, match=r"gone\.jpg is not a file"):
         calibrate(replace(order, same=(("gone.jpg", "00.jpg"),)), ignore_progress)
 
 
 @pytest.mark.long
-def test_planned_measurements_can_be_listed_first(order: CalibrationInputs) -> None:
+def test_planned_measurements_can_be_listed_before_calibration(order: CalibrationInputs) -> None:
     assert integers(describe_plan(order))[0] == 24
 
 

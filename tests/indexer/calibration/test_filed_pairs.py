@@ -33,7 +33,7 @@ def test_pair_is_stored_with_bytes_and_verdict(tmp_path: Path) -> None:
     assert pairs.read_files(pair) == (ORIGINAL, COPY)
 
 
-def test_latest_verdict_on_a_pair_counts(tmp_path: Path) -> None:
+def test_latest_verdict_on_a_pair_is_used(tmp_path: Path) -> None:
     for label in (Judgement.COPY, Judgement.DIFFERENT):
         pairs = store_pair(tmp_path, COPY, label)
     store_pair(tmp_path, OTHER, Judgement.COPY)

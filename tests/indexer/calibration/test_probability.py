@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize
 
 from exhibit.comparison.calibration import Calibration, FalseAlarmBound
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Decision, Verification
 from indexer.calibration.probability import Sample, count_false_alarms, fit, fit_logistic_regression
 from indexer.picture.spaces import PIPELINE
@@ -86,9 +86,9 @@ def test_photograph_is_on_only_one_side_of_the_split() -> None:
 
 
 def test_too_few_photographs_are_refused_with_a_message() -> None:
-    with pytest.raises(WrongUseError, match=r"^19 photographs .*20"):
+    with pytest.raises(InvalidRequestError, match=r"^19 photographs .*20"):
         fit(samples(19), name="t", date="2026-11-20", data="made", bounds=BOUNDS)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         fit([sample for sample in samples() if sample.copy], name="t", date="2026-11-20", data="made", bounds=BOUNDS)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.calibration.recall import measure, recall_from_dict, recall_to_dict
 from indexer.picture.card import read_card
 from indexer.picture.descriptor import BUILT_IN, Descriptor, examine_model
@@ -40,12 +40,12 @@ def test_near_duplicate_pictures_are_not_negatives() -> None:
 @pytest.mark.long
 def test_photographs_of_one_picture_are_refused() -> None:
     same = [partial(encoded, PICTURE, "JPEG", quality) for quality in range(60, 82)]
-    with pytest.raises(WrongUseError, match="the same picture"):
+    with pytest.raises(InvalidRequestError, match="the same picture"):
         measure([BUILT_IN], same, max_photos=3, edits=("jpeg70",))
 
 
 def test_too_few_photographs_are_refused() -> None:
-    with pytest.raises(WrongUseError, match="at least 20"):
+    with pytest.raises(InvalidRequestError, match="at least 20"):
         measure([BUILT_IN], [partial(encoded, PICTURE)] * 5, max_photos=3, edits=("jpeg70",))
 
 

@@ -17,7 +17,7 @@ def change_from(transform: NDArray[np.float64], size: tuple[int, int]) -> Change
     return actual
 
 
-def test_whole_copy_has_no_change() -> None:
+def test_unchanged_copy_is_described_without_changes() -> None:
     whole = PartPosition.WHOLE
     unchanged = Change(1.0, whole, whole, False, 0, 1.0, 1.0, False)  # noqa: FBT003 - fields
     assert change_from(np.eye(3), WORK) == unchanged
@@ -48,7 +48,7 @@ def test_mirrored_copy_is_mirrored_before_rotation() -> None:
     assert (change_from(clockwise, (200, 400)).is_mirrored, change_from(clockwise, (200, 400)).rotation) == (False, -90)
 
 
-def test_pictures_without_shared_pixels_have_no_change() -> None:
+def test_pictures_without_overlap_have_no_description_of_changes() -> None:
     assert derive_change(np.array([[1, 0, 500], [0, 1, 0], [0, 0, 1.0]]), WORK, WORK) is None
 
 

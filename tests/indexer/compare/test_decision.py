@@ -32,7 +32,7 @@ def registered() -> Features:
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_copy_in_each_edit_is_certain(registered: Features, edit: str) -> None:
+def test_copy_made_by_each_edit_is_certain(registered: Features, edit: str) -> None:
     result = verify(cached_features(edited_copy(edit)), registered)
     assert result.decision is Decision.CERTAIN, result
     assert result.inliers >= 12 or result.hamming <= 30
@@ -43,7 +43,7 @@ def test_copy_in_each_edit_is_certain(registered: Features, edit: str) -> None:
     assert result.probability is None
 
 
-def test_decision_includes_figures_needed_to_reproduce_it(registered: Features) -> None:
+def test_decision_includes_the_measurements_needed_to_reproduce_it(registered: Features) -> None:
     crop = cached_features(edited_copy("cropped"))
     result = verify(crop, registered)
     assert (result.figures["hamming"], result.figures["inliers"]) == (result.hamming, result.inliers)
@@ -71,7 +71,7 @@ def test_matching_hash_skips_quick_features(registered: Features) -> None:
         reject_quickly(replace(cached_features(jpeg(textured(77))), lazy_quick=Lazy(fail_if_called)), registered)
 
 
-def test_distant_hash_adds_no_evidence_to_quick_comparison(registered: Features) -> None:
+def test_distant_hash_is_not_counted_as_evidence_in_quick_comparison(registered: Features) -> None:
     stranger = cached_features(jpeg(textured(66)))
     promise = reject_quickly(stranger, registered)
     assert promise is not None
@@ -104,12 +104,12 @@ def test_overlaps_report_shared_fraction_of_each_picture(registered: Features) -
 
 
 @pytest.mark.parametrize("degrees", [30, -45, 120])
-def test_rotation_is_reported_counter_clockwise(registered: Features, degrees: int) -> None:
+def test_reported_rotation_is_counter_clockwise(registered: Features, degrees: int) -> None:
     result = verify(cached_features(jpeg(PICTURE.rotate(degrees, Image.Resampling.BICUBIC, expand=True))), registered)
     assert result.rotation == pytest.approx(degrees, abs=1)
 
 
-def test_mirror_precedes_rotation(registered: Features) -> None:
+def test_reported_mirroring_is_applied_before_rotation(registered: Features) -> None:
     result = verify(cached_features(jpeg(ImageOps.mirror(PICTURE).transpose(Image.Transpose.ROTATE_90))), registered)
     assert (result.mirrored, result.rotation) == (True, 90)
 
@@ -138,7 +138,7 @@ def test_shared_overlay_does_not_make_pictures_certain(overlay: Callable[[Image.
     assert verify(first, other).decision is not Decision.CERTAIN
 
 
-def test_other_view_of_same_scene_is_not_certain(registered: Features) -> None:
+def test_same_scene_from_other_camera_position_is_not_certain(registered: Features) -> None:
     """Test shapes that move relative to each other, as for a camera that was moved, and so align only roughly."""
     height, width = 360, 480
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -160,7 +160,7 @@ def test_unchanged_region_is_certain_at_any_size(registered: Features) -> None:
     assert result.drift == pytest.approx(0, abs=0.3)
 
 
-def test_each_copy_in_one_picture_has_its_transform(registered: Features) -> None:
+def test_each_of_several_copies_in_one_picture_has_its_own_transform(registered: Features) -> None:
     sheet = Image.new("RGB", (1100, 700), "white")
     for number, place in enumerate([(20, 20), (560, 20), (300, 360)]):
         copy = PICTURE.resize((400, 300), Image.Resampling.LANCZOS)
@@ -180,7 +180,7 @@ def test_single_copy_has_no_further_copies(registered: Features, edit: str) -> N
 
 
 @pytest.mark.long
-def test_unrelated_pictures_in_same_collage_are_at_most_reviewed() -> None:
+def test_unrelated_pictures_in_same_collage_are_never_certain() -> None:
     first, other = (cached_features(jpeg(collage_with(textured(seed)))) for seed in (21, 22))
     assert other.low_information == ("collage",)
     result = verify(first, other)
@@ -196,7 +196,7 @@ def test_unrelated_pictures_in_same_collage_are_at_most_reviewed() -> None:
 
 
 @pytest.mark.long
-def test_undetected_collage_is_recognised_by_unrelated_panel() -> None:
+def test_collage_without_detected_panels_is_recognised_by_an_unrelated_panel() -> None:
     sheet = collage_with(textured(22))
     first, same = (cached_features(jpeg(picture)) for picture in (collage_with(textured(21)), sheet.resize((790, 595))))
     unrecognised = replace(cached_features(jpeg(sheet)), lazy_low_information=Lazy(lambda: ()))
@@ -231,7 +231,7 @@ def test_replaced_inset_is_reported() -> None:
     assert verify(cached_features(jpeg(textured(7, (900, 675)))), first).decision is not Decision.CERTAIN
 
 
-def test_same_emblem_on_different_wall_is_not_certain() -> None:
+def test_same_emblem_on_different_background_is_not_certain() -> None:
     falling = Image.linear_gradient("L").resize((480, 360))
     rising = Image.linear_gradient("L").rotate(90).resize((480, 360))
     emblem, walls = textured(17, (150, 110)), [(rising, 40, 3), (rising, 90, 4), (falling, 60, 4)]
@@ -278,7 +278,7 @@ def test_different_pictures_on_same_device_mockup_have_no_probability(
     assert add_probability(result, calibration).probability is None
 
 
-def test_imprecise_copy_shares_more_than_an_overlay(registered: Features) -> None:
+def test_bent_copy_is_not_mistaken_for_a_shared_overlay(registered: Features) -> None:
     rows, columns = np.mgrid[0:360, 0:480].astype(np.float32)
     bent = cv2.remap(
         np.asarray(PICTURE.resize((480, 360))),
@@ -292,7 +292,7 @@ def test_imprecise_copy_shares_more_than_an_overlay(registered: Features) -> Non
 
 
 @pytest.mark.parametrize(("apart", "decision"), [(0.1, Decision.CERTAIN), (0.23, Decision.REVIEW)], ids=str)
-def test_small_local_movements_indicate_a_different_moment(
+def test_copy_with_independently_moved_parts_is_treated_as_a_different_exposure(
     registered: Features, apart: float, decision: Decision
 ) -> None:
     """Test that a bend is followed piece by piece up to noise, while objects that moved independently are not."""
@@ -389,7 +389,7 @@ def test_blurred_copy_is_not_certain(registered: Features, radius: int, decision
     assert result.hamming <= 30
 
 
-def test_hash_reports_position_of_trimmed_copy(registered: Features) -> None:
+def test_position_of_trimmed_copy_is_found_by_its_hash(registered: Features) -> None:
     match = find_nearest_hash(cached_features(edited_copy("bordered")), registered)
     assert match.hamming <= 12
     moved = match.transform @ (30, 30, 1)

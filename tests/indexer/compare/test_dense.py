@@ -46,7 +46,7 @@ def with_patch(patch: Image.Image) -> Features:
     return cached_features(encoded(sheet))
 
 
-def test_difference_requires_texture_in_both_pictures(registered: Features) -> None:
+def test_areas_differ_only_if_both_pictures_have_texture(registered: Features) -> None:
     other, plain = (with_patch(patch) for patch in (textured(90, (240, 160)), Image.new("RGB", (240, 160), "red")))
     shares = [
         find_largest_disagreement(pair, pair)
@@ -62,7 +62,7 @@ def before_wall(wall: Image.Image) -> Features:
     return cached_features(encoded(sheet))
 
 
-def test_plain_surroundings_count_when_linear_brightness_fits() -> None:
+def test_plain_surroundings_are_compared_if_brightness_differs_linearly() -> None:
     falling = Image.linear_gradient("L")
     rising = falling.rotate(90)
     work, brighter, other = (

@@ -52,7 +52,7 @@ def test_blurred_copy_is_aligned(registered: Features) -> None:
     assert fit.in_place - fit.drift > 0.6
 
 
-def test_overlay_is_misaligned_and_remainder_is_aligned(registered: Features) -> None:
+def test_remainder_of_a_picture_is_aligned_and_an_overlay_is_not(registered: Features) -> None:
     changed = PICTURE.copy()
     changed.paste(textured(62).crop((0, 0, 240, 360)), (0, 0))
     fit = measure_fit(features_of(changed), registered, np.eye(3))
@@ -60,7 +60,7 @@ def test_overlay_is_misaligned_and_remainder_is_aligned(registered: Features) ->
     assert fit.drift < 0.2
 
 
-def test_independently_moved_parts_drift(registered: Features) -> None:
+def test_independently_moved_parts_increase_the_measured_drift(registered: Features) -> None:
     moved = PICTURE.copy()
     for x in range(0, 480, 120):
         moved.paste(PICTURE.crop((x, 0, x + 120, 356)), (x, 4 if x % 240 else 0))
@@ -78,7 +78,7 @@ def test_noise_displacement_stays_within_noise_limits(registered: Features) -> N
     assert measure_fit(features_of(moved), registered, np.eye(3)).excess > 6
 
 
-def test_smaller_copy_is_measured_in_its_own_pixels(registered: Features) -> None:
+def test_alignment_of_a_smaller_copy_is_measured_in_pixels_of_the_copy(registered: Features) -> None:
     small = PICTURE.resize((160, 120), Image.Resampling.LANCZOS)
     fit = measure_fit(features_of(small), registered, np.array([[3, 0, 1], [0, 3, 1], [0, 0, 1.0]]))
     assert (fit.in_place > 0.9, fit.drift < 0.2) == (True, True)

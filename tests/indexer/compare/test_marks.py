@@ -47,33 +47,33 @@ def test_two_works_are_too_few_for_a_mark() -> None:
 
 
 @pytest.mark.long
-def test_works_without_a_mark_have_no_mark() -> None:
+def test_no_mark_is_found_on_works_without_a_shared_mark() -> None:
     works = [features_of(textured(seed)) for seed in (61, 62, 63, 64)]
     assert marks(works[0], works[1:]) == ()
 
 
-def test_versions_of_one_work_are_not_marks() -> None:
+def test_content_shared_by_versions_of_one_work_is_not_a_mark() -> None:
     work = textured(61)
     versions = [features_of(work, 60), features_of(work.resize((400, 300))), features_of(work.crop((20, 20, 460, 340)))]
     assert marks(features_of(work), versions) == ()
 
 
 @pytest.mark.long
-def test_unrelated_picture_under_known_mark_is_no_match() -> None:
+def test_unrelated_picture_with_a_known_mark_is_not_a_match() -> None:
     works = [features_of(cover_with_text(object_picture(seed))) for seed in (1, 2, 3, 4)]
     stranger = features_of(cover_with_text(object_picture(8)), 75)
     assert verify(stranger, works[0]).decision is Decision.CERTAIN
     assert verify(stranger, registered(works[0], works[1:])).decision is Decision.NONE
 
 
-def test_copies_stay_certain_under_known_mark() -> None:
+def test_copies_with_a_known_mark_stay_certain() -> None:
     works = [features_of(cover_with_text(object_picture(seed))) for seed in (1, 2, 3, 4)]
     work = registered(works[0], works[1:])
     copy = cover_with_text(object_picture(1)).resize((SIZE[0] * 4 // 5, SIZE[1] * 4 // 5))
     assert verify(features_of(copy, 70), work).decision is Decision.CERTAIN
 
 
-def test_mark_only_match_is_at_most_reviewed() -> None:
+def test_match_of_a_mark_alone_is_never_certain() -> None:
     works = [features_of(with_logo(textured(seed))) for seed in (61, 62, 63)]
     work = registered(works[0], works[1:])
     corner = features_of(with_logo(textured(61)).crop((340, 270, 470, 350)).resize((520, 320)))

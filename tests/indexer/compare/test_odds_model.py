@@ -24,7 +24,7 @@ NOTHING = Figures(128)
 
 
 @pytest.mark.parametrize("name", BETTER)
-def test_more_agreement_never_lowers_the_verdict(name: str) -> None:
+def test_more_agreement_never_lowers_the_odds(name: str) -> None:
     for start in (COPY, replace(COPY, excess=4.0, pieces_excess=4.0, another=0.3, pieces_another=0.2, drift=1.0)):
         better = replace(start, **{name: getattr(start, name) + BETTER[name]})
         for question in (
@@ -35,7 +35,7 @@ def test_more_agreement_never_lowers_the_verdict(name: str) -> None:
             assert question.compute_log_odds(better) >= question.compute_log_odds(start)
 
 
-def test_copy_is_certain_and_no_evidence_is_no_match() -> None:
+def test_measurements_of_a_copy_are_certain_and_without_evidence_there_is_no_match() -> None:
     assert load_shipped_model().compute_odds(COPY).decision is Decision.CERTAIN
     assert load_shipped_model().compute_odds(NOTHING).decision is Decision.NONE
 

@@ -88,7 +88,7 @@ def test_pieces_are_derived_from_the_pictures(registered: Features, name: str) -
     assert again == pytest.approx(verification.dense, abs=0.02)
 
 
-def test_pieces_follow_the_bent_picture(registered: Features) -> None:
+def test_pieces_of_a_bent_copy_follow_the_bend(registered: Features) -> None:
     features = cached_features(encoded(wave_rows()))
     pieces = align_in_pieces(features, registered, find_correspondences(features, registered))
     assert pieces is not None

@@ -63,7 +63,7 @@ def test_rotation_has_a_direction(degrees: int) -> None:
     assert (change.rotation, round(change.fraction, 2)) == (degrees, 1)
 
 
-def test_reasons_to_hold_a_work_are_distinguished() -> None:
+def test_composed_and_plain_works_on_hold_have_different_reasons() -> None:
     composed, plain = describe_restrictions(["collage"]), describe_restrictions(["flat", "tiny"])
     assert "(collage)" in composed
     assert "(flat, tiny)" in plain

@@ -31,13 +31,13 @@ def test_large_drawings_are_limited_to_1600_pixels() -> None:
         )
 
 
-def test_noise_is_drawn() -> None:
+def test_noise_is_preserved_in_drawings() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (400, 600, 3), dtype=np.uint8)
     assert np.abs(np.asarray(Image.open(BytesIO(encode_jpeg(noise)))).astype(int) - noise).mean() < 20
 
 
 @pytest.mark.parametrize("view", View)
-def test_small_drawing_matches_large_drawing(view: View) -> None:
+def test_drawing_of_a_small_picture_matches_drawing_of_a_large_picture(view: View) -> None:
     large = encoded(PICTURE.resize((1600, 1200)), "JPEG")
     pairs = [Pair.from_verification(large, large, build_verification(IDENTITY), side=side) for side in (1600, 400)]
     whole, small = (Image.open(BytesIO(data)) for data in (draw(view, pairs[0]), draw_small(view, pairs[1])))

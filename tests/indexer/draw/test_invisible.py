@@ -40,7 +40,7 @@ def test_invisible_mark_is_faint_and_reliable() -> None:
     assert compute_chance_probability(cells, SEEDS[8]) > 1e-6
 
 
-def test_no_shared_mark_reports_nothing() -> None:
+def test_pictures_without_an_invisible_mark_report_none() -> None:
     registered = encoded(textured(1))
     cells = compare_cells(pair_of(registered, registered, shift=5000.0))
     assert not cells.any()

@@ -38,7 +38,7 @@ def test_fewer_than_three_points_draw_nothing() -> None:
     assert (drawing == canvas()).all()
 
 
-def test_letters_are_outside_their_corners() -> None:
+def test_corner_letters_are_drawn_outside_the_outline() -> None:
     drawing = canvas()
     draw_corner_badges(drawing, SQUARE)
     assert (drawing[80:120, 80:120] == 90).all()

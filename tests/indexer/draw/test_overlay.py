@@ -15,7 +15,7 @@ from tests.assets.drawing_pairs import (
 )
 
 
-def test_overlay_places_crop_and_fades_remainder() -> None:
+def test_overlay_shows_the_crop_in_position_and_fades_the_remainder() -> None:
     pixels = drawing_pixels(View.OVERLAY, build_pair(Image.new("RGB", (200, 150), "teal"), CROPPED))
     factor = pixels.shape[1] / 480
     assert pixels.shape[:2] == (round(360 * factor), 1600)

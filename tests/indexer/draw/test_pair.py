@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from exhibit.errors import UnreadablePictureError, WrongUseError
+from exhibit.errors import InvalidRequestError, UnreadablePictureError
 from exhibit.types import Piece
 from indexer.draw.draw import View
 from indexer.draw.pair import Pair
@@ -13,11 +13,11 @@ def test_undrawable_picture_is_refused_with_a_message() -> None:
         build_pair(b"nothing", IDENTITY)
     with pytest.raises(UnreadablePictureError):
         Pair.from_verification(DATA, b"nothing", build_verification(IDENTITY))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         build_pair(PICTURE, np.zeros((3, 3)))
 
 
-def test_repeated_view_is_resized_once() -> None:
+def test_view_of_a_picture_is_resized_only_once_per_size() -> None:
     source = build_pair(PICTURE, IDENTITY).found_source
     half = source.render(source.frame, (240, 180))
     assert half.pixels is source.render(source.frame, (240, 400)).pixels

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.pictures.decode import decode
 from indexer import edits
 from tests.assets.textured import textured
@@ -31,5 +31,5 @@ def test_different_seed_gives_different_picture(name: str) -> None:
 
 
 def test_unknown_edit_is_reported() -> None:
-    with pytest.raises(WrongUseError, match="no edit nonsense"):
+    with pytest.raises(InvalidRequestError, match="no edit nonsense"):
         edits.apply("nonsense", PICTURE, OTHER_PICTURES, 1)

@@ -23,7 +23,7 @@ def test_crop_keeps_its_area_share_inside_the_picture(area: float) -> None:
     assert any(ImageChops.difference(candidate, cropped).getbbox() is None for candidate in same)
 
 
-def test_sizes_match_their_names() -> None:
+def test_resized_cropped_and_padded_copies_have_the_expected_size() -> None:
     assert framing.resize(0.25)(compose_scene()).size == (60, 45)
     assert framing.resize(0.001)(compose_scene()).size == (framing.MIN_SIDE, framing.MIN_SIDE)
     assert framing.create_thumbnail(compose_scene()).size == (120, 90)
@@ -37,7 +37,7 @@ def test_sizes_match_their_names() -> None:
     assert PICTURE.size == SIZE
 
 
-def test_rotations_and_mirrors_are_reversible() -> None:
+def test_rotation_and_mirror_edits_are_reversible() -> None:
     assert ImageOps.mirror(framing.mirror(compose_scene())) == PICTURE
     turned = framing.transpose(Image.Transpose.ROTATE_90)(compose_scene())
     assert turned.transpose(Image.Transpose.ROTATE_270) == PICTURE
@@ -53,7 +53,7 @@ def test_frame_is_even_around_the_whole_picture() -> None:
     assert len(set(framed.crop((0, 0, framed.width, 3)).get_flattened_data())) == 1
 
 
-def test_cut_out_shows_page_only_at_corners() -> None:
+def test_cut_out_copy_shows_the_page_background_only_at_corners() -> None:
     for edited in (framing.crop_avatar(compose_scene()), framing.round_corners(compose_scene())):
         assert edited.getpixel((0, 0)) == (255, 255, 255)
         middle = (edited.width // 2 - 9, edited.height // 2 - 9, edited.width // 2 + 9, edited.height // 2 + 9)

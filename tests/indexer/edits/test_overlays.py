@@ -48,7 +48,7 @@ def test_meme_has_text_strip_above_whole_picture() -> None:
     assert 0.01 < (words < 128).mean() < 0.5
 
 
-def test_film_has_bars_and_full_width_banner() -> None:
+def test_film_still_has_bars_and_full_width_banner() -> None:
     film = overlays.add_subtitles(compose_scene())
     assert film.size == (WIDTH, WIDTH * 9 // 16)
     assert film.crop((0, 0, WIDTH, 10)).getbbox() is None

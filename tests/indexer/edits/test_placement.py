@@ -20,12 +20,12 @@ def test_collage_has_picture_in_one_tile_and_others_elsewhere() -> None:
     assert set(sheet.crop((0, 82, 210, 88)).get_flattened_data()) == {(255, 255, 255)}
 
 
-def test_one_of_three_panels_is_the_picture() -> None:
+def test_sheet_of_three_panels_shows_the_picture_once() -> None:
     tiles = tile_likenesses(placement.create_panels(compose_scene()), (480, 280), [(0, 0), (0, 330), (0, 660)])
     assert sorted(score > 0.99 for score in tiles) == [False, False, True]
 
 
-def test_halves_are_side_by_side() -> None:
+def test_copy_placed_beside_other_picture_fills_one_half() -> None:
     sheet = placement.place_beside(compose_scene())
     assert sheet.size == (726, 540)
     assert sorted(score > 0.99 for score in tile_likenesses(sheet, (360, 540), [(0, 0), (366, 0)])) == [False, True]
@@ -48,7 +48,7 @@ def test_picture_in_picture_is_small_and_whole(change: Change) -> None:
     assert matches.count(True) == 1
 
 
-def test_corner_face_leaves_remainder_of_picture() -> None:
+def test_inset_in_a_corner_leaves_the_remainder_unchanged() -> None:
     edited = placement.add_inset(compose_scene())
     assert edited.size == SIZE
     quarters = [(0, 0, 120, 90), (120, 0, 240, 90), (0, 90, 120, 180), (120, 90, 240, 180)]

@@ -38,13 +38,13 @@ def test_sharpening_and_local_contrast_add_detail() -> None:
     assert mean_detail(apply_to_scene(tones.enhance_local_contrast)) > 1.1 * mean_detail(BEFORE)
 
 
-def test_only_centre_stays_sharp() -> None:
+def test_blurring_the_surroundings_keeps_the_centre_sharp() -> None:
     blurred = apply_to_scene(tones.blur_surroundings)
     assert np.abs(blurred - BEFORE)[80:100, 110:130].max() <= 1
     assert mean_detail(blurred[:20]) < 0.6 * mean_detail(BEFORE[:20])
 
 
-def test_night_is_dark_and_noise_is_equal_in_all_channels() -> None:
+def test_night_edit_darkens_and_noise_edit_is_equal_in_all_channels() -> None:
     assert apply_to_scene(tones.simulate_night).mean() < 0.5 * BEFORE.mean()
     flat = tones.add_noise(12)(compose_scene(picture=PICTURE.point(lambda _: 128)))
     values = np.asarray(flat, np.float64)

@@ -20,5 +20,5 @@ def test_picture_without_borders_has_no_content_box() -> None:
     assert find_content_box(np.asarray(textured(2).convert("L"))) is None
 
 
-def test_all_border_picture_has_no_content_box() -> None:
+def test_picture_that_is_only_border_has_no_content_box() -> None:
     assert find_content_box(np.full((100, 120), 200, np.uint8)) is None

@@ -17,7 +17,7 @@ from tests.assets.textured import encoded, text_page, textured
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_indistinguishable_pictures_are_reported(picture: Image.Image, reason: str) -> None:
+def test_picture_with_too_little_detail_is_reported_with_the_reason(picture: Image.Image, reason: str) -> None:
     assert reason in extract(encoded(picture)).low_information
 
 

@@ -63,7 +63,7 @@ def test_insets_are_stored_for_seen_pictures_only() -> None:
 
 
 @pytest.mark.long
-def test_shared_inset_does_not_match_work_to_other_picture(page: Features) -> None:
+def test_works_do_not_match_pictures_that_share_only_an_inset(page: Features) -> None:
     stranger = extract(encoded(with_inset(903)))
     assert stranger.inset is not None
     assert find_nearest_hash(stranger, page).hamming > 60

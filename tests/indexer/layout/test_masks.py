@@ -36,7 +36,7 @@ def test_collages_and_pages_are_distinguished_from_pictures(picture: Image.Image
     assert classify_composition(grey(picture)) == expected
 
 
-def test_two_objects_on_white_background_are_not_a_collage() -> None:
+def test_picture_of_two_objects_on_white_background_is_not_a_collage() -> None:
     shoes = Image.new("RGB", (480, 360), "white")
     for x in (30, 260):
         shape = Image.new("L", (480, 360))
@@ -59,7 +59,7 @@ def test_plain_picture_is_not_masked() -> None:
     assert find_masked_boxes(grey(PICTURE), (), PICTURE.size) == ()
 
 
-def test_boxes_are_in_original_pixels() -> None:
+def test_mask_boxes_are_in_pixels_of_the_original_picture() -> None:
     higher = ImageOps.expand(PICTURE, (0, 0, 0, 60), "white")
     (box,) = find_masked_boxes(grey(higher), (), (960, 840))
     assert edges(box) == (0, 720, 960, 840)

@@ -36,7 +36,7 @@ def landscape_with_sky(seed: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_photograph_with_plain_sky_is_a_single_picture(seed: int) -> None:
+def test_photograph_with_plain_sky_is_not_split_into_several_pictures(seed: int) -> None:
     assert classify_composition(grey_of(landscape_with_sky(seed))) == ()
     assert extract(encoded(landscape_with_sky(seed), "JPEG")).low_information == ()
 

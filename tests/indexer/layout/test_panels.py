@@ -82,7 +82,7 @@ def test_plain_picture_has_no_panels(shape: tuple[int, int]) -> None:
     assert find_panels(np.full(shape, 200, np.uint8), shape[::-1]) == ()
 
 
-def test_content_is_recognised_by_the_median() -> None:
+def test_region_has_content_if_enough_pixels_differ_from_the_median() -> None:
     rng = np.random.default_rng(3)
     for spread in (4, 20, 60):
         grey = rng.normal(120, spread, (40, 51)).clip(0, 255).astype(np.uint8)

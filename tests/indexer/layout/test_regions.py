@@ -44,12 +44,12 @@ def share_found(boxes: list[Box], picture: Image.Image) -> float:
 
 @pytest.mark.long
 @pytest.mark.parametrize("gap", [6, 12])
-def test_dozens_of_pictures_between_gutters_are_found(gap: int) -> None:
+def test_most_of_dozens_of_pictures_separated_by_gutters_are_found(gap: int) -> None:
     picture, boxes = sheet(7, 6, gap)
     assert share_found(boxes, picture) > 0.9
 
 
-def test_nearly_all_tiles_without_gutters_are_found() -> None:
+def test_most_tiles_without_gutters_are_found() -> None:
     picture, boxes = sheet(5, 5, 0)
     assert share_found(boxes, picture) > 0.8
 

@@ -5,7 +5,7 @@ from textwrap import dedent
 import pytest
 
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.picture.card import card_from_dict, create_space, read_card
 from tests import CHECKOUT
 from tests.assets.networks import CARD
@@ -28,19 +28,19 @@ from tests.assets.networks import CARD
         ("input = 3", "input must be a table"),
     ],
 )
-def test_invalid_card_is_refused_with_a_message(wrong: str, sentence: str) -> None:
-    with pytest.raises(WrongUseError, match=sentence):
+def test_invalid_model_card_is_refused_with_a_message(wrong: str, sentence: str) -> None:
+    with pytest.raises(InvalidRequestError, match=sentence):
         read_card(wrong)
 
 
-def test_card_round_trips_and_has_its_space_name() -> None:
+def test_model_card_round_trips_and_determines_the_vector_space() -> None:
     card = read_card(CARD)
     assert card_from_dict(asdict(card)) == card
     other = create_space(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.from_bytes(b"x"))
     assert create_space(card, Digest.from_bytes(b"x")).parameters != other.parameters
 
 
-def test_documentation_example_cards_are_valid() -> None:
+def test_model_cards_in_the_documentation_are_valid() -> None:
     page = (CHECKOUT / "docs" / "reference" / "descriptors.md").read_text("utf-8")
     examples = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "[input]" in block]
     assert [read_card(dedent(block)).name for block in examples] == ["sscd", "sscd-int8", "dinov2-small"]

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.picture import descriptor as descriptors
 from indexer.picture.card import Card, Resize, create_space, read_card
 from indexer.picture.descriptor import (
@@ -31,7 +31,7 @@ PICTURE = textured(1, (300, 200))
 
 
 def refusal_message(text: str, data: bytes) -> str:
-    with pytest.raises(WrongUseError) as error:
+    with pytest.raises(InvalidRequestError) as error:
         examine_model(read_card(text), data)
     return str(error.value)
 
@@ -41,7 +41,7 @@ def test_bundled_network_file_matches_its_space() -> None:
     assert BUILT_IN.space == DESCRIPTOR
 
 
-def test_descriptor_matches_exact_arithmetic_on_every_processor() -> None:
+def test_descriptor_equals_exact_arithmetic_on_every_processor() -> None:
     pixels = np.asarray(textured(5, (300, 200)))
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # in floating point
@@ -114,13 +114,13 @@ def test_network_of_other_size_and_width_describes_pictures() -> None:
     assert (again.embeddings["whole"] == features.embeddings["whole"]).all()
 
 
-def test_picture_without_direction_matches_nothing() -> None:
+def test_flat_picture_has_a_zero_vector() -> None:
     flat = np.full((80, 80, 3), 128, np.uint8)
     assert not examine_model(read_card(CARD), network()).compute_vectors([flat]).any()
 
 
 @pytest.mark.parametrize("take", ["first", "mean"])
-def test_first_row_or_mean_of_output_rows_is_used(take: str) -> None:
+def test_vector_is_first_output_row_or_mean_of_output_rows(take: str) -> None:
     text = CARD.replace(f"width = {WIDTH}", f'width = {GRID * GRID}\ntake = "{take}"')
     vector = examine_model(read_card(text), network(rows=True)).compute_vectors([np.asarray(PICTURE)])[0]
     plane = prepare_input(np.asarray(PICTURE), read_card(CARD))[0].reshape(3, GRID, SIDE // GRID, GRID, SIDE // GRID)
@@ -142,7 +142,7 @@ def test_unusable_network_is_refused_with_a_message() -> None:
     assert "cannot open the file" in refusal_message(CARD, b"")
 
 
-def test_self_normalising_network_receives_raw_levels() -> None:
+def test_network_that_normalises_its_input_receives_unscaled_pixel_values() -> None:
     plain = CARD.replace("mean = [128, 128, 128]", "mean = [0, 0, 0]").replace("[64, 64, 64]", "[1, 1, 1]")
     unscaled, scaled = (examine_model(read_card(plain), network(kind=kind)) for kind in (2, 1))
     picture = [np.asarray(PICTURE)]
@@ -150,7 +150,7 @@ def test_self_normalising_network_receives_raw_levels() -> None:
     assert "uint8" in refusal_message(CARD, network(kind=2))
 
 
-def test_picture_is_preprocessed_as_the_card_states() -> None:
+def test_picture_is_preprocessed_as_the_model_card_states() -> None:
     red = np.zeros((40, 80, 3), np.uint8)
     red[..., 0] = 255
     red[:, :10] = 0
@@ -196,18 +196,18 @@ def test_third_party_network_in_own_process_returns_same_vectors() -> None:
 def test_third_party_network_exceeding_limits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     guarded_descriptor(heavy_network(2, 1)).open()
     monkeypatch.setattr(descriptors, "MEMORY", 256 << 20)
-    with pytest.raises(WrongUseError, match=r"ConstantOfShape|memory"):
+    with pytest.raises(InvalidRequestError, match=r"ConstantOfShape|memory"):
         guarded_descriptor(heavy_network(12_000)).open()
     monkeypatch.setattr(descriptors, "MEMORY", 4 << 30)
     monkeypatch.setattr(descriptors, "SECONDS", 1.0)
-    with pytest.raises(WrongUseError, match="seconds"):
+    with pytest.raises(InvalidRequestError, match="seconds"):
         guarded_descriptor(heavy_network(2_500, 12)).open()
 
 
 def test_forbidden_operators_are_refused_only_for_third_party_networks() -> None:
-    with pytest.raises(WrongUseError, match="other files"):
+    with pytest.raises(InvalidRequestError, match="other files"):
         guarded_descriptor(network(elsewhere=True)).open()
-    with pytest.raises(WrongUseError, match="loops or branches"):
+    with pytest.raises(InvalidRequestError, match="loops or branches"):
         guarded_descriptor(network() + b"\xca\x01\x00").open()
-    with pytest.raises(WrongUseError, match="its card requires 40"):
+    with pytest.raises(InvalidRequestError, match="its card requires 40"):
         guarded_descriptor(network(), CARD.replace(f"width = {WIDTH}", "width = 40")).open()

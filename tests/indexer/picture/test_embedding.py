@@ -40,7 +40,7 @@ class Counted(Descriptor):
         return super().run(ready)
 
 
-def test_network_runs_once_for_work_vectors_and_on_request_for_parts() -> None:
+def test_network_runs_once_for_all_vectors_of_a_work_and_on_demand_for_parts() -> None:
     network, data = Counted(), encoded(collage_with(PICTURE, 3))
     features = extract(data, descriptor=network)
     stored = compute_work_fingerprints(features.digest, features)

@@ -92,7 +92,7 @@ def test_panels_have_their_own_hashes_and_rectangles(features: Features) -> None
     assert box.top == pytest.approx(310, abs=4)
 
 
-def test_icon_stores_only_its_hash() -> None:
+def test_only_the_hash_of_an_icon_is_stored() -> None:
     icon = extract(encoded(PICTURE.resize((32, 32))))
     assert {fingerprint.space for fingerprint in compute_fingerprints(icon.digest, icon)} == {PHASH.id}
 

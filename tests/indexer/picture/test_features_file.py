@@ -37,7 +37,7 @@ def test_features_round_trip(features: Features) -> None:
     assert again.low_information == features.low_information
 
 
-def test_damaged_or_foreign_bytes_are_not_features(features: Features) -> None:
+def test_damaged_or_unrelated_bytes_are_not_accepted_as_features(features: Features) -> None:
     data = features_to_bytes(features)
     for damaged in (b"", data[:1000], data[:-40], data.replace(PIPELINE.encode(), b"match-0")):
         with pytest.raises(IntegrityError):

@@ -19,7 +19,7 @@ def test_keypoints_match_opencv_position_and_size() -> None:
     assert (away < 0.25).mean() > 0.8
 
 
-def test_threads_free_memory_of_measured_pictures() -> None:
+def test_threads_release_the_memory_of_measured_pictures() -> None:
     picture, barrier, over = np.tile(grey_picture(3), (4, 4))[:1024, :1024], Barrier(4), Event()
 
     def measure() -> None:

@@ -40,7 +40,7 @@ def test_local_features_match_opencv() -> None:
     assert np.median(alike[is_near]) > 0.98
 
 
-def test_intervening_picture_does_not_change_features() -> None:
+def test_features_do_not_depend_on_the_picture_measured_before() -> None:
     first = compute_quick_features(grey_picture(6), SIZE)
     compute_quick_features(grey_picture(7, (700, 900)), (700, 900))
     again = compute_quick_features(grey_picture(6), SIZE)
@@ -48,7 +48,7 @@ def test_intervening_picture_does_not_change_features() -> None:
     assert np.array_equal(first.descriptors, again.descriptors)
 
 
-def test_points_are_in_original_pixels() -> None:
+def test_keypoints_are_in_pixels_of_the_original_picture() -> None:
     picture = grey_picture(8)
     small, large = compute_quick_features(picture, SIZE), compute_quick_features(picture, (960, 720))
     assert np.allclose(large.points, (small.points + 0.5) * 2 - 0.5, atol=1e-3)

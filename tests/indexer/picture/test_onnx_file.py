@@ -1,6 +1,6 @@
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.picture.descriptor import MODEL
 from indexer.picture.onnx_file import has_external_data, has_nonstandard_operators
 from tests.assets.networks import network
@@ -55,5 +55,5 @@ def test_non_onnx_file_is_refused() -> None:
         b"\x08" + b"\xff" * 12,
         b"\x0f",
     ):
-        with pytest.raises(WrongUseError, match="not an ONNX file"):
+        with pytest.raises(InvalidRequestError, match="not an ONNX file"):
             has_external_data(data)

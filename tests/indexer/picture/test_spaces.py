@@ -11,7 +11,7 @@ from indexer.picture.spaces import (
 from tests.assets.textured import encoded, textured
 
 
-def test_hash_follows_its_space_definition() -> None:
+def test_perceptual_hash_follows_the_definition_of_its_space() -> None:
     large = encoded(textured(4, (900, 600)), "JPEG")
     grey = np.asarray(Image.fromarray(decode(large, at_least=512).pixels).convert("L"))
     reduced = cv2.resize(grey, (512, 341), interpolation=cv2.INTER_AREA)

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageFilter
 
-from exhibit.comparison.derived import compute_grade, compute_survival
+from exhibit.comparison.derived import compute_survival_map, grade_survival_map
 from exhibit.comparison.similarity import align_pair
 from exhibit.types import Decision, Verification
 from indexer.compare.decision import verify
@@ -35,8 +35,8 @@ def test_redrawn_picture_is_derived_and_verifier_agrees() -> None:
     assert derived.reasons == ("derived",)
     assert derived.mirrored
     assert derived.transform is not None
-    assert compute_grade(derived.survival) in (2, 3)
-    again = compute_survival(*align_pair(np.asarray(redraw()), np.asarray(PICTURE), derived.transform))
+    assert grade_survival_map(derived.survival) in (2, 3)
+    again = compute_survival_map(*align_pair(np.asarray(redraw()), np.asarray(PICTURE), derived.transform))
     away = sum(map(str.__ne__, "".join(again), "".join(derived.survival)))
     assert away <= 0.1 * sum(map(len, again))
 
@@ -47,10 +47,10 @@ def test_unrelated_picture_verdict_is_unchanged() -> None:
     assert derived == plain
 
 
-def test_copy_only_gains_the_map() -> None:
+def test_verdict_on_a_copy_only_gains_the_map() -> None:
     plain, derived = compare_both(PICTURE.filter(ImageFilter.GaussianBlur(1)))
     assert derived.decision is plain.decision is Decision.CERTAIN
-    assert compute_grade(derived.survival) == 5
+    assert grade_survival_map(derived.survival) == 5
     assert derived.transform == plain.transform
 
 

@@ -91,7 +91,7 @@ def test_batch_query_returns_candidates_of_each_picture(
 
 
 @pytest.mark.parametrize("place", range(4))
-def test_collage_pictures_are_found_by_panel_hashes(hashes: BruteForceIndex, place: int) -> None:
+def test_pictures_of_a_collage_are_found_by_panel_hashes(hashes: BruteForceIndex, place: int) -> None:
     collage = extract(encoded(collage_with(textured(5, SIZE), place)))
     assert numbers(*find_hash_candidates([collage], hashes))[:1] == [5]
 
@@ -124,17 +124,17 @@ def test_random_votes_yield_no_candidates() -> None:
     assert numbers(select_prominent_works(heavy)) == [99]
 
 
-def test_highest_votes_are_compared_among_few_works() -> None:
+def test_works_with_most_votes_are_compared_if_few_works_have_votes() -> None:
     few = [Vote(number, 1.0) for number in range(FEW_VOTED_WORKS)]
     assert numbers(select_prominent_works(few)) == [*range(MAX_VOTE_CANDIDATES)]
 
 
-def test_candidate_sources_alternate() -> None:
+def test_candidates_from_different_sources_alternate() -> None:
     first, other = [Candidate("a@1", number, 0.0) for number in (1, 2, 3)], [Candidate("b@1", 9, 0.0)]
     assert numbers(list(interleave(first, other))) == [1, 9, 2, 3]
 
 
-def test_distinct_pictures_keep_order_and_skip_deleted() -> None:
+def test_duplicate_candidates_and_deleted_pictures_are_skipped_in_order() -> None:
     pictures = {1: "a", 2: "b", 3: "a", 5: "c"}
     candidates = [Candidate("s@1", number, 0.0) for number in (2, 1, 4, 3, 5)]
     assert list(iterate_distinct(candidates, lambda candidate: pictures.get(candidate.number))) == ["b", "a", "c"]

@@ -50,7 +50,7 @@ def bend(picture: Image.Image, pixels: float, period: float) -> Image.Image:
 
 
 @pytest.mark.long
-def test_copy_passes_every_gate_with_its_comparison_figures(shelf: Shelf) -> None:
+def test_explanation_of_a_copy_passes_every_gate_with_its_measurements(shelf: Shelf) -> None:
     data = encoded(textured(WORK, SIZE).crop((60, 40, 330, 250)), "JPEG")
     explained = explain_picture(shelf, data)
     assert explained.decision is Decision.CERTAIN
@@ -73,7 +73,7 @@ def test_copy_passes_every_gate_with_its_comparison_figures(shelf: Shelf) -> Non
 
 
 @pytest.mark.long
-def test_uncompared_picture_explanation_lists_missing_ranks(shelf: Shelf) -> None:
+def test_explanation_of_uncompared_picture_omits_ranks_it_did_not_reach(shelf: Shelf) -> None:
     explained = explain_picture(shelf, textured(77, SIZE))
     assert explained.decision is Decision.NONE
     assert explained.failed_gate is gate(explained, "naming")
@@ -86,7 +86,7 @@ def test_uncompared_picture_explanation_lists_missing_ranks(shelf: Shelf) -> Non
 
 
 @pytest.mark.long
-def test_piecewise_copy_is_explained_by_piece_conditions(shelf: Shelf) -> None:
+def test_copy_matched_in_pieces_is_explained_by_conditions_for_pieces(shelf: Shelf) -> None:
     strips = Image.new("RGB", (SIZE[0], SIZE[1] + 60), "white")
     for number, lower in enumerate((40, 5, 60)):
         part = textured(WORK, SIZE).crop((number * SIZE[0] // 3, 0, (number + 1) * SIZE[0] // 3, SIZE[1]))
@@ -129,7 +129,7 @@ def test_flat_work_requires_nearly_exact_copies() -> None:
 
 
 @pytest.mark.long
-def test_unreadable_picture_fails_first() -> None:
+def test_explanation_of_unreadable_picture_fails_at_the_first_gate() -> None:
     explained = explain(b"no picture", {0: extract(encoded(textured(1)))})
     assert explained.failed_gate is explained.gates[0]
     assert (explained.decision, explained.failed_gate.name) == (Decision.NONE, "reading")
@@ -137,7 +137,7 @@ def test_unreadable_picture_fails_first() -> None:
 
 
 @pytest.mark.long
-def test_two_file_explanation_matches_pair_decision(shelf: Shelf) -> None:
+def test_explanation_of_two_files_gives_the_same_decision_as_comparing_them(shelf: Shelf) -> None:
     for picture in (textured(WORK, SIZE), bend(textured(WORK, SIZE), 6, 20), textured(9, SIZE)):
         data = encoded(picture, "JPEG")
         work = shelf.works[WORK]
@@ -145,14 +145,14 @@ def test_two_file_explanation_matches_pair_decision(shelf: Shelf) -> None:
 
 
 @pytest.mark.long
-def test_closest_picture_of_a_work_is_explained(shelf: Shelf) -> None:
+def test_explanation_uses_the_closest_picture_of_a_work(shelf: Shelf) -> None:
     data = encoded(textured(8, SIZE), "JPEG")
     explained = explain(data, {number: shelf.works[number] for number in (2, 8, 9)}, shelf)
     assert (explained.original, explained.decision) == (8, Decision.CERTAIN)
 
 
 @pytest.mark.long
-def test_earlier_candidates_are_listed(shelf: Shelf) -> None:
+def test_explanation_lists_earlier_candidates(shelf: Shelf) -> None:
     both = Image.new("RGB", (800, 300))
     both.paste(textured(4, SIZE), (0, 0))
     both.paste(textured(WORK, SIZE).crop((0, 0, 300, 225)).resize((400, 300)), (400, 0))
@@ -165,14 +165,14 @@ def test_earlier_candidates_are_listed(shelf: Shelf) -> None:
 
 
 @pytest.mark.long
-def test_two_file_comparison_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explanation_of_two_files_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     explain(encoded(textured(1), "JPEG"), {0: extract(encoded(textured(1)))})
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.long
-def test_insufficient_agreement_is_shown_with_its_threshold(shelf: Shelf) -> None:
+def test_match_with_insufficient_agreement_fails_the_certainty_gate(shelf: Shelf) -> None:
     data = encoded(textured(WORK, SIZE), "JPEG")
 
     def weak(_: Features, verifications: Mapping[int, Verification]) -> dict[int, Verification]:

@@ -39,7 +39,7 @@ def find_in(shelf: Shelf, data: bytes) -> dict[int, Verification]:
     return {work: verification for work, verification in results if verification.decision is not Decision.NONE}
 
 
-def test_picture_among_dozens_is_located(shelf: Shelf) -> None:
+def test_picture_on_a_sheet_of_dozens_is_located(shelf: Shelf) -> None:
     page = sheet(textured(7, SIZE))
     [(work, verification)] = find_in(shelf, encoded(page, "JPEG")).items()
     assert (work, verification.decision) == (7, Decision.CERTAIN)
@@ -50,7 +50,7 @@ def test_picture_among_dozens_is_located(shelf: Shelf) -> None:
     assert verification.overlap_picture == pytest.approx(CELL[0] * CELL[1] / (page.width * page.height), rel=0.05)
 
 
-def test_part_verdict_matches_whole_picture_verdict(shelf: Shelf) -> None:
+def test_match_of_a_part_equals_comparison_with_the_whole_picture(shelf: Shelf) -> None:
     page = sheet(textured(7, SIZE).crop((60, 0, 400, 300)))
     verification = find_in(shelf, encoded(page))[7]
     work = np.asarray(textured(7, SIZE))
@@ -82,7 +82,7 @@ def test_descriptors_of_other_networks_are_skipped(shelf: Shelf) -> None:
     assert compare_without_search(features, lambda: data, replace(work, space=other)).decision is Decision.NONE
 
 
-def test_explicit_pair_is_compared_more_closely_than_in_search(shelf: Shelf) -> None:
+def test_pair_comparison_is_more_thorough_than_search(shelf: Shelf) -> None:
     wall = textured(960, (1300, 950))
     wall.paste(textured(7, SIZE).resize((150, 113), Image.Resampling.LANCZOS), (700, 420))
     data, features = encoded(wall, "JPEG"), extract(encoded(wall, "JPEG"))

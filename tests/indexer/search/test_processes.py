@@ -15,11 +15,11 @@ def _die(status: int, _: int) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_results_keep_call_order(jobs: int) -> None:
+def test_process_pool_returns_results_in_call_order(jobs: int) -> None:
     assert list(run_in_processes(jobs, (abs, -100), int.__add__, range(7), 2)) == [100, 101, 102, 103, 104, 105, 106]
 
 
-def test_dead_process_is_reported_in_a_sentence() -> None:
+def test_killed_process_of_the_pool_is_reported_in_one_sentence() -> None:
     with pytest.raises(ServiceMissingError, match="A process died"):
         list(run_in_processes(2, (abs, 1), _die, [1]))
 

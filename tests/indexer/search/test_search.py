@@ -97,7 +97,7 @@ def test_verdict_on_a_work_is_independent_of_other_works(shelf: Shelf, tmp_path:
 
 
 @pytest.mark.long
-def test_batch_hash_results_are_not_recomputed(shelf: Shelf) -> None:
+def test_hash_search_results_of_a_batch_are_reused(shelf: Shelf) -> None:
     files = [encoded(textured(3, SIZE), "JPEG"), encoded(collage_with(textured(5, SIZE)))]
     features_list = [extract(data) for data in files]
     alone = [
@@ -135,7 +135,7 @@ def test_network_skips_pictures_with_insignificant_votes(shelf: Shelf) -> None:
     assert "value" not in vars(features.lazy_whole)
 
 
-def test_thumbnail_local_features_alone_trigger_the_network(shelf: Shelf) -> None:
+def test_network_is_used_for_thumbnails_only_if_local_features_suggest_a_work(shelf: Shelf) -> None:
     with Image.open(PHOTOGRAPHS / "boat-at-pier.jpg") as picture:
         picture.thumbnail((100, 100))
         data = encoded(picture)

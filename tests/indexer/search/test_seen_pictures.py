@@ -34,7 +34,7 @@ def test_picture_rotation_matches_hash_rotation(orientation: int) -> None:
     assert distances.min() <= 8
 
 
-def test_work_search_uses_all_orientations_parts_and_rotated_views() -> None:
+def test_search_for_a_new_work_uses_all_orientations_parts_and_rotated_views() -> None:
     data = encode_jpeg(collage_with(generate_textured(4, (320, 240)), 3))
     features = extract(data)
     assert features.panels
@@ -46,7 +46,7 @@ def test_work_search_uses_all_orientations_parts_and_rotated_views() -> None:
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "gray"])
-def test_small_work_on_plain_background_is_found_by_whole_picture_data(colour: str) -> None:
+def test_small_work_on_plain_background_is_found_by_descriptor_of_whole_picture(colour: str) -> None:
     work, strangers = generate_textured(4, (320, 240)), [generate_textured(seed, (320, 240)) for seed in range(20, 28)]
     picture = Image.new("RGB", (800, 600), colour)
     picture.paste(work, (260, 190))
@@ -58,7 +58,7 @@ def test_small_work_on_plain_background_is_found_by_whole_picture_data(colour: s
     assert (first.number, first.distance < GROUND) == (0, True)
 
 
-def test_bundled_network_needs_few_rotated_views_and_custom_needs_all() -> None:
+def test_bundled_network_uses_few_rotated_views_and_custom_network_uses_all() -> None:
     photograph = np.asarray(generate_textured(9, (320, 240)))
     views = BUILT_IN.compute_vectors([apply_orientation(photograph, orientation) for orientation in ORIENTATIONS])
     expected = views[[0, *BUILT_IN.extra_orientations]]
@@ -76,7 +76,7 @@ def row(*bits: int) -> np.ndarray:
     return np.packbits(square)[None]
 
 
-def test_works_share_a_pass_with_separate_alternating_candidates() -> None:
+def test_works_searched_together_get_separate_candidates_from_alternating_sources() -> None:
     hashes, descriptors = BruteForceIndex(PHASH), BruteForceIndex(UNITS)
     hashes.upsert(np.array([1, 2, 3]), np.concatenate([row(), row(0, 1), row(*range(100, 230))]))
     descriptors.upsert(np.array([7, 8]), np.array([[1, 0, 0, 0], [0, 0, 0, 1]], np.float32))

@@ -39,13 +39,13 @@ def decisions_of(verifications: Sequence[Verification], series: Sequence[int]) -
     ],
     ids=["strangers", "the nearer", "the later", "neither", "rather one picture", "another work beside"],
 )
-def test_best_aligned_work_of_a_series_is_certain(
+def test_only_the_best_aligned_work_of_a_series_is_certain(
     precisions: tuple[float, ...], series: tuple[int, ...], decisions: list[str]
 ) -> None:
     assert decisions_of([pair(value) for value in precisions], series) == decisions
 
 
-def test_non_matching_or_uncompared_sibling_changes_nothing() -> None:
+def test_sibling_that_does_not_match_leaves_the_decision_unchanged() -> None:
     nothing = pair(0.99, decision=Decision.NONE)
     assert decisions_of([pair(0.6), nothing], (0, 1)) == ["certain", "none"]
     assert decisions_of([pair(0.6)], (0, 1)) == ["certain"]
@@ -58,7 +58,7 @@ def test_identical_bytes_outrank_every_other_exposure() -> None:
     assert (results[2].decision, results[2].reasons) == (Decision.REVIEW, (SERIES,))
 
 
-def test_piecewise_alignment_yields_to_whole_alignment() -> None:
+def test_whole_alignment_outranks_piecewise_alignment_in_a_series() -> None:
     piece = Piece((0.0, 0.0, 9.0, 9.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
     in_pieces = replace(pair(0.99), pieces=(piece,))
     assert decisions_of([pair(0.85), in_pieces], (0, 1)) == ["certain", "review"]
@@ -67,7 +67,7 @@ def test_piecewise_alignment_yields_to_whole_alignment() -> None:
 
 
 @pytest.mark.long
-def test_copy_aligns_less_precisely_with_other_exposure() -> None:
+def test_copy_of_one_exposure_aligns_less_precisely_with_other_exposures() -> None:
     copy = encoded(Image.open(BytesIO(exposure(1))), "JPEG", 60)
     own, other = (compare_pictures(exposure(number), copy) for number in (1, 0))
     assert [verification.decision for verification in (own, other)] == [Decision.CERTAIN, Decision.CERTAIN]
@@ -75,7 +75,7 @@ def test_copy_aligns_less_precisely_with_other_exposure() -> None:
 
 
 @pytest.mark.long
-def test_relation_between_works_follows_their_comparison() -> None:
+def test_relation_between_works_is_derived_from_their_comparison() -> None:
     whole = textured(4)
     part = whole.crop((40, 30, 400, 320))
     assert derive_relation(compare_pictures(encoded(whole), encoded(whole, "JPEG", 80))) is Relation.DUPLICATE

@@ -9,7 +9,7 @@ from indexer.vectors.bands import BITS_PER_BAND, SAMPLED_BITS, list_elements
 from tests.assets.rows import encode_jpeg, photograph
 
 
-def test_bands_survive_compression_and_differ_between_pictures() -> None:
+def test_hash_bands_survive_compression_and_differ_between_pictures() -> None:
     def parts(data: bytes) -> set[bytes]:
         grey = Image.open(io.BytesIO(data)).convert("L")
         return set(list_elements(b"", compute_orientation_hashes(shrink_for_hash(grey))[0].tobytes())[1:])

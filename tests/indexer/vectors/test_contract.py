@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit, Metric, Space
 from indexer.vectors.faiss_index import FaissIndex
@@ -115,46 +115,46 @@ def numbers_in(index: VectorIndex) -> list[int]:
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
 class TestSearch:
-    def test_finds_the_nearest_first_and_ties_by_number(self, make_index: MakeIndex, space: Space) -> None:
+    def test_hits_are_sorted_by_distance_then_number(self, make_index: MakeIndex, space: Space) -> None:
         index = make_index(space)
         index.upsert(numbers(9, 4, 7, 2), vectors(space, [10, 10, 12, 40]))
         hits = index.search(vectors(space, [10, 40]), k=3)
         assert [[hit.number for hit in row] for row in hits] == [[4, 9, 7], [2, 7, 4]]
         assert hits[0][0].distance == pytest.approx(0, abs=1e-6)
 
-    def test_replaces_a_number_that_is_there(self, make_index: MakeIndex, space: Space) -> None:
+    def test_upsert_replaces_existing_vector(self, make_index: MakeIndex, space: Space) -> None:
         index = make_index(space)
         index.upsert(numbers(1, 2), vectors(space, [5, 20]))
         index.upsert(numbers(1), vectors(space, [60]))
         assert len(index) == 2
         assert index.search(vectors(space, [60]), k=1)[0][0].number == 1
 
-    def test_counts_the_last_of_equal_numbers(self, make_index: MakeIndex, space: Space) -> None:
+    def test_last_of_duplicate_numbers_is_stored(self, make_index: MakeIndex, space: Space) -> None:
         index = make_index(space)
         index.upsert(numbers(3, 3), vectors(space, [5, 60]))
         assert len(index) == 1
         assert index.search(vectors(space, [60]), k=1)[0][0].distance == pytest.approx(0, abs=1e-6)
 
-    def test_removes_and_says_how_many_were_there(self, make_index: MakeIndex, space: Space) -> None:
+    def test_remove_returns_number_of_removed_vectors(self, make_index: MakeIndex, space: Space) -> None:
         index = make_index(space)
         index.upsert(numbers(1, 2, 3), vectors(space, [5, 20, 30]))
         assert index.remove(numbers(2, 99, 2)) == 1
         assert index.remove(numbers(2)) == 0
         assert [hit.number for hit in index.search(vectors(space, [20]), k=5)[0]] == [3, 1]
 
-    def test_answers_nothing_when_it_is_empty(self, make_index: MakeIndex, space: Space) -> None:
+    def test_empty_index_returns_no_hits(self, make_index: MakeIndex, space: Space) -> None:
         index = make_index(space)
         assert index.search(vectors(space, [1, 2]), k=3) == [[], []]
         assert index.search(vectors(space, []), k=3) == []
         assert len(index) == 0
 
-    def test_refuses_vectors_of_another_space(self, make_index: MakeIndex, space: Space) -> None:
+    def test_vectors_of_other_space_are_rejected(self, make_index: MakeIndex, space: Space) -> None:
         index = make_index(space)
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             index.upsert(numbers(1), np.zeros((1, 3), np.uint8))
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             index.upsert(numbers(1, 2), vectors(space, [1]))
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             index.search(np.zeros((1, 3), np.float32), k=1)
 
 
@@ -164,7 +164,7 @@ SEEDS = {1: 5, 2: 20, 3: 30}
 class TestStored:
     """Test what is durable, and what several processes see."""
 
-    def test_sequence_is_that_of_the_last_flush(self, place: Place) -> None:
+    def test_sequence_is_set_by_flush(self, place: Place) -> None:
         index = place.open()
         assert index.sequence == 0
         index.upsert(numbers(4), vectors(BITS, [5]))
@@ -176,7 +176,7 @@ class TestStored:
         again = place.open()
         assert (again.sequence, len(again)) == (7, 0)
 
-    def test_a_reader_sees_what_was_flushed_when_it_reopens(self, place: Place) -> None:
+    def test_reader_sees_flushed_changes_after_reopening(self, place: Place) -> None:
         reader = place.open()
         assert (reader.reopen(), reader.reopen()) == (True, False)
         writer = place.open()
@@ -186,7 +186,7 @@ class TestStored:
         assert reader.reopen()
         assert (numbers_in(reader), reader.reopen()) == ([1, 2], False)
 
-    def test_reopening_drops_the_tail_that_will_be_replayed(self, place: Place) -> None:
+    def test_reopening_discards_unflushed_changes(self, place: Place) -> None:
         place.open().rebuild(SeedSource(BITS, SEEDS))
         first, other = place.open(), place.open()
         first.upsert(numbers(4), vectors(BITS, [40]))
@@ -195,7 +195,7 @@ class TestStored:
         assert other.reopen()
         assert (other.sequence, numbers_in(other)) == (4, [1, 2, 3, 4])
 
-    def test_a_writer_that_was_overtaken_opens_what_the_other_wrote(self, place: Place) -> None:
+    def test_writer_with_outdated_state_loads_changes_of_other_writer(self, place: Place) -> None:
         place.open().rebuild(SeedSource(BITS, SEEDS))
         first_writer, other = place.open(), place.open()
         first_writer.upsert(numbers(4), vectors(BITS, [40]))
@@ -207,7 +207,7 @@ class TestStored:
         other.flush(5)
         assert (place.open().sequence, numbers_in(place.open())) == (5, [1, 2, 3, 4, 5])
 
-    def test_a_rebuild_replaces_everything_and_is_noticed(self, place: Place) -> None:
+    def test_rebuild_replaces_all_vectors_and_readers_detect_it(self, place: Place) -> None:
         reader = place.open()
         reader.upsert(numbers(1, 9), vectors(BITS, [60, 60]))
         reader.flush(9)
@@ -218,13 +218,13 @@ class TestStored:
         stats = place.open().stats()
         assert (stats.count, stats.sequence, stats.size > 0) == (3, 12, True)
 
-    def test_a_check_counts_entries_against_the_database(self, place: Place) -> None:
+    def test_check_compares_number_of_vectors_with_the_database(self, place: Place) -> None:
         index = place.open()
         index.rebuild(SeedSource(BITS, SEEDS))
         assert index.check(SeedSource(BITS, SEEDS)) == []
         assert len(index.check(SeedSource(BITS, {**SEEDS, 0: 7}))) == 1
 
-    def test_what_is_damaged_is_emptied_and_replayed(self, place: Place) -> None:
+    def test_damaged_index_is_emptied_by_repair(self, place: Place) -> None:
         source = SeedSource(BITS, SEEDS)
         reader = place.open()
         reader.rebuild(source)
@@ -239,7 +239,7 @@ class TestStored:
         assert reader.reopen()
         assert (numbers_in(reader), reader.sequence) == ([1, 2], 2)
 
-    def test_leftovers_of_killed_writers_go(self, place: Place) -> None:
+    def test_files_of_killed_writers_are_removed(self, place: Place) -> None:
         source = SeedSource(BITS, SEEDS)
         place.open().rebuild(source)
         place.litter()
@@ -248,7 +248,7 @@ class TestStored:
         index.tidy(source)
         assert (place.leftovers(), numbers_in(index)) == (1, [1, 2, 3])
 
-    def test_a_cleared_index_is_empty(self, place: Place) -> None:
+    def test_cleared_index_is_empty(self, place: Place) -> None:
         index = place.open()
         index.rebuild(SeedSource(BITS, SEEDS))
         index.clear()
@@ -266,7 +266,7 @@ OPERATIONS = st.one_of(
 @pytest.mark.long
 @pytest.mark.parametrize(("kind", "examples"), [("folder", 60), ("milvus", 8)])
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-def test_searches_follow_contract_after_any_history(
+def test_searches_match_brute_force_after_any_sequence_of_operations(
     make_place: Callable[..., Place], kind: str, examples: int, space: Space
 ) -> None:
     @settings(max_examples=examples, deadline=None)

@@ -113,7 +113,9 @@ def test_changes_match_brute_force_before_and_after_flush(
 
 
 @pytest.mark.long
-def test_few_brute_force_copies_are_missed(both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8]) -> None:
+def test_index_finds_nearly_all_copies_found_by_brute_force(
+    both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8]
+) -> None:
     listed, brute = both
     for bits, least in ((10, 0.99), (40, 0.98), (70, 0.93)):
         queries = flip_bits(hashes[:400], bits)
@@ -146,7 +148,9 @@ def add_noise(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @pytest.mark.usefixtures("small_lists")
-def test_few_brute_force_results_are_missed(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
+def test_index_finds_nearly_all_nearest_neighbours_found_by_brute_force(
+    tmp_path: Path, vectors: NDArray[np.float32]
+) -> None:
     numbers = np.arange(1, DESCRIBED + 1)
     cells, brute = FaissIndex(UNITS, tmp_path), BruteForceIndex(UNITS)
     cells.replace([(numbers, vectors)], DESCRIBED)

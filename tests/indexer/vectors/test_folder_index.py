@@ -49,7 +49,7 @@ def add(index: Any, *some: int) -> None:  # noqa: ANN401 - either
     index.upsert(*rows(index, *some))
 
 
-def test_slow_writer_never_reverts_faster_writer(opened: Opened) -> None:
+def test_slow_writer_never_reverts_changes_of_a_faster_writer(opened: Opened) -> None:
     first = opened()
     add(first, 1, 2, 3)
     first.flush(3)
@@ -116,7 +116,7 @@ def test_check_detects_each_damage_and_rebuild_repairs_it(
     assert (again.check(), len(again), again.sequence) == ([], 3, 9)
 
 
-def test_index_repaired_by_other_process_is_unchanged(
+def test_index_repaired_by_other_process_is_not_repaired_again(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = opened()

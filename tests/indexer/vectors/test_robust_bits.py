@@ -10,7 +10,7 @@ from indexer.vectors.robust_bits import (
 )
 
 
-def test_keys_use_robust_bits_and_unflipped_key_is_most_likely() -> None:
+def test_list_keys_use_robust_bits_and_the_unchanged_key_is_searched_first() -> None:
     square = np.zeros((16, 16), np.uint8)
     for place, _ in ROBUST_BITS[:3]:
         square[place] = 1
@@ -20,7 +20,7 @@ def test_keys_use_robust_bits_and_unflipped_key_is_most_likely() -> None:
     assert sorted(find_likeliest_flips(5, 32).tolist()) == list(range(32))
 
 
-def test_own_list_is_searched_first_with_a_share_of_all_lists() -> None:
+def test_list_of_the_hash_is_searched_first_and_a_fixed_share_of_lists_follows() -> None:
     hashes = np.random.default_rng(1).integers(0, 256, (5, 32), np.uint8)
     lists = choose_lists(hashes, 6, 0.42)
     assert (lists[:, 0] == compute_keys(hashes, 6)).all()
@@ -28,5 +28,5 @@ def test_own_list_is_searched_first_with_a_share_of_all_lists() -> None:
     assert (np.sort(choose_lists(hashes, 6, 1)) == np.arange(64)).all()
 
 
-def test_large_segments_have_more_lists() -> None:
+def test_larger_segments_have_more_lists() -> None:
     assert [count_key_bits(rows) for rows in (1_000, 2_000_000, 10**9)] == [1, 9, MAX_BITS]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.vectors.rows import compute_cosine_distances, create_empty_vectors, to_rows, validate_rows
 from tests.assets.indexes import BITS, UNITS, numbers, vectors
 
@@ -16,7 +16,7 @@ def test_rows_are_sorted_and_unique_with_last_vector() -> None:
     unique, positions = validate_rows(BITS, numbers(5, 1, 5), vectors(BITS, [10, 20, 30]))
     assert unique.tolist() == [1, 5]
     assert (positions == vectors(BITS, [20, 30])).all()
-    with pytest.raises(WrongUseError, match="2 numbers came with 1"):
+    with pytest.raises(InvalidRequestError, match="2 numbers came with 1"):
         validate_rows(BITS, numbers(1, 2), vectors(BITS, [1]))
 
 

@@ -11,7 +11,7 @@ from faiss import vector_to_array
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.picture.local_features import MIRROR, to_unit_rows
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import read_manifest
@@ -67,7 +67,9 @@ OPERATIONS = st.one_of(
 @pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(operations=st.lists(OPERATIONS, max_size=8), query=st.integers(0, 20))
-def test_votes_match_manual_count_after_any_history(operations: list[tuple[str, Any]], query: int) -> None:
+def test_votes_match_manual_count_after_any_sequence_of_operations(
+    operations: list[tuple[str, Any]], query: int
+) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("indexer.votes.rows.PROBES", EVERY_LIST)
         model: dict[int, int] = {}
@@ -129,7 +131,7 @@ def test_votes_are_independent_of_insertion_order_and_segments(tmp_path: Path) -
         assert whole.votes(query_vectors) == parts.votes(query_vectors) != []
 
 
-def test_excluded_works_match_removed_works(tmp_path: Path) -> None:
+def test_excluding_works_gives_same_votes_as_removing_them(tmp_path: Path) -> None:
     index, query_vectors = filled_index(tmp_path, 1, 2, 3), np.concatenate([descriptors(1), descriptors(2)])
     index.upsert(numbers(4), [descriptors(2)])
     before, without_works = index.votes(query_vectors), index.exclude(numbers(2, 4)).votes(query_vectors)
@@ -139,7 +141,7 @@ def test_excluded_works_match_removed_works(tmp_path: Path) -> None:
     assert without_works != before
 
 
-def test_work_without_descriptors_is_counted_and_harmless(tmp_path: Path) -> None:
+def test_work_without_descriptors_is_counted_and_gets_no_votes(tmp_path: Path) -> None:
     index = VoteIndex(tmp_path)
     index.upsert(numbers(1, 2), [descriptors(1, 0), descriptors(2)])
     index.flush(2)
@@ -151,14 +153,14 @@ def test_work_without_descriptors_is_counted_and_harmless(tmp_path: Path) -> Non
 
 def test_invalid_descriptor_is_refused(tmp_path: Path) -> None:
     index = VoteIndex(tmp_path)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         index.upsert(numbers(1), [np.zeros((3, 64), np.uint8)])
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         filled_index(tmp_path / "other", 1).votes(np.zeros((3, 128), np.uint16))
 
 
 @pytest.mark.parametrize("graph_from", [8, 64])
-def test_index_can_be_rebuilt_with_its_own_codec(
+def test_index_can_be_rebuilt_with_a_codec_trained_on_its_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph_from: int
 ) -> None:
     monkeypatch.setattr("indexer.votes.codec.GRAPH_FROM", graph_from)

@@ -40,7 +40,7 @@ def test_lists_and_neighbours_match_faiss() -> None:
             assert (actual == reference).all()
 
 
-def test_faiss_decides_between_near_centres() -> None:
+def test_nearest_lists_equal_those_of_faiss_for_nearly_equal_centres() -> None:
     centres = faiss.IndexFlatL2(128)
     centre = to_unit_rows(descriptors(1, 1))
     centres.add(centre + np.random.default_rng(2).normal(0, 1e-7, (64, 128)).astype(np.float32))

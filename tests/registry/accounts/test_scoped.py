@@ -27,7 +27,7 @@ OWNER_QUERIES: list[Callable[[Owner], object]] = [
 
 
 @pytest.mark.long
-def test_owner_cannot_access_rows_of_other_owner(inline: SyncRunner) -> None:
+def test_scoped_queries_return_no_rows_of_other_owners(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     bundle = create_sealed_bundle(inline, studio)
     studio.licences.create(number=1, licensee="A shop")

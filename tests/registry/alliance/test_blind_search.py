@@ -14,7 +14,7 @@ from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from indexer.picture.features import extract
 from indexer.search.fingerprint_file import StatedPicture
 from registry.alliance import blind_search, partners
-from registry.alliance.blind_search import build_index_page, evaluate_points, search
+from registry.alliance.blind_search import build_index_page, evaluate_points, search_partner_pictures
 from registry.log.local_log import get_log
 from registry.matches.match import match_pictures
 from registry.models import Agreement, LogSubmission, Partner, Picture, Sighting
@@ -57,7 +57,7 @@ def test_blind_search_discloses_only_matches(services: Services, live_server: Li
     row = make_agreement(partner)
     register(services, owner("studio"), photograph(1))
     add_seen_pictures(services, photograph(1), recompress(photograph(1)), photograph(2))
-    matches = search(services, partner).matches
+    matches = search_partner_pictures(services, partner).matches
     assert [(match.is_exact, match.disclosed_values["digest"]) for match in matches] == [
         (True, Digest.from_bytes(photograph(1)).hex),
         (False, Digest.from_bytes(recompress(photograph(1))).hex),
@@ -67,7 +67,7 @@ def test_blind_search_discloses_only_matches(services: Services, live_server: Li
     assert row.used == 17 + 1
     partners.end_agreement(row.pk, by="operator")
     with pytest.raises(RefusedError):
-        search(services, partner)
+        search_partner_pictures(services, partner)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -77,7 +77,7 @@ def test_work_registered_by_fingerprints_is_searched_by_its_digest(services: Ser
     data = photograph(1)
     register_stated_picture(services, owner("studio"), StatedPicture.from_features("a.jpg", len(data), extract(data)))
     add_seen_pictures(services, data, recompress(data))
-    assert sorted(match.is_exact for match in search(services, partner).matches) == [False, True]
+    assert sorted(match.is_exact for match in search_partner_pictures(services, partner).matches) == [False, True]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -88,7 +88,7 @@ def test_digest_shared_by_pictures_is_queried_once(services: Services, live_serv
     register(services, owner("studio"), photograph(1))
     register(services, owner("agency"), resaved)
     add_seen_pictures(services, photograph(1))
-    assert [match.is_exact for match in search(services, partner).matches] == [True, False]
+    assert [match.is_exact for match in search_partner_pictures(services, partner).matches] == [True, False]
     row.refresh_from_db()
     assert 18 <= row.used - 1 < 2 * 17
 
@@ -98,25 +98,25 @@ def test_digest_shared_by_pictures_is_queried_once(services: Services, live_serv
 def test_incomplete_search_returns_matches_and_reason(
     services: Services, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blind_search, "PAGE", 1)
+    monkeypatch.setattr(blind_search, "PAGE_SIZE", 1)
     partner = add_self_as_partner(services, live_server.url.replace("localhost", "127.0.0.1"))
     make_agreement(partner, queries=17 + 1)
     register(services, owner("studio"), photograph(1))
     add_seen_pictures(services, photograph(1), recompress(photograph(1)))
-    part = search(services, partner)
+    part = search_partner_pictures(services, partner)
     assert ([match.is_exact for match in part.matches], "18 queries" in part.failure) == ([True], True)
     Agreement.objects.update(queries=100)
     monkeypatch.setattr(blind_search, "MAX_PAGES", 1)
-    part = search(services, partner)
+    part = search_partner_pictures(services, partner)
     assert ([match.is_exact for match in part.matches], "reached its limit" in part.failure) == ([True], True)
     monkeypatch.setattr(blind_search, "MAX_PAGES", 9)
-    assert search(services, partner).failure == ""
+    assert search_partner_pictures(services, partner).failure == ""
     monkeypatch.setattr(blind_search, "SEARCH_SECONDS", 0.0)
     with pytest.raises(ServiceMissingError):  # nothing was searched
-        search(services, partner)
+        search_partner_pictures(services, partner)
 
 
-def test_index_pages_are_unlinkable(services: Services, partner_b: Partner) -> None:
+def test_two_encryptions_of_the_same_index_page_cannot_be_linked(services: Services, partner_b: Partner) -> None:
     make_agreement(partner_b)
     add_seen_pictures(services, photograph(1), recompress(photograph(1)))
     first, second = (build_index_page(services, partner_b, 0) for _ in range(2))
@@ -152,7 +152,7 @@ def test_index_excludes_private_and_purged_pictures(services: Services, partner_
     assert build_index_page(services, partner_b, 0)["records"] == []
 
 
-def test_excess_queries_are_rejected_and_logged(services: Services, partner_b: Partner) -> None:
+def test_blind_search_queries_above_the_limit_are_rejected_and_logged(services: Services, partner_b: Partner) -> None:
     with pytest.raises(RefusedError):
         evaluate_points(services, partner_b, [POINT])
     row = make_agreement(partner_b, queries=2)
@@ -201,11 +201,11 @@ def test_invalid_partner_response_is_reported(
         blind_search, "call_partner", lambda *given, **_: {"points": [POINT] * 17} | answers.get(given[2], {})
     )
     with pytest.raises(ServiceMissingError):
-        search(services, partner_b)
+        search_partner_pictures(services, partner_b)
     assert any("blind search asked" in message for message in list_log_entries())
 
 
 def test_unreachable_partner_is_reported(services: Services, partner_b: Partner) -> None:
     register(services, owner("studio"), photograph(1))
     with pytest.raises(ServiceMissingError):
-        search(services, partner_b)
+        search_partner_pictures(services, partner_b)

@@ -153,7 +153,7 @@ def test_redirect_to_private_network_is_not_followed(services: Services, shop: S
 
 
 def test_denied_host_is_not_visited_for_partner(services: Services, shop: Site) -> None:
-    denylists.deny("127.0.0.1", by="Ann", reason="asked")
+    denylists.deny_host("127.0.0.1", by="Ann", reason="asked")
     assert (
         visit_for_partner(services, add_visiting_partner(), shop.url("/page-0"), "", CHALLENGE).statement.page.reason
         == "not-visited"
@@ -192,7 +192,7 @@ def test_partner_visit_agrees_with_own_capture(
     assert [reply.missing for reply in cocapture.answers] == ["refused"]
 
 
-def test_no_partner_is_queried_for_private_sources_or_when_disabled(services: Services, case: Case) -> None:
+def test_partners_are_not_queried_for_private_sources_or_when_disabled(services: Services, case: Case) -> None:
     assert capture_case(services, case)[1] is None
     partners.set_captures(partner_of(new_signer()), is_requested=True, by="operator")
     Sighting.objects.update(private_to=case.owner)
@@ -209,7 +209,7 @@ def test_unreachable_partner_is_recorded_and_does_not_stop_the_capture(services:
 def test_slow_partner_does_not_delay_capture(
     services: Services, case: Case, shop: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cocaptures, "SECONDS", 0.3)
+    monkeypatch.setattr(cocaptures, "WAIT_FOR_PARTNERS_SECONDS", 0.3)
     over = threading.Event()
 
     def slow(_: ReceivedRequest) -> Answer:
@@ -234,7 +234,7 @@ def test_partner_revoked_during_capture_is_ignored(services: Services, case: Cas
     visit = next(
         services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.from_bytes(COPY))])
     )
-    captured_by_us = pending_answers.join(visit)
+    captured_by_us = pending_answers.add_observations(visit)
     [file] = [file for file in captured_by_us.files if file.role == "cocapture"]
     assert json.loads(file.data)["answers"][0]["missing"] == "revoked"
     assert cocaptures.request_visits(services, case.captures.get().sighting) is None
@@ -272,7 +272,7 @@ def test_false_partner_statements_are_detected(services: Services, case: Case, s
     assert (other.missing, "picture" in other.differs) == ("", True)
 
 
-def test_invalid_own_capture_is_not_blamed_on_partner(
+def test_invalid_local_capture_is_not_blamed_on_partner(
     services: Services, case: Case, shop: Site, tmp_path: Path
 ) -> None:
     signer = new_signer()
@@ -285,7 +285,7 @@ def test_invalid_own_capture_is_not_blamed_on_partner(
     )
     files = tuple(replace(file, data=b"{}") if file.role == "network" else file for file in visit.files)
     with pytest.raises(FormatError):
-        pending_answers.join(replace(visit, files=files))
+        pending_answers.add_observations(replace(visit, files=files))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from registry.alliance.cosigning import (
     list_forks,
 )
 from registry.log.local_log import get_log, get_witness_name, get_witness_signer
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import CosignedCheckpoint, LogFork, LogOpening, Partner
 from registry.services.services import Services
@@ -111,7 +111,9 @@ def test_independent_cosigner_accepts_same_requests(services: Services, log: Log
         assert add_checkpoint(services, body)
 
 
-def test_unsigned_unknown_or_unproven_checkpoint_is_rejected(services: Services, log: Log, tmp_path: Path) -> None:
+def test_checkpoint_without_signature_known_origin_or_proof_is_rejected(
+    services: Services, log: Log, tmp_path: Path
+) -> None:
     stranger = log_of(tmp_path, "stranger.example")
     assert get_refusal(services, grow_log(stranger, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
     add_checkpoint(services, grow_log(log, 3, 0))
@@ -187,7 +189,7 @@ def self_partner(services: Services, live_server: LiveServer) -> Partner:
     )
     for count in (20, 280):
         for number in range(count):
-            submit(EntryType.SETTING, {"what": number}, None)
+            submit_entry(EntryType.SETTING, {"what": number}, None)
         sequence_log(services)
         sign_checkpoint(services)
     assert Client().get("/log/checkpoint").status_code == 200
@@ -210,7 +212,7 @@ def get_log_signer(services: Services) -> KeySigner:
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_consistent_log_has_no_fault(services: Services, self_partner: Partner) -> None:
+def test_consistent_partner_log_has_no_fault(services: Services, self_partner: Partner) -> None:
     assert compare_checkpoints(services) == {}
     record_cosigned_checkpoint(
         self_partner,
@@ -242,7 +244,9 @@ def compute_roots(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("size", [1, 256, 299])
-def test_fork_is_detected_with_verifiable_proof(services: Services, self_partner: Partner, size: int) -> None:
+def test_fork_of_a_partner_log_is_detected_with_verifiable_proof(
+    services: Services, self_partner: Partner, size: int
+) -> None:
     lie = sign_note(self_partner.origin, size, b"\x01" * 32, get_log_signer(services)).note
     record_cosigned_checkpoint(self_partner, lie)
     assert compare_checkpoints(services)["b"].startswith(FORKED_LOG)
@@ -260,7 +264,7 @@ def test_fork_is_detected_with_verifiable_proof(services: Services, self_partner
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_log_smaller_than_its_signed_checkpoint_is_reported(services: Services, self_partner: Partner) -> None:
+def test_partner_log_smaller_than_its_signed_checkpoint_is_reported(services: Services, self_partner: Partner) -> None:
     record_cosigned_checkpoint(
         self_partner, sign_note(self_partner.origin, 4000, b"\x01" * 32, get_log_signer(services)).note
     )
@@ -291,7 +295,7 @@ def test_unreachable_partner_does_not_hide_other_forks(services: Services, self_
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_rollback_of_own_log_is_reported(services: Services, self_partner: Partner) -> None:
+def test_rollback_of_the_local_log_is_reported(services: Services, self_partner: Partner) -> None:
     record_cosigned_checkpoint(
         self_partner, sign_note(self_partner.origin, 4000, b"\x01" * 32, get_log_signer(services)).note
     )
@@ -335,7 +339,7 @@ def make_checkpoint_note(partner: Partner, size: int, signer: KeySigner, root: i
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fork_at_equal_size_is_detected_without_log_access(services: Services) -> None:
+def test_fork_at_equal_log_size_is_detected_without_access_to_the_log(services: Services) -> None:
     with Site() as friend, Site() as site:
         key, rogue = add_rogue_and_friend(friend, site)
         record_cosigned_checkpoint(rogue, make_checkpoint_note(rogue, 5, key, 1))
@@ -405,7 +409,7 @@ def test_failed_comparison_is_reported_and_other_partners_are_compared(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_checkpoint_explained_during_comparison_stays_explained(
+def test_larger_checkpoint_submitted_during_a_comparison_is_not_reported(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, look = log_of(tmp_path), cosigning._check_log
@@ -444,7 +448,9 @@ def test_checkpoint_explained_during_comparison_stays_explained(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_checkpoint_is_not_cosigned_while_larger_is_unexplained(services: Services, tmp_path: Path) -> None:
+def test_checkpoint_is_not_cosigned_while_a_larger_checkpoint_is_unexplained(
+    services: Services, tmp_path: Path
+) -> None:
     log = log_of(tmp_path)
     with Site() as friend, Site() as site:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
@@ -467,7 +473,7 @@ def test_checkpoint_is_not_cosigned_while_larger_is_unexplained(services: Servic
 
 
 @pytest.mark.django_db(transaction=True)
-def test_larger_checkpoint_submitted_by_its_log_is_explained(services: Services, tmp_path: Path) -> None:
+def test_larger_checkpoint_stops_being_unexplained_when_its_log_submits_it(services: Services, tmp_path: Path) -> None:
     log = log_of(tmp_path)
     with Site() as friend, Site() as site:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))

@@ -6,7 +6,7 @@ import pytest
 
 from evidence.log.notes import format_cosigner_key, format_verifier_key
 from exhibit.clock import now
-from exhibit.errors import ConflictError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError
 from registry.alliance import partners
 from tests.assets.partners import new_signer, partner_of
 
@@ -36,5 +36,5 @@ def test_partner_keys_must_be_unique(db: None) -> None:
 def test_invalid_agreement_terms_are_rejected(db: None) -> None:
     partner = partner_of(new_signer())
     for fields, days, queries in ((["all"], 1, 1), ([], 1, 1), (["page"], -1, 1), (["page"], 1, 0)):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             partners.create_agreement(partner, fields, now() + timedelta(days=days), queries, by="operator")

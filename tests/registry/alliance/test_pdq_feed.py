@@ -25,16 +25,16 @@ from registry.alliance.pdq_feed import (
     build_feed,
     compute_pdq,
     find_near_matches,
-    publish,
+    publish_hashes,
     read_feed,
-    withdraw,
+    withdraw_hashes,
 )
 from registry.crawls.sightings import list_public_pictures
 from registry.log.local_log import get_log
 from registry.models import LogOpening, Partner, Picture
 from registry.services.services import Services
 from registry.works.fingerprint_registration import register_stated_picture
-from registry.works.public_works import open_work
+from registry.works.public_works import publish_work
 from registry.works.registration import remove_work
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
@@ -52,12 +52,12 @@ def test_feed_lists_only_published_available_works(inline: SyncRunner) -> None:
     work = register(services, studio, photograph(1)).work
     other = register(services, studio, photograph(2)).work
     assert build_feed(services)["feed.csv"] == "hash,quality,page\n"
-    open_work(services, work, contact="", by="Ann")
+    publish_work(services, work, contact="", by="Ann")
     assert build_feed(services)["feed.txt"] == ""
-    publish(services, work, by="Ann")
-    publish(services, other, by="Ann")
+    publish_hashes(services, work, by="Ann")
+    publish_hashes(services, other, by="Ann")
     assert len(build_feed(services)["feed.csv"].splitlines()) == 3
-    withdraw(other, by="Ann")
+    withdraw_hashes(other, by="Ann")
     (_, line) = build_feed(services)["feed.csv"].splitlines()
     code, quality, page = line.split(",")
     assert PDQ_HASH_PATTERN.match(code)
@@ -85,7 +85,7 @@ def test_pdq_hash_matches_reference_implementation(inline: SyncRunner) -> None:
 
 def test_feed_note_signs_contents_and_time(inline: SyncRunner) -> None:
     services = inline.services
-    publish(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
+    publish_hashes(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
     files = build_feed(services)
     body, _, tail = files["feed.note"].rpartition("\n\n")
     form, origin, _time, *entries = body.split("\n")
@@ -105,26 +105,26 @@ def test_low_quality_or_unavailable_picture_is_not_published(inline: SyncRunner)
     services, studio = inline.services, owner("studio")
     plain = register(services, studio, encode_jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))).work
     with pytest.raises(RefusedError, match="50"):
-        publish(services, plain, by="Ann")
+        publish_hashes(services, plain, by="Ann")
     data = photograph(1)
     work = register_stated_picture(
         services, studio, StatedPicture.from_features("a.jpg", len(data), extract(data))
     ).work
     with pytest.raises(RefusedError):
-        publish(services, work, by="Ann")
+        publish_hashes(services, work, by="Ann")
     assert build_feed(services)["feed.txt"] == ""
 
 
 def test_missing_pdq_package_is_reported_with_hint(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pdqhash", None)
     with pytest.raises(ServiceMissingError, match="pdq") as missing:
-        publish(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
+        publish_hashes(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
     assert "runtime pdq" in str(missing.value.hint)
     assert build_feed(inline.services)["feed.txt"] == ""  # the feed itself does not need the package
 
 
 def test_feed_is_public(inline: SyncRunner, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
+    publish_hashes(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
     use_services(monkeypatch, inline.services)
     answers = {kind: client.get(f"/pdq/feed.{kind}") for kind in ("csv", "txt", "note")}
     assert client.get("/pdq/feed.exe").status_code == 404
@@ -323,9 +323,9 @@ def test_feed_changed_during_read_is_fetched_again(inline: SyncRunner, publisher
     assert len(read_feed(inline.services, publisher.row).pages) == 1
 
 
-def test_own_feed_is_readable_by_partner(inline: SyncRunner, publisher: Publisher) -> None:
+def test_feed_of_this_installation_is_readable_by_partner(inline: SyncRunner, publisher: Publisher) -> None:
     services = inline.services
-    publish(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
+    publish_hashes(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
     files = build_feed(services)
     Partner.objects.update(log_key=get_log(services).get_verifier_key())
     publisher.row.refresh_from_db()

@@ -35,7 +35,7 @@ def signer() -> KeySigner:
     return new_signer()
 
 
-def test_partner_request_is_accepted_once(services: Services, signer: KeySigner) -> None:
+def test_replayed_partner_request_is_rejected(services: Services, signer: KeySigner) -> None:
     row = partner_of(signer)
     body, signature = sign_request(services, signer)
     assert receive_request(services, body, signature, "heads") == row
@@ -84,7 +84,7 @@ def test_request_of_revoked_partner_is_rejected(services: Services, signer: KeyS
 
 
 @pytest.mark.django_db(transaction=True)
-def test_installations_call_each_other(services: Services, live_server: LiveServer, signer: KeySigner) -> None:
+def test_installations_exchange_signed_requests(services: Services, live_server: LiveServer, signer: KeySigner) -> None:
     url = live_server.url.replace("localhost", "127.0.0.1")
     itself = partners.add_partner(
         "itself", url, get_log(services).get_verifier_key(), format_cosigner_key("b/witness", signer.public_key), by=""

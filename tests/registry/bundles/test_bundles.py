@@ -14,16 +14,16 @@ from evidence.verdict.result import State
 from evidence.verdict.trust import TrustedKey, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, InvalidRequestError
 from exhibit.types import DeclaredWork
 from indexer.picture.spaces import PIPELINE
-from registry.bundles.bundles import assemble, load_sealed_case, load_sealed_facts, store_countersignature
-from registry.bundles.deposits import assemble_deposit, make_deposit
+from registry.bundles.bundles import load_sealed_case, load_sealed_facts, store_countersignature, write_bundle_zip
+from registry.bundles.deposits import make_deposit, write_deposit_zip
 from registry.bundles.facts import build_odds_model_file
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import request_package
 from registry.bundles.sealing import seal_bundles
-from registry.keys.keys import add_device_key, revoke
+from registry.keys.keys import add_device_key, revoke_owner_key
 from registry.models import Bundle, DeviceKey, LogOpening, Work
 from registry.retention.purge import purge_picture
 from registry.works.declarations import attach_document, detach_document, edit_work
@@ -95,7 +95,7 @@ def test_countersignature_is_stored_and_verified_in_bundle(
     assert opening.content["signature"] == signature.hex()
     path = tmp_path / "bundle.zip"
     with path.open("wb") as out:
-        assemble(inline.services, bundle, out)
+        write_bundle_zip(inline.services, bundle, out)
     public = bytes(device.public_key)
     pinned = TrustedKey("Studio", public, development=False, label="", use="device")
     checks = {check.name: check for check in Verifier(replace(load_trust(), keys=(pinned,))).verify(path).checks}
@@ -117,11 +117,11 @@ def test_openssl_creates_and_verifies_countersignature(
 def test_unknown_or_revoked_device_signature_is_rejected(
     inline: SyncRunner, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         store_countersignature(inline.services, bundle, bytes(64))
     main(["sign", "--key", str(tmp_path / "device.key"), str(manifest)])
-    revoke(device, by="Ann", reason="lost")
-    with pytest.raises(WrongUseError):
+    revoke_owner_key(device, by="Ann", reason="lost")
+    with pytest.raises(InvalidRequestError):
         store_countersignature(inline.services, bundle, (tmp_path / "manifest.json.sig").read_bytes())
 
 
@@ -129,24 +129,24 @@ def test_key_file_is_not_overwritten_or_read_if_world_readable(
     manifest: Path, device: DeviceKey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = tmp_path / "device.key"
-    assert main(["make-key", str(key)]) == ExitCode.WRONG_USE
+    assert main(["make-key", str(key)]) == ExitCode.INVALID_REQUEST
     key.chmod(0o644)
-    assert main(["sign", "--key", str(key), str(manifest)]) == ExitCode.WRONG_USE
+    assert main(["sign", "--key", str(key), str(manifest)]) == ExitCode.INVALID_REQUEST
     key.chmod(0o600)
     manifest.write_bytes(b"{}")
     assert main(["sign", "--key", str(key), str(manifest)]) == ExitCode.CHECK_FAILED
-    assert main(["sign", "--key", str(key), str(tmp_path / "none.json")]) == ExitCode.WRONG_USE
+    assert main(["sign", "--key", str(key), str(tmp_path / "none.json")]) == ExitCode.INVALID_REQUEST
     assert "Traceback" not in capsys.readouterr().err
 
 
 def test_private_key_is_rejected_as_public_key(device: DeviceKey, tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         parse_public_key((tmp_path / "device.key").read_bytes())
 
 
 def write_bundle(inline: SyncRunner, bundle: Bundle, path: Path) -> Path:
     with path.open("wb") as out:
-        assemble(inline.services, bundle, out)
+        write_bundle_zip(inline.services, bundle, out)
     return path
 
 
@@ -207,7 +207,7 @@ def test_changed_document_fails_both_verifiers(inline: SyncRunner, bundle: Bundl
 def test_opposing_party_copy_lists_document_digests_only(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:
-        assemble(inline.services, bundle, out, without_originals="")
+        write_bundle_zip(inline.services, bundle, out, without_originals="")
     files = read_files(path)
     assert not {FIRST, SECOND} & set(files)
     assert not any(CONTRACT in data or SCAN in data for data in files.values())
@@ -234,6 +234,6 @@ def test_purged_document_is_omitted_from_bundles_and_packages(
     assert State.FAILED not in run_checks(path).values()
     deposit = tmp_path / "deposit.zip"
     with deposit.open("wb") as out:
-        assemble_deposit(inline.services, make_deposit(inline.services, Work.objects.get(), by="Ann"), out)
+        write_deposit_zip(inline.services, make_deposit(inline.services, Work.objects.get(), by="Ann"), out)
     assert FIRST not in read_files(deposit)
     assert read_files(deposit)[SECOND] == SCAN

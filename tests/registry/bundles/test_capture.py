@@ -12,7 +12,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.ports import CaptureResult
 from registry.bundles.capture import BLOCKED_FILES, CASE_SNOOZED, VISIT_LIMIT_REACHED, capture_sightings
-from registry.cases.decisions import confirm_case, dismiss_case, reopen
+from registry.cases.decisions import confirm_case, dismiss_case, reopen_decided_case
 from registry.crawls import denylists
 from registry.crawls.budgets import VISITS_PER_DAY
 from registry.due_times import correct_times
@@ -66,7 +66,7 @@ def test_served_bytes_are_stored_unchanged(inline: SyncRunner, case: Case) -> No
 
 @pytest.mark.long
 def test_newly_denied_host_is_not_visited(inline: SyncRunner, case: Case, site: Site) -> None:
-    denylists.deny("127.0.0.1", by="Ann", reason="asked")
+    denylists.deny_host("127.0.0.1", by="Ann", reason="asked")
     row = visit_case(inline, case)
     assert (row.outcome, "127.0.0.1" in row.sentence) == ("unreachable", True)
     assert site.requests == []
@@ -74,7 +74,7 @@ def test_newly_denied_host_is_not_visited(inline: SyncRunner, case: Case, site: 
 
 @pytest.mark.long
 def test_blocked_bytes_are_omitted_and_reported(inline: SyncRunner, case: Case) -> None:
-    denylists.block(Digest.from_bytes(COPY), by="Ann", reason="asked")
+    denylists.block_digest(Digest.from_bytes(COPY), by="Ann", reason="asked")
     row = visit_case(inline, case)
     assert BLOCKED_FILES in row.sentence
     assert {file["role"] for file in row.kept} == {"network", "page"}
@@ -139,12 +139,12 @@ def test_daily_visit_limit_does_not_delay_confirmed_case(inline: SyncRunner, cas
 
 
 @pytest.mark.long
-def test_dismissed_case_is_not_visited_until_it_is_reopened(inline: SyncRunner, case: Case, site: Site) -> None:
+def test_dismissed_case_is_not_captured_until_it_is_reopened(inline: SyncRunner, case: Case, site: Site) -> None:
     dismiss_case(case, by="Ann", reason="Not ours.")
     row = visit_case(inline, case)
     assert (row.state, row.error, site.requests, Watch.objects.get().visit_count) == ("todo", CASE_SNOOZED, [], 0)
     assert correct_times(7) == 0, "it waits on purpose"
-    reopen(case, by="Ann", reason="A copy.")
+    reopen_decided_case(case, by="Ann", reason="A copy.")
     assert visit_case(inline, case).outcome == "captured"
 
 

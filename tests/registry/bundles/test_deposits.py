@@ -17,15 +17,15 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
-from registry.bundles.deposits import assemble_deposit, get_deposit_file_stem, load_record_files, make_deposit
-from registry.bundles.verifier_drawings import VERIFIER_FUNCTIONS
+from registry.bundles.deposits import get_deposit_file_stem, load_record_files, make_deposit, write_deposit_zip
+from registry.bundles.verifier_drawings import CONTENT_GENERATORS
 from registry.log import proofs
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
 from registry.retention.purge import purge_picture
 from registry.works.declarations import edit_work
-from registry.works.public_works import close_work, open_work
+from registry.works.public_works import publish_work, unpublish_work
 from registry.works.registration import make_registration_opening
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
@@ -42,13 +42,13 @@ def work(inline: SyncRunner) -> Work:
 def write_deposit(inline: SyncRunner, deposit: Deposit, folder: Path) -> Path:
     path = folder / f"{get_deposit_file_stem(deposit)}.zip"
     with path.open("wb") as file:
-        assemble_deposit(inline.services, deposit, file)
+        write_deposit_zip(inline.services, deposit, file)
     return path
 
 
-def test_deposit_passes_checks_that_need_no_trust(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
+def test_deposit_passes_all_checks_that_need_no_trust_list(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
     path = write_deposit(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
-    verdict = Verifier(makers=VERIFIER_FUNCTIONS).verify(path)
+    verdict = Verifier(generators=CONTENT_GENERATORS).verify(path)
     assert [check for check in verdict.checks if check.state is State.FAILED] == []
     passed = {check.name for check in verdict.checks if check.state is State.PASSED}
     assert {
@@ -75,7 +75,7 @@ def test_added_picture_without_log_entry_is_not_checked(inline: SyncRunner, work
         "work",
     )
     opening = make_registration_opening(work, more[0].digest)
-    submit(EntryType.REGISTRATION, {name: opening[name] for name in names}, work.owner)
+    submit_entry(EntryType.REGISTRATION, {name: opening[name] for name in names}, work.owner)
     work.work_pictures.create(picture=more[0])
     work.work_pictures.create(picture=more[1])  # bypasses everything that writes to the log
     edit_work(work, replace(work.declared_work, title="Autumn hills, later"), by="Ann")
@@ -110,7 +110,7 @@ def test_earlier_registration_is_reported_with_its_date_only(inline: SyncRunner,
     assert "Studio" not in text
 
 
-def test_deposit_of_purged_picture_keeps_proofs_and_reports_withheld_files(
+def test_deposit_of_purged_picture_keeps_proofs_and_lists_withheld_files(
     inline: SyncRunner, work: Work, tmp_path: Path
 ) -> None:
     deposit = make_deposit(inline.services, work, by="Ann")
@@ -153,7 +153,7 @@ def test_deposit_is_recreated_only_after_declaration_changes(inline: SyncRunner,
 
 @pytest.mark.long
 def test_deposit_contains_public_page_if_public_url_is_set(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
-    opened = open_work(inline.services, work, contact="", by="Ann")
+    opened = publish_work(inline.services, work, contact="", by="Ann")
     assert make_deposit(inline.services, opened, by="Ann").number == 1
     inline.services.config = replace(inline.services.config, public_url="https://exhibit.example.org")
     second = make_deposit(inline.services, opened, by="Ann")
@@ -161,10 +161,10 @@ def test_deposit_contains_public_page_if_public_url_is_set(inline: SyncRunner, w
     with zipfile.ZipFile(path) as archive:
         facts = CaseFacts.from_json(archive.read(FACTS_PATH))
     assert (second.number, facts.work.public_page) == (2, f"https://exhibit.example.org/id/{opened.public_name}/")
-    verdict = Verifier(makers=VERIFIER_FUNCTIONS).verify(path)
+    verdict = Verifier(generators=CONTENT_GENERATORS).verify(path)
     assert not verdict.failures
     assert "sheet" in {check.name for check in verdict.checks if check.state is State.PASSED}
-    close_work(opened, by="Ann")
+    unpublish_work(opened, by="Ann")
     opened.refresh_from_db()
     third = make_deposit(inline.services, opened, by="Ann")
     with zipfile.ZipFile(write_deposit(inline, third, tmp_path)) as archive:

@@ -23,7 +23,7 @@ def test_file_names_include_further_languages(tmp_path: Path) -> None:
     assert [current_services.blobs.get(file.digest) for file in files] == [b"en", b"zh-Hans"]
 
 
-def test_missing_font_skips_further_language_but_fails_first(tmp_path: Path) -> None:
+def test_missing_font_skips_a_further_language_and_fails_the_first_language(tmp_path: Path) -> None:
     def render_sheet(language: str) -> bytes:
         if language == "zh-Hans":
             raise ServiceMissingError("No font.")

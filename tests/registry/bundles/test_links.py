@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError, RefusedError
 from registry.bundles.links import (
     FREE_ATTEMPTS,
     MAX_DAYS,
@@ -50,10 +50,10 @@ def test_link_is_found_until_expired_or_revoked(studio: Owner, report: Report) -
 
 def test_link_requires_finished_report_and_valid_duration(studio: Owner, report: Report) -> None:
     for days in (0, MAX_DAYS + 1):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             create_link(studio, report, days=days, by="Ann")
     Report.objects.update(state="todo")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         create_link(studio, report, days=1, by="Ann")
 
 

@@ -62,7 +62,9 @@ def test_failed_bundle_fails_package_with_reason(inline: SyncRunner, package: Pa
     assert "Opened again." in package.error
 
 
-def test_package_out_of_time_is_requeued(inline: SyncRunner, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_package_that_reaches_its_time_limit_is_queued_again(
+    inline: SyncRunner, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("registry.bundles.make_package.WORK_SECONDS", -1.0)  # the time limit is reached immediately
     hints: list[tuple[str, Sequence[int]]] = []
     inline.services.enqueue = lambda rows, ids, **_: hints.append((get_job_for_model(rows).name, ids))

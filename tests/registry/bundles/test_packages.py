@@ -15,9 +15,9 @@ from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.bundles import make_package as step
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.bundles.file_removal import remove_row
 from registry.bundles.make_package import CONTENTS_NAME, make_packages
 from registry.bundles.packages import (
@@ -101,7 +101,9 @@ def test_bundles_in_zip_verify_individually(inline: SyncRunner, sealed_bundles: 
 
 
 @pytest.mark.long
-def test_opposing_party_gets_no_originals(inline: SyncRunner, sealed_bundles: list[Bundle], tmp_path: Path) -> None:
+def test_package_for_opposing_party_contains_no_originals(
+    inline: SyncRunner, sealed_bundles: list[Bundle], tmp_path: Path
+) -> None:
     package = generate_package(inline, add_package(sealed_bundles, "other-side"))
     contents, *bundles = unpack_package(inline, package, tmp_path)
     assert "The originals stay here." in contents.read_text()
@@ -122,10 +124,10 @@ def test_finished_bundles_are_not_regenerated_after_crash(
         if numbers == [1]:
             numbers.append(0)
             raise KeyboardInterrupt
-        assemble(services, bundle, out)
+        write_bundle_zip(services, bundle, out)
         numbers.append(bundle.case.number)
 
-    monkeypatch.setattr(step, "assemble", die_while_assembling)
+    monkeypatch.setattr(step, "write_bundle_zip", die_while_assembling)
     package = add_package(sealed_bundles)
     with pytest.raises(KeyboardInterrupt):
         make_packages(inline.services, [package.pk])
@@ -164,14 +166,14 @@ def test_failed_package_reports_reason_and_can_be_requested_again(
 
 
 def test_package_accepts_only_confirmed_cases_of_owner(sealed_bundles: list[Bundle]) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         request_package(sealed_bundles[0].case.owner, [], "court", by="Ann")
-    with pytest.raises(WrongUseError, match="7"):
+    with pytest.raises(InvalidRequestError, match="7"):
         request_package(sealed_bundles[0].case.owner, [1, 7], "court", by="Ann")
-    with pytest.raises(WrongUseError, match="1"):
+    with pytest.raises(InvalidRequestError, match="1"):
         request_package(owner("agency"), [1], "court", by="Charlie")
     Case.objects.filter(number=2).update(decision="dismissed")
-    with pytest.raises(WrongUseError, match="2"):
+    with pytest.raises(InvalidRequestError, match="2"):
         add_package(sealed_bundles)
     assert not Package.objects.exists()
 
@@ -244,14 +246,14 @@ def test_purge_during_generation_regenerates_bundles(
     numbers: list[int] = []
 
     def purge_meanwhile(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
-        assemble(services, bundle, out)
+        write_bundle_zip(services, bundle, out)
         numbers.append(bundle.case.number)
         if numbers == [1, 2]:
             purge_picture(
                 services, sealed_bundles[0].case.work.pictures.get().digest, by="operator", reason="An order."
             )
 
-    monkeypatch.setattr(step, "assemble", purge_meanwhile)
+    monkeypatch.setattr(step, "write_bundle_zip", purge_meanwhile)
     package = generate_package(inline, add_package(sealed_bundles))
     assert package.state == "todo"
     assert generate_package(inline, package).state == "done"
@@ -266,11 +268,11 @@ def test_package_removed_during_generation_leaves_no_files(
     package, digests_before = add_package(sealed_bundles), set(inline.services.blobs)
 
     def remove_meanwhile(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
-        assemble(services, bundle, out)
+        write_bundle_zip(services, bundle, out)
         if bundle.case.number == 2:
             remove_row(services, package, by="Ann")
 
-    monkeypatch.setattr(step, "assemble", remove_meanwhile)
+    monkeypatch.setattr(step, "write_bundle_zip", remove_meanwhile)
     make_packages(inline.services, [package.pk])
     assert set(inline.services.blobs) == digests_before
 
@@ -298,7 +300,7 @@ def test_package_exceeding_zip_limit_is_rejected(inline: SyncRunner, sealed_bund
     make_packages(inline.services, [package.pk])
     package.refresh_from_db()
     file = package.files[0]
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         step._add_file(inline.services, package, file | {"name": "another.zip", "size": MAX_ZIP_BYTES})
 
 

@@ -102,7 +102,7 @@ def test_volumes_are_generated_once_in_each_language(inline: SyncRunner, monkeyp
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     hints: list[Sequence[int]] = []
     inline.services.enqueue = lambda rows, ids, **_: hints.append(ids)  # noqa: ARG005 - the caller passes it by name
-    monkeypatch.setattr("registry.bundles.printable_copies.IN_A_VOLUME", 1)
+    monkeypatch.setattr("registry.bundles.printable_copies.EXHIBITS_PER_VOLUME", 1)
     package = generate_package(inline, add_package())
     moments = iter(range(0, 10_000, 6))  # a clock that advances six of ten seconds at each call
     monkeypatch.setattr(f"{STEP}.time", SimpleNamespace(monotonic=lambda: float(next(moments))))
@@ -188,7 +188,7 @@ def test_failed_volume_skips_its_language_and_temporary_error_is_retried(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
-    monkeypatch.setattr("registry.bundles.printable_copies.IN_A_VOLUME", 1)
+    monkeypatch.setattr("registry.bundles.printable_copies.EXHIBITS_PER_VOLUME", 1)
     passing = iter([StorageError("The bucket is not responding.")])
 
     def fail(copy: PrintableCopy, language: str, *, time_zone: str) -> bytes:

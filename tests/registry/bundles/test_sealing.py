@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from pypdf import PdfReader
 
 from desk.cli import case as cases
-from desk.cli.common.frame import Desk
+from desk.cli.common.frame import CommandContext
 from evidence.bundle.bag import compute_checkpoint_digest
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -18,7 +18,7 @@ from registry.bundles.bundles import load_sealed_case, load_sealed_facts
 from registry.bundles.facts import GatheredFacts, gather_facts
 from registry.bundles.models import REOPENED_CASE
 from registry.bundles.sealing import _request_direct_timestamps
-from registry.cases.decisions import confirm_case, reopen
+from registry.cases.decisions import confirm_case, reopen_decided_case
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, Case
 from tests.assets.sealed_bundles import request_bundle
@@ -35,7 +35,7 @@ def test_case_reopened_during_sealing_is_not_sealed(inline: SyncRunner, monkeypa
 
     def reopen_meanwhile(*args: object, **kwargs: object) -> GatheredFacts:
         gathered = gather_facts(*args, **kwargs)  # type: ignore[arg-type]
-        reopen(Case.objects.get(), by="Ann", reason="A mistake.")
+        reopen_decided_case(Case.objects.get(), by="Ann", reason="A mistake.")
         confirm_case(inline.services, Case.objects.get(), by="Bob", reason="No mistake.")
         return gathered
 
@@ -47,15 +47,15 @@ def test_case_reopened_during_sealing_is_not_sealed(inline: SyncRunner, monkeypa
 
 
 @pytest.mark.long
-def test_confirm_with_wait_waits_for_newest_bundle(
+def test_confirm_command_with_wait_option_waits_for_the_newest_bundle(
     inline: SyncRunner,
 ) -> None:
     first = request_bundle(inline)
-    reopen(first.case, by="Ann", reason="A mistake.")
+    reopen_decided_case(first.case, by="Ann", reason="A mistake.")
     sealing.seal_bundles(inline.services, [first.pk])
     first.refresh_from_db()
     assert (first.state, first.error) == ("failed", REOPENED_CASE)
-    desk = Desk(inline.services.config)
+    desk = CommandContext(inline.services.config)
     desk.__dict__["services"] = inline.services
     ran = CliRunner().invoke(cases.case_command, ["confirm", "1", "--wait"], obj=desk)
     second = first.case.bundles.get(number=2)

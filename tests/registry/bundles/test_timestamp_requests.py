@@ -13,7 +13,7 @@ from exhibit.ports import Receipt, ReceiptState
 from registry.bundles.timestamp_requests import REVOCATION_LIST_PERIOD, complete_timestamps, request_timestamps
 from registry.db import steps
 from registry.log import service_availability
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.proofs import to_receipt
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, Case, Owner, TimestampServiceState, Work
@@ -68,7 +68,9 @@ def test_unavailable_bitcoin_node_does_not_block_new_timestamps(
     assert health.error == "The Bitcoin node doesn't answer."
 
 
-def test_failing_receipts_do_not_block_new_receipts(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
+def test_failing_timestamp_requests_do_not_block_new_requests(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
     old, young = create_pending_receipts(b"old", b"young")
     AnchorReceipt.objects.update(proof=b"pending")
     unreliable_anchor.upgrade_errors[Digest.from_bytes(b"old")] = ServiceMissingError("The node refused it.")
@@ -102,7 +104,7 @@ def test_unexpected_response_postpones_only_its_receipt(
     assert "moody" in caplog.text
 
 
-def test_receipt_that_kills_workers_is_claimed_alone_and_retried(
+def test_receipt_that_crashes_workers_is_claimed_alone_and_retried(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     deadly, other = create_pending_receipts(b"deadly", b"other")
@@ -152,7 +154,7 @@ def test_timestamp_task_stops_at_time_limit(
     assert steps.list_due_ids(AnchorReceipt, inline.services.stale_after, 9) == rows
 
 
-def test_unusable_service_does_not_block_log_or_other_services(
+def test_misconfigured_timestamp_service_does_not_block_log_or_other_services(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken_config = Rfc3161Config(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
@@ -160,7 +162,7 @@ def test_unusable_service_does_not_block_log_or_other_services(
         "registry.log.anchors._AnchorCache.get",
         lambda *_: (build_anchor(broken_config, (), "tests"), unreliable_anchor),
     )
-    submit(EntryType.CASE, {"number": 1})
+    submit_entry(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
     signed = sign_checkpoint(inline.services)
     assert signed is not None
@@ -171,7 +173,7 @@ def test_unusable_service_does_not_block_log_or_other_services(
     assert "broken" in states["broken"][1]
 
 
-def test_late_result_does_not_overwrite_completed_receipt(
+def test_late_timestamp_result_does_not_overwrite_completed_receipt(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     [pk] = create_pending_receipts(b"1")
@@ -187,7 +189,7 @@ def test_late_result_does_not_overwrite_completed_receipt(
 
 
 @pytest.mark.parametrize("outcome", ["answer", "silence", "error"])
-def test_late_result_does_not_change_newer_claims(
+def test_late_timestamp_result_does_not_change_newer_claims(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor, outcome: str
 ) -> None:
     first, second = create_pending_receipts(b"1", b"2")
@@ -206,7 +208,7 @@ def test_late_result_does_not_change_newer_claims(
     assert set(AnchorReceipt.objects.values_list("state", "claimed_at", "proof")) == {("doing", taken_at, None)}
 
 
-def test_receipt_is_retried_forever(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
+def test_pending_receipt_is_retried_without_limit(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
     [pk] = create_pending_receipts(b"1")
     AnchorReceipt.objects.filter(pk=pk).update(state="doing", attempts=9, claimed_at=now() - timedelta(days=1))
     request_timestamps(inline.services, [pk])

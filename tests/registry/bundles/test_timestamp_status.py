@@ -54,7 +54,7 @@ def test_simultaneous_timestamps_complete_bundle_once() -> None:
     assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
 
 
-def test_service_is_counted_once_when_receipt_is_complete() -> None:
+def test_timestamp_service_is_counted_once_when_its_receipt_is_complete() -> None:
     def make_facts(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
         return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
 

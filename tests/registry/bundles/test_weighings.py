@@ -15,7 +15,7 @@ from exhibit.errors import NotFoundError
 from indexer.compare import odds_model
 from indexer.compare.figures import Figures
 from indexer.picture.spaces import PIPELINE
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.bundles.facts import build_odds_model_file
 from registry.bundles.sealing import seal_bundles
 from registry.models import Bundle, Match
@@ -84,7 +84,7 @@ def seal_and_verify(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], d
     bundle.refresh_from_db()
     assert bundle.seal_digest is not None, bundle.error
     out = BytesIO()
-    assemble(inline.services, bundle, out)
+    write_bundle_zip(inline.services, bundle, out)
     path.write_bytes(out.getvalue())
     files = read_files(path)
     checks = {check.name: check for check in Verifier().verify(path).checks}
@@ -93,7 +93,9 @@ def seal_and_verify(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], d
 
 
 @pytest.mark.long
-def test_match_of_earlier_pipeline_is_sealed_with_its_weights(inline: SyncRunner, folder: Path, tmp_path: Path) -> None:
+def test_match_of_earlier_pipeline_is_sealed_with_weights_of_that_pipeline(
+    inline: SyncRunner, folder: Path, tmp_path: Path
+) -> None:
     attribute_match_to_earlier_pipeline(folder)
     checks, facts, files = seal_and_verify(inline, tmp_path / "bundle.zip")
     [weighing_facts] = facts["weighings"]

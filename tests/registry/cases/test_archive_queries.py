@@ -8,7 +8,7 @@ import pytest
 from evidence.facts.archive_responses import ArchiveAnswers
 from evidence.formats.codec import from_plain, parse_json
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
 from exhibit.network.addresses import get_url_host
 from exhibit.types import SourceStatement, SourceStatementKind
 from registry.bundles import facts
@@ -44,7 +44,7 @@ def archive(site: Site) -> WebArchive:
 
 @pytest.fixture
 def services(inline: SyncRunner, site: Site, monkeypatch: pytest.MonkeyPatch) -> Services:
-    monkeypatch.setattr(archive_queries, "SECONDS", 0.0)
+    monkeypatch.setattr(archive_queries, "REQUEST_INTERVAL_SECONDS", 0.0)
     config = replace(inline.services.config, cocapture_networks=LOOPBACK, wayback_url=site.url(""))
     inline.services.config = config
     return inline.services
@@ -154,7 +154,7 @@ def test_archive_is_not_queried_for_unconfirmed_case_or_private_url(
     with pytest.raises(NotFoundError):
         archive_queries.request_queries(services, Case.objects.get(), by="Ann")
     services.config = replace(services.config, wayback_url="")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         archive_queries.request_queries(services, Case.objects.get(), by="Ann")
     assert site.requests == []
     assert not ArchiveLookup.objects.exists()
@@ -172,7 +172,7 @@ def test_purged_picture_is_removed_with_archived_copies(services: Services, case
 
 
 @pytest.mark.long
-def test_statements_of_others_are_separate_from_observations(
+def test_statements_of_archives_and_pages_are_kept_apart_from_observations(
     services: Services, case: Case, site: Site, archive: WebArchive
 ) -> None:
     archive.captures += [ArchivedCapture(IMAGE, "20190303101502", COPY)]
@@ -192,6 +192,6 @@ def test_statements_of_others_are_separate_from_observations(
     assert {entry.file for entry in sighting.elsewhere} == {"", file.path}
     assert file.digest.hex == row.files[0]["digest"]
     [place] = archive_queries.list_queryable_places(services, case)
-    assert facts.list_answered_questions(case, place) == [row]
+    assert facts.list_completed_lookups(case, place) == [row]
     place.first.picture_id += 1  # the URL now shows another image; the response was about the first image
-    assert facts.list_answered_questions(case, place) == []
+    assert facts.list_completed_lookups(case, place) == []

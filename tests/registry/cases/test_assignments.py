@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.cases import assignments
 from registry.cases.queue import UNASSIGNED, CaseFilter, CaseState, filter_cases
 from registry.members import accounts
@@ -28,7 +28,7 @@ def test_cases_are_assigned_to_members_and_released_when_they_leave(inline: Sync
     for numbers, person in (([1, 2], eve), ([1, 99], ann)):
         with pytest.raises(NotFoundError):
             assignments.assign_cases(studio, numbers, person, by="ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         assignments.assign_cases(studio, range(1, 300), ann, by="ann")
     assert set(list_assignments(studio).values()) == {None}
 

@@ -6,13 +6,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from desk.cli import case as terminal
-from desk.cli.common.frame import Desk
+from desk.cli.common.frame import CommandContext
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
 from registry.bundles import jobs
 from registry.cases import decisions
-from registry.cases.decisions import Choice, DecisionRequest
+from registry.cases.decisions import DecisionChoice, DecisionRequest
 from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, LogSubmission, Owner
 from tests.assets.module_scene import inline, stage
@@ -45,7 +45,7 @@ def list_decisions(rights_holder: Owner) -> list[tuple[str, str]]:
 
 def test_cases_are_confirmed_and_undone_in_bulk(inline: SyncRunner, studio: Owner) -> None:
     results = decisions.decide_cases(
-        inline.services, studio, [1, 2, 3], DecisionRequest(Choice.CONFIRM, "Ann", "No permission.")
+        inline.services, studio, [1, 2, 3], DecisionRequest(DecisionChoice.CONFIRM, "Ann", "No permission.")
     )
     assert all(result.done for result in results)
     assert {case.reason for case in studio.cases.all()} == {"No permission."}
@@ -53,30 +53,30 @@ def test_cases_are_confirmed_and_undone_in_bulk(inline: SyncRunner, studio: Owne
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_PERIOD / 2
     assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # captures do not shorten the delay
-    undone = decisions.decide_cases(inline.services, studio, [1, 2, 3], DecisionRequest(Choice.UNDO, "Ann"))
+    undone = decisions.decide_cases(inline.services, studio, [1, 2, 3], DecisionRequest(DecisionChoice.UNDO, "Ann"))
     assert all(result.done for result in undone)
     assert [decision for decision, _ in list_decisions(studio)] == ["open"] * 3
 
 
 def test_repeated_decision_is_reported_and_changes_nothing(inline: SyncRunner, studio: Owner) -> None:
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ann"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "Ann"))
     results = decisions.decide_cases(
-        inline.services, studio, [1, 2], DecisionRequest(Choice.DISMISS, "Ben", "Not ours.")
+        inline.services, studio, [1, 2], DecisionRequest(DecisionChoice.DISMISS, "Ben", "Not ours.")
     )
     assert [(result.done, result.case.decided_by) for result in results] == [(False, "Ann"), (True, "Ben")]
-    same = decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ben"))
+    same = decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "Ben"))
     assert [(result.done, result.case.decided_by) for result in same] == [(False, "Ann")]
-    assert not decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.UNDO, "Ben"))[0].done
+    assert not decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.UNDO, "Ben"))[0].done
     assert list_decisions(studio)[0] == ("confirmed", "Ann")
 
 
 def test_invalid_bulk_decision_changes_nothing(inline: SyncRunner, studio: Owner) -> None:
     with pytest.raises(NotFoundError):
-        decisions.decide_cases(inline.services, studio, [1, 99], DecisionRequest(Choice.CONFIRM, "Ann"))
-    with pytest.raises(WrongUseError):
-        decisions.decide_cases(inline.services, studio, range(1, 300), DecisionRequest(Choice.CONFIRM, "Ann"))
-    with pytest.raises(WrongUseError):
-        decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.LICENSE, "Ann"))
+        decisions.decide_cases(inline.services, studio, [1, 99], DecisionRequest(DecisionChoice.CONFIRM, "Ann"))
+    with pytest.raises(InvalidRequestError):
+        decisions.decide_cases(inline.services, studio, range(1, 300), DecisionRequest(DecisionChoice.CONFIRM, "Ann"))
+    with pytest.raises(InvalidRequestError):
+        decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.LICENSE, "Ann"))
     assert [decision for decision, _ in list_decisions(studio)] == ["open"] * 3
 
 
@@ -84,8 +84,8 @@ def test_dispute_is_stored_with_reason_until_settled(inline: SyncRunner, studio:
     case = studio.cases.get(number=1)
     with pytest.raises(ConflictError):
         decisions.dispute_decision(case, by="Ben", reason="It is ours.")
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ann"))
-    with pytest.raises(WrongUseError):
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "Ann"))
+    with pytest.raises(InvalidRequestError):
         decisions.dispute_decision(case, by="Ben", reason="")
     decisions.dispute_decision(case, by="Ben", reason="It is ours.")
     assert studio.cases.filter(disputed_at__isnull=False, decision="dismissed").count() == 1
@@ -96,9 +96,9 @@ def test_dispute_is_stored_with_reason_until_settled(inline: SyncRunner, studio:
 
 
 def test_new_decision_ends_a_dispute(inline: SyncRunner, studio: Owner) -> None:
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ann"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "Ann"))
     decisions.dispute_decision(studio.cases.get(number=1), by="Ben", reason="It is ours.")
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "Ann", "He is right."))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.REOPEN, "Ann", "He is right."))
     assert studio.cases.get(number=1).disputed_at is None
 
 
@@ -115,26 +115,26 @@ def test_note_is_logged_without_author(inline: SyncRunner, studio: Owner) -> Non
 @pytest.fixture
 def run_in_terminal(inline: SyncRunner) -> Callable[..., Result]:
     """A function that runs the confirm command as Ann."""
-    desk = Desk(inline.services.config)
+    desk = CommandContext(inline.services.config)
     desk.__dict__["services"] = inline.services
     return lambda *words: CliRunner().invoke(terminal.case_command, ["confirm", *words, "--by", "Ann"], obj=desk)
 
 
-def test_terminal_confirmation_can_be_undone_by_its_author(
+def test_case_confirmed_by_command_can_be_undone_by_its_author(
     inline: SyncRunner, studio: Owner, run_in_terminal: Callable[..., Result]
 ) -> None:
     assert run_in_terminal("2", "1").exit_code == 0
     assert Bundle.objects.filter(not_before__gt=now()).count() == 2
-    decisions.decide_cases(inline.services, studio, [3], DecisionRequest(Choice.DISMISS, "Ben"))
-    undone = decisions.decide_cases(inline.services, studio, [3, 1], DecisionRequest(Choice.UNDO, "Ann"))
+    decisions.decide_cases(inline.services, studio, [3], DecisionRequest(DecisionChoice.DISMISS, "Ben"))
+    undone = decisions.decide_cases(inline.services, studio, [3, 1], DecisionRequest(DecisionChoice.UNDO, "Ann"))
     assert [result.done for result in undone] == [False, True]
     assert list_decisions(studio) == [("open", "Ann"), ("confirmed", "Ann"), ("dismissed", "Ben")]
 
 
-def test_terminal_reports_outcome_of_each_case(
+def test_confirm_command_reports_outcome_of_each_case(
     inline: SyncRunner, studio: Owner, run_in_terminal: Callable[..., Result]
 ) -> None:
-    decisions.decide_cases(inline.services, studio, [1, 2], DecisionRequest(Choice.DISMISS, "Ben"))
+    decisions.decide_cases(inline.services, studio, [1, 2], DecisionRequest(DecisionChoice.DISMISS, "Ben"))
     ran = run_in_terminal("1", "2", "3")
     assert isinstance(ran.exception, ConflictError)
     assert ("3" in ran.stdout, "Case 2" in ran.stderr, "Case 1" in str(ran.exception)) == (True, True, True)
@@ -143,10 +143,10 @@ def test_terminal_reports_outcome_of_each_case(
     assert list_decisions(studio) == [("dismissed", "Ben"), ("dismissed", "Ben"), ("confirmed", "Ann")]
 
 
-def test_case_with_new_sightings_can_be_decided_in_terminal(
+def test_case_with_new_sightings_can_be_decided_by_command(
     inline: SyncRunner, studio: Owner, run_in_terminal: Callable[..., Result]
 ) -> None:
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ben"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "Ben"))
     studio.cases.filter(number=1).update(is_pending=True)
     assert run_in_terminal("1").exit_code == 0
     [_confirmed, grown, *_earlier] = studio.cases.get(number=1).events.all()

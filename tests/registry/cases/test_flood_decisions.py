@@ -40,7 +40,7 @@ def count_cases_and_sightings() -> tuple[int, int]:
 
 
 @pytest.mark.long
-def test_open_decision_processes_all_matches_once(inline: SyncRunner, work: Work) -> None:
+def test_deciding_to_open_cases_processes_all_matches_on_hold_once(inline: SyncRunner, work: Work) -> None:
     assert count_cases_and_sightings() == (OPENED, OPENED)
     answer_question(inline, work, FloodAction.OPEN)
     inline.run_until_idle()
@@ -56,7 +56,7 @@ def test_open_decision_processes_all_matches_once(inline: SyncRunner, work: Work
 
 
 @pytest.mark.long
-def test_opened_matches_raise_flood_limit(inline: SyncRunner, work: Work) -> None:
+def test_deciding_to_open_cases_raises_the_flood_limit_of_the_work(inline: SyncRunner, work: Work) -> None:
     answer_question(inline, work, FloodAction.OPEN)
     find_on_sites(
         inline.services, work.owner, [picture_with_mark(20 + number, photograph(1)) for number in range(8)], "more"
@@ -71,7 +71,7 @@ def test_opened_matches_raise_flood_limit(inline: SyncRunner, work: Work) -> Non
 
 
 @pytest.mark.long
-def test_unprocessed_answer_is_picked_up_by_tick(inline: SyncRunner, work: Work) -> None:
+def test_unprocessed_flood_decision_is_processed_by_the_next_tick(inline: SyncRunner, work: Work) -> None:
     inline.services.enqueue = skip_enqueue
     answer_question(inline, work, FloodAction.OPEN)
     assert count_cases_and_sightings() == (OPENED, OPENED)
@@ -81,7 +81,7 @@ def test_unprocessed_answer_is_picked_up_by_tick(inline: SyncRunner, work: Work)
 
 
 @pytest.mark.long
-def test_dismissed_matches_open_no_case(inline: SyncRunner, work: Work) -> None:
+def test_matches_on_hold_open_no_case_when_dismissed(inline: SyncRunner, work: Work) -> None:
     answer_question(inline, work, FloodAction.DISMISS)
     assert LookAlike.objects.filter(owner=work.owner, case=None).count() == SEEN_COUNT - OPENED
     more_copies = [picture_with_mark(number, photograph(1)) for number in range(OPENED, SEEN_COUNT)]
@@ -99,7 +99,7 @@ def test_dismissed_matches_open_no_case(inline: SyncRunner, work: Work) -> None:
 
 
 @pytest.mark.long
-def test_dismissal_can_be_undone(inline: SyncRunner, work: Work) -> None:
+def test_dismissal_of_matches_on_hold_can_be_undone(inline: SyncRunner, work: Work) -> None:
     answer_question(inline, work, FloodAction.DISMISS)
     answer_question(inline, work, FloodAction.UNDO)
     assert not LookAlike.objects.exists()
@@ -122,7 +122,7 @@ def test_repeated_flood_decision_is_rejected(inline: SyncRunner, work: Work) -> 
 
 
 @pytest.mark.long
-def test_release_of_undecided_flood_opens_no_case(inline: SyncRunner, work: Work) -> None:
+def test_undecided_work_on_hold_opens_no_case_when_its_job_runs(inline: SyncRunner, work: Work) -> None:
     cases_jobs.release(inline.services, [Flood.objects.get().pk])
     inline.run_until_idle()
     assert count_cases_and_sightings() == (OPENED, OPENED)

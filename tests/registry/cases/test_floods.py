@@ -48,7 +48,7 @@ def test_unrelated_pictures_open_cases_up_to_flood_limit(inline: SyncRunner, stu
 
 
 @pytest.mark.long
-def test_one_picture_on_many_sites_triggers_flood_limit(inline: SyncRunner, studio: Owner) -> None:
+def test_same_picture_on_many_sites_puts_the_work_on_hold(inline: SyncRunner, studio: Owner) -> None:
     set_flood_floor(inline.services, 1)
     find_on_sites(inline.services, studio, [recompressed_copy(number, photograph(1)) for number in range(12)])
     assert Case.objects.count() == 10
@@ -65,7 +65,9 @@ def test_many_pages_of_one_site_are_one_case(inline: SyncRunner, studio: Owner) 
 
 @pytest.mark.long
 @pytest.mark.parametrize("work_owner", ["its own", "that of other works"])
-def test_flood_limit_is_three_times_the_busiest_day(inline: SyncRunner, studio: Owner, work_owner: str) -> None:
+def test_flood_limit_is_three_times_the_finds_of_the_busiest_day(
+    inline: SyncRunner, studio: Owner, work_owner: str
+) -> None:
     work = Work.objects.get() if work_owner == "its own" else register(inline.services, studio, photograph(2)).work
     FoundDay.objects.create(work=work, day=now().date() - timedelta(days=40), sites=2, different=2)
     find_on_sites(inline.services, studio, make_copies(8))

@@ -8,7 +8,7 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError
 from registry import scoped
 from registry.cases import decisions, group_decisions as step
-from registry.cases.decisions import Choice, DecisionRequest
+from registry.cases.decisions import DecisionChoice, DecisionRequest
 from registry.cases.queue import CaseFilter, CaseState, Certainty
 from registry.matches.match import match_pictures
 from registry.models import BulkEdit, Case, GroupDecision, LookAlike, Owner, WorkChange
@@ -40,10 +40,10 @@ def get_case_states(rights_holder: Owner) -> dict[tuple[str, int], tuple[str, bo
 
 
 @pytest.mark.long
-def test_group_is_dismissed_in_steps_and_undone(
+def test_group_of_cases_is_dismissed_in_steps_and_undone(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "CASES_AT_ONCE", 1)
+    monkeypatch.setattr(step, "BATCH_SIZE", 1)
     monkeypatch.setattr(batches, "WORK_SECONDS", 0.0)
     group = dismiss_group(inline, studio)
     assert group.total == 2
@@ -60,10 +60,13 @@ def test_group_is_dismissed_in_steps_and_undone(
     with pytest.raises(ConflictError):
         decisions.undo_group(inline.services, group, by=BEN)
     decisions.decide_cases(
-        inline.services, studio, [group.cases.get(work__number=1).number], DecisionRequest(Choice.REOPEN, BEN)
+        inline.services, studio, [group.cases.get(work__number=1).number], DecisionRequest(DecisionChoice.REOPEN, BEN)
     )
     decisions.decide_cases(
-        inline.services, studio, [studio.cases.get(party=a, work__number=1).number], DecisionRequest(Choice.COPIES, ANN)
+        inline.services,
+        studio,
+        [studio.cases.get(party=a, work__number=1).number],
+        DecisionRequest(DecisionChoice.COPIES, ANN),
     )
     decisions.undo_group(inline.services, group, by=ANN)
     inline.run_until_idle()
@@ -84,16 +87,16 @@ def test_group_dismissal_affects_only_cases_pending_at_request(inline: SyncRunne
         dismiss_group(inline, studio)
     Case.objects.filter(pk=second.pk).update(opened_at=now())
     late_group = dismiss_group(inline, studio)
-    decisions.decide_cases(inline.services, studio, [second.number], DecisionRequest(Choice.CONFIRM, BEN))
+    decisions.decide_cases(inline.services, studio, [second.number], DecisionRequest(DecisionChoice.CONFIRM, BEN))
     inline.run_until_idle()
     assert Case.objects.get(pk=second.pk).decided_by == BEN
     assert late_group.cases.count() == 0
 
 
-def test_group_is_undone_while_it_is_being_dismissed(
+def test_group_dismissal_can_be_undone_while_it_is_running(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "CASES_AT_ONCE", 1)
+    monkeypatch.setattr(step, "BATCH_SIZE", 1)
     group = dismiss_group(inline, studio)
     calls: list[tuple[object, ...]] = []
 
@@ -112,7 +115,7 @@ def test_group_is_undone_while_it_is_being_dismissed(
 
 
 @pytest.mark.long
-def test_new_licence_covers_open_cases(inline: SyncRunner) -> None:
+def test_new_licence_decides_open_cases_that_it_covers(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(1)).work
     crawl_slice, epoch = claim_new_slice(studio)
@@ -130,7 +133,7 @@ def test_new_licence_covers_open_cases(inline: SyncRunner) -> None:
     assert list_pending_changes(studio) == []
 
 
-def test_long_bulk_edit_continues_in_next_message_without_duplicates(
+def test_long_bulk_edit_continues_in_a_second_task_without_duplicates(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     studio = owner("studio")

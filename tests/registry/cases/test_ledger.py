@@ -64,7 +64,7 @@ def test_removed_work_can_be_registered_again(inline: SyncRunner) -> None:
     assert Case.objects.get().work == second_registration.work
 
 
-def test_each_change_reports_the_effect_of_its_own_licences(inline: SyncRunner) -> None:
+def test_each_ledger_change_reports_only_the_effect_of_its_licences(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     case = make_case(inline, studio, "shop.example", "a")
@@ -76,7 +76,7 @@ def test_each_change_reports_the_effect_of_its_own_licences(inline: SyncRunner) 
 
 
 @pytest.mark.long
-def test_interrupted_review_resumes_without_duplicate_reports(inline: SyncRunner) -> None:
+def test_interrupted_ledger_review_resumes_without_duplicate_reports(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     cases = [make_case(inline, studio, f"{name}.example", name) for name in ("a", "b", "c")]
@@ -88,7 +88,7 @@ def test_interrupted_review_resumes_without_duplicate_reports(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_review_interrupted_before_saving_progress_reports_no_duplicates(inline: SyncRunner) -> None:
+def test_ledger_review_interrupted_before_saving_progress_reports_no_duplicates(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     (licence,), _ = add_licences(studio, [NewLicence("A", domain="other.example")])

@@ -121,7 +121,7 @@ def test_best_fitting_licence_is_proposed_first(inline: SyncRunner) -> None:
     assert fits[2].obstacle.text == "it ended on 2020-01-01"
 
 
-def test_loaded_ledger_agrees_with_rows(inline: SyncRunner) -> None:
+def test_loaded_ledger_gives_same_results_as_licence_rows(inline: SyncRunner) -> None:
     studio = owner("studio")
     first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
     crawl_slice, epoch = claim_new_slice(studio)

@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_trial_reports_effects_without_changing_cases(inline: SyncRunner) -> None:
+def test_licence_test_reports_effects_without_changing_cases(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     wide, narrow, other = (
@@ -33,7 +33,7 @@ def test_trial_reports_effects_without_changing_cases(inline: SyncRunner) -> Non
 
 
 @pytest.mark.long
-def test_resumed_trial_equals_uninterrupted_trial(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_licence_test_equals_uninterrupted_test(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     for name in ("a", "b", "c"):
@@ -44,7 +44,7 @@ def test_resumed_trial_equals_uninterrupted_trial(inline: SyncRunner, monkeypatc
     whole = try_licences(studio, [new], replaced_licence=licence)
     assert whole.counts == {"reopened": 1, "licensed": 1, "decided": 0, "partly": 0}
     assert whole.effects == {1: "reopened", 3: "licensed"}
-    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
+    monkeypatch.setattr(licence_trial, "BATCH_SIZE", 1)
     pieces, trial = 0, licence_trial.EMPTY_TRIAL
     while trial.after is not None:
         trial = try_licences(studio, [new], replaced_licence=licence, previous=trial, seconds=0)

@@ -33,7 +33,7 @@ def test_deleted_licence_is_cleared_from_sightings(inline: SyncRunner) -> None:
     assert CaseSighting.objects.get().licence is None
 
 
-def test_newest_event_comes_first(inline: SyncRunner) -> None:
+def test_newest_case_event_comes_first(inline: SyncRunner) -> None:
     case = create_case(inline.services, owner("studio"))
     moment = now()
     for kind in ("one", "two"):

@@ -6,7 +6,7 @@ from exhibit.clock import now
 from exhibit.network.addresses import compute_url_key
 from registry.cases import decisions, opt_outs
 from registry.cases.opt_outs import OptOut
-from registry.crawls.opt_outs import store_counts
+from registry.crawls.opt_outs import store_opt_out_counts
 from registry.models import Crawl, Refusal
 from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
@@ -37,7 +37,7 @@ def test_opt_out_hosts_are_listed_with_their_signals_and_cases(inline: SyncRunne
     other = OptOut("other.example", {"tdm-reserved": 1}, [])
     expected = [OptOut(host, {"noai": 1, "robots": 2}, [case.number]), other]
     assert opt_outs.find_opt_outs(watch) == expected
-    store_counts(crawl_slice.crawl_id)
+    store_opt_out_counts(crawl_slice.crawl_id)
     Refusal.objects.all().delete()
     assert opt_outs.find_opt_outs(watch) == expected, "what has ended is counted once"
     decisions.dismiss_case(case, by="Ann", reason="Not ours.")

@@ -44,7 +44,7 @@ def test_next_case_follows_queue_order(inline: SyncRunner) -> None:
     assert [queue.find_next_case_number(case) for case in listed] == [*numbers[1:], None]
 
 
-def test_next_case_after_decided_case_is_first_waiting(inline: SyncRunner) -> None:
+def test_case_after_a_decided_case_is_the_first_undecided_case(inline: SyncRunner) -> None:
     studio = owner("studio")
     make_cases(inline, studio, 3)
     first, second, third = [entry.case for entry in queue.list_in_groups(studio, CaseFilter(), 0, 100)]
@@ -56,7 +56,7 @@ def test_next_case_after_decided_case_is_first_waiting(inline: SyncRunner) -> No
     assert queue.find_next_case_number(third) is None
 
 
-def test_decided_case_read_earlier_has_no_next_case(inline: SyncRunner) -> None:
+def test_case_decided_since_it_was_loaded_has_no_next_case(inline: SyncRunner) -> None:
     studio = owner("studio")
     make_cases(inline, studio, 2)
     last = [entry.case for entry in queue.list_in_groups(studio, CaseFilter(), 0, 100)][-1]

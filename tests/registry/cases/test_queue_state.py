@@ -7,7 +7,14 @@ import pytest
 from PIL import Image
 
 from registry.cases import decisions
-from registry.cases.decisions import Choice, DecisionRequest, confirm_case, dismiss_case, license_use, reopen
+from registry.cases.decisions import (
+    DecisionChoice,
+    DecisionRequest,
+    confirm_case,
+    dismiss_case,
+    license_use,
+    reopen_decided_case,
+)
 from registry.matches.match import match_pictures
 from registry.models import Case, LookAlike, Owner
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
@@ -40,7 +47,7 @@ def test_case_stores_queue_order_values(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_dismissed_case_waits_again_after_new_picture(inline: SyncRunner) -> None:
+def test_dismissed_case_returns_to_the_queue_after_a_new_picture(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, crop_right_quarter(data))
@@ -50,7 +57,7 @@ def test_dismissed_case_waits_again_after_new_picture(inline: SyncRunner) -> Non
     crawl_pictures(inline, studio, data)
     assert list_waiting_sites(studio) == ["shop.example"]
     (outcome,) = decisions.decide_cases(
-        inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ben", "A copy now.")
+        inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "Ben", "A copy now.")
     )
     assert outcome.done
     assert outcome.case.decision == "confirmed"
@@ -58,7 +65,7 @@ def test_dismissed_case_waits_again_after_new_picture(inline: SyncRunner) -> Non
 
 
 @pytest.mark.long
-def test_licensed_case_waits_again_after_uncovered_sighting(inline: SyncRunner) -> None:
+def test_licensed_case_returns_to_the_queue_after_an_uncovered_sighting(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
@@ -70,7 +77,7 @@ def test_licensed_case_waits_again_after_uncovered_sighting(inline: SyncRunner) 
 
 
 @pytest.mark.long
-def test_confirmed_case_does_not_wait_again(inline: SyncRunner) -> None:
+def test_confirmed_case_does_not_return_to_the_queue(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
@@ -91,7 +98,7 @@ def test_look_alike_case_can_be_returned_to_queue(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_dismissed_pair_needs_no_further_decision(inline: SyncRunner) -> None:
+def test_copies_of_a_dismissed_picture_need_no_further_decision(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
@@ -108,7 +115,7 @@ def test_dismissed_pair_needs_no_further_decision(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_near_duplicate_of_dismissed_picture_does_not_wait(inline: SyncRunner) -> None:
+def test_near_duplicate_of_dismissed_picture_is_not_queued(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, crop_right_quarter(data))
@@ -131,14 +138,14 @@ def test_dismissal_does_not_affect_other_owners(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_reopening_case_forgets_its_look_alikes(inline: SyncRunner) -> None:
+def test_reopening_a_case_removes_its_look_alikes(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
     crawl_pictures(inline, studio, recompress(data))
     crawl_pictures(inline, studio, recompress(data), host="other.example")
     case = Case.objects.get(party="shop.example")
     dismiss_case(case, by="Ann", reason="")
-    reopen(case, by="Ben", reason="It is ours.")
+    reopen_decided_case(case, by="Ben", reason="It is ours.")
     assert not LookAlike.objects.exists()
     assert list_waiting_sites(studio) == ["other.example", "shop.example"]
 

@@ -111,7 +111,7 @@ def get_standing(case: Case) -> PlaceState:
     return standing
 
 
-def test_case_is_removed_when_all_its_pages_are(inline: SyncRunner, case: Case) -> None:
+def test_case_is_marked_removed_when_all_its_pages_are_removed(inline: SyncRunner, case: Case) -> None:
     first = case.captures.get()
     other = {"page_key": first.page_key, "image_key": b"other", "sighting": first.sighting, "finished_at": now()}
     case.captures.create(state="done", outcome="image-gone", **other)
@@ -152,7 +152,7 @@ def test_each_revisit_is_a_separate_capture(inline: SyncRunner, case: Case, site
 
 
 @pytest.mark.long
-def test_revisits_end_when_picture_stays_gone(inline: SyncRunner, case: Case, site: Site) -> None:
+def test_revisits_end_when_the_picture_is_repeatedly_missing(inline: SyncRunner, case: Case, site: Site) -> None:
     site.routes.clear()
     assert [len(visit_again(inline)) for _ in range(4)] == [1, 1, 1, 0]
     assert case.captures.count() == 4
@@ -182,14 +182,14 @@ def test_dismissed_case_is_not_revisited_and_confirmed_case_is(inline: SyncRunne
     confirm_case(inline.services, case, by="ann", reason="")
     assert len(visit_again(inline)) == 1
     case.refresh_from_db()
-    from registry.cases.decisions import reopen
+    from registry.cases.decisions import reopen_decided_case
 
-    reopen(case, by="ann", reason="")
+    reopen_decided_case(case, by="ann", reason="")
     case.refresh_from_db()
     dismiss_case(case, by="ann", reason="", copies=False)
     assert visit_again(inline) == []
     case.refresh_from_db()
-    reopen(case, by="ann", reason="A mistake.")
+    reopen_decided_case(case, by="ann", reason="A mistake.")
     assert len(visit_again(inline)) == 1
 
 
@@ -295,7 +295,7 @@ def test_abandoned_page_is_revisited_after_new_sighting(inline: SyncRunner, case
 
 
 @pytest.mark.parametrize("state", ["todo", "failed"])
-def test_requested_visit_runs_despite_postponed_or_failed_visit(
+def test_requested_visit_runs_even_if_an_earlier_visit_was_postponed_or_failed(
     inline: SyncRunner, case: Case, site: Site, state: str
 ) -> None:
     serve_other_copy(inline, site)
@@ -309,7 +309,7 @@ def test_requested_visit_runs_despite_postponed_or_failed_visit(
     assert list(case.captures.filter(state="todo").values_list("number", flat=True)) == [2 if state == "todo" else 3]
 
 
-def test_slow_visit_is_recorded_for_its_original_target(
+def test_slow_visit_is_recorded_for_the_picture_it_was_started_for(
     inline: SyncRunner, case: Case, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, first = type(inline.services.capturer), case.captures.get().sighting_id

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from registry.cases import decisions, queue, queue_state
-from registry.cases.decisions import Choice, DecisionRequest, confirm_case, dismiss_case, undo_decision
+from registry.cases.decisions import DecisionChoice, DecisionRequest, confirm_case, dismiss_case, undo_decision
 from registry.cases.queue import CaseFilter, CaseState, GroupOrder
 from registry.cases.work_search import count_by_filter, count_cases_by_work
 from registry.members import accounts
@@ -55,7 +55,7 @@ def test_related_pictures_are_not_captured_sealed_or_mailed(inline: SyncRunner, 
 
 
 @pytest.mark.long
-def test_return_to_queue_turns_related_picture_into_case(inline: SyncRunner, studio: Owner) -> None:
+def test_returning_a_related_picture_to_the_queue_makes_it_a_case(inline: SyncRunner, studio: Owner) -> None:
     crawl_pictures(inline, studio, REDRAWN)
     decisions.return_to_queue(Case.objects.get(), by="ann")
     case = Case.objects.get()
@@ -69,7 +69,9 @@ def test_return_to_queue_turns_related_picture_into_case(inline: SyncRunner, stu
 
 
 @pytest.mark.long
-def test_dismissed_related_picture_is_learned_and_undo_restores_it(inline: SyncRunner, studio: Owner) -> None:
+def test_dismissing_related_picture_hides_similar_pictures_and_undo_restores_them(
+    inline: SyncRunner, studio: Owner
+) -> None:
     crawl_pictures(inline, studio, REDRAWN)
     crawl_pictures(inline, studio, REDRAWN, host="other.example")
     case = Case.objects.get(party="shop.example")
@@ -82,10 +84,10 @@ def test_dismissed_related_picture_is_learned_and_undo_restores_it(inline: SyncR
     assert list_opened_sites() == []
 
 
-def test_confirmed_related_picture_is_first_reported_as_a_case(inline: SyncRunner, studio: Owner) -> None:
+def test_confirming_a_related_picture_reports_it_as_a_case_first(inline: SyncRunner, studio: Owner) -> None:
     crawl_pictures(inline, studio, REDRAWN)
     (outcome,) = decisions.decide_cases(
-        inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ann", "It is mine.")
+        inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "ann", "It is mine.")
     )
     assert outcome.done
     kinds = Event.objects.filter(owner=studio).order_by("pk").values_list("kind", flat=True)
@@ -94,7 +96,7 @@ def test_confirmed_related_picture_is_first_reported_as_a_case(inline: SyncRunne
 
 
 @pytest.mark.long
-def test_copy_on_same_site_turns_related_picture_into_case(inline: SyncRunner, studio: Owner) -> None:
+def test_copy_found_on_the_same_site_turns_related_picture_into_case(inline: SyncRunner, studio: Owner) -> None:
     crawl_pictures(inline, studio, REDRAWN)
     crawl_pictures(inline, studio, WORK)
     case = Case.objects.get()

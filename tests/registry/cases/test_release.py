@@ -11,7 +11,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_release_processes_only_pending_pictures(inline: SyncRunner) -> None:
+def test_releasing_a_work_on_hold_processes_only_pending_pictures(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(set_flood_floor(inline.services, 1), studio, photograph(1))
     find_on_sites(inline.services, studio, [picture_with_mark(number, photograph(1)) for number in range(3)])

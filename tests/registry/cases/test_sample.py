@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from evidence.accuracy.error_rates import DECISION_CLASSES
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from registry.bundles.deposits import make_deposit
 from registry.bundles.packages import request_package
 from registry.cases import queue, sample
-from registry.cases.decisions import Choice, DecisionRequest, decide_cases, dismiss_group, request_bundle
+from registry.cases.decisions import DecisionChoice, DecisionRequest, decide_cases, dismiss_group, request_bundle
 from registry.crawls import planning
 from registry.keys import keys
 from registry.log.accuracy import compute_accuracy
@@ -41,7 +41,7 @@ from registry.retention.picture_reports import report_picture
 from registry.works import bulk
 from registry.works.declarations import edit_work
 from registry.works.exporting import ExportOptions, export_zip
-from registry.works.public_works import open_work
+from registry.works.public_works import publish_work
 from tests.assets.rows import claim_new_slice, owner, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -63,11 +63,11 @@ def test_sample_cases_are_decided_and_undone_without_log_or_events(inline: SyncR
     assert "Sailing regatta" in ann.works.values_list("title", flat=True)
     assert {case.party for case in ann.cases.all()} == {sample.SHOP_HOST, sample.BLOG_HOST}
     assert ann.cases.count() == len(sample.SAMPLE_COPIES)
-    wish = DecisionRequest(Choice.CONFIRM, by="ann")
+    wish = DecisionRequest(DecisionChoice.CONFIRM, by="ann")
     assert [result.done for result in decide_cases(inline.services, ann, [1, 2], wish)] == [True, True]
-    assert [result.done for result in decide_cases(inline.services, ann, [1], replace(wish, choice=Choice.UNDO))] == [
-        True
-    ]
+    assert [
+        result.done for result in decide_cases(inline.services, ann, [1], replace(wish, choice=DecisionChoice.UNDO))
+    ] == [True]
     inline.run_until_idle()
     assert ann.cases.get(number=2).decision == "confirmed"
     assert [model.objects.count() for model in (Capture, Bundle, AnchorReceipt, Event)] == [0, 0, 0, 0]
@@ -77,31 +77,31 @@ def test_sample_cases_are_decided_and_undone_without_log_or_events(inline: SyncR
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_sample_cannot_be_exported_published_or_sent(inline: SyncRunner) -> None:
+def test_sample_data_cannot_be_exported_published_or_sent(inline: SyncRunner) -> None:
     ann = add_sample_owner(inline)
     services, work, case, watch = inline.services, ann.works.first(), ann.cases.first(), ann.watches.get()
     assert work is not None
     assert case is not None
-    decide_cases(services, ann, [case.number], DecisionRequest(Choice.CONFIRM, by="ann"))
+    decide_cases(services, ann, [case.number], DecisionRequest(DecisionChoice.CONFIRM, by="ann"))
     for go in (
         lambda: request_report(ann, preparer="Ann"),
         lambda: request_package(ann, [case.number], "court", by="ann"),
         lambda: request_bundle(case),
         lambda: create_draft(ann, [case.number], "dmca", "en", by="ann"),
         lambda: make_deposit(services, work, by="ann"),
-        lambda: open_work(services, work, contact="ann@example.org", by="ann"),
+        lambda: publish_work(services, work, contact="ann@example.org", by="ann"),
         lambda: export_zip(services, work, ExportOptions(), by="ann"),
         lambda: request_lookup(services, ann, case.party, by="ann"),
         lambda: report_picture(services, case, by="ann", reason="x"),
-        lambda: planning.start_now(services, watch),
+        lambda: planning.start_crawl_now(services, watch),
     ):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             go()
 
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_sample_and_real_data_are_independent(inline: SyncRunner) -> None:
+def test_sample_data_and_real_data_are_independent(inline: SyncRunner) -> None:
     ann, studio = add_sample_owner(inline), owner("studio")
     result = register(inline.services, studio, PHOTOGRAPH.read_bytes())
     inline.run_until_idle()
@@ -124,7 +124,7 @@ def use_all_features(inline: SyncRunner, ann: Owner) -> None:
     bulk.undo_bulk_edit(inline.services, changed, by="ann")
     bulk.start_bulk_edit(inline.services, ann, ann.works.all(), "put", "Harbours", by="ann")
     dismiss_group(inline.services, ann, queue.CaseFilter(), by="ann", reason="")
-    decide_cases(inline.services, ann, [2], DecisionRequest(Choice.CONFIRM, by="ann"))
+    decide_cases(inline.services, ann, [2], DecisionRequest(DecisionChoice.CONFIRM, by="ann"))
     case = ann.cases.get(number=2)
     demand = demands.create_demand(ann, demands.NewDemand(case.party, [2], None, "EUR", 100, "Usual"), by="ann")
     for corrected in (None, 2):
@@ -134,13 +134,13 @@ def use_all_features(inline: SyncRunner, ann: Owner) -> None:
 
 @pytest.mark.long
 @pytest.mark.django_db
-def test_sample_is_removed_completely_and_can_be_recreated(inline: SyncRunner) -> None:
+def test_sample_data_is_removed_completely_and_can_be_recreated(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, PHOTOGRAPH.read_bytes())
     ann = add_sample_owner(inline)
-    decide_cases(inline.services, ann, [1], DecisionRequest(Choice.DISMISS, by="ann"))
+    decide_cases(inline.services, ann, [1], DecisionRequest(DecisionChoice.DISMISS, by="ann"))
     use_all_features(inline, ann)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         sample_removal.remove_sample(studio, by="ann")
     sample_removal.remove_sample(ann, by="ann")
     assert list(Owner.objects.all()) == [studio]

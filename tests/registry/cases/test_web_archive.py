@@ -57,7 +57,7 @@ FAILED_JOBS: list[tuple[dict[str, object] | Answer, str]] = [
 @pytest.fixture
 def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("WEB_ARCHIVE_KEYS", KEYS)
-    monkeypatch.setattr(web_archive, "PAUSE", 0.01)
+    monkeypatch.setattr(web_archive, "POLL_SECONDS", 0.01)
     with Site() as running:
         yield running
 
@@ -132,7 +132,7 @@ def test_archive_response_is_stored_as_its_statement(services: Services, case: C
 
 
 @pytest.mark.long
-def test_keys_are_read_from_their_file_and_sent_to_the_archive_only(
+def test_archive_keys_are_read_from_a_file_and_sent_to_the_archive_only(
     services: Services,
     case: Case,
     archive: Site,
@@ -175,7 +175,7 @@ def test_redirect_with_keys_is_not_followed(services: Services, case: Case, arch
 
 
 @pytest.mark.long
-def test_other_responses_are_recorded_as_missing(services: Services, case: Case, archive: Site) -> None:
+def test_unexpected_archive_responses_are_recorded_as_missing(services: Services, case: Case, archive: Site) -> None:
     for answer, missing in FAILED_JOBS:
         serve_save_requests(archive, PENDING, answer)
         row, archive_record = capture_case(services, case)
@@ -201,7 +201,7 @@ def test_unreachable_archive_is_recorded_and_does_not_stop_the_capture(services:
 def test_slow_archive_does_not_delay_capture(
     services: Services, case: Case, archive: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web_archive, "SECONDS", 0.3)
+    monkeypatch.setattr(web_archive, "SAVE_TIMEOUT_SECONDS", 0.3)
     over = threading.Event()
 
     def slow(_: ReceivedRequest) -> Answer:
@@ -221,7 +221,7 @@ def test_slow_archive_does_not_delay_capture(
 def test_unfinished_archive_job_is_reported_too_slow(
     services: Services, case: Case, archive: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web_archive, "SECONDS", 0.3)
+    monkeypatch.setattr(web_archive, "SAVE_TIMEOUT_SECONDS", 0.3)
     before = set(threading.enumerate())
     serve_save_requests(archive, *[PENDING] * 1000)
     assert capture_web_archive(services, case) == WebArchive(archive.url(""), JOB, "too-slow", "")
@@ -292,7 +292,7 @@ def test_visited_page_is_revisited_after_undo_period(
     assert Bundle.objects.get().sealed_at is None
     serve_save_requests(archive, make_success(shop.url("/page-0")))
     assert capture_web_archive(services, case).address
-    decisions.reopen(case, by="Ann", reason="No.")
+    decisions.reopen_decided_case(case, by="Ann", reason="No.")
     accounts.set_option(studio, "web_archive", enabled=False, by="Ann")
     decisions.confirm_case(services, case, by="Ann", reason="A copy.")
     assert case.captures.count() == 2

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError, NotFoundError, RefusedError
 from registry.crawls import archive_captures, crawling, watch_settings
 from registry.crawls.watches import set_up_watch
 from registry.db import steps
@@ -63,7 +63,7 @@ def add_archive_watch(inline: SyncRunner, rights_holder: Owner, name: str, pages
 
 
 def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
-    crawl = watch_settings.start_now(watch)
+    crawl = watch_settings.start_crawl_now(watch)
     inline.run_until_idle()
     crawl.refresh_from_db()
     return crawl, crawl.inquiries.get()
@@ -138,11 +138,11 @@ def test_rate_limited_record_stays_pending(inline: SyncRunner, studio: Owner, ar
     archived.answer = lambda request: (
         Answer(b"blocked", status=403) if request.path.startswith("/crawl-data/") else None
     )
-    crawl = watch_settings.start_now(add_archive_watch(inline, studio, "common-crawl"))
+    crawl = watch_settings.start_crawl_now(add_archive_watch(inline, studio, "common-crawl"))
     inline.run_until_idle()
     assert not Refusal.objects.filter(reason="excluded").exists()
     assert crawl.frontier.filter(kind="capture", state=FrontierUrl.State.PENDING).exists()
-    assert crawling.list_resting_hosts(crawl)
+    assert crawling.list_paused_hosts(crawl)
     ranges = [call.headers["range"] for call in site.requests if call.path.startswith("/crawl-data/")]
     assert ranges
     assert len(ranges) == len(set(ranges)), "no record is requested again at once"
@@ -150,7 +150,7 @@ def test_rate_limited_record_stays_pending(inline: SyncRunner, studio: Owner, ar
 
 @pytest.mark.long
 @EACH_ARCHIVE
-def test_runs_continue_where_previous_run_stopped_without_duplicates(
+def test_archive_runs_continue_where_the_previous_run_stopped_without_duplicates(
     name: str, inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_captures, "PAGE_SIZE", 4)
@@ -173,7 +173,7 @@ def test_runs_continue_where_previous_run_stopped_without_duplicates(
 def test_archive_retry_after_is_respected(inline: SyncRunner, studio: Owner, archived: WebArchive) -> None:
     busy = iter([Answer(b"", status=429, headers=(("Retry-After", "900"),))])
     archived.answer = lambda request: next(busy, None) if request.path.startswith("/cdx") else None
-    watch_settings.start_now(add_archive_watch(inline, studio, "wayback"))
+    watch_settings.start_crawl_now(add_archive_watch(inline, studio, "wayback"))
     inline.run_until_idle()
     row = Inquiry.objects.get()
     assert row.not_before is not None
@@ -187,10 +187,10 @@ def test_archive_retry_after_is_respected(inline: SyncRunner, studio: Owner, arc
 
 
 @pytest.mark.usefixtures("archived")
-def test_watches_query_archive_one_at_a_time(
+def test_watches_query_the_same_archive_one_at_a_time(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = watch_settings.start_now(add_archive_watch(inline, studio, "wayback")).inquiries.get()
+    row = watch_settings.start_crawl_now(add_archive_watch(inline, studio, "wayback")).inquiries.get()
     steps.claim(Inquiry, [row.pk], inline.services.stale_after)
     with monkeypatch.context() as patch:
         patch.setattr(archive_captures, "hold_long", lambda *_given, **_more: nullcontext(enter_result=False))
@@ -201,7 +201,7 @@ def test_watches_query_archive_one_at_a_time(
 
 
 @pytest.mark.long
-def test_killed_worker_continues_with_next_index_page(
+def test_archive_search_resumes_with_the_next_index_page_after_its_worker_is_killed(
     inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_captures, "PAGE_SIZE", 2)
@@ -209,7 +209,7 @@ def test_killed_worker_continues_with_next_index_page(
         ArchivedCapture(f"http://photos.example/{n}.jpg", "20190303120000", picture(n)) for n in range(6)
     ]
 
-    crawl = watch_settings.start_now(add_archive_watch(inline, studio, "wayback"))
+    crawl = watch_settings.start_crawl_now(add_archive_watch(inline, studio, "wayback"))
     with monkeypatch.context() as patch:
         original = archive_captures._store_captures
 
@@ -282,7 +282,7 @@ def test_repeated_captures_of_same_picture_are_queued_once(
         )
         for number in range(10_000)
     ]
-    crawl = watch_settings.start_now(add_archive_watch(inline, studio, "wayback"))
+    crawl = watch_settings.start_crawl_now(add_archive_watch(inline, studio, "wayback"))
     row = crawl.inquiries.get()
     steps.claim(Inquiry, [row.pk], inline.services.stale_after)
     archive_captures.continue_inquiry(inline.services, row)
@@ -296,7 +296,7 @@ def test_repeated_captures_of_same_picture_are_queued_once(
     ["", "com", "co.uk", "github.io", "127.0.0.1", "[::1]", "localhost", "no domain.example", "http://", "ex_ample"],
 )
 def test_invalid_domain_is_rejected_with_example(text: str) -> None:
-    with pytest.raises(WrongUseError) as error:
+    with pytest.raises(InvalidRequestError) as error:
         archive_captures.parse_domain(text)
     assert "example.com" in str(error.value)
 
@@ -318,12 +318,12 @@ def test_domain_is_extracted_from_url(text: str, domain: str) -> None:
     [("soon", ""), ("2019-13", ""), ("3000", ""), ("2020", "2019"), ("2019-0", ""), ("201903031", "")],
 )
 def test_invalid_time_is_rejected(since: str, until: str) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         archive_captures.build_subjects(["example.com"], since, until)
 
 
 @pytest.mark.usefixtures("archived")
-def test_time_is_stored_as_entered_and_requested_in_digits(inline: SyncRunner, site: Site) -> None:
+def test_time_limit_is_stored_as_entered_and_sent_to_the_archive_in_digits(inline: SyncRunner, site: Site) -> None:
     subject = archive_captures.build_subjects(["photos.example"], "201903", "2020-01-31")
     assert (subject["since"], subject["until"]) == ("2019-03", "2020-01-31")
     (estimate,) = archive_captures.estimate_runs(inline.services, ["wayback"], {}, subject)
@@ -339,10 +339,10 @@ def test_unsupported_archive_watch_is_rejected(inline: SyncRunner, studio: Owner
         return error.value
 
     assert isinstance(get_refusal([("archive", "memento")], domains=["example.com"]), NotFoundError)
-    assert isinstance(get_refusal([("archive", "wayback")]), WrongUseError)
-    assert isinstance(get_refusal([("site", "https://example.com/")], domains=["example.com"]), WrongUseError)
+    assert isinstance(get_refusal([("archive", "wayback")]), InvalidRequestError)
+    assert isinstance(get_refusal([("site", "https://example.com/")], domains=["example.com"]), InvalidRequestError)
     mixed_sources = [("archive", "wayback"), ("site", "https://example.com/")]
-    assert isinstance(get_refusal(mixed_sources, domains=["example.com"]), WrongUseError)
+    assert isinstance(get_refusal(mixed_sources, domains=["example.com"]), InvalidRequestError)
     HostDenial.objects.create(host="example.com", reason="")
     assert isinstance(get_refusal([("archive", "wayback")], domains=["www.example.com"]), RefusedError)
     inline.services.config = replace(inline.services.config, wayback_url="")

@@ -1,6 +1,6 @@
 """Test the remaining budget of a crawl."""
 
-from crawler.formats.job import Rendered
+from crawler.formats.job import RenderingCounts
 from exhibit.clock import now
 from registry.crawls.budgets import count_unrendered, get_remaining_budget, load_render_gains
 from registry.models import Crawl, CrawlSlice, StepState
@@ -43,7 +43,7 @@ def test_rendered_pages_are_deducted_from_budget(inline: SyncRunner) -> None:
     )
 
 
-def test_rendering_gains_are_carried_to_later_slices_and_runs(inline: SyncRunner) -> None:
+def test_rendering_results_of_a_host_are_carried_to_later_slices_and_runs(inline: SyncRunner) -> None:
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/", render="auto")
 
     def make_slice(run: int, **counts: object) -> Crawl:
@@ -53,16 +53,18 @@ def test_rendering_gains_are_carried_to_later_slices_and_runs(inline: SyncRunner
 
     vain, worth, little = {"pages": 5, "gained": 0}, {"pages": 4, "gained": 3}, {"pages": 9, "gained": 2}
     first = make_slice(1, rendered_of={"vain.example": vain, "worth.example": worth, "little.example": little})
-    rendered_by_host = {"vain.example": Rendered(pages=5), "worth.example": Rendered(pages=4, gained=3)}
-    assert load_render_gains(first) == {**rendered_by_host, "little.example": Rendered(pages=9, gained=2)}
+    rendered_by_host = {"vain.example": RenderingCounts(pages=5), "worth.example": RenderingCounts(pages=4, gained=3)}
+    assert load_render_gains(first) == {**rendered_by_host, "little.example": RenderingCounts(pages=9, gained=2)}
     second = make_slice(2, pages=3)
-    rendered_by_host = {"vain.example": Rendered(pages=2), "worth.example": Rendered(pages=4, gained=3)}
-    assert load_render_gains(second) == {**rendered_by_host, "little.example": Rendered(pages=2)}, (
+    rendered_by_host = {"vain.example": RenderingCounts(pages=2), "worth.example": RenderingCounts(pages=4, gained=3)}
+    assert load_render_gains(second) == {**rendered_by_host, "little.example": RenderingCounts(pages=2)}, (
         "what brought little is tried again, too"
     )
     make_slice(2, rendered_of={"vain.example": {"pages": 1, "gained": 0}}, unrendered={"budget": 7})
     make_slice(2, unrendered={"budget": 1, "no-answer": 1})
-    assert load_render_gains(second)["vain.example"] == Rendered(pages=3), "one page more was tried, and no other is"
+    assert load_render_gains(second)["vain.example"] == RenderingCounts(pages=3), (
+        "one page more was tried, and no other is"
+    )
     assert count_unrendered(second) == {"budget": 8, "no-answer": 1}
     eighth = load_render_gains(make_slice(8))
-    assert eighth["vain.example"] == eighth["little.example"] == Rendered(), "now and then all are tried again"
+    assert eighth["vain.example"] == eighth["little.example"] == RenderingCounts(), "now and then all are tried again"

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.crawls import copy_checks, crawling, watch_settings
-from registry.crawls.copy_checks import Outcome
+from registry.crawls.copy_checks import KnownCopyOutcome
 from registry.matches.match import match_pictures
 from registry.models import (
     Case,
@@ -29,7 +29,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "shop", "work"]
 
 
-def list_outcomes(crawl: Crawl) -> dict[str, tuple[Outcome, str]]:
+def list_outcomes(crawl: Crawl) -> dict[str, tuple[KnownCopyOutcome, str]]:
     results = copy_checks.compute_results([crawl]).get(crawl.pk, [])
     return {
         result.known_copy.url.partition("127.0.0.5")[2].partition("/")[2]: (result.outcome, result.reason)
@@ -48,12 +48,12 @@ def test_crawl_finds_or_misses_a_known_copy_and_opens_no_case(inline: SyncRunner
     plant_copies(work, shop, "/planted", "/empty", "/closed/planted", "/nowhere", "/moved", "/broken")
     inline.run_until_idle()
     assert list_outcomes(Crawl.objects.get()) == {
-        "planted": (Outcome.DETECTED, ""),
-        "empty": (Outcome.NOT_FOUND, ""),
-        "closed/planted": (Outcome.NOT_VISITED, "robots"),
-        "nowhere": (Outcome.NOT_FOUND, ""),
-        "moved": (Outcome.DETECTED, ""),
-        "broken": (Outcome.NOT_FOUND, ""),  # the page was visited, although its image is missing
+        "planted": (KnownCopyOutcome.DETECTED, ""),
+        "empty": (KnownCopyOutcome.NOT_FOUND, ""),
+        "closed/planted": (KnownCopyOutcome.NOT_VISITED, "robots"),
+        "nowhere": (KnownCopyOutcome.NOT_FOUND, ""),
+        "moved": (KnownCopyOutcome.DETECTED, ""),
+        "broken": (KnownCopyOutcome.NOT_FOUND, ""),  # the page was visited, although its image is missing
     }
     missed_urls = [result.known_copy.url for _, result in copy_checks.list_recent_misses(work.owner)]
     assert missed_urls == [shop.url(path) for path in ("/empty", "/closed/planted", "/nowhere", "/broken")]
@@ -77,7 +77,7 @@ def test_known_copy_redirected_to_other_domain_is_missed_and_opens_case(
         )
         KnownCopy.objects.update(leads_to=other.url())
         inline.run_until_idle()
-    assert list_outcomes(Crawl.objects.get()) == {"moved": (Outcome.NOT_FOUND, "")}
+    assert list_outcomes(Crawl.objects.get()) == {"moved": (KnownCopyOutcome.NOT_FOUND, "")}
     assert KnownCopy.objects.get().leads_to == ""
     assert Case.objects.get(party="127.0.0.6").decision == "open"
 
@@ -97,12 +97,12 @@ def test_known_copies_need_constant_query_count(
 
 
 @pytest.mark.long
-def test_known_copy_counts_from_the_next_crawl_until_withdrawn(inline: SyncRunner, work: Work) -> None:
+def test_known_copy_is_checked_from_the_next_crawl_until_withdrawn(inline: SyncRunner, work: Work) -> None:
     new_watch = create_watch(work.owner, "http://shop.example/")
 
-    def run() -> dict[str, Outcome]:
+    def run() -> dict[str, KnownCopyOutcome]:
         """Return the outcomes of a crawl that sees the copy."""
-        crawl = watch_settings.start_now(new_watch)
+        crawl = watch_settings.start_crawl_now(new_watch)
         crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
         assert crawl_slice is not None
         epoch = claim(crawl_slice)
@@ -123,14 +123,14 @@ def test_known_copy_counts_from_the_next_crawl_until_withdrawn(inline: SyncRunne
     assert copy_checks.add_known_copy(work, new_watch, f"{page}#top", by="Bob") == known_copy
     between = run()
     copy_checks.withdraw_known_copy(known_copy, by="Ann")
-    assert (before, between, run()) == ({}, {page: Outcome.DETECTED}, {})
+    assert (before, between, run()) == ({}, {page: KnownCopyOutcome.DETECTED}, {})
     assert copy_checks.list_recent_misses(work.owner) == []
 
 
 def test_running_crawl_reports_no_missed_copies(work: Work, shop: Shop) -> None:
     new_watch = plant_copies(work, shop, "/planted")
     crawl = Crawl.objects.create(watch=new_watch, number=1, started_at=KnownCopy.objects.get().added_at)
-    assert list_outcomes(crawl) == {"planted": (Outcome.PENDING, "")}
+    assert list_outcomes(crawl) == {"planted": (KnownCopyOutcome.PENDING, "")}
 
 
 def test_known_copy_is_checked_even_when_matching_takes_days(inline: SyncRunner, work: Work, shop: Shop) -> None:
@@ -159,9 +159,9 @@ def test_stopped_run_and_withdrawn_known_copy_cause_no_event(work: Work, shop: S
 
 def test_known_copy_requires_page_url_and_public_watch(work: Work, shop: Shop) -> None:
     new_watch = create_watch(work.owner, shop.url())
-    with pytest.raises(WrongUseError, match="file:///etc/passwd"):
+    with pytest.raises(InvalidRequestError, match="file:///etc/passwd"):
         copy_checks.add_known_copy(work, new_watch, "file:///etc/passwd", by="Ann")
     Watch.objects.update(private=True)
     new_watch.refresh_from_db()
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         copy_checks.add_known_copy(work, new_watch, shop.url("/planted"), by="Ann")

@@ -14,7 +14,7 @@ from tests.assets.rows import photograph
 
 
 @pytest.mark.long
-def test_lines_arrive_complete_and_bytes_are_stored_at_the_requested_path(
+def test_crawler_lines_arrive_complete_and_bytes_are_stored_at_requested_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crawler_process, "subprocess", subprocess)  # runs the command itself instead of forking

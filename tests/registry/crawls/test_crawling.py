@@ -26,7 +26,7 @@ CLAIM_LIFETIME = timedelta(minutes=10)
 
 
 def test_removed_watch_stops_its_crawl_and_keeps_sightings(inline: SyncRunner, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+    crawl = watch_settings.start_crawl_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
     epoch = claim(crawl_slice)
@@ -40,9 +40,9 @@ def test_removed_watch_stops_its_crawl_and_keeps_sightings(inline: SyncRunner, s
     assert Sighting.objects.count() == 1
 
 
-def test_removed_source_stops_slice_and_keeps_sightings(inline: SyncRunner, shop: Watch) -> None:
+def test_removed_source_stops_its_crawl_slice_and_keeps_sightings(inline: SyncRunner, shop: Watch) -> None:
     watch_settings.change_sources(shop, add=[NEWS], by="Ann")
-    crawl = watch_settings.start_now(shop)
+    crawl = watch_settings.start_crawl_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=1, max_hosts=1)
     assert crawl_slice is not None
     record_sightings(inline.services, crawl_slice, claim(crawl_slice), [photograph(1)])
@@ -54,8 +54,8 @@ def test_removed_source_stops_slice_and_keeps_sightings(inline: SyncRunner, shop
     assert [source["url"] for source in shop.sources] == [NEWS[1]]
 
 
-def test_page_of_a_match_precedes_new_pages_at_any_depth(shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+def test_page_of_an_earlier_match_precedes_new_pages_at_any_depth(shop: Watch) -> None:
+    crawl = watch_settings.start_crawl_now(shop)
     urls = [crawling.NewUrl(f"{SHOP[1]}new-{n}", "page", 1, pattern="new") for n in range(3)]
     find = crawling.NewUrl(f"{SHOP[1]}find", "page", 4, is_first=True)
     crawling.add_urls(crawl.pk, [*urls, find])
@@ -64,7 +64,7 @@ def test_page_of_a_match_precedes_new_pages_at_any_depth(shop: Watch) -> None:
     assert [url.url for url in crawling.list_leased_urls(crawl_slice.pk)] == [find.url]
 
 
-def test_stale_claim_cannot_write(inline: SyncRunner) -> None:
+def test_crawl_slice_with_a_lost_claim_cannot_store_sightings(inline: SyncRunner) -> None:
     studio = owner("studio")
     crawl_slice, epoch = claim_new_slice(studio)
     assert crawling.renew_claim(crawl_slice.pk, epoch)
@@ -77,7 +77,7 @@ def test_stale_claim_cannot_write(inline: SyncRunner) -> None:
     assert record_sightings(inline.services, crawl_slice, later, [photograph(1)])
 
 
-def test_host_is_leased_to_one_open_slice(inline: SyncRunner) -> None:
+def test_host_is_leased_to_one_open_crawl_slice(inline: SyncRunner) -> None:
     first_owner, other = owner("one"), owner("other")
     first, second = (
         create_watch(rights_holder, f"http://shop.example/{rights_holder.slug}")
@@ -94,8 +94,8 @@ def test_host_is_leased_to_one_open_slice(inline: SyncRunner) -> None:
     assert crawling.plan_slice(crawls[1].pk, max_urls=10, max_hosts=10) is not None
 
 
-def test_nearest_urls_are_leased_first_and_suspects_alone(inline: SyncRunner, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+def test_urls_of_low_depth_are_leased_first_and_repeatedly_failing_urls_alone(inline: SyncRunner, shop: Watch) -> None:
+    crawl = watch_settings.start_crawl_now(shop)
     crawl.frontier.all().delete()
     deep = [crawling.NewUrl(f"http://{host}.example/{n}", "page", n % 2) for host in "ab" for n in range(6)]
     crawling.add_urls(crawl.pk, deep)

@@ -20,12 +20,12 @@ def start_inquiry(rights_holder: Owner, *words: str, searches: int = 2) -> Inqui
     new_watch = watch_settings.add_watch(
         rights_holder, "m", [("search", "market")], every=DAY, budget={"searches": searches}, politeness={}, words=words
     )
-    return watch_settings.start_now(new_watch).inquiries.get()
+    return watch_settings.start_crawl_now(new_watch).inquiries.get()
 
 
 def start_again(row: Inquiry) -> Inquiry:
     Crawl.objects.update(state="done")
-    return watch_settings.start_now(row.crawl.watch).inquiries.get()
+    return watch_settings.start_crawl_now(row.crawl.watch).inquiries.get()
 
 
 def complete_subjects(row: Inquiry) -> list[inquiries.Subject]:
@@ -34,12 +34,12 @@ def complete_subjects(row: Inquiry) -> list[inquiries.Subject]:
     done = []
     while subject := inquiries.get_next_subject(row):
         done.append(subject)
-        inquiries.advance(row.pk, subject)
+        inquiries.advance_past_subject(row.pk, subject)
         row.refresh_from_db()
     return done
 
 
-def test_next_run_continues_with_remaining_words(db: None) -> None:
+def test_next_search_run_continues_with_remaining_words(db: None) -> None:
     row = start_inquiry(owner("studio"), "wave", "fuji", "boat")
     assert [subject.words for subject in complete_subjects(row)] == ["wave", "fuji"]
     assert [subject.words for subject in complete_subjects(start_again(row))] == ["boat", "wave"]
@@ -56,7 +56,7 @@ def test_pictures_are_searched_in_rotation_without_removed_works(inline: SyncRun
     assert (numbers, inquiries.count_subjects(row)) == ([1, 3, 1], 2)
 
 
-def test_results_are_stored_only_while_claim_is_valid(db: None) -> None:
+def test_search_results_are_stored_only_while_the_claim_is_valid(db: None) -> None:
     row = start_inquiry(owner("studio"), "wave")
     urls = [NewUrl("http://shop.example/a.jpg", "image", 1, "http://shop.example/")] * 2
     assert not inquiries.store_results(row.pk, urls, page="2", pages=1)
@@ -75,7 +75,7 @@ def test_results_are_stored_only_while_claim_is_valid(db: None) -> None:
     assert (row.state, row.outcome) == ("done", "no-key")
 
 
-def test_interrupted_run_resumes_with_remaining_subjects(db: None) -> None:
+def test_interrupted_search_run_resumes_with_remaining_words(db: None) -> None:
     row = start_inquiry(owner("studio"), "wave", "fuji", "boat", searches=9)
     Inquiry.objects.update(state="doing")
     for remaining in (2, 1, 0):
@@ -90,7 +90,7 @@ def test_interrupted_run_resumes_with_remaining_subjects(db: None) -> None:
 
 
 @pytest.mark.parametrize("searches", [0, 1])
-def test_run_requests_no_more_than_its_budget(db: None, searches: int) -> None:
+def test_search_run_makes_no_more_requests_than_its_budget(db: None, searches: int) -> None:
     assert len(complete_subjects(start_inquiry(owner("studio"), "wave", "fuji", searches=searches))) == searches
 
 

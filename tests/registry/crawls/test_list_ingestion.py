@@ -11,7 +11,7 @@ from django.db import connections
 from crawler.lists.line import LineFilter
 from exhibit.network.guard import Guard
 from registry.crawls import list_ingestion as module, url_lists
-from registry.crawls.list_ingestion import IngestOptions, ingest
+from registry.crawls.list_ingestion import IngestOptions, ingest_lists
 from registry.models import AddressList, FrontierUrl, Watch
 from tests.assets.rows import owner
 
@@ -32,7 +32,7 @@ class KillingGuard(Guard):
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BATCH", BATCH)
+    monkeypatch.setattr(module, "BATCH_SIZE", BATCH)
 
 
 def make_url(number: int) -> str:
@@ -56,7 +56,7 @@ def make_options(watch: Watch | None, **overrides: object) -> IngestOptions:
 
 
 def read_list(path: Path, options: IngestOptions) -> AddressList:
-    return [result for result, _left_out in ingest([path], options)][-1].row
+    return [result for result, _left_out in ingest_lists([path], options)][-1].row
 
 
 def list_sorted_urls() -> list[str]:
@@ -82,11 +82,11 @@ def test_killed_ingestion_resumes_without_duplicates(list_path: Path, watch: Wat
 def test_stopped_ingestion_resumes_after_last_batch(list_path: Path, watch: Watch) -> None:
     row = read_list(list_path, make_options(watch, is_stopped=lambda: True))
     assert (row.lines, row.whole, FrontierUrl.objects.count()) == (BATCH, False, BATCH)
-    results = list(ingest([list_path], make_options(watch)))
+    results = list(ingest_lists([list_path], make_options(watch)))
     assert results[0][0].earlier_lines == BATCH
     assert results[0][0].row.whole
     assert list_sorted_urls() == [make_url(n) for n in range(LINES)]
-    assert len(list(ingest([list_path], make_options(watch)))) == 1
+    assert len(list(ingest_lists([list_path], make_options(watch)))) == 1
 
 
 def test_skipped_rows_have_reasons_and_rows_before_an_error_are_kept(
@@ -98,10 +98,12 @@ def test_skipped_rows_have_reasons_and_rows_before_an_error_are_kept(
     broken.write_bytes(b"PAR1 and so on")
     late_path.write_text(f"url,caption\n{make_url(1)},wave\n")
     order_row = make_options(watch, line_filter=LineFilter(words=("wave",)))
-    reads = list({result.path: result for result, _ in ingest([list_path, broken, late_path], order_row)}.values())
+    reads = list(
+        {result.path: result for result, _ in ingest_lists([list_path, broken, late_path], order_row)}.values()
+    )
     skipped_rows = [
         skip
-        for _, skips in ingest([list_path], make_options(None, line_filter=order_row.line_filter))
+        for _, skips in ingest_lists([list_path], make_options(None, line_filter=order_row.line_filter))
         for skip in skips
     ]
     assert skipped_rows == [("bad-url", "not an address"), ("known", make_url(1)), ("word", make_url(2))]
@@ -118,7 +120,7 @@ def test_changed_file_is_read_again_without_duplicates(list_path: Path, watch: W
     read_list(list_path, make_options(watch))
     with list_path.open("a") as file:
         file.write(f"{make_url(LINES)}\n")
-    first = next(ingest([list_path], make_options(watch)))[0]
+    first = next(ingest_lists([list_path], make_options(watch)))[0]
     assert first.has_changed
     row = read_list(list_path, make_options(watch))
     assert (row.lines, row.kept, row.skipped[url_lists.ALREADY_KNOWN][0]) == (LINES + 1, 1, LINES)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from registry.crawls import denylists, manual_visits, watch_settings
 from registry.models import Case, FrontierUrl, LogOpening, Owner, Sighting, Watch
 from tests.assets.rows import owner, photograph, recompress, register
@@ -49,8 +49,8 @@ def test_submitted_page_is_visited_once_and_its_copy_becomes_case(inline: SyncRu
     }
     watch = Watch.objects.get()
     assert (watch.next_run_at, watch_settings.is_list_watch(watch)) == (None, True)
-    with pytest.raises(WrongUseError):
-        watch_settings.start_now(watch)
+    with pytest.raises(InvalidRequestError):
+        watch_settings.start_crawl_now(watch)
     assert LogOpening.objects.filter(content__what="page looked at by hand", details__by="Ann").count() == 1
     second_crawl = manual_visits.visit_page(inline.services, studio, web.url("/wave.jpg"), by="Ann")  # an image URL
     assert (second_crawl.watch, second_crawl.number) == (watch, 2)
@@ -70,7 +70,7 @@ def test_submitted_page_is_visited_once_and_its_copy_becomes_case(inline: SyncRu
     ],
 )
 def test_disallowed_url_starts_no_visit(inline: SyncRunner, studio: Owner, url: str, reason: str) -> None:
-    denylists.deny("denied.example", by="Ann", reason="asked")
+    denylists.deny_host("denied.example", by="Ann", reason="asked")
     with pytest.raises(RefusedError) as error_info:
         manual_visits.visit_page(inline.services, studio, url, by="Ann")
     assert error_info.value.reason == reason

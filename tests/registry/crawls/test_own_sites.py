@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.crawls.own_sites import Place, PlaceSet, check_sources
 
 
@@ -48,7 +48,7 @@ def test_own_site_contains_only_its_urls(kind: str, url: str, inside: str, elsew
     ],
 )
 def test_shared_platform_is_not_an_own_site(kind: str, url: str) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         check_sources([(kind, url)])
     check_sources([("site", "https://www.flickr.com/photos/ann/"), ("site", "https://www.instagram.com/ann.lee")])
     check_sources([("site", "https://intranet/"), ("site", "https://pixiv.net/en/users/1"), ("folder", "/")])

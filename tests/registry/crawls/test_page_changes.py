@@ -85,7 +85,7 @@ def test_frequently_changed_or_long_unvisited_pages_come_first(db: None) -> None
     assert set(list_pending_urls(rest)) == {"/often", "/long-ago", "/never"}, "and what changed long ago, later"
 
 
-def test_pages_left_by_previous_run_get_half_of_budget(db: None) -> None:
+def test_pages_left_over_from_the_previous_run_get_half_of_the_budget(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     before = start_crawl(new_watch, pages=2)
     rows = [NewUrl(f"{SITE_URL}/new-{n}", "page", 1) for n in range(5)]
@@ -100,7 +100,7 @@ def test_pages_left_by_previous_run_get_half_of_budget(db: None) -> None:
     assert not crawl.frontier.filter(host="other.example").exists()
 
 
-def test_pages_of_removed_site_use_no_budget(db: None) -> None:
+def test_pages_of_a_site_removed_from_the_watch_use_no_budget(db: None) -> None:
     new_watch, other = create_watch(owner("studio"), f"{SITE_URL}/"), ("site", "http://other.example/")
     watch_settings.change_sources(new_watch, add=[other], by="Ann")
     for n in range(9):
@@ -112,7 +112,7 @@ def test_pages_of_removed_site_use_no_budget(db: None) -> None:
     assert list_pending_urls(start_crawl(new_watch, pages=2)) == ["/here"]
 
 
-def test_endless_pattern_does_not_crowd_out_other_pages(db: None) -> None:
+def test_left_over_pages_of_an_endless_url_pattern_do_not_displace_other_pages(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     before = start_crawl(new_watch, pages=2)
     months = [NewUrl(f"{SITE_URL}/calendar/{n}", "page", 1, pattern="calendar") for n in range(9)]
@@ -160,7 +160,7 @@ def test_linked_known_page_is_queued_only_if_dated_as_changed(db: None) -> None:
     assert next_urls(now() + 3 * DAY, None, None, None) == ["/3"], "what will change hasn't"
 
 
-def test_gone_pages_are_deleted_and_refused_pages_stay_due(db: None) -> None:
+def test_missing_pages_are_deleted_and_refused_pages_stay_due(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for path in ("/gone", "/refused", "/file"):
         record_visit(new_watch, path, b"0", now() - 9 * DAY)
@@ -188,7 +188,7 @@ def test_unresponsive_pages_do_not_delay_other_pages(db: None) -> None:
 
 
 @pytest.mark.parametrize("reason", ["wall", "http-403", "http-408", "http-429", "http-503", "timeout"])
-def test_unanswered_page_is_requested_again_in_the_next_run(db: None, reason: str) -> None:
+def test_page_that_did_not_respond_is_requested_again_in_the_next_run(db: None, reason: str) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     before = start_crawl(new_watch)
     add_urls(before.pk, [NewUrl(f"{SITE_URL}/{n}", "page", 1) for n in range(2)])
@@ -211,12 +211,12 @@ def test_all_due_and_unvisited_pages_are_added_beyond_batch_size(db: None, monke
     crawl = start_crawl(new_watch, pages=100)
     assert {path for path in list_pending_urls(crawl) if path.startswith("/due")} == {f"/due-{n}" for n in range(5)}
     Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE, reason="stopped")
-    page_changes.finish(crawl.pk)
+    page_changes.count_skipped_pages(crawl.pk)
     assert {path for path in list_pending_urls(crawl) if path.startswith("/new")} == {f"/new-{n}" for n in range(7)}
     assert len([path for path in list_pending_urls(before) if path.startswith("/new")]) == 2, (
         "what it took when it began"
     )
-    page_changes.finish(crawl.pk)
+    page_changes.count_skipped_pages(crawl.pk)
     assert len([path for path in list_pending_urls(crawl) if path.startswith("/new")]) == 7
 
 
@@ -233,7 +233,7 @@ def test_unvisited_pages_survive_interrupted_end_of_run(db: None) -> None:
     )
 
 
-def test_busy_feed_is_requested_again_and_removed_feed_is_not(db: None) -> None:
+def test_temporarily_unavailable_feed_is_requested_again_and_removed_feed_is_not(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     before = start_crawl(new_watch)
     add_urls(before.pk, [NewUrl(f"{SITE_URL}/{name}", "feed", 1) for name in ("busy", "gone", "fine")])
@@ -329,7 +329,7 @@ def test_unchanged_pages_are_sampled_and_all_visited_within_16_runs(db: None) ->
         page_changes.add_due_pages(crawl.pk)
         assert set(list_pending_urls(crawl)) == requests[-1], "what is as it was brings no others"
         end_crawl(crawl)
-        page_changes.finish(crawl.pk)
+        page_changes.count_skipped_pages(crawl.pk)
         crawl.refresh_from_db()
         assert crawl.not_asked == {"unchanged": 375}
     assert len(set().union(*requests)) == 400
@@ -348,7 +348,7 @@ def test_weekly_watch_visits_all_pages_within_30_days(db: None) -> None:
 
 
 @pytest.mark.long
-def test_changed_sample_triggers_visits_to_rest_of_host(db: None) -> None:
+def test_change_in_sampled_pages_triggers_visits_to_the_rest_of_the_host(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(400):
         page_changes.store_visits(new_watch.pk, 0, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now())], {})
@@ -369,7 +369,7 @@ def test_changed_sample_triggers_visits_to_rest_of_host(db: None) -> None:
 
 
 @pytest.mark.long
-def test_pages_stated_unchanged_are_sampled_by_age_only(db: None) -> None:
+def test_pages_declared_unchanged_by_the_site_are_sampled_by_age_only(db: None) -> None:
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(300):
         fresh = {"fresh_seconds": 90_000} if n < 120 else {}
@@ -382,7 +382,7 @@ def test_pages_stated_unchanged_are_sampled_by_age_only(db: None) -> None:
     page_changes.add_due_pages(crawl.pk)
     assert len(list_pending_urls(crawl)) == 10
     end_crawl(crawl)
-    page_changes.finish(crawl.pk)
+    page_changes.count_skipped_pages(crawl.pk)
     crawl.refresh_from_db()
     assert crawl.not_asked == {"stated": 290}
 
@@ -411,18 +411,18 @@ def test_full_run_skips_no_pages_and_next_run_is_selective(db: None, monkeypatch
     new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
     for n in range(40):
         page_changes.store_visits(new_watch.pk, 0, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now(), etag='"1"')], {})
-    crawl = schedules.start_unscheduled(new_watch.pk, everything=True)
+    crawl = schedules.start_unscheduled_crawl(new_watch.pk, everything=True)
     assert crawl is not None
     assert (crawl.everything, crawl.by_change) == (True, False)
     assert page_changes.load_validators(crawl, [f"{SITE_URL}/1"]) == {}
     end_crawl(crawl)
-    second_crawl = schedules.start_unscheduled(new_watch.pk)
+    second_crawl = schedules.start_unscheduled_crawl(new_watch.pk)
     assert second_crawl is not None
     assert (second_crawl.everything, second_crawl.by_change) == (False, True)
 
 
 @pytest.mark.long
-def test_second_run_requests_a_tenth_plus_matched_and_updated_pages(inline: SyncRunner, site: Shop) -> None:
+def test_second_run_requests_a_tenth_of_pages_plus_matched_and_updated_pages(inline: SyncRunner, site: Shop) -> None:
     for number in range(15, 120):
         site.image(f"/{number}.jpg", photograph(7) if number % 15 == 7 else picture(number))
         site.page(f"/{number}", f"/{number}.jpg", f"/{number}.jpg?large")

@@ -7,7 +7,7 @@ import pytest
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
 from registry.crawls import watch_settings
-from registry.crawls.planning import plan_crawls, start_due_crawls, start_now
+from registry.crawls.planning import plan_crawls, start_crawl_now, start_due_crawls
 from registry.models import (
     Crawl,
     Watch,
@@ -19,7 +19,7 @@ __all__ = ["shop", "studio"]
 
 
 def test_run_time_during_running_crawl_is_skipped(inline: SyncRunner, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+    crawl = watch_settings.start_crawl_now(shop)
     make_due(shop)
     start_due_crawls(inline.services)
     shop.refresh_from_db()
@@ -33,8 +33,8 @@ def test_run_time_during_running_crawl_is_skipped(inline: SyncRunner, shop: Watc
     assert Crawl.objects.count() == 2
 
 
-def test_missed_run_is_made_up_once(inline: SyncRunner, shop: Watch) -> None:
-    end_crawl(watch_settings.start_now(shop))
+def test_missed_runs_are_replaced_by_a_single_run(inline: SyncRunner, shop: Watch) -> None:
+    end_crawl(watch_settings.start_crawl_now(shop))
     make_due(shop)
     for _round in range(2):
         start_due_crawls(inline.services)
@@ -42,10 +42,10 @@ def test_missed_run_is_made_up_once(inline: SyncRunner, shop: Watch) -> None:
 
 
 def test_resumed_watch_keeps_schedule_without_catching_up(inline: SyncRunner, shop: Watch) -> None:
-    watch_settings.pause(shop, by="Ann")
+    watch_settings.pause_watch(shop, by="Ann")
     make_due(shop)
     start_due_crawls(inline.services)
-    watch_settings.resume(shop, by="Ann")
+    watch_settings.resume_watch(shop, by="Ann")
     start_due_crawls(inline.services)
     shop.refresh_from_db()
     assert not Crawl.objects.exists()
@@ -54,10 +54,10 @@ def test_resumed_watch_keeps_schedule_without_catching_up(inline: SyncRunner, sh
 
 
 def test_full_disk_prevents_start_but_allows_stop(inline: SyncRunner, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+    crawl = watch_settings.start_crawl_now(shop)
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     with pytest.raises(ServiceMissingError):
-        start_now(inline.services, shop)
+        start_crawl_now(inline.services, shop)
     plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()
     assert (crawl.state, crawl.slices.count()) == ("doing", 0)

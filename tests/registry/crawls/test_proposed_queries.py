@@ -13,7 +13,7 @@ def add_works(rights_holder: Owner, *titles: str, author: str = "", keywords: st
         rights_holder.works.create(number=number, title=title, author=author, metadata=metadata, registered_at=now())
 
 
-def test_queries_come_from_texts_and_not_camera_names(db: None) -> None:
+def test_proposed_queries_use_titles_authors_and_keywords_but_not_camera_file_names(db: None) -> None:
     studio = owner("studio")
     assert proposed_queries.propose_queries(studio) == []
     add_works(studio, "DSC_0012", "IMG-20240101-WA0003", "P1010101", "12345", "–", "Picture 1", author="Ann Lee, Bob")

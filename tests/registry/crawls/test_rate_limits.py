@@ -10,7 +10,7 @@ from registry.crawls.rate_limits import make_turn_function
 from registry.models import Pace
 
 
-def test_requests_to_a_service_are_spaced_across_users(db: None) -> None:
+def test_requests_of_all_owners_to_one_service_are_spaced(db: None) -> None:
     case, watch = make_turn_function("https://archive.example/"), make_turn_function("https://archive.example/cdx")
     waits = [case(50), watch(50), case(50)]
     assert waits == [pytest.approx(wait, abs=10) for wait in (0, 50, 100)]
@@ -19,6 +19,6 @@ def test_requests_to_a_service_are_spaced_across_users(db: None) -> None:
     assert watch(50) == pytest.approx(0, abs=1), "nobody waits for a clock that was set back"
 
 
-def test_turn_cannot_be_taken_inside_transaction(db: None) -> None:
+def test_rate_limited_request_inside_a_transaction_raises(db: None) -> None:
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         make_turn_function("https://archive.example/")(1)

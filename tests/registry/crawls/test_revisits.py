@@ -25,7 +25,9 @@ def add_expired_picture(inline: SyncRunner, seer: Owner, seed: int, *, private: 
 def request_revisits(rights_holder: Owner, *pictures: int) -> None:
     registered = rights_holder.works.get().pictures.get().pk
     with transaction.atomic():
-        revisits.request_again(rights_holder.pk, registered, [RevisitCandidate(picture, 12) for picture in pictures])
+        revisits.request_pictures_again(
+            rights_holder.pk, registered, [RevisitCandidate(picture, 12) for picture in pictures]
+        )
 
 
 def finish_revisits(reason: str = "finished") -> list[tuple[str, str]]:
@@ -41,7 +43,7 @@ def test_each_picture_is_requested_once_in_an_unscheduled_crawl(inline: SyncRunn
     request_revisits(studio, first)
     request_revisits(studio, first, other)
     crawl = Crawl.objects.get(watch__name=revisits.NAME)
-    assert revisits.is_past(crawl.watch)
+    assert revisits.is_revisit_watch(crawl.watch)
     assert crawl.watch.paused
     urls = set(FrontierUrl.objects.filter(crawl=crawl).values_list("url", flat=True))
     assert urls == {"http://s2.example/image-0.jpg", "http://s3.example/image-0.jpg"}
@@ -54,8 +56,8 @@ def test_revisits_exclude_private_and_denied_urls(inline: SyncRunner) -> None:
         add_expired_picture(inline, agency, 2, private=True),
         add_expired_picture(inline, agency, 3),
     )
-    assert revisits.filter_visible(studio.pk, [private_picture, public]) == {public}
-    assert revisits.filter_visible(agency.pk, [private_picture, public]) == {private_picture, public}
+    assert revisits.filter_visible_pictures(studio.pk, [private_picture, public]) == {public}
+    assert revisits.filter_visible_pictures(agency.pk, [private_picture, public]) == {private_picture, public}
     assert revisits.list_recent_urls(private_picture, studio.pk) == []
     assert len(revisits.list_recent_urls(public, studio.pk)) == 1
     HostDenial.objects.create(host="s3.example")

@@ -118,7 +118,7 @@ def test_endless_calendar_is_skipped_and_reported(inline: SyncRunner, shop: Shop
 
 
 @pytest.mark.long
-def test_pages_with_new_content_are_all_visited(inline: SyncRunner, shop: Shop) -> None:
+def test_all_pages_with_new_content_are_visited(inline: SyncRunner, shop: Shop) -> None:
     goods = [f"/goods/{number}" for number in range(50)]
     shop.site.page("/", "".join(f'<a href="{path}">x</a>' for path in goods))
     for number, path in enumerate(goods):
@@ -132,7 +132,7 @@ def test_pages_with_new_content_are_all_visited(inline: SyncRunner, shop: Shop) 
 
 
 @pytest.mark.long
-def test_site_with_unavailable_robots_is_retried_by_same_crawl(inline: SyncRunner, shop: Shop) -> None:
+def test_site_with_unavailable_robots_txt_is_retried_by_the_same_crawl(inline: SyncRunner, shop: Shop) -> None:
     later = Answer(status=503, headers=(("Retry-After", "600"),))
     answers = [later, later, Answer(b"User-agent: *\nDisallow: /3", media_type="text/plain")]
     shop.site.routes["/robots.txt"] = lambda _: answers[0] if len(answers) == 1 else answers.pop(0)
@@ -142,7 +142,7 @@ def test_site_with_unavailable_robots_is_retried_by_same_crawl(inline: SyncRunne
         start = now()
         inline.run_until_idle()
         crawl = Crawl.objects.get()
-        ((host, until),) = crawling.list_resting_hosts(crawl).items()
+        ((host, until),) = crawling.list_paused_hosts(crawl).items()
         assert (crawl.state, host) == (StepState.DOING, "127.0.0.10")
         assert timedelta(seconds=550) < until - start < timedelta(seconds=660)
         assert set(shop.site.requested_paths()) == {"/robots.txt"}
@@ -151,20 +151,20 @@ def test_site_with_unavailable_robots_is_retried_by_same_crawl(inline: SyncRunne
         plan_crawls(inline.services, [crawl.pk])
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
-    assert crawling.list_resting_hosts(crawl) == {}
+    assert crawling.list_paused_hosts(crawl) == {}
     assert Sighting.objects.exists()
     assert Refusal.objects.get(reason="robots").url == shop.url("/3")
 
 
 @pytest.mark.long
-def test_unavailable_page_is_retried_by_same_crawl(inline: SyncRunner, shop: Shop) -> None:
+def test_unavailable_page_is_retried_by_the_same_crawl(inline: SyncRunner, shop: Shop) -> None:
     pages = [Answer(status=503, headers=(("Retry-After", "600"),)), Answer(b'<img src="/1.jpg">')]
     shop.site.routes["/1"] = lambda _: pages.pop(0)
     create_watch(owner("studio"), shop.url("/0"))
     inline.run_until_idle()
     crawl = Crawl.objects.get()
     assert crawl.state == StepState.DOING
-    assert timedelta(seconds=550) < crawling.list_resting_hosts(crawl)["127.0.0.10"] - now() < timedelta(seconds=660)
+    assert timedelta(seconds=550) < crawling.list_paused_hosts(crawl)["127.0.0.10"] - now() < timedelta(seconds=660)
     assert not Refusal.objects.exists()
     HostLease.objects.update(expires_at=now())
     plan_crawls(inline.services, [crawl.pk])
@@ -175,7 +175,7 @@ def test_unavailable_page_is_retried_by_same_crawl(inline: SyncRunner, shop: Sho
 
 
 @pytest.mark.long
-def test_site_without_robots_is_abandoned_and_reported(inline: SyncRunner, shop: Shop) -> None:
+def test_site_whose_robots_txt_stays_unavailable_is_abandoned_and_reported(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/robots.txt"] = Answer(status=500)
     create_watch(owner("studio"), shop.url("/0"))
     for rest in (1, 2, 4, None):
@@ -183,7 +183,7 @@ def test_site_without_robots_is_abandoned_and_reported(inline: SyncRunner, shop:
         crawl = Crawl.objects.get()
         if rest is None:
             break
-        (until,) = crawling.list_resting_hosts(crawl).values()
+        (until,) = crawling.list_paused_hosts(crawl).values()
         assert timedelta(minutes=rest - 0.5) < until - now() <= timedelta(minutes=rest)
         HostLease.objects.update(expires_at=now())
         plan_crawls(inline.services, [crawl.pk])
@@ -193,7 +193,7 @@ def test_site_without_robots_is_abandoned_and_reported(inline: SyncRunner, shop:
     assert set(shop.site.requested_paths()) == {"/robots.txt"}
 
 
-def test_long_retry_after_leaves_site_to_next_crawl(inline: SyncRunner, shop: Shop) -> None:
+def test_site_with_a_long_retry_after_is_left_to_the_next_crawl(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/robots.txt"] = Answer(status=429, headers=(("Retry-After", "86400"),))
     create_watch(owner("studio"), shop.url("/0"))
     inline.run_until_idle()

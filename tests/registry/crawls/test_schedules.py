@@ -17,7 +17,7 @@ from tests.assets.shop import create_watch
 __all__ = ["set_clock"]
 
 
-def test_temporarily_slow_clock_starts_no_crawl_twice(db: None, set_clock: Any) -> None:  # noqa: ANN401
+def test_crawl_is_not_started_twice_after_the_clock_was_temporarily_behind(db: None, set_clock: Any) -> None:  # noqa: ANN401
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/")
     Watch.objects.update(interval_seconds=30 * 86_400)
     assert schedules.start_crawl(new_watch.pk) is not None

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from exhibit.types import Price
 from registry.crawls import budgets, watch_settings
 from registry.crawls.search_keys import (
@@ -92,7 +92,7 @@ def add_search_watch(inline: SyncRunner, rights_holder: Owner, *names: str, name
 
 
 def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
-    crawl = watch_settings.start_now(watch)
+    crawl = watch_settings.start_crawl_now(watch)
     inline.run_until_idle()
     crawl.refresh_from_db()
     return crawl, crawl.inquiries.earliest("pk")
@@ -156,7 +156,7 @@ class KilledError(BaseException):
 def test_request_of_killed_worker_is_charged_and_repeated(
     inline: SyncRunner, studio: Owner, site: Site, last: str, requests: int
 ) -> None:
-    crawl = watch_settings.start_now(add_search_watch(inline, studio, money="1 USD"))
+    crawl = watch_settings.start_crawl_now(add_search_watch(inline, studio, money="1 USD"))
     met: list[str] = []
     outside = len(connection.savepoint_ids)
 
@@ -212,7 +212,7 @@ def test_price_change_applies_from_next_request(inline: SyncRunner, studio: Owne
 
 
 @pytest.mark.long
-def test_free_monthly_requests_are_shared_by_all_watches(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_monthly_free_requests_are_shared_by_all_watches(inline: SyncRunner, studio: Owner, site: Site) -> None:
     write_price(write_mapping(inline, "tineye"), "0.02 USD", free=4)
     for name in ("a", "b"):
         run(inline, add_search_watch(inline, studio, name=name, money="0.02 USD"))
@@ -221,7 +221,9 @@ def test_free_monthly_requests_are_shared_by_all_watches(inline: SyncRunner, stu
 
 
 @pytest.mark.long
-def test_budget_spent_within_subject_leaves_others_for_next_run(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_words_left_when_the_budget_is_spent_are_searched_in_the_next_run(
+    inline: SyncRunner, studio: Owner, site: Site
+) -> None:
     watch = add_search_watch(inline, studio, "market", words=["wave", "fuji"], money="0.02 USD")
     _crawl, inquiry = run(inline, watch)
     assert (inquiry.asked, inquiry.stopped_at["left"]) == (2, 1)
@@ -288,10 +290,10 @@ def test_selected_works_are_searched_newest_first_without_removed_works(
 def test_invalid_search_settings_are_rejected(
     inline: SyncRunner, studio: Owner, names: tuple[str, ...], budget: dict[str, Any], why: str
 ) -> None:
-    with pytest.raises(WrongUseError, match=why):
+    with pytest.raises(InvalidRequestError, match=why):
         add_search_watch(inline, studio, *names, **budget)
     watch = add_search_watch(inline, studio)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         update_watch(inline.services, watch, budget={"money": "1"}, politeness={}, by="Ann")
     update_watch(inline.services, watch, budget={"money": "1USD"}, politeness={}, by="Ann")
     assert Watch.objects.get().budget["money"] == "1.00 USD"
@@ -334,14 +336,14 @@ def test_two_part_key_requires_both_parts(inline: SyncRunner, plain_studio: Owne
     services, ebay = inline.services, get_service(inline.services.config, "ebay-images")
     assert get_obstacle(services, plain_studio, "ebay-images", ebay) == "no-key"
     for text in ("the-id", "the-id:", ":secret"):
-        with pytest.raises(WrongUseError, match="id:secret"):
+        with pytest.raises(InvalidRequestError, match="id:secret"):
             store_key(services, plain_studio, "ebay-images", text, by="Ann")
     store_key(services, plain_studio, "ebay-images", "the-id:secret", by="Ann")
     assert get_obstacle(services, plain_studio, "ebay-images", ebay) == "no-consent"
     record_consent(services, plain_studio, "ebay-images", by="Ann")
     assert get_obstacle(services, plain_studio, "ebay-images", ebay) == ""
     assert get_obstacle(services, owner("other"), "ebay-images", ebay) == "no-key"
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         record_consent(services, plain_studio, "ebay", by="Ann")
     with pytest.raises(NotFoundError):
         record_consent(services, plain_studio, "nothing", by="Ann")
@@ -349,14 +351,14 @@ def test_two_part_key_requires_both_parts(inline: SyncRunner, plain_studio: Owne
 
 def test_search_sources_cannot_be_mixed_and_invalid_keys_are_rejected(inline: SyncRunner, plain_studio: Owner) -> None:
     mixed_sources = [("search", "tineye"), ("site", "https://shop.example/")]
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         watch_settings.add_watch(
             plain_studio, "mixed", mixed_sources, every=timedelta(days=1), budget={}, politeness={}
         )
     with pytest.raises(NotFoundError):
         store_key(inline.services, plain_studio, "nothing", KEY, by="Ann")
     for text in ("", "two\nlines", "é"):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             store_key(inline.services, plain_studio, "tineye", text, by="Ann")
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from exhibit.machine import ERROR_SENTENCES
 from registry import scoped
 from registry.crawls import watch_settings
@@ -84,7 +84,7 @@ def add_search_watch(
 
 
 def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
-    crawl = watch_settings.start_now(watch)
+    crawl = watch_settings.start_crawl_now(watch)
     inline.run_until_idle()
     crawl.refresh_from_db()
     return crawl, crawl.inquiries.get()
@@ -195,7 +195,7 @@ def test_picture_with_missing_bytes_is_reported_and_skipped(inline: SyncRunner, 
 
 
 @pytest.mark.long
-def test_local_failure_skips_no_picture(
+def test_local_failure_does_not_skip_the_picture(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail_disk_full(*_: object) -> bytes:
@@ -236,7 +236,7 @@ def test_temporary_error_is_retried_and_private_address_is_not(
 
 
 @pytest.mark.long
-def test_market_is_searched_page_by_page(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_marketplace_results_are_fetched_page_by_page(inline: SyncRunner, studio: Owner, site: Site) -> None:
     def serve_offers(request: ReceivedRequest) -> Answer:
         params = query_parameters(request)
         number = f"{params['q']}-{params.get('cursor', '0')}"
@@ -278,7 +278,7 @@ def test_stored_response_is_not_requested_again_after_crash(
     for seed in (2, 3):
         register(inline.services, studio, photograph(seed))
     site.routes[SEARCH_PATH] = tineye_answer([])
-    crawl = watch_settings.start_now(add_search_watch(inline, studio))
+    crawl = watch_settings.start_crawl_now(add_search_watch(inline, studio))
     since_kept: list[str] = []
     outside = len(connection.savepoint_ids)
 
@@ -319,7 +319,7 @@ def test_picture_is_sent_only_while_consent_is_given(
     assert len(list_searched_pictures(site)) == 3
 
 
-def test_consent_does_not_cover_changed_host(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_search_consent_does_not_cover_a_changed_host(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = add_search_watch(inline, studio)
     mapping = inline.services.config.data_dir / "searches" / "tineye.toml"
     mapping.write_text(mapping.read_text(encoding="utf-8").replace("127.0.0.1", "127.0.0.2"), encoding="utf-8")
@@ -355,11 +355,11 @@ def test_shop_without_a_key_is_searched_once_per_run(inline: SyncRunner, studio:
     watch = set_up_watch(inline.services, studio, "s", [("search", "shop")], **settings)
     _crawl, inquiry = run(inline, watch)
     assert (inquiry.asked, inquiry.outcome, Case.objects.count()) == (1, "", 1)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         set_up_watch(inline.services, studio, "t", [("search", "shop")], words=["wave"], **settings)
 
 
-def test_nothing_is_requested_without_a_key(inline: SyncRunner, studio: Owner, site: Site) -> None:
+def test_search_without_a_key_sends_no_requests(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = add_search_watch(inline, studio)
     delete_key(studio, "tineye", by="Ann")
     _crawl, inquiry = run(inline, watch)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exhibit.config.config import Config
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.configuration import load_config
 from registry.crawls.search_services import (
     BUILT_IN_FOLDER,
@@ -44,7 +44,7 @@ def test_unreadable_mapping_is_reported_to_the_operator(search_config: Config) -
     assert check_search_mappings(search_config).ok
 
 
-def test_own_mapping_replaces_shipped_mapping_and_is_reloaded(search_config: Config) -> None:
+def test_custom_search_mapping_replaces_shipped_mapping_and_is_reloaded(search_config: Config) -> None:
     path = search_config.data_dir / "searches" / "tineye.toml"
     path.write_text(MARKET.format(url="http://a.example"), encoding="utf-8")
     assert load_services(search_config)["tineye"].name == "The market"
@@ -58,7 +58,7 @@ def test_picture_search_rejects_words_and_word_search_requires_them(search_confi
     assert split_queries(" wave \n\nfuji\nwave") == ["wave", "fuji"]
     assert [service.name for service in get_services_for(search_config, ["market"], ["wave"], [])] == ["The market"]
     for name, words, error in (
-        ("market", [], WrongUseError), ("tineye", ["wave"], WrongUseError), ("nothing", [], NotFoundError),
+        ("market", [], InvalidRequestError), ("tineye", ["wave"], InvalidRequestError), ("nothing", [], NotFoundError),
     ):  # fmt: skip
         with pytest.raises(error):
             get_services_for(search_config, [name], words, [])

@@ -46,10 +46,10 @@ def test_sighting_is_stored_once_with_site_of_page(db: None) -> None:
     row = Row.objects.get()
     assert (row.host, row.party, row.context, row.private_to) == ("www.example.org", "example.org", "A picture", None)
     assert row.response_headers == [["X-Odd", "a\ufffdb"]]
-    assert sightings.list_by_slice(crawl_slice.pk) == [row]
+    assert sightings.list_sightings_by_slice(crawl_slice.pk) == [row]
 
 
-def test_not_modified_sighting_keeps_original_first_seen(db: None) -> None:
+def test_unmodified_picture_keeps_the_time_it_was_first_seen(db: None) -> None:
     studio = owner("studio")
     first, _ = claim_new_slice(studio)
     store_in_slice(first, SIGHTING)

@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
 from registry.crawls import crawling, url_lists, watch_settings
 from registry.crawls.crawling import NewUrl
 from registry.crawls.planning import plan_crawls
@@ -33,10 +33,10 @@ def test_list_watch_is_public_unscheduled_and_follows_no_links(studio: Owner, li
     assert (list_watch.private, list_watch.next_run_at, list_watch.budget) == (False, None, {"depth": 0})
     assert url_lists.get_or_create_watch(studio, "lists", by="Ann") == list_watch
     create_watch(studio, "http://a.example/", "shop")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         url_lists.get_or_create_watch(studio, "shop", by="Ann")
-    with pytest.raises(WrongUseError):
-        watch_settings.start_now(list_watch)
+    with pytest.raises(InvalidRequestError):
+        watch_settings.start_crawl_now(list_watch)
     watch_settings.change_watch(
         list_watch, every=watch_settings.MAX_INTERVAL, budget={"pages": 9}, politeness={}, by="Ann"
     )
@@ -100,7 +100,7 @@ def test_list_continues_in_new_crawl_and_waits_for_stopping_crawl(inline: SyncRu
     row, _ = url_lists.start_list(list_watch, "/a.csv", "all", "10 1")
     url_lists.add_list_urls(row, make_urls(1), [], 1)
     crawl = Crawl.objects.get()
-    assert watch_settings.start_now(list_watch) == crawl
+    assert watch_settings.start_crawl_now(list_watch) == crawl
     crawling.stop_crawl(crawl.pk)
     with pytest.raises(ConflictError):
         url_lists.add_list_urls(row, make_urls(2), [], 1)

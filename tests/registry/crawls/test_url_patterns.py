@@ -59,7 +59,7 @@ def omit_and_count(of: CrawlSlice) -> dict[str, int]:
     return {url.rpartition("/")[0].removeprefix(HOST): pages for url, pages in counts.items()}
 
 
-def test_page_keeps_its_number_in_pattern_when_found_again(crawl: Crawl) -> None:
+def test_page_found_again_keeps_its_number_in_the_url_pattern(crawl: Crawl) -> None:
     add_urls(crawl, "day/a", "day/b", "top", "item/a")
     add_urls(crawl, "i.jpg", kind="image")
     assert add_urls(crawl, "day/b", "day/c", "day/a", "day/d") == 2
@@ -75,7 +75,7 @@ def test_page_keeps_its_number_in_pattern_when_found_again(crawl: Crawl) -> None
     assert list_turns(other, "day/") == {"z": 1}
 
 
-def test_pictures_precede_first_pages_of_each_pattern(crawl: Crawl) -> None:
+def test_pictures_come_before_the_first_pages_of_each_url_pattern(crawl: Crawl) -> None:
     add_urls(crawl, *(f"day/{number}" for number in range(9)))
     add_urls(crawl, "item/1", "item/2")
     add_urls(crawl, "deep/1", depth=2)
@@ -95,7 +95,7 @@ def test_pictures_precede_first_pages_of_each_pattern(crawl: Crawl) -> None:
         ([False] * 4, 0),
     ],
 )
-def test_pattern_is_omitted_after_pages_without_new_content(
+def test_url_pattern_is_skipped_after_pages_without_new_content(
     crawl: Crawl, changes: list[bool | None], remaining: int
 ) -> None:
     add_urls(crawl, *(f"day/{number}" for number in range(len(changes) + 3)), "item/1")
@@ -104,7 +104,7 @@ def test_pattern_is_omitted_after_pages_without_new_content(
     assert list_turns(crawl, "item/") == {"1": 1}
 
 
-def test_slice_omits_only_patterns_it_visited(crawl: Crawl) -> None:
+def test_crawl_slice_skips_only_url_patterns_that_it_visited(crawl: Crawl) -> None:
     add_urls(crawl, *(f"day/{number}" for number in range(9)))
     ended = record_visits(crawl, [False] * 5)
     assert omit_and_count(CrawlSlice.objects.create(crawl=crawl, number=2)) == {}
@@ -115,7 +115,7 @@ def test_slice_omits_only_patterns_it_visited(crawl: Crawl) -> None:
     assert crawl.frontier.get(state="leased").slice == other
 
 
-def test_later_urls_of_omitted_pattern_are_omitted_and_counted(crawl: Crawl) -> None:
+def test_later_urls_of_a_skipped_pattern_are_skipped_and_counted(crawl: Crawl) -> None:
     add_urls(crawl, *(f"day/{number}" for number in range(9)))
     ended = record_visits(crawl, [False] * 5)
     assert omit_and_count(ended) == {"day": 4}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from exhibit.network.guard import Guard
 from registry.crawls import watches
 from registry.crawls.search_services import get_service
@@ -44,7 +44,7 @@ def test_search_and_list_watches_have_default_budgets(inline: SyncRunner, studio
 
 
 def test_invalid_sources_change_nothing(inline: SyncRunner, studio: Owner) -> None:
-    for places, words, error in (((SITE, PRIVATE), (), RefusedError), ((TINEYE,), ("wave",), WrongUseError)):
+    for places, words, error in (((SITE, PRIVATE), (), RefusedError), ((TINEYE,), ("wave",), InvalidRequestError)):
         with pytest.raises(error):
             arrange_watch(inline, studio, *places, words=words)
     assert not Watch.objects.exists()
@@ -53,7 +53,7 @@ def test_invalid_sources_change_nothing(inline: SyncRunner, studio: Owner) -> No
         watches.update_watch(
             inline.services, new_watch, budget={}, politeness={}, by="Ann", name="renamed", add=[PRIVATE]
         )
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         watches.update_watch(
             inline.services, new_watch, budget={}, politeness={}, by="Ann", name="renamed", remove=[SITE]
         )

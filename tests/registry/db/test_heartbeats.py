@@ -7,7 +7,7 @@ from registry.db import heartbeats
 from registry.models import Heartbeat
 
 
-def test_silent_worker_is_forgotten_after_a_day(db: None) -> None:
+def test_heartbeat_of_a_worker_is_deleted_after_a_day_without_signal(db: None) -> None:
     heartbeats.record_heartbeat("worker-background@here", "match,evidence")
     heartbeats.record_heartbeat("worker-background@elsewhere")
     Heartbeat.objects.filter(name="worker-background@elsewhere").update(seen_at=now() - timedelta(days=2))

@@ -7,7 +7,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.machine import get_process_identifier
-from registry.db.leases import LEASE_SECONDS, Turn
+from registry.db.leases import LEASE_SECONDS, LeaseHolder
 from registry.models import Lease
 from tests.assets.clocks import YEAR, set_clock
 
@@ -20,10 +20,10 @@ def give_lease(holder: str, *, until: timedelta) -> None:
     Lease.objects.update_or_create(name="tick", defaults={"holder": holder, "epoch": 3, "expires_at": now() + until})
 
 
-def test_held_lease_cannot_be_taken(db: None) -> None:
+def test_lease_held_by_other_process_cannot_be_taken(db: None) -> None:
     give_lease(ELSEWHERE, until=timedelta(seconds=LEASE_SECONDS - 5))
-    assert not Turn("tick").is_ours()
-    assert Turn("another").is_ours()
+    assert not LeaseHolder("tick").take_or_renew()
+    assert LeaseHolder("another").take_or_renew()
     assert Lease.objects.get(name="tick").holder == ELSEWHERE
 
 
@@ -36,10 +36,10 @@ def test_held_lease_cannot_be_taken(db: None) -> None:
     ],
     ids=["over", "ahead", "killed"],
 )
-def test_lease_of_dead_holder_is_taken_at_once(db: None, holder: str, until: timedelta) -> None:
+def test_lease_of_a_dead_process_can_be_taken_immediately(db: None, holder: str, until: timedelta) -> None:
     give_lease(holder, until=until)
-    turn = Turn("tick")
-    assert turn.is_ours()
+    turn = LeaseHolder("tick")
+    assert turn.take_or_renew()
     assert turn.epoch == 4
     time_left = Lease.objects.get().expires_at - now()
     assert timedelta(seconds=LEASE_SECONDS - 10) < time_left <= timedelta(seconds=LEASE_SECONDS)
@@ -48,13 +48,13 @@ def test_lease_of_dead_holder_is_taken_at_once(db: None, holder: str, until: tim
 def test_machine_clock_does_not_affect_leases(db: None, set_clock: Any) -> None:  # noqa: ANN401
     give_lease(ELSEWHERE, until=timedelta(seconds=LEASE_SECONDS - 5))
     set_clock(timedelta(minutes=10))
-    assert not Turn("tick").is_ours()
+    assert not LeaseHolder("tick").take_or_renew()
 
 
-def test_late_holder_detects_lost_lease(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    turn = Turn("tick")
-    assert turn.is_ours()
+def test_late_lease_holder_detects_that_the_lease_was_lost(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = LeaseHolder("tick")
+    assert turn.take_or_renew()
     give_lease(ELSEWHERE, until=timedelta(seconds=20))
-    assert turn.is_ours()  # the lease was checked too recently to query again
-    monkeypatch.setattr("registry.db.leases.RENEWED", 0.0)
-    assert not turn.is_ours()
+    assert turn.take_or_renew()  # the lease was checked too recently to query again
+    monkeypatch.setattr("registry.db.leases.RENEWAL_SECONDS", 0.0)
+    assert not turn.take_or_renew()

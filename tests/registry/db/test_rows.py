@@ -1,7 +1,7 @@
 import pytest
 
 from exhibit.errors import NotFoundError
-from registry.db.rows import require, write
+from registry.db.rows import require, update_row
 from registry.models import Owner
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ def test_existing_row_is_returned_and_missing_row_is_reported_with_a_hint() -> N
 def test_write_updates_only_passed_fields() -> None:
     row = Owner.objects.create(slug="studio", name="Studio")
     row.name = "Not meant to be kept"
-    write(row, contact="ann@studio.example")
+    update_row(row, contact="ann@studio.example")
     assert row.contact == "ann@studio.example"
     row.refresh_from_db()
     assert (row.name, row.contact) == ("Studio", "ann@studio.example")

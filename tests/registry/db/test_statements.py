@@ -11,7 +11,7 @@ from tests.assets.clocks import YEAR, set_clock
 __all__ = ["set_clock"]
 
 
-def test_statement_uses_time_of_execution(db: None, set_clock: Any) -> None:  # noqa: ANN401
+def test_prepared_statement_uses_the_time_of_execution(db: None, set_clock: Any) -> None:  # noqa: ANN401
     rows, hour = Heartbeat.objects.all(), timedelta(hours=1)
     statement = Statement(
         [

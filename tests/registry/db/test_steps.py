@@ -55,7 +55,7 @@ def test_repeatedly_failing_rows_are_claimed_alone_then_failed(pending_ids: list
     assert (row.state, "5" in row.error) == ("failed", True)
 
 
-def test_late_claimer_cannot_change_finished_rows(pending_ids: list[int]) -> None:
+def test_process_with_an_expired_claim_cannot_change_finished_rows(pending_ids: list[int]) -> None:
     steps.claim(Picture, pending_ids, CLAIM_LIFETIME)
     steps.finish(Picture, pending_ids)
     steps.record_failure(Picture, pending_ids[0], "Too late.", retry=True)

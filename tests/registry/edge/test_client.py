@@ -81,7 +81,7 @@ def test_later_work_matches_pictures_measured_by_a_contributor(helped: Contribut
 
 
 @pytest.mark.long
-def test_lying_contributor_is_removed_and_its_results_are_fetched_again(
+def test_contributor_with_false_results_is_removed_and_its_pictures_are_fetched_again(
     helped: ContributorInstallation,
 ) -> None:
     paths = [f"/{number}.jpg" for number in range(6)]
@@ -110,7 +110,7 @@ def test_lying_contributor_is_removed_and_its_results_are_fetched_again(
 
 
 @pytest.mark.long
-def test_stored_bytes_expose_false_results_at_once(helped: ContributorInstallation) -> None:
+def test_false_results_for_stored_bytes_are_detected_immediately(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.start_list_crawl(["/0.jpg"])
     helped.inline.run_until_idle()
@@ -128,7 +128,7 @@ def test_stored_bytes_expose_false_results_at_once(helped: ContributorInstallati
 
 
 @pytest.mark.long
-def test_changed_picture_is_counted_without_removing_contributor(
+def test_changed_picture_is_counted_but_does_not_remove_the_contributor(
     helped: ContributorInstallation,
 ) -> None:
     helped.shop.image("/0.jpg", photograph(50))
@@ -141,7 +141,9 @@ def test_changed_picture_is_counted_without_removing_contributor(
     assert (row.revoked_at, row.checked, row.wrong, row.suspicion) == (None, 1, 1, 1)
 
 
-def test_missing_picture_does_not_count_as_check(helped: ContributorInstallation) -> None:
+def test_picture_that_is_now_missing_does_not_count_as_a_check_of_the_contributor(
+    helped: ContributorInstallation,
+) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.start_list_crawl(["/0.jpg"])
     row, machine = helped.invite()
@@ -217,7 +219,7 @@ def test_only_public_image_urls_are_leased(helped: ContributorInstallation, kind
         crawl.watch.private = True
         crawl.watch.save()
     elif kind == "denied":
-        denylists.deny("127.0.0.11", by="operator", reason="asked")
+        denylists.deny_host("127.0.0.11", by="operator", reason="asked")
     elif kind == "page":
         FrontierUrl.objects.update(kind="page")
     else:

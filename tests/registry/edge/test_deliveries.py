@@ -21,7 +21,7 @@ def summarize(helped: ContributorInstallation) -> dict[str, Any]:
 
 
 @pytest.mark.long
-def test_account_counts_delivered_slices_and_pictures_without_falsified(helped: ContributorInstallation) -> None:
+def test_contributor_statement_counts_delivered_slices_and_valid_pictures(helped: ContributorInstallation) -> None:
     for number in range(2):
         helped.shop.image(f"/{number}.jpg", photograph(number))
     helped.start_list_crawl(["/0.jpg", "/1.jpg"])
@@ -36,7 +36,7 @@ def test_account_counts_delivered_slices_and_pictures_without_falsified(helped: 
     assert summarize(helped)["contributors"][0] == {"name": "Ann", "pictures": 0, "slices": 0}
 
 
-def test_invalid_or_changed_account_is_rejected(helped: ContributorInstallation) -> None:
+def test_invalid_or_changed_contributor_statement_is_rejected(helped: ContributorInstallation) -> None:
     helped.invite()
     summary = summarize(helped)
     other = summary["key"].replace("+", "x+", 1)

@@ -22,7 +22,9 @@ LEASE_SIZE, LEASE_COUNT, LIAR_COUNT = 50, 4, 100
         (1000, True, 0.8),
     ],
 )
-def test_lying_contributor_is_detected_within_200_results(checked: int, *, invents: bool, lies: float) -> None:
+def test_contributor_that_sends_false_results_is_detected_within_200_results(
+    checked: int, *, invents: bool, lies: float
+) -> None:
     chance = Random(f"{checked} {invents} {lies}")
     count = sum(
         count_results_until_detection(chance, lies, checked=checked, invents=invents) is not None
@@ -48,7 +50,7 @@ def count_results_until_detection(
 
     A falsified result states wrong values for real bytes, or invents both, like an image that has changed.
     """
-    row, _ = contributors.invite(str(chance.random()), by="operator")
+    row, _ = contributors.invite_contributor(str(chance.random()), by="operator")
     row.checked = checked
     for lease in range(times):
         false = {result for result in range(LEASE_SIZE) if chance.random() < lies}
@@ -71,7 +73,7 @@ def test_new_and_suspected_contributors_are_checked_more() -> None:
     assert len(leases.draw_sample(row, range(50), 2)) == 25
 
 
-def test_every_delivery_is_sampled_uniformly() -> None:
+def test_results_to_check_are_sampled_uniformly_from_every_delivery() -> None:
     row = Contributor(checked=1000, suspicion=0)
     assert leases.draw_sample(row, [7], 2) == [7]
     assert leases.draw_sample(row, [], 2) == []
@@ -79,7 +81,7 @@ def test_every_delivery_is_sampled_uniformly() -> None:
 
 
 @pytest.mark.parametrize("share", [2, 5, 10, 20])
-def test_documented_bounds_match_sampling(share: int) -> None:
+def test_documented_detection_bounds_match_sampling(share: int) -> None:
     row = Contributor(checked=1000, suspicion=0)
     count = LEASE_COUNT * len(leases.draw_sample(row, range(LEASE_SIZE), share))
     least = math.ceil(100 * (1 - 0.01 ** (1 / count))) / 100

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.pictures.decode import Limits
 from indexer.picture.features import compute_fingerprints, extract
 from registry.edge.measurements import SPACE, Measurements
@@ -31,7 +31,7 @@ def save_as_png(data: bytes) -> bytes:
         return file.getvalue()
 
 
-def test_measurements_tolerate_library_differences_only() -> None:
+def test_contributor_measurements_may_differ_only_by_library_rounding() -> None:
     first = measure_picture(photograph(1))
     bits = first.hashes.copy()
     bits[:, 0] ^= 0b111
@@ -47,11 +47,11 @@ def test_invalid_descriptor_is_rejected(wrong: float) -> None:
     hashes, _ = measure_picture(photograph(1)).packed_bytes
     vector = np.zeros((1, SPACE.width), "<f4")
     vector[0, 3] = wrong
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         Measurements.from_bytes(hashes, vector.tobytes())
 
 
 @pytest.mark.parametrize(("hashes", "vectors"), [(0, 0), (255, 0), (256 * 12, 0), (256, 1), (256, 1024 * 12)])
 def test_impossible_measurement_sizes_are_rejected(hashes: int, vectors: int) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         Measurements.from_bytes(bytes(hashes), bytes(vectors))

@@ -11,7 +11,7 @@ from registry.models import Event, EventKind, MailChoice, Membership, Owner, Use
 from registry.notifications import due_rows
 from tests.assets.rows import owner
 
-HowOften = MailChoice.HowOften
+HowOften = MailChoice.MailFrequency
 STALE = timedelta(minutes=10)
 
 
@@ -23,7 +23,7 @@ def studio(db: None) -> Owner:
 
 
 def record_event(rights_holder: Owner, kind: EventKind = EventKind.REPORT_READY) -> Event:
-    event = events.record(rights_holder, kind, {"report": 1, "title": "A"})
+    event = events.record_event(rights_holder, kind, {"report": 1, "title": "A"})
     assert event is not None
     Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
     return event
@@ -66,17 +66,17 @@ def test_member_is_due_only_with_events_to_report(studio: Owner) -> None:
 def test_events_during_disabled_mail_are_not_sent_later(studio: Owner) -> None:
     ann = User.objects.get()
     for mail_frequency in (HowOften.NEVER, HowOften.NEVER):
-        mail_choices.set_choice(studio, ann, mail_frequency, by="Ann")
+        mail_choices.set_mail_settings(studio, ann, mail_frequency, by="Ann")
     record_event(studio)
     MailChoice.objects.update(not_before=None)
     assert due_rows.list_due_keys(MailChoice, STALE, 9) == []
-    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(studio, ann, HowOften.AT_ONCE, by="Ann")
     assert due_rows.list_due_keys(MailChoice, STALE, 9) == []
     record_event(studio)
     assert due_rows.list_due_keys(MailChoice, STALE, 9) == [MailChoice.objects.get().pk]
 
 
-def test_mail_pauses_grow_to_15_minutes_and_reset_after_30_quiet_minutes(
+def test_intervals_between_mails_grow_to_15_minutes_and_reset_after_30_minutes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moment, before, pauses = datetime(2026, 11, 18, 8, tzinfo=UTC), None, []

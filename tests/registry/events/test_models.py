@@ -8,7 +8,7 @@ from registry.models import Delivery, Event, EventKind, Owner, Webhook
 from tests.assets.rows import owner
 
 
-def test_named_event_is_recorded_once_per_owner(db: None) -> None:
+def test_event_with_a_name_is_recorded_once_per_owner(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
 
     def record_named(of: Owner, kind: EventKind, name: str) -> Event:

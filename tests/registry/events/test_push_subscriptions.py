@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError, NotFoundError
 from registry.events import push_subscriptions
 from registry.events.push_subscriptions import MAX_BROWSERS, add_browser
 from registry.members import accounts, devices
@@ -69,7 +69,7 @@ def test_invalid_push_endpoint_is_rejected(inline: SyncRunner, ann: User, endpoi
     ],
 )
 def test_invalid_push_keys_are_rejected(inline: SyncRunner, ann: User, keys: dict[str, str]) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         register_browser(inline, ann, **keys)
     assert not PushSubscription.objects.exists()
 
@@ -78,7 +78,7 @@ def test_browsers_per_member_are_limited_and_deduplicated(inline: SyncRunner, an
     for number in range(MAX_BROWSERS):
         register_browser(inline, ann, f"{AT_MOZILLA}{number}")
     register_browser(inline, ann, f"{AT_MOZILLA}0")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         register_browser(inline, ann, f"{AT_MOZILLA}more")
     assert push_subscriptions.list_push_browsers(ann).count() == MAX_BROWSERS
 
@@ -86,7 +86,7 @@ def test_browsers_per_member_are_limited_and_deduplicated(inline: SyncRunner, an
 def test_browser_of_other_member_cannot_be_taken_or_removed(inline: SyncRunner, ann: User) -> None:
     row = register_browser(inline, ann)
     bea = accounts.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         register_browser(inline, bea)
     with pytest.raises(NotFoundError):
         push_subscriptions.remove_browser(bea, row.pk)
@@ -102,16 +102,16 @@ def test_concurrent_registration_of_same_browser_is_rejected(
     inline: SyncRunner, ann: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bea = accounts.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
-    forget = push_subscriptions._forget
+    forget = push_subscriptions._forget_browser
 
     def overtake(user: User, endpoint: str, before: str) -> bool:
         forgotten = forget(user, endpoint, before)
-        monkeypatch.setattr(push_subscriptions, "_forget", forget)
+        monkeypatch.setattr(push_subscriptions, "_forget_browser", forget)
         register_browser(inline, bea)
         return forgotten
 
-    monkeypatch.setattr(push_subscriptions, "_forget", overtake)
-    with pytest.raises(WrongUseError):
+    monkeypatch.setattr(push_subscriptions, "_forget_browser", overtake)
+    with pytest.raises(InvalidRequestError):
         register_browser(inline, ann)
 
 
@@ -130,7 +130,7 @@ def remove_user(ann: User) -> None:
         lambda ann: ann.delete(),
     ],
 )
-def test_lost_device_password_change_and_leaving_remove_browsers(
+def test_losing_a_device_changing_the_password_or_leaving_removes_push_browsers(
     inline: SyncRunner, ann: User, end: Callable[[User], object]
 ) -> None:
     register_browser(inline, ann)
@@ -150,7 +150,7 @@ def test_member_of_other_owner_is_still_notified(inline: SyncRunner, ann: User) 
 
 def test_no_browser_is_added_when_push_is_disabled(inline: SyncRunner, ann: User) -> None:
     inline.services.config = replace(inline.services.config, push=False)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         register_browser(inline, ann)
 
 

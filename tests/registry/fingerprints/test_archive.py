@@ -99,7 +99,11 @@ def count_rows(services: Services) -> int:
     get_indexes(services).refresh(Collection.PICTURES)
     index = get_indexes(services).get_index(Collection.PICTURES, PHASH)
     last = fingerprints.get_last_change(Collection.PICTURES, PHASH)
-    stored = [vector for batch in fingerprints.iter_current(Collection.PICTURES, PHASH, last) for _, vector in batch]
+    stored = [
+        vector
+        for batch in fingerprints.iterate_current_entries(Collection.PICTURES, PHASH, last)
+        for _, vector in batch
+    ]
     return len({hit.number for hits in index.search(to_rows(PHASH, stored), k=9, within=0) for hit in hits})
 
 
@@ -149,7 +153,7 @@ def test_upkeep_restores_missing_and_deletes_obsolete_rows(milvus_services: Serv
     assert (rows.between(0, rows.upto).tolist(), find_titles(milvus_services)) == (numbers, ALL_TITLES)
     pictures = fingerprints.map_pictures(Collection.PICTURES, PHASH, [numbers[1]])
     with transaction.atomic():
-        fingerprints.remove_from(Collection.PICTURES, list(pictures.values()))
+        fingerprints.remove_from_collection(Collection.PICTURES, list(pictures.values()))
     repair_indexes(milvus_services)
     remaining = [number for number in numbers if number != numbers[1]]
     assert (rows.between(0, rows.upto).tolist(), list_problems(milvus_services)) == (remaining, set())
@@ -177,7 +181,9 @@ def test_dropped_collection_is_rebuilt_and_unused_collection_is_removed(
     assert list_problems(milvus_services) == set()
 
 
-def test_restored_installation_keeps_collections_of_original(milvus_services: Services, tmp_path: Path) -> None:
+def test_restored_installation_does_not_delete_collections_of_the_original(
+    milvus_services: Services, tmp_path: Path
+) -> None:
     restored = Services(replace(milvus_services.config, data_dir=tmp_path / "restored"))
     assert count_rows(milvus_services) == count_rows(restored) == SEEN_COUNT
     list(rebuild_indexes(restored))
@@ -194,7 +200,7 @@ def test_restored_installation_keeps_collections_of_original(milvus_services: Se
 
 
 def test_archive_move_resumes_and_can_be_reversed(milvus_services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.fingerprints.indexes.PAGE", 1)
+    monkeypatch.setattr("registry.fingerprints.indexes.PAGE_SIZE", 1)
     drop_archive(milvus_services, from_milvus=True)
     first = next(move_archive(milvus_services, to_milvus=True))  # interrupted after the first batch
     assert first == (PHASH.id, 1, SEEN_COUNT)

@@ -12,7 +12,7 @@ from django.db.models import F
 
 from demo.pictures import generate_textured
 from exhibit.entries import EntryType
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from indexer.picture.card import create_space, read_card
 from indexer.picture.descriptor import BUILT_IN
 from registry.fingerprints import descriptors
@@ -76,7 +76,9 @@ def count_vectors(space: str, collection: str) -> int:
 
 
 @pytest.mark.long
-def test_model_serves_after_describing_all_pictures(inline: SyncRunner, files: tuple[Path, Path], photos: Path) -> None:
+def test_model_becomes_active_after_all_pictures_have_descriptors(
+    inline: SyncRunner, files: tuple[Path, Path], photos: Path
+) -> None:
     services = inline.services
     studio = owner("studio")
     for seed in (1, 2):
@@ -90,7 +92,7 @@ def test_model_serves_after_describing_all_pictures(inline: SyncRunner, files: t
 
     add_model(services, *files)
     assert get_states(inline) == {"descriptor": "serving", "colours": "added"}
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         use_model(services, "colours")
     measurement = measure_model(services, "colours", photos, 3, ignore_progress, FEW_EDITS)
     assert measurement.recall.overall.never < measurement.serving_recall.overall.never
@@ -111,7 +113,7 @@ def test_model_serves_after_describing_all_pictures(inline: SyncRunner, files: t
     assert count_vectors("colours", "pictures") == 3
     assert count_vectors("descriptor", "pictures") == 3
 
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         drop_model(services, "colours")
     use_model(services, "descriptor")
     inline.run_until_idle()
@@ -140,7 +142,7 @@ def test_model_change_without_log_entry_is_rolled_back(
     def assert_rolled_back(act: Callable[[], object]) -> None:
         stood = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
         with monkeypatch.context() as patch:
-            patch.setattr(audit_log, "submit", Mock(side_effect=KeyboardInterrupt))
+            patch.setattr(audit_log, "submit_entry", Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 act()
         rows = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
@@ -152,7 +154,7 @@ def test_model_change_without_log_entry_is_rolled_back(
     assert_rolled_back(lambda: use_model(services, "colours"))
     use_model(services, "colours")
     assert_rolled_back(lambda: use_model(services, "descriptor"))
-    assert_rolled_back(lambda: descriptors.try_switch(row))
+    assert_rolled_back(lambda: descriptors.activate_if_complete(row))
     assert_rolled_back(lambda: drop_model(services, "colours"))
 
 
@@ -184,7 +186,7 @@ def test_readded_model_uses_only_new_descriptors(inline: SyncRunner, files: tupl
 
 
 @pytest.mark.long
-def test_interrupted_description_resumes_despite_damaged_picture(
+def test_interrupted_descriptor_computation_resumes_despite_a_damaged_picture(
     inline: SyncRunner, files: tuple[Path, Path], photos: Path
 ) -> None:
     services = inline.services
@@ -261,7 +263,7 @@ def test_model_name_and_version_cannot_be_reused(inline: SyncRunner, files: tupl
     assert add_model(inline.services, file, card) == add_model(inline.services, file, card)
     drop_model(inline.services, "colours")
     card.write_text(CARD.replace("[64, 64, 64]", "[60, 60, 60]"))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         add_model(inline.services, file, card)
     card.write_text(CARD.replace('version = "1"', 'version = "2"'))
     assert str(add_model(inline.services, file, card)) == "colours 2"

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Fingerprint
 from indexer.picture.spaces import PHASH
 from registry.fingerprints import fingerprints
@@ -40,12 +40,12 @@ def add_pictures(*names: bytes) -> list[int]:
 
 def add_fingerprints(pictures: list[int], to: Collection = WORKS) -> None:
     with transaction.atomic():
-        fingerprints.add_to(to, pictures, ["whole"])
+        fingerprints.add_to_collection(to, pictures, ["whole"])
 
 
 def remove_fingerprints(*pictures: int) -> None:
     with transaction.atomic():
-        fingerprints.remove_from(WORKS, pictures)
+        fingerprints.remove_from_collection(WORKS, pictures)
 
 
 def test_changes_are_numbered_in_ascending_order(db: None) -> None:
@@ -66,8 +66,11 @@ def test_changes_are_numbered_in_ascending_order(db: None) -> None:
         Change(fourth, a, first_vector, None),
     ]
     assert fingerprints.list_changes_after(WORKS, PHASH, third, limit=1) == [Change(fourth, a, first_vector, None)]
-    assert list(fingerprints.iter_current(WORKS, PHASH, second)) == [[(first, first_vector), (second, two)]]
-    assert list(fingerprints.iter_current(WORKS, PHASH, fourth, batch=1)) == [[(second, two)], [(fourth, first_vector)]]
+    assert list(fingerprints.iterate_current_entries(WORKS, PHASH, second)) == [[(first, first_vector), (second, two)]]
+    assert list(fingerprints.iterate_current_entries(WORKS, PHASH, fourth, batch=1)) == [
+        [(second, two)],
+        [(fourth, first_vector)],
+    ]
     assert fingerprints.map_pictures(WORKS, PHASH, [second, fourth]) == {second: b, fourth: a}
     assert fingerprints.list_additions(WORKS, PHASH).count() == 3
 
@@ -85,9 +88,9 @@ def test_collections_are_counted_separately(db: None) -> None:
     [a] = add_pictures(b"a")
     add_fingerprints([a], PICTURES)
     before = {(WORKS, PHASH): 0, (PICTURES, PHASH): 0}
-    assert fingerprints.count_later(before) == {(WORKS, PHASH.id): 0, (PICTURES, PHASH.id): 1}
+    assert fingerprints.count_later_changes(before) == {(WORKS, PHASH.id): 0, (PICTURES, PHASH.id): 1}
     before[PICTURES, PHASH] = fingerprints.get_last_change(PICTURES, PHASH)
-    assert set(fingerprints.count_later(before).values()) == {0}
+    assert set(fingerprints.count_later_changes(before).values()) == {0}
 
 
 def test_existing_vector_is_kept(db: None) -> None:
@@ -100,5 +103,5 @@ def test_existing_vector_is_kept(db: None) -> None:
 def test_changed_space_definition_is_rejected(db: None) -> None:
     fingerprints.get_space_id(PHASH)
     fingerprints.clear_cached_spaces()
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         fingerprints.get_space_id(replace(PHASH, width=PHASH.width + 8))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.keys.ed25519 import KeySigner
 from exhibit.entries import encode_canonical
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.calibration.recall import Recall, RecallRates
 from registry.fingerprints.model_files import (
     CARD_NAME,
@@ -34,7 +34,7 @@ def write_model(folder: Path, plain: Any, data: bytes = network()) -> Path:  # n
 
 
 def get_refusal(path: Path) -> str:
-    with pytest.raises(WrongUseError) as error:
+    with pytest.raises(InvalidRequestError) as error:
         read_model_file(path)
     return str(error.value)
 
@@ -60,7 +60,7 @@ def test_signed_model_file_round_trips(tmp_path: Path) -> None:
         lambda plain: plain["network"].update(mean=[0, 0, 0]),
     ],
 )
-def test_altered_card_is_rejected(change: Callable[[Any], None], tmp_path: Path) -> None:
+def test_altered_model_card_is_rejected(change: Callable[[Any], None], tmp_path: Path) -> None:
     plain = sign_card(signed_card(AUTHOR), AUTHOR)
     change(plain)
     get_refusal(write_model(tmp_path, plain))
@@ -87,7 +87,7 @@ def test_replaced_model_is_rejected(tmp_path: Path) -> None:
         ({"key": "00"}, "key"),
     ],
 )
-def test_invalid_card_is_rejected(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_invalid_model_card_is_rejected(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
     plain = sign_card(signed_card(AUTHOR), AUTHOR) | changed
     fields = {name: value for name, value in plain.items() if name != "signature"}
     plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + encode_canonical(fields)).hex()
@@ -151,7 +151,7 @@ def test_unexpected_zip_contents_are_rejected(tmp_path: Path) -> None:
     get_refusal(tmp_path / "huge.zip")
 
 
-def test_claim_falls_short_only_beyond_tolerance() -> None:
+def test_measured_recall_falls_short_of_the_card_only_beyond_tolerance() -> None:
     claim = signed_card(AUTHOR, crop50=(0.5, 0.9), jpeg70=(1, 1)).measured
 
     def make_recall(works: int = 60, **edits: tuple[float, float]) -> Recall:

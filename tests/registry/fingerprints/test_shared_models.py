@@ -12,7 +12,7 @@ from PIL import Image
 
 from evidence.keys.ed25519 import KeySigner
 from exhibit.entries import EntryType
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.picture.descriptor import Descriptor, GuardedDescriptor
 from registry.fingerprints.descriptor_models import (
     add_model,
@@ -72,7 +72,7 @@ def list_log_details(what: str) -> list[dict[str, Any]]:
 def test_shared_model_is_measured_again_before_use(inline: SyncRunner, tmp_path: Path, photos: Path) -> None:
     services = inline.services
     add_model(services, *network_files(tmp_path))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         export_model(services, "colours", "Heron", "", "", AUTHOR)
     first = measure_colours_model(services, photos).measurement
     row, chunks = export_model(services, "colours", "Heron", "Not for resale", "10 EUR", AUTHOR, by="Ann")
@@ -86,7 +86,7 @@ def test_shared_model_is_measured_again_before_use(inline: SyncRunner, tmp_path:
 
     offer = read_signed_model(tmp_path / "out.zip", AUTHOR.public_key.hex()[:16].upper())
     imported_model = import_signed_model(services, offer, by="Ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         use_model(services, "colours")
     seeds = {(measure_colours_model(services, photos).measurement or {})["seed"] for _ in range(2)}
     assert len(seeds | {0}) == 3, "whoever makes a network doesn't know which edits it is measured with"
@@ -110,16 +110,16 @@ def test_shared_model_is_measured_again_before_use(inline: SyncRunner, tmp_path:
 
     second_file = b"".join(export_model(services, "colours", "", "", "", OTHER)[1])
     assert second_file == (tmp_path / "out.zip").read_bytes(), "it is passed on as its author signed it"
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         export_model(services, "colours", "Crane", "", "", OTHER)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         export_model(services, "descriptor", "Crane", "", "", OTHER)
     (imported,) = list_log_details("network imported")
     assert (imported["author"], imported["key"], imported["by"]) == ("Heron", card.key.hex(), "Ann")
     assert [item["by"] for item in list_log_details("network exported")] == ["Ann", ""]
 
 
-def test_own_model_runs_in_process(inline: SyncRunner, tmp_path: Path) -> None:
+def test_model_created_locally_runs_in_process(inline: SyncRunner, tmp_path: Path) -> None:
     row = add_model(inline.services, *network_files(tmp_path))
     assert type(get_descriptors(inline.services).get_descriptor(row)) is Descriptor
 
@@ -134,7 +134,7 @@ def test_model_below_claimed_accuracy_is_used_only_when_forced(
     assert beside is not None
     assert beside.falls_short
     assert beside.measured.first < 0.9
-    with pytest.raises(WrongUseError, match="colours"):
+    with pytest.raises(InvalidRequestError, match="colours"):
         use_model(services, "colours")
     use_model(services, "colours", allow_worse=True, by="Ann")
     assert list_log_details("network brought into use")[0]["falls_short"] is True
@@ -169,26 +169,28 @@ def make_plain_picture(seed: int, *, colourful: bool) -> bytes:
     return memory.getvalue()
 
 
-def test_same_name_with_other_key_is_reported_and_wrong_key_is_rejected(inline: SyncRunner, tmp_path: Path) -> None:
+def test_model_name_signed_by_other_key_is_reported_and_wrong_key_is_rejected(
+    inline: SyncRunner, tmp_path: Path
+) -> None:
     services = inline.services
     import_signed_model(services, read_signed_model(write_offer(tmp_path)))
     assert read_signed_model(write_offer(tmp_path)).remarks == ()
     other = write_offer(tmp_path, OTHER, author="HERON", card=CARD.replace("colours", "shades"))
     assert AUTHOR.public_key.hex() in read_signed_model(other).remarks[0]
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         read_signed_model(other, AUTHOR.public_key.hex()[:16])
-    with pytest.raises(WrongUseError, match=AUTHOR.public_key.hex()):
+    with pytest.raises(InvalidRequestError, match=AUTHOR.public_key.hex()):
         import_signed_model(services, read_signed_model(write_offer(tmp_path, OTHER)))
     assert (get_model(services, "colours").shared or {})["key"] == AUTHOR.public_key.hex()
 
 
-def test_older_card_is_rejected_and_newer_card_is_accepted(inline: SyncRunner, tmp_path: Path) -> None:
+def test_older_model_card_is_rejected_and_newer_model_card_is_accepted(inline: SyncRunner, tmp_path: Path) -> None:
     services = inline.services
     import_signed_model(services, read_signed_model(write_offer(tmp_path, made_at=NOON, price="10 EUR")))
     older = write_offer(tmp_path, made_at=NOON - timedelta(seconds=1), price="free")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         read_signed_model(older)
-    with pytest.raises(WrongUseError):  # also for an older version
+    with pytest.raises(InvalidRequestError):  # also for an older version
         read_signed_model(
             write_offer(tmp_path, made_at=NOON - timedelta(1), card=CARD.replace('version = "1"', 'version = "0"'))
         )
@@ -198,10 +200,10 @@ def test_older_card_is_rejected_and_newer_card_is_accepted(inline: SyncRunner, t
     assert DescriptorModel.objects.filter(name="colours").count() == 1
 
 
-def test_own_model_is_not_replaced_by_shared_card(inline: SyncRunner, tmp_path: Path) -> None:
+def test_model_created_locally_is_not_replaced_by_a_shared_card(inline: SyncRunner, tmp_path: Path) -> None:
     services = inline.services
     add_model(services, *network_files(tmp_path))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         import_signed_model(services, read_signed_model(write_offer(tmp_path)))
     assert get_model(services, "colours").shared is None
 
@@ -209,6 +211,6 @@ def test_own_model_is_not_replaced_by_shared_card(inline: SyncRunner, tmp_path: 
 def test_model_not_matching_its_card_is_not_imported(inline: SyncRunner, tmp_path: Path) -> None:
     services = inline.services
     for data in (network(rows=True), network(elsewhere=True), network() + b"\xca\x01\x00", b"no network"):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             import_signed_model(services, read_signed_model(write_offer(tmp_path, data=data)))
     assert not DescriptorModel.objects.filter(name="colours").exists()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.keys import keys
 from registry.models import DeviceKey, LogOpening, SealingKey
 from tests.assets.rows import owner
@@ -18,23 +18,27 @@ def test_key_is_found_by_unambiguous_prefix(db: None) -> None:
     first = keys.add_device_key(studio, "Phone", bytes.fromhex("abcdef01" + "00" * 28), by="Ann")
     keys.add_device_key(studio, "Laptop", bytes.fromhex("abcdef01" + "11" * 28), by="Ann")
     assert keys.find_key(studio, "ABCDEF0100") == first
-    for start, error in (("abcdef0", WrongUseError), ("abcdef01", WrongUseError), ("12345678", NotFoundError)):
+    for start, error in (
+        ("abcdef0", InvalidRequestError),
+        ("abcdef01", InvalidRequestError),
+        ("12345678", NotFoundError),
+    ):
         with pytest.raises(error):
             keys.find_key(studio, start)
     with pytest.raises(NotFoundError):
         keys.find_key(agency, "abcdef0100")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         keys.add_device_key(agency, "Phone", bytes(first.public_key), by="Eve")
 
 
 def test_key_actions_are_logged_and_revocation_is_final(db: None) -> None:
     studio = owner("studio")
     row = keys.add_device_key(studio, "Phone", bytes(32), by="Ann")
-    since = keys.revoke(row, by="Ann", reason="Lost.")
-    assert keys.revoke(row, by="Bob", reason="Again.") == since
+    since = keys.revoke_owner_key(row, by="Ann", reason="Lost.")
+    assert keys.revoke_owner_key(row, by="Bob", reason="Again.") == since
     row = DeviceKey.objects.get()
     assert (row.revoked_at, row.revoked_reason) == (since, "Lost.")
-    keys.retire(row, by="Ann", reason="")
+    keys.retire_key(row, by="Ann", reason="")
     assert list_entries() == ["device created", "device revoked", "device retired"]
 
 

@@ -13,10 +13,10 @@ from evidence.facts.passkey import MAX_DECISION_AGE, Assertion, SignedDecision, 
 from evidence.formats.codec import FormatError, from_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, WrongUseError
-from registry.bundles.bundles import assemble
+from exhibit.errors import ConflictError, InvalidRequestError
+from registry.bundles.bundles import write_bundle_zip
 from registry.cases import signed_decisions
-from registry.cases.decisions import Choice, DecisionRequest, confirm_case, decide_cases, reopen
+from registry.cases.decisions import DecisionChoice, DecisionRequest, confirm_case, decide_cases, reopen_decided_case
 from registry.db.rows import get_next_number
 from registry.keys import passkeys, signing_keys
 from registry.keys.keys import add_device_key
@@ -84,7 +84,7 @@ def sign_confirmation(case: Case, user: User) -> PasskeyResponse:
 
 
 def assert_refused(action: Callable[..., object], match: str, **kwargs: Any) -> None:  # noqa: ANN401 - arguments of the action
-    with pytest.raises((WrongUseError, ConflictError), match=match):
+    with pytest.raises((InvalidRequestError, ConflictError), match=match):
         action(**kwargs)
 
 
@@ -102,7 +102,7 @@ def test_confirmed_case_stores_passkey_in_log_and_bundle(
     case = make_case(inline, studio)
     assert_refused(confirm_case, SIGNATURE_REQUIRED, services=inline.services, case=case, by=ann.username, reason="")
     wish = DecisionRequest(
-        Choice.CONFIRM, ann.username, "A copy.", undo_period=timedelta(), passkey=sign_confirmation(case, ann)
+        DecisionChoice.CONFIRM, ann.username, "A copy.", undo_period=timedelta(), passkey=sign_confirmation(case, ann)
     )
     [outcome] = decide_cases(inline.services, studio, [case.number], wish)
     assert outcome.done
@@ -112,19 +112,21 @@ def test_confirmed_case_stores_passkey_in_log_and_bundle(
     checks = {check.name: check for check in verify(inline, bundle, tmp_path).checks}
     assert checks["decision"].state == "not checked"  # the log is unknown to the verifier
     with (tmp_path / "own.zip").open("wb") as out:
-        assemble(inline.services, bundle, out)
+        write_bundle_zip(inline.services, bundle, out)
     states = verify_in_python(tmp_path / "own.zip", build_own_trust(inline.services, "tests"))[1]
     assert states["decision"] == "passed"
     assert "failed" not in states.values()
     assert opening["assertion"] == Digest.from_bytes(row.answer.encode()).hex
-    reopen(Case.objects.get(), by=ann.username, reason="Again.")
+    reopen_decided_case(Case.objects.get(), by=ann.username, reason="Again.")
     arguments = {"services": inline.services, "case": Case.objects.get(), "by": ann.username, "reason": ""}
     # The next bundle has another number
     assert_refused(confirm_case, "signed different content", **arguments, passkey=wish.passkey)
 
 
 @pytest.mark.long
-def test_passkey_answer_expires_and_covers_single_decision(inline: SyncRunner, studio: Owner, ann: User) -> None:
+def test_passkey_response_expires_and_authorises_a_single_decision(
+    inline: SyncRunner, studio: Owner, ann: User
+) -> None:
     first_case, other = make_case(inline, studio), make_case(inline, studio, 2)
     arguments = {"services": inline.services, "by": ann.username, "reason": ""}
     assert_refused(
@@ -144,7 +146,7 @@ def test_passkey_answer_expires_and_covers_single_decision(inline: SyncRunner, s
     assert not Case.objects.exclude(decision="open").exists()
 
 
-def test_only_the_requested_member_can_answer_before_expiry(studio: Owner, ann: User) -> None:
+def test_passkey_challenge_accepts_only_its_member_and_only_before_expiry(studio: Owner, ann: User) -> None:
     accounts.add_member(studio, "bob@example.org", "reviewer", "correct horse battery staple", by="test")
     bob = User.objects.get(email="bob@example.org")
     question = passkeys.create_signature_request(studio, ann, PasskeyAction.OFF, {}, SITE)
@@ -156,7 +158,7 @@ def test_only_the_requested_member_can_answer_before_expiry(studio: Owner, ann: 
     assert not PasskeyQuestion.objects.filter(pk=question.pk).exists()
 
 
-def test_unverifiable_passkey_answer_is_rejected(studio: Owner, ann: User) -> None:
+def test_unverifiable_passkey_response_is_rejected(studio: Owner, ann: User) -> None:
     question = passkeys.create_signature_request(studio, ann, PasskeyAction.OFF, {}, SITE)
     good = answer_with_passkey(question).assertion
     check_assertion(good)
@@ -208,14 +210,14 @@ def test_notice_purge_and_key_revocation_require_passkey(inline: SyncRunner) -> 
     assert get_last_details("purge")["assertion"]["statement"]["subject"] == {"picture": digest.hex}
 
     key = add_device_key(studio, "laptop", bytes(32), by=ann.username)
-    assert_refused(signing_keys.revoke, SIGNATURE_REQUIRED, key=key, by=ann.username, reason="Lost.")
+    assert_refused(signing_keys.revoke_key, SIGNATURE_REQUIRED, key=key, by=ann.username, reason="Lost.")
     passkey = sign_action(studio, ann, PasskeyAction.REVOKE, {"key": bytes(32).hex()})
-    signing_keys.revoke(key, by=ann.username, reason="Lost.", passkey=passkey)
+    signing_keys.revoke_key(key, by=ann.username, reason="Lost.", passkey=passkey)
     assert get_last_details("key")["assertion"]["statement"]["act"] == "revoke"
 
 
 @pytest.mark.long
-def test_report_without_purge_consumes_passkey_answer(inline: SyncRunner) -> None:
+def test_picture_report_without_purge_consumes_the_passkey_response(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     picture = create_found_picture(inline, studio, agency)
     accounts.add_member(studio, "ann@example.org", "owner", "correct horse battery staple", by="test")

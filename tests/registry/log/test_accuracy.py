@@ -68,13 +68,13 @@ def make_trust(inline: SyncRunner) -> Trust:
 def decide_cases(inline: SyncRunner, cases: list[Case]) -> None:
     decisions.confirm_case(inline.services, cases[0], by="Ann", reason="ours")
     decisions.dismiss_case(cases[1], by="Ann", reason="another picture")
-    decisions.reopen(cases[1], by="Ann", reason="looked again")
+    decisions.reopen_decided_case(cases[1], by="Ann", reason="looked again")
     decisions.confirm_case(inline.services, cases[1], by="Ann", reason="ours after all")
     decisions.dismiss_case(cases[2], by="Ann", reason="a quotation", copies=True)
     sequence_log(inline.services)
 
 
-def test_undone_decision_counts_only_as_a_slip(inline: SyncRunner, cases: list[Case]) -> None:
+def test_undone_decision_is_counted_only_as_undone(inline: SyncRunner, cases: list[Case]) -> None:
     decisions.dismiss_case(cases[0], by="Ann", reason="slipped")
     decisions.undo_decision(cases[0], by="Ann")
     sequence_log(inline.services)
@@ -116,7 +116,7 @@ def test_calibration_of_inactive_model_is_not_used(inline: SyncRunner, cases: li
     assert calibrations.get_active_calibration(PIPELINE) is None
 
 
-def test_own_calibrations_are_listed_by_last_activation(db: None) -> None:
+def test_local_calibrations_are_listed_by_last_activation(db: None) -> None:
     later = replace(OWN_CALIBRATION, name="later")
     calibrations.activate_calibration(OWN_CALIBRATION)
     calibrations.activate_shipped_calibration()
@@ -204,7 +204,7 @@ def test_signed_counts_list_each_photograph_with_its_false_positives(inline: Syn
     )
 
 
-def test_signed_counts_without_list_contain_no_photograph_digests(inline: SyncRunner) -> None:
+def test_signed_counts_without_photograph_list_contain_no_digests(inline: SyncRunner) -> None:
     outcome = make_outcome([b"a", b"c"], same={}, false_positives={b"c": Decision.REVIEW})
     statement = sign_counts(inline.services, outcome, list_photographs=False)
     assert read_signed_statement(Counts, statement, file_label="counts.json")[0].photographs == 2

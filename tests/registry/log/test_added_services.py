@@ -12,11 +12,11 @@ from evidence.anchors.public_services import ServiceOffer
 from evidence.development.authority import DevelopmentAuthority, run_authority
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError, NotFoundError, ServiceMissingError
 from registry.bundles.timestamp_requests import request_timestamps
 from registry.log.added_services import add_timestamp_service, list_unused_offers, remove_timestamp_service
 from registry.log.anchors import get_anchor_configs, get_anchors
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AddedTimestampService, AnchorReceipt, LogOpening
 from workers.operations.health import run_checks
@@ -46,7 +46,7 @@ def offer_service(
 
 def sign_next_checkpoint(inline: SyncRunner) -> Sequence[int]:
     """Sign a new checkpoint of the log, and return the keys of its pending receipts."""
-    submit(EntryType.CASE, {"number": 1})
+    submit_entry(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
     return list(AnchorReceipt.objects.values_list("pk", flat=True))
@@ -62,7 +62,7 @@ def list_failed_checks(inline: SyncRunner) -> list[str]:
 
 
 @pytest.mark.long
-def test_added_service_timestamps_the_next_checkpoint_in_running_processes(
+def test_added_timestamp_service_is_used_by_running_processes(
     inline: SyncRunner, authority: DevelopmentAuthority
 ) -> None:
     running = SyncRunner(inline.services.config).services
@@ -83,7 +83,7 @@ def test_added_service_timestamps_the_next_checkpoint_in_running_processes(
         "urls": [authority.url],
         "salt": "",
     }
-    with pytest.raises(WrongUseError, match="near"):
+    with pytest.raises(InvalidRequestError, match="near"):
         add_timestamp_service(inline.services, "near", by="Ann")
 
 
@@ -103,7 +103,7 @@ def test_missing_root_file_is_restored_from_the_database(inline: SyncRunner, aut
         ({"root_url": "http://127.0.0.1:9/root.pem"}, ServiceMissingError),
     ],
 )
-def test_service_with_unexpected_root_is_rejected(
+def test_timestamp_service_with_unexpected_root_is_rejected(
     inline: SyncRunner,
     authority: DevelopmentAuthority,
     monkeypatch: pytest.MonkeyPatch,
@@ -116,7 +116,7 @@ def test_service_with_unexpected_root_is_rejected(
     assert not AddedTimestampService.objects.exists()
 
 
-def test_service_whose_timestamp_has_other_root_is_rejected(
+def test_timestamp_service_whose_timestamp_has_other_root_is_rejected(
     inline: SyncRunner, authority: DevelopmentAuthority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with run_authority(tmp_path / "other") as other:
@@ -127,7 +127,7 @@ def test_service_whose_timestamp_has_other_root_is_rejected(
     assert not AddedTimestampService.objects.exists()
 
 
-def test_removed_service_is_not_queried_and_its_receipts_are_kept(
+def test_removed_timestamp_service_is_not_queried_and_its_receipts_are_kept(
     inline: SyncRunner, authority: DevelopmentAuthority
 ) -> None:
     add_timestamp_service(inline.services, "near", by="Ann")
@@ -140,7 +140,7 @@ def test_removed_service_is_not_queried_and_its_receipts_are_kept(
         add_timestamp_service(inline.services, "far", by="Ben")
 
 
-def test_shipped_services_are_configurable_and_state_their_costs() -> None:
+def test_shipped_timestamp_services_are_configurable_and_state_their_costs() -> None:
     from evidence.anchors import KINDS
     from exhibit.config.anchors import AnchorConfig
 

@@ -48,7 +48,7 @@ def test_relative_anchor_files_are_resolved_in_the_data_folder(tmp_path: Path) -
     assert [anchor.name for anchor in get_anchors(Services(config))] == ["b"]
 
 
-def test_anchor_may_reach_only_configured_addresses_and_ports() -> None:
+def test_timestamp_requests_may_reach_only_configured_addresses_and_ports() -> None:
     urls = ("http://127.0.0.1:8545", "https://tsa.example/tsr", "http://localhost:9", "http://[fd00::1]:8332")
     assert list_literal_networks(urls) == ("127.0.0.1/32", "127.0.0.1/32", "fd00::1/128")
     assert list_ports(urls) == (8545, 443, 9, 8332)
@@ -68,13 +68,15 @@ def test_private_network_host_must_be_allowed_in_the_settings(
 
     with pytest.raises(RefusedError):
         get_tip()
-    monkeypatch.setattr("exhibit.network.http._TRIED_ADDRESSES", 0)  # the guard permits it, and no connection is opened
+    monkeypatch.setattr(
+        "exhibit.network.http._MAX_TRIED_ADDRESSES", 0
+    )  # the guard permits it, and no connection is opened
     with pytest.raises(ExhibitError):
         get_tip(networks=("10.1.0.0/16",))
 
 
 @pytest.mark.django_db
-def test_unusable_service_is_reported_and_others_are_unaffected(tmp_path: Path) -> None:
+def test_unusable_timestamp_service_is_reported_and_others_are_unaffected(tmp_path: Path) -> None:
     (tmp_path / "roots.pem").write_text("no certificate")
     config = load_toml(
         tmp_path,

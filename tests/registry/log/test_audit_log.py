@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from django.test import Client
 
 from desk.cli.api import api_command
-from desk.cli.common.frame import Desk
+from desk.cli.common.frame import CommandContext
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
@@ -96,7 +96,7 @@ def test_command_line_downloads_are_logged(
     inline: SyncRunner, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
-    desk = Desk(inline.services.config)
+    desk = CommandContext(inline.services.config)
     desk.__dict__["services"] = inline.services
     for name in ("file", "manifest"):
         words = ["GET", f"cases/1/bundles/1/{name}", "--output", str(tmp_path / name)]
@@ -105,7 +105,7 @@ def test_command_line_downloads_are_logged(
     assert all(details["by"].endswith("(command line)") for _, details in list_entries(EntryType.ACCESS))
 
 
-def test_case_opening_extension_and_capture_are_logged(bundle: Bundle) -> None:
+def test_opening_extending_and_capturing_a_case_are_logged(bundle: Bundle) -> None:
     entries = list_entries(EntryType.CASE)
     assert [opening["what"] for opening, _ in entries] == ["opened", "extended", "captured"]
     assert entries[0][1]["party"] == bundle.case.party
@@ -139,7 +139,7 @@ def test_licence_changes_of_a_case_are_logged(inline: SyncRunner) -> None:
     assert case.case_sightings.get().licence is None
 
 
-def test_openings_of_purges_and_removals_contain_no_names(inline: SyncRunner) -> None:
+def test_log_openings_of_purges_and_removals_contain_no_names(inline: SyncRunner) -> None:
     work = register(inline.services, owner("studio"), photograph(1)).work
     remove_work(work, by="Ann Example")
     digest = work.pictures.get().digest
@@ -162,15 +162,15 @@ def test_settings_changes_are_logged_with_their_author(inline: SyncRunner) -> No
     watch = watch_settings.add_watch(
         studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann"
     )
-    watch_settings.pause(watch, by="Ann")
-    watch_settings.pause(watch, by="Ann")  # it is already paused
-    watch_settings.resume(watch, by="Ann")
-    denylists.deny("shop.example", by="Ann", reason="asked")
-    denylists.allow("shop.example", by="Ann")
+    watch_settings.pause_watch(watch, by="Ann")
+    watch_settings.pause_watch(watch, by="Ann")  # it is already paused
+    watch_settings.resume_watch(watch, by="Ann")
+    denylists.deny_host("shop.example", by="Ann", reason="asked")
+    denylists.allow_host("shop.example", by="Ann")
     with pytest.raises(NotFoundError):
-        denylists.allow("shop.example", by="Ann")
-    denylists.block(Digest.from_bytes(b"x"), by="Ann", reason="asked")
-    denylists.block(Digest.from_bytes(b"x"), by="Ann", reason="asked")
+        denylists.allow_host("shop.example", by="Ann")
+    denylists.block_digest(Digest.from_bytes(b"x"), by="Ann", reason="asked")
+    denylists.block_digest(Digest.from_bytes(b"x"), by="Ann", reason="asked")
     for _ in range(2):
         licences.add_licences(studio, [licences.NewLicence("A shop", domain="shop.example")], by="Ann")
     calibrations.activate_calibration(CALIBRATION, by="Ann")
@@ -232,7 +232,7 @@ def test_setting_is_not_changed_if_its_log_entry_fails(inline: SyncRunner, monke
     known_copy = copy_checks.add_known_copy(work, watch, "http://shop.example/planted", by="Ann")
     before = LogSubmission.objects.count()
     actions: list[Callable[[], object]] = [
-        lambda: denylists.deny("shop.example", by="Ann", reason="asked"),
+        lambda: denylists.deny_host("shop.example", by="Ann", reason="asked"),
         lambda: copy_checks.add_known_copy(work, watch, "http://shop.example/other", by="Ann"),
         lambda: copy_checks.withdraw_known_copy(known_copy, by="Ann"),
     ]

@@ -8,7 +8,7 @@ from registry.models import LogOpening
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_configuration_is_logged_only_if_it_differs_from_the_last(inline: SyncRunner) -> None:
+def test_configuration_is_logged_only_if_it_differs_from_the_last_entry(inline: SyncRunner) -> None:
     assert [log_configuration(inline.services) for _ in range(2)] == [True, False]
     inline.services.config = replace(inline.services.config, retention_days=31)
     assert [log_configuration(inline.services) for _ in range(2)] == [True, False]

@@ -12,11 +12,11 @@ from evidence.log.notes import parse_verifier_key, verify_note
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import list_checkpoints
 from exhibit.entries import EntryType
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from registry.log import local_log
 from registry.log.history import CheckpointRelation, accept_checkpoint, compare_with_files, start_new_origin
 from registry.log.local_log import get_log
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Bundle, LogCheckpoint, LogEntry, LogOpening, LogOrigin, StepState
@@ -27,12 +27,12 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["log_in_chunks"]
 
 
-def test_old_origin_keeps_its_key_in_trust_after_key_loss(inline: SyncRunner) -> None:
+def test_key_of_the_old_origin_stays_in_the_trust_list_after_key_loss(inline: SyncRunner) -> None:
     append_and_sign(inline, 1)
     old = get_log(inline.services).get_verifier_key()
     (inline.services.config.data_dir / "secrets" / "log.key").unlink()
     inline.services._instances.clear()
-    submit(EntryType.CASE, {"number": 1})
+    submit_entry(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
     with pytest.raises(BrokenHistoryError):
         sign_checkpoint(inline.services)
@@ -47,7 +47,7 @@ def test_old_origin_keeps_its_key_in_trust_after_key_loss(inline: SyncRunner) ->
     assert verify_note(later.note, get_log(inline.services).get_verifier_key()).size == later.size
 
 
-def test_trust_contains_only_certificates_and_rejects_unreadable_roots(inline: SyncRunner, tmp_path: Path) -> None:
+def test_trust_list_contains_only_certificates_and_rejects_unreadable_roots(inline: SyncRunner, tmp_path: Path) -> None:
     [known_authority, *_] = load_trust().authorities
     roots = tmp_path / "roots.pem"
     roots.write_text(f"# 根证书 of {known_authority.name}\n{known_authority.certificates[0]}", "utf-8")
@@ -61,7 +61,7 @@ def test_trust_contains_only_certificates_and_rejects_unreadable_roots(inline: S
         (roots.unlink, "cannot be read"),
     ):
         spoil()
-        with pytest.raises(WrongUseError, match=message):
+        with pytest.raises(InvalidRequestError, match=message):
             build_own_trust(inline.services, "")
 
 
@@ -134,7 +134,7 @@ def test_origin_lost_by_a_restore_cannot_be_reused(log_in_chunks: SyncRunner, tm
     [result] = compare_with_files(log_in_chunks.services, [lost_checkpoint])
     assert result.outcome == CheckpointRelation.BROKEN
     for used in ("exhibit.localhost/log-lost", "exhibit.localhost/log"):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             start_new_origin(log_in_chunks.services, by="Ann", reason="x", name=used)
     start_new_origin(log_in_chunks.services, by="Ann", reason="x", name="exhibit.localhost/third")
     append_and_sign(log_in_chunks, 1)
@@ -153,7 +153,7 @@ def test_checkpoint_of_other_log_is_not_compared(log_in_chunks: SyncRunner, tmp_
         compare_with_files(log_in_chunks.services, [path])
 
 
-def test_operator_decides_after_a_lost_checkpoint_and_the_log_records_it(log_in_chunks: SyncRunner) -> None:
+def test_operator_decision_after_a_lost_checkpoint_is_recorded_in_the_log(log_in_chunks: SyncRunner) -> None:
     checkpoint_path = log_in_chunks.services.config.data_dir / "log.head"
     copy = checkpoint_path.with_name("copy")
     copy.write_bytes(checkpoint_path.read_bytes())

@@ -8,7 +8,7 @@ from django.db import transaction
 from evidence.log import merkle
 from exhibit.entries import EntryType
 from registry.log.local_log import get_log
-from registry.log.log import PostgresLogStore, load_unsequenced, submit
+from registry.log.log import PostgresLogStore, load_unsequenced, submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import (
     LogEntry,
@@ -24,7 +24,7 @@ __all__ = ["set_clock"]
 
 def add_entries(inline: SyncRunner, count: int) -> None:
     for number in range(count):
-        submit(EntryType.CASE, {"number": number})
+        submit_entry(EntryType.CASE, {"number": number})
     assert sequence_log(inline.services) == count
 
 
@@ -57,10 +57,10 @@ def test_only_committed_submissions_are_pending_until_sequenced(inline: SyncRunn
     add_entries(inline, 3)
     assert not LogWaiting.objects.exists()
     with transaction.atomic():
-        submit(EntryType.CASE, {"number": 3})
+        submit_entry(EntryType.CASE, {"number": 3})
         transaction.set_rollback(True)
     assert not LogWaiting.objects.exists()
-    rows = [submit(EntryType.CASE, {"number": number}) for number in range(4, 6)]
+    rows = [submit_entry(EntryType.CASE, {"number": number}) for number in range(4, 6)]
     late_pks = [row.pk for row in rows if row]
     assert [pk for pk, _ in load_unsequenced(10)] == late_pks == list(LogWaiting.objects.values_list("pk", flat=True))
     assert [pk for pk, _ in load_unsequenced(1)] == late_pks[:1]
@@ -75,7 +75,7 @@ def test_only_committed_submissions_are_pending_until_sequenced(inline: SyncRunn
 def test_entry_times_never_decrease(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
     for minutes in (0, -30, -20, 10):
         set_clock(timedelta(minutes=minutes))
-        submit(EntryType.SETTING, {"minutes": minutes})
+        submit_entry(EntryType.SETTING, {"minutes": minutes})
     sequence_log(inline.services)
     times = list(LogEntry.objects.order_by("sequence").values_list("time", flat=True))
     assert times == sorted(times)

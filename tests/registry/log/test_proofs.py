@@ -12,11 +12,11 @@ from evidence.verify.verifier import Verifier, list_checkpoints
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.crawls.sightings import to_record
 from registry.log import proofs
 from registry.log.history import CheckpointRelation, compare_with_files, start_new_origin
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Picture, Sighting, StepState
 from tests.assets.module_scene import inline, stage
@@ -41,14 +41,14 @@ def broken(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(proofs, "get_best_checkpoint", lambda _: newest)
     path = tmp_path / "bundle.zip"
     with path.open("wb") as out:
-        assemble(inline.services, Bundle.objects.get(), out)
+        write_bundle_zip(inline.services, Bundle.objects.get(), out)
     return path
 
 
 def test_checkpoint_of_new_origin_renews_old_checkpoint(inline: SyncRunner) -> None:
     old = LogCheckpoint.objects.exclude(origin="example.org/second").latest("size")
     for number in range(2):
-        submit(EntryType.CASE, {"number": number})
+        submit_entry(EntryType.CASE, {"number": number})
     sequence_log(inline.services)
     later = sign_checkpoint(inline.services)
     assert later is not None
@@ -92,12 +92,12 @@ def add_receipt(checkpoint: LogCheckpoint, witness: str) -> None:
 
 
 def test_checkpoint_with_most_timestamps_is_selected_for_a_seal(inline: SyncRunner) -> None:
-    seal = submit(EntryType.SEAL, {"manifest": "00"})
+    seal = submit_entry(EntryType.SEAL, {"manifest": "00"})
     assert seal is not None
     assert proofs.select_best_checkpoints([seal.pk]) == {}
     checkpoints = []
     for number in range(3):
-        submit(EntryType.CASE, {"number": number})
+        submit_entry(EntryType.CASE, {"number": number})
         sequence_log(inline.services)
         checkpoint = sign_checkpoint(inline.services)
         assert checkpoint is not None
@@ -110,7 +110,7 @@ def test_checkpoint_with_most_timestamps_is_selected_for_a_seal(inline: SyncRunn
     assert proofs.select_best_checkpoints([seal.pk]) == {seal.pk: checkpoints[2].pk}
 
 
-def test_record_keeps_last_response_and_header_order() -> None:
+def test_crawl_record_keeps_the_last_response_and_header_order() -> None:
     headers, moment = [["Content-Type", "image/jpeg"], ["ETag", '"a"'], ["ETag", '"b"']], now()
     row = Sighting(
         picture=Picture(digest=Digest.from_bytes(b"x")),

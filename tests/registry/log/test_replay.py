@@ -17,7 +17,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log import replay as log_replay
 from registry.log.accuracy import compute_accuracy, export_accuracy
-from registry.log.log import erase_openings, submit
+from registry.log.log import erase_openings, submit_entry
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry, LogOpening
@@ -36,7 +36,7 @@ def run_statement(statement: str) -> None:
 
 
 def test_intact_log_has_no_problems(log_in_chunks: SyncRunner) -> None:
-    submit(EntryType.CASE, {"number": "last"})
+    submit_entry(EntryType.CASE, {"number": "last"})
     result = replay(log_in_chunks.services)
     assert result.problems == []
     assert (result.entries, result.checkpoints, result.openings, result.erased, result.waiting) == (21, 2, 21, 0, 1)
@@ -136,7 +136,7 @@ def run_in_other_session(act: Callable[[], None]) -> None:
 
 
 def test_submission_without_entry_is_reported(log_in_chunks: SyncRunner) -> None:
-    left_out = submit(EntryType.CASE, {"number": "forgotten"}, time=now() - timedelta(hours=2))
+    left_out = submit_entry(EntryType.CASE, {"number": "forgotten"}, time=now() - timedelta(hours=2))
     assert left_out is not None
     assert any(re.search(rf"\b{left_out.pk}\b", problem) for problem in replay(log_in_chunks.services).problems)
 

@@ -7,7 +7,7 @@ from exhibit.errors import IntegrityError, ServiceMissingError
 from registry.bundles.timestamp_requests import request_timestamps
 from registry.bundles.timestamp_status import TimestampCount, count_timestamps
 from registry.log import service_availability
-from registry.log.service_availability import Question
+from registry.log.service_availability import RequestKind
 from registry.models import AnchorReceipt, TimestampServiceState
 from tests.assets.rows import create_pending_receipts
 from tests.assets.unreliable_anchor import UnreliableAnchor, unreliable_anchor
@@ -16,7 +16,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["unreliable_anchor"]
 
 
-def test_recovered_service_delivers_all_pending_receipts(
+def test_recovered_timestamp_service_delivers_all_pending_receipts(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     unreliable_anchor.error = ServiceMissingError("Nobody is there.")
@@ -35,7 +35,9 @@ def test_recovered_service_delivers_all_pending_receipts(
     assert set(AnchorReceipt.objects.values_list("state", "error", "qualified")) == {("done", "", "2026-11-01")}
 
 
-def test_service_with_invalid_response_is_not_silent(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
+def test_timestamp_service_with_invalid_response_is_not_reported_as_unresponsive(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
     unreliable_anchor.error = IntegrityError("The reply is about something else.")
     request_timestamps(inline.services, create_pending_receipts(b"1", b"2"))
     assert unreliable_anchor.submissions == 2
@@ -49,7 +51,7 @@ def test_service_with_invalid_response_is_not_silent(inline: SyncRunner, unrelia
     assert health.error == ""
 
 
-def test_each_service_counts_once_and_only_with_complete_receipts() -> None:
+def test_each_timestamp_service_counts_once_and_only_with_complete_receipts() -> None:
     def make_facts(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
         return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
 
@@ -65,9 +67,9 @@ def test_each_service_counts_once_and_only_with_complete_receipts() -> None:
     assert not count_timestamps((), 1).enough
 
 
-def test_health_shows_the_responses_of_each_service(inline: SyncRunner) -> None:
-    service_availability.record_response("rfc3161", "well", Question.SUBMIT)
-    service_availability.record_silence("evm", "ill", Question.UPGRADE, "The node doesn't answer.")
+def test_health_shows_the_responses_of_each_timestamp_service(inline: SyncRunner) -> None:
+    service_availability.record_response("rfc3161", "well", RequestKind.SUBMIT)
+    service_availability.record_no_response("evm", "ill", RequestKind.UPGRADE, "The node doesn't answer.")
     create_pending_receipts(b"1", b"2", service="ill", kind="evm")
     [ill, well] = [
         TimestampService.from_row(health, kind=kind, name=name, development=False, configured=False)

@@ -49,7 +49,7 @@ def add_pictures(number: int) -> list[int]:
 
 def add_fingerprints(*pictures: int) -> list[int]:
     with transaction.atomic():
-        fingerprints.add_to(PICTURES, pictures, ["whole"])
+        fingerprints.add_to_collection(PICTURES, pictures, ["whole"])
     return list(pictures)
 
 
@@ -77,7 +77,7 @@ def open_writer(executor: ThreadPoolExecutor, picture: int) -> Iterator[tuple[in
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT pg_backend_pid()")
                     pid.append(cursor.fetchone()[0])
-                fingerprints.add_to(PICTURES, [picture], ["whole"])
+                fingerprints.add_to_collection(PICTURES, [picture], ["whole"])
                 number_assigned.set()
                 assert may_commit.wait(MAX_WAIT_SECONDS)
         finally:
@@ -117,7 +117,7 @@ def test_reader_waits_for_uncommitted_earlier_change(
         assert reader.result(MAX_WAIT_SECONDS) == [first, second]
 
 
-def test_reader_gets_all_changes_after_its_last_number(executor: ThreadPoolExecutor) -> None:
+def test_reader_gets_all_changes_after_the_last_number_it_read(executor: ThreadPoolExecutor) -> None:
     pictures = add_pictures(240)
     writers, start = 4, Barrier(5)
 
@@ -159,7 +159,7 @@ def test_removal_waits_for_pending_insert_and_removes_it(executor: ThreadPoolExe
 
     def remove() -> list[int]:
         with transaction.atomic():
-            fingerprints.remove_from(PICTURES, [picture])
+            fingerprints.remove_from_collection(PICTURES, [picture])
         return []
 
     with open_writer(executor, picture) as (_, may_commit, _ended):
@@ -169,4 +169,4 @@ def test_removal_waits_for_pending_insert_and_removes_it(executor: ThreadPoolExe
         removal.result(MAX_WAIT_SECONDS)
     added, removed = fingerprints.list_changes_after(PICTURES, PHASH, 0)
     assert (removed.removes, removed.number > added.number) == (added.number, True)
-    assert list(fingerprints.iter_current(PICTURES, PHASH, removed.number)) == []
+    assert list(fingerprints.iterate_current_entries(PICTURES, PHASH, removed.number)) == []

@@ -20,7 +20,7 @@ def get_active_name() -> str | None:
     return None if active is None else active.name
 
 
-def test_own_calibration_takes_precedence_over_shipped(db: None) -> None:
+def test_local_calibration_takes_precedence_over_shipped_calibration(db: None) -> None:
     assert get_active_name() is None
     for _ in range(2):
         calibrations.store_shipped(SHIPPED_CALIBRATION)

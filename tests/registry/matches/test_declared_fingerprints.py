@@ -8,7 +8,7 @@ from django.utils import timezone
 from PIL import Image
 
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from indexer.picture.features import extract
 from registry.cases import found_pictures
 from registry.fingerprints.descriptors import find_members
@@ -26,7 +26,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.long
-def test_fingerprints_with_too_many_matches_stop_matching(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_declared_fingerprints_with_too_many_matches_are_no_longer_matched(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Test a limit of two matches: a third crawled copy stops matching for the work."""
     monkeypatch.setattr(declared_fingerprints, "MAX_MATCHES", 2)
     studio, data = owner("studio"), photograph(1)
@@ -46,7 +48,7 @@ def test_fingerprints_with_too_many_matches_stop_matching(inline: SyncRunner, mo
     assert later.work_pictures.get().progress["stopped"] == 2
 
 
-def test_rematched_picture_is_not_counted_twice(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_picture_matched_again_is_not_counted_twice(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(declared_fingerprints, "MAX_MATCHES", 1)
     studio, data = owner("studio"), photograph(1)
     work = register_stated_picture(inline.services, studio, state_picture(data)).work
@@ -79,9 +81,9 @@ def test_reported_pictures_are_excluded_from_found_copies(inline: SyncRunner, mo
     assert sorted(
         found_pictures.load_found_pictures(inline.services, case, Digest.from_bytes(data)).values()
     ) == sorted(copies)
-    with pytest.raises(WrongUseError, match="was declared for work 1"):
+    with pytest.raises(InvalidRequestError, match="was declared for work 1"):
         found_pictures.load_found_pictures(inline.services, case, Digest.from_bytes(copies[0]))
-    monkeypatch.setattr(found_pictures, "MAX_LOOKED_AT", 1)
+    monkeypatch.setattr(found_pictures, "MAX_LOADED_PICTURES", 1)
     assert len(found_pictures.load_found_pictures(inline.services, case, Digest.from_bytes(data))) == 1
     monkeypatch.undo()
     first = Picture.objects.get(digest=Digest.from_bytes(copies[0]))

@@ -9,7 +9,7 @@ from pypdf import PdfReader
 from desk.texts.cases import CERTAINTY_LABELS, describe_certainty
 from evidence.documents.phrases import load_phrases
 from evidence.verdict.result import State
-from exhibit.comparison.derived import compute_grade
+from exhibit.comparison.derived import grade_survival_map
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.picture.features import extract
@@ -56,7 +56,7 @@ def test_opted_in_owner_gets_derived_case_without_capture(inline: SyncRunner, st
     case = Case.objects.get()
     match = case.case_sightings.get().match
     assert (match.decision, match.probability, match.reasons) == ("related", None, ["derived"])
-    assert compute_grade(match.verification.survival) >= 2
+    assert grade_survival_map(match.verification.survival) >= 2
     assert describe_certainty(match) == str(CERTAINTY_LABELS[Decision.RELATED])
     assert not Capture.objects.exists()
     decisions.return_to_queue(case, by="ann")
@@ -85,7 +85,7 @@ def reload_owner(row: Owner) -> Owner:
     return Owner.objects.get(pk=row.pk)
 
 
-def test_opting_out_stops_derived_cases(inline: SyncRunner, studio: Owner) -> None:
+def test_opting_out_stops_cases_for_derived_works(inline: SyncRunner, studio: Owner) -> None:
     enable_derived_search(studio)
     accounts.set_option(studio, "derived", enabled=False, by="ann")
     match_pictures(inline.services, crawl_pictures(inline, studio, REDRAWN_COPY))
@@ -93,7 +93,7 @@ def test_opting_out_stops_derived_cases(inline: SyncRunner, studio: Owner) -> No
 
 
 @pytest.mark.long
-def test_search_of_past_sightings_and_crawl_agree_on_derived_match(inline: SyncRunner, studio: Owner) -> None:
+def test_search_of_past_sightings_gives_same_derived_match_as_a_crawl(inline: SyncRunner, studio: Owner) -> None:
     enable_derived_search(studio)
     match_pictures(inline.services, crawl_pictures(inline, studio, REDRAWN_COPY))
     match, registered = Match.objects.get(), load_registered_features(inline.services, Digest.from_bytes(WORK))
@@ -110,7 +110,7 @@ def test_search_of_past_sightings_and_crawl_agree_on_derived_match(inline: SyncR
 @pytest.mark.parametrize(
     ("decision", "picture", "expected_decision"), [("none", REDRAWN_COPY, "related"), ("related", WORK, "certain")]
 )
-def test_stronger_result_of_a_later_search_counts(
+def test_stronger_result_of_a_later_search_replaces_the_match(
     inline: SyncRunner, studio: Owner, decision: str, picture: bytes, expected_decision: str
 ) -> None:
     enable_derived_search(studio)

@@ -28,7 +28,7 @@ def new_model(inline: SyncRunner, tmp_path: Path) -> DescriptorModel:
     return model
 
 
-def test_model_becomes_active_when_every_picture_has_vector_or_gap(
+def test_model_becomes_active_when_every_picture_has_a_vector_or_is_unavailable(
     inline: SyncRunner, new_model: DescriptorModel
 ) -> None:
     lost = Picture.objects.filter(sightings__isnull=False).get()
@@ -41,7 +41,7 @@ def test_model_becomes_active_when_every_picture_has_vector_or_gap(
     assert DescriptorGap.objects.get(model=new_model).picture == lost
 
 
-def test_cancelled_model_computes_no_descriptors(inline: SyncRunner, new_model: DescriptorModel) -> None:
+def test_no_descriptors_are_computed_for_a_cancelled_model(inline: SyncRunner, new_model: DescriptorModel) -> None:
     descriptors.stop_building(new_model)
     DescriptorModel.objects.filter(pk=new_model.pk).update(state="todo")
     compute_descriptors(inline.services, [new_model.pk])

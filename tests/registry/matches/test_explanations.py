@@ -29,7 +29,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 @pytest.mark.long
-def test_only_own_works_precede_a_work_in_the_explanation(inline: SyncRunner, studio: Owner) -> None:
+def test_explanation_lists_only_works_of_the_same_owner_as_preceding_works(inline: SyncRunner, studio: Owner) -> None:
     rival = owner("rival")
     register(inline.services, rival, recompress(photograph(3)))
     work = register(inline.services, studio, photograph(3)).work
@@ -108,7 +108,7 @@ def test_purge_deletes_stored_pair_and_blocked_bytes_are_rejected(inline: SyncRu
             name="found.jpg",
             by="Ann",
         )
-    denylists.block(Digest.from_bytes(photograph(51)), by="the test", reason="a complaint")
+    denylists.block_digest(Digest.from_bytes(photograph(51)), by="the test", reason="a complaint")
     with pytest.raises(RefusedError):
         store_pair(
             services,

@@ -8,7 +8,7 @@ from exhibit.errors import UnreadablePictureError
 from registry.matches import find_owner
 from registry.matches.find_owner import OwnerSearchResult, Verdict, find_owners, get_upload_limits, make_change_map
 from registry.models import LogOpening, Match, Owner, Picture, Work
-from registry.works.public_works import close_work, open_work
+from registry.works.public_works import publish_work, unpublish_work
 from registry.works.registration import remove_work
 from tests.assets.exposures import exposure
 from tests.assets.module_scene import inline, stage
@@ -30,7 +30,7 @@ def scene(stage: SyncRunner) -> None:
         register(stage.services, studio, data, title)
     stage.run_until_idle()
     for row in studio.works.filter(number__lt=3):
-        open_work(stage.services, row, contact="", by="Ann")
+        publish_work(stage.services, row, contact="", by="Ann")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def open_picture(inline: SyncRunner, rights_holder: Owner, data: bytes, title: str = "A work") -> Work:
-    return open_work(
+    return publish_work(
         inline.services, register(inline.services, rights_holder, data, title).work, contact="", by=rights_holder.name
     )
 
@@ -64,14 +64,14 @@ def draw_object(picture: Image.Image) -> Image.Image:
         (CROPPED_COPY, "part"),
     ],
 )
-def test_verdict_describes_relation_to_the_opened_work(inline: SyncRunner, data: bytes, verdict: str) -> None:
+def test_verdict_describes_relation_to_the_public_work(inline: SyncRunner, data: bytes, verdict: str) -> None:
     answer = find_owners(inline.services, data)
     assert list_claims(answer) == [("studio", "harbour", verdict)]
     assert (str(answer.verdict), answer.owners, answer.more, answer.complete) == (verdict, 1, 0, True)
 
 
 @pytest.mark.long
-def test_change_map_locates_changes_and_parts(
+def test_map_of_changes_locates_changed_areas_and_parts(
     inline: SyncRunner,
 ) -> None:
     def shared_area(data: bytes) -> tuple[float, list[list[int]]]:
@@ -91,13 +91,13 @@ def test_change_map_locates_changes_and_parts(
 
 
 @pytest.mark.parametrize(("work_state", "data"), [("closed", CROPPED_COPY), ("removed", encoded(HARBOUR))])
-def test_closed_and_removed_works_are_not_found(
+def test_private_and_removed_works_are_not_found(
     inline: SyncRunner, studio: Owner, data: bytes, work_state: str
 ) -> None:
     row = studio.works.get(title="harbour")
     # Another owner's closed work keeps the image in the index, which must not affect the result.
     register(inline.services, owner("rival"), encoded(HARBOUR))
-    close_work(row, by="Ann") if work_state == "closed" else remove_work(row, by="Ann")
+    unpublish_work(row, by="Ann") if work_state == "closed" else remove_work(row, by="Ann")
     answer = find_owners(inline.services, data)
     assert (answer.claims, answer.more, answer.owners, answer.verdict) == ((), 0, 0, Verdict.UNKNOWN)
     unknown = find_owners(inline.services, encoded(textured(77), "JPEG"))
@@ -105,21 +105,21 @@ def test_closed_and_removed_works_are_not_found(
 
 
 @pytest.mark.long
-def test_closed_work_of_a_series_does_not_affect_opened_work(inline: SyncRunner, studio: Owner) -> None:
+def test_private_work_of_a_series_does_not_affect_a_public_work(inline: SyncRunner, studio: Owner) -> None:
     hidden_picture, visible_work = recompress(exposure(1)), studio.works.get(title="moment")
     # The closed work has no effect
     assert list_claims(find_owners(inline.services, hidden_picture)) == [("studio", "moment", "changed")]
-    open_work(inline.services, studio.works.get(title="next moment"), contact="", by="Ann")
+    publish_work(inline.services, studio.works.get(title="next moment"), contact="", by="Ann")
     assert list_claims(find_owners(inline.services, hidden_picture))[0] == ("studio", "next moment", "changed")
     assert {title: verdict for _, title, verdict in list_claims(find_owners(inline.services, hidden_picture))}[
         "moment"
     ] == "perhaps"
-    close_work(visible_work, by="Ann")
+    unpublish_work(visible_work, by="Ann")
     assert list_claims(find_owners(inline.services, hidden_picture)) == [("studio", "next moment", "changed")]
 
 
 @pytest.mark.long
-def test_earlier_registrant_is_listed_before_owner_of_a_stolen_copy(inline: SyncRunner) -> None:
+def test_owner_with_earlier_registration_is_listed_before_owner_of_a_copy(inline: SyncRunner) -> None:
     thief, services = owner("thief"), inline.services
     for stolen in (CROPPED_COPY, encoded(ImageOps.mirror(HARBOUR), "JPEG", 60)):
         own_work = open_picture(inline, thief, stolen, "Mine")
@@ -127,13 +127,13 @@ def test_earlier_registrant_is_listed_before_owner_of_a_stolen_copy(inline: Sync
         assert [slug for slug, *_ in list_claims(answer)] == ["studio", "thief"]  # the first registrant is first
         assert [claim.verdict for claim in answer.claims][1] is Verdict.SAME
         assert (answer.owners, answer.complete) == (2, True)
-        close_work(own_work, by="thief")
+        unpublish_work(own_work, by="thief")
         assert list_claims(find_owners(services, stolen))[0][0] == "studio"
     assert [slug for slug, *_ in list_claims(find_owners(services, encoded(HARBOUR)))] == ["studio"]
 
 
 @pytest.mark.long
-def test_many_copies_of_one_owner_do_not_hide_other_owners(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_works_of_one_owner_do_not_hide_other_owners(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     flood = owner("flood")
     for number in range(14):
         open_picture(inline, flood, encoded(HARBOUR.crop((40, 30, 300, 250)), "JPEG", 60 + number), f"Copy {number}")
@@ -148,7 +148,7 @@ def test_many_copies_of_one_owner_do_not_hide_other_owners(inline: SyncRunner, m
 
 
 @pytest.mark.long
-def test_picture_showing_two_works_matches_both(inline: SyncRunner) -> None:
+def test_picture_that_shows_two_works_matches_both(inline: SyncRunner) -> None:
     open_picture(inline, Owner.objects.get(), encoded(ALLEY), "alley")
     sheet = Image.new("RGB", (980, 360), "white")
     sheet.paste(HARBOUR, (0, 0))

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageOps
 
 from desk.cli import identify as command
-from desk.cli.common.frame import Desk
+from desk.cli.common.frame import CommandContext
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
 from indexer.compare.wording import as_dict
@@ -75,7 +75,7 @@ def test_many_pictures_of_other_owners_do_not_hide_a_work(inline: SyncRunner, st
 
 
 @pytest.mark.long
-def test_every_registration_of_a_picture_is_returned(inline: SyncRunner, studio: Owner) -> None:
+def test_identify_returns_every_registration_of_a_picture(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, encoded(HARBOUR, "JPEG", 70), "registered twice")
     matches = identify_picture(inline.services, studio, make_copy(HARBOUR)).works
     assert [(match.work.title, match.verification.decision) for match in matches] == [
@@ -89,7 +89,7 @@ def test_removed_work_is_not_identified(inline: SyncRunner, studio: Owner) -> No
     assert identify_picture(inline.services, studio, encoded(HARBOUR)).works == ()
 
 
-def test_lookup_stores_nothing(inline: SyncRunner, studio: Owner, tmp_path: Path) -> None:
+def test_identifying_a_picture_stores_nothing(inline: SyncRunner, studio: Owner, tmp_path: Path) -> None:
     rows, files = Picture.objects.count(), set((tmp_path / "blobs").rglob("*"))
     assert identify_picture(inline.services, studio, make_copy(HARBOUR)).works
     assert (Picture.objects.count(), Match.objects.count()) == (rows, 0)
@@ -125,9 +125,9 @@ RunIdentify = Callable[..., Result]
 @pytest.fixture
 def run_identify(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> RunIdentify:
     """A function that runs `exhibit identify`."""
-    desk = Desk(inline.services.config)
+    desk = CommandContext(inline.services.config)
     desk.__dict__["services"] = inline.services
-    monkeypatch.setattr(command, "open_desk", lambda: desk)
+    monkeypatch.setattr(command, "open_command_context", lambda: desk)
 
     def run(*words: object, code: int = 0, stdin: bytes = b"") -> Result:
         result = CliRunner().invoke(command.identify_command, [str(word) for word in words], input=stdin)

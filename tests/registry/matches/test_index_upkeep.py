@@ -70,7 +70,7 @@ def test_corrupt_index_is_rebuilt_automatically(inline: SyncRunner, studio: Owne
 
 
 @pytest.mark.long
-def test_machines_build_identical_indexes_from_rows(machine: Machine, studio: Owner) -> None:
+def test_indexes_built_on_two_machines_from_the_same_rows_are_identical(machine: Machine, studio: Owner) -> None:
     first_machine, second_machine = machine("here"), machine("there")
     assert find_titles(second_machine, collage(4)) == find_titles(first_machine, collage(4)) == {"Work 4"}
     for item in (first_machine, second_machine):
@@ -95,7 +95,7 @@ def test_index_ahead_of_restored_rows_is_rebuilt(inline: SyncRunner, studio: Own
 
 @pytest.mark.long
 def test_large_backlog_is_indexed_in_steps(machine: Machine, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.fingerprints.indexes.PAGE", 2)
+    monkeypatch.setattr("registry.fingerprints.indexes.PAGE_SIZE", 2)
     monkeypatch.setattr("registry.fingerprints.indexes.MAX_TAIL", 2)
     first_machine = machine("here")
     assert find_titles(first_machine, collage(4)) == {"Work 4"}

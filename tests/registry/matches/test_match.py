@@ -89,7 +89,7 @@ def test_only_flat_pictures_are_marked_low_information(inline: SyncRunner) -> No
     assert "two-tone" in page.work.pictures.get().low_information  # its hash alone does not distinguish it
 
 
-def test_undecodable_picture_is_done_with_its_refusal(inline: SyncRunner) -> None:
+def test_undecodable_picture_is_marked_done_with_the_refusal_reason(inline: SyncRunner) -> None:
     match_pictures(inline.services, crawl_pictures(inline, owner("studio"), b"\xff\xd8\xff\xe0 no picture"))
     picture = Picture.objects.get()
     assert picture.state == "done"

@@ -24,7 +24,7 @@ def test_verification_round_trips_through_match_row(inline: SyncRunner) -> None:
     assert Match.objects.latest("pk").verification == verification
 
 
-def test_only_one_descriptor_choice_is_stored(inline: SyncRunner) -> None:
+def test_only_one_active_descriptor_model_is_stored(inline: SyncRunner) -> None:
     install_built_in(inline.services.blobs)
     choice = DescriptorChoice.objects.get()
     with pytest.raises(IntegrityError, match="descriptor_choice_single"), transaction.atomic():

@@ -8,7 +8,7 @@ from PIL import Image
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry import scoped
 from registry.cases import opening
 from registry.crawls import own_sites
@@ -91,11 +91,11 @@ def test_chosen_proposal_is_uploaded_and_dismissed_proposal_stays_hidden(inline:
     add_seen_pictures(inline, studio, selected_picture, ignored_picture, recompress(ignored_picture))
     assert not list_pending_digests(studio)
     assert not Case.objects.exists()
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         proposals.register_proposals(inline.services, studio, [Digest.from_bytes(ignored_picture)], by="ann")
 
 
-def test_recrawl_requeues_only_unproposed_pictures(
+def test_pictures_seen_again_are_queued_only_if_not_yet_proposed(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large, small = photograph(2), resize(photograph(2), 160)
@@ -110,7 +110,7 @@ def test_recrawl_requeues_only_unproposed_pictures(
     assert list_pending_digests(studio) == [Digest.from_bytes(large)]
 
 
-def test_damaged_file_is_proposed_and_full_list_refills(
+def test_damaged_file_is_proposed_and_a_full_list_of_proposals_refills(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged, further = make_signed_picture(1, Artist="Bo Chan"), photograph(2)
@@ -140,7 +140,7 @@ def test_proposals_rejected_by_the_upload_become_pending_again(inline: SyncRunne
     assert set(list_pending_digests(studio)) == both
 
 
-def test_own_site_match_shows_newest_page_and_hides_no_other_site(
+def test_match_on_own_site_shows_its_newest_page_and_hides_no_other_site(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(inline.services, studio, photograph(1))

@@ -253,7 +253,7 @@ def test_works_not_searched_in_a_step_wait_for_the_next(inline: SyncRunner, monk
 
 
 @pytest.mark.long
-def test_small_copy_on_a_page_is_found_in_either_order(inline: SyncRunner) -> None:
+def test_small_copy_is_found_whether_it_is_seen_before_or_after_registration(inline: SyncRunner) -> None:
     page = Image.new("RGB", (960, 720), "white")
     for number in range(4):
         page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))
@@ -268,7 +268,7 @@ def test_small_copy_on_a_page_is_found_in_either_order(inline: SyncRunner) -> No
     assert Case.objects.count() == 1
 
 
-def test_only_unmatched_result_is_replaced_by_a_later_result(inline: SyncRunner) -> None:
+def test_later_result_replaces_only_a_result_without_match(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(0)).work.pictures.get()
     (picture_id,) = record_sightings(inline.services, *claim_new_slice(studio), [recompress(photograph(0))])
@@ -289,7 +289,7 @@ def crawl_again(inline: SyncRunner, data: bytes) -> None:
 
 
 @pytest.mark.long
-def test_match_missed_by_failed_search_is_found_on_next_sighting(inline: SyncRunner) -> None:
+def test_match_missed_by_a_failed_search_is_found_at_the_next_sighting(inline: SyncRunner) -> None:
     studio, data = owner("studio"), recompress(photograph(0))
     record_sightings(inline.services, *claim_new_slice(studio), [data])
     inline.run_until_idle()
@@ -301,7 +301,7 @@ def test_match_missed_by_failed_search_is_found_on_next_sighting(inline: SyncRun
 
 @pytest.mark.long
 @pytest.mark.parametrize("reason", ["too many", "unreadable"])
-def test_picture_left_out_of_a_search_is_found_on_next_sighting(
+def test_picture_omitted_from_a_search_is_matched_at_its_next_sighting(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     studio, data = owner("studio"), recompress(photograph(0))

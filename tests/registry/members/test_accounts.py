@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.members import accounts, invitations, tokens
 from registry.models import Membership, Owner, Role, Scope, User
 from tests.assets.rows import owner
@@ -22,7 +22,7 @@ def test_owner_names_and_slugs_are_unique(db: None) -> None:
         "\u3164": "c",
     }
     for name, slug in refused.items():
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             accounts.add_owner(name, slug=slug)
     assert Owner.objects.count() == 2
 
@@ -30,9 +30,9 @@ def test_owner_names_and_slugs_are_unique(db: None) -> None:
 def test_duplicate_owner_name_does_not_reveal_its_owner(db: None) -> None:
     ann = accounts.add_member(accounts.add_owner("Studio"), "ann@example.org", "owner", PASSWORD).user
     eve = accounts.add_member(accounts.add_owner("Agency"), "eve@example.org", "owner", PASSWORD).user
-    with pytest.raises(WrongUseError, match="studio"):
+    with pytest.raises(InvalidRequestError, match="studio"):
         accounts.create_owner_for_user(ann, "studio")
-    with pytest.raises(WrongUseError) as error_info:
+    with pytest.raises(InvalidRequestError) as error_info:
         accounts.create_owner_for_user(eve, "studio")
     assert "studio" not in str(error_info.value).lower()
     second = accounts.create_owner_for_user(eve, "Studio!")
@@ -48,7 +48,7 @@ def test_existing_user_keeps_password_and_gets_new_role(db: None) -> None:
     assert (bob.check_password(PASSWORD), Membership.objects.get(user=bob).role) == (True, "reviewer")
     assert accounts.is_user("ANN@example.org")
     for weak in ("short", "password", ""):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             accounts.change_password(bob, weak)
     accounts.change_password(bob, "another password of Bob's")
     assert accounts.get_user("bob@example.org").check_password("another password of Bob's")
@@ -59,12 +59,12 @@ def test_operator_is_created_with_owner_or_not_at_all(db: None) -> None:
         return invitations.find_open_invitation(invitations.invite_operator(by="root"))
 
     accounts.add_owner("Taken")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         accounts.create_operator(make_link(), "ann@example.org", PASSWORD, "Taken")  # type: ignore[arg-type]
     ann = accounts.create_operator(make_link(), "ann@example.org", PASSWORD, "Studio")  # type: ignore[arg-type]
     assert accounts.is_operator(ann)
     assert Membership.objects.get(user=ann).owner.name == "Studio"
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         accounts.create_operator(make_link(), "ANN@example.org", PASSWORD, "")  # type: ignore[arg-type]
     assert User.objects.count() == 1
 
@@ -78,13 +78,13 @@ def add_member(rights_holder: Owner, name: str, role: Role) -> User:
 def test_last_member_in_the_owner_role_cannot_leave_or_change_role(db: None) -> None:
     studio = owner("studio")
     ann, bob = add_member(studio, "ann", Role.OWNER), add_member(studio, "bob", Role.VIEWER)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         accounts.remove_member(studio, ann.pk, by="Ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         accounts.change_role(studio, ann.pk, "viewer", by="Ann")
     accounts.change_role(studio, bob.pk, "owner", by="Ann")
     User.objects.filter(pk=bob.pk).update(is_active=False)  # a user who cannot sign in does not count
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         accounts.remove_member(studio, ann.pk, by="Ann")
     User.objects.update(is_active=True)
     accounts.remove_member(studio, ann.pk, by="Ann")
@@ -104,7 +104,7 @@ def test_removed_member_loses_api_tokens(db: None) -> None:
 def test_unknown_members_and_roles_are_rejected(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
     ann, eve = add_member(studio, "ann", Role.OWNER), add_member(agency, "eve", Role.OWNER)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         accounts.change_role(studio, ann.pk, "king", by="Ann")
     with pytest.raises(NotFoundError):
         accounts.remove_member(studio, eve.pk, by="Ann")

@@ -46,7 +46,7 @@ def forget_devices(ann: User) -> None:
         forget_devices,
     ],
 )
-def test_link_expires_when_account_membership_or_devices_change(ann: User, end: Callable[[User], object]) -> None:
+def test_mail_link_expires_when_account_membership_or_devices_change(ann: User, end: Callable[[User], object]) -> None:
     signed = devices.make_link(Owner.objects.get(), ann, PATH)
     assert can_open_page(signed)
     end(ann)
@@ -54,7 +54,9 @@ def test_link_expires_when_account_membership_or_devices_change(ann: User, end: 
     assert not can_open_page(signed)
 
 
-def test_link_expires_after_three_days_and_device_mark_after_180(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_link_expires_after_3_days_and_device_token_after_180_days(
+    ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     signed, device_mark, start = (
         devices.make_link(Owner.objects.get(), ann, PATH),
         devices.make_device_token(ann),
@@ -67,7 +69,7 @@ def test_link_expires_after_three_days_and_device_mark_after_180(ann: User, monk
         assert (can_open_page(signed), devices.is_known_device(device_mark, ann)) == (link, mark), span
 
 
-def test_link_and_device_mark_are_not_interchangeable(ann: User) -> None:
+def test_mail_link_and_device_token_are_not_interchangeable(ann: User) -> None:
     signed, mark = devices.make_link(Owner.objects.get(), ann, PATH), devices.make_device_token(ann)
     assert devices.read_link(mark) is None
     assert devices.read_link(signing.dumps([ann.pk, 1, PATH, "x"], salt="another")) is None

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.members import invitations
 from registry.models import Invitation, Membership, User
 from tests.assets.rows import owner
@@ -19,14 +19,14 @@ def test_invitation_admits_the_invited_user_once(db: None) -> None:
     studio, ann, bob = owner("studio"), make_user("ann"), make_user("bob")
     row, secret = invitations.create_invitation(studio, " Ann@Example.org ", "viewer", by="Bob")
     assert (invitations.find_open_invitation(secret), invitations.find_open_invitation("guessed")) == (row, None)
-    with pytest.raises(WrongUseError, match=r"ann@example\.org"):
+    with pytest.raises(InvalidRequestError, match=r"ann@example\.org"):
         invitations.accept_invitation(row, bob)
     joined = invitations.accept_invitation(row, ann)
     assert joined is not None
     assert (joined.user, joined.owner, joined.role) == (ann, studio, "viewer")
     with pytest.raises(NotFoundError):
         invitations.accept_invitation(row, ann)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         invitations.create_invitation(studio, "ANN@example.org", "viewer", by="Bob")
 
 
@@ -34,7 +34,7 @@ def test_invitation_admits_the_invited_user_once(db: None) -> None:
     ("email", "role"), [("no address", "viewer"), ("a@b.example", "king"), ("a" * 200 + "@b.example", "viewer")]
 )
 def test_invalid_invitation_is_rejected(db: None, email: str, role: str) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         invitations.create_invitation(owner("studio"), email, role, by="Bob")
     assert not Invitation.objects.exists()
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.members import samples
 from registry.models import LogSubmission, Owner, User
 from registry.retention import sample_removal
@@ -16,12 +16,12 @@ from workers.tasks.sync_runner import SyncRunner
 def test_real_owner_is_not_treated_as_sample() -> None:
     studio, person = owner("studio"), User.objects.create_user("ann")
     samples.check_not_sample(studio)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         sample_removal.delete_owner(studio)
     assert samples.get_sample_owner(person) is None
     sample = samples.create_sample_owner(person)
     assert (samples.get_sample_owner(person), sample.sample, sample.name) == (sample, True, "Sample (ann)")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         samples.check_not_sample(sample)
     assert not LogSubmission.objects.exists()
     sample_removal.delete_owner(sample)

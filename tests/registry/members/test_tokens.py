@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.members import tokens
 from registry.models import ApiToken, LogOpening, Membership, Owner, Role, Scope, User
 from tests.assets.rows import owner
@@ -69,7 +69,7 @@ def test_unknown_expired_or_revoked_token_is_rejected(studio: Owner, ann: User) 
     ],
 )
 def test_invalid_token_request_is_rejected(studio: Owner, ann: User, name: str, scopes: list[str], days: int) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         tokens.create_token(studio, ann, name=name, scopes=scopes, days=days)
     assert not ApiToken.objects.exists()
 
@@ -91,7 +91,7 @@ def test_token_use_is_logged_once_a_day(studio: Owner, ann: User) -> None:
     assert now() - row.used_at < timedelta(minutes=1)
 
 
-def test_feed_ends_when_replaced_revoked_or_its_member_leaves(db: None) -> None:
+def test_feed_url_becomes_invalid_when_replaced_revoked_or_its_member_leaves(db: None) -> None:
     studio, ann = owner("studio"), User.objects.create_user("ann", "ann@example.org")
     membership = Membership.objects.create(owner=studio, user=ann)
     first = tokens.create_feed(studio, ann, by="Ann")

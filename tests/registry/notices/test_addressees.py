@@ -10,7 +10,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def test_site_pages_suggest_email_addresses_and_contact_pages(studio: Owner, inline: SyncRunner) -> None:
+def test_email_addresses_and_contact_pages_are_found_on_site_pages(studio: Owner, inline: SyncRunner) -> None:
     page = (
         b'<a href="mailto:sales@shop.example">a</a> legal&#64;nobody logo@2x.png'
         b'<a href="mailto:dmca%40agency.example?subject=x">b</a> press@elsewhere.example'
@@ -34,7 +34,7 @@ def test_site_pages_suggest_email_addresses_and_contact_pages(studio: Owner, inl
     assert results[-1].kind == "office"
 
 
-def test_proposal_fills_only_known_fields() -> None:
+def test_addressee_proposal_fills_only_known_fields() -> None:
     proposal = AddresseeProposal("page", "", "a@shop.example", "", "http://shop.example/", None, first_hand=False)
     assert to_notice_fields(proposal) == {
         "addressee_email": "a@shop.example",

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from exhibit.errors import ConflictError, WrongUseError
-from registry.cases.decisions import Choice, DecisionRequest, decide_cases
+from exhibit.errors import ConflictError, InvalidRequestError
+from registry.cases.decisions import DecisionChoice, DecisionRequest, decide_cases
 from registry.cases.queue import CaseFilter, CaseState, filter_cases
 from registry.models import LogOpening, Notice, Owner
 from registry.notices import agencies, notices
@@ -29,7 +29,7 @@ def test_no_notice_is_started_signed_or_mailed_during_an_agency_request(studio: 
     answer_open_points(studio, "No.")
     finished = sign_notice(inline, finished)
     for invalid_name in (" ", "x" * 201):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             agencies.record_inquiry(case, invalid_name, by="ann")
     with pytest.raises(ConflictError):
         agencies.record_reply(case, "No.", by="ann")
@@ -43,20 +43,20 @@ def test_no_notice_is_started_signed_or_mailed_during_an_agency_request(studio: 
         lambda: sign_notice(inline, draft),
         lambda: send_by_mail(inline.services, finished, by="ann"),
     ):
-        with pytest.raises(WrongUseError, match=r"\b1\b.*Alamy"):
+        with pytest.raises(InvalidRequestError, match=r"\b1\b.*Alamy"):
             blocked_action()
     assert notices.create_draft(studio, [2], "dmca", "en", by="ann").state == Notice.State.DRAFT
 
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         agencies.record_reply(case, " ", by="ann")
     agencies.record_reply(case, "Not sold by us.", by="ann")
     sign_notice(inline, draft)
     assert [event.sentence for event in case.events.filter(kind="agency").order_by("pk")] == ["", "Not sold by us."]
     assert LogOpening.objects.filter(details__words="Not sold by us.", details__agency="Alamy").exists()
     agencies.record_inquiry(case, "Alamy", by="ann")
-    decide_cases(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "ann"))
+    decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.REOPEN, "ann"))
     assert filter_cases(studio, CaseFilter(CaseState.AWAITING_RESELLER)).exists()
-    decide_cases(inline.services, studio, [1], DecisionRequest(Choice.COPIES, "ann", "The gallery says so."))
+    decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.COPIES, "ann", "The gallery says so."))
     assert not filter_cases(studio, CaseFilter(CaseState.AWAITING_RESELLER)).exists()
     assert LogOpening.objects.filter(details__agency="Alamy").count() == 4
     assert case.events.filter(kind="agency").latest("pk").said == [["agency-spared", {"agency": "Alamy"}]]
@@ -64,14 +64,14 @@ def test_no_notice_is_started_signed_or_mailed_during_an_agency_request(studio: 
         agencies.record_inquiry(case, "Alamy", by="ann")
 
 
-def test_signing_locks_the_cases_of_a_draft(studio: Owner) -> None:
+def test_signing_a_notice_locks_its_cases(studio: Owner) -> None:
     draft = create_draft(studio)
     with CaptureQueriesContext(connection) as queries, notices.lock_draft(draft):
         pass
     assert any('FROM "registry_case"' in query["sql"] and "FOR NO KEY UPDATE" in query["sql"] for query in queries)
 
 
-def test_resold_licence_names_its_agency(studio: Owner, inline: SyncRunner) -> None:
+def test_licence_sold_by_an_agency_names_the_agency(studio: Owner, inline: SyncRunner) -> None:
     table = b"Kunde;Domain;Bildagentur;Rechnungsnummer\nA shop;elsewhere.example;Bild & Co;R-17\n"
     (licence,), _new = add_licences(studio, list(parse_licence_table(studio, "sold.csv", table)))
     assert (licence.reseller, licence.invoice) == ("Bild & Co", "R-17")

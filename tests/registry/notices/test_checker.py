@@ -7,7 +7,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Bundle, Case, Owner, Work
 from registry.notices import notices
 from registry.notices.addressees import propose_addressees
@@ -99,7 +99,7 @@ def test_invalid_credit_code_stops_a_notice_to_china(studio: Owner) -> None:
 
 
 @pytest.mark.long
-def test_filed_document_is_not_mailed(studio: Owner, inline: SyncRunner) -> None:
+def test_document_for_filing_is_not_mailed(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio, "ccb")
     fields = {**SENDER, **FILING_FIELDS}
     notices.save_fields(row, fields, fields)
@@ -110,10 +110,10 @@ def test_filed_document_is_not_mailed(studio: Owner, inline: SyncRunner) -> None
         inline.services, row, typed_name="Ann Example", shown_digest=compute_letter_digest(build_letter(row)), by="ann"
     )
     row = notices.get_notice(studio, row.number)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         send_by_mail(inline.services, row, by="ann")
     notices.record_sent_by_hand(row, by="ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         notices.record_outcome(row, "countered", now().date(), "", by="ann")
     notices.record_outcome(row, "answered", now().date(), "It may be served.", by="ann")
     assert notices.get_notice(studio, row.number).due_reason == "ccb-service"
@@ -121,7 +121,7 @@ def test_filed_document_is_not_mailed(studio: Owner, inline: SyncRunner) -> None
 
 @pytest.mark.long
 @pytest.mark.parametrize("language", ["de", "fr"])
-def test_formal_demand_has_required_fields_and_no_invented_amount(
+def test_formal_demand_has_required_fields_and_no_proposed_amount(
     studio: Owner, inline: SyncRunner, language: str
 ) -> None:
     row = create_draft(studio, "cease", language)
@@ -156,5 +156,5 @@ def test_formal_demand_has_required_fields_and_no_invented_amount(
         by="ann",
     )
     inline.services.config = replace(inline.services.config, mail_url="smtp://mail.example")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         send_by_mail(inline.services, notices.get_notice(studio, row.number), by="ann")

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.cases.decisions import dispute_decision
 from registry.models import Capture, Case, LogOpening, Owner, Sighting
 from registry.notices import notices
@@ -49,18 +49,18 @@ def test_stated_licence_blocks_signing_until_a_member_answers(studio: Owner, inl
     assert point.evidence[0].page == "http://shop.example/page-0"
     assert point.evidence[0].visit == Capture.objects.get(case__number=1).pk
     assert Case.objects.get(number=1).decision == "confirmed"
-    with pytest.raises(WrongUseError, match="1"):
+    with pytest.raises(InvalidRequestError, match="1"):
         sign_notice(inline, row)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         save_answer(studio.cases.get(number=1), point.kind, point.mark, " ", by="ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         save_answer(studio.cases.get(number=1), point.kind, "0" * 64, "No.", by="ann")
     answer_open_points(studio, "We never gave one.")
     opened = LogOpening.objects.filter(details__point=point.kind)
     assert list(opened.values_list("details__words", flat=True)) == ["We never gave one."]
     row = sign_notice(inline, row)
     store_page(inline, PAGE.format("").replace("by-sa", "by"))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         send_by_mail(inline.services, row, by="ann")
     answer_open_points(studio, "Nor this one.")
     assert send_by_mail(inline.services, notices.get_notice(studio, row.number), by="ann").to == "agent@shop.example"

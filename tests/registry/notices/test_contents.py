@@ -14,7 +14,7 @@ from registry.notices import notices
 from registry.notices.checker import find_gaps, list_gap_sentences, list_unregistered_in_us
 from registry.notices.contents import build_items, build_letter, split_letter
 from registry.notices.wording import FOLDER, load_shipped_wording
-from registry.services.mail import is_address
+from registry.services.mail import is_email_address
 from tests.assets.chinese import find_english, find_half_width
 from tests.assets.notice_drafts import create_draft
 from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
@@ -105,7 +105,7 @@ def test_unsigned_notice_ends_with_a_signature_line(studio: Owner) -> None:
         assert build_letter(row).text.rstrip().endswith(f"(not signed){ending}")
 
 
-def test_chinese_notice_has_no_english_text_of_the_software(studio: Owner) -> None:
+def test_chinese_notice_contains_no_untranslated_text_of_exhibit(studio: Owner) -> None:
     for kind in ("prc", "offer"):
         row = create_draft(studio, kind, "zh-Hans")
         document = build_letter(row, build_items(row))
@@ -131,4 +131,9 @@ def test_long_notice_is_split_at_paragraphs_without_loss() -> None:
     assert len(parts) > 1
     assert "".join(parts) == text
     assert all(part.rstrip().endswith("x") for part in parts)
-    assert [is_address(address) for address in ("a@b.example", "a@b", "nobody", "")] == [True, False, False, False]
+    assert [is_email_address(address) for address in ("a@b.example", "a@b", "nobody", "")] == [
+        True,
+        False,
+        False,
+        False,
+    ]

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Event, Notice, Owner
 from registry.notices import deadlines, notices
 from registry.notices.contents import build_letter
@@ -28,15 +28,15 @@ def test_counter_notice_pauses_its_cases_until_resolved(studio: Owner, inline: S
     row = notices.get_notice(studio, row.number)
     assert (row.state, row.due_on, row.due_reason) == ("countered", add_business_days(today, 10), "dmca-counter")
     assert [event.kind for event in row.events.all()[:4]] == ["removed", "online", "answered", "countered"]
-    with pytest.raises(WrongUseError, match="1"):
+    with pytest.raises(InvalidRequestError, match="1"):
         notices.create_draft(studio, (1,), "offer", "en", by="Ann")
     notices.record_outcome(row, "resolved", today, "", by="Ann")
     assert notices.create_draft(studio, (1,), "offer", "en", by="Ann").number == 2
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         notices.record_outcome(row, "removed", today + timedelta(days=9), "", by="Ann")
 
 
-def test_deadlines_are_counted_from_the_entered_day() -> None:
+def test_notice_deadlines_are_counted_from_the_entered_day() -> None:
     friday = date(2026, 11, 20)
     assert add_business_days(friday, 10) == date(2026, 12, 4)
     assert add_months(date(2026, 8, 31), 6) == date(2027, 2, 28)
@@ -53,7 +53,7 @@ def test_deadlines_are_counted_from_the_entered_day() -> None:
 
 
 @pytest.mark.parametrize(("reply", "days"), [("30", 30), ("0", 1), ("9" * 30, 14), ("soon", 14), ("400", 365)])
-def test_offer_is_due_on_its_reply_date(studio: Owner, inline: SyncRunner, reply: str, days: int) -> None:
+def test_licence_offer_is_due_on_its_reply_date(studio: Owner, inline: SyncRunner, reply: str, days: int) -> None:
     row = create_draft(studio, "offer", "en")
     notices.save_fields(row, {"reply_days": reply}, ["reply_days"])
     today = now().date()
@@ -63,7 +63,7 @@ def test_offer_is_due_on_its_reply_date(studio: Owner, inline: SyncRunner, reply
     assert notices.get_notice(studio, row.number).due_on == today + timedelta(days=days)
 
 
-def test_due_dates_are_notified_once_and_legal_deadlines_in_advance(studio: Owner, inline: SyncRunner) -> None:
+def test_members_are_notified_once_on_due_dates_and_before_legal_deadlines(studio: Owner, inline: SyncRunner) -> None:
     row = sign_notice(inline, create_draft(studio))
     notices.record_sent_by_hand(row, by="Ann")
     deadlines.record_due_events()

@@ -7,7 +7,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.bundles.deposits import make_deposit
 from registry.bundles.links import list_links
 from registry.models import Bundle, Case, DownloadLink, Notice, Owner, Package
@@ -95,7 +95,7 @@ def test_signing_creates_download_link_for_selected_package(studio: Owner, inlin
     assert [package.number for package in list_packages(row)] == [1]
     inline.services.config = replace(inline.services.config, public_url="https://exhibit.example")
     notices.save_fields(row, {"package": "2"}, ["package"])
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         sign_notice(inline, notices.get_notice(studio, row.number))
     assert not DownloadLink.objects.exists()
     notices.save_fields(row, {"package": "1"}, ["package"])
@@ -105,7 +105,7 @@ def test_signing_creates_download_link_for_selected_package(studio: Owner, inlin
     text = load_file(inline.services, row, "notice.txt")
     assert text is not None
     assert b"https://exhibit.example/d/" in text[0]
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         withdraw_signature(create_draft(studio, "prc", "zh-Hans", 2), by="ann")  # this draft is not signed
     assert not list_links(studio).exclude(revoked_at=None).exists()
     withdraw_signature(row, by="ann")

@@ -12,7 +12,7 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.bundles.deposits import make_deposit
 from registry.models import Notice
 from registry.notices import notices
@@ -39,7 +39,7 @@ def read_packet(inline: SyncRunner, row: Notice) -> bytes:
 
 @pytest.mark.long
 @needs_chinese
-def test_packet_holds_the_document_its_enclosures_and_bundles(inline: SyncRunner) -> None:
+def test_filing_zip_contains_the_document_its_enclosures_and_bundles(inline: SyncRunner) -> None:
     bundle = create_sealed_bundle(inline)
     case = bundle.case
     make_deposit(inline.services, case.work, by="ann")
@@ -59,7 +59,7 @@ def test_packet_holds_the_document_its_enclosures_and_bundles(inline: SyncRunner
             "studio-case-1-bundle-1.zip",
         ]  # fmt: skip
         out, pdf = io.BytesIO(), load_file(inline.services, row, PDF_NAME)
-        assemble(inline.services, bundle, out)
+        write_bundle_zip(inline.services, bundle, out)
         assert archive.read("studio-case-1-bundle-1.zip") == out.getvalue()
         assert pdf is not None
         assert archive.read("studio-notice-1.pdf") == pdf[0]
@@ -72,7 +72,7 @@ def test_packet_holds_the_document_its_enclosures_and_bundles(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_verifier_checks_each_bundle_of_a_packet(inline: SyncRunner, tmp_path: Path) -> None:
+def test_verifier_checks_each_bundle_of_a_filing_zip(inline: SyncRunner, tmp_path: Path) -> None:
     studio = owner("studio")
     seals = [create_sealed_bundle(inline, studio, seed).seal_digest for seed in (1, 2)]
     answer_open_points(studio, "It isn't.")

@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Notice, NoticeMail, Owner
 from registry.notices import mail
 from tests.assets.rows import owner
@@ -26,7 +26,7 @@ def create_mail(notice: Notice, state: str = "doing") -> NoticeMail:
     return notice_mail
 
 
-def test_mail_is_handed_over_once_and_only_while_its_notice_awaits_it(notice: Notice) -> None:
+def test_mail_is_handed_to_the_server_once_and_only_while_claimed_by_a_worker(notice: Notice) -> None:
     notice_mail = create_mail(notice)
     assert [mail.record_handover(notice_mail.pk, FILE) for _ in range(2)] == [True, False]
     mail.record_refusal(notice_mail.pk, "451 Later", is_permanent=False)
@@ -48,39 +48,39 @@ def test_mail_requested_twice_is_sent_once_and_refused_mail_is_retried(notice: N
     mail.record_handover(notice_mail.pk, FILE)
     mail.record_refusal(notice_mail.pk, "550 Nobody", is_permanent=True)
     notice_mail.refresh_from_db()
-    assert (notice_mail.state, mail.is_in_doubt(notice_mail)) == ("failed", False)
+    assert (notice_mail.state, mail.has_uncertain_delivery(notice_mail)) == ("failed", False)
     second_mail = mail.queue_mail(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
     second_mail.refresh_from_db()
     assert (second_mail.pk, second_mail.state) == (notice_mail.pk, "todo")
 
 
-def test_mail_in_doubt_is_resolved_only_by_a_member(notice: Notice) -> None:
-    for resolve in (mail.complete_in_doubt, mail.delete_in_doubt):
-        with pytest.raises(WrongUseError):
+def test_mail_with_unknown_outcome_is_resolved_only_by_a_member(notice: Notice) -> None:
+    for resolve in (mail.complete_uncertain_mail, mail.delete_uncertain_mail):
+        with pytest.raises(InvalidRequestError):
             resolve(notice)
     notice_mail = create_mail(notice)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         mail.cancel_mail(notice)
     mail.record_handover(notice_mail.pk, FILE)
-    mail.record_doubt(notice_mail.pk)
+    mail.record_uncertain_delivery(notice_mail.pk)
     notice_mail.refresh_from_db()
-    assert mail.is_in_doubt(notice_mail)
+    assert mail.has_uncertain_delivery(notice_mail)
     assert mail.queue_mail(notice, notice_mail.to, notice_mail.message_id, by="Ann").state == "failed"
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         mail.cancel_mail(notice)
-    assert mail.complete_in_doubt(notice).state == "done"
+    assert mail.complete_uncertain_mail(notice).state == "done"
     NoticeMail.objects.update(state="failed")
-    mail.delete_in_doubt(notice)
+    mail.delete_uncertain_mail(notice)
     assert not NoticeMail.objects.exists()
 
 
-def test_restore_puts_pending_mail_in_doubt_and_mail_can_be_cancelled(notice: Notice) -> None:
+def test_pending_mail_has_unknown_outcome_after_restore_and_can_be_cancelled(notice: Notice) -> None:
     mail.cancel_mail(notice)
     create_mail(notice, "todo")
     mail.cancel_mail(notice)
     assert not NoticeMail.objects.exists()
     notice_mail = create_mail(notice, "todo")
-    mail.mark_pending_as_in_doubt()
+    mail.mark_pending_as_uncertain()
     notice_mail.refresh_from_db()
-    assert mail.is_in_doubt(notice_mail)
-    assert notice_mail.error == mail.DOUBT_MESSAGE
+    assert mail.has_uncertain_delivery(notice_mail)
+    assert notice_mail.error == mail.UNCERTAIN_DELIVERY_MESSAGE

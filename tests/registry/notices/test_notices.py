@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.matches.match import match_pictures
 from registry.models import (
     Capture,
@@ -95,7 +95,7 @@ def test_notice_contains_the_required_elements_of_its_kind(
 def test_incomplete_notice_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
     row = notices.create_draft(studio, (1, 2), "dmca", "en", by="ann@example.org")
     assert {"addressee_name", "case-2"} <= set(missing_fields(row))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         sign_draft(
             inline.services,
             row,
@@ -156,7 +156,7 @@ def test_ownership_warnings_are_answered_before_signing_and_logged(studio: Owner
     case = Case.objects.get(number=1)
     points = check_cases([case])[1].points
     assert [point.kind for point in points] == ["credit", "earlier"]
-    with pytest.raises(WrongUseError, match="2"):
+    with pytest.raises(InvalidRequestError, match="2"):
         sign_notice(inline, row)
     answer_open_points(studio, "An agency of ours.")
     sign_notice(inline, row)
@@ -177,9 +177,9 @@ def test_changed_notice_or_wrong_name_is_not_signed(studio: Owner, inline: SyncR
     mark = compute_letter_digest(build_letter(row))
     notices.save_fields(row, {"further": "One more thing."}, ["further"])
     row = notices.get_notice(studio, row.number)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         sign_draft(inline.services, row, typed_name="Ann Example", shown_digest=mark, by="ann@example.org")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         sign_draft(
             inline.services,
             row,
@@ -189,7 +189,7 @@ def test_changed_notice_or_wrong_name_is_not_signed(studio: Owner, inline: SyncR
         )
     assert row.files == []
     row = sign_notice(inline, row)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         notices.save_fields(row, {"further": "x"}, ["further"])
 
 
@@ -215,12 +215,12 @@ def test_signed_files_are_stored_unchanged_and_logged_for_each_case(studio: Owne
 
 def test_notice_accepts_confirmed_cases_of_one_site_only(studio: Owner, inline: SyncRunner) -> None:
     Case.objects.filter(number=2).update(party="other.example")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         notices.create_draft(studio, (1, 2), "dmca", "en", by="Ann")
     Case.objects.filter(number=1).update(decision="open")
-    with pytest.raises(WrongUseError, match="1"):
+    with pytest.raises(InvalidRequestError, match="1"):
         notices.create_draft(studio, (1,), "dmca", "en", by="Ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         notices.create_draft(owner("agency"), (2,), "dmca", "en", by="Ann")
 
 
@@ -237,7 +237,7 @@ def test_public_domain_work_blocks_signing_until_answered(studio: Owner, inline:
     work.author_died, work.first_publication = 1900, "1890"
     work.save()
     row = create_draft(studio)
-    with pytest.raises(WrongUseError, match="1"):
+    with pytest.raises(InvalidRequestError, match="1"):
         sign_notice(inline, row)
     answer_open_points(studio, "The dates are those of another artist of this name.")
     assert sign_notice(inline, row).state == "signed"
@@ -269,7 +269,7 @@ def test_page_last_seen_after_licence_expiry_is_listed(studio: Owner, inline: Sy
     assert re.search(f"{begun_on} \\d\\d:\\d\\d.*{ended_on}", text)
 
 
-def test_notice_claims_only_existing_pictures_are_shown(studio: Owner) -> None:
+def test_notice_states_that_pictures_are_shown_only_if_they_exist(studio: Owner) -> None:
     row, phrase = create_draft(studio, "dsa"), wording.load_shipped_wording("dsa", "en").phrases
     assert phrase["shown_all"] in build_letter(row).text
     case_sighting = Case.objects.get(number=1).case_sightings.get()
@@ -313,7 +313,7 @@ def test_notice_changed_concurrently_is_not_signed(studio: Owner, inline: SyncRu
     notices.save_fields(
         notices.get_notice(studio, row.number), {"addressee_email": "other@shop.example"}, ["addressee_email"]
     )
-    with pytest.raises(WrongUseError):  # although this row was loaded before the change
+    with pytest.raises(InvalidRequestError):  # although this row was loaded before the change
         sign_draft(inline.services, row, typed_name="Ann Example", shown_digest=mark, by="ann@example.org")
 
 
@@ -345,7 +345,7 @@ def test_custom_wording_is_used_and_invalid_wording_rejected(studio: Owner) -> N
         ({"subject": "a\nb"}, "more than one line"),
         ({"body": base.body + "{owner.pk}"}, "{owner.pk} does not exist"),
     ):
-        with pytest.raises(WrongUseError) as caught:
+        with pytest.raises(InvalidRequestError) as caught:
             wording.save_wording(studio, "dmca", "en", {**texts, **changed}, by="Ann")
         assert message in str(caught.value)
     wording.save_wording(studio, "dmca", "en", {**texts, "body": "Hello {party},\r\n\r\n" + base.body}, by="Ann")

@@ -9,7 +9,7 @@ from django.core.mail import EmailMessage
 from pytest_django import Settings
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.models import Notice, NoticeMail, NoticeReply, Owner, PictureReport
 from registry.notices import agencies, mail as notice_mail, notices, replies
 from registry.notices.send_notice import send_notices
@@ -118,13 +118,13 @@ def test_mail_with_unknown_outcome_is_resent_only_after_confirmation(
 ) -> None:
     with mail_server(after_data="") as server:
         mail = send(inline, make_mail(server))
-        assert notice_mail.is_in_doubt(mail)
+        assert notice_mail.has_uncertain_delivery(mail)
         row = Notice.objects.get()
         assert row.state == "signed"
         assert send_by_mail(inline.services, row, by="Ann").pk == mail.pk
         mail = send(inline, mail)
         for complete in (notices.withdraw_signature, notices.record_sent_by_hand):
-            with pytest.raises(WrongUseError):
+            with pytest.raises(InvalidRequestError):
                 complete(row, by="Ann")
         assert len(server.mails) == 1
         assert list_failures() == []  # a member must resolve this, not the operator
@@ -132,7 +132,7 @@ def test_mail_with_unknown_outcome_is_resent_only_after_confirmation(
         server.after_data = "250 Taken"
         second_mail = send(inline, send_by_mail(inline.services, row, by="Ann"))
         assert (second_mail.state, len(server.mails), second_mail.message_id) == ("done", 2, mail.message_id)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         notices.record_not_sent(row, by="Ann")
 
 
@@ -236,7 +236,7 @@ def test_signature_can_be_withdrawn_while_mail_is_pending(studio: Owner, inline:
 def test_notice_is_not_mailed_without_a_mail_server(studio: Owner, inline: SyncRunner) -> None:
     set_mail_server(inline, "")
     row = sign_notice(inline, create_draft(studio))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         send_by_mail(inline.services, row, by="ann@example.org")
     notices.record_sent_by_hand(row, by="ann@example.org")
     assert notices.get_notice(studio, row.number).state == "sent"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.models import LogSubmission, Sender
 from registry.notices import senders
 from tests.assets.rows import owner
@@ -34,7 +34,7 @@ def test_sender_fields_are_validated_and_changes_logged() -> None:
         ({"name": "A"}, b"<html>", "not a PDF"),
         ({"name": "A"}, b"%PDF-" + bytes(senders.MAX_FILE_BYTES), "larger than 2 MB"),
     ):
-        with pytest.raises(WrongUseError, match=message):
+        with pytest.raises(InvalidRequestError, match=message):
             senders.save_sender(studio, None, fields, by="ann", file=file)
     senders.save_sender(studio, 1, {"name": "Ann B."}, by="ann")
     assert bytes(Sender.objects.get().file or b"") == b"%PDF-1.7"
@@ -51,5 +51,5 @@ def test_number_of_senders_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(senders, "MAX_SENDERS", 1)
     senders.save_sender(studio, None, SENDER_FIELDS, by="ann")
     senders.save_sender(studio, 1, SENDER_FIELDS, by="ann")
-    with pytest.raises(WrongUseError, match="1"):
+    with pytest.raises(InvalidRequestError, match="1"):
         senders.save_sender(studio, None, SENDER_FIELDS, by="ann")

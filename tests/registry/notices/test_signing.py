@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Owner, PageReading
 from registry.notices import notices
 from registry.notices.claim_check import check_cases, list_unread_sentences
@@ -20,10 +20,10 @@ __all__ = ["inline", "stage", "studio", "two_cases"]
 def test_changed_notice_or_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
     row = create_draft(studio)
     mark = compute_letter_digest(build_letter(row))
-    with pytest.raises(WrongUseError, match="Ann Example"):
+    with pytest.raises(InvalidRequestError, match="Ann Example"):
         sign_draft(inline.services, row, typed_name="Bob", shown_digest=mark, by="bob")
     notices.save_fields(row, {"further": "One more word."}, ["further"])
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         sign_draft(inline.services, row, typed_name="Ann Example", shown_digest=mark, by="ann")
     assert notices.get_notice(studio, row.number).state == "draft"
 
@@ -32,12 +32,12 @@ def test_unread_captured_page_blocks_signing_and_sending(studio: Owner, inline: 
     row = create_draft(studio)
     store_page(inline, "<html>A shop</html>")
     PageReading.objects.update(state="todo")
-    with pytest.raises(WrongUseError, match=list_unread_sentences(check_cases([studio.cases.get(number=1)]))[0]):
+    with pytest.raises(InvalidRequestError, match=list_unread_sentences(check_cases([studio.cases.get(number=1)]))[0]):
         sign_notice(inline, row)
     read_captured_pages(inline)
     row = sign_notice(inline, row)
     PageReading.objects.update(state="doing")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         send_by_mail(inline.services, row, by="ann")
     PageReading.objects.update(state="failed")  # reading failed: the text from the crawl is used
     assert send_by_mail(inline.services, row, by="ann")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Owner
 from registry.notices import wording
 from registry.notices.wording import (
@@ -33,7 +33,7 @@ def test_incomplete_wording_or_unknown_placeholder_is_rejected() -> None:
         (words.subject, words.body, words.item.replace("{places}", ""), "places"),
         (words.subject, words.body + "{ownr}", words.item, "{ownr} does not exist"),
     ):
-        with pytest.raises(WrongUseError, match=message):
+        with pytest.raises(InvalidRequestError, match=message):
             check_wording("dmca", "en", subject, body, item)
 
 
@@ -66,7 +66,7 @@ def test_custom_wording_applies_until_shipped_is_restored() -> None:
         ("作者（权利人声明）：{author}", "作者（权利人声明）：not stated"),
     ],
 )
-def test_empty_placeholder_is_removed_with_its_lead_in(line: str, expected: str) -> None:
+def test_empty_placeholder_is_removed_with_the_words_before_it(line: str, expected: str) -> None:
     values = dict.fromkeys(("n", "title", "places"), "x") | {"author": ""}
     assert remove_empty_placeholders(line, values, "not stated") == expected
     assert remove_empty_placeholders(line, {**values, "author": "Ann"}, "not stated") == line

@@ -28,7 +28,7 @@ def add_webhook(inline: SyncRunner, rights_holder: Owner, url: str, messages: in
     """Create a webhook with this many pending messages."""
     hook, secret = webhooks.add_webhook(inline.services, rights_holder, url, [], by="Ann")
     for number in range(messages):
-        events.record(rights_holder, EventKind.REPORT_READY, {"report": number, "title": "A"})
+        events.record_event(rights_holder, EventKind.REPORT_READY, {"report": number, "title": "A"})
     return hook, secret
 
 
@@ -37,7 +37,9 @@ def deliver_all(inline: SyncRunner) -> list[str]:
     return list(Delivery.objects.order_by("pk").values_list("state", flat=True))
 
 
-def test_messages_are_signed_and_delivered_in_order(inline: SyncRunner, studio: Owner, receiver: Receiver) -> None:
+def test_webhook_messages_are_signed_and_delivered_in_order(
+    inline: SyncRunner, studio: Owner, receiver: Receiver
+) -> None:
     _hook, secret = add_webhook(inline, studio, receiver.url, MAX_BATCH + 1)
     assert deliver_all(inline) == ["done"] * MAX_BATCH + ["todo"]
     assert [verify_message(request, secret)["data"]["report"] for request in receiver.got] == list(range(MAX_BATCH))

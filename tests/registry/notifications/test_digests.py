@@ -57,11 +57,11 @@ def test_digest_shows_pending_cases_and_omits_decided_cases(inline: SyncRunner) 
     assert blurred.attachments == []
     decisions.dismiss_case(case, by="Ann", reason="Ours.")
     assert build_digest(inline.services, choice, event_rows) is None
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "Autumn"})
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "Autumn"})
     ready = build_digest(inline.services, choice, list(Event.objects.order_by("pk")))
     assert ready is not None
     assert "Autumn" in str(ready.body)
-    event = events.record(studio, EventKind.WORK_HELD, {"work": 1, "sites": 320, "different": 41, "limit": 30})
+    event = events.record_event(studio, EventKind.WORK_HELD, {"work": 1, "sites": 320, "different": 41, "limit": 30})
     assert event is not None
     message = build_digest(inline.services, choice, [event])
     assert message is not None
@@ -78,7 +78,7 @@ def test_mail_lists_matches_by_site_and_counts_the_rest(inline: SyncRunner) -> N
         site = "other.example" if number % 2 else f"small-{number}.example"
         fields = {"opened_at": case.opened_at, "shown": case.shown, "places": 1, "likelihood": 1 / number}
         Case.objects.create(owner=studio, number=number, work=work, party=site, **fields)
-        events.record(studio, EventKind.CASE_OPENED, {"case": number})
+        events.record_event(studio, EventKind.CASE_OPENED, {"case": number})
     user = User.objects.create_user("ann", "ann@example.org", "not used")
     choice = MailChoice.objects.create(user=user, owner=studio, notified_until=0)
     mail = build_digest(inline.services, choice, list(Event.objects.order_by("pk")))

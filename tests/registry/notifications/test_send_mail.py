@@ -33,7 +33,7 @@ def test_missed_known_copy_reaches_webhook_and_mail(
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     ann = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
     Membership.objects.create(user=ann, owner=work.owner)
-    mail_choices.set_choice(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(work.owner, ann, MailChoice.MailFrequency.AT_ONCE, by="Ann")
     kinds = [EventKind.KNOWN_COPY_MISSED]
     _hook, secret = webhooks.add_webhook(inline.services, work.owner, receiver.url, kinds, by="Ann")
     new_watch = plant_copies(work, shop, "/empty")

@@ -55,7 +55,7 @@ def add_matches(of: Owner, *numbers: int) -> None:
     for number in numbers:
         work = of.works.create(number=number, title="A", registered_at=now())
         Case.objects.create(owner=of, work=work, number=number, party="shop.example", is_pending=True, opened_at=now())
-        events.record(of, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": number})
+        events.record_event(of, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": number})
     Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
 
 
@@ -117,7 +117,7 @@ def test_matches_of_other_owners_and_decided_matches_are_not_notified(
     assert due_rows.list_due_keys(PushSubscription, inline.services.stale_after, 9) == []
 
 
-def test_message_links_to_its_matches_and_omits_those_before_membership(
+def test_push_message_links_to_its_matches_and_omits_matches_before_membership(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     browser, agency = push_service.subscriber(), owner("agency")
@@ -158,7 +158,7 @@ def test_member_joining_an_owner_still_gets_earlier_matches_of_others(
 
 @pytest.mark.long
 @pytest.mark.parametrize("status", [400, 403])
-def test_browser_failing_for_days_is_ended_with_its_error(
+def test_push_subscription_that_fails_for_days_is_disabled_with_its_error(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int
 ) -> None:
     register_browser(inline, ann, push_service.subscriber())
@@ -191,7 +191,7 @@ def test_expired_browser_subscription_is_removed(
     ("status", "headers"),
     [(500, {}), (307, {"Location": "http://169.254.169.254/"}), (403, {}), (429, {"Retry-After": "7200"})],
 )
-def test_rejected_message_is_resent_after_a_pause_with_new_matches(
+def test_rejected_push_message_is_resent_after_a_pause_with_new_matches(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int, headers: dict[str, str]
 ) -> None:
     browser = push_service.subscriber()
@@ -232,7 +232,7 @@ def test_browser_removed_during_delivery_stays_removed(
     assert not PushSubscription.objects.exists()
 
 
-def test_message_resent_after_a_crash_replaces_the_first(
+def test_push_message_resent_after_a_crash_replaces_the_first_message(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = push_service.subscriber()
@@ -266,10 +266,10 @@ def test_name_resolving_to_private_address_is_not_requested(
     assert "127.0.0.1" in str(PushSubscription.objects.get().error)
 
 
-def test_silent_service_does_not_block_others(
+def test_unresponsive_push_service_does_not_block_other_subscriptions(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "SECONDS", 0.5)
+    monkeypatch.setattr(webhooks, "REQUEST_TIMEOUT_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never responds
         register_browser(inline, ann, Subscriber(f"https://127.0.0.1:{silent.getsockname()[1]}/silent"))
         register_browser(inline, ann, push_service.subscriber())

@@ -100,8 +100,8 @@ def test_subscribed_events_are_sent_only_to_their_owner(services: SyncRunner, re
     studio, agency = owner("studio"), owner("agency")
     make_webhook(services, studio, receiver.url, EventKind.REPORT_READY)
     for rights_holder in (studio, agency):
-        events.record(rights_holder, EventKind.CASE_OPENED, {"case": 1})
-        events.record(rights_holder, EventKind.REPORT_READY, {"report": 1})
+        events.record_event(rights_holder, EventKind.CASE_OPENED, {"case": 1})
+        events.record_event(rights_holder, EventKind.REPORT_READY, {"report": 1})
     deliver_pending(services)
     assert [json.loads(body)["type"] for _, body in receiver.got] == ["report.ready"]
 
@@ -109,7 +109,7 @@ def test_subscribed_events_are_sent_only_to_their_owner(services: SyncRunner, re
 def test_failed_message_is_resent_with_the_same_id(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
     _, secret = make_webhook(services, studio, receiver.url)
-    events.record(studio, EventKind.CASE_OPENED, {"case": 1})
+    events.record_event(studio, EventKind.CASE_OPENED, {"case": 1})
     receiver.status = 500
     deliver_pending(services)
     row = Delivery.objects.get()
@@ -129,17 +129,17 @@ def test_failed_message_is_resent_with_the_same_id(services: SyncRunner, receive
     assert verify_message(first, secret) == verify_message(second, secret)
 
 
-def test_silent_webhook_is_tried_once_and_does_not_delay_others(
+def test_unresponsive_webhook_is_tried_once_and_does_not_delay_others(
     services: SyncRunner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "SECONDS", 0.3)
+    monkeypatch.setattr(webhooks, "REQUEST_TIMEOUT_SECONDS", 0.3)
     silent = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # accepts connections and never responds
     studio, agency = owner("studio"), owner("agency")
     make_webhook(services, studio, f"http://127.0.0.1:{silent.server_port}/")
     make_webhook(services, agency, receiver.url)
     for number in range(3):
-        events.record(studio, EventKind.CASE_OPENED, {"case": number})
-        events.record(agency, EventKind.CASE_OPENED, {"case": number})
+        events.record_event(studio, EventKind.CASE_OPENED, {"case": number})
+        events.record_event(agency, EventKind.CASE_OPENED, {"case": number})
     deliver_pending(services)
     silent.server_close()
     assert len(receiver.got) == 3
@@ -158,7 +158,7 @@ class FileLimitGuard(Guard):
         return super().resolve(host, port)
 
 
-def test_local_failure_for_a_webhook_does_not_repeat_messages_to_others(
+def test_local_failure_for_one_webhook_does_not_repeat_messages_to_others(
     services: SyncRunner, receiver: Receiver
 ) -> None:
     services.services.__dict__["guard"] = FileLimitGuard(allowed_networks=services.services.config.allowed_networks)
@@ -166,8 +166,8 @@ def test_local_failure_for_a_webhook_does_not_repeat_messages_to_others(
     make_webhook(services, studio, receiver.url.replace("127.0.0.1", "localhost"))
     make_webhook(services, agency, receiver.url)
     for number in range(2):
-        events.record(studio, EventKind.CASE_OPENED, {"case": number})
-        events.record(agency, EventKind.CASE_OPENED, {"case": number})
+        events.record_event(studio, EventKind.CASE_OPENED, {"case": number})
+        events.record_event(agency, EventKind.CASE_OPENED, {"case": number})
     deliver_pending(services)
     assert len(receiver.got) == 2
     assert set(Delivery.objects.filter(webhook__owner=agency).values_list("state", flat=True)) == {"done"}
@@ -183,7 +183,7 @@ def test_local_failure_for_a_webhook_does_not_repeat_messages_to_others(
 def test_webhook_failing_for_days_is_paused_and_reported(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
     row, _ = make_webhook(services, studio, receiver.url)
-    events.record(studio, EventKind.CASE_OPENED, {"case": 1})
+    events.record_event(studio, EventKind.CASE_OPENED, {"case": 1})
     receiver.status = 503
     deliver_pending(services)
     Webhook.objects.update(failing_since=now() - MAX_FAILURE_PERIOD - timedelta(minutes=1))
@@ -202,10 +202,10 @@ def test_webhook_failing_for_days_is_paused_and_reported(services: SyncRunner, r
     assert [json.loads(body)["type"] for _, body in receiver.got[2:]] == ["case.opened", "webhook.paused"]
 
 
-def test_gone_webhook_is_paused_and_retry_after_is_obeyed(services: SyncRunner, receiver: Receiver) -> None:
+def test_webhook_that_returns_410_is_paused_and_retry_after_is_obeyed(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
     row, _ = make_webhook(services, studio, receiver.url)
-    events.record(studio, EventKind.CASE_OPENED, {"case": 1})
+    events.record_event(studio, EventKind.CASE_OPENED, {"case": 1})
     receiver.status, receiver.headers = 429, {"Retry-After": "3600"}
     deliver_pending(services)
     row.refresh_from_db()
@@ -227,7 +227,7 @@ def test_invalid_retry_after_does_not_block_other_webhooks(
     make_webhook(services, studio, receiver.url)
     make_webhook(services, agency, other.url)
     for rights_holder in (studio, agency):
-        events.record(rights_holder, EventKind.CASE_OPENED, {"case": 1})
+        events.record_event(rights_holder, EventKind.CASE_OPENED, {"case": 1})
     receiver.status, receiver.headers = 429, {"Retry-After": retry_after}
     deliver_pending(services)
     other.server.shutdown()
@@ -242,7 +242,7 @@ def test_invalid_retry_after_does_not_block_other_webhooks(
 def test_removed_webhook_receives_no_messages(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
     row, _ = make_webhook(services, studio, receiver.url)
-    events.record(studio, EventKind.CASE_OPENED, {"case": 1})
+    events.record_event(studio, EventKind.CASE_OPENED, {"case": 1})
     Webhook.objects.update(removed_at=now())  # between the event's query of recipients and its commit
     deliver_pending(services)
     assert not receiver.got
@@ -281,7 +281,7 @@ def test_private_addresses_are_rejected_and_redirects_not_followed(
     with pytest.raises(RefusedError):
         webhooks.add_webhook(inline.services, studio, receiver.url, (), by="Ann")
     make_webhook(services, studio, receiver.url)
-    events.record(studio, EventKind.CASE_OPENED, {"case": 1})
+    events.record_event(studio, EventKind.CASE_OPENED, {"case": 1})
     deliver_messages(inline.services, [Delivery.objects.get().pk])  # after the operator has closed the network
     assert not receiver.got
     receiver.status, receiver.headers = 302, {"Location": "http://169.254.169.254/latest/"}
@@ -310,7 +310,7 @@ def test_webhook_secret_survives_master_key_change(services: SyncRunner, receive
     row, secret = make_webhook(services, studio, receiver.url)
     assert secret.encode() not in bytes(row.encrypted_secret)
     change_master_key(services.services, by="Ann", reason="Yearly")
-    events.record(studio, EventKind.CASE_OPENED, {"case": 1})
+    events.record_event(studio, EventKind.CASE_OPENED, {"case": 1})
     deliver_pending(services)
     assert verify_message(receiver.got[0], secret)["type"] == "case.opened"
 

@@ -6,7 +6,7 @@ import pytest
 from django.db.models.signals import post_save
 from django.utils.timezone import localdate
 
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.models import Case, Demand, Fee, Owner
 from registry.parties import demands
 from registry.parties.demands import (
@@ -38,7 +38,7 @@ def test_demand_defaults_come_from_the_fee(studio: Owner) -> None:
         studio, NewDemand("shop.example", [2], make_fee(studio), amount=9, basis="Half"), by="ann"
     )
     assert (other.number, other.basis, other.asked) == (2, "Half", 9)  # type: ignore[attr-defined]
-    with pytest.raises(WrongUseError, match="EUR"):
+    with pytest.raises(InvalidRequestError, match="EUR"):
         demands.create_demand(studio, NewDemand("shop.example", [1], make_fee(studio), currency="USD"), by="ann")
 
 
@@ -54,12 +54,12 @@ def test_demand_includes_all_requested_cases_or_is_rejected(studio: Owner) -> No
     finally:
         post_save.disconnect(reopen_concurrently, sender=Demand)
     assert [case.number for case in demand.cases.order_by("number")] == [1, 2], "which it was asked for"
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         demands.create_demand(studio, new_demand, by="ann")
     assert Demand.objects.count() == 1
 
 
-def test_last_entered_due_date_applies_and_sums_are_per_currency(studio: Owner) -> None:
+def test_last_entered_due_date_applies_and_sums_are_kept_per_currency(studio: Owner) -> None:
     for currency, amount in (("EUR", 100), ("EUR", 50), ("CNY", 7)):
         demands.create_demand(
             studio, NewDemand("shop.example", [1], None, currency, amount, "Fee", localdate()), by="ann"
@@ -106,14 +106,14 @@ def test_amount_round_trips_exactly(text: str, currency: str, amount: int) -> No
     [("1.5", "JPY"), ("1.234", "EUR"), ("1,000", "EUR"), ("-1", "EUR"), ("1e3", "EUR"), ("", "EUR"), ("٣", "EUR")],
 )
 def test_invalid_amount_for_currency_is_rejected(text: str, currency: str) -> None:
-    with pytest.raises(WrongUseError, match=currency):
+    with pytest.raises(InvalidRequestError, match=currency):
         parse_amount(text, currency)
 
 
 def test_amount_outside_limits_is_rejected() -> None:
     assert check_amount(MAX_AMOUNT) == MAX_AMOUNT
     for amount in (MAX_AMOUNT + 1, -1):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             check_amount(amount)
 
 
@@ -121,5 +121,5 @@ def test_unknown_currency_is_rejected() -> None:
     assert parse_currency(" cny ") == "CNY"
     for text in ("EU", "EUX", "", "R U", "AED\n", "DAFN"[:3]):
         if text.strip() != "AED":
-            with pytest.raises(WrongUseError):
+            with pytest.raises(InvalidRequestError):
                 parse_currency(text)

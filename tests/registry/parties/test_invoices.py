@@ -8,7 +8,7 @@ import pytest
 from django.utils.timezone import localdate
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.models import Demand, DemandEntry, Invoice, Owner
 from registry.parties import invoices
 from registry.parties.invoices import DueAmount, NewInvoice
@@ -59,16 +59,16 @@ def test_instalments_must_add_up_and_second_invoice_is_rejected(studio: Owner) -
         ([*INSTALMENTS, DueAmount(date(2027, 2, 1), 0)], "needs an amount"),
         ([DueAmount(date(2030, 1, day), 1) for day in range(1, 26)], "1 to 24"),
     ):
-        with pytest.raises(WrongUseError, match=message):
+        with pytest.raises(InvalidRequestError, match=message):
             invoices.issue_invoice(row, NewInvoice("A", "B", "C", instalments), by="ann")
     assert invoices.issue_invoice(row, NEW_INVOICE, by="ann").name == f"{localdate().year}-0001"
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         invoices.issue_invoice(row, NEW_INVOICE, by="ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         invoices.issue_invoice(make_agreed_demand(studio, 2, amount=0), NEW_INVOICE, by="ann")
     assert invoices.parse_instalments("2026-12-01 100\n\n 1.1.2027  150.50 ", "EUR") == INSTALMENTS
     for line in ("1/12/2026 100", "2026-12 100", "2026-12-01", "2026-12-01 1,5"):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             invoices.parse_instalments(line, "EUR")
 
 
@@ -98,15 +98,15 @@ def test_invoice_pdf_shows_its_items_and_is_reproducible(studio: Owner) -> None:
     assert "不是中华人民共和国税法意义上的发票" in text_of(invoices.render_invoice_pdf(chinese)).replace(" ", "")
 
 
-def test_cancellation_has_its_own_number_and_nets_out(studio: Owner) -> None:
+def test_cancellation_invoice_has_its_own_number_and_negates_the_invoice(studio: Owner) -> None:
     row = make_agreed_demand(studio)
     invoice = invoices.issue_invoice(row, NEW_INVOICE, by="ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         invoices.cancel_invoice(invoice, " ", by="ann")
     cancellation = invoices.cancel_invoice(invoice, "=Wrong address", by="ann")
     assert (cancellation.name, cancellation.amount, cancellation.cancels) == (f"{invoice.year}-0002", -25_050, invoice)
     for cancelled in (invoice, cancellation):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             invoices.cancel_invoice(cancelled, "Again", by="ann")
     text = text_of(invoices.render_invoice_pdf(cancellation))
     assert f"Cancellation {cancellation.name}" in text

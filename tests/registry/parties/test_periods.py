@@ -7,7 +7,7 @@ import pytest
 from django.utils.timezone import localdate
 from openpyxl import load_workbook
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Owner
 from registry.parties import demands
 from registry.parties.demands import NewDemand, NewEntry
@@ -19,7 +19,7 @@ from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def test_periods_are_parsed_and_invalid_values_rejected() -> None:
+def test_payment_periods_are_parsed_and_invalid_values_rejected() -> None:
     days = {name: parse_period(name) for name in ("2024", "2024-Q1", "2024-02", "2023-Q4")}
     assert [(day.first.isoformat(), day.last.isoformat()) for day in days.values()] == [
         ("2024-01-01", "2024-12-31"),
@@ -28,11 +28,11 @@ def test_periods_are_parsed_and_invalid_values_rejected() -> None:
         ("2023-10-01", "2023-12-31"),
     ]
     for wrong in ("", "2024-Q5", "2024-13", "0000", "2024-1", "２０２４", "2024\n"):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             parse_period(wrong)
 
 
-def test_sums_are_per_period_and_currency_without_corrected_entries(studio: Owner) -> None:
+def test_payment_sums_are_grouped_by_period_and_currency_without_corrected_entries(studio: Owner) -> None:
     year = localdate().year - 1
     for currency, amount in (("EUR", 500), ("JPY", 7)):
         demands.create_demand(

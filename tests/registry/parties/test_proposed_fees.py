@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.utils.timezone import override
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import CaseSighting, Fee, Owner, Sighting
 from registry.notices import notices
 from registry.parties import demands
@@ -49,19 +49,19 @@ def dated_studio(studio: Owner) -> Owner:
         ("1/2 page", None), ("1 / 2 pages", None), ("=1+1", None), ("9" * 90 + " px", None),
     ],
 )  # fmt: skip
-def test_fee_part_fits_does_not_fit_or_is_unknown(text: str, fits: object) -> None:
+def test_fee_condition_fits_does_not_fit_or_is_unknown(text: str, fits: object) -> None:
     (part,) = parse_fee(Fee(use=text))
     assert part.fits(USE) is fits
     unknown = replace(USE, longer_side=None, first_seen=None, pages=0, purpose="")
     assert part.fits(unknown) is (fits if part.kind in ("", "web", "domain") else None)
 
 
-def test_parts_beyond_the_limit_become_one_unknown_part() -> None:
+def test_fee_conditions_beyond_the_limit_become_one_unknown_condition() -> None:
     parts = parse_fee(Fee(use="web;" * 75))
     assert (len(parts), parts[-1].fits(USE)) == (MAX_PARTS, None)
 
 
-def test_slash_separates_parts_and_days_use_the_active_time_zone() -> None:
+def test_slash_separates_fee_conditions_and_days_use_the_active_time_zone() -> None:
     parts = parse_fee(Fee(use="web/commercial", size="up to 1,200 px/1 year / 2 pages, 1/4 page"))
     assert [part.text for part in parts] == ["web", "commercial", "up to 1,200 px", "1 year", "2 pages", "1/4 page"]
     (month,) = parse_fee(Fee(duration="1 month"))
@@ -87,7 +87,7 @@ def test_most_specific_and_narrowest_fee_is_proposed(dated_studio: Owner) -> Non
     assert (both.amount, both.currency, [(n, fee.amount) for n, fee in both.lines]) == (300, "EUR", [(2, 150)])
 
 
-def test_unknown_facts_leave_the_choice_to_the_user(dated_studio: Owner) -> None:
+def test_no_fee_is_chosen_if_facts_of_the_use_are_unknown(dated_studio: Owner) -> None:
     store_fees(
         dated_studio,
         ("Website", "", "", 100),
@@ -140,7 +140,7 @@ def test_fees_of_other_owners_and_licensed_pages_are_excluded(dated_studio: Owne
         (dated_studio, SITE, []),
         (dated_studio, SITE, [1, 9]),
     ):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             select_fees(rights_holder, site, cases)
     CaseSighting.objects.filter(case__number=1).delete()
     (proposed_fee,) = select_fees(dated_studio, SITE, [1])

@@ -46,7 +46,7 @@ def test_domain_registrar_and_host_network_are_queried(services: Services, regis
     assert registries.requests[1].headers["accept"].startswith("application/rdap+json")
 
 
-def test_registers_are_fetched_once_a_day(
+def test_rdap_bootstrap_registries_are_fetched_once_a_day(
     services: Services, registries: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query_site(services)

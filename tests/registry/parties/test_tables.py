@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.parties.tables import parse_fee_table
 
 
@@ -12,5 +12,5 @@ def test_chinese_fee_table_is_parsed() -> None:
 
 
 def test_invalid_fee_row_is_reported_with_its_number() -> None:
-    with pytest.raises(WrongUseError, match="3"):
+    with pytest.raises(InvalidRequestError, match="3"):
         parse_fee_table("a.csv", b"use,amount\nWebsite,1\nPoster,1.5\n", "JPY")

@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
-def test_manifest_of_found_picture_is_sealed(inline: SyncRunner) -> None:
+def test_c2pa_manifest_of_found_picture_is_sealed(inline: SyncRunner) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
     from tests.assets.c2pa_signed import SIGNER, embed_manifest
 

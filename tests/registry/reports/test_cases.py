@@ -12,7 +12,7 @@ from exhibit.digests import Digest
 from indexer.draw.draw import View
 from registry.bundles.drawings import load_drawing
 from registry.bundles.sealing import seal_bundles
-from registry.cases.decisions import confirm_case, reopen
+from registry.cases.decisions import confirm_case, reopen_decided_case
 from registry.models import Capture, Case, Report
 from registry.pictures.previews import delete_cached_files
 from registry.reports.cases import load_case_content
@@ -83,7 +83,7 @@ def test_reopened_case_keeps_its_seal_in_the_report(inline: SyncRunner) -> None:
     case = Case.objects.get()
     case_data = load_case_content(inline.services, case, "en").case
     assert (case_data.seal, case_data.earlier, case_data.facts.bundle) == (bundle.seal_digest, False, 1)
-    reopen(case, by="Ann", reason="A mistake.")
+    reopen_decided_case(case, by="Ann", reason="A mistake.")
     case.refresh_from_db()
     second_view = load_case_content(inline.services, case, "en").case
     assert (second_view.seal, second_view.earlier, second_view.facts.decision.decision) == (

@@ -49,7 +49,7 @@ def test_report_states_crawl_coverage_refusals_and_failures(inline: SyncRunner, 
     assert (crawl["known_copies"], crawl["known_copies_found"]) == (3, 1)
     pages = PdfReader(BytesIO(read_file(inline, report, ".pdf"))).pages
     text = " ".join(" ".join(page.extract_text().split()) for page in pages)
-    assert load_phrases("en").say("coverage.known_copies", found=1, planted=3, crawls=1) in text
+    assert load_phrases("en").render("coverage.known_copies", found=1, planted=3, crawls=1) in text
     assert "robots.txt" in text
     assert "404" in text
 
@@ -62,4 +62,4 @@ def test_report_without_known_copies_states_that_coverage_was_not_checked(
     Crawl.objects.create(watch=new_watch, number=1, state="done", **ended)
     pages = PdfReader(BytesIO(read_file(inline, generate_report(inline, work.owner), ".pdf"))).pages
     text = " ".join(" ".join(page.extract_text().split()) for page in pages)
-    assert load_phrases("en").say("coverage.no_canaries") in text
+    assert load_phrases("en").render("coverage.no_canaries") in text

@@ -103,7 +103,7 @@ def test_purge_restarts_a_running_report(inline: SyncRunner, studio: Owner, monk
 
 
 @pytest.mark.long
-def test_stale_volumes_of_restarted_report_are_not_used(
+def test_outdated_volumes_of_a_restarted_report_are_not_used(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(step, "MAX_WORK_SECONDS", 0.0)

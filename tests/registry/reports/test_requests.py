@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import LogOpening, Owner, Report
 from registry.reports.requests import (
     clear_folder,
@@ -30,12 +30,12 @@ def test_reports_are_numbered_and_titled(studio: Owner) -> None:
         (1, "Report 1 for Studio"),
         (2, "Autumn"),
     ]
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         request_report(studio, preparer="Ann", request=ReportRequest(formats=()))
     assert Report.objects.count() == 2
 
 
-def test_failed_report_is_retried_and_a_repeat_is_a_new_report(studio: Owner) -> None:
+def test_failed_report_is_retried_and_repeating_a_finished_report_makes_a_new_report(studio: Owner) -> None:
     options = ReportRequest(formats=("csv",))
     first = request_report(studio, preparer="Ann", request=options)
     Report.objects.update(state="failed", progress={"begun": 1})

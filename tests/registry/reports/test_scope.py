@@ -7,7 +7,7 @@ import pytest
 
 from evidence.documents.report.facts import ReportScope
 from evidence.formats.codec import to_plain
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.models import Case, Sighting
 from registry.reports.scope import (
     DEFAULT_SCOPE,
@@ -31,7 +31,7 @@ def test_work_numbers_and_ranges_are_parsed() -> None:
     assert parse_work_numbers(" 3, 7–9、12，3 ") == (3, 7, 8, 9, 12)
     assert parse_work_numbers("") == ()
     for text in ("x", "3-", "-3", "3-x", f"1-{MAX_WORKS + 1}", "9" * 10):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             parse_work_numbers(text)
 
 
@@ -45,10 +45,10 @@ def test_invalid_report_request_is_rejected() -> None:
         replace(DEFAULT_SCOPE, first="20.11.2026"),
         replace(DEFAULT_SCOPE, works=(1,)),
     ):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             check_request(studio, ReportRequest(scope))
     for options in (ReportRequest(formats=()), ReportRequest(formats=("doc",)), ReportRequest(languages=("xx",))):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             check_request(studio, options)
     with pytest.raises(NotFoundError):
         check_request(studio, ReportRequest(replace(DEFAULT_SCOPE, watch="nothing")))

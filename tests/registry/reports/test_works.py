@@ -83,7 +83,7 @@ def test_works_report_status_and_warnings(inline: SyncRunner, studio: Owner) -> 
     assert list_work_numbers(studio, ALL_WORKS, [2]) == [6, 1, 2, 3, 4, 5]
 
 
-def test_page_seen_twice_counts_once_and_dates_limit_pages(inline: SyncRunner, studio: Owner) -> None:
+def test_page_seen_twice_counts_once_and_date_range_limits_pages(inline: SyncRunner, studio: Owner) -> None:
     row = CaseSighting.objects.order_by("-pk")[0]
     second_sighting = row.sighting
     second_sighting.pk, second_sighting.picture_id = None, WorkPicture.objects.order_by("pk")[0].picture_id

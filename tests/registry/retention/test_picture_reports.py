@@ -9,15 +9,15 @@ from django.urls import reverse
 
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry import scoped
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.bundles.draft_documents import sign_exhibit_sheet
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import request_package, stream_package
 from registry.bundles.sealing import seal_bundles
-from registry.cases.decisions import reopen
-from registry.cases.picture_usage import is_hidden
+from registry.cases.decisions import reopen_decided_case
+from registry.cases.picture_usage import is_visit_hidden
 from registry.matches.match import match_pictures
 from registry.models import (
     Bundle,
@@ -56,7 +56,7 @@ def create_found_picture(inline: SyncRunner, *owners: Owner) -> Picture:
 def test_reported_picture_of_a_single_owner_is_purged_immediately(inline: SyncRunner) -> None:
     studio = owner("studio")
     picture = create_found_picture(inline, studio)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         report_picture(inline.services, studio.cases.get(), by="Ann", reason="")
     assert picture.digest in inline.services.blobs
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
@@ -185,13 +185,13 @@ def test_existing_copies_are_deleted_and_new_copies_omit_the_picture(
 
 def reopen_case(case: Case) -> Case:
     """Reopen the case, so that its decision differs from the sealed one."""
-    reopen(case, by="Ann", reason="A mistake.")
+    reopen_decided_case(case, by="Ann", reason="A mistake.")
     return Case.objects.get(pk=case.pk)
 
 
 def write_bundle(inline: SyncRunner, bundle: Bundle, folder: Path) -> Path:
     out = BytesIO()
-    assemble(inline.services, bundle, out)
+    write_bundle_zip(inline.services, bundle, out)
     path = folder / "bundle.zip"
     path.write_bytes(out.getvalue())
     return path
@@ -206,9 +206,9 @@ def test_other_captures_containing_the_reported_picture_are_hidden(inline: SyncR
     type(visit.sighting).objects.filter(pk=visit.sighting_id).update(picture=other)
     studio.cases.get().captures.update(state="done", digests=[picture.digest.hex])
     visit = studio.cases.get().captures.select_related("sighting__picture").get()
-    assert not is_hidden(studio, visit)
+    assert not is_visit_hidden(studio, visit)
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
-    assert is_hidden(studio, visit)
+    assert is_visit_hidden(studio, visit)
 
 
 @pytest.mark.long

@@ -157,7 +157,7 @@ def test_killed_purge_is_completed_by_the_next_sweep(
         with pytest.raises(KeyboardInterrupt):
             purge_picture(services.services, Digest.from_bytes(copy), by="Ann", reason="An order of a court.")
     assert is_stored(services, copy)
-    denylists.block(only_blocked, by="Ann", reason="asked")
+    denylists.block_digest(only_blocked, by="Ann", reason="asked")
     remove_leftovers(services.services)
     assert not any(
         copy in path.read_bytes() for path in (services.services.config.data_dir / "blobs").rglob("*") if path.is_file()
@@ -165,7 +165,7 @@ def test_killed_purge_is_completed_by_the_next_sweep(
     assert only_blocked in services.services.blobs
 
 
-def test_sweep_deletes_local_files_of_pictures_purged_elsewhere(services: SyncRunner, studio: Owner) -> None:
+def test_sweep_deletes_local_files_of_pictures_purged_on_other_machines(services: SyncRunner, studio: Owner) -> None:
     digest, folder = Digest.from_bytes(recompress(photograph(1))), services.services.config.data_dir
     purge_picture(services.services, digest, by="Ann", reason="An order of a court.")
     previews = [folder / "previews" / digest.hex[:2] / f"{digest.hex}-256.jpg"]
@@ -180,7 +180,7 @@ def test_sweep_deletes_local_files_of_pictures_purged_elsewhere(services: SyncRu
     assert all(path.exists() for path in other_previews)
 
 
-def test_purging_a_page_resource_keeps_records_that_do_not_contain_it(services: SyncRunner, studio: Owner) -> None:
+def test_purging_a_page_resource_keeps_records_without_that_resource(services: SyncRunner, studio: Owner) -> None:
     page_resource = services.services.blobs.put(photograph(50))
     visit = Capture.objects.get()
     # Like a browser visit, which stores everything that the page loaded
@@ -229,8 +229,8 @@ def test_damaged_and_withheld_bytes_are_purged(
         FolderBlobStore(services.services.config.data_dir / name) for name in ("blobs", "withheld")
     )
     for item in (found_digest, damaged):
-        blobs.path(item).chmod(0o600)
-        blobs.path(item).write_bytes(b"changed")
+        blobs.get_path(item).chmod(0o600)
+        blobs.get_path(item).write_bytes(b"changed")
     blocking_file = withheld_store.root / blocked.hex[:2]
     blocking_file.write_text("")  # no file can be withheld in this folder, as on a full disk
 
@@ -240,7 +240,7 @@ def test_damaged_and_withheld_bytes_are_purged(
     remaining = {item for item in usages if item in blobs}
     assert found_digest not in blobs
     assert remaining == {item for item, usage in usages.items() if usage.kept and item.hex[:2] == blocked.hex[:2]}
-    assert withheld_store.path(damaged).read_bytes() == b"changed"
+    assert withheld_store.get_path(damaged).read_bytes() == b"changed"
     assert str(blocked) in caplog.text
     blocking_file.unlink()
     remove_leftovers(services.services)
@@ -249,7 +249,7 @@ def test_damaged_and_withheld_bytes_are_purged(
 
     manifest = Bundle.objects.get().manifest
     assert manifest is not None
-    blobs.path(manifest).unlink()  # its contents are unknown now; the image is deleted regardless
+    blobs.get_path(manifest).unlink()  # its contents are unknown now; the image is deleted regardless
     assert purge_picture(services.services, blocked, by="Olga", reason="It shows it.")
     assert blocked not in withheld_store
     assert purge_picture(services.services, work, by="Olga", reason="Another order.")

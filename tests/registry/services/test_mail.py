@@ -38,7 +38,7 @@ def test_doctor_warns_if_no_mail_server_is_configured(fresh_config: Config) -> N
         ("smtps://mail.example:2465", 2465, (False, True)),
     ],
 )
-def test_scheme_selects_port_and_encryption(
+def test_scheme_of_the_mail_url_selects_port_and_encryption(
     fresh_config: Config, url: str, port: int, encrypted: tuple[bool, bool]
 ) -> None:
     mail_settings = build_mail_settings(replace(fresh_config, mail_url=url))

@@ -12,7 +12,7 @@ from evidence.keys.ed25519 import FileSigner
 from exhibit.config.config import Config
 from exhibit.config.secrets import load_master_key, load_next_master_key, load_secret_key
 from exhibit.errors import ConfigError, ServiceMissingError
-from registry.keys.signing_keys import get_sealing_key, signer_of
+from registry.keys.signing_keys import get_sealing_key, unlock_signer
 from registry.master_key import change_master_key
 from registry.models import SecretMark
 from registry.services.secret_fingerprints import (
@@ -55,7 +55,9 @@ def copy_secrets(config: Config, to: Config) -> Config:
 
 
 @pytest.mark.long
-def test_machine_without_secrets_creates_no_secrets_and_names_source(first_machine: Config, machine: Machine) -> None:
+def test_machine_without_secrets_creates_none_and_reports_where_to_copy_them_from(
+    first_machine: Config, machine: Machine
+) -> None:
     second = machine("second")
     with pytest.raises(ConfigError) as error_info:
         check_secrets(second)
@@ -106,7 +108,7 @@ def test_machine_with_old_master_key_cannot_encrypt(first_machine: Config, machi
     with pytest.raises(ConfigError):
         check_secrets(second)
     check_secrets(first_machine)
-    assert signer_of(Services(first_machine), key).public_key == bytes(key.public_key)
+    assert unlock_signer(Services(first_machine), key).public_key == bytes(key.public_key)
 
 
 def test_interrupted_master_key_change_can_be_repeated(first_machine: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from registry.services.disk import get_free_bytes
 from registry.services.services import Services
 from registry.services.stores import WITHHELD, NumberedStores, check_store, open_blob_store
 from tests.assets.swift_server import S3, bucket_on
-from workers.operations.background import list_unfinished
+from workers.operations.background import list_unfinished_work
 from workers.operations.doctor import check_machine as examine_machine
 from workers.operations.status import collect_status
 
@@ -94,7 +94,7 @@ def test_status_is_available_while_the_blob_store_is_unreachable(elsewhere: Conf
     (tmp_path / "big disk").rename(tmp_path / "away")
     services = Services(elsewhere)
     assert [index.space for index in collect_status(services).indexes] == [index.space for index in before.indexes]
-    assert list_unfinished(services) == []
+    assert list_unfinished_work(services) == []
 
 
 @pytest.mark.long
@@ -160,7 +160,7 @@ def test_numbered_stores_are_isolated(numbered_stores: NumberedStores) -> None:
     assert (first in numbered_stores.get_store(1), list(numbered_stores.get_store(20))) == (True, [])
 
 
-def test_idle_store_is_listed_and_cleared(numbered_stores: NumberedStores) -> None:
+def test_unused_store_can_be_listed_and_cleared(numbered_stores: NumberedStores) -> None:
     for data in (b"one", b"two"):
         numbered_stores.get_store(1).put(data)
     numbered_stores.get_store(2).put(b"three")

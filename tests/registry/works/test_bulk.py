@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.errors import ConflictError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError
 from registry import scoped
 from registry.models import BulkEdit, LogSubmission, Owner, Work, WorkChange
 from registry.works import bulk
@@ -106,10 +106,10 @@ def test_large_bulk_edit_runs_in_portions(inline: SyncRunner, studio: Owner, mon
      ("put", " "), ("author", "x" * 301)],
 )  # fmt: skip
 def test_invalid_bulk_edit_is_rejected(inline: SyncRunner, studio: Owner, what: str, value: str) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         bulk.start_bulk_edit(inline.services, studio, scoped.list_owner_works(studio), what, value, by="Ann")
     assert not BulkEdit.objects.exists()
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         bulk.start_bulk_edit(inline.services, studio, Work.objects.exclude(owner=studio), "author", "Ann", by="Ann")
     assert not BulkEdit.objects.exists()
 

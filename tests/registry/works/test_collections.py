@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, NotFoundError
 from registry.models import Work
 from registry.works import collections
 from tests.assets.rows import owner
@@ -20,7 +20,7 @@ def test_collection_names_are_unique_for_an_owner(db: None) -> None:
         collections.rename_collection(other, "Harbours", by="Ann")
     assert collections.find_collection(studio, "Towers") == other
     for wrong in ("", " ", "x" * 201):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             collections.get_or_create_collection(studio, wrong, by="Ann")
     with pytest.raises(NotFoundError):
         collections.get_collection(agency, 2)
@@ -41,5 +41,5 @@ def test_number_of_collections_is_limited(db: None, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(collections, "MAX_COLLECTIONS", 1)
     studio = owner("studio")
     collections.get_or_create_collection(studio, "Harbours", by="Ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         collections.get_or_create_collection(studio, "Towers", by="Ann")

@@ -4,7 +4,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.models import ColumnMapping
 from registry.works import column_mappings
 from registry.works.column_mappings import Columns, compute_headings_digest
@@ -56,13 +56,13 @@ def test_mapping_without_file_column_or_with_duplicates_is_refused(db: None, mon
         with pytest.raises(HeadingsError):
             parse_works_table("list.csv", TABLE, Columns(studio, KIND, choices, compute_headings_digest(HEADINGS)))
     for headings in (";".join(f"h{n}" for n in range(MAX_COLUMNS + 1)), "x" * (MAX_HEADING_LENGTH + 1) + ";y"):
-        with pytest.raises(WrongUseError) as error_info:
+        with pytest.raises(InvalidRequestError) as error_info:
             parse_works_table("list.csv", f"{headings}\n".encode(), Columns(studio, KIND))
         assert not isinstance(error_info.value, HeadingsError)
         columns = Columns(
             studio, KIND, ["file"] + [""] * headings.count(";"), compute_headings_digest(headings.split(";"))
         )
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             parse_works_table("list.csv", f"{headings}\n".encode(), columns)
         assert columns.used_mapping is None
     monkeypatch.setattr(column_mappings, "MAX_MAPPINGS", 2)
@@ -73,7 +73,7 @@ def test_mapping_without_file_column_or_with_duplicates_is_refused(db: None, mon
     assert [row.columns[0][0] for row in column_mappings.list_mappings(studio)] == ["Drei", "Zwei"]
 
 
-def test_known_headings_override_the_mapping(db: None) -> None:
+def test_known_headings_take_precedence_over_the_column_mapping(db: None) -> None:
     studio, headings = owner("studio"), ["file", "title", "author", "holder"]
     columns = Columns(studio, KIND, ["file", "title", "holder", "author"], compute_headings_digest(headings))
     table = f"{','.join(headings)}\na.jpg,Alpha,Ann,Agency\n".encode()

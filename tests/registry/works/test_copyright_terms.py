@@ -46,23 +46,23 @@ def get_status(country: str, year: int = 2026, **dates: Any) -> TermStatus:  # n
         ("IN", {"died": 1966}, RUNNING),
     ],
 )
-def test_status_follows_from_the_dates(country: str, dates: dict[str, Any], expected: TermStatus) -> None:
+def test_copyright_status_is_derived_from_the_dates(country: str, dates: dict[str, Any], expected: TermStatus) -> None:
     assert get_status(country, **dates) == expected
 
 
-def test_missing_dates_give_unknown_status() -> None:
+def test_missing_dates_give_unknown_copyright_status() -> None:
     assert {finding.standing for finding in assess_dates(Dates(), 2026)} == {UNKNOWN}
     assert {finding.standing for finding in assess_dates(Dates(published=1940), 2026)} <= {UNKNOWN, OVER}
     assert get_status("EU", published=1900) == UNKNOWN  # the author may have lived long
 
 
-def test_terms_end_at_the_end_of_the_year() -> None:
+def test_copyright_terms_end_at_the_end_of_the_year() -> None:
     assert get_status("EU", 2026, died=1956) == RUNNING
     assert get_status("EU", 2027, died=1956) == OVER
     assert get_status("US", 2027, published=1931) == OVER
 
 
-def test_each_rule_names_its_source() -> None:
+def test_each_copyright_term_rule_names_its_source() -> None:
     assert all(rule.source and rule.life >= 50 for rule in load_rules())
     assert len({rule.code for rule in load_rules()}) == len(load_rules()) >= 7
 
@@ -81,6 +81,8 @@ def test_each_rule_names_its_source() -> None:
         ("JP", {"died": 1968}, Basis.DEATH, 70),
     ],
 )
-def test_finding_names_its_basis(country: str, dates: dict[str, Any], basis: Basis, number: int) -> None:
+def test_copyright_term_finding_names_the_date_it_is_based_on(
+    country: str, dates: dict[str, Any], basis: Basis, number: int
+) -> None:
     [finding] = [item for item in assess_dates(Dates(**dates), 2026) if item.country == country]
     assert (finding.by, finding.number) == (basis, number)

@@ -4,7 +4,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, RefusedError
 from exhibit.types import DeclaredWork
 from registry.bundles.bundles import load_sealed_facts
 from registry.bundles.deposits import load_sealed_deposit, make_deposit
@@ -53,7 +53,7 @@ def test_edit_stores_previous_values_and_is_logged(inline: SyncRunner, studio: O
 def test_invalid_declaration_is_rejected(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     for wrong in ({"title": ""}, {"created": "May"}, {"author_died": 9999}, {"author_kind": "cat"}, {"medium": "song"}):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             edit_work(work, DeclaredWork(**({"title": "A"} | wrong)), by="ann")
     assert not work.changes.exists()
 

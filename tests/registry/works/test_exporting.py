@@ -7,7 +7,7 @@ import pytest
 from evidence.facts.provenance import read_provenance
 from evidence.keys import credentials
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError, ServiceMissingError
 from registry.matches.identify import identify_picture
 from registry.models import LogOpening, SignedCopy, Work
 from registry.works import exporting
@@ -34,9 +34,12 @@ def test_signed_copy_is_identified_with_its_owner(inline: SyncRunner, work: Work
     assert name == "00001-1-harbour.jpg"
     result = identify_picture(inline.services, work.owner, data)
     assert [item.work for item in result.works] == [work]
-    assert (result.said.metadata.author, result.said.metadata.licence) == ("Ann Lee", LICENCES)
-    assert result.said.manifest is not None
-    assert (result.said.manifest.standing, result.said.manifest.signer) == ("valid", work.owner.name)
+    assert (result.file_statement.metadata.author, result.file_statement.metadata.licence) == ("Ann Lee", LICENCES)
+    assert result.file_statement.manifest is not None
+    assert (result.file_statement.manifest.standing, result.file_statement.manifest.signer) == (
+        "valid",
+        work.owner.name,
+    )
     provenance = read_provenance(data, "JPEG")
     assert provenance is not None
     plain = json.loads(provenance[1])
@@ -73,7 +76,7 @@ def test_training_statement_is_written_only_on_request(inline: SyncRunner, work:
 
 
 def test_invalid_export_is_rejected(inline: SyncRunner, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         next(
             export_pictures(
                 inline.services, work, ExportOptions("javascript:1", no_mining=False, signed=False), by="Ann"

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.errors import ConflictError, InvalidRequestError, RefusedError
 from exhibit.types import Decision, DeclaredWork
 from indexer.picture.features import extract
 from indexer.picture.spaces import PIPELINE
@@ -37,7 +37,7 @@ from registry.reports.cases import load_case_content
 from registry.services.services import Services
 from registry.works.declarations import edit_work
 from registry.works.fingerprint_registration import register_stated_picture
-from registry.works.public_works import build_public_facts, open_work
+from registry.works.public_works import build_public_facts, publish_work
 from registry.works.registration import MIN_QUOTA_BYTES, get_remaining_quota, remove_work
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.sealed_bundles import run_until_sealed, verify
@@ -89,7 +89,7 @@ def test_copy_seen_before_registration_is_matched(inline: SyncRunner) -> None:
     assert work.work_pictures.get().state == "done"
 
 
-def test_stated_and_measured_fingerprints_are_not_mixed(inline: SyncRunner) -> None:
+def test_declared_and_measured_fingerprints_are_not_mixed(inline: SyncRunner) -> None:
     """State the digest of another owner's image with vectors of a different one: the true owner's vectors remain."""
     studio, agency = owner("studio"), owner("agency")
     other_picture, false = photograph(1), state_picture(photograph(2))
@@ -115,7 +115,7 @@ def test_stated_and_measured_fingerprints_are_not_mixed(inline: SyncRunner) -> N
     assert not list_pictures_without_features().exists()  # no local features are expected for absent images
 
 
-def test_stated_work_reports_earlier_registration_by_other_owner(inline: SyncRunner) -> None:
+def test_work_registered_by_fingerprints_reports_earlier_registration_by_other_owner(inline: SyncRunner) -> None:
     studio, agency, data = owner("studio"), owner("agency"), photograph(1)
     register(inline.services, studio, data)
     duplicate = register_stated_picture(inline.services, agency, state_picture(data))
@@ -134,7 +134,7 @@ def test_registering_the_same_digest_returns_the_same_work(inline: SyncRunner) -
     assert register_stated_picture(inline.services, studio, state_picture(photograph(2))).work == work
 
 
-def test_stated_work_uses_quota_with_a_minimum_size(inline: SyncRunner) -> None:
+def test_work_registered_by_fingerprints_uses_quota_with_a_minimum_size(inline: SyncRunner) -> None:
     studio = owner("studio")
     studio.quota_bytes = MIN_QUOTA_BYTES + 100
     studio.save()
@@ -147,14 +147,14 @@ def test_stated_work_uses_quota_with_a_minimum_size(inline: SyncRunner) -> None:
     assert studio.works.count() == 1
 
 
-def test_blocked_bytes_cannot_be_stated(inline: SyncRunner) -> None:
+def test_blocked_digest_cannot_be_registered_by_fingerprints(inline: SyncRunner) -> None:
     data = photograph(1)
     BlockedDigest.objects.create(digest=Digest.from_bytes(data), reason="illegal")
     with pytest.raises(RefusedError):
         register_stated_picture(inline.services, owner("studio"), state_picture(data))
 
 
-def test_removed_stated_work_is_not_matched(inline: SyncRunner) -> None:
+def test_removed_work_registered_by_fingerprints_is_not_matched(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     work = register_stated_picture(inline.services, studio, state_picture(data)).work
     remove_work(work, by="Ann")
@@ -164,7 +164,9 @@ def test_removed_stated_work_is_not_matched(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_evidence_requires_the_picture_which_replaces_stated_fingerprints(inline: SyncRunner, tmp_path: Path) -> None:
+def test_evidence_requires_upload_of_the_picture_to_replace_declared_fingerprints(
+    inline: SyncRunner, tmp_path: Path
+) -> None:
     studio, data = owner("studio"), photograph(1)
     work = register_stated_picture(inline.services, studio, state_picture(data), DeclaredWork(title="Harbour")).work
     stated_at = work.registered_at
@@ -193,7 +195,7 @@ def test_evidence_requires_the_picture_which_replaces_stated_fingerprints(inline
     assert not verify(inline, bundle, tmp_path).failures
 
 
-def test_mismatched_picture_yields_no_evidence(inline: SyncRunner) -> None:
+def test_uploaded_picture_that_does_not_match_the_fingerprints_yields_no_evidence(inline: SyncRunner) -> None:
     """State vectors of one image for the digest of another. The file that arrives shows something else."""
     studio, own_picture, other = owner("studio"), photograph(1), photograph(2)
     false_statement = state_picture(other).model_copy(update={"digest": Digest.from_bytes(own_picture).hex})
@@ -205,21 +207,21 @@ def test_mismatched_picture_yields_no_evidence(inline: SyncRunner) -> None:
         decisions.confirm_case(inline.services, studio.cases.get(), by="Ann", reason="Ours.")
 
 
-def test_registration_entry_marks_picture_as_stated(inline: SyncRunner) -> None:
+def test_registration_entry_marks_picture_as_declared_by_fingerprints(inline: SyncRunner) -> None:
     data = photograph(1)
     work = register_stated_picture(inline.services, owner("studio"), state_picture(data)).work
     content = LogOpening.objects.get(submission=work.registration).content
     assert (content["picture"], content["stated"]) == (Digest.from_bytes(data).hex, True)
 
 
-def test_identical_bytes_are_reported_for_a_stated_work(inline: SyncRunner) -> None:
+def test_identical_bytes_are_reported_for_a_work_registered_by_fingerprints(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register_stated_picture(inline.services, studio, state_picture(data))
     add_seen_pictures(inline.services, studio, data)
     assert studio.cases.get().case_sightings.get().match.reasons == ["prints", "same-bytes"]
 
 
-def test_edit_entry_marks_picture_as_stated(inline: SyncRunner) -> None:
+def test_edit_entry_marks_picture_as_declared_by_fingerprints(inline: SyncRunner) -> None:
     data = photograph(1)
     work = register_stated_picture(inline.services, owner("studio"), state_picture(data)).work
     edit_work(work, replace(work.declared_work, author="Ann"), by="Ann", reason="Forgotten.", version=0)
@@ -227,22 +229,22 @@ def test_edit_entry_marks_picture_as_stated(inline: SyncRunner) -> None:
     assert (content["author"], content["picture"], content["stated"]) == ("Ann", Digest.from_bytes(data).hex, True)
 
 
-def test_public_page_marks_digest_as_stated(inline: SyncRunner, client: Client) -> None:
+def test_public_page_marks_digest_as_declared(inline: SyncRunner, client: Client) -> None:
     data = photograph(1)
     work = register_stated_picture(inline.services, owner("studio"), state_picture(data)).work
-    open_work(inline.services, work, contact="", by="Ann")
+    publish_work(inline.services, work, contact="", by="Ann")
     work.refresh_from_db()
     facts = build_public_facts(inline.services.config, work)
     assert facts["identifier"] == [f"sha256:{Digest.from_bytes(data)}"]
     assert facts["exhibit"]["digests_only_stated"] is True
     assert 'data-testid="only-stated"' in client.get(f"/id/{work.public_name}/").content.decode()
-    opened_work = open_work(
+    opened_work = publish_work(
         inline.services, register(inline.services, owner("agency"), data).work, contact="", by="Ann"
     )
     assert "digests_only_stated" not in build_public_facts(inline.services.config, opened_work)["exhibit"]
 
 
-def test_case_facts_contain_the_stated_digest(inline: SyncRunner) -> None:
+def test_case_facts_contain_the_declared_digest(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register_stated_picture(inline.services, studio, state_picture(data))
     add_seen_pictures(inline.services, studio, recompress(data))
@@ -255,10 +257,10 @@ def test_case_facts_contain_the_stated_digest(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_model_measurement_excludes_stated_pictures(inline: SyncRunner) -> None:
+def test_model_measurement_excludes_pictures_declared_by_fingerprints(inline: SyncRunner) -> None:
     services, studio = inline.services, owner("studio")
     get_descriptors(services).refresh()
     for seed in range(20):
         register_stated_picture(services, studio, state_picture(photograph(seed)))
-    with pytest.raises(WrongUseError, match="0"):
+    with pytest.raises(InvalidRequestError, match="0"):
         measure_model(services, "descriptor@1", None, max_photos=20, progress=lambda *_: None)

@@ -7,10 +7,10 @@ import pytest
 from openpyxl import Workbook
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Owner, Work
 from registry.works.licence_tables import parse_licence_table, parse_works
-from registry.works.spreadsheets import Heading, WrongRowsError
+from registry.works.spreadsheets import Heading, InvalidRowsError
 from registry.works.work_tables import parse_day
 from tests.assets.rows import owner
 
@@ -32,7 +32,7 @@ def test_works_are_found_by_number_or_file_name_of_their_owner(studio: Owner) ->
         ("9", "No work of Studio"),
         ("c.jpg", "No work of Studio"),
     ):
-        with pytest.raises(WrongUseError, match=message):
+        with pytest.raises(InvalidRequestError, match=message):
             parse_works(studio, text)
 
 
@@ -50,12 +50,12 @@ def test_works_in_folders_are_found_by_file_name(studio: Owner) -> None:
     ):  # fmt: skip
         assert [item.number for item in parse_works(studio, text)] == numbers
     for text in ("c.jpg", "x/c.jpg"):
-        with pytest.raises(WrongUseError) as error_info:
+        with pytest.raises(InvalidRequestError) as error_info:
             parse_works(studio, text)
         assert "2023/x/c.jpg (11)" in error_info.value.message
         assert "2024/x/c.jpg (12)" in error_info.value.message
     for text in ("g.jpg", "jpg", "shoot"):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             parse_works(studio, text)
     table = parse_licence_table(studio, "l.csv", b"works,licensee,domain\nb.jpg; d.jpg,X,x.example\n")
     assert [[work.number for work in item.works] for item in table] == [[2, 14]]
@@ -65,13 +65,13 @@ def test_all_invalid_licence_rows_are_reported_at_once(studio: Owner) -> None:
     table = (
         b"works,licensee,domain,from\n2,A,a.example,\nnone.jpg,B,b.example,\n,C,c.example,soon\n,D,,\n,E,http://x/y,\n"
     )
-    with pytest.raises(WrongRowsError) as error_info:
+    with pytest.raises(InvalidRowsError) as error_info:
         parse_licence_table(studio, "l.csv", table)
     assert ([line for line, _problem in error_info.value.rows], error_info.value.valid_count) == ([3, 4, 5, 6], 1)
     licences = parse_licence_table(studio, "l.csv", table, skips_invalid=True)
     assert [licence.licensee for licence in licences] == ["A"]
     assert [line for line, _problem in licences.interpretation.skipped] == [3, 4, 5, 6]
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         parse_licence_table(studio, "l.csv", b"works,licensee,domain\n")
 
 
@@ -79,7 +79,7 @@ def test_invalid_licence_row_is_reported_with_its_number(studio: Owner) -> None:
     table = "works,licensee,domain\n2,Shop,Shop.Example\n,Press,press.example\n"
     first, second = parse_licence_table(studio, "l.csv", table.encode())
     assert ([work.number for work in first.works], first.domain, second.works) == ([2], "shop.example", ())
-    with pytest.raises(WrongUseError, match=r"l\.csv.*3.*nine"):
+    with pytest.raises(InvalidRequestError, match=r"l\.csv.*3.*nine"):
         parse_licence_table(studio, "l.csv", (table.splitlines()[0] + "\n1,A,a.example\nnine,B,b.example\n").encode())
 
 
@@ -102,7 +102,7 @@ def test_licence_works_and_dates_are_parsed(studio: Owner) -> None:
     ],
 )
 def test_invalid_licence_table_is_rejected_with_row_number(studio: Owner, text: str, sentence: str) -> None:
-    with pytest.raises(WrongUseError) as error_info:
+    with pytest.raises(InvalidRequestError) as error_info:
         parse_licence_table(studio, "table.csv", text.encode())
     assert sentence in error_info.value.message
     assert "row 2" in error_info.value.message or "discount" in text
@@ -168,19 +168,19 @@ def test_column_is_ignored_only_on_request(studio: Owner) -> None:
     assert [item.invoice for item in table] == [""]
 
 
-def test_ambiguous_day_order_must_be_specified(studio: Owner) -> None:
+def test_ambiguous_order_of_day_and_month_must_be_specified(studio: Owner) -> None:
     text = b"Customer,Domain,From\nShop,shop.example,01/02/2026\nShop,a.example,13/02/2026\n"
-    with pytest.raises(WrongUseError, match=r"2.*01/02/2026"):
+    with pytest.raises(InvalidRequestError, match=r"2.*01/02/2026"):
         parse_licence_table(studio, "l.csv", text)
     first, _second = parse_licence_table(studio, "l.csv", text, order="day-month")
     assert first.valid_from == date(2026, 2, 1)
 
 
-def test_day_requires_year_month_and_day() -> None:
+def test_licence_date_requires_year_month_and_day() -> None:
     assert (parse_day("2024-05-31"), parse_day("2024/5/31"), parse_day("")) == (
         date(2024, 5, 31),
         date(2024, 5, 31),
         None,
     )
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         parse_day("5.2024")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.cases.decisions import license_use
 from registry.cases.licence_trial import try_licences
 from registry.models import Sighting
@@ -74,7 +74,7 @@ def test_ended_licence_covers_only_earlier_uses(inline: SyncRunner) -> None:
     sentences = [(event.said, event.sentence) for event in other_case.events.filter(kind="ledger")]
     assert ([["licence-ended", {"numbers": "1"}], ["stays", {}]], "Earlier") in sentences
     licence.refresh_from_db()
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         end_licence(licence, now().date(), by="Ann", reason="Again")
 
 
@@ -140,5 +140,5 @@ def test_domain_of_a_licence_is_normalised(host: str) -> None:
     ],
 )
 def test_invalid_licence_is_rejected(words: dict[str, Any], problem: str) -> None:
-    with pytest.raises(WrongUseError, match=problem):
+    with pytest.raises(InvalidRequestError, match=problem):
         normalise_licence(NewLicence(**{"licensee": "A", "domain": "shop.example"} | words))

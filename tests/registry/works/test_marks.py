@@ -39,7 +39,7 @@ def test_picture_without_caption_or_mark_has_no_description(inline: SyncRunner) 
 
 
 @pytest.mark.long
-def test_mark_is_detected_on_the_third_work(inline: SyncRunner) -> None:
+def test_mark_is_detected_when_a_third_work_has_it(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, make_marked_copy(1))
     register(inline.services, studio, make_marked_copy(2))
@@ -49,7 +49,7 @@ def test_mark_is_detected_on_the_third_work(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_mark_is_detected_despite_intervening_works(inline: SyncRunner) -> None:
+def test_mark_is_detected_even_if_other_works_are_registered_in_between(inline: SyncRunner) -> None:
     studio = owner("studio")
     for seed in (1, 2):
         register(inline.services, studio, make_marked_copy(seed))
@@ -69,7 +69,7 @@ def test_works_of_other_owners_and_removed_works_are_ignored(inline: SyncRunner)
     assert not WorkPicture.objects.exclude(marks=[]).exists()
 
 
-def test_first_registration_sets_marks_and_any_owner_enables_derived(
+def test_marks_come_from_first_registration_and_any_owner_can_enable_derived_search(
     inline: SyncRunner,
 ) -> None:
     data = encode_jpeg(textured(51))

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import DeclaredWork
 from registry.models import LogOpening, Owner, OwnershipRemark, Work
 from registry.works.declarations import edit_work
@@ -32,7 +32,7 @@ def list_kinds(work: Work) -> set[str]:
     return set(work.remarks.values_list("kind", flat=True))
 
 
-def test_metadata_fills_gaps_only_if_requested(inline: SyncRunner, studio: Owner) -> None:
+def test_metadata_fills_missing_fields_only_if_requested(inline: SyncRunner, studio: Owner) -> None:
     tags = {"Artist": "Ann Lee", "Copyright": "Copyright Ann Lee", "DateTimeOriginal": "2020:05:31 10:00:00"}
     first = register_work(inline.services, studio, make_signed_picture(1, **tags), NewWork(source_name="x/a.jpg")).work
     second = register_work(
@@ -45,14 +45,14 @@ def test_metadata_fills_gaps_only_if_requested(inline: SyncRunner, studio: Owner
     assert (second.author, second.created, second.rights_statement) == ("Ann Lee", "2020-05-31", "Ours")
 
 
-def test_different_credit_is_recorded_as_a_remark_and_can_be_answered(inline: SyncRunner, studio: Owner) -> None:
+def test_different_credit_causes_an_ownership_warning_that_can_be_answered(inline: SyncRunner, studio: Owner) -> None:
     data = make_signed_picture(1, Artist="Bo Chan", Copyright="(c) 2020 Bo Chan. All rights reserved")
     work = register_work(inline.services, studio, data, NewWork(DeclaredWork(title="A", author="Ann Lee"))).work
     remark = work.remarks.get()
     assert remark.details == {"stated": {"author": "Bo Chan", "rights": "(c) 2020 Bo Chan. All rights reserved"}}
     opening = LogOpening.objects.filter(content__what="ownership check").get()
     assert (opening.details or {})["found"] == {"credit": remark.details}
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         record_reply(remark, by="ann", reason="")
     record_reply(remark, by="ann", reason="We bought the rights in 2021.")
     edit_work(work, DeclaredWork(title="A", author="Ann Lee", credit="Ann"), by="ann")
@@ -68,7 +68,7 @@ def test_undecodable_author_is_not_declared_or_compared(inline: SyncRunner, stud
     assert [problem["field"] for problem in work.metadata[PROBLEMS]] == ["author"]
 
 
-def test_remark_disappears_and_returns_with_its_cause(inline: SyncRunner, studio: Owner) -> None:
+def test_ownership_warning_disappears_and_returns_with_its_cause(inline: SyncRunner, studio: Owner) -> None:
     work = register_work(
         inline.services, studio, make_signed_picture(1, Artist="Bo Chan"), NewWork(DeclaredWork(title="A"))
     ).work
@@ -93,7 +93,7 @@ def test_remark_disappears_and_returns_with_its_cause(inline: SyncRunner, studio
         ("Bo Chan", [""], False),
     ],
 )
-def test_names_are_matched_in_common_spellings(text: str, names: list[str], same: bool) -> None:  # noqa: FBT001
+def test_author_names_are_matched_in_common_spellings(text: str, names: list[str], same: bool) -> None:  # noqa: FBT001
     assert is_any_name(text, names) is same
 
 

@@ -14,7 +14,7 @@ from indexer.picture.spaces import PIPELINE
 from registry.fingerprints.descriptor_models import add_model, use_model
 from registry.models import DescriptorModel
 from registry.works import prefetch
-from registry.works.prefetch import measure_ahead
+from registry.works.prefetch import prefetch_features
 from tests.assets.networks import network_files
 from tests.assets.rows import photograph
 from workers.tasks.sync_runner import SyncRunner
@@ -37,7 +37,7 @@ def test_works_are_measured_with_the_active_model(
     DescriptorModel.objects.update(measurement={})
     use_model(services, "colours")
     inline.run_until_idle()
-    with measure_ahead(services.config, paths) as wait:
+    with prefetch_features(services.config, paths) as wait:
         for _ in paths:
             wait()
     names = [path.parent.parent.name for path in (services.config.data_dir / "features").rglob("*.npz")]
@@ -50,7 +50,7 @@ def test_pipes_are_skipped_and_interrupt_kills_child_processes(
     monkeypatch.setattr(prefetch, "MIN_FILES", 1)
     config, children_before = replace(inline.services.config, workers=1), multiprocessing.active_children()
     os.mkfifo(pipe := tmp_path / "x.jpg")
-    with suppress(KeyboardInterrupt), measure_ahead(config, [pipe]) as wait:
+    with suppress(KeyboardInterrupt), prefetch_features(config, [pipe]) as wait:
         wait()
         children = [child for child in multiprocessing.active_children() if child not in children_before]
         for child in children:
@@ -61,7 +61,7 @@ def test_pipes_are_skipped_and_interrupt_kills_child_processes(
     assert [child.exitcode for child in children] == [-signal.SIGKILL]
 
 
-def test_few_works_start_no_process(config: Config, tmp_path: Path) -> None:
-    with measure_ahead(replace(config, data_dir=tmp_path), [tmp_path / "1.jpg"]) as wait:
+def test_no_worker_processes_are_started_for_few_works(config: Config, tmp_path: Path) -> None:
+    with prefetch_features(replace(config, data_dir=tmp_path), [tmp_path / "1.jpg"]) as wait:
         wait()
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from registry.matches.find_owner import find_owners
 from registry.matches.identify import identify_picture
 from registry.models import DocumentKey, LogOpening, Owner, Work
 from registry.works.exporting import ExportOptions, export_pictures
-from registry.works.public_works import open_work
+from registry.works.public_works import publish_work
 from registry.works.published_copies import PublishedCopy
 from tests.assets.module_scene import inline, stage
 from tests.assets.rows import encode_jpeg, owner, photograph, recompress, register
@@ -95,7 +95,7 @@ def test_unmarked_copy_has_no_recipient(inline: SyncRunner, work: Work) -> None:
 
 
 @pytest.mark.long
-def test_all_marks_are_listed_by_certainty(inline: SyncRunner, work: Work) -> None:
+def test_all_invisible_marks_are_listed_by_certainty(inline: SyncRunner, work: Work) -> None:
     first, second = (open_image(make_copy(inline, work, recipient=name)) for name in (HERON, WREN))
     answer = identify_picture(inline.services, work.owner, encode_jpeg(Image.blend(first, second, 0.5)))
     assert {copy.recipient for copy in answer.copies} == {HERON, WREN}
@@ -109,7 +109,7 @@ def test_all_marks_are_listed_by_certainty(inline: SyncRunner, work: Work) -> No
 def test_recipient_is_not_disclosed_to_other_owners(inline: SyncRunner, work: Work) -> None:
     data = make_copy(inline, work, recipient=HERON)
     assert lookup_copy(inline, Owner.objects.get(slug="rival"), data) == (0, [])
-    open_work(inline.services, work, contact="", by="Ann")
+    publish_work(inline.services, work, contact="", by="Ann")
     answer = find_owners(inline.services, data)
     assert [claim.work for claim in answer.claims] == [work]
     assert HERON not in repr(answer)
@@ -132,7 +132,7 @@ def test_marked_copy_keeps_its_colour_profile_and_appearance(inline: SyncRunner)
         assert "icc_profile" not in copy.info  # it describes the grey levels, not the copy's colours
 
 
-def test_marking_is_logged_with_recipient_and_seed(inline: SyncRunner, work: Work) -> None:
+def test_marked_copy_is_logged_with_recipient_and_seed(inline: SyncRunner, work: Work) -> None:
     make_copy(inline, work, recipient=HERON)
     details = LogOpening.objects.get(content__what="copy marked").details
     assert details is not None
@@ -145,7 +145,7 @@ def test_marking_is_logged_with_recipient_and_seed(inline: SyncRunner, work: Wor
     assert HERON not in str(LogOpening.objects.get(content__what="copy marked").content)
 
 
-def test_marks_are_not_searched_without_the_registered_bytes(inline: SyncRunner, work: Work) -> None:
+def test_invisible_marks_are_not_searched_without_the_registered_bytes(inline: SyncRunner, work: Work) -> None:
     data = make_copy(inline, work, recipient=HERON)
     inline.services.blobs.remove(work.work_pictures.get().picture.digest)
     assert lookup_copy(inline, work.owner, data) == (0, [])
@@ -171,7 +171,7 @@ def test_signed_copy_is_identified_by_its_bytes_key_and_log_entry(inline: SyncRu
     assert [copy.key for copy in identify_picture(inline.services, work.owner, data + b"\0").copies] == [""]
 
 
-def test_log_entries_without_key_are_read(inline: SyncRunner, work: Work) -> None:
+def test_log_entries_of_earlier_versions_without_key_are_read(inline: SyncRunner, work: Work) -> None:
     make_copy(inline, work, recipient=HERON)
     row = LogOpening.objects.get(content__what="copy marked")
     assert row.details is not None

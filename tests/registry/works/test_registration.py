@@ -99,7 +99,9 @@ def test_registration_during_removal_by_other_owner_stays_searchable(
     first_services, other = two_services
     first = register(first_services, owner("studio"), photograph(1)).work
     rival = owner("rival")
-    pause = Pause(monkeypatch, "registry.works.registration.vectors.remove_from", fingerprints.remove_from)
+    pause = Pause(
+        monkeypatch, "registry.works.registration.vectors.remove_from_collection", fingerprints.remove_from_collection
+    )
     run_concurrently(pause, lambda: remove_work(first, by="Ann"), lambda: register(other, rival, photograph(1)))
     assert find_members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
 

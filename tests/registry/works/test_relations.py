@@ -66,7 +66,7 @@ def test_relation_is_unique_in_either_direction(db: None) -> None:
         add_relation(second, first, Relation.PART)
 
 
-def test_siblings_of_a_series_are_sorted_by_proximity(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_siblings_of_a_series_are_sorted_by_similarity(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third, twin = make_works(owner("studio"), "first", "second", "third", "twin")
     add_relation(second, first, Relation.SERIES, in_place=0.4)
     add_relation(third, first, Relation.SERIES, in_place=0.8)
@@ -138,7 +138,7 @@ def test_duplicates_parts_and_series_are_shown_for_both_works(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_copied_exposure_is_certain_and_sibling_needs_review(inline: SyncRunner) -> None:
+def test_copy_of_one_exposure_is_certain_for_that_work_and_needs_review_for_sibling(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(0), exposure(1))
     crawl_picture(inline, studio, recompress(exposure(1)))
@@ -149,7 +149,7 @@ def test_copied_exposure_is_certain_and_sibling_needs_review(inline: SyncRunner)
 
 
 @pytest.mark.long
-def test_single_exposure_is_certain(inline: SyncRunner) -> None:
+def test_match_of_a_single_exposure_is_certain(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(0))
     crawl_picture(inline, studio, recompress(exposure(1)))
@@ -157,7 +157,7 @@ def test_single_exposure_is_certain(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_later_registered_sibling_needs_review(inline: SyncRunner) -> None:
+def test_match_with_a_sibling_registered_later_needs_review(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(1))
     crawl_picture(inline, studio, recompress(exposure(1)))
@@ -167,7 +167,7 @@ def test_later_registered_sibling_needs_review(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_identify_returns_the_same_relations(inline: SyncRunner) -> None:
+def test_identify_returns_the_same_decisions_as_a_crawl(inline: SyncRunner) -> None:
     studio = owner("studio")
     register_files(inline, studio, exposure(0), exposure(1))
     answer = identify_picture(inline.services, studio, recompress(exposure(1)))
@@ -178,7 +178,7 @@ def test_identify_returns_the_same_relations(inline: SyncRunner) -> None:
 
 
 @pytest.mark.long
-def test_works_of_others_removed_and_flat_works_are_not_siblings(inline: SyncRunner) -> None:
+def test_works_of_other_owners_removed_works_and_flat_works_are_not_siblings(inline: SyncRunner) -> None:
     studio, rival = owner("studio"), owner("rival")
     register_files(inline, studio, exposure(0), exposure(2))
     register_files(inline, rival, exposure(0), exposure(1))  # the rival's registrations do not affect the studio's

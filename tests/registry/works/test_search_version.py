@@ -22,7 +22,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 @pytest.mark.long
-def test_picture_seen_again_is_not_remeasured(inline: SyncRunner, studio: Owner) -> None:
+def test_picture_seen_again_is_not_measured_again(inline: SyncRunner, studio: Owner) -> None:
     data = recompress(photograph(3))
     first, second = claim_new_slice(studio, "first"), claim_new_slice(studio, "second")
     match_pictures(inline.services, record_sightings(inline.services, *first, [data]))
@@ -35,7 +35,7 @@ def test_picture_seen_again_is_not_remeasured(inline: SyncRunner, studio: Owner)
 
 
 @pytest.mark.long
-def test_picture_is_searched_again_after_works_are_remeasured(inline: SyncRunner, studio: Owner) -> None:
+def test_picture_is_searched_again_after_works_are_measured_again(inline: SyncRunner, studio: Owner) -> None:
     services, data = inline.services, photograph(500)
 
     def crawl_again(name: str) -> list[int]:
@@ -52,7 +52,7 @@ def test_picture_is_searched_again_after_works_are_remeasured(inline: SyncRunner
 
 
 @pytest.mark.long
-def test_picture_seen_again_is_remeasured_by_new_pipeline(inline: SyncRunner, studio: Owner) -> None:
+def test_picture_seen_again_is_measured_again_by_a_new_pipeline(inline: SyncRunner, studio: Owner) -> None:
     data = recompress(photograph(3))
     match_pictures(inline.services, record_sightings(inline.services, *claim_new_slice(studio, "first"), [data]))
     Picture.objects.filter(digest=Digest.from_bytes(data)).update(searched="match-0 descriptor@0")

@@ -10,11 +10,11 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.files.delimited import ENCODINGS
 from exhibit.types import DeclaredWork
 from registry.works import spreadsheets, workbooks
-from registry.works.spreadsheets import EncodingError, WrongRowsError
+from registry.works.spreadsheets import EncodingError, InvalidRowsError
 from registry.works.work_tables import parse_works_table
 
 
@@ -54,7 +54,7 @@ def test_table_is_parsed_in_any_encoding_and_separator(encoding: str, separator:
     ],
 )
 def test_ambiguous_encoding_is_rejected(text: str, encoding: str) -> None:
-    with pytest.raises(WrongUseError) as error_info:
+    with pytest.raises(InvalidRequestError) as error_info:
         read_table(text.encode(encoding))
     assert error_info.value.hint
 
@@ -78,7 +78,7 @@ def test_workbook_dates_and_numbers_are_parsed() -> None:
 def test_all_invalid_rows_are_reported_at_once() -> None:
     lines = [f"{n}.jpg,{'soon' if n % 3 == 0 else '2024'}" for n in range(600)]
     table = "file,created\n" + "\n".join(lines) + "\n"
-    with pytest.raises(WrongRowsError) as error_info:
+    with pytest.raises(InvalidRowsError) as error_info:
         read_table(table)
     assert error_info.value.message.count("is not a date") == spreadsheets.MAX_DESCRIBED_ERRORS
     assert "row 2: “soon”" in error_info.value.message
@@ -95,9 +95,9 @@ def test_all_invalid_rows_are_reported_at_once() -> None:
 def test_table_without_valid_rows_is_rejected() -> None:
     for table in ("file,title\n", "file,title\n\n,,\n", b"", make_workbook(("file", "title")), make_workbook()):
         for skips in (False, True):
-            with pytest.raises(WrongUseError):
+            with pytest.raises(InvalidRequestError):
                 parse_works_table("t", table if isinstance(table, bytes) else table.encode(), skips_invalid=skips)
-    with pytest.raises(WrongRowsError):
+    with pytest.raises(InvalidRowsError):
         parse_works_table("t.csv", b"file,created\na.jpg,soon\n", skips_invalid=True)
 
 
@@ -111,7 +111,7 @@ def test_table_over_row_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(spreadsheets, "MAX_LINES", 10)
     lines = [f"{n}.jpg" for n in range(10)]
     assert len(read_table("\nfile\n\n" + "\n".join(lines))) == 10
-    with pytest.raises(WrongUseError, match="10"):
+    with pytest.raises(InvalidRequestError, match="10"):
         read_table("file\n" + "\n".join([*lines, "one more"]))
 
 
@@ -119,14 +119,14 @@ def test_workbook_over_row_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(workbooks, "MAX_LINES", 10)
     lines = [(f"{n}.jpg",) for n in range(10)]
     assert len(read_table(make_workbook(("file",), *lines))) == 10
-    with pytest.raises(WrongUseError, match="10") as error_info:
+    with pytest.raises(InvalidRequestError, match="10") as error_info:
         read_table(make_workbook(("file",), *lines, ("one more",)))
     assert "100000" in error_info.value.hint
 
 
 def test_formula_result_is_used_and_missing_result_is_rejected() -> None:
     formula = make_workbook(("file", "title"), ("a.jpg", "A"), ("b.jpg", '=CONCATENATE("B",1)'))
-    with pytest.raises(WrongUseError, match="3") as error_info:
+    with pytest.raises(InvalidRequestError, match="3") as error_info:
         read_table(formula)
     assert error_info.value.hint
     computed = replace_in_workbook(
@@ -145,7 +145,7 @@ def test_sheet_with_excessive_dimension_is_parsed_up_to_the_limit(
     far = replace_in_workbook(
         table, b'<row r="2"', b'<row r="99999999999"', b' r="A2"', b"", b' r="B2"', b"", b"A1:B2", b"A1:B9999999"
     )
-    with pytest.raises(WrongUseError, match="20000"):
+    with pytest.raises(InvalidRequestError, match="20000"):
         read_table(far)
 
 
@@ -163,7 +163,7 @@ def replace_in_workbook(data: bytes, *pairs: bytes) -> bytes:
 
 
 def test_invalid_workbook_row_is_reported_with_its_number() -> None:
-    with pytest.raises(WrongUseError, match="3"):
+    with pytest.raises(InvalidRequestError, match="3"):
         read_table(make_workbook(("file", "title"), ("a.jpg", "A"), (None, "B")))
 
 
@@ -181,7 +181,7 @@ def change_version(data: bytes) -> bytes:
     return data[:place] + b"\xff" + data[place + 1 :]
 
 
-def test_foreign_formats_and_zip_bombs_are_rejected(
+def test_other_file_formats_and_zip_bombs_are_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workbooks, "MAX_UNPACKED", 1 << 20)
@@ -195,7 +195,7 @@ def test_foreign_formats_and_zip_bombs_are_rejected(
         "cannot be read as a workbook": make_zip(**{"xl_workbook.xml": b"<!DOCTYPE x>"}),
     }
     for sentence, data in wrong.items():
-        with pytest.raises(WrongUseError, match=sentence):
+        with pytest.raises(InvalidRequestError, match=sentence):
             read_table(data)
 
 
@@ -225,11 +225,11 @@ def test_utf_16_workbook_is_validated(encoding: str) -> None:
     data = make_workbook(("file", "title"), ("a.jpg", "=1"), ("b.jpg", "Zoë"))
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         sheet = package.read("xl/worksheets/sheet1.xml")
-    with pytest.raises(WrongRowsError) as error_info:
+    with pytest.raises(InvalidRowsError) as error_info:
         read_table(replace_in_workbook(data, sheet, sheet.decode().encode(encoding)))
     assert [line for line, _problem in error_info.value.rows] == [2]
     disordered = sheet.replace(b'<row r="3"', b'<row r="1"').decode().encode(encoding)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         read_table(replace_in_workbook(data, sheet, disordered))
 
 
@@ -304,7 +304,7 @@ def test_failed_formulas_are_reported_as_row_errors() -> None:
     book = make_book(
         Works=[("file", "title"), ("a.jpg", "=1+1"), ("b.jpg", "#REF!"), ("c.jpg", "#BEZUG!"), ("d.jpg", "D")]
     )
-    with pytest.raises(WrongRowsError) as error_info:
+    with pytest.raises(InvalidRowsError) as error_info:
         read_table(save_book(book))
     assert [line for line, _problem in error_info.value.rows] == [2, 3, 4]
     works_by_file = parse_works_table("t.xlsx", save_book(book), skips_invalid=True)
@@ -321,7 +321,7 @@ def test_empty_text_is_a_valid_formula_result() -> None:
 def test_table_may_start_anywhere_in_a_sheet() -> None:
     rows = [(None, None, "file", "title"), (), (None, None, "a.jpg", "A"), (None, None, "b.jpg"), ("x", None, "c.jpg")]
     data = make_workbook((), (), *rows)
-    with pytest.raises(WrongRowsError) as error_info:
+    with pytest.raises(InvalidRowsError) as error_info:
         read_table(data)
     assert [line for line, _problem in error_info.value.rows] == [7]
     assert list(parse_works_table("t.xlsx", data, skips_invalid=True)) == ["a.jpg", "b.jpg"]
@@ -329,9 +329,9 @@ def test_table_may_start_anywhere_in_a_sheet() -> None:
 
 def test_out_of_order_rows_and_excess_columns_are_rejected() -> None:
     table = make_workbook(("file", "title"), ("a.jpg", "A"), ("b.jpg", "B"))
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         read_table(replace_in_workbook(table, b'<row r="3"', b'<row r="1"', b'r="A3"', b'r="A1"', b'r="B3"', b'r="B1"'))
-    with pytest.raises(WrongRowsError) as error_info:
+    with pytest.raises(InvalidRowsError) as error_info:
         read_table(make_workbook(("file",), ("a.jpg", *[None] * 120, "far")))
     assert [line for line, _problem in error_info.value.rows] == [2]
 
@@ -343,12 +343,12 @@ def test_unsupported_formats_are_reported_by_name(member: str, format: str) -> N
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as package:
         package.writestr(member, b"x")
-    with pytest.raises(WrongUseError, match=format):
+    with pytest.raises(InvalidRequestError, match=format):
         read_table(out.getvalue())
     for text, name in ((b"<html><table>", "HTML"), (b"\xef\xbb\xbf<?xml version='1.0'?>", "XML"), (b"%PDF-1.7", "PDF")):
-        with pytest.raises(WrongUseError, match=name):
+        with pytest.raises(InvalidRequestError, match=name):
             read_table(text)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         read_table(b"\xd0\xcf\x11\xe0" + b"\0" * 512 + "EncryptedPackage".encode("utf-16-le"))
 
 
@@ -395,7 +395,7 @@ def test_ambiguous_encoding_is_reported_at_any_position() -> None:
 @pytest.mark.parametrize("make_file", [lambda *rows: "\n".join(",".join(row) for row in rows).encode(), make_workbook])
 def test_replacement_character_is_a_row_error(make_file: Callable[..., bytes]) -> None:
     data = make_file(("file", "author"), ("a.jpg", "H\N{REPLACEMENT CHARACTER}l"), ("b.jpg", "Ann"))
-    with pytest.raises(WrongRowsError) as error_info:
+    with pytest.raises(InvalidRowsError) as error_info:
         read_table(data)
     assert [line for line, _problem in error_info.value.rows] == [2]
     assert list(parse_works_table("table", data, skips_invalid=True)) == ["b.jpg"]
@@ -407,6 +407,6 @@ def test_repeated_byte_order_mark_is_ignored() -> None:
 
 def test_row_in_different_encoding_is_a_row_error() -> None:
     sound = "file,title\n" + "".join(f"{n}.jpg,Größe\n" for n in range(3))
-    with pytest.raises(WrongRowsError) as error_info:
+    with pytest.raises(InvalidRowsError) as error_info:
         read_table(sound.encode() + "d.jpg,Größe\n".encode("cp1252"))
     assert [line for line, _problem in error_info.value.rows] == [5]

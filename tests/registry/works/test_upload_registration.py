@@ -26,7 +26,7 @@ def upload_files(inline: SyncRunner, rights_holder: Owner, **files: bytes) -> di
 
 
 @pytest.mark.long
-def test_each_file_has_its_own_result(inline: SyncRunner, studio: Owner) -> None:
+def test_each_uploaded_file_has_its_own_result(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     files = upload_files(inline, studio, known=photograph(1), new=photograph(2), broken=b"\xff\xd8\xff\xe0 no picture")
     assert {name: row.outcome for name, row in files.items()} == {

@@ -9,7 +9,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from registry.db import steps
 from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
 from registry.retention.purge import purge_picture
@@ -83,7 +83,9 @@ def test_broken_files_are_reported_and_others_registered_once(inline: SyncRunner
     assert list(inline.services.uploads.get_store(upload.pk)) == []
 
 
-def test_table_declares_by_path_or_name_and_reports_missing_files(inline: SyncRunner, studio: Owner) -> None:
+def test_table_rows_are_assigned_by_path_or_file_name_and_missing_files_are_reported(
+    inline: SyncRunner, studio: Owner
+) -> None:
     table = "文件名;作品名称;作者\na.jpg;两只鹦鹉;陈明\ndeep/b.jpg;灯塔;\nc.jpg;海;\n"
     upload = start_upload(studio, table, "gbk")
     uploads.receive_files(
@@ -114,7 +116,7 @@ def test_metadata_is_declared_only_if_requested(
 
 
 def test_invalid_table_starts_no_upload(studio: Owner) -> None:
-    with pytest.raises(WrongUseError, match="2"):
+    with pytest.raises(InvalidRequestError, match="2"):
         start_upload(studio, "file,title\n,nothing\n")
     assert not Upload.objects.exists()
 
@@ -164,7 +166,7 @@ def test_full_disk_rejects_upload(inline: SyncRunner, studio: Owner) -> None:
 
 
 @pytest.mark.long
-def test_files_of_a_dead_worker_are_reclaimed(inline: SyncRunner, studio: Owner) -> None:
+def test_uploaded_files_claimed_by_a_dead_worker_are_reclaimed(inline: SyncRunner, studio: Owner) -> None:
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file(f"{n}.jpg", photograph(n)) for n in range(3)])
     ids = list(upload.files.values_list("pk", flat=True))
@@ -177,7 +179,7 @@ def test_files_of_a_dead_worker_are_reclaimed(inline: SyncRunner, studio: Owner)
     assert Work.objects.count() == 3
 
 
-def test_time_left_follows_recent_rate(inline: SyncRunner, studio: Owner) -> None:
+def test_remaining_upload_time_is_estimated_from_the_recent_rate(inline: SyncRunner, studio: Owner) -> None:
     upload = uploads.start_upload(studio, Declaration(), by="Ann", table=None, announced=10)
     uploads.receive_files(inline.services, upload, [make_file(f"{n}.jpg", photograph(n)) for n in range(6)])
     assert uploads.compute_progress([upload])[upload.pk].seconds_left is None
@@ -196,7 +198,7 @@ def test_time_left_follows_recent_rate(inline: SyncRunner, studio: Owner) -> Non
     assert uploads.compute_progress([upload])[upload.pk].seconds_left == 0
 
 
-def test_late_worker_does_not_change_the_result(inline: SyncRunner, studio: Owner) -> None:
+def test_late_worker_does_not_change_the_result_of_an_uploaded_file(inline: SyncRunner, studio: Owner) -> None:
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     late_file = UploadFile.objects.select_related("upload__owner", "line").get()

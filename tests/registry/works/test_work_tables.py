@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import DeclaredWork
 from registry.works.spreadsheets import MAX_BYTES
 from registry.works.work_tables import normalise_name, parse_works_table, read_table_bytes, to_iso_date
@@ -55,13 +55,13 @@ def test_byte_order_mark_and_quotes_are_parsed() -> None:
     ],
 )
 def test_invalid_works_table_is_rejected_with_row_number(text: str | bytes, sentence: str) -> None:
-    with pytest.raises(WrongUseError) as error_info:
+    with pytest.raises(InvalidRequestError) as error_info:
         read_table(text)
     assert sentence in error_info.value.message
 
 
 def test_missing_table_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         read_table_bytes(tmp_path / "missing.csv")
 
 
@@ -73,7 +73,7 @@ def test_chinese_headings_are_parsed_and_separator_line_is_ignored() -> None:
 def test_holder_credit_and_creation_date_are_parsed() -> None:
     (work,) = read_table("file,rights holder,credit,创作完成日期\na.jpg,Heirs,Agency,1950\n").values()
     assert (work.holder, work.credit, work.created) == ("Heirs", "Agency", "1950")
-    with pytest.raises(WrongUseError, match=r"2.*soon"):
+    with pytest.raises(InvalidRequestError, match=r"2.*soon"):
         read_table("file,created\na.jpg,soon\n")
 
 
@@ -120,7 +120,7 @@ def test_unknown_exif_date_is_ignored(unknown: str) -> None:
     assert [(work.title, work.created) for work in works_by_file.values()] == [("One", ""), ("Two", "2024-05-31")]
 
 
-def test_day_order_resolves_ambiguous_dates() -> None:
+def test_specified_order_of_day_and_month_resolves_ambiguous_dates() -> None:
     assert (to_iso_date("01/02/2026", "day-month"), to_iso_date("01/02/2026", "month-day")) == (
         "2026-02-01",
         "2026-01-02",

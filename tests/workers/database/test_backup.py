@@ -9,7 +9,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from desk.cli.backup import _echo_summary
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.services.services import Services
 from tests.assets.backed_up_installation import SETTINGS, BackedUpInstallation, backed_up, ignore_message
 from tests.assets.stack import connected_to
@@ -49,7 +49,7 @@ def make_unreadable(path: Path) -> None:
 
 
 @pytest.mark.long
-def test_folder_backup_is_updated_and_stays_valid_until_completion(
+def test_existing_folder_backup_stays_valid_until_its_update_is_complete(
     backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     place, settings = tmp_path / "kept", backed_up.config.data_dir / "exhibit.toml"
@@ -58,7 +58,7 @@ def test_folder_backup_is_updated_and_stays_valid_until_completion(
     inodes = {path: path.stat().st_ino for path in (place / "blobs").rglob("*") if path.is_file()}
     backed_up.services.blobs.put(str(place).encode())
     with monkeypatch.context() as patch:
-        patch.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
+        patch.setattr("workers.database.backup._copy_blobs", lambda *_: 1 // 0)
         settings.write_text("retention_days = 7\n")
         with pytest.raises(ZeroDivisionError):
             backed_up.back_up(place)
@@ -94,7 +94,7 @@ def test_damaged_file_does_not_replace_a_good_copy(
 @pytest.mark.parametrize(
     "spoil", [lambda path: overwrite_file(path, PICTURE[:-1]), make_unreadable], ids=["cut", "unreadable"]
 )
-def test_unrecoverable_file_is_reported_and_all_others_are_backed_up(
+def test_unreadable_file_is_reported_and_all_other_files_are_backed_up(
     backed_up: BackedUpInstallation, tmp_path: Path, picture_blob: str, name: str, spoil: Callable[[Path], None]
 ) -> None:
     place = tmp_path / name
@@ -125,7 +125,7 @@ def test_changed_backup_copy_is_replaced_only_by_valid_bytes(
 
 @pytest.mark.long
 def test_failed_backup_leaves_no_file(backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
+    monkeypatch.setattr("workers.database.backup._copy_blobs", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         backed_up.back_up("never.tar")
     assert list(backed_up.folder.glob("never*")) == []
@@ -184,7 +184,7 @@ def test_joined_counts_are_backed_up(backed_up: BackedUpInstallation) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("where", ["backup", "../data/backup", "..", "."])
 def test_backup_target_nested_with_data_folder_is_rejected(backed_up: BackedUpInstallation, where: str) -> None:
-    with pytest.raises(WrongUseError, match="cannot contain each other"):
+    with pytest.raises(InvalidRequestError, match="cannot contain each other"):
         back_up(backed_up.services, backed_up.config.data_dir / where, keys=True, report=ignore_message)
 
 
@@ -197,7 +197,7 @@ def test_folder_with_unrelated_files_is_rejected_and_unchanged(backed_up: Backed
     backed_up.back_up("home")
     assert letter.read_text() == "mine"
     (place / "photo.jpg").write_bytes(b"mine too")
-    with pytest.raises(WrongUseError, match=r"photo\.jpg"):
+    with pytest.raises(InvalidRequestError, match=r"photo\.jpg"):
         backed_up.back_up("home")
     assert (place / "photo.jpg").exists()
 

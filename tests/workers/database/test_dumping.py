@@ -10,7 +10,7 @@ from django.db import connection
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from registry.models import Owner, Picture
 from registry.services.addresses import get_database_url
 from registry.services.services import Services
@@ -43,7 +43,7 @@ def test_dump_is_a_snapshot_and_restores_only_into_an_empty_database(database_co
     assert "0001_initial" in read_migrations(dump, "registry")
     assert read_migrations(dump, "nothing") == set()
     assert not is_empty(database_config)
-    with pytest.raises(WrongUseError, match="already contains data"):
+    with pytest.raises(InvalidRequestError, match="already contains data"):
         restore_rows(database_config, dump)
     elsewhere = empty_database(database_config)
     restore_rows(elsewhere, dump)

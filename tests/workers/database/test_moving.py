@@ -11,8 +11,8 @@ import pytest
 
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import StorageError, WrongUseError
-from exhibit.files.blobs import TRANSFER_BYTES, FolderBlobStore, blob_store
+from exhibit.errors import InvalidRequestError, StorageError
+from exhibit.files.blobs import TRANSFER_BYTES, FolderBlobStore, get_blob_store
 from exhibit.files.bucket import BUCKET_MISSING, FOREIGN_BUCKET
 from exhibit.files.locks import FileLock
 from registry.configuration import load_config
@@ -39,7 +39,7 @@ def test_bytes_move_to_a_bucket_and_back_including_withheld_bytes(
     s3: S3, source_config: Config, tmp_path: Path
 ) -> None:
     url = s3.url_for(source_config.data_dir)
-    blobs, withheld_store = blob_store(source_config.data_dir), open_blob_store(source_config, "", WITHHELD)
+    blobs, withheld_store = get_blob_store(source_config.data_dir), open_blob_store(source_config, "", WITHHELD)
     large = tmp_path / "large"
     large.write_bytes(b"x" * (TRANSFER_BYTES + 1))
     digests = {*(blobs.put(bytes([number])) for number in range(30)), blobs.put_file(large), blobs.put(b"")}
@@ -57,18 +57,18 @@ def test_bytes_move_to_a_bucket_and_back_including_withheld_bytes(
     (tmp_path / "other").mkdir()
     (source_config.data_dir / "secrets").rename(tmp_path / "other" / "secrets")
     assert copy_blobs(other, url, "", ignore_progress).files == 33
-    assert set(blob_store(other.data_dir)) == digests
+    assert set(get_blob_store(other.data_dir)) == digests
     assert not (other.data_dir / "moving").exists()
 
 
 def test_damaged_source_bytes_are_skipped_and_target_bytes_rewritten(source_config: Config, tmp_path: Path) -> None:
-    blobs, url = blob_store(source_config.data_dir), (tmp_path / "there").as_uri()
+    blobs, url = get_blob_store(source_config.data_dir), (tmp_path / "there").as_uri()
     whole, changed = blobs.put(b"whole"), blobs.put(b"as it was")
     copy_blobs(source_config, "", url, ignore_progress)
     target = FolderBlobStore(tmp_path / "there" / "blobs")
     for store, digest in ((blobs, changed), (target, whole), (target, changed)):
-        store.path(digest).chmod(0o600)
-        store.path(digest).write_bytes(b"changed")
+        store.get_path(digest).chmod(0o600)
+        store.get_path(digest).write_bytes(b"changed")
     moved = copy_blobs(source_config, "", url, ignore_progress)
     assert (moved.damaged, moved.files, moved.copied) == ([changed], 1, 1)
     assert target.get(whole) == b"whole"
@@ -76,7 +76,7 @@ def test_damaged_source_bytes_are_skipped_and_target_bytes_rewritten(source_conf
 
 @pytest.mark.long
 def test_foreign_or_missing_bucket_is_rejected(s3: S3, source_config: Config, tmp_path: Path) -> None:
-    blob_store(source_config.data_dir).put(b"bytes")
+    get_blob_store(source_config.data_dir).put(b"bytes")
     url = s3.url_for(source_config.data_dir)
     copy_blobs(source_config, "", url, ignore_progress)
     other = replace(source_config, data_dir=tmp_path / "other")
@@ -88,10 +88,10 @@ def test_foreign_or_missing_bucket_is_rejected(s3: S3, source_config: Config, tm
 
 
 def test_concurrent_move_is_rejected(source_config: Config, tmp_path: Path) -> None:
-    blob_store(source_config.data_dir)
+    get_blob_store(source_config.data_dir)
     lock = FileLock(lock_folder(source_config) / "moving.lock")
     assert lock.acquire()
-    with pytest.raises(WrongUseError, match="already"):
+    with pytest.raises(InvalidRequestError, match="already"):
         copy_blobs(source_config, "", (tmp_path / "there").as_uri(), ignore_progress)
     lock.release()
 
@@ -101,7 +101,7 @@ def test_concurrent_move_is_rejected(source_config: Config, tmp_path: Path) -> N
 def test_interrupted_move_resumes_with_the_same_command(
     source_config: Config, tmp_path: Path, how: int, code: int
 ) -> None:
-    digests = {blob_store(source_config.data_dir).put(number.to_bytes(2, "big") * 50_000) for number in range(500)}
+    digests = {get_blob_store(source_config.data_dir).put(number.to_bytes(2, "big") * 50_000) for number in range(500)}
     url, target = (tmp_path / "there").as_uri(), tmp_path / "there" / "blobs"
     command = [sys.executable, "-m", "desk", "blobs", "move", "--to", url]
     environ = {**os.environ, "EXHIBIT_DATA": str(source_config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}

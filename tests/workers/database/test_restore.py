@@ -19,10 +19,10 @@ from pytest_django import DjangoDbBlocker
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from registry.configuration import load_config
 from registry.keys.signing_keys import describe_locked_keys
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import NoticeMail
@@ -43,7 +43,7 @@ from workers.database.backup import get_log_state
 from workers.database.backup_format import DESCRIPTION_NAME, format_blob_name, iterate_files as members_of
 from workers.database.restore import restore_backup
 from workers.servers.embedded import EmbeddedServers
-from workers.servers.keeper import are_servers_kept
+from workers.servers.keeper import are_servers_supervised
 
 __all__ = ["backed_up"]
 
@@ -113,7 +113,9 @@ REFUSALS: list[tuple[Callable[[Members, Path], Path], str]] = [
 
 
 @pytest.mark.long
-def test_start_backup_and_restore_work_after_failed_restores(open_folder: Path, backup_members: Members) -> None:
+def test_installation_can_start_back_up_and_restore_after_failed_restores(
+    open_folder: Path, backup_members: Members
+) -> None:
     cli = CommandLine(open_folder / "data", {"EXHIBIT_LANGUAGES": "en"})
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
     for spoil, message in REFUSALS:
@@ -140,7 +142,7 @@ def test_backup_with_unknown_schema_is_rejected_before_restoring(
         backed_up.back_up("other-schema")
         MigrationRecorder(connection).record_unapplied("registry", "0105_squashed_0001_0104")
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
-    with pytest.raises(WrongUseError, match=r"0105_squashed_0001_0104.*: nothing was restored") as error_info:
+    with pytest.raises(InvalidRequestError, match=r"0105_squashed_0001_0104.*: nothing was restored") as error_info:
         restore_backup(config, backed_up.folder / "other-schema", ignore_message)
     assert error_info.value.hint
     assert not {"blobs", "restoring", "exhibit.toml"} & list_files(CommandLine(config.data_dir))
@@ -174,14 +176,14 @@ def test_restored_installation_has_the_same_log_and_data(
     assert "/operator/log/new-origin" in output
     assert "exhibit log verify --against" in output
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
-    wait_until(lambda: not are_servers_kept(config))
+    wait_until(lambda: not are_servers_supervised(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         services = Services(config)
         assert summarize(services) == backed_up.answers
         assert len(replay(services).problems) == 1  # the log's checkpoint file is missing
         mail = NoticeMail.objects.get()
-        assert notice_mail.is_in_doubt(mail)
-        submit(EntryType.CASE, {"number": 1})
+        assert notice_mail.has_uncertain_delivery(mail)
+        submit_entry(EntryType.CASE, {"number": 1})
         sequence_log(services)
         with pytest.raises(BrokenHistoryError):
             sign_checkpoint(services)
@@ -225,7 +227,7 @@ def test_restore_without_keys_reports_missing_secrets(
     assert ("secrets/" in output, "exhibit key rotate" in output) == (True, True)
     shutil.copytree(backed_up.config.data_dir / "secrets", cli.data / "secrets", dirs_exist_ok=True)
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
-    wait_until(lambda: not are_servers_kept(config))
+    wait_until(lambda: not are_servers_supervised(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         assert describe_locked_keys(Services(config)) == ""
 
@@ -259,7 +261,7 @@ def test_insufficient_disk_space_is_reported_before_writing(
     config = load_config({"EXHIBIT_DATA": str(backed_up.folder / "small")})
     usage = shutil.disk_usage(backed_up.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
-    with pytest.raises(WrongUseError, match="nothing was restored"):
+    with pytest.raises(InvalidRequestError, match="nothing was restored"):
         restore_backup(config, backed_up.folder / "backup", ignore_message)
     assert not (config.data_dir / "postgres").exists()
     assert not (config.data_dir / "blobs").exists()

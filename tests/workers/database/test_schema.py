@@ -17,7 +17,7 @@ def test_migrate_adds_shipped_rows_and_is_idempotent(db: None) -> None:
         assert (DescriptorModel.objects.filter(shipped=True).count(), CalibrationRow.objects.count()) == (1, 1)
 
 
-def test_database_without_a_migration_is_behind(db: None) -> None:
+def test_database_with_missing_migrations_is_outdated(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'registry'")
     assert schema.is_outdated()

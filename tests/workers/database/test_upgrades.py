@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
-from registry.bundles.bundles import assemble
+from registry.bundles.bundles import write_bundle_zip
 from registry.configuration import load_config
 from registry.log.history import CheckpointRelation, compare_with_files
 from registry.log.replay import replay
@@ -24,7 +24,7 @@ from tests.assets.processes import wait_until
 from tests.assets.stack import connected_to
 from tests.assets.upgrade_backup import bundle_of
 from workers.servers.embedded import EmbeddedServers
-from workers.servers.keeper import are_servers_kept
+from workers.servers.keeper import are_servers_supervised
 
 BACKUPS = CHECKOUT / "tests" / "assets" / "upgrades"
 RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in BACKUPS.glob("*.tar.xz"))
@@ -44,7 +44,7 @@ def test_backups_of_all_releases_are_restored_completely(
     cli = CommandLine(open_folder / "data", {"EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"})
     cli.run("restore", tar)
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
-    wait_until(lambda: not are_servers_kept(config))
+    wait_until(lambda: not are_servers_supervised(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         services = Services(config)
         assert list(Work.objects.order_by("pk").values_list("title", flat=True)) == ["Work first", "Work second"]
@@ -52,7 +52,7 @@ def test_backups_of_all_releases_are_restored_completely(
         for model in (Licence, Membership, Notice, KnownCopy, Watch):
             assert model._default_manager.exists(), model.__name__
         out = BytesIO()
-        assemble(services, Bundle.objects.get(), out)
+        write_bundle_zip(services, Bundle.objects.get(), out)
         assembled, handed_out = open_folder / "assembled.zip", open_folder / "handed-out.zip"
         assembled.write_bytes(out.getvalue())
         handed_out.write_bytes(lzma.decompress(bundle_of(archive).read_bytes()))

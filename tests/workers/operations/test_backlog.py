@@ -26,7 +26,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage", "unreliable_anchor", "waiting_pictures", "works_and_pictures"]
 
 
-def test_silent_timestamp_service_clears_earlier_machine_error(
+def test_unresponsive_timestamp_service_clears_earlier_machine_error(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
     unreliable_anchor.error = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
@@ -58,7 +58,7 @@ def test_damaged_index_is_rebuilt_on_use_without_delay(inline: SyncRunner, waiti
 def test_work_continues_without_cache_space_and_warns_once(
     inline: SyncRunner, waiting_pictures: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("exhibit.machine.CACHE_RESERVE", 2**62)
+    monkeypatch.setattr("exhibit.machine.CACHE_RESERVE_BYTES", 2**62)
     log_once.cache_clear()
     for folder in ("features", "previews"):
         shutil.rmtree(inline.services.config.data_dir / folder, ignore_errors=True)

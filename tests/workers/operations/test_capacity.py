@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from workers.operations.capacity import (
     GIB,
     HOUR_MS,
@@ -34,7 +34,7 @@ def list_stages(capacity_plan: CapacityPlan) -> dict[str, Stage]:
     return {stage.stage: stage for stage in capacity_plan.stages}
 
 
-def test_law_grows_by_its_formula_and_scales_to_local_measurements() -> None:
+def test_scaling_law_follows_its_formula_and_is_scaled_to_local_measurements() -> None:
     law = ScalingLaw("match", "match", "ms", of="works", fixed=10, each=0.5, thousand=2, power=2, upto=5000)
     assert law.evaluate(works=2000, pictures=7) == 10 + 1000 + 2 * 4
     assert law.evaluate(works=0, pictures=7) == 10
@@ -43,14 +43,14 @@ def test_law_grows_by_its_formula_and_scales_to_local_measurements() -> None:
     assert local_law.evaluate(works=2000, pictures=7) == pytest.approx(2.4 * 1018)
 
 
-def test_shipped_laws_are_measured_with_source_or_marked_as_assumed() -> None:
+def test_shipped_scaling_laws_have_a_source_or_are_marked_as_assumed() -> None:
     for law in load_shipped_laws().values():
         assert bool(law.by and law.on) != bool(law.assumed), law.name
         assert law.of in {"", "works", "pictures"}
         assert law.evaluate(1000, 1000) > 0
 
 
-def test_stage_cost_includes_core_hours_rent_and_requests() -> None:
+def test_cost_of_each_stage_includes_core_hours_rent_and_requests() -> None:
     scenario = CapacityRequest(works=0, pictures=2 * MAX_FOLDER_FILES, days=60, retention_days=30)
     stages_by_name = list_stages(
         make_plan(
@@ -73,14 +73,14 @@ def test_stage_cost_includes_core_hours_rent_and_requests() -> None:
     assert store.money == pytest.approx(2 * store.store_gib * USUAL_PRICES.store_gib_month + request_cost)
 
 
-def test_small_installation_uses_a_folder_and_a_single_machine() -> None:
+def test_capacity_plan_for_few_pictures_uses_a_folder_and_a_single_machine() -> None:
     capacity_plan = make_plan(CapacityRequest(works=1000, pictures=1_000_000))
     assert [stage.requests for stage in capacity_plan.stages] == [0] * len(capacity_plan.stages)
     assert dict(capacity_plan.machines) == {"small": 1}
     assert capacity_plan.per_million(capacity_plan.money) == pytest.approx(capacity_plan.money)
 
 
-def test_matching_machine_stores_indexes_of_all_works() -> None:
+def test_capacity_plan_includes_indexes_of_all_works_on_each_matching_machine() -> None:
     few, many = (list_stages(make_plan(CapacityRequest(works, 10**9)))["match"] for works in (1_000_000, 30_000_000))
     index = 30_000_000 * load_shipped_laws()["work_index"].fixed / GIB
     assert (few.kind, many.kind) == ("small", "large")
@@ -91,7 +91,7 @@ def test_matching_machine_stores_indexes_of_all_works() -> None:
     ].machines == pytest.approx(many.cores)
 
 
-def test_large_plans_list_changes_and_extrapolated_laws() -> None:
+def test_large_capacity_plans_list_required_changes_and_extrapolated_scaling_laws() -> None:
     small, large = make_plan(CapacityRequest(100, 10_000)), make_plan(CapacityRequest(10_000_000, 10**11))
     assert list(small.changes) == []
     assert [law.name for law in small.laws if small.is_beyond(law)] == []
@@ -101,7 +101,7 @@ def test_large_plans_list_changes_and_extrapolated_laws() -> None:
 
 
 def test_plan_without_pictures_is_rejected() -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         make_plan(CapacityRequest(works=5, pictures=0))
 
 
@@ -115,5 +115,5 @@ def test_incomplete_or_invalid_price_file_is_rejected(tmp_path: Path, before: st
     assert read_prices(path) == USUAL_PRICES
     path.write_text(PRICES_FILE.read_text("utf-8").replace(before, after), "utf-8")
     for place in (path, tmp_path):
-        with pytest.raises(WrongUseError, match=place.name):
+        with pytest.raises(InvalidRequestError, match=place.name):
             read_prices(place)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exhibit.files.blobs import blob_store
+from exhibit.files.blobs import get_blob_store
 from tests.workers.tasks.test_tick import simulate_full_disk
 from workers.operations.checks import DAMAGE_LIST_NAME, read_damaged_digests
 from workers.operations.cleanup import find_damage
@@ -12,7 +12,7 @@ from workers.tasks.sync_runner import SyncRunner
 def test_list_of_changed_bytes_survives_a_full_disk(inline: SyncRunner) -> None:
     config = inline.services.config
     digest = inline.services.blobs.put(b"bytes")
-    path = blob_store(config.data_dir).path(digest)
+    path = get_blob_store(config.data_dir).get_path(digest)
     path.chmod(0o600)
     path.write_bytes(b"other")
     (config.data_dir / DAMAGE_LIST_NAME).write_text(f"{digest.hex}\n", encoding="ascii")
@@ -24,11 +24,11 @@ def test_list_of_changed_bytes_survives_a_full_disk(inline: SyncRunner) -> None:
 
 
 def test_damage_check_covers_all_bytes_within_its_cycle(inline: SyncRunner) -> None:
-    blobs = blob_store(inline.services.config.data_dir)
+    blobs = get_blob_store(inline.services.config.data_dir)
     changed = sorted(blobs.put(data) for data in (b"one", b"two"))
     for digest in changed:
-        blobs.path(digest).chmod(0o600)
-        blobs.path(digest).write_bytes(b"other")
+        blobs.get_path(digest).chmod(0o600)
+        blobs.get_path(digest).write_bytes(b"other")
     for _ in range(256):  # within one hour
         find_damage(inline.services)
     assert sorted(read_damaged_digests(inline.services.config)) == changed

@@ -35,12 +35,12 @@ def test_cost_is_omitted_without_price_or_enough_pictures() -> None:
     assert (free.price, free.total.money) == (None, None)
 
 
-def test_shipped_laws_apply_until_enough_is_measured(inline: SyncRunner) -> None:
+def test_shipped_scaling_laws_apply_until_enough_is_measured_locally(inline: SyncRunner) -> None:
     heartbeats.record_step_time("match", rows=ENOUGH - 1, seconds=9, processor_seconds=9)
     assert load_local_laws(inline.services) == load_shipped_laws()
 
 
-def test_local_measurements_override_shipped_laws(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_measurements_override_shipped_scaling_laws(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "ENOUGH", 10)
     monkeypatch.setattr(capacity, "ENOUGH_ON_DISK", 10)
     for number in range(12):

@@ -56,7 +56,7 @@ def test_missing_program_is_reported_with_a_remedy(
         assert "apt-get install" in check.remedy
 
 
-def test_stopping_servers_pass_and_silent_servers_fail(fresh_config: Config) -> None:
+def test_doctor_passes_servers_that_are_stopping_and_fails_unresponsive_servers(fresh_config: Config) -> None:
     locks = lock_folder(fresh_config)
     users, servers = FileLock(locks / "users.lock"), FileLock(locks / "servers.lock")
     assert [lock.acquire() for lock in (users, servers)] == [True, True]  # like a keeper that is stopping
@@ -123,7 +123,7 @@ def test_external_servers_are_checked(fresh_config: Config) -> None:
 
 @pytest.mark.usefixtures("django_db_modify_db_settings")
 @pytest.mark.parametrize("minutes", [-3, 0, 3])
-def test_clock_minutes_off_the_database_is_reported(
+def test_clock_that_differs_from_the_database_by_minutes_is_reported(
     config: Config, set_clock: Callable[[timedelta], None], minutes: int
 ) -> None:
     set_clock(timedelta(minutes=minutes))
@@ -132,7 +132,9 @@ def test_clock_minutes_off_the_database_is_reported(
     assert ("180 seconds apart" in check.sentence) == ("NTP" in check.remedy) == (minutes != 0)
 
 
-def test_timestamp_services_are_checked_and_silence_is_only_a_warning(fresh_config: Config, tmp_path: Path) -> None:
+def test_doctor_checks_timestamp_services_and_only_warns_if_they_are_unresponsive(
+    fresh_config: Config, tmp_path: Path
+) -> None:
     with (
         run_authority(tmp_path / "authority") as authority,
         run_chain(tmp_path / "chain") as chain,
@@ -160,13 +162,15 @@ def test_timestamp_services_are_checked_and_silence_is_only_a_warning(fresh_conf
         assert checks[name].remedy
 
 
-def test_timestamp_service_has_only_one_check_result(fresh_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_a_single_result_for_each_timestamp_service(
+    fresh_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dead_calendar = OpenTimestampsConfig(
         kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True
     )
     earlier = Check("witnesses", ok=True, sentence="1 outside witness answers.", needed=False)
-    monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
-    monkeypatch.setattr(doctor, "examine_house", lambda _config: ((earlier,), ()))
+    monkeypatch.setattr(doctor, "is_database_responding", lambda _config: True)
+    monkeypatch.setattr(doctor, "run_operator_checks", lambda _config: ((earlier,), ()))
     checks = [
         check for check in check_everything(replace(fresh_config, anchors=(dead_calendar,))) if "witness" in check.name
     ]
@@ -174,7 +178,7 @@ def test_timestamp_service_has_only_one_check_result(fresh_config: Config, monke
     assert earlier not in checks
 
 
-def test_responding_timestamp_service_is_not_reported_silent(
+def test_responding_timestamp_service_is_not_reported_as_unresponsive(
     fresh_config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calendar = OpenTimestampsConfig(
@@ -184,8 +188,8 @@ def test_responding_timestamp_service_is_not_reported_silent(
         Check("witness calendar", ok=False, sentence="It has been silent for 1 day.", needed=False),
         Check("receipts of calendar", ok=False, sentence="It answered, and it was of no use.", needed=False),
     )
-    monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
-    monkeypatch.setattr(doctor, "examine_house", lambda _config: (rows, ()))
+    monkeypatch.setattr(doctor, "is_database_responding", lambda _config: True)
+    monkeypatch.setattr(doctor, "run_operator_checks", lambda _config: (rows, ()))
     checks = check_everything(replace(fresh_config, anchors=(calendar,)))
     assert [check.sentence for check in checks if check.name == "witness calendar"] == [
         doctor._check_timestamp_service(replace(fresh_config, anchors=(calendar,)), calendar).sentence

@@ -42,7 +42,7 @@ def test_healthy_status_reports_nothing(inline: SyncRunner, healthy_status: Inst
     assert failed_checks(healthy_status, inline) == {}
 
 
-def test_missing_silent_and_incomplete_workers_are_reported(
+def test_missing_unresponsive_and_incomplete_workers_are_reported(
     inline: SyncRunner, healthy_status: InstallationStatus
 ) -> None:
     assert "No worker is running" in failed_checks(replace(healthy_status, heartbeats=[]), inline)["workers"].sentence
@@ -70,7 +70,7 @@ def test_replaced_process_is_reported_once(
     assert not problems["replaced process"].needed
 
 
-def test_late_failed_and_delayed_steps_are_reported_with_remedies(
+def test_late_failed_and_delayed_jobs_are_reported_with_remedies(
     inline: SyncRunner, healthy_status: InstallationStatus
 ) -> None:
     rows = [
@@ -93,7 +93,7 @@ def test_late_failed_and_delayed_steps_are_reported_with_remedies(
     assert failed_checks(replace(healthy_status, steps=slow), inline) == {}
 
 
-def test_stopped_log_and_silent_timestamp_service_are_reported(
+def test_stopped_log_and_unresponsive_timestamp_service_are_reported(
     inline: SyncRunner, healthy_status: InstallationStatus
 ) -> None:
     problems = failed_checks(replace(healthy_status, log=replace(healthy_status.log, stopped="Two histories.")), inline)
@@ -158,7 +158,9 @@ def test_milvus_is_suggested_for_many_machines_and_pictures(
     assert "archive" not in failed_checks(replace(healthy_status, indexes=[replace(many, behind=0)]), inline, **shared)
 
 
-def test_unused_index_may_lag_behind(inline: SyncRunner, healthy_status: InstallationStatus) -> None:
+def test_outdated_index_is_reported_only_if_it_contains_vectors(
+    inline: SyncRunner, healthy_status: InstallationStatus
+) -> None:
     index_state = IndexState("works", PHASH.id, 0, 3 * MAX_TAIL, 0, 0)
     assert "index" not in failed_checks(replace(healthy_status, indexes=[index_state]), inline)
     assert "index" in failed_checks(replace(healthy_status, indexes=[replace(index_state, vectors=5)]), inline)

@@ -7,7 +7,7 @@ import pytest
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.db import heartbeats
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Crawl, CrawlSlice, LedgerChange, LogCheckpoint, Owner, Picture, Report, StepState
 from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings
@@ -57,7 +57,7 @@ def test_rendered_pages_are_summed_over_slices(inline: SyncRunner, studio: Owner
 
 
 def test_log_status_reports_signed_and_waiting_entries(inline: SyncRunner, studio: Owner) -> None:
-    submit(EntryType.CASE, {"number": 1})
+    submit_entry(EntryType.CASE, {"number": 1})
     pending_log = collect_status(inline.services).log
     assert pending_log.waiting > 0
     assert (pending_log.size, pending_log.signed_at, pending_log.stopped) == (0, None, "")

@@ -21,7 +21,7 @@ from workers.pipeline.celery import (
     list_queues,
     make_app,
     send_messages,
-    send_upkeep,
+    send_upkeep_messages,
 )
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.liveness import HANG_SECONDS
@@ -37,11 +37,11 @@ def empty_redis(servers: EmbeddedServers) -> Iterator["redis.Redis"]:
         client.delete(*list_queues())
 
 
-def test_upkeep_message_is_valid_for_workers_with_fast_clocks(empty_redis: "redis.Redis") -> None:
-    send_upkeep()
+def test_upkeep_task_does_not_expire_early_on_workers_whose_clock_is_ahead(empty_redis: "redis.Redis") -> None:
+    send_upkeep_messages()
     [message] = empty_redis.lrange("upkeep", 0, -1)
     header = json.loads(message)["headers"]
-    assert header["task"] == tasks.expire_bytes.name
+    assert header["task"] == tasks.run_hourly_jobs.name
     assert parse_rfc3339(header["expires"]) > now() + timedelta(seconds=UPKEEP_INTERVAL_SECONDS) + MAX_CLOCK_SKEW
 
 
@@ -55,7 +55,7 @@ def test_queue_lengths_are_counted_over_a_single_connection(empty_redis: "redis.
     assert empty_redis.info()["total_connections_received"] - before <= 1  # for sending
 
 
-def test_stalled_redis_blocks_nothing_and_lost_acknowledgement_frees_slot(
+def test_stalled_redis_does_not_block_and_lost_acknowledgement_frees_the_slot(
     empty_redis: "redis.Redis", servers: EmbeddedServers
 ) -> None:
     send_messages(jobs.JOBS["match"], [1])

@@ -120,7 +120,7 @@ def test_servers_with_removed_sockets_are_restarted(own: Config) -> None:
 
 
 @pytest.mark.long
-def test_servers_of_moved_folder_do_not_write_to_its_replacement(own: Config) -> None:
+def test_servers_of_a_moved_data_folder_do_not_write_to_its_replacement(own: Config) -> None:
     control = own.data_dir / "postgres" / "global" / "pg_control"
     with EmbeddedServers(own):
         write_value(own, "a")

@@ -37,7 +37,9 @@ def test_wait_for_unreachable_servers_times_out(own: Config, monkeypatch: pytest
 
 
 @pytest.mark.long
-def test_full_disk_ends_wait_for_silent_servers(own: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_unresponsive_servers_ends_if_the_disk_is_full(
+    own: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = shutil.disk_usage(own.data_dir)
     start = time.monotonic()
     with run_in_own_process(own):
@@ -50,7 +52,7 @@ def test_full_disk_ends_wait_for_silent_servers(own: Config, monkeypatch: pytest
 
 
 @pytest.mark.long
-def test_overlapping_users_share_servers_until_the_last_exits(own: Config) -> None:
+def test_concurrent_commands_share_servers_until_the_last_exits(own: Config) -> None:
     with ensure_servers(own):
         with ensure_servers(own):
             write_value(own, "a")
@@ -62,7 +64,7 @@ def test_overlapping_users_share_servers_until_the_last_exits(own: Config) -> No
 
 
 @pytest.mark.long
-def test_concurrent_users_share_a_keeper(own: Config) -> None:
+def test_concurrent_commands_share_a_keeper_process(own: Config) -> None:
     program = "from registry.configuration import load_config\nfrom workers.servers.keeper import ensure_servers\n"
     program += "with ensure_servers(load_config()):\n    print('up')\n"
     environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
@@ -77,7 +79,7 @@ def test_concurrent_users_share_a_keeper(own: Config) -> None:
 
 
 @pytest.mark.long
-def test_killed_keeper_is_replaced_for_next_user(own: Config) -> None:
+def test_killed_keeper_process_is_replaced_for_the_next_command(own: Config) -> None:
     with ensure_servers(own):
         write_value(own, "a")
         keeper = next(

@@ -31,7 +31,7 @@ def run_program(code: str) -> Iterator[psutil.Process]:
             process.kill()
 
 
-def test_stopped_process_is_hung_until_resumed() -> None:
+def test_suspended_process_is_hung_until_resumed() -> None:
     with run_program(WAKING_PROGRAM) as process:
         detector = HangDetector(process.pid, limit=0.5)
         process.suspend()
@@ -46,7 +46,7 @@ def test_process_waiting_indefinitely_is_hung() -> None:
 
 
 @pytest.mark.parametrize("code", [WAKING_PROGRAM, BUSY_PROGRAM])
-def test_waking_or_working_process_is_not_hung(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_that_wakes_or_works_is_not_hung(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
     with run_program(code) as process:
@@ -58,7 +58,7 @@ def test_waking_or_working_process_is_not_hung(code: str, monkeypatch: pytest.Mo
             assert not detector.is_hung()
 
 
-def test_pause_of_the_checking_process_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pause_of_the_checking_process_does_not_count_as_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
     with run_program(SLEEPING_PROGRAM) as process:

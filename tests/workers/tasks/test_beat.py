@@ -10,7 +10,7 @@ from exhibit.clock import now
 from registry.db import heartbeats
 from registry.models import Heartbeat
 from workers.tasks import beat
-from workers.tasks.beat import Roll
+from workers.tasks.beat import HeartbeatRecorder
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -18,7 +18,9 @@ class StopSchedulerError(Exception):
     """Raised to stop a scheduler that would otherwise run forever."""
 
 
-def test_tick_runs_despite_clock_changes_and_failed_parts(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scheduler_ticks_continue_after_clock_changes_and_failed_steps(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     moment, ticks = [100.0], list[float]()
 
     def fail(*_: object) -> None:
@@ -34,7 +36,7 @@ def test_tick_runs_despite_clock_changes_and_failed_parts(inline: SyncRunner, mo
     monkeypatch.setattr(beat, "tick", lambda _services: ticks.append(moment[0]))
     for name in ("Roll", "send_upkeep"):
         monkeypatch.setattr(beat, name, lambda: fail)
-    monkeypatch.setattr("workers.periodic.do_each_minute", fail)
+    monkeypatch.setattr("workers.periodic.run_minute_jobs", fail)
     monkeypatch.setattr(time, "time", lambda: -moment[0])  # runs backwards
     scheduler = beat.Scheduler(inline.services)
     with pytest.raises(StopSchedulerError):
@@ -51,8 +53,8 @@ def test_inactive_scheduler_only_releases_rows_of_its_machine(
         raise StopSchedulerError
 
     monkeypatch.setattr(beat, "time", SimpleNamespace(monotonic=time.monotonic, process_time=lambda: 0.0, sleep=sleep))
-    monkeypatch.setattr("workers.tasks.beat.Turn.is_ours", lambda _turn: False)
-    monkeypatch.setattr("workers.tasks.beat.release_ended", lambda: done.append("freed"))
+    monkeypatch.setattr("workers.tasks.beat.LeaseHolder.is_ours", lambda _turn: False)
+    monkeypatch.setattr("workers.tasks.beat.release_rows_of_ended_processes", lambda: done.append("freed"))
     monkeypatch.setattr(beat, "tick", lambda _services: done.append("ticked"))
     scheduler = beat.Scheduler(inline.services)
     with pytest.raises(StopSchedulerError):
@@ -65,11 +67,11 @@ def test_responding_workers_are_recorded_and_ended_workers_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = [{"a@here": "crawl", "b@there": "match"}, {"a@here": "crawl"}, {"a@here": "crawl"}]
-    monkeypatch.setattr("workers.tasks.beat.living_workers", lambda: answers.pop(0))
+    monkeypatch.setattr("workers.tasks.beat.find_responding_workers", lambda: answers.pop(0))
     heartbeats.record_start("b@there", "match")
     earlier = now() - timedelta(minutes=5)
     Heartbeat.objects.update(seen_at=earlier)
-    roll = Roll()
+    roll = HeartbeatRecorder()
     roll()
     assert dict(Heartbeat.objects.values_list("name", "queues")) == {"b@there": "match", heartbeats.TICK: ""}
     assert Heartbeat.objects.get(name="b@there").seen_at > earlier

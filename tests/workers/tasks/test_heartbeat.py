@@ -18,11 +18,11 @@ from workers.tasks import heartbeat
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rows_of_a_killed_process_are_released_by_its_replacement(
+def test_rows_claimed_by_a_killed_process_are_released_by_its_replacement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     freed: list[str] = []
-    monkeypatch.setattr("workers.tasks.heartbeat.release_ended", lambda: freed.append("rows"))
+    monkeypatch.setattr("workers.tasks.heartbeat.release_rows_of_ended_processes", lambda: freed.append("rows"))
     sender = Mock(
         hostname="worker-background@here",
         task_consumer=SimpleNamespace(queues=[SimpleNamespace(name="crawl"), SimpleNamespace(name="sweep@here")]),
@@ -44,10 +44,10 @@ def test_pool_process_exits_if_its_worker_was_killed_at_start(
 ) -> None:
     ended: list[int] = []
     monkeypatch.setattr("os._exit", ended.append)
-    monkeypatch.setattr("workers.tasks.heartbeat._main", os.getppid())
+    monkeypatch.setattr("workers.tasks.heartbeat._main_pid", os.getppid())
     worker_process_init.send(sender="worker-background@here")
     assert ended == []
-    monkeypatch.setattr("workers.tasks.heartbeat._main", -1)
+    monkeypatch.setattr("workers.tasks.heartbeat._main_pid", -1)
     worker_process_init.send(sender="worker-background@here")
     assert ended == [1]
 

@@ -21,7 +21,7 @@ import requests
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ExitCode
-from exhibit.files.locks import find_holder
+from exhibit.files.locks import find_holder_pid
 from registry import jobs
 from registry.configuration import load_config
 from registry.services import addresses
@@ -126,7 +126,7 @@ def test_second_start_is_rejected_with_a_hint(shared_product: Product) -> None:
     second = subprocess.run(
         command, env=shared_product.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False
     )
-    assert second.returncode == ExitCode.WRONG_USE
+    assert second.returncode == ExitCode.INVALID_REQUEST
     assert "Traceback" not in second.stderr
     assert "exhibit down" in second.stderr
     assert shared_product.is_answering()
@@ -169,7 +169,7 @@ def test_hung_processes_are_replaced_and_reported_in_status(open_folder: Path) -
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["redis-server", "postgres"])
-def test_silent_server_causes_no_replacements_and_work_resumes(name: str, open_folder: Path) -> None:
+def test_unresponsive_server_causes_no_process_replacements_and_work_resumes(name: str, open_folder: Path) -> None:
     with run_product(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
         wait_until(lambda: has_started(product))
         before = product.status.processes
@@ -191,7 +191,7 @@ def test_silent_server_causes_no_replacements_and_work_resumes(name: str, open_f
 
 
 @pytest.mark.long
-def test_moved_data_folder_is_awaited_and_not_recreated(shared_product: Product) -> None:
+def test_product_waits_for_a_moved_data_folder_and_does_not_recreate_it(shared_product: Product) -> None:
     data = shared_product.config.data_dir
     wait_until(lambda: has_started(shared_product))  # a starting process creates its folder
     withheld_store = data.rename(data.with_name("aside"))
@@ -212,16 +212,16 @@ def test_database_stays_up_while_a_command_uses_it(open_folder: Path) -> None:
 
 
 @pytest.mark.long
-def test_servers_of_other_command_are_used_and_replaced_when_killed(open_folder: Path) -> None:
+def test_product_uses_servers_of_other_command_and_replaces_them_when_killed(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     install(config.data_dir)
     with ensure_servers(config):
-        keeper = find_holder(lock_folder(config) / "servers.lock")
+        keeper = find_holder_pid(lock_folder(config) / "servers.lock")
         assert keeper is not None
         with run_product(open_folder) as product:
-            assert find_holder(lock_folder(config) / "servers.lock") == keeper
+            assert find_holder_pid(lock_folder(config) / "servers.lock") == keeper
             os.kill(keeper, signal.SIGKILL)
-            wait_until(lambda: find_holder(lock_folder(config) / "servers.lock") == product.process.pid)
+            wait_until(lambda: find_holder_pid(lock_folder(config) / "servers.lock") == product.process.pid)
             wait_until(lambda: are_servers_responding(config) and product.is_answering())
             product.process.terminate()
             wait_until(lambda: not is_running(config))
@@ -249,7 +249,7 @@ def test_killed_supervisor_leaves_no_processes(product: Product, open_folder: Pa
 
 
 @pytest.mark.long
-def test_stop_ends_a_starting_product(open_folder: Path) -> None:
+def test_product_can_be_stopped_while_it_is_starting(open_folder: Path) -> None:
     own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(free_port())}
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config(own)
@@ -278,6 +278,6 @@ def test_port_in_use_is_reported(open_folder: Path) -> None:
         environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
         command = [sys.executable, "-m", "workers.tasks.supervisor"]
         run = subprocess.run(command, env=environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
-    assert run.returncode == ExitCode.WRONG_USE
+    assert run.returncode == ExitCode.INVALID_REQUEST
     assert f"port {port}" in run.stderr
     wait_until(lambda: not find_processes(open_folder))

@@ -30,7 +30,7 @@ def test_runner_runs_until_condition_is_met_or_idle(inline: SyncRunner, pending_
 def test_rows_of_a_failed_step_are_queued_again(inline: SyncRunner, pending_ids: list[int]) -> None:
     blobs = inline.services.blobs
     assert isinstance(blobs, FolderBlobStore)
-    path = blobs.path(Picture.objects.get(pk=pending_ids[0]).digest)
+    path = blobs.get_path(Picture.objects.get(pk=pending_ids[0]).digest)
     path.unlink()
     path.mkdir()  # an error that no step expects
     with pytest.raises(IsADirectoryError):

@@ -28,7 +28,7 @@ __all__ = ["pending_ids"]
 def test_failed_task_releases_its_rows(pending_ids: list[int]) -> None:
     blobs = services().blobs
     assert isinstance(blobs, FolderBlobStore)
-    blobs.path(Picture.objects.get(pk=pending_ids[0]).digest).mkdir(parents=True)  # an error that no step expects
+    blobs.get_path(Picture.objects.get(pk=pending_ids[0]).digest).mkdir(parents=True)  # an error that no step expects
     result = TASKS["match"].apply((pending_ids,))
     assert isinstance(result.result, IsADirectoryError)
     for row in Picture.objects.all():
@@ -100,7 +100,7 @@ def test_rows_without_a_free_slot_are_sent_again_later(
     assert messages == [jobs.FILES]
 
 
-def test_upkeep_continues_after_a_failed_part() -> None:
+def test_upkeep_continues_after_a_failed_step() -> None:
     done: list[int] = []
 
     def fail() -> None:
@@ -112,5 +112,5 @@ def test_upkeep_continues_after_a_failed_part() -> None:
 
 
 def test_long_task_has_a_high_time_limit_and_runs_once() -> None:
-    assert (tasks.keep_up_votes.time_limit or 0) > TASK_SECONDS
-    assert not tasks.keep_up_votes.acks_late
+    assert (tasks.maintain_local_features.time_limit or 0) > TASK_SECONDS
+    assert not tasks.maintain_local_features.acks_late

@@ -94,7 +94,9 @@ def simulate_full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_checkpoint_write_error_does_not_end_the_tick(inline: SyncRunner, caplog: pytest.LogCaptureFixture) -> None:
+def test_checkpoint_write_error_does_not_end_the_scheduler_tick(
+    inline: SyncRunner, caplog: pytest.LogCaptureFixture
+) -> None:
     services = Services(replace(inline.services.config, checkpoint_seconds=0))
     register(services, owner("studio"), photograph(1))
     tick(services)
@@ -145,8 +147,8 @@ def test_mail_is_queued_despite_a_backlog_of_other_steps(inline: SyncRunner) -> 
     sent: list[str] = []
     ann = User.objects.create_user("ann", "ann@example.org")
     Membership.objects.create(owner=studio, user=ann)
-    mail_choices.set_choice(studio, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "A"})
+    mail_choices.set_mail_settings(studio, ann, MailChoice.MailFrequency.AT_ONCE, by="Ann")
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "A"})
     Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
 
     def count_queued(step: str) -> int:
@@ -170,7 +172,7 @@ def test_mail_is_queued_despite_a_backlog_of_other_steps(inline: SyncRunner) -> 
     assert sent == ["mail"]
 
 
-def test_idle_tick_makes_four_database_queries_and_no_redis_queries(
+def test_idle_scheduler_tick_makes_four_database_queries_and_no_redis_queries(
     inline: SyncRunner, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     queries: list[str] = []
@@ -188,7 +190,7 @@ def test_idle_tick_makes_four_database_queries_and_no_redis_queries(
 
 
 @pytest.mark.long
-def test_user_requested_rows_use_their_own_queue_after_lost_message(
+def test_rows_requested_by_users_keep_their_queue_after_a_lost_message(
     recording_services: RecordingServices,
 ) -> None:
     case = create_case(recording_services, owner("studio"))
@@ -203,7 +205,7 @@ def test_user_requested_rows_use_their_own_queue_after_lost_message(
     assert recording_services.rows["capture_asked"] == captures
 
 
-def test_attempts_counted_by_a_fast_clock_are_cleared(
+def test_attempts_dated_by_a_clock_that_was_ahead_are_cleared(
     inline: SyncRunner,
     set_clock: Any,  # noqa: ANN401
 ) -> None:

@@ -18,7 +18,7 @@ __all__ = ["scene", "scene_of_programs"]
 CHECKPOINTS_URL = "/api/v1/alliance/heads"
 
 
-def test_partner_request_is_accepted_only_once(db: None) -> None:
+def test_replayed_partner_request_is_rejected(db: None) -> None:
     signer = new_signer()
     partner_of(signer)
     payload = {

@@ -42,11 +42,11 @@ def request_capture(signer: KeySigner, **fields: str) -> tuple[int, dict[str, ob
     return response.status_code, response.json()
 
 
-def test_visit_is_captured_sealed_and_counted(signer: KeySigner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_visit_for_partner_is_captured_and_counted(signer: KeySigner, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:  # a request refused by the rate limit is not a visit
         patched.setattr(time, "time", lambda: 4_100_000_000.0)
         key = f"exhibit:api:partner:{Partner.objects.get().pk}:{int(time.time()) // 60}"
-        limits._redis().set(key, 10**6, ex=60)
+        limits._get_redis().set(key, 10**6, ex=60)
         assert [request_capture(signer)[0] for _ in range(3)] == [429] * 3
     status, body = request_capture(signer)
     assert status == 200

@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 from PIL import Image
 
 from registry.models import Scope, Work
-from registry.works.public_works import open_work
+from registry.works.public_works import publish_work
 from tests.assets.api_programs import PROBLEM, Program, create_program, decider, scene_of_programs
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import encode_jpeg, photograph
@@ -25,14 +25,14 @@ CROPPED = encode_jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 1
 @pytest.fixture
 def work(scene_of_programs: Scene) -> Work:
     cache.clear()
-    return open_work(wiring.services(), scene_of_programs.work, contact="", by="Ann")
+    return publish_work(wiring.services(), scene_of_programs.work, contact="", by="Ann")
 
 
 def post_picture(data: bytes) -> Any:  # noqa: ANN401 - a response of Django's client
     return Client().post(LOOKUP_URL, {"file": SimpleUploadedFile("seen.jpg", data)})
 
 
-def test_program_opens_and_closes_a_work(scene_of_programs: Scene, decider: Program) -> None:
+def test_api_client_makes_a_work_public_and_private_again(scene_of_programs: Scene, decider: Program) -> None:
     status, body = decider.send("PUT", "/works/1/public", {"contact": "https://studio.example/licences"})
     assert (status, body["contact"]) == (200, "https://studio.example/licences")
     assert body["address"].endswith(f"/id/{Work.objects.get(pk=scene_of_programs.work.pk).public_name}/")
@@ -41,14 +41,14 @@ def test_program_opens_and_closes_a_work(scene_of_programs: Scene, decider: Prog
     assert Work.objects.get(pk=scene_of_programs.work.pk).opened_at is None
 
 
-def test_read_only_token_cannot_open_a_work(scene_of_programs: Scene) -> None:
+def test_read_only_token_cannot_make_a_work_public(scene_of_programs: Scene) -> None:
     reader = create_program(scene_of_programs.studio, "alice", Scope.READ)
     assert reader.send("PUT", "/works/1/public", {})[0] == 403
     assert reader.send("DELETE", "/works/1/public")[0] == 403
 
 
 @pytest.mark.long
-def test_public_lookup_reports_how_a_picture_relates_to_an_open_work(work: Work) -> None:
+def test_public_lookup_reports_how_a_picture_relates_to_a_public_work(work: Work) -> None:
     data = post_picture(CROPPED).json()
     (claim,) = data["claims"]
     assert (data["verdict"], data["owners"], data["more"], data["complete"]) == ("part", 1, 0, True)

@@ -19,7 +19,7 @@ def test_too_many_requests_return_retry_after(studio: Owner, alice: Program, mon
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0 + studio.pk * 60)
     limit = settings.CONFIG.api_requests_a_minute
     key = f"exhibit:api:token:{tokens.list_tokens(studio).get().pk}:{int(time.time()) // 60}"
-    limits._redis().set(key, limit - 1, ex=60)
+    limits._get_redis().set(key, limit - 1, ex=60)
     last = alice.client.get(ROOT)
     assert (last.status_code, last.headers["RateLimit"].split(";")[1]) == (200, "r=0")
     response = alice.client.get(ROOT)
@@ -33,7 +33,7 @@ def test_requests_for_other_owners_count_towards_the_limit(
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0 + studio.pk * 60)
     key = f"exhibit:api:token:{tokens.list_tokens(studio).get().pk}:{int(time.time()) // 60}"
-    limits._redis().delete(key)
+    limits._get_redis().delete(key)
     for index in range(1, 3):
         response = alice.client.get("/api/v1/owners/somebody-else")
         assert response.status_code == 404
@@ -47,7 +47,7 @@ def test_identification_is_limited_in_concurrency_and_rate(
     def identify_picture() -> Any:  # noqa: ANN401 - Django's answer in tests
         return alice.client.post(ROOT + "/identify", {"file": file_of("a.jpg", b"no picture")})
 
-    monkeypatch.setattr(limits, "PATIENCE", 0.01)
+    monkeypatch.setattr(limits, "SLOT_WAIT_SECONDS", 0.01)
     with limits.SEARCH_SLOT:
         busy = identify_picture()
     assert (busy.status_code, busy.headers["Retry-After"]) == (429, "5")

@@ -87,7 +87,7 @@ def iter_invalid_texts(field: Form) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("operation", FORMS)
-def test_form_with_one_defect_is_rejected(operation: str, scene_of_programs: Scene) -> None:
+def test_form_with_a_single_invalid_field_is_rejected(operation: str, scene_of_programs: Scene) -> None:
     path, schema = FORMS[operation]
     client = create_program(scene_of_programs.studio, "alice").client
     address = path.replace("{owner}", "studio").replace("{number}", "1")
@@ -141,7 +141,7 @@ def test_text_path_parameters_have_a_pattern_or_an_enum() -> None:
 
 def test_values_of_a_wrong_type_are_rejected(scene_of_programs: Scene) -> None:
     alice = create_program(scene_of_programs.studio, "alice").client
-    ann = Program(contributors.invite("Ann", by="operator")[1]).client
+    ann = Program(contributors.invite_contributor("Ann", by="operator")[1]).client
     accepted, count = [], 0
     for (path, method), schema in BODIES.items():
         if "/alliance/" in path:  # partners' data are signed, and read by the same types

@@ -70,7 +70,9 @@ def test_unknown_host_is_rejected_with_a_hint(studio: Owner, alice: Program) -> 
     assert "`allowed_hosts`" in response.json()["detail"]
 
 
-def test_unexpected_body_is_rejected_unless_empty(scene_of_programs: Scene, decider: Program) -> None:
+def test_request_body_is_rejected_where_none_is_expected_unless_empty(
+    scene_of_programs: Scene, decider: Program
+) -> None:
     for body in (b"", b"{}", b" {}\n", b"null"):
         response = decider.client.generic("POST", ROOT + "/cases/1/undo", body, content_type="application/json")
         assert response.status_code == 409, body

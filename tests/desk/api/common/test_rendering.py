@@ -9,7 +9,7 @@ from tests.desk.web.test_control_characters import CONTROL_CHARACTERS
 __all__ = ["alice", "studio"]
 
 
-def test_control_characters_stored_earlier_are_not_returned(studio: Owner, alice: Program) -> None:
+def test_stored_control_characters_are_not_returned(studio: Owner, alice: Program) -> None:
     alice.form("/works", {"title": "Harbour", "file": file_of("a.jpg", photograph(1))})
     clean_text = 'a\tb "c" \\u0007 \\\\ 港 \U0001f469 \n'
     Work.objects.update(title=f"{clean_text}{''.join(CONTROL_CHARACTERS).replace(chr(0), '')}\b\f", author="\x1b[2J")

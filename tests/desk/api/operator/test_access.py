@@ -45,7 +45,7 @@ def test_operator_paths_are_all_guarded() -> None:
     assert len(OPERATIONS) > 50
 
 
-def test_tokens_and_sessions_do_not_open_operator_paths(cli: Terminal, studio: str, ann: User) -> None:
+def test_api_tokens_and_member_sessions_cannot_access_operator_paths(cli: Terminal, studio: str, ann: User) -> None:
     secret = tokens.create_token(Owner.objects.get(), ann, name="all", scopes=list(Scope), days=1)[1]
     session = Client()
     session.force_login(ann)

@@ -13,7 +13,7 @@ from exhibit.clock import now
 from exhibit.entries import encode_canonical
 from registry.alliance import partners
 from registry.alliance.cosigning import record_fork
-from registry.alliance.pdq_feed import build_feed, publish
+from registry.alliance.pdq_feed import build_feed, publish_hashes
 from registry.log.local_log import get_log, get_witness_name, get_witness_signer
 from registry.models import Contributor, LogOpening, Partner, TimestampServiceState
 from tests.assets.command_line import Terminal
@@ -44,7 +44,7 @@ def new_card(name: str = "b.example/log", url: str = "https://b.example") -> dic
     return {"url": url, "log": format_verifier_key(name, key), "witness": witness}
 
 
-def test_own_card_contains_url_and_keys(cli: Terminal) -> None:
+def test_partner_card_of_this_installation_contains_its_url_and_keys(cli: Terminal) -> None:
     card, services = cli.api("GET", "/operator/card"), wiring.services()
     assert card["log"] == get_log(services).get_verifier_key()
     assert card["witness"] == format_cosigner_key(get_witness_name(services), get_witness_signer(services).public_key)
@@ -64,7 +64,7 @@ def test_partner_is_added_changed_listed_and_revoked(cli: Terminal) -> None:
     assert sorted(whats) == ["partner added", "partner changed", "partner revoked"]
 
 
-def test_fetched_card_must_contain_its_own_url(cli: Terminal) -> None:
+def test_fetched_partner_card_must_contain_the_url_it_was_fetched_from(cli: Terminal) -> None:
     with Site() as site:
         plain = new_card(url=site.url("")) | {"format": "exhibit-partner/1"}
         site.routes["/witness/card"] = Answer(json.dumps(plain).encode(), "application/json")
@@ -89,7 +89,7 @@ def test_invalid_partner_cards_are_rejected(cli: Terminal) -> None:
     assert not Partner.objects.exists()
 
 
-def test_partner_captures_are_switched_individually(cli: Terminal) -> None:
+def test_capture_settings_of_a_partner_can_be_changed_individually(cli: Terminal) -> None:
     partner_of(new_signer())
     for fields, captures, visits in (
         ({"requests_visits": "true"}, True, 0),
@@ -102,7 +102,7 @@ def test_partner_captures_are_switched_individually(cli: Terminal) -> None:
     cli.api("PATCH", "/operator/partners/b/captures", code=2, visits=-1)
 
 
-def test_log_faults_are_reported_with_proof(cli: Terminal) -> None:
+def test_log_inconsistencies_of_a_partner_are_reported_with_proof(cli: Terminal) -> None:
     assert cli.api("POST", "/operator/partners/compare") == {"faults": {}}
     row = partner_of(new_signer())
     record_fork(row, "one", "other", "a test", (b"\x01" * 32,))
@@ -113,11 +113,11 @@ def test_log_faults_are_reported_with_proof(cli: Terminal) -> None:
 
 
 @pytest.mark.long
-def test_partner_feed_is_compared_with_seen_pictures(cli: Terminal) -> None:
+def test_picture_feed_of_a_partner_is_compared_with_seen_pictures(cli: Terminal) -> None:
     services = wiring.services()
     to, epoch = claim_new_slice(owner("seer"))
     record_sightings(services, to, epoch, [photograph(1), recompress(photograph(2))], host="shop.invalid")
-    publish(services, register(services, owner("studio"), photograph(2)).work, by="Ann")
+    publish_hashes(services, register(services, owner("studio"), photograph(2)).work, by="Ann")
     files = build_feed(services)
     with Site() as site:
         row = partner_of(new_signer(), url=site.url(""))
@@ -159,7 +159,7 @@ def test_contributor_is_invited_listed_and_removed(cli: Terminal) -> None:
     cli.run("api", "DELETE", "/operator/contributors/Ann", code=2)
 
 
-def test_contributor_statement_is_signed_by_the_log_and_verified(cli: Terminal) -> None:
+def test_contributor_statement_is_signed_with_the_log_key_and_can_be_verified(cli: Terminal) -> None:
     for name in ("Ann", "Bob"):
         cli.api("POST", "/operator/contributors", name=name)
     Contributor.objects.update(pictures=48, seconds=12.6)
@@ -176,7 +176,7 @@ def test_contributor_statement_is_signed_by_the_log_and_verified(cli: Terminal) 
     cli.api("GET", "/operator/contributors", code=2, name="Eve")
 
 
-def test_silent_timestamp_service_is_listed_with_missing_receipts(cli: Terminal) -> None:
+def test_unresponsive_timestamp_service_is_listed_with_its_pending_receipts(cli: Terminal) -> None:
     create_pending_receipts(b"one", b"two")
     TimestampServiceState.objects.create(
         kind="rfc3161", witness="moody", question="submit", unresponsive_since=now(), error="Status 503."

@@ -30,7 +30,9 @@ def test_log_status_and_entries_are_shown(cli: Terminal, signed_entries: None) -
     cli.run("api", "GET", "/operator/log/entries", "--field", "type=seals", code=2)
 
 
-def test_content_is_erased_once_and_the_log_stays_intact(cli: Terminal, signed_entries: None) -> None:
+def test_erasing_the_content_of_an_entry_twice_has_no_effect_and_the_log_stays_intact(
+    cli: Terminal, signed_entries: None
+) -> None:
     request = json.dumps({"sequences": [0], "reason": "requested by mail"})
     assert cli.api("POST", "/operator/log/erasures", "--json", request) == {"erased": [0]}
     assert cli.api("POST", "/operator/log/erasures", "--json", request) == {"erased": []}
@@ -39,7 +41,7 @@ def test_content_is_erased_once_and_the_log_stays_intact(cli: Terminal, signed_e
     cli.run("api", "POST", "/operator/log/erasures", "--json", '{"sequences": [0]}', code=2)
 
 
-def test_signing_continues_under_the_same_or_a_new_name(cli: Terminal, signed_entries: None) -> None:
+def test_log_signing_resumes_under_the_same_or_a_new_log_name(cli: Terminal, signed_entries: None) -> None:
     before = cli.api("POST", "/operator/log/accept-head", reason="moved to a new disk")
     after = cli.api("POST", "/operator/log/new-origin", reason="restored Monday", name="example.org/new")
     assert (before["origin"] == after["origin"], after["origin"], after["stopped"]) == (False, "example.org/new", "")
@@ -47,7 +49,7 @@ def test_signing_continues_under_the_same_or_a_new_name(cli: Terminal, signed_en
     cli.run("api", "POST", "/operator/log/new-origin", "--json", json.dumps(body), code=2)
 
 
-def test_accuracy_is_exported_for_recomputation(cli: Terminal, studio: str, folder: Path) -> None:
+def test_accuracy_data_is_exported_so_that_others_can_recompute_it(cli: Terminal, studio: str, folder: Path) -> None:
     create_case(cli.desk.services, Owner.objects.get())
     cli.api("POST", "cases/1/decisions", decision="dismissed", reason="It is not ours.")
     sequence_log(cli.desk.services)

@@ -12,7 +12,7 @@ from tests.assets.command_line import Terminal
 from tests.assets.rows import photograph, register
 
 
-def test_options_are_switched_individually(cli: Terminal, studio: str) -> None:
+def test_owner_options_can_be_changed_individually(cli: Terminal, studio: str) -> None:
     assert cli.api("PATCH", "options", derived_works="true") == {
         "derived_works": True,
         "web_archive": False,
@@ -26,7 +26,7 @@ def test_options_are_switched_individually(cli: Terminal, studio: str) -> None:
     }
 
 
-def test_key_is_listed_revoked_and_exported_as_a_certificate(cli: Terminal, studio: str, folder: Path) -> None:
+def test_signing_key_is_listed_revoked_and_exported_as_a_certificate(cli: Terminal, studio: str, folder: Path) -> None:
     cli.run("key", "rotate", "--reason", "the first one")
     (first,) = cli.api("GET", "keys")["items"]
     assert (first["owner"], first["use"], first["state"]) == (studio, "sealing", "in use")

@@ -68,7 +68,7 @@ def test_reported_picture_can_be_allowed_and_is_visible_again(cli: Terminal, stu
     assert cli.api("POST", f"/operator/pictures/{digest}/keep", reason="A portrait") == {"rows": 1}
 
 
-def test_purged_picture_does_not_return(cli: Terminal, studio: str, folder: Path) -> None:
+def test_purged_picture_cannot_be_registered_again(cli: Terminal, studio: str, folder: Path) -> None:
     picture = folder / "purged.jpg"
     picture.write_bytes(photograph(78))
     digest = Digest.from_bytes(photograph(78))

@@ -85,7 +85,7 @@ def test_case_is_referred_to_an_agency_and_its_reply_is_stored(scene_of_programs
     assert decider.post("/cases/99/agency-inquiry", {"agency": "Alamy"})[0] == 404
 
 
-def test_related_picture_is_listed_separately_until_a_program_opens_a_case(
+def test_related_picture_is_listed_separately_until_an_api_client_opens_a_case(
     scene_of_programs: Scene, decider: Program
 ) -> None:
     figures = {"cosine": 0.25, "drift": None}
@@ -103,7 +103,9 @@ def test_related_picture_is_listed_separately_until_a_program_opens_a_case(
     assert decider.get("/cases?state=related")[1]["items"] == []
 
 
-def test_case_lists_other_works_of_its_owner_that_the_picture_shows(scene_of_programs: Scene, decider: Program) -> None:
+def test_case_lists_other_works_of_the_owner_that_appear_in_the_found_picture(
+    scene_of_programs: Scene, decider: Program
+) -> None:
     assert decider.get("/cases/1")[1]["also_shown"] == []
     services, match = scene_of_programs.inline.services, Match.objects.get()
     for rights_holder, title in ((scene_of_programs.studio, "Registered twice"), (owner("others"), "Somebody else's")):
@@ -116,13 +118,13 @@ def test_case_lists_other_works_of_its_owner_that_the_picture_shows(scene_of_pro
     assert (shown_work["title"], shown_work["decision"]) == ("Registered twice", "certain")
 
 
-def test_former_name_of_a_grade_is_rejected_with_the_new_name(decider: Program) -> None:
+def test_former_value_of_the_certainty_filter_is_rejected_with_the_new_value(decider: Program) -> None:
     status, body = decider.get("/cases?certainty=derived")
     assert status == 400
     assert "related" in str(body)
 
 
-def test_pictures_reported_as_illegal_are_not_shown(scene_of_programs: Scene, decider: Program) -> None:
+def test_pictures_reported_as_illegal_are_not_returned(scene_of_programs: Scene, decider: Program) -> None:
     case = decider.get("/cases/1")[1]
     (use,) = case["uses"]
     (capture,) = case["captures"]

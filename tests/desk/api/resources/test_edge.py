@@ -21,7 +21,7 @@ class ContributorClient:
     """A client that sends a contributor's signed requests."""
 
     def __init__(self, name: str = "Ann") -> None:
-        self.row, secret = contributors.invite(name, by="operator")
+        self.row, secret = contributors.invite_contributor(name, by="operator")
         self.client = Client(headers={"Authorization": f"Bearer {secret}"})
         self.key = Ed25519PrivateKey.generate()
 
@@ -54,7 +54,7 @@ def contributor_client(studio: Owner) -> ContributorClient:
     return ContributorClient()
 
 
-def test_contributor_token_opens_no_other_operation(studio: Owner) -> None:
+def test_contributor_token_is_rejected_by_other_operations(studio: Owner) -> None:
     contributor_client = ContributorClient()
     for path, operations in api.get_openapi_schema()["paths"].items():
         for method in operations:
@@ -65,13 +65,13 @@ def test_contributor_token_opens_no_other_operation(studio: Owner) -> None:
                 assert contributor_client.client.generic(method.upper(), url).status_code in expected_statuses, path
 
 
-def test_other_tokens_do_not_open_contributor_operations(alice: Program) -> None:
+def test_other_tokens_are_rejected_by_contributor_operations(alice: Program) -> None:
     for what in ("leases", "results"):
         assert alice.client.post(f"/api/v1/edge/{what}").status_code == 401
         assert Client().post(f"/api/v1/edge/{what}").status_code == 401
 
 
-def test_lease_contains_urls_but_no_owners(contributor_client: ContributorClient) -> None:
+def test_contributor_lease_contains_urls_but_no_owners(contributor_client: ContributorClient) -> None:
     status, lease = contributor_client.lease()
     assert status == 200
     assert set(lease) == {"lease", "epoch", "seconds", "delay", "contact", "targets"}
@@ -80,7 +80,9 @@ def test_lease_contains_urls_but_no_owners(contributor_client: ContributorClient
     assert ContributorClient("Bob").lease()[1]["targets"] == []
 
 
-def test_results_count_once_and_only_with_the_enrolled_key(contributor_client: ContributorClient) -> None:
+def test_contributor_results_are_counted_once_and_only_with_the_enrolled_key(
+    contributor_client: ContributorClient,
+) -> None:
     _, lease = contributor_client.lease()
     honest = {"lease": lease["lease"], "epoch": lease["epoch"], "results": [contributor_client.result(lease)]}
     for signature in (
@@ -119,18 +121,18 @@ def test_invalid_results_are_rejected_and_counted_until_the_limit(contributor_cl
 
 
 @pytest.mark.usefixtures("studio")
-def test_key_is_enrolled_once_and_must_be_valid() -> None:
+def test_contributor_key_is_enrolled_once_and_must_be_valid() -> None:
     contributor_client = ContributorClient()
     assert contributor_client.lease(public_key="00" * 32)[0] == 422
     assert contributor_client.lease(pipeline="match-0 other@1")[0] == 409
     assert contributor_client.lease()[0] == 200
     contributor_client.key = Ed25519PrivateKey.generate()
     assert contributor_client.lease()[0] == 409
-    contributors.remove_contributor(contributor_client.row, by="operator", drop=False)
+    contributors.remove_contributor(contributor_client.row, by="operator", discard_results=False)
     assert contributor_client.lease()[0] == 401
 
 
-def test_oversized_body_is_not_read(contributor_client: ContributorClient) -> None:
+def test_oversized_contributor_request_body_is_not_read(contributor_client: ContributorClient) -> None:
     _, lease = contributor_client.lease()
     assert (
         contributor_client.submit(lease, results=[contributor_client.result(lease, hashes="00" * 3_000_000)])[0] == 413

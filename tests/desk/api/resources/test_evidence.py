@@ -12,7 +12,7 @@ from tests.assets.desk_scene import Scene, scene
 __all__ = ["decider", "scene", "scene_of_programs"]
 
 
-def test_program_verifies_the_log_with_its_proofs(scene_of_programs: Scene, decider: Program) -> None:
+def test_api_client_verifies_the_log_with_its_proofs(scene_of_programs: Scene, decider: Program) -> None:
     services = scene_of_programs.inline.services
 
     def ask(path: str) -> dict[str, object]:
@@ -41,7 +41,9 @@ def test_program_verifies_the_log_with_its_proofs(scene_of_programs: Scene, deci
         assert decider.client.get(f"/api/v1/log/{value}").status_code == 404
 
 
-def test_bundles_and_capture_files_belong_to_the_case(scene_of_programs: Scene, decider: Program) -> None:
+def test_bundles_and_capture_files_are_returned_only_for_their_own_case(
+    scene_of_programs: Scene, decider: Program
+) -> None:
     status, body = decider.get("/cases/1/bundles")
     assert (status, [item["number"] for item in body["items"]]) == (200, [1])
     assert decider.get("/cases/1/bundles/1")[1]["number"] == 1

@@ -28,7 +28,7 @@ def program(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) 
     return Program(tokens.create_token(studio, user, name="program", scopes=list(Scope), days=1)[1])
 
 
-def test_program_drafts_edits_reads_and_discards_notices(program: Program, studio: Owner) -> None:
+def test_api_client_drafts_edits_reads_and_discards_notices(program: Program, studio: Owner) -> None:
     assert program.post("/notices", {"kind": "prc", "cases": [1]})[0] == 422  # this kind has no English text
     assert program.post("/notices", {"kind": "dmca", "cases": [1, 99]})[0] == 404
     status, notice = program.post("/notices", {"kind": "dmca", "cases": [1, 2]})
@@ -50,7 +50,7 @@ def test_program_drafts_edits_reads_and_discards_notices(program: Program, studi
     assert program.get("/notices")[1]["items"] == []
 
 
-def test_no_operation_signs_or_sends_a_notice(program: Program, studio: Owner) -> None:
+def test_no_api_operation_signs_or_sends_a_notice(program: Program, studio: Owner) -> None:
     paths = {path for path in api.get_openapi_schema()["paths"] if "/notices" in path}
     assert {path.rsplit("/notices", 1)[1] for path in paths} == {
         "",

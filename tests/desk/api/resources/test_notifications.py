@@ -29,7 +29,9 @@ def test_private_addresses_and_unknown_event_kinds_are_rejected(scene_of_program
     assert scene_of_programs.studio.webhooks.count() == 1
 
 
-def test_events_are_returned_once_settled_and_only_to_their_owner(scene_of_programs: Scene, decider: Program) -> None:
+def test_events_are_returned_after_a_short_delay_and_only_to_their_owner(
+    scene_of_programs: Scene, decider: Program
+) -> None:
     Event.objects.update(at=now())
     assert decider.get("/events")[1]["items"] == []  # still too recent
     for row in Event.objects.all():

@@ -65,7 +65,7 @@ def test_table_row_of_a_registered_work_is_reported_as_skipped(
     assert alice.get("/uploads/1/files?only=known")[1]["items"][0]["explanation"] == ""
 
 
-def test_unreadable_table_starts_no_upload_until_columns_are_mapped(studio: Owner, alice: Program) -> None:
+def test_upload_with_an_unreadable_table_starts_after_columns_are_mapped(studio: Owner, alice: Program) -> None:
     status, body = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred,1\n")})
     assert status == 422
     assert body["hint"]

@@ -120,7 +120,7 @@ def test_concurrent_changes_of_other_members_are_preserved(studio: Owner, alice:
 def test_invalid_change_leaves_the_watch_unchanged(
     alice: Program, wrong: dict[str, object], status: int, reason: str | None
 ) -> None:
-    denylists.deny("denied.example", by="Ann", reason="asked")
+    denylists.deny_host("denied.example", by="Ann", reason="asked")
     before = alice.post("/watches", {"name": "shop", "sources": [SHOP]})[1]
     got, body = alice.send("PATCH", "/watches/1", {"pages": 9, **wrong})
     assert (got, body.get("reason")) == (status, reason)

@@ -168,7 +168,7 @@ def test_concurrent_declaration_changes_are_kept(studio: Owner, alice: Program, 
     assert (status, body["author"], body["title"], body["rights"]) == (200, "Ann", "Harbour", "Mine")
 
 
-def test_documents_are_stored_with_a_work_and_warnings_are_answered(
+def test_documents_can_be_attached_to_a_work_and_ownership_warnings_answered(
     studio: Owner, alice: Program, inline: SyncRunner
 ) -> None:
     work = register(inline.services, studio, photograph(1)).work

@@ -15,7 +15,7 @@ from desk.cli.common.files import (
     write_atomically,
     write_file,
 )
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from tests.assets.users import ordinary_user
 
 
@@ -69,7 +69,7 @@ def test_skipped_files_of_a_folder_are_listed_with_reasons(open_folder: Path) ->
     assert skipped_to_json(skipped)["passed_over"] == [name for name, reason in reasons.items() if reason == "format"]
 
 
-def test_oversized_file_or_non_file_is_rejected_before_reading(tmp_path: Path) -> None:
+def test_oversized_file_or_special_file_is_rejected_before_reading(tmp_path: Path) -> None:
     large = tmp_path / "large.jpg"
     large.write_bytes(b"12345")
     os.mkfifo(pipe := tmp_path / "pipe.jpg")
@@ -81,7 +81,7 @@ def test_oversized_file_or_non_file_is_rejected_before_reading(tmp_path: Path) -
         assert error.value.reason == reason
 
 
-def test_file_gets_its_name_only_when_complete(tmp_path: Path) -> None:
+def test_file_is_replaced_only_after_it_is_written_completely(tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     path.write_bytes(b"the earlier one")
     with pytest.raises(TypeError), write_atomically(path) as file:
@@ -97,9 +97,9 @@ def test_file_gets_its_name_only_when_complete(tmp_path: Path) -> None:
 def test_write_error_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert create_folder(tmp_path / "a" / "b").is_dir()
-    with pytest.raises(WrongUseError, match="below"):
+    with pytest.raises(InvalidRequestError, match="below"):
         create_folder(tmp_path / "file" / "below")
-    with pytest.raises(WrongUseError, match="No such file"), write_atomically(tmp_path / "no" / "f"):
+    with pytest.raises(InvalidRequestError, match="No such file"), write_atomically(tmp_path / "no" / "f"):
         pass
-    with pytest.raises(WrongUseError, match="Is a directory"):
+    with pytest.raises(InvalidRequestError, match="Is a directory"):
         write_file(tmp_path, b"")

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from desk.cli.common.frame import confirm, format_examples, get_actor_name
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, Terminal
 from tests.assets.installed import install
@@ -27,7 +27,7 @@ sys.exit(code or " ".join(heavy) or 0)
 
 
 @pytest.mark.long
-def test_command_runs_its_own_servers_and_stops_them(
+def test_command_starts_embedded_servers_and_stops_them_at_exit(
     open_folder: Path,
 ) -> None:
     alone = CommandLine(open_folder / "data")
@@ -48,7 +48,7 @@ def test_single_owner_is_selected_by_default(cli: Terminal) -> None:
 
 
 def test_confirmation_requires_a_terminal() -> None:
-    with CliRunner().isolation(), pytest.raises(WrongUseError) as error:
+    with CliRunner().isolation(), pytest.raises(InvalidRequestError) as error:
         confirm("Delete it?")
     assert "--yes" in error.value.hint
 

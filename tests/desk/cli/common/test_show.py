@@ -9,7 +9,7 @@ import pytest
 from desk.cli.common import show
 
 
-def test_tables_are_aligned_also_with_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_columns_are_aligned_even_with_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
     show.echo_table(("work", "title", "size"), [(7, "灯塔", "a"), (1234, "Lighthouse", "b")])
     assert capsys.readouterr().out.splitlines() == [
         " work  title       size",

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from desk.schemas.parties.demands import NewDemand, NewEntry
 
 
-def test_amounts_must_be_integers_and_unknown_fields_are_rejected() -> None:
+def test_demand_amounts_must_be_integers_and_unknown_fields_are_rejected() -> None:
     assert NewEntry.model_validate({"kind": "received", "amount": 0}).corrects is None
     for fields in ({"amount": 1.5}, {"amount": -1}, {"amount": 1, "paid": True}, {"amount": 1, "kind": "gone"}):
         with pytest.raises(ValidationError):

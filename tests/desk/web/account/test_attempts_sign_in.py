@@ -45,7 +45,7 @@ def sign_in(client: Client, ann: User, password: str = PASSWORD, **more: str) ->
 
 
 @pytest.mark.parametrize("frozen", [True, False], ids=["it is frozen", "it is gone"])
-def test_page_that_needs_redis_reports_its_failure(ann: User, open_folder: Path, *, frozen: bool) -> None:
+def test_page_that_needs_redis_reports_that_redis_is_unavailable(ann: User, open_folder: Path, *, frozen: bool) -> None:
     """Test with a frozen server, whose socket accepts connections and does not respond."""
     socket_path = str(open_folder / "redis.sock")
     default: dict[str, Any] = dict(settings.CACHES["default"])

@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 from exhibit import clock
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError, InvalidRequestError
 from registry.members import accounts, invitations, tokens
 from registry.models import ApiToken, Invitation, LogOpening, Membership, Role, User
 from tests.assets.accounts import PASSWORD, ann
@@ -151,7 +151,7 @@ def test_open_invitations_are_limited_and_members_cannot_be_invited(
         invitation_path(studio, f"{'x' * 60}@{'y' * 60}.{'z' * 60}.example")
 
 
-def test_invitation_link_ends_on_replacement_revocation_or_expiry(
+def test_invitation_link_becomes_invalid_on_replacement_revocation_or_expiry(
     studio: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = invitation_path(studio), invitation_path(studio, role="viewer")
@@ -208,7 +208,7 @@ def test_last_owner_cannot_be_demoted(studio: Members) -> None:
     ):
         assert message_levels(ann.post(address, values, follow=True)) == ["error"]
         assert get_role("ann@example.org") == "owner"
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         accounts.add_member(studio.studio, "Ann@example.org", "viewer", None)
     ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "owner"})
     User.objects.filter(pk=studio.bob.pk).update(is_active=False)
@@ -251,7 +251,7 @@ def test_concurrently_added_owners_get_distinct_names(names: tuple[str, str], sl
     def add_owner(person: User, name: str) -> str:
         try:
             return accounts.create_owner_for_user(person, name).slug
-        except WrongUseError:
+        except InvalidRequestError:
             return ""
         finally:
             connection.close()

@@ -19,7 +19,7 @@ from tests.assets.rows import owner
 __all__ = ["ann", "browser"]
 
 
-def test_removing_a_second_factor_requires_it_again(ann: User) -> None:
+def test_second_factor_must_be_used_again_before_it_is_removed(ann: User) -> None:
     TOTP.activate(ann, generate_totp_secret())
     codes = RecoveryCodes.activate(ann)
     key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
@@ -77,7 +77,7 @@ def test_second_factor_is_requested_and_its_secret_is_encrypted(ann: User, brows
 
 
 @pytest.mark.long
-def test_codes_work_once_including_the_setup_code(ann: User, browser: Callable[[], Client]) -> None:
+def test_totp_codes_including_the_setup_code_work_only_once(ann: User, browser: Callable[[], Client]) -> None:
     client = browser()
     attempt_sign_in(client, ann.email)
     page = client.get("/account/2fa/totp/activate/", follow=True)

@@ -89,7 +89,7 @@ def test_signed_in_user_is_never_redirected_to_other_sites(ann: User, browser: C
         assert "javascript" not in response.headers["Location"]
 
 
-def test_cookies_are_site_only_and_hidden_from_scripts(ann: User, browser: Callable[[], Client]) -> None:
+def test_cookies_are_http_only_and_same_site(ann: User, browser: Callable[[], Client]) -> None:
     client = browser()
     client.get(SIGN_IN)
     attempt_sign_in(client, ann.email)

@@ -7,7 +7,7 @@ import pytest
 
 from exhibit import clock
 from exhibit.entries import EntryType
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError
 from registry.members import tokens
 from registry.models import ApiToken, LogOpening, Membership, Owner, Role, Scope, User
 from tests.assets.rows import owner
@@ -45,7 +45,7 @@ def read_details(what: str) -> list[dict[str, object]]:
     return [row.details or {} for row in rows.order_by("pk")]
 
 
-def test_token_is_found_by_its_secret_which_is_not_stored(studio: Owner, ann: User) -> None:
+def test_api_token_is_found_by_its_secret_and_the_secret_is_not_stored(studio: Owner, ann: User) -> None:
     row, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read", "write"], days=30)
     result = tokens.find_token(secret)
     assert result is not None
@@ -111,13 +111,13 @@ def test_invalid_token_request_is_rejected_with_a_hint(
     studio: Owner, ann: User, name: str, scopes: list[str], days: int
 ) -> None:
     Membership.objects.update(role=Role.VIEWER)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         tokens.create_token(studio, ann, name=name, scopes=scopes, days=days)
     assert not ApiToken.objects.exists()
 
 
 def test_non_member_cannot_create_a_token(studio: Owner, ann: User) -> None:
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         tokens.create_token(owner("agency"), ann, name="x", scopes=["read"], days=1)
 
 

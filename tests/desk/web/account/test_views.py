@@ -71,7 +71,7 @@ def test_owner_name_must_be_unique_and_its_holder_is_not_revealed(studio: Member
     assert not Owner.objects.filter(name__startswith="xx").exists()
 
 
-def test_first_link_creates_the_operator_once(db: None, config: Config) -> None:
+def test_first_operator_link_works_only_once(db: None, config: Config) -> None:
     early, link = (create_operator_link(config, by="test").removeprefix("http://127.0.0.1:8080") for _ in range(2))
     assert create_browser().get(early).status_code == 404
     client = create_browser()
@@ -103,6 +103,6 @@ def test_existing_user_becomes_operator_only_by_confirming(studio: Members, conf
     assert not accounts.is_operator(studio.bob)
 
 
-def test_guessing_links_is_throttled(db: None) -> None:
+def test_guessing_invitation_links_is_throttled(db: None) -> None:
     client = Client(REMOTE_ADDR="2001:db8:7:7::1")
     assert [client.get("/invitations/guess/").status_code for _ in range(21)] == [404] * 20 + [429]

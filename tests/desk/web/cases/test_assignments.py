@@ -21,7 +21,7 @@ def create_member(of: Owner, name: str, role: str = "reviewer") -> User:
 
 
 @pytest.mark.long
-def test_keys_assign_and_unassign_a_case_and_undo(site: Site) -> None:
+def test_keyboard_shortcuts_assign_a_case_unassign_it_and_undo(site: Site) -> None:
     studio = create_cases(site, 2)
     bob = create_member(studio, "bob")
     ann = open_queue(site.member(studio, language="zh-CN"))

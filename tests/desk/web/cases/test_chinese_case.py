@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from registry.bundles.packages import request_package
 from registry.cases import decisions
-from registry.cases.decisions import Choice, DecisionRequest
+from registry.cases.decisions import DecisionChoice, DecisionRequest
 from registry.models import Membership, Owner, Package, Role, User
 from tests.assets.chinese import find_english, find_half_width, visible_text
 from tests.assets.sealed_bundles import create_sealed_bundle
@@ -27,7 +27,7 @@ def test_sealed_case_page_in_chinese_has_no_english(inline: SyncRunner, monkeypa
     package = request_package(studio, [bundle.case.number], Package.Recipient.COURT, by="Ann")
     browser = Client(headers={"Accept-Language": "zh-CN"})
     browser.force_login(person)
-    wish = DecisionRequest(Choice.REOPEN, reason="A copy of my page.", by="Ann")
+    wish = DecisionRequest(DecisionChoice.REOPEN, reason="A copy of my page.", by="Ann")
     addresses = [
         reverse("case", args=["studio", bundle.case.number]),
         reverse("package", args=["studio", package.number]),

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Request, Route, expect
 
 from exhibit.clock import now
 from registry.cases import decisions, queue_state, recaptures
-from registry.cases.decisions import Choice, DecisionRequest
+from registry.cases.decisions import DecisionChoice, DecisionRequest
 from registry.cases.queue import CaseFilter, list_in_groups
 from registry.matches.match import match_pictures
 from registry.models import Case, CaseSighting, Match, Owner, User
@@ -60,7 +60,7 @@ def test_queue_is_accessible(site: Site) -> None:
         open_queue(ann, query).check()
 
 
-def test_keys_decide_undo_and_count(site: Site) -> None:
+def test_keyboard_shortcuts_decide_and_undo_cases_and_update_the_count(site: Site) -> None:
     studio = create_cases(site, 4)
     ann = open_queue(site.member(studio))
     page = ann.page
@@ -121,7 +121,7 @@ def record_decisions(visitor: Visitor) -> list[tuple[str, list[int]]]:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)  # a busy machine takes minutes for some hundred decisions
-def test_fast_keys_decide_consecutive_cases(site: Site) -> None:
+def test_fast_key_presses_decide_consecutive_cases(site: Site) -> None:
     studio = add_repeated_cases(site, 100)
     order = [row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000)]
     ann = open_queue(site.member(studio))
@@ -135,7 +135,7 @@ def test_fast_keys_decide_consecutive_cases(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_fast_keys_wait_for_a_slow_site_and_rejections_are_shown(site: Site) -> None:
+def test_fast_key_presses_wait_for_a_slow_server_and_show_rejections(site: Site) -> None:
     studio = add_repeated_cases(site, 36)
     order = [row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000)]
     ann = open_queue(site.member(studio))
@@ -189,7 +189,7 @@ def test_fast_keys_wait_for_a_slow_site_and_rejections_are_shown(site: Site) -> 
 
 @pytest.mark.long
 @pytest.mark.parametrize("meanwhile", [False, True])
-def test_keys_after_undo_reason_or_licence_apply_to_the_visible_case(site: Site, *, meanwhile: bool) -> None:
+def test_shortcuts_after_undo_reason_or_licence_apply_to_the_visible_case(site: Site, *, meanwhile: bool) -> None:
     studio = create_cases(site, 5)
     studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
     order = [row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000)]
@@ -218,7 +218,7 @@ def test_keys_after_undo_reason_or_licence_apply_to_the_visible_case(site: Site,
 
 
 @pytest.mark.long
-def test_enter_does_not_apply_a_licence_of_a_previous_case(site: Site) -> None:
+def test_enter_key_does_not_apply_the_licence_of_a_previous_case(site: Site) -> None:
     studio = create_cases(site, 2)
     studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
     page = open_queue(site.member(studio)).page
@@ -232,7 +232,7 @@ def test_enter_does_not_apply_a_licence_of_a_previous_case(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_keys_are_ignored_while_a_case_page_loads(site: Site) -> None:
+def test_keyboard_shortcuts_are_ignored_while_a_case_page_loads(site: Site) -> None:
     studio = create_cases(site, 3)
     first, second, third = (row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000))
     page = open_queue(site.member(studio)).page
@@ -279,7 +279,7 @@ def test_back_button_restores_pages_and_typed_text(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_group_is_decided_and_undone(site: Site) -> None:
+def test_group_of_cases_is_decided_and_undone(site: Site) -> None:
     studio = create_cases(site, 3, ("a.example", "b.example"))
     ann = open_queue(site.member(studio))
     ann.page.keyboard.press("g")
@@ -298,7 +298,7 @@ def test_concurrent_decision_is_reported_and_back_shows_the_current_queue(site: 
     first = ann.page.locator(".item").first
     number = int(first.get_attribute("data-number") or 0)
     decisions.decide_cases(
-        site.services, studio, [number], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours.")
+        site.services, studio, [number], DecisionRequest(DecisionChoice.DISMISS, "ben@example.org", "Not ours.")
     )
     ann.page.keyboard.press("c")
     expect(first.locator(".outcome")).to_contain_text("ben@example.org")
@@ -307,7 +307,10 @@ def test_concurrent_decision_is_reported_and_back_shows_the_current_queue(site: 
     wait_for_decisions(ann, 3)
     other_numbers = [candidate for candidate in (1, 2, 3, 4) if candidate != number]
     decisions.decide_cases(
-        site.services, studio, other_numbers[:2], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours.")
+        site.services,
+        studio,
+        other_numbers[:2],
+        DecisionRequest(DecisionChoice.DISMISS, "ben@example.org", "Not ours."),
     )
     # The event of a page restored from the back/forward cache, which Playwright's browsers lack.
     ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
@@ -316,7 +319,7 @@ def test_concurrent_decision_is_reported_and_back_shows_the_current_queue(site: 
 
 
 @pytest.mark.long
-def test_failed_decisions_are_undone_resent_or_reported(site: Site) -> None:
+def test_failed_decision_requests_are_undone_resent_or_reported(site: Site) -> None:
     studio = create_cases(site, 3)
     ann = open_queue(site.member(studio))
     routes: list[Route] = []
@@ -360,7 +363,7 @@ def test_failed_decisions_are_undone_resent_or_reported(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_licence_key_proposes_a_match_and_confirmed_cases_can_be_selected(site: Site) -> None:
+def test_licence_shortcut_proposes_a_licence_and_confirmed_cases_can_be_selected(site: Site) -> None:
     studio = create_cases(site, 2)
     studio.licences.create(number=1, licensee="Elsewhere", domain="elsewhere.example")
     studio.licences.create(number=2, licensee="Harbour Prints", domain="shop.example")
@@ -405,7 +408,7 @@ def test_site_is_found_by_name_and_look_alikes_are_listed_separately(
         return [host for host in ("alpha.example", "beta.example") if host in re.sub('value="[^"]*"', "", page)]
 
     assert list_parties({"q": "beta"}) == ["beta.example"]
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ann"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "ann"))
     [alike] = list_parties({"state": "look-alikes"})
     assert list_parties({}) == []
     client.post(reverse("case-deed", args=["studio", studio.cases.get(decision="open").number]), {"deed": "take-out"})
@@ -413,7 +416,7 @@ def test_site_is_found_by_name_and_look_alikes_are_listed_separately(
 
 
 @pytest.mark.long
-def test_related_pictures_are_counted_and_opened_or_dismissed_by_key(site: Site) -> None:
+def test_related_pictures_are_counted_and_opened_or_dismissed_by_shortcut(site: Site) -> None:
     studio = create_cases(site, 3)
     for case in studio.cases.all():
         matches = Match.objects.filter(case_sightings__case=case)
@@ -453,9 +456,11 @@ def test_without_javascript_the_same_buttons_decide_and_undo(site: Site) -> None
 
 
 @pytest.mark.long
-def test_confirmed_cases_are_selected_for_a_bundle_or_notice_by_keys(site: Site) -> None:
+def test_confirmed_cases_are_selected_for_a_bundle_or_notice_by_shortcuts(site: Site) -> None:
     studio = create_cases(site, 2, ("a.example", "b.example"))
-    decisions.decide_cases(site.services, studio, [1, 2, 3, 4], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
+    decisions.decide_cases(
+        site.services, studio, [1, 2, 3, 4], DecisionRequest(DecisionChoice.CONFIRM, "ben@example.org")
+    )
     ann = open_queue(site.member(studio), "?state=confirmed")
     for key in "jtjt":
         ann.page.keyboard.press(key)
@@ -475,7 +480,7 @@ def test_confirmed_cases_are_selected_for_a_bundle_or_notice_by_keys(site: Site)
 @pytest.mark.long
 def test_selected_cases_of_two_sites_work_without_javascript(site: Site) -> None:
     studio = create_cases(site, 1, ("a.example", "b.example"))
-    decisions.decide_cases(site.services, studio, [1, 2], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
+    decisions.decide_cases(site.services, studio, [1, 2], DecisionRequest(DecisionChoice.CONFIRM, "ben@example.org"))
     page = open_queue(site.member(studio, javascript=False), "?state=confirmed").page
     for box in page.locator(".pick input").all():
         box.check()
@@ -499,7 +504,7 @@ def test_queue_shows_and_filters_by_the_last_visit(site: Site) -> None:
 
 
 @pytest.mark.long  # measures latency, which says little while other tests use the processors
-def test_single_key_decides_a_case_and_next_picture_is_preloaded(site: Site) -> None:
+def test_single_key_press_decides_a_case_and_the_next_picture_is_preloaded(site: Site) -> None:
     works = 5
     studio = create_cases(site, works, ("a.example", "b.example"))
     ann = open_queue(site.member(studio))
@@ -564,7 +569,7 @@ def test_next_case_follows_in_queue_order(site: Site) -> None:
         ann.page.keyboard.press("j")
         ann.page.wait_for_url(f"**{reverse('case', args=['studio', number])}")
     expect(ann.page.locator("a.next")).to_have_count(0)
-    decisions.decide_cases(site.services, studio, [other_numbers[-1]], DecisionRequest(Choice.CONFIRM, "ann"))
+    decisions.decide_cases(site.services, studio, [other_numbers[-1]], DecisionRequest(DecisionChoice.CONFIRM, "ann"))
     ann.page.reload()
     assert ann.page.locator("a.next").get_attribute("href") == reverse("case", args=["studio", first])
 

@@ -55,7 +55,7 @@ def test_first_case_is_decided_on_a_phone_without_scrolling(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_licence_key_without_licences_opens_the_licence_form(site: Site) -> None:
+def test_licence_shortcut_opens_the_licence_form_if_there_are_no_licences(site: Site) -> None:
     ann = open_queue(site.member(create_cases(site, 1)))
     ann.page.keyboard.press("l")
     add = ann.page.locator(".licences a")

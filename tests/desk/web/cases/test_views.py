@@ -18,7 +18,7 @@ from desk.web.cases.views import ACTION_MESSAGES
 from exhibit.clock import now
 from exhibit.types import SourceStatement, SourceStatementKind
 from registry.cases import archive_queries, decisions, history
-from registry.cases.decisions import Choice, DecisionRequest
+from registry.cases.decisions import DecisionChoice, DecisionRequest
 from registry.crawls.external_statements import to_rows
 from registry.matches.match import match_pictures
 from registry.models import ArchiveLookup, Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
@@ -101,7 +101,7 @@ def test_case_page_summarises_the_match_and_the_next_steps(studio: Owner, ann: C
     assert has_test_id(page, "nothing-against")
     Sighting.objects.update(context="Photo: CC BY 4.0")
     assert not has_test_id(read_page(ann), "nothing-against")
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ann@example.org"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "ann@example.org"))
     assert not has_test_id(read_page(ann), "no-bundle")
 
 
@@ -126,7 +126,7 @@ def test_other_works_in_the_found_picture_are_listed(studio: Owner, ann: Client,
 def test_notes_disputes_and_reopening_are_recorded_with_their_text(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "ben@example.org"))
     url = reverse("case-deed", args=["studio", 1])
     ann.post(url, {"deed": "note", "words": "Ask <b>the gallery</b>."})
     assert "Ask &lt;b&gt;the gallery&lt;/b&gt;." in read_page(ann)
@@ -181,7 +181,7 @@ def test_reported_picture_lists_affected_files(studio: Owner, ann: Client, inlin
 
 @pytest.mark.long
 def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, inline: SyncRunner) -> None:
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "ben@example.org"))
 
     def perform_action(name: str) -> str:
         response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
@@ -189,7 +189,7 @@ def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, in
 
     assert all(perform_action(name) == str(ACTION_MESSAGES[name]) for name in ("note", "dispute", "settle"))
     assert perform_action("unknown") == ""
-    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "ben@example.org"))
+    decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.REOPEN, "ben@example.org"))
     Case.objects.update(is_pending=False)
     assert select(ann.get(case_url()), ".found")
     assert all(perform_action(name) == str(ACTION_MESSAGES[name]) for name in ("take-out", "report"))
@@ -199,18 +199,18 @@ def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, in
 
 
 @pytest.mark.long
-def test_archive_request_takes_a_click_and_states_disclosed_data(
+def test_web_archive_request_needs_a_click_and_states_which_data_is_disclosed(
     studio: Owner, ann: Client, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, image = "http://127.0.0.1/page-0", "http://127.0.0.1/image-0.jpg"
     Sighting.objects.update(page_url=page, image_url=image)
-    monkeypatch.setattr(archive_queries, "SECONDS", 0.0)
+    monkeypatch.setattr(archive_queries, "REQUEST_INTERVAL_SECONDS", 0.0)
     with Archive() as site:
         WebArchive([ArchivedCapture(image, "20190303101502", b"other bytes")]).serve(site)
         config = replace(inline.services.config, cocapture_networks=("127.0.0.0/8",), wayback_url=site.url(""))
         monkeypatch.setattr(inline.services, "config", config)
         assert 'value="ask-archive"' not in read_page(ann)  # not confirmed
-        decisions.decide_cases(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
+        decisions.decide_cases(inline.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "ben@example.org"))
         before = read_page(ann)
         assert f"{page}</li>" in before
         assert f"{image}</li>" in before
@@ -323,16 +323,18 @@ SHEET_EDGES = """() => {
 
 
 @pytest.mark.long
-def test_keys_decide_on_the_case_page_and_conflicts_show_the_first_member(site: Site) -> None:
+def test_shortcuts_decide_on_the_case_page_and_conflicts_name_the_first_member(site: Site) -> None:
     studio = create_owner_with_case(site.inline)
     page = site.member(studio).open(case_url())
     assert page.locator("kbd").first.is_visible()
     page.keyboard.press("x")
     page.keyboard.press("x")
     expect(page.locator("#decision strong").first).to_have_text(decision_in_words("dismissed"))
-    decisions.decide_cases(site.services, studio, [1], DecisionRequest(Choice.REOPEN, "ben@example.org"))
+    decisions.decide_cases(site.services, studio, [1], DecisionRequest(DecisionChoice.REOPEN, "ben@example.org"))
     page.reload()
-    decisions.decide_cases(site.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours."))
+    decisions.decide_cases(
+        site.services, studio, [1], DecisionRequest(DecisionChoice.DISMISS, "ben@example.org", "Not ours.")
+    )
     page.keyboard.press("c")
     page.keyboard.press("c")
     expect(page.locator(".message")).to_contain_text("ben@example.org")
@@ -346,7 +348,7 @@ def test_sealing_progress_updates_without_reloading(site: Site) -> None:
     page.clock.install()
     page.goto(site.base + case_url())
     expect(page.locator("#bundles[hx-get]")).to_have_count(0)
-    decisions.decide_cases(site.services, studio, [1], DecisionRequest(Choice.CONFIRM, "ann@example.org"))
+    decisions.decide_cases(site.services, studio, [1], DecisionRequest(DecisionChoice.CONFIRM, "ann@example.org"))
     page.reload()
     expect(page.locator("#bundles[hx-get]")).to_have_count(1)
     expect(page.locator("#visits[hx-get]")).to_have_count(1)

@@ -141,7 +141,7 @@ def test_each_download_by_a_member_is_logged(scene: Scene) -> None:
             assert submissions.count() == before + 1, name
 
 
-def test_record_without_a_covering_checkpoint_is_explained(scene: Scene) -> None:
+def test_log_record_without_a_signed_checkpoint_is_explained(scene: Scene) -> None:
     address = scene.addresses()["deposit"]
     (scene.inline.services.config.data_dir / "log.head").unlink()
     response = scene.alice.get(address, follow=True)
@@ -231,14 +231,14 @@ def test_reviewer_can_do_everything_except_owner_actions(scene: Scene) -> None:
 
 
 @pytest.mark.long
-def test_secret_urls_work_without_an_account_and_reject_changed_secrets(scene: Scene) -> None:
+def test_secret_urls_work_without_an_account_and_changed_secrets_are_rejected(scene: Scene) -> None:
     secret = {
         "link": scene.link_token,
         "feed": tokens.create_feed(scene.studio, scene.ann, by="alice@example.org"),
         "invitation": invitations.create_invitation(scene.studio, "dora@example.org", "viewer", by="alice@example.org")[
             1
         ],
-        "unsubscribe": signing.dumps(mail_choices.get_choice(scene.studio, scene.ann).pk, salt=UNSUBSCRIBE_SALT),
+        "unsubscribe": signing.dumps(mail_choices.get_mail_settings(scene.studio, scene.ann).pk, salt=UNSUBSCRIBE_SALT),
     }
     for name, secret_value in secret.items():
         for person in (scene.charlie, Client()):
@@ -286,7 +286,7 @@ def test_case_of_a_removed_work_has_no_broken_link(scene: Scene) -> None:
     assert b"Not sealed. Nobody knows." in response.content
 
 
-def test_found_picture_is_never_served_unmodified(scene: Scene) -> None:
+def test_found_picture_is_never_served_with_its_original_bytes(scene: Scene) -> None:
     response = scene.alice.get(scene.addresses()["picture"])
     assert response.headers["Content-Type"] == "image/jpeg"
     assert response.content != scene.inline.services.blobs.get(scene.work.pictures.get().digest)

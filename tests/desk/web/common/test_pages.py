@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 
 from desk.web.common.pages import ErrorMessages, get_page
 from desk.web.urls import pages
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.models import Owner
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.pages import message_levels
@@ -84,7 +84,7 @@ def test_rejection_is_reported_on_the_next_page_and_a_bug_is_not() -> None:
 
     http_request = request()
     with ErrorMessages(http_request):
-        raise WrongUseError("No case was specified.")
+        raise InvalidRequestError("No case was specified.")
     assert [(message.level_tag, str(message)) for message in get_messages(http_request)] == [
         ("error", "No case was specified.")
     ]

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, RefusedError
 from registry.bundles.links import (
     FREE_ATTEMPTS,
     USE_COUNT_RETENTION,
@@ -105,7 +105,7 @@ def test_report_link_serves_only_its_own_files(studio: Owner) -> None:
     assert DownloadLink.objects.get().downloads == 1
 
 
-def test_wrong_expired_and_revoked_links_return_the_same_response(studio: Owner) -> None:
+def test_unknown_expired_and_revoked_links_return_the_same_response(studio: Owner) -> None:
     error_page = fetch_error_page("/d/nothing")
     revoked_token, expired_token, removed_token = (
         make_link_token(studio),
@@ -153,7 +153,7 @@ def test_link_password_is_required_and_failures_are_throttled(studio: Owner) -> 
 
 
 @pytest.mark.long
-def test_throttling_applies_across_processes(studio: Owner) -> None:
+def test_download_link_throttling_applies_across_processes(studio: Owner) -> None:
     token, guess = make_link_token(studio), "/d/guess"
     with override_settings(ACCOUNT_RATE_LIMITS={"link": "3/m/ip"}):
         run_in_process("for _ in range(2): consume()")
@@ -161,7 +161,7 @@ def test_throttling_applies_across_processes(studio: Owner) -> None:
         assert Client(REMOTE_ADDR="192.0.2.7").get(f"/d/{token}").status_code == 200
 
 
-def test_visitors_behind_our_proxy_are_distinguished(studio: Owner) -> None:
+def test_visitors_behind_a_trusted_proxy_are_distinguished(studio: Owner) -> None:
     token = make_link_token(studio)
     with override_settings(ACCOUNT_RATE_LIMITS={"link": "1/m/ip"}, ALLAUTH_TRUSTED_PROXY_COUNT=1):
         statuses = [
@@ -185,14 +185,14 @@ def run_in_process(lines: str) -> None:
     subprocess.run([sys.executable, "-c", begin + lines], cwd=CHECKOUT, check=True)
 
 
-def test_package_is_stored_as_long_as_it_is_linked(studio: Owner, inline: SyncRunner) -> None:
+def test_package_is_stored_while_its_link_is_valid(studio: Owner, inline: SyncRunner) -> None:
     make_link_token(studio)
     Package.objects.filter(expires_at__lt=now() + timedelta(days=6)).update(expires_at=now())
     assert expire_packages(inline.services) == 0
-    with pytest.raises(WrongUseError, match="90"):
+    with pytest.raises(InvalidRequestError, match="90"):
         create_link(studio, Package.objects.get(), days=91, by="Ann")
     Package.objects.update(state="doing")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         make_link_token(studio)
 
 

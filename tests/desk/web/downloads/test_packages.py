@@ -149,7 +149,7 @@ class Clicks:
 
 
 @pytest.mark.long
-def test_court_bundle_is_at_most_four_clicks_from_a_site_name_on_a_phone(
+def test_court_bundle_is_reachable_with_four_clicks_from_a_site_name_on_a_phone(
     studio: Owner, site: Site, tmp_path: Path
 ) -> None:
     ann = site.member(studio)
@@ -188,7 +188,9 @@ def test_court_bundle_is_at_most_four_clicks_from_a_site_name_on_a_phone(
     ann.check()
 
 
-def test_manager_enables_archive_requests_after_an_explanation(empty_owner: Owner, inline: SyncRunner) -> None:
+def test_manager_enables_web_archive_requests_after_reading_an_explanation(
+    empty_owner: Owner, inline: SyncRunner
+) -> None:
     page, post = reverse("bundles", args=["studio"]), reverse("web-archive", args=["studio"])
     manager, reviewer = sign_in(empty_owner, Role.OWNER), sign_in(empty_owner)
     # The operator has not configured a web archive

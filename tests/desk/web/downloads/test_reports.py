@@ -251,7 +251,9 @@ def test_report_removed_during_generation_leaves_no_files(desk: Desk, monkeypatc
     assert Report.objects.get().files == []
 
 
-def test_bytes_lost_before_recording_are_stored_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_files_lost_before_they_were_recorded_are_stored_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store_file = step._store_file
     times: list[StoredFile] = []
 

@@ -75,12 +75,12 @@ def render_bundle(bundle_row: Bundle) -> str:
         (-1, "Bitcoin: timestamp overdue since 20 Nov 2026, 15:45; requested again"),
     ],
 )
-def test_expected_timestamp_is_shown_in_the_readers_day(hours: float, text: str) -> None:
+def test_expected_timestamp_is_shown_as_a_day_in_the_readers_time_zone(hours: float, text: str) -> None:
     with timezone.override("Europe/Berlin"):
         assert describe_response(TimestampStatus(BITCOIN, AFTERNOON + timedelta(hours=hours)), AFTERNOON) == text
 
 
-def test_silent_timestamp_service_is_reported() -> None:
+def test_unresponsive_timestamp_service_is_reported() -> None:
     silent_answer = TimestampStatus(BITCOIN, AFTERNOON, AFTERNOON - timedelta(days=1), AFTERNOON + timedelta(hours=1))
     with timezone.override("UTC"):
         sentence = describe_response(silent_answer, AFTERNOON)

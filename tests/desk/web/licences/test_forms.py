@@ -8,7 +8,7 @@ from django.core import signing
 
 from desk.web.licences import forms
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.cases.licence_trial import EMPTY_TRIAL
 from registry.models import Owner, Work
 from registry.works.licences import add_licences
@@ -24,7 +24,7 @@ def studio(db: None) -> Owner:
     return owner("studio")
 
 
-def test_fields_and_licence_convert_both_ways(studio: Owner) -> None:
+def test_licence_round_trips_through_form_fields(studio: Owner) -> None:
     new = forms.parse_licence(studio, FORM_VALUES)
     assert (new.licensee, new.domain, new.valid_from) == ("Harbour Prints", "shop.example", date(2026, 1, 31))
     assert new.territories == ("AT", "DE", "FR")
@@ -34,11 +34,11 @@ def test_fields_and_licence_convert_both_ways(studio: Owner) -> None:
 
 def test_overlong_field_is_rejected_not_truncated(studio: Owner) -> None:
     for value in ({"reason": "x" * 100_000}, {"works": "1;" * 50_000}, {"valid_from": "yesterday"}):
-        with pytest.raises(WrongUseError):
+        with pytest.raises(InvalidRequestError):
             forms.parse_licence(studio, FORM_VALUES | value)
 
 
-def test_licence_test_continues_only_with_the_same_text(studio: Owner) -> None:
+def test_licence_test_resumes_only_if_the_licence_text_is_unchanged(studio: Owner) -> None:
     mark = forms.compute_trial_digest(studio, FORM_VALUES, None)
     assert mark == forms.compute_trial_digest(studio, dict(reversed(FORM_VALUES.items())), None)
     other = forms.compute_trial_digest(studio, FORM_VALUES | {"domain": "other.example"}, None)

@@ -78,8 +78,8 @@ def test_long_licence_test_shows_progress_and_resumes(
     template_case = Case.objects.get()
     more = {"owner": studio, "work": template_case.work, "opened_at": template_case.opened_at}
     Case.objects.bulk_create(Case(number=n, party=f"party-{n}.example", **more) for n in (2, 3))
-    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
-    monkeypatch.setattr(views, "MOMENT", 0)
+    monkeypatch.setattr(licence_trial, "BATCH_SIZE", 1)
+    monkeypatch.setattr(views, "TRIAL_SECONDS", 0)
     form = {"licensee": "Harbour Prints", "domain": "shop.example"}
     page = ann.post(f"{LEDGER}new", form).content.decode()
     assert numbers_at(page, "so-far") == ["1", "3"]
@@ -180,8 +180,8 @@ def test_licence_test_continues_until_all_cases_are_checked(
     match_pictures(site.services, record_sightings(site.services, crawl_slice, epoch, [recompress(data)]))
     confirm_case(site.services, Case.objects.get(number=2), by="Ann", reason="No order.")
     add_licences(studio, [NewLicence("Harbour Prints", domain="other.example", territories=("DE", "AT"))])
-    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
-    monkeypatch.setattr(views, "MOMENT", 0)
+    monkeypatch.setattr(licence_trial, "BATCH_SIZE", 1)
+    monkeypatch.setattr(views, "TRIAL_SECONDS", 0)
     ann = site.member(studio, size=PHONE)
     page = ann.open(reverse("new-licence", args=["studio"]))
     page.locator("#licensee").fill("The shop")

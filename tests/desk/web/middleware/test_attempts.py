@@ -13,7 +13,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from exhibit.errors import NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import InvalidRequestError, NotFoundError, RefusedError
 from registry.cases.licence_check import Place, _is_match
 from registry.members import invitations, tokens
 from registry.models import ApiToken, Membership, Owner, Role, Scope, User, Webhook, Work
@@ -140,7 +140,7 @@ FORBIDDEN_URLS = (
 
 
 @pytest.mark.parametrize("url", FORBIDDEN_URLS)
-def test_urls_given_by_programs_cannot_reach_private_addresses(
+def test_urls_sent_to_the_api_cannot_reach_private_addresses(
     scene_of_programs: Scene, decider: Program, url: str
 ) -> None:
     """SSRF through webhooks and the sources of watches."""
@@ -178,7 +178,7 @@ def test_member_cannot_raise_their_own_role(scene: Scene) -> None:
     assert not User.objects.filter(is_staff=True).exists()
 
 
-def test_program_cannot_extend_its_own_scopes(scene_of_programs: Scene, decider: Program) -> None:
+def test_api_token_cannot_extend_its_own_scopes(scene_of_programs: Scene, decider: Program) -> None:
     """Mass assignment: fields that rows have and requests do not."""
     for body in ({"owner": 2}, {"number": 7}, {"registered_at": "2001-01-01T00:00:00Z"}, {"holder": "x", "pk": 9}):
         assert decider.send("patch", "/works/1", body)[0] == 400, body
@@ -186,7 +186,7 @@ def test_program_cannot_extend_its_own_scopes(scene_of_programs: Scene, decider:
     assert decider.post("/cases/1/decisions", body)[0] == 400
 
 
-def test_stored_response_is_not_returned_to_other_programs(scene_of_programs: Scene, decider: Program) -> None:
+def test_stored_response_is_not_returned_to_other_tokens(scene_of_programs: Scene, decider: Program) -> None:
     """A guessed idempotency key."""
     response = decider.post("/reports", {"title": "Secret title", "formats": ["csv"]}, key="k1")
     assert response[0] in (201, 202)
@@ -223,7 +223,7 @@ def test_search_text_is_not_executed(scene: Scene) -> None:
 def test_wording_template_only_replaces_names(text: str) -> None:
     """Template injection through notice wordings."""
     base = wording.load_shipped_wording("dmca", "en")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         wording.check_wording("dmca", "en", base.subject, base.body + text, base.item)
 
 
@@ -243,11 +243,11 @@ def test_numbers_of_tokens_invitations_and_webhooks_are_limited(scene_of_program
     studio, person = scene_of_programs.studio, scene_of_programs.ann
     for number in range(tokens.MAX_TOKENS - tokens.list_tokens(studio).count()):
         tokens.create_token(studio, person, name=f"t{number}", scopes=[Scope.READ], days=1)
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         tokens.create_token(studio, person, name="one more", scopes=[Scope.READ], days=1)
     for number in range(invitations.MAX_OPEN):
         invitations.create_invitation(studio, f"a{number}@example.org", "viewer", by="Ann")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         invitations.create_invitation(studio, "one-more@example.org", "viewer", by="Ann")
     for number in range(2, webhooks.MAX_WEBHOOKS + 1):
         Webhook.objects.create(
@@ -283,7 +283,7 @@ def test_invitation_address_with_line_breaks_is_rejected(scene: Scene, mailoutbo
         assert len(getattr(message, "to", [])) == 1
 
 
-def test_unneeded_methods_do_nothing(scene: Scene) -> None:
+def test_unsupported_http_methods_are_rejected(scene: Scene) -> None:
     for name, method in product(("case", "works", "tokens"), ("TRACE", "CONNECT", "PROPFIND", "DEBUG")):
         response = scene.alice.generic(method, scene.addresses()[name])
         assert response.status_code in (403, 405), (name, method)
@@ -298,7 +298,7 @@ def test_method_override_header_is_ignored(scene: Scene) -> None:
     assert Membership.objects.get(user=scene.ann).role == Role.OWNER
 
 
-def test_last_owner_remains(scene: Scene) -> None:
+def test_last_owner_cannot_be_removed(scene: Scene) -> None:
     scene.alice.post(reverse("leave", args=["studio"]), {"sure": "on"})
     scene.alice.post(reverse("member-role", args=["studio", scene.ann.pk]), {"role": "viewer"})
     assert Membership.objects.get(user=scene.ann).role == Role.OWNER

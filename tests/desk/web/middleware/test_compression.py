@@ -9,7 +9,7 @@ from registry.models import User
 from tests.desk.web.middleware.test_assets import GZIP
 
 
-def test_compressed_pages_differ_in_token_and_length(db: None) -> None:
+def test_compressed_pages_vary_in_csrf_token_and_length(db: None) -> None:
     User.objects.create_user("ann@example.org", "ann@example.org", "not used at all")
     client = Client()
     responses = [client.get("/sign-in/", headers=GZIP) for _ in range(8)]

@@ -28,7 +28,7 @@ def test_infrastructure_failure_is_distinguished_from_a_bug() -> None:
         assert "secret" not in page
 
 
-def test_timeouts_and_errors_count_as_failed_checks() -> None:
+def test_timeouts_and_errors_are_reported_as_failed_checks() -> None:
     event = threading.Event()
     results = run_checks(0.2, well=lambda: 1, not_well=lambda: 0, broken=lambda: 1 / 0, silent=lambda: event.wait(30))
     event.set()

@@ -116,7 +116,7 @@ def test_ending_other_sessions_forgets_their_browsers(ann: User, browser: Callab
     assert devices.is_known_device(read_cookie(current), ann)
 
 
-def test_browsers_are_not_marked_where_the_operator_disables_it(
+def test_browsers_are_not_remembered_if_the_operator_disables_it(
     ann: User, browser: Callable[[], Client], config: Config
 ) -> None:
     with override_settings(CONFIG=replace(config, mail_sign_in=False)):

@@ -41,7 +41,7 @@ def test_missing_fields_are_listed_first_and_linked(ann: Client, studio: Owner) 
 
 
 @pytest.mark.long
-def test_form_is_short_on_a_phone_once_the_sender_is_known(site: Site, studio: Owner) -> None:
+def test_notice_form_fits_a_phone_screen_if_the_sender_is_saved(site: Site, studio: Owner) -> None:
     row = notices.create_draft(studio, (1, 2), "dmca", "en", by="Ann")
     notices.save_fields(row, FIELDS, FIELDS)
     ann = site.member(studio, size=PHONE)
@@ -64,7 +64,7 @@ def test_fair_use_answers_have_no_default(ann: Client) -> None:
 
 
 @pytest.mark.long
-def test_site_with_many_cases_is_notified_in_parts(ann: Client, studio: Owner) -> None:
+def test_notice_to_a_site_with_many_cases_is_split_into_several_notices(ann: Client, studio: Owner) -> None:
     template_case = Case.objects.get(number=1)
     works = Work.objects.bulk_create(
         Work(owner=studio, number=n, title=f"Work {n}", registered_at=template_case.opened_at) for n in range(3, 106)

@@ -189,7 +189,7 @@ def test_notice_pages_need_constant_queries(ann: Client, django_assert_max_num_q
             assert ann.get(page).status_code == 200
 
 
-def test_letter_in_parts_is_signed_below_its_last_part(ann: Client, studio: Owner) -> None:
+def test_notice_in_several_parts_is_signed_below_the_last_part(ann: Client, studio: Owner) -> None:
     Work.objects.filter(number=1).update(title="A long title. " * 35)
     address = open_draft(ann)
     wording_form = {"body": "\n\n".join(["{items}"] * 40 + ["{contact}{good_faith}{accuracy}{signature}"])}
@@ -234,7 +234,7 @@ def test_uncertain_mail_delivery_is_reported_and_resolved(ann: Client, studio: O
     assert mail.notice.events.filter(kind="sent", by="ann@example.org").exists()
 
 
-def test_due_notices_are_shown_on_the_first_page(ann: Client, studio: Owner) -> None:
+def test_due_notices_are_shown_on_the_start_page(ann: Client, studio: Owner) -> None:
     open_draft(ann)
     assert not select(ann.get("/o/studio/cases/"), "#notices-due")
     Notice.objects.update(state="sent", due_on=now().date() - timedelta(days=2), due_reason="reminder")

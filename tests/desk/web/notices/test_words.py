@@ -22,7 +22,7 @@ def test_every_stored_value_has_a_label() -> None:
     assert questions == QUESTIONS
 
 
-def test_pages_are_counted_by_status_and_licensed_ones_separately() -> None:
+def test_pages_of_a_notice_are_counted_by_status_and_licensed_pages_separately() -> None:
     early, late = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
     places = (
         build_page(PlaceState.ONLINE, early),

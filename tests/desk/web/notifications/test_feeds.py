@@ -36,10 +36,10 @@ __all__ = ["ann", "browser", "studio"]
 PATH = "/o/agency/told/"
 
 
-def test_one_click_unsubscribes_and_viewing_the_page_does_not(inline: SyncRunner, studio: Owner) -> None:
+def test_one_click_post_unsubscribes_and_opening_the_page_does_not(inline: SyncRunner, studio: Owner) -> None:
     ann = create_member(studio, "ann")
-    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    mail_choices.set_mail_settings(studio, ann, HowOften.AT_ONCE, by="Ann")
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle_events()
     (mail,) = send_due(inline)
     address = mail.message()["List-Unsubscribe"].strip("<>").replace("http://127.0.0.1:8080", "")

@@ -42,11 +42,11 @@ from tests.assets.rows import claim_new_slice, owner, photograph, recompress, re
 from workers import wiring
 from workers.operations.backlog import count_rows_by_step, list_failures, retry_failed
 from workers.operations.cleanup import remove_local_leftovers
-from workers.periodic import do_each_minute
+from workers.periodic import run_minute_jobs
 from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import tick
 
-HowOften = MailChoice.HowOften
+HowOften = MailChoice.MailFrequency
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def send_due(inline: SyncRunner) -> list[Any]:
 @pytest.mark.long
 def test_mail_contains_the_picture_and_one_link_per_case(inline: SyncRunner, studio: Owner) -> None:
     ann = create_member(studio, "ann")
-    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(studio, ann, HowOften.AT_ONCE, by="Ann")
     open_cases(inline, studio, 2)
     (email,) = send_due(inline)
     assert email.to == ["ann@example.org"]
@@ -115,10 +115,10 @@ def test_mail_contains_the_picture_and_one_link_per_case(inline: SyncRunner, stu
 
 def test_due_notice_is_notified_with_a_localised_date(inline: SyncRunner, studio: Owner) -> None:
     ann = create_member(studio, "ann")
-    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(studio, ann, HowOften.AT_ONCE, by="Ann")
     User.objects.filter(pk=ann.pk).update(language="zh-hans")
     fields = {"notice": 4, "party": "shop.example", "due": "2026-12-04", "what": "dmca-counter"}
-    events.record(studio, EventKind.NOTICE_DUE, fields)
+    events.record_event(studio, EventKind.NOTICE_DUE, fields)
     settle_events()
     (email,) = send_due(inline)
     assert email.subject == "Studio：关于 shop.example 的通知书 4：请在 2026年12月4日前再次查看。"
@@ -129,10 +129,10 @@ def test_due_notice_is_notified_with_a_localised_date(inline: SyncRunner, studio
 def test_reply_to_a_notice_is_notified_immediately(inline: SyncRunner, studio: Owner) -> None:
     ann, ben, cy = (create_member(studio, name) for name in ("ann", "ben", "cy"))
     for item, frequency in ((ann, HowOften.DAILY), (ben, HowOften.WEEKLY)):
-        mail_choices.set_choice(studio, item, frequency, by="them")
-    mail_choices.set_choice(studio, cy, HowOften.DAILY, by="cy", sends_replies_at_once=False)
+        mail_choices.set_mail_settings(studio, item, frequency, by="them")
+    mail_choices.set_mail_settings(studio, cy, HowOften.DAILY, by="cy", sends_replies_at_once=False)
     never, newcomer = create_member(studio, "never"), create_member(studio, "newcomer")
-    mail_choices.set_choice(studio, never, HowOften.NEVER, by="never")
+    mail_choices.set_mail_settings(studio, never, HowOften.NEVER, by="never")
     MailChoice.objects.update(not_before=now() + timedelta(hours=9))
     open_cases(inline, studio, 1)
     notice = Notice.objects.create(
@@ -168,7 +168,7 @@ def test_reply_to_a_notice_is_notified_immediately(inline: SyncRunner, studio: O
 
 def test_mail_language_follows_the_choice_or_the_browser(inline: SyncRunner, studio: Owner) -> None:
     ann = create_member(studio, "ann")
-    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(studio, ann, HowOften.AT_ONCE, by="Ann")
     browser = Client(headers={"Accept-Language": "zh-CN,zh;q=0.9"})
     browser.force_login(ann)
     assert browser.get("/o/studio/told/").status_code == 200
@@ -181,16 +181,16 @@ def test_mail_language_follows_the_choice_or_the_browser(inline: SyncRunner, stu
 
 
 def test_decided_cases_are_not_mailed(inline: SyncRunner, studio: Owner) -> None:
-    mail_choices.set_choice(studio, create_member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(studio, create_member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     open_cases(inline, studio, 1)
     Case.objects.update(decision="dismissed", is_pending=False)
     assert send_due(inline) == []
 
 
-def test_mails_omit_pictures_for_members_who_blur_them(inline: SyncRunner, studio: Owner) -> None:
+def test_mails_contain_no_pictures_for_members_who_blur_pictures(inline: SyncRunner, studio: Owner) -> None:
     ann = create_member(studio, "ann")
     User.objects.filter(pk=ann.pk).update(blurs=True)
-    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(studio, ann, HowOften.AT_ONCE, by="Ann")
     open_cases(inline, studio, 1)
     (email,) = send_due(inline)
     assert "cid:" not in email.alternatives[0].content
@@ -198,7 +198,7 @@ def test_mails_omit_pictures_for_members_who_blur_them(inline: SyncRunner, studi
 
 @pytest.mark.long
 def test_reported_picture_is_not_mailed(inline: SyncRunner, studio: Owner) -> None:
-    mail_choices.set_choice(studio, create_member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_mail_settings(studio, create_member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     open_cases(inline, studio, 2)
     case = studio.cases.get(number=1)
     assert case.shown is not None
@@ -214,7 +214,7 @@ def test_stored_mail_is_deleted_with_its_removed_picture(inline: SyncRunner, stu
     ann, bob = create_member(studio, "ann"), create_member(studio, "bob")
     User.objects.filter(pk=bob.pk).update(blurs=True)
     for person in (ann, bob):
-        mail_choices.set_choice(studio, person, HowOften.AT_ONCE, by="Ann")
+        mail_choices.set_mail_settings(studio, person, HowOften.AT_ONCE, by="Ann")
     open_cases(inline, studio, 2)
     folder = get_mail_folder(inline.services.config)
     with override_settings(EMAIL_BACKEND="registry.services.mail.MailFiles", CONFIG=inline.services.config):
@@ -235,16 +235,16 @@ def test_stored_mail_is_deleted_with_its_removed_picture(inline: SyncRunner, stu
 def test_failed_mails_are_reported_to_the_operator_and_retried(inline: SyncRunner, studio: Owner) -> None:
     ann, bob = create_member(studio, "ann"), create_member(studio, "bob")
     for person in (ann, bob):
-        mail_choices.set_choice(studio, person, HowOften.AT_ONCE, by="Ann")
+        mail_choices.set_mail_settings(studio, person, HowOften.AT_ONCE, by="Ann")
     assert count_rows_by_step()["mail"] == {"waiting": 0, "under_way": 0, "given_up": 0}
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle_events()
     assert count_rows_by_step()["mail"]["waiting"] == 2
     MailChoice.objects.update(state="failed", attempts=steps.MAX_ATTEMPTS, error="KeyError.")
     assert send_due(inline) == []
     (failure,) = list_failures()
     assert (failure.step, failure.error, failure.count) == ("mail", "KeyError.", 2)
-    mail_choices.set_choice(studio, bob, HowOften.DAILY, by="Bob")
+    mail_choices.set_mail_settings(studio, bob, HowOften.DAILY, by="Bob")
     MailChoice.objects.filter(user=bob).update(not_before=None)
     assert [message.to for message in send_due(inline)] == [["bob@example.org"]]
     hinted: list[int] = []
@@ -256,9 +256,9 @@ def test_failed_mails_are_reported_to_the_operator_and_retried(inline: SyncRunne
 def test_notification_frequency_follows_each_member(inline: SyncRunner, studio: Owner) -> None:
     people = {frequency: create_member(studio, frequency.value) for frequency in HowOften}
     for frequency, person in people.items():
-        mail_choices.set_choice(studio, person, frequency, by="Ann")
-    assert mail_choices.get_choice(studio, create_member(studio, "new")).mail_frequency == HowOften.DAILY
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+        mail_choices.set_mail_settings(studio, person, frequency, by="Ann")
+    assert mail_choices.get_mail_settings(studio, create_member(studio, "new")).mail_frequency == HowOften.DAILY
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle_events()
     assert [message.to for message in send_due(inline)] == [["at-once@example.org"]]
     MailChoice.objects.filter(mail_frequency=HowOften.DAILY).update(not_before=now())
@@ -283,8 +283,8 @@ def test_daily_mail_time_uses_the_members_or_the_installations_zone(studio: Owne
 
 def test_former_member_gets_no_mail(inline: SyncRunner, studio: Owner) -> None:
     ann = create_member(studio, "ann")
-    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    mail_choices.set_mail_settings(studio, ann, HowOften.AT_ONCE, by="Ann")
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle_events()
     ann.memberships.all().delete()
     assert send_due(inline) == []
@@ -292,8 +292,8 @@ def test_former_member_gets_no_mail(inline: SyncRunner, studio: Owner) -> None:
 
 
 def test_unsent_mail_is_retried(inline: SyncRunner, studio: Owner) -> None:
-    mail_choices.set_choice(studio, create_member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    mail_choices.set_mail_settings(studio, create_member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle_events()
     smtp = "django.core.mail.backends.smtp.EmailBackend"
     with override_settings(EMAIL_BACKEND=smtp, EMAIL_HOST="127.0.0.1", EMAIL_PORT=1):
@@ -304,10 +304,12 @@ def test_unsent_mail_is_retried(inline: SyncRunner, studio: Owner) -> None:
     assert len(send_due(inline)) == 1
 
 
-def test_unresponsive_server_is_tried_once_and_bad_address_blocks_no_mail(inline: SyncRunner, studio: Owner) -> None:
+def test_unresponsive_mail_server_is_tried_once_and_invalid_address_blocks_no_mail(
+    inline: SyncRunner, studio: Owner
+) -> None:
     for name in ("ann", "bob", "carol"):
-        mail_choices.set_choice(studio, create_member(studio, name), HowOften.AT_ONCE, by=name)
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+        mail_choices.set_mail_settings(studio, create_member(studio, name), HowOften.AT_ONCE, by=name)
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle_events()
     rows = MailChoice.objects.order_by("pk")
     smtp = {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend", "EMAIL_HOST": "127.0.0.1"}
@@ -328,14 +330,14 @@ def test_unresponsive_server_is_tried_once_and_bad_address_blocks_no_mail(inline
     assert retry_at - now() > timedelta(hours=23)
 
 
-def test_scheduled_tick_sends_due_mail(inline: SyncRunner, studio: Owner) -> None:
-    mail_choices.set_choice(studio, create_member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+def test_scheduler_tick_sends_due_mail(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.set_mail_settings(studio, create_member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     create_member(studio, "bob")
-    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    events.record_event(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle_events()
     hinted: dict[str, list[int]] = {}
     inline.services.enqueue = lambda rows, ids, **_: hinted.setdefault(get_job_for_model(rows).name, []).extend(ids)
-    do_each_minute(inline.services)
+    run_minute_jobs(inline.services)
     tick(inline.services)
     assert hinted["mail"] == [MailChoice.objects.get(user__username="ann@example.org").pk]
     assert MailChoice.objects.get(user__username="bob@example.org").mail_frequency == HowOften.DAILY

@@ -69,7 +69,7 @@ def test_notification_pages_are_accessible(site: Site) -> None:
     )
     Webhook.objects.filter(pk=row.pk).update(failing_since=now(), ask_after=now())
     for number in range(1, 4):
-        events.record(studio, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": 1})
+        events.record_event(studio, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": 1})
     attempt = {
         "at": format_rfc3339(now()),
         "status": 503,

@@ -207,14 +207,14 @@ def test_index_lag_is_shown(services: Services) -> None:
 def test_contributors_are_listed_with_results_and_reasons_for_removal(services: Services) -> None:
     client = create_client(staff=True)
     assert "Contributors" not in client.get("/operator/details").content.decode()
-    row, _ = contributors.invite("Ann", by="operator")
+    row, _ = contributors.invite_contributor("Ann", by="operator")
     heartbeats.record_step_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
     Contributor.objects.update(pictures=1_234, seconds=5_678, checked=91, wrong=2)
     page = client.get("/operator/details").content.decode()
     table = page[page.index('id="contributors"') : page.index('id="witnesses"')]
     cells = [cell.strip() for cell in re.findall(r"<td[^>]*>([^<]*)", table)]
     assert cells == ["Ann", "1,234", "5,678", "91", "2", "–"]
-    contributors.remove_contributor(row, by="", reason=leases.FALSE_MEASUREMENTS, drop=True)
+    contributors.remove_contributor(row, by="", reason=leases.FALSE_MEASUREMENTS, discard_results=True)
     assert leases.FALSE_MEASUREMENTS in client.get("/operator/details").content.decode()
 
 
@@ -320,7 +320,7 @@ def test_status_page_needs_few_queries(
         assert len(queries) <= 30, "\n".join(query["sql"][:100] for query in queries)
 
 
-def test_counts_stop_at_a_limit(services: Services) -> None:
+def test_counts_on_the_status_page_stop_at_a_limit(services: Services) -> None:
     rows = [Picture(digest=Digest.from_bytes(bytes([n])), size=1, first_seen=now(), state="todo") for n in range(5)]
     rows[4].held_since, rows[4].error = now(), "No room."
     Picture.objects.bulk_create(rows)
@@ -355,7 +355,7 @@ def test_cost_is_measured_seconds_times_the_price(services: Services) -> None:
 
 
 @pytest.mark.long
-def test_operator_retries_jobs_on_a_phone(site: Site) -> None:
+def test_failed_jobs_can_be_retried_on_a_phone(site: Site) -> None:
     Picture.objects.create(
         digest=site.services.blobs.put(b"a"),
         size=1,
@@ -367,7 +367,10 @@ def test_operator_retries_jobs_on_a_phone(site: Site) -> None:
     heartbeats.record_step_time("match", rows=200, seconds=100, processor_seconds=50)
     heartbeats.record_step_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
     contributors.remove_contributor(
-        contributors.invite("Ann", by="operator")[0], by="", reason=leases.FALSE_MEASUREMENTS, drop=True
+        contributors.invite_contributor("Ann", by="operator")[0],
+        by="",
+        reason=leases.FALSE_MEASUREMENTS,
+        discard_results=True,
     )
     manager = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
     ann = site.sign_in(manager, size=PHONE)
@@ -431,7 +434,7 @@ def test_only_the_operator_adds_and_removes_timestamp_services(
     assert authority.url in select(refused_response, ".message.error::text").get("")
 
 
-def test_own_timestamp_service_is_added_with_its_root_after_a_response(
+def test_custom_timestamp_service_is_added_with_its_root_after_a_response(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
@@ -472,7 +475,7 @@ def test_own_timestamp_service_is_added_with_its_root_after_a_response(
     assert not AddedTimestampService.objects.exists()
 
 
-def test_chain_is_added_by_key_file_name_and_its_key_is_not_shown(
+def test_blockchain_is_added_by_key_file_name_and_its_key_is_not_shown(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.assets.evm_ledger import KEY, running_ledger  # takes a second to load

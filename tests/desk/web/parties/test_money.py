@@ -98,7 +98,7 @@ def test_matching_fee_is_proposed_with_reasons_and_not_applied(studio: Owner, an
     assert bob.get(single_url.replace("studio", "agency")).headers["Location"] == "/o/agency/party/shop.example"
 
 
-def test_prefilled_values_do_not_carry_over_between_fees(studio: Owner, ann: Client) -> None:
+def test_prefilled_demand_values_are_cleared_when_another_fee_is_chosen(studio: Owner, ann: Client) -> None:
     import_fees(ann, "use,size,amount\nWebsite,up to 5000 px,100\nPoster,,30\n")
     page = read_text(ann, f"/o/studio/{NEW_DEMAND_PATH}")
     prefilled = dict(re.findall(r'name="filled-(\w+)" value="([^"]*)"', page))

@@ -10,7 +10,7 @@ from evidence.log.tiles import Tile, build_tile_path, parse_tile
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log.local_log import get_log
-from registry.log.log import submit
+from registry.log.log import submit_entry
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogCheckpoint
 from tests.assets.tile_client import TileClient, tile_suffix
@@ -28,7 +28,7 @@ def inline(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
 
 def add_entries(inline: SyncRunner, count: int) -> None:
     for number in range(count):
-        submit(EntryType.CASE, {"number": number})
+        submit_entry(EntryType.CASE, {"number": number})
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
 
@@ -41,7 +41,7 @@ def fetch(path: str) -> bytes:
 
 
 @pytest.mark.long
-def test_independent_client_finds_every_entry_under_the_signed_root(inline: SyncRunner) -> None:
+def test_independent_log_client_proves_every_entry_under_the_signed_root(inline: SyncRunner) -> None:
     add_entries(inline, SIZE)
     client = TileClient(fetch, get_log(inline.services).get_verifier_key())
     assert client.size == SIZE
@@ -55,7 +55,7 @@ def test_independent_client_finds_every_entry_under_the_signed_root(inline: Sync
     assert not client.check_inclusion(leaves[0], 1)
 
 
-def test_later_checkpoint_extends_earlier_checkpoint_by_tiles(inline: SyncRunner) -> None:
+def test_later_checkpoint_is_consistent_with_earlier_checkpoint_by_log_tiles(inline: SyncRunner) -> None:
     add_entries(inline, 5)
     early = TileClient(fetch, get_log(inline.services).get_verifier_key())
     add_entries(inline, 6)
@@ -68,7 +68,7 @@ def test_later_checkpoint_extends_earlier_checkpoint_by_tiles(inline: SyncRunner
 def test_entries_without_a_signed_checkpoint_are_not_served(inline: SyncRunner) -> None:
     assert Client().get("/log/checkpoint").status_code == 404
     add_entries(inline, 5)
-    submit(EntryType.CASE, {"number": 6})
+    submit_entry(EntryType.CASE, {"number": 6})
     sequence_log(inline.services)
     invalid_paths = ["tile/0/000.p/6", "tile/entries/000.p/6", "tile/0/000", "tile/1/000.p/1", "tile/0/001.p/1"]
     invalid_paths += [

@@ -14,7 +14,7 @@ from PIL import Image
 from desk.api.common import limits
 from registry.matches.find_owner import MAX_UPLOAD_BYTES
 from registry.models import Work
-from registry.works.public_works import close_work, open_work
+from registry.works.public_works import publish_work, unpublish_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.pages import numbers_at
 from tests.assets.rows import encode_jpeg, owner, photograph, recompress, register
@@ -27,7 +27,7 @@ CROPPED = encode_jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 1
 @pytest.fixture
 def work(scene: Scene) -> Work:
     cache.clear()
-    return open_work(wiring.services(), scene.work, contact="", by="Ann")
+    return publish_work(wiring.services(), scene.work, contact="", by="Ann")
 
 
 def post_picture(data: bytes, name: str = "seen.jpg") -> Any:  # noqa: ANN401 - a response of Django's client
@@ -54,7 +54,7 @@ def test_lookup_page_explains_comparison_and_storage(db: None) -> None:
         (CROPPED, "Part of the registered picture", (True, True)),
     ],
 )
-def test_open_work_is_shown_with_its_relation_to_the_picture(
+def test_public_work_is_shown_with_its_relation_to_the_picture(
     work: Work, data: bytes, heading: str, expected: tuple[bool, bool]
 ) -> None:
     response = post_picture(data)
@@ -67,8 +67,8 @@ def test_open_work_is_shown_with_its_relation_to_the_picture(
     assert (response.headers["X-Robots-Tag"], response.headers["Cache-Control"]) == ("noindex, nofollow", "no-store")
 
 
-def test_closed_removed_and_unknown_works_return_the_same_response(work: Work) -> None:
-    close_work(work, by="Ann")
+def test_private_removed_and_unknown_works_return_the_same_response(work: Work) -> None:
+    unpublish_work(work, by="Ann")
 
     def read_answer(data: bytes) -> str:
         return re.sub(r"SHA-256 [0-9a-f]{64}", "", strip_csrf_tokens(post_picture(data)))
@@ -82,7 +82,7 @@ def test_closed_removed_and_unknown_works_return_the_same_response(work: Work) -
 
 def test_all_owners_with_a_claim_to_the_picture_are_shown(work: Work, scene: Scene) -> None:
     copied_work = register(scene.inline.services, owner("thief"), CROPPED, "Mine").work
-    open_work(wiring.services(), copied_work, contact="", by="thief")
+    publish_work(wiring.services(), copied_work, contact="", by="thief")
     page = strip_csrf_tokens(post_picture(CROPPED))
     assert numbers_at(page, "several-owners") == ["2"]
     assert page.index(str(work.public_name)) < page.index(str(Work.objects.get(pk=copied_work.pk).public_name))
@@ -107,7 +107,7 @@ def test_lookup_files_may_exceed_the_anonymous_limit_up_to_a_maximum(work: Work)
     assert Client().post(reverse("ask"), {"file": larger}).status_code == 413
 
 
-def test_lookup_rate_limit_is_reported_and_does_not_block_others(work: Work) -> None:
+def test_lookup_rate_limit_is_reported_and_does_not_affect_other_visitors(work: Work) -> None:
     with override_settings(ACCOUNT_RATE_LIMITS={"asked": "2/m/ip"}, ALLAUTH_TRUSTED_PROXY_COUNT=1):
         statuses = [post_picture(b"no picture").status_code for _ in range(3)]
         assert statuses == [422, 422, 429]
@@ -135,7 +135,7 @@ def test_rate_limited_lookups_read_no_body(work: Work, address: str) -> None:
 
 
 def test_anonymous_lookups_queue_separately_from_members(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PATIENCE", 0.01)
+    monkeypatch.setattr(limits, "SLOT_WAIT_SECONDS", 0.01)
     with limits.PUBLIC_SEARCH_SLOT:
         assert post_picture(photograph(1)).status_code == 429
         with limits.limit_member_searches(1):

@@ -11,7 +11,7 @@ from django.urls import reverse
 from PIL import Image
 from playwright.sync_api import FilePayload
 
-from registry.works.public_works import open_work
+from registry.works.public_works import publish_work
 from tests.assets.rows import encode_jpeg, owner, photograph, recompress, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, site
 
@@ -27,7 +27,7 @@ def test_lookup_works_in_a_browser_with_and_without_scripts(
     scripts: bool,  # noqa: FBT001
 ) -> None:
     cache.clear()
-    open_work(
+    publish_work(
         site.services, register(site.services, owner("studio"), photograph(1), "Harbour").work, contact="", by="Ann"
     )
     person = site.anonymous_visitor(size=size, javascript=scripts)

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from desk.web.notices import words
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.pictures.decode import decode
 from registry.crawls import denylists
 from registry.db.rows import copy_columns
@@ -103,7 +103,7 @@ def test_reply_is_logged_and_notified_and_pauses_the_notice_until_read(
     assert {item["case"] for item in logged} == {1, 2}
     assert Event.objects.filter(kind="notice.replied").count() == 1
     assert CaseEvent.objects.filter(said__0__0="notice-reply").count() == 2
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         create_draft(studio)
     due_on = row.due_on
     assert due_on is not None
@@ -231,7 +231,7 @@ def test_removal_claim_triggers_new_visits_and_decides_nothing(sent_notice: tupl
     assert CaseEvent.objects.filter(said__0__0="notice-said-removed").count() == 4
     row.refresh_from_db()
     assert (row.state, {case.decision for case in studio.cases.all()}) == ("sent", {"confirmed"})
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         create_draft(studio)
 
 
@@ -280,7 +280,7 @@ def test_visit_results_after_a_removal_claim_are_notified_to_both_sides(
     )
     replies.record_visit_results()
     assert not Event.objects.filter(kind="notice.visited").exists()  # one page is waiting
-    denylists.deny("shop.example", by="Ann", reason="nobody is there")
+    denylists.deny_host("shop.example", by="Ann", reason="nobody is there")
     inline.run_until_idle()
     waits.refresh_from_db()
     assert waits.state == "done"
@@ -413,7 +413,7 @@ def test_reply_page_shows_only_contents_of_the_notice(
     assert reply_page.draw_pictures(inline.services, row, 1) == before
 
 
-def test_wrong_expired_and_withdrawn_links_return_the_same_response(sent_notice: tuple[Notice, str]) -> None:
+def test_unknown_expired_and_withdrawn_links_return_the_same_response(sent_notice: tuple[Notice, str]) -> None:
     row, path = sent_notice
 
     def fetch_error_page(path: str) -> bytes:

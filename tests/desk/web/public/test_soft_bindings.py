@@ -17,7 +17,7 @@ from exhibit.pictures.iscc import compute_iscc
 from registry.models import BytesState, SignedCopy, Work
 from registry.retention.purge import purge_picture
 from registry.works.exporting import ExportOptions, export_pictures
-from registry.works.public_works import close_work, open_work
+from registry.works.public_works import publish_work, unpublish_work
 from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import photograph
@@ -31,7 +31,7 @@ pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 @pytest.fixture
 def work(scene: Scene) -> Iterator[Work]:
     cache.clear()
-    yield open_work(wiring.services(), scene.work, contact="", by="Ann")
+    yield publish_work(wiring.services(), scene.work, contact="", by="Ann")
     cache.clear()
 
 
@@ -80,7 +80,7 @@ def test_copy_without_metadata_resolves_to_its_signed_manifest(work: Work) -> No
     assert query_binding(binding["blocks"][0]["value"]) == [{"manifestId": row.manifest, "similarityScore": 100}]
 
 
-def test_long_value_or_picture_may_be_posted(work: Work) -> None:
+def test_long_soft_binding_value_or_picture_can_be_posted(work: Work) -> None:
     data, row = sign_copy(work)
     body = json.dumps({"alg": ALG, "value": compute_binding(data)})
     response = Client(enforce_csrf_checks=True).post(reverse("soft-binding"), body, content_type="application/json")
@@ -100,12 +100,12 @@ def test_unrelated_picture_resolves_to_no_manifest(work: Work) -> None:
 
 
 @pytest.mark.parametrize("how", ["closed", "removed", "purged"])
-def test_closed_and_unknown_works_are_indistinguishable(work: Work, how: str) -> None:
+def test_private_and_unknown_works_return_the_same_response(work: Work, how: str) -> None:
     data, row = sign_copy(work)
     value, address = compute_binding(data), reverse("manifest", args=[row.manifest])
     assert (len(query_binding(value)), Client().get(address).status_code) == (1, 200)
     if how == "closed":
-        close_work(work, by="Ann")
+        unpublish_work(work, by="Ann")
     elif how == "removed":
         remove_work(work, by="Ann")
     else:
@@ -122,7 +122,7 @@ def test_plain_picture_is_found_by_its_bytes(work: Work) -> None:
     assert query_binding(compute_binding(resave(data))) == [{"manifestId": row.manifest, "similarityScore": 100}]
 
 
-def test_newest_copy_is_stored(work: Work) -> None:
+def test_manifest_of_newest_signed_copy_replaces_earlier_manifest(work: Work) -> None:
     first = sign_copy(work)[1].manifest
     second = sign_copy(work)[1].manifest
     assert first != second
@@ -148,7 +148,7 @@ def test_invalid_soft_binding_requests_are_explained(work: Work) -> None:
 
 
 def test_anonymous_pictures_are_measured_one_at_a_time(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PATIENCE", 0.01)
+    monkeypatch.setattr(limits, "SLOT_WAIT_SECONDS", 0.01)
     with limits.PUBLIC_SEARCH_SLOT:
         response = Client().post(reverse("soft-binding-content"), photograph(7), content_type="image/jpeg")
     assert (response.status_code, response.json()["status"]) == (429, 429)

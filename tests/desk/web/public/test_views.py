@@ -58,7 +58,7 @@ def sign_in() -> Client:
     return client
 
 
-def test_metrics_require_a_configured_guard(services: Services) -> None:
+def test_metrics_are_disabled_unless_a_token_or_network_is_configured(services: Services) -> None:
     assert get_status(services) == 404
     assert get_status(services, token=TOKEN) == 200
     assert get_status(services, token=TOKEN + "x") == 404
@@ -123,7 +123,9 @@ def test_members_see_the_accuracy_of_the_installation(inline: SyncRunner) -> Non
     assert b"studio" not in response.content
 
 
-def test_joined_counts_are_shown_next_to_the_own_bound(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+def test_joined_counts_are_shown_next_to_the_bound_of_this_installation(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
     client, calibration = sign_in(), shipped_calibration()
     assert calibration is not None
     assert MEASUREMENT_HEADING.encode() not in client.get("/accuracy/").content

@@ -13,7 +13,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
 from exhibit.pictures.iscc import compute_iscc
 from registry.models import LogOpening, Work
-from registry.works.public_works import build_public_facts, close_work, get_public_url, open_work
+from registry.works.public_works import build_public_facts, get_public_url, publish_work, unpublish_work
 from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import owner, register
@@ -38,9 +38,9 @@ def read_public_pages(name: str | None) -> tuple[int, int, bytes]:
     return page.status_code, Client().get(reverse("public-work-facts", args=[name])).status_code, text
 
 
-def test_works_are_closed_by_default_and_public_once_opened(work: Work) -> None:
+def test_works_are_private_by_default_and_public_on_request(work: Work) -> None:
     assert not Work.objects.exclude(opened_at=None).exists()
-    row = open_work(wiring.services(), work, contact=CONTACT, by="Ann")
+    row = publish_work(wiring.services(), work, contact=CONTACT, by="Ann")
     data = Client().get(reverse("public-work-facts", args=[row.public_name])).json()
     page = Client().get(reverse("public-work", args=[row.public_name])).content.decode()
     embedded = re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)
@@ -57,10 +57,10 @@ def test_works_are_closed_by_default_and_public_once_opened(work: Work) -> None:
     assert data["url"] == get_public_url(wiring.services().config, row)
 
 
-def test_public_page_lists_all_other_open_claims(work: Work) -> None:
+def test_public_page_lists_the_claims_of_other_owners(work: Work) -> None:
     services = wiring.services()
     other = register(services, owner("rival"), services.blobs.get(work.pictures.get().digest)).work
-    first = open_work(services, work, contact="", by="Ann")
+    first = publish_work(services, work, contact="", by="Ann")
 
     def list_claimants(row: Work) -> list[str]:
         page = Client().get(reverse("public-work", args=[row.public_name])).content.decode()
@@ -71,42 +71,42 @@ def test_public_page_lists_all_other_open_claims(work: Work) -> None:
         return claims
 
     assert list_claimants(first) == []  # the other work is not open
-    second = open_work(services, other, contact="", by="Ben")
+    second = publish_work(services, other, contact="", by="Ben")
     assert (list_claimants(first), list_claimants(second)) == ([other.owner.name], [work.owner.name])
-    close_work(work, by="Ann")
+    unpublish_work(work, by="Ann")
     assert list_claimants(second) == []
 
 
-def test_opening_a_work_without_stored_bytes_publishes_no_iscc(work: Work) -> None:
+def test_public_work_without_stored_bytes_has_no_iscc(work: Work) -> None:
     services, digest = wiring.services(), work.pictures.get().digest
     data = services.blobs.get(digest)
     services.blobs.remove(digest)
-    row = open_work(services, work, contact="", by="Ann")
+    row = publish_work(services, work, contact="", by="Ann")
     assert build_public_facts(services.config, row)["identifier"] == [f"sha256:{digest}"]
     services.blobs.put(data)
-    row = open_work(services, work, contact="", by="Ann")
+    row = publish_work(services, work, contact="", by="Ann")
     assert build_public_facts(services.config, row)["identifier"][1:] == [compute_iscc(data, services.limits).code]
 
 
-def test_closed_removed_and_unknown_works_return_the_same_response(work: Work) -> None:
-    name = open_work(wiring.services(), work, contact="", by="Ann").public_name
+def test_private_removed_and_unknown_works_return_the_same_response(work: Work) -> None:
+    name = publish_work(wiring.services(), work, contact="", by="Ann").public_name
     unknown = read_public_pages("0" * 16)
     assert unknown[:2] == (404, 404)
-    close_work(work, by="Ann")
+    unpublish_work(work, by="Ann")
     assert read_public_pages(name)[:2] == (404, 404)
     assert read_public_pages(name)[2].replace(str(name).encode(), b"0" * 16) == unknown[2]
-    assert open_work(wiring.services(), work, contact="", by="Ann").public_name == name
+    assert publish_work(wiring.services(), work, contact="", by="Ann").public_name == name
     remove_work(work, by="Ann")
     assert read_public_pages(name)[:2] == (404, 404)
     with pytest.raises(RefusedError):
-        open_work(wiring.services(), work, contact="", by="Ann")
+        publish_work(wiring.services(), work, contact="", by="Ann")
 
 
-def test_opening_and_closing_are_logged_once_each(work: Work) -> None:
+def test_making_a_work_public_and_private_again_is_logged_once_each(work: Work) -> None:
     for _ in range(2):
-        open_work(wiring.services(), work, contact=CONTACT, by="Ann")
+        publish_work(wiring.services(), work, contact=CONTACT, by="Ann")
     for _ in range(2):
-        close_work(work, by="Bob")
+        unpublish_work(work, by="Bob")
     rows = LogOpening.objects.filter(submission__type=EntryType.REGISTRATION, content__has_key="public").order_by("pk")
     assert [row.content["public"] for row in rows] == [True, False]
     assert [(row.details or {}).get("by") for row in rows] == ["Ann", "Bob"]
@@ -115,7 +115,7 @@ def test_opening_and_closing_are_logged_once_each(work: Work) -> None:
 @pytest.mark.parametrize("contact", ["javascript:alert(1)", "ask me", "https://" + "a" * 300 + ".example"])
 def test_invalid_contact_is_rejected(work: Work, contact: str) -> None:
     with pytest.raises(RefusedError):
-        open_work(wiring.services(), work, contact=contact, by="Ann")
+        publish_work(wiring.services(), work, contact=contact, by="Ann")
     assert Work.objects.get(pk=work.pk).opened_at is None
 
 

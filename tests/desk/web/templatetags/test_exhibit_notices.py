@@ -44,7 +44,7 @@ def test_due_notices_are_counted_per_owner(studio: Owner) -> None:
     assert [(item.owner.slug, item.due) for item in memberships] == [("agency", 0), ("studio", 4)]  # type: ignore[attr-defined]
 
 
-def test_counter_notice_pauses_a_case(studio: Owner) -> None:
+def test_counter_notice_pauses_its_case(studio: Owner) -> None:
     work = Work.objects.create(owner=studio, number=1, title="A", registered_at=now())
     fields = {"owner": studio, "work": work, "party": "shop.example", "opened_at": now(), "decision": "confirmed"}
     case = Case.objects.create(number=1, **fields)

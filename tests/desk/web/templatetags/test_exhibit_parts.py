@@ -126,7 +126,7 @@ def test_select_has_a_label_and_marks_the_chosen_option() -> None:
     assert '<label for="of-7">Kind</label>\n<select id="of-7" name="kind" required>' in select_html
 
 
-def test_single_button_form_includes_a_csrf_token() -> None:
+def test_form_with_a_single_button_includes_a_csrf_token() -> None:
     html = render(
         '{% button_to "leave" owner.slug label="Leave" inline=said name="a" value="b" %}', owner=OWNER, said="Leave <b>"
     )
@@ -187,21 +187,21 @@ def test_form_includes_a_csrf_token_and_ends_with_its_button() -> None:
     assert "button" not in own
 
 
-def test_either_and_link_to_tags_depend_on_their_condition() -> None:
+def test_either_and_link_to_tags_render_by_their_condition() -> None:
     assert render('{% either on "yes" no %}{% either off "yes" no %}', on=1, no="<no>") == "yes&lt;no&gt;"
     text = '{% link_to "works" owner.slug label=w unless=gone %}'
     assert render(text, owner=OWNER, w="<W>") == '<a href="/o/works/works/">&lt;W&gt;</a>'
     assert render(text, owner=OWNER, w="<W>", gone=True) == "&lt;W&gt;"
 
 
-def test_past_day_is_marked() -> None:
+def test_past_due_date_is_flagged() -> None:
     past, later = date(2024, 5, 31), timezone.localdate() + timedelta(days=1)
     assert render('{{ day|as_due:"Due" }}', day=past) == '<span class="flag">Due 31 May 2024</span>'
     assert "flag" not in render("{{ day|as_due }}", day=later)
     assert render('{{ day|as_due|default:"–" }}', day=None) == "–"
 
 
-def test_sentence_takes_values_and_url_takes_a_value() -> None:
+def test_sentence_tags_and_filters_insert_and_escape_their_values() -> None:
     assert render('{% said _("Notice {n} about {party}") n=1 party=party %}', party="<A>") == "Notice 1 about &lt;A&gt;"
     with translation.override("zh-hans"):
         assert "Notice" not in render('{% said _("Notice {n}") n=1 %}')

@@ -26,7 +26,7 @@ from registry.services.services import Services
 from tests.assets.site_browser import use_services
 
 
-def test_each_list_of_a_page_has_its_own_pagination() -> None:
+def test_each_list_on_a_page_is_paginated_independently() -> None:
     context = RequestContext(RequestFactory().get("/", {"visits": "2", "q": "a b"}))
     pages = Paginator(range(10), 4)
     middle = paging_of(context, pages.page(2), "history", "History pagination")
@@ -38,7 +38,7 @@ def test_each_list_of_a_page_has_its_own_pagination() -> None:
     assert (paging["label"], paging["after"]) == ("Pages", "?visits=2&q=a+b&page=3")
 
 
-def test_work_on_hold_is_composed_only_without_other_reasons() -> None:
+def test_work_on_hold_is_described_as_composed_only_without_other_reasons() -> None:
     reason = next(iter(COMPOSITION_REASONS))
     assert is_composed([reason])
     assert not is_composed([reason, "flat"])

@@ -29,8 +29,8 @@ __all__ = ["ann", "shop", "studio"]
 
 
 @pytest.mark.long
-def test_progress_is_polled_until_the_run_is_fully_compared(inline: SyncRunner, ann: Client, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+def test_run_progress_is_polled_until_all_pictures_are_compared(inline: SyncRunner, ann: Client, shop: Watch) -> None:
+    crawl = watch_settings.start_crawl_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
     epoch = claim(crawl_slice)
@@ -58,9 +58,9 @@ def test_progress_is_polled_until_the_run_is_fully_compared(inline: SyncRunner, 
 
 
 @pytest.mark.long
-def test_page_of_an_ended_run_updates_until_fully_compared(site: Site) -> None:
+def test_page_of_an_ended_run_updates_until_all_pictures_are_compared(site: Site) -> None:
     looked_at = watch_settings.add_watch(owner("studio"), "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
-    crawl = watch_settings.start_now(looked_at)
+    crawl = watch_settings.start_crawl_now(looked_at)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
     record_sightings(site.services, crawl_slice, claim(crawl_slice), [photograph(1), photograph(2)])
@@ -95,8 +95,8 @@ def test_page_of_an_ended_run_updates_until_fully_compared(site: Site) -> None:
     assert bare.open(pages[1]).locator("noscript meta").count() == 0
 
 
-def test_stopped_run_starts_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+def test_stopped_run_starts_no_crawl_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
+    crawl = watch_settings.start_crawl_now(shop)
     assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is not None
     assert message_levels(ann.post(f"{WATCH_URL}crawls/1/stop", follow=True)) == ["success"]
     assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is None
@@ -109,7 +109,7 @@ def test_stopped_run_starts_no_slice_and_ends(inline: SyncRunner, ann: Client, s
 
 
 def test_refusals_are_explained_by_reason(ann: Client, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+    crawl = watch_settings.start_crawl_now(shop)
     for number, reason in enumerate(("robots", "http-404", "http-404", "http-503")):
         url = f"http://shop.example/{number}"
         Refusal.objects.create(crawl=crawl, key=compute_url_key(url), url=url, reason=reason, sentence="", at=now())
@@ -127,7 +127,7 @@ NO_REFUSALS = "No requests were refused."
 
 def add_ended_crawl(watch: Watch, *counts: dict[str, object], reason: str = "finished") -> Crawl:
     """Create an ended crawl of a watch, with slices of these counts."""
-    crawl = watch_settings.start_now(watch)
+    crawl = watch_settings.start_crawl_now(watch)
     for number, slice_counts in enumerate(counts):
         crawl.slices.create(number=number + 1, state="done", counts=slice_counts)
     crawl.frontier.update(state="done")
@@ -151,7 +151,7 @@ def test_every_skip_reason_has_a_label() -> None:
 
 
 @pytest.mark.long
-def test_complete_fetch_is_stated_only_when_true(ann: Client, shop: Watch) -> None:
+def test_run_page_states_that_everything_was_fetched_only_if_it_was(ann: Client, shop: Watch) -> None:
     """Test that anything left out removes the sentence: scripts, depth, a budget, and slices without counts."""
     slice_counts: dict[str, object] = {"pages": 3, "scripts_not_run": 0}
     crawl = add_ended_crawl(shop, slice_counts, {"reason": "finished"})
@@ -192,7 +192,7 @@ def test_pages_without_executed_scripts_are_counted_with_a_hint(ann: Client, sho
 
 
 def test_host_that_delays_a_run_is_shown_with_its_time(ann: Client, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+    crawl = watch_settings.start_crawl_now(shop)
     Crawl.objects.filter(pk=crawl.pk).update(state="doing")
     HostLease.objects.create(host="shop.example", expires_at=now() + timedelta(minutes=10))
     HostLease.objects.create(host="other.example", expires_at=now() + timedelta(minutes=10))

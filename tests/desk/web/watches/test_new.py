@@ -106,7 +106,7 @@ def test_second_watch_of_a_site_gets_a_different_name(ann: Client, shop: Site) -
     "source", ["site http://10.0.0.1/", "site https://denied.example/a", "folder /etc", "warc /etc/passwd", "site", ""]
 )
 def test_forged_source_is_rejected(ann: Client, shop: Site, source: str) -> None:
-    denylists.deny("denied.example", by="Ann", reason="asked")
+    denylists.deny_host("denied.example", by="Ann", reason="asked")
     form = read_form_fields(ann.post(NEW_URL, {"address": shop.url("/")}).content.decode())
     response = ann.post(CREATE_URL, form | {"source": [source], "offered": [source]})
     assert response.status_code == 422

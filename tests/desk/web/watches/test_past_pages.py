@@ -9,7 +9,7 @@ from django.utils import translation
 from desk.texts.cases import describe_remarks
 from desk.texts.sentences import in_words
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry.crawls import revisits, watch_settings
 from registry.models import Case, Crawl, LogOpening, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
 from tests.assets.rows import create_studio
@@ -75,7 +75,7 @@ def test_case_explains_why_review_is_needed_and_mentions_further_copies(studio: 
     assert describe_remarks(["imprecise"])[0] in text
 
 
-def test_dismissed_correct_copy_is_not_counted_as_an_error(studio: Owner) -> None:
+def test_copy_dismissed_as_acceptable_is_not_counted_as_an_error(studio: Owner) -> None:
     case = Case.objects.get()
     client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
     studio.memberships.create(user=user, role="owner")
@@ -101,6 +101,6 @@ def test_works_on_hold_show_a_reason(studio: Owner, reasons: list[str], expected
 
 def test_past_watch_has_no_schedule_and_cannot_be_started(studio: Owner) -> None:
     watch = add_past_watch(studio)
-    for action in (watch_settings.resume, watch_settings.pause, watch_settings.start_now):
-        with pytest.raises(WrongUseError):
+    for action in (watch_settings.resume_watch, watch_settings.pause_watch, watch_settings.start_crawl_now):
+        with pytest.raises(InvalidRequestError):
             action(watch)

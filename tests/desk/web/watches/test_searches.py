@@ -102,7 +102,7 @@ def test_unknown_search_is_not_found(ann: Client) -> None:
     assert ann.get(f"{PAGE}nothing/watch").status_code == 404
 
 
-def test_picture_watch_is_created_with_selected_searches(ann: Client, studio: Owner) -> None:
+def test_picture_search_watch_is_created_with_selected_search_services(ann: Client, studio: Owner) -> None:
     ann.post(f"{PAGE}tineye/key", {"key": KEY})
     form = read_form_fields(ann.get(f"{PAGE}tineye/watch").content.decode())
     assert (form["name"], form["searches"]) == ("TinEye", "50")
@@ -114,7 +114,7 @@ def test_picture_watch_is_created_with_selected_searches(ann: Client, studio: Ow
     assert 'name="searches"' in ann.get("/o/studio/watches/1/edit").content.decode()
 
 
-def test_word_watch_stores_each_line_once(ann: Client) -> None:
+def test_search_words_are_stored_once_per_line(ann: Client) -> None:
     form = read_form_fields(ann.get(f"{PAGE}market/watch").content.decode())
     assert ann.post(f"{PAGE}market/watch", form | {"words": " "}).status_code == 422
     ann.post(f"{PAGE}market/watch", form | {"words": "wave\n\n fuji \nwave"})
@@ -133,7 +133,7 @@ def test_word_watch_stores_each_line_once(ann: Client) -> None:
 def test_run_shows_the_search_result(ann: Client, studio: Owner) -> None:
     source = [("search", "tineye")]
     watch = watch_settings.add_watch(studio, "t", source, every=watch_settings.MAX_INTERVAL, budget={}, politeness={})
-    watch_settings.start_now(watch)
+    watch_settings.start_crawl_now(watch)
     address = "/o/studio/watches/1/crawls/1/progress"
     Inquiry.objects.update(asked=3, found=12, not_before=now(), error="TinEye: later.")
     page = collapse_whitespace(ann.get(address).content.decode())
@@ -179,7 +179,7 @@ def test_watch_cost_is_estimated_before_and_reported_after(ann: Client, studio: 
     text = collapse_whitespace(ann.get("/o/studio/watches/1/").content.decode())
     assert "0.12 USD" in text
     assert not numbers_at(text, "spent")
-    inquiry = watch_settings.start_now(row).inquiries.get()
+    inquiry = watch_settings.start_crawl_now(row).inquiries.get()
     inquiry.charges.create(at=now(), millionths=10_000, currency="USD")
     stopped = {"spent": "0.04 USD", "limit": "0.05 USD", "left": 1}
     Inquiry.objects.update(state="done", outcome="money", stopped_at=stopped)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from desk.texts.crawl_refusals import describe_end
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from registry import scoped
 from registry.crawls import schedules, watch_settings
 from registry.models import Crawl, LogOpening, Owner, User, Watch
@@ -104,7 +104,7 @@ def test_watch_can_be_paused_and_resumed(ann: Client, shop: Watch) -> None:
 
 
 def test_deleted_watch_leaves_its_matches(inline: SyncRunner, ann: Client, studio: Owner, shop: Watch) -> None:
-    crawl = watch_settings.start_now(shop)
+    crawl = watch_settings.start_crawl_now(shop)
     assert "are kept" in collapse_whitespace(ann.get(f"{WATCH_URL}delete").content.decode())
     ann.post(f"{WATCH_URL}delete")
     assert ann.get(WATCH_URL).status_code == 404
@@ -117,8 +117,8 @@ def test_deleted_watch_leaves_its_matches(inline: SyncRunner, ann: Client, studi
     assert read_log("watch removed")
     second_watch = watch_settings.add_watch(studio, "shop", SHOP, every=DAY, budget={}, politeness={})
     assert second_watch.number == 2
-    with pytest.raises(WrongUseError):
-        watch_settings.start_now(shop)
+    with pytest.raises(InvalidRequestError):
+        watch_settings.start_crawl_now(shop)
 
 
 def test_watch_list_needs_constant_queries(
@@ -126,7 +126,7 @@ def test_watch_list_needs_constant_queries(
 ) -> None:
     for number in range(2, 30):
         watch = watch_settings.add_watch(studio, f"shop {number}", SHOP, every=DAY, budget={}, politeness={})
-        watch_settings.start_now(watch)
+        watch_settings.start_crawl_now(watch)
     with django_assert_max_num_queries(20):  # type: ignore[operator]
         page = ann.get("/o/studio/watches/").content.decode()
     assert page.count(describe_end("")) == 28

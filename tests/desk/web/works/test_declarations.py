@@ -101,7 +101,7 @@ def test_removed_work_leaves_the_list(ann: Client, inline: SyncRunner, studio: O
     assert ann.get(build_url("work", 1)).status_code == 404
 
 
-def test_decisions_are_translated(inline: SyncRunner, ann: Client, studio: Owner) -> None:
+def test_ownership_decisions_are_translated(inline: SyncRunner, ann: Client, studio: Owner) -> None:
     data = photograph(1)
     register(inline.services, studio, data)
     crawl_slice, epoch = claim_new_slice(studio)

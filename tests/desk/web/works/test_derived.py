@@ -50,7 +50,9 @@ def test_member_requests_and_sees_the_derivation_grade_and_map(ann: Client, inli
 
 
 @pytest.mark.long
-def test_other_owners_cannot_see_the_setting_and_the_map(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+def test_derived_works_setting_and_map_are_hidden_from_other_owners(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
     register(inline.services, studio, encoded(draw_scene(1)))
     match_pictures(inline.services, crawl_pictures(inline, studio, encoded(draw_scene(1), "JPEG")))
     case = Case.objects.get()

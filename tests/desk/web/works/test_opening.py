@@ -12,7 +12,7 @@ from tests.assets.pages import message_levels
 __all__ = ["scene"]
 
 
-def test_member_opens_and_closes_a_work(scene: Scene) -> None:
+def test_member_makes_a_work_public_and_private_again(scene: Scene) -> None:
     cache.clear()
     page, opening, closing = (reverse(name, args=["studio", 1]) for name in ("work", "open-work", "close-work"))
     assert "/id/" not in scene.alice.get(page).content.decode()
@@ -33,7 +33,7 @@ def test_member_opens_and_closes_a_work(scene: Scene) -> None:
     ]
 
 
-def test_invalid_contact_is_explained_and_opens_nothing(scene: Scene) -> None:
+def test_invalid_contact_is_explained_and_the_work_stays_private(scene: Scene) -> None:
     response = scene.alice.post(reverse("open-work", args=["studio", 1]), {"contact": "ask me"}, follow=True)
     assert message_levels(response) == ["error"]
     assert Work.objects.get(pk=scene.work.pk).opened_at is None

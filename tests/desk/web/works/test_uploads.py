@@ -14,7 +14,7 @@ from django.utils.html import escape
 from PIL import Image
 from playwright.sync_api import expect
 
-from desk.access_classes import MAX_REQUEST
+from desk.access_classes import MAX_REQUEST_BYTES
 from desk.cli.common.files import PICTURE_SUFFIXES, SIDECAR_SUFFIXES
 from desk.texts.metadata_problems import describe_problems
 from desk.texts.numbers import counted
@@ -124,7 +124,7 @@ def test_identical_works_are_counted_per_upload_and_shown_on_their_pages(ann: Cl
 
 
 @pytest.mark.long
-def test_row_that_matches_files_in_several_folders_is_reported(ann: Client, inline: SyncRunner) -> None:
+def test_table_row_that_matches_files_in_several_folders_is_reported(ann: Client, inline: SyncRunner) -> None:
     script = {"Accept": "application/json"}
     to = ann.post(
         build_url("add-works"), {"table": build_upload("works.csv", b"file,title\na.jpg,Harbour\n")}, headers=script
@@ -149,7 +149,7 @@ def read_hidden(page: str, name: str) -> str:
     return match[1]
 
 
-def test_table_questions_are_asked_in_steps_and_answers_are_kept(ann: Client) -> None:
+def test_questions_about_an_uploaded_table_appear_in_steps_and_answers_are_kept(ann: Client) -> None:
     def post_form(**fields: object) -> str:
         return ann.post(build_url("add-works"), fields, follow=True).content.decode()
 
@@ -183,7 +183,7 @@ def test_table_questions_are_asked_in_steps_and_answers_are_kept(ann: Client) ->
     assert Upload.objects.count() == 1
 
 
-def test_script_upload_asks_about_its_table(ann: Client) -> None:
+def test_scripted_upload_returns_the_questions_about_its_table(ann: Client) -> None:
     form = {"table": build_upload("works.csv", GERMAN), "announced": "1"}
     response = ann.post(build_url("add-works"), form, headers={"Accept": "application/json"})
     assert (response.status_code, 'value="windows-1252"' in response.json()["columns"]) == (400, True)
@@ -198,7 +198,7 @@ def test_unusable_table_is_explained_and_starts_nothing(ann: Client) -> None:
 
 
 @pytest.mark.long
-def test_script_uploads_parts_and_gets_received_files(ann: Client, inline: SyncRunner) -> None:
+def test_upload_script_sends_parts_and_gets_the_list_of_received_files(ann: Client, inline: SyncRunner) -> None:
     script = {"Accept": "application/json"}
     to = ann.post(build_url("add-works"), {"announced": "3"}, headers=script).json()
     names = json.dumps(["shoot/a.jpg", "shoot/b.jpg"])
@@ -217,7 +217,7 @@ def test_script_uploads_parts_and_gets_received_files(ann: Client, inline: SyncR
 
 
 def test_oversized_request_is_rejected_before_reading(ann: Client) -> None:
-    response = ann.post(build_url("add-works"), CONTENT_LENGTH=str(MAX_REQUEST + 1))
+    response = ann.post(build_url("add-works"), CONTENT_LENGTH=str(MAX_REQUEST_BYTES + 1))
     assert response.status_code == 413
 
 
@@ -299,7 +299,7 @@ def test_selected_files_are_previewed_and_can_be_removed(site: Site, studio: Own
 
 
 @pytest.mark.long
-def test_folder_upload_resumes_after_an_interruption(site: Site, studio: Owner, tmp_path: Path) -> None:
+def test_interrupted_folder_upload_resumes(site: Site, studio: Owner, tmp_path: Path) -> None:
     folder = tmp_path / "shoot"
     folder.mkdir()
     for number in range(5):
@@ -363,7 +363,7 @@ def test_skipped_files_of_a_folder_are_listed_with_reasons(site: Site, studio: O
     assert compute_progress([upload])[upload.pk].announced == len(reasons)
 
 
-def test_script_and_command_skip_the_same_file_types() -> None:
+def test_upload_script_and_command_skip_the_same_file_types() -> None:
     script = (CHECKOUT / "desk/web/static/web/uploads.js").read_text("utf-8")
     for name, suffixes in (("PICTURE", PICTURE_SUFFIXES), ("BESIDE", SIDECAR_SUFFIXES)):
         match = re.search(rf"{name} = /(.+?)/i[,;]", script)

@@ -113,7 +113,9 @@ def test_ownership_warning_is_answered_in_a_browser(site: Site, studio: Owner) -
     visitor.check()
 
 
-def test_long_history_is_paginated_back_to_registration(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+def test_long_history_of_a_work_is_paginated_back_to_registration(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
     row = register(inline.services, studio, photograph(1)).work
     changes = [
         WorkChange(work=row, number=n, at=now(), by="Ann", kind="edited", reason=f"Reason {n}.") for n in range(60)

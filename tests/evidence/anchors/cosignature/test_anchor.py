@@ -65,7 +65,9 @@ def witness(own_checkpoints: LogCheckpoints) -> Iterator[LocalWitness]:
         yield running
 
 
-def test_cosigned_checkpoint_continues_previous(witness: LocalWitness, own_checkpoints: LogCheckpoints) -> None:
+def test_cosigned_checkpoint_extends_previous_cosigned_checkpoint(
+    witness: LocalWitness, own_checkpoints: LogCheckpoints
+) -> None:
     anchor, times = create_anchor(witness, own_checkpoints), []
     for count in (3, 1, 5, 300):
         digest = own_checkpoints.grow(count)
@@ -86,7 +88,7 @@ def test_superseded_checkpoint_is_not_retried(witness: LocalWitness, own_checkpo
     assert anchor.submit(late).time is not None  # resubmitting gives the same result
 
 
-def test_larger_or_different_witness_history_is_reported(
+def test_larger_or_different_log_history_of_the_witness_is_reported(
     witness: LocalWitness, own_checkpoints: LogCheckpoints, tmp_path: Path
 ) -> None:
     digest = own_checkpoints.grow(4)
@@ -114,7 +116,7 @@ def test_rate_limited_log_witness_is_unavailable(witness: LocalWitness, own_chec
     ("sizes", "raised"),
     [((1, 2), None), ((1, 5), SupersededError), ((1, 2, 3, 1), ServiceMissingError)],
 )
-def test_checkpoints_submitted_by_others_are_handled(
+def test_concurrent_submissions_of_checkpoints_to_the_witness_are_handled(
     witness: LocalWitness, own_checkpoints: LogCheckpoints, sizes: tuple[int, ...], raised: type[Exception] | None
 ) -> None:
     digest = own_checkpoints.grow(4)
@@ -143,7 +145,9 @@ def test_invalid_cosignature_is_rejected(witness: LocalWitness, own_checkpoints:
         create_anchor(witness, own_checkpoints).submit(digest)
 
 
-def test_line_by_other_key_of_same_name_is_ignored(witness: LocalWitness, own_checkpoints: LogCheckpoints) -> None:
+def test_cosignature_by_other_key_of_same_name_is_ignored(
+    witness: LocalWitness, own_checkpoints: LogCheckpoints
+) -> None:
     digest = own_checkpoints.grow(4)
     line = create_anchor(witness, own_checkpoints).submit(digest).proof.splitlines(keepends=True)[-1]
     other = b" ".join([*line.split()[:2], base64.b64encode(bytes(76))]) + b"\n"

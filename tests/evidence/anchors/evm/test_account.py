@@ -80,7 +80,7 @@ def test_invalid_key_is_rejected_without_echo(tmp_path: Path, text: str) -> None
         assert not text or text not in str(raised.value)
 
 
-def test_key_never_appears_in_account_texts(local_ledger: Ledger) -> None:
+def test_private_key_never_appears_in_account_text_or_proof(local_ledger: Ledger) -> None:
     assert repr(ACCOUNT) == f"EvmAccount({to_checksum_address(ACCOUNT.address)})"
     assert KEY.hex() not in repr(vars(ACCOUNT))
     assert KEY not in local_ledger.anchor().submit(DIGEST).proof

@@ -50,7 +50,7 @@ def test_receipt_completes_after_enough_confirmations(fork: str) -> None:
     assert anchor.upgrade(DIGEST, complete) is complete
 
 
-def test_chain_without_fees_and_with_sealed_headers_works() -> None:
+def test_receipt_completes_on_chain_without_fees_and_with_sealed_headers() -> None:
     chain = EvmChain([], "berlin", chain_id=20261, seal=bytes(32))
     with running_evm_chain(chain) as url:
         complete = Ledger(chain, url, 0).complete(DIGEST)
@@ -79,7 +79,7 @@ def test_nothing_is_sent_before_receipt_is_stored(local_ledger: Ledger) -> None:
     assert local_ledger.chain.pool == {}
 
 
-def test_resumed_process_resends_same_transaction(local_ledger: Ledger) -> None:
+def test_restarted_process_resends_same_transaction(local_ledger: Ledger) -> None:
     receipt = local_ledger.anchor().submit(DIGEST)
     for _ in range(3):
         local_ledger.anchor().upgrade(DIGEST, receipt)

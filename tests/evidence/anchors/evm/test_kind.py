@@ -28,7 +28,7 @@ def test_invalid_settings_are_reported_and_key_is_read_lazily() -> None:
 
 
 @pytest.mark.long
-def test_log_counts_only_in_pinned_block(evm_receipt: Receipt) -> None:
+def test_event_log_is_accepted_only_in_a_pinned_block(evm_receipt: Receipt) -> None:
     [ledger] = build_pins((), [(DIGEST, evm_receipt)], "vouched for", "for testing")
     attested = verify(DIGEST, evm_receipt.proof, {}, (ledger,), "checkpoint")
     assert (attested.time, attested.label) == (evm_receipt.time, "for testing")

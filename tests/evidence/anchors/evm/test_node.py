@@ -57,7 +57,7 @@ def test_node_without_block_receipts_is_supported(local_ledger: Ledger) -> None:
     assert local_ledger.complete(DIGEST).state is ReceiptState.COMPLETE
 
 
-def test_node_of_other_chain_is_rejected(local_ledger: Ledger) -> None:
+def test_node_with_other_chain_id_is_rejected(local_ledger: Ledger) -> None:
     anchor = local_ledger.anchor()
     anchor.chain = 1
     with pytest.raises(ConfigError, match="1337 instead of 1"):
@@ -95,7 +95,7 @@ def to_qbft_block(block: dict[str, Any]) -> None:
     block |= {"extraData": "0x" + extra_data.hex(), "hash": "0x" + keccak(header).hex()}
 
 
-def test_receipt_stores_validator_seals_outside_hash(local_ledger: Ledger) -> None:
+def test_receipt_stores_validator_seals_that_the_block_hash_omits(local_ledger: Ledger) -> None:
     assert json.loads(local_ledger.complete(DIGEST).proof)["sealed"] == ""
     other = Digest.from_bytes(b"another")
     receipt = local_ledger.anchor().submit(other)
@@ -111,7 +111,7 @@ def test_receipt_stores_validator_seals_outside_hash(local_ledger: Ledger) -> No
 NONSENSE = ("[]", "null", "{}", "<html>", '{"error": 1}', '{"result": "0xzz"}', '{"result": 7}')
 
 
-def test_lying_node_is_detected(local_ledger: Ledger) -> None:
+def test_false_node_response_is_detected(local_ledger: Ledger) -> None:
     receipt = local_ledger.anchor().submit(DIGEST)
     local_ledger.anchor().upgrade(DIGEST, receipt)
     local_ledger.chain.mine_blocks()
@@ -124,7 +124,7 @@ def test_lying_node_is_detected(local_ledger: Ledger) -> None:
     assert local_ledger.anchor().upgrade(DIGEST, receipt).time is not None
 
 
-def test_malformed_node_responses_are_a_missing_service(local_ledger: Ledger) -> None:
+def test_malformed_node_responses_are_reported_as_missing_service(local_ledger: Ledger) -> None:
     server, answers = LoopbackServer(), list(NONSENSE)
     with server.serve(lambda _: HttpResponse(answers[0].encode())):
         while answers:

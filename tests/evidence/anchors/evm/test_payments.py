@@ -40,7 +40,7 @@ def test_dropped_but_mined_transaction_is_not_paid_twice(local_ledger: Ledger, m
     assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
 
 
-def test_out_of_gas_transaction_is_resigned_with_double_gas(
+def test_out_of_gas_transaction_is_signed_again_with_double_gas(
     local_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anchor = local_ledger.anchor()
@@ -56,7 +56,7 @@ def test_out_of_gas_transaction_is_resigned_with_double_gas(
     assert anchor.upgrade(DIGEST, renewed).state is ReceiptState.COMPLETE
 
 
-def test_transaction_failing_with_high_gas_is_not_repaid(local_ledger: Ledger) -> None:
+def test_transaction_that_fails_with_high_gas_is_not_sent_again(local_ledger: Ledger) -> None:
     anchor = local_ledger.anchor()
     receipt = other_pending_receipt(local_ledger, to=local_ledger.contract, data=b"nothing", gas=100_000)
     anchor.upgrade(DIGEST, receipt)
@@ -68,7 +68,7 @@ def test_transaction_failing_with_high_gas_is_not_repaid(local_ledger: Ledger) -
 
 
 @pytest.mark.parametrize("mined", [False, True])
-def test_transaction_for_former_contract_is_resigned(local_ledger: Ledger, *, mined: bool) -> None:
+def test_transaction_for_former_contract_is_signed_again(local_ledger: Ledger, *, mined: bool) -> None:
     former = other_pending_receipt(local_ledger, to=b"\x05" * 20, data=encode_call(), gas=100_000)
     if mined:
         local_ledger.chain.eth_sendRawTransaction("0x" + read_pending(former.proof).transaction.hex())
@@ -80,7 +80,7 @@ def test_transaction_for_former_contract_is_resigned(local_ledger: Ledger, *, mi
     assert local_ledger.anchor().upgrade(DIGEST, renewed).state is ReceiptState.COMPLETE
 
 
-def test_transaction_for_former_chain_is_resigned(local_ledger: Ledger) -> None:
+def test_transaction_for_former_chain_is_signed_again(local_ledger: Ledger) -> None:
     former = other_pending_receipt(local_ledger, to=local_ledger.contract, data=encode_call(), gas=100_000, chain=5)
     renewed = read_pending(local_ledger.anchor().upgrade(DIGEST, former).proof)
     assert renewed.chain == local_ledger.chain.chain_id

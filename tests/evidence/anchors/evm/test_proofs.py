@@ -50,7 +50,7 @@ def parse_proof(receipt: Receipt) -> EvmProof:
     return EvmProof(plain["chain"], DIGEST, bytes.fromhex(plain["header"]), plain["transaction"], plain["log"], nodes)
 
 
-def test_log_of_other_transaction_or_digest_fails(evm_receipt: Receipt) -> None:
+def test_event_log_of_other_transaction_or_digest_fails(evm_receipt: Receipt) -> None:
     proof = parse_proof(evm_receipt)
     for changed in (
         dataclasses.replace(proof, transaction=0),

@@ -42,7 +42,7 @@ def test_recovered_signer_matches_independent_library() -> None:
 
 
 @pytest.mark.parametrize("what", STATES)
-def test_block_counts_with_enough_pinned_validator_seals(what: str, tmp_path: Path) -> None:
+def test_block_is_accepted_with_enough_seals_of_pinned_validators(what: str, tmp_path: Path) -> None:
     kind, pinned, state = STATES[what]
     files, trust = bundle_of([kind])
     path = write_zip(tmp_path / "bundle.zip", files)
@@ -56,7 +56,7 @@ def test_block_counts_with_enough_pinned_validator_seals(what: str, tmp_path: Pa
         assert "2 of the 4 validators on the trust list; 3 are required" in check.sentence
 
 
-def test_list_requires_two_thirds_of_distinct_validators() -> None:
+def test_validator_list_requires_a_quorum_of_two_thirds_without_duplicates() -> None:
     trust = add_ledger(bundle_of([])[1], ledger())
     assert Trust.from_json(trust.to_json()).ledgers[-1].validators == ADDRESSES
     for wrong, words in (
@@ -71,7 +71,7 @@ def test_list_requires_two_thirds_of_distinct_validators() -> None:
             Trust.from_json(replace(trust, ledgers=(wrong,)).to_json())
 
 
-def test_installation_vouches_for_configured_validators() -> None:
+def test_configured_validators_are_pinned_in_the_trust_list() -> None:
     config = EvmConfig(
         kind="evm", name="consortium", urls=("https://a.example",), chain_id=7, key_variable="NO_SUCH_KEY",
         validators=ADDRESSES, quorum=3,

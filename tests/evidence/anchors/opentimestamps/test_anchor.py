@@ -73,7 +73,7 @@ def test_proof_of_standard_client_is_read(anchor: OpenTimestampsAnchor, chain: C
     assert anchor.upgrade(DIGEST, made_by_client).state is ReceiptState.COMPLETE
 
 
-def test_calendars_never_see_the_digest(chain: Chain) -> None:
+def test_digest_is_never_sent_to_calendars(chain: Chain) -> None:
     received: list[bytes] = []
 
     def watch(question: HttpRequest) -> HttpResponse:
@@ -98,7 +98,7 @@ def test_single_responding_calendar_is_enough(chain: Chain) -> None:
         anchor_to(chain, stopped.url).submit(DIGEST)
 
 
-def test_malformed_calendar_response_is_a_missing_service(chain: Chain) -> None:
+def test_malformed_calendar_response_is_reported_as_missing_service(chain: Chain) -> None:
     server = LoopbackServer()
     with (
         server.serve(lambda _: HttpResponse(b"nonsense")),
@@ -107,7 +107,7 @@ def test_malformed_calendar_response_is_a_missing_service(chain: Chain) -> None:
         anchor_to(chain, server.url).submit(DIGEST)
 
 
-def test_silent_calendar_leaves_receipt_unchanged(tmp_path: Path) -> None:
+def test_unresponsive_calendar_leaves_receipt_unchanged(tmp_path: Path) -> None:
     with run_chain(tmp_path) as chain:
         anchor = anchor_to(chain)
         receipt = anchor.submit(DIGEST)
@@ -154,7 +154,7 @@ def test_receipt_of_other_digest_is_not_upgraded(anchor: OpenTimestampsAnchor) -
         anchor.upgrade(Digest.from_bytes(b"other"), receipt)
 
 
-def test_calendar_responses_are_stored_while_node_is_silent(chain: Chain) -> None:
+def test_calendar_responses_are_stored_while_bitcoin_node_is_unresponsive(chain: Chain) -> None:
     stopped = LoopbackServer()
     stopped.close()
     blocks = JsonRpcBlocks(stopped.url, SESSION, "regtest")

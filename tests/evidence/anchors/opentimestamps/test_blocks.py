@@ -16,7 +16,7 @@ from exhibit.ports import ReceiptState
 from tests.assets.ots import DIGEST, SESSION, anchor_to
 
 
-def test_regtest_blocks_count_only_in_development(chain: Chain) -> None:
+def test_regtest_blocks_are_accepted_only_in_development(chain: Chain) -> None:
     blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
     with pytest.raises(ConfigError, match="anyone can create"):
         OpenTimestampsAnchor("local", [chain.url], blocks, development=False, session=SESSION)
@@ -99,7 +99,7 @@ def test_proof_stays_pending_without_block_source(chain: Chain) -> None:
 
 
 @pytest.mark.parametrize("answer", ["[]", "null", "{}", '{"error": null, "result": "00"}', "<html>", '{"error": 1}'])
-def test_malformed_node_response_is_a_missing_service(answer: str) -> None:
+def test_malformed_node_response_is_reported_as_missing_service(answer: str) -> None:
     server = LoopbackServer()
     with server.serve(lambda _: HttpResponse(answer.encode())), pytest.raises(ServiceMissingError):
         JsonRpcBlocks(server.url, SESSION, "regtest").fetch_header(1)

@@ -67,7 +67,9 @@ def build_long_stamp(message: bytes) -> Timestamp:
 @pytest.mark.parametrize(
     "answer", [build_deep_stamp, build_long_stamp, lambda message: build_attested_stamp(message, 1)]
 )
-def test_bad_calendar_does_not_spoil_other_calendars(chain: Chain, answer: Callable[[bytes], Timestamp]) -> None:
+def test_invalid_response_of_one_calendar_does_not_affect_other_calendars(
+    chain: Chain, answer: Callable[[bytes], Timestamp]
+) -> None:
     with calendar(answer) as url:
         for calendars in ((url, chain.url), (chain.url, url)):
             anchor = anchor_to(chain, *calendars)
@@ -81,7 +83,7 @@ def test_bad_calendar_does_not_spoil_other_calendars(chain: Chain, answer: Calla
 @pytest.mark.parametrize(
     ("answer", "words"), [(build_deep_stamp, "cannot be read"), (build_long_stamp, "did not respond")]
 )
-def test_too_long_or_too_deep_response_is_omitted(
+def test_calendar_response_that_is_too_long_or_too_deep_is_ignored(
     chain: Chain, answer: Callable[[bytes], Timestamp], words: str
 ) -> None:
     with calendar(answer) as url:
@@ -103,7 +105,7 @@ def test_wrong_path_does_not_hide_valid_path_to_same_block(chain: Chain) -> None
     assert anchor.verify(DIGEST, complete) == complete.time
 
 
-def test_silent_calendar_is_not_retried_immediately(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresponsive_calendar_is_not_retried_immediately(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     requested: list[str] = []
     real = fetch.send_request
 
@@ -125,7 +127,7 @@ def test_silent_calendar_is_not_retried_immediately(chain: Chain, monkeypatch: p
     assert sum(url.startswith(stopped.url) for url in requested) == 3
 
 
-def test_attested_branch_is_not_requested_again(chain: Chain) -> None:
+def test_attested_branch_of_a_proof_is_not_requested_again(chain: Chain) -> None:
     requested: list[str] = []
 
     def watch(question: HttpRequest) -> HttpResponse:

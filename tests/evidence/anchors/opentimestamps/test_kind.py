@@ -32,7 +32,7 @@ def test_blocks_come_from_node_or_explorer_but_not_both() -> None:
     assert any(replace(node, bitcoin_explorer="https://b.example").faults.values())
 
 
-def test_development_block_counts_by_hash_two_hours_later(complete_receipt: Receipt) -> None:
+def test_development_block_is_accepted_by_hash_two_hours_later(complete_receipt: Receipt) -> None:
     material = dict(complete_receipt.material)
     [chain] = build_pins((), [(DIGEST, complete_receipt)], "", "made at will")
     attested = verify(DIGEST, complete_receipt.proof, material, (chain,), "seal")

@@ -42,7 +42,7 @@ def test_wrong_block_header_fails(complete_receipt: Receipt, chain: Chain) -> No
         proofs.verify_proof(complete_receipt.proof, DIGEST, {1: header}, "regtest")
 
 
-def test_wrong_digest_fails(complete_receipt: Receipt) -> None:
+def test_proof_of_other_digest_fails(complete_receipt: Receipt) -> None:
     with pytest.raises(IntegrityError, match="different digest"):
         proofs.verify_proof(
             complete_receipt.proof, Digest.from_bytes(b""), extract_headers(complete_receipt.material), "regtest"
@@ -61,7 +61,7 @@ def test_flipped_proof_bit_is_rejected(complete_receipt: Receipt, data: st.DataO
 
 
 @given(data=st.data())
-def test_flipped_header_bit_never_changes_time(complete_receipt: Receipt, data: st.DataObject) -> None:
+def test_flipped_bit_in_block_header_never_changes_the_time(complete_receipt: Receipt, data: st.DataObject) -> None:
     changed = bytearray(extract_headers(complete_receipt.material)[1])
     position = data.draw(st.integers(4, 79).filter(lambda each: not 36 <= each < 68))
     changed[position] ^= 1 << data.draw(st.integers(0, 7))

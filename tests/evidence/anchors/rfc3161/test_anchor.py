@@ -33,7 +33,7 @@ def test_timestamp_is_complete_at_once_with_current_time(authority: DevelopmentA
     assert anchor.upgrade(DIGEST, receipt) is receipt
 
 
-def test_receipt_includes_chain_and_revocation_lists(receipt: Receipt) -> None:
+def test_receipt_includes_certificate_chain_and_revocation_lists(receipt: Receipt) -> None:
     names = [name for name, _ in receipt.material]
     assert sum(name.startswith("certificate-") for name in names) == 3
     assert sum(name.startswith("crl-") for name in names) == 2
@@ -77,13 +77,15 @@ def test_refusal_includes_reason_of_authority(authority: DevelopmentAuthority) -
 @pytest.mark.parametrize(
     "answer", [HttpResponse(b"busy", "text/plain", 503), HttpResponse(b"x" * (2 << 20)), HttpResponse(b"", status=404)]
 )
-def test_failing_authority_is_a_missing_service(authority: DevelopmentAuthority, answer: HttpResponse) -> None:
+def test_server_error_of_authority_is_reported_as_missing_service(
+    authority: DevelopmentAuthority, answer: HttpResponse
+) -> None:
     server = LoopbackServer()
     with server.serve(lambda _: answer), pytest.raises(ServiceMissingError):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
 
 
-def test_unreachable_authority_is_a_missing_service(authority: DevelopmentAuthority) -> None:
+def test_unreachable_authority_is_reported_as_missing_service(authority: DevelopmentAuthority) -> None:
     server = LoopbackServer()
     server.close()
     with pytest.raises(ServiceMissingError) as raised:
@@ -129,7 +131,9 @@ def test_missing_revocation_lists_are_added_later(tmp_path: Path) -> None:
     assert (whole.proof, whole.time) == (early.proof, early.time)
 
 
-def test_revocation_list_is_reused_and_oversized_is_omitted(authority: DevelopmentAuthority, tmp_path: Path) -> None:
+def test_revocation_list_is_reused_and_oversized_revocation_list_is_omitted(
+    authority: DevelopmentAuthority, tmp_path: Path
+) -> None:
     requested: list[str] = []
     server = LoopbackServer()
     elsewhere = DevelopmentAuthority(tmp_path, server.url)

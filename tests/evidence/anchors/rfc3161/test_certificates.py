@@ -32,11 +32,13 @@ def test_reply_with_unordered_certificates_verifies(authority: DevelopmentAuthor
     assert swapped != proof
     with pytest.raises(ValueError, match="SetOrdering"):
         rfc3161_client.decode_timestamp_response(swapped)
-    assert rfc3161.verify_reply(swapped, DIGEST, [authority.root_pem]) == receipt.time
+    assert rfc3161.verify_response(swapped, DIGEST, [authority.root_pem]) == receipt.time
 
 
 @pytest.mark.long
-def test_changed_byte_of_needed_certificate_is_detected(authority: DevelopmentAuthority, receipt: Receipt) -> None:
+def test_changed_byte_in_certificate_of_the_chain_is_detected(
+    authority: DevelopmentAuthority, receipt: Receipt
+) -> None:
     anchor, reply = anchor_to(authority.url, authority.root_pem), receipt.proof
     unnoticed = []
     for needed in (authority.hierarchy.unit, authority.hierarchy.issuing):
@@ -58,11 +60,11 @@ def test_self_signed_authority_is_unknown(authority: DevelopmentAuthority, tmp_p
     forger = DevelopmentAuthority(tmp_path, authority.url)
     reply = forger.create_response(create_request(DIGEST, 1))
     with pytest.raises(UntrustedIssuerError, match="root certificate is not listed"):
-        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
+        rfc3161.verify_response(reply, DIGEST, [authority.root_pem])
     with pytest.raises(UntrustedIssuerError):
-        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [forger.root_pem, forger.hierarchy.issuing.pem])
+        rfc3161.verify_response(reply, DIGEST, [authority.root_pem], [forger.root_pem, forger.hierarchy.issuing.pem])
     with pytest.raises(UntrustedIssuerError):
-        rfc3161.verify_reply(reply, DIGEST, [])
+        rfc3161.verify_response(reply, DIGEST, [])
 
 
 def test_missing_intermediate_is_found_among_supplied_certificates(authority: DevelopmentAuthority) -> None:
@@ -72,8 +74,8 @@ def test_missing_intermediate_is_found_among_supplied_certificates(authority: De
     lonely.url, lonely.hierarchy = authority.url, alone
     reply = lonely.create_response(create_request(DIGEST, 1))
     with pytest.raises(UntrustedIssuerError):
-        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
-    rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [h.issuing.pem])
+        rfc3161.verify_response(reply, DIGEST, [authority.root_pem])
+    rfc3161.verify_response(reply, DIGEST, [authority.root_pem], [h.issuing.pem])
 
 
 def test_certificate_without_time_stamping_usage_fails(authority: DevelopmentAuthority) -> None:
@@ -81,12 +83,12 @@ def test_certificate_without_time_stamping_usage_fails(authority: DevelopmentAut
     misused = object.__new__(DevelopmentAuthority)
     misused.url, misused.hierarchy = authority.url, dataclasses.replace(h, unit=h.issuing)
     with pytest.raises(IntegrityError, match="certificate chain"):
-        rfc3161.verify_reply(misused.create_response(create_request(DIGEST, 1)), DIGEST, [authority.root_pem])
+        rfc3161.verify_response(misused.create_response(create_request(DIGEST, 1)), DIGEST, [authority.root_pem])
 
 
 def test_certificate_expired_at_timestamp_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "LIFE", timedelta(hours=1))
     late = DevelopmentAuthority(tmp_path, "http://127.0.0.1:1")
     with pytest.raises(IntegrityError, match="certificate chain") as raised:
-        rfc3161.verify_reply(late.create_response(create_request(DIGEST, 1)), DIGEST, [late.root_pem])
+        rfc3161.verify_response(late.create_response(create_request(DIGEST, 1)), DIGEST, [late.root_pem])
     assert not isinstance(raised.value, UntrustedIssuerError)

@@ -10,7 +10,7 @@ from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority, build
 from evidence.development.authority import DevelopmentAuthority
 from evidence.formats.errors import UntrustedIssuerError
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, InvalidRequestError
 from exhibit.ports import Receipt
 from tests.assets.ots import SESSION
 from tests.assets.timestamp_authorities import DIGEST
@@ -52,10 +52,10 @@ def test_timestamp_is_attributed_to_pinned_authority(config: Rfc3161Config, rece
 
 
 def test_invalid_roots_are_reported(config: Rfc3161Config, tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError, match="cannot be read"):
+    with pytest.raises(InvalidRequestError, match="cannot be read"):
         build_pins((replace(config, roots=tmp_path / "absent"),), (), "", "")
     (tmp_path / "junk").write_bytes(b"junk")
-    with pytest.raises(WrongUseError, match="root certificates of Ann"):
+    with pytest.raises(InvalidRequestError, match="root certificates of Ann"):
         build_pins((replace(config, roots=tmp_path / "junk"),), (), "", "")
 
 

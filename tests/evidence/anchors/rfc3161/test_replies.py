@@ -33,13 +33,13 @@ def test_reply_created_by_openssl_verifies(authority: DevelopmentAuthority, fold
     answer = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply"]
     for command in (ask, answer):
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    time = rfc3161.verify_reply((tmp_path / "reply").read_bytes(), DIGEST, [authority.root_pem])
+    time = rfc3161.verify_response((tmp_path / "reply").read_bytes(), DIGEST, [authority.root_pem])
     assert abs(now() - time) < timedelta(minutes=5)
 
 
-def test_wrong_digest_fails(authority: DevelopmentAuthority, receipt: Receipt) -> None:
+def test_reply_for_other_digest_fails(authority: DevelopmentAuthority, receipt: Receipt) -> None:
     with pytest.raises(IntegrityError, match="different digest"):
-        rfc3161.verify_reply(receipt.proof, Digest.from_bytes(b"other"), [authority.root_pem])
+        rfc3161.verify_response(receipt.proof, Digest.from_bytes(b"other"), [authority.root_pem])
 
 
 def test_broken_signature_is_reported_before_unknown_issuer(authority: DevelopmentAuthority, tmp_path: Path) -> None:
@@ -49,17 +49,19 @@ def test_broken_signature_is_reported_before_unknown_issuer(authority: Developme
     ].native
     reply[reply.index(signature) + len(signature) - 1] ^= 1
     with pytest.raises(IntegrityError, match="signature") as raised:
-        rfc3161.verify_reply(bytes(reply), DIGEST, [authority.root_pem])
+        rfc3161.verify_response(bytes(reply), DIGEST, [authority.root_pem])
     assert not isinstance(raised.value, UntrustedIssuerError)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
-def test_flipped_bit_never_changes_time(authority: DevelopmentAuthority, receipt: Receipt, data: st.DataObject) -> None:
+def test_flipped_bit_in_reply_never_changes_the_time(
+    authority: DevelopmentAuthority, receipt: Receipt, data: st.DataObject
+) -> None:
     changed = bytearray(receipt.proof)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     try:
-        assert rfc3161.verify_reply(bytes(changed), DIGEST, [authority.root_pem]) == receipt.time
+        assert rfc3161.verify_response(bytes(changed), DIGEST, [authority.root_pem]) == receipt.time
     except IntegrityError as error:
         assert error.message.endswith(".")  # noqa: PT017 - flips in unsigned fields don't raise
 
@@ -67,4 +69,4 @@ def test_flipped_bit_never_changes_time(authority: DevelopmentAuthority, receipt
 @given(junk=st.binary(max_size=200))
 def test_malformed_reply_is_rejected(authority: DevelopmentAuthority, junk: bytes) -> None:
     with pytest.raises(IntegrityError):
-        rfc3161.verify_reply(junk, DIGEST, [authority.root_pem])
+        rfc3161.verify_response(junk, DIGEST, [authority.root_pem])

@@ -59,7 +59,7 @@ def test_ongoing_use_is_captured_as_served_and_rendered(capturer: BrowserCapture
 
 
 @pytest.mark.long
-def test_other_bytes_at_image_url_are_a_changed_image(capturer: BrowserCapturer, site: Site) -> None:
+def test_different_bytes_at_the_image_url_are_reported_as_changed_image(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><img src="photo.jpg">')
     site.routes["/photo.jpg"] = Answer(picture(8), media_type="image/jpeg")
     captured = visit(capturer, site)
@@ -206,7 +206,7 @@ def test_outcome_matches_response(
 
 
 @pytest.mark.long
-def test_images_of_a_page_share_a_visit_with_separate_boxes(capturer: BrowserCapturer, site: Site) -> None:
+def test_images_of_a_page_are_captured_in_one_visit_with_separate_boxes(capturer: BrowserCapturer, site: Site) -> None:
     site.routes["/other.jpg"] = Answer(other := PICTURE + b"2", media_type="image/jpeg")
     site.page("/", '<body style="margin:0"><img src="photo.jpg" width="480"><br><img src="other.jpg" width="240">')
     expected = [("/photo.jpg", PICTURE), ("/other.jpg", other), ("/none.jpg", b"none")]
@@ -223,7 +223,7 @@ def test_images_of_a_page_share_a_visit_with_separate_boxes(capturer: BrowserCap
 
 
 @pytest.mark.long
-def test_missing_machine_resource_is_not_a_visit_outcome(
+def test_local_resource_shortage_is_not_recorded_as_visit_outcome(
     capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -253,7 +253,7 @@ def test_forbidden_url_never_reaches_browser(capturer: BrowserCapturer, site: Si
 
 
 @pytest.mark.long
-def test_page_that_crashes_capturer_is_visited_without_browser(
+def test_page_that_crashes_the_capturer_is_captured_without_browser(
     capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -273,7 +273,7 @@ def _build_start_error() -> ServiceMissingError:
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "", "shot"), MemoryError(), _build_start_error()], ids=repr)
-def test_machine_errors_do_not_disable_browser_permanently(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_errors_do_not_disable_the_browser_permanently(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise error
 

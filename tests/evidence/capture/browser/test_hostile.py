@@ -58,7 +58,7 @@ MORE_HOSTILE_PAGES = {
 @pytest.mark.parametrize(
     "pages", [FEW_HOSTILE_PAGES, pytest.param(MORE_HOSTILE_PAGES, marks=pytest.mark.long)], ids=["few", "more"]
 )
-def test_hostile_pages_end_and_served_files_are_stored(
+def test_capture_of_hostile_pages_ends_and_served_files_are_stored(
     limited_capturer: BrowserCapturer, site: Site, pages: dict[str, str]
 ) -> None:
     site.routes["/slow.js"] = Answer(b"", length=-1, pieces=100, pause=0.2)
@@ -82,7 +82,7 @@ TRAPS = (
 
 
 @pytest.mark.long
-def test_booby_trapped_pages_are_captured_with_browser(capturer: BrowserCapturer, site: Site) -> None:
+def test_pages_designed_to_break_the_capture_are_captured_with_browser(capturer: BrowserCapturer, site: Site) -> None:
     site.routes["/br.css"] = Answer(b"no such", media_type="text/css", headers=(("Content-Encoding", "br"),))
     for html in TRAPS:
         site.page("/", f'<!doctype html><img src="photo.jpg">{html}')

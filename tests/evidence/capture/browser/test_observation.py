@@ -44,7 +44,7 @@ def build_visit(body: bytes) -> Visit:
         (("screenshot", "screenshot-boxed"), SHOWN_ONCE),
     ],
 )
-def test_sentence_lists_available_page_pictures(shots_taken: tuple[str, ...], words: str) -> None:
+def test_capture_sentence_lists_the_available_screenshots(shots_taken: tuple[str, ...], words: str) -> None:
     image = build_visit(b"\xff\xd8 the image")
     files = [CapturedFile(role, role, "image/png", b"x") for role in shots_taken]
     missing = {} if "screenshot" in shots_taken else {"screenshot": TIMEOUT_MESSAGE}

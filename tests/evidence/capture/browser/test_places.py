@@ -66,7 +66,7 @@ def find_places(capturer: BrowserCapturer, html: str) -> list[Place]:
         ('<img src="photo.jpg" style="opacity:0"><a href="photo.jpg"><img src="small.jpg"></a>', "linked"),
     ],
 )
-def test_image_is_found_in_every_kind_of_use(capturer: BrowserCapturer, html: str, how: str) -> None:
+def test_image_is_located_in_every_kind_of_element(capturer: BrowserCapturer, html: str, how: str) -> None:
     assert [place.how for place in find_places(capturer, html)] == [how]
 
 
@@ -81,7 +81,7 @@ def test_image_is_found_in_every_kind_of_use(capturer: BrowserCapturer, html: st
         '<img src="small.jpg">',
     ],
 )
-def test_invisible_image_has_no_place(capturer: BrowserCapturer, html: str) -> None:
+def test_invisible_image_has_no_position(capturer: BrowserCapturer, html: str) -> None:
     assert find_places(capturer, html) == []
 
 
@@ -113,7 +113,7 @@ def test_lazy_framed_and_redirected_images_are_found(capturer: BrowserCapturer, 
         ('<img src="photo.jpg" style="visibility:hidden">', "does not show the image"),
     ],
 )
-def test_variants_links_and_hidden_images_are_described(
+def test_image_variants_links_to_images_and_hidden_images_are_described(
     capturer: BrowserCapturer, site: Site, html: str, words: str
 ) -> None:
     site.page("/", f"<!doctype html>{html}")

@@ -25,7 +25,7 @@ from tests.assets.browser_captures import (
 from tests.assets.site import Site
 
 
-def test_long_page_may_use_time_not_reserved_for_later_steps() -> None:
+def test_long_page_may_use_all_time_not_reserved_for_later_steps() -> None:
     limits = BrowserLimits()
     photographer = PageRecorder(None, limits, lambda: 63.0)  # type: ignore[arg-type]
     assert photographer._compute_time_limit("screenshot") == 63 - 3 * limits.shot_seconds
@@ -63,7 +63,7 @@ RED = (214, 0, 42)
 
 
 @pytest.mark.long
-def test_image_place_is_boxed_and_other_pixels_are_unchanged(capturer: BrowserCapturer, site: Site) -> None:
+def test_box_is_drawn_around_the_image_and_other_pixels_are_unchanged(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><body style="margin:0"><img src="photo.jpg" style="margin:40px 60px" width="480">')
     captured = visit(capturer, site)
     (place,) = record(captured)["rendered"]["image_places"]

@@ -73,7 +73,7 @@ def test_sheet_explains_related_pictures_and_odds() -> None:
 
 
 @pytest.mark.parametrize(("probability", "key"), [(0.9999, "match.ratio_most"), (0.0001, "match.ratio_least")])
-def test_ratio_is_limited_by_number_of_photographs(probability: float, key: str) -> None:
+def test_likelihood_ratio_is_limited_by_number_of_photographs(probability: float, key: str) -> None:
     case = with_probability(sample_case())
     match = case.matches[0]
     case = replace(case, matches=(replace(match, verification=replace(match.verification, probability=probability)),))
@@ -84,7 +84,7 @@ def test_ratio_is_limited_by_number_of_photographs(probability: float, key: str)
     assert phrase(key, ratio=format_ratio(most.value), photographs="400") in render_sheet_text(case)
 
 
-def test_ratio_excludes_prior() -> None:
+def test_likelihood_ratio_excludes_the_prior() -> None:
     assert compute_likelihood_ratio(0.9, 0.5, 4000).value == pytest.approx(9)
     assert compute_likelihood_ratio(0.9, 0.9, 4000).value == pytest.approx(1)
     assert compute_likelihood_ratio(1.0, 0.5, 4000).limited
@@ -115,7 +115,7 @@ def test_uncalibrated_match_states_no_probability() -> None:
     assert "Calibration" not in render_sheet_text(sample_case())
 
 
-def test_multiple_matches_are_numbered() -> None:
+def test_matches_of_a_case_are_numbered() -> None:
     case = sample_case()
     first = case.matches[0]
     second = replace(sample_match(case.work.pictures[0], case.sightings[0].picture), number=2)
@@ -162,7 +162,7 @@ def add_odds(case: CaseFacts) -> CaseFacts:
 
 
 @pytest.mark.long
-def test_unsealed_case_refers_to_no_checks() -> None:
+def test_report_of_unsealed_case_refers_to_no_checks() -> None:
     report, pictures = sample_report(1)
     [case] = report.cases
     unsealed = replace(report, cases=(replace(case, facts=replace(case.facts, bundle=0), seal=None),))

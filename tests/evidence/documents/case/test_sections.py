@@ -53,7 +53,7 @@ def test_open_case_states_missing_decision() -> None:
         ("zh-Hans", "some", "涵盖部分发现，并非全部"),
     ],
 )
-def test_licence_coverage_is_stated(language: str, covers: str, words: str) -> None:
+def test_report_states_licence_coverage(language: str, covers: str, words: str) -> None:
     if language not in shown_languages():
         pytest.skip("no font for it is here")
     case = sample_case()
@@ -63,14 +63,14 @@ def test_licence_coverage_is_stated(language: str, covers: str, words: str) -> N
     text = text_of(render_exhibit_sheet(replace(case, licence_check=check), sample_pictures(), language))
     assert words.replace(" ", "") in text.replace(" ", "")
     assert "As it is sealed" not in text  # the sheet states the result in its own language
-    assert load_phrases(language).say("label.licence_notes").replace(" ", "") in text.replace(" ", "")
+    assert load_phrases(language).render("label.licence_notes").replace(" ", "") in text.replace(" ", "")
     report, _ = sample_report(1)
     changed_report = replace(report, cases=(replace(report.cases[0], facts=replace(case, licence_check=check)),))
     [line] = csv.DictReader(render_report_csv(changed_report).decode("utf-8-sig").splitlines())
     assert line["licence_covers"] == covers
 
 
-def test_missing_values_read_not_stated_or_not_recorded() -> None:
+def test_missing_values_are_shown_as_not_stated_or_not_recorded() -> None:
     case = sample_case()
     work = replace(case.work, author="", registrations=(), registration=None)
     sighting = replace(case.sightings[0], captures=(), slice=None)
@@ -89,7 +89,7 @@ def test_long_list_states_how_many_rows_are_shown() -> None:
 
 
 @pytest.mark.long
-def test_unsealed_case_is_not_described_as_sealed() -> None:
+def test_report_does_not_describe_unsealed_case_as_sealed() -> None:
     sentence = part("match.both_views")
     assert sentence in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))
     assert sentence not in text_of(render_exhibit_sheet(replace(sample_case(), bundle=0), sample_pictures(), "en"))

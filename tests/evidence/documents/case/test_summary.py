@@ -45,7 +45,7 @@ def set_outcomes(case: CaseFacts, *outcomes: str, method: str = "browser") -> Ca
 
 
 @pytest.mark.long
-def test_summary_states_claim_match_decision_and_gaps() -> None:
+def test_summary_states_claim_match_decision_and_missing_evidence() -> None:
     text = extract_summary(sample_case()).translate(QUOTES)
     parts = (
         phrase("summary.claim", owner=OWNER, title="Herbsthügel · 秋山", party="prints-and-more.example")
@@ -107,7 +107,9 @@ def test_first_page_states_facts_with_sources() -> None:
         ),
     ],
 )
-def test_box_reports_visits_without_picture(outcomes: tuple[str, ...], box: str, missing: str) -> None:
+def test_summary_box_reports_visits_that_did_not_find_the_picture(
+    outcomes: tuple[str, ...], box: str, missing: str
+) -> None:
     text = extract_first_page(set_outcomes(sample_case(), *outcomes))
     boxes = (part("summary.box"), part("summary.box_some"), part("summary.box_unvisited"))
     assert [words in text for words in boxes] == [bool(box) and words in box for words in boxes]
@@ -118,7 +120,7 @@ def test_box_reports_visits_without_picture(outcomes: tuple[str, ...], box: str,
         assert f"Sighting 2: {phrase('capture.page-gone')}" in text
 
 
-def test_available_items_are_not_reported_missing() -> None:
+def test_summary_does_not_report_available_evidence_as_missing() -> None:
     case = replace(set_outcomes(sample_case(), "captured"), witnesses=sample_witnesses())
     text = extract_summary(case)
     assert part("summary.undrawn") not in text
@@ -154,6 +156,6 @@ def test_many_urls_and_long_names_fit_first_page(language: str) -> None:
     long = "Sehr langer Titel " * 40
     work, owner = replace(case.work, title=long, holder=long, author=long), replace(case.owner, name=long)
     text = extract_first_page(replace(case, work=work, owner=owner), language)
-    say = load_phrases(language).say
+    say = load_phrases(language).render
     assert say("summary.box_more", n=36).replace(" ", "") in text.replace(" ", "")
     assert f"{NOON:%Y-%m-%d}" in text

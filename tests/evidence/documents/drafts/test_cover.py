@@ -30,7 +30,7 @@ def test_every_page_shows_bundle_file_and_seal(kind: str, language: str) -> None
     case = sealed_sample()
     for page in extract_pages_text(render_draft_pdf(kind, case, language=language)):
         assert case.file_name in page
-        assert case.seal.hex in page
+        assert case.seal_digest.hex in page
 
 
 @pytest.mark.parametrize("language", shown_languages())
@@ -38,8 +38,8 @@ def test_cover_lists_seal_and_timestamps_with_qr_code(language: str) -> None:
     case = sealed_sample()
     pdf = render_draft_pdf("cover", case, language=language)
     text = text_of(pdf)
-    assert read_codes(pdf) == [case.seal.hex]
-    first = case.seal.hex
+    assert read_codes(pdf) == [case.seal_digest.hex]
+    first = case.seal_digest.hex
     assert " ".join((first[:4], first[4:8], first[8:12], first[12:16])) in text
     squeezed = "".join(text.split())
     for file in case.manifest.files:

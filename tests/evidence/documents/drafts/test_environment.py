@@ -41,7 +41,7 @@ def test_malformed_network_record_is_read_partially(network: dict[str, object]) 
     assert "not stated" in text
 
 
-def test_bundle_without_capture_states_no_check() -> None:
+def test_environment_of_bundle_without_capture_states_that_none_was_made() -> None:
     text = text_of(render_draft_pdf("cn-environment", replace(sealed_sample(), networks=()), language="en"))
     assert phrase("environment.none") in text
 

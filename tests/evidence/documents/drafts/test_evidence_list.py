@@ -10,7 +10,7 @@ from tests.assets.sealed_sample import sealed_sample
 from tests.evidence.documents.drafts.test_rendering import document_text
 
 
-def test_list_numbers_items_with_source_and_blank_purpose() -> None:
+def test_evidence_list_numbers_items_with_source_and_blank_purpose() -> None:
     text = document_text("cn-evidence-list")
     assert phrase("cnlist.sighting_source", peer="203.0.113.9") in text
     begins = "Registered|Chain-of-title|Log entry of|Picture found|Crawl record|Visit|Comparison"
@@ -19,7 +19,7 @@ def test_list_numbers_items_with_source_and_blank_purpose() -> None:
     assert text.count(part("paper.open")) >= 8
 
 
-def test_list_counts_each_timestamp_service_once() -> None:
+def test_evidence_list_counts_each_timestamp_service_once() -> None:
     case = sealed_sample()
     outside, trial, pending = case.witnesses
     twice = replace(case, witnesses=(outside, replace(outside, subject="checkpoint"), trial, pending))
@@ -27,7 +27,7 @@ def test_list_counts_each_timestamp_service_once() -> None:
     assert phrase("cnlist.proofs", n="1") + phrase("cnlist.development", n="1") in text
 
 
-def test_list_shows_full_urls_without_attachment_note() -> None:
+def test_evidence_list_shows_full_urls_without_attachment_note() -> None:
     case = sealed_sample()
     [sighting] = case.facts.sightings
     address = "https://shop.example/" + "a-long-way/" * 30 + "end"

@@ -27,7 +27,7 @@ def test_signer_fields_are_blank(kind: str) -> None:
     text = document_text(kind)
     phrases = load_phrases("en")
     for field in ("signature", "date") if kind != "us-902" else ("signature", "executed_at"):
-        label = phrases.say(f"field.{field}")
+        label = phrases.render(f"field.{field}")
         after = re.findall(rf"{re.escape(label)} (\S+)", text)
         assert [word for word in after if word not in FOLLOWING_WORDS and not word.isdecimal()] == []
     assert "Jonas Ek" not in text
@@ -45,4 +45,4 @@ def test_signer_fields_are_blank(kind: str) -> None:
 def test_signed_text_is_on_signature_page(kind: str, heading: str) -> None:
     pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(document_bytes(kind))).pages]
     signed = next(page for page in pages if "Signature" in page)
-    assert load_phrases("en").say(heading) in signed
+    assert load_phrases("en").render(heading) in signed

@@ -8,7 +8,7 @@ from tests.assets.pdf_text import text_of
 from tests.assets.sealed_sample import sealed_sample
 
 
-def test_note_counts_quoted_texts_and_decides_nothing() -> None:
+def test_privacy_note_counts_quoted_texts_and_leaves_decision_fields_blank() -> None:
     case = sealed_sample()
     [sighting] = case.facts.sightings
     silent = replace(sighting, context="")

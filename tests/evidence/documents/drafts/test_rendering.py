@@ -11,7 +11,7 @@ from evidence.documents.drafts.rendering import DRAFT_DOCUMENTS, render_draft_pd
 from evidence.documents.phrases import load_phrases
 from evidence.documents.typeset.fonts import load_fonts
 from evidence.facts.case import LANGUAGES
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import InvalidRequestError, ServiceMissingError
 from tests.assets.documents_sample import part, phrase
 from tests.assets.fonts import only_embedded_fonts
 from tests.assets.pdf_text import text_of
@@ -35,7 +35,7 @@ def document_text(kind: str, language: str = "en") -> str:
 def test_document_is_a_draft_without_forbidden_words(kind: str, language: str) -> None:
     pdf = document_bytes(kind, language)
     text = text_of(pdf)
-    assert load_phrases(language).say("paper.draft")[:20].replace(" ", "") in text.replace(" ", "")
+    assert load_phrases(language).render("paper.draft")[:20].replace(" ", "") in text.replace(" ", "")
     assert not FORBIDDEN.search(text)
     metadata = pypdf.PdfReader(io.BytesIO(pdf)).xmp_metadata
     assert metadata is not None
@@ -53,7 +53,7 @@ def test_missing_font_is_reported() -> None:
 
 
 def test_unknown_document_error_lists_known_documents() -> None:
-    with pytest.raises(WrongUseError, match="us-902"):
+    with pytest.raises(InvalidRequestError, match="us-902"):
         render_draft_pdf("affidavit", sealed_sample())
 
 

@@ -89,7 +89,7 @@ def to_chinese(case: CaseFacts) -> CaseFacts:
 
 
 @pytest.mark.long
-def test_chinese_sheet_contains_no_software_english() -> None:
+def test_chinese_sheet_contains_no_untranslated_text_of_exhibit() -> None:
     case = to_chinese(with_probability(sample_case()))
     text = extract_text(render_exhibit_sheet(case, sample_pictures(), "zh-Hans"))
     assert "许可 3（某公司）：针对账号 1。" in "".join(text.split("\n"))
@@ -99,7 +99,7 @@ def test_chinese_sheet_contains_no_software_english() -> None:
 
 
 @pytest.mark.long
-def test_chinese_report_contains_no_software_english() -> None:
+def test_chinese_report_contains_no_untranslated_text_of_exhibit() -> None:
     report, pictures = sample_report(1)
     facts = to_chinese(with_probability(report.cases[0].facts))
     changed_case = replace(report.cases[0], facts=facts, witnesses=())
@@ -115,7 +115,7 @@ def test_chinese_report_contains_no_software_english() -> None:
 
 
 @pytest.mark.parametrize("kind", DRAFT_DOCUMENTS)
-def test_chinese_document_contains_no_software_english(kind: str) -> None:
+def test_chinese_document_contains_no_untranslated_text_of_exhibit(kind: str) -> None:
     sealed_case = sealed_sample(
         {**NETWORK, "method": METHOD_DESCRIPTION, "software": {}, "certificate_authorities": {}, "exchanges": []}
     )
@@ -123,12 +123,12 @@ def test_chinese_document_contains_no_software_english(kind: str) -> None:
     pdf = render_draft_pdf(kind, replace(sealed_case, facts=case, witnesses=()), language="zh-Hans")
     text = " ".join(extract_text(pdf).split())
     for form in ("within", "without"):  # the statute prescribes this English wording
-        text = text.replace(re.findall(r"I declare.*", CHINESE.say(f"us902.{form}"))[0], "")
+        text = text.replace(re.findall(r"I declare.*", CHINESE.render(f"us902.{form}"))[0], "")
     assert set(find_english(text, ALLOWED_ENGLISH)) <= {"http", "proxy", "etc", "hosts", "txt"}
     assert find_half_width(text) == []
 
 
-def test_chinese_deposit_record_contains_no_software_english() -> None:
+def test_chinese_deposit_record_contains_no_untranslated_text_of_exhibit() -> None:
     facts = replace(to_chinese(sample_case()), sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
     text = extract_text(render_deposit_record(facts, sample_pictures(), "zh-Hans"))
     assert set(find_english(text, ALLOWED_ENGLISH)) == set()
@@ -177,7 +177,7 @@ def test_user_text_is_not_translated() -> None:
 
 
 @pytest.mark.long
-def test_sheet_without_licences_does_not_deny_coverage() -> None:
+def test_sheet_states_that_licences_were_not_checked_if_none_were_entered() -> None:
     case = sample_case()
     case = replace(case, licence_check=replace(case.licence_check, searched=0))
     for language, never, says in (

@@ -15,7 +15,7 @@ from evidence.documents.phrases.wording import Wording, format_fraction, format_
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import load_fonts
 from evidence.facts.case import LANGUAGES
-from exhibit.errors import WrongUseError
+from exhibit.errors import InvalidRequestError
 from exhibit.types import Verification
 from indexer.compare.wording import REASONS
 from tests.assets.documents_sample import (
@@ -95,14 +95,14 @@ def test_forbidden_word_pattern_matches() -> None:
 
 
 def test_unknown_language_error_lists_known_languages() -> None:
-    with pytest.raises(WrongUseError, match="en, zh-Hans"):
+    with pytest.raises(InvalidRequestError, match="en, zh-Hans"):
         load_phrases("fr")
 
 
 def test_unknown_time_zone_is_rejected() -> None:
-    with pytest.raises(WrongUseError, match="Mars/Olympus"):
+    with pytest.raises(InvalidRequestError, match="Mars/Olympus"):
         load_time_zone("Mars/Olympus")
-    with pytest.raises(WrongUseError):
+    with pytest.raises(InvalidRequestError):
         load_time_zone("../../etc/passwd")
 
 

@@ -105,7 +105,7 @@ def _extract_page_texts(pdf: bytes) -> list[str]:
 
 
 @pytest.mark.long
-def test_pages_are_numbered_and_bookmarks_point_to_pieces(sealed_document: SealedBundle, pdf: bytes) -> None:
+def test_pages_are_numbered_and_bookmarks_point_to_documents(sealed_document: SealedBundle, pdf: bytes) -> None:
     reader, texts = pypdf.PdfReader(io.BytesIO(pdf)), _extract_page_texts(pdf)
     first = next(number for number, text in enumerate(texts) if "Exhibit 1 · page" in text)
     second = next(number for number, text in enumerate(texts) if "Exhibit 2 · page" in text)
@@ -154,7 +154,7 @@ def test_cover_lists_bundles_and_omissions(sealed_document: SealedBundle, pdf: b
         assert said in cover
 
 
-def test_copy_has_no_active_content_and_is_deterministic(sealed_document: SealedBundle, pdf: bytes) -> None:
+def test_printable_copy_has_no_active_content_and_is_deterministic(sealed_document: SealedBundle, pdf: bytes) -> None:
     assert inspect_pdf(pdf) == PdfContent(())
     again = render_printable_copy(
         _create_copy(
@@ -167,7 +167,7 @@ def test_copy_has_no_active_content_and_is_deterministic(sealed_document: Sealed
 
 
 @pytest.mark.long
-def test_additions_stay_below_the_frame(pdf: bytes) -> None:
+def test_page_labels_are_placed_below_the_original_page(pdf: bytes) -> None:
     reader = pypdf.PdfReader(io.BytesIO(pdf))
     page = reader.pages[
         next(number for number, text in enumerate(_extract_page_texts(pdf)) if "Page 2 of the deed" in text)
@@ -189,7 +189,7 @@ def test_additions_stay_below_the_frame(pdf: bytes) -> None:
     assert 0 < max(baselines) < FRAME < low
 
 
-def test_exhibit_reports_pages_omitted_by_limits(
+def test_exhibit_states_which_pages_are_omitted_because_of_limits(
     sealed_document: SealedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheet = len(sealed_document.create_exhibit(1, "en", {}).parts[0].pages)
@@ -206,7 +206,7 @@ def test_exhibit_reports_pages_omitted_by_limits(
 
 @pytest.mark.long
 @pytest.mark.skipif(not load_fonts().chinese_families, reason="no Chinese font here")
-def test_chinese_copy_is_chinese_with_evidence_list() -> None:
+def test_chinese_printable_copy_includes_the_evidence_list() -> None:
     chinese_document = SealedBundle(to_chinese(sample_case()), "zh-Hans")
     texts = _extract_page_texts(
         render_printable_copy(_create_copy(chinese_document.create_exhibit(1, "zh-Hans", {})), "zh-Hans")

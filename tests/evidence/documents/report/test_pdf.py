@@ -31,7 +31,7 @@ def test_development_timestamp_service_is_on_first_page() -> None:
     assert part("witness.development_title") in first
 
 
-def test_empty_report_claims_nothing_about_other_pages() -> None:
+def test_report_without_cases_states_its_limits() -> None:
     facts, _ = sample_report(0)
     text = text_of(render_report_pdf(facts, {}, "en"))
     assert phrase("report.no_cases") in text
@@ -43,7 +43,7 @@ def test_report_attaches_its_data() -> None:
     assert attached["report.json"] == [facts.to_json()]
 
 
-def test_report_hides_software_costs() -> None:
+def test_report_does_not_mention_computing_costs() -> None:
     facts, by_case = sample_report(2)
     text = text_of(render_report_pdf(facts, by_case, "en"))
     assert [words for words in ("USD", "processor core") if words in text] == []

@@ -46,7 +46,7 @@ def generate_files(folder: ReportFolder, whole: ReportFacts, volumes: Sequence[V
 
 
 @pytest.mark.long
-def test_combined_parts_equal_whole_report(tmp_path: Path, full_report: ReportFacts) -> None:
+def test_combined_volumes_equal_whole_report(tmp_path: Path, full_report: ReportFacts) -> None:
     files = {file.name: file.path.read_bytes() for file in generate_files(ReportFolder(tmp_path, ["en"]), full_report)}
     assert list(files) == [
         "report.json",
@@ -82,7 +82,7 @@ def test_single_volume_report_equals_plain_report(tmp_path: Path, full_report: R
 
 
 @pytest.mark.long
-def test_resumed_run_reuses_volumes_and_head(tmp_path: Path, full_report: ReportFacts) -> None:
+def test_resumed_report_reuses_volumes_and_header(tmp_path: Path, full_report: ReportFacts) -> None:
     facts, pictures = sample_report(4)
     with ReportFolder(tmp_path, ["en"]) as first:
         head = first.load_header(lambda: full_report)

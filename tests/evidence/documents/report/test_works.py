@@ -99,7 +99,7 @@ def test_work_volumes_are_combined_in_each_format(tmp_path: Path, monkeypatch: p
     assert "No case falls" not in second
 
 
-def test_report_without_works_is_complete(tmp_path: Path) -> None:
+def test_report_without_works_is_generated_completely(tmp_path: Path) -> None:
     whole = replace(build_report(), works=(), cases=())
     with ReportFolder(tmp_path, []) as folder:
         head = folder.load_header(lambda: whole)

@@ -59,7 +59,7 @@ def read_codes(pdf: bytes) -> list[str]:
     return [content for picture in pictures if (content := cv2.QRCodeDetector().detectAndDecode(picture)[0])]
 
 
-def test_missing_earlier_and_omitted_items_are_stated(facts: CaseFacts) -> None:
+def test_deposit_record_states_missing_pictures_omitted_rows_and_earlier_registration(facts: CaseFacts) -> None:
     many = replace(facts.work, registration=None, earlier_registration=NOON, pictures=facts.work.pictures * 14)
     text = text_of(render_deposit_record(replace(facts, work=many), {}, "en"))
     assert phrase("document.listed_of", shown=f"{MAX_PICTURES}", all="14") in text

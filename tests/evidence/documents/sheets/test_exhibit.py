@@ -95,7 +95,7 @@ def build_case(*captures: CaptureFacts, places: int = 1) -> CaseFacts:
     return replace(case, sightings=tuple(sightings))
 
 
-def test_last_screenshot_with_picture_is_shown() -> None:
+def test_latest_screenshot_that_shows_the_picture_is_used() -> None:
     case = build_case(build_capture(1), build_capture(2), build_capture(3, "not-shown"))
     pictures = {"data/sightings/01/capture-2/screenshot-boxed.png": encoded(Image.new("RGB", (90, 60)), "PNG")}
     album = Album(400)
@@ -131,6 +131,6 @@ def test_excess_screenshots_are_counted() -> None:
         (None, 0.0),
     ],
 )
-def test_first_place_is_read_from_malformed_records(record: object, place: float) -> None:
+def test_first_image_position_is_read_from_malformed_records(record: object, place: float) -> None:
     pictures = {} if record is None else {"a/network.json": json.dumps(record).encode()}
     assert find_picture_offset(pictures, "a/screenshot-boxed.png") == place

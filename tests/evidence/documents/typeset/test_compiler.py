@@ -31,7 +31,7 @@ def test_characters_without_glyph_are_shown_as_code_points(pictures: Mapping[str
 @pytest.mark.parametrize(
     "title", ["مرحبا بالعالم", "שלום", "नमस्ते", "𠀀𠀁 秋山", "é\u0301\u0302", "👩\u200d👧", "ﷺ", "\ufdd0\ufffe"]
 )
-def test_every_script_renders(title: str, pictures: Mapping[str, bytes]) -> None:
+def test_text_in_every_writing_system_is_rendered(title: str, pictures: Mapping[str, bytes]) -> None:
     for fonts in (nullcontext(), only_embedded_fonts()):
         with fonts:
             assert "<pdfaid:part>3" in metadata_of(render_exhibit_sheet(build_case_with_title(title), pictures, "en"))

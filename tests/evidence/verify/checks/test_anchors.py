@@ -26,7 +26,7 @@ from tests.assets.partners import new_signer
 from tests.assets.timestamp_services import add_cosignature, request_ledger_entry, request_timestamps
 
 
-def test_ledger_block_counts_by_hash_for_its_chain(scene: Scene, bundle: Path) -> None:
+def test_pinned_block_hash_is_accepted_only_for_its_own_chain(scene: Scene, bundle: Path) -> None:
     [ledger] = scene.trust.ledgers
     name = "anchor:evm-checkpoint-test-ledger.json"
     checks = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
@@ -54,7 +54,7 @@ def test_unconfirmed_transaction_is_pending(scene: Scene, tmp_path: Path) -> Non
     assert verdict.outcome is ExitCode.INCOMPLETE
 
 
-def test_extendable_chain_counts_only_by_pinned_blocks(scene: Scene, bundle: Path) -> None:
+def test_chain_that_anyone_can_extend_is_accepted_only_by_pinned_blocks(scene: Scene, bundle: Path) -> None:
     [chain] = scene.trust.chains
     for blocks in ((), (scene.sealed_case.seal_digest,)):
         trust = replace(scene.trust, chains=(replace(chain, blocks=blocks),))

@@ -79,7 +79,7 @@ def get_capture_result(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     return checks["captures"].outcome, checks["captures"].remarks
 
 
-def test_own_requests_cause_no_remark(verify_capture: VerifyCapture) -> None:
+def test_requests_as_sent_by_exhibit_cause_no_remark(verify_capture: VerifyCapture) -> None:
     own = (
         f"User-Agent: {AGENT}\r\nAccept-Encoding: identity\r\nAccept: {PAGE_ACCEPT}\r\nConnection: keep-alive\r\n"
         'Accept-Language: en-US\r\nsec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"\r\nSec-Fetch-Mode: navigate\r\n'
@@ -147,7 +147,7 @@ def test_ambiguous_request_target_fails(verify_capture: VerifyCapture, host: str
         ("mine.example", "", False), ("mine.example", "copies.example", False), ("mine.com", "com", False),
     ],
 )  # fmt: skip
-def test_cookie_counts_for_hosts_in_its_domain(by: str, domain: str, *, counts: bool) -> None:
+def test_cookie_is_accepted_for_hosts_in_its_domain(by: str, domain: str, *, counts: bool) -> None:
     at = datetime(2026, 11, 30, tzinfo=UTC)
     to = "other.com" if domain == "com" else "copies.example"
     header = ("Set-Cookie", f"a=1; Path=/; Domain={domain}" if domain else "a=1")
@@ -251,7 +251,7 @@ def test_server_other_than_in_crawl_record_is_reported(verify_capture: VerifyCap
 @pytest.mark.parametrize(
     "page", [b"<p>Ours.<!-- field.jpg -->", b"<p>field.jpg", b"<img src=field.jpg width=1 height=1>"]
 )
-def test_page_mentioning_picture_does_not_show_it(verify_capture: VerifyCapture, page: bytes) -> None:
+def test_page_that_only_mentions_the_picture_does_not_show_it(verify_capture: VerifyCapture, page: bytes) -> None:
     outcome, remarks = get_capture_result(verify_capture(page=page))
     assert (outcome, len(remarks)) == (DOUBTFUL_OUTCOME, 1)
 
@@ -261,7 +261,7 @@ def test_password_field_is_reported_as_login_form(verify_capture: VerifyCapture)
     assert any("login form" in remark for remark in remarks)
 
 
-def test_doubts_are_listed_first(verify_capture: VerifyCapture) -> None:
+def test_remarks_that_raise_doubts_are_listed_first(verify_capture: VerifyCapture) -> None:
     def many(facts: Facts) -> None:
         facts["sightings"][0]["peer"] = "198.51.100.7"
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
-from evidence.verdict.result import UNKNOWN_WITNESS, State, require
+from evidence.verdict.result import UNKNOWN_WITNESS, State, raise_first_failure
 from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import add_probability
 from exhibit.entries import EntryType
@@ -99,7 +99,7 @@ def _change_opening(facts: CaseFacts) -> CaseFacts:
     return replace(facts, work=replace(facts.work, registration=registration))
 
 
-def test_user_name_before_host_is_not_the_site(scene: Scene, tmp_path: Path) -> None:
+def test_user_name_in_a_url_is_not_mistaken_for_the_site(scene: Scene, tmp_path: Path) -> None:
     verdict = Verifier(scene.trust).verify(reseal(scene, _disguise_host(scene.facts)).write(tmp_path / "lie.zip"))
     assert "party" in list_failures(verdict)
 
@@ -121,13 +121,13 @@ def test_user_name_before_host_is_not_the_site(scene: Scene, tmp_path: Path) -> 
         (_change_size, "pictures"),
     ],
 )
-def test_each_sealed_lie_is_detected(
+def test_each_sealed_false_statement_is_detected(
     scene: Scene, tmp_path: Path, lie: Callable[[CaseFacts], CaseFacts], check: str
 ) -> None:
     verdict = Verifier(scene.trust).verify(reseal(scene, lie(scene.facts)).write(tmp_path / "lie.zip"))
     assert {check} <= list_failures(verdict) - {"registration:01"} <= {check, *RELATED_CHECKS}
     with pytest.raises(IntegrityError, match="|".join([check, *RELATED_CHECKS])):
-        require(verdict)
+        raise_first_failure(verdict)
 
 
 def test_survival_map_is_recomputed(scene: Scene, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_registration_of_other_picture_is_detected(scene: Scene, tmp_path: Path)
     assert list_failures(Verifier(scene.trust).verify(lie)) == {"registration"}
 
 
-def test_unpinned_checkpoint_proves_no_registration(scene: Scene, tmp_path: Path) -> None:
+def test_checkpoint_of_unpinned_log_does_not_prove_registration(scene: Scene, tmp_path: Path) -> None:
     log = Log(FolderLogStore(tmp_path / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.made-up.example")
     assert scene.facts.work.registration is not None
     forged = append_entry(log, EntryType.REGISTRATION, scene.facts.work.registration.opening)
@@ -168,7 +168,7 @@ def test_unpinned_checkpoint_proves_no_registration(scene: Scene, tmp_path: Path
 
 @pytest.mark.long
 @pytest.mark.parametrize("copy", [animated_copy, exif_rotated_copy], ids=["animation", "WebP with an orientation"])
-def test_copy_is_compared_as_rendered_by_browsers(
+def test_pictures_are_compared_as_browsers_render_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: Callable[[int], bytes]
 ) -> None:
     monkeypatch.setattr("tests.assets.bundles.found_bytes", copy)

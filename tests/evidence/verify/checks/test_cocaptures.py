@@ -26,7 +26,9 @@ def confirmed_capture(tmp_path_factory: pytest.TempPathFactory) -> ConfirmedBund
     return confirm_capture(make_scene(tmp_path_factory.mktemp("scene")), tmp_path_factory.mktemp("seen"))
 
 
-def test_capture_by_two_installations_lists_both(confirmed_capture: ConfirmedBundle, tmp_path: Path) -> None:
+def test_capture_confirmed_by_partner_lists_both_installations(
+    confirmed_capture: ConfirmedBundle, tmp_path: Path
+) -> None:
     verdict = Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "seen.zip", confirmed_capture.files))
     checks = {check.name: check for check in verdict.checks}
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.PASSED, State.PASSED)
@@ -71,7 +73,7 @@ def test_different_url_server_or_page_is_reported(confirmed_capture: ConfirmedBu
 
 @pytest.mark.parametrize("status", [0, 301, 404, 500])
 @pytest.mark.parametrize("what", ["page", "picture"])
-def test_partner_without_page_or_picture_confirms_nothing(
+def test_partner_that_got_no_page_or_picture_does_not_confirm_the_capture(
     confirmed_capture: ConfirmedBundle, tmp_path: Path, what: str, status: int
 ) -> None:
     visited = confirmed_capture.picture if what == "picture" else confirmed_capture.statement.page
@@ -99,10 +101,10 @@ def test_partner_without_page_or_picture_confirms_nothing(
         ({1: ["B", "b", "\uff22", " B\u200b"], 2: ["b"]}, "retrieved by two installations, run by Ann and B."),
     ],
 )
-def test_observers_are_counted_per_sighting(
+def test_installations_that_observed_a_sighting_are_counted_per_sighting(
     confirmed_capture: ConfirmedBundle, monkeypatch: pytest.MonkeyPatch, by: dict[int, list[str]], words: str
 ) -> None:
-    monkeypatch.setattr(cocaptures, "_own_operator", lambda _inspection: "Ann")
+    monkeypatch.setattr(cocaptures, "_get_own_operator", lambda _inspection: "Ann")
     check = cocaptures._summarize_partners(cast("Inspection", None), by, {1: {"B"}})
     assert words in check.sentence
     assert "No partner retrieved the page of sighting" in check.sentence
@@ -123,7 +125,7 @@ def test_cocapture_file_is_read_only_twice(
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_each_lie_is_detected(confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str) -> None:
+def test_each_false_statement_is_detected(confirmed_capture: ConfirmedBundle, tmp_path: Path, name: str) -> None:
     lie, check, state = LIES[name]
     verdict = Verifier(confirmed_capture.trust).verify(write_zip(tmp_path / "lie.zip", lie(confirmed_capture)))
     checks = {item.name: item for item in verdict.checks}

@@ -28,11 +28,15 @@ def test_every_file_is_measured_and_seal_is_manifest_digest(scene: Scene, bundle
             zlib.crc32(data),
             hashlib.sha512(data).digest(),
         )
-    assert (inspection.seal, inspection.broken, inspection.left_out) == (scene.sealed_case.seal_digest, {}, ())
+    assert (inspection.seal_digest, inspection.unreadable_files, inspection.withheld_files) == (
+        scene.sealed_case.seal_digest,
+        {},
+        (),
+    )
     contents.close()
 
 
-def test_changed_sealed_file_is_not_read(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+def test_sealed_file_that_was_changed_is_not_parsed(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     files = read_files(bundle)
     changed = write_zip(tmp_path / "changed.zip", {**files, PICTURE: files[PICTURE] + b"x"})
     contents = ZipContents(changed)

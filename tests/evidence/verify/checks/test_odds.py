@@ -22,7 +22,7 @@ from evidence.verify.checks.odds import (
     ExposureWeights,
     RelatedWeights,
     WeighingFile,
-    build_weighing_facts,
+    build_odds_model_facts,
 )
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
@@ -69,7 +69,7 @@ def create_facts(scene: Scene, weighing: WeighingFile | None = WEIGHING, **chang
     if weighing is None:
         return facts
     scene.blobs.put(weighing.to_json())
-    return replace(facts, weighings=(build_weighing_facts(weighing, FILE),))
+    return replace(facts, weighings=(build_odds_model_facts(weighing, FILE),))
 
 
 def find_odds_check(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Check | None:
@@ -79,7 +79,7 @@ def find_odds_check(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs |
     return next((check for check in verdict.checks if check.name == NAME), None)
 
 
-def test_odds_equal_to_sum_pass_and_identify_weights(scene: Scene, tmp_path: Path) -> None:
+def test_odds_equal_to_the_sum_of_terms_pass_and_identify_the_weights(scene: Scene, tmp_path: Path) -> None:
     check = find_odds_check(scene, create_facts(scene), tmp_path / "bundle.zip")
     assert check is not None
     assert (check.state, Digest.from_bytes(WEIGHING.to_json()).hex[:12] in check.sentence) == (State.PASSED, True)
@@ -159,7 +159,7 @@ def test_related_picture_requires_decision_by_a_person(scene: Scene, tmp_path: P
     assert (check.state, "the demonstration setting" in check.sentence) == (State.NOT_CHECKED, True)
 
 
-def test_odds_below_related_limit_fail(scene: Scene, tmp_path: Path) -> None:
+def test_odds_below_the_limit_for_related_pictures_fail(scene: Scene, tmp_path: Path) -> None:
     strict = replace(WEIGHING, related=replace(WEIGHING.related, limit=20.0))
     check = find_odds_check(scene, create_facts(scene, strict), tmp_path / "bundle.zip")
     assert check is not None
@@ -202,7 +202,7 @@ def test_unknown_term_is_not_checked(scene: Scene, tmp_path: Path) -> None:
 def test_duplicate_odds_model_for_a_version_fails(scene: Scene, tmp_path: Path) -> None:
     facts = create_facts(scene)
     again = reseal(
-        scene, replace(facts, weighings=(*facts.weighings, build_weighing_facts(WEIGHING, get_odds_model_path(2))))
+        scene, replace(facts, weighings=(*facts.weighings, build_odds_model_facts(WEIGHING, get_odds_model_path(2))))
     )
     verdict = Verifier(scene.trust).verify(again.write(tmp_path / "bundle.zip"))
     assert next(check.state for check in verdict.checks if check.name == "facts") is State.FAILED

@@ -17,7 +17,7 @@ from evidence.standalone import verify as standalone
 from evidence.verdict.result import State, Verdict
 from evidence.verify.checks.probability import build_calibration_facts
 from evidence.verify.verifier import Verifier
-from exhibit.comparison.calibration import FIGURES, Calibration
+from exhibit.comparison.calibration import MEASUREMENT_FUNCTIONS, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 from tests import CHECKOUT
@@ -86,7 +86,7 @@ def test_changed_calibration_fails_even_when_resealed(scene: Scene, tmp_path: Pa
     assert find_state(verify_facts(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
 
 
-def test_understated_bound_fails(scene: Scene, tmp_path: Path) -> None:
+def test_understated_false_alarm_bound_fails(scene: Scene, tmp_path: Path) -> None:
     calibration = scene.facts.calibrations[0]
     smaller = replace(calibration, certain=replace(calibration.certain, at_most_in_a_million=1))
     facts = replace(scene.facts, calibrations=(smaller,))
@@ -155,8 +155,8 @@ def test_included_verifier_does_not_check_withheld_calibration(scene: Scene, tmp
 
 def test_included_verifier_computes_same_probabilities() -> None:
     draw = random.Random(4)
-    weights = tuple(round(draw.uniform(-2, 3), 6) for _ in FIGURES)
-    calibration = replace(CALIBRATION, figures=tuple(FIGURES), weights=weights)
+    weights = tuple(round(draw.uniform(-2, 3), 6) for _ in MEASUREMENT_FUNCTIONS)
+    calibration = replace(CALIBRATION, figures=tuple(MEASUREMENT_FUNCTIONS), weights=weights)
     for _ in range(200):
         reasons = tuple(word for word in ("imprecise", "shared-overlay", "few-inliers") if draw.random() < 0.5)
         verification = Verification(
