@@ -716,7 +716,7 @@ class Identification(ResponseBody):
     )
     works: list[FoundWork] = Field(description="Works that the picture shows, most certain first.")
     file_statement: FileStatement = Field(
-        alias="said", description="Metadata and content credentials in the file, which are not verified."
+        alias="file_statement", description="Metadata and content credentials in the file, which are not verified."
     )
     published_copies: list[PublishedCopy] = Field(
         alias="copies", description="Exported copies to which the picture is identical, or whose watermark it contains."

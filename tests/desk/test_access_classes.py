@@ -175,7 +175,7 @@ def test_anonymous_rate_limits_match_the_docs_and_are_enforced() -> None:
     assert settings.ACCOUNT_RATE_LIMITS == access_classes.RATES
     code = "".join(path.read_text("utf-8") for path in (CHECKOUT / "desk" / "web").rglob("*.py"))
     for action in [door.action for door in ACCESS_CLASSES if door.action]:
-        patterns = (f'action="{action}"', f'_limit_rate("{action}")', f'"{action}" if')
+        patterns = (f'action="{action}"', f'_limit_rate("{action}")', f'"{action}" if', f'"{action}"\n        if')
         assert any(pattern in code for pattern in patterns), action
 
 

@@ -150,7 +150,7 @@ def iter_direct_imports(block: list[ast.stmt]) -> Iterator[str]:
         inner = [each for name in ("body", "orelse", "finalbody") for each in getattr(statement, name, [])]
         yield from iter_direct_imports(inner)
         maybe = any(isinstance(node, ast.IfExp) for node in ast.walk(statement))
-        if not inner and not maybe and "open_desk()" in ast.unparse(statement):
+        if not inner and not maybe and "open_command_context()" in ast.unparse(statement):
             return
 
 

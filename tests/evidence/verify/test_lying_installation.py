@@ -684,9 +684,9 @@ LOG_LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
 }  # fmt: skip
 NETWORK_LIES: dict[str, tuple[Invention | Lie, Expected]] = {
-    "a name that nobody looked up": (change_connection(answers=()), {"capture:01-1": FAILED}),
+    "a name that nobody looked up": (change_connection(dns_answers=()), {"capture:01-1": FAILED}),
     "an answer of a name server that is no address": (
-        change_connection(answers=(PEER, "as the registry swears")), {"capture:01-1": FAILED}
+        change_connection(dns_answers=(PEER, "as the registry swears")), {"capture:01-1": FAILED}
     ),
     "a connection to another host than the "
     "address names": (change_connection(host="saint.example"), {"capture:01-1": FAILED}),
@@ -696,7 +696,7 @@ NETWORK_LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "a secure connection to a server without "
     "certificate": (change_connection(certificates=()), {"capture:01-1": FAILED}),
     "a server that is not an IP "
-    "address": (change_connection(address="here", answers=("here",)), {"capture:01-1": FAILED}),
+    "address": (change_connection(address="here", dns_answers=("here",)), {"capture:01-1": FAILED}),
     "a certificate that can't be read, with a subject": (
         record_visit(change=change_leaf(subject="CN=Saint")), {"capture:01-1": "not checked"}
     ),

@@ -58,7 +58,7 @@ def test_bound_is_100_percent_without_trials_or_with_only_failures() -> None:
     assert compute_anytime_interval(0, 0) == (0.0, 1.0)
     assert compute_anytime_interval(5, 5)[1] == 1.0
     assert compute_anytime_interval(0, 5)[0] == 0.0
-    with pytest.raises(ValueError, match="4 of 3"):
+    with pytest.raises(ValueError, match="0 to 3, not 4"):
         compute_upper_bound(4, 3)
 
 

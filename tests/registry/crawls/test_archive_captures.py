@@ -27,7 +27,7 @@ EACH_ARCHIVE = pytest.mark.parametrize("name", archive_captures.ARCHIVE_NAMES)
 @pytest.fixture
 def site(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     for module in ("wayback", "common_crawl"):
-        monkeypatch.setattr(f"crawler.archives.{module}.SECONDS", 0.0)
+        monkeypatch.setattr(f"crawler.archives.{module}.REQUEST_INTERVAL_SECONDS", 0.0)
     with Site(host="127.0.0.13") as running:
         inline.services.config = replace(
             inline.services.config,

@@ -27,7 +27,7 @@ def test_damaged_picture_is_omitted_and_report_is_generated(inline: SyncRunner) 
     bundle = request_bundle(inline)
     case = Case.objects.get()
     registered = case.work.pictures.get()
-    path = inline.services.blobs.path(registered.digest)  # type: ignore[attr-defined]  # a folder's
+    path = inline.services.blobs.get_path(registered.digest)  # type: ignore[attr-defined]  # a folder's
     path.chmod(0o600)
     path.write_bytes(b"damaged")
     bundle.delete()

@@ -34,7 +34,7 @@ def test_scheduler_ticks_continue_after_clock_changes_and_failed_steps(
     clock = SimpleNamespace(monotonic=lambda: moment[0], process_time=time.process_time, sleep=sleep)
     monkeypatch.setattr(beat, "time", clock)
     monkeypatch.setattr(beat, "tick", lambda _services: ticks.append(moment[0]))
-    for name in ("Roll", "send_upkeep"):
+    for name in ("HeartbeatRecorder", "send_upkeep_messages"):
         monkeypatch.setattr(beat, name, lambda: fail)
     monkeypatch.setattr("workers.periodic.run_minute_jobs", fail)
     monkeypatch.setattr(time, "time", lambda: -moment[0])  # runs backwards
@@ -53,7 +53,7 @@ def test_inactive_scheduler_only_releases_rows_of_its_machine(
         raise StopSchedulerError
 
     monkeypatch.setattr(beat, "time", SimpleNamespace(monotonic=time.monotonic, process_time=lambda: 0.0, sleep=sleep))
-    monkeypatch.setattr("workers.tasks.beat.LeaseHolder.is_ours", lambda _turn: False)
+    monkeypatch.setattr("workers.tasks.beat.LeaseHolder.take_or_renew", lambda _turn: False)
     monkeypatch.setattr("workers.tasks.beat.release_rows_of_ended_processes", lambda: done.append("freed"))
     monkeypatch.setattr(beat, "tick", lambda _services: done.append("ticked"))
     scheduler = beat.Scheduler(inline.services)

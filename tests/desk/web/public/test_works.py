@@ -67,7 +67,7 @@ def test_public_page_lists_the_claims_of_other_owners(work: Work) -> None:
         facts = Client().get(reverse("public-work-facts", args=[row.public_name])).json()["exhibit"]
         claims = [claim["rights_holder"] for claim in facts.get("other_claims", [])]
         assert all(name in page for name in claims)
-        assert ("Others also claim this picture" in page) is bool(claims)
+        assert ("Other owners also claim this picture" in page) is bool(claims)
         return claims
 
     assert list_claimants(first) == []  # the other work is not open

@@ -53,7 +53,7 @@ def test_images_share_a_single_time_limit(monkeypatch: pytest.MonkeyPatch) -> No
     with asyncio.Runner(loop_factory=Clock) as runner:
         clock = cast("Clock", runner.get_loop())
         photographer = PageRecorder(page, limits, lambda: 63.0)
-        monkeypatch.setattr(photographer, "_find_once", hang)
+        monkeypatch.setattr(photographer, "_find_image_once", hang)
         runner.run(photographer._find_images([["http://a.example/1"], ["http://a.example/2"], ["http://a.example/3"]]))
     assert [shot.missing_reasons for shot in photographer.list_page_files(3)] == [{"place": "It took too long."}] * 3
     assert calls == 1
