@@ -332,10 +332,10 @@ def _run_query(edit: str, picture: LoadedPicture, work: int, crowd: WorkCrowd) -
         owners = crowd.owners(candidates)
         return list(iterate_distinct(candidates, lambda candidate: owners[candidate.space, candidate.number]))
 
-    features.quick_features, features.embeddings  # noqa: B018 - computed before the clock starts
+    features.local, features.embeddings  # noqa: B018 - computed before the clock starts
     hash_candidates = measure_step(HASH_SEARCH, lambda: find_hash_candidates([features], crowd.hashes)[0])
     vote_candidates = measure_step(
-        VOTE_SEARCH, lambda: [] if features.is_icon else find_vote_candidates(features.quick_features, crowd.votes)
+        VOTE_SEARCH, lambda: [] if features.is_icon else find_vote_candidates(features.local, crowd.votes)
     )
     descriptor_candidates = measure_step(
         DESCRIPTOR_SEARCH, lambda: [] if features.is_icon else find_descriptor_candidates(features, crowd.descriptors)
@@ -360,10 +360,7 @@ def _run_query(edit: str, picture: LoadedPicture, work: int, crowd: WorkCrowd) -
         compared_count=len(verifications),
         wrong_matches=sum(verification is not Decision.NONE for verification in decisions.values()),
         random_vote_weight=float(
-            np.median(
-                [vote.weight for vote in crowd.votes.votes(features.quick_features.descriptors)[BACKGROUND_RANKS]]
-                or [0]
-            )
+            np.median([vote.weight for vote in crowd.votes.votes(features.local.descriptors)[BACKGROUND_RANKS]] or [0])
         ),
     )
 

@@ -15,7 +15,7 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.files.delimited import read_records
 from exhibit.types import Decision
 from indexer.picture.features import Features, extract
-from indexer.search.search import compare_pair as compared
+from indexer.search.comparison import compare_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def _compute_peer_hashes(path: Path) -> tuple[imagehash.ImageHash, np.ndarray]:
 def compare(registered_path: Path, found_path: Path) -> PairVerdicts | None:
     """Compare two files. Returns ``None`` if one of them cannot be decoded."""
     try:
-        decision = compared(_compute_features(found_path), _compute_features(registered_path)).decision
+        decision = compare_pair(
+            _compute_features(found_path), found_path.read_bytes, _compute_features(registered_path)
+        ).decision
         (registered_phash, registered_pdq), (found_phash, found_pdq) = (
             _compute_peer_hashes(registered_path),
             _compute_peer_hashes(found_path),

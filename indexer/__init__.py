@@ -11,8 +11,8 @@ from exhibit.lazy_names import build_lazy_getattr
 if TYPE_CHECKING:
     from indexer.compare.wording import in_words
     from indexer.picture.features import Features, extract
+    from indexer.search.comparison import compare_pictures
     from indexer.search.folders import Match, Skipped, match_folders
-    from indexer.search.search import compare_pictures
 
 __all__ = ["Features", "Match", "Skipped", "compare_pictures", "extract", "in_words", "match_folders"]
 

@@ -25,10 +25,10 @@ from indexer.compare.wording import as_dict, describe_restrictions, in_words
 from indexer.draw.draw import DRAW_BY_SUFFIX, View
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
+from indexer.search.comparison import compare_pair
 from indexer.search.explanation import TRUNCATED_FILE
 from indexer.search.folders import PictureResult, RegisteredFile, Skipped, match_pictures
 from indexer.search.matches_file import MatchesFile
-from indexer.search.search import compare_thoroughly
 
 EXAMPLES = """examples:
   python -m indexer match works/ pictures/ --out matches.jsonl
@@ -132,7 +132,7 @@ def _compare(options: argparse.Namespace) -> ExitCode:
         _extract_features(options.second, second),
     )
     verification = add_probability(
-        compare_thoroughly(found_picture, lambda: second, registered_picture), shipped_calibration()
+        compare_pair(found_picture, lambda: second, registered_picture), shipped_calibration()
     )
     output_paths = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
     if output_paths and verification.transform is None:

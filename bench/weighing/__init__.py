@@ -14,10 +14,9 @@ group, kind, expected; ambiguous groups are left out); **made exposures** (``ben
 under one overlay** or in one page. Made exposures are only used for evaluation, and held-out primitives are never used
 for fitting.
 
-The parts of the model are logistic regressions without negative weights. The limits: 5% of unrelated pairs pass the
-first comparison (``glance``); the limit for related is a factor of e^0.5 above the odds that 1 in 4,000 unrelated pairs
-exceeds; the limit for certain is a factor of e above all other exposures used for fitting; review starts where both are
-equally likely.
+The parts of the model are logistic regressions without negative weights. The limits: related is a factor of e^0.5 above
+the odds that 1 in 4,000 unrelated pairs exceeds; certain is a factor of e above all other exposures used for fitting;
+review starts slightly below even odds (:data:`bench.weighing.fitting.REVIEW_LOG_ODDS`).
 
 The shipped weights: 424 works, 998 unrelated pictures and 188 look-alikes of at most 640 pixels, divided into 16 parts
 that were measured in parallel, each with ``--works 27 --each 1 --most-unrelated 63 --overlays 8 --pages 4 --singles 3

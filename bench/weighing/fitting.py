@@ -17,12 +17,11 @@ from exhibit.errors import InvalidRequestError
 from indexer.compare.figures import Figures
 from indexer.compare.odds_model import TERMS, OddsModel, Provenance, Question
 
-GLANCE_TERMS = ("hash", "agreeing", "agreeing_share")
 RELATED_TERMS = (
     "hash", "inliers", "dense", "agreeing", "agreeing_share", "in_place", "drift", "excess", "patches", "cover",
     "roughness", "pieces_in_place", "pieces_excess", "shown",
 )  # fmt: skip
-EXPOSURE_TERMS = ("drift", "shown", "firm", "firm_alone", "pieces_firm", "pieces_firm_clear")
+EXPOSURE_TERMS = ("near_hash", "drift", "shown", "firm", "firm_alone", "pieces_firm", "pieces_firm_clear")
 """Terms of each part of the model."""
 RIDGE_PENALTY, EXPOSURE_RIDGE_PENALTY = 2.0, 5.0
 """Penalty on the squared weights of standardised terms, relative to the sum over all pairs. Without it, weights would
@@ -30,8 +29,6 @@ be infinite if copies and other pairs are perfectly separated.
 """
 FIT_ROUNDS = 3
 """Number of rounds. In each, a part is fitted to the alignments that the previous fit considers likeliest."""
-GLANCE_PASS_RATE = 0.05
-"""Fraction of unrelated pairs that may pass the first pass and get a full measurement."""
 RELATED_PASS_RATE, RELATED_MARGIN = 0.00025, 0.5
 """Fraction of unrelated pairs that may count as related, and additional margin of the limit in log odds."""
 EXPOSURE_MARGIN = 1.0
@@ -40,8 +37,9 @@ slightly more similar than those used for fitting.
 """
 REFERENCE_WORKS, LIMIT_PER_DECADE = 1000, 0.5
 """Number of works for which the limit for related is valid, and its increase per factor of 10 of works."""
-EVEN_LOG_ODDS = 0.0
-"""Log odds of the exposure from which review is needed, with equal weight of copies and other pairs."""
+REVIEW_LOG_ODDS = -0.3
+"""Log odds of the exposure from which review is needed, with equal weight of copies and other pairs. A missed copy
+costs more than the review of another photograph of the scene; below it, pairs under one news bar would be reviewed."""
 MIN_WEIGHT = 5e-5
 
 Floats = NDArray[np.float64]
@@ -91,10 +89,7 @@ class FittingData:
         self.kinds = np.array([pair.kind for pair in pairs])
         self.held_out = np.array([pair.held_out for pair in pairs])
         self.composed = np.array([pair.composed for pair in pairs])
-        self.whole, self.glance = (
-            AlignmentTerms(pairs, lambda pair: pair.ways),
-            AlignmentTerms(pairs, lambda pair: pair.glance),
-        )
+        self.whole = AlignmentTerms(pairs, lambda pair: pair.ways)
 
     def fit(self, selected: Mask, provenance: Provenance | None = None) -> OddsModel:
         """Fit an odds model to the selected pairs that are not held out.
@@ -110,7 +105,6 @@ class FittingData:
                 "A weighing can't be fitted without copies, strangers and look-alikes.",
                 hint="Name --photos, --unrelated and --lookalikes with more pictures.",
             )
-        glance, glance_odds = _fit_question(self.glance, GLANCE_TERMS, copies, unrelated)
         related, related_odds = _fit_question(self.whole, RELATED_TERMS, copies, unrelated)
         limit = _find_quantile_limit(related_odds[unrelated], RELATED_PASS_RATE) + RELATED_MARGIN
         rows, _ = self.whole.select_likeliest(related)
@@ -118,16 +112,14 @@ class FittingData:
         exposure = _fit_exposure(rows, copies & (related_odds > 0), (exposures | overlays) & (related_odds > 0))
         exposure_odds = compute_odds(exposure, rows)[exposures & (related_odds >= limit)]
         return OddsModel(
-            quick_comparison=glance,
-            quick_comparison_limit=round(_find_quantile_limit(glance_odds[unrelated], GLANCE_PASS_RATE), 2),
             related=related,
             related_limit=round(limit, 2),
             works=REFERENCE_WORKS,
             decade=LIMIT_PER_DECADE,
             exposure=exposure,
-            review_limit=EVEN_LOG_ODDS,
+            review_limit=REVIEW_LOG_ODDS,
             certain_limit=max(
-                EVEN_LOG_ODDS, round(float(exposure_odds.max(initial=EVEN_LOG_ODDS)) + EXPOSURE_MARGIN, 2)
+                REVIEW_LOG_ODDS, round(float(exposure_odds.max(initial=REVIEW_LOG_ODDS)) + EXPOSURE_MARGIN, 2)
             ),
             provenance=provenance,
         )
@@ -179,7 +171,6 @@ def fit_logistic(rows: Floats, outcomes: Mask, names: Sequence[str], pair_weight
 def format_odds_model(odds_model: OddsModel) -> str:
     """Format an odds model as the JSON that :func:`indexer.compare.odds_model.parse_weighing` reads."""
     values: dict[str, object] = {
-        "glance": {**_question_as_dict(odds_model.quick_comparison), "limit": odds_model.quick_comparison_limit},
         "related": {
             **_question_as_dict(odds_model.related),
             "limit": odds_model.related_limit,

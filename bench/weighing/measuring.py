@@ -174,7 +174,6 @@ def _measure_pair(
         scene=look_alikes.scenes.get(path, name),
         composed=not COMPOSITION_REASONS.isdisjoint(registered_features.low_information),
         ways=_measure_alignments(found_features, registered_features),
-        glance=_measure_glance(found_features.quick_form, registered_features),
         family=query.family,
         primitives=query.primitives,
     )
@@ -191,14 +190,6 @@ def _measure_alignments(found_features: Features, registered: Features) -> tuple
     return tuple(replace(alignment.figures, **piece_figures) for alignment in alignments)
 
 
-def _measure_glance(found_features: Features, registered: Features) -> tuple[Figures, ...]:
-    return (
-        compute_initial_figures(
-            find_nearest_hash(found_features, registered), registered, CachedMatches(found_features, registered)
-        ),
-    )
-
-
 def _list_proposed_works(found_features: Features, registered: RegisteredWorks, count: int) -> list[int]:
     """Return the ``count`` best works by descriptor and by votes each, regardless of the score."""
     if not count:
@@ -208,7 +199,7 @@ def _list_proposed_works(found_features: Features, registered: RegisteredWorks, 
     )
     nearest_hits = sorted(chain.from_iterable(hits), key=lambda hit: hit.distance)
     descriptor_candidates = [Candidate(DESCRIPTOR.id, hit.number, hit.distance) for hit in nearest_hits]
-    votes = registered.votes.votes(found_features.quick_features.descriptors)[:count]
+    votes = registered.votes.votes(found_features.local.descriptors)[:count]
     vote_candidates = [Candidate(ROOTSIFT.id, vote.number, 0.0) for vote in votes]
     owners = registered.owners([*descriptor_candidates, *vote_candidates])
     by_descriptor = dict.fromkeys(owners[candidate.space, candidate.number] for candidate in descriptor_candidates)

@@ -32,7 +32,6 @@ class Pair:
         scene: Scene of the registered picture, or its name. Pairs of one scene are in the same half of a split.
         composed: True if the registered picture is a page or a collage, for which no match is certain.
         ways: Measurements of each alignment, with those of its pieces.
-        glance: Measurements of the first pass with the quick features.
         family: Family of a copy.
         primitives: Primitives used to make a copy.
     """
@@ -42,7 +41,6 @@ class Pair:
     scene: str
     composed: bool
     ways: tuple[Figures, ...]
-    glance: tuple[Figures, ...]
     family: str = ""
     primitives: tuple[str, ...] = ()
 
@@ -80,7 +78,6 @@ def _parse_pair(row: Mapping[str, Any]) -> Pair:
     values = {
         "kind": PairKind(row["kind"]),
         "ways": tuple(Figures.from_dict(alignment) for alignment in row["ways"]),
-        "glance": tuple(Figures.from_dict(alignment) for alignment in row["glance"]),
         "primitives": tuple(row["primitives"]),
     }
     return Pair(**{**row, **values})

@@ -112,13 +112,13 @@ def _compare(work: Path, picture: Path, drawings: dict[str, Path | None], *, as_
     from exhibit.comparison import calibration as calibrations
     from indexer.calibration import shipped
     from indexer.compare import change as changes, wording
-    from indexer.search import adaptations, search
+    from indexer.search import adaptations, comparison
     from registry.bundles import sentences
 
     (registered, original), (found_data, found_features) = map(measure_file, (work, picture))
     calibration = shipped.shipped_calibration()
     verification = adaptations.add_survival(
-        found_features, original, search.compare_thoroughly(found_features, lambda: found_data, original)
+        found_features, original, comparison.compare_pair(found_features, lambda: found_data, original)
     )
     result = calibrations.add_probability(verification, calibration)
     sizes = [(info.width, info.height) for info in (found_features.info, original.info)]

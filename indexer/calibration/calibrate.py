@@ -23,8 +23,8 @@ from indexer.calibration.measure import (
 from indexer.calibration.probability import Sample, count_false_alarms, fit
 from indexer.picture.descriptor import BUILT_IN, DescriptorFile
 from indexer.picture.features import extract
+from indexer.search.comparison import compare_pair
 from indexer.search.folders import Progress, Skipped, list_files
-from indexer.search.search import compare_without_search
 
 FILED_SAMPLE_KIND = "kept"
 SECONDS_PER_PHOTOGRAPH, SECONDS_PER_EDIT = 0.5, 0.5
@@ -99,7 +99,7 @@ def measure_filed_pairs(pairs: FiledPairs) -> Iterator[Sample]:
     """Compare the pairs filed by users again with this version."""
     for pair in pairs.load_pairs():
         original, copy = pairs.read_files(pair)
-        verification = compare_without_search(extract(copy), lambda copy=copy: copy, extract(original))  # type: ignore[misc]
+        verification = compare_pair(extract(copy), lambda copy=copy: copy, extract(original))  # type: ignore[misc]
         yield Sample(pair.original, pair.said == Judgement.COPY, FILED_SAMPLE_KIND, verification, (pair.about,))
 
 

@@ -29,9 +29,10 @@ from indexer.picture.features import Features, compute_work_fingerprints, extrac
 from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, STORED_LOCAL_FEATURES, WHOLE
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate, map_owners
+from indexer.search.comparison import PictureComparison, compare_pictures
 from indexer.search.folders import Progress, Skipped, list_files
 from indexer.search.processes import run_in_processes
-from indexer.search.search import compare_pair, find_works
+from indexer.search.search import find_works
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.rows import to_rows
 from indexer.votes.index import VoteIndex
@@ -239,7 +240,9 @@ class Bench:
             data = edits.apply(
                 name, self._decode_picture(number), self._decode_neighbours(number), plan.seed + first_edit
             ).data
-            comparison = compare_pair(extract(data), self.load_features(number))
+            comparison = PictureComparison(extract(data), lambda: data).compare(  # noqa: B023 - called within this round
+                self.load_features(number)
+            )
             yield Sample(group, True, name, comparison, (self.scene.photographs[number].path,))
 
     def _compare_overlaid(self, number: int, nearest: Sequence[int]) -> Iterator[Sample]:
@@ -259,7 +262,7 @@ class Bench:
             for photograph_number in (number, nearest[0])
         )
         files = (self.scene.photographs[number].path, self.scene.photographs[nearest[0]].path)
-        yield Sample(group, False, f"{OVERLAY_KIND} {name}", compare_pair(extract(first), extract(second)), files)
+        yield Sample(group, False, f"{OVERLAY_KIND} {name}", compare_pictures(second, first), files)
 
     def _decode_picture(self, number: int) -> Image.Image:
         return Image.fromarray(decode(self.read_bytes(number), at_least=EDITED_SIDE).pixels)

@@ -71,7 +71,6 @@ class DetailedVerification(Verification):
     """Verification with details that explain the decision and are not stored."""
 
     limit: float = 0.0  # log odds from which a picture is related to a work
-    glance: bool = False  # whether the quick comparison alone rejected the pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +90,7 @@ def verify(found_picture: Features, registered_picture: Features, works: int = 0
     """Compare a found picture with a registered one and decide.
 
     Identical bytes are ``certain`` as well. The decision is never ``certain`` if the work is flat, a page or a collage,
-    if only its mark matches, or for a negative; ``reasons`` states why. For the quick comparison, which can only reject
-    a pair, see :func:`reject_quickly`.
+    if only its mark matches, or for a negative; ``reasons`` states why.
 
     Args:
         found_picture: The found picture.
@@ -113,39 +111,6 @@ def verify(found_picture: Features, registered_picture: Features, works: int = 0
     if finding.decision is not Decision.NONE and registered_picture.plain_reasons and not registered_picture.is_flat:
         finding = replace(finding, reasons=(*finding.reasons, PLAIN_WORK))
     return _to_verification(finding, nearest.hamming, found_picture, registered_picture)
-
-
-def reject_quickly(found_picture: Features, registered_picture: Features) -> DetailedVerification | None:
-    """Return the result if a quick comparison rejects the pair, or ``None`` if the pair needs a full comparison."""
-    if found_picture.digest == registered_picture.digest or registered_picture.is_flat:
-        return None
-    nearest, odds_model = find_nearest_hash(found_picture, registered_picture), load_shipped_model()
-    # A quick comparison is not sufficient for pictures within the picture
-    is_far = nearest.hamming > MAX_HASH_DISTANCE and not found_picture.inner_boxes
-    considered_match = replace(nearest, hamming=UNCOMPARED_DISTANCE) if is_far else nearest
-    if (
-        odds_model.quick_comparison.compute_log_odds(compute_initial_figures(considered_match, registered_picture, ()))
-        >= odds_model.quick_comparison_limit
-    ):
-        return None  # the hash alone is sufficient, and keypoints can only raise the odds
-    measurement = Measurement(
-        compute_initial_figures(
-            considered_match, registered_picture, CachedMatches(found_picture.quick_form, registered_picture)
-        ),
-        None,
-        None,
-    )
-    if odds_model.quick_comparison.compute_log_odds(measurement.figures) >= odds_model.quick_comparison_limit:
-        return None
-    if (
-        not found_picture.is_icon
-        and find_nearest_hash(invert_features(found_picture), registered_picture).hamming <= MAX_HASH_DISTANCE
-    ):
-        return None
-    verification = _to_verification(
-        _PairResult(Decision.NONE, measurement), nearest.hamming, found_picture, registered_picture
-    )
-    return replace(verification, figures=asdict(measurement.figures), glance=True)
 
 
 def _create_identical_result(registered_picture: Features) -> _PairResult:
@@ -408,7 +373,6 @@ def _to_verification(
         exposure=None if odds is None else _round(odds.exposure),
         figures={} if odds is None else asdict(figures),
         limit=0.0 if odds is None else odds.limit,
-        glance=False,
     )
     return (
         verification

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from exhibit.comparison.odds import (
     EXCESS_RANGE,
     FULL_WEIGHT_PATCHES,
+    NEAR_HASH_RANGE,
     OTHER_PICTURE_FRACTION,
     PIECES_EXCESS_RANGE,
     PIECES_OTHER_PICTURE_FRACTION,
@@ -64,6 +65,7 @@ def _get_value_or(value: float | None, otherwise: float) -> float:
 TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
     {
         "hash": lambda figures: max(0, UNRELATED_HASH_DISTANCE - figures.hamming) / UNRELATED_HASH_DISTANCE,
+        "near_hash": lambda figures: _interpolate_down(figures.hamming, *NEAR_HASH_RANGE),
         "inliers": lambda figures: math.log1p(figures.inliers),
         "dense": lambda figures: figures.dense,
         "agreeing": lambda figures: math.log1p(figures.agreeing),
@@ -132,8 +134,6 @@ class OddsModel:
     """All questions, with the limits of their log odds.
 
     Attributes:
-        quick_comparison: whether the pair needs a full comparison, by the quick measurements.
-        quick_comparison_limit: log odds from which the pair needs one.
         related: whether the found picture is related to the work.
         related_limit: log odds from which it counts as related, among ``works`` works.
         works: number of works for ``related_limit``.
@@ -144,8 +144,6 @@ class OddsModel:
         provenance: data to which the weights were fitted, if the file states it.
     """
 
-    quick_comparison: Question
-    quick_comparison_limit: float
     related: Question
     related_limit: float
     works: int
@@ -215,8 +213,6 @@ def parse_odds_model(text: str) -> OddsModel:
     """
     data = json.loads(text)
     return OddsModel(
-        quick_comparison=_parse_question(data["glance"]),
-        quick_comparison_limit=float(data["glance"]["limit"]),
         related=_parse_question(data["related"]),
         related_limit=float(data["related"]["limit"]),
         works=int(data["related"]["works"]),

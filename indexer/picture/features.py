@@ -26,7 +26,6 @@ from indexer.picture.local_features import (
     HALF_TURN,
     LocalFeatures,
     compute_local_features,
-    compute_quick_features,
 )
 from indexer.picture.perceptual_hash import compute_orientation_hashes, measure_structure, shrink_for_hash
 from indexer.picture.spaces import (
@@ -45,8 +44,6 @@ from indexer.picture.spaces import (
 THUMBNAIL_SIDE = 192
 MAX_ICON_SIDE = 40
 """Shorter side in pixels below which a picture is an icon."""
-MAX_SMALL_SIDE = 160
-"""Longer side in pixels below which a picture is small. Its local features cost no more than quick ones."""
 SAME_PART_OVERLAP = 0.9
 """Intersection over union from which two rectangles count as the same part of a picture."""
 T = TypeVar("T")
@@ -109,7 +106,6 @@ class Features:
     grey_size: tuple[int, int]  # width and height of the grey picture
     lazy_grey: Lazy[NDArray[np.uint8]] = field(repr=False)
     lazy_local: Lazy[LocalFeatures] = field(repr=False)
-    lazy_quick: Lazy[LocalFeatures] = field(repr=False)
     lazy_whole: Lazy[NDArray[np.float32]] = field(repr=False)
     lazy_within: Lazy[NDArray[np.float32]] = field(repr=False)
     lazy_low_information: Lazy[tuple[str, ...]] = field(repr=False)
@@ -131,16 +127,6 @@ class Features:
         return self.lazy_local.value
 
     @property
-    def quick_features(self) -> LocalFeatures:
-        """Fewer and coarser local features, at a third of the cost, to find candidates; :attr:`local` if small."""
-        return self.local if self.is_small else self.lazy_quick.value
-
-    @cached_property
-    def quick_form(self) -> "Features":
-        """The same features with the quick local features instead of all."""
-        return replace(self, lazy_local=self.lazy_quick)
-
-    @property
     def embedding(self) -> NDArray[np.float32]:
         """Descriptor of the whole picture, of unit length: the first of :attr:`embeddings`, computed separately."""
         return self.lazy_whole.value
@@ -155,11 +141,6 @@ class Features:
     def is_icon(self) -> bool:
         """True if the picture is so small that its hash contains all its information."""
         return min(self.info.width, self.info.height) < MAX_ICON_SIDE
-
-    @property
-    def is_small(self) -> bool:
-        """True if the picture has so few local features that separate quick features are unnecessary."""
-        return max(self.info.width, self.info.height) < MAX_SMALL_SIDE
 
     @property
     def strip_factor(self) -> float:
@@ -324,7 +305,6 @@ def _measure_features(
         grey_size=(grey.shape[1], grey.shape[0]),
         lazy_grey=Lazy(lambda: grey),
         lazy_local=local,
-        lazy_quick=Lazy(lambda: compute_quick_features(grey, size)),
         lazy_whole=embedding,
         lazy_within=Lazy(lambda: descriptor.compute_vectors([cut_rectangle(pixels, box) for box in reduced])),
         lazy_low_information=information,
@@ -414,7 +394,6 @@ def invert_features(features: Features) -> Features:
         hash_variants=~features.hash_variants,
         lazy_grey=Lazy(lambda: 255 - features.grey),
         lazy_local=Lazy(lambda: _invert_local(features.local)),
-        lazy_quick=Lazy(lambda: _invert_local(features.quick_features)),
     )
 
 

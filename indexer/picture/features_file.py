@@ -17,7 +17,7 @@ from exhibit.types import PictureInfo, Space
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy
-from indexer.picture.local_features import LocalFeatures, compute_quick_features
+from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 
 PNG = (
@@ -110,7 +110,7 @@ def _assemble_features(parts: dict[str, NDArray[Any]], measure: Callable[[], Fea
     if (metadata["pipeline"], metadata["space"]) != (PIPELINE, space.id):
         raise ValueError(metadata["pipeline"])
     info, grey = PictureInfo(*metadata["info"]), parts["grey"]
-    lazy_grey, size = Lazy(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
+    lazy_grey = Lazy(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE)))
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], metadata["strong"])
     reasons, masked = tuple(metadata["low_information"]), tuple(Box(*edges) for edges in metadata["masked"])
     whole_embedding = parts["embedding"].astype(np.float32)
@@ -125,7 +125,6 @@ def _assemble_features(parts: dict[str, NDArray[Any]], measure: Callable[[], Fea
         grey_size=(metadata["grey"][0], metadata["grey"][1]),
         lazy_grey=lazy_grey,
         lazy_local=Lazy(lambda: local),
-        lazy_quick=Lazy(lambda: compute_quick_features(lazy_grey.value, size)),
         lazy_whole=Lazy(lambda: whole_embedding),
         lazy_within=Lazy(lambda: measure().lazy_within.value),
         lazy_low_information=Lazy(lambda: reasons),

@@ -20,9 +20,6 @@ MIN_STRONG_RESPONSE = 0.02 / 3
 """Response (contrast divided by octave layers) from which a keypoint represents the picture rather than noise."""
 GRID_SIZE = 8
 """Cells per side from which keypoints are chosen evenly; otherwise the text of a page would take them all."""
-QUICK_SIDE = 512
-"""Long side, in pixels, at which quick features are detected."""
-QUICK_KEYPOINTS = 300
 DESCRIPTOR_WIDTH = 128
 
 
@@ -74,28 +71,19 @@ MIN_SIFT_SIDE = 8
 
 
 def compute_local_features(grey: NDArray[np.uint8], size: tuple[int, int], limit: int) -> LocalFeatures:
-    """Detect and describe at most ``limit`` keypoints; ``size`` is the original's width and height.
+    """Detect and describe at most ``limit`` keypoints; a keypoint with two directions counts twice.
 
     The picture is doubled first to include details of one or two pixels.
+
+    Args:
+        grey: Grey picture, uint8, shape (height, width).
+        size: Width and height of the original, in whose pixels the points are.
+        limit: Maximum number of features.
     """
-    return _compute_features(grey, size, 2.0, limit)
-
-
-def compute_quick_features(grey: NDArray[np.uint8], size: tuple[int, int]) -> LocalFeatures:
-    """Detect and describe keypoints in two fifths of the time, for the search for candidates and the quick comparison.
-
-    The picture is scaled to a long side of 512 pixels, by a factor of at most two. It is not doubled, so details of one
-    or two pixels are lost.
-    """
-    return _compute_features(grey, size, min(QUICK_SIDE / max(grey.shape), 2.0), QUICK_KEYPOINTS)
-
-
-def _compute_features(grey: NDArray[np.uint8], size: tuple[int, int], factor: float, limit: int) -> LocalFeatures:
-    """Compute at most ``limit`` features of the scaled picture; a keypoint with two directions counts twice."""
     if min(grey.shape) < MIN_SIFT_SIDE:
         return NO_FEATURES
-    scaled = _scale_grey(grey, factor)
-    pyramid = Pyramid(scaled, CAMERA_BLUR * max(1.0, factor))
+    scaled = cv2.resize(grey, (2 * grey.shape[1], 2 * grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    pyramid = Pyramid(np.asarray(scaled), 2 * CAMERA_BLUR)
     detected = pyramid.detect(MIN_CONTRAST)
     if not len(detected):
         return NO_FEATURES
@@ -107,13 +95,6 @@ def _compute_features(grey: NDArray[np.uint8], size: tuple[int, int], factor: fl
     return LocalFeatures(
         _to_original(oriented_keypoints.points, scaled.shape, size), _to_root_sift(raw_descriptors), strong_count
     )
-
-
-def _scale_grey(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
-    if factor == 1:
-        return grey
-    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA))
 
 
 def _to_original(points: NDArray[np.floating], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.float32]:

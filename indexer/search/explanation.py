@@ -22,6 +22,7 @@ from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.features import DEFAULT_LIMITS, MAX_ICON_SIDE, NORMAL_DETAIL, Features, extract
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search import candidates, search
+from indexer.search.comparison import PictureComparison
 from indexer.search.search import Key, Works
 from indexer.votes.index import Vote
 
@@ -29,7 +30,6 @@ STAGES: Mapping[str, Sentence] = {
     "reading": Sentence("Copy readable"),
     "information": Sentence("Original distinguishable from other pictures"),
     "naming": Sentence("Original returned by the search"),
-    "glance": Sentence("Quick comparison passed"),
     "related": Sentence("Related to the original, not by coincidence"),
     "exposure": Sentence("Same picture, not another picture of the scene"),
     "certainty": Sentence("Certain match"),
@@ -39,6 +39,7 @@ FIGURES: Mapping[str, Sentence] = {
     "hamming": Sentence("Differing hash bits"),
     "side": Sentence("Shorter side of the copy (pixels)"),
     "similarity": Sentence("Descriptor similarity"),
+    "margin": Sentence("Lead of the most similar work over others (similarity)"),
     "place_by_descriptor": Sentence("Rank by descriptor"),
     "votes": Sentence("Detail votes (multiple of the chance level)"),
     "place_by_votes": Sentence("Rank by votes"),
@@ -46,6 +47,7 @@ FIGURES: Mapping[str, Sentence] = {
     "odds": Sentence("Sum of the terms below (logarithm of the odds)"),
     "begun": Sentence("Initial value before any measurement"),
     "hash": Sentence("Differing hash bits (110 or more carry no information)"),
+    "near_hash": Sentence("Nearness of the hash (1 up to 24 differing bits, 0 from 44)"),
     "inliers": Sentence("Details that agree on the alignment of the two pictures"),
     "dense": Sentence("Share of positions where the pixels agree"),
     "agreeing": Sentence("Details whose position relative to their neighbours matches the original"),
@@ -186,9 +188,7 @@ def explain(
         searcher.run()
     verifications = {} if searcher is None else adjust(found_picture, searcher.verifications)
     key = max(originals, key=lambda candidate: _compute_promise(verifications.get(candidate)))
-    examined = verifications.get(key) or search.compare_without_search(
-        found_picture, lambda: data, originals[key], limits
-    )
+    examined = verifications.get(key) or PictureComparison(found_picture, lambda: data, limits).compare(originals[key])
     assert isinstance(examined, DetailedVerification)
     pair = _Pair(key, found_picture, originals[key], examined, searcher)
     gates = (Gate("reading"), *(gate for create_gates in GATES for gate in create_gates(pair)))
@@ -278,21 +278,9 @@ def _check_naming(pair: _Pair[Key]) -> Iterator[Gate]:
 
 
 def _check_related(pair: _Pair[Key]) -> Iterator[Gate]:
-    """Yield the gates of both questions with their sums, and the gate of a quick comparison that rejected the pair."""
+    """Yield the gates of both questions with their sums."""
     verification, odds_model = pair.examined, load_shipped_model()
-    if verification.glance:
-        is_quick_rejection = Figures.from_dict(verification.figures)
-        sentence = Sentence(
-            "The quick comparison found too little agreement. The copy may be redrawn, show only a small "
-            "part of the original, or be another picture."
-        )
-        yield _create_gate(
-            "glance",
-            _create_sum(odds_model.quick_comparison, is_quick_rejection, odds_model.quick_comparison_limit),
-            sentence,
-            passed=False,
-        )
-    if verification.related is None or verification.exposure is None or verification.glance:
+    if verification.related is None or verification.exposure is None:
         return
     figures = Figures.from_dict(verification.figures)
     sentence = Sentence(
@@ -351,7 +339,7 @@ def _get_figure_value(name: str, figures: Figures) -> float | None:
 def _describe_descriptors(pair: _Pair[Key], searcher: search.Search[Key]) -> Iterator[Condition]:
     """Yield the similarity of the nearest descriptors, and the rank of the work.
 
-    For a picture without candidates by cheap features, only the descriptor of the whole was searched for.
+    In the first look, only the descriptor of the whole is searched for.
     """
     found_picture, works = pair.found_picture, searcher.works
     queries = np.stack([*found_picture.embeddings.values()] if searcher.is_promising else [found_picture.embedding])
@@ -360,6 +348,8 @@ def _describe_descriptors(pair: _Pair[Key], searcher: search.Search[Key]) -> Ite
         candidates.MAX_DESCRIPTOR_DISTANCE if searcher.is_promising else search.MAX_PROMISING_DESCRIPTOR_DISTANCE
     )
     yield Condition("similarity", similarity, 1 - max_distance)
+    if not searcher.is_promising:
+        yield Condition("margin", searcher.descriptor_margin, search.MIN_PROMISING_MARGIN)
     space, nearest = works.descriptors.space.id, works.descriptors.search(queries, k=MAX_SEARCHED_RANK)
     if rank := min(filter(None, (_find_rank(pair.key, works, space, row) for row in nearest)), default=None):
         yield Condition("place_by_descriptor", rank, candidates.MAX_DESCRIPTOR_HITS, at_most=True)
@@ -367,7 +357,7 @@ def _describe_descriptors(pair: _Pair[Key], searcher: search.Search[Key]) -> Ite
 
 def _describe_votes(pair: _Pair[Key], searcher: search.Search[Key]) -> Iterator[Condition]:
     """Yield the votes, if there are enough works to estimate chance."""
-    votes, works = searcher.quick_votes, searcher.works
+    votes, works = searcher.all_votes if searcher.is_promising else searcher.first_votes, searcher.works
     if not math.isinf(chance := candidates.estimate_chance(votes)):
         rank = _find_rank(pair.key, works, ROOTSIFT.id, votes)
         threshold = candidates.MIN_PROMINENCE if searcher.is_promising else search.MIN_PROMISING_VOTE_RATIO

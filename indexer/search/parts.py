@@ -1,6 +1,6 @@
 """Search for pictures within a picture: each is searched for separately, and its match is mapped to the whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +9,12 @@ from PIL import Image
 
 from exhibit.comparison.similarity import compute_needed_side
 from exhibit.pictures.decode import Limits, decode
-from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Matrix, Piece, Verification
 from indexer.compare.decision import (
     MIN_DENSE_AGREEMENT,
     WEAK_AGREEMENT,
     AnyVerification,
+    DetailedVerification,
     add_transform,
     recompute_odds,
     remove_match,
@@ -26,14 +26,7 @@ from indexer.layout.orientation import Box
 from indexer.layout.regions import MAX_REGIONS, find_regions
 from indexer.layout.scaling import shrink_to
 from indexer.picture.features import NORMAL_DETAIL, SAME_PART_OVERLAP, Detail, Features, Part, cut_parts, extract
-from indexer.search.candidates import Candidate
 
-MAX_PART_DISTANCE = 0.47
-"""Maximum 1 − cosine for comparing a part with a work. Of 86 pictures that show one of 200 works at a small size and
-that no other rule finds, this limit finds the work in 57; in 13, another work is within the limit, too, and is compared
-unnecessarily."""
-MAX_SIMILAR_PARTS = 3
-"""Maximum number of parts that are compared with one picture."""
 CUT_OFF_MARGIN = 0.02
 """Distance from the end of a section, as a fraction of the strip's width, within which a picture counts as cut off
 there."""
@@ -86,30 +79,6 @@ def _find_strip_regions(data: bytes, found_picture: Features, limits: Limits) ->
     return boxes[:MAX_REGIONS]
 
 
-def query_parts(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[Part, Candidate]]:
-    """Query the index for each part; return the hits of all parts, nearest first."""
-    hits_by_part = descriptors.search(_stack_vectors(parts), k=1, within=MAX_PART_DISTANCE)
-    pairs = [(part, hit) for part, hits in zip(parts, hits_by_part, strict=True) for hit in hits]
-    pairs.sort(key=lambda pair: pair[1].distance)
-    return [(part, Candidate(descriptors.space.id, hit.number, hit.distance)) for part, hit in pairs]
-
-
-def select_similar_parts(parts: Sequence[Part], registered_picture: Features) -> list[Part]:
-    """Select the parts most similar to a registered picture; none if another model described it."""
-    if not parts or registered_picture.space != parts[0].descriptor.space:
-        return []
-    distances = 1 - _stack_vectors(parts) @ registered_picture.embedding
-    return [
-        parts[number]
-        for number in np.argsort(distances, kind="stable")[:MAX_SIMILAR_PARTS].tolist()
-        if distances[number] <= MAX_PART_DISTANCE
-    ]
-
-
-def _stack_vectors(parts: Sequence[Part]) -> NDArray[np.float32]:
-    return parts[0].descriptor.compute_vectors([part.pixels for part in parts])
-
-
 def verify_part(
     part: Part,
     found_picture: Features,
@@ -117,7 +86,7 @@ def verify_part(
     registered_picture: Features,
     limits: Limits,
     works: int = 0,
-) -> Verification:
+) -> DetailedVerification:
     """Compare a part with a registered picture, found among ``works`` works; the reported values refer to the whole."""
     verification = verify(part.features, registered_picture, works)
     if verification.decision is Decision.NONE or verification.transform is None:

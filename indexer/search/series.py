@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from exhibit.types import Decision, Relation, Verification
-from indexer.search.search import MIN_EXPLAINED_FRACTION
 
 SERIES = "series"
+MIN_EXPLAINED_FRACTION = 0.9
+"""Minimum fractions of a picture and of a work covered by a match for the two to count as the same picture."""
 MIN_SAME_PICTURE_PRECISION = 0.9
 """Precision from which one work shows exactly the picture of another. Of 1,380 light copies, one in seven was less
 precise; of frames of a film that were certain, none exceeded .4, of 763 generated exposures one in seventy."""

@@ -22,7 +22,7 @@ from indexer.draw.draw import View, draw_small
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH
-from indexer.search.search import MIN_EXPLAINED_FRACTION
+from indexer.search.series import MIN_EXPLAINED_FRACTION
 from registry.fingerprints.fingerprints import Collection, map_pictures
 from registry.fingerprints.indexes import MAX_NEIGHBOURS
 from registry.fingerprints.ports import get_descriptors, get_indexes

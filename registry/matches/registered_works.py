@@ -1,7 +1,6 @@
 """Access to registered works for searches, and their stored features."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from django.db.models import QuerySet
@@ -16,7 +15,8 @@ from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.adaptations import add_survival
 from indexer.search.candidates import Candidate
-from indexer.search.search import compare_without_search, find_works
+from indexer.search.comparison import compare_pair
+from indexer.search.search import find_works
 from indexer.search.seen_pictures import WorkQueries, create_work_queries
 from indexer.search.series import derive_relation, downgrade_ambiguous_matches
 from indexer.votes.index import VoteIndex
@@ -97,7 +97,7 @@ class RegisteredWorks:
         def load() -> bytes:
             return self._services.blobs.get(found.digest)
 
-        verification = compare_without_search(found, load, features, self._services.limits)
+        verification = compare_pair(found, load, features, self._services.limits)
         self._load_pictures([work])
         return self._grade_survival(found, self.resolve_series(found, load, {work: verification}))[work]
 
@@ -113,7 +113,7 @@ class RegisteredWorks:
         self._load_pictures(missing_works)
         for work in sorted(missing_works):
             if (features := self.features(work)) is not None:
-                verifications[work] = compare_without_search(found_features, load, features, self._services.limits)
+                verifications[work] = compare_pair(found_features, load, features, self._services.limits)
         return downgrade_ambiguous_matches(verifications, lambda work: siblings.get(work, ()))
 
     def _grade_survival(
@@ -155,15 +155,13 @@ def record_relations(services: Services, row: WorkPicture, features: Features) -
     """Search the owner's other works for a registered picture, and record its relations to them; return their number.
 
     The indexes of the works must be up to date. Idempotent. Flat works are skipped, because they all look alike. A
-    picture of several works counts for the last work. The search uses all stored local features, because the quick
-    features would have to be computed first.
+    picture of several works counts for the last work.
     """
     if features.is_flat:
         return 0
     active_pictures = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
     other_pictures = active_pictures.exclude(work=row.work_id).exclude(picture=row.picture_id)
     works = RegisteredWorks(services, other_pictures)
-    features = replace(features, lazy_quick=features.lazy_local)
     results = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
     relations_by_picture = {
         picture: (kind, verification)

@@ -16,7 +16,7 @@ from desk.cli.main import exhibit
 from exhibit.config.config import Config
 from indexer.picture import features
 from indexer.picture.descriptor import BUILT_IN
-from indexer.picture.local_features import compute_local_features, compute_quick_features
+from indexer.picture.local_features import compute_local_features
 from registry.configuration import load_config
 from registry.fingerprints import fingerprints
 from registry.log.sequencer import sequence_log, sign_checkpoint
@@ -71,8 +71,7 @@ def _cache_features() -> Iterator[None]:
     """Cache features by the pixels and all other arguments, since tests use the same few images repeatedly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BUILT_IN, "_raw", _cache_by_pixels(BUILT_IN._raw))
-        for measure in (compute_local_features, compute_quick_features):
-            patch.setattr(features, measure.__name__, _cache_by_pixels(measure))
+        patch.setattr(features, "compute_local_features", _cache_by_pixels(compute_local_features))
         yield
 
 

@@ -13,8 +13,7 @@ from bench.matching.results import QueryResult
 from bench.matching.roles import run_query
 from bench.queries import generate_copy_queries, generate_overlay_pairs, generate_unrelated_queries, list_photos
 from indexer.edits import OVERLAYS
-from indexer.picture.features import extract
-from indexer.search.search import compare_pair
+from indexer.search.comparison import compare_pictures
 from tests import CHECKOUT
 
 ASSETS = CHECKOUT / "demo" / "assets"
@@ -81,9 +80,7 @@ def test_unrelated_picture_is_never_matched(answers: list[QueryResult]) -> None:
 def test_photos_with_same_overlay_are_not_copies() -> None:
     photos = UNRELATED[4:] + LOOKALIKES
     pairs = generate_overlay_pairs(photos, OTHER_PICTURES, OVERLAYS, len(OVERLAYS), seed=3)
-    counts = Counter(
-        str(compare_pair(extract(pair.found_data), extract(pair.registered_data)).decision) for pair in pairs
-    )
+    counts = Counter(str(compare_pictures(pair.registered_data, pair.found_data).decision) for pair in pairs)
     assert counts.total() == len(OVERLAYS)
     assert counts["certain"] == 0
     assert counts["review"] <= OVERLAYS_IN_REVIEW

@@ -10,6 +10,7 @@ NAME = "odds.md"
 ODDS_MODEL_FILE = FOLDER.parents[1] / "indexer" / "models" / "weighing" / "match-1.json"
 FORMULAE = {
     "hash": ("(110 − `hamming`) / 110, at least 0", ""),
+    "near_hash": ("(44 − `hamming`) / 20, from 0 to 1", ""),
     "inliers": ("ln(1 + `inliers`)", ""),
     "dense": ("`dense`", ""),
     "agreeing": ("ln(1 + `agreeing`)", ""),

@@ -17,6 +17,7 @@ from evidence.verify.checks.inspection import Inspection
 from exhibit.comparison.odds import (
     EXCESS_RANGE,
     FULL_WEIGHT_PATCHES,
+    NEAR_HASH_RANGE,
     OTHER_PICTURE_FRACTION,
     PIECES_EXCESS_RANGE,
     PIECES_OTHER_PICTURE_FRACTION,
@@ -101,6 +102,7 @@ TERMS: Mapping[str, Callable[[MatchValues], float]] = MappingProxyType(
         "hash": lambda values: (
             max(0.0, UNRELATED_HASH_DISTANCE - _get_number(values, "hamming")) / UNRELATED_HASH_DISTANCE
         ),
+        "near_hash": lambda values: _scale_falling(_get_number(values, "hamming"), *NEAR_HASH_RANGE),
         "inliers": lambda values: math.log1p(_get_number(values, "inliers")),
         "dense": lambda values: _get_number(values, "dense"),
         "agreeing": lambda values: math.log1p(_get_number(values, "agreeing")),

@@ -13,14 +13,13 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from exhibit.comparison.calibration import add_probability
 from exhibit.types import Decision, Verification
 from indexer.calibration.shipped import shipped_calibration
-from indexer.compare.decision import reject_quickly, verify
+from indexer.compare.decision import verify
 from indexer.compare.figures import Figures
 from indexer.compare.nearest_hash import find_nearest_hash
 from indexer.compare.odds_model import load_shipped_model
 from indexer.edits import apply
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy
-from indexer.picture.local_features import LocalFeatures
 from tests.assets.edited_pictures import EDITS, PICTURE, add_caption, add_watermark, cached_features, edited_copy, jpeg
 from tests.assets.shared_pictures import shared_data
 from tests.assets.textured import collage_with, encoded, page_with, text_page, textured, with_inset
@@ -54,28 +53,6 @@ def test_decision_includes_the_measurements_needed_to_reproduce_it(registered: F
     figures = Figures.from_dict(json.loads(json.dumps(result.figures)))
     assert result.related == pytest.approx(load_shipped_model().related.compute_log_odds(figures), abs=1e-4)
     assert result.exposure == pytest.approx(load_shipped_model().exposure.compute_log_odds(figures), abs=1e-4)
-    assert reject_quickly(crop, registered) is None
-    stranger = reject_quickly(cached_features(jpeg(textured(77))), registered)
-    assert stranger is not None
-    assert (stranger.glance, stranger.decision, stranger.related) == (True, Decision.NONE, None)
-
-
-def fail_if_called() -> LocalFeatures:
-    raise AssertionError("quick features were measured")
-
-
-def test_matching_hash_skips_quick_features(registered: Features) -> None:
-    mirrored = replace(cached_features(edited_copy("mirrored")), lazy_quick=Lazy(fail_if_called))
-    assert reject_quickly(mirrored, registered) is None
-    with pytest.raises(AssertionError, match="quick features"):
-        reject_quickly(replace(cached_features(jpeg(textured(77))), lazy_quick=Lazy(fail_if_called)), registered)
-
-
-def test_distant_hash_is_not_counted_as_evidence_in_quick_comparison(registered: Features) -> None:
-    stranger = cached_features(jpeg(textured(66)))
-    promise = reject_quickly(stranger, registered)
-    assert promise is not None
-    assert (promise.hamming, promise.figures["hamming"], promise.figures["agreeing"]) == (104, 256, 0)
 
 
 def corner(verification: Verification, point: tuple[float, float]) -> tuple[float, float]:
@@ -291,7 +268,7 @@ def test_bent_copy_is_not_mistaken_for_a_shared_overlay(registered: Features) ->
     assert "shared-overlay" not in result.reasons
 
 
-@pytest.mark.parametrize(("apart", "decision"), [(0.1, Decision.CERTAIN), (0.23, Decision.REVIEW)], ids=str)
+@pytest.mark.parametrize(("apart", "decision"), [(0.1, Decision.CERTAIN), (0.3, Decision.REVIEW)], ids=str)
 def test_copy_with_independently_moved_parts_is_treated_as_a_different_exposure(
     registered: Features, apart: float, decision: Decision
 ) -> None:
@@ -382,8 +359,10 @@ def test_pictures_without_keypoints_are_handled(registered: Features) -> None:
     assert verify(registered, tiny).decision is Decision.NONE
 
 
-@pytest.mark.parametrize(("radius", "decision"), [(4, Decision.REVIEW), (6, Decision.RELATED)], ids=str)
-def test_blurred_copy_is_not_certain(registered: Features, radius: int, decision: Decision) -> None:
+@pytest.mark.parametrize(("radius", "decision"), [(4, Decision.CERTAIN), (6, Decision.REVIEW)], ids=str)
+def test_copy_is_reviewed_if_blur_hides_whether_its_parts_moved(
+    registered: Features, radius: int, decision: Decision
+) -> None:
     result = verify(cached_features(jpeg(PICTURE.filter(ImageFilter.GaussianBlur(radius)))), registered)
     assert result.decision is decision
     assert result.hamming <= 30

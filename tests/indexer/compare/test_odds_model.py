@@ -28,7 +28,6 @@ def test_more_agreement_never_lowers_the_odds(name: str) -> None:
     for start in (COPY, replace(COPY, excess=4.0, pieces_excess=4.0, another=0.3, pieces_another=0.2, drift=1.0)):
         better = replace(start, **{name: getattr(start, name) + BETTER[name]})
         for question in (
-            load_shipped_model().quick_comparison,
             load_shipped_model().related,
             load_shipped_model().exposure,
         ):
@@ -41,8 +40,16 @@ def test_measurements_of_a_copy_are_certain_and_without_evidence_there_is_no_mat
 
 
 def test_common_content_without_precise_alignment_is_related() -> None:
-    moved = replace(COPY, in_place=0.2, drift=3.0, excess=9.0, pieces_in_place=0.3, pieces_excess=6.0, another=0.3)
+    moved = replace(
+        COPY, hamming=60, in_place=0.2, drift=3.0, excess=9.0, pieces_in_place=0.3, pieces_excess=6.0, another=0.3
+    )
     assert load_shipped_model().compute_odds(moved).decision is Decision.RELATED
+
+
+def test_near_hash_without_precise_alignment_is_reviewed() -> None:
+    compressed = replace(COPY, hamming=12, in_place=0.2, excess=9.0, pieces_in_place=0.3, pieces_excess=6.0)
+    assert load_shipped_model().compute_odds(compressed).decision is Decision.REVIEW
+    assert load_shipped_model().compute_odds(replace(compressed, hamming=52)).decision is Decision.RELATED
 
 
 def test_more_works_raise_the_threshold() -> None:
@@ -62,7 +69,6 @@ def test_score_is_listed_term_by_term() -> None:
 def document() -> dict[str, dict[str, object]]:
     question = {"intercept": 0.0, "weights": {"dense": 1.0}}
     return {
-        "glance": {**question, "limit": 0.0},
         "related": {**question, "limit": 0.0, "works": 1, "decade": 0.5},
         "exposure": {**question, "review": 0.0, "certain": 1.0},
     }

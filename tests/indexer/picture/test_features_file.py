@@ -30,8 +30,6 @@ def test_features_round_trip(features: Features) -> None:
     assert (again.grey == features.grey).all()
     assert (again.local.points == features.local.points).all()
     assert (again.local.descriptors == features.local.descriptors).all()
-    assert (again.quick_features.points == features.quick_features.points).all()
-    assert (again.quick_features.descriptors == features.quick_features.descriptors).all()
     assert (again.embedding == features.embedding).all()
     assert again.panels == features.panels
     assert again.low_information == features.low_information

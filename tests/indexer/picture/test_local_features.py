@@ -7,17 +7,17 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.local_features import (
     MIN_CONTRAST,
     MIRROR,
-    QUICK_KEYPOINTS,
     compute_local_features,
-    compute_quick_features,
 )
 from tests.assets.sift import SIZE, grey_picture
+
+LIMIT = 300
 
 
 def test_mirrored_picture_has_mirrored_descriptors() -> None:
     picture = grey_picture(5)
-    straight = compute_quick_features(picture, SIZE)
-    mirrored = compute_quick_features(np.ascontiguousarray(picture[:, ::-1]), SIZE)
+    straight = compute_local_features(picture, SIZE, LIMIT)
+    mirrored = compute_local_features(np.ascontiguousarray(picture[:, ::-1]), SIZE, LIMIT)
     moved = straight.points * [-1, 1] + [SIZE[0] - 1, 0]
     away = np.linalg.norm(mirrored.points[:, None] - moved, axis=2)
     pairs = [(row, int(away[row].argmin())) for row in range(len(mirrored)) if away[row].min() < 0.3]
@@ -41,29 +41,29 @@ def test_local_features_match_opencv() -> None:
 
 
 def test_features_do_not_depend_on_the_picture_measured_before() -> None:
-    first = compute_quick_features(grey_picture(6), SIZE)
-    compute_quick_features(grey_picture(7, (700, 900)), (700, 900))
-    again = compute_quick_features(grey_picture(6), SIZE)
+    first = compute_local_features(grey_picture(6), SIZE, LIMIT)
+    compute_local_features(grey_picture(7, (700, 900)), (700, 900), LIMIT)
+    again = compute_local_features(grey_picture(6), SIZE, LIMIT)
     assert np.array_equal(first.points, again.points)
     assert np.array_equal(first.descriptors, again.descriptors)
 
 
 def test_keypoints_are_in_pixels_of_the_original_picture() -> None:
     picture = grey_picture(8)
-    small, large = compute_quick_features(picture, SIZE), compute_quick_features(picture, (960, 720))
+    small, large = compute_local_features(picture, SIZE, LIMIT), compute_local_features(picture, (960, 720), LIMIT)
     assert np.allclose(large.points, (small.points + 0.5) * 2 - 0.5, atol=1e-3)
-    assert len(small) <= QUICK_KEYPOINTS
+    assert len(small) <= LIMIT
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (8, 8), (9, 640), (300, 300)])
 def test_blank_picture_has_no_features(shape: tuple[int, int]) -> None:
-    assert len(compute_quick_features(np.full(shape, 90, np.uint8), shape[::-1])) == 0
+    assert len(compute_local_features(np.full(shape, 90, np.uint8), shape[::-1], LIMIT)) == 0
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 640), (33, 17), (1000, 40)])
 def test_unusual_shapes_are_measured(shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
-    features = compute_quick_features(noise, shape[::-1])
+    features = compute_local_features(noise, shape[::-1], LIMIT)
     assert len(features.points) == len(features.descriptors)
     assert (features.points >= -1).all()
     assert (features.points <= np.array(shape[::-1])).all()

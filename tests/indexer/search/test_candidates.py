@@ -108,7 +108,7 @@ def test_mirrored_piece_in_other_picture_is_found_by_votes(hashes: BruteForceInd
     picture.paste(textured(5, SIZE).crop((40, 30, 280, 210)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (480, 350))
     features = extract(encoded(picture))
     assert 5 not in numbers(*find_hash_candidates([features], hashes))
-    assert numbers(find_vote_candidates(features.quick_features, votes))[0] == 5
+    assert numbers(find_vote_candidates(features.local, votes))[0] == 5
 
 
 def test_candidate_is_listed_once_within_distance_limit(descriptors: BruteForceIndex) -> None:

@@ -11,9 +11,10 @@ from PIL import Image, ImageFilter
 
 from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract
+from indexer.search.comparison import compare_pair
 from indexer.search.explanation import FIGURES, Explanation, Gate, explain
 from indexer.search.parts import downgrade_weak_match
-from indexer.search.search import compare_without_search, find_works
+from indexer.search.search import find_works
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
 
@@ -82,7 +83,7 @@ def test_explanation_of_uncompared_picture_omits_ranks_it_did_not_reach(shelf: S
     assert not values["place_by_descriptor"][2]
     assert not values["votes"][2]
     assert "place" not in values
-    assert explained.sentences[-1] == gate(explained, "glance").sentences[0]  # the stage that would reject the two
+    assert explained.sentences[-1] == gate(explained, "related").sentences[0]  # the stage that would reject the two
 
 
 @pytest.mark.long
@@ -141,7 +142,7 @@ def test_explanation_of_two_files_gives_the_same_decision_as_comparing_them(shel
     for picture in (textured(WORK, SIZE), bend(textured(WORK, SIZE), 6, 20), textured(9, SIZE)):
         data = encoded(picture, "JPEG")
         work = shelf.works[WORK]
-        assert explain(data, {0: work}).examined == compare_without_search(extract(data), lambda data=data: data, work)  # type: ignore[misc]
+        assert explain(data, {0: work}).examined == compare_pair(extract(data), lambda data=data: data, work)  # type: ignore[misc]
 
 
 @pytest.mark.long

@@ -11,8 +11,9 @@ from exhibit.types import Decision, Verification
 from indexer.compare.decision import DetailedVerification
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR
+from indexer.search.comparison import compare_pair, compare_pictures
 from indexer.search.parts import downgrade_weak_match
-from indexer.search.search import compare_pair, compare_pictures, compare_thoroughly, compare_without_search, find_works
+from indexer.search.search import find_works
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
 
@@ -66,30 +67,28 @@ def test_sheet_of_unrelated_pictures_has_no_matches(shelf: Shelf) -> None:
 def test_pair_comparison_matches_search_result(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     features = extract(data)
-    alone = compare_without_search(features, lambda: data, shelf.works[7])
-    assert isinstance(alone, DetailedVerification)
+    alone = compare_pair(features, lambda: data, shelf.works[7])
     among = find_in(shelf, data)[7]
     assert isinstance(among, DetailedVerification)
     assert replace(among, limit=0.0) == replace(alone, limit=0.0)  # more is needed among more works
-    assert compare_without_search(features, lambda: data, shelf.works[8]).decision is Decision.NONE
+    assert compare_pair(features, lambda: data, shelf.works[8]).decision is Decision.NONE
 
 
 def test_descriptors_of_other_networks_are_skipped(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     other = replace(DESCRIPTOR, name="another", width=3)
     features, work = extract(data), shelf.works[7]
-    assert compare_without_search(replace(features, space=other), lambda: data, work).decision is Decision.NONE
-    assert compare_without_search(features, lambda: data, replace(work, space=other)).decision is Decision.NONE
+    assert compare_pair(replace(features, space=other), lambda: data, work).decision is Decision.NONE
+    assert compare_pair(features, lambda: data, replace(work, space=other)).decision is Decision.NONE
 
 
-def test_pair_comparison_is_more_thorough_than_search(shelf: Shelf) -> None:
+def test_small_work_in_a_picture_is_found_by_direct_comparison(shelf: Shelf) -> None:
     wall = textured(960, (1300, 950))
     wall.paste(textured(7, SIZE).resize((150, 113), Image.Resampling.LANCZOS), (700, 420))
     data, features = encoded(wall, "JPEG"), extract(encoded(wall, "JPEG"))
-    assert compare_pair(features, shelf.works[7]).decision is Decision.NONE  # so small a work is missed at first glance
-    assert compare_thoroughly(features, lambda: data, shelf.works[7]).decision is Decision.CERTAIN
+    assert compare_pair(features, lambda: data, shelf.works[7]).decision is Decision.CERTAIN
     assert compare_pictures(encoded(textured(7, SIZE)), data).decision is Decision.CERTAIN
-    assert compare_thoroughly(features, lambda: data, shelf.works[8]).decision is Decision.NONE
+    assert compare_pair(features, lambda: data, shelf.works[8]).decision is Decision.NONE
     sheeted = encoded(sheet(textured(7, SIZE)), "JPEG")
     assert compare_pictures(encoded(textured(7, SIZE)), sheeted).decision is Decision.CERTAIN
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from exhibit.types import Decision, Piece, Relation, Verification
-from indexer.search.search import compare_pictures
+from indexer.search.comparison import compare_pictures
 from indexer.search.series import SERIES, compute_precision, derive_relation, downgrade_ambiguous_matches
 from tests.assets.exposures import exposure
 from tests.assets.textured import encoded, textured

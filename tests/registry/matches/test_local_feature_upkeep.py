@@ -49,7 +49,7 @@ def test_missing_local_features_are_computed_in_the_background(inline: SyncRunne
     assert len(get_indexes(services).votes) == 0
     local_feature_upkeep.maintain_local_features(services)
     get_indexes(services).refresh(Collection.WORKS)
-    best, *_ = get_indexes(services).votes.votes(extract(collage(4)).quick_features.descriptors)
+    best, *_ = get_indexes(services).votes.votes(extract(collage(4)).local.descriptors)
     assert (len(get_indexes(services).votes), best.weight > 10) == (WORK_COUNT, True)
     assert local_feature_upkeep.compute_missing_features(services) == 0
 

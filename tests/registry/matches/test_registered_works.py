@@ -1,13 +1,10 @@
 """Test searches in the registered works while works are added and removed."""
 
 import time
-from dataclasses import replace
 
 import pytest
 
 from exhibit.digests import Digest
-from indexer.picture.features import Lazy
-from indexer.picture.local_features import LocalFeatures
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.ports import get_indexes
 from registry.matches.registered_works import load_registered_features, record_relations
@@ -71,13 +68,10 @@ def test_marks_of_later_registration_do_not_affect_the_first(inline: SyncRunner,
 
 
 def test_relations_are_found_with_stored_features(inline: SyncRunner, studio: Owner) -> None:
-    def fail() -> LocalFeatures:
-        raise AssertionError("quick features were measured")
-
     register(inline.services, studio, photograph(5), "Original")
     copy = register(inline.services, studio, recompress(photograph(5)), "Copy").work
     row = copy.work_pictures.select_related("work", "picture").get()
     get_indexes(inline.services).refresh(Collection.WORKS)
-    features = replace(load_registered_features(inline.services, row.digest), lazy_quick=Lazy(fail))
+    features = load_registered_features(inline.services, row.digest)
     assert record_relations(inline.services, row, features) == 1
     assert {WorkRelation.objects.get().work.title, WorkRelation.objects.get().other.title} == {"Original", "Copy"}

@@ -30,7 +30,7 @@ def test_comparison_page_shows_gates_and_stores_nothing(ann: Client, inline: Syn
     )
     assert has_test_id(page, "not-found")
     assert "data:image/jpeg;base64," in page
-    assert f"at least {load_shipped_model().quick_comparison_limit:g}" in page
+    assert f"at least {load_shipped_model().related_limit:g}" in page
     assert 'name="keep"' in page
     assert FiledPairs(inline.services.config.data_dir).load_pairs() == []
     text = collapse_whitespace(
