@@ -6,7 +6,7 @@ the sealed probability, that does not support its claims.
 
 from exhibit.digests import Digest
 
-CALIBRATIONS = frozenset({"fa1b1c0770c4bbbef97090dfed1c066b51f9c3fe0cbb07b5c4effc2ea69cd4c9"})  # of match-1
+CALIBRATIONS = frozenset({"1801d528bb4988766e2b4d390f3dbafe9742b7ec7d9c700dfd32329e01a18dcd"})  # of match-1
 WEIGHINGS = frozenset({"dab0b61920fdbb0715a04ba465ff8600878d0335c6f4a1f53350c12099600014"})  # of match-1
 
 

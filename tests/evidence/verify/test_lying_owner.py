@@ -240,7 +240,7 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
         {"probability:01": "not checked", "line:calibration": "not part of this software"},
     ),
     "a calibration by the name of ours": (
-        replace_calibration(name="default-2026-11i"), {"probability:01": "not checked"}
+        replace_calibration(name="default-2026-12"), {"probability:01": "not checked"}
     ),
     "a manifest that no picture holds": (claim_manifest(), {"credentials:01": "failed"}),
     "a label that no picture holds": (
