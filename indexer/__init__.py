@@ -20,5 +20,5 @@ __getattr__ = build_lazy_getattr(
     __name__,
     dict.fromkeys(("Features", "extract"), "picture.features")
     | dict.fromkeys(("Match", "Skipped", "match_folders"), "search.folders")
-    | {"compare_pictures": "search.search", "in_words": "compare.wording"},
+    | {"compare_pictures": "search.comparison", "in_words": "compare.wording"},
 )

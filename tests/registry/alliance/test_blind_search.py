@@ -108,7 +108,7 @@ def test_incomplete_search_returns_matches_and_reason(
     Agreement.objects.update(queries=100)
     monkeypatch.setattr(blind_search, "MAX_PAGES", 1)
     part = search_partner_pictures(services, partner)
-    assert ([match.is_exact for match in part.matches], "reached its limit" in part.failure) == ([True], True)
+    assert ([match.is_exact for match in part.matches], "time or page limit" in part.failure) == ([True], True)
     monkeypatch.setattr(blind_search, "MAX_PAGES", 9)
     assert search_partner_pictures(services, partner).failure == ""
     monkeypatch.setattr(blind_search, "SEARCH_SECONDS", 0.0)

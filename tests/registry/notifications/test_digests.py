@@ -86,7 +86,7 @@ def test_mail_lists_matches_by_site_and_counts_the_rest(inline: SyncRunner) -> N
     html = str(mail.alternatives[0][0])
     for text in (str(mail.body), html):
         assert "100%" in text
-        assert re.search(r"\d+ Nov \d{4}: shop\.example/", text)
+        assert re.search(r"\d+ [A-Z][a-z]{2} \d{4}: shop\.example/", text)
         assert text.index("shop.example · 1 case") < text.index("small-2.example · 1 case")
         assert "other.example · 9 cases" in text
         assert counted(7, "more cases waiting") in text  # on this site
